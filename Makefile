@@ -1,0 +1,54 @@
+# TurboDMT: set-up, the three-day demonstration, the checks.
+#
+#   make run      set up, then run the daily job for the last three days of the embedded sample
+#   make test     set up, then check
+#   make check    format, lint, types, floors, tests (fast and server)
+#   make slow     the long studies
+#   make clean    remove .venv and caches; your data in TURBODMT_HOME stays
+#
+# Linux without a GPU: pip may choose a torch build that carries several GB of CUDA libraries. Naming PyTorch's
+# CPU wheel index, as its install page gives it, avoids that:  make test TORCH_INDEX=<address of the CPU index>
+
+PYTHON ?= python3
+TORCH_INDEX ?=
+DAYS := 2018-12-27 2018-12-28 2018-12-31
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+CODE := flows tasks exchange storage strategy
+CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build turbodmt.egg-info
+
+.DELETE_ON_ERROR:
+.PHONY: run test check slow clean
+
+run: $(READY)
+	@for day in $(DAYS); do $(BIN)/turbodmt daily --as-of $$day || exit $$?; done
+
+test: $(READY)
+	@$(MAKE) --no-print-directory check
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy --strict
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pytest
+
+slow: $(READY)
+	$(BIN)/pytest -m slow
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "TurboDMT needs Python 3.11 or newer, but $(PYTHON) is missing or older;" \
+	    "name another, as in: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --requirement requirements.lock $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	$(PIP) check
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(CACHES)
+	find $(CODE) tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

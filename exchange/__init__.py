@@ -1,0 +1,1 @@
+"""The outside world: where bars come from and where orders go."""

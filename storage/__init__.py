@@ -1,0 +1,1 @@
+"""What survives the process: bars, models, the ledger and reports."""

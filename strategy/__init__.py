@@ -1,0 +1,1 @@
+"""The pure floor: arrays and frozen values in, values out."""

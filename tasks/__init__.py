@@ -1,0 +1,1 @@
+"""The steps of a day as Prefect tasks: load, call the strategy, save; and what people see of it."""

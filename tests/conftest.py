@@ -1,0 +1,51 @@
+"""What every test stands on: no trace in the user's home, no telemetry, the same examples every time."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+# Prefect and Great Expectations read these when they are imported, hence before any fixture runs.
+_SESSION = tempfile.TemporaryDirectory(prefix="turbodmt-tests-", ignore_cleanup_errors=True)
+for _name in [name for name in os.environ if name.startswith(("TURBODMT_", "PREFECT_"))]:
+    del os.environ[_name]
+os.environ.update(
+    DO_NOT_TRACK="1",
+    GX_ANALYTICS_ENABLED="false",
+    PREFECT_SERVER_ANALYTICS_ENABLED="false",
+    PREFECT_HOME=str(Path(_SESSION.name) / "prefect"),
+    TURBODMT_HOME=str(Path(_SESSION.name) / "home"),
+)
+
+import hypothesis  # noqa: E402
+import pytest  # noqa: E402
+
+hypothesis.settings.register_profile("turbodmt", deadline=None, database=None, derandomize=True, max_examples=50)
+hypothesis.settings.load_profile("turbodmt")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The test's own TURBODMT_HOME; not created."""
+    folder = tmp_path / "turbodmt-home"
+    monkeypatch.setenv("TURBODMT_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _sweep() -> Iterator[None]:
+    """Nothing; the session's folder goes when the session does."""
+    yield
+    _SESSION.cleanup()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of Chromium; where there is none the test is skipped, or fails if REQUIRE_BROWSER=1."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        if os.environ.get("REQUIRE_BROWSER") == "1":
+            pytest.fail("REQUIRE_BROWSER=1, but there is no Chromium on PATH; install it")
+        pytest.skip("there is no Chromium on PATH")
+    return path

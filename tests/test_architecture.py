@@ -1,0 +1,84 @@
+"""The rules of CONTRIBUTING.md that no linter knows."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FLOORS = ("flows", "tasks", "exchange", "storage", "strategy")
+MODULES = sorted(path for floor in FLOORS for path in (ROOT / floor).rglob("*.py"))
+FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "manager", "managers", "base", "common", "misc"}
+CLOCK_CALLS = {"now", "today", "utcnow", "time", "time_ns"}
+
+each_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def syntax(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def named(call: ast.Call) -> tuple[str, str]:
+    """The owner's and the method's name of a call such as `date.today()`."""
+    if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name):
+        return call.func.value.id, call.func.attr
+    return "", ""
+
+
+@each_module
+def test_a_module_has_at_most_250_lines(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 250
+
+
+@each_module
+def test_a_function_has_at_most_50_lines(path: Path) -> None:
+    functions = [node for node in ast.walk(syntax(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    too_long = {f.name: f.end_lineno - f.lineno + 1 for f in functions if (f.end_lineno or 0) - f.lineno >= 50}
+    assert too_long == {}
+
+
+@each_module
+def test_a_module_name_is_a_noun_of_its_own(path: Path) -> None:
+    if path.stem != "__init__":
+        assert path.stem not in FORBIDDEN_NAMES
+        assert path.stem not in sys.stdlib_module_names
+        assert path.stem not in FLOORS
+
+
+@each_module
+def test_a_dataclass_is_frozen_slotted_and_keyword_only(path: Path) -> None:
+    wanted = {"frozen", "slots", "kw_only"}
+    for node in ast.walk(syntax(path)):
+        if isinstance(node, ast.ClassDef):
+            for mark in node.decorator_list:
+                if "dataclass" in ast.unparse(mark):
+                    given = {k.arg for k in mark.keywords} if isinstance(mark, ast.Call) else set()
+                    assert wanted <= given, f"{node.name} lacks {sorted(wanted - given)}"
+
+
+@each_module
+def test_only_flows_reads_the_clock(path: Path) -> None:
+    if path.relative_to(ROOT).parts[0] == "flows":
+        return
+    calls = [named(node) for node in ast.walk(syntax(path)) if isinstance(node, ast.Call)]
+    assert [call for call in calls if call[1] in CLOCK_CALLS and call[0] in {"datetime", "date", "time"}] == []
+
+
+@each_module
+def test_nobody_configures_the_root_logger_or_forwards_keywords(path: Path) -> None:
+    tree = syntax(path)
+    assert ("logging", "basicConfig") not in [named(node) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    assert [f.name for f in functions if f.args.kwarg is not None] == []
+
+
+def test_the_tests_are_no_package() -> None:
+    assert list((ROOT / "tests").rglob("__init__.py")) == []
+
+
+def test_the_lock_pins_every_package_and_names_no_place() -> None:
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if line and not line.startswith("#")]
+    assert pins
+    assert [line for line in pins if "==" not in line or "/" in line or "@" in line or "+" in line] == []
