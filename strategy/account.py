@@ -1,0 +1,82 @@
+"""The account, in Decimal: cash, positions and their marks, and how a day changes them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from types import MappingProxyType
+
+from strategy.money import quantised
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """What is held of one symbol: signed quantity and the last close."""
+
+    quantity: Decimal
+    mark: Decimal
+
+    @property
+    def value(self) -> Decimal:
+        """Signed market value at the mark."""
+        return quantised(self.quantity * self.mark)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Cash and positions at the close of `as_of`."""
+
+    as_of: date
+    cash: Decimal
+    positions: Mapping[str, Position] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def equity(self) -> Decimal:
+        """Cash and the value of all positions at their marks."""
+        return self.cash + sum((position.value for position in self.positions.values()), Decimal(0))
+
+    @property
+    def long_value(self) -> Decimal:
+        """Value of what is held long."""
+        return sum((max(position.value, Decimal(0)) for position in self.positions.values()), Decimal(0))
+
+    @property
+    def short_value(self) -> Decimal:
+        """Value of what is sold short, as a positive amount."""
+        return sum((max(-position.value, Decimal(0)) for position in self.positions.values()), Decimal(0))
+
+    def quantity(self, symbol: str) -> Decimal:
+        """Signed quantity held of the symbol; zero if none."""
+        position = self.positions.get(symbol)
+        return position.quantity if position else Decimal(0)
+
+
+class EntryKind(StrEnum):
+    """Why the ledger changed without a trade."""
+
+    FINANCING = "financing"
+    FACTOR = "factor"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A change without a trade: cash paid for financing, or units added by a split or a reinvested dividend.
+
+    Natural key: (as_of, kind, symbol); financing concerns the whole account and has symbol "".
+    """
+
+    as_of: date
+    kind: EntryKind
+    symbol: str
+    cash: Decimal
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The account at the close of a day, with its drawdown from the highest equity of the look-back (a fraction)."""
+
+    account: Account
+    equity: Decimal
+    drawdown: float

@@ -1,0 +1,137 @@
+"""The day loop: one function advances an account by a day, and a backtest is nothing but that, repeated."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+
+from strategy.account import Account, Entry, Snapshot
+from strategy.decision import Decision, Mandate, Panorama, Status, decide
+from strategy.execution import Quote, settle
+from strategy.market import Tape
+from strategy.money import exact
+from strategy.orders import OPEN_STATES, Fill, Order, Target, client_order_id, plan_order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where an account stands at the close of a day: all that the next day needs to know of the past.
+
+    `equities` holds the equity of the last `lookback_period` account days, oldest first, this day's last.
+    """
+
+    account: Account
+    open_orders: tuple[Order, ...]
+    equities: tuple[Decimal, ...]
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The account with its drawdown from the highest of `equities`."""
+        equity = self.equities[-1]
+        peak = max(self.equities)
+        drawdown = float(1 - equity / peak) if peak > 0 else 0.0
+        return Snapshot(account=self.account, equity=equity, drawdown=drawdown)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """What a settled day did: the standing after it, the trades, and the orders that changed state."""
+
+    standing: Standing
+    fills: tuple[Fill, ...]
+    entries: tuple[Entry, ...]
+    settled: tuple[Order, ...]
+
+
+def opening(as_of: date, capital: Decimal) -> Standing:
+    """The standing of a new account: cash alone. Raises ValueError unless the capital is positive."""
+    if not (capital.is_finite() and capital > 0):
+        raise ValueError(f"capital is {capital}; it must be above 0")
+    return Standing(account=Account(as_of=as_of, cash=capital), open_orders=(), equities=(capital,))
+
+
+def settle_day(standing: Standing, quotes: Mapping[str, Quote], as_of: date, mandate: Mandate) -> Day:
+    """The standing after the bars of `as_of` have filled its orders and marked its positions."""
+    settlement = settle(standing.account, standing.open_orders, quotes, as_of, mandate.terms)
+    equities = (*standing.equities, settlement.account.equity)[-mandate.sizing.lookback_period :]
+    after = replace(
+        standing,
+        account=settlement.account,
+        open_orders=tuple(order for order in settlement.orders if order.state in OPEN_STATES),
+        equities=equities,
+    )
+    return Day(standing=after, fills=settlement.fills, entries=settlement.entries, settled=settlement.orders)
+
+
+def plan_orders(
+    standing: Standing, decisions: Sequence[Decision], quotes: Mapping[str, Quote], mandate: Mandate
+) -> tuple[Order, ...]:
+    """The orders that the decisions of a day ask for, one for each traded symbol whose position must change."""
+    orders = []
+    equity = standing.equities[-1]
+    for decision in decisions:
+        if decision.status is not Status.TRADED or decision.exposure is None:
+            continue
+        target = Target(
+            symbol=decision.symbol,
+            exposure=exact(decision.exposure),
+            mark=quotes[decision.symbol].close,
+            held=standing.account.quantity(decision.symbol),
+            lot=mandate.terms.instruments[decision.symbol].lot,
+        )
+        order_id = client_order_id(mandate.terms.account, mandate.strategy, decision.symbol, decision.as_of)
+        order = plan_order(target, equity, decision.as_of, order_id)
+        if order is not None:
+            orders.append(order)
+    return tuple(orders)
+
+
+def with_orders(standing: Standing, orders: Sequence[Order]) -> Standing:
+    """The standing with new orders beside the open ones."""
+    fresh = tuple(order for order in orders if order.state in OPEN_STATES)
+    return replace(standing, open_orders=(*standing.open_orders, *fresh))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """Everything an account did: one snapshot a day; decisions, orders, fills and entries in order of time."""
+
+    snapshots: tuple[Snapshot, ...]
+    decisions: tuple[Decision, ...]
+    orders: tuple[Order, ...]
+    fills: tuple[Fill, ...]
+    entries: tuple[Entry, ...]
+
+
+def replay(view: Panorama, tape: Tape, dates: Sequence[date], capital: Decimal, mandate: Mandate) -> Replay:
+    """What the account would have done on these dates (sorted, at least one), starting from cash on the first.
+
+    Every date settles, then decides; the decision of the last date stays open.
+    """
+    snapshots: list[Snapshot] = []
+    decisions: list[Decision] = []
+    orders: dict[str, Order] = {}
+    fills: list[Fill] = []
+    entries: list[Entry] = []
+    standing = opening(dates[0], capital)
+    for as_of in dates:
+        quotes = tape.on(as_of)
+        if snapshots:
+            day = settle_day(standing, quotes, as_of, mandate)
+            standing = day.standing
+            fills.extend(day.fills)
+            entries.extend(day.entries)
+            orders.update({order.order_id: order for order in day.settled})
+        snapshots.append(standing.snapshot)
+        decided = decide(view, standing.snapshot, mandate)
+        decisions.extend(decided)
+        planned = plan_orders(standing, decided, quotes, mandate)
+        orders.update({order.order_id: order for order in planned})
+        standing = with_orders(standing, planned)
+    return Replay(
+        snapshots=tuple(snapshots),
+        decisions=tuple(decisions),
+        orders=tuple(orders.values()),
+        fills=tuple(fills),
+        entries=tuple(entries),
+    )

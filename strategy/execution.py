@@ -1,0 +1,181 @@
+"""How a new bar settles an account: financing, adjustments, fills at the open, marks at the close."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from types import MappingProxyType
+
+from strategy.account import Account, Entry, EntryKind, Position
+from strategy.instruments import Calendar, Instrument
+from strategy.money import quantised
+from strategy.orders import Fill, Order, OrderState, Side, client_order_id
+
+BASIS_POINT = Decimal("0.0001")
+#: Fee and slippage by default, in basis points: around the clock (crypto), and everything else.
+CRYPTO_BPS = (Decimal(10), Decimal(5))
+OTHER_BPS = (Decimal(1), Decimal(1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """What trading and leverage cost; None means the default of the asset's class.
+
+    `multiplier` scales fee and slippage alone: 2 for "net at twice the cost". `financing_rate` is per year.
+    """
+
+    fee_bps: Decimal | None = None
+    slippage_bps: Decimal | None = None
+    financing_rate: Decimal = Decimal("0.05")
+    multiplier: Decimal = Decimal(1)
+
+    def __post_init__(self) -> None:
+        for name in ("fee_bps", "slippage_bps", "financing_rate", "multiplier"):
+            value: Decimal | None = getattr(self, name)
+            if value is not None and not (value.is_finite() and value >= 0):
+                raise ValueError(f"{name} is {value}; it must be at least 0")
+
+    def fee(self, instrument: Instrument) -> Decimal:
+        """Fee as a fraction of the traded notional."""
+        default = CRYPTO_BPS if instrument.calendar is Calendar.ALWAYS else OTHER_BPS
+        return (default[0] if self.fee_bps is None else self.fee_bps) * BASIS_POINT * self.multiplier
+
+    def slippage(self, instrument: Instrument) -> Decimal:
+        """Slippage as a fraction of the open, always against the order."""
+        default = CRYPTO_BPS if instrument.calendar is Calendar.ALWAYS else OTHER_BPS
+        return (default[1] if self.slippage_bps is None else self.slippage_bps) * BASIS_POINT * self.multiplier
+
+
+#: Gross: no fee, no slippage, no financing.
+NO_COSTS = Costs(fee_bps=Decimal(0), slippage_bps=Decimal(0), financing_rate=Decimal(0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """One closed bar as the account needs it: raw open and close, and factor over the factor of the bar before."""
+
+    open: Decimal
+    close: Decimal
+    factor_change: Decimal = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """The account at the new close, what happened to it, and the orders in their new states."""
+
+    account: Account
+    fills: tuple[Fill, ...]
+    entries: tuple[Entry, ...]
+    orders: tuple[Order, ...]
+
+
+def settle(
+    account: Account,
+    orders: Sequence[Order],
+    quotes: Mapping[str, Quote],
+    as_of: date,
+    terms: "Terms",
+) -> Settlement:
+    """The account after the bars of `as_of`: a symbol without a quote keeps its position, its mark and its open order.
+
+    In this order: financing of what was held since the last marks, split and dividend factors, open orders filled at
+    the open, delisted positions closed at their last mark, marks at the close. Raises ValueError if the day is not new.
+    """
+    if as_of <= account.as_of:
+        raise ValueError(f"{as_of} cannot be settled: the account already stands at {account.as_of}")
+    paid = financing(account, as_of, terms.costs)
+    entries = [Entry(as_of=as_of, kind=EntryKind.FINANCING, symbol="", cash=-paid, quantity=Decimal(0))] if paid else []
+    quantity = {symbol: position.quantity for symbol, position in account.positions.items()}
+    for symbol in sorted(quantity.keys() & quotes.keys()):
+        added = quantised(quantity[symbol] * (quotes[symbol].factor_change - 1))
+        if added:
+            quantity[symbol] += added
+            entries.append(Entry(as_of=as_of, kind=EntryKind.FACTOR, symbol=symbol, cash=Decimal(0), quantity=added))
+    fills = [_fill(order, quotes[order.symbol], as_of, terms) for order in orders if order.symbol in quotes]
+    fills += _closures(account, as_of, terms)
+    cash = account.cash - paid
+    for fill in fills:
+        cash -= quantised(fill.signed_quantity * fill.price) + fill.fee
+        quantity[fill.symbol] = quantity.get(fill.symbol, Decimal(0)) + fill.signed_quantity
+    marks = {symbol: position.mark for symbol, position in account.positions.items()}
+    marks |= {symbol: quote.close for symbol, quote in quotes.items()}
+    positions = {
+        symbol: Position(quantity=held, mark=marks[symbol]) for symbol, held in sorted(quantity.items()) if held != 0
+    }
+    return Settlement(
+        account=Account(as_of=as_of, cash=cash, positions=MappingProxyType(positions)),
+        fills=tuple(fills),
+        entries=tuple(entries),
+        orders=tuple(_after(order, quotes, as_of, terms) for order in orders),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """On what terms an account trades: its name, its instruments and its costs."""
+
+    account: str
+    instruments: Mapping[str, Instrument]
+    costs: Costs
+
+    def delisted(self, symbol: str, as_of: date) -> bool:
+        """Whether the symbol's last session lies before `as_of`."""
+        instrument = self.instruments.get(symbol)
+        return instrument is not None and instrument.listed_to is not None and instrument.listed_to < as_of
+
+
+def financing(account: Account, as_of: date, costs: Costs) -> Decimal:
+    """Interest on borrowed cash and borrowed stock from the account's last marks to `as_of`, never negative.
+
+    financing_rate · days / 365 · (max(0, long − equity) + short)
+    """
+    borrowed = max(Decimal(0), account.long_value - account.equity) + account.short_value
+    return quantised(costs.financing_rate * (as_of - account.as_of).days / 365 * borrowed)
+
+
+def _fill(order: Order, quote: Quote, as_of: date, terms: Terms) -> Fill:
+    """The order filled whole at the open, slippage against it; a split since the decision scales it."""
+    instrument = terms.instruments[order.symbol]
+    slippage = terms.costs.slippage(instrument)
+    price = quote.open * (1 + slippage if order.side is Side.BUY else 1 - slippage)
+    quantity = quantised(order.quantity * quote.factor_change)
+    return Fill(
+        order_id=order.order_id,
+        trade_id="1",
+        symbol=order.symbol,
+        as_of=as_of,
+        side=order.side,
+        quantity=quantity,
+        price=quantised(price),
+        fee=quantised(quantity * quote.open * terms.costs.fee(instrument)),
+    )
+
+
+def _closures(account: Account, as_of: date, terms: Terms) -> list[Fill]:
+    """Fills that close what is held of delisted symbols, at the last published close."""
+    fills = []
+    for symbol, position in sorted(account.positions.items()):
+        if terms.delisted(symbol, as_of):
+            fee = abs(position.value) * terms.costs.fee(terms.instruments[symbol])
+            fills.append(
+                Fill(
+                    order_id=client_order_id(terms.account, "delisted", symbol, as_of),
+                    trade_id="1",
+                    symbol=symbol,
+                    as_of=as_of,
+                    side=Side.SELL if position.quantity > 0 else Side.BUY,
+                    quantity=abs(position.quantity),
+                    price=position.mark,
+                    fee=quantised(fee),
+                )
+            )
+    return fills
+
+
+def _after(order: Order, quotes: Mapping[str, Quote], as_of: date, terms: Terms) -> Order:
+    """The order as the day left it."""
+    if order.symbol in quotes:
+        return replace(order, state=OrderState.FILLED)
+    if terms.delisted(order.symbol, as_of):
+        return replace(order, state=OrderState.CANCELLED, reason="delisted")
+    return order

@@ -1,0 +1,48 @@
+"""What is known of a symbol besides its bars."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+
+class Calendar(StrEnum):
+    """When a symbol has a session."""
+
+    ALWAYS = "24/7"
+    XNYS = "XNYS"
+    WEEKDAYS = "weekdays"
+
+    @property
+    def days_per_year(self) -> int:
+        """Sessions in a year, for annualising: 365 around the clock, else 252."""
+        return 365 if self is Calendar.ALWAYS else 252
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instrument:
+    """One tradable symbol: its sessions, its order sizes and when it was listed (both dates included)."""
+
+    symbol: str
+    calendar: Calendar
+    lot: Decimal = Decimal("0.000001")
+    tick: Decimal = Decimal("0.000001")
+    shortable: bool = True
+    listed_from: date | None = None
+    listed_to: date | None = None
+
+    def __post_init__(self) -> None:
+        for name, size in (("lot", self.lot), ("tick", self.tick)):
+            if not (size.is_finite() and size > 0):
+                raise ValueError(f"{self.symbol}: {name} is {size}; it must be positive")
+        if self.listed_from and self.listed_to and self.listed_from > self.listed_to:
+            raise ValueError(f"{self.symbol}: listed from {self.listed_from} to {self.listed_to} runs backwards")
+
+
+def account_days_per_year(calendars: frozenset[Calendar]) -> int:
+    """Account days in a year of a portfolio on these calendars: the busiest calendar's.
+
+    >>> account_days_per_year(frozenset({Calendar.XNYS, Calendar.ALWAYS}))
+    365
+    """
+    return max(calendar.days_per_year for calendar in calendars)

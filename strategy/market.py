@@ -1,0 +1,94 @@
+"""All symbols' bars side by side: the dates of the account, and what each date's bars settle."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strategy.bars import COLUMNS, Bars, TimeArray
+from strategy.execution import Quote
+from strategy.money import exact
+from strategy.rolling import VOLATILITY_BARS
+from strategy.signals import Outlook
+
+#: Relative change of the adjustment factor below which it is the rounding of a vendor's prices, not an event.
+FACTOR_NOISE = 1e-5
+
+
+def session_date(open_time: np.datetime64) -> date:
+    """The session date of a bar.
+
+    >>> session_date(np.datetime64("2020-01-02", "us"))
+    datetime.date(2020, 1, 2)
+    """
+    day: date = open_time.astype("datetime64[D]").item()
+    return day
+
+
+def account_dates(bars: Mapping[str, Bars]) -> tuple[date, ...]:
+    """The union of all symbols' session dates, sorted."""
+    if not bars:
+        return ()
+    union = np.unique(np.concatenate([symbol_bars.open_time for symbol_bars in bars.values()]))
+    return tuple(union.astype("datetime64[D]").tolist())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tape:
+    """Every closed bar as the account needs it, by date and symbol."""
+
+    quotes: Mapping[date, Mapping[str, Quote]]
+
+    def on(self, as_of: date) -> Mapping[str, Quote]:
+        """The quotes of one date; empty if no symbol had a session."""
+        return self.quotes.get(as_of, {})
+
+
+def tape(bars: Mapping[str, Bars], first: date, last: date) -> Tape:
+    """The quotes of all bars dated first to last, both included."""
+    quotes: dict[date, dict[str, Quote]] = {}
+    for symbol in sorted(bars):
+        for day, quote in _quotes(bars[symbol], first, last):
+            quotes.setdefault(day, {})[symbol] = quote
+    return Tape(quotes=quotes)
+
+
+def _quotes(bars: Bars, first: date, last: date) -> list[tuple[date, Quote]]:
+    start = int(np.searchsorted(bars.open_time, np.datetime64(first, "us")))
+    stop = int(np.searchsorted(bars.open_time, np.datetime64(last, "us"), side="right"))
+    changes = np.ones(len(bars))
+    changes[1:] = bars.factor[1:] / bars.factor[:-1]
+    changes[np.abs(changes - 1.0) < FACTOR_NOISE] = 1.0
+    return [
+        (
+            session_date(bars.open_time[row]),
+            Quote(open=exact(bars.open[row]), close=exact(bars.close[row]), factor_change=exact(changes[row])),
+        )
+        for row in range(start, stop)
+    ]
+
+
+def aligned_changes(outlooks: Sequence[Outlook]) -> tuple[TimeArray, NDArray[np.float64]]:
+    """The union of the outlooks' dates (U,) and their returns on it, (U, S); 0 where a symbol has no session."""
+    union = np.unique(np.concatenate([outlook.open_time for outlook in outlooks]))
+    changes = np.zeros((len(union), len(outlooks)))
+    for column, outlook in enumerate(outlooks):
+        changes[np.searchsorted(union, outlook.open_time), column] = np.nan_to_num(outlook.change)
+    return union, changes
+
+
+#: Account dates that the volatility of a portfolio sees.
+PORTFOLIO_BARS = VOLATILITY_BARS
+
+
+def data_sha256(bars: Mapping[str, Bars]) -> str:
+    """Hash of the bars themselves: every symbol, column and row, bit for bit."""
+    digest = sha256()
+    for symbol in sorted(bars):
+        digest.update(symbol.encode())
+        for name in COLUMNS:
+            digest.update(np.ascontiguousarray(bars[symbol][name]).tobytes())
+    return digest.hexdigest()

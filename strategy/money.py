@@ -1,0 +1,34 @@
+"""Where float estimates become exact money: the one crossing from float64 to Decimal."""
+
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
+
+#: Twelve decimals hold a 1e-8 price times a 1e-4 lot; the ledger's DECIMAL(38, 12) columns hold the same.
+QUANTUM = Decimal("1e-12")
+
+
+def exact(value: float) -> Decimal:
+    """The Decimal that prints as the float does, to twelve decimals.
+
+    Raises ValueError if the value is not finite.
+
+    >>> exact(0.1)
+    Decimal('0.100000000000')
+    """
+    number = Decimal(repr(float(value)))
+    if not number.is_finite():
+        raise ValueError(f"{value} cannot become money: it is not finite")
+    return quantised(number)
+
+
+def quantised(value: Decimal) -> Decimal:
+    """The value rounded half-even to twelve decimals, as the ledger stores it."""
+    return value.quantize(QUANTUM, rounding=ROUND_HALF_EVEN)
+
+
+def whole_lots(quantity: Decimal, lot: Decimal) -> Decimal:
+    """The quantity rounded towards zero to a multiple of the lot.
+
+    >>> whole_lots(Decimal("-1.2345"), Decimal("0.01"))
+    Decimal('-1.230000000000')
+    """
+    return quantised((quantity / lot).to_integral_value(rounding=ROUND_DOWN) * lot)

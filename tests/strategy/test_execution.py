@@ -1,0 +1,101 @@
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from strategy.account import Account, EntryKind, Position
+from strategy.execution import NO_COSTS, Costs, Quote, Terms, financing, settle
+from strategy.instruments import Calendar, Instrument
+from strategy.orders import Order, OrderState, Side
+
+D = Decimal
+SPY = Instrument(symbol="SPY", calendar=Calendar.XNYS)
+BTC = Instrument(symbol="BTCUSDT", calendar=Calendar.ALWAYS)
+TERMS = Terms(account="test", instruments={"SPY": SPY, "BTCUSDT": BTC}, costs=Costs())
+FREE = Terms(account="test", instruments={"SPY": SPY, "BTCUSDT": BTC}, costs=NO_COSTS)
+MONDAY, TUESDAY = date(2020, 1, 6), date(2020, 1, 7)
+
+
+def order(symbol: str, side: Side, quantity: str) -> Order:
+    return Order(order_id="o1", symbol=symbol, as_of=MONDAY, side=side, quantity=D(quantity))
+
+
+def account(cash: str, **held: tuple[str, str]) -> Account:
+    positions = {symbol: Position(quantity=D(quantity), mark=D(mark)) for symbol, (quantity, mark) in held.items()}
+    return Account(as_of=MONDAY, cash=D(cash), positions=positions)
+
+
+def test_a_buy_fills_at_the_open_with_slippage_and_fee() -> None:
+    quotes = {"SPY": Quote(open=D(100), close=D(110))}
+    result = settle(account("10000"), [order("SPY", Side.BUY, "50")], quotes, TUESDAY, TERMS)
+    (fill,) = result.fills
+    assert (fill.price, fill.fee) == (D("100.01"), D("0.5"))
+    # 10000 − 50·100.01 − 0.5 in cash, 50 units marked at 110: the cost is 2 bps of 5000.
+    assert result.account.cash == D("4999")
+    assert result.account.equity == D("10499")
+    assert result.orders[0].state is OrderState.FILLED
+
+
+def test_crypto_costs_fifteen_basis_points() -> None:
+    quotes = {"BTCUSDT": Quote(open=D(10000), close=D(10000))}
+    result = settle(account("10000"), [order("BTCUSDT", Side.SELL, "1")], quotes, TUESDAY, TERMS)
+    assert D(10000) - result.account.equity == D("15")
+
+
+def test_twice_the_cost_is_twice_the_cost() -> None:
+    quotes = {"SPY": Quote(open=D(100), close=D(100))}
+    lost = []
+    for multiplier in (1, 2):
+        terms = Terms(account="test", instruments=TERMS.instruments, costs=Costs(multiplier=D(multiplier)))
+        after = settle(account("10000"), [order("SPY", Side.BUY, "50")], quotes, TUESDAY, terms).account
+        lost.append(D(10000) - after.equity)
+    assert lost == [D("1.0"), D("2.0")]
+
+
+def test_a_symbol_without_a_session_keeps_position_mark_and_open_order() -> None:
+    held = account("0", SPY=("10", "100"))
+    result = settle(held, [order("SPY", Side.SELL, "10")], {"BTCUSDT": Quote(open=D(1), close=D(1))}, TUESDAY, FREE)
+    assert result.account.positions == held.positions
+    assert result.orders[0].state is OrderState.INTENDED
+    assert result.fills == ()
+
+
+def test_a_split_multiplies_position_and_open_order_and_keeps_equity() -> None:
+    quotes = {"SPY": Quote(open=D(25), close=D(25), factor_change=D(4))}
+    result = settle(account("0", SPY=("10", "100")), [order("SPY", Side.SELL, "5")], quotes, TUESDAY, FREE)
+    assert result.account.quantity("SPY") == 20
+    assert result.account.equity == 1000
+    (entry,) = result.entries
+    assert (entry.kind, entry.quantity, entry.cash) == (EntryKind.FACTOR, 30, 0)
+
+
+def test_leverage_pays_for_what_is_borrowed_and_shorts_for_their_value() -> None:
+    # Long 15000 on 10000 of equity borrows 5000 for one day at 5 %.
+    assert financing(account("-5000", SPY=("150", "100")), TUESDAY, Costs()) == D("0.684931506849")
+    # Short 5000 of 10000: the short's value is borrowed, whatever the cash.
+    assert financing(account("15000", SPY=("-50", "100")), TUESDAY, Costs()) == D("0.684931506849")
+    assert financing(account("5000", SPY=("50", "100")), TUESDAY, Costs()) == 0
+
+
+def test_financing_covers_every_day_since_the_last_marks() -> None:
+    short = account("15000", SPY=("-50", "100"))
+    assert financing(short, date(2020, 1, 9), Costs()) == D("2.054794520548")
+
+
+def test_a_delisted_symbol_is_closed_at_its_last_mark_and_its_order_cancelled() -> None:
+    gone = Instrument(symbol="SPY", calendar=Calendar.XNYS, listed_to=MONDAY)
+    terms = Terms(account="test", instruments={"SPY": gone}, costs=NO_COSTS)
+    result = settle(account("0", SPY=("10", "100")), [order("SPY", Side.BUY, "1")], {}, TUESDAY, terms)
+    assert result.account.cash == 1000
+    assert dict(result.account.positions) == {}
+    assert (result.orders[0].state, result.orders[0].reason) == (OrderState.CANCELLED, "delisted")
+
+
+def test_a_day_is_settled_once() -> None:
+    with pytest.raises(ValueError, match="2020-01-06 cannot be settled: the account already stands at 2020-01-06"):
+        settle(account("1"), [], {}, MONDAY, TERMS)
+
+
+def test_costs_below_zero_are_refused() -> None:
+    with pytest.raises(ValueError, match="fee_bps is -1; it must be at least 0"):
+        Costs(fee_bps=D(-1))
