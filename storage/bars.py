@@ -1,0 +1,188 @@
+"""Bars that may be relied on: published in revisions, loaded as they stand."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from storage.database import Connection, transaction
+from storage.staging import FACTOR_TOLERANCE, OVERLAP_BARS
+from strategy.adjustment import Overlap, adjustment_ratio, link
+from strategy.bars import COLUMNS, Bars, FloatArray
+
+
+class BarsUnpublishable(ValueError):
+    """A staged row has no date or a price that no bar can have; no acceptance makes it one (exit 3)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What the store holds of one series; `revisions` counts the bars that replaced an earlier one."""
+
+    source: str
+    symbol: str
+    rows: int
+    first: date
+    last: date
+    revisions: int
+
+
+_STAGED_BESIDE_PUBLISHED = """
+SELECT s.open_time, s.open, s.high, s.low, s.close, s.volume, s.adjusted_close, s.overlap,
+       coalesce(p.revision + 1, 0) AS revision,
+       p.adjusted_close AS stored_adjusted, p.close AS stored_close, p.factor AS stored_factor, p.link AS stored_link,
+       coalesce(p.open = s.open AND p.high = s.high AND p.low = s.low AND p.close = s.close
+                AND p.volume IS NOT DISTINCT FROM s.volume, FALSE) AS same
+FROM bars_staged s LEFT JOIN current_bars p
+ON p.source = s.source AND p.symbol = s.symbol AND p.open_time = s.open_time
+WHERE s.source = ? AND s.symbol = ? ORDER BY s.position
+"""
+
+_PUBLISH = """
+INSERT INTO bars
+SELECT $source, $symbol, open_time, revision, open, high, low, close, volume, adjusted_close, factor, link, $ingested_at
+FROM fresh ORDER BY open_time
+"""
+
+
+_LOAD = """
+SELECT list_position(?, symbol) AS number, open_time, open, high, low, close, volume, factor FROM current_bars
+WHERE source = ? AND list_contains(?, symbol) AND open_time < ?
+QUALIFY row_number() OVER (PARTITION BY symbol ORDER BY open_time DESC) <= ?
+ORDER BY number, open_time
+"""
+_ALL_BARS = 2**62
+
+
+def publish(connection: Connection, source: str, symbol: str, *, ingested_at: datetime) -> int:
+    """Rows written: new bars as revision 0, changed ones as the next revision; the symbol leaves staging.
+
+    What the gate had found of it is settled too. Of a date that was delivered twice the later row counts. Running it
+    twice writes nothing.
+    Raises BarsUnpublishable, and then nothing is written.
+    """
+    with transaction(connection):
+        rows: pd.DataFrame = connection.execute(_STAGED_BESIDE_PUBLISHED, [source, symbol]).df()
+        fresh = _fresh(symbol, rows) if len(rows) else rows
+        connection.register("fresh", fresh)
+        try:
+            if len(fresh):
+                connection.execute(_PUBLISH, {"source": source, "symbol": symbol, "ingested_at": ingested_at})
+        finally:
+            connection.unregister("fresh")
+        connection.execute("DELETE FROM bars_staged WHERE source = ? AND symbol = ?", [source, symbol])
+        connection.execute("DELETE FROM bars_quarantine WHERE source = ? AND symbol = ?", [source, symbol])
+    return len(fresh)
+
+
+def _fresh(symbol: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows to write, oldest first, with their revision, factor and link."""
+    if rows["open_time"].isna().any():
+        raise BarsUnpublishable(f"{symbol}: a staged row has no date; correct the source and import it again")
+    rows = rows.drop_duplicates("open_time", keep="last").sort_values("open_time", ignore_index=True)
+    _require_bars(symbol, rows.assign(factor=1.0))
+    ratio = adjustment_ratio(_floats(rows["close"]), _floats(rows["adjusted_close"]))
+    series_link = link(ratio, _overlap(rows, ratio))
+    rows = rows.assign(factor=ratio / series_link, link=series_link)
+    _require_bars(symbol, rows)
+    moved = np.abs(rows["factor"] / rows["stored_factor"] - 1.0) > FACTOR_TOLERANCE
+    fresh: pd.DataFrame = rows[~rows["overlap"] & (~rows["same"] | moved)]
+    return fresh
+
+
+def _require_bars(symbol: str, rows: pd.DataFrame) -> None:
+    try:
+        _bars(symbol, {name: rows[name].to_numpy() for name in COLUMNS})
+    except ValueError as error:
+        raise BarsUnpublishable(f"{error}; correct the source and import it again") from error
+
+
+def _overlap(rows: pd.DataFrame, ratio: FloatArray) -> Overlap:
+    """The bars that carry the factor on: the last before the change, or else the first that is published."""
+    before = np.flatnonzero(rows["overlap"].to_numpy(dtype=bool))[-OVERLAP_BARS:]
+    anchors = before if before.size else np.flatnonzero(rows["same"].to_numpy(dtype=bool))[:1]
+    stored = rows.iloc[anchors]
+    return Overlap(
+        ratio=ratio[anchors],
+        stored_ratio=adjustment_ratio(_floats(stored["stored_close"]), _floats(stored["stored_adjusted"])),
+        stored_link=_floats(stored["stored_link"]),
+        stored_factor=_floats(stored["stored_factor"]),
+    )
+
+
+def load(
+    connection: Connection,
+    source: str,
+    symbols: Sequence[str],
+    *,
+    until: date,
+    last_bars: int | None = None,
+) -> dict[str, Bars]:
+    """The current bars of each symbol up to `until`, included, of which only the newest `last_bars` if that is given.
+
+    Symbols without such bars are absent; an unknown volume is NaN.
+    """
+    names = list(symbols)
+    limit = last_bars if last_bars is not None else _ALL_BARS
+    columns = connection.execute(_LOAD, [names, source, names, until + timedelta(days=1), limit]).fetchnumpy()
+    bounds = np.searchsorted(columns["number"], np.arange(1, len(names) + 2))
+    spans = {name: slice(bounds[i], bounds[i + 1]) for i, name in enumerate(names) if bounds[i] < bounds[i + 1]}
+    return {name: _bars(name, {column: columns[column][span] for column in COLUMNS}) for name, span in spans.items()}
+
+
+def last_published(connection: Connection, source: str, symbols: Sequence[str]) -> dict[str, date]:
+    """The date of each symbol's newest published bar; symbols without bars are absent."""
+    rows = connection.execute(
+        "SELECT symbol, max(open_time)::DATE FROM bars WHERE source = ? AND list_contains(?, symbol) GROUP BY symbol",
+        [source, list(symbols)],
+    ).fetchall()
+    return dict(rows)
+
+
+def first_published(connection: Connection, source: str, symbols: Sequence[str]) -> date:
+    """The date of the oldest published bar of any of the symbols. Raises ValueError if there is none."""
+    row = connection.execute(
+        "SELECT min(open_time)::DATE FROM bars WHERE source = ? AND list_contains(?, symbol)", [source, list(symbols)]
+    ).fetchone()
+    if row is None or row[0] is None:
+        raise ValueError(f"no bar of {', '.join(symbols)} from {source} is published; ingest them first")
+    first: date = row[0]
+    return first
+
+
+def published_counts(connection: Connection) -> tuple[Published, ...]:
+    """What the store holds, one row per source and symbol."""
+    rows = connection.execute(
+        "SELECT source, symbol, count(DISTINCT open_time), min(open_time)::DATE, max(open_time)::DATE, "
+        "count(*) FILTER (revision > 0) FROM bars GROUP BY source, symbol ORDER BY source, symbol"
+    ).fetchall()
+    return tuple(
+        Published(source=source, symbol=symbol, rows=count, first=first, last=last, revisions=revisions)
+        for source, symbol, count, first, last, revisions in rows
+    )
+
+
+def session_dates(
+    connection: Connection, source: str, symbols: Sequence[str], *, after: date, until: date
+) -> tuple[date, ...]:
+    """The dates after `after` up to `until`, included, on which any of the symbols has a bar, sorted."""
+    rows = connection.execute(
+        "SELECT DISTINCT open_time::DATE AS day FROM bars WHERE source = ? AND list_contains(?, symbol) "
+        "AND open_time::DATE > ? AND open_time::DATE <= ? ORDER BY day",
+        [source, list(symbols), after, until],
+    ).fetchall()
+    return tuple(row[0] for row in rows)
+
+
+def _bars(symbol: str, columns: Mapping[str, Any]) -> Bars:
+    floats = {name: _floats(columns[name]) for name in COLUMNS if name != "open_time"}
+    return Bars(symbol=symbol, open_time=columns["open_time"].astype("datetime64[us]"), **floats)
+
+
+def _floats(values: Any) -> FloatArray:
+    """The values as float64; where DuckDB masked a NULL stands NaN."""
+    result: FloatArray = np.ma.filled(np.ma.asarray(values, dtype=np.float64), np.nan)
+    return result

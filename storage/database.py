@@ -1,0 +1,174 @@
+"""The one way to the database: open, migrate if need be, use, close."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+
+import duckdb
+
+from storage.failures import (
+    StoreDamaged,
+    StoreError,
+    StoreFull,
+    StoreLocked,
+    StoreMigration,
+    StoreReadOnly,
+    damaged,
+    from_database,
+    lock_holder,
+    locked,
+    named_database_failures,
+    named_system_failures,
+)
+from storage.files import private_folder, sweep, temporary_beside
+
+__all__ = [
+    "Connection",
+    "StoreDamaged",
+    "StoreError",
+    "StoreFull",
+    "StoreLocked",
+    "StoreMigration",
+    "StoreReadOnly",
+    "connect",
+    "migrate",
+    "transaction",
+]
+
+Connection = duckdb.DuckDBPyConnection
+
+DATABASE_NAME = "turbodmt.duckdb"
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+#: DuckDB lets threads of a process share the file that it refuses to a second process; one writer is the rule for both.
+_WRITER = threading.RLock()
+_RETRY_S = 0.05
+
+#: Asking DuckDB by a second BEGIN would abort the first, so the open ones are remembered, by the connection's id.
+_IN_TRANSACTION: set[int] = set()
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "threads": 2,
+    "memory_limit": "2GB",
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+
+
+@contextmanager
+def connect(home: Path, *, timeout_s: float = 10.0) -> Iterator[Connection]:
+    """An open connection to the home's database, its tables up to date, its time zone UTC; closed at the end.
+
+    Creates the home (0700) and the file (0600). Open, write, close: nobody else can while it is open.
+    Raises StoreLocked after `timeout_s`, StoreDamaged, StoreReadOnly, StoreFull, StoreMigration; an error of DuckDB
+    inside the block is raised as one of these too if the disk is its cause.
+    """
+    path = home / DATABASE_NAME
+    if not _WRITER.acquire(timeout=timeout_s):
+        raise locked(path, f"process {os.getpid()}", timeout_s)
+    try:
+        private_folder(home)
+        with named_database_failures(path):
+            if not path.exists():
+                with named_system_failures(path):
+                    _create(path)
+            connection = _opened(path, timeout_s)
+            try:
+                connection.execute("SET TimeZone = 'UTC'")
+                migrate(connection, MIGRATIONS)
+                yield connection
+            finally:
+                connection.close()
+    finally:
+        _WRITER.release()
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """None; what the block writes is kept whole, or not at all if it raises. Within another one it joins that one."""
+    if id(connection) in _IN_TRANSACTION:
+        yield
+        return
+    connection.execute("BEGIN TRANSACTION")
+    _IN_TRANSACTION.add(id(connection))
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # A COMMIT that failed has rolled back already.
+        with suppress(duckdb.TransactionException):
+            connection.execute("ROLLBACK")
+        raise
+    finally:
+        _IN_TRANSACTION.discard(id(connection))
+
+
+def migrate(connection: Connection, folder: Path) -> tuple[int, ...]:
+    """The numbers of the migrations that were applied now; each one and its record in one transaction.
+
+    Raises StoreMigration if a migration was edited after it had been applied, or the database is newer than the code.
+    """
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS migrations "
+        "(number INTEGER PRIMARY KEY, name VARCHAR NOT NULL, sha256 VARCHAR NOT NULL)"
+    )
+    scripts = {int(path.name[:4]): path for path in sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))}
+    recorded = dict(connection.execute("SELECT number, sha256 FROM migrations ORDER BY number").fetchall())
+    _check_known(recorded, scripts)
+    pending = tuple(number for number in sorted(scripts) if number not in recorded)
+    for number in pending:
+        with transaction(connection):
+            connection.execute(scripts[number].read_text(encoding="utf-8"))
+            connection.execute(
+                "INSERT INTO migrations VALUES (?, ?, ?)", [number, scripts[number].name, _digest(scripts[number])]
+            )
+    return pending
+
+
+def _check_known(recorded: dict[int, str], scripts: dict[int, Path]) -> None:
+    for number, digest in recorded.items():
+        if number not in scripts:
+            raise StoreMigration(
+                f"the store was written by a newer version: it has migration {number}, this code ends at "
+                f"{max(scripts, default=0)}; install the newer version"
+            )
+        if _digest(scripts[number]) != digest:
+            raise StoreMigration(
+                f"migration {scripts[number].name} was changed after this store had applied it (as {digest[:12]}); "
+                "install the version that wrote the store, and put changes into a new migration"
+            )
+
+
+def _digest(script: Path) -> str:
+    return sha256(script.read_bytes()).hexdigest()
+
+
+def _create(path: Path) -> None:
+    """None; an empty database appears whole: a kill in between must not leave a file that is none."""
+    sweep(path.parent)
+    temporary = temporary_beside(path)
+    try:
+        duckdb.connect(str(temporary), config=_CONFIG).close()
+        temporary.chmod(0o600)
+        # A link, unlike a rename, never replaces what another process created meanwhile.
+        with suppress(FileExistsError):
+            path.hardlink_to(temporary)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _opened(path: Path, timeout_s: float) -> Connection:
+    start_s = time.monotonic()
+    while True:
+        try:
+            return duckdb.connect(str(path), config=_CONFIG)
+        except duckdb.Error as error:
+            holder = lock_holder(error)
+            if holder is None:
+                raise from_database(error, path) or damaged(path, str(error)) from error
+            if time.monotonic() - start_s >= timeout_s:
+                raise locked(path, holder, timeout_s) from error
+        time.sleep(_RETRY_S)

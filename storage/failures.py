@@ -1,0 +1,132 @@
+"""How the disk fails the store, each way named, with a message that a user can act on."""
+
+import errno
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+
+class StoreError(Exception):
+    """The store cannot be used as it is (exit 6)."""
+
+
+class StoreLocked(StoreError):
+    """Another process writes to the store and did not let go in time."""
+
+
+class StoreDamaged(StoreError):
+    """The database file is not one, or its bytes are not those that were written."""
+
+
+class StoreReadOnly(StoreError):
+    """The home folder or a file in it cannot be created or written."""
+
+
+class StoreFull(StoreError):
+    """The disk, a quota or a file size limit left no room; nothing of the transaction was kept."""
+
+
+class StoreMigration(StoreError):
+    """The tables were made by other migrations than this code holds."""
+
+
+_FULL = ("No space left on device", "Disk quota exceeded", "File too large", "max_temp_directory_size")
+_READ_ONLY = ("Read-only file system", "Permission denied", "Operation not permitted", "Not a directory")
+_DAMAGED = (
+    "not a valid DuckDB",
+    "Could not read enough bytes",
+    "Corrupt",
+    "checksum",
+    "Is a directory",
+    "replaying WAL",
+)
+_FULL_CODES = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_READ_ONLY_CODES = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOENT}
+_HOLDER = re.compile(r"\(PID (\d+)\)")
+
+
+def full(path: Path) -> StoreFull:
+    """The failure that says how much room is left where `path` lies, and what to do."""
+    folder = next(parent for parent in (path, *path.parents) if parent.is_dir())
+    free_bytes = shutil.disk_usage(folder).free
+    return StoreFull(
+        f"{path} could not be written: the disk, a quota or the file size limit is exhausted ({free_bytes} bytes of "
+        "the disk are free); nothing was half-written, make room and run the same command again"
+    )
+
+
+def read_only(path: Path, cause: str) -> StoreReadOnly:
+    """The failure that names the place that cannot be written, why, and the remedy."""
+    return StoreReadOnly(f"{path} cannot be written ({cause}); name a writable folder with --home or TURBODMT_HOME")
+
+
+def damaged(path: Path, cause: str) -> StoreDamaged:
+    """The failure that names the damaged file and the remedy."""
+    return StoreDamaged(
+        f"{path} is damaged or no DuckDB database ({cause}); move it away and restore a copy, or start a new store "
+        "with another --home"
+    )
+
+
+def locked(path: Path, holder: str, timeout_s: float) -> StoreLocked:
+    """The failure that names who holds the store and how long was waited."""
+    return StoreLocked(
+        f"{path} is in use by {holder} and stayed so for {timeout_s:g} s; wait until that process ends, then run the "
+        "same command again"
+    )
+
+
+def lock_holder(error: duckdb.Error) -> str | None:
+    """Who holds the database, as `process 123`, if that is what DuckDB complains about; else None."""
+    text = str(error)
+    if "Could not set lock" not in text:
+        return None
+    match = _HOLDER.search(text)
+    return f"process {match.group(1)}" if match else "another process"
+
+
+def from_system(error: OSError, path: Path) -> StoreError | None:
+    """The store's failure behind an error of the operating system; None if it is another matter."""
+    cause = error.strerror or str(error)
+    if error.errno in _FULL_CODES:
+        return full(path)
+    return read_only(path, cause) if error.errno in _READ_ONLY_CODES else None
+
+
+def from_database(error: duckdb.Error, path: Path) -> StoreError | None:
+    """The store's failure behind an error of DuckDB; None if the fault lies in the statement."""
+    text = str(error)
+    cause = text.splitlines()[0] if text else type(error).__name__
+    if any(sign in text for sign in _FULL):
+        return full(path)
+    if any(sign in text for sign in _DAMAGED):
+        return damaged(path, cause)
+    return read_only(path, cause) if any(sign in text for sign in _READ_ONLY) else None
+
+
+@contextmanager
+def named_system_failures(path: Path) -> Iterator[None]:
+    """None; an OSError of the block that means a full or unwritable disk is raised as such."""
+    try:
+        yield
+    except OSError as error:
+        failure = from_system(error, path)
+        if failure is None:
+            raise
+        raise failure from error
+
+
+@contextmanager
+def named_database_failures(path: Path) -> Iterator[None]:
+    """None; an error of DuckDB in the block that means a full, unwritable or damaged disk is raised as such."""
+    try:
+        yield
+    except duckdb.Error as error:
+        failure = from_database(error, path)
+        if failure is None:
+            raise
+        raise failure from error

@@ -1,0 +1,74 @@
+"""Files that appear whole or not at all, readable by their owner only."""
+
+import os
+from pathlib import Path
+
+from storage.failures import named_system_failures
+
+
+def write_whole(path: Path, data: bytes) -> Path:
+    """The path, holding exactly `data`: written beside it, forced to the disk, then renamed over it.
+
+    The folder is created (0700) if need be; the file is 0600. What killed processes left behind is swept.
+    Raises StoreFull, StoreReadOnly.
+    """
+    with named_system_failures(path):
+        private_folder(path.parent)
+        sweep(path.parent)
+        temporary = temporary_beside(path)
+        try:
+            _write_synced(temporary, data)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_folder(path.parent)
+    return path
+
+
+def private_folder(folder: Path) -> None:
+    """None; the folder exists, and what was missing of it was created for its owner only (0700)."""
+    with named_system_failures(folder):
+        for missing in reversed([place for place in (folder, *folder.parents) if not place.exists()]):
+            missing.mkdir(mode=0o700, exist_ok=True)
+        if not folder.is_dir():
+            raise NotADirectoryError(20, "Not a directory", str(folder))
+
+
+def temporary_beside(path: Path) -> Path:
+    """Where this process prepares what will become `path`."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def sweep(folder: Path) -> None:
+    """None; temporary files of processes that are no longer alive are gone from the folder."""
+    for leftover in folder.glob(".*.*.tmp"):
+        owner = leftover.name.split(".")[-2]
+        if owner.isdecimal() and not _alive(int(owner)):
+            leftover.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """None; a rename is only durable once its folder is."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

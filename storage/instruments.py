@@ -1,0 +1,56 @@
+"""What is known of each symbol besides its bars, by source."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from storage.database import Connection, transaction
+from strategy.instruments import Calendar, Instrument
+from strategy.money import quantised
+
+
+def save(connection: Connection, source: str, instruments: Sequence[Instrument]) -> None:
+    """None; the source's instruments are known as given, in place of what was known of them."""
+    with transaction(connection):
+        for one in instruments:
+            connection.execute(
+                "INSERT OR REPLACE INTO instruments (source, symbol, calendar, lot, tick, shortable, listed_from, "
+                "listed_to) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    *(source, one.symbol, str(one.calendar), quantised(one.lot), quantised(one.tick)),
+                    *(one.shortable, one.listed_from, one.listed_to),
+                ],
+            )
+
+
+def load(connection: Connection, source: str, symbols: Sequence[str]) -> dict[str, Instrument]:
+    """The source's instrument of each symbol; symbols it does not know are absent."""
+    rows = connection.execute(
+        "SELECT symbol, calendar, lot, tick, shortable, listed_from, listed_to FROM instruments "
+        "WHERE source = ? AND list_contains(?, symbol) ORDER BY symbol",
+        [source, list(symbols)],
+    ).fetchall()
+    return {row[0]: _instrument(row) for row in rows}
+
+
+def find(connection: Connection, symbols: Sequence[str]) -> dict[str, Instrument]:
+    """An instrument of each symbol whatever its source, the first by name; unknown symbols are absent."""
+    rows = connection.execute(
+        "SELECT symbol, calendar, lot, tick, shortable, listed_from, listed_to FROM instruments "
+        "WHERE list_contains(?, symbol) QUALIFY row_number() OVER (PARTITION BY symbol ORDER BY source) = 1 "
+        "ORDER BY symbol",
+        [list(symbols)],
+    ).fetchall()
+    return {row[0]: _instrument(row) for row in rows}
+
+
+def _instrument(row: tuple[Any, ...]) -> Instrument:
+    symbol, calendar, lot, tick, shortable, listed_from, listed_to = row
+    return Instrument(
+        symbol=symbol,
+        calendar=Calendar(calendar),
+        lot=lot,
+        tick=tick,
+        shortable=shortable,
+        listed_from=listed_from,
+        listed_to=listed_to,
+    )

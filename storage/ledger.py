@@ -1,0 +1,233 @@
+"""What an account decided, ordered, traded and was worth, day by day, each row written once under its natural key."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from storage.database import Connection, transaction
+from storage.ledger_rows import (
+    DECISIONS,
+    ENTRIES,
+    FILLS,
+    ORDERS,
+    SNAPSHOTS,
+    entry_row,
+    fill_row,
+    order_row,
+    snapshot_row,
+    to_order,
+    to_snapshot,
+)
+from storage.rows import LedgerConflict, insert_once
+from strategy.account import Entry, EntryKind, Snapshot
+from strategy.backtest import Day
+from strategy.decision import Decision, Status
+from strategy.orders import OPEN_STATES, Fill, Order, Side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """What a day's decisions came from: strategy, model (None: the rules alone) and the hash of the bars they saw."""
+
+    strategy: str
+    model_id: str | None
+    data_sha256: str
+
+
+def record_decisions(
+    connection: Connection, account: str, decisions: Sequence[Decision], provenance: Provenance
+) -> int:
+    """How many decisions were new. Raises LedgerConflict if another one is stored for the same day and symbol."""
+    source = (provenance.strategy, provenance.model_id, provenance.data_sha256)
+    rows = [
+        (
+            account,
+            one.as_of,
+            one.symbol,
+            str(one.status),
+            one.regime and str(one.regime),
+            one.confidence,
+            one.signal,
+            one.volatility,
+            one.exposure,
+            one.reason,
+            *source,
+        )
+        for one in decisions
+    ]
+    with transaction(connection):
+        return insert_once(connection, DECISIONS, rows)
+
+
+def decisions_on(connection: Connection, account: str, day: date) -> tuple[Decision, ...]:
+    """The day's decisions, sorted by symbol."""
+    rows = connection.execute(
+        "SELECT symbol, status, regime, confidence, signal, volatility, exposure, reason FROM decisions "
+        "WHERE account = ? AND as_of = ? ORDER BY symbol",
+        [account, day],
+    ).fetchall()
+    return tuple(
+        Decision(
+            as_of=day,
+            symbol=symbol,
+            status=Status(status),
+            regime=regime,
+            confidence=confidence,
+            signal=signal,
+            volatility=volatility,
+            exposure=exposure,
+            reason=reason,
+        )
+        for symbol, status, regime, confidence, signal, volatility, exposure, reason in rows
+    )
+
+
+def provenance_on(connection: Connection, account: str, day: date) -> Provenance | None:
+    """What the day's decisions came from; None if there are none."""
+    row = connection.execute(
+        "SELECT strategy, model_id, data_sha256 FROM decisions WHERE account = ? AND as_of = ? ORDER BY symbol LIMIT 1",
+        [account, day],
+    ).fetchone()
+    return Provenance(strategy=row[0], model_id=row[1], data_sha256=row[2]) if row else None
+
+
+def record_orders(connection: Connection, account: str, orders: Sequence[Order]) -> int:
+    """How many orders were new; written ahead of sending. One that is stored keeps the state it has reached.
+
+    Raises LedgerConflict if a stored order differs in symbol, day, side or quantity.
+    """
+    with transaction(connection):
+        return insert_once(connection, ORDERS, [order_row(account, one, one.as_of) for one in orders])
+
+
+def update_orders(connection: Connection, account: str, orders: Sequence[Order], *, day: date | None = None) -> None:
+    """None; each order stands in its new state, reached on `day` (None: on the day it was decided).
+
+    Raises LedgerConflict if an order is not recorded, differs, or has ended in another state already.
+    """
+    with transaction(connection):
+        for order in orders:
+            _advance(connection, account, order, day or order.as_of)
+
+
+def orders_on(connection: Connection, account: str, day: date) -> tuple[Order, ...]:
+    """The orders decided on the day, in the state they have now, sorted by symbol."""
+    rows = connection.execute(
+        "SELECT order_id, symbol, as_of, side, quantity, state, reason FROM orders WHERE account = ? AND as_of = ? "
+        "ORDER BY symbol, order_id",
+        [account, day],
+    ).fetchall()
+    return tuple(to_order(row) for row in rows)
+
+
+def open_orders(connection: Connection, account: str) -> tuple[Order, ...]:
+    """The orders that may still trade, by day and symbol."""
+    rows = connection.execute(
+        "SELECT order_id, symbol, as_of, side, quantity, state, reason FROM orders WHERE account = ? "
+        "AND settled_on IS NULL ORDER BY as_of, symbol, order_id",
+        [account],
+    ).fetchall()
+    return tuple(to_order(row) for row in rows)
+
+
+def orders_open_at(connection: Connection, account: str, day: date) -> tuple[Order, ...]:
+    """The orders that could still trade after the day, in the state they had then, by day and symbol."""
+    rows = connection.execute(
+        "SELECT order_id, symbol, as_of, side, quantity, open_state, reason FROM orders WHERE account = $account "
+        "AND as_of <= $day AND (settled_on IS NULL OR settled_on > $day) ORDER BY as_of, symbol, order_id",
+        {"account": account, "day": day},
+    ).fetchall()
+    return tuple(to_order(row) for row in rows)
+
+
+def record_settlement(connection: Connection, account: str, day: Day) -> None:
+    """None; the day's snapshot, fills, entries and orders are stored, all of them or none.
+
+    Raises LedgerConflict if the ledger holds another such day.
+    """
+    snapshot = day.standing.snapshot
+    as_of = snapshot.account.as_of
+    with transaction(connection):
+        record_fills(connection, account, day.fills)
+        insert_once(connection, ENTRIES, [entry_row(account, entry) for entry in day.entries])
+        insert_once(connection, SNAPSHOTS, [snapshot_row(account, snapshot)])
+        for order in day.settled:
+            _advance(connection, account, order, as_of)
+
+
+def record_fills(connection: Connection, account: str, fills: Sequence[Fill]) -> int:
+    """How many fills were new. Raises LedgerConflict if a stored trade differs."""
+    with transaction(connection):
+        return insert_once(connection, FILLS, [fill_row(account, fill) for fill in fills])
+
+
+def fills_on(connection: Connection, account: str, day: date) -> tuple[Fill, ...]:
+    """The trades of the day, sorted by symbol."""
+    rows = connection.execute(
+        "SELECT order_id, trade_id, symbol, side, quantity, price, fee FROM fills WHERE account = ? AND as_of = ? "
+        "ORDER BY symbol, order_id, trade_id",
+        [account, day],
+    ).fetchall()
+    return tuple(
+        Fill(
+            order_id=order_id,
+            trade_id=trade_id,
+            symbol=symbol,
+            as_of=day,
+            side=Side(side),
+            quantity=quantity,
+            price=price,
+            fee=fee,
+        )
+        for order_id, trade_id, symbol, side, quantity, price, fee in rows
+    )
+
+
+def entries_on(connection: Connection, account: str, day: date) -> tuple[Entry, ...]:
+    """The changes without a trade of the day, by kind and symbol."""
+    rows = connection.execute(
+        "SELECT kind, symbol, cash, quantity FROM entries WHERE account = ? AND as_of = ? ORDER BY kind, symbol",
+        [account, day],
+    ).fetchall()
+    return tuple(
+        Entry(as_of=day, kind=EntryKind(kind), symbol=symbol, cash=cash, quantity=quantity)
+        for kind, symbol, cash, quantity in rows
+    )
+
+
+def snapshots(connection: Connection, account: str, *, until: date, last_days: int) -> tuple[Snapshot, ...]:
+    """The newest `last_days` snapshots up to `until`, included, oldest first."""
+    rows = connection.execute(
+        "SELECT as_of, cash, equity, drawdown, positions FROM account_snapshots WHERE account = ? AND as_of <= ? "
+        "ORDER BY as_of DESC LIMIT ?",
+        [account, until, last_days],
+    ).fetchall()
+    return tuple(to_snapshot(row) for row in reversed(rows))
+
+
+def latest_snapshot(connection: Connection, account: str) -> Snapshot | None:
+    """The account at its last settled day; None if there is none."""
+    newest = snapshots(connection, account, until=date.max, last_days=1)
+    return newest[0] if newest else None
+
+
+def _advance(connection: Connection, account: str, order: Order, day: date) -> None:
+    row = connection.execute(
+        "SELECT order_id, symbol, as_of, side, quantity, state, reason FROM orders WHERE account = ? AND order_id = ?",
+        [account, order.order_id],
+    ).fetchone()
+    stored = to_order(row) if row else None
+    if stored is None or replace(order, state=stored.state, reason=stored.reason, quantity=stored.quantity) != stored:
+        raise LedgerConflict(f"{account}: order {order} is not the one recorded ({stored}); record an order first")
+    if stored.state == order.state and stored.reason == order.reason:
+        return
+    if stored.state not in OPEN_STATES:
+        raise LedgerConflict(
+            f"{account}: order {order.order_id} has ended as {stored.state}; it cannot be {order.state}"
+        )
+    changed = order_row(account, order, day)[-4:]
+    connection.execute(
+        "UPDATE orders SET state = ?, reason = ?, open_state = coalesce(?, open_state), settled_on = ? "
+        "WHERE account = ? AND order_id = ?",
+        [*changed, account, order.order_id],
+    )

@@ -1,0 +1,100 @@
+"""How the ledger's values lie in its tables: money in twelve decimals, one row for each natural key."""
+
+import json
+from datetime import date
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+
+from storage.rows import Row, Table
+from strategy.account import Account, Entry, Position, Snapshot
+from strategy.money import quantised
+from strategy.orders import OPEN_STATES, Fill, Order, OrderState, Side
+
+DECISIONS = Table(
+    name="decisions",
+    key=("account", "as_of", "symbol"),
+    values=(
+        *("status", "regime", "confidence", "signal", "volatility", "exposure", "reason"),
+        *("strategy", "model_id", "data_sha256"),
+    ),
+)
+ORDERS = Table(
+    name="orders",
+    key=("account", "order_id"),
+    values=("symbol", "as_of", "side", "quantity"),
+    changing=("state", "reason", "open_state", "settled_on"),
+)
+FILLS = Table(
+    name="fills",
+    key=("account", "order_id", "trade_id"),
+    values=("symbol", "as_of", "side", "quantity", "price", "fee"),
+)
+ENTRIES = Table(name="entries", key=("account", "as_of", "kind", "symbol"), values=("cash", "quantity"))
+SNAPSHOTS = Table(
+    name="account_snapshots", key=("account", "as_of"), values=("cash", "equity", "drawdown", "positions")
+)
+
+
+def order_row(account: str, order: Order, day: date) -> Row:
+    """The order as a row of ORDERS; one that has ended did so on `day`."""
+    is_open = order.state in OPEN_STATES
+    return (
+        *(account, order.order_id, order.symbol, order.as_of, str(order.side), quantised(order.quantity)),
+        *(str(order.state), order.reason, str(order.state) if is_open else None, None if is_open else day),
+    )
+
+
+def to_order(row: Row) -> Order:
+    """The order behind order_id, symbol, as_of, side, quantity, state and reason."""
+    values: tuple[Any, ...] = row
+    order_id, symbol, as_of, side, quantity, state, reason = values
+    return Order(
+        order_id=order_id,
+        symbol=symbol,
+        as_of=as_of,
+        side=Side(side),
+        quantity=quantity,
+        state=OrderState(state),
+        reason=reason,
+    )
+
+
+def fill_row(account: str, fill: Fill) -> Row:
+    """The trade as a row of FILLS."""
+    return (
+        *(account, fill.order_id, fill.trade_id, fill.symbol, fill.as_of, str(fill.side)),
+        *(quantised(fill.quantity), quantised(fill.price), quantised(fill.fee)),
+    )
+
+
+def entry_row(account: str, entry: Entry) -> Row:
+    """The change without a trade as a row of ENTRIES."""
+    return (account, entry.as_of, str(entry.kind), entry.symbol, quantised(entry.cash), quantised(entry.quantity))
+
+
+def snapshot_row(account: str, snapshot: Snapshot) -> Row:
+    """The snapshot as a row of SNAPSHOTS; positions are JSON, their numbers strings."""
+    held = {
+        symbol: {"quantity": _text(position.quantity), "mark": _text(position.mark)}
+        for symbol, position in snapshot.account.positions.items()
+    }
+    cash, equity = quantised(snapshot.account.cash), quantised(snapshot.equity)
+    return (account, snapshot.account.as_of, cash, equity, snapshot.drawdown, json.dumps(held, sort_keys=True))
+
+
+def to_snapshot(row: Row) -> Snapshot:
+    """The snapshot behind as_of, cash, equity, drawdown and positions."""
+    values: tuple[Any, ...] = row
+    as_of, cash, equity, drawdown, positions = values
+    held = {
+        symbol: Position(quantity=Decimal(position["quantity"]), mark=Decimal(position["mark"]))
+        for symbol, position in json.loads(positions).items()
+    }
+    return Snapshot(
+        account=Account(as_of=as_of, cash=cash, positions=MappingProxyType(held)), equity=equity, drawdown=drawdown
+    )
+
+
+def _text(value: Decimal) -> str:
+    return format(quantised(value), "f")

@@ -1,0 +1,191 @@
+"""Models: weights in files named by their hash, and the register that says which of them may trade."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save as save_arrays
+
+from storage.database import Connection, transaction
+from storage.files import write_whole
+from storage.rows import Table, insert_once
+
+#: Anything JSON can say.
+Metadata = Mapping[str, Any]
+
+#: One key with canonical JSON: with two or more, the order of keys and so the hash differs from run to run.
+_METADATA_KEY = "turbodmt"
+
+
+class ModelDamaged(Exception):
+    """A model's file is missing, or its bytes are not those that its name promises (exit 6)."""
+
+
+class ModelState(StrEnum):
+    """What a model is to the daily run."""
+
+    CHAMPION = "champion"
+    CHALLENGER = "challenger"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRecord:
+    """What is known of a model beside its weights; `model_id` is the sha256 of its file, in hexadecimal digits.
+
+    `config` and `validation` are JSON text; `created_at` is timezone-aware; `reason` explains the state.
+    """
+
+    model_id: str
+    source: str
+    symbols: tuple[str, ...]
+    trained_from: date
+    trained_to: date
+    created_at: datetime
+    seed: int
+    config: str
+    code_version: str
+    data_sha256: str
+    validation: str
+    state: ModelState
+    reason: str
+
+
+_MODELS = Table(
+    name="models",
+    key=("model_id",),
+    values=("source", "symbols", "trained_from", "trained_to", "seed", "data_sha256"),
+    changing=("config", "code_version", "validation", "created_at", "state", "reason"),
+)
+_SELECT = (
+    "SELECT model_id, source, symbols, trained_from, trained_to, created_at, seed, config, code_version, data_sha256, "
+    "validation, state, reason FROM models "
+)
+
+
+def save(home: Path, arrays: Mapping[str, NDArray[Any]], metadata: Metadata) -> str:
+    """The model's id, the sha256 of its file `models/<id>.safetensors`; the same arrays and metadata give the same id.
+
+    Keep the time of day out of the metadata, or a repeated training is another model.
+    Raises StoreFull, StoreReadOnly; ValueError if an array is not finite.
+    """
+    for name, values in arrays.items():
+        if not np.isfinite(values).all():
+            raise ValueError(f"model array {name} holds a number that is not finite; it cannot be kept")
+    text = json.dumps(metadata, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    contiguous = {name: np.ascontiguousarray(values) for name, values in sorted(arrays.items())}
+    data = save_arrays(contiguous, metadata={_METADATA_KEY: text})
+    model_id = sha256(data).hexdigest()
+    write_whole(_path(home, model_id), data)
+    return model_id
+
+
+def read(home: Path, model_id: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """The arrays and the metadata of a model. Raises ModelDamaged if the file is missing or not what its name says."""
+    path = _path(home, model_id)
+    remedy = "restore the file, or run `turbodmt train`"
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ModelDamaged(f"{path} is missing; {remedy}") from error
+    digest = sha256(data).hexdigest()
+    if digest != model_id:
+        raise ModelDamaged(f"{path} is damaged: its sha256 is {digest}; {remedy}")
+    try:
+        with safe_open(os.fspath(path), framework="numpy") as file:
+            text = (file.metadata() or {})[_METADATA_KEY]
+        return load_arrays(data), json.loads(text)
+    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+        raise ModelDamaged(f"{path} was not written by this program ({error}); {remedy}") from error
+
+
+def register(connection: Connection, record: ModelRecord) -> None:
+    """None; the model is known. Registering it again changes nothing.
+
+    Raises LedgerConflict if it is known with other data, symbols, dates or seed.
+    """
+    row = (
+        *(record.model_id, record.source, _symbols(record.symbols), record.trained_from, record.trained_to),
+        *(record.seed, record.data_sha256, record.config, record.code_version, record.validation),
+        *(record.created_at, str(record.state), record.reason),
+    )
+    insert_once(connection, _MODELS, [row])
+
+
+def promote(connection: Connection, model_id: str, reason: str, at: datetime) -> None:
+    """None; the model is champion of its source and symbols, whose former champion is retired.
+
+    Raises ValueError if the model is not registered.
+    """
+    with transaction(connection):
+        row = connection.execute("SELECT source, symbols, state FROM models WHERE model_id = ?", [model_id]).fetchone()
+        if row is None:
+            raise ValueError(f"model {model_id} is not registered; `turbodmt models` lists those that are")
+        source, symbols, state = row
+        if state == ModelState.CHAMPION:
+            return
+        connection.execute(
+            "UPDATE models SET state = 'retired', reason = ? WHERE source = ? AND symbols = ? AND state = 'champion'",
+            [f"replaced by {model_id[:12]}", source, symbols],
+        )
+        connection.execute(
+            "UPDATE models SET state = 'champion', reason = ?, promoted_at = ? WHERE model_id = ?",
+            [reason, at, model_id],
+        )
+
+
+def champion(connection: Connection, source: str, symbols: Sequence[str], *, trained_until: date) -> ModelRecord | None:
+    """The model that may decide on `trained_until`: the champion, or an earlier one if that one saw later bars.
+
+    None if no model that was ever champion of these symbols was trained on bars up to that date alone.
+    """
+    row = connection.execute(
+        _SELECT + "WHERE source = ? AND symbols = ? AND state IN ('champion', 'retired') AND trained_to <= ? "
+        "ORDER BY state = 'champion' DESC, trained_to DESC, promoted_at DESC, model_id LIMIT 1",
+        [source, _symbols(symbols), trained_until],
+    ).fetchone()
+    return _record(row) if row else None
+
+
+def records(connection: Connection) -> tuple[ModelRecord, ...]:
+    """Every registered model, oldest training first."""
+    rows = connection.execute(_SELECT + "ORDER BY trained_to, created_at, model_id").fetchall()
+    return tuple(_record(row) for row in rows)
+
+
+def _path(home: Path, model_id: str) -> Path:
+    return home / "models" / f"{model_id}.safetensors"
+
+
+def _symbols(symbols: Sequence[str]) -> str:
+    return json.dumps(sorted(symbols))
+
+
+def _record(row: tuple[Any, ...]) -> ModelRecord:
+    model_id, source, symbols, trained_from, trained_to, created_at, seed, config, code_version, *rest = row
+    data_sha256, validation, state, reason = rest
+    return ModelRecord(
+        model_id=model_id,
+        source=source,
+        symbols=tuple(json.loads(symbols)),
+        trained_from=trained_from,
+        trained_to=trained_to,
+        created_at=created_at.astimezone(UTC),
+        seed=seed,
+        config=config,
+        code_version=code_version,
+        data_sha256=data_sha256,
+        validation=validation,
+        state=ModelState(state),
+        reason=reason,
+    )

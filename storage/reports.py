@@ -1,0 +1,30 @@
+"""Reports on disk."""
+
+from io import BytesIO
+from pathlib import Path
+
+import pandas as pd
+
+from storage.files import write_whole
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    """The path of the report, there as a whole or not at all, readable by its owner only; an older one is replaced.
+
+    Raises ValueError if the name is a path; StoreFull, StoreReadOnly.
+    """
+    if not name or Path(name).name != name or name.startswith("."):
+        raise ValueError(f"{name!r} is no name of a report; give a plain file name")
+    return write_whole(folder / name, text.encode("utf-8"))
+
+
+def write_table(folder: Path, name: str, table: pd.DataFrame) -> Path:
+    """The path of the table as a Parquet file, there as a whole or not at all, readable by its owner only.
+
+    Raises ValueError if the name is a path; StoreFull, StoreReadOnly.
+    """
+    if Path(name).name != name or name.startswith("."):
+        raise ValueError(f"{name!r} is no name of a table; give a plain file name")
+    buffer = BytesIO()
+    table.to_parquet(buffer, index=False)
+    return write_whole(folder / name, buffer.getvalue())

@@ -1,0 +1,35 @@
+"""The halt, which latches until a person resumes the account."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from storage.database import Connection
+from strategy.money import quantised
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskState:
+    """Whether an account is halted, since when and why; `peak_equity` is the highest since it resumed, if known."""
+
+    halted: bool = False
+    since: date | None = None
+    reason: str = ""
+    peak_equity: Decimal | None = None
+
+
+def load(connection: Connection, account: str) -> RiskState:
+    """The account's risk state; not halted if none was ever stored."""
+    row = connection.execute(
+        "SELECT halted, since, reason, peak_equity FROM risk_state WHERE account = ?", [account]
+    ).fetchone()
+    return RiskState(halted=row[0], since=row[1], reason=row[2], peak_equity=row[3]) if row else RiskState()
+
+
+def save(connection: Connection, account: str, state: RiskState) -> None:
+    """None; the account's risk state is the given one."""
+    peak = None if state.peak_equity is None else quantised(state.peak_equity)
+    connection.execute(
+        "INSERT OR REPLACE INTO risk_state (account, halted, since, reason, peak_equity) VALUES (?, ?, ?, ?, ?)",
+        [account, state.halted, state.since, state.reason, peak],
+    )

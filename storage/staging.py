@@ -1,0 +1,107 @@
+"""Bars as they were delivered: kept in the source's order, with its faults, until the gate lets them through."""
+
+from datetime import datetime
+
+import pandas as pd
+
+from storage.database import Connection, transaction
+
+#: Columns of a delivered frame, in order; exchange.ports states the same.
+BAR_COLUMNS = ("symbol", "open_time", "open", "high", "low", "close", "volume", "adj_close")
+
+#: Bars before the first change that are staged again, to carry the adjustment factor on.
+OVERLAP_BARS = 5
+
+#: Relative difference up to which two adjustment factors are the same: sources round their adjusted closes.
+FACTOR_TOLERANCE = 1e-6
+
+
+_COMPARE = """
+CREATE OR REPLACE TEMP TABLE compared AS
+WITH delivered_rows AS (
+    SELECT symbol, position, open_time::TIMESTAMP AS open_time, open::DOUBLE AS open, high::DOUBLE AS high,
+           low::DOUBLE AS low, close::DOUBLE AS close, volume::DOUBLE AS volume, adj_close::DOUBLE AS adjusted_close
+    FROM delivered
+), marked AS (
+    SELECT d.*, p.factor, p.factor IS NULL OR d.open IS DISTINCT FROM p.open OR d.high IS DISTINCT FROM p.high
+           OR d.low IS DISTINCT FROM p.low OR d.close IS DISTINCT FROM p.close
+           OR d.volume IS DISTINCT FROM p.volume AS changed
+    FROM delivered_rows d
+    LEFT JOIN (SELECT * FROM current_bars WHERE source = $source) p
+    ON p.symbol = d.symbol AND p.open_time = d.open_time
+), recent AS (
+    SELECT symbol, position, adjusted_close / close / factor AS scale FROM marked
+    WHERE NOT changed AND adjusted_close IS NOT NULL
+    QUALIFY row_number() OVER (PARTITION BY symbol ORDER BY position DESC) <= $overlap_bars
+), broken AS (
+    SELECT symbol, position FROM recent
+    QUALIFY abs(scale / first_value(scale) OVER (PARTITION BY symbol ORDER BY position) - 1) > $tolerance
+), first_change AS (
+    SELECT symbol, min(position) AS first
+    FROM (SELECT symbol, position FROM marked WHERE changed UNION ALL SELECT symbol, position FROM broken)
+    GROUP BY symbol
+)
+SELECT m.*, m.position < c.first AS overlap FROM marked m JOIN first_change c USING (symbol)
+WHERE m.position >= c.first - $overlap_bars
+"""
+
+_STAGE = """
+INSERT INTO bars_staged
+SELECT $source, symbol, position, open_time, open, high, low, close, volume, adjusted_close, overlap, $ingested_at
+FROM compared ORDER BY symbol, position
+"""
+
+
+def stage(connection: Connection, source: str, frame: pd.DataFrame, *, ingested_at: datetime) -> dict[str, int]:
+    """Staged rows of each symbol in the frame, 0 where it brings nothing new; they replace what was staged before.
+
+    The frame holds BAR_COLUMNS as the source delivered them: in its order, with its faults, overlapping what is
+    published by any length. Staged is everything from the first row that is new, differs in open, high, low, close or
+    volume, or breaks the adjustment of the last OVERLAP_BARS common rows, and OVERLAP_BARS rows before it. Adjusted
+    closes that were all scaled alike are no change. A published bar that the source no longer delivers is left as it
+    is. A symbol with nothing new leaves quarantine: what was held back is no longer delivered.
+    Raises ValueError if a column or a symbol is missing.
+    """
+    missing = [name for name in BAR_COLUMNS if name not in frame.columns]
+    if missing or frame["symbol"].isna().any():
+        raise ValueError(f"{source}: a delivered row lacks {', '.join(missing) or 'its symbol'}")
+    symbols = [str(symbol) for symbol in frame["symbol"].unique()]
+    delivered = frame.assign(position=frame.groupby("symbol", sort=False).cumcount())
+    connection.register("delivered", delivered)
+    try:
+        with transaction(connection):
+            connection.execute(
+                _COMPARE, {"source": source, "overlap_bars": OVERLAP_BARS, "tolerance": FACTOR_TOLERANCE}
+            )
+            connection.execute(
+                "DELETE FROM bars_staged WHERE source = ? AND list_contains(?, symbol)", [source, symbols]
+            )
+            connection.execute(_STAGE, {"source": source, "ingested_at": ingested_at})
+            counts = dict(connection.execute("SELECT symbol, count(*) FROM compared GROUP BY symbol").fetchall())
+            idle = [symbol for symbol in symbols if symbol not in counts]
+            connection.execute(
+                "DELETE FROM bars_quarantine WHERE source = ? AND list_contains(?, symbol)", [source, idle]
+            )
+            connection.execute("DROP TABLE compared")
+    finally:
+        connection.unregister("delivered")
+    return {symbol: counts.get(symbol, 0) for symbol in symbols}
+
+
+def staged(connection: Connection, source: str, symbol: str) -> pd.DataFrame:
+    """The staged rows as BAR_COLUMNS, in the order the source delivered them; held-back rows are among them."""
+    rows = connection.execute(
+        "SELECT symbol, open_time, open, high, low, close, volume, adjusted_close AS adj_close FROM bars_staged "
+        "WHERE source = ? AND symbol = ? ORDER BY position",
+        [source, symbol],
+    )
+    frame: pd.DataFrame = rows.df()
+    return frame
+
+
+def staged_symbols(connection: Connection, source: str) -> tuple[str, ...]:
+    """The symbols with staged rows, sorted; those held back are among them."""
+    rows = connection.execute(
+        "SELECT DISTINCT symbol FROM bars_staged WHERE source = ? ORDER BY symbol", [source]
+    ).fetchall()
+    return tuple(row[0] for row in rows)

@@ -1,0 +1,33 @@
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+from storage import instruments
+from storage.database import connect
+from strategy.instruments import Calendar, Instrument
+
+BITCOIN = Instrument(
+    symbol="BTCUSDT",
+    calendar=Calendar.ALWAYS,
+    lot=Decimal("0.00001"),
+    tick=Decimal("0.01"),
+    shortable=False,
+    listed_from=date(2017, 8, 17),
+)
+SPY = Instrument(symbol="SPY", calendar=Calendar.XNYS, listed_to=date(2030, 1, 1))
+
+
+def test_instruments_come_back_by_source_and_symbol(home: Path) -> None:
+    with connect(home) as store:
+        instruments.save(store, "binance", [BITCOIN])
+        instruments.save(store, "file:x", [SPY])
+        assert instruments.load(store, "binance", ["BTCUSDT", "SPY"]) == {"BTCUSDT": BITCOIN}
+        assert instruments.find(store, ["BTCUSDT", "SPY", "TLT"]) == {"BTCUSDT": BITCOIN, "SPY": SPY}
+
+
+def test_a_later_word_replaces_the_earlier_one(home: Path) -> None:
+    with connect(home) as store:
+        instruments.save(store, "file:x", [SPY])
+        instruments.save(store, "file:x", [replace(SPY, shortable=False)])
+        assert instruments.load(store, "file:x", ["SPY"]) == {"SPY": replace(SPY, shortable=False)}

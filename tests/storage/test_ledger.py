@@ -1,0 +1,172 @@
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storage import ledger
+from storage.database import connect
+from storage.ledger_rows import snapshot_row, to_snapshot
+from storage.rows import LedgerConflict
+from strategy.account import Account, Entry, EntryKind, Position, Snapshot
+from strategy.backtest import Day, Standing, opening
+from strategy.decision import Decision, Status
+from strategy.orders import Fill, Order, OrderState, Side
+
+MONDAY, TUESDAY, WEDNESDAY = date(2020, 1, 6), date(2020, 1, 7), date(2020, 1, 8)
+RULES = ledger.Provenance(strategy="rules", model_id=None, data_sha256="ab")
+DECISION = Decision(
+    as_of=MONDAY,
+    symbol="SPY",
+    status=Status.TRADED,
+    regime="Bull",
+    confidence=0.1 + 0.2,
+    signal=0.5,
+    volatility=0.17,
+    exposure=1 / 3,
+    reason="",
+)
+UNJUDGED = Decision(as_of=MONDAY, symbol="TLT", status=Status.WARMING_UP, reason="20 of 252 bars")
+ORDER = Order(order_id="o1", symbol="SPY", as_of=MONDAY, side=Side.BUY, quantity=Decimal("1.5"))
+FILLED = replace(ORDER, state=OrderState.FILLED)
+FILL = Fill(
+    order_id="o1",
+    trade_id="t1",
+    symbol="SPY",
+    as_of=TUESDAY,
+    side=Side.BUY,
+    quantity=Decimal("1.5"),
+    price=Decimal("320.123456789012"),
+    fee=Decimal("0.48"),
+)
+FINANCING = Entry(
+    as_of=TUESDAY, kind=EntryKind.FINANCING, symbol="", cash=Decimal("-0.000000000001"), quantity=Decimal(0)
+)
+ACCOUNT = Account(
+    as_of=TUESDAY,
+    cash=Decimal("-480.665185183518"),
+    positions={"SPY": Position(quantity=Decimal("1.5"), mark=Decimal("321.5"))},
+)
+DAY = Day(
+    standing=Standing(account=ACCOUNT, open_orders=(), equities=(Decimal(10_000), ACCOUNT.equity)),
+    fills=(FILL,),
+    entries=(FINANCING,),
+    settled=(FILLED,),
+)
+amounts = st.decimals(min_value=-(10**9), max_value=10**9, places=12)
+
+
+def test_decisions_come_back_as_they_were_taken(home: Path) -> None:
+    with connect(home) as store:
+        assert ledger.record_decisions(store, "daily", [UNJUDGED, DECISION], RULES) == 2
+        assert ledger.decisions_on(store, "daily", MONDAY) == (DECISION, UNJUDGED)
+        assert ledger.provenance_on(store, "daily", MONDAY) == RULES
+        assert ledger.decisions_on(store, "daily", TUESDAY) == ()
+        assert ledger.provenance_on(store, "other", MONDAY) is None
+
+
+def test_deciding_again_alike_is_no_news_and_otherwise_a_conflict(home: Path) -> None:
+    with connect(home) as store:
+        ledger.record_decisions(store, "daily", [DECISION], RULES)
+        assert ledger.record_decisions(store, "daily", [DECISION], RULES) == 0
+        with pytest.raises(LedgerConflict, match="decisions already holds another row for daily, 2020-01-06, SPY"):
+            ledger.record_decisions(store, "daily", [UNJUDGED, replace(DECISION, exposure=0.3)], RULES)
+        assert ledger.decisions_on(store, "daily", MONDAY) == (DECISION,)
+        assert ledger.record_decisions(store, "backfill", [replace(DECISION, exposure=0.3)], RULES) == 1
+
+
+def test_an_order_is_written_ahead_once_and_keeps_the_state_it_reached(home: Path) -> None:
+    with connect(home) as store:
+        assert ledger.record_orders(store, "daily", [ORDER]) == 1
+        sent = replace(ORDER, state=OrderState.SENT)
+        ledger.update_orders(store, "daily", [sent])
+        assert ledger.record_orders(store, "daily", [ORDER]) == 0
+        assert ledger.orders_on(store, "daily", MONDAY) == (sent,)
+        assert ledger.open_orders(store, "daily") == (sent,)
+        with pytest.raises(LedgerConflict, match="orders already holds another row for daily, o1"):
+            ledger.record_orders(store, "daily", [replace(ORDER, quantity=Decimal(2))])
+
+
+def test_an_order_that_has_ended_stays_as_it_is(home: Path) -> None:
+    with connect(home) as store:
+        ledger.record_orders(store, "daily", [ORDER])
+        rejected = replace(ORDER, state=OrderState.REJECTED, reason="too small")
+        ledger.update_orders(store, "daily", [rejected])
+        ledger.update_orders(store, "daily", [rejected])
+        assert ledger.open_orders(store, "daily") == ()
+        with pytest.raises(LedgerConflict, match="o1 has ended as rejected; it cannot be filled"):
+            ledger.update_orders(store, "daily", [FILLED])
+        with pytest.raises(LedgerConflict, match="record an order first"):
+            ledger.update_orders(store, "daily", [replace(ORDER, order_id="o2")])
+
+
+def test_the_open_orders_of_a_past_day_are_those_that_were_open_then(home: Path) -> None:
+    acknowledged = replace(ORDER, state=OrderState.ACKNOWLEDGED)
+    skipped = replace(ORDER, order_id="o0", state=OrderState.SKIPPED)
+    with connect(home) as store:
+        ledger.record_orders(store, "daily", [ORDER, skipped])
+        ledger.update_orders(store, "daily", [acknowledged])
+        ledger.record_settlement(store, "daily", DAY)
+        assert ledger.orders_open_at(store, "daily", date(2020, 1, 5)) == ()
+        assert ledger.orders_open_at(store, "daily", MONDAY) == (acknowledged,)
+        assert ledger.orders_open_at(store, "daily", TUESDAY) == ()
+        assert ledger.orders_on(store, "daily", MONDAY) == (skipped, FILLED)
+
+
+def test_a_settled_day_comes_back_and_settling_it_again_is_no_news(home: Path) -> None:
+    first = Day(standing=opening(MONDAY, Decimal(10_000)), fills=(), entries=(), settled=())
+    with connect(home) as store:
+        assert ledger.latest_snapshot(store, "daily") is None
+        ledger.record_settlement(store, "daily", first)
+        ledger.record_orders(store, "daily", [ORDER])
+        for _ in range(2):
+            ledger.record_settlement(store, "daily", DAY)
+        assert ledger.latest_snapshot(store, "daily") == DAY.standing.snapshot
+        both = ledger.snapshots(store, "daily", until=WEDNESDAY, last_days=5)
+        assert both == (first.standing.snapshot, DAY.standing.snapshot)
+        assert ledger.snapshots(store, "daily", until=WEDNESDAY, last_days=1) == both[1:]
+        assert ledger.snapshots(store, "daily", until=MONDAY, last_days=5) == both[:1]
+        assert ledger.fills_on(store, "daily", TUESDAY) == (FILL,)
+        assert ledger.entries_on(store, "daily", TUESDAY) == (FINANCING,)
+        assert ledger.fills_on(store, "other", TUESDAY) == ()
+
+
+def test_a_settlement_that_conflicts_writes_nothing(home: Path) -> None:
+    with connect(home) as store:
+        with pytest.raises(LedgerConflict, match="record an order first"):
+            ledger.record_settlement(store, "daily", DAY)
+        assert ledger.latest_snapshot(store, "daily") is None
+        assert ledger.fills_on(store, "daily", TUESDAY) == ()
+        ledger.record_orders(store, "daily", [ORDER])
+        ledger.record_settlement(store, "daily", DAY)
+        other = replace(DAY, fills=(replace(FILL, price=Decimal(320)),))
+        with pytest.raises(LedgerConflict, match="fills already holds another row"):
+            ledger.record_settlement(store, "daily", other)
+
+
+def test_many_rows_are_written_as_one(home: Path) -> None:
+    many = [replace(FILL, trade_id=f"t{number:04}") for number in range(450)]
+    with connect(home) as store:
+        assert ledger.record_fills(store, "daily", many) == 450
+        assert ledger.record_fills(store, "daily", many) == 0
+        assert ledger.fills_on(store, "daily", TUESDAY) == tuple(many)
+
+
+@given(cash=amounts, quantity=amounts, drawdown=st.floats(0, 1))
+def test_a_snapshot_loses_no_digit(cash: Decimal, quantity: Decimal, drawdown: float) -> None:
+    positions = {"A": Position(quantity=quantity, mark=Decimal("0.000000012345"))}
+    account = Account(as_of=MONDAY, cash=cash, positions=positions)
+    snapshot = Snapshot(account=account, equity=account.equity, drawdown=drawdown)
+    assert to_snapshot(snapshot_row("daily", snapshot)[1:]) == snapshot
+
+
+@pytest.mark.parametrize("amount", ["0.000000000001", "-0.000000000001", "99999999999999.999999999999", "1E+3", "0"])
+def test_money_keeps_twelve_decimals_in_the_store(home: Path, amount: str) -> None:
+    entry = replace(FINANCING, cash=Decimal(amount))
+    day = Day(standing=opening(TUESDAY, Decimal(1)), fills=(), entries=(entry,), settled=())
+    with connect(home) as store:
+        ledger.record_settlement(store, "daily", day)
+        assert ledger.entries_on(store, "daily", TUESDAY) == (entry,)

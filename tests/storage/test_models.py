@@ -1,0 +1,158 @@
+import os
+import stat
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from storage import models
+from storage.database import connect
+from storage.models import ModelDamaged, ModelRecord, ModelState
+from storage.rows import LedgerConflict
+
+AT = datetime(2020, 1, 7, tzinfo=UTC)
+ARRAYS = {"b": np.arange(6, dtype=np.float32).reshape(2, 3).T, "a": np.array([1.5])}
+METADATA = {"context_bars": 252, "scales": [0.1, 1 / 3], "name": "turbo"}
+RECORD = ModelRecord(
+    model_id="m1",
+    source="sample",
+    symbols=("^GSPC", "^IXIC"),
+    trained_from=date(2000, 1, 3),
+    trained_to=date(2010, 1, 4),
+    created_at=AT,
+    seed=7,
+    config='{"layers": 5}',
+    code_version="0.1.0",
+    data_sha256="ab",
+    validation='{"sharpe": 0.5}',
+    state=ModelState.CHALLENGER,
+    reason="fitted",
+)
+NEWER = replace(RECORD, model_id="m2", trained_to=date(2012, 1, 3))
+
+
+def test_a_model_is_named_by_the_hash_of_its_file_and_comes_back(home: Path) -> None:
+    model_id = models.save(home, ARRAYS, METADATA)
+    path = home / "models" / f"{model_id}.safetensors"
+    arrays, metadata = models.read(home, model_id)
+    assert sha256(path.read_bytes()).hexdigest() == model_id
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert metadata == METADATA
+    assert {name: values.tolist() for name, values in arrays.items()} == {n: v.tolist() for n, v in ARRAYS.items()}
+    assert arrays["b"].dtype == np.float32
+
+
+def test_the_same_model_has_the_same_name_in_every_process(home: Path) -> None:
+    reordered = models.save(home, dict(reversed(ARRAYS.items())), dict(reversed(METADATA.items())))
+    assert models.save(home, ARRAYS, METADATA) == reordered
+    code = "import sys; from pathlib import Path; from tests.storage import test_models as t; "
+    code += "print(t.models.save(Path(sys.argv[1]), t.ARRAYS, t.METADATA))"
+    environment = {**os.environ, "PYTHONHASHSEED": "1"}
+    other = subprocess.run(
+        [sys.executable, "-c", code, str(home)],
+        cwd=Path(__file__).parents[2],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert other.stdout.strip() == reordered
+    assert len(list((home / "models").iterdir())) == 1
+
+
+def test_a_damaged_or_missing_model_is_named(home: Path) -> None:
+    model_id = models.save(home, ARRAYS, METADATA)
+    path = home / "models" / f"{model_id}.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ModelDamaged, match="is damaged: its sha256 is"):
+        models.read(home, model_id)
+    path.unlink()
+    with pytest.raises(ModelDamaged, match="is missing"):
+        models.read(home, model_id)
+
+
+def test_a_file_of_another_program_is_refused(home: Path) -> None:
+    data = b"weights"
+    folder = home / "models"
+    folder.mkdir(parents=True)
+    (folder / f"{sha256(data).hexdigest()}.safetensors").write_bytes(data)
+    with pytest.raises(ModelDamaged, match="was not written by this program"):
+        models.read(home, sha256(data).hexdigest())
+
+
+def test_a_model_that_is_not_finite_is_refused(home: Path) -> None:
+    with pytest.raises(ValueError, match="array w holds a number that is not finite"):
+        models.save(home, {"w": np.array([np.nan])}, {})
+    assert not (home / "models").exists()
+
+
+def test_what_a_killed_run_left_is_swept(home: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    folder = home / "models"
+    folder.mkdir(parents=True)
+    leftover, foreign = folder / f".abc.safetensors.{dead.pid}.tmp", folder / f".abc.safetensors.{os.getppid()}.tmp"
+    leftover.write_bytes(b"half")
+    foreign.write_bytes(b"busy")
+    models.save(home, ARRAYS, METADATA)
+    assert not leftover.exists()
+    assert foreign.exists()
+
+
+def test_records_come_back_and_registering_again_is_no_news(home: Path) -> None:
+    with connect(home) as store:
+        models.register(store, NEWER)
+        for _ in range(2):
+            models.register(store, RECORD)
+        assert models.records(store) == (RECORD, NEWER)
+        with pytest.raises(LedgerConflict, match="models already holds another row for m1"):
+            models.register(store, replace(RECORD, seed=8))
+
+
+def test_a_promotion_retires_the_champion_of_the_same_symbols(home: Path) -> None:
+    elsewhere = replace(RECORD, model_id="m3", symbols=("SPY",))
+    with connect(home) as store:
+        for record in (RECORD, NEWER, elsewhere):
+            models.register(store, record)
+        for model_id in ("m1", "m3", "m2", "m2"):
+            models.promote(store, model_id, "newest", AT)
+        states = {record.model_id: (record.state, record.reason) for record in models.records(store)}
+        with pytest.raises(ValueError, match="m9 is not registered"):
+            models.promote(store, "m9", "newest", AT)
+    assert states == {
+        "m1": (ModelState.RETIRED, "replaced by m2"),
+        "m2": (ModelState.CHAMPION, "newest"),
+        "m3": (ModelState.CHAMPION, "newest"),
+    }
+
+
+def test_a_champion_never_saw_the_future(home: Path) -> None:
+    symbols = ("^IXIC", "^GSPC")
+    with connect(home) as store:
+        models.register(store, RECORD)
+        models.register(store, NEWER)
+        models.register(store, replace(RECORD, model_id="m4", trained_to=date(2011, 1, 3)))
+        assert models.champion(store, "sample", symbols, trained_until=date(2020, 1, 1)) is None
+        models.promote(store, "m1", "first", AT)
+        models.promote(store, "m2", "refresh", AT)
+        found = [
+            models.champion(store, "sample", symbols, trained_until=day)
+            for day in (date(2010, 1, 3), date(2010, 1, 4), date(2012, 1, 2), date(2012, 1, 3))
+        ]
+    assert [record and record.model_id for record in found] == [None, "m1", "m1", "m2"]
+
+
+def test_a_champion_that_was_put_back_is_the_champion(home: Path) -> None:
+    with connect(home) as store:
+        models.register(store, RECORD)
+        models.register(store, NEWER)
+        for model_id in ("m1", "m2", "m1"):
+            models.promote(store, model_id, "by hand", AT)
+        champion = models.champion(store, "sample", RECORD.symbols, trained_until=date(2020, 1, 1))
+    assert champion is not None
+    assert champion.model_id == "m1"
