@@ -1,0 +1,158 @@
+"""Daily bars from a csv or parquet file: a record to replay."""
+
+from datetime import date, datetime
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from exchange.calendars import infer_calendar
+from exchange.ports import BAR_COLUMNS, BarRequest, SourceRefused
+from exchange.requested import newest_until, requested
+from exchange.tables import Layout, layout, numbers, read_columns, read_symbols, texts
+from strategy.instruments import Instrument
+
+_PRICES = ("open", "high", "low", "close", "volume", "adj_close")
+
+
+class FileBars:
+    """The bars of one file, read once and only as far as asked for.
+
+    `symbol` names the bars of a file without a symbol column; where there is one, it picks a single symbol. Columns:
+    date, open, high, low, close and, if they are there, symbol, volume and adj_close, in any case and usual spelling;
+    others are ignored. A date is the day that is written, whatever time and zone follow it. Text that is no number is
+    NaN, an empty date NaT: the gate names them.
+
+    Raises SourceRefused where the file is missing, cannot be read, has no single header or lacks a column.
+    """
+
+    streaming = False
+
+    def __init__(self, path: Path, symbol: str | None = None) -> None:
+        self._path = path.expanduser().resolve()
+        self._layout: Layout = layout(self._path)
+        self._symbol = symbol
+        self._known: dict[str, pd.DataFrame] = {}
+        self.name = f"file:{self._path}"
+
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols in the file, in order of appearance, or the one it was opened for; raises SourceRefused."""
+        if self._symbol is not None:
+            self._demand((self._symbol,))
+            return (self._symbol,)
+        return self._in_file
+
+    def instruments(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...]:
+        """What the dates of each symbol let infer: its calendar. Raises SourceRefused for a symbol it does not have."""
+        bars = self._bars(symbols)
+        return tuple(
+            Instrument(symbol=symbol, calendar=infer_calendar(symbol, rows["open_time"].to_numpy()))
+            for symbol, rows in bars.items()
+        )
+
+    def last_session(self, symbols: tuple[str, ...], now: datetime) -> date:
+        """The newest date of the symbols' bars, now's date at most (later ones are the gate's).
+
+        Raises SourceRefused for a symbol it does not have, and if all dates lie in the future.
+        """
+        return newest_until(self._bars(symbols), now)
+
+    def fetch(self, request: BarRequest) -> pd.DataFrame:
+        """The bars asked for, as BAR_COLUMNS, in the file's order and with its faults; raises SourceRefused."""
+        return requested(self._bars(tuple(request.since)), request)
+
+    @cached_property
+    def _in_file(self) -> tuple[str, ...]:
+        if "symbol" in self._layout.position:
+            return read_symbols(self._layout)
+        if self._symbol is None:
+            raise SourceRefused(f"{self._path} has no symbol column; say whose bars these are with --symbol")
+        return (self._symbol,)
+
+    def _demand(self, symbols: tuple[str, ...]) -> None:
+        served = self._in_file
+        for symbol in symbols:
+            if symbol in served and self._symbol in (None, symbol):
+                continue
+            close = get_close_matches(symbol, served, n=1, cutoff=0.5) or get_close_matches(symbol.upper(), served, n=1)
+            remedy = f"did you mean {close[0]}?" if close else "name one of these."
+            listed = ", ".join(served[:5]) + (", ..." if len(served) > 5 else "")
+            raise SourceRefused(f"{self._path} has no bars of {symbol}; it holds {len(served)}: {listed}; {remedy}")
+
+    def _bars(self, symbols: tuple[str, ...]) -> dict[str, pd.DataFrame]:
+        self._demand(symbols)
+        new = tuple(dict.fromkeys(symbol for symbol in symbols if symbol not in self._known))
+        if new:
+            table = self._table(new)
+            for symbol in new:
+                self._known[symbol] = _frame(self._path, symbol, _rows_of(self._path, symbol, table))
+        return {symbol: self._known[symbol] for symbol in symbols}
+
+    def _table(self, symbols: tuple[str, ...]) -> pa.Table:
+        # A csv has to be parsed as a whole anyway; parquet is asked for the rows alone.
+        if self._layout.header_lines:
+            return self._whole_csv
+        return read_columns(self._layout, symbols)
+
+    @cached_property
+    def _whole_csv(self) -> pa.Table:
+        return read_columns(self._layout, None)
+
+
+def _rows_of(path: Path, symbol: str, table: pa.Table) -> pa.Table:
+    if "symbol" not in table.column_names:
+        return table
+    return table.filter(pc.equal(texts(path, table["symbol"]), symbol))
+
+
+def _frame(path: Path, symbol: str, table: pa.Table) -> pd.DataFrame:
+    if not table.num_rows:
+        raise SourceRefused(f"{path} has a header and no row; a file of bars has at least one")
+    stamps = _stamps(path, symbol, table["date"])
+    days = stamps.dt.normalize()
+    _demand_daily(path, symbol, stamps, days)
+    columns: dict[str, object] = {"symbol": symbol, "open_time": days}
+    for name in _PRICES:
+        present = name in table.column_names
+        columns[name] = numbers(table[name]) if present else pd.Series(float("nan"), index=days.index)
+    frame: pd.DataFrame = pd.DataFrame(columns)[list(BAR_COLUMNS)]
+    return frame.astype({"symbol": "str"})
+
+
+def _stamps(path: Path, symbol: str, column: pa.ChunkedArray) -> "pd.Series[pd.Timestamp]":
+    stamps: pd.Series[pd.Timestamp]
+    if pa.types.is_date(column.type):
+        stamps = pc.cast(column, pa.timestamp("us")).to_pandas()
+        return stamps
+    if pa.types.is_timestamp(column.type):
+        # The day as written in the stamp's own zone is the session: New York's midnight is not the day before.
+        stamps = column.to_pandas().dt.tz_localize(None).astype("datetime64[us]")
+        return stamps
+    written = texts(path, column).to_pandas().astype(object).fillna("").str.strip()
+    local = written.str.replace(r"^(.*:.*?)\s*(?:Z|[+-]\d\d:?\d\d)$", r"\1", regex=True)
+    dated = local.where(local.str.match(r"\d{4}-\d\d-\d\d|\d{8}(\D|$)"), None)
+    stamps = pd.to_datetime(dated, format="ISO8601", errors="coerce").astype("datetime64[us]")
+    wrong = (stamps.isna() & (written != "")).to_numpy()
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise SourceRefused(
+            f"{path}: the date in row {row + 1} of {symbol} is {str(written.iloc[row])[:40]!r}; "
+            "write dates like 2020-12-31"
+        )
+    return stamps
+
+
+def _demand_daily(path: Path, symbol: str, stamps: "pd.Series[pd.Timestamp]", days: "pd.Series[pd.Timestamp]") -> None:
+    """Raise SourceRefused if a date carries bars at differing times of day: those are not daily bars."""
+    times = pd.DataFrame({"day": days, "stamp": stamps}).drop_duplicates()
+    counts = times.groupby("day", sort=False)["stamp"].size()
+    crowded = counts[counts > 1]
+    if len(crowded):
+        day, count = crowded.index[0], int(crowded.iloc[0])
+        raise SourceRefused(
+            f"{path}: {symbol} has {count} bars of different times on {day:%Y-%m-%d}; a daily file has one a day, "
+            "so resample it to days"
+        )

@@ -1,0 +1,36 @@
+"""The part of a record of bars that a request asks for."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+
+import numpy as np
+import pandas as pd
+
+from exchange.ports import BAR_COLUMNS, BarRequest, SourceRefused
+
+
+def requested(bars: Mapping[str, pd.DataFrame], request: BarRequest) -> pd.DataFrame:
+    """The rows of the request's symbols and dates, as BAR_COLUMNS, each symbol in its record's order, faults included.
+
+    `bars` holds each symbol's whole record. A row whose date is missing stays: the gate has to see it.
+    """
+    parts = []
+    for symbol, since in request.since.items():
+        dates = bars[symbol]["open_time"].to_numpy()
+        first = np.datetime64(since if since is not None else date.min, "us")
+        within = (dates >= first) & (dates <= np.datetime64(request.until, "us"))
+        parts.append(bars[symbol][within | np.isnat(dates)])
+    wanted: pd.DataFrame = pd.concat(parts, ignore_index=True)[list(BAR_COLUMNS)]
+    return wanted
+
+
+def newest_until(bars: Mapping[str, pd.DataFrame], now: datetime) -> date:
+    """The newest date in any of the records, now's UTC date at most; raises SourceRefused if there is none."""
+    today = now.astimezone(UTC).date()
+    limit = np.datetime64(today, "us")
+    dates = np.concatenate([rows["open_time"].to_numpy() for rows in bars.values()])
+    past = dates[dates <= limit]
+    if not len(past):
+        raise SourceRefused(f"no bar of {', '.join(bars)} is dated {today} or earlier; check the dates of the file")
+    newest: date = past.max().astype("datetime64[D]").astype(object)
+    return newest
