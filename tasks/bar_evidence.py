@@ -1,0 +1,209 @@
+"""What can be measured on each staged bar before an expectation is put to it.
+
+The limits were set on 56 real series (README of the shared data). The longest wicks that are believed are 17 times the
+median range (BAC 2001-11-12; QQQ and XLK in the minutes of 2015-08-24 had 9 and 15, Bitcoin never more than 6); the
+mildest that is not is 62 times (VTI's half-price print of 2010-05-06), the erroneous trades of AAPL 2009-09-21 and
+GOOGL 2008-09-30 are 138 and 313 times. Series whose highs and lows are real have had at most 9 flat bars in 63 (EWJ)
+and two in a row; series without them have runs of 22 and more.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from exchange.calendars import HOLIDAYS_KNOWN_FROM, last_closed, sessions
+from strategy.instruments import Calendar
+
+FloatArray = NDArray[np.float64]
+DayArray = NDArray[np.datetime64]
+
+LOOKBACK_BARS = 63
+#: A bar with fewer bars before it has no typical range; only the widest limit holds for it, its first print included.
+FEWEST_BARS = 5
+WICK_RANGES = 30.0
+SMALLEST_WICK = 0.02
+WIDEST_WICK = float(np.log(10.0))
+DEAD_RUN_BARS = 4
+DEAD_SHARE_BARS = 15
+MOVE_MEDIANS = 20.0
+SMALLEST_MOVE = 0.02
+HOLE_WEEKDAYS = 5
+PRICES = ("open", "high", "low", "close")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Context:
+    """What a window of one symbol's staged bars is judged against.
+
+    No bar may be dated after `as_of` or close after `now`. `since` is the first session the window was asked for (None:
+    its first bar begins the series); `fresh_until` the session it must reach (None: any will do). Faults on `accepted`
+    dates are waived. `history` holds published bars before the window, oldest first (64 are enough): without it the
+    window's first bars are judged as if the symbol had just been listed.
+    """
+
+    symbol: str
+    calendar: Calendar
+    as_of: date
+    now: datetime
+    since: date | None = None
+    fresh_until: date | None = None
+    accepted: frozenset[date] = field(default_factory=frozenset)
+    history: pd.DataFrame | None = None
+
+
+def measure(window: pd.DataFrame, context: Context) -> pd.DataFrame:
+    """The window with one column per measure, NaN where the row does not allow it, and the limits that vary by row.
+
+    Wicks and moves are in units of their limit, so that 1 is the limit for every row.
+    """
+    rows = window.reset_index(drop=True)
+    days = rows["open_time"].to_numpy().astype("datetime64[D]")
+    history = _history(days, context)
+    before = len(history)
+    prices = {
+        name: np.concatenate([history[name].to_numpy(dtype=np.float64), rows[name].to_numpy(dtype=np.float64)])
+        for name in PRICES
+    }
+    volume = np.concatenate([history["volume"].to_numpy(dtype=np.float64), rows["volume"].to_numpy(dtype=np.float64)])
+    stacked = np.stack([prices[name][before:] for name in PRICES])
+    columns: dict[str, object] = {
+        "prices_missing": np.isnan(stacked).sum(axis=0).astype(np.float64),
+        "prices_impossible": ((stacked <= 0) | np.isinf(stacked)).sum(axis=0).astype(np.float64),
+        "adjusted_impossible": _adjusted_impossible(rows["adj_close"].to_numpy(dtype=np.float64)),
+    }
+    sound = {name: np.where(np.isfinite(values) & (values > 0), values, np.nan) for name, values in prices.items()}
+    with np.errstate(over="ignore"):
+        shapes = _shapes(sound, _repeats(prices, volume))
+    columns |= {name: values[before:] for name, values in shapes.items()}
+    columns |= _dates(days, history["open_time"].to_numpy().astype("datetime64[D]"), context)
+    return pd.concat([rows, pd.DataFrame(columns, index=rows.index)], axis=1)
+
+
+def _history(days: DayArray, context: Context) -> pd.DataFrame:
+    """The last published bars that are older than the window."""
+    if context.history is None:
+        return pd.DataFrame({name: np.empty(0) for name in (*PRICES, "volume")}).assign(
+            open_time=np.empty(0, dtype="datetime64[us]")
+        )
+    dated = days[~np.isnat(days)]
+    first = context.since if context.since is not None else (dated.min() if len(dated) else context.as_of)
+    published = context.history
+    return published[published["open_time"].to_numpy() < np.datetime64(first, "us")].tail(LOOKBACK_BARS + 1)
+
+
+def _adjusted_impossible(adjusted: FloatArray) -> FloatArray:
+    """1 where the adjusted close is no price, or is missing though other bars of the window have one."""
+    known = ~np.isnan(adjusted)
+    impossible = np.where(known, (adjusted <= 0) | np.isinf(adjusted), known.any())
+    return impossible.astype(np.float64)
+
+
+def _repeats(prices: dict[str, FloatArray], volume: FloatArray) -> NDArray[np.bool_]:
+    """Whether a bar is a copy of the bar before: the same prices, and the same volume where it is known."""
+    same = np.ones(len(volume), dtype=bool)
+    for values in prices.values():
+        same[1:] &= values[1:] == values[:-1]
+    same[1:] &= (volume[1:] == volume[:-1]) | (np.isnan(volume[1:]) & np.isnan(volume[:-1]))
+    same[:1] = False
+    return same
+
+
+def _shapes(prices: dict[str, FloatArray], repeated: NDArray[np.bool_]) -> dict[str, FloatArray]:
+    """Measures of prices against prices, over history and window together."""
+    low, high, close = prices["low"], prices["high"], prices["close"]
+    floor, ceiling = np.minimum(prices["open"], close), np.maximum(prices["open"], close)
+    previous = np.concatenate([prices["open"][:1], close[:-1]])
+    spread = np.log(np.fmax(high, previous) / np.fmin(low, previous))
+    wick = np.clip(WICK_RANGES * _median_before(spread, FEWEST_BARS), SMALLEST_WICK, WIDEST_WICK)
+    wick = np.where(np.isnan(wick), WIDEST_WICK, wick)
+    move = np.abs(np.log(close / previous))
+    typical_move = np.maximum(MOVE_MEDIANS * _median_before(move, LOOKBACK_BARS // 3), SMALLEST_MOVE)
+    flat = (high == low) & (floor == ceiling) & (high == ceiling)
+    return {
+        "low_excess": low / floor - 1.0,
+        "high_shortfall": ceiling / high - 1.0,
+        "low_wick": np.log(floor / low) / wick,
+        "high_wick": np.log(high / ceiling) / wick,
+        "low_floor": floor * np.exp(-wick),
+        "high_ceiling": ceiling * np.exp(wick),
+        "move": move / typical_move,
+        "move_limit": typical_move,
+        "move_found": close / previous - 1.0,
+        "flat": flat.astype(np.float64),
+        "flat_crowd": _crowd(flat),
+        "repeated": repeated.astype(np.float64),
+        "repeated_crowd": _crowd(repeated),
+    }
+
+
+def _median_before(values: FloatArray, fewest: int) -> FloatArray:
+    """The median of the up to 63 values before each, NaN where fewer than `fewest` are known."""
+    before = pd.Series(values).shift(1).rolling(LOOKBACK_BARS, min_periods=fewest).median()
+    return before.to_numpy(dtype=np.float64)
+
+
+def _crowd(dead: NDArray[np.bool_]) -> FloatArray:
+    """How dense dead bars are at each dead bar, in units of the limit: by run, or by count in the last 63; else 0."""
+    counts = np.cumsum(dead)
+    last_alive = np.maximum.accumulate(np.where(dead, 0, counts))
+    earlier = np.concatenate([np.zeros(LOOKBACK_BARS, dtype=counts.dtype), counts])[: len(counts)]
+    crowd = np.maximum((counts - last_alive) / DEAD_RUN_BARS, (counts - earlier) / DEAD_SHARE_BARS)
+    return np.where(dead, crowd, 0.0)
+
+
+def _dates(days: DayArray, earlier: DayArray, context: Context) -> dict[str, object]:
+    """Measures of dates against each other, the calendar and the clock."""
+    dated = ~np.isnat(days)
+    known = days[dated]
+    last_allowed = np.datetime64(min(context.as_of, last_closed(context.calendar, context.now)), "D")
+    since_previous = np.full(len(days), np.nan)
+    since_previous[np.flatnonzero(dated)[1:]] = np.diff(known).astype(np.float64)
+    beyond = np.where(dated, (days - last_allowed).astype(np.float64), np.nan)
+    stale = np.full(len(days), np.nan)
+    if context.fresh_until is not None and len(known):
+        newest = known.max()
+        stale[int(np.flatnonzero(days == newest)[-1])] = float(
+            (np.datetime64(context.fresh_until, "D") - newest).astype(int)
+        )
+    return {
+        "days_since_previous": since_previous,
+        "days_beyond": beyond,
+        "last_allowed": str(last_allowed),
+        "days_stale": stale,
+        "fresh_until": str(context.fresh_until),
+    } | _sessions(days, earlier, context, last_allowed)
+
+
+def _sessions(days: DayArray, earlier: DayArray, context: Context, last_allowed: np.datetime64) -> dict[str, object]:
+    """Sessions missing before each bar beyond what the calendar leaves open, and bars on days without a session."""
+    missed, off = np.zeros(len(days)), np.zeros(len(days))
+    first_missed = np.full(len(days), np.datetime64("NaT", "D"))
+    allowed = np.zeros(len(days))
+    ordered, position = np.unique(days, return_index=True)
+    judged = ~np.isnat(ordered) & (ordered <= last_allowed)
+    ordered, position = ordered[judged], position[judged]
+    if len(ordered):
+        start = [np.datetime64(context.since, "D") - 1] if context.since is not None else []
+        anchors = np.concatenate([earlier[-1:], np.array(start, dtype="datetime64[D]")])
+        previous = np.concatenate([[anchors.min() if len(anchors) else ordered[0] - 1], ordered[:-1]])
+        held = sessions(context.calendar, min(previous[0], ordered[0]).astype(object), ordered[-1].astype(object))
+        after = np.searchsorted(held, previous, side="right")
+        missed[position] = np.maximum(np.searchsorted(held, ordered) - after, 0)
+        hole = missed[position] > 0
+        first_missed[position[hole]] = held[after[hole]]
+        off[position] = ~np.isin(ordered, held)
+    if context.calendar is not Calendar.ALWAYS:
+        unsure = first_missed < np.datetime64(HOLIDAYS_KNOWN_FROM, "D")
+        allowed[unsure | (context.calendar is Calendar.WEEKDAYS)] = HOLE_WEEKDAYS
+    if context.calendar is Calendar.XNYS:
+        off[days < np.datetime64(HOLIDAYS_KNOWN_FROM, "D")] = 0.0
+    return {
+        "sessions_missed": missed,
+        "sessions_allowed": allowed,
+        "sessions_missed_excess": missed - allowed,
+        "first_missed": first_missed.astype("datetime64[us]"),
+        "off_session": off,
+    }

@@ -1,0 +1,170 @@
+"""The parts of a report page: one self-contained document, its tables and its numbers as text."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from html import escape
+
+#: Nothing is loaded and nothing runs: styles are inline, pictures are part of the text.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:"
+ABSENT = "–"
+#: Characters from which a text wraps or takes a row of its own; an order id stays in one piece.
+LONG_TEXT = 30
+#: Columns from which a table is set closer.
+DENSE_COLUMNS = 10
+
+STYLE = """
+:root{color-scheme:light dark;--ground:#eef2f7;--card:#fff;--ink:#0f172a;--soft:#526074;--line:#dde4ee;
+--good:#0b7a53;--bad:#b93a15;--warn:#fff6e0;--warn-line:#e0b252;--stop:#fdebe6;--stop-line:#d9542b}
+@media (prefers-color-scheme:dark){:root{--ground:#0a1120;--card:#111a2b;--ink:#f1f5f9;--soft:#a3b1c6;--line:#26334a;
+--good:#4cc793;--bad:#f58a6b;--warn:#2b2412;--warn-line:#8f6c1e;--stop:#321a14;--stop-line:#b9502f}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--ground);color:var(--ink);
+font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
+main{max-width:1080px;margin:0 auto;padding:24px 16px 48px}
+h1{font-size:24px;line-height:1.25;margin:0}h2{font-size:16px;margin:0 0 10px}
+p{margin:4px 0}.soft{color:var(--soft)}
+section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:16px;margin-top:16px}
+.notice{background:var(--warn);border-color:var(--warn-line)}.stop{background:var(--stop);border-color:var(--stop-line)}
+.notice ul,.stop ul{margin:0;padding-left:20px}
+dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px 20px;margin:0}
+dt{color:var(--soft);font-size:13px}dd{margin:0;overflow-wrap:anywhere}
+.figures dd{font-size:19px;font-weight:600;font-variant-numeric:tabular-nums;line-height:1.3}
+.long{grid-column:1/-1}.figures .long dd{font-size:15px;font-weight:400}
+.origin{grid-template-columns:repeat(auto-fit,minmax(260px,1fr))}
+.origin dd{font-size:13px;font-family:ui-monospace,monospace}
+.scroll{overflow-x:auto}
+table{border-collapse:collapse;width:100%;font-size:14px}
+th,td{padding:6px 10px;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
+th{color:var(--soft);font-weight:600;font-size:13px;white-space:nowrap}tbody tr:last-child td{border-bottom:0}
+.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.good{color:var(--good)}.bad{color:var(--bad)}
+td:first-child{font-weight:600}td.text{white-space:nowrap}td.prose{min-width:240px}
+table.dense{font-size:13px}table.dense th,table.dense td{padding:6px 5px}
+details{margin-top:12px}summary{cursor:pointer;color:var(--soft)}
+.picture{padding:6px;overflow:hidden}.picture svg{display:block;width:100%;height:auto}.picture .narrow{display:none}
+@media (max-width:640px){main{padding:14px 10px 32px}h1{font-size:20px}section{padding:12px}
+.picture{padding:2px}.picture .wide{display:none}.picture .narrow{display:block}th,td{padding:6px 8px}}
+@media print{body{background:#fff}section{break-inside:avoid}}
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Texts in rows under a heading; `numbers` names the columns set flush right, `empty` stands for no rows."""
+
+    heading: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numbers: frozenset[str] = frozenset()
+    empty: str = "None."
+
+    def __post_init__(self) -> None:
+        wrong = next((row for row in self.rows if len(row) != len(self.columns)), None)
+        if wrong is not None:
+            raise ValueError(f"{self.heading}: a row has {len(wrong)} cells; the table has {len(self.columns)} columns")
+
+
+def document(title: str, sections: Sequence[str]) -> str:
+    """A whole HTML document around finished sections; the title is escaped."""
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>"
+        f"<body><main>{''.join(sections)}</main></body></html>\n"
+    )
+
+
+def table(content: Table) -> str:
+    """A table as a section that scrolls sideways on its own where the screen is narrow."""
+    heading = f"<section><h2>{escape(content.heading)}</h2>"
+    if not content.rows:
+        return f'{heading}<p class="soft">{escape(content.empty)}</p></section>'
+    kinds = ["number" if column in content.numbers else "text" for column in content.columns]
+    heads = "".join(
+        f'<th class="{kind}" scope="col">{escape(column)}</th>'
+        for kind, column in zip(kinds, content.columns, strict=True)
+    )
+    body = "".join(_row(kinds, row) for row in content.rows)
+    style = "dense" if len(content.columns) > DENSE_COLUMNS else "plain"
+    whole = f'<table class="{style}"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
+    return f'{heading}<div class="scroll">{whole}</div></section>'
+
+
+def _row(kinds: Sequence[str], row: Sequence[str]) -> str:
+    cells = (_cell(kind, text) for kind, text in zip(kinds, row, strict=True))
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _cell(kind: str, text: str) -> str:
+    if kind == "number":
+        tone = {"+": " good", "−": " bad"}.get(text[:1], "")
+        return f'<td class="number{tone}">{escape(text)}</td>'
+    return f'<td class="{"prose" if len(text) > LONG_TEXT else "text"}">{escape(text)}</td>'
+
+
+def pairs(style: str, entries: Sequence[tuple[str, str]]) -> str:
+    """Names with their values, in as many columns as fit; a long value takes a row of its own."""
+    cells = (
+        f'<div class="{_width(value)}"><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>' for name, value in entries
+    )
+    return f'<dl class="{style}">{"".join(cells)}</dl>'
+
+
+def _width(value: str) -> str:
+    return "long" if len(value) > LONG_TEXT else "short"
+
+
+def notice(style: str, heading: str, lines: Sequence[str]) -> str:
+    """A box that stands out, or nothing where there is nothing to say."""
+    if not lines:
+        return ""
+    points = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f'<section class="{style}"><h2>{escape(heading)}</h2><ul>{points}</ul></section>'
+
+
+def money(value: Decimal) -> str:
+    """Money to the cent.
+
+    >>> money(Decimal("-1234.5"))
+    '−1,234.50'
+    """
+    return f"{value:,.2f}".replace("-", "−")
+
+
+def exactly(value: Decimal) -> str:
+    """A quantity or price with the digits it has and no more.
+
+    >>> exactly(Decimal("1234.500000")), exactly(Decimal("0E-12"))
+    ('1,234.5', '0')
+    """
+    text = f"{value:,f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
+
+
+def share(value: float | None) -> str:
+    """A fraction in percent; a dash where there is none.
+
+    >>> share(0.1234), share(None)
+    ('12.3%', '–')
+    """
+    return ABSENT if value is None or not math.isfinite(value) else f"{value * 100:,.1f}%".replace("-", "−")
+
+
+def figure(value: float | None) -> str:
+    """A number to two decimals; a dash where there is none."""
+    return ABSENT if value is None or not math.isfinite(value) else f"{value:,.2f}".replace("-", "−")
+
+
+def signed(value: float | None) -> str:
+    """A number to three decimals with its sign.
+
+    >>> signed(0.5), signed(-0.25), signed(0.0)
+    ('+0.500', '−0.250', '0.000')
+    """
+    if value is None or not math.isfinite(value):
+        return ABSENT
+    text = f"{value:+,.3f}".replace("-", "−")
+    return text[1:] if text.strip("+−0.") == "" else text

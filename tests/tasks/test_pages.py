@@ -1,0 +1,163 @@
+"""The report pages: closed to the outside, safe against what they show, legible on a desk and in a hand."""
+
+import re
+import subprocess
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from html import escape
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from tasks.markup import POLICY, Table, exactly, table
+from tasks.pages import backtest_page, daily_page
+from tasks.tables import monthly_returns
+from tests.fakes.reports import a_backtest_page, a_daily_page
+
+HOSTILE = "</td></style><script>alert(1)</script><img src=https://evil.example/x onerror=alert(1)>\"'&"
+VOID = {"meta", "line", "rect", "path", "circle"}
+
+
+class Reader(HTMLParser):
+    """Collects the tags, the attributes and the visible text of a page, and checks that tags nest."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.texts: list[str] = []
+        self.open: list[str] = []
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open[-1:] != ["style"]:
+            self.texts.append(data)
+
+
+PAGES = {
+    "daily": daily_page(a_daily_page()),
+    "daily, empty": daily_page(
+        replace(a_daily_page(), halted="", decisions=(), orders=(), fills=(), warnings=(), findings=(), picture=None)
+    ),
+    "backtest": backtest_page(a_backtest_page(days=800, trades=3)),
+    "hostile": daily_page(a_daily_page(text=HOSTILE, symbol=HOSTILE)),
+    "hostile backtest": backtest_page(a_backtest_page(days=5, trades=1, text=HOSTILE)),
+}
+
+each_page = pytest.mark.parametrize("page", PAGES.values(), ids=PAGES.keys())
+
+
+@each_page
+def test_a_page_admits_nothing_but_inline_styles_and_pictures(page: str) -> None:
+    reader = Reader(page)
+    assert ("http-equiv", "Content-Security-Policy") in reader.attributes
+    assert ("content", POLICY) in reader.attributes
+    assert POLICY.startswith("default-src 'none';")
+    assert page.index(POLICY) < page.index("<style>"), "a policy binds only what follows it"
+
+
+@each_page
+def test_a_page_loads_and_runs_nothing(page: str) -> None:
+    reader = Reader(page)
+    assert not {"script", "img", "link", "iframe", "object", "form", "base"} & set(reader.tags)
+    names = {name for name, _ in reader.attributes}
+    assert not {"src", "href", "style", "action"} & names
+    assert [name for name in names if name.startswith("on")] == []
+    assert "url(" not in page
+    assert "@import" not in page
+
+
+def test_hostile_texts_are_shown_as_they_are() -> None:
+    texts = Reader(PAGES["hostile"]).texts
+    # Symbol, reason, title, account, model, halt, warning, finding, configuration: each in full.
+    assert texts.count(HOSTILE) >= 15
+
+
+def test_a_daily_page_shows_the_day() -> None:
+    texts = Reader(PAGES["daily"]).texts
+    for text in ("2018-12-31", "10,013.82", "5,000.12", "+0.500", "−0.250", "20.0%", "3.5", "2,498.94", "9f86d081"):
+        assert any(text in shown for shown in texts), text
+
+
+def test_an_empty_day_says_so() -> None:
+    texts = Reader(PAGES["daily, empty"]).texts
+    assert "No order: the positions are where they should be." in texts
+    assert "Every bar passed the gate." in texts
+    assert "Warnings" not in texts
+    assert "Trading is halted" not in texts
+
+
+def test_what_is_undefined_is_a_dash() -> None:
+    texts = Reader(PAGES["backtest"]).texts
+    row = texts.index("Volatility per year")
+    assert texts[row + 1 : row + 4] == ["–", "–", "–"]
+    assert "nan" not in " ".join(texts)
+
+
+def test_a_long_list_of_trades_shows_both_ends() -> None:
+    reader = Reader(backtest_page(a_backtest_page(days=5, trades=1_000)))
+    assert "Trades, the first 200 of 1,000" in reader.texts
+    assert "tdmt-000000000000000000000199" in reader.texts
+    assert "tdmt-000000000000000000000200" not in reader.texts
+    assert "tdmt-000000000000000000000800" in reader.texts
+
+
+def test_monthly_returns_compound_to_the_whole() -> None:
+    dates = [date(2019, 11, 29), date(2019, 12, 31), date(2020, 1, 31), date(2020, 3, 2)]
+    returns = monthly_returns(dates, [100.0, 110.0, 99.0, 120.0])
+    assert list(returns) == [(2019, 11), (2019, 12), (2020, 1), (2020, 3)]
+    growth = 1.0
+    for value in returns.values():
+        growth *= 1 + value
+    assert growth == pytest.approx(1.2)
+
+
+def test_a_quantity_keeps_its_digits() -> None:
+    assert exactly(Decimal("1000000.000001000000")) == "1,000,000.000001"
+    assert exactly(Decimal("-100")) == "−100"
+
+
+def test_a_ragged_row_is_refused() -> None:
+    with pytest.raises(ValueError, match="a row has 1 cells; the table has 2 columns"):
+        table(Table(heading="T", columns=("a", "b"), rows=(("1",),)))
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width_px", [390, 1280])
+def test_a_page_fits_the_screen_in_a_real_browser(chromium: str, tmp_path: Path, width_px: int) -> None:
+    frames = "".join(
+        f'<iframe srcdoc="{escape(page)}" style="width:{width_px}px;height:900px;border:0"></iframe>'
+        for page in PAGES.values()
+    )
+    measure = "[...document.querySelectorAll('iframe')].map(f => f.contentDocument.documentElement.scrollWidth).join()"
+    harness = tmp_path / "harness.html"
+    harness.write_text(
+        f"<!doctype html><meta charset=utf-8>{frames}<p id=result></p>"
+        f"<script>onload = () => {{ result.textContent = {measure} }}</script>",
+        encoding="utf-8",
+    )
+    command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+    command += ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width_px + 40},1200"]
+    command += [f"--screenshot={tmp_path / 'page.png'}", "--dump-dom", harness.as_uri()]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    found = re.search(r'<p id="result">(.*?)</p>', run.stdout)
+    assert found is not None
+    assert found[1].split(",") == [str(width_px)] * len(PAGES)
