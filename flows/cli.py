@@ -1,0 +1,144 @@
+"""The command line: options in, one answer out. What is heavy is imported by the command that needs it."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from flows.console import fail, finish
+from flows.failures import Exit
+
+app = typer.Typer(
+    name="turbodmt",
+    help="A daily trading system: bars in, a validated, reproducible and reconciled decision out.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Home = Annotated[Path | None, typer.Option(help="Folder of the database, models and reports.")]
+Source = Annotated[str | None, typer.Option(help="sample, binance or file:PATH.")]
+Symbols = Annotated[str | None, typer.Option("--symbols", "--symbol", help="Symbols, separated by commas.")]
+AsOf = Annotated[str | None, typer.Option(metavar="DATE", help="The last closed bar, as 2018-12-31.")]
+Account = Annotated[str, typer.Option(help="The account in the ledger.")]
+Capital = Annotated[str | None, typer.Option(help="Money that the account starts with.")]
+
+
+@app.command()
+def daily(
+    as_of: AsOf = None,
+    source: Source = None,
+    symbols: Symbols = None,
+    strategy: Annotated[str | None, typer.Option(help="turbo, rules, hold, vol-target or momentum.")] = None,
+    broker: Annotated[str | None, typer.Option(help="Where orders go: paper.")] = None,
+    capital: Capital = None,
+    account: Account = "daily",
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run one day: ingest, validate, settle, retrain if due, signal, order, reconcile, report."""
+    from flows.commands import run_daily
+    from flows.shown import shown_daily
+
+    settings = {"source": source, "symbols": symbols, "strategy": strategy, "broker": broker, "capital": capital}
+    finish(lambda: run_daily({**settings, "home": home}, as_of, account), shown_daily, as_json)
+
+
+@app.command()
+def backtest(
+    symbols: Symbols = None,
+    start_date: Annotated[str | None, typer.Option(metavar="DATE", help="First day traded.")] = None,
+    end_date: Annotated[str | None, typer.Option(metavar="DATE", help="Last day traded.")] = None,
+    capital: Capital = None,
+    strategy: Annotated[str | None, typer.Option(help="One or more, separated by commas; the first is tested.")] = None,
+    source: Source = None,
+    fee_bps: Annotated[float | None, typer.Option(help="Fee in basis points.")] = None,
+    slippage_bps: Annotated[float | None, typer.Option(help="Slippage in basis points.")] = None,
+    save_results: Annotated[Path | None, typer.Option(metavar="DIR", help="Write equity, trades and a report.")] = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Test a strategy on history: gross, net and net at twice the cost, beside its benchmarks."""
+    from flows.commands import run_backtest
+    from flows.shown import shown_backtest
+
+    settings = {
+        "source": source,
+        "symbols": symbols,
+        "capital": capital,
+        "fee_bps": fee_bps,
+        "slippage_bps": slippage_bps,
+    }
+    window = (strategy, start_date, end_date)
+    finish(lambda: run_backtest({**settings, "home": home}, window, save_results), shown_backtest, as_json)
+
+
+@app.command()
+def train(
+    as_of: AsOf = None, source: Source = None, symbols: Symbols = None, home: Home = None, as_json: AsJson = False
+) -> None:
+    """Train a model on the past of the symbols and make it the champion."""
+    from flows.commands import run_train
+    from flows.shown import shown_train
+
+    finish(lambda: run_train({"source": source, "symbols": symbols, "home": home}, as_of), shown_train, as_json)
+
+
+@app.command(name="import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="A csv or parquet file of daily bars.")],
+    symbol: Annotated[str | None, typer.Option(help="Whose bars, where the file has no symbol column.")] = None,
+    accept: Annotated[list[str] | None, typer.Option(metavar="SYMBOL:DATE", help="Release a bar by hand.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why it is released.")] = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Pass the bars of a file through the gate: published whole per symbol, or quarantined with the reasons."""
+    from flows.commands import run_import
+    from flows.shown import shown_import
+
+    finish(lambda: run_import({"symbols": symbol, "home": home}, file, (accept or [], reason)), shown_import, as_json)
+
+
+@app.command()
+def bars(home: Home = None, as_json: AsJson = False) -> None:
+    """List the published bars and what the gate holds back."""
+    from flows.commands import run_bars
+    from flows.shown import shown_bars
+
+    finish(lambda: run_bars({"home": home}), shown_bars, as_json)
+
+
+@app.command()
+def status(account: Account = "daily", home: Home = None, as_json: AsJson = False) -> None:
+    """Show where the account stands: equity, positions, open orders, model, next runs."""
+    from flows.commands import run_status
+    from flows.shown import shown_status
+
+    finish(lambda: run_status({"home": home}, account), shown_status, as_json)
+
+
+@app.command()
+def doctor(home: Home = None, as_json: AsJson = False) -> None:
+    """Check the installation: versions, disk, store, calendar; each with a remedy."""
+    from flows.doctor import run_doctor
+    from flows.shown import shown_doctor
+
+    finish(lambda: run_doctor({"home": home}), shown_doctor, as_json)
+
+
+def main() -> None:
+    """Runs the command of `sys.argv` and leaves with its exit code."""
+    # What any library writes beside our own files is private to the user too.
+    os.umask(0o077)
+    try:
+        app(standalone_mode=False)
+    except click.ClickException as error:
+        fail(error.format_message(), Exit.USAGE, "--json" in sys.argv)
+    except click.Abort:
+        fail("stopped by the user; run the same command again to go on", Exit.STOPPED, "--json" in sys.argv)

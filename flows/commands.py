@@ -1,0 +1,154 @@
+"""What each command does once its options are read: settings, source, job, answer."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from flows.plan import Request, RequestRefused, clock, plan
+from flows.settings import load
+from flows.wiring import open_source, source_factory
+from strategy.signals import Strategy
+
+Json = dict[str, Any]
+Given = Mapping[str, object]
+
+
+def day(text: str | None, option: str) -> date | None:
+    """The date of an option; None if it was not given. Raises RequestRefused for anything but a date.
+
+    >>> day("2018-12-31", "--as-of")
+    datetime.date(2018, 12, 31)
+    """
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise RequestRefused(f"{option} is {text!r}; it must be a date such as 2018-12-31") from error
+
+
+def run_daily(given: Given, as_of: str | None, account: str) -> Json:
+    """The answer of the daily flow, under Prefect."""
+    wanted = day(as_of, "--as-of")
+    settings = load(given)
+    prepare_prefect(settings.home)
+    from flows.daily import daily
+
+    symbols = list(settings.symbols) or None
+    text = daily(
+        as_of=wanted,
+        source=settings.source,
+        symbols=symbols,
+        strategy=settings.strategy,
+        broker=settings.broker,
+        capital=settings.capital,
+        account=account,
+        home=settings.home,
+    )
+    return dict(json.loads(text))
+
+
+def run_train(given: Given, as_of: str | None) -> Json:
+    """The answer of the training flow, under Prefect."""
+    wanted = day(as_of, "--as-of")
+    settings = load(given)
+    prepare_prefect(settings.home)
+    from flows.train import train
+
+    symbols = list(settings.symbols) or None
+    return dict(json.loads(train(as_of=wanted, source=settings.source, symbols=symbols, home=settings.home)))
+
+
+def prepare_prefect(home: Path) -> None:
+    """None; Prefect is set up for a command: its files in the home, its log reduced to what matters."""
+    from flows.prefect_home import prepare, quiet
+
+    prepare(home, "WARNING")
+    quiet()
+
+
+def run_backtest(given: Given, window: tuple[str | None, str | None, str | None], folder: Path | None) -> Json:
+    """The answer of a backtest; no Prefect server, no account."""
+    from tasks.backtest import Window, WindowRefused, backtest, backtest_json
+    from tasks.saved import save
+
+    names, start, end = window[0], day(window[1], "--start-date"), day(window[2], "--end-date")
+    if start and end and start > end:
+        raise WindowRefused(f"--start-date {start} lies after --end-date {end}; swap them")
+    settings = load(given)
+    strategies = _strategies(names or settings.strategy)
+    settings = load({**given, "strategy": strategies[0]})
+    source = open_source(settings)
+    now = clock()
+    newest = source.last_session(tuple(settings.symbols or source.symbols()), now)
+    job = plan(settings, source, Request(account="backtest", as_of=min(end, newest) if end else None, clock=now))
+    tested = backtest(job, Window(strategies=strategies, start=start), source_factory(settings))
+    files = save(tested, folder) if folder is not None else ()
+    return backtest_json(tested, files)
+
+
+def _strategies(names: str) -> tuple[Strategy, ...]:
+    """The strategies named, with buy and hold beside a single one."""
+    known = [str(one) for one in Strategy]
+    chosen = [name.strip() for name in names.split(",") if name.strip()]
+    unknown = [name for name in chosen if name not in known]
+    if unknown or not chosen:
+        raise RequestRefused(f"--strategy is {names!r}; it must name one or more of {', '.join(known)}")
+    wanted = list(dict.fromkeys(Strategy(name) for name in chosen))
+    return tuple(wanted if len(wanted) > 1 or wanted == [Strategy.HOLD] else [*wanted, Strategy.HOLD])
+
+
+def run_import(given: Given, file: Path, release: tuple[Sequence[str], str | None]) -> Json:
+    """What the gate published of a file and what it holds back; raises NothingPublishable if nothing is left."""
+    from tasks.imports import import_bars
+
+    settings = load({**given, "source": f"file:{file}"})
+    source = open_source(settings)
+    accepted = tuple(_acceptance(text) for text in release[0])
+    if accepted and not (release[1] or "").strip():
+        raise RequestRefused("--accept needs a --reason; say why the bar is right as it is")
+    job = plan(settings, source, Request(account="import", as_of=None, clock=clock()))
+    return import_bars(replace(job, now=clock()), source_factory(settings), (accepted, release[1] or ""))
+
+
+def _acceptance(text: str) -> tuple[str, date]:
+    symbol, _, when = text.rpartition(":")
+    if not symbol:
+        raise RequestRefused(f"--accept is {text!r}; it must be SYMBOL:DATE, such as GOOGL:2008-09-30")
+    accepted = day(when, "--accept")
+    assert accepted is not None, "a text was given"
+    return symbol, accepted
+
+
+def run_bars(given: Given) -> Json:
+    """What the store holds, and what the gate holds back."""
+    from storage import bars as bar_store
+    from storage import quality
+    from storage.database import connect
+
+    with connect(load(given).home) as store:
+        published, held = bar_store.published_counts(store), quality.quarantined(store)
+    return {
+        "published": [{**asdict(one), "first": str(one.first), "last": str(one.last)} for one in published],
+        "quarantined": [
+            {
+                "source": one.source,
+                "symbol": one.finding.symbol,
+                "date": str(one.finding.open_time) if one.finding.open_time else None,
+                "value": one.finding.value,
+                "limit": one.finding.limit,
+                "reason": one.finding.reason,
+            }
+            for one in held
+        ],
+    }
+
+
+def run_status(given: Given, account: str) -> Json:
+    """Where the account stands."""
+    from tasks.book import status_json
+
+    return status_json(load(given).home, account)

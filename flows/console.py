@@ -1,0 +1,56 @@
+"""How a command ends: an answer on stdout, everything else on stderr, and an exit code."""
+
+import json
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from flows.failures import Exit, exit_code
+
+Json = dict[str, Any]
+
+
+def finish(answer: Callable[[], Json], show: Callable[[Json], str], as_json: bool) -> None:
+    """None; prints the answer, as JSON or in words, or the failure in one sentence, and leaves with its exit code."""
+    try:
+        result = answer()
+    except KeyboardInterrupt:
+        fail("stopped by the user; run the same command again to go on", Exit.STOPPED, as_json)
+    except Exception as error:  # noqa: BLE001 - the last stop: whatever happened becomes an exit code
+        code = exit_code(error)
+        if code is Exit.BUG:
+            traceback.print_exc(file=sys.stderr)
+        fail(str(error) or type(error).__name__, code, as_json)
+    else:
+        sys.stdout.write((json.dumps(result) if as_json else show(result)) + "\n")
+
+
+def fail(message: str, code: Exit, as_json: bool) -> None:
+    """Leaves with the exit code; the message goes to stderr, and with --json to stdout as an object as well."""
+    sentence = " ".join(message.split())
+    if as_json:
+        sys.stdout.write(json.dumps({"error": {"exit": int(code), "message": sentence}}) + "\n")
+    else:
+        sys.stderr.write(f"turbodmt: {sentence}\n")
+    raise SystemExit(int(code))
+
+
+def table(rows: Sequence[Mapping[str, object]], columns: tuple[str, ...]) -> str:
+    """Rows as aligned text.
+
+    >>> print(table([{"a": 1, "b": None}], ("a", "b")))
+    a  b
+    1  -
+    """
+    cells = [list(columns)] + [[_cell(row.get(name)) for name in columns] for row in rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(columns))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+    )
+
+
+def _cell(value: object) -> str:
+    if value is None or value == "":
+        return "-"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

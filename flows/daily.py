@@ -1,0 +1,97 @@
+"""The daily flow: one task a step, each idempotent for its day, so that a run may be killed and repeated."""
+
+import json
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+from prefect import flow
+
+from exchange.ports import BarSource, Broker
+from flows.plan import Request, RequestRefused, clock, holiday, plan
+from flows.settings import load
+from flows.wiring import broker_factory, open_source, source_factory
+from strategy.signals import Strategy
+from tasks.book import Findings, begin, close_done, close_failed, day_result, finished, last_day
+from tasks.ingest import ingest
+from tasks.job import Job
+from tasks.reconcile import reconcile
+from tasks.report import report
+from tasks.results import day_json, with_warnings
+from tasks.settle import settle
+from tasks.signals import signal
+from tasks.trade import OrdersBlocked, trade
+from tasks.train import retrain
+from tasks.validate import validate
+
+
+@flow(name="daily", flow_run_name="daily-{account}-{as_of}")
+def daily(
+    as_of: date | None = None,
+    source: str | None = None,
+    symbols: list[str] | None = None,
+    strategy: Strategy | None = None,
+    broker: str | None = None,
+    capital: Decimal | None = None,
+    account: str = "daily",
+    home: Path | None = None,
+) -> str:
+    """One trading day, end to end: the JSON text that `turbodmt daily --json` prints.
+
+    Every parameter left out is taken from the settings; without `as_of` it is the newest closed bar.
+    """
+    options = {"source": source, "symbols": symbols, "strategy": strategy, "broker": broker, "capital": capital}
+    settings = load({**options, "home": home})
+    open_broker = broker_factory(settings)
+    bars = open_source(settings)
+    job = plan(settings, bars, Request(account=account, as_of=as_of, clock=clock()))
+    done = finished(job)
+    if done is not None:
+        return json.dumps(with_warnings(done, [f"{job.as_of} was already done; nothing was left to do"]))
+    _demand_newest(job)
+    if holiday(bars, job):
+        closed = f"{job.as_of} is no session of {', '.join(job.symbols)}; there was nothing to do"
+        return json.dumps(day_json(day_result(job, Findings(warnings=(closed,)))))
+    begin(job, clock())
+    try:
+        return run_day(job, source_factory(settings), open_broker)
+    except BaseException as error:
+        close_failed(job, clock(), str(error) or type(error).__name__)
+        raise
+
+
+def run_day(job: Job, open_bars: Callable[[], BarSource], open_broker: Callable[[], Broker]) -> str:
+    """The steps of the day, in order; the JSON text of its result.
+
+    A run that may not send orders still reconciles and reports before it says so.
+    """
+    ingest(job, open_bars)
+    gate = validate(job)
+    settle(job)
+    champion = retrain(job)
+    signal(job, champion, gate.held_back)
+    blocked: OrdersBlocked | None = None
+    try:
+        trade(job, open_broker)
+    except OrdersBlocked as error:
+        blocked = error
+    else:
+        reconcile(job, gate.held_back)
+    findings = report(job, champion, gate)
+    if blocked is not None:
+        raise blocked
+    result = day_result(job, findings)
+    answer = json.dumps(day_json(result))
+    close_done(job, clock(), result, answer)
+    return answer
+
+
+def _demand_newest(job: Job) -> None:
+    """None; refuses a day that lies before the account's last one: history is not traded again."""
+    last = last_day(job)
+    if last is not None and job.as_of < last:
+        raise RequestRefused(
+            f"--as-of is {job.as_of}, before {last}, the last day of account {job.account}; name that day or a later "
+            "one, or start another account with --home"
+        )

@@ -1,0 +1,95 @@
+"""Checks of the installation, each with what to do about it."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+
+from flows.settings import load
+
+Json = dict[str, Any]
+#: Below this a training or a report may not find room.
+LEAST_FREE_BYTES = 1_000_000_000
+
+
+def run_doctor(given: Mapping[str, object]) -> Json:
+    """Every check with its verdict, detail and remedy; raises StoreError if the store itself cannot be used."""
+    home = load(given).home
+    checks = [_python(), *_pins(), _disk(home), _store(home), _private(home), _sample(), _server()]
+    return {"ok": all(check["ok"] for check in checks), "checks": checks}
+
+
+def _check(name: str, ok: bool, detail: str, remedy: str) -> Json:
+    return {"name": name, "ok": ok, "detail": detail, "remedy": "" if ok else remedy}
+
+
+def _python() -> Json:
+    found = ".".join(str(part) for part in sys.version_info[:3])
+    return _check("python", sys.version_info >= (3, 11), found, "install Python 3.11 or newer and run make again")
+
+
+def _pins() -> list[Json]:
+    """One check per dependency that is missing or outside the range that is known to work; one if all are inside."""
+    wrong = []
+    needed = [Requirement(text) for text in requires("turbodmt") or []]
+    plain = [one for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})]
+    for requirement in plain:
+        try:
+            found = version(requirement.name)
+        except PackageNotFoundError:
+            found = "missing"
+        if found == "missing" or not requirement.specifier.contains(found, prereleases=True):
+            remedy = f"pip install '{requirement}'"
+            wrong.append(_check(requirement.name, False, f"{found}, known to work is {requirement.specifier}", remedy))
+    return wrong or [_check("packages", True, f"{len(plain)} within the ranges known to work", "")]
+
+
+def _disk(home: Path) -> Json:
+    folder = next(parent for parent in (home, *home.parents) if parent.exists())
+    free_bytes = shutil.disk_usage(folder).free
+    detail = f"{free_bytes / 1e9:.1f} GB free where {home} lies"
+    return _check("disk", free_bytes >= LEAST_FREE_BYTES, detail, "free at least 1 GB, or name another --home")
+
+
+def _store(home: Path) -> Json:
+    from storage import bars as bar_store
+    from storage.database import connect
+
+    with connect(home) as store:
+        series = bar_store.published_counts(store)
+    return _check("store", True, f"{len(series)} series, {sum(one.rows for one in series)} bars", "")
+
+
+def _private(home: Path) -> Json:
+    mode = home.stat().st_mode & 0o777
+    return _check("privacy", mode & 0o077 == 0, f"{home} has mode {mode:o}", f"chmod 700 {home}")
+
+
+def _sample() -> Json:
+    return _answers("sample", lambda: f"last session {_last_sample_session()}", "install requirements.lock again")
+
+
+def _last_sample_session() -> object:
+    from exchange.sample import SampleBars
+    from flows.plan import clock
+
+    source = SampleBars()
+    return source.last_session(source.symbols(), clock())
+
+
+def _answers(name: str, ask: Callable[[], str], remedy: str) -> Json:
+    try:
+        return _check(name, True, ask(), "")
+    except (ValueError, OSError) as error:
+        return _check(name, False, str(error), remedy)
+
+
+def _server() -> Json:
+    address = os.environ.get("PREFECT_API_URL")
+    detail = f"runs go to {address}" if address else "none: each run brings its own, and nothing is scheduled"
+    return _check("prefect server", True, detail, "")

@@ -1,0 +1,45 @@
+"""Every way in which a command may fail, and the exit code that it ends with."""
+
+from collections.abc import Mapping
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """The documented exit codes."""
+
+    DONE = 0
+    BUG = 1
+    USAGE = 2
+    DATA = 3
+    UNREACHABLE = 4
+    BLOCKED = 5
+    STORE = 6
+    RECONCILIATION = 7
+    #: Stopped by Ctrl-C, as shells count it.
+    STOPPED = 130
+
+
+#: By name, so that telling an exit code does not import what was not needed to fail. A subclass counts as its parent.
+_CODES: Mapping[str, Exit] = {
+    "flows.settings.ConfigurationError": Exit.USAGE,
+    "flows.plan.RequestRefused": Exit.USAGE,
+    "exchange.ports.SourceRefused": Exit.USAGE,
+    "exchange.ports.SourceUnavailable": Exit.UNREACHABLE,
+    "tasks.backtest.WindowRefused": Exit.USAGE,
+    "tasks.train.TrainingRefused": Exit.USAGE,
+    "tasks.validate.NothingPublishable": Exit.DATA,
+    "tasks.trade.OrdersBlocked": Exit.BLOCKED,
+    "tasks.reconcile.ReconciliationFailed": Exit.RECONCILIATION,
+    "storage.failures.StoreError": Exit.STORE,
+    "storage.models.ModelDamaged": Exit.STORE,
+}
+
+
+def exit_code(error: BaseException) -> Exit:
+    """The exit code of a failure; BUG for one that nobody named.
+
+    >>> exit_code(KeyError("x"))
+    <Exit.BUG: 1>
+    """
+    names = [f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__]
+    return next((_CODES[name] for name in names if name in _CODES), Exit.BUG)

@@ -1,0 +1,125 @@
+"""What a run is for: the day, the instant, the symbols and the rules, decided once, here."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+from exchange.calendars import closed_by, sessions
+from exchange.ports import BarSource
+from flows.settings import Settings
+from flows.wiring import code_version
+from strategy.execution import Costs
+from strategy.instruments import Instrument
+from strategy.risk import RiskLimits
+from strategy.sizing import SizingParams
+from tasks.job import Job, Policy, Recipe
+
+#: Settings that say where to run and what on, not how: they are no part of a result's configuration.
+PLACES = frozenset({"home", "source", "symbols", "broker"})
+
+
+class RequestRefused(ValueError):
+    """The command asks for something that cannot be done (exit 2)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the user asked of a daily run or a training; `as_of` None means the newest closed bar."""
+
+    account: str
+    as_of: date | None
+    clock: datetime
+
+
+def policy(settings: Settings) -> Policy:
+    """The rules that the settings spell out."""
+    return Policy(
+        strategy=settings.strategy,
+        sizing=SizingParams(
+            target_annual_vol=settings.target_annual_vol,
+            max_position_size=settings.max_position_size,
+            neutral_zone=settings.neutral_zone,
+            lookback_period=settings.lookback_period,
+        ),
+        limits=RiskLimits(
+            max_turnover=settings.max_turnover,
+            max_order_notional=settings.max_order_notional,
+            stale_days=settings.stale_days,
+            max_drawdown_halt=settings.max_drawdown_halt,
+        ),
+        costs=Costs(
+            fee_bps=_decimal(settings.fee_bps),
+            slippage_bps=_decimal(settings.slippage_bps),
+            financing_rate=Decimal(repr(settings.financing_rate)),
+        ),
+        recipe=Recipe(
+            dimensions=settings.network_dimensions,
+            heads=settings.network_heads,
+            layers=settings.network_layers,
+            context_bars=settings.lookback_period,
+            steps=settings.training_steps,
+            seed=settings.seed,
+            threads=settings.threads,
+            retrain_every_bars=settings.retrain_every_bars,
+            model_max_age_bars=settings.model_max_age_bars,
+        ),
+        capital=settings.capital,
+        config=json.dumps(settings.model_dump(mode="json", exclude=set(PLACES)), sort_keys=True),
+    )
+
+
+def _decimal(value: float | None) -> Decimal | None:
+    return None if value is None else Decimal(repr(value))
+
+
+def wanted_symbols(settings: Settings, source: BarSource) -> tuple[str, ...]:
+    """The symbols of the settings, or those that the source serves by default, sorted."""
+    return tuple(sorted(settings.symbols or source.symbols()))
+
+
+def plan(settings: Settings, source: BarSource, request: Request) -> Job:
+    """The job of one day. A source that streams runs by the clock unless a day is named; all else is a replay.
+
+    Raises RequestRefused for a day after the source's last bar, and what the source raises.
+    """
+    symbols = wanted_symbols(settings, source)
+    instruments = source.instruments(symbols)
+    newest = source.last_session(symbols, request.clock)
+    as_of = request.as_of or newest
+    if as_of > newest:
+        raise RequestRefused(
+            f"--as-of is {as_of}, after the last closed bar of {source.name}, {newest}; name that day or an earlier one"
+        )
+    closed = _closed(instruments, as_of)
+    live = source.streaming and request.as_of is None
+    return Job(
+        home=settings.home,
+        run_id=uuid4().hex,
+        account=request.account,
+        source=source.name,
+        symbols=symbols,
+        as_of=as_of,
+        now=request.clock if live else closed,
+        sends_until=closed + timedelta(hours=settings.max_lateness_hours) if live else None,
+        code_version=code_version(),
+        policy=policy(settings),
+    )
+
+
+def holiday(source: BarSource, job: Job) -> bool:
+    """Whether none of the job's symbols has a session on its day."""
+    calendars = {instrument.calendar for instrument in source.instruments(job.symbols)}
+    return all(not len(sessions(calendar, job.as_of, job.as_of)) for calendar in calendars)
+
+
+def _closed(instruments: Sequence[Instrument], as_of: date) -> datetime:
+    """The instant at which the day's last bar is complete."""
+    return max(closed_by(instrument.calendar, as_of) for instrument in instruments)
+
+
+def clock() -> datetime:
+    """Now, in UTC: the one place where the wall clock is read."""
+    return datetime.now(tz=UTC)

@@ -1,0 +1,198 @@
+"""The settings of an installation: an option beats the environment, that beats settings.toml, that beats a default."""
+
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Literal
+
+from platformdirs import user_data_path
+from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from strategy.signals import Strategy
+
+FILE_NAME = "settings.toml"
+
+#: What the patterns of the text fields ask for, in words.
+PATTERNS = {"source": "sample, binance, yahoo or file:PATH", "symbols": "up to 32 letters, digits and ^ = . _ / & -"}
+
+Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9^=._/&-]{1,32}$")]
+Bps = Annotated[float, Field(ge=0, le=1_000)]
+
+
+class ConfigurationError(ValueError):
+    """A setting is unknown or outside its limits (exit 2)."""
+
+
+class Settings(BaseSettings):
+    """Every setting, checked. Made by `load`; the bare constructor reads neither the environment nor the file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TURBODMT_", env_ignore_empty=True, frozen=True, extra="forbid", allow_inf_nan=False
+    )
+
+    home: Path = Field(
+        default_factory=lambda: user_data_path("turbodmt", appauthor=False),
+        description="folder of the database, models and reports",
+    )
+    source: str = Field(
+        default="sample",
+        pattern=r"^(sample|binance|yahoo|file:.+)$",
+        description="where bars come from",
+    )
+    symbols: Annotated[tuple[Symbol, ...], NoDecode] = Field(
+        default=(), max_length=1_000, description="symbols to trade, separated by commas; none: those of the source"
+    )
+    strategy: Strategy = Field(default=Strategy.TURBO, description="rule that turns bars into signals")
+    broker: Literal["paper", "testnet-spot", "testnet-futures"] = Field(
+        default="paper", description="where orders go; no value reaches real money"
+    )
+    capital: Decimal = Field(
+        default=Decimal(10_000), gt=0, le=10**12, description="money that a new account starts with"
+    )
+
+    fee_bps: Bps | None = Field(default=None, description="fee; none: 10 for crypto, 1 for the rest")
+    slippage_bps: Bps | None = Field(default=None, description="slippage; none: 5 for crypto, 1 for the rest")
+    financing_rate: float = Field(
+        default=0.05, ge=0, le=1, description="yearly rate on what is borrowed or sold short, a fraction"
+    )
+
+    target_annual_vol: float = Field(default=0.35, gt=0, le=5, description="yearly volatility aimed at, a fraction")
+    max_position_size: float = Field(default=2.0, gt=0, le=10, description="largest exposure, a multiple of equity")
+    neutral_zone: float = Field(default=0.03, ge=0, lt=1, description="signals weaker than this mean no position")
+    lookback_period: int = Field(
+        default=252, ge=20, le=2_520, description="rows the network sees and account days a drawdown looks back"
+    )
+
+    retrain_every_bars: int = Field(default=21, ge=1, le=10_000, description="age at which a model is trained anew")
+    model_max_age_bars: int = Field(default=63, ge=1, le=10_000, description="age past which the prior trades instead")
+    max_lateness_hours: float = Field(
+        default=12.0, ge=0, le=168, description="time after a bar's close past which a live run sends no orders"
+    )
+
+    max_turnover: float = Field(
+        default=4.0, gt=0, le=100, description="most that is traded in a day, a multiple of equity"
+    )
+    max_order_notional: Decimal | None = Field(
+        default=None, gt=0, le=10**12, description="most money in one order; none: no cap"
+    )
+    stale_days: int = Field(
+        default=7, ge=1, le=365, description="calendar days after which a last bar is too old to act on"
+    )
+    max_drawdown_halt: float = Field(
+        default=0.35, gt=0, le=1, description="loss from the peak at which trading halts, a fraction"
+    )
+
+    seed: int = Field(default=7, ge=0, le=2**32 - 1, description="seed of every random draw")
+    threads: int = Field(default=2, ge=1, le=256, description="threads of the network")
+    network_dimensions: int = Field(default=96, ge=2, le=1_024, description="width of the network")
+    network_heads: int = Field(default=6, ge=1, le=64, description="attention heads; they must divide the width")
+    network_layers: int = Field(default=5, ge=1, le=48, description="layers of the network")
+    training_steps: int = Field(default=160, ge=1, le=1_000_000, description="most optimiser steps in one training")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The constructor's arguments alone: `load` merges the others, because the file lies in the home they name."""
+        return (init_settings,)
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.expanduser().absolute()
+
+    @field_validator("symbols", mode="before")
+    @classmethod
+    def _split(cls, symbols: object) -> object:
+        if isinstance(symbols, str):
+            return tuple(part for part in (piece.strip() for piece in symbols.split(",")) if part)
+        return symbols
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Settings":
+        twice = sorted({symbol for symbol in self.symbols if self.symbols.count(symbol) > 1})
+        if twice:
+            raise ValueError(f"symbols name {', '.join(twice)} more than once; name each once")
+        if self.network_dimensions % self.network_heads:
+            raise ValueError(
+                f"network_heads is {self.network_heads}, which does not divide network_dimensions, "
+                f"{self.network_dimensions}; choose a divisor"
+            )
+        if self.model_max_age_bars < self.retrain_every_bars:
+            raise ValueError(
+                f"model_max_age_bars is {self.model_max_age_bars}, below retrain_every_bars, "
+                f"{self.retrain_every_bars}; a model must live until the next is trained"
+            )
+        return self
+
+
+def load(overrides: Mapping[str, object]) -> Settings:
+    """The settings in force: overrides (those that are None do not count), environment, settings.toml, defaults.
+
+    The file lies in the home that the overrides or the environment name. Raises ConfigurationError, in one sentence
+    that names the field, the value and the limit.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    environment = EnvSettingsSource(Settings)()
+    above = {**environment, **given}
+    home = _checked({"home": above["home"]} if "home" in above else {}).home
+    return _checked({**_file_settings(home / FILE_NAME), **above})
+
+
+def _checked(values: Mapping[str, object]) -> Settings:
+    try:
+        return Settings.model_validate(dict(values))
+    except ValidationError as error:
+        raise ConfigurationError(_sentence(error)) from error
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    if not first["loc"]:
+        return first["msg"].removeprefix("Value error, ")
+    name = str(first["loc"][0])
+    if first["type"] == "extra_forbidden":
+        return _unknown(name)
+    field = Settings.model_fields[name]
+    limit = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    if first["type"] == "string_pattern_mismatch":
+        limit = PATTERNS[name]
+    return f"{name} is {first['input']!r}; it must be {limit} ({field.description})"
+
+
+def _unknown(name: str) -> str:
+    close = get_close_matches(name, Settings.model_fields, n=1)
+    remedy = f"did you mean {close[0]}" if close else f"known are {', '.join(Settings.model_fields)}"
+    return f"{name} is no setting; {remedy}"
+
+
+def _file_settings(path: Path) -> dict[str, object]:
+    """What settings.toml says, {} where there is none. Raises ConfigurationError where it cannot be read."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is not valid TOML: {error}; correct it or delete it") from error
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}; make it a readable file") from error
+    if "home" in content:
+        raise ConfigurationError(f"{path} sets home, but it lies in it; use --home or TURBODMT_HOME")
+    for name in content:
+        if name not in Settings.model_fields:
+            raise ConfigurationError(f"{path}: {_unknown(name)}")
+    return content

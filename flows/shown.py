@@ -1,0 +1,107 @@
+"""The answers of the commands in words, for a person at a terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flows.console import table
+
+Json = Mapping[str, Any]
+
+
+def shown_daily(answer: Json) -> str:
+    """A day: where the account stands, what was decided, ordered and filled, and where the report lies."""
+    rows = [{"symbol": symbol, **decision} for symbol, decision in answer["symbols"].items()]
+    columns = ("symbol", "status", "regime", "confidence", "signal", "volatility", "exposure")
+    model = f"model {answer['model_id'][:12]}" if answer["model_id"] else "the prior"
+    return _sections(
+        f"{answer['as_of']}  account {answer['account']}  strategy {answer['strategy']}, {model}",
+        table(rows, columns) if rows else "",
+        _listed("Fills", answer["fills"], ("symbol", "side", "quantity", "price", "fee")),
+        _listed("Orders for the next open", answer["orders"], ("symbol", "side", "quantity", "state")),
+        f"Equity {answer['equity']}, cash {answer['cash']}" if answer["equity"] else "",
+        f"Report {answer['report']}" if answer["report"] else "",
+        _warnings(answer),
+    )
+
+
+def shown_backtest(answer: Json) -> str:
+    """A backtest: its metrics side by side."""
+    accounts = {name: answer[name] for name in ("gross", "net", "net_2x_cost")}
+    accounts |= {name: one["net"] for name, one in answer["benchmarks"].items()}
+    rows = [{"account": name, **values} for name, values in accounts.items()]
+    columns = ("account", *answer["net"])
+    trials = f"; {answer['trials']} configurations tried on these bars" if answer["trials"] else ""
+    return _sections(
+        f"{answer['strategy']} on {', '.join(answer['symbols'])}, {answer['start']} to {answer['end']}, "
+        f"{answer['bars']} days{trials}",
+        table(rows, columns),
+        "\n".join(answer["files"]),
+        _warnings(answer),
+    )
+
+
+def shown_train(answer: Json) -> str:
+    """A training: the model and its validation."""
+    validation = answer["validation"]
+    return _sections(
+        f"Model {answer['model_id']}\ntrained on {', '.join(answer['symbols'])} from {answer['trained_from']} to "
+        f"{answer['trained_to']}",
+        f"Net Sharpe on {validation['validation_bars']} validation bars: {_figure(validation['network_sharpe'])}, "
+        f"the prior {_figure(validation['prior_sharpe'])}",
+        _warnings(answer),
+    )
+
+
+def shown_import(answer: Json) -> str:
+    """An import: what was published and what is held back."""
+    published = [{"symbol": symbol, "rows": rows} for symbol, rows in answer["published"].items()]
+    return _sections(
+        _listed("Published", published, ("symbol", "rows")),
+        _listed("Held back", answer["quarantined"], ("symbol", "date", "value", "limit", "reason")),
+        _warnings(answer),
+    )
+
+
+def shown_bars(answer: Json) -> str:
+    """What the store holds."""
+    columns = ("source", "symbol", "rows", "first", "last", "revisions")
+    held = _listed("Held back", answer["quarantined"], ("source", "symbol", "date", "value", "limit", "reason"))
+    empty = "No bars yet; `turbodmt import FILE` or `turbodmt daily` brings some."
+    return _sections(table(answer["published"], columns) if answer["published"] else empty, held)
+
+
+def shown_status(answer: Json) -> str:
+    """Where the account stands."""
+    if answer["as_of"] is None:
+        return f"Account {answer['account']} has no day yet; `turbodmt daily` makes its first."
+    positions = [{"symbol": symbol, "quantity": quantity} for symbol, quantity in answer["positions"].items()]
+    model = f"model {answer['model_id'][:12]}" if answer["model_id"] else "the prior"
+    return _sections(
+        f"Account {answer['account']} on {answer['as_of']}: equity {answer['equity']}, cash {answer['cash']}, {model}, "
+        f"{'halted' if answer['halted'] else 'not halted'}",
+        _listed("Positions", positions, ("symbol", "quantity")),
+        _listed("Open orders", answer["open_orders"], ("symbol", "side", "quantity", "state", "as_of")),
+        _listed("Next runs", [{"run": run} for run in answer["next_runs"]], ("run",)),
+    )
+
+
+def shown_doctor(answer: Json) -> str:
+    """The checks, each with its remedy if it failed."""
+    rows = [{**check, "ok": "ok" if check["ok"] else "FAILED"} for check in answer["checks"]]
+    return table(rows, ("ok", "name", "detail", "remedy"))
+
+
+def _sections(*parts: str) -> str:
+    return "\n\n".join(part for part in parts if part)
+
+
+def _listed(heading: str, rows: Sequence[Mapping[str, object]], columns: tuple[str, ...]) -> str:
+    return f"{heading}\n{table(rows, columns)}" if rows else ""
+
+
+def _warnings(answer: Json) -> str:
+    return "\n".join(f"Warning: {warning}" for warning in answer["warnings"])
+
+
+def _figure(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.2f}"

@@ -1,0 +1,65 @@
+"""Which adapter a setting means. Factories are passed on, never open connections."""
+
+from functools import partial
+from hashlib import sha256
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flows.settings import ConfigurationError, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exchange.ports import BarSource, Broker
+
+FLOORS = ("strategy", "exchange", "storage", "tasks", "flows")
+
+
+def open_source(settings: Settings) -> "BarSource":
+    """The source of bars that the settings name. Raises ConfigurationError, SourceRefused.
+
+    Adapters are imported here, so that nobody waits for one that is not used.
+    """
+    if settings.source == "sample":
+        from exchange.sample import SampleBars
+
+        return SampleBars()
+    if settings.source == "binance":
+        from exchange.binance_bars import BinanceBars
+
+        return BinanceBars()
+    if settings.source.startswith("file:"):
+        from exchange.file_bars import FileBars
+
+        path = Path(settings.source.removeprefix("file:")).expanduser().absolute()
+        return FileBars(path, settings.symbols[0] if len(settings.symbols) == 1 else None)
+    raise ConfigurationError(
+        f"source {settings.source} is not available in this version; use sample, binance or file:PATH"
+    )
+
+
+def broker_factory(settings: Settings) -> "Callable[[], Broker]":
+    """How to make the broker that the settings name. Raises ConfigurationError."""
+    if settings.broker != "paper":
+        raise ConfigurationError(f"broker {settings.broker} is not available in this version; use paper")
+    from exchange.paper import PaperBroker
+
+    return PaperBroker
+
+
+def source_factory(settings: Settings) -> "Callable[[], BarSource]":
+    """How to make the source of the settings, for a task to call."""
+    return partial(open_source, settings)
+
+
+def code_version() -> str:
+    """The package's version and a hash of its source, so that a result names the very code that made it."""
+    digest = sha256()
+    for floor in FLOORS:
+        spec = find_spec(floor)
+        folder = Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
+        for path in sorted(folder.rglob("*.py")) + sorted(folder.rglob("*.sql")) if folder else []:
+            digest.update(path.read_bytes())
+    return f"{version('turbodmt')}+{digest.hexdigest()[:12]}"

@@ -1,0 +1,111 @@
+"""The book of runs: what was begun, what is done, and a day's result as the ledger tells it."""
+
+import json
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from storage import ledger, risk_state, runs
+from storage.database import connect
+from storage.runs import Outcome, Run, RunStatus
+from tasks.job import Job
+from tasks.results import DayResult, Json, order_json, positions_json, text
+
+DAILY = "daily"
+
+
+def finished(job: Job) -> Json | None:
+    """The result of the run that has done this account's day already; None if none has."""
+    with connect(job.home) as store:
+        result = runs.finished_run(store, job.account, job.as_of, DAILY)
+    return None if result is None else dict(json.loads(result))
+
+
+def last_day(job: Job) -> date | None:
+    """The account's last settled day; None for a new account."""
+    with connect(job.home) as store:
+        snapshot = ledger.latest_snapshot(store, job.account)
+    return snapshot.account.as_of if snapshot else None
+
+
+def begin(job: Job, at: datetime) -> None:
+    """None; the run is on record as running."""
+    run = Run(
+        run_id=job.run_id,
+        account=job.account,
+        command=DAILY,
+        as_of=job.as_of,
+        started_at=at,
+        code_version=job.code_version,
+        config=job.policy.config,
+    )
+    with connect(job.home) as store:
+        runs.start_run(store, run)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What a day's result says beside the ledger: what to warn of, and where the report lies."""
+
+    warnings: tuple[str, ...] = ()
+    report: str | None = None
+
+
+def day_result(job: Job, findings: Findings) -> DayResult:
+    """The day as the ledger has it now."""
+    with connect(job.home) as store:
+        snapshot = ledger.latest_snapshot(store, job.account)
+        provenance = ledger.provenance_on(store, job.account, job.as_of)
+        return DayResult(
+            job=job,
+            snapshot=snapshot,
+            decisions=ledger.decisions_on(store, job.account, job.as_of),
+            orders=ledger.orders_on(store, job.account, job.as_of),
+            fills=ledger.fills_on(store, job.account, job.as_of),
+            model_id=provenance.model_id if provenance else None,
+            data_sha256=provenance.data_sha256 if provenance else None,
+            halted=risk_state.load(store, job.account).halted,
+            warnings=findings.warnings,
+            report=findings.report,
+        )
+
+
+def close_done(job: Job, at: datetime, result: DayResult, answer: str) -> None:
+    """None; the run is on record as done, with its answer."""
+    outcome = Outcome(
+        status=RunStatus.DONE,
+        finished_at=at,
+        data_sha256=result.data_sha256,
+        model_id=result.model_id,
+        warnings=result.warnings,
+        result=answer,
+    )
+    with connect(job.home) as store:
+        runs.finish_run(store, job.run_id, outcome)
+
+
+def close_failed(job: Job, at: datetime, reason: str) -> None:
+    """None; the run is on record as failed, with the reason."""
+    with connect(job.home) as store:
+        runs.finish_run(store, job.run_id, Outcome(status=RunStatus.FAILED, finished_at=at, warnings=(reason,)))
+
+
+def status_json(home: Path, account: str) -> Json:
+    """The answer of `turbodmt status`; an account without a day has no equity."""
+    with connect(home) as store:
+        snapshot = ledger.latest_snapshot(store, account)
+        orders = ledger.open_orders(store, account)
+        day = snapshot.account.as_of if snapshot else None
+        provenance = ledger.provenance_on(store, account, day) if day else None
+        risk = risk_state.load(store, account)
+    return {
+        "account": account,
+        "as_of": day.isoformat() if day else None,
+        "equity": text(snapshot.equity) if snapshot else None,
+        "cash": text(snapshot.account.cash) if snapshot else None,
+        "positions": positions_json(snapshot),
+        "open_orders": [order_json(order) for order in orders],
+        "model_id": provenance.model_id if provenance else None,
+        "halted": risk.halted,
+        "next_runs": [],
+    }

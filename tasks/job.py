@@ -1,0 +1,67 @@
+"""One day's work, decided in `flows` and handed to every task: keys, paths and numbers, never connections or frames."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+from strategy.decision import Mandate
+from strategy.execution import Costs, Terms
+from strategy.instruments import Instrument
+from strategy.risk import RiskLimits
+from strategy.signals import Strategy
+from strategy.sizing import SizingParams
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How the network is shaped and trained, and for how long a model may trade (bars are account days)."""
+
+    dimensions: int
+    heads: int
+    layers: int
+    context_bars: int
+    steps: int
+    seed: int
+    threads: int
+    retrain_every_bars: int
+    model_max_age_bars: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The rules an account is run by, whatever its symbols."""
+
+    strategy: Strategy
+    sizing: SizingParams
+    limits: RiskLimits
+    costs: Costs
+    recipe: Recipe
+    capital: Decimal
+    config: str
+    """Canonical JSON of the settings behind all of these."""
+
+    def mandate(self, account: str, symbols: tuple[str, ...], instruments: Mapping[str, Instrument]) -> Mandate:
+        """The mandate of an account on these symbols; instruments may name more, for what is held besides."""
+        terms = Terms(account=account, instruments=instruments, costs=self.costs)
+        return Mandate(strategy=self.strategy, symbols=symbols, sizing=self.sizing, limits=self.limits, terms=terms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A run for the day `as_of`: `now` is the decided instant, `symbols` are sorted, `source` is its key in the store.
+
+    `sends_until` is the instant after which no order may be sent any more; None for a replay, which is never late.
+    """
+
+    home: Path
+    run_id: str
+    account: str
+    source: str
+    symbols: tuple[str, ...]
+    as_of: date
+    now: datetime
+    sends_until: datetime | None
+    code_version: str
+    policy: Policy

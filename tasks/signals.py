@@ -1,0 +1,87 @@
+"""Signal: regime, forecast and target exposure of every symbol, written down before anything is sent."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from storage import bars as bar_store
+from storage import ledger
+from storage.database import Connection, connect
+from storage.ledger import Provenance
+from strategy.backtest import Standing
+from strategy.bars import Bars
+from strategy.decision import Decision, Mandate, decide, panorama
+from strategy.market import data_sha256
+from strategy.signals import Forecaster, history_bars, latest_outlook
+from tasks.forecast import forecaster
+from tasks.job import Job
+from tasks.standing import mandate_of, standing_at
+from tasks.train import Champion
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """The decisions of a day and the bars that they saw."""
+
+    decisions: tuple[Decision, ...]
+    bars: Mapping[str, Bars]
+
+
+@task(name="signal", cache_policy=NO_CACHE)
+def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> str:
+    """The hash of the bars that the day's decisions saw; the decisions are in the ledger, once and for all."""
+    model = forecaster(job.home, champion.model_id)
+    with connect(job.home) as store:
+        standing = settled_standing(store, job)
+        judged = judge_day(store, job, (standing, mandate_of(store, job)), model, held_back)
+        stored = ledger.provenance_on(store, job.account, job.as_of)
+        if stored is not None:
+            return stored.data_sha256
+        digest = data_sha256(judged.bars)
+        source = Provenance(strategy=job.policy.strategy, model_id=champion.model_id, data_sha256=digest)
+        ledger.record_decisions(store, job.account, judged.decisions, source)
+    for one in judged.decisions:
+        log.info("%s", in_words(one))
+    return digest
+
+
+def settled_standing(store: Connection, job: Job) -> Standing:
+    """The account at the close of `as_of`; it must have been settled before."""
+    standing = standing_at(store, job, job.as_of)
+    assert standing is not None, "the account is opened before it is judged"
+    assert standing.account.as_of == job.as_of, "the day is settled before it is judged"
+    return standing
+
+
+def judge_day(
+    store: Connection,
+    job: Job,
+    account: tuple[Standing, Mandate],
+    model: Forecaster | None,
+    held_back: Mapping[str, str],
+) -> Judged:
+    """The decisions at the close of `as_of`, from each symbol's bare look-back window alone."""
+    standing, mandate = account
+    window_bars = history_bars(job.policy.strategy, model)
+    bars = bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=window_bars)
+    outlooks = {
+        symbol: latest_outlook(one, mandate.terms.instruments[symbol].calendar, job.policy.strategy, model)
+        for symbol, one in bars.items()
+    }
+    view = panorama(outlooks, job.symbols)
+    return Judged(decisions=decide(view, standing.snapshot, mandate, held_back), bars=bars)
+
+
+def in_words(decision: Decision) -> str:
+    """A decision as a sentence for the log."""
+    if decision.exposure is None:
+        return f"{decision.symbol}: {decision.status} ({decision.reason or 'kept as it is'})."
+    return (
+        f"{decision.symbol}: {decision.regime} at {decision.confidence or 0.0:.0%} confidence, "
+        f"signal {decision.signal:+.3f}, target exposure {decision.exposure:+.3f}."
+    )

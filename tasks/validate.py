@@ -1,0 +1,179 @@
+"""Validate: the gate. A symbol's staged window is published whole, or held back with every reason."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import pandas as pd
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from exchange.calendars import sessions
+from storage import bars as bar_store
+from storage import instruments as instrument_store
+from storage import quality
+from storage.bars import BarsUnpublishable
+from storage.database import Connection, connect, transaction
+from storage.quality import Inspection
+from storage.staging import staged, staged_symbols
+from strategy.bars import COLUMNS
+from strategy.instruments import Calendar, Instrument
+from strategy.quality import Finding
+from tasks.expectations import Context, Verdict, judge_all
+from tasks.job import Job
+
+log = logging.getLogger(__name__)
+
+#: Published bars before a window that the gate measures its first bars against.
+HISTORY_BARS = 64
+#: Longest stretch without a session that any calendar has known, in days.
+LONGEST_PAUSE_DAYS = 180
+
+
+class NothingPublishable(Exception):
+    """No symbol has bars that may be used (exit 3)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What the gate let through and what it held back.
+
+    `published` counts rows per symbol, `held_back` gives one sentence for each symbol that must not trade, `findings`
+    are all the reasons, `warnings` what was let through with a remark.
+    """
+
+    published: Mapping[str, int]
+    held_back: Mapping[str, str]
+    findings: tuple[Finding, ...]
+    warnings: tuple[str, ...]
+
+
+@task(name="validate", cache_policy=NO_CACHE)
+def validate(job: Job) -> Gate:
+    """The gate's verdict on what is staged for the job's symbols, which must reach the session of `as_of`.
+
+    Raises NothingPublishable if no symbol may trade.
+    """
+    gate = inspect(job, job.as_of)
+    if not set(job.symbols) - set(gate.held_back):
+        reasons = "; ".join(gate.held_back[symbol] for symbol in sorted(gate.held_back)[:3])
+        raise NothingPublishable(f"nothing may be traded on {job.as_of}: {reasons}")
+    return gate
+
+
+def inspect(job: Job, must_reach: date | None) -> Gate:
+    """The verdict on what is staged; with `must_reach`, a symbol whose bars end before that day is held back too."""
+    with connect(job.home) as store:
+        instruments = instrument_store.load(store, job.source, job.symbols)
+        waiting = sorted(set(staged_symbols(store, job.source)) & set(job.symbols))
+        windows = [(staged(store, job.source, symbol), symbol) for symbol in waiting]
+        judged = [
+            (window, _context(store, job, (window, instruments[symbol]), must_reach)) for window, symbol in windows
+        ]
+    verdicts = judge_all(judged) if judged else ()
+    published: dict[str, int] = {}
+    findings: list[Finding] = []
+    with connect(job.home) as store:
+        for verdict in verdicts:
+            rows, held = _pass_or_hold(store, job, verdict)
+            published[verdict.symbol] = rows
+            findings.extend(held)
+        held_back = {finding.symbol: in_words(finding) for finding in reversed(findings)}
+        last = bar_store.last_published(store, job.source, job.symbols)
+    for symbol in sorted(set(job.symbols) - set(held_back)):
+        lacking = _lacking(symbol, instruments.get(symbol), last.get(symbol), must_reach)
+        if lacking is not None:
+            findings.append(lacking)
+            held_back[symbol] = in_words(lacking)
+    for symbol, reason in sorted(held_back.items()):
+        log.warning("%s is held back: %s.", symbol, reason)
+    remarks = tuple(in_words(finding) for verdict in verdicts for finding in verdict.warnings)
+    return Gate(published=published, held_back=held_back, findings=tuple(findings), warnings=remarks)
+
+
+def in_words(finding: Finding) -> str:
+    """A finding as one sentence without its stop: symbol, date, what is wrong, the value and the limit."""
+    when = f" on {finding.open_time}" if finding.open_time else ""
+    return f"{finding.symbol}{when}: {finding.reason} ({finding.expectation}: {finding.value}, limit {finding.limit})"
+
+
+def _context(
+    store: Connection, job: Job, staged_window: tuple[pd.DataFrame, Instrument], must_reach: date | None
+) -> Context:
+    """What the window is judged against: the calendar, the day, the published bars before it."""
+    window, instrument = staged_window
+    first = window["open_time"].min()
+    before = job.as_of if pd.isna(first) else first.date() - timedelta(days=1)
+    known = bar_store.load(store, job.source, (instrument.symbol,), until=before, last_bars=HISTORY_BARS)
+    history = known.get(instrument.symbol)
+    return Context(
+        symbol=instrument.symbol,
+        calendar=instrument.calendar,
+        as_of=job.as_of,
+        now=job.now,
+        since=_day_after(history["open_time"][-1].astype("datetime64[D]").item()) if history else None,
+        fresh_until=_expected(instrument.calendar, must_reach) if must_reach else None,
+        accepted=frozenset(quality.accepted(store, job.source, instrument.symbol)),
+        history=pd.DataFrame({name: history[name] for name in COLUMNS}) if history else None,
+    )
+
+
+def _day_after(day: date) -> date:
+    return day + timedelta(days=1)
+
+
+def _expected(calendar: Calendar, day: date) -> date:
+    """The calendar's last session up to the day, included."""
+    last: date = sessions(calendar, day - timedelta(days=LONGEST_PAUSE_DAYS), day)[-1].item()
+    return last
+
+
+def _pass_or_hold(store: Connection, job: Job, verdict: Verdict) -> tuple[int, tuple[Finding, ...]]:
+    """Rows published, and why not; one transaction for the symbol."""
+    inspection = Inspection(run_id=job.run_id, source=job.source, symbol=verdict.symbol, checked_at=job.now)
+    findings = verdict.findings
+    if not findings:
+        try:
+            with transaction(store):
+                quality.record(store, inspection, tuple(verdict.checks), ())
+                return bar_store.publish(store, job.source, verdict.symbol, ingested_at=job.now), ()
+        except BarsUnpublishable as error:
+            findings = (_unpublishable(verdict.symbol, str(error)),)
+    with transaction(store):
+        quality.record(store, inspection, tuple(verdict.checks), findings)
+        quality.quarantine(store, inspection, findings)
+    return 0, findings
+
+
+def _unpublishable(symbol: str, reason: str) -> Finding:
+    return Finding(
+        symbol=symbol,
+        open_time=None,
+        expectation="publishable bars",
+        value="accepted by hand",
+        limit="a bar",
+        reason=reason,
+    )
+
+
+def _lacking(symbol: str, instrument: Instrument | None, last: date | None, must_reach: date | None) -> Finding | None:
+    """The finding that a symbol without new bars does not reach the day; None if it does."""
+    if last is None:
+        reason, value = "the source has no bar of it", "none"
+        return Finding(
+            symbol=symbol, open_time=None, expectation="bars", value=value, limit="at least one", reason=reason
+        )
+    if must_reach is None or instrument is None:
+        return None
+    expected = _expected(instrument.calendar, must_reach)
+    if last >= expected:
+        return None
+    return Finding(
+        symbol=symbol,
+        open_time=None,
+        expectation="freshness",
+        value=f"last bar {last}",
+        limit=f"session {expected}",
+        reason="the newest session is missing",
+    )
