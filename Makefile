@@ -24,7 +24,7 @@ CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 .PHONY: run test check slow clean
 
 run: $(READY)
-	@for day in $(DAYS); do $(BIN)/turbodmt daily --as-of $$day || exit $$?; done
+	@for day in $(DAYS); do $(BIN)/turbodmt daily --account demo --as-of $$day || exit $$?; done
 
 test: $(READY)
 	@$(MAKE) --no-print-directory check

@@ -1,14 +1,10 @@
-"""Trains the default network on the embedded sample and prints the seconds: `python benchmarks/train_default.py`."""
+"""Trains the default network on the sample and prints the seconds: `.venv/bin/python benchmarks/train_default.py`."""
 
 import argparse
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 from arch.data import nasdaq, sp500
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from strategy.bars import Bars
 from strategy.execution import Costs

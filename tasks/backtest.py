@@ -21,6 +21,7 @@ from strategy.execution import NO_COSTS, Costs
 from strategy.instruments import Instrument, account_days_per_year
 from strategy.market import account_dates, data_sha256, tape
 from strategy.metrics import Metrics, metrics
+from strategy.risk import halt_date
 from strategy.signals import Forecaster, Outlook, Strategy, outlook, warm_up_bars
 from tasks.forecast import forecaster
 from tasks.ingest import ingest
@@ -54,7 +55,7 @@ class Backtest:
     """A finished backtest; `gross` pays nothing, `net_2x_cost` pays twice the fee and slippage.
 
     `benchmarks` are net. `trials` counts the configurations tried on these symbols in an overlapping window; None for a
-    baseline, which is no trial.
+    baseline, which is no trial. `would_halt_on` is the day on which the drawdown limit would have halted the account.
     """
 
     job: Job
@@ -67,6 +68,7 @@ class Backtest:
     data_sha256: str
     model_id: str | None
     trials: int | None
+    would_halt_on: date | None
     warnings: tuple[str, ...]
 
 
@@ -110,6 +112,7 @@ def backtest(job: Job, window: Window, open_source: Callable[[], BarSource]) -> 
         benchmarks=benchmarks,
         data_sha256=data_sha256(market.bars),
         model_id=model_id,
+        would_halt_on=halt_date(net.replay.snapshots, job.policy.limits),
         trials=_count_trial(job, subject, symbols, market.dates),
         warnings=(*gone, *gate.warnings, *model_warnings),
     )
@@ -236,6 +239,7 @@ def backtest_json(tested: Backtest, files: Sequence[str]) -> dict[str, object]:
         "model_id": tested.model_id,
         "seed": job.policy.recipe.seed,
         "trials": tested.trials,
+        "would_halt_on": tested.would_halt_on.isoformat() if tested.would_halt_on else None,
         "files": list(files),
         "warnings": list(tested.warnings),
     }

@@ -1,6 +1,6 @@
 """What can be measured on each staged bar before an expectation is put to it.
 
-The limits were set on 56 real series (README of the shared data). The longest wicks that are believed are 17 times the
+The limits were set on 56 real series of daily bars before 2022. The longest wicks that are believed are 17 times the
 median range (BAC 2001-11-12; QQQ and XLK in the minutes of 2015-08-24 had 9 and 15, Bitcoin never more than 6); the
 mildest that is not is 62 times (VTI's half-price print of 2010-05-06), the erroneous trades of AAPL 2009-09-21 and
 GOOGL 2008-09-30 are 138 and 313 times. Series whose highs and lows are real have had at most 9 flat bars in 63 (EWJ)

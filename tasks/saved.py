@@ -10,10 +10,10 @@ import pandas as pd
 
 from storage import reports
 from strategy.account import Snapshot
+from strategy.bars import FloatArray
 from strategy.decision import Decision
 from strategy.metrics import drawdowns
 from strategy.regime import Regime
-from strategy.risk import halt_date
 from tasks.backtest import Backtest, Tested
 from tasks.charts import EquityPicture, Line
 from tasks.pages import BacktestPage, Provenance, backtest_page
@@ -39,7 +39,7 @@ def equity_table(tested: Backtest) -> pd.DataFrame:
     `exposure_<SYMBOL>` is signed.
     """
     snapshots = tested.net.replay.snapshots
-    equity = np.array([float(snapshot.equity) for snapshot in snapshots])
+    equity = _equity(tested.net)
     held = {symbol: [_exposure(snapshot, symbol) for snapshot in snapshots] for symbol in tested.symbols}
     table = pd.DataFrame({"as_of": tested.dates, "equity": equity, "drawdown": drawdowns(equity)})
     if len(tested.symbols) == 1:
@@ -116,31 +116,36 @@ def _decisions(tested: Tested) -> dict[tuple[date, str], Decision]:
     return {(decision.as_of, decision.symbol): decision for decision in tested.replay.decisions}
 
 
+def picture(tested: Backtest) -> EquityPicture:
+    """The net equity of the subject against its benchmarks, with its drawdown and the regime of each day."""
+    subject = str(tested.job.policy.strategy)
+    lines = {f"{subject}, net": tested.net, **tested.benchmarks}
+    return EquityPicture(
+        title=f"Equity of {subject} on {', '.join(tested.symbols)}",
+        dates=tested.dates,
+        lines=tuple(Line(label=label, values=tuple(_equity(one).tolist())) for label, one in lines.items()),
+        drawdown=tuple(drawdowns(_equity(tested.net)).tolist()),
+        regimes=tuple(regimes(tested)),
+    )
+
+
+def _equity(tested: Tested) -> FloatArray:
+    return np.array([float(snapshot.equity) for snapshot in tested.replay.snapshots])
+
+
 def page(tested: Backtest) -> str:
     """The report as one HTML document."""
     job = tested.job
-    subject = str(job.policy.strategy)
     measured = (tested.gross, tested.net, tested.net_2x_cost, *tested.benchmarks.values())
-    lines = {f"{subject}, net": tested.net, **tested.benchmarks}
-    equity = np.array([float(snapshot.equity) for snapshot in tested.net.replay.snapshots])
     return backtest_page(
         BacktestPage(
-            strategy=subject,
+            strategy=str(job.policy.strategy),
             symbols=tested.symbols,
             measured=tuple(Measured(label=one.label, metrics=one.metrics) for one in measured),
-            picture=EquityPicture(
-                title=f"Equity of {subject} on {', '.join(tested.symbols)}",
-                dates=tested.dates,
-                lines=tuple(
-                    Line(label=label, values=tuple(float(snapshot.equity) for snapshot in one.replay.snapshots))
-                    for label, one in lines.items()
-                ),
-                drawdown=tuple(drawdowns(equity).tolist()),
-                regimes=tuple(regimes(tested)),
-            ),
+            picture=picture(tested),
             trades=tested.net.replay.fills,
             warnings=tested.warnings,
-            would_halt_on=halt_date(tested.net.replay.snapshots, job.policy.limits),
+            would_halt_on=tested.would_halt_on,
             provenance=Provenance(
                 run_id=job.run_id,
                 data_sha256=tested.data_sha256,
