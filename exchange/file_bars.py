@@ -112,6 +112,8 @@ def _frame(path: Path, symbol: str, table: pa.Table) -> pd.DataFrame:
     if not table.num_rows:
         raise SourceRefused(f"{path} has a header and no row; a file of bars has at least one")
     stamps = _stamps(path, symbol, table["date"])
+    if stamps.isna().all():
+        raise SourceRefused(f"{path}: no row of {symbol} has a date; fill its date column with dates like 2020-12-31")
     days = stamps.dt.normalize()
     _demand_daily(path, symbol, stamps, days)
     columns: dict[str, object] = {"symbol": symbol, "open_time": days}

@@ -5,28 +5,47 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
-from flows.console import fail, finish
+from flows.console import STOPPED, fail, finish
 from flows.failures import Exit
 
 app = typer.Typer(
     name="turbodmt",
-    help="A daily trading system: bars in, a validated, reproducible and reconciled decision out.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-Home = Annotated[Path | None, typer.Option(help="Folder of the database, models and reports.")]
+# A path would read "" as the current folder.
+Home = Annotated[str | None, typer.Option(metavar="DIR", help="Folder of the database, models and reports.")]
 Source = Annotated[str | None, typer.Option(help="sample, binance or file:PATH.")]
 Symbols = Annotated[str | None, typer.Option("--symbols", "--symbol", help="Symbols, separated by commas.")]
 AsOf = Annotated[str | None, typer.Option(metavar="DATE", help="The last closed bar, as 2018-12-31.")]
 Account = Annotated[str, typer.Option(help="The account in the ledger.")]
 Capital = Annotated[str | None, typer.Option(help="Money that the account starts with.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"turbodmt {version('turbodmt')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def turbodmt(
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 (its callback has answered)
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """A daily trading system: bars in, a validated, reproducible and reconciled decision out."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(int(Exit.USAGE))
 
 
 @app.command()
@@ -57,9 +76,9 @@ def backtest(
     capital: Capital = None,
     strategy: Annotated[str | None, typer.Option(help="One or more, separated by commas; the first is tested.")] = None,
     source: Source = None,
-    fee_bps: Annotated[float | None, typer.Option(help="Fee in basis points.")] = None,
-    slippage_bps: Annotated[float | None, typer.Option(help="Slippage in basis points.")] = None,
-    save_results: Annotated[Path | None, typer.Option(metavar="DIR", help="Write equity, trades and a report.")] = None,
+    fee_bps: Annotated[str | None, typer.Option(help="Fee in basis points.")] = None,
+    slippage_bps: Annotated[str | None, typer.Option(help="Slippage in basis points.")] = None,
+    save_results: Annotated[str | None, typer.Option(metavar="DIR", help="Write equity, trades and a report.")] = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
@@ -92,7 +111,9 @@ def train(
 @app.command(name="import")
 def import_file(
     file: Annotated[Path, typer.Argument(help="A csv or parquet file of daily bars.")],
-    symbol: Annotated[str | None, typer.Option(help="Whose bars, where the file has no symbol column.")] = None,
+    symbols: Annotated[
+        str | None, typer.Option("--symbol", "--symbols", help="Whose bars, where the file has no symbol column.")
+    ] = None,
     accept: Annotated[list[str] | None, typer.Option(metavar="SYMBOL:DATE", help="Release a bar by hand.")] = None,
     reason: Annotated[str | None, typer.Option(help="Why it is released.")] = None,
     home: Home = None,
@@ -102,7 +123,7 @@ def import_file(
     from flows.commands import run_import
     from flows.shown import shown_import
 
-    finish(lambda: run_import({"symbols": symbol, "home": home}, file, (accept or [], reason)), shown_import, as_json)
+    finish(lambda: run_import({"symbols": symbols, "home": home}, file, (accept or [], reason)), shown_import, as_json)
 
 
 @app.command()
@@ -124,6 +145,34 @@ def status(account: Account = "daily", home: Home = None, as_json: AsJson = Fals
 
 
 @app.command()
+def halt(
+    reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")] = "",
+    account: Account = "daily",
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Stop an account from sending orders but those that reduce; data, decisions and reports go on."""
+    from flows.commands import run_halt
+    from flows.shown import shown_halt
+
+    finish(lambda: run_halt({"home": home}, account, reason), shown_halt, as_json)
+
+
+@app.command()
+def resume(
+    reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")] = "",
+    account: Account = "daily",
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a halted account trade again from its next day on."""
+    from flows.commands import run_resume
+    from flows.shown import shown_halt
+
+    finish(lambda: run_resume({"home": home}, account, reason), shown_halt, as_json)
+
+
+@app.command()
 def doctor(home: Home = None, as_json: AsJson = False) -> None:
     """Check the installation: versions, disk, store, calendar; each with a remedy."""
     from flows.doctor import run_doctor
@@ -137,8 +186,16 @@ def main() -> None:
     # What any library writes beside our own files is private to the user too.
     os.umask(0o077)
     try:
-        app(standalone_mode=False)
-    except click.ClickException as error:
-        fail(error.format_message(), Exit.USAGE, "--json" in sys.argv)
-    except click.Abort:
-        fail("stopped by the user; run the same command again to go on", Exit.STOPPED, "--json" in sys.argv)
+        code = app(standalone_mode=False)
+    except typer.TyperException as error:
+        fail(_usage(error), Exit.USAGE, "--json" in sys.argv)
+    except (typer.Abort, KeyboardInterrupt):
+        fail(STOPPED, Exit.STOPPED, "--json" in sys.argv)
+    else:
+        raise SystemExit(code)
+
+
+def _usage(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "turbodmt"
+    return f"{error.format_message().rstrip('.')} (see `{command} --help`)"

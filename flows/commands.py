@@ -7,9 +7,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from flows.plan import Request, RequestRefused, clock, plan
+from flows.plan import Request, RequestRefused, clock, plan, wanted_symbols
+from flows.serving import served
 from flows.settings import load
-from flows.wiring import open_source, source_factory
+from flows.wiring import broker_factory, open_source, source_factory
 from strategy.signals import Strategy
 
 Json = dict[str, Any]
@@ -32,22 +33,31 @@ def day(text: str | None, option: str) -> date | None:
 
 def run_daily(given: Given, as_of: str | None, account: str) -> Json:
     """The answer of the daily flow, under Prefect."""
+    from tasks.book import finished
+
     wanted = day(as_of, "--as-of")
     settings = load(given)
-    prepare_prefect(settings.home)
+    # What cannot be done is told now: Prefect's own start takes ten seconds, and would count as a failed run.
+    broker_factory(settings)
+    job = plan(settings, open_source(settings), Request(account=account, as_of=wanted, clock=clock()))
+    done = finished(job)
+    if done is not None:
+        return done
+    prepare_run(settings.home)
     from flows.daily import daily
 
     symbols = list(settings.symbols) or None
-    text = daily(
-        as_of=wanted,
-        source=settings.source,
-        symbols=symbols,
-        strategy=settings.strategy,
-        broker=settings.broker,
-        capital=settings.capital,
-        account=account,
-        home=settings.home,
-    )
+    with served(settings.home):
+        text = daily(
+            as_of=wanted,
+            source=settings.source,
+            symbols=symbols,
+            strategy=settings.strategy,
+            broker=settings.broker,
+            capital=settings.capital,
+            account=account,
+            home=settings.home,
+        )
     return dict(json.loads(text))
 
 
@@ -55,39 +65,69 @@ def run_train(given: Given, as_of: str | None) -> Json:
     """The answer of the training flow, under Prefect."""
     wanted = day(as_of, "--as-of")
     settings = load(given)
-    prepare_prefect(settings.home)
+    plan(settings, open_source(settings), Request(account="train", as_of=wanted, clock=clock()))
+    prepare_run(settings.home)
     from flows.train import train
 
     symbols = list(settings.symbols) or None
-    return dict(json.loads(train(as_of=wanted, source=settings.source, symbols=symbols, home=settings.home)))
+    with served(settings.home):
+        text = train(as_of=wanted, source=settings.source, symbols=symbols, home=settings.home)
+    return dict(json.loads(text))
 
 
-def prepare_prefect(home: Path) -> None:
-    """None; Prefect is set up for a command: its files in the home, its log reduced to what matters."""
+def prepare_run(home: Path) -> None:
+    """None; Prefect is set up for a flow, with a server on its way."""
     from flows.prefect_home import prepare, quiet
+    from flows.prefect_server import serve
 
     prepare(home, "WARNING")
+    serve(home)
     quiet()
 
 
-def run_backtest(given: Given, window: tuple[str | None, str | None, str | None], folder: Path | None) -> Json:
-    """The answer of a backtest; no Prefect server, no account."""
-    from tasks.backtest import Window, WindowRefused, backtest, backtest_json
-    from tasks.saved import save
+def prepare_prefect(home: Path, console_level: str) -> None:
+    """None; Prefect is set up for a command: its files in the home, its log on the console from the level on."""
+    from flows.prefect_home import prepare, quiet
 
+    prepare(home, console_level)
+    quiet()
+
+
+def run_backtest(given: Given, window: tuple[str | None, str | None, str | None], folder: str | None) -> Json:
+    """The answer of a backtest; no Prefect server, no account."""
     names, start, end = window[0], day(window[1], "--start-date"), day(window[2], "--end-date")
     if start and end and start > end:
-        raise WindowRefused(f"--start-date {start} lies after --end-date {end}; swap them")
+        raise RequestRefused(f"--start-date {start} lies after --end-date {end}; swap them")
     settings = load(given)
-    strategies = _strategies(names or settings.strategy)
+    strategies = _strategies(settings.strategy if names is None else names)
     settings = load({**given, "strategy": strategies[0]})
     source = open_source(settings)
     now = clock()
-    newest = source.last_session(tuple(settings.symbols or source.symbols()), now)
+    newest = source.last_session(wanted_symbols(settings, source), now)
     job = plan(settings, source, Request(account="backtest", as_of=min(end, newest) if end else None, clock=now))
+    results = None if folder is None else _results_folder(folder)
+    # All that the steps warn of is in the answer.
+    prepare_prefect(settings.home, "ERROR")
+    from tasks.backtest import Window, backtest, backtest_json
+    from tasks.saved import save
+
     tested = backtest(job, Window(strategies=strategies, start=start), source_factory(settings))
-    files = save(tested, folder) if folder is not None else ()
-    return backtest_json(tested, files)
+    return backtest_json(tested, save(tested, results) if results is not None else ())
+
+
+def _results_folder(text: str) -> Path:
+    """The folder, which now exists. Raises RequestRefused where there can be none, before anything is computed."""
+    from storage.failures import StoreReadOnly
+    from storage.files import private_folder
+
+    if not text:
+        raise RequestRefused("--save-results is ''; it must be the path of a folder")
+    folder = Path(text).expanduser().absolute()
+    try:
+        private_folder(folder)
+    except StoreReadOnly as error:
+        raise RequestRefused(f"--save-results is {text!r}, which cannot be written; name a writable folder") from error
+    return folder
 
 
 def _strategies(names: str) -> tuple[Strategy, ...]:
@@ -103,14 +143,15 @@ def _strategies(names: str) -> tuple[Strategy, ...]:
 
 def run_import(given: Given, file: Path, release: tuple[Sequence[str], str | None]) -> Json:
     """What the gate published of a file and what it holds back; raises NothingPublishable if nothing is left."""
-    from tasks.imports import import_bars
-
     settings = load({**given, "source": f"file:{file}"})
     source = open_source(settings)
     accepted = tuple(_acceptance(text) for text in release[0])
     if accepted and not (release[1] or "").strip():
         raise RequestRefused("--accept needs a --reason; say why the bar is right as it is")
     job = plan(settings, source, Request(account="import", as_of=None, clock=clock()))
+    prepare_prefect(settings.home, "ERROR")
+    from tasks.imports import import_bars
+
     return import_bars(replace(job, now=clock()), source_factory(settings), (accepted, release[1] or ""))
 
 
@@ -152,3 +193,17 @@ def run_status(given: Given, account: str) -> Json:
     from tasks.book import status_json
 
     return status_json(load(given).home, account)
+
+
+def run_halt(given: Given, account: str, reason: str) -> Json:
+    """The account as halted."""
+    from tasks.halts import halt
+
+    return halt(load(given).home, account, reason)
+
+
+def run_resume(given: Given, account: str, reason: str) -> Json:
+    """The account as resumed."""
+    from tasks.halts import resume
+
+    return resume(load(given).home, account, reason)

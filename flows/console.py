@@ -10,20 +10,24 @@ from flows.failures import Exit, exit_code
 
 Json = dict[str, Any]
 
+STOPPED = "stopped by the user; run the same command again to go on"
+
 
 def finish(answer: Callable[[], Json], show: Callable[[Json], str], as_json: bool) -> None:
     """None; prints the answer, as JSON or in words, or the failure in one sentence, and leaves with its exit code."""
     try:
         result = answer()
+        # JSON knows neither NaN nor infinity: what is undefined is None by now, or it is a bug.
+        text = json.dumps(result, allow_nan=False) if as_json else show(result)
     except KeyboardInterrupt:
-        fail("stopped by the user; run the same command again to go on", Exit.STOPPED, as_json)
+        fail(STOPPED, Exit.STOPPED, as_json)
     except Exception as error:  # noqa: BLE001 - the last stop: whatever happened becomes an exit code
         code = exit_code(error)
         if code is Exit.BUG:
             traceback.print_exc(file=sys.stderr)
         fail(str(error) or type(error).__name__, code, as_json)
     else:
-        sys.stdout.write((json.dumps(result) if as_json else show(result)) + "\n")
+        sys.stdout.write(text + "\n")
 
 
 def fail(message: str, code: Exit, as_json: bool) -> None:
@@ -31,8 +35,7 @@ def fail(message: str, code: Exit, as_json: bool) -> None:
     sentence = " ".join(message.split())
     if as_json:
         sys.stdout.write(json.dumps({"error": {"exit": int(code), "message": sentence}}) + "\n")
-    else:
-        sys.stderr.write(f"turbodmt: {sentence}\n")
+    sys.stderr.write(f"turbodmt: {sentence}\n")
     raise SystemExit(int(code))
 
 

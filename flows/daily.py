@@ -1,15 +1,18 @@
 """The daily flow: one task a step, each idempotent for its day, so that a run may be killed and repeated."""
 
 import json
+import logging
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 from prefect import flow
+from prefect.runtime import flow_run
 
 from exchange.ports import BarSource, Broker
 from flows.plan import Request, RequestRefused, clock, holiday, plan
+from flows.prefect_home import attend_run
 from flows.settings import load
 from flows.wiring import broker_factory, open_source, source_factory
 from strategy.signals import Strategy
@@ -18,15 +21,24 @@ from tasks.ingest import ingest
 from tasks.job import Job
 from tasks.reconcile import reconcile
 from tasks.report import report
-from tasks.results import day_json, with_warnings
+from tasks.results import day_json
 from tasks.settle import settle
 from tasks.signals import signal
-from tasks.trade import OrdersBlocked, trade
+from tasks.trade import OrdersBlocked, demand_nothing_withheld, trade
 from tasks.train import retrain
 from tasks.validate import validate
 
+# A worker loads this file by its path, under a name of its own.
+log = logging.getLogger("flows.daily")
 
-@flow(name="daily", flow_run_name="daily-{account}-{as_of}")
+
+def run_name() -> str:
+    """The account and the day of the current run, as Prefect lists it."""
+    given = flow_run.parameters
+    return f"{given['account']}, {given['as_of'] or 'newest bar'}"
+
+
+@flow(name="daily", flow_run_name=run_name)
 def daily(
     as_of: date | None = None,
     source: str | None = None,
@@ -39,8 +51,19 @@ def daily(
 ) -> str:
     """One trading day, end to end: the JSON text that `turbodmt daily --json` prints.
 
-    Every parameter left out is taken from the settings; without `as_of` it is the newest closed bar.
+    Every parameter left out is taken from the settings.
+
+    Args:
+        as_of: The last closed bar; left out, the newest one.
+        source: Where bars come from: sample, binance or file:PATH.
+        symbols: What to trade; left out, what the source serves by default.
+        strategy: The rule that turns bars into signals.
+        broker: Where orders go: paper.
+        capital: The money that a new account starts with.
+        account: The account in the ledger, in lower-case letters, digits and dashes.
+        home: The folder of the database, models and reports.
     """
+    attend_run()
     options = {"source": source, "symbols": symbols, "strategy": strategy, "broker": broker, "capital": capital}
     settings = load({**options, "home": home})
     open_broker = broker_factory(settings)
@@ -48,10 +71,12 @@ def daily(
     job = plan(settings, bars, Request(account=account, as_of=as_of, clock=clock()))
     done = finished(job)
     if done is not None:
-        return json.dumps(with_warnings(done, [f"{job.as_of} was already done; nothing was left to do"]))
+        log.info("%s was already done; nothing was left to do.", job.as_of)
+        return json.dumps(done)
     _demand_newest(job)
     if holiday(bars, job):
         closed = f"{job.as_of} is no session of {', '.join(job.symbols)}; there was nothing to do"
+        log.info("%s.", closed)
         return json.dumps(day_json(day_result(job, Findings(warnings=(closed,)))))
     begin(job, clock())
     try:
@@ -81,6 +106,7 @@ def run_day(job: Job, open_bars: Callable[[], BarSource], open_broker: Callable[
     findings = report(job, champion, gate)
     if blocked is not None:
         raise blocked
+    demand_nothing_withheld(job)
     result = day_result(job, findings)
     answer = json.dumps(day_json(result))
     close_done(job, clock(), result, answer)

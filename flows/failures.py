@@ -23,10 +23,13 @@ class Exit(IntEnum):
 _CODES: Mapping[str, Exit] = {
     "flows.settings.ConfigurationError": Exit.USAGE,
     "flows.plan.RequestRefused": Exit.USAGE,
+    "flows.serving.PrefectUnreachable": Exit.UNREACHABLE,
     "exchange.ports.SourceRefused": Exit.USAGE,
     "exchange.ports.SourceUnavailable": Exit.UNREACHABLE,
     "tasks.backtest.WindowRefused": Exit.USAGE,
+    "tasks.halts.ReasonMissing": Exit.USAGE,
     "tasks.train.TrainingRefused": Exit.USAGE,
+    "tasks.signals.DecidedOtherwise": Exit.USAGE,
     "tasks.validate.NothingPublishable": Exit.DATA,
     "tasks.trade.OrdersBlocked": Exit.BLOCKED,
     "tasks.reconcile.ReconciliationFailed": Exit.RECONCILIATION,

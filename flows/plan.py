@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from re import fullmatch
 from uuid import uuid4
 
 from exchange.calendars import closed_by, sessions
 from exchange.ports import BarSource
-from flows.settings import Settings
+from flows.settings import PATTERNS, SYMBOL_PATTERN, Settings
 from flows.wiring import code_version
 from strategy.execution import Costs
 from strategy.instruments import Instrument
@@ -32,6 +33,13 @@ class Request:
     account: str
     as_of: date | None
     clock: datetime
+
+    def __post_init__(self) -> None:
+        # Its name becomes a folder of reports and part of the keys of Prefect's artifacts.
+        if not fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", self.account):
+            raise RequestRefused(
+                f"--account is {self.account!r}; it must be up to 64 lower-case letters, digits and dashes"
+            )
 
 
 def policy(settings: Settings) -> Policy:
@@ -76,8 +84,18 @@ def _decimal(value: float | None) -> Decimal | None:
 
 
 def wanted_symbols(settings: Settings, source: BarSource) -> tuple[str, ...]:
-    """The symbols of the settings, or those that the source serves by default, sorted."""
-    return tuple(sorted(settings.symbols or source.symbols()))
+    """The symbols of the settings, or those that the source serves by default, sorted.
+
+    Raises RequestRefused for a name in the source that no setting could have.
+    """
+    symbols = tuple(sorted(settings.symbols or source.symbols()))
+    for symbol in symbols:
+        if not fullmatch(SYMBOL_PATTERN, symbol):
+            raise RequestRefused(
+                f"{source.name} holds the symbol {symbol[:40]!r}; a symbol is {PATTERNS['symbols']}; rename it "
+                "there, or name others with --symbols"
+            )
+    return symbols
 
 
 def plan(settings: Settings, source: BarSource, request: Request) -> Job:

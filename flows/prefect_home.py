@@ -1,11 +1,17 @@
 """Prefect's own environment: its files in our home, its talk off. Must run before prefect is imported."""
 
+import atexit
 import logging
 import os
 from pathlib import Path
 
-from flows.failures import Exit, exit_code
 from storage.files import private_folder
+
+OUR_LOGGERS = ("tasks", "flows")
+#: Whose records make up a run's log.
+RUN_LOGGERS = (*OUR_LOGGERS, "prefect.flow_runs", "prefect.task_runs")
+#: How long the end of the process may wait for Prefect's background thread.
+THREAD_END_S = 5.0
 
 #: Set only where the user has not set them.
 DEFAULTS = {
@@ -13,6 +19,7 @@ DEFAULTS = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "60",
     "PREFECT_CLI_PROMPT": "false",
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
     "GX_ANALYTICS_ENABLED": "false",
 }
 
@@ -26,23 +33,44 @@ def prepare(home: Path, console_level: str) -> None:
     for name, value in {**DEFAULTS, "PREFECT_LOGGING_LEVEL": console_level}.items():
         os.environ.setdefault(name, value)
     os.environ.setdefault("PREFECT_HOME", str(home / "prefect"))
-    os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "tasks,flows")
+    os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", ",".join(OUR_LOGGERS))
 
 
 def quiet() -> None:
-    """None; loggers of Prefect no longer print the traceback of a failure that has an exit code of its own."""
-    # Prefect installs its handlers when it is imported.
-    import prefect  # noqa: F401
+    """None; the console shows nothing of a run's own log, and of the rest nothing below the level of `prepare`."""
+    # Prefect installs its handlers when this module of it is imported.
+    import prefect.main  # noqa: F401
 
-    for name in ("prefect.flow_runs", "prefect.task_runs", "prefect"):
-        for handler in logging.getLogger(name).handlers:
-            handler.addFilter(OneSentence())
+    # The console's handler is the root's; the run's own log, which the handlers below it keep, stays complete.
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(NotOfTheRun())
+        # Great Expectations sets its own level, to tell of every temporary folder.
+        handler.setLevel(os.environ["PREFECT_LOGGING_LEVEL"])
 
 
-class OneSentence(logging.Filter):
-    """Takes the traceback off a log record whose failure has an exit code of its own: it is no bug."""
+class NotOfTheRun(logging.Filter):
+    """Drops what a run logs: on the console the command's answer, or `fail` in one sentence, tells it once."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record is shown; a named failure is shown once, by `fail`."""
-        error = record.exc_info[1] if record.exc_info else None
-        return error is None or exit_code(error) is Exit.BUG
+        """Whether the record is shown."""
+        return not record.name.startswith(RUN_LOGGERS)
+
+
+def attend_run() -> None:
+    """None; what our steps log from INFO on reaches the run's log, and the process will end without a word more."""
+    for name in OUR_LOGGERS:
+        logging.getLogger(name).setLevel(logging.INFO)
+    # It is called once per run, and one registration is enough.
+    atexit.unregister(_release_runs)
+    atexit.register(_release_runs)
+
+
+def _release_runs() -> None:
+    """None; Prefect's background thread has ended and no longer holds the runs it was started by.
+
+    A thread that is alive when the interpreter ends keeps the run's context, hence the flow, its modules and DuckDB's
+    types; DuckDB's binding would list each of them on stderr.
+    """
+    from prefect._internal.concurrency.threads import wait_for_global_loop_exit
+
+    wait_for_global_loop_exit(THREAD_END_S)

@@ -21,10 +21,12 @@ from strategy.signals import Strategy
 
 FILE_NAME = "settings.toml"
 
+SYMBOL_PATTERN = r"^[A-Za-z0-9^=._/&-]{1,32}$"
+
 #: What the patterns of the text fields ask for, in words.
 PATTERNS = {"source": "sample, binance, yahoo or file:PATH", "symbols": "up to 32 letters, digits and ^ = . _ / & -"}
 
-Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9^=._/&-]{1,32}$")]
+Symbol = Annotated[str, StringConstraints(pattern=SYMBOL_PATTERN)]
 Bps = Annotated[float, Field(ge=0, le=1_000)]
 
 
@@ -110,6 +112,13 @@ class Settings(BaseSettings):
         """The constructor's arguments alone: `load` merges the others, because the file lies in the home they name."""
         return (init_settings,)
 
+    @field_validator("home", mode="before")
+    @classmethod
+    def _named(cls, home: object) -> object:
+        if home == "":
+            raise ValueError("the path of a folder")
+        return home
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, home: Path) -> Path:
@@ -118,9 +127,12 @@ class Settings(BaseSettings):
     @field_validator("symbols", mode="before")
     @classmethod
     def _split(cls, symbols: object) -> object:
-        if isinstance(symbols, str):
-            return tuple(part for part in (piece.strip() for piece in symbols.split(",")) if part)
-        return symbols
+        if not isinstance(symbols, str):
+            return symbols
+        named = tuple(part for part in (piece.strip() for piece in symbols.split(",")) if part)
+        if not named:
+            raise ValueError("at least one symbol, or be left out")
+        return named
 
     @model_validator(mode="after")
     def _consistent(self) -> "Settings":

@@ -30,7 +30,8 @@ def shown_backtest(answer: Json) -> str:
     accounts |= {name: one["net"] for name, one in answer["benchmarks"].items()}
     rows = [{"account": name, **values} for name, values in accounts.items()]
     columns = ("account", *answer["net"])
-    trials = f"; {answer['trials']} configurations tried on these bars" if answer["trials"] else ""
+    count = answer["trials"]
+    trials = f"; {count} configuration{'s' if count > 1 else ''} tried on these bars" if count else ""
     return _sections(
         f"{answer['strategy']} on {', '.join(answer['symbols'])}, {answer['start']} to {answer['end']}, "
         f"{answer['bars']} days{trials}",
@@ -54,9 +55,11 @@ def shown_train(answer: Json) -> str:
 
 def shown_import(answer: Json) -> str:
     """An import: what was published and what is held back."""
-    published = [{"symbol": symbol, "rows": rows} for symbol, rows in answer["published"].items()]
+    published = [{"symbol": symbol, "rows": rows} for symbol, rows in answer["published"].items() if rows]
+    idle = [symbol for symbol, rows in answer["published"].items() if not rows]
     return _sections(
         _listed("Published", published, ("symbol", "rows")),
+        f"Nothing new of {', '.join(idle)}; published before." if idle else "",
         _listed("Held back", answer["quarantined"], ("symbol", "date", "value", "limit", "reason")),
         _warnings(answer),
     )
@@ -83,6 +86,13 @@ def shown_status(answer: Json) -> str:
         _listed("Open orders", answer["open_orders"], ("symbol", "side", "quantity", "state", "as_of")),
         _listed("Next runs", [{"run": run} for run in answer["next_runs"]], ("run",)),
     )
+
+
+def shown_halt(answer: Json) -> str:
+    """Whether an account may trade, and why."""
+    state = "halted: only orders that reduce are sent" if answer["halted"] else "trading"
+    already = "" if answer["changed"] else " It was so already; nothing has changed."
+    return f"Account {answer['account']} is {state}. {answer['reason']}{already}".rstrip()
 
 
 def shown_doctor(answer: Json) -> str:

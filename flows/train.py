@@ -5,8 +5,10 @@ from datetime import date
 from pathlib import Path
 
 from prefect import flow
+from prefect.runtime import flow_run
 
 from flows.plan import Request, clock, plan
+from flows.prefect_home import attend_run
 from flows.settings import load
 from flows.wiring import open_source, source_factory
 from tasks.ingest import ingest
@@ -14,11 +16,26 @@ from tasks.train import train_now
 from tasks.validate import validate
 
 
-@flow(name="train", flow_run_name="train-{as_of}")
+def run_name() -> str:
+    """The day up to which the current run learns, as Prefect lists it."""
+    return f"train, {flow_run.parameters['as_of'] or 'newest bar'}"
+
+
+@flow(name="train", flow_run_name=run_name)
 def train(
     as_of: date | None = None, source: str | None = None, symbols: list[str] | None = None, home: Path | None = None
 ) -> str:
-    """A champion trained on the past of `as_of`: the JSON text that `turbodmt train --json` prints."""
+    """A champion trained on the past of `as_of`: the JSON text that `turbodmt train --json` prints.
+
+    Every parameter left out is taken from the settings.
+
+    Args:
+        as_of: The last closed bar to learn from; left out, the newest one.
+        source: Where bars come from: sample, binance or file:PATH.
+        symbols: What to train for; left out, what the source serves by default.
+        home: The folder of the database, models and reports.
+    """
+    attend_run()
     settings = load({"source": source, "symbols": symbols, "home": home, "strategy": "turbo"})
     job = plan(settings, open_source(settings), Request(account="train", as_of=as_of, clock=clock()))
     ingest(job, source_factory(settings))

@@ -133,11 +133,14 @@ def load(
     return {name: _bars(name, {column: columns[column][span] for column in COLUMNS}) for name, span in spans.items()}
 
 
-def last_published(connection: Connection, source: str, symbols: Sequence[str]) -> dict[str, date]:
-    """The date of each symbol's newest published bar; symbols without bars are absent."""
+def last_published(
+    connection: Connection, source: str, symbols: Sequence[str], until: date = date.max
+) -> dict[str, date]:
+    """The date of each symbol's newest published bar up to `until`, included; symbols without such bars are absent."""
     rows = connection.execute(
-        "SELECT symbol, max(open_time)::DATE FROM bars WHERE source = ? AND list_contains(?, symbol) GROUP BY symbol",
-        [source, list(symbols)],
+        "SELECT symbol, max(open_time)::DATE FROM bars WHERE source = ? AND list_contains(?, symbol) "
+        "AND open_time::DATE <= ? GROUP BY symbol",
+        [source, list(symbols), until],
     ).fetchall()
     return dict(rows)
 

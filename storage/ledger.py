@@ -130,6 +130,14 @@ def open_orders(connection: Connection, account: str) -> tuple[Order, ...]:
     return tuple(to_order(row) for row in rows)
 
 
+def ordered_symbols(connection: Connection, account: str) -> tuple[str, ...]:
+    """Every symbol that the account ever ordered, sorted: what it may hold or be about to."""
+    rows = connection.execute(
+        "SELECT DISTINCT symbol FROM orders WHERE account = ? ORDER BY symbol", [account]
+    ).fetchall()
+    return tuple(row[0] for row in rows)
+
+
 def orders_open_at(connection: Connection, account: str, day: date) -> tuple[Order, ...]:
     """The orders that could still trade after the day, in the state they had then, by day and symbol."""
     rows = connection.execute(

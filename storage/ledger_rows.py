@@ -76,7 +76,11 @@ def entry_row(account: str, entry: Entry) -> Row:
 def snapshot_row(account: str, snapshot: Snapshot) -> Row:
     """The snapshot as a row of SNAPSHOTS; positions are JSON, their numbers strings."""
     held = {
-        symbol: {"quantity": _text(position.quantity), "mark": _text(position.mark)}
+        symbol: {
+            "quantity": _text(position.quantity),
+            "mark": _text(position.mark),
+            "marked_on": position.marked_on.isoformat() if position.marked_on else None,
+        }
         for symbol, position in snapshot.account.positions.items()
     }
     cash, equity = quantised(snapshot.account.cash), quantised(snapshot.equity)
@@ -88,7 +92,11 @@ def to_snapshot(row: Row) -> Snapshot:
     values: tuple[Any, ...] = row
     as_of, cash, equity, drawdown, positions = values
     held = {
-        symbol: Position(quantity=Decimal(position["quantity"]), mark=Decimal(position["mark"]))
+        symbol: Position(
+            quantity=Decimal(position["quantity"]),
+            mark=Decimal(position["mark"]),
+            marked_on=date.fromisoformat(position["marked_on"]) if position["marked_on"] else None,
+        )
         for symbol, position in json.loads(positions).items()
     }
     return Snapshot(

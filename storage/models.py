@@ -98,6 +98,8 @@ def read(home: Path, model_id: str) -> tuple[dict[str, NDArray[Any]], dict[str, 
         data = path.read_bytes()
     except FileNotFoundError as error:
         raise ModelDamaged(f"{path} is missing; {remedy}") from error
+    except OSError as error:
+        raise ModelDamaged(f"{path} cannot be read ({error.strerror}); {remedy}") from error
     digest = sha256(data).hexdigest()
     if digest != model_id:
         raise ModelDamaged(f"{path} is damaged: its sha256 is {digest}; {remedy}")

@@ -1,21 +1,8 @@
 """The halt, which latches until a person resumes the account."""
 
-from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
-
 from storage.database import Connection
 from strategy.money import quantised
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RiskState:
-    """Whether an account is halted, since when and why; `peak_equity` is the highest since it resumed, if known."""
-
-    halted: bool = False
-    since: date | None = None
-    reason: str = ""
-    peak_equity: Decimal | None = None
+from strategy.risk import RiskState
 
 
 def load(connection: Connection, account: str) -> RiskState:

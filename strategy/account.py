@@ -12,10 +12,11 @@ from strategy.money import quantised
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """What is held of one symbol: signed quantity and the last close."""
+    """What is held of one symbol: signed quantity, the last close and its session (None: not known)."""
 
     quantity: Decimal
     mark: Decimal
+    marked_on: date | None = None
 
     @property
     def value(self) -> Decimal:

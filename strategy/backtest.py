@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
+
+import numpy as np
 
 from strategy.account import Account, Entry, Snapshot
+from strategy.bars import Bars
 from strategy.decision import Decision, Mandate, Panorama, Status, decide
 from strategy.execution import Quote, settle
-from strategy.market import Tape
+from strategy.market import Tape, tape
 from strategy.money import exact
 from strategy.orders import OPEN_STATES, Fill, Order, Target, client_order_id, plan_order
 
@@ -23,6 +27,15 @@ class Standing:
     account: Account
     open_orders: tuple[Order, ...]
     equities: tuple[Decimal, ...]
+
+    @property
+    def last_seen(self) -> dict[str, date]:
+        """The session of the last bar that the account was given of each symbol it holds or is about to."""
+        ordered = {order.symbol: order.as_of for order in self.open_orders}
+        marked = {
+            symbol: position.marked_on or self.account.as_of for symbol, position in self.account.positions.items()
+        }
+        return {**ordered, **marked}
 
     @property
     def snapshot(self) -> Snapshot:
@@ -61,6 +74,21 @@ def settle_day(standing: Standing, quotes: Mapping[str, Quote], as_of: date, man
         equities=equities,
     )
     return Day(standing=after, fills=settlement.fills, entries=settlement.entries, settled=settlement.orders)
+
+
+def unseen(standing: Standing, bars: Mapping[str, Bars], last: date) -> Tape:
+    """The quotes of the days after the standing, up to `last`.
+
+    A bar of an earlier day that arrived late, when the account had been settled without it, is left out: the first one
+    after it carries the whole change of the adjustment factor since the bar that was seen, so that no split is lost.
+    """
+    as_of = standing.account.as_of
+    seen = standing.last_seen
+    known = {
+        symbol: one.without(np.datetime64(seen.get(symbol, as_of), "us"), np.datetime64(as_of, "us"))
+        for symbol, one in bars.items()
+    }
+    return tape(known, as_of + timedelta(days=1), last)
 
 
 def plan_orders(
@@ -103,7 +131,7 @@ class Replay:
     entries: tuple[Entry, ...]
 
 
-def replay(view: Panorama, tape: Tape, dates: Sequence[date], capital: Decimal, mandate: Mandate) -> Replay:
+def replay(view: Panorama, quotes: Tape, dates: Sequence[date], capital: Decimal, mandate: Mandate) -> Replay:
     """What the account would have done on these dates (sorted, at least one), starting from cash on the first.
 
     Every date settles, then decides; the decision of the last date stays open.
@@ -115,9 +143,9 @@ def replay(view: Panorama, tape: Tape, dates: Sequence[date], capital: Decimal, 
     entries: list[Entry] = []
     standing = opening(dates[0], capital)
     for as_of in dates:
-        quotes = tape.on(as_of)
+        today = quotes.on(as_of)
         if snapshots:
-            day = settle_day(standing, quotes, as_of, mandate)
+            day = settle_day(standing, today, as_of, mandate)
             standing = day.standing
             fills.extend(day.fills)
             entries.extend(day.entries)
@@ -125,7 +153,7 @@ def replay(view: Panorama, tape: Tape, dates: Sequence[date], capital: Decimal, 
         snapshots.append(standing.snapshot)
         decided = decide(view, standing.snapshot, mandate)
         decisions.extend(decided)
-        planned = plan_orders(standing, decided, quotes, mandate)
+        planned = plan_orders(standing, decided, today, mandate)
         orders.update({order.order_id: order for order in planned})
         standing = with_orders(standing, planned)
     return Replay(
@@ -135,3 +163,15 @@ def replay(view: Panorama, tape: Tape, dates: Sequence[date], capital: Decimal, 
         fills=tuple(fills),
         entries=tuple(entries),
     )
+
+
+def turnovers(replayed: Replay) -> list[float]:
+    """The traded notional of each day over the equity before it; 0 on the first."""
+    traded: dict[date, Decimal] = {}
+    for fill in replayed.fills:
+        traded[fill.as_of] = traded.get(fill.as_of, Decimal(0)) + fill.quantity * fill.price
+    snapshots = replayed.snapshots
+    return [0.0] + [
+        float(traded.get(after.account.as_of, Decimal(0)) / before.equity) if before.equity > 0 else 0.0
+        for before, after in pairwise(snapshots)
+    ]

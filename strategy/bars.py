@@ -72,6 +72,11 @@ class Bars:
         """The bars of rows start up to, not including, stop."""
         return Bars(symbol=self.symbol, **{name: getattr(self, name)[start:stop] for name in COLUMNS})
 
+    def without(self, after: np.datetime64, until: np.datetime64) -> "Bars":
+        """The bars but those dated later than `after`, up to `until`, included."""
+        kept = (self.open_time <= after) | (self.open_time > until)
+        return Bars(symbol=self.symbol, **{name: getattr(self, name)[kept] for name in COLUMNS})
+
     def until(self, as_of: np.datetime64) -> "Bars":
         """The bars dated as_of or earlier."""
         return self.rows(0, int(np.searchsorted(self.open_time, as_of, side="right")))

@@ -135,10 +135,11 @@ def _look(outlook: Outlook, as_of: date, mandate: Mandate, held_back: Mapping[st
     needed = warm_up_bars(mandate.strategy)
     if mandate.terms.delisted(symbol, as_of):
         return replace(look, status=Status.DELISTED, reason="delisted")
-    if symbol in held_back:
-        return replace(look, status=Status.QUARANTINED, reason=held_back[symbol])
+    # A symbol that is held back for good must stop taking a share of the budgets: stale comes first.
     if age_days > mandate.limits.stale_days:
         return replace(look, status=Status.STALE, reason=f"last bar is {age_days} days old")
+    if symbol in held_back:
+        return replace(look, status=Status.QUARANTINED, reason=held_back[symbol])
     if look.signal is None or (needed > 1 and look.volatility is None):
         return replace(look, status=Status.WARMING_UP, reason=f"fewer than {needed} bars")
     if age_days > 0:

@@ -97,10 +97,12 @@ def settle(
     for fill in fills:
         cash -= quantised(fill.signed_quantity * fill.price) + fill.fee
         quantity[fill.symbol] = quantity.get(fill.symbol, Decimal(0)) + fill.signed_quantity
-    marks = {symbol: position.mark for symbol, position in account.positions.items()}
-    marks |= {symbol: quote.close for symbol, quote in quotes.items()}
+    marks = {symbol: (position.mark, position.marked_on) for symbol, position in account.positions.items()}
+    marks |= {symbol: (quote.close, as_of) for symbol, quote in quotes.items()}
     positions = {
-        symbol: Position(quantity=held, mark=marks[symbol]) for symbol, held in sorted(quantity.items()) if held != 0
+        symbol: Position(quantity=held, mark=marks[symbol][0], marked_on=marks[symbol][1])
+        for symbol, held in sorted(quantity.items())
+        if held != 0
     }
     return Settlement(
         account=Account(as_of=as_of, cash=cash, positions=MappingProxyType(positions)),

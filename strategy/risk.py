@@ -1,7 +1,7 @@
 """Limits on what may be decided, whatever the model says."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
@@ -9,6 +9,10 @@ import numpy as np
 
 from strategy.account import Snapshot
 from strategy.bars import FloatArray
+from strategy.orders import Order, OrderState
+
+#: How the reason of an order begins that a halt has skipped or cut.
+HALTED = "halted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,50 @@ class RiskLimits:
             raise ValueError(f"max_drawdown_halt is {self.max_drawdown_halt}; it must be above 0 and at most 1")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskState:
+    """Whether an account is halted, since when and why; `peak_equity` is the highest since it resumed, if known."""
+
+    halted: bool = False
+    since: date | None = None
+    reason: str = ""
+    peak_equity: Decimal | None = None
+
+
+def watched(state: RiskState, snapshot: Snapshot, limits: RiskLimits) -> RiskState:
+    """The risk state after a settled day: halted once equity stands `max_drawdown_halt` below its peak.
+
+    Only a person resumes an account; until then the state stays as it is, whatever the equity does.
+    """
+    if state.halted:
+        return state
+    equity = snapshot.equity
+    peak = max(equity, state.peak_equity) if state.peak_equity is not None else equity
+    if peak > 0 and 1 - equity / peak >= Decimal(repr(limits.max_drawdown_halt)):
+        return RiskState(
+            halted=True,
+            since=snapshot.account.as_of,
+            reason=f"equity {equity:.2f} is {float(1 - equity / peak):.1%} below its peak of {peak:.2f}, the limit is "
+            f"{limits.max_drawdown_halt:.1%}",
+            peak_equity=peak,
+        )
+    return RiskState(peak_equity=peak)
+
+
+def reduced(order: Order, held: Decimal) -> Order:
+    """The order as a halted account may send it: what reduces the position stays, what would go beyond zero is cut off.
+
+    An order that reduces nothing is skipped.
+    """
+    against = held * order.signed_quantity < 0
+    allowed = min(order.quantity, abs(held)) if against else Decimal(0)
+    if allowed == order.quantity:
+        return order
+    if allowed == 0:
+        return replace(order, state=OrderState.SKIPPED, reason=f"{HALTED}: only orders that reduce are sent")
+    return replace(order, quantity=allowed, reason=f"{HALTED}: cut to what closes the position")
+
+
 def within_limits(current: FloatArray, target: FloatArray, equity: Decimal, limits: RiskLimits) -> FloatArray:
     """The target exposures (S,) moved back towards the current ones until no limit is broken.
 
@@ -58,9 +106,7 @@ def within_limits(current: FloatArray, target: FloatArray, equity: Decimal, limi
 
 def halt_date(snapshots: Sequence[Snapshot], limits: RiskLimits) -> date | None:
     """The first day on which equity stood `max_drawdown_halt` below its highest so far, or None."""
-    peak = Decimal(0)
+    state = RiskState()
     for snapshot in snapshots:
-        peak = max(peak, snapshot.equity)
-        if peak > 0 and float(1 - snapshot.equity / peak) >= limits.max_drawdown_halt:
-            return snapshot.account.as_of
-    return None
+        state = watched(state, snapshot, limits)
+    return state.since

@@ -129,23 +129,27 @@ def no_outlook(symbol: str) -> Outlook:
 
 def latest_outlook(bars: Bars, calendar: Calendar, strategy: Strategy, model: Forecaster | None = None) -> Outlook:
     """The outlook of which only the last row is asked for: equal to the full one there, at the cost of one row."""
-    newest = _Newest(model=model) if model else None
+    newest = Newest(model=model, rows=1) if model else None
     return outlook(bars.rows(max(0, len(bars) - history_bars(strategy, model)), len(bars)), calendar, strategy, newest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Newest:
-    """A forecaster that computes its last row only; the rows before it are NaN."""
+class Newest:
+    """A forecaster that computes its last `rows` only; the rows before them are NaN."""
 
     model: Forecaster
+    rows: int
 
     @property
     def context_bars(self) -> int:
+        """As many as the model's."""
         return self.model.context_bars
 
-    def forecast(self, close: FloatArray, last_rows: int | None = None) -> FloatArray:  # noqa: ARG002 - always one
+    def forecast(self, close: FloatArray, last_rows: int | None = None) -> FloatArray:  # noqa: ARG002 - always `rows`
+        """Signals in [-1, 1], (T,), NaN before the last `rows`."""
+        rows = min(self.rows, len(close))
         signal = np.full(len(close), np.nan)
-        signal[-1:] = self.model.forecast(close, 1)
+        signal[len(close) - rows :] = self.model.forecast(close, rows)
         return signal
 
 

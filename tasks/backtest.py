@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from decimal import Decimal
-from itertools import pairwise
+
+import numpy as np
 
 from exchange.ports import BarSource
 from storage import bars as bar_store
@@ -14,15 +15,15 @@ from storage import models as model_store
 from storage import trials
 from storage.database import connect
 from storage.trials import Trial
-from strategy.backtest import Replay, replay
+from strategy.backtest import Replay, replay, turnovers
 from strategy.bars import Bars
-from strategy.decision import Mandate, Status, panorama
+from strategy.decision import Panorama, Status, panorama
 from strategy.execution import NO_COSTS, Costs
 from strategy.instruments import Instrument, account_days_per_year
 from strategy.market import account_dates, data_sha256, tape
 from strategy.metrics import Metrics, metrics
 from strategy.risk import halt_date
-from strategy.signals import Forecaster, Outlook, Strategy, outlook, warm_up_bars
+from strategy.signals import Forecaster, Newest, Strategy, outlook, warm_up_bars
 from tasks.forecast import forecaster
 from tasks.ingest import ingest
 from tasks.job import Job
@@ -90,13 +91,18 @@ def backtest(job: Job, window: Window, open_source: Callable[[], BarSource]) -> 
     ingest.fn(job, open_source)
     gate = inspect(job, None)
     symbols = tuple(symbol for symbol in job.symbols if symbol not in gate.held_back)
+    if all(finding.expectation == "bars" for finding in gate.findings) and not symbols:
+        raise WindowRefused(
+            f"no bar of {', '.join(job.symbols)} is dated {job.as_of} or earlier; choose a later --end-date"
+        )
     if not symbols:
         raise NothingPublishable(f"nothing can be tested: {'; '.join(sorted(gate.held_back.values())[:3])}")
     subject = window.strategies[0]
     model_id, model_warnings = _model(job, window)
     market = _market(job, symbols, window)
     model = forecaster(job.home, model_id)
-    accounts = _Accounts(job=job, symbols=symbols, market=market, model=model)
+    views = {one: _view(one, symbols, market, model) for one in window.strategies}
+    accounts = _Accounts(job=job, symbols=symbols, market=market, views=views)
     costs = job.policy.costs
     net = accounts.run(subject, "net", costs)
     _demand_a_decision(net.replay, subject, market)
@@ -140,24 +146,27 @@ class _Accounts:
     job: Job
     symbols: tuple[str, ...]
     market: _Market
-    model: Forecaster | None
+    views: Mapping[Strategy, Panorama]
 
     def run(self, strategy: Strategy, label: str, costs: Costs) -> Tested:
         """The account of a strategy at these costs."""
         market, job = self.market, self.job
         policy = replace(job.policy, strategy=strategy, costs=costs)
         mandate = policy.mandate(job.account, self.symbols, market.instruments)
-        view = panorama(self._outlooks(mandate), self.symbols)
         quotes = tape(market.bars, market.dates[0], market.dates[-1])
-        replayed = replay(view, quotes, market.dates, job.policy.capital, mandate)
+        replayed = replay(self.views[strategy], quotes, market.dates, job.policy.capital, mandate)
         return Tested(label=label, replay=replayed, metrics=measure(replayed, market.instruments))
 
-    def _outlooks(self, mandate: Mandate) -> dict[str, Outlook]:
-        model = self.model if mandate.strategy is Strategy.TURBO else None
-        return {
-            symbol: outlook(bars, mandate.terms.instruments[symbol].calendar, mandate.strategy, model)
-            for symbol, bars in self.market.bars.items()
-        }
+
+def _view(strategy: Strategy, symbols: Sequence[str], market: _Market, model: Forecaster | None) -> Panorama:
+    """What the strategy sees; a network is asked about the window alone, since a year of it takes seconds."""
+    first = np.datetime64(market.dates[0], "us")
+    outlooks = {}
+    for symbol, bars in market.bars.items():
+        rows = int((bars.open_time >= first).sum())
+        asked = Newest(model=model, rows=rows) if model and strategy is Strategy.TURBO else None
+        outlooks[symbol] = outlook(bars, market.instruments[symbol].calendar, strategy, asked)
+    return panorama(outlooks, symbols)
 
 
 def measure(replayed: Replay, instruments: Mapping[str, Instrument]) -> Metrics:
@@ -165,18 +174,6 @@ def measure(replayed: Replay, instruments: Mapping[str, Instrument]) -> Metrics:
     equity = [float(snapshot.equity) for snapshot in replayed.snapshots]
     days_per_year = account_days_per_year(frozenset(one.calendar for one in instruments.values()))
     return metrics(equity, turnovers(replayed), days_per_year)
-
-
-def turnovers(replayed: Replay) -> list[float]:
-    """The traded notional of each day over the equity before it; 0 on the first."""
-    traded: dict[date, Decimal] = {}
-    for fill in replayed.fills:
-        traded[fill.as_of] = traded.get(fill.as_of, Decimal(0)) + fill.quantity * fill.price
-    snapshots = replayed.snapshots
-    return [0.0] + [
-        float(traded.get(after.account.as_of, Decimal(0)) / before.equity) if before.equity > 0 else 0.0
-        for before, after in pairwise(snapshots)
-    ]
 
 
 def _model(job: Job, window: Window) -> tuple[str | None, tuple[str, ...]]:

@@ -8,17 +8,20 @@ from pathlib import Path
 from storage import ledger, risk_state, runs
 from storage.database import connect
 from storage.runs import Outcome, Run, RunStatus
+from strategy.risk import RiskState
 from tasks.job import Job
-from tasks.results import DayResult, Json, order_json, positions_json, text
+from tasks.results import DayResult, Json, order_json, positions_json, text, with_warnings
 
 DAILY = "daily"
 
 
 def finished(job: Job) -> Json | None:
-    """The result of the run that has done this account's day already; None if none has."""
+    """The result of the run that has done this account's day already, which it says; None if none has."""
     with connect(job.home) as store:
         result = runs.finished_run(store, job.account, job.as_of, DAILY)
-    return None if result is None else dict(json.loads(result))
+    if result is None:
+        return None
+    return with_warnings(json.loads(result), [f"{job.as_of} was already done; nothing was left to do"])
 
 
 def last_day(job: Job) -> date | None:
@@ -64,10 +67,14 @@ def day_result(job: Job, findings: Findings) -> DayResult:
             fills=ledger.fills_on(store, job.account, job.as_of),
             model_id=provenance.model_id if provenance else None,
             data_sha256=provenance.data_sha256 if provenance else None,
-            halted=risk_state.load(store, job.account).halted,
+            halted=_halted(risk_state.load(store, job.account)),
             warnings=findings.warnings,
             report=findings.report,
         )
+
+
+def _halted(risk: RiskState) -> str:
+    return f"Halted since {risk.since}: {risk.reason}" if risk.halted else ""
 
 
 def close_done(job: Job, at: datetime, result: DayResult, answer: str) -> None:
@@ -107,5 +114,7 @@ def status_json(home: Path, account: str) -> Json:
         "open_orders": [order_json(order) for order in orders],
         "model_id": provenance.model_id if provenance else None,
         "halted": risk.halted,
+        "halted_since": risk.since.isoformat() if risk.halted and risk.since else None,
+        "halted_reason": risk.reason if risk.halted else None,
         "next_runs": [],
     }

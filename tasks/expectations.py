@@ -1,5 +1,6 @@
 """The gate: a Great Expectations suite over the staged bars of each symbol."""
 
+import logging
 import os
 import threading
 import warnings
@@ -184,6 +185,8 @@ def _gate() -> tuple[Any, dict[str, Any]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         import great_expectations as gx
+    # This one sets its own level, to tell of the temporary folder of every context.
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     context: Any = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     asset = context.data_sources.add_pandas("staged").add_dataframe_asset("windows")

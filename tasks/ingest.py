@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 OVERLAP_DAYS = 10
 
 
-@task(name="ingest", cache_policy=NO_CACHE)
+@task(name="ingest", task_run_name="ingest", cache_policy=NO_CACHE)
 def ingest(job: Job, open_source: Callable[[], BarSource], until: date | None = None) -> dict[str, int]:
     """Staged rows per symbol up to `until` (None: `as_of`), 0 where the source has nothing new.
 

@@ -9,17 +9,15 @@ from decimal import Decimal
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from storage import bars as bar_store
 from storage import ledger
 from storage.database import Connection, connect
 from strategy.backtest import settle_day
 from strategy.decision import Mandate
-from strategy.market import tape
 from strategy.orders import Order, OrderState
 from tasks.forecast import forecaster
 from tasks.job import Job
 from tasks.signals import judge_day, settled_standing
-from tasks.standing import mandate_of, standing_at
+from tasks.standing import mandate_of, quotes_since, standing_at
 from tasks.trade import planned_orders
 
 log = logging.getLogger(__name__)
@@ -32,7 +30,7 @@ class ReconciliationFailed(Exception):
     """The ledger does not hold what the backtest path gives (exit 7)."""
 
 
-@task(name="reconcile", cache_policy=NO_CACHE)
+@task(name="reconcile", task_run_name="reconcile", cache_policy=NO_CACHE)
 def reconcile(job: Job, held_back: Mapping[str, str]) -> float:
     """The difference of equity between ledger and replayed day, as a fraction of it; decisions and orders are equal.
 
@@ -73,11 +71,8 @@ def _equity_difference(store: Connection, job: Job, mandate: Mandate) -> float:
     if before is None:
         return 0.0
     settled = settled_standing(store, job).snapshot
-    symbols = tuple(sorted({*job.symbols, *before.account.positions}))
-    span_bars = (job.as_of - before.account.as_of).days + 2
-    bars = bar_store.load(store, job.source, symbols, until=job.as_of, last_bars=span_bars)
-    quotes = tape(bars, job.as_of, job.as_of).on(job.as_of)
-    replayed = settle_day(before, quotes, job.as_of, mandate).standing.snapshot
+    quotes = quotes_since(store, job, before)
+    replayed = settle_day(before, quotes.on(job.as_of), job.as_of, mandate).standing.snapshot
     gap = abs(replayed.equity - settled.equity)
     difference = float(gap / abs(settled.equity)) if settled.equity else float(gap > Decimal(0))
     if difference > TOLERANCE:

@@ -4,22 +4,17 @@ import json
 import logging
 
 from prefect import task
-from prefect.artifacts import (
-    create_image_artifact,
-    create_link_artifact,
-    create_markdown_artifact,
-    create_table_artifact,
-)
 from prefect.cache_policies import NO_CACHE
 
 from storage import ledger, reports
 from storage.database import connect
 from storage.failures import StoreError
+from tasks.artifacts import publish
 from tasks.book import Findings, day_result
-from tasks.charts import EquityPicture, Line, equity_picture, svg_data_uri
+from tasks.charts import EquityPicture, Line
 from tasks.job import Job
 from tasks.pages import DailyPage, Provenance, daily_page
-from tasks.results import DayResult, decision_json
+from tasks.results import DayResult
 from tasks.train import Champion
 from tasks.validate import Gate
 
@@ -29,7 +24,7 @@ log = logging.getLogger(__name__)
 PICTURE_DAYS = 504
 
 
-@task(name="report", cache_policy=NO_CACHE)
+@task(name="report", task_run_name="report", cache_policy=NO_CACHE)
 def report(job: Job, champion: Champion, gate: Gate) -> Findings:
     """What the day's result warns of, and where its page lies (None if it could not be written).
 
@@ -40,15 +35,13 @@ def report(job: Job, champion: Champion, gate: Gate) -> Findings:
         warnings.append(champion.reason)
     warnings += _outside(job)
     result = day_result(job, Findings(warnings=tuple(warnings)))
-    picture = _picture(job)
+    page = _page(result, champion, gate)
     try:
-        path = reports.write(
-            job.home / "reports" / job.account, f"{job.as_of}.html", _page(result, champion, gate, picture)
-        )
+        path = reports.write(job.home / "reports" / job.account, f"{job.as_of}.html", daily_page(page))
     except StoreError as error:
         log.warning("The report could not be written: %s", error)
         return Findings(warnings=(*warnings, f"the report could not be written: {error}"))
-    _publish(result, champion, picture, str(path))
+    publish(page, job.account, path)
     log.info("The report of %s is %s.", job.as_of, path)
     return Findings(warnings=tuple(warnings), report=str(path))
 
@@ -75,66 +68,31 @@ def _picture(job: Job) -> EquityPicture:
     )
 
 
-def _page(result: DayResult, champion: Champion, gate: Gate, picture: EquityPicture) -> str:
+def _page(result: DayResult, champion: Champion, gate: Gate) -> DailyPage:
     job, snapshot = result.job, result.snapshot
     assert snapshot is not None, "the day is settled before it is reported"
     configuration = tuple((name, str(value)) for name, value in json.loads(job.policy.config).items())
-    return daily_page(
-        DailyPage(
-            snapshot=snapshot,
-            account=f"account {job.account}, paper broker",
-            model=_signals_from(champion),
-            halted="the account is halted; only orders that reduce a position are sent" if result.halted else "",
-            decisions=result.decisions,
-            orders=result.orders,
-            fills=result.fills,
-            warnings=result.warnings,
-            findings=gate.findings,
-            provenance=Provenance(
-                run_id=job.run_id,
-                data_sha256=result.data_sha256 or "",
-                code_version=job.code_version,
-                model_id=result.model_id,
-                seed=job.policy.recipe.seed,
-                configuration=configuration,
-            ),
-            picture=picture,
-        )
+    return DailyPage(
+        snapshot=snapshot,
+        account=f"account {job.account}, paper broker",
+        model=_signals_from(champion),
+        halted=f"Only orders that reduce a position are sent. {result.halted}." if result.halted else "",
+        decisions=result.decisions,
+        orders=result.orders,
+        fills=result.fills,
+        warnings=result.warnings,
+        findings=gate.findings,
+        provenance=Provenance(
+            run_id=job.run_id,
+            data_sha256=result.data_sha256 or "",
+            code_version=job.code_version,
+            model_id=result.model_id,
+            seed=job.policy.recipe.seed,
+            configuration=configuration,
+        ),
+        picture=_picture(job),
     )
 
 
 def _signals_from(champion: Champion) -> str:
     return f"model {champion.model_id[:12]}, {champion.reason}" if champion.model_id else champion.reason
-
-
-def _publish(result: DayResult, champion: Champion, picture: EquityPicture, path: str) -> None:
-    """None; the artifacts of the run, each under a key that keeps its history."""
-    account = result.job.account
-    rows = [{"symbol": one.symbol, **decision_json(one)} for one in result.decisions]
-    create_table_artifact(table=rows, key=f"decisions-{account}", description=f"Decisions of {result.job.as_of}")
-    create_markdown_artifact(_summary(result, champion, path), key=f"summary-{account}")
-    create_image_artifact(svg_data_uri(equity_picture(picture)), key=f"equity-{account}", description=picture.title)
-    create_link_artifact(f"file://{path}", link_text=f"Report of {result.job.as_of}", key=f"report-{account}")
-
-
-def _summary(result: DayResult, champion: Champion, path: str) -> str:
-    """The day in Markdown."""
-    snapshot = result.snapshot
-    assert snapshot is not None, "the day is settled before it is reported"
-    lines = [
-        f"# {result.job.account}, {result.job.as_of}",
-        "",
-        "| | |",
-        "|---|---|",
-        f"| Equity | {snapshot.equity:,.2f} |",
-        f"| Cash | {snapshot.account.cash:,.2f} |",
-        f"| Drawdown | {snapshot.drawdown:.2%} |",
-        f"| Signals from | {_signals_from(champion)} |",
-        f"| Fills | {len(result.fills)} |",
-        f"| Orders for the next open | {len(result.orders)} |",
-        f"| Report | `{path}` |",
-        "",
-    ]
-    lines += [f"- {order.side} {order.quantity:f} {order.symbol}: {order.state}" for order in result.orders]
-    lines += [f"- **Warning:** {warning}" for warning in result.warnings]
-    return "\n".join(lines)

@@ -16,7 +16,7 @@ Json = dict[str, object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayResult:
-    """What a day came to; `snapshot` is None for an account that has no day yet."""
+    """What a day came to; `snapshot` is None for an account without a day, `halted` says why it is, or is empty."""
 
     job: Job
     snapshot: Snapshot | None
@@ -25,7 +25,7 @@ class DayResult:
     fills: tuple[Fill, ...]
     model_id: str | None
     data_sha256: str | None
-    halted: bool
+    halted: str
     warnings: tuple[str, ...]
     report: str | None
 
@@ -58,7 +58,7 @@ def day_json(result: DayResult) -> Json:
         "code_version": result.job.code_version,
         "config": json.loads(result.job.policy.config),
         "seed": result.job.policy.recipe.seed,
-        "halted": result.halted,
+        "halted": bool(result.halted),
         "warnings": list(result.warnings),
         "report": result.report,
     }

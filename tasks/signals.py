@@ -24,6 +24,10 @@ from tasks.train import Champion
 log = logging.getLogger(__name__)
 
 
+class DecidedOtherwise(ValueError):
+    """The day was decided by another strategy in a run that did not finish (exit 2)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """The decisions of a day and the bars that they saw."""
@@ -32,7 +36,7 @@ class Judged:
     bars: Mapping[str, Bars]
 
 
-@task(name="signal", cache_policy=NO_CACHE)
+@task(name="signal", task_run_name="signal", cache_policy=NO_CACHE)
 def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> str:
     """The hash of the bars that the day's decisions saw; the decisions are in the ledger, once and for all."""
     model = forecaster(job.home, champion.model_id)
@@ -41,6 +45,7 @@ def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> str:
         judged = judge_day(store, job, (standing, mandate_of(store, job)), model, held_back)
         stored = ledger.provenance_on(store, job.account, job.as_of)
         if stored is not None:
+            _demand_same_strategy(job, stored)
             return stored.data_sha256
         digest = data_sha256(judged.bars)
         source = Provenance(strategy=job.policy.strategy, model_id=champion.model_id, data_sha256=digest)
@@ -48,6 +53,15 @@ def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> str:
     for one in judged.decisions:
         log.info("%s", in_words(one))
     return digest
+
+
+def _demand_same_strategy(job: Job, stored: Provenance) -> None:
+    """None; refuses another strategy than that of the day's decisions, whose orders would come on top of theirs."""
+    if stored.strategy != job.policy.strategy:
+        raise DecidedOtherwise(
+            f"account {job.account} has decided {job.as_of} by {stored.strategy}, not by {job.policy.strategy}; finish "
+            f"that day with --strategy {stored.strategy}, or take the next day"
+        )
 
 
 def settled_standing(store: Connection, job: Job) -> Standing:

@@ -2,21 +2,33 @@
 
 from datetime import date
 
+from storage import bars as bar_store
 from storage import instruments as instrument_store
 from storage import ledger
 from storage.database import Connection
-from strategy.backtest import Standing
+from strategy.backtest import Standing, unseen
 from strategy.decision import Mandate
+from strategy.market import Tape
 from tasks.job import Job
 
 
 def mandate_of(store: Connection, job: Job) -> Mandate:
-    """The job's mandate, with the instruments of its symbols and of everything its account holds."""
+    """The job's mandate, with the instruments of its symbols and of everything its account ever ordered."""
     known = instrument_store.load(store, job.source, job.symbols)
-    snapshot = ledger.latest_snapshot(store, job.account)
-    held = tuple(sorted(set(snapshot.account.positions) - set(known))) if snapshot else ()
-    outside = instrument_store.find(store, held)
+    outside = instrument_store.find(
+        store, [symbol for symbol in ledger.ordered_symbols(store, job.account) if symbol not in known]
+    )
     return job.policy.mandate(job.account, job.symbols, {**outside, **known})
+
+
+def quotes_since(store: Connection, job: Job, standing: Standing) -> Tape:
+    """The quotes of every day after the standing, up to `as_of`, of the job's symbols and of what is held besides."""
+    seen = standing.last_seen
+    symbols = tuple(sorted({*job.symbols, *seen}))
+    first = min(seen.values(), default=standing.account.as_of)
+    # Enough bars to cover the days since the first one that counts, and the bar before them.
+    span_bars = (job.as_of - first).days + 2
+    return unseen(standing, bar_store.load(store, job.source, symbols, until=job.as_of, last_bars=span_bars), job.as_of)
 
 
 def standing_at(store: Connection, job: Job, day: date) -> Standing | None:

@@ -38,7 +38,7 @@ class Champion:
     reason: str
 
 
-@task(name="retrain if due", cache_policy=NO_CACHE)
+@task(name="retrain if due", task_run_name="retrain if due", cache_policy=NO_CACHE)
 def retrain(job: Job) -> Champion:
     """The champion of the day: the newest model of these symbols that saw nothing after `as_of`, trained now if due.
 
@@ -170,7 +170,7 @@ def _register(
     return record
 
 
-@task(name="train", cache_policy=NO_CACHE)
+@task(name="train", task_run_name="train", cache_policy=NO_CACHE)
 def train_now(job: Job) -> dict[str, object]:
     """The answer of `turbodmt train`: the model, what it was trained on and how it did on validation.
 

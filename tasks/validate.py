@@ -18,7 +18,7 @@ from storage.database import Connection, connect, transaction
 from storage.quality import Inspection
 from storage.staging import staged, staged_symbols
 from strategy.bars import COLUMNS
-from strategy.instruments import Calendar, Instrument
+from strategy.instruments import Instrument
 from strategy.quality import Finding
 from tasks.expectations import Context, Verdict, judge_all
 from tasks.job import Job
@@ -49,16 +49,21 @@ class Gate:
     warnings: tuple[str, ...]
 
 
-@task(name="validate", cache_policy=NO_CACHE)
+@task(name="validate", task_run_name="validate", cache_policy=NO_CACHE)
 def validate(job: Job) -> Gate:
     """The gate's verdict on what is staged for the job's symbols, which must reach the session of `as_of`.
 
-    Raises NothingPublishable if no symbol may trade.
+    Raises NothingPublishable if no symbol may trade, or none has a bar of that day.
     """
     gate = inspect(job, job.as_of)
-    if not set(job.symbols) - set(gate.held_back):
+    with connect(job.home) as store:
+        dated = bar_store.session_dates(
+            store, job.source, job.symbols, after=job.as_of - timedelta(days=1), until=job.as_of
+        )
+    # On a weekend the only symbol with a session may be held back: then no bar can carry the day.
+    if not dated or not set(job.symbols) - set(gate.held_back):
         reasons = "; ".join(gate.held_back[symbol] for symbol in sorted(gate.held_back)[:3])
-        raise NothingPublishable(f"nothing may be traded on {job.as_of}: {reasons}")
+        raise NothingPublishable(f"nothing may be traded on {job.as_of}: {reasons or 'no symbol has a session'}")
     return gate
 
 
@@ -80,7 +85,8 @@ def inspect(job: Job, must_reach: date | None) -> Gate:
             published[verdict.symbol] = rows
             findings.extend(held)
         held_back = {finding.symbol: in_words(finding) for finding in reversed(findings)}
-        last = bar_store.last_published(store, job.source, job.symbols)
+        # What a later run has published does not count for an earlier day.
+        last = bar_store.last_published(store, job.source, job.symbols, until=job.as_of)
     for symbol in sorted(set(job.symbols) - set(held_back)):
         lacking = _lacking(symbol, instruments.get(symbol), last.get(symbol), must_reach)
         if lacking is not None:
@@ -113,7 +119,7 @@ def _context(
         as_of=job.as_of,
         now=job.now,
         since=_day_after(history["open_time"][-1].astype("datetime64[D]").item()) if history else None,
-        fresh_until=_expected(instrument.calendar, must_reach) if must_reach else None,
+        fresh_until=_expected(instrument, must_reach) if must_reach else None,
         accepted=frozenset(quality.accepted(store, job.source, instrument.symbol)),
         history=pd.DataFrame({name: history[name] for name in COLUMNS}) if history else None,
     )
@@ -123,9 +129,10 @@ def _day_after(day: date) -> date:
     return day + timedelta(days=1)
 
 
-def _expected(calendar: Calendar, day: date) -> date:
-    """The calendar's last session up to the day, included."""
-    last: date = sessions(calendar, day - timedelta(days=LONGEST_PAUSE_DAYS), day)[-1].item()
+def _expected(instrument: Instrument, day: date) -> date:
+    """The instrument's last session up to the day, included: none is expected after its delisting."""
+    until = min(day, instrument.listed_to or day)
+    last: date = sessions(instrument.calendar, until - timedelta(days=LONGEST_PAUSE_DAYS), until)[-1].item()
     return last
 
 
@@ -160,13 +167,13 @@ def _unpublishable(symbol: str, reason: str) -> Finding:
 def _lacking(symbol: str, instrument: Instrument | None, last: date | None, must_reach: date | None) -> Finding | None:
     """The finding that a symbol without new bars does not reach the day; None if it does."""
     if last is None:
-        reason, value = "the source has no bar of it", "none"
+        reason, value = "the source has no bar of it up to the day asked for", "none"
         return Finding(
             symbol=symbol, open_time=None, expectation="bars", value=value, limit="at least one", reason=reason
         )
     if must_reach is None or instrument is None:
         return None
-    expected = _expected(instrument.calendar, must_reach)
+    expected = _expected(instrument, must_reach)
     if last >= expected:
         return None
     return Finding(

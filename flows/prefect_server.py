@@ -1,0 +1,93 @@
+"""A Prefect server for one command: it starts while the command still imports, and ends with it, however that ends.
+
+Prefect would start one by itself, but only when the flow begins, after importing the whole server into this process,
+and would leave it running where the command is killed.
+"""
+
+import atexit
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+HOST = "127.0.0.1"
+#: How long the end of the command may wait for its server to end.
+END_S = 5.0
+#: What names a server, or a way to one, that is not ours to replace.
+ELSEWHERE_NAMES = ("PREFECT_API_URL", "PREFECT_PROFILE", "PREFECT_PROFILES_PATH", "PREFECT_SERVER_EPHEMERAL_ENABLED")
+ELSEWHERE_FILES = ("prefect.toml", ".env")
+
+_OWNED: "list[subprocess.Popen[bytes]]" = []
+
+
+def serve(home: Path) -> None:
+    """None; PREFECT_API_URL names a server on loopback that this process owns, unless the user's Prefect has one.
+
+    Must run after `prepare` and before prefect is imported. Requests wait until the server answers.
+    """
+    folder = home / "prefect"
+    if _elsewhere(folder):
+        return
+    # Bound here and handed over, no other process can take the port in between.
+    with socket.create_server((HOST, 0)) as bound, (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603 (this very module, by its name)
+            [sys.executable, "-P", "-m", __name__, str(bound.fileno())],
+            pass_fds=(bound.fileno(),),
+            env={**os.environ, "PREFECT_UI_ENABLED": "false", "PREFECT_API_BLOCKS_REGISTER_ON_START": "false"},
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            # Ctrl-C must reach the command alone, which still has something to tell the server.
+            start_new_session=True,
+        )
+        os.environ["PREFECT_API_URL"] = f"http://{HOST}:{bound.getsockname()[1]}/api"
+    _OWNED.append(process)
+    atexit.register(_end, process)
+
+
+def owned() -> bool:
+    """Whether this process has started a server of its own."""
+    return bool(_OWNED)
+
+
+def _elsewhere(folder: Path) -> bool:
+    """Whether Prefect may have been told of a server, or to keep its files elsewhere."""
+    return (
+        any(name in os.environ for name in ELSEWHERE_NAMES)
+        or os.environ.get("PREFECT_HOME") != str(folder)
+        or (folder / "profiles.toml").exists()
+        or any(Path(name).exists() for name in ELSEWHERE_FILES)
+    )
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    assert process.stdin is not None, "it was opened as a pipe"
+    process.stdin.close()
+    try:
+        process.wait(END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def run(descriptor: int) -> None:
+    """None; serves Prefect's API on the socket until standard input ends, as it does when the command does."""
+    threading.Thread(target=_end_with_the_command, daemon=True).start()
+    import uvicorn
+    from prefect.server.api.server import create_app
+
+    uvicorn.run(create_app(ephemeral=True), fd=descriptor, log_level="error")
+
+
+def _end_with_the_command() -> None:
+    # Reading below Python's buffers takes no lock that the end of the interpreter would wait for.
+    while os.read(0, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    run(int(sys.argv[1]))

@@ -1,0 +1,89 @@
+"""A day as Prefect shows it: a table of decisions, a summary, a picture of the equity, the link to the report."""
+
+from pathlib import Path
+
+from prefect.artifacts import (
+    create_image_artifact,
+    create_link_artifact,
+    create_markdown_artifact,
+    create_table_artifact,
+)
+
+from tasks.charts import equity_picture, svg_data_uri
+from tasks.markup import Table, money, share
+from tasks.pages import DailyPage
+from tasks.tables import decisions_table, fills_table, findings_table, orders_table, positions_table
+
+
+def publish(page: DailyPage, account: str, report: Path) -> None:
+    """None; the artifacts of the current run, each under a key of the account that keeps its history."""
+    as_of, equity = page.snapshot.account.as_of, money(page.snapshot.equity)
+    decisions = decisions_table(page.decisions)
+    create_table_artifact(
+        table=[dict(zip(decisions.columns, row, strict=True)) for row in decisions.rows],
+        key=f"decisions-{account}",
+        description=f"Decisions of {as_of}",
+    )
+    create_markdown_artifact(
+        summary(page, account, report), key=f"summary-{account}", description=f"{as_of}: equity {equity}"
+    )
+    if page.picture is not None:
+        create_image_artifact(
+            svg_data_uri(equity_picture(page.picture)),
+            key=f"equity-{account}",
+            description=f"{page.picture.title} up to {as_of}",
+        )
+    create_link_artifact(
+        report.as_uri(),
+        link_text=f"Report of {as_of}",
+        key=f"report-{account}",
+        description=f"The report is the file `{report}` on the worker's machine. Browsers do not follow a link from a "
+        "web page to a file: open it there, or paste its address into a new tab.",
+    )
+
+
+def summary(page: DailyPage, account: str, report: Path) -> str:
+    """The whole day in Markdown, for where the report's file cannot be opened."""
+    snapshot = page.snapshot
+    facts = Table(
+        heading=f"{account}, {snapshot.account.as_of}",
+        columns=("Equity", "Cash", "Drawdown", "Halted", "Signals from"),
+        rows=(
+            (
+                money(snapshot.equity),
+                money(snapshot.account.cash),
+                share(snapshot.drawdown),
+                "yes" if page.halted else "no",
+                page.model,
+            ),
+        ),
+    )
+    notes = [f"- **{page.halted}**"] if page.halted else []
+    notes += [f"- **Warning:** {warning}" for warning in page.warnings]
+    tables = (
+        decisions_table(page.decisions),
+        orders_table(page.orders),
+        fills_table("Fills of the day", page.fills),
+        positions_table(snapshot),
+        findings_table(page.findings),
+    )
+    parts = [markdown(facts), "\n".join(notes), *map(markdown, tables), f"Report: `{report}`"]
+    return "\n\n".join(part for part in parts if part)
+
+
+def markdown(content: Table) -> str:
+    r"""A table in Markdown under its heading, or what stands for no rows.
+
+    >>> print(markdown(Table(heading="Held", columns=("Symbol", "Quantity"), rows=(("A|B", "2"),))))
+    ## Held
+    <BLANKLINE>
+    | Symbol | Quantity |
+    |---|---|
+    | A\|B | 2 |
+    """
+    if not content.rows:
+        return f"## {content.heading}\n\n{content.empty}"
+    lines = [content.columns, *content.rows]
+    texts = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+    texts.insert(1, "|" + "---|" * len(content.columns))
+    return "\n".join([f"## {content.heading}", "", *texts])

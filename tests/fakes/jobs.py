@@ -1,0 +1,93 @@
+"""Jobs with a network that trains in a blink, and the day's steps without Prefect around them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from exchange.calendars import closed_by
+from exchange.paper import PaperBroker
+from exchange.ports import BarSource
+from strategy.execution import Costs
+from strategy.instruments import Calendar
+from strategy.risk import RiskLimits
+from strategy.signals import Strategy
+from strategy.sizing import SizingParams
+from tasks.ingest import ingest
+from tasks.job import Job, Policy, Recipe
+from tasks.reconcile import reconcile
+from tasks.settle import settle
+from tasks.signals import signal
+from tasks.trade import trade
+from tasks.train import Champion, retrain
+from tasks.validate import Gate, validate
+
+#: Tiny, yet a network: four steps train it.
+RECIPE = Recipe(
+    dimensions=8,
+    heads=2,
+    layers=1,
+    context_bars=20,
+    steps=4,
+    seed=7,
+    threads=1,
+    retrain_every_bars=1_000,
+    model_max_age_bars=2_000,
+)
+#: No history is long enough to train it, so the prior trades.
+UNTRAINABLE = replace(RECIPE, context_bars=100_000)
+#: Short enough for a drawdown to leave the look-back within the days of a test.
+SIZING = SizingParams(lookback_period=20)
+
+
+def policy(strategy: Strategy, recipe: Recipe = RECIPE) -> Policy:
+    return Policy(
+        strategy=strategy,
+        sizing=SIZING,
+        limits=RiskLimits(),
+        costs=Costs(),
+        recipe=recipe,
+        capital=Decimal(10_000),
+        config="{}",
+    )
+
+
+def a_job(home: Path, symbols: tuple[str, ...], as_of: date, strategy: Strategy = Strategy.RULES) -> Job:
+    """A replay of the day on the fake source; now is the midnight after it."""
+    return Job(
+        home=home,
+        run_id=f"run-{as_of}",
+        account="daily",
+        source="fake",
+        symbols=tuple(sorted(symbols)),
+        as_of=as_of,
+        now=closed_by(Calendar.ALWAYS, as_of),
+        sends_until=None,
+        code_version="test",
+        policy=policy(strategy),
+    )
+
+
+def on(job: Job, as_of: date) -> Job:
+    """The same job on another day."""
+    return replace(job, as_of=as_of, now=closed_by(Calendar.ALWAYS, as_of), run_id=f"run-{as_of}")
+
+
+def live(job: Job, late: timedelta) -> Job:
+    """The job as a live run that comes so long after the time for orders is over (negative: before)."""
+    closed = closed_by(Calendar.ALWAYS, job.as_of)
+    until = closed + timedelta(hours=12)
+    return replace(job, now=until + late, sends_until=until)
+
+
+def run_day(job: Job, open_source: Callable[[], BarSource]) -> tuple[Gate, Champion]:
+    """The gate's verdict and the champion, after every step from ingest to reconcile in the order of the flow."""
+    ingest.fn(job, open_source)
+    gate = validate.fn(job)
+    settle.fn(job)
+    champion = retrain.fn(job)
+    signal.fn(job, champion, gate.held_back)
+    trade.fn(job, PaperBroker)
+    reconcile.fn(job, gate.held_back)
+    return gate, champion

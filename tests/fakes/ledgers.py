@@ -1,0 +1,76 @@
+"""What the store holds, read back whole for comparison."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+from storage import ledger
+from storage.database import connect
+from strategy.account import Entry
+from strategy.backtest import Replay
+from strategy.orders import Fill, Order, OrderState
+
+#: Tables that are the same after any history of crashes and repetitions, and their columns that may differ.
+TABLES = {
+    "instruments": (),
+    "bars": ("ingested_at",),
+    "bars_staged": ("ingested_at",),
+    "bars_quarantine": ("run_id", "quarantined_at"),
+    "acceptances": ("accepted_at",),
+    "decisions": (),
+    "orders": (),
+    "fills": (),
+    "entries": (),
+    "account_snapshots": (),
+    "risk_state": (),
+    "models": ("created_at", "promoted_at"),
+}
+
+Rows = dict[str, list[tuple[object, ...]]]
+
+
+def contents(home: Path) -> Rows:
+    """Every row of TABLES, sorted, without run ids and times of day."""
+    with connect(home) as store:
+        return {
+            table: store.execute(
+                f"SELECT * EXCLUDE ({', '.join(left_out)}) FROM {table} ORDER BY ALL"
+                if left_out
+                else f"SELECT * FROM {table} ORDER BY ALL"
+            ).fetchall()
+            for table, left_out in TABLES.items()
+        }
+
+
+def replayed(home: Path, account: str, days: Sequence[date]) -> Replay:
+    """The account's ledger as a replay would have given it: an order that a broker took is still intended there."""
+    with connect(home) as store:
+        return Replay(
+            snapshots=ledger.snapshots(store, account, until=date.max, last_days=10_000),
+            decisions=tuple(one for day in days for one in ledger.decisions_on(store, account, day)),
+            orders=in_order(
+                replace(one, state=OrderState.INTENDED) if one.state is OrderState.ACKNOWLEDGED else one
+                for day in days
+                for one in ledger.orders_on(store, account, day)
+            ),
+            fills=by_day(one for day in days for one in ledger.fills_on(store, account, day)),
+            entries=by_kind(one for day in days for one in ledger.entries_on(store, account, day)),
+        )
+
+
+def in_order(orders: Iterable[Order]) -> tuple[Order, ...]:
+    return tuple(sorted(orders, key=lambda one: (one.as_of, one.symbol)))
+
+
+def by_day(fills: Iterable[Fill]) -> tuple[Fill, ...]:
+    return tuple(sorted(fills, key=lambda one: (one.as_of, one.symbol, one.order_id)))
+
+
+def by_kind(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    return tuple(sorted(entries, key=lambda one: (one.as_of, one.kind, one.symbol)))
+
+
+def tidied(replay: Replay) -> Replay:
+    """The replay with what happened on a day sorted as `replayed` sorts it."""
+    return replace(replay, orders=in_order(replay.orders), fills=by_day(replay.fills), entries=by_kind(replay.entries))

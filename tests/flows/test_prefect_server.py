@@ -1,0 +1,91 @@
+"""The server that a command brings along: there when it is asked, gone with the command."""
+
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from flows.prefect_home import prepare
+from flows.prefect_server import ELSEWHERE_NAMES, owned, serve
+from tests.fakes.prefect_server import ROOT, clean_environment, until
+
+COMMAND = """
+import os, sys, time
+from pathlib import Path
+from flows.prefect_home import prepare
+from flows.prefect_server import serve
+home = Path(sys.argv[1])
+prepare(home, "WARNING")
+serve(home)
+print(os.environ["PREFECT_API_URL"], flush=True)
+time.sleep(120)
+"""
+
+
+@pytest.mark.server
+def test_a_killed_command_leaves_no_server_behind(tmp_path: Path) -> None:
+    command = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, str(tmp_path / "home")],
+        cwd=tmp_path,
+        env={**clean_environment(), "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert command.stdout is not None
+        address = command.stdout.readline().strip()
+        assert address.startswith("http://127.0.0.1:")
+        # The socket is there at once, and what is asked of it waits for the server.
+        with urllib.request.urlopen(f"{address}/health", timeout=60) as answer:
+            assert answer.status == 200
+    finally:
+        command.kill()
+        command.communicate(timeout=10)
+
+    def refused() -> bool | None:
+        try:
+            urllib.request.urlopen(f"{address}/health", timeout=5).close()
+        except (urllib.error.URLError, ConnectionError):
+            return True
+        return None
+
+    assert until(refused, "the server's end", 20)
+
+
+@pytest.fixture
+def unconfigured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home that Prefect is prepared for and that nothing tells of a server; the current folder is empty."""
+    home = tmp_path / "home"
+    for name in [name for name in os.environ if name.startswith("PREFECT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PREFECT_HOME", str(home / "prefect"))
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    prepare(home, "WARNING")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    return home
+
+
+@pytest.mark.parametrize("name", ELSEWHERE_NAMES)
+def test_a_server_of_the_user_is_used(unconfigured: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "anything")
+    serve(unconfigured)
+    assert not owned()
+
+
+def test_a_prefect_home_of_the_user_is_used(unconfigured: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_HOME", "/somewhere/else")
+    serve(unconfigured)
+    assert not owned()
+
+
+@pytest.mark.parametrize("name", ["prefect.toml", ".env", "../home/prefect/profiles.toml"])
+def test_a_prefect_file_of_the_user_is_heeded(unconfigured: Path, name: str) -> None:
+    Path(name).write_text("", encoding="utf-8")
+    serve(unconfigured)
+    assert not owned()

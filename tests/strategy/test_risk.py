@@ -1,0 +1,74 @@
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from strategy.account import Account, Snapshot
+from strategy.orders import Order, OrderState, Side
+from strategy.risk import RiskLimits, RiskState, halt_date, reduced, watched, within_limits
+
+D = Decimal
+LIMITS = RiskLimits()
+
+
+def snapshot(day: int, equity: str) -> Snapshot:
+    return Snapshot(account=Account(as_of=date(2020, 1, day), cash=D(equity)), equity=D(equity), drawdown=0.0)
+
+
+def order(side: Side, quantity: str) -> Order:
+    return Order(order_id="o", symbol="A", as_of=date(2020, 1, 1), side=side, quantity=D(quantity))
+
+
+def test_the_halt_latches_at_the_limit_and_outlives_a_recovery() -> None:
+    state = RiskState()
+    for day, equity in enumerate(("100", "120", "78.01"), start=1):
+        state = watched(state, snapshot(day, equity), LIMITS)
+        assert not state.halted
+    state = watched(state, snapshot(4, "78"), LIMITS)
+    assert (state.halted, state.since, state.peak_equity) == (True, date(2020, 1, 4), 120)
+    assert state.reason == "equity 78.00 is 35.0% below its peak of 120.00, the limit is 35.0%"
+    assert watched(state, snapshot(5, "500"), LIMITS) == state
+
+
+def test_a_backtest_names_the_first_day_of_the_halt() -> None:
+    path = [snapshot(day, equity) for day, equity in enumerate(("100", "60", "100", "50"), start=1)]
+    assert halt_date(path, LIMITS) == date(2020, 1, 2)
+    assert halt_date(path[:1], LIMITS) is None
+
+
+@pytest.mark.parametrize(
+    ("side", "quantity", "held", "expected", "state"),
+    [
+        (Side.SELL, "4", "10", "4", OrderState.INTENDED),
+        (Side.SELL, "10", "10", "10", OrderState.INTENDED),
+        (Side.SELL, "14", "10", "10", OrderState.INTENDED),
+        (Side.BUY, "14", "-10", "10", OrderState.INTENDED),
+        (Side.BUY, "4", "10", "4", OrderState.SKIPPED),
+        (Side.SELL, "4", "0", "4", OrderState.SKIPPED),
+    ],
+)
+def test_a_halted_account_only_reduces(side: Side, quantity: str, held: str, expected: str, state: OrderState) -> None:
+    allowed = reduced(order(side, quantity), D(held))
+    assert (allowed.quantity, allowed.state) == (D(expected), state)
+
+
+def test_the_order_cap_comes_before_the_turnover_bound() -> None:
+    limits = RiskLimits(max_turnover=0.5, max_order_notional=D(40))
+    moved = within_limits(np.array([0.0, 0.0]), np.array([1.0, -0.2]), D(100), limits)
+    # Cut to 0.4 and −0.2 by the cap, 0.6 in all, then scaled to 0.5.
+    np.testing.assert_allclose(moved, [0.4 * 0.5 / 0.6, -0.2 * 0.5 / 0.6])
+
+
+def test_limits_that_do_not_bind_change_nothing() -> None:
+    target = np.array([0.1, 0.3])
+    assert within_limits(np.array([0.3, 0.1]), target, D(100), LIMITS) is target
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("max_turnover", 0.0), ("max_order_notional", D(0)), ("stale_days", 0), ("max_drawdown_halt", 1.5)],
+)
+def test_limits_out_of_range_are_refused(field: str, value: object) -> None:
+    with pytest.raises(ValueError, match=f"{field} is"):
+        RiskLimits(**{field: value})  # type: ignore[arg-type]

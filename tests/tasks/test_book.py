@@ -1,0 +1,58 @@
+import json
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from storage import runs
+from storage.database import connect
+from tasks.book import Findings, begin, close_done, close_failed, day_result, finished, last_day, status_json
+from tasks.job import Job
+from tasks.results import day_json
+from tests.fakes.bars import PAIR
+from tests.fakes.jobs import a_job, run_day
+
+FIRST = date(2020, 6, 8)
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    return a_job(tmp_path, PAIR.symbols(), FIRST)
+
+
+def test_a_day_is_finished_only_when_its_run_is_closed(job: Job) -> None:
+    assert (finished(job), last_day(job)) == (None, None)
+    begin(job, job.now)
+    assert finished(job) is None
+    run_day(job, lambda: PAIR)
+    assert (finished(job), last_day(job)) == (None, FIRST)
+    result = day_result(job, Findings(warnings=("beware",), report="/tmp/page.html"))
+    close_done(job, job.now + timedelta(minutes=1), result, json.dumps(day_json(result)))
+    answer = finished(job)
+    assert answer is not None
+    assert answer["warnings"] == ["beware", "2020-06-08 was already done; nothing was left to do"]
+    assert {key: answer[key] for key in answer if key != "warnings"} == {
+        key: value for key, value in json.loads(json.dumps(day_json(result))).items() if key != "warnings"
+    }
+
+
+def test_a_failed_run_is_on_record_with_its_reason_and_the_day_is_open(job: Job) -> None:
+    begin(job, job.now)
+    close_failed(job, job.now, "the fake is down")
+    assert finished(job) is None
+    with connect(job.home) as store:
+        (record,) = runs.runs(store)
+    assert record.outcome is not None
+    assert (record.outcome.status, record.outcome.warnings) == ("failed", ("the fake is down",))
+
+
+def test_status_tells_where_the_account_stands(job: Job) -> None:
+    empty = status_json(job.home, "daily")
+    assert (empty["as_of"], empty["equity"], empty["positions"], empty["open_orders"]) == (None, None, {}, [])
+    run_day(job, lambda: PAIR)
+    told = status_json(job.home, "daily")
+    assert (told["as_of"], told["equity"], told["cash"], told["halted"]) == ("2020-06-08", "10000", "10000", False)
+    orders = told["open_orders"]
+    assert isinstance(orders, list)
+    assert {order["symbol"] for order in orders} == {"SHARE", "TOKEN"}
+    assert {order["state"] for order in orders} == {"acknowledged"}

@@ -1,0 +1,169 @@
+"""kill -9 at any line of a day, and again: the store holds what an undisturbed run leaves."""
+
+import json
+import shutil
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from flows.failures import Exit
+from storage.database import connect
+from tests.fakes.bars import DEEP, account_days
+from tests.fakes.crashes import Crashes, Order, crashes
+from tests.fakes.ledgers import Rows, contents
+
+FIRST, LAST = "2020-06-10", "2020-06-14"
+
+#: Calls before which the run dies: the function, and which call of it.
+CALLS = (
+    ("storage.staging.stage", 1),
+    ("storage.bars.publish", 2),
+    ("storage.ledger.record_settlement", 3),
+    ("storage.ledger._advance", 2),
+    ("strategy.training._learn", 3),
+    ("storage.files._sync_folder", 1),
+    ("storage.models.promote", 1),
+    ("storage.ledger.record_decisions", 1),
+    ("storage.ledger.update_orders", 1),
+    ("tasks.reconcile.reconcile", 1),
+)
+#: And shares of all lines that the run goes through.
+SHARES = (0.07, 0.45, 0.97)
+MANY_SHARES = tuple((number + 0.5) / 60 for number in range(60))
+#: On the first day of all there is no store yet.
+FIRST_CALLS = (("storage.files.temporary_beside", 1), ("storage.database._digest", 2))
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Crashes]:
+    with crashes() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def lived(machine: Crashes, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose account has had its first day, and a model."""
+    home = tmp_path_factory.mktemp("lived") / "home"
+    assert machine.run(Order(home=str(home), as_of=FIRST)) == 0
+    return home
+
+
+@pytest.fixture(scope="module")
+def lines(machine: Crashes, lived: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Rows, int]:
+    """What an undisturbed run leaves of the days up to LAST, and how many lines it went through."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    shutil.copytree(lived, folder / "home")
+    tally = folder / "tally.json"
+    assert machine.run(Order(home=str(folder / "home"), as_of=LAST, tally=str(tally))) == 0
+    return contents(folder / "home"), json.loads(tally.read_text())["lines"]
+
+
+def leftovers(home: Path) -> list[str]:
+    """Files that no finished run leaves in a home."""
+    return [path.name for path in home.rglob("*") if path.name.endswith((".tmp", ".wal"))]
+
+
+def test_an_undisturbed_run_does_all_that_a_crash_may_disturb(lines: tuple[Rows, int]) -> None:
+    told, _ = lines
+    settled = account_days(DEEP, date.fromisoformat(FIRST), date.fromisoformat(LAST))
+    assert [row[1] for row in told["account_snapshots"]] == list(settled)
+    assert len(told["models"]) == 2
+    assert {row[2] for row in told["entries"]} >= {"factor"}
+    assert told["fills"]
+    assert {row[3] for row in told["orders"]} == {settled[0], settled[-1]}
+
+
+@pytest.mark.parametrize(("function", "n"), CALLS)
+def test_a_run_killed_in_a_call_is_repaired_by_the_next(
+    machine: Crashes, lived: Path, lines: tuple[Rows, int], tmp_path: Path, function: str, n: int
+) -> None:
+    assert repaired(machine, lived, tmp_path / "home", Order(home="", as_of=LAST, function=function, n=n)) == lines[0]
+
+
+@pytest.mark.parametrize("share", [*SHARES, *(pytest.param(one, marks=pytest.mark.slow) for one in MANY_SHARES)])
+def test_a_run_killed_at_a_line_is_repaired_by_the_next(
+    machine: Crashes, lived: Path, lines: tuple[Rows, int], tmp_path: Path, share: float
+) -> None:
+    order = Order(home="", as_of=LAST, n=round(share * lines[1]))
+    assert repaired(machine, lived, tmp_path / "home", order) == lines[0]
+
+
+@pytest.mark.parametrize(("function", "n"), FIRST_CALLS)
+def test_a_first_run_killed_while_it_makes_the_store_is_repaired_by_the_next(
+    machine: Crashes, lived: Path, tmp_path: Path, function: str, n: int
+) -> None:
+    home = tmp_path / "home"
+    killed = Order(home=str(home), as_of=FIRST, function=function, n=n)
+    assert machine.run(killed) == -signal.SIGKILL
+    assert machine.run(Order(home=str(home), as_of=FIRST)) == 0
+    assert contents(home) == contents(lived)
+    assert not leftovers(home)
+
+
+@pytest.mark.parametrize("file_bytes", [500, 4_000, 10_000])
+def test_a_full_disk_ends_the_run_and_room_repairs_it(
+    machine: Crashes, lived: Path, lines: tuple[Rows, int], tmp_path: Path, file_bytes: int
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(lived, home)
+    assert machine.run(Order(home=str(home), as_of=LAST, file_bytes=file_bytes)) == Exit.STORE
+    assert machine.run(Order(home=str(home), as_of=LAST)) == Exit.DONE
+    assert contents(home) == lines[0]
+    assert not leftovers(home)
+
+
+def test_a_model_that_cannot_be_written_ends_the_run_and_a_folder_repairs_it(
+    machine: Crashes, lived: Path, lines: tuple[Rows, int], tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(lived, home)
+    (home / "models").rename(home / "elsewhere")
+    (home / "models").write_text("not a folder")
+    assert machine.run(Order(home=str(home), as_of=LAST)) == Exit.STORE
+    (home / "models").unlink()
+    (home / "elsewhere").rename(home / "models")
+    assert machine.run(Order(home=str(home), as_of=LAST)) == Exit.DONE
+    assert contents(home) == lines[0]
+
+
+def test_a_file_in_place_of_the_home_ends_the_run(machine: Crashes, tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("not a folder")
+    assert machine.run(Order(home=str(tmp_path / "home"), as_of=FIRST)) == Exit.STORE
+    assert (tmp_path / "home").read_text() == "not a folder"
+
+
+def test_a_store_that_is_locked_for_a_moment_only_delays_the_run(
+    machine: Crashes, lived: Path, lines: tuple[Rows, int], tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(lived, home)
+    with ThreadPoolExecutor(1) as other:
+        running = other.submit(machine.run, Order(home=str(home), as_of=LAST))
+        done, _ = wait([running], timeout=0.5)
+    assert not done
+    assert running.result() == Exit.DONE
+    assert contents(home) == lines[0]
+
+
+@pytest.mark.slow
+def test_a_store_that_stays_locked_ends_the_run_unchanged(machine: Crashes, lived: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(lived, home)
+    with connect(home):
+        assert machine.run(Order(home=str(home), as_of=LAST)) == Exit.STORE
+    assert contents(home) == contents(lived)
+
+
+def repaired(machine: Crashes, lived: Path, home: Path, order: Order) -> Rows:
+    """What the store holds when the run was killed and then repeated."""
+    shutil.copytree(lived, home)
+    killed = Order(home=str(home), as_of=order.as_of, function=order.function, n=order.n)
+    assert machine.run(killed) == -signal.SIGKILL
+    assert machine.run(Order(home=str(home), as_of=order.as_of)) == 0
+    told = contents(home)
+    assert not leftovers(home)
+    return told

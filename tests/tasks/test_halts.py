@@ -1,0 +1,105 @@
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from storage import ledger, risk_state
+from storage.database import connect
+from strategy.orders import OrderState
+from strategy.signals import Strategy
+from tasks.halts import ReasonMissing, halt, resume
+from tasks.job import Job
+from tasks.trade import OrdersBlocked, demand_nothing_withheld
+from tests.fakes.bars import PAIR, FakeBars
+from tests.fakes.jobs import a_job, on, run_day
+
+FIRST = date(2020, 6, 8)
+DAY = timedelta(days=1)
+
+
+def open_pair() -> FakeBars:
+    return PAIR
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    """Three days into an account that holds positions."""
+    job = a_job(tmp_path, PAIR.symbols(), FIRST, Strategy.VOL_TARGET)
+    for offset in range(3):
+        run_day(on(job, FIRST + offset * DAY), open_pair)
+    return on(job, FIRST + 3 * DAY)
+
+
+def orders(job: Job) -> dict[str, OrderState]:
+    with connect(job.home) as store:
+        return {order.symbol: order.state for order in ledger.orders_on(store, job.account, job.as_of)}
+
+
+def test_a_halted_account_sends_only_what_reduces_and_says_so(job: Job) -> None:
+    halt(job.home, job.account, "a person looks at it")
+    run_day(job, open_pair)
+    assert orders(job)
+    with connect(job.home) as store:
+        snapshot = ledger.latest_snapshot(store, job.account)
+        assert snapshot is not None
+        for order in ledger.orders_on(store, job.account, job.as_of):
+            held = snapshot.account.quantity(order.symbol)
+            grows = held * order.signed_quantity >= 0
+            assert order.state is (OrderState.SKIPPED if grows else OrderState.ACKNOWLEDGED)
+
+
+def test_what_a_halt_withheld_blocks_the_day_until_the_next_after_resuming(job: Job) -> None:
+    # A higher target asks for more of everything, so that the halted day has something to withhold.
+    halt(job.home, job.account, "looks wrong")
+    eager = replace(job, policy=replace(job.policy, sizing=replace(job.policy.sizing, target_annual_vol=3.0)))
+    run_day(eager, open_pair)
+    with pytest.raises(OrdersBlocked, match=r"of 2020-06-11 were withheld, account daily was halted since 2020"):
+        demand_nothing_withheld(eager)
+    resume(job.home, job.account, "checked: the feed was right")
+    run_day(eager, open_pair)
+    with pytest.raises(OrdersBlocked, match="when the day was ordered"):
+        demand_nothing_withheld(eager)
+    after = on(eager, eager.as_of + DAY)
+    run_day(after, open_pair)
+    demand_nothing_withheld(after)
+    assert OrderState.ACKNOWLEDGED in orders(after).values()
+
+
+def test_the_drawdown_limit_halts_by_itself_and_stays(job: Job) -> None:
+    nervous = replace(job, policy=replace(job.policy, limits=replace(job.policy.limits, max_drawdown_halt=1e-6)))
+    days = 0
+    while days < 30:
+        run_day(on(nervous, job.as_of + days * DAY), open_pair)
+        with connect(job.home) as store:
+            state = risk_state.load(store, job.account)
+        if state.halted:
+            break
+        days += 1
+    assert state.halted
+    assert "below its peak of" in state.reason
+    run_day(on(job, job.as_of + (days + 1) * DAY), open_pair)
+    with connect(job.home) as store:
+        assert risk_state.load(store, job.account) == state
+
+
+def test_after_resuming_the_drawdown_counts_from_there(job: Job) -> None:
+    halt(job.home, job.account, "why not")
+    answer = resume(job.home, job.account, "fine")
+    with connect(job.home) as store:
+        snapshot = ledger.latest_snapshot(store, job.account)
+        state = risk_state.load(store, job.account)
+    assert snapshot is not None
+    assert (state.halted, state.peak_equity) == (False, snapshot.equity)
+    assert (answer["halted"], answer["changed"], answer["reason"]) == (False, True, "fine")
+
+
+def test_halting_twice_changes_nothing(job: Job) -> None:
+    first = halt(job.home, job.account, "first")
+    second = halt(job.home, job.account, "second")
+    assert (second["reason"], second["changed"]) == (first["reason"], False)
+
+
+def test_no_reason_is_refused(job: Job) -> None:
+    with pytest.raises(ReasonMissing, match="--reason is ' '; say in a few words why"):
+        resume(job.home, job.account, " ")

@@ -1,0 +1,237 @@
+"""N daily runs through storage, gate and paper broker are one backtest of the same days, exactly."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from exchange.paper import PaperBroker
+from storage import bars as bar_store
+from storage import instruments as instrument_store
+from storage import ledger
+from storage.database import connect
+from strategy.account import EntryKind
+from strategy.backtest import Replay, replay
+from strategy.decision import Status, panorama
+from strategy.market import tape
+from strategy.orders import OrderState
+from strategy.signals import Outlook, Strategy, outlook
+from tasks.backtest import Backtest, Window, backtest
+from tasks.forecast import forecaster
+from tasks.ingest import ingest
+from tasks.job import Job
+from tasks.reconcile import reconcile
+from tasks.settle import settle
+from tasks.signals import signal
+from tasks.trade import trade
+from tasks.train import Champion, fit, retrain
+from tasks.validate import validate
+from tests.fakes.bars import COIN, MARKET, STOCK, UNBORN, FakeBars, account_days
+from tests.fakes.jobs import RECIPE, a_job, on, policy, run_day
+from tests.fakes.ledgers import replayed, tidied
+
+BEFORE, FIRST, LAST = date(2020, 6, 7), date(2020, 6, 8), date(2020, 7, 7)
+RETRAIN_EVERY_BARS = 4
+#: What a failed training leaves; asking for one every day would only cost time.
+NO_MODEL = Champion(model_id=None, reason="the prior trades")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lived:
+    """What the accounts lived through: the home, each account's job on its last day, and its days."""
+
+    home: Path
+    jobs: Mapping[str, Job]
+    days: Mapping[str, tuple[date, ...]]
+
+    def replayed(self, account: str) -> Replay:
+        return replayed(self.home, account, self.days[account])
+
+
+def account(home: Path, name: str, symbols: tuple[str, ...], strategy: Strategy, last: date = LAST) -> Job:
+    return replace(a_job(home, symbols, last, strategy), account=name)
+
+
+def accounts(home: Path) -> dict[str, Job]:
+    """One account for every case. A model belongs to its symbols, hence each network has other ones."""
+    mixed, pair = MARKET.symbols(), (COIN.symbol, STOCK.symbol)
+    again = account(home, "retrained", (COIN.symbol,), Strategy.TURBO, date(2020, 6, 16))
+    jobs = (
+        account(home, "rules", mixed, Strategy.RULES),
+        account(home, "model", pair, Strategy.TURBO, date(2020, 6, 24)),
+        account(home, "prior", mixed, Strategy.TURBO, date(2020, 6, 24)),
+        account(home, "alone", (STOCK.symbol,), Strategy.RULES, date(2020, 6, 19)),
+        account(home, "hold", pair, Strategy.HOLD, date(2020, 6, 11)),
+        replace(again, policy=policy(Strategy.TURBO, replace(RECIPE, retrain_every_bars=RETRAIN_EVERY_BARS))),
+    )
+    return {job.account: job for job in jobs}
+
+
+def days_of(job: Job) -> tuple[date, ...]:
+    listings = tuple(one for one in MARKET.listings if one.symbol in job.symbols)
+    return account_days(FakeBars(listings=listings), FIRST, job.as_of)
+
+
+def open_market() -> FakeBars:
+    return MARKET
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
+    """A month of daily runs; the gate serves all accounts of the home."""
+    home = tmp_path_factory.mktemp("daily")
+    jobs = accounts(home)
+    days = {name: days_of(job) for name, job in jobs.items()}
+    market = a_job(home, MARKET.symbols(), BEFORE)
+    ingest.fn(market, open_market)
+    validate.fn(market)
+    fit(on(jobs["model"], BEFORE))
+    for day in account_days(MARKET, FIRST, LAST):
+        ingest.fn(on(market, day), open_market)
+        held_back = validate.fn(on(market, day)).held_back
+        for name in [name for name in jobs if day in days[name]]:
+            today = on(jobs[name], day)
+            settle.fn(today)
+            signal.fn(today, NO_MODEL if name == "prior" else retrain.fn(today), held_back)
+            trade.fn(today, PaperBroker)
+            assert reconcile.fn(today, held_back) == 0.0
+    return Lived(home=home, jobs=jobs, days=days)
+
+
+@pytest.fixture(scope="module")
+def fresh_home(tmp_path_factory: pytest.TempPathFactory, lived: Lived) -> Path:
+    """Another home, which learns of all bars at once and trains its model itself."""
+    home = tmp_path_factory.mktemp("backtest")
+    market = a_job(home, MARKET.symbols(), BEFORE)
+    ingest.fn(market, open_market)
+    validate.fn(market)
+    fit(on(replace(lived.jobs["model"], home=home), BEFORE))
+    return home
+
+
+def backtested(home: Path, job: Job) -> Backtest:
+    window = Window(strategies=(job.policy.strategy,), start=FIRST)
+    return backtest(replace(job, home=home), window, open_market)
+
+
+@pytest.mark.parametrize("name", ["rules", "prior", "model", "alone", "hold"])
+def test_daily_runs_equal_one_backtest_to_the_last_digit(lived: Lived, fresh_home: Path, name: str) -> None:
+    once = backtested(fresh_home, lived.jobs[name])
+    expected, actual = tidied(once.net.replay), lived.replayed(name)
+    assert once.dates == lived.days[name]
+    assert actual.decisions == expected.decisions
+    assert actual.orders == expected.orders
+    assert actual.fills == expected.fills
+    assert actual.entries == expected.entries
+    assert actual.snapshots == expected.snapshots
+
+
+def test_the_month_holds_what_parity_has_to_be_shown_for(lived: Lived, fresh_home: Path) -> None:
+    rules, prior = lived.replayed("rules"), lived.replayed("prior")
+    stock = [one for one in rules.entries if one.kind is EntryKind.FACTOR and one.symbol == STOCK.symbol]
+    assert [entry.as_of for entry in stock] == [date(2020, 6, 10), date(2020, 6, 23), date(2020, 7, 1)]
+    assert any(one.kind is EntryKind.FINANCING for one in (*rules.entries, *prior.entries))
+    statuses = {(one.symbol, one.status) for one in prior.decisions}
+    assert {("YOUNG", Status.WARMING_UP), ("YOUNG", Status.TRADED), ("STOCK", Status.NO_SESSION)} <= statuses
+    unborn = {one.as_of: one.reason for one in prior.decisions if one.symbol == UNBORN.symbol}
+    assert unborn[date(2020, 6, 16)] == "no bar yet"
+    assert unborn[date(2020, 6, 17)] != "no bar yet"
+    assert {fill.symbol for fill in prior.fills} == {"STOCK", "COIN", "YOUNG"}
+    assert any(order.state is OrderState.FILLED for order in rules.orders)
+    assert backtested(fresh_home, lived.jobs["model"]).model_id is not None
+
+
+def test_the_last_orders_of_the_month_wait_at_the_broker(lived: Lived) -> None:
+    with connect(lived.home) as store:
+        waiting = ledger.open_orders(store, "rules")
+        newest = ledger.orders_on(store, "rules", LAST)
+    assert waiting == newest
+    assert {order.state for order in newest} == {OrderState.ACKNOWLEDGED}
+
+
+def test_runs_that_retrain_in_between_equal_a_replay_with_each_days_model(lived: Lived) -> None:
+    job = lived.jobs["retrained"]
+    days = lived.days["retrained"]
+    with connect(lived.home) as store:
+        models = [ledger.provenance_on(store, job.account, day) for day in days]
+        bars = bar_store.load(store, job.source, job.symbols, until=job.as_of)
+        instruments = instrument_store.load(store, job.source, job.symbols)
+    ids = [one.model_id if one else None for one in models]
+    changes = [day for day, model in enumerate(ids) if day == 0 or model != ids[day - 1]]
+    assert changes == [0, RETRAIN_EVERY_BARS, 2 * RETRAIN_EVERY_BARS]
+    mandate = job.policy.mandate(job.account, job.symbols, instruments)
+    coin = bars[COIN.symbol]
+
+    def seen(model_id: str | None) -> Outlook:
+        return outlook(coin, COIN.calendar, Strategy.TURBO, forecaster(lived.home, model_id))
+
+    spliced = seen(ids[0])
+    for change in changes[1:]:
+        later = coin.open_time >= np.datetime64(days[change], "us")
+        spliced = replace(spliced, signal=np.where(later, seen(ids[change]).signal, spliced.signal))
+    view = panorama({COIN.symbol: spliced}, job.symbols)
+    expected = replay(view, tape(bars, FIRST, job.as_of), days, job.policy.capital, mandate)
+    assert lived.replayed("retrained") == tidied(expected)
+
+
+def test_every_day_stands_on_the_bars_that_a_fresh_home_has_too(lived: Lived, fresh_home: Path) -> None:
+    """Publishing day by day, with splits and dividends on the way, gives the factors of publishing all at once."""
+    backtested(fresh_home, lived.jobs["rules"])
+    symbols = MARKET.symbols()
+    with connect(lived.home) as daily, connect(fresh_home) as once:
+        by_day = bar_store.load(daily, "fake", symbols, until=LAST)
+        whole = bar_store.load(once, "fake", symbols, until=LAST)
+    for symbol in symbols:
+        for column in ("open_time", "open", "high", "low", "close", "volume", "factor"):
+            assert np.array_equal(by_day[symbol][column], whole[symbol][column]), (symbol, column)
+
+
+def test_the_ledger_balances_to_the_last_digit(lived: Lived) -> None:
+    for name, job in lived.jobs.items():
+        told = lived.replayed(name)
+        cash, held = job.policy.capital, dict.fromkeys(job.symbols, job.policy.capital * 0)
+        for snapshot in told.snapshots:
+            day = snapshot.account.as_of
+            for entry in told.entries:
+                if entry.as_of == day:
+                    cash += entry.cash
+                    if entry.symbol:
+                        held[entry.symbol] += entry.quantity
+            for fill in told.fills:
+                if fill.as_of == day:
+                    cash -= round(fill.signed_quantity * fill.price, 12) + fill.fee
+                    held[fill.symbol] += fill.signed_quantity
+            assert snapshot.account.cash == cash, (name, day)
+            assert {symbol: units for symbol, units in held.items() if units} == {
+                symbol: position.quantity for symbol, position in snapshot.account.positions.items()
+            }, (name, day)
+            worth = sum((one.value for one in snapshot.account.positions.values()), cash)
+            assert snapshot.equity == worth
+            assert 0.0 <= snapshot.drawdown < 1.0
+
+
+def test_no_order_fills_twice_or_on_the_day_that_decided_it(lived: Lived) -> None:
+    for name in lived.jobs:
+        told = lived.replayed(name)
+        decided = {order.order_id: order for order in told.orders}
+        assert len(decided) == len(told.orders)
+        assert len({fill.order_id for fill in told.fills}) == len(told.fills)
+        for fill in told.fills:
+            assert decided[fill.order_id].as_of < fill.as_of
+            assert decided[fill.order_id].state is OrderState.FILLED
+
+
+def test_a_vendor_that_rebases_its_adjusted_closes_every_day_changes_nothing(tmp_path: Path) -> None:
+    vendor = FakeBars(listings=(STOCK,), streaming=True)
+    job = a_job(tmp_path, vendor.symbols(), date(2020, 6, 19))
+    days = account_days(vendor, date(2020, 6, 19), date(2020, 6, 25))
+    for day in days:
+        run_day(on(job, day), lambda: vendor)
+    once = backtest(on(job, days[-1]), Window(strategies=(Strategy.RULES,), start=days[0]), lambda: vendor)
+    assert replayed(tmp_path, "daily", days) == tidied(once.net.replay)
+    with connect(tmp_path) as store:
+        published = bar_store.published_counts(store)
+    assert [one.revisions for one in published] == [0]
