@@ -1,0 +1,52 @@
+"""The doctor: each check has a verdict, and a remedy where it fails."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import flows.doctor
+from flows.doctor import run_doctor
+from storage.failures import StoreDamaged
+
+
+def checks(home: Path) -> dict[str, dict[str, Any]]:
+    answer = run_doctor({"home": home})
+    assert answer["ok"] is all(check["ok"] for check in answer["checks"])
+    assert all(bool(check["remedy"]) is not check["ok"] for check in answer["checks"])
+    return {check["name"]: check for check in answer["checks"]}
+
+
+def test_a_sound_installation_passes_every_check(home: Path) -> None:
+    found = checks(home)
+    assert [name for name, check in found.items() if not check["ok"]] == []
+    assert set(found) == {"python", "packages", "disk", "store", "privacy", "sample", "prefect server"}
+    assert found["sample"]["detail"] == "last session 2018-12-31"
+
+
+def test_a_home_that_others_can_read_is_told(home: Path) -> None:
+    home.mkdir(mode=0o755)
+    home.chmod(0o755)
+    check = checks(home)["privacy"]
+    assert (check["ok"], check["remedy"]) == (False, f"chmod 700 {home}")
+
+
+def test_a_package_that_is_missing_or_too_new_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    needed = ["no-such-package>=1", "numpy<1", "pandas>=3", "nor-this; extra == 'scale'"]
+    monkeypatch.setattr(flows.doctor, "requires", lambda name: needed)
+    found = checks(home)
+    assert found["no-such-package"]["detail"] == "missing, known to work is >=1"
+    assert found["numpy"]["remedy"] == "pip install 'numpy<1'"
+    assert not {"packages", "pandas", "nor-this"} & set(found)
+
+
+def test_a_store_that_cannot_be_used_is_a_failure(home: Path) -> None:
+    home.mkdir()
+    (home / "turbodmt.duckdb").write_text("no database")
+    with pytest.raises(StoreDamaged, match=r"turbodmt\.duckdb is damaged or no DuckDB database"):
+        run_doctor({"home": home})
+
+
+def test_the_server_that_runs_go_to_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:4200/api")
+    assert checks(home)["prefect server"]["detail"] == "runs go to http://127.0.0.1:4200/api"
