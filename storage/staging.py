@@ -1,5 +1,6 @@
 """Bars as they were delivered: kept in the source's order, with its faults, until the gate lets them through."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import pandas as pd
@@ -86,6 +87,15 @@ def stage(connection: Connection, source: str, frame: pd.DataFrame, *, ingested_
     finally:
         connection.unregister("delivered")
     return {symbol: counts.get(symbol, 0) for symbol in symbols}
+
+
+def discard(connection: Connection, source: str, symbols: Sequence[str]) -> None:
+    """None; nothing of these symbols waits at the gate any more: the last delivery brought none of them."""
+    with transaction(connection):
+        connection.execute("DELETE FROM bars_staged WHERE source = ? AND list_contains(?, symbol)", [source, symbols])
+        connection.execute(
+            "DELETE FROM bars_quarantine WHERE source = ? AND list_contains(?, symbol)", [source, symbols]
+        )
 
 
 def staged(connection: Connection, source: str, symbol: str) -> pd.DataFrame:

@@ -118,6 +118,8 @@ def _look(outlook: Outlook, as_of: date, mandate: Mandate, held_back: Mapping[st
     """The symbol's last row dated as_of or earlier, and whether it may trade; no exposure yet."""
     symbol = outlook.symbol
     row = int(np.searchsorted(outlook.open_time, np.datetime64(as_of, "us"), side="right")) - 1
+    if row < 0 and symbol in held_back:
+        return Decision(as_of=as_of, symbol=symbol, status=Status.QUARANTINED, reason=held_back[symbol])
     if row < 0:
         return Decision(as_of=as_of, symbol=symbol, status=Status.WARMING_UP, reason="no bar yet")
     age_days = (np.datetime64(as_of, "D") - outlook.open_time[row].astype("datetime64[D]")).astype(int)

@@ -11,7 +11,7 @@ from exchange.ports import BarRequest, BarSource
 from storage import bars as bar_store
 from storage import instruments as instrument_store
 from storage.database import connect
-from storage.staging import stage
+from storage.staging import discard, stage
 from tasks.job import Job
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,7 @@ def ingest(job: Job, open_source: Callable[[], BarSource], until: date | None = 
     with connect(job.home) as store:
         instrument_store.save(store, job.source, fresh)
         staged = stage(store, job.source, frame, ingested_at=job.now)
+        discard(store, job.source, [symbol for symbol in job.symbols if symbol not in staged])
     log.info("Staged %d bars of %d symbols from %s.", sum(staged.values()), len(job.symbols), job.source)
     return staged
 

@@ -11,7 +11,7 @@ import pandas as pd
 from storage import reports
 from strategy.account import Snapshot
 from strategy.bars import FloatArray
-from strategy.decision import Decision
+from strategy.decision import Decision, Status
 from strategy.metrics import drawdowns
 from strategy.regime import Regime
 from tasks.backtest import Backtest, Tested
@@ -35,18 +35,17 @@ def save(tested: Backtest, folder: Path) -> tuple[str, ...]:
 def equity_table(tested: Backtest) -> pd.DataFrame:
     """One row per account day, no nulls: as_of, equity, drawdown (from the highest so far), exposure, regime.
 
-    The exposure is what is held at the close over the equity: signed for one symbol; with several it is gross, and
-    `exposure_<SYMBOL>` is signed.
+    The exposure is the one decided at the close, to be traded at the next open: signed for one symbol; with several it
+    is gross, and `exposure_<SYMBOL>` is signed.
     """
-    snapshots = tested.net.replay.snapshots
     equity = _equity(tested.net)
-    held = {symbol: [_exposure(snapshot, symbol) for snapshot in snapshots] for symbol in tested.symbols}
+    aimed = {symbol: _exposures(tested.net, symbol) for symbol in tested.symbols}
     table = pd.DataFrame({"as_of": tested.dates, "equity": equity, "drawdown": drawdowns(equity)})
     if len(tested.symbols) == 1:
-        table["exposure"] = held[tested.symbols[0]]
+        table["exposure"] = aimed[tested.symbols[0]]
     else:
-        table["exposure"] = [sum(abs(value) for value in values) for values in zip(*held.values(), strict=True)]
-        for symbol, values in held.items():
+        table["exposure"] = [sum(abs(value) for value in values) for values in zip(*aimed.values(), strict=True)]
+        for symbol, values in aimed.items():
             table[f"exposure_{symbol}"] = values
     table["regime"] = regimes(tested)
     return table
@@ -68,7 +67,25 @@ def _winner(votes: Counter[str]) -> str:
     return ranked[0][0]
 
 
-def _exposure(snapshot: Snapshot, symbol: str) -> float:
+def _exposures(tested: Tested, symbol: str) -> list[float]:
+    """The exposure of each day: what was decided at its close; on a day without a session, what was decided before.
+
+    Where nothing is decided (warming up, stale, bought once and kept) it is what is held.
+    """
+    decided = _decisions(tested)
+    exposures: list[float] = []
+    for snapshot in tested.replay.snapshots:
+        decision = decided[snapshot.account.as_of, symbol]
+        if decision.exposure is not None:
+            exposures.append(decision.exposure)
+        elif decision.status is Status.NO_SESSION and exposures:
+            exposures.append(exposures[-1])
+        else:
+            exposures.append(_held(snapshot, symbol))
+    return exposures
+
+
+def _held(snapshot: Snapshot, symbol: str) -> float:
     position = snapshot.account.positions.get(symbol)
     return float(position.value / snapshot.equity) if position is not None and snapshot.equity > 0 else 0.0
 

@@ -5,9 +5,9 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from strategy.backtest import Replay, replay
+from strategy.backtest import Replay, opening, replay
 from strategy.bars import Bars, make_bars
-from strategy.decision import Mandate, Status, panorama
+from strategy.decision import Mandate, Status, decide, panorama
 from strategy.execution import NO_COSTS, Costs, Terms
 from strategy.instruments import Calendar, Instrument
 from strategy.market import account_dates, tape
@@ -143,6 +143,17 @@ def test_a_stale_symbol_keeps_its_position_and_gets_no_order() -> None:
     assert late[0].status is Status.STALE
     assert result.snapshots[-1].account.quantity("STK") > 0
     assert max(order.as_of for order in result.orders if order.symbol == "STK") == date(2019, 12, 2)
+
+
+def test_a_symbol_held_back_without_a_bar_is_quarantined_and_not_young() -> None:
+    rules = mandate(Strategy.RULES, STOCK, COIN)
+    view = panorama({}, rules.symbols)
+    snapshot = opening(date(2020, 1, 2), D(100)).snapshot
+    decisions = decide(view, snapshot, rules, {"COIN": "its bars are faulty"})
+    assert [(one.symbol, one.status, one.reason) for one in decisions] == [
+        ("COIN", Status.QUARANTINED, "its bars are faulty"),
+        ("STK", Status.WARMING_UP, "no bar yet"),
+    ]
 
 
 def test_the_turnover_bound_is_part_of_the_decision() -> None:

@@ -11,7 +11,7 @@ import pytest
 from storage.database import connect
 from strategy.signals import Strategy
 from tasks.backtest import Window, WindowRefused, backtest, backtest_json
-from tasks.saved import save
+from tasks.saved import equity_table, save
 from tasks.train import fit
 from tasks.validate import NothingPublishable
 from tests.fakes.bars import COIN, PAIR, UNBORN, FakeBars, Fault
@@ -119,3 +119,17 @@ def test_the_answer_is_json_without_numbers_that_are_none(tmp_path: Path) -> Non
         }
     final = tested.net.replay.snapshots[-1].equity
     assert answer["net"]["total_return"] == pytest.approx(float(final / Decimal(10_000)) - 1)
+
+
+def test_the_saved_exposure_is_what_was_decided_at_that_close(tmp_path: Path) -> None:
+    tested = backtest(a_job(tmp_path, PAIR.symbols(), END), RULES, lambda: PAIR)
+    saved = equity_table(tested).set_index("as_of")
+    decided = [one for one in tested.net.replay.decisions if one.exposure is not None]
+    assert decided
+    for decision in decided:
+        assert saved.loc[decision.as_of, f"exposure_{decision.symbol}"] == decision.exposure
+    saturday, friday = date(2020, 7, 18), date(2020, 7, 17)
+    assert saved.loc[saturday, "exposure_SHARE"] == saved.loc[friday, "exposure_SHARE"]
+    held = equity_table(replace(tested, net=tested.benchmarks["hold"])).set_index("as_of")
+    last = tested.benchmarks["hold"].replay.snapshots[-1]
+    assert held["exposure_TOKEN"].iloc[-1] == float(last.account.positions["TOKEN"].value / last.equity)

@@ -86,3 +86,15 @@ def test_only_the_job_s_symbols_are_fetched(tmp_path: Path) -> None:
     with connect(tmp_path) as store:
         assert len(staged(store, "fake", "TOKEN")) == 160
         assert len(staged(store, "fake", "COIN")) == 0
+
+
+def test_what_an_earlier_longer_delivery_left_at_the_gate_is_not_judged_again(tmp_path: Path) -> None:
+    spoiled = FakeBars(listings=(SHARE, UNBORN)).faulty(Fault(symbol="UNBORN", day=date(2020, 7, 1), column="close"))
+    job = a_job(tmp_path, ("SHARE", "UNBORN"), date(2020, 8, 31))
+    ingest.fn(job, lambda: spoiled)
+    assert inspect(job, None).held_back["UNBORN"].startswith("UNBORN on 2020-07-01")
+    earlier = on(job, FIRST)
+    ingest.fn(earlier, lambda: spoiled)
+    assert inspect(earlier, None).held_back == {
+        "UNBORN": "UNBORN: the source has no bar of it up to the day asked for (bars: none, limit at least one)"
+    }
