@@ -1,7 +1,8 @@
 """Times a daily run of ten symbols with ten and with twenty years of bars: `.venv/bin/python benchmarks/daily_run.py`.
 
-The model is trained on the first day and not due on the others. Wall is the whole command; work is a later day in a
-process that has imported everything and started Prefect already.
+The model is trained on the first day and not due on the others. Each figure is the median of several days: the whole
+command; the flow in a process that has imported everything, on a Prefect server that runs already; and the steps from
+ingest to reconcile alone, called as plain functions.
 """
 
 import os
@@ -36,8 +37,8 @@ def write_bars(path: Path, years: int) -> None:
     pd.concat(parts).to_parquet(path)
 
 
-def measure(folder: Path, years: int) -> tuple[float, float]:
-    """Seconds of the command and of the work of one day, each the median of several days."""
+def measure(folder: Path, years: int) -> tuple[float, float, float]:
+    """Seconds of the command, of the flow and of its steps for one day, each the median of several days."""
     source = folder / f"{years}.parquet"
     write_bars(source, years)
     os.environ["TURBODMT_HOME"] = str(folder / f"home{years}")
@@ -49,11 +50,35 @@ def measure(folder: Path, years: int) -> tuple[float, float]:
     # Prefect reads its environment when it is imported.
     from flows.daily import daily
 
-    days = [(LAST - np.timedelta64(2 * REPEATS - back, "D")).astype(date) for back in range(2 * REPEATS + 1)]
+    days = [(LAST - np.timedelta64(3 * REPEATS - back, "D")).astype(date) for back in range(3 * REPEATS + 1)]
     daily(as_of=days[0])
-    work = [_seconds(lambda day=day: daily(as_of=day)) for day in days[1 : REPEATS + 1]]
-    wall = [_seconds(lambda day=day: _command(day)) for day in days[REPEATS + 1 :]]
-    return float(np.median(wall)), float(np.median(work))
+    flow = [_seconds(lambda day=day: daily(as_of=day)) for day in days[1 : REPEATS + 1]]
+    steps = [_seconds(lambda day=day: _steps(day)) for day in days[REPEATS + 1 : 2 * REPEATS + 1]]
+    wall = [_seconds(lambda day=day: _command(day)) for day in days[2 * REPEATS + 1 :]]
+    return float(np.median(wall)), float(np.median(flow)), float(np.median(steps))
+
+
+def _steps(day: date) -> None:
+    from exchange.paper import PaperBroker
+    from flows.plan import Request, clock, plan
+    from flows.settings import load
+    from flows.wiring import open_source, source_factory
+    from tasks.ingest import ingest
+    from tasks.reconcile import reconcile
+    from tasks.settle import settle
+    from tasks.signals import signal
+    from tasks.trade import trade
+    from tasks.train import retrain
+    from tasks.validate import validate
+
+    settings = load({})
+    job = plan(settings, open_source(settings), Request(account="daily", as_of=day, clock=clock()))
+    ingest.fn(job, source_factory(settings))
+    gate = validate.fn(job)
+    settle.fn(job)
+    signal.fn(job, retrain.fn(job), gate.held_back)
+    trade.fn(job, PaperBroker)
+    reconcile.fn(job, gate.held_back)
 
 
 def _command(day: date) -> None:
@@ -68,25 +93,22 @@ def _seconds(run: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def measured(years: int) -> tuple[float, float]:
+def measured(years: int) -> list[float]:
     """What `measure` gives in a process of its own, since Prefect is set up once a process."""
     command = [sys.executable, __file__, str(years)]
     answer = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, text=True)
-    wall, work = answer.stdout.split()
-    return float(wall), float(work)
+    return [float(seconds) for seconds in answer.stdout.split()]
 
 
 def main() -> None:
-    """Prints the seconds and the ratio."""
+    """Prints the seconds and the ratios."""
     if len(sys.argv) > 1:
         with tempfile.TemporaryDirectory() as name:
             print(*measure(Path(name), int(sys.argv[1])))
         return
-    ten_wall, ten_work = measured(10)
-    twenty_wall, twenty_work = measured(20)
     print("ten symbols, model not due     10 years   20 years   ratio")
-    print(f"command, wall                  {ten_wall:7.2f} s  {twenty_wall:7.2f} s  {twenty_wall / ten_wall:6.2f}")
-    print(f"work, Prefect already running  {ten_work:7.2f} s  {twenty_work:7.2f} s  {twenty_work / ten_work:6.2f}")
+    for label, ten, twenty in zip(("command, wall", "flow", "steps"), measured(10), measured(20), strict=True):
+        print(f"{label:28}  {ten:7.2f} s  {twenty:7.2f} s  {twenty / ten:6.2f}")
 
 
 if __name__ == "__main__":

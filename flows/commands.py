@@ -189,10 +189,14 @@ def run_bars(given: Given) -> Json:
 
 
 def run_status(given: Given, account: str) -> Json:
-    """Where the account stands."""
+    """Where the account stands, and what is scheduled."""
+    from flows.scheduled import next_runs
     from tasks.book import status_json
 
-    return status_json(load(given).home, account)
+    home = load(given).home
+    answer = status_json(home, account)
+    runs, warnings = next_runs(home)
+    return {**answer, "next_runs": runs, "warnings": warnings}
 
 
 def run_halt(given: Given, account: str, reason: str) -> Json:

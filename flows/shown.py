@@ -81,10 +81,11 @@ def shown_status(answer: Json) -> str:
     model = f"model {answer['model_id'][:12]}" if answer["model_id"] else "the prior"
     return _sections(
         f"Account {answer['account']} on {answer['as_of']}: equity {answer['equity']}, cash {answer['cash']}, {model}, "
-        f"{'halted' if answer['halted'] else 'not halted'}",
+        f"{'halted: ' + answer['halted_reason'] if answer['halted'] else 'not halted'}",
         _listed("Positions", positions, ("symbol", "quantity")),
         _listed("Open orders", answer["open_orders"], ("symbol", "side", "quantity", "state", "as_of")),
         _listed("Next runs", [{"run": run} for run in answer["next_runs"]], ("run",)),
+        _warnings(answer),
     )
 
 

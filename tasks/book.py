@@ -98,7 +98,7 @@ def close_failed(job: Job, at: datetime, reason: str) -> None:
 
 
 def status_json(home: Path, account: str) -> Json:
-    """The answer of `turbodmt status`; an account without a day has no equity."""
+    """The account's part of `turbodmt status`; an account without a day has no equity."""
     with connect(home) as store:
         snapshot = ledger.latest_snapshot(store, account)
         orders = ledger.open_orders(store, account)
@@ -116,5 +116,4 @@ def status_json(home: Path, account: str) -> Json:
         "halted": risk.halted,
         "halted_since": risk.since.isoformat() if risk.halted and risk.since else None,
         "halted_reason": risk.reason if risk.halted else None,
-        "next_runs": [],
     }

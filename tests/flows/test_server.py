@@ -1,11 +1,10 @@
 """The deployments of prefect.yaml under a real server and worker, from the schedule to the artifacts."""
 
 import json
-import os
 import subprocess
 import sys
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -184,18 +183,41 @@ def test_nothing_listens_beyond_loopback(deployed: Deployed) -> None:
     assert listening_addresses(deployed.server) == {"0100007F"}
 
 
-def test_without_a_server_a_day_runs_all_the_same(tmp_path: Path) -> None:
-    arguments = ("daily", "--as-of", "2018-12-31", "--strategy", "rules", "--home", str(tmp_path / "home"), "--json")
-    done = subprocess.run(
+def turbodmt(*arguments: str, folder: Path, environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
         [sys.executable, "-c", "from flows.cli import main; main()", *arguments],
-        cwd=tmp_path,
-        env={**clean_environment(), "PYTHONPATH": os.pathsep.join([str(ROOT)])},
+        cwd=folder,
+        env={**environment, "PYTHONPATH": str(ROOT)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
+
+
+def test_status_names_the_next_scheduled_runs(deployed: Deployed, first_run: Any, tmp_path: Path) -> None:
+    environment = {**clean_environment(), "PREFECT_API_URL": deployed.server.api}
+    status = ("status", "--account", "soon", "--home", str(deployed.home), "--json")
+    done = turbodmt(*status, folder=tmp_path, environment=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    answer = json.loads(done.stdout)
+    assert (answer["as_of"], answer["warnings"]) == ("2018-12-31", [])
+    assert any(run.endswith(" 00:05 UTC, daily-crypto") for run in answer["next_runs"])
+
+
+def test_status_says_that_the_server_does_not_answer(tmp_path: Path) -> None:
+    environment = {**clean_environment(), "PREFECT_API_URL": "http://127.0.0.1:9/api"}
+    done = turbodmt("status", "--home", str(tmp_path / "home"), "--json", folder=tmp_path, environment=environment)
+    assert done.returncode == 0
+    answer = json.loads(done.stdout)
+    assert answer["next_runs"] == []
+    assert "does not answer" in answer["warnings"][0] or "stopped answering" in answer["warnings"][0]
+
+
+def test_without_a_server_a_day_runs_all_the_same(tmp_path: Path) -> None:
+    arguments = ("daily", "--as-of", "2018-12-31", "--strategy", "rules", "--home", str(tmp_path / "home"), "--json")
+    done = turbodmt(*arguments, folder=tmp_path, environment=clean_environment())
     assert (done.returncode, done.stderr) == (0, "")
     answer = json.loads(done.stdout)
     assert (answer["as_of"], sorted(answer["symbols"])) == ("2018-12-31", ["^GSPC", "^IXIC"])

@@ -12,7 +12,9 @@ NO_DAY = {
     "open_orders": [],
     "model_id": None,
     "halted": False,
+    "halted_reason": None,
     "next_runs": [],
+    "warnings": [],
 }
 
 
@@ -21,8 +23,10 @@ def test_an_account_without_a_day_says_how_to_make_one() -> None:
 
 
 def test_a_halted_account_says_so() -> None:
-    text = shown_status({**NO_DAY, "as_of": "2020-01-02", "equity": "1", "cash": "1", "halted": True})
-    assert ", halted" in text
+    text = shown_status(
+        {**NO_DAY, "as_of": "2020-01-02", "equity": "1", "cash": "1", "halted": True, "halted_reason": "why"}
+    )
+    assert ", halted: why" in text
 
 
 def test_an_import_that_brings_nothing_new_says_so() -> None:
