@@ -76,9 +76,9 @@ def _steps(day: date) -> None:
     ingest.fn(job, source_factory(settings))
     gate = validate.fn(job)
     settle.fn(job)
-    signal.fn(job, retrain.fn(job), gate.held_back)
+    signal.fn(job, retrain.fn(job), gate.barred)
     trade.fn(job, PaperBroker)
-    reconcile.fn(job, gate.held_back)
+    reconcile.fn(job, gate.barred)
 
 
 def _command(day: date) -> None:

@@ -89,20 +89,20 @@ def daily(
 def run_day(job: Job, open_bars: Callable[[], BarSource], open_broker: Callable[[], Broker]) -> str:
     """The steps of the day, in order; the JSON text of its result.
 
-    A run that may not send orders still reconciles and reports before it says so.
+    A run that may not send orders still settles, decides and reports before it says so.
     """
     ingest(job, open_bars)
     gate = validate(job)
     settle(job)
     champion = retrain(job)
-    signal(job, champion, gate.held_back)
+    signal(job, champion, gate.barred)
     blocked: OrdersBlocked | None = None
     try:
         trade(job, open_broker)
     except OrdersBlocked as error:
         blocked = error
     else:
-        reconcile(job, gate.held_back)
+        reconcile(job, gate.barred)
     findings = report(job, champion, gate)
     if blocked is not None:
         raise blocked

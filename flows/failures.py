@@ -33,6 +33,7 @@ _CODES: Mapping[str, Exit] = {
     "tasks.validate.NothingPublishable": Exit.DATA,
     "tasks.trade.OrdersBlocked": Exit.BLOCKED,
     "tasks.reconcile.ReconciliationFailed": Exit.RECONCILIATION,
+    "storage.rows.LedgerConflict": Exit.RECONCILIATION,
     "storage.failures.StoreError": Exit.STORE,
     "storage.models.ModelDamaged": Exit.STORE,
 }

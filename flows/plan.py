@@ -106,6 +106,9 @@ def plan(settings: Settings, source: BarSource, request: Request) -> Job:
     symbols = wanted_symbols(settings, source)
     instruments = source.instruments(symbols)
     newest = source.last_session(symbols, request.clock)
+    # A record that is written during the session ends with a bar of today that is not closed yet.
+    if _closed(instruments, newest) > request.clock:
+        newest = source.last_session(symbols, request.clock - timedelta(days=1))
     as_of = request.as_of or newest
     if as_of > newest:
         raise RequestRefused(
@@ -120,7 +123,7 @@ def plan(settings: Settings, source: BarSource, request: Request) -> Job:
         source=source.name,
         symbols=symbols,
         as_of=as_of,
-        now=request.clock if live else closed,
+        now=request.clock if live else min(closed, request.clock),
         sends_until=closed + timedelta(hours=settings.max_lateness_hours) if live else None,
         code_version=code_version(),
         policy=policy(settings),

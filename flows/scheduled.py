@@ -32,7 +32,13 @@ def _configured(home: Path) -> bool:
 
 def _ask() -> list[str]:
     from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
+    from prefect.client.schemas.filters import (
+        FlowFilter,
+        FlowFilterName,
+        FlowRunFilter,
+        FlowRunFilterState,
+        FlowRunFilterStateType,
+    )
     from prefect.client.schemas.objects import StateType
     from prefect.client.schemas.sorting import FlowRunSort
     from prefect.settings import PREFECT_API_URL
@@ -40,9 +46,10 @@ def _ask() -> list[str]:
     if PREFECT_API_URL.value() is None:
         return []
     scheduled = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])))
+    ours = FlowFilter(name=FlowFilterName(any_=["daily", "train"]))
     with get_client(sync_client=True) as client:
         runs = client.read_flow_runs(
-            flow_run_filter=scheduled, sort=FlowRunSort.EXPECTED_START_TIME_ASC, limit=MOST_RUNS
+            flow_filter=ours, flow_run_filter=scheduled, sort=FlowRunSort.EXPECTED_START_TIME_ASC, limit=MOST_RUNS
         )
         names = {one: client.read_deployment(one).name for one in {run.deployment_id for run in runs} if one}
     return [

@@ -6,6 +6,7 @@ from datetime import date
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from strategy.account import Snapshot
 from strategy.bars import FloatArray, TimeArray
@@ -104,7 +105,7 @@ def decide(
     current = _current_exposures(looks, snapshot)
     wanted = _wanted(looks, view, snapshot, mandate, current)
     traded = np.array([look.status is Status.TRADED for look in looks])
-    wanted = np.where(traded, wanted, current)
+    wanted = np.where(traded, _beside_kept(wanted, current, traded, snapshot, mandate), current)
     limited = within_limits(current, wanted, snapshot.equity, mandate.limits) if snapshot.equity > 0 else wanted
     bought = (sizing_of(mandate.strategy) is Sizing.ONCE) & (current != 0.0)
     kept = ~traded | bought
@@ -112,6 +113,19 @@ def decide(
         look if keep else replace(look, exposure=float(exposure))
         for look, exposure, keep in zip(looks, limited, kept, strict=True)
     )
+
+
+def _beside_kept(
+    wanted: FloatArray, current: FloatArray, traded: NDArray[np.bool_], snapshot: Snapshot, mandate: Mandate
+) -> FloatArray:
+    """The wanted exposures (S,), scaled down to what the positions that are kept leave of `max_position_size`."""
+    if snapshot.equity <= 0 or sizing_of(mandate.strategy) is Sizing.ONCE:
+        return wanted
+    outside = [one.value for symbol, one in snapshot.account.positions.items() if symbol not in mandate.symbols]
+    kept = float(np.abs(current[~traded]).sum()) + sum(abs(float(value / snapshot.equity)) for value in outside)
+    room = max(0.0, mandate.sizing.max_position_size - kept)
+    gross = float(np.abs(wanted[traded]).sum())
+    return wanted * (room / gross) if gross > room else wanted
 
 
 def _look(outlook: Outlook, as_of: date, mandate: Mandate, held_back: Mapping[str, str]) -> Decision:
@@ -171,7 +185,9 @@ def _wanted(
     if snapshot.equity <= 0:
         return np.zeros(len(looks))
     if sizing is Sizing.ONCE:
-        return np.where(current == 0.0, 1.0 / len(looks), current)
+        # What is left of the capital is shared by the symbols that are still to be bought; nothing is borrowed.
+        left = max(0.0, float(snapshot.account.cash / snapshot.equity))
+        return np.where(current == 0.0, left / max(1, int((current == 0.0).sum())), current)
     directions = np.array([look.signal or 0.0 for look in looks])
     volatility = np.array(
         [look.volatility if look.status in SIZED and look.volatility is not None else np.nan for look in looks]

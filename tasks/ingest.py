@@ -31,8 +31,9 @@ def ingest(job: Job, open_source: Callable[[], BarSource], until: date | None = 
     with connect(job.home) as store:
         known = instrument_store.load(store, job.source, job.symbols)
         last = bar_store.last_published(store, job.source, job.symbols)
-    unknown = tuple(symbol for symbol in job.symbols if symbol not in known)
-    fresh = source.instruments(unknown) if unknown else ()
+    # What a record lets infer may change with every bar that is added to it; asking it costs nothing.
+    asked = tuple(symbol for symbol in job.symbols if symbol not in known) if source.streaming else job.symbols
+    fresh = source.instruments(asked) if asked else ()
     frame = source.fetch(BarRequest(since=_since(source, job, last), until=until or job.as_of, now=job.now))
     with connect(job.home) as store:
         instrument_store.save(store, job.source, fresh)

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class DecidedOtherwise(ValueError):
-    """The day was decided by another strategy in a run that did not finish (exit 2)."""
+    """The day was decided by another strategy, or for other symbols, in a run that did not finish (exit 2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> str:
         judged = judge_day(store, job, (standing, mandate_of(store, job)), model, held_back)
         stored = ledger.provenance_on(store, job.account, job.as_of)
         if stored is not None:
-            _demand_same_strategy(job, stored)
+            _demand_same_day(job, stored, ledger.decisions_on(store, job.account, job.as_of))
             return stored.data_sha256
         digest = data_sha256(judged.bars)
         source = Provenance(strategy=job.policy.strategy, model_id=champion.model_id, data_sha256=digest)
@@ -55,12 +55,18 @@ def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> str:
     return digest
 
 
-def _demand_same_strategy(job: Job, stored: Provenance) -> None:
-    """None; refuses another strategy than that of the day's decisions, whose orders would come on top of theirs."""
+def _demand_same_day(job: Job, stored: Provenance, decisions: tuple[Decision, ...]) -> None:
+    """None; refuses another strategy or other symbols than the day was decided by: their orders would come on top."""
+    decided = tuple(decision.symbol for decision in decisions)
     if stored.strategy != job.policy.strategy:
         raise DecidedOtherwise(
             f"account {job.account} has decided {job.as_of} by {stored.strategy}, not by {job.policy.strategy}; finish "
             f"that day with --strategy {stored.strategy}, or take the next day"
+        )
+    if decided != job.symbols:
+        raise DecidedOtherwise(
+            f"account {job.account} has decided {job.as_of} for {', '.join(decided)}, not for {', '.join(job.symbols)}"
+            f"; finish that day with --symbols {','.join(decided)}, or take the next day"
         )
 
 

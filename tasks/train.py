@@ -2,7 +2,8 @@
 
 import json
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import date
 from typing import TYPE_CHECKING
 
 from prefect import task
@@ -164,9 +165,15 @@ def _register(
             state=ModelState.CHALLENGER,
             reason="",
         )
+        later = model_store.champion(store, job.source, job.symbols, trained_until=date.max)
         with transaction(store):
-            model_store.register(store, record)
-            model_store.promote(store, model_id, reason="newest model of these symbols", at=job.now)
+            if later is not None and later.trained_to > job.as_of:
+                # It serves its own day and those up to the later one; a replay must not take the champion's place.
+                reason = f"older than the champion {later.model_id[:12]}"
+                model_store.register(store, replace(record, state=ModelState.RETIRED, reason=reason))
+            else:
+                model_store.register(store, record)
+                model_store.promote(store, model_id, reason="newest model of these symbols", at=job.now)
     return record
 
 

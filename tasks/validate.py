@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 #: Published bars before a window that the gate measures its first bars against.
 HISTORY_BARS = 64
+#: The finding that a source has no bar of a symbol.
+NO_BARS = "bars"
 #: Longest stretch without a session that any calendar has known, in days.
 LONGEST_PAUSE_DAYS = 180
 
@@ -47,6 +49,12 @@ class Gate:
     held_back: Mapping[str, str]
     findings: tuple[Finding, ...]
     warnings: tuple[str, ...]
+
+    @property
+    def barred(self) -> dict[str, str]:
+        """`held_back` without the symbols that have no bar at all: those are not quarantined but not listed yet."""
+        unlisted = {finding.symbol for finding in self.findings if finding.expectation == NO_BARS}
+        return {symbol: reason for symbol, reason in self.held_back.items() if symbol not in unlisted}
 
 
 @task(name="validate", task_run_name="validate", cache_policy=NO_CACHE)
@@ -94,8 +102,19 @@ def inspect(job: Job, must_reach: date | None) -> Gate:
             held_back[symbol] = in_words(lacking)
     for symbol, reason in sorted(held_back.items()):
         log.warning("%s is held back: %s.", symbol, reason)
-    remarks = tuple(in_words(finding) for verdict in verdicts for finding in verdict.warnings)
+    remarks = (
+        *_inferred(job, instruments),
+        *(in_words(finding) for verdict in verdicts for finding in verdict.warnings),
+    )
     return Gate(published=published, held_back=held_back, findings=tuple(findings), warnings=remarks)
+
+
+def _inferred(job: Job, instruments: Mapping[str, Instrument]) -> tuple[str, ...]:
+    """The warning that calendars, which set costs and years, are what the dates of a file suggest."""
+    if not job.source.startswith("file:") or not instruments:
+        return ()
+    calendars = ", ".join(f"{symbol} {one.calendar}" for symbol, one in sorted(instruments.items()))
+    return (f"calendars are inferred from the dates: {calendars}",)
 
 
 def in_words(finding: Finding) -> str:
@@ -169,7 +188,7 @@ def _lacking(symbol: str, instrument: Instrument | None, last: date | None, must
     if last is None:
         reason, value = "the source has no bar of it up to the day asked for", "none"
         return Finding(
-            symbol=symbol, open_time=None, expectation="bars", value=value, limit="at least one", reason=reason
+            symbol=symbol, open_time=None, expectation=NO_BARS, value=value, limit="at least one", reason=reason
         )
     if must_reach is None or instrument is None:
         return None

@@ -87,7 +87,7 @@ def run_day(job: Job, open_source: Callable[[], BarSource]) -> tuple[Gate, Champ
     gate = validate.fn(job)
     settle.fn(job)
     champion = retrain.fn(job)
-    signal.fn(job, champion, gate.held_back)
+    signal.fn(job, champion, gate.barred)
     trade.fn(job, PaperBroker)
-    reconcile.fn(job, gate.held_back)
+    reconcile.fn(job, gate.barred)
     return gate, champion

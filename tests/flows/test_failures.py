@@ -15,7 +15,6 @@ FLOORS = ("strategy", "exchange", "storage", "tasks", "flows")
 INTERNAL = {
     "strategy.training.TrainingDiverged",
     "storage.bars.BarsUnpublishable",
-    "storage.rows.LedgerConflict",
 }
 
 

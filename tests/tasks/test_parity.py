@@ -91,13 +91,13 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
     fit(on(jobs["model"], BEFORE))
     for day in account_days(MARKET, FIRST, LAST):
         ingest.fn(on(market, day), open_market)
-        held_back = validate.fn(on(market, day)).held_back
+        barred = validate.fn(on(market, day)).barred
         for name in [name for name in jobs if day in days[name]]:
             today = on(jobs[name], day)
             settle.fn(today)
-            signal.fn(today, NO_MODEL if name == "prior" else retrain.fn(today), held_back)
+            signal.fn(today, NO_MODEL if name == "prior" else retrain.fn(today), barred)
             trade.fn(today, PaperBroker)
-            assert reconcile.fn(today, held_back) == 0.0
+            assert reconcile.fn(today, barred) == 0.0
     return Lived(home=home, jobs=jobs, days=days)
 
 
