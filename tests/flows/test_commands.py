@@ -1,6 +1,6 @@
 """The commands on small files: what they answer, in the contract's own keys, and what they hold back."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from flows.plan import Request, RequestRefused, plan
+from flows.settings import load
+from flows.wiring import open_source
 from strategy.instruments import Calendar
 from tests.fakes.bars import Listing
 from tests.flows.conftest import Ended, Run, write_bars
@@ -362,3 +365,24 @@ def test_hold_on_spy_earns_its_adjusted_return(run: Run) -> None:
     assert answer["benchmarks"]["hold"]["net"]["total_return"] == pytest.approx(held - paid, abs=1e-5)
     assert (answer["start"], answer["end"], answer["bars"]) == ("2015-01-02", "2020-12-31", len(bars))
     assert Decimal(answer["config"]["capital"]) == 10_000
+
+
+# --- plan
+
+
+def test_a_record_that_is_written_during_the_session_is_traded_up_to_the_last_closed_bar(tmp_path: Path) -> None:
+    path = tmp_path / "bars.csv"
+    path.write_text(
+        "symbol,date,open,high,low,close\n"
+        + "".join(f"SPY,{day},10,11,9,10\n" for day in ("2026-01-05", "2026-01-06", "2026-01-07", "2026-01-08"))
+    )
+    settings = load({"home": tmp_path / "home", "source": f"file:{path}"})
+    ten_in_new_york = datetime(2026, 1, 8, 15, tzinfo=UTC)
+    job = plan(settings, open_source(settings), Request(account="daily", as_of=None, clock=ten_in_new_york))
+    assert (job.as_of, job.now) == (date(2026, 1, 7), datetime(2026, 1, 7, 21, tzinfo=UTC))
+    with pytest.raises(RequestRefused, match="--as-of is 2026-01-08, after the last closed bar of file:"):
+        plan(
+            settings,
+            open_source(settings),
+            Request(account="daily", as_of=date(2026, 1, 8), clock=ten_in_new_york),
+        )

@@ -5,6 +5,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from strategy.account import Account, Position, Snapshot
 from strategy.backtest import Replay, opening, replay
 from strategy.bars import Bars, make_bars
 from strategy.decision import Mandate, Status, decide, panorama
@@ -154,6 +155,35 @@ def test_a_symbol_held_back_without_a_bar_is_quarantined_and_not_young() -> None
         ("COIN", Status.QUARANTINED, "its bars are faulty"),
         ("STK", Status.WARMING_UP, "no bar yet"),
     ]
+
+
+def test_what_is_kept_counts_towards_the_largest_exposure() -> None:
+    rules = mandate(Strategy.VOL_TARGET, STOCK, COIN)
+    dates = days("2019-01-01", 400)
+    calm = make_bars("COIN", dates, close=100 + np.tile([0.0, 0.1], 200))
+    view = panorama({"COIN": outlook(calm, Calendar.ALWAYS, Strategy.VOL_TARGET)}, rules.symbols)
+    as_of = date(2020, 1, 10)
+    held = {
+        "STK": Position(quantity=D(120), mark=D(100)),
+        "ELSE": Position(quantity=D(-50), mark=D(100)),
+    }
+    account = Account(as_of=as_of, cash=D(3_000), positions=held)
+    assert account.equity == 10_000
+    decisions = decide(view, Snapshot(account=account, equity=D(10_000), drawdown=0.0), rules)
+    # 1.2 of the stock without bars and 0.5 of a symbol outside are kept: 0.3 of the 2 are left.
+    assert [one.exposure for one in decisions] == [pytest.approx(0.3), None]
+
+
+def test_buy_and_hold_shares_its_cash_and_borrows_nothing() -> None:
+    first, later = days("2020-01-01", 40), days("2020-01-20", 21)
+    bars = {
+        "COIN": make_bars("COIN", first, close=np.linspace(100.0, 300.0, 40)),
+        "STK": make_bars("STK", later, close=np.full(21, 50.0)),
+    }
+    result = run(bars, mandate(Strategy.HOLD, STOCK, COIN), date(2020, 1, 1), date(2020, 2, 9))
+    assert [order.symbol for order in result.orders] == ["COIN", "STK"]
+    assert min(snapshot.account.cash for snapshot in result.snapshots) >= 0
+    assert result.snapshots[-1].account.quantity("STK") == pytest.approx(D(100), rel=D("0.01"))
 
 
 def test_the_turnover_bound_is_part_of_the_decision() -> None:

@@ -181,6 +181,9 @@ def test_a_day_begun_by_one_strategy_is_not_traded_again_by_another(job: Job) ->
     other = replace(job, policy=policy(Strategy.MOMENTUM))
     with pytest.raises(DecidedOtherwise, match="has decided 2020-06-09 by rules, not by momentum"):
         run_day(other, open_pair)
+    fewer = replace(job, symbols=("SHARE",))
+    with pytest.raises(DecidedOtherwise, match="for SHARE, TOKEN, not for SHARE; finish that day with --symbols"):
+        run_day(fewer, open_pair)
     assert contents(job.home) == told
 
 

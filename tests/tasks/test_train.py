@@ -140,3 +140,14 @@ def test_the_answer_of_train_names_what_it_came_from(job: Job) -> None:
     assert answer["seed"] == RECIPE.seed
     assert set(answer["validation"]) >= {"network_sharpe", "prior_sharpe"}
     assert len(answer["data_sha256"]) == len(answer["model_id"]) == 64
+
+
+def test_a_model_of_an_earlier_day_does_not_take_the_champions_place(job: Job) -> None:
+    older = fit(on(job, FIRST - timedelta(days=3)))
+    with connect(job.home) as store:
+        newest = model_store.champion(store, job.source, job.symbols, trained_until=FIRST)
+        replayed = model_store.champion(store, job.source, job.symbols, trained_until=older.trained_to)
+    assert newest is not None
+    assert replayed is not None
+    assert (newest.trained_to, newest.state) == (FIRST, ModelState.CHAMPION)
+    assert replayed.model_id == older.model_id
