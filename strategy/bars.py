@@ -57,17 +57,6 @@ class Bars:
         column: FloatArray = getattr(self, name)
         return column
 
-    def adjusted(self) -> "Bars":
-        """The same bars at split- and dividend-adjusted prices: what decisions are taken on."""
-        prices = {name: self[name] * self.factor for name in ("open", "high", "low", "close")}
-        return Bars(
-            symbol=self.symbol,
-            open_time=self.open_time,
-            volume=self.volume,
-            factor=np.ones_like(self.factor),
-            **prices,
-        )
-
     def rows(self, start: int, stop: int) -> "Bars":
         """The bars of rows start up to, not including, stop."""
         return Bars(symbol=self.symbol, **{name: getattr(self, name)[start:stop] for name in COLUMNS})

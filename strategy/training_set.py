@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strategy.bars import Bars, FloatArray, TimeArray
-from strategy.execution import BASIS_POINT as ONE_BASIS_POINT
 from strategy.execution import Costs
 from strategy.features import FEATURE_BARS, features
 from strategy.instruments import Instrument
@@ -15,7 +14,6 @@ from strategy.regime import regimes
 from strategy.rolling import annual_volatility
 from strategy.sizing import SizingParams, regime_multiplier, volatility_multiplier
 
-BASIS_POINT = 1e-4
 #: Row of a series' first window: features and prior are both known from here on.
 FIRST_ROW = max(FEATURE_BARS, PRIOR_BARS) - 1
 #: Fewer validation bars than a quarter's could not tell one network from another.
@@ -102,10 +100,11 @@ class Windows:
 
 
 def training_series(
-    bars: Bars, *, regime_multiplier: FloatArray, volatility_multiplier: FloatArray, cost_bps: float
+    bars: Bars, *, regime_multiplier: FloatArray, volatility_multiplier: FloatArray, cost: float
 ) -> TrainingSeries:
     """One symbol's rows from raw bars (T,) and the g and v of sizing, each (T,); where they are NaN nothing is held.
 
+    `cost` is fee and slippage as a fraction of the traded notional.
     Raises ValueError if the lengths differ or the cost is not at least 0.
     """
     if not len(bars) == len(regime_multiplier) == len(volatility_multiplier):
@@ -113,8 +112,8 @@ def training_series(
             f"{bars.symbol}: {len(bars)} bars have {len(regime_multiplier)} regime and "
             f"{len(volatility_multiplier)} volatility multipliers; the numbers must agree"
         )
-    if not 0 <= cost_bps < np.inf:
-        raise ValueError(f"{bars.symbol}: cost_bps is {cost_bps}; it must be finite and at least 0")
+    if not 0 <= cost < np.inf:
+        raise ValueError(f"{bars.symbol}: cost is {cost}; it must be finite and at least 0")
     close, opening = bars.close * bars.factor, bars.open * bars.factor
     return TrainingSeries(
         symbol=bars.symbol,
@@ -125,7 +124,7 @@ def training_series(
         open_ratio=_until_next(opening[1:] / close[:-1]),
         close_ratio=_until_next(close[1:] / close[:-1]),
         days=_until_next(np.diff(bars.open_time) / np.timedelta64(1, "D")),
-        cost=cost_bps * BASIS_POINT,
+        cost=cost,
     )
 
 
@@ -138,7 +137,7 @@ def learnable_series(bars: Bars, instrument: Instrument, costs: Costs, sizing: S
         bars,
         regime_multiplier=regime_multiplier(path.code, path.confidence),
         volatility_multiplier=volatility_multiplier(volatility, sizing.target_annual_vol),
-        cost_bps=float((costs.fee(instrument) + costs.slippage(instrument)) / ONE_BASIS_POINT),
+        cost=float(costs.fee(instrument) + costs.slippage(instrument)),
     )
 
 

@@ -29,7 +29,7 @@ def series(seed: int, count: int = 1200, reversal: float = 0.0) -> TrainingSerie
     dates = np.datetime64("2010-01-01", "us") + np.arange(count) * np.timedelta64(1, "D")
     source = make_bars(f"S{seed}", dates, close=closes(seed, count, reversal))
     ones = np.ones(count)
-    return training_series(source, regime_multiplier=ones, volatility_multiplier=ones, cost_bps=1.0)
+    return training_series(source, regime_multiplier=ones, volatility_multiplier=ones, cost=1e-4)
 
 
 def noise() -> TrainingSet:
@@ -102,7 +102,7 @@ def test_a_network_that_never_beats_the_prior_stays_the_prior() -> None:
 def test_prices_that_never_move_train_without_a_fault() -> None:
     dates = np.datetime64("2010-01-01", "us") + np.arange(900) * np.timedelta64(1, "D")
     flat = make_bars("FLAT", dates, close=np.full(900, 5.0))
-    held = training_series(flat, regime_multiplier=np.ones(900), volatility_multiplier=np.zeros(900), cost_bps=1.0)
+    held = training_series(flat, regime_multiplier=np.ones(900), volatility_multiplier=np.zeros(900), cost=1e-4)
     result = train(TINY, TrainingSet(series=(held,)), TrainingSettings(steps=2, purge_bars=20))
     assert result.losses == (0.0, 0.0)
 

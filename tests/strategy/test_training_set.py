@@ -17,7 +17,7 @@ def bars(symbol: str = "A", count: int = 900, first: str = "2010-01-01", seed: i
 
 def series(source: Bars) -> TrainingSeries:
     ones = np.ones(len(source))
-    return training_series(source, regime_multiplier=ones, volatility_multiplier=ones, cost_bps=2.0)
+    return training_series(source, regime_multiplier=ones, volatility_multiplier=ones, cost=2e-4)
 
 
 def test_a_row_holds_what_happens_until_the_next_bar() -> None:
@@ -47,23 +47,19 @@ def test_a_split_of_the_stock_is_no_return() -> None:
 def test_where_a_multiplier_is_unknown_nothing_is_held() -> None:
     source = bars(count=300)
     unknown = np.full(300, np.nan)
-    rows = training_series(source, regime_multiplier=np.ones(300), volatility_multiplier=unknown, cost_bps=2.0)
+    rows = training_series(source, regime_multiplier=np.ones(300), volatility_multiplier=unknown, cost=2e-4)
     assert (rows.multiplier == 0.0).all()
 
 
 def test_multipliers_of_another_length_are_refused() -> None:
     with pytest.raises(ValueError, match="A: 300 bars have 300 regime and 299 volatility multipliers"):
-        training_series(
-            bars(count=300), regime_multiplier=np.ones(300), volatility_multiplier=np.ones(299), cost_bps=2.0
-        )
+        training_series(bars(count=300), regime_multiplier=np.ones(300), volatility_multiplier=np.ones(299), cost=2e-4)
 
 
-@pytest.mark.parametrize("cost_bps", [-1.0, np.nan, np.inf])
-def test_a_cost_that_is_no_cost_is_refused(cost_bps: float) -> None:
-    with pytest.raises(ValueError, match="A: cost_bps is"):
-        training_series(
-            bars(count=3), regime_multiplier=np.ones(3), volatility_multiplier=np.ones(3), cost_bps=cost_bps
-        )
+@pytest.mark.parametrize("cost", [-1.0, np.nan, np.inf])
+def test_a_cost_that_is_no_cost_is_refused(cost: float) -> None:
+    with pytest.raises(ValueError, match="A: cost is"):
+        training_series(bars(count=3), regime_multiplier=np.ones(3), volatility_multiplier=np.ones(3), cost=cost)
 
 
 def test_a_training_set_needs_a_symbol() -> None:

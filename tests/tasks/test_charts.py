@@ -60,7 +60,8 @@ def test_a_missing_value_is_leapt_over() -> None:
 
 
 def test_an_account_below_zero_is_drawn() -> None:
-    drawn(replace(a_picture(2), lines=(Line(label="a", values=(100.0, -50.0)),), drawdown=(0.0, 1.5)))
+    fallen = replace(a_picture(2), lines=(Line(label="a", values=(100.0, -50.0)),), drawdown=(0.0, 1.5))
+    assert len(styles(drawn(fallen), "circle")) == 2
 
 
 def test_a_hostile_label_stays_text() -> None:
