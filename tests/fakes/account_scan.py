@@ -1,0 +1,55 @@
+"""The account as a plain torch loop over rows, with which the compiled one is compared: value, gradient and speed."""
+
+import torch
+from torch import Tensor
+
+from strategy.account_kernel import AccountMarket
+from strategy.sizing import SizingParams
+
+
+def scanned(target: Tensor, market: AccountMarket, params: SizingParams) -> Tensor:
+    """Equity (T, N) of cash and units, by autograd; at kinks the sides that `account` documents."""
+    opens, closes = torch.from_numpy(market.open), torch.from_numpy(market.close)
+    session, tradable = ~torch.isnan(closes), torch.from_numpy(market.tradable)
+    days, cost = torch.from_numpy(market.days), torch.from_numpy(market.cost)
+    slope = (1.0 - params.drawdown_floor) / (params.drawdown_full - params.drawdown_start)
+    mark = held = wanted = torch.zeros_like(closes[0])
+    cash = torch.ones_like(days[0])
+    peak = 1.0 / (1.0 - torch.from_numpy(market.drawdown))
+    before = [peak]
+    # Unbound once: indexing row by row would allocate a gradient of the whole target for each row.
+    for t, row in enumerate(target.unbind(0)):
+        if t > 0:
+            equity = before[-1]
+            value = held * mark
+            long = torch.where(value >= 0, value, 0.0).sum(0)
+            short = -torch.where(value < 0, value, 0.0).sum(0)
+            debt = torch.where(long > equity, long - equity, 0.0)
+            cash = cash - market.financing_rate * days[t] / 365.0 * (debt + short)
+            trade = torch.where(session[t], wanted - held, 0.0)
+            notional = trade * torch.where(session[t], opens[t], 0.0)
+            cash = cash - (notional + cost * torch.where(trade >= 0, notional, -notional)).sum(0)
+            held = torch.where(session[t], wanted, held)
+        mark = torch.where(session[t], closes[t], mark)
+        equity = cash + (held * mark).sum(0)
+        before.append(equity)
+        # While the look-back reaches the beginning, what it shows is the peak so far.
+        seen = [peak, equity] if len(before) <= params.lookback_period else before[-params.lookback_period :]
+        peak = latest_peak(seen)
+        drawdown = 1.0 - equity / peak
+        inside = (drawdown > params.drawdown_start) & (drawdown < params.drawdown_full)
+        flat = torch.where(drawdown >= params.drawdown_full, params.drawdown_floor, 1.0).to(drawdown.dtype)
+        multiplier = torch.where(inside, 1.0 - slope * (drawdown - params.drawdown_start), flat)
+        budget = torch.where(equity > 0, multiplier * equity, 0.0)
+        followed = session[t] & tradable[t]
+        exposure = torch.where(followed, row, 0.0)
+        wanted = torch.where(followed, exposure * budget / torch.where(followed, closes[t], 1.0), wanted)
+    return torch.stack(before[1:])
+
+
+def latest_peak(equities: list[Tensor]) -> Tensor:
+    """The highest of the equities, and of equal ones the last, which alone receives the gradient."""
+    peak = equities[0]
+    for equity in equities[1:]:
+        peak = torch.where(equity >= peak, equity, peak)
+    return peak
