@@ -1,4 +1,4 @@
-"""Models: weights in files named by their hash, and the register that says which of them may trade."""
+"""Models: weights in files named by their hash, and the register that says what is known of each."""
 
 import json
 import os
@@ -16,9 +16,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
-from storage.database import Connection, transaction
+from storage import promotions
+from storage.database import Connection
 from storage.files import write_whole
+from storage.promotions import as_json
 from storage.rows import Table, insert_once
+from strategy.selection import PRIOR
 
 #: Anything JSON can say.
 Metadata = Mapping[str, Any]
@@ -31,11 +34,16 @@ class ModelDamaged(Exception):
     """A model's file is missing, or its bytes are not those that its name promises (exit 6)."""
 
 
+class ModelUnknown(ValueError):
+    """No registered model, or more than one, has an id that begins so (exit 2)."""
+
+
 class ModelState(StrEnum):
-    """What a model is to the daily run."""
+    """What a model is to the newest day: it decides, was never judged, was refused, or did decide once."""
 
     CHAMPION = "champion"
     CHALLENGER = "challenger"
+    REFUSED = "refused"
     RETIRED = "retired"
 
 
@@ -43,7 +51,8 @@ class ModelState(StrEnum):
 class ModelRecord:
     """What is known of a model beside its weights; `model_id` is the sha256 of its file, in hexadecimal digits.
 
-    `config` and `validation` are JSON text; `created_at` is timezone-aware; `reason` explains the state.
+    `config` and `validation` are JSON text; `created_at` is timezone-aware. `state` and the `reason` for it come from
+    the verdicts and promotions when a record is read, and are no part of what is registered.
     """
 
     model_id: str
@@ -57,19 +66,22 @@ class ModelRecord:
     code_version: str
     data_sha256: str
     validation: str
-    state: ModelState
-    reason: str
+    state: ModelState = ModelState.CHALLENGER
+    reason: str = ""
 
+
+#: An id may be shortened to this many digits.
+LEAST_DIGITS = 8
 
 _MODELS = Table(
     name="models",
     key=("model_id",),
     values=("source", "symbols", "trained_from", "trained_to", "seed", "data_sha256"),
-    changing=("config", "code_version", "validation", "created_at", "state", "reason"),
+    changing=("config", "code_version", "validation", "created_at"),
 )
 _SELECT = (
     "SELECT model_id, source, symbols, trained_from, trained_to, created_at, seed, config, code_version, data_sha256, "
-    "validation, state, reason FROM models "
+    "validation, state, reason FROM registry "
 )
 
 
@@ -117,46 +129,48 @@ def register(connection: Connection, record: ModelRecord) -> None:
     Raises LedgerConflict if it is known with other data, symbols, dates or seed.
     """
     row = (
-        *(record.model_id, record.source, _symbols(record.symbols), record.trained_from, record.trained_to),
-        *(record.seed, record.data_sha256, record.config, record.code_version, record.validation),
-        *(record.created_at, str(record.state), record.reason),
+        *(record.model_id, record.source, as_json(record.symbols), record.trained_from, record.trained_to),
+        *(record.seed, record.data_sha256, record.config, record.code_version, record.validation, record.created_at),
     )
     insert_once(connection, _MODELS, [row])
 
 
-def promote(connection: Connection, model_id: str, reason: str, at: datetime) -> None:
-    """None; the model is champion of its source and symbols, whose former champion is retired.
-
-    Raises ValueError if the model is not registered.
-    """
-    with transaction(connection):
-        row = connection.execute("SELECT source, symbols, state FROM models WHERE model_id = ?", [model_id]).fetchone()
-        if row is None:
-            raise ValueError(f"model {model_id} is not registered; `turbodmt models` lists those that are")
-        source, symbols, state = row
-        if state == ModelState.CHAMPION:
-            return
-        connection.execute(
-            "UPDATE models SET state = 'retired', reason = ? WHERE source = ? AND symbols = ? AND state = 'champion'",
-            [f"replaced by {model_id[:12]}", source, symbols],
-        )
-        connection.execute(
-            "UPDATE models SET state = 'champion', reason = ?, promoted_at = ? WHERE model_id = ?",
-            [reason, at, model_id],
-        )
-
-
 def champion(connection: Connection, source: str, symbols: Sequence[str], *, trained_until: date) -> ModelRecord | None:
-    """The model that may decide on `trained_until`: the champion, or an earlier one if that one saw later bars.
+    """The model that decides on `trained_until`, which saw nothing after that day; None where the prior does."""
+    ruling = promotions.in_force(connection, source, symbols, trained_until)
+    if ruling is None or ruling.model_id == PRIOR:
+        return None
+    return _registered(connection, ruling.model_id)
 
-    None if no model that was ever champion of these symbols was trained on bars up to that date alone.
+
+def find(connection: Connection, prefix: str) -> ModelRecord:
+    """The one registered model whose id begins with at least eight hexadecimal digits.
+
+    Raises ModelUnknown for none, several, or too few digits.
+    """
+    if len(prefix) < LEAST_DIGITS:
+        raise ModelUnknown(
+            f"model {prefix!r} has {len(prefix)} characters; give at least {LEAST_DIGITS} of its id, as `turbodmt "
+            "models` shows them"
+        )
+    rows = connection.execute(_SELECT + "WHERE starts_with(model_id, ?) ORDER BY model_id LIMIT 2", [prefix]).fetchall()
+    if len(rows) != 1:
+        what = "more than one registered model" if rows else "no registered model"
+        raise ModelUnknown(f"{what} has an id that begins with {prefix}; `turbodmt models --json` lists them in full")
+    return _record(rows[0])
+
+
+def last_trained(connection: Connection, source: str, symbols: Sequence[str], *, until: date) -> date | None:
+    """The day up to which a model of these symbols was last trained, no later than `until`, promoted or refused.
+
+    None if none was: what was refused yesterday need not be fitted again today. A model without a verdict does not
+    count: the run that trained it was stopped before the gate.
     """
     row = connection.execute(
-        _SELECT + "WHERE source = ? AND symbols = ? AND state IN ('champion', 'retired') AND trained_to <= ? "
-        "ORDER BY state = 'champion' DESC, trained_to DESC, promoted_at DESC, model_id LIMIT 1",
-        [source, _symbols(symbols), trained_until],
+        "SELECT max(trained_to) FROM registry WHERE source = ? AND symbols = ? AND trained_to <= ? AND state <> ?",
+        [source, as_json(symbols), until, str(ModelState.CHALLENGER)],
     ).fetchone()
-    return _record(row) if row else None
+    return row[0] if row else None
 
 
 def records(connection: Connection) -> tuple[ModelRecord, ...]:
@@ -169,8 +183,11 @@ def _path(home: Path, model_id: str) -> Path:
     return home / "models" / f"{model_id}.safetensors"
 
 
-def _symbols(symbols: Sequence[str]) -> str:
-    return json.dumps(sorted(symbols))
+def _registered(connection: Connection, model_id: str) -> ModelRecord:
+    row = connection.execute(_SELECT + "WHERE model_id = ?", [model_id]).fetchone()
+    if row is None:
+        raise ModelUnknown(f"model {model_id} is not registered; `turbodmt models` lists those that are")
+    return _record(row)
 
 
 def _record(row: tuple[Any, ...]) -> ModelRecord:

@@ -48,8 +48,8 @@ def test_a_new_home_is_private_and_has_every_table(home: Path) -> None:
         zone = store.execute("SELECT current_setting('TimeZone')").fetchone()
     assert zone == ("UTC",)
     assert {"instruments", "bars", "bars_staged", "bars_quarantine", "validations", "acceptances"} <= tables
-    assert {"models", "trials", "decisions", "orders", "fills", "entries", "account_snapshots"} <= tables
-    assert {"risk_state", "runs", "migrations"} <= tables
+    assert {"models", "verdicts", "promotions", "trials", "decisions", "orders", "fills", "entries"} <= tables
+    assert {"account_snapshots", "risk_state", "runs", "migrations"} <= tables
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
     assert [path.name for path in home.iterdir()] == [DATABASE_NAME]
     assert stat.S_IMODE((home / DATABASE_NAME).stat().st_mode) == 0o600

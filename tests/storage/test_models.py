@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from storage import models
+from storage import models, promotions
 from storage.database import connect
-from storage.models import ModelDamaged, ModelRecord, ModelState
+from storage.models import ModelDamaged, ModelRecord, ModelState, ModelUnknown
+from storage.promotions import Promoter, Promotion, StoredVerdict
 from storage.rows import LedgerConflict
+from strategy.selection import PRIOR, Figures, Verdict
 
 AT = datetime(2020, 1, 7, tzinfo=UTC)
 ARRAYS = {"b": np.arange(6, dtype=np.float32).reshape(2, 3).T, "a": np.array([1.5])}
@@ -30,10 +32,27 @@ RECORD = ModelRecord(
     code_version="0.1.0",
     data_sha256="ab",
     validation='{"sharpe": 0.5}',
-    state=ModelState.CHALLENGER,
-    reason="fitted",
 )
 NEWER = replace(RECORD, model_id="m2", trained_to=date(2012, 1, 3))
+
+
+def promotion_of(record: ModelRecord) -> Promotion:
+    """What the gate does on the day that the model was trained."""
+    return Promotion(
+        source=record.source,
+        symbols=record.symbols,
+        model_id=record.model_id,
+        as_of=record.trained_to,
+        by=Promoter.GATE,
+        reason="no worse",
+        at=AT,
+    )
+
+
+def refusal_of(record: ModelRecord) -> StoredVerdict:
+    figures = Figures(trials=3, days=400, margin=None)
+    verdict = Verdict(promoted=False, rival=PRIOR, figures=figures, reason="no better than the prior")
+    return StoredVerdict(model_id=record.model_id, as_of=record.trained_to, verdict=verdict, created_at=AT)
 
 
 def test_a_model_is_named_by_the_hash_of_its_file_and_comes_back(home: Path) -> None:
@@ -119,15 +138,12 @@ def test_a_promotion_retires_the_champion_of_the_same_symbols(home: Path) -> Non
     with connect(home) as store:
         for record in (RECORD, NEWER, elsewhere):
             models.register(store, record)
-        for model_id in ("m1", "m3", "m2", "m2"):
-            models.promote(store, model_id, "newest", AT)
+            promotions.promote(store, promotion_of(record))
         states = {record.model_id: (record.state, record.reason) for record in models.records(store)}
-        with pytest.raises(ValueError, match="m9 is not registered"):
-            models.promote(store, "m9", "newest", AT)
     assert states == {
         "m1": (ModelState.RETIRED, "replaced by m2"),
-        "m2": (ModelState.CHAMPION, "newest"),
-        "m3": (ModelState.CHAMPION, "newest"),
+        "m2": (ModelState.CHAMPION, "no worse"),
+        "m3": (ModelState.CHAMPION, "no worse"),
     }
 
 
@@ -136,10 +152,9 @@ def test_a_champion_never_saw_the_future(home: Path) -> None:
     with connect(home) as store:
         models.register(store, RECORD)
         models.register(store, NEWER)
-        models.register(store, replace(RECORD, model_id="m4", trained_to=date(2011, 1, 3)))
         assert models.champion(store, "sample", symbols, trained_until=date(2020, 1, 1)) is None
-        models.promote(store, "m1", "first", AT)
-        models.promote(store, "m2", "refresh", AT)
+        for record in (RECORD, NEWER):
+            promotions.promote(store, promotion_of(record))
         found = [
             models.champion(store, "sample", symbols, trained_until=day)
             for day in (date(2010, 1, 3), date(2010, 1, 4), date(2012, 1, 2), date(2012, 1, 3))
@@ -147,12 +162,63 @@ def test_a_champion_never_saw_the_future(home: Path) -> None:
     assert [record and record.model_id for record in found] == [None, "m1", "m1", "m2"]
 
 
-def test_a_champion_that_was_put_back_is_the_champion(home: Path) -> None:
+def test_the_prior_is_no_model(home: Path) -> None:
+    with connect(home) as store:
+        models.register(store, RECORD)
+        promotions.promote(store, promotion_of(RECORD))
+        back = replace(promotion_of(RECORD), model_id=PRIOR, as_of=date(2015, 1, 1), by=Promoter.HAND)
+        promotions.promote(store, back)
+        found = [
+            models.champion(store, "sample", RECORD.symbols, trained_until=day)
+            for day in (date(2014, 12, 31), date(2015, 1, 1))
+        ]
+        states = [(record.state, record.reason) for record in models.records(store)]
+    assert [record and record.model_id for record in found] == ["m1", None]
+    assert states == [(ModelState.RETIRED, "replaced by prior")]
+
+
+def test_a_model_that_was_refused_says_why(home: Path) -> None:
     with connect(home) as store:
         models.register(store, RECORD)
         models.register(store, NEWER)
-        for model_id in ("m1", "m2", "m1"):
-            models.promote(store, model_id, "by hand", AT)
-        champion = models.champion(store, "sample", RECORD.symbols, trained_until=date(2020, 1, 1))
-    assert champion is not None
-    assert champion.model_id == "m1"
+        promotions.record_verdict(store, refusal_of(RECORD))
+        states = [(record.state, record.reason) for record in models.records(store)]
+        promotions.promote(store, replace(promotion_of(RECORD), by=Promoter.HAND, reason="all the same"))
+        after = models.records(store)[0]
+    assert states == [(ModelState.REFUSED, "no better than the prior"), (ModelState.CHALLENGER, "")]
+    assert (after.state, after.reason) == (ModelState.CHAMPION, "all the same")
+
+
+def test_a_model_is_found_by_the_beginning_of_its_id(home: Path) -> None:
+    ids = ("abcdef0123", "abcdef01ff", "0123456789")
+    with connect(home) as store:
+        for model_id in ids:
+            models.register(store, replace(RECORD, model_id=model_id))
+        assert models.find(store, "01234567").model_id == "0123456789"
+        assert models.find(store, "abcdef012").model_id == "abcdef0123"
+        with pytest.raises(ModelUnknown, match="more than one registered model has an id that begins with abcdef01;"):
+            models.find(store, "abcdef01")
+        with pytest.raises(ModelUnknown, match="no registered model has an id that begins with ffffffff"):
+            models.find(store, "ffffffff")
+        with pytest.raises(ModelUnknown, match="model '0123456' has 7 characters; give at least 8"):
+            models.find(store, "0123456")
+
+
+def test_the_last_training_counts_whatever_the_gate_said_of_it(home: Path) -> None:
+    elsewhere = replace(RECORD, model_id="m3", symbols=("SPY",), trained_to=date(2019, 1, 2))
+    with connect(home) as store:
+        for record in (RECORD, NEWER, elsewhere):
+            models.register(store, record)
+        promotions.promote(store, promotion_of(RECORD))
+        promotions.record_verdict(store, refusal_of(NEWER))
+        days = [
+            models.last_trained(store, "sample", ("^IXIC", "^GSPC"), until=day)
+            for day in (date(2010, 1, 3), date(2011, 1, 1), date(2012, 1, 3), date.max)
+        ]
+    assert days == [None, RECORD.trained_to, NEWER.trained_to, NEWER.trained_to]
+
+
+def test_a_training_that_was_stopped_before_the_gate_does_not_count(home: Path) -> None:
+    with connect(home) as store:
+        models.register(store, RECORD)
+        assert models.last_trained(store, "sample", RECORD.symbols, until=date.max) is None
