@@ -1,66 +1,49 @@
-"""Trains the default network on the sample and prints the seconds: `.venv/bin/python benchmarks/train_default.py`."""
+"""Trains the default model on the sample, cold and then warm, and prints the seconds.
+
+.venv/bin/python benchmarks/train_default.py
+"""
 
 import argparse
 import time
+from dataclasses import replace
 
 import numpy as np
-from arch.data import nasdaq, sp500
+from markets import mandate, sample
 
-from strategy.bars import Bars
-from strategy.execution import Costs
-from strategy.instruments import Calendar, Instrument
-from strategy.network import NetworkForecaster, NetworkShape, from_arrays
-from strategy.sizing import SizingParams
-from strategy.training import TrainingSettings, train
-from strategy.training_set import TrainingSeries, TrainingSet, learnable_series
+from strategy.fitting import fitted
+from strategy.instruments import Calendar
+from strategy.network import NetworkShape
+from strategy.selection import GateRules, judge_first
+from strategy.training_settings import TrainingSettings
 
-SAMPLE = {"^GSPC": sp500, "^IXIC": nasdaq}
-
-
-def sample_series(symbol: str, params: SizingParams) -> tuple[Bars, TrainingSeries]:
-    """Bars of one symbol of the sample and the rows that training makes of them."""
-    frame = SAMPLE[symbol].load()
-    columns = {name.lower(): frame[name].to_numpy(dtype=np.float64) for name in ("Open", "High", "Low", "Close")}
-    bars = Bars(
-        symbol=symbol,
-        open_time=frame.index.to_numpy().astype("datetime64[us]"),
-        volume=frame["Volume"].to_numpy(dtype=np.float64),
-        factor=np.ones(len(frame)),
-        **columns,
-    )
-    series = learnable_series(bars, Instrument(symbol=symbol, calendar=Calendar.XNYS), Costs(), params)
-    return bars, series
+WARM_STEPS = 40
 
 
 def main() -> None:
-    """Prints sizes, seconds and the validation figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Prints sizes, seconds, figures and the verdict."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=TrainingSettings().steps)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
-    params, shape = SizingParams(), NetworkShape()
-    settings = TrainingSettings(
-        steps=options.steps, seed=options.seed, warmup_steps=min(options.steps, TrainingSettings().warmup_steps)
-    )
+    bars = sample()
+    rules = mandate(bars, Calendar.XNYS)
+    settings = TrainingSettings(seed=options.seed, steps=options.steps)
     started = time.perf_counter()
-    prepared = [sample_series(symbol, params) for symbol in SAMPLE]
-    training_set = TrainingSet(series=tuple(series for _, series in prepared), params=params)
-    read = time.perf_counter()
-    trained = train(shape, training_set, settings)
+    cold = fitted(bars, rules, NetworkShape(), settings)
     done = time.perf_counter()
-    forecaster = NetworkForecaster(network=from_arrays(shape, trained.arrays))
-    rows = 100
-    forecaster.forecast(prepared[0][0].close, rows)
-    forecast = time.perf_counter()
-    print(f"bars                      {[len(bars) for bars, _ in prepared]}")
-    print(f"training windows          {trained.training_windows}")
-    print(f"validation bars           {trained.validation_bars}")
-    print(f"preparation               {read - started:.2f} s")
-    print(f"training                  {done - read:.1f} s for {settings.steps} steps, {settings.threads} threads")
-    print(f"one signal                {(forecast - done) / rows * 1000:.1f} ms")
-    print(f"loss, first and last ten  {np.mean(trained.losses[:10]):.3f} {np.mean(trained.losses[-10:]):.3f}")
-    print(f"validation Sharpe, net    {trained.validation_sharpe:.3f} at step {trained.best_step}")
-    print(f"  of the prior            {trained.prior_validation_sharpe:.3f}")
+    warm_settings = replace(settings, steps=WARM_STEPS, warmup_steps=WARM_STEPS // 4)
+    warm = fitted(bars, rules, NetworkShape(), warm_settings, start=cold.ensemble)
+    again = time.perf_counter()
+    steps = [len(member.losses) for member in cold.members]
+    print(f"bars                  {[len(one) for one in bars.values()]}")
+    print(f"training windows      {cold.training_windows}, twins {cold.twins}")
+    print(f"cold                  {done - started:.1f} s for {steps} steps, {settings.threads} threads")
+    print(f"warm                  {again - done:.1f} s for {[len(member.losses) for member in warm.members]} steps")
+    print(f"best steps            {[member.best_step for member in cold.members]}")
+    losses = cold.members[0].losses
+    print(f"loss, first and last  {np.mean(losses[:10]):.3f} {np.mean(losses[-10:]):.3f}")
+    verdict = judge_first(cold.gate.net, cold.prior_gate.net, GateRules(days_per_year=252, trials=1))
+    print(f"gate                  {'promoted' if verdict.promoted else 'refused'}: {verdict.reason}")
 
 
 if __name__ == "__main__":

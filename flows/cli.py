@@ -101,11 +101,48 @@ def backtest(
 def train(
     as_of: AsOf = None, source: Source = None, symbols: Symbols = None, home: Home = None, as_json: AsJson = False
 ) -> None:
-    """Train a model on the past of the symbols and make it the champion."""
+    """Train a challenger on the past of the symbols; the gate promotes or refuses it."""
     from flows.commands import run_train
     from flows.shown import shown_train
 
     finish(lambda: run_train({"source": source, "symbols": symbols, "home": home}, as_of), shown_train, as_json)
+
+
+@app.command()
+def models(source: Source = None, symbols: Symbols = None, home: Home = None, as_json: AsJson = False) -> None:
+    """List the models and the prior: who trades, what each was trained on, and the verdict on it."""
+    from flows.commands import run_models
+    from flows.shown import shown_models
+
+    finish(lambda: run_models({"source": source, "symbols": symbols, "home": home}), shown_models, as_json)
+
+
+@app.command()
+def promote(
+    model: Annotated[str, typer.Argument(help="Eight or more digits of a model's id, or prior.")],
+    reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")] = "",
+    source: Source = None,
+    symbols: Symbols = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a model, an older one or the prior trade by hand; --source and --symbols say for what, with prior alone."""
+    from flows.commands import run_promote
+    from flows.shown import shown_promote
+
+    settings = {"source": source, "symbols": symbols, "home": home}
+    finish(lambda: run_promote(settings, model, reason), shown_promote, as_json)
+
+
+@app.command()
+def twin(
+    as_of: AsOf = None, source: Source = None, symbols: Symbols = None, home: Home = None, as_json: AsJson = False
+) -> None:
+    """Fit synthetic market paths to the past of the symbols and show how faithful they are."""
+    from flows.commands import run_twin
+    from flows.shown import shown_twin
+
+    finish(lambda: run_twin({"source": source, "symbols": symbols, "home": home}, as_of), shown_twin, as_json)
 
 
 @app.command(name="import")

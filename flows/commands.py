@@ -75,6 +75,43 @@ def run_train(given: Given, as_of: str | None) -> Json:
     return dict(json.loads(text))
 
 
+def run_models(given: Given) -> Json:
+    """The registry; the options narrow it down, the settings do not."""
+    settings = load(given)
+    from tasks.models import Filter, Panel, models_json
+
+    wanted = Filter(
+        source=open_source(settings).name if given.get("source") else None,
+        symbols=settings.symbols if given.get("symbols") else None,
+    )
+    return models_json(settings.home, wanted, Panel(source=settings.source, symbols=settings.symbols))
+
+
+def run_promote(given: Given, model: str, reason: str) -> Json:
+    """The promotion of a model, which knows its symbols, or of the prior for those of the settings."""
+    settings = load(given)
+    from tasks.models import Panel, promote, promote_prior
+
+    if model == "prior":
+        source = open_source(settings)
+        panel = Panel(source=source.name, symbols=wanted_symbols(settings, source))
+        return promote_prior(settings.home, panel, reason, clock())
+    if given.get("source") or given.get("symbols"):
+        raise RequestRefused(f"model {model} knows its source and symbols; leave out --source and --symbols")
+    return promote(settings.home, model, reason, clock())
+
+
+def run_twin(given: Given, as_of: str | None) -> Json:
+    """How faithful the twin of the symbols is, judged on the bars up to the day; no Prefect server, no account."""
+    wanted = day(as_of, "--as-of")
+    settings = load(given)
+    job = plan(settings, open_source(settings), Request(account="twin", as_of=wanted, clock=clock()))
+    prepare_prefect(settings.home, "ERROR")
+    from tasks.twin import twin
+
+    return twin(job, source_factory(settings))
+
+
 def prepare_run(home: Path) -> None:
     """None; Prefect is set up for a flow, with a server on its way."""
     from flows.prefect_home import prepare, quiet

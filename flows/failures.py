@@ -28,7 +28,8 @@ _CODES: Mapping[str, Exit] = {
     "exchange.ports.SourceUnavailable": Exit.UNREACHABLE,
     "tasks.backtest.WindowRefused": Exit.USAGE,
     "tasks.halts.ReasonMissing": Exit.USAGE,
-    "tasks.train.TrainingRefused": Exit.USAGE,
+    "tasks.challenge.TrainingRefused": Exit.USAGE,
+    "tasks.twin.TwinRefused": Exit.USAGE,
     "tasks.signals.DecidedOtherwise": Exit.USAGE,
     "tasks.validate.NothingPublishable": Exit.DATA,
     "tasks.trade.OrdersBlocked": Exit.BLOCKED,
@@ -36,6 +37,7 @@ _CODES: Mapping[str, Exit] = {
     "storage.rows.LedgerConflict": Exit.RECONCILIATION,
     "storage.failures.StoreError": Exit.STORE,
     "storage.models.ModelDamaged": Exit.STORE,
+    "storage.models.ModelUnknown": Exit.USAGE,
 }
 
 

@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     )
 
     retrain_every_bars: int = Field(default=21, ge=1, le=10_000, description="age at which a model is trained anew")
+    cold_start_every_bars: int = Field(
+        default=252, ge=1, le=10_000, description="age of a model's first training at which it is trained from nothing"
+    )
     model_max_age_bars: int = Field(default=63, ge=1, le=10_000, description="age past which the prior trades instead")
     max_lateness_hours: float = Field(
         default=12.0, ge=0, le=168, description="time after a bar's close past which a live run sends no orders"
@@ -98,7 +101,16 @@ class Settings(BaseSettings):
     network_dimensions: int = Field(default=96, ge=2, le=1_024, description="width of the network")
     network_heads: int = Field(default=6, ge=1, le=64, description="attention heads; they must divide the width")
     network_layers: int = Field(default=5, ge=1, le=48, description="layers of the network")
-    training_steps: int = Field(default=160, ge=1, le=1_000_000, description="most optimiser steps in one training")
+    ensemble_members: int = Field(default=3, ge=1, le=32, description="networks whose signals are averaged")
+    training_steps: int = Field(default=160, ge=1, le=1_000_000, description="most optimiser steps of a cold training")
+    warm_training_steps: int = Field(
+        default=40, ge=1, le=1_000_000, description="most steps where a model is trained on"
+    )
+    validation_share: float = Field(
+        default=0.2, gt=0, lt=1, description="newest share of the dates that stops a training and judges it, half each"
+    )
+    twins: int = Field(default=4, ge=0, le=64, description="synthetic histories to learn from besides; 0: none")
+    device: Literal["cpu", "cuda"] = Field(default="cpu", description="where the networks are trained")
 
     @classmethod
     def settings_customise_sources(

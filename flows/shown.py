@@ -13,8 +13,10 @@ def shown_daily(answer: Json) -> str:
     rows = [{"symbol": symbol, **decision} for symbol, decision in answer["symbols"].items()]
     columns = ("symbol", "status", "regime", "confidence", "signal", "volatility", "exposure")
     model = f"model {answer['model_id'][:12]}" if answer["model_id"] else "the prior"
+    reason = answer.get("model_reason") if answer["strategy"] == "turbo" else None
     return _sections(
-        f"{answer['as_of']}  account {answer['account']}  strategy {answer['strategy']}, {model}",
+        f"{answer['as_of']}  account {answer['account']}  strategy {answer['strategy']}, {model}"
+        + (f"\n{reason}" if reason else ""),
         table(rows, columns) if rows else "",
         _listed("Fills", answer["fills"], ("symbol", "side", "quantity", "price", "fee")),
         _listed("Orders for the next open", answer["orders"], ("symbol", "side", "quantity", "state")),
@@ -47,8 +49,50 @@ def shown_train(answer: Json) -> str:
     return _sections(
         f"Model {answer['model_id']}\ntrained on {', '.join(answer['symbols'])} from {answer['trained_from']} to "
         f"{answer['trained_to']}",
-        f"Net Sharpe on {validation['validation_bars']} validation bars: {_figure(validation['network_sharpe'])}, "
-        f"the prior {_figure(validation['prior_sharpe'])}",
+        f"Net Sharpe on {validation['validation_bars']} dates that it neither learned from nor stopped at: "
+        f"{_figure(validation['network_sharpe'])}, the prior {_figure(validation['prior_sharpe'])}",
+        f"{'Promoted' if answer['promoted'] else 'Refused'}: {answer['verdict']['reason']}",
+        _warnings(answer),
+    )
+
+
+def shown_models(answer: Json) -> str:
+    """The registry: one line each, then why."""
+    rows = [
+        {
+            **one,
+            "model": one["model_id"][:12],
+            "symbols": ",".join(one["symbols"]),
+            **(one["verdict"] or {"figures": {}})["figures"],
+        }
+        for one in answer["models"]
+    ]
+    columns = ("model", "state", "source", "symbols", "trained_to", "seed", "sharpe", "rival_sharpe", "p_deflated")
+    reasons = [f"{row['model']}: {row['reason']}" for row in rows if row["reason"]]
+    return _sections(table(rows, columns), "\n".join(reasons), _warnings(answer))
+
+
+def shown_promote(answer: Json) -> str:
+    """Who decides now, and since when."""
+    who = "The prior" if answer["model_id"] == "prior" else f"Model {answer['model_id'][:12]}"
+    panel = f"{', '.join(answer['symbols'])} of {answer['source']}"
+    if not answer["changed"]:
+        return f"{who} trades {panel} already ({answer['reason']}); nothing has changed."
+    replaced = "the prior" if answer["replaced"] == "prior" else f"model {answer['replaced'][:12]}"
+    return f"{who} trades {panel} from {answer['as_of']} on, instead of {replaced}: {answer['reason']}"
+
+
+def shown_twin(answer: Json) -> str:
+    """A twin: its facts beside the real ones, those out of their band marked."""
+    verdict = {True: "pass", False: "FAIL", None: "undefined"}
+    rows = [{**fact, "pass": verdict[fact["pass"]]} for fact in answer["facts"]]
+    judged = [fact["pass"] for fact in answer["facts"] if fact["pass"] is not None]
+    return _sections(
+        f"{answer['paths']} synthetic paths of {', '.join(answer['symbols'])}, fitted to {answer['rows']} dates from "
+        f"{answer['start']} to {answer['end']}",
+        table(rows, ("symbol", "name", "real", "low", "high", "twin", "pass")),
+        f"{sum(judged)} of {len(judged)} facts lie in the band that holds {answer['level']:.0%} of the real data's "
+        "own resamplings",
         _warnings(answer),
     )
 

@@ -12,6 +12,7 @@ from flows.prefect_home import attend_run
 from flows.settings import load
 from flows.wiring import open_source, source_factory
 from tasks.ingest import ingest
+from tasks.model_card import publish_newest_card
 from tasks.train import train_now
 from tasks.validate import validate
 
@@ -25,7 +26,7 @@ def run_name() -> str:
 def train(
     as_of: date | None = None, source: str | None = None, symbols: list[str] | None = None, home: Path | None = None
 ) -> str:
-    """A champion trained on the past of `as_of`: the JSON text that `turbodmt train --json` prints.
+    """A challenger of `as_of` and the verdict on it: the JSON text that `turbodmt train --json` prints.
 
     Every parameter left out is taken from the settings.
 
@@ -41,4 +42,5 @@ def train(
     ingest(job, source_factory(settings))
     gate = validate(job)
     answer = train_now(job)
+    publish_newest_card(job)
     return json.dumps({**answer, "warnings": [*gate.held_back.values(), *gate.warnings]})

@@ -12,10 +12,9 @@ from strategy.account import Snapshot
 from strategy.bars import FloatArray, TimeArray
 from strategy.execution import Terms
 from strategy.instruments import account_days_per_year
-from strategy.market import PORTFOLIO_BARS, aligned_changes
+from strategy.market import PORTFOLIO_BARS, aligned_changes, portfolio_volatility
 from strategy.regime import REGIMES
 from strategy.risk import RiskLimits, within_limits
-from strategy.rolling import VOLATILITY_SPAN, exponential_weights
 from strategy.signals import Outlook, Sizing, Strategy, no_outlook, sizing_of, warm_up_bars
 from strategy.sizing import (
     SizingParams,
@@ -24,6 +23,7 @@ from strategy.sizing import (
     regime_multiplier,
     risk_budgets,
     soft_signal,
+    volatility_multiplier,
 )
 
 
@@ -197,9 +197,10 @@ def _wanted(
         confidence = np.array([look.confidence or 0.0 for look in looks])
         directions = soft_signal(directions, mandate.sizing.neutral_zone) * regime_multiplier(code, confidence)
     budgets = risk_budgets(volatility)
-    exposures = portfolio_exposures(
-        directions, budgets, _portfolio_volatility(view, snapshot, mandate, budgets), mandate.sizing
+    scale = volatility_multiplier(
+        np.array(_portfolio_volatility(view, snapshot, mandate, budgets)), mandate.sizing.target_annual_vol
     )
+    exposures = portfolio_exposures(directions, budgets * scale, mandate.sizing.max_position_size)
     if sizing is Sizing.FULL:
         exposures = exposures * drawdown_multiplier(snapshot.drawdown, mandate.sizing)
     shortable = np.array([mandate.terms.instruments[look.symbol].shortable for look in looks])
@@ -212,7 +213,5 @@ def _portfolio_volatility(view: Panorama, snapshot: Snapshot, mandate: Mandate, 
     stop = int(np.searchsorted(view.union, as_of, side="right"))
     if stop < PORTFOLIO_BARS:
         return float("nan")
-    returns = (view.changes[stop - PORTFOLIO_BARS : stop] * budgets).sum(axis=1)
-    weights = exponential_weights(VOLATILITY_SPAN, PORTFOLIO_BARS)
     calendars = frozenset(mandate.terms.instruments[symbol].calendar for symbol in mandate.symbols)
-    return float(np.sqrt((returns * returns * weights).sum() * account_days_per_year(calendars)))
+    return portfolio_volatility(view.changes[stop - PORTFOLIO_BARS : stop], budgets, account_days_per_year(calendars))

@@ -8,10 +8,10 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
-from strategy.bars import COLUMNS, Bars, TimeArray
+from strategy.bars import COLUMNS, Bars, FloatArray, TimeArray
 from strategy.execution import Quote
 from strategy.money import exact
-from strategy.rolling import VOLATILITY_BARS
+from strategy.rolling import VOLATILITY_BARS, VOLATILITY_SPAN, exponential_weights
 from strategy.signals import Outlook
 
 #: Relative change of the adjustment factor below which it is the rounding of a vendor's prices, not an event.
@@ -82,6 +82,16 @@ def aligned_changes(outlooks: Sequence[Outlook]) -> tuple[TimeArray, NDArray[np.
 
 #: Account dates that the volatility of a portfolio sees.
 PORTFOLIO_BARS = VOLATILITY_BARS
+
+
+def portfolio_volatility(changes: FloatArray, budgets: FloatArray, days_per_year: int) -> float:
+    """σₚ: the annualised, exponentially weighted volatility of Σ b·r over the last account dates.
+
+    `changes` (PORTFOLIO_BARS, S) are the symbols' returns, newest last, `budgets` (S,) those of the last date.
+    """
+    returns = (changes * budgets).sum(axis=1)
+    weights = exponential_weights(VOLATILITY_SPAN, PORTFOLIO_BARS)
+    return float(np.sqrt((returns * returns * weights).sum() * days_per_year))
 
 
 def data_sha256(bars: Mapping[str, Bars]) -> str:

@@ -1,28 +1,31 @@
 """The network: a causal transformer whose signal is a bounded departure from the prior rule."""
 
+import math
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import linear, scaled_dot_product_attention, silu
 
+from strategy.attention import attention
 from strategy.bars import FloatArray
-from strategy.features import FEATURE_BARS, FEATURES, features
-from strategy.prior import prior
+from strategy.features import FEATURE_BARS
+from strategy.inputs import INPUTS
 
 Arrays = dict[str, NDArray[np.generic]]
 
 #: How far the network may move the signal away from the prior.
 DEPARTURE_LIMIT = 0.5
-#: Under this name the feature list travels with the weights, as UTF-8 bytes, one name a line.
-FEATURES_KEY = "features"
-#: Another number of threads adds in another order, so the count is fixed. One is nearly as fast as two on a single
-#: window, and does not wait for a core that another process holds.
-FORECAST_THREADS = 1
+#: Under this name the list of inputs travels with the weights, as UTF-8 bytes, one name a line.
+INPUTS_KEY = "inputs"
+#: Signals that are computed side by side, each on one torch thread.
+SIGNAL_THREADS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +42,7 @@ class NetworkShape:
     heads: int = 6
     layers: int = 5
     context_bars: int = 252
-    features: int = len(FEATURES)
+    features: int = len(INPUTS)
     dropout: float = 0.2
 
     def __post_init__(self) -> None:
@@ -58,99 +61,129 @@ class NetworkShape:
 
 
 class Network(nn.Module):
-    """Pre-norm causal transformer with learned positions and a zero-initialised head."""
+    """Pre-norm causal transformer with learned positions, a gated input and a zero-initialised head."""
 
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__()
         self.shape = shape
         self.embed = nn.Linear(shape.features, shape.dimensions)
+        self.gate = nn.Linear(shape.features, shape.dimensions)
         self.positions = nn.Parameter(0.02 * torch.randn(shape.context_bars, shape.dimensions))
         self.blocks = nn.ModuleList(_Block(shape) for _ in range(shape.layers))
         self.norm = nn.LayerNorm(shape.dimensions)
         self.head = nn.Linear(shape.dimensions, 1)
+        # An open gate lets each feature through as it is; what it learns are products of two features.
+        nn.init.ones_(self.gate.bias)
         # An untrained network must trade exactly the prior.
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
-    def forward(self, rows: Tensor) -> Tensor:
-        """Departure from the prior at every row, (N, T), of features (N, T, F); T at most context_bars."""
-        hidden = self.embed(rows) + self.positions[: rows.shape[1]]
-        for block in self.blocks:
+    def forward(self, rows: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Departure from the prior at every row, (N, T), of features (N, T, F); T at most context_bars.
+
+        The generator draws what is dropped out in training; without one torch's own does.
+        """
+        hidden = self._embedded(rows)
+        kept = self._kept(hidden, generator)
+        for number, block in enumerate(self.blocks):
+            hidden = block(hidden, kept[2 * number : 2 * number + 2])
+        return self._departure(hidden)
+
+    def newest(self, rows: Tensor) -> Tensor:
+        """Departure at the last row, (N,), of features (N, T, F), as in evaluation: nothing is dropped out."""
+        hidden = self._embedded(rows)
+        *before, last = self.blocks
+        for block in before:
             hidden = block(hidden)
+        return self._departure(cast(_Block, last).newest(hidden)).squeeze(1)
+
+    def _embedded(self, rows: Tensor) -> Tensor:
+        embedded: Tensor = self.embed(rows) * self.gate(rows) + self.positions[: rows.shape[1]]
+        return embedded
+
+    def _departure(self, hidden: Tensor) -> Tensor:
         departure: Tensor = DEPARTURE_LIMIT * torch.tanh(self.head(self.norm(hidden)).squeeze(-1))
         return departure
 
+    def _kept(self, hidden: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Factors of what each block adds, (2·layers, N, T, D): 0 for what is dropped out; empty where nothing is.
+
+        All are drawn at once, a byte each, so that shares are whole 256ths: one draw a number takes ten times as long.
+        """
+        level = round(256 * self.shape.dropout)
+        if not self.training or level == 0:
+            return hidden.new_empty(0)
+        shape = (2 * len(self.blocks), *hidden.shape)
+        drawn = torch.empty(-(-math.prod(shape) // 8), dtype=torch.int64, device=hidden.device)
+        # The range without an upper end is the only one that fills all 64 bits.
+        drawn.random_(-(2**63), None, generator=generator)
+        kept = drawn.view(torch.uint8)[: math.prod(shape)].view(shape) >= level
+        return kept.to(hidden.dtype).mul_(256 / (256 - level))
+
 
 class _Block(nn.Module):
-    """Attention and feed-forward, each added to what it read; dropout acts on what is added.
+    """Attention and a gated feed-forward (SwiGLU), each added to what it read; dropout acts on what is added.
 
-    Dropout inside the attention would keep the fused kernel from being used on a CPU.
+    The gated form has as many weights as a plain one of four times the dimensions. The norms before them have biases
+    already, and adding one to a product takes a copy of it.
     """
 
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__()
+        dimensions, inner = shape.dimensions, 8 * shape.dimensions // 3
         self.heads = shape.heads
-        self.attention_norm = nn.LayerNorm(shape.dimensions)
-        self.attention_in = nn.Linear(shape.dimensions, 3 * shape.dimensions)
-        self.attention_out = nn.Linear(shape.dimensions, shape.dimensions)
-        self.forward_norm = nn.LayerNorm(shape.dimensions)
-        self.forward_in = nn.Linear(shape.dimensions, 4 * shape.dimensions)
-        self.forward_out = nn.Linear(4 * shape.dimensions, shape.dimensions)
-        self.dropout = nn.Dropout(shape.dropout)
+        self.attention_norm = nn.LayerNorm(dimensions)
+        self.attention_in = nn.Linear(dimensions, 3 * dimensions, bias=False)
+        self.attention_out = nn.Linear(dimensions, dimensions, bias=False)
+        self.forward_norm = nn.LayerNorm(dimensions)
+        self.forward_in = nn.Linear(dimensions, inner, bias=False)
+        self.forward_gate = nn.Linear(dimensions, inner, bias=False)
+        self.forward_out = nn.Linear(inner, dimensions, bias=False)
 
-    def forward(self, hidden: Tensor) -> Tensor:
-        """The hidden rows (N, T, D) after this block."""
+    def forward(self, hidden: Tensor, kept: Tensor | None = None) -> Tensor:
+        """The hidden rows (N, T, D) after this block; `kept` (2, N, T, D) are the factors of what it adds, or empty."""
+        attended = self.attention_out(attention(self.attention_in(self.attention_norm(hidden)), self.heads))
+        hidden = _added(hidden, attended, kept, 0)
+        return _added(hidden, self._forwarded(hidden), kept, 1)
+
+    def newest(self, hidden: Tensor) -> Tensor:
+        """The last hidden row (N, 1, D) after this block, where nothing is dropped out."""
         paths, bars, dimensions = hidden.shape
-        mixed = self.attention_in(self.attention_norm(hidden))
-        query, key, value = mixed.view(paths, bars, 3, self.heads, dimensions // self.heads).permute(2, 0, 3, 1, 4)
-        attended = scaled_dot_product_attention(query, key, value, is_causal=True)
-        attended = attended.transpose(1, 2).reshape(paths, bars, dimensions)
-        hidden = hidden + self.dropout(self.attention_out(attended))
-        widened = nn.functional.gelu(self.forward_in(self.forward_norm(hidden)), approximate="tanh")
-        result: Tensor = hidden + self.dropout(self.forward_out(widened))
-        return result
+        weight = self.attention_in.weight
+        read = self.attention_norm(hidden)
+        last = linear(read[:, -1:], weight[:dimensions]).view(paths, 1, self.heads, -1).transpose(1, 2)
+        key, value = linear(read, weight[dimensions:]).view(paths, bars, 2, self.heads, -1).permute(2, 0, 3, 1, 4)
+        attended = scaled_dot_product_attention(last, key, value).transpose(1, 2).flatten(2)
+        row: Tensor = hidden[:, -1:] + self.attention_out(attended)
+        return row + self._forwarded(row)
+
+    def _forwarded(self, hidden: Tensor) -> Tensor:
+        read = self.forward_norm(hidden)
+        forwarded: Tensor = self.forward_out(silu(self.forward_gate(read)) * self.forward_in(read))
+        return forwarded
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NetworkForecaster:
-    """A trained network as the rest of the product sees it."""
-
-    network: Network
-    threads: int = FORECAST_THREADS
-
-    @property
-    def context_bars(self) -> int:
-        """Closes that one signal of the network sees."""
-        return self.network.shape.history_bars
-
-    def forecast(self, close: FloatArray, last_rows: int | None = None) -> FloatArray:
-        """Signals in [-1, 1] of adjusted closes (T,), (T,) or (last_rows,); see `forecast`."""
-        return forecast(self.network, close, last_rows, self.threads)
+def _added(hidden: Tensor, added: Tensor, kept: Tensor | None, place: int) -> Tensor:
+    return hidden + added if kept is None or not len(kept) else torch.addcmul(hidden, added, kept[place])
 
 
-def forecast(
-    network: Network, close: FloatArray, last_rows: int | None = None, threads: int = FORECAST_THREADS
-) -> FloatArray:
-    """Signals in [-1, 1] of adjusted closes (T,), (T,); the last `last_rows` of them only, if given.
+def newest_departures(network: Network, windows: FloatArray, threads: int = SIGNAL_THREADS) -> FloatArray:
+    """The network's departure at the end of each window (N, context_bars, F), (N,).
 
-    A row with fewer than `shape.history_bars` closes gets the prior, one with too few for the prior NaN. Every signal
-    is computed alone, in one shape and thread count, so a bare window of history_bars closes gives the very same bits
-    as the whole series. Puts the network into evaluation mode. Raises ValueError if last_rows is outside 0..T.
+    Every window goes through alone, on one torch thread, so that its departure is the same to the last bit in any
+    company and order, and for any `threads` working side by side. Puts the network into evaluation mode.
     """
-    wanted = len(close) if last_rows is None else last_rows
-    if not 0 <= wanted <= len(close):
-        raise ValueError(f"last_rows is {last_rows}; it must be between 0 and the {len(close)} closes given")
-    # What lies before the first wanted row's own window cannot change it, and is not worth computing.
-    seen = close[max(0, len(close) - wanted - network.shape.history_bars + 1) :]
-    signals = prior(seen)
-    rows = features(seen).astype(np.float32)
     network.eval()
-    with fixed_threads(threads), torch.no_grad():
-        for row in range(max(network.shape.history_bars - 1, len(seen) - wanted), len(seen)):
-            window = torch.from_numpy(rows[row + 1 - network.shape.context_bars : row + 1].copy())
-            signals[row] += network(window[None])[0, -1].item()
-    result: FloatArray = np.clip(signals[len(seen) - wanted :], -1.0, 1.0)
-    return result
+
+    def departure(window: FloatArray) -> float:
+        # A tensor of its own starts on a whole cache line, wherever the window lay.
+        rows = torch.tensor(window, dtype=torch.float32)[None].to(network.positions.device)
+        with torch.no_grad():
+            return network.newest(rows).item()
+
+    # torch counts threads for each thread that calls it; a new one takes the count that was set last.
+    with fixed_threads(1), ThreadPoolExecutor(max_workers=threads) as pool:
+        return np.array(list(pool.map(departure, windows)), dtype=np.float64)
 
 
 @contextmanager
@@ -174,7 +207,7 @@ def new_network(shape: NetworkShape, seed: int) -> Network:
 def to_arrays(network: Network) -> Arrays:
     """The weights by name, as independent float32 arrays, and the feature list they were trained on."""
     arrays: Arrays = {name: weight.detach().numpy().copy() for name, weight in network.state_dict().items()}
-    arrays[FEATURES_KEY] = np.frombuffer("\n".join(FEATURES).encode(), dtype=np.uint8).copy()
+    arrays[INPUTS_KEY] = np.frombuffer("\n".join(INPUTS).encode(), dtype=np.uint8).copy()
     return arrays
 
 
@@ -186,7 +219,7 @@ def from_arrays(shape: NetworkShape, arrays: Mapping[str, NDArray[np.generic]]) 
     _refuse_other_features(arrays)
     network = new_network(shape, seed=0)
     expected = network.state_dict()
-    given = {name: array for name, array in arrays.items() if name != FEATURES_KEY}
+    given = {name: array for name, array in arrays.items() if name != INPUTS_KEY}
     if missing := sorted(expected.keys() - given.keys()):
         raise ValueError(f"the weights lack {missing[0]!r} and {len(missing) - 1} more; train again")
     if foreign := sorted(given.keys() - expected.keys()):
@@ -203,9 +236,9 @@ def from_arrays(shape: NetworkShape, arrays: Mapping[str, NDArray[np.generic]]) 
 
 
 def _refuse_other_features(arrays: Mapping[str, NDArray[np.generic]]) -> None:
-    if FEATURES_KEY not in arrays:
-        raise ValueError("the weights do not say on which features they were trained; train again")
-    trained_on = tuple(arrays[FEATURES_KEY].tobytes().decode(errors="replace").split("\n"))
-    if trained_on != FEATURES:
-        changed = sorted(set(trained_on) ^ set(FEATURES)) or ["the order"]
-        raise ValueError(f"the weights were trained on another feature list ({changed[0]} differs); train again")
+    if INPUTS_KEY not in arrays:
+        raise ValueError("the weights do not say on which inputs they were trained; train again")
+    trained_on = tuple(arrays[INPUTS_KEY].tobytes().decode(errors="replace").split("\n"))
+    if trained_on != INPUTS:
+        changed = sorted(set(trained_on) ^ set(INPUTS)) or ["the order"]
+        raise ValueError(f"the weights were trained on another list of inputs ({changed[0]} differs); train again")

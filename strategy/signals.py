@@ -1,6 +1,6 @@
-"""The signal of every strategy, and all else that is estimated from one symbol's bars alone."""
+"""The signal of every strategy, and all else that is estimated from the bars of the symbols."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -41,15 +41,23 @@ class Sizing(StrEnum):
 
 
 class Forecaster(Protocol):
-    """A trained model: the signal at every row of adjusted closes (T,), or at the last rows only."""
+    """A trained model: the signals of all symbols, each from its own bars and those of the others."""
+
+    @property
+    def history_bars(self) -> int:
+        """Closes of a symbol without which it gets the prior."""
+        ...
 
     @property
     def context_bars(self) -> int:
-        """Closes that one signal sees."""
+        """Rows of inputs that one signal sees."""
         ...
 
-    def forecast(self, close: FloatArray, last_rows: int | None = None) -> FloatArray:
-        """Signals in [-1, 1], (T,) or (last_rows,); NaN where there is too little history."""
+    def forecast(self, bars: Mapping[str, Bars], since: np.datetime64 | None = None) -> dict[str, FloatArray]:
+        """Signals in [-1, 1] at every row of each symbol, (T,); NaN where there is too little history.
+
+        If `since` is given, rows before each symbol's newest row dated at most `since` need not be computed.
+        """
         ...
 
 
@@ -84,7 +92,7 @@ def history_bars(strategy: Strategy, model: Forecaster | None = None) -> int:
     127
     """
     own = {
-        Strategy.TURBO: max(PRIOR_BARS, model.context_bars if model else 0),
+        Strategy.TURBO: max(PRIOR_BARS, model.history_bars if model else 0),
         Strategy.RULES: max(RULES_FAST_BARS + RULES_RANGE_BARS, RULES_SLOW_BARS + 1),
         Strategy.HOLD: 1,
         Strategy.VOL_TARGET: 1,
@@ -98,14 +106,28 @@ def warm_up_bars(strategy: Strategy) -> int:
     return 1 if strategy is Strategy.HOLD else history_bars(strategy)
 
 
-def outlook(bars: Bars, calendar: Calendar, strategy: Strategy, model: Forecaster | None = None) -> Outlook:
-    """The outlook at every row of raw bars; estimates are taken on adjusted prices."""
+def outlooks(
+    bars: Mapping[str, Bars],
+    calendars: Mapping[str, Calendar],
+    strategy: Strategy,
+    model: Forecaster | None = None,
+    since: np.datetime64 | None = None,
+) -> dict[str, Outlook]:
+    """The outlook of every symbol at every row of its raw bars; estimates are taken on adjusted prices.
+
+    With `since`, a model is not asked about rows before each symbol's newest one dated at most then.
+    """
+    forecasts = model.forecast(bars, since) if model and strategy is Strategy.TURBO else {}
+    return {symbol: _outlook(one, calendars[symbol], strategy, forecasts.get(symbol)) for symbol, one in bars.items()}
+
+
+def _outlook(bars: Bars, calendar: Calendar, strategy: Strategy, forecast: FloatArray | None) -> Outlook:
     close = bars.close * bars.factor
     path = regimes(close)
     return Outlook(
         symbol=bars.symbol,
         open_time=bars.open_time,
-        signal=_signal(strategy, close, model),
+        signal=_signal(strategy, close) if forecast is None else forecast,
         regime=path.code,
         confidence=path.confidence,
         volatility=annual_volatility(close, calendar.days_per_year),
@@ -127,36 +149,10 @@ def no_outlook(symbol: str) -> Outlook:
     )
 
 
-def latest_outlook(bars: Bars, calendar: Calendar, strategy: Strategy, model: Forecaster | None = None) -> Outlook:
-    """The outlook of which only the last row is asked for: equal to the full one there, at the cost of one row."""
-    newest = Newest(model=model, rows=1) if model else None
-    return outlook(bars.rows(max(0, len(bars) - history_bars(strategy, model)), len(bars)), calendar, strategy, newest)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Newest:
-    """A forecaster that computes its last `rows` only; the rows before them are NaN."""
-
-    model: Forecaster
-    rows: int
-
-    @property
-    def context_bars(self) -> int:
-        """As many as the model's."""
-        return self.model.context_bars
-
-    def forecast(self, close: FloatArray, last_rows: int | None = None) -> FloatArray:  # noqa: ARG002 - always `rows`
-        """Signals in [-1, 1], (T,), NaN before the last `rows`."""
-        rows = min(self.rows, len(close))
-        signal = np.full(len(close), np.nan)
-        signal[len(close) - rows :] = self.model.forecast(close, rows)
-        return signal
-
-
-def _signal(strategy: Strategy, close: FloatArray, model: Forecaster | None) -> FloatArray:
+def _signal(strategy: Strategy, close: FloatArray) -> FloatArray:
     match strategy:
         case Strategy.TURBO:
-            return model.forecast(close) if model else prior(close)
+            return prior(close)
         case Strategy.RULES:
             return rules(close)
         case Strategy.MOMENTUM:

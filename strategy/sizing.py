@@ -1,12 +1,19 @@
 """From a signal to a target exposure: the seed's rule, hard-edged as published and soft-edged as it trades."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from strategy.bars import FloatArray
 from strategy.regime import REGIMES, Regime
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+#: What trades is sized in numpy, what trains in torch: the same lines serve both.
+Numbers = TypeVar("Numbers", FloatArray, "Tensor")
 
 #: The most that a calm market may scale a position up.
 VOLATILITY_CAP = 2.0
@@ -59,13 +66,13 @@ def calculate_position_size(signal: float, regime: Regime | str, volatility: flo
     return float(np.clip(scaled, -params.max_position_size, params.max_position_size))
 
 
-def soft_signal(signal: FloatArray, neutral_zone: float) -> FloatArray:
+def soft_signal(signal: Numbers, neutral_zone: float) -> Numbers:
     """s' = sign(s)·max(|s| − z, 0)/(1 − z): the signal with the neutral zone cut out of it, same shape.
 
     >>> soft_signal(np.array([0.02, 0.515, -1.0]), 0.03)
     array([ 0. ,  0.5, -1. ])
     """
-    result: FloatArray = np.sign(signal) * np.maximum(np.abs(signal) - neutral_zone, 0.0) / (1.0 - neutral_zone)
+    result: Numbers = (signal - signal.clip(-neutral_zone, neutral_zone)) / (1.0 - neutral_zone)
     return result
 
 
@@ -103,28 +110,27 @@ def drawdown_multiplier(drawdown: float, params: SizingParams) -> float:
 
 
 def risk_budgets(volatility: FloatArray) -> FloatArray:
-    """b = (1/σ) / Σ(1/σ) over the symbols, (S,); 0 for a symbol without volatility.
+    """b = (1/σ) / Σ(1/σ) over the symbols, (..., S); 0 for a symbol without volatility.
 
     >>> risk_budgets(np.array([0.1, 0.3]))
     array([0.75, 0.25])
     """
     usable = np.isfinite(volatility) & (volatility > 0)
     inverse = np.where(usable, 1.0 / np.where(usable, volatility, 1.0), 0.0)
-    total = float(inverse.sum())
-    result: FloatArray = inverse / total if total > 0 else inverse
+    total = inverse.sum(axis=-1, keepdims=True)
+    result: FloatArray = inverse / np.where(total > 0, total, 1.0)
     return result
 
 
-def portfolio_exposures(
-    directions: FloatArray, budgets: FloatArray, portfolio_volatility: float, params: SizingParams
-) -> FloatArray:
-    """x = s'·g·b·k, (S,), scaled down together to `max_position_size` of gross exposure.
+def portfolio_exposures(directions: Numbers, weights: Numbers, max_position_size: float) -> Numbers:
+    """x = s'·g·b·k, (..., S), the symbols of an account scaled down together to `max_position_size` of gross exposure.
 
-    `directions` is s'·g, `portfolio_volatility` the annualised volatility of Σ b·r. With one symbol this is the
-    single-symbol rule.
+    `directions` is s'·g, `weights` b·k with k = min(target / σₚ, 2). With one symbol this is the single-symbol rule.
+
+    >>> portfolio_exposures(np.array([1.0, -1.0]), np.array([3.0, 1.0]), 2.0)
+    array([ 1.5, -0.5])
     """
-    scale = volatility_multiplier(np.array([portfolio_volatility]), params.target_annual_vol)[0]
-    wanted = directions * budgets * scale
-    gross = float(np.abs(wanted).sum())
-    result: FloatArray = wanted * min(1.0, params.max_position_size / gross) if gross > 0 else wanted
+    wanted = directions * weights
+    gross = abs(wanted).sum(-1)[..., None]
+    result: Numbers = wanted * (max_position_size / gross.clip(max_position_size, None))
     return result

@@ -1,20 +1,27 @@
-"""Training the network end to end on the net-of-cost Sharpe ratio of the account that will trade it."""
+"""Training networks end to end on the net-of-cost Sharpe ratio of the account that will trade them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.random import Generator
 
-from strategy.account_scan import AccountMarket, account_scan, sharpe
-from strategy.network import Arrays, Network, NetworkShape, fixed_threads, new_network, to_arrays
-from strategy.training_set import Split, SplitRule, TrainingSet, Windows, gather, split
+from strategy.account_gradient import account, returns_of, sharpe
+from strategy.bars import TimeArray
+from strategy.ensemble import Ensemble
+from strategy.in_parts import Parts
+from strategy.network import Network, NetworkShape, fixed_threads, new_network
+from strategy.rollout import Returns, departures, net_returns, target
+from strategy.training_panel import TrainingPanel
+from strategy.training_set import Split, SplitRule, Windows, split, window_starts, windows
+from strategy.training_settings import TrainingSettings
 
-#: Validation windows that go through the network at once: it bounds the memory of many symbols.
-EVALUATION_WINDOWS = 64
+#: Dates between the ends of two windows where a model is judged: a signal there sees nearly its whole context.
+GATE_STRIDE = 21
 
 
 class TrainingDiverged(Exception):
@@ -22,181 +29,210 @@ class TrainingDiverged(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingSettings:
-    """How the network is trained; the defaults are the recipe that trained stably.
+class TrainingSet:
+    """The market's own panel, and panels of its twin, which are learned from but never validate."""
 
-    `cost_multiplier` scales fee and slippage while learning, so that thin edges are not chased. The rate rises linearly
-    over `warmup_steps` and falls as a cosine to zero at the last step. Raises ValueError for a value out of range.
+    market: TrainingPanel
+    twins: tuple[TrainingPanel, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Member:
+    """One trained network and how it came about.
+
+    `best_step` is the step whose averaged weights did best where training stops; 0 are the weights it started from.
+    `losses` holds minus the training Sharpe of every step; the Sharpe ratios are annualised, net at single cost, on
+    the dates that stop the training: the best of several checkpoints is flattered by that much.
     """
 
-    seed: int = 0
-    steps: int = 160
-    batch_windows: int = 16
-    learning_rate: float = 5e-4
-    weight_decay: float = 0.05
-    gradient_norm: float = 1.0
-    warmup_steps: int = 60
-    average_decay: float = 0.99
-    cost_multiplier: float = 2.0
-    validation_share: float = 0.15
-    purge_bars: int = 90
-    evaluate_every_steps: int = 20
-    threads: int = 2
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "batch_windows", "evaluate_every_steps", "threads"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        for name in ("learning_rate", "gradient_norm"):
-            if not 0 < getattr(self, name) < np.inf:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be positive and finite")
-        for name in ("seed", "weight_decay", "warmup_steps", "cost_multiplier", "purge_bars"):
-            if not 0 <= getattr(self, name) < np.inf:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be finite and at least 0")
-        if not 0 <= self.average_decay < 1:
-            raise ValueError(f"average_decay is {self.average_decay}; it must be at least 0 and below 1")
-        if not 0 < self.validation_share < 1:
-            raise ValueError(f"validation_share is {self.validation_share}; it must be between 0 and 1")
+    network: Network
+    best_step: int
+    losses: tuple[float, ...]
+    stop_sharpe: float
+    start_sharpe: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Trained:
-    """The weights that did best on validation, and the figures of how they came about.
+    """The networks that were trained, and what they and the prior earn on dates that no choice was made by.
 
-    `best_step` is the step of the averaged weights that were kept; 0 is the untrained network, which trades the prior.
-    The Sharpe ratios are annualised, net at single cost, on the purged validation; the network's is the best of several
-    checkpoints and flatters it by that much. `losses` holds minus the training Sharpe of every step.
+    `gate` and `prior_gate` are net at single cost on the decisions of `gate_span`, the panel's numbers of its newest
+    dates; `gate_dates` are those of the returns. `twins` counts the synthetic panels that were learned from.
     """
 
-    arrays: Arrays
-    losses: tuple[float, ...]
-    best_step: int
-    validation_sharpe: float
-    prior_validation_sharpe: float
+    members: tuple[Member, ...]
+    gate: Returns
+    prior_gate: Returns
+    gate_span: range
+    gate_dates: TimeArray
     training_windows: int
-    validation_bars: int
+    twins: int
+
+    @property
+    def ensemble(self) -> Ensemble:
+        """The model that these members are."""
+        return Ensemble(members=tuple(member.network for member in self.members))
 
 
-def train(shape: NetworkShape, training_set: TrainingSet, settings: TrainingSettings) -> Trained:
-    """The network trained on the past of all symbols, judged on the newest rows; same inputs give the same bytes.
+def train(shape: NetworkShape, data: TrainingSet, settings: TrainingSettings, start: Ensemble | None = None) -> Trained:
+    """Networks trained on the past of all symbols together; the same inputs and threads give the same bytes.
 
-    Each step draws windows uniformly over all symbols, follows one account per window through its second half, where
-    at least half the context has been seen, and raises the pooled Sharpe of their net returns. Raises TrainingDiverged,
-    and ValueError if the history is too short.
+    Each step follows portfolio accounts through drawn windows of the market and of its twin and raises the pooled
+    Sharpe ratio of their net returns. With `start` its members are trained on, else new ones that trade the prior.
+    Raises TrainingDiverged; ValueError if the history is too short, the ensemble to start from has another shape, or
+    the device is missing.
     """
-    rule = SplitRule(
-        context_bars=shape.context_bars,
-        validation_share=settings.validation_share,
-        purge_bars=settings.purge_bars,
-    )
-    parts = split(training_set, rule)
-    draw = np.random.default_rng(settings.seed)
+    if start is not None and (start.members[0].shape != shape or len(start.members) != settings.members):
+        raise ValueError("the model to start from has another shape or number of members; train from the prior instead")
+    if settings.device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device is cuda, but torch finds none on this machine; set device to cpu")
+    rule = settings.rule(shape)
+    parts = split(data.market, rule)
     with _reproducible(settings):
-        network = new_network(shape, settings.seed)
-        average = deepcopy(network)
-        prior_sharpe = _validate(average, training_set, parts, rule)
-        best = (prior_sharpe, 0, to_arrays(average))
-        optimiser = torch.optim.AdamW(
-            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        members = tuple(
+            _Run(
+                data=data,
+                parts=parts,
+                rule=rule,
+                settings=settings,
+                draw=np.random.default_rng([settings.seed, number]),
+            ).fit(deepcopy(start.members[number]) if start else new_network(shape, settings.seed + number))
+            for number in range(settings.members)
         )
-        losses = []
+        gate = judge([member.network for member in members], data.market, parts.gate, rule)
+    return Trained(
+        members=members,
+        gate=gate,
+        prior_gate=judge([], data.market, parts.gate, rule),
+        gate_span=parts.gate,
+        gate_dates=data.market.open_time[parts.gate.start + 1 : parts.gate.stop + 1],
+        training_windows=len(parts.training),
+        twins=len(data.twins),
+    )
+
+
+def judge(networks: Sequence[Network], panel: TrainingPanel, span: range, rule: SplitRule) -> Returns:
+    """What the mean of these networks earns on the span, net at single cost; without any, what the prior earns."""
+    moved = (
+        departures(networks, panel, span, rule, min(GATE_STRIDE, rule.scored_bars))
+        if networks
+        else np.zeros((len(span), len(panel.inputs)))
+    )
+    return net_returns(moved, panel, span)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """The training of one member."""
+
+    data: TrainingSet
+    parts: Split
+    rule: SplitRule
+    settings: TrainingSettings
+    draw: Generator
+
+    def fit(self, network: Network) -> Member:
+        """The network, trained from its present weights."""
+        settings = self.settings
+        torch.manual_seed(int(self.draw.integers(2**63)))
+        network.to(settings.device)
+        average = deepcopy(network)
+        start_sharpe = self._stop_sharpe(average)
+        best, best_step, best_weights = start_sharpe, 0, deepcopy(average.state_dict())
+        optimiser = torch.optim.AdamW(
+            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+        )
+        parts, losses = Parts(network, settings.threads), []
         for step in range(1, settings.steps + 1):
             optimiser.param_groups[0]["lr"] = settings.learning_rate * _rate(step, settings)
-            chosen = parts.training[draw.integers(len(parts.training), size=settings.batch_windows)]
-            losses.append(_learn(network, optimiser, (training_set, gather(training_set, chosen, rule)), settings))
+            losses.append(self._learn(parts, optimiser))
             _follow(average, network, settings.average_decay)
-            if step % settings.evaluate_every_steps == 0 or step == settings.steps:
-                score = _validate(average, training_set, parts, rule)
-                if score > best[0]:
-                    best = (score, step, to_arrays(average))
-    return Trained(
-        arrays=best[2],
-        losses=tuple(losses),
-        best_step=best[1],
-        validation_sharpe=best[0],
-        prior_validation_sharpe=prior_sharpe,
-        training_windows=len(parts.training),
-        validation_bars=int(parts.validation_scored.sum()),
-    )
+            if step % settings.evaluate_every_steps and step < settings.steps:
+                continue
+            score = self._stop_sharpe(average)
+            if score > best:
+                best, best_step, best_weights = score, step, deepcopy(average.state_dict())
+            elif step - max(best_step, settings.warmup_steps) >= settings.patience_steps:
+                break
+        average.load_state_dict(best_weights)
+        return Member(
+            network=average.cpu().eval(),
+            best_step=best_step,
+            losses=tuple(losses),
+            stop_sharpe=best,
+            start_sharpe=start_sharpe,
+        )
+
+    def _learn(self, parts: Parts, optimiser: torch.optim.Optimizer) -> float:
+        """The loss of a drawn batch, after one step against its gradient."""
+        network = parts.network.train()
+        batch = self._drawn()
+        seen = parts.departures(torch.from_numpy(np.concatenate([at.rows for at in batch])).to(self.settings.device))
+        net, days = [], []
+        for at, departure in zip(batch, torch.split(seen, [len(at.rows) for at in batch]), strict=True):
+            market = at.panel.market(at.first, at.decisions + 1, self.settings.cost_multiplier)
+            deepest = at.panel.sizing.drawdown_full
+            market = replace(market, drawdown=self.draw.uniform(0.0, deepest, len(at.first)))
+            net.append(returns_of(account(target(departure, at), market, at.panel.sizing)).flatten())
+            days.append(torch.from_numpy(market.days[1:]).flatten())
+        loss = -sharpe(torch.cat(net), torch.cat(days))
+        optimiser.zero_grad()
+        # torch leaves its own backward without annotations.
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), self.settings.gradient_norm)
+        if not (torch.isfinite(loss) and torch.isfinite(norm)):
+            raise TrainingDiverged(
+                f"training diverged: the loss is {loss.item()} and its gradient {norm.item()}; lower learning_rate, "
+                f"now {self.settings.learning_rate}, or look for faulty prices"
+            )
+        optimiser.step()
+        return loss.item()
+
+    def _drawn(self) -> list[Windows]:
+        """Windows of the market, and of one twin if there are any."""
+        market, twins, settings = self.data.market, self.data.twins, self.settings
+        paths = max(2, round(settings.batch_windows / len(market.inputs)))
+        mirrored = round(paths * settings.twin_share) if twins else 0
+        chosen = self.parts.training[self.draw.integers(len(self.parts.training), size=paths - mirrored)]
+        batch = [windows(market, chosen, self.rule.scored_bars, self.rule.context_bars)]
+        if mirrored:
+            twin = twins[self.draw.integers(len(twins))]
+            starts = window_starts(twin, self.rule)
+            chosen = starts[self.draw.integers(len(starts), size=mirrored)]
+            batch.append(windows(twin, chosen, self.rule.scored_bars, self.rule.context_bars))
+        return batch
+
+    def _stop_sharpe(self, network: Network) -> float:
+        """Annualised Sharpe, net at single cost, on the dates that stop the training."""
+        panel, span = self.data.market, self.parts.stop
+        return net_returns(departures([network], panel, span, self.rule, self.rule.scored_bars), panel, span).sharpe
 
 
 @contextmanager
 def _reproducible(settings: TrainingSettings) -> Iterator[None]:
-    """Seeds torch, fixes its threads and asks for deterministic kernels; puts all of it back."""
+    """Keeps torch's own random state, fixes its threads and asks for deterministic kernels; puts all of it back."""
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    # torch leaves this switch without a type.
+    memory: Any = torch.utils.deterministic
+    filled = memory.fill_uninitialized_memory
     with torch.random.fork_rng(devices=[]), fixed_threads(settings.threads):
-        torch.default_generator.manual_seed(settings.seed)
         torch.use_deterministic_algorithms(mode=True)
+        # Nothing here reads memory before it is written; filling it would cost a tenth of a step.
+        memory.fill_uninitialized_memory = False
         try:
             yield
         finally:
+            memory.fill_uninitialized_memory = filled
             torch.use_deterministic_algorithms(mode=deterministic, warn_only=warn_only)
 
 
 def _rate(step: int, settings: TrainingSettings) -> float:
-    """Share of the learning rate at a step that counts from 1."""
+    """Share of the learning rate at a step that counts from 1: a linear rise, then a cosine down to zero."""
     if step <= settings.warmup_steps:
         return step / settings.warmup_steps
     rest = (step - settings.warmup_steps) / (settings.steps - settings.warmup_steps + 1)
     return float(0.5 * (1.0 + np.cos(np.pi * rest)))
-
-
-def _learn(
-    network: Network,
-    optimiser: torch.optim.Optimizer,
-    batch: tuple[TrainingSet, Windows],
-    settings: TrainingSettings,
-) -> float:
-    """The loss of this batch, after one step against its gradient."""
-    training_set, windows = batch
-    network.train()
-    returns, days = _net_returns(network, training_set, windows, settings.cost_multiplier)
-    loss = -sharpe(returns, days)
-    optimiser.zero_grad()
-    # torch leaves its own backward without annotations.
-    loss.backward()  # type: ignore[no-untyped-call]
-    norm = torch.nn.utils.clip_grad_norm_(network.parameters(), settings.gradient_norm)
-    if not (torch.isfinite(loss) and torch.isfinite(norm)):
-        raise TrainingDiverged(
-            f"training diverged: the loss is {loss.item()} and its gradient {norm.item()}; lower learning_rate, "
-            f"now {settings.learning_rate}, or look for faulty prices"
-        )
-    optimiser.step()
-    return loss.item()
-
-
-def _net_returns(
-    network: Network, training_set: TrainingSet, windows: Windows, cost_multiplier: float
-) -> tuple[Tensor, Tensor]:
-    """Net returns of one account per window and the days each took, both (N, scored_bars)."""
-    prior, multiplier = torch.from_numpy(windows.prior), torch.from_numpy(windows.multiplier)
-    departure = network(torch.from_numpy(windows.features))[:, -prior.shape[1] :]
-    limit = training_set.params.max_position_size
-    target = ((prior + departure).clamp(-1.0, 1.0) * multiplier).clamp(-limit, limit)
-    market = AccountMarket(
-        open_ratio=torch.from_numpy(windows.open_ratio),
-        close_ratio=torch.from_numpy(windows.close_ratio),
-        days=torch.from_numpy(windows.days),
-        cost=torch.from_numpy(windows.cost) * cost_multiplier,
-        financing_rate=training_set.financing_rate,
-    )
-    return account_scan(target, market, training_set.params).returns, market.days
-
-
-def _validate(network: Network, training_set: TrainingSet, parts: Split, rule: SplitRule) -> float:
-    """Annualised Sharpe, net at single cost, over all validation rows."""
-    network.eval()
-    scored = torch.from_numpy(parts.validation_scored)
-    returns, days = [], []
-    with torch.no_grad():
-        for start in range(0, len(parts.validation), EVALUATION_WINDOWS):
-            windows = gather(training_set, parts.validation[start : start + EVALUATION_WINDOWS], rule)
-            path, took = _net_returns(network, training_set, windows, 1.0)
-            counts = scored[start : start + EVALUATION_WINDOWS]
-            returns.append(path[counts])
-            days.append(took[counts])
-    return sharpe(torch.cat(returns), torch.cat(days)).item()
 
 
 def _follow(average: Network, network: Network, decay: float) -> None:

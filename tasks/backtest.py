@@ -23,7 +23,7 @@ from strategy.instruments import Instrument, account_days_per_year
 from strategy.market import account_dates, data_sha256, tape
 from strategy.metrics import Metrics, metrics
 from strategy.risk import halt_date
-from strategy.signals import Forecaster, Newest, Strategy, outlook, warm_up_bars
+from strategy.signals import Forecaster, Strategy, outlooks, warm_up_bars
 from tasks.forecast import forecaster
 from tasks.ingest import ingest
 from tasks.job import Job
@@ -160,13 +160,9 @@ class _Accounts:
 
 def _view(strategy: Strategy, symbols: Sequence[str], market: _Market, model: Forecaster | None) -> Panorama:
     """What the strategy sees; a network is asked about the window alone, since a year of it takes seconds."""
-    first = np.datetime64(market.dates[0], "us")
-    outlooks = {}
-    for symbol, bars in market.bars.items():
-        rows = int((bars.open_time >= first).sum())
-        asked = Newest(model=model, rows=rows) if model and strategy is Strategy.TURBO else None
-        outlooks[symbol] = outlook(bars, market.instruments[symbol].calendar, strategy, asked)
-    return panorama(outlooks, symbols)
+    calendars = {symbol: market.instruments[symbol].calendar for symbol in market.bars}
+    seen = outlooks(market.bars, calendars, strategy, model, since=np.datetime64(market.dates[0], "us"))
+    return panorama(seen, symbols)
 
 
 def measure(replayed: Replay, instruments: Mapping[str, Instrument]) -> Metrics:

@@ -48,9 +48,10 @@ def begin(job: Job, at: datetime) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What a day's result says beside the ledger: what to warn of, and where the report lies."""
+    """What a day's result says beside the ledger: what to warn of, why this model, and where the report lies."""
 
     warnings: tuple[str, ...] = ()
+    model_reason: str | None = None
     report: str | None = None
 
 
@@ -66,6 +67,7 @@ def day_result(job: Job, findings: Findings) -> DayResult:
             orders=ledger.orders_on(store, job.account, job.as_of),
             fills=ledger.fills_on(store, job.account, job.as_of),
             model_id=provenance.model_id if provenance else None,
+            model_reason=findings.model_reason,
             data_sha256=provenance.data_sha256 if provenance else None,
             halted=_halted(risk_state.load(store, job.account)),
             warnings=findings.warnings,

@@ -16,16 +16,26 @@ from strategy.sizing import SizingParams
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """How the network is shaped and trained, and for how long a model may trade (bars are account days)."""
+    """How the networks are shaped and trained, and for how long a model may trade (bars are account days).
+
+    A model that is younger than `cold_start_every_bars`, counted from its cold start, is trained on for `warm_steps`.
+    `twins` counts the synthetic panels that a training draws from, 0 for none.
+    """
 
     dimensions: int
     heads: int
     layers: int
     context_bars: int
+    members: int
     steps: int
+    warm_steps: int
+    validation_share: float
+    twins: int
     seed: int
     threads: int
+    device: str
     retrain_every_bars: int
+    cold_start_every_bars: int
     model_max_age_bars: int
 
 

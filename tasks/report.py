@@ -13,6 +13,7 @@ from tasks.artifacts import publish
 from tasks.book import Findings, day_result
 from tasks.charts import EquityPicture, Line
 from tasks.job import Job
+from tasks.model_card import publish_newest_card
 from tasks.pages import DailyPage, Provenance, daily_page
 from tasks.results import DayResult
 from tasks.train import Champion
@@ -31,19 +32,20 @@ def report(job: Job, champion: Champion, gate: Gate) -> Findings:
     The run's artifacts are a table of the decisions, a summary, a picture of the equity and the link to the page.
     """
     warnings = [*gate.held_back.values(), *gate.warnings]
-    if champion.model_id is None and champion.reason.startswith("the prior"):
-        warnings.append(champion.reason)
+    warnings += [champion.warning] if champion.warning else []
     warnings += _outside(job)
-    result = day_result(job, Findings(warnings=tuple(warnings)))
+    result = day_result(job, Findings(warnings=tuple(warnings), model_reason=champion.reason))
     page = _page(result, champion, gate)
     try:
         path = reports.write(job.home / "reports" / job.account, f"{job.as_of}.html", daily_page(page))
     except StoreError as error:
         log.warning("The report could not be written: %s", error)
-        return Findings(warnings=(*warnings, f"the report could not be written: {error}"))
+        unwritten = f"the report could not be written: {error}"
+        return Findings(warnings=(*warnings, unwritten), model_reason=champion.reason)
     publish(page, job.account, path)
+    publish_newest_card(job)
     log.info("The report of %s is %s.", job.as_of, path)
-    return Findings(warnings=tuple(warnings), report=str(path))
+    return Findings(warnings=tuple(warnings), model_reason=champion.reason, report=str(path))
 
 
 def _outside(job: Job) -> list[str]:

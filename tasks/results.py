@@ -24,6 +24,7 @@ class DayResult:
     orders: tuple[Order, ...]
     fills: tuple[Fill, ...]
     model_id: str | None
+    model_reason: str | None
     data_sha256: str | None
     halted: str
     warnings: tuple[str, ...]
@@ -54,6 +55,7 @@ def day_json(result: DayResult) -> Json:
         "cash": text(snapshot.account.cash) if snapshot else None,
         "positions": positions_json(snapshot),
         "model_id": result.model_id,
+        "model_reason": result.model_reason,
         "data_sha256": result.data_sha256,
         "code_version": result.job.code_version,
         "config": json.loads(result.job.policy.config),

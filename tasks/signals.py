@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
@@ -14,8 +15,9 @@ from storage.ledger import Provenance
 from strategy.backtest import Standing
 from strategy.bars import Bars
 from strategy.decision import Decision, Mandate, decide, panorama
+from strategy.inputs import bars_behind
 from strategy.market import data_sha256
-from strategy.signals import Forecaster, history_bars, latest_outlook
+from strategy.signals import Forecaster, history_bars, outlooks
 from tasks.forecast import forecaster
 from tasks.job import Job
 from tasks.standing import mandate_of, standing_at
@@ -87,14 +89,21 @@ def judge_day(
 ) -> Judged:
     """The decisions at the close of `as_of`, from each symbol's bare look-back window alone."""
     standing, mandate = account
-    window_bars = history_bars(job.policy.strategy, model)
-    bars = bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=window_bars)
-    outlooks = {
-        symbol: latest_outlook(one, mandate.terms.instruments[symbol].calendar, job.policy.strategy, model)
-        for symbol, one in bars.items()
-    }
-    view = panorama(outlooks, job.symbols)
+    bars = _window(store, job, model)
+    calendars = {symbol: mandate.terms.instruments[symbol].calendar for symbol in bars}
+    seen = outlooks(bars, calendars, job.policy.strategy, model, since=np.datetime64(job.as_of, "us"))
+    view = panorama(seen, job.symbols)
     return Judged(decisions=decide(view, standing.snapshot, mandate, held_back), bars=bars)
+
+
+def _window(store: Connection, job: Job, model: Forecaster | None) -> dict[str, Bars]:
+    """The bars that determine the day's decisions: each symbol's look-back, and what the others showed meanwhile."""
+    own_bars = history_bars(job.policy.strategy, model)
+    bars = bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=own_bars)
+    if model is None or len(bars) < 2:
+        return bars
+    needed = bars_behind({symbol: one.open_time for symbol, one in bars.items()}, model.context_bars)
+    return bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=max(own_bars, needed))
 
 
 def in_words(decision: Decision) -> str:

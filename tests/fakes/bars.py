@@ -154,7 +154,7 @@ SHARE = Listing(
 TOKEN = Listing(symbol="TOKEN", calendar=Calendar.ALWAYS, first=date(2020, 1, 1), last=date(2020, 12, 31), seed=22)
 PAIR = FakeBars(listings=(SHARE, TOKEN))
 #: The same with history enough to train the tiny network of tests/fakes/jobs.py.
-DEEP = FakeBars(listings=(replace(SHARE, first=date(2018, 10, 1)), replace(TOKEN, first=date(2018, 10, 1))))
+DEEP = FakeBars(listings=(replace(SHARE, first=date(2018, 1, 2)), replace(TOKEN, first=date(2018, 1, 2))))
 
 
 def account_days(source: FakeBars, first: date, last: date) -> tuple[date, ...]:

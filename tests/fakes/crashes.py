@@ -22,9 +22,14 @@ from typing import Any
 
 from flows.failures import Exit, exit_code
 from strategy.signals import Strategy
+from strategy.training import TrainingSet, train
+from strategy.training_panel import training_panel
+from strategy.training_settings import TrainingSettings
 from tasks.expectations import _gate
 from tests.fakes.bars import DEEP, record
 from tests.fakes.jobs import RECIPE, a_job, policy, run_day
+from tests.fakes.networks import TINY
+from tests.fakes.panels import mandate, market, walk
 
 ROOT = Path(__file__).parents[2]
 #: Where a run is killed: what lies on the disk changes here, and training takes the longest.
@@ -87,10 +92,14 @@ def serve() -> None:
 
 
 def _import_everything() -> None:
-    """None; nothing here may start a thread: it would be missing in the forked runs."""
+    """None; no thread may be left behind: it would be missing in the forked runs."""
     # The first demand for deterministic kernels imports the compiler.
-    for name in ("torch._inductor", "strategy.training"):
+    for name in ("torch._inductor", "strategy.fitting"):
         import_module(name)
+    # Compiling the account and the attention under a trace would take each run most of a minute.
+    bars = market(walk("A", 1))
+    settings = TrainingSettings(members=1, steps=1, twins=0, threads=1, validation_share=0.4)
+    train(replace(TINY, dropout=0.0), TrainingSet(market=training_panel(bars, mandate(bars))), settings)
     _gate()
     for listing in DEEP.listings:
         record(listing)

@@ -9,6 +9,10 @@ from pathlib import Path
 from exchange.calendars import closed_by
 from exchange.paper import PaperBroker
 from exchange.ports import BarSource
+from storage import models as model_store
+from storage import promotions
+from storage.database import connect
+from storage.promotions import Promoter, Promotion
 from strategy.execution import Costs
 from strategy.instruments import Calendar
 from strategy.risk import RiskLimits
@@ -29,10 +33,16 @@ RECIPE = Recipe(
     heads=2,
     layers=1,
     context_bars=20,
+    members=2,
     steps=4,
+    warm_steps=2,
+    validation_share=0.45,
+    twins=1,
     seed=7,
     threads=1,
+    device="cpu",
     retrain_every_bars=1_000,
+    cold_start_every_bars=4_000,
     model_max_age_bars=2_000,
 )
 #: No history is long enough to train it, so the prior trades.
@@ -67,6 +77,35 @@ def a_job(home: Path, symbols: tuple[str, ...], as_of: date, strategy: Strategy 
         code_version="test",
         policy=policy(strategy),
     )
+
+
+def promote(job: Job, model_id: str, as_of: date | None = None) -> None:
+    """A person puts the model in charge: networks that train in a blink never pass the gate."""
+    promotion = Promotion(
+        source=job.source,
+        symbols=job.symbols,
+        model_id=model_id,
+        as_of=as_of or job.as_of,
+        by=Promoter.HAND,
+        reason="the test wants it",
+        at=job.now,
+    )
+    with connect(job.home) as store:
+        promotions.promote(store, promotion)
+
+
+def retrain_and_promote(job: Job) -> Champion:
+    """The champion of the day, where every challenger is put in charge by hand."""
+    retrain.fn(job)
+    with connect(job.home) as store:
+        of_today = [
+            one.model_id
+            for one in model_store.records(store)
+            if (one.source, one.symbols, one.trained_to) == (job.source, job.symbols, job.as_of)
+        ]
+    for model_id in of_today:
+        promote(job, model_id)
+    return retrain.fn(job)
 
 
 def on(job: Job, as_of: date) -> Job:

@@ -24,7 +24,9 @@ TABLES = {
     "entries": (),
     "account_snapshots": (),
     "risk_state": (),
-    "models": ("created_at", "promoted_at"),
+    "models": ("created_at",),
+    "verdicts": ("created_at",),
+    "promotions": ("promoted_at",),
 }
 
 Rows = dict[str, list[tuple[object, ...]]]

@@ -11,7 +11,7 @@ import pytest
 from tests.flows.conftest import Run
 
 TURBODMT = Path(sys.executable).with_name("turbodmt")
-COMMANDS = ("daily", "backtest", "train", "import", "bars", "status", "doctor")
+COMMANDS = ("daily", "backtest", "train", "models", "promote", "twin", "import", "bars", "status", "doctor")
 
 
 def test_the_help_names_every_command(run: Run) -> None:
@@ -68,6 +68,10 @@ def test_the_help_imports_nothing_heavy() -> None:
         (["daily", "--as-of", "yesterday"], "--as-of is 'yesterday'; it must be a date such as 2018-12-31"),
         (["daily", "--as-of", ""], "--as-of is ''; it must be a date"),
         (["train", "--as-of", "31.12.2018"], "--as-of is '31.12.2018'; it must be a date"),
+        (["promote", "prior"], "--reason is ''; say in a few words why"),
+        (["promote", "12345678", "--reason", "x", "--symbols", "A"], "model 12345678 knows its source and symbols"),
+        (["promote"], "Missing argument 'model'"),
+        (["twin", "--as-of", "2018"], "--as-of is '2018'; it must be a date"),
         (["backtest", "--start-date", "2018"], "--start-date is '2018'; it must be a date"),
         (["backtest", "--end-date", "0"], "--end-date is '0'; it must be a date"),
         (
@@ -125,7 +129,7 @@ def test_a_wrong_variable_ends_every_command(
     run: Run, monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
 ) -> None:
     monkeypatch.setenv(name, value)
-    for command in ("daily", "backtest", "train", "bars", "status", "doctor"):
+    for command in ("daily", "backtest", "train", "models", "twin", "bars", "status", "doctor"):
         ended = run(command, "--json")
         assert (ended.code, ended.failure[: len(sentence)]) == (2, sentence)
 

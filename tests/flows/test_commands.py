@@ -12,6 +12,9 @@ import pytest
 from flows.plan import Request, RequestRefused, plan
 from flows.settings import load
 from flows.wiring import open_source
+from storage import models as model_store
+from storage.database import connect
+from storage.models import ModelRecord
 from strategy.instruments import Calendar
 from tests.fakes.bars import Listing
 from tests.flows.conftest import Ended, Run, write_bars
@@ -182,6 +185,25 @@ def test_a_window_without_anything_to_test_is_refused(run: Run, file: Path, opti
     ended = run("backtest", "--source", f"file:{file}", "--symbol", "SHARE", "--strategy", "rules", *options, "--json")
     assert ended.code == 2
     assert sentence in ended.failure
+
+
+# --- twin
+
+
+def test_a_twin_answers_in_the_contract_s_keys_and_touches_no_account(run: Run, file: Path) -> None:
+    ended = run("twin", "--source", f"file:{file}", "--symbols", "SHARE,TOKEN", "--as-of", END, "--json")
+    answer = ended.answer
+    assert (ended.code, ended.err) == (0, "")
+    assert set(answer) >= {"as_of", "symbols", "paths", "seed", "facts", "data_sha256", "warnings"}
+    assert (answer["as_of"], answer["symbols"], answer["end"]) == (END, ["SHARE", "TOKEN"], END)
+    assert {tuple(fact) for fact in answer["facts"]} == {("name", "symbol", "real", "low", "high", "twin", "pass")}
+    assert run("status", "--json").answer["as_of"] is None
+
+
+def test_a_twin_of_too_little_history_is_refused(run: Run, file: Path) -> None:
+    ended = run("twin", "--source", f"file:{file}", "--as-of", "2020-03-31", "--json")
+    assert ended.code == 2
+    assert ended.failure.startswith("BOND, SHARE, TOKEN have 89 dates in common; a twin needs 252")
 
 
 # --- import
@@ -386,3 +408,71 @@ def test_a_record_that_is_written_during_the_session_is_traded_up_to_the_last_cl
             open_source(settings),
             Request(account="daily", as_of=date(2026, 1, 8), clock=ten_in_new_york),
         )
+
+
+# --- models and promote
+
+
+def registered(home: Path) -> str:
+    """The id of a registered model whose file this version cannot read."""
+    model_id = model_store.save(home, {"weight": np.zeros(3)}, {})
+    record = ModelRecord(
+        model_id=model_id,
+        source="sample",
+        symbols=("^GSPC", "^IXIC"),
+        trained_from=FIRST,
+        trained_to=LAST,
+        created_at=datetime(2021, 4, 1, tzinfo=UTC),
+        seed=7,
+        config="{}",
+        code_version="test",
+        data_sha256="ab",
+        validation="{}",
+    )
+    with connect(home) as store:
+        model_store.register(store, record)
+    return model_id
+
+
+def test_models_lists_the_registry_and_the_prior(run: Run, home: Path) -> None:
+    model_id = registered(home)
+    answer = run("models", "--json").answer
+    assert [(one["model_id"], one["state"]) for one in answer["models"]] == [
+        (model_id, "challenger"),
+        ("prior", "champion"),
+    ]
+    assert run("models", "--source", "binance", "--symbols", "BTCUSDT", "--json").answer["models"] == [
+        {**answer["models"][1], "source": "binance", "symbols": ["BTCUSDT"]}
+    ]
+    assert run("models").out.splitlines()[1].split()[:3] == [model_id[:12], "challenger", "sample"]
+
+
+def test_a_model_that_cannot_be_read_is_not_promoted(run: Run, home: Path) -> None:
+    model_id = registered(home)
+    ended = run("promote", model_id[:8], "--reason", "why", "--json")
+    assert ended.code == 6
+    assert ended.failure.startswith(f"model {model_id[:12]} was made by another version (it lacks 'config'); run `turb")
+    (home / "models" / f"{model_id}.safetensors").unlink()
+    assert run("promote", model_id[:8], "--reason", "why").code == 6
+
+
+@pytest.mark.parametrize(
+    ("model", "sentence"),
+    [
+        ("1234567", "model '1234567' has 7 characters; give at least 8 of its id"),
+        ("12345678", "no registered model has an id that begins with 12345678; `turbodmt models --json`"),
+    ],
+)
+def test_an_unknown_model_is_not_promoted(run: Run, model: str, sentence: str) -> None:
+    ended = run("promote", model, "--reason", "why", "--json")
+    assert (ended.code, ended.failure[: len(sentence)]) == (2, sentence)
+
+
+def test_promoting_what_trades_already_changes_nothing(run: Run) -> None:
+    ended = run("promote", "prior", "--reason", "to be sure")
+    assert (ended.code, ended.out) == (
+        0,
+        "The prior trades ^GSPC, ^IXIC of sample already (nothing was ever promoted); nothing has changed.\n",
+    )
+    answer = run("promote", "prior", "--reason", "to be sure", "--symbols", "^IXIC", "--json").answer
+    assert (answer["symbols"], answer["changed"]) == (["^IXIC"], False)

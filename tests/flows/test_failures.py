@@ -13,6 +13,7 @@ from storage.failures import StoreLocked
 FLOORS = ("strategy", "exchange", "storage", "tasks", "flows")
 #: Caught where they are raised, or a sign of a bug.
 INTERNAL = {
+    "strategy.significance.Incomparable",
     "strategy.training.TrainingDiverged",
     "storage.bars.BarsUnpublishable",
 }

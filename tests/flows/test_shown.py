@@ -1,6 +1,16 @@
 """The answers in words."""
 
-from flows.shown import shown_backtest, shown_bars, shown_daily, shown_import, shown_status, shown_train
+from flows.shown import (
+    shown_backtest,
+    shown_bars,
+    shown_daily,
+    shown_import,
+    shown_models,
+    shown_promote,
+    shown_status,
+    shown_train,
+    shown_twin,
+)
 
 METRICS = {"total_return": 0.5, "sharpe": None}
 NO_DAY = {
@@ -85,10 +95,96 @@ def test_a_training_without_a_defined_sharpe_says_so() -> None:
             "trained_from": "x",
             "trained_to": "y",
             "validation": validation,
+            "promoted": False,
+            "verdict": {"reason": "5 days are too few"},
             "warnings": [],
         }
     )
-    assert text.endswith("Net Sharpe on 5 validation bars: undefined, the prior 0.12")
+    assert "Net Sharpe on 5 dates that it neither learned from nor stopped at: undefined, the prior 0.12" in text
+    assert text.endswith("Refused: 5 days are too few")
+
+
+def test_the_registry_shows_who_trades_and_why() -> None:
+    prior = {
+        "model_id": "prior",
+        "state": "champion",
+        "source": "sample",
+        "symbols": ["A", "B"],
+        "trained_to": None,
+        "seed": None,
+        "verdict": None,
+        "reason": "nothing better",
+    }
+    figures = {"sharpe": 0.5, "rival_sharpe": 0.25, "p_deflated": 0.125}
+    model = {
+        **prior,
+        "model_id": "0123456789abcdef",
+        "state": "refused",
+        "trained_to": "2020-01-02",
+        "seed": 7,
+        "verdict": {"figures": figures},
+        "reason": "too lucky",
+    }
+    assert shown_models({"models": [model, prior], "warnings": []}).splitlines() == [
+        "model         state     source  symbols  trained_to  seed  sharpe  rival_sharpe  p_deflated",
+        "0123456789ab  refused   sample  A,B      2020-01-02  7     0.5000  0.2500        0.1250",
+        "prior         champion  sample  A,B      -           -     -       -             -",
+        "",
+        "0123456789ab: too lucky",
+        "prior: nothing better",
+    ]
+
+
+def test_a_promotion_says_who_trades_since_when_and_instead_of_whom() -> None:
+    answer = {
+        "model_id": "0123456789abcdef",
+        "symbols": ["A", "B"],
+        "source": "sample",
+        "as_of": "2020-01-02",
+        "reason": "calmer",
+        "replaced": "prior",
+        "changed": True,
+    }
+    assert (
+        shown_promote(answer)
+        == "Model 0123456789ab trades A, B of sample from 2020-01-02 on, instead of the prior: calmer"
+    )
+    back = {**answer, "model_id": "prior", "replaced": "f" * 64}
+    assert shown_promote(back).endswith("from 2020-01-02 on, instead of model ffffffffffff: calmer")
+
+
+def test_a_twin_shows_every_fact_and_marks_what_is_out_of_its_band() -> None:
+    fact = {
+        "symbol": "A",
+        "name": "leverage_effect",
+        "real": -0.1,
+        "low": -0.2,
+        "high": 0.0,
+        "twin": -0.1,
+        "pass": True,
+    }
+    answer = {
+        "symbols": ["A"],
+        "start": "2017-01-02",
+        "end": "2020-01-03",
+        "rows": 755,
+        "paths": 200,
+        "level": 0.95,
+        "facts": [fact, {**fact, "twin": 0.3, "pass": False}, {**fact, "low": None, "high": None, "pass": None}],
+        "warnings": ["look"],
+    }
+    assert shown_twin(answer).splitlines() == [
+        "200 synthetic paths of A, fitted to 755 dates from 2017-01-02 to 2020-01-03",
+        "",
+        "symbol  name             real     low      high    twin     pass",
+        "A       leverage_effect  -0.1000  -0.2000  0.0000  -0.1000  pass",
+        "A       leverage_effect  -0.1000  -0.2000  0.0000  0.3000   FAIL",
+        "A       leverage_effect  -0.1000  -        -       -0.1000  undefined",
+        "",
+        "1 of 2 facts lie in the band that holds 95% of the real data's own resamplings",
+        "",
+        "Warning: look",
+    ]
 
 
 def test_a_day_without_symbols_or_account_is_short() -> None:

@@ -14,7 +14,7 @@ from strategy.instruments import Calendar, Instrument
 from strategy.market import account_dates, tape
 from strategy.orders import OrderState
 from strategy.risk import RiskLimits, halt_date
-from strategy.signals import Strategy, latest_outlook, outlook
+from strategy.signals import Strategy, history_bars, outlooks
 from strategy.sizing import SizingParams
 
 D = Decimal
@@ -44,9 +44,8 @@ def mandate(
 
 
 def run(bars: dict[str, Bars], rules: Mandate, first: date, last: date, capital: int = 10_000) -> Replay:
-    looks = {
-        symbol: outlook(one, rules.terms.instruments[symbol].calendar, rules.strategy) for symbol, one in bars.items()
-    }
+    calendars = {symbol: rules.terms.instruments[symbol].calendar for symbol in bars}
+    looks = outlooks(bars, calendars, rules.strategy)
     dates = [day for day in account_dates(bars) if first <= day <= last]
     return replay(panorama(looks, rules.symbols), tape(bars, first, last), dates, D(capital), rules)
 
@@ -117,9 +116,11 @@ def test_changing_or_deleting_later_bars_changes_no_decision(strategy: Strategy)
 @pytest.mark.parametrize("strategy", list(Strategy))
 def test_the_bare_window_gives_the_row_that_the_whole_history_gives(strategy: Strategy) -> None:
     bars = walk("COIN", days("2019-01-01", 600), 6)
-    whole = outlook(bars, Calendar.ALWAYS, strategy)
+    calendars = {"COIN": Calendar.ALWAYS}
+    whole = outlooks({"COIN": bars}, calendars, strategy)["COIN"]
     for row in (300, 451, 599):
-        newest = latest_outlook(bars.rows(0, row + 1), Calendar.ALWAYS, strategy)
+        bare = bars.rows(row + 1 - history_bars(strategy), row + 1)
+        newest = outlooks({"COIN": bare}, calendars, strategy)["COIN"]
         for name in ("signal", "regime", "confidence", "volatility", "change"):
             assert getattr(newest, name)[-1] == getattr(whole, name)[row], name
 
@@ -161,7 +162,7 @@ def test_what_is_kept_counts_towards_the_largest_exposure() -> None:
     rules = mandate(Strategy.VOL_TARGET, STOCK, COIN)
     dates = days("2019-01-01", 400)
     calm = make_bars("COIN", dates, close=100 + np.tile([0.0, 0.1], 200))
-    view = panorama({"COIN": outlook(calm, Calendar.ALWAYS, Strategy.VOL_TARGET)}, rules.symbols)
+    view = panorama(outlooks({"COIN": calm}, {"COIN": Calendar.ALWAYS}, Strategy.VOL_TARGET), rules.symbols)
     as_of = date(2020, 1, 10)
     held = {
         "STK": Position(quantity=D(120), mark=D(100)),

@@ -3,107 +3,55 @@
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
-from strategy.features import FEATURE_BARS, FEATURES
+from strategy.inputs import INPUTS
 from strategy.network import (
     DEPARTURE_LIMIT,
-    FEATURES_KEY,
+    INPUTS_KEY,
     Arrays,
-    Network,
-    NetworkForecaster,
     NetworkShape,
-    forecast,
+    fixed_threads,
     from_arrays,
     new_network,
+    newest_departures,
     to_arrays,
 )
-from strategy.prior import PRIOR_BARS, prior
-
-TINY = NetworkShape(dimensions=8, heads=2, layers=2, context_bars=16)
+from tests.fakes.networks import TINY, opinionated
 
 
-def closes(seed: int = 0, bars: int = 320) -> np.ndarray:
-    return 100 * np.exp(np.cumsum(0.012 * np.random.default_rng(seed).standard_t(3, bars)))
+def rows_of(shape: NetworkShape, paths: int = 1) -> Tensor:
+    return torch.randn(paths, shape.context_bars, shape.features, generator=torch.Generator().manual_seed(0))
 
 
-def opinionated(shape: NetworkShape = TINY, seed: int = 1) -> Network:
-    """A network whose head is not zero: it departs from the prior."""
-    network = new_network(shape, seed)
-    torch.nn.init.normal_(network.head.weight, std=0.3, generator=torch.Generator().manual_seed(seed))
-    return network.eval()
+def test_an_untrained_network_departs_by_exactly_nothing() -> None:
+    network = new_network(TINY, 0)
+    assert (network(rows_of(TINY, 3)) == 0).all()
+    assert (newest_departures(network, rows_of(TINY, 3).numpy()) == 0).all()
 
 
-def test_an_untrained_network_trades_exactly_the_prior() -> None:
-    close = closes()
-    signal = forecast(new_network(TINY, 0), close)
-    assert np.array_equal(signal, prior(close), equal_nan=True)
-
-
-def test_a_departure_is_bounded_and_so_is_the_signal() -> None:
+def test_a_departure_is_bounded() -> None:
     network = opinionated()
     torch.nn.init.constant_(network.head.bias, 50.0)
-    signal = forecast(network, closes())[TINY.history_bars - 1 :]
-    before = prior(closes())[TINY.history_bars - 1 :]
-    assert signal == pytest.approx(np.minimum(before + DEPARTURE_LIMIT, 1.0))
+    assert torch.equal(network(rows_of(TINY)), torch.full((1, 16), DEPARTURE_LIMIT))
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_the_bare_window_gives_the_very_same_signal(threads: int) -> None:
-    network, close = opinionated(), closes()
-    whole = forecast(network, close, threads=threads)
-    for row in range(TINY.history_bars - 1, len(close)):
-        bare = close[row + 1 - TINY.history_bars : row + 1]
-        assert forecast(network, bare, threads=threads)[-1] == whole[row]
-        assert forecast(network, bare, 1, threads) == whole[row]
-
-
-def test_the_default_network_gives_the_very_same_signal_on_the_bare_window() -> None:
-    network, close = opinionated(NetworkShape()), closes(bars=512)
-    whole = forecast(network, close)
-    for row in range(503, 512):
-        assert forecast(network, close[row - 503 : row + 1], 1) == whole[row]
-
-
-def test_the_last_rows_are_those_of_the_whole() -> None:
-    network, close = opinionated(), closes()
-    whole = forecast(network, close)
-    for rows in (0, 1, 7, 60, 320):
-        assert np.array_equal(forecast(network, close, rows), whole[320 - rows :], equal_nan=True)
-
-
-def test_signals_ignore_the_future() -> None:
-    network, close = opinionated(), closes()
-    corrupted = close.copy()
-    corrupted[300:] *= 2.5
-    assert np.array_equal(forecast(network, corrupted)[:300], forecast(network, close)[:300], equal_nan=True)
-
-
-def test_where_the_context_is_not_full_the_prior_trades_and_before_it_nothing() -> None:
-    shape = NetworkShape(dimensions=8, heads=2, layers=1, context_bars=32)
-    close = closes()
-    signal = forecast(opinionated(shape), close)
-    full = 32 + FEATURE_BARS - 2
-    assert np.isnan(signal[: PRIOR_BARS - 1]).all()
-    assert (signal[PRIOR_BARS - 1 : full] == prior(close)[PRIOR_BARS - 1 : full]).all()
-    assert (signal[full:] != prior(close)[full:]).all()
-
-
-def test_forecasting_leaves_torch_as_it_was() -> None:
-    threads, state = torch.get_num_threads(), torch.get_rng_state()
-    forecast(opinionated(), closes(), 2, 1 if threads > 1 else 2)
+def test_making_a_network_leaves_torchs_random_state() -> None:
+    state = torch.get_rng_state()
     new_network(TINY, 5)
-    assert torch.get_num_threads() == threads
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_more_last_rows_than_closes_are_refused() -> None:
-    with pytest.raises(ValueError, match="last_rows is 321; it must be between 0 and the 320 closes"):
-        forecast(opinionated(), closes(), 321)
+def test_weights_survive_the_way_through_arrays() -> None:
+    network = opinionated()
+    arrays = to_arrays(network)
+    assert {array.dtype for name, array in arrays.items() if name != INPUTS_KEY} == {np.dtype(np.float32)}
+    assert torch.equal(from_arrays(TINY, arrays)(rows_of(TINY)), network(rows_of(TINY)))
 
 
 def test_a_row_of_the_network_sees_earlier_rows_only() -> None:
     network = opinionated()
-    rows = torch.randn(1, 16, len(FEATURES), generator=torch.Generator().manual_seed(0))
+    rows = rows_of(TINY)
     changed = rows.clone()
     changed[:, 9:] += 1.0
     before, after = network(rows), network(changed)
@@ -111,19 +59,71 @@ def test_a_row_of_the_network_sees_earlier_rows_only() -> None:
     assert not torch.allclose(before[:, 9:], after[:, 9:], atol=1e-3)
 
 
-def test_the_forecaster_names_its_history_and_forecasts_alike() -> None:
-    network, close = opinionated(), closes()
-    forecaster = NetworkForecaster(network=network)
-    assert forecaster.context_bars == TINY.history_bars == 16 + 252
-    assert np.array_equal(forecaster.forecast(close), forecast(network, close), equal_nan=True)
-    assert np.array_equal(forecaster.forecast(close, 3), forecast(network, close, 3))
+@pytest.mark.parametrize("shape", [TINY, NetworkShape()])
+def test_the_newest_departure_is_the_last_of_all(shape: NetworkShape) -> None:
+    network = opinionated(shape)
+    rows = rows_of(shape, 3)
+    assert torch.allclose(network.newest(rows), network(rows)[:, -1], atol=1e-6)
+    assert torch.allclose(network.train().newest(rows), network.eval().newest(rows), atol=0)
 
 
-def test_weights_survive_the_way_through_arrays() -> None:
-    network, close = opinionated(), closes()
-    arrays = to_arrays(network)
-    assert {array.dtype for name, array in arrays.items() if name != FEATURES_KEY} == {np.dtype(np.float32)}
-    assert np.array_equal(forecast(from_arrays(TINY, arrays), close), forecast(network, close), equal_nan=True)
+def test_a_signal_is_the_same_to_the_bit_in_any_company_order_and_thread_count() -> None:
+    network = opinionated(NetworkShape())
+    windows = np.random.default_rng(0).standard_normal((7, 252, len(INPUTS)))
+    alone = np.array([newest_departures(network, windows[number : number + 1])[0] for number in range(7)])
+    assert len(set(alone)) == 7
+    for threads in (1, 2, 3):
+        assert (newest_departures(network, windows, threads) == alone).all()
+        assert (newest_departures(network, windows[::-1], threads)[::-1] == alone).all()
+        # Shifted by four bytes in memory.
+        shifted = np.empty(windows.size + 1, np.float32)[1:].reshape(windows.shape)
+        shifted[:] = windows
+        assert (newest_departures(network, shifted, threads) == alone).all()
+
+
+def test_no_windows_have_no_departures_and_torch_stays_as_it_was() -> None:
+    threads = torch.get_num_threads()
+    assert newest_departures(opinionated(), np.empty((0, 16, len(INPUTS)))).shape == (0,)
+    assert newest_departures(opinionated(), np.zeros((2, 16, len(INPUTS)))).dtype == np.float64
+    assert torch.get_num_threads() == threads
+
+
+def test_in_training_a_share_is_dropped_out_and_the_mean_is_kept() -> None:
+    network = new_network(NetworkShape(dimensions=8, heads=2, layers=3, context_bars=50), 0).train()
+    kept = network._kept(torch.zeros(20, 50, 8), torch.Generator().manual_seed(0))
+    assert kept.shape == (6, 20, 50, 8)
+    assert kept.unique().tolist() == pytest.approx([0.0, 256 / 205])
+    assert (kept == 0).float().mean().item() == pytest.approx(51 / 256, abs=0.01)
+    # Bytes that shared a bit would give equal factors side by side more often.
+    assert ((kept[..., 1:] == 0) & (kept[..., :-1] == 0)).float().mean().item() == pytest.approx(
+        (51 / 256) ** 2, abs=5e-3
+    )
+
+
+def test_evaluation_drops_nothing_out() -> None:
+    network = opinionated()
+    rows = rows_of(TINY, 2)
+    assert torch.equal(network(rows), network(rows))
+    assert not torch.equal(network.train()(rows), network(rows))
+
+
+def test_a_product_of_two_features_is_learned() -> None:
+    network = new_network(NetworkShape(dimensions=16, heads=2, layers=1, context_bars=8, features=4, dropout=0.0), 0)
+    generator = torch.Generator().manual_seed(0)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=3e-3)
+
+    def match() -> torch.Tensor:
+        rows = torch.randn(64, 8, 4, generator=generator)
+        wanted = (rows[..., 0] * rows[..., 1]).sign()
+        return (network(rows) * wanted).mean() / DEPARTURE_LIMIT
+
+    with fixed_threads(1):
+        for _ in range(80):
+            optimiser.zero_grad()
+            (-match()).backward()
+            optimiser.step()
+        with torch.no_grad():
+            assert match().item() > 0.7
 
 
 def test_arrays_do_not_share_memory_with_the_network() -> None:
@@ -153,10 +153,10 @@ def spoilt(name: str, array: np.ndarray | None) -> Arrays:
         ("head.bias", np.zeros(2, dtype=np.float32), r"'head.bias' has shape \(2,\) where \(1,\) fits"),
         ("head.bias", np.full(1, np.nan, dtype=np.float32), "'head.bias' is not made of finite float32"),
         ("head.bias", np.zeros(1), "'head.bias' is not made of finite float32"),
-        (FEATURES_KEY, None, "do not say on which features"),
-        (FEATURES_KEY, np.frombuffer(b"return\nmoon_phase", dtype=np.uint8), "another feature list"),
-        (FEATURES_KEY, np.frombuffer(b"\xff\xfe", dtype=np.uint8), "another feature list"),
-        (FEATURES_KEY, np.frombuffer("\n".join(FEATURES[::-1]).encode(), dtype=np.uint8), "the order differs"),
+        (INPUTS_KEY, None, "do not say on which inputs"),
+        (INPUTS_KEY, np.frombuffer(b"return\nmoon_phase", dtype=np.uint8), "another list of inputs"),
+        (INPUTS_KEY, np.frombuffer(b"\xff\xfe", dtype=np.uint8), "another list of inputs"),
+        (INPUTS_KEY, np.frombuffer("\n".join(INPUTS[::-1]).encode(), dtype=np.uint8), "the order differs"),
     ],
 )
 def test_weights_that_are_not_its_own_are_refused(name: str, array: np.ndarray | None, message: str) -> None:

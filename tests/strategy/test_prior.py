@@ -38,18 +38,25 @@ def test_the_prior_ignores_the_future(seed: int, row: int) -> None:
     assert (prior(corrupted)[256 : row + 1] == prior(close)[256 : row + 1]).all()
 
 
-def test_the_prior_is_four_tenths_plus_four_tenths_of_the_mean_trend() -> None:
+def test_the_prior_is_a_third_of_holding_and_two_thirds_of_the_mean_trend() -> None:
     close = closes(7)
     sigma = daily_volatility(close)
     trends = [np.tanh(change(close, lag) / (sigma * np.sqrt(lag))) for lag in (21, 63, 126, 252)]
-    assert prior(close)[-1] == pytest.approx(0.4 + 0.4 * np.mean(trends, axis=0)[-5:].mean(), rel=1e-12)
+    assert prior(close)[-1] == pytest.approx((1 + 2 * np.mean(trends, axis=0)[-5:].mean()) / 3, rel=1e-12)
 
 
-def test_the_prior_stays_between_flat_and_its_ceiling() -> None:
+def test_the_prior_stays_between_a_third_short_and_its_ceiling() -> None:
     rising, falling = 1.02 ** np.arange(400.0), 0.98 ** np.arange(400.0)
-    assert prior(rising)[-1] == pytest.approx(0.8, abs=0.01)
-    assert prior(falling)[-1] == pytest.approx(0.0, abs=0.01)
+    assert prior(rising)[-1] == pytest.approx(1.0, abs=0.01)
+    assert prior(falling)[-1] == pytest.approx(-1 / 3, abs=0.01)
 
 
-def test_prices_that_never_move_give_the_level() -> None:
-    assert (prior(np.full(300, 3.0))[256:] == 0.4).all()
+def test_prices_that_never_move_give_what_holding_adds() -> None:
+    assert (prior(np.full(300, 3.0))[256:] == 1 / 3).all()
+
+
+def test_on_a_random_walk_holding_and_trend_carry_the_same_risk() -> None:
+    """The reason for the weights, and not a fit to any market: the mean square of the trend's part is the hold's."""
+    walks = [np.exp(np.cumsum(0.01 * np.random.default_rng(seed).standard_normal(4000))) for seed in range(8)]
+    trend = np.concatenate([prior(walk)[PRIOR_BARS - 1 :] - 1 / 3 for walk in walks])
+    assert np.sqrt((trend**2).mean()) == pytest.approx(1 / 3, rel=0.1)

@@ -1,91 +1,101 @@
 """Training learns what is there, the same every time, and fails in one sentence."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from strategy.bars import make_bars
-from strategy.network import NetworkShape, forecast, from_arrays, new_network
-from strategy.prior import prior
-from strategy.training import Trained, TrainingDiverged, TrainingSettings, train
-from strategy.training_set import TrainingSeries, TrainingSet, training_series
+from strategy.fitting import fitted, last_learned
+from strategy.network import NetworkShape, new_network, to_arrays
+from strategy.training import Trained, TrainingDiverged, TrainingSet, train
+from strategy.training_panel import TrainingPanel, training_panel
+from strategy.training_settings import TrainingSettings
+from tests.fakes.panels import dates, mandate, market, stock, walk
 
-TINY = NetworkShape(dimensions=16, heads=2, layers=1, context_bars=32, dropout=0.1)
+SMALL = NetworkShape(dimensions=16, heads=2, layers=1, context_bars=32, features=30, dropout=0.1)
 FAST = TrainingSettings(
-    steps=40, learning_rate=3e-3, warmup_steps=10, average_decay=0.9, evaluate_every_steps=10, purge_bars=20
+    members=1,
+    steps=60,
+    learning_rate=3e-3,
+    warmup_steps=10,
+    average_decay=0.9,
+    evaluate_every_steps=10,
+    purge_bars=20,
+    validation_share=0.4,
+    twins=0,
 )
+BRIEF = replace(FAST, steps=2, members=2)
 
 
-def closes(seed: int, count: int, reversal: float) -> np.ndarray:
-    """Prices whose return carries the share -`reversal` of the return before it."""
-    rng = np.random.default_rng(seed)
-    returns = 0.01 * rng.standard_normal(count)
-    for bar in range(1, count):
-        returns[bar] -= reversal * returns[bar - 1]
-    return np.asarray(100 * np.exp(np.cumsum(returns)))
-
-
-def series(seed: int, count: int = 1200, reversal: float = 0.0) -> TrainingSeries:
-    dates = np.datetime64("2010-01-01", "us") + np.arange(count) * np.timedelta64(1, "D")
-    source = make_bars(f"S{seed}", dates, close=closes(seed, count, reversal))
-    ones = np.ones(count)
-    return training_series(source, regime_multiplier=ones, volatility_multiplier=ones, cost=1e-4)
+def panel(*bars) -> TrainingPanel:  # type: ignore[no-untyped-def]
+    return training_panel(market(*bars), mandate(market(*bars)))
 
 
 def noise() -> TrainingSet:
-    return TrainingSet(series=(series(1), series(2, count=900)))
+    return TrainingSet(market=panel(walk("A", 1), stock("B", 2, 700)))
 
 
 @pytest.fixture(scope="module")
-def trained() -> Trained:
-    return train(TINY, TrainingSet(series=tuple(series(seed, 2000, 0.4) for seed in range(3))), FAST)
+def planted() -> TrainingSet:
+    return TrainingSet(market=panel(*(walk(f"S{seed}", seed, 1600, reversal=0.4) for seed in range(3))))
 
 
-def test_a_planted_signal_is_learned_beyond_the_prior(trained: Trained) -> None:
-    assert trained.best_step > 0
-    assert trained.validation_sharpe > trained.prior_validation_sharpe + 1.0
+@pytest.fixture(scope="module")
+def trained(planted: TrainingSet) -> Trained:
+    return train(SMALL, planted, FAST)
+
+
+def annual(net: np.ndarray) -> float:
+    return float(net.mean() / net.std() * np.sqrt(365))
+
+
+def test_a_planted_signal_is_learned_beyond_the_prior_on_dates_that_chose_nothing(trained: Trained) -> None:
+    assert trained.members[0].best_step > 0
+    assert annual(trained.gate.net) > annual(trained.prior_gate.net) + 1.0
 
 
 def test_a_learned_signal_trades_on_prices_never_seen(trained: Trained) -> None:
-    close = closes(99, 700, 0.4)
-    network = from_arrays(TINY, trained.arrays)
-    until_next = (close[1:] / close[:-1] - 1)[300:]
-    learned = forecast(network, close)[300:-1] * until_next
-    before = prior(close)[300:-1] * until_next
-    assert learned.mean() / learned.std() > before.mean() / before.std() + 0.1
+    fresh = walk("NEW", 99, 900, reversal=0.4)
+    signal = trained.ensemble.forecast({"NEW": fresh})["NEW"][300:-1]
+    until_next = (fresh.close[1:] / fresh.close[:-1] - 1)[300:]
+    assert annual(signal * until_next) > 1.5
 
 
 def test_every_step_has_its_loss(trained: Trained) -> None:
-    assert len(trained.losses) == FAST.steps
-    assert np.mean(trained.losses[-5:]) < np.mean(trained.losses[:5])
+    losses = trained.members[0].losses
+    assert len(losses) <= FAST.steps
+    assert np.mean(losses[-5:]) < np.mean(losses[:5])
 
 
 def test_training_twice_gives_the_same_bytes() -> None:
-    first, second = train(TINY, noise(), FAST), train(TINY, noise(), FAST)
-    assert first.losses == second.losses
-    assert first.validation_sharpe == second.validation_sharpe
-    assert first.arrays.keys() == second.arrays.keys()
-    assert all(first.arrays[name].tobytes() == second.arrays[name].tobytes() for name in first.arrays)
+    first, second = train(SMALL, noise(), BRIEF), train(SMALL, noise(), BRIEF)
+    assert [one.losses for one in first.members] == [one.losses for one in second.members]
+    assert np.array_equal(first.gate.net, second.gate.net)
+    for one, other in zip(first.members, second.members, strict=True):
+        weights, again = to_arrays(one.network), to_arrays(other.network)
+        assert all(weights[name].tobytes() == again[name].tobytes() for name in weights)
 
 
-def test_another_seed_trains_another_network() -> None:
-    short = TrainingSettings(steps=2, purge_bars=20)
-    other = TrainingSettings(steps=2, purge_bars=20, seed=1)
-    assert train(TINY, noise(), short).losses != train(TINY, noise(), other).losses
+def test_members_differ_and_so_do_seeds() -> None:
+    result = train(SMALL, noise(), BRIEF)
+    assert result.members[0].losses != result.members[1].losses
+    assert train(SMALL, noise(), replace(BRIEF, seed=1)).members[0].losses != result.members[0].losses
 
 
 def test_training_leaves_torch_as_it_was() -> None:
     threads, state = torch.get_num_threads(), torch.get_rng_state()
-    train(TINY, noise(), TrainingSettings(steps=1, purge_bars=20, threads=1 if threads > 1 else 2))
+    train(SMALL, noise(), replace(BRIEF, threads=1 if threads > 1 else 2))
     assert torch.get_num_threads() == threads
     assert torch.equal(torch.get_rng_state(), state)
     assert not torch.are_deterministic_algorithms_enabled()
 
 
 def test_gradients_reach_every_parameter_once_the_head_has_moved() -> None:
-    network = new_network(TINY, 0).train()
+    network = new_network(SMALL, 0).train()
     optimiser = torch.optim.SGD(network.parameters(), lr=0.1)
-    rows = torch.randn(4, 32, 15, generator=torch.Generator().manual_seed(0))
+    rows = torch.randn(4, 32, 30, generator=torch.Generator().manual_seed(0))
     for _ in range(2):
         optimiser.zero_grad()
         (network(rows) * rows[:, :, 0]).sum().backward()
@@ -93,45 +103,106 @@ def test_gradients_reach_every_parameter_once_the_head_has_moved() -> None:
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in network.parameters())
 
 
-def test_a_network_that_never_beats_the_prior_stays_the_prior() -> None:
-    hopeless = TrainingSettings(steps=2, learning_rate=1e-12, purge_bars=20)
-    result = train(TINY, TrainingSet(series=(series(1),)), hopeless)
-    assert result.validation_sharpe >= result.prior_validation_sharpe
+def test_networks_that_learn_nothing_earn_what_the_prior_earns() -> None:
+    result = train(SMALL, noise(), replace(BRIEF, learning_rate=1e-20))
+    assert result.gate.net == pytest.approx(result.prior_gate.net, abs=1e-12)
+    assert {member.best_step for member in result.members} <= {0, 2}
+
+
+def test_training_stops_early_where_nothing_gets_better() -> None:
+    patient = replace(FAST, steps=400, learning_rate=1e-20, patience_steps=20)
+    losses = train(SMALL, noise(), patient).members[0].losses
+    assert len(losses) == patient.warmup_steps + patient.patience_steps
+
+
+def test_training_goes_on_from_the_networks_it_is_given(trained: Trained, planted: TrainingSet) -> None:
+    still = replace(FAST, steps=1, learning_rate=1e-20)
+    again = train(SMALL, planted, still, start=trained.ensemble)
+    assert np.array_equal(again.gate.net, trained.gate.net)
+    kept = to_arrays(trained.members[0].network)
+    train(SMALL, planted, replace(FAST, steps=3), start=trained.ensemble)
+    after = to_arrays(trained.members[0].network)
+    assert all(kept[name].tobytes() == after[name].tobytes() for name in kept), "the champion itself is not touched"
+
+
+def test_a_model_of_another_shape_is_no_start(trained: Trained) -> None:
+    with pytest.raises(ValueError, match="another shape or number of members; train from the prior instead"):
+        train(SMALL, noise(), BRIEF, start=trained.ensemble)
+
+
+def test_the_twin_is_learned_from_and_never_validates() -> None:
+    bars = market(walk("A", 1), walk("B", 2))
+    rules = mandate(bars)
+    plain, mirrored = (fitted(bars, rules, SMALL, replace(BRIEF, twins=twins)) for twins in (0, 2))
+    assert plain.members[0].losses != mirrored.members[0].losses
+    assert np.array_equal(plain.prior_gate.net, mirrored.prior_gate.net)
+    assert plain.members[0].start_sharpe == mirrored.members[0].start_sharpe
+
+
+def test_bars_that_are_not_learned_from_change_no_weight() -> None:
+    """Everything after the purge may be another history: it stops and judges, but the steps are the same."""
+    bars = market(walk("A", 1), walk("B", 2))
+    rules = mandate(bars)
+    cut = last_learned(training_panel(bars, rules), BRIEF.rule(SMALL))
+    other = {}
+    for symbol, one in bars.items():
+        late = one.open_time > cut
+        other[symbol] = make_bars(symbol, one.open_time, close=np.where(late, one.close * 1.5, one.close))
+    settings = replace(BRIEF, twins=1, steps=3)
+    first, second = fitted(bars, rules, SMALL, settings), fitted(other, rules, SMALL, settings)
+    assert [one.losses for one in first.members] == [one.losses for one in second.members]
+    assert not np.array_equal(first.prior_gate.net, second.prior_gate.net)
 
 
 def test_prices_that_never_move_train_without_a_fault() -> None:
-    dates = np.datetime64("2010-01-01", "us") + np.arange(900) * np.timedelta64(1, "D")
-    flat = make_bars("FLAT", dates, close=np.full(900, 5.0))
-    held = training_series(flat, regime_multiplier=np.ones(900), volatility_multiplier=np.zeros(900), cost=1e-4)
-    result = train(TINY, TrainingSet(series=(held,)), TrainingSettings(steps=2, purge_bars=20))
-    assert result.losses == (0.0, 0.0)
+    flat = make_bars("FLAT", dates("2010-01-01", 1200), close=np.full(1200, 5.0))
+    result = train(SMALL, TrainingSet(market=panel(flat)), BRIEF)
+    assert result.members[0].losses == (0.0, 0.0)
+    assert (result.gate.net == 0.0).all()
 
 
 def test_a_loss_that_is_not_a_number_stops_the_training() -> None:
-    one = series(1)
-    one.close_ratio[:] = np.nan
-    with pytest.raises(TrainingDiverged, match=r"diverged: the loss is nan .* lower learning_rate, now 0\.0005"):
-        train(TINY, TrainingSet(series=(one,)), TrainingSettings(steps=2, purge_bars=20))
+    one = panel(walk("A", 1))
+    one.inputs[0][:] = np.nan
+    with pytest.raises(TrainingDiverged, match=r"diverged: the loss is nan .* lower learning_rate, now 0\.003"):
+        train(SMALL, TrainingSet(market=one), BRIEF)
     assert not torch.are_deterministic_algorithms_enabled()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is such a device")
+def test_a_device_that_is_missing_is_named() -> None:
+    with pytest.raises(ValueError, match="device is cuda, but torch finds none on this machine; set device to cpu"):
+        train(SMALL, noise(), replace(BRIEF, device="cuda"))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device")
+def test_a_device_trains_the_same_account() -> None:
+    on_cpu, on_device = (train(SMALL, noise(), replace(BRIEF, device=device)) for device in ("cpu", "cuda"))
+    assert on_device.prior_gate.net == pytest.approx(on_cpu.prior_gate.net, abs=1e-12)
+    assert on_device.gate.net == pytest.approx(on_cpu.gate.net, abs=1e-3)
 
 
 def test_too_little_history_is_refused() -> None:
     with pytest.raises(ValueError, match="1 symbols with 600 bars at most"):
-        train(NetworkShape(), TrainingSet(series=(series(1, count=600),)), TrainingSettings())
+        train(SMALL, TrainingSet(market=panel(walk("A", 1, 600))), TrainingSettings())
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("members", 0),
         ("steps", 0),
         ("batch_windows", 0),
         ("threads", 0),
         ("evaluate_every_steps", 0),
+        ("patience_steps", 0),
         ("learning_rate", 0.0),
         ("gradient_norm", float("nan")),
         ("weight_decay", -1.0),
         ("purge_bars", -1),
         ("seed", -1),
+        ("twins", -1),
+        ("twin_share", 1.0),
         ("average_decay", 1.0),
         ("validation_share", 0.0),
     ],

@@ -11,11 +11,11 @@ import pytest
 from storage.database import connect
 from strategy.signals import Strategy
 from tasks.backtest import Window, WindowRefused, backtest, backtest_json
+from tasks.challenge import challenge
 from tasks.saved import equity_table, save
-from tasks.train import fit
 from tasks.validate import NothingPublishable
 from tests.fakes.bars import COIN, PAIR, UNBORN, FakeBars, Fault
-from tests.fakes.jobs import a_job, on, policy
+from tests.fakes.jobs import a_job, on, policy, promote
 from tests.fakes.ledgers import TABLES, contents
 
 START, END = date(2020, 6, 8), date(2020, 8, 31)
@@ -84,7 +84,8 @@ def test_a_window_that_the_model_has_seen_is_refused(tmp_path: Path) -> None:
     tested = backtest(on(job, END), window, lambda: market)
     assert tested.model_id is None
     assert "turbo trades its prior" in " ".join(tested.warnings)
-    model = fit(job)
+    model = challenge(job, None).record
+    promote(job, model.model_id)
     assert backtest(on(job, END), window, lambda: market).model_id == model.model_id
     with pytest.raises(WindowRefused, match="the window from 2020-06-08 overlaps the training of model"):
         backtest(on(job, END), replace(window, start=START), lambda: market)

@@ -26,7 +26,7 @@ CALLS = (
     ("storage.ledger._advance", 2),
     ("strategy.training._learn", 3),
     ("storage.files._sync_folder", 1),
-    ("storage.models.promote", 1),
+    ("storage.promotions.record_verdict", 1),
     ("storage.ledger.record_decisions", 1),
     ("storage.ledger.update_orders", 1),
     ("tasks.reconcile.reconcile", 1),

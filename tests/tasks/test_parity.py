@@ -18,8 +18,9 @@ from strategy.backtest import Replay, replay
 from strategy.decision import Status, panorama
 from strategy.market import tape
 from strategy.orders import OrderState
-from strategy.signals import Outlook, Strategy, outlook
+from strategy.signals import Outlook, Strategy, outlooks
 from tasks.backtest import Backtest, Window, backtest
+from tasks.challenge import challenge
 from tasks.forecast import forecaster
 from tasks.ingest import ingest
 from tasks.job import Job
@@ -27,10 +28,10 @@ from tasks.reconcile import reconcile
 from tasks.settle import settle
 from tasks.signals import signal
 from tasks.trade import trade
-from tasks.train import Champion, fit, retrain
+from tasks.train import Champion
 from tasks.validate import validate
 from tests.fakes.bars import COIN, MARKET, STOCK, UNBORN, FakeBars, account_days
-from tests.fakes.jobs import RECIPE, a_job, on, policy, run_day
+from tests.fakes.jobs import RECIPE, a_job, on, policy, promote, retrain_and_promote, run_day
 from tests.fakes.ledgers import replayed, tidied
 
 BEFORE, FIRST, LAST = date(2020, 6, 7), date(2020, 6, 8), date(2020, 7, 7)
@@ -75,6 +76,10 @@ def days_of(job: Job) -> tuple[date, ...]:
     return account_days(FakeBars(listings=listings), FIRST, job.as_of)
 
 
+def trained(job: Job) -> None:
+    promote(job, challenge(job, None).record.model_id)
+
+
 def open_market() -> FakeBars:
     return MARKET
 
@@ -88,14 +93,14 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
     market = a_job(home, MARKET.symbols(), BEFORE)
     ingest.fn(market, open_market)
     validate.fn(market)
-    fit(on(jobs["model"], BEFORE))
+    trained(on(jobs["model"], BEFORE))
     for day in account_days(MARKET, FIRST, LAST):
         ingest.fn(on(market, day), open_market)
         barred = validate.fn(on(market, day)).barred
         for name in [name for name in jobs if day in days[name]]:
             today = on(jobs[name], day)
             settle.fn(today)
-            signal.fn(today, NO_MODEL if name == "prior" else retrain.fn(today), barred)
+            signal.fn(today, NO_MODEL if name == "prior" else retrain_and_promote(today), barred)
             trade.fn(today, PaperBroker)
             assert reconcile.fn(today, barred) == 0.0
     return Lived(home=home, jobs=jobs, days=days)
@@ -108,7 +113,7 @@ def fresh_home(tmp_path_factory: pytest.TempPathFactory, lived: Lived) -> Path:
     market = a_job(home, MARKET.symbols(), BEFORE)
     ingest.fn(market, open_market)
     validate.fn(market)
-    fit(on(replace(lived.jobs["model"], home=home), BEFORE))
+    trained(on(replace(lived.jobs["model"], home=home), BEFORE))
     return home
 
 
@@ -166,7 +171,8 @@ def test_runs_that_retrain_in_between_equal_a_replay_with_each_days_model(lived:
     coin = bars[COIN.symbol]
 
     def seen(model_id: str | None) -> Outlook:
-        return outlook(coin, COIN.calendar, Strategy.TURBO, forecaster(lived.home, model_id))
+        model = forecaster(lived.home, model_id)
+        return outlooks({coin.symbol: coin}, {coin.symbol: COIN.calendar}, Strategy.TURBO, model)[coin.symbol]
 
     spliced = seen(ids[0])
     for change in changes[1:]:

@@ -8,23 +8,26 @@ from pathlib import Path
 import pytest
 
 from storage import models as model_store
+from storage import promotions
 from storage.database import connect
-from storage.models import ModelState
+from storage.models import ModelRecord, ModelState
+from strategy.selection import PRIOR
 from strategy.signals import Strategy
+from tasks.challenge import TrainingRefused, challenge
 from tasks.forecast import forecaster
 from tasks.ingest import ingest
 from tasks.job import Job
-from tasks.train import TrainingRefused, fit, retrain, train_now
+from tasks.train import retrain, train_now
 from tasks.validate import validate
 from tests.fakes.bars import MARKET
-from tests.fakes.jobs import RECIPE, UNTRAINABLE, a_job, on, policy
+from tests.fakes.jobs import RECIPE, UNTRAINABLE, a_job, on, policy, promote, retrain_and_promote
 
 FIRST = date(2020, 6, 8)
 
 
-def due(job: Job, every_bars: int, max_age_bars: int = 1_000) -> Job:
-    recipe = replace(RECIPE, retrain_every_bars=every_bars, model_max_age_bars=max_age_bars)
-    return replace(job, policy=policy(Strategy.TURBO, recipe))
+def due(job: Job, every_bars: int, **recipe: int) -> Job:
+    wanted = replace(RECIPE, retrain_every_bars=every_bars, **recipe)
+    return replace(job, policy=policy(Strategy.TURBO, wanted))
 
 
 def untrainable(job: Job, max_age_bars: int) -> Job:
@@ -34,12 +37,12 @@ def untrainable(job: Job, max_age_bars: int) -> Job:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Job:
-    """A coin with bars up to ten days after FIRST, and a model that saw them up to FIRST."""
+    """A coin with bars up to ten days after FIRST, and a model that saw them up to FIRST and was promoted by hand."""
     job = due(a_job(tmp_path_factory.mktemp("trained"), ("COIN",), FIRST, Strategy.TURBO), every_bars=5)
     later = on(job, FIRST + timedelta(days=10))
     ingest.fn(later, lambda: MARKET)
     validate.fn(later)
-    assert retrain.fn(job).reason == "trained today"
+    assert retrain_and_promote(job).model_id is not None
     return job
 
 
@@ -47,6 +50,16 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Job:
 def job(shared: Job, tmp_path: Path) -> Job:
     shutil.copytree(shared.home, tmp_path / "home")
     return replace(shared, home=tmp_path / "home")
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Job:
+    """The same coin in a home that holds no model."""
+    job = due(a_job(tmp_path / "fresh", ("COIN",), FIRST, Strategy.TURBO), every_bars=5)
+    later = on(job, FIRST + timedelta(days=10))
+    ingest.fn(later, lambda: MARKET)
+    validate.fn(later)
+    return job
 
 
 def after(job: Job, bars: int) -> Job:
@@ -58,34 +71,89 @@ def known(job: Job) -> list[tuple[date, ModelState]]:
         return [(record.trained_to, record.state) for record in model_store.records(store)]
 
 
-def test_a_model_is_kept_until_it_is_due(job: Job) -> None:
+def newest(job: Job) -> ModelRecord:
+    with connect(job.home) as store:
+        return model_store.records(store)[-1]
+
+
+def test_a_network_that_does_not_beat_the_prior_is_refused_and_the_prior_trades(fresh: Job) -> None:
+    champion = retrain.fn(fresh)
+    assert champion.model_id is None
+    assert champion.reason.startswith("the prior trades: no network is promoted; a newer one was refused: net Sharpe ")
+    assert champion.warning == ""
+    assert known(fresh) == [(FIRST, ModelState.REFUSED)]
+    with connect(fresh.home) as store:
+        (stored,) = promotions.verdicts(store, newest(fresh).model_id)
+        assert promotions.in_force(store, fresh.source, fresh.symbols, FIRST) is None
+    assert (stored.verdict.rival, stored.verdict.figures.trials) == (PRIOR, 1)
+
+
+def test_what_was_refused_is_not_fitted_again_until_it_is_due(fresh: Job) -> None:
+    retrain.fn(fresh)
+    assert retrain.fn(fresh).reason == "the prior trades: no network is promoted"
+    assert retrain.fn(after(fresh, 4)).model_id is None
+    assert known(fresh) == [(FIRST, ModelState.REFUSED)]
+    retrain.fn(after(fresh, 5))
+    assert [day for day, _ in known(fresh)] == [FIRST, FIRST + timedelta(days=5)]
+
+
+def test_a_retraining_is_no_other_trial_but_another_configuration_is(fresh: Job) -> None:
+    retrain.fn(fresh)
+    again = challenge(after(fresh, 5), None)
+    assert again.verdict.figures.trials == 1
+    other = replace(after(fresh, 6), policy=replace(fresh.policy, config='{"seed": 8}'))
+    assert challenge(other, None).verdict.figures.trials == 2
+
+
+def test_a_champion_is_kept_until_it_is_due_and_then_trained_on(job: Job) -> None:
     first = retrain.fn(job)
+    assert first.reason == "trained and promoted today"
     assert retrain.fn(after(job, 4)) == replace(first, reason="trained 4 bars ago")
-    newer = retrain.fn(after(job, 5))
-    assert newer.reason == "trained today"
-    assert newer.model_id != first.model_id
-    assert known(job) == [(FIRST, ModelState.RETIRED), (FIRST + timedelta(days=5), ModelState.CHAMPION)]
+    retrain.fn(after(job, 5))
+    record = newest(job)
+    config = json.loads(record.config)
+    assert record.trained_to == FIRST + timedelta(days=5)
+    assert (config["started_from"], config["cold_start"]) == (first.model_id, FIRST.isoformat())
+    assert config["training"]["steps"] == RECIPE.warm_steps
+    with connect(job.home) as store:
+        (stored,) = promotions.verdicts(store, record.model_id)
+    assert stored.verdict.rival == first.model_id
+    assert stored.verdict.figures.margin is not None
+
+
+def test_a_model_is_trained_from_nothing_on_schedule(job: Job) -> None:
+    cold = due(job, 5, cold_start_every_bars=5)
+    retrain.fn(after(cold, 5))
+    config = json.loads(newest(job).config)
+    assert (config["started_from"], config["cold_start"]) == (None, (FIRST + timedelta(days=5)).isoformat())
+    assert config["training"]["steps"] == RECIPE.steps
+
+
+def test_a_recipe_of_another_shape_is_trained_from_nothing(job: Job) -> None:
+    retrain.fn(after(due(job, 5, dimensions=4), 5))
+    assert json.loads(newest(job).config)["started_from"] is None
 
 
 def test_the_same_bars_and_recipe_train_the_same_model(job: Job) -> None:
     first = retrain.fn(job)
     with connect(job.home) as store:
-        store.execute("DELETE FROM models")
+        for table in ("models", "promotions", "verdicts"):
+            store.execute(f"DELETE FROM {table}")
     for file in (job.home / "models").iterdir():
         file.unlink()
-    assert retrain.fn(job).model_id == first.model_id
+    assert retrain_and_promote(job).model_id == first.model_id
 
 
 def test_training_sees_no_bar_after_its_day(job: Job, tmp_path: Path) -> None:
     other = replace(job, home=tmp_path / "other")
     ingest.fn(other, lambda: MARKET)
     validate.fn(other)
-    assert fit(other).model_id == retrain.fn(job).model_id
+    assert challenge(other, None).record.model_id == retrain.fn(job).model_id
 
 
 def test_a_model_that_saw_later_bars_does_not_decide_an_earlier_day(job: Job) -> None:
     first = retrain.fn(job)
-    retrain.fn(after(job, 5))
+    assert retrain_and_promote(after(job, 5)).model_id != first.model_id
     assert retrain.fn(after(job, 3)).model_id == first.model_id
 
 
@@ -93,10 +161,19 @@ def test_a_failed_training_leaves_the_champion_until_it_is_too_old(job: Job) -> 
     first = retrain.fn(job)
     kept = retrain.fn(after(untrainable(job, max_age_bars=7), 7))
     assert kept.model_id == first.model_id
-    assert kept.reason.startswith("trained 7 bars ago; a newer one failed: 1 symbols with")
+    assert kept.reason.startswith("trained 7 bars ago; no newer one could be trained: 1 symbols with")
+    assert kept.warning == kept.reason
     old = retrain.fn(after(untrainable(job, max_age_bars=7), 8))
     assert old.model_id is None
     assert old.reason.startswith("the prior trades: the model is 8 bars old, above 7; ")
+    assert known(job) == [(FIRST, ModelState.CHAMPION)]
+
+
+def test_heads_that_do_not_divide_the_width_leave_the_champion(job: Job) -> None:
+    first = retrain.fn(job)
+    kept = retrain.fn(after(due(job, 1, heads=3), 1))
+    assert kept.model_id == first.model_id
+    assert kept.reason.endswith("3 heads do not divide 8 dimensions; choose a divisor")
     assert known(job) == [(FIRST, ModelState.CHAMPION)]
 
 
@@ -104,21 +181,25 @@ def test_without_history_the_prior_trades(tmp_path: Path) -> None:
     job = untrainable(a_job(tmp_path, ("COIN",), FIRST), max_age_bars=7)
     ingest.fn(job, lambda: MARKET)
     champion = retrain.fn(job)
-    assert (champion.model_id, champion.reason.split(";")[0]) == (
-        None,
-        "the prior trades: no bars of COIN are published up to 2020-06-08",
+    assert champion.model_id is None
+    assert champion.warning == (
+        "the prior trades: no network is promoted; no newer one could be trained: no bars of COIN are published up to "
+        "2020-06-08; import some first"
     )
     with pytest.raises(TrainingRefused, match="import some first"):
         train_now.fn(job)
 
 
 @pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"torn"), lambda path: path.unlink()])
-def test_a_damaged_model_is_replaced_by_a_new_one(job: Job, damage: Callable[[Path], object]) -> None:
+def test_a_damaged_model_gives_way_to_the_prior_and_a_new_one_is_trained(
+    job: Job, damage: Callable[[Path], object]
+) -> None:
     first = retrain.fn(job)
     damage(job.home / "models" / f"{first.model_id}.safetensors")
     repaired = retrain.fn(after(job, 1))
-    assert repaired.reason == "trained today"
-    assert forecaster(job.home, repaired.model_id) is not None
+    assert repaired.model_id is None
+    assert newest(job).trained_to == FIRST + timedelta(days=1)
+    assert forecaster(job.home, newest(job).model_id) is not None
 
 
 def test_a_damaged_model_is_restored_by_the_training_that_made_it(job: Job) -> None:
@@ -133,17 +214,22 @@ def test_other_strategies_ask_for_no_model(job: Job) -> None:
     assert retrain.fn(rules).reason == "rules needs no model"
 
 
-def test_the_answer_of_train_names_what_it_came_from(job: Job) -> None:
+def test_the_answer_of_train_names_what_it_came_from_and_the_verdict(job: Job) -> None:
     answer = json.loads(json.dumps(train_now.fn(after(job, 2))))
     assert answer["symbols"] == ["COIN"]
     assert (answer["trained_from"], answer["trained_to"]) == ("2018-01-01", "2020-06-10")
     assert answer["seed"] == RECIPE.seed
-    assert set(answer["validation"]) >= {"network_sharpe", "prior_sharpe"}
+    assert set(answer["validation"]) >= {"network_sharpe", "prior_sharpe", "best_steps"}
+    assert answer["rival"] == retrain.fn(job).model_id
+    assert answer["promoted"] is (newest(job).state is ModelState.CHAMPION)
+    assert answer["verdict"]["sharpe"] == pytest.approx(answer["validation"]["network_sharpe"])
     assert len(answer["data_sha256"]) == len(answer["model_id"]) == 64
 
 
 def test_a_model_of_an_earlier_day_does_not_take_the_champions_place(job: Job) -> None:
-    older = fit(on(job, FIRST - timedelta(days=3)))
+    early = on(job, FIRST - timedelta(days=3))
+    older = challenge(early, None).record
+    promote(early, older.model_id)
     with connect(job.home) as store:
         newest = model_store.champion(store, job.source, job.symbols, trained_until=FIRST)
         replayed = model_store.champion(store, job.source, job.symbols, trained_until=older.trained_to)

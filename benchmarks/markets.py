@@ -1,0 +1,106 @@
+"""The panels of real bars that the studies run on: read from a folder, never shipped."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from arch.data import nasdaq, sp500
+
+from strategy.bars import Bars, make_bars
+from strategy.decision import Mandate
+from strategy.execution import Costs, Terms
+from strategy.instruments import Calendar, Instrument
+from strategy.risk import RiskLimits
+from strategy.signals import Strategy
+from strategy.sizing import SizingParams
+
+ETFS = ("EEM", "EFA", "EWJ", "GLD", "IEF", "LQD", "QQQ", "SPY", "TLT")
+CRYPTO = ("BNBUSDT", "BTCUSDT", "ETHUSDT", "XRPUSDT")
+FUTURES = (
+    "AUD",
+    "CORN",
+    "GAS_US",
+    "GBP",
+    "GOLD",
+    "LIVECOW",
+    "MXP",
+    "NASDAQ",
+    "PLAT",
+    "SOYBEAN",
+    "SP500",
+    "US10",
+    "US20",
+    "US5",
+    "WHEAT",
+)
+PANELS = ("etf", "futures", "crypto")
+
+
+def sample() -> dict[str, Bars]:
+    """The S&P 500 and the Nasdaq of the product's own sample."""
+    return {symbol: _sampled(symbol, source.load()) for symbol, source in {"^GSPC": sp500, "^IXIC": nasdaq}.items()}
+
+
+def _sampled(symbol: str, frame: pd.DataFrame) -> Bars:
+    return Bars(
+        symbol=symbol,
+        open_time=frame.index.to_numpy().astype("datetime64[us]"),
+        volume=frame["Volume"].to_numpy(dtype=np.float64),
+        factor=np.ones(len(frame)),
+        **{name.lower(): frame[name].to_numpy(dtype=np.float64) for name in ("Open", "High", "Low", "Close")},
+    )
+
+
+def load(panel: str, folder: Path) -> tuple[dict[str, Bars], Mandate]:
+    """The bars of a panel and the mandate of an account on it, with the default costs of its class."""
+    if panel == "futures":
+        bars = {
+            symbol: _future(symbol, rows) for symbol, rows in _groups(folder / "futures_close_daily.parquet", FUTURES)
+        }
+    else:
+        symbols = ETFS if panel == "etf" else CRYPTO
+        bars = {symbol: _priced(symbol, rows) for symbol, rows in _groups(folder / "ohlcv_daily.parquet", symbols)}
+    calendar = {"etf": Calendar.XNYS, "futures": Calendar.WEEKDAYS, "crypto": Calendar.ALWAYS}[panel]
+    return bars, mandate(bars, calendar)
+
+
+def mandate(bars: Mapping[str, Bars], calendar: Calendar) -> Mandate:
+    """An account on these symbols with the default sizing and costs."""
+    instruments = {symbol: Instrument(symbol=symbol, calendar=calendar) for symbol in bars}
+    return Mandate(
+        strategy=Strategy.TURBO,
+        symbols=tuple(sorted(bars)),
+        sizing=SizingParams(),
+        limits=RiskLimits(max_order_notional=None),
+        terms=Terms(account="study", instruments=instruments, costs=Costs(financing_rate=Decimal("0.05"))),
+    )
+
+
+def _groups(file: Path, symbols: tuple[str, ...]) -> list[tuple[str, pd.DataFrame]]:
+    frame = pd.read_parquet(file)
+    chosen = frame[frame["symbol"].isin(symbols)]
+    return [(str(symbol), rows.sort_values("date")) for symbol, rows in chosen.groupby("symbol")]
+
+
+def _priced(symbol: str, rows: pd.DataFrame) -> Bars:
+    close = rows["close"].to_numpy(dtype=np.float64)
+    adjusted = rows["adj_close"].to_numpy(dtype=np.float64)
+    ratio = np.where(np.isfinite(adjusted), adjusted / close, 1.0)
+    return Bars(
+        symbol=symbol,
+        open_time=rows["date"].to_numpy().astype("datetime64[us]"),
+        volume=np.full(len(rows), np.nan),
+        factor=ratio / ratio[0],
+        **{name: rows[name].to_numpy(dtype=np.float64) for name in ("open", "high", "low", "close")},
+    )
+
+
+def _future(symbol: str, rows: pd.DataFrame) -> Bars:
+    """An index of the returns of the contract held, null ones taken as 0.
+
+    There are closes alone: an order decided at a close fills at the next one, later than at the open it would have.
+    """
+    close = 100.0 * np.cumprod(1.0 + np.nan_to_num(rows["ret"].to_numpy(dtype=np.float64)))
+    return make_bars(symbol, rows["date"].to_numpy().astype("datetime64[us]"), close=close, open=close.tolist())

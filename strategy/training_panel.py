@@ -1,0 +1,130 @@
+"""What the network learns from: all symbols side by side, and all that sizes and pays for them but its own signal."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strategy.account_kernel import AccountMarket
+from strategy.bars import Bars, FloatArray, TimeArray
+from strategy.decision import Mandate
+from strategy.features import FEATURE_BARS
+from strategy.inputs import inputs
+from strategy.instruments import account_days_per_year
+from strategy.market import PORTFOLIO_BARS, portfolio_volatility
+from strategy.panel import Panel, side_by_side
+from strategy.prior import PRIOR_BARS, prior
+from strategy.regime import regimes
+from strategy.rolling import annual_volatility, change
+from strategy.sizing import SizingParams, regime_multiplier, risk_budgets, volatility_multiplier
+
+#: A symbol's own row from which inputs and prior are both known.
+FIRST_ROW = max(FEATURE_BARS, PRIOR_BARS) - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrainingPanel:
+    """Symbols (S) on the account's dates (U): what is known at each close, and the prices that pay for it.
+
+    `inputs` holds float32 (T, F) of each symbol's own rows, which `dates.row` numbers. `prior` (U, S) is 0 where it is
+    not known; `weight` (U, S) is g·b·k, so that a signal times it is an exposure, 0 where nothing may be held. `open`
+    and `close` (U, S) are adjusted, NaN without a session; `days` (U,) are calendar days since the account date before;
+    `cost` (S,) is fee and slippage as a fraction of the traded notional, `floor` (S,) the least exposure admitted.
+    """
+
+    dates: Panel
+    inputs: tuple[NDArray[np.float32], ...]
+    prior: FloatArray
+    weight: FloatArray
+    tradable: NDArray[np.bool_]
+    open: FloatArray
+    close: FloatArray
+    days: FloatArray
+    cost: FloatArray
+    floor: FloatArray
+    sizing: SizingParams
+    financing_rate: float
+    days_per_year: int
+
+    def __len__(self) -> int:
+        return len(self.dates)
+
+    @property
+    def open_time(self) -> TimeArray:
+        """The account's dates, (U,)."""
+        return self.dates.open_time
+
+    def market(self, first: NDArray[np.int64], count: int, cost_multiplier: float) -> AccountMarket:
+        """What N accounts meet on `count` dates from each of `first` (N,) on; they start at their peak."""
+        rows = first[None, :] + np.arange(count)[:, None]
+        return AccountMarket(
+            open=np.ascontiguousarray(np.moveaxis(self.open[rows], 2, 1)),
+            close=np.ascontiguousarray(np.moveaxis(self.close[rows], 2, 1)),
+            tradable=np.ascontiguousarray(np.moveaxis(self.tradable[rows], 2, 1)),
+            days=self.days[rows],
+            cost=np.repeat(cost_multiplier * self.cost[:, None], len(first), axis=1),
+            financing_rate=self.financing_rate,
+            drawdown=np.zeros(len(first)),
+        )
+
+
+def training_panel(bars: Mapping[str, Bars], mandate: Mandate) -> TrainingPanel:
+    """The panel of raw bars, sized as the account of the mandate sizes all these symbols together.
+
+    Limits on turnover and order size are not part of it. Raises ValueError if there is no symbol.
+    """
+    if not bars:
+        raise ValueError("training was given no symbol; give at least one")
+    panel = side_by_side({symbol: one.open_time for symbol, one in bars.items()})
+    ordered = [bars[symbol] for symbol in panel.symbols]
+    instruments = [mandate.terms.instruments[symbol] for symbol in panel.symbols]
+    costs, sizing = mandate.terms.costs, mandate.sizing
+    closes = [one.close * one.factor for one in ordered]
+    days_per_year = account_days_per_year(frozenset(one.calendar for one in instruments))
+    signal = _on_dates(panel, map(prior, closes))
+    volatility = _on_dates(
+        panel,
+        (annual_volatility(close, one.calendar.days_per_year) for close, one in zip(closes, instruments, strict=True)),
+    )
+    paths = [regimes(close) for close in closes]
+    multiplier = _on_dates(panel, (regime_multiplier(path.code, path.confidence) for path in paths))
+    changes = _at_sessions(panel, _on_dates(panel, (change(close, 1) for close in closes)))
+    known = np.isfinite(signal) & np.isfinite(volatility) & panel.current
+    budgets = risk_budgets(np.where(known, volatility, np.nan))
+    scale = volatility_multiplier(
+        _portfolio_volatility(np.nan_to_num(changes), budgets, days_per_year), sizing.target_annual_vol
+    )
+    seen = inputs(bars)
+    return TrainingPanel(
+        dates=panel,
+        inputs=tuple(seen[symbol].astype(np.float32) for symbol in panel.symbols),
+        prior=np.where(known, signal, 0.0),
+        weight=np.where(known, multiplier * budgets * scale[:, None], 0.0),
+        tradable=known & panel.session,
+        open=_at_sessions(panel, _on_dates(panel, (one.open * one.factor for one in ordered))),
+        close=_at_sessions(panel, _on_dates(panel, closes)),
+        days=np.diff(panel.open_time, prepend=panel.open_time[:1]) / np.timedelta64(1, "D"),
+        cost=np.array([float(costs.fee(one) + costs.slippage(one)) for one in instruments]),
+        floor=np.array([-np.inf if one.shortable else 0.0 for one in instruments]),
+        sizing=sizing,
+        financing_rate=float(costs.financing_rate),
+        days_per_year=days_per_year,
+    )
+
+
+def _on_dates(panel: Panel, columns: Iterable[FloatArray]) -> FloatArray:
+    """Each symbol's own rows (T,) as they stood on every date, (U, S)."""
+    return np.stack([panel.spread(number, values) for number, values in enumerate(columns)], axis=-1)
+
+
+def _at_sessions(panel: Panel, values: FloatArray) -> FloatArray:
+    return np.where(panel.session, values, np.nan)
+
+
+def _portfolio_volatility(changes: FloatArray, budgets: FloatArray, days_per_year: int) -> FloatArray:
+    """σₚ of every date, (U,); NaN before PORTFOLIO_BARS dates."""
+    result = np.full(len(changes), np.nan)
+    for stop in range(PORTFOLIO_BARS, len(changes) + 1):
+        result[stop - 1] = portfolio_volatility(changes[stop - PORTFOLIO_BARS : stop], budgets[stop - 1], days_per_year)
+    return result
