@@ -28,7 +28,7 @@ _CODES: Mapping[str, Exit] = {
     "exchange.ports.SourceUnavailable": Exit.UNREACHABLE,
     "tasks.backtest.WindowRefused": Exit.USAGE,
     "tasks.halts.ReasonMissing": Exit.USAGE,
-    "tasks.challenge.TrainingRefused": Exit.USAGE,
+    "tasks.training_plan.TrainingRefused": Exit.USAGE,
     "tasks.twin.TwinRefused": Exit.USAGE,
     "tasks.signals.DecidedOtherwise": Exit.USAGE,
     "tasks.validate.NothingPublishable": Exit.DATA,

@@ -19,7 +19,7 @@ from safetensors.numpy import save as save_arrays
 from storage import promotions
 from storage.database import Connection
 from storage.files import write_whole
-from storage.promotions import as_json
+from storage.promotions import StoredVerdict, as_json
 from storage.rows import Table, insert_once
 from strategy.selection import PRIOR
 
@@ -171,6 +171,16 @@ def last_trained(connection: Connection, source: str, symbols: Sequence[str], *,
         [source, as_json(symbols), until, str(ModelState.CHALLENGER)],
     ).fetchone()
     return row[0] if row else None
+
+
+def judged_on(connection: Connection, source: str, symbols: Sequence[str], trained_to: date) -> StoredVerdict | None:
+    """The newest verdict on a model of these symbols that was trained up to this very day; None if there is none."""
+    row = connection.execute(
+        "SELECT model_id FROM models JOIN verdicts USING (model_id) WHERE source = ? AND symbols = ? "
+        "AND trained_to = ? ORDER BY verdicts.created_at DESC, model_id LIMIT 1",
+        [source, as_json(symbols), trained_to],
+    ).fetchone()
+    return promotions.verdicts(connection, row[0])[0] if row else None
 
 
 def records(connection: Connection) -> tuple[ModelRecord, ...]:

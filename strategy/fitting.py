@@ -9,7 +9,7 @@ from strategy.decision import Mandate
 from strategy.ensemble import Ensemble
 from strategy.network import NetworkShape
 from strategy.rollout import Returns
-from strategy.training import Trained, TrainingSet, judge, train
+from strategy.training import Trained, TrainingSet, judge, reproducible, train
 from strategy.training_panel import TrainingPanel, training_panel
 from strategy.training_set import SplitRule, split
 from strategy.training_settings import TrainingSettings
@@ -42,7 +42,8 @@ def rival_returns(
 ) -> Returns:
     """What another model earns on the dates that judged a training on these bars, net at single cost."""
     rule = settings.rule(rival.members[0].shape)
-    return judge(rival.members, training_panel(bars, mandate), span, rule)
+    with reproducible(settings):
+        return judge(rival.members, training_panel(bars, mandate), span, rule)
 
 
 def last_learned(panel: TrainingPanel, rule: SplitRule) -> np.datetime64:

@@ -21,7 +21,7 @@ from strategy.inputs import INPUTS
 Arrays = dict[str, NDArray[np.generic]]
 
 #: How far the network may move the signal away from the prior.
-DEPARTURE_LIMIT = 0.5
+DEPARTURE_LIMIT = 1.0
 #: Under this name the list of inputs travels with the weights, as UTF-8 bytes, one name a line.
 INPUTS_KEY = "inputs"
 #: Signals that are computed side by side, each on one torch thread.

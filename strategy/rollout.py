@@ -12,7 +12,7 @@ from strategy.account_kernel import simulate
 from strategy.bars import FloatArray
 from strategy.network import Network
 from strategy.significance import sharpe
-from strategy.sizing import portfolio_exposures
+from strategy.sizing import portfolio_exposures, soft_signal
 from strategy.training_panel import TrainingPanel
 from strategy.training_set import SplitRule, Windows, windows
 
@@ -38,6 +38,7 @@ def target(departure: Tensor, at: Windows) -> Tensor:
     """
     panel, paths, symbols = at.panel, len(at.first), len(at.panel.inputs)
     chosen = departure.gather(1, torch.from_numpy(at.position).to(departure.device))
+    chosen = chosen * torch.from_numpy(at.current).to(departure.device)
     spread = chosen.new_zeros(paths * symbols, at.decisions)
     spread = spread.index_copy(0, torch.from_numpy(at.owner).to(departure.device), chosen)
     moved = spread.view(paths, symbols, at.decisions).transpose(1, 2).to("cpu", torch.float64)
@@ -69,7 +70,7 @@ def departures(
         with torch.no_grad():
             for network in networks:
                 seen = network.eval()(rows.to(_device(network))).cpu().numpy()
-                total += np.take_along_axis(seen, at.position, axis=1)
+                total += np.where(at.current, np.take_along_axis(seen, at.position, axis=1), 0.0)
         first = max(span.start, stop - stride)
         result[first - span.start : stop - span.start, at.owner] = (total / len(networks)).T[first - stop :]
     return result
@@ -78,7 +79,7 @@ def departures(
 def net_returns(departure: FloatArray, panel: TrainingPanel, span: range, cost_multiplier: float = 1.0) -> Returns:
     """What the account earned that started on the span's first date and followed prior plus departure (D, S)."""
     dates = np.arange(span.start, span.stop)
-    signal = np.clip(panel.prior[dates] + departure, -1.0, 1.0)
+    signal = soft_signal(np.clip(panel.prior[dates] + departure, -1.0, 1.0), panel.sizing.neutral_zone)
     wanted = portfolio_exposures(signal, panel.weight[dates], panel.sizing.max_position_size).clip(panel.floor)
     market = panel.market(np.array([span.start]), len(span) + 1, cost_multiplier)
     # The last date only settles.

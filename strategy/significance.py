@@ -2,13 +2,14 @@
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from strategy.bars import FloatArray
 
+NORMAL = NormalDist()
 #: Fewer days on which an account moves leave no room for blocks, and could all be missing from a resample.
 MIN_DAYS = 20
 RESAMPLES = 1_000
@@ -93,6 +94,10 @@ def compare(
         block_days = _block_days(shares)
         errors = _resampled(pair, resamples, block_days, seed) - difference
         tail = (1.0 - COVERAGE) / 2
+        if not np.isfinite(errors).all():
+            raise Incomparable(
+                f"some resamples of the {len(returns)} days never vary, because few of them move; judge on more days"
+            )
         low, high = (float(difference - one) for one in np.quantile(errors, [1.0 - tail, tail]))
         p = (1 + int((errors >= difference).sum())) / (1 + resamples)
     return SharpeDifference(
@@ -134,7 +139,7 @@ def probabilistic_sharpe(observed: Sample, threshold: float = 0.0) -> float:
     """The chance that the true daily Sharpe ratio lies above the threshold (Bailey and López de Prado 2012)."""
     ratio = observed.sharpe
     spread = 1.0 - observed.skewness * ratio + (observed.kurtosis - 1.0) / 4.0 * ratio * ratio
-    return float(norm.cdf((ratio - threshold) * math.sqrt(observed.days - 1) / math.sqrt(spread)))
+    return float(NORMAL.cdf((ratio - threshold) * math.sqrt(observed.days - 1) / math.sqrt(spread)))
 
 
 def luckiest_sharpe(trials: int, variance: float) -> float:
@@ -146,7 +151,7 @@ def luckiest_sharpe(trials: int, variance: float) -> float:
         raise ValueError(f"{trials} trials with variance {variance}; at least 1 trial and 0 are needed")
     if trials == 1:
         return 0.0
-    rank = (1.0 - np.euler_gamma) * norm.ppf(1.0 - 1.0 / trials) + np.euler_gamma * norm.ppf(
+    rank = (1.0 - np.euler_gamma) * NORMAL.inv_cdf(1.0 - 1.0 / trials) + np.euler_gamma * NORMAL.inv_cdf(
         1.0 - 1.0 / (trials * math.e)
     )
     return float(math.sqrt(variance) * rank)

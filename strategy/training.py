@@ -88,7 +88,9 @@ def train(shape: NetworkShape, data: TrainingSet, settings: TrainingSettings, st
         raise ValueError("device is cuda, but torch finds none on this machine; set device to cpu")
     rule = settings.rule(shape)
     parts = split(data.market, rule)
-    with _reproducible(settings):
+    # A synthetic history shorter than a context holds nothing to learn from.
+    data = replace(data, twins=tuple(twin for twin in data.twins if len(window_starts(twin, rule))))
+    with reproducible(settings):
         members = tuple(
             _Run(
                 data=data,
@@ -209,7 +211,7 @@ class _Run:
 
 
 @contextmanager
-def _reproducible(settings: TrainingSettings) -> Iterator[None]:
+def reproducible(settings: TrainingSettings) -> Iterator[None]:
     """Keeps torch's own random state, fixes its threads and asks for deterministic kernels; puts all of it back."""
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()

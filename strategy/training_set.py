@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from strategy.features import FEATURE_BARS
 from strategy.training_panel import FIRST_ROW, TrainingPanel
 
 #: Fewer dates than a quarter's could not tell one network from another.
@@ -80,9 +81,9 @@ def window_starts(panel: TrainingPanel, rule: SplitRule) -> NDArray[np.int64]:
 
 
 def has_context(panel: TrainingPanel, last: NDArray[np.int64], context_bars: int) -> NDArray[np.bool_]:
-    """Which symbols have `context_bars` known rows and a current one on each of these dates, (N, S)."""
-    enough: NDArray[np.bool_] = panel.dates.row[last] >= FIRST_ROW + context_bars - 1
-    return enough & panel.dates.current[last]
+    """Which symbols have `context_bars` rows of inputs on each of these dates, (N, S): what a forecast asks for."""
+    enough: NDArray[np.bool_] = panel.dates.row[last] >= FEATURE_BARS + context_bars - 2
+    return enough
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -90,7 +91,8 @@ class Windows:
     """N windows of one panel: D decision dates each, on which M of the N·S symbols show the network their rows.
 
     `rows` (M, context, F) are those symbols' inputs up to the last date, `owner` (M,) numbers them as path·S + symbol,
-    `position` (M, D) says which row each stands on at each date. `first` (N,) are the first dates.
+    `position` (M, D) says which row each stands on at each date, `current` (M, D) whether it still speaks for its
+    symbol then. `first` (N,) are the first dates.
     """
 
     panel: TrainingPanel
@@ -99,12 +101,15 @@ class Windows:
     rows: NDArray[np.float32]
     owner: NDArray[np.int64]
     position: NDArray[np.int64]
+    current: NDArray[np.bool_]
 
 
 def windows(panel: TrainingPanel, first: NDArray[np.int64], decisions: int, context_bars: int) -> Windows:
     """The windows of these first dates (N,). A symbol without a full context is left to the prior."""
     last = first + decisions - 1
-    path, symbol = np.nonzero(has_context(panel, last, context_bars))
+    # A symbol that goes within the window is shown while it is there: on its own date nobody knew that it would go.
+    shown = has_context(panel, last, context_bars) & panel.dates.current[first]
+    path, symbol = np.nonzero(shown)
     newest = panel.dates.row[last[path], symbol]
     oldest = newest - context_bars + 1
     rows = [panel.inputs[s][start : start + context_bars] for s, start in zip(symbol, oldest, strict=True)]
@@ -116,4 +121,5 @@ def windows(panel: TrainingPanel, first: NDArray[np.int64], decisions: int, cont
         rows=np.stack(rows) if rows else np.empty((0, context_bars, panel.inputs[0].shape[1]), dtype=np.float32),
         owner=path * len(panel.inputs) + symbol,
         position=panel.dates.row[dates, symbol[:, None]] - oldest[:, None],
+        current=panel.dates.current[dates, symbol[:, None]],
     )

@@ -19,7 +19,7 @@ from strategy.backtest import Replay, replay, turnovers
 from strategy.bars import Bars
 from strategy.decision import Panorama, Status, panorama
 from strategy.execution import NO_COSTS, Costs
-from strategy.instruments import Instrument, account_days_per_year
+from strategy.instruments import Calendar, Instrument, account_days_per_year
 from strategy.market import account_dates, data_sha256, tape
 from strategy.metrics import Metrics, metrics
 from strategy.risk import halt_date
@@ -75,10 +75,16 @@ class Backtest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Market:
-    """What is traded: instruments, bars up to the end, and the account's dates in the window."""
+    """What is traded: instruments, bars up to the end, and the account's dates in the window.
+
+    `known` holds the published bars of all symbols asked for, with their `calendars`: a model also sees those that the
+    gate holds back.
+    """
 
     instruments: Mapping[str, Instrument]
     bars: Mapping[str, Bars]
+    known: Mapping[str, Bars]
+    calendars: Mapping[str, Calendar]
     dates: tuple[date, ...]
 
 
@@ -126,8 +132,10 @@ def backtest(job: Job, window: Window, open_source: Callable[[], BarSource]) -> 
 
 def _market(job: Job, symbols: tuple[str, ...], window: Window) -> _Market:
     with connect(job.home) as store:
-        bars = bar_store.load(store, job.source, symbols, until=job.as_of)
-        instruments = instrument_store.load(store, job.source, symbols)
+        known = bar_store.load(store, job.source, job.symbols, until=job.as_of)
+        instruments = instrument_store.load(store, job.source, job.symbols)
+    calendars = {symbol: instruments[symbol].calendar for symbol in known}
+    bars = {symbol: one for symbol, one in known.items() if symbol in symbols}
     every = account_dates(bars)
     start = window.start or every[0]
     dates = tuple(day for day in every if start <= day)
@@ -136,7 +144,8 @@ def _market(job: Job, symbols: tuple[str, ...], window: Window) -> _Market:
             f"no bar of {', '.join(symbols)} lies between {start} and {job.as_of}; they run from {every[0]} to "
             f"{every[-1]}"
         )
-    return _Market(instruments=instruments, bars=bars, dates=dates)
+    traded = {symbol: one for symbol, one in instruments.items() if symbol in symbols}
+    return _Market(instruments=traded, bars=bars, known=known, calendars=calendars, dates=dates)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,8 +169,7 @@ class _Accounts:
 
 def _view(strategy: Strategy, symbols: Sequence[str], market: _Market, model: Forecaster | None) -> Panorama:
     """What the strategy sees; a network is asked about the window alone, since a year of it takes seconds."""
-    calendars = {symbol: market.instruments[symbol].calendar for symbol in market.bars}
-    seen = outlooks(market.bars, calendars, strategy, model, since=np.datetime64(market.dates[0], "us"))
+    seen = outlooks(market.known, market.calendars, strategy, model, since=np.datetime64(market.dates[0], "us"))
     return panorama(seen, symbols)
 
 
@@ -179,7 +187,7 @@ def _model(job: Job, window: Window) -> tuple[str | None, tuple[str, ...]]:
     with connect(job.home) as store:
         known = model_store.champion(store, job.source, job.symbols, trained_until=date.max)
     if known is None:
-        return None, ("no model of these symbols is registered: turbo trades its prior; `turbodmt train` makes one",)
+        return None, ("no model of these symbols is promoted: turbo trades its prior; `turbodmt models` says why",)
     if window.start is None or window.start <= known.trained_to:
         since = window.start or "the first bar"
         raise WindowRefused(

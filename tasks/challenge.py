@@ -2,8 +2,9 @@
 
 import json
 import logging
+import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from storage import instruments as instrument_store
 from storage import models as model_store
 from storage import promotions, trials
 from storage.database import Connection, connect, transaction
-from storage.models import ModelRecord
+from storage.models import ModelDamaged, ModelRecord
 from storage.promotions import Promoter, Promotion, StoredVerdict
 from storage.trials import Trial
 from strategy.bars import Bars
@@ -21,18 +22,14 @@ from strategy.market import data_sha256
 from strategy.selection import GateRules, Verdict, judge_first, judge_refresh
 from strategy.signals import Strategy
 from tasks.forecast import ensemble
-from tasks.job import Job, Recipe
+from tasks.job import Job
+from tasks.training_plan import TrainingPlan, TrainingRefused, training_plan
 
 if TYPE_CHECKING:
-    from strategy.network import NetworkShape
+    from strategy.ensemble import Ensemble
     from strategy.training import Trained
-    from strategy.training_settings import TrainingSettings
 
 log = logging.getLogger(__name__)
-
-
-class TrainingRefused(ValueError):
-    """There is too little history to train on, or the training diverged (exit 2 when training was asked for)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,32 +41,21 @@ class Challenged:
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Plan:
-    """What is trained: shape, settings, the champion to go on from if any, and the day of the last cold start."""
-
-    shape: "NetworkShape"
-    settings: "TrainingSettings"
-    champion: ModelRecord | None
-    warm: bool
-    cold_start: date
-
-
-def challenge(job: Job, champion: ModelRecord | None) -> Challenged:
+def challenge(job: Job, champion: ModelRecord | None, since: date) -> Challenged:
     """The challenger of the job's day, judged against the champion, or against the prior where None rules.
 
-    Same bars, recipe and champion: the same model and verdict. Raises TrainingRefused if the history is too short or
-    the training diverges; then nothing is registered.
+    If it is promoted it decides from the day `since`. Same bars, recipe and champion: the same model and verdict; what
+    was judged on these bars already is answered from the register. Raises TrainingRefused if the history is too short
+    or the training fails; then nothing is registered.
     """
-    from strategy.fitting import fitted
-    from strategy.training import TrainingDiverged
-
     with connect(job.home) as store:
         bars = bar_store.load(store, job.source, job.symbols, until=job.as_of)
         instruments = instrument_store.load(store, job.source, job.symbols)
-        plan = _plan(store, job, champion)
+        plan = training_plan(store, job, champion)
     if not bars:
         raise TrainingRefused(f"no bars of {', '.join(job.symbols)} are published up to {job.as_of}; import some first")
+    if (known := _known(job, data_sha256(bars))) is not None:
+        return known
     mandate = job.policy.mandate(job.account, job.symbols, instruments)
     start = ensemble(job.home, champion.model_id) if champion and plan.warm else None
     log.info(
@@ -77,64 +63,50 @@ def challenge(job: Job, champion: ModelRecord | None) -> Challenged:
         *(plan.settings.members, plan.shape.dimensions, plan.shape.heads, plan.shape.layers),
         *(", ".join(job.symbols), job.as_of, f", going on from {champion.model_id[:12]}" if start and champion else ""),
     )
-    try:
-        trained = fitted(bars, mandate, plan.shape, plan.settings, start)
-    except (TrainingDiverged, ValueError) as error:
-        raise TrainingRefused(str(error)) from error
+    trained = _trained(bars, mandate, plan, start)
     record, validation = _record(job, plan, trained, bars)
     with connect(job.home) as store:
         model_store.register(store, record)
         rules = GateRules(days_per_year=trained.gate.days_per_year, trials=_trials(store, job, trained))
     verdict = _judged(job, (bars, mandate), plan, trained, rules)
-    return Challenged(record=record, validation=validation, verdict=_settled(job, record, verdict))
+    return Challenged(record=record, validation=validation, verdict=_settled(job, record, verdict, since))
 
 
-def _plan(store: Connection, job: Job, champion: ModelRecord | None) -> _Plan:
-    """A warm start from a champion of the same build whose own cold start is recent enough, else a cold one."""
-    recipe = job.policy.recipe
-    shape, settings = shape_of(recipe), settings_of(recipe)
-    if champion is not None:
-        config = json.loads(champion.config)
-        cold = date.fromisoformat(config.get("cold_start", date.min.isoformat()))
-        bars = bar_store.session_dates(store, job.source, job.symbols, after=cold, until=job.as_of)
-        same = config["shape"] == asdict(shape) and config["training"].get("members") == settings.members
-        if same and len(bars) < recipe.cold_start_every_bars:
-            warm = replace(
-                settings, steps=recipe.warm_steps, warmup_steps=min(settings.warmup_steps, recipe.warm_steps // 4)
-            )
-            return _Plan(shape=shape, settings=warm, champion=champion, warm=True, cold_start=cold)
-    return _Plan(shape=shape, settings=settings, champion=champion, warm=False, cold_start=job.as_of)
-
-
-def shape_of(recipe: Recipe) -> "NetworkShape":
-    """The shape of a recipe's networks. Raises TrainingRefused where there can be no such network."""
-    from strategy.network import NetworkShape
-
+def _known(job: Job, digest: str) -> Challenged | None:
+    """The challenger that was judged on the same day, bars, recipe and code, if its weights are still there."""
+    with connect(job.home) as store:
+        stored = model_store.judged_on(store, job.source, job.symbols, job.as_of)
+        record = model_store.find(store, stored.model_id) if stored else None
+    if stored is None or record is None or (record.data_sha256, record.code_version) != (digest, job.code_version):
+        return None
+    if json.loads(record.config).get("recipe") != asdict(job.policy.recipe):
+        return None
     try:
-        return NetworkShape(
-            dimensions=recipe.dimensions, heads=recipe.heads, layers=recipe.layers, context_bars=recipe.context_bars
-        )
-    except ValueError as error:
+        ensemble(job.home, record.model_id)
+    except ModelDamaged:
+        return None
+    return Challenged(record=record, validation=json.loads(record.validation), verdict=stored.verdict)
+
+
+def _trained(bars: Mapping[str, Bars], mandate: Mandate, plan: TrainingPlan, start: "Ensemble | None") -> "Trained":
+    from strategy.fitting import fitted
+    from strategy.training import TrainingDiverged
+
+    if plan.settings.device == "cuda":
+        # CUDA's own products are deterministic only with this, and only if it is there before they begin.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    try:
+        return fitted(bars, mandate, plan.shape, plan.settings, start)
+    except (TrainingDiverged, ValueError) as error:
         raise TrainingRefused(str(error)) from error
-
-
-def settings_of(recipe: Recipe) -> "TrainingSettings":
-    """How a recipe's networks are trained from nothing."""
-    from strategy.training_settings import TrainingSettings
-
-    return TrainingSettings(
-        seed=recipe.seed,
-        members=recipe.members,
-        steps=recipe.steps,
-        twins=recipe.twins,
-        validation_share=recipe.validation_share,
-        threads=recipe.threads,
-        device=recipe.device,
-    )
+    except RuntimeError as error:
+        if plan.settings.device == "cpu":
+            raise
+        raise TrainingRefused(f"training on {plan.settings.device} failed: {error}; set device to cpu") from error
 
 
 def _record(
-    job: Job, plan: _Plan, trained: "Trained", bars: Mapping[str, Bars]
+    job: Job, plan: TrainingPlan, trained: "Trained", bars: Mapping[str, Bars]
 ) -> tuple[ModelRecord, Mapping[str, Any]]:
     """The record of the trained model, whose weights lie on disk before the store names them."""
     from strategy.ensemble import keep
@@ -143,6 +115,7 @@ def _record(
         {
             "shape": asdict(plan.shape),
             "training": asdict(plan.settings),
+            "recipe": asdict(job.policy.recipe),
             "cold_start": plan.cold_start.isoformat(),
             "started_from": plan.champion.model_id if plan.champion and plan.warm else None,
         },
@@ -184,9 +157,12 @@ def _trials(store: Connection, job: Job, trained: "Trained") -> int:
 
 
 def _judged(
-    job: Job, market: tuple[Mapping[str, Bars], Mandate], plan: _Plan, trained: "Trained", rules: GateRules
+    job: Job, market: tuple[Mapping[str, Bars], Mandate], plan: TrainingPlan, trained: "Trained", rules: GateRules
 ) -> Verdict:
-    """What the gate says of the challenger, on dates that neither it nor its rival learned from."""
+    """What the gate says of the challenger, on dates that it did not learn from.
+
+    A champion that was trained with other shares may know some of them, which is to its advantage.
+    """
     prior = trained.prior_gate.net
     if plan.champion is None:
         return judge_first(trained.gate.net, prior, rules)
@@ -197,7 +173,7 @@ def _judged(
     return judge_refresh(trained.gate.net, champion.net, plan.champion.model_id, rules, prior)
 
 
-def _settled(job: Job, record: ModelRecord, verdict: Verdict) -> Verdict:
+def _settled(job: Job, record: ModelRecord, verdict: Verdict, since: date) -> Verdict:
     """The verdict that stands, with the promotion that it means."""
     with connect(job.home) as store, transaction(store):
         stands = promotions.record_verdict(
@@ -208,7 +184,7 @@ def _settled(job: Job, record: ModelRecord, verdict: Verdict) -> Verdict:
                 source=job.source,
                 symbols=job.symbols,
                 model_id=record.model_id,
-                as_of=job.as_of,
+                as_of=since,
                 by=Promoter.GATE,
                 reason=stands.reason,
                 at=job.now,

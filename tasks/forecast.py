@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from storage import models as model_store
+from storage.models import ModelDamaged
 from strategy.signals import Forecaster
 
 if TYPE_CHECKING:
@@ -12,18 +13,23 @@ if TYPE_CHECKING:
 
 
 def forecaster(home: Path, model_id: str | None) -> Forecaster | None:
-    """The registered model, or None for the prior.
-
-    Raises ModelDamaged if the file is not the one that was registered, and ValueError if this code cannot use it.
-    """
+    """The registered model, or None for the prior. Raises ModelDamaged as `ensemble` does."""
     return None if model_id is None else ensemble(home, model_id)
 
 
 def ensemble(home: Path, model_id: str) -> "Ensemble":
-    """The networks of a registered model. Raises ModelDamaged and ValueError as `forecaster` does."""
+    """The networks of a registered model.
+
+    Raises ModelDamaged if the file is not the one that was registered, or this version cannot use it.
+    """
     from strategy.ensemble import revive
     from strategy.network import NetworkShape
 
     arrays, metadata = model_store.read(home, model_id)
-    shape = NetworkShape(**json.loads(str(metadata["config"]))["shape"])
-    return revive(shape, arrays)
+    try:
+        shape = NetworkShape(**json.loads(str(metadata["config"]))["shape"])
+        return revive(shape, arrays)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelDamaged(
+            f"model {model_id[:12]} was made by another version ({error}); run `turbodmt train`, or promote another"
+        ) from error

@@ -9,7 +9,7 @@ from pathlib import Path
 from storage import models as model_store
 from storage import promotions
 from storage.database import Connection, connect
-from storage.models import ModelDamaged, ModelRecord, ModelState
+from storage.models import ModelRecord, ModelState
 from storage.promotions import Promoter, Promotion, StoredVerdict
 from strategy.selection import PRIOR
 from tasks.forecast import forecaster
@@ -64,7 +64,7 @@ def promote(home: Path, model: str, reason: str, at: datetime) -> Json:
     demand_reason(reason)
     with connect(home) as store:
         record = model_store.find(store, model)
-    demand_usable(home, record.model_id)
+    forecaster(home, record.model_id)
     return _promote(home, _panel(record), record, reason.strip(), at)
 
 
@@ -81,17 +81,6 @@ def demand_reason(reason: str) -> None:
     """None; raises ReasonMissing for a blank one."""
     if not reason.strip():
         raise ReasonMissing(f"--reason is {reason!r}; say in a few words why, for whoever reads it later")
-
-
-def demand_usable(home: Path, model_id: str) -> None:
-    """None; raises ModelDamaged for a model whose file is missing, torn, or none that this version can use."""
-    try:
-        forecaster(home, model_id)
-    except (KeyError, TypeError, ValueError) as error:
-        why = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-        raise ModelDamaged(
-            f"model {model_id[:12]} was made by another version ({why}); run `turbodmt train`, or promote another"
-        ) from error
 
 
 def _promote(home: Path, panel: Panel, record: ModelRecord | None, reason: str, at: datetime) -> Json:

@@ -9,12 +9,14 @@ from prefect.cache_policies import NO_CACHE
 
 from storage import bars as bar_store
 from storage import models as model_store
+from storage import promotions
 from storage.database import Connection, connect
 from storage.models import ModelDamaged, ModelRecord
 from strategy.signals import Strategy
-from tasks.challenge import Challenged, TrainingRefused, challenge
+from tasks.challenge import Challenged, challenge
 from tasks.forecast import forecaster
 from tasks.job import Job
+from tasks.training_plan import TrainingRefused
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +34,13 @@ class Champion:
 class _Registry:
     """What the register says on the job's day: its champion, and account days since that and any training (or None).
 
-    `unusable`: there is a champion, but its file cannot be used.
+    `damage` says why there is no champion although one is promoted: its file cannot be used.
     """
 
     champion: ModelRecord | None
     champion_age_bars: int
     trained_age_bars: int | None
-    unusable: bool = False
+    damage: str = ""
 
 
 @task(name="retrain if due", task_run_name="retrain if due", cache_policy=NO_CACHE)
@@ -52,19 +54,20 @@ def retrain(job: Job) -> Champion:
         return Champion(model_id=None, reason=f"{job.policy.strategy} needs no model")
     known = _known(job)
     age = known.trained_age_bars
-    if age is not None and age < job.policy.recipe.retrain_every_bars and not known.unusable:
-        return _ruling(job, known)
+    if age is not None and age < job.policy.recipe.retrain_every_bars:
+        return _ruling(job, known, _refusal(job, known))
     try:
-        challenged = challenge(job, known.champion)
+        challenge(job, known.champion, job.as_of)
     except TrainingRefused as error:
         log.warning("No model was trained: %s.", error)
-        return _ruling(job, known, f"; no newer one could be trained: {error}", warned=True)
-    refused = "" if challenged.verdict.promoted else f"; a newer one was refused: {challenged.verdict.reason}"
-    return _ruling(job, _known(job), refused)
+        champion = _ruling(job, known, f"; no newer one could be trained: {error}")
+        return replace(champion, warning=champion.reason)
+    known = _known(job)
+    return _ruling(job, known, _refusal(job, known))
 
 
 def _known(job: Job) -> _Registry:
-    """The register on the job's day, where a champion whose file cannot be used is none."""
+    """The register on the job's day. A champion whose file cannot be used is none, and to be replaced at once."""
     with connect(job.home) as store:
         champion = model_store.champion(store, job.source, job.symbols, trained_until=job.as_of)
         trained = model_store.last_trained(store, job.source, job.symbols, until=job.as_of)
@@ -73,45 +76,55 @@ def _known(job: Job) -> _Registry:
             champion_age_bars=_age_bars(store, job, champion.trained_to) if champion else 0,
             trained_age_bars=_age_bars(store, job, trained) if trained else None,
         )
-    if champion is None or _readable(job, champion):
+    if champion is None:
         return known
-    return replace(known, champion=None, unusable=True)
+    try:
+        forecaster(job.home, champion.model_id)
+    except ModelDamaged as error:
+        log.warning("Model %s cannot trade: %s.", champion.model_id[:12], error)
+        answered = trained is not None and trained > champion.trained_to
+        return replace(
+            known, champion=None, damage=str(error), trained_age_bars=known.trained_age_bars if answered else None
+        )
+    return known
 
 
 def _age_bars(store: Connection, job: Job, since: date) -> int:
     return len(bar_store.session_dates(store, job.source, job.symbols, after=since, until=job.as_of))
 
 
-def _readable(job: Job, record: ModelRecord) -> bool:
-    try:
-        forecaster(job.home, record.model_id)
-    except (ModelDamaged, ValueError) as error:
-        log.warning("Model %s cannot trade: %s.", record.model_id[:12], error)
-        return False
-    return True
+def _refusal(job: Job, known: _Registry) -> str:
+    """What became of the challenger of the job's day, if it was refused and nobody overruled that."""
+    with connect(job.home) as store:
+        stored = model_store.judged_on(store, job.source, job.symbols, job.as_of)
+    if stored is None or stored.verdict.promoted or (known.champion and known.champion.model_id == stored.model_id):
+        return ""
+    return f"; a newer one was refused: {stored.verdict.reason}"
 
 
-def _ruling(job: Job, known: _Registry, newer: str = "", *, warned: bool = False) -> Champion:
-    """Who trades where no challenger was promoted today; `newer` says what became of one."""
+def _ruling(job: Job, known: _Registry, newer: str) -> Champion:
+    """Who trades by the register; `newer` says what became of a challenger of the day."""
     age, limit = known.champion_age_bars, job.policy.recipe.model_max_age_bars
     if known.champion is None:
-        reason = f"the prior trades: no network is promoted{newer}"
-    elif age > limit:
+        why = known.damage or "no network is promoted"
+        reason = f"the prior trades: {why}{newer}"
+        return Champion(model_id=None, reason=reason, warning=reason if known.damage else "")
+    if age > limit:
         reason = f"the prior trades: the model is {age} bars old, above {limit}{newer}"
         return Champion(model_id=None, reason=reason, warning=reason)
-    else:
-        reason = (f"trained {age} bars ago" if age else "trained and promoted today") + newer
-    model_id = known.champion.model_id if known.champion else None
-    return Champion(model_id=model_id, reason=reason, warning=reason if warned else "")
+    reason = (f"trained {age} bars ago" if age else "trained and promoted today") + newer
+    return Champion(model_id=known.champion.model_id, reason=reason)
 
 
 @task(name="train", task_run_name="train", cache_policy=NO_CACHE)
 def train_now(job: Job) -> dict[str, object]:
     """The answer of `turbodmt train`: the challenger, how it did on dates that chose nothing, and the verdict.
 
-    Raises TrainingRefused.
+    If it is promoted it decides from the first day that is not decided yet. Raises TrainingRefused.
     """
-    return _answer(challenge(job, _known(job).champion))
+    with connect(job.home) as store:
+        since = promotions.first_open_day(store, job.source, job.symbols, job.as_of)
+    return _answer(challenge(job, _known(job).champion, since))
 
 
 def _answer(challenged: Challenged) -> dict[str, object]:

@@ -112,7 +112,7 @@ def test_the_first_strategy_is_the_subject_and_the_others_are_beside_it(run: Run
     answer = backtested(run, file, "--symbols", "SHARE", "--strategy", "turbo,hold,vol-target,momentum,hold").answer
     assert answer["strategy"] == "turbo"
     assert list(answer["benchmarks"]) == ["hold", "vol-target", "momentum"]
-    assert "no model of these symbols is registered: turbo trades its prior" in " ".join(answer["warnings"])
+    assert "no model of these symbols is promoted: turbo trades its prior" in " ".join(answer["warnings"])
     assert backtested(run, file, "--symbols", "SHARE", "--strategy", "hold,rules").answer["strategy"] == "hold"
 
 

@@ -175,3 +175,11 @@ def test_impossible_numbers_are_refused() -> None:
         replace(EXAMPLE, days=1)
     with pytest.raises(ValueError, match="3 returns never vary"):
         sample(np.ones(3))
+
+
+def test_an_account_that_stands_still_on_most_days_cannot_be_compared() -> None:
+    """Some resamples would not vary at all, and their Sharpe ratio would be no number."""
+    late = np.zeros(200)
+    late[-25:] = np.random.default_rng(0).normal(0.001, 0.01, 25)
+    with pytest.raises(Incomparable, match="some resamples of the 200 days never vary, because few of them move"):
+        compare(late, 0.5 * late + np.roll(late, 1), days_per_year=252, seed=0)

@@ -139,6 +139,11 @@ def test_the_twin_is_learned_from_and_never_validates() -> None:
     assert plain.members[0].start_sharpe == mirrored.members[0].start_sharpe
 
 
+def test_a_twin_shorter_than_a_context_is_left_out() -> None:
+    short = panel(walk("A", 3, 280))
+    assert train(SMALL, replace(noise(), twins=(short,)), replace(BRIEF, steps=1)).twins == 0
+
+
 def test_bars_that_are_not_learned_from_change_no_weight() -> None:
     """Everything after the purge may be another history: it stops and judges, but the steps are the same."""
     bars = market(walk("A", 1), walk("B", 2))

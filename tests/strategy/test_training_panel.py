@@ -26,7 +26,6 @@ def test_the_prior_on_the_panel_trades_as_the_exact_backtest_does() -> None:
     """Calendars, a late listing, budgets, portfolio scale, costs and financing: all of it, to the last nine digits."""
     bars = mixed()
     rules = mandate(bars)
-    rules = replace(rules, sizing=replace(rules.sizing, neutral_zone=0.0))
     panel = training_panel(bars, rules)
     first = date(2011, 3, 1)
     days = [day for day in account_dates(bars) if day >= first]

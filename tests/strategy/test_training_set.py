@@ -1,11 +1,16 @@
 """Windows are cut so that nothing of the validation, nor of the purge before it, is learned."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from strategy.bars import Bars
+from strategy.features import FEATURE_BARS
+from strategy.rollout import departures
 from strategy.training_panel import FIRST_ROW, TrainingPanel, training_panel
 from strategy.training_set import LEAST_GATE_DAYS, LEAST_STOP_DAYS, SplitRule, split, window_starts, windows
+from tests.fakes.networks import TINY, opinionated
 from tests.fakes.panels import mandate, market, stock, walk
 
 RULE = SplitRule(context_bars=32, validation_share=0.4, purge_bars=20)
@@ -35,7 +40,7 @@ def test_the_share_of_the_newest_dates_validates() -> None:
 def test_every_window_starts_where_some_symbol_has_its_whole_context() -> None:
     whole = panel(walk("A", 1, 1000), walk("B", 2, 400))
     starts = window_starts(whole, RULE)
-    assert starts[0] == FIRST_ROW + RULE.context_bars - RULE.scored_bars
+    assert starts[0] == FEATURE_BARS - 1 + RULE.context_bars - RULE.scored_bars
     assert np.array_equal(starts, np.arange(starts[0], len(whole) - RULE.scored_bars))
 
 
@@ -54,9 +59,22 @@ def test_a_window_shows_each_symbol_its_own_rows_up_to_the_last_date() -> None:
 
 def test_a_symbol_without_a_whole_context_is_left_to_the_prior() -> None:
     whole = panel(walk("A", 1, 1000), walk("B", 2, 300), walk("C", 3, 1))
-    at = windows(whole, np.array([280, 300, 320]), RULE.scored_bars, RULE.context_bars)
-    # B has its context from row 287 on and is gone a week after its last bar, 299.
-    assert at.owner.tolist() == [0, 1, 3, 6]
+    at = windows(whole, np.array([250, 280, 300, 320]), RULE.scored_bars, RULE.context_bars)
+    # B has its context from row 283 on and is gone a week after its last bar, 299.
+    assert at.owner.tolist() == [3, 4, 6, 7, 9]
+
+
+def test_a_symbol_that_goes_within_a_window_is_shown_while_it_is_there() -> None:
+    """What a date's decision sees must not depend on whether the symbol is still there at the window's end."""
+    whole = panel(walk("A", 1, 1000), walk("B", 2, 300))
+    at = windows(whole, np.array([300]), RULE.scored_bars, RULE.context_bars)
+    assert at.owner.tolist() == [0, 1]
+    assert at.current[1].tolist() == [True] * 7 + [False] * 9
+    short = panel(walk("A", 1, 303), walk("B", 2, 300))
+    network, span = opinionated(replace(TINY, context_bars=32)), range(285, 300)
+    seen = departures([network], whole, span, RULE, 16)
+    assert (seen[:, 1] != 0).all()
+    assert departures([network], short, span, RULE, 16) == pytest.approx(seen, abs=1e-6)
 
 
 def test_no_symbol_with_a_context_gives_no_rows() -> None:

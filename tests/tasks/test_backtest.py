@@ -84,7 +84,7 @@ def test_a_window_that_the_model_has_seen_is_refused(tmp_path: Path) -> None:
     tested = backtest(on(job, END), window, lambda: market)
     assert tested.model_id is None
     assert "turbo trades its prior" in " ".join(tested.warnings)
-    model = challenge(job, None).record
+    model = challenge(job, None, job.as_of).record
     promote(job, model.model_id)
     assert backtest(on(job, END), window, lambda: market).model_id == model.model_id
     with pytest.raises(WindowRefused, match="the window from 2020-06-08 overlaps the training of model"):

@@ -77,7 +77,7 @@ def days_of(job: Job) -> tuple[date, ...]:
 
 
 def trained(job: Job) -> None:
-    promote(job, challenge(job, None).record.model_id)
+    promote(job, challenge(job, None, job.as_of).record.model_id)
 
 
 def open_market() -> FakeBars:

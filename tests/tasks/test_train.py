@@ -5,19 +5,21 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from storage import models as model_store
 from storage import promotions
 from storage.database import connect
-from storage.models import ModelRecord, ModelState
+from storage.models import ModelDamaged, ModelRecord, ModelState
 from strategy.selection import PRIOR
 from strategy.signals import Strategy
-from tasks.challenge import TrainingRefused, challenge
+from tasks.challenge import challenge
 from tasks.forecast import forecaster
 from tasks.ingest import ingest
 from tasks.job import Job
 from tasks.train import retrain, train_now
+from tasks.training_plan import TrainingRefused
 from tasks.validate import validate
 from tests.fakes.bars import MARKET
 from tests.fakes.jobs import RECIPE, UNTRAINABLE, a_job, on, policy, promote, retrain_and_promote
@@ -89,9 +91,9 @@ def test_a_network_that_does_not_beat_the_prior_is_refused_and_the_prior_trades(
 
 
 def test_what_was_refused_is_not_fitted_again_until_it_is_due(fresh: Job) -> None:
-    retrain.fn(fresh)
-    assert retrain.fn(fresh).reason == "the prior trades: no network is promoted"
-    assert retrain.fn(after(fresh, 4)).model_id is None
+    refused = retrain.fn(fresh)
+    assert retrain.fn(fresh) == refused
+    assert retrain.fn(after(fresh, 4)).reason == "the prior trades: no network is promoted"
     assert known(fresh) == [(FIRST, ModelState.REFUSED)]
     retrain.fn(after(fresh, 5))
     assert [day for day, _ in known(fresh)] == [FIRST, FIRST + timedelta(days=5)]
@@ -99,10 +101,10 @@ def test_what_was_refused_is_not_fitted_again_until_it_is_due(fresh: Job) -> Non
 
 def test_a_retraining_is_no_other_trial_but_another_configuration_is(fresh: Job) -> None:
     retrain.fn(fresh)
-    again = challenge(after(fresh, 5), None)
+    again = challenge(after(fresh, 5), None, after(fresh, 5).as_of)
     assert again.verdict.figures.trials == 1
     other = replace(after(fresh, 6), policy=replace(fresh.policy, config='{"seed": 8}'))
-    assert challenge(other, None).verdict.figures.trials == 2
+    assert challenge(other, None, other.as_of).verdict.figures.trials == 2
 
 
 def test_a_champion_is_kept_until_it_is_due_and_then_trained_on(job: Job) -> None:
@@ -148,7 +150,7 @@ def test_training_sees_no_bar_after_its_day(job: Job, tmp_path: Path) -> None:
     other = replace(job, home=tmp_path / "other")
     ingest.fn(other, lambda: MARKET)
     validate.fn(other)
-    assert challenge(other, None).record.model_id == retrain.fn(job).model_id
+    assert challenge(other, None, other.as_of).record.model_id == retrain.fn(job).model_id
 
 
 def test_a_model_that_saw_later_bars_does_not_decide_an_earlier_day(job: Job) -> None:
@@ -198,7 +200,12 @@ def test_a_damaged_model_gives_way_to_the_prior_and_a_new_one_is_trained(
     damage(job.home / "models" / f"{first.model_id}.safetensors")
     repaired = retrain.fn(after(job, 1))
     assert repaired.model_id is None
+    assert repaired.warning == repaired.reason
+    assert "; a newer one was refused: net Sharpe " in repaired.reason
     assert newest(job).trained_to == FIRST + timedelta(days=1)
+    assert retrain.fn(after(job, 1)) == repaired
+    assert retrain.fn(after(job, 2)).reason == repaired.reason.split("; a newer one")[0]
+    assert newest(job).trained_to == FIRST + timedelta(days=1), "one training answers the damage; the next is due later"
     assert forecaster(job.home, newest(job).model_id) is not None
 
 
@@ -228,7 +235,7 @@ def test_the_answer_of_train_names_what_it_came_from_and_the_verdict(job: Job) -
 
 def test_a_model_of_an_earlier_day_does_not_take_the_champions_place(job: Job) -> None:
     early = on(job, FIRST - timedelta(days=3))
-    older = challenge(early, None).record
+    older = challenge(early, None, early.as_of).record
     promote(early, older.model_id)
     with connect(job.home) as store:
         newest = model_store.champion(store, job.source, job.symbols, trained_until=FIRST)
@@ -237,3 +244,25 @@ def test_a_model_of_an_earlier_day_does_not_take_the_champions_place(job: Job) -
     assert replayed is not None
     assert (newest.trained_to, newest.state) == (FIRST, ModelState.CHAMPION)
     assert replayed.model_id == older.model_id
+
+
+def test_training_twice_on_the_same_bars_is_answered_from_the_register(job: Job) -> None:
+    day = after(job, 2)
+    first = train_now.fn(day)
+    promote(day, str(first["model_id"]))
+    assert train_now.fn(day) == first
+    assert len(known(job)) == 2
+
+
+def test_a_model_of_another_version_gives_way_to_the_prior(job: Job) -> None:
+    foreign = model_store.save(
+        job.home, {"embed.weight": np.zeros(3, dtype=np.float32)}, {"config": '{"shape": {"width": 8}}'}
+    )
+    with connect(job.home) as store:
+        model_store.register(store, replace(newest(job), model_id=foreign))
+    promote(job, foreign)
+    champion = retrain.fn(after(job, 1))
+    assert champion.model_id is None
+    assert f"model {foreign[:12]} was made by another version" in champion.warning
+    with pytest.raises(ModelDamaged, match=r"was made by another version .*; run `turbodmt train`, or promote another"):
+        forecaster(job.home, foreign)
