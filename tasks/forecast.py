@@ -30,6 +30,7 @@ def ensemble(home: Path, model_id: str) -> "Ensemble":
         shape = NetworkShape(**json.loads(str(metadata["config"]))["shape"])
         return revive(shape, arrays)
     except (KeyError, TypeError, ValueError) as error:
+        what = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
         raise ModelDamaged(
-            f"model {model_id[:12]} was made by another version ({error}); run `turbodmt train`, or promote another"
+            f"model {model_id[:12]} was made by another version ({what}); run `turbodmt train`, or promote another"
         ) from error

@@ -25,7 +25,7 @@ def test_every_fact_is_told_in_the_contract_s_keys(tmp_path: Path) -> None:
     assert {fact["symbol"] for fact in facts} == {"SHARE", "TOKEN", "SHARE/TOKEN"}
     assert all(isinstance(fact["pass"], bool) and fact["low"] <= fact["high"] for fact in facts)
     assert (answer["as_of"], answer["symbols"], answer["paths"]) == ("2020-08-31", ["SHARE", "TOKEN"], PATHS)
-    assert (answer["start"], answer["end"], answer["rows"]) == ("2018-10-02", "2020-08-31", 700)
+    assert (answer["start"], answer["end"], answer["rows"]) == ("2018-01-03", "2020-08-31", 972)
     assert (answer["seed"], answer["level"]) == (7, 0.95)
 
 
