@@ -10,12 +10,14 @@ import argparse
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 from markets import PANELS, load
 
+import strategy
 from strategy.bars import Bars, FloatArray
 from strategy.decision import Mandate
 from strategy.features import FEATURES
@@ -112,7 +114,13 @@ def departed(study: Study, way: Way) -> Walked:
 
 def _fold(study: Study, way: Way, fold: Fold) -> FloatArray:
     """(3, D, S): the ensemble's departures, its first member's, and the ensemble's where the gate promotes, else 0."""
-    key = {"bars": data_sha256(study.bars), "settings": asdict(way.settings), "alone": way.alone, "fold": str(fold)}
+    key = {
+        "code": _code_sha256(),
+        "bars": data_sha256(study.bars),
+        "settings": asdict(way.settings),
+        "alone": way.alone,
+        "fold": str(fold),
+    }
     file = study.cache / f"{sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]}.npy"
     if file.exists():
         return np.asarray(np.load(file, allow_pickle=False))
@@ -133,6 +141,13 @@ def _fold(study: Study, way: Way, fold: Fold) -> FloatArray:
     study.cache.mkdir(parents=True, exist_ok=True)
     np.save(file, result, allow_pickle=False)
     return result
+
+
+@cache
+def _code_sha256() -> str:
+    """Hash of the strategy's own code: what an older version computed is not what this one would."""
+    files = sorted(Path(strategy.__file__).parent.glob("*.py"))
+    return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _trained(study: Study, way: Way, fold: Fold, shape: NetworkShape) -> Trained:

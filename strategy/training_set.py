@@ -55,7 +55,7 @@ class Split:
 def split(panel: TrainingPanel, rule: SplitRule) -> Split:
     """The dates of the panel shared out by the rule; the purge ends before the first validation date.
 
-    Dates before any symbol has a full window are not counted. Raises ValueError if too few are left.
+    Dates before the inputs of any symbol are known are not counted. Raises ValueError if too few are left.
     """
     starts = window_starts(panel, rule)
     usable = np.flatnonzero((panel.dates.row >= FIRST_ROW).any(axis=1))[:-1]
@@ -77,13 +77,17 @@ def split(panel: TrainingPanel, rule: SplitRule) -> Split:
 def window_starts(panel: TrainingPanel, rule: SplitRule) -> NDArray[np.int64]:
     """First dates (N,) from which `scored_bars` decisions can be paid while some symbol has a full context."""
     starts = np.arange(0, len(panel) - rule.scored_bars, dtype=np.int64)
-    return starts[has_context(panel, starts + rule.scored_bars - 1, rule.context_bars).any(axis=1)]
+    return starts[_shown(panel, starts, rule.scored_bars, rule.context_bars).any(axis=1)]
 
 
-def has_context(panel: TrainingPanel, last: NDArray[np.int64], context_bars: int) -> NDArray[np.bool_]:
-    """Which symbols have `context_bars` rows of inputs on each of these dates, (N, S): what a forecast asks for."""
+def _shown(panel: TrainingPanel, first: NDArray[np.int64], decisions: int, context_bars: int) -> NDArray[np.bool_]:
+    """Which symbols show the network their rows in each window, (N, S): those with as many as a forecast asks for.
+
+    A symbol that goes or comes back within the window is shown, since on its own dates nobody knew of the others.
+    """
+    last = first + decisions - 1
     enough: NDArray[np.bool_] = panel.dates.row[last] >= FEATURE_BARS + context_bars - 2
-    return enough
+    return enough & (panel.dates.current[first] | panel.dates.current[last])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -106,11 +110,8 @@ class Windows:
 
 def windows(panel: TrainingPanel, first: NDArray[np.int64], decisions: int, context_bars: int) -> Windows:
     """The windows of these first dates (N,). A symbol without a full context is left to the prior."""
-    last = first + decisions - 1
-    # A symbol that goes within the window is shown while it is there: on its own date nobody knew that it would go.
-    shown = has_context(panel, last, context_bars) & panel.dates.current[first]
-    path, symbol = np.nonzero(shown)
-    newest = panel.dates.row[last[path], symbol]
+    path, symbol = np.nonzero(_shown(panel, first, decisions, context_bars))
+    newest = panel.dates.row[first[path] + decisions - 1, symbol]
     oldest = newest - context_bars + 1
     rows = [panel.inputs[s][start : start + context_bars] for s, start in zip(symbol, oldest, strict=True)]
     dates = first[path][:, None] + np.arange(decisions)

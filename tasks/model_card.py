@@ -45,7 +45,8 @@ def card_markdown(record: ModelRecord, verdict: Verdict) -> str:
     parts = (
         f"# {headline(record, verdict)}",
         _sentence(verdict.reason),
-        f"**Champion now: {_named(champion)}.**" if verdict.promoted else f"**Champion still: {_named(champion)}.**",
+        # A person may have decided otherwise since: `turbodmt models` tells who trades.
+        f"**Champion by this verdict: {_named(champion)}.**",
         markdown(_training_table(record)),
         markdown(_verdict_table(verdict)),
         markdown(_pairs_table("Configuration", "Setting", _flat(json.loads(record.config)))),

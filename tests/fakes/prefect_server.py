@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,15 +33,23 @@ class PrefectServer:
     environment: Mapping[str, str]
 
     def ask(self, path: str, question: Mapping[str, object] | None = None) -> Any:
-        """The JSON answer of the API: to a POST of the question, or to a GET if there is none."""
+        """The JSON answer of the API: to a POST of the question, or to a GET if there is none.
+
+        The server answers 503, and has done nothing, while its own database is locked; like Prefect's client this asks
+        again, at most five times.
+        """
         body = None if question is None else json.dumps(question).encode()
         request = urllib.request.Request(f"{self.api}{path}", data=body, headers={"Content-Type": "application/json"})
-        try:
-            with urllib.request.urlopen(request, timeout=30) as response:
-                content = response.read()
-        except urllib.error.HTTPError as error:
-            raise AssertionError(f"{path}: {error.code} {error.read().decode()}") from error
-        return json.loads(content) if content else None
+        for pause_s in (1, 2, 4, 8, None):
+            try:
+                with urllib.request.urlopen(request, timeout=30) as response:
+                    content = response.read()
+                return json.loads(content) if content else None
+            except urllib.error.HTTPError as error:
+                if error.code != HTTPStatus.SERVICE_UNAVAILABLE or pause_s is None:
+                    raise AssertionError(f"{path}: {error.code} {error.read().decode()}") from error
+                time.sleep(pause_s)
+        raise AssertionError("the last try has returned or raised")
 
     def command(self, *arguments: str, folder: Path = ROOT) -> str:
         """What `prefect ARGUMENTS` printed; it must succeed, and may ask for nothing."""

@@ -100,3 +100,11 @@ def test_both_halves_of_the_validation_must_be_long_enough() -> None:
 def test_a_rule_out_of_range_is_refused(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"{name} is {value}; it must be"):
         SplitRule(**{"context_bars": 32, name: value})
+
+
+def test_a_window_in_which_only_a_symbol_that_has_gone_has_a_context_is_no_start() -> None:
+    whole = panel(walk("GONE", 1, 400), walk("YOUNG", 2, 700, first="2011-02-10"))
+    starts = window_starts(whole, RULE)
+    at = windows(whole, starts, RULE.scored_bars, RULE.context_bars)
+    assert np.unique(at.owner // 2).tolist() == list(range(len(starts)))
+    assert not {420, 500, 600} & set(starts.tolist())

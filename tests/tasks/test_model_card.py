@@ -44,7 +44,7 @@ def test_a_promoted_model_is_told_with_all_that_it_came_from() -> None:
         "",
         "Net Sharpe 0.75 against 0.50 of the prior.",
         "",
-        "**Champion now: model `0123456789ab`.**",
+        "**Champion by this verdict: model `0123456789ab`.**",
     ]
     assert rows(text) == [
         "| What | Value |",
@@ -77,7 +77,7 @@ def test_a_refused_refresh_leaves_its_rival() -> None:
     verdict = replace(FIRST, promoted=False, rival="f" * 64, figures=figures, reason="100 days are too few")
     text = card_markdown(RECORD, verdict)
     assert headline(RECORD, verdict) == "Model 0123456789ab of 2020-06-08 was refused"
-    assert "100 days are too few.\n\n**Champion still: model `ffffffffffff`.**" in text
+    assert "100 days are too few.\n\n**Champion by this verdict: model `ffffffffffff`.**" in text
     assert "| Net Sharpe of the champion ffffffffffff | – |" in rows(text)
     assert "| 95 % interval | – |" in rows(text)
     assert "| p deflated by 1 trial | – |" in rows(text)
@@ -85,7 +85,7 @@ def test_a_refused_refresh_leaves_its_rival() -> None:
 
 
 def test_a_refused_network_leaves_the_prior() -> None:
-    assert "**Champion still: the prior.**" in card_markdown(RECORD, replace(FIRST, promoted=False))
+    assert "**Champion by this verdict: the prior.**" in card_markdown(RECORD, replace(FIRST, promoted=False))
 
 
 def test_a_record_without_figures_says_so() -> None:
