@@ -7,64 +7,27 @@ what determines it, so that a killed study goes on where it was. Prints Markdown
 """
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import cache
-from hashlib import sha256
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from folded import TRIALS, Study, Walked, Way, departed
 from markets import PANELS, load
 
-import strategy
-from strategy.bars import Bars, FloatArray
-from strategy.decision import Mandate
-from strategy.features import FEATURES
-from strategy.fitting import last_learned, twin_panels
-from strategy.market import data_sha256
+from strategy.bars import FloatArray
 from strategy.metrics import metrics
-from strategy.network import NetworkShape
 from strategy.regime import regimes
 from strategy.rolling import change
 from strategy.rollout import Returns, net_returns
-from strategy.selection import GateRules, judge_first
 from strategy.significance import compare, sidak
 from strategy.sizing import regime_multiplier
-from strategy.training import Trained, TrainingSet, train
-from strategy.training_panel import TrainingPanel, training_panel
+from strategy.training_panel import training_panel
 from strategy.training_settings import TrainingSettings
-from strategy.walkforward import Fold, folds, walked
+from strategy.walkforward import folds
 
 FIRST = np.datetime64("2010-01-01", "us")
-#: Configurations tried on these bars: 44 before this study began, and its own three ways to train.
-TRIALS = 47
 SEED = 7
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Study:
-    """One panel with its folds."""
-
-    bars: Mapping[str, Bars]
-    mandate: Mandate
-    panel: TrainingPanel
-    plan: tuple[Fold, ...]
-    cache: Path
-
-    @property
-    def span(self) -> range:
-        """All dates decided on."""
-        return range(self.plan[0].dates.start, self.plan[-1].dates.stop)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
-    """A way to make the networks."""
-
-    name: str
-    settings: TrainingSettings
-    alone: bool = False
 
 
 def main() -> None:
@@ -93,78 +56,6 @@ def main() -> None:
         Way(name="one member without other symbols", settings=replace(settings, members=1), alone=True),
     ]
     report(study, options.panel, {way.name: departed(study, way) for way in ways[: options.ways]})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Walked:
-    """What a way to train gave on all dates: departures (D, S) of the ensemble, of one member, and those promoted."""
-
-    ensemble: FloatArray
-    single: FloatArray
-    gated: FloatArray
-    promoted: int
-
-
-def departed(study: Study, way: Way) -> Walked:
-    """The departures of a way to train, fold by fold."""
-    parts = [_fold(study, way, fold) for fold in study.plan]
-    whole = np.concatenate(parts, axis=1)
-    return Walked(ensemble=whole[0], single=whole[1], gated=whole[2], promoted=sum(bool(one[2].any()) for one in parts))
-
-
-def _fold(study: Study, way: Way, fold: Fold) -> FloatArray:
-    """(3, D, S): the ensemble's departures, its first member's, and the ensemble's where the gate promotes, else 0."""
-    key = {
-        "code": _code_sha256(),
-        "bars": data_sha256(study.bars),
-        "settings": asdict(way.settings),
-        "alone": way.alone,
-        "fold": str(fold),
-    }
-    file = study.cache / f"{sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]}.npy"
-    if file.exists():
-        return np.asarray(np.load(file, allow_pickle=False))
-    shape = NetworkShape()
-    try:
-        trained = _trained(study, way, fold, shape)
-    except ValueError as error:
-        print(f"<!-- {way.name}, fitted to {fold.fitted_to}: the prior trades: {error} -->", flush=True)
-        result = np.zeros((3, len(fold.dates), len(study.panel.inputs)))
-    else:
-        panel = _alone(study.panel) if way.alone else study.panel
-        models = [trained.ensemble, replace(trained.ensemble, members=trained.ensemble.members[:1])]
-        both = [walked(panel, [fold], [one], shape.context_bars) for one in models]
-        rules = GateRules(days_per_year=trained.gate.days_per_year, trials=TRIALS)
-        verdict = judge_first(trained.gate.net, trained.prior_gate.net, rules)
-        print(f"<!-- {way.name}, fitted to {str(fold.fitted_to)[:10]}: {verdict.reason} -->", flush=True)
-        result = np.stack([*both, both[0] * verdict.promoted])
-    study.cache.mkdir(parents=True, exist_ok=True)
-    np.save(file, result, allow_pickle=False)
-    return result
-
-
-@cache
-def _code_sha256() -> str:
-    """Hash of the strategy's own code: what an older version computed is not what this one would."""
-    files = sorted(Path(strategy.__file__).parent.glob("*.py"))
-    return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-
-
-def _trained(study: Study, way: Way, fold: Fold, shape: NetworkShape) -> Trained:
-    past = {symbol: one.until(fold.fitted_to) for symbol, one in study.bars.items()}
-    past = {symbol: one for symbol, one in past.items() if len(one)}
-    panel = training_panel(past, study.mandate)
-    twins = twin_panels(past, study.mandate, last_learned(panel, way.settings.rule(shape)), way.settings)
-    if way.alone:
-        panel, twins = _alone(panel), tuple(map(_alone, twins))
-    return train(shape, TrainingSet(market=panel, twins=twins), way.settings)
-
-
-def _alone(panel: TrainingPanel) -> TrainingPanel:
-    """The panel whose networks see no other symbol."""
-    count = len(FEATURES)
-    own = tuple(np.concatenate([rows[:, :count], np.zeros_like(rows[:, count:])], axis=1) for rows in panel.inputs)
-    return replace(panel, inputs=own)
 
 
 def report(study: Study, name: str, ways: Mapping[str, Walked]) -> None:

@@ -11,7 +11,7 @@ from strategy.account_gradient import returns_of
 from strategy.account_kernel import simulate
 from strategy.bars import FloatArray
 from strategy.network import Network
-from strategy.significance import sharpe
+from strategy.sharpe_ratio import sharpe
 from strategy.sizing import portfolio_exposures, soft_signal
 from strategy.training_panel import TrainingPanel
 from strategy.training_set import SplitRule, Windows, windows

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from strategy.bars import FloatArray
-from strategy.significance import RESAMPLES, Incomparable, SharpeDifference, compare, sharpe, sidak
+from strategy.sharpe_ratio import sharpe
+from strategy.significance import RESAMPLES, Incomparable, SharpeDifference, compare, sidak
 
 #: The rule that trades where no model does: an entry of the registry that never expires.
 PRIOR = "prior"

@@ -1,15 +1,14 @@
-"""Whether one account is better than another, or only luckier: bootstrap, deflation by trials, probabilistic Sharpe."""
+"""Whether one account is better than another, or only luckier: a paired bootstrap, and its deflation by trials."""
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from strategy.bars import FloatArray
+from strategy.sharpe_ratio import sharpe, sharpe_shares
 
-NORMAL = NormalDist()
 #: Fewer days on which an account moves leave no room for blocks, and could all be missing from a resample.
 MIN_DAYS = 20
 RESAMPLES = 1_000
@@ -40,33 +39,6 @@ class SharpeDifference:
     block_days: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """What the probabilistic Sharpe ratio needs of returns; `sharpe` is per day, `kurtosis` of a normal sample is 3."""
-
-    sharpe: float
-    days: int
-    skewness: float
-    kurtosis: float
-
-    def __post_init__(self) -> None:
-        if self.days < 2:
-            raise ValueError(f"a sample of {self.days} days has no Sharpe ratio; it needs at least 2")
-
-
-def sharpe(returns: FloatArray, days_per_year: int) -> float | None:
-    """The annualised Sharpe ratio of daily returns (T,), risk-free rate 0; None if they never vary.
-
-    >>> sharpe(np.array([0.01, 0.03]), 252), sharpe(np.zeros(3), 252)
-    (22.4..., None)
-    """
-    spread = float(np.std(returns, ddof=1)) if len(returns) > 1 else 0.0
-    # Equal returns leave rounding errors in place of a deviation.
-    if spread <= 1e-12 * float(np.max(np.abs(returns), initial=0.0)):
-        return None
-    return float(np.mean(returns)) / spread * math.sqrt(days_per_year)
-
-
 def compare(
     returns: FloatArray, rival: FloatArray, *, days_per_year: int, seed: int, resamples: int = RESAMPLES
 ) -> SharpeDifference:
@@ -84,7 +56,7 @@ def compare(
     year = math.sqrt(days_per_year)
     ratios = pair.mean(axis=1) / pair.std(axis=1, ddof=1)
     difference = float(ratios[0] - ratios[1])
-    shares = _shares(pair, ratios)
+    shares = sharpe_shares(pair, ratios)
     # What trades alike differs by rounding errors at most, and those are no difference.
     if np.abs(shares).max() < 1e-9:
         difference, block_days = 0.0, 1.0
@@ -124,51 +96,6 @@ def sidak(p: float, trials: int) -> float:
     return 1.0 if p == 1.0 else p if trials == 1 else -math.expm1(trials * math.log1p(-p))
 
 
-def sample(returns: FloatArray) -> Sample:
-    """The daily Sharpe ratio of returns (T,) with its skewness and kurtosis. Raises ValueError if they never vary."""
-    ratio = sharpe(returns, 1)
-    if ratio is None:
-        raise ValueError(f"{len(returns)} returns never vary; a Sharpe ratio needs variation")
-    centred = (returns - returns.mean()) / returns.std()
-    return Sample(
-        sharpe=ratio, days=len(returns), skewness=float((centred**3).mean()), kurtosis=float((centred**4).mean())
-    )
-
-
-def probabilistic_sharpe(observed: Sample, threshold: float = 0.0) -> float:
-    """The chance that the true daily Sharpe ratio lies above the threshold (Bailey and López de Prado 2012)."""
-    ratio = observed.sharpe
-    spread = 1.0 - observed.skewness * ratio + (observed.kurtosis - 1.0) / 4.0 * ratio * ratio
-    return float(NORMAL.cdf((ratio - threshold) * math.sqrt(observed.days - 1) / math.sqrt(spread)))
-
-
-def luckiest_sharpe(trials: int, variance: float) -> float:
-    """The daily Sharpe ratio that the best of so many trials without skill is expected to show.
-
-    `variance` is that of the daily Sharpe ratios between the trials (Bailey and López de Prado 2014).
-    """
-    if trials < 1 or not variance >= 0.0:
-        raise ValueError(f"{trials} trials with variance {variance}; at least 1 trial and 0 are needed")
-    if trials == 1:
-        return 0.0
-    rank = (1.0 - np.euler_gamma) * NORMAL.inv_cdf(1.0 - 1.0 / trials) + np.euler_gamma * NORMAL.inv_cdf(
-        1.0 - 1.0 / (trials * math.e)
-    )
-    return float(math.sqrt(variance) * rank)
-
-
-def deflated_sharpe(observed: Sample, trials: int, variance: float) -> float:
-    """The chance that the true daily Sharpe ratio lies above what luck gives the best of the trials.
-
-    The worked example of Bailey and López de Prado (2014):
-
-    >>> example = Sample(sharpe=2.5 / 250**0.5, days=1250, skewness=-3.0, kurtosis=10.0)
-    >>> round(luckiest_sharpe(100, 0.5 / 250), 4), round(deflated_sharpe(example, 100, 0.5 / 250), 4)
-    (0.1132, 0.9004)
-    """
-    return probabilistic_sharpe(observed, luckiest_sharpe(trials, variance))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blocks:
     """How a series is resampled: the mean length of a block, and the generator that draws."""
@@ -203,14 +130,6 @@ def _checked(returns: FloatArray, rival: FloatArray) -> FloatArray:
                 f"the {name} account moves on {moving} of {len(series)} days; it must vary on at least {MIN_DAYS}"
             )
     return pair
-
-
-def _shares(pair: FloatArray, ratios: FloatArray) -> FloatArray:
-    """What each day adds to the difference of the ratios, (T,), to first order; they add up to 0."""
-    scaled = (pair - pair.mean(axis=1, keepdims=True)) / pair.std(axis=1, keepdims=True)
-    each = scaled - ratios[:, None] / 2 * (scaled**2 - 1.0)
-    result: FloatArray = each[0] - each[1]
-    return result
 
 
 def _block_days(shares: FloatArray) -> float:

@@ -16,6 +16,7 @@ from strategy.ensemble import Ensemble
 from strategy.in_parts import Parts
 from strategy.network import Network, NetworkShape, fixed_threads, new_network
 from strategy.rollout import Returns, departures, net_returns, target
+from strategy.sharpe_ratio import sharpe_error
 from strategy.training_panel import TrainingPanel
 from strategy.training_set import Split, SplitRule, Windows, split, window_starts, windows
 from strategy.training_settings import TrainingSettings
@@ -139,8 +140,9 @@ class _Run:
         torch.manual_seed(int(self.draw.integers(2**63)))
         network.to(settings.device)
         average = deepcopy(network)
-        start_sharpe = self._stop_sharpe(average)
-        best, best_step, best_weights = start_sharpe, 0, deepcopy(average.state_dict())
+        start = best = self._stop_returns(average)
+        first_weights = best_weights = deepcopy(average.state_dict())
+        best_step = 0
         optimiser = torch.optim.AdamW(
             network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
         )
@@ -151,18 +153,20 @@ class _Run:
             _follow(average, network, settings.average_decay)
             if step % settings.evaluate_every_steps and step < settings.steps:
                 continue
-            score = self._stop_sharpe(average)
-            if score > best:
-                best, best_step, best_weights = score, step, deepcopy(average.state_dict())
+            found = self._stop_returns(average)
+            if found.sharpe > best.sharpe:
+                best, best_step, best_weights = found, step, deepcopy(average.state_dict())
             elif step - max(best_step, settings.warmup_steps) >= settings.patience_steps:
                 break
+        if best.sharpe - start.sharpe <= settings.gain_errors * sharpe_error(best.net, start.net, best.days_per_year):
+            best, best_step, best_weights = start, 0, first_weights
         average.load_state_dict(best_weights)
         return Member(
             network=average.cpu().eval(),
             best_step=best_step,
             losses=tuple(losses),
-            stop_sharpe=best,
-            start_sharpe=start_sharpe,
+            stop_sharpe=best.sharpe,
+            start_sharpe=start.sharpe,
         )
 
     def _learn(self, parts: Parts, optimiser: torch.optim.Optimizer) -> float:
@@ -204,10 +208,10 @@ class _Run:
             batch.append(windows(twin, chosen, self.rule.scored_bars, self.rule.context_bars))
         return batch
 
-    def _stop_sharpe(self, network: Network) -> float:
-        """Annualised Sharpe, net at single cost, on the dates that stop the training."""
+    def _stop_returns(self, network: Network) -> Returns:
+        """What the network earns on the dates that stop the training, net at single cost."""
         panel, span = self.data.market, self.parts.stop
-        return net_returns(departures([network], panel, span, self.rule, self.rule.scored_bars), panel, span).sharpe
+        return net_returns(departures([network], panel, span, self.rule, self.rule.scored_bars), panel, span)
 
 
 @contextmanager

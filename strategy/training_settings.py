@@ -16,6 +16,8 @@ class TrainingSettings:
     are two at least. Of them `twin_share` come from one of the `twins`, synthetic histories. `cost_multiplier` scales
     fee and slippage while learning, so that thin edges are not chased. The rate rises linearly over `warmup_steps` and
     falls as a cosine to zero at the last step; training stops early after `patience_steps` without a better network.
+    The best network is kept only if it gained more than `gain_errors` standard errors of Sharpe on what it started
+    from, on the dates that stop the training: the one-standard-error rule of Breiman et al. (1984).
     Raises ValueError for a value out of range.
     """
 
@@ -35,6 +37,7 @@ class TrainingSettings:
     purge_bars: int = 90
     evaluate_every_steps: int = 20
     patience_steps: int = 60
+    gain_errors: float = 1.0
     threads: int = 2
     device: str = "cpu"
 
@@ -45,7 +48,7 @@ class TrainingSettings:
         for name in ("learning_rate", "gradient_norm"):
             if not 0 < getattr(self, name) < np.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be positive and finite")
-        for name in ("seed", "twins", "weight_decay", "warmup_steps", "cost_multiplier", "purge_bars"):
+        for name in ("seed", "twins", "weight_decay", "warmup_steps", "cost_multiplier", "purge_bars", "gain_errors"):
             if not 0 <= getattr(self, name) < np.inf:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be finite and at least 0")
         for name in ("average_decay", "twin_share"):

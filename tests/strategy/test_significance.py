@@ -1,42 +1,12 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from strategy.bars import FloatArray
-from strategy.significance import (
-    Blocks,
-    Incomparable,
-    Sample,
-    SharpeDifference,
-    compare,
-    deflated_sharpe,
-    luckiest_sharpe,
-    probabilistic_sharpe,
-    sample,
-    sharpe,
-    sidak,
-    stationary_rows,
-)
-
-EXAMPLE = Sample(sharpe=2.5 / 250**0.5, days=1250, skewness=-3.0, kurtosis=10.0)
-
-
-def universe(seed: int, days: int = 300, autocorrelation: float = 0.1) -> FloatArray:
-    """Two correlated accounts of the same Sharpe ratio, (2, days): fat tails, clustered volatility, autocorrelation."""
-    random = np.random.default_rng(seed)
-    shocks = random.standard_t(5, size=(2, days))
-    shocks[1] = 0.7 * shocks[0] + 0.7 * shocks[1]
-    level = np.zeros(days)
-    for t in range(1, days):
-        level[t] = 0.97 * level[t - 1] + 0.15 * random.standard_normal()
-    shocks *= np.exp(level)
-    for t in range(1, days):
-        shocks[:, t] += autocorrelation * shocks[:, t - 1]
-    result: FloatArray = 0.01 * shocks / shocks.std(axis=1, keepdims=True)
-    return result
+from strategy.sharpe_ratio import sharpe
+from strategy.significance import Blocks, Incomparable, SharpeDifference, compare, sidak, stationary_rows
+from tests.fakes.accounts import universe
 
 
 def judged(mine: FloatArray, rival: FloatArray, resamples: int = 300) -> SharpeDifference:
@@ -135,27 +105,12 @@ def test_what_cannot_be_compared_is_named() -> None:
         judged(universe(1), universe(1))
 
 
-def test_the_published_example_is_met() -> None:
-    assert luckiest_sharpe(100, 0.5 / 250) == pytest.approx(0.1132, abs=5e-5)
-    assert deflated_sharpe(EXAMPLE, 100, 0.5 / 250) == pytest.approx(0.9004, abs=5e-5)
-
-
-def test_more_trials_leave_less_of_a_sharpe_ratio() -> None:
-    chances = [deflated_sharpe(EXAMPLE, trials, 0.5 / 250) for trials in (1, 2, 10, 100, 1000)]
-    assert chances[0] == probabilistic_sharpe(EXAMPLE)
-    assert chances == sorted(chances, reverse=True)
-    assert luckiest_sharpe(1, 0.5) == 0.0
-
-
-def test_the_best_of_many_trials_by_luck_is_as_good_as_told() -> None:
-    best = np.random.default_rng(1).normal(0.0, 0.1, size=(4000, 50)).max(axis=1)
-    assert luckiest_sharpe(50, 0.01) == pytest.approx(best.mean(), rel=0.02)
-
-
-def test_a_normal_sample_has_the_moments_of_one() -> None:
-    found = sample(np.random.default_rng(1).normal(0.1, 1.0, size=100_000))
-    assert (found.sharpe, found.skewness, found.kurtosis) == pytest.approx((0.1, 0.0, 3.0), abs=0.05)
-    assert probabilistic_sharpe(replace(found, days=101), threshold=found.sharpe) == pytest.approx(0.5)
+def test_an_account_that_stands_still_on_most_days_cannot_be_compared() -> None:
+    """Some resamples would not vary at all, and their Sharpe ratio would be no number."""
+    late = np.zeros(200)
+    late[-25:] = np.random.default_rng(0).normal(0.001, 0.01, 25)
+    with pytest.raises(Incomparable, match="some resamples of the 200 days never vary, because few of them move"):
+        compare(late, 0.5 * late + np.roll(late, 1), days_per_year=252, seed=0)
 
 
 def test_the_chance_of_the_best_of_many_grows_with_their_number() -> None:
@@ -164,22 +119,8 @@ def test_the_chance_of_the_best_of_many_grows_with_their_number() -> None:
     assert (sidak(0.0, 50), sidak(1.0, 50)) == (0.0, 1.0)
 
 
-def test_impossible_numbers_are_refused() -> None:
+def test_an_impossible_chance_is_refused() -> None:
     with pytest.raises(ValueError, match=r"p is 1.5; a probability lies between 0 and 1"):
         sidak(1.5, 1)
     with pytest.raises(ValueError, match="trials is 0; count the present one too"):
         sidak(0.5, 0)
-    with pytest.raises(ValueError, match="0 trials with variance"):
-        luckiest_sharpe(0, 1.0)
-    with pytest.raises(ValueError, match="a sample of 1 days has no Sharpe ratio"):
-        replace(EXAMPLE, days=1)
-    with pytest.raises(ValueError, match="3 returns never vary"):
-        sample(np.ones(3))
-
-
-def test_an_account_that_stands_still_on_most_days_cannot_be_compared() -> None:
-    """Some resamples would not vary at all, and their Sharpe ratio would be no number."""
-    late = np.zeros(200)
-    late[-25:] = np.random.default_rng(0).normal(0.001, 0.01, 25)
-    with pytest.raises(Incomparable, match="some resamples of the 200 days never vary, because few of them move"):
-        compare(late, 0.5 * late + np.roll(late, 1), days_per_year=252, seed=0)

@@ -26,7 +26,8 @@ FAST = TrainingSettings(
     validation_share=0.4,
     twins=0,
 )
-BRIEF = replace(FAST, steps=2, members=2)
+#: Whatever came of two steps is kept if it is better at all.
+BRIEF = replace(FAST, steps=2, members=2, gain_errors=0.0)
 
 
 def panel(*bars) -> TrainingPanel:  # type: ignore[no-untyped-def]
@@ -107,6 +108,14 @@ def test_networks_that_learn_nothing_earn_what_the_prior_earns() -> None:
     result = train(SMALL, noise(), replace(BRIEF, learning_rate=1e-20))
     assert result.gate.net == pytest.approx(result.prior_gate.net, abs=1e-12)
     assert {member.best_step for member in result.members} <= {0, 2}
+
+
+def test_a_gain_within_its_error_is_not_kept(trained: Trained, planted: TrainingSet) -> None:
+    ambitious = train(SMALL, planted, replace(FAST, gain_errors=1e6))
+    assert ambitious.members[0].losses == trained.members[0].losses
+    assert ambitious.members[0].best_step == 0
+    assert ambitious.members[0].stop_sharpe == ambitious.members[0].start_sharpe
+    assert np.array_equal(ambitious.gate.net, ambitious.prior_gate.net)
 
 
 def test_training_stops_early_where_nothing_gets_better() -> None:
@@ -205,6 +214,7 @@ def test_too_little_history_is_refused() -> None:
         ("gradient_norm", float("nan")),
         ("weight_decay", -1.0),
         ("purge_bars", -1),
+        ("gain_errors", -0.5),
         ("seed", -1),
         ("twins", -1),
         ("twin_share", 1.0),

@@ -1,0 +1,61 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from strategy.sharpe_ratio import (
+    Sample,
+    deflated_sharpe,
+    luckiest_sharpe,
+    probabilistic_sharpe,
+    sample,
+    sharpe,
+    sharpe_error,
+)
+from tests.fakes.accounts import universe
+
+EXAMPLE = Sample(sharpe=2.5 / 250**0.5, days=1250, skewness=-3.0, kurtosis=10.0)
+
+
+def test_the_error_of_a_difference_is_its_spread_over_many_samples() -> None:
+    pairs = [universe(seed, autocorrelation=0.0) for seed in range(400)]
+    spread = np.std([(sharpe(mine, 252) or 0.0) - (sharpe(rival, 252) or 0.0) for mine, rival in pairs])
+    errors = [sharpe_error(mine, rival, 252) for mine, rival in pairs]
+    # The spread of 400 samples is itself known to one part in 28.
+    assert np.mean(errors) == pytest.approx(spread, rel=0.12)
+
+
+def test_an_account_that_stands_still_has_no_error() -> None:
+    assert sharpe_error(np.zeros(50), universe(1, days=50)[0], 252) == 0.0
+
+
+def test_the_published_example_is_met() -> None:
+    assert luckiest_sharpe(100, 0.5 / 250) == pytest.approx(0.1132, abs=5e-5)
+    assert deflated_sharpe(EXAMPLE, 100, 0.5 / 250) == pytest.approx(0.9004, abs=5e-5)
+
+
+def test_more_trials_leave_less_of_a_sharpe_ratio() -> None:
+    chances = [deflated_sharpe(EXAMPLE, trials, 0.5 / 250) for trials in (1, 2, 10, 100, 1000)]
+    assert chances[0] == probabilistic_sharpe(EXAMPLE)
+    assert chances == sorted(chances, reverse=True)
+    assert luckiest_sharpe(1, 0.5) == 0.0
+
+
+def test_the_best_of_many_trials_by_luck_is_as_good_as_told() -> None:
+    best = np.random.default_rng(1).normal(0.0, 0.1, size=(4000, 50)).max(axis=1)
+    assert luckiest_sharpe(50, 0.01) == pytest.approx(best.mean(), rel=0.02)
+
+
+def test_a_normal_sample_has_the_moments_of_one() -> None:
+    found = sample(np.random.default_rng(1).normal(0.1, 1.0, size=100_000))
+    assert (found.sharpe, found.skewness, found.kurtosis) == pytest.approx((0.1, 0.0, 3.0), abs=0.05)
+    assert probabilistic_sharpe(replace(found, days=101), threshold=found.sharpe) == pytest.approx(0.5)
+
+
+def test_impossible_numbers_are_refused() -> None:
+    with pytest.raises(ValueError, match="0 trials with variance"):
+        luckiest_sharpe(0, 1.0)
+    with pytest.raises(ValueError, match="a sample of 1 days has no Sharpe ratio"):
+        replace(EXAMPLE, days=1)
+    with pytest.raises(ValueError, match="3 returns never vary"):
+        sample(np.ones(3))
