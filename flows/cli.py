@@ -7,8 +7,12 @@ from typing import Annotated
 
 import typer
 
+from flows.audit import audit
+from flows.backfilling import backfill
 from flows.console import STOPPED, fail, finish
 from flows.failures import Exit
+from flows.options import Account, AsJson, AsOf, Capital, Home, Source, Symbols
+from flows.universe import universe
 
 app = typer.Typer(
     name="turbodmt",
@@ -16,15 +20,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-# A path would read "" as the current folder.
-Home = Annotated[str | None, typer.Option(metavar="DIR", help="Folder of the database, models and reports.")]
-Source = Annotated[str | None, typer.Option(help="sample, binance or file:PATH.")]
-Symbols = Annotated[str | None, typer.Option("--symbols", "--symbol", help="Symbols, separated by commas.")]
-AsOf = Annotated[str | None, typer.Option(metavar="DATE", help="The last closed bar, as 2018-12-31.")]
-Account = Annotated[str, typer.Option(help="The account in the ledger.")]
-Capital = Annotated[str | None, typer.Option(help="Money that the account starts with.")]
 
 
 def _version(wanted: bool) -> None:
@@ -79,12 +74,15 @@ def backtest(
     fee_bps: Annotated[str | None, typer.Option(help="Fee in basis points.")] = None,
     slippage_bps: Annotated[str | None, typer.Option(help="Slippage in basis points.")] = None,
     save_results: Annotated[str | None, typer.Option(metavar="DIR", help="Write equity, trades and a report.")] = None,
+    grid: Annotated[str | None, typer.Option(metavar="FILE", help="Sweep the lists of parameters in a file.")] = None,
+    dask: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Spread the sweep over a Dask cluster.")] = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
     """Test a strategy on history: gross, net and net at twice the cost, beside its benchmarks."""
     from flows.commands import run_backtest
-    from flows.shown import shown_backtest
+    from flows.shown import shown_backtest, shown_sweep
+    from flows.sweep import run_sweep
 
     settings = {
         "source": source,
@@ -93,8 +91,11 @@ def backtest(
         "fee_bps": fee_bps,
         "slippage_bps": slippage_bps,
     }
-    window = (strategy, start_date, end_date)
-    finish(lambda: run_backtest({**settings, "home": home}, window, save_results), shown_backtest, as_json)
+    given, window = {**settings, "home": home}, (strategy, start_date, end_date)
+    if grid is None and dask is None:
+        finish(lambda: run_backtest(given, window, save_results), shown_backtest, as_json)
+    else:
+        finish(lambda: run_sweep(given, (grid, dask), window, save_results), shown_sweep, as_json)
 
 
 @app.command()
@@ -143,6 +144,11 @@ def twin(
     from flows.shown import shown_twin
 
     finish(lambda: run_twin({"source": source, "symbols": symbols, "home": home}, as_of), shown_twin, as_json)
+
+
+app.command()(audit)
+app.command()(backfill)
+app.command()(universe)
 
 
 @app.command(name="import")

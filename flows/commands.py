@@ -7,7 +7,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from flows.plan import Request, RequestRefused, clock, plan, wanted_symbols
+from flows.console import tell
+from flows.plan import Request, RequestRefused, clock, plan, strategies_named, wanted_symbols
 from flows.serving import served
 from flows.settings import load
 from flows.wiring import broker_factory, open_source, source_factory
@@ -142,17 +143,17 @@ def run_backtest(given: Given, window: tuple[str | None, str | None, str | None]
     now = clock()
     newest = source.last_session(wanted_symbols(settings, source), now)
     job = plan(settings, source, Request(account="backtest", as_of=min(end, newest) if end else None, clock=now))
-    results = None if folder is None else _results_folder(folder)
+    results = None if folder is None else results_folder(folder)
     # All that the steps warn of is in the answer.
     prepare_prefect(settings.home, "ERROR")
     from tasks.backtest import Window, backtest, backtest_json
     from tasks.saved import save
 
-    tested = backtest(job, Window(strategies=strategies, start=start), source_factory(settings))
+    tested = backtest(job, Window(strategies=strategies, start=start), source_factory(settings), tell)
     return backtest_json(tested, save(tested, results) if results is not None else ())
 
 
-def _results_folder(text: str) -> Path:
+def results_folder(text: str) -> Path:
     """The folder, which now exists. Raises RequestRefused where there can be none, before anything is computed."""
     from storage.failures import StoreReadOnly
     from storage.files import private_folder
@@ -169,12 +170,7 @@ def _results_folder(text: str) -> Path:
 
 def _strategies(names: str) -> tuple[Strategy, ...]:
     """The strategies named, with buy and hold beside a single one."""
-    known = [str(one) for one in Strategy]
-    chosen = [name.strip() for name in names.split(",") if name.strip()]
-    unknown = [name for name in chosen if name not in known]
-    if unknown or not chosen:
-        raise RequestRefused(f"--strategy is {names!r}; it must name one or more of {', '.join(known)}")
-    wanted = list(dict.fromkeys(Strategy(name) for name in chosen))
+    wanted = list(strategies_named(names))
     return tuple(wanted if len(wanted) > 1 or wanted == [Strategy.HOLD] else [*wanted, Strategy.HOLD])
 
 

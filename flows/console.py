@@ -39,6 +39,13 @@ def fail(message: str, code: Exit, as_json: bool) -> None:
     raise SystemExit(int(code))
 
 
+def tell(sentence: str) -> None:
+    """None; shows what a command is about to do on stderr, if that is a terminal: what takes minutes is announced."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"{sentence}\n")
+        sys.stderr.flush()
+
+
 def table(rows: Sequence[Mapping[str, object]], columns: tuple[str, ...]) -> str:
     """Rows as aligned text.
 

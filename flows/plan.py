@@ -15,6 +15,7 @@ from flows.wiring import code_version
 from strategy.execution import Costs
 from strategy.instruments import Instrument
 from strategy.risk import RiskLimits
+from strategy.signals import Strategy
 from strategy.sizing import SizingParams
 from tasks.job import Job, Policy, Recipe
 
@@ -102,6 +103,20 @@ def wanted_symbols(settings: Settings, source: BarSource) -> tuple[str, ...]:
                 "there, or name others with --symbols"
             )
     return symbols
+
+
+def strategies_named(names: str) -> tuple[Strategy, ...]:
+    """The strategies named, each once, in their order. Raises RequestRefused for an unknown one, or none.
+
+    >>> strategies_named("turbo, hold,turbo")
+    (<Strategy.TURBO: 'turbo'>, <Strategy.HOLD: 'hold'>)
+    """
+    known = [str(one) for one in Strategy]
+    chosen = [name.strip() for name in names.split(",") if name.strip()]
+    unknown = [name for name in chosen if name not in known]
+    if unknown or not chosen:
+        raise RequestRefused(f"--strategy is {names!r}; it must name one or more of {', '.join(known)}")
+    return tuple(dict.fromkeys(Strategy(name) for name in chosen))
 
 
 def plan(settings: Settings, source: BarSource, request: Request) -> Job:

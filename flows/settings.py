@@ -177,6 +177,16 @@ def load(overrides: Mapping[str, object]) -> Settings:
     return _checked({**_file_settings(home / FILE_NAME), **above})
 
 
+def checked_value(name: str, value: object) -> object:
+    """The value as the setting of that name holds it. Raises ConfigurationError, as `load` does.
+
+    >>> checked_value("fee_bps", 2)
+    2.0
+    """
+    checked: object = getattr(_checked({name: value}), name)
+    return checked
+
+
 def _checked(values: Mapping[str, object]) -> Settings:
     try:
         return Settings.model_validate(dict(values))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flows.console import table
+from flows.doubts import doubts
 
 Json = Mapping[str, Any]
 
@@ -27,7 +28,7 @@ def shown_daily(answer: Json) -> str:
 
 
 def shown_backtest(answer: Json) -> str:
-    """A backtest: its metrics side by side."""
+    """A backtest: its metrics side by side, and how far they can be believed."""
     accounts = {name: answer[name] for name in ("gross", "net", "net_2x_cost")}
     accounts |= {name: one["net"] for name, one in answer["benchmarks"].items()}
     rows = [{"account": name, **values} for name, values in accounts.items()]
@@ -38,6 +39,46 @@ def shown_backtest(answer: Json) -> str:
         f"{answer['strategy']} on {', '.join(answer['symbols'])}, {answer['start']} to {answer['end']}, "
         f"{answer['bars']} days{trials}",
         table(rows, columns),
+        "\n".join(doubts(answer["significance"])),
+        "\n".join(answer["files"]),
+        _warnings(answer),
+    )
+
+
+def shown_backfill(answer: Json) -> str:
+    """A backfill: what was added to the account, how it has done, and who decided when."""
+    changes = [{"since": one["as_of"], "model": (one["model_id"] or "none")[:12]} for one in answer["model_changes"]]
+    return _sections(
+        f"Account {answer['account']}: {answer['strategy']} on {', '.join(answer['symbols'])}, {answer['start']} to "
+        f"{answer['end']}\n{answer['days_done']} days done, {answer['days_skipped']} were there; {answer['orders']} "
+        f"orders, {answer['orders_withheld']} withheld, {answer['fills']} fills",
+        table([answer["metrics"]], tuple(answer["metrics"])),
+        f"Equity {answer['equity']}" + (f", halted since {answer['halted_since']}" if answer["halted"] else ""),
+        _listed("Models", changes, ("since", "model")) if answer["strategy"] == "turbo" else "",
+        f"Report {answer['report']}" if answer["report"] else "",
+        _warnings(answer),
+    )
+
+
+def shown_sweep(answer: Json) -> str:
+    """A sweep: its ten best points, and how much of the best one may be luck."""
+    best, trials = answer["best"], answer["trials"]
+    columns = (*answer["varied"], "sharpe", "cagr", "annual_vol", "max_drawdown", "turnover_per_year")
+    doubt = [
+        f"The best of {trials} trials without skill would show a Sharpe of {answer['luckiest_sharpe']:.2f}; the chance "
+        f"that the best point's is more than luck is {_figure(answer['deflated_sharpe'])}."
+    ]
+    if answer["pbo"] is not None:
+        doubt.append(
+            f"In {answer['pbo']:.0%} of the splits of the days, what was best on one half was no better than the "
+            "median point on the other."
+        )
+    return _sections(
+        f"{answer['points']} points on {', '.join(answer['symbols'])}, {answer['start']} to {answer['end']}, "
+        f"{answer['bars']} days",
+        table(answer["top"], columns),
+        f"The best point's exact account, with lots and limits: net Sharpe {_figure(best['exact']['sharpe'])}",
+        " ".join(doubt),
         "\n".join(answer["files"]),
         _warnings(answer),
     )
@@ -97,6 +138,27 @@ def shown_twin(answer: Json) -> str:
     )
 
 
+def shown_audit(answer: Json) -> str:
+    """An audit: what was compared, or the seed's figures beside those that were measured."""
+    days = f"{', '.join(answer['symbols'])} of {answer['source']}, {answer['start']} to {answer['end']}"
+    if answer["audit"] == "headline":
+        columns = ("account", "total_return", "sharpe", "max_drawdown", "win_rate", "days_right_needed")
+        return _sections(
+            f"The seed document's figures beside net ones of {days}, {answer['days']} days",
+            table([{**one, "total_return": f"{one['total_return']:.4g}"} for one in answer["accounts"]], columns),
+            "The claimed win rate counts trades, the measured ones count days.",
+            answer["verdict"],
+            _warnings(answer),
+        )
+    rows = [{**check, "pass": "pass" if check["pass"] else "FAIL"} for check in answer["checks"]]
+    return _sections(
+        f"{answer['audit']} audit on {days}",
+        table(rows, ("check", "strategy", "dates", "mismatches", "pass")),
+        f"All {len(rows)} checks passed.",
+        _warnings(answer),
+    )
+
+
 def shown_import(answer: Json) -> str:
     """An import: what was published and what is held back."""
     published = [{"symbol": symbol, "rows": rows} for symbol, rows in answer["published"].items() if rows]
@@ -107,6 +169,14 @@ def shown_import(answer: Json) -> str:
         _listed("Held back", answer["quarantined"], ("symbol", "date", "value", "limit", "reason")),
         _warnings(answer),
     )
+
+
+def shown_universe(answer: Json) -> str:
+    """Which symbols might be held, and when."""
+    if answer["universe"] is None:
+        return f"Nobody keeps a universe of {answer['source']}: every symbol may be held at any time."
+    rows = [{**one, "to": one["to"] or "today"} for one in answer["universe"]]
+    return f"The universe of {answer['source']}\n{table(rows, ('symbol', 'from', 'to'))}"
 
 
 def shown_bars(answer: Json) -> str:

@@ -1,8 +1,10 @@
 """What is known of each symbol besides its bars, by source."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from storage import universe
 from storage.database import Connection, transaction
 from strategy.instruments import Calendar, Instrument
 from strategy.money import quantised
@@ -23,13 +25,17 @@ def save(connection: Connection, source: str, instruments: Sequence[Instrument])
 
 
 def load(connection: Connection, source: str, symbols: Sequence[str]) -> dict[str, Instrument]:
-    """The source's instrument of each symbol; symbols it does not know are absent."""
+    """The source's instrument of each symbol, with its place in the universe; symbols it does not know are absent."""
     rows = connection.execute(
         "SELECT symbol, calendar, lot, tick, shortable, listed_from, listed_to FROM instruments "
         "WHERE source = ? AND list_contains(?, symbol) ORDER BY symbol",
         [source, list(symbols)],
     ).fetchall()
-    return {row[0]: _instrument(row) for row in rows}
+    known = {row[0]: _instrument(row) for row in rows}
+    kept = universe.load(connection, source)
+    if kept is None:
+        return known
+    return {symbol: replace(one, memberships=kept.get(symbol, ())) for symbol, one in known.items()}
 
 
 def find(connection: Connection, symbols: Sequence[str]) -> dict[str, Instrument]:

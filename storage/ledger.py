@@ -11,6 +11,7 @@ from storage.ledger_rows import (
     FILLS,
     ORDERS,
     SNAPSHOTS,
+    decision_row,
     entry_row,
     fill_row,
     order_row,
@@ -39,22 +40,7 @@ def record_decisions(
 ) -> int:
     """How many decisions were new. Raises LedgerConflict if another one is stored for the same day and symbol."""
     source = (provenance.strategy, provenance.model_id, provenance.data_sha256)
-    rows = [
-        (
-            account,
-            one.as_of,
-            one.symbol,
-            str(one.status),
-            one.regime and str(one.regime),
-            one.confidence,
-            one.signal,
-            one.volatility,
-            one.exposure,
-            one.reason,
-            *source,
-        )
-        for one in decisions
-    ]
+    rows = [decision_row(account, one, source) for one in decisions]
     with transaction(connection):
         return insert_once(connection, DECISIONS, rows)
 

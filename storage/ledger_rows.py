@@ -8,6 +8,7 @@ from typing import Any
 
 from storage.rows import Row, Table
 from strategy.account import Account, Entry, Position, Snapshot
+from strategy.decision import Decision
 from strategy.money import quantised
 from strategy.orders import OPEN_STATES, Fill, Order, OrderState, Side
 
@@ -34,6 +35,15 @@ ENTRIES = Table(name="entries", key=("account", "as_of", "kind", "symbol"), valu
 SNAPSHOTS = Table(
     name="account_snapshots", key=("account", "as_of"), values=("cash", "equity", "drawdown", "positions")
 )
+
+
+def decision_row(account: str, decision: Decision, source: tuple[str, str | None, str]) -> Row:
+    """The decision as a row of DECISIONS; `source` is its strategy, its model and the hash of the bars it saw."""
+    return (
+        *(account, decision.as_of, decision.symbol, str(decision.status), decision.regime and str(decision.regime)),
+        *(decision.confidence, decision.signal, decision.volatility, decision.exposure, decision.reason),
+        *source,
+    )
 
 
 def order_row(account: str, order: Order, day: date) -> Row:

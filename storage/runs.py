@@ -93,6 +93,12 @@ def finished_run(connection: Connection, account: str, as_of: date, command: str
     return str(row[0]) if row and row[0] is not None else None
 
 
+def first_run(connection: Connection, account: str) -> RunRecord | None:
+    """The account's first run, which says what the account is for; None for one that nobody ever ran."""
+    rows = connection.execute(_SELECT + "WHERE account = ? ORDER BY started_at, run_id LIMIT 1", [account]).fetchall()
+    return _record(rows[0]) if rows else None
+
+
 def runs(connection: Connection, *, last: int = 20) -> tuple[RunRecord, ...]:
     """The newest runs, newest first."""
     rows = connection.execute(_SELECT + "ORDER BY started_at DESC, run_id LIMIT ?", [last]).fetchall()

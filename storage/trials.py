@@ -1,6 +1,8 @@
 """Trials: every configuration that was ever looked at, because the best of many looks good by chance."""
 
 import json
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
@@ -10,17 +12,34 @@ from storage.database import Connection, transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One look at a configuration (JSON text) on a set of symbols and a window, both ends included."""
+    """One look at a configuration (JSON text) on a set of symbols and a window, both ends included.
+
+    `sharpe` is the daily net Sharpe ratio it showed on so many `days`; both are None where none is known.
+    """
 
     symbols: tuple[str, ...]
     start: date
     end: date
     config: str
     recorded_at: datetime
+    sharpe: float | None = None
+    days: int | None = None
 
     def __post_init__(self) -> None:
         if not self.symbols or self.start > self.end:
             raise ValueError(f"a trial needs symbols and a window: {self.symbols}, {self.start} to {self.end}")
+        if (self.sharpe is None) != (self.days is None):
+            raise ValueError(f"a trial has a Sharpe ratio and its days, or neither: {self.sharpe}, {self.days}")
+        if self.sharpe is not None and not math.isfinite(self.sharpe):
+            raise ValueError(f"the Sharpe ratio of a trial is {self.sharpe}; it must be finite, or None")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """How many distinct configurations were tried, and the daily Sharpe ratios that are known of them, one each."""
+
+    count: int
+    sharpes: tuple[float, ...]
 
 
 def record(connection: Connection, trial: Trial) -> int:
@@ -28,17 +47,50 @@ def record(connection: Connection, trial: Trial) -> int:
 
     The order of symbols and of keys in the configuration does not matter; recording a trial again counts once.
     """
-    symbols = json.dumps(sorted(set(trial.symbols)))
-    config = json.dumps(json.loads(trial.config), sort_keys=True, separators=(",", ":"))
-    digest = sha256(config.encode()).hexdigest()
     with transaction(connection):
-        connection.execute(
-            "INSERT INTO trials (symbols, start_date, end_date, config_sha256, config, recorded_at) "
-            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            [symbols, trial.start, trial.end, digest, config, trial.recorded_at],
-        )
-        row = connection.execute(
-            "SELECT count(DISTINCT config_sha256) FROM trials WHERE symbols = ? AND start_date <= ? AND end_date >= ?",
-            [symbols, trial.end, trial.start],
-        ).fetchone()
-    return int(row[0]) if row else 0
+        record_all(connection, [trial])
+        return tried(connection, trial).count
+
+
+def record_all(connection: Connection, trials: Sequence[Trial]) -> None:
+    """None; the trials are kept. A trial that was known takes the new Sharpe ratio, if there is one."""
+    rows = {_key(one): (_spelled(one.config), one.recorded_at, one.sharpe, one.days) for one in trials}
+    if not rows:
+        return
+    columns = zip(*((*key, *values) for key, values in rows.items()), strict=True)
+    # One statement with a list for each column: a thousand rows take as long as ten.
+    connection.execute(
+        "INSERT INTO trials (symbols, start_date, end_date, config_sha256, config, recorded_at, sharpe, days) "
+        "SELECT unnest(?::VARCHAR[]), unnest(?::DATE[]), unnest(?::DATE[]), unnest(?::VARCHAR[]), "
+        "unnest(?::VARCHAR[]), unnest(?::TIMESTAMPTZ[]), unnest(?::DOUBLE[]), unnest(?::INTEGER[]) "
+        "ON CONFLICT (symbols, start_date, end_date, config_sha256) DO UPDATE "
+        "SET sharpe = excluded.sharpe, days = excluded.days, recorded_at = excluded.recorded_at "
+        "WHERE excluded.sharpe IS NOT NULL",
+        [list(column) for column in columns],
+    )
+
+
+def tried(connection: Connection, trial: Trial) -> Tried:
+    """The distinct configurations on the trial's set of symbols in a window that overlaps its own.
+
+    Of a configuration seen in several such windows the Sharpe ratio in the trial's own window counts, else the newest.
+    """
+    symbols, start, end, _ = _key(trial)
+    found = connection.execute(
+        "SELECT sharpe FROM trials WHERE symbols = ? AND start_date <= ? AND end_date >= ? "
+        "QUALIFY row_number() OVER (PARTITION BY config_sha256 ORDER BY sharpe IS NULL, "
+        "(start_date = ? AND end_date = ?) DESC, recorded_at DESC, start_date, end_date) = 1 ORDER BY config_sha256",
+        [symbols, end, start, start, end],
+    ).fetchall()
+    return Tried(count=len(found), sharpes=tuple(float(sharpe) for (sharpe,) in found if sharpe is not None))
+
+
+def _key(trial: Trial) -> tuple[str, date, date, str]:
+    """The natural key: the symbols sorted, the configuration by its hash."""
+    digest = sha256(_spelled(trial.config).encode()).hexdigest()
+    return json.dumps(sorted(set(trial.symbols))), trial.start, trial.end, digest
+
+
+def _spelled(config: str) -> str:
+    """The configuration in one spelling."""
+    return json.dumps(json.loads(config), sort_keys=True, separators=(",", ":"))

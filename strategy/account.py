@@ -37,16 +37,6 @@ class Account:
         """Cash and the value of all positions at their marks."""
         return self.cash + sum((position.value for position in self.positions.values()), Decimal(0))
 
-    @property
-    def long_value(self) -> Decimal:
-        """Value of what is held long."""
-        return sum((max(position.value, Decimal(0)) for position in self.positions.values()), Decimal(0))
-
-    @property
-    def short_value(self) -> Decimal:
-        """Value of what is sold short, as a positive amount."""
-        return sum((max(-position.value, Decimal(0)) for position in self.positions.values()), Decimal(0))
-
     def quantity(self, symbol: str) -> Decimal:
         """Signed quantity held of the symbol; zero if none."""
         position = self.positions.get(symbol)

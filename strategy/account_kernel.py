@@ -12,6 +12,8 @@ from strategy.bars import FloatArray
 from strategy.sizing import SizingParams
 
 DAYS_PER_YEAR = 365.0
+#: Numbers of an array that are described at once: what is made of them on the way stays in the caches.
+CHUNK_NUMBERS = 16_384
 RANGES = {
     "open": "positive and finite where there is a close, and NaN where there is none",
     "close": "positive and finite, or NaN where there is no session",
@@ -133,14 +135,29 @@ def simulate(target: FloatArray, market: AccountMarket, params: SizingParams, th
     """
     rule = rule_of(market, params)
     ledger = run(tape_of(target, market), rule, threads)
-    equity, held = ledger.equity, ledger.held
-    depth = np.clip(rule.slope * (1.0 - equity / ledger.peak - rule.start), 0.0, 1.0 - rule.floor)
-    multiplier = np.where(equity > 0, 1.0 - depth, 0.0)[:, None]
-    turnover = np.zeros_like(equity)
-    traded = (np.abs(np.diff(held, axis=0)) * market.opening[1:]).sum(axis=1)
+    exposure, turnover = np.empty_like(ledger.held), np.zeros_like(ledger.equity)
+    rows = max(1, CHUNK_NUMBERS // target[0].size)
+    for first in range(0, len(target), rows):
+        at = slice(first, first + rows)
+        _expose(
+            exposure[at], np.where(market.followed[at], target[at], np.nan), (ledger.equity[at], ledger.peak[at]), rule
+        )
+        at = slice(first, first + rows + 1)
+        _turn_over(turnover[at], ledger.held[at], market.opening[at], ledger.equity[at])
+    return AccountPath(equity=ledger.equity, exposure=exposure, turnover=turnover)
+
+
+def _expose(exposure: FloatArray, target: FloatArray, marked: tuple[FloatArray, FloatArray], rule: Rule) -> None:
+    """Fills in the exposures that were decided at some rows, `marked` by their equity and its peak."""
+    equity, peak = marked
+    depth = np.clip(rule.slope * (1.0 - equity / peak - rule.start), 0.0, 1.0 - rule.floor)
+    np.multiply(target, np.where(equity > 0, 1.0 - depth, 0.0)[:, None], out=exposure)
+
+
+def _turn_over(turnover: FloatArray, held: FloatArray, opening: FloatArray, equity: FloatArray) -> None:
+    """Fills in the turnover of all of these rows but the first."""
+    traded = (np.abs(np.diff(held, axis=0)) * opening[1:]).sum(axis=1)
     np.divide(traded, equity[:-1], out=turnover[1:], where=equity[:-1] > 0)
-    exposure = np.where(market.followed, target, np.nan) * multiplier
-    return AccountPath(equity=equity, exposure=exposure, turnover=turnover)
 
 
 def tape_of(target: FloatArray, market: AccountMarket) -> Tape:

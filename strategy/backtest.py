@@ -1,7 +1,7 @@
 """The day loop: one function advances an account by a day, and a backtest is nothing but that, repeated."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -10,7 +10,7 @@ import numpy as np
 
 from strategy.account import Account, Entry, Snapshot
 from strategy.bars import Bars
-from strategy.decision import Decision, Mandate, Panorama, Status, decide
+from strategy.decision import ORDERED, Decision, Mandate, Panorama, decided, outsets
 from strategy.execution import Quote, settle
 from strategy.market import Tape, tape
 from strategy.money import exact
@@ -21,12 +21,19 @@ from strategy.orders import OPEN_STATES, Fill, Order, Target, client_order_id, p
 class Standing:
     """Where an account stands at the close of a day: all that the next day needs to know of the past.
 
-    `equities` holds the equity of the last `lookback_period` account days, oldest first, this day's last.
+    `equities` holds the equity of the last `lookback_period` account days, oldest first, this day's last; `known_peak`
+    is the highest of them where the day before told it, so that a backtest need not look at them all every day.
     """
 
     account: Account
     open_orders: tuple[Order, ...]
     equities: tuple[Decimal, ...]
+    known_peak: Decimal | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def peak(self) -> Decimal:
+        """The highest of `equities`."""
+        return max(self.equities) if self.known_peak is None else self.known_peak
 
     @property
     def last_seen(self) -> dict[str, date]:
@@ -40,8 +47,7 @@ class Standing:
     @property
     def snapshot(self) -> Snapshot:
         """The account with its drawdown from the highest of `equities`."""
-        equity = self.equities[-1]
-        peak = max(self.equities)
+        equity, peak = self.equities[-1], self.peak
         drawdown = float(1 - equity / peak) if peak > 0 else 0.0
         return Snapshot(account=self.account, equity=equity, drawdown=drawdown)
 
@@ -66,12 +72,14 @@ def opening(as_of: date, capital: Decimal) -> Standing:
 def settle_day(standing: Standing, quotes: Mapping[str, Quote], as_of: date, mandate: Mandate) -> Day:
     """The standing after the bars of `as_of` have filled its orders and marked its positions."""
     settlement = settle(standing.account, standing.open_orders, quotes, as_of, mandate.terms)
-    equities = (*standing.equities, settlement.account.equity)[-mandate.sizing.lookback_period :]
-    after = replace(
-        standing,
+    equity = settlement.account.equity
+    equities = (*standing.equities, equity)[-mandate.sizing.lookback_period :]
+    left = standing.equities[: len(standing.equities) + 1 - len(equities)]
+    after = Standing(
         account=settlement.account,
         open_orders=tuple(order for order in settlement.orders if order.state in OPEN_STATES),
         equities=equities,
+        known_peak=None if standing.peak in left else max(standing.peak, equity),
     )
     return Day(standing=after, fills=settlement.fills, entries=settlement.entries, settled=settlement.orders)
 
@@ -98,7 +106,7 @@ def plan_orders(
     orders = []
     equity = standing.equities[-1]
     for decision in decisions:
-        if decision.status is not Status.TRADED or decision.exposure is None:
+        if decision.status not in ORDERED or decision.exposure is None:
             continue
         target = Target(
             symbol=decision.symbol,
@@ -117,7 +125,12 @@ def plan_orders(
 def with_orders(standing: Standing, orders: Sequence[Order]) -> Standing:
     """The standing with new orders beside the open ones."""
     fresh = tuple(order for order in orders if order.state in OPEN_STATES)
-    return replace(standing, open_orders=(*standing.open_orders, *fresh))
+    return Standing(
+        account=standing.account,
+        open_orders=(*standing.open_orders, *fresh),
+        equities=standing.equities,
+        known_peak=standing.known_peak,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +155,7 @@ def replay(view: Panorama, quotes: Tape, dates: Sequence[date], capital: Decimal
     fills: list[Fill] = []
     entries: list[Entry] = []
     standing = opening(dates[0], capital)
-    for as_of in dates:
+    for as_of, outset in zip(dates, outsets(view, dates, mandate), strict=True):
         today = quotes.on(as_of)
         if snapshots:
             day = settle_day(standing, today, as_of, mandate)
@@ -150,10 +163,11 @@ def replay(view: Panorama, quotes: Tape, dates: Sequence[date], capital: Decimal
             fills.extend(day.fills)
             entries.extend(day.entries)
             orders.update({order.order_id: order for order in day.settled})
-        snapshots.append(standing.snapshot)
-        decided = decide(view, standing.snapshot, mandate)
-        decisions.extend(decided)
-        planned = plan_orders(standing, decided, today, mandate)
+        snapshot = standing.snapshot
+        snapshots.append(snapshot)
+        today_decided = decided(outset, snapshot, mandate)
+        decisions.extend(today_decided)
+        planned = plan_orders(standing, today_decided, today, mandate)
         orders.update({order.order_id: order for order in planned})
         standing = with_orders(standing, planned)
     return Replay(

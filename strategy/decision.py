@@ -1,9 +1,10 @@
 """What is decided for each symbol at the close of a day."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,20 +12,12 @@ from numpy.typing import NDArray
 from strategy.account import Snapshot
 from strategy.bars import FloatArray, TimeArray
 from strategy.execution import Terms
-from strategy.instruments import account_days_per_year
-from strategy.market import PORTFOLIO_BARS, aligned_changes, portfolio_volatility
+from strategy.market import aligned_changes
+from strategy.outset import estimates, exposures_at_peak
 from strategy.regime import REGIMES
 from strategy.risk import RiskLimits, within_limits
 from strategy.signals import Outlook, Sizing, Strategy, no_outlook, sizing_of, warm_up_bars
-from strategy.sizing import (
-    SizingParams,
-    drawdown_multiplier,
-    portfolio_exposures,
-    regime_multiplier,
-    risk_budgets,
-    soft_signal,
-    volatility_multiplier,
-)
+from strategy.sizing import SizingParams, drawdown_multiplier
 
 
 class Status(StrEnum):
@@ -36,6 +29,11 @@ class Status(StrEnum):
     QUARANTINED = "quarantined"
     STALE = "stale"
     DELISTED = "delisted"
+    OUTSIDE = "outside"
+
+
+#: Statuses whose symbols are ordered to their exposure; the others keep what they hold.
+ORDERED = frozenset({Status.TRADED, Status.OUTSIDE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +42,7 @@ class Decision:
 
     `signal` in [-1, 1]; `volatility` annualised, a fraction; `exposure` is signed notional over equity, after sizing
     and limits. Numbers are None where the symbol could not be judged. Where the exposure is None the position is kept.
+    A symbol OUTSIDE the universe is sold.
     """
 
     as_of: date
@@ -91,127 +90,158 @@ def panorama(outlooks: Mapping[str, Outlook], symbols: Sequence[str]) -> Panoram
     return Panorama(outlooks=ordered, union=union, changes=changes)
 
 
+#: Statuses whose symbols take part in the sizing of the portfolio.
+SIZED = frozenset({Status.TRADED, Status.NO_SESSION, Status.QUARANTINED})
+#: Age in days, signal, regime, confidence and volatility of a symbol's newest row; a negative age without one.
+Row = tuple[int, float, int, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outset:
+    """A day's decisions before anybody has looked at the account; everything is by symbol.
+
+    `statuses` come with their reasons. `ordered` (S,) marks the symbols that are ordered to their exposure, `whole`
+    says that all are, `outside` (S,) marks those of them that are sold. `exposures` (S,) stand before drawdown control
+    and limits, `floor` (S,) is the least that is admitted.
+    """
+
+    as_of: date
+    rows: tuple[Row, ...]
+    statuses: tuple[tuple[Status, str], ...]
+    ordered: NDArray[np.bool_]
+    whole: bool
+    outside: NDArray[np.bool_]
+    exposures: FloatArray
+    floor: FloatArray
+
+
 def decide(
     view: Panorama, snapshot: Snapshot, mandate: Mandate, held_back: Mapping[str, str] | None = None
 ) -> tuple[Decision, ...]:
     """The decision for every symbol at the close of the snapshot's day, from rows dated that day or earlier.
 
-    `held_back` names symbols that must not trade today, with the reason. A symbol that is not TRADED keeps its position
-    and its open order; it still takes its share of the budgets unless it is stale, delisted or warming up.
+    `held_back` names symbols that must not trade today, with the reason. A symbol that is not ORDERED keeps its
+    position and its open order; it still takes its share of the budgets unless it is stale, delisted or warming up.
     """
-    held_back = held_back or {}
-    as_of = snapshot.account.as_of
-    looks = [_look(outlook, as_of, mandate, held_back) for outlook in view.outlooks]
-    current = _current_exposures(looks, snapshot)
-    wanted = _wanted(looks, view, snapshot, mandate, current)
-    traded = np.array([look.status is Status.TRADED for look in looks])
-    wanted = np.where(traded, _beside_kept(wanted, current, traded, snapshot, mandate), current)
-    limited = within_limits(current, wanted, snapshot.equity, mandate.limits) if snapshot.equity > 0 else wanted
-    bought = (sizing_of(mandate.strategy) is Sizing.ONCE) & (current != 0.0)
-    kept = ~traded | bought
-    return tuple(
-        look if keep else replace(look, exposure=float(exposure))
-        for look, exposure, keep in zip(looks, limited, kept, strict=True)
+    return decided(outsets(view, [snapshot.account.as_of], mandate, held_back)[0], snapshot, mandate)
+
+
+def outsets(
+    view: Panorama, dates: Sequence[date], mandate: Mandate, held_back: Mapping[str, str] | None = None
+) -> tuple[Outset, ...]:
+    """All of `decide` that does not depend on the account, for many dates at once: a date's bits are the same alone."""
+    known = estimates(view, dates)
+    numbers = (known.age_days, known.signal, known.regime, known.confidence, known.volatility)
+    columns = [list(zip(*rows, strict=True)) for rows in zip(*(one.T.tolist() for one in numbers), strict=True)]
+    statuses = [
+        [_status(symbol, day, row, mandate, held_back or {}) for day, row in zip(dates, rows, strict=True)]
+        for symbol, rows in zip(mandate.symbols, columns, strict=True)
+    ]
+    sized, ordered, outside = (
+        np.array([[status in wanted for status, _ in rows] for rows in statuses]).T
+        for wanted in (SIZED, ORDERED, {Status.OUTSIDE})
     )
+    exposures = exposures_at_peak(known, sized, view, mandate)
+    whole: list[bool] = np.all(ordered, axis=1).tolist()
+    floor = np.array([-np.inf if mandate.terms.instruments[one].shortable else 0.0 for one in mandate.symbols])
+    by_day = zip(dates, zip(*columns, strict=True), zip(*statuses, strict=True), strict=True)
+    return tuple(
+        Outset(
+            as_of=as_of,
+            rows=rows,
+            statuses=found,
+            ordered=ordered[t],
+            whole=whole[t],
+            outside=outside[t],
+            exposures=exposures[t],
+            floor=floor,
+        )
+        for t, (as_of, rows, found) in enumerate(by_day)
+    )
+
+
+def _status(symbol: str, as_of: date, row: Row, mandate: Mandate, held_back: Mapping[str, str]) -> tuple[Status, str]:
+    """Whether the symbol may trade on this day, and why not."""
+    age_days, signal, _, _, volatility = row
+    if age_days < 0:
+        return (Status.QUARANTINED, held_back[symbol]) if symbol in held_back else (Status.WARMING_UP, "no bar yet")
+    if mandate.terms.delisted(symbol, as_of):
+        return Status.DELISTED, "delisted"
+    # A symbol that is held back for good must stop taking a share of the budgets: stale comes first.
+    if age_days > mandate.limits.stale_days:
+        return Status.STALE, f"last bar is {age_days} days old"
+    if symbol in held_back:
+        return Status.QUARANTINED, held_back[symbol]
+    if age_days == 0 and not mandate.terms.instruments[symbol].member(as_of):
+        return Status.OUTSIDE, f"not in the universe on {as_of}"
+    if not (isfinite(signal) and isfinite(volatility)):
+        needed = warm_up_bars(mandate.strategy)
+        if needed > 1 or not isfinite(signal):
+            return Status.WARMING_UP, f"fewer than {needed} bars"
+    if age_days > 0:
+        return Status.NO_SESSION, f"no session on {as_of}"
+    return Status.TRADED, ""
+
+
+def decided(outset: Outset, snapshot: Snapshot, mandate: Mandate) -> tuple[Decision, ...]:
+    """The decisions of a day once the account is known, see `decide`."""
+    current = _current_exposures(mandate.symbols, snapshot)
+    once = sizing_of(mandate.strategy) is Sizing.ONCE
+    if snapshot.equity <= 0:
+        wanted = np.zeros(len(current))
+    elif once:
+        wanted = _bought_once(outset, snapshot, current)
+    else:
+        full = sizing_of(mandate.strategy) is Sizing.FULL
+        share = drawdown_multiplier(snapshot.drawdown, mandate.sizing) if full else 1.0
+        wanted = np.maximum(outset.exposures * share, outset.floor)
+        wanted = _beside_kept(wanted, current, outset, snapshot, mandate)
+    wanted = np.where(outset.ordered, wanted, current)
+    limited = within_limits(current, wanted, snapshot.equity, mandate.limits) if snapshot.equity > 0 else wanted
+    kept = ~outset.ordered | ((current != 0.0) & ~outset.outside) if once else ~outset.ordered
+    exposures = [None if keep else value for value, keep in zip(limited.tolist(), kept.tolist(), strict=True)]
+    seen = zip(mandate.symbols, outset.rows, outset.statuses, exposures, strict=True)
+    return tuple(_decision(outset.as_of, *one) for one in seen)
+
+
+def _decision(as_of: date, symbol: str, row: Row, found: tuple[Status, str], exposure: float | None) -> Decision:
+    _, signal, code, confidence, volatility = row
+    sure = isfinite(confidence)
+    return Decision(
+        as_of=as_of,
+        symbol=symbol,
+        status=found[0],
+        regime=REGIMES[code].value if sure else None,
+        confidence=confidence if sure else None,
+        signal=signal if isfinite(signal) else None,
+        volatility=volatility if isfinite(volatility) else None,
+        exposure=exposure,
+        reason=found[1],
+    )
+
+
+def _current_exposures(symbols: tuple[str, ...], snapshot: Snapshot) -> FloatArray:
+    """(S,) signed market value over equity; 0 when nothing is left of the equity."""
+    positions, equity = snapshot.account.positions, snapshot.equity
+    if equity <= 0:
+        return np.zeros(len(symbols))
+    return np.array([float(positions[one].value / equity) if one in positions else 0.0 for one in symbols])
+
+
+def _bought_once(outset: Outset, snapshot: Snapshot, current: FloatArray) -> FloatArray:
+    """(S,) what is left of the capital, shared by the symbols that are still to be bought; nothing is borrowed."""
+    left = max(0.0, float(snapshot.account.cash / snapshot.equity))
+    wanting = (current == 0.0) & ~outset.outside
+    return np.where(outset.outside, 0.0, np.where(wanting, left / max(1, int(wanting.sum())), current))
 
 
 def _beside_kept(
-    wanted: FloatArray, current: FloatArray, traded: NDArray[np.bool_], snapshot: Snapshot, mandate: Mandate
+    wanted: FloatArray, current: FloatArray, outset: Outset, snapshot: Snapshot, mandate: Mandate
 ) -> FloatArray:
     """The wanted exposures (S,), scaled down to what the positions that are kept leave of `max_position_size`."""
-    if snapshot.equity <= 0 or sizing_of(mandate.strategy) is Sizing.ONCE:
-        return wanted
-    outside = [one.value for symbol, one in snapshot.account.positions.items() if symbol not in mandate.symbols]
-    kept = float(np.abs(current[~traded]).sum()) + sum(abs(float(value / snapshot.equity)) for value in outside)
+    others = [one.value for symbol, one in snapshot.account.positions.items() if symbol not in mandate.symbols]
+    kept = 0.0 if outset.whole else float(np.abs(current[~outset.ordered]).sum())
+    kept += sum(abs(float(value / snapshot.equity)) for value in others)
     room = max(0.0, mandate.sizing.max_position_size - kept)
-    gross = float(np.abs(wanted[traded]).sum())
+    gross = float(np.abs(wanted if outset.whole else wanted[outset.ordered]).sum())
     return wanted * (room / gross) if gross > room else wanted
-
-
-def _look(outlook: Outlook, as_of: date, mandate: Mandate, held_back: Mapping[str, str]) -> Decision:
-    """The symbol's last row dated as_of or earlier, and whether it may trade; no exposure yet."""
-    symbol = outlook.symbol
-    row = int(np.searchsorted(outlook.open_time, np.datetime64(as_of, "us"), side="right")) - 1
-    if row < 0 and symbol in held_back:
-        return Decision(as_of=as_of, symbol=symbol, status=Status.QUARANTINED, reason=held_back[symbol])
-    if row < 0:
-        return Decision(as_of=as_of, symbol=symbol, status=Status.WARMING_UP, reason="no bar yet")
-    age_days = (np.datetime64(as_of, "D") - outlook.open_time[row].astype("datetime64[D]")).astype(int)
-    signal, volatility = float(outlook.signal[row]), float(outlook.volatility[row])
-    confidence = float(outlook.confidence[row])
-    look = Decision(
-        as_of=as_of,
-        symbol=symbol,
-        status=Status.TRADED,
-        regime=str(REGIMES[int(outlook.regime[row])]) if np.isfinite(confidence) else None,
-        confidence=confidence if np.isfinite(confidence) else None,
-        signal=signal if np.isfinite(signal) else None,
-        volatility=volatility if np.isfinite(volatility) else None,
-    )
-    needed = warm_up_bars(mandate.strategy)
-    if mandate.terms.delisted(symbol, as_of):
-        return replace(look, status=Status.DELISTED, reason="delisted")
-    # A symbol that is held back for good must stop taking a share of the budgets: stale comes first.
-    if age_days > mandate.limits.stale_days:
-        return replace(look, status=Status.STALE, reason=f"last bar is {age_days} days old")
-    if symbol in held_back:
-        return replace(look, status=Status.QUARANTINED, reason=held_back[symbol])
-    if look.signal is None or (needed > 1 and look.volatility is None):
-        return replace(look, status=Status.WARMING_UP, reason=f"fewer than {needed} bars")
-    if age_days > 0:
-        return replace(look, status=Status.NO_SESSION, reason=f"no session on {as_of}")
-    return look
-
-
-def _current_exposures(looks: Sequence[Decision], snapshot: Snapshot) -> FloatArray:
-    """(S,) signed market value over equity; 0 when nothing is left of the equity."""
-    if snapshot.equity <= 0:
-        return np.zeros(len(looks))
-    positions = snapshot.account.positions
-    return np.array(
-        [float(positions[look.symbol].value / snapshot.equity) if look.symbol in positions else 0.0 for look in looks]
-    )
-
-
-#: Statuses whose symbols take part in the sizing of the portfolio.
-SIZED = frozenset({Status.TRADED, Status.NO_SESSION, Status.QUARANTINED})
-
-
-def _wanted(
-    looks: Sequence[Decision], view: Panorama, snapshot: Snapshot, mandate: Mandate, current: FloatArray
-) -> FloatArray:
-    """(S,) exposures before limits."""
-    sizing = sizing_of(mandate.strategy)
-    if snapshot.equity <= 0:
-        return np.zeros(len(looks))
-    if sizing is Sizing.ONCE:
-        # What is left of the capital is shared by the symbols that are still to be bought; nothing is borrowed.
-        left = max(0.0, float(snapshot.account.cash / snapshot.equity))
-        return np.where(current == 0.0, left / max(1, int((current == 0.0).sum())), current)
-    directions = np.array([look.signal or 0.0 for look in looks])
-    volatility = np.array(
-        [look.volatility if look.status in SIZED and look.volatility is not None else np.nan for look in looks]
-    )
-    if sizing is Sizing.FULL:
-        code = np.array([REGIMES.index(look.regime) if look.regime else 1 for look in looks])
-        confidence = np.array([look.confidence or 0.0 for look in looks])
-        directions = soft_signal(directions, mandate.sizing.neutral_zone) * regime_multiplier(code, confidence)
-    budgets = risk_budgets(volatility)
-    scale = volatility_multiplier(
-        np.array(_portfolio_volatility(view, snapshot, mandate, budgets)), mandate.sizing.target_annual_vol
-    )
-    exposures = portfolio_exposures(directions, budgets * scale, mandate.sizing.max_position_size)
-    if sizing is Sizing.FULL:
-        exposures = exposures * drawdown_multiplier(snapshot.drawdown, mandate.sizing)
-    shortable = np.array([mandate.terms.instruments[look.symbol].shortable for look in looks])
-    return np.where(shortable, exposures, np.maximum(exposures, 0.0))
-
-
-def _portfolio_volatility(view: Panorama, snapshot: Snapshot, mandate: Mandate, budgets: FloatArray) -> float:
-    """σₚ: the annualised, exponentially weighted volatility of Σ b·r over the last account dates; NaN if too few."""
-    as_of = np.datetime64(snapshot.account.as_of, "us")
-    stop = int(np.searchsorted(view.union, as_of, side="right"))
-    if stop < PORTFOLIO_BARS:
-        return float("nan")
-    calendars = frozenset(mandate.terms.instruments[symbol].calendar for symbol in mandate.symbols)
-    return portfolio_volatility(view.changes[stop - PORTFOLIO_BARS : stop], budgets, account_days_per_year(calendars))

@@ -20,8 +20,27 @@ class Calendar(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Membership:
+    """A span in which a symbol belonged to the universe, both dates included; None means that it still does."""
+
+    first: date
+    last: date | None = None
+
+    def __post_init__(self) -> None:
+        if self.last is not None and self.last < self.first:
+            raise ValueError(f"a membership from {self.first} to {self.last} runs backwards; swap the dates")
+
+    def holds(self, day: date) -> bool:
+        """Whether the day lies in the span."""
+        return self.first <= day and (self.last is None or day <= self.last)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Instrument:
-    """One tradable symbol: its sessions, its order sizes and when it was listed (both dates included)."""
+    """One tradable symbol: its sessions, its order sizes and when it was listed (both dates included).
+
+    `memberships` says when it might be chosen at all; None where nobody keeps a universe.
+    """
 
     symbol: str
     calendar: Calendar
@@ -30,6 +49,7 @@ class Instrument:
     shortable: bool = True
     listed_from: date | None = None
     listed_to: date | None = None
+    memberships: tuple[Membership, ...] | None = None
 
     def __post_init__(self) -> None:
         for name, size in (("lot", self.lot), ("tick", self.tick)):
@@ -37,6 +57,15 @@ class Instrument:
                 raise ValueError(f"{self.symbol}: {name} is {size}; it must be positive")
         if self.listed_from and self.listed_to and self.listed_from > self.listed_to:
             raise ValueError(f"{self.symbol}: listed from {self.listed_from} to {self.listed_to} runs backwards")
+
+    def member(self, day: date) -> bool:
+        """Whether the symbol belonged to the universe on that day; always, where there is none.
+
+        >>> share = Instrument(symbol="A", calendar=Calendar.XNYS, memberships=(Membership(first=date(2020, 1, 2)),))
+        >>> share.member(date(2020, 1, 1)), share.member(date(2020, 1, 2))
+        (False, True)
+        """
+        return self.memberships is None or any(one.holds(day) for one in self.memberships)
 
 
 def account_days_per_year(calendars: frozenset[Calendar]) -> int:

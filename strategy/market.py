@@ -16,6 +16,7 @@ from strategy.signals import Outlook
 
 #: Relative change of the adjustment factor below which it is the rounding of a vendor's prices, not an event.
 FACTOR_NOISE = 1e-5
+UNCHANGED = exact(1.0)
 
 
 def session_date(open_time: np.datetime64) -> date:
@@ -62,12 +63,15 @@ def _quotes(bars: Bars, first: date, last: date) -> list[tuple[date, Quote]]:
     changes = np.ones(len(bars))
     changes[1:] = bars.factor[1:] / bars.factor[:-1]
     changes[np.abs(changes - 1.0) < FACTOR_NOISE] = 1.0
+    rows = slice(start, stop)
+    days: list[date] = bars.open_time[rows].astype("datetime64[D]").tolist()
+    numbers = (one[rows].tolist() for one in (bars.open, bars.close, changes))
     return [
         (
-            session_date(bars.open_time[row]),
-            Quote(open=exact(bars.open[row]), close=exact(bars.close[row]), factor_change=exact(changes[row])),
+            day,
+            Quote(open=exact(opened), close=exact(closed), factor_change=UNCHANGED if change == 1.0 else exact(change)),
         )
-        for row in range(start, stop)
+        for day, opened, closed, change in zip(days, *numbers, strict=True)
     ]
 
 
@@ -84,14 +88,33 @@ def aligned_changes(outlooks: Sequence[Outlook]) -> tuple[TimeArray, NDArray[np.
 PORTFOLIO_BARS = VOLATILITY_BARS
 
 
-def portfolio_volatility(changes: FloatArray, budgets: FloatArray, days_per_year: int) -> float:
-    """σₚ: the annualised, exponentially weighted volatility of Σ b·r over the last account dates.
+#: Numbers held at once while portfolios of many dates are weighed.
+_CHUNK_NUMBERS = 1_000_000
 
-    `changes` (PORTFOLIO_BARS, S) are the symbols' returns, newest last, `budgets` (S,) those of the last date.
+
+def portfolio_volatilities(
+    changes: FloatArray, stops: NDArray[np.int64], budgets: FloatArray, days_per_year: int
+) -> FloatArray:
+    """σₚ: the annualised, exponentially weighted volatility of Σ b·r over the last account dates, (T,).
+
+    `changes` (U, S) are the symbols' returns; the window of a result ends before row `stops` (T,), and `budgets` (T, S)
+    are those of its last date. NaN where fewer than PORTFOLIO_BARS rows come before.
     """
-    returns = (changes * budgets).sum(axis=1)
+    result = np.full(len(stops), np.nan)
     weights = exponential_weights(VOLATILITY_SPAN, PORTFOLIO_BARS)
-    return float(np.sqrt((returns * returns * weights).sum() * days_per_year))
+    full = np.flatnonzero(stops >= PORTFOLIO_BARS)
+    most = max(1, _CHUNK_NUMBERS // (PORTFOLIO_BARS * changes.shape[1]))
+    for first in range(0, len(full), most):
+        at = full[first : first + most]
+        rows = stops[at, None] + np.arange(-PORTFOLIO_BARS, 0)
+        returns = (changes[rows] * budgets[at, None]).sum(axis=2)
+        result[at] = np.sqrt((returns * returns * weights).sum(axis=1) * days_per_year)
+    return result
+
+
+def portfolio_volatility(changes: FloatArray, budgets: FloatArray, days_per_year: int) -> float:
+    """σₚ of the last date alone: `changes` (PORTFOLIO_BARS, S) are its window, `budgets` (S,) its own."""
+    return float(portfolio_volatilities(changes, np.array([len(changes)]), budgets[None], days_per_year)[0])
 
 
 def data_sha256(bars: Mapping[str, Bars]) -> str:

@@ -41,7 +41,7 @@ def metrics(
     if not len(path) or not path[0] > 0:
         raise ValueError("an equity curve needs at least one value and must start above 0")
     days = len(path) - 1
-    returns = path[1:] / path[:-1] - 1.0 if (path > 0).all() else np.diff(path) / np.maximum.accumulate(path)[:-1]
+    returns = daily_returns(path)
     moved = returns[returns != 0.0]
     deviation = float(np.std(returns, ddof=1)) if days > 1 else 0.0
     downside = float(np.sqrt(np.mean(np.minimum(returns, 0.0) ** 2))) if days else 0.0
@@ -57,6 +57,21 @@ def metrics(
         win_rate=float(np.mean(moved > 0)) if len(moved) else None,
         turnover_per_year=float(np.sum(turnover)) * days_per_year / days if days else None,
     )
+
+
+def daily_returns(equity: FloatArray) -> FloatArray:
+    """The return of each date but the first, (T - 1,), of an equity (T,) that starts above 0.
+
+    An account that was lost at any time is measured by its highest value before, since nothing can be divided by 0.
+
+    >>> daily_returns(np.array([100.0, 80.0, 120.0])), daily_returns(np.array([100.0, 80.0, 0.0, 0.0]))
+    (array([-0.2,  0.5]), array([-0.2, -0.8,  0. ]))
+    """
+    if (equity > 0).all():
+        result: FloatArray = equity[1:] / equity[:-1] - 1.0
+        return result
+    lost: FloatArray = np.diff(equity) / np.maximum.accumulate(equity)[:-1]
+    return lost
 
 
 def drawdowns(equity: FloatArray) -> FloatArray:

@@ -25,6 +25,36 @@ class Sample:
             raise ValueError(f"a sample of {self.days} days has no Sharpe ratio; it needs at least 2")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trials:
+    """How many configurations were tried, the present one included, and the daily Sharpe ratios known of them.
+
+    A `count` of 0 stands for a rule that nobody chose after a look at its results.
+    """
+
+    count: int
+    sharpes: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.sharpes) > self.count:
+            raise ValueError(f"{len(self.sharpes)} Sharpe ratios of {self.count} trials; a trial has one at most")
+
+    def variance(self, days: int) -> float:
+        """The variance of the daily Sharpe ratios between trials of so many days, as `luckiest_sharpe` takes it.
+
+        A trial whose ratio is not known is taken to differ from the others by as much as luck alone does, 1 / days;
+        with fewer than two known that is all there is.
+
+        >>> Trials(count=5).variance(250), Trials(count=2, sharpes=(0.0, 0.2)).variance(250)
+        (0.004, 0.02...)
+        """
+        if self.count < 2:
+            return 1.0 / days
+        known = max(len(self.sharpes), 1)
+        spread = float(np.var(self.sharpes)) * known if known > 1 else 0.0
+        return (spread + (self.count - known) / days) / (self.count - 1)
+
+
 def sharpe(returns: FloatArray, days_per_year: int) -> float | None:
     """The annualised Sharpe ratio of daily returns (T,), risk-free rate 0; None if they never vary.
 
@@ -51,15 +81,15 @@ def sharpe_error(returns: FloatArray, rival: FloatArray, days_per_year: int) -> 
     if sharpe(returns, 1) is None or sharpe(rival, 1) is None:
         return 0.0
     pair = np.stack([returns, rival])
-    shares = sharpe_shares(pair, pair.mean(axis=1) / pair.std(axis=1, ddof=1))
+    ours, theirs = sharpe_shares(pair, pair.mean(axis=1) / pair.std(axis=1, ddof=1))
+    shares = ours - theirs
     return float(shares.std() * math.sqrt(days_per_year / len(shares)))
 
 
-def sharpe_shares(pair: FloatArray, ratios: FloatArray) -> FloatArray:
-    """What each day adds to the difference of the ratios, (T,), to first order; they add up to 0."""
-    scaled = (pair - pair.mean(axis=1, keepdims=True)) / pair.std(axis=1, keepdims=True)
-    each = scaled - ratios[:, None] / 2 * (scaled**2 - 1.0)
-    result: FloatArray = each[0] - each[1]
+def sharpe_shares(series: FloatArray, ratios: FloatArray) -> FloatArray:
+    """How each day moves the daily Sharpe ratios (N,) of the series (N, T), (N, T), to first order; 0 on average."""
+    scaled = (series - series.mean(axis=1, keepdims=True)) / series.std(axis=1, keepdims=True)
+    result: FloatArray = scaled - ratios[:, None] / 2 * (scaled**2 - 1.0)
     return result
 
 
@@ -76,9 +106,31 @@ def sample(returns: FloatArray) -> Sample:
 
 def probabilistic_sharpe(observed: Sample, threshold: float = 0.0) -> float:
     """The chance that the true daily Sharpe ratio lies above the threshold (Bailey and López de Prado 2012)."""
+    distance = (observed.sharpe - threshold) * math.sqrt(observed.days - 1)
+    return float(NORMAL.cdf(distance / math.sqrt(_daily_variance(observed))))
+
+
+def min_track_record_days(observed: Sample, threshold: float = 0.0, confidence: float = 0.95) -> float | None:
+    """How many days such returns must go on until the probabilistic Sharpe ratio reaches the confidence.
+
+    None where the ratio is not above the threshold: then no length is enough. Minimum track record length of Bailey and
+    López de Prado (2012); their example, an annual ratio of 2 from normal daily returns that is to be above 1:
+
+    >>> example = Sample(sharpe=2 / 252**0.5, days=252, skewness=0.0, kurtosis=3.0)
+    >>> round(min_track_record_days(example, 1 / 252**0.5) / 252, 2)
+    2.73
+    """
+    if observed.sharpe <= threshold:
+        return None
+    return 1.0 + _daily_variance(observed) * (NORMAL.inv_cdf(confidence) / (observed.sharpe - threshold)) ** 2
+
+
+def _daily_variance(observed: Sample) -> float:
+    """The variance of the estimated daily Sharpe ratio times the number of days less one (Mertens 2002)."""
     ratio = observed.sharpe
     spread = 1.0 - observed.skewness * ratio + (observed.kurtosis - 1.0) / 4.0 * ratio * ratio
-    return float(NORMAL.cdf((ratio - threshold) * math.sqrt(observed.days - 1) / math.sqrt(spread)))
+    # Nothing but a rounding error takes it to 0: no series has a kurtosis below 1 + skewness².
+    return max(spread, 1e-12)
 
 
 def luckiest_sharpe(trials: int, variance: float) -> float:

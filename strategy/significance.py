@@ -1,12 +1,12 @@
-"""Whether one account is better than another, or only luckier: a paired bootstrap, and its deflation by trials."""
+"""How sure a Sharpe ratio is, and whether one account is better than another or only luckier: the bootstrap of both."""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from strategy.bars import FloatArray
+from strategy.resampling import Blocks, block_days, resampled_means
 from strategy.sharpe_ratio import sharpe, sharpe_shares
 
 #: Fewer days on which an account moves leave no room for blocks, and could all be missing from a resample.
@@ -14,12 +14,12 @@ MIN_DAYS = 20
 RESAMPLES = 1_000
 #: Two-sided coverage of every interval.
 COVERAGE = 0.95
-#: Resampled numbers held at once; a longer series is resampled in several goes.
-_CHUNK_NUMBERS = 2_000_000
+#: What is less than this part of the observed variance is a rounding error.
+_NO_VARIANCE = 1e-9
 
 
 class Incomparable(ValueError):
-    """The returns of two accounts cannot be compared: too few, not finite, or without variation."""
+    """The returns of an account cannot be judged: too few, not finite, or without variation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,25 +52,23 @@ def compare(
     >>> compare(np.arange(30) % 3 - 0.5, np.arange(30) % 2 - 0.5, days_per_year=252, seed=1).p < 0.01
     True
     """
-    pair = _checked(returns, rival)
+    if returns.ndim != 1 or returns.shape != rival.shape:
+        raise ValueError(f"returns of shape {returns.shape} and {rival.shape} are no pair; give both on the same days")
+    pair = np.stack([_checked(returns, "first"), _checked(rival, "second")])
     year = math.sqrt(days_per_year)
     ratios = pair.mean(axis=1) / pair.std(axis=1, ddof=1)
     difference = float(ratios[0] - ratios[1])
-    shares = sharpe_shares(pair, ratios)
+    ours, theirs = sharpe_shares(pair, ratios)
+    shares = ours - theirs
     # What trades alike differs by rounding errors at most, and those are no difference.
     if np.abs(shares).max() < 1e-9:
-        difference, block_days = 0.0, 1.0
-        low = high = 0.0
-        p = 1.0
+        length = p = 1.0
+        difference = low = high = 0.0
     else:
-        block_days = _block_days(shares)
-        errors = _resampled(pair, resamples, block_days, seed) - difference
-        tail = (1.0 - COVERAGE) / 2
-        if not np.isfinite(errors).all():
-            raise Incomparable(
-                f"some resamples of the {len(returns)} days never vary, because few of them move; judge on more days"
-            )
-        low, high = (float(difference - one) for one in np.quantile(errors, [1.0 - tail, tail]))
+        length = block_days(shares)
+        drawn = _errors(pair, resamples, Blocks(days=length, random=np.random.default_rng(seed)))
+        errors = drawn[0] - drawn[1]
+        low, high = _interval(difference, errors)
         p = (1 + int((errors >= difference).sum())) / (1 + resamples)
     return SharpeDifference(
         sharpe=float(ratios[0]) * year,
@@ -79,8 +77,27 @@ def compare(
         low=low * year,
         high=high * year,
         p=p,
-        block_days=block_days,
+        block_days=length,
     )
+
+
+def sharpe_interval(
+    returns: FloatArray, *, days_per_year: int, seed: int, resamples: int = RESAMPLES
+) -> tuple[float, float]:
+    """Between what the true annualised Sharpe ratio of daily returns (T,) lies in 95 of 100 cases.
+
+    Stationary bootstrap with blocks as in `compare`. Raises Incomparable as `compare` does.
+
+    >>> low, high = sharpe_interval(np.arange(60) % 3 - 0.9, days_per_year=252, seed=1)
+    >>> low < sharpe(np.arange(60) % 3 - 0.9, 252) < high
+    True
+    """
+    series = _checked(returns, "only")[None]
+    ratio = series.mean(axis=1) / series.std(axis=1, ddof=1)
+    length = block_days(sharpe_shares(series, ratio)[0])
+    errors = _errors(series, resamples, Blocks(days=length, random=np.random.default_rng(seed)))
+    low, high = _interval(float(ratio[0]), errors[0])
+    return low * math.sqrt(days_per_year), high * math.sqrt(days_per_year)
 
 
 def sidak(p: float, trials: int) -> float:
@@ -96,61 +113,40 @@ def sidak(p: float, trials: int) -> float:
     return 1.0 if p == 1.0 else p if trials == 1 else -math.expm1(trials * math.log1p(-p))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blocks:
-    """How a series is resampled: the mean length of a block, and the generator that draws."""
-
-    days: float
-    random: np.random.Generator
-
-
-def stationary_rows(days: int, resamples: int, blocks: Blocks) -> NDArray[np.int64]:
-    """Rows to draw, (resamples, days), in blocks of geometric length around the circle (Politis and Romano 1994)."""
-    begins = blocks.random.random((resamples, days)) < 1.0 / blocks.days
-    begins[:, 0] = True
-    at = np.arange(days)
-    began = np.maximum.accumulate(np.where(begins, at, 0), axis=1)
-    starts = blocks.random.integers(0, days, size=(resamples, days))
-    rows: NDArray[np.int64] = (np.take_along_axis(starts, began, axis=1) + at - began) % days
-    return rows
+def _checked(returns: FloatArray, name: str) -> FloatArray:
+    """The returns, which can be judged."""
+    strange = int((~np.isfinite(returns)).sum())
+    if strange:
+        raise Incomparable(f"{strange} of the {len(returns)} returns of the {name} account are not finite")
+    moving = int(np.count_nonzero(returns))
+    if moving < MIN_DAYS or sharpe(returns, 1) is None:
+        raise Incomparable(
+            f"the {name} account moves on {moving} of {len(returns)} days; it must vary on at least {MIN_DAYS}"
+        )
+    return returns.astype(np.float64)
 
 
-def _checked(returns: FloatArray, rival: FloatArray) -> FloatArray:
-    """Both series as (2, T)."""
-    if returns.ndim != 1 or returns.shape != rival.shape:
-        raise ValueError(f"returns of shape {returns.shape} and {rival.shape} are no pair; give both on the same days")
-    pair: FloatArray = np.stack([returns, rival]).astype(np.float64)
-    for name, series in zip(("first", "second"), pair, strict=True):
-        strange = int((~np.isfinite(series)).sum())
-        if strange:
-            raise Incomparable(f"{strange} of the {len(series)} returns of the {name} account are not finite")
-        moving = int(np.count_nonzero(series))
-        if moving < MIN_DAYS or sharpe(series, 1) is None:
-            raise Incomparable(
-                f"the {name} account moves on {moving} of {len(series)} days; it must vary on at least {MIN_DAYS}"
-            )
-    return pair
+def _interval(value: float, errors: FloatArray) -> tuple[float, float]:
+    """What holds the truth if the value is as far from it as the resampled ones are from the value."""
+    tail = (1.0 - COVERAGE) / 2
+    high, low = np.quantile(errors, [tail, 1.0 - tail])
+    return float(value - low), float(value - high)
 
 
-def _block_days(shares: FloatArray) -> float:
-    # Its import takes a second, and nothing but a verdict needs it.
-    from arch.bootstrap import optimal_block_length
+def _errors(series: FloatArray, resamples: int, blocks: Blocks) -> FloatArray:
+    """The daily Sharpe ratios of the series (N, T) in each resample less the observed ones, (N, resamples).
 
-    best = float(optimal_block_length(shares)["stationary"].iloc[0])
-    return max(best, 1.0) if math.isfinite(best) else 1.0
-
-
-def _resampled(pair: FloatArray, resamples: int, block_days: float, seed: int) -> FloatArray:
-    """The difference of the ratios in each resample, (resamples,); infinite where one of them does not vary."""
-    blocks = Blocks(days=block_days, random=np.random.default_rng(seed))
-    days = pair.shape[1]
-    size = max(1, _CHUNK_NUMBERS // days)
-    parts = []
-    for first in range(0, resamples, size):
-        rows = stationary_rows(days, min(size, resamples - first), blocks)
-        draws = pair[:, rows]
-        spreads = draws.std(axis=2, ddof=1)
-        ratios = np.divide(draws.mean(axis=2), spreads, out=np.full_like(spreads, np.nan), where=spreads > 0)
-        # It says nothing against "no better", hence it counts for it.
-        parts.append(np.nan_to_num(ratios[0] - ratios[1], nan=np.inf))
-    return np.concatenate(parts)
+    Raises Incomparable where a resample does not vary.
+    """
+    spreads = series.std(axis=1, ddof=1, keepdims=True)
+    offsets = series.mean(axis=1, keepdims=True) / spreads
+    scaled = series / spreads - offsets
+    means = resampled_means(np.concatenate([scaled, scaled**2]).T, resamples, blocks).T
+    first, second = means[: len(series)], means[len(series) :]
+    variances = (second - first**2) * series.shape[1] / (series.shape[1] - 1)
+    if (variances < _NO_VARIANCE).any():
+        raise Incomparable(
+            f"some resamples of the {series.shape[1]} days never vary, because few of them move; judge on more days"
+        )
+    result: FloatArray = (first + offsets) / np.sqrt(variances) - offsets
+    return result

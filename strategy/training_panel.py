@@ -1,6 +1,6 @@
 """What the network learns from: all symbols side by side, and all that sizes and pays for them but its own signal."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from strategy.bars import Bars, FloatArray, TimeArray
 from strategy.decision import Mandate
 from strategy.features import FEATURE_BARS
 from strategy.inputs import inputs
-from strategy.instruments import account_days_per_year
+from strategy.instruments import Instrument, account_days_per_year
 from strategy.market import PORTFOLIO_BARS, portfolio_volatility
 from strategy.panel import Panel, side_by_side
 from strategy.prior import PRIOR_BARS, prior
@@ -91,7 +91,9 @@ def training_panel(bars: Mapping[str, Bars], mandate: Mandate) -> TrainingPanel:
     multiplier = _on_dates(panel, (regime_multiplier(path.code, path.confidence) for path in paths))
     changes = _at_sessions(panel, _on_dates(panel, (change(close, 1) for close in closes)))
     known = np.isfinite(signal) & np.isfinite(volatility) & panel.current
-    budgets = risk_budgets(np.where(known, volatility, np.nan))
+    # What left the universe is sold at its next session, and is given no budget from there on.
+    member = ~panel.session | _members(panel, instruments)
+    budgets = risk_budgets(np.where(known & member, volatility, np.nan))
     scale = volatility_multiplier(
         _portfolio_volatility(np.nan_to_num(changes), budgets, days_per_year), sizing.target_annual_vol
     )
@@ -100,7 +102,7 @@ def training_panel(bars: Mapping[str, Bars], mandate: Mandate) -> TrainingPanel:
         dates=panel,
         inputs=tuple(seen[symbol].astype(np.float32) for symbol in panel.symbols),
         prior=np.where(known, signal, 0.0),
-        weight=np.where(known, multiplier * budgets * scale[:, None], 0.0),
+        weight=np.where(known & member, multiplier * budgets * scale[:, None], 0.0),
         tradable=known & panel.session,
         open=_at_sessions(panel, _on_dates(panel, (one.open * one.factor for one in ordered))),
         close=_at_sessions(panel, _on_dates(panel, closes)),
@@ -111,6 +113,12 @@ def training_panel(bars: Mapping[str, Bars], mandate: Mandate) -> TrainingPanel:
         financing_rate=float(costs.financing_rate),
         days_per_year=days_per_year,
     )
+
+
+def _members(panel: Panel, instruments: Sequence[Instrument]) -> NDArray[np.bool_]:
+    """Which symbols belonged to the universe on every date, (U, S)."""
+    days = panel.open_time.astype("M8[D]").tolist()
+    return np.array([[one.member(day) for one in instruments] for day in days]).reshape(len(days), len(instruments))
 
 
 def _on_dates(panel: Panel, columns: Iterable[FloatArray]) -> FloatArray:

@@ -1,37 +1,40 @@
 """Backtest: the day loop of the live account over history, with every cost, beside its benchmarks."""
 
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from decimal import Decimal
 
-import numpy as np
-
 from exchange.ports import BarSource
 from storage import bars as bar_store
 from storage import instruments as instrument_store
-from storage import models as model_store
-from storage import trials
 from storage.database import connect
-from storage.trials import Trial
 from strategy.backtest import Replay, replay, turnovers
 from strategy.bars import Bars
 from strategy.decision import Panorama, Status, panorama
+from strategy.doubt import Doubt
 from strategy.execution import NO_COSTS, Costs
-from strategy.instruments import Calendar, Instrument, account_days_per_year
+from strategy.instruments import Instrument, account_days_per_year
 from strategy.market import account_dates, data_sha256, tape
 from strategy.metrics import Metrics, metrics
 from strategy.risk import halt_date
-from strategy.signals import Forecaster, Strategy, outlooks, warm_up_bars
-from tasks.forecast import forecaster
+from strategy.signals import Strategy, outlooks, warm_up_bars
+from strategy.walkforward import overlaid
+from tasks.doubt import doubt_json, judged
+from tasks.fold_models import History
+from tasks.folds import TradedFold, Walk, folds_json, left_to_the_prior, walk
 from tasks.ingest import ingest
 from tasks.job import Job
+from tasks.universe import chosen_in_hindsight
 from tasks.validate import NothingPublishable, inspect
+
+log = logging.getLogger(__name__)
 
 
 class WindowRefused(ValueError):
-    """The window cannot be tested: empty, too little history, or known to the model (exit 2)."""
+    """The window cannot be tested: empty, or with too little history (exit 2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +58,10 @@ class Tested:
 class Backtest:
     """A finished backtest; `gross` pays nothing, `net_2x_cost` pays twice the fee and slippage.
 
-    `benchmarks` are net. `trials` counts the configurations tried on these symbols in an overlapping window; None for a
-    baseline, which is no trial. `would_halt_on` is the day on which the drawdown limit would have halted the account.
+    `benchmarks` are net. `folds` say who traded which days of `turbo`; without it there are none. `trials` counts the
+    configurations tried on these symbols in an overlapping window; None for a baseline, which is no trial.
+    `doubt` is None where too little moves to judge. `would_halt_on` is the day on which the drawdown limit would have
+    halted the account.
     """
 
     job: Job
@@ -67,32 +72,42 @@ class Backtest:
     net_2x_cost: Tested
     benchmarks: Mapping[str, Tested]
     data_sha256: str
-    model_id: str | None
+    folds: tuple[TradedFold, ...]
     trials: int | None
+    doubt: Doubt | None
     would_halt_on: date | None
     warnings: tuple[str, ...]
+
+    @property
+    def model_id(self) -> str | None:
+        """The model that traded the whole window; None if there were several, or the prior traded some of it."""
+        traded = {one.model_id if one.promoted else None for one in self.folds}
+        return traded.pop() if len(traded) == 1 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Market:
     """What is traded: instruments, bars up to the end, and the account's dates in the window.
 
-    `known` holds the published bars of all symbols asked for, with their `calendars`: a model also sees those that the
-    gate holds back.
+    `known` holds the published bars of all symbols asked for, and `listed` their instruments: a model also sees those
+    that the gate holds back.
     """
 
     instruments: Mapping[str, Instrument]
     bars: Mapping[str, Bars]
     known: Mapping[str, Bars]
-    calendars: Mapping[str, Calendar]
+    listed: Mapping[str, Instrument]
     dates: tuple[date, ...]
 
 
-def backtest(job: Job, window: Window, open_source: Callable[[], BarSource]) -> Backtest:
+def backtest(
+    job: Job, window: Window, open_source: Callable[[], BarSource], tell: Callable[[str], None] = log.info
+) -> Backtest:
     """The subject with no, single and double cost, and the benchmarks net, on the same bars.
 
+    `turbo` is walked forward: each year is traded by a model of its past. `tell` hears of a training before it begins.
     Nothing dated after `as_of` is fetched or validated; symbols that the gate holds back are dropped with a warning.
-    Raises WindowRefused, NothingPublishable, and what the source and the store raise.
+    Raises WindowRefused, NothingPublishable, TrainingRefused, and what the source and the store raise.
     """
     ingest.fn(job, open_source)
     gate = inspect(job, None)
@@ -104,15 +119,15 @@ def backtest(job: Job, window: Window, open_source: Callable[[], BarSource]) -> 
     if not symbols:
         raise NothingPublishable(f"nothing can be tested: {'; '.join(sorted(gate.held_back.values())[:3])}")
     subject = window.strategies[0]
-    model_id, model_warnings = _model(job, window)
     market = _market(job, symbols, window)
-    model = forecaster(job.home, model_id)
-    views = {one: _view(one, symbols, market, model) for one in window.strategies}
+    walked = _walk(job, window, market, tell)
+    views = {one: _view(one, symbols, market, walked) for one in window.strategies}
     accounts = _Accounts(job=job, symbols=symbols, market=market, views=views)
     costs = job.policy.costs
     net = accounts.run(subject, "net", costs)
     _demand_a_decision(net.replay, subject, market)
     benchmarks = {str(one): accounts.run(one, str(one), costs) for one in window.strategies[1:]}
+    trials, found = judged(job, net.replay, {name: one.replay for name, one in benchmarks.items()}, market.instruments)
     gone = tuple(f"{reason}; it is left out" for _, reason in sorted(gate.held_back.items()))
     return Backtest(
         job=job,
@@ -123,10 +138,16 @@ def backtest(job: Job, window: Window, open_source: Callable[[], BarSource]) -> 
         net_2x_cost=accounts.run(subject, "net at twice the cost", replace(costs, multiplier=Decimal(2))),
         benchmarks=benchmarks,
         data_sha256=data_sha256(market.bars),
-        model_id=model_id,
+        folds=walked.folds,
         would_halt_on=halt_date(net.replay.snapshots, job.policy.limits),
-        trials=_count_trial(job, subject, symbols, market.dates),
-        warnings=(*gone, *gate.warnings, *model_warnings),
+        trials=trials,
+        doubt=found,
+        warnings=(
+            *gone,
+            *gate.warnings,
+            *left_to_the_prior(walked.folds),
+            *chosen_in_hindsight(market.instruments),
+        ),
     )
 
 
@@ -134,7 +155,6 @@ def _market(job: Job, symbols: tuple[str, ...], window: Window) -> _Market:
     with connect(job.home) as store:
         known = bar_store.load(store, job.source, job.symbols, until=job.as_of)
         instruments = instrument_store.load(store, job.source, job.symbols)
-    calendars = {symbol: instruments[symbol].calendar for symbol in known}
     bars = {symbol: one for symbol, one in known.items() if symbol in symbols}
     every = account_dates(bars)
     start = window.start or every[0]
@@ -145,7 +165,7 @@ def _market(job: Job, symbols: tuple[str, ...], window: Window) -> _Market:
             f"{every[-1]}"
         )
     traded = {symbol: one for symbol, one in instruments.items() if symbol in symbols}
-    return _Market(instruments=traded, bars=bars, known=known, calendars=calendars, dates=dates)
+    return _Market(instruments=traded, bars=bars, known=known, listed=instruments, dates=dates)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,9 +187,21 @@ class _Accounts:
         return Tested(label=label, replay=replayed, metrics=measure(replayed, market.instruments))
 
 
-def _view(strategy: Strategy, symbols: Sequence[str], market: _Market, model: Forecaster | None) -> Panorama:
-    """What the strategy sees; a network is asked about the window alone, since a year of it takes seconds."""
-    seen = outlooks(market.known, market.calendars, strategy, model, since=np.datetime64(market.dates[0], "us"))
+def _walk(job: Job, window: Window, market: _Market, tell: Callable[[str], None]) -> Walk:
+    """The folds of the window and what they foretell; without `turbo` there is nothing to fit."""
+    if Strategy.TURBO not in window.strategies:
+        return Walk(folds=(), signals={})
+    mandate = job.policy.mandate(job.account, job.symbols, market.listed)
+    history = History(bars=market.known, mandate=mandate, start=market.dates[0], end=market.dates[-1])
+    return walk(job, history, tell)
+
+
+def _view(strategy: Strategy, symbols: Sequence[str], market: _Market, walked: Walk) -> Panorama:
+    """What the strategy sees: `turbo` the signals of its folds where they have any, else its prior."""
+    calendars = {symbol: market.listed[symbol].calendar for symbol in market.known}
+    seen = outlooks(market.known, calendars, strategy)
+    if strategy is Strategy.TURBO:
+        seen = {symbol: overlaid(one, walked.signals[symbol]) for symbol, one in seen.items()}
     return panorama(seen, symbols)
 
 
@@ -178,25 +210,6 @@ def measure(replayed: Replay, instruments: Mapping[str, Instrument]) -> Metrics:
     equity = [float(snapshot.equity) for snapshot in replayed.snapshots]
     days_per_year = account_days_per_year(frozenset(one.calendar for one in instruments.values()))
     return metrics(equity, turnovers(replayed), days_per_year)
-
-
-def _model(job: Job, window: Window) -> tuple[str | None, tuple[str, ...]]:
-    """The model that may be tested in the window, None for the prior, and what to warn of."""
-    if Strategy.TURBO not in window.strategies:
-        return None, ()
-    with connect(job.home) as store:
-        known = model_store.champion(store, job.source, job.symbols, trained_until=date.max)
-    if known is None:
-        return None, ("no model of these symbols is promoted: turbo trades its prior; `turbodmt models` says why",)
-    if window.start is None or window.start <= known.trained_to:
-        since = window.start or "the first bar"
-        raise WindowRefused(
-            f"the window from {since} overlaps the training of model {known.model_id[:12]}, which saw bars up to "
-            f"{known.trained_to}; start after that day, or use --strategy rules"
-        )
-    return known.model_id, (
-        f"one model, trained up to {known.trained_to}, trades the whole window without a retraining",
-    )
 
 
 def _demand_a_decision(replayed: Replay, strategy: Strategy, market: _Market) -> None:
@@ -208,16 +221,6 @@ def _demand_a_decision(replayed: Replay, strategy: Strategy, market: _Market) ->
         f"the history is too short: {strategy} needs {warm_up_bars(strategy)} bars of a symbol before it trades, and "
         f"by {market.dates[-1]} there are {most}; choose a later --end-date or a source with more history"
     )
-
-
-def _count_trial(job: Job, subject: Strategy, symbols: Sequence[str], dates: Sequence[date]) -> int | None:
-    """The trials on these symbols and days with this one; None for a baseline."""
-    if subject not in (Strategy.TURBO, Strategy.RULES):
-        return None
-    config = json.dumps({**json.loads(job.policy.config), "strategy": str(subject)})
-    trial = Trial(symbols=tuple(symbols), start=dates[0], end=dates[-1], config=config, recorded_at=job.now)
-    with connect(job.home) as store:
-        return trials.record(store, trial)
 
 
 def backtest_json(tested: Backtest, files: Sequence[str]) -> dict[str, object]:
@@ -233,11 +236,12 @@ def backtest_json(tested: Backtest, files: Sequence[str]) -> dict[str, object]:
         "net": asdict(tested.net.metrics),
         "net_2x_cost": asdict(tested.net_2x_cost.metrics),
         "benchmarks": {name: {"net": asdict(one.metrics)} for name, one in tested.benchmarks.items()},
-        "significance": None,
+        "significance": doubt_json(tested.doubt),
         "data_sha256": tested.data_sha256,
         "code_version": job.code_version,
         "config": json.loads(job.policy.config),
         "model_id": tested.model_id,
+        "folds": folds_json(tested.folds),
         "seed": job.policy.recipe.seed,
         "trials": tested.trials,
         "would_halt_on": tested.would_halt_on.isoformat() if tested.would_halt_on else None,

@@ -75,7 +75,7 @@ def challenge(job: Job, champion: ModelRecord | None, since: date) -> Challenged
 def _known(job: Job, digest: str) -> Challenged | None:
     """The challenger that was judged on the same day, bars, recipe and code, if its weights are still there."""
     with connect(job.home) as store:
-        stored = model_store.judged_on(store, job.source, job.symbols, job.as_of)
+        stored = model_store.judged_on(store, job.registry, job.symbols, job.as_of)
         record = model_store.find(store, stored.model_id) if stored else None
     if stored is None or record is None or (record.data_sha256, record.code_version) != (digest, job.code_version):
         return None
@@ -131,10 +131,12 @@ def _record(
         "twins": trained.twins,
     }
     networks = [member.network for member in trained.members]
-    model_id = model_store.save(job.home, keep(networks), {"config": config, "trained_to": job.as_of.isoformat()})
+    # With the registry in the file, the same weights of another registry are another model, refused or promoted there.
+    metadata = {"config": config, "trained_to": job.as_of.isoformat(), "registry": job.registry}
+    model_id = model_store.save(job.home, keep(networks), metadata)
     record = ModelRecord(
         model_id=model_id,
-        source=job.source,
+        source=job.registry,
         symbols=job.symbols,
         trained_from=min(one.open_time[0] for one in bars.values()).astype("M8[D]").item(),
         trained_to=job.as_of,
@@ -181,7 +183,7 @@ def _settled(job: Job, record: ModelRecord, verdict: Verdict, since: date) -> Ve
         )
         if stands.promoted:
             promotion = Promotion(
-                source=job.source,
+                source=job.registry,
                 symbols=job.symbols,
                 model_id=record.model_id,
                 as_of=since,

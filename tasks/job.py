@@ -63,6 +63,7 @@ class Job:
     """A run for the day `as_of`: `now` is the decided instant, `symbols` are sorted, `source` is its key in the store.
 
     `sends_until` is the instant after which no order may be sent any more; None for a replay, which is never late.
+    `models_of` is the account that keeps its models to itself, as a backfill does; empty: the source's runs share them.
     """
 
     home: Path
@@ -75,3 +76,9 @@ class Job:
     sends_until: datetime | None
     code_version: str
     policy: Policy
+    models_of: str = ""
+
+    @property
+    def registry(self) -> str:
+        """The key of its models in the store: what a backfill trains and promotes never trades for a daily run."""
+        return f"{self.source}#{self.models_of}" if self.models_of else self.source

@@ -31,37 +31,53 @@ section{background:var(--card);border:1px solid var(--line);border-radius:10px;p
 dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px 20px;margin:0}
 dt{color:var(--soft);font-size:13px}dd{margin:0;overflow-wrap:anywhere}
 .figures dd{font-size:19px;font-weight:600;font-variant-numeric:tabular-nums;line-height:1.3}
+.told{grid-template-columns:repeat(auto-fill,minmax(230px,1fr))}.told dd{font-weight:600}
+.told dd.soft{font-size:13px;font-weight:400}
 .long{grid-column:1/-1}.figures .long dd{font-size:15px;font-weight:400}
 .origin{grid-template-columns:repeat(auto-fit,minmax(260px,1fr))}
 .origin dd{font-size:13px;font-family:ui-monospace,monospace}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:14px}
 th,td{padding:6px 10px;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
-th{color:var(--soft);font-weight:600;font-size:13px;white-space:nowrap}tbody tr:last-child td{border-bottom:0}
+th{color:var(--soft);font-weight:600;font-size:13px;vertical-align:bottom}tbody tr:last-child td{border-bottom:0}
 .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .good{color:var(--good)}.bad{color:var(--bad)}
-td:first-child{font-weight:600}td.text{white-space:nowrap}td.prose{min-width:240px}
+.up1{background:color-mix(in srgb,var(--good) 10%,transparent)}
+.up2{background:color-mix(in srgb,var(--good) 24%,transparent)}
+.up3{background:color-mix(in srgb,var(--good) 42%,transparent)}
+.down1{background:color-mix(in srgb,var(--bad) 10%,transparent)}
+.down2{background:color-mix(in srgb,var(--bad) 24%,transparent)}
+.down3{background:color-mix(in srgb,var(--bad) 42%,transparent)}
+[class*=" up"],[class*=" down"]{color:var(--ink)}
+th.number{white-space:normal}td:first-child{font-weight:600}th:first-child,td:first-child{position:sticky;left:0;background:var(--card)}td.text{white-space:nowrap}td.prose{min-width:240px}
 table.dense{font-size:13px}table.dense th,table.dense td{padding:6px 5px}
-details{margin-top:12px}summary{cursor:pointer;color:var(--soft)}
-.picture{padding:6px;overflow:hidden}.picture svg{display:block;width:100%;height:auto}.picture .narrow{display:none}
+details{margin-top:12px}summary{cursor:pointer;color:var(--soft)}summary h2{display:inline;color:var(--ink)}
+section>details{margin-top:0}details .scroll{margin-top:10px}
+.drawn{padding:6px;overflow:hidden}.spread{padding:8px 10px}
+.picture svg{display:block;width:100%;height:auto}.picture .narrow{display:none}
 @media (max-width:640px){main{padding:14px 10px 32px}h1{font-size:20px}section{padding:12px}
-.picture{padding:2px}.picture .wide{display:none}.picture .narrow{display:block}th,td{padding:6px 8px}}
+.drawn{padding:2px}.picture .wide{display:none}.picture .narrow{display:block}th,td{padding:6px 8px}
+td.prose{min-width:340px}}
 @media print{body{background:#fff}section{break-inside:avoid}}
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Texts in rows under a heading; `numbers` names the columns set flush right, `empty` stands for no rows."""
+    """Texts in rows under a heading; `numbers` names the columns set flush right, `empty` stands for no rows.
+
+    `tones` are the styles of the cells, a row of them for each row, or none at all.
+    """
 
     heading: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     numbers: frozenset[str] = frozenset()
+    tones: tuple[tuple[str, ...], ...] = ()
     empty: str = "None."
 
     def __post_init__(self) -> None:
-        wrong = next((row for row in self.rows if len(row) != len(self.columns)), None)
+        wrong = next((row for row in (*self.rows, *self.tones) if len(row) != len(self.columns)), None)
         if wrong is not None:
             raise ValueError(f"{self.heading}: a row has {len(wrong)} cells; the table has {len(self.columns)} columns")
 
@@ -79,29 +95,39 @@ def document(title: str, sections: Sequence[str]) -> str:
 
 def table(content: Table) -> str:
     """A table as a section that scrolls sideways on its own where the screen is narrow."""
-    heading = f"<section><h2>{escape(content.heading)}</h2>"
+    heading = f"<h2>{escape(content.heading)}</h2>"
     if not content.rows:
-        return f'{heading}<p class="soft">{escape(content.empty)}</p></section>'
+        return f'<section>{heading}<p class="soft">{escape(content.empty)}</p></section>'
+    return f"<section>{heading}{_grid(content)}</section>"
+
+
+def folded(content: Table) -> str:
+    """A table as a section that shows its heading alone until it is opened."""
+    if not content.rows:
+        return table(content)
+    summary = f"<summary><h2>{escape(content.heading)}</h2></summary>"
+    return f"<section><details>{summary}{_grid(content)}</details></section>"
+
+
+def _grid(content: Table) -> str:
     kinds = ["number" if column in content.numbers else "text" for column in content.columns]
     heads = "".join(
         f'<th class="{kind}" scope="col">{escape(column)}</th>'
         for kind, column in zip(kinds, content.columns, strict=True)
     )
-    body = "".join(_row(kinds, row) for row in content.rows)
+    tones = content.tones or [("",) * len(kinds)] * len(content.rows)
+    body = "".join(
+        f"<tr>{''.join(map(_cell, kinds, row, styles))}</tr>" for row, styles in zip(content.rows, tones, strict=True)
+    )
     style = "dense" if len(content.columns) > DENSE_COLUMNS else "plain"
     whole = f'<table class="{style}"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
-    return f'{heading}<div class="scroll">{whole}</div></section>'
+    return f'<div class="scroll">{whole}</div>'
 
 
-def _row(kinds: Sequence[str], row: Sequence[str]) -> str:
-    cells = (_cell(kind, text) for kind, text in zip(kinds, row, strict=True))
-    return f"<tr>{''.join(cells)}</tr>"
-
-
-def _cell(kind: str, text: str) -> str:
+def _cell(kind: str, text: str, tone: str) -> str:
     if kind == "number":
-        tone = {"+": " good", "−": " bad"}.get(text[:1], "")
-        return f'<td class="number{tone}">{escape(text)}</td>'
+        tone = tone or {"+": "good", "−": "bad"}.get(text[:1], "")
+        return f'<td class="{f"number {tone}".rstrip()}">{escape(text)}</td>'
     return f'<td class="{"prose" if len(text) > LONG_TEXT else "text"}">{escape(text)}</td>'
 
 
@@ -111,6 +137,15 @@ def pairs(style: str, entries: Sequence[tuple[str, str]]) -> str:
         f'<div class="{_width(value)}"><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>' for name, value in entries
     )
     return f'<dl class="{style}">{"".join(cells)}</dl>'
+
+
+def told(entries: Sequence[tuple[str, str, str]]) -> str:
+    """Names with their values and what each value says, in as many columns as fit."""
+    cells = (
+        f'<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd><dd class="soft">{escape(meaning)}</dd></div>'
+        for name, value, meaning in entries
+    )
+    return f'<dl class="told">{"".join(cells)}</dl>'
 
 
 def _width(value: str) -> str:
@@ -142,6 +177,16 @@ def exactly(value: Decimal) -> str:
     """
     text = f"{value:,f}"
     return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
+
+
+def priced(value: Decimal) -> str:
+    """A price to six digits, and to the cent at least.
+
+    >>> priced(Decimal("331.930933895874")), priced(Decimal("28923.635")), priced(Decimal("0.0001234567"))
+    ('331.931', '28,923.64', '0.000123457')
+    """
+    decimals = max(2, 5 - value.adjusted())
+    return f"{value:,.{decimals}f}".replace("-", "−")
 
 
 def share(value: float | None) -> str:

@@ -27,7 +27,7 @@ def publish_newest_card(job: Job) -> None:
         trained = [
             (one, promotions.verdicts(store, one.model_id))
             for one in model_store.records(store)
-            if (one.source, one.symbols, one.trained_to) == (job.source, job.symbols, job.as_of)
+            if (one.source, one.symbols, one.trained_to) == (job.registry, job.symbols, job.as_of)
         ]
     for record, verdicts in trained[-1:]:
         for stored in verdicts[:1]:

@@ -10,7 +10,10 @@ STYLE = """
 .td-text{fill:#475569;font:12px system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
 .td-unit{font-size:11px;font-style:italic}
 .td-title{fill:#0f172a;font-size:14px;font-weight:600}
+.td-head{fill:#0f172a;font-weight:600}.td-level{stroke:#64748b;stroke-width:1;stroke-dasharray:5 4}
+.td-bar{fill:#1d4ed8;fill-opacity:.55}
 .td-line{fill:none;stroke-width:1.3;stroke-linejoin:round}.td-dot{stroke:none}.td-0{stroke-width:2}
+.td-fine .td-line{stroke-width:1.2}
 .td-0,.td-key-0{stroke:#1d4ed8}.td-1,.td-key-1{stroke:#c2710c}.td-2,.td-key-2{stroke:#0f8a7e}
 .td-3,.td-key-3{stroke:#8b46c4}.td-4,.td-key-4{stroke:#64748b}
 .td-dot-0{fill:#1d4ed8}.td-dot-1{fill:#c2710c}.td-dot-2{fill:#0f8a7e}.td-dot-3{fill:#8b46c4}.td-dot-4{fill:#64748b}
@@ -18,7 +21,8 @@ STYLE = """
 .td-bull{fill:#17a673}.td-neutral{fill:#b8c2cf}.td-bear{fill:#dd5a34}
 @media (prefers-color-scheme:dark){.td-ground{fill:#111a2b}.td-grid{stroke:#26334a}.td-axis{stroke:#5b6b85}
 .td-text{fill:#b4c0d3}.td-unit{font-size:11px;font-style:italic}
-.td-title{fill:#f1f5f9}.td-neutral{fill:#64748b}
+.td-title,.td-head{fill:#f1f5f9}.td-level{stroke:#a3b1c6}.td-bar{fill:#6ea8ff}
+.td-neutral{fill:#64748b}
 .td-0,.td-key-0{stroke:#6ea8ff}.td-1,.td-key-1{stroke:#f0a13c}.td-2,.td-key-2{stroke:#3fc7b7}
 .td-3,.td-key-3{stroke:#c39af2}.td-4,.td-key-4{stroke:#a3b1c6}
 .td-dot-0{fill:#6ea8ff}.td-dot-1{fill:#f0a13c}.td-dot-2{fill:#3fc7b7}.td-dot-3{fill:#c39af2}.td-dot-4{fill:#a3b1c6}

@@ -5,8 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-#: A wider range than this, highest over lowest, is drawn on a logarithmic axis.
-LOGARITHMIC_RATIO = 3.0
 NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
 DAY_STEPS = (1, 2, 7, 14)
 MONTH_STEPS = (1, 3, 6, 12, 24, 60, 120, 240, 600, 1200)
@@ -51,10 +49,10 @@ def padded(values: Sequence[float], share: float) -> tuple[float, float]:
 
 
 def equity_scale(values: Sequence[float], bottom_px: float, top_px: float) -> Scale:
-    """A vertical axis for money: logarithmic where the values are positive and spread widely."""
+    """A vertical axis for money: logarithmic, unless a value is not positive."""
     finite = [value for value in values if math.isfinite(value)]
-    if finite and min(finite) > 0 and max(finite) / min(finite) > LOGARITHMIC_RATIO:
-        low, high = padded([math.log10(value) for value in finite], 0.05)
+    if finite and min(finite) > 0:
+        low, high = padded([math.log10(value) for value in finite], 0.06)
         return Scale(low=10**low, high=10**high, start_px=bottom_px, stop_px=top_px, bend=math.log10)
     low, high = padded(finite, 0.06)
     return Scale(low=low, high=high, start_px=bottom_px, stop_px=top_px)
@@ -102,18 +100,20 @@ def scale_ticks(scale: Scale, count: int) -> list[tuple[float, str]]:
         inside = [mark for mark in marks if scale.low <= mark <= scale.high]
         if len(inside) <= 2 * count:
             break
-    return [(mark, amount(mark, mark)) for mark in inside] if len(inside) > 2 else value_ticks(scale.low, scale.high, 3)
+    if len(inside) > 2:
+        return [(mark, amount(mark, mark)) for mark in inside]
+    return value_ticks(scale.low, scale.high, count)
 
 
 def amount(value: float, step: float) -> str:
     """A value as text with as many decimals as its step needs; millions are shortened.
 
-    >>> amount(12_500.0, 500.0), amount(0.25, 0.05), amount(12_500_000.0, 500_000.0)
-    ('12,500', '0.25', '12.5M')
+    >>> amount(12_500.0, 500.0), amount(-0.25, 0.05), amount(12_500_000.0, 500_000.0)
+    ('12,500', '−0.25', '12.5M')
     """
     if abs(value) >= 1e7 and step >= 1e4:
-        return f"{value / 1e6:,.{_decimals(step / 1e6)}f}M"
-    return f"{value:,.{_decimals(step)}f}"
+        return f"{value / 1e6:,.{_decimals(step / 1e6)}f}M".replace("-", "−")
+    return f"{value:,.{_decimals(step)}f}".replace("-", "−")
 
 
 def _decimals(step: float) -> int:

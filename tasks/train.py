@@ -69,8 +69,8 @@ def retrain(job: Job) -> Champion:
 def _known(job: Job) -> _Registry:
     """The register on the job's day. A champion whose file cannot be used is none, and to be replaced at once."""
     with connect(job.home) as store:
-        champion = model_store.champion(store, job.source, job.symbols, trained_until=job.as_of)
-        trained = model_store.last_trained(store, job.source, job.symbols, until=job.as_of)
+        champion = model_store.champion(store, job.registry, job.symbols, trained_until=job.as_of)
+        trained = model_store.last_trained(store, job.registry, job.symbols, until=job.as_of)
         known = _Registry(
             champion=champion,
             champion_age_bars=_age_bars(store, job, champion.trained_to) if champion else 0,
@@ -96,7 +96,7 @@ def _age_bars(store: Connection, job: Job, since: date) -> int:
 def _refusal(job: Job, known: _Registry) -> str:
     """What became of the challenger of the job's day, if it was refused and nobody overruled that."""
     with connect(job.home) as store:
-        stored = model_store.judged_on(store, job.source, job.symbols, job.as_of)
+        stored = model_store.judged_on(store, job.registry, job.symbols, job.as_of)
     if stored is None or stored.verdict.promoted or (known.champion and known.champion.model_id == stored.model_id):
         return ""
     return f"; a newer one was refused: {stored.verdict.reason}"
@@ -123,7 +123,7 @@ def train_now(job: Job) -> dict[str, object]:
     If it is promoted it decides from the first day that is not decided yet. Raises TrainingRefused.
     """
     with connect(job.home) as store:
-        since = promotions.first_open_day(store, job.source, job.symbols, job.as_of)
+        since = promotions.first_open_day(store, job.registry, job.symbols, job.as_of)
     return _answer(challenge(job, _known(job).champion, since))
 
 

@@ -1,5 +1,6 @@
 """Report pages with made-up content."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -8,9 +9,11 @@ from strategy.decision import Decision, Status
 from strategy.metrics import Metrics
 from strategy.orders import Fill, Order, Side
 from strategy.quality import Finding
-from tasks.charts import EquityPicture, Line
-from tasks.pages import BacktestPage, DailyPage, Provenance
-from tasks.tables import Measured
+from tasks.backtest_page import BacktestPage, Evidence
+from tasks.backtest_tables import Fold, Measured, Trade
+from tasks.charts import EquityPicture, Line, Panel
+from tasks.distribution import Distribution
+from tasks.pages import DailyPage, Provenance
 
 TODAY = date(2018, 12, 31)
 
@@ -100,10 +103,21 @@ def a_backtest_page(days: int, trades: int, text: str = "plain") -> BacktestPage
     return BacktestPage(
         strategy=text,
         symbols=(text,),
+        facts=(("Net return", "+50.0%"), ("Fact", text)),
         measured=tuple(Measured(label=label, metrics=metrics) for label in ("Gross", "Net", text)),
-        picture=a_picture(days, title=text),
-        trades=tuple(a_fill(number) for number in range(trades)),
+        picture=replace(a_picture(days, title=text), panels=(a_panel(days, text),)),
+        evidence=(Evidence(name="Interval, 95%", value="−0.20 to 1.10", meaning=text),),
+        returns=Distribution(title=text, returns=tuple(0.01 * (day % 7 - 3) for day in range(max(days, 7)))),
+        spread=(("Worst day", "−3.0%"), ("Spread", text)),
+        folds=(Fold(start=TODAY, end=TODAY, fitted_to=TODAY, trader="the prior", reason=text),),
+        trades=tuple(Trade(fill=a_fill(number), reason=f"{text} {number}") for number in range(trades)),
         warnings=(),
         would_halt_on=TODAY,
         provenance=a_provenance(),
     )
+
+
+def a_panel(days: int, heading: str = "Sharpe ratio") -> Panel:
+    """A panel whose line begins a tenth of the way in."""
+    values = tuple(float("nan") if day < days // 10 else float(day % 11 - 4) for day in range(days))
+    return Panel(heading=heading, lines=(Line(label="net", values=values),), level=0.0)

@@ -11,7 +11,21 @@ import pytest
 from tests.flows.conftest import Run
 
 TURBODMT = Path(sys.executable).with_name("turbodmt")
-COMMANDS = ("daily", "backtest", "train", "models", "promote", "twin", "import", "bars", "status", "doctor")
+COMMANDS = (
+    "daily",
+    "backtest",
+    "train",
+    "models",
+    "promote",
+    "twin",
+    "audit",
+    "backfill",
+    "universe",
+    "import",
+    "bars",
+    "status",
+    "doctor",
+)
 
 
 def test_the_help_names_every_command(run: Run) -> None:

@@ -55,6 +55,11 @@ BACKTEST = {
     "warnings",
 }
 
+SIGNIFICANCE = {
+    *("sharpe", "low", "high", "probabilistic_sharpe", "deflated_sharpe", "luckiest_sharpe", "min_track_record_bars"),
+    *("pbo", "spa_p", "against", "trials", "bars"),
+}
+
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 REAL = SHARED / "ohlcv_daily.parquet"
 needs_real = pytest.mark.skipif(not REAL.exists(), reason=f"there is no {REAL}")
@@ -90,7 +95,9 @@ def test_a_backtest_answers_in_the_contract_s_keys(run: Run, file: Path) -> None
         assert set(metrics) == METRICS
         assert all(value is None or isinstance(value, float) for value in metrics.values())
     assert (answer["symbols"], answer["start"], answer["end"]) == (["SHARE"], START, END)
-    assert (answer["strategy"], answer["trials"], answer["significance"]) == ("rules", 1, None)
+    assert (answer["strategy"], answer["trials"]) == ("rules", 1)
+    assert set(answer["significance"]) == SIGNIFICANCE
+    assert answer["significance"]["sharpe"] == pytest.approx(answer["net"]["sharpe"])
     assert (answer["config"]["capital"], answer["config"]["fee_bps"]) == ("10000", 2.0)
     returns = [answer[name]["total_return"] for name in ("gross", "net", "net_2x_cost")]
     assert returns == sorted(returns, reverse=True)
@@ -112,7 +119,7 @@ def test_the_first_strategy_is_the_subject_and_the_others_are_beside_it(run: Run
     answer = backtested(run, file, "--symbols", "SHARE", "--strategy", "turbo,hold,vol-target,momentum,hold").answer
     assert answer["strategy"] == "turbo"
     assert list(answer["benchmarks"]) == ["hold", "vol-target", "momentum"]
-    assert "no model of these symbols is promoted: turbo trades its prior" in " ".join(answer["warnings"])
+    assert "the prior traded 2 of 2 folds of turbo (2020, 2021)" in " ".join(answer["warnings"])
     assert backtested(run, file, "--symbols", "SHARE", "--strategy", "hold,rules").answer["strategy"] == "hold"
 
 

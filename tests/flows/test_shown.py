@@ -75,15 +75,17 @@ def test_a_backtest_shows_every_account_and_what_is_undefined_as_a_dash() -> Non
         "net_2x_cost": METRICS,
         "benchmarks": {"hold": {"net": METRICS}},
         "trials": 1,
+        "significance": None,
         "would_halt_on": None,
         "files": [],
         "warnings": [],
     }
     lines = shown_backtest(answer).splitlines()
     assert lines[0] == "rules on A, 2020-01-02 to 2020-01-03, 2 days; 1 configuration tried on these bars"
-    assert [line.split() for line in lines[-4:]] == [
+    assert [line.split() for line in lines[-6:-2]] == [
         [name, "0.5000", "-"] for name in ("gross", "net", "net_2x_cost", "hold")
     ]
+    assert lines[-1] == "The account moves on too few days to say how sure its Sharpe ratio is."
 
 
 def test_a_training_without_a_defined_sharpe_says_so() -> None:

@@ -10,7 +10,7 @@ from strategy.backtest import Replay, opening, replay
 from strategy.bars import Bars, make_bars
 from strategy.decision import Mandate, Status, decide, panorama
 from strategy.execution import NO_COSTS, Costs, Terms
-from strategy.instruments import Calendar, Instrument
+from strategy.instruments import Calendar, Instrument, Membership
 from strategy.market import account_dates, tape
 from strategy.orders import OrderState
 from strategy.risk import RiskLimits, halt_date
@@ -238,3 +238,18 @@ def test_a_rebased_adjustment_changes_no_decision() -> None:
     rules = mandate(Strategy.TURBO, COIN)
     first, last = date(2019, 11, 1), date(2019, 12, 1)
     assert run({"COIN": bars}, rules, first, last) == run({"COIN": rebased}, rules, first, last)
+
+
+@pytest.mark.parametrize("strategy", list(Strategy))
+def test_what_leaves_the_universe_is_sold_at_its_next_open_and_not_bought_before_it_joins(strategy: Strategy) -> None:
+    dates = days("2018-01-01", 700, weekend=False)
+    bars = {"STK": walk("STK", dates, 1)}
+    joined, left = date(2019, 9, 2), date(2020, 3, 2)
+    member = replace(STOCK, memberships=(Membership(first=joined, last=left),))
+    done = run(bars, mandate(strategy, member), date(2019, 6, 3), date(2020, 5, 1))
+    held = {one.account.as_of: one.account.quantity("STK") for one in done.snapshots}
+    # Decided at the close of the day after the last one inside, and of the first day inside: traded a session later.
+    assert not any(quantity for day, quantity in held.items() if day <= joined or day > date(2020, 3, 4))
+    assert held[left] != 0
+    assert held[date(2020, 3, 3)] != 0
+    assert {one.status for one in done.decisions if one.symbol == "STK" and one.as_of > left} == {Status.OUTSIDE}

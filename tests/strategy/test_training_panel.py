@@ -9,8 +9,9 @@ import pytest
 
 from strategy.backtest import replay
 from strategy.bars import Bars
-from strategy.decision import panorama
+from strategy.decision import Mandate, panorama
 from strategy.execution import NO_COSTS
+from strategy.instruments import Membership
 from strategy.market import account_dates, tape
 from strategy.rollout import net_returns
 from strategy.signals import outlooks
@@ -24,8 +25,22 @@ def mixed() -> dict[str, Bars]:
 
 def test_the_prior_on_the_panel_trades_as_the_exact_backtest_does() -> None:
     """Calendars, a late listing, budgets, portfolio scale, costs and financing: all of it, to the last nine digits."""
+    trades_as_the_exact_backtest(mandate(mixed()))
+
+
+def test_what_leaves_the_universe_and_comes_back_is_sold_and_bought_as_the_exact_backtest_does() -> None:
+    rules = mandate(mixed())
+    spans = (
+        Membership(first=date(2010, 1, 1), last=date(2011, 8, 5)),
+        Membership(first=date(2011, 11, 1), last=date(2012, 2, 3)),
+    )
+    instruments = dict(rules.terms.instruments)
+    instruments["STK"] = replace(instruments["STK"], memberships=spans)
+    trades_as_the_exact_backtest(replace(rules, terms=replace(rules.terms, instruments=instruments)))
+
+
+def trades_as_the_exact_backtest(rules: Mandate) -> None:
     bars = mixed()
-    rules = mandate(bars)
     panel = training_panel(bars, rules)
     first = date(2011, 3, 1)
     days = [day for day in account_dates(bars) if day >= first]

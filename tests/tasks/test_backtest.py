@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -8,15 +10,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from storage import universe
 from storage.database import connect
+from strategy.decision import Status
+from strategy.instruments import Membership
 from strategy.signals import Strategy
 from tasks.backtest import Window, WindowRefused, backtest, backtest_json
 from tasks.challenge import challenge
+from tasks.forecast import ensemble
 from tasks.saved import equity_table, save
 from tasks.validate import NothingPublishable
 from tests.fakes.bars import COIN, PAIR, UNBORN, FakeBars, Fault
-from tests.fakes.jobs import a_job, on, policy, promote
+from tests.fakes.jobs import a_job, policy, promote
 from tests.fakes.ledgers import TABLES, contents
+from tests.fakes.sown_bars import SOWN, SownBars, a_sown_job
 
 START, END = date(2020, 6, 8), date(2020, 8, 31)
 RULES = Window(strategies=(Strategy.RULES, Strategy.HOLD), start=START)
@@ -77,18 +84,60 @@ def test_windows_that_hold_nothing_to_test_are_refused(tmp_path: Path) -> None:
         backtest(unborn, replace(RULES, start=None), lambda: FakeBars(listings=(UNBORN,)))
 
 
-def test_a_window_that_the_model_has_seen_is_refused(tmp_path: Path) -> None:
-    market = FakeBars(listings=(COIN,))
-    job = a_job(tmp_path, ("COIN",), START, Strategy.TURBO)
-    window = Window(strategies=(Strategy.TURBO,), start=date(2020, 6, 9))
-    tested = backtest(on(job, END), window, lambda: market)
+def test_turbo_trades_each_year_by_the_signals_of_its_fold(tmp_path: Path) -> None:
+    job, source = a_sown_job(tmp_path, date(2000, 2, 29)), SownBars(bars=SOWN)
+    window = Window(strategies=(Strategy.TURBO, Strategy.RULES), start=date(1999, 12, 1))
+    told: list[str] = []
+    tested = backtest(job, window, lambda: source, told.append)
+    assert told == [
+        "Training the fold of 1999 on bars up to 1998-12-24, 1 of 2.",
+        "Training the fold of 2000 on bars up to 1999-12-24, 2 of 2.",
+    ]
+    assert [one.promoted for one in tested.folds] == [True, True]
     assert tested.model_id is None
-    assert "turbo trades its prior" in " ".join(tested.warnings)
-    model = challenge(job, None, job.as_of).record
-    promote(job, model.model_id)
-    assert backtest(on(job, END), window, lambda: market).model_id == model.model_id
-    with pytest.raises(WindowRefused, match="the window from 2020-06-08 overlaps the training of model"):
-        backtest(on(job, END), replace(window, start=START), lambda: market)
+    assert [one.split(":")[0] for one in tested.warnings] == ["no universe is kept of this source"]
+    by_fold = [ensemble(tmp_path, one.model_id).forecast(SOWN) for one in tested.folds if one.model_id]
+    days = {symbol: one.open_time.astype("M8[D]").tolist() for symbol, one in SOWN.items()}
+    decided = [one for one in tested.net.replay.decisions if one.status is Status.TRADED]
+    assert len(decided) == len(SOWN) * len(tested.dates)
+    for one in decided:
+        assert one.signal == by_fold[one.as_of.year - 1999][one.symbol][days[one.symbol].index(one.as_of)]
+    folds = json.loads(json.dumps(backtest_json(tested, ())))["folds"]
+    assert [(one["start"], one["end"], one["fitted_to"]) for one in folds] == [
+        ("1999-12-01", "1999-12-31", "1998-12-24"),
+        ("2000-01-03", "2000-02-29", "1999-12-24"),
+    ]
+    told.clear()
+    year = backtest(replace(job, run_id="again"), replace(window, start=date(2000, 1, 3)), lambda: source, told.append)
+    assert (told, year.folds, year.model_id) == ([], tested.folds[1:], tested.folds[1].model_id)
+
+
+def test_turbo_without_history_trades_its_prior_and_says_so(tmp_path: Path) -> None:
+    market = FakeBars(listings=(COIN,))
+    job = a_job(tmp_path, ("COIN",), END, Strategy.TURBO)
+    tested = backtest(job, Window(strategies=(Strategy.TURBO,), start=START), lambda: market)
+    answer = backtest_json(tested, ())
+    assert answer["model_id"] is None
+    assert tested.warnings == (f"the prior traded 1 of 1 folds of turbo (2020): {tested.folds[0].reason}",)
+    assert tested.folds[0].reason.startswith("1 symbols with 725 bars at most give 151 training windows")
+    assert backtest(replace(job, policy=policy(Strategy.RULES)), RULES, lambda: market).folds == ()
+
+
+def test_a_promoted_model_of_today_does_not_trade_the_past(tmp_path: Path) -> None:
+    market = FakeBars(listings=(COIN,))
+    job = a_job(tmp_path, ("COIN",), END, Strategy.TURBO)
+    window = Window(strategies=(Strategy.TURBO,), start=START)
+    before = backtest(job, window, lambda: market)
+    promote(job, challenge(job, None, job.as_of).record.model_id)
+    after = backtest(replace(job, run_id="again"), window, lambda: market)
+    assert (after.folds, after.net) == (before.folds, before.net)
+
+
+def test_a_backtest_waits_for_no_torch_where_nothing_is_to_be_fitted() -> None:
+    """A repeat imports what the module imports, and tests/tasks/test_folds.py shows that it runs no network."""
+    seen = "import sys, tasks.backtest; print(sorted({'torch', 'numba'} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", seen], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_what_is_saved_reads_back(tmp_path: Path) -> None:
@@ -134,3 +183,16 @@ def test_the_saved_exposure_is_what_was_decided_at_that_close(tmp_path: Path) ->
     held = equity_table(replace(tested, net=tested.benchmarks["hold"])).set_index("as_of")
     last = tested.benchmarks["hold"].replay.snapshots[-1]
     assert held["exposure_TOKEN"].iloc[-1] == float(last.account.positions["TOKEN"].value / last.equity)
+
+
+def test_where_a_universe_is_kept_no_hindsight_is_suspected_and_outsiders_are_not_held(tmp_path: Path) -> None:
+    job = a_job(tmp_path, PAIR.symbols(), END, strategy=Strategy.VOL_TARGET)
+    window = Window(strategies=(Strategy.VOL_TARGET,), start=START)
+    suspected = backtest(job, window, lambda: PAIR)
+    with connect(job.home) as store:
+        universe.replace(store, job.source, {"TOKEN": (Membership(first=date(2000, 1, 1)),)})
+    known = backtest(job, window, lambda: PAIR)
+    assert any("no universe is kept" in one for one in suspected.warnings)
+    assert not any("no universe is kept" in one for one in known.warnings)
+    assert {fill.symbol for fill in suspected.net.replay.fills} == {"SHARE", "TOKEN"}
+    assert {fill.symbol for fill in known.net.replay.fills} == {"TOKEN"}

@@ -8,8 +8,19 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tasks.charts import NARROW, WIDE, Canvas, EquityPicture, Line, equity_picture, svg_data_uri
-from tests.fakes.reports import a_picture
+from tasks.charts import (
+    NARROW,
+    PANEL_HEAD_PX,
+    PANEL_PX,
+    WIDE,
+    EquityPicture,
+    Line,
+    Panel,
+    equity_picture,
+    svg_data_uri,
+)
+from tasks.plots import Canvas
+from tests.fakes.reports import a_panel, a_picture
 
 SPACE = "{http://www.w3.org/2000/svg}"
 
@@ -44,6 +55,34 @@ def test_few_days_are_points_and_many_are_lines() -> None:
 def test_a_run_of_one_regime_is_one_bar() -> None:
     bars = [name for name in styles(drawn(a_picture(27)), "rect") if name in {"td-bull", "td-neutral", "td-bear"}]
     assert sorted(bars) == sorted(["td-bull", "td-neutral", "td-bear"] * 2), "one in the key, one in the ribbon"
+
+
+def test_panels_make_the_picture_taller_and_leave_the_rest_where_it_is() -> None:
+    picture = a_picture(200)
+    with_two = drawn(replace(picture, panels=(a_panel(200, "One"), a_panel(200, "Two"))))
+    assert int(with_two.get("height", "")) == WIDE.height_px + 2 * PANEL_PX
+    assert styles(with_two, "path")[:4] == styles(drawn(picture), "path")
+    headings = [element.text for element in with_two.iter(SPACE + "text") if element.get("class") == "td-text td-head"]
+    assert headings == ["One", "Two"]
+
+
+def test_a_panel_holds_its_line_its_level_and_nothing_else() -> None:
+    panel = replace(a_panel(200), level=12.0)
+    svg = drawn(replace(a_picture(200), panels=(panel,)))
+    plot = (WIDE.height_px - 26.0 + PANEL_HEAD_PX, WIDE.height_px - 26.0 + PANEL_PX)
+    level = next(line for line in svg.iter(SPACE + "line") if line.get("class") == "td-level")
+    path = next(group for group in svg.iter(SPACE + "g") if group.get("class") == "td-fine")[0].get("d", "")
+    heights = [float(point.split()[1]) for point in path[1:].split("L")]
+    assert len(heights) == 180, "the days before the first value are leapt over"
+    assert plot[0] <= float(level.get("y1", "")) < min(heights)
+    assert max(heights) <= plot[1]
+
+
+def test_a_panel_without_a_value_is_drawn_empty() -> None:
+    empty = Panel(heading="None yet", lines=(Line(label="a", values=(math.nan,) * 50),), level=0.0)
+    svg = equity_picture(replace(a_picture(50), panels=(empty,)))
+    ET.fromstring(svg)
+    assert "nan" not in svg
 
 
 def test_the_key_tells_what_each_line_earned() -> None:
@@ -92,3 +131,5 @@ def test_a_picture_without_days_or_with_wrong_lengths_is_refused() -> None:
         replace(picture, dates=(date(2020, 1, 2),) * 3)
     with pytest.raises(ValueError, match=r"3 dates was given \{'drawdown': 1\}"):
         replace(picture, drawdown=(0.0,))
+    with pytest.raises(ValueError, match=r"3 dates was given \{'Sharpe ratio': 20\}"):
+        replace(picture, panels=(a_panel(20),))

@@ -3,7 +3,6 @@
 import re
 import subprocess
 from dataclasses import replace
-from datetime import date
 from decimal import Decimal
 from html import escape
 from html.parser import HTMLParser
@@ -11,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tasks.backtest_page import backtest_page
 from tasks.markup import POLICY, Table, exactly, table
-from tasks.pages import backtest_page, daily_page
-from tasks.tables import monthly_returns
+from tasks.pages import daily_page
 from tests.fakes.reports import a_backtest_page, a_daily_page
 
 HOSTILE = "</td></style><script>alert(1)</script><img src=https://evil.example/x onerror=alert(1)>\"'&"
@@ -111,22 +110,28 @@ def test_what_is_undefined_is_a_dash() -> None:
     assert "nan" not in " ".join(texts)
 
 
-def test_a_long_list_of_trades_shows_both_ends() -> None:
+def test_a_long_list_of_trades_shows_both_ends_and_why() -> None:
     reader = Reader(backtest_page(a_backtest_page(days=5, trades=1_000)))
-    assert "Trades, the first 200 of 1,000" in reader.texts
-    assert "tdmt-000000000000000000000199" in reader.texts
-    assert "tdmt-000000000000000000000200" not in reader.texts
-    assert "tdmt-000000000000000000000800" in reader.texts
+    assert "Trades, the first and the last 200 of 1,000" in reader.texts
+    shown = [text for text in reader.texts if text.startswith("plain ")]
+    assert shown == [f"plain {number}" for number in (*range(200), *range(800, 1_000))]
 
 
-def test_monthly_returns_compound_to_the_whole() -> None:
-    dates = [date(2019, 11, 29), date(2019, 12, 31), date(2020, 1, 31), date(2020, 3, 2)]
-    returns = monthly_returns(dates, [100.0, 110.0, 99.0, 120.0])
-    assert list(returns) == [(2019, 11), (2019, 12), (2020, 1), (2020, 3)]
-    growth = 1.0
-    for value in returns.values():
-        growth *= 1 + value
-    assert growth == pytest.approx(1.2)
+def test_a_backtest_page_leads_from_the_outcome_to_its_origin() -> None:
+    texts = Reader(PAGES["backtest"]).texts
+    wanted = ["Net return", "Equity", "Performance", "Skill or luck: the net Sharpe ratio", "Monthly returns, net"]
+    wanted += ["Worst day", "Walk-forward", "Trades, 3 in all", "Where this comes from"]
+    found = [
+        texts.index(text) if text != "Equity" else texts.index("plain", texts.index("Net return")) for text in wanted
+    ]
+    assert found == sorted(found)
+
+
+def test_what_was_not_measured_has_no_section() -> None:
+    page = replace(a_backtest_page(days=5, trades=0), evidence=(), folds=(), returns=None)
+    texts = Reader(backtest_page(page)).texts
+    assert not {"Skill or luck: the net Sharpe ratio", "Walk-forward", "Worst day"} & set(texts)
+    assert "No trade." in texts
 
 
 def test_a_quantity_keeps_its_digits() -> None:
@@ -135,6 +140,8 @@ def test_a_quantity_keeps_its_digits() -> None:
 
 
 def test_a_ragged_row_is_refused() -> None:
+    with pytest.raises(ValueError, match="a row has 1 cells; the table has 2 columns"):
+        table(Table(heading="T", columns=("a", "b"), rows=(("1", "2"),), tones=(("",),)))
     with pytest.raises(ValueError, match="a row has 1 cells; the table has 2 columns"):
         table(Table(heading="T", columns=("a", "b"), rows=(("1",),)))
 

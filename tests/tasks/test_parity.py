@@ -33,6 +33,7 @@ from tasks.validate import validate
 from tests.fakes.bars import COIN, MARKET, STOCK, UNBORN, FakeBars, account_days
 from tests.fakes.jobs import RECIPE, a_job, on, policy, promote, retrain_and_promote, run_day
 from tests.fakes.ledgers import replayed, tidied
+from tests.fakes.sown_bars import SOWN, SownBars, a_sown_job
 
 BEFORE, FIRST, LAST = date(2020, 6, 7), date(2020, 6, 8), date(2020, 7, 7)
 RETRAIN_EVERY_BARS = 4
@@ -122,7 +123,7 @@ def backtested(home: Path, job: Job) -> Backtest:
     return backtest(replace(job, home=home), window, open_market)
 
 
-@pytest.mark.parametrize("name", ["rules", "prior", "model", "alone", "hold"])
+@pytest.mark.parametrize("name", ["rules", "prior", "alone", "hold"])
 def test_daily_runs_equal_one_backtest_to_the_last_digit(lived: Lived, fresh_home: Path, name: str) -> None:
     once = backtested(fresh_home, lived.jobs[name])
     expected, actual = tidied(once.net.replay), lived.replayed(name)
@@ -134,7 +135,7 @@ def test_daily_runs_equal_one_backtest_to_the_last_digit(lived: Lived, fresh_hom
     assert actual.snapshots == expected.snapshots
 
 
-def test_the_month_holds_what_parity_has_to_be_shown_for(lived: Lived, fresh_home: Path) -> None:
+def test_the_month_holds_what_parity_has_to_be_shown_for(lived: Lived) -> None:
     rules, prior = lived.replayed("rules"), lived.replayed("prior")
     stock = [one for one in rules.entries if one.kind is EntryKind.FACTOR and one.symbol == STOCK.symbol]
     assert [entry.as_of for entry in stock] == [date(2020, 6, 10), date(2020, 6, 23), date(2020, 7, 1)]
@@ -146,7 +147,6 @@ def test_the_month_holds_what_parity_has_to_be_shown_for(lived: Lived, fresh_hom
     assert unborn[date(2020, 6, 17)] != "no bar yet"
     assert {fill.symbol for fill in prior.fills} == {"STOCK", "COIN", "YOUNG"}
     assert any(order.state is OrderState.FILLED for order in rules.orders)
-    assert backtested(fresh_home, lived.jobs["model"]).model_id is not None
 
 
 def test_the_last_orders_of_the_month_wait_at_the_broker(lived: Lived) -> None:
@@ -157,30 +157,51 @@ def test_the_last_orders_of_the_month_wait_at_the_broker(lived: Lived) -> None:
     assert {order.state for order in newest} == {OrderState.ACKNOWLEDGED}
 
 
-def test_runs_that_retrain_in_between_equal_a_replay_with_each_days_model(lived: Lived) -> None:
-    job = lived.jobs["retrained"]
-    days = lived.days["retrained"]
+@pytest.mark.parametrize(
+    ("name", "changes"), [("model", [0]), ("retrained", [0, RETRAIN_EVERY_BARS, 2 * RETRAIN_EVERY_BARS])]
+)
+def test_runs_by_models_equal_a_replay_with_each_days_model(lived: Lived, name: str, changes: list[int]) -> None:
+    job, days = lived.jobs[name], lived.days[name]
     with connect(lived.home) as store:
         models = [ledger.provenance_on(store, job.account, day) for day in days]
         bars = bar_store.load(store, job.source, job.symbols, until=job.as_of)
         instruments = instrument_store.load(store, job.source, job.symbols)
     ids = [one.model_id if one else None for one in models]
-    changes = [day for day, model in enumerate(ids) if day == 0 or model != ids[day - 1]]
-    assert changes == [0, RETRAIN_EVERY_BARS, 2 * RETRAIN_EVERY_BARS]
+    assert None not in ids
+    assert [day for day, model in enumerate(ids) if day == 0 or model != ids[day - 1]] == changes
     mandate = job.policy.mandate(job.account, job.symbols, instruments)
-    coin = bars[COIN.symbol]
+    calendars = {symbol: instruments[symbol].calendar for symbol in bars}
 
-    def seen(model_id: str | None) -> Outlook:
-        model = forecaster(lived.home, model_id)
-        return outlooks({coin.symbol: coin}, {coin.symbol: COIN.calendar}, Strategy.TURBO, model)[coin.symbol]
+    def seen(model_id: str | None) -> dict[str, Outlook]:
+        return outlooks(bars, calendars, Strategy.TURBO, forecaster(lived.home, model_id))
 
     spliced = seen(ids[0])
     for change in changes[1:]:
-        later = coin.open_time >= np.datetime64(days[change], "us")
-        spliced = replace(spliced, signal=np.where(later, seen(ids[change]).signal, spliced.signal))
-    view = panorama({COIN.symbol: spliced}, job.symbols)
+        for symbol, newer in seen(ids[change]).items():
+            later = newer.open_time >= np.datetime64(days[change], "us")
+            signal = np.where(later, newer.signal, spliced[symbol].signal)
+            spliced[symbol] = replace(spliced[symbol], signal=signal)
+    view = panorama(spliced, job.symbols)
     expected = replay(view, tape(bars, FIRST, job.as_of), days, job.policy.capital, mandate)
-    assert lived.replayed("retrained") == tidied(expected)
+    assert lived.replayed(name) == tidied(expected)
+
+
+def test_daily_runs_by_the_model_of_a_fold_equal_the_walk_forward_backtest(tmp_path: Path) -> None:
+    job, source = a_sown_job(tmp_path, date(2000, 1, 7)), SownBars(bars=SOWN)
+    first = date(2000, 1, 3)
+    once = backtest(job, Window(strategies=(Strategy.TURBO,), start=first), lambda: source)
+    (fold,) = once.folds
+    assert fold.promoted
+    for day in once.dates:
+        today = on(job, day)
+        ingest.fn(today, lambda: source)
+        barred = validate.fn(today).barred
+        settle.fn(today)
+        signal.fn(today, Champion(model_id=fold.model_id, reason="of the fold"), barred)
+        trade.fn(today, PaperBroker)
+        assert reconcile.fn(today, barred) == 0.0
+    assert len(once.net.replay.fills) > 2
+    assert replayed(tmp_path, job.account, once.dates) == tidied(once.net.replay)
 
 
 def test_every_day_stands_on_the_bars_that_a_fresh_home_has_too(lived: Lived, fresh_home: Path) -> None:

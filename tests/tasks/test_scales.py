@@ -21,10 +21,15 @@ def test_every_value_and_every_mark_lies_within_the_axis(values: list[float]) ->
     assert all(20.0 - 1e-6 <= scale(mark) <= 300.0 + 1e-6 for mark, _ in marks)
 
 
-def test_a_wide_range_is_logarithmic_and_a_narrow_one_is_not() -> None:
-    assert equity_scale([100.0, 301.0], 1.0, 0.0).bend is math.log10
-    assert equity_scale([100.0, 299.0], 1.0, 0.0).bend is not math.log10
-    assert equity_scale([-5.0, 299.0], 1.0, 0.0).bend is not math.log10
+def test_doubling_takes_the_same_room_wherever_it_starts() -> None:
+    scale = equity_scale([100.0, 130.0, 800.0], 300.0, 20.0)
+    assert scale(200.0) - scale(100.0) == pytest.approx(scale(800.0) - scale(400.0))
+
+
+def test_money_that_is_lost_altogether_is_drawn_on_a_straight_axis() -> None:
+    scale = equity_scale([-5.0, 0.0, 300.0], 300.0, 20.0)
+    assert scale(200.0) - scale(100.0) == pytest.approx(scale(300.0) - scale(200.0))
+    assert equity_scale([math.nan], 300.0, 20.0)(0.5) == 160.0
 
 
 @given(st.floats(min_value=1e-6, max_value=1e9))

@@ -1,0 +1,105 @@
+"""Prints symbol-bars a second of the account in bulk, with costs, position limits and drawdown control, and peers.
+
+`.venv/bin/python benchmarks/bulk_simulation.py` after `pip install -e ".[peers]"`; without vectorbt it is left out. All
+meet the same arrays in turn on one thread, and CPU time counts, so that what else runs on the machine does not. The
+account clips its targets, and `simulate` reports exposures and turnover besides the equity; vectorbt's
+`Portfolio.from_orders` trades the clipped targets with the same fees and no drawdown control; the NumPy pass is one
+expression that reads the same arrays, about what memory allows.
+"""
+
+import argparse
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from strategy.account_kernel import AccountMarket, rule_of, run, simulate, tape_of
+from strategy.bars import FloatArray
+from strategy.sizing import SizingParams
+
+FEE = 0.001
+CAP = 1.0
+
+
+def drawn(T: int, N: int) -> tuple[FloatArray, AccountMarket]:
+    """Wanted exposures and a market of one symbol on N paths, from a fixed seed."""
+    rng = np.random.default_rng(0)
+    close = 100 * np.exp(np.cumsum(rng.normal(0, 0.01, (T, 1, N)), axis=0))
+    market = AccountMarket(
+        open=close * np.exp(rng.normal(0, 0.003, close.shape)),
+        close=close,
+        tradable=np.ones(close.shape, np.bool_),
+        days=np.ones((T, N)),
+        cost=np.full((1, N), FEE),
+        financing_rate=0.05,
+        drawdown=np.zeros(N),
+    )
+    return rng.uniform(-1.0, 1.5, close.shape), market
+
+
+def vectorbt_run(wanted: FloatArray, market: AccountMarket) -> Callable[[], Any]:
+    """vectorbt on the same targets, one asset a column, each with cash of its own."""
+    import vectorbt
+
+    size, price = np.clip(wanted[:, 0], -CAP, CAP), market.open[:, 0]
+    close = pd.DataFrame(market.close[:, 0])
+    # A target is decided at the close before the open that fills it.
+    decided = np.concatenate([np.full((1, size.shape[1]), np.nan), size[:-1]])
+
+    def work() -> Any:
+        portfolio = vectorbt.Portfolio.from_orders(
+            close, size=decided, size_type="targetpercent", price=price, fees=FEE, init_cash=1.0
+        )
+        return portfolio.value()
+
+    return work
+
+
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """The CPU time of the work, done twice in a row: the first pays for memory that others gave back."""
+    work()
+    started = time.process_time()
+    work()
+    return time.process_time() - started
+
+
+def main() -> None:
+    """Prints medians of runs in turn, and of their ratios to `simulate`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bars", type=int, default=2520)
+    parser.add_argument("--paths", type=int, default=512)
+    parser.add_argument("--runs", type=int, default=9)
+    options = parser.parse_args()
+    wanted, market = drawn(options.bars, options.paths)
+    params = SizingParams()
+    tape, rule = tape_of(np.clip(wanted, -CAP, CAP), market), rule_of(market, params)
+    works: dict[str, Callable[[], object]] = {
+        "account, simulate": lambda: simulate(np.clip(wanted, -CAP, CAP), market, params),
+        "account, kernel alone": lambda: run(tape, rule, 1),
+        "NumPy, one expression": lambda: wanted * market.open + market.close * market.days[:, None],
+    }
+    try:
+        works["vectorbt, from_orders"] = vectorbt_run(wanted, market)
+    except ImportError:
+        print("vectorbt is not installed; see the extra `peers`")
+    warnings.simplefilter("ignore")
+    for work in works.values():
+        work()
+    taken = [{name: cpu_seconds(work) for name, work in works.items()} for _ in range(options.runs)]
+    print(f"{options.paths} paths x {options.bars} bars, medians of {options.runs}")
+    print(f"{'':24}{'M symbol-bars/s':>16}{'simulate is x times':>21}{'kernel is x times':>19}")
+    for name in works:
+        rate = wanted.size / statistics.median(one[name] for one in taken) / 1e6
+        ratios = [
+            statistics.median(one[name] / one[own] for one in taken)
+            for own in ("account, simulate", "account, kernel alone")
+        ]
+        print(f"{name:24}{rate:16.1f}{ratios[0]:21.2f}{ratios[1]:19.2f}")
+
+
+if __name__ == "__main__":
+    main()

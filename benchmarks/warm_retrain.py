@@ -1,0 +1,38 @@
+"""How long the daily retraining takes: three networks trained on for 40 steps, ten symbols and ten years.
+
+    .venv/bin/python benchmarks/warm_retrain.py
+
+The bars are made up; time does not depend on them. Prints the seconds of the twin and of the training together.
+"""
+
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from strategy.ensemble import Ensemble
+from strategy.fitting import fitted
+from strategy.network import NetworkShape, new_network
+from strategy.training_settings import TrainingSettings
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.fakes.planted import Universe, noise, sown
+
+SYMBOLS, DAYS, WARM_STEPS = 10, 2_520, 40
+
+
+def main() -> None:
+    """Prints the seconds of one retraining and its steps."""
+    cold = TrainingSettings()
+    warm = replace(cold, steps=WARM_STEPS, warmup_steps=min(cold.warmup_steps, WARM_STEPS // 4))
+    field = sown(noise(), Universe(symbols=SYMBOLS, days=DAYS, correlation=0.5), seed=0)
+    champion = Ensemble(members=tuple(new_network(NetworkShape(), seed) for seed in range(warm.members)))
+    started, busy = time.perf_counter(), time.process_time()
+    trained = fitted(field.bars, field.mandate, NetworkShape(), warm, champion)
+    steps = [len(member.losses) for member in trained.members]
+    print(f"warm retraining, {SYMBOLS} symbols, {DAYS} days: {time.perf_counter() - started:.1f} s, of a processor")
+    print(f"{time.process_time() - busy:.1f} s; steps {steps}")
+
+
+if __name__ == "__main__":
+    main()

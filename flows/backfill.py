@@ -1,0 +1,97 @@
+"""The backfill flow: the days of the past in one run, with one task for all of them, resumable after any stop."""
+
+import json
+import logging
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+
+from prefect import flow
+from prefect.runtime import flow_run
+from pydantic import Field
+
+from exchange.paper import PaperBroker
+from exchange.ports import BarSource
+from flows.backfill_plan import Asked, plan_backfill
+from flows.plan import clock
+from flows.prefect_home import attend_run
+from flows.progress import Told
+from flows.settings import Symbol, load
+from flows.stopping import stoppable
+from flows.wiring import open_source, source_factory
+from strategy.signals import Strategy
+from tasks.backfill import Progress, fill
+from tasks.backfill_answer import backfill_json
+from tasks.backfill_book import Backfill, answered, begin, close_done, demand_own
+from tasks.book import close_failed
+from tasks.report import report
+from tasks.results import Json
+
+# A worker loads this file by its path, under a name of its own.
+log = logging.getLogger("flows.backfill")
+
+
+def run_name() -> str:
+    """The window and the symbols of the current run, as Prefect lists it."""
+    given = flow_run.parameters
+    symbols = ", ".join(given["symbols"] or []) or "the source's symbols"
+    return f"{given['start_date']} to {given['end_date']}, {symbols}"
+
+
+@flow(name="backfill", flow_run_name=run_name)
+def backfill(
+    start_date: date,
+    end_date: date,
+    source: str | None = None,
+    symbols: list[Symbol] | None = None,
+    strategy: Strategy | None = None,
+    capital: Annotated[Decimal, Field(gt=0, le=10**12)] | None = None,
+    account: str | None = None,
+    home: Path | None = None,
+) -> str:
+    """The daily decisions of a window of the past: the JSON text that `turbodmt backfill --json` prints.
+
+    Orders go to the embedded paper broker, whatever the settings say. A parameter left out is taken from the settings.
+
+    Args:
+        start_date: The first day decided.
+        end_date: The last day decided, at most the source's last closed bar.
+        source: Where bars come from: sample, binance or file:PATH.
+        symbols: What to trade; left out, what the source serves by default.
+        strategy: The rule that turns bars into signals.
+        capital: The money that the account starts with.
+        account: The account in the ledger; left out, one that the other parameters name. Never daily.
+        home: The folder of the database, models and reports.
+    """
+    attend_run()
+    options = {"source": source, "symbols": symbols, "strategy": strategy, "capital": capital, "home": home}
+    settings = load({**options, "broker": "paper"})
+    asked = Asked(start=start_date, end=end_date, account=account, clock=clock())
+    wanted = plan_backfill(settings, open_source(settings), asked)
+    demand_own(wanted)
+    done = answered(wanted)
+    if done is not None:
+        log.info("%s was already filled up to %s; nothing was left to do.", wanted.job.account, wanted.job.as_of)
+        return json.dumps(done)
+    begin(wanted, clock())
+    try:
+        answer = run_days(wanted, source_factory(settings))
+    except BaseException as error:
+        close_failed(wanted.job, clock(), str(error) or type(error).__name__)
+        raise
+    close_done(wanted, clock(), answer)
+    return json.dumps(answer)
+
+
+def run_days(wanted: Backfill, open_bars: Callable[[], BarSource]) -> Json:
+    """Every day that is left, then the report of the last one; the answer."""
+    with stoppable() as stop_if_asked, Told(wanted.job.account) as told:
+
+        def tell(progress: Progress) -> None:
+            stop_if_asked()
+            told(progress)
+
+        filled = fill(wanted, open_bars, PaperBroker, tell)
+    return backfill_json(wanted, filled, report(filled.last, filled.champion, filled.gate))

@@ -1,0 +1,44 @@
+"""What a backfill is for: its window, its account and the rules, decided once, before anything is touched."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from exchange.ports import BarSource
+from flows.plan import Request, RequestRefused, plan
+from flows.settings import Settings
+from tasks.backfill_book import Backfill, own_account
+from tasks.book import DAILY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the user asked for: both dates included, and the account, None for one that the rest of it names."""
+
+    start: date
+    end: date
+    account: str | None
+    clock: datetime
+
+
+def plan_backfill(settings: Settings, source: BarSource, asked: Asked) -> Backfill:
+    """The backfill up to the asked end or the source's last closed bar, whichever comes first: always a replay.
+
+    Raises RequestRefused for dates or an account that no backfill can have, and what the source raises.
+    """
+    if asked.start > asked.end:
+        raise RequestRefused(f"--start-date {asked.start} lies after --end-date {asked.end}; swap them")
+    if asked.account == DAILY:
+        raise RequestRefused(
+            f"--account is {DAILY!r}, which `turbodmt daily` trades; name another, or leave it out for one of its own"
+        )
+    account = asked.account or "backfill"
+    newest = plan(settings, source, Request(account=account, as_of=None, clock=asked.clock)).as_of
+    if asked.start > newest:
+        raise RequestRefused(
+            f"--start-date is {asked.start}, after the last closed bar of {source.name}, {newest}; name that day or an "
+            "earlier one"
+        )
+    request = Request(account=account, as_of=min(asked.end, newest), clock=asked.clock)
+    backfill = Backfill(job=plan(settings, source, request), start=asked.start)
+    account = asked.account or own_account(backfill)
+    return replace(backfill, job=replace(backfill.job, account=account, models_of=account))

@@ -1,0 +1,101 @@
+"""The sweep of `turbodmt backtest --grid`: on this machine, or spread over the workers of a Dask cluster."""
+
+from collections.abc import Mapping, Sequence
+from math import ceil
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from flows.commands import day, prepare_prefect, prepare_run, results_folder
+from flows.grid import make_grid, read_axes
+from flows.plan import Request, RequestRefused, clock, plan, wanted_symbols
+from flows.prefect_home import attend_run
+from flows.serving import PrefectUnreachable, served
+from flows.settings import load
+from flows.wiring import open_source, source_factory
+from strategy.sweep import points
+
+if TYPE_CHECKING:
+    from strategy.sweep_accounts import Swept
+    from tasks.sweep_work import Runner, Work
+
+#: Prefect's tasks in a spread sweep, at most: each costs about 75 ms, and a lost worker costs those it was at.
+MOST_TASKS = 64
+#: How long a Dask scheduler may take to answer.
+ANSWER_S = 10
+
+
+def run_sweep(
+    given: Mapping[str, object], grid: tuple[str | None, str | None], window: tuple[str | None, ...], folder: str | None
+) -> dict[str, Any]:
+    """The answer of a sweep: `grid` is its file and the address of a Dask scheduler, `window` as in a backtest."""
+    started = perf_counter()
+    file, address = grid
+    if file is None:
+        raise RequestRefused(f"--dask is {address}, but only a sweep is spread; name its file with --grid")
+    start, end = day(window[1], "--start-date"), day(window[2], "--end-date")
+    if start and end and start > end:
+        raise RequestRefused(f"--start-date {start} lies after --end-date {end}; swap them")
+    options = {**given, "strategy": window[0]}
+    axes = read_axes(Path(file).expanduser(), options)
+    if "symbols" in axes:
+        options["symbols"] = tuple(sorted({symbol for account in axes["symbols"] for symbol in account}))
+    settings = load(options)
+    source = open_source(settings)
+    now = clock()
+    newest = source.last_session(wanted_symbols(settings, source), now)
+    job = plan(settings, source, Request(account="backtest", as_of=min(end, newest) if end else None, clock=now))
+    wanted = points(make_grid(axes, job.policy, job.symbols))
+    results = None if folder is None else results_folder(folder)
+    if address is None:
+        prepare_prefect(settings.home, "ERROR")
+    else:
+        prepare_run(settings.home)
+    from tasks.sweep import sweep
+    from tasks.sweep_answer import save, sweep_json
+    from tasks.sweep_work import side_by_side
+
+    if address is None:
+        swept = sweep(job, (wanted, start), source_factory(settings), side_by_side(settings.threads))
+    else:
+        with served(settings.home):
+            swept = sweep(job, (wanted, start), source_factory(settings), spread_over(address))
+    answer = sweep_json(swept, save(swept, results) if results is not None else ())
+    return {**answer, "seconds": round(perf_counter() - started, 2)}
+
+
+def spread_over(address: str) -> "Runner":
+    """A runner over the workers of the Dask scheduler at the address, through Prefect.
+
+    Raises RequestRefused without the extra that it needs, PrefectUnreachable if no worker answers.
+    """
+    try:
+        from distributed import Client
+        from prefect_dask import DaskTaskRunner
+    except ImportError as error:
+        raise RequestRefused('--dask needs prefect-dask; install it with pip install "turbodmt[scale]"') from error
+    from prefect import flow
+
+    from tasks.sweep_work import sweep_chunks
+
+    try:
+        with Client(address, timeout=ANSWER_S) as client:
+            client.wait_for_workers(1, timeout=ANSWER_S)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise PrefectUnreachable(
+            f"no Dask worker answers at {address} within {ANSWER_S} s; start `dask scheduler` and `dask worker` there"
+        ) from error
+
+    def run(work: "Sequence[Work]") -> "list[Swept]":
+        size = ceil(len(work) / MOST_TASKS)
+
+        @flow(name="sweep", task_runner=DaskTaskRunner(address=address))
+        def spread() -> "list[Swept]":
+            attend_run()
+            parts = [work[first : first + size] for first in range(0, len(work), size)]
+            futures = [sweep_chunks.submit(part) for part in parts]
+            return [one for future in futures for one in future.result()]
+
+        return spread()
+
+    return run

@@ -1,0 +1,195 @@
+"""The accounts of a sweep, run side by side by the compiled kernel: what a point needs to know, and what it earned.
+
+The kernel's account is the exact one without lots, rounding, limits on turnover and order size, and without room
+kept for what positions in closed markets hold; a delisted symbol keeps its last mark there.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strategy.account_kernel import AccountMarket, simulate
+from strategy.bars import Bars, FloatArray, TimeArray
+from strategy.instruments import Instrument, account_days_per_year
+from strategy.market import PORTFOLIO_BARS, portfolio_volatility, session_date
+from strategy.metrics import Metrics, metrics
+from strategy.panel import Panel, side_by_side
+from strategy.signals import Outlook, Sizing, Strategy, outlooks, sizing_of
+from strategy.sizing import portfolio_exposures, regime_multiplier, risk_budgets, soft_signal, volatility_multiplier
+from strategy.sweep import Point, account_rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SweepPanel:
+    """What all points of one account and strategy share: T dates, S symbols in sorted order.
+
+    `signal` and `multiplier` (T, S) are what is known at each close, the signal 0 where nothing may be held;
+    `budgets` (T, S) and `volatility` (T,) share out and scale the risk. `tradable` (T, S) marks where a target is
+    followed. `open` and `close` (T, S) are adjusted, NaN without a session, `days` (T,) the calendar days since the
+    date before. `floor` (S,) is the least exposure admitted.
+    """
+
+    instruments: tuple[Instrument, ...]
+    strategy: Strategy
+    open_time: TimeArray
+    signal: FloatArray
+    multiplier: FloatArray
+    budgets: FloatArray
+    volatility: FloatArray
+    tradable: NDArray[np.bool_]
+    open: FloatArray
+    close: FloatArray
+    days: FloatArray
+    floor: FloatArray
+
+    @property
+    def days_per_year(self) -> int:
+        """Account days in a year."""
+        return account_days_per_year(frozenset(one.calendar for one in self.instruments))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Swept:
+    """What became of N points: `net` (T − 1, N) are the daily returns from the second date on."""
+
+    points: tuple[Point, ...]
+    metrics: tuple[Metrics, ...]
+    net: FloatArray
+
+
+def sweep_panel(
+    bars: Mapping[str, Bars], instruments: Mapping[str, Instrument], strategy: Strategy, first: np.datetime64
+) -> SweepPanel:
+    """The panel of raw bars on the dates of the account from `first` on; earlier ones are history."""
+    panel = side_by_side({symbol: one.open_time for symbol, one in bars.items()})
+    ordered = [bars[symbol] for symbol in panel.symbols]
+    traded = tuple(instruments[symbol] for symbol in panel.symbols)
+    looks = _looks(bars, instruments, strategy)
+    changes = np.nan_to_num(_at_sessions(panel, _on_dates(panel, (one.change for one in looks))))
+    # What left the universe is sold at its next session, and is given no budget from there on.
+    member = ~panel.session | np.array([[one.member(session_date(day)) for one in traded] for day in panel.open_time])
+    signal = _on_dates(panel, (one.signal for one in looks))
+    volatility = _on_dates(panel, (one.volatility for one in looks))
+    known = np.isfinite(signal) & np.isfinite(volatility) & panel.current & member
+    budgets = risk_budgets(np.where(known, volatility, np.nan))
+    days_per_year = account_days_per_year(frozenset(one.calendar for one in traded))
+    full = sizing_of(strategy) is Sizing.FULL
+    multipliers = (regime_multiplier(one.regime, one.confidence) if full else np.ones(len(one.signal)) for one in looks)
+    days = np.diff(panel.open_time, prepend=panel.open_time[:1]) / np.timedelta64(1, "D")
+    window = slice(int(np.searchsorted(panel.open_time, first)), None)
+    return SweepPanel(
+        instruments=traded,
+        strategy=strategy,
+        open_time=panel.open_time[window],
+        signal=np.where(known, signal, 0.0)[window],
+        multiplier=np.where(known, _on_dates(panel, multipliers), 1.0)[window],
+        budgets=budgets[window],
+        volatility=_portfolio_volatility(changes, budgets, days_per_year)[window],
+        tradable=((known | ~member) & panel.session)[window],
+        open=_at_sessions(panel, _on_dates(panel, (one.open * one.factor for one in ordered)))[window],
+        close=_at_sessions(panel, _on_dates(panel, (one.close * one.factor for one in ordered)))[window],
+        days=days[window],
+        floor=np.array([-np.inf if one.shortable else 0.0 for one in traded]),
+    )
+
+
+def _looks(bars: Mapping[str, Bars], instruments: Mapping[str, Instrument], strategy: Strategy) -> tuple[Outlook, ...]:
+    seen = outlooks(bars, {symbol: instruments[symbol].calendar for symbol in bars}, strategy)
+    return tuple(seen[symbol] for symbol in sorted(bars))
+
+
+def _on_dates(panel: Panel, columns: Iterable[FloatArray]) -> FloatArray:
+    """Each symbol's own rows (T,) as they stood on every date, (U, S)."""
+    return np.stack([panel.spread(number, values) for number, values in enumerate(columns)], axis=-1)
+
+
+def _at_sessions(panel: Panel, values: FloatArray) -> FloatArray:
+    return np.where(panel.session, values, np.nan)
+
+
+def _portfolio_volatility(changes: FloatArray, budgets: FloatArray, days_per_year: int) -> FloatArray:
+    """σₚ of every date, (U,); NaN before PORTFOLIO_BARS dates."""
+    result = np.full(len(changes), np.nan)
+    for stop in range(PORTFOLIO_BARS, len(changes) + 1):
+        result[stop - 1] = portfolio_volatility(changes[stop - PORTFOLIO_BARS : stop], budgets[stop - 1], days_per_year)
+    return result
+
+
+def return_matrix(parts: Sequence[tuple[TimeArray, FloatArray]]) -> FloatArray:
+    """The daily returns of some accounts on the dates that they share, (D, N): all points side by side.
+
+    Each part holds the dates (T,) of an account and the returns (T, N) that some points earned on them. The dates run
+    from the latest start to the earliest end; on a date without a session an account earned nothing.
+
+    >>> a, b = np.array(["2020-01-03", "2020-01-06"], "M8[us]"), np.array(["2020-01-03", "2020-01-04"], "M8[us]")
+    >>> return_matrix([(a, np.array([[1.0], [2.0]])), (b, np.array([[3.0], [4.0]]))]).tolist()
+    [[1.0, 3.0], [0.0, 4.0]]
+    """
+    first, last = max(dates[0] for dates, _ in parts), min(dates[-1] for dates, _ in parts)
+    union = np.unique(np.concatenate([dates for dates, _ in parts]))
+    union = union[(first <= union) & (union <= last)]
+    result = np.zeros((len(union), sum(net.shape[1] for _, net in parts)))
+    begin = 0
+    for dates, net in parts:
+        kept = (first <= dates) & (dates <= last)
+        end = begin + net.shape[1]
+        result[np.searchsorted(union, dates[kept]), begin:end] = net[kept]
+        begin = end
+    return result
+
+
+def swept(panel: SweepPanel, chunk: Sequence[Point]) -> Swept:
+    """The accounts of a chunk of points, see `chunks`; each starts in cash on the first date.
+
+    Raises ValueError if the points do not share what a chunk shares, or the panel has fewer than two dates.
+    """
+    rules = {(one.strategy, account_rule(one), one.costs.financing_rate) for one in chunk}
+    symbols = tuple(one.symbol for one in panel.instruments)
+    if len(rules) != 1 or {one.symbols for one in chunk} != {symbols} or chunk[0].strategy is not panel.strategy:
+        raise ValueError(f"{len(chunk)} points do not share account, strategy and rules with their panel; cut chunks")
+    if len(panel.open_time) < 2:
+        raise ValueError(f"{len(panel.open_time)} date gives no return; a sweep needs at least 2")
+    path = simulate(targets(panel, chunk), _market(panel, chunk), account_rule(chunk[0]))
+    before, change = path.equity[:-1], np.diff(path.equity, axis=0)
+    # An account without equity has nothing left to earn on.
+    net = np.divide(change, before, out=np.zeros_like(change), where=before > 0)
+    days_per_year = panel.days_per_year
+    return Swept(
+        points=tuple(chunk),
+        metrics=tuple(metrics(path.equity[:, n], path.turnover[:, n], days_per_year) for n in range(len(chunk))),
+        net=net,
+    )
+
+
+def targets(panel: SweepPanel, chunk: Sequence[Point]) -> FloatArray:
+    """Target exposures before the drawdown control, (T, S, N)."""
+    result = np.empty((*panel.signal.shape, len(chunk)))
+    full = sizing_of(panel.strategy) is Sizing.FULL
+    direction = cache(lambda zone: soft_signal(panel.signal, zone) * panel.multiplier)
+    weight = cache(lambda aim: panel.budgets * volatility_multiplier(panel.volatility, aim)[:, None])
+    for number, point in enumerate(chunk):
+        sizing = point.sizing
+        wanted = portfolio_exposures(
+            direction(sizing.neutral_zone) if full else panel.signal,
+            weight(sizing.target_annual_vol),
+            sizing.max_position_size,
+        )
+        result[:, :, number] = np.maximum(wanted, panel.floor)
+    return result
+
+
+def _market(panel: SweepPanel, chunk: Sequence[Point]) -> AccountMarket:
+    N = len(chunk)
+    cost = [[float(one.costs.fee(name) + one.costs.slippage(name)) for one in chunk] for name in panel.instruments]
+    return AccountMarket(
+        open=np.repeat(panel.open[:, :, None], N, axis=2),
+        close=np.repeat(panel.close[:, :, None], N, axis=2),
+        tradable=np.repeat(panel.tradable[:, :, None], N, axis=2),
+        days=np.repeat(panel.days[:, None], N, axis=1),
+        cost=np.array(cost),
+        financing_rate=float(chunk[0].costs.financing_rate),
+        drawdown=np.zeros(N),
+    )

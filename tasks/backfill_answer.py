@@ -1,0 +1,93 @@
+"""What a backfill answers: the account over all of its days, as the ledger tells it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from storage import bars as bar_store
+from storage import instruments as instrument_store
+from storage import ledger, risk_state, stretches, trials
+from storage.database import Connection, connect
+from storage.stretches import Switch
+from storage.trials import Trial
+from strategy.backtest import Replay
+from strategy.market import data_sha256
+from strategy.risk import RiskState
+from strategy.signals import Strategy
+from tasks.backfill import Filled
+from tasks.backfill_book import Backfill
+from tasks.backtest import measure
+from tasks.book import Findings
+from tasks.results import Json, text
+
+#: Days of an account that are read back; nobody's history is that long.
+MOST_DAYS = 1_000_000
+
+
+def backfill_json(backfill: Backfill, filled: Filled, findings: Findings) -> Json:
+    """The answer of `turbodmt backfill`; orders and fills are counts, since there may be thousands."""
+    job, until = backfill.job, filled.last.as_of
+    with connect(job.home) as store:
+        told = Replay(
+            snapshots=ledger.snapshots(store, job.account, until=until, last_days=MOST_DAYS),
+            decisions=(),
+            orders=(),
+            fills=stretches.fills(store, job.account, until),
+            entries=(),
+        )
+        orders, withheld = stretches.order_counts(store, job.account, until)
+        switches = stretches.switches(store, job.account, until)
+        risk = risk_state.load(store, job.account)
+        instruments = instrument_store.load(store, job.source, job.symbols)
+        digest = data_sha256(bar_store.load(store, job.source, job.symbols, until=until))
+        measured = measure(told, instruments)
+        tried = _count_trial(store, backfill, told)
+    warnings = (*filled.warnings, *findings.warnings, *_halt(risk), *_prior(job.policy.strategy, switches))
+    return {
+        "account": job.account,
+        "symbols": list(job.symbols),
+        "strategy": str(job.policy.strategy),
+        "start": told.snapshots[0].account.as_of.isoformat(),
+        "end": until.isoformat(),
+        "days_done": filled.days_done,
+        "days_skipped": filled.days_skipped,
+        "equity": text(told.snapshots[-1].equity),
+        "metrics": asdict(measured),
+        "orders": orders,
+        "orders_withheld": withheld,
+        "fills": len(told.fills),
+        "model_changes": [{"as_of": one.as_of.isoformat(), "model_id": one.model_id} for one in switches],
+        "trials": tried,
+        "halted": risk.halted,
+        "halted_since": risk.since.isoformat() if risk.halted and risk.since else None,
+        "data_sha256": digest,
+        "code_version": job.code_version,
+        "config": json.loads(job.policy.config),
+        "seed": job.policy.recipe.seed,
+        "run_id": job.run_id,
+        "warnings": list(dict.fromkeys(warnings)),
+        "report": findings.report,
+    }
+
+
+def _halt(risk: RiskState) -> list[str]:
+    if not risk.halted:
+        return []
+    return [f"the account was halted on {risk.since} ({risk.reason}); from then on only orders that reduce were sent"]
+
+
+def _prior(strategy: Strategy, switches: Sequence[Switch]) -> list[str]:
+    """What to warn of where turbo never had a network."""
+    if strategy is not Strategy.TURBO or any(one.model_id for one in switches):
+        return []
+    return ["the gate promoted no network in the window: turbo traded its prior"]
+
+
+def _count_trial(store: Connection, backfill: Backfill, told: Replay) -> int | None:
+    """The configurations tried on these symbols in an overlapping window, this one included; None for a baseline."""
+    job = backfill.job
+    if job.policy.strategy not in (Strategy.TURBO, Strategy.RULES):
+        return None
+    days = [snapshot.account.as_of for snapshot in told.snapshots]
+    trial = Trial(symbols=job.symbols, start=days[0], end=days[-1], config=job.policy.config, recorded_at=job.now)
+    return trials.record(store, trial)

@@ -1,0 +1,68 @@
+"""Why each trade of a backtest was made: what its decision saw, and what the decision changed."""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+
+from strategy.account import Snapshot
+from strategy.backtest import Replay
+from strategy.decision import Decision
+from strategy.risk import RiskLimits
+from tasks.exposures import held_exposure
+
+
+def trade_reasons(replay: Replay, limits: RiskLimits) -> dict[str, str]:
+    """One sentence for the order id of every trade.
+
+    Regime, signal, volatility and drawdown at the decision, the exposure held and the one decided, then the limit that
+    cut it, if one did. A trade that nobody ordered closes a delisted position.
+    """
+    snapshots = {snapshot.account.as_of: snapshot for snapshot in replay.snapshots}
+    decisions = {(decision.as_of, decision.symbol): decision for decision in replay.decisions}
+    orders = {order.order_id: order for order in replay.orders}
+    moved = _moved(decisions, snapshots)
+    reasons = {}
+    for fill in replay.fills:
+        order = orders.get(fill.order_id)
+        if order is None:
+            reasons[fill.order_id] = "delisted: closed at the last published close"
+            continue
+        decision, snapshot = decisions[order.as_of, order.symbol], snapshots[order.as_of]
+        parts = [_seen(decision, snapshot), decision.reason, order.reason]
+        parts.append(_cut(decision, snapshot, moved[order.as_of], limits))
+        reasons[fill.order_id] = "; ".join(part for part in parts if part)
+    return reasons
+
+
+def _seen(decision: Decision, snapshot: Snapshot) -> str:
+    seen = [
+        decision.regime or "",
+        f"signal {decision.signal:+.2f}" if decision.signal is not None else "",
+        f"volatility {decision.volatility:.0%}" if decision.volatility is not None else "",
+        f"drawdown {snapshot.drawdown:.0%}",
+    ]
+    before, after = held_exposure(snapshot, decision.symbol), decision.exposure or 0.0
+    text = f"{', '.join(part for part in seen if part)}: exposure {before:+.2f} → {after:+.2f}"
+    return text.replace("-", "−")
+
+
+def _moved(decisions: Mapping[tuple[date, str], Decision], snapshots: Mapping[date, Snapshot]) -> dict[date, float]:
+    """By day, how far the decisions move the exposures of all symbols together."""
+    moved = dict.fromkeys(snapshots, 0.0)
+    for (as_of, symbol), decision in decisions.items():
+        if decision.exposure is not None:
+            moved[as_of] += abs(decision.exposure - held_exposure(snapshots[as_of], symbol))
+    return moved
+
+
+def _cut(decision: Decision, snapshot: Snapshot, moved: float, limits: RiskLimits) -> str:
+    """The limit that the decision stands at, or nothing."""
+    if decision.exposure is None:
+        return ""
+    if moved >= limits.max_turnover * (1 - 1e-9):
+        return f"cut to a turnover of {limits.max_turnover:g} a day"
+    change = Decimal(repr(abs(decision.exposure - held_exposure(snapshot, decision.symbol))))
+    most = limits.max_order_notional
+    if most is not None and change * snapshot.equity >= most * (1 - Decimal("1e-9")):
+        return f"cut to {most:f} an order"
+    return ""

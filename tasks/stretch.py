@@ -1,0 +1,126 @@
+"""A stretch of account days that one champion decides: lived through in memory, then written at once."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from exchange.ports import Broker
+from storage import risk_state, stretches
+from storage.database import Connection, connect
+from storage.ledger import Provenance
+from storage.stretches import LivedDay
+from strategy.backtest import Day, Standing, opening, plan_orders, settle_day, unseen, with_orders
+from strategy.bars import Bars
+from strategy.decision import Decision, Mandate, decide, panorama
+from strategy.inputs import bars_behind
+from strategy.market import Tape, data_sha256, tape
+from strategy.orders import Order
+from strategy.risk import RiskState, reduced, watched
+from strategy.signals import Forecaster, history_bars, outlooks
+from tasks.backfill_book import BackfillRefused
+from tasks.forecast import forecaster
+from tasks.job import Job
+from tasks.standing import mandate_of, standing_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """Consecutive account days, oldest first, of which the job's `as_of` is the last, decided by one model or none.
+
+    `bars` are all that is known; each day sees those dated that day or earlier. `barred` names by day the symbols that
+    must not trade, with the reason.
+    """
+
+    job: Job
+    days: tuple[date, ...]
+    model_id: str | None
+    bars: Mapping[str, Bars]
+    barred: Mapping[date, Mapping[str, str]]
+
+
+def live(stretch: Stretch, open_broker: Callable[[], Broker]) -> None:
+    """None; the account has lived through the stretch, whose days are in the ledger, all of them or none.
+
+    Every day settles, decides and orders as a daily run does, on its bare look-back window.
+    """
+    job = stretch.job
+    model = forecaster(job.home, stretch.model_id)
+    with connect(job.home) as store:
+        lived, risk = _lived(store, stretch, model, open_broker())
+        stretches.record(store, job.account, lived, risk)
+
+
+def _lived(
+    store: Connection, stretch: Stretch, model: Forecaster | None, broker: Broker
+) -> tuple[list[LivedDay], RiskState]:
+    job = stretch.job
+    mandate, risk = mandate_of(store, job), risk_state.load(store, job.account)
+    standing = standing_at(store, job, date.max)
+    if standing is not None and standing.account.as_of >= stretch.days[0]:
+        raise BackfillRefused(
+            f"account {job.account} has come to {standing.account.as_of} while {stretch.days[0]} was to be filled; "
+            "another run fills it too: wait until that ends"
+        )
+    quotes = _quotes(stretch, standing)
+    lived: list[LivedDay] = []
+    for as_of in stretch.days:
+        settled = _settled(job, standing, quotes, as_of, mandate)
+        standing = settled.standing
+        risk = watched(risk, standing.snapshot, job.policy.limits)
+        window = look_back(stretch.bars, as_of, job, model)
+        calendars = {symbol: mandate.terms.instruments[symbol].calendar for symbol in window}
+        seen = outlooks(window, calendars, job.policy.strategy, model, since=np.datetime64(as_of, "us"))
+        view = panorama(seen, job.symbols)
+        decisions = decide(view, standing.snapshot, mandate, stretch.barred.get(as_of))
+        planned = _planned(standing, decisions, quotes, mandate, risk)
+        orders = broker.submit(planned, standing.account).orders
+        standing = with_orders(standing, orders)
+        source = Provenance(strategy=job.policy.strategy, model_id=stretch.model_id, data_sha256=data_sha256(window))
+        lived.append(LivedDay(settled=settled, decisions=decisions, provenance=source, orders=orders))
+    return lived, risk
+
+
+def _quotes(stretch: Stretch, standing: Standing | None) -> Tape:
+    """The quotes of the stretch, as the account has not seen them yet."""
+    last = stretch.days[-1]
+    known = {symbol: bars.until(np.datetime64(last, "us")) for symbol, bars in stretch.bars.items()}
+    return tape(known, stretch.days[0], last) if standing is None else unseen(standing, known, last)
+
+
+def _settled(job: Job, standing: Standing | None, quotes: Tape, as_of: date, mandate: Mandate) -> Day:
+    if standing is None:
+        return Day(standing=opening(as_of, job.policy.capital), fills=(), entries=(), settled=())
+    return settle_day(standing, quotes.on(as_of), as_of, mandate)
+
+
+def _planned(
+    standing: Standing, decisions: tuple[Decision, ...], quotes: Tape, mandate: Mandate, risk: RiskState
+) -> tuple[Order, ...]:
+    """The orders of the day; a halted account's only reduce."""
+    planned = plan_orders(standing, decisions, quotes.on(standing.account.as_of), mandate)
+    if not risk.halted:
+        return planned
+    return tuple(reduced(order, standing.account.quantity(order.symbol)) for order in planned)
+
+
+def look_back(bars: Mapping[str, Bars], as_of: date, job: Job, model: Forecaster | None) -> dict[str, Bars]:
+    """The bars that a daily run of the day would load: each symbol's look-back, and what the others showed meanwhile.
+
+    Symbols without a bar up to the day are absent.
+    """
+    own_bars = history_bars(job.policy.strategy, model)
+    window = _newest(bars, as_of, own_bars)
+    if model is None or len(window) < 2:
+        return window
+    needed = bars_behind({symbol: one.open_time for symbol, one in window.items()}, model.context_bars)
+    return _newest(bars, as_of, max(own_bars, needed))
+
+
+def _newest(bars: Mapping[str, Bars], as_of: date, count: int) -> dict[str, Bars]:
+    stops = {
+        symbol: int(np.searchsorted(one.open_time, np.datetime64(as_of, "us"), side="right"))
+        for symbol, one in bars.items()
+    }
+    return {symbol: bars[symbol].rows(max(0, stop - count), stop) for symbol, stop in sorted(stops.items()) if stop}

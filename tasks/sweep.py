@@ -1,0 +1,193 @@
+"""Sweep: the accounts of all points of a grid on the same bars, and how much of the best one is luck."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+
+from exchange.ports import BarSource
+from storage import bars as bar_store
+from storage import instruments as instrument_store
+from storage import trials
+from storage.database import connect
+from storage.trials import Trial
+from strategy.backtest import replay
+from strategy.bars import FloatArray
+from strategy.decision import panorama
+from strategy.market import account_dates, data_sha256, session_date, tape
+from strategy.metrics import Metrics
+from strategy.sharpe_ratio import sharpe
+from strategy.signals import Strategy, outlooks
+from strategy.sizing import SizingParams
+from strategy.sweep import Point, values_read
+from strategy.sweep_accounts import Swept, return_matrix
+from tasks.backtest import measure
+from tasks.ingest import ingest
+from tasks.job import Job
+from tasks.sweep_work import Runner, SweepMarket, SweepRefused, cut_work
+from tasks.validate import Gate, NothingPublishable, inspect
+
+#: Daily returns held at once, of all points: 4 GB.
+MOST_RETURNS = 500_000_000
+
+
+#: What the settings do not name, and a backtest's configuration therefore leaves out, where it is as by default.
+DEFAULT_SIZING = SizingParams()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Result:
+    """A point, its metrics in the kernel's account, and its daily net Sharpe ratio; None if it never varies."""
+
+    point: Point
+    metrics: Metrics
+    daily_sharpe: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sweep:
+    """A finished sweep over the dates of all accounts: one result a point, and `net` (D, N), their daily returns.
+
+    The returns are those of the dates that all accounts share, without the first.
+
+    `best` is the number of the point with the highest net Sharpe ratio, `exact` the metrics of its account with lots,
+    rounding and limits. `tried` counts all configurations that were ever tried on these accounts, with the daily Sharpe
+    ratios known of them.
+    """
+
+    job: Job
+    dates: tuple[date, ...]
+    results: tuple[Result, ...]
+    net: FloatArray
+    days_per_year: int
+    best: int
+    exact: Metrics
+    tried: trials.Tried
+    data_sha256: str
+    warnings: tuple[str, ...]
+
+
+def sweep(
+    job: Job, wanted: tuple[Sequence[Point], date | None], open_source: Callable[[], BarSource], run: Runner
+) -> Sweep:
+    """The points, traded from the given date (None: the first bar) to `as_of`; each is counted as a trial.
+
+    A symbol that the gate holds back is left out of its accounts with a warning. Raises SweepRefused,
+    NothingPublishable, and what the source and the store raise.
+    """
+    ingest.fn(job, open_source)
+    gate = inspect(job, None)
+    points = _tradable(wanted[0], gate)
+    market = _market(job, wanted[1], sorted({symbol for point in points for symbol in point.symbols}))
+    _demand_room(points, market)
+    work = cut_work(points, market)
+    parts = list(run(work))
+    results = _results(parts)
+    net = return_matrix([(one.panel.open_time[1:], part.net) for one, part in zip(work, parts, strict=True)])
+    best = _best(results)
+    return Sweep(
+        job=job,
+        dates=tuple(sorted({day for one in work for day in map(session_date, one.panel.open_time)})),
+        results=results,
+        net=net,
+        days_per_year=max(one.panel.days_per_year for one in work),
+        best=best,
+        exact=_exact(job, results[best].point, market),
+        tried=_counted(job, results, market),
+        data_sha256=data_sha256(market.bars),
+        warnings=(*(f"{reason}; it is left out" for _, reason in sorted(gate.held_back.items())), *gate.warnings),
+    )
+
+
+def _tradable(points: Sequence[Point], gate: Gate) -> tuple[Point, ...]:
+    """The distinct points without the symbols that are held back; raises NothingPublishable if none is left."""
+    kept = [
+        replace(point, symbols=tuple(symbol for symbol in point.symbols if symbol not in gate.held_back))
+        for point in points
+    ]
+    result = tuple(dict.fromkeys(point for point in kept if point.symbols))
+    if not result:
+        raise NothingPublishable(f"nothing can be tested: {'; '.join(sorted(gate.held_back.values())[:3])}")
+    return result
+
+
+def _market(job: Job, start: date | None, symbols: Sequence[str]) -> SweepMarket:
+    with connect(job.home) as store:
+        bars = bar_store.load(store, job.source, tuple(symbols), until=job.as_of)
+        instruments = instrument_store.load(store, job.source, tuple(symbols))
+    return SweepMarket(bars=bars, instruments=instruments, start=start or account_dates(bars)[0])
+
+
+def _demand_room(points: Sequence[Point], market: SweepMarket) -> None:
+    """None; refuses more returns than memory holds."""
+    days = max(len(market.dates(symbols)) for symbols in {point.symbols for point in points})
+    if len(points) * days > MOST_RETURNS:
+        raise SweepRefused(
+            f"{len(points):,} points on {days:,} days make {len(points) * days:,} returns, and {MOST_RETURNS:,} can be "
+            "held; shorten the window or the lists of the grid"
+        )
+
+
+def _results(parts: Sequence[Swept]) -> tuple[Result, ...]:
+    return tuple(
+        Result(point=point, metrics=figures, daily_sharpe=sharpe(part.net[:, number], 1))
+        for part in parts
+        for number, (point, figures) in enumerate(zip(part.points, part.metrics, strict=True))
+    )
+
+
+def _best(results: Sequence[Result]) -> int:
+    """The number of the point with the highest Sharpe ratio, the first of equals; raises SweepRefused if none has."""
+    ratios = [-np.inf if one.metrics.sharpe is None else one.metrics.sharpe for one in results]
+    if max(ratios) == -np.inf:
+        raise SweepRefused("no point of the grid ever held a position; widen the window or the grid")
+    return int(np.argmax(ratios))
+
+
+def _exact(job: Job, point: Point, market: SweepMarket) -> Metrics:
+    """The metrics of the point's account in Decimal, with lots, rounding and limits."""
+    policy = replace(job.policy, strategy=point.strategy, sizing=point.sizing, costs=point.costs)
+    mandate = policy.mandate(job.account, point.symbols, market.instruments)
+    bars, dates = market.of(point.symbols), market.dates(point.symbols)
+    seen = outlooks(bars, {symbol: market.instruments[symbol].calendar for symbol in bars}, point.strategy)
+    quotes = tape(bars, dates[0], dates[-1])
+    replayed = replay(panorama(seen, point.symbols), quotes, dates, policy.capital, mandate)
+    return measure(replayed, {symbol: market.instruments[symbol] for symbol in point.symbols})
+
+
+def _counted(job: Job, results: Sequence[Result], market: SweepMarket) -> trials.Tried:
+    """All that was ever tried on the accounts of the sweep, which now counts too."""
+    spans = {symbols: market.dates(symbols) for symbols in {one.point.symbols for one in results}}
+    fresh = [
+        Trial(
+            symbols=one.point.symbols,
+            start=spans[one.point.symbols][0],
+            end=spans[one.point.symbols][-1],
+            config=_config(job, one.point),
+            recorded_at=job.now,
+            sharpe=one.daily_sharpe,
+            days=None if one.daily_sharpe is None else len(spans[one.point.symbols]) - 1,
+        )
+        for one in results
+    ]
+    with connect(job.home) as store:
+        trials.record_all(store, fresh)
+        every = [trials.tried(store, trial) for trial in {trial.symbols: trial for trial in fresh}.values()]
+    return trials.Tried(
+        count=sum(one.count for one in every), sharpes=tuple(ratio for one in every for ratio in one.sharpes)
+    )
+
+
+def _config(job: Job, point: Point) -> str:
+    """The configuration of a point, in the words of the settings, so that a backtest of it is no further trial.
+
+    But `turbo` in a sweep is its prior, which is another one than that of the networks.
+    """
+    changed = values_read(point)
+    for name in ("drawdown_start", "drawdown_full", "drawdown_floor"):
+        if changed.get(name) == getattr(DEFAULT_SIZING, name):
+            del changed[name]
+    strategy = "prior" if point.strategy is Strategy.TURBO else str(point.strategy)
+    return json.dumps({**json.loads(job.policy.config), **changed, "strategy": strategy})

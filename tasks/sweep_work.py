@@ -1,0 +1,91 @@
+"""The work of a sweep: what a worker needs to know of a chunk of points, and how chunks are run."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from strategy.bars import Bars
+from strategy.instruments import Instrument
+from strategy.market import account_dates
+from strategy.signals import Strategy, warm_up_bars
+from strategy.sweep import Point, chunks
+from strategy.sweep_accounts import SweepPanel, Swept, sweep_panel, swept
+
+
+class SweepRefused(ValueError):
+    """The sweep cannot be run: nothing to trade in the window, or more than memory holds (exit 2)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Work:
+    """One chunk of points with the panel that they share: all that a worker needs to know."""
+
+    panel: SweepPanel
+    points: tuple[Point, ...]
+
+
+#: How chunks of work are run; the answers come in the order of the work.
+Runner = Callable[[Sequence[Work]], Iterable[Swept]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepMarket:
+    """The published bars of all symbols, their instruments, and the first date that is traded."""
+
+    bars: Mapping[str, Bars]
+    instruments: Mapping[str, Instrument]
+    start: date
+
+    def of(self, symbols: Sequence[str]) -> dict[str, Bars]:
+        """The bars of an account."""
+        return {symbol: self.bars[symbol] for symbol in symbols}
+
+    def dates(self, symbols: Sequence[str]) -> tuple[date, ...]:
+        """The dates of an account in the window. Raises SweepRefused where there are fewer than two."""
+        every = account_dates(self.of(symbols))
+        dates = tuple(day for day in every if day >= self.start)
+        if len(dates) < 2:
+            raise SweepRefused(
+                f"{', '.join(symbols)} has {len(dates)} bars from {self.start} on and a sweep needs 2; its bars run "
+                f"from {every[0]} to {every[-1]}"
+            )
+        return dates
+
+
+def cut_work(points: Sequence[Point], market: SweepMarket) -> tuple[Work, ...]:
+    """The points in chunks, those of an account and strategy with one panel."""
+    groups: dict[tuple[tuple[str, ...], Strategy], list[Point]] = {}
+    for point in points:
+        groups.setdefault((point.symbols, point.strategy), []).append(point)
+    result: list[Work] = []
+    for (symbols, strategy), members in groups.items():
+        first = np.datetime64(market.dates(symbols)[0], "us")
+        panel = sweep_panel(market.of(symbols), market.instruments, strategy, first)
+        if not panel.tradable.any():
+            raise SweepRefused(
+                f"the history of {', '.join(symbols)} is too short: {strategy} needs {warm_up_bars(strategy)} bars of "
+                "a symbol before it trades; choose a later --end-date, or leave it out of the grid"
+            )
+        result.extend(Work(panel=panel, points=chunk) for chunk in chunks(members, len(panel.open_time)))
+    return tuple(result)
+
+
+def side_by_side(threads: int) -> Runner:
+    """A runner on this machine: so many threads, which the compiled kernel lets run at once."""
+
+    def run(work: Sequence[Work]) -> list[Swept]:
+        with ThreadPoolExecutor(max_workers=threads) as pool:
+            return list(pool.map(lambda one: swept(one.panel, one.points), work))
+
+    return run
+
+
+@task(name="sweep", task_run_name="sweep", cache_policy=NO_CACHE)
+def sweep_chunks(work: Sequence[Work]) -> tuple[Swept, ...]:
+    """The accounts of some chunks: pure, so that any worker may run it, and again where one was lost."""
+    return tuple(swept(one.panel, one.points) for one in work)

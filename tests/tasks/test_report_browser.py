@@ -1,0 +1,53 @@
+"""The report of a real backtest in a real browser: silent, offline and within the screen."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from strategy.signals import Strategy
+from tasks.backtest import Window, backtest
+from tasks.markup import document
+from tasks.saved import save
+from tests.fakes.bars import PAIR
+from tests.fakes.browser import Browser, browser
+from tests.fakes.jobs import a_job
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def tab(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with browser(chromium, tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    window = Window(strategies=(Strategy.RULES, Strategy.HOLD), start=date(2020, 6, 8))
+    tested = backtest(a_job(folder / "home", PAIR.symbols(), date(2020, 12, 31)), window, lambda: PAIR)
+    opened = folder / "opened.html"
+    html = Path(save(tested, folder)[2]).read_text(encoding="utf-8")
+    # Folded rows have no width: the list of trades is measured open.
+    opened.write_text(html.replace("<details>", "<details open>"), encoding="utf-8")
+    return opened
+
+
+@pytest.mark.parametrize("width_px", [390, 1280])
+def test_the_report_is_silent_asks_for_nothing_and_fits(tab: Browser, report: Path, width_px: int) -> None:
+    seen = tab.visit(report, width_px)
+    assert seen.complaints == ()
+    assert seen.requests == (report.as_uri(),)
+    assert seen.width_px == width_px
+
+
+def test_a_page_that_does_otherwise_is_caught(tab: Browser, tmp_path: Path) -> None:
+    page = tmp_path / "bad.html"
+    page.write_text(document("Bad", ['<img src="other.png"><p style="width:500px">wide</p>']), encoding="utf-8")
+    seen = tab.visit(page, 390)
+    assert "Content Security Policy" in " ".join(seen.complaints)
+    assert seen.width_px > 390
+    page.write_text("<!doctype html><img src=other.png>", encoding="utf-8")
+    assert tab.visit(page, 390).requests == (page.as_uri(), (tmp_path / "other.png").as_uri())
