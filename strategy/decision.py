@@ -196,10 +196,12 @@ def decided(outset: Outset, snapshot: Snapshot, mandate: Mandate) -> tuple[Decis
         share = drawdown_multiplier(snapshot.drawdown, mandate.sizing) if full else 1.0
         wanted = np.maximum(outset.exposures * share, outset.floor)
         wanted = _beside_kept(wanted, current, outset, snapshot, mandate)
-    wanted = np.where(outset.ordered, wanted, current)
+    wanted = wanted if outset.whole else np.where(outset.ordered, wanted, current)
     limited = within_limits(current, wanted, snapshot.equity, mandate.limits) if snapshot.equity > 0 else wanted
-    kept = ~outset.ordered | ((current != 0.0) & ~outset.outside) if once else ~outset.ordered
-    exposures = [None if keep else value for value, keep in zip(limited.tolist(), kept.tolist(), strict=True)]
+    exposures: list[float | None] = limited.tolist()
+    if once or not outset.whole:
+        kept = ~outset.ordered | (once & (current != 0.0) & ~outset.outside)
+        exposures = [None if keep else value for value, keep in zip(exposures, kept.tolist(), strict=True)]
     seen = zip(mandate.symbols, outset.rows, outset.statuses, exposures, strict=True)
     return tuple(_decision(outset.as_of, *one) for one in seen)
 

@@ -46,6 +46,8 @@ class Costs:
         return (default[1] if self.slippage_bps is None else self.slippage_bps) * BASIS_POINT * self.multiplier
 
 
+#: No money, as the ledger writes it.
+NOTHING = quantised(Decimal(0))
 #: Gross: no fee, no slippage, no financing.
 NO_COSTS = Costs(fee_bps=Decimal(0), slippage_bps=Decimal(0), financing_rate=Decimal(0))
 
@@ -86,9 +88,9 @@ def settle(
     paid = financing(account, as_of, terms.costs)
     entries = [Entry(as_of=as_of, kind=EntryKind.FINANCING, symbol="", cash=-paid, quantity=Decimal(0))] if paid else []
     quantity = {symbol: position.quantity for symbol, position in account.positions.items()}
-    for symbol in sorted(quantity.keys() & quotes.keys()):
-        change = quotes[symbol].factor_change
-        added = quantised(quantity[symbol] * (change - 1)) if change != 1 else Decimal(0)
+    for symbol in sorted(quantity):
+        change = quotes[symbol].factor_change if symbol in quotes else 1
+        added = quantised(quantity[symbol] * (change - 1)) if change != 1 else NOTHING
         if added:
             quantity[symbol] += added
             entries.append(Entry(as_of=as_of, kind=EntryKind.FACTOR, symbol=symbol, cash=Decimal(0), quantity=added))
@@ -133,6 +135,8 @@ def financing(account: Account, as_of: date, costs: Costs) -> Decimal:
     financing_rate · days / 365 · (max(0, long − equity) + short)
     """
     values = [position.value for position in account.positions.values()]
+    if account.cash >= 0 and all(value >= 0 for value in values):
+        return NOTHING
     long = sum((value for value in values if value > 0), Decimal(0))
     short = -sum((value for value in values if value < 0), Decimal(0))
     borrowed = max(Decimal(0), long - (account.cash + sum(values, Decimal(0)))) + short

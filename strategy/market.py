@@ -112,11 +112,6 @@ def portfolio_volatilities(
     return result
 
 
-def portfolio_volatility(changes: FloatArray, budgets: FloatArray, days_per_year: int) -> float:
-    """σₚ of the last date alone: `changes` (PORTFOLIO_BARS, S) are its window, `budgets` (S,) its own."""
-    return float(portfolio_volatilities(changes, np.array([len(changes)]), budgets[None], days_per_year)[0])
-
-
 def data_sha256(bars: Mapping[str, Bars]) -> str:
     """Hash of the bars themselves: every symbol, column and row, bit for bit."""
     digest = sha256()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from strategy.account_kernel import AccountMarket, simulate
 from strategy.bars import Bars, FloatArray, TimeArray
 from strategy.instruments import Instrument, account_days_per_year
-from strategy.market import PORTFOLIO_BARS, portfolio_volatility, session_date
+from strategy.market import portfolio_volatilities, session_date
 from strategy.metrics import Metrics, metrics
 from strategy.panel import Panel, side_by_side
 from strategy.signals import Outlook, Sizing, Strategy, outlooks, sizing_of
@@ -87,7 +87,7 @@ def sweep_panel(
         signal=np.where(known, signal, 0.0)[window],
         multiplier=np.where(known, _on_dates(panel, multipliers), 1.0)[window],
         budgets=budgets[window],
-        volatility=_portfolio_volatility(changes, budgets, days_per_year)[window],
+        volatility=portfolio_volatilities(changes, np.arange(1, len(panel) + 1), budgets, days_per_year)[window],
         tradable=((known | ~member) & panel.session)[window],
         open=_at_sessions(panel, _on_dates(panel, (one.open * one.factor for one in ordered)))[window],
         close=_at_sessions(panel, _on_dates(panel, (one.close * one.factor for one in ordered)))[window],
@@ -108,14 +108,6 @@ def _on_dates(panel: Panel, columns: Iterable[FloatArray]) -> FloatArray:
 
 def _at_sessions(panel: Panel, values: FloatArray) -> FloatArray:
     return np.where(panel.session, values, np.nan)
-
-
-def _portfolio_volatility(changes: FloatArray, budgets: FloatArray, days_per_year: int) -> FloatArray:
-    """σₚ of every date, (U,); NaN before PORTFOLIO_BARS dates."""
-    result = np.full(len(changes), np.nan)
-    for stop in range(PORTFOLIO_BARS, len(changes) + 1):
-        result[stop - 1] = portfolio_volatility(changes[stop - PORTFOLIO_BARS : stop], budgets[stop - 1], days_per_year)
-    return result
 
 
 def return_matrix(parts: Sequence[tuple[TimeArray, FloatArray]]) -> FloatArray:

@@ -12,7 +12,7 @@ from strategy.decision import Mandate
 from strategy.features import FEATURE_BARS
 from strategy.inputs import inputs
 from strategy.instruments import Instrument, account_days_per_year
-from strategy.market import PORTFOLIO_BARS, portfolio_volatility
+from strategy.market import portfolio_volatilities
 from strategy.panel import Panel, side_by_side
 from strategy.prior import PRIOR_BARS, prior
 from strategy.regime import regimes
@@ -95,7 +95,8 @@ def training_panel(bars: Mapping[str, Bars], mandate: Mandate) -> TrainingPanel:
     member = ~panel.session | _members(panel, instruments)
     budgets = risk_budgets(np.where(known & member, volatility, np.nan))
     scale = volatility_multiplier(
-        _portfolio_volatility(np.nan_to_num(changes), budgets, days_per_year), sizing.target_annual_vol
+        portfolio_volatilities(np.nan_to_num(changes), np.arange(1, len(panel) + 1), budgets, days_per_year),
+        sizing.target_annual_vol,
     )
     seen = inputs(bars)
     return TrainingPanel(
@@ -128,11 +129,3 @@ def _on_dates(panel: Panel, columns: Iterable[FloatArray]) -> FloatArray:
 
 def _at_sessions(panel: Panel, values: FloatArray) -> FloatArray:
     return np.where(panel.session, values, np.nan)
-
-
-def _portfolio_volatility(changes: FloatArray, budgets: FloatArray, days_per_year: int) -> FloatArray:
-    """σₚ of every date, (U,); NaN before PORTFOLIO_BARS dates."""
-    result = np.full(len(changes), np.nan)
-    for stop in range(PORTFOLIO_BARS, len(changes) + 1):
-        result[stop - 1] = portfolio_volatility(changes[stop - PORTFOLIO_BARS : stop], budgets[stop - 1], days_per_year)
-    return result

@@ -29,8 +29,8 @@ from tasks.job import Job
 from tasks.sweep_work import Runner, SweepMarket, SweepRefused, cut_work
 from tasks.validate import Gate, NothingPublishable, inspect
 
-#: Daily returns held at once, of all points: 4 GB.
-MOST_RETURNS = 500_000_000
+#: Daily returns of all points at most: 2 GB, held up to three times over.
+MOST_RETURNS = 250_000_000
 
 
 #: What the settings do not name, and a backtest's configuration therefore leaves out, where it is as by default.
