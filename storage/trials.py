@@ -8,6 +8,7 @@ from datetime import date, datetime
 from hashlib import sha256
 
 from storage.database import Connection, transaction
+from strategy.sharpe_ratio import Trials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,14 +33,6 @@ class Trial:
             raise ValueError(f"a trial has a Sharpe ratio and its days, or neither: {self.sharpe}, {self.days}")
         if self.sharpe is not None and not math.isfinite(self.sharpe):
             raise ValueError(f"the Sharpe ratio of a trial is {self.sharpe}; it must be finite, or None")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
-    """How many distinct configurations were tried, and the daily Sharpe ratios that are known of them, one each."""
-
-    count: int
-    sharpes: tuple[float, ...]
 
 
 def record(connection: Connection, trial: Trial) -> int:
@@ -70,7 +63,7 @@ def record_all(connection: Connection, trials: Sequence[Trial]) -> None:
     )
 
 
-def tried(connection: Connection, trial: Trial) -> Tried:
+def tried(connection: Connection, trial: Trial) -> Trials:
     """The distinct configurations on the trial's set of symbols in a window that overlaps its own.
 
     Of a configuration seen in several such windows the Sharpe ratio in the trial's own window counts, else the newest.
@@ -82,7 +75,7 @@ def tried(connection: Connection, trial: Trial) -> Tried:
         "(start_date = ? AND end_date = ?) DESC, recorded_at DESC, start_date, end_date) = 1 ORDER BY config_sha256",
         [symbols, end, start, start, end],
     ).fetchall()
-    return Tried(count=len(found), sharpes=tuple(float(sharpe) for (sharpe,) in found if sharpe is not None))
+    return Trials(count=len(found), sharpes=tuple(float(sharpe) for (sharpe,) in found if sharpe is not None))
 
 
 def _key(trial: Trial) -> tuple[str, date, date, str]:

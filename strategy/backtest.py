@@ -73,7 +73,7 @@ def settle_day(standing: Standing, quotes: Mapping[str, Quote], as_of: date, man
     """The standing after the bars of `as_of` have filled its orders and marked its positions."""
     settlement = settle(standing.account, standing.open_orders, quotes, as_of, mandate.terms)
     equity = settlement.account.equity
-    equities = standing.equities[1 - mandate.sizing.lookback_period :] + (equity,)  # noqa: RUF005 (one copy less)
+    equities = (*standing.equities[1 - mandate.sizing.lookback_period :], equity)
     left = standing.equities[: len(standing.equities) + 1 - len(equities)]
     after = Standing(
         account=settlement.account,

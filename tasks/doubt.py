@@ -78,8 +78,7 @@ def _counted(job: Job, net: Replay, returns: FloatArray, symbols: tuple[str, ...
     )
     with connect(job.home) as store:
         trials.record(store, trial)
-        known = trials.tried(store, trial)
-    return Trials(count=known.count, sharpes=known.sharpes)
+        return trials.tried(store, trial)
 
 
 def _returns(replayed: Replay) -> FloatArray:

@@ -18,7 +18,7 @@ from strategy.bars import FloatArray
 from strategy.decision import panorama
 from strategy.market import account_dates, data_sha256, session_date, tape
 from strategy.metrics import Metrics
-from strategy.sharpe_ratio import sharpe
+from strategy.sharpe_ratio import Trials, sharpe
 from strategy.signals import Strategy, outlooks
 from strategy.sizing import SizingParams
 from strategy.sweep import Point, values_read
@@ -64,7 +64,7 @@ class Sweep:
     days_per_year: int
     best: int
     exact: Metrics
-    tried: trials.Tried
+    tried: Trials
     data_sha256: str
     warnings: tuple[str, ...]
 
@@ -157,7 +157,7 @@ def _exact(job: Job, point: Point, market: SweepMarket) -> Metrics:
     return measure(replayed, {symbol: market.instruments[symbol] for symbol in point.symbols})
 
 
-def _counted(job: Job, results: Sequence[Result], market: SweepMarket) -> trials.Tried:
+def _counted(job: Job, results: Sequence[Result], market: SweepMarket) -> Trials:
     """All that was ever tried on the accounts of the sweep, which now counts too."""
     spans = {symbols: market.dates(symbols) for symbols in {one.point.symbols for one in results}}
     fresh = [
@@ -175,9 +175,7 @@ def _counted(job: Job, results: Sequence[Result], market: SweepMarket) -> trials
     with connect(job.home) as store:
         trials.record_all(store, fresh)
         every = [trials.tried(store, trial) for trial in {trial.symbols: trial for trial in fresh}.values()]
-    return trials.Tried(
-        count=sum(one.count for one in every), sharpes=tuple(ratio for one in every for ratio in one.sharpes)
-    )
+    return Trials(count=sum(one.count for one in every), sharpes=tuple(ratio for one in every for ratio in one.sharpes))
 
 
 def _config(job: Job, point: Point) -> str:

@@ -13,7 +13,7 @@ import pandas as pd
 from storage import reports
 from strategy.execution import Costs
 from strategy.overfitting import overfitting
-from strategy.sharpe_ratio import Trials, deflated_sharpe, luckiest_sharpe, sample, sharpe
+from strategy.sharpe_ratio import deflated_sharpe, luckiest_sharpe, sample, sharpe
 from strategy.signals import Strategy
 from strategy.sizing import SizingParams
 from strategy.sweep import Point, values_read
@@ -76,14 +76,13 @@ def _doubt(swept: Sweep) -> dict[str, float | int | None]:
     None where too little varies to tell: a single point, or fewer days than the halves of PBO need.
     """
     best = swept.net[:, swept.best]
-    known = Trials(count=swept.tried.count, sharpes=swept.tried.sharpes)
-    variance = known.variance(len(best))
+    variance = swept.tried.variance(len(best))
     varies = sharpe(best, 1) is not None
     cut = overfitting(swept.net, BLOCKS) if swept.net.shape[1] > 1 and len(best) >= 2 * BLOCKS else None
     return {
         "pbo": cut.pbo if cut else None,
         "probability_of_loss": cut.loss if cut else None,
-        "deflated_sharpe": deflated_sharpe(sample(best), known.count, variance) if varies else None,
-        "luckiest_sharpe": luckiest_sharpe(known.count, variance) * math.sqrt(swept.days_per_year),
-        "trials": known.count,
+        "deflated_sharpe": deflated_sharpe(sample(best), swept.tried.count, variance) if varies else None,
+        "luckiest_sharpe": luckiest_sharpe(swept.tried.count, variance) * math.sqrt(swept.days_per_year),
+        "trials": swept.tried.count,
     }
