@@ -1,36 +1,64 @@
-"""Draws docs/backtest.svg, the head of a report, and prints the figures of the README.
+"""Draws docs/report.png, the head of the report of the README's backtest, and prints the README's figures.
 
-`.venv/bin/python benchmarks/readme_picture.py`; `turbo` is walked forward, which trains a network a year.
+`.venv/bin/python benchmarks/readme_picture.py [--results DIR]`; `turbo` is walked forward on the embedded sample, which
+trains networks once a year and takes some minutes. `--results` names a folder that the same command has filled already.
+Needs Chromium.
 """
 
+import argparse
+import json
+import shutil
+import subprocess
+import sys
 import tempfile
-from datetime import UTC, date, datetime
 from pathlib import Path
 
-from exchange.sample import SampleBars
-from flows.plan import Request, plan
-from flows.settings import load
-from strategy.signals import Strategy
-from tasks.backtest import Window, backtest
-from tasks.charts import equity_picture
-from tasks.tear_sheet import tear_sheet
-
 ROOT = Path(__file__).parent.parent
-STRATEGIES = (Strategy.TURBO, Strategy.HOLD, Strategy.VOL_TARGET)
-FIRST_DAY = date(2001, 1, 1)
+COMMAND = (
+    *("backtest", "--symbol", "^GSPC", "--start-date", "2014-01-01", "--end-date", "2018-12-31"),
+    *("--strategy", "turbo,hold,vol-target,momentum,rules"),
+)
+SIZE_PX = (1280, 1030)
+
+
+def answer(folder: Path) -> dict:
+    """What the command answers; its report lies in the folder afterwards."""
+    program = Path(sys.executable).parent / "turbodmt"
+    with tempfile.TemporaryDirectory() as home:
+        told = subprocess.run(
+            [str(program), *COMMAND, "--save-results", str(folder), "--home", home, "--json"],
+            check=True,
+            stdout=subprocess.PIPE,
+        )
+    (folder / "answer.json").write_bytes(told.stdout)
+    return json.loads(told.stdout)
+
+
+def photograph(page: Path, picture: Path) -> None:
+    """None; the head of the page as a browser shows it."""
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    if browser is None:
+        raise SystemExit("no Chromium was found; install it to draw the picture")
+    options = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--screenshot={picture}")
+    size = ",".join(map(str, SIZE_PX))
+    subprocess.run(
+        [browser, *options, f"--window-size={size}", page.resolve().as_uri()], check=True, stderr=subprocess.DEVNULL
+    )
 
 
 def main() -> None:
-    """Writes the picture."""
-    with tempfile.TemporaryDirectory() as home:
-        settings = load({"home": home})
-        job = plan(settings, SampleBars(), Request(account="backtest", as_of=None, clock=datetime.now(tz=UTC)))
-        tested = backtest(job, Window(strategies=STRATEGIES, start=FIRST_DAY), SampleBars)
-        rules = backtest(job, Window(strategies=(Strategy.RULES,), start=FIRST_DAY), SampleBars)
-        picture = tear_sheet(tested).picture
-    for label, one in {"turbo": tested.net, **tested.benchmarks, "rules": rules.net}.items():
-        print(f"{label:18} net Sharpe {one.metrics.sharpe:6.2f}, total return {one.metrics.total_return:+.1%}")
-    (ROOT / "docs" / "backtest.svg").write_text(equity_picture(picture), encoding="utf-8")
+    """Prints the figures and draws the picture."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, help="a folder that the command has filled already")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        results = options.results or Path(folder)
+        told = json.loads((results / "answer.json").read_text()) if options.results else answer(results)
+        photograph(results / "report.html", ROOT / "docs" / "report.png")
+    figures = {"turbo": told["net"], **{name: one["net"] for name, one in told["benchmarks"].items()}}
+    for name, one in figures.items():
+        print(f"{name:12} net Sharpe {one['sharpe']:6.2f}, total return {one['total_return']:+.1%}")
+    print(json.dumps(told["significance"], indent=2))
 
 
 if __name__ == "__main__":

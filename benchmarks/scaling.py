@@ -1,4 +1,4 @@
-"""Prints what a backtest costs against bars, paths and symbols: `.venv/bin/python benchmarks/scaling.py`.
+"""Prints what a backtest costs against bars, paths and symbols: `.venv/bin/python benchmarks/scaling.py --plot FILE`.
 
 The account in bulk is varied around 512 paths x 2520 bars x 1 symbol, the exact backtest around 2520 bars of 2 symbols.
 The exponent is the slope of the logarithm of the CPU time; 1 is linear.
@@ -7,7 +7,8 @@ The exponent is the slope of the logarithm of the CPU time; 1 is linear.
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from strategy.decision import panorama
 from strategy.market import account_dates, tape
 from strategy.signals import outlooks
 from strategy.sizing import SizingParams
+from tasks.plots import Canvas, below_axis, drawing, key, line_mark, value_axis
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.fakes.panels import mandate, walk
@@ -69,24 +71,66 @@ def seconds(work: Callable[[], object], runs: int) -> float:
     return min(taken)
 
 
-def shown(name: str, sizes: list[int], make: Callable[[int], Callable[[], object]], runs: int) -> None:
-    """Prints one row: milliseconds at each size, and the exponent over all of them."""
-    taken = [seconds(make(size), runs) for size in sizes]
-    exponent = float(np.polyfit(np.log(sizes), np.log(taken), 1)[0])
-    cells = "".join(f"{size:>9,}: {1e3 * spent:8.1f} ms" for size, spent in zip(sizes, taken, strict=True))
-    print(f"{name:16}{cells}   exponent {exponent:.2f}")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """CPU seconds at each size of what was varied."""
+
+    name: str
+    sizes: list[int]
+    taken_s: list[float]
+
+    @property
+    def exponent(self) -> float:
+        """The slope of the logarithm of the time over that of the size."""
+        return float(np.polyfit(np.log(self.sizes), np.log(self.taken_s), 1)[0])
+
+
+def cost(name: str, sizes: list[int], make: Callable[[int], Callable[[], object]], runs: int) -> Cost:
+    """The cost of one quantity; prints its row: milliseconds at each size, and the exponent over all of them."""
+    found = Cost(name=name, sizes=sizes, taken_s=[seconds(make(size), runs) for size in sizes])
+    cells = "".join(f"{size:>9,}: {1e3 * spent:8.1f} ms" for size, spent in zip(sizes, found.taken_s, strict=True))
+    print(f"{name:16}{cells}   exponent {found.exponent:.2f}")
+    return found
+
+
+def plot(costs: Sequence[Cost]) -> str:
+    """Time over size, each as a multiple of its least, on logarithmic axes; dashed is linear. An SVG text."""
+    canvas, doublings = Canvas(width_px=760, height_px=420), 4
+    captions = [(line_mark(index), f"{one.name} ({one.exponent:.2f})") for index, one in enumerate(costs)]
+    head, top_px = key("CPU time against size, with its exponent", captions, canvas)
+    top_px, floor_px = top_px + 8.0, float(canvas.height_px - 34)
+    step_px = (canvas.plot_right_px - canvas.left_px) / doublings, (floor_px - top_px) / (doublings + 1)
+
+    def at(size: float, spent: float) -> str:
+        return f"{canvas.left_px + step_px[0] * np.log2(size):.1f} {floor_px - step_px[1] * np.log2(spent):.1f}"
+
+    marks = [(canvas.left_px + step_px[0] * power, f"{2**power}x") for power in range(doublings + 1)]
+    rows = [(floor_px - step_px[1] * power, f"{2**power}x") for power in range(doublings + 2)]
+    parts = [head, below_axis(marks, (top_px, floor_px), canvas), value_axis(rows, canvas)]
+    parts.append(f'<path class="td-level" fill="none" d="M{at(1, 1)}L{at(2**doublings, 2**doublings)}"/>')
+    for index, one in enumerate(costs):
+        pairs = zip(one.sizes, one.taken_s, strict=True)
+        points = "L".join(at(size / one.sizes[0], max(1.0, spent / one.taken_s[0])) for size, spent in pairs)
+        parts.append(f'<path class="td-line td-{index}" d="M{points}"/>')
+    return drawing("CPU time of a backtest against its size", canvas, parts)
 
 
 def main() -> None:
     """Prints a row for each quantity that is varied."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
-    runs = parser.parse_args().runs
-    shown("bulk, bars", [630, 1260, 2520, 5040, 10080], lambda size: in_bulk(size, 1, 512), runs)
-    shown("bulk, paths", [128, 256, 512, 1024, 2048], lambda size: in_bulk(2520, 1, size), runs)
-    shown("bulk, symbols", [1, 2, 4, 8, 16], lambda size: in_bulk(630, size, 512), runs)
-    shown("exact, bars", [630, 1260, 2520, 5040], lambda size: exactly(size, 2), 2)
-    shown("exact, symbols", [1, 2, 4, 8, 16], lambda size: exactly(630, size), 2)
+    parser.add_argument("--plot", type=Path, help="where to draw the lines, as SVG")
+    options = parser.parse_args()
+    runs = options.runs
+    costs = [
+        cost("bulk, bars", [630, 1260, 2520, 5040, 10080], lambda size: in_bulk(size, 1, 512), runs),
+        cost("bulk, paths", [128, 256, 512, 1024, 2048], lambda size: in_bulk(2520, 1, size), runs),
+        cost("bulk, symbols", [1, 2, 4, 8, 16], lambda size: in_bulk(630, size, 512), runs),
+        cost("exact, bars", [630, 1260, 2520, 5040], lambda size: exactly(size, 2), 2),
+        cost("exact, symbols", [1, 2, 4, 8, 16], lambda size: exactly(630, size), 2),
+    ]
+    if options.plot is not None:
+        options.plot.write_text(plot(costs), encoding="utf-8")
 
 
 if __name__ == "__main__":
