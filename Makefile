@@ -4,6 +4,7 @@
 #   make test     set up, then check
 #   make check    format, lint, types, floors, tests (fast and server)
 #   make slow     the long studies
+#   make soak     SEEDS=N simulated years of faults at the brokers
 #   make clean    remove .venv and caches; your data in TURBODMT_HOME stays
 #
 # Linux without a GPU: pip may choose a torch build that carries several GB of CUDA libraries. Naming PyTorch's
@@ -11,6 +12,7 @@
 
 PYTHON ?= python3
 TORCH_INDEX ?=
+SEEDS ?= 6
 DAYS := 2018-12-27 2018-12-28 2018-12-31
 
 VENV := .venv
@@ -21,7 +23,7 @@ CODE := flows tasks exchange storage strategy
 CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build turbodmt.egg-info
 
 .DELETE_ON_ERROR:
-.PHONY: run test check slow clean
+.PHONY: run test check slow soak clean
 
 run: $(READY)
 	@for day in $(DAYS); do $(BIN)/turbodmt daily --account demo --as-of $$day || exit $$?; done
@@ -38,6 +40,9 @@ check: $(READY)
 
 slow: $(READY)
 	$(BIN)/pytest -m slow
+
+soak: $(READY)
+	$(BIN)/python -W ignore benchmarks/soak.py --seeds $(SEEDS)
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -60,8 +60,9 @@ def measure(folder: Path, years: int) -> tuple[float, float, float]:
 
 def _steps(day: date) -> None:
     from exchange.paper import PaperBroker
-    from flows.plan import Request, clock, plan
+    from flows.plan import Request, plan
     from flows.settings import load
+    from flows.wall_clock import clock
     from flows.wiring import open_source, source_factory
     from tasks.ingest import ingest
     from tasks.reconcile import reconcile
@@ -73,12 +74,12 @@ def _steps(day: date) -> None:
 
     settings = load({})
     job = plan(settings, open_source(settings), Request(account="daily", as_of=day, clock=clock()))
-    ingest.fn(job, source_factory(settings))
-    gate = validate.fn(job)
-    settle.fn(job)
-    signal.fn(job, retrain.fn(job), gate.barred)
-    trade.fn(job, PaperBroker)
-    reconcile.fn(job, gate.barred)
+    ingest(job, source_factory(settings))
+    gate = validate(job)
+    settle(job, PaperBroker)
+    signal(job, retrain(job), gate.barred)
+    trade(job, PaperBroker)
+    reconcile(job, gate.barred)
 
 
 def _command(day: date) -> None:

@@ -85,11 +85,11 @@ def on_workers(runs: int) -> None:
             Client(cluster) as client,
         ):
             client.gather(
-                [client.submit(sweep_chunks.fn, work[0], workers=[at]) for at in client.scheduler_info()["workers"]]
+                [client.submit(sweep_chunks, work[0], workers=[at]) for at in client.scheduler_info()["workers"]]
             )
             for _ in range(runs):
                 started = time.perf_counter()
-                client.gather([client.submit(sweep_chunks.fn, one, pure=False) for one in work])
+                client.gather([client.submit(sweep_chunks, one, pure=False) for one in work])
                 taken[number].append(time.perf_counter() - started)
     one, two = (statistics.median(taken[number]) for number in (1, 2))
     print(f"{len(work) * len(work[0][0].points)} points in {len(work)} Dask tasks, their returns sent back")

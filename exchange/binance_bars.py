@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +12,7 @@ import pandas as pd
 from exchange.binance_calls import answer, public_client
 from exchange.calendars import last_closed
 from exchange.ports import BAR_COLUMNS, BarRequest, SourceUnavailable
+from exchange.venue_rules import market_rules
 from strategy.instruments import Calendar, Instrument
 
 _MAIN_SITE = "https://api.binance.com"
@@ -45,7 +45,7 @@ class BinanceBars:
         return ("BTCUSDT", "ETHUSDT")
 
     def instruments(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...]:
-        """Lot and tick of each symbol as the exchange states them; sessions around the clock.
+        """Lot, tick, and the least and most of an order as the exchange states them; sessions around the clock.
 
         Raises SourceRefused for a symbol it does not list, SourceUnavailable.
         """
@@ -123,21 +123,14 @@ class BinanceBars:
 
         info = answer(self._client, ask, self._sleep, symbol)
         try:
-            filters = {one["filterType"]: one for one in info["symbols"][0]["filters"]}
-            lot, tick = filters["LOT_SIZE"]["stepSize"], filters["PRICE_FILTER"]["tickSize"]
-            return Instrument(symbol=symbol, calendar=Calendar.ALWAYS, lot=_size(lot), tick=_size(tick))
+            rules = market_rules(info["symbols"][0])
+            return rules.applied_to(Instrument(symbol=symbol, calendar=Calendar.ALWAYS), shortable=True)
         except (KeyError, IndexError, TypeError, ValueError, ArithmeticError) as error:
             raise _unexpected(info, f"the filters of {symbol}") from error
 
 
 def _is_kline(one: Any) -> bool:
     return isinstance(one, list) and len(one) >= 7 and isinstance(one[0], int) and isinstance(one[6], int)
-
-
-def _size(stated: str) -> Decimal:
-    """The decimal without trailing zeros, and without the exponent that `normalize` gives to 10."""
-    size = Decimal(stated).normalize()
-    return size.quantize(Decimal(1)) if size == size.to_integral_value() else size
 
 
 def _unexpected(stated: Any, wanted: str) -> SourceUnavailable:

@@ -1,22 +1,51 @@
 """The embedded paper broker: it holds no state, the ledger does."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import datetime
 
-from exchange.ports import BrokerReport
-from strategy.account import Account
+from exchange.ports import Charge, Holdings, Receipt
+from strategy.instruments import Instrument
 from strategy.orders import Order, OrderState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PaperBroker:
-    """Acknowledges every order; `strategy.execution.settle` fills it at the open of the symbol's next bar."""
+    """Takes every order; `strategy.execution.settle` fills it at the open of the symbol's next bar.
 
-    name: str = "paper"
+    Its clock stands at `now`, the instant of the run.
+    """
 
-    def submit(self, orders: tuple[Order, ...], account: Account) -> BrokerReport:  # noqa: ARG002 - paper lends freely
-        """The orders as acknowledged; what was skipped stays skipped. Nothing fills before the next bar."""
-        taken = tuple(
-            replace(order, state=OrderState.ACKNOWLEDGED) if order.state is OrderState.INTENDED else order
-            for order in orders
-        )
-        return BrokerReport(orders=taken, fills=())
+    name = "paper"
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        """The instant of the run."""
+        return self._now
+
+    def instruments(self, instruments: tuple[Instrument, ...]) -> tuple[Instrument, ...]:
+        """The instruments as they are: paper trades by the rules of the source's market."""
+        return instruments
+
+    def wait(self, seconds: float) -> None:
+        """None, at once."""
+
+    def submit(self, order: Order, sent_at: datetime) -> Receipt:  # noqa: ARG002 - what is sent arrives
+        """The order, acknowledged. Nothing fills before the next bar."""
+        return Receipt(order=replace(order, state=OrderState.ACKNOWLEDGED))
+
+    def enquire(self, order: Order, sent_at: datetime) -> Receipt:  # noqa: ARG002 - what was sent has arrived
+        """The order, acknowledged: what the ledger says was sent is here."""
+        return Receipt(order=replace(order, state=OrderState.ACKNOWLEDGED))
+
+    def cancel(self, order: Order, sent_at: datetime) -> Receipt:  # noqa: ARG002 - what was sent has arrived
+        """The order, cancelled."""
+        return Receipt(order=replace(order, state=OrderState.CANCELLED))
+
+    def holdings(self, symbols: tuple[str, ...]) -> Holdings | None:  # noqa: ARG002 - whatever they are
+        """None: the ledger itself is the book."""
+        return None
+
+    def charges(self, since: datetime) -> tuple[Charge, ...]:  # noqa: ARG002 - whenever it was
+        """None at all: financing is part of the settlement."""
+        return ()

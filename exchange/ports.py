@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Protocol
 
 import pandas as pd
 
-from strategy.account import Account
+from strategy.executions import Charge as Charge
+from strategy.executions import Execution as Execution
 from strategy.instruments import Instrument
-from strategy.orders import Fill, Order
+from strategy.orders import Order
 
 #: Columns of the frame that a source returns, in order. Prices and volume are float64 (volume and adj_close may be
 #: NaN), symbol is str, open_time is datetime64[us], the UTC session date at midnight.
@@ -75,22 +77,90 @@ class BarSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BrokerReport:
-    """What a broker answered: orders in their new states, and fills not seen before."""
+class BrokerUnavailable(Exception):
+    """The broker did not answer, or did not take what was asked; it may be asked again (exit 4).
 
-    orders: tuple[Order, ...]
-    fills: tuple[Fill, ...]
+    `retry_after_s` is when, in seconds, where that is known and short.
+    """
+
+    def __init__(self, said: str, retry_after_s: float | None = None) -> None:
+        super().__init__(said)
+        self.retry_after_s = retry_after_s
+
+
+class BrokerRefused(ValueError):
+    """The broker will not serve this account as it is: bad keys, an unlisted symbol, the wrong mode (exit 2)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What a broker knows of an order: the order in its new state, with the reason, and all its trades so far.
+
+    The state is UNKNOWN where the broker may or may not have taken it: ask again, never send again.
+    """
+
+    order: Order
+    executions: tuple[Execution, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holdings:
+    """All that the broker holds for its user: cash in the quote asset, and the signed quantity of each symbol.
+
+    Spot: the balance of the quote asset, free and locked, and those of the base assets. Futures: the wallet balance,
+    which trades move by their realised profit alone, and the positions.
+    """
+
+    cash: Decimal
+    positions: Mapping[str, Decimal]
 
 
 class Broker(Protocol):
-    """Where orders go."""
+    """Where orders go. Every method but `submit` may be repeated at will."""
 
     @property
     def name(self) -> str:
         """`paper`, `testnet-spot` or `testnet-futures`."""
         ...
 
-    def submit(self, orders: tuple[Order, ...], account: Account) -> BrokerReport:
-        """The orders as the broker took them."""
+    def now(self) -> datetime:
+        """The venue's clock, timezone-aware UTC: the instants of sending and asking are told by it."""
+        ...
+
+    def instruments(self, instruments: tuple[Instrument, ...]) -> tuple[Instrument, ...]:
+        """The instruments as this venue trades them: its lots, ticks, least and most of an order, and shorts.
+
+        Raises BrokerRefused for a symbol that it does not list or has halted, BrokerUnavailable.
+        """
+        ...
+
+    def wait(self, seconds: float) -> None:
+        """None, after the wait."""
+        ...
+
+    def submit(self, order: Order, sent_at: datetime) -> Receipt:
+        """The order as the broker took it; it leaves at once, `sent_at` being the venue's clock, or not at all.
+
+        Sends once: whatever leaves the outcome open gives UNKNOWN, not an error. Raises BrokerUnavailable,
+        BrokerRefused only where the order certainly did not arrive.
+        """
+        ...
+
+    def enquire(self, order: Order, sent_at: datetime) -> Receipt:
+        """What became of an order that was sent at that instant; REJECTED if it never arrived and no longer can.
+
+        Raises BrokerUnavailable.
+        """
+        ...
+
+    def cancel(self, order: Order, sent_at: datetime) -> Receipt:
+        """The order with its remainder cancelled, or as it ended before. Raises BrokerUnavailable."""
+        ...
+
+    def holdings(self, symbols: tuple[str, ...]) -> Holdings | None:
+        """What the broker holds; None where the ledger itself is the book. Raises BrokerUnavailable."""
+        ...
+
+    def charges(self, since: datetime) -> tuple[Charge, ...]:
+        """What it charged or paid without a trade at `since` or later. Raises BrokerUnavailable."""
         ...

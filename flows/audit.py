@@ -48,9 +48,11 @@ def run_audit(
     given: Mapping[str, object], what: Audit, window: tuple[str | None, str | None, str | None], days: int | None
 ) -> Json:
     """The answer of an audit; no Prefect server, and no account but those that it makes and removes."""
-    from flows.commands import day, prepare_prefect
-    from flows.plan import Request, RequestRefused, clock, plan, strategies_named, wanted_symbols
+    from flows.commands import day
+    from flows.console import hush
+    from flows.plan import Request, RequestRefused, plan, strategies_named, wanted_symbols
     from flows.settings import load
+    from flows.wall_clock import clock
     from flows.wiring import open_source, source_factory
     from strategy.signals import Strategy
 
@@ -70,7 +72,7 @@ def run_audit(
     now = clock()
     newest = source.last_session(wanted_symbols(settings, source), now)
     job = plan(settings, source, Request(account="audit", as_of=min(end, newest) if end else None, clock=now))
-    prepare_prefect(settings.home, "ERROR")
+    hush()
     from tasks.audit import Asked
 
     asked = Asked(strategies=strategies, start=start, days=days or _usual_days(what, start and end))

@@ -15,19 +15,19 @@ from pydantic import Field
 from exchange.paper import PaperBroker
 from exchange.ports import BarSource
 from flows.backfill_plan import Asked, plan_backfill
-from flows.plan import clock
 from flows.prefect_home import attend_run
 from flows.progress import Told
 from flows.settings import Symbol, load
 from flows.stopping import stoppable
+from flows.wall_clock import clock
 from flows.wiring import open_source, source_factory
 from strategy.signals import Strategy
-from tasks.backfill import Progress, fill
+from tasks.backfill import Progress
 from tasks.backfill_answer import backfill_json
 from tasks.backfill_book import Backfill, answered, begin, close_done, demand_own
 from tasks.book import close_failed
-from tasks.report import report
 from tasks.results import Json
+from tasks.steps import fill, report
 
 # A worker loads this file by its path, under a name of its own.
 log = logging.getLogger("flows.backfill")

@@ -32,9 +32,9 @@ def run_backfill(given: Mapping[str, object], window: tuple[str, str], account: 
     """The answer of the backfill flow, under Prefect; at once if nothing is left to do."""
     from flows.backfill_plan import Asked, plan_backfill
     from flows.commands import day, prepare_run
-    from flows.plan import clock
     from flows.serving import served
     from flows.settings import load
+    from flows.wall_clock import clock
     from flows.wiring import open_source
     from tasks.backfill_book import answered, demand_own
 

@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from flows.adopting import adopt
 from flows.audit import audit
 from flows.backfilling import backfill
 from flows.console import STOPPED, fail, finish
+from flows.explaining import explain
 from flows.failures import Exit
 from flows.options import Account, AsJson, AsOf, Capital, Home, Source, Symbols
 from flows.universe import universe
@@ -146,9 +148,11 @@ def twin(
     finish(lambda: run_twin({"source": source, "symbols": symbols, "home": home}, as_of), shown_twin, as_json)
 
 
+app.command()(adopt)
 app.command()(audit)
 app.command()(backfill)
 app.command()(universe)
+app.command()(explain)
 
 
 @app.command(name="import")

@@ -7,10 +7,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from flows.console import tell
-from flows.plan import Request, RequestRefused, clock, plan, strategies_named, wanted_symbols
+from flows.console import hush, tell
+from flows.plan import Request, RequestRefused, plan, strategies_named, wanted_symbols
 from flows.serving import served
 from flows.settings import load
+from flows.wall_clock import clock
 from flows.wiring import broker_factory, open_source, source_factory
 from strategy.signals import Strategy
 
@@ -40,7 +41,8 @@ def run_daily(given: Given, as_of: str | None, account: str) -> Json:
     settings = load(given)
     # What cannot be done is told now: Prefect's own start takes ten seconds, and would count as a failed run.
     broker_factory(settings)
-    job = plan(settings, open_source(settings), Request(account=account, as_of=wanted, clock=clock()))
+    request = Request(account=account, as_of=wanted, clock=clock(), broker=settings.broker)
+    job = plan(settings, open_source(settings), request)
     done = finished(job)
     if done is not None:
         return done
@@ -107,7 +109,7 @@ def run_twin(given: Given, as_of: str | None) -> Json:
     wanted = day(as_of, "--as-of")
     settings = load(given)
     job = plan(settings, open_source(settings), Request(account="twin", as_of=wanted, clock=clock()))
-    prepare_prefect(settings.home, "ERROR")
+    hush()
     from tasks.twin import twin
 
     return twin(job, source_factory(settings))
@@ -120,14 +122,6 @@ def prepare_run(home: Path) -> None:
 
     prepare(home, "WARNING")
     serve(home)
-    quiet()
-
-
-def prepare_prefect(home: Path, console_level: str) -> None:
-    """None; Prefect is set up for a command: its files in the home, its log on the console from the level on."""
-    from flows.prefect_home import prepare, quiet
-
-    prepare(home, console_level)
     quiet()
 
 
@@ -145,7 +139,7 @@ def run_backtest(given: Given, window: tuple[str | None, str | None, str | None]
     job = plan(settings, source, Request(account="backtest", as_of=min(end, newest) if end else None, clock=now))
     results = None if folder is None else results_folder(folder)
     # All that the steps warn of is in the answer.
-    prepare_prefect(settings.home, "ERROR")
+    hush()
     from tasks.backtest import Window, backtest, backtest_json
     from tasks.saved import save
 
@@ -182,7 +176,7 @@ def run_import(given: Given, file: Path, release: tuple[Sequence[str], str | Non
     if accepted and not (release[1] or "").strip():
         raise RequestRefused("--accept needs a --reason; say why the bar is right as it is")
     job = plan(settings, source, Request(account="import", as_of=None, clock=clock()))
-    prepare_prefect(settings.home, "ERROR")
+    hush()
     from tasks.imports import import_bars
 
     return import_bars(replace(job, now=clock()), source_factory(settings), (accepted, release[1] or ""))

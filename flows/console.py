@@ -1,6 +1,8 @@
 """How a command ends: an answer on stdout, everything else on stderr, and an exit code."""
 
 import json
+import logging
+import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +13,17 @@ from flows.failures import Exit, exit_code
 Json = dict[str, Any]
 
 STOPPED = "stopped by the user; run the same command again to go on"
+
+
+def hush() -> None:
+    """None; for a command without Prefect: all that its steps warn of is in its answer, so the console shows errors."""
+    from flows.prefect_home import NotOfTheRun
+
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.ERROR)
+    handler.addFilter(NotOfTheRun())
+    logging.getLogger().addHandler(handler)
 
 
 def finish(answer: Callable[[], Json], show: Callable[[Json], str], as_json: bool) -> None:

@@ -3,7 +3,8 @@
 import json
 import logging
 from collections.abc import Callable
-from datetime import date
+from dataclasses import replace
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,22 +12,18 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from exchange.ports import BarSource, Broker
-from flows.plan import Request, RequestRefused, clock, holiday, plan
+from flows.plan import Request, RequestRefused, holiday, plan
 from flows.prefect_home import attend_run
 from flows.settings import load
+from flows.wall_clock import clock
 from flows.wiring import broker_factory, open_source, source_factory
 from strategy.signals import Strategy
 from tasks.book import Findings, begin, close_done, close_failed, day_result, finished, last_day
-from tasks.ingest import ingest
 from tasks.job import Job
-from tasks.reconcile import reconcile
-from tasks.report import report
+from tasks.reconcile import Reconciliation
 from tasks.results import day_json
-from tasks.settle import settle
-from tasks.signals import signal
-from tasks.trade import OrdersBlocked, demand_nothing_withheld, trade
-from tasks.train import retrain
-from tasks.validate import validate
+from tasks.steps import ingest, order, reconcile, report, retrain, settle, signal, validate
+from tasks.trade import OrdersBlocked, demand_nothing_withheld
 
 # A worker loads this file by its path, under a name of its own.
 log = logging.getLogger("flows.daily")
@@ -58,7 +55,7 @@ def daily(
         source: Where bars come from: sample, binance or file:PATH.
         symbols: What to trade; left out, what the source serves by default.
         strategy: The rule that turns bars into signals.
-        broker: Where orders go: paper.
+        broker: Where orders go: paper, testnet-spot or testnet-futures; keys come from the environment or secrets.
         capital: The money that a new account starts with.
         account: The account in the ledger, in lower-case letters, digits and dashes.
         home: The folder of the database, models and reports.
@@ -68,7 +65,7 @@ def daily(
     settings = load({**options, "home": home})
     open_broker = broker_factory(settings)
     bars = open_source(settings)
-    job = plan(settings, bars, Request(account=account, as_of=as_of, clock=clock()))
+    job = plan(settings, bars, Request(account=account, as_of=as_of, clock=clock(), broker=settings.broker))
     done = finished(job)
     if done is not None:
         log.info("%s was already done; nothing was left to do.", job.as_of)
@@ -86,24 +83,30 @@ def daily(
         raise
 
 
-def run_day(job: Job, open_bars: Callable[[], BarSource], open_broker: Callable[[], Broker]) -> str:
+def run_day(job: Job, open_bars: Callable[[], BarSource], open_broker: Callable[[datetime], Broker]) -> str:
     """The steps of the day, in order; the JSON text of its result.
 
     A run that may not send orders still settles, decides and reports before it says so.
     """
     ingest(job, open_bars)
     gate = validate(job)
-    settle(job)
+    settled = settle(job, open_broker)
+    gate = replace(
+        gate,
+        held_back={**gate.held_back, **settled.agreement.barred},
+        warnings=(*gate.warnings, *settled.agreement.warnings),
+    )
     champion = retrain(job)
     signal(job, champion, gate.barred)
     blocked: OrdersBlocked | None = None
+    reconciled: Reconciliation | None = None
     try:
-        trade(job, open_broker)
+        order(job, open_broker)
     except OrdersBlocked as error:
         blocked = error
     else:
-        reconcile(job, gate.barred)
-    findings = report(job, champion, gate)
+        reconciled = reconcile(job, gate.barred)
+    findings = report(job, champion, gate, reconciled)
     if blocked is not None:
         raise blocked
     demand_nothing_withheld(job)

@@ -76,7 +76,7 @@ def _sample() -> Json:
 
 def _last_sample_session() -> object:
     from exchange.sample import SampleBars
-    from flows.plan import clock
+    from flows.wall_clock import clock
 
     source = SampleBars()
     return source.last_session(source.symbols(), clock())

@@ -22,10 +22,15 @@ class Exit(IntEnum):
 #: By name, so that telling an exit code does not import what was not needed to fail. A subclass counts as its parent.
 _CODES: Mapping[str, Exit] = {
     "flows.settings.ConfigurationError": Exit.USAGE,
+    "flows.keys.KeysMissing": Exit.USAGE,
+    "tasks.adopting.NothingToAdopt": Exit.USAGE,
     "flows.plan.RequestRefused": Exit.USAGE,
     "flows.serving.PrefectUnreachable": Exit.UNREACHABLE,
     "exchange.ports.SourceRefused": Exit.USAGE,
     "exchange.ports.SourceUnavailable": Exit.UNREACHABLE,
+    "exchange.ports.BrokerRefused": Exit.USAGE,
+    "exchange.ports.BrokerUnavailable": Exit.UNREACHABLE,
+    "tasks.broker_books.BrokerDisagrees": Exit.RECONCILIATION,
     "tasks.audit.AuditRefused": Exit.USAGE,
     "tasks.audit.AuditFailed": Exit.RECONCILIATION,
     "tasks.backtest.WindowRefused": Exit.USAGE,

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from re import fullmatch
 from uuid import uuid4
@@ -17,7 +17,7 @@ from strategy.instruments import Instrument
 from strategy.risk import RiskLimits
 from strategy.signals import Strategy
 from strategy.sizing import SizingParams
-from tasks.job import Job, Policy, Recipe
+from tasks.job import PAPER, Job, Policy, Recipe
 
 #: Settings that say where to run and what on, not how: they are no part of a result's configuration.
 PLACES = frozenset({"home", "source", "symbols", "broker"})
@@ -29,11 +29,15 @@ class RequestRefused(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What the user asked of a daily run or a training; `as_of` None means the newest closed bar."""
+    """What the user asked of a daily run or a training; `as_of` None means the newest closed bar.
+
+    `broker` is where its orders go; what orders nothing has paper's.
+    """
 
     account: str
     as_of: date | None
     clock: datetime
+    broker: str = PAPER
 
     def __post_init__(self) -> None:
         # Its name becomes a folder of reports and part of the keys of Prefect's artifacts.
@@ -137,6 +141,11 @@ def plan(settings: Settings, source: BarSource, request: Request) -> Job:
         )
     closed = _closed(instruments, as_of)
     live = source.streaming and request.as_of is None
+    if request.broker != PAPER and not live:
+        raise RequestRefused(
+            f"broker {request.broker} takes today's orders alone, and this run replays {as_of} of {source.name}; use "
+            "--source binance without --as-of, or --broker paper"
+        )
     return Job(
         home=settings.home,
         run_id=uuid4().hex,
@@ -148,6 +157,7 @@ def plan(settings: Settings, source: BarSource, request: Request) -> Job:
         sends_until=closed + timedelta(hours=settings.max_lateness_hours) if live else None,
         code_version=code_version(),
         policy=policy(settings),
+        broker=request.broker,
     )
 
 
@@ -160,8 +170,3 @@ def holiday(source: BarSource, job: Job) -> bool:
 def _closed(instruments: Sequence[Instrument], as_of: date) -> datetime:
     """The instant at which the day's last bar is complete."""
     return max(closed_by(instrument.calendar, as_of) for instrument in instruments)
-
-
-def clock() -> datetime:
-    """Now, in UTC: the one place where the wall clock is read."""
-    return datetime.now(tz=UTC)

@@ -6,12 +6,14 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from flows.commands import day, prepare_prefect, prepare_run, results_folder
+from flows.commands import day, prepare_run, results_folder
+from flows.console import hush
 from flows.grid import make_grid, read_axes
-from flows.plan import Request, RequestRefused, clock, plan, wanted_symbols
+from flows.plan import Request, RequestRefused, plan, wanted_symbols
 from flows.prefect_home import attend_run
 from flows.serving import PrefectUnreachable, served
 from flows.settings import load
+from flows.wall_clock import clock
 from flows.wiring import open_source, source_factory
 from strategy.sweep import points
 
@@ -48,7 +50,7 @@ def run_sweep(
     wanted = points(make_grid(axes, job.policy, job.symbols))
     results = None if folder is None else results_folder(folder)
     if address is None:
-        prepare_prefect(settings.home, "ERROR")
+        hush()
     else:
         prepare_run(settings.home)
     from tasks.sweep import sweep
@@ -74,7 +76,8 @@ def spread_over(address: str) -> "Runner":
         from prefect_dask import DaskTaskRunner
     except ImportError as error:
         raise RequestRefused('--dask needs prefect-dask; install it with pip install "turbodmt[scale]"') from error
-    from prefect import flow
+    from prefect import flow, task
+    from prefect.cache_policies import NO_CACHE
 
     from tasks.sweep_work import sweep_chunks
 
@@ -86,6 +89,8 @@ def spread_over(address: str) -> "Runner":
             f"no Dask worker answers at {address} within {ANSWER_S} s; start `dask scheduler` and `dask worker` there"
         ) from error
 
+    sweep = task(name="sweep", task_run_name="sweep", cache_policy=NO_CACHE)(sweep_chunks)
+
     def run(work: "Sequence[Work]") -> "list[Swept]":
         size = ceil(len(work) / MOST_TASKS)
 
@@ -93,7 +98,7 @@ def spread_over(address: str) -> "Runner":
         def spread() -> "list[Swept]":
             attend_run()
             parts = [work[first : first + size] for first in range(0, len(work), size)]
-            futures = [sweep_chunks.submit(part) for part in parts]
+            futures = [sweep.submit(part) for part in parts]
             return [one for future in futures for one in future.result()]
 
         return spread()

@@ -7,14 +7,14 @@ from pathlib import Path
 from prefect import flow
 from prefect.runtime import flow_run
 
-from flows.plan import Request, clock, plan
+from flows.plan import Request, plan
 from flows.prefect_home import attend_run
 from flows.settings import load
+from flows.wall_clock import clock
 from flows.wiring import open_source, source_factory
-from tasks.ingest import ingest
 from tasks.model_card import publish_newest_card
-from tasks.train import train_now
-from tasks.validate import validate
+from tasks.steps import ingest, validate
+from tasks.steps import train as train_now
 
 
 def run_name() -> str:

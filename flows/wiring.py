@@ -4,13 +4,17 @@ from functools import partial
 from hashlib import sha256
 from importlib.metadata import version
 from importlib.util import find_spec
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flows.keys import testnet_keys
 from flows.settings import ConfigurationError, Settings
+from flows.wall_clock import clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from exchange.ports import BarSource, Broker
 
@@ -40,13 +44,22 @@ def open_source(settings: Settings) -> "BarSource":
     )
 
 
-def broker_factory(settings: Settings) -> "Callable[[], Broker]":
-    """How to make the broker that the settings name. Raises ConfigurationError."""
-    if settings.broker != "paper":
-        raise ConfigurationError(f"broker {settings.broker} is not available in this version; use paper")
-    from exchange.paper import PaperBroker
+def broker_factory(settings: Settings) -> "Callable[[datetime], Broker]":
+    """How to make the broker that the settings name. Raises KeysMissing."""
+    if settings.broker == "paper":
+        from exchange.paper import PaperBroker
 
-    return PaperBroker
+        return PaperBroker
+    from exchange.testnet_client import Wire
+
+    keys, wire = testnet_keys(), Wire(clock=clock)
+    if settings.broker == "testnet-spot":
+        from exchange.binance_spot import SpotTestnet
+
+        return lambda _: SpotTestnet(keys, wire)
+    from exchange.binance_futures import FuturesTestnet
+
+    return lambda _: FuturesTestnet(keys, wire, leverage=ceil(settings.max_position_size))
 
 
 def source_factory(settings: Settings) -> "Callable[[], BarSource]":

@@ -9,17 +9,20 @@ from storage.database import Connection, transaction
 from strategy.instruments import Calendar, Instrument
 from strategy.money import quantised
 
+_COLUMNS = "symbol, calendar, lot, tick, shortable, listed_from, listed_to, min_quantity, max_quantity, min_notional"
+
 
 def save(connection: Connection, source: str, instruments: Sequence[Instrument]) -> None:
     """None; the source's instruments are known as given, in place of what was known of them."""
     with transaction(connection):
         for one in instruments:
             connection.execute(
-                "INSERT OR REPLACE INTO instruments (source, symbol, calendar, lot, tick, shortable, listed_from, "
-                "listed_to) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT OR REPLACE INTO instruments (source, {_COLUMNS}) "  # noqa: S608 - names of this module alone
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     *(source, one.symbol, str(one.calendar), quantised(one.lot), quantised(one.tick)),
-                    *(one.shortable, one.listed_from, one.listed_to),
+                    *(one.shortable, one.listed_from, one.listed_to, quantised(one.min_quantity)),
+                    *(None if one.max_quantity is None else quantised(one.max_quantity), quantised(one.min_notional)),
                 ],
             )
 
@@ -27,7 +30,7 @@ def save(connection: Connection, source: str, instruments: Sequence[Instrument])
 def load(connection: Connection, source: str, symbols: Sequence[str]) -> dict[str, Instrument]:
     """The source's instrument of each symbol, with its place in the universe; symbols it does not know are absent."""
     rows = connection.execute(
-        "SELECT symbol, calendar, lot, tick, shortable, listed_from, listed_to FROM instruments "
+        f"SELECT {_COLUMNS} FROM instruments "  # noqa: S608 - names of this module alone
         "WHERE source = ? AND list_contains(?, symbol) ORDER BY symbol",
         [source, list(symbols)],
     ).fetchall()
@@ -41,7 +44,7 @@ def load(connection: Connection, source: str, symbols: Sequence[str]) -> dict[st
 def find(connection: Connection, symbols: Sequence[str]) -> dict[str, Instrument]:
     """An instrument of each symbol whatever its source, the first by name; unknown symbols are absent."""
     rows = connection.execute(
-        "SELECT symbol, calendar, lot, tick, shortable, listed_from, listed_to FROM instruments "
+        f"SELECT {_COLUMNS} FROM instruments "  # noqa: S608 - names of this module alone
         "WHERE list_contains(?, symbol) QUALIFY row_number() OVER (PARTITION BY symbol ORDER BY source) = 1 "
         "ORDER BY symbol",
         [list(symbols)],
@@ -50,7 +53,7 @@ def find(connection: Connection, symbols: Sequence[str]) -> dict[str, Instrument
 
 
 def _instrument(row: tuple[Any, ...]) -> Instrument:
-    symbol, calendar, lot, tick, shortable, listed_from, listed_to = row
+    symbol, calendar, lot, tick, shortable, listed_from, listed_to, min_quantity, max_quantity, min_notional = row
     return Instrument(
         symbol=symbol,
         calendar=Calendar(calendar),
@@ -59,4 +62,7 @@ def _instrument(row: tuple[Any, ...]) -> Instrument:
         shortable=shortable,
         listed_from=listed_from,
         listed_to=listed_to,
+        min_quantity=min_quantity,
+        max_quantity=max_quantity,
+        min_notional=min_notional,
     )

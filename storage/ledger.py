@@ -1,29 +1,28 @@
 """What an account decided, ordered, traded and was worth, day by day, each row written once under its natural key."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 from storage.database import Connection, transaction
 from storage.ledger_rows import (
     DECISIONS,
     ENTRIES,
     FILLS,
-    ORDERS,
     SNAPSHOTS,
     decision_row,
     entry_row,
     fill_row,
-    order_row,
     snapshot_row,
-    to_order,
     to_snapshot,
 )
-from storage.rows import LedgerConflict, insert_once
+from storage.orders import advance
+from storage.rows import insert_once
 from strategy.account import Entry, EntryKind, Snapshot
 from strategy.backtest import Day
 from strategy.decision import Decision, Status
-from strategy.orders import OPEN_STATES, Fill, Order, Side
+from strategy.orders import Fill, Side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,63 +76,6 @@ def provenance_on(connection: Connection, account: str, day: date) -> Provenance
     return Provenance(strategy=row[0], model_id=row[1], data_sha256=row[2]) if row else None
 
 
-def record_orders(connection: Connection, account: str, orders: Sequence[Order]) -> int:
-    """How many orders were new; written ahead of sending. One that is stored keeps the state it has reached.
-
-    Raises LedgerConflict if a stored order differs in symbol, day, side or quantity.
-    """
-    with transaction(connection):
-        return insert_once(connection, ORDERS, [order_row(account, one, one.as_of) for one in orders])
-
-
-def update_orders(connection: Connection, account: str, orders: Sequence[Order], *, day: date | None = None) -> None:
-    """None; each order stands in its new state, reached on `day` (None: on the day it was decided).
-
-    Raises LedgerConflict if an order is not recorded, differs, or has ended in another state already.
-    """
-    with transaction(connection):
-        for order in orders:
-            _advance(connection, account, order, day or order.as_of)
-
-
-def orders_on(connection: Connection, account: str, day: date) -> tuple[Order, ...]:
-    """The orders decided on the day, in the state they have now, sorted by symbol."""
-    rows = connection.execute(
-        "SELECT order_id, symbol, as_of, side, quantity, state, reason FROM orders WHERE account = ? AND as_of = ? "
-        "ORDER BY symbol, order_id",
-        [account, day],
-    ).fetchall()
-    return tuple(to_order(row) for row in rows)
-
-
-def open_orders(connection: Connection, account: str) -> tuple[Order, ...]:
-    """The orders that may still trade, by day and symbol."""
-    rows = connection.execute(
-        "SELECT order_id, symbol, as_of, side, quantity, state, reason FROM orders WHERE account = ? "
-        "AND settled_on IS NULL ORDER BY as_of, symbol, order_id",
-        [account],
-    ).fetchall()
-    return tuple(to_order(row) for row in rows)
-
-
-def ordered_symbols(connection: Connection, account: str) -> tuple[str, ...]:
-    """Every symbol that the account ever ordered, sorted: what it may hold or be about to."""
-    rows = connection.execute(
-        "SELECT DISTINCT symbol FROM orders WHERE account = ? ORDER BY symbol", [account]
-    ).fetchall()
-    return tuple(row[0] for row in rows)
-
-
-def orders_open_at(connection: Connection, account: str, day: date) -> tuple[Order, ...]:
-    """The orders that could still trade after the day, in the state they had then, by day and symbol."""
-    rows = connection.execute(
-        "SELECT order_id, symbol, as_of, side, quantity, open_state, reason FROM orders WHERE account = $account "
-        "AND as_of <= $day AND (settled_on IS NULL OR settled_on > $day) ORDER BY as_of, symbol, order_id",
-        {"account": account, "day": day},
-    ).fetchall()
-    return tuple(to_order(row) for row in rows)
-
-
 def record_settlement(connection: Connection, account: str, day: Day) -> None:
     """None; the day's snapshot, fills, entries and orders are stored, all of them or none.
 
@@ -146,7 +88,7 @@ def record_settlement(connection: Connection, account: str, day: Day) -> None:
         insert_once(connection, ENTRIES, [entry_row(account, entry) for entry in day.entries])
         insert_once(connection, SNAPSHOTS, [snapshot_row(account, snapshot)])
         for order in day.settled:
-            _advance(connection, account, order, as_of)
+            advance(connection, account, order, as_of)
 
 
 def record_fills(connection: Connection, account: str, fills: Sequence[Fill]) -> int:
@@ -177,6 +119,22 @@ def fills_on(connection: Connection, account: str, day: date) -> tuple[Fill, ...
     )
 
 
+def record_entries(connection: Connection, account: str, entries: Sequence[Entry]) -> int:
+    """How many changes without a trade were new. Raises LedgerConflict if a stored one differs."""
+    return insert_once(connection, ENTRIES, [entry_row(account, entry) for entry in entries])
+
+
+def units_after(connection: Connection, account: str, day: date) -> dict[str, Decimal]:
+    """By symbol the signed quantity that fills and entries of later account days add."""
+    rows = connection.execute(
+        "SELECT symbol, sum(units) FROM (SELECT symbol, if(side = 'buy', quantity, -quantity) AS units FROM fills "
+        "WHERE account = $account AND as_of > $day UNION ALL SELECT symbol, quantity FROM entries "
+        "WHERE account = $account AND as_of > $day) WHERE units <> 0 GROUP BY symbol ORDER BY symbol",
+        {"account": account, "day": day},
+    ).fetchall()
+    return dict(rows)
+
+
 def entries_on(connection: Connection, account: str, day: date) -> tuple[Entry, ...]:
     """The changes without a trade of the day, by kind and symbol."""
     rows = connection.execute(
@@ -203,25 +161,3 @@ def latest_snapshot(connection: Connection, account: str) -> Snapshot | None:
     """The account at its last settled day; None if there is none."""
     newest = snapshots(connection, account, until=date.max, last_days=1)
     return newest[0] if newest else None
-
-
-def _advance(connection: Connection, account: str, order: Order, day: date) -> None:
-    row = connection.execute(
-        "SELECT order_id, symbol, as_of, side, quantity, state, reason FROM orders WHERE account = ? AND order_id = ?",
-        [account, order.order_id],
-    ).fetchone()
-    stored = to_order(row) if row else None
-    if stored is None or replace(order, state=stored.state, reason=stored.reason, quantity=stored.quantity) != stored:
-        raise LedgerConflict(f"{account}: order {order} is not the one recorded ({stored}); record an order first")
-    if stored.state == order.state and stored.reason == order.reason:
-        return
-    if stored.state not in OPEN_STATES:
-        raise LedgerConflict(
-            f"{account}: order {order.order_id} has ended as {stored.state}; it cannot be {order.state}"
-        )
-    changed = order_row(account, order, day)[-4:]
-    connection.execute(
-        "UPDATE orders SET state = ?, reason = ?, open_state = coalesce(?, open_state), settled_on = ? "
-        "WHERE account = ? AND order_id = ?",
-        [*changed, account, order.order_id],
-    )

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from storage import ledger, risk_state
+from storage import orders as order_store
+from storage import risk_state
 from storage.database import Connection, transaction
 from storage.ledger import Provenance
 from storage.ledger_rows import (
@@ -69,7 +70,7 @@ def record(connection: Connection, account: str, days: Sequence[LivedDay], risk:
         fresh = {order.order_id for day in days for order in day.orders}
         for day in days:
             earlier = [order for order in day.settled.settled if order.order_id not in fresh]
-            ledger.update_orders(connection, account, earlier, day=day.as_of)
+            order_store.update_orders(connection, account, earlier, day=day.as_of)
         risk_state.save(connection, account, risk)
 
 

@@ -48,12 +48,16 @@ class EntryKind(StrEnum):
 
     FINANCING = "financing"
     FACTOR = "factor"
+    FEE = "fee"
+    FUNDING = "funding"
+    REBASE = "rebase"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """A change without a trade: cash paid for financing, or units added by a split or a reinvested dividend.
 
+    At a broker outside also units kept as a fee, funding received or paid, and what its reset took away or gave back.
     Natural key: (as_of, kind, symbol); financing concerns the whole account and has symbol "".
     """
 

@@ -109,11 +109,10 @@ def plan_orders(
         if decision.status not in ORDERED or decision.exposure is None:
             continue
         target = Target(
-            symbol=decision.symbol,
+            instrument=mandate.terms.instruments[decision.symbol],
             exposure=exact(decision.exposure),
             mark=quotes[decision.symbol].close,
             held=standing.account.quantity(decision.symbol),
-            lot=mandate.terms.instruments[decision.symbol].lot,
         )
         order_id = client_order_id(mandate.terms.account, mandate.strategy, decision.symbol, decision.as_of)
         order = plan_order(target, equity, decision.as_of, order_id)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from strategy.account import Account, Entry, EntryKind, Position
 from strategy.instruments import Calendar, Instrument
-from strategy.money import quantised
+from strategy.money import exact, quantised, whole_lots
 from strategy.orders import Fill, Order, OrderState, Side, client_order_id
 
 BASIS_POINT = Decimal("0.0001")
@@ -48,17 +48,23 @@ class Costs:
 
 #: No money, as the ledger writes it.
 NOTHING = quantised(Decimal(0))
+#: What an order takes of the volume of its fill bar, at most; the remainder is cancelled.
+VOLUME_SHARE = 0.1
 #: Gross: no fee, no slippage, no financing.
 NO_COSTS = Costs(fee_bps=Decimal(0), slippage_bps=Decimal(0), financing_rate=Decimal(0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
-    """One closed bar as the account needs it: raw open and close, and factor over the factor of the bar before."""
+    """One closed bar as the account needs it: raw open and close, and factor over the factor of the bar before.
+
+    `volume` is in units; None where nobody knows it, as for an index or a currency.
+    """
 
     open: Decimal
     close: Decimal
     factor_change: Decimal = Decimal(1)
+    volume: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +100,8 @@ def settle(
         if added:
             quantity[symbol] += added
             entries.append(Entry(as_of=as_of, kind=EntryKind.FACTOR, symbol=symbol, cash=Decimal(0), quantity=added))
-    fills = [_fill(order, quotes[order.symbol], as_of, terms) for order in orders if order.symbol in quotes]
+    after = [_after(order, quotes, as_of, terms) for order in orders]
+    fills = [fill for _, fill in after if fill is not None]
     fills += _closures(account, as_of, terms)
     cash = account.cash - paid
     for fill in fills:
@@ -111,7 +118,7 @@ def settle(
         account=Account(as_of=as_of, cash=cash, positions=MappingProxyType(positions)),
         fills=tuple(fills),
         entries=tuple(entries),
-        orders=tuple(_after(order, quotes, as_of, terms) for order in orders),
+        orders=tuple(order for order, _ in after),
     )
 
 
@@ -143,12 +150,11 @@ def financing(account: Account, as_of: date, costs: Costs) -> Decimal:
     return quantised(costs.financing_rate * (as_of - account.as_of).days / 365 * borrowed)
 
 
-def _fill(order: Order, quote: Quote, as_of: date, terms: Terms) -> Fill:
-    """The order filled whole at the open, slippage against it; a split since the decision scales it."""
+def _fill(order: Order, quantity: Decimal, quote: Quote, as_of: date, terms: Terms) -> Fill:
+    """The quantity of the order filled at the open, slippage against it."""
     instrument = terms.instruments[order.symbol]
     slippage = terms.costs.slippage(instrument)
     price = quote.open * (1 + slippage if order.side is Side.BUY else 1 - slippage)
-    quantity = quantised(order.quantity * quote.factor_change)
     return Fill(
         order_id=order.order_id,
         trade_id="1",
@@ -182,19 +188,34 @@ def _closures(account: Account, as_of: date, terms: Terms) -> list[Fill]:
     return fills
 
 
-def _after(order: Order, quotes: Mapping[str, Quote], as_of: date, terms: Terms) -> Order:
-    """The order as the day left it."""
-    if order.symbol in quotes:
-        # Built anew: `replace` would take twice as long, for every order of a backtest.
-        return Order(
-            order_id=order.order_id,
-            symbol=order.symbol,
-            as_of=order.as_of,
-            side=order.side,
-            quantity=order.quantity,
-            state=OrderState.FILLED,
-            reason=order.reason,
-        )
-    if terms.delisted(order.symbol, as_of):
-        return replace(order, state=OrderState.CANCELLED, reason="delisted")
-    return order
+def _after(order: Order, quotes: Mapping[str, Quote], as_of: date, terms: Terms) -> tuple[Order, Fill | None]:
+    """The order as the day left it, and its fill; a split since the decision scales it."""
+    if order.symbol not in quotes:
+        if terms.delisted(order.symbol, as_of):
+            return replace(order, state=OrderState.CANCELLED, reason="delisted"), None
+        return order, None
+    quote = quotes[order.symbol]
+    wanted = quantised(order.quantity * quote.factor_change)
+    taken = _taken(wanted, quote, terms.instruments[order.symbol])
+    if taken < wanted:
+        reason = f"filled {taken:f} of {wanted:f}, {VOLUME_SHARE:.0%} of the bar's volume; the rest is cancelled"
+        cut = replace(order, state=OrderState.CANCELLED, reason=reason)
+        return cut, _fill(order, taken, quote, as_of, terms) if taken else None
+    # Built anew: `replace` would take twice as long, for every order of a backtest.
+    filled = Order(
+        order_id=order.order_id,
+        symbol=order.symbol,
+        as_of=order.as_of,
+        side=order.side,
+        quantity=order.quantity,
+        state=OrderState.FILLED,
+        reason=order.reason,
+    )
+    return filled, _fill(order, wanted, quote, as_of, terms)
+
+
+def _taken(wanted: Decimal, quote: Quote, instrument: Instrument) -> Decimal:
+    """How much of the quantity the bar takes, in whole lots where that is not all of it."""
+    if quote.volume is None or wanted <= (most := VOLUME_SHARE * quote.volume):
+        return wanted
+    return whole_lots(exact(most), instrument.lot)

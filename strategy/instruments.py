@@ -39,6 +39,7 @@ class Membership:
 class Instrument:
     """One tradable symbol: its sessions, its order sizes and when it was listed (both dates included).
 
+    One order holds at least `min_quantity` and `min_notional` (money), at most `max_quantity` (None: no limit).
     `memberships` says when it might be chosen at all; None where nobody keeps a universe.
     """
 
@@ -49,12 +50,20 @@ class Instrument:
     shortable: bool = True
     listed_from: date | None = None
     listed_to: date | None = None
+    min_quantity: Decimal = Decimal(0)
+    max_quantity: Decimal | None = None
+    min_notional: Decimal = Decimal(0)
     memberships: tuple[Membership, ...] | None = None
 
     def __post_init__(self) -> None:
         for name, size in (("lot", self.lot), ("tick", self.tick)):
             if not (size.is_finite() and size > 0):
                 raise ValueError(f"{self.symbol}: {name} is {size}; it must be positive")
+        for name, least in (("min_quantity", self.min_quantity), ("min_notional", self.min_notional)):
+            if not (least.is_finite() and least >= 0):
+                raise ValueError(f"{self.symbol}: {name} is {least}; it must be at least 0")
+        if self.max_quantity is not None and not self.max_quantity >= max(self.lot, self.min_quantity):
+            raise ValueError(f"{self.symbol}: max_quantity is {self.max_quantity}, below one lot or the least order")
         if self.listed_from and self.listed_to and self.listed_from > self.listed_to:
             raise ValueError(f"{self.symbol}: listed from {self.listed_from} to {self.listed_to} runs backwards")
 

@@ -65,13 +65,19 @@ def _quotes(bars: Bars, first: date, last: date) -> list[tuple[date, Quote]]:
     changes[np.abs(changes - 1.0) < FACTOR_NOISE] = 1.0
     rows = slice(start, stop)
     days: list[date] = bars.open_time[rows].astype("datetime64[D]").tolist()
-    numbers = (one[rows].tolist() for one in (bars.open, bars.close, changes))
+    numbers = (one[rows].tolist() for one in (bars.open, bars.close, changes, bars.volume))
     return [
         (
             day,
-            Quote(open=exact(opened), close=exact(closed), factor_change=UNCHANGED if change == 1.0 else exact(change)),
+            Quote(
+                open=exact(opened),
+                close=exact(closed),
+                factor_change=UNCHANGED if change == 1.0 else exact(change),
+                # Vendors write 0 for what they do not count.
+                volume=volume if volume > 0 else None,
+            ),
         )
-        for day, opened, closed, change in zip(days, *numbers, strict=True)
+        for day, opened, closed, change, volume in zip(days, *numbers, strict=True)
     ]
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from hashlib import sha256
 
+from strategy.instruments import Instrument
 from strategy.money import quantised, whole_lots
 
 
@@ -31,6 +32,8 @@ class OrderState(StrEnum):
     UNKNOWN = "unknown"
 
 
+#: How the reason of a rejected order begins that the broker never received.
+NEVER_ARRIVED = "never arrived"
 #: States in which an order may still trade.
 OPEN_STATES = frozenset(
     {OrderState.INTENDED, OrderState.SENT, OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED, OrderState.UNKNOWN}
@@ -90,37 +93,51 @@ def client_order_id(account: str, strategy: str, symbol: str, as_of: date, attem
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What a decision asks of one position: hold `exposure` × equity of the symbol, at the close `mark`."""
+    """What a decision asks of one position: hold `exposure` × equity of the instrument, at the close `mark`."""
 
-    symbol: str
+    instrument: Instrument
     exposure: Decimal
     mark: Decimal
     held: Decimal
-    lot: Decimal
 
 
 def plan_order(target: Target, equity: Decimal, as_of: date, order_id: str) -> Order | None:
     """The order that moves the position to its target, rounded down to whole lots; None if nothing is to be changed.
 
-    A change smaller than one lot gives a SKIPPED order, so that the reason can be read later.
+    It is cut to the largest order that the market takes. A change below the least one, which is one lot at least,
+    gives a SKIPPED order, so that the reason can be read later.
 
-    >>> order = plan_order(
-    ...     Target(symbol="SPY", exposure=Decimal("0.5"), mark=Decimal(100), held=Decimal(10), lot=Decimal(1)),
-    ...     Decimal(10_000), date(2020, 1, 2), "a",
-    ... )
+    >>> from strategy.instruments import Calendar
+    >>> share = Instrument(symbol="SPY", calendar=Calendar.XNYS, lot=Decimal(1))
+    >>> target = Target(instrument=share, exposure=Decimal("0.5"), mark=Decimal(100), held=Decimal(10))
+    >>> order = plan_order(target, Decimal(10_000), date(2020, 1, 2), "a")
     >>> order.side, order.quantity
     (<Side.BUY: 'buy'>, Decimal('40.000000000000'))
     """
     change = quantised(target.exposure * equity / target.mark) - target.held
     if not change:
         return None
-    quantity = abs(whole_lots(change, target.lot))
+    instrument = target.instrument
+    wanted = abs(change) if instrument.max_quantity is None else min(abs(change), instrument.max_quantity)
+    quantity = whole_lots(wanted, instrument.lot)
+    reason = too_small(quantity, quantity * target.mark, instrument)
     return Order(
         order_id=order_id,
-        symbol=target.symbol,
+        symbol=instrument.symbol,
         as_of=as_of,
         side=Side.BUY if change > 0 else Side.SELL,
         quantity=quantity,
-        state=OrderState.INTENDED if quantity else OrderState.SKIPPED,
-        reason="" if quantity else f"change of {abs(change):f} is below one lot of {target.lot:f}",
+        state=OrderState.SKIPPED if reason else OrderState.INTENDED,
+        reason=reason and f"change of {abs(change):f} {reason}",
     )
+
+
+def too_small(quantity: Decimal, notional: Decimal, instrument: Instrument) -> str:
+    """Why the market takes no order of so little, in words that follow its name; empty if it does."""
+    if not quantity:
+        return f"is below one lot of {instrument.lot:f}"
+    if quantity < instrument.min_quantity:
+        return f"is below the least order, {instrument.min_quantity:f}"
+    if notional < instrument.min_notional:
+        return f"is worth {notional:.2f}, below the least order, {instrument.min_notional:.2f}"
+    return ""

@@ -14,6 +14,8 @@ from strategy.rolling import change, deviation, mean
 SHORT_BARS, LONG_BARS, VOLATILITY_BARS, RSI_BARS = 20, 50, 20, 14
 #: Weights of the four scores: trend, calm, RSI, return over the look-back.
 TREND_WEIGHT, CALM_WEIGHT, RSI_WEIGHT, RETURN_WEIGHT = 0.35, 0.15, 0.15, 0.35
+#: The scores of the evidence, in order.
+SCORES = ("trend", "calm", "rsi", "return")
 #: How sharply the weighted score separates the regimes, and how strong a score Neutral withstands.
 SHARPNESS, NEUTRAL_SCORE = 4.0, 0.25
 
@@ -70,17 +72,18 @@ def detect_market_regime(data: HasClose, lookback_period: int = 40) -> tuple[Reg
 
 def regimes(close: FloatArray, lookback_bars: int = 40) -> RegimePath:
     """The regime at every row of adjusted closes (T,); row t sees exactly its last `regime_bars` closes."""
-    logits = _logits(_score(close, lookback_bars))
-    likely = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    probability = likely / likely.sum(axis=-1, keepdims=True)
+    probability = probabilities(weighed(evidence(close, lookback_bars)))
     known = np.isfinite(probability).all(axis=-1)
     best = np.where(known, np.argmax(np.where(np.isfinite(probability), probability, -1.0), axis=-1), 1)
     confidence = np.where(known, (probability.max(axis=-1) - 1.0 / 3.0) * 1.5, np.nan)
     return RegimePath(code=best.astype(np.int64), confidence=np.clip(confidence, 0.0, 1.0))
 
 
-def _score(close: FloatArray, lookback_bars: int) -> FloatArray:
-    """The weighted evidence in [-1, 1], (T,): positive speaks for Bull."""
+def evidence(close: FloatArray, lookback_bars: int = 40) -> FloatArray:
+    """The four scores of adjusted closes (T,), (T, 4) in the order of SCORES, in [-1, 1]; positive speaks for Bull.
+
+    NaN before the warm-up ends. A series that does not move has no evidence: zero.
+    """
     volatility = deviation(change(close, 1), VOLATILITY_BARS)
     # A series that does not move has no volatility to measure its trend by: its evidence is zero, not undefined.
     unit = np.where(volatility > 0, volatility, np.where(volatility == 0, np.inf, np.nan))
@@ -92,10 +95,20 @@ def _score(close: FloatArray, lookback_bars: int) -> FloatArray:
     )
     strength = rsi(close, RSI_BARS) / 50.0 - 1.0
     gain = np.tanh(change(close, lookback_bars) / (unit * np.sqrt(lookback_bars)))
+    return np.stack([trend, calm, strength, gain], axis=-1)
+
+
+def weighed(scores: FloatArray) -> FloatArray:
+    """The weighted sum of the four scores (T, 4), (T,) in [-1, 1]."""
+    trend, calm, strength, gain = scores.T
     result: FloatArray = TREND_WEIGHT * trend + CALM_WEIGHT * calm + RSI_WEIGHT * strength + RETURN_WEIGHT * gain
     return result
 
 
-def _logits(score: FloatArray) -> FloatArray:
-    """(T, 3) logits in the order of REGIMES."""
-    return SHARPNESS * np.stack([score, NEUTRAL_SCORE - np.abs(score), -score], axis=-1)
+def probabilities(score: FloatArray) -> FloatArray:
+    """The probability of each regime given the weighted sums (T,), (T, 3) in the order of REGIMES."""
+    # In the order of REGIMES.
+    logits = SHARPNESS * np.stack([score, NEUTRAL_SCORE - np.abs(score), -score], axis=-1)
+    likely = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    result: FloatArray = likely / likely.sum(axis=-1, keepdims=True)
+    return result

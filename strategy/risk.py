@@ -9,6 +9,7 @@ import numpy as np
 
 from strategy.account import Snapshot
 from strategy.bars import FloatArray
+from strategy.money import whole_lots
 from strategy.orders import Order, OrderState
 
 #: How the reason of an order begins that a halt has skipped or cut.
@@ -69,13 +70,13 @@ def watched(state: RiskState, snapshot: Snapshot, limits: RiskLimits) -> RiskSta
     return RiskState(peak_equity=peak)
 
 
-def reduced(order: Order, held: Decimal) -> Order:
+def reduced(order: Order, held: Decimal, lot: Decimal) -> Order:
     """The order as a halted account may send it: what reduces the position stays, what would go beyond zero is cut off.
 
-    An order that reduces nothing is skipped.
+    It is cut to whole lots; an order that reduces nothing is skipped.
     """
     against = held * order.signed_quantity < 0
-    allowed = min(order.quantity, abs(held)) if against else Decimal(0)
+    allowed = min(order.quantity, whole_lots(abs(held), lot)) if against else Decimal(0)
     if allowed == order.quantity:
         return order
     if allowed == 0:

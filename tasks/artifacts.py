@@ -12,6 +12,7 @@ from prefect.artifacts import (
 from tasks.charts import equity_picture, svg_data_uri
 from tasks.markup import Table, money, share
 from tasks.pages import DailyPage
+from tasks.reconcile import TOLERANCE, Reconciliation
 from tasks.tables import decisions_table, fills_table, findings_table, orders_table, positions_table
 
 
@@ -39,6 +40,23 @@ def publish(page: DailyPage, account: str, report: Path) -> None:
         key=f"report-{account}",
         description=f"The report is the file `{report}` on the worker's machine. Browsers do not follow a link from a "
         "web page to a file: open it there, or paste its address into a new tab.",
+    )
+
+
+def publish_reconciliation(found: Reconciliation, account: str) -> None:
+    """None; an artifact of the current run that says how far the ledger and the replayed day lie apart."""
+    row = {
+        "As of": found.as_of.isoformat(),
+        "Equity in the ledger": money(found.equity),
+        "Equity replayed": money(found.replayed),
+        "Difference": f"{found.difference:.2g}",
+        "Limit": f"{TOLERANCE:g}",
+        "Decisions equal": str(found.decisions),
+        "Orders equal": str(found.orders),
+        "Short of paper's fills": "" if found.shortfall is None else f"{found.shortfall:.4%}",
+    }
+    create_table_artifact(
+        table=[row], key=f"reconciliation-{account}", description=f"{found.as_of} replayed as a backtest"
     )
 
 

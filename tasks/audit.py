@@ -70,7 +70,7 @@ def audited(job: Job, start: date | None, open_source: Callable[[], BarSource]) 
 
     Raises AuditRefused, NothingPublishable, and what the source and the store raise.
     """
-    ingest.fn(job, open_source)
+    ingest(job, open_source)
     gate = inspect(job, None)
     symbols = tuple(symbol for symbol in job.symbols if symbol not in gate.held_back)
     if not symbols and all(finding.expectation == "bars" for finding in gate.findings):

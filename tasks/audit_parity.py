@@ -15,6 +15,7 @@ from storage import bars as bar_store
 from storage import instruments as instrument_store
 from storage import ledger
 from storage import models as model_store
+from storage import orders as order_store
 from storage.database import connect
 from storage.files import private_folder
 from strategy.audit import Checked
@@ -113,14 +114,14 @@ def _case(known: Audited, strategy: Strategy, home: Path, model_id: str | None) 
 def _live(cases: Sequence[Case], open_source: OpenSource) -> None:
     """None; every day of every account, by the steps of the daily run; the gate serves all accounts of a day."""
     for number in range(len(cases[0].jobs)):
-        ingest.fn(cases[0].jobs[number], open_source)
-        barred = validate.fn(cases[0].jobs[number]).barred
+        ingest(cases[0].jobs[number], open_source)
+        barred = validate(cases[0].jobs[number]).barred
         for case in cases:
             job = case.jobs[number]
-            settle.fn(job)
-            signal.fn(job, Champion(model_id=case.model_id, reason="the audit keeps who decides now"), barred)
-            trade.fn(job, PaperBroker)
-            reconcile.fn(job, barred)
+            settle(job, PaperBroker)
+            signal(job, Champion(model_id=case.model_id, reason="the audit keeps who decides now"), barred)
+            trade(job, PaperBroker)
+            reconcile(job, barred)
 
 
 def _tested(case: Case, home: Path, open_source: OpenSource) -> Replay:
@@ -128,7 +129,7 @@ def _tested(case: Case, home: Path, open_source: OpenSource) -> Replay:
     job = case.at(home)
     if job.policy.strategy is not Strategy.TURBO:
         return backtest(job, Window(strategies=(job.policy.strategy,), start=case.days[0]), open_source).net.replay
-    ingest.fn(job, open_source)
+    ingest(job, open_source)
     inspect(job, None)
     with connect(home) as store:
         bars = bar_store.load(store, job.source, job.symbols, until=job.as_of)
@@ -148,7 +149,7 @@ def _told(case: Case) -> Replay:
         return Replay(
             snapshots=ledger.snapshots(store, account, until=days[-1], last_days=len(days)),
             decisions=tuple(one for day in days for one in ledger.decisions_on(store, account, day)),
-            orders=tuple(one for day in days for one in ledger.orders_on(store, account, day)),
+            orders=tuple(one for day in days for one in order_store.orders_on(store, account, day)),
             fills=tuple(one for day in days for one in ledger.fills_on(store, account, day)),
             entries=tuple(one for day in days for one in ledger.entries_on(store, account, day)),
         )

@@ -2,10 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
-
-from prefect import task
-from prefect.cache_policies import NO_CACHE
+from datetime import date, datetime
 
 from exchange.ports import BarSource, Broker
 from storage import bars as bar_store
@@ -54,14 +51,13 @@ class _World:
 
     market: Market
     source: BarSource
-    open_broker: Callable[[], Broker]
+    open_broker: Callable[[datetime], Broker]
 
 
-@task(name="fill", task_run_name="fill", cache_policy=NO_CACHE)
 def fill(
     backfill: Backfill,
     open_source: Callable[[], BarSource],
-    open_broker: Callable[[], Broker],
+    open_broker: Callable[[datetime], Broker],
     tell: Callable[[Progress], None],
 ) -> Filled:
     """The account with every day of the window in the ledger; it goes on after the last one that is there.
@@ -86,7 +82,7 @@ def fill(
             shut[today.as_of] = "; ".join(list(gate.held_back.values())[:3])
             position += 1
             continue
-        champion = retrain.fn(today)
+        champion = retrain(today)
         if champion.warning:
             unruled[today.as_of] = champion.warning
         count = 1 if market.faulty else _days_ruled(today, champion)
@@ -101,7 +97,7 @@ def fill(
         days_skipped=len(window) - len(todo),
         last=last,
         gate=gate_of(last, market, source),
-        champion=retrain.fn(last),
+        champion=retrain(last),
         warnings=(*_remarks(backfill, window), *whole.held_back.values(), *whole.warnings, *_gaps(shut, unruled)),
     )
 
@@ -170,7 +166,7 @@ def _live(today: Job, days: tuple[date, ...], ruling: tuple[Champion, Gate], wor
     last = on(today, days[-1], market)
     stretch = Stretch(job=last, days=days, model_id=champion.model_id, bars=bars_on(last, market), barred=barred)
     live(stretch, world.open_broker)
-    reconcile.fn(last, barred[last.as_of])
+    reconcile(last, barred[last.as_of])
     return len(days)
 
 

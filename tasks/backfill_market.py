@@ -42,7 +42,7 @@ def open_market(job: Job, source: BarSource) -> tuple[Gate, Market]:
 
     A symbol with a fault anywhere is not published yet: before the fault it may trade.
     """
-    ingest.fn(job, lambda: source)
+    ingest(job, lambda: source)
     gate = inspect(job, None)
     faulty = tuple(sorted(gate.barred))
     with connect(job.home) as store:
@@ -84,7 +84,7 @@ def gate_of(job: Job, market: Market, source: BarSource) -> Gate:
     Raises NothingPublishable where every symbol is held back for its faults: no later day would be better.
     """
     if market.faulty:
-        ingest.fn(replace(job, symbols=market.faulty), lambda: source)
+        ingest(replace(job, symbols=market.faulty), lambda: source)
     elif job.as_of not in market.doubtful:
         return OPEN
     gate = inspect(job, job.as_of)

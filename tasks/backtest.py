@@ -109,7 +109,7 @@ def backtest(
     Nothing dated after `as_of` is fetched or validated; symbols that the gate holds back are dropped with a warning.
     Raises WindowRefused, NothingPublishable, TrainingRefused, and what the source and the store raise.
     """
-    ingest.fn(job, open_source)
+    ingest(job, open_source)
     gate = inspect(job, None)
     symbols = tuple(symbol for symbol in job.symbols if symbol not in gate.held_back)
     if all(finding.expectation == "bars" for finding in gate.findings) and not symbols:

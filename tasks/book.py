@@ -6,6 +6,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from storage import ledger, risk_state, runs
+from storage import orders as order_store
 from storage.database import connect
 from storage.runs import Outcome, Run, RunStatus
 from strategy.risk import RiskState
@@ -64,7 +65,7 @@ def day_result(job: Job, findings: Findings) -> DayResult:
             job=job,
             snapshot=snapshot,
             decisions=ledger.decisions_on(store, job.account, job.as_of),
-            orders=ledger.orders_on(store, job.account, job.as_of),
+            orders=order_store.orders_on(store, job.account, job.as_of),
             fills=ledger.fills_on(store, job.account, job.as_of),
             model_id=provenance.model_id if provenance else None,
             model_reason=findings.model_reason,
@@ -103,7 +104,7 @@ def status_json(home: Path, account: str) -> Json:
     """The account's part of `turbodmt status`; an account without a day has no equity."""
     with connect(home) as store:
         snapshot = ledger.latest_snapshot(store, account)
-        orders = ledger.open_orders(store, account)
+        orders = order_store.open_orders(store, account)
         day = snapshot.account.as_of if snapshot else None
         provenance = ledger.provenance_on(store, account, day) if day else None
         risk = risk_state.load(store, account)

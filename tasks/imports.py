@@ -31,7 +31,7 @@ def import_bars(
             quality.accept(
                 store, Acceptance(source=job.source, symbol=symbol, day=day, reason=reason, accepted_at=job.now)
             )
-    ingest.fn(job, open_source, until=date.max)
+    ingest(job, open_source, until=date.max)
     gate = inspect(job, None)
     if len(gate.held_back) == len(job.symbols):
         first = in_words(gate.findings[0])

@@ -4,9 +4,6 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from exchange.ports import BarRequest, BarSource
 from storage import bars as bar_store
 from storage import instruments as instrument_store
@@ -21,7 +18,6 @@ log = logging.getLogger(__name__)
 OVERLAP_DAYS = 10
 
 
-@task(name="ingest", task_run_name="ingest", cache_policy=NO_CACHE)
 def ingest(job: Job, open_source: Callable[[], BarSource], until: date | None = None) -> dict[str, int]:
     """Staged rows per symbol up to `until` (None: `as_of`), 0 where the source has nothing new.
 

@@ -13,6 +13,11 @@ from strategy.risk import RiskLimits
 from strategy.signals import Strategy
 from strategy.sizing import SizingParams
 
+#: The broker that holds no state of its own: the ledger is its book.
+PAPER = "paper"
+#: The broker whose users hold what they have paid for: no leverage, no shorts.
+SPOT = "testnet-spot"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
@@ -63,7 +68,8 @@ class Job:
     """A run for the day `as_of`: `now` is the decided instant, `symbols` are sorted, `source` is its key in the store.
 
     `sends_until` is the instant after which no order may be sent any more; None for a replay, which is never late.
-    `models_of` is the account that keeps its models to itself, as a backfill does; empty: the source's runs share them.
+    `broker` names where the orders go. `models_of` is the account that keeps its models to itself, as a backfill does;
+    empty: the source's runs share them.
     """
 
     home: Path
@@ -76,6 +82,7 @@ class Job:
     sends_until: datetime | None
     code_version: str
     policy: Policy
+    broker: str = PAPER
     models_of: str = ""
 
     @property

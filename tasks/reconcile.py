@@ -2,20 +2,19 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from decimal import Decimal
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from storage import ledger
+from storage import orders as order_store
 from storage.database import Connection, connect
 from strategy.backtest import settle_day
 from strategy.decision import Mandate
 from strategy.orders import Order, OrderState
+from tasks.account_days import next_day
 from tasks.forecast import forecaster
-from tasks.job import Job
+from tasks.job import PAPER, Job
 from tasks.signals import judge_day, settled_standing
 from tasks.standing import mandate_of, quotes_since, standing_at
 from tasks.trade import planned_orders
@@ -26,13 +25,28 @@ log = logging.getLogger(__name__)
 TOLERANCE = 1e-9
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciliation:
+    """The day of the ledger beside the day replayed: equities, their difference as a fraction, what both agree on.
+
+    `shortfall` is what the equity lacks, as a fraction, against orders filled by paper's rule; None where they were.
+    """
+
+    as_of: date
+    equity: Decimal
+    replayed: Decimal
+    difference: float
+    decisions: int
+    orders: int
+    shortfall: float | None = None
+
+
 class ReconciliationFailed(Exception):
     """The ledger does not hold what the backtest path gives (exit 7)."""
 
 
-@task(name="reconcile", task_run_name="reconcile", cache_policy=NO_CACHE)
-def reconcile(job: Job, held_back: Mapping[str, str]) -> float:
-    """The difference of equity between ledger and replayed day, as a fraction of it; decisions and orders are equal.
+def reconcile(job: Job, held_back: Mapping[str, str]) -> Reconciliation:
+    """The day beside its replay: their equities differ by less than TOLERANCE, decisions and orders not at all.
 
     Raises ReconciliationFailed, with both sides in the message.
     """
@@ -42,12 +56,12 @@ def reconcile(job: Job, held_back: Mapping[str, str]) -> float:
     model = forecaster(job.home, model_id)
     with connect(job.home) as store:
         mandate = mandate_of(store, job)
-        difference = _equity_difference(store, job, mandate)
+        equity, again, shortfall = _equities(store, job, mandate)
         standing = settled_standing(store, job)
         replayed = judge_day(store, job, (standing, mandate), model, held_back).decisions
         decisions = ledger.decisions_on(store, job.account, job.as_of)
         planned = planned_orders(store, job, (standing, mandate), replayed)
-        orders = ledger.orders_on(store, job.account, job.as_of)
+        orders = order_store.orders_on(store, job.account, job.as_of)
     if replayed != decisions:
         wrong = next(
             (pair for pair in zip(replayed, decisions, strict=False) if pair[0] != pair[1]), (replayed, decisions)
@@ -59,32 +73,48 @@ def reconcile(job: Job, held_back: Mapping[str, str]) -> float:
         raise ReconciliationFailed(
             f"on {job.as_of} the replay orders {planned} where the ledger has {orders}; {REMEDY}"
         )
-    log.info("The replayed day differs from the ledger by %g of equity.", difference)
-    return difference
+    found = Reconciliation(
+        as_of=job.as_of,
+        equity=equity,
+        replayed=again,
+        difference=_gap(equity, again),
+        decisions=len(decisions),
+        orders=len(orders),
+        shortfall=shortfall,
+    )
+    log.info("The replayed day differs from the ledger by %g of equity.", found.difference)
+    return found
 
 
 REMEDY = "no figure of this day can be trusted: check whether its bars or the code changed since it was decided"
 
 
-def _equity_difference(store: Connection, job: Job, mandate: Mandate) -> float:
+def _equities(store: Connection, job: Job, mandate: Mandate) -> tuple[Decimal, Decimal, float | None]:
+    """The ledger's equity, the replayed day's, and at a broker outside what paper's fills would have brought more."""
+    settled = settled_standing(store, job).snapshot
     before = standing_at(store, job, job.as_of - timedelta(days=1))
     if before is None:
-        return 0.0
-    settled = settled_standing(store, job).snapshot
-    quotes = quotes_since(store, job, before)
-    replayed = settle_day(before, quotes.on(job.as_of), job.as_of, mandate).standing.snapshot
-    gap = abs(replayed.equity - settled.equity)
-    difference = float(gap / abs(settled.equity)) if settled.equity else float(gap > Decimal(0))
+        return settled.equity, settled.equity, None
+    quotes = quotes_since(store, job, before).on(job.as_of)
+    replayed = next_day(store, job, (before, mandate), quotes, job.as_of).standing.snapshot
+    difference = _gap(settled.equity, replayed.equity)
     if difference > TOLERANCE:
         raise ReconciliationFailed(
             f"on {job.as_of} the replay gives an equity of {replayed.equity} where the ledger has {settled.equity}, "
             f"a difference of {difference:.3g} of it, above {TOLERANCE:g}; {REMEDY}"
         )
-    return difference
+    if job.broker == PAPER:
+        return settled.equity, replayed.equity, None
+    paper = settle_day(before, quotes, job.as_of, mandate).standing.snapshot.equity
+    return settled.equity, replayed.equity, float((paper - settled.equity) / paper) if paper else None
 
 
-def _sent(orders: tuple[Order, ...]) -> list[Order]:
-    """The orders as they were decided, whatever became of them."""
-    return sorted(
-        (replace(order, state=OrderState.INTENDED, reason="") for order in orders), key=lambda order: order.order_id
-    )
+def _gap(equity: Decimal, other: Decimal) -> float:
+    """Their difference as a fraction of the first; 1 for any beside nothing."""
+    gap = abs(other - equity)
+    return float(gap / abs(equity)) if equity else float(gap > Decimal(0))
+
+
+def _sent(orders: tuple[Order, ...]) -> dict[str, Order]:
+    """The orders as they were decided, by symbol, whatever became of them and how often they set out."""
+    return {order.symbol: replace(order, order_id="", state=OrderState.INTENDED, reason="") for order in orders}

@@ -3,18 +3,16 @@
 import json
 import logging
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from storage import ledger, reports
 from storage.database import connect
 from storage.failures import StoreError
-from tasks.artifacts import publish
+from tasks.artifacts import publish, publish_reconciliation
 from tasks.book import Findings, day_result
 from tasks.charts import EquityPicture, Line
 from tasks.job import Job
 from tasks.model_card import publish_newest_card
 from tasks.pages import DailyPage, Provenance, daily_page
+from tasks.reconcile import Reconciliation
 from tasks.results import DayResult
 from tasks.train import Champion
 from tasks.validate import Gate
@@ -25,11 +23,11 @@ log = logging.getLogger(__name__)
 PICTURE_DAYS = 504
 
 
-@task(name="report", task_run_name="report", cache_policy=NO_CACHE)
-def report(job: Job, champion: Champion, gate: Gate) -> Findings:
+def report(job: Job, champion: Champion, gate: Gate, reconciled: Reconciliation | None = None) -> Findings:
     """What the day's result warns of, and where its page lies (None if it could not be written).
 
-    The run's artifacts are a table of the decisions, a summary, a picture of the equity and the link to the page.
+    The run's artifacts are a table of the decisions, a summary, a picture of the equity, the link to the page, and how
+    far the day lies from its replay.
     """
     warnings = [*gate.held_back.values(), *gate.warnings]
     warnings += [champion.warning] if champion.warning else []
@@ -43,6 +41,8 @@ def report(job: Job, champion: Champion, gate: Gate) -> Findings:
         unwritten = f"the report could not be written: {error}"
         return Findings(warnings=(*warnings, unwritten), model_reason=champion.reason)
     publish(page, job.account, path)
+    if reconciled is not None:
+        publish_reconciliation(reconciled, job.account)
     publish_newest_card(job)
     log.info("The report of %s is %s.", job.as_of, path)
     return Findings(warnings=tuple(warnings), model_reason=champion.reason, report=str(path))
@@ -76,7 +76,7 @@ def _page(result: DayResult, champion: Champion, gate: Gate) -> DailyPage:
     configuration = tuple((name, str(value)) for name, value in json.loads(job.policy.config).items())
     return DailyPage(
         snapshot=snapshot,
-        account=f"account {job.account}, paper broker",
+        account=f"account {job.account}, broker {job.broker}",
         model=_signals_from(champion),
         halted=f"Only orders that reduce a position are sent. {result.halted}." if result.halted else "",
         decisions=result.decisions,

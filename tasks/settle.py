@@ -1,46 +1,56 @@
 """Settle: every account day since the last one fills its open orders at the new opens and is marked at the closes."""
 
 import logging
-from datetime import date
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
+from exchange.ports import Broker
 from storage import bars as bar_store
 from storage import ledger, risk_state
 from storage.database import Connection, connect, transaction
-from strategy.backtest import Day, opening, settle_day
+from strategy.backtest import Day, opening
 from strategy.risk import watched
+from tasks.account_days import next_day
+from tasks.agreement import Agreement, agree
 from tasks.job import Job
 from tasks.standing import mandate_of, quotes_since, standing_at
 
 log = logging.getLogger(__name__)
 
 
-@task(name="settle", task_run_name="settle", cache_policy=NO_CACHE)
-def settle(job: Job) -> tuple[date, ...]:
-    """The account days that were settled now, `as_of` last; empty if the ledger stands there already.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """The account days that were settled now, `as_of` last, none if the ledger stood there; and the broker's word."""
 
-    A new account opens at `as_of` with its capital. Each day is one transaction.
+    dates: tuple[date, ...]
+    agreement: Agreement
+
+
+def settle(job: Job, open_broker: Callable[[datetime], Broker]) -> Settled:
+    """The account at the close of `as_of`, once ledger and broker agree; each day is one transaction.
+
+    A new account opens at `as_of` with its capital. Raises BrokerDisagrees, BrokerUnavailable, BrokerRefused.
     """
+    agreement = agree(job, open_broker(job.now))
     with connect(job.home) as store:
         standing = standing_at(store, job, job.as_of)
         if standing is None:
             first = Day(standing=opening(job.as_of, job.policy.capital), fills=(), entries=(), settled=())
             _record(store, job, first)
             log.info("Account %s opens on %s with %s.", job.account, job.as_of, job.policy.capital)
-            return (job.as_of,)
+            return Settled(dates=(job.as_of,), agreement=agreement)
         mandate = mandate_of(store, job)
         quotes = quotes_since(store, job, standing)
         after = standing.account.as_of
         dates = bar_store.session_dates(store, job.source, job.symbols, after=after, until=job.as_of)
         for day in dates:
-            settled = settle_day(standing, quotes.on(day), day, mandate)
+            settled = next_day(store, job, (standing, mandate), quotes.on(day), day)
             standing = settled.standing
             _record(store, job, settled)
             for fill in settled.fills:
                 log.info("%s: %s %s %s filled at %s.", day, fill.side, fill.quantity, fill.symbol, fill.price)
-    return dates
+    return Settled(dates=dates, agreement=agreement)
 
 
 def _record(store: Connection, job: Job, day: Day) -> None:

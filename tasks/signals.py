@@ -5,20 +5,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from storage import bars as bar_store
+from storage import explanations as explanation_store
 from storage import ledger
-from storage.database import Connection, connect
+from storage.database import Connection, connect, transaction
 from storage.ledger import Provenance
 from strategy.backtest import Standing
 from strategy.bars import Bars
-from strategy.decision import Decision, Mandate, decide, panorama
+from strategy.decision import Decision, Mandate, Panorama, decide, panorama
+from strategy.explanation import Judgement, explanations
 from strategy.inputs import bars_behind
 from strategy.market import data_sha256
 from strategy.signals import Forecaster, history_bars, outlooks
-from tasks.forecast import forecaster
+from tasks.forecast import ensemble
 from tasks.job import Job
 from tasks.standing import mandate_of, standing_at
 from tasks.train import Champion
@@ -32,26 +32,39 @@ class DecidedOtherwise(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """The decisions of a day and the bars that they saw."""
+    """The decisions of a day, the bars that they saw, and what these look like side by side."""
 
     decisions: tuple[Decision, ...]
     bars: Mapping[str, Bars]
+    view: Panorama
 
 
-@task(name="signal", task_run_name="signal", cache_policy=NO_CACHE)
 def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> str:
-    """The hash of the bars that the day's decisions saw; the decisions are in the ledger, once and for all."""
-    model = forecaster(job.home, champion.model_id)
+    """The hash of the bars that the day's decisions saw; the decisions are in the ledger, once and for all.
+
+    With them is kept how every number of theirs that asks for an order came about.
+    """
+    model = None if champion.model_id is None else ensemble(job.home, champion.model_id)
     with connect(job.home) as store:
-        standing = settled_standing(store, job)
-        judged = judge_day(store, job, (standing, mandate_of(store, job)), model, held_back)
+        standing, mandate = settled_standing(store, job), mandate_of(store, job)
+        judged = judge_day(store, job, (standing, mandate), model, held_back)
         stored = ledger.provenance_on(store, job.account, job.as_of)
         if stored is not None:
             _demand_same_day(job, stored, ledger.decisions_on(store, job.account, job.as_of))
             return stored.data_sha256
         digest = data_sha256(judged.bars)
         source = Provenance(strategy=job.policy.strategy, model_id=champion.model_id, data_sha256=digest)
-        ledger.record_decisions(store, job.account, judged.decisions, source)
+        day = Judgement(
+            standing=standing,
+            bars=judged.bars,
+            view=judged.view,
+            mandate=mandate,
+            held_back=held_back,
+            model=model,
+        )
+        with transaction(store):
+            ledger.record_decisions(store, job.account, judged.decisions, source)
+            explanation_store.record(store, job.account, job.source, explanations(day))
     for one in judged.decisions:
         log.info("%s", in_words(one))
     return digest
@@ -93,7 +106,7 @@ def judge_day(
     calendars = {symbol: mandate.terms.instruments[symbol].calendar for symbol in bars}
     seen = outlooks(bars, calendars, job.policy.strategy, model, since=np.datetime64(job.as_of, "us"))
     view = panorama(seen, job.symbols)
-    return Judged(decisions=decide(view, standing.snapshot, mandate, held_back), bars=bars)
+    return Judged(decisions=decide(view, standing.snapshot, mandate, held_back), bars=bars, view=view)
 
 
 def _window(store: Connection, job: Job, model: Forecaster | None) -> dict[str, Bars]:

@@ -1,24 +1,52 @@
 """The account as the ledger remembers it, and the rules it is run by: what every later step starts from."""
 
+from dataclasses import replace
 from datetime import date
 
 from storage import bars as bar_store
 from storage import instruments as instrument_store
 from storage import ledger
+from storage import orders as order_store
 from storage.database import Connection
 from strategy.backtest import Standing, unseen
 from strategy.decision import Mandate
+from strategy.instruments import Instrument
 from strategy.market import Tape
-from tasks.job import Job
+from tasks.job import PAPER, SPOT, Job
+
+#: Largest exposure on spot: the rest stays in cash for fees, and for prices that move before an order arrives.
+SPOT_EXPOSURE = 0.99
 
 
 def mandate_of(store: Connection, job: Job) -> Mandate:
-    """The job's mandate, with the instruments of its symbols and of everything its account ever ordered."""
+    """The job's mandate, with the instruments of its symbols and of everything its account ever ordered.
+
+    At a broker outside, its lots and limits are the instruments', and spot holds no more than it can pay for.
+    """
     known = instrument_store.load(store, job.source, job.symbols)
+    terms = {} if job.broker == PAPER else instrument_store.load(store, job.broker, job.symbols)
+    known = {symbol: _on_terms(one, terms.get(symbol, one)) for symbol, one in known.items()}
     outside = instrument_store.find(
-        store, [symbol for symbol in ledger.ordered_symbols(store, job.account) if symbol not in known]
+        store, [symbol for symbol in order_store.ordered_symbols(store, job.account) if symbol not in known]
     )
-    return job.policy.mandate(job.account, job.symbols, {**outside, **known})
+    mandate = job.policy.mandate(job.account, job.symbols, {**outside, **known})
+    if job.broker != SPOT:
+        return mandate
+    most = min(mandate.sizing.max_position_size, SPOT_EXPOSURE)
+    return replace(mandate, sizing=replace(mandate.sizing, max_position_size=most))
+
+
+def _on_terms(known: Instrument, venue: Instrument) -> Instrument:
+    """The instrument as the venue trades it."""
+    return replace(
+        known,
+        lot=venue.lot,
+        tick=venue.tick,
+        shortable=venue.shortable,
+        min_quantity=venue.min_quantity,
+        max_quantity=venue.max_quantity,
+        min_notional=venue.min_notional,
+    )
 
 
 def quotes_since(store: Connection, job: Job, standing: Standing) -> Tape:
@@ -39,6 +67,6 @@ def standing_at(store: Connection, job: Job, day: date) -> Standing | None:
     account = snapshots[-1].account
     return Standing(
         account=account,
-        open_orders=ledger.orders_open_at(store, job.account, account.as_of),
+        open_orders=order_store.orders_open_at(store, job.account, account.as_of),
         equities=tuple(snapshot.equity for snapshot in snapshots),
     )

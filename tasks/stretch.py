@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import numpy as np
 
@@ -14,10 +14,11 @@ from storage.stretches import LivedDay
 from strategy.backtest import Day, Standing, opening, plan_orders, settle_day, unseen, with_orders
 from strategy.bars import Bars
 from strategy.decision import Decision, Mandate, decide, panorama
+from strategy.halts import only_reducing
 from strategy.inputs import bars_behind
 from strategy.market import Tape, data_sha256, tape
-from strategy.orders import Order
-from strategy.risk import RiskState, reduced, watched
+from strategy.orders import Order, OrderState
+from strategy.risk import RiskState, watched
 from strategy.signals import Forecaster, history_bars, outlooks
 from tasks.backfill_book import BackfillRefused
 from tasks.forecast import forecaster
@@ -40,7 +41,7 @@ class Stretch:
     barred: Mapping[date, Mapping[str, str]]
 
 
-def live(stretch: Stretch, open_broker: Callable[[], Broker]) -> None:
+def live(stretch: Stretch, open_broker: Callable[[datetime], Broker]) -> None:
     """None; the account has lived through the stretch, whose days are in the ledger, all of them or none.
 
     Every day settles, decides and orders as a daily run does, on its bare look-back window.
@@ -48,7 +49,7 @@ def live(stretch: Stretch, open_broker: Callable[[], Broker]) -> None:
     job = stretch.job
     model = forecaster(job.home, stretch.model_id)
     with connect(job.home) as store:
-        lived, risk = _lived(store, stretch, model, open_broker())
+        lived, risk = _lived(store, stretch, model, open_broker(job.now))
         stretches.record(store, job.account, lived, risk)
 
 
@@ -75,7 +76,9 @@ def _lived(
         view = panorama(seen, job.symbols)
         decisions = decide(view, standing.snapshot, mandate, stretch.barred.get(as_of))
         planned = _planned(standing, decisions, quotes, mandate, risk)
-        orders = broker.submit(planned, standing.account).orders
+        orders = tuple(
+            broker.submit(one, job.now).order if one.state is OrderState.INTENDED else one for one in planned
+        )
         standing = with_orders(standing, orders)
         source = Provenance(strategy=job.policy.strategy, model_id=stretch.model_id, data_sha256=data_sha256(window))
         lived.append(LivedDay(settled=settled, decisions=decisions, provenance=source, orders=orders))
@@ -102,7 +105,7 @@ def _planned(
     planned = plan_orders(standing, decisions, quotes.on(standing.account.as_of), mandate)
     if not risk.halted:
         return planned
-    return tuple(reduced(order, standing.account.quantity(order.symbol)) for order in planned)
+    return only_reducing(planned, standing, mandate)
 
 
 def look_back(bars: Mapping[str, Bars], as_of: date, job: Job, model: Forecaster | None) -> dict[str, Bars]:

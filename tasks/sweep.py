@@ -77,7 +77,7 @@ def sweep(
     A symbol that the gate holds back is left out of its accounts with a warning. Raises SweepRefused,
     NothingPublishable, and what the source and the store raise.
     """
-    ingest.fn(job, open_source)
+    ingest(job, open_source)
     gate = inspect(job, None)
     points = _tradable(wanted[0], gate)
     market = _market(job, wanted[1], sorted({symbol for point in points for symbol in point.symbols}))

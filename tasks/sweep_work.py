@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from strategy.bars import Bars
 from strategy.instruments import Instrument
@@ -85,7 +83,6 @@ def side_by_side(threads: int) -> Runner:
     return run
 
 
-@task(name="sweep", task_run_name="sweep", cache_policy=NO_CACHE)
 def sweep_chunks(work: Sequence[Work]) -> tuple[Swept, ...]:
     """The accounts of some chunks: pure, so that any worker may run it, and again where one was lost."""
     return tuple(swept(one.panel, one.points) for one in work)

@@ -2,20 +2,22 @@
 
 import logging
 from collections.abc import Callable
-
-from prefect import task
-from prefect.cache_policies import NO_CACHE
+from datetime import datetime
 
 from exchange.ports import Broker
 from storage import bars as bar_store
 from storage import ledger, risk_state
+from storage import orders as order_store
 from storage.database import Connection, connect
 from strategy.backtest import Standing, plan_orders
 from strategy.decision import Decision, Mandate
+from strategy.halts import only_reducing
 from strategy.market import tape
+from strategy.order_checks import REFUSED
 from strategy.orders import Order, OrderState
-from strategy.risk import HALTED, reduced
+from strategy.risk import HALTED
 from tasks.job import Job
+from tasks.sending import send_all
 from tasks.signals import settled_standing
 from tasks.standing import mandate_of
 
@@ -26,8 +28,7 @@ class OrdersBlocked(Exception):
     """No order may be sent: the run is late, or the account is halted (exit 5)."""
 
 
-@task(name="order", task_run_name="order", cache_policy=NO_CACHE)
-def trade(job: Job, open_broker: Callable[[], Broker]) -> tuple[Order, ...]:
+def trade(job: Job, open_broker: Callable[[datetime], Broker]) -> tuple[Order, ...]:
     """The day's orders in the state the broker left them; written to the ledger before they are sent.
 
     Raises OrdersBlocked for a run that comes later than its bar allows; the decisions stay in the ledger.
@@ -37,14 +38,10 @@ def trade(job: Job, open_broker: Callable[[], Broker]) -> tuple[Order, ...]:
         decisions = ledger.decisions_on(store, job.account, job.as_of)
         planned = planned_orders(store, job, (standing, mandate), decisions)
         _demand_in_time(job, _unwritten(store, job, planned))
-        ledger.record_orders(store, job.account, planned)
-        waiting = tuple(
-            order for order in ledger.orders_on(store, job.account, job.as_of) if order.state is OrderState.INTENDED
-        )
-        # Paper takes orders without leaving the process, so the store stays open over the call.
-        report = open_broker().submit(waiting, standing.account)
-        ledger.update_orders(store, job.account, report.orders)
-        orders = ledger.orders_on(store, job.account, job.as_of)
+        order_store.record_orders(store, job.account, planned)
+    send_all(job, open_broker(job.now), (standing, mandate))
+    with connect(job.home) as store:
+        orders = order_store.orders_on(store, job.account, job.as_of)
     for order in orders:
         log.info("%s %s %s: %s.", order.side.capitalize(), order.quantity, order.symbol, order.reason or order.state)
     return orders
@@ -58,8 +55,8 @@ def planned_orders(
     bars = bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=2)
     planned = plan_orders(standing, decisions, tape(bars, job.as_of, job.as_of).on(job.as_of), mandate)
     # A day that was ordered under a halt stays so when it is run again after the account has been resumed.
-    if risk_state.load(store, job.account).halted or withheld(ledger.orders_on(store, job.account, job.as_of)):
-        return tuple(reduced(order, standing.account.quantity(order.symbol)) for order in planned)
+    if risk_state.load(store, job.account).halted or withheld(order_store.orders_on(store, job.account, job.as_of)):
+        return only_reducing(planned, standing, mandate)
     return planned
 
 
@@ -70,8 +67,8 @@ def withheld(orders: tuple[Order, ...]) -> tuple[Order, ...]:
 
 def demand_nothing_withheld(job: Job) -> None:
     """None; raises OrdersBlocked if the halt withheld an order of the day: reported and reconciled, but not done."""
+    orders = withheld(_of_the_day(job))
     with connect(job.home) as store:
-        orders = withheld(ledger.orders_on(store, job.account, job.as_of))
         risk = risk_state.load(store, job.account)
     if orders:
         since = f"since {risk.since}: {risk.reason}" if risk.halted else "when the day was ordered"
@@ -79,11 +76,22 @@ def demand_nothing_withheld(job: Job) -> None:
             f"{len(orders)} orders of {job.as_of} were withheld, account {job.account} was halted {since}; once you "
             f"know why, `turbodmt resume --account {job.account} --reason TEXT` lets the next day trade"
         )
+    kept = [order for order in _of_the_day(job) if order.reason.startswith(REFUSED)]
+    if kept:
+        raise OrdersBlocked(
+            f"{len(kept)} orders of {job.as_of} did not leave, {kept[0].symbol} was {kept[0].reason}; the next day "
+            "decides anew: correct what it names before"
+        )
+
+
+def _of_the_day(job: Job) -> tuple[Order, ...]:
+    with connect(job.home) as store:
+        return order_store.orders_on(store, job.account, job.as_of)
 
 
 def _unwritten(store: Connection, job: Job, planned: tuple[Order, ...]) -> tuple[Order, ...]:
     """The orders to send that no earlier run of the day has written."""
-    written = {order.order_id for order in ledger.orders_on(store, job.account, job.as_of)}
+    written = {order.order_id for order in order_store.orders_on(store, job.account, job.as_of)}
     return tuple(order for order in planned if order.state is OrderState.INTENDED and order.order_id not in written)
 
 

@@ -4,9 +4,6 @@ import logging
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from storage import bars as bar_store
 from storage import models as model_store
 from storage import promotions
@@ -43,7 +40,6 @@ class _Registry:
     damage: str = ""
 
 
-@task(name="retrain if due", task_run_name="retrain if due", cache_policy=NO_CACHE)
 def retrain(job: Job) -> Champion:
     """The champion of the day, None for the prior; a challenger is trained first if that is due.
 
@@ -116,7 +112,6 @@ def _ruling(job: Job, known: _Registry, newer: str) -> Champion:
     return Champion(model_id=known.champion.model_id, reason=reason)
 
 
-@task(name="train", task_run_name="train", cache_policy=NO_CACHE)
 def train_now(job: Job) -> dict[str, object]:
     """The answer of `turbodmt train`: the challenger, how it did on dates that chose nothing, and the verdict.
 

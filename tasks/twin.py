@@ -26,7 +26,7 @@ def twin(job: Job, open_source: Callable[[], BarSource], paths: int = PATHS) -> 
     Symbols that the gate holds back are left out with a warning. Raises TwinRefused, NothingPublishable, and what the
     source and the store raise.
     """
-    ingest.fn(job, open_source)
+    ingest(job, open_source)
     gate = inspect(job, None)
     symbols = tuple(symbol for symbol in job.symbols if symbol not in gate.held_back)
     if not symbols and all(finding.expectation == "bars" for finding in gate.findings):

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 import pandas as pd
-from prefect import task
-from prefect.cache_policies import NO_CACHE
 
 from exchange.calendars import sessions
 from storage import bars as bar_store
@@ -57,7 +55,6 @@ class Gate:
         return {symbol: reason for symbol, reason in self.held_back.items() if symbol not in unlisted}
 
 
-@task(name="validate", task_run_name="validate", cache_policy=NO_CACHE)
 def validate(job: Job) -> Gate:
     """The gate's verdict on what is staged for the job's symbols, which must reach the session of `as_of`.
 

@@ -163,6 +163,7 @@ def _listing(symbol: str) -> dict[str, Any]:
     return {
         "symbol": symbol,
         "status": "TRADING",
+        "orderTypes": ["LIMIT", "MARKET"],
         "baseAsset": symbol.removesuffix("USDT"),
         "quoteAsset": "USDT",
         "filters": [

@@ -96,7 +96,7 @@ def promote(job: Job, model_id: str, as_of: date | None = None) -> None:
 
 def retrain_and_promote(job: Job) -> Champion:
     """The champion of the day, where every challenger is put in charge by hand."""
-    retrain.fn(job)
+    retrain(job)
     with connect(job.home) as store:
         of_today = [
             one.model_id
@@ -105,7 +105,7 @@ def retrain_and_promote(job: Job) -> Champion:
         ]
     for model_id in of_today:
         promote(job, model_id)
-    return retrain.fn(job)
+    return retrain(job)
 
 
 def on(job: Job, as_of: date) -> Job:
@@ -122,11 +122,11 @@ def live(job: Job, late: timedelta) -> Job:
 
 def run_day(job: Job, open_source: Callable[[], BarSource]) -> tuple[Gate, Champion]:
     """The gate's verdict and the champion, after every step from ingest to reconcile in the order of the flow."""
-    ingest.fn(job, open_source)
-    gate = validate.fn(job)
-    settle.fn(job)
-    champion = retrain.fn(job)
-    signal.fn(job, champion, gate.barred)
-    trade.fn(job, PaperBroker)
-    reconcile.fn(job, gate.barred)
+    ingest(job, open_source)
+    gate = validate(job)
+    settle(job, PaperBroker)
+    champion = retrain(job)
+    signal(job, champion, gate.barred)
+    trade(job, PaperBroker)
+    reconcile(job, gate.barred)
     return gate, champion

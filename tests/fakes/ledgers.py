@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 from storage import ledger
+from storage import orders as order_store
 from storage.database import connect
 from strategy.account import Entry
 from strategy.backtest import Replay
@@ -54,7 +55,7 @@ def replayed(home: Path, account: str, days: Sequence[date]) -> Replay:
             orders=in_order(
                 replace(one, state=OrderState.INTENDED) if one.state is OrderState.ACKNOWLEDGED else one
                 for day in days
-                for one in ledger.orders_on(store, account, day)
+                for one in order_store.orders_on(store, account, day)
             ),
             fills=by_day(one for day in days for one in ledger.fills_on(store, account, day)),
             entries=by_kind(one for day in days for one in ledger.entries_on(store, account, day)),

@@ -135,7 +135,10 @@ def test_the_artifacts_of_a_run_tell_the_day(deployed: Deployed, first_run: Any)
         "summary-soon": "markdown",
         "equity-soon": "image",
         "report-soon": "markdown",
+        "reconciliation-soon": "table",
     }
+    (reconciled,) = json.loads(artifacts["reconciliation-soon"]["data"])
+    assert (reconciled["Difference"], reconciled["Decisions equal"]) == ("0", "2")
     decisions = json.loads(artifacts["decisions-soon"]["data"])
     assert [row["Symbol"] for row in decisions] == ["^GSPC", "^IXIC"]
     report = deployed.home / "reports" / "soon" / "2018-12-31.html"

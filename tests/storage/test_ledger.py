@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage import ledger
+from storage import orders as order_store
 from storage.database import connect
 from storage.ledger_rows import snapshot_row, to_snapshot
 from storage.rows import LedgerConflict
@@ -80,40 +81,40 @@ def test_deciding_again_alike_is_no_news_and_otherwise_a_conflict(home: Path) ->
 
 def test_an_order_is_written_ahead_once_and_keeps_the_state_it_reached(home: Path) -> None:
     with connect(home) as store:
-        assert ledger.record_orders(store, "daily", [ORDER]) == 1
+        assert order_store.record_orders(store, "daily", [ORDER]) == 1
         sent = replace(ORDER, state=OrderState.SENT)
-        ledger.update_orders(store, "daily", [sent])
-        assert ledger.record_orders(store, "daily", [ORDER]) == 0
-        assert ledger.orders_on(store, "daily", MONDAY) == (sent,)
-        assert ledger.open_orders(store, "daily") == (sent,)
+        order_store.update_orders(store, "daily", [sent])
+        assert order_store.record_orders(store, "daily", [ORDER]) == 0
+        assert order_store.orders_on(store, "daily", MONDAY) == (sent,)
+        assert order_store.open_orders(store, "daily") == (sent,)
         with pytest.raises(LedgerConflict, match="orders already holds another row for daily, o1"):
-            ledger.record_orders(store, "daily", [replace(ORDER, quantity=Decimal(2))])
+            order_store.record_orders(store, "daily", [replace(ORDER, quantity=Decimal(2))])
 
 
 def test_an_order_that_has_ended_stays_as_it_is(home: Path) -> None:
     with connect(home) as store:
-        ledger.record_orders(store, "daily", [ORDER])
+        order_store.record_orders(store, "daily", [ORDER])
         rejected = replace(ORDER, state=OrderState.REJECTED, reason="too small")
-        ledger.update_orders(store, "daily", [rejected])
-        ledger.update_orders(store, "daily", [rejected])
-        assert ledger.open_orders(store, "daily") == ()
+        order_store.update_orders(store, "daily", [rejected])
+        order_store.update_orders(store, "daily", [rejected])
+        assert order_store.open_orders(store, "daily") == ()
         with pytest.raises(LedgerConflict, match="o1 has ended as rejected; it cannot be filled"):
-            ledger.update_orders(store, "daily", [FILLED])
+            order_store.update_orders(store, "daily", [FILLED])
         with pytest.raises(LedgerConflict, match="record an order first"):
-            ledger.update_orders(store, "daily", [replace(ORDER, order_id="o2")])
+            order_store.update_orders(store, "daily", [replace(ORDER, order_id="o2")])
 
 
 def test_the_open_orders_of_a_past_day_are_those_that_were_open_then(home: Path) -> None:
     acknowledged = replace(ORDER, state=OrderState.ACKNOWLEDGED)
     skipped = replace(ORDER, order_id="o0", state=OrderState.SKIPPED)
     with connect(home) as store:
-        ledger.record_orders(store, "daily", [ORDER, skipped])
-        ledger.update_orders(store, "daily", [acknowledged])
+        order_store.record_orders(store, "daily", [ORDER, skipped])
+        order_store.update_orders(store, "daily", [acknowledged])
         ledger.record_settlement(store, "daily", DAY)
-        assert ledger.orders_open_at(store, "daily", date(2020, 1, 5)) == ()
-        assert ledger.orders_open_at(store, "daily", MONDAY) == (acknowledged,)
-        assert ledger.orders_open_at(store, "daily", TUESDAY) == ()
-        assert ledger.orders_on(store, "daily", MONDAY) == (skipped, FILLED)
+        assert order_store.orders_open_at(store, "daily", date(2020, 1, 5)) == ()
+        assert order_store.orders_open_at(store, "daily", MONDAY) == (acknowledged,)
+        assert order_store.orders_open_at(store, "daily", TUESDAY) == ()
+        assert order_store.orders_on(store, "daily", MONDAY) == (skipped, FILLED)
 
 
 def test_a_settled_day_comes_back_and_settling_it_again_is_no_news(home: Path) -> None:
@@ -121,7 +122,7 @@ def test_a_settled_day_comes_back_and_settling_it_again_is_no_news(home: Path) -
     with connect(home) as store:
         assert ledger.latest_snapshot(store, "daily") is None
         ledger.record_settlement(store, "daily", first)
-        ledger.record_orders(store, "daily", [ORDER])
+        order_store.record_orders(store, "daily", [ORDER])
         for _ in range(2):
             ledger.record_settlement(store, "daily", DAY)
         assert ledger.latest_snapshot(store, "daily") == DAY.standing.snapshot
@@ -140,7 +141,7 @@ def test_a_settlement_that_conflicts_writes_nothing(home: Path) -> None:
             ledger.record_settlement(store, "daily", DAY)
         assert ledger.latest_snapshot(store, "daily") is None
         assert ledger.fills_on(store, "daily", TUESDAY) == ()
-        ledger.record_orders(store, "daily", [ORDER])
+        order_store.record_orders(store, "daily", [ORDER])
         ledger.record_settlement(store, "daily", DAY)
         other = replace(DAY, fills=(replace(FILL, price=Decimal(320)),))
         with pytest.raises(LedgerConflict, match="fills already holds another row"):

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -99,3 +100,31 @@ def test_a_day_is_settled_once() -> None:
 def test_costs_below_zero_are_refused() -> None:
     with pytest.raises(ValueError, match="fee_bps is -1; it must be at least 0"):
         Costs(fee_bps=D(-1))
+
+
+def test_a_bar_takes_a_tenth_of_its_volume_in_whole_lots_and_the_rest_is_cancelled() -> None:
+    lots = Terms(account="test", instruments={"SPY": replace(SPY, lot=D(2))}, costs=NO_COSTS)
+    quotes = {"SPY": Quote(open=D(100), close=D(100), volume=75.0)}
+    result = settle(account("10000"), [order("SPY", Side.BUY, "50")], quotes, TUESDAY, lots)
+    (fill,) = result.fills
+    assert fill.quantity == 6
+    assert result.account.quantity("SPY") == 6
+    assert result.orders[0].state is OrderState.CANCELLED
+    assert result.orders[0].reason.startswith("filled 6.0")
+
+
+def test_a_bar_without_room_for_one_lot_fills_nothing() -> None:
+    lots = Terms(account="test", instruments={"SPY": replace(SPY, lot=D(1))}, costs=NO_COSTS)
+    quotes = {"SPY": Quote(open=D(100), close=D(100), volume=9.0)}
+    result = settle(account("10000"), [order("SPY", Side.BUY, "50")], quotes, TUESDAY, lots)
+    assert result.fills == ()
+    assert result.account.cash == 10000
+    assert result.orders[0].state is OrderState.CANCELLED
+
+
+@pytest.mark.parametrize("volume", [None, 500.0, 1e12])
+def test_a_bar_with_room_or_of_unknown_volume_fills_the_whole_order(volume: float | None) -> None:
+    quotes = {"SPY": Quote(open=D(100), close=D(100), volume=volume)}
+    result = settle(account("10000"), [order("SPY", Side.BUY, "50")], quotes, TUESDAY, FREE)
+    assert result.fills[0].quantity == 50
+    assert result.orders[0].state is OrderState.FILLED

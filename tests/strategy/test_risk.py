@@ -49,7 +49,7 @@ def test_a_backtest_names_the_first_day_of_the_halt() -> None:
     ],
 )
 def test_a_halted_account_only_reduces(side: Side, quantity: str, held: str, expected: str, state: OrderState) -> None:
-    allowed = reduced(order(side, quantity), D(held))
+    allowed = reduced(order(side, quantity), D(held), D(1))
     assert (allowed.quantity, allowed.state) == (D(expected), state)
 
 

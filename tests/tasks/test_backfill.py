@@ -2,19 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
 
+from exchange.calendars import closed_by
 from exchange.paper import PaperBroker
-from exchange.ports import BarSource, BrokerReport, SourceUnavailable
+from exchange.ports import BarSource, Receipt, SourceUnavailable
 from storage import bars as bar_store
 from storage import instruments as instrument_store
 from storage import ledger, promotions
 from storage import models as model_store
+from storage import orders as order_store
 from storage.database import connect
-from strategy.account import Account
 from strategy.backtest import replay
 from strategy.decision import Status, panorama
 from strategy.instruments import Calendar
@@ -58,17 +59,17 @@ class Watch:
         self.heard.append(progress)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DyingBroker:
-    """The paper broker, whose process is gone on that day."""
+class DyingBroker(PaperBroker):
+    """The paper broker, whose process is gone when an order of that day comes."""
 
-    day: date
-    name: str = "paper"
+    def __init__(self, day: date) -> None:
+        super().__init__(closed_by(Calendar.ALWAYS, day))
+        self._day = day
 
-    def submit(self, orders: tuple[Order, ...], account: Account) -> BrokerReport:
-        if account.as_of == self.day:
+    def submit(self, order: Order, sent_at: datetime) -> Receipt:
+        if order.as_of == self._day:
             raise KeyboardInterrupt("stopped")
-        return PaperBroker().submit(orders, account)
+        return super().submit(order, sent_at)
 
 
 def a_backfill(
@@ -80,7 +81,7 @@ def a_backfill(
 
 
 def filled(backfill: Backfill, source: BarSource = MARKET, watch: Watch | None = None) -> Filled:
-    return fill.fn(backfill, lambda: source, PaperBroker, watch or Watch())
+    return fill(backfill, lambda: source, PaperBroker, watch or Watch())
 
 
 def lived(job: Job, source: FakeBars) -> tuple[date, ...]:
@@ -163,7 +164,7 @@ def test_networks_leave_the_rows_of_daily_runs(
 
 
 def bars_up_to(job: Job, source: FakeBars) -> None:
-    ingest.fn(job, lambda: source)
+    ingest(job, lambda: source)
     inspect(job, None)
 
 
@@ -225,7 +226,8 @@ def test_a_halted_account_goes_on_with_what_reduces(tmp_path: Path) -> None:
     since = date.fromisoformat(str(answer["halted_since"]))
     assert f"the account was halted on {since}" in " ".join(str(answer["warnings"]).split())
     with connect(tmp_path / "backfill") as store:
-        later = [one for day in account_days(MARKET, since, SHORT) for one in ledger.orders_on(store, ACCOUNT, day)]
+        days = account_days(MARKET, since, SHORT)
+        later = [one for day in days for one in order_store.orders_on(store, ACCOUNT, day)]
         last = ledger.latest_snapshot(store, ACCOUNT)
     assert answer["orders_withheld"] == sum(one.reason.startswith(HALTED) for one in later) > 0
     assert last is not None
@@ -250,7 +252,7 @@ def test_a_run_killed_within_a_stretch_leaves_nothing_of_it(tmp_path: Path) -> N
     whole, broken = a_backfill(tmp_path / "whole"), a_backfill(tmp_path / "broken")
     filled(whole)
     with pytest.raises(KeyboardInterrupt, match="stopped"):
-        fill.fn(broken, lambda: MARKET, lambda: DyingBroker(day=date(2020, 6, 22)), Watch())
+        fill(broken, lambda: MARKET, lambda now: DyingBroker(date(2020, 6, 22)), Watch())
     assert contents(tmp_path / "broken")["decisions"] == []
     filled(broken)
     assert contents(tmp_path / "broken") == contents(tmp_path / "whole")
@@ -301,7 +303,7 @@ def test_models_of_a_backfill_never_trade_for_a_daily_run(tmp_path: Path) -> Non
         open_day = promotions.first_open_day(store, job.source, job.symbols, FIRST)
     assert open_day == FIRST, "what the backfill decided keeps no day from a model of the daily runs"
     daily = on(replace(job, account="daily", models_of=""), FIRST)
-    assert retrain.fn(daily).model_id is None
+    assert retrain(daily).model_id is None
     with connect(tmp_path) as store:
         theirs = [one for one in model_store.records(store) if one.source == "fake"]
     assert [one.trained_to for one in theirs] == [FIRST], "the daily run trains its own, from the same bars"

@@ -23,12 +23,12 @@ CALLS = (
     ("storage.staging.stage", 1),
     ("storage.bars.publish", 2),
     ("storage.ledger.record_settlement", 3),
-    ("storage.ledger._advance", 2),
+    ("storage.orders.advance", 2),
     ("strategy.training._learn", 3),
     ("storage.files._sync_folder", 1),
     ("storage.promotions.record_verdict", 1),
     ("storage.ledger.record_decisions", 1),
-    ("storage.ledger.update_orders", 1),
+    ("storage.orders.update_orders", 1),
     ("tasks.reconcile.reconcile", 1),
 )
 #: And shares of all lines that the run goes through.

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from storage import ledger, risk_state
+from storage import orders as order_store
 from storage.database import connect
 from strategy.orders import OrderState
 from strategy.signals import Strategy
@@ -33,7 +34,7 @@ def job(tmp_path: Path) -> Job:
 
 def orders(job: Job) -> dict[str, OrderState]:
     with connect(job.home) as store:
-        return {order.symbol: order.state for order in ledger.orders_on(store, job.account, job.as_of)}
+        return {order.symbol: order.state for order in order_store.orders_on(store, job.account, job.as_of)}
 
 
 def test_a_halted_account_sends_only_what_reduces_and_says_so(job: Job) -> None:
@@ -43,7 +44,7 @@ def test_a_halted_account_sends_only_what_reduces_and_says_so(job: Job) -> None:
     with connect(job.home) as store:
         snapshot = ledger.latest_snapshot(store, job.account)
         assert snapshot is not None
-        for order in ledger.orders_on(store, job.account, job.as_of):
+        for order in order_store.orders_on(store, job.account, job.as_of):
             held = snapshot.account.quantity(order.symbol)
             grows = held * order.signed_quantity >= 0
             assert order.state is (OrderState.SKIPPED if grows else OrderState.ACKNOWLEDGED)

@@ -12,6 +12,7 @@ import pytest
 from exchange.paper import PaperBroker
 from storage import bars as bar_store
 from storage import ledger
+from storage import orders as order_store
 from storage.database import connect
 from strategy.backtest import opening, plan_orders, settle_day, with_orders
 from strategy.decision import Decision, Status
@@ -72,13 +73,13 @@ def test_each_step_and_the_whole_day_may_be_repeated(job: Job, lived: Path, tmp_
     run_day(replace(job, home=tmp_path / "undisturbed"), open_pair)
     expected = contents(tmp_path / "undisturbed")
     steps: tuple[Callable[[Job], object], ...] = (
-        lambda again: ingest.fn(again, open_pair),
-        validate.fn,
-        settle.fn,
-        retrain.fn,
-        lambda again: signal.fn(again, RULES, {}),
-        lambda again: trade.fn(again, PaperBroker),
-        lambda again: reconcile.fn(again, {}),
+        lambda again: ingest(again, open_pair),
+        validate,
+        lambda again: settle(again, PaperBroker),
+        retrain,
+        lambda again: signal(again, RULES, {}),
+        lambda again: trade(again, PaperBroker),
+        lambda again: reconcile(again, {}),
     )
     for step in steps:
         step(job)
@@ -93,17 +94,17 @@ def test_each_step_and_the_whole_day_may_be_repeated(job: Job, lived: Path, tmp_
 def test_missed_days_are_all_settled_and_only_the_newest_is_traded(job: Job) -> None:
     missed = account_days(PAIR, SECOND, date(2020, 6, 14))
     newest = on(job, missed[-1])
-    ingest.fn(newest, open_pair)
-    validate.fn(newest)
-    assert settle.fn(newest) == missed
-    signal.fn(newest, RULES, {})
-    trade.fn(newest, PaperBroker)
+    ingest(newest, open_pair)
+    validate(newest)
+    assert settle(newest, PaperBroker).dates == missed
+    signal(newest, RULES, {})
+    trade(newest, PaperBroker)
     with connect(job.home) as store:
         mandate = mandate_of(store, newest)
         bars = bar_store.load(store, job.source, job.symbols, until=newest.as_of)
-        first_orders = ledger.orders_on(store, job.account, FIRST)
+        first_orders = order_store.orders_on(store, job.account, FIRST)
         told = ledger.snapshots(store, job.account, until=newest.as_of, last_days=100)
-        traded = {day: ledger.orders_on(store, job.account, day) for day in missed}
+        traded = {day: order_store.orders_on(store, job.account, day) for day in missed}
         decided = ledger.decisions_on(store, job.account, newest.as_of)
     quotes = tape(bars, FIRST, newest.as_of)
     intended = tuple(replace(order, state=OrderState.ACKNOWLEDGED) for order in first_orders)
@@ -161,8 +162,8 @@ def test_a_symbol_held_back_keeps_its_position_until_its_bar_is_accepted(job: Jo
     assert decisions(third)["TOKEN"].status is Status.TRADED
     assert quantities(third)["SHARE"] == held["SHARE"] != 0
     with connect(job.home) as store:
-        assert {order.symbol for order in ledger.orders_on(store, "daily", third.as_of)} == {"TOKEN"}
-        waiting = [order for order in ledger.open_orders(store, "daily") if order.symbol == "SHARE"]
+        assert {order.symbol for order in order_store.orders_on(store, "daily", third.as_of)} == {"TOKEN"}
+        waiting = [order for order in order_store.open_orders(store, "daily") if order.symbol == "SHARE"]
     assert [order.as_of for order in waiting] == [SECOND]
 
     released = ([("SHARE", third.as_of)], "seen on the tape")
@@ -213,7 +214,7 @@ def test_a_split_on_a_bar_that_arrives_late_is_not_lost(job: Job) -> None:
     with connect(job.home) as store:
         entries = [one for one in ledger.entries_on(store, "daily", date(2020, 6, 15)) if one.symbol == "SHARE"]
         fills = [one for one in ledger.fills_on(store, "daily", date(2020, 6, 15)) if one.symbol == "SHARE"]
-        order = next(one for one in ledger.orders_on(store, "daily", date(2020, 6, 11)) if one.symbol == "SHARE")
+        order = next(one for one in order_store.orders_on(store, "daily", date(2020, 6, 11)) if one.symbol == "SHARE")
     assert [entry.quantity for entry in entries] == [held]
     assert [fill.quantity for fill in fills] == [2 * order.quantity]
     assert quantities(job)["SHARE"] == 2 * held + fills[0].signed_quantity

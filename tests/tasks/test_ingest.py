@@ -30,31 +30,31 @@ class Asked(FakeBars):
 
 def test_nothing_changes_while_the_source_is_down(tmp_path: Path) -> None:
     job = a_job(tmp_path, PAIR.symbols(), FIRST)
-    ingest.fn(job, lambda: PAIR)
-    validate.fn(job)
+    ingest(job, lambda: PAIR)
+    validate(job)
     told = contents(tmp_path)
     with pytest.raises(SourceUnavailable, match="the fake is down"):
-        ingest.fn(on(job, SECOND), lambda: DeadBars(listings=PAIR.listings))
+        ingest(on(job, SECOND), lambda: DeadBars(listings=PAIR.listings))
     with pytest.raises(SourceRefused, match="the fake has no OTHER"):
-        ingest.fn(replace(on(job, SECOND), symbols=("OTHER", "SHARE")), lambda: PAIR)
+        ingest(replace(on(job, SECOND), symbols=("OTHER", "SHARE")), lambda: PAIR)
     assert contents(tmp_path) == told
 
 
 def test_a_streaming_source_is_asked_for_the_last_days_only_and_a_record_for_all_of_it(tmp_path: Path) -> None:
     live = Asked(listings=PAIR.listings, streaming=True)
     job = a_job(tmp_path, PAIR.symbols(), FIRST)
-    assert ingest.fn(job, lambda: live) == {"SHARE": 150, "TOKEN": 160}
-    validate.fn(job)
-    assert ingest.fn(on(job, SECOND), lambda: live)["TOKEN"] > 1
-    validate.fn(on(job, SECOND))
-    assert ingest.fn(on(job, SECOND), lambda: live) == {"SHARE": 0, "TOKEN": 0}
+    assert ingest(job, lambda: live) == {"SHARE": 150, "TOKEN": 160}
+    validate(job)
+    assert ingest(on(job, SECOND), lambda: live)["TOKEN"] > 1
+    validate(on(job, SECOND))
+    assert ingest(on(job, SECOND), lambda: live) == {"SHARE": 0, "TOKEN": 0}
     assert [dict(request.since) for request in live.requests] == [
         {"SHARE": None, "TOKEN": None},
         {"SHARE": date(2020, 5, 29), "TOKEN": date(2020, 5, 29)},
         {"SHARE": date(2020, 5, 30), "TOKEN": date(2020, 5, 30)},
     ]
     assert [request.until for request in live.requests] == [FIRST, SECOND, SECOND]
-    ingest.fn(on(job, SECOND), lambda: Asked(listings=PAIR.listings))
+    ingest(on(job, SECOND), lambda: Asked(listings=PAIR.listings))
     assert live.requests[-1].since == {"SHARE": None, "TOKEN": None}
 
 
@@ -62,27 +62,27 @@ def test_a_streaming_source_is_asked_again_for_what_was_held_back(tmp_path: Path
     market = FakeBars(listings=(SHARE,), streaming=True)
     spoiled = market.faulty(Fault(symbol="SHARE", day=SECOND, column="high", value=1.0))
     job = a_job(tmp_path, ("SHARE",), FIRST)
-    ingest.fn(job, lambda: market)
-    validate.fn(job)
-    ingest.fn(on(job, SECOND), lambda: spoiled)
+    ingest(job, lambda: market)
+    validate(job)
+    ingest(on(job, SECOND), lambda: spoiled)
     with pytest.raises(NothingPublishable, match="the high is below the open or the close"):
-        validate.fn(on(job, SECOND))
-    ingest.fn(on(job, date(2020, 6, 10)), lambda: market)
-    assert validate.fn(on(job, date(2020, 6, 10))).published == {"SHARE": 2}
+        validate(on(job, SECOND))
+    ingest(on(job, date(2020, 6, 10)), lambda: market)
+    assert validate(on(job, date(2020, 6, 10))).published == {"SHARE": 2}
 
 
 def test_symbols_that_are_not_listed_yet_are_known_but_have_no_bars(tmp_path: Path) -> None:
     market = FakeBars(listings=(UNBORN,))
     job = a_job(tmp_path, market.symbols(), FIRST)
-    assert ingest.fn(job, lambda: market) == {}
+    assert ingest(job, lambda: market) == {}
     assert inspect(job, FIRST).held_back["UNBORN"].startswith("UNBORN: the source has no bar of it")
     with pytest.raises(NothingPublishable, match="nothing may be traded on 2020-06-08: UNBORN: the source has no bar"):
-        validate.fn(job)
+        validate(job)
 
 
 def test_only_the_job_s_symbols_are_fetched(tmp_path: Path) -> None:
     market = FakeBars(listings=(STOCK, COIN, TOKEN))
-    assert set(ingest.fn(a_job(tmp_path, ("TOKEN",), FIRST), lambda: market)) == {"TOKEN"}
+    assert set(ingest(a_job(tmp_path, ("TOKEN",), FIRST), lambda: market)) == {"TOKEN"}
     with connect(tmp_path) as store:
         assert len(staged(store, "fake", "TOKEN")) == 160
         assert len(staged(store, "fake", "COIN")) == 0
@@ -91,10 +91,10 @@ def test_only_the_job_s_symbols_are_fetched(tmp_path: Path) -> None:
 def test_what_an_earlier_longer_delivery_left_at_the_gate_is_not_judged_again(tmp_path: Path) -> None:
     spoiled = FakeBars(listings=(SHARE, UNBORN)).faulty(Fault(symbol="UNBORN", day=date(2020, 7, 1), column="close"))
     job = a_job(tmp_path, ("SHARE", "UNBORN"), date(2020, 8, 31))
-    ingest.fn(job, lambda: spoiled)
+    ingest(job, lambda: spoiled)
     assert inspect(job, None).held_back["UNBORN"].startswith("UNBORN on 2020-07-01")
     earlier = on(job, FIRST)
-    ingest.fn(earlier, lambda: spoiled)
+    ingest(earlier, lambda: spoiled)
     assert inspect(earlier, None).held_back == {
         "UNBORN": "UNBORN: the source has no bar of it up to the day asked for (bars: none, limit at least one)"
     }

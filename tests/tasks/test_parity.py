@@ -12,6 +12,7 @@ from exchange.paper import PaperBroker
 from storage import bars as bar_store
 from storage import instruments as instrument_store
 from storage import ledger
+from storage import orders as order_store
 from storage.database import connect
 from strategy.account import EntryKind
 from strategy.backtest import Replay, replay
@@ -92,18 +93,18 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
     jobs = accounts(home)
     days = {name: days_of(job) for name, job in jobs.items()}
     market = a_job(home, MARKET.symbols(), BEFORE)
-    ingest.fn(market, open_market)
-    validate.fn(market)
+    ingest(market, open_market)
+    validate(market)
     trained(on(jobs["model"], BEFORE))
     for day in account_days(MARKET, FIRST, LAST):
-        ingest.fn(on(market, day), open_market)
-        barred = validate.fn(on(market, day)).barred
+        ingest(on(market, day), open_market)
+        barred = validate(on(market, day)).barred
         for name in [name for name in jobs if day in days[name]]:
             today = on(jobs[name], day)
-            settle.fn(today)
-            signal.fn(today, NO_MODEL if name == "prior" else retrain_and_promote(today), barred)
-            trade.fn(today, PaperBroker)
-            assert reconcile.fn(today, barred) == 0.0
+            settle(today, PaperBroker)
+            signal(today, NO_MODEL if name == "prior" else retrain_and_promote(today), barred)
+            trade(today, PaperBroker)
+            assert reconcile(today, barred).difference == 0.0
     return Lived(home=home, jobs=jobs, days=days)
 
 
@@ -112,8 +113,8 @@ def fresh_home(tmp_path_factory: pytest.TempPathFactory, lived: Lived) -> Path:
     """Another home, which learns of all bars at once and trains its model itself."""
     home = tmp_path_factory.mktemp("backtest")
     market = a_job(home, MARKET.symbols(), BEFORE)
-    ingest.fn(market, open_market)
-    validate.fn(market)
+    ingest(market, open_market)
+    validate(market)
     trained(on(replace(lived.jobs["model"], home=home), BEFORE))
     return home
 
@@ -151,8 +152,8 @@ def test_the_month_holds_what_parity_has_to_be_shown_for(lived: Lived) -> None:
 
 def test_the_last_orders_of_the_month_wait_at_the_broker(lived: Lived) -> None:
     with connect(lived.home) as store:
-        waiting = ledger.open_orders(store, "rules")
-        newest = ledger.orders_on(store, "rules", LAST)
+        waiting = order_store.open_orders(store, "rules")
+        newest = order_store.orders_on(store, "rules", LAST)
     assert waiting == newest
     assert {order.state for order in newest} == {OrderState.ACKNOWLEDGED}
 
@@ -194,12 +195,12 @@ def test_daily_runs_by_the_model_of_a_fold_equal_the_walk_forward_backtest(tmp_p
     assert fold.promoted
     for day in once.dates:
         today = on(job, day)
-        ingest.fn(today, lambda: source)
-        barred = validate.fn(today).barred
-        settle.fn(today)
-        signal.fn(today, Champion(model_id=fold.model_id, reason="of the fold"), barred)
-        trade.fn(today, PaperBroker)
-        assert reconcile.fn(today, barred) == 0.0
+        ingest(today, lambda: source)
+        barred = validate(today).barred
+        settle(today, PaperBroker)
+        signal(today, Champion(model_id=fold.model_id, reason="of the fold"), barred)
+        trade(today, PaperBroker)
+        assert reconcile(today, barred).difference == 0.0
     assert len(once.net.replay.fills) > 2
     assert replayed(tmp_path, job.account, once.dates) == tidied(once.net.replay)
 

@@ -35,7 +35,7 @@ def tamper(job: Job, statement: str) -> None:
 
 
 def test_an_honest_day_differs_by_nothing(job: Job) -> None:
-    assert reconcile.fn(job, {}) == 0.0
+    assert reconcile(job, {}).difference == 0.0
 
 
 @pytest.mark.parametrize(
@@ -56,4 +56,4 @@ def test_an_honest_day_differs_by_nothing(job: Job) -> None:
 def test_what_was_changed_behind_its_back_is_found(job: Job, statement: str, complaint: str) -> None:
     tamper(job, statement)
     with pytest.raises(ReconciliationFailed, match=f"on 2020-06-09 {complaint}"):
-        reconcile.fn(job, {})
+        reconcile(job, {})

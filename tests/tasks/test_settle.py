@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from exchange.paper import PaperBroker
 from storage import instruments as instrument_store
 from storage import ledger
+from storage import orders as order_store
 from storage.database import connect
 from strategy.account import Snapshot
 from strategy.orders import Fill
@@ -31,8 +33,8 @@ def job(tmp_path: Path) -> Job:
     """The first day of an account that trades both symbols; bars of all later days lie in the store too."""
     job = a_job(tmp_path, PAIR.symbols(), FIRST)
     run_day(job, open_pair)
-    ingest.fn(on(job, date(2020, 6, 30)), open_pair)
-    validate.fn(on(job, date(2020, 6, 30)))
+    ingest(on(job, date(2020, 6, 30)), open_pair)
+    validate(on(job, date(2020, 6, 30)))
     return job
 
 
@@ -55,17 +57,17 @@ def close(symbol: str, day: date) -> Decimal:
 
 def test_a_new_account_opens_on_its_first_day_with_its_capital(tmp_path: Path) -> None:
     job = a_job(tmp_path, PAIR.symbols(), FIRST)
-    ingest.fn(job, open_pair)
-    assert settle.fn(job) == (FIRST,)
+    ingest(job, open_pair)
+    assert settle(job, PaperBroker).dates == (FIRST,)
     assert snapshot(job).equity == snapshot(job).account.cash == 10_000
-    assert settle.fn(job) == ()
+    assert settle(job, PaperBroker).dates == ()
 
 
 def test_a_position_outside_the_symbols_is_kept_and_marked(job: Job) -> None:
-    settle.fn(on(job, SECOND))
+    settle(on(job, SECOND), PaperBroker)
     held = snapshot(job).account.positions["SHARE"]
     alone = replace(on(job, THIRD), symbols=("TOKEN",))
-    settle.fn(alone)
+    settle(alone, PaperBroker)
     kept = snapshot(alone).account.positions["SHARE"]
     assert kept.quantity == held.quantity
     assert float(kept.mark) == pytest.approx(float(close("SHARE", THIRD)))
@@ -74,15 +76,15 @@ def test_a_position_outside_the_symbols_is_kept_and_marked(job: Job) -> None:
 
 def test_an_order_outside_the_symbols_fills_when_its_bar_is_in_the_store(job: Job) -> None:
     alone = replace(on(job, SECOND), symbols=("TOKEN",))
-    settle.fn(alone)
+    settle(alone, PaperBroker)
     assert set(fills(alone, SECOND)) == {"SHARE", "TOKEN"}
 
 
 def test_a_position_outside_the_symbols_goes_through_its_split(job: Job) -> None:
-    settle.fn(on(job, SECOND))
+    settle(on(job, SECOND), PaperBroker)
     held = snapshot(job).account.quantity("SHARE")
     alone = replace(on(job, date(2020, 6, 14)), symbols=("TOKEN",))
-    settle.fn(alone)
+    settle(alone, PaperBroker)
     assert snapshot(alone).account.quantity("SHARE") == 2 * held
 
 
@@ -101,7 +103,8 @@ def test_a_delisted_position_is_closed_at_its_last_published_close(tmp_path: Pat
     assert SHARE.symbol not in snapshot(job).account.positions
     with connect(tmp_path) as store:
         last = {one.symbol: one for one in ledger.decisions_on(store, job.account, date(2020, 6, 13))}
-        assert ledger.open_orders(store, job.account) == ledger.orders_on(store, job.account, date(2020, 6, 13))
+        ordered = order_store.orders_on(store, job.account, date(2020, 6, 13))
+        assert order_store.open_orders(store, job.account) == ordered
     assert (last["SHARE"].status, last["TOKEN"].status) == ("delisted", "traded")
 
 
@@ -110,9 +113,9 @@ def test_a_symbol_without_an_instrument_is_named(job: Job) -> None:
         store.execute("DELETE FROM instruments WHERE symbol = 'SHARE'")
         assert set(instrument_store.load(store, job.source, job.symbols)) == {"TOKEN"}
     with pytest.raises(ValueError, match="no instrument is known for SHARE"):
-        settle.fn(on(job, SECOND))
+        settle(on(job, SECOND), PaperBroker)
 
 
 def test_a_day_must_be_settled_before_it_is_judged(job: Job) -> None:
     with pytest.raises(AssertionError, match="settled before it is judged"):
-        signal.fn(on(job, SECOND), Champion(model_id=None, reason=""), {})
+        signal(on(job, SECOND), Champion(model_id=None, reason=""), {})

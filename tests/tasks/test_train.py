@@ -42,8 +42,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Job:
     """A coin with bars up to ten days after FIRST, and a model that saw them up to FIRST and was promoted by hand."""
     job = due(a_job(tmp_path_factory.mktemp("trained"), ("COIN",), FIRST, Strategy.TURBO), every_bars=5)
     later = on(job, FIRST + timedelta(days=10))
-    ingest.fn(later, lambda: MARKET)
-    validate.fn(later)
+    ingest(later, lambda: MARKET)
+    validate(later)
     assert retrain_and_promote(job).model_id is not None
     return job
 
@@ -59,8 +59,8 @@ def fresh(tmp_path: Path) -> Job:
     """The same coin in a home that holds no model."""
     job = due(a_job(tmp_path / "fresh", ("COIN",), FIRST, Strategy.TURBO), every_bars=5)
     later = on(job, FIRST + timedelta(days=10))
-    ingest.fn(later, lambda: MARKET)
-    validate.fn(later)
+    ingest(later, lambda: MARKET)
+    validate(later)
     return job
 
 
@@ -79,7 +79,7 @@ def newest(job: Job) -> ModelRecord:
 
 
 def test_a_network_that_does_not_beat_the_prior_is_refused_and_the_prior_trades(fresh: Job) -> None:
-    champion = retrain.fn(fresh)
+    champion = retrain(fresh)
     assert champion.model_id is None
     assert champion.warning == ""
     assert known(fresh) == [(FIRST, ModelState.REFUSED)]
@@ -93,16 +93,16 @@ def test_a_network_that_does_not_beat_the_prior_is_refused_and_the_prior_trades(
 
 
 def test_what_was_refused_is_not_fitted_again_until_it_is_due(fresh: Job) -> None:
-    refused = retrain.fn(fresh)
-    assert retrain.fn(fresh) == refused
-    assert retrain.fn(after(fresh, 4)).reason == "the prior trades: no network is promoted"
+    refused = retrain(fresh)
+    assert retrain(fresh) == refused
+    assert retrain(after(fresh, 4)).reason == "the prior trades: no network is promoted"
     assert known(fresh) == [(FIRST, ModelState.REFUSED)]
-    retrain.fn(after(fresh, 5))
+    retrain(after(fresh, 5))
     assert [day for day, _ in known(fresh)] == [FIRST, FIRST + timedelta(days=5)]
 
 
 def test_a_retraining_is_no_other_trial_but_another_configuration_is(fresh: Job) -> None:
-    retrain.fn(fresh)
+    retrain(fresh)
     again = challenge(after(fresh, 5), None, after(fresh, 5).as_of)
     assert again.verdict.figures.trials == 1
     other = replace(after(fresh, 6), policy=replace(fresh.policy, config='{"seed": 8}'))
@@ -110,10 +110,10 @@ def test_a_retraining_is_no_other_trial_but_another_configuration_is(fresh: Job)
 
 
 def test_a_champion_is_kept_until_it_is_due_and_then_trained_on(job: Job) -> None:
-    first = retrain.fn(job)
+    first = retrain(job)
     assert first.reason == "trained and promoted today"
-    assert retrain.fn(after(job, 4)) == replace(first, reason="trained 4 bars ago")
-    retrain.fn(after(job, 5))
+    assert retrain(after(job, 4)) == replace(first, reason="trained 4 bars ago")
+    retrain(after(job, 5))
     record = newest(job)
     config = json.loads(record.config)
     assert record.trained_to == FIRST + timedelta(days=5)
@@ -127,19 +127,19 @@ def test_a_champion_is_kept_until_it_is_due_and_then_trained_on(job: Job) -> Non
 
 def test_a_model_is_trained_from_nothing_on_schedule(job: Job) -> None:
     cold = due(job, 5, cold_start_every_bars=5)
-    retrain.fn(after(cold, 5))
+    retrain(after(cold, 5))
     config = json.loads(newest(job).config)
     assert (config["started_from"], config["cold_start"]) == (None, (FIRST + timedelta(days=5)).isoformat())
     assert config["training"]["steps"] == RECIPE.steps
 
 
 def test_a_recipe_of_another_shape_is_trained_from_nothing(job: Job) -> None:
-    retrain.fn(after(due(job, 5, dimensions=4), 5))
+    retrain(after(due(job, 5, dimensions=4), 5))
     assert json.loads(newest(job).config)["started_from"] is None
 
 
 def test_the_same_bars_and_recipe_train_the_same_model(job: Job) -> None:
-    first = retrain.fn(job)
+    first = retrain(job)
     with connect(job.home) as store:
         for table in ("models", "promotions", "verdicts"):
             store.execute(f"DELETE FROM {table}")
@@ -150,32 +150,32 @@ def test_the_same_bars_and_recipe_train_the_same_model(job: Job) -> None:
 
 def test_training_sees_no_bar_after_its_day(job: Job, tmp_path: Path) -> None:
     other = replace(job, home=tmp_path / "other")
-    ingest.fn(other, lambda: MARKET)
-    validate.fn(other)
-    assert challenge(other, None, other.as_of).record.model_id == retrain.fn(job).model_id
+    ingest(other, lambda: MARKET)
+    validate(other)
+    assert challenge(other, None, other.as_of).record.model_id == retrain(job).model_id
 
 
 def test_a_model_that_saw_later_bars_does_not_decide_an_earlier_day(job: Job) -> None:
-    first = retrain.fn(job)
+    first = retrain(job)
     assert retrain_and_promote(after(job, 5)).model_id != first.model_id
-    assert retrain.fn(after(job, 3)).model_id == first.model_id
+    assert retrain(after(job, 3)).model_id == first.model_id
 
 
 def test_a_failed_training_leaves_the_champion_until_it_is_too_old(job: Job) -> None:
-    first = retrain.fn(job)
-    kept = retrain.fn(after(untrainable(job, max_age_bars=7), 7))
+    first = retrain(job)
+    kept = retrain(after(untrainable(job, max_age_bars=7), 7))
     assert kept.model_id == first.model_id
     assert kept.reason.startswith("trained 7 bars ago; no newer one could be trained: 1 symbols with")
     assert kept.warning == kept.reason
-    old = retrain.fn(after(untrainable(job, max_age_bars=7), 8))
+    old = retrain(after(untrainable(job, max_age_bars=7), 8))
     assert old.model_id is None
     assert old.reason.startswith("the prior trades: the model is 8 bars old, above 7; ")
     assert known(job) == [(FIRST, ModelState.CHAMPION)]
 
 
 def test_heads_that_do_not_divide_the_width_leave_the_champion(job: Job) -> None:
-    first = retrain.fn(job)
-    kept = retrain.fn(after(due(job, 1, heads=3), 1))
+    first = retrain(job)
+    kept = retrain(after(due(job, 1, heads=3), 1))
     assert kept.model_id == first.model_id
     assert kept.reason.endswith("3 heads do not divide 8 dimensions; choose a divisor")
     assert known(job) == [(FIRST, ModelState.CHAMPION)]
@@ -183,53 +183,53 @@ def test_heads_that_do_not_divide_the_width_leave_the_champion(job: Job) -> None
 
 def test_without_history_the_prior_trades(tmp_path: Path) -> None:
     job = untrainable(a_job(tmp_path, ("COIN",), FIRST), max_age_bars=7)
-    ingest.fn(job, lambda: MARKET)
-    champion = retrain.fn(job)
+    ingest(job, lambda: MARKET)
+    champion = retrain(job)
     assert champion.model_id is None
     assert champion.warning == (
         "the prior trades: no network is promoted; no newer one could be trained: no bars of COIN are published up to "
         "2020-06-08; import some first"
     )
     with pytest.raises(TrainingRefused, match="import some first"):
-        train_now.fn(job)
+        train_now(job)
 
 
 @pytest.mark.parametrize("damage", [lambda path: path.write_bytes(b"torn"), lambda path: path.unlink()])
 def test_a_damaged_model_gives_way_to_the_prior_and_a_new_one_is_trained(
     job: Job, damage: Callable[[Path], object]
 ) -> None:
-    first = retrain.fn(job)
+    first = retrain(job)
     damage(job.home / "models" / f"{first.model_id}.safetensors")
-    repaired = retrain.fn(after(job, 1))
+    repaired = retrain(after(job, 1))
     assert repaired.model_id is None
     assert repaired.warning == repaired.reason
     assert "; a newer one was refused: " in repaired.reason
     assert newest(job).trained_to == FIRST + timedelta(days=1)
-    assert retrain.fn(after(job, 1)) == repaired
-    assert retrain.fn(after(job, 2)).reason == repaired.reason.split("; a newer one")[0]
+    assert retrain(after(job, 1)) == repaired
+    assert retrain(after(job, 2)).reason == repaired.reason.split("; a newer one")[0]
     assert newest(job).trained_to == FIRST + timedelta(days=1), "one training answers the damage; the next is due later"
     assert forecaster(job.home, newest(job).model_id) is not None
 
 
 def test_a_damaged_model_is_restored_by_the_training_that_made_it(job: Job) -> None:
-    first = retrain.fn(job)
+    first = retrain(job)
     (job.home / "models" / f"{first.model_id}.safetensors").write_bytes(b"torn")
-    assert retrain.fn(job).model_id == first.model_id
+    assert retrain(job).model_id == first.model_id
     assert forecaster(job.home, first.model_id) is not None
 
 
 def test_other_strategies_ask_for_no_model(job: Job) -> None:
     rules = replace(job, policy=policy(Strategy.RULES))
-    assert retrain.fn(rules).reason == "rules needs no model"
+    assert retrain(rules).reason == "rules needs no model"
 
 
 def test_the_answer_of_train_names_what_it_came_from_and_the_verdict(job: Job) -> None:
-    answer = json.loads(json.dumps(train_now.fn(after(job, 2))))
+    answer = json.loads(json.dumps(train_now(after(job, 2))))
     assert answer["symbols"] == ["COIN"]
     assert (answer["trained_from"], answer["trained_to"]) == ("2018-01-01", "2020-06-10")
     assert answer["seed"] == RECIPE.seed
     assert set(answer["validation"]) >= {"network_sharpe", "prior_sharpe", "best_steps"}
-    assert answer["rival"] == retrain.fn(job).model_id
+    assert answer["rival"] == retrain(job).model_id
     assert answer["promoted"] is (newest(job).state is ModelState.CHAMPION)
     assert answer["verdict"]["sharpe"] == pytest.approx(answer["validation"]["network_sharpe"])
     assert len(answer["data_sha256"]) == len(answer["model_id"]) == 64
@@ -250,9 +250,9 @@ def test_a_model_of_an_earlier_day_does_not_take_the_champions_place(job: Job) -
 
 def test_training_twice_on_the_same_bars_is_answered_from_the_register(job: Job) -> None:
     day = after(job, 2)
-    first = train_now.fn(day)
+    first = train_now(day)
     promote(day, str(first["model_id"]))
-    assert train_now.fn(day) == first
+    assert train_now(day) == first
     assert len(known(job)) == 2
 
 
@@ -263,7 +263,7 @@ def test_a_model_of_another_version_gives_way_to_the_prior(job: Job) -> None:
     with connect(job.home) as store:
         model_store.register(store, replace(newest(job), model_id=foreign))
     promote(job, foreign)
-    champion = retrain.fn(after(job, 1))
+    champion = retrain(after(job, 1))
     assert champion.model_id is None
     assert f"model {foreign[:12]} was made by another version" in champion.warning
     with pytest.raises(ModelDamaged, match=r"was made by another version .*; run `turbodmt train`, or promote another"):

@@ -18,8 +18,8 @@ FRIDAY, SATURDAY = date(2020, 6, 12), date(2020, 6, 13)
 
 def test_a_faulty_symbol_publishes_nothing_of_its_window_and_the_other_all_of_it(tmp_path: Path) -> None:
     job = a_job(tmp_path, PAIR.symbols(), FRIDAY)
-    ingest.fn(job, lambda: PAIR.faulty(Fault(symbol="SHARE", day=date(2020, 3, 2), column="close", value=-1.0)))
-    gate = validate.fn(job)
+    ingest(job, lambda: PAIR.faulty(Fault(symbol="SHARE", day=date(2020, 3, 2), column="close", value=-1.0)))
+    gate = validate(job)
     assert gate.published == {"SHARE": 0, "TOKEN": 164}
     assert gate.held_back == {
         "SHARE": "SHARE on 2020-03-02: 1 of the four prices are not positive and finite (prices_positive: "
@@ -35,45 +35,45 @@ def test_a_faulty_symbol_publishes_nothing_of_its_window_and_the_other_all_of_it
 def test_a_symbol_whose_newest_session_is_missing_is_held_back_and_what_came_is_kept(tmp_path: Path) -> None:
     job = a_job(tmp_path, PAIR.symbols(), FRIDAY)
     gap = PAIR.faulty(Fault(symbol="SHARE", day=FRIDAY))
-    ingest.fn(job, lambda: gap)
-    assert "the newest bar is 1 days older than the session" in validate.fn(job).held_back["SHARE"]
-    ingest.fn(job, lambda: PAIR)
-    assert validate.fn(job).held_back == {}
+    ingest(job, lambda: gap)
+    assert "the newest bar is 1 days older than the session" in validate(job).held_back["SHARE"]
+    ingest(job, lambda: PAIR)
+    assert validate(job).held_back == {}
 
 
 def test_a_weekend_holds_nothing_back(tmp_path: Path) -> None:
     job = a_job(tmp_path, PAIR.symbols(), SATURDAY)
-    ingest.fn(job, lambda: PAIR)
-    gate = validate.fn(job)
+    ingest(job, lambda: PAIR)
+    gate = validate(job)
     assert (gate.held_back, gate.published) == ({}, {"SHARE": 154, "TOKEN": 165})
 
 
 def test_a_day_that_no_usable_bar_carries_is_refused(tmp_path: Path) -> None:
     job = a_job(tmp_path, PAIR.symbols(), SATURDAY)
-    ingest.fn(job, lambda: PAIR.faulty(Fault(symbol="TOKEN", day=SATURDAY)))
+    ingest(job, lambda: PAIR.faulty(Fault(symbol="TOKEN", day=SATURDAY)))
     with pytest.raises(NothingPublishable, match="nothing may be traded on 2020-06-13: TOKEN"):
-        validate.fn(job)
+        validate(job)
     stock = a_job(tmp_path, ("SHARE",), SATURDAY)
     with pytest.raises(NothingPublishable, match="nothing may be traded on 2020-06-13: no symbol has a session"):
-        validate.fn(stock)
+        validate(stock)
 
 
 def test_no_session_is_expected_of_a_delisted_symbol(tmp_path: Path) -> None:
     gone = replace(SHARE, last=date(2020, 6, 10), listed_to=date(2020, 6, 10))
     market = FakeBars(listings=(gone, TOKEN))
     job = a_job(tmp_path, market.symbols(), FRIDAY)
-    ingest.fn(job, lambda: market)
-    assert validate.fn(job).held_back == {}
-    ingest.fn(on(job, SATURDAY), lambda: market)
-    assert validate.fn(on(job, SATURDAY)).held_back == {}
+    ingest(job, lambda: market)
+    assert validate(job).held_back == {}
+    ingest(on(job, SATURDAY), lambda: market)
+    assert validate(on(job, SATURDAY)).held_back == {}
 
 
 def test_a_correction_of_the_past_is_published_as_a_revision(tmp_path: Path) -> None:
     job = a_job(tmp_path, ("TOKEN",), FRIDAY)
-    ingest.fn(job, lambda: PAIR)
-    validate.fn(job)
+    ingest(job, lambda: PAIR)
+    validate(job)
     corrected = PAIR.faulty(Fault(symbol="TOKEN", day=date(2020, 5, 5), column="volume", value=7.0))
-    ingest.fn(job, lambda: corrected)
+    ingest(job, lambda: corrected)
     assert inspect(job, FRIDAY).published == {"TOKEN": 1}
     with connect(tmp_path) as store:
         assert [one.revisions for one in bar_store.published_counts(store)] == [1]

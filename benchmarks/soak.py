@@ -1,0 +1,58 @@
+"""Simulated years of faults, until one ends in disorder: `.venv/bin/python benchmarks/soak.py --seeds N`.
+
+A failing seed prints the one command that lives it again.
+"""
+
+import argparse
+import logging
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.fakes.simulated_year import VENUES, SimulatedYear
+
+
+def lived(seed: int, venue: str, days: int) -> tuple[Counter[str], str]:
+    """What went wrong in the year, by kind, and how it ended: empty if in order."""
+    logging.disable(logging.CRITICAL)
+    with tempfile.TemporaryDirectory() as folder:
+        year = SimulatedYear(seed, Path(folder) / "home", venue, days)
+        try:
+            return year.live(), ""
+        except Exception:  # noqa: BLE001 - told whole, with the command that lives it again
+            return Counter(), traceback.format_exc()
+
+
+def main() -> None:
+    """Prints the faults that were survived, or the first disorder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=0, help="live so many years, from seed 0 on")
+    parser.add_argument("--seed", type=int, help="live this year alone")
+    parser.add_argument("--venue", choices=VENUES, help="at this broker alone; else they take turns")
+    parser.add_argument("--days", type=int, default=365)
+    parser.add_argument("--processes", type=int, default=2)
+    given = parser.parse_args()
+    seeds = range(given.seeds) if given.seed is None else [given.seed]
+    asked = [(seed, given.venue or VENUES[seed % len(VENUES)]) for seed in seeds]
+    started, total = time.monotonic(), Counter[str]()
+    with ProcessPoolExecutor(given.processes) as pool:
+        runs = [(one, pool.submit(lived, *one, given.days)) for one in asked]
+        for (seed, venue), run in runs:
+            faults, disorder = run.result()
+            if disorder:
+                pool.shutdown(cancel_futures=True)
+                again = f".venv/bin/python benchmarks/soak.py --seed {seed} --venue {venue} --days {given.days}"
+                sys.exit(f"{disorder}\nseed {seed} at {venue} ended in disorder; live it again: {again}")
+            total += faults
+    for what, count in sorted(total.items()):
+        print(f"{count:10,}  {what}")
+    print(f"{len(asked)} years of {given.days} days in {time.monotonic() - started:.0f} s, all in order")
+
+
+if __name__ == "__main__":
+    main()

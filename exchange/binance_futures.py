@@ -1,0 +1,138 @@
+"""Binance's USD-M futures testnet: positions on margin, long and short, in one-way mode."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from exchange import binance_orders
+from exchange.binance_orders import Desk
+from exchange.ports import BrokerRefused, BrokerUnavailable, Charge, Holdings, Receipt
+from exchange.testnet_client import ApiKeys, Wire
+from exchange.testnet_session import Endpoint, TestnetSession
+from exchange.venue_errors import VenueRefusal
+from exchange.venue_rules import Listing, demand_trading, listing
+from strategy.instruments import Instrument
+from strategy.orders import Order
+
+#: 2,400 weight units a minute and address; a fifth stays free for whoever shares the address.
+FUTURES = Endpoint(
+    url="https://testnet.binancefuture.com",
+    server_time=lambda client: client.futures_time(),
+    weight_limit=1_920,
+)
+_DESK = Desk(
+    create=lambda client, wanted: client.futures_create_order(**wanted, newOrderRespType="RESULT"),
+    find=lambda client, asked: client.futures_get_order(**asked),
+    cancel=lambda client, named: client.futures_cancel_order(**named),
+    trades=lambda client, told: client.futures_account_trades(
+        symbol=told["symbol"],
+        orderId=told["orderId"],
+        # Without a time only the trades of the last seven days are told.
+        startTime=int(told.get("time", told["updateTime"])) - 1_000,
+    ),
+)
+_PAGE_ROWS = 1_000
+_MAX_PAGES = 100
+
+
+class FuturesTestnet:
+    """Market orders on the futures testnet; each symbol's leverage is set to `leverage`."""
+
+    name = "testnet-futures"
+
+    def __init__(self, keys: ApiKeys, wire: Wire, *, leverage: int = 2) -> None:
+        self._session = TestnetSession(keys, FUTURES, wire)
+        self._leverage = leverage
+        self._info: dict[str, Any] | None = None
+
+    def now(self) -> datetime:
+        """The venue's clock. Raises BrokerUnavailable."""
+        return self._session.now()
+
+    def instruments(self, instruments: tuple[Instrument, ...]) -> tuple[Instrument, ...]:
+        """The instruments by the venue's rules, each with its leverage set.
+
+        Raises BrokerRefused, for an account in hedge mode too, and BrokerUnavailable.
+        """
+        if self._ask(lambda client: client.futures_get_position_mode())["dualSidePosition"]:
+            raise BrokerRefused(f"{self.name} is in hedge mode; switch the account to one-way mode")
+        listings = [self._listing(one.symbol) for one in instruments]
+        for one in listings:
+            demand_trading(one, self.name)
+            wanted = {"symbol": one.symbol, "leverage": self._leverage}
+            self._ask(partial(_set_leverage, wanted=wanted))
+        return tuple(one.applied_to(known, shortable=True) for one, known in zip(listings, instruments, strict=True))
+
+    def wait(self, seconds: float) -> None:
+        """None, after the wait."""
+        self._session.wait(seconds)
+
+    def submit(self, order: Order, sent_at: datetime) -> Receipt:
+        """The order as the venue took it. Raises BrokerUnavailable, BrokerRefused if it was certainly not taken."""
+        return binance_orders.submit(self._session, _DESK, order, sent_at)
+
+    def enquire(self, order: Order, sent_at: datetime) -> Receipt:
+        """What became of the order. Raises BrokerUnavailable."""
+        return binance_orders.enquire(self._session, _DESK, order, sent_at)
+
+    def cancel(self, order: Order, sent_at: datetime) -> Receipt:
+        """The order without its remainder. Raises BrokerUnavailable."""
+        return binance_orders.cancel(self._session, _DESK, order, sent_at)
+
+    def holdings(self, symbols: tuple[str, ...]) -> Holdings | None:
+        """The wallet's balance in the quote asset, and the signed positions. Raises BrokerUnavailable."""
+        quotes = sorted({self._listing(symbol).quote for symbol in symbols})
+        if len(quotes) != 1:
+            raise BrokerRefused(f"the symbols are paid in {', '.join(quotes)}; one account has one cash, name one kind")
+        balances = self._ask(lambda client: client.futures_account_balance())
+        positions = self._ask(lambda client: client.futures_position_information())
+        held = {one["symbol"]: Decimal(one["positionAmt"]) for one in positions}
+        wallet = {one["asset"]: Decimal(one["balance"]) for one in balances}
+        return Holdings(
+            cash=wallet.get(quotes[0], Decimal(0)),
+            positions={symbol: held.get(symbol, Decimal(0)) for symbol in symbols},
+        )
+
+    def charges(self, since: datetime) -> tuple[Charge, ...]:
+        """The funding received and paid since then, in the order of time. Raises BrokerUnavailable."""
+        start_ms = (since - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+        found: dict[str, Charge] = {}
+        for _ in range(_MAX_PAGES):
+            asked = {"incomeType": "FUNDING_FEE", "startTime": start_ms, "limit": _PAGE_ROWS}
+            page = self._ask(partial(_income, asked=asked))
+            found |= {one.charge_id: one for one in map(_charge, page)}
+            if len(page) < _PAGE_ROWS:
+                return tuple(sorted(found.values(), key=lambda one: (one.charged_at, one.charge_id)))
+            start_ms = max(int(page[-1]["time"]), start_ms + 1)
+        raise BrokerUnavailable(f"{self.name}'s funding since {since:%Y-%m-%d} does not end; try again later")
+
+    def _listing(self, symbol: str) -> Listing:
+        if self._info is None:
+            self._info = self._ask(lambda client: client.futures_exchange_info())
+        return listing(self._info, symbol, self.name)
+
+    def _ask(self, question: Callable[[Any], Any]) -> Any:
+        try:
+            return self._session.ask(question)
+        except VenueRefusal as refusal:
+            raise BrokerUnavailable(f"{self.name} does not answer ({refusal}); try again later") from None
+
+
+def _set_leverage(client: Any, wanted: Mapping[str, Any]) -> Any:
+    return client.futures_change_leverage(**wanted)
+
+
+def _income(client: Any, asked: Mapping[str, Any]) -> Any:
+    return client.futures_income_history(**asked)
+
+
+def _charge(told: dict[str, Any]) -> Charge:
+    return Charge(
+        # A testnet that was reset counts its numbers from one again.
+        charge_id=f"{told['incomeType']}-{told['tranId']}-{told['symbol']}-{told['time']}",
+        charged_at=datetime.fromtimestamp(int(told["time"]) / 1000, tz=UTC),
+        symbol=str(told["symbol"]),
+        cash=Decimal(told["income"]),
+    )

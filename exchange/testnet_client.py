@@ -1,0 +1,101 @@
+"""python-binance's client for a testnet, which can reach that testnet alone and tells no secret."""
+
+import logging
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import BaseAdapter, HTTPAdapter
+
+from exchange.ports import BrokerRefused
+
+TIMEOUT_S = 10.0
+#: How old a request may be when it arrives, by the venue's clock.
+WINDOW = timedelta(seconds=5)
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKeys:
+    """A key and its secret, neither of which is ever shown."""
+
+    key: str = field(repr=False)
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wire:
+    """How a broker reaches its venue: `clock` tells our time, timezone-aware UTC, and `sleep` waits, in seconds.
+
+    `base_url`, on loopback, and `transport` are for tests alone; no setting reaches them.
+    """
+
+    clock: Callable[[], datetime]
+    sleep: Callable[[float], None] = time.sleep
+    base_url: str | None = None
+    transport: BaseAdapter | None = None
+
+    def __post_init__(self) -> None:
+        host = None if self.base_url is None else urlsplit(self.base_url).hostname
+        if self.base_url is not None and host not in _LOOPBACK:
+            raise ValueError(f"base_url leads to {host}; it must be on loopback ({', '.join(_LOOPBACK)})")
+
+
+class Guard(BaseAdapter):
+    """Lets requests pass to one address alone, whatever a client, a setting or an answer asks for."""
+
+    def __init__(self, address: str, inner: BaseAdapter) -> None:
+        super().__init__()
+        self._address = urlsplit(address)[:2]
+        self._inner = inner
+
+    def send(  # noqa: PLR0913 - what requests calls
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,  # noqa: FBT001, FBT002 - as above
+        timeout: Any = None,
+        verify: Any = True,  # noqa: FBT002 - as above
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> requests.Response:
+        """The answer. Raises BrokerRefused for any other address, and for an answer that leads to one."""
+        asked = urlsplit(str(request.url))
+        if asked[:2] != self._address:
+            raise BrokerRefused(
+                f"a request was about to leave for {asked.scheme}://{asked.hostname}; orders go to "
+                f"{'://'.join(self._address)} alone"
+            )
+        response = self._inner.send(request, stream, timeout, verify, cert, proxies)
+        if response.is_redirect:
+            raise BrokerRefused(f"{self._address[1]} answers with a redirect, which is never followed; try again later")
+        return response
+
+    def close(self) -> None:
+        """None; connections are closed."""
+        self._inner.close()
+
+
+def testnet_client(keys: ApiKeys, url: str, wire: Wire) -> Any:
+    """python-binance's client, every request of which goes through the guard and ends after TIMEOUT_S."""
+    address = wire.base_url or url
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from binance.client import Client
+    client = Client(keys.key, keys.secret, testnet=True, ping=False, requests_params={"timeout": TIMEOUT_S})
+    client.API_TESTNET_URL, client.FUTURES_TESTNET_URL = f"{address}/api", f"{address}/fapi"
+    client.REQUEST_RECVWINDOW = int(WINDOW / timedelta(milliseconds=1))
+    client.session.trust_env = False
+    for scheme in ("https://", "http://"):
+        client.session.mount(scheme, Guard(address, wire.transport or HTTPAdapter()))
+    logging.getLogger("urllib3.connectionpool").addFilter(_unsigned)
+    return client
+
+
+def _unsigned(record: logging.LogRecord) -> bool:
+    """Whether the record tells no signed address."""
+    return "signature=" not in record.getMessage()

@@ -1,0 +1,190 @@
+"""Signed calls to Binance's testnets: to one host, by its clock, within its limits, and without a secret told."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import requests
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+
+from exchange.ports import BrokerRefused, BrokerUnavailable
+from exchange.testnet_client import ApiKeys, Wire, testnet_client
+from exchange.venue_errors import Duplicate, Judgement, Uncertain, VenueRefusal, judge_answer, judge_failure
+
+Answer = TypeVar("Answer")
+
+TRIES = 5
+#: The longest wait that is obeyed; who is told to stay away longer comes back in a later run.
+LONGEST_WAIT_S = 120.0
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_WEIGHT_WINDOW_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A testnet: its only address, how its time is asked, and the request weight a minute that is left to others."""
+
+    url: str
+    server_time: Callable[[Any], Mapping[str, int]]
+    weight_limit: int
+
+
+class _Again(Exception):
+    """A question to be asked again, after the wait asked for, in seconds (None: not said)."""
+
+    def __init__(self, what: str, wait_s: float | None = None) -> None:
+        super().__init__(what)
+        self.wait_s = wait_s
+
+
+class TestnetSession:
+    """Calls of python-binance's client, signed with the keys."""
+
+    __test__ = False
+
+    def __init__(self, keys: ApiKeys, endpoint: Endpoint, wire: Wire) -> None:
+        self._endpoint, self._wire = endpoint, wire
+        self._client = testnet_client(keys, endpoint.url, wire)
+        self._measured = False
+
+    def __repr__(self) -> str:
+        return f"TestnetSession({self._endpoint.url})"
+
+    def now(self) -> datetime:
+        """The venue's clock, from ours and the difference measured. Raises BrokerUnavailable."""
+        self._demand_clock()
+        ahead: int = self._client.timestamp_offset
+        return self._wire.clock() + timedelta(milliseconds=ahead)
+
+    def wait(self, seconds: float) -> None:
+        """None, after the wait; the clocks are compared anew after it."""
+        self._wire.sleep(seconds)
+        self._measured = False
+
+    def ask(self, question: Callable[[Any], Answer]) -> Answer:
+        """What the client's call returns, asked at most five times.
+
+        Raises VenueRefusal for what will never be answered, BrokerRefused for bad keys, BrokerUnavailable for the rest.
+        """
+        retrying = Retrying(
+            stop=stop_after_attempt(TRIES),
+            retry=retry_if_exception_type(_Again),
+            wait=_wait_s,
+            sleep=self.wait,
+            reraise=True,
+        )
+        try:
+            answer: Answer = retrying(self._asked, question)
+        except _Again as failure:
+            raise BrokerUnavailable(
+                f"{self._host} did not answer within {TRIES} tries (last: {failure}); check the network or run the "
+                "same command again later"
+            ) from None
+        self._mind_the_weight()
+        return answer
+
+    def send(self, request: Callable[[Any], Answer]) -> Answer:
+        """What the client's call returns; it leaves once, without a wait.
+
+        Raises VenueRefusal, Duplicate, Uncertain, BrokerRefused, or BrokerUnavailable where it was certainly not taken.
+        """
+        judgement, said, answer = self._call(request)
+        if judgement is None:
+            self._mind_the_weight()
+            taken: Answer = answer
+            return taken
+        if judgement is Judgement.DUPLICATE:
+            raise Duplicate(said)
+        if judgement is Judgement.OPEN:
+            raise Uncertain(said)
+        wait_s = self._stated_wait_s() if judgement is Judgement.LIMITED else 1.0
+        if judgement is Judgement.SKEWED:
+            self._measured, wait_s = False, 0.0
+        raise BrokerUnavailable(
+            f"{self._host} did not take the request ({said}); run the same command again later", wait_s
+        )
+
+    @property
+    def _host(self) -> str:
+        return str(urlsplit(self._endpoint.url).hostname)
+
+    def _asked(self, question: Callable[[Any], Answer]) -> Answer:
+        if question is not self._endpoint.server_time:
+            self._demand_clock()
+        judgement, said, answer = self._call(question)
+        if judgement is None:
+            told: Answer = answer
+            return told
+        if judgement is Judgement.SKEWED:
+            self._measured = False
+            raise _Again(said, 0.0)
+        raise _Again(said, self._stated_wait_s() if judgement is Judgement.LIMITED else None)
+
+    def _call(self, call: Callable[[Any], Answer]) -> tuple[Judgement | None, str, Any]:
+        """How the call failed (None: it did not), in words without a secret, and its answer.
+
+        Raises VenueRefusal, BrokerRefused.
+        """
+        from binance.exceptions import BinanceAPIException, BinanceRequestException
+
+        try:
+            return None, "", call(self._client)
+        except BinanceAPIException as error:
+            code, said = int(error.code or 0), str(error.message)[:120]
+            judgement = judge_answer(int(error.status_code), code, said)
+            words = f"HTTP {error.status_code}, code {code}: {said if code else 'no JSON'}"
+        except BinanceRequestException:
+            judgement, code, words = Judgement.OPEN, 0, "an answer that is no JSON"
+        except requests.RequestException as error:
+            # Its text holds the signed address.
+            judgement, code, words = judge_failure(error), 0, type(error).__name__
+        if judgement is Judgement.REFUSED:
+            raise VenueRefusal(words, code) from None
+        if judgement is Judgement.KEYS:
+            raise BrokerRefused(
+                f"{self._host} refuses the keys ({words}); check TURBODMT_TESTNET_KEY and TURBODMT_TESTNET_SECRET, and "
+                "that they were made there"
+            ) from None
+        return judgement, words, None
+
+    def _demand_clock(self) -> None:
+        """None; the difference between the venue's clock and ours is measured, at the middle of the question."""
+        if self._measured:
+            return
+        self._measured = True
+        try:
+            started = self._wire.clock()
+            stated = self.ask(self._endpoint.server_time)
+            ours = started + (self._wire.clock() - started) / 2
+            theirs = _EPOCH + timedelta(milliseconds=int(stated["serverTime"]))
+            self._client.timestamp_offset = (theirs - ours) // timedelta(milliseconds=1)
+        except BaseException:
+            self._measured = False
+            raise
+        self._measured = True
+
+    def _stated_wait_s(self) -> float:
+        headers = self._client.response.headers if self._client.response is not None else {}
+        stated = headers.get("Retry-After", "")
+        wait_s = float(stated) if stated.isdigit() else _WEIGHT_WINDOW_S
+        if wait_s > LONGEST_WAIT_S:
+            raise BrokerUnavailable(
+                f"{self._host} asks to wait {wait_s:.0f} s, more than the {LONGEST_WAIT_S:.0f} s that a run waits; run "
+                "the same command again later"
+            )
+        return wait_s
+
+    def _mind_the_weight(self) -> None:
+        """None; near the limit it waits a minute before the next call."""
+        headers = self._client.response.headers if self._client.response is not None else {}
+        if int(headers.get("X-MBX-USED-WEIGHT-1M", 0)) >= self._endpoint.weight_limit:
+            self.wait(_WEIGHT_WINDOW_S)
+
+
+def _wait_s(state: RetryCallState) -> float:
+    failure = state.outcome.exception() if state.outcome is not None else None
+    if isinstance(failure, _Again) and failure.wait_s is not None:
+        return failure.wait_s
+    return float(2 ** (state.attempt_number - 1))

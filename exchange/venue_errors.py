@@ -1,0 +1,76 @@
+"""What an error answer of Binance says about the request: refused for good, not taken yet, or nobody knows.
+
+Codes: https://github.com/binance/binance-spot-api-docs/blob/master/errors.md and
+https://developers.binance.com/docs/derivatives/usds-margined-futures/error-code. What a 5XX and a -1007 leave open:
+https://github.com/binance/binance-spot-api-docs/blob/master/rest-api.md#http-return-codes
+"""
+
+from enum import StrEnum
+
+import requests
+from urllib3.exceptions import NewConnectionError
+
+_KEYS = frozenset({-1022, -2014, -2015})
+_SKEWED = -1021
+#: Too many requests (-1003), too many orders (-1015), overloaded (-1008): certainly not taken.
+_LIMITED = frozenset({-1003, -1008, -1015})
+#: Unknown error, disconnected, unexpected response, time-out: the execution status is unknown.
+_OPEN = frozenset({-1000, -1001, -1006, -1007})
+_FUTURES_DUPLICATE = -4116
+_NEW_ORDER_REJECTED = -2010
+UNKNOWN_ORDER = frozenset({-2011, -2013})
+
+
+class Judgement(StrEnum):
+    """What is known of a request that failed."""
+
+    REFUSED = "refused"
+    DUPLICATE = "duplicate"
+    KEYS = "keys"
+    SKEWED = "skewed"
+    LIMITED = "limited"
+    NOT_SENT = "not sent"
+    OPEN = "open"
+
+
+class VenueRefusal(Exception):
+    """The venue will never take this request: its code, and its words with the code in them."""
+
+    def __init__(self, said: str, code: int = 0) -> None:
+        super().__init__(said)
+        self.code = code
+
+
+class Uncertain(Exception):
+    """The venue may or may not have taken the request."""
+
+
+class Duplicate(Exception):
+    """The venue has an order of that id already."""
+
+
+def judge_answer(status: int, code: int, said: str) -> Judgement:
+    """What an error answer says.
+
+    >>> judge_answer(400, -1013, "Filter failure: LOT_SIZE"), judge_answer(502, 0, "<html>")
+    (<Judgement.REFUSED: 'refused'>, <Judgement.OPEN: 'open'>)
+    """
+    if code in _KEYS:
+        return Judgement.KEYS
+    if code == _SKEWED:
+        return Judgement.SKEWED
+    if status in (418, 429) or code in _LIMITED:
+        return Judgement.LIMITED
+    if status >= 500 or code in _OPEN or status == 408:
+        return Judgement.OPEN
+    if code == _FUTURES_DUPLICATE or (code == _NEW_ORDER_REJECTED and said.startswith("Duplicate order")):
+        return Judgement.DUPLICATE
+    return Judgement.REFUSED
+
+
+def judge_failure(error: requests.RequestException) -> Judgement:
+    """What a failure without an answer says: only a connection that was never made is certain."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    if isinstance(error, requests.ConnectTimeout) or isinstance(reason, NewConnectionError):
+        return Judgement.NOT_SENT
+    return Judgement.OPEN

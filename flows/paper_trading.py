@@ -1,0 +1,41 @@
+"""Paper trading in one call from Python, by the seed document's names."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+from flows.keys import hold
+from flows.plan import RequestRefused
+
+
+def paper_trade(
+    api_key: str,
+    api_secret: str,
+    symbol: str = "BTCUSDT",
+    interval: Literal["1d"] = "1d",
+    strategy_version: str = "turbo",
+    initial_capital: Decimal | int = 10_000,
+    broker: Literal["testnet-spot", "testnet-futures"] = "testnet-spot",
+    home: Path | None = None,
+) -> dict[str, Any]:
+    """The answer of `turbodmt daily --json` for today at the testnet, with these keys; call it once a day.
+
+    The keys stay in this process: they are no parameter of the flow, and no file or log holds them.
+    Raises RequestRefused for another interval than a day, and what the daily run raises.
+    """
+    if interval != "1d":
+        raise RequestRefused(f"interval is {interval!r}; this system decides once a day: use '1d'")
+    hold(api_key, api_secret)
+    from flows.commands import run_daily
+
+    given = {
+        "source": "binance",
+        "symbols": symbol,
+        "strategy": strategy_version,
+        "broker": broker,
+        "capital": str(initial_capital),
+        "home": home,
+    }
+    answer: dict[str, Any] = json.loads(json.dumps(run_daily(given, None, f"paper-{broker}")))
+    return answer

@@ -1,0 +1,91 @@
+"""How a day changes an account whose trades happened at a broker outside: what was told is booked, no more."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from types import MappingProxyType
+
+from strategy.account import Account, Entry, EntryKind, Position
+from strategy.backtest import Day, Standing
+from strategy.execution import Quote
+from strategy.executions import Execution, PaidIn
+from strategy.money import quantised
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """Cash and signed quantities, without a price; symbols of which nothing is held are absent."""
+
+    cash: Decimal
+    positions: Mapping[str, Decimal]
+
+    def __post_init__(self) -> None:
+        held = {symbol: quantity for symbol, quantity in sorted(self.positions.items()) if quantity}
+        object.__setattr__(self, "positions", MappingProxyType(held))
+
+
+def booked_day(standing: Standing, booked: Day, quotes: Mapping[str, Quote], lookback_period: int) -> Day:
+    """The day with its standing: `booked` holds the fills and entries of the day and the orders that are still open.
+
+    A symbol without a quote keeps its mark; one that was traded without ever having had a quote is marked at its fill.
+    Raises ValueError if the day is not new.
+    """
+    as_of = booked.standing.account.as_of
+    before = standing.account
+    if as_of <= before.as_of:
+        raise ValueError(f"{as_of} cannot be booked: the account already stands at {before.as_of}")
+    cash = before.cash
+    held = {symbol: position.quantity for symbol, position in before.positions.items()}
+    marks = {symbol: (position.mark, position.marked_on) for symbol, position in before.positions.items()}
+    for fill in booked.fills:
+        cash -= quantised(fill.signed_quantity * fill.price) + fill.fee
+        held[fill.symbol] = held.get(fill.symbol, Decimal(0)) + fill.signed_quantity
+        marks.setdefault(fill.symbol, (fill.price, as_of))
+    for entry in booked.entries:
+        cash += entry.cash
+        if entry.quantity:
+            held[entry.symbol] = held.get(entry.symbol, Decimal(0)) + entry.quantity
+    marks.update({symbol: (quotes[symbol].close, as_of) for symbol in held if symbol in quotes})
+    positions = {
+        symbol: Position(quantity=quantity, mark=marks[symbol][0], marked_on=marks[symbol][1])
+        for symbol, quantity in sorted(held.items())
+        if quantity
+    }
+    account = Account(as_of=as_of, cash=cash, positions=MappingProxyType(positions))
+    equities = (*standing.equities[1 - lookback_period :], account.equity)
+    after = Standing(account=account, open_orders=booked.standing.open_orders, equities=equities)
+    return replace(booked, standing=after)
+
+
+def traded(executions: Sequence[Execution]) -> Holding:
+    """What trades that are paid in full add to the balances."""
+    cash, units = Decimal(0), dict[str, Decimal]()
+    for one in executions:
+        cash -= one.signed_quantity * one.price
+        cash -= one.fee if one.paid_in is PaidIn.CASH else 0
+        units[one.symbol] = units.get(one.symbol, Decimal(0)) + one.signed_quantity
+        units[one.symbol] -= one.fee if one.paid_in is PaidIn.UNITS else 0
+    return Holding(cash=cash, positions=units)
+
+
+def realised(executions: Sequence[Execution]) -> Holding:
+    """What trades on margin add to the wallet, which is their realised profit less fees, and to the positions."""
+    owned = traded(executions)
+    cash = sum((one.realised or Decimal(0) for one in executions), Decimal(0))
+    fees = sum((one.fee for one in executions if one.paid_in is PaidIn.CASH), Decimal(0))
+    return Holding(cash=cash - fees, positions=owned.positions)
+
+
+def closed_by_rebase(owned: Mapping[str, Decimal], marks: Mapping[str, Decimal], as_of: date) -> tuple[Entry, ...]:
+    """The entries that turn signed quantities which a broker's reset took away into cash: neither profit nor loss."""
+    return tuple(
+        Entry(
+            as_of=as_of,
+            kind=EntryKind.REBASE,
+            symbol=symbol,
+            cash=quantised(quantity * marks[symbol]),
+            quantity=-quantity,
+        )
+        for symbol, quantity in sorted(owned.items())
+    )

@@ -1,0 +1,116 @@
+"""What trades at a broker outside the process mean for the account."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from strategy.account import Entry, EntryKind
+from strategy.orders import Fill, Side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """A trade as the broker tells it. Natural key: (order_id, trade_id).
+
+    `executed_at` is timezone-aware UTC. `fee` is in `fee_asset`, which may be the very asset that was bought.
+    `realised` is what a margin account's wallet gained by it before the fee; None where trades are paid in full.
+    """
+
+    order_id: str
+    trade_id: str
+    symbol: str
+    executed_at: datetime
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal
+    fee_asset: str
+    realised: Decimal | None = None
+
+    @property
+    def signed_quantity(self) -> Decimal:
+        """Positive for a buy, negative for a sell."""
+        return self.quantity if self.side is Side.BUY else -self.quantity
+
+    @property
+    def paid_in(self) -> "PaidIn":
+        """Which side of the symbol the fee was taken from.
+
+        >>> Execution(
+        ...     order_id="a", trade_id="1", symbol="BTCUSDT", executed_at=datetime(2020, 1, 1, tzinfo=UTC),
+        ...     side=Side.BUY, quantity=Decimal(1), price=Decimal(100), fee=Decimal("0.001"), fee_asset="BTC",
+        ... ).paid_in
+        <PaidIn.UNITS: 'units'>
+        """
+        if not self.fee or self.symbol.endswith(self.fee_asset):
+            return PaidIn.CASH
+        return PaidIn.UNITS if self.symbol.startswith(self.fee_asset) else PaidIn.ELSEWHERE
+
+
+class PaidIn(StrEnum):
+    """What a fee was paid in: the quote asset, units of what was traded, or something that the account does not own."""
+
+    CASH = "cash"
+    UNITS = "units"
+    ELSEWHERE = "elsewhere"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """Cash that moved without a trade, as funding does: positive when received. Natural key: `charge_id`."""
+
+    charge_id: str
+    charged_at: datetime
+    symbol: str
+    cash: Decimal
+
+
+def booking_day(at: datetime, settled: date) -> date:
+    """The account day that an event belongs to: its own date, or the first open one if that is settled already.
+
+    >>> booking_day(datetime(2020, 1, 2, 0, 5, tzinfo=UTC), date(2020, 1, 1))
+    datetime.date(2020, 1, 2)
+    >>> booking_day(datetime(2020, 1, 2, 0, 5, tzinfo=UTC), date(2020, 1, 4))
+    datetime.date(2020, 1, 5)
+    """
+    return max(at.astimezone(UTC).date(), settled + timedelta(days=1))
+
+
+def as_fill(execution: Execution, as_of: date) -> Fill:
+    """The fill that the account books on the day; a fee that was not paid in cash is none here."""
+    return Fill(
+        order_id=execution.order_id,
+        trade_id=execution.trade_id,
+        symbol=execution.symbol,
+        as_of=as_of,
+        side=execution.side,
+        quantity=execution.quantity,
+        price=execution.price,
+        fee=execution.fee if execution.paid_in is PaidIn.CASH else Decimal(0),
+    )
+
+
+def fee_entries(executions: Sequence[Execution], as_of: date) -> tuple[Entry, ...]:
+    """The units that were kept as fees of the day's trades, one entry a symbol, sorted by symbol."""
+    units: dict[str, Decimal] = {}
+    for one in executions:
+        if one.paid_in is PaidIn.UNITS:
+            units[one.symbol] = units.get(one.symbol, Decimal(0)) - one.fee
+    return tuple(
+        Entry(as_of=as_of, kind=EntryKind.FEE, symbol=symbol, cash=Decimal(0), quantity=quantity)
+        for symbol, quantity in sorted(units.items())
+    )
+
+
+def charge_entries(charges: Sequence[Charge], as_of: date) -> tuple[Entry, ...]:
+    """The cash that moved without a trade on the day, one entry a symbol, sorted by symbol."""
+    cash: dict[str, Decimal] = {}
+    for one in charges:
+        cash[one.symbol] = cash.get(one.symbol, Decimal(0)) + one.cash
+    return tuple(
+        Entry(as_of=as_of, kind=EntryKind.FUNDING, symbol=symbol, cash=moved, quantity=Decimal(0))
+        for symbol, moved in sorted(cash.items())
+        if moved
+    )

@@ -1,0 +1,41 @@
+"""How an account comes from one day to the next: filled at the open by paper, or by what a broker outside has told."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+
+from storage import ledger, venues
+from storage import orders as order_store
+from storage.database import Connection
+from strategy.account import EntryKind
+from strategy.backtest import Day, Standing, settle_day
+from strategy.booking import booked_day
+from strategy.decision import Mandate
+from strategy.execution import Quote
+from strategy.executions import charge_entries, fee_entries
+from strategy.orders import OPEN_STATES
+from tasks.job import PAPER, Job
+
+
+def next_day(
+    store: Connection, job: Job, account: tuple[Standing, Mandate], quotes: Mapping[str, Quote], as_of: date
+) -> Day:
+    """The day of `as_of` as it leaves the account; nothing is written."""
+    standing, mandate = account
+    if job.broker == PAPER:
+        return settle_day(standing, quotes, as_of, mandate)
+    entries = (
+        *fee_entries(venues.executions_booked(store, job.account, as_of), as_of),
+        *charge_entries(venues.charges_booked(store, job.account, as_of), as_of),
+        *(one for one in ledger.entries_on(store, job.account, as_of) if one.kind is EntryKind.REBASE),
+    )
+    waiting = tuple(
+        order for order in order_store.orders_open_at(store, job.account, as_of) if order.state in OPEN_STATES
+    )
+    told = Day(
+        standing=replace(standing, account=replace(standing.account, as_of=as_of), open_orders=waiting),
+        fills=ledger.fills_on(store, job.account, as_of),
+        entries=entries,
+        settled=(),
+    )
+    return booked_day(standing, told, quotes, mandate.sizing.lookback_period)

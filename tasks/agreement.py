@@ -1,0 +1,172 @@
+"""Agreement: before a day is settled, the ledger knows all that became of its orders, and the books agree."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from exchange.ports import Broker, BrokerRefused, BrokerUnavailable
+from storage import instruments as instrument_store
+from storage import ledger, venues
+from storage import orders as order_store
+from storage.database import connect, transaction
+from storage.venues import Adoption
+from strategy.executions import PaidIn, booking_day
+from strategy.instruments import Instrument
+from strategy.orders import OrderState
+from tasks.broker_books import difference, holdings_of, settle_difference
+from tasks.job import PAPER, Job
+from tasks.sending import ask, record
+
+log = logging.getLogger(__name__)
+
+#: How often the books are compared before a difference counts: another run may be trading at this moment.
+LOOKS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """What the broker will not trade today, by symbol with the reason, and what to warn of."""
+
+    barred: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def agree(job: Job, broker: Broker) -> Agreement:
+    """What the broker bars today; the ledger knows all that became of its orders, and holds what the broker holds.
+
+    A venue that was reset is adopted anew: what it took away is booked as cash at the last marks, not as a loss.
+    Raises BrokerDisagrees, BrokerUnavailable, BrokerRefused.
+    """
+    _demand_same_broker(job)
+    expire_unsent(job)
+    if job.broker == PAPER:
+        return Agreement()
+    barred = _listed(job, broker)
+    adopted = _adopted(job, broker)
+    if adopted is None:
+        adopted = _adopt_first(job, broker)
+    elsewhere = _paid_elsewhere(job, broker)
+    for _ in range(LOOKS):
+        _catch_up(job, broker, adopted)
+        found = difference(job, broker, adopted)
+        if not found:
+            return Agreement(barred=barred, warnings=elsewhere)
+    return Agreement(barred=barred, warnings=(settle_difference(job, broker, adopted, found), *elsewhere))
+
+
+def expire_unsent(job: Job) -> None:
+    """None; what was written for an earlier day and never left will not leave any more."""
+    with connect(job.home) as store:
+        for order in order_store.open_orders(store, job.account):
+            if order.state is OrderState.INTENDED and order.as_of < job.as_of:
+                reason = f"not sent on {order.as_of}, which is over"
+                order_store.claim_order(store, job.account, replace(order, state=OrderState.EXPIRED, reason=reason))
+
+
+def _demand_same_broker(job: Job) -> None:
+    """None; an account stays with the broker that it began with, and a broker outside serves one account."""
+    with connect(job.home) as store:
+        began = venues.broker_of(store, job.account)
+        snapshot = ledger.latest_snapshot(store, job.account)
+        holder = venues.adopter(store, job.broker)
+    if began is None and snapshot is not None:
+        began = PAPER
+    if began is not None and began != job.broker:
+        raise BrokerRefused(
+            f"account {job.account} trades at {began}, not at {job.broker}; go on with --broker {began}, or open "
+            f"another account with --account"
+        )
+    if holder is not None and holder != job.account:
+        raise BrokerRefused(
+            f"account {holder} already trades at {job.broker}, and one balance serves one account; use --account "
+            f"{holder}, or another home with keys of its own"
+        )
+
+
+def _listed(job: Job, broker: Broker) -> dict[str, str]:
+    """The symbols that the broker does not trade today, with the reason; the terms of the others are in the store.
+
+    Raises BrokerRefused if it trades none of them.
+    """
+    with connect(job.home) as store:
+        known = instrument_store.load(store, job.source, job.symbols)
+    terms, barred = list[Instrument](), dict[str, str]()
+    for symbol, instrument in known.items():
+        try:
+            terms += broker.instruments((instrument,))
+        except BrokerRefused as error:
+            barred[symbol] = str(error)
+    if known and not terms:
+        raise BrokerRefused(next(iter(barred.values())))
+    with connect(job.home) as store:
+        instrument_store.save(store, broker.name, terms)
+    return barred
+
+
+def _adopted(job: Job, broker: Broker) -> Adoption | None:
+    with connect(job.home) as store:
+        return venues.adoption(store, job.account, broker.name)
+
+
+def _adopt_first(job: Job, broker: Broker) -> Adoption:
+    """The adoption of what the broker holds now: the account owns none of it but cash, up to its capital."""
+    holdings = holdings_of(broker, job.symbols)
+    if holdings.cash < job.policy.capital:
+        raise BrokerRefused(
+            f"capital is {job.policy.capital}, but {broker.name} holds {holdings.cash:f} in cash; name at most that "
+            "with --capital, or reset the testnet account"
+        )
+    adopted = Adoption(
+        number=1, reason="first run", adopted_at=broker.now(), cash=holdings.cash, positions=holdings.positions
+    )
+    with connect(job.home) as store:
+        venues.adopt(store, job.account, broker.name, adopted)
+    log.info(
+        "Account %s adopts %s with %s in cash, %s of it its own.",
+        job.account,
+        broker.name,
+        holdings.cash,
+        job.policy.capital,
+    )
+    return adopted
+
+
+def _catch_up(job: Job, broker: Broker, adopted: Adoption) -> None:
+    """None; every order that left has ended or waits for its bar, and every charge is on record."""
+    with connect(job.home) as store:
+        waiting = order_store.open_orders(store, job.account)
+        snapshot = ledger.latest_snapshot(store, job.account)
+        known = venues.charges(store, job.account, adopted.number)
+    for order in waiting:
+        if order.state is OrderState.INTENDED:
+            continue
+        found = ask(job, broker, order)
+        if found.state is OrderState.UNKNOWN:
+            raise BrokerUnavailable(
+                f"{broker.name} does not say yet what became of order {order.order_id} of {order.as_of}; nothing is "
+                "sent until it does: run the same command again in a minute"
+            )
+        # A remainder that the fill bar could not take is not carried into the next day.
+        if order.as_of < job.as_of and found.state in (OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED):
+            with connect(job.home) as store:
+                sent_at = venues.sent_at(store, job.account, order.order_id) or job.now
+            record(job, broker, broker.cancel(found, sent_at))
+    since = max((one.charged_at for one in known), default=adopted.adopted_at)
+    settled = snapshot.account.as_of if snapshot else job.as_of
+    charges = broker.charges(since)
+    with connect(job.home) as store, transaction(store):
+        for one in charges:
+            venues.record_charge(store, job.account, adopted.number, one, booking_day(one.charged_at, settled))
+
+
+def _paid_elsewhere(job: Job, broker: Broker) -> tuple[str, ...]:
+    """A warning for fees that were taken from an asset which the account does not own."""
+    with connect(job.home) as store:
+        adopted = venues.adoption(store, job.account, broker.name)
+        executions = venues.executions(store, job.account, adopted.number) if adopted else ()
+    assets = sorted({one.fee_asset for one in executions if one.paid_in is PaidIn.ELSEWHERE})
+    return (
+        (f"fees were paid in {', '.join(assets)}, which the ledger does not count; switch that off at {broker.name}",)
+        if assets
+        else ()
+    )

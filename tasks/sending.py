@@ -1,0 +1,170 @@
+"""Sending: an order is claimed in the ledger, leaves once, and whatever came of it is asked for, never sent again."""
+
+import logging
+from dataclasses import replace
+from datetime import datetime
+
+from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, Receipt
+from storage import bars as bar_store
+from storage import ledger, risk_state, venues
+from storage import orders as order_store
+from storage.database import Connection, connect, transaction
+from strategy.backtest import Standing
+from strategy.decision import Mandate
+from strategy.executions import as_fill, booking_day
+from strategy.market import tape
+from strategy.order_checks import REFUSED, Desk, objection, reduces
+from strategy.orders import NEVER_ARRIVED, OPEN_STATES, Order, OrderState, client_order_id
+from tasks.job import PAPER, Job
+
+log = logging.getLogger(__name__)
+
+#: How often what waits is sent, at most, where the broker asks for patience.
+ROUNDS = 6
+#: How often an order is made anew, at most, that certainly never reached the broker.
+ATTEMPTS = 3
+
+
+def send_all(job: Job, broker: Broker, account: tuple[Standing, Mandate]) -> None:
+    """None; every order of the day that waits has left, once, and what came of it is in the ledger.
+
+    What an earlier run sent is asked for first. What reduces a position leaves before the rest: it frees the cash that
+    the others need. An order that never arrived leaves again under another id, at most ATTEMPTS times in all.
+    Raises BrokerUnavailable; what has not left waits in the ledger.
+    """
+    held = account[0].account
+    for _ in range(ROUNDS):
+        for order in _of_the_day(job, OrderState.SENT, OrderState.UNKNOWN):
+            ask(job, broker, order)
+        _write_again(job)
+        waiting = _of_the_day(job, OrderState.INTENDED)
+        if not waiting:
+            return
+        first = [one for one in waiting if reduces(one, held.quantity(one.symbol))]
+        try:
+            for order in (*first, *(one for one in waiting if one not in first)):
+                send(job, broker, order, account)
+        except BrokerUnavailable as error:
+            if error.retry_after_s is None:
+                raise
+            broker.wait(error.retry_after_s)
+    if _of_the_day(job, OrderState.INTENDED):
+        raise BrokerUnavailable(
+            f"{broker.name} did not take the orders of {job.as_of} in {ROUNDS} rounds; run the same command again later"
+        )
+
+
+def send(job: Job, broker: Broker, order: Order, account: tuple[Standing, Mandate]) -> Order:
+    """The order as the broker left it, or as it stays if it may not leave or another run has taken it.
+
+    Raises BrokerUnavailable, BrokerRefused where it certainly did not arrive; then it waits again.
+    """
+    now = broker.now()
+    with connect(job.home) as store, transaction(store):
+        refusal = _refusal(store, job, order, account, now)
+        claimed = replace(order, state=OrderState.EXPIRED, reason=refusal) if refusal else _sent(order)
+        if not order_store.claim_order(store, job.account, claimed):
+            return order_store.order(store, job.account, order.order_id)
+        _step(store, job, claimed, now)
+    if refusal:
+        log.warning("%s %s %s: %s.", order.side.capitalize(), order.quantity, order.symbol, refusal)
+        return claimed
+    try:
+        receipt = broker.submit(claimed, now)
+    except (BrokerUnavailable, BrokerRefused) as error:
+        with connect(job.home) as store, transaction(store):
+            if order_store.release_order(store, job.account, order.order_id):
+                _step(store, job, replace(order, reason=str(error)), now)
+        raise
+    record(job, broker, receipt)
+    if receipt.order.state is not OrderState.UNKNOWN:
+        return receipt.order
+    return ask(job, broker, receipt.order)
+
+
+def ask(job: Job, broker: Broker, order: Order) -> Order:
+    """The order as the broker has it now. Raises BrokerUnavailable; the order stays as it was."""
+    with connect(job.home) as store:
+        sent_at = venues.sent_at(store, job.account, order.order_id) or job.now
+    receipt = broker.enquire(order, sent_at)
+    record(job, broker, receipt)
+    return receipt.order
+
+
+def record(job: Job, broker: Broker, receipt: Receipt) -> None:
+    """None; the order's state and its trades are in the ledger, each trade once, on the account day it belongs to."""
+    order, now = receipt.order, broker.now()
+    with connect(job.home) as store, transaction(store):
+        if order.state is OrderState.UNKNOWN and not _open(store, job, order):
+            # Another run has asked meanwhile, and knows more.
+            return
+        snapshot = ledger.latest_snapshot(store, job.account)
+        settled = snapshot.account.as_of if snapshot else order.as_of
+        adopted = venues.adoption(store, job.account, broker.name)
+        number = adopted.number if adopted else 0
+        for one in venues.record_executions(store, job.account, number, receipt.executions):
+            ledger.record_fills(store, job.account, [as_fill(one, booking_day(one.executed_at, settled))])
+            log.info("%s %s %s filled at %s.", one.side.capitalize(), one.quantity, one.symbol, one.price)
+        order_store.update_orders(store, job.account, [order], day=booking_day(now, settled))
+        _step(store, job, order, now)
+
+
+def _step(store: Connection, job: Job, order: Order, now: datetime) -> None:
+    """None; the step is kept, but for paper's: its orders come to nothing that the ledger does not decide itself."""
+    if job.broker != PAPER:
+        venues.record_step(store, job.account, order, now)
+
+
+def _open(store: Connection, job: Job, order: Order) -> bool:
+    return order_store.order(store, job.account, order.order_id).state in OPEN_STATES
+
+
+def _of_the_day(job: Job, *states: OrderState) -> tuple[Order, ...]:
+    """The orders of the day that stand in one of the states."""
+    with connect(job.home) as store:
+        orders = order_store.orders_on(store, job.account, job.as_of)
+    return tuple(order for order in orders if order.state in states)
+
+
+def _sent(order: Order) -> Order:
+    return replace(order, state=OrderState.SENT)
+
+
+def _write_again(job: Job) -> None:
+    """None; an order of the day that never arrived is written anew, unless it was ATTEMPTS times."""
+    tries: dict[str, list[Order]] = {}
+    with connect(job.home) as store:
+        for order in order_store.orders_on(store, job.account, job.as_of):
+            tries.setdefault(order.symbol, []).append(order)
+        lost = [one for one in tries.values() if all(order.reason.startswith(NEVER_ARRIVED) for order in one)]
+        again = [_again(job, one[-1], len(one) + 1) for one in lost if len(one) < ATTEMPTS]
+        order_store.record_orders(store, job.account, again)
+
+
+def _again(job: Job, order: Order, attempt: int) -> Order:
+    order_id = client_order_id(job.account, job.policy.strategy, order.symbol, order.as_of, attempt)
+    return replace(order, order_id=order_id, state=OrderState.INTENDED, reason=f"attempt {attempt}")
+
+
+def _refusal(store: Connection, job: Job, order: Order, account: tuple[Standing, Mandate], now: datetime) -> str:
+    """Why the order may not leave after all, as things stand now; empty if it may."""
+    if order.as_of != job.as_of:
+        return f"{REFUSED}: decided for {order.as_of}, which is over"
+    if job.sends_until is not None and now > job.sends_until:
+        return f"{REFUSED}: too late at {now:%Y-%m-%d %H:%M} UTC, orders leave until {job.sends_until:%Y-%m-%d %H:%M}"
+    return objection(order, _desk(store, job, account))
+
+
+def _desk(store: Connection, job: Job, account: tuple[Standing, Mandate]) -> Desk:
+    standing, mandate = account
+    bars = bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=1)
+    quotes = tape(bars, job.as_of, job.as_of).on(job.as_of)
+    return Desk(
+        account=standing.account,
+        marks={symbol: quote.close for symbol, quote in quotes.items()},
+        today=order_store.orders_on(store, job.account, job.as_of),
+        instruments=mandate.terms.instruments,
+        limits=mandate.limits,
+        max_position_size=mandate.sizing.max_position_size,
+        halted=risk_state.load(store, job.account).halted,
+    )

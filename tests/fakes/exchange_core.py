@@ -1,0 +1,219 @@
+"""A whole fake exchange without a socket: spot and USD-M futures over one clock, one set of keys and one set of faults.
+
+It follows Binance's documentation, not any client of it; every module beside it cites the page it follows.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+from tests.fakes.exchange_access import (
+    Clock,
+    Refusal,
+    SetClock,
+    check_key,
+    check_signature,
+    check_time,
+    milliseconds,
+)
+from tests.fakes.exchange_book import ZERO, Book
+from tests.fakes.exchange_faults import ACCEPTED, Fault, Faults, Kind
+from tests.fakes.exchange_filters import Listing, futures_rules, spot_rules
+from tests.fakes.exchange_futures import FuturesVenue
+from tests.fakes.exchange_orders import Order, OrderBooks
+from tests.fakes.exchange_parameters import Parameters
+from tests.fakes.exchange_positions import FuturesAccount
+from tests.fakes.exchange_routes import Route
+from tests.fakes.exchange_spot import SpotVenue
+from tests.fakes.exchange_spot_account import SpotAccount
+
+_JSON = {"Content-Type": "application/json;charset=UTF-8"}
+KEY, SECRET = "k" * 64, "s" * 64
+_UNKNOWN = "execution status unknown."
+# What each failure looks like that has an answer at all: status, code, message.
+_ANSWERS = {
+    Kind.TIMEOUT: (408, -1007, "Timeout waiting for response from backend server. Send status unknown; " + _UNKNOWN),
+    Kind.UNEXPECTED: (500, -1006, "An unexpected response was received from the message bus. E" + _UNKNOWN[1:]),
+    Kind.BUSY: (503, -1008, "Server is currently overloaded with other requests. Please try again in a few minutes."),
+    Kind.DISCONNECTED: (503, -1001, "Internal error; unable to process your request. Please try again."),
+    Kind.SKEWED: (400, -1021, "Timestamp for this request is outside of the recvWindow."),
+}
+_ANSWERS[Kind.TIMEOUT_ACCEPTED] = _ANSWERS[Kind.TIMEOUT]
+_ANSWERS[Kind.UNEXPECTED_ACCEPTED] = _ANSWERS[Kind.UNEXPECTED]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back: after `delay_s`, or, where `cut`, a connection that closes without a word."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+    delay_s: float = 0.0
+    cut: bool = False
+
+
+def spot_listings() -> list[Listing]:
+    return [
+        Listing("BTCUSDT", "BTC", "USDT", spot_rules()),
+        Listing("ETHUSDT", "ETH", "USDT", spot_rules(step="0.00010000")),
+    ]
+
+
+def futures_listings() -> list[Listing]:
+    return [
+        Listing("BTCUSDT", "BTC", "USDT", futures_rules()),
+        Listing("ETHUSDT", "ETH", "USDT", futures_rules(tick="0.01", least="20")),
+    ]
+
+
+@dataclass
+class FakeExchange:
+    """Spot and futures of one customer. Prices come from `quote`; nothing can be traded before the first one."""
+
+    clock: Clock = field(default_factory=lambda: SetClock(datetime(2026, 1, 5, 0, 5, tzinfo=UTC)))
+    spot_listed: Sequence[Listing] = field(default_factory=spot_listings)
+    futures_listed: Sequence[Listing] = field(default_factory=futures_listings)
+    spot_initial: Mapping[str, Decimal] = field(
+        default_factory=lambda: {"USDT": Decimal(10_000), "BTC": Decimal(1), "ETH": Decimal(0)}
+    )
+    futures_initial: Decimal = Decimal(10_000)
+    faults: Faults = field(default_factory=Faults)
+    keys: Mapping[str, str] = field(default_factory=lambda: {KEY: SECRET})
+    asked: list[tuple[str, str, Mapping[str, str]]] = field(default_factory=list)
+    accepted_orders: list[Order] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        listed = {one.symbol: one for one in self.spot_listed}
+        books = {symbol: Book(one, self.clock) for symbol, one in listed.items()}
+        orders = OrderBooks("spot", self.clock, self.accepted_orders)
+        self.spot = SpotVenue(self.clock, SpotAccount(self.spot_initial, listed), books, orders)
+        books = {one.symbol: Book(one, self.clock) for one in self.futures_listed}
+        orders = OrderBooks("futures", self.clock, self.accepted_orders)
+        account = FuturesAccount(self.clock, books, self.futures_initial)
+        self.futures = FuturesVenue(self.clock, account, books, orders)
+        self._routes = self.spot.routes() | self.futures.routes()
+
+    def quote(
+        self,
+        symbol: str,
+        price: Decimal,
+        *,
+        depth: Decimal | None = None,
+        levels: int = 1,
+        half_spread: Decimal = ZERO,
+    ) -> None:
+        """Set the price of a symbol wherever it is listed; resting orders it reaches are filled.
+
+        `depth` base units stand on each side, fresh with every call; None has no end.
+        """
+        for venue in (self.spot, self.futures):
+            if symbol in venue.books:
+                book = venue.books[symbol]
+                book.quote(price, depth, levels, half_spread)
+                venue.orders.match_resting(book, venue.account)
+        self.futures.liquidate()
+
+    def fund(self, symbol: str, rate: Decimal) -> Decimal:
+        """Settle the funding of a symbol; what the account received, negative where it paid."""
+        paid = self.futures.account.fund(symbol, rate)
+        self.futures.liquidate()
+        return paid
+
+    def reset(self) -> None:
+        """What the testnet does about once a month: initial balances, no orders, no trades; keys and prices stay."""
+        for venue in (self.spot, self.futures):
+            venue.account.reset()
+            venue.orders.reset()
+
+    def accepted(self, client_id: str) -> list[Order]:
+        """Every order ever accepted under this name, closed ones and ones before a reset too."""
+        return [order for order in self.accepted_orders if order.client_id == client_id]
+
+    def duplicates(self) -> dict[str, list[Order]]:
+        """The names under which more than one order was accepted, over both venues and all resets."""
+        named: dict[str, list[Order]] = {}
+        for order in self.accepted_orders:
+            named.setdefault(order.client_id, []).append(order)
+        return {name: orders for name, orders in named.items() if len(orders) > 1}
+
+    def handle(self, method: str, path: str, query: str, body: str, headers: Mapping[str, str]) -> Answer:
+        """The answer to one request, whose query and body are the exact text that was sent."""
+        fault = self.faults.next(method, path)
+        if fault is None:
+            return self._answered(method, path, query, body, headers)
+        carried = self._answered(method, path, query, body, headers) if fault.kind in ACCEPTED else None
+        return self._failed(fault, path, carried)
+
+    def call(self, method: str, path: str, **sent: object) -> Any:
+        """The content of an answer to a well-signed request that meets no fault; where it is an error, it is raised.
+
+        For a test to ask what is so, while faults wait for the client. It weighs as any request does.
+        """
+        stamped = {**sent, "timestamp": milliseconds(self.clock.server())}
+        text = urlencode(stamped)
+        key, secret = next(iter(self.keys.items()))
+        signature = hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
+        answer = self._answered(method, path, f"{text}&signature={signature}", "", {"X-MBX-APIKEY": key})
+        content = json.loads(answer.body)
+        if answer.status != 200:
+            raise Refusal(content["code"], content["msg"], status=answer.status, headers=answer.headers)
+        return content
+
+    def _answered(self, method: str, path: str, query: str, body: str, headers: Mapping[str, str]) -> Answer:
+        route = self._routes.get((method, path))
+        if route is None:
+            return Answer(404, {}, "<html><body><h2>404 Not found</h2></body></html>")
+        venue = self._venue(path)
+        try:
+            sent = Parameters.read(query, body)
+            self.asked.append((method, path, sent.values))
+            venue.requests.spend(route.weighs(sent), milliseconds(self.clock.server()))
+            if route.signed:
+                self._admit(route, sent, query, body, headers)
+            content = json.dumps(route.answer(sent))
+        except Refusal as refusal:
+            return self._refused(refusal, venue)
+        told = _JSON | venue.requests.headers()
+        if method == "POST" and path.endswith("/order"):
+            told |= venue.order_limits.headers()
+        return Answer(200, told, content)
+
+    def _refused(self, refusal: Refusal, venue: SpotVenue | FuturesVenue) -> Answer:
+        told = _JSON | venue.requests.headers() | refusal.headers
+        return Answer(refusal.status, told, json.dumps({"code": refusal.code, "msg": refusal.message}))
+
+    def _admit(self, route: Route, sent: Parameters, query: str, body: str, headers: Mapping[str, str]) -> None:
+        secret = check_key(self.keys, headers)
+        check_signature(secret, sent.values.get("signature", ""), query, body)
+        check_time(sent.values, milliseconds(self.clock.server()))
+        sent.check_names(route.names)
+
+    def _venue(self, path: str) -> SpotVenue | FuturesVenue:
+        return self.spot if path.startswith("/api/") else self.futures
+
+    def _failed(self, fault: Fault, path: str, carried: Answer | None) -> Answer:
+        kind, venue = fault.kind, self._venue(path)
+        server_ms = milliseconds(self.clock.server())
+        if kind in (Kind.CUT, Kind.CUT_ACCEPTED):
+            return Answer(0, {}, "", cut=True)
+        if kind == Kind.STALLED:
+            return Answer(0, {}, "", delay_s=fault.delay_s, cut=True)
+        if kind == Kind.SLOW and carried is not None:
+            return replace(carried, delay_s=fault.delay_s)
+        if kind in (Kind.HTML, Kind.HTML_ACCEPTED):
+            return Answer(fault.status, {"Content-Type": "text/html"}, fault.body)
+        if kind == Kind.TOO_MANY:
+            venue.requests.block(server_ms + fault.retry_after_s * 1000)
+            return self._refused(venue.requests.too_many(server_ms), venue)
+        if kind == Kind.BANNED:
+            venue.requests.ban(server_ms)
+            return self._refused(venue.requests.banned(server_ms), venue)
+        status, code, message = _ANSWERS[kind]
+        return self._refused(Refusal(code, message, status=status), venue)

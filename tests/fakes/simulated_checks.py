@@ -1,0 +1,151 @@
+"""What must hold after every simulated day, told from the tables and the exchange's own books, not from our code."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+
+from strategy.money import quantised
+from tasks.job import PAPER, Job
+from tests.fakes.exchange_core import FakeExchange
+from tests.fakes.exchange_orders import Order as Accepted
+
+TABLES = ("decisions", "orders", "fills", "entries", "account_snapshots", "executions", "charges", "risk_state")
+ACCOUNT = "daily"
+
+
+@dataclass
+class Checks:
+    """The checks of one account."""
+
+    store: duckdb.DuckDBPyConnection
+    exchange: FakeExchange
+    venue: str
+    halted: bool = False
+    seen: int = 0
+    bound: set[str] = field(default_factory=set)
+
+    def rows(self, statement: str, *given: Any) -> list[tuple[Any, ...]]:
+        return self.store.cursor().execute(statement, list(given)).fetchall()
+
+    def contents(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Every row that a second run must leave as it is."""
+        return {table: self.rows(f"SELECT * FROM {table} ORDER BY ALL") for table in TABLES}
+
+    def reset(self) -> None:
+        """The exchange has forgotten everything; what was accepted before stays counted against duplicates."""
+        self.bound.clear()
+
+    def after(self, day: date, job: Job) -> None:
+        """All of them."""
+        self._no_duplicates()
+        self._conserved(day)
+        self._nothing_open(day)
+        if self.venue != PAPER:
+            self._nothing_lost()
+            self._only_in_time(job)
+
+    def _no_duplicates(self) -> None:
+        """Of every (symbol, day) at most one order was ever accepted, and we know each."""
+        known = {
+            order_id: (symbol, as_of)
+            for order_id, symbol, as_of in self.rows(
+                "SELECT order_id, symbol, as_of FROM orders WHERE account = ?", ACCOUNT
+            )
+        }
+        strangers = [one.client_id for one in self.exchange.accepted_orders if one.client_id not in known]
+        assert not strangers, f"the exchange accepted {strangers}, which the ledger does not know"
+        counts = Counter(known[one.client_id] for one in self.exchange.accepted_orders)
+        twice = [key for key, count in counts.items() if count > 1]
+        assert not twice, f"more than one order was accepted for {twice}"
+
+    def _conserved(self, day: date) -> None:
+        """Cash, positions and equity of the newest snapshot are what fills and entries make of the capital."""
+        as_of, cash, equity, positions = self.rows(
+            "SELECT as_of, cash, equity, positions FROM account_snapshots WHERE account = ? "
+            "ORDER BY as_of DESC LIMIT 1",
+            ACCOUNT,
+        )[0]
+        assert as_of == day, f"the account stands at {as_of} after {day}"
+        due, held = Decimal(10_000), Counter[str]()
+        for symbol, side, quantity, price, fee in self.rows(
+            "SELECT symbol, side, quantity, price, fee FROM fills WHERE account = ? AND as_of <= ?", ACCOUNT, day
+        ):
+            signed = quantity if side == "buy" else -quantity
+            due -= quantised(signed * price) + fee
+            held[symbol] += signed
+        for symbol, moved, units in self.rows(
+            "SELECT symbol, cash, quantity FROM entries WHERE account = ? AND as_of <= ?", ACCOUNT, day
+        ):
+            due += moved
+            held[symbol] += units
+        told: dict[str, Any] = json.loads(positions)
+        assert cash == due, f"cash is {cash} after {day}, its trades and entries give {due}"
+        owned = {symbol: quantity for symbol, quantity in held.items() if quantity}
+        assert {symbol: Decimal(one["quantity"]) for symbol, one in told.items()} == owned
+        worth = sum((quantised(Decimal(one["quantity"]) * Decimal(one["mark"])) for one in told.values()), Decimal(0))
+        assert equity == cash + worth
+
+    def _nothing_open(self, day: date) -> None:
+        """No order hangs in between: paper's wait for their bar, a broker's have ended."""
+        states = Counter(state for (state,) in self.rows("SELECT state FROM orders WHERE account = ?", ACCOUNT))
+        wrong = {"sent", "unknown"} | (set() if self.venue == PAPER else {"acknowledged", "partially_filled"})
+        assert not wrong & set(states), f"after {day} orders are {dict(states)}"
+        waiting = self.rows("SELECT order_id FROM orders WHERE account = ? AND state = 'intended'", ACCOUNT)
+        assert not waiting, f"after {day} {waiting} were never sent"
+
+    def _nothing_lost(self) -> None:
+        """Every trade of the exchange's own books is in the ledger, to the last digit, and no other one is."""
+        told = {
+            (order_id, trade_id): (quantity, price)
+            for order_id, trade_id, quantity, price in self.rows(
+                "SELECT order_id, trade_id, quantity, price FROM executions WHERE account = ? AND adoption = "
+                "(SELECT max(number) FROM adoptions WHERE account = ?)",
+                ACCOUNT,
+                ACCOUNT,
+            )
+        }
+        venue = self.exchange.spot if self.venue == "testnet-spot" else self.exchange.futures
+        there = {
+            (one.client_id, str(trade.id)): (trade.quantity, trade.price)
+            for one in self.exchange.accepted_orders
+            if one.era == venue.orders.era
+            for trade in one.trades
+        }
+        assert told == there, f"the exchange has {set(there) - set(told)} more, the ledger {set(told) - set(there)}"
+
+    def _only_in_time(self, job: Job) -> None:
+        """What was accepted for this day came in time, and while halted it only reduced."""
+        fresh: list[Accepted] = self.exchange.accepted_orders[self.seen :]
+        self.seen = len(self.exchange.accepted_orders)
+        assert job.sends_until is not None
+        limit_ms = job.sends_until.timestamp() * 1000
+        late = [one.client_id for one in fresh if one.time_ms > limit_ms]
+        assert not late, f"{late} were accepted after {job.sends_until}"
+        if not self.halted:
+            return
+        for one in fresh:
+            (held,) = self.rows(
+                "SELECT coalesce(sum(if(side = 'buy', quantity, -quantity)), 0) FROM executions WHERE account = ? "
+                "AND symbol = ? AND order_id <> ? AND adoption = (SELECT max(number) FROM adoptions WHERE account = ?)",
+                ACCOUNT,
+                one.symbol,
+                one.client_id,
+                ACCOUNT,
+            )[0]
+            signed = one.quantity if one.side == "BUY" else -one.quantity
+            assert held * signed < 0, f"{one.client_id} of {signed} was accepted while halted with {held}"
+
+    def every_day_once(self) -> None:
+        """One snapshot for every day from the first to the last, and one current bar of each symbol."""
+        days = [
+            row[0] for row in self.rows("SELECT as_of FROM account_snapshots WHERE account = ? ORDER BY as_of", ACCOUNT)
+        ]
+        whole = [days[0] + timedelta(days=number) for number in range((days[-1] - days[0]).days + 1)]
+        assert days == whole
+        doubles = self.rows("SELECT symbol, open_time FROM current_bars GROUP BY ALL HAVING count(*) > 1")
+        assert not doubles

@@ -1,0 +1,111 @@
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+from strategy.account import Account, Entry, EntryKind, Position
+from strategy.backtest import Day, Standing, opening
+from strategy.booking import booked_day, closed_by_rebase, realised, traded
+from strategy.execution import Quote
+from strategy.executions import Charge, Execution, as_fill, charge_entries, fee_entries
+from strategy.orders import Side
+
+D = Decimal
+MONDAY, TUESDAY = date(2020, 1, 6), date(2020, 1, 7)
+
+
+def an_execution(quantity: str, price: str, side: Side = Side.BUY, fee: str = "0", asset: str = "USDT") -> Execution:
+    return Execution(
+        order_id="o1",
+        trade_id=f"{quantity}@{price}",
+        symbol="BTCUSDT",
+        executed_at=datetime(2020, 1, 7, 0, 5, tzinfo=UTC),
+        side=side,
+        quantity=D(quantity),
+        price=D(price),
+        fee=D(fee),
+        fee_asset=asset,
+    )
+
+
+def booked(standing: Standing, *executions: Execution, entries: tuple[Entry, ...] = (), close: str = "110") -> Day:
+    told = Day(
+        standing=Standing(account=Account(as_of=TUESDAY, cash=D(0)), open_orders=(), equities=(D(0),)),
+        fills=tuple(as_fill(one, TUESDAY) for one in executions),
+        entries=(*fee_entries(executions, TUESDAY), *entries),
+        settled=(),
+    )
+    return booked_day(standing, told, {"BTCUSDT": Quote(open=D(1), close=D(close))}, 20)
+
+
+def test_a_fee_in_units_leaves_fewer_units_and_all_the_cash() -> None:
+    day = booked(opening(MONDAY, D(10_000)), an_execution("2", "100", fee="0.002", asset="BTC"))
+    account = day.standing.account
+    assert (account.cash, account.quantity("BTCUSDT")) == (D(9_800), D("1.998"))
+    assert account.equity == D(9_800) + D("1.998") * 110
+
+
+def test_a_fee_in_cash_is_paid_in_cash() -> None:
+    account = booked(opening(MONDAY, D(10_000)), an_execution("2", "100", fee="0.2")).standing.account
+    assert (account.cash, account.quantity("BTCUSDT")) == (D("9799.8"), D(2))
+
+
+def test_a_fee_in_a_third_asset_touches_nothing_of_the_account() -> None:
+    account = booked(opening(MONDAY, D(10_000)), an_execution("2", "100", fee="0.3", asset="BNB")).standing.account
+    assert (account.cash, account.quantity("BTCUSDT")) == (D(9_800), D(2))
+
+
+def test_partial_fills_add_up_to_the_last_digit() -> None:
+    parts = [an_execution("0.00001", "100.01"), an_execution("1.99999", "100.02")]
+    account = booked(opening(MONDAY, D(10_000)), *parts).standing.account
+    assert account.cash == 10_000 - D("0.00001") * D("100.01") - D("1.99999") * D("100.02")
+
+
+def test_funding_moves_the_cash_alone() -> None:
+    charge = Charge(charge_id="1", charged_at=datetime(2020, 1, 7, 8, tzinfo=UTC), symbol="BTCUSDT", cash=D("-1.5"))
+    account = booked(opening(MONDAY, D(10_000)), entries=charge_entries([charge], TUESDAY)).standing.account
+    assert (account.cash, dict(account.positions)) == (D("9998.5"), {})
+
+
+def test_a_rebase_is_neither_profit_nor_loss() -> None:
+    held = {"BTCUSDT": Position(quantity=D(2), mark=D(100))}
+    standing = Standing(
+        account=Account(as_of=MONDAY, cash=D(9_800), positions=held), open_orders=(), equities=(D(10_000),)
+    )
+    entries = closed_by_rebase({"BTCUSDT": D(2)}, {"BTCUSDT": D(100)}, TUESDAY)
+    account = booked(standing, entries=entries).standing.account
+    assert entries[0].kind is EntryKind.REBASE
+    assert (account.cash, dict(account.positions), account.equity) == (D(10_000), {}, D(10_000))
+
+
+def test_what_was_traded_is_what_the_balances_moved_by() -> None:
+    both = [an_execution("2", "100", fee="0.002", asset="BTC"), an_execution("1.5", "110", Side.SELL, fee="0.165")]
+    moved = traded(both)
+    assert moved.cash == D("-200") + D(165) - D("0.165")
+    assert moved.positions == {"BTCUSDT": D("0.498")}
+
+
+def test_a_margin_wallet_moves_by_what_was_realised_less_fees() -> None:
+    sold = [
+        an_execution("2", "100", fee="0.08"),
+        Execution(
+            order_id="o2",
+            trade_id="2",
+            symbol="BTCUSDT",
+            executed_at=datetime(2020, 1, 8, tzinfo=UTC),
+            side=Side.SELL,
+            quantity=D(2),
+            price=D(110),
+            fee=D("0.088"),
+            fee_asset="USDT",
+            realised=D(20),
+        ),
+    ]
+    moved = realised(sold)
+    assert (moved.cash, dict(moved.positions)) == (D(20) - D("0.168"), {})
+
+
+def test_a_day_is_booked_once() -> None:
+    day = booked(opening(MONDAY, D(10_000)))
+    with pytest.raises(ValueError, match="2020-01-07 cannot be booked: the account already stands at 2020-01-07"):
+        booked(day.standing)

@@ -1,0 +1,245 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from exchange.ports import BrokerRefused, BrokerUnavailable
+from storage import ledger, risk_state, venues
+from storage import orders as order_store
+from storage.database import connect
+from strategy.account import EntryKind
+from strategy.orders import NEVER_ARRIVED, OrderState
+from strategy.risk import RiskState
+from tasks.adopting import NothingToAdopt, adopt
+from tasks.broker_books import BrokerDisagrees
+from tasks.halts import ReasonMissing
+from tasks.settle import settle
+from tasks.trade import OrdersBlocked
+from tests.fakes.exchange_core import KEY, SECRET
+from tests.fakes.exchange_faults import Fault, Faults, Kind
+from tests.fakes.simulated_checks import Checks
+from tests.fakes.simulated_store import stored_in_memory
+from tests.fakes.simulated_year import FIRST, SYMBOLS, SimulatedYear
+
+D = Decimal
+SPOT, FUTURES = "testnet-spot", "testnet-futures"
+BTC, ETH = SYMBOLS
+DAYS = [FIRST + timedelta(days=number) for number in range(12)]
+
+
+class Calm(SimulatedYear):
+    """A year in which nothing goes wrong but what the test does."""
+
+    @contextmanager
+    def open(self) -> Iterator["Calm"]:
+        self.dice.calm, self.testnet.exchange.faults = True, Faults()
+        with stored_in_memory(self.home, self.dice) as store:
+            self.checks = Checks(store=store, exchange=self.testnet.exchange, venue=self.venue)
+            yield self
+
+    def on(self, number: int) -> None:
+        """None; the day is run once."""
+        self.testnet.move_to(self._instant(DAYS[number]))
+        self._quote(DAYS[number])
+        self._run(DAYS[number])
+
+    def until_it_holds(self, symbol: str = BTC) -> int:
+        """The number of the day after which the account holds something of the symbol."""
+        for number in range(len(DAYS)):
+            self.on(number)
+            with connect(self.home) as store:
+                if any(one.symbol == symbol for one in venues.executions(store, "daily", 1)):
+                    return number
+        raise AssertionError(f"nothing of {symbol} was bought within {len(DAYS)} days; take another seed")
+
+
+@pytest.fixture(params=[SPOT, FUTURES])
+def year(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Calm]:
+    with Calm(3, tmp_path / "home", request.param).open() as made:
+        yield made
+
+
+@pytest.fixture
+def spot(tmp_path: Path) -> Iterator[Calm]:
+    with Calm(3, tmp_path / "home", SPOT).open() as made:
+        yield made
+
+
+def test_the_first_run_adopts_what_is_there_and_owns_only_its_capital(year: Calm) -> None:
+    year.on(0)
+    with connect(year.home) as store:
+        adopted = venues.adoption(store, "daily", year.venue)
+        snapshot = ledger.latest_snapshot(store, "daily")
+    assert adopted is not None
+    assert snapshot is not None
+    assert (adopted.number, adopted.reason, adopted.cash) == (1, "first run", D(10_000))
+    assert (snapshot.account.cash, dict(snapshot.account.positions)) == (D(10_000), {})
+
+
+def test_ledger_and_venue_stay_equal_over_days_of_trading(year: Calm) -> None:
+    for number, day in enumerate(DAYS):
+        year.on(number)
+        year.checks.after(day, year._job(day))
+    assert len(year.testnet.exchange.accepted_orders) >= 5
+
+
+def test_a_capital_beyond_the_venues_cash_is_refused(spot: Calm) -> None:
+    spot.testnet.exchange.spot.account.free["USDT"] = D(9_999)
+    with pytest.raises(BrokerRefused, match=r"capital is 10000, but testnet-spot holds 9999\S* in cash"):
+        spot.on(0)
+
+
+def test_a_trade_by_somebody_else_stops_everything_until_a_person_adopts_it(year: Calm) -> None:
+    number = year.until_it_holds()
+    year.testnet.exchange.call(
+        "POST",
+        "/api/v3/order" if year.venue == SPOT else "/fapi/v1/order",
+        symbol=ETH,
+        side="BUY",
+        type="MARKET",
+        quantity="0.5",
+    )
+    before = len(year.testnet.exchange.accepted_orders)
+    with pytest.raises(BrokerDisagrees, match=r"of ETHUSDT where our trades since its adoption give .*turbodmt adopt"):
+        year.on(number + 1)
+    assert len(year.testnet.exchange.accepted_orders) == before
+    told = adopt(year.home, "daily", "I tried something", year._broker, year._now())
+    assert (told["number"], told["reason"]) == (2, "I tried something")
+    year.on(number + 1)
+    with connect(year.home) as store:
+        assert {one.kind for one in ledger.entries_on(store, "daily", DAYS[number + 1])} >= {EntryKind.REBASE}
+
+
+def test_a_reset_is_adopted_anew_and_is_neither_profit_nor_loss(year: Calm) -> None:
+    number = year.until_it_holds()
+    with connect(year.home) as store:
+        trades = venues.executions(store, "daily", 1)
+        before = ledger.latest_snapshot(store, "daily")
+    assert before is not None
+    year.testnet.exchange.reset()
+    year.checks.reset()
+    year.on(number + 1)
+    with connect(year.home) as store:
+        adopted = venues.adoption(store, "daily", year.venue)
+        after = ledger.snapshots(store, "daily", until=DAYS[number + 1], last_days=1)[0]
+    assert adopted is not None
+    assert (adopted.number, adopted.reason) == (2, "the venue was reset")
+    fees = sum((one.fee * (1 if one.fee_asset == "USDT" else one.price) for one in trades), D(0))
+    # What was bought after the last snapshot is given back at what it was bought for; its fees are gone.
+    assert abs(after.equity - (before.equity - fees)) < D("0.02")
+    assert dict(after.account.positions) == {}
+
+
+def test_what_an_earlier_run_left_open_is_asked_for_before_anything_is_sent(year: Calm) -> None:
+    number = year.until_it_holds()
+    year.testnet.exchange.faults = Faults(listed=[Fault(kind=Kind.CUT_ACCEPTED, method="POST", path="order")])
+    asked = [Fault(kind=Kind.HTML, method="GET", path="order")] * 40
+    year.testnet.exchange.faults.add(*asked)
+    for later in range(number + 1, len(DAYS)):
+        try:
+            year.on(later)
+        except BrokerUnavailable:
+            break
+    else:
+        pytest.skip("no order was due in these days")
+    with connect(year.home) as store:
+        waiting = order_store.open_orders(store, "daily")
+    (hanging,) = [one for one in waiting if one.state is OrderState.UNKNOWN]
+    year.testnet.exchange.faults = Faults()
+    year.on(later)
+    with connect(year.home) as store:
+        assert order_store.order(store, "daily", hanging.order_id).state is OrderState.FILLED
+    assert len(year.testnet.exchange.accepted(hanging.order_id)) == 1
+
+
+def test_an_order_that_never_arrived_is_sent_again_under_another_id(year: Calm) -> None:
+    year.testnet.exchange.faults = Faults(listed=[Fault(kind=Kind.CUT, method="POST", path="order")])
+    number = year.until_it_holds()
+    with connect(year.home) as store:
+        lost, again = order_store.orders_on(store, "daily", DAYS[number])[:2]
+    both = sorted((lost, again), key=lambda order: order.state)
+    assert [order.state for order in both] == [OrderState.FILLED, OrderState.REJECTED]
+    assert both[1].reason.startswith(NEVER_ARRIVED)
+    assert both[0].quantity == both[1].quantity
+    assert not year.testnet.exchange.accepted(both[1].order_id)
+
+
+def test_a_symbol_that_the_venue_has_halted_keeps_its_position_and_the_others_trade(year: Calm) -> None:
+    number = year.until_it_holds()
+    books = (year.testnet.exchange.spot if year.venue == SPOT else year.testnet.exchange.futures).books
+    books[BTC].listing.status = "BREAK"
+    before = [one for one in year.testnet.exchange.accepted_orders if one.symbol == BTC]
+    for later in range(number + 1, number + 4):
+        year.on(later)
+    assert [one for one in year.testnet.exchange.accepted_orders if one.symbol == BTC] == before
+    with connect(year.home) as store:
+        decision = ledger.decisions_on(store, "daily", DAYS[number + 3])[0]
+    assert (decision.status, "is not trading at" in decision.reason) == ("quarantined", True)
+
+
+def test_an_account_stays_with_its_broker_and_a_broker_with_its_account(spot: Calm) -> None:
+    spot.on(0)
+    other = replace(spot._job(DAYS[1]), account="other")
+    with pytest.raises(BrokerRefused, match="account daily already trades at testnet-spot"):
+        settle(other, spot._broker)
+    spot.venue = "paper"
+    with pytest.raises(BrokerRefused, match="account daily trades at testnet-spot, not at paper"):
+        settle(spot._job(DAYS[1]), spot._broker)
+
+
+def test_a_halt_that_comes_between_decision_and_sending_holds_the_orders_back(
+    spot: Calm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = Calm(3, spot.home / "rehearsal", SPOT)
+    with number.open():
+        first = number.until_it_holds()
+    for day in range(first):
+        spot.on(day)
+
+    def halt_first(store: object, job: object, orders: object) -> None:
+        record(store, job, orders)
+        risk_state.save(store, "daily", RiskState(halted=True, since=DAYS[first], reason="just now"))
+
+    record = order_store.record_orders
+    monkeypatch.setattr(order_store, "record_orders", halt_first)
+    with pytest.raises(OrdersBlocked, match=r"was halted since .*: just now"):
+        spot.on(first)
+    assert spot.testnet.exchange.accepted_orders == []
+
+
+def test_orders_of_a_run_that_comes_late_after_a_crash_do_not_leave(spot: Calm) -> None:
+    rehearsal = Calm(3, spot.home / "rehearsal", SPOT)
+    with rehearsal.open():
+        first = rehearsal.until_it_holds()
+    for day in range(first):
+        spot.on(day)
+    spot.testnet.exchange.faults = Faults(listed=[Fault(kind=Kind.HTML, path="order")] * 60)
+    with pytest.raises(BrokerUnavailable, match="did not answer within 5 tries"):
+        spot.on(first)
+    spot.testnet.exchange.faults = Faults()
+    spot.testnet.sleep(20 * 3_600)
+    with pytest.raises(OrdersBlocked, match=r"did not leave, .*too late at"):
+        spot._run(DAYS[first])
+    assert spot.testnet.exchange.accepted_orders == []
+
+
+def test_adopting_by_hand_needs_a_reason_and_a_broker_that_was_adopted(spot: Calm) -> None:
+    with pytest.raises(ReasonMissing, match="--reason is ' '; say in a few words why"):
+        adopt(spot.home, "daily", " ", spot._broker, spot._now())
+    with pytest.raises(NothingToAdopt, match="account daily has never traded at testnet-spot"):
+        adopt(spot.home, "daily", "so", spot._broker, spot._now())
+
+
+def test_after_days_of_trading_no_file_holds_a_secret(tmp_path: Path) -> None:
+    year = Calm(3, tmp_path / "home", SPOT)
+    year.dice.calm, year.testnet.exchange.faults = True, Faults()
+    year.until_it_holds()
+    files = [path for path in year.home.rglob("*") if path.is_file()]
+    assert files
+    for path in files:
+        content = path.read_bytes()
+        assert not [word for word in (KEY, SECRET, "signature") if word.encode() in content], path
