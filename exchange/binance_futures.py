@@ -7,12 +7,12 @@ from functools import partial
 from typing import Any
 
 from exchange import binance_orders
-from exchange.binance_orders import Desk
+from exchange.binance_orders import MOST_TRADES, Desk
 from exchange.ports import BrokerRefused, BrokerUnavailable, Charge, Holdings, Receipt
 from exchange.testnet_client import ApiKeys, Wire
 from exchange.testnet_session import Endpoint, TestnetSession
 from exchange.venue_errors import VenueRefusal
-from exchange.venue_rules import Listing, demand_trading, listing
+from exchange.venue_rules import Listing, demand_trading, listing, one_quote
 from strategy.instruments import Instrument
 from strategy.orders import Order
 
@@ -31,7 +31,10 @@ _DESK = Desk(
         orderId=told["orderId"],
         # Without a time only the trades of the last seven days are told.
         startTime=int(told.get("time", told["updateTime"])) - 1_000,
+        limit=MOST_TRADES,
     ),
+    # https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Query-Order
+    remembers=timedelta(days=90),
 )
 _PAGE_ROWS = 1_000
 _MAX_PAGES = 100
@@ -59,10 +62,10 @@ class FuturesTestnet:
         if self._ask(lambda client: client.futures_get_position_mode())["dualSidePosition"]:
             raise BrokerRefused(f"{self.name} is in hedge mode; switch the account to one-way mode")
         listings = [self._listing(one.symbol) for one in instruments]
+        one_quote(listings)
         for one in listings:
             demand_trading(one, self.name)
-            wanted = {"symbol": one.symbol, "leverage": self._leverage}
-            self._ask(partial(_set_leverage, wanted=wanted))
+            self._demand_leverage(one.symbol)
         return tuple(one.applied_to(known, shortable=True) for one, known in zip(listings, instruments, strict=True))
 
     def wait(self, seconds: float) -> None:
@@ -83,15 +86,13 @@ class FuturesTestnet:
 
     def holdings(self, symbols: tuple[str, ...]) -> Holdings | None:
         """The wallet's balance in the quote asset, and the signed positions. Raises BrokerUnavailable."""
-        quotes = sorted({self._listing(symbol).quote for symbol in symbols})
-        if len(quotes) != 1:
-            raise BrokerRefused(f"the symbols are paid in {', '.join(quotes)}; one account has one cash, name one kind")
+        quote = one_quote([self._listing(symbol) for symbol in symbols])
         balances = self._ask(lambda client: client.futures_account_balance())
         positions = self._ask(lambda client: client.futures_position_information())
         held = {one["symbol"]: Decimal(one["positionAmt"]) for one in positions}
         wallet = {one["asset"]: Decimal(one["balance"]) for one in balances}
         return Holdings(
-            cash=wallet.get(quotes[0], Decimal(0)),
+            cash=wallet.get(quote, Decimal(0)),
             positions={symbol: held.get(symbol, Decimal(0)) for symbol in symbols},
         )
 
@@ -107,6 +108,16 @@ class FuturesTestnet:
                 return tuple(sorted(found.values(), key=lambda one: (one.charged_at, one.charge_id)))
             start_ms = max(int(page[-1]["time"]), start_ms + 1)
         raise BrokerUnavailable(f"{self.name}'s funding since {since:%Y-%m-%d} does not end; try again later")
+
+    def _demand_leverage(self, symbol: str) -> None:
+        wanted = {"symbol": symbol, "leverage": self._leverage}
+        try:
+            self._session.ask(partial(_set_leverage, wanted=wanted))
+        except VenueRefusal as refusal:
+            raise BrokerRefused(
+                f"{self.name} does not take a leverage of {self._leverage} for {symbol} ({refusal}); close its "
+                "position there or leave the symbol out"
+            ) from None
 
     def _listing(self, symbol: str) -> Listing:
         if self._info is None:

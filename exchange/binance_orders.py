@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from exchange.ports import BrokerUnavailable, Execution, Receipt
+from exchange.ports import BrokerRefused, BrokerUnavailable, Execution, Receipt
 from exchange.testnet_client import WINDOW
 from exchange.testnet_session import TestnetSession
-from exchange.venue_errors import UNKNOWN_ORDER, Duplicate, Uncertain, VenueRefusal
+from exchange.venue_errors import ARCHIVED_ORDER, UNKNOWN_ORDER, Duplicate, Uncertain, VenueRefusal
 from strategy.orders import NEVER_ARRIVED, Order, OrderState, Side
 
 #: How long after its claim an order may still leave.
@@ -19,6 +19,8 @@ CERTAIN_AFTER = PROMPT + WINDOW + timedelta(seconds=3)
 #: The venue tells trades a moment later than orders: how often they are asked for, and the wait in between.
 ASKED = 5
 WAIT_S = 1.0
+#: The most trades that one answer tells; one order has not had as many.
+MOST_TRADES = 1_000
 
 _STATES = {
     "NEW": OrderState.ACKNOWLEDGED,
@@ -44,6 +46,8 @@ class Desk:
     cancel: Callable[[Any, Json], Json]
     trades: Callable[[Any, Json], Sequence[Json]]
     """Called with the order as the venue told it."""
+    remembers: timedelta = timedelta.max
+    """How long the venue tells of an order."""
 
 
 def submit(session: TestnetSession, desk: Desk, order: Order, sent_at: datetime) -> Receipt:
@@ -69,7 +73,8 @@ def submit(session: TestnetSession, desk: Desk, order: Order, sent_at: datetime)
         return Receipt(order=_unknown(order, str(error)))
     try:
         return _receipt(session, desk, order, taken)
-    except BrokerUnavailable as error:
+    except (BrokerUnavailable, BrokerRefused) as error:
+        # It was taken: no failure after that may read as if it had not been.
         return Receipt(order=_unknown(order, str(error)))
 
 
@@ -81,16 +86,21 @@ def enquire(session: TestnetSession, desk: Desk, order: Order, sent_at: datetime
     """
     asked = {"symbol": order.symbol, "origClientOrderId": order.order_id}
     for _ in range(2):
+        # What counts is when the venue was asked, and an answer may be slow.
+        age = session.now() - sent_at
         try:
             return _receipt(session, desk, order, session.ask(lambda client: desk.find(client, asked)))
         except VenueRefusal as refusal:
+            if refusal.code == ARCHIVED_ORDER:
+                return Receipt(order=replace(order, state=OrderState.EXPIRED, reason=str(refusal)))
             if refusal.code not in UNKNOWN_ORDER:
                 raise BrokerUnavailable(f"order {order.order_id} cannot be asked for ({refusal})") from None
-        left = sent_at + CERTAIN_AFTER - session.now()
-        if left <= timedelta(0):
+        if age > desk.remembers:
+            return Receipt(order=_unknown(order, f"the venue tells of no order after {desk.remembers.days} days"))
+        if age >= CERTAIN_AFTER:
             reason = f"{NEVER_ARRIVED}: the venue knows no such order"
             return Receipt(order=replace(order, state=OrderState.REJECTED, reason=reason))
-        session.wait(left.total_seconds() + 1.0)
+        session.wait((CERTAIN_AFTER - age).total_seconds() + 1.0)
     return Receipt(order=_unknown(order, "the venue does not know it yet"))
 
 

@@ -6,12 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 from exchange import binance_orders
-from exchange.binance_orders import Desk
+from exchange.binance_orders import MOST_TRADES, Desk
 from exchange.ports import BrokerRefused, BrokerUnavailable, Charge, Holdings, Receipt
 from exchange.testnet_client import ApiKeys, Wire
 from exchange.testnet_session import Endpoint, TestnetSession
 from exchange.venue_errors import VenueRefusal
-from exchange.venue_rules import Listing, demand_trading, listing
+from exchange.venue_rules import Listing, demand_trading, listing, one_quote
 from strategy.instruments import Instrument
 from strategy.orders import Order
 
@@ -25,7 +25,7 @@ _DESK = Desk(
     create=lambda client, wanted: client.create_order(**wanted, newOrderRespType="RESULT"),
     find=lambda client, asked: client.get_order(**asked),
     cancel=lambda client, named: client.cancel_order(**named),
-    trades=lambda client, told: client.get_my_trades(symbol=told["symbol"], orderId=told["orderId"]),
+    trades=lambda client, told: client.get_my_trades(symbol=told["symbol"], orderId=told["orderId"], limit=MOST_TRADES),
 )
 
 
@@ -47,9 +47,11 @@ class SpotTestnet:
 
         Raises BrokerRefused, BrokerUnavailable.
         """
-        for one in instruments:
-            demand_trading(self._listing(one.symbol), self.name)
-        return tuple(self._listing(one.symbol).applied_to(one, shortable=False) for one in instruments)
+        listings = [self._listing(one.symbol) for one in instruments]
+        one_quote(listings)
+        for one in listings:
+            demand_trading(one, self.name)
+        return tuple(one.applied_to(known, shortable=False) for one, known in zip(listings, instruments, strict=True))
 
     def wait(self, seconds: float) -> None:
         """None, after the wait."""
@@ -70,13 +72,11 @@ class SpotTestnet:
     def holdings(self, symbols: tuple[str, ...]) -> Holdings | None:
         """The balances of the quote asset and of the base assets, free and locked. Raises BrokerUnavailable."""
         listings = [self._listing(symbol) for symbol in symbols]
-        quotes = sorted({one.quote for one in listings})
-        if len(quotes) != 1:
-            raise BrokerRefused(f"the symbols are paid in {', '.join(quotes)}; one account has one cash, name one kind")
+        quote = one_quote(listings)
         told = self._ask(lambda client: client.get_account(omitZeroBalances="true"))
         held = {one["asset"]: Decimal(one["free"]) + Decimal(one["locked"]) for one in told["balances"]}
         return Holdings(
-            cash=held.get(quotes[0], Decimal(0)),
+            cash=held.get(quote, Decimal(0)),
             positions={one.symbol: held.get(one.base, Decimal(0)) for one in listings},
         )
 

@@ -46,6 +46,10 @@ class Wire:
             raise ValueError(f"base_url leads to {host}; it must be on loopback ({', '.join(_LOOPBACK)})")
 
 
+class Redirected(BrokerRefused):
+    """The venue answered with another address, which is never followed."""
+
+
 class Guard(BaseAdapter):
     """Lets requests pass to one address alone, whatever a client, a setting or an answer asks for."""
 
@@ -63,7 +67,7 @@ class Guard(BaseAdapter):
         cert: Any = None,
         proxies: Any = None,
     ) -> requests.Response:
-        """The answer. Raises BrokerRefused for any other address, and for an answer that leads to one."""
+        """The answer. Raises BrokerRefused for any other address, Redirected for an answer that leads to one."""
         asked = urlsplit(str(request.url))
         if asked[:2] != self._address:
             raise BrokerRefused(
@@ -72,7 +76,7 @@ class Guard(BaseAdapter):
             )
         response = self._inner.send(request, stream, timeout, verify, cert, proxies)
         if response.is_redirect:
-            raise BrokerRefused(f"{self._address[1]} answers with a redirect, which is never followed; try again later")
+            raise Redirected(f"{self._address[1]} answers with a redirect, which is never followed; try again later")
         return response
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from exchange.ports import BrokerRefused, BrokerUnavailable
-from exchange.testnet_client import ApiKeys, Wire, testnet_client
+from exchange.testnet_client import ApiKeys, Redirected, Wire, testnet_client
 from exchange.venue_errors import Duplicate, Judgement, Uncertain, VenueRefusal, judge_answer, judge_failure
 
 Answer = TypeVar("Answer")
@@ -68,6 +68,9 @@ class TestnetSession:
 
         Raises VenueRefusal for what will never be answered, BrokerRefused for bad keys, BrokerUnavailable for the rest.
         """
+        return self._repeated(question, self._demand_clock)
+
+    def _repeated(self, question: Callable[[Any], Answer], prepare: Callable[[], None]) -> Answer:
         retrying = Retrying(
             stop=stop_after_attempt(TRIES),
             retry=retry_if_exception_type(_Again),
@@ -76,7 +79,7 @@ class TestnetSession:
             reraise=True,
         )
         try:
-            answer: Answer = retrying(self._asked, question)
+            answer: Answer = retrying(self._asked, question, prepare)
         except _Again as failure:
             raise BrokerUnavailable(
                 f"{self._host} did not answer within {TRIES} tries (last: {failure}); check the network or run the "
@@ -90,7 +93,10 @@ class TestnetSession:
 
         Raises VenueRefusal, Duplicate, Uncertain, BrokerRefused, or BrokerUnavailable where it was certainly not taken.
         """
-        judgement, said, answer = self._call(request)
+        try:
+            judgement, said, answer = self._call(request)
+        except Redirected as error:
+            raise Uncertain(str(error)) from None
         if judgement is None:
             self._mind_the_weight()
             taken: Answer = answer
@@ -110,9 +116,8 @@ class TestnetSession:
     def _host(self) -> str:
         return str(urlsplit(self._endpoint.url).hostname)
 
-    def _asked(self, question: Callable[[Any], Answer]) -> Answer:
-        if question is not self._endpoint.server_time:
-            self._demand_clock()
+    def _asked(self, question: Callable[[Any], Answer], prepare: Callable[[], None]) -> Answer:
+        prepare()
         judgement, said, answer = self._call(question)
         if judgement is None:
             told: Answer = answer
@@ -132,7 +137,8 @@ class TestnetSession:
         try:
             return None, "", call(self._client)
         except BinanceAPIException as error:
-            code, said = int(error.code or 0), str(error.message)[:120]
+            code = error.code if isinstance(error.code, int) else 0
+            said = str(error.message)[:120]
             judgement = judge_answer(int(error.status_code), code, said)
             words = f"HTTP {error.status_code}, code {code}: {said if code else 'no JSON'}"
         except BinanceRequestException:
@@ -140,6 +146,11 @@ class TestnetSession:
         except requests.RequestException as error:
             # Its text holds the signed address.
             judgement, code, words = judge_failure(error), 0, type(error).__name__
+        except BrokerRefused:
+            raise
+        except (AttributeError, LookupError, TypeError, ValueError):
+            # The library trips over JSON of another shape than an error's.
+            judgement, code, words = Judgement.OPEN, 0, "an answer of an unknown shape"
         if judgement is Judgement.REFUSED:
             raise VenueRefusal(words, code) from None
         if judgement is Judgement.KEYS:
@@ -153,17 +164,16 @@ class TestnetSession:
         """None; the difference between the venue's clock and ours is measured, at the middle of the question."""
         if self._measured:
             return
+        self._client.timestamp_offset = self._repeated(self._ahead_ms, lambda: None)
         self._measured = True
-        try:
-            started = self._wire.clock()
-            stated = self.ask(self._endpoint.server_time)
-            ours = started + (self._wire.clock() - started) / 2
-            theirs = _EPOCH + timedelta(milliseconds=int(stated["serverTime"]))
-            self._client.timestamp_offset = (theirs - ours) // timedelta(milliseconds=1)
-        except BaseException:
-            self._measured = False
-            raise
-        self._measured = True
+
+    def _ahead_ms(self, client: Any) -> int:
+        """By how much the venue's clock is ahead of ours; measured within one question, not over its repetitions."""
+        started = self._wire.clock()
+        stated = self._endpoint.server_time(client)
+        ours = started + (self._wire.clock() - started) / 2
+        theirs = _EPOCH + timedelta(milliseconds=int(stated["serverTime"]))
+        return (theirs - ours) // timedelta(milliseconds=1)
 
     def _stated_wait_s(self) -> float:
         headers = self._client.response.headers if self._client.response is not None else {}

@@ -10,15 +10,21 @@ from enum import StrEnum
 import requests
 from urllib3.exceptions import NewConnectionError
 
-_KEYS = frozenset({-1022, -2014, -2015})
+#: -2008, "Invalid Api-Key ID.", is not in those lists: https://github.com/ccxt/ccxt/issues/29099
+_KEYS = frozenset({-1002, -1022, -2008, -2014, -2015})
 _SKEWED = -1021
-#: Too many requests (-1003), too many orders (-1015), overloaded (-1008): certainly not taken.
-_LIMITED = frozenset({-1003, -1008, -1015})
-#: Unknown error, disconnected, unexpected response, time-out: the execution status is unknown.
-_OPEN = frozenset({-1000, -1001, -1006, -1007})
+#: Too many requests, too many orders: certainly not taken.
+_LIMITED = frozenset({-1003, -1015})
+#: Unknown error, disconnected, unexpected response, time-out, overloaded: the execution status is unknown. Orders were
+#: filled behind a 503 with -1008: https://github.com/banbox/banbot/issues/114
+_OPEN = frozenset({-1000, -1001, -1006, -1007, -1008})
+#: A request time-out, and a request of which one half was done.
+_OPEN_STATUS = frozenset({408, 409})
 _FUTURES_DUPLICATE = -4116
 _NEW_ORDER_REJECTED = -2010
 UNKNOWN_ORDER = frozenset({-2011, -2013})
+#: Cancelled or expired without a trade more than 90 days ago.
+ARCHIVED_ORDER = -2026
 
 
 class Judgement(StrEnum):
@@ -59,9 +65,10 @@ def judge_answer(status: int, code: int, said: str) -> Judgement:
         return Judgement.KEYS
     if code == _SKEWED:
         return Judgement.SKEWED
-    if status in (418, 429) or code in _LIMITED:
+    if status in (418, 429) or (code in _LIMITED and status < 500):
         return Judgement.LIMITED
-    if status >= 500 or code in _OPEN or status == 408:
+    # An answer without a code is not the venue's, but of something on the way to it.
+    if status >= 500 or status in _OPEN_STATUS or code in _OPEN or not code:
         return Judgement.OPEN
     if code == _FUTURES_DUPLICATE or (code == _NEW_ORDER_REJECTED and said.startswith("Duplicate order")):
         return Judgement.DUPLICATE

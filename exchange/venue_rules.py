@@ -5,7 +5,7 @@ filters bind orders that name a price, and MAX_NUM_ORDERS those that stay open.
 https://github.com/binance/binance-spot-api-docs/blob/master/filters.md
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -58,6 +58,14 @@ def listing(info: Mapping[str, Any], symbol: str, venue: str) -> Listing:
         raise BrokerUnavailable(
             f"{venue} describes {symbol} in a way that is not known here; try again later"
         ) from error
+
+
+def one_quote(listings: Sequence[Listing]) -> str:
+    """The asset that all of them are paid in; raises BrokerRefused for several, as one account has one cash."""
+    quotes = sorted({one.quote for one in listings})
+    if len(quotes) != 1:
+        raise BrokerRefused(f"the symbols are paid in {', '.join(quotes)}; one account has one cash, name one kind")
+    return quotes[0]
 
 
 def demand_trading(one: Listing, venue: str) -> None:

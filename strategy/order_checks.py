@@ -23,7 +23,8 @@ class Desk:
     """What is known when an order is about to leave.
 
     `account` stands at the close of the day that was decided, `marks` are its closes, `today` are all orders of the
-    day in the states they have now. `max_position_size` is gross exposure over equity.
+    day in the states they have now. `max_position_size` is gross exposure over equity. `model_age_bars` counts the
+    account days that the deciding model has not seen (None: none decided), of which `model_max_age_bars` are admitted.
     """
 
     account: Account
@@ -33,6 +34,8 @@ class Desk:
     limits: RiskLimits
     max_position_size: float
     halted: bool
+    model_age_bars: int | None = None
+    model_max_age_bars: int = 63
 
     @property
     def live(self) -> list[Order]:
@@ -88,6 +91,8 @@ def _limit_broken(order: Order, desk: Desk) -> str:
         return f"notional {notional:.2f} is above max_order_notional, {limits.max_order_notional:.2f}"
     if reduces(order, desk.account.quantity(order.symbol)):
         return ""
+    if desk.model_age_bars is not None and desk.model_age_bars > desk.model_max_age_bars:
+        return f"the model is {desk.model_age_bars} bars old, above model_max_age_bars, {desk.model_max_age_bars}"
     turnover = sum((one.quantity * desk.marks[one.symbol] for one in desk.live if one.symbol in desk.marks), Decimal(0))
     if turnover > Decimal(repr(limits.max_turnover)) * equity * (1 + ROUNDING):
         return (

@@ -7,6 +7,7 @@ from datetime import datetime
 from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, Receipt
 from storage import bars as bar_store
 from storage import ledger, risk_state, venues
+from storage import models as model_store
 from storage import orders as order_store
 from storage.database import Connection, connect, transaction
 from strategy.backtest import Standing
@@ -167,4 +168,15 @@ def _desk(store: Connection, job: Job, account: tuple[Standing, Mandate]) -> Des
         limits=mandate.limits,
         max_position_size=mandate.sizing.max_position_size,
         halted=risk_state.load(store, job.account).halted,
+        model_age_bars=_model_age_bars(store, job),
+        model_max_age_bars=job.policy.recipe.model_max_age_bars,
     )
+
+
+def _model_age_bars(store: Connection, job: Job) -> int | None:
+    """The account days since the model that decided the day was trained; None where no model did."""
+    provenance = ledger.provenance_on(store, job.account, job.as_of)
+    if provenance is None or provenance.model_id is None:
+        return None
+    trained_to = model_store.find(store, provenance.model_id).trained_to
+    return len(bar_store.session_dates(store, job.source, job.symbols, after=trained_to, until=job.as_of))

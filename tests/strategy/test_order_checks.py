@@ -108,3 +108,12 @@ def test_an_account_without_equity_may_only_reduce() -> None:
     order = an_order("1")
     ruined = replace(a_desk((order,)), account=Account(as_of=DAY, cash=D(-1)))
     assert "equity is -1.00; it must be above 0" in objection(order, ruined)
+
+
+def test_an_expired_model_sends_only_what_reduces() -> None:
+    order, sale = an_order("1"), an_order("1", side=Side.SELL)
+    for age, may in ((None, True), (63, True), (64, False)):
+        desk = replace(a_desk((order,)), model_age_bars=age)
+        assert (objection(order, desk) == "") is may
+    assert "the model is 64 bars old, above model_max_age_bars, 63" in objection(order, desk)
+    assert objection(sale, replace(a_desk((sale,), held={"BTCUSDT": "5"}), model_age_bars=64)) == ""

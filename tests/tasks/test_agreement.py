@@ -1,11 +1,13 @@
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 
 from exchange.ports import BrokerRefused, BrokerUnavailable
 from storage import ledger, risk_state, venues
@@ -19,8 +21,9 @@ from tasks.broker_books import BrokerDisagrees
 from tasks.halts import ReasonMissing
 from tasks.settle import settle
 from tasks.trade import OrdersBlocked
-from tests.fakes.exchange_core import KEY, SECRET
+from tests.fakes.exchange_core import KEY, SECRET, FakeExchange
 from tests.fakes.exchange_faults import Fault, Faults, Kind
+from tests.fakes.exchange_transport import ExchangeTransport
 from tests.fakes.simulated_checks import Checks
 from tests.fakes.simulated_store import stored_in_memory
 from tests.fakes.simulated_year import FIRST, SYMBOLS, SimulatedYear
@@ -243,3 +246,43 @@ def test_after_days_of_trading_no_file_holds_a_secret(tmp_path: Path) -> None:
     for path in files:
         content = path.read_bytes()
         assert not [word for word in (KEY, SECRET, "signature") if word.encode() in content], path
+
+
+class Spoiled(ExchangeTransport):
+    """A way to the exchange on which one answer is replaced: what was asked has been done all the same."""
+
+    def __init__(self, exchange: FakeExchange, method: str, ending: str, answer: tuple[int, str]) -> None:
+        super().__init__(exchange)
+        self._method, self._ending, self._answer, self.left = method, ending, answer, 1
+
+    def send(self, request: requests.PreparedRequest, *given: Any, **options: Any) -> requests.Response:
+        response = super().send(request, *given, **options)
+        path = str(request.url).partition("?")[0]
+        if self.left and request.method == self._method and path.endswith(self._ending):
+            self.left = 0
+            response.status_code, response._content = self._answer[0], self._answer[1].encode()
+            response.headers["location"] = "https://api.binance.com/"
+        return response
+
+
+@pytest.mark.parametrize(
+    ("method", "ending", "status", "body"),
+    [
+        ("GET", "/myTrades", 401, '{"code":-2015,"msg":"Invalid API-key."}'),
+        ("POST", "/order", 503, '{"code":-1008,"msg":"Server is currently overloaded"}'),
+        ("POST", "/order", 302, ""),
+        ("POST", "/order", 403, "<html>403 Forbidden</html>"),
+    ],
+)
+def test_an_order_that_was_taken_is_never_sent_twice_whatever_the_answer_reads_like(
+    spot: Calm, monkeypatch: pytest.MonkeyPatch, method: str, ending: str, status: int, body: str
+) -> None:
+    way = Spoiled(spot.testnet.exchange, method, ending, (status, body))
+    monkeypatch.setattr(spot, "_broker", lambda now: spot.testnet.broker(SPOT, way))
+    for number in range(len(DAYS)):
+        for _ in range(2):
+            with suppress(BrokerUnavailable, BrokerRefused, OrdersBlocked):
+                spot.on(number)
+    assert way.left == 0
+    assert not spot.testnet.exchange.duplicates()
+    spot.checks.after(DAYS[-1], spot._job(DAYS[-1]))
