@@ -52,11 +52,11 @@ def metrics_table(measured: Sequence[Measured]) -> Table:
         ("Total return", [share(column.metrics.total_return) for column in measured]),
         ("Growth per year", [share(column.metrics.cagr) for column in measured]),
         ("Volatility per year", [share(column.metrics.annual_vol) for column in measured]),
-        ("Sharpe", [figure(column.metrics.sharpe) for column in measured]),
-        ("Sortino", [figure(column.metrics.sortino) for column in measured]),
+        ("Sharpe ratio", [figure(column.metrics.sharpe) for column in measured]),
+        ("Sortino ratio", [figure(column.metrics.sortino) for column in measured]),
         ("Deepest drawdown", [share(column.metrics.max_drawdown) for column in measured]),
         ("Days won", [share(column.metrics.win_rate) for column in measured]),
-        ("Turnover per year", [figure(column.metrics.turnover_per_year) for column in measured]),
+        ("Turnover per year, × equity", [figure(column.metrics.turnover_per_year) for column in measured]),
     )
     return Table(
         heading="Performance",

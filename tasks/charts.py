@@ -90,7 +90,8 @@ def equity_picture(picture: EquityPicture, canvas: Canvas = WIDE) -> str:
     floor_px = canvas.height_px - 26.0
     whole = replace(canvas, height_px=canvas.height_px + PANEL_PX * len(picture.panels))
     water_px = floor_px - (floor_px - top_px) * 0.22
-    ribbon_px = water_px - 24.0
+    # Room under the ribbon for what the plot below it is.
+    ribbon_px = water_px - 32.0
     x = date_scale(picture.dates, canvas.left_px, canvas.plot_right_px)
     borders = edges(picture.dates, x, canvas)
     y = equity_scale([value for line in picture.lines for value in line.values], ribbon_px - 6.0, top_px + 4.0)
@@ -102,6 +103,7 @@ def equity_picture(picture: EquityPicture, canvas: Canvas = WIDE) -> str:
         title,
         date_axis(picture.dates, x, (top_px, whole.height_px - 26.0), canvas),
         heading("log scale" if y.bend is math.log10 else "equity", top_px - 4, canvas),
+        heading("regime", ribbon_px + 8, canvas) if picture.regimes else "",
         heading("drawdown", water_px - 8, canvas),
         value_axis([(y(value), text) for value, text in scale_ticks(y, 5)], canvas),
         _ribbon(picture.regimes, borders, ribbon_px),

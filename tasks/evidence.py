@@ -50,9 +50,9 @@ def _length(doubt: Doubt) -> Evidence:
 
 def _against(name: str, difference: SharpeDifference | None) -> Evidence:
     if difference is None:
-        return Evidence(name=f"Above {name}", value=ABSENT, meaning=f"{name} varies too little to compare")
+        return Evidence(name=f"Against {name}", value=ABSENT, meaning=f"{name} varies too little to compare")
     return Evidence(
-        name=f"Above {name}",
+        name=f"Against {name}",
         value=f"{figure(difference.difference)} ({figure(difference.low)} to {figure(difference.high)})",
         meaning="the difference of the two ratios"
         + ("; 0 lies in its range" if difference.low <= 0 <= difference.high else ""),

@@ -1,6 +1,7 @@
 """The parts of a report page: one self-contained document, its tables and its numbers as text."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,12 +14,14 @@ ABSENT = "–"
 LONG_TEXT = 30
 #: Columns from which a table is set closer.
 DENSE_COLUMNS = 10
+#: What a warning tells to type stands between backquotes.
+_TYPED, _CODE = re.compile(r"`([^`]+)`"), r"<code>\1</code>"
 
 STYLE = """
 :root{color-scheme:light dark;--ground:#eef2f7;--card:#fff;--ink:#0f172a;--soft:#526074;--line:#dde4ee;
---good:#0b7a53;--bad:#b93a15;--warn:#fff6e0;--warn-line:#e0b252;--stop:#fdebe6;--stop-line:#d9542b}
+--good:#0b7a53;--bad:#b93a15;--shade:#0f172a38;--warn:#fff6e0;--warn-line:#e0b252;--stop:#fdebe6;--stop-line:#d9542b}
 @media (prefers-color-scheme:dark){:root{--ground:#0a1120;--card:#111a2b;--ink:#f1f5f9;--soft:#a3b1c6;--line:#26334a;
---good:#4cc793;--bad:#f58a6b;--warn:#2b2412;--warn-line:#8f6c1e;--stop:#321a14;--stop-line:#b9502f}}
+--good:#4cc793;--bad:#f58a6b;--shade:#0009;--warn:#2b2412;--warn-line:#8f6c1e;--stop:#321a14;--stop-line:#b9502f}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--ground);color:var(--ink);
 font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif}
@@ -27,7 +30,8 @@ h1{font-size:24px;line-height:1.25;margin:0}h2{font-size:16px;margin:0 0 10px}
 p{margin:4px 0}.soft{color:var(--soft)}
 section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:16px;margin-top:16px}
 .notice{background:var(--warn);border-color:var(--warn-line)}.stop{background:var(--stop);border-color:var(--stop-line)}
-.notice ul,.stop ul{margin:0;padding-left:20px}
+.notice ul,.stop ul{margin:0;padding-left:20px}.notice li{font-size:14px}
+code{font-family:ui-monospace,monospace;font-size:.93em}
 dl{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px 20px;margin:0}
 dt{color:var(--soft);font-size:13px}dd{margin:0;overflow-wrap:anywhere}
 .figures dd{font-size:19px;font-weight:600;font-variant-numeric:tabular-nums;line-height:1.3}
@@ -35,8 +39,9 @@ dt{color:var(--soft);font-size:13px}dd{margin:0;overflow-wrap:anywhere}
 .told dd.soft{font-size:13px;font-weight:400}
 .long{grid-column:1/-1}.figures .long dd{font-size:15px;font-weight:400}
 .origin{grid-template-columns:repeat(auto-fit,minmax(260px,1fr))}
-.origin dd{font-size:13px;font-family:ui-monospace,monospace}
-.scroll{overflow-x:auto}
+.origin+details{margin-top:14px}.origin dd{font-size:13px;font-family:ui-monospace,monospace}
+.scroll{overflow-x:auto;background:linear-gradient(270deg,var(--card) 30%,transparent) right/32px 100% no-repeat local,
+linear-gradient(270deg,var(--shade),transparent) right/12px 100% no-repeat scroll}
 table{border-collapse:collapse;width:100%;font-size:14px}
 th,td{padding:6px 10px;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
 th{color:var(--soft);font-weight:600;font-size:13px;vertical-align:bottom}tbody tr:last-child td{border-bottom:0}
@@ -49,7 +54,7 @@ th{color:var(--soft);font-weight:600;font-size:13px;vertical-align:bottom}tbody 
 .down2{background:color-mix(in srgb,var(--bad) 24%,transparent)}
 .down3{background:color-mix(in srgb,var(--bad) 42%,transparent)}
 [class*=" up"],[class*=" down"]{color:var(--ink)}
-th.number{white-space:normal}td:first-child{font-weight:600}th:first-child,td:first-child{position:sticky;left:0;background:var(--card)}td.text{white-space:nowrap}td.prose{min-width:240px}
+th.number{white-space:normal}td:first-child{font-weight:600}th:first-child,td:first-child{position:sticky;left:0;background:var(--card)}td.text{white-space:nowrap}td.prose{width:100%;min-width:240px;font-size:13px}
 table.dense{font-size:13px}table.dense th,table.dense td{padding:6px 5px}
 details{margin-top:12px}summary{cursor:pointer;color:var(--soft)}summary h2{display:inline;color:var(--ink)}
 section>details{margin-top:0}details .scroll{margin-top:10px}
@@ -57,7 +62,14 @@ section>details{margin-top:0}details .scroll{margin-top:10px}
 .picture svg{display:block;width:100%;height:auto}.picture .narrow{display:none}
 @media (max-width:640px){main{padding:14px 10px 32px}h1{font-size:20px}section{padding:12px}
 .drawn{padding:2px}.picture .wide{display:none}.picture .narrow{display:block}th,td{padding:6px 8px}
-td.prose{min-width:340px}}
+.named{font-size:13px}.named th,.named td{padding:6px 5px}.named td.text{white-space:normal}
+.worded,.worded tbody{display:block}.worded thead{display:none}
+.worded tr{display:grid;grid-template-columns:repeat(3,1fr);gap:4px 12px;padding:8px 0;
+border-bottom:1px solid var(--line)}.worded tbody tr:last-child{border-bottom:0}
+.worded td{border:0;padding:0;text-align:left}.worded td.text{white-space:normal}
+.worded td.prose{grid-column:1/-1;width:auto;min-width:0}
+.worded td::before{content:attr(data-name);display:block;color:var(--soft);font-size:12px;font-weight:400}}
+@media (min-width:641px){.plain.named{table-layout:fixed}.plain.named th:first-child{width:22%}}
 @media print{body{background:#fff}section{break-inside:avoid}}
 """
 
@@ -116,19 +128,24 @@ def _grid(content: Table) -> str:
         for kind, column in zip(kinds, content.columns, strict=True)
     )
     tones = content.tones or [("",) * len(kinds)] * len(content.rows)
+    worded = any(len(text) > LONG_TEXT for row in content.rows for text in row)
+    # Where sentences leave no room for columns, each cell says itself what it is.
+    names = [f' data-name="{escape(column)}"' if worded else "" for column in content.columns]
     body = "".join(
-        f"<tr>{''.join(map(_cell, kinds, row, styles))}</tr>" for row, styles in zip(content.rows, tones, strict=True)
+        f"<tr>{''.join(map(_cell, kinds, row, styles, names))}</tr>"
+        for row, styles in zip(content.rows, tones, strict=True)
     )
-    style = "dense" if len(content.columns) > DENSE_COLUMNS else "plain"
-    whole = f'<table class="{style}"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
+    styles = ["dense" if len(content.columns) > DENSE_COLUMNS else "plain"]
+    styles += ["worded"] * worded + ["named"] * (not content.columns[0])
+    whole = f'<table class="{" ".join(styles)}"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
     return f'<div class="scroll">{whole}</div>'
 
 
-def _cell(kind: str, text: str, tone: str) -> str:
+def _cell(kind: str, text: str, tone: str, name: str) -> str:
     if kind == "number":
         tone = tone or {"+": "good", "−": "bad"}.get(text[:1], "")
-        return f'<td class="{f"number {tone}".rstrip()}">{escape(text)}</td>'
-    return f'<td class="{"prose" if len(text) > LONG_TEXT else "text"}">{escape(text)}</td>'
+        return f'<td class="{f"number {tone}".rstrip()}"{name}>{escape(text)}</td>'
+    return f'<td class="{"prose" if len(text) > LONG_TEXT else "text"}"{name}>{escape(text)}</td>'
 
 
 def pairs(style: str, entries: Sequence[tuple[str, str]]) -> str:
@@ -156,7 +173,7 @@ def notice(style: str, heading: str, lines: Sequence[str]) -> str:
     """A box that stands out, or nothing where there is nothing to say."""
     if not lines:
         return ""
-    points = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    points = "".join(f"<li>{_TYPED.sub(_CODE, escape(line))}</li>" for line in lines)
     return f'<section class="{style}"><h2>{escape(heading)}</h2><ul>{points}</ul></section>'
 
 

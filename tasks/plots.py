@@ -12,8 +12,10 @@ from tasks.scales import Scale, date_ticks
 
 #: Up to so many days are drawn as points and bars; more would run together.
 FEW_DAYS = 31
-#: Room for one character of a 12-pixel label.
-CHARACTER_PX = 7.4
+#: Room for one character of a 12-pixel label: one of usual width, and those that are far from it.
+CHARACTER_PX = 7.6
+NARROW_PX, NARROW_CHARACTERS = 4.6, frozenset("fijlrt .,:;'()-")
+WIDE_PX, WIDE_CHARACTERS = 11.2, frozenset("mwMW%+−")
 #: Room for one row of labels.
 ROW_PX = 19.0
 
@@ -49,13 +51,25 @@ def key(title: str, entries: Sequence[tuple[str, str]], canvas: Canvas) -> tuple
     parts = [f'<text class="td-text td-title" x="{canvas.left_px}" y="24">{escape(title)}</text>']
     x_px, y_px = float(canvas.left_px), 24.0 + ROW_PX + 2
     for mark, caption in entries:
-        width_px = 20 + len(caption) * CHARACTER_PX + 18
+        width_px = 20 + text_px(caption) + 16
         if x_px > canvas.left_px and x_px + width_px > canvas.plot_right_px:
             x_px, y_px = float(canvas.left_px), y_px + ROW_PX
         label = f'<text class="td-text" x="20">{escape(caption)}</text>'
         parts.append(f'<g transform="translate({x_px:.0f} {y_px:.0f})">{mark}{label}</g>')
         x_px += width_px
     return "".join(parts), y_px + 10.0
+
+
+def text_px(text: str) -> float:
+    """About how wide a label is, a little too wide rather than too narrow.
+
+    >>> text_px("will") < text_px("wool") < text_px("mmmm")
+    True
+    """
+    return sum(
+        NARROW_PX if letter in NARROW_CHARACTERS else WIDE_PX if letter in WIDE_CHARACTERS else CHARACTER_PX
+        for letter in text
+    )
 
 
 def line_mark(index: int) -> str:
@@ -79,7 +93,7 @@ def below_axis(ticks: Sequence[tuple[float, str]], rows_px: tuple[float, float],
     top_px, floor_px = rows_px
     parts = []
     for at_px, text in ticks:
-        half_px = len(text) * CHARACTER_PX / 2
+        half_px = text_px(text) / 2
         label_px = min(max(at_px, canvas.left_px + half_px - 20), canvas.plot_right_px - half_px)
         parts.append(f'<line class="td-grid" x1="{at_px:.1f}" x2="{at_px:.1f}" y1="{top_px:.1f}" y2="{floor_px:.1f}"/>')
         parts.append(

@@ -167,7 +167,7 @@ def _spread(tested: Backtest, drawn: Distribution) -> tuple[tuple[str, str], ...
     return (
         ("Best day", signed_percent(float(returns.max()))),
         ("Worst day", signed_percent(float(returns.min()))),
-        ("One day in twenty below", signed_percent(float(np.quantile(returns, 0.05)))),
+        ("1 day in 20 below", signed_percent(float(np.quantile(returns, 0.05)))),
         ("Skewness", figure(shape.skewness)),
         ("Kurtosis (normal: 3)", figure(shape.kurtosis)),
         ("Longest under water", f"{longest_underwater(_equity(tested.net)):,} days"),

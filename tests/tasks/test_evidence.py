@@ -37,14 +37,14 @@ def test_every_number_is_said() -> None:
     assert "above 0.55, which the luckiest of the 12 configurations" in said["Above luck"][1]
     assert said["Days needed"][0] == "1,064"
     assert said["Days needed"][1].endswith("but there are 253")
-    assert said["Above hold"] == ("0.50 (0.10 to 0.90)", "the difference of the two ratios")
+    assert said["Against hold"] == ("0.50 (0.10 to 0.90)", "the difference of the two ratios")
     assert said["By luck alone"][0] == "34.0%"
 
 
 def test_what_is_undefined_says_why() -> None:
     said = told(replace(DOUBT, min_track_record_days=None, spa_p=None))
     assert said["Days needed"] == ("–", "a ratio that is not positive never shows skill, however long")
-    assert said["Above cash"] == ("–", "cash varies too little to compare")
+    assert said["Against cash"] == ("–", "cash varies too little to compare")
     assert "By luck alone" not in said
 
 
