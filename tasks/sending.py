@@ -174,9 +174,13 @@ def _desk(store: Connection, job: Job, account: tuple[Standing, Mandate]) -> Des
 
 
 def _model_age_bars(store: Connection, job: Job) -> int | None:
-    """The account days since the model that decided the day was trained; None where no model did."""
+    """The account days since the model that decided the day was trained; None where none of the register did."""
     provenance = ledger.provenance_on(store, job.account, job.as_of)
     if provenance is None or provenance.model_id is None:
         return None
-    trained_to = model_store.find(store, provenance.model_id).trained_to
+    try:
+        trained_to = model_store.find(store, provenance.model_id).trained_to
+    except model_store.ModelUnknown:
+        # An audit lends the days models of a walk-forward's folds, which are no part of the register.
+        return None
     return len(bar_store.session_dates(store, job.source, job.symbols, after=trained_to, until=job.as_of))
