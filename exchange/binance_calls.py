@@ -5,18 +5,14 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import requests
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from exchange.ports import SourceRefused, SourceUnavailable
+from exchange.retries import LONGEST_WAIT_S, TRIES, WEIGHT_WINDOW_S, Transient, retried, stated_wait_s
 
 Answer = TypeVar("Answer")
 
-TRIES = 5
-#: The longest wait that is obeyed; who is told to stay away longer should come back in a later run.
-LONGEST_WAIT_S = 120.0
 #: Binance allows 6,000 weight units a minute and address. Others may share the address, so a fifth stays free.
 WEIGHT_LIMIT = 4_800
-_WEIGHT_WINDOW_S = 60.0
 
 _UNKNOWN_SYMBOL = -1121
 #: Error codes that say the exchange, not the request, failed: disconnected, too many requests, time-out, overloaded.
@@ -34,36 +30,21 @@ def public_client(timeout_s: float) -> Any:
         return Client(ping=False, requests_params={"timeout": timeout_s})
 
 
-class _Transient(Exception):
-    """A failure that may pass: what was answered, and the wait asked for, in seconds (None: not said)."""
-
-    def __init__(self, what: str, wait_s: float | None = None) -> None:
-        super().__init__(what)
-        self.wait_s = wait_s
-
-
 def answer(client: Any, ask: Callable[[], Answer], sleep: Callable[[float], None], symbol: str = "") -> Answer:
     """What `ask` returns, after at most five tries and the waits that the exchange asks for.
 
     `client` is python-binance's, whose last response carries the used request weight: near the limit the call waits a
     minute before it returns. Raises SourceRefused for what will never be answered, SourceUnavailable for the rest.
     """
-    retrying = Retrying(
-        stop=stop_after_attempt(TRIES),
-        retry=retry_if_exception_type(_Transient),
-        wait=_wait_s,
-        sleep=sleep,
-        reraise=True,
-    )
     try:
-        result: Answer = retrying(_once, ask, symbol)
-    except _Transient as failure:
+        result = retried(lambda: _once(ask, symbol), sleep)
+    except Transient as failure:
         raise SourceUnavailable(
             f"binance did not answer within {TRIES} tries (last: {failure}); check the network or try again later"
         ) from failure
     headers = client.response.headers if client.response is not None else {}
     if int(headers.get("x-mbx-used-weight-1m", 0)) >= WEIGHT_LIMIT:
-        sleep(_WEIGHT_WINDOW_S)
+        sleep(WEIGHT_WINDOW_S)
     return result
 
 
@@ -75,9 +56,9 @@ def _once(ask: Callable[[], Answer], symbol: str) -> Answer:
     except BinanceAPIException as error:
         raise _judged(error, symbol) from error
     except BinanceRequestException as error:
-        raise _Transient(f"an answer that is no JSON, {str(error.message)[:60]!r}") from error
+        raise Transient(f"an answer that is no JSON, {str(error.message)[:60]!r}") from error
     except requests.RequestException as error:
-        raise _Transient(type(error).__name__) from error
+        raise Transient(type(error).__name__) from error
 
 
 def _judged(error: Any, symbol: str) -> Exception:
@@ -85,30 +66,17 @@ def _judged(error: Any, symbol: str) -> Exception:
     status, code = int(error.status_code), error.code
     said = f"HTTP {status}, code {code}: {str(error.message)[:80]}"
     if status in (418, 429):
-        wait_s = _retry_after_s(error.response)
+        wait_s = stated_wait_s(error.response.headers)
         if wait_s > LONGEST_WAIT_S:
             return SourceUnavailable(
                 f"binance asks to wait {wait_s:.0f} s (HTTP {status}), more than the {LONGEST_WAIT_S:.0f} s that a run "
                 "waits; try again later"
             )
-        return _Transient(said, wait_s)
+        return Transient(said, wait_s)
     if status >= 500 or code in _TRANSIENT_CODES:
-        return _Transient(said)
+        return Transient(said)
     if code == _UNKNOWN_SYMBOL:
         return SourceRefused(f"binance lists no symbol {symbol}; check the spelling, for example BTCUSDT")
     if status in (403, 451):
         return SourceUnavailable(f"binance refuses this address ({said}); use another network or source")
     return SourceRefused(f"binance refused the request for {symbol or 'its time'} ({said}); check the symbol and dates")
-
-
-def _retry_after_s(response: requests.Response) -> float:
-    """The wait that the answer asks for; a weight window where it names none in seconds."""
-    stated = response.headers.get("Retry-After", "")
-    return float(stated) if stated.isdigit() else _WEIGHT_WINDOW_S
-
-
-def _wait_s(state: RetryCallState) -> float:
-    failure = state.outcome.exception() if state.outcome is not None else None
-    if isinstance(failure, _Transient) and failure.wait_s is not None:
-        return failure.wait_s
-    return float(2 ** (state.attempt_number - 1))

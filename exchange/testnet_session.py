@@ -7,19 +7,15 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from exchange.ports import BrokerRefused, BrokerUnavailable
+from exchange.retries import LONGEST_WAIT_S, TRIES, WEIGHT_WINDOW_S, Transient, retried, stated_wait_s
 from exchange.testnet_client import ApiKeys, Redirected, Wire, testnet_client
 from exchange.venue_errors import Duplicate, Judgement, Uncertain, VenueRefusal, judge_answer, judge_failure
 
 Answer = TypeVar("Answer")
 
-TRIES = 5
-#: The longest wait that is obeyed; who is told to stay away longer comes back in a later run.
-LONGEST_WAIT_S = 120.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_WEIGHT_WINDOW_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,14 +25,6 @@ class Endpoint:
     url: str
     server_time: Callable[[Any], Mapping[str, int]]
     weight_limit: int
-
-
-class _Again(Exception):
-    """A question to be asked again, after the wait asked for, in seconds (None: not said)."""
-
-    def __init__(self, what: str, wait_s: float | None = None) -> None:
-        super().__init__(what)
-        self.wait_s = wait_s
 
 
 class TestnetSession:
@@ -71,16 +59,9 @@ class TestnetSession:
         return self._repeated(question, self._demand_clock)
 
     def _repeated(self, question: Callable[[Any], Answer], prepare: Callable[[], None]) -> Answer:
-        retrying = Retrying(
-            stop=stop_after_attempt(TRIES),
-            retry=retry_if_exception_type(_Again),
-            wait=_wait_s,
-            sleep=self.wait,
-            reraise=True,
-        )
         try:
-            answer: Answer = retrying(self._asked, question, prepare)
-        except _Again as failure:
+            answer = retried(lambda: self._asked(question, prepare), self.wait)
+        except Transient as failure:
             raise BrokerUnavailable(
                 f"{self._host} did not answer within {TRIES} tries (last: {failure}); check the network or run the "
                 "same command again later"
@@ -124,8 +105,8 @@ class TestnetSession:
             return told
         if judgement is Judgement.SKEWED:
             self._measured = False
-            raise _Again(said, 0.0)
-        raise _Again(said, self._stated_wait_s() if judgement is Judgement.LIMITED else None)
+            raise Transient(said, 0.0)
+        raise Transient(said, self._stated_wait_s() if judgement is Judgement.LIMITED else None)
 
     def _call(self, call: Callable[[Any], Answer]) -> tuple[Judgement | None, str, Any]:
         """How the call failed (None: it did not), in words without a secret, and its answer.
@@ -177,8 +158,7 @@ class TestnetSession:
 
     def _stated_wait_s(self) -> float:
         headers = self._client.response.headers if self._client.response is not None else {}
-        stated = headers.get("Retry-After", "")
-        wait_s = float(stated) if stated.isdigit() else _WEIGHT_WINDOW_S
+        wait_s = stated_wait_s(headers)
         if wait_s > LONGEST_WAIT_S:
             raise BrokerUnavailable(
                 f"{self._host} asks to wait {wait_s:.0f} s, more than the {LONGEST_WAIT_S:.0f} s that a run waits; run "
@@ -190,11 +170,4 @@ class TestnetSession:
         """None; near the limit it waits a minute before the next call."""
         headers = self._client.response.headers if self._client.response is not None else {}
         if int(headers.get("X-MBX-USED-WEIGHT-1M", 0)) >= self._endpoint.weight_limit:
-            self.wait(_WEIGHT_WINDOW_S)
-
-
-def _wait_s(state: RetryCallState) -> float:
-    failure = state.outcome.exception() if state.outcome is not None else None
-    if isinstance(failure, _Again) and failure.wait_s is not None:
-        return failure.wait_s
-    return float(2 ** (state.attempt_number - 1))
+            self.wait(WEIGHT_WINDOW_S)

@@ -190,7 +190,7 @@ def decided(outset: Outset, snapshot: Snapshot, mandate: Mandate) -> tuple[Decis
     if snapshot.equity <= 0:
         wanted = np.zeros(len(current))
     elif once:
-        wanted = _bought_once(outset, snapshot, current)
+        wanted = _bought_once(outset, snapshot, current, mandate.sizing.max_position_size)
     else:
         full = sizing_of(mandate.strategy) is Sizing.FULL
         share = drawdown_multiplier(snapshot.drawdown, mandate.sizing) if full else 1.0
@@ -230,11 +230,12 @@ def _current_exposures(symbols: tuple[str, ...], snapshot: Snapshot) -> FloatArr
     return np.array([float(positions[one].value / equity) if one in positions else 0.0 for one in symbols])
 
 
-def _bought_once(outset: Outset, snapshot: Snapshot, current: FloatArray) -> FloatArray:
+def _bought_once(outset: Outset, snapshot: Snapshot, current: FloatArray, most: float) -> FloatArray:
     """(S,) what is left of the capital, shared by the symbols that are still to be bought; nothing is borrowed."""
-    left = max(0.0, float(snapshot.account.cash / snapshot.equity))
-    wanting = (current == 0.0) & ~outset.outside
-    return np.where(outset.outside, 0.0, np.where(wanting, left / max(1, int(wanting.sum())), current))
+    left, wanting = max(0.0, float(snapshot.account.cash / snapshot.equity)), (current == 0.0) & ~outset.outside
+    held = sum(abs(float(one.value / snapshot.equity)) for one in snapshot.account.positions.values())
+    share = min(left, max(0.0, most - held)) / max(1, int(wanting.sum()))
+    return np.where(outset.outside, 0.0, np.where(wanting, share, current))
 
 
 def _beside_kept(

@@ -73,13 +73,13 @@ def demand_nothing_withheld(job: Job) -> None:
     if orders:
         since = f"since {risk.since}: {risk.reason}" if risk.halted else "when the day was ordered"
         raise OrdersBlocked(
-            f"{len(orders)} orders of {job.as_of} were withheld, account {job.account} was halted {since}; once you "
+            f"orders of {job.as_of} were withheld ({len(orders)}), account {job.account} was halted {since}; once you "
             f"know why, `turbodmt resume --account {job.account} --reason TEXT` lets the next day trade"
         )
     kept = [order for order in _of_the_day(job) if order.reason.startswith(REFUSED)]
     if kept:
         raise OrdersBlocked(
-            f"{len(kept)} orders of {job.as_of} did not leave, {kept[0].symbol} was {kept[0].reason}; the next day "
+            f"orders of {job.as_of} did not leave ({len(kept)}), {kept[0].symbol} was {kept[0].reason}; the next day "
             "decides anew: correct what it names before"
         )
 

@@ -61,6 +61,7 @@ _EXPECTED: dict[Kind, Any] = {
     Kind.HTML: (502, 0),
     Kind.HTML_ACCEPTED: (502, 0),
     Kind.BUSY: (503, -1008),
+    Kind.BUSY_ACCEPTED: (503, -1008),
     Kind.DISCONNECTED: (503, -1001),
     Kind.SKEWED: (400, -1021),
     Kind.TOO_MANY: (429, -1003),

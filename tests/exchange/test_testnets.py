@@ -16,6 +16,7 @@ from exchange.binance_spot import SpotTestnet
 from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, Receipt
 from exchange.testnet_client import ApiKeys, Wire
 from strategy.orders import NEVER_ARRIVED, Order, OrderState, Side
+from tests.fakes import exchange_faults
 from tests.fakes.exchange_core import KEY, SECRET
 from tests.fakes.exchange_faults import Fault, Faults, Kind
 from tests.fakes.exchange_server import ExchangeServer
@@ -24,7 +25,7 @@ from tests.fakes.testnets import BTC, KEYS, PRICE, Testnet, an_order, utc_now
 
 D = Decimal
 each_venue = pytest.mark.parametrize("venue", ["testnet-spot", "testnet-futures"])
-ACCEPTED = (Kind.CUT_ACCEPTED, Kind.SLOW, Kind.TIMEOUT_ACCEPTED, Kind.UNEXPECTED_ACCEPTED, Kind.HTML_ACCEPTED)
+ACCEPTED = tuple(sorted(exchange_faults.ACCEPTED))
 NOT_ACCEPTED = (Kind.CUT, Kind.STALLED, Kind.TIMEOUT, Kind.UNEXPECTED, Kind.HTML, Kind.DISCONNECTED, Kind.BUSY)
 
 

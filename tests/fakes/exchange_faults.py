@@ -12,7 +12,8 @@ class Kind(StrEnum):
 
     https://developers.binance.com/docs/derivatives/usds-margined-futures/general-info and
     https://github.com/binance/binance-spot-api-docs/blob/master/rest-api.md#http-return-codes: after a 5XX, a -1006
-    or a -1007 the execution status is unknown and could have been a success; -1008 and 429 are failures.
+    or a -1007 the execution status is unknown and could have been a success; -1008 and 429 are failures. Orders were
+    filled behind a -1008 all the same: https://github.com/banbox/banbot/issues/114
     """
 
     CUT = "cut before acceptance"
@@ -26,6 +27,7 @@ class Kind(StrEnum):
     HTML = "5xx with HTML, not accepted"
     HTML_ACCEPTED = "5xx with HTML, accepted"
     BUSY = "-1008, not accepted"
+    BUSY_ACCEPTED = "-1008, accepted"
     DISCONNECTED = "-1001, not accepted"
     SKEWED = "-1021, not accepted"
     TOO_MANY = "429"
@@ -33,12 +35,15 @@ class Kind(StrEnum):
 
 
 ACCEPTED = frozenset(
-    {Kind.CUT_ACCEPTED, Kind.SLOW, Kind.TIMEOUT_ACCEPTED, Kind.UNEXPECTED_ACCEPTED, Kind.HTML_ACCEPTED}
+    {
+        *(Kind.CUT_ACCEPTED, Kind.SLOW, Kind.TIMEOUT_ACCEPTED),
+        *(Kind.UNEXPECTED_ACCEPTED, Kind.HTML_ACCEPTED, Kind.BUSY_ACCEPTED),
+    }
 )
 # After these a client cannot know whether its order was accepted.
 UNKNOWN = (
     Kind.CUT, Kind.CUT_ACCEPTED, Kind.STALLED, Kind.SLOW, Kind.TIMEOUT, Kind.TIMEOUT_ACCEPTED,
-    Kind.UNEXPECTED, Kind.UNEXPECTED_ACCEPTED, Kind.HTML, Kind.HTML_ACCEPTED,
+    Kind.UNEXPECTED, Kind.UNEXPECTED_ACCEPTED, Kind.HTML, Kind.HTML_ACCEPTED, Kind.BUSY, Kind.BUSY_ACCEPTED,
 )  # fmt: skip
 
 

@@ -3,11 +3,14 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prefect.testing.utilities import prefect_test_harness
 
+from exchange.ports import BarRequest
 from exchange.sample import SampleBars
 from flows.daily import daily
 from flows.plan import Request, RequestRefused, plan
@@ -16,9 +19,12 @@ from storage import runs
 from storage.database import connect
 from strategy.signals import Strategy
 from tasks.backtest import Window, backtest
+from tasks.halts import resume
+from tasks.trade import OrdersBlocked
 from tests.fakes.ledgers import contents, replayed, tidied
 
 DAYS = (date(2018, 12, 27), date(2018, 12, 28), date(2018, 12, 31))
+SYMBOLS = ("^GSPC", "^IXIC")
 SUNDAY = date(2018, 12, 30)
 
 
@@ -71,3 +77,42 @@ def test_a_holiday_changes_nothing(tmp_path: Path) -> None:
     assert answer["warnings"] == ["2018-12-30 is no session of ^GSPC, ^IXIC; there was nothing to do"]
     assert answer["orders"] == []
     assert contents(tmp_path / "home")["account_snapshots"] == []
+
+
+Said = dict[str, Any]
+
+
+def bought(answer: Said) -> dict[str, Decimal]:
+    """What each order of the first day is worth at the closes of the sample."""
+    asked = BarRequest(since=dict.fromkeys(SYMBOLS, DAYS[0]), until=DAYS[0], now=datetime.now(tz=UTC))
+    last = SampleBars().fetch(asked).groupby("symbol")["close"].last()
+    close = {symbol: Decimal(str(last[symbol])) for symbol in SYMBOLS}
+    return {one["symbol"]: Decimal(one["quantity"]) * close[one["symbol"]] for one in answer["orders"]}
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "most", "most_each"),
+    [
+        ("MAX_POSITION_SIZE", "0.25", 2_500, 1_250),
+        ("MAX_TURNOVER", "0.1", 1_000, 500),
+        ("MAX_ORDER_NOTIONAL", "600", 1_200, 600),
+    ],
+)
+def test_each_limit_cuts_the_orders_of_a_day(
+    home: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: str, most: int, most_each: int
+) -> None:
+    monkeypatch.setenv(f"TURBODMT_{limit}", value)
+    worth = bought(json.loads(daily(as_of=DAYS[0], strategy=Strategy.HOLD, home=home)))
+    assert most - 10 < sum(worth.values()) <= most
+    assert max(worth.values()) <= most_each
+
+
+def test_the_drawdown_halt_withholds_orders_until_a_person_resumes(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TURBODMT_MAX_DRAWDOWN_HALT", "0.0005")
+    before = date(2018, 12, 26)
+    daily(as_of=before, strategy=Strategy.RULES, home=home)
+    with pytest.raises(OrdersBlocked, match=r"below its peak of 10000.00, the limit is 0.1%; .*turbodmt resume"):
+        daily(as_of=DAYS[0], strategy=Strategy.RULES, home=home)
+    resume(home, "daily", "the limit was a demonstration")
+    monkeypatch.delenv("TURBODMT_MAX_DRAWDOWN_HALT")
+    assert json.loads(daily(as_of=DAYS[1], strategy=Strategy.RULES, home=home))["halted"] is False

@@ -225,7 +225,7 @@ def test_orders_of_a_run_that_comes_late_after_a_crash_do_not_leave(spot: Calm) 
         spot.on(first)
     spot.testnet.exchange.faults = Faults()
     spot.testnet.sleep(20 * 3_600)
-    with pytest.raises(OrdersBlocked, match=r"did not leave, .*too late at"):
+    with pytest.raises(OrdersBlocked, match=r"did not leave .*too late at"):
         spot._run(DAYS[first])
     assert spot.testnet.exchange.accepted_orders == []
 
