@@ -49,12 +49,12 @@ class BarSource(Protocol):
 
     @property
     def name(self) -> str:
-        """The key of its bars in the store: `sample`, `binance`, `file:/absolute/path`."""
+        """The key of its bars in the store: `sample`, `binance`, `yahoo`, `file:/absolute/path`."""
         ...
 
     @property
     def streaming(self) -> bool:
-        """Whether new bars keep coming by the wall clock (binance), or this is a record to replay (sample, file)."""
+        """Whether new bars keep coming by the wall clock (binance, yahoo), or it is a record (sample, file)."""
         ...
 
     def symbols(self) -> tuple[str, ...]:

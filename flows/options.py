@@ -7,7 +7,7 @@ import typer
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 # A path would read "" as the current folder.
 Home = Annotated[str | None, typer.Option(metavar="DIR", help="Folder of the database, models and reports.")]
-Source = Annotated[str | None, typer.Option(help="sample, binance or file:PATH.")]
+Source = Annotated[str | None, typer.Option(help="sample, binance, yahoo or file:PATH.")]
 Symbols = Annotated[str | None, typer.Option("--symbols", "--symbol", help="Symbols, separated by commas.")]
 AsOf = Annotated[str | None, typer.Option(metavar="DATE", help="The last closed bar, as 2018-12-31.")]
 Account = Annotated[str, typer.Option(help="The account in the ledger.")]

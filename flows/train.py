@@ -32,7 +32,7 @@ def train(
 
     Args:
         as_of: The last closed bar to learn from; left out, the newest one.
-        source: Where bars come from: sample, binance or file:PATH.
+        source: Where bars come from: sample, binance, yahoo or file:PATH.
         symbols: What to train for; left out, what the source serves by default.
         home: The folder of the database, models and reports.
     """

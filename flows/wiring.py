@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.keys import testnet_keys
-from flows.settings import ConfigurationError, Settings
+from flows.settings import Settings
 from flows.wall_clock import clock
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ FLOORS = ("strategy", "exchange", "storage", "tasks", "flows")
 
 
 def open_source(settings: Settings) -> "BarSource":
-    """The source of bars that the settings name. Raises ConfigurationError, SourceRefused.
+    """The source of bars that the settings name. Raises SourceRefused.
 
     Adapters are imported here, so that nobody waits for one that is not used.
     """
@@ -34,14 +34,14 @@ def open_source(settings: Settings) -> "BarSource":
         from exchange.binance_bars import BinanceBars
 
         return BinanceBars()
-    if settings.source.startswith("file:"):
-        from exchange.file_bars import FileBars
+    if settings.source == "yahoo":
+        from exchange.yahoo_bars import YahooBars
 
-        path = Path(settings.source.removeprefix("file:")).expanduser().absolute()
-        return FileBars(path, settings.symbols[0] if len(settings.symbols) == 1 else None)
-    raise ConfigurationError(
-        f"source {settings.source} is not available in this version; use sample, binance or file:PATH"
-    )
+        return YahooBars()
+    from exchange.file_bars import FileBars
+
+    path = Path(settings.source.removeprefix("file:")).expanduser().absolute()
+    return FileBars(path, settings.symbols[0] if len(settings.symbols) == 1 else None)
 
 
 def broker_factory(settings: Settings) -> "Callable[[datetime], Broker]":

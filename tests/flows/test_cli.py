@@ -110,7 +110,7 @@ def test_the_help_imports_nothing_heavy() -> None:
         (["backtest", "--strategy", "rules,luck"], "--strategy is 'rules,luck'; it must name one or more of turbo"),
         (["backtest", "--strategy", ""], "--strategy is ''; it must name one or more of turbo"),
         (["daily", "--source", "kraken"], "source is 'kraken'; it must be sample, binance, yahoo or file:PATH"),
-        (["daily", "--source", "yahoo"], "source yahoo is not available in this version; use sample, binance"),
+        (["daily", "--source", "yahooo"], "source is 'yahooo'; it must be sample, binance, yahoo or file:PATH"),
         (["train", "--source", "file:/no/such.csv"], "there is no file /no/such.csv; check the path"),
         (["daily", "--broker", "testnet-spot"], "a testnet broker needs a key and a secret, and none were found"),
         (["daily", "--broker", "live"], "broker is 'live'; it must be 'paper', 'testnet-spot' or 'testnet-futures'"),
