@@ -15,6 +15,8 @@ from flows.explaining import explain
 from flows.failures import Exit
 from flows.options import Account, AsJson, AsOf, Capital, Home, Source, Symbols
 from flows.universe import universe
+from flows.up import up
+from flows.watching import watch
 
 app = typer.Typer(
     name="turbodmt",
@@ -148,11 +150,8 @@ def twin(
     finish(lambda: run_twin({"source": source, "symbols": symbols, "home": home}, as_of), shown_twin, as_json)
 
 
-app.command()(adopt)
-app.command()(audit)
-app.command()(backfill)
-app.command()(universe)
-app.command()(explain)
+for _command in (adopt, audit, backfill, universe, explain, up, watch):
+    app.command()(_command)
 
 
 @app.command(name="import")

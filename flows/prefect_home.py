@@ -13,12 +13,18 @@ RUN_LOGGERS = (*OUR_LOGGERS, "prefect.flow_runs", "prefect.task_runs")
 #: How long the end of the process may wait for Prefect's background thread.
 THREAD_END_S = 5.0
 
+#: How often a run says that it is alive, in seconds; Prefect allows no less. See `automations`.
+HEARTBEAT_S = 30
+
 #: Set only where the user has not set them.
 DEFAULTS = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "60",
     "PREFECT_CLI_PROMPT": "false",
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_S),
+    # In memory, the restart of a server would end every run that renews its place in the queue.
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
     "GX_ANALYTICS_ENABLED": "false",
 }

@@ -13,6 +13,8 @@ import sys
 import threading
 from pathlib import Path
 
+from flows.standing_server import address
+
 HOST = "127.0.0.1"
 #: How long the end of the command may wait for its server to end.
 END_S = 5.0
@@ -26,10 +28,16 @@ _OWNED: "list[subprocess.Popen[bytes]]" = []
 def serve(home: Path) -> None:
     """None; PREFECT_API_URL names a server on loopback that this process owns, unless the user's Prefect has one.
 
+    What `turbodmt up` keeps running for the home is used instead: two servers would share one database.
+
     Must run after `prepare` and before prefect is imported. Requests wait until the server answers.
     """
     folder = home / "prefect"
     if _elsewhere(folder):
+        return
+    standing = address(home)
+    if standing is not None:
+        os.environ["PREFECT_API_URL"] = standing
         return
     # Bound here and handed over, no other process can take the port in between.
     with socket.create_server((HOST, 0)) as bound, (folder / "server.log").open("wb") as log:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from flows.prefect_home import prepare
 from flows.serving import PrefectUnreachable, served
+from flows.standing_server import address
 
 MOST_RUNS = 5
 
@@ -14,6 +15,9 @@ def next_runs(home: Path) -> tuple[list[str], list[str]]:
 
     Both are empty where no server is configured: nothing is scheduled then.
     """
+    standing = address(home)
+    if standing is not None:
+        os.environ.setdefault("PREFECT_API_URL", standing)
     if not _configured(home):
         return [], []
     prepare(home, "CRITICAL")

@@ -7,6 +7,7 @@ import pytest
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from flows.alerts import WEBHOOK
 from flows.cli import app
 from flows.failures import Exit
 from flows.keys import VARIABLES
@@ -66,7 +67,9 @@ def test_every_expectation_is_documented() -> None:
 
 
 def test_the_settings_named_in_the_documents_exist() -> None:
-    names = {name.upper() for name in Settings.model_fields} | {name.removeprefix("TURBODMT_") for name in VARIABLES}
+    names = {name.upper() for name in Settings.model_fields} | {
+        name.removeprefix("TURBODMT_") for name in (*VARIABLES, WEBHOOK)
+    }
     for path in DOCUMENTS:
         named = set(re.findall(r"TURBODMT_([A-Z_]+)", path.read_text(encoding="utf-8")))
         assert named <= names, path.name

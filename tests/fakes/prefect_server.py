@@ -88,7 +88,7 @@ def clean_environment() -> dict[str, str]:
 @contextmanager
 def prefect_server(folder: Path) -> Iterator[PrefectServer]:
     """A server on a free port of loopback that keeps everything in the folder; stopped at the end, whatever happens."""
-    port = _free_port()
+    port = free_port()
     environment = {
         **clean_environment(),
         "PREFECT_HOME": str(folder / "prefect"),
@@ -160,7 +160,8 @@ def _socket_inodes(process: Path) -> set[str]:
     return inodes
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody listens at now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -26,6 +26,7 @@ COMMANDS = (
     "bars",
     "status",
     "doctor",
+    "watch",
 )
 
 

@@ -1,0 +1,55 @@
+"""Who is told: a notification block of Prefect's, or a webhook of the environment. Telling never fails a run."""
+
+import logging
+import os
+from typing import Any
+
+#: The address to post to; a secret, since whoever knows it may write there.
+WEBHOOK = "TURBODMT_ALERT_WEBHOOK"
+#: The notification block, of any kind, that a person may make in Prefect's UI; it goes before the webhook.
+BLOCK = "turbodmt-alerts"
+TIMEOUT_S = 10.0
+
+log = logging.getLogger("flows.alerts")
+
+
+def tell(subject: str, body: str) -> bool:
+    """Whether somebody was told. Wants a server that PREFECT_API_URL names for a block, none for the webhook."""
+    try:
+        block = _block() or _webhook()
+        if block is None:
+            return False
+        block.notify(body, subject)
+    # Any library stands behind a block; its words may hold the address.
+    except Exception as error:  # noqa: BLE001
+        log.warning("Nobody could be told of %s (%s).", subject, type(error).__name__)
+        return False
+    return True
+
+
+def _block() -> Any:
+    if "PREFECT_API_URL" not in os.environ:
+        return None
+    from prefect.blocks.core import Block
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        found = [one for one in client.read_block_documents() if one.name == BLOCK]
+    return Block._from_block_document(found[0]) if found else None
+
+
+def _webhook() -> Any:
+    address = os.environ.get(WEBHOOK, "").strip()
+    if not address:
+        return None
+    from prefect.blocks.notifications import CustomWebhookNotificationBlock
+
+    return CustomWebhookNotificationBlock(
+        name="TurboDMT",
+        url=address,
+        json_data={"title": "{{subject}}", "text": "{{body}}"},
+        headers=None,
+        cookies=None,
+        timeout=TIMEOUT_S,
+        allow_private_urls=True,
+    )

@@ -1,0 +1,115 @@
+"""The watchdog: looks at accounts, runs, schedules and workers, and tells of each concern once, and when it is over."""
+
+import json
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prefect import flow
+from prefect.artifacts import create_table_artifact
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateName
+from prefect.client.schemas.objects import WorkerStatus
+from prefect.states import Completed
+
+from flows.alerts import tell
+from flows.deployments import POOL, SCHEDULED
+from flows.prefect_home import attend_run
+from flows.settings import load
+from flows.wall_clock import clock
+from storage.files import write_whole
+from tasks.watch import Concern, look
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import State
+
+# A worker loads this file by its path, under a name of its own.
+log = logging.getLogger("flows.watchdog")
+
+
+@flow(name="watchdog", flow_run_name="watchdog")
+def watchdog(home: Path | None = None) -> "State[Any]":
+    """What is not as it should be: told once by the block `turbodmt-alerts` or the webhook, and listed as an artifact.
+
+    Args:
+        home: The folder of the database, models and reports.
+    """
+    attend_run()
+    folder = load({"home": home}).home
+    now = clock()
+    concerns = (*look(folder, now), *on_server(now))
+    fresh, over = remembered(folder, concerns)
+    create_table_artifact(
+        table=[{"Key": one.key, "Concern": one.text} for one in concerns] or [{"Key": "", "Concern": "none"}],
+        key="watch",
+        description=f"Concerns at {now:%Y-%m-%d %H:%M} UTC",
+    )
+    for one in fresh:
+        log.warning("New: %s.", one.text)
+    for key in over:
+        log.info("Over: %s.", key)
+    if fresh or over:
+        body = "\n".join([*(f"{one.text}." for one in fresh), *(f"Over: {key}." for key in over)])
+        tell(f"TurboDMT: {len(fresh)} new, {len(over)} over, {len(concerns)} in all", body)
+    summary = "; ".join(one.key for one in concerns) or "all is well"
+    return Completed(message=summary[:1_000])
+
+
+def on_server(now: datetime) -> tuple[Concern, ...]:
+    """Concerns that Prefect's server knows of: late runs, no worker, a schedule that is switched off."""
+    with get_client(sync_client=True) as client:
+        return (*_late(client, now), *_workerless(client), *_paused(client))
+
+
+def remembered(home: Path, concerns: Sequence[Concern]) -> tuple[tuple[Concern, ...], tuple[str, ...]]:
+    """What is new and the keys of what is over since the last look, which this one now is."""
+    file = home / "watch.json"
+    try:
+        known = set(json.loads(file.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        known = set()
+    keys = [one.key for one in concerns]
+    write_whole(file, json.dumps(sorted(set(keys))).encode())
+    return tuple(one for one in concerns if one.key not in known), tuple(sorted(known - set(keys)))
+
+
+def _late(client: "SyncPrefectClient", now: datetime) -> list[Concern]:
+    late = client.read_flow_runs(
+        flow_run_filter=FlowRunFilter(state=FlowRunFilterState(name=FlowRunFilterStateName(any_=["Late"]))), limit=50
+    )
+    if not late:
+        return []
+    since = min((one.expected_start_time for one in late if one.expected_start_time), default=now)
+    return [
+        Concern(
+            key="late",
+            text=f"{len(late)} scheduled runs have not begun, the first since {since:%Y-%m-%d %H:%M} UTC; see whether "
+            "the worker runs and what goes before them",
+        )
+    ]
+
+
+def _workerless(client: "SyncPrefectClient") -> list[Concern]:
+    there = any(pool.name == POOL for pool in client.read_work_pools())
+    workers = client.read_workers_for_work_pool(POOL) if there else []
+    if any(one.status is WorkerStatus.ONLINE for one in workers):
+        return []
+    return [Concern(key="worker", text=f"no worker of the pool {POOL} is online; `turbodmt up` starts one")]
+
+
+def _paused(client: "SyncPrefectClient") -> list[Concern]:
+    found = []
+    for one in client.read_deployments():
+        active = not one.paused and any(schedule.active for schedule in one.schedules)
+        if one.name in SCHEDULED and not active:
+            found.append(
+                Concern(
+                    key=f"paused:{one.name}",
+                    text=f"the schedule of {one.name} is switched off, so nothing of it runs by itself; switch it on "
+                    "on the deployment's page",
+                )
+            )
+    return found

@@ -1,0 +1,89 @@
+"""What is not as it should be, as the store tells it: accounts that stand still, runs that failed, halts, bad bars."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from exchange.calendars import last_closed
+from storage import instruments as instrument_store
+from storage import ledger, quality, risk_state, runs
+from storage.database import Connection, connect
+from storage.runs import RunRecord, RunStatus
+from tasks.book import DAILY
+
+#: A run of which nothing was heard for so long has ended without a word.
+LEASE = timedelta(hours=6)
+#: After a bar's close a run may come so late before it is missed.
+PATIENCE = timedelta(hours=12)
+#: A day run so long after its date was a replay, which nobody waits for.
+LIVE_WITHIN = timedelta(days=7)
+_RUNS_SEEN = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concern:
+    """Something to be told once: its key, and a sentence that ends with the remedy."""
+
+    key: str
+    text: str
+
+
+def look(home: Path, now: datetime) -> tuple[Concern, ...]:
+    """All concerns at the instant, in the order of their keys. Raises StoreError."""
+    with connect(home) as store:
+        newest: dict[str, RunRecord] = {}
+        for record in runs.runs(store, last=_RUNS_SEEN):
+            if record.run.command == DAILY:
+                newest.setdefault(record.run.account, record)
+        found = [one for record in newest.values() for one in _of_account(store, record, now)]
+        held = [
+            Concern(
+                key=f"held:{one.source}:{one.finding.symbol}",
+                text=f"{one.finding.symbol} of {one.source} is held back: {one.finding.reason}; `turbodmt bars` shows "
+                "what, correct the source or import it with --accept",
+            )
+            for one in quality.quarantined(store)
+        ]
+    once = {one.key: one for one in (*held, *found)}
+    return tuple(once[key] for key in sorted(once))
+
+
+def _of_account(store: Connection, record: RunRecord, now: datetime) -> Iterator[Concern]:
+    run, outcome, account = record.run, record.outcome, record.run.account
+    if outcome is None and now - run.started_at > LEASE:
+        yield Concern(
+            key=f"unfinished:{account}",
+            text=f"the run of {account} for {run.as_of} began at {run.started_at:%Y-%m-%d %H:%M} UTC and never ended; "
+            "run it again: it repairs what was left",
+        )
+    if outcome is not None and outcome.status is RunStatus.FAILED:
+        said = outcome.warnings[0] if outcome.warnings else "nothing was said"
+        yield Concern(key=f"failed:{account}", text=f"the last run of {account}, for {run.as_of}, failed: {said}")
+    risk = risk_state.load(store, account)
+    if risk.halted:
+        yield Concern(
+            key=f"halted:{account}",
+            text=f"{account} is halted since {risk.since}: {risk.reason}; once you know why, "
+            f"`turbodmt resume --account {account} --reason TEXT`",
+        )
+    if run.started_at.date() - run.as_of <= LIVE_WITHIN:
+        expected, last = _expected(store, account, run.as_of, now), _last(store, account)
+        if expected is not None and last is not None and last < expected:
+            yield Concern(
+                key=f"overdue:{account}",
+                text=f"{account} stands at {last}, and the bars of {expected} closed more than "
+                f"{PATIENCE / timedelta(hours=1):.0f} hours ago; see whether its schedule is active and a worker runs",
+            )
+
+
+def _last(store: Connection, account: str) -> date | None:
+    snapshot = ledger.latest_snapshot(store, account)
+    return snapshot.account.as_of if snapshot else None
+
+
+def _expected(store: Connection, account: str, as_of: date, now: datetime) -> date | None:
+    """The newest day that the account should have lived by now; None if nothing is known of its symbols."""
+    symbols = [one.symbol for one in ledger.decisions_on(store, account, as_of)]
+    known = instrument_store.find(store, symbols).values() if symbols else ()
+    return max((last_closed(one.calendar, now - PATIENCE) for one in known), default=None)

@@ -1,0 +1,262 @@
+"""`turbodmt up` as its user meets it: one command, an address, and everything gone when it is stopped."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from flows.standing_server import address, healthy, note
+from flows.supervisor import descendants
+from tests.fakes.ledgers import contents
+from tests.fakes.prefect_server import ROOT, PrefectServer, clean_environment, free_port, until
+
+TURBODMT = str(Path(sys.executable).with_name("turbodmt"))
+START_S, END_S, RUN_S = 150, 60, 300
+DAY = "2018-12-28"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Up:
+    """A running `turbodmt up`."""
+
+    process: "subprocess.Popen[bytes]"
+    home: Path
+    port: int
+    said: Path
+
+    @property
+    def server(self) -> PrefectServer:
+        return PrefectServer(api=f"http://127.0.0.1:{self.port}/api", folder=self.home, environment=clean_environment())
+
+    def told(self) -> str:
+        return self.said.read_text(encoding="utf-8")
+
+    def await_text(self, text: str, count: int = 1) -> None:
+        def there() -> bool | None:
+            assert self.process.poll() is None, self.told()
+            return self.told().count(text) >= count or None
+
+        until(there, f"{text!r} in what is said", START_S)
+
+    def part(self, words: str) -> int | None:
+        """The process of the server or the worker."""
+        for one in descendants(self.process.pid):
+            with suppress(OSError):
+                if words in Path(f"/proc/{one}/cmdline").read_bytes().replace(b"\0", b" ").decode():
+                    return one
+        return None
+
+    def deployment(self, name: str) -> Any:
+        return self.server.ask(f"/deployments/name/daily/{name}")
+
+    def start_run(self, account: str) -> str:
+        """The id of a new run of the day."""
+        given = {"parameters": {"as_of": DAY, "strategy": "rules", "source": "sample", "account": account}}
+        made = self.server.ask(f"/deployments/{self.deployment('daily-equities')['id']}/create_flow_run", given)
+        return str(made["id"])
+
+    def await_state(self, run: str, *states: str) -> Any:
+        def there() -> Any:
+            with suppress(OSError, AssertionError):
+                found = self.server.ask(f"/flow_runs/{run}")
+                return found if found["state_type"] in states else None
+            return None
+
+        return until(there, f"{run} in {states}", RUN_S)
+
+    def stop(self, how: int) -> int:
+        """The exit code after the signal; nothing that was started may be left."""
+        family = descendants(self.process.pid)
+        self.process.send_signal(how)
+        code = self.process.wait(END_S)
+        until(lambda: not any(alive(one) for one in family) or None, "the end of all processes", END_S)
+        return code
+
+
+def alive(process: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+@contextmanager
+def brought_up(folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[Up]:
+    home, port = folder / "home", free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    said = folder / f"said-{port}"
+    with said.open("wb") as log:
+        process = subprocess.Popen(
+            [TURBODMT, "up", "--home", str(home), "--port", str(port)],
+            # Any folder will do.
+            cwd=folder,
+            env={**clean_environment(), "PREFECT_WORKER_QUERY_SECONDS": "1", **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    up = Up(process=process, home=home, port=port, said=said)
+    try:
+        yield up
+    finally:
+        family = [process.pid, *descendants(process.pid)]
+        if process.poll() is None:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(END_S)
+        for one in family:
+            with suppress(ProcessLookupError):
+                os.kill(one, signal.SIGKILL)
+        process.wait()
+
+
+def refused(*arguments: str, environment: Mapping[str, str] | None = None) -> tuple[int, str]:
+    done = subprocess.run(
+        [TURBODMT, "up", *arguments],
+        env={**clean_environment(), **(environment or {})},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout == ""
+    return done.returncode, done.stderr
+
+
+@pytest.mark.server
+def test_up_deploys_everything_survives_deaths_and_leaves_nothing(tmp_path: Path) -> None:
+    undisturbed: list[Any] = []
+    with brought_up(tmp_path) as up:
+        up.await_text("Ctrl-C stops it.")
+        assert f"TurboDMT is up: http://127.0.0.1:{up.port}\n" in up.told()
+        assert "UTC, daily-crypto" in up.told()
+        named = {one["name"] for one in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
+        assert {one["name"] for one in up.server.ask("/deployments/filter", {})} >= named
+        assert address(up.home) == up.server.api
+
+        code, sentence = refused("--home", str(up.home), "--port", str(free_port()))
+        assert (code, f"already up for {up.home}, at http://127.0.0.1:{up.port};" in sentence) == (2, True)
+
+        run = up.start_run("worker-killed")
+        up.await_state(run, "RUNNING")
+        os.kill(until(lambda: up.part("worker start"), "the worker", 30), signal.SIGKILL)
+        up.await_text("The worker ended with code -9; it starts again in 1 s.")
+        # Its output has nowhere to go any more: it ends as crashed unless it is done by then.
+        up.await_state(run, "CRASHED", "COMPLETED")
+        up.await_state(up.start_run("worker-killed"), "COMPLETED")
+
+        run = up.start_run("server-killed")
+        up.await_state(run, "RUNNING")
+        os.kill(until(lambda: up.part("server start"), "the server", 30), signal.SIGKILL)
+        up.await_text("The server ended with code -9; it starts again in 1 s.")
+        up.await_state(run, "COMPLETED")
+
+        by_hand = subprocess.run(
+            [TURBODMT, "daily", "--home", str(up.home), "--as-of", DAY, "--strategy", "rules", "--account", "by-hand"],
+            env=clean_environment(),
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+        assert by_hand.returncode == 0, by_hand.stderr
+        assert "by-hand, 2018-12-28" in " ".join(one["name"] for one in up.server.ask("/flow_runs/filter", {}))
+
+        paused = next(iter(up.deployment("daily-crypto")["schedules"]))
+        pause(up, "daily-crypto", paused["id"], active=False)
+        assert up.stop(signal.SIGTERM) == 0
+        assert "Stopped." in up.told()
+        assert address(up.home) is None
+        assert not (up.home / "prefect" / "up.json").exists()
+
+    told = contents(up.home)
+    for account in ("worker-killed", "server-killed", "by-hand"):
+        rows = {
+            name: [row[1:] for row in told[name] if row[0] == account] for name in ("decisions", "account_snapshots")
+        }
+        assert rows["decisions"]
+        assert rows == (undisturbed := undisturbed or rows)
+
+    with brought_up(tmp_path) as again:
+        again.await_text("Ctrl-C stops it.")
+        (schedule,) = again.deployment("daily-crypto")["schedules"]
+        assert schedule["active"] is False, "a schedule that the user paused was switched on"
+        # Whoever is killed cannot clean up: the kernel tells the children.
+        assert again.stop(signal.SIGKILL) == -9
+        assert address(again.home) is None
+
+
+@pytest.mark.slow
+@pytest.mark.server
+def test_a_run_that_died_with_its_worker_is_told_and_frees_its_place(tmp_path: Path) -> None:
+    with brought_up(tmp_path) as up:
+        up.await_text("Ctrl-C stops it.")
+        dead = up.start_run("killed")
+        up.await_state(dead, "RUNNING")
+        worker = until(lambda: up.part("worker start"), "the worker", 30)
+        for one in [worker, *descendants(worker)]:
+            with suppress(ProcessLookupError):
+                os.kill(one, signal.SIGKILL)
+        after = up.start_run("killed")
+        told = up.await_state(dead, "CRASHED")
+        assert told["state"]["message"].startswith("Its process is gone: no heartbeat came.")
+        up.await_state(after, "COMPLETED")
+
+
+def pause(up: Up, name: str, schedule: str, *, active: bool) -> None:
+    """None; as the switch in the UI does it."""
+    import urllib.request
+
+    request = urllib.request.Request(
+        f"{up.server.api}/deployments/{up.deployment(name)['id']}/schedules/{schedule}",
+        data=json.dumps({"active": active}).encode(),
+        headers={"Content-Type": "application/json"},
+        method="PATCH",
+    )
+    with urllib.request.urlopen(request, timeout=30) as response:
+        assert response.status == 204
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, sentence = refused("--home", str(tmp_path / "home"), "--port", str(port))
+    assert (code, sentence) == (
+        2,
+        f"turbodmt: port {port} at 127.0.0.1 cannot be taken (Address already in use); stop what listens there, or "
+        "name another --port\n",
+    )
+
+
+@pytest.mark.parametrize("secret", ["", "only-a-password", ":word", "user:"])
+def test_beyond_loopback_a_password_is_demanded(tmp_path: Path, secret: str) -> None:
+    environment = {"PREFECT_SERVER_API_AUTH_STRING": secret} if secret else {}
+    code, sentence = refused("--home", str(tmp_path / "home"), "--host", "0.0.0.0", environment=environment)
+    assert code == 2
+    assert sentence.startswith("turbodmt: --host is 0.0.0.0, beyond this machine,")
+    assert "PREFECT_SERVER_API_AUTH_STRING to user:password" in sentence
+    assert "only-a" not in sentence
+    assert ":word" not in sentence
+
+
+def test_another_server_s_address_is_not_taken_over(tmp_path: Path) -> None:
+    elsewhere = {"PREFECT_API_URL": "http://127.0.0.1:9/api"}
+    code, sentence = refused("--home", str(tmp_path / "home"), environment=elsewhere)
+    assert (code, "PREFECT_API_URL is http://127.0.0.1:9/api, and `up` would" in sentence) == (2, True)
+
+
+def test_what_a_killed_server_left_behind_counts_for_nothing(tmp_path: Path) -> None:
+    assert address(tmp_path) is None
+    note(tmp_path, f"http://127.0.0.1:{free_port()}/api", 1)
+    assert address(tmp_path) is None
+    (tmp_path / "prefect" / "up.json").write_text("[]")
+    assert address(tmp_path) is None
+    assert healthy("no address") is False

@@ -1,0 +1,94 @@
+"""The watchdog under a real Prefect: concerns are told once, over loopback, and no secret is told with them."""
+
+import json
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.testing.utilities import prefect_test_harness
+
+from flows.alerts import WEBHOOK, tell
+from flows.watchdog import remembered, watchdog
+from tasks.watch import Concern
+from tests.flows.conftest import Run
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _prefect() -> Iterator[None]:
+    with prefect_test_harness(server_startup_timeout=60):
+        yield
+
+
+@contextmanager
+def receiver(status: int = 200) -> Iterator[tuple[str, list[Any]]]:
+    """A webhook on loopback: its address, and what was posted to it."""
+    posted: list[Any] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Receiver)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/hook?token=s3cr3t-word", posted
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_a_concern_is_told_once_and_again_when_it_is_over(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with receiver() as (address, posted):
+        monkeypatch.setenv(WEBHOOK, address)
+        first = watchdog(home=home, return_state=True)
+        watchdog(home=home)
+        assert len(posted) == 1
+        assert posted[0]["title"] == "TurboDMT: 1 new, 0 over, 1 in all"
+        assert "no worker of the pool turbodmt is online; `turbodmt up` starts one." in posted[0]["text"]
+    assert (first.type, first.message) == ("COMPLETED", "worker")
+    assert "s3cr3t-word" not in caplog.text
+    assert "s3cr3t-word" not in "".join(path.read_text() for path in home.glob("*.json"))
+
+
+def test_what_is_over_is_told_once(tmp_path: Path) -> None:
+    one, other = Concern(key="late", text="x"), Concern(key="worker", text="y")
+    assert remembered(tmp_path, [one, other]) == ((one, other), ())
+    assert remembered(tmp_path, [other]) == ((), ("late",))
+    assert remembered(tmp_path, [other]) == ((), ())
+    assert remembered(tmp_path, [one, other]) == ((one,), ())
+    (tmp_path / "watch.json").write_text("{")
+    assert remembered(tmp_path, [other]) == ((other,), ())
+
+
+def test_a_webhook_that_fails_is_logged_without_its_address(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with receiver(500) as (address, _):
+        monkeypatch.setenv(WEBHOOK, address)
+        with caplog.at_level(logging.WARNING, "flows.alerts"):
+            assert tell("TurboDMT: 1 new", "text") is False
+    assert "Nobody could be told of TurboDMT: 1 new" in caplog.text
+    assert "s3cr3t-word" not in caplog.text
+
+
+def test_nobody_to_tell_is_no_failure() -> None:
+    assert tell("TurboDMT: 1 new", "text") is False
+
+
+def test_watch_answers_without_a_server(run: Run, home: Path) -> None:
+    assert run("watch", "--json").answer == {"concerns": [], "warnings": []}
+    assert run("watch").out == "All is well.\n"

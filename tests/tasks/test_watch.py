@@ -1,0 +1,102 @@
+"""Each concern comes when it should, in one sentence with its remedy, and goes when its cause does."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from storage import instruments, runs
+from storage.database import connect
+from storage.runs import Outcome, RunStatus
+from strategy.instruments import Calendar
+from strategy.signals import Strategy
+from tasks.book import begin, close_failed
+from tasks.halts import halt, resume
+from tasks.job import Job
+from tasks.watch import LEASE, look
+from tests.fakes.bars import PAIR
+from tests.fakes.jobs import a_job, run_day
+
+FRIDAY = date(2020, 6, 12)
+SATURDAY_NIGHT = datetime(2020, 6, 14, 0, 5, tzinfo=UTC)
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    """A live account that has lived Friday, on a share and a token."""
+    made = replace(a_job(tmp_path / "home", PAIR.symbols(), FRIDAY, Strategy.RULES), now=at(FRIDAY))
+    begin(made, made.now)
+    run_day(made, lambda: PAIR)
+    with connect(made.home) as store:
+        runs.finish_run(store, made.run_id, Outcome(status=RunStatus.DONE, finished_at=made.now, result="{}"))
+    return made
+
+
+def at(day: date) -> datetime:
+    """Five minutes after the day's last bar closed."""
+    return datetime.combine(day + timedelta(days=1), datetime.min.time(), tzinfo=UTC) + timedelta(minutes=5)
+
+
+def keys(job: Job, now: datetime) -> list[str]:
+    return [one.key for one in look(job.home, now)]
+
+
+def test_an_empty_home_is_well(tmp_path: Path) -> None:
+    assert look(tmp_path / "home", SATURDAY_NIGHT) == ()
+
+
+def test_an_account_is_overdue_half_a_day_after_a_bar_that_it_did_not_see(job: Job) -> None:
+    assert keys(job, at(FRIDAY)) == []
+    assert keys(job, at(FRIDAY) + timedelta(hours=35)) == []
+    (concern,) = look(job.home, at(FRIDAY) + timedelta(hours=37))
+    assert concern.key == "overdue:daily"
+    assert concern.text.startswith("daily stands at 2020-06-12, and the bars of 2020-06-13 closed more than 12 hours")
+
+
+def test_shares_alone_are_not_expected_on_a_weekend(job: Job) -> None:
+    with connect(job.home) as store:
+        known = instruments.load(store, job.source, job.symbols)
+        shares = [replace(one, calendar=Calendar.WEEKDAYS) for one in known.values()]
+        instruments.save(store, job.source, shares)
+    assert keys(job, datetime(2020, 6, 15, 9, tzinfo=UTC)) == []
+    assert keys(job, datetime(2020, 6, 16, 13, tzinfo=UTC)) == ["overdue:daily"]
+
+
+def test_a_replay_is_not_waited_for(tmp_path: Path) -> None:
+    job = replace(a_job(tmp_path / "home", PAIR.symbols(), FRIDAY, Strategy.RULES), now=at(FRIDAY))
+    begin(job, at(FRIDAY) + timedelta(days=30))
+    run_day(job, lambda: PAIR)
+    assert keys(job, at(FRIDAY) + timedelta(days=30)) == []
+
+
+def test_a_run_that_failed_says_why_until_a_later_one_does_not(job: Job) -> None:
+    again = replace(job, run_id="b" * 32)
+    begin(again, at(FRIDAY) + timedelta(hours=1))
+    close_failed(again, at(FRIDAY) + timedelta(hours=1), "binance did not answer within 5 tries")
+    (concern,) = look(job.home, at(FRIDAY) + timedelta(hours=2))
+    assert (concern.key, concern.text) == (
+        "failed:daily",
+        "the last run of daily, for 2020-06-12, failed: binance did not answer within 5 tries",
+    )
+    done = replace(job, run_id="c" * 32)
+    begin(done, at(FRIDAY) + timedelta(hours=3))
+    with connect(job.home) as store:
+        runs.finish_run(store, done.run_id, Outcome(status=RunStatus.DONE, finished_at=done.now, result="{}"))
+    assert keys(job, at(FRIDAY) + timedelta(hours=4)) == []
+
+
+def test_a_run_that_never_ended_is_told_after_its_lease(job: Job) -> None:
+    began = at(FRIDAY) + timedelta(hours=1)
+    begin(replace(job, run_id="b" * 32), began)
+    assert keys(job, began + LEASE) == []
+    assert keys(job, began + LEASE + timedelta(seconds=1)) == ["unfinished:daily"]
+
+
+def test_a_halt_is_told_until_a_person_resumes(job: Job) -> None:
+    halt(job.home, "daily", "the feed looks wrong")
+    (concern,) = look(job.home, at(FRIDAY))
+    assert concern.key == "halted:daily"
+    assert "the feed looks wrong; once you know why, `turbodmt resume --account daily" in concern.text
+    resume(job.home, "daily", "checked")
+    assert keys(job, at(FRIDAY)) == []
