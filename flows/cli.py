@@ -13,6 +13,7 @@ from flows.backfilling import backfill
 from flows.console import STOPPED, fail, finish
 from flows.explaining import explain
 from flows.failures import Exit
+from flows.initialising import init
 from flows.options import Account, AsJson, AsOf, Capital, Home, Source, Symbols
 from flows.universe import universe
 from flows.up import up
@@ -150,7 +151,7 @@ def twin(
     finish(lambda: run_twin({"source": source, "symbols": symbols, "home": home}, as_of), shown_twin, as_json)
 
 
-for _command in (adopt, audit, backfill, universe, explain, up, watch):
+for _command in (adopt, audit, backfill, universe, explain, up, watch, init):
     app.command()(_command)
 
 

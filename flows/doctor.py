@@ -4,13 +4,17 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
 
-from flows.settings import load
+from flows.alerts import WEBHOOK
+from flows.doctor_server import server_checks
+from flows.keys import VARIABLES
+from flows.settings import Settings, load
 
 Json = dict[str, Any]
 #: Below this a training or a report may not find room.
@@ -19,8 +23,11 @@ LEAST_FREE_BYTES = 1_000_000_000
 
 def run_doctor(given: Mapping[str, object]) -> Json:
     """Every check with its verdict, detail and remedy; raises StoreError if the store itself cannot be used."""
-    home = load(given).home
-    checks = [_python(), *_pins(), _disk(home), _store(home), _private(home), _sample(), _server()]
+    settings = load(given)
+    home = settings.home
+    checks = [_python(), *_pins(), _environment(), _disk(home), _store(home), _private(home), _sample()]
+    checks += _outside(settings)
+    checks += server_checks(home)
     return {"ok": all(check["ok"] for check in checks), "checks": checks}
 
 
@@ -89,7 +96,39 @@ def _answers(name: str, ask: Callable[[], str], remedy: str) -> Json:
         return _check(name, False, str(error), remedy)
 
 
-def _server() -> Json:
-    address = os.environ.get("PREFECT_API_URL")
-    detail = f"runs go to {address}" if address else "none: each run brings its own, and nothing is scheduled"
-    return _check("prefect server", True, detail, "")
+def _environment() -> Json:
+    """Whether every TURBODMT_ name in the environment is one that is read."""
+    known = [*(f"TURBODMT_{name.upper()}" for name in Settings.model_fields), *VARIABLES, WEBHOOK]
+    strange = sorted(name for name in os.environ if name.startswith("TURBODMT_") and name not in known)
+    if not strange:
+        return _check("environment", True, "every TURBODMT_ name is known", "")
+    close = get_close_matches(strange[0], known, n=1)
+    remedy = f"did you mean {close[0]}" if close else "unset it; docs/configuration.md lists all names"
+    return _check("environment", False, f"{', '.join(strange)}: read by nobody", remedy)
+
+
+def _outside(settings: Settings) -> list[Json]:
+    """The source and the broker of the settings, where they are not embedded; a source that is down takes a while."""
+    from exchange.ports import SourceUnavailable
+    from flows.keys import KeysMissing, testnet_keys
+    from flows.wall_clock import clock
+    from flows.wiring import open_source
+
+    found = []
+    if settings.source != "sample":
+
+        def newest() -> str:
+            source = open_source(settings)
+            return f"{source.name}: last session {source.last_session(settings.symbols or source.symbols(), clock())}"
+
+        try:
+            found.append(_answers("source", newest, "correct the source in settings.toml or TURBODMT_SOURCE"))
+        except SourceUnavailable as error:
+            found.append(_check("source", False, str(error), "check the network, or try again later"))
+    if settings.broker != "paper":
+        try:
+            testnet_keys()
+            found.append(_check("keys", True, f"{settings.broker}: there, and not shown", ""))
+        except KeysMissing as error:
+            found.append(_check("keys", False, str(error), f"make them at the site of {settings.broker}"))
+    return found

@@ -27,6 +27,7 @@ _CODES: Mapping[str, Exit] = {
     "flows.plan.RequestRefused": Exit.USAGE,
     "flows.serving.PrefectUnreachable": Exit.UNREACHABLE,
     "flows.up.UpRefused": Exit.USAGE,
+    "flows.initialising.NotInitialised": Exit.USAGE,
     "flows.up.ServerSilent": Exit.UNREACHABLE,
     "flows.supervisor.GaveUp": Exit.UNREACHABLE,
     "flows.deployments.DeploymentFailed": Exit.UNREACHABLE,

@@ -13,18 +13,38 @@ from tasks.charts import equity_picture, svg_data_uri
 from tasks.markup import Table, money, share
 from tasks.pages import DailyPage
 from tasks.reconcile import TOLERANCE, Reconciliation
-from tasks.tables import decisions_table, fills_table, findings_table, orders_table, positions_table
+from tasks.tables import (
+    changes_table,
+    decisions_table,
+    fills_table,
+    findings_table,
+    orders_table,
+    positions_table,
+    risk_table,
+    verdicts_table,
+)
+
+#: The limits that the table of risk names, as the configuration spells them.
+LIMITS = ("max_drawdown_halt", "max_position_size", "max_turnover")
 
 
 def publish(page: DailyPage, account: str, report: Path) -> None:
     """None; the artifacts of the current run, each under a key of the account that keeps its history."""
     as_of, equity = page.snapshot.account.as_of, money(page.snapshot.equity)
-    decisions = decisions_table(page.decisions)
-    create_table_artifact(
-        table=[dict(zip(decisions.columns, row, strict=True)) for row in decisions.rows],
-        key=f"decisions-{account}",
-        description=f"Decisions of {as_of}",
-    )
+    limits = {name: float(value) for name, value in page.provenance.configuration if name in LIMITS}
+    symbols = [one.symbol for one in page.decisions]
+    tables = {
+        "decisions": (
+            changes_table(page.decisions, page.before),
+            f"Decisions of {as_of} beside the day before",
+        ),
+        "validation": (verdicts_table(page.published, page.findings, symbols), f"What the gate made of {as_of}"),
+        "orders": (orders_table(page.orders), f"Orders decided at the close of {as_of}"),
+        "fills": (fills_table("Fills", page.fills), f"What was filled up to {as_of}"),
+        "risk": (risk_table(page.snapshot, page.orders, limits, page.halted), f"Risk at the close of {as_of}"),
+    }
+    for name, (content, description) in tables.items():
+        create_table_artifact(table=in_rows(content), key=f"{name}-{account}", description=description)
     create_markdown_artifact(
         summary(page, account, report), key=f"summary-{account}", description=f"{as_of}: equity {equity}"
     )
@@ -41,6 +61,12 @@ def publish(page: DailyPage, account: str, report: Path) -> None:
         description=f"The report is the file `{report}` on the worker's machine. Browsers do not follow a link from a "
         "web page to a file: open it there, or paste its address into a new tab.",
     )
+
+
+def in_rows(content: Table) -> list[dict[str, str]]:
+    """The rows of a table by their columns; where there is none, one that says so."""
+    rows = [dict(zip(content.columns, row, strict=True)) for row in content.rows]
+    return rows or [{content.columns[0]: content.empty}]
 
 
 def publish_reconciliation(found: Reconciliation, account: str) -> None:

@@ -1,6 +1,7 @@
 """The report of a day: one HTML file, legible anywhere, that loads and runs nothing."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from html import escape
 
 from strategy.account import Snapshot
@@ -32,7 +33,8 @@ class Provenance:
 class DailyPage:
     """What the report of a day shows.
 
-    `account` names account and broker, `model` what gave the signals, `halted` says why trading is halted or is empty.
+    `account` names account and broker, `model` what gave the signals, `halted` says why trading is halted or is empty,
+    `before` are the decisions of the account's day before, `published` counts the bars that passed the gate today.
     """
 
     snapshot: Snapshot
@@ -46,6 +48,8 @@ class DailyPage:
     findings: tuple[Finding, ...]
     provenance: Provenance
     picture: EquityPicture | None = None
+    before: tuple[Decision, ...] = ()
+    published: Mapping[str, int] = field(default_factory=dict)
 
 
 def daily_page(page: DailyPage) -> str:

@@ -6,6 +6,7 @@ import logging
 from storage import ledger, reports
 from storage.database import connect
 from storage.failures import StoreError
+from strategy.decision import Decision
 from tasks.artifacts import publish, publish_reconciliation
 from tasks.book import Findings, day_result
 from tasks.charts import EquityPicture, Line
@@ -40,10 +41,14 @@ def report(job: Job, champion: Champion, gate: Gate, reconciled: Reconciliation 
         log.warning("The report could not be written: %s", error)
         unwritten = f"the report could not be written: {error}"
         return Findings(warnings=(*warnings, unwritten), model_reason=champion.reason)
-    publish(page, job.account, path)
-    if reconciled is not None:
-        publish_reconciliation(reconciled, job.account)
-    publish_newest_card(job)
+    try:
+        publish(page, job.account, path)
+        if reconciled is not None:
+            publish_reconciliation(reconciled, job.account)
+        publish_newest_card(job)
+    # Orders are on their way: what Prefect's page lacks must not fail the day.
+    except Exception as error:  # noqa: BLE001
+        log.warning("The artifacts could not be published (%s); the report holds the same.", type(error).__name__)
     log.info("The report of %s is %s.", job.as_of, path)
     return Findings(warnings=tuple(warnings), model_reason=champion.reason, report=str(path))
 
@@ -93,7 +98,16 @@ def _page(result: DayResult, champion: Champion, gate: Gate) -> DailyPage:
             configuration=configuration,
         ),
         picture=_picture(job),
+        before=_before(job),
+        published=gate.published,
     )
+
+
+def _before(job: Job) -> tuple[Decision, ...]:
+    """The decisions of the account's day before; none on its first."""
+    with connect(job.home) as store:
+        snapshots = ledger.snapshots(store, job.account, until=job.as_of, last_days=2)
+        return ledger.decisions_on(store, job.account, snapshots[0].account.as_of) if len(snapshots) > 1 else ()
 
 
 def _signals_from(champion: Champion) -> str:

@@ -14,6 +14,7 @@ from strategy.risk import watched
 from tasks.account_days import next_day
 from tasks.agreement import Agreement, agree
 from tasks.job import Job
+from tasks.markup import exactly, money
 from tasks.standing import mandate_of, quotes_since, standing_at
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,9 @@ def settle(job: Job, open_broker: Callable[[datetime], Broker]) -> Settled:
             standing = settled.standing
             _record(store, job, settled)
             for fill in settled.fills:
-                log.info("%s: %s %s %s filled at %s.", day, fill.side, fill.quantity, fill.symbol, fill.price)
+                log.info("%s: %s %s %s filled at %s.", day, fill.side, exactly(fill.quantity), fill.symbol, fill.price)
+            equity = settled.standing.snapshot.equity
+            log.info("Account %s stands at %s at the close of %s.", job.account, money(equity), day)
     return Settled(dates=dates, agreement=agreement)
 
 

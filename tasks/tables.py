@@ -1,11 +1,11 @@
 """The tables of a day: decisions, orders, trades, positions and faults."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from strategy.account import Snapshot
 from strategy.decision import Decision
-from strategy.orders import Fill, Order
+from strategy.orders import OPEN_STATES, Fill, Order
 from strategy.quality import Finding
 from tasks.markup import ABSENT, Table, exactly, figure, money, share, signed
 
@@ -30,6 +30,22 @@ def decisions_table(decisions: Sequence[Decision]) -> Table:
             for decision in decisions
         ),
     )
+
+
+def changes_table(decisions: Sequence[Decision], before: Sequence[Decision]) -> Table:
+    """The decisions beside how far signal and exposure moved since the decisions `before`."""
+    plain, known = decisions_table(decisions), {one.symbol: one for one in before}
+    rows = []
+    for cells, decision in zip(plain.rows, decisions, strict=True):
+        old = known.get(decision.symbol)
+        moved = (_moved(old.signal, decision.signal), _moved(old.exposure, decision.exposure)) if old else ("", "")
+        rows.append((*cells[:6], *moved, *cells[6:]))
+    columns = (*plain.columns[:6], "Signal moved", "Exposure moved", *plain.columns[6:])
+    return Table(heading=plain.heading, columns=columns, rows=tuple(rows), numbers=plain.numbers)
+
+
+def _moved(old: float | None, new: float | None) -> str:
+    return "" if old is None or new is None else signed(new - old)
 
 
 def orders_table(orders: Sequence[Order]) -> Table:
@@ -72,6 +88,48 @@ def positions_table(snapshot: Snapshot) -> Table:
             if held.quantity
         ),
         empty="Nothing is held.",
+    )
+
+
+def risk_table(snapshot: Snapshot, orders: Sequence[Order], limits: Mapping[str, float], halted: str) -> Table:
+    """How near the account is to its limits; turnover is that of the orders that wait, at the last marks."""
+    held = snapshot.account.positions
+    equity = float(snapshot.equity)
+    gross = sum(abs(float(one.value)) for one in held.values())
+    waiting = [one for one in orders if one.state in OPEN_STATES and one.symbol in held]
+    turned = sum(float(one.quantity * held[one.symbol].mark) for one in waiting)
+
+    def over_equity(value: float) -> str:
+        return f"{value / equity:.3f}" if equity > 0 else ABSENT
+
+    return Table(
+        heading="Risk",
+        columns=("What", "Now", "Limit"),
+        rows=(
+            ("Drawdown", share(snapshot.drawdown), f"halts at {share(limits['max_drawdown_halt'])}"),
+            ("Gross exposure over equity", over_equity(gross), f"{limits['max_position_size']:g}"),
+            ("Orders that wait, over equity", over_equity(turned), f"{limits['max_turnover']:g}"),
+            ("Halted", halted or "no", ""),
+        ),
+    )
+
+
+def verdicts_table(published: Mapping[str, int], findings: Sequence[Finding], symbols: Sequence[str]) -> Table:
+    """What the gate made of each symbol's new bars."""
+    worst = {finding.symbol: finding for finding in reversed(findings)}
+    rows = []
+    for symbol in symbols:
+        finding = worst.get(symbol)
+        if finding is None:
+            count = published.get(symbol)
+            said = "nothing new" if not count else f"passed, {count} bars published"
+            rows.append((symbol, said, "", "", "", ""))
+            continue
+        day = finding.open_time.isoformat() if finding.open_time else ABSENT
+        more = "correct the source, or `turbodmt import FILE --accept SYMBOL:DATE --reason TEXT`"
+        rows.append((symbol, f"held back: {finding.reason}", day, finding.value, finding.limit, more))
+    return Table(
+        heading="Validation", columns=("Symbol", "Verdict", "Date", "Found", "Limit", "Remedy"), rows=tuple(rows)
     )
 
 

@@ -17,6 +17,7 @@ from strategy.order_checks import REFUSED
 from strategy.orders import Order, OrderState
 from strategy.risk import HALTED
 from tasks.job import Job
+from tasks.markup import exactly
 from tasks.sending import send_all
 from tasks.signals import settled_standing
 from tasks.standing import mandate_of
@@ -43,7 +44,9 @@ def trade(job: Job, open_broker: Callable[[datetime], Broker]) -> tuple[Order, .
     with connect(job.home) as store:
         orders = order_store.orders_on(store, job.account, job.as_of)
     for order in orders:
-        log.info("%s %s %s: %s.", order.side.capitalize(), order.quantity, order.symbol, order.reason or order.state)
+        log.info(
+            "%s %s %s: %s.", order.side.capitalize(), exactly(order.quantity), order.symbol, order.reason or order.state
+        )
     return orders
 
 

@@ -99,6 +99,7 @@ def inspect(job: Job, must_reach: date | None) -> Gate:
             held_back[symbol] = in_words(lacking)
     for symbol, reason in sorted(held_back.items()):
         log.warning("%s is held back: %s.", symbol, reason)
+    log.info("The gate published %d new bars; %d symbols are held back.", sum(published.values()), len(held_back))
     remarks = (
         *_inferred(job, instruments),
         *(in_words(finding) for verdict in verdicts for finding in verdict.warnings),

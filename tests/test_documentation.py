@@ -11,6 +11,7 @@ from flows.alerts import WEBHOOK
 from flows.cli import app
 from flows.failures import Exit
 from flows.keys import VARIABLES
+from flows.reference import page
 from flows.settings import Settings
 from tasks.bar_checks import CHECKS
 
@@ -73,3 +74,7 @@ def test_the_settings_named_in_the_documents_exist() -> None:
     for path in DOCUMENTS:
         named = set(re.findall(r"TURBODMT_([A-Z_]+)", path.read_text(encoding="utf-8")))
         assert named <= names, path.name
+
+
+def test_the_page_of_settings_is_what_its_command_prints() -> None:
+    assert (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8") == page()

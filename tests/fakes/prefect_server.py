@@ -32,14 +32,15 @@ class PrefectServer:
     folder: Path
     environment: Mapping[str, str]
 
-    def ask(self, path: str, question: Mapping[str, object] | None = None) -> Any:
-        """The JSON answer of the API: to a POST of the question, or to a GET if there is none.
+    def ask(self, path: str, question: Mapping[str, object] | None = None, method: str | None = None) -> Any:
+        """The JSON answer of the API: to a POST of the question, or another method, or to a GET if there is none.
 
         The server answers 503, and has done nothing, while its own database is locked; like Prefect's client this asks
         again, at most five times.
         """
         body = None if question is None else json.dumps(question).encode()
-        request = urllib.request.Request(f"{self.api}{path}", data=body, headers={"Content-Type": "application/json"})
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self.api}{path}", data=body, headers=headers, method=method)
         for pause_s in (1, 2, 4, 8, None):
             try:
                 with urllib.request.urlopen(request, timeout=30) as response:

@@ -20,7 +20,7 @@ def checks(home: Path) -> dict[str, dict[str, Any]]:
 def test_a_sound_installation_passes_every_check(home: Path) -> None:
     found = checks(home)
     assert [name for name, check in found.items() if not check["ok"]] == []
-    assert set(found) == {"python", "packages", "disk", "store", "privacy", "sample", "prefect server"}
+    assert set(found) == {"python", "packages", "environment", "disk", "store", "privacy", "sample", "prefect server"}
     assert found["sample"]["detail"] == "last session 2018-12-31"
 
 
@@ -50,3 +50,27 @@ def test_a_store_that_cannot_be_used_is_a_failure(home: Path) -> None:
 def test_the_server_that_runs_go_to_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:4200/api")
     assert checks(home)["prefect server"]["detail"] == "runs go to http://127.0.0.1:4200/api"
+    assert checks(home)["prefect server"]["remedy"].startswith("start it with `turbodmt up`, or unset PREFECT_API_URL")
+
+
+def test_a_misspelt_variable_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TURBODMT_SYMBOL", "SPY")
+    check = checks(home)["environment"]
+    assert (check["detail"], check["remedy"]) == ("TURBODMT_SYMBOL: read by nobody", "did you mean TURBODMT_SYMBOLS")
+
+
+def test_a_testnet_without_keys_is_told_and_keys_are_not_shown(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TURBODMT_BROKER", "testnet-spot")
+    assert checks(home)["keys"]["detail"].startswith("a testnet broker needs a key and a secret")
+    monkeypatch.setenv("TURBODMT_TESTNET_KEY", "k3y-word")
+    monkeypatch.setenv("TURBODMT_TESTNET_SECRET", "s3cr3t-word")
+    found = checks(home)
+    assert found["keys"]["ok"]
+    assert "-word" not in str(found)
+
+
+def test_a_source_that_is_no_record_is_told(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TURBODMT_SOURCE", f"file:{tmp_path / 'nothing.csv'}")
+    check = checks(home)["source"]
+    assert "nothing.csv" in check["detail"]
+    assert check["remedy"] == "correct the source in settings.toml or TURBODMT_SOURCE"

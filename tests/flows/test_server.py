@@ -120,7 +120,7 @@ def test_every_parameter_is_explained(deployed: Deployed) -> None:
 
 def test_a_scheduled_run_appears_and_completes(first_run: Any) -> None:
     assert (first_run["state_type"], first_run["auto_scheduled"]) == ("COMPLETED", True)
-    assert first_run["name"] == "soon, 2018-12-31"
+    assert first_run["name"] == "soon, 2018-12-31, ^GSPC ^IXIC"
 
 
 def test_each_step_is_one_task_run(deployed: Deployed, first_run: Any) -> None:
@@ -132,6 +132,10 @@ def test_the_artifacts_of_a_run_tell_the_day(deployed: Deployed, first_run: Any)
     artifacts = {one["key"]: one for one in deployed.of_run("artifacts", first_run) if one["key"]}
     assert {key: one["type"] for key, one in artifacts.items()} == {
         "decisions-soon": "table",
+        "validation-soon": "table",
+        "orders-soon": "table",
+        "fills-soon": "table",
+        "risk-soon": "table",
         "summary-soon": "markdown",
         "equity-soon": "image",
         "report-soon": "markdown",
@@ -141,6 +145,12 @@ def test_the_artifacts_of_a_run_tell_the_day(deployed: Deployed, first_run: Any)
     assert (reconciled["Difference"], reconciled["Decisions equal"]) == ("0", "2")
     decisions = json.loads(artifacts["decisions-soon"]["data"])
     assert [row["Symbol"] for row in decisions] == ["^GSPC", "^IXIC"]
+    verdicts = json.loads(artifacts["validation-soon"]["data"])
+    assert [row["Verdict"].partition(",")[0] for row in verdicts] == ["passed", "passed"]
+    assert json.loads(artifacts["fills-soon"]["data"]) == [{"Date": "None."}]
+    risk = {row["What"]: row for row in json.loads(artifacts["risk-soon"]["data"])}
+    assert risk["Drawdown"] == {"What": "Drawdown", "Now": "0.0%", "Limit": "halts at 35.0%"}
+    assert risk["Halted"]["Now"] == "no"
     report = deployed.home / "reports" / "soon" / "2018-12-31.html"
     assert report.is_file()
     assert report.as_uri() in artifacts["report-soon"]["data"]

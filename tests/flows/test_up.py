@@ -143,6 +143,17 @@ def test_up_deploys_everything_survives_deaths_and_leaves_nothing(tmp_path: Path
         assert {one["name"] for one in up.server.ask("/deployments/filter", {})} >= named
         assert address(up.home) == up.server.api
 
+        checked = subprocess.run(
+            [TURBODMT, "doctor", "--json", "--home", str(up.home)],
+            env=clean_environment(),
+            capture_output=True,
+            check=True,
+        )
+        verdicts = {one["name"]: one for one in json.loads(checked.stdout)["checks"]}
+        assert verdicts["schedule daily-crypto"]["detail"].startswith("active, next 20")
+        names = ("prefect server", "worker", "schedule daily-crypto", "schedule watchdog", "automations")
+        assert [name for name in names if not verdicts[name]["ok"]] == []
+
         code, sentence = refused("--home", str(up.home), "--port", str(free_port()))
         assert (code, f"already up for {up.home}, at http://127.0.0.1:{up.port};" in sentence) == (2, True)
 
@@ -170,8 +181,9 @@ def test_up_deploys_everything_survives_deaths_and_leaves_nothing(tmp_path: Path
         assert by_hand.returncode == 0, by_hand.stderr
         assert "by-hand, 2018-12-28" in " ".join(one["name"] for one in up.server.ask("/flow_runs/filter", {}))
 
-        paused = next(iter(up.deployment("daily-crypto")["schedules"]))
-        pause(up, "daily-crypto", paused["id"], active=False)
+        crypto = up.deployment("daily-crypto")
+        switch = f"/deployments/{crypto['id']}/schedules/{crypto['schedules'][0]['id']}"
+        up.server.ask(switch, {"active": False}, "PATCH")
         assert up.stop(signal.SIGTERM) == 0
         assert "Stopped." in up.told()
         assert address(up.home) is None
@@ -209,20 +221,6 @@ def test_a_run_that_died_with_its_worker_is_told_and_frees_its_place(tmp_path: P
         told = up.await_state(dead, "CRASHED")
         assert told["state"]["message"].startswith("Its process is gone: no heartbeat came.")
         up.await_state(after, "COMPLETED")
-
-
-def pause(up: Up, name: str, schedule: str, *, active: bool) -> None:
-    """None; as the switch in the UI does it."""
-    import urllib.request
-
-    request = urllib.request.Request(
-        f"{up.server.api}/deployments/{up.deployment(name)['id']}/schedules/{schedule}",
-        data=json.dumps({"active": active}).encode(),
-        headers={"Content-Type": "application/json"},
-        method="PATCH",
-    )
-    with urllib.request.urlopen(request, timeout=30) as response:
-        assert response.status == 204
 
 
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:

@@ -1,10 +1,16 @@
 """What Prefect shows of a day."""
 
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
-from tasks.artifacts import markdown, summary
+from strategy.account import Account, Position, Snapshot
+from strategy.orders import Order, OrderState, Side
+from strategy.quality import Finding
+from tasks.artifacts import in_rows, markdown, summary
 from tasks.markup import Table
-from tests.fakes.reports import a_daily_page
+from tasks.tables import changes_table, risk_table, verdicts_table
+from tests.fakes.reports import TODAY, a_daily_page
 
 
 def test_the_summary_tells_all_that_the_report_does() -> None:
@@ -31,3 +37,50 @@ def test_a_table_without_rows_says_so() -> None:
 def test_a_free_text_cannot_break_a_table() -> None:
     rows = (("one|two", "three"),)
     assert markdown(Table(heading="Found", columns=("A", "B"), rows=rows)).splitlines()[-1] == r"| one\|two | three |"
+
+
+def test_decisions_say_how_far_they_moved_since_the_day_before() -> None:
+    (decision,) = a_daily_page().decisions
+    assert decision.exposure is not None
+    before = replace(decision, signal=0.25, exposure=decision.exposure + 0.125)
+    first, second = changes_table([decision], []), changes_table([decision], [before])
+    assert in_rows(first)[0]["Exposure moved"] == ""
+    assert in_rows(second)[0]["Signal moved"] == "+0.250"
+    assert in_rows(second)[0]["Exposure moved"] == "−0.125"
+    assert in_rows(second)[0]["Symbol"] == decision.symbol
+
+
+def test_the_table_of_risk_stands_beside_the_limits() -> None:
+    held = Position(quantity=Decimal(-2), mark=Decimal(2_500))
+    account = Account(as_of=TODAY, cash=Decimal(15_000), positions={"A": held})
+    waiting = Order(order_id=f"tdmt-{1:024x}", symbol="A", as_of=TODAY, side=Side.BUY, quantity=Decimal(1))
+    done = replace(waiting, order_id=f"tdmt-{2:024x}", state=OrderState.FILLED)
+    limits = {"max_drawdown_halt": 0.35, "max_position_size": 2.0, "max_turnover": 4.0}
+    snapshot = Snapshot(account=account, equity=Decimal(10_000), drawdown=0.125)
+    rows = in_rows(risk_table(snapshot, [waiting, done], limits, ""))
+    assert [(row["Now"], row["Limit"]) for row in rows] == [
+        ("12.5%", "halts at 35.0%"),
+        ("0.500", "2"),
+        ("0.250", "4"),
+        ("no", ""),
+    ]
+
+
+def test_a_symbol_that_is_held_back_names_what_and_the_remedy() -> None:
+    finding = Finding(
+        symbol="B",
+        open_time=TODAY,
+        expectation="high_above_low",
+        value="1 < 2",
+        limit="high >= low",
+        reason="upside down",
+    )
+    passed, quiet, held = in_rows(verdicts_table({"A": 3, "B": 0}, [finding], ["A", "C", "B"]))
+    assert passed["Verdict"] == "passed, 3 bars published"
+    assert quiet["Verdict"] == "nothing new"
+    assert (held["Verdict"], held["Date"], held["Found"]) == ("held back: upside down", "2018-12-31", "1 < 2")
+    assert held["Remedy"].startswith("correct the source, or `turbodmt import")
+
+
+def test_a_table_without_rows_is_one_row_that_says_so() -> None:
+    assert in_rows(Table(heading="Orders", columns=("Symbol", "Side"), rows=(), empty="None.")) == [{"Symbol": "None."}]

@@ -1,0 +1,107 @@
+"""`turbodmt init`: asks what an installation needs to know, checks each answer, and writes one settings file."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.console import finish
+from flows.options import Capital, Home, Source, Symbols
+
+QUESTIONS = {
+    "source": "Where do bars come from (sample, binance, yahoo or file:PATH)?",
+    "symbols": "Which symbols, separated by commas (none: those of the source)?",
+    "strategy": "Which strategy (turbo, rules, hold, vol-target or momentum)?",
+    "capital": "With how much money does an account start?",
+    "broker": "Where do orders go (paper, testnet-spot or testnet-futures)?",
+}
+#: How often a question is put before it is given up.
+TRIES = 5
+
+
+class NotInitialised(ValueError):
+    """Nothing was written: there is a file already, or nobody to ask (exit 2)."""
+
+
+def init(
+    source: Source = None,
+    symbols: Symbols = None,
+    strategy: Annotated[str | None, typer.Option(help="turbo, rules, hold, vol-target or momentum.")] = None,
+    capital: Capital = None,
+    broker: Annotated[str | None, typer.Option(help="paper, testnet-spot or testnet-futures.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: options and defaults; replace a file.")] = False,
+    home: Home = None,
+) -> None:
+    """Ask what is needed and write settings.toml; keys are never written."""
+    given = {"source": source, "symbols": symbols, "strategy": strategy, "capital": capital, "broker": broker}
+    finish(lambda: run_init(given, home, yes), lambda answer: str(answer["said"]), as_json=False)
+
+
+def run_init(given: Mapping[str, str | None], home: str | None, yes: bool) -> dict[str, Any]:
+    """What to say at the end. Raises ConfigurationError for an option outside its limits, NotInitialised."""
+    from flows.settings import FILE_NAME, Settings, checked_value, load
+    from storage.files import private_folder, write_whole
+
+    folder = load({"home": home}).home
+    path = folder / FILE_NAME
+    if not yes and not sys.stdin.isatty():
+        raise NotInitialised("there is no terminal to ask at; give options and --yes")
+    for name, value in given.items():
+        if value is not None:
+            checked_value(name, value)
+    if path.exists() and not yes and not typer.confirm(f"{path} is there already. Replace it?"):
+        raise NotInitialised(f"{path} is left as it was")
+    answers = {}
+    for name, question in QUESTIONS.items():
+        default = "" if name == "symbols" else str(Settings.model_fields[name].get_default())
+        value = given[name]
+        answers[name] = value if value is not None else default if yes else _asked(name, question, default)
+    private_folder(folder)
+    write_whole(path, _content(answers).encode())
+    return {"said": _next(path, answers["broker"])}
+
+
+def _asked(name: str, question: str, default: str) -> str:
+    """The first answer within the limits. Raises NotInitialised if none comes."""
+    from flows.settings import ConfigurationError, checked_value
+
+    for _ in range(TRIES):
+        answer = str(typer.prompt(question, default=default, show_default=bool(default))).strip()
+        if not answer:
+            return answer
+        try:
+            checked_value(name, answer)
+        except ConfigurationError as error:
+            typer.echo(f"{error}.", err=True)
+        else:
+            return answer
+    raise NotInitialised(f"{name} was asked for {TRIES} times; docs/configuration.md tells its limits")
+
+
+def _content(answers: Mapping[str, str]) -> str:
+    """The file; an answer that is empty stays a comment."""
+    import json
+
+    symbols = [part.strip() for part in answers["symbols"].split(",") if part.strip()]
+    lines = ["# Made by `turbodmt init`. docs/configuration.md lists every setting; keys belong into the environment."]
+    for name, answer in answers.items():
+        if name == "symbols":
+            lines.append(f"symbols = {json.dumps(symbols)}" if symbols else '# symbols = ["A", "B"]')
+        else:
+            # A JSON text is a TOML text.
+            lines.append(f"{name} = {json.dumps(answer)}")
+    return "\n".join(lines) + "\n"
+
+
+def _next(path: Path, broker: str) -> str:
+    lines = [f"{path} is written."]
+    if broker != "paper":
+        lines.append(
+            f"{broker} needs TURBODMT_TESTNET_KEY and TURBODMT_TESTNET_SECRET in the environment, or Prefect's Secret "
+            "blocks; neither was asked for or written here."
+        )
+    return "\n".join(
+        [*lines, "Next: `turbodmt doctor` checks it, `turbodmt daily` runs today, `turbodmt up` every day."]
+    )

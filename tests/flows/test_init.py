@@ -1,0 +1,81 @@
+"""`turbodmt init` writes what was answered, and nothing where something is wrong."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from flows.initialising import run_init
+from flows.settings import FILE_NAME, load
+from tests.flows.conftest import Run
+
+NOTHING = dict.fromkeys(("source", "symbols", "strategy", "capital", "broker"))
+
+
+def test_options_and_defaults_make_a_private_file(run: Run, home: Path) -> None:
+    ended = run("init", "--yes", "--source", "binance", "--symbols", "BTCUSDT,ETHUSDT", "--capital", "5000")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.startswith(f"{home / FILE_NAME} is written.\nNext: `turbodmt doctor`")
+    assert (home / FILE_NAME).stat().st_mode & 0o777 == 0o600
+    settings = load({})
+    assert (settings.source, settings.symbols, str(settings.capital)) == ("binance", ("BTCUSDT", "ETHUSDT"), "5000")
+
+
+def test_without_a_terminal_nothing_is_asked_or_written(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    ended = run("init")
+    assert (ended.code, ended.failure) == (2, "there is no terminal to ask at; give options and --yes")
+    assert not home.exists()
+
+
+def test_an_option_outside_its_limits_writes_nothing(run: Run, home: Path) -> None:
+    ended = run("init", "--yes", "--capital", "-5")
+    assert ended.code == 2
+    assert ended.failure.startswith("capital is '-5'; it must be greater than 0")
+    assert not (home / FILE_NAME).exists()
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the user will type."""
+    typed: list[str] = []
+
+    def prompt(question: str, default: str, show_default: bool) -> str:
+        return typed.pop(0) or default
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("typer.prompt", prompt)
+    monkeypatch.setattr("typer.confirm", lambda question: typed.pop(0) == "y")
+    return typed
+
+
+def test_a_wrong_answer_is_asked_again(answers: list[str], home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    answers += ["bloomberg", 'file:/data/my "bars".csv', "", "rules", "", "testnet-spot"]
+    said = run_init(NOTHING, str(home), yes=False)["said"]
+    assert capsys.readouterr().err.startswith("source is 'bloomberg'; it must be sample, binance, yahoo or file:PATH")
+    assert tomllib.loads((home / FILE_NAME).read_text()) == {
+        "source": 'file:/data/my "bars".csv',
+        "strategy": "rules",
+        "capital": "10000",
+        "broker": "testnet-spot",
+    }
+    assert "TURBODMT_TESTNET_KEY" in said
+
+
+def test_a_file_that_is_there_is_replaced_only_if_wanted(answers: list[str], home: Path) -> None:
+    home.mkdir()
+    (home / FILE_NAME).write_text("seed = 1\n")
+    answers += ["n"]
+    with pytest.raises(ValueError, match="is left as it was"):
+        run_init(NOTHING, str(home), yes=False)
+    assert (home / FILE_NAME).read_text() == "seed = 1\n"
+    answers += ["y", "", "", "", "", ""]
+    run_init(NOTHING, str(home), yes=False)
+    assert load({"home": str(home)}).seed == 7
+
+
+def test_who_never_answers_well_is_not_asked_for_ever(answers: list[str], home: Path) -> None:
+    answers += ["nonsense"] * 5
+    with pytest.raises(ValueError, match="source was asked for 5 times"):
+        run_init(NOTHING, str(home), yes=False)
+    assert not (home / FILE_NAME).exists()
