@@ -218,7 +218,7 @@ def run_bars(given: Given) -> Json:
 def run_status(given: Given, account: str) -> Json:
     """Where the account stands, and what is scheduled."""
     from flows.scheduled import next_runs
-    from tasks.book import status_json
+    from tasks.status import status_json
 
     home = load(given).home
     answer = status_json(home, account)

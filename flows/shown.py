@@ -188,16 +188,25 @@ def shown_bars(answer: Json) -> str:
 
 
 def shown_status(answer: Json) -> str:
-    """Where the account stands."""
+    """Where the account stands, on one screen."""
     if answer["as_of"] is None:
         return f"Account {answer['account']} has no day yet; `turbodmt daily` makes its first."
-    positions = [{"symbol": symbol, "quantity": quantity} for symbol, quantity in answer["positions"].items()]
-    model = f"model {answer['model_id'][:12]}" if answer["model_id"] else "the prior"
+    shares = answer["exposures"]
+    positions = [
+        {"symbol": symbol, "quantity": quantity, "over equity": shares.get(symbol)}
+        for symbol, quantity in answer["positions"].items()
+    ]
+    model = f"model {answer['model_id'][:12]}" if answer["model_id"] else "no network"
+    last = answer["last_run"]
     return _sections(
-        f"Account {answer['account']} on {answer['as_of']}: equity {answer['equity']}, cash {answer['cash']}, {model}, "
+        f"Account {answer['account']} on {answer['as_of']}: equity {answer['equity']}, cash {answer['cash']}\n"
+        f"{answer['strategy']}, {model}, at {answer['broker']}; drawdown {answer['drawdown']:.1%}, "
         f"{'halted: ' + answer['halted_reason'] if answer['halted'] else 'not halted'}",
-        _listed("Positions", positions, ("symbol", "quantity")),
+        _listed("Data", answer["data"], ("symbol", "last", "source")),
+        f"Held back: {', '.join(answer['held_back'])}" if answer["held_back"] else "",
+        _listed("Positions", positions, ("symbol", "quantity", "over equity")),
         _listed("Open orders", answer["open_orders"], ("symbol", "side", "quantity", "state", "as_of")),
+        f"Last run: {last['as_of']}, begun {last['started_at']}, {last['status']}" if last else "",
         _listed("Next runs", [{"run": run} for run in answer["next_runs"]], ("run",)),
         _warnings(answer),
     )

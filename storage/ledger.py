@@ -161,3 +161,13 @@ def latest_snapshot(connection: Connection, account: str) -> Snapshot | None:
     """The account at its last settled day; None if there is none."""
     newest = snapshots(connection, account, until=date.max, last_days=1)
     return newest[0] if newest else None
+
+
+def missed_days(connection: Connection, account: str, day: date) -> tuple[date, ...]:
+    """The days before `day` that the account lived without a decision, back to the one before them that had one."""
+    rows = connection.execute(
+        "SELECT as_of FROM account_snapshots WHERE account = $account AND as_of < $day AND as_of > "
+        "(SELECT max(as_of) FROM decisions WHERE account = $account AND as_of < $day) ORDER BY as_of",
+        {"account": account, "day": day},
+    ).fetchall()
+    return tuple(row[0] for row in rows)

@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 
 from storage import ledger, risk_state, runs
 from storage import orders as order_store
@@ -11,7 +10,7 @@ from storage.database import connect
 from storage.runs import Outcome, Run, RunStatus
 from strategy.risk import RiskState
 from tasks.job import Job
-from tasks.results import DayResult, Json, order_json, positions_json, text, with_warnings
+from tasks.results import DayResult, Json, with_warnings
 
 DAILY = "daily"
 
@@ -98,25 +97,3 @@ def close_failed(job: Job, at: datetime, reason: str) -> None:
     """None; the run is on record as failed, with the reason."""
     with connect(job.home) as store:
         runs.finish_run(store, job.run_id, Outcome(status=RunStatus.FAILED, finished_at=at, warnings=(reason,)))
-
-
-def status_json(home: Path, account: str) -> Json:
-    """The account's part of `turbodmt status`; an account without a day has no equity."""
-    with connect(home) as store:
-        snapshot = ledger.latest_snapshot(store, account)
-        orders = order_store.open_orders(store, account)
-        day = snapshot.account.as_of if snapshot else None
-        provenance = ledger.provenance_on(store, account, day) if day else None
-        risk = risk_state.load(store, account)
-    return {
-        "account": account,
-        "as_of": day.isoformat() if day else None,
-        "equity": text(snapshot.equity) if snapshot else None,
-        "cash": text(snapshot.account.cash) if snapshot else None,
-        "positions": positions_json(snapshot),
-        "open_orders": [order_json(order) for order in orders],
-        "model_id": provenance.model_id if provenance else None,
-        "halted": risk.halted,
-        "halted_since": risk.since.isoformat() if risk.halted and risk.since else None,
-        "halted_reason": risk.reason if risk.halted else None,
-    }

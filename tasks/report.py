@@ -32,7 +32,7 @@ def report(job: Job, champion: Champion, gate: Gate, reconciled: Reconciliation 
     """
     warnings = [*gate.held_back.values(), *gate.warnings]
     warnings += [champion.warning] if champion.warning else []
-    warnings += _outside(job)
+    warnings += [*_outside(job), *_missed(job)]
     result = day_result(job, Findings(warnings=tuple(warnings), model_reason=champion.reason))
     page = _page(result, champion, gate)
     try:
@@ -61,6 +61,16 @@ def _outside(job: Job) -> list[str]:
     return [
         f"{symbol} is held but not among the symbols of this run; it is kept and marked, not traded" for symbol in held
     ]
+
+
+def _missed(job: Job) -> list[str]:
+    """Which days no run came for: their bars are filled and the account is marked, but nothing was decided."""
+    with connect(job.home) as store:
+        days = ledger.missed_days(store, job.account, job.as_of)
+    if not days:
+        return []
+    which = f"{days[0]}" if len(days) == 1 else f"{len(days)} days from {days[0]} to {days[-1]}"
+    return [f"{which} missed: no run came in time, so nothing was decided; bars are filled and the account is marked"]
 
 
 def _picture(job: Job) -> EquityPicture:

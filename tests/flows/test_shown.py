@@ -15,6 +15,13 @@ from flows.shown import (
 METRICS = {"total_return": 0.5, "sharpe": None}
 NO_DAY = {
     "account": "daily",
+    "broker": "paper",
+    "exposures": {},
+    "drawdown": None,
+    "strategy": None,
+    "data": [],
+    "held_back": [],
+    "last_run": None,
     "as_of": None,
     "equity": None,
     "cash": None,
@@ -33,10 +40,14 @@ def test_an_account_without_a_day_says_how_to_make_one() -> None:
 
 
 def test_a_halted_account_says_so() -> None:
-    text = shown_status(
-        {**NO_DAY, "as_of": "2020-01-02", "equity": "1", "cash": "1", "halted": True, "halted_reason": "why"}
-    )
-    assert ", halted: why" in text
+    day = {"as_of": "2020-01-02", "equity": "1", "cash": "1", "drawdown": 0.25, "strategy": "rules"}
+    run = {"as_of": "2020-01-02", "started_at": "2020-01-03T00:05:00+00:00", "status": "done", "warnings": []}
+    held = {"positions": {"A": "2"}, "exposures": {"A": -0.5}, "held_back": ["B"], "last_run": run}
+    text = shown_status({**NO_DAY, **day, **held, "halted": True, "halted_reason": "why"})
+    assert "rules, no network, at paper; drawdown 25.0%, halted: why" in text
+    assert "Held back: B" in text
+    assert "A       2         -0.5000" in text
+    assert "Last run: 2020-01-02, begun 2020-01-03T00:05:00+00:00, done" in text
 
 
 def test_an_import_that_brings_nothing_new_says_so() -> None:

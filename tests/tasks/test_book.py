@@ -6,9 +6,10 @@ import pytest
 
 from storage import runs
 from storage.database import connect
-from tasks.book import Findings, begin, close_done, close_failed, day_result, finished, last_day, status_json
+from tasks.book import Findings, begin, close_done, close_failed, day_result, finished, last_day
 from tasks.job import Job
 from tasks.results import day_json
+from tasks.status import status_json
 from tests.fakes.bars import PAIR
 from tests.fakes.jobs import a_job, run_day
 
@@ -56,3 +57,16 @@ def test_status_tells_where_the_account_stands(job: Job) -> None:
     assert isinstance(orders, list)
     assert {order["symbol"] for order in orders} == {"SHARE", "TOKEN"}
     assert {order["state"] for order in orders} == {"acknowledged"}
+
+
+def test_the_screen_of_an_account_names_its_data_its_exposure_and_its_last_run(job: Job) -> None:
+    run_day(job, lambda: PAIR)
+    begin(job, job.now)
+    close_failed(job, job.now, "the feed is down")
+    told = status_json(job.home, "daily")
+    assert told["broker"] == "paper"
+    assert {one["symbol"] for one in told["data"]} == set(job.symbols)
+    assert {one["last"] for one in told["data"]} == {job.as_of.isoformat()}
+    assert told["last_run"]["as_of"] == job.as_of.isoformat()
+    assert (told["last_run"]["status"], told["last_run"]["warnings"]) == ("failed", ["the feed is down"])
+    assert told["held_back"] == []

@@ -1,0 +1,72 @@
+"""Where an account stands, on one screen: data, model, positions, risk, the last run."""
+
+from decimal import Decimal
+from pathlib import Path
+
+from storage import bars as bar_store
+from storage import ledger, quality, risk_state, runs, venues
+from storage import orders as order_store
+from storage.database import Connection, connect
+from strategy.account import Snapshot
+from tasks.book import DAILY
+from tasks.job import PAPER
+from tasks.results import Json, order_json, positions_json, text
+
+#: How far back the last run of an account is looked for.
+_RUNS_SEEN = 500
+
+
+def status_json(home: Path, account: str) -> Json:
+    """The account's part of `turbodmt status`; an account without a day has no equity."""
+    with connect(home) as store:
+        snapshot = ledger.latest_snapshot(store, account)
+        orders = order_store.open_orders(store, account)
+        day = snapshot.account.as_of if snapshot else None
+        provenance = ledger.provenance_on(store, account, day) if day else None
+        risk = risk_state.load(store, account)
+        decided = ledger.decisions_on(store, account, day) if day else ()
+        symbols = {one.symbol for one in decided} | set(snapshot.account.positions if snapshot else ())
+        data = [one for one in bar_store.published_counts(store) if one.symbol in symbols]
+        held = [one.finding.symbol for one in quality.quarantined(store) if one.finding.symbol in symbols]
+        broker = venues.broker_of(store, account) or PAPER
+        last = _last_run(store, account)
+    return {
+        "account": account,
+        "broker": broker,
+        "as_of": day.isoformat() if day else None,
+        "equity": text(snapshot.equity) if snapshot else None,
+        "cash": text(snapshot.account.cash) if snapshot else None,
+        "positions": positions_json(snapshot),
+        "exposures": _exposures(snapshot),
+        "drawdown": snapshot.drawdown if snapshot else None,
+        "open_orders": [order_json(order) for order in orders],
+        "strategy": provenance.strategy if provenance else None,
+        "model_id": provenance.model_id if provenance else None,
+        "halted": risk.halted,
+        "halted_since": risk.since.isoformat() if risk.halted and risk.since else None,
+        "halted_reason": risk.reason if risk.halted else None,
+        "data": [{"source": one.source, "symbol": one.symbol, "last": one.last.isoformat()} for one in data],
+        "held_back": sorted(set(held)),
+        "last_run": last,
+    }
+
+
+def _exposures(snapshot: Snapshot | None) -> dict[str, float]:
+    """The signed value of each position over equity."""
+    if snapshot is None or snapshot.equity <= 0:
+        return {}
+    held = sorted(snapshot.account.positions.items())
+    return {symbol: float(one.value / snapshot.equity) for symbol, one in held if one.quantity != Decimal(0)}
+
+
+def _last_run(store: Connection, account: str) -> Json | None:
+    """How the account's newest daily run went; None if it never had one."""
+    for record in runs.runs(store, last=_RUNS_SEEN):
+        if record.run.account == account and record.run.command == DAILY:
+            return {
+                "as_of": record.run.as_of.isoformat(),
+                "started_at": record.run.started_at.isoformat(timespec="seconds"),
+                "status": str(record.outcome.status) if record.outcome else "running or killed",
+                "warnings": list(record.outcome.warnings) if record.outcome else [],
+            }
+    return None
