@@ -8,34 +8,22 @@ import argparse
 import logging
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from exchange.ports import BrokerRefused, BrokerUnavailable
 from tasks.trade import OrdersBlocked
-from tests.fakes.exchange_faults import Fault, Faults, Kind
-from tests.fakes.simulated_checks import Checks
-from tests.fakes.simulated_store import stored_in_memory
-from tests.fakes.simulated_year import FIRST, SimulatedYear
+from tests.fakes.exchange_faults import Fault, Kind
+from tests.fakes.simulated_year import FIRST, CalmYear
 
 #: How often the day is run at most, half an hour apart.
 RUNS = 6
 SEED = 3
 
 
-class Calm(SimulatedYear):
+class Calm(CalmYear):
     """A year in which nothing goes wrong but the one fault."""
-
-    @contextmanager
-    def open(self) -> Iterator["Calm"]:
-        """The year, with a store of its own."""
-        self.dice.calm, self.testnet.exchange.faults = True, Faults()
-        with stored_in_memory(self.home, self.dice) as store:
-            self.checks = Checks(store=store, exchange=self.testnet.exchange, venue=self.venue)
-            yield self
 
     def lived(self, kind: Kind) -> tuple[str, ...]:
         """How the day of the fault ended: its runs, what the first one said, the order's ids and acceptances."""

@@ -41,6 +41,20 @@ def deploy(environment: Mapping[str, str]) -> None:
         ensure(client)
 
 
+def workers_online(client: "SyncPrefectClient") -> int:
+    """How many workers of the pool answer."""
+    from prefect.client.schemas.objects import WorkerStatus
+
+    there = any(pool.name == POOL for pool in client.read_work_pools())
+    workers = client.read_workers_for_work_pool(POOL) if there else []
+    return sum(one.status is WorkerStatus.ONLINE for one in workers)
+
+
+def active(deployment: Any) -> bool:
+    """Whether any schedule of the deployment, as Prefect's client reads it, starts runs."""
+    return not deployment.paused and any(one.active for one in deployment.schedules)
+
+
 def _make_pool(client: "SyncPrefectClient") -> None:
     from prefect.client.schemas.actions import WorkPoolCreate
     from prefect.exceptions import ObjectAlreadyExists

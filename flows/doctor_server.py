@@ -42,18 +42,14 @@ def _check(name: str, detail: str, remedy: str) -> Json:
 
 
 def _worker(client: "SyncPrefectClient") -> Json:
-    from prefect.client.schemas.objects import WorkerStatus
+    from flows.deployments import POOL, workers_online
 
-    from flows.deployments import POOL
-
-    there = any(pool.name == POOL for pool in client.read_work_pools())
-    workers = client.read_workers_for_work_pool(POOL) if there else []
-    online = sum(one.status is WorkerStatus.ONLINE for one in workers)
+    online = workers_online(client)
     return _check("worker", f"{online} online in the pool {POOL}", "" if online else "start one with `turbodmt up`")
 
 
 def _schedules(client: "SyncPrefectClient") -> list[Json]:
-    from flows.deployments import SCHEDULED
+    from flows.deployments import SCHEDULED, active
 
     known = {one.name: one for one in client.read_deployments()}
     found = []
@@ -61,7 +57,7 @@ def _schedules(client: "SyncPrefectClient") -> list[Json]:
         deployment = known.get(name)
         if deployment is None:
             found.append(_check(f"schedule {name}", "not deployed", "deploy it with `turbodmt up`"))
-        elif deployment.paused or not any(one.active for one in deployment.schedules):
+        elif not active(deployment):
             found.append(_check(f"schedule {name}", "switched off", "switch it on on the deployment's page"))
         else:
             at = _next(client, deployment.id)

@@ -11,11 +11,10 @@ from prefect import flow
 from prefect.artifacts import create_table_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateName
-from prefect.client.schemas.objects import WorkerStatus
 from prefect.states import Completed
 
 from flows.alerts import tell
-from flows.deployments import POOL, SCHEDULED
+from flows.deployments import POOL, SCHEDULED, active, workers_online
 from flows.prefect_home import attend_run
 from flows.settings import load
 from flows.wall_clock import clock
@@ -93,23 +92,18 @@ def _late(client: "SyncPrefectClient", now: datetime) -> list[Concern]:
 
 
 def _workerless(client: "SyncPrefectClient") -> list[Concern]:
-    there = any(pool.name == POOL for pool in client.read_work_pools())
-    workers = client.read_workers_for_work_pool(POOL) if there else []
-    if any(one.status is WorkerStatus.ONLINE for one in workers):
+    if workers_online(client):
         return []
     return [Concern(key="worker", text=f"no worker of the pool {POOL} is online; `turbodmt up` starts one")]
 
 
 def _paused(client: "SyncPrefectClient") -> list[Concern]:
-    found = []
-    for one in client.read_deployments():
-        active = not one.paused and any(schedule.active for schedule in one.schedules)
-        if one.name in SCHEDULED and not active:
-            found.append(
-                Concern(
-                    key=f"paused:{one.name}",
-                    text=f"the schedule of {one.name} is switched off, so nothing of it runs by itself; switch it on "
-                    "on the deployment's page",
-                )
-            )
-    return found
+    return [
+        Concern(
+            key=f"paused:{one.name}",
+            text=f"the schedule of {one.name} is switched off, so nothing of it runs by itself; switch it on on the "
+            "deployment's page",
+        )
+        for one in client.read_deployments()
+        if one.name in SCHEDULED and not active(one)
+    ]

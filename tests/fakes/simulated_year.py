@@ -5,12 +5,13 @@ It drives what the tasks call, without Prefect, Great Expectations and torch.
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import requests
 
@@ -259,3 +260,15 @@ class Quiet:
     def __exit__(self, *failure: object) -> None:
         self.year.dice.calm = False
         self.year.testnet.exchange.faults = self.year._kept
+
+
+class CalmYear(SimulatedYear):
+    """A year in which nothing goes wrong but what its user does."""
+
+    @contextmanager
+    def open(self) -> Iterator[Self]:
+        """The year, with a store of its own."""
+        self.dice.calm, self.testnet.exchange.faults = True, Faults()
+        with stored_in_memory(self.home, self.dice) as store:
+            self.checks = Checks(store=store, exchange=self.testnet.exchange, venue=self.venue)
+            yield self

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from flows.deployments import SCHEDULED
 from flows.standing_server import address, healthy, note
 from flows.supervisor import descendants
 from tests.fakes.ledgers import contents
@@ -221,6 +222,11 @@ def test_a_run_that_died_with_its_worker_is_told_and_frees_its_place(tmp_path: P
         told = up.await_state(dead, "CRASHED")
         assert told["state"]["message"].startswith("Its process is gone: no heartbeat came.")
         up.await_state(after, "COMPLETED")
+
+
+def test_what_is_expected_to_be_scheduled_is_what_prefect_yaml_switches_on() -> None:
+    listed = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+    assert tuple(one["name"] for one in listed if any(each["active"] for each in one["schedules"])) == SCHEDULED
 
 
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:

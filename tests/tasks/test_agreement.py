@@ -1,5 +1,5 @@
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -24,9 +24,7 @@ from tasks.trade import OrdersBlocked
 from tests.fakes.exchange_core import KEY, SECRET, FakeExchange
 from tests.fakes.exchange_faults import Fault, Faults, Kind
 from tests.fakes.exchange_transport import ExchangeTransport
-from tests.fakes.simulated_checks import Checks
-from tests.fakes.simulated_store import stored_in_memory
-from tests.fakes.simulated_year import FIRST, SYMBOLS, SimulatedYear
+from tests.fakes.simulated_year import FIRST, SYMBOLS, CalmYear
 
 D = Decimal
 SPOT, FUTURES = "testnet-spot", "testnet-futures"
@@ -34,15 +32,8 @@ BTC, ETH = SYMBOLS
 DAYS = [FIRST + timedelta(days=number) for number in range(12)]
 
 
-class Calm(SimulatedYear):
+class Calm(CalmYear):
     """A year in which nothing goes wrong but what the test does."""
-
-    @contextmanager
-    def open(self) -> Iterator["Calm"]:
-        self.dice.calm, self.testnet.exchange.faults = True, Faults()
-        with stored_in_memory(self.home, self.dice) as store:
-            self.checks = Checks(store=store, exchange=self.testnet.exchange, venue=self.venue)
-            yield self
 
     def on(self, number: int) -> None:
         """None; the day is run once."""
