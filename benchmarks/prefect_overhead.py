@@ -6,7 +6,6 @@ flow is what our own report, artifacts, names and logs add.
 """
 
 import argparse
-import json
 import os
 import statistics
 import sys
@@ -14,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,51 +37,8 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=20)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        plain, under = Path(folder) / "plain", Path(folder) / "under"
-        os.environ["TURBODMT_HOME"] = str(under)
-        from flows.commands import prepare_run
-
-        prepare_run(under)
-        from prefect import flow, task
-
-        from exchange.paper import PaperBroker
-        from exchange.sample import SampleBars
-        from flows.daily import daily
-        from flows.plan import Request, plan
-        from flows.settings import load
-        from flows.wall_clock import clock
-        from strategy.signals import Strategy
-        from tasks import ingest, reconcile, settle, signals, trade, train, validate
-
-        @task
-        def nothing() -> None:
-            return
-
-        @flow
-        def bare() -> None:
-            for _ in range(STEPS):
-                nothing()
-
-        def by_hand(day: date) -> None:
-            settings = load({"home": plain, "strategy": Strategy.RULES})
-            job = plan(settings, SampleBars(), Request(account="daily", as_of=day, clock=clock()))
-            ingest.ingest(job, SampleBars)
-            gate = validate.validate(job)
-            settle.settle(job, PaperBroker)
-            champion = train.retrain(job)
-            signals.signal(job, champion, gate.barred)
-            trade.trade(job, PaperBroker)
-            reconcile.reconcile(job, gate.barred)
-
-        source = SampleBars()
-        frame = source.fetch(_request(clock()))
-        days = sorted({stamp.date() for stamp in frame["open_time"]})[-given.days - 2 :]
-        rows = []
-        for day in days:
-            work = timed(lambda day=day: by_hand(day))
-            whole = timed(lambda day=day: json.loads(daily(as_of=day, strategy=Strategy.RULES, home=under)))
-            rows.append((work, whole, timed(bare)))
-        rows = rows[2:]  # imports and the first fetch
+        # The first two are left out: imports and the first fetch.
+        rows = measured(Path(folder), given.days + 2)[2:]
     ratios = [(whole - work) / empty for work, whole, empty in rows]
     low, middle, high = statistics.quantiles(ratios, n=4)
     work, whole, empty = (statistics.median(column) for column in zip(*rows, strict=True))
@@ -90,6 +47,60 @@ def main() -> None:
         f"overhead over a bare flow of {STEPS} tasks: {middle:.2f} "
         f"(quartiles {low:.2f} to {high:.2f}), {len(rows)} days"
     )
+
+
+def measured(folder: Path, count: int) -> list[tuple[float, float, float]]:
+    """Seconds of the newest days as plain functions, as the daily flow, and of the bare flow."""
+    under = folder / "under"
+    os.environ["TURBODMT_HOME"] = str(under)
+    from flows.commands import prepare_run
+
+    prepare_run(under)
+    from prefect import flow, task
+
+    from exchange.sample import SampleBars
+    from flows.daily import daily
+    from flows.wall_clock import clock
+    from strategy.signals import Strategy
+
+    @task
+    def nothing() -> None:
+        return
+
+    @flow
+    def bare() -> None:
+        for _ in range(STEPS):
+            nothing()
+
+    def under_prefect(day: date) -> None:
+        daily(as_of=day, strategy=Strategy.RULES, home=under)
+
+    days = sorted({stamp.date() for stamp in SampleBars().fetch(_request(clock()))["open_time"]})[-count:]
+    return [
+        (timed(partial(by_hand, folder / "plain", day)), timed(partial(under_prefect, day)), timed(bare))
+        for day in days
+    ]
+
+
+def by_hand(home: Path, day: date) -> None:
+    """None; the day's steps but for its report, without Prefect."""
+    from exchange.paper import PaperBroker
+    from exchange.sample import SampleBars
+    from flows.plan import Request, plan
+    from flows.settings import load
+    from flows.wall_clock import clock
+    from strategy.signals import Strategy
+    from tasks import ingest, reconcile, settle, signals, trade, train, validate
+
+    settings = load({"home": home, "strategy": Strategy.RULES})
+    job = plan(settings, SampleBars(), Request(account="daily", as_of=day, clock=clock()))
+    ingest.ingest(job, SampleBars)
+    gate = validate.validate(job)
+    settle.settle(job, PaperBroker)
+    champion = train.retrain(job)
+    signals.signal(job, champion, gate.barred)
+    trade.trade(job, PaperBroker)
+    reconcile.reconcile(job, gate.barred)
 
 
 def _request(now: datetime) -> "BarRequest":

@@ -14,12 +14,14 @@ log = logging.getLogger("flows.alerts")
 
 
 def tell(subject: str, body: str) -> bool:
-    """Whether somebody was told. Wants a server that PREFECT_API_URL names for a block, none for the webhook."""
+    """Whether nobody is left to be told: False only where telling failed, so that it is tried again.
+
+    A block wants a server that PREFECT_API_URL names; the webhook wants none.
+    """
     try:
         block = _block() or _webhook()
-        if block is None:
-            return False
-        block.notify(body, subject)
+        if block is not None:
+            block.notify(body, subject)
     # Any library stands behind a block; its words may hold the address.
     except Exception as error:  # noqa: BLE001
         log.warning("Nobody could be told of %s (%s).", subject, type(error).__name__)

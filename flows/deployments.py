@@ -87,6 +87,8 @@ def _command(environment: Mapping[str, str]) -> None:
             stderr=subprocess.STDOUT,
             text=True,
             timeout=DEPLOY_TIMEOUT_S,
+            # Ctrl-C is for whoever called us, who stops one thing after the other.
+            start_new_session=True,
             check=False,
         )
     except subprocess.TimeoutExpired as error:

@@ -27,13 +27,18 @@ def server_checks(home: Path) -> list[Json]:
     prepare(home, "CRITICAL")
     from prefect.client.orchestration import get_client
 
-    with get_client(sync_client=True) as client:
-        return [
-            _check("prefect server", f"runs go to {api}, which answers", ""),
-            _worker(client),
-            *_schedules(client),
-            _automations(client),
-        ]
+    from flows.serving import PrefectUnreachable, served
+
+    try:
+        with served(home), get_client(sync_client=True) as client:
+            return [
+                _check("prefect server", f"runs go to {api}, which answers", ""),
+                _worker(client),
+                *_schedules(client),
+                _automations(client),
+            ]
+    except PrefectUnreachable as error:
+        return [_check("prefect server", f"runs go to {api}", str(error))]
 
 
 def _check(name: str, detail: str, remedy: str) -> Json:

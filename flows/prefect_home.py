@@ -39,6 +39,9 @@ def prepare(home: Path, console_level: str) -> None:
     for name, value in {**DEFAULTS, "PREFECT_LOGGING_LEVEL": console_level}.items():
         os.environ.setdefault(name, value)
     os.environ.setdefault("PREFECT_HOME", str(home / "prefect"))
+    # A server that asks for a password is asked with it, whether it is that of `up` or a run's own.
+    if os.environ.get("PREFECT_SERVER_API_AUTH_STRING"):
+        os.environ.setdefault("PREFECT_API_AUTH_STRING", os.environ["PREFECT_SERVER_API_AUTH_STRING"])
     os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", ",".join(OUR_LOGGERS))
 
 

@@ -60,6 +60,10 @@ def _unreachable(error: Exception) -> PrefectUnreachable | None:
             f"Prefect's own server did not start within {waited_s} s; try again, and if it stays so move "
             f"{os.environ['PREFECT_HOME']} away, which holds nothing but Prefect's records of past runs"
         )
+    if type(error).__name__ == "PrefectHTTPStatusError" and "401 Unauthorized" in text:
+        return PrefectUnreachable(
+            "Prefect's server asks for a password; set PREFECT_API_AUTH_STRING to the user:password of its start"
+        )
     # The steps' own requests are named by their adapters, so this one was Prefect's.
     if type(error).__module__.partition(".")[0] == "httpx":
         return PrefectUnreachable(

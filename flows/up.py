@@ -62,6 +62,7 @@ def run_up(given: Mapping[str, object], host: str, port: int) -> Json:
             if not stop.is_set():
                 _say("Deploying ...")
                 _deploy(environment)
+            if not stop.is_set():
                 kept.append(Kept(_worker(home, environment)))
                 note(home, environment["PREFECT_API_URL"], os.getpid())
                 _say(_greeting(home, environment["PREFECT_API_URL"].removesuffix("/api")))
@@ -85,13 +86,11 @@ def _environment(home: Path, host: str, port: int) -> dict[str, str]:
         raise UpRefused(
             f"PREFECT_API_URL is {named}, and `up` would listen at {api}; unset it, or start a worker there"
         )
-    secret = os.environ.get(SECRET)
     return {
         **os.environ,
         "PREFECT_API_URL": api,
         "TURBODMT_HOME": str(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        **({} if secret is None else {"PREFECT_API_AUTH_STRING": os.environ.get("PREFECT_API_AUTH_STRING", secret)}),
     }
 
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 # A worker loads this file by its path, under a name of its own.
 log = logging.getLogger("flows.watchdog")
 
+#: The keys of what was told, in the home.
+MEMORY = "watch.json"
+
 
 @flow(name="watchdog", flow_run_name="watchdog")
 def watchdog(home: Path | None = None) -> "State[Any]":
@@ -40,7 +43,7 @@ def watchdog(home: Path | None = None) -> "State[Any]":
     folder = load({"home": home}).home
     now = clock()
     concerns = (*look(folder, now), *on_server(now))
-    fresh, over = remembered(folder, concerns)
+    fresh, over = changes(folder, concerns)
     create_table_artifact(
         table=[{"Key": one.key, "Concern": one.text} for one in concerns] or [{"Key": "", "Concern": "none"}],
         key="watch",
@@ -50,9 +53,10 @@ def watchdog(home: Path | None = None) -> "State[Any]":
         log.warning("New: %s.", one.text)
     for key in over:
         log.info("Over: %s.", key)
-    if fresh or over:
-        body = "\n".join([*(f"{one.text}." for one in fresh), *(f"Over: {key}." for key in over)])
-        tell(f"TurboDMT: {len(fresh)} new, {len(over)} over, {len(concerns)} in all", body)
+    body = "\n".join([*(f"{one.text}." for one in fresh), *(f"Over: {key}." for key in over)])
+    # What could not be told is new again at the next look.
+    if not body or tell(f"TurboDMT: {len(fresh)} new, {len(over)} over, {len(concerns)} in all", body):
+        remember(folder, concerns)
     summary = "; ".join(one.key for one in concerns) or "all is well"
     return Completed(message=summary[:1_000])
 
@@ -63,16 +67,19 @@ def on_server(now: datetime) -> tuple[Concern, ...]:
         return (*_late(client, now), *_workerless(client), *_paused(client))
 
 
-def remembered(home: Path, concerns: Sequence[Concern]) -> tuple[tuple[Concern, ...], tuple[str, ...]]:
-    """What is new and the keys of what is over since the last look, which this one now is."""
-    file = home / "watch.json"
+def changes(home: Path, concerns: Sequence[Concern]) -> tuple[tuple[Concern, ...], tuple[str, ...]]:
+    """What is new, and the keys of what is over, since the concerns that were remembered."""
     try:
-        known = set(json.loads(file.read_bytes()))
+        known = set(json.loads((home / MEMORY).read_bytes()))
     except (OSError, ValueError, TypeError):
         known = set()
-    keys = [one.key for one in concerns]
-    write_whole(file, json.dumps(sorted(set(keys))).encode())
-    return tuple(one for one in concerns if one.key not in known), tuple(sorted(known - set(keys)))
+    keys = {one.key for one in concerns}
+    return tuple(one for one in concerns if one.key not in known), tuple(sorted(known - keys))
+
+
+def remember(home: Path, concerns: Sequence[Concern]) -> None:
+    """None; the concerns are known from now on."""
+    write_whole(home / MEMORY, json.dumps(sorted({one.key for one in concerns})).encode())
 
 
 def _late(client: "SyncPrefectClient", now: datetime) -> list[Concern]:

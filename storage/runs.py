@@ -1,6 +1,7 @@
 """Runs: what was started, with which settings, and how it ended."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -91,6 +92,16 @@ def finished_run(connection: Connection, account: str, as_of: date, command: str
         [account, as_of, command],
     ).fetchone()
     return str(row[0]) if row and row[0] is not None else None
+
+
+def failures(connection: Connection, account: str, days: Sequence[date]) -> dict[date, str]:
+    """Why the account's newest run of each of the days failed; a day without a failed run is left out."""
+    rows = connection.execute(
+        "SELECT as_of, arg_max(warnings, started_at) FROM runs WHERE account = ? AND status = 'failed' "
+        "AND list_contains(?, as_of) GROUP BY as_of ORDER BY as_of",
+        [account, list(days)],
+    ).fetchall()
+    return {day: " ".join(json.loads(warnings)) for day, warnings in rows}
 
 
 def first_run(connection: Connection, account: str) -> RunRecord | None:

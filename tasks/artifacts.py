@@ -41,7 +41,7 @@ def publish(page: DailyPage, account: str, report: Path) -> None:
         "validation": (verdicts_table(page.published, page.findings, symbols), f"What the gate made of {as_of}"),
         "orders": (orders_table(page.orders), f"Orders decided at the close of {as_of}"),
         "fills": (fills_table("Fills", page.fills), f"What was filled up to {as_of}"),
-        "risk": (risk_table(page.snapshot, page.orders, limits, page.halted), f"Risk at the close of {as_of}"),
+        "risk": (risk_table(page.snapshot, page.decisions, limits, page.halted), f"Risk at the close of {as_of}"),
     }
     for name, (content, description) in tables.items():
         create_table_artifact(table=in_rows(content), key=f"{name}-{account}", description=description)

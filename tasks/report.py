@@ -3,7 +3,7 @@
 import json
 import logging
 
-from storage import ledger, reports
+from storage import ledger, reports, runs
 from storage.database import connect
 from storage.failures import StoreError
 from strategy.decision import Decision
@@ -64,13 +64,16 @@ def _outside(job: Job) -> list[str]:
 
 
 def _missed(job: Job) -> list[str]:
-    """Which days no run came for: their bars are filled and the account is marked, but nothing was decided."""
+    """Which days were not decided, and why: their bars are filled and the account is marked all the same."""
     with connect(job.home) as store:
         days = ledger.missed_days(store, job.account, job.as_of)
-    if not days:
-        return []
-    which = f"{days[0]}" if len(days) == 1 else f"{len(days)} days from {days[0]} to {days[-1]}"
-    return [f"{which} missed: no run came in time, so nothing was decided; bars are filled and the account is marked"]
+        failed = runs.failures(store, job.account, days) if days else {}
+    said = [f"{day} missed, nothing was decided: its run failed: {reason}" for day, reason in failed.items()]
+    silent = [day for day in days if day not in failed]
+    if silent:
+        which = f"{silent[0]}" if len(silent) == 1 else f"{len(silent)} days from {silent[0]} to {silent[-1]}"
+        said.append(f"{which} missed, nothing was decided: no run came in time; bars are filled, the account is marked")
+    return said
 
 
 def _picture(job: Job) -> EquityPicture:

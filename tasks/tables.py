@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from strategy.account import Snapshot
 from strategy.decision import Decision
-from strategy.orders import OPEN_STATES, Fill, Order
+from strategy.orders import Fill, Order
 from strategy.quality import Finding
 from tasks.markup import ABSENT, Table, exactly, figure, money, share, signed
 
@@ -91,13 +91,15 @@ def positions_table(snapshot: Snapshot) -> Table:
     )
 
 
-def risk_table(snapshot: Snapshot, orders: Sequence[Order], limits: Mapping[str, float], halted: str) -> Table:
-    """How near the account is to its limits; turnover is that of the orders that wait, at the last marks."""
+def risk_table(snapshot: Snapshot, decisions: Sequence[Decision], limits: Mapping[str, float], halted: str) -> Table:
+    """How near the account is to its limits; turnover is what the decisions change, before whole lots."""
     held = snapshot.account.positions
     equity = float(snapshot.equity)
     gross = sum(abs(float(one.value)) for one in held.values())
-    waiting = [one for one in orders if one.state in OPEN_STATES and one.symbol in held]
-    turned = sum(float(one.quantity * held[one.symbol].mark) for one in waiting)
+    worth = {symbol: float(one.value) for symbol, one in held.items()}
+    turned = sum(
+        abs(one.exposure * equity - worth.get(one.symbol, 0.0)) for one in decisions if one.exposure is not None
+    )
 
     def over_equity(value: float) -> str:
         return f"{value / equity:.3f}" if equity > 0 else ABSENT
@@ -108,7 +110,7 @@ def risk_table(snapshot: Snapshot, orders: Sequence[Order], limits: Mapping[str,
         rows=(
             ("Drawdown", share(snapshot.drawdown), f"halts at {share(limits['max_drawdown_halt'])}"),
             ("Gross exposure over equity", over_equity(gross), f"{limits['max_position_size']:g}"),
-            ("Orders that wait, over equity", over_equity(turned), f"{limits['max_turnover']:g}"),
+            ("Turnover decided over equity", over_equity(turned), f"{limits['max_turnover']:g}"),
             ("Halted", halted or "no", ""),
         ),
     )

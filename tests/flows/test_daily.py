@@ -19,6 +19,7 @@ from storage import runs
 from storage.database import connect
 from strategy.signals import Strategy
 from tasks.backtest import Window, backtest
+from tasks.book import begin, close_failed
 from tasks.halts import resume
 from tasks.trade import OrdersBlocked
 from tests.fakes.ledgers import contents, replayed, tidied
@@ -121,8 +122,18 @@ def test_the_drawdown_halt_withholds_orders_until_a_person_resumes(home: Path, m
 def test_days_that_no_run_came_for_are_told_once(home: Path) -> None:
     assert json.loads(daily(as_of=date(2018, 12, 21), strategy=Strategy.RULES, home=home))["warnings"] == []
     (missed,) = json.loads(daily(as_of=DAYS[1], strategy=Strategy.RULES, home=home))["warnings"]
-    assert missed.startswith("3 days from 2018-12-24 to 2018-12-27 missed: no run came in time, so nothing was decided")
+    assert missed.startswith("3 days from 2018-12-24 to 2018-12-27 missed, nothing was decided: no run came in time;")
     assert json.loads(daily(as_of=DAYS[2], strategy=Strategy.RULES, home=home))["warnings"] == []
     with connect(home) as store:
         newest = runs.runs(store, last=2)
     assert [len(one.outcome.warnings) if one.outcome else None for one in newest] == [0, 1]
+
+
+def test_a_missed_day_whose_run_failed_says_why(home: Path) -> None:
+    daily(as_of=DAYS[0], strategy=Strategy.RULES, home=home)
+    settings = load({"home": home, "strategy": Strategy.RULES})
+    job = plan(settings, SampleBars(), Request(account="daily", as_of=DAYS[1], clock=datetime.now(tz=UTC)))
+    begin(job, datetime.now(tz=UTC))
+    close_failed(job, datetime.now(tz=UTC), "sample did not answer")
+    (missed,) = json.loads(daily(as_of=DAYS[2], strategy=Strategy.RULES, home=home))["warnings"]
+    assert missed == "2018-12-28 missed, nothing was decided: its run failed: sample did not answer"

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.blocks.notifications import CustomWebhookNotificationBlock
+from prefect.client.orchestration import get_client
 from prefect.testing.utilities import prefect_test_harness
 
-from flows.alerts import WEBHOOK, tell
-from flows.watchdog import remembered, watchdog
+from flows.alerts import BLOCK, WEBHOOK, tell
+from flows.automations import PREFIX, ensure, wanted
+from flows.watchdog import changes, remember, watchdog
 from tasks.watch import Concern
 from tests.flows.conftest import Run
 
@@ -49,29 +52,51 @@ def receiver(status: int = 200) -> Iterator[tuple[str, list[Any]]]:
         server.server_close()
 
 
-def test_a_concern_is_told_once_and_again_when_it_is_over(
+def test_a_concern_is_told_once_and_no_secret_with_it(
     home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with receiver() as (address, posted):
         monkeypatch.setenv(WEBHOOK, address)
+        remember(home, [Concern(key="late", text="x")])
         first = watchdog(home=home, return_state=True)
         watchdog(home=home)
         assert len(posted) == 1
-        assert posted[0]["title"] == "TurboDMT: 1 new, 0 over, 1 in all"
+        assert posted[0]["title"] == "TurboDMT: 1 new, 1 over, 1 in all"
         assert "no worker of the pool turbodmt is online; `turbodmt up` starts one." in posted[0]["text"]
+        assert posted[0]["text"].endswith("Over: late.")
     assert (first.type, first.message) == ("COMPLETED", "worker")
     assert "s3cr3t-word" not in caplog.text
     assert "s3cr3t-word" not in "".join(path.read_text() for path in home.glob("*.json"))
 
 
-def test_what_is_over_is_told_once(tmp_path: Path) -> None:
+def test_what_could_not_be_told_is_told_at_the_next_look(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with receiver(500) as (address, _):
+        monkeypatch.setenv(WEBHOOK, address)
+        watchdog(home=home)
+    with receiver() as (address, posted):
+        monkeypatch.setenv(WEBHOOK, address)
+        watchdog(home=home)
+    assert [one["title"] for one in posted] == ["TurboDMT: 1 new, 0 over, 1 in all"]
+
+
+def test_what_is_new_and_what_is_over_is_told_from_what_was_remembered(tmp_path: Path) -> None:
     one, other = Concern(key="late", text="x"), Concern(key="worker", text="y")
-    assert remembered(tmp_path, [one, other]) == ((one, other), ())
-    assert remembered(tmp_path, [other]) == ((), ("late",))
-    assert remembered(tmp_path, [other]) == ((), ())
-    assert remembered(tmp_path, [one, other]) == ((one,), ())
+    assert changes(tmp_path, [one, other]) == ((one, other), ())
+    remember(tmp_path, [one, other])
+    assert changes(tmp_path, [other]) == ((), ("late",))
+    remember(tmp_path, [other])
+    assert changes(tmp_path, [one, other]) == ((one,), ())
     (tmp_path / "watch.json").write_text("{")
-    assert remembered(tmp_path, [other]) == ((other,), ())
+    assert changes(tmp_path, [other]) == ((other,), ())
+
+
+def test_automations_are_made_once_and_stay_as_the_user_sets_them() -> None:
+    with get_client(sync_client=True) as client:
+        names = ensure(client)
+        (first,) = client.read_automations_by_name(names[0])
+        client.update_automation(first.id, wanted(None)[0].model_copy(update={"enabled": False}))
+        assert ensure(client) == names
+        assert [one.enabled for name in names for one in client.read_automations_by_name(name)] == [False, True]
 
 
 def test_a_webhook_that_fails_is_logged_without_its_address(
@@ -86,9 +111,27 @@ def test_a_webhook_that_fails_is_logged_without_its_address(
 
 
 def test_nobody_to_tell_is_no_failure() -> None:
-    assert tell("TurboDMT: 1 new", "text") is False
+    assert tell("TurboDMT: 1 new", "text") is True
 
 
 def test_watch_answers_without_a_server(run: Run, home: Path) -> None:
     assert run("watch", "--json").answer == {"concerns": [], "warnings": []}
     assert run("watch").out == "All is well.\n"
+
+
+def test_a_block_goes_before_the_webhook_and_adds_automations_that_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    with receiver() as (address, posted), receiver() as (other, unused), get_client(sync_client=True) as client:
+        monkeypatch.setenv("PREFECT_API_URL", str(client.api_url))
+        monkeypatch.setenv(WEBHOOK, other)
+        block = CustomWebhookNotificationBlock(
+            name="alerts",
+            url=address,
+            json_data={"text": "{{body}}"},
+            headers=None,
+            cookies=None,
+            allow_private_urls=True,
+        )
+        block.save(BLOCK)
+        assert tell("TurboDMT: 1 new", "the text") is True
+        assert (posted, unused) == ([{"text": "the text"}], [])
+        assert [name.removeprefix(PREFIX) for name in ensure(client)[2:]] == ["a run failed", "a run is late"]

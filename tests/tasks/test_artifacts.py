@@ -5,7 +5,6 @@ from decimal import Decimal
 from pathlib import Path
 
 from strategy.account import Account, Position, Snapshot
-from strategy.orders import Order, OrderState, Side
 from strategy.quality import Finding
 from tasks.artifacts import in_rows, markdown, summary
 from tasks.markup import Table
@@ -53,15 +52,20 @@ def test_decisions_say_how_far_they_moved_since_the_day_before() -> None:
 def test_the_table_of_risk_stands_beside_the_limits() -> None:
     held = Position(quantity=Decimal(-2), mark=Decimal(2_500))
     account = Account(as_of=TODAY, cash=Decimal(15_000), positions={"A": held})
-    waiting = Order(order_id=f"tdmt-{1:024x}", symbol="A", as_of=TODAY, side=Side.BUY, quantity=Decimal(1))
-    done = replace(waiting, order_id=f"tdmt-{2:024x}", state=OrderState.FILLED)
+    (decision,) = a_daily_page().decisions
+    # A symbol that is not held yet counts, one whose position is kept does not.
+    decisions = [
+        replace(decision, symbol="A", exposure=-0.25),
+        replace(decision, symbol="B", exposure=0.5),
+        replace(decision, symbol="C", exposure=None),
+    ]
     limits = {"max_drawdown_halt": 0.35, "max_position_size": 2.0, "max_turnover": 4.0}
     snapshot = Snapshot(account=account, equity=Decimal(10_000), drawdown=0.125)
-    rows = in_rows(risk_table(snapshot, [waiting, done], limits, ""))
+    rows = in_rows(risk_table(snapshot, decisions, limits, ""))
     assert [(row["Now"], row["Limit"]) for row in rows] == [
         ("12.5%", "halts at 35.0%"),
         ("0.500", "2"),
-        ("0.250", "4"),
+        ("0.750", "4"),
         ("no", ""),
     ]
 
