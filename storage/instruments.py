@@ -15,26 +15,19 @@ _COLUMNS = "symbol, calendar, lot, tick, shortable, listed_from, listed_to, min_
 def save(connection: Connection, source: str, instruments: Sequence[Instrument]) -> None:
     """None; the source's instruments are known as given, in place of what was known of them."""
     with transaction(connection):
-        for one in instruments:
-            connection.execute(
-                f"INSERT OR REPLACE INTO instruments (source, {_COLUMNS}) "  # noqa: S608 - names of this module alone
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    *(source, one.symbol, str(one.calendar), quantised(one.lot), quantised(one.tick)),
-                    *(one.shortable, one.listed_from, one.listed_to, quantised(one.min_quantity)),
-                    *(None if one.max_quantity is None else quantised(one.max_quantity), quantised(one.min_notional)),
-                ],
-            )
+        known = set(_rows(connection, source, [one.symbol for one in instruments]))
+        for row in map(_row, instruments):
+            if row not in known:
+                connection.execute(
+                    f"INSERT OR REPLACE INTO instruments (source, {_COLUMNS}) "  # noqa: S608 - names of this module alone
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    [source, *row],
+                )
 
 
 def load(connection: Connection, source: str, symbols: Sequence[str]) -> dict[str, Instrument]:
     """The source's instrument of each symbol, with its place in the universe; symbols it does not know are absent."""
-    rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM instruments "  # noqa: S608 - names of this module alone
-        "WHERE source = ? AND list_contains(?, symbol) ORDER BY symbol",
-        [source, list(symbols)],
-    ).fetchall()
-    known = {row[0]: _instrument(row) for row in rows}
+    known = {row[0]: _instrument(row) for row in _rows(connection, source, symbols)}
     kept = universe.load(connection, source)
     if kept is None:
         return known
@@ -50,6 +43,23 @@ def find(connection: Connection, symbols: Sequence[str]) -> dict[str, Instrument
         [list(symbols)],
     ).fetchall()
     return {row[0]: _instrument(row) for row in rows}
+
+
+def _rows(connection: Connection, source: str, symbols: Sequence[str]) -> list[tuple[Any, ...]]:
+    return connection.execute(
+        f"SELECT {_COLUMNS} FROM instruments "  # noqa: S608 - names of this module alone
+        "WHERE source = ? AND list_contains(?, symbol) ORDER BY symbol",
+        [source, list(symbols)],
+    ).fetchall()
+
+
+def _row(one: Instrument) -> tuple[Any, ...]:
+    """The instrument in the order of the columns."""
+    largest = None if one.max_quantity is None else quantised(one.max_quantity)
+    return (
+        *(one.symbol, str(one.calendar), quantised(one.lot), quantised(one.tick), one.shortable),
+        *(one.listed_from, one.listed_to, quantised(one.min_quantity), largest, quantised(one.min_notional)),
+    )
 
 
 def _instrument(row: tuple[Any, ...]) -> Instrument:

@@ -12,6 +12,7 @@ import duckdb
 
 from storage import database
 from storage.database import StoreFull, StoreLocked
+from tests.fakes.remembered import Remembered
 
 _MIGRATE = database.migrate
 
@@ -47,19 +48,22 @@ class Dice:
 
 
 class Watched:
-    """A connection whose every statement may be the last."""
+    """A connection whose every statement may be the last; closing it leaves the store open for the next one."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, dice: Dice) -> None:
-        self._cursor, self._dice = cursor, dice
+    def __init__(self, store: duckdb.DuckDBPyConnection, dice: Dice, remembered: Remembered) -> None:
+        self._store, self._dice, self._remembered = store, dice, remembered
 
     def execute(self, statement: str, *given: Any) -> Any:
         # Who is dying does not die again while its transaction is rolled back.
         if statement != "ROLLBACK":
             self._dice.maybe_kill("a statement")
-        return self._cursor.execute(statement, *given)
+        return self._remembered.execute(statement, *given)
+
+    def close(self) -> None:
+        pass
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._cursor, name)
+        return getattr(self._store, name)
 
 
 @contextmanager
@@ -71,6 +75,7 @@ def stored_in_memory(home: Path, dice: Dice) -> Iterator[duckdb.DuckDBPyConnecti
     names = whole.execute("SELECT string_agg(name, ',') FROM duckdb_optimizers()").fetchone()
     assert names is not None
     whole.execute(f"SET GLOBAL disabled_optimizers = '{names[0]}'")
+    remembered = Remembered(whole)
     opened, migrate = database._opened, database.migrate
 
     def open_watched(path: Path, timeout_s: float) -> Any:
@@ -79,7 +84,7 @@ def stored_in_memory(home: Path, dice: Dice) -> Iterator[duckdb.DuckDBPyConnecti
             raise StoreLocked(f"{path} is locked by process 1 for more than {timeout_s:.0f} s; try again")
         if dice.hit(dice.full_rate, "disk full"):
             raise StoreFull(f"{path} cannot grow: the disk is full; free some space")
-        return Watched(whole.cursor(), dice)
+        return Watched(whole, dice, remembered)
 
     database._opened = open_watched
     # Looking for new migrations would take half of the time.

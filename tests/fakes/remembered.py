@@ -1,0 +1,93 @@
+"""Answers of a store to statements that only read, each kept until a table behind it is written.
+
+A simulated day asks the same things many times over, and DuckDB plans a statement for longer than it runs it on tables
+of so few rows. The whole simulation is one thread of one process, so that nothing is written unseen.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+
+_WORD = re.compile(r"\w+")
+_READ = re.compile(r"\b(?:FROM|JOIN)\s+(\w+)")
+#: What DuckDB answers to an INSERT, UPDATE or DELETE that found no row to write.
+_NOTHING_CHANGED = [(0,)]
+
+
+@dataclass
+class Answer:
+    """What a statement answers, asked for when it is fetched first; whoever fetches it may change what is fetched."""
+
+    fetched: dict[str, Any] = field(default_factory=dict)
+    ask: Callable[[], duckdb.DuckDBPyConnection] = field(init=False)
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        return list(self._fetched("fetchall"))
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        return next(iter(self._fetched("fetchall")), None)
+
+    def fetchnumpy(self) -> dict[str, Any]:
+        return {name: column.copy() for name, column in self._fetched("fetchnumpy").items()}
+
+    def df(self) -> Any:
+        return self._fetched("df").copy()
+
+    def _fetched(self, how: str) -> Any:
+        if how not in self.fetched:
+            self.fetched[how] = getattr(self.ask(), how)()
+        return self.fetched[how]
+
+
+class Remembered:
+    """The answers of one store whose tables are all made; what a temporary table answers is not kept."""
+
+    def __init__(self, store: duckdb.DuckDBPyConnection) -> None:
+        tables = {name for (name,) in store.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+        views = store.execute("SELECT view_name, sql FROM duckdb_views() WHERE NOT internal").fetchall()
+        self._store = store
+        self._behind = {name: {name} for name in tables} | {
+            name: set(_WORD.findall(sql)) & tables for name, sql in views
+        }
+        self._written = dict.fromkeys(tables, 0)
+        self._tables: dict[str, tuple[str, ...]] = {}
+        self._reads: dict[str, bool] = {}
+        self._answers: dict[tuple[str, str], Answer] = {}
+
+    def execute(self, statement: str, *given: Any) -> Any:
+        """The statement's answer, asked again only if a table that it reads was written since."""
+        if statement not in self._tables:
+            self._tables[statement] = self._behind_all(statement)
+        tables = self._tables[statement]
+        if self._only_reads(statement):
+            key = (statement, repr((given, [self._written[table] for table in tables])))
+            answer = self._answers.setdefault(key, Answer())
+            answer.ask = lambda: self._store.execute(statement, *given)
+            return answer
+        if not statement.startswith(("INSERT", "UPDATE", "DELETE")):
+            self._note_written(tables)
+            return self._store.execute(statement, *given)
+        rows = self._store.execute(statement, *given).fetchall()
+        if rows != _NOTHING_CHANGED:
+            self._note_written(tables)
+        return Answer({"fetchall": rows})
+
+    def _only_reads(self, statement: str) -> bool:
+        """Whether it reads what the store keeps, and nothing else."""
+        if statement not in self._reads:
+            named = set(_READ.findall(statement))
+            self._reads[statement] = statement.lstrip().startswith("SELECT") and named <= self._behind.keys()
+        return self._reads[statement]
+
+    def _behind_all(self, statement: str) -> tuple[str, ...]:
+        """The tables that it reads or may write."""
+        if statement == "ROLLBACK":
+            return tuple(self._written)
+        return tuple(set().union(*(self._behind.get(word, ()) for word in _WORD.findall(statement))))
+
+    def _note_written(self, tables: tuple[str, ...]) -> None:
+        for table in tables:
+            self._written[table] += 1
