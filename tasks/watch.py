@@ -1,5 +1,6 @@
 """What is not as it should be, as the store tells it: accounts that stand still, runs that failed, halts, bad bars."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -60,6 +61,12 @@ def _of_account(store: Connection, record: RunRecord, now: datetime) -> Iterator
     if outcome is not None and outcome.status is RunStatus.FAILED:
         said = outcome.warnings[0] if outcome.warnings else "nothing was said"
         yield Concern(key=f"failed:{account}", text=f"the last run of {account}, for {run.as_of}, failed: {said}")
+    missing = _missing_model(record)
+    if missing:
+        yield Concern(
+            key=f"model:{account}",
+            text=f"{account} lacks a fresh network: {missing}; `turbodmt models` shows the register",
+        )
     risk = risk_state.load(store, account)
     if risk.halted:
         yield Concern(
@@ -75,6 +82,14 @@ def _of_account(store: Connection, record: RunRecord, now: datetime) -> Iterator
                 text=f"{account} stands at {last}, and the bars of {expected} closed more than "
                 f"{PATIENCE / timedelta(hours=1):.0f} hours ago; see whether its schedule is active and a worker runs",
             )
+
+
+def _missing_model(record: RunRecord) -> str:
+    """What the run warned of about its model: too old, damaged, or none could be trained; empty if of nothing."""
+    if record.outcome is None or record.outcome.result is None:
+        return ""
+    reason = json.loads(record.outcome.result).get("model_reason")
+    return str(reason) if reason in record.outcome.warnings else ""
 
 
 def _last(store: Connection, account: str) -> date | None:

@@ -86,6 +86,22 @@ def test_a_run_that_failed_says_why_until_a_later_one_does_not(job: Job) -> None
     assert keys(job, at(FRIDAY) + timedelta(hours=4)) == []
 
 
+def test_a_model_that_is_too_old_is_told_until_a_run_has_a_better_one(job: Job) -> None:
+    old = "the prior trades: the model is 70 bars old, above 63"
+    for number, (reason, warnings, due) in enumerate(
+        [(old, (old,), ["model:daily"]), ("the prior trades: no network is promoted", ("SHARE: held back",), [])]
+    ):
+        run = replace(job, run_id=str(number) * 32)
+        began = at(FRIDAY) + timedelta(hours=number)
+        begin(run, began)
+        outcome = Outcome(
+            status=RunStatus.DONE, finished_at=began, warnings=warnings, result=f'{{"model_reason": "{reason}"}}'
+        )
+        with connect(job.home) as store:
+            runs.finish_run(store, run.run_id, outcome)
+        assert keys(job, began) == due
+
+
 def test_a_run_that_never_ended_is_told_after_its_lease(job: Job) -> None:
     began = at(FRIDAY) + timedelta(hours=1)
     begin(replace(job, run_id="b" * 32), began)
