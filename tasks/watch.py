@@ -61,11 +61,11 @@ def _of_account(store: Connection, record: RunRecord, now: datetime) -> Iterator
     if outcome is not None and outcome.status is RunStatus.FAILED:
         said = outcome.warnings[0] if outcome.warnings else "nothing was said"
         yield Concern(key=f"failed:{account}", text=f"the last run of {account}, for {run.as_of}, failed: {said}")
-    missing = _missing_model(record)
-    if missing:
+    model_warning = _model_warning(record)
+    if model_warning:
         yield Concern(
             key=f"model:{account}",
-            text=f"{account} lacks a fresh network: {missing}; `turbodmt models` shows the register",
+            text=f"{account} lacks a fresh network: {model_warning}; `turbodmt models` shows the register",
         )
     risk = risk_state.load(store, account)
     if risk.halted:
@@ -84,7 +84,7 @@ def _of_account(store: Connection, record: RunRecord, now: datetime) -> Iterator
             )
 
 
-def _missing_model(record: RunRecord) -> str:
+def _model_warning(record: RunRecord) -> str:
     """What the run warned of about its model: too old, damaged, or none could be trained; empty if of nothing."""
     if record.outcome is None or record.outcome.result is None:
         return ""

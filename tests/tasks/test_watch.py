@@ -1,5 +1,6 @@
 """Each concern comes when it should, in one sentence with its remedy, and goes when its cause does."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -11,9 +12,13 @@ from storage.database import connect
 from storage.runs import Outcome, RunStatus
 from strategy.instruments import Calendar
 from strategy.signals import Strategy
-from tasks.book import begin, close_failed
+from tasks.backfill_market import OPEN
+from tasks.book import begin, close_done, close_failed, day_result
 from tasks.halts import halt, resume
 from tasks.job import Job
+from tasks.report import report
+from tasks.results import day_json
+from tasks.train import Champion
 from tasks.watch import LEASE, look
 from tests.fakes.bars import PAIR
 from tests.fakes.jobs import a_job, run_day
@@ -86,20 +91,27 @@ def test_a_run_that_failed_says_why_until_a_later_one_does_not(job: Job) -> None
     assert keys(job, at(FRIDAY) + timedelta(hours=4)) == []
 
 
-def test_a_model_that_is_too_old_is_told_until_a_run_has_a_better_one(job: Job) -> None:
+def test_a_network_that_a_run_warned_of_is_told_until_a_run_has_nothing_to_warn_of(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_server(*given: object) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr("tasks.report.publish", no_server)
     old = "the prior trades: the model is 70 bars old, above 63"
-    for number, (reason, warnings, due) in enumerate(
-        [(old, (old,), ["model:daily"]), ("the prior trades: no network is promoted", ("SHARE: held back",), [])]
+    for number, (champion, due) in enumerate(
+        (
+            (Champion(model_id=None, reason=old, warning=old), ["model:daily"]),
+            (Champion(model_id=None, reason="the prior trades: no network is promoted"), []),
+        ),
+        start=1,
     ):
         run = replace(job, run_id=str(number) * 32)
         began = at(FRIDAY) + timedelta(hours=number)
         begin(run, began)
-        outcome = Outcome(
-            status=RunStatus.DONE, finished_at=began, warnings=warnings, result=f'{{"model_reason": "{reason}"}}'
-        )
-        with connect(job.home) as store:
-            runs.finish_run(store, run.run_id, outcome)
-        assert keys(job, began) == due
+        result = day_result(run, report(run, champion, OPEN))
+        close_done(run, began, result, json.dumps(day_json(result)))
+        assert keys(run, began) == due
 
 
 def test_a_run_that_never_ended_is_told_after_its_lease(job: Job) -> None:
