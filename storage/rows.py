@@ -20,9 +20,14 @@ class Table:
     changing: tuple[str, ...] = ()
 
     @property
+    def fixed(self) -> tuple[str, ...]:
+        """The columns that stay as they were written first."""
+        return (*self.key, *self.values)
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """All columns, in the order of a row."""
-        return (*self.key, *self.values, *self.changing)
+        return (*self.fixed, *self.changing)
 
 
 Row = tuple[object, ...]
@@ -34,31 +39,43 @@ _CHUNK = 200
 def insert_once(connection: Connection, table: Table, rows: Sequence[Row]) -> int:
     """How many rows were new. Rows hold the table's columns in order, Decimals rounded to the ledger's twelve places.
 
-    Raises LedgerConflict if a stored row differs in more than the changing columns.
+    Raises LedgerConflict if a stored row, or another one of these, differs in more than the changing columns.
     """
     written = 0
     for start in range(0, len(rows), _CHUNK):
         chunk = rows[start : start + _CHUNK]
-        marks = ", ".join([f"({', '.join('?' * len(table.columns))})"] * len(chunk))
-        # Names come from the tables of this package alone; values are bound.
-        statement = f"INSERT INTO {table.name} ({', '.join(table.columns)}) VALUES {marks} ON CONFLICT DO NOTHING"  # noqa: S608
-        count = connection.execute(statement, [value for row in chunk for value in row]).fetchone()
-        fresh = int(count[0]) if count else 0
-        if fresh < len(chunk):
-            _refuse_differences(connection, table, chunk)
-        written += fresh
+        known = _stored(connection, table, chunk)
+        fresh = []
+        for row in chunk:
+            key, fixed = row[: len(table.key)], row[: len(table.fixed)]
+            if key not in known:
+                known[key] = fixed
+                fresh.append(row)
+            elif known[key] != fixed:
+                raise LedgerConflict(
+                    f"{table.name} already holds another row for {', '.join(map(str, key))}: stored {known[key]}, "
+                    f"to be written {fixed}; start a new account, or keep the stored one"
+                )
+        if fresh:
+            # Names come from the tables of this package alone; values are bound.
+            statement = f"INSERT INTO {table.name} ({', '.join(table.columns)}) VALUES {_marks(fresh)}"  # noqa: S608
+            connection.execute(statement, [value for row in fresh for value in row])
+        written += len(fresh)
     return written
 
 
-def _refuse_differences(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
-    fixed = (*table.key, *table.values)
-    width = len(table.key)
-    where = " AND ".join(f"{column} = ?" for column in table.key)
-    statement = f"SELECT {', '.join(fixed)} FROM {table.name} WHERE {where}"  # noqa: S608
-    for row in rows:
-        stored = connection.execute(statement, list(row[:width])).fetchone()
-        if stored != row[: len(fixed)]:
-            raise LedgerConflict(
-                f"{table.name} already holds another row for {', '.join(map(str, row[:width]))}: stored {stored}, "
-                f"to be written {row[: len(fixed)]}; start a new account, or keep the stored one"
-            )
+def _stored(connection: Connection, table: Table, rows: Sequence[Row]) -> dict[Row, Row]:
+    """What is stored under the keys of the rows, without the changing columns.
+
+    Reading before writing is cheaper than ON CONFLICT DO NOTHING, and safe where there is one writer.
+    """
+    keys = [row[: len(table.key)] for row in rows]
+    where = f"({', '.join(table.key)}) IN ({_marks(keys)})"
+    statement = f"SELECT {', '.join(table.fixed)} FROM {table.name} WHERE {where}"  # noqa: S608 (as above)
+    found = connection.execute(statement, [value for key in keys for value in key]).fetchall()
+    return {row[: len(table.key)]: row for row in found}
+
+
+def _marks(rows: Sequence[Row]) -> str:
+    """A bound parameter for every value of the rows."""
+    return ", ".join([f"({', '.join('?' * len(rows[0]))})"] * len(rows))

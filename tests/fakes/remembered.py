@@ -15,6 +15,8 @@ _WORD = re.compile(r"\w+")
 _READ = re.compile(r"\b(?:FROM|JOIN)\s+(\w+)")
 #: What DuckDB answers to an INSERT, UPDATE or DELETE that found no row to write.
 _NOTHING_CHANGED = [(0,)]
+#: Writes that find nothing left to do when they are repeated at once, whatever else is there.
+_DONE_ONCE = re.compile(r"DELETE FROM \w+ WHERE (?!.*\b(?:SELECT|USING)\b)", re.DOTALL)
 
 
 @dataclass
@@ -43,7 +45,10 @@ class Answer:
 
 
 class Remembered:
-    """The answers of one store whose tables are all made; what a temporary table answers is not kept."""
+    """The answers of one store whose tables are all made; what a temporary table answers is not kept.
+
+    A transaction begins with its first statement that has to be asked, so that one that writes nothing costs nothing.
+    """
 
     def __init__(self, store: duckdb.DuckDBPyConnection) -> None:
         tables = {name for (name,) in store.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
@@ -56,24 +61,58 @@ class Remembered:
         self._tables: dict[str, tuple[str, ...]] = {}
         self._reads: dict[str, bool] = {}
         self._answers: dict[tuple[str, str], Answer] = {}
+        self._done: dict[tuple[str, str], list[int]] = {}
+        self._wanted = self._begun = False
 
     def execute(self, statement: str, *given: Any) -> Any:
         """The statement's answer, asked again only if a table that it reads was written since."""
+        if statement in ("BEGIN TRANSACTION", "COMMIT", "ROLLBACK"):
+            return self._bound(statement)
         if statement not in self._tables:
             self._tables[statement] = self._behind_all(statement)
         tables = self._tables[statement]
         if self._only_reads(statement):
-            key = (statement, repr((given, [self._written[table] for table in tables])))
+            key = (statement, repr((given, self._counts(tables))))
             answer = self._answers.setdefault(key, Answer())
             answer.ask = lambda: self._store.execute(statement, *given)
             return answer
-        if not statement.startswith(("INSERT", "UPDATE", "DELETE")):
-            self._note_written(tables)
-            return self._store.execute(statement, *given)
-        rows = self._store.execute(statement, *given).fetchall()
+        if statement.startswith(("INSERT", "UPDATE", "DELETE")):
+            return Answer({"fetchall": self._write(statement, tables, *given)})
+        self._note_written(tables)
+        return self._asked(statement, *given)
+
+    def _bound(self, statement: str) -> None:
+        """None; begins a transaction when it is needed, and ends it if it was."""
+        if statement == "BEGIN TRANSACTION":
+            self._wanted = True
+            return
+        if self._begun:
+            self._store.execute(statement)
+            if statement == "ROLLBACK":
+                self._note_written(tuple(self._written))
+                self._done.clear()
+        self._wanted = self._begun = False
+
+    def _write(self, statement: str, tables: tuple[str, ...], *given: Any) -> list[tuple[Any, ...]]:
+        """What the store answers; nothing was written where the same was just done and no table has changed since."""
+        key = (statement, repr(given))
+        if self._done.get(key) == self._counts(tables):
+            return _NOTHING_CHANGED
+        rows: list[tuple[Any, ...]] = self._asked(statement, *given).fetchall()
         if rows != _NOTHING_CHANGED:
             self._note_written(tables)
-        return Answer({"fetchall": rows})
+        if _DONE_ONCE.match(statement):
+            self._done[key] = self._counts(tables)
+        return rows
+
+    def _asked(self, statement: str, *given: Any) -> Any:
+        if self._wanted and not self._begun:
+            self._store.execute("BEGIN TRANSACTION")
+            self._begun = True
+        return self._store.execute(statement, *given)
+
+    def _counts(self, tables: tuple[str, ...]) -> list[int]:
+        return [self._written[table] for table in tables]
 
     def _only_reads(self, statement: str) -> bool:
         """Whether it reads what the store keeps, and nothing else."""
@@ -84,8 +123,6 @@ class Remembered:
 
     def _behind_all(self, statement: str) -> tuple[str, ...]:
         """The tables that it reads or may write."""
-        if statement == "ROLLBACK":
-            return tuple(self._written)
         return tuple(set().union(*(self._behind.get(word, ()) for word in _WORD.findall(statement))))
 
     def _note_written(self, tables: tuple[str, ...]) -> None:

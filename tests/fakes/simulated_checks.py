@@ -34,8 +34,8 @@ class Checks:
         return self.store.cursor().execute(statement, list(given)).fetchall()
 
     def contents(self) -> dict[str, list[tuple[Any, ...]]]:
-        """Every row that a second run must leave as it is."""
-        return {table: self.rows(f"SELECT * FROM {table} ORDER BY ALL") for table in TABLES}
+        """Of each table how many rows it has, and a hash of all; a second run must leave both as they are."""
+        return {table: self.rows(f"SELECT count(*), sum(hash({table})) FROM {table}") for table in TABLES}
 
     def reset(self) -> None:
         """The exchange has forgotten everything; what was accepted before stays counted against duplicates."""
@@ -43,9 +43,13 @@ class Checks:
 
     def after(self, day: date, job: Job) -> None:
         """All of them."""
-        self._no_duplicates()
         self._conserved(day)
         self._nothing_open(day)
+        self.with_the_exchange(job)
+
+    def with_the_exchange(self, job: Job) -> None:
+        """Those that may turn out otherwise while the ledger stays as it is."""
+        self._no_duplicates()
         if self.venue != PAPER:
             self._nothing_lost()
             self._only_in_time(job)

@@ -15,6 +15,8 @@ from storage.database import StoreFull, StoreLocked
 from tests.fakes.remembered import Remembered
 
 _MIGRATE = database.migrate
+#: Asked of every connection that is opened; here it is always the same one, which was asked once.
+_ZONE = "SET TimeZone = 'UTC'"
 
 
 class Killed(BaseException):
@@ -57,6 +59,8 @@ class Watched:
         # Who is dying does not die again while its transaction is rolled back.
         if statement != "ROLLBACK":
             self._dice.maybe_kill("a statement")
+        if statement == _ZONE:
+            return None
         return self._remembered.execute(statement, *given)
 
     def close(self) -> None:
@@ -70,6 +74,7 @@ class Watched:
 def stored_in_memory(home: Path, dice: Dice) -> Iterator[duckdb.DuckDBPyConnection]:
     """The database behind `storage.database.connect` while the block runs."""
     whole = duckdb.connect(":memory:", config={**database._CONFIG, "threads": 1})
+    whole.execute(_ZONE)
     _MIGRATE(whole, database.MIGRATIONS)
     # Planning well takes longer than reading tables of so few rows badly.
     names = whole.execute("SELECT string_agg(name, ',') FROM duckdb_optimizers()").fetchone()

@@ -126,7 +126,7 @@ class SimulatedYear:
             before = self.checks.contents()
             self._attempt(day)
             assert self.checks.contents() == before, f"a second run of {day} changed something"
-            self.checks.after(day, self._job(day))
+            self.checks.with_the_exchange(self._job(day))
 
     def _attempt(self, day: date) -> bool:
         """Whether a run of the day came to its end, or said in a sentence why it sends no orders."""

@@ -4,7 +4,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.fakes.remembered import Answer
+from tests.fakes.remembered import Answer, Remembered
 from tests.fakes.simulated_year import VENUES, SimulatedYear
 
 
@@ -22,7 +22,7 @@ def test_a_year_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
 
 
 def test_a_remembered_answer_is_what_the_store_would_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    remember, spared = Answer._fetched, Counter[str]()
+    remember, write, spared = Answer._fetched, Remembered._write, Counter[str]()
 
     def compare(answer: Answer, how: str) -> object:
         if how in answer.fetched and hasattr(answer, "ask"):
@@ -33,7 +33,15 @@ def test_a_remembered_answer_is_what_the_store_would_answer(tmp_path: Path, monk
             )
         return remember(answer, how)
 
+    def write_again(store: Remembered, statement: str, tables: tuple[str, ...], *given: object) -> object:
+        if store._done.get((statement, repr(given))) == store._counts(tables):
+            spared["write"] += 1
+            assert store._asked(statement, *given).fetchall() == [(0,)]
+        return write(store, statement, tables, *given)
+
     monkeypatch.setattr(Answer, "_fetched", compare)
+    monkeypatch.setattr(Remembered, "_write", write_again)
     SimulatedYear(5, tmp_path / "home", "testnet-futures", days=8).live()
     assert spared["fetchall"] > 500
     assert spared["fetchnumpy"] > 0
+    assert spared["write"] > 20
