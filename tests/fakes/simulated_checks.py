@@ -28,10 +28,13 @@ class Checks:
     halted: bool = False
     seen: int = 0
     bound: set[str] = field(default_factory=set)
+    parsed: dict[str, duckdb.Statement] = field(default_factory=dict)
 
     def rows(self, statement: str, *given: Any) -> list[tuple[Any, ...]]:
         """What is committed: a cursor of its own does not see what a run left open."""
-        return self.store.cursor().execute(statement, list(given)).fetchall()
+        if statement not in self.parsed:
+            (self.parsed[statement],) = self.store.extract_statements(statement)
+        return self.store.cursor().execute(self.parsed[statement], list(given)).fetchall()
 
     def contents(self) -> dict[str, list[tuple[Any, ...]]]:
         """Of each table how many rows it has, and a hash of all; a second run must leave both as they are."""
