@@ -5,11 +5,13 @@ import logging
 import os
 from pathlib import Path
 
+from flows.failures import Exit, exit_code
 from storage.files import private_folder
 
 OUR_LOGGERS = ("tasks", "flows")
-#: Whose records make up a run's log.
-RUN_LOGGERS = (*OUR_LOGGERS, "prefect.flow_runs", "prefect.task_runs")
+#: Whose records make up a run's log, beside ours.
+ENGINE_LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
+RUN_LOGGERS = (*OUR_LOGGERS, *ENGINE_LOGGERS)
 #: How long the end of the process may wait for Prefect's background thread.
 THREAD_END_S = 5.0
 
@@ -65,10 +67,32 @@ class NotOfTheRun(logging.Filter):
         return not record.name.startswith(RUN_LOGGERS)
 
 
+class InOneSentence(logging.Filter):
+    """Lets a run's log tell a failure that has a name by its sentence alone; a bug keeps its traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is kept; one with a named failure is changed."""
+        failure = record.exc_info[1] if record.exc_info else None
+        if failure is None or exit_code(failure) is Exit.BUG:
+            return True
+        record.msg, record.args, record.exc_info, record.exc_text = str(failure), (), None, None
+        # The engine repeats what the run has said already, on its way out.
+        return record.funcName != "run_flow"
+
+
+_IN_ONE_SENTENCE = InOneSentence()
+
+
 def attend_run() -> None:
-    """None; what our steps log from INFO on reaches the run's log, and the process will end without a word more."""
+    """None; what our steps log from INFO on reaches the run's log, a failure in one sentence.
+
+    The process will end without a word more.
+    """
     for name in OUR_LOGGERS:
         logging.getLogger(name).setLevel(logging.INFO)
+    for name in ENGINE_LOGGERS:
+        # Adding the same filter again changes nothing.
+        logging.getLogger(name).addFilter(_IN_ONE_SENTENCE)
     # It is called once per run, and one registration is enough.
     atexit.unregister(_release_runs)
     atexit.register(_release_runs)

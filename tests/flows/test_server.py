@@ -189,6 +189,12 @@ def test_a_failing_run_is_failed_with_its_reason_in_one_sentence(deployed: Deplo
     reason = "the sample has no NOPE; it holds ^GSPC and ^IXIC, so name one of these"
     assert failed["state"]["message"] == f"Flow run encountered an exception: SourceRefused: {reason}"
 
+    def said() -> list[str] | None:
+        lines = [line["message"] for line in deployed.of_run("logs", failed) if line["name"] == "prefect.flow_runs"]
+        return [line for line in lines if "Beginning" not in line] if reason in lines else None
+
+    assert until(said, "the log of the failed run", 30) == [reason]
+
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="there is no /proc/net/tcp here")
 def test_nothing_listens_beyond_loopback(deployed: Deployed) -> None:

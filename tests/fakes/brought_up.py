@@ -1,0 +1,110 @@
+"""`turbodmt up` for a test: a process of its own, its address and its runs, and nothing left of it at the end."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flows.supervisor import descendants
+from tests.fakes.prefect_server import PrefectServer, clean_environment, free_port, until
+
+TURBODMT = str(Path(sys.executable).with_name("turbodmt"))
+START_S, END_S, RUN_S = 150, 60, 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Up:
+    """A running `turbodmt up`."""
+
+    process: "subprocess.Popen[bytes]"
+    home: Path
+    port: int
+    said: Path
+
+    @property
+    def server(self) -> PrefectServer:
+        return PrefectServer(api=f"http://127.0.0.1:{self.port}/api", folder=self.home, environment=clean_environment())
+
+    def told(self) -> str:
+        return self.said.read_text(encoding="utf-8")
+
+    def await_text(self, text: str, count: int = 1) -> None:
+        def there() -> bool | None:
+            assert self.process.poll() is None, self.told()
+            return self.told().count(text) >= count or None
+
+        until(there, f"{text!r} in what is said", START_S)
+
+    def part(self, words: str) -> int | None:
+        """The process of the server or the worker."""
+        for one in descendants(self.process.pid):
+            with suppress(OSError):
+                if words in Path(f"/proc/{one}/cmdline").read_bytes().replace(b"\0", b" ").decode():
+                    return one
+        return None
+
+    def deployment(self, name: str) -> Any:
+        return self.server.ask(f"/deployments/name/daily/{name}")
+
+    def start_run(self, deployment: str, parameters: Mapping[str, object]) -> str:
+        """The id of a new run of the deployment."""
+        path = f"/deployments/{self.deployment(deployment)['id']}/create_flow_run"
+        return str(self.server.ask(path, {"parameters": parameters})["id"])
+
+    def await_state(self, run: str, *states: str) -> Any:
+        def there() -> Any:
+            with suppress(OSError, AssertionError):
+                found = self.server.ask(f"/flow_runs/{run}")
+                return found if found["state_type"] in states else None
+            return None
+
+        return until(there, f"{run} in {states}", RUN_S)
+
+    def stop(self, how: int) -> int:
+        """The exit code after the signal; nothing that was started may be left."""
+        family = descendants(self.process.pid)
+        self.process.send_signal(how)
+        code = self.process.wait(END_S)
+        until(lambda: not any(alive(one) for one in family) or None, "the end of all processes", END_S)
+        return code
+
+
+def alive(process: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+@contextmanager
+def brought_up(folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[Up]:
+    home, port = folder / "home", free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    said = folder / f"said-{port}"
+    with said.open("wb") as log:
+        process = subprocess.Popen(
+            [TURBODMT, "up", "--home", str(home), "--port", str(port)],
+            # Any folder will do.
+            cwd=folder,
+            env={**clean_environment(), "PREFECT_WORKER_QUERY_SECONDS": "1", **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    up = Up(process=process, home=home, port=port, said=said)
+    try:
+        yield up
+    finally:
+        family = [process.pid, *descendants(process.pid)]
+        if process.poll() is None:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(END_S)
+        for one in family:
+            with suppress(ProcessLookupError):
+                os.kill(one, signal.SIGKILL)
+        process.wait()

@@ -1,0 +1,231 @@
+"""A machine left alone under `turbodmt up`: off for days, asleep for hours, its store taken, its network gone.
+
+The product knows nothing of it: a preloaded library tells every process the time, and the proxy that the environment
+names answers for Binance.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from storage import ledger, runs
+from storage import orders as order_store
+from storage.database import connect
+from tests.fakes.binance import FakeBinance, daily_klines
+from tests.fakes.brought_up import Up, brought_up
+from tests.fakes.ledgers import contents
+from tests.fakes.main_site import MainSite
+from tests.fakes.prefect_server import ROOT, until
+from tests.fakes.shifted import ShiftedClock, shifted_clock
+
+pytestmark = pytest.mark.server
+
+ACCOUNT, SYMBOLS = "daily-crypto", ("BTCUSDT", "ETHUSDT")
+#: The day whose bar the first run trades; it comes five minutes after midnight of the next.
+FIRST = date(2026, 2, 28)
+ENDS = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+RUNS_S = 240
+ENVIRONMENT = {
+    "TURBODMT_STRATEGY": "rules",
+    # Three runs take turns here; each would wait half a minute for its own.
+    "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "1",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """A machine under `up`, whose clock can be moved and whose network can be cut."""
+
+    up: Up
+    clock: ShiftedClock
+    site: MainSite
+    binance: FakeBinance
+
+    def wake(self, instant: datetime) -> None:
+        """None; the machine, and the exchange, find that it is this instant."""
+        set_clocks(self.clock, self.binance, instant)
+
+    def ended(self, since: datetime, until_now: datetime, least: int = 1) -> list[Any]:
+        """The runs of the deployment that were due in this span, by their start; waits for so many, and for all."""
+        span = {"after_": since.isoformat(), "before_": until_now.isoformat()}
+        question = {
+            "deployments": {"name": {"any_": [ACCOUNT]}},
+            "flow_runs": {"expected_start_time": span},
+            "sort": "START_TIME_ASC",
+        }
+
+        def found() -> list[Any] | None:
+            there: list[Any] = self.up.server.ask("/flow_runs/filter", question)
+            return there if len(there) >= least and all(one["state_type"] in ENDS for one in there) else None
+
+        return until(found, f"{least} runs due from {since} to {until_now}", RUNS_S)
+
+    def steps(self, run: Any) -> int:
+        return len(self.up.server.ask("/task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}}))
+
+    def log_of(self, run: Any, text: str) -> list[str]:
+        """The lines of the run's log, once there is one with the text."""
+
+        def found() -> list[str] | None:
+            lines = self.up.server.ask("/logs/filter", {"logs": {"flow_run_id": {"any_": [run["id"]]}}})
+            said = [one["message"] for one in lines]
+            return said if any(text in one for one in said) else None
+
+        return until(found, f"{text!r} in the log of {run['name']}", 30)
+
+
+def set_clocks(clock: ShiftedClock, binance: FakeBinance, instant: datetime) -> None:
+    binance.server_time = instant
+    clock.set(instant)
+
+
+def at(days: int, hour: int, minute: int = 0) -> datetime:
+    """So many days after the first, at this time."""
+    return datetime(FIRST.year, FIRST.month, FIRST.day, hour, minute, tzinfo=UTC) + timedelta(days=days)
+
+
+def market() -> FakeBinance:
+    """Two symbols of a walk that rises, back to 400 days before the first run."""
+    draw = np.random.default_rng(7)
+    walks = {symbol: 100 * np.exp(np.cumsum(draw.normal(0.002, 0.02, 430))) for symbol in SYMBOLS}
+    begin = FIRST - timedelta(days=400)
+    klines = {symbol: daily_klines(begin, [float(one) for one in walk]) for symbol, walk in walks.items()}
+    return FakeBinance(klines=klines, server_time=at(1, 0))
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    """One that ran for a day, was off for five scheduled ones, and is up again at three in the morning of the last."""
+    folder = tmp_path_factory.mktemp("machine")
+    clock, binance = shifted_clock(folder), market()
+    with MainSite(binance, folder) as site:
+        environment = {**ENVIRONMENT, **site.environment, **clock.environment}
+        set_clocks(clock, binance, at(1, 0, 1))
+        with brought_up(folder, environment) as up:
+            up.await_text("Ctrl-C stops it.")
+            before = Machine(up=up, clock=clock, site=site, binance=binance)
+            before.wake(at(1, 0, 4) + timedelta(seconds=50))
+            (first,) = before.ended(at(1, 0), at(1, 1))
+            assert (first["state_type"], first["auto_scheduled"]) == ("COMPLETED", True)
+        set_clocks(clock, binance, at(6, 3))
+        with brought_up(folder, environment) as up:
+            up.await_text("Ctrl-C stops it.")
+            yield Machine(up=up, clock=clock, site=site, binance=binance)
+
+
+def test_after_five_days_off_the_data_are_whole_one_day_trades_and_the_rest_is_missed(machine: Machine) -> None:
+    # Prefect had planned two or three of the five, and runs them all, one after the other.
+    late = machine.ended(at(2, 0), at(6, 1), 2)
+    assert {one["state_type"] for one in late} == {"COMPLETED"}
+    assert [machine.steps(one) for one in late] == [8, 0, 0][: len(late)]
+    traded = FIRST + timedelta(days=5)
+    for idle in late[1:]:
+        assert f"{traded} was already done; nothing was left to do." in machine.log_of(idle, "already done")
+    with connect(machine.up.home) as store:
+        lived = [one.account.as_of for one in ledger.snapshots(store, ACCOUNT, until=date.max, last_days=100)]
+        decided = [one for one in lived if ledger.decisions_on(store, ACCOUNT, one)]
+        ordered = [one for one in lived if order_store.orders_on(store, ACCOUNT, one)]
+        newest = store.execute(
+            "SELECT symbol, max(CAST(open_time AS DATE)), count(*) FROM current_bars GROUP BY ALL ORDER BY ALL"
+        ).fetchall()
+        outcome = runs.runs(store, last=1)[0].outcome
+    assert lived == [FIRST + timedelta(days=number) for number in range(6)]
+    assert decided == ordered == [FIRST, traded]
+    assert newest == [(symbol, traded, 406) for symbol in SYMBOLS]
+    assert outcome is not None
+    assert outcome.warnings == (
+        "4 days from 2026-03-01 to 2026-03-04 missed, nothing was decided: no run came in time; bars are filled, the "
+        "account is marked",
+    )
+
+
+def test_a_run_that_comes_twenty_hours_late_decides_and_sends_nothing(machine: Machine) -> None:
+    day = FIRST + timedelta(days=6)
+    machine.wake(at(7, 20))
+    (late,) = machine.ended(at(7, 0), at(7, 21))
+    assert (late["state_type"], late["auto_scheduled"]) == ("FAILED", True)
+    assert f"the run for {day} comes at 2026-03-07 20:0" in late["state"]["message"]
+    assert (
+        "UTC, after 2026-03-07 12:00, so no order was sent; the next scheduled run trades" in late["state"]["message"]
+    )
+    with connect(machine.up.home) as store:
+        assert len(ledger.decisions_on(store, ACCOUNT, day)) == len(SYMBOLS)
+        assert order_store.orders_on(store, ACCOUNT, day) == ()
+
+
+def test_of_two_at_once_one_works_and_the_other_says_so_and_ends_well(machine: Machine) -> None:
+    day = FIRST + timedelta(days=7)
+    machine.wake(at(8, 9))
+    # The scheduled one is due since midnight, and somebody presses the button.
+    machine.up.start_run(ACCOUNT, {})
+    both = machine.ended(at(8, 0), at(8, 10), 2)
+    assert [one["state_type"] for one in both] == ["COMPLETED"] * 2
+    assert sorted(machine.steps(one) for one in both) == [0, 8]
+    (idle,) = (one for one in both if not machine.steps(one))
+    assert f"{day} was already done; nothing was left to do." in machine.log_of(idle, "already done")
+
+
+@contextmanager
+def held(home: Path) -> Iterator[int]:
+    """The number of another process that has the store open."""
+    code = "import sys, pathlib, storage.database as one\nwith one.connect(pathlib.Path(sys.argv[1])):\n"
+    code += "    print('held', flush=True)\n    sys.stdin.read()"
+    command = [sys.executable, "-c", code, str(home)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        yield process.pid
+
+
+def test_a_store_that_another_process_holds_is_told_with_its_number_and_the_next_run_repairs(machine: Machine) -> None:
+    day, before = FIRST + timedelta(days=8), contents(machine.up.home)
+    with held(machine.up.home) as process:
+        machine.wake(at(9, 9))
+        (failed,) = machine.ended(at(9, 0), at(9, 10))
+    assert demand_told(machine, failed, "StoreLocked") == (
+        f"{machine.up.home / 'turbodmt.duckdb'} is in use by process {process} and stayed so for 10 s; wait until that "
+        "process ends, then run the same command again"
+    )
+    assert contents(machine.up.home) == before
+    demand_repaired(machine, day)
+
+
+def test_a_network_that_is_gone_is_told_in_one_sentence_and_the_next_run_repairs(machine: Machine) -> None:
+    day, before = FIRST + timedelta(days=9), contents(machine.up.home)
+    machine.site.close()
+    machine.wake(at(10, 9))
+    (failed,) = machine.ended(at(10, 0), at(10, 10))
+    machine.site.open()
+    assert demand_told(machine, failed, "SourceUnavailable") == (
+        "binance did not answer within 5 tries (last: ProxyError); check the network or try again later"
+    )
+    assert contents(machine.up.home) == before
+    demand_repaired(machine, day)
+
+
+def demand_told(machine: Machine, run: Any, kind: str) -> str:
+    """The sentence of a run that failed; its state tells it, and so does its log, without a traceback."""
+    assert run["state_type"] == "FAILED"
+    prefix, _, sentence = str(run["state"]["message"]).partition(f" {kind}: ")
+    assert prefix == "Flow run encountered an exception:"
+    assert not [line for line in machine.log_of(run, sentence) if "Traceback" in line or "\n" in line]
+    return sentence
+
+
+def demand_repaired(machine: Machine, day: date) -> None:
+    """None; a new run of the day does all of it, and no day before it is left out."""
+    run = machine.up.await_state(machine.up.start_run(ACCOUNT, {}), *ENDS)
+    assert (run["state_type"], machine.steps(run)) == ("COMPLETED", 8)
+    with connect(machine.up.home) as store:
+        outcome = runs.runs(store, last=1)[0].outcome
+        assert len(ledger.decisions_on(store, ACCOUNT, day)) == len(SYMBOLS)
+    assert outcome is not None
+    assert outcome.warnings == ()
