@@ -77,7 +77,7 @@ class FakeBinance:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                fake._serve(self)
+                fake.serve(self)
 
             def log_message(self, format: str, *arguments: Any) -> None:
                 pass
@@ -100,7 +100,8 @@ class FakeBinance:
         """The parameters of each request for this path."""
         return [parameters for name, parameters in self.requests if name == path]
 
-    def _serve(self, handler: BaseHTTPRequestHandler) -> None:
+    def serve(self, handler: BaseHTTPRequestHandler) -> None:
+        """None; the handler's request is answered."""
         address = urlsplit(handler.path)
         parameters = dict(parse_qsl(address.query))
         self.requests.append((address.path, parameters))

@@ -5,10 +5,8 @@ import os
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,106 +16,15 @@ import yaml
 from flows.deployments import SCHEDULED
 from flows.standing_server import address, healthy, note
 from flows.supervisor import descendants
+from tests.fakes.brought_up import TURBODMT, brought_up
 from tests.fakes.ledgers import contents
-from tests.fakes.prefect_server import ROOT, PrefectServer, clean_environment, free_port, until
+from tests.fakes.prefect_server import ROOT, clean_environment, free_port, until
 
-TURBODMT = str(Path(sys.executable).with_name("turbodmt"))
-START_S, END_S, RUN_S = 150, 60, 300
 DAY = "2018-12-28"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Up:
-    """A running `turbodmt up`."""
-
-    process: "subprocess.Popen[bytes]"
-    home: Path
-    port: int
-    said: Path
-
-    @property
-    def server(self) -> PrefectServer:
-        return PrefectServer(api=f"http://127.0.0.1:{self.port}/api", folder=self.home, environment=clean_environment())
-
-    def told(self) -> str:
-        return self.said.read_text(encoding="utf-8")
-
-    def await_text(self, text: str, count: int = 1) -> None:
-        def there() -> bool | None:
-            assert self.process.poll() is None, self.told()
-            return self.told().count(text) >= count or None
-
-        until(there, f"{text!r} in what is said", START_S)
-
-    def part(self, words: str) -> int | None:
-        """The process of the server or the worker."""
-        for one in descendants(self.process.pid):
-            with suppress(OSError):
-                if words in Path(f"/proc/{one}/cmdline").read_bytes().replace(b"\0", b" ").decode():
-                    return one
-        return None
-
-    def deployment(self, name: str) -> Any:
-        return self.server.ask(f"/deployments/name/daily/{name}")
-
-    def start_run(self, account: str) -> str:
-        """The id of a new run of the day."""
-        given = {"parameters": {"as_of": DAY, "strategy": "rules", "source": "sample", "account": account}}
-        made = self.server.ask(f"/deployments/{self.deployment('daily-equities')['id']}/create_flow_run", given)
-        return str(made["id"])
-
-    def await_state(self, run: str, *states: str) -> Any:
-        def there() -> Any:
-            with suppress(OSError, AssertionError):
-                found = self.server.ask(f"/flow_runs/{run}")
-                return found if found["state_type"] in states else None
-            return None
-
-        return until(there, f"{run} in {states}", RUN_S)
-
-    def stop(self, how: int) -> int:
-        """The exit code after the signal; nothing that was started may be left."""
-        family = descendants(self.process.pid)
-        self.process.send_signal(how)
-        code = self.process.wait(END_S)
-        until(lambda: not any(alive(one) for one in family) or None, "the end of all processes", END_S)
-        return code
-
-
-def alive(process: int) -> bool:
-    with suppress(OSError):
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
-
-
-@contextmanager
-def brought_up(folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[Up]:
-    home, port = folder / "home", free_port()
-    folder.mkdir(parents=True, exist_ok=True)
-    said = folder / f"said-{port}"
-    with said.open("wb") as log:
-        process = subprocess.Popen(
-            [TURBODMT, "up", "--home", str(home), "--port", str(port)],
-            # Any folder will do.
-            cwd=folder,
-            env={**clean_environment(), "PREFECT_WORKER_QUERY_SECONDS": "1", **(environment or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    up = Up(process=process, home=home, port=port, said=said)
-    try:
-        yield up
-    finally:
-        family = [process.pid, *descendants(process.pid)]
-        if process.poll() is None:
-            process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(END_S)
-        for one in family:
-            with suppress(ProcessLookupError):
-                os.kill(one, signal.SIGKILL)
-        process.wait()
+def asked_of(account: str) -> dict[str, object]:
+    return {"as_of": DAY, "strategy": "rules", "source": "sample", "account": account}
 
 
 def refused(*arguments: str, environment: Mapping[str, str] | None = None) -> tuple[int, str]:
@@ -158,15 +65,15 @@ def test_up_deploys_everything_survives_deaths_and_leaves_nothing(tmp_path: Path
         code, sentence = refused("--home", str(up.home), "--port", str(free_port()))
         assert (code, f"already up for {up.home}, at http://127.0.0.1:{up.port};" in sentence) == (2, True)
 
-        run = up.start_run("worker-killed")
+        run = up.start_run("daily-equities", asked_of("worker-killed"))
         up.await_state(run, "RUNNING")
         os.kill(until(lambda: up.part("worker start"), "the worker", 30), signal.SIGKILL)
         up.await_text("The worker ended with code -9; it starts again in 1 s.")
         # Its output has nowhere to go any more: it ends as crashed unless it is done by then.
         up.await_state(run, "CRASHED", "COMPLETED")
-        up.await_state(up.start_run("worker-killed"), "COMPLETED")
+        up.await_state(up.start_run("daily-equities", asked_of("worker-killed")), "COMPLETED")
 
-        run = up.start_run("server-killed")
+        run = up.start_run("daily-equities", asked_of("server-killed"))
         up.await_state(run, "RUNNING")
         os.kill(until(lambda: up.part("server start"), "the server", 30), signal.SIGKILL)
         up.await_text("The server ended with code -9; it starts again in 1 s.")
@@ -212,13 +119,13 @@ def test_up_deploys_everything_survives_deaths_and_leaves_nothing(tmp_path: Path
 def test_a_run_that_died_with_its_worker_is_told_and_frees_its_place(tmp_path: Path) -> None:
     with brought_up(tmp_path) as up:
         up.await_text("Ctrl-C stops it.")
-        dead = up.start_run("killed")
+        dead = up.start_run("daily-equities", asked_of("killed"))
         up.await_state(dead, "RUNNING")
         worker = until(lambda: up.part("worker start"), "the worker", 30)
         for one in [worker, *descendants(worker)]:
             with suppress(ProcessLookupError):
                 os.kill(one, signal.SIGKILL)
-        after = up.start_run("killed")
+        after = up.start_run("daily-equities", asked_of("killed"))
         told = up.await_state(dead, "CRASHED")
         assert told["state"]["message"].startswith("Its process is gone: no heartbeat came.")
         up.await_state(after, "COMPLETED")
