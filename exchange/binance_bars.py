@@ -53,14 +53,14 @@ class BinanceBars:
 
     def last_session(self, symbols: tuple[str, ...], now: datetime) -> date:  # noqa: ARG002 (all trade every day)
         """The newest day that is over by both now and the exchange's own clock; raises SourceUnavailable."""
-        return last_closed(Calendar.ALWAYS, min(now.astimezone(UTC), self._server_time()))
+        return last_closed(Calendar.ALWAYS, min(now.astimezone(UTC), self.server_time()))
 
     def fetch(self, request: BarRequest) -> pd.DataFrame:
         """The bars asked for that are closed by both request.now and the exchange's clock; adj_close is NaN.
 
         Raises SourceRefused for a symbol it does not list, SourceUnavailable after bounded retries.
         """
-        closed_before = min(request.now.astimezone(UTC), self._server_time())
+        closed_before = min(request.now.astimezone(UTC), self.server_time())
         rows = [row for symbol in request.since for row in self._klines(symbol, request, _milliseconds(closed_before))]
         frame = pd.DataFrame(rows, columns=["symbol", "open_time", "open", "high", "low", "close", "volume"])
         frame["open_time"] = pd.to_datetime(frame["open_time"].astype("int64"), unit="ms").astype("datetime64[us]")
@@ -71,6 +71,14 @@ class BinanceBars:
         bars: pd.DataFrame = frame[list(BAR_COLUMNS)].astype({"symbol": "str"})
         return bars
 
+    def server_time(self) -> datetime:
+        """The exchange's clock. Raises SourceUnavailable."""
+        stated = answer(self._client, self._client.get_server_time, self._sleep)
+        try:
+            return datetime.fromtimestamp(stated["serverTime"] / 1000, tz=UTC)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise _unexpected(stated, "its time") from error
+
     @cached_property
     def _client(self) -> Any:
         client = public_client(_TIMEOUT_S)
@@ -78,13 +86,6 @@ class BinanceBars:
         # A proxy set in the environment must not see, or break, what is meant for loopback.
         client.session.trust_env = self._base_url == _MAIN_SITE
         return client
-
-    def _server_time(self) -> datetime:
-        stated = answer(self._client, self._client.get_server_time, self._sleep)
-        try:
-            return datetime.fromtimestamp(stated["serverTime"] / 1000, tz=UTC)
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise _unexpected(stated, "its time") from error
 
     def _klines(self, symbol: str, request: BarRequest, closed_before_ms: int) -> list[tuple[Any, ...]]:
         """The symbol's closed klines, page by page, as (symbol, open time in ms, open, high, low, close, volume)."""

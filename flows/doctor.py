@@ -12,6 +12,7 @@ from typing import Any
 from packaging.requirements import Requirement
 
 from flows.alerts import WEBHOOK
+from flows.doctor_clock import compare_clocks
 from flows.doctor_server import server_checks
 from flows.keys import VARIABLES
 from flows.settings import Settings, load
@@ -26,7 +27,9 @@ def run_doctor(given: Mapping[str, object]) -> Json:
     settings = load(given)
     home = settings.home
     checks = [_python(), *_pins(), _environment(), _disk(home), _store(home), _private(home), _sample()]
-    checks += _outside(settings)
+    outside = _outside(settings)
+    silent = any(check["name"] == "source" and not check["ok"] for check in outside)
+    checks += [*outside, _incomparable("the source does not answer") if silent else _clock(settings)]
     checks += server_checks(home)
     return {"ok": all(check["ok"] for check in checks), "checks": checks}
 
@@ -105,6 +108,19 @@ def _environment() -> Json:
     close = get_close_matches(strange[0], known, n=1)
     remedy = f"did you mean {close[0]}" if close else "unset it; docs/configuration.md lists all names"
     return _check("environment", False, f"{', '.join(strange)}: read by nobody", remedy)
+
+
+def _clock(settings: Settings) -> Json:
+    from exchange.ports import SourceUnavailable
+
+    try:
+        return _check("clock", *compare_clocks(settings))
+    except SourceUnavailable as error:
+        return _incomparable(str(error))
+
+
+def _incomparable(reason: str) -> Json:
+    return _check("clock", False, f"not compared: {reason}", "correct that, and run the doctor again")
 
 
 def _outside(settings: Settings) -> list[Json]:

@@ -1,5 +1,8 @@
 """The doctor: each check has a verdict, and a remedy where it fails."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +11,8 @@ import pytest
 import flows.doctor
 from flows.doctor import run_doctor
 from storage.failures import StoreDamaged
+from tests.fakes.binance import FakeBinance, Fault
+from tests.fakes.main_site import MainSite
 
 
 def checks(home: Path) -> dict[str, dict[str, Any]]:
@@ -20,8 +25,10 @@ def checks(home: Path) -> dict[str, dict[str, Any]]:
 def test_a_sound_installation_passes_every_check(home: Path) -> None:
     found = checks(home)
     assert [name for name, check in found.items() if not check["ok"]] == []
-    assert set(found) == {"python", "packages", "environment", "disk", "store", "privacy", "sample", "prefect server"}
+    installed = {"python", "packages", "environment", "disk", "store", "privacy"}
+    assert set(found) == {*installed, "sample", "clock", "prefect server"}
     assert found["sample"]["detail"] == "last session 2018-12-31"
+    assert found["clock"]["detail"] == "nothing to compare it with: sample tells no time"
 
 
 def test_a_home_that_others_can_read_is_told(home: Path) -> None:
@@ -74,3 +81,42 @@ def test_a_source_that_is_no_record_is_told(home: Path, tmp_path: Path, monkeypa
     check = checks(home)["source"]
     assert "nothing.csv" in check["detail"]
     assert check["remedy"] == "correct the source in settings.toml or TURBODMT_SOURCE"
+
+
+@contextmanager
+def exchange_ahead_by(seconds: float, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeBinance]:
+    """Binance with another clock than ours, where the settings name it as the source."""
+    binance = FakeBinance(klines={}, server_time=datetime.now(tz=UTC) + timedelta(seconds=seconds))
+    monkeypatch.setenv("TURBODMT_SOURCE", "binance")
+    with MainSite(binance, folder) as site:
+        for name, value in site.environment.items():
+            monkeypatch.setenv(name, value)
+        yield binance
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0, (True, "binance", "")),
+        (-60, (False, "ahead of binance, the limit is 10 s", "have the system set its clock")),
+        (60, (False, "behind binance, the limit is 10 s", "have the system set its clock")),
+    ],
+)
+def test_the_clock_is_compared_with_the_exchange_s(
+    seconds: float, told: tuple[bool, str, str], home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with exchange_ahead_by(seconds, tmp_path, monkeypatch):
+        check = checks(home)["clock"]
+    assert (check["ok"], check["remedy"][: len(told[2])]) == (told[0], told[2])
+    assert told[1] in check["detail"]
+    assert abs(float(check["detail"].partition(" s ")[0]) - abs(seconds)) < 10
+
+
+def test_a_source_that_does_not_answer_is_asked_once(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with exchange_ahead_by(0, tmp_path, monkeypatch) as binance:
+        binance.faults[:] = [Fault(status=451)] * 2
+        found = checks(home)
+    assert (found["source"]["ok"], found["clock"]["detail"]) == (False, "not compared: the source does not answer")
+    assert len(binance.asked("/api/v3/time")) == 1
