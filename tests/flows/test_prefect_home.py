@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
+from prefect.settings.models.server.services import ServerServicesDBVacuumSettings
 
 from exchange.ports import SourceUnavailable
 from flows.prefect_home import InOneSentence, NotOfTheRun, prepare
@@ -27,6 +28,15 @@ def test_what_the_user_has_set_stays(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(os.environ, "PREFECT_LOGGING_LEVEL", "DEBUG")
     prepare(tmp_path / "home", "WARNING")
     assert (os.environ["PREFECT_HOME"], os.environ["PREFECT_LOGGING_LEVEL"]) == ("/mine", "DEBUG")
+
+
+def test_prefect_forgets_old_runs_unless_the_user_keeps_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED"
+    prepare(tmp_path / "home", "WARNING")
+    assert ServerServicesDBVacuumSettings(enabled=os.environ[kinds]).enabled_vacuum_types >= {"events", "flow_runs"}
+    monkeypatch.setitem(os.environ, kinds, "events")
+    prepare(tmp_path / "home", "WARNING")
+    assert os.environ[kinds] == "events"
 
 
 def test_nothing_is_reported_to_anyone(tmp_path: Path) -> None:
