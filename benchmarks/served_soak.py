@@ -1,0 +1,215 @@
+"""Lives the sample's newest 200 days under `turbodmt up`, a run each: `.venv/bin/python benchmarks/served_soak.py`.
+
+Each is submitted when the one before has ended. Prints, and with `--plot FILE` draws, what the files grow by and the
+memory of server and worker; fails unless every run completed and the ledger has every day once. At the end the clock is
+moved on by 100 days, past the 90 that Prefect keeps a run for.
+"""
+
+import argparse
+import sqlite3
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from exchange.ports import BarRequest
+from exchange.sample import SampleBars
+from flows.supervisor import descendants
+from storage.database import connect
+from tasks.plots import Canvas, below_axis, drawing, key, line_mark, value_axis
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.fakes.brought_up import Up, brought_up
+from tests.fakes.prefect_server import until
+from tests.fakes.shifted import shifted_clock
+
+DEPLOYMENT, ACCOUNT = "daily-equities", "soak"
+MB = 1e6
+#: Days at the beginning that no line is fitted to: caches fill.
+WARM_DAYS = 10
+FIGURES = ("turbodmt.duckdb", "of it in use", "prefect.db", "server memory", "worker memory")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A straight line through a figure's days, in MB: what a day adds, and how far the farthest day lies from it."""
+
+    name: str
+    last: float
+    a_day: float
+    residual: float
+
+
+def soak(up: Up, days: Sequence[date]) -> list[tuple[float, ...]]:
+    """FIGURES in MB after each of the days."""
+    rows = []
+    for number, day in enumerate(days, start=1):
+        began = time.monotonic()
+        parameters = {"source": "sample", "strategy": "rules", "account": ACCOUNT, "as_of": str(day)}
+        run = up.await_state(up.start_run(DEPLOYMENT, parameters), "COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+        if run["state_type"] != "COMPLETED":
+            raise SystemExit(f"{day}: {run['state']['name']}, {run['state']['message']}")
+        rows.append(sizes(up))
+        if number in (1, 2, 5) or number % 10 == 0:
+            cells = "".join(f"{value:8.1f}" for value in rows[-1])
+            print(f"{number:4} {day} {time.monotonic() - began:6.1f} s {cells}", flush=True)
+    return rows
+
+
+def sizes(up: Up) -> tuple[float, ...]:
+    """FIGURES in MB, now that no run is under way."""
+    worker = until(lambda: up.part("worker start"), "the worker", 30)
+    until(lambda: not descendants(worker) or None, "the end of the run's process", 60)
+    store, records = up.home / "turbodmt.duckdb", up.home / "prefect" / "prefect.db"
+    with connect(up.home) as connection:
+        _, _, block_bytes, _, used, *_ = connection.execute("PRAGMA database_size").fetchone() or ()
+    server = until(lambda: up.part("server start"), "the server", 30)
+    return (
+        store.stat().st_size / MB,
+        used * block_bytes / MB,
+        sum(path.stat().st_size for path in records.parent.glob("prefect.db*")) / MB,
+        sum(resident(one) for one in (server, *descendants(server))) / MB,
+        resident(worker) / MB,
+    )
+
+
+def resident(process: int) -> int:
+    """Bytes of memory that the process holds."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
+
+
+def fitted(rows: Sequence[tuple[float, ...]]) -> list[Line]:
+    """The line of each figure over the days after the warm ones."""
+    lines, days = [], np.arange(len(rows))[min(WARM_DAYS, len(rows) // 2) :]
+    for name, values in zip(FIGURES, np.array(rows).T, strict=True):
+        slope, start = np.polyfit(days, values[days], 1)
+        off = float(np.abs(values[days] - start - slope * days).max())
+        lines.append(Line(name=name, last=float(values[-1]), a_day=float(slope), residual=off))
+    return lines
+
+
+def runs_by_state(up: Up) -> dict[str, int]:
+    """How many runs of the deployment Prefect has in each state."""
+    states = ("SCHEDULED", "PENDING", "RUNNING", "COMPLETED", "FAILED", "CRASHED", "CANCELLED", "PAUSED", "CANCELLING")
+    counted = {}
+    for state in states:
+        asked = {"deployments": {"name": {"any_": [DEPLOYMENT]}}, "flow_runs": {"state": {"type": {"any_": [state]}}}}
+        counted[state] = up.server.ask("/flow_runs/count", asked)
+    return {state: count for state, count in counted.items() if count}
+
+
+def doubled(home: Path, days: Sequence[date]) -> dict[str, int]:
+    """What the ledger has beside one settled day and one run for each of the days, and one decision for each symbol."""
+    with connect(home) as store:
+
+        def count(question: str) -> int:
+            found = store.execute(question, [ACCOUNT]).fetchone()
+            return int(found[0]) if found else 0
+
+        return {
+            "days too many or missing": abs(
+                len(days) - count("SELECT count(*) FROM account_snapshots WHERE account = ?")
+            ),
+            "runs too many or missing": abs(len(days) - count("SELECT count(*) FROM runs WHERE account = ?")),
+            "runs not done": count("SELECT count(*) FROM runs WHERE account = ? AND status <> 'done'"),
+            "decisions too many or missing": abs(
+                2 * len(days) - count("SELECT count(*) FROM decisions WHERE account = ?")
+            ),
+            "orders of a symbol and day beyond one": count(
+                "SELECT count(*) - count(DISTINCT (as_of, symbol)) FROM orders WHERE account = ?"
+            ),
+        }
+
+
+def forgotten(up: Up, move: Callable[[datetime], None]) -> tuple[float, float]:
+    """MB of Prefect's file, and how much of that is free, once all its runs are older than it keeps them."""
+    move(datetime.now(tz=UTC) + timedelta(days=100))
+    until(lambda: not runs_by_state(up) or None, "Prefect to forget its runs", 900)
+    with sqlite3.connect(f"file:{up.home / 'prefect' / 'prefect.db'}?mode=ro", uri=True, timeout=30) as records:
+
+        def pages(name: str) -> int:
+            return int(records.execute(f"PRAGMA {name}").fetchone()[0])
+
+        def settled() -> int | None:
+            before = pages("freelist_count")
+            time.sleep(5)
+            return before if pages("freelist_count") == before else None
+
+        free, page_bytes = until(settled, "the end of the deletions", 300), pages("page_size")
+        return pages("page_count") * page_bytes / MB, free * page_bytes / MB
+
+
+def plot(rows: Sequence[tuple[float, ...]], lines: Sequence[Line]) -> str:
+    """MB over days of each figure. An SVG text."""
+    canvas = Canvas(width_px=760, height_px=420)
+    captions = [(line_mark(index), f"{one.name} ({one.a_day * 1e3:+.0f} kB a day)") for index, one in enumerate(lines)]
+    head, top_px = key("Files and memory over the days of the soak, MB", captions, canvas)
+    top_px, floor_px = top_px + 8.0, float(canvas.height_px - 34)
+    highest = 50 * np.ceil(np.array(rows).max() / 50)
+
+    def x_px(number: float) -> float:
+        return float(canvas.left_px + (canvas.plot_right_px - canvas.left_px) * number / len(rows))
+
+    def y_px(value: float) -> float:
+        return float(floor_px - (floor_px - top_px) * value / highest)
+
+    marks = [(x_px(number), str(number)) for number in range(0, len(rows) + 1, max(1, len(rows) // 8))]
+    levels = [(y_px(value), f"{value:.0f}") for value in np.linspace(0, highest, 6)]
+    parts = [head, below_axis(marks, (top_px, floor_px), canvas), value_axis(levels, canvas)]
+    for index, values in enumerate(np.array(rows).T):
+        points = "L".join(f"{x_px(number):.1f} {y_px(value):.1f}" for number, value in enumerate(values, start=1))
+        parts.append(f'<path class="td-line td-{index}" d="M{points}"/>')
+    return drawing("Files and memory over the days of the soak", canvas, parts)
+
+
+def newest_days(count: int) -> list[date]:
+    """So many of the sample's newest sessions."""
+    asked = BarRequest(since=dict.fromkeys(("^GSPC",)), until=date(2018, 12, 31), now=datetime.now(tz=UTC))
+    return [stamp.date() for stamp in SampleBars().fetch(asked)["open_time"]][-count:]
+
+
+def quieten(up: Up) -> None:
+    """None; no schedule starts a run beside those of the soak."""
+    for flow, name in (("daily", "daily-crypto"), ("watchdog", "watchdog")):
+        found: Any = up.server.ask(f"/deployments/name/{flow}/{name}")
+        up.server.ask(f"/deployments/{found['id']}/pause_deployment", {})
+
+
+def main() -> None:
+    """Prints the days, the lines, the counts, and what is left in Prefect's file once it has forgotten the runs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--days", type=int, default=200)
+    parser.add_argument("--plot", type=Path, help="where to draw the figures, as SVG")
+    given = parser.parse_args()
+    days = newest_days(given.days)
+    with tempfile.TemporaryDirectory() as name:
+        clock = shifted_clock(Path(name))
+        with brought_up(Path(name), clock.environment) as up:
+            up.await_text("Ctrl-C stops it.")
+            quieten(up)
+            print(" day                    ", *(f"{one}," for one in FIGURES), "MB")
+            rows = soak(up, days)
+            lines, states, surplus = fitted(rows), runs_by_state(up), doubled(up.home, days)
+            for one in lines:
+                print(
+                    f"{one.name:16} {one.last:7.1f} MB at the end, {one.a_day * 1e3:+7.1f} kB a day, "
+                    f"never more than {one.residual:.2f} MB off that line"
+                )
+            print(f"runs by state: {states}; {', '.join(f'{count} {what}' for what, count in surplus.items())}")
+            if given.plot is not None:
+                given.plot.write_text(plot(rows, lines), encoding="utf-8")
+            size, free = forgotten(up, clock.set)
+            print(f"100 days later Prefect has forgotten the runs: {free:.1f} of {size:.1f} MB are free for new ones")
+    if states != {"COMPLETED": len(days)} or any(surplus.values()):
+        raise SystemExit("not every day was done once")
+
+
+if __name__ == "__main__":
+    main()
