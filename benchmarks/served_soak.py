@@ -6,15 +6,17 @@ moved on by 100 days, past the 90 that Prefect keeps a run for.
 """
 
 import argparse
+import signal
 import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from threading import Event
 
 import numpy as np
 
@@ -31,6 +33,8 @@ from tests.fakes.shifted import shifted_clock
 
 DEPLOYMENT, ACCOUNT = "daily-equities", "soak"
 MB = 1e6
+#: Runs of the watchdog that its share is measured from.
+LOOKS = 10
 #: Days at the beginning that no line is fitted to: caches fill.
 WARM_DAYS = 10
 FIGURES = ("turbodmt.duckdb", "of it in use", "prefect.db", "server memory", "worker memory")
@@ -47,9 +51,12 @@ class Line:
 
 
 def soak(up: Up, days: Sequence[date]) -> list[tuple[float, ...]]:
-    """FIGURES in MB after each of the days."""
-    rows = []
+    """FIGURES in MB after each of the days; Ctrl-C ends it with the day at hand."""
+    rows, stopped = [], Event()
+    signal.signal(signal.SIGINT, lambda *_: stopped.set())
     for number, day in enumerate(days, start=1):
+        if stopped.is_set():
+            break
         began = time.monotonic()
         parameters = {"source": "sample", "strategy": "rules", "account": ACCOUNT, "as_of": str(day)}
         run = up.await_state(up.start_run(DEPLOYMENT, parameters), "COMPLETED", "FAILED", "CRASHED", "CANCELLED")
@@ -128,22 +135,47 @@ def doubled(home: Path, days: Sequence[date]) -> dict[str, int]:
         }
 
 
+def looked(up: Up, count: int) -> float:
+    """MB that a run of the watchdog adds to Prefect's database, the mean of so many."""
+    with records(up) as database:
+        before = filled(database)
+        for _ in range(count):
+            up.await_state(up.start_run("watchdog", {}, "watchdog"), "COMPLETED")
+        return (filled(database) - before) / count
+
+
+@contextmanager
+def records(up: Up) -> Iterator[sqlite3.Connection]:
+    """Prefect's database, to read."""
+    with closing(sqlite3.connect(f"file:{up.home / 'prefect' / 'prefect.db'}?mode=ro", uri=True, timeout=30)) as one:
+        yield one
+
+
+def pages(database: sqlite3.Connection, name: str) -> int:
+    """What SQLite says of the database's pages."""
+    return int(database.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def filled(database: sqlite3.Connection) -> float:
+    """MB of the database that hold something."""
+    used = pages(database, "page_count") - pages(database, "freelist_count")
+    return used * pages(database, "page_size") / MB
+
+
 def forgotten(up: Up, move: Callable[[datetime], None]) -> tuple[float, float]:
     """MB of Prefect's file, and how much of that is free, once all its runs are older than it keeps them."""
     move(datetime.now(tz=UTC) + timedelta(days=100))
     until(lambda: not runs_by_state(up) or None, "Prefect to forget its runs", 900)
-    with sqlite3.connect(f"file:{up.home / 'prefect' / 'prefect.db'}?mode=ro", uri=True, timeout=30) as records:
+    with records(up) as database:
 
-        def pages(name: str) -> int:
-            return int(records.execute(f"PRAGMA {name}").fetchone()[0])
-
-        def settled() -> int | None:
-            before = pages("freelist_count")
+        def settled() -> float | None:
+            before = filled(database)
             time.sleep(5)
-            return before if pages("freelist_count") == before else None
+            return before if filled(database) == before else None
 
-        free, page_bytes = until(settled, "the end of the deletions", 300), pages("page_size")
-        return pages("page_count") * page_bytes / MB, free * page_bytes / MB
+        held = until(settled, "the end of the deletions", 300)
+        size = pages(database, "page_count") * pages(database, "page_size") / MB
+        return size, size - held
 
 
 def plot(rows: Sequence[tuple[float, ...]], lines: Sequence[Line]) -> str:
@@ -178,8 +210,7 @@ def newest_days(count: int) -> list[date]:
 def quieten(up: Up) -> None:
     """None; no schedule starts a run beside those of the soak."""
     for flow, name in (("daily", "daily-crypto"), ("watchdog", "watchdog")):
-        found: Any = up.server.ask(f"/deployments/name/{flow}/{name}")
-        up.server.ask(f"/deployments/{found['id']}/pause_deployment", {})
+        up.server.ask(f"/deployments/{up.deployment(name, flow)['id']}/pause_deployment", {})
 
 
 def main() -> None:
@@ -196,6 +227,7 @@ def main() -> None:
             quieten(up)
             print(" day                    ", *(f"{one}," for one in FIGURES), "MB")
             rows = soak(up, days)
+            days = days[: len(rows)]
             lines, states, surplus = fitted(rows), runs_by_state(up), doubled(up.home, days)
             for one in lines:
                 print(
@@ -205,6 +237,7 @@ def main() -> None:
             print(f"runs by state: {states}; {', '.join(f'{count} {what}' for what, count in surplus.items())}")
             if given.plot is not None:
                 given.plot.write_text(plot(rows, lines), encoding="utf-8")
+            print(f"a look of the watchdog adds {looked(up, LOOKS) * 1e3:.0f} kB to prefect.db")
             size, free = forgotten(up, clock.set)
             print(f"100 days later Prefect has forgotten the runs: {free:.1f} of {size:.1f} MB are free for new ones")
     if states != {"COMPLETED": len(days)} or any(surplus.values()):

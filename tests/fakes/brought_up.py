@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from flows.supervisor import descendants
 from tests.fakes.prefect_server import PrefectServer, clean_environment, free_port, until
@@ -48,13 +49,13 @@ class Up:
                     return one
         return None
 
-    def deployment(self, name: str) -> Any:
-        return self.server.ask(f"/deployments/name/daily/{name}")
+    def deployment(self, name: str, flow: str = "daily") -> Any:
+        return self.server.ask(f"/deployments/name/{flow}/{name}")
 
-    def start_run(self, deployment: str, parameters: Mapping[str, object]) -> str:
+    def start_run(self, deployment: str, parameters: Mapping[str, object], flow: str = "daily") -> str:
         """The id of a new run of the deployment."""
-        path = f"/deployments/{self.deployment(deployment)['id']}/create_flow_run"
-        return str(self.server.ask(path, {"parameters": parameters})["id"])
+        path = f"/deployments/{self.deployment(deployment, flow)['id']}/create_flow_run"
+        return str(self.server.ask(path, {"parameters": parameters, "idempotency_key": uuid4().hex})["id"])
 
     def await_state(self, run: str, *states: str) -> Any:
         def there() -> Any:
