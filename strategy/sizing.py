@@ -48,6 +48,8 @@ class SizingParams:
             raise ValueError(
                 f"drawdown knees {self.drawdown_start} and {self.drawdown_full} must increase within [0, 1]"
             )
+        if not 0 <= self.drawdown_floor <= 1:
+            raise ValueError(f"drawdown_floor is {self.drawdown_floor}; it must lie between 0 and 1")
 
 
 def calculate_position_size(signal: float, regime: Regime | str, volatility: float, params: SizingParams) -> float:

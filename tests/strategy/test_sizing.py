@@ -47,6 +47,8 @@ def test_an_unknown_regime_is_refused() -> None:
         ("max_position_size", -1.0, "max_position_size is -1.0; it must be above 0"),
         ("neutral_zone", 1.0, "neutral_zone is 1.0; it must be at least 0 and below 1"),
         ("lookback_period", 1, "lookback_period is 1; it must be at least 2"),
+        ("drawdown_floor", -0.1, "drawdown_floor is -0.1; it must lie between 0 and 1"),
+        ("drawdown_floor", 1.1, "drawdown_floor is 1.1; it must lie between 0 and 1"),
     ],
 )
 def test_parameters_out_of_range_are_refused(field: str, value: float, match: str) -> None:
