@@ -84,7 +84,7 @@ def regime_multiplier(code: NDArray[np.int64], confidence: FloatArray) -> FloatA
     >>> regime_multiplier(np.array([0, 2]), np.array([1.0, 0.5]))
     array([1.25 , 0.875])
     """
-    multiplier = np.array([MULTIPLIER[regime] for regime in REGIMES])[np.asarray(code, dtype=np.int64)]
+    multiplier = np.array([MULTIPLIER[regime] for regime in REGIMES])[code]
     result: FloatArray = 1.0 + np.nan_to_num(confidence) * (multiplier - 1.0)
     return result
 
@@ -134,5 +134,5 @@ def portfolio_exposures(directions: Numbers, weights: Numbers, max_position_size
     """
     wanted = directions * weights
     gross = abs(wanted).sum(-1)[..., None]
-    result: Numbers = wanted * (max_position_size / gross.clip(max_position_size, None))
+    result: Numbers = wanted * (max_position_size / gross.clip(min=max_position_size))
     return result

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -8,10 +9,10 @@ from strategy.backtest import Day, Standing, opening
 from strategy.booking import booked_day, closed_by_rebase, realised, traded
 from strategy.execution import Quote
 from strategy.executions import Charge, Execution, as_fill, charge_entries, fee_entries
-from strategy.orders import Side
+from strategy.orders import Order, Side
 
 D = Decimal
-MONDAY, TUESDAY = date(2020, 1, 6), date(2020, 1, 7)
+SUNDAY, MONDAY, TUESDAY = date(2020, 1, 5), date(2020, 1, 6), date(2020, 1, 7)
 
 
 def an_execution(quantity: str, price: str, side: Side = Side.BUY, fee: str = "0", asset: str = "USDT") -> Execution:
@@ -28,14 +29,21 @@ def an_execution(quantity: str, price: str, side: Side = Side.BUY, fee: str = "0
     )
 
 
-def booked(standing: Standing, *executions: Execution, entries: tuple[Entry, ...] = (), close: str = "110") -> Day:
+def booked(
+    standing: Standing,
+    *executions: Execution,
+    entries: tuple[Entry, ...] = (),
+    close: str | None = "110",
+    on: date = TUESDAY,
+) -> Day:
     told = Day(
-        standing=Standing(account=Account(as_of=TUESDAY, cash=D(0)), open_orders=(), equities=(D(0),)),
-        fills=tuple(as_fill(one, TUESDAY) for one in executions),
-        entries=(*fee_entries(executions, TUESDAY), *entries),
+        standing=Standing(account=Account(as_of=on, cash=D(0)), open_orders=(), equities=(D(0),)),
+        fills=tuple(as_fill(one, on) for one in executions),
+        entries=(*fee_entries(executions, on), *entries),
         settled=(),
     )
-    return booked_day(standing, told, {"BTCUSDT": Quote(open=D(1), close=D(close))}, 20)
+    quotes = {"BTCUSDT": Quote(open=D(1), close=D(close))} if close else {}
+    return booked_day(standing, told, quotes, 20)
 
 
 def test_a_fee_in_units_leaves_fewer_units_and_all_the_cash() -> None:
@@ -67,6 +75,44 @@ def test_funding_moves_the_cash_alone() -> None:
     assert (account.cash, dict(account.positions)) == (D("9998.5"), {})
 
 
+def test_a_trade_adds_to_what_is_held_of_its_symbol() -> None:
+    day = booked(
+        booked(opening(SUNDAY, D(10_000)), an_execution("2", "100"), on=MONDAY).standing, an_execution("1", "110")
+    )
+    account = day.standing.account
+    assert (account.cash, account.quantity("BTCUSDT")) == (D(9_690), D(3))
+
+
+def test_a_symbol_without_a_quote_is_marked_at_its_fill_and_keeps_that_mark() -> None:
+    monday = booked(opening(SUNDAY, D(10_000)), an_execution("2", "100"), on=MONDAY, close=None).standing
+    tuesday = booked(monday, an_execution("1", "120"), close=None).standing
+    for standing, quantity in ((monday, D(2)), (tuesday, D(3))):
+        expected = Position(quantity=quantity, mark=D(100), marked_on=MONDAY)
+        assert dict(standing.account.positions) == {"BTCUSDT": expected}
+
+
+def test_a_quote_marks_what_is_held_at_its_close() -> None:
+    account = booked(opening(MONDAY, D(10_000)), an_execution("2", "100"), close="110").standing.account
+    assert account.positions["BTCUSDT"] == Position(quantity=D(2), mark=D(110), marked_on=TUESDAY)
+
+
+def test_units_that_a_broker_gives_back_are_held_and_marked() -> None:
+    entry = Entry(as_of=TUESDAY, kind=EntryKind.REBASE, symbol="BTCUSDT", cash=D(-200), quantity=D(2))
+    account = booked(opening(MONDAY, D(10_000)), entries=(entry,)).standing.account
+    assert (account.cash, account.quantity("BTCUSDT"), account.equity) == (D(9_800), D(2), D(10_020))
+
+
+def test_a_booked_day_keeps_its_open_orders_and_the_equities_of_the_look_back() -> None:
+    waiting = Order(order_id="o2", symbol="BTCUSDT", as_of=TUESDAY, side=Side.BUY, quantity=D(1))
+    before = replace(opening(MONDAY, D(10_000)), equities=(D(1), D(2), D(3)))
+    account = Account(as_of=TUESDAY, cash=D(0))
+    told = Day(
+        standing=Standing(account=account, open_orders=(waiting,), equities=(D(0),)), fills=(), entries=(), settled=()
+    )
+    after = booked_day(before, told, {}, 3).standing
+    assert (after.open_orders, after.equities) == ((waiting,), (D(2), D(3), D(10_000)))
+
+
 def test_a_rebase_is_neither_profit_nor_loss() -> None:
     held = {"BTCUSDT": Position(quantity=D(2), mark=D(100))}
     standing = Standing(
@@ -74,7 +120,7 @@ def test_a_rebase_is_neither_profit_nor_loss() -> None:
     )
     entries = closed_by_rebase({"BTCUSDT": D(2)}, {"BTCUSDT": D(100)}, TUESDAY)
     account = booked(standing, entries=entries).standing.account
-    assert entries[0].kind is EntryKind.REBASE
+    assert entries == (Entry(as_of=TUESDAY, kind=EntryKind.REBASE, symbol="BTCUSDT", cash=D(200), quantity=D(-2)),)
     assert (account.cash, dict(account.positions), account.equity) == (D(10_000), {}, D(10_000))
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from strategy.account import Account, Position
 from strategy.instruments import Calendar, Instrument
-from strategy.order_checks import Desk, objection
+from strategy.order_checks import Desk, objection, reduces
 from strategy.orders import Order, OrderState, Side
 from strategy.risk import RiskLimits
 
@@ -71,6 +71,23 @@ def test_an_order_that_the_market_would_refuse_does_not_leave(order: Order, reas
     assert reason in said(order)
 
 
+def test_what_is_owned_may_be_sold_to_the_last_unit_where_nothing_can_be_sold_short() -> None:
+    assert said(an_order("1", "ETHUSDT", Side.SELL), held={"ETHUSDT": "1"}) == ""
+    refused = said(an_order("1", "ETHUSDT", Side.SELL), held={"ETHUSDT": "0.99"})
+    assert refused == "not sent: it would leave -0.01; ETHUSDT cannot be sold short here"
+
+
+def test_an_order_at_the_ends_of_what_the_market_takes_may_leave() -> None:
+    for quantity in ("0.1", "100"):
+        assert said(an_order(quantity)) == ""
+
+
+def test_an_order_whose_instrument_is_not_known_does_not_leave() -> None:
+    order = an_order("1")
+    desk = replace(a_desk((order,)), instruments={"ETHUSDT": ETH})
+    assert objection(order, desk) == "not sent: no close of BTCUSDT is known on 2020-01-06"
+
+
 def test_the_order_cap_binds_to_the_last_unit() -> None:
     capped = RiskLimits(max_order_notional=D(1000))
     assert said(an_order("10"), limits=capped) == ""
@@ -87,10 +104,28 @@ def test_the_turnover_bound_counts_every_order_of_the_day_that_lives() -> None:
     assert objection(first, a_desk((first, dead), limits=bound)) == ""
 
 
+def test_orders_that_turn_over_exactly_the_bound_may_leave() -> None:
+    first, second = an_order("60"), an_order("40", "ETHUSDT", number=2)
+    assert objection(first, a_desk((first, second), limits=RiskLimits(max_turnover=1.0))) == ""
+
+
 def test_gross_exposure_counts_what_is_held_and_what_is_ordered() -> None:
     order = an_order("60", "BTCUSDT")
     assert "gross exposure would be 2.100 of equity, above 2.0" in said(order, held={"ETHUSDT": "150"})
     assert said(order, held={"ETHUSDT": "140"}) == ""
+
+
+def test_gross_exposure_may_exceed_its_bound_by_one_lot_of_each_order() -> None:
+    """Rounding to lots adds at most as much: 0.01 units at 100 are worth 1."""
+    assert said(an_order("60.01"), held={"ETHUSDT": "140"}) == ""
+    assert "gross exposure would be 2.000 of equity" in said(an_order("60.02"), held={"ETHUSDT": "140"})
+
+
+def test_gross_exposure_adds_an_order_to_what_is_held_of_its_symbol() -> None:
+    for side, held in ((Side.BUY, "150"), (Side.SELL, "-150")):
+        assert "gross exposure would be 2.100" in said(an_order("60", side=side), held={"BTCUSDT": held})
+    turned = said(an_order("100", side=Side.SELL), held={"BTCUSDT": "50"}, limits=RiskLimits(max_turnover=9.0))
+    assert turned == ""
 
 
 def test_what_reduces_leaves_whatever_the_limits_and_the_halt_say() -> None:
@@ -108,6 +143,39 @@ def test_an_account_without_equity_may_only_reduce() -> None:
     order = an_order("1")
     ruined = replace(a_desk((order,)), account=Account(as_of=DAY, cash=D(-1)))
     assert "equity is -1.00; it must be above 0" in objection(order, ruined)
+
+
+def test_an_account_worth_exactly_nothing_may_only_reduce() -> None:
+    order, sale = an_order("1"), an_order("1", side=Side.SELL)
+    positions = {"BTCUSDT": Position(quantity=D(1), mark=D(100))}
+    worthless = replace(a_desk((order,)), account=Account(as_of=DAY, cash=D(-100), positions=positions))
+    assert objection(order, worthless) == "not sent: equity is 0.00; it must be above 0"
+    assert objection(sale, replace(worthless, today=(sale,))) == ""
+
+
+def test_an_account_worth_less_than_one_unit_of_money_trades() -> None:
+    order = an_order("0.01")
+    tiny = replace(BTC, min_quantity=D(0), min_notional=D(0))
+    desk = replace(a_desk((order,)), account=Account(as_of=DAY, cash=D("0.5")), instruments={"BTCUSDT": tiny})
+    assert objection(order, desk) == ""
+
+
+@pytest.mark.parametrize(
+    ("quantity", "side", "held", "does"),
+    [
+        ("2", Side.SELL, "2", True),
+        ("2", Side.BUY, "-2", True),
+        ("0.1", Side.BUY, "0.1", False),
+        ("2", Side.SELL, "1", False),
+        ("2", Side.BUY, "0", False),
+        ("0", Side.SELL, "2", False),
+        ("0", Side.BUY, "0", False),
+    ],
+)
+def test_only_what_brings_a_position_nearer_to_zero_reduces_it(
+    quantity: str, side: Side, held: str, does: bool
+) -> None:
+    assert reduces(an_order(quantity, side=side), D(held)) is does
 
 
 def test_an_expired_model_sends_only_what_reduces() -> None:

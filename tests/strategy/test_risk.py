@@ -31,6 +31,15 @@ def test_the_halt_latches_at_the_limit_and_outlives_a_recovery() -> None:
     assert watched(state, snapshot(5, "500"), LIMITS) == state
 
 
+def test_an_account_of_less_than_one_unit_of_money_is_halted_too() -> None:
+    state = watched(RiskState(peak_equity=D("0.9")), snapshot(1, "0.5"), LIMITS)
+    assert (state.halted, state.peak_equity) == (True, D("0.9"))
+
+
+def test_an_account_that_never_was_worth_anything_has_no_drawdown() -> None:
+    assert watched(RiskState(), snapshot(1, "0"), LIMITS) == RiskState(peak_equity=D(0))
+
+
 def test_a_backtest_names_the_first_day_of_the_halt() -> None:
     path = [snapshot(day, equity) for day, equity in enumerate(("100", "60", "100", "50"), start=1)]
     assert halt_date(path, LIMITS) == date(2020, 1, 2)
@@ -53,11 +62,36 @@ def test_a_halted_account_only_reduces(side: Side, quantity: str, held: str, exp
     assert (allowed.quantity, allowed.state) == (D(expected), state)
 
 
+def test_an_order_that_a_halt_changes_says_so() -> None:
+    assert reduced(order(Side.SELL, "14"), D(10), D(1)).reason == "halted: cut to what closes the position"
+    assert reduced(order(Side.BUY, "4"), D(10), D(1)).reason == "halted: only orders that reduce are sent"
+    assert reduced(order(Side.SELL, "4"), D(10), D(1)).reason == ""
+
+
+def test_an_order_of_nothing_passes_a_halt_as_it_is() -> None:
+    nothing = order(Side.SELL, "0")
+    assert reduced(nothing, D(10), D(1)) is nothing
+
+
 def test_the_order_cap_comes_before_the_turnover_bound() -> None:
     limits = RiskLimits(max_turnover=0.5, max_order_notional=D(40))
     moved = within_limits(np.array([0.0, 0.0]), np.array([1.0, -0.2]), D(100), limits)
     # Cut to 0.4 and −0.2 by the cap, 0.6 in all, then scaled to 0.5.
     np.testing.assert_allclose(moved, [0.4 * 0.5 / 0.6, -0.2 * 0.5 / 0.6])
+
+
+def test_the_order_cap_cuts_what_changes_and_nothing_else() -> None:
+    limits = RiskLimits(max_order_notional=D(40))
+    moved = within_limits(np.array([0.5, -0.5, 0.3]), np.array([1.5, -1.5, 0.2]), D(100), limits)
+    np.testing.assert_allclose(moved, [0.9, -0.9, 0.2], rtol=1e-15)
+
+
+def test_the_turnover_bound_counts_changes_from_what_is_held() -> None:
+    bound = RiskLimits(max_turnover=0.5)
+    moved = within_limits(np.array([0.5, -0.5]), np.array([1.0, 0.0]), D(100), bound)
+    np.testing.assert_allclose(moved, [0.75, -0.25], rtol=1e-15)
+    target = np.array([1.0, -0.5])
+    assert within_limits(np.array([0.5, -0.5]), target, D(100), bound) is target
 
 
 def test_limits_that_do_not_bind_change_nothing() -> None:
@@ -67,7 +101,21 @@ def test_limits_that_do_not_bind_change_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("max_turnover", 0.0), ("max_order_notional", D(0)), ("stale_days", 0), ("max_drawdown_halt", 1.5)],
+    [("max_turnover", 0.5), ("max_order_notional", D("0.5")), ("stale_days", 1), ("max_drawdown_halt", 1.0)],
+)
+def test_limits_at_the_ends_of_their_range_are_taken(field: str, value: object) -> None:
+    assert getattr(RiskLimits(**{field: value}), field) == value  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("max_turnover", 0.0),
+        ("max_order_notional", D(0)),
+        ("stale_days", 0),
+        ("max_drawdown_halt", 0.0),
+        ("max_drawdown_halt", 1.5),
+    ],
 )
 def test_limits_out_of_range_are_refused(field: str, value: object) -> None:
     with pytest.raises(ValueError, match=f"{field} is"):
