@@ -12,6 +12,12 @@ from strategy.executions import Charge, Execution
 from strategy.money import quantised
 from strategy.orders import Order, OrderState, Side
 
+ADOPTIONS = Table(
+    name="adoptions",
+    key=("account", "broker", "number", "symbol"),
+    values=(),
+    changing=("quantity", "adopted_at", "reason"),
+)
 EXECUTIONS = Table(
     name="executions",
     key=("account", "order_id", "trade_id"),
@@ -73,14 +79,12 @@ def adopter(connection: Connection, broker: str) -> str | None:
 
 def adopt(connection: Connection, account: str, broker: str, taken: Adoption) -> None:
     """None; the account takes over the broker as it stands. Symbols may join an adoption later, as they are then."""
-    columns = ("account", "broker", "number", "symbol")
-    table = Table(name="adoptions", key=columns, values=(), changing=("quantity", "adopted_at", "reason"))
     held = {CASH: taken.cash, **taken.positions}
     rows: list[Row] = [
         (account, broker, taken.number, symbol, quantised(quantity), taken.adopted_at, taken.reason)
         for symbol, quantity in sorted(held.items())
     ]
-    insert_once(connection, table, rows)
+    insert_once(connection, ADOPTIONS, rows)
 
 
 def record_step(connection: Connection, account: str, order: Order, at: datetime) -> None:

@@ -69,6 +69,53 @@ def test_decisions_come_back_as_they_were_taken(home: Path) -> None:
         assert ledger.provenance_on(store, "other", MONDAY) is None
 
 
+def test_decisions_of_a_network_name_it(home: Path) -> None:
+    network = ledger.Provenance(strategy="turbo", model_id="3f9a51", data_sha256="cd")
+    with connect(home) as store:
+        ledger.record_decisions(store, "daily", [DECISION], network)
+        assert ledger.provenance_on(store, "daily", MONDAY) == network
+        assert ledger.provenance_on(store, "daily", TUESDAY) is None
+
+
+def test_days_without_a_decision_are_missed_back_to_the_last_one_that_had_one(home: Path) -> None:
+    days = [date(2020, 1, day) for day in (3, 6, 7, 8, 9)]
+    with connect(home) as store:
+        for day in days:
+            settled = Day(standing=opening(day, Decimal(1)), fills=(), entries=(), settled=())
+            ledger.record_settlement(store, "daily", settled)
+            ledger.record_settlement(store, "other", settled)
+        assert ledger.missed_days(store, "daily", date(2020, 1, 9)) == ()
+        ledger.record_decisions(store, "daily", [DECISION], RULES)
+        assert ledger.missed_days(store, "daily", date(2020, 1, 9)) == (TUESDAY, WEDNESDAY)
+        assert ledger.missed_days(store, "daily", TUESDAY) == ledger.missed_days(store, "daily", MONDAY) == ()
+        ledger.record_decisions(store, "daily", [replace(DECISION, as_of=WEDNESDAY)], RULES)
+        assert ledger.missed_days(store, "daily", date(2020, 1, 9)) == ()
+        assert ledger.missed_days(store, "other", date(2020, 1, 9)) == ()
+
+
+def test_later_units_are_those_of_fills_and_entries_after_the_day(home: Path) -> None:
+    fills = [
+        FILL,
+        replace(FILL, trade_id="t2", as_of=WEDNESDAY, quantity=Decimal(2)),
+        replace(FILL, trade_id="t3", as_of=WEDNESDAY, side=Side.SELL, quantity=Decimal("0.5")),
+        replace(FILL, trade_id="t4", as_of=WEDNESDAY, symbol="AAA"),
+    ]
+    entries = [
+        replace(FINANCING, as_of=WEDNESDAY),
+        Entry(as_of=WEDNESDAY, kind=EntryKind.FEE, symbol="SPY", cash=Decimal(0), quantity=Decimal("-0.25")),
+        Entry(as_of=TUESDAY, kind=EntryKind.FEE, symbol="SPY", cash=Decimal(0), quantity=Decimal("-0.125")),
+    ]
+    with connect(home) as store:
+        ledger.record_fills(store, "daily", fills)
+        assert ledger.record_entries(store, "daily", entries) == 3
+        assert ledger.record_entries(store, "daily", entries) == 0
+        assert ledger.units_after(store, "daily", TUESDAY) == {"AAA": Decimal("1.5"), "SPY": Decimal("1.25")}
+        assert ledger.units_after(store, "daily", MONDAY)["SPY"] == Decimal("2.625")
+        assert ledger.units_after(store, "daily", WEDNESDAY) == ledger.units_after(store, "other", MONDAY) == {}
+        with pytest.raises(LedgerConflict, match="entries already holds another row for daily, 2020-01-08, fee, SPY"):
+            ledger.record_entries(store, "daily", [replace(entries[1], quantity=Decimal("-0.3"))])
+
+
 def test_deciding_again_alike_is_no_news_and_otherwise_a_conflict(home: Path) -> None:
     with connect(home) as store:
         ledger.record_decisions(store, "daily", [DECISION], RULES)

@@ -54,6 +54,7 @@ def test_the_steps_fills_and_trades_are_those_of_the_one_order(home: Path) -> No
         price=Decimal(100),
         fee=Decimal("0.1"),
         fee_asset="USDT",
+        realised=Decimal("-2.5"),
     )
     sent = Order(
         order_id="tdmt-a",
@@ -71,6 +72,9 @@ def test_the_steps_fills_and_trades_are_those_of_the_one_order(home: Path) -> No
         ledger.record_fills(store, "spot", [fill])
         (step,) = order_history.steps(store, "spot", "tdmt-a")
         assert (step.state, step.reason, step.recorded_at) == (OrderState.SENT, "attempt 2", NOW)
+        assert (
+            step.recorded_at.tzinfo is order_history.executions_of(store, "spot", "tdmt-a")[0].executed_at.tzinfo is UTC
+        )
         assert order_history.fills_of(store, "spot", "tdmt-a") == (fill,)
         assert order_history.executions_of(store, "spot", "tdmt-a") == (trade,)
         for told in (order_history.steps, order_history.fills_of, order_history.executions_of):
