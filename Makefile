@@ -5,6 +5,7 @@
 #   make check    format, lint, types, floors, tests (fast and server)
 #   make slow     the long studies
 #   make soak     SEEDS=N simulated years of faults at the brokers
+#   make mutants  the code that guards money, changed in thousands of ways: which changes does no test notice? Part of `slow`
 #   make clean    remove .venv and caches; your data in TURBODMT_HOME stays
 #
 # Linux without a GPU: pip may choose a torch build that carries several GB of CUDA libraries. Naming PyTorch's
@@ -13,6 +14,7 @@
 PYTHON ?= python3
 TORCH_INDEX ?=
 SEEDS ?= 6
+ONLY ?=
 DAYS := 2018-12-27 2018-12-28 2018-12-31
 
 VENV := .venv
@@ -23,7 +25,7 @@ CODE := flows tasks exchange storage strategy
 CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build turbodmt.egg-info
 
 .DELETE_ON_ERROR:
-.PHONY: run test check slow soak clean
+.PHONY: run test check slow soak mutants clean
 
 run: $(READY)
 	@for day in $(DAYS); do $(BIN)/turbodmt daily --account demo --as-of $$day || exit $$?; done
@@ -40,9 +42,13 @@ check: $(READY)
 
 slow: $(READY)
 	$(BIN)/pytest -m slow
+	@$(MAKE) --no-print-directory mutants
 
 soak: $(READY)
 	$(BIN)/python -W ignore benchmarks/soak.py --seeds $(SEEDS)
+
+mutants: $(READY)
+	$(BIN)/python benchmarks/mutants.py $(if $(ONLY),--only $(ONLY))
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -22,6 +22,12 @@ import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 
 hypothesis.settings.register_profile("turbodmt", deadline=None, database=None, derandomize=True, max_examples=50)
+# Of a mutant, any counterexample will do.
+hypothesis.settings.register_profile(
+    "mutants",
+    hypothesis.settings.get_profile("turbodmt"),
+    phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
+)
 hypothesis.settings.load_profile("turbodmt")
 
 

@@ -1,0 +1,178 @@
+"""Mutants of the code that guards money, and which of them the tests kill: `.venv/bin/python benchmarks/mutants.py`.
+
+mutmut changes one thing in one function at a time and runs the tests that reach it. Whatever lives must stand with its
+reason in `survivors.txt`, and whatever stands there must live: a list that does not fit ends with exit code 1.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SURVIVORS = Path(__file__).with_name("survivors.txt")
+FLOORS = ("exchange", "flows", "storage", "strategy", "tasks")
+#: What is changed, and the tests that are to notice; a group is one run of mutmut.
+GROUPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "strategy": (
+        ("money", "sizing", "risk", "orders", "order_checks", "halts", "executions", "booking"),
+        ("money", "sizing", "risk", "orders", "order_checks", "order_laws", "halts", "executions", "booking"),
+    ),
+    "storage": (
+        ("ledger", "ledger_rows", "orders", "order_history", "risk_state", "rows", "venues"),
+        ("ledger", "ledger_rows", "orders", "order_history", "risk_state", "venues"),
+    ),
+}
+#: How mutmut's exit codes of a mutant read; what is none of them was never decided.
+OUTCOMES = {
+    0: "survived",
+    1: "killed",
+    3: "killed",
+    33: "no test",
+    **dict.fromkeys((-24, 24, 36, 152, 255), "timed out"),
+}
+#: Lines of the storage floor that are part of a statement, or the names of what is bound to it.
+_SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|WHERE|AND|VALUES|ORDER BY|LIMIT|RETURNING)\b|^\{\"\w+\": ")
+#: The outcome of a mutant that changed the case of a statement alone.
+BLIND = "case of SQL"
+#: Outcomes that need no reason in the list.
+NO_GAPS = ("killed", "timed out", BLIND)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Mutant:
+    """One change: the function it was made in, its lines as they are, and as they were made (empty: taken away)."""
+
+    function: str
+    was: str
+    now: str
+
+    @property
+    def module(self) -> str:
+        """The module's dotted name."""
+        return ".".join(self.function.split(".")[:2])
+
+    @property
+    def equivalent_sql(self) -> bool:
+        """Whether it changed the case of a statement or of its parameters alone, to which DuckDB is blind.
+
+        What stands between quotes is data, whose case counts.
+        """
+        quoted = [re.findall(r"'[^']*'", text) for text in (self.was, self.now)]
+        return bool(_SQL.search(self.was)) and self.was.casefold() == self.now.casefold() and quoted[0] == quoted[1]
+
+    def __str__(self) -> str:
+        return f"{self.function}\n    - {self.was}\n    + {self.now}"
+
+
+def explained(text: str) -> dict[Mutant, str]:
+    """The reason of each mutant in the list. Raises ValueError for one without a reason, or listed twice.
+
+    A mutant is a line with its function, a line each for `-` what was and `+` what is, and one for `=` why it lives.
+    """
+    reasons: dict[Mutant, str] = {}
+    for block in re.split(r"\n\s*\n", text):
+        lines = [line.strip() for line in block.splitlines() if line.strip() and not line.startswith("#")]
+        if not lines:
+            continue
+        if [line[:1] for line in lines[1:]] != ["-", "+", "="] or not lines[3][1:].strip():
+            raise ValueError(f"{lines} is no function with its lines -, + and =")
+        one = Mutant(function=lines[0], was=lines[1][1:].strip(), now=lines[2][1:].strip())
+        if one in reasons:
+            raise ValueError(f"{one} is listed twice")
+        reasons[one] = lines[3][1:].strip()
+    return reasons
+
+
+def complaints(lived: Mapping[Mutant, str], tried: Sequence[str], reasons: Mapping[Mutant, str]) -> list[str]:
+    """What does not fit: mutants of the `tried` modules that lived without a reason, and reasons of none that lived."""
+    unexplained = [f"{outcome}: {one}" for one, outcome in sorted(lived.items()) if one not in reasons]
+    stale = [
+        f"listed, but killed or gone: {one}" for one in sorted(reasons) if one.module in tried and one not in lived
+    ]
+    return [*unexplained, *stale]
+
+
+def laid_out(folder: Path, group: str, modules: Sequence[str]) -> None:
+    """None; the folder holds a copy of the code and the tests, and what mutmut is to do with them."""
+    for name in (*FLOORS, "tests", "benchmarks"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy2(ROOT / "pyproject.toml", folder)
+    tests = [f"tests/{group}/test_{name}.py" for name in GROUPS[group][1]]
+    options = {
+        "source_paths": FLOORS,
+        "only_mutate": [f"{group}/{name}.py" for name in modules],
+        "pytest_add_cli_args_test_selection": tests,
+        # A counterexample need not be the smallest to kill.
+        "pytest_add_cli_args": ["--hypothesis-profile=mutants"],
+    }
+    lines = [f"{name} =\n" + "".join(f"    {one}\n" for one in values) for name, values in options.items()]
+    (folder / "setup.cfg").write_text("[mutmut]\n" + "".join(lines), encoding="utf-8")
+
+
+def outcomes(folder: Path, modules: Sequence[str]) -> Iterator[tuple[Mutant, str]]:
+    """Each mutant of the modules with its outcome."""
+    # mutmut's own import is for who runs it; the list is checked without.
+    from mutmut.mutation.diff_apply import get_diff_for_mutant
+
+    os.chdir(folder)
+    for module in modules:
+        path = Path(f"{module.replace('.', '/')}.py")
+        meta = json.loads((folder / "mutants" / f"{path}.meta").read_text(encoding="utf-8"))
+        for name, code in meta["exit_code_by_key"].items():
+            function = re.sub(r"(?:x_|xǁ)(.*)__mutmut_\d+$", r"\1", name).replace("ǁ", ".")
+            changed = get_diff_for_mutant(name, path=path).splitlines()[2:]
+            was, now = (" ".join(line[1:].strip() for line in changed if line.startswith(sign)) for sign in ("-", "+"))
+            one, outcome = Mutant(function=function, was=was, now=now), OUTCOMES.get(code, f"undecided ({code})")
+            yield one, BLIND if outcome == "survived" and one.equivalent_sql else outcome
+
+
+def run(group: str, modules: Sequence[str], processes: int) -> list[tuple[Mutant, str]]:
+    """Each mutant of the group's modules with its outcome, after a run of mutmut in a copy of the project."""
+    with tempfile.TemporaryDirectory(prefix="mutants-") as name:
+        folder = Path(name)
+        laid_out(folder, group, modules)
+        command = [Path(sys.executable).with_name("mutmut"), "run", "--max-children", str(processes)]
+        told = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        if told.returncode:
+            sys.exit(f"mutmut ended with {told.returncode}:\n{told.stdout[-4000:]}\n{told.stderr[-4000:]}")
+        return list(outcomes(folder, [f"{group}.{one}" for one in modules]))
+
+
+def main() -> None:
+    """Prints mutants by module and outcome, and what does not fit the list of survivors."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="*", help="these modules alone, such as strategy.sizing; or whole groups")
+    parser.add_argument("--processes", type=int, default=2)
+    given = parser.parse_args()
+    reasons, wrong = explained(SURVIVORS.read_text(encoding="utf-8")), []
+    started = time.monotonic()
+    print(f"{'module':28} mutants  killed  timed out  case of SQL  lived")
+    for group, (names, _) in GROUPS.items():
+        modules = [one for one in names if not given.only or {group, f"{group}.{one}"} & set(given.only)]
+        if not modules:
+            continue
+        found = run(group, modules, given.processes)
+        for name in modules:
+            counts = Counter(outcome for one, outcome in found if one.module == f"{group}.{name}")
+            told = [counts.pop(one, 0) for one in ("killed", "timed out", BLIND)]
+            row = "{:7} {:7} {:10} {:12} {:6}".format(sum(told) + counts.total(), *told, counts.total())
+            print(f"{f'{group}.{name}':28} {row}", flush=True)
+        gaps = {one: outcome for one, outcome in found if outcome not in NO_GAPS}
+        wrong += complaints(gaps, [f"{group}.{one}" for one in modules], reasons)
+    print(f"in {time.monotonic() - started:.0f} s")
+    if wrong:
+        sys.exit("\n\n".join(wrong) + f"\n\n{len(wrong)} do not fit {SURVIVORS.name}")
+
+
+if __name__ == "__main__":
+    main()
