@@ -66,7 +66,7 @@ class FuturesTestnet:
         for one in listings:
             demand_trading(one, self.name)
             self._demand_leverage(one.symbol)
-        return tuple(one.applied_to(known, shortable=True) for one, known in zip(listings, instruments, strict=True))
+        return tuple(self._listing(one.symbol).applied_to(one, shortable=True) for one in instruments)
 
     def wait(self, seconds: float) -> None:
         """None, after the wait."""

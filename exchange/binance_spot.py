@@ -51,7 +51,7 @@ class SpotTestnet:
         one_quote(listings)
         for one in listings:
             demand_trading(one, self.name)
-        return tuple(one.applied_to(known, shortable=False) for one, known in zip(listings, instruments, strict=True))
+        return tuple(self._listing(one.symbol).applied_to(one, shortable=False) for one in instruments)
 
     def wait(self, seconds: float) -> None:
         """None, after the wait."""

@@ -41,8 +41,10 @@ class Wire:
     transport: BaseAdapter | None = None
 
     def __post_init__(self) -> None:
-        host = None if self.base_url is None else urlsplit(self.base_url).hostname
-        if self.base_url is not None and host not in _LOOPBACK:
+        if self.base_url is None:
+            return
+        host = urlsplit(self.base_url).hostname
+        if host not in _LOOPBACK:
             raise ValueError(f"base_url leads to {host}; it must be on loopback ({', '.join(_LOOPBACK)})")
 
 

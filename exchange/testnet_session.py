@@ -104,7 +104,7 @@ class TestnetSession:
             told: Answer = answer
             return told
         if judgement is Judgement.SKEWED:
-            self._measured = False
+            # The wait has the clocks compared anew.
             raise Transient(said, 0.0)
         raise Transient(said, self._stated_wait_s() if judgement is Judgement.LIMITED else None)
 
@@ -119,19 +119,21 @@ class TestnetSession:
             return None, "", call(self._client)
         except BinanceAPIException as error:
             code = error.code if isinstance(error.code, int) else 0
-            said = str(error.message)[:120]
-            judgement = judge_answer(int(error.status_code), code, said)
-            words = f"HTTP {error.status_code}, code {code}: {said if code else 'no JSON'}"
+            return self._judged(int(error.status_code), code, str(error.message)[:120])
         except BinanceRequestException:
-            judgement, code, words = Judgement.OPEN, 0, "an answer that is no JSON"
+            return Judgement.OPEN, "an answer that is no JSON", None
         except requests.RequestException as error:
             # Its text holds the signed address.
-            judgement, code, words = judge_failure(error), 0, type(error).__name__
+            return judge_failure(error), type(error).__name__, None
         except BrokerRefused:
             raise
         except (AttributeError, LookupError, TypeError, ValueError):
             # The library trips over JSON of another shape than an error's.
-            judgement, code, words = Judgement.OPEN, 0, "an answer of an unknown shape"
+            return Judgement.OPEN, "an answer of an unknown shape", None
+
+    def _judged(self, status: int, code: int, said: str) -> tuple[Judgement, str, None]:
+        judgement = judge_answer(status, code, said)
+        words = f"HTTP {status}, code {code}: {said if code else 'no JSON'}"
         if judgement is Judgement.REFUSED:
             raise VenueRefusal(words, code) from None
         if judgement is Judgement.KEYS:
@@ -157,8 +159,7 @@ class TestnetSession:
         return (theirs - ours) // timedelta(milliseconds=1)
 
     def _stated_wait_s(self) -> float:
-        headers = self._client.response.headers if self._client.response is not None else {}
-        wait_s = stated_wait_s(headers)
+        wait_s = stated_wait_s(self._client.response.headers)
         if wait_s > LONGEST_WAIT_S:
             raise BrokerUnavailable(
                 f"{self._host} asks to wait {wait_s:.0f} s, more than the {LONGEST_WAIT_S:.0f} s that a run waits; run "
@@ -168,6 +169,5 @@ class TestnetSession:
 
     def _mind_the_weight(self) -> None:
         """None; near the limit it waits a minute before the next call."""
-        headers = self._client.response.headers if self._client.response is not None else {}
-        if int(headers.get("X-MBX-USED-WEIGHT-1M", 0)) >= self._endpoint.weight_limit:
+        if int(self._client.response.headers.get("X-MBX-USED-WEIGHT-1M", 0)) >= self._endpoint.weight_limit:
             self.wait(WEIGHT_WINDOW_S)

@@ -1,0 +1,274 @@
+"""An order at a testnet in literal words: what is sent, and what each answer becomes."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from exchange.binance_futures import FuturesTestnet
+from exchange.binance_orders import plain
+from exchange.binance_spot import SpotTestnet
+from exchange.ports import BrokerUnavailable, Execution
+from strategy.orders import OrderState, Side
+from tests.fakes.testnets import KEYS, an_order
+from tests.fakes.told import START, Told, refused
+
+D = Decimal
+BOUGHT = an_order(7, quantity="0.500000000000")
+SOLD = an_order(7, Side.SELL, "0.5")
+NAMED = {"symbol": "BTCUSDT", "origClientOrderId": BOUGHT.order_id}
+UNKNOWN = refused(-2013, "Order does not exist.")
+#: As the documentation shows them, shortened.
+SPOT_ORDER = {"symbol": "BTCUSDT", "orderId": 28, "status": "FILLED", "executedQty": "0.50000000"}
+SPOT_TRADE = {
+    "symbol": "BTCUSDT",
+    "id": 28457,
+    "orderId": 28,
+    "price": "30000.10000000",
+    "qty": "0.50000000",
+    "commission": "0.00050000",
+    "commissionAsset": "BTC",
+    "time": 1499865549590,
+    "isBuyer": True,
+}
+FUTURES_ORDER = {**SPOT_ORDER, "updateTime": 1569514978020}
+FUTURES_TRADE = {
+    "buyer": False,
+    "commission": "-0.07819010",
+    "commissionAsset": "USDT",
+    "id": 698759,
+    "orderId": 28,
+    "price": "7819.01",
+    "qty": "0.5",
+    "realizedPnl": "-0.91539999",
+    "symbol": "BTCUSDT",
+    "time": 1569514978020,
+}
+each_kind = pytest.mark.parametrize(
+    ("kind", "trades"), [(SpotTestnet, "GET myTrades"), (FuturesTestnet, "GET userTrades")]
+)
+
+
+def an_execution(**given: Any) -> Execution:
+    return Execution(order_id=BOUGHT.order_id, symbol="BTCUSDT", **given)
+
+
+def test_a_spot_order_is_sent_once_and_told_with_its_trades() -> None:
+    venue = Told({"POST order": SPOT_ORDER, "GET myTrades": [SPOT_TRADE]})
+    receipt = SpotTestnet(KEYS, venue.wire()).submit(BOUGHT, START)
+    assert receipt.order == replace(BOUGHT, state=OrderState.FILLED)
+    assert receipt.executions == (
+        an_execution(
+            trade_id="28457",
+            executed_at=datetime(2017, 7, 12, 13, 19, 9, 590_000, tzinfo=UTC),
+            side=Side.BUY,
+            quantity=D("0.5"),
+            price=D("30000.1"),
+            fee=D("0.0005"),
+            fee_asset="BTC",
+        ),
+    )
+    assert receipt.executions[0].executed_at.tzinfo is UTC
+    wanted = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.5"}
+    assert venue.asked == [
+        ("POST order", {**wanted, "newClientOrderId": BOUGHT.order_id, "newOrderRespType": "RESULT"}),
+        ("GET myTrades", {"symbol": "BTCUSDT", "orderId": "28", "limit": "1000"}),
+    ]
+    assert venue.waits == []
+
+
+def test_a_futures_order_is_sent_once_and_told_with_its_trades_and_what_they_realised() -> None:
+    venue = Told({"POST order": FUTURES_ORDER, "GET userTrades": [FUTURES_TRADE]})
+    receipt = FuturesTestnet(KEYS, venue.wire()).submit(SOLD, START)
+    assert receipt.order == replace(SOLD, state=OrderState.FILLED)
+    assert receipt.executions == (
+        an_execution(
+            trade_id="698759",
+            executed_at=datetime(2019, 9, 26, 16, 22, 58, 20_000, tzinfo=UTC),
+            side=Side.SELL,
+            quantity=D("0.5"),
+            price=D("7819.01"),
+            fee=D("0.0781901"),
+            fee_asset="USDT",
+            realised=D("-0.91539999"),
+        ),
+    )
+    wanted = {"symbol": "BTCUSDT", "side": "SELL", "type": "MARKET", "quantity": "0.5"}
+    since = {"startTime": "1569514977020"}
+    assert venue.asked == [
+        ("POST order", {**wanted, "newClientOrderId": BOUGHT.order_id, "newOrderRespType": "RESULT"}),
+        ("GET userTrades", {"symbol": "BTCUSDT", "orderId": "28", "limit": "1000", **since}),
+    ]
+
+
+def test_the_side_of_a_trade_is_the_venues_word() -> None:
+    both = [{**SPOT_TRADE, "id": number, "isBuyer": buyer, "qty": "0.25"} for number, buyer in enumerate((True, False))]
+    venue = Told({"POST order": SPOT_ORDER, "GET myTrades": both})
+    told = SpotTestnet(KEYS, venue.wire()).submit(BOUGHT, START).executions
+    assert [one.side for one in told] == [Side.BUY, Side.SELL]
+    futures = [{**FUTURES_TRADE, "buyer": True}]
+    venue = Told({"POST order": FUTURES_ORDER, "GET userTrades": futures})
+    (told_one,) = FuturesTestnet(KEYS, venue.wire()).submit(BOUGHT, START).executions
+    assert told_one.side is Side.BUY
+    silent = [{name: value for name, value in FUTURES_TRADE.items() if name != "buyer"}]
+    venue = Told({"POST order": FUTURES_ORDER, "GET userTrades": silent})
+    (told_one,) = FuturesTestnet(KEYS, venue.wire()).submit(SOLD, START).executions
+    assert told_one.side is Side.SELL
+
+
+def test_trades_of_a_futures_order_are_asked_for_from_its_beginning_where_that_is_told() -> None:
+    venue = Told({"GET order": {**FUTURES_ORDER, "time": 1569514900000}, "GET userTrades": [FUTURES_TRADE]})
+    FuturesTestnet(KEYS, venue.wire()).enquire(SOLD, START)
+    assert venue.asked[-1][1]["startTime"] == "1569514899000"
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "reason"),
+    [
+        ("NEW", OrderState.ACKNOWLEDGED, "the venue says NEW"),
+        ("PENDING_NEW", OrderState.ACKNOWLEDGED, "the venue says PENDING_NEW"),
+        ("PENDING_CANCEL", OrderState.ACKNOWLEDGED, "the venue says PENDING_CANCEL"),
+        ("PARTIALLY_FILLED", OrderState.PARTIALLY_FILLED, "the venue says PARTIALLY_FILLED"),
+        ("FILLED", OrderState.FILLED, ""),
+        ("CANCELED", OrderState.CANCELLED, "the venue says CANCELED"),
+        ("REJECTED", OrderState.REJECTED, "the venue says REJECTED"),
+        ("EXPIRED", OrderState.EXPIRED, "the venue says EXPIRED"),
+        ("EXPIRED_IN_MATCH", OrderState.EXPIRED, "the venue says EXPIRED_IN_MATCH"),
+    ],
+)
+def test_each_status_is_one_of_our_states(status: str, state: OrderState, reason: str) -> None:
+    venue = Told({"GET order": {**SPOT_ORDER, "status": status, "executedQty": "0.00000000"}})
+    receipt = SpotTestnet(KEYS, venue.wire()).enquire(BOUGHT, START)
+    assert (receipt.order, receipt.executions) == (replace(BOUGHT, state=state, reason=reason), ())
+    assert venue.asked == [("GET order", NAMED)]
+
+
+@each_kind
+def test_trades_that_are_told_late_are_asked_for_until_they_are_whole(kind: type, trades: str) -> None:
+    told = SPOT_TRADE if kind is SpotTestnet else FUTURES_TRADE
+    part, rest = {**told, "id": 1, "qty": "0.2"}, {**told, "id": 2, "qty": "0.3"}
+    venue = Told({"GET order": FUTURES_ORDER, trades: ([], [part], [part, rest])})
+    receipt = kind(KEYS, venue.wire()).enquire(BOUGHT, START)
+    assert receipt.order.state is OrderState.FILLED
+    assert [one.trade_id for one in receipt.executions] == ["1", "2"]
+    assert venue.waits == [1.0, 1.0]
+
+
+def test_trades_that_are_not_told_in_five_questions_leave_the_order_unknown() -> None:
+    part = {**SPOT_TRADE, "qty": "0.49999999"}
+    venue = Told({"GET order": SPOT_ORDER, "GET myTrades": [part]})
+    receipt = SpotTestnet(KEYS, venue.wire()).enquire(BOUGHT, START)
+    reason = "filled 0.5, but not all its trades are told yet"
+    assert (receipt.order, receipt.executions) == (replace(BOUGHT, state=OrderState.UNKNOWN, reason=reason), ())
+    assert [asked for asked, _ in venue.asked] == ["GET order", *["GET myTrades"] * 5]
+    assert venue.waits == [1.0] * 4
+
+
+def test_an_order_leaves_within_two_seconds_of_its_claim_or_not_at_all() -> None:
+    venue = Told({"POST order": SPOT_ORDER, "GET myTrades": [SPOT_TRADE]})
+    broker = SpotTestnet(KEYS, venue.wire())
+    late = f"^order {BOUGHT.order_id} was held up on its way out; it did not leave$"
+    with pytest.raises(BrokerUnavailable, match=late) as told:
+        broker.submit(BOUGHT, START - timedelta(seconds=2, milliseconds=1))
+    assert (venue.asked, told.value.retry_after_s) == ([], 0.0)
+    assert broker.submit(BOUGHT, START - timedelta(seconds=2)).order.state is OrderState.FILLED
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "reason"),
+    [
+        (refused(-1013, "LOT_SIZE"), OrderState.REJECTED, "HTTP 400, code -1013: LOT_SIZE"),
+        (refused(-2010, "Duplicate order sent."), OrderState.UNKNOWN, "HTTP 400, code -2010: Duplicate order sent."),
+        (refused(-1007, "Timeout", 408), OrderState.UNKNOWN, "HTTP 408, code -1007: Timeout"),
+        (
+            {**SPOT_ORDER, "status": "ODD"},
+            OrderState.UNKNOWN,
+            f"order {BOUGHT.order_id} is told in a way that is not known here; ask later",
+        ),
+        (
+            {**SPOT_ORDER, "executedQty": "many"},
+            OrderState.UNKNOWN,
+            f"order {BOUGHT.order_id} is told in a way that is not known here; ask later",
+        ),
+    ],
+)
+def test_what_became_of_a_sent_order_is_told_with_the_reason(answer: Any, state: OrderState, reason: str) -> None:
+    venue = Told({"POST order": answer})
+    receipt = SpotTestnet(KEYS, venue.wire()).submit(BOUGHT, START)
+    assert receipt.order == replace(BOUGHT, state=state, reason=reason)
+    assert len(venue.asked) == 1
+
+
+def test_an_order_that_the_venue_does_not_know_is_waited_for_until_it_can_no_longer_arrive() -> None:
+    venue = Told({"GET order": UNKNOWN})
+    lost = SpotTestnet(KEYS, venue.wire()).enquire(BOUGHT, START - timedelta(seconds=4)).order
+    assert lost == replace(BOUGHT, state=OrderState.REJECTED, reason="never arrived: the venue knows no such order")
+    assert (venue.waits, len(venue.asked)) == ([7.0], 2)
+    venue = Told({"GET order": UNKNOWN})
+    assert SpotTestnet(KEYS, venue.wire()).enquire(BOUGHT, START - timedelta(seconds=10)).order == lost
+    assert (venue.waits, len(venue.asked)) == ([], 1)
+
+
+def test_an_order_is_not_given_up_by_a_clock_that_stands_still() -> None:
+    venue = Told({"GET order": UNKNOWN})
+    broker = SpotTestnet(KEYS, replace(venue.wire(), sleep=venue.waits.append))
+    waiting = broker.enquire(BOUGHT, START).order
+    assert waiting == replace(BOUGHT, state=OrderState.UNKNOWN, reason="the venue does not know it yet")
+    assert (venue.waits, len(venue.asked)) == ([11.0, 11.0], 2)
+
+
+def test_a_futures_order_is_remembered_for_ninety_days() -> None:
+    def asked(age: timedelta) -> tuple[OrderState, str]:
+        order = FuturesTestnet(KEYS, Told({"GET order": UNKNOWN}).wire()).enquire(BOUGHT, START - age).order
+        return order.state, order.reason
+
+    never = (OrderState.REJECTED, "never arrived: the venue knows no such order")
+    assert asked(timedelta(days=90)) == never
+    forgotten = (OrderState.UNKNOWN, "the venue tells of no order after 90 days")
+    assert asked(timedelta(days=90, seconds=1)) == forgotten
+
+
+def test_an_archived_order_has_expired_and_another_refusal_tells_nothing() -> None:
+    archived = SpotTestnet(KEYS, Told({"GET order": refused(-2026, "Archived.")}).wire())
+    ended = archived.enquire(BOUGHT, START).order
+    assert ended == replace(BOUGHT, state=OrderState.EXPIRED, reason="HTTP 400, code -2026: Archived.")
+    odd = SpotTestnet(KEYS, Told({"GET order": refused(-1121, "Invalid symbol.")}).wire())
+    told = rf"^order {BOUGHT.order_id} cannot be asked for \(HTTP 400, code -1121: Invalid symbol.\)$"
+    with pytest.raises(BrokerUnavailable, match=told):
+        odd.enquire(BOUGHT, START)
+
+
+def test_trades_that_are_refused_leave_what_became_of_the_order_open() -> None:
+    broker = SpotTestnet(KEYS, Told({"GET order": SPOT_ORDER, "GET myTrades": refused(-1121, "no")}).wire())
+    told = rf"^trades of {BOUGHT.order_id} cannot be asked for \(HTTP 400, code -1121: no\)$"
+    with pytest.raises(BrokerUnavailable, match=told):
+        broker.enquire(BOUGHT, START)
+
+
+@pytest.mark.parametrize("kind", [SpotTestnet, FuturesTestnet])
+@pytest.mark.parametrize("answer", [SPOT_ORDER, refused(-2011, "Unknown order sent.")])
+def test_an_order_is_cancelled_once_and_told_as_it_ended(kind: Callable[..., Any], answer: Any) -> None:
+    ended = {**SPOT_ORDER, "status": "CANCELED", "executedQty": "0"}
+    venue = Told({"DELETE order": answer, "GET order": ended})
+    receipt = kind(KEYS, venue.wire()).cancel(BOUGHT, START)
+    assert receipt.order == replace(BOUGHT, state=OrderState.CANCELLED, reason="the venue says CANCELED")
+    assert venue.asked == [("DELETE order", NAMED), ("GET order", NAMED)]
+
+
+def test_a_cancellation_that_is_refused_tells_nothing() -> None:
+    venue = Told({"DELETE order": refused(-1121, "Invalid symbol.")})
+    told = rf"^order {BOUGHT.order_id} cannot be cancelled \(HTTP 400, code -1121: Invalid symbol.\)$"
+    with pytest.raises(BrokerUnavailable, match=told):
+        SpotTestnet(KEYS, venue.wire()).cancel(BOUGHT, START)
+    assert len(venue.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("quantity", "text"),
+    [("0.500000000000", "0.5"), ("1E+2", "100"), ("100", "100"), ("10.0", "10"), ("1E-8", "0.00000001")],
+)
+def test_a_quantity_is_sent_without_exponent_and_trailing_zeros(quantity: str, text: str) -> None:
+    assert plain(D(quantity)) == text
