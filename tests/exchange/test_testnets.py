@@ -217,10 +217,9 @@ def test_spot_sells_nothing_short_and_futures_do(testnet: Testnet) -> None:
 
 def test_funding_is_a_charge_of_its_own(testnet: Testnet) -> None:
     broker = testnet.broker("testnet-futures")
-    since = broker.now()
     submitted(broker, an_order(quantity="0.02"))
     paid = testnet.exchange.fund("BTCUSDT", D("0.0001"))
-    (charge,) = broker.charges(since)
+    (charge,) = broker.charges(testnet.start)
     assert (charge.cash, charge.symbol) == (paid, "BTCUSDT")
     assert paid < 0
 
