@@ -1,6 +1,6 @@
 """Binance's USD-M futures testnet: positions on margin, long and short, in one-way mode."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -9,6 +9,7 @@ from typing import Any
 from exchange import binance_orders
 from exchange.binance_orders import MOST_TRADES, Desk
 from exchange.ports import BrokerRefused, BrokerUnavailable, Charge, Holdings, Receipt
+from exchange.retries import Answer
 from exchange.testnet_client import ApiKeys, Wire
 from exchange.testnet_session import Endpoint, TestnetSession
 from exchange.venue_errors import VenueRefusal
@@ -59,7 +60,7 @@ class FuturesTestnet:
 
         Raises BrokerRefused, for an account in hedge mode too, and BrokerUnavailable.
         """
-        if self._ask(lambda client: client.futures_get_position_mode())["dualSidePosition"]:
+        if self._ask(lambda client: client.futures_get_position_mode()["dualSidePosition"]):
             raise BrokerRefused(f"{self.name} is in hedge mode; switch the account to one-way mode")
         listings = [self._listing(one.symbol) for one in instruments]
         one_quote(listings)
@@ -87,10 +88,8 @@ class FuturesTestnet:
     def holdings(self, symbols: tuple[str, ...]) -> Holdings | None:
         """The wallet's balance in the quote asset, and the signed positions. Raises BrokerUnavailable."""
         quote = one_quote([self._listing(symbol) for symbol in symbols])
-        balances = self._ask(lambda client: client.futures_account_balance())
-        positions = self._ask(lambda client: client.futures_position_information())
-        held = {one["symbol"]: Decimal(one["positionAmt"]) for one in positions}
-        wallet = {one["asset"]: Decimal(one["balance"]) for one in balances}
+        wallet = self._ask(lambda client: _amounts(client.futures_account_balance(), "asset", "balance"))
+        held = self._ask(lambda client: _amounts(client.futures_position_information(), "symbol", "positionAmt"))
         return Holdings(
             cash=wallet.get(quote, Decimal(0)),
             positions={symbol: held.get(symbol, Decimal(0)) for symbol in symbols},
@@ -98,15 +97,15 @@ class FuturesTestnet:
 
     def charges(self, since: datetime) -> tuple[Charge, ...]:
         """The funding received and paid since then, in the order of time. Raises BrokerUnavailable."""
-        start_ms = (since - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+        start_ms = _milliseconds(since)
         found: dict[str, Charge] = {}
         for _ in range(_MAX_PAGES):
             asked = {"incomeType": "FUNDING_FEE", "startTime": start_ms, "limit": _PAGE_ROWS}
             page = self._ask(partial(_income, asked=asked))
-            found |= {one.charge_id: one for one in map(_charge, page)}
+            found |= {one.charge_id: one for one in page}
             if len(page) < _PAGE_ROWS:
                 return tuple(sorted(found.values(), key=lambda one: (one.charged_at, one.charge_id)))
-            start_ms = max(int(page[-1]["time"]), start_ms + 1)
+            start_ms = max(_milliseconds(page[-1].charged_at), start_ms + 1)
         raise BrokerUnavailable(f"{self.name}'s funding since {since:%Y-%m-%d} does not end; try again later")
 
     def _demand_leverage(self, symbol: str) -> None:
@@ -124,7 +123,7 @@ class FuturesTestnet:
             self._info = self._ask(lambda client: client.futures_exchange_info())
         return listing(self._info, symbol, self.name)
 
-    def _ask(self, question: Callable[[Any], Any]) -> Any:
+    def _ask(self, question: Callable[[Any], Answer]) -> Answer:
         try:
             return self._session.ask(question)
         except VenueRefusal as refusal:
@@ -135,8 +134,16 @@ def _set_leverage(client: Any, wanted: Mapping[str, Any]) -> Any:
     return client.futures_change_leverage(**wanted)
 
 
-def _income(client: Any, asked: Mapping[str, Any]) -> Any:
-    return client.futures_income_history(**asked)
+def _income(client: Any, asked: Mapping[str, Any]) -> list[Charge]:
+    return [_charge(one) for one in client.futures_income_history(**asked)]
+
+
+def _amounts(told: Sequence[Mapping[str, Any]], named: str, amount: str) -> dict[str, Decimal]:
+    return {one[named]: Decimal(one[amount]) for one in told}
+
+
+def _milliseconds(instant: datetime) -> int:
+    return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
 def _charge(told: dict[str, Any]) -> Charge:

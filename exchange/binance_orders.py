@@ -136,10 +136,9 @@ def _receipt(session: TestnetSession, desk: Desk, order: Order, told: Json) -> R
         if count:
             session.wait(WAIT_S)
         try:
-            trades = session.ask(lambda client: desk.trades(client, told))
+            executions = session.ask(lambda client: tuple(_execution(order, one) for one in desk.trades(client, told)))
         except VenueRefusal as refusal:
             raise BrokerUnavailable(f"trades of {order.order_id} cannot be asked for ({refusal})") from None
-        executions = tuple(_execution(order, one) for one in trades)
         if sum((one.quantity for one in executions), Decimal(0)) >= filled:
             break
     else:
@@ -156,7 +155,8 @@ def _execution(order: Order, told: Json) -> Execution:
         trade_id=str(told["id"]),
         symbol=order.symbol,
         executed_at=datetime.fromtimestamp(int(told["time"]) / 1000, tz=UTC),
-        side=Side.BUY if told.get("isBuyer", told.get("buyer", False)) else Side.SELL,
+        # Spot says isBuyer, futures say buyer.
+        side=Side.BUY if told["isBuyer" if "isBuyer" in told else "buyer"] else Side.SELL,
         quantity=Decimal(told["qty"]),
         price=Decimal(told["price"]),
         # The documentation shows what futures took as a negative number.

@@ -1,6 +1,6 @@
 """Binance's spot testnet: what is bought is paid for, what is sold is owned."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from exchange import binance_orders
 from exchange.binance_orders import MOST_TRADES, Desk
 from exchange.ports import BrokerRefused, BrokerUnavailable, Charge, Holdings, Receipt
+from exchange.retries import Answer
 from exchange.testnet_client import ApiKeys, Wire
 from exchange.testnet_session import Endpoint, TestnetSession
 from exchange.venue_errors import VenueRefusal
@@ -73,8 +74,7 @@ class SpotTestnet:
         """The balances of the quote asset and of the base assets, free and locked. Raises BrokerUnavailable."""
         listings = [self._listing(symbol) for symbol in symbols]
         quote = one_quote(listings)
-        told = self._ask(lambda client: client.get_account(omitZeroBalances="true"))
-        held = {one["asset"]: Decimal(one["free"]) + Decimal(one["locked"]) for one in told["balances"]}
+        held = self._ask(lambda client: _balances(client.get_account(omitZeroBalances="true")))
         return Holdings(
             cash=held.get(quote, Decimal(0)),
             positions={one.symbol: held.get(one.base, Decimal(0)) for one in listings},
@@ -94,8 +94,12 @@ class SpotTestnet:
             self._listings[symbol] = listing(info, symbol, self.name)
         return self._listings[symbol]
 
-    def _ask(self, question: Callable[[Any], Any]) -> Any:
+    def _ask(self, question: Callable[[Any], Answer]) -> Answer:
         try:
             return self._session.ask(question)
         except VenueRefusal as refusal:
             raise BrokerUnavailable(f"{self.name} does not tell what it holds ({refusal}); try again later") from None
+
+
+def _balances(told: Mapping[str, Any]) -> dict[str, Decimal]:
+    return {one["asset"]: Decimal(one["free"]) + Decimal(one["locked"]) for one in told["balances"]}

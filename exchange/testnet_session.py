@@ -127,8 +127,8 @@ class TestnetSession:
             return judge_failure(error), type(error).__name__, None
         except BrokerRefused:
             raise
-        except (AttributeError, LookupError, TypeError, ValueError):
-            # The library trips over JSON of another shape than an error's.
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            # The library trips over JSON of another shape than an error's, and whoever asks over an answer's.
             return Judgement.OPEN, "an answer of an unknown shape", None
 
     def _judged(self, status: int, code: int, said: str) -> tuple[Judgement, str, None]:

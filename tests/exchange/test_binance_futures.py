@@ -153,6 +153,35 @@ def test_the_instant_from_which_funding_is_asked_is_cut_to_milliseconds() -> Non
     assert venue.asked[0][1]["startTime"] == str(START_MS + 1)
 
 
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"GET dual": {}},
+        {"GET balance": {"asset": "USDT"}},
+        {"GET balance": [{"asset": "USDT", "balance": "x"}]},
+        {"GET positionRisk": [{"symbol": "BTCUSDT"}]},
+        {"GET income": [{"symbol": "BTCUSDT"}]},
+    ],
+)
+def test_an_answer_in_words_that_are_not_known_is_asked_for_again_and_not_guessed(answers: dict[str, Any]) -> None:
+    known = {
+        "GET dual": ONE_WAY,
+        "GET exchangeInfo": INFO,
+        "GET balance": [],
+        "GET positionRisk": [],
+        "POST leverage": {},
+    }
+    broker = FuturesTestnet(KEYS, Told({**known, "GET income": [], **answers}).wire())
+
+    def ask_all() -> None:
+        broker.instruments((BTC,))
+        broker.holdings(("BTCUSDT",))
+        broker.charges(START)
+
+    with pytest.raises(BrokerUnavailable, match=r"\(last: an answer of an unknown shape\)"):
+        ask_all()
+
+
 def test_a_wait_is_a_wait() -> None:
     venue = Told({})
     FuturesTestnet(KEYS, venue.wire()).wait(2.5)

@@ -113,10 +113,28 @@ def test_the_side_of_a_trade_is_the_venues_word() -> None:
     venue = Told({"POST order": FUTURES_ORDER, "GET userTrades": futures})
     (told_one,) = FuturesTestnet(KEYS, venue.wire()).submit(BOUGHT, START).executions
     assert told_one.side is Side.BUY
-    silent = [{name: value for name, value in FUTURES_TRADE.items() if name != "buyer"}]
-    venue = Told({"POST order": FUTURES_ORDER, "GET userTrades": silent})
-    (told_one,) = FuturesTestnet(KEYS, venue.wire()).submit(SOLD, START).executions
-    assert told_one.side is Side.SELL
+
+
+@pytest.mark.parametrize(
+    "trades",
+    [
+        5,
+        [5],
+        [{name: value for name, value in SPOT_TRADE.items() if name != "isBuyer"}],
+        [{name: value for name, value in SPOT_TRADE.items() if name != "commission"}],
+        [{**SPOT_TRADE, "price": "cheap"}],
+    ],
+)
+def test_trades_in_words_that_are_not_known_are_asked_for_again_and_not_guessed(trades: Any) -> None:
+    venue = Told({"POST order": SPOT_ORDER, "GET order": SPOT_ORDER, "GET myTrades": trades})
+    broker = SpotTestnet(KEYS, venue.wire())
+    taken = broker.submit(BOUGHT, START)
+    assert (taken.order.state, taken.executions) == (OrderState.UNKNOWN, ())
+    assert "(last: an answer of an unknown shape)" in taken.order.reason
+    with pytest.raises(BrokerUnavailable, match=r"\(last: an answer of an unknown shape\)"):
+        broker.enquire(BOUGHT, START)
+    venue = Told({"GET order": SPOT_ORDER, "GET myTrades": (trades, [SPOT_TRADE])})
+    assert SpotTestnet(KEYS, venue.wire()).enquire(BOUGHT, START).order.state is OrderState.FILLED
 
 
 def test_trades_of_a_futures_order_are_asked_for_from_its_beginning_where_that_is_told() -> None:

@@ -84,6 +84,17 @@ def test_an_account_that_is_not_told_is_not_guessed() -> None:
         SpotTestnet(KEYS, venue.wire()).holdings(("BTCUSDT",))
 
 
+@pytest.mark.parametrize(
+    "told", [[], {}, {"balances": [{"asset": "USDT"}]}, {"balances": [{**ACCOUNT["balances"][0], "free": "x"}]}]
+)
+def test_balances_in_words_that_are_not_known_are_asked_for_again_and_not_guessed(told: Any) -> None:
+    venue = Told({"GET exchangeInfo": BITCOIN, "GET account": told})
+    with pytest.raises(BrokerUnavailable, match=r"\(last: an answer of an unknown shape\)"):
+        SpotTestnet(KEYS, venue.wire()).holdings(("BTCUSDT",))
+    venue = Told({"GET exchangeInfo": BITCOIN, "GET account": (told, ACCOUNT)})
+    assert SpotTestnet(KEYS, venue.wire()).holdings(("BTCUSDT",)).cash == 1001
+
+
 def test_spot_has_no_charges() -> None:
     venue = Told({})
     assert SpotTestnet(KEYS, venue.wire()).charges(START) == ()
