@@ -29,7 +29,7 @@ GROUPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "storage": (
         ("ledger", "ledger_rows", "orders", "order_history", "risk_state", "rows", "venues"),
-        ("ledger", "ledger_rows", "orders", "order_history", "risk_state", "venues"),
+        ("ledger", "ledger_rows", "orders", "order_history", "risk_state", "rows", "venues"),
     ),
 }
 #: How mutmut's exit codes of a mutant read; what is none of them was never decided.
