@@ -30,10 +30,11 @@ from tests.fakes.bars import DEEP, record
 from tests.fakes.jobs import RECIPE, a_job, policy, run_day
 from tests.fakes.networks import TINY
 from tests.fakes.panels import mandate, market, walk
+from tests.fakes.simulated_year import RemoteYear
 
 ROOT = Path(__file__).parents[2]
 #: Where a run is killed: what lies on the disk changes here, and training takes the longest.
-WATCHED = ("storage/", "tasks/", "strategy/training.py")
+WATCHED = ("storage/", "tasks/", "exchange/", "strategy/training.py")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,7 @@ class Order:
     """A run of the day in the home; killed before its n-th watched line, or in the n-th call of a function (0: never).
 
     With `tally` the number of watched lines is written to that file; with `file_bytes` no file may grow beyond that.
+    With a `venue` it is a day of the simulated year at that broker, whose fake exchange is at the `url`.
     """
 
     home: str
@@ -49,6 +51,8 @@ class Order:
     n: int = 0
     tally: str = ""
     file_bytes: int = 0
+    venue: str = ""
+    url: str = ""
 
 
 class Crashes:
@@ -109,15 +113,14 @@ def _obey(order: Order) -> None:
     """Does not return: runs the day and leaves with its exit code."""
     code = int(Exit.BUG)
     try:
-        job = a_job(Path(order.home), DEEP.symbols(), date.fromisoformat(order.as_of))
-        job = replace(job, policy=policy(Strategy.TURBO, replace(RECIPE, retrain_every_bars=1)))
+        run = _at_a_broker(order) if order.venue else _on_paper(order)
         if order.file_bytes:
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (order.file_bytes, order.file_bytes))
         counts: Counter[str] = Counter()
         if order.n or order.tally:
             sys.settrace(_killer(order, counts))
-        run_day(job, lambda: DEEP)
+        run()
         sys.settrace(None)
         if order.tally:
             Path(order.tally).write_text(json.dumps(counts))
@@ -129,6 +132,17 @@ def _obey(order: Order) -> None:
     finally:
         sys.stderr.flush()
         os._exit(code)
+
+
+def _on_paper(order: Order) -> Callable[[], object]:
+    job = a_job(Path(order.home), DEEP.symbols(), date.fromisoformat(order.as_of))
+    job = replace(job, policy=policy(Strategy.TURBO, replace(RECIPE, retrain_every_bars=1)))
+    return lambda: run_day(job, lambda: DEEP)
+
+
+def _at_a_broker(order: Order) -> Callable[[], object]:
+    year = RemoteYear(Path(order.home), order.venue, order.url)
+    return lambda: year.run(date.fromisoformat(order.as_of))
 
 
 def _killer(order: Order, counts: "Counter[str]") -> Callable[[FrameType, str, Any], Any]:

@@ -45,6 +45,8 @@ RULES = Champion(model_id=None, reason="rules needs no model")
 ATTEMPTS = 6
 EXPECTED = (BrokerUnavailable, SourceUnavailable, StoreError, OrdersBlocked, BrokerRefused)
 BANS = frozenset({Kind.BANNED})
+#: Of the year that is lived in a process of its own: both sides of the socket know it.
+REMOTE_SEED = 3
 
 
 @dataclass
@@ -272,3 +274,19 @@ class CalmYear(SimulatedYear):
         with stored_in_memory(self.home, self.dice) as store:
             self.checks = Checks(store=store, exchange=self.testnet.exchange, venue=self.venue)
             yield self
+
+
+class RemoteYear(SimulatedYear):
+    """A year whose store lies on the disk and whose exchange is another process's, at the address."""
+
+    def __init__(self, home: Path, venue: str, url: str) -> None:
+        super().__init__(REMOTE_SEED, home, venue)
+        self.url, self.dice.calm = url, True
+
+    def run(self, day: date) -> None:
+        """None; the day is run once, five minutes after its close."""
+        self.testnet.move_to(self._instant(day))
+        self._run(day)
+
+    def _broker(self, now: datetime) -> Broker:
+        return self.testnet.broker(self.venue, url=self.url)

@@ -53,9 +53,9 @@ class Testnet:
         """The way there, on which waiting moves the exchange's clock."""
         return Wire(clock=utc_now, sleep=self.sleep, transport=transport, base_url=base_url)
 
-    def broker(self, name: str, transport: BaseAdapter | None = None) -> Broker:
-        """A fresh broker of that name, as a new process would open it."""
-        wire = self.wire(transport or ExchangeTransport(self.exchange))
+    def broker(self, name: str, transport: BaseAdapter | None = None, url: str | None = None) -> Broker:
+        """A fresh broker of that name, as a new process would open it; with an address, over a socket."""
+        wire = self.wire(base_url=url) if url else self.wire(transport or ExchangeTransport(self.exchange))
         kinds: dict[str, Callable[[], Broker]] = {
             "testnet-spot": lambda: SpotTestnet(KEYS, wire),
             "testnet-futures": lambda: FuturesTestnet(KEYS, wire),
