@@ -24,20 +24,23 @@ class DeploymentFailed(Exception):
 def deploy(environment: Mapping[str, str]) -> None:
     """None; every deployment and automation is on the server that the environment names. Raises DeploymentFailed.
 
-    Prefect's own `deploy` would switch a schedule back on that the user has paused: those that were there stay as
-    they were.
+    Prefect's own `deploy` would switch on again what the user has paused, one schedule or all of a deployment: those
+    that were there stay as they were.
     """
     from prefect.client.orchestration import get_client
 
     from flows.automations import ensure
 
     with get_client(sync_client=True) as client:
-        before = _schedules(client)
+        before, paused = _schedules(client), {one.name for one in client.read_deployments() if one.paused}
         _make_pool(client)
         _command(environment)
         for key, (deployment, schedule, active) in _schedules(client).items():
             if key in before and before[key][2] != active:
                 client.update_deployment_schedule(deployment, schedule, active=before[key][2])
+        for one in client.read_deployments():
+            if one.name in paused:
+                client.pause_deployment(one.id)
         ensure(client)
 
 

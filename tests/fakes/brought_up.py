@@ -52,6 +52,10 @@ class Up:
     def deployment(self, name: str, flow: str = "daily") -> Any:
         return self.server.ask(f"/deployments/name/{flow}/{name}")
 
+    def pause(self, name: str, flow: str = "daily") -> None:
+        """None; the deployment's schedules start no run any more, in later lives of the home neither."""
+        self.server.ask(f"/deployments/{self.deployment(name, flow)['id']}/pause_deployment", {})
+
     def start_run(self, deployment: str, parameters: Mapping[str, object], flow: str = "daily") -> str:
         """The id of a new run of the deployment."""
         path = f"/deployments/{self.deployment(deployment, flow)['id']}/create_flow_run"

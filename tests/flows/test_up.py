@@ -92,6 +92,7 @@ def test_up_deploys_everything_survives_deaths_and_leaves_nothing(tmp_path: Path
         crypto = up.deployment("daily-crypto")
         switch = f"/deployments/{crypto['id']}/schedules/{crypto['schedules'][0]['id']}"
         up.server.ask(switch, {"active": False}, "PATCH")
+        up.pause("watchdog", "watchdog")
         assert up.stop(signal.SIGTERM) == 0
         assert "Stopped." in up.told()
         assert address(up.home) is None
@@ -109,6 +110,7 @@ def test_up_deploys_everything_survives_deaths_and_leaves_nothing(tmp_path: Path
         again.await_text("Ctrl-C stops it.")
         (schedule,) = again.deployment("daily-crypto")["schedules"]
         assert schedule["active"] is False, "a schedule that the user paused was switched on"
+        assert again.deployment("watchdog", "watchdog")["paused"] is True, "a deployment that the user paused goes on"
         # Whoever is killed cannot clean up: the kernel tells the children.
         assert again.stop(signal.SIGKILL) == -9
         assert address(again.home) is None
