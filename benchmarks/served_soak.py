@@ -207,12 +207,6 @@ def newest_days(count: int) -> list[date]:
     return [stamp.date() for stamp in SampleBars().fetch(asked)["open_time"]][-count:]
 
 
-def quieten(up: Up) -> None:
-    """None; no schedule starts a run beside those of the soak."""
-    for flow, name in (("daily", "daily-crypto"), ("watchdog", "watchdog")):
-        up.server.ask(f"/deployments/{up.deployment(name, flow)['id']}/pause_deployment", {})
-
-
 def main() -> None:
     """Prints the days, the lines, the counts, and what is left in Prefect's file once it has forgotten the runs."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -224,7 +218,9 @@ def main() -> None:
         clock = shifted_clock(Path(name))
         with brought_up(Path(name), clock.environment) as up:
             up.await_text("Ctrl-C stops it.")
-            quieten(up)
+            # No schedule starts a run beside those of the soak.
+            up.pause("daily-crypto")
+            up.pause("watchdog", "watchdog")
             print(" day                    ", *(f"{one}," for one in FIGURES), "MB")
             rows = soak(up, days)
             days = days[: len(rows)]
