@@ -20,6 +20,13 @@ os.environ.update(
 
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
+from playwright.sync_api import Browser, sync_playwright  # noqa: E402
+
+#: Without these Chromium asks hosts of its maker at every start; as root it has no sandbox.
+_CHROMIUM_OPTIONS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
 
 hypothesis.settings.register_profile("turbodmt", deadline=None, database=None, derandomize=True, max_examples=50)
 # Of a mutant, any counterexample will do.
@@ -55,3 +62,15 @@ def chromium() -> str:
             pytest.fail("REQUIRE_BROWSER=1, but there is no Chromium on PATH; install it")
         pytest.skip("there is no Chromium on PATH")
     return path
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """A headless Chromium without a page, closed after the module.
+
+    Playwright's loop runs in this thread until then, where nothing else may run one: hence not for the session.
+    """
+    with sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=chromium, args=_CHROMIUM_OPTIONS)
+        yield opened
+        opened.close()

@@ -1,26 +1,42 @@
 """The report of a real backtest in a real browser: silent, offline and within the screen."""
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from strategy.signals import Strategy
 from tasks.backtest import Window, backtest
 from tasks.markup import document
 from tasks.saved import save
 from tests.fakes.bars import PAIR
-from tests.fakes.browser import Browser, browser
 from tests.fakes.jobs import a_job
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def tab(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browser(chromium, tmp_path_factory.mktemp("profile")) as opened:
-        yield opened
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """What a page did while it was loaded, and how wide it turned out in a window of the asked width."""
+
+    requests: tuple[str, ...]
+    complaints: tuple[str, ...]
+    width_px: int
+
+
+def visit(browser: Browser, page: Path, width_px: int) -> Visit:
+    requests: list[str] = []
+    complaints: list[str] = []
+    tab = browser.new_page(viewport={"width": width_px, "height": 900})
+    tab.on("request", lambda request: requests.append(request.url))
+    tab.on("console", lambda message: complaints.append(message.text))
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.goto(page.as_uri())
+    width = int(tab.evaluate("document.documentElement.scrollWidth"))
+    tab.close()
+    return Visit(requests=tuple(requests), complaints=tuple(complaints), width_px=width)
 
 
 @pytest.fixture(scope="module")
@@ -36,18 +52,18 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("width_px", [390, 1280])
-def test_the_report_is_silent_asks_for_nothing_and_fits(tab: Browser, report: Path, width_px: int) -> None:
-    seen = tab.visit(report, width_px)
+def test_the_report_is_silent_asks_for_nothing_and_fits(browser: Browser, report: Path, width_px: int) -> None:
+    seen = visit(browser, report, width_px)
     assert seen.complaints == ()
     assert seen.requests == (report.as_uri(),)
     assert seen.width_px == width_px
 
 
-def test_a_page_that_does_otherwise_is_caught(tab: Browser, tmp_path: Path) -> None:
+def test_a_page_that_does_otherwise_is_caught(browser: Browser, tmp_path: Path) -> None:
     page = tmp_path / "bad.html"
     page.write_text(document("Bad", ['<img src="other.png"><p style="width:500px">wide</p>']), encoding="utf-8")
-    seen = tab.visit(page, 390)
+    seen = visit(browser, page, 390)
     assert "Content Security Policy" in " ".join(seen.complaints)
     assert seen.width_px > 390
     page.write_text("<!doctype html><img src=other.png>", encoding="utf-8")
-    assert tab.visit(page, 390).requests == (page.as_uri(), (tmp_path / "other.png").as_uri())
+    assert visit(browser, page, 390).requests == (page.as_uri(), (tmp_path / "other.png").as_uri())
