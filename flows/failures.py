@@ -41,6 +41,7 @@ _CODES: Mapping[str, Exit] = {
     "tasks.backtest.WindowRefused": Exit.USAGE,
     "tasks.backfill_book.BackfillRefused": Exit.USAGE,
     "tasks.halts.ReasonMissing": Exit.USAGE,
+    "tasks.halts.AccountUnknown": Exit.USAGE,
     "tasks.training_plan.TrainingRefused": Exit.USAGE,
     "tasks.sweep_work.SweepRefused": Exit.USAGE,
     "tasks.twin.TwinRefused": Exit.USAGE,

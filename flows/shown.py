@@ -220,8 +220,9 @@ def shown_adopted(answer: Json) -> str:
 def shown_halt(answer: Json) -> str:
     """Whether an account may trade, and why."""
     state = "halted: only orders that reduce are sent" if answer["halted"] else "trading"
+    reason = f" Reason: {answer['reason'].rstrip('.')}." if answer["reason"] else ""
     already = "" if answer["changed"] else " It was so already; nothing has changed."
-    return f"Account {answer['account']} is {state}. {answer['reason']}{already}".rstrip()
+    return f"Account {answer['account']} is {state}.{reason}{already}"
 
 
 def shown_doctor(answer: Json) -> str:

@@ -163,6 +163,12 @@ def latest_snapshot(connection: Connection, account: str) -> Snapshot | None:
     return newest[0] if newest else None
 
 
+def accounts(connection: Connection) -> tuple[str, ...]:
+    """The accounts that have lived a day, by name."""
+    rows = connection.execute("SELECT DISTINCT account FROM account_snapshots ORDER BY account").fetchall()
+    return tuple(row[0] for row in rows)
+
+
 def missed_days(connection: Connection, account: str, day: date) -> tuple[date, ...]:
     """The days before `day` that the account lived without a decision, back to the one before them that had one."""
     rows = connection.execute(

@@ -12,15 +12,22 @@ class ReasonMissing(ValueError):
     """Halting and resuming need a reason that can be read later (exit 2)."""
 
 
+class AccountUnknown(ValueError):
+    """There is no such account to halt or to resume: a misspelt name must not look like a halt (exit 2)."""
+
+
 def halt(home: Path, account: str, reason: str) -> Json:
-    """The answer of `turbodmt halt`: the account stays halted until it is resumed. Raises ReasonMissing."""
+    """The answer of `turbodmt halt`: the account stays halted until it is resumed.
+
+    Raises ReasonMissing, AccountUnknown.
+    """
     return _set(home, account, reason, halted=True)
 
 
 def resume(home: Path, account: str, reason: str) -> Json:
     """The answer of `turbodmt resume`: trading goes on, and the drawdown counts from today's equity.
 
-    Raises ReasonMissing.
+    Raises ReasonMissing, AccountUnknown.
     """
     return _set(home, account, reason, halted=False)
 
@@ -29,6 +36,7 @@ def _set(home: Path, account: str, reason: str, *, halted: bool) -> Json:
     if not reason.strip():
         raise ReasonMissing(f"--reason is {reason!r}; say in a few words why, for whoever reads it later")
     with connect(home) as store, transaction(store):
+        _demand_known(account, ledger.accounts(store))
         before = risk_state.load(store, account)
         snapshot = ledger.latest_snapshot(store, account)
         since = snapshot.account.as_of if snapshot else None
@@ -43,3 +51,9 @@ def _set(home: Path, account: str, reason: str, *, halted: bool) -> Json:
         "reason": after.reason,
         "changed": not unchanged,
     }
+
+
+def _demand_known(account: str, known: tuple[str, ...]) -> None:
+    if account not in known:
+        held = f"the ledger holds {', '.join(known)}; name one of these" if known else "no account has lived a day yet"
+        raise AccountUnknown(f"--account is {account!r}, and {held}")

@@ -27,6 +27,7 @@ from tests.fakes.prefect_server import (
 pytestmark = pytest.mark.server
 
 POOL = "turbodmt"
+DEPLOYMENTS = ("daily-crypto", "daily-equities", "train", "backfill", "halt", "resume", "watchdog")
 STEPS = ("ingest", "validate", "settle", "retrain if due", "signal", "order", "reconcile", "report")
 #: Time for a run to be scheduled, picked up, waited for in turn, and done, on a busy machine.
 RUN_TIMEOUT_S = 150
@@ -41,7 +42,7 @@ class Deployed:
     home: Path
 
     def deployment(self, name: str) -> Any:
-        flow = "train" if name == "train" else "daily"
+        flow = "daily" if name.startswith("daily-") else name
         return self.server.ask(f"/deployments/name/{flow}/{name}")
 
     def finished_runs(self, name: str, least: int) -> list[Any]:
@@ -106,7 +107,7 @@ def test_deploy_creates_the_scheduled_deployments(deployed: Deployed) -> None:
 
 
 def test_what_writes_runs_one_at_a_time_in_turn(deployed: Deployed) -> None:
-    for name in ("daily-crypto", "daily-equities", "train"):
+    for name in DEPLOYMENTS:
         deployment = deployed.deployment(name)
         assert deployment["global_concurrency_limit"]["limit"] == 1
         assert deployment["concurrency_options"]["collision_strategy"] == "ENQUEUE"
@@ -114,7 +115,7 @@ def test_what_writes_runs_one_at_a_time_in_turn(deployed: Deployed) -> None:
 
 
 def test_every_parameter_is_explained(deployed: Deployed) -> None:
-    for name in ("daily-crypto", "train"):
+    for name in DEPLOYMENTS:
         properties = deployed.deployment(name)["parameter_openapi_schema"]["properties"]
         assert [parameter for parameter, shown in properties.items() if not shown.get("description")] == []
 

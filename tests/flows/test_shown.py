@@ -4,6 +4,7 @@ from flows.shown import (
     shown_backtest,
     shown_bars,
     shown_daily,
+    shown_halt,
     shown_import,
     shown_models,
     shown_promote,
@@ -220,3 +221,12 @@ def test_a_day_without_symbols_or_account_is_short() -> None:
         "",
         "Warning: 2018-12-30 is no session of A; there was nothing to do",
     ]
+
+
+def test_a_halt_and_a_resumption_without_need_say_what_has_changed() -> None:
+    halted = {"account": "desk", "halted": True, "reason": "the feed looks wrong.", "changed": True}
+    assert shown_halt(halted) == (
+        "Account desk is halted: only orders that reduce are sent. Reason: the feed looks wrong."
+    )
+    trading = {"account": "desk", "halted": False, "reason": "", "changed": False}
+    assert shown_halt(trading) == "Account desk is trading. It was so already; nothing has changed."

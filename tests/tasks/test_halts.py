@@ -9,7 +9,7 @@ from storage import orders as order_store
 from storage.database import connect
 from strategy.orders import OrderState
 from strategy.signals import Strategy
-from tasks.halts import ReasonMissing, halt, resume
+from tasks.halts import AccountUnknown, ReasonMissing, halt, resume
 from tasks.job import Job
 from tasks.trade import OrdersBlocked, demand_nothing_withheld
 from tests.fakes.bars import PAIR, FakeBars
@@ -104,3 +104,15 @@ def test_halting_twice_changes_nothing(job: Job) -> None:
 def test_no_reason_is_refused(job: Job) -> None:
     with pytest.raises(ReasonMissing, match="--reason is ' '; say in a few words why"):
         resume(job.home, job.account, " ")
+
+
+def test_a_misspelt_account_is_refused_and_stays_as_it_is(job: Job) -> None:
+    with pytest.raises(AccountUnknown, match="--account is 'dayly', and the ledger holds daily; name one of these"):
+        halt(job.home, "dayly", "the feed looks wrong")
+    with connect(job.home) as store:
+        assert not risk_state.load(store, "dayly").halted
+
+
+def test_before_the_first_day_there_is_no_account_to_halt(tmp_path: Path) -> None:
+    with pytest.raises(AccountUnknown, match="--account is 'daily', and no account has lived a day yet"):
+        halt(tmp_path, "daily", "not yet")
