@@ -60,10 +60,10 @@ def backfill(
         end_date: The last day decided, at most the source's last closed bar.
         source: Where bars come from: sample, binance, yahoo or file:PATH.
         symbols: What to trade; left out, what the source serves by default.
-        strategy: The rule that turns bars into signals.
+        strategy: The rule that turns bars into signals: turbo, rules, hold, vol-target or momentum.
         capital: The money that the account starts with.
         account: The account in the ledger; left out, one that the other parameters name. Never daily.
-        home: The folder of the database, models and reports.
+        home: The folder of the database, models and reports; left out, that of the worker.
     """
     attend_run()
     options = {"source": source, "symbols": symbols, "strategy": strategy, "capital": capital, "home": home}

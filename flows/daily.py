@@ -16,6 +16,7 @@ from prefect.runtime import flow_run
 from exchange.ports import BarSource, Broker
 from flows.plan import Request, RequestRefused, holiday, plan
 from flows.prefect_home import attend_run
+from flows.settings import Broker as BrokerName
 from flows.settings import load
 from flows.wall_clock import clock
 from flows.wiring import broker_factory, open_source, source_factory
@@ -46,7 +47,7 @@ def daily(
     source: str | None = None,
     symbols: list[str] | None = None,
     strategy: Strategy | None = None,
-    broker: str | None = None,
+    broker: BrokerName | None = None,
     capital: Decimal | None = None,
     account: str = "daily",
     home: Path | None = None,
@@ -59,11 +60,11 @@ def daily(
         as_of: The last closed bar; left out, the newest one.
         source: Where bars come from: sample, binance, yahoo or file:PATH.
         symbols: What to trade; left out, what the source serves by default.
-        strategy: The rule that turns bars into signals.
+        strategy: The rule that turns bars into signals: turbo, rules, hold, vol-target or momentum.
         broker: Where orders go: paper, testnet-spot or testnet-futures; keys come from the environment or secrets.
         capital: The money that a new account starts with.
         account: The account in the ledger, in lower-case letters, digits and dashes.
-        home: The folder of the database, models and reports.
+        home: The folder of the database, models and reports; left out, that of the worker.
     """
     attend_run()
     options = {"source": source, "symbols": symbols, "strategy": strategy, "broker": broker, "capital": capital}

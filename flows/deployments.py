@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows.forms import plain
+
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
@@ -38,6 +40,7 @@ def deploy(environment: Mapping[str, str]) -> None:
         for key, (deployment, schedule, active) in _schedules(client).items():
             if key in before and before[key][2] != active:
                 client.update_deployment_schedule(deployment, schedule, active=before[key][2])
+        _simplify_forms(client)
         for one in client.read_deployments():
             if one.name in paused:
                 client.pause_deployment(one.id)
@@ -76,6 +79,15 @@ def _schedules(client: "SyncPrefectClient") -> dict[tuple[str, str], tuple[Any, 
         for schedule in one.schedules
         if schedule.slug
     }
+
+
+def _simplify_forms(client: "SyncPrefectClient") -> None:
+    from prefect.client.schemas.actions import DeploymentUpdate
+
+    for one in client.read_deployments():
+        if one.work_pool_name == POOL:
+            form = DeploymentUpdate(parameter_openapi_schema=plain(one.parameter_openapi_schema or {}))
+            client.update_deployment(one.id, form)
 
 
 def _command(environment: Mapping[str, str]) -> None:

@@ -26,6 +26,7 @@ SYMBOL_PATTERN = r"^[A-Za-z0-9^=._/&-]{1,32}$"
 #: What the patterns of the text fields ask for, in words.
 PATTERNS = {"source": "sample, binance, yahoo or file:PATH", "symbols": "up to 32 letters, digits and ^ = . _ / & -"}
 
+Broker = Literal["paper", "testnet-spot", "testnet-futures"]
 Symbol = Annotated[str, StringConstraints(pattern=SYMBOL_PATTERN)]
 Bps = Annotated[float, Field(ge=0, le=1_000)]
 
@@ -54,9 +55,7 @@ class Settings(BaseSettings):
         default=(), max_length=1_000, description="symbols to trade, separated by commas; none: those of the source"
     )
     strategy: Strategy = Field(default=Strategy.TURBO, description="rule that turns bars into signals")
-    broker: Literal["paper", "testnet-spot", "testnet-futures"] = Field(
-        default="paper", description="where orders go; no value reaches real money"
-    )
+    broker: Broker = Field(default="paper", description="where orders go; no value reaches real money")
     capital: Decimal = Field(
         default=Decimal(10_000), gt=0, le=10**12, description="money that a new account starts with"
     )

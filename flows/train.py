@@ -34,7 +34,7 @@ def train(
         as_of: The last closed bar to learn from; left out, the newest one.
         source: Where bars come from: sample, binance, yahoo or file:PATH.
         symbols: What to train for; left out, what the source serves by default.
-        home: The folder of the database, models and reports.
+        home: The folder of the database, models and reports; left out, that of the worker.
     """
     attend_run()
     settings = load({"source": source, "symbols": symbols, "home": home, "strategy": "turbo"})

@@ -37,7 +37,7 @@ def watchdog(home: Path | None = None) -> "State[Any]":
     """What is not as it should be: told once by the block `turbodmt-alerts` or the webhook, and listed as an artifact.
 
     Args:
-        home: The folder of the database, models and reports.
+        home: The folder of the database, models and reports; left out, that of the worker.
     """
     attend_run()
     folder = load({"home": home}).home
