@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +17,7 @@ from exchange.ports import BarSource
 from flows.backfill_plan import Asked, plan_backfill
 from flows.prefect_home import attend_run
 from flows.progress import Told
+from flows.sentences import in_one_sentence
 from flows.settings import Symbol, load
 from flows.stopping import stoppable
 from flows.wall_clock import clock
@@ -67,8 +68,12 @@ def backfill(
     """
     attend_run()
     options = {"source": source, "symbols": symbols, "strategy": strategy, "capital": capital, "home": home}
-    settings = load({**options, "broker": "paper"})
     asked = Asked(start=start_date, end=end_date, account=account, clock=clock())
+    return in_one_sentence(lambda: _run({**options, "broker": "paper"}, asked))
+
+
+def _run(given: Mapping[str, object], asked: Asked) -> str:
+    settings = load(given)
     wanted = plan_backfill(settings, open_source(settings), asked)
     demand_own(wanted)
     done = answered(wanted)

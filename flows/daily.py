@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -16,6 +16,7 @@ from prefect.runtime import flow_run
 from exchange.ports import BarSource, Broker
 from flows.plan import Request, RequestRefused, holiday, plan
 from flows.prefect_home import attend_run
+from flows.sentences import in_one_sentence
 from flows.settings import Broker as BrokerName
 from flows.settings import load
 from flows.wall_clock import clock
@@ -68,7 +69,11 @@ def daily(
     """
     attend_run()
     options = {"source": source, "symbols": symbols, "strategy": strategy, "broker": broker, "capital": capital}
-    settings = load({**options, "home": home})
+    return in_one_sentence(lambda: _run({**options, "home": home}, account, as_of))
+
+
+def _run(given: Mapping[str, object], account: str, as_of: date | None) -> str:
+    settings = load(given)
     open_broker = broker_factory(settings)
     bars = open_source(settings)
     job = plan(settings, bars, Request(account=account, as_of=as_of, clock=clock(), broker=settings.broker))

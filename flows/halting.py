@@ -11,6 +11,7 @@ from prefect.states import Completed
 
 import tasks.halts
 from flows.prefect_home import attend_run
+from flows.sentences import in_one_sentence
 from flows.settings import load
 from flows.shown import shown_halt
 
@@ -37,7 +38,7 @@ def halt(account: str, reason: str, home: Path | None = None) -> "State[Any]":
         home: The folder of the database, models and reports; left out, that of the worker.
     """
     attend_run()
-    return _told(tasks.halts.halt(load({"home": home}).home, account, reason))
+    return in_one_sentence(lambda: _told(tasks.halts.halt(load({"home": home}).home, account, reason)))
 
 
 @flow(name="resume", flow_run_name=run_name)
@@ -50,7 +51,7 @@ def resume(account: str, reason: str, home: Path | None = None) -> "State[Any]":
         home: The folder of the database, models and reports; left out, that of the worker.
     """
     attend_run()
-    return _told(tasks.halts.resume(load({"home": home}).home, account, reason))
+    return in_one_sentence(lambda: _told(tasks.halts.resume(load({"home": home}).home, account, reason)))
 
 
 def _told(answer: dict[str, Any]) -> "State[Any]":

@@ -9,9 +9,9 @@ from flows.failures import Exit, exit_code
 from storage.files import private_folder
 
 OUR_LOGGERS = ("tasks", "flows")
-#: Whose records make up a run's log, beside ours.
-ENGINE_LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
-RUN_LOGGERS = (*OUR_LOGGERS, *ENGINE_LOGGERS)
+#: Whose records make up a run's log.
+PREFECTS_LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
+RUN_LOGGERS = (*OUR_LOGGERS, *PREFECTS_LOGGERS)
 #: How long the end of the process may wait for Prefect's background thread.
 THREAD_END_S = 5.0
 
@@ -72,20 +72,16 @@ class NotOfTheRun(logging.Filter):
         return not record.name.startswith(RUN_LOGGERS)
 
 
-class InOneSentence(logging.Filter):
-    """Lets a run's log tell a failure that has a name by its sentence alone; a bug keeps its traceback."""
+class OfABug(logging.Filter):
+    """Drops the traceback of a failure that has an exit code: the run's state says it, and the log that state."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record is kept; one with a named failure is changed."""
-        failure = record.exc_info[1] if record.exc_info else None
-        if failure is None or exit_code(failure) is Exit.BUG:
-            return True
-        record.msg, record.args, record.exc_info, record.exc_text = str(failure), (), None, None
-        # The engine repeats what the run has said already, on its way out.
-        return record.funcName != "run_flow"
+        """Whether the record is kept."""
+        error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
+        return error is None or exit_code(error) is Exit.BUG
 
 
-_IN_ONE_SENTENCE = InOneSentence()
+_OF_A_BUG = OfABug()
 
 
 def attend_run() -> None:
@@ -95,9 +91,9 @@ def attend_run() -> None:
     """
     for name in OUR_LOGGERS:
         logging.getLogger(name).setLevel(logging.INFO)
-    for name in ENGINE_LOGGERS:
-        # Adding the same filter again changes nothing.
-        logging.getLogger(name).addFilter(_IN_ONE_SENTENCE)
+    # Adding the same filter again changes nothing.
+    for name in PREFECTS_LOGGERS:
+        logging.getLogger(name).addFilter(_OF_A_BUG)
     # It is called once per run, and one registration is enough.
     atexit.unregister(_release_runs)
     atexit.register(_release_runs)

@@ -1,6 +1,7 @@
 """The training flow: a model on demand, through the same gate and tasks as the daily run."""
 
 import json
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from prefect.runtime import flow_run
 
 from flows.plan import Request, plan
 from flows.prefect_home import attend_run
+from flows.sentences import in_one_sentence
 from flows.settings import load
 from flows.wall_clock import clock
 from flows.wiring import open_source, source_factory
@@ -37,7 +39,12 @@ def train(
         home: The folder of the database, models and reports; left out, that of the worker.
     """
     attend_run()
-    settings = load({"source": source, "symbols": symbols, "home": home, "strategy": "turbo"})
+    given = {"source": source, "symbols": symbols, "home": home, "strategy": "turbo"}
+    return in_one_sentence(lambda: _run(given, as_of))
+
+
+def _run(given: Mapping[str, object], as_of: date | None) -> str:
+    settings = load(given)
     job = plan(settings, open_source(settings), Request(account="train", as_of=as_of, clock=clock()))
     ingest(job, source_factory(settings))
     gate = validate(job)

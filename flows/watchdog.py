@@ -16,6 +16,7 @@ from prefect.states import Completed
 from flows.alerts import tell
 from flows.deployments import POOL, SCHEDULED, active, workers_online
 from flows.prefect_home import attend_run
+from flows.sentences import in_one_sentence
 from flows.settings import load
 from flows.wall_clock import clock
 from storage.files import write_whole
@@ -40,7 +41,10 @@ def watchdog(home: Path | None = None) -> "State[Any]":
         home: The folder of the database, models and reports; left out, that of the worker.
     """
     attend_run()
-    folder = load({"home": home}).home
+    return in_one_sentence(lambda: _watch(load({"home": home}).home))
+
+
+def _watch(folder: Path) -> "State[Any]":
     now = clock()
     concerns = (*look(folder, now), *on_server(now))
     fresh, over = changes(folder, concerns)

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from prefect.settings.models.server.services import ServerServicesDBVacuumSettings
 
-from exchange.ports import SourceUnavailable
-from flows.prefect_home import InOneSentence, NotOfTheRun, prepare
+from flows.prefect_home import NotOfTheRun, prepare
 
 
 @pytest.fixture(autouse=True)
@@ -53,24 +52,3 @@ def test_nothing_is_reported_to_anyone(tmp_path: Path) -> None:
 def test_the_console_does_not_repeat_what_the_run_logs(name: str, shown: bool) -> None:
     record = logging.LogRecord(name, logging.ERROR, __file__, 1, "text", None, None)
     assert NotOfTheRun().filter(record) is shown
-
-
-def logged(failure: Exception, function: str = "run_context") -> logging.LogRecord | None:
-    """What is left of the engine's record of the failure."""
-    record = logging.LogRecord("prefect.flow_runs", logging.ERROR, __file__, 1, "Failed: %r", (failure,), None)
-    record.exc_info, record.funcName = (type(failure), failure, None), function
-    return record if InOneSentence().filter(record) else None
-
-
-def test_a_run_s_log_tells_a_named_failure_by_its_sentence_and_once() -> None:
-    kept = logged(SourceUnavailable("binance did not answer 100% of the time"))
-    assert kept is not None
-    assert logging.Formatter().format(kept) == "binance did not answer 100% of the time"
-    assert logged(SourceUnavailable("binance did not answer"), "run_flow") is None
-
-
-def test_a_run_s_log_keeps_the_traceback_of_a_bug() -> None:
-    for function in ("run_context", "run_flow"):
-        kept = logged(ZeroDivisionError("x"), function)
-        assert kept is not None
-        assert logging.Formatter().format(kept) == "Failed: ZeroDivisionError('x')\nZeroDivisionError: x"

@@ -1,0 +1,28 @@
+"""A run that fails for a reason that has an exit code says it in one sentence."""
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+from prefect.states import Failed
+
+from flows.failures import Exit, exit_code
+
+R = TypeVar("R")
+
+log = logging.getLogger(__name__)
+
+
+def in_one_sentence(work: Callable[[], R]) -> R:
+    """What the work returns, or a failed state with its sentence; Prefect raises the failure itself for who called.
+
+    Prefect would put "Flow run encountered an exception" and the name of a class before it, and its page shows no more
+    than the first words of a state's message. A bug is raised, with all that Prefect has to say of it.
+    """
+    try:
+        return work()
+    except Exception as error:
+        if exit_code(error) is Exit.BUG:
+            raise
+        log.error("%s.", error)
+        return cast(R, Failed(message=str(error), data=error))
