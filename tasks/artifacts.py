@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from prefect.artifacts import (
-    create_image_artifact,
     create_link_artifact,
     create_markdown_artifact,
     create_table_artifact,
@@ -21,7 +20,6 @@ from tasks.tables import (
     orders_table,
     positions_table,
     risk_table,
-    verdicts_table,
 )
 
 #: The limits that the table of risk names, as the configuration spells them.
@@ -32,16 +30,17 @@ def publish(page: DailyPage, account: str, report: Path) -> None:
     """None; the artifacts of the current run, each under a key of the account that keeps its history."""
     as_of, equity = page.snapshot.account.as_of, money(page.snapshot.equity)
     limits = {name: float(value) for name, value in page.provenance.configuration if name in LIMITS}
-    symbols = [one.symbol for one in page.decisions]
     tables = {
         "decisions": (
             changes_table(page.decisions, page.before),
             f"Decisions of {as_of} beside the day before",
         ),
-        "validation": (verdicts_table(page.published, page.findings, symbols), f"What the gate made of {as_of}"),
         "orders": (orders_table(page.orders), f"Orders decided at the close of {as_of}"),
         "fills": (fills_table("Fills", page.fills), f"What was filled up to {as_of}"),
-        "risk": (risk_table(page.snapshot, page.decisions, limits, page.halted), f"Risk at the close of {as_of}"),
+        "risk": (
+            risk_table(page.snapshot, page.decisions, limits, page.halted),
+            " ".join(filter(None, (f"Risk at the close of {as_of}.", page.halted))),
+        ),
     }
     for name, (content, description) in tables.items():
         create_table_artifact(table=in_rows(content), key=f"{name}-{account}", description=description)
@@ -49,8 +48,9 @@ def publish(page: DailyPage, account: str, report: Path) -> None:
         summary(page, account, report), key=f"summary-{account}", description=f"{as_of}: equity {equity}"
     )
     if page.picture is not None:
-        create_image_artifact(
-            svg_data_uri(equity_picture(page.picture)),
+        # Of a picture of its own kind Prefect shows the address too, which here is all of the picture.
+        create_markdown_artifact(
+            f"![{page.picture.title}]({svg_data_uri(equity_picture(page.picture))})",
             key=f"equity-{account}",
             description=f"{page.picture.title} up to {as_of}",
         )
@@ -64,8 +64,11 @@ def publish(page: DailyPage, account: str, report: Path) -> None:
 
 
 def in_rows(content: Table) -> list[dict[str, str]]:
-    """The rows of a table by their columns; where there is none, one that says so."""
-    rows = [dict(zip(content.columns, row, strict=True)) for row in content.rows]
+    """The rows of a table by those of its columns that say anything; where there is none, one that says so."""
+    told = [name for name, *cells in zip(content.columns, *content.rows, strict=True) if any(cells)]
+    rows = [
+        {name: cell for name, cell in zip(content.columns, row, strict=True) if name in told} for row in content.rows
+    ]
     return rows or [{content.columns[0]: content.empty}]
 
 
@@ -76,13 +79,15 @@ def publish_reconciliation(found: Reconciliation, account: str) -> None:
         "Equity in the ledger": money(found.equity),
         "Equity replayed": money(found.replayed),
         "Difference": f"{found.difference:.2g}",
-        "Limit": f"{TOLERANCE:g}",
+        "Limit": f"{TOLERANCE:.9f}",
         "Decisions equal": str(found.decisions),
         "Orders equal": str(found.orders),
         "Short of paper's fills": "" if found.shortfall is None else f"{found.shortfall:.4%}",
     }
     create_table_artifact(
-        table=[row], key=f"reconciliation-{account}", description=f"{found.as_of} replayed as a backtest"
+        table=[{name: cell for name, cell in row.items() if cell}],
+        key=f"reconciliation-{account}",
+        description=f"{found.as_of} replayed as a backtest",
     )
 
 

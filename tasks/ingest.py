@@ -35,7 +35,7 @@ def ingest(job: Job, open_source: Callable[[], BarSource], until: date | None = 
         instrument_store.save(store, job.source, fresh)
         staged = stage(store, job.source, frame, ingested_at=job.now)
         discard(store, job.source, [symbol for symbol in job.symbols if symbol not in staged])
-    log.info("Staged %d bars of %d symbols from %s.", sum(staged.values()), len(job.symbols), job.source)
+    log.info("Staged %d bars from %s; symbols: %d.", sum(staged.values()), job.source, len(job.symbols))
     return staged
 
 

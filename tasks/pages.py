@@ -1,7 +1,6 @@
 """The report of a day: one HTML file, legible anywhere, that loads and runs nothing."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 
 from strategy.account import Snapshot
@@ -34,7 +33,7 @@ class DailyPage:
     """What the report of a day shows.
 
     `account` names account and broker, `model` what gave the signals, `halted` says why trading is halted or is empty,
-    `before` are the decisions of the account's day before, `published` counts the bars that passed the gate today.
+    `before` are the decisions of the account's day before.
     """
 
     snapshot: Snapshot
@@ -49,7 +48,6 @@ class DailyPage:
     provenance: Provenance
     picture: EquityPicture | None = None
     before: tuple[Decision, ...] = ()
-    published: Mapping[str, int] = field(default_factory=dict)
 
 
 def daily_page(page: DailyPage) -> str:

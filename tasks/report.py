@@ -112,7 +112,6 @@ def _page(result: DayResult, champion: Champion, gate: Gate) -> DailyPage:
         ),
         picture=_picture(job),
         before=_before(job),
-        published=gate.published,
     )
 
 

@@ -14,7 +14,7 @@ from strategy.risk import watched
 from tasks.account_days import next_day
 from tasks.agreement import Agreement, agree
 from tasks.job import Job
-from tasks.markup import exactly, money
+from tasks.markup import exactly, money, priced
 from tasks.standing import mandate_of, quotes_since, standing_at
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def settle(job: Job, open_broker: Callable[[datetime], Broker]) -> Settled:
         if standing is None:
             first = Day(standing=opening(job.as_of, job.policy.capital), fills=(), entries=(), settled=())
             _record(store, job, first)
-            log.info("Account %s opens on %s with %s.", job.account, job.as_of, job.policy.capital)
+            log.info("Account %s opens on %s with %s.", job.account, job.as_of, money(job.policy.capital))
             return Settled(dates=(job.as_of,), agreement=agreement)
         mandate = mandate_of(store, job)
         quotes = quotes_since(store, job, standing)
@@ -50,7 +50,8 @@ def settle(job: Job, open_broker: Callable[[datetime], Broker]) -> Settled:
             standing = settled.standing
             _record(store, job, settled)
             for fill in settled.fills:
-                log.info("%s: %s %s %s filled at %s.", day, fill.side, exactly(fill.quantity), fill.symbol, fill.price)
+                filled = f"{fill.side} {exactly(fill.quantity)} {fill.symbol} filled at {priced(fill.price)}"
+                log.info("%s: %s.", day, filled)
             equity = settled.standing.snapshot.equity
             log.info("Account %s stands at %s at the close of %s.", job.account, money(equity), day)
     return Settled(dates=dates, agreement=agreement)

@@ -11,13 +11,13 @@ from prefect.cache_policies import NO_CACHE
 
 import tasks.backfill
 import tasks.ingest
+import tasks.inspected
 import tasks.reconcile
 import tasks.report
 import tasks.settle
 import tasks.signals
 import tasks.trade
 import tasks.train
-import tasks.validate
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -29,7 +29,7 @@ def step(function: Callable[P, R], name: str) -> Task[P, R]:
 
 
 ingest = step(tasks.ingest.ingest, "ingest")
-validate = step(tasks.validate.validate, "validate")
+validate = step(tasks.inspected.validate, "validate")
 settle = step(tasks.settle.settle, "settle")
 retrain = step(tasks.train.retrain, "retrain if due")
 signal = step(tasks.signals.signal, "signal")

@@ -7,7 +7,7 @@ from strategy.account import Snapshot
 from strategy.decision import Decision
 from strategy.orders import Fill, Order
 from strategy.quality import Finding
-from tasks.markup import ABSENT, Table, exactly, figure, money, share, signed
+from tasks.markup import ABSENT, Table, exactly, figure, money, priced, share, signed
 
 
 def decisions_table(decisions: Sequence[Decision]) -> Table:
@@ -66,7 +66,7 @@ def fills_table(heading: str, fills: Sequence[Fill]) -> Table:
         columns=("Date", "Symbol", "Side", "Quantity", "Price", "Fee", "Order"),
         numbers=frozenset({"Quantity", "Price", "Fee"}),
         rows=tuple(
-            (f.as_of.isoformat(), f.symbol, f.side, exactly(f.quantity), exactly(f.price), money(f.fee), f.order_id)
+            (f.as_of.isoformat(), f.symbol, f.side, exactly(f.quantity), priced(f.price), money(f.fee), f.order_id)
             for f in fills
         ),
     )
@@ -83,7 +83,7 @@ def positions_table(snapshot: Snapshot) -> Table:
         columns=("Symbol", "Quantity", "Mark", "Value", "Over equity"),
         numbers=frozenset({"Quantity", "Mark", "Value", "Over equity"}),
         rows=tuple(
-            (symbol, exactly(held.quantity), exactly(held.mark), money(held.value), of_equity(held.value))
+            (symbol, exactly(held.quantity), priced(held.mark), money(held.value), of_equity(held.value))
             for symbol, held in sorted(snapshot.account.positions.items())
             if held.quantity
         ),
@@ -111,7 +111,7 @@ def risk_table(snapshot: Snapshot, decisions: Sequence[Decision], limits: Mappin
             ("Drawdown", share(snapshot.drawdown), f"halts at {share(limits['max_drawdown_halt'])}"),
             ("Gross exposure over equity", over_equity(gross), f"{limits['max_position_size']:g}"),
             ("Turnover decided over equity", over_equity(turned), f"{limits['max_turnover']:g}"),
-            ("Halted", halted or "no", ""),
+            ("Halted", "yes" if halted else "no", "until it is resumed" if halted else ""),
         ),
     )
 
@@ -124,15 +124,12 @@ def verdicts_table(published: Mapping[str, int], findings: Sequence[Finding], sy
         finding = worst.get(symbol)
         if finding is None:
             count = published.get(symbol)
-            said = "nothing new" if not count else f"passed, {count} bars published"
-            rows.append((symbol, said, "", "", "", ""))
+            said = "nothing new" if not count else f"passed, {count:,} bars published"
+            rows.append((symbol, said, "", "", ""))
             continue
         day = finding.open_time.isoformat() if finding.open_time else ABSENT
-        more = "correct the source, or `turbodmt import FILE --accept SYMBOL:DATE --reason TEXT`"
-        rows.append((symbol, f"held back: {finding.reason}", day, finding.value, finding.limit, more))
-    return Table(
-        heading="Validation", columns=("Symbol", "Verdict", "Date", "Found", "Limit", "Remedy"), rows=tuple(rows)
-    )
+        rows.append((symbol, f"held back: {finding.reason}", day, finding.value, finding.limit))
+    return Table(heading="Validation", columns=("Symbol", "Verdict", "Date", "Found", "Limit"), rows=tuple(rows))
 
 
 def findings_table(findings: Sequence[Finding]) -> Table:

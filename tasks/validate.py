@@ -31,10 +31,6 @@ NO_BARS = "bars"
 LONGEST_PAUSE_DAYS = 180
 
 
-class NothingPublishable(Exception):
-    """No symbol has bars that may be used (exit 3)."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """What the gate let through and what it held back.
@@ -55,6 +51,14 @@ class Gate:
         return {symbol: reason for symbol, reason in self.held_back.items() if symbol not in unlisted}
 
 
+class NothingPublishable(Exception):
+    """No symbol has bars that may be used (exit 3); `gate` is what was found, where one day was to be traded."""
+
+    def __init__(self, sentence: str, gate: Gate | None = None) -> None:
+        super().__init__(sentence)
+        self.gate = gate
+
+
 def validate(job: Job) -> Gate:
     """The gate's verdict on what is staged for the job's symbols, which must reach the session of `as_of`.
 
@@ -68,7 +72,7 @@ def validate(job: Job) -> Gate:
     # On a weekend the only symbol with a session may be held back: then no bar can carry the day.
     if not dated or not set(job.symbols) - set(gate.held_back):
         reasons = "; ".join(gate.held_back[symbol] for symbol in sorted(gate.held_back)[:3])
-        raise NothingPublishable(f"nothing may be traded on {job.as_of}: {reasons or 'no symbol has a session'}")
+        raise NothingPublishable(f"nothing may be traded on {job.as_of}: {reasons or 'no symbol has a session'}", gate)
     return gate
 
 
@@ -99,7 +103,7 @@ def inspect(job: Job, must_reach: date | None) -> Gate:
             held_back[symbol] = in_words(lacking)
     for symbol, reason in sorted(held_back.items()):
         log.warning("%s is held back: %s.", symbol, reason)
-    log.info("The gate published %d new bars; %d symbols are held back.", sum(published.values()), len(held_back))
+    log.info("The gate published %d new bars; symbols held back: %d.", sum(published.values()), len(held_back))
     remarks = (
         *_inferred(job, instruments),
         *(in_words(finding) for verdict in verdicts for finding in verdict.warnings),

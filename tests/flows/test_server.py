@@ -139,7 +139,7 @@ def test_the_artifacts_of_a_run_tell_the_day(deployed: Deployed, first_run: Any)
         "fills-soon": "table",
         "risk-soon": "table",
         "summary-soon": "markdown",
-        "equity-soon": "image",
+        "equity-soon": "markdown",
         "report-soon": "markdown",
         "reconciliation-soon": "table",
     }
@@ -157,7 +157,8 @@ def test_the_artifacts_of_a_run_tell_the_day(deployed: Deployed, first_run: Any)
     assert report.is_file()
     assert report.as_uri() in artifacts["report-soon"]["data"]
     assert str(report) in artifacts["summary-soon"]["data"]
-    picture = artifacts["equity-soon"]["data"].removeprefix("data:image/svg+xml;base64,")
+    before, _, picture = artifacts["equity-soon"]["data"].removesuffix(")").partition("(data:image/svg+xml;base64,")
+    assert before == "![Equity of account soon]"
     assert b64decode(picture).startswith(b"<svg")
 
 

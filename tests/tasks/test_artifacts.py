@@ -43,7 +43,7 @@ def test_decisions_say_how_far_they_moved_since_the_day_before() -> None:
     assert decision.exposure is not None
     before = replace(decision, signal=0.25, exposure=decision.exposure + 0.125)
     first, second = changes_table([decision], []), changes_table([decision], [before])
-    assert in_rows(first)[0]["Exposure moved"] == ""
+    assert "Exposure moved" not in in_rows(first)[0]
     assert in_rows(second)[0]["Signal moved"] == "+0.250"
     assert in_rows(second)[0]["Exposure moved"] == "−0.125"
     assert in_rows(second)[0]["Symbol"] == decision.symbol
@@ -68,9 +68,14 @@ def test_the_table_of_risk_stands_beside_the_limits() -> None:
         ("0.750", "4"),
         ("no", ""),
     ]
+    assert in_rows(risk_table(snapshot, decisions, limits, "Halted since then"))[-1] == {
+        "What": "Halted",
+        "Now": "yes",
+        "Limit": "until it is resumed",
+    }
 
 
-def test_a_symbol_that_is_held_back_names_what_and_the_remedy() -> None:
+def test_a_symbol_that_is_held_back_names_what() -> None:
     finding = Finding(
         symbol="B",
         open_time=TODAY,
@@ -83,8 +88,16 @@ def test_a_symbol_that_is_held_back_names_what_and_the_remedy() -> None:
     assert passed["Verdict"] == "passed, 3 bars published"
     assert quiet["Verdict"] == "nothing new"
     assert (held["Verdict"], held["Date"], held["Found"]) == ("held back: upside down", "2018-12-31", "1 < 2")
-    assert held["Remedy"].startswith("correct the source, or `turbodmt import")
+    assert held["Limit"] == "high >= low"
 
 
 def test_a_table_without_rows_is_one_row_that_says_so() -> None:
     assert in_rows(Table(heading="Orders", columns=("Symbol", "Side"), rows=(), empty="None.")) == [{"Symbol": "None."}]
+
+
+def test_a_column_that_says_nothing_is_left_out() -> None:
+    rows = (("A", "", "late"), ("B", "", ""))
+    assert in_rows(Table(heading="Orders", columns=("Symbol", "Fee", "Reason"), rows=rows)) == [
+        {"Symbol": "A", "Reason": "late"},
+        {"Symbol": "B", "Reason": ""},
+    ]

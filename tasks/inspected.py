@@ -1,0 +1,49 @@
+"""Validate, in sight: the verdict on each symbol is an artifact of the run, also of one that finds nothing to trade."""
+
+import logging
+
+from prefect.artifacts import create_table_artifact
+
+from tasks.artifacts import in_rows
+from tasks.job import Job
+from tasks.tables import verdicts_table
+from tasks.validate import Gate, NothingPublishable
+from tasks.validate import validate as judge
+
+log = logging.getLogger(__name__)
+
+
+def validate(job: Job) -> Gate:
+    """The gate's verdict, as `tasks.validate` has it, once it is published. Raises NothingPublishable."""
+    try:
+        gate = judge(job)
+    except NothingPublishable as error:
+        if error.gate is not None:
+            _publish(job, error.gate)
+        raise
+    _publish(job, gate)
+    return gate
+
+
+def _publish(job: Job, gate: Gate) -> None:
+    try:
+        create_table_artifact(
+            table=in_rows(verdicts_table(gate.published, gate.findings, job.symbols)),
+            key=f"validation-{job.account}",
+            description=described(job, gate),
+        )
+    # What Prefect's page lacks must not fail the day.
+    except Exception as error:  # noqa: BLE001
+        log.warning("The verdicts could not be published (%s); the report holds them.", type(error).__name__)
+
+
+def described(job: Job, gate: Gate) -> str:
+    """How many symbols passed, and what to do about the others."""
+    held = sorted(gate.held_back)
+    passed = f"{len(job.symbols) - len(held)} of {len(job.symbols)} symbols may be traded on {job.as_of}."
+    if not held:
+        return passed
+    return (
+        f"{passed} Held back: {', '.join(held)}. Correct the source, or release a bar that is right as it is with "
+        "`turbodmt import FILE --accept SYMBOL:DATE --reason TEXT`."
+    )
