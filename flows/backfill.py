@@ -17,6 +17,7 @@ from exchange.ports import BarSource
 from flows.backfill_plan import Asked, plan_backfill
 from flows.prefect_home import attend_run
 from flows.progress import Told
+from flows.run_names import name_run
 from flows.sentences import in_one_sentence
 from flows.settings import Symbol, load
 from flows.stopping import stoppable
@@ -35,10 +36,9 @@ log = logging.getLogger("flows.backfill")
 
 
 def run_name() -> str:
-    """The window and the symbols of the current run, as Prefect lists it."""
+    """The account and the window of the current run, as Prefect lists it until it is planned."""
     given = flow_run.parameters
-    symbols = ", ".join(given["symbols"] or []) or "the source's symbols"
-    return f"{given['start_date']} to {given['end_date']}, {symbols}"
+    return f"{given['account'] or 'backfill'}, {given['start_date']} to {given['end_date']}"
 
 
 @flow(name="backfill", flow_run_name=run_name)
@@ -76,6 +76,7 @@ def _run(given: Mapping[str, object], asked: Asked) -> str:
     settings = load(given)
     wanted = plan_backfill(settings, open_source(settings), asked)
     demand_own(wanted)
+    name_run(wanted.job, f"{wanted.start} to {wanted.job.as_of}")
     done = answered(wanted)
     if done is not None:
         log.info("%s was already filled up to %s; nothing was left to do.", wanted.job.account, wanted.job.as_of)

@@ -7,15 +7,14 @@ from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from uuid import UUID
 
 from prefect import flow
-from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
 from exchange.ports import BarSource, Broker
 from flows.plan import Request, RequestRefused, holiday, plan
 from flows.prefect_home import attend_run
+from flows.run_names import name_run
 from flows.sentences import in_one_sentence
 from flows.settings import Broker as BrokerName
 from flows.settings import load
@@ -31,9 +30,6 @@ from tasks.trade import OrdersBlocked, demand_nothing_withheld
 
 # A worker loads this file by its path, under a name of its own.
 log = logging.getLogger("flows.daily")
-
-#: More symbols than these are counted in a run's name.
-MOST_NAMED = 4
 
 
 def run_name() -> str:
@@ -86,7 +82,7 @@ def _run(given: Mapping[str, object], account: str, as_of: date | None) -> str:
         closed = f"{job.as_of} is no session of {', '.join(job.symbols)}; there was nothing to do"
         log.info("%s.", closed)
         return json.dumps(day_json(day_result(job, Findings(warnings=(closed,)))))
-    name_run(job)
+    name_run(job, f"{job.as_of}")
     begin(job, clock())
     try:
         return run_day(job, source_factory(settings), open_broker)
@@ -126,15 +122,6 @@ def run_day(job: Job, open_bars: Callable[[], BarSource], open_broker: Callable[
     answer = json.dumps(day_json(result))
     close_done(job, clock(), result, answer)
     return answer
-
-
-def name_run(job: Job) -> None:
-    """None; Prefect lists the run by its account, its day, which is only known by now, and what it trades."""
-    if flow_run.id is None:
-        return
-    traded = " ".join(job.symbols) if len(job.symbols) <= MOST_NAMED else f"{len(job.symbols)} symbols"
-    with get_client(sync_client=True) as client:
-        client.update_flow_run(UUID(flow_run.id), name=f"{job.account}, {job.as_of}, {traded}")
 
 
 def _demand_newest(job: Job) -> None:

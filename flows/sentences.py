@@ -24,5 +24,6 @@ def in_one_sentence(work: Callable[[], R]) -> R:
     except Exception as error:
         if exit_code(error) is Exit.BUG:
             raise
-        log.error("%s.", error)
-        return cast(R, Failed(message=str(error), data=error))
+        sentence = str(error)
+        log.error("%s%s.", sentence[:1].upper(), sentence[1:])
+        return cast(R, Failed(message=sentence, data=error))

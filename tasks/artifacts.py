@@ -1,5 +1,6 @@
 """A day as Prefect shows it: a table of decisions, a summary, a picture of the equity, the link to the report."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from prefect.artifacts import (
@@ -33,7 +34,7 @@ def publish(page: DailyPage, account: str, report: Path) -> None:
     tables = {
         "decisions": (
             changes_table(page.decisions, page.before),
-            f"Decisions of {as_of} beside the day before",
+            f"Decisions of {as_of}" + (" beside the day before" if page.before else ""),
         ),
         "orders": (orders_table(page.orders), f"Orders decided at the close of {as_of}"),
         "fills": (fills_table("Fills", page.fills), f"What was filled up to {as_of}"),
@@ -64,12 +65,21 @@ def publish(page: DailyPage, account: str, report: Path) -> None:
 
 
 def in_rows(content: Table) -> list[dict[str, str]]:
-    """The rows of a table by those of its columns that say anything; where there is none, one that says so."""
-    told = [name for name, *cells in zip(content.columns, *content.rows, strict=True) if any(cells)]
-    rows = [
-        {name: cell for name, cell in zip(content.columns, row, strict=True) if name in told} for row in content.rows
-    ]
-    return rows or [{content.columns[0]: content.empty}]
+    """The rows of a table by its columns; where there is none, one that says so."""
+    told = telling(content)
+    rows = [dict(zip(told.columns, row, strict=True)) for row in told.rows]
+    return rows or [{content.heading: content.empty}]
+
+
+def telling(content: Table) -> Table:
+    """The table without the columns that are empty in every row."""
+    kept = [place for place in range(len(content.columns)) if any(row[place] for row in content.rows)]
+    return replace(
+        content,
+        columns=tuple(content.columns[place] for place in kept),
+        rows=tuple(tuple(row[place] for place in kept) for row in content.rows),
+        tones=(),
+    )
 
 
 def publish_reconciliation(found: Reconciliation, account: str) -> None:
@@ -132,7 +142,8 @@ def markdown(content: Table) -> str:
     """
     if not content.rows:
         return f"## {content.heading}\n\n{content.empty}"
-    lines = [content.columns, *content.rows]
+    told = telling(content)
+    lines = [told.columns, *told.rows]
     texts = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
-    texts.insert(1, "|" + "---|" * len(content.columns))
+    texts.insert(1, "|" + "---|" * len(told.columns))
     return "\n".join([f"## {content.heading}", "", *texts])

@@ -69,6 +69,7 @@ def fills_table(heading: str, fills: Sequence[Fill]) -> Table:
             (f.as_of.isoformat(), f.symbol, f.side, exactly(f.quantity), priced(f.price), money(f.fee), f.order_id)
             for f in fills
         ),
+        empty="Nothing was filled.",
     )
 
 

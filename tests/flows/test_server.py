@@ -149,7 +149,7 @@ def test_the_artifacts_of_a_run_tell_the_day(deployed: Deployed, first_run: Any)
     assert [row["Symbol"] for row in decisions] == ["^GSPC", "^IXIC"]
     verdicts = json.loads(artifacts["validation-soon"]["data"])
     assert [row["Verdict"].partition(",")[0] for row in verdicts] == ["passed", "passed"]
-    assert json.loads(artifacts["fills-soon"]["data"]) == [{"Date": "None."}]
+    assert json.loads(artifacts["fills-soon"]["data"]) == [{"Fills": "Nothing was filled."}]
     risk = {row["What"]: row for row in json.loads(artifacts["risk-soon"]["data"])}
     assert risk["Drawdown"] == {"What": "Drawdown", "Now": "0.0%", "Limit": "halts at 35.0%"}
     assert risk["Halted"]["Now"] == "no"
@@ -194,7 +194,7 @@ def test_a_failing_run_is_failed_with_its_reason_in_one_sentence(deployed: Deplo
 
     def said() -> list[str] | None:
         lines = [line["message"] for line in deployed.of_run("logs", failed)]
-        return lines if f"{reason}." in lines else None
+        return lines if f"The{reason.removeprefix('the')}." in lines else None
 
     assert "Traceback" not in "".join(until(said, "the log of the failed run", 30))
 

@@ -92,7 +92,7 @@ def test_a_symbol_that_is_held_back_names_what() -> None:
 
 
 def test_a_table_without_rows_is_one_row_that_says_so() -> None:
-    assert in_rows(Table(heading="Orders", columns=("Symbol", "Side"), rows=(), empty="None.")) == [{"Symbol": "None."}]
+    assert in_rows(Table(heading="Orders", columns=("Symbol", "Side"), rows=(), empty="None.")) == [{"Orders": "None."}]
 
 
 def test_a_column_that_says_nothing_is_left_out() -> None:
