@@ -110,7 +110,7 @@ def settle(
     positions = {
         symbol: Position(quantity=held, mark=quotes[symbol].close, marked_on=as_of)
         if symbol in quotes
-        else replace(account.positions[symbol], quantity=held)
+        else account.positions[symbol]
         for symbol, held in sorted(quantity.items())
         if held != 0
     }

@@ -4,10 +4,10 @@ from decimal import Decimal
 
 import pytest
 
-from strategy.account import Account, EntryKind, Position
+from strategy.account import Account, Entry, EntryKind, Position
 from strategy.execution import NO_COSTS, Costs, Quote, Terms, financing, settle
 from strategy.instruments import Calendar, Instrument
-from strategy.orders import Order, OrderState, Side
+from strategy.orders import Fill, Order, OrderState, Side, client_order_id
 
 D = Decimal
 SPY = Instrument(symbol="SPY", calendar=Calendar.XNYS)
@@ -37,6 +37,34 @@ def test_a_buy_fills_at_the_open_with_slippage_and_fee() -> None:
     assert result.orders[0].state is OrderState.FILLED
 
 
+def test_a_settled_day_is_told_whole() -> None:
+    asked = replace(order("SPY", Side.SELL, "50"), reason="halted: cut to what closes the position")
+    result = settle(account("0", SPY=("60", "90")), [asked], {"SPY": Quote(open=D(100), close=D(110))}, TUESDAY, TERMS)
+    assert result.fills == (
+        Fill(
+            order_id="o1",
+            trade_id="1",
+            symbol="SPY",
+            as_of=TUESDAY,
+            side=Side.SELL,
+            quantity=D(50),
+            price=D("99.99"),
+            fee=D("0.5"),
+        ),
+    )
+    assert result.orders == (replace(asked, state=OrderState.FILLED),)
+    positions = {"SPY": Position(quantity=D(10), mark=D(110), marked_on=TUESDAY)}
+    assert result.account == Account(as_of=TUESDAY, cash=D(4999), positions=positions)
+    assert result.entries == ()
+
+
+def test_financing_is_an_entry_of_the_whole_account() -> None:
+    result = settle(account("-5000", SPY=("150", "100")), [], {}, TUESDAY, TERMS)
+    paid = D("0.684931506849")
+    assert result.entries == (Entry(as_of=TUESDAY, kind=EntryKind.FINANCING, symbol="", cash=-paid, quantity=D(0)),)
+    assert result.account.cash == D(-5000) - paid
+
+
 def test_crypto_costs_fifteen_basis_points() -> None:
     quotes = {"BTCUSDT": Quote(open=D(10000), close=D(10000))}
     result = settle(account("10000"), [order("BTCUSDT", Side.SELL, "1")], quotes, TUESDAY, TERMS)
@@ -62,12 +90,14 @@ def test_a_symbol_without_a_session_keeps_position_mark_and_open_order() -> None
 
 
 def test_a_split_multiplies_position_and_open_order_and_keeps_equity() -> None:
+    """Two for one is the commonest of all."""
+    halved = {"SPY": Quote(open=D(50), close=D(50), factor_change=D(2))}
+    assert settle(account("0", SPY=("10", "100")), [], halved, TUESDAY, FREE).account.quantity("SPY") == 20
     quotes = {"SPY": Quote(open=D(25), close=D(25), factor_change=D(4))}
     result = settle(account("0", SPY=("10", "100")), [order("SPY", Side.SELL, "5")], quotes, TUESDAY, FREE)
     assert result.account.quantity("SPY") == 20
     assert result.account.equity == 1000
-    (entry,) = result.entries
-    assert (entry.kind, entry.quantity, entry.cash) == (EntryKind.FACTOR, 30, 0)
+    assert result.entries == (Entry(as_of=TUESDAY, kind=EntryKind.FACTOR, symbol="SPY", cash=D(0), quantity=D(30)),)
 
 
 def test_leverage_pays_for_what_is_borrowed_and_shorts_for_their_value() -> None:
@@ -76,6 +106,8 @@ def test_leverage_pays_for_what_is_borrowed_and_shorts_for_their_value() -> None
     # Short 5000 of 10000: the short's value is borrowed, whatever the cash.
     assert financing(account("15000", SPY=("-50", "100")), TUESDAY, Costs()) == D("0.684931506849")
     assert financing(account("5000", SPY=("50", "100")), TUESDAY, Costs()) == 0
+    # Of a position of 0.5, 0.4 are borrowed.
+    assert financing(account("-0.4", SPY=("0.5", "1")), TUESDAY, Costs()) == D("0.000054794521")
 
 
 def test_financing_covers_every_day_since_the_last_marks() -> None:
@@ -92,6 +124,31 @@ def test_a_delisted_symbol_is_closed_at_its_last_mark_and_its_order_cancelled() 
     assert (result.orders[0].state, result.orders[0].reason) == (OrderState.CANCELLED, "delisted")
 
 
+@pytest.mark.parametrize(("held", "side"), [("0.5", Side.SELL), ("-0.5", Side.BUY)])
+def test_a_closure_is_a_trade_of_its_own_at_the_last_mark_with_its_fee(held: str, side: Side) -> None:
+    gone = Terms(account="test", instruments={"SPY": replace(SPY, listed_to=MONDAY)}, costs=Costs())
+    result = settle(account("100", SPY=(held, "100")), [], {}, TUESDAY, gone)
+    assert result.fills == (
+        Fill(
+            order_id=client_order_id("test", "delisted", "SPY", TUESDAY),
+            trade_id="1",
+            symbol="SPY",
+            as_of=TUESDAY,
+            side=side,
+            quantity=D("0.5"),
+            price=D(100),
+            fee=D("0.005"),
+        ),
+    )
+
+
+def test_a_symbol_trades_to_the_end_of_its_last_session() -> None:
+    last = Terms(account="test", instruments={"SPY": replace(SPY, listed_to=TUESDAY)}, costs=NO_COSTS)
+    result = settle(account("0", SPY=("10", "100")), [order("SPY", Side.BUY, "1")], {}, TUESDAY, last)
+    assert (result.fills, result.account.quantity("SPY")) == ((), 10)
+    assert result.orders[0].state is OrderState.INTENDED
+
+
 def test_a_day_is_settled_once() -> None:
     with pytest.raises(ValueError, match="2020-01-06 cannot be settled: the account already stands at 2020-01-06"):
         settle(account("1"), [], {}, MONDAY, TERMS)
@@ -100,6 +157,7 @@ def test_a_day_is_settled_once() -> None:
 def test_costs_below_zero_are_refused() -> None:
     with pytest.raises(ValueError, match="fee_bps is -1; it must be at least 0"):
         Costs(fee_bps=D(-1))
+    assert Costs(fee_bps=D(0)).fee(SPY) == 0
 
 
 def test_a_bar_takes_a_tenth_of_its_volume_in_whole_lots_and_the_rest_is_cancelled() -> None:
@@ -107,7 +165,7 @@ def test_a_bar_takes_a_tenth_of_its_volume_in_whole_lots_and_the_rest_is_cancell
     quotes = {"SPY": Quote(open=D(100), close=D(100), volume=75.0)}
     result = settle(account("10000"), [order("SPY", Side.BUY, "50")], quotes, TUESDAY, lots)
     (fill,) = result.fills
-    assert fill.quantity == 6
+    assert (fill.quantity, fill.as_of) == (6, TUESDAY)
     assert result.account.quantity("SPY") == 6
     assert result.orders[0].state is OrderState.CANCELLED
     assert result.orders[0].reason.startswith("filled 6.0")
@@ -120,6 +178,13 @@ def test_a_bar_without_room_for_one_lot_fills_nothing() -> None:
     assert result.fills == ()
     assert result.account.cash == 10000
     assert result.orders[0].state is OrderState.CANCELLED
+
+
+def test_a_bar_takes_the_whole_of_an_order_that_is_a_tenth_of_its_volume() -> None:
+    """After a split an order need not be whole lots."""
+    lots = Terms(account="test", instruments={"SPY": replace(SPY, lot=D(1))}, costs=NO_COSTS)
+    quotes = {"SPY": Quote(open=D(100), close=D(100), volume=5.0)}
+    assert settle(account("100"), [order("SPY", Side.BUY, "0.5")], quotes, TUESDAY, lots).fills[0].quantity == D("0.5")
 
 
 @pytest.mark.parametrize("volume", [None, 500.0, 1e12])
