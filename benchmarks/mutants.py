@@ -24,12 +24,25 @@ FLOORS = ("exchange", "flows", "storage", "strategy", "tasks")
 #: What is changed, and the tests that are to notice; a group is one run of mutmut.
 GROUPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "strategy": (
-        ("money", "sizing", "risk", "orders", "order_checks", "halts", "executions", "booking"),
-        ("money", "sizing", "risk", "orders", "order_checks", "order_laws", "halts", "executions", "booking"),
+        ("money", "account", "execution", "sizing", "risk", "orders", "order_checks", "halts", "executions", "booking"),
+        (
+            *("money", "execution", "sizing", "risk", "orders", "order_checks", "order_laws", "halts", "executions"),
+            "booking",
+        ),
     ),
     "storage": (
         ("ledger", "ledger_rows", "orders", "order_history", "risk_state", "rows", "venues"),
         ("ledger", "ledger_rows", "orders", "order_history", "risk_state", "rows", "venues"),
+    ),
+    "exchange": (
+        (
+            *("paper", "binance_spot", "binance_futures", "binance_orders", "testnet_client", "testnet_session"),
+            *("venue_rules", "venue_errors", "retries"),
+        ),
+        (
+            *("paper", "binance_spot", "binance_futures", "binance_orders", "testnet_client", "testnet_session"),
+            *("venue_rules", "venue_errors", "retries", "testnet_outcomes"),
+        ),
     ),
 }
 #: How mutmut's exit codes of a mutant read; what is none of them was never decided.

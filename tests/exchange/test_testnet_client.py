@@ -1,7 +1,10 @@
 """python-binance's client as it is opened: where it may go, and what it never tells."""
 
 import logging
+import sys
+import warnings
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -50,6 +53,29 @@ def test_a_client_is_opened_without_a_word() -> None:
     venue = Told({})
     opened(KEYS, VISION, venue.wire())
     assert venue.urls == []
+
+
+def an_import_that_warns(kind: type[Warning]) -> ModuleType:
+    """The library's module as it is on its first import in a process."""
+    real = sys.modules["binance.client"]
+
+    class Aged(ModuleType):
+        def __getattr__(self, name: str) -> Any:
+            if name == "Client":
+                warnings.warn("old", kind, stacklevel=2)
+            return getattr(real, name)
+
+    return Aged("binance.client")
+
+
+def test_of_the_librarys_warnings_its_deprecations_alone_are_silenced(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened(KEYS, VISION, Told({}).wire())
+    monkeypatch.setitem(sys.modules, "binance.client", an_import_that_warns(DeprecationWarning))
+    opened(KEYS, VISION, Told({}).wire())
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "binance.client", an_import_that_warns(UserWarning))
+    with pytest.raises(UserWarning, match="old"):
+        opened(KEYS, VISION, Told({}).wire())
 
 
 def test_an_address_on_loopback_takes_the_place_of_the_venues() -> None:
