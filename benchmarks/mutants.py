@@ -6,7 +6,6 @@ reason in `survivors.txt`, and whatever stands there must live: a list that does
 
 import argparse
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -15,6 +14,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,16 +137,16 @@ def outcomes(folder: Path, modules: Sequence[str]) -> Iterator[tuple[Mutant, str
     # mutmut's own import is for who runs it; the list is checked without.
     from mutmut.mutation.diff_apply import get_diff_for_mutant
 
-    os.chdir(folder)
-    for module in modules:
-        path = Path(f"{module.replace('.', '/')}.py")
-        meta = json.loads((folder / "mutants" / f"{path}.meta").read_text(encoding="utf-8"))
-        for name, code in meta["exit_code_by_key"].items():
-            function = re.sub(r"(?:x_|xǁ)(.*)__mutmut_\d+$", r"\1", name).replace("ǁ", ".")
-            changed = get_diff_for_mutant(name, path=path).splitlines()[2:]
-            was, now = (" ".join(line[1:].strip() for line in changed if line.startswith(sign)) for sign in ("-", "+"))
-            one, outcome = Mutant(function=function, was=was, now=now), OUTCOMES.get(code, f"undecided ({code})")
-            yield one, BLIND if outcome == "survived" and one.equivalent_sql else outcome
+    with chdir(folder):
+        for module in modules:
+            path = Path(f"{module.replace('.', '/')}.py")
+            meta = json.loads(Path("mutants", f"{path}.meta").read_text(encoding="utf-8"))
+            for name, code in meta["exit_code_by_key"].items():
+                function = re.sub(r"(?:x_|xǁ)(.*)__mutmut_\d+$", r"\1", name).replace("ǁ", ".")
+                changed = get_diff_for_mutant(name, path=path).splitlines()[2:]
+                was, now = (" ".join(line[1:].strip() for line in changed if line[0] == sign) for sign in "-+")
+                one, outcome = Mutant(function=function, was=was, now=now), OUTCOMES.get(code, f"undecided ({code})")
+                yield one, BLIND if outcome == "survived" and one.equivalent_sql else outcome
 
 
 def run(group: str, modules: Sequence[str], processes: int) -> list[tuple[Mutant, str]]:
@@ -167,6 +167,9 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="these modules alone, such as strategy.sizing; or whole groups")
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
+    known = {*GROUPS, *(f"{group}.{name}" for group, (names, _) in GROUPS.items() for name in names)}
+    if unknown := sorted(set(given.only or ()) - known):
+        parser.error(f"{', '.join(unknown)} is not among {', '.join(sorted(known))}")
     reasons, wrong = explained(SURVIVORS.read_text(encoding="utf-8")), []
     started = time.monotonic()
     print(f"{'module':28} mutants  killed  timed out  case of SQL  lived")
