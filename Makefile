@@ -15,6 +15,8 @@ PYTHON ?= python3
 TORCH_INDEX ?=
 SEEDS ?= 6
 ONLY ?=
+# Where the tests leave their pictures of Prefect's page.
+export SCREENSHOTS ?= build/screenshots
 DAYS := 2018-12-27 2018-12-28 2018-12-31
 
 VENV := .venv

@@ -1,0 +1,256 @@
+"""What a person does and sees in Prefect's page: one `turbodmt up`, driven through a browser from form to artifact."""
+
+import os
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from urllib.parse import urlparse
+
+import pandas as pd
+import pytest
+import yaml
+from playwright.sync_api import Browser, ViewportSize, expect
+
+from tests.fakes.bars import SHARE, TOKEN
+from tests.fakes.brought_up import brought_up
+from tests.fakes.prefect_page import HEIGHT_PX, PATIENCE_MS, WIDTH_PX, PrefectPage
+from tests.fakes.prefect_server import ROOT
+from tests.flows.conftest import write_bars
+
+#: A halt and its end are four runs, each half a minute on a machine that is busy with others.
+pytestmark = [pytest.mark.server, pytest.mark.browser, pytest.mark.timeout(900)]
+
+STEPS = ("ingest", "validate", "settle", "retrain if due", "signal", "order", "reconcile", "report")
+#: Three days on which the rule sells, then sells more, which a halt withholds, then sells again.
+FIRST, HALTED, RESUMED = date(2018, 12, 26), date(2018, 12, 27), date(2018, 12, 28)
+DESK = {"source": "sample", "strategy": "rules", "account": "desk"}
+BAD_DAY = date(2020, 12, 30)
+SLUG = "every-minute"
+
+Asked = set[str]
+
+
+@pytest.fixture(scope="module")
+def asked() -> Asked:
+    """Whom the browser has asked for anything so far."""
+    return set()
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, asked: Asked, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectPage]:
+    """The page of a running `turbodmt up`; pictures go to the folder in SCREENSHOTS, or to pytest's."""
+    pictures = Path(os.environ.get("SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
+    pictures.mkdir(parents=True, exist_ok=True)
+    with brought_up(tmp_path_factory.mktemp("up"), {"TURBODMT_STRATEGY": "rules"}) as up:
+        up.await_text("Ctrl-C stops it.")
+        viewport: ViewportSize = {"width": WIDTH_PX, "height": HEIGHT_PX}
+        tab = browser.new_page(viewport=viewport, locale="en-US", timezone_id="UTC")
+        tab.set_default_timeout(PATIENCE_MS)
+        # What is part of the page itself, as a picture may be, is asked of nobody.
+        tab.on("request", lambda request: asked.add(urlparse(request.url).netloc or urlparse(request.url).scheme))
+        yield PrefectPage(tab=tab, server=up.server, pictures=pictures)
+        tab.close()
+
+
+@pytest.fixture(scope="module")
+def scheduled(page: PrefectPage) -> str:
+    """The slug of a schedule of daily-equities that was made in the page and comes due within a minute."""
+    page.open_deployment("daily-equities")
+    page.add_schedule(SLUG, minutes=1)
+    return SLUG
+
+
+@pytest.fixture(scope="module")
+def opened(page: PrefectPage) -> date:
+    """The first day of the account desk, run from the form."""
+    page.open_form("daily-equities", {"as_of": FIRST, **DESK})
+    page.shoot("2-day-form")
+    assert page.submit() == ("Completed", f"desk, {FIRST}, ^GSPC ^IXIC")
+    return FIRST
+
+
+@pytest.fixture(scope="module")
+def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of two symbols, with one bar of SHARE whose low lies above its open."""
+    path = tmp_path_factory.mktemp("bars") / "bars.csv"
+    written = write_bars(path, SHARE, TOKEN)
+    bad = (written["symbol"] == "SHARE") & (written["date"] == pd.Timestamp(BAD_DAY))
+    written.loc[bad, "low"] = 60.0
+    written.to_csv(path, index=False)
+    return path
+
+
+def test_every_deployment_is_there_with_its_schedules(page: PrefectPage, scheduled: str) -> None:
+    page.visit("/dashboard")
+    page.await_text("Active Work Pools", "turbodmt")
+    page.shoot("1-dashboard")
+    page.visit("/deployments")
+    named = [one["name"] for one in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]]
+    page.await_text(*named, "At 12:05 AM every day")
+    page.shoot("1-deployments")
+    page.open_deployment("daily-crypto")
+    assert page.is_on("after-utc-midnight")
+    page.open_deployment("daily-equities")
+    assert (page.is_on("after-new-york-close"), page.is_on(scheduled)) == (False, True)
+    page.shoot("1-schedules")
+
+
+def test_a_wrong_value_is_refused_in_the_form(page: PrefectPage) -> None:
+    page.open_form("daily-equities", {"strategy": "rulez"})
+    page.tab.get_by_role("button", name="Submit").click()
+    page.await_text("'rulez' does not match '^(turbo|rules|hold|vol-target|momentum)$'")
+    page.shoot("2-day-form-refused")
+
+
+def test_a_day_from_the_form_tells_all_that_it_did(page: PrefectPage, opened: date) -> None:
+    page.ended(page.newest_run("daily-equities", f"desk, {opened}, ^GSPC ^IXIC"))
+    steps = page.part("task-runs")
+    for step in STEPS:
+        expect(steps.get_by_role("link", name=step, exact=True)).to_be_visible()
+    page.part("logs")
+    page.await_text("Account desk opens on 2018-12-26 with 10,000.00.", "Sell", "^IXIC: acknowledged.")
+    page.shoot("2-day-run")
+    for key in ("decisions", "validation", "orders", "fills", "risk", "reconciliation"):
+        page.open_artifact(f"{key}-desk")
+        rows = page.rows()
+        page.shoot(f"2-day-{key}")
+        page.tab.go_back()
+        if key in ("decisions", "validation", "orders"):
+            assert [row["Symbol"] for row in rows] == ["^GSPC", "^IXIC"]
+        if key == "validation":
+            assert all(row["Verdict"].startswith(("passed, ", "nothing new")) for row in rows)
+        if key == "orders":
+            assert {row["State"] for row in rows} == {"acknowledged"}
+        if key == "fills":
+            assert rows == [{"Fills": "Nothing was filled."}]
+        if key == "risk":
+            assert rows[-1]["Now"] == "no"
+        if key == "reconciliation":
+            assert rows[0]["Difference"] == "0"
+    page.open_artifact("equity-desk")
+    expect(page.tab.get_by_alt_text("Equity of account desk")).to_be_visible()
+    page.shoot("2-day-equity")
+    page.tab.go_back()
+    page.open_artifact("summary-desk")
+    page.await_text("Orders for the next open", "Nothing is held.", f"{opened}.html")
+    page.shoot("2-day-summary")
+
+
+def test_a_scheduled_run_comes_by_itself_until_its_schedule_is_switched_off(page: PrefectPage, scheduled: str) -> None:
+    run = page.newest_run("daily-equities", "daily-equities, 2018-12-31, ^GSPC ^IXIC")
+    assert page.ended(run)[0] == "Completed"
+    page.await_text("Account daily-equities opens on 2018-12-31", "The report of 2018-12-31 is ")
+    page.shoot("3-scheduled-run")
+    page.open_deployment("daily-equities")
+    page.switch(scheduled)
+    page.visit("/deployments")
+    page.open_deployment("daily-equities")
+    assert not page.is_on(scheduled)
+    page.shoot("3-schedule-off")
+
+
+def test_a_backfill_from_the_form_shows_how_far_it_has_come(page: PrefectPage) -> None:
+    values = {"start_date": date(2018, 11, 1), "end_date": date(2018, 12, 31), **DESK, "account": "what-if"}
+    page.open_form("backfill", values)
+    page.shoot("4-backfill-form")
+    assert page.submit() == ("Completed", "what-if, 2018-11-01 to 2018-12-31, ^GSPC ^IXIC")
+    page.shoot("4-backfill-run")
+    page.open_artifact("progress-what-if")
+    page.await_text("40 of 40 days, 2018-12-31")
+    page.shoot("4-backfill-progress")
+
+
+def test_a_symbol_with_a_bad_bar_is_held_back_and_the_other_trades(page: PrefectPage, bars: Path) -> None:
+    values = {"as_of": BAD_DAY, "source": f"file:{bars}", "strategy": "rules", "account": "two"}
+    assert page.run("daily-equities", values) == ("Completed", f"two, {BAD_DAY}, SHARE TOKEN")
+    page.open_artifact("validation-two")
+    held, passed = page.rows()
+    assert held == {
+        "Symbol": "SHARE",
+        "Verdict": "held back: the low is above the open or the close",
+        "Date": str(BAD_DAY),
+        "Found": "low 60",
+        "Limit": "at most open 35.079418, close 35.716304",
+    }
+    assert passed["Verdict"] == "passed, 365 bars published"
+    page.await_text("1 of 2 symbols may be traded", "turbodmt import FILE --accept SYMBOL:DATE --reason TEXT")
+    page.shoot("5-held-back")
+
+
+def test_a_day_on_which_nothing_may_be_traded_fails_with_the_reason(page: PrefectPage, bars: Path) -> None:
+    values = {"as_of": BAD_DAY, "source": f"file:{bars}", "strategy": "rules", "account": "one"}
+    page.open_form("daily-equities", values)
+    page.field("symbols").get_by_role("button", name="Add item").click()
+    page.field("symbols").locator("textarea").fill("SHARE")
+    assert page.submit()[0] == "Failed"
+    page.await_text("SHARE is held back: SHARE on 2020-12-30: the low is above the open or the close")
+    assert "Traceback" not in page.text()
+    page.shoot("5-nothing-publishable")
+    message = page.state_message()
+    page.shoot("5-nothing-publishable-state")
+    assert message == (
+        "nothing may be traded on 2020-12-30: SHARE on 2020-12-30: the low is above the open or the close "
+        "(low_at_most_open_close: low 60, limit at most open 35.079418, close 35.716304)"
+    )
+    page.open_artifact("validation-one")
+    assert [(row["Symbol"], row["Date"], row["Found"]) for row in page.rows()] == [("SHARE", str(BAD_DAY), "low 60")]
+
+
+def test_a_halt_withholds_orders_until_the_account_is_resumed(page: PrefectPage, opened: date) -> None:
+    page.open_form("halt", {"account": "desk", "reason": "the feed looks wrong"})
+    page.shoot("6-halt-form")
+    assert page.submit() == ("Completed", "halt desk, the feed looks wrong")
+    assert page.state_message() == (
+        "Account desk is halted: only orders that reduce are sent. Reason: the feed looks wrong."
+    )
+    page.shoot("6-halt-run")
+
+    assert page.run("daily-equities", {"as_of": HALTED, **DESK})[0] == "Failed"
+    page.shoot("6-halted-run")
+    assert page.state_message() == (
+        "orders of 2018-12-27 were withheld (2), account desk was halted since 2018-12-26: the feed looks wrong; once "
+        "you know why, `turbodmt resume --account desk --reason TEXT` lets the next day trade"
+    )
+    page.open_artifact("orders-desk")
+    assert {(row["State"], row["Reason"]) for row in page.rows()} == {
+        ("skipped", "halted: only orders that reduce are sent")
+    }
+    page.shoot("6-halted-orders")
+    page.tab.go_back()
+    page.open_artifact("fills-desk")
+    assert {row["Side"] for row in page.rows()} == {"sell"}
+    page.shoot("6-halted-fills")
+    page.tab.go_back()
+    page.open_artifact("risk-desk")
+    assert page.rows()[-1] == {"What": "Halted", "Now": "yes", "Limit": "until it is resumed"}
+    page.await_text("Only orders that reduce a position are sent. Halted since 2018-12-26: the feed looks wrong.")
+    page.shoot("6-halted-risk")
+
+    page.open_form("resume", {"account": "desk", "reason": "checked: the feed was right"})
+    page.shoot("6-resume-form")
+    assert page.submit() == ("Completed", "resume desk, checked: the feed was right")
+    assert page.state_message() == "Account desk is trading. Reason: checked: the feed was right."
+
+    assert page.run("daily-equities", {"as_of": RESUMED, **DESK})[0] == "Completed"
+    page.shoot("6-resumed-run")
+    page.open_artifact("risk-desk")
+    assert page.rows()[-1]["Now"] == "no"
+    page.shoot("6-resumed-risk")
+
+
+def test_a_resumption_without_reason_or_need_says_so(page: PrefectPage, opened: date) -> None:
+    page.open_form("resume", {"account": "desk"})
+    page.tab.get_by_role("button", name="Submit").click()
+    page.await_text("'reason' is a required property")
+    page.shoot("7-resume-without-reason")
+    assert page.run("resume", {"account": "desk", "reason": " "})[0] == "Failed"
+    assert page.state_message() == "--reason is ' '; say in a few words why, for whoever reads it later"
+    assert page.run("resume", {"account": "desk", "reason": "to be sure"})[0] == "Completed"
+    assert page.state_message().endswith("It was so already; nothing has changed.")
+    page.shoot("7-resume-without-need")
+
+
+def test_the_page_asks_nobody_but_its_own_server(page: PrefectPage, asked: Asked) -> None:
+    page.visit("/")
+    page.await_text("Active Work Pools")
+    assert asked - {"data", "blob"} == {urlparse(page.url).netloc}
