@@ -1,7 +1,7 @@
 """A source of made-up bars: the same for the same seed, with listings, calendars, splits, dividends and faults."""
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
 
@@ -94,10 +94,7 @@ class FakeBars:
         return newest_until({symbol: record(self._listing(symbol)) for symbol in symbols}, now)
 
     def fetch(self, request: BarRequest) -> pd.DataFrame:
-        frame = requested({symbol: record(self._listing(symbol)) for symbol in request.since}, request)
-        if self.streaming:
-            last = frame.groupby("symbol", sort=False)[["close", "adj_close"]].transform("last")
-            frame["adj_close"] *= last["close"] / last["adj_close"]
+        frame = _delivered(self, tuple(request.since.items()), request.until).copy()
         for fault in self.faults:
             hit = (frame["symbol"] == fault.symbol) & (frame["open_time"] == pd.Timestamp(fault.day))
             if fault.column:
@@ -115,6 +112,18 @@ class FakeBars:
             if listing.symbol == symbol:
                 return listing
         raise SourceRefused(f"the fake has no {symbol}; it holds {', '.join(self.symbols())}")
+
+
+@lru_cache(maxsize=8)
+def _delivered(source: FakeBars, since: tuple[tuple[str, date | None], ...], until: date) -> pd.DataFrame:
+    """What the source has of these days, its faults aside; a simulated day asks several times."""
+    records = {symbol: record(source._listing(symbol)) for symbol, _ in since}
+    # These bars are closed whenever they are asked for.
+    frame = requested(records, BarRequest(since=dict(since), until=until, now=datetime.max.replace(tzinfo=UTC)))
+    if source.streaming:
+        last = frame.groupby("symbol", sort=False)[["close", "adj_close"]].transform("last")
+        frame["adj_close"] *= last["close"] / last["adj_close"]
+    return frame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
