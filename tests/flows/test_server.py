@@ -42,7 +42,7 @@ class Deployed:
     home: Path
 
     def deployment(self, name: str) -> Any:
-        flow = "daily" if name.startswith("daily-") else name
+        flow = "daily" if name in ("daily-crypto", "daily-equities", "soon") else name
         return self.server.ask(f"/deployments/name/{flow}/{name}")
 
     def finished_runs(self, name: str, least: int) -> list[Any]:
