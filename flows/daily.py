@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from prefect import flow
 from prefect.runtime import flow_run
@@ -15,7 +16,7 @@ from exchange.ports import BarSource, Broker
 from flows.plan import Request, RequestRefused, holiday, plan
 from flows.prefect_home import attend_run
 from flows.run_names import name_run
-from flows.sentences import in_one_sentence
+from flows.sentences import ended_well, in_one_sentence
 from flows.settings import Broker as BrokerName
 from flows.settings import load
 from flows.wall_clock import clock
@@ -23,6 +24,7 @@ from flows.wiring import broker_factory, open_source, source_factory
 from strategy.signals import Strategy
 from tasks.book import Findings, begin, close_done, close_failed, day_result, finished, last_day
 from tasks.job import Job
+from tasks.markup import money
 from tasks.reconcile import Reconciliation
 from tasks.results import day_json
 from tasks.steps import ingest, order, reconcile, report, retrain, settle, signal, validate
@@ -75,20 +77,22 @@ def _run(given: Mapping[str, object], account: str, as_of: date | None) -> str:
     job = plan(settings, bars, Request(account=account, as_of=as_of, clock=clock(), broker=settings.broker))
     done = finished(job)
     if done is not None:
-        log.info("%s was already done; nothing was left to do.", job.as_of)
-        return json.dumps(done)
+        again = f"{job.as_of} was already done; nothing was left to do."
+        log.info("%s", again)
+        return ended_well(json.dumps(done), again)
     _demand_newest(job)
     if holiday(bars, job):
         closed = f"{job.as_of} is no session of {', '.join(job.symbols)}; there was nothing to do"
         log.info("%s.", closed)
-        return json.dumps(day_json(day_result(job, Findings(warnings=(closed,)))))
+        return ended_well(json.dumps(day_json(day_result(job, Findings(warnings=(closed,))))), f"{closed}.")
     name_run(job, f"{job.as_of}")
     begin(job, clock())
     try:
-        return run_day(job, source_factory(settings), open_broker)
+        answer = run_day(job, source_factory(settings), open_broker)
     except BaseException as error:
         close_failed(job, clock(), str(error) or type(error).__name__)
         raise
+    return ended_well(answer, in_words(json.loads(answer)))
 
 
 def run_day(job: Job, open_bars: Callable[[], BarSource], open_broker: Callable[[datetime], Broker]) -> str:
@@ -122,6 +126,17 @@ def run_day(job: Job, open_bars: Callable[[], BarSource], open_broker: Callable[
     answer = json.dumps(day_json(result))
     close_done(job, clock(), result, answer)
     return answer
+
+
+def in_words(answer: Mapping[str, Any]) -> str:
+    """The day in one sentence, for the state of its run.
+
+    >>> day = {"as_of": "2018-12-28", "equity": "9812.5475", "orders": [{}, {}], "fills": [], "warnings": ["look"]}
+    >>> in_words(day)
+    'Equity 9,812.55 at the close of 2018-12-28; fills: 0, orders: 2, warnings: 1.'
+    """
+    counts = ", ".join(f"{name}: {len(answer[name])}" for name in ("fills", "orders", "warnings"))
+    return f"Equity {money(Decimal(answer['equity']))} at the close of {answer['as_of']}; {counts}."
 
 
 def _demand_newest(job: Job) -> None:

@@ -1,10 +1,10 @@
-"""A run that fails for a reason that has an exit code says it in one sentence."""
+"""A run says how it ended in one sentence, also where it failed for a reason that has an exit code."""
 
 import logging
 from collections.abc import Callable
 from typing import TypeVar, cast
 
-from prefect.states import Failed
+from prefect.states import Completed, Failed
 
 from flows.failures import Exit, exit_code
 
@@ -27,3 +27,8 @@ def in_one_sentence(work: Callable[[], R]) -> R:
         sentence = str(error)
         log.error("%s%s.", sentence[:1].upper(), sentence[1:])
         return cast(R, Failed(message=sentence, data=error))
+
+
+def ended_well(answer: R, sentence: str) -> R:
+    """A completed state with the sentence; Prefect returns the answer itself to who called the flow."""
+    return cast(R, Completed(message=sentence, data=answer))

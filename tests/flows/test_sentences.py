@@ -6,7 +6,7 @@ import pytest
 from prefect.states import State
 
 from flows.prefect_home import OfABug
-from flows.sentences import in_one_sentence
+from flows.sentences import ended_well, in_one_sentence
 from tasks.halts import ReasonMissing
 
 
@@ -35,3 +35,9 @@ def test_the_log_keeps_the_traceback_of_a_bug_alone(error: Exception, kept: bool
 
 def test_a_line_without_a_traceback_is_kept() -> None:
     assert OfABug().filter(logging.LogRecord("prefect.flow_runs", logging.INFO, "", 0, "done", (), None))
+
+
+def test_an_answer_goes_with_the_sentence_that_a_run_ends_with() -> None:
+    state: object = ended_well("answer", "All is well.")
+    assert isinstance(state, State)
+    assert (state.is_completed(), state.message, state.data) == (True, "All is well.", "answer")

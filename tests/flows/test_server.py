@@ -122,6 +122,8 @@ def test_every_parameter_is_explained(deployed: Deployed) -> None:
 
 def test_a_scheduled_run_appears_and_completes(first_run: Any) -> None:
     assert (first_run["state_type"], first_run["auto_scheduled"]) == ("COMPLETED", True)
+    said = "Equity 10,000.00 at the close of 2018-12-31; fills: 0, orders: 2, warnings: 0."
+    assert first_run["state"]["message"] == said
     assert first_run["name"] == "soon, 2018-12-31, ^GSPC ^IXIC"
 
 
