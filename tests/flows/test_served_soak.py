@@ -11,7 +11,7 @@ from tests.fakes.prefect_server import ROOT, clean_environment
 
 DAYS = 200
 #: What a run may leave in Prefect's file, and in the memory of server and worker, and how far from a straight line.
-MOST_KB_A_DAY = {"turbodmt.duckdb": 40, "prefect.db": 400, "server memory": 400, "worker memory": 400}
+MOST_KB_A_DAY = {"turbodmt.duckdb": 60, "prefect.db": 1_000, "server memory": 800, "worker memory": 500}
 MOST_MB_OFF = 20
 
 
