@@ -1,4 +1,6 @@
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,9 +27,25 @@ def test_only_rows_of_new_keys_are_written(store: Connection) -> None:
     assert prices(store) == [("A", 1, 10, 0), ("A", 2, 11, 0), ("B", 2, 11, 0)]
 
 
+@dataclass
+class Counted:
+    """A store that counts what it is asked."""
+
+    store: Connection
+    statements: int = 0
+
+    def execute(self, statement: str, given: object) -> Any:
+        self.statements += 1
+        return self.store.execute(statement, given)
+
+
 def test_more_rows_than_a_statement_takes_are_all_written_once(store: Connection) -> None:
     rows = [("A", day, day, 0) for day in range(450)]
-    assert [insert_once(store, PRICES, rows), insert_once(store, PRICES, rows)] == [450, 0]
+    counted = Counted(store)
+    assert insert_once(counted, PRICES, rows) == 450
+    assert counted.statements == 6, "200 rows are read and written by one statement each"
+    assert insert_once(counted, PRICES, rows) == 0
+    assert counted.statements == 9
     assert prices(store) == rows
 
 
