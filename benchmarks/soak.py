@@ -1,13 +1,15 @@
 """Simulated years of faults, until one ends in disorder: `.venv/bin/python benchmarks/soak.py --seeds N`.
 
-A failing seed prints the one command that lives it again. Where the system has mimalloc (Debian's libmimalloc2.0) it is
-used: DuckDB plans so many small statements that malloc alone takes a quarter of the time.
+A failing seed prints the one command that lives it again; Ctrl-C ends it with the years so far. Where the system has
+mimalloc (Debian's libmimalloc2.0) it is used: DuckDB plans so many small statements that malloc alone takes a quarter
+of the time.
 """
 
 import argparse
 import gc
 import logging
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -50,23 +52,33 @@ def main() -> None:
     given = parser.parse_args()
     seeds = range(given.seeds) if given.seed is None else [given.seed]
     asked = [(seed, given.venue or VENUES[seed % len(VENUES)]) for seed in seeds]
-    started, total = time.monotonic(), Counter[str]()
+    started, total, done = time.monotonic(), Counter[str](), 0
     # What was imported stays: looking for garbage among it would take a twentieth of the time.
-    with ProcessPoolExecutor(given.processes, initializer=gc.freeze) as pool:
+    with ProcessPoolExecutor(given.processes, initializer=begin) as pool:
         runs = {pool.submit(lived, *one, given.days): one for one in asked}
-        for done, run in enumerate(as_completed(runs), 1):
-            faults, disorder = run.result()
-            if disorder:
-                pool.shutdown(cancel_futures=True)
-                seed, venue = runs[run]
-                again = f".venv/bin/python benchmarks/soak.py --seed {seed} --venue {venue} --days {given.days}"
-                sys.exit(f"{disorder}\nseed {seed} at {venue} ended in disorder; live it again: {again}")
-            total += faults
-            sys.stderr.write(f"\r{done} of {len(asked)} years, {time.monotonic() - started:.0f} s")
+        try:
+            for run in as_completed(runs):
+                faults, disorder = run.result()
+                if disorder:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    seed, venue = runs[run]
+                    again = f".venv/bin/python benchmarks/soak.py --seed {seed} --venue {venue} --days {given.days}"
+                    sys.exit(f"{disorder}\nseed {seed} at {venue} ended in disorder; live it again: {again}")
+                total, done = total + faults, done + 1
+                sys.stderr.write(f"\r{done} of {len(asked)} years, {time.monotonic() - started:.0f} s")
+        except KeyboardInterrupt:
+            # The years at hand are lived to their end, and not counted.
+            pool.shutdown(wait=False, cancel_futures=True)
     sys.stderr.write("\n")
     for what, count in sorted(total.items()):
         print(f"{count:10,}  {what}")
-    print(f"{len(asked)} years of {given.days} days in {time.monotonic() - started:.0f} s, all in order")
+    print(f"{done} of {len(asked)} years of {given.days} days in {time.monotonic() - started:.0f} s, all in order")
+
+
+def begin() -> None:
+    """None; a process of the pool is ready: Ctrl-C is for the one that started it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.freeze()
 
 
 if __name__ == "__main__":
