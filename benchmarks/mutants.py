@@ -45,13 +45,14 @@ GROUPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
     ),
 }
-#: How mutmut's exit codes of a mutant read; what is none of them was never decided.
+#: How mutmut's exit codes of a mutant read; what is none of them was never decided. Whoever outlives the limit of its
+#: time is ended by -24, and where that is not obeyed by -9.
 OUTCOMES = {
     0: "survived",
     1: "killed",
     3: "killed",
     33: "no test",
-    **dict.fromkeys((-24, 24, 36, 152, 255), "timed out"),
+    **dict.fromkeys((-24, -9, 24, 36, 152, 255), "timed out"),
 }
 #: Lines of the storage floor that are part of a statement, or the names of what is bound to it.
 _SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|WHERE|AND|VALUES|ORDER BY|LIMIT|RETURNING)\b|^\{\"\w+\": ")
