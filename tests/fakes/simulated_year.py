@@ -85,6 +85,8 @@ class SimulatedYear:
             seed=seed, rate=0.1, kinds=[kind for kind in Kind if kind not in BANS]
         )
         self.beside = False
+        #: Nobody halts an account that has not lived a day.
+        self.lived = False
         self.halted_since: date | None = None
 
     def live(self) -> Counter[str]:
@@ -129,6 +131,7 @@ class SimulatedYear:
             self._attempt(day)
             assert self.checks.contents() == before, f"a second run of {day} changed something"
             self.checks.with_the_exchange(self._job(day))
+        self.lived = True
 
     def _attempt(self, day: date) -> bool:
         """Whether a run of the day came to its end, or said in a sentence why it sends no orders."""
@@ -203,7 +206,7 @@ class SimulatedYear:
         self._fund()
         dice = self.random.random()
         with self._quiet():
-            if self.halted_since is None and dice < 0.01:
+            if self.halted_since is None and dice < 0.01 and self.lived:
                 self.halted_since, self.events["halts"] = day, self.events["halts"] + 1
                 halt(self.home, "daily", "the test says so")
                 self.checks.halted = True
