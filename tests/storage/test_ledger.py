@@ -93,6 +93,16 @@ def test_days_without_a_decision_are_missed_back_to_the_last_one_that_had_one(ho
         assert ledger.missed_days(store, "other", date(2020, 1, 9)) == ()
 
 
+def test_the_accounts_are_those_that_have_lived_a_day_each_once_by_name(home: Path) -> None:
+    with connect(home) as store:
+        assert ledger.accounts(store) == ()
+        for account in ("paper", "daily"):
+            for day in (date(2020, 1, 6), date(2020, 1, 7)):
+                lived = Day(standing=opening(day, Decimal(10_000)), fills=(), entries=(), settled=())
+                ledger.record_settlement(store, account, lived)
+        assert ledger.accounts(store) == ("daily", "paper")
+
+
 def test_later_units_are_those_of_fills_and_entries_after_the_day(home: Path) -> None:
     fills = [
         FILL,
