@@ -21,7 +21,12 @@ class Refusal(Exception):
 
 
 class Clock(Protocol):
-    """What the exchange asks for the time: `server` is its own, wrong by whatever the test wants."""
+    """What the exchange asks for the time: `server` is its own, `offset` ahead of the machine's."""
+
+    offset: timedelta
+
+    @property
+    def now(self) -> datetime: ...
 
     def server(self) -> datetime: ...
 
@@ -46,8 +51,12 @@ class WallClock:
 
     offset: timedelta = timedelta(0)
 
+    @property
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
     def server(self) -> datetime:
-        return datetime.now(UTC) + self.offset
+        return self.now + self.offset
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

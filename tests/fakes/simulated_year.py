@@ -30,12 +30,13 @@ from tasks.signals import signal
 from tasks.trade import OrdersBlocked, demand_nothing_withheld, trade
 from tasks.train import Champion
 from tests.fakes.bars import DeadBars, FakeBars, Listing, record
+from tests.fakes.exchange_access import SetClock
 from tests.fakes.exchange_faults import Faults, Kind
 from tests.fakes.exchange_transport import ExchangeTransport
 from tests.fakes.jobs import a_job
 from tests.fakes.simulated_checks import Checks
 from tests.fakes.simulated_store import Dice, Killed, stored_in_memory
-from tests.fakes.testnets import Testnet
+from tests.fakes.testnets import Testnet, stamped_by
 
 FIRST = date(2025, 1, 1)
 VENUES = (PAPER, "testnet-spot", "testnet-futures")
@@ -45,6 +46,8 @@ RULES = Champion(model_id=None, reason="rules needs no model")
 ATTEMPTS = 6
 EXPECTED = (BrokerUnavailable, SourceUnavailable, StoreError, OrdersBlocked, BrokerRefused)
 BANS = frozenset({Kind.BANNED})
+#: What a request takes; nothing else takes any time.
+LATENCY = timedelta(milliseconds=20)
 #: Of the year that is lived in a process of its own: both sides of the socket know it.
 REMOTE_SEED = 3
 
@@ -54,11 +57,13 @@ class DeadlyTransport(ExchangeTransport):
     """The way to the exchange, on which the process may die before the request leaves and after it was answered."""
 
     dice: Dice = field(kw_only=True)
+    clock: SetClock = field(kw_only=True)
     beside: Callable[[float], None] = field(kw_only=True)
 
     def send(self, request: requests.PreparedRequest, *given: Any, **options: Any) -> requests.Response:
         self.dice.maybe_kill("sending")
         self.beside(0.05 if request.method == "POST" else 0.001)
+        self.clock.advance(LATENCY)
         response = super().send(request, *given, **options)
         self.dice.maybe_kill("an answer")
         return response
@@ -80,7 +85,9 @@ class SimulatedYear:
             ),
             streaming=True,
         )
-        self.testnet = Testnet(start=self._instant(FIRST))
+        # No two machines are equally fast: by their clocks a seed would not live the same year again.
+        self.clock = SetClock(self._instant(FIRST))
+        self.testnet = Testnet(clock=self.clock, start=self.clock.now)
         self.testnet.exchange.faults = Faults.drawn(
             seed=seed, rate=0.1, kinds=[kind for kind in Kind if kind not in BANS]
         )
@@ -91,7 +98,7 @@ class SimulatedYear:
 
     def live(self) -> Counter[str]:
         """What went wrong on the way, by kind; raises AssertionError as soon as a day did not end in order."""
-        with stored_in_memory(self.home, self.dice) as store:
+        with stored_in_memory(self.home, self.dice) as store, stamped_by(self.clock):
             self.checks = Checks(store=store, exchange=self.testnet.exchange, venue=self.venue)
             day = FIRST
             while day < FIRST + timedelta(days=self.days):
@@ -176,7 +183,7 @@ class SimulatedYear:
     def _broker(self, now: datetime) -> Broker:
         if self.venue == PAPER:
             return PaperBroker(now)
-        transport = DeadlyTransport(self.testnet.exchange, dice=self.dice, beside=self._second_run)
+        transport = DeadlyTransport(self.testnet.exchange, dice=self.dice, clock=self.clock, beside=self._second_run)
         return self.testnet.broker(self.venue, transport)
 
     def _second_run(self, rate: float) -> None:
@@ -199,7 +206,7 @@ class SimulatedYear:
         return replace(job, now=now, sends_until=closed + timedelta(hours=12))
 
     def _now(self) -> datetime:
-        return datetime.now(UTC) + self.testnet.clock.offset
+        return self.testnet.clock.server()
 
     def _between(self, day: date) -> None:
         """What people and venues do between two runs."""
@@ -274,7 +281,7 @@ class CalmYear(SimulatedYear):
     def open(self) -> Iterator[Self]:
         """The year, with a store of its own."""
         self.dice.calm, self.testnet.exchange.faults = True, Faults()
-        with stored_in_memory(self.home, self.dice) as store:
+        with stored_in_memory(self.home, self.dice) as store, stamped_by(self.clock):
             self.checks = Checks(store=store, exchange=self.testnet.exchange, venue=self.venue)
             yield self
 
@@ -285,6 +292,8 @@ class RemoteYear(SimulatedYear):
     def __init__(self, home: Path, venue: str, url: str) -> None:
         super().__init__(REMOTE_SEED, home, venue)
         self.url, self.dice.calm = url, True
+        # The exchange's process goes by the machine's clock.
+        self.testnet = Testnet(start=self.clock.now)
 
     def run(self, day: date) -> None:
         """None; the day is run once, five minutes after its close."""

@@ -1,9 +1,12 @@
 """The testnet brokers over the fake exchange, with a clock that waiting moves."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
+from unittest.mock import patch
 
 from requests.adapters import BaseAdapter
 
@@ -13,7 +16,7 @@ from exchange.ports import Broker
 from exchange.testnet_client import ApiKeys, Wire
 from strategy.instruments import Calendar, Instrument
 from strategy.orders import Order, Side
-from tests.fakes.exchange_access import WallClock
+from tests.fakes.exchange_access import Clock, SetClock, WallClock
 from tests.fakes.exchange_core import KEY, SECRET, FakeExchange
 from tests.fakes.exchange_transport import ExchangeTransport
 
@@ -29,16 +32,16 @@ def utc_now() -> datetime:
 
 @dataclass
 class Testnet:
-    """A fake exchange whose clock begins at `start`, and brokers that reach it without a socket."""
+    """A fake exchange whose time begins at `start`, and brokers that reach it without a socket."""
 
     __test__ = False
 
     start: datetime = datetime(2026, 1, 6, 0, 5, tzinfo=UTC)
-    clock: WallClock = field(init=False)
+    clock: Clock = field(default_factory=WallClock)
     exchange: FakeExchange = field(init=False)
 
     def __post_init__(self) -> None:
-        self.clock = WallClock(self.start - datetime.now(UTC))
+        self.move_to(self.start)
         self.exchange = FakeExchange(clock=self.clock)
 
     def sleep(self, seconds: float) -> None:
@@ -47,11 +50,11 @@ class Testnet:
 
     def move_to(self, instant: datetime) -> None:
         """None; the exchange's clock shows that instant."""
-        self.clock.offset = instant - datetime.now(UTC)
+        self.clock.offset = instant - self.clock.now
 
     def wire(self, transport: BaseAdapter | None = None, base_url: str | None = None) -> Wire:
         """The way there, on which waiting moves the exchange's clock."""
-        return Wire(clock=utc_now, sleep=self.sleep, transport=transport, base_url=base_url)
+        return Wire(clock=lambda: self.clock.now, sleep=self.sleep, transport=transport, base_url=base_url)
 
     def broker(self, name: str, transport: BaseAdapter | None = None, url: str | None = None) -> Broker:
         """A fresh broker of that name, as a new process would open it; with an address, over a socket."""
@@ -61,6 +64,11 @@ class Testnet:
             "testnet-futures": lambda: FuturesTestnet(KEYS, wire),
         }
         return kinds[name]()
+
+
+def stamped_by(clock: SetClock) -> AbstractContextManager[object]:
+    """A block in which python-binance stamps its requests by that clock, and not by the machine's."""
+    return patch("binance.base_client.time", SimpleNamespace(time=lambda: datetime.timestamp(clock.now)))
 
 
 def an_order(number: int = 1, side: Side = Side.BUY, quantity: str = "0.01", symbol: str = "BTCUSDT") -> Order:

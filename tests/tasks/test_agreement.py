@@ -25,6 +25,7 @@ from tests.fakes.exchange_core import KEY, SECRET, FakeExchange
 from tests.fakes.exchange_faults import Fault, Faults, Kind
 from tests.fakes.exchange_transport import ExchangeTransport
 from tests.fakes.simulated_year import FIRST, SYMBOLS, CalmYear
+from tests.fakes.testnets import stamped_by
 
 D = Decimal
 SPOT, FUTURES = "testnet-spot", "testnet-futures"
@@ -231,7 +232,8 @@ def test_adopting_by_hand_needs_a_reason_and_a_broker_that_was_adopted(spot: Cal
 def test_after_days_of_trading_no_file_holds_a_secret(tmp_path: Path) -> None:
     year = Calm(3, tmp_path / "home", SPOT)
     year.dice.calm, year.testnet.exchange.faults = True, Faults()
-    year.until_it_holds()
+    with stamped_by(year.clock):
+        year.until_it_holds()
     files = [path for path in year.home.rglob("*") if path.is_file()]
     assert files
     for path in files:
