@@ -41,6 +41,8 @@ ON p.source = s.source AND p.symbol = s.symbol AND p.open_time = s.open_time
 WHERE s.source = ? AND s.symbol = ? ORDER BY s.position
 """
 
+_WRITTEN = ("open_time", "revision", "open", "high", "low", "close", "volume", "adjusted_close", "factor", "link")
+
 _PUBLISH = """
 INSERT INTO bars
 SELECT $source, $symbol, open_time, revision, open, high, low, close, volume, adjusted_close, factor, link, $ingested_at
@@ -65,51 +67,53 @@ def publish(connection: Connection, source: str, symbol: str, *, ingested_at: da
     Raises BarsUnpublishable, and then nothing is written.
     """
     with transaction(connection):
-        rows: pd.DataFrame = connection.execute(_STAGED_BESIDE_PUBLISHED, [source, symbol]).df()
-        fresh = _fresh(symbol, rows) if len(rows) else rows
-        connection.register("fresh", fresh)
-        try:
-            if len(fresh):
+        staged = connection.execute(_STAGED_BESIDE_PUBLISHED, [source, symbol]).fetchnumpy()
+        fresh = _fresh(symbol, staged) if len(staged["open_time"]) else pd.DataFrame()
+        if len(fresh):
+            connection.register("fresh", fresh)
+            try:
                 connection.execute(_PUBLISH, {"source": source, "symbol": symbol, "ingested_at": ingested_at})
-        finally:
-            connection.unregister("fresh")
+            finally:
+                connection.unregister("fresh")
         connection.execute("DELETE FROM bars_staged WHERE source = ? AND symbol = ?", [source, symbol])
         connection.execute("DELETE FROM bars_quarantine WHERE source = ? AND symbol = ?", [source, symbol])
     return len(fresh)
 
 
-def _fresh(symbol: str, rows: pd.DataFrame) -> pd.DataFrame:
+def _fresh(symbol: str, staged: Mapping[str, Any]) -> pd.DataFrame:
     """The rows to write, oldest first, with their revision, factor and link."""
-    if rows["open_time"].isna().any():
+    if np.ma.is_masked(staged["open_time"]):
         raise BarsUnpublishable(f"{symbol}: a staged row has no date; correct the source and import it again")
-    rows = rows.drop_duplicates("open_time", keep="last").sort_values("open_time", ignore_index=True)
-    _require_bars(symbol, rows.assign(factor=1.0))
+    # Of equal dates unique names the first: from the end that is the later row.
+    _, from_end = np.unique(staged["open_time"][::-1], return_index=True)
+    rows = {name: column[len(column) - 1 - from_end] for name, column in staged.items()}
+    _require_bars(symbol, {**rows, "factor": np.ones(len(from_end))})
     ratio = adjustment_ratio(_floats(rows["close"]), _floats(rows["adjusted_close"]))
     series_link = link(ratio, _overlap(rows, ratio))
-    rows = rows.assign(factor=ratio / series_link, link=series_link)
+    rows |= {"factor": ratio / series_link, "link": np.full_like(ratio, series_link)}
     _require_bars(symbol, rows)
-    moved = np.abs(rows["factor"] / rows["stored_factor"] - 1.0) > FACTOR_TOLERANCE
-    fresh: pd.DataFrame = rows[~rows["overlap"] & (~rows["same"] | moved)]
-    return fresh
+    moved = np.abs(rows["factor"] / _floats(rows["stored_factor"]) - 1.0) > FACTOR_TOLERANCE
+    fresh = ~rows["overlap"] & (~rows["same"] | moved)
+    return pd.DataFrame({name: rows[name][fresh] for name in _WRITTEN})
 
 
-def _require_bars(symbol: str, rows: pd.DataFrame) -> None:
+def _require_bars(symbol: str, rows: Mapping[str, Any]) -> None:
     try:
-        _bars(symbol, {name: rows[name].to_numpy() for name in COLUMNS})
+        _bars(symbol, rows)
     except ValueError as error:
         raise BarsUnpublishable(f"{error}; correct the source and import it again") from error
 
 
-def _overlap(rows: pd.DataFrame, ratio: FloatArray) -> Overlap:
+def _overlap(rows: Mapping[str, Any], ratio: FloatArray) -> Overlap:
     """The bars that carry the factor on: the last before the change, or else the first that is published."""
-    before = np.flatnonzero(rows["overlap"].to_numpy(dtype=bool))[-OVERLAP_BARS:]
-    anchors = before if before.size else np.flatnonzero(rows["same"].to_numpy(dtype=bool))[:1]
-    stored = rows.iloc[anchors]
+    before = np.flatnonzero(rows["overlap"])[-OVERLAP_BARS:]
+    anchors = before if before.size else np.flatnonzero(rows["same"])[:1]
+    stored = {name: _floats(rows[f"stored_{name}"][anchors]) for name in ("close", "adjusted", "link", "factor")}
     return Overlap(
         ratio=ratio[anchors],
-        stored_ratio=adjustment_ratio(_floats(stored["stored_close"]), _floats(stored["stored_adjusted"])),
-        stored_link=_floats(stored["stored_link"]),
-        stored_factor=_floats(stored["stored_factor"]),
+        stored_ratio=adjustment_ratio(stored["close"], stored["adjusted"]),
+        stored_link=stored["link"],
+        stored_factor=stored["factor"],
     )
 
 

@@ -121,8 +121,10 @@ def _delivered(source: FakeBars, since: tuple[tuple[str, date | None], ...], unt
     # These bars are closed whenever they are asked for.
     frame = requested(records, BarRequest(since=dict(since), until=until, now=datetime.max.replace(tzinfo=UTC)))
     if source.streaming:
-        last = frame.groupby("symbol", sort=False)[["close", "adj_close"]].transform("last")
-        frame["adj_close"] *= last["close"] / last["adj_close"]
+        symbols, close, adjusted = (frame[name].to_numpy() for name in ("symbol", "close", "adj_close"))
+        _, rows_from_end, numbers = np.unique(symbols[::-1], return_index=True, return_inverse=True)
+        last = (len(frame) - 1 - rows_from_end)[numbers[::-1]]
+        frame["adj_close"] = adjusted * (close[last] / adjusted[last])
     return frame
 
 
