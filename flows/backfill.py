@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from prefect import flow
 from prefect.runtime import flow_run
@@ -18,7 +18,7 @@ from flows.backfill_plan import Asked, plan_backfill
 from flows.prefect_home import attend_run
 from flows.progress import Told
 from flows.run_names import name_run
-from flows.sentences import in_one_sentence
+from flows.sentences import ended_well, in_one_sentence
 from flows.settings import Symbol, load
 from flows.stopping import stoppable
 from flows.wall_clock import clock
@@ -28,6 +28,7 @@ from tasks.backfill import Progress
 from tasks.backfill_answer import backfill_json
 from tasks.backfill_book import Backfill, answered, begin, close_done, demand_own
 from tasks.book import close_failed
+from tasks.markup import money
 from tasks.results import Json
 from tasks.steps import fill, report
 
@@ -79,8 +80,9 @@ def _run(given: Mapping[str, object], asked: Asked) -> str:
     name_run(wanted.job, f"{wanted.start} to {wanted.job.as_of}")
     done = answered(wanted)
     if done is not None:
-        log.info("%s was already filled up to %s; nothing was left to do.", wanted.job.account, wanted.job.as_of)
-        return json.dumps(done)
+        again = f"{wanted.job.account} was already filled up to {wanted.job.as_of}; nothing was left to do."
+        log.info("%s", again)
+        return ended_well(json.dumps(done), again)
     begin(wanted, clock())
     try:
         answer = run_days(wanted, source_factory(settings))
@@ -88,7 +90,19 @@ def _run(given: Mapping[str, object], asked: Asked) -> str:
         close_failed(wanted.job, clock(), str(error) or type(error).__name__)
         raise
     close_done(wanted, clock(), answer)
-    return json.dumps(answer)
+    return ended_well(json.dumps(answer), in_words(answer))
+
+
+def in_words(answer: Mapping[str, Any]) -> str:
+    """The window in one sentence, for the state of its run.
+
+    >>> window = {"account": "what-if", "days_done": 40, "start": "2018-11-01", "end": "2018-12-31"}
+    >>> in_words({**window, "equity": "9812.5475", "orders": 12, "fills": 11, "warnings": []})
+    'Account what-if: equity 9,812.55 at the close of 2018-12-31; days: 40, orders: 12, fills: 11, warnings: 0.'
+    """
+    counts = f"days: {answer['days_done']}, orders: {answer['orders']}, fills: {answer['fills']}"
+    equity = f"equity {money(Decimal(answer['equity']))} at the close of {answer['end']}"
+    return f"Account {answer['account']}: {equity}; {counts}, warnings: {len(answer['warnings'])}."
 
 
 def run_days(wanted: Backfill, open_bars: Callable[[], BarSource]) -> Json:

@@ -4,13 +4,15 @@ import json
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from prefect import flow
 from prefect.runtime import flow_run
 
 from flows.plan import Request, plan
 from flows.prefect_home import attend_run
-from flows.sentences import in_one_sentence
+from flows.run_names import name_run
+from flows.sentences import ended_well, in_one_sentence
 from flows.settings import load
 from flows.wall_clock import clock
 from flows.wiring import open_source, source_factory
@@ -46,8 +48,20 @@ def train(
 def _run(given: Mapping[str, object], as_of: date | None) -> str:
     settings = load(given)
     job = plan(settings, open_source(settings), Request(account="train", as_of=as_of, clock=clock()))
+    name_run(job, f"{job.as_of}")
     ingest(job, source_factory(settings))
     gate = validate(job)
     answer = train_now(job)
     publish_newest_card(job)
-    return json.dumps({**answer, "warnings": [*gate.held_back.values(), *gate.warnings]})
+    whole = json.dumps({**answer, "warnings": [*gate.held_back.values(), *gate.warnings]})
+    return ended_well(whole, in_words(answer))
+
+
+def in_words(answer: Mapping[str, Any]) -> str:
+    """The training in one sentence, for the state of its run.
+
+    >>> in_words({"model_id": "0123456789abcdef", "promoted": False, "verdict": {"reason": "no better than the prior"}})
+    'Model 0123456789ab was refused: no better than the prior.'
+    """
+    verdict = "promoted" if answer["promoted"] else "refused"
+    return f"Model {answer['model_id'][:12]} was {verdict}: {answer['verdict']['reason']}."

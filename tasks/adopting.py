@@ -31,12 +31,15 @@ def adopt(home: Path, account: str, reason: str, open_broker: Callable[[datetime
         raise NothingToAdopt(
             f"account {account} has never traded at {broker.name}; its first `turbodmt daily` there adopts it"
         )
-    taken = rebase(home, account, broker, holdings_of(broker, tuple(before.positions)), reason.strip())
+    rebase(home, (account, broker, before), holdings_of(broker, tuple(before.positions)), reason.strip())
+    with connect(home) as store:
+        taken = venues.adoption(store, account, broker.name)
+    assert taken is not None, "it was adopted before"
     return {
         "account": account,
         "broker": broker.name,
         "number": taken.number,
-        "reason": reason.strip(),
+        "reason": taken.reason,
         "cash": text(taken.cash),
         "positions": {symbol: text(quantity) for symbol, quantity in sorted(taken.positions.items())},
     }

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from exchange.ports import Broker, BrokerRefused, BrokerUnavailable
 from storage import instruments as instrument_store
@@ -13,7 +14,7 @@ from storage.venues import Adoption
 from strategy.executions import PaidIn, booking_day
 from strategy.instruments import Instrument
 from strategy.orders import OrderState
-from tasks.broker_books import difference, holdings_of, settle_difference
+from tasks.broker_books import difference, holdings_of, settle_difference, stands
 from tasks.job import PAPER, Job
 from tasks.sending import ask, record
 
@@ -21,6 +22,9 @@ log = logging.getLogger(__name__)
 
 #: How often the books are compared before a difference counts: another run may be trading at this moment.
 LOOKS = 3
+
+#: How far before the newest known charge others are asked for again: a venue may tell one after a later one.
+CHARGES_OVERLAP = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +46,10 @@ def agree(job: Job, broker: Broker) -> Agreement:
     if job.broker == PAPER:
         return Agreement()
     barred = _listed(job, broker)
-    adopted = _adopted(job, broker)
-    if adopted is None:
-        adopted = _adopt_first(job, broker)
     elsewhere = _paid_elsewhere(job, broker)
     for _ in range(LOOKS):
+        # Another run may have adopted the venue, or adopted it anew, since the last look.
+        adopted = _adopted(job, broker) or _adopt_first(job, broker)
         _catch_up(job, broker, adopted)
         found = difference(job, broker, adopted)
         if not found:
@@ -119,7 +122,9 @@ def _adopt_first(job: Job, broker: Broker) -> Adoption:
     adopted = Adoption(
         number=1, reason="first run", adopted_at=broker.now(), cash=holdings.cash, positions=holdings.positions
     )
-    with connect(job.home) as store:
+    with connect(job.home) as store, transaction(store):
+        if (other := venues.adoption(store, job.account, broker.name)) is not None:
+            return other
         venues.adopt(store, job.account, broker.name, adopted)
     log.info(
         "Account %s adopts %s with %s in cash, %s of it its own.",
@@ -151,11 +156,12 @@ def _catch_up(job: Job, broker: Broker, adopted: Adoption) -> None:
             with connect(job.home) as store:
                 sent_at = venues.sent_at(store, job.account, order.order_id) or job.now
             record(job, broker, broker.cancel(found, sent_at))
-    since = max((one.charged_at for one in known), default=adopted.adopted_at)
+    since = max([adopted.adopted_at, *(one.charged_at - CHARGES_OVERLAP for one in known)])
     settled = snapshot.account.as_of if snapshot else job.as_of
     charges = broker.charges(since)
     with connect(job.home) as store, transaction(store):
-        for one in charges:
+        # Whoever has adopted the venue anew meanwhile books what was charged since.
+        for one in charges if stands(store, job.account, broker, adopted) else ():
             venues.record_charge(store, job.account, adopted.number, one, booking_day(one.charged_at, settled))
 
 

@@ -37,7 +37,9 @@ def difference(job: Job, broker: Broker, adopted: Adoption) -> str:
         own = _owned(store, job.account)
     symbols = tuple(sorted({*job.symbols, *adopted.positions, *own}))
     holdings = holdings_of(broker, symbols)
-    with connect(job.home) as store:
+    with connect(job.home) as store, transaction(store):
+        if not stands(store, job.account, broker, adopted):
+            return f"{broker.name} was adopted anew by another run at this moment"
         # A symbol that joins later is taken over as it stands now: nothing of it is ours yet.
         joined = {symbol: holdings.positions[symbol] for symbol in symbols if symbol not in adopted.positions}
         late = replace(adopted, positions=joined, adopted_at=broker.now())
@@ -55,17 +57,28 @@ def settle_difference(job: Job, broker: Broker, adopted: Adoption, found: str) -
     if not found.startswith(broker.name) or not _was_reset(job, broker, adopted):
         raise BrokerDisagrees(f"{found}; {_remedy(job)}")
     symbols = tuple(sorted({*job.symbols, *adopted.positions}))
-    rebase(job.home, job.account, broker, holdings_of(broker, symbols), "the venue was reset")
+    rebase(job.home, (job.account, broker, adopted), holdings_of(broker, symbols), "the venue was reset")
     return f"{broker.name} was reset since the last run: its balances were adopted anew, what it took away is cash"
 
 
-def rebase(home: Path, account: str, broker: Broker, holdings: Holdings, reason: str) -> Adoption:
-    """The new adoption: the account owns none of what the broker holds but cash, and its positions become cash."""
+def stands(store: Connection, account: str, broker: Broker, adopted: Adoption) -> bool:
+    """Whether that is the account's newest adoption: another run may have adopted the broker anew meanwhile."""
+    newest = venues.adoption(store, account, broker.name)
+    return newest is not None and newest.number == adopted.number
+
+
+def rebase(home: Path, standing: tuple[str, Broker, Adoption], holdings: Holdings, reason: str) -> None:
+    """None; the account adopts the broker anew, unless it has done so since the adoption that is known.
+
+    It owns none of what the broker holds but cash, and its positions become cash.
+    """
+    account, broker, before = standing
     with connect(home) as store, transaction(store):
-        before = venues.adoption(store, account, broker.name)
+        if not stands(store, account, broker, before):
+            return
         snapshot = ledger.latest_snapshot(store, account)
         taken = Adoption(
-            number=before.number + 1 if before else 1,
+            number=before.number + 1,
             reason=reason,
             adopted_at=broker.now(),
             cash=holdings.cash,
@@ -81,7 +94,6 @@ def rebase(home: Path, account: str, broker: Broker, holdings: Holdings, reason:
             marks |= {symbol: position.mark for symbol, position in snapshot.account.positions.items()}
             ledger.record_entries(store, account, closed_by_rebase(_owned(store, account), marks, day))
     log.warning("Account %s adopts %s anew.", account, broker.name)
-    return taken
 
 
 def _expected(store: Connection, job: Job, adopted: Adoption) -> Holding:

@@ -72,7 +72,8 @@ def _missed(job: Job) -> list[str]:
     silent = [day for day in days if day not in failed]
     if silent:
         which = f"{silent[0]}" if len(silent) == 1 else f"{len(silent)} days from {silent[0]} to {silent[-1]}"
-        said.append(f"{which} missed, nothing was decided: no run came in time; bars are filled, the account is marked")
+        why = "no run came through in time; bars are filled, the account is marked"
+        said.append(f"{which} missed, nothing was decided: {why}")
     return said
 
 

@@ -122,7 +122,7 @@ def test_the_drawdown_halt_withholds_orders_until_a_person_resumes(home: Path, m
 def test_days_that_no_run_came_for_are_told_once(home: Path) -> None:
     assert json.loads(daily(as_of=date(2018, 12, 21), strategy=Strategy.RULES, home=home))["warnings"] == []
     (missed,) = json.loads(daily(as_of=DAYS[1], strategy=Strategy.RULES, home=home))["warnings"]
-    assert missed.startswith("3 days from 2018-12-24 to 2018-12-27 missed, nothing was decided: no run came in time;")
+    assert missed.startswith("3 days from 2018-12-24 to 2018-12-27 missed, nothing was decided: no run came through")
     assert json.loads(daily(as_of=DAYS[2], strategy=Strategy.RULES, home=home))["warnings"] == []
     with connect(home) as store:
         newest = runs.runs(store, last=2)

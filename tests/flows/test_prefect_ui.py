@@ -1,6 +1,7 @@
 """What a person does and sees in Prefect's page: one `turbodmt up`, driven through a browser from form to artifact."""
 
 import os
+import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -26,6 +27,8 @@ FIRST, HALTED, RESUMED = date(2018, 12, 26), date(2018, 12, 27), date(2018, 12, 
 DESK = {"source": "sample", "strategy": "rules", "account": "desk"}
 BAD_DAY = date(2020, 12, 30)
 SLUG = "every-minute"
+#: A training that takes seconds.
+SHORT = {"TURBODMT_ENSEMBLE_MEMBERS": "1", "TURBODMT_TRAINING_STEPS": "5", "TURBODMT_TWINS": "0"}
 
 Asked = set[str]
 
@@ -41,7 +44,7 @@ def page(browser: Browser, asked: Asked, tmp_path_factory: pytest.TempPathFactor
     """The page of a running `turbodmt up`; pictures go to the folder in SCREENSHOTS, or to pytest's."""
     pictures = Path(os.environ.get("SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
     pictures.mkdir(parents=True, exist_ok=True)
-    with brought_up(tmp_path_factory.mktemp("up"), {"TURBODMT_STRATEGY": "rules"}) as up:
+    with brought_up(tmp_path_factory.mktemp("up"), {"TURBODMT_STRATEGY": "rules", **SHORT}) as up:
         up.await_text("Ctrl-C stops it.")
         viewport: ViewportSize = {"width": WIDTH_PX, "height": HEIGHT_PX}
         tab = browser.new_page(viewport=viewport, locale="en-US", timezone_id="UTC")
@@ -156,6 +159,7 @@ def test_a_backfill_from_the_form_shows_how_far_it_has_come(page: PrefectPage) -
     page.shoot("4-backfill-form")
     assert page.submit() == ("Completed", "what-if, 2018-11-01 to 2018-12-31, ^GSPC ^IXIC")
     page.shoot("4-backfill-run")
+    assert page.state_message().startswith("Account what-if: equity 9,")
     page.open_artifact("progress-what-if")
     page.await_text("40 of 40 days, 2018-12-31")
     page.shoot("4-backfill-progress")
@@ -207,6 +211,8 @@ def test_a_halt_withholds_orders_until_the_account_is_resumed(page: PrefectPage,
     page.shoot("6-halt-run")
 
     assert page.run("daily-equities", {"as_of": HALTED, **DESK})[0] == "Failed"
+    page.part("logs")
+    page.await_text("Orders of 2018-12-27 were withheld (2)")
     page.shoot("6-halted-run")
     assert page.state_message() == (
         "orders of 2018-12-27 were withheld (2), account desk was halted since 2018-12-26: the feed looks wrong; once "
@@ -249,6 +255,29 @@ def test_a_resumption_without_reason_or_need_says_so(page: PrefectPage, opened: 
     assert page.run("resume", {"account": "desk", "reason": "to be sure"})[0] == "Completed"
     assert page.state_message().endswith("It was so already; nothing has changed.")
     page.shoot("7-resume-without-need")
+
+
+def test_a_training_from_the_form_tells_its_verdict(page: PrefectPage) -> None:
+    page.open_form("train", {"source": "sample"})
+    page.shoot("8-train-form")
+    assert page.submit() == ("Completed", "train, 2018-12-31, ^GSPC ^IXIC")
+    page.part("logs")
+    page.await_text("Model ")
+    page.shoot("8-train-run")
+    assert re.match(r"Model [0-9a-f]{12} was refused: .*\w\.$", page.state_message())
+    page.open_artifact("model-card-train")
+    page.await_text("Champion by this verdict", "Validation against its rival")
+    page.shoot("8-train-model-card")
+
+
+def test_the_watchdog_from_the_form_lists_its_concerns(page: PrefectPage, opened: date) -> None:
+    assert page.run("watchdog", {})[0] == "Completed"
+    page.part("logs")
+    page.shoot("9-watchdog-run")
+    page.open_artifact("watch")
+    page.await_text("Concerns at ")
+    assert {"Key", "Concern"} == set(page.rows()[0])
+    page.shoot("9-watchdog")
 
 
 def test_the_page_asks_nobody_but_its_own_server(page: PrefectPage, asked: Asked) -> None:

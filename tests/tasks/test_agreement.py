@@ -1,15 +1,16 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from exchange.ports import BrokerRefused, BrokerUnavailable
+from exchange.ports import Broker, BrokerRefused, BrokerUnavailable
 from storage import ledger, risk_state, venues
 from storage import orders as order_store
 from storage.database import connect
@@ -34,7 +35,14 @@ DAYS = [FIRST + timedelta(days=number) for number in range(12)]
 
 
 class Calm(CalmYear):
-    """A year in which nothing goes wrong but what the test does."""
+    """A year in which nothing goes wrong but what the test does; the next brokers take the `ways` to the exchange."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.ways: list[ExchangeTransport] = []
+
+    def _broker(self, now: datetime) -> Broker:
+        return self.testnet.broker(self.venue, self.ways.pop()) if self.ways else super()._broker(now)
 
     def on(self, number: int) -> None:
         """None; the day is run once."""
@@ -227,6 +235,59 @@ def test_adopting_by_hand_needs_a_reason_and_a_broker_that_was_adopted(spot: Cal
         adopt(spot.home, "daily", " ", spot._broker, spot._now())
     with pytest.raises(NothingToAdopt, match="account daily has never traded at testnet-spot"):
         adopt(spot.home, "daily", "so", spot._broker, spot._now())
+
+
+class Interrupted(ExchangeTransport):
+    """A way to the exchange on which another run of the day goes all its way before the request of that number."""
+
+    def __init__(self, exchange: FakeExchange, number: int, other: Callable[[], None]) -> None:
+        super().__init__(exchange)
+        self._number, self._other, self.sent = number, other, 0
+
+    def send(self, request: requests.PreparedRequest, *given: Any, **options: Any) -> requests.Response:
+        self.sent += 1
+        if self.sent == self._number:
+            self._other()
+        return super().send(request, *given, **options)
+
+
+@pytest.mark.parametrize("venue", [SPOT, FUTURES])
+def test_two_runs_that_meet_on_the_day_of_a_reset_adopt_the_venue_once(tmp_path: Path, venue: str) -> None:
+    number = sent = 0
+    while number <= sent:
+        number += 1
+        with Calm(3, tmp_path / str(number), venue).open() as year:
+            day = DAYS[year.until_it_holds() + 1]
+            year.testnet.exchange.reset()
+            year.checks.reset()
+            year.testnet.move_to(year._instant(day))
+            year._quote(day)
+            way = Interrupted(year.testnet.exchange, number, partial(year._run, day))
+            year.ways.append(way)
+            year._run(day)
+            sent = way.sent
+            year.checks.after(day, year._job(day))
+            with connect(year.home) as store:
+                adopted = venues.adoption(store, "daily", venue)
+            assert adopted is not None
+            assert adopted.number == 2, number
+
+
+def test_a_charge_that_the_venue_tells_after_a_later_one_is_not_missed(tmp_path: Path) -> None:
+    with Calm(3, tmp_path / "home", FUTURES).open() as year:
+        day, account = year.until_it_holds(), year.testnet.exchange.futures.account
+        first = account.fund(BTC, D("0.0001"))
+        year.testnet.sleep(3_600)
+        second = account.fund(BTC, D("0.0003"))
+        late = account.income.pop(-2)
+        account.wallet -= first
+        year.on(day + 1)
+        account.income.append(late)
+        account.wallet += first
+        year.on(day + 2)
+        with connect(year.home) as store:
+            known = [one.cash for one in venues.charges(store, "daily", 1)]
+    assert known == [first, second]
 
 
 def test_after_days_of_trading_no_file_holds_a_secret(tmp_path: Path) -> None:
