@@ -79,7 +79,7 @@ def _steps(day: date) -> None:
     settle(job, PaperBroker)
     signal(job, retrain(job), gate.barred)
     trade(job, PaperBroker)
-    reconcile(job, gate.barred)
+    reconcile(job)
 
 
 def _command(day: date) -> None:

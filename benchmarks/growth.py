@@ -50,7 +50,7 @@ def lived(home: Path, source: Path, day: date) -> float:
     settle.settle(job, PaperBroker)
     signals.signal(job, train.retrain(job), gate.barred)
     trade.trade(job, PaperBroker)
-    reconcile.reconcile(job, gate.barred)
+    reconcile.reconcile(job)
     return time.process_time() - began
 
 

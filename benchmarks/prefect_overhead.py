@@ -100,7 +100,7 @@ def by_hand(home: Path, day: date) -> None:
     champion = train.retrain(job)
     signals.signal(job, champion, gate.barred)
     trade.trade(job, PaperBroker)
-    reconcile.reconcile(job, gate.barred)
+    reconcile.reconcile(job)
 
 
 def _request(now: datetime) -> "BarRequest":

@@ -13,7 +13,7 @@ from exchange.retries import Answer
 from exchange.testnet_client import ApiKeys, Wire
 from exchange.testnet_session import Endpoint, TestnetSession
 from exchange.venue_errors import VenueRefusal
-from exchange.venue_rules import Listing, demand_trading, listing, one_quote
+from exchange.venue_rules import Listing, demand_trading, listed, listing, one_quote
 from strategy.instruments import Instrument
 from strategy.orders import Order
 
@@ -86,13 +86,17 @@ class FuturesTestnet:
         return binance_orders.cancel(self._session, _DESK, order, sent_at)
 
     def holdings(self, symbols: tuple[str, ...]) -> Holdings | None:
-        """The wallet's balance in the quote asset, and the signed positions. Raises BrokerUnavailable."""
-        quote = one_quote([self._listing(symbol) for symbol in symbols])
+        """The wallet's balance in the quote asset, and the signed positions in what is listed.
+
+        Raises BrokerUnavailable, BrokerRefused if none of the symbols is listed.
+        """
+        listings = listed(symbols, self._listing, self.name)
+        quote = one_quote(listings)
         wallet = self._ask(lambda client: _amounts(client.futures_account_balance(), "asset", "balance"))
         held = self._ask(lambda client: _amounts(client.futures_position_information(), "symbol", "positionAmt"))
         return Holdings(
             cash=wallet.get(quote, Decimal(0)),
-            positions={symbol: held.get(symbol, Decimal(0)) for symbol in symbols},
+            positions={one.symbol: held.get(one.symbol, Decimal(0)) for one in listings},
         )
 
     def charges(self, since: datetime) -> tuple[Charge, ...]:

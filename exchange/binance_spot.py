@@ -12,7 +12,7 @@ from exchange.retries import Answer
 from exchange.testnet_client import ApiKeys, Wire
 from exchange.testnet_session import Endpoint, TestnetSession
 from exchange.venue_errors import VenueRefusal
-from exchange.venue_rules import Listing, demand_trading, listing, one_quote
+from exchange.venue_rules import Listing, demand_trading, listed, listing, one_quote
 from strategy.instruments import Instrument
 from strategy.orders import Order
 
@@ -71,8 +71,11 @@ class SpotTestnet:
         return binance_orders.cancel(self._session, _DESK, order, sent_at)
 
     def holdings(self, symbols: tuple[str, ...]) -> Holdings | None:
-        """The balances of the quote asset and of the base assets, free and locked. Raises BrokerUnavailable."""
-        listings = [self._listing(symbol) for symbol in symbols]
+        """The balances of the quote asset and of the base assets of what is listed, free and locked.
+
+        Raises BrokerUnavailable, BrokerRefused if none of the symbols is listed.
+        """
+        listings = listed(symbols, self._listing, self.name)
         quote = one_quote(listings)
         held = self._ask(lambda client: _balances(client.get_account(omitZeroBalances="true")))
         return Holdings(

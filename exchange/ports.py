@@ -158,7 +158,10 @@ class Broker(Protocol):
         ...
 
     def holdings(self, symbols: tuple[str, ...]) -> Holdings | None:
-        """What the broker holds; None where the ledger itself is the book. Raises BrokerUnavailable."""
+        """What the broker holds of the symbols that it lists; None where the ledger itself is the book.
+
+        Raises BrokerUnavailable, BrokerRefused if it lists none of them.
+        """
         ...
 
     def charges(self, since: datetime) -> tuple[Charge, ...]:

@@ -5,7 +5,8 @@ filters bind orders that name a price, and MAX_NUM_ORDERS those that stay open.
 https://github.com/binance/binance-spot-api-docs/blob/master/filters.md
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -58,6 +59,17 @@ def listing(info: Mapping[str, Any], symbol: str, venue: str) -> Listing:
         raise BrokerUnavailable(
             f"{venue} describes {symbol} in a way that is not known here; try again later"
         ) from error
+
+
+def listed(symbols: Sequence[str], find: Callable[[str], Listing], venue: str) -> tuple[Listing, ...]:
+    """The listings of the symbols that the venue has; raises BrokerRefused if it has none of them."""
+    found = []
+    for symbol in symbols:
+        with suppress(BrokerRefused):
+            found.append(find(symbol))
+    if not found:
+        raise BrokerRefused(f"{venue} lists none of {', '.join(symbols)}; name symbols that it does")
+    return tuple(found)
 
 
 def one_quote(listings: Sequence[Listing]) -> str:

@@ -117,7 +117,7 @@ def run_day(job: Job, open_bars: Callable[[], BarSource], open_broker: Callable[
     except OrdersBlocked as error:
         blocked = error
     else:
-        reconciled = reconcile(job, gate.barred)
+        reconciled = reconcile(job)
     findings = report(job, champion, gate, reconciled)
     if blocked is not None:
         raise blocked

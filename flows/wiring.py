@@ -4,7 +4,6 @@ from functools import partial
 from hashlib import sha256
 from importlib.metadata import version
 from importlib.util import find_spec
-from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +58,7 @@ def broker_factory(settings: Settings) -> "Callable[[datetime], Broker]":
         return lambda _: SpotTestnet(keys, wire)
     from exchange.binance_futures import FuturesTestnet
 
-    return lambda _: FuturesTestnet(keys, wire, leverage=ceil(settings.max_position_size))
+    return lambda _: FuturesTestnet(keys, wire, leverage=int(settings.max_position_size) + 1)
 
 
 def source_factory(settings: Settings) -> "Callable[[], BarSource]":

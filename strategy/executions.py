@@ -46,7 +46,9 @@ class Execution:
         """
         if not self.fee or self.symbol.endswith(self.fee_asset):
             return PaidIn.CASH
-        return PaidIn.UNITS if self.symbol.startswith(self.fee_asset) else PaidIn.ELSEWHERE
+        # A position on margin is not made of what was bought.
+        owned = self.realised is None and self.symbol.startswith(self.fee_asset)
+        return PaidIn.UNITS if owned else PaidIn.ELSEWHERE
 
 
 class PaidIn(StrEnum):

@@ -14,6 +14,8 @@ from strategy.orders import Order, OrderState
 
 #: How the reason of an order begins that a halt has skipped or cut.
 HALTED = "halted"
+#: How the reason of an order ends of which a halted account has sent only a part.
+CUT = f"{HALTED}: cut to what closes the position"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,7 @@ def reduced(order: Order, held: Decimal, lot: Decimal) -> Order:
         return order
     if allowed == 0:
         return replace(order, state=OrderState.SKIPPED, reason=f"{HALTED}: only orders that reduce are sent")
-    return replace(order, quantity=allowed, reason=f"{HALTED}: cut to what closes the position")
+    return replace(order, quantity=allowed, reason=CUT)
 
 
 def within_limits(current: FloatArray, target: FloatArray, equity: Decimal, limits: RiskLimits) -> FloatArray:

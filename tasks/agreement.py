@@ -54,6 +54,7 @@ def agree(job: Job, broker: Broker) -> Agreement:
         found = difference(job, broker, adopted)
         if not found:
             return Agreement(barred=barred, warnings=elsewhere)
+    found = "; ".join((found, *elsewhere))
     return Agreement(barred=barred, warnings=(settle_difference(job, broker, adopted, found), *elsewhere))
 
 

@@ -121,7 +121,7 @@ def _live(cases: Sequence[Case], open_source: OpenSource) -> None:
             settle(job, PaperBroker)
             signal(job, Champion(model_id=case.model_id, reason="the audit keeps who decides now"), barred)
             trade(job, PaperBroker)
-            reconcile(job, barred)
+            reconcile(job)
 
 
 def _tested(case: Case, home: Path, open_source: OpenSource) -> Replay:

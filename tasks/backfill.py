@@ -166,7 +166,7 @@ def _live(today: Job, days: tuple[date, ...], ruling: tuple[Champion, Gate], wor
     last = on(today, days[-1], market)
     stretch = Stretch(job=last, days=days, model_id=champion.model_id, bars=bars_on(last, market), barred=barred)
     live(stretch, world.open_broker)
-    reconcile(last, barred[last.as_of])
+    reconcile(last)
     return len(days)
 
 

@@ -41,7 +41,7 @@ def difference(job: Job, broker: Broker, adopted: Adoption) -> str:
         if not stands(store, job.account, broker, adopted):
             return f"{broker.name} was adopted anew by another run at this moment"
         # A symbol that joins later is taken over as it stands now: nothing of it is ours yet.
-        joined = {symbol: holdings.positions[symbol] for symbol in symbols if symbol not in adopted.positions}
+        joined = {symbol: held for symbol, held in holdings.positions.items() if symbol not in adopted.positions}
         late = replace(adopted, positions=joined, adopted_at=broker.now())
         venues.adopt(store, job.account, broker.name, late)
         whole = replace(adopted, positions={**adopted.positions, **joined})
@@ -111,9 +111,11 @@ def _expected(store: Connection, job: Job, adopted: Adoption) -> Holding:
 
 
 def _difference(holdings: Holdings, expected: Holding) -> str:
-    """In what the broker's balances differ from those expected; empty if in nothing."""
-    for symbol in sorted({*holdings.positions, *expected.positions}):
-        there = holdings.positions.get(symbol, Decimal(0))
+    """In what the broker's balances differ from those expected; empty if in nothing.
+
+    A symbol that it lists no longer is not told, and not compared.
+    """
+    for symbol, there in sorted(holdings.positions.items()):
         due = expected.positions.get(symbol, Decimal(0))
         if there != due:
             return f"holds {there:f} of {symbol} where our trades since its adoption give {due:f}"
@@ -158,7 +160,7 @@ def _was_reset(job: Job, broker: Broker, adopted: Adoption) -> bool:
 
 
 def holdings_of(broker: Broker, symbols: tuple[str, ...]) -> Holdings:
-    """What the broker outside holds. Raises BrokerUnavailable."""
+    """What the broker outside holds. Raises BrokerUnavailable, BrokerRefused."""
     holdings = broker.holdings(symbols)
     assert holdings is not None, "a broker outside the process has books of its own"
     return holdings
@@ -167,5 +169,5 @@ def holdings_of(broker: Broker, symbols: tuple[str, ...]) -> Holdings:
 def _remedy(job: Job) -> str:
     return (
         f"nothing was ordered; look for trades or transfers by hand or by another program, then `turbodmt adopt "
-        f"--account {job.account} --reason TEXT` takes the broker over as it stands"
+        f"--account {job.account} --broker {job.broker} --reason TEXT` takes the broker over as it stands"
     )

@@ -1,7 +1,6 @@
 """Reconcile: the day is replayed through the backtest path and must give what the ledger holds."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -10,7 +9,7 @@ from storage import ledger
 from storage import orders as order_store
 from storage.database import Connection, connect
 from strategy.backtest import settle_day
-from strategy.decision import Mandate
+from strategy.decision import Mandate, Status
 from strategy.orders import Order, OrderState
 from tasks.account_days import next_day
 from tasks.forecast import forecaster
@@ -45,9 +44,10 @@ class ReconciliationFailed(Exception):
     """The ledger does not hold what the backtest path gives (exit 7)."""
 
 
-def reconcile(job: Job, held_back: Mapping[str, str]) -> Reconciliation:
+def reconcile(job: Job) -> Reconciliation:
     """The day beside its replay: their equities differ by less than TOLERANCE, decisions and orders not at all.
 
+    What was held back when the day was decided is held back in the replay, whatever a later run of the day finds.
     Raises ReconciliationFailed, with both sides in the message.
     """
     with connect(job.home) as store:
@@ -58,8 +58,9 @@ def reconcile(job: Job, held_back: Mapping[str, str]) -> Reconciliation:
         mandate = mandate_of(store, job)
         equity, again, shortfall = _equities(store, job, mandate)
         standing = settled_standing(store, job)
-        replayed = judge_day(store, job, (standing, mandate), model, held_back).decisions
         decisions = ledger.decisions_on(store, job.account, job.as_of)
+        held_back = {one.symbol: one.reason for one in decisions if one.status is Status.QUARANTINED}
+        replayed = judge_day(store, job, (standing, mandate), model, held_back).decisions
         planned = planned_orders(store, job, (standing, mandate), replayed)
         orders = order_store.orders_on(store, job.account, job.as_of)
     if replayed != decisions:

@@ -16,6 +16,7 @@ from strategy.executions import as_fill, booking_day
 from strategy.market import tape
 from strategy.order_checks import REFUSED, Desk, objection, reduces
 from strategy.orders import NEVER_ARRIVED, OPEN_STATES, Order, OrderState, client_order_id
+from strategy.risk import CUT
 from tasks.job import PAPER, Job
 
 log = logging.getLogger(__name__)
@@ -94,9 +95,11 @@ def ask(job: Job, broker: Broker, order: Order) -> Order:
 
 def record(job: Job, broker: Broker, receipt: Receipt) -> None:
     """None; the order's state and its trades are in the ledger, each trade once, on the account day it belongs to."""
-    order, now = receipt.order, broker.now()
+    now = broker.now()
     with connect(job.home) as store, transaction(store):
-        if order.state is OrderState.UNKNOWN and not _open(store, job, order):
+        known = order_store.order(store, job.account, receipt.order.order_id)
+        order = _still_cut(receipt.order, known)
+        if order.state is OrderState.UNKNOWN and known.state not in OPEN_STATES:
             # Another run has asked meanwhile, and knows more.
             return
         snapshot = ledger.latest_snapshot(store, job.account)
@@ -116,8 +119,11 @@ def _step(store: Connection, job: Job, order: Order, now: datetime) -> None:
         venues.record_step(store, job.account, order, now)
 
 
-def _open(store: Connection, job: Job, order: Order) -> bool:
-    return order_store.order(store, job.account, order.order_id).state in OPEN_STATES
+def _still_cut(order: Order, before: Order) -> Order:
+    """The order with its reason, at whose end stays that a halted account has sent only a part of it."""
+    if not before.reason.endswith(CUT) or order.reason.endswith(CUT):
+        return order
+    return replace(order, reason=f"{order.reason}; {CUT}" if order.reason else CUT)
 
 
 def _of_the_day(job: Job, *states: OrderState) -> tuple[Order, ...]:
@@ -144,7 +150,8 @@ def _write_again(job: Job) -> None:
 
 def _again(job: Job, order: Order, attempt: int) -> Order:
     order_id = client_order_id(job.account, job.policy.strategy, order.symbol, order.as_of, attempt)
-    return replace(order, order_id=order_id, state=OrderState.INTENDED, reason=f"attempt {attempt}")
+    written = replace(order, order_id=order_id, state=OrderState.INTENDED, reason=f"attempt {attempt}")
+    return _still_cut(written, order)
 
 
 def _refusal(store: Connection, job: Job, order: Order, account: tuple[Standing, Mandate], now: datetime) -> str:

@@ -15,7 +15,7 @@ from strategy.halts import only_reducing
 from strategy.market import tape
 from strategy.order_checks import REFUSED
 from strategy.orders import Order, OrderState
-from strategy.risk import HALTED
+from strategy.risk import CUT, HALTED
 from tasks.job import Job
 from tasks.markup import exactly
 from tasks.sending import send_all
@@ -53,19 +53,22 @@ def trade(job: Job, open_broker: Callable[[datetime], Broker]) -> tuple[Order, .
 def planned_orders(
     store: Connection, job: Job, account: tuple[Standing, Mandate], decisions: tuple[Decision, ...]
 ) -> tuple[Order, ...]:
-    """The orders that the decisions ask for, at the closes of `as_of`; a halted account's only reduce."""
+    """The orders that the decisions ask for, at the closes of `as_of`; those that a halted account writes only reduce.
+
+    What is written stays as it is, whether the account is halted or resumed after it.
+    """
     standing, mandate = account
     bars = bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=2)
     planned = plan_orders(standing, decisions, tape(bars, job.as_of, job.as_of).on(job.as_of), mandate)
-    # A day that was ordered under a halt stays so when it is run again after the account has been resumed.
-    if risk_state.load(store, job.account).halted or withheld(order_store.orders_on(store, job.account, job.as_of)):
+    written = order_store.orders_on(store, job.account, job.as_of)
+    if withheld(written) if written else risk_state.load(store, job.account).halted:
         return only_reducing(planned, standing, mandate)
     return planned
 
 
 def withheld(orders: tuple[Order, ...]) -> tuple[Order, ...]:
     """The orders that a halt has skipped or cut."""
-    return tuple(order for order in orders if order.reason.startswith(HALTED))
+    return tuple(order for order in orders if order.reason.startswith(HALTED) or order.reason.endswith(CUT))
 
 
 def demand_nothing_withheld(job: Job) -> None:

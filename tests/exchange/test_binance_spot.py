@@ -44,6 +44,15 @@ def test_what_is_held_is_free_and_locked_together_and_nothing_of_what_is_not_tol
     ]
 
 
+def test_what_is_held_is_told_of_what_is_listed_alone() -> None:
+    venue = Told({"GET exchangeInfo": (refused(-1121, "Invalid symbol."), BITCOIN), "GET account": ACCOUNT})
+    held = SpotTestnet(KEYS, venue.wire()).holdings(("GONE", "BTCUSDT"))
+    assert held == Holdings(cash=D(1001), positions={"BTCUSDT": D("0.75")})
+    nothing = Told({"GET exchangeInfo": refused(-1121, "Invalid symbol."), "GET account": ACCOUNT})
+    with pytest.raises(BrokerRefused, match=r"^testnet-spot lists none of GONE, LOST; name symbols that it does$"):
+        SpotTestnet(KEYS, nothing.wire()).holdings(("GONE", "LOST"))
+
+
 def test_without_a_balance_there_is_no_cash() -> None:
     venue = Told({"GET exchangeInfo": BITCOIN, "GET account": {"balances": []}})
     assert SpotTestnet(KEYS, venue.wire()).holdings(("BTCUSDT",)) == Holdings(cash=D(0), positions={"BTCUSDT": D(0)})

@@ -128,5 +128,5 @@ def run_day(job: Job, open_source: Callable[[], BarSource]) -> tuple[Gate, Champ
     champion = retrain(job)
     signal(job, champion, gate.barred)
     trade(job, PaperBroker)
-    reconcile(job, gate.barred)
+    reconcile(job)
     return gate, champion

@@ -1,5 +1,6 @@
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -43,6 +44,10 @@ def a_charge(number: int, symbol: str, cash: str) -> Charge:
 )
 def test_a_fee_was_paid_in_what_its_asset_is_to_the_symbol(fee: str, asset: str, paid_in: PaidIn) -> None:
     assert an_execution(fee, asset).paid_in is paid_in
+
+
+def test_a_position_on_margin_is_not_made_smaller_by_a_fee_in_its_own_coin() -> None:
+    assert replace(an_execution("0.002", "BTC"), realised=D(0)).paid_in is PaidIn.ELSEWHERE
 
 
 @pytest.mark.parametrize(("asset", "fee"), [("USDT", "0.2"), ("BTC", "0"), ("BNB", "0")])

@@ -121,6 +121,25 @@ def test_gross_exposure_may_exceed_its_bound_by_one_lot_of_each_order() -> None:
     assert "gross exposure would be 2.000 of equity" in said(an_order("60.02"), held={"ETHUSDT": "140"})
 
 
+def test_gross_exposure_that_prices_alone_brought_above_its_bound_may_stay_there() -> None:
+    """210 of 100 against 10,000 are 2.1; what is sold of one symbol may be bought of the other."""
+    sale, bought = an_order("20", side=Side.SELL), an_order("20", "ETHUSDT", number=2)
+    held = {"BTCUSDT": "150", "ETHUSDT": "60"}
+    assert objection(bought, a_desk((sale, bought), held)) == ""
+    more = replace(bought, quantity=D("20.03"))
+    assert "gross exposure would be 2.100 of equity, above 2.0" in objection(more, a_desk((sale, more), held))
+
+
+def test_gross_exposure_counts_what_was_too_small_to_be_reduced_as_reduced() -> None:
+    """A sale of 0.05 units at 100 is worth 5, less than any order may be."""
+    small = replace(an_order("0.05", side=Side.SELL, number=2), state=OrderState.SKIPPED, reason="too small")
+    held, bought = {"BTCUSDT": "140"}, an_order("60.05", "ETHUSDT")
+    assert objection(bought, a_desk((small, bought), held)) == ""
+    assert "gross exposure would be" in objection(bought, a_desk((bought,), held))
+    withheld = replace(small, reason="halted: only orders that reduce are sent")
+    assert "gross exposure would be" in objection(bought, a_desk((withheld, bought), held))
+
+
 def test_gross_exposure_adds_an_order_to_what_is_held_of_its_symbol() -> None:
     for side, held in ((Side.BUY, "150"), (Side.SELL, "-150")):
         assert "gross exposure would be 2.100" in said(an_order("60", side=side), held={"BTCUSDT": held})

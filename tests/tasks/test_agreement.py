@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -15,13 +16,16 @@ from storage import ledger, risk_state, venues
 from storage import orders as order_store
 from storage.database import connect
 from strategy.account import EntryKind
-from strategy.orders import NEVER_ARRIVED, OrderState
-from strategy.risk import RiskState
+from strategy.orders import NEVER_ARRIVED, Order, OrderState, Side
+from strategy.risk import CUT, RiskState
 from tasks.adopting import NothingToAdopt, adopt
 from tasks.broker_books import BrokerDisagrees
 from tasks.halts import ReasonMissing
+from tasks.sending import send_all
 from tasks.settle import settle
-from tasks.trade import OrdersBlocked
+from tasks.signals import settled_standing
+from tasks.standing import mandate_of
+from tasks.trade import OrdersBlocked, withheld
 from tests.fakes.exchange_core import KEY, SECRET, FakeExchange
 from tests.fakes.exchange_faults import Fault, Faults, Kind
 from tests.fakes.exchange_transport import ExchangeTransport
@@ -182,6 +186,76 @@ def test_a_symbol_that_the_venue_has_halted_keeps_its_position_and_the_others_tr
     with connect(year.home) as store:
         decision = ledger.decisions_on(store, "daily", DAYS[number + 3])[0]
     assert (decision.status, "is not trading at" in decision.reason) == ("quarantined", True)
+
+
+class Delisting(ExchangeTransport):
+    """A way to the exchange on which it lists ETHUSDT no longer."""
+
+    def send(self, request: requests.PreparedRequest, *given: Any, **options: Any) -> requests.Response:
+        response = super().send(request, *given, **options)
+        path, _, query = str(request.url).partition("?")
+        if path.endswith("/api/v3/exchangeInfo") and ETH in query:
+            response.status_code, response._content = 400, b'{"code": -1121, "msg": "Invalid symbol."}'
+        elif path.endswith("/fapi/v1/exchangeInfo"):
+            told = response.json()
+            told["symbols"] = [one for one in told["symbols"] if one["symbol"] != ETH]
+            response._content = json.dumps(told).encode()
+        return response
+
+
+def test_a_symbol_that_the_venue_lists_no_longer_is_kept_while_the_others_trade(
+    year: Calm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, exchange = year.until_it_holds(ETH), year.testnet.exchange
+    before = len(exchange.accepted_orders)
+    monkeypatch.setattr(year, "_broker", lambda _: year.testnet.broker(year.venue, Delisting(exchange)))
+    for later in range(number + 1, len(DAYS)):
+        year.on(later)
+    assert {one.symbol for one in exchange.accepted_orders[before:]} == {BTC}
+    with connect(year.home) as store:
+        snapshot = ledger.latest_snapshot(store, "daily")
+        decisions = {one.symbol: one.status for one in ledger.decisions_on(store, "daily", DAYS[-1])}
+    assert snapshot is not None
+    assert snapshot.account.quantity(ETH) > 0
+    assert decisions == {BTC: "traded", ETH: "quarantined"}
+    adopt(year.home, "daily", "ETHUSDT is gone", year._broker, year._now())
+    with connect(year.home) as store:
+        taken = venues.adoption(store, "daily", year.venue)
+    assert taken is not None
+    assert set(taken.positions) == {BTC}
+
+
+def test_a_symbol_that_the_venue_never_listed_does_not_keep_the_others_from_trading(
+    year: Calm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchange = year.testnet.exchange
+    monkeypatch.setattr(year, "_broker", lambda _: year.testnet.broker(year.venue, Delisting(exchange)))
+    year.until_it_holds(BTC)
+    with connect(year.home) as store:
+        adopted = venues.adoption(store, "daily", year.venue)
+    assert adopted is not None
+    assert set(adopted.positions) == {BTC}
+
+
+def test_an_order_that_a_halt_has_cut_stays_withheld_whatever_the_venue_says_of_it(spot: Calm) -> None:
+    number = spot.until_it_holds() + 1
+    spot.on(number)
+    job = spot._job(DAYS[number])
+    sale = Order(order_id=f"tdmt-{7:024x}", symbol=BTC, as_of=job.as_of, side=Side.SELL, quantity=D(1), reason=CUT)
+    with connect(spot.home) as store:
+        account = settled_standing(store, job), mandate_of(store, job)
+        # What else the day ordered would be in the way.
+        store.execute("DELETE FROM orders WHERE as_of = ?", [job.as_of])
+        order_store.record_orders(store, "daily", [sale])
+    spot.testnet.exchange.faults = Faults(listed=[Fault(kind=Kind.CUT, path="order")])
+    with suppress(BrokerUnavailable):
+        send_all(job, spot._broker(job.now), account)
+    spot.testnet.sleep(600)
+    send_all(job, spot._broker(job.now), account)
+    with connect(spot.home) as store:
+        orders = order_store.orders_on(store, "daily", job.as_of)
+    assert sorted(one.state for one in orders) == [OrderState.FILLED, OrderState.REJECTED]
+    assert withheld(orders) == orders
 
 
 def test_an_account_stays_with_its_broker_and_a_broker_with_its_account(spot: Calm) -> None:

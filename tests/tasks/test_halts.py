@@ -7,11 +7,13 @@ import pytest
 from storage import ledger, risk_state
 from storage import orders as order_store
 from storage.database import connect
-from strategy.orders import OrderState
+from strategy.orders import Order, OrderState
 from strategy.signals import Strategy
 from tasks.halts import AccountUnknown, ReasonMissing, halt, resume
 from tasks.job import Job
-from tasks.trade import OrdersBlocked, demand_nothing_withheld
+from tasks.signals import settled_standing
+from tasks.standing import mandate_of
+from tasks.trade import OrdersBlocked, demand_nothing_withheld, planned_orders
 from tests.fakes.bars import PAIR, FakeBars
 from tests.fakes.jobs import a_job, on, run_day
 
@@ -65,6 +67,21 @@ def test_what_a_halt_withheld_blocks_the_day_until_the_next_after_resuming(job: 
     run_day(after, open_pair)
     demand_nothing_withheld(after)
     assert OrderState.ACKNOWLEDGED in orders(after).values()
+
+
+def test_what_is_written_stays_as_it_was_planned_when_the_account_is_halted_after_it(job: Job) -> None:
+    eager = replace(job, policy=replace(job.policy, sizing=replace(job.policy.sizing, target_annual_vol=3.0)))
+    run_day(eager, open_pair)
+
+    def planned() -> tuple[Order, ...]:
+        with connect(eager.home) as store:
+            account = settled_standing(store, eager), mandate_of(store, eager)
+            return planned_orders(store, eager, account, ledger.decisions_on(store, "daily", eager.as_of))
+
+    before = planned()
+    assert OrderState.INTENDED in {order.state for order in before}
+    halt(job.home, job.account, "a person looks at it")
+    assert planned() == before
 
 
 def test_the_drawdown_limit_halts_by_itself_and_stays(job: Job) -> None:

@@ -79,7 +79,7 @@ def test_each_step_and_the_whole_day_may_be_repeated(job: Job, lived: Path, tmp_
         retrain,
         lambda again: signal(again, RULES, {}),
         lambda again: trade(again, PaperBroker),
-        lambda again: reconcile(again, {}),
+        reconcile,
     )
     for step in steps:
         step(job)

@@ -104,7 +104,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Lived:
             settle(today, PaperBroker)
             signal(today, NO_MODEL if name == "prior" else retrain_and_promote(today), barred)
             trade(today, PaperBroker)
-            assert reconcile(today, barred).difference == 0.0
+            assert reconcile(today).difference == 0.0
     return Lived(home=home, jobs=jobs, days=days)
 
 
@@ -200,7 +200,7 @@ def test_daily_runs_by_the_model_of_a_fold_equal_the_walk_forward_backtest(tmp_p
         settle(today, PaperBroker)
         signal(today, Champion(model_id=fold.model_id, reason="of the fold"), barred)
         trade(today, PaperBroker)
-        assert reconcile(today, barred).difference == 0.0
+        assert reconcile(today).difference == 0.0
     assert len(once.net.replay.fills) > 2
     assert replayed(tmp_path, job.account, once.dates) == tidied(once.net.replay)
 
