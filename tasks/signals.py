@@ -120,10 +120,12 @@ def _window(store: Connection, job: Job, model: Forecaster | None) -> dict[str, 
 
 
 def in_words(decision: Decision) -> str:
-    """A decision as a sentence for the log."""
+    """A decision as a sentence for the log, without the numbers that it lacks."""
     if decision.exposure is None:
         return f"{decision.symbol}: {decision.status} ({decision.reason or 'kept as it is'})."
-    return (
-        f"{decision.symbol}: {decision.regime} at {decision.confidence or 0.0:.0%} confidence, "
-        f"signal {decision.signal:+.3f}, target exposure {decision.exposure:+.3f}."
+    parts = (
+        f"{decision.regime} at {decision.confidence:.0%} confidence" if decision.confidence is not None else "",
+        f"signal {decision.signal:+.3f}" if decision.signal is not None else "",
+        f"target exposure {decision.exposure:+.3f}",
     )
+    return f"{decision.symbol}: {', '.join(part for part in parts if part)}."

@@ -2,12 +2,13 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from storage import ledger
+from storage import ledger, universe
 from storage.database import connect
 from strategy.decision import Decision, Status
+from strategy.instruments import Membership
 from tasks.job import Job
 from tasks.signals import in_words
-from tests.fakes.bars import PAIR, SHARE, TOKEN, FakeBars, Fault
+from tests.fakes.bars import PAIR, SHARE, TOKEN, UNBORN, FakeBars, Fault
 from tests.fakes.jobs import a_job, on, run_day
 
 FIRST = date(2020, 6, 8)
@@ -65,3 +66,14 @@ def test_a_decision_reads_as_a_sentence() -> None:
         bare, status=Status.TRADED, regime="Bull", confidence=0.5, signal=0.25, volatility=0.2, exposure=-0.125
     )
     assert in_words(full) == "A: Bull at 50% confidence, signal +0.250, target exposure -0.125."
+
+
+def test_a_young_symbol_outside_the_universe_is_sold_and_ends_no_run(tmp_path: Path) -> None:
+    market = FakeBars(listings=(TOKEN, UNBORN))
+    job = a_job(tmp_path, market.symbols(), date(2020, 6, 18))
+    with connect(job.home) as store:
+        universe.replace(store, job.source, {"TOKEN": (Membership(first=date(2000, 1, 1)),)})
+    run_day(job, lambda: market)
+    outside = decided(job)["UNBORN"]
+    assert (outside.status, outside.signal, outside.exposure) == (Status.OUTSIDE, None, 0.0)
+    assert in_words(outside) == "UNBORN: target exposure +0.000."
