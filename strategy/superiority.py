@@ -17,7 +17,7 @@ def superiority(accounts: FloatArray, benchmark: FloatArray, *, seed: int, resam
 
     Hansen (2005): stationary bootstrap, studentised, the consistent p. The loss of a day is minus its return over the
     account's own deviation, since at unequal risk leverage alone would win; so it is Sharpe ratios that are compared.
-    An account that never varies, or does what the benchmark does, cannot be superior.
+    An account that never varies, does what the benchmark does or is clearly worse than it cannot be superior.
     Raises Incomparable if the benchmark varies on fewer than 20 days, and ValueError for other shapes.
 
     >>> ours = np.arange(60) % 3 - 0.5
@@ -45,5 +45,7 @@ def superiority(accounts: FloatArray, benchmark: FloatArray, *, seed: int, resam
     scores = mean / error
     # What is clearly worse than the benchmark would only hide the others.
     contenders = scores >= -math.sqrt(2.0 * math.log(math.log(days)))
+    if not contenders.any():
+        return 1.0
     luck = (errors / error + np.where(contenders, 0.0, scores)).max(axis=1)
     return (1 + int((luck >= scores.max()).sum())) / (1 + resamples)

@@ -60,6 +60,12 @@ def test_hopeless_accounts_do_not_hide_a_better_one() -> None:
     assert superiority(hopeless, benchmark, seed=1) == pytest.approx(alone, abs=0.02)
 
 
+@pytest.mark.parametrize("size", [1, 6])
+def test_where_all_accounts_are_clearly_worse_the_chance_is_one(size: int) -> None:
+    accounts, benchmark = family(2, size, days=600)
+    assert superiority(accounts - 0.01, benchmark, seed=1) == 1.0
+
+
 def test_leverage_is_no_superiority() -> None:
     accounts, benchmark = family(3, 1)
     assert superiority(5.0 * accounts, benchmark, seed=1) == superiority(accounts, 0.2 * benchmark, seed=1)
