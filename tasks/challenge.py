@@ -19,8 +19,9 @@ from storage.trials import Trial
 from strategy.bars import Bars
 from strategy.decision import Mandate
 from strategy.market import data_sha256
-from strategy.selection import GateRules, Verdict, judge_first, judge_refresh
+from strategy.selection import PRIOR, GateRules, Verdict, judge_first, judge_refresh
 from strategy.signals import Strategy
+from tasks.fold_models import account_sha256
 from tasks.forecast import ensemble
 from tasks.job import Job
 from tasks.training_plan import TrainingPlan, TrainingRefused, training_plan
@@ -44,9 +45,9 @@ class Challenged:
 def challenge(job: Job, champion: ModelRecord | None, since: date) -> Challenged:
     """The challenger of the job's day, judged against the champion, or against the prior where None rules.
 
-    If it is promoted it decides from the day `since`. Same bars, recipe and champion: the same model and verdict; what
-    was judged on these bars already is answered from the register. Raises TrainingRefused if the history is too short
-    or the training fails; then nothing is registered.
+    If it is promoted it decides from the day `since`. Same bars, account, recipe and champion: the same model and
+    verdict; what was judged so already is answered from the register. Raises TrainingRefused if the history is too
+    short or the training fails; then nothing is registered.
     """
     with connect(job.home) as store:
         bars = bar_store.load(store, job.source, job.symbols, until=job.as_of)
@@ -54,9 +55,9 @@ def challenge(job: Job, champion: ModelRecord | None, since: date) -> Challenged
         plan = training_plan(store, job, champion)
     if not bars:
         raise TrainingRefused(f"no bars of {', '.join(job.symbols)} are published up to {job.as_of}; import some first")
-    if (known := _known(job, data_sha256(bars))) is not None:
-        return known
     mandate = job.policy.mandate(job.account, job.symbols, instruments)
+    if (known := _known(job, champion, (bars, mandate))) is not None:
+        return known
     start = ensemble(job.home, champion.model_id) if champion and plan.warm else None
     log.info(
         "Training %d networks %d/%d/%d on %s up to %s%s.",
@@ -64,7 +65,7 @@ def challenge(job: Job, champion: ModelRecord | None, since: date) -> Challenged
         *(", ".join(job.symbols), job.as_of, f", going on from {champion.model_id[:12]}" if start and champion else ""),
     )
     trained = _trained(bars, mandate, plan, start)
-    record, validation = _record(job, plan, trained, bars)
+    record, validation = _record(job, plan, trained, (bars, mandate))
     with connect(job.home) as store:
         model_store.register(store, record)
         rules = GateRules(days_per_year=trained.gate.days_per_year, trials=_trials(store, job, trained))
@@ -72,14 +73,22 @@ def challenge(job: Job, champion: ModelRecord | None, since: date) -> Challenged
     return Challenged(record=record, validation=validation, verdict=_settled(job, record, verdict, since))
 
 
-def _known(job: Job, digest: str) -> Challenged | None:
-    """The challenger that was judged on the same day, bars, recipe and code, if its weights are still there."""
+def _known(job: Job, champion: ModelRecord | None, market: tuple[Mapping[str, Bars], Mandate]) -> Challenged | None:
+    """The challenger that was judged on the same day, bars, account, recipe, code and rival, if its weights are there.
+
+    One that is the champion by now was judged against the champion before it.
+    """
+    bars, mandate = market
+    rival = champion.model_id if champion else PRIOR
     with connect(job.home) as store:
         stored = model_store.judged_on(store, job.registry, job.symbols, job.as_of)
         record = model_store.find(store, stored.model_id) if stored else None
-    if stored is None or record is None or (record.data_sha256, record.code_version) != (digest, job.code_version):
+    if stored is None or record is None or rival not in (stored.verdict.rival, record.model_id):
         return None
-    if json.loads(record.config).get("recipe") != asdict(job.policy.recipe):
+    if (record.data_sha256, record.code_version) != (data_sha256(bars), job.code_version):
+        return None
+    config, account = json.loads(record.config), account_sha256(mandate, job.as_of)
+    if (config.get("recipe"), config.get("account_sha256")) != (asdict(job.policy.recipe), account):
         return None
     try:
         ensemble(job.home, record.model_id)
@@ -106,16 +115,18 @@ def _trained(bars: Mapping[str, Bars], mandate: Mandate, plan: TrainingPlan, sta
 
 
 def _record(
-    job: Job, plan: TrainingPlan, trained: "Trained", bars: Mapping[str, Bars]
+    job: Job, plan: TrainingPlan, trained: "Trained", market: tuple[Mapping[str, Bars], Mandate]
 ) -> tuple[ModelRecord, Mapping[str, Any]]:
     """The record of the trained model, whose weights lie on disk before the store names them."""
     from strategy.ensemble import keep
 
+    bars, mandate = market
     config = json.dumps(
         {
             "shape": asdict(plan.shape),
             "training": asdict(plan.settings),
             "recipe": asdict(job.policy.recipe),
+            "account_sha256": account_sha256(mandate, job.as_of),
             "cold_start": plan.cold_start.isoformat(),
             "started_from": plan.champion.model_id if plan.champion and plan.warm else None,
         },
@@ -131,8 +142,16 @@ def _record(
         "twins": trained.twins,
     }
     networks = [member.network for member in trained.members]
-    # With the registry in the file, the same weights of another registry are another model, refused or promoted there.
-    metadata = {"config": config, "trained_to": job.as_of.isoformat(), "registry": job.registry}
+    digest = data_sha256(bars)
+    # The same weights of another registry, of other symbols or bars are another model, refused or promoted there; and
+    # weights that no training improved are the same for all of them.
+    metadata = {
+        "config": config,
+        "trained_to": job.as_of.isoformat(),
+        "registry": job.registry,
+        "symbols": job.symbols,
+        "data_sha256": digest,
+    }
     model_id = model_store.save(job.home, keep(networks), metadata)
     record = ModelRecord(
         model_id=model_id,
@@ -144,7 +163,7 @@ def _record(
         seed=plan.settings.seed,
         config=config,
         code_version=job.code_version,
-        data_sha256=data_sha256(bars),
+        data_sha256=digest,
         validation=json.dumps(validation, sort_keys=True),
     )
     return record, validation

@@ -70,20 +70,33 @@ class KnownFold:
 
 def fold_key(job: Job, mandate: Mandate, fitted_to: date, bars_sha256: str) -> str:
     """The hash of all that determines a fold's model."""
-    terms = mandate.terms
-    listed = {symbol: terms.instruments[symbol] for symbol in mandate.symbols}
     determined_by = {
         "bars": bars_sha256,
         "fitted_to": fitted_to,
         "code_version": job.code_version,
         "recipe": {name: value for name, value in asdict(job.policy.recipe).items() if name not in _SCHEDULE},
+        **_account(mandate, fitted_to),
+    }
+    return _sha256(determined_by)
+
+
+def account_sha256(mandate: Mandate, day: date) -> str:
+    """The hash of what a training on bars up to the day takes from the account: sizing, costs and instruments."""
+    return _sha256(_account(mandate, day))
+
+
+def _account(mandate: Mandate, day: date) -> dict[str, object]:
+    terms = mandate.terms
+    listed = {symbol: terms.instruments[symbol] for symbol in mandate.symbols}
+    return {
         "sizing": asdict(mandate.sizing),
         "costs": asdict(terms.costs),
-        "instruments": {
-            symbol: (one.calendar, one.shortable, _membership(one, fitted_to)) for symbol, one in listed.items()
-        },
+        "instruments": {symbol: (one.calendar, one.shortable, _membership(one, day)) for symbol, one in listed.items()},
     }
-    return sha256(json.dumps(determined_by, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _sha256(values: Mapping[str, object]) -> str:
+    return sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _membership(instrument: Instrument, day: date) -> list[tuple[date, date | None]] | None:

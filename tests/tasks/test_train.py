@@ -3,15 +3,18 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from storage import models as model_store
-from storage import promotions
+from storage import promotions, universe
 from storage.database import connect
 from storage.models import ModelDamaged, ModelRecord, ModelState
+from strategy.execution import Costs
+from strategy.instruments import Membership
 from strategy.selection import PRIOR
 from strategy.signals import Strategy
 from tasks.challenge import challenge
@@ -21,8 +24,8 @@ from tasks.job import Job
 from tasks.train import retrain, train_now
 from tasks.training_plan import TrainingRefused
 from tasks.validate import validate
-from tests.fakes.bars import MARKET
-from tests.fakes.jobs import RECIPE, UNTRAINABLE, a_job, on, policy, promote, retrain_and_promote
+from tests.fakes.bars import MARKET, Fault
+from tests.fakes.jobs import RECIPE, SIZING, UNTRAINABLE, a_job, on, policy, promote, retrain_and_promote
 
 FIRST = date(2020, 6, 8)
 
@@ -254,6 +257,38 @@ def test_training_twice_on_the_same_bars_is_answered_from_the_register(job: Job)
     promote(day, str(first["model_id"]))
     assert train_now(day) == first
     assert len(known(job)) == 2
+
+
+def test_another_account_or_rival_is_not_answered_from_the_register(job: Job) -> None:
+    day = after(job, 2)
+    with connect(job.home) as store:
+        champion = model_store.champion(store, job.source, job.symbols, trained_until=day.as_of)
+    assert champion is not None
+    first = challenge(day, champion, day.as_of)
+    dearer = replace(day, policy=replace(day.policy, costs=Costs(fee_bps=Decimal(50))))
+    bolder = replace(day, policy=replace(day.policy, sizing=replace(SIZING, target_annual_vol=0.6)))
+    others = [challenge(other, champion, day.as_of) for other in (dearer, bolder)]
+    assert len({one.record.model_id for one in (first, *others)}) == 3
+    unrivalled = challenge(day, None, day.as_of)
+    assert (first.verdict.rival, unrivalled.verdict.rival) == (champion.model_id, PRIOR)
+    with connect(job.home) as store:
+        universe.replace(store, job.source, {"COIN": (Membership(first=date(2019, 1, 1)),)})
+    assert challenge(day, None, day.as_of).record.model_id != unrivalled.record.model_id
+
+
+def test_weights_that_no_training_improved_are_another_model_of_other_bars_or_symbols(fresh: Job) -> None:
+    first = challenge(fresh, None, FIRST)
+    assert set(first.validation["best_steps"]) == {0}
+    pair = replace(fresh, symbols=("COIN", "STOCK"))
+    ingest(pair, lambda: MARKET)
+    validate(pair)
+    corrected = MARKET.faulty(Fault(symbol="COIN", day=date(2020, 5, 5), column="volume", value=7.0))
+    of_both = challenge(pair, None, FIRST)
+    ingest(fresh, lambda: corrected)
+    validate(fresh)
+    again = challenge(fresh, None, FIRST)
+    assert set(again.validation["best_steps"]) == set(of_both.validation["best_steps"]) == {0}
+    assert len({one.record.model_id for one in (first, of_both, again)}) == 3
 
 
 def test_a_model_of_another_version_gives_way_to_the_prior(job: Job) -> None:
