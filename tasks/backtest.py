@@ -142,12 +142,7 @@ def backtest(
         would_halt_on=halt_date(net.replay.snapshots, job.policy.limits),
         trials=trials,
         doubt=found,
-        warnings=(
-            *gone,
-            *gate.warnings,
-            *left_to_the_prior(walked.folds),
-            *chosen_in_hindsight(market.instruments),
-        ),
+        warnings=(*gone, *gate.warnings, *left_to_the_prior(walked.folds), *chosen_in_hindsight(market.instruments)),
     )
 
 
@@ -213,9 +208,14 @@ def measure(replayed: Replay, instruments: Mapping[str, Instrument]) -> Metrics:
 
 
 def _demand_a_decision(replayed: Replay, strategy: Strategy, market: _Market) -> None:
-    """None; refuses a window in which no symbol ever had history enough to be traded."""
+    """None; refuses a window in which no symbol ever was in the universe, or had history enough to be traded."""
     if any(decision.status is Status.TRADED for decision in replayed.decisions):
         return
+    if not any(one.member(day) for one in market.instruments.values() for day in market.dates):
+        raise WindowRefused(
+            f"the universe holds none of {', '.join(market.bars)} between {market.dates[0]} and {market.dates[-1]}; "
+            "choose other dates or symbols, or correct it with `turbodmt universe`"
+        )
     most = max(len(bars) for bars in market.bars.values())
     raise WindowRefused(
         f"the history is too short: {strategy} needs {warm_up_bars(strategy)} bars of a symbol before it trades, and "

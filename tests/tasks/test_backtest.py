@@ -20,7 +20,7 @@ from tasks.challenge import challenge
 from tasks.forecast import ensemble
 from tasks.saved import equity_table, save
 from tasks.validate import NothingPublishable
-from tests.fakes.bars import COIN, PAIR, UNBORN, FakeBars, Fault
+from tests.fakes.bars import COIN, PAIR, TOKEN, UNBORN, FakeBars, Fault
 from tests.fakes.jobs import a_job, policy, promote
 from tests.fakes.ledgers import TABLES, contents
 from tests.fakes.sown_bars import SOWN, SownBars, a_sown_job
@@ -196,3 +196,12 @@ def test_where_a_universe_is_kept_no_hindsight_is_suspected_and_outsiders_are_no
     assert not any("no universe is kept" in one for one in known.warnings)
     assert {fill.symbol for fill in suspected.net.replay.fills} == {"SHARE", "TOKEN"}
     assert {fill.symbol for fill in known.net.replay.fills} == {"TOKEN"}
+
+
+def test_a_window_before_the_universe_holds_a_symbol_is_refused_as_such(tmp_path: Path) -> None:
+    job = a_job(tmp_path, ("TOKEN",), END, strategy=Strategy.HOLD)
+    with connect(job.home) as store:
+        universe.replace(store, job.source, {"TOKEN": (Membership(first=date(2020, 9, 1)),)})
+    told = r"universe holds none of TOKEN between 2020-06-08 and 2020-08-31; .* correct it with `turbodmt universe`"
+    with pytest.raises(WindowRefused, match=told):
+        backtest(job, Window(strategies=(Strategy.HOLD,), start=START), lambda: FakeBars(listings=(TOKEN,)))
