@@ -44,6 +44,11 @@ class GateRules:
         if self.days_per_year < 1 or self.min_days < 1:
             raise ValueError(f"days_per_year {self.days_per_year} and min_days {self.min_days} must be at least 1")
 
+    @property
+    def resamples(self) -> int:
+        """The resamples that a p is counted from."""
+        return min(max(RESAMPLES, _RESAMPLES_PER_TRIAL * self.trials), _MOST_RESAMPLES)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
@@ -77,8 +82,10 @@ class Verdict:
 def judge_first(challenger: FloatArray, prior: FloatArray, rules: GateRules) -> Verdict:
     """Promoted only if the challenger's daily net returns (T,) beat the prior's (T,) by more than luck explains.
 
-    The p of "no better" is deflated by the trials (Šidák). What cannot be judged is refused: too few days, returns that
-    are not finite or never vary, and a network that trades exactly what the prior trades.
+    The p of "no better" is deflated by the trials (Šidák). Where they are so many that no p of the resamples is low
+    enough, the reason says so: a normal tail in their place was up to 200 times too small in simulation. What cannot be
+    judged is refused: too few days, returns that are not finite or never vary, and a network that trades exactly what
+    the prior trades.
     Raises ValueError for series of other shapes.
     """
     name = "the prior"
@@ -90,12 +97,14 @@ def judge_first(challenger: FloatArray, prior: FloatArray, rules: GateRules) -> 
         same = f"the challenger trades exactly what the prior trades on all {len(prior)} days: nothing to promote"
         return Verdict(promoted=False, rival=PRIOR, figures=figures, reason=same)
     deflated = sidak(found.p, rules.trials)
+    unresolved = deflated >= rules.level and found.p <= 1 / (1 + rules.resamples)
     return Verdict(
         promoted=deflated < rules.level and found.difference > 0,
         rival=PRIOR,
         figures=figures,
         reason=f"{_told(found, name, len(prior))}, p {found.p:.4f}, deflated by {_counted(rules.trials)} "
-        f"{deflated:.4f}; a first network is promoted below {rules.level:g}",
+        f"{deflated:.4f}; a first network is promoted below {rules.level:g}"
+        + (f", and {rules.resamples} resamples can tell no lower p" if unresolved else ""),
     )
 
 
@@ -143,7 +152,7 @@ def _compared(challenger: FloatArray, rival: FloatArray, name: str, rules: GateR
             rival,
             days_per_year=rules.days_per_year,
             seed=rules.seed,
-            resamples=min(max(RESAMPLES, _RESAMPLES_PER_TRIAL * rules.trials), _MOST_RESAMPLES),
+            resamples=rules.resamples,
         )
     except Incomparable as error:
         return f"the challenger (first) cannot be compared with {name} (second): {error}"

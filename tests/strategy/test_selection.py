@@ -56,6 +56,14 @@ def test_many_trials_alone_do_not_make_a_promotion_impossible() -> None:
     assert judge_first(better(prior, 2.0), prior, replace(RULES, trials=400)).promoted
 
 
+def test_trials_beyond_what_resamples_can_tell_are_named() -> None:
+    prior = account(1, 0.0003)
+    told, silent = (judge_first(better(prior, 2.0), prior, replace(RULES, trials=trials)) for trials in (2_600, 2_500))
+    assert (told.promoted, silent.promoted) == (False, True)
+    assert told.reason.endswith("a first network is promoted below 0.05, and 50000 resamples can tell no lower p")
+    assert silent.reason.endswith("a first network is promoted below 0.05")
+
+
 def test_luck_is_not_promoted_more_often_than_the_level_says() -> None:
     promoted = 0
     for seed in range(200):
