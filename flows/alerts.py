@@ -21,7 +21,9 @@ def tell(subject: str, body: str) -> bool:
     try:
         block = _block() or _webhook()
         if block is not None:
-            block.notify(body, subject)
+            # Only then do the blocks for Slack, Teams, e-mail and their like raise.
+            with block.raise_on_failure():
+                block.notify(body, subject)
     # Any library stands behind a block; its words may hold the address.
     except Exception as error:  # noqa: BLE001
         log.warning("Nobody could be told of %s (%s).", subject, type(error).__name__)

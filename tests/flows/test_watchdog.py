@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect.blocks.notifications import CustomWebhookNotificationBlock
+from prefect.blocks.notifications import CustomWebhookNotificationBlock, SlackWebhook
 from prefect.client.orchestration import get_client
 from prefect.testing.utilities import prefect_test_harness
+from pydantic import SecretStr
 
 from flows.alerts import BLOCK, WEBHOOK, tell
 from flows.automations import PREFIX, ensure, wanted
@@ -135,3 +136,16 @@ def test_a_block_goes_before_the_webhook_and_adds_automations_that_tell(monkeypa
         assert tell("TurboDMT: 1 new", "the text") is True
         assert (posted, unused) == ([{"text": "the text"}], [])
         assert [name.removeprefix(PREFIX) for name in ensure(client)[2:]] == ["a run failed", "a run is late"]
+        CustomWebhookNotificationBlock.delete(BLOCK)
+
+
+def test_a_block_that_fails_in_silence_has_told_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    with receiver(500) as (bad, _), receiver() as (good, posted), get_client(sync_client=True) as client:
+        monkeypatch.setenv("PREFECT_API_URL", str(client.api_url))
+        told = []
+        for address in (bad, good):
+            # Apprise stands behind it, as behind the blocks for Teams, e-mail and their like.
+            SlackWebhook(url=SecretStr(address.replace("http:", "json:"))).save(BLOCK, overwrite=True)
+            told.append(tell("TurboDMT: 1 new", "the text"))
+        assert (told, [one["title"] for one in posted]) == ([False, True], ["TurboDMT: 1 new"])
+        SlackWebhook.delete(BLOCK)
