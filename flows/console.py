@@ -8,6 +8,8 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import typer
+
 from flows.failures import Exit, exit_code
 
 Json = dict[str, Any]
@@ -32,7 +34,8 @@ def finish(answer: Callable[[], Json], show: Callable[[Json], str], as_json: boo
         result = answer()
         # JSON knows neither NaN nor infinity: what is undefined is None by now, or it is a bug.
         text = json.dumps(result, allow_nan=False) if as_json else show(result)
-    except KeyboardInterrupt:
+    # At a question, Ctrl-C and Ctrl-D are an Abort.
+    except (typer.Abort, KeyboardInterrupt):
         fail(STOPPED, Exit.STOPPED, as_json)
     except Exception as error:  # noqa: BLE001 - the last stop: whatever happened becomes an exit code
         code = exit_code(error)

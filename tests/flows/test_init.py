@@ -1,10 +1,12 @@
 """`turbodmt init` writes what was answered, and nothing where something is wrong."""
 
+import io
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from flows.console import STOPPED
 from flows.initialising import run_init
 from flows.settings import FILE_NAME, load
 from tests.flows.conftest import Run
@@ -78,4 +80,28 @@ def test_who_never_answers_well_is_not_asked_for_ever(answers: list[str], home: 
     answers += ["nonsense"] * 5
     with pytest.raises(ValueError, match="source was asked for 5 times"):
         run_init(NOTHING, str(home), yes=False)
+    assert not (home / FILE_NAME).exists()
+
+
+class Terminal(io.StringIO):
+    """A terminal where Ctrl-D is pressed."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class InterruptedTerminal(Terminal):
+    """A terminal where Ctrl-C is pressed."""
+
+    def readline(self, size: int | None = -1, /) -> str:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("terminal", [Terminal, InterruptedTerminal])
+def test_who_leaves_at_a_question_has_stopped(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch, terminal: type[Terminal]
+) -> None:
+    monkeypatch.setattr("sys.stdin", terminal())
+    ended = run("init")
+    assert (ended.code, ended.err) == (130, f"turbodmt: {STOPPED}\n")
     assert not (home / FILE_NAME).exists()
