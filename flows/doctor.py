@@ -127,6 +127,7 @@ def _outside(settings: Settings) -> list[Json]:
     """The source and the broker of the settings, where they are not embedded; a source that is down takes a while."""
     from exchange.ports import SourceUnavailable
     from flows.keys import KeysMissing, testnet_keys
+    from flows.serving import PrefectUnreachable
     from flows.wall_clock import clock
     from flows.wiring import open_source
 
@@ -143,8 +144,10 @@ def _outside(settings: Settings) -> list[Json]:
             found.append(_check("source", False, str(error), "check the network, or try again later"))
     if settings.broker != "paper":
         try:
-            testnet_keys()
+            testnet_keys(settings.home)
             found.append(_check("keys", True, f"{settings.broker}: there, and not shown", ""))
         except KeysMissing as error:
             found.append(_check("keys", False, str(error), f"make them at the site of {settings.broker}"))
+        except PrefectUnreachable as error:
+            found.append(_check("keys", False, str(error), "correct that, and run the doctor again"))
     return found

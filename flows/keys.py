@@ -1,6 +1,7 @@
 """Keys of the testnets: held by the caller, or from the environment, or from Prefect's secrets; never in a setting."""
 
 import os
+from pathlib import Path
 
 from exchange.testnet_client import ApiKeys
 
@@ -22,12 +23,12 @@ def hold(key: str, secret: str) -> None:
     _HELD[:] = [ApiKeys(key=key, secret=secret)]
 
 
-def testnet_keys() -> ApiKeys:
-    """The keys of the testnet. Raises KeysMissing."""
+def testnet_keys(home: Path) -> ApiKeys:
+    """The keys of the testnet. Raises KeysMissing, PrefectUnreachable."""
     if _HELD:
         return _HELD[0]
     key, secret = (os.environ.get(name, "").strip() for name in VARIABLES)
-    if not (key and secret):
+    if not (key and secret) and _server_named(home):
         key, secret = (key or _block(BLOCKS[0])), (secret or _block(BLOCKS[1]))
     if not (key and secret):
         raise KeysMissing(
@@ -37,15 +38,38 @@ def testnet_keys() -> ApiKeys:
     return ApiKeys(key=key, secret=secret)
 
 
+def _server_named(home: Path) -> bool:
+    """Whether PREFECT_API_URL names a server, by now that of `turbodmt up` where the home has one.
+
+    Starting one to look for a key would take ten seconds.
+    """
+    if "PREFECT_API_URL" in os.environ:
+        return True
+    from flows.standing_server import address
+
+    standing = address(home)
+    if standing is None:
+        return False
+    os.environ["PREFECT_API_URL"] = standing
+    from flows.prefect_home import prepare, quiet
+
+    prepare(home, "WARNING")
+    quiet()
+    return True
+
+
 def _block(name: str) -> str:
-    """The text of Prefect's Secret block; empty where there is none, or no server to ask."""
-    # Only a run under Prefect has a server at hand; starting one to look for a key would take ten seconds.
-    if "PREFECT_API_URL" not in os.environ:
-        return ""
-    from prefect.blocks.system import Secret
+    """The text of Prefect's Secret block; empty where there is none. Raises PrefectUnreachable."""
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound
+
+    from flows.serving import reached
 
     try:
-        value = Secret.load(name).get()  # type: ignore[union-attr]
-    except ValueError:
+        # The block's own methods would send events, which hold up the end of a short command.
+        with reached(), get_client(sync_client=True) as client:
+            value = client.read_block_document_by_name(name, "secret").data["value"]
+    except ObjectNotFound:
         return ""
-    return str(value)
+    # Prefect takes a JSON text for what it says.
+    return str(value).strip().strip('"')

@@ -31,6 +31,13 @@ def served(home: Path) -> Iterator[None]:
         )
     # What its own server has to say of a failure is a traceback.
     os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
+    with reached():
+        yield
+
+
+@contextmanager
+def reached() -> Iterator[None]:
+    """None; a block that fails for want of a Prefect server raises PrefectUnreachable."""
     try:
         yield
     except Exception as error:

@@ -44,14 +44,14 @@ def open_source(settings: Settings) -> "BarSource":
 
 
 def broker_factory(settings: Settings) -> "Callable[[datetime], Broker]":
-    """How to make the broker that the settings name. Raises KeysMissing."""
+    """How to make the broker that the settings name. Raises KeysMissing, PrefectUnreachable."""
     if settings.broker == "paper":
         from exchange.paper import PaperBroker
 
         return PaperBroker
     from exchange.testnet_client import Wire
 
-    keys, wire = testnet_keys(), Wire(clock=clock)
+    keys, wire = testnet_keys(settings.home), Wire(clock=clock)
     if settings.broker == "testnet-spot":
         from exchange.binance_spot import SpotTestnet
 

@@ -1,4 +1,9 @@
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +14,15 @@ from flows.keys import testnet_keys as found_keys
 from flows.paper_trading import paper_trade
 from flows.plan import RequestRefused
 from flows.settings import load
+from flows.standing_server import note
 from flows.wiring import broker_factory
+from tests.fakes.prefect_server import clean_environment, prefect_server
+
+SAVE = """
+from prefect.blocks.system import Secret
+for name in ("turbodmt-testnet-key", "turbodmt-testnet-secret"):
+    Secret(value="s3cr3t-word").save(name)
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -21,22 +34,50 @@ def nothing_held(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     keys._HELD.clear()
 
 
-def test_keys_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_come_from_the_environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TURBODMT_TESTNET_KEY", "a key")
     monkeypatch.setenv("TURBODMT_TESTNET_SECRET", " a secret ")
-    assert found_keys() == ApiKeys(key="a key", secret="a secret")
+    assert found_keys(home) == ApiKeys(key="a key", secret="a secret")
 
 
-def test_keys_of_the_caller_come_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_of_the_caller_come_before_the_environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TURBODMT_TESTNET_KEY", "a key")
     hold("mine", "too")
-    assert found_keys() == ApiKeys(key="mine", secret="too")
+    assert found_keys(home) == ApiKeys(key="mine", secret="too")
 
 
 @pytest.mark.parametrize("broker", ["testnet-spot", "testnet-futures"])
 def test_a_broker_without_keys_says_where_they_are_looked_for(broker: str) -> None:
     with pytest.raises(KeysMissing, match="set TURBODMT_TESTNET_KEY and TURBODMT_TESTNET_SECRET or save"):
         broker_factory(load({"broker": broker}))
+
+
+def ended(home: Path, *arguments: str) -> tuple[int, str, str]:
+    """How a process of its own ended, what it answered and what else it said."""
+    done = subprocess.run(
+        [Path(sys.executable).with_name("turbodmt"), *arguments, "--home", str(home)],
+        env={**clean_environment(), "TURBODMT_BROKER": "testnet-spot"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.server
+def test_a_command_asks_the_server_that_stands_for_the_home(home: Path, tmp_path: Path) -> None:
+    with prefect_server(tmp_path) as server:
+        subprocess.run([sys.executable, "-c", SAVE], env=server.environment, capture_output=True, check=True)
+        note(home, server.api, os.getpid())
+        _, answer, said = ended(home, "doctor", "--json")
+        checks = {one["name"]: one["detail"] for one in json.loads(answer)["checks"]}
+        assert (checks["keys"], said) == ("testnet-spot: there, and not shown", "")
+        # What is wrong with these is found after the keys.
+        adopted, run = ended(home, "adopt"), ended(home, "daily", "--as-of", "2999-01-01")
+        assert adopted == (2, "", "turbodmt: --reason is ''; say in a few words why, for whoever reads it later\n")
+        assert run[0] == 2
+        assert run[2].startswith("turbodmt: --as-of is 2999-01-01, after the last closed bar of sample")
 
 
 @pytest.mark.parametrize("broker", ["testnet-spot", "testnet-futures"])
@@ -48,7 +89,7 @@ def test_the_settings_name_the_broker_and_nothing_else_of_it(broker: str) -> Non
     assert not [name for name in type(settings).model_fields if any(word in name for word in ("key", "secret", "url"))]
 
 
-def test_one_call_trades_with_keys_that_are_no_parameter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_call_trades_with_keys_that_are_no_parameter(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
 
     def run_daily(given: object, as_of: None, account: str) -> dict[str, str]:
@@ -59,7 +100,7 @@ def test_one_call_trades_with_keys_that_are_no_parameter(monkeypatch: pytest.Mon
     assert paper_trade("mine", "too", "BTCUSDT", initial_capital=5_000) == {"equity": "5000"}
     assert asked[1] == "paper-testnet-spot"
     assert "mine" not in str(asked)
-    assert found_keys() == ApiKeys(key="mine", secret="too")
+    assert found_keys(home) == ApiKeys(key="mine", secret="too")
 
 
 def test_another_interval_than_a_day_is_refused() -> None:

@@ -51,7 +51,7 @@ def answered(home: Path, command: str) -> Any:
     """The answer of a process of its own: Prefect reads where its server is once, when it is imported."""
     done = subprocess.run(
         [TURBODMT, command, "--json", "--home", str(home)],
-        env=clean_environment(),
+        env={**clean_environment(), "TURBODMT_BROKER": "testnet-spot"},
         capture_output=True,
         timeout=60,
         check=True,
@@ -65,6 +65,7 @@ def test_a_server_that_lets_nobody_in_is_told_in_a_sentence(home: Path, locked: 
     assert warning.startswith("Prefect's server asks for a password; set PREFECT_API_AUTH_STRING")
     checks = {one["name"]: one for one in answered(home, "doctor")["checks"]}
     assert (checks["prefect server"]["ok"], checks["prefect server"]["remedy"]) == (False, warning)
+    assert (checks["keys"]["ok"], checks["keys"]["detail"]) == (False, warning)
 
 
 @pytest.mark.parametrize(("own", "used"), [(None, "user:word"), ("other:word", "other:word")])
