@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -20,6 +21,10 @@ from flows.settings import Settings, load
 Json = dict[str, Any]
 #: Below this a training or a report may not find room.
 LEAST_FREE_BYTES = 1_000_000_000
+#: Of how many days bars are fetched to see that they come.
+FETCHED = timedelta(days=10)
+#: What to do about a source that does not answer.
+SILENT = "check the network, or try again later"
 
 
 def run_doctor(given: Mapping[str, object]) -> Json:
@@ -28,7 +33,7 @@ def run_doctor(given: Mapping[str, object]) -> Json:
     home = settings.home
     checks = [_python(), *_pins(), _environment(), _disk(home), _store(home), _private(home), _sample()]
     outside = _outside(settings)
-    silent = any(check["name"] == "source" and not check["ok"] for check in outside)
+    silent = any(check["remedy"] == SILENT for check in outside)
     checks += [*outside, _incomparable("the source does not answer") if silent else _clock(settings)]
     checks += server_checks(home)
     return {"ok": all(check["ok"] for check in checks), "checks": checks}
@@ -128,20 +133,14 @@ def _outside(settings: Settings) -> list[Json]:
     from exchange.ports import SourceUnavailable
     from flows.keys import KeysMissing, testnet_keys
     from flows.serving import PrefectUnreachable
-    from flows.wall_clock import clock
-    from flows.wiring import open_source
 
     found = []
     if settings.source != "sample":
-
-        def newest() -> str:
-            source = open_source(settings)
-            return f"{source.name}: last session {source.last_session(settings.symbols or source.symbols(), clock())}"
-
         try:
-            found.append(_answers("source", newest, "correct the source in settings.toml or TURBODMT_SOURCE"))
+            remedy = "correct the source or the symbols in settings.toml or the environment"
+            found.append(_answers("source", lambda: _newest(settings), remedy))
         except SourceUnavailable as error:
-            found.append(_check("source", False, str(error), "check the network, or try again later"))
+            found.append(_check("source", False, str(error), SILENT))
     if settings.broker != "paper":
         try:
             testnet_keys(settings.home)
@@ -151,3 +150,24 @@ def _outside(settings: Settings) -> list[Json]:
         except PrefectUnreachable as error:
             found.append(_check("keys", False, str(error), "correct that, and run the doctor again"))
     return found
+
+
+def _newest(settings: Settings) -> str:
+    """What the source tells of its last session and of the first symbol's newest bars.
+
+    Raises SourceRefused for a symbol that it does not have, SourceUnavailable.
+    """
+    from exchange.ports import BarRequest, SourceRefused
+    from flows.wall_clock import clock
+    from flows.wiring import open_source
+
+    source, now = open_source(settings), clock()
+    symbols = settings.symbols or source.symbols()
+    last = source.last_session(symbols, now)
+    source.instruments(symbols)
+    first, since = symbols[0], last - FETCHED
+    bars = source.fetch(BarRequest(since={first: since}, until=last, now=now))
+    # In a record a symbol may have ended earlier than the others.
+    if source.streaming and not len(bars):
+        raise SourceRefused(f"{source.name} has no bar of {first} from {since} to {last}; check the symbol's spelling")
+    return f"{source.name}: last session {last}, {len(bars)} bars of {first} since {since}"

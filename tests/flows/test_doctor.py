@@ -11,7 +11,7 @@ import pytest
 import flows.doctor
 from flows.doctor import run_doctor
 from storage.failures import StoreDamaged
-from tests.fakes.binance import FakeBinance, Fault
+from tests.fakes.binance import FakeBinance, Fault, daily_klines
 from tests.fakes.main_site import MainSite
 
 
@@ -80,14 +80,17 @@ def test_a_source_that_is_no_record_is_told(home: Path, tmp_path: Path, monkeypa
     monkeypatch.setenv("TURBODMT_SOURCE", f"file:{tmp_path / 'nothing.csv'}")
     check = checks(home)["source"]
     assert "nothing.csv" in check["detail"]
-    assert check["remedy"] == "correct the source in settings.toml or TURBODMT_SOURCE"
+    assert check["remedy"] == "correct the source or the symbols in settings.toml or the environment"
 
 
 @contextmanager
 def exchange_ahead_by(seconds: float, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeBinance]:
     """Binance with another clock than ours, where the settings name it as the source."""
-    binance = FakeBinance(klines={}, server_time=datetime.now(tz=UTC) + timedelta(seconds=seconds))
+    now = datetime.now(tz=UTC)
+    klines = daily_klines(now.date() - timedelta(days=30), [100.0] * 30)
+    binance = FakeBinance(klines={"BTCUSDT": klines}, server_time=now + timedelta(seconds=seconds))
     monkeypatch.setenv("TURBODMT_SOURCE", "binance")
+    monkeypatch.setenv("TURBODMT_SYMBOLS", "BTCUSDT")
     with MainSite(binance, folder) as site:
         for name, value in site.environment.items():
             monkeypatch.setenv(name, value)
@@ -120,3 +123,22 @@ def test_a_source_that_does_not_answer_is_asked_once(
         found = checks(home)
     assert (found["source"]["ok"], found["clock"]["detail"]) == (False, "not compared: the source does not answer")
     assert len(binance.asked("/api/v3/time")) == 1
+
+
+def test_a_symbol_that_the_source_does_not_have_is_told(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with exchange_ahead_by(0, tmp_path, monkeypatch):
+        assert checks(home)["source"]["detail"].startswith("binance: last session 20")
+        monkeypatch.setenv("TURBODMT_SYMBOLS", "BTCUSDT,BTCUSTD")
+        found = checks(home)
+    assert (found["source"]["ok"], "BTCUSTD" in found["source"]["detail"]) == (False, True)
+    assert found["clock"]["ok"]
+
+
+def test_a_first_symbol_without_a_new_bar_is_told(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with exchange_ahead_by(0, tmp_path, monkeypatch) as binance:
+        binance.klines = {"BTCUSDT": []}
+        check = checks(home)["source"]
+    assert not check["ok"]
+    assert check["detail"].startswith("binance has no bar of BTCUSDT from 20")
