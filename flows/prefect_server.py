@@ -13,11 +13,15 @@ import sys
 import threading
 from pathlib import Path
 
-from flows.standing_server import address
+from flows.standing_server import awaited_address, up_lives
 
 HOST = "127.0.0.1"
 #: How long the end of the command may wait for its server to end.
 END_S = 5.0
+#: How long the server of `turbodmt up` may take to answer, as when it is started again.
+STANDING_S = 30.0
+#: The log of a run's own server; server.log is that of `turbodmt up`.
+LOG = "run-server.log"
 #: What names a server, or a way to one, that is not ours to replace.
 ELSEWHERE_NAMES = ("PREFECT_API_URL", "PREFECT_PROFILE", "PREFECT_PROFILES_PATH", "PREFECT_SERVER_EPHEMERAL_ENABLED")
 ELSEWHERE_FILES = ("prefect.toml", ".env")
@@ -30,17 +34,25 @@ def serve(home: Path) -> None:
 
     What `turbodmt up` keeps running for the home is used instead: two servers would share one database.
 
-    Must run after `prepare` and before prefect is imported. Requests wait until the server answers.
+    Must run after `prepare` and before prefect is imported. Requests wait until the server answers. Raises
+    PrefectUnreachable where `turbodmt up` lives and its server does not answer.
     """
     folder = home / "prefect"
     if _elsewhere(folder):
         return
-    standing = address(home)
+    standing = awaited_address(home, STANDING_S)
     if standing is not None:
         os.environ["PREFECT_API_URL"] = standing
         return
+    if up_lives(home):
+        from flows.serving import PrefectUnreachable
+
+        raise PrefectUnreachable(
+            f"the server of `turbodmt up` for {home} did not answer within {STANDING_S:.0f} s; run the same command "
+            "again once it does, or stop `turbodmt up`"
+        )
     # Bound here and handed over, no other process can take the port in between.
-    with socket.create_server((HOST, 0)) as bound, (folder / "server.log").open("wb") as log:
+    with socket.create_server((HOST, 0)) as bound, (folder / LOG).open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 (this very module, by its name)
             [sys.executable, "-P", "-m", __name__, str(bound.fileno())],
             pass_fds=(bound.fileno(),),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flows.prefect_server import owned
+from flows.prefect_server import LOG, owned
 from storage.failures import StoreFull
 
 #: What the database of Prefect's own server takes before the first step runs, with room to grow.
@@ -53,7 +53,7 @@ def _unreachable(error: Exception) -> PrefectUnreachable | None:
     if isinstance(error, RuntimeError) and text.startswith("Failed to reach API") and owned():
         folder = os.environ["PREFECT_HOME"]
         return PrefectUnreachable(
-            f"Prefect's own server did not start, for the reason in {folder}/server.log; try again, and if it stays so "
+            f"Prefect's own server did not start, for the reason in {folder}/{LOG}; try again, and if it stays so "
             f"move {folder} away, which holds nothing but Prefect's records of past runs"
         )
     if isinstance(error, RuntimeError) and text.startswith("Failed to reach API"):

@@ -1,12 +1,15 @@
 """The server that `turbodmt up` keeps running for a home: where it is, so that single runs are shown by it too."""
 
+import fcntl
 import json
+import time
 import urllib.error
 import urllib.request
 from http import HTTPStatus
 from pathlib import Path
 
 HEALTH_TIMEOUT_S = 1.0
+_POLL_S = 0.25
 
 
 def note(home: Path, api: str, process: int) -> None:
@@ -31,6 +34,31 @@ def address(home: Path) -> str | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return api if healthy(api) else None
+
+
+def awaited_address(home: Path, timeout_s: float) -> str | None:
+    """The address, waited for while `turbodmt up` lives, which may be starting its server; None if none comes."""
+    deadline = time.monotonic() + timeout_s
+    while (api := address(home)) is None and up_lives(home) and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+    return api
+
+
+def up_lives(home: Path) -> bool:
+    """Whether a `turbodmt up` holds the home."""
+    try:
+        with lock_file(home).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def lock_file(home: Path) -> Path:
+    """The file that `turbodmt up` keeps locked while it lives."""
+    return home / "prefect" / "up.lock"
 
 
 def healthy(api: str) -> bool:

@@ -165,9 +165,9 @@ def _demand_free(host: str, port: int) -> None:
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
     """None; no other `turbodmt up` serves the home meanwhile. Raises UpRefused."""
-    from flows.standing_server import address
+    from flows.standing_server import address, lock_file
 
-    with (home / "prefect" / "up.lock").open("a") as lock:
+    with lock_file(home).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -1,5 +1,6 @@
 """The server that a command brings along: there when it is asked, gone with the command."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -9,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from flows import prefect_server
 from flows.prefect_home import prepare
 from flows.prefect_server import ELSEWHERE_NAMES, owned, serve
+from flows.serving import PrefectUnreachable
+from flows.standing_server import lock_file
 from tests.fakes.prefect_server import ROOT, clean_environment, until
 
 COMMAND = """
@@ -43,6 +47,7 @@ def test_a_killed_command_leaves_no_server_behind(tmp_path: Path) -> None:
         # The socket is there at once, and what is asked of it waits for the server.
         with urllib.request.urlopen(f"{address}/health", timeout=60) as answer:
             assert answer.status == 200
+        assert not (tmp_path / "home" / "prefect" / "server.log").exists(), "that is the log of `turbodmt up`"
     finally:
         command.kill()
         command.communicate(timeout=10)
@@ -89,3 +94,14 @@ def test_a_prefect_file_of_the_user_is_heeded(unconfigured: Path, name: str) -> 
     Path(name).write_text("", encoding="utf-8")
     serve(unconfigured)
     assert not owned()
+
+
+def test_no_second_server_starts_while_up_lives(unconfigured: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prefect_server, "STANDING_S", 1.0)
+    (unconfigured / "prefect" / "server.log").write_text("of up")
+    with lock_file(unconfigured).open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(PrefectUnreachable, match="did not answer within 1 s; run the same command again"):
+            serve(unconfigured)
+    assert not owned()
+    assert (unconfigured / "prefect" / "server.log").read_text() == "of up"
