@@ -59,8 +59,9 @@ def stage(connection: Connection, source: str, frame: pd.DataFrame, *, ingested_
     The frame holds BAR_COLUMNS as the source delivered them: in its order, with its faults, overlapping what is
     published by any length. Staged is everything from the first row that is new, differs in open, high, low, close or
     volume, or breaks the adjustment of the last OVERLAP_BARS common rows, and OVERLAP_BARS rows before it. Adjusted
-    closes that were all scaled alike are no change. A published bar that the source no longer delivers is left as it
-    is. A symbol with nothing new leaves quarantine: what was held back is no longer delivered.
+    closes that were all scaled alike are no change; one restated before those rows is not noticed. A published bar that
+    the source no longer delivers is left as it is. A symbol with nothing new leaves quarantine: what was held back is
+    no longer delivered.
     Raises ValueError if a column or a symbol is missing.
     """
     missing = [name for name in BAR_COLUMNS if name not in frame.columns]

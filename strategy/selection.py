@@ -83,9 +83,8 @@ def judge_first(challenger: FloatArray, prior: FloatArray, rules: GateRules) -> 
     """Promoted only if the challenger's daily net returns (T,) beat the prior's (T,) by more than luck explains.
 
     The p of "no better" is deflated by the trials (Šidák). Where they are so many that no p of the resamples is low
-    enough, the reason says so: a normal tail in their place was up to 200 times too small in simulation. What cannot be
-    judged is refused: too few days, returns that are not finite or never vary, and a network that trades exactly what
-    the prior trades.
+    enough, the reason says so: a normal tail in their place would be far too small. What cannot be judged is refused:
+    too few days, returns that are not finite or never vary, and a network that trades exactly what the prior trades.
     Raises ValueError for series of other shapes.
     """
     name = "the prior"

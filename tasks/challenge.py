@@ -121,17 +121,7 @@ def _record(
     from strategy.ensemble import keep
 
     bars, mandate = market
-    config = json.dumps(
-        {
-            "shape": asdict(plan.shape),
-            "training": asdict(plan.settings),
-            "recipe": asdict(job.policy.recipe),
-            "account_sha256": account_sha256(mandate, job.as_of),
-            "cold_start": plan.cold_start.isoformat(),
-            "started_from": plan.champion.model_id if plan.champion and plan.warm else None,
-        },
-        sort_keys=True,
-    )
+    config = _config(job, plan, mandate)
     validation = {
         "network_sharpe": trained.gate.sharpe,
         "prior_sharpe": trained.prior_gate.sharpe,
@@ -167,6 +157,19 @@ def _record(
         validation=json.dumps(validation, sort_keys=True),
     )
     return record, validation
+
+
+def _config(job: Job, plan: TrainingPlan, mandate: Mandate) -> str:
+    """What the training was given beside bars, as canonical JSON."""
+    given = {
+        "shape": asdict(plan.shape),
+        "training": asdict(plan.settings),
+        "recipe": asdict(job.policy.recipe),
+        "account_sha256": account_sha256(mandate, job.as_of),
+        "cold_start": plan.cold_start.isoformat(),
+        "started_from": plan.champion.model_id if plan.champion and plan.warm else None,
+    }
+    return json.dumps(given, sort_keys=True)
 
 
 def _trials(store: Connection, job: Job, trained: "Trained") -> int:

@@ -40,7 +40,7 @@ def ingest(job: Job, open_source: Callable[[], BarSource], until: date | None = 
 
 
 def _since(source: BarSource, job: Job, last: Mapping[str, date]) -> dict[str, date | None]:
-    """From when to fetch: a record is read whole, so that a correction anywhere in it is seen."""
+    """From when to fetch: a record is read whole, so that a price corrected anywhere in it is seen."""
     if not source.streaming:
         return dict.fromkeys(job.symbols)
     return {symbol: last[symbol] - timedelta(days=OVERLAP_DAYS) if symbol in last else None for symbol in job.symbols}
