@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 COMMAND = (
     *("backtest", "--symbol", "^GSPC", "--start-date", "2014-01-01", "--end-date", "2018-12-31"),
-    *("--strategy", "turbo,hold,vol-target,rules"),
+    *("--strategy", "turbo,hold,vol-target,momentum,rules"),
 )
 SIZE_PX = (1280, 1030)
 

@@ -1,4 +1,4 @@
-"""Daily bars from Yahoo Finance through yfinance, an optional package (`pip install "turbodmt[equities]"`)."""
+"""Daily bars from Yahoo Finance through yfinance, an optional package (`pip install -e ".[equities]"`)."""
 
 import logging
 import re
@@ -123,7 +123,7 @@ def _asked(symbol: str, since: date | None) -> pd.DataFrame:
         import yfinance
         from yfinance.exceptions import YFException, YFPricesMissingError
     except ImportError as error:
-        raise SourceRefused('source yahoo needs yfinance; run: pip install "turbodmt[equities]"') from error
+        raise SourceRefused('source yahoo needs yfinance; run: pip install -e ".[equities]"') from error
     # What it logs of a failure is told in our sentence.
     logging.getLogger("yfinance").setLevel(logging.CRITICAL)
     window: dict[str, Any] = {"period": "max"} if since is None else {"start": since.isoformat()}

@@ -54,7 +54,7 @@ def daily(
     source: Source = None,
     symbols: Symbols = None,
     strategy: Annotated[str | None, typer.Option(help="turbo, rules, hold, vol-target or momentum.")] = None,
-    broker: Annotated[str | None, typer.Option(help="Where orders go: paper.")] = None,
+    broker: Annotated[str | None, typer.Option(help="Where orders go: paper, testnet-spot or testnet-futures.")] = None,
     capital: Capital = None,
     account: Account = "daily",
     home: Home = None,
@@ -221,7 +221,7 @@ def resume(
 
 @app.command()
 def doctor(home: Home = None, as_json: AsJson = False) -> None:
-    """Check the installation: versions, disk, store, calendar; each with a remedy."""
+    """Check versions, disk, store, source, keys, clock, server and schedules; each with a remedy."""
     from flows.doctor import run_doctor
     from flows.shown import shown_doctor
 

@@ -26,23 +26,25 @@ class DeploymentFailed(Exception):
 def deploy(environment: Mapping[str, str]) -> None:
     """None; every deployment and automation is on the server that the environment names. Raises DeploymentFailed.
 
-    Prefect's own `deploy` would switch on again what the user has paused, one schedule or all of a deployment: those
-    that were there stay as they were.
+    Prefect's own `deploy` would set back what the user has made of the schedules, drop those without a slug, and switch
+    on a deployment that was paused as a whole: what was there stays as it was.
     """
     from prefect.client.orchestration import get_client
 
     from flows.automations import ensure
 
     with get_client(sync_client=True) as client:
-        before, paused = _schedules(client), {one.name for one in client.read_deployments() if one.paused}
+        before = {one.id: one for one in client.read_deployments()}
         _make_pool(client)
-        _command(environment)
-        for key, (deployment, schedule, active) in _schedules(client).items():
-            if key in before and before[key][2] != active:
-                client.update_deployment_schedule(deployment, schedule, active=before[key][2])
+        try:
+            _command(environment)
+        finally:
+            for one in client.read_deployments():
+                if one.id in before:
+                    _keep_schedules(client, before[one.id], one)
         _simplify_forms(client)
-        for one in client.read_deployments():
-            if one.name in paused:
+        for one in before.values():
+            if one.paused:
                 client.pause_deployment(one.id)
         ensure(client)
 
@@ -71,14 +73,24 @@ def _make_pool(client: "SyncPrefectClient") -> None:
         return
 
 
-def _schedules(client: "SyncPrefectClient") -> dict[tuple[str, str], tuple[Any, Any, bool]]:
-    """Of every schedule that has a slug: deployment, schedule, whether it is active; by their names."""
-    return {
-        (one.name, schedule.slug): (one.id, schedule.id, schedule.active)
-        for one in client.read_deployments()
-        for schedule in one.schedules
-        if schedule.slug
-    }
+def _keep_schedules(client: "SyncPrefectClient", before: Any, now: Any) -> None:
+    """None; every schedule that the deployment had is there again, as it was."""
+    from prefect.client.schemas.actions import DeploymentScheduleCreate
+
+    there = {one.slug or one.id: one for one in now.schedules}
+    for one in before.schedules:
+        found = there.get(one.slug or one.id)
+        if found is None:
+            again = DeploymentScheduleCreate(
+                schedule=one.schedule,
+                active=one.active,
+                max_scheduled_runs=one.max_scheduled_runs,
+                parameters=one.parameters,
+                slug=one.slug,
+            )
+            client.create_deployment_schedules(now.id, [again])
+        elif (found.schedule, found.active) != (one.schedule, one.active):
+            client.update_deployment_schedule(now.id, found.id, active=one.active, schedule=one.schedule)
 
 
 def _simplify_forms(client: "SyncPrefectClient") -> None:

@@ -102,6 +102,9 @@ def _next(path: Path, broker: str) -> str:
             f"{broker} needs TURBODMT_TESTNET_KEY and TURBODMT_TESTNET_SECRET in the environment, or Prefect's Secret "
             "blocks; neither was asked for or written here."
         )
-    return "\n".join(
-        [*lines, "Next: `turbodmt doctor` checks it, `turbodmt daily` runs today, `turbodmt up` every day."]
+    # The deployment that reads the settings trades an account of its own, and a testnet serves one account alone.
+    lines.append(
+        "Next: `turbodmt doctor` checks it, `turbodmt daily --account daily-equities` runs today; `turbodmt up` does "
+        "it every day once the schedule of daily-equities is switched on."
     )
+    return "\n".join(lines)

@@ -75,7 +75,7 @@ def spread_over(address: str) -> "Runner":
         from distributed import Client
         from prefect_dask import DaskTaskRunner
     except ImportError as error:
-        raise RequestRefused('--dask needs prefect-dask; install it with pip install "turbodmt[scale]"') from error
+        raise RequestRefused('--dask needs prefect-dask; run: pip install -e ".[scale]"') from error
     from prefect import flow, task
     from prefect.cache_policies import NO_CACHE
 

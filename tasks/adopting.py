@@ -27,6 +27,11 @@ def adopt(home: Path, account: str, reason: str, open_broker: Callable[[datetime
     broker = open_broker(now)
     with connect(home) as store:
         before = venues.adoption(store, account, broker.name)
+        began = venues.broker_of(store, account)
+    if before is None and began is not None:
+        raise NothingToAdopt(
+            f"account {account} trades at {began}, not at {broker.name}; adopt it with --broker {began}"
+        )
     if broker.name == PAPER or before is None:
         raise NothingToAdopt(
             f"account {account} has never traded at {broker.name}; its first `turbodmt daily` there adopts it"

@@ -91,7 +91,9 @@ def test_up_deploys_everything_survives_deaths_and_leaves_nothing(tmp_path: Path
 
         crypto = up.deployment("daily-crypto")
         switch = f"/deployments/{crypto['id']}/schedules/{crypto['schedules'][0]['id']}"
-        up.server.ask(switch, {"active": False}, "PATCH")
+        up.server.ask(switch, {"active": False, "schedule": {"cron": "5 1 * * *", "timezone": "UTC"}}, "PATCH")
+        own = [{"active": False, "schedule": {"cron": "30 2 * * *", "timezone": "UTC"}}]
+        up.server.ask(f"/deployments/{crypto['id']}/schedules", own)
         up.pause("watchdog", "watchdog")
         assert up.stop(signal.SIGTERM) == 0
         assert "Stopped." in up.told()
@@ -108,8 +110,9 @@ def test_up_deploys_everything_survives_deaths_and_leaves_nothing(tmp_path: Path
 
     with brought_up(tmp_path) as again:
         again.await_text("Ctrl-C stops it.")
-        (schedule,) = again.deployment("daily-crypto")["schedules"]
-        assert schedule["active"] is False, "a schedule that the user paused was switched on"
+        schedules = [(one["slug"], one["schedule"]["cron"]) for one in again.deployment("daily-crypto")["schedules"]]
+        assert set(schedules) == {("after-utc-midnight", "5 1 * * *"), (None, "30 2 * * *")}, "a schedule was set back"
+        assert not any(one["active"] for one in again.deployment("daily-crypto")["schedules"]), "one was switched on"
         assert again.deployment("watchdog", "watchdog")["paused"] is True, "a deployment that the user paused goes on"
         # Whoever is killed cannot clean up: the kernel tells the children.
         assert again.stop(signal.SIGKILL) == -9

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 
+from exchange.paper import PaperBroker
 from exchange.ports import Broker, BrokerRefused, BrokerUnavailable
 from storage import ledger, risk_state, venues
 from storage import orders as order_store
@@ -309,6 +310,14 @@ def test_adopting_by_hand_needs_a_reason_and_a_broker_that_was_adopted(spot: Cal
         adopt(spot.home, "daily", " ", spot._broker, spot._now())
     with pytest.raises(NothingToAdopt, match="account daily has never traded at testnet-spot"):
         adopt(spot.home, "daily", "so", spot._broker, spot._now())
+
+
+def test_adopting_another_broker_than_the_accounts_names_the_right_one(spot: Calm) -> None:
+    spot.on(0)
+    with pytest.raises(
+        NothingToAdopt, match="trades at testnet-spot, not at paper; adopt it with --broker testnet-spot"
+    ):
+        adopt(spot.home, "daily", "so", PaperBroker, spot._now())
 
 
 class Interrupted(ExchangeTransport):
