@@ -144,5 +144,5 @@ def test_without_yfinance_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) ->
         return found(name, *given, **named)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(SourceRefused, match=r'pip install "turbodmt\[equities\]"'):
+    with pytest.raises(SourceRefused, match=r'pip install -e "\.\[equities\]"'):
         YahooBars().fetch(request())

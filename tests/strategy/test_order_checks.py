@@ -140,6 +140,19 @@ def test_gross_exposure_counts_what_was_too_small_to_be_reduced_as_reduced() -> 
     assert "gross exposure would be" in objection(bought, a_desk((withheld, bought), held))
 
 
+def test_gross_exposure_adds_up_all_orders_of_a_symbol() -> None:
+    first, second = an_order("30"), an_order("31", number=2)
+    held = {"ETHUSDT": "140"}
+    assert "gross exposure would be 2.010" in objection(first, a_desk((first, second), held))
+
+
+def test_a_skipped_order_of_a_symbol_without_a_close_changes_nothing() -> None:
+    order = an_order("60")
+    skipped = replace(an_order("1", "LTCUSDT", number=2), state=OrderState.SKIPPED, reason="no close")
+    desk = a_desk((order, skipped), {"ETHUSDT": "140"})
+    assert objection(order, replace(desk, instruments={**desk.instruments, "LTCUSDT": BTC})) == ""
+
+
 def test_gross_exposure_adds_an_order_to_what_is_held_of_its_symbol() -> None:
     for side, held in ((Side.BUY, "150"), (Side.SELL, "-150")):
         assert "gross exposure would be 2.100" in said(an_order("60", side=side), held={"BTCUSDT": held})
