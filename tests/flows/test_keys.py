@@ -3,10 +3,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from exchange.binance_futures import FuturesTestnet
 from exchange.testnet_client import ApiKeys
 from flows import keys, paper_trading
 from flows.keys import KeysMissing, hold
@@ -87,6 +89,14 @@ def test_the_settings_name_the_broker_and_nothing_else_of_it(broker: str) -> Non
     made = broker_factory(settings)
     assert made is not None
     assert not [name for name in type(settings).model_fields if any(word in name for word in ("key", "secret", "url"))]
+
+
+@pytest.mark.parametrize(("most", "leverage"), [(0.5, 1), (1.0, 2), (1.5, 2), (2.0, 3)])
+def test_futures_leave_margin_for_fees_at_the_largest_exposure(most: float, leverage: int) -> None:
+    hold("mine", "too")
+    broker = broker_factory(load({"broker": "testnet-futures", "max_position_size": most}))(datetime.now(UTC))
+    assert isinstance(broker, FuturesTestnet)
+    assert broker._leverage == leverage
 
 
 def test_one_call_trades_with_keys_that_are_no_parameter(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
