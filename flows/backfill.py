@@ -96,7 +96,7 @@ def _run(given: Mapping[str, object], asked: Asked) -> str:
 def in_words(answer: Mapping[str, Any]) -> str:
     """The window in one sentence, for the state of its run.
 
-    >>> window = {"account": "what-if", "days_done": 40, "start": "2018-11-01", "end": "2018-12-31"}
+    >>> window = {"account": "what-if", "days_done": 40, "end": "2018-12-31"}
     >>> in_words({**window, "equity": "9812.5475", "orders": 12, "fills": 11, "warnings": []})
     'Account what-if: equity 9,812.55 at the close of 2018-12-31; days: 40, orders: 12, fills: 11, warnings: 0.'
     """

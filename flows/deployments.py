@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ def deploy(environment: Mapping[str, str]) -> None:
     Prefect's own `deploy` would set back what the user has made of the schedules, drop those without a slug, and switch
     on a deployment that was paused as a whole: what was there stays as it was.
     """
+    from httpx import HTTPError
     from prefect.client.orchestration import get_client
 
     from flows.automations import ensure
@@ -38,10 +40,12 @@ def deploy(environment: Mapping[str, str]) -> None:
         _make_pool(client)
         try:
             _command(environment)
-        finally:
-            for one in client.read_deployments():
-                if one.id in before:
-                    _keep_schedules(client, before[one.id], one)
+        except DeploymentFailed:
+            # A server that is gone has nothing to say that is worth more than this.
+            with suppress(HTTPError):
+                _keep_schedules(client, before)
+            raise
+        _keep_schedules(client, before)
         _simplify_forms(client)
         for one in before.values():
             if one.paused:
@@ -73,8 +77,14 @@ def _make_pool(client: "SyncPrefectClient") -> None:
         return
 
 
-def _keep_schedules(client: "SyncPrefectClient", before: Any, now: Any) -> None:
-    """None; every schedule that the deployment had is there again, as it was."""
+def _keep_schedules(client: "SyncPrefectClient", before: Mapping[Any, Any]) -> None:
+    """None; every schedule that the deployments had, by their ids, is there again, as it was."""
+    for one in client.read_deployments():
+        if one.id in before:
+            _keep(client, before[one.id], one)
+
+
+def _keep(client: "SyncPrefectClient", before: Any, now: Any) -> None:
     from prefect.client.schemas.actions import DeploymentScheduleCreate
 
     there = {one.slug or one.id: one for one in now.schedules}
