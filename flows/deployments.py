@@ -30,7 +30,6 @@ def deploy(environment: Mapping[str, str]) -> None:
     Prefect's own `deploy` would set back what the user has made of the schedules, drop those without a slug, and switch
     on a deployment that was paused as a whole: what was there stays as it was.
     """
-    from httpx import HTTPError
     from prefect.client.orchestration import get_client
 
     from flows.automations import ensure
@@ -42,7 +41,7 @@ def deploy(environment: Mapping[str, str]) -> None:
             _command(environment)
         except DeploymentFailed:
             # A server that is gone has nothing to say that is worth more than this.
-            with suppress(HTTPError):
+            with suppress(Exception):
                 _keep_schedules(client, before)
             raise
         _keep_schedules(client, before)
