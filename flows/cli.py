@@ -2,7 +2,6 @@
 
 import os
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -157,16 +156,17 @@ for _command in (adopt, audit, backfill, universe, explain, up, watch, init):
 
 @app.command(name="import")
 def import_file(
-    file: Annotated[Path, typer.Argument(help="A csv or parquet file of daily bars.")],
+    file: Annotated[str, typer.Argument(help="A csv or parquet file of daily bars, or sample, binance or yahoo.")],
     symbols: Annotated[
-        str | None, typer.Option("--symbol", "--symbols", help="Whose bars, where the file has no symbol column.")
+        str | None,
+        typer.Option("--symbol", "--symbols", help="Which symbols; the one of a file that has no column of them."),
     ] = None,
     accept: Annotated[list[str] | None, typer.Option(metavar="SYMBOL:DATE", help="Release a bar by hand.")] = None,
     reason: Annotated[str | None, typer.Option(help="Why it is released.")] = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Pass the bars of a file through the gate: published whole per symbol, or quarantined with the reasons."""
+    """Pass bars through the gate: published whole per symbol, or quarantined with the reasons."""
     from flows.commands import run_import
     from flows.shown import shown_import
 

@@ -10,7 +10,7 @@ from typing import Any
 from flows.console import hush, tell
 from flows.plan import Request, RequestRefused, plan, strategies_named, wanted_symbols
 from flows.serving import served
-from flows.settings import load
+from flows.settings import NAMED_SOURCES, load
 from flows.wall_clock import clock
 from flows.wiring import broker_factory, open_source, source_factory
 from strategy.signals import Strategy
@@ -168,9 +168,13 @@ def _strategies(names: str) -> tuple[Strategy, ...]:
     return tuple(wanted if len(wanted) > 1 or wanted == [Strategy.HOLD] else [*wanted, Strategy.HOLD])
 
 
-def run_import(given: Given, file: Path, release: tuple[Sequence[str], str | None]) -> Json:
-    """What the gate published of a file and what it holds back; raises NothingPublishable if nothing is left."""
-    settings = load({**given, "source": f"file:{file}"})
+def run_import(given: Given, file: str, release: tuple[Sequence[str], str | None]) -> Json:
+    """What the gate published of a file, or of a source by its name, and what it holds back.
+
+    Raises NothingPublishable if nothing is left.
+    """
+    named = file in NAMED_SOURCES or file.startswith("file:")
+    settings = load({**given, "source": file if named else f"file:{file}"})
     source = open_source(settings)
     accepted = tuple(_acceptance(text) for text in release[0])
     if accepted and not (release[1] or "").strip():

@@ -24,6 +24,8 @@ FILE_NAME = "settings.toml"
 SYMBOL_PATTERN = r"^[A-Za-z0-9^=._/&-]{1,32}$"
 
 #: What the patterns of the text fields ask for, in words.
+#: Sources that are no file.
+NAMED_SOURCES = ("sample", "binance", "yahoo")
 PATTERNS = {"source": "sample, binance, yahoo or file:PATH", "symbols": "up to 32 letters, digits and ^ = . _ / & -"}
 
 Broker = Literal["paper", "testnet-spot", "testnet-futures"]
@@ -48,7 +50,7 @@ class Settings(BaseSettings):
     )
     source: str = Field(
         default="sample",
-        pattern=r"^(sample|binance|yahoo|file:.+)$",
+        pattern=rf"^({'|'.join(NAMED_SOURCES)}|file:.+)$",
         description="where bars come from",
     )
     symbols: Annotated[tuple[Symbol, ...], NoDecode] = Field(

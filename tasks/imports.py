@@ -1,4 +1,4 @@
-"""Import: a file through the gate, and what a person releases by hand."""
+"""Import: all bars of a source through the gate, and what a person releases by hand."""
 
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -18,13 +18,14 @@ def import_bars(
     """The answer of `turbodmt import`: rows published per symbol, and every finding that holds one back.
 
     `release` names bars (symbol, date) that are right as they are, and why. Bars dated after today are staged too, so
-    that the gate can name them. Raises NothingPublishable if no symbol of the file has published bars afterwards.
+    that the gate can name them. Raises NothingPublishable if no symbol of the source has published bars afterwards.
     """
     accepted, reason = release
     for symbol, _ in accepted:
         if symbol not in job.symbols:
             raise SourceRefused(
-                f"--accept names {symbol}, which is not in the file; it holds {', '.join(job.symbols[:5])}"
+                f"--accept names {symbol}, which is none of the symbols imported, {', '.join(job.symbols[:5])}; "
+                "name it with --symbols"
             )
     with connect(job.home) as store:
         for symbol, day in accepted:

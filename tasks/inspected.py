@@ -45,5 +45,5 @@ def described(job: Job, gate: Gate) -> str:
         return passed
     return (
         f"{passed} Held back: {', '.join(held)}. Correct the source, or release a bar that is right as it is with "
-        "`turbodmt import FILE --accept SYMBOL:DATE --reason TEXT`."
+        "`turbodmt import SOURCE --accept SYMBOL:DATE --reason TEXT`."
     )

@@ -42,7 +42,7 @@ def look(home: Path, now: datetime) -> tuple[Concern, ...]:
             Concern(
                 key=f"held:{one.source}:{one.finding.symbol}",
                 text=f"{one.finding.symbol} of {one.source} is held back: {one.finding.reason}; `turbodmt bars` shows "
-                "what, correct the source or import it with --accept",
+                "what; correct the source, or release a bar that is right as it is with `turbodmt import --accept`",
             )
             for one in quality.quarantined(store)
         ]

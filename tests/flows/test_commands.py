@@ -1,6 +1,6 @@
 """The commands on small files: what they answer, in the contract's own keys, and what they hold back."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from storage.database import connect
 from storage.models import ModelRecord
 from strategy.instruments import Calendar
 from tests.fakes.bars import Listing
+from tests.fakes.binance import FakeBinance, daily_klines
+from tests.fakes.main_site import MainSite
 from tests.flows.conftest import Ended, Run, write_bars
 
 FIRST, LAST = date(2020, 1, 2), date(2021, 3, 31)
@@ -246,6 +248,32 @@ def test_a_symbol_with_a_fault_is_held_back_whole_until_it_is_accepted(run: Run,
     assert run("bars", "--json").answer["quarantined"] == []
 
 
+def test_a_wick_that_really_traded_at_binance_is_released_by_hand(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(tz=UTC)
+    first, fell = now.date() - timedelta(days=100), now.date() - timedelta(days=9)
+    klines = daily_klines(first, [100.0 + number % 7 for number in range(100)])
+    klines[(fell - first).days][3] = "1.00000000"
+    with MainSite(FakeBinance(klines={"BTCUSDT": klines}, server_time=now), tmp_path) as site:
+        for name, value in site.environment.items():
+            monkeypatch.setenv(name, value)
+        asked = ("import", "binance", "--symbols", "BTCUSDT", "--json")
+        held, again = run(*asked), run(*asked)
+        assert (held.code, again.code) == (3, 3)
+        assert held.failure == again.failure
+        assert held.failure.startswith(f"nothing was published; BTCUSDT on {fell}: the low lies")
+        released = run(*asked, "--accept", f"BTCUSDT:{fell}", "--reason", "seen in the trades of that hour").answer
+        assert (released["published"], released["quarantined"]) == ({"BTCUSDT": 100}, [])
+        assert run(*asked).answer["published"] == {"BTCUSDT": 0}
+
+
+def test_a_file_is_named_as_the_store_names_its_source(run: Run, file: Path) -> None:
+    assert run("import", f"file:{file}", "--json").answer["published"] == {"BOND": 314, "SHARE": 314, "TOKEN": 455}
+    (source,) = {row["source"] for row in run("bars", "--json").answer["published"]}
+    assert run("import", source, "--json").answer["published"] == {"BOND": 0, "SHARE": 0, "TOKEN": 0}
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -253,7 +281,10 @@ def test_a_symbol_with_a_fault_is_held_back_whole_until_it_is_accepted(run: Run,
         (["--accept", "SHARE:2020-03-02", "--reason", " "], "--accept needs a --reason"),
         (["--accept", "2020-03-02", "--reason", "x"], "--accept is '2020-03-02'; it must be SYMBOL:DATE"),
         (["--accept", "SHARE:soon", "--reason", "x"], "--accept is 'soon'; it must be a date"),
-        (["--accept", "OTHER:2020-03-02", "--reason", "x"], "--accept names OTHER, which is not in the file"),
+        (
+            ["--accept", "OTHER:2020-03-02", "--reason", "x"],
+            "--accept names OTHER, which is none of the symbols",
+        ),
         (["--symbol", "OTHER"], "has no bars of OTHER; it holds 3"),
     ],
 )

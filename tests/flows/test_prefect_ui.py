@@ -180,7 +180,7 @@ def test_a_symbol_with_a_bad_bar_is_held_back_and_the_other_trades(page: Prefect
         "Limit": "at most open 35.079418, close 35.716304",
     }
     assert passed["Verdict"] == "passed, 365 bars published"
-    page.await_text("1 of 2 symbols may be traded", "turbodmt import FILE --accept SYMBOL:DATE --reason TEXT")
+    page.await_text("1 of 2 symbols may be traded", "turbodmt import SOURCE --accept SYMBOL:DATE --reason TEXT")
     page.shoot("5-held-back")
 
 

@@ -58,7 +58,9 @@ def test_importing_twice_changes_nothing(job: Job) -> None:
 
 
 def test_what_cannot_be_imported_is_refused_with_the_reason(job: Job) -> None:
-    with pytest.raises(SourceRefused, match="--accept names OTHER, which is not in the file; it holds SHARE, TOKEN"):
+    with pytest.raises(
+        SourceRefused, match="--accept names OTHER, which is none of the symbols imported, SHARE, TOKEN"
+    ):
         import_bars(job, lambda: PAIR, ([("OTHER", WICK)], "because"))
     alone = a_job(job.home, ("SHARE",), LAST)
     with pytest.raises(NothingPublishable, match="nothing was published; SHARE on 2020-03-02: the low lies"):
