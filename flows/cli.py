@@ -14,6 +14,7 @@ from flows.explaining import explain
 from flows.failures import Exit
 from flows.initialising import init
 from flows.options import Account, AsJson, AsOf, Capital, Home, Source, Symbols
+from flows.reported import report
 from flows.universe import universe
 from flows.up import up
 from flows.watching import watch
@@ -150,7 +151,7 @@ def twin(
     finish(lambda: run_twin({"source": source, "symbols": symbols, "home": home}, as_of), shown_twin, as_json)
 
 
-for _command in (adopt, audit, backfill, universe, explain, up, watch, init):
+for _command in (adopt, audit, backfill, universe, explain, report, up, watch, init):
     app.command()(_command)
 
 

@@ -43,16 +43,29 @@ def finish(answer: Callable[[], Json], show: Callable[[Json], str], as_json: boo
             traceback.print_exc(file=sys.stderr)
         fail(str(error) or type(error).__name__, code, as_json)
     else:
-        sys.stdout.write(text + "\n")
+        _print(text)
 
 
 def fail(message: str, code: Exit, as_json: bool) -> None:
     """Leaves with the exit code; the message goes to stderr, and with --json to stdout as an object as well."""
     sentence = " ".join(message.split())
     if as_json:
-        sys.stdout.write(json.dumps({"error": {"exit": int(code), "message": sentence}}) + "\n")
+        _print(json.dumps({"error": {"exit": int(code), "message": sentence}}))
     sys.stderr.write(f"turbodmt: {sentence}\n")
     raise SystemExit(int(code))
+
+
+def _print(text: str) -> None:
+    """None; the text is on stdout. A reader who went early, as `head` does, has seen enough."""
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except OSError as error:
+        # What is still buffered would fail once more when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"turbodmt: done, but the answer cannot be printed: {error.strerror}; send it elsewhere\n")
+            raise SystemExit(int(Exit.USAGE)) from error
 
 
 def tell(sentence: str) -> None:

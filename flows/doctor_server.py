@@ -27,10 +27,10 @@ def server_checks(home: Path) -> list[Json]:
     prepare(home, "CRITICAL")
     from prefect.client.orchestration import get_client
 
-    from flows.serving import PrefectUnreachable, served
+    from flows.serving import PrefectUnreachable, reached
 
     try:
-        with served(home), get_client(sync_client=True) as client:
+        with reached(), get_client(sync_client=True) as client:
             return [
                 _check("prefect server", f"runs go to {api}, which answers", ""),
                 _worker(client),

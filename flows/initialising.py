@@ -90,8 +90,8 @@ def _content(answers: Mapping[str, str]) -> str:
         if name == "symbols":
             lines.append(f"symbols = {json.dumps(symbols)}" if symbols else '# symbols = ["A", "B"]')
         else:
-            # A JSON text is a TOML text.
-            lines.append(f"{name} = {json.dumps(answer)}")
+            # A JSON text is a TOML text, as long as no character is written as two halves.
+            lines.append(f"{name} = {json.dumps(answer, ensure_ascii=False)}")
     return "\n".join(lines) + "\n"
 
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from flows.prefect_home import prepare
-from flows.serving import PrefectUnreachable, served
+from flows.serving import PrefectUnreachable, reached
 from flows.standing_server import address
 
 MOST_RUNS = 5
@@ -22,7 +22,7 @@ def next_runs(home: Path) -> tuple[list[str], list[str]]:
         return [], []
     prepare(home, "CRITICAL")
     try:
-        with served(home):
+        with reached():
             return _ask(), []
     except PrefectUnreachable as error:
         return [], [str(error)]

@@ -23,9 +23,9 @@ FILE_NAME = "settings.toml"
 
 SYMBOL_PATTERN = r"^[A-Za-z0-9^=._/&-]{1,32}$"
 
-#: What the patterns of the text fields ask for, in words.
 #: Sources that are no file.
 NAMED_SOURCES = ("sample", "binance", "yahoo")
+#: What the patterns of the text fields ask for, in words.
 PATTERNS = {"source": "sample, binance, yahoo or file:PATH", "symbols": "up to 32 letters, digits and ^ = . _ / & -"}
 
 Broker = Literal["paper", "testnet-spot", "testnet-futures"]
@@ -124,6 +124,14 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The constructor's arguments alone: `load` merges the others, because the file lies in the home they name."""
         return (init_settings,)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth(cls, value: object) -> object:
+        # Else true would be a fee of 1.
+        if isinstance(value, bool):
+            raise ValueError("a number or a text, not true or false")
+        return value
 
     @field_validator("home", mode="before")
     @classmethod

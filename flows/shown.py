@@ -13,10 +13,11 @@ def shown_daily(answer: Json) -> str:
     """A day: where the account stands, what was decided, ordered and filled, and where the report lies."""
     rows = [{"symbol": symbol, **decision} for symbol, decision in answer["symbols"].items()]
     columns = ("symbol", "status", "regime", "confidence", "signal", "volatility", "exposure")
-    model = f"model {answer['model_id'][:12]}" if answer["model_id"] else "the prior"
+    ruled = f", model {answer['model_id'][:12]}" if answer["model_id"] else ", the prior"
     reason = answer.get("model_reason") if answer["strategy"] == "turbo" else None
     return _sections(
-        f"{answer['as_of']}  account {answer['account']}  strategy {answer['strategy']}, {model}"
+        f"{answer['as_of']}  account {answer['account']}  strategy {answer['strategy']}"
+        + (ruled if answer["strategy"] == "turbo" else "")
         + (f"\n{reason}" if reason else ""),
         table(rows, columns) if rows else "",
         _listed("Fills", answer["fills"], ("symbol", "side", "quantity", "price", "fee", "order_id")),

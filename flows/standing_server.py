@@ -65,7 +65,7 @@ def healthy(api: str) -> bool:
     """Whether the API answers within a second; no proxy is asked."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with direct.open(f"{api}/health", timeout=HEALTH_TIMEOUT_S) as response:
+        with direct.open(f"{api.rstrip('/')}/health", timeout=HEALTH_TIMEOUT_S) as response:
             answered: int = response.status
     except (OSError, ValueError, urllib.error.URLError):
         return False

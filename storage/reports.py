@@ -1,11 +1,28 @@
 """Reports on disk."""
 
+from datetime import date
 from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
 
 from storage.files import write_whole
+
+
+def write_day(home: Path, account: str, day: date, page: str) -> Path:
+    """The path of the page of an account's day in the home; see `write`."""
+    return write(home / "reports" / account, f"{day}.html", page)
+
+
+def day_pages(home: Path, account: str) -> dict[date, Path]:
+    """The pages that were written of an account's days, oldest first."""
+    found = {}
+    for path in (home / "reports" / account).glob("????-??-??.html"):
+        try:
+            found[date.fromisoformat(path.stem)] = path
+        except ValueError:
+            continue
+    return dict(sorted(found.items()))
 
 
 def write(folder: Path, name: str, text: str) -> Path:

@@ -36,7 +36,7 @@ def report(job: Job, champion: Champion, gate: Gate, reconciled: Reconciliation 
     result = day_result(job, Findings(warnings=tuple(warnings), model_reason=champion.reason))
     page = _page(result, champion, gate)
     try:
-        path = reports.write(job.home / "reports" / job.account, f"{job.as_of}.html", daily_page(page))
+        path = reports.write_day(job.home, job.account, job.as_of, daily_page(page))
     except StoreError as error:
         log.warning("The report could not be written: %s", error)
         unwritten = f"the report could not be written: {error}"

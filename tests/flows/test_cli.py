@@ -25,6 +25,7 @@ COMMANDS = (
     "import",
     "bars",
     "status",
+    "report",
     "doctor",
     "watch",
 )
@@ -191,6 +192,18 @@ def test_a_store_that_another_process_holds_is_told_with_its_number(run: Run, ho
         ended = run("status", "--json")
     assert ended.code == 6
     assert f"is in use by process {holder.pid} and stayed so for 10 s" in ended.failure
+
+
+def test_an_answer_that_nobody_reads_or_that_has_no_room_is_no_bug() -> None:
+    unread = f"{TURBODMT} --version >/dev/null && (sleep 0.2; {TURBODMT} bars; echo $? >&2) | true"
+    done = subprocess.run(["bash", "-c", unread], check=False, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("", "0\n")
+    full = f"{TURBODMT} bars > /dev/full"
+    done = subprocess.run(["bash", "-c", full], check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "turbodmt: done, but the answer cannot be printed: No space left on device; send it elsewhere\n"
+    )
 
 
 def test_a_file_size_limit_is_told_as_a_full_disk_and_leaves_no_store(home: Path) -> None:

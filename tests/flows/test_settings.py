@@ -87,6 +87,7 @@ def test_settings_cannot_be_changed() -> None:
         ("network_heads", 7, r"^network_heads is 7, which does not divide network_dimensions, 96"),
         ("model_max_age_bars", 5, r"^model_max_age_bars is 5, below retrain_every_bars, 21"),
         ("max_drawdown_halt", 1.5, r"^max_drawdown_halt is 1.5; it must be less than or equal to 1"),
+        ("fee_bps", True, r"^fee_bps is True; it must be a number or a text, not true or false"),
         ("sede", 1, r"^sede is no setting; did you mean seed$"),
     ],
 )

@@ -217,7 +217,7 @@ def test_a_day_without_symbols_or_account_is_short() -> None:
         "warnings": ["2018-12-30 is no session of A; there was nothing to do"],
     }
     assert shown_daily(answer).splitlines() == [
-        "2018-12-30  account daily  strategy rules, the prior",
+        "2018-12-30  account daily  strategy rules",
         "",
         "Warning: 2018-12-30 is no session of A; there was nothing to do",
     ]

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -149,3 +150,17 @@ def test_a_block_that_fails_in_silence_has_told_nobody(monkeypatch: pytest.Monke
             told.append(tell("TurboDMT: 1 new", "the text"))
         assert (told, [one["title"] for one in posted]) == ([False, True], ["TurboDMT: 1 new"])
         SlackWebhook.delete(BLOCK)
+
+
+def test_a_disk_that_is_nearly_full_keeps_nobody_from_looking(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with get_client(sync_client=True) as client:
+        monkeypatch.setenv("PREFECT_API_URL", str(client.api_url))
+    home.mkdir(mode=0o700)
+    usage = shutil.disk_usage(home)._replace(free=50_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    assert run("status", "--json").code == 0
+    found = {one["name"]: one for one in run("doctor", "--json").answer["checks"]}
+    assert (found["disk"]["ok"], found["prefect server"]["ok"]) == (False, True)
+    assert found["worker"]["detail"] == "0 online in the pool turbodmt"
