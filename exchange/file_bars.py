@@ -67,7 +67,10 @@ class FileBars:
     @cached_property
     def _in_file(self) -> tuple[str, ...]:
         if "symbol" in self._layout.position:
-            return read_symbols(self._layout)
+            symbols = read_symbols(self._layout)
+            if not symbols:
+                raise _empty(self._path)
+            return symbols
         if self._symbol is None:
             raise SourceRefused(f"{self._path} has no symbol column; say whose bars these are with --symbol")
         return (self._symbol,)
@@ -102,6 +105,10 @@ class FileBars:
         return read_columns(self._layout, None)
 
 
+def _empty(path: Path) -> SourceRefused:
+    return SourceRefused(f"{path} has a header and no row; a file of bars has at least one")
+
+
 def _rows_of(path: Path, symbol: str, table: pa.Table) -> pa.Table:
     if "symbol" not in table.column_names:
         return table
@@ -110,7 +117,7 @@ def _rows_of(path: Path, symbol: str, table: pa.Table) -> pa.Table:
 
 def _frame(path: Path, symbol: str, table: pa.Table) -> pd.DataFrame:
     if not table.num_rows:
-        raise SourceRefused(f"{path} has a header and no row; a file of bars has at least one")
+        raise _empty(path)
     stamps = _stamps(path, symbol, table["date"])
     if stamps.isna().all():
         raise SourceRefused(f"{path}: no row of {symbol} has a date; fill its date column with dates like 2020-12-31")

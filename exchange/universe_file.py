@@ -21,8 +21,10 @@ def read_universe(path: Path) -> dict[str, tuple[Membership, ...]]:
             reader = csv.DictReader(file)
             rows = [(number, row) for number, row in enumerate(reader, start=2)]
             header = [name.strip().lower() for name in reader.fieldnames or ()]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SourceRefused(f"{path} cannot be read as csv ({error}); check the path and its encoding") from error
+    except OSError as error:
+        raise SourceRefused(f"{path} cannot be read ({error.strerror}); check the path") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise SourceRefused(f"{path} cannot be read as csv ({error}); check its encoding") from error
     missing = [name for name in COLUMNS if name not in header]
     if missing or not rows:
         what = f"has no column {missing[0]!r}" if missing else "has no row"

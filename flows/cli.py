@@ -169,7 +169,7 @@ def import_file(
 ) -> None:
     """Pass bars through the gate: published whole per symbol, or quarantined with the reasons."""
     from flows.commands import run_import
-    from flows.shown import shown_import
+    from flows.shown_bars import shown_import
 
     finish(lambda: run_import({"symbols": symbols, "home": home}, file, (accept or [], reason)), shown_import, as_json)
 
@@ -178,7 +178,7 @@ def import_file(
 def bars(home: Home = None, as_json: AsJson = False) -> None:
     """List the published bars and what the gate holds back."""
     from flows.commands import run_bars
-    from flows.shown import shown_bars
+    from flows.shown_bars import shown_bars
 
     finish(lambda: run_bars({"home": home}), shown_bars, as_json)
 

@@ -93,3 +93,27 @@ def _cell(value: object) -> str:
     if value is None or value == "":
         return "-"
     return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def sections(*parts: str) -> str:
+    """The parts that say something, an empty line between them."""
+    return "\n\n".join(part for part in parts if part)
+
+
+def listed(heading: str, rows: Sequence[Mapping[str, object]], columns: tuple[str, ...]) -> str:
+    """The rows under their heading; nothing without a row."""
+    return f"{heading}\n{table(rows, columns)}" if rows else ""
+
+
+def warned(answer: Mapping[str, Any]) -> str:
+    """The warnings of an answer, a line each."""
+    return "\n".join(f"Warning: {warning}" for warning in answer["warnings"])
+
+
+def counted(count: int, noun: str) -> str:
+    """So many of them.
+
+    >>> counted(1, "day"), counted(2000, "day")
+    ('1 day', '2,000 days')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -145,5 +145,5 @@ def _demand_newest(job: Job) -> None:
     if last is not None and job.as_of < last:
         raise RequestRefused(
             f"--as-of is {job.as_of}, before {last}, the last day of account {job.account}; name that day or a later "
-            "one, or start another account with --home"
+            "one, or start another with --account"
         )

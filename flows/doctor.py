@@ -16,7 +16,7 @@ from flows.alerts import WEBHOOK
 from flows.doctor_clock import compare_clocks
 from flows.doctor_server import server_checks
 from flows.keys import VARIABLES
-from flows.settings import Settings, load
+from flows.settings import ConfigurationError, Settings, load
 
 Json = dict[str, Any]
 #: Below this a training or a report may not find room.
@@ -28,8 +28,12 @@ SILENT = "check the network, or try again later"
 
 
 def run_doctor(given: Mapping[str, object]) -> Json:
-    """Every check with its verdict, detail and remedy; raises StoreError if the store itself cannot be used."""
-    settings = load(given)
+    """Every check with its verdict, detail and remedy; with settings that are wrong, those that need none."""
+    try:
+        settings = load(given)
+    except ConfigurationError as error:
+        checks = [_python(), *_pins(), _environment(), _failed("settings", error)]
+        return {"ok": False, "checks": checks}
     home = settings.home
     checks = [_python(), *_pins(), _environment(), _disk(home), _store(home), _private(home), _sample()]
     outside = _outside(settings)
@@ -41,6 +45,12 @@ def run_doctor(given: Mapping[str, object]) -> Json:
 
 def _check(name: str, ok: bool, detail: str, remedy: str) -> Json:
     return {"name": name, "ok": ok, "detail": detail, "remedy": "" if ok else remedy}
+
+
+def _failed(name: str, error: Exception) -> Json:
+    """The check as its failure tells it: what is wrong, and after the last semicolon what to do."""
+    detail, _, remedy = str(error).rpartition("; ")
+    return _check(name, False, detail or remedy, remedy)
 
 
 def _python() -> Json:
@@ -74,13 +84,19 @@ def _disk(home: Path) -> Json:
 def _store(home: Path) -> Json:
     from storage import bars as bar_store
     from storage.database import connect
+    from storage.failures import StoreError
 
-    with connect(home) as store:
-        series = bar_store.published_counts(store)
+    try:
+        with connect(home) as store:
+            series = bar_store.published_counts(store)
+    except StoreError as error:
+        return _failed("store", error)
     return _check("store", True, f"{len(series)} series, {sum(one.rows for one in series)} bars", "")
 
 
 def _private(home: Path) -> Json:
+    if not home.is_dir():
+        return _check("privacy", False, f"{home} is no folder", "name a writable folder with --home")
     mode = home.stat().st_mode & 0o777
     return _check("privacy", mode & 0o077 == 0, f"{home} has mode {mode:o}", f"chmod 700 {home}")
 
@@ -110,7 +126,7 @@ def _environment() -> Json:
     strange = sorted(name for name in os.environ if name.startswith("TURBODMT_") and name not in known)
     if not strange:
         return _check("environment", True, "every TURBODMT_ name is known", "")
-    close = get_close_matches(strange[0], known, n=1)
+    close = get_close_matches(strange[0], known, n=1, cutoff=0.8)
     remedy = f"did you mean {close[0]}" if close else "unset it; docs/configuration.md lists all names"
     return _check("environment", False, f"{', '.join(strange)}: read by nobody", remedy)
 

@@ -20,8 +20,8 @@ def doubts(found: Mapping[str, Any] | None) -> list[str]:
     lines = [f"Net Sharpe {found['sharpe']:.2f} (95% between {found['low']:.2f} and {found['high']:.2f}); {sure}."]
     if found["min_track_record_bars"] is not None:
         lines.append(
-            f"It takes {found['min_track_record_bars']} days of such returns to be 95% sure that it is above 0; these "
-            f"are {found['bars']}."
+            f"It takes {found['min_track_record_bars']:,} days of such returns to be 95% sure that it is above 0; "
+            f"these are {found['bars']:,}."
         )
     for name, one in found["against"].items():
         lines.append(

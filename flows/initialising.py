@@ -58,9 +58,19 @@ def run_init(given: Mapping[str, str | None], home: str | None, yes: bool) -> di
         default = "" if name == "symbols" else str(Settings.model_fields[name].get_default())
         value = given[name]
         answers[name] = value if value is not None else default if yes else _asked(name, question, default)
+    file = _file_of(answers["source"])
+    if file is not None:
+        answers["source"] = f"file:{file}"
     private_folder(folder)
     write_whole(path, _content(answers).encode())
-    return {"said": _next(path, answers["broker"])}
+    absent = f"\nThere is no file {file} yet." if file is not None and not file.exists() else ""
+    return {"said": _next(path, answers["broker"]) + absent}
+
+
+def _file_of(source: str) -> Path | None:
+    """Where the file of a source lies, whatever folder a later run starts in; None for a source by its name."""
+    named, _, path = source.partition("file:")
+    return None if named or not path else Path(path).expanduser().absolute()
 
 
 def _asked(name: str, question: str, default: str) -> str:

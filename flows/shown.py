@@ -1,9 +1,9 @@
 """The answers of the commands in words, for a person at a terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from flows.console import table
+from flows.console import counted, listed, sections, table, warned
 from flows.doubts import doubts
 
 Json = Mapping[str, Any]
@@ -15,16 +15,16 @@ def shown_daily(answer: Json) -> str:
     columns = ("symbol", "status", "regime", "confidence", "signal", "volatility", "exposure")
     ruled = f", model {answer['model_id'][:12]}" if answer["model_id"] else ", the prior"
     reason = answer.get("model_reason") if answer["strategy"] == "turbo" else None
-    return _sections(
+    return sections(
         f"{answer['as_of']}  account {answer['account']}  strategy {answer['strategy']}"
         + (ruled if answer["strategy"] == "turbo" else "")
         + (f"\n{reason}" if reason else ""),
         table(rows, columns) if rows else "",
-        _listed("Fills", answer["fills"], ("symbol", "side", "quantity", "price", "fee", "order_id")),
-        _listed("Orders for the next open", answer["orders"], ("symbol", "side", "quantity", "state", "order_id")),
+        listed("Fills", answer["fills"], ("symbol", "side", "quantity", "price", "fee", "order_id")),
+        listed("Orders for the next open", answer["orders"], ("symbol", "side", "quantity", "state", "order_id")),
         f"Equity {answer['equity']}, cash {answer['cash']}" if answer["equity"] else "",
         f"Report {answer['report']}" if answer["report"] else "",
-        _warnings(answer),
+        warned(answer),
     )
 
 
@@ -32,32 +32,34 @@ def shown_backtest(answer: Json) -> str:
     """A backtest: its metrics side by side, and how far they can be believed."""
     accounts = {name: answer[name] for name in ("gross", "net", "net_2x_cost")}
     accounts |= {name: one["net"] for name, one in answer["benchmarks"].items()}
-    rows = [{"account": name, **values} for name, values in accounts.items()]
-    columns = ("account", *answer["net"])
+    # Metrics downwards: the accounts are fewer, and eighty columns hold them.
+    rows = [{"metric": metric, **{name: one[metric] for name, one in accounts.items()}} for metric in answer["net"]]
     count = answer["trials"]
     trials = f"; {count} configuration{'s' if count > 1 else ''} tried on these bars" if count else ""
-    return _sections(
+    return sections(
         f"{answer['strategy']} on {', '.join(answer['symbols'])}, {answer['start']} to {answer['end']}, "
         f"{answer['bars']} days{trials}",
-        table(rows, columns),
+        table(rows, ("metric", *accounts)),
+        f"The drawdown limit would have halted it on {answer['would_halt_on']}." if answer["would_halt_on"] else "",
         "\n".join(doubts(answer["significance"])),
         "\n".join(answer["files"]),
-        _warnings(answer),
+        warned(answer),
     )
 
 
 def shown_backfill(answer: Json) -> str:
     """A backfill: what was added to the account, how it has done, and who decided when."""
     changes = [{"since": one["as_of"], "model": (one["model_id"] or "none")[:12]} for one in answer["model_changes"]]
-    return _sections(
+    return sections(
         f"Account {answer['account']}: {answer['strategy']} on {', '.join(answer['symbols'])}, {answer['start']} to "
-        f"{answer['end']}\n{answer['days_done']} days done, {answer['days_skipped']} were there; {answer['orders']} "
-        f"orders, {answer['orders_withheld']} withheld, {answer['fills']} fills",
+        f"{answer['end']}\n{counted(answer['days_done'], 'day')} done, {answer['days_skipped']} were there; "
+        f"{counted(answer['orders'], 'order')}, {answer['orders_withheld']} withheld, "
+        f"{counted(answer['fills'], 'fill')}",
         table([answer["metrics"]], tuple(answer["metrics"])),
         f"Equity {answer['equity']}" + (f", halted since {answer['halted_since']}" if answer["halted"] else ""),
-        _listed("Models", changes, ("since", "model")) if answer["strategy"] == "turbo" else "",
+        listed("Models", changes, ("since", "model")) if answer["strategy"] == "turbo" else "",
         f"Report {answer['report']}" if answer["report"] else "",
-        _warnings(answer),
+        warned(answer),
     )
 
 
@@ -66,35 +68,36 @@ def shown_sweep(answer: Json) -> str:
     best, trials = answer["best"], answer["trials"]
     columns = (*answer["varied"], "sharpe", "cagr", "annual_vol", "max_drawdown", "turnover_per_year")
     doubt = [
-        f"The best of {trials} trials without skill would show a Sharpe of {answer['luckiest_sharpe']:.2f}; the chance "
-        f"that the best point's is more than luck is {_figure(answer['deflated_sharpe'])}."
+        f"The best of {counted(trials, 'trial')} without skill would show a Sharpe of "
+        f"{answer['luckiest_sharpe']:.2f}; the chance that the best point's is more than luck is "
+        f"{_figure(answer['deflated_sharpe'])}."
     ]
     if answer["pbo"] is not None:
         doubt.append(
             f"In {answer['pbo']:.0%} of the splits of the days, what was best on one half was no better than the "
             "median point on the other."
         )
-    return _sections(
-        f"{answer['points']} points on {', '.join(answer['symbols'])}, {answer['start']} to {answer['end']}, "
-        f"{answer['bars']} days",
+    return sections(
+        f"{counted(answer['points'], 'point')} on {', '.join(answer['symbols'])}, {answer['start']} to "
+        f"{answer['end']}, {counted(answer['bars'], 'day')}",
         table(answer["top"], columns),
         f"The best point's exact account, with lots and limits: net Sharpe {_figure(best['exact']['sharpe'])}",
         " ".join(doubt),
         "\n".join(answer["files"]),
-        _warnings(answer),
+        warned(answer),
     )
 
 
 def shown_train(answer: Json) -> str:
     """A training: the model and its validation."""
     validation = answer["validation"]
-    return _sections(
+    return sections(
         f"Model {answer['model_id']}\ntrained on {', '.join(answer['symbols'])} from {answer['trained_from']} to "
         f"{answer['trained_to']}",
         f"Net Sharpe on {validation['validation_bars']} dates that it neither learned from nor stopped at: "
         f"{_figure(validation['network_sharpe'])}, the prior {_figure(validation['prior_sharpe'])}",
         f"{'Promoted' if answer['promoted'] else 'Refused'}: {answer['verdict']['reason']}",
-        _warnings(answer),
+        warned(answer),
     )
 
 
@@ -111,7 +114,7 @@ def shown_models(answer: Json) -> str:
     ]
     columns = ("model", "state", "source", "symbols", "trained_to", "seed", "sharpe", "rival_sharpe", "p_deflated")
     reasons = [f"{row['model']}: {row['reason']}" for row in rows if row["reason"]]
-    return _sections(table(rows, columns), "\n".join(reasons), _warnings(answer))
+    return sections(table(rows, columns), "\n".join(reasons), warned(answer))
 
 
 def shown_promote(answer: Json) -> str:
@@ -129,13 +132,13 @@ def shown_twin(answer: Json) -> str:
     verdict = {True: "pass", False: "FAIL", None: "undefined"}
     rows = [{**fact, "pass": verdict[fact["pass"]]} for fact in answer["facts"]]
     judged = [fact["pass"] for fact in answer["facts"] if fact["pass"] is not None]
-    return _sections(
+    return sections(
         f"{answer['paths']} synthetic paths of {', '.join(answer['symbols'])}, fitted to {answer['rows']} dates from "
         f"{answer['start']} to {answer['end']}",
         table(rows, ("symbol", "name", "real", "low", "high", "twin", "pass")),
         f"{sum(judged)} of {len(judged)} facts lie in the band that holds {answer['level']:.0%} of the real data's "
         "own resamplings",
-        _warnings(answer),
+        warned(answer),
     )
 
 
@@ -144,48 +147,20 @@ def shown_audit(answer: Json) -> str:
     days = f"{', '.join(answer['symbols'])} of {answer['source']}, {answer['start']} to {answer['end']}"
     if answer["audit"] == "headline":
         columns = ("account", "total_return", "sharpe", "max_drawdown", "win_rate", "days_right_needed")
-        return _sections(
+        return sections(
             f"The seed document's figures beside net ones of {days}, {answer['days']} days",
             table([{**one, "total_return": f"{one['total_return']:.4g}"} for one in answer["accounts"]], columns),
             "The claimed win rate counts trades, the measured ones count days.",
             answer["verdict"],
-            _warnings(answer),
+            warned(answer),
         )
     rows = [{**check, "pass": "pass" if check["pass"] else "FAIL"} for check in answer["checks"]]
-    return _sections(
+    return sections(
         f"{answer['audit']} audit on {days}",
         table(rows, ("check", "strategy", "dates", "mismatches", "pass")),
         f"All {len(rows)} checks passed.",
-        _warnings(answer),
+        warned(answer),
     )
-
-
-def shown_import(answer: Json) -> str:
-    """An import: what was published and what is held back."""
-    published = [{"symbol": symbol, "rows": rows} for symbol, rows in answer["published"].items() if rows]
-    idle = [symbol for symbol, rows in answer["published"].items() if not rows]
-    return _sections(
-        _listed("Published", published, ("symbol", "rows")),
-        f"Nothing new of {', '.join(idle)}; published before." if idle else "",
-        _listed("Held back", answer["quarantined"], ("symbol", "date", "value", "limit", "reason")),
-        _warnings(answer),
-    )
-
-
-def shown_universe(answer: Json) -> str:
-    """Which symbols might be held, and when."""
-    if answer["universe"] is None:
-        return f"Nobody keeps a universe of {answer['source']}: every symbol may be held at any time."
-    rows = [{**one, "to": one["to"] or "today"} for one in answer["universe"]]
-    return f"The universe of {answer['source']}\n{table(rows, ('symbol', 'from', 'to'))}"
-
-
-def shown_bars(answer: Json) -> str:
-    """What the store holds."""
-    columns = ("source", "symbol", "rows", "first", "last", "revisions")
-    held = _listed("Held back", answer["quarantined"], ("source", "symbol", "date", "value", "limit", "reason"))
-    empty = "No bars yet; `turbodmt import FILE` or `turbodmt daily` brings some."
-    return _sections(table(answer["published"], columns) if answer["published"] else empty, held)
 
 
 def shown_status(answer: Json) -> str:
@@ -199,17 +174,17 @@ def shown_status(answer: Json) -> str:
     ]
     model = f"model {answer['model_id'][:12]}" if answer["model_id"] else "no network"
     last = answer["last_run"]
-    return _sections(
+    return sections(
         f"Account {answer['account']} on {answer['as_of']}: equity {answer['equity']}, cash {answer['cash']}\n"
         f"{answer['strategy']}, {model}, at {answer['broker']}; drawdown {answer['drawdown']:.1%}, "
         f"{'halted: ' + answer['halted_reason'] if answer['halted'] else 'not halted'}",
-        _listed("Data", answer["data"], ("symbol", "last", "source")),
+        listed("Data", answer["data"], ("symbol", "last", "source")),
         f"Held back: {', '.join(answer['held_back'])}" if answer["held_back"] else "",
-        _listed("Positions", positions, ("symbol", "quantity", "over equity")),
-        _listed("Open orders", answer["open_orders"], ("symbol", "side", "quantity", "state", "as_of", "order_id")),
+        listed("Positions", positions, ("symbol", "quantity", "over equity")),
+        listed("Open orders", answer["open_orders"], ("symbol", "side", "quantity", "state", "as_of", "order_id")),
         f"Last run: {last['as_of']}, begun {last['started_at']}, {last['status']}" if last else "",
-        _listed("Next runs", [{"run": run} for run in answer["next_runs"]], ("run",)),
-        _warnings(answer),
+        listed("Next runs", [{"run": run} for run in answer["next_runs"]], ("run",)),
+        warned(answer),
     )
 
 
@@ -229,19 +204,8 @@ def shown_halt(answer: Json) -> str:
 def shown_doctor(answer: Json) -> str:
     """The checks, each with its remedy if it failed."""
     rows = [{**check, "ok": "ok" if check["ok"] else "FAILED"} for check in answer["checks"]]
-    return table(rows, ("ok", "name", "detail", "remedy"))
-
-
-def _sections(*parts: str) -> str:
-    return "\n\n".join(part for part in parts if part)
-
-
-def _listed(heading: str, rows: Sequence[Mapping[str, object]], columns: tuple[str, ...]) -> str:
-    return f"{heading}\n{table(rows, columns)}" if rows else ""
-
-
-def _warnings(answer: Json) -> str:
-    return "\n".join(f"Warning: {warning}" for warning in answer["warnings"])
+    remedies = [f"{check['name']}: {check['remedy']}" for check in answer["checks"] if check["remedy"]]
+    return sections(table(rows, ("ok", "name", "detail")), "\n".join(remedies))
 
 
 def _figure(value: float | None) -> str:

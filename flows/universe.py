@@ -21,7 +21,7 @@ def universe(
     as_json: AsJson = False,
 ) -> None:
     """Say which symbols of a source might be held, and when, so that no survivor is chosen in hindsight."""
-    from flows.shown import shown_universe
+    from flows.shown_bars import shown_universe
 
     finish(lambda: run_universe({"source": source, "home": home}, file), shown_universe, as_json)
 

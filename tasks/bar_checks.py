@@ -242,7 +242,7 @@ CHECKS = (
         column="move",
         most=1.0,
         value="{move_found:+.2%} from the close before",
-        limit="{move_limit:.2%}",
+        limit="{move_limit:+.2%}",
         reason=f"the move is more than {MOVE_MEDIANS:.0f} times the median of the {LOOKBACK_BARS} bars before",
         blocks=False,
     ),

@@ -119,7 +119,8 @@ def _shapes(prices: dict[str, FloatArray], repeated: NDArray[np.bool_]) -> dict[
     spread = np.log(np.fmax(high, previous) / np.fmin(low, previous))
     wick = np.clip(WICK_RANGES * _median_before(spread, FEWEST_BARS), SMALLEST_WICK, WIDEST_WICK)
     wick = np.where(np.isnan(wick), WIDEST_WICK, wick)
-    move = np.abs(np.log(close / previous))
+    moved = np.log(close / previous)
+    move = np.abs(moved)
     typical_move = np.maximum(MOVE_MEDIANS * _median_before(move, LOOKBACK_BARS // 3), SMALLEST_MOVE)
     flat = (high == low) & (floor == ceiling) & (high == ceiling)
     return {
@@ -130,8 +131,8 @@ def _shapes(prices: dict[str, FloatArray], repeated: NDArray[np.bool_]) -> dict[
         "low_floor": floor * np.exp(-wick),
         "high_ceiling": ceiling * np.exp(wick),
         "move": move / typical_move,
-        "move_limit": typical_move,
-        "move_found": close / previous - 1.0,
+        "move_limit": np.expm1(np.copysign(typical_move, moved)),
+        "move_found": np.expm1(moved),
         "flat": flat.astype(np.float64),
         "flat_crowd": _crowd(flat),
         "repeated": repeated.astype(np.float64),

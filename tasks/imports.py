@@ -38,7 +38,7 @@ def import_bars(
         first = in_words(gate.findings[0])
         rest = len(gate.findings) - 1
         raise NothingPublishable(
-            f"nothing was published; {first}" + (f"; and {rest} more findings, see `turbodmt bars`" if rest else "")
+            f"nothing was published; {first}" + (f"; and {rest} more, see `turbodmt bars`" if rest else "")
         )
     return {
         "published": {symbol: gate.published.get(symbol, 0) for symbol in job.symbols if symbol not in gate.held_back},

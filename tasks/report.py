@@ -68,13 +68,23 @@ def _missed(job: Job) -> list[str]:
     with connect(job.home) as store:
         days = ledger.missed_days(store, job.account, job.as_of)
         failed = runs.failures(store, job.account, days) if days else {}
-    said = [f"{day} missed, nothing was decided: its run failed: {reason}" for day, reason in failed.items()]
+        settled = {day: len(ledger.fills_on(store, job.account, day)) for day in days}
+    said = [
+        f"{day} missed, nothing was decided: its run failed: {reason}{_trades(settled[day])}"
+        for day, reason in failed.items()
+    ]
     silent = [day for day in days if day not in failed]
     if silent:
         which = f"{silent[0]}" if len(silent) == 1 else f"{len(silent)} days from {silent[0]} to {silent[-1]}"
         why = "no run came through in time; bars are filled, the account is marked"
-        said.append(f"{which} missed, nothing was decided: {why}")
+        trades = _trades(sum(settled[day] for day in silent))
+        said.append(f"{which} missed, nothing was decided: {why}{trades}")
     return said
+
+
+def _trades(count: int) -> str:
+    """That orders of the day before have traded on days that no answer tells of."""
+    return f", {count} trade{'' if count == 1 else 's'} of earlier orders settled" if count else ""
 
 
 def _picture(job: Job) -> EquityPicture:

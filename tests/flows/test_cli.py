@@ -159,7 +159,7 @@ def test_a_wrong_settings_file_ends_the_command(run: Run, home: Path) -> None:
     assert ended.failure.startswith(f"{home / 'settings.toml'} is not valid TOML")
 
 
-@pytest.mark.parametrize("command", [("bars",), ("status",), ("doctor",), ("daily",), ("backtest",), ("train",)])
+@pytest.mark.parametrize("command", [("bars",), ("status",), ("daily",), ("backtest",), ("train",)])
 def test_a_home_that_cannot_be_one_is_told(run: Run, tmp_path: Path, command: tuple[str, ...]) -> None:
     file = tmp_path / "file"
     file.write_text("in the way")

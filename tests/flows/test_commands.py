@@ -316,6 +316,7 @@ HEADER = b"date,open,high,low,close\n"
     [
         ("empty.csv", b"", 2, "is empty"),
         ("header.csv", HEADER, 2, "has a header and no row"),
+        ("none.csv", b"symbol," + HEADER, 2, "has a header and no row"),
         ("noise.csv", bytes(range(256)) * 20, 2, "cannot be read as csv"),
         ("noise.parquet", bytes(range(256)) * 20, 2, "cannot be read as parquet"),
         ("bars.txt", HEADER, 2, "ends in '.txt'; a file of bars ends in .csv or .parquet"),
@@ -335,7 +336,7 @@ def test_a_file_that_is_no_record_of_bars_is_refused_and_nothing_is_published(
 ) -> None:
     path = tmp_path / name
     path.write_bytes(content)
-    ended = run("import", path, *(() if name == "named.csv" else ("--symbol", "X")), "--json")
+    ended = run("import", path, *(() if name in ("named.csv", "none.csv") else ("--symbol", "X")), "--json")
     assert ended.code == code
     assert sentence in ended.failure
     assert run("bars", "--json").answer["published"] == []

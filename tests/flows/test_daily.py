@@ -26,6 +26,7 @@ from tests.fakes.ledgers import contents, replayed, tidied
 
 DAYS = (date(2018, 12, 27), date(2018, 12, 28), date(2018, 12, 31))
 SYMBOLS = ("^GSPC", "^IXIC")
+SETTLED = ", 2 trades of earlier orders settled"
 SUNDAY = date(2018, 12, 30)
 
 
@@ -123,6 +124,7 @@ def test_days_that_no_run_came_for_are_told_once(home: Path) -> None:
     assert json.loads(daily(as_of=date(2018, 12, 21), strategy=Strategy.RULES, home=home))["warnings"] == []
     (missed,) = json.loads(daily(as_of=DAYS[1], strategy=Strategy.RULES, home=home))["warnings"]
     assert missed.startswith("3 days from 2018-12-24 to 2018-12-27 missed, nothing was decided: no run came through")
+    assert missed.endswith("the account is marked" + SETTLED)
     assert json.loads(daily(as_of=DAYS[2], strategy=Strategy.RULES, home=home))["warnings"] == []
     with connect(home) as store:
         newest = runs.runs(store, last=2)
@@ -136,4 +138,4 @@ def test_a_missed_day_whose_run_failed_says_why(home: Path) -> None:
     begin(job, datetime.now(tz=UTC))
     close_failed(job, datetime.now(tz=UTC), "sample did not answer")
     (missed,) = json.loads(daily(as_of=DAYS[2], strategy=Strategy.RULES, home=home))["warnings"]
-    assert missed == "2018-12-28 missed, nothing was decided: its run failed: sample did not answer"
+    assert missed == "2018-12-28 missed, nothing was decided: its run failed: sample did not answer" + SETTLED

@@ -10,7 +10,6 @@ import pytest
 
 import flows.doctor
 from flows.doctor import run_doctor
-from storage.failures import StoreDamaged
 from tests.fakes.binance import FakeBinance, Fault, daily_klines
 from tests.fakes.main_site import MainSite
 
@@ -47,11 +46,27 @@ def test_a_package_that_is_missing_or_too_new_is_told(home: Path, monkeypatch: p
     assert not {"packages", "pandas", "nor-this"} & set(found)
 
 
-def test_a_store_that_cannot_be_used_is_a_failure(home: Path) -> None:
-    home.mkdir()
+def test_a_store_that_cannot_be_used_is_told_beside_the_other_checks(home: Path) -> None:
+    home.mkdir(mode=0o700)
     (home / "turbodmt.duckdb").write_text("no database")
-    with pytest.raises(StoreDamaged, match=r"turbodmt\.duckdb is damaged or no DuckDB database"):
-        run_doctor({"home": home})
+    found = checks(home)
+    assert [name for name, check in found.items() if not check["ok"]] == ["store"]
+    assert "turbodmt.duckdb is damaged or no DuckDB database" in found["store"]["detail"]
+    assert found["store"]["remedy"].startswith("move it away and restore a copy")
+
+
+def test_a_home_that_is_no_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    found = checks(tmp_path / "file")
+    assert [name for name, check in found.items() if not check["ok"]] == ["store", "privacy"]
+
+
+def test_wrong_settings_are_told_beside_what_needs_none(home: Path) -> None:
+    home.mkdir()
+    (home / "settings.toml").write_text("sede = 1\n")
+    found = checks(home)
+    assert [name for name, check in found.items() if not check["ok"]] == ["settings"]
+    assert found["settings"]["remedy"] == "did you mean seed"
 
 
 def test_the_server_that_runs_go_to_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

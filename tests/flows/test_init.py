@@ -62,6 +62,14 @@ def test_a_wrong_answer_is_asked_again(answers: list[str], home: Path, capsys: p
         "broker": "testnet-spot",
     }
     assert "TURBODMT_TESTNET_KEY" in said
+    assert said.endswith('There is no file /data/my "bars" 😀.csv yet.')
+
+
+def test_a_file_is_found_from_any_folder(run: Run, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bars.csv").touch()
+    monkeypatch.chdir(tmp_path)
+    assert "There is no file" not in run("init", "--yes", "--source", "file:bars.csv").out
+    assert load({"home": home}).source == f"file:{tmp_path / 'bars.csv'}"
 
 
 def test_a_file_that_is_there_is_replaced_only_if_wanted(answers: list[str], home: Path) -> None:

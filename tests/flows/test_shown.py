@@ -2,16 +2,15 @@
 
 from flows.shown import (
     shown_backtest,
-    shown_bars,
     shown_daily,
     shown_halt,
-    shown_import,
     shown_models,
     shown_promote,
     shown_status,
     shown_train,
     shown_twin,
 )
+from flows.shown_bars import shown_bars, shown_import
 
 METRICS = {"total_return": 0.5, "sharpe": None}
 NO_DAY = {
@@ -70,9 +69,21 @@ def test_what_is_held_back_is_told_with_its_reason() -> None:
         "No bars yet; `turbodmt import FILE` or `turbodmt daily` brings some.",
         "",
         "Held back",
-        "source  symbol  date  value  limit  reason",
-        "file:x  A       -     0      1      too low",
+        "",
+        "A of file:x: too low",
+        "date  value  limit",
+        "-     0      1",
     ]
+
+
+def test_of_many_findings_of_a_kind_the_first_are_listed_and_the_others_counted() -> None:
+    found = [
+        {"symbol": "A", "date": f"2020-01-{day:02}", "value": "0", "limit": "1", "reason": "low"}
+        for day in range(1, 13)
+    ]
+    text = shown_import({"published": {}, "quarantined": found, "warnings": []})
+    assert text.splitlines()[:4] == ["Held back", "", "A: low", "date        value  limit"]
+    assert text.splitlines()[-2:] == ["2020-01-10  0      1", "2 more"]
 
 
 def test_a_backtest_shows_every_account_and_what_is_undefined_as_a_dash() -> None:
@@ -94,9 +105,14 @@ def test_a_backtest_shows_every_account_and_what_is_undefined_as_a_dash() -> Non
     }
     lines = shown_backtest(answer).splitlines()
     assert lines[0] == "rules on A, 2020-01-02 to 2020-01-03, 2 days; 1 configuration tried on these bars"
-    assert [line.split() for line in lines[-6:-2]] == [
-        [name, "0.5000", "-"] for name in ("gross", "net", "net_2x_cost", "hold")
+    assert [line.split() for line in lines[2:5]] == [
+        ["metric", "gross", "net", "net_2x_cost", "hold"],
+        ["total_return", "0.5000", "0.5000", "0.5000", "0.5000"],
+        ["sharpe", "-", "-", "-", "-"],
     ]
+    assert max(len(line) for line in lines[2:5]) < 80
+    halted = shown_backtest({**answer, "would_halt_on": "2020-01-03"})
+    assert "The drawdown limit would have halted it on 2020-01-03." in halted
     assert lines[-1] == "The account moves on too few days to say how sure its Sharpe ratio is."
 
 
