@@ -1,25 +1,42 @@
 """Adopting a broker by hand: a person has looked at what is there, and says that the difference is not ours."""
 
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from exchange.ports import Broker
+from exchange.ports import Broker, BrokerUnavailable
+from storage import orders as order_store
 from storage import venues
-from storage.database import connect
-from tasks.broker_books import holdings_of, rebase
+from storage.database import connect, transaction
+from storage.venues import Adoption
+from strategy.orders import OrderState
+from tasks.agreement import LOOKS, record_charges
+from tasks.broker_books import holdings_of, rebase, stands
 from tasks.halts import ReasonMissing
 from tasks.job import PAPER
 from tasks.results import Json, text
+from tasks.sending import resolve
 
 
 class NothingToAdopt(ValueError):
     """The account has no broker outside whose books could differ (exit 2)."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adopter:
+    """The account that takes its broker over at the instant `now`: the customer whose orders are asked for."""
+
+    home: Path
+    account: str
+    broker: str
+    now: datetime
+
+
 def adopt(home: Path, account: str, reason: str, open_broker: Callable[[datetime], Broker], now: datetime) -> Json:
     """The answer of `turbodmt adopt`: the account's positions become cash at their marks, and it owns nothing else.
 
+    What became of its orders is asked for first, and what still rests at the broker is cancelled; nothing is sent.
     Raises ReasonMissing, NothingToAdopt, BrokerUnavailable.
     """
     if not reason.strip():
@@ -36,7 +53,16 @@ def adopt(home: Path, account: str, reason: str, open_broker: Callable[[datetime
         raise NothingToAdopt(
             f"account {account} has never traded at {broker.name}; its first `turbodmt daily` there adopts it"
         )
-    rebase(home, (account, broker, before), holdings_of(broker, tuple(before.positions)), reason.strip())
+    adopter = Adopter(home=home, account=account, broker=broker.name, now=now)
+    for _ in range(LOOKS):
+        _catch_up(adopter, broker, before)
+        if _took_over(adopter, broker, before, reason.strip()):
+            break
+    else:
+        raise BrokerUnavailable(
+            f"orders of account {account} leave or trade at this moment; nothing was adopted: run the same command "
+            "again once no run is at work"
+        )
     with connect(home) as store:
         taken = venues.adoption(store, account, broker.name)
     assert taken is not None, "it was adopted before"
@@ -48,3 +74,33 @@ def adopt(home: Path, account: str, reason: str, open_broker: Callable[[datetime
         "cash": text(taken.cash),
         "positions": {symbol: text(quantity) for symbol, quantity in sorted(taken.positions.items())},
     }
+
+
+def _catch_up(adopter: Adopter, broker: Broker, adopted: Adoption) -> None:
+    """None; every order that left has ended, and every charge is on record."""
+    unknown = resolve(adopter, broker, date.max)
+    if unknown:
+        raise BrokerUnavailable(
+            f"{broker.name} does not say yet what became of order {unknown[0].order_id} of {unknown[0].as_of}; nothing "
+            "was adopted: run the same command again in a minute"
+        )
+    record_charges(adopter, broker, adopted, adopter.now.date() - timedelta(days=1))
+
+
+def _took_over(adopter: Adopter, broker: Broker, before: Adoption, reason: str) -> bool:
+    """Whether the balances are the account's new beginning, by this adoption or by one of another run meanwhile.
+
+    They are not where an order of ours traded while they were asked for, or may yet: they would count that or not.
+    """
+    account = adopter.account
+    with connect(adopter.home) as store:
+        known = venues.executions(store, account, before.number)
+    holdings = holdings_of(broker, tuple(before.positions))
+    with connect(adopter.home) as store, transaction(store):
+        if not stands(store, account, broker, before):
+            return True
+        out = [one for one in order_store.open_orders(store, account) if one.state is not OrderState.INTENDED]
+        if out or venues.executions(store, account, before.number) != known:
+            return False
+        rebase(store, (account, broker, before), holdings, reason)
+    return True

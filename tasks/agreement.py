@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 from exchange.ports import Broker, BrokerRefused, BrokerUnavailable
 from storage import instruments as instrument_store
@@ -15,8 +15,8 @@ from strategy.executions import PaidIn, booking_day
 from strategy.instruments import Instrument
 from strategy.orders import OrderState
 from tasks.broker_books import difference, holdings_of, settle_difference, stands
-from tasks.job import PAPER, Job
-from tasks.sending import ask, record
+from tasks.job import PAPER, Customer, Job
+from tasks.sending import resolve
 
 log = logging.getLogger(__name__)
 
@@ -139,31 +139,30 @@ def _adopt_first(job: Job, broker: Broker) -> Adoption:
 
 def _catch_up(job: Job, broker: Broker, adopted: Adoption) -> None:
     """None; every order that left has ended or waits for its bar, and every charge is on record."""
-    with connect(job.home) as store:
-        waiting = order_store.open_orders(store, job.account)
-        snapshot = ledger.latest_snapshot(store, job.account)
-        known = venues.charges(store, job.account, adopted.number)
-    for order in waiting:
-        if order.state is OrderState.INTENDED:
-            continue
-        found = ask(job, broker, order)
-        if found.state is OrderState.UNKNOWN:
-            raise BrokerUnavailable(
-                f"{broker.name} does not say yet what became of order {order.order_id} of {order.as_of}; nothing is "
-                "sent until it does: run the same command again in a minute"
-            )
-        # A remainder that the fill bar could not take is not carried into the next day.
-        if order.as_of < job.as_of and found.state in (OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED):
-            with connect(job.home) as store:
-                sent_at = venues.sent_at(store, job.account, order.order_id) or job.now
-            record(job, broker, broker.cancel(found, sent_at))
+    unknown = resolve(job, broker, job.as_of)
+    if unknown:
+        raise BrokerUnavailable(
+            f"{broker.name} does not say yet what became of order {unknown[0].order_id} of {unknown[0].as_of}; nothing "
+            "is sent until it does: run the same command again in a minute"
+        )
+    record_charges(job, broker, adopted, job.as_of)
+
+
+def record_charges(customer: Customer, broker: Broker, adopted: Adoption, opened: date) -> None:
+    """None; every charge since the adoption is on record, for days after `opened` where the account has lived none.
+
+    Raises BrokerUnavailable.
+    """
+    with connect(customer.home) as store:
+        snapshot = ledger.latest_snapshot(store, customer.account)
+        known = venues.charges(store, customer.account, adopted.number)
     since = max([adopted.adopted_at, *(one.charged_at - CHARGES_OVERLAP for one in known)])
-    settled = snapshot.account.as_of if snapshot else job.as_of
+    settled = snapshot.account.as_of if snapshot else opened
     charges = broker.charges(since)
-    with connect(job.home) as store, transaction(store):
+    with connect(customer.home) as store, transaction(store):
         # Whoever has adopted the venue anew meanwhile books what was charged since.
-        for one in charges if stands(store, job.account, broker, adopted) else ():
-            venues.record_charge(store, job.account, adopted.number, one, booking_day(one.charged_at, settled))
+        for one in charges if stands(store, customer.account, broker, adopted) else ():
+            venues.record_charge(store, customer.account, adopted.number, one, booking_day(one.charged_at, settled))
 
 
 def _paid_elsewhere(job: Job, broker: Broker) -> tuple[str, ...]:

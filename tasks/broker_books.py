@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 from exchange.ports import Broker, Holdings
 from storage import ledger, venues
@@ -57,7 +56,10 @@ def settle_difference(job: Job, broker: Broker, adopted: Adoption, found: str) -
     if not found.startswith(broker.name) or not _was_reset(job, broker, adopted):
         raise BrokerDisagrees(f"{found}; {_remedy(job)}")
     symbols = tuple(sorted({*job.symbols, *adopted.positions}))
-    rebase(job.home, (job.account, broker, adopted), holdings_of(broker, symbols), "the venue was reset")
+    holdings = holdings_of(broker, symbols)
+    with connect(job.home) as store, transaction(store):
+        if stands(store, job.account, broker, adopted):
+            rebase(store, (job.account, broker, adopted), holdings, "the venue was reset")
     return f"{broker.name} was reset since the last run: its balances were adopted anew, what it took away is cash"
 
 
@@ -67,32 +69,29 @@ def stands(store: Connection, account: str, broker: Broker, adopted: Adoption) -
     return newest is not None and newest.number == adopted.number
 
 
-def rebase(home: Path, standing: tuple[str, Broker, Adoption], holdings: Holdings, reason: str) -> None:
-    """None; the account adopts the broker anew, unless it has done so since the adoption that is known.
+def rebase(store: Connection, standing: tuple[str, Broker, Adoption], holdings: Holdings, reason: str) -> None:
+    """None; the account adopts the broker anew, within a transaction in which its adoption still stands.
 
     It owns none of what the broker holds but cash, and its positions become cash.
     """
     account, broker, before = standing
-    with connect(home) as store, transaction(store):
-        if not stands(store, account, broker, before):
-            return
-        snapshot = ledger.latest_snapshot(store, account)
-        taken = Adoption(
-            number=before.number + 1,
-            reason=reason,
-            adopted_at=broker.now(),
-            cash=holdings.cash,
-            positions=holdings.positions,
-        )
-        venues.adopt(store, account, broker.name, taken)
-        if snapshot is not None:
-            fresh = venues.executions_after(store, account, snapshot.account.as_of)
-            # The first open day, but none before the trades whose position it takes away.
-            day = max([booking_day(one.executed_at, snapshot.account.as_of) for one in fresh], default=date.min)
-            day = max(day, snapshot.account.as_of + timedelta(days=1))
-            marks = {one.symbol: one.price for one in fresh}
-            marks |= {symbol: position.mark for symbol, position in snapshot.account.positions.items()}
-            ledger.record_entries(store, account, closed_by_rebase(_owned(store, account), marks, day))
+    snapshot = ledger.latest_snapshot(store, account)
+    taken = Adoption(
+        number=before.number + 1,
+        reason=reason,
+        adopted_at=broker.now(),
+        cash=holdings.cash,
+        positions=holdings.positions,
+    )
+    venues.adopt(store, account, broker.name, taken)
+    if snapshot is not None:
+        fresh = venues.executions_after(store, account, snapshot.account.as_of)
+        # The first open day, but none before the trades whose position it takes away.
+        day = max([booking_day(one.executed_at, snapshot.account.as_of) for one in fresh], default=date.min)
+        day = max(day, snapshot.account.as_of + timedelta(days=1))
+        marks = {one.symbol: one.price for one in fresh}
+        marks |= {symbol: position.mark for symbol, position in snapshot.account.positions.items()}
+        ledger.record_entries(store, account, closed_by_rebase(_owned(store, account), marks, day))
     log.warning("Account %s adopts %s anew.", account, broker.name)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Protocol
 
 from strategy.decision import Mandate
 from strategy.execution import Costs, Terms
@@ -61,6 +62,30 @@ class Policy:
         """The mandate of an account on these symbols; instruments may name more, for what is held besides."""
         terms = Terms(account=account, instruments=instruments, costs=self.costs)
         return Mandate(strategy=self.strategy, symbols=symbols, sizing=self.sizing, limits=self.limits, terms=terms)
+
+
+class Customer(Protocol):
+    """An account at a broker, seen at the instant `now`: all that must be known to ask for its orders there."""
+
+    @property
+    def home(self) -> Path:
+        """Where its ledger lies."""
+        ...
+
+    @property
+    def account(self) -> str:
+        """Its name in the ledger."""
+        ...
+
+    @property
+    def broker(self) -> str:
+        """Where its orders go."""
+        ...
+
+    @property
+    def now(self) -> datetime:
+        """The decided instant."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

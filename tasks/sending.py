@@ -2,7 +2,7 @@
 
 import logging
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, Receipt
 from storage import bars as bar_store
@@ -17,7 +17,7 @@ from strategy.market import tape
 from strategy.order_checks import REFUSED, Desk, objection, reduces
 from strategy.orders import NEVER_ARRIVED, OPEN_STATES, Order, OrderState, client_order_id
 from strategy.risk import CUT
-from tasks.job import PAPER, Job
+from tasks.job import PAPER, Customer, Job
 
 log = logging.getLogger(__name__)
 
@@ -84,39 +84,64 @@ def send(job: Job, broker: Broker, order: Order, account: tuple[Standing, Mandat
     return ask(job, broker, receipt.order)
 
 
-def ask(job: Job, broker: Broker, order: Order) -> Order:
+def resolve(customer: Customer, broker: Broker, over_before: date) -> tuple[Order, ...]:
+    """The orders of which the broker does not say what became; the others that left have ended, or wait for their bar.
+
+    What still rests there of a day before `over_before` is cancelled, and nothing is sent. Raises BrokerUnavailable.
+    """
+    with connect(customer.home) as store:
+        waiting = order_store.open_orders(store, customer.account)
+    untold = list[Order]()
+    for order in waiting:
+        if order.state is OrderState.INTENDED:
+            continue
+        found = ask(customer, broker, order)
+        # A remainder that the fill bar could not take is not carried into the next day.
+        if order.as_of < over_before and found.state in (OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED):
+            receipt = broker.cancel(found, _sent_at(customer, order))
+            record(customer, broker, receipt)
+            found = receipt.order
+        if found.state is OrderState.UNKNOWN:
+            untold.append(found)
+    return tuple(untold)
+
+
+def ask(customer: Customer, broker: Broker, order: Order) -> Order:
     """The order as the broker has it now. Raises BrokerUnavailable; the order stays as it was."""
-    with connect(job.home) as store:
-        sent_at = venues.sent_at(store, job.account, order.order_id) or job.now
-    receipt = broker.enquire(order, sent_at)
-    record(job, broker, receipt)
+    receipt = broker.enquire(order, _sent_at(customer, order))
+    record(customer, broker, receipt)
     return receipt.order
 
 
-def record(job: Job, broker: Broker, receipt: Receipt) -> None:
+def record(customer: Customer, broker: Broker, receipt: Receipt) -> None:
     """None; the order's state and its trades are in the ledger, each trade once, on the account day it belongs to."""
     now = broker.now()
-    with connect(job.home) as store, transaction(store):
-        known = order_store.order(store, job.account, receipt.order.order_id)
+    with connect(customer.home) as store, transaction(store):
+        known = order_store.order(store, customer.account, receipt.order.order_id)
         order = _still_cut(receipt.order, known)
         if order.state is OrderState.UNKNOWN and known.state not in OPEN_STATES:
             # Another run has asked meanwhile, and knows more.
             return
-        snapshot = ledger.latest_snapshot(store, job.account)
+        snapshot = ledger.latest_snapshot(store, customer.account)
         settled = snapshot.account.as_of if snapshot else order.as_of
-        adopted = venues.adoption(store, job.account, broker.name)
+        adopted = venues.adoption(store, customer.account, broker.name)
         number = adopted.number if adopted else 0
-        for one in venues.record_executions(store, job.account, number, receipt.executions):
-            ledger.record_fills(store, job.account, [as_fill(one, booking_day(one.executed_at, settled))])
+        for one in venues.record_executions(store, customer.account, number, receipt.executions):
+            ledger.record_fills(store, customer.account, [as_fill(one, booking_day(one.executed_at, settled))])
             log.info("%s %s %s filled at %s.", one.side.capitalize(), one.quantity, one.symbol, one.price)
-        order_store.update_orders(store, job.account, [order], day=booking_day(now, settled))
-        _step(store, job, order, now)
+        order_store.update_orders(store, customer.account, [order], day=booking_day(now, settled))
+        _step(store, customer, order, now)
 
 
-def _step(store: Connection, job: Job, order: Order, now: datetime) -> None:
+def _sent_at(customer: Customer, order: Order) -> datetime:
+    with connect(customer.home) as store:
+        return venues.sent_at(store, customer.account, order.order_id) or customer.now
+
+
+def _step(store: Connection, customer: Customer, order: Order, now: datetime) -> None:
     """None; the step is kept, but for paper's: its orders come to nothing that the ledger does not decide itself."""
-    if job.broker != PAPER:
-        venues.record_step(store, job.account, order, now)
+    if customer.broker != PAPER:
+        venues.record_step(store, customer.account, order, now)
 
 
 def _still_cut(order: Order, before: Order) -> Order:

@@ -1,8 +1,7 @@
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 import requests
 
 from exchange.paper import PaperBroker
-from exchange.ports import Broker, BrokerRefused, BrokerUnavailable
+from exchange.ports import BrokerRefused, BrokerUnavailable
 from storage import ledger, risk_state, venues
 from storage import orders as order_store
 from storage.database import connect
@@ -27,42 +26,14 @@ from tasks.settle import settle
 from tasks.signals import settled_standing
 from tasks.standing import mandate_of
 from tasks.trade import OrdersBlocked, withheld
+from tests.fakes.calm_days import BTC, DAYS, ETH, Calm, Interrupted
 from tests.fakes.exchange_core import KEY, SECRET, FakeExchange
 from tests.fakes.exchange_faults import Fault, Faults, Kind
 from tests.fakes.exchange_transport import ExchangeTransport
-from tests.fakes.simulated_year import FIRST, SYMBOLS, CalmYear
 from tests.fakes.testnets import stamped_by
 
 D = Decimal
 SPOT, FUTURES = "testnet-spot", "testnet-futures"
-BTC, ETH = SYMBOLS
-DAYS = [FIRST + timedelta(days=number) for number in range(12)]
-
-
-class Calm(CalmYear):
-    """A year in which nothing goes wrong but what the test does; the next brokers take the `ways` to the exchange."""
-
-    def __init__(self, *given: Any) -> None:
-        super().__init__(*given)
-        self.ways: list[ExchangeTransport] = []
-
-    def _broker(self, now: datetime) -> Broker:
-        return self.testnet.broker(self.venue, self.ways.pop()) if self.ways else super()._broker(now)
-
-    def on(self, number: int) -> None:
-        """None; the day is run once."""
-        self.testnet.move_to(self._instant(DAYS[number]))
-        self._quote(DAYS[number])
-        self._run(DAYS[number])
-
-    def until_it_holds(self, symbol: str = BTC) -> int:
-        """The number of the day after which the account holds something of the symbol."""
-        for number in range(len(DAYS)):
-            self.on(number)
-            with connect(self.home) as store:
-                if any(one.symbol == symbol for one in venues.executions(store, "daily", 1)):
-                    return number
-        raise AssertionError(f"nothing of {symbol} was bought within {len(DAYS)} days; take another seed")
 
 
 @pytest.fixture(params=[SPOT, FUTURES])
@@ -318,20 +289,6 @@ def test_adopting_another_broker_than_the_accounts_names_the_right_one(spot: Cal
         NothingToAdopt, match="trades at testnet-spot, not at paper; adopt it with --broker testnet-spot"
     ):
         adopt(spot.home, "daily", "so", PaperBroker, spot._now())
-
-
-class Interrupted(ExchangeTransport):
-    """A way to the exchange on which another run of the day goes all its way before the request of that number."""
-
-    def __init__(self, exchange: FakeExchange, number: int, other: Callable[[], None]) -> None:
-        super().__init__(exchange)
-        self._number, self._other, self.sent = number, other, 0
-
-    def send(self, request: requests.PreparedRequest, *given: Any, **options: Any) -> requests.Response:
-        self.sent += 1
-        if self.sent == self._number:
-            self._other()
-        return super().send(request, *given, **options)
 
 
 @pytest.mark.parametrize("venue", [SPOT, FUTURES])
