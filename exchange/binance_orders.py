@@ -10,7 +10,7 @@ from exchange.ports import BrokerRefused, BrokerUnavailable, Execution, Receipt
 from exchange.testnet_client import WINDOW
 from exchange.testnet_session import TestnetSession
 from exchange.venue_errors import ARCHIVED_ORDER, UNKNOWN_ORDER, Duplicate, Uncertain, VenueRefusal
-from strategy.orders import NEVER_ARRIVED, Order, OrderState, Side
+from strategy.orders import FORGOTTEN, NEVER_ARRIVED, Order, OrderState, Side
 
 #: How long after its claim an order may still leave.
 PROMPT = timedelta(seconds=2)
@@ -96,7 +96,7 @@ def enquire(session: TestnetSession, desk: Desk, order: Order, sent_at: datetime
             if refusal.code not in UNKNOWN_ORDER:
                 raise BrokerUnavailable(f"order {order.order_id} cannot be asked for ({refusal})") from None
         if age > desk.remembers:
-            return Receipt(order=_unknown(order, f"the venue tells of no order after {desk.remembers.days} days"))
+            return Receipt(order=_unknown(order, f"{FORGOTTEN} {desk.remembers.days} days"))
         if age >= CERTAIN_AFTER:
             reason = f"{NEVER_ARRIVED}: the venue knows no such order"
             return Receipt(order=replace(order, state=OrderState.REJECTED, reason=reason))

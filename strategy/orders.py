@@ -34,6 +34,8 @@ class OrderState(StrEnum):
 
 #: How the reason of a rejected order begins that the broker never received.
 NEVER_ARRIVED = "never arrived"
+#: How the reason of an unknown order begins of which the broker will never say what became.
+FORGOTTEN = "the venue tells of no order after"
 #: States in which an order may still trade.
 OPEN_STATES = frozenset(
     {OrderState.INTENDED, OrderState.SENT, OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED, OrderState.UNKNOWN}

@@ -1,22 +1,26 @@
 """Adopting a broker by hand: a person has looked at what is there, and says that the difference is not ours."""
 
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from exchange.ports import Broker, BrokerUnavailable
+from storage import ledger, venues
 from storage import orders as order_store
-from storage import venues
-from storage.database import connect, transaction
+from storage.database import Connection, connect, transaction
 from storage.venues import Adoption
-from strategy.orders import OrderState
+from strategy.executions import booking_day
+from strategy.orders import FORGOTTEN, Order, OrderState
 from tasks.agreement import LOOKS, record_charges
 from tasks.broker_books import holdings_of, rebase, stands
 from tasks.halts import ReasonMissing
 from tasks.job import PAPER
 from tasks.results import Json, text
 from tasks.sending import resolve
+
+log = logging.getLogger(__name__)
 
 
 class NothingToAdopt(ValueError):
@@ -37,6 +41,7 @@ def adopt(home: Path, account: str, reason: str, open_broker: Callable[[datetime
     """The answer of `turbodmt adopt`: the account's positions become cash at their marks, and it owns nothing else.
 
     What became of its orders is asked for first, and what still rests at the broker is cancelled; nothing is sent.
+    An order of which the broker will never say what became ends here: whatever it traded is among the balances.
     Raises ReasonMissing, NothingToAdopt, BrokerUnavailable.
     """
     if not reason.strip():
@@ -77,8 +82,8 @@ def adopt(home: Path, account: str, reason: str, open_broker: Callable[[datetime
 
 
 def _catch_up(adopter: Adopter, broker: Broker, adopted: Adoption) -> None:
-    """None; every order that left has ended, and every charge is on record."""
-    unknown = resolve(adopter, broker, date.max)
+    """None; every order that left has ended, or will never be told of, and every charge is on record."""
+    unknown = [one for one in resolve(adopter, broker, date.max) if not _forgotten(one)]
     if unknown:
         raise BrokerUnavailable(
             f"{broker.name} does not say yet what became of order {unknown[0].order_id} of {unknown[0].as_of}; nothing "
@@ -100,7 +105,24 @@ def _took_over(adopter: Adopter, broker: Broker, before: Adoption, reason: str) 
         if not stands(store, account, broker, before):
             return True
         out = [one for one in order_store.open_orders(store, account) if one.state is not OrderState.INTENDED]
-        if out or venues.executions(store, account, before.number) != known:
+        forgotten = [one for one in out if _forgotten(one)]
+        if out != forgotten or venues.executions(store, account, before.number) != known:
             return False
         rebase(store, (account, broker, before), holdings, reason)
+        for one in forgotten:
+            what = f"{one.reason}; what it may have traded is in the balances of adoption {before.number + 1}"
+            _end(store, account, replace(one, state=OrderState.EXPIRED, reason=what), broker.now())
     return True
+
+
+def _forgotten(order: Order) -> bool:
+    return order.state is OrderState.UNKNOWN and order.reason.startswith(FORGOTTEN)
+
+
+def _end(store: Connection, account: str, ended: Order, now: datetime) -> None:
+    """None; the order has ended without a trade of its own: none is known, and none is made up."""
+    snapshot = ledger.latest_snapshot(store, account)
+    settled = snapshot.account.as_of if snapshot else ended.as_of
+    order_store.update_orders(store, account, [ended], day=booking_day(now, settled))
+    venues.record_step(store, account, ended, now)
+    log.warning("Order %s has ended as %s: %s.", ended.order_id, ended.state, ended.reason)

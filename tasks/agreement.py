@@ -13,8 +13,8 @@ from storage.database import connect, transaction
 from storage.venues import Adoption
 from strategy.executions import PaidIn, booking_day
 from strategy.instruments import Instrument
-from strategy.orders import OrderState
-from tasks.broker_books import difference, holdings_of, settle_difference, stands
+from strategy.orders import FORGOTTEN, OrderState
+from tasks.broker_books import BrokerDisagrees, difference, holdings_of, settle_difference, stands
 from tasks.job import PAPER, Customer, Job
 from tasks.sending import resolve
 
@@ -140,6 +140,13 @@ def _adopt_first(job: Job, broker: Broker) -> Adoption:
 def _catch_up(job: Job, broker: Broker, adopted: Adoption) -> None:
     """None; every order that left has ended or waits for its bar, and every charge is on record."""
     unknown = resolve(job, broker, job.as_of)
+    for order in unknown:
+        if order.reason.startswith(FORGOTTEN):
+            raise BrokerDisagrees(
+                f"{broker.name} tells no more what became of order {order.order_id} of {order.as_of}; nothing was "
+                f"ordered; look, then `turbodmt adopt --account {job.account} --broker {broker.name} --reason TEXT` "
+                "ends it and takes the broker over as it stands"
+            )
     if unknown:
         raise BrokerUnavailable(
             f"{broker.name} does not say yet what became of order {unknown[0].order_id} of {unknown[0].as_of}; nothing "

@@ -152,6 +152,22 @@ def test_an_archived_order_is_not_told() -> None:
         client.futures_get_order(symbol="BTCUSDT", origClientOrderId="old")
 
 
+def test_a_filled_futures_order_is_told_for_ninety_days_and_a_spot_one_for_ever() -> None:
+    clock = SetClock(datetime.now(UTC) - timedelta(days=91))
+    exchange = FakeExchange(clock=clock)
+    exchange.quote("BTCUSDT", Decimal(50_000))
+    for path in ("/api/v3/order", "/fapi/v1/order"):
+        exchange.call("POST", path, **BUY, newClientOrderId="old")
+    client = mounted(exchange)
+    clock.now = datetime.now(UTC) - timedelta(days=1, minutes=1)
+    asked = {"symbol": "BTCUSDT", "origClientOrderId": "old"}
+    assert exchange.call("GET", "/fapi/v1/order", **asked)["status"] == "FILLED"
+    clock.now = datetime.now(UTC)
+    assert client.get_order(**asked)["status"] == "FILLED"
+    with refused(-2013):
+        client.futures_get_order(**asked)
+
+
 def test_position_mode_is_told_and_kept(client: Client) -> None:
     assert client.futures_get_position_mode() == {"dualSidePosition": False}
     with refused(-4059):

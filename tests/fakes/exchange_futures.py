@@ -20,6 +20,7 @@ from tests.fakes.exchange_routes import Json, Route
 
 DAY_MS = 86_400_000
 FORGOTTEN_AFTER_MS = 3 * DAY_MS
+KEPT_MS = 90 * DAY_MS
 
 
 @dataclass
@@ -157,7 +158,7 @@ class FuturesVenue:
         return order, levels
 
     def _query(self, sent: Parameters) -> Json:
-        """One order; an unfilled dead one is forgotten after three days, as the page of Query Order says."""
+        """One order; forgotten after 90 days, a dead unfilled one after three, as the page of Query Order says."""
         order = self.orders.find(self.book(sent).listing.symbol, *sent.which())
         if order is None or _forgotten(order, self.now_ms):
             raise Refusal(-2013, "Order does not exist.")
@@ -202,4 +203,4 @@ class FuturesVenue:
 
 def _forgotten(order: Order, now_ms: int) -> bool:
     dead = order.status in ("CANCELED", "EXPIRED") and not order.executed
-    return dead and order.time_ms + FORGOTTEN_AFTER_MS < now_ms
+    return order.time_ms + (FORGOTTEN_AFTER_MS if dead else KEPT_MS) < now_ms

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -12,13 +13,15 @@ import pytest
 import requests
 
 from exchange.ports import BrokerUnavailable
+from storage import order_history, venues
 from storage import orders as order_store
-from storage import venues
 from storage.database import connect
 from storage.venues import Adoption
 from strategy.executions import Execution
 from strategy.orders import Order, OrderState, Side
 from tasks.adopting import adopt
+from tasks.broker_books import BrokerDisagrees
+from tasks.explain import explain, orders_named
 from tests.fakes.calm_days import BTC, DAYS, Calm, Interrupted
 from tests.fakes.exchange_faults import Fault, Faults, Kind
 from tests.fakes.exchange_orders import Order as Accepted
@@ -31,6 +34,7 @@ VENUES = (SPOT, FUTURES)
 QUANTITY = {SPOT: D("0.9"), FUTURES: D(2)}
 ORDERS = {SPOT: "/api/v3/order", FUTURES: "/fapi/v1/order"}
 ANSWERS_LOST = [Fault(kind=Kind.HTML, method="GET", path="order")] * 40
+LONG_AFTER = timedelta(days=91)
 
 
 @pytest.fixture(params=VENUES)
@@ -222,22 +226,90 @@ def killed_at(year: Calm, monkeypatch: pytest.MonkeyPatch, number: int) -> int:
     return seen
 
 
-@pytest.mark.parametrize("venue", VENUES)
-@pytest.mark.parametrize("step", [17, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("venue", "forgotten"), [(SPOT, False), (FUTURES, False), (FUTURES, True)])
+@pytest.mark.parametrize("step", [23, pytest.param(1, marks=pytest.mark.slow)])
 def test_an_adoption_killed_anywhere_and_repeated_leaves_books_that_agree(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, venue: str, step: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, venue: str, step: int, *, forgotten: bool
 ) -> None:
     number, total = 0, 1
     while number <= total:
         with Calm(3, tmp_path / str(number), venue).open() as year:
             day, hanging = left_hanging(year, TAKEN)
+            next_day = DAYS[day] + (LONG_AFTER if forgotten else timedelta(days=1))
+            year.testnet.move_to(year._instant(next_day))
             if number:
                 with pytest.raises(Killed, match="here"):
                     killed_at(year, monkeypatch, number)
+                ended = stored(year, hanging.order_id).state is OrderState.EXPIRED
+                assert not ended or newest(year).number == 2, "it ended before its fill was counted"
                 taken_over(year)
             else:
                 total = killed_at(year, monkeypatch, 0)
-            year.on(day)
-            year.on(day + 1)
+            year.lived_on(next_day)
+            year.lived_on(next_day + timedelta(days=1))
             assert len(year.testnet.exchange.accepted(hanging.order_id)) == 1
         number += step
+
+
+@pytest.mark.parametrize("filled", [True, False])
+def test_a_futures_order_that_the_venue_has_forgotten_is_ended_by_an_adoption(tmp_path: Path, *, filled: bool) -> None:
+    with Calm(3, tmp_path / "home", FUTURES).open() as year:
+        number, hanging = left_hanging(year, TAKEN if filled else LOST)
+        later, sent = DAYS[number] + LONG_AFTER, len(year.testnet.exchange.accepted_orders)
+        told = (
+            rf"^{FUTURES} tells no more what became of order {hanging.order_id} of {DAYS[number]}; nothing was "
+            rf"ordered; look, then `turbodmt adopt --account daily --broker {FUTURES} --reason TEXT` ends it and takes "
+            r"the broker over as it stands$"
+        )
+        for _ in range(2):
+            with pytest.raises(BrokerDisagrees, match=told):
+                year.lived_on(later)
+        assert stored(year, hanging.order_id).state is OrderState.UNKNOWN
+        taken_over(year)
+        ended = stored(year, hanging.order_id)
+        assert (ended.state, ended.reason) == (
+            OrderState.EXPIRED,
+            "the venue tells of no order after 90 days; what it may have traded is in the balances of adoption 2",
+        )
+        assert trades(year, hanging.order_id) == {}
+        assert len(year.testnet.exchange.accepted_orders) == sent
+        year.lived_on(later)
+        year.lived_on(later + timedelta(days=1))
+        assert newest(year).number == 2
+        assert len(year.testnet.exchange.accepted(hanging.order_id)) == (1 if filled else 0)
+
+
+def test_the_explanation_tells_why_a_forgotten_order_has_ended(tmp_path: Path) -> None:
+    with Calm(3, tmp_path / "home", FUTURES).open() as year:
+        number, hanging = left_hanging(year, TAKEN)
+        year.testnet.move_to(year._instant(DAYS[number] + LONG_AFTER))
+        taken_over(year)
+        (found,) = orders_named(year.home, hanging.order_id, "daily")
+        answer = explain(year.home, found, lambda _: year._job(DAYS[number]).policy)
+        with connect(year.home) as store:
+            steps = order_history.steps(store, "daily", hanging.order_id)
+    reason = "the venue tells of no order after 90 days; what it may have traded is in the balances of adoption 2"
+    assert (answer["order"]["state"], answer["order"]["reason"]) == ("expired", reason)
+    assert [(str(one.state), one.reason) for one in steps[-1:]] == [("expired", reason)]
+    assert (answer["steps"][-1]["reason"], answer["fills"]) == (reason, [])
+
+
+@pytest.mark.parametrize("filled", [True, False])
+def test_a_spot_order_is_told_of_however_old_it_is(tmp_path: Path, *, filled: bool) -> None:
+    with Calm(3, tmp_path / "home", SPOT).open() as year:
+        number, hanging = left_hanging(year, TAKEN if filled else LOST)
+        year.lived_on(DAYS[number] + LONG_AFTER)
+        state = stored(year, hanging.order_id).state
+    assert state is (OrderState.FILLED if filled else OrderState.REJECTED)
+
+
+def test_an_archived_spot_order_ends_by_itself(tmp_path: Path) -> None:
+    with Calm(3, tmp_path / "home", SPOT).open() as year:
+        number = year.until_it_holds()
+        order = put(year, number, f"{year.testnet.exchange.spot.books[BTC].last * D('1.04'):.1f}")
+        year.testnet.exchange.spot.orders.mark(there(year, order.order_id), "EXPIRED")
+        later: date = DAYS[number] + LONG_AFTER
+        year.lived_on(later)
+        ended = stored(year, order.order_id)
+    assert ended.state is OrderState.EXPIRED
+    assert "code -2026" in ended.reason
