@@ -54,7 +54,11 @@ def adopt(home: Path, account: str, reason: str, open_broker: Callable[[datetime
         raise NothingToAdopt(
             f"account {account} trades at {began}, not at {broker.name}; adopt it with --broker {began}"
         )
-    if broker.name == PAPER or before is None:
+    if broker.name == PAPER:
+        raise NothingToAdopt(
+            "--broker is 'paper', whose books are the ledger's own; name testnet-spot or testnet-futures"
+        )
+    if before is None:
         raise NothingToAdopt(
             f"account {account} has never traded at {broker.name}; its first `turbodmt daily` there adopts it"
         )
