@@ -13,30 +13,37 @@ BAR_COLUMNS = ("symbol", "open_time", "open", "high", "low", "close", "volume", 
 #: Bars before the first change that are staged again, to carry the adjustment factor on.
 OVERLAP_BARS = 5
 
-#: Relative difference up to which two adjustment factors are the same: sources round their adjusted closes.
+#: Relative difference up to which two adjustment factors are the same, beside what a source's rounding explains.
 FACTOR_TOLERANCE = 1e-6
 
-
+# Of a series that was rebased alone, adjusted_close / close / factor is constant but for rounding: half a unit of the
+# last decimal that any adjusted close of the delivery has. It moved the delivered close and the one that the factor
+# rests on: the stored one, or the one that the bar after was linked by. Rebases shrink closes, so that the lesser of
+# the delivered and the stored one bounds both. Half a unit is at most half of a close.
 _COMPARE = """
 CREATE OR REPLACE TEMP TABLE compared AS
 WITH delivered_rows AS (
     SELECT symbol, position, open_time::TIMESTAMP AS open_time, open::DOUBLE AS open, high::DOUBLE AS high,
-           low::DOUBLE AS low, close::DOUBLE AS close, volume::DOUBLE AS volume, adj_close::DOUBLE AS adjusted_close
+           low::DOUBLE AS low, close::DOUBLE AS close, volume::DOUBLE AS volume, adj_close::DOUBLE AS adjusted_close,
+           max(length(split_part(rtrim(adjusted_close::VARCHAR, '0'), '.', 2))) OVER (PARTITION BY symbol) AS decimals
     FROM delivered
 ), marked AS (
-    SELECT d.*, p.factor, p.factor IS NULL OR d.open IS DISTINCT FROM p.open OR d.high IS DISTINCT FROM p.high
+    SELECT d.*, p.factor, p.adjusted_close AS stored_adjusted_close,
+           p.factor IS NULL OR d.open IS DISTINCT FROM p.open OR d.high IS DISTINCT FROM p.high
            OR d.low IS DISTINCT FROM p.low OR d.close IS DISTINCT FROM p.close
            OR d.volume IS DISTINCT FROM p.volume AS changed
     FROM delivered_rows d
     LEFT JOIN (SELECT * FROM current_bars WHERE source = $source) p
     ON p.symbol = d.symbol AND p.open_time = d.open_time
-), recent AS (
-    SELECT symbol, position, adjusted_close / close / factor AS scale FROM marked
-    WHERE NOT changed AND adjusted_close IS NOT NULL
-    QUALIFY row_number() OVER (PARTITION BY symbol ORDER BY position DESC) <= $overlap_bars
+), scaled AS (
+    SELECT symbol, position, adjusted_close / close / factor AS scale,
+           least(0.5, 0.5 / 10.0 ** decimals / least(adjusted_close, stored_adjusted_close)) AS rounding
+    FROM marked WHERE NOT changed AND adjusted_close IS NOT NULL
 ), broken AS (
-    SELECT symbol, position FROM recent
-    QUALIFY abs(scale / first_value(scale) OVER (PARTITION BY symbol ORDER BY position) - 1) > $tolerance
+    SELECT symbol, position, scale / lag(scale) OVER series AS step,
+           (1 + $tolerance) * (1 + rounding) / (1 - rounding) AS slack
+    FROM scaled WINDOW series AS (PARTITION BY symbol ORDER BY position)
+    QUALIFY step NOT BETWEEN 1 / slack / lag(slack) OVER series AND slack * lag(slack) OVER series
 ), first_change AS (
     SELECT symbol, min(position) AS first
     FROM (SELECT symbol, position FROM marked WHERE changed UNION ALL SELECT symbol, position FROM broken)
@@ -58,10 +65,11 @@ def stage(connection: Connection, source: str, frame: pd.DataFrame, *, ingested_
 
     The frame holds BAR_COLUMNS as the source delivered them: in its order, with its faults, overlapping what is
     published by any length. Staged is everything from the first row that is new, differs in open, high, low, close or
-    volume, or breaks the adjustment of the last OVERLAP_BARS common rows, and OVERLAP_BARS rows before it. Adjusted
-    closes that were all scaled alike are no change; one restated before those rows is not noticed. A published bar that
-    the source no longer delivers is left as it is. A symbol with nothing new leaves quarantine: what was held back is
-    no longer delivered.
+    volume, or whose adjustment against the common row before it is another than was published, and OVERLAP_BARS rows
+    before it. Adjusted closes that were all scaled alike are no change, and neither is what their rounding explains: a
+    restatement below that, or before the first row of the frame, is not noticed. A published bar that the source no
+    longer delivers is left as it is. A symbol with nothing new leaves quarantine: what was held back is no longer
+    delivered.
     Raises ValueError if a column or a symbol is missing.
     """
     missing = [name for name in BAR_COLUMNS if name not in frame.columns]

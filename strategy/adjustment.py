@@ -47,12 +47,12 @@ def adjustment_ratio(close: FloatArray, adjusted_close: FloatArray) -> FloatArra
 def link(ratio: FloatArray, overlap: Overlap) -> float:
     """The ratio that stands for factor 1 in this delivery.
 
-    A new series links to its first ratio. Where an overlapping bar has the very ratio that was stored, its link goes
-    on; else the source was rebased, and the link is such that the last overlapping bar keeps its factor.
+    A new series links to its first ratio. Where all overlapping bars have the very ratios that were stored, the link
+    goes on to the last bit; else the source was rebased, even if rounding hides that on some of them, and the link is
+    such that the last overlapping bar keeps its factor.
     """
     if not len(overlap):
         return float(ratio[0])
-    same = np.flatnonzero(overlap.ratio == overlap.stored_ratio)
-    if same.size:
-        return float(overlap.stored_link[same[-1]])
+    if np.array_equal(overlap.ratio, overlap.stored_ratio):
+        return float(overlap.stored_link[-1])
     return float(overlap.ratio[-1] / overlap.stored_factor[-1])

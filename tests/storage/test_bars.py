@@ -7,37 +7,12 @@ import pytest
 
 from exchange import ports
 from storage import bars, quality, staging
-from storage.database import Connection, connect
+from storage.database import connect
 from strategy.quality import Finding
+from tests.fakes.deliveries import AT, END, deliver, delivery
 
-AT = datetime(2020, 2, 1, tzinfo=UTC)
 LATER = datetime(2020, 2, 2, tzinfo=UTC)
-END = date(2030, 1, 1)
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "ohlcv_daily.parquet"
-
-
-def delivery(symbol: str, first: str, close: list[float], adjusted: list[float] | None = None) -> pd.DataFrame:
-    """Bars on consecutive days; without adjusted closes if none are given."""
-    closes = np.array(close)
-    return pd.DataFrame(
-        {
-            "symbol": symbol,
-            "open_time": pd.date_range(first, periods=len(close)).astype("datetime64[us]"),
-            "open": closes,
-            "high": closes + 1,
-            "low": closes - 1,
-            "close": closes,
-            "volume": np.nan,
-            "adj_close": np.array(adjusted) if adjusted else np.nan,
-        }
-    )
-
-
-def deliver(store: Connection, frame: pd.DataFrame, at: datetime = AT) -> int:
-    """Rows published of a delivery of one symbol."""
-    symbol = str(frame["symbol"].iloc[0])
-    staging.stage(store, "test", frame, ingested_at=at)
-    return bars.publish(store, "test", symbol, ingested_at=at)
 
 
 def test_both_floors_speak_of_the_same_columns() -> None:

@@ -42,6 +42,11 @@ def test_a_rebase_moves_no_factor() -> None:
     assert after / link(after, rebased) == pytest.approx([1.0, 1.25], rel=1e-15)
 
 
+def test_a_rebase_that_rounding_hides_on_some_bars_keeps_the_last_factor() -> None:
+    hidden = overlap([0.5, 0.6], [0.5, 0.75], [0.25, 0.25])
+    assert 0.6 / link(hidden.ratio, hidden) == pytest.approx(3.0, rel=1e-15)
+
+
 def test_missing_adjusted_closes_mean_a_factor_of_one() -> None:
     ratio = adjustment_ratio(np.array([5.0, 6.0]), np.array([np.nan, np.nan]))
     assert (ratio / link(ratio, NOTHING)).tolist() == [1.0, 1.0]

@@ -1,0 +1,38 @@
+"""What a source delivers of one symbol, and its way into the store."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+import numpy as np
+import pandas as pd
+
+from storage import bars, staging
+from storage.database import Connection
+
+AT = datetime(2020, 2, 1, tzinfo=UTC)
+#: After all that is delivered.
+END = date(2030, 1, 1)
+
+
+def delivery(symbol: str, first: str, close: Sequence[float], adjusted: Sequence[float] | None = None) -> pd.DataFrame:
+    """Bars on consecutive days; without adjusted closes if none are given."""
+    closes = np.array(close)
+    return pd.DataFrame(
+        {
+            "symbol": symbol,
+            "open_time": pd.date_range(first, periods=len(close)).astype("datetime64[us]"),
+            "open": closes,
+            "high": closes + 1,
+            "low": closes - 1,
+            "close": closes,
+            "volume": np.nan,
+            "adj_close": np.nan if adjusted is None else np.array(adjusted),
+        }
+    )
+
+
+def deliver(store: Connection, frame: pd.DataFrame, at: datetime = AT) -> int:
+    """Rows published of a delivery of one symbol, which no gate has judged."""
+    symbol = str(frame["symbol"].iloc[0])
+    staging.stage(store, "test", frame, ingested_at=at)
+    return bars.publish(store, "test", symbol, ingested_at=at)
