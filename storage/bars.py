@@ -1,5 +1,6 @@
 """Bars that may be relied on: published in revisions, loaded as they stand."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -38,7 +39,7 @@ SELECT s.open_time, s.open, s.high, s.low, s.close, s.volume, s.adjusted_close, 
                 AND p.volume IS NOT DISTINCT FROM s.volume, FALSE) AS same
 FROM bars_staged s LEFT JOIN current_bars p
 ON p.source = s.source AND p.symbol = s.symbol AND p.open_time = s.open_time
-WHERE s.source = ? AND s.symbol = ? ORDER BY s.position
+WHERE s.owner = ? AND s.source = ? AND s.symbol = ? ORDER BY s.position
 """
 
 _WRITTEN = ("open_time", "revision", "open", "high", "low", "close", "volume", "adjusted_close", "factor", "link")
@@ -62,12 +63,12 @@ _ALL_BARS = 2**62
 def publish(connection: Connection, source: str, symbol: str, *, ingested_at: datetime) -> int:
     """Rows written: new bars as revision 0, changed ones as the next revision; the symbol leaves staging.
 
-    What the gate had found of it is settled too. Of a date that was delivered twice the later row counts. Running it
-    twice writes nothing.
+    It publishes what this very process has staged, and so has judged. What the gate had found of it is settled too. Of
+    a date that was delivered twice the later row counts. Running it twice writes nothing.
     Raises BarsUnpublishable, and then nothing is written.
     """
     with transaction(connection):
-        staged = connection.execute(_STAGED_BESIDE_PUBLISHED, [source, symbol]).fetchnumpy()
+        staged = connection.execute(_STAGED_BESIDE_PUBLISHED, [os.getpid(), source, symbol]).fetchnumpy()
         fresh = _fresh(symbol, staged) if len(staged["open_time"]) else pd.DataFrame()
         if len(fresh):
             connection.register("fresh", fresh)
@@ -75,7 +76,9 @@ def publish(connection: Connection, source: str, symbol: str, *, ingested_at: da
                 connection.execute(_PUBLISH, {"source": source, "symbol": symbol, "ingested_at": ingested_at})
             finally:
                 connection.unregister("fresh")
-        connection.execute("DELETE FROM bars_staged WHERE source = ? AND symbol = ?", [source, symbol])
+        connection.execute(
+            "DELETE FROM bars_staged WHERE owner = ? AND source = ? AND symbol = ?", [os.getpid(), source, symbol]
+        )
         connection.execute("DELETE FROM bars_quarantine WHERE source = ? AND symbol = ?", [source, symbol])
     return len(fresh)
 

@@ -43,11 +43,12 @@ def sweep(folder: Path) -> None:
     """None; temporary files of processes that are no longer alive are gone from the folder."""
     for leftover in folder.glob(".*.*.tmp"):
         owner = leftover.name.split(".")[-2]
-        if owner.isdecimal() and not _alive(int(owner)):
+        if owner.isdecimal() and not alive(int(owner)):
             leftover.unlink(missing_ok=True)
 
 
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
+    """Whether there is a process of that number."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,11 +1,13 @@
 """Bars as they were delivered: kept in the source's order, with its faults, until the gate lets them through."""
 
+import os
 from collections.abc import Sequence
 from datetime import datetime
 
 import pandas as pd
 
 from storage.database import Connection, transaction
+from storage.files import alive
 
 #: Columns of a delivered frame, in order; exchange.ports states the same.
 BAR_COLUMNS = ("symbol", "open_time", "open", "high", "low", "close", "volume", "adj_close")
@@ -55,7 +57,8 @@ WHERE m.position >= c.first - $overlap_bars
 
 _STAGE = """
 INSERT INTO bars_staged
-SELECT $source, symbol, position, open_time, open, high, low, close, volume, adjusted_close, overlap, $ingested_at
+SELECT $owner, $source, symbol, position, open_time, open, high, low, close, volume, adjusted_close, overlap,
+       $ingested_at
 FROM compared ORDER BY symbol, position
 """
 
@@ -63,6 +66,7 @@ FROM compared ORDER BY symbol, position
 def stage(connection: Connection, source: str, frame: pd.DataFrame, *, ingested_at: datetime) -> dict[str, int]:
     """Staged rows of each symbol in the frame, 0 where it brings nothing new; they replace what was staged before.
 
+    What another process has staged is neither seen nor touched, as long as it lives: both judge what they were told.
     The frame holds BAR_COLUMNS as the source delivered them: in its order, with its faults, overlapping what is
     published by any length. Staged is everything from the first row that is new, differs in open, high, low, close or
     volume, or whose adjustment against the common row before it is another than was published, and OVERLAP_BARS rows
@@ -83,10 +87,8 @@ def stage(connection: Connection, source: str, frame: pd.DataFrame, *, ingested_
             connection.execute(
                 _COMPARE, {"source": source, "overlap_bars": OVERLAP_BARS, "tolerance": FACTOR_TOLERANCE}
             )
-            connection.execute(
-                "DELETE FROM bars_staged WHERE source = ? AND list_contains(?, symbol)", [source, symbols]
-            )
-            connection.execute(_STAGE, {"source": source, "ingested_at": ingested_at})
+            _clear(connection, source, symbols)
+            connection.execute(_STAGE, {"owner": os.getpid(), "source": source, "ingested_at": ingested_at})
             counts = dict(connection.execute("SELECT symbol, count(*) FROM compared GROUP BY symbol").fetchall())
             idle = [symbol for symbol in symbols if symbol not in counts]
             connection.execute(
@@ -101,18 +103,28 @@ def stage(connection: Connection, source: str, frame: pd.DataFrame, *, ingested_
 def discard(connection: Connection, source: str, symbols: Sequence[str]) -> None:
     """None; nothing of these symbols waits at the gate any more: the last delivery brought none of them."""
     with transaction(connection):
-        connection.execute("DELETE FROM bars_staged WHERE source = ? AND list_contains(?, symbol)", [source, symbols])
+        _clear(connection, source, symbols)
         connection.execute(
             "DELETE FROM bars_quarantine WHERE source = ? AND list_contains(?, symbol)", [source, symbols]
         )
+
+
+def _clear(connection: Connection, source: str, symbols: Sequence[str]) -> None:
+    """None; neither this process nor one that is gone has staged anything of these symbols."""
+    owners = connection.execute("SELECT DISTINCT owner FROM bars_staged WHERE source = ?", [source]).fetchall()
+    others = [owner for (owner,) in owners if owner != os.getpid() and alive(owner)]
+    connection.execute(
+        "DELETE FROM bars_staged WHERE source = ? AND list_contains(?, symbol) AND NOT list_contains(?, owner)",
+        [source, symbols, others],
+    )
 
 
 def staged(connection: Connection, source: str, symbol: str) -> pd.DataFrame:
     """The staged rows as BAR_COLUMNS, in the order the source delivered them; held-back rows are among them."""
     rows = connection.execute(
         "SELECT symbol, open_time, open, high, low, close, volume, adjusted_close AS adj_close FROM bars_staged "
-        "WHERE source = ? AND symbol = ? ORDER BY position",
-        [source, symbol],
+        "WHERE owner = ? AND source = ? AND symbol = ? ORDER BY position",
+        [os.getpid(), source, symbol],
     )
     frame: pd.DataFrame = rows.df()
     return frame
@@ -121,6 +133,6 @@ def staged(connection: Connection, source: str, symbol: str) -> pd.DataFrame:
 def staged_symbols(connection: Connection, source: str) -> tuple[str, ...]:
     """The symbols with staged rows, sorted; those held back are among them."""
     rows = connection.execute(
-        "SELECT DISTINCT symbol FROM bars_staged WHERE source = ? ORDER BY symbol", [source]
+        "SELECT DISTINCT symbol FROM bars_staged WHERE owner = ? AND source = ? ORDER BY symbol", [os.getpid(), source]
     ).fetchall()
     return tuple(row[0] for row in rows)

@@ -16,7 +16,7 @@ from strategy.orders import Fill, Order, OrderState
 TABLES = {
     "instruments": (),
     "bars": ("ingested_at",),
-    "bars_staged": ("ingested_at",),
+    "bars_staged": ("owner", "ingested_at"),
     "bars_quarantine": ("run_id", "quarantined_at"),
     "acceptances": ("accepted_at",),
     "decisions": (),

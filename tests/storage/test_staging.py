@@ -1,3 +1,4 @@
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,6 +130,39 @@ def series(draw: st.DrawFn) -> Series:
         adjustment=np.cumprod(kept)[::-1],
         decimals=draw(st.sampled_from([2, 4, 6, 15])),
     )
+
+
+def test_what_another_process_has_staged_is_neither_judged_nor_published_nor_lost(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = delivery("A", "2020-01-01", [10.0, 11.0]), delivery("A", "2020-01-01", [10.0, -5.0, 7.0])
+    with connect(home) as store, subprocess.Popen(["sleep", "60"]) as other:
+        staging.stage(store, "test", ours, ingested_at=AT)
+        with monkeypatch.context() as there:
+            there.setattr("os.getpid", lambda: other.pid)
+            staging.stage(store, "test", theirs, ingested_at=AT)
+            assert staging.staged(store, "test", "A")["close"].tolist() == [10.0, -5.0, 7.0]
+        assert staging.staged(store, "test", "A")["close"].tolist() == [10.0, 11.0]
+        assert bars.publish(store, "test", "A", ingested_at=AT) == 2
+        assert staging.staged_symbols(store, "test") == ()
+        with monkeypatch.context() as there:
+            there.setattr("os.getpid", lambda: other.pid)
+            assert staging.staged_symbols(store, "test") == ("A",)
+            staging.discard(store, "test", ["A"])
+            assert staging.staged_symbols(store, "test") == ()
+        other.kill()
+
+
+def test_what_a_dead_process_has_staged_goes_with_the_next_delivery(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = delivery("A", "2020-01-01", [10.0, 11.0])
+    with connect(home) as store:
+        with subprocess.Popen(["true"]) as dead, monkeypatch.context() as there:
+            there.setattr("os.getpid", lambda: dead.pid)
+            staging.stage(store, "test", frame, ingested_at=AT)
+        staging.stage(store, "test", frame, ingested_at=AT)
+        assert store.execute("SELECT count(*) FROM bars_staged").fetchone() == (2,)
 
 
 @pytest.fixture(scope="module")
