@@ -48,17 +48,13 @@ def run_audit(
     given: Mapping[str, object], what: Audit, window: tuple[str | None, str | None, str | None], days: int | None
 ) -> Json:
     """The answer of an audit; no Prefect server, and no account but those that it makes and removes."""
-    from flows.commands import day
     from flows.console import hush
-    from flows.plan import Request, RequestRefused, plan, strategies_named, wanted_symbols
+    from flows.plan import RequestRefused, between, plan, strategies_named
     from flows.settings import load
-    from flows.wall_clock import clock
     from flows.wiring import open_source, source_factory
     from strategy.signals import Strategy
 
-    start, end = day(window[1], "--start-date"), day(window[2], "--end-date")
-    if start and end and start > end:
-        raise RequestRefused(f"--start-date {start} lies after --end-date {end}; swap them")
+    request = between("audit", window[1], window[2])
     if days is not None and not 1 <= days <= MOST_DAYS:
         raise RequestRefused(f"--days is {days}; it must lie between 1 and {MOST_DAYS}")
     if what is Audit.HEADLINE and days is not None:
@@ -69,13 +65,12 @@ def run_audit(
         settings = load({**given, "symbols": source.symbols()[0]})
     usual = (Strategy.RULES, Strategy.HOLD) if what is Audit.HEADLINE else tuple(Strategy)
     strategies = usual if window[0] is None else strategies_named(window[0])
-    now = clock()
-    newest = source.last_session(wanted_symbols(settings, source), now)
-    job = plan(settings, source, Request(account="audit", as_of=min(end, newest) if end else None, clock=now))
+    job = plan(settings, source, request)
     hush()
     from tasks.audit import Asked
 
-    asked = Asked(strategies=strategies, start=start, days=days or _usual_days(what, start and end))
+    count = days or _usual_days(what, request.since and request.until)
+    asked = Asked(strategies=strategies, start=request.since, days=count)
     if what is Audit.PARITY:
         from tasks.audit_parity import daily_parity
 

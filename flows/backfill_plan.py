@@ -25,20 +25,17 @@ def plan_backfill(settings: Settings, source: BarSource, asked: Asked) -> Backfi
 
     Raises RequestRefused for dates or an account that no backfill can have, and what the source raises.
     """
-    if asked.start > asked.end:
-        raise RequestRefused(f"--start-date {asked.start} lies after --end-date {asked.end}; swap them")
+    request = Request(account=asked.account or "backfill", since=asked.start, until=asked.end, clock=asked.clock)
     if asked.account == DAILY:
         raise RequestRefused(
             f"--account is {DAILY!r}, which `turbodmt daily` trades; name another, or leave it out for one of its own"
         )
-    account = asked.account or "backfill"
-    newest = plan(settings, source, Request(account=account, as_of=None, clock=asked.clock)).as_of
-    if asked.start > newest:
+    job = plan(settings, source, request)
+    if asked.start > job.as_of:
         raise RequestRefused(
-            f"--start-date is {asked.start}, after the last closed bar of {source.name}, {newest}; name that day or an "
-            "earlier one"
+            f"--start-date is {asked.start}, after the last closed bar of {source.name}, {job.as_of}; name that day or "
+            "an earlier one"
         )
-    request = Request(account=account, as_of=min(asked.end, newest), clock=asked.clock)
-    backfill = Backfill(job=plan(settings, source, request), start=asked.start)
+    backfill = Backfill(job=job, start=asked.start)
     account = asked.account or own_account(backfill)
     return replace(backfill, job=replace(backfill.job, account=account, models_of=account))

@@ -31,7 +31,8 @@ def backfill(
 def run_backfill(given: Mapping[str, object], window: tuple[str, str], account: str | None) -> dict[str, Any]:
     """The answer of the backfill flow, under Prefect; at once if nothing is left to do."""
     from flows.backfill_plan import Asked, plan_backfill
-    from flows.commands import day, prepare_run
+    from flows.commands import prepare_run
+    from flows.plan import day
     from flows.serving import served
     from flows.settings import load
     from flows.wall_clock import clock

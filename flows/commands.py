@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.console import hush, tell
-from flows.plan import Request, RequestRefused, plan, strategies_named, wanted_symbols
+from flows.plan import Request, RequestRefused, between, day, plan, strategies_named, wanted_symbols
 from flows.serving import served
 from flows.settings import NAMED_SOURCES, load
 from flows.wall_clock import clock
@@ -17,20 +17,6 @@ from strategy.signals import Strategy
 
 Json = dict[str, Any]
 Given = Mapping[str, object]
-
-
-def day(text: str | None, option: str) -> date | None:
-    """The date of an option; None if it was not given. Raises RequestRefused for anything but a date.
-
-    >>> day("2018-12-31", "--as-of")
-    datetime.date(2018, 12, 31)
-    """
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise RequestRefused(f"{option} is {text!r}; it must be a date such as 2018-12-31") from error
 
 
 def run_daily(given: Given, as_of: str | None, account: str) -> Json:
@@ -127,23 +113,18 @@ def prepare_run(home: Path) -> None:
 
 def run_backtest(given: Given, window: tuple[str | None, str | None, str | None], folder: str | None) -> Json:
     """The answer of a backtest; no Prefect server, no account."""
-    names, start, end = window[0], day(window[1], "--start-date"), day(window[2], "--end-date")
-    if start and end and start > end:
-        raise RequestRefused(f"--start-date {start} lies after --end-date {end}; swap them")
+    names, request = window[0], between("backtest", window[1], window[2])
     settings = load(given)
     strategies = _strategies(settings.strategy if names is None else names)
     settings = load({**given, "strategy": strategies[0]})
-    source = open_source(settings)
-    now = clock()
-    newest = source.last_session(wanted_symbols(settings, source), now)
-    job = plan(settings, source, Request(account="backtest", as_of=min(end, newest) if end else None, clock=now))
+    job = plan(settings, open_source(settings), request)
     results = None if folder is None else results_folder(folder)
     # All that the steps warn of is in the answer.
     hush()
     from tasks.backtest import Window, backtest, backtest_json
     from tasks.saved import save
 
-    tested = backtest(job, Window(strategies=strategies, start=start), source_factory(settings), tell)
+    tested = backtest(job, Window(strategies=strategies, start=request.since), source_factory(settings), tell)
     return backtest_json(tested, save(tested, results) if results is not None else ())
 
 

@@ -11,6 +11,7 @@ from uuid import uuid4
 from exchange.calendars import closed_by, sessions
 from exchange.ports import BarSource
 from flows.settings import PATTERNS, SYMBOL_PATTERN, Settings
+from flows.wall_clock import clock
 from flows.wiring import code_version
 from strategy.execution import Costs
 from strategy.instruments import Instrument
@@ -29,22 +30,47 @@ class RequestRefused(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What the user asked of a daily run or a training; `as_of` None means the newest closed bar.
+    """What the user asked of a run; `as_of` None means the newest closed bar.
 
-    `broker` is where its orders go; what orders nothing has paper's.
+    A window runs from `since` (None: where the record begins) to `until`, or to the newest closed bar where that comes
+    first. `broker` is where its orders go; what orders nothing has paper's.
     """
 
     account: str
-    as_of: date | None
+    as_of: date | None = None
+    since: date | None = None
+    until: date | None = None
     clock: datetime
     broker: str = PAPER
 
     def __post_init__(self) -> None:
+        if self.since and self.until and self.since > self.until:
+            raise RequestRefused(f"--start-date {self.since} lies after --end-date {self.until}; swap them")
         # Its name becomes a folder of reports and part of the keys of Prefect's artifacts.
         if not fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", self.account):
             raise RequestRefused(
                 f"--account is {self.account!r}; it must be up to 64 lower-case letters, digits and dashes"
             )
+
+
+def day(text: str | None, option: str) -> date | None:
+    """The date of an option; None if it was not given. Raises RequestRefused for anything but a date.
+
+    >>> day("2018-12-31", "--as-of")
+    datetime.date(2018, 12, 31)
+    """
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise RequestRefused(f"{option} is {text!r}; it must be a date such as 2018-12-31") from error
+
+
+def between(account: str, start: str | None, end: str | None) -> Request:
+    """The request for the days that --start-date and --end-date name. Raises RequestRefused where they name none."""
+    since, until = day(start, "--start-date"), day(end, "--end-date")
+    return Request(account=account, since=since, until=until, clock=clock())
 
 
 def policy(settings: Settings) -> Policy:
@@ -126,7 +152,7 @@ def strategies_named(names: str) -> tuple[Strategy, ...]:
 def plan(settings: Settings, source: BarSource, request: Request) -> Job:
     """The job of one day. A source that streams runs by the clock unless a day is named; all else is a replay.
 
-    Raises RequestRefused for a day after the source's last bar, and what the source raises.
+    Raises RequestRefused for an `as_of` after the source's last closed bar, and what the source raises.
     """
     symbols = wanted_symbols(settings, source)
     instruments = source.instruments(symbols)
@@ -134,13 +160,13 @@ def plan(settings: Settings, source: BarSource, request: Request) -> Job:
     # A record that is written during the session ends with a bar of today that is not closed yet.
     if _closed(instruments, newest) > request.clock:
         newest = source.last_session(symbols, request.clock - timedelta(days=1))
-    as_of = request.as_of or newest
+    as_of = request.as_of or min(request.until or newest, newest)
     if as_of > newest:
         raise RequestRefused(
             f"--as-of is {as_of}, after the last closed bar of {source.name}, {newest}; name that day or an earlier one"
         )
     closed = _closed(instruments, as_of)
-    live = source.streaming and request.as_of is None
+    live = source.streaming and request.as_of is None and request.until is None
     if request.broker != PAPER and not live:
         raise RequestRefused(
             f"broker {request.broker} takes today's orders alone, and this run replays {as_of} of {source.name}; use "

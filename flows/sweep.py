@@ -6,14 +6,13 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from flows.commands import day, prepare_run, results_folder
+from flows.commands import prepare_run, results_folder
 from flows.console import hush
 from flows.grid import make_grid, read_axes
-from flows.plan import Request, RequestRefused, plan, wanted_symbols
+from flows.plan import RequestRefused, between, plan
 from flows.prefect_home import attend_run
 from flows.serving import PrefectUnreachable, served
 from flows.settings import load
-from flows.wall_clock import clock
 from flows.wiring import open_source, source_factory
 from strategy.sweep import points
 
@@ -35,18 +34,13 @@ def run_sweep(
     file, address = grid
     if file is None:
         raise RequestRefused(f"--dask is {address}, but only a sweep is spread; name its file with --grid")
-    start, end = day(window[1], "--start-date"), day(window[2], "--end-date")
-    if start and end and start > end:
-        raise RequestRefused(f"--start-date {start} lies after --end-date {end}; swap them")
+    request = between("backtest", window[1], window[2])
     options = {**given, "strategy": window[0]}
     axes = read_axes(Path(file).expanduser(), options)
     if "symbols" in axes:
         options["symbols"] = tuple(sorted({symbol for account in axes["symbols"] for symbol in account}))
     settings = load(options)
-    source = open_source(settings)
-    now = clock()
-    newest = source.last_session(wanted_symbols(settings, source), now)
-    job = plan(settings, source, Request(account="backtest", as_of=min(end, newest) if end else None, clock=now))
+    job = plan(settings, open_source(settings), request)
     wanted = points(make_grid(axes, job.policy, job.symbols))
     results = None if folder is None else results_folder(folder)
     if address is None:
@@ -58,10 +52,10 @@ def run_sweep(
     from tasks.sweep_work import side_by_side
 
     if address is None:
-        swept = sweep(job, (wanted, start), source_factory(settings), side_by_side(settings.threads))
+        swept = sweep(job, (wanted, request.since), source_factory(settings), side_by_side(settings.threads))
     else:
         with served(settings.home):
-            swept = sweep(job, (wanted, start), source_factory(settings), spread_over(address))
+            swept = sweep(job, (wanted, request.since), source_factory(settings), spread_over(address))
     answer = sweep_json(swept, save(swept, results) if results is not None else ())
     return {**answer, "seconds": round(perf_counter() - started, 2)}
 

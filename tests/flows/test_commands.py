@@ -449,6 +449,24 @@ def test_a_record_that_is_written_during_the_session_is_traded_up_to_the_last_cl
         )
 
 
+@pytest.mark.parametrize("later", [0, 1, 4000])
+@pytest.mark.parametrize(
+    "command", [("backtest",), ("backtest", "--grid"), ("audit", "lookahead", "--days", "2")], ids=" ".join
+)
+def test_a_window_that_reaches_today_ends_with_the_last_closed_bar(
+    run: Run, tmp_path: Path, command: tuple[str, ...], later: int
+) -> None:
+    path, grid, today = tmp_path / "bars.csv", tmp_path / "grid.toml", datetime.now(tz=UTC).date()
+    first = today - timedelta(days=400)
+    write_bars(path, Listing(symbol="COIN", calendar=Calendar.ALWAYS, first=first, last=today, seed=5))
+    grid.write_text("neutral_zone = [0.0, 0.03]\n")
+    asked = [*command, grid] if command[-1] == "--grid" else list(command)
+    options = ("--source", f"file:{path}", "--strategy", "rules")
+    ended = run(*asked, *options, "--end-date", today + timedelta(days=later), "--json")
+    assert ended.code == 0, ended.err
+    assert ended.answer["end"] == str(today - timedelta(days=1))
+
+
 # --- models and promote
 
 
