@@ -154,8 +154,12 @@ def run_import(given: Given, file: str, release: tuple[Sequence[str], str | None
 
     Raises NothingPublishable if nothing is left.
     """
-    named = file in NAMED_SOURCES or file.startswith("file:")
-    settings = load({**given, "source": file if named else f"file:{file}"})
+    if file in NAMED_SOURCES:
+        settings = load({**given, "source": file})
+    else:
+        # What is traded elsewhere says nothing of this file: it holds what it holds.
+        path = file.removeprefix("file:")
+        settings = load({**given, "source": f"file:{path}", "symbols": given.get("symbols") or ()})
     source = open_source(settings)
     accepted = tuple(_acceptance(text) for text in release[0])
     if accepted and not (release[1] or "").strip():

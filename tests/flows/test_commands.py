@@ -308,6 +308,29 @@ def test_a_file_without_symbols_takes_the_one_that_is_named(run: Run, tmp_path: 
     assert run("import", path, "--symbol", "MINE", "--json").answer["published"] == {"MINE": 314}
 
 
+def test_the_symbols_of_the_settings_are_none_of_a_file_s(
+    run: Run, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TURBODMT_SYMBOLS", "BTCUSDT")
+    assert run("import", file, "--json").answer["published"] == {"BOND": 314, "SHARE": 314, "TOKEN": 455}
+    plain = tmp_path / "plain.csv"
+    write_bars(plain, SHARE)
+    pd.read_csv(plain).drop(columns="symbol").to_csv(plain, index=False)
+    for named in (str(plain), f"file:{plain}"):
+        refused = run("import", named, "--json")
+        assert (refused.code, refused.failure) == (
+            2,
+            f"{plain} has no symbol column; say whose bars these are with --symbol",
+        )
+    assert {row["symbol"] for row in run("bars", "--json").answer["published"]} == {"BOND", "SHARE", "TOKEN"}
+
+
+def test_a_source_by_its_name_is_imported_as_the_settings_say(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TURBODMT_SYMBOLS", "^IXIC")
+    assert set(run("import", "sample", "--json").answer["published"]) == {"^IXIC"}
+    assert set(run("import", "sample", "--symbols", "^GSPC", "--json").answer["published"]) == {"^GSPC"}
+
+
 HEADER = b"date,open,high,low,close\n"
 
 
