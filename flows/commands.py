@@ -129,16 +129,17 @@ def run_backtest(given: Given, window: tuple[str | None, str | None, str | None]
 
 
 def results_folder(text: str) -> Path:
-    """The folder, which now exists. Raises RequestRefused where there can be none, before anything is computed."""
+    """The folder, which now exists and takes files; raises RequestRefused before anything is computed."""
     from storage.failures import StoreReadOnly
-    from storage.files import private_folder
+    from storage.files import temporary_beside, write_whole
 
     if not text:
         raise RequestRefused("--save-results is ''; it must be the path of a folder")
     folder = Path(text).expanduser().absolute()
     try:
-        private_folder(folder)
-    except StoreReadOnly as error:
+        # Where nothing may be created, a folder may stand nevertheless: only a file proves that there is room for more.
+        write_whole(temporary_beside(folder / "writable"), b"").unlink()
+    except (StoreReadOnly, OSError) as error:
         raise RequestRefused(f"--save-results is {text!r}, which cannot be written; name a writable folder") from error
     return folder
 

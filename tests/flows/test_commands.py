@@ -152,6 +152,25 @@ def test_what_is_saved_is_complete_and_loads_nothing(run: Run, file: Path, tmp_p
     assert all(path.stat().st_mode & 0o077 == 0 for path in several.iterdir())
 
 
+@pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="there is no folder in which even root creates nothing")
+def test_results_that_cannot_be_saved_are_refused_before_anything_is_computed(
+    run: Run, file: Path, tmp_path: Path
+) -> None:
+    grid, empty = tmp_path / "grid.toml", tmp_path / "empty"
+    grid.write_text("neutral_zone = [0.0, 0.03]\n")
+    for options in (("--save-results", "/sys"), ("--grid", grid, "--save-results", "/sys/kernel")):
+        ended = backtested(run, file, "--strategy", "rules", *options)
+        assert (ended.code, ended.failure) == (
+            2,
+            f"--save-results is '{options[-1]}', which cannot be written; name a writable folder",
+        )
+    assert run("bars", "--json").answer["published"] == []
+    # What was tried leaves nothing behind.
+    early = ("backtest", "--source", f"file:{file}", "--end-date", "2019-12-31")
+    assert run(*early, "--save-results", empty).failure.startswith("no bar of BOND, SHARE, TOKEN is dated 2019-12-31")
+    assert list(empty.iterdir()) == []
+
+
 def test_what_lies_after_the_end_changes_nothing(run: Run, file: Path) -> None:
     clean = backtested(run, file, "--symbol", "SHARE", "--strategy", "rules").answer
     edit(file, "SHARE", "2021-03-10", "close", -1)
