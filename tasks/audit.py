@@ -20,7 +20,8 @@ from strategy.signals import Strategy
 from tasks.ingest import ingest
 from tasks.job import Job
 from tasks.results import Json
-from tasks.validate import NothingPublishable, inspect
+from tasks.usable import Use, remarks, usable
+from tasks.validate import inspect
 
 #: Differences that a failed audit tells of; the rest are counted.
 TOLD = 3
@@ -28,6 +29,9 @@ TOLD = 3
 
 class AuditRefused(ValueError):
     """There is nothing to audit in the window (exit 2)."""
+
+
+_AUDITING = Use(failing="nothing can be audited", option="--end-date", refused=AuditRefused)
 
 
 class AuditFailed(Exception):
@@ -72,13 +76,7 @@ def audited(job: Job, start: date | None, open_source: Callable[[], BarSource]) 
     """
     ingest(job, open_source)
     gate = inspect(job, None)
-    symbols = tuple(symbol for symbol in job.symbols if symbol not in gate.held_back)
-    if not symbols and all(finding.expectation == "bars" for finding in gate.findings):
-        raise AuditRefused(
-            f"no bar of {', '.join(job.symbols)} is dated {job.as_of} or earlier; choose a later --end-date"
-        )
-    if not symbols:
-        raise NothingPublishable(f"nothing can be audited: {'; '.join(sorted(gate.held_back.values())[:3])}")
+    symbols = usable(job, gate, _AUDITING)
     with connect(job.home) as store:
         bars = bar_store.load(store, job.source, symbols, until=job.as_of)
         instruments = instrument_store.load(store, job.source, symbols)
@@ -86,8 +84,7 @@ def audited(job: Job, start: date | None, open_source: Callable[[], BarSource]) 
     dates = tuple(day for day in every if start is None or start <= day)
     if not dates:
         raise AuditRefused(f"no bar lies between {start} and {job.as_of}; they run from {every[0]} to {every[-1]}")
-    gone = tuple(f"{reason}; it is left out" for _, reason in sorted(gate.held_back.items()))
-    return Audited(job=job, instruments=instruments, bars=bars, dates=dates, warnings=(*gone, *gate.warnings))
+    return Audited(job=job, instruments=instruments, bars=bars, dates=dates, warnings=remarks(gate))
 
 
 def promoted(known: Audited) -> tuple[str | None, tuple[str, ...]]:

@@ -28,13 +28,17 @@ from tasks.folds import TradedFold, Walk, folds_json, left_to_the_prior, walk
 from tasks.ingest import ingest
 from tasks.job import Job
 from tasks.universe import chosen_in_hindsight
-from tasks.validate import NothingPublishable, inspect
+from tasks.usable import Use, remarks, usable
+from tasks.validate import inspect
 
 log = logging.getLogger(__name__)
 
 
 class WindowRefused(ValueError):
     """The window cannot be tested: empty, or with too little history (exit 2)."""
+
+
+TESTING = Use(failing="nothing can be tested", option="--end-date", refused=WindowRefused)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,13 +115,7 @@ def backtest(
     """
     ingest(job, open_source)
     gate = inspect(job, None)
-    symbols = tuple(symbol for symbol in job.symbols if symbol not in gate.held_back)
-    if all(finding.expectation == "bars" for finding in gate.findings) and not symbols:
-        raise WindowRefused(
-            f"no bar of {', '.join(job.symbols)} is dated {job.as_of} or earlier; choose a later --end-date"
-        )
-    if not symbols:
-        raise NothingPublishable(f"nothing can be tested: {'; '.join(sorted(gate.held_back.values())[:3])}")
+    symbols = usable(job, gate, TESTING)
     subject = window.strategies[0]
     market = _market(job, symbols, window)
     walked = _walk(job, window, market, tell)
@@ -128,7 +126,6 @@ def backtest(
     _demand_a_decision(net.replay, subject, market)
     benchmarks = {str(one): accounts.run(one, str(one), costs) for one in window.strategies[1:]}
     trials, found = judged(job, net.replay, {name: one.replay for name, one in benchmarks.items()}, market.instruments)
-    gone = tuple(f"{reason}; it is left out" for _, reason in sorted(gate.held_back.items()))
     return Backtest(
         job=job,
         symbols=symbols,
@@ -142,7 +139,7 @@ def backtest(
         would_halt_on=halt_date(net.replay.snapshots, job.policy.limits),
         trials=trials,
         doubt=found,
-        warnings=(*gone, *gate.warnings, *left_to_the_prior(walked.folds), *chosen_in_hindsight(market.instruments)),
+        warnings=(*remarks(gate), *left_to_the_prior(walked.folds), *chosen_in_hindsight(market.instruments)),
     )
 
 

@@ -23,11 +23,12 @@ from strategy.signals import Strategy, outlooks
 from strategy.sizing import SizingParams
 from strategy.sweep import Point, values_read
 from strategy.sweep_accounts import Swept, return_matrix
-from tasks.backtest import measure
+from tasks.backtest import TESTING, measure
 from tasks.ingest import ingest
 from tasks.job import Job
 from tasks.sweep_work import Runner, SweepMarket, SweepRefused, cut_work
-from tasks.validate import Gate, NothingPublishable, inspect
+from tasks.usable import remarks, usable
+from tasks.validate import inspect
 
 #: Daily returns of all points at most: 2 GB, held up to three times over.
 MOST_RETURNS = 250_000_000
@@ -75,12 +76,13 @@ def sweep(
     """The points, traded from the given date (None: the first bar) to `as_of`; each is counted as a trial.
 
     A symbol that the gate holds back is left out of its accounts with a warning. Raises SweepRefused,
-    NothingPublishable, and what the source and the store raise.
+    WindowRefused, NothingPublishable, and what the source and the store raise.
     """
+    job = replace(job, symbols=_symbols(wanted[0]))
     ingest(job, open_source)
     gate = inspect(job, None)
-    points = _tradable(wanted[0], gate)
-    market = _market(job, wanted[1], sorted({symbol for point in points for symbol in point.symbols}))
+    points = _among(wanted[0], usable(job, gate, TESTING))
+    market = _market(job, wanted[1], _symbols(points))
     _demand_room(points, market)
     work = cut_work(points, market)
     parts = list(run(work))
@@ -97,20 +99,19 @@ def sweep(
         exact=_exact(job, results[best].point, market),
         tried=_counted(job, results, market),
         data_sha256=data_sha256(market.bars),
-        warnings=(*(f"{reason}; it is left out" for _, reason in sorted(gate.held_back.items())), *gate.warnings),
+        warnings=remarks(gate),
     )
 
 
-def _tradable(points: Sequence[Point], gate: Gate) -> tuple[Point, ...]:
-    """The distinct points without the symbols that are held back; raises NothingPublishable if none is left."""
-    kept = [
-        replace(point, symbols=tuple(symbol for symbol in point.symbols if symbol not in gate.held_back))
-        for point in points
-    ]
-    result = tuple(dict.fromkeys(point for point in kept if point.symbols))
-    if not result:
-        raise NothingPublishable(f"nothing can be tested: {'; '.join(sorted(gate.held_back.values())[:3])}")
-    return result
+def _symbols(points: Sequence[Point]) -> tuple[str, ...]:
+    """All that any of the points trades, sorted."""
+    return tuple(sorted({symbol for point in points for symbol in point.symbols}))
+
+
+def _among(points: Sequence[Point], symbols: Sequence[str]) -> tuple[Point, ...]:
+    """The distinct points on these symbols alone, without those that trade none of them."""
+    kept = [replace(point, symbols=tuple(one for one in point.symbols if one in symbols)) for point in points]
+    return tuple(dict.fromkeys(point for point in kept if point.symbols))
 
 
 def _market(job: Job, start: date | None, symbols: Sequence[str]) -> SweepMarket:

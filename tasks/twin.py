@@ -10,7 +10,8 @@ from strategy.twin import fit
 from strategy.twin_facts import LEVEL, Fact, facts
 from tasks.ingest import ingest
 from tasks.job import Job
-from tasks.validate import NothingPublishable, inspect
+from tasks.usable import Use, remarks, usable
+from tasks.validate import inspect
 
 #: Enough for a median: its own error is a twelfth of the paths' spread.
 PATHS = 200
@@ -18,6 +19,9 @@ PATHS = 200
 
 class TwinRefused(ValueError):
     """There is too little history in common to fit a twin to (exit 2)."""
+
+
+_FITTING = Use(failing="no twin can be fitted", option="--as-of", refused=TwinRefused)
 
 
 def twin(job: Job, open_source: Callable[[], BarSource], paths: int = PATHS) -> dict[str, object]:
@@ -28,11 +32,7 @@ def twin(job: Job, open_source: Callable[[], BarSource], paths: int = PATHS) -> 
     """
     ingest(job, open_source)
     gate = inspect(job, None)
-    symbols = tuple(symbol for symbol in job.symbols if symbol not in gate.held_back)
-    if not symbols and all(finding.expectation == "bars" for finding in gate.findings):
-        raise TwinRefused(f"no bar of {', '.join(job.symbols)} is dated {job.as_of} or earlier; choose a later --as-of")
-    if not symbols:
-        raise NothingPublishable(f"no twin can be fitted: {'; '.join(sorted(gate.held_back.values())[:3])}")
+    symbols = usable(job, gate, _FITTING)
     with connect(job.home) as store:
         bars = bar_store.load(store, job.source, symbols, until=job.as_of)
     seed = job.policy.recipe.seed
@@ -41,7 +41,6 @@ def twin(job: Job, open_source: Callable[[], BarSource], paths: int = PATHS) -> 
     except ValueError as error:
         raise TwinRefused(str(error)) from error
     found = facts(bars, fitted, paths=paths, seed=seed)
-    gone = [f"{reason}; it is left out" for _, reason in sorted(gate.held_back.items())]
     unknown = sorted({fact.symbol for fact in found if fact.passed is None})
     return {
         "as_of": job.as_of.isoformat(),
@@ -56,7 +55,7 @@ def twin(job: Job, open_source: Callable[[], BarSource], paths: int = PATHS) -> 
         "facts": [_fact_json(fact) for fact in found],
         "data_sha256": data_sha256(bars),
         "code_version": job.code_version,
-        "warnings": [*gone, *gate.warnings, *_undefined(unknown)],
+        "warnings": [*remarks(gate), *_undefined(unknown)],
     }
 
 

@@ -109,6 +109,17 @@ def test_options_that_contradict_a_grid_are_refused(run: Run, options: list[str]
     assert alone.failure == "--dask is tcp://127.0.0.1:1, but only a sweep is spread; name its file with --grid"
 
 
+def test_a_sweep_of_days_before_the_first_bar_is_refused_as_a_backtest_is(
+    run: Run, options: list[str], grid: Path
+) -> None:
+    early = [*options[:3], "--symbols", "TOKEN", "--strategy", "rules", "--end-date", "1990-01-01"]
+    grid.write_text("neutral_zone = [0.0, 0.03]")
+    plain, swept = run(*early), run(*early, "--grid", grid)
+    assert (plain.code, swept.code) == (2, 2)
+    assert swept.failure == plain.failure
+    assert swept.failure == "no bar of TOKEN is dated 1990-01-01 or earlier; choose a later --end-date"
+
+
 def ready(folder: Path, scheduler: Path, *arguments: str) -> "subprocess.Popen[bytes]":
     """A process of Dask's, which keeps its log in the folder."""
     with (folder / f"{arguments[0]}-{arguments[-1]}.log").open("wb") as log:
