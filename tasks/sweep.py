@@ -27,6 +27,7 @@ from tasks.backtest import TESTING, measure
 from tasks.ingest import ingest
 from tasks.job import Job
 from tasks.sweep_work import Runner, SweepMarket, SweepRefused, cut_work
+from tasks.universe import chosen_in_hindsight
 from tasks.usable import remarks, usable
 from tasks.validate import inspect
 
@@ -99,7 +100,7 @@ def sweep(
         exact=_exact(job, results[best].point, market),
         tried=_counted(job, results, market),
         data_sha256=data_sha256(market.bars),
-        warnings=remarks(gate),
+        warnings=(*remarks(gate), *chosen_in_hindsight(market.instruments)),
     )
 
 

@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from storage import universe
 from storage.database import connect
 from strategy.execution import Costs
+from strategy.instruments import Membership
 from strategy.signals import Strategy
 from strategy.sweep import Grid, Point, points
 from tasks.backtest import Window, backtest
@@ -109,6 +111,21 @@ def test_a_symbol_that_is_held_back_is_left_out_of_its_accounts(job: Job) -> Non
     only = a_job(job.home, ("SHARE",), END)
     with pytest.raises(NothingPublishable, match="nothing can be tested: SHARE on 2020-07-01"):
         sweep(only, (a_grid(("SHARE",)), START), lambda: spoiled, side_by_side(1))
+
+
+def test_several_symbols_without_a_universe_are_told_to_be_chosen_in_hindsight(job: Job) -> None:
+    told = "no universe is kept of this source: symbols chosen today may be the survivors; see `turbodmt universe`"
+    window = Window(strategies=(Strategy.RULES,), start=START)
+    assert told in backtest(job, window, lambda: PAIR).warnings
+    assert told in sweep(job, (a_grid(("SHARE", "TOKEN"))[:2], START), lambda: PAIR, side_by_side(1)).warnings
+    # The best of many symbols is a choice as well.
+    assert told in sweep(job, (a_grid(("SHARE",), ("TOKEN",)), START), lambda: PAIR, side_by_side(1)).warnings
+    assert told not in sweep(job, (a_grid(("TOKEN",))[:2], START), lambda: PAIR, side_by_side(1)).warnings
+    with connect(job.home) as store:
+        everyone = {symbol: (Membership(first=date(2019, 11, 1), last=None),) for symbol in ("SHARE", "TOKEN")}
+        universe.replace(store, job.source, everyone)
+    kept = sweep(job, (a_grid(("SHARE", "TOKEN"))[:2], START), lambda: PAIR, side_by_side(1))
+    assert told not in kept.warnings
 
 
 def test_windows_that_hold_nothing_to_sweep_are_refused(job: Job, tmp_path: Path) -> None:
