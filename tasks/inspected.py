@@ -7,10 +7,16 @@ from prefect.artifacts import create_table_artifact
 from tasks.artifacts import in_rows
 from tasks.job import Job
 from tasks.tables import verdicts_table
-from tasks.validate import Gate, NothingPublishable
+from tasks.training_plan import TrainingRefused
+from tasks.usable import Use, usable
+from tasks.validate import Gate, NothingPublishable, inspect
 from tasks.validate import validate as judge
 
 log = logging.getLogger(__name__)
+
+#: What the symbols that pass may be used for.
+TRADED, LEARNED = "may be traded on", "may be learned from up to"
+_LEARNING = Use(failing="nothing can be learned from", option="--as-of", refused=TrainingRefused)
 
 
 def validate(job: Job) -> Gate:
@@ -19,28 +25,39 @@ def validate(job: Job) -> Gate:
         gate = judge(job)
     except NothingPublishable as error:
         if error.gate is not None:
-            _publish(job, error.gate)
+            _publish(job, error.gate, TRADED)
         raise
-    _publish(job, gate)
+    _publish(job, gate, TRADED)
     return gate
 
 
-def _publish(job: Job, gate: Gate) -> None:
+def inspect_past(job: Job) -> Gate:
+    """The gate's verdict on all bars up to the job's day, which need not have one, once it is published.
+
+    Raises TrainingRefused where there is none, NothingPublishable where every symbol is held back.
+    """
+    gate = inspect(job, None)
+    _publish(job, gate, LEARNED)
+    usable(job, gate, _LEARNING)
+    return gate
+
+
+def _publish(job: Job, gate: Gate, purpose: str) -> None:
     try:
         create_table_artifact(
             table=in_rows(verdicts_table(gate.published, gate.findings, job.symbols)),
             key=f"validation-{job.account}",
-            description=described(job, gate),
+            description=described(job, gate, purpose),
         )
     # What Prefect's page lacks must not fail the day.
     except Exception as error:  # noqa: BLE001
         log.warning("The verdicts could not be published (%s); the report holds them.", type(error).__name__)
 
 
-def described(job: Job, gate: Gate) -> str:
+def described(job: Job, gate: Gate, purpose: str) -> str:
     """How many symbols passed, and what to do about the others."""
     held = sorted(gate.held_back)
-    passed = f"{len(job.symbols) - len(held)} of {len(job.symbols)} symbols may be traded on {job.as_of}."
+    passed = f"{len(job.symbols) - len(held)} of {len(job.symbols)} symbols {purpose} {job.as_of}."
     if not held:
         return passed
     return (

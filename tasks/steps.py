@@ -30,6 +30,7 @@ def step(function: Callable[P, R], name: str) -> Task[P, R]:
 
 ingest = step(tasks.ingest.ingest, "ingest")
 validate = step(tasks.inspected.validate, "validate")
+inspect_past = step(tasks.inspected.inspect_past, "validate")
 settle = step(tasks.settle.settle, "settle")
 retrain = step(tasks.train.retrain, "retrain if due")
 signal = step(tasks.signals.signal, "signal")

@@ -15,6 +15,7 @@ from exchange.sample import SampleBars
 from flows.daily import daily
 from flows.plan import Request, RequestRefused, plan
 from flows.settings import load
+from flows.train import train
 from storage import runs
 from storage.database import connect
 from strategy.signals import Strategy
@@ -22,6 +23,7 @@ from tasks.backtest import Window, backtest
 from tasks.book import begin, close_failed
 from tasks.halts import resume
 from tasks.trade import OrdersBlocked
+from tasks.training_plan import TrainingRefused
 from tests.fakes.ledgers import contents, replayed, tidied
 
 DAYS = (date(2018, 12, 27), date(2018, 12, 28), date(2018, 12, 31))
@@ -79,6 +81,16 @@ def test_a_holiday_changes_nothing(tmp_path: Path) -> None:
     assert answer["warnings"] == ["2018-12-30 is no session of ^GSPC, ^IXIC; there was nothing to do"]
     assert answer["orders"] == []
     assert contents(tmp_path / "home")["account_snapshots"] == []
+
+
+def test_a_training_on_a_sunday_learns_from_the_days_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny = {"NETWORK_DIMENSIONS": 8, "NETWORK_HEADS": 2, "NETWORK_LAYERS": 1, "ENSEMBLE_MEMBERS": 1, "TWINS": 0}
+    for name, value in {**tiny, "TRAINING_STEPS": 2, "LOOKBACK_PERIOD": 60, "THREADS": 1}.items():
+        monkeypatch.setenv(f"TURBODMT_{name}", str(value))
+    answer = json.loads(train(as_of=SUNDAY, symbols=["^IXIC"], home=tmp_path / "home"))
+    assert (answer["as_of"], answer["warnings"]) == ("2018-12-30", [])
+    with pytest.raises(TrainingRefused, match="dated 1990-01-01 or earlier; choose a later --as-of"):
+        train(as_of=date(1990, 1, 1), symbols=["^IXIC"], home=tmp_path / "home")
 
 
 Said = dict[str, Any]
