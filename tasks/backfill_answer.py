@@ -1,7 +1,7 @@
 """What a backfill answers: the account over all of its days, as the ledger tells it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 
 from storage import bars as bar_store
@@ -19,6 +19,7 @@ from tasks.backfill_book import Backfill
 from tasks.backtest import measure
 from tasks.book import Findings
 from tasks.results import Json, text
+from tasks.tried import HALT, configuration
 
 #: Days of an account that are read back; nobody's history is that long.
 MOST_DAYS = 1_000_000
@@ -41,7 +42,7 @@ def backfill_json(backfill: Backfill, filled: Filled, findings: Findings) -> Jso
         instruments = instrument_store.load(store, job.source, job.symbols)
         digest = data_sha256(bar_store.load(store, job.source, job.symbols, until=until))
         measured = measure(told, instruments)
-        tried = _count_trial(store, backfill, told)
+        tried = _count_trial(store, backfill, told, {HALT} if withheld else set())
     warnings = (*filled.warnings, *findings.warnings, *_halt(risk), *_prior(job.policy.strategy, switches))
     return {
         "account": job.account,
@@ -83,11 +84,13 @@ def _prior(strategy: Strategy, switches: Sequence[Switch]) -> list[str]:
     return ["the gate promoted no network in the window: turbo traded its prior"]
 
 
-def _count_trial(store: Connection, backfill: Backfill, told: Replay) -> int | None:
+def _count_trial(store: Connection, backfill: Backfill, told: Replay, acted: Collection[str]) -> int | None:
     """The configurations tried on these symbols in an overlapping window, this one included; None for a baseline."""
     job = backfill.job
     if job.policy.strategy not in (Strategy.TURBO, Strategy.RULES):
         return None
     days = [snapshot.account.as_of for snapshot in told.snapshots]
-    trial = Trial(symbols=job.symbols, start=days[0], end=days[-1], config=job.policy.config, recorded_at=job.now)
+    settings = {**json.loads(job.policy.config), "strategy": str(job.policy.strategy)}
+    config = configuration(settings, job.symbols, acted)
+    trial = Trial(symbols=job.symbols, start=days[0], end=days[-1], config=config, recorded_at=job.now)
     return trials.record(store, trial)

@@ -25,6 +25,7 @@ from tasks.fold_models import account_sha256
 from tasks.forecast import ensemble
 from tasks.job import Job
 from tasks.training_plan import TrainingPlan, TrainingRefused, training_plan
+from tasks.tried import configuration
 
 if TYPE_CHECKING:
     from strategy.ensemble import Ensemble
@@ -174,7 +175,7 @@ def _config(job: Job, plan: TrainingPlan, mandate: Mandate) -> str:
 
 def _trials(store: Connection, job: Job, trained: "Trained") -> int:
     """The configurations tried on these symbols and the dates that judge, this one included; a retraining is none."""
-    config = json.dumps({**json.loads(job.policy.config), "strategy": str(Strategy.TURBO)})
+    config = configuration({**json.loads(job.policy.config), "strategy": str(Strategy.TURBO)}, job.symbols)
     first, last = (day.astype("M8[D]").item() for day in trained.gate_dates[[0, -1]])
     trial = Trial(symbols=job.symbols, start=first, end=last, config=config, recorded_at=job.now)
     return trials.record(store, trial)

@@ -17,6 +17,7 @@ from strategy.sharpe_ratio import Trials, sharpe
 from strategy.signals import Strategy
 from tasks.job import Job
 from tasks.results import Json
+from tasks.tried import configuration
 
 #: Nobody chose the others after a look at their results.
 _TRIED = (Strategy.TURBO, Strategy.RULES)
@@ -67,11 +68,12 @@ def doubt_json(found: Doubt | None) -> Json | None:
 def _counted(job: Job, net: Replay, returns: FloatArray, symbols: tuple[str, ...]) -> Trials:
     """All that was tried on these symbols and days, now with this."""
     ratio = sharpe(returns, 1)
+    settings = {**json.loads(job.policy.config), "strategy": str(job.policy.strategy)}
     trial = Trial(
         symbols=symbols,
         start=net.snapshots[0].account.as_of,
         end=net.snapshots[-1].account.as_of,
-        config=json.dumps({**json.loads(job.policy.config), "strategy": str(job.policy.strategy)}),
+        config=configuration(settings, symbols),
         recorded_at=job.now,
         sharpe=ratio,
         days=None if ratio is None else len(returns),

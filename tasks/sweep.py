@@ -1,7 +1,7 @@
 """Sweep: the accounts of all points of a grid on the same bars, and how much of the best one is luck."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -18,6 +18,7 @@ from strategy.bars import FloatArray
 from strategy.decision import panorama
 from strategy.market import account_dates, data_sha256, session_date, tape
 from strategy.metrics import Metrics
+from strategy.selection import PRIOR
 from strategy.sharpe_ratio import Trials, sharpe
 from strategy.signals import Strategy, outlooks
 from strategy.sizing import SizingParams
@@ -27,6 +28,7 @@ from tasks.backtest import TESTING, measure
 from tasks.ingest import ingest
 from tasks.job import Job
 from tasks.sweep_work import Runner, SweepMarket, SweepRefused, cut_work
+from tasks.tried import configuration
 from tasks.universe import chosen_in_hindsight
 from tasks.usable import remarks, usable
 from tasks.validate import inspect
@@ -161,13 +163,14 @@ def _exact(job: Job, point: Point, market: SweepMarket) -> Metrics:
 
 def _counted(job: Job, results: Sequence[Result], market: SweepMarket) -> Trials:
     """All that was ever tried on the accounts of the sweep, which now counts too."""
+    settings = json.loads(job.policy.config)
     spans = {symbols: market.dates(symbols) for symbols in {one.point.symbols for one in results}}
     fresh = [
         Trial(
             symbols=one.point.symbols,
             start=spans[one.point.symbols][0],
             end=spans[one.point.symbols][-1],
-            config=_config(job, one.point),
+            config=_config(settings, one.point),
             recorded_at=job.now,
             sharpe=one.daily_sharpe,
             days=None if one.daily_sharpe is None else len(spans[one.point.symbols]) - 1,
@@ -180,7 +183,7 @@ def _counted(job: Job, results: Sequence[Result], market: SweepMarket) -> Trials
     return Trials(count=sum(one.count for one in every), sharpes=tuple(ratio for one in every for ratio in one.sharpes))
 
 
-def _config(job: Job, point: Point) -> str:
+def _config(settings: Mapping[str, object], point: Point) -> str:
     """The configuration of a point, in the words of the settings, so that a backtest of it is no further trial.
 
     But `turbo` in a sweep is its prior, which is another one than that of the networks.
@@ -189,5 +192,5 @@ def _config(job: Job, point: Point) -> str:
     for name in ("drawdown_start", "drawdown_full", "drawdown_floor"):
         if changed.get(name) == getattr(DEFAULT_SIZING, name):
             del changed[name]
-    strategy = "prior" if point.strategy is Strategy.TURBO else str(point.strategy)
-    return json.dumps({**json.loads(job.policy.config), **changed, "strategy": strategy})
+    strategy = PRIOR if point.strategy is Strategy.TURBO else str(point.strategy)
+    return configuration({**settings, **changed, "strategy": strategy}, point.symbols)

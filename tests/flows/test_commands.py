@@ -106,6 +106,24 @@ def test_a_backtest_answers_in_the_contract_s_keys(run: Run, file: Path) -> None
     assert len(set(returns)) == 3
 
 
+def test_what_a_strategy_does_not_read_makes_no_further_trial(
+    run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told() -> Any:
+        return backtested(run, file, "--symbol", "SHARE", "--strategy", "rules").answer
+
+    first = told()
+    unread = {"THREADS": 1, "DEVICE": "cuda", "TRAINING_STEPS": 161, "TWINS": 5, "SEED": 8, "STALE_DAYS": 8}
+    for name, value in {**unread, "MAX_LATENESS_HOURS": 13, "RETRAIN_EVERY_BARS": 22}.items():
+        monkeypatch.setenv(f"TURBODMT_{name}", str(value))
+        again = told()
+        assert (again["trials"], again["significance"]["luckiest_sharpe"]) == (1, 0.0)
+    # The answer still tells all of it.
+    assert (first["config"]["threads"], again["config"]["threads"]) == (2, 1)
+    monkeypatch.setenv("TURBODMT_NEUTRAL_ZONE", "0.1")
+    assert told()["trials"] == 2
+
+
 def test_hold_earns_the_adjusted_return_from_the_first_fill_on(run: Run, file: Path) -> None:
     answer = backtested(run, file, "--symbol", "SHARE", "--strategy", "hold").answer
     bars = write_bars(file, SHARE)

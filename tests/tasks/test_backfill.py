@@ -1,5 +1,6 @@
 """A backfill is N daily runs in one go: the same rows, resumable, in an account and with models of its own."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -212,6 +213,18 @@ def test_a_window_in_which_no_day_can_be_traded_is_told(tmp_path: Path) -> None:
     weekend = replace(a_backfill(tmp_path, source, date(2020, 6, 14)), start=date(2020, 6, 13))
     with pytest.raises(NothingPublishable, match="nothing might be traded in the window: 2 days were left out"):
         filled(weekend, source)
+
+
+def test_the_halt_makes_another_trial_where_it_withheld_orders(tmp_path: Path) -> None:
+    def tried(account: str, most: float, **unread: float) -> object:
+        made = a_backfill(tmp_path, last=SHORT)
+        config = json.dumps({**unread, "max_drawdown_halt": most})
+        rules = replace(made.job.policy, limits=RiskLimits(max_drawdown_halt=most), config=config)
+        wanted = replace(made, job=replace(made.job, account=account, models_of=account, policy=rules))
+        return backfill_json(wanted, filled(wanted), Findings())["trials"]
+
+    assert [tried("a", 0.9), tried("b", 0.8), tried("c", 0.01), tried("d", 0.01), tried("e", 0.02)] == [1, 1, 2, 2, 3]
+    assert tried("f", 0.9, max_lateness_hours=13, training_steps=161) == 3
 
 
 def test_a_halted_account_goes_on_with_what_reduces(tmp_path: Path) -> None:
