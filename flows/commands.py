@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.console import hush, tell
-from flows.plan import Request, RequestRefused, between, day, plan, strategies_named, wanted_symbols
+from flows.plan import Request, RequestRefused, between, day, demand_live, plan, strategies_named, wanted_symbols
 from flows.serving import served
 from flows.settings import NAMED_SOURCES, load
 from flows.wall_clock import clock
@@ -26,9 +26,11 @@ def run_daily(given: Given, as_of: str | None, account: str) -> Json:
     wanted = day(as_of, "--as-of")
     settings = load(given)
     # What cannot be done is told now: Prefect's own start takes ten seconds, and would count as a failed run.
-    broker_factory(settings)
+    source = open_source(settings)
     request = Request(account=account, as_of=wanted, clock=clock(), broker=settings.broker)
-    job = plan(settings, open_source(settings), request)
+    demand_live(source, request)
+    broker_factory(settings)
+    job = plan(settings, source, request)
     done = finished(job)
     if done is not None:
         return done

@@ -149,11 +149,24 @@ def strategies_named(names: str) -> tuple[Strategy, ...]:
     return tuple(dict.fromkeys(Strategy(name) for name in chosen))
 
 
+def demand_live(source: BarSource, request: Request) -> bool:
+    """Whether the run goes by the clock, not a replay. Raises RequestRefused for a replay at a testnet."""
+    replayed = request.as_of or request.until
+    live = source.streaming and replayed is None
+    if request.broker != PAPER and not live:
+        raise RequestRefused(
+            f"broker {request.broker} takes today's orders alone, and this run replays {replayed or 'the record'} of "
+            f"{source.name}; use --source binance without --as-of, or --broker paper"
+        )
+    return live
+
+
 def plan(settings: Settings, source: BarSource, request: Request) -> Job:
     """The job of one day. A source that streams runs by the clock unless a day is named; all else is a replay.
 
     Raises RequestRefused for an `as_of` after the source's last closed bar, and what the source raises.
     """
+    live = demand_live(source, request)
     symbols = wanted_symbols(settings, source)
     instruments = source.instruments(symbols)
     newest = source.last_session(symbols, request.clock)
@@ -166,12 +179,6 @@ def plan(settings: Settings, source: BarSource, request: Request) -> Job:
             f"--as-of is {as_of}, after the last closed bar of {source.name}, {newest}; name that day or an earlier one"
         )
     closed = _closed(instruments, as_of)
-    live = source.streaming and request.as_of is None and request.until is None
-    if request.broker != PAPER and not live:
-        raise RequestRefused(
-            f"broker {request.broker} takes today's orders alone, and this run replays {as_of} of {source.name}; use "
-            "--source binance without --as-of, or --broker paper"
-        )
     return Job(
         home=settings.home,
         run_id=uuid4().hex,

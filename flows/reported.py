@@ -20,8 +20,7 @@ def report(
 
 def run_report(home: str | None, account: str, as_of: str | None) -> dict[str, Any]:
     """The answer of `turbodmt report`. Raises RequestRefused where there is no such page."""
-    from flows.commands import day
-    from flows.plan import RequestRefused
+    from flows.plan import RequestRefused, day
     from flows.settings import load
     from storage.reports import day_pages
 

@@ -114,7 +114,18 @@ def test_the_help_imports_nothing_heavy() -> None:
         (["daily", "--source", "kraken"], "source is 'kraken'; it must be sample, binance, yahoo or file:PATH"),
         (["daily", "--source", "yahooo"], "source is 'yahooo'; it must be sample, binance, yahoo or file:PATH"),
         (["train", "--source", "file:/no/such.csv"], "there is no file /no/such.csv; check the path"),
-        (["daily", "--broker", "testnet-spot"], "a testnet broker needs a key and a secret, and none were found"),
+        (
+            ["daily", "--broker", "testnet-spot"],
+            "broker testnet-spot takes today's orders alone, and this run replays the record of sample; use --source",
+        ),
+        (
+            ["daily", "--broker", "testnet-spot", "--source", "binance", "--as-of", "2018-01-01"],
+            "broker testnet-spot takes today's orders alone, and this run replays 2018-01-01 of binance; use --source",
+        ),
+        (
+            ["daily", "--broker", "testnet-spot", "--source", "binance"],
+            "a testnet broker needs a key and a secret, and none were found",
+        ),
         (["daily", "--broker", "live"], "broker is 'live'; it must be 'paper', 'testnet-spot' or 'testnet-futures'"),
         (["daily", "--account", "../elsewhere"], "--account is '../elsewhere'; it must be up to 64 lower-case letters"),
         (["backtest", "--home", ""], "home is ''; it must be the path of a folder"),
@@ -146,7 +157,7 @@ def test_a_wrong_variable_ends_every_command(
     run: Run, monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
 ) -> None:
     monkeypatch.setenv(name, value)
-    for command in ("daily", "backtest", "train", "models", "twin", "bars", "status", "doctor"):
+    for command in ("daily", "backtest", "train", "models", "twin", "bars", "status"):
         ended = run(command, "--json")
         assert (ended.code, ended.failure[: len(sentence)]) == (2, sentence)
 
@@ -170,7 +181,7 @@ def test_a_home_that_cannot_be_one_is_told(run: Run, tmp_path: Path, command: tu
     assert file.read_text() == "in the way"
 
 
-@pytest.mark.parametrize("command", [("bars",), ("status",), ("doctor",), ("daily",), ("backtest", "--strategy=hold")])
+@pytest.mark.parametrize("command", [("bars",), ("status",), ("daily",), ("backtest", "--strategy=hold")])
 def test_a_damaged_store_is_told_and_left_as_it_is(run: Run, home: Path, command: tuple[str, ...]) -> None:
     home.mkdir()
     store = home / "turbodmt.duckdb"
