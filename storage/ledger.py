@@ -1,7 +1,6 @@
 """What an account decided, ordered, traded and was worth, day by day, each row written once under its natural key."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -11,6 +10,7 @@ from storage.ledger_rows import (
     ENTRIES,
     FILLS,
     SNAPSHOTS,
+    Provenance,
     decision_row,
     entry_row,
     fill_row,
@@ -25,21 +25,11 @@ from strategy.decision import Decision, Status
 from strategy.orders import Fill, Side
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provenance:
-    """What a day's decisions came from: strategy, model (None: the rules alone) and the hash of the bars they saw."""
-
-    strategy: str
-    model_id: str | None
-    data_sha256: str
-
-
 def record_decisions(
     connection: Connection, account: str, decisions: Sequence[Decision], provenance: Provenance
 ) -> int:
     """How many decisions were new. Raises LedgerConflict if another one is stored for the same day and symbol."""
-    source = (provenance.strategy, provenance.model_id, provenance.data_sha256)
-    rows = [decision_row(account, one, source) for one in decisions]
+    rows = [decision_row(account, one, provenance) for one in decisions]
     with transaction(connection):
         return insert_once(connection, DECISIONS, rows)
 
@@ -70,10 +60,11 @@ def decisions_on(connection: Connection, account: str, day: date) -> tuple[Decis
 def provenance_on(connection: Connection, account: str, day: date) -> Provenance | None:
     """What the day's decisions came from; None if there are none."""
     row = connection.execute(
-        "SELECT strategy, model_id, data_sha256 FROM decisions WHERE account = ? AND as_of = ? ORDER BY symbol LIMIT 1",
+        "SELECT source, strategy, model_id, data_sha256 FROM decisions WHERE account = ? AND as_of = ? "
+        "ORDER BY symbol LIMIT 1",
         [account, day],
     ).fetchone()
-    return Provenance(strategy=row[0], model_id=row[1], data_sha256=row[2]) if row else None
+    return Provenance(source=row[0], strategy=row[1], model_id=row[2], data_sha256=row[3]) if row else None
 
 
 def record_settlement(connection: Connection, account: str, day: Day) -> None:

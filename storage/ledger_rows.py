@@ -1,6 +1,7 @@
 """How the ledger's values lie in its tables: money in twelve decimals, one row for each natural key."""
 
 import json
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
@@ -17,7 +18,7 @@ DECISIONS = Table(
     key=("account", "as_of", "symbol"),
     values=(
         *("status", "regime", "confidence", "signal", "volatility", "exposure", "reason"),
-        *("strategy", "model_id", "data_sha256"),
+        *("source", "strategy", "model_id", "data_sha256"),
     ),
 )
 ORDERS = Table(
@@ -37,12 +38,25 @@ SNAPSHOTS = Table(
 )
 
 
-def decision_row(account: str, decision: Decision, source: tuple[str, str | None, str]) -> Row:
-    """The decision as a row of DECISIONS; `source` is its strategy, its model and the hash of the bars it saw."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """What a day's decisions came from: the source and the hash of the bars they saw, the strategy and the model.
+
+    Without a model the rules alone decided; the source is None where a day is older than its record.
+    """
+
+    source: str | None
+    strategy: str
+    model_id: str | None
+    data_sha256: str
+
+
+def decision_row(account: str, decision: Decision, provenance: Provenance) -> Row:
+    """The decision as a row of DECISIONS."""
     return (
         *(account, decision.as_of, decision.symbol, str(decision.status), decision.regime and str(decision.regime)),
         *(decision.confidence, decision.signal, decision.volatility, decision.exposure, decision.reason),
-        *source,
+        *(provenance.source, provenance.strategy, provenance.model_id, provenance.data_sha256),
     )
 
 

@@ -116,13 +116,15 @@ def history(connection: Connection, source: str, symbols: Sequence[str]) -> tupl
 def first_open_day(connection: Connection, source: str, symbols: Sequence[str], trained_to: date) -> date:
     """The first day that a promotion by hand may rule: it rewrites no day that a model or the prior has decided.
 
-    What a backfill decided does not count: it has models of its own. Never before `trained_to` or a promotion that is
-    in force.
+    Days of other symbols or another source do not count, nor do those of a backfill, which has models of its own; a day
+    whose source nobody knows does. Never before `trained_to` or a promotion that is in force.
     """
     decided = connection.execute(
-        "SELECT max(as_of) FROM decisions WHERE strategy = 'turbo' AND symbol IN (SELECT unnest(?)) "
-        "AND account NOT IN (SELECT account FROM runs WHERE command = 'backfill')",
-        [list(symbols)],
+        "SELECT max(as_of) FROM (SELECT as_of FROM decisions WHERE strategy = 'turbo' AND coalesce(source = ?, true) "
+        "AND (account NOT IN (SELECT account FROM runs WHERE command = 'backfill') "
+        "OR (account, as_of) IN (SELECT account, as_of FROM runs WHERE command = 'daily')) "
+        "GROUP BY account, as_of HAVING list(symbol ORDER BY symbol) = ?)",
+        [source, sorted(symbols)],
     ).fetchone()
     newest = in_force(connection, source, symbols, date.max)
     open_since = decided[0] + timedelta(days=1) if decided and decided[0] else trained_to

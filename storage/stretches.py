@@ -7,13 +7,13 @@ from datetime import date
 from storage import orders as order_store
 from storage import risk_state
 from storage.database import Connection, transaction
-from storage.ledger import Provenance
 from storage.ledger_rows import (
     DECISIONS,
     ENTRIES,
     FILLS,
     ORDERS,
     SNAPSHOTS,
+    Provenance,
     decision_row,
     entry_row,
     fill_row,
@@ -56,11 +56,7 @@ def record(connection: Connection, account: str, days: Sequence[LivedDay], risk:
     One statement for a table costs hardly more than one for a row. Raises LedgerConflict if the ledger holds other
     such days; then nothing is written.
     """
-    decisions = [
-        decision_row(account, one, (day.provenance.strategy, day.provenance.model_id, day.provenance.data_sha256))
-        for day in days
-        for one in day.decisions
-    ]
+    decisions = [decision_row(account, one, day.provenance) for day in days for one in day.decisions]
     with transaction(connection):
         insert_once(connection, DECISIONS, decisions)
         insert_once(connection, FILLS, [fill_row(account, one) for day in days for one in day.settled.fills])

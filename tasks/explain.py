@@ -11,7 +11,7 @@ from storage import ledger, order_history
 from storage import orders as order_store
 from storage.database import Connection, connect
 from storage.explanations import Trace
-from storage.ledger import Provenance
+from storage.ledger_rows import Provenance
 from storage.order_history import Found, Step
 from strategy.decision import Decision
 from strategy.executions import Execution

@@ -10,7 +10,7 @@ from storage import bars as bar_store
 from storage import order_history
 from storage.database import Connection
 from storage.explanations import Trace, trace
-from storage.ledger import Provenance
+from storage.ledger_rows import Provenance
 from storage.models import ModelDamaged
 from strategy.decision import Decision, Status
 from strategy.explanation import Judgement, explanations

@@ -10,7 +10,7 @@ from storage import bars as bar_store
 from storage import explanations as explanation_store
 from storage import ledger
 from storage.database import Connection, connect, transaction
-from storage.ledger import Provenance
+from storage.ledger_rows import Provenance
 from strategy.backtest import Standing
 from strategy.bars import Bars
 from strategy.decision import Decision, Mandate, Panorama, decide, panorama
@@ -53,7 +53,9 @@ def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> str:
             _demand_same_day(job, stored, ledger.decisions_on(store, job.account, job.as_of))
             return stored.data_sha256
         digest = data_sha256(judged.bars)
-        source = Provenance(strategy=job.policy.strategy, model_id=champion.model_id, data_sha256=digest)
+        provenance = Provenance(
+            source=job.source, strategy=job.policy.strategy, model_id=champion.model_id, data_sha256=digest
+        )
         day = Judgement(
             standing=standing,
             bars=judged.bars,
@@ -63,7 +65,7 @@ def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> str:
             model=model,
         )
         with transaction(store):
-            ledger.record_decisions(store, job.account, judged.decisions, source)
+            ledger.record_decisions(store, job.account, judged.decisions, provenance)
             explanation_store.record(store, job.account, job.source, explanations(day))
     for one in judged.decisions:
         log.info("%s", in_words(one))

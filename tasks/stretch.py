@@ -9,7 +9,7 @@ import numpy as np
 from exchange.ports import Broker
 from storage import risk_state, stretches
 from storage.database import Connection, connect
-from storage.ledger import Provenance
+from storage.ledger_rows import Provenance
 from storage.stretches import LivedDay
 from strategy.backtest import Day, Standing, opening, plan_orders, settle_day, unseen, with_orders
 from strategy.bars import Bars
@@ -80,8 +80,13 @@ def _lived(
             broker.submit(one, job.now).order if one.state is OrderState.INTENDED else one for one in planned
         )
         standing = with_orders(standing, orders)
-        source = Provenance(strategy=job.policy.strategy, model_id=stretch.model_id, data_sha256=data_sha256(window))
-        lived.append(LivedDay(settled=settled, decisions=decisions, provenance=source, orders=orders))
+        provenance = Provenance(
+            source=job.source,
+            strategy=job.policy.strategy,
+            model_id=stretch.model_id,
+            data_sha256=data_sha256(window),
+        )
+        lived.append(LivedDay(settled=settled, decisions=decisions, provenance=provenance, orders=orders))
     return lived, risk
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from storage import ledger
 from storage import orders as order_store
 from storage.database import connect
-from storage.ledger_rows import snapshot_row, to_snapshot
+from storage.ledger_rows import Provenance, snapshot_row, to_snapshot
 from storage.rows import LedgerConflict
 from strategy.account import Account, Entry, EntryKind, Position, Snapshot
 from strategy.backtest import Day, Standing, opening
@@ -18,7 +18,7 @@ from strategy.decision import Decision, Status
 from strategy.orders import Fill, Order, OrderState, Side
 
 MONDAY, TUESDAY, WEDNESDAY = date(2020, 1, 6), date(2020, 1, 7), date(2020, 1, 8)
-RULES = ledger.Provenance(strategy="rules", model_id=None, data_sha256="ab")
+RULES = Provenance(source="yahoo", strategy="rules", model_id=None, data_sha256="ab")
 DECISION = Decision(
     as_of=MONDAY,
     symbol="SPY",
@@ -70,7 +70,7 @@ def test_decisions_come_back_as_they_were_taken(home: Path) -> None:
 
 
 def test_decisions_of_a_network_name_it(home: Path) -> None:
-    network = ledger.Provenance(strategy="turbo", model_id="3f9a51", data_sha256="cd")
+    network = Provenance(source="sample", strategy="turbo", model_id="3f9a51", data_sha256="cd")
     with connect(home) as store:
         ledger.record_decisions(store, "daily", [DECISION], network)
         assert ledger.provenance_on(store, "daily", MONDAY) == network

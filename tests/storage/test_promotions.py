@@ -5,10 +5,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from storage import models, promotions
+from storage import ledger, models, promotions, runs
 from storage.database import MIGRATIONS, Connection, connect, migrate
+from storage.ledger_rows import Provenance
 from storage.models import ModelRecord, ModelState
 from storage.promotions import Promoter, Promotion, StoredVerdict
+from storage.runs import Run
+from strategy.decision import Decision, Status
 from strategy.selection import PRIOR, Figures, Verdict
 
 AT = datetime(2020, 1, 7, tzinfo=UTC)
@@ -52,6 +55,30 @@ def registered(home: Path) -> Path:
 def ruling(store: Connection, day: date) -> str | None:
     found = promotions.in_force(store, "sample", ("B", "A"), day)
     return found.model_id if found else None
+
+
+def decided(
+    store: Connection,
+    account: str,
+    day: date,
+    source: str | None,
+    *,
+    strategy: str = "turbo",
+    symbols: tuple[str, ...] = ("A", "B"),
+) -> None:
+    """None; the account has decided the day."""
+    provenance = Provenance(source=source, strategy=strategy, model_id=None, data_sha256="ab")
+    decisions = [Decision(as_of=day, symbol=symbol, status=Status.TRADED) for symbol in symbols]
+    ledger.record_decisions(store, account, decisions, provenance)
+
+
+def up_to(folder: Path, last: int) -> Path:
+    """The folder, which now holds the migrations up to that number."""
+    folder.mkdir()
+    for script in MIGRATIONS.glob("*.sql"):
+        if int(script.name[:4]) <= last:
+            (folder / script.name).write_bytes(script.read_bytes())
+    return folder
 
 
 def test_a_verdict_comes_back_as_it_was_passed(registered: Path) -> None:
@@ -130,26 +157,89 @@ def test_a_hand_rewrites_no_day_that_was_decided(registered: Path) -> None:
         assert promotions.first_open_day(store, "sample", ("A", "B"), FIRST) == FIRST
         promotions.promote(store, REFRESH)
         assert promotions.first_open_day(store, "sample", ("A", "B"), FIRST) == SECOND
-        for strategy, day in (("turbo", SECOND + DAY), ("rules", SECOND + 9 * DAY)):
-            store.execute(
-                "INSERT INTO decisions (account, as_of, symbol, status, reason, strategy, data_sha256) "
-                "VALUES ('daily', ?, 'B', 'traded', '', ?, 'ab')",
-                [day, strategy],
-            )
-        assert promotions.first_open_day(store, "sample", ("A", "B"), FIRST) == SECOND + 2 * DAY
+        decided(store, "daily", SECOND + DAY, "sample")
+        decided(store, "daily", SECOND + 9 * DAY, "sample", strategy="rules")
+        assert promotions.first_open_day(store, "sample", ("B", "A"), FIRST) == SECOND + 2 * DAY
         assert promotions.first_open_day(store, "sample", ("C",), date.min) == date.min
+
+
+def test_days_of_another_source_or_other_symbols_stay_open_to_a_hand(registered: Path) -> None:
+    with connect(registered) as store:
+        decided(store, "paper", FIRST + DAY, "sample")
+        decided(store, "live", SECOND, "yahoo")
+        decided(store, "wide", SECOND, "sample", symbols=("A", "B", "C"))
+        decided(store, "narrow", SECOND, "sample", symbols=("B",))
+        assert promotions.first_open_day(store, "sample", ("A", "B"), FIRST) == FIRST + 2 * DAY
+        assert promotions.first_open_day(store, "yahoo", ("A", "B"), FIRST) == SECOND + DAY
+        decided(store, "old", SECOND, None)
+        assert promotions.first_open_day(store, "sample", ("A", "B"), FIRST) == SECOND + DAY, (
+            "it may have been sample's"
+        )
+
+
+def test_of_an_account_that_was_filled_and_then_run_the_days_of_its_runs_count(registered: Path) -> None:
+    filled = Run(
+        run_id="r1", account="both", command="backfill", as_of=SECOND, started_at=AT, code_version="", config="{}"
+    )
+    with connect(registered) as store:
+        runs.start_run(store, filled)
+        for day in (SECOND, SECOND + 2 * DAY):
+            decided(store, "both", day, "sample")
+        assert promotions.first_open_day(store, "sample", ("A", "B"), FIRST) == FIRST
+        runs.start_run(store, replace(filled, run_id="r2", command="daily", as_of=SECOND + 2 * DAY))
+        assert promotions.first_open_day(store, "sample", ("A", "B"), FIRST) == SECOND + 3 * DAY
+
+
+def test_older_decisions_learn_their_source_from_what_was_written_beside_them(tmp_path: Path, home: Path) -> None:
+    """`moved` has traded on two sources; `flat` never ordered; `what-if` is a backfill's."""
+    home.mkdir()
+    store = duckdb.connect(str(home / "turbodmt.duckdb"))
+    store.execute("SET TimeZone = 'UTC'")
+    migrate(store, up_to(tmp_path / "old", 9))
+    for account, day in (
+        ("paper", 1),
+        ("paper", 2),
+        ("moved", 1),
+        ("moved", 2),
+        ("moved", 3),
+        ("flat", 1),
+        ("what-if", 1),
+    ):
+        store.execute(
+            "INSERT INTO decisions (account, as_of, symbol, status, reason, strategy, data_sha256) "
+            "VALUES (?, ?, 'A', 'traded', '', 'turbo', 'ab')",
+            [account, FIRST + day * DAY],
+        )
+    for account, day, source in (("paper", 1, "sample"), ("moved", 1, "sample"), ("moved", 3, "yahoo")):
+        store.execute(
+            "INSERT INTO explanations VALUES (?, ?, 'A', ?)", [account, FIRST + day * DAY, f'{{"source": "{source}"}}']
+        )
+    for account, command, config in (("what-if", "backfill", '{"source": "file:/a.csv"}'), ("flat", "daily", "{}")):
+        store.execute(
+            "INSERT INTO runs (run_id, account, command, as_of, started_at, status, code_version, config) "
+            "VALUES (?, ?, ?, ?, ?, 'done', '', ?)",
+            [account, account, command, FIRST + DAY, AT, config],
+        )
+    store.close()
+    with connect(home) as store:
+        rows = store.execute("SELECT account, as_of, source FROM decisions").fetchall()
+    assert {(account, (day - FIRST).days): source for account, day, source in rows} == {
+        ("paper", 1): "sample",
+        ("paper", 2): "sample",
+        ("moved", 1): "sample",
+        ("moved", 2): None,
+        ("moved", 3): "yahoo",
+        ("flat", 1): None,
+        ("what-if", 1): "file:/a.csv",
+    }
 
 
 def test_champions_of_an_older_store_stay_champions(tmp_path: Path, home: Path) -> None:
     """m2 was refreshed by m3, then m1 put back; m0 was trained in a replay; n1 is of other symbols."""
-    old = tmp_path / "old"
-    old.mkdir()
-    for script in sorted(MIGRATIONS.glob("000[123]_*.sql")):
-        (old / script.name).write_bytes(script.read_bytes())
     home.mkdir()
     store = duckdb.connect(str(home / "turbodmt.duckdb"))
     store.execute("SET TimeZone = 'UTC'")
-    migrate(store, old)
+    migrate(store, up_to(tmp_path / "old", 3))
     rows = [
         ("m0", '["A", "B"]', FIRST - DAY, "retired", "older than the champion", None),
         ("m1", '["A", "B"]', FIRST, "champion", "put back", AT + 3 * DAY),
