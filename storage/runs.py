@@ -110,9 +110,22 @@ def first_run(connection: Connection, account: str) -> RunRecord | None:
     return _record(rows[0]) if rows else None
 
 
-def runs(connection: Connection, *, last: int = 20) -> tuple[RunRecord, ...]:
-    """The newest runs, newest first."""
-    rows = connection.execute(_SELECT + "ORDER BY started_at DESC, run_id LIMIT ?", [last]).fetchall()
+def runs(connection: Connection, *, account: str | None = None, last: int = 20) -> tuple[RunRecord, ...]:
+    """The newest runs of the account or (None) of all, newest first."""
+    rows = connection.execute(
+        _SELECT + "WHERE $account IS NULL OR account = $account ORDER BY started_at DESC, run_id LIMIT $last",
+        {"account": account, "last": last},
+    ).fetchall()
+    return tuple(_record(row) for row in rows)
+
+
+def newest_runs(connection: Connection, command: str) -> tuple[RunRecord, ...]:
+    """Every account's newest run of the command, by account."""
+    rows = connection.execute(
+        _SELECT + "WHERE command = ? "
+        "QUALIFY row_number() OVER (PARTITION BY account ORDER BY started_at DESC, run_id) = 1 ORDER BY account",
+        [command],
+    ).fetchall()
     return tuple(_record(row) for row in rows)
 
 

@@ -8,12 +8,8 @@ from storage import ledger, quality, risk_state, runs, venues
 from storage import orders as order_store
 from storage.database import Connection, connect
 from strategy.account import Snapshot
-from tasks.book import DAILY
 from tasks.job import PAPER
 from tasks.results import Json, order_json, positions_json, text
-
-#: How far back the last run of an account is looked for.
-_RUNS_SEEN = 500
 
 
 def status_json(home: Path, account: str) -> Json:
@@ -60,13 +56,15 @@ def _exposures(snapshot: Snapshot | None) -> dict[str, float]:
 
 
 def _last_run(store: Connection, account: str) -> Json | None:
-    """How the account's newest daily run went; None if it never had one."""
-    for record in runs.runs(store, last=_RUNS_SEEN):
-        if record.run.account == account and record.run.command == DAILY:
-            return {
-                "as_of": record.run.as_of.isoformat(),
-                "started_at": record.run.started_at.isoformat(timespec="seconds"),
-                "status": str(record.outcome.status) if record.outcome else "running or killed",
-                "warnings": list(record.outcome.warnings) if record.outcome else [],
-            }
-    return None
+    """How the account's newest run went, daily or a backfill; None if it never had one."""
+    newest = runs.runs(store, account=account, last=1)
+    if not newest:
+        return None
+    run, outcome = newest[0].run, newest[0].outcome
+    return {
+        "command": run.command,
+        "as_of": run.as_of.isoformat(),
+        "started_at": run.started_at.isoformat(timespec="seconds"),
+        "status": str(outcome.status) if outcome else "running or killed",
+        "warnings": list(outcome.warnings) if outcome else [],
+    }

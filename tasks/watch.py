@@ -19,7 +19,6 @@ LEASE = timedelta(hours=6)
 PATIENCE = timedelta(hours=12)
 #: A day run so long after its date was a replay, which nobody waits for.
 LIVE_WITHIN = timedelta(days=7)
-_RUNS_SEEN = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +32,7 @@ class Concern:
 def look(home: Path, now: datetime) -> tuple[Concern, ...]:
     """All concerns at the instant, in the order of their keys. Raises StoreError."""
     with connect(home) as store:
-        newest: dict[str, RunRecord] = {}
-        for record in runs.runs(store, last=_RUNS_SEEN):
-            if record.run.command == DAILY:
-                newest.setdefault(record.run.account, record)
-        found = [one for record in newest.values() for one in _of_account(store, record, now)]
+        found = [one for record in runs.newest_runs(store, DAILY) for one in _of_account(store, record, now)]
         held = [
             Concern(
                 key=f"held:{one.source}:{one.finding.symbol}",

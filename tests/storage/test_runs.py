@@ -54,6 +54,18 @@ def test_the_newest_runs_come_first(home: Path) -> None:
         assert [record.run.run_id for record in runs.runs(store, last=2)] == ["r2", "r1"]
 
 
+def test_each_account_has_its_newest_run_however_long_the_others_ran_since(home: Path) -> None:
+    with connect(home) as store:
+        for number, account in enumerate(("old", "old", *("busy" for _ in range(30)))):
+            at = AT + timedelta(hours=number)
+            runs.start_run(store, replace(RUN, run_id=f"r{number}", account=account, started_at=at))
+        runs.start_run(store, replace(RUN, run_id="f", account="old", command="backfill", started_at=AT + timedelta(9)))
+        assert [record.run.run_id for record in runs.newest_runs(store, "daily")] == ["r31", "r1"]
+        assert [record.run.run_id for record in runs.newest_runs(store, "backfill")] == ["f"]
+        assert [record.run.run_id for record in runs.runs(store, account="old", last=2)] == ["f", "r1"]
+        assert runs.newest_runs(store, "train") == ()
+
+
 def test_starting_a_run_again_is_no_news_but_its_id_is_its_own(home: Path) -> None:
     with connect(home) as store:
         runs.start_run(store, RUN)

@@ -18,6 +18,7 @@ from tasks.halts import halt, resume
 from tasks.job import Job
 from tasks.report import report
 from tasks.results import day_json
+from tasks.status import status_json
 from tasks.train import Champion
 from tasks.watch import LEASE, look
 from tests.fakes.bars import PAIR
@@ -66,6 +67,27 @@ def test_shares_alone_are_not_expected_on_a_weekend(job: Job) -> None:
         instruments.save(store, job.source, shares)
     assert keys(job, datetime(2020, 6, 15, 9, tzinfo=UTC)) == []
     assert keys(job, datetime(2020, 6, 16, 13, tzinfo=UTC)) == ["overdue:daily"]
+
+
+def test_no_account_is_forgotten_however_often_the_others_run(job: Job) -> None:
+    halt(job.home, "daily", "the feed looks wrong")
+    with connect(job.home) as store:
+        store.execute(
+            "INSERT INTO runs (run_id, account, command, as_of, started_at, finished_at, status, code_version, config, "
+            "warnings) SELECT 'other-' || number, if(number % 2 = 0, 'other', 'filled'), "
+            "if(number % 2 = 0, 'daily', 'backfill'), DATE '2010-01-01' + number::INTEGER, now() - to_seconds(number), "
+            "now(), 'done', '', '{}', '[]' FROM range(1, 601) AS numbers(number)"
+        )
+    assert keys(job, SATURDAY_NIGHT + timedelta(days=1)) == ["halted:daily", "overdue:daily"]
+    told = status_json(job.home, "daily")
+    assert told["last_run"] == {
+        "command": "daily",
+        "as_of": "2020-06-12",
+        "started_at": "2020-06-13T00:05:00+00:00",
+        "status": "done",
+        "warnings": [],
+    }
+    assert status_json(job.home, "filled")["last_run"]["command"] == "backfill"
 
 
 def test_a_replay_is_not_waited_for(tmp_path: Path) -> None:
