@@ -34,13 +34,16 @@ def load(connection: Connection, source: str, symbols: Sequence[str]) -> dict[st
     return {symbol: replace(one, memberships=kept.get(symbol, ())) for symbol, one in known.items()}
 
 
-def find(connection: Connection, symbols: Sequence[str]) -> dict[str, Instrument]:
-    """An instrument of each symbol whatever its source, the first by name; unknown symbols are absent."""
+def find(connection: Connection, source: str | None, symbols: Sequence[str]) -> dict[str, Instrument]:
+    """The source's instrument of each symbol; of one that it does not know that of another source, the first by name.
+
+    None is no source, so that the first by name counts. Unknown symbols are absent.
+    """
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM instruments "  # noqa: S608 - names of this module alone
-        "WHERE list_contains(?, symbol) QUALIFY row_number() OVER (PARTITION BY symbol ORDER BY source) = 1 "
-        "ORDER BY symbol",
-        [list(symbols)],
+        "WHERE list_contains(?, symbol) QUALIFY row_number() OVER "
+        "(PARTITION BY symbol ORDER BY source IS DISTINCT FROM ?, source) = 1 ORDER BY symbol",
+        [list(symbols), source],
     ).fetchall()
     return {row[0]: _instrument(row) for row in rows}
 

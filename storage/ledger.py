@@ -67,6 +67,16 @@ def provenance_on(connection: Connection, account: str, day: date) -> Provenance
     return Provenance(source=row[0], strategy=row[1], model_id=row[2], data_sha256=row[3]) if row else None
 
 
+def newest_panel(connection: Connection, account: str) -> tuple[str | None, tuple[str, ...]]:
+    """The source and the symbols, sorted, of the newest day that the account decided; neither before its first."""
+    rows = connection.execute(
+        "SELECT source, symbol FROM decisions WHERE account = $account AND as_of = "
+        "(SELECT max(as_of) FROM decisions WHERE account = $account) ORDER BY symbol",
+        {"account": account},
+    ).fetchall()
+    return rows[0][0] if rows else None, tuple(symbol for _, symbol in rows)
+
+
 def record_settlement(connection: Connection, account: str, day: Day) -> None:
     """None; the day's snapshot, fills, entries and orders are stored, all of them or none.
 

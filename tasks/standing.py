@@ -26,9 +26,8 @@ def mandate_of(store: Connection, job: Job) -> Mandate:
     known = instrument_store.load(store, job.source, job.symbols)
     terms = {} if job.broker == PAPER else instrument_store.load(store, job.broker, job.symbols)
     known = {symbol: _on_terms(one, terms.get(symbol, one)) for symbol, one in known.items()}
-    outside = instrument_store.find(
-        store, [symbol for symbol in order_store.ordered_symbols(store, job.account) if symbol not in known]
-    )
+    besides = [symbol for symbol in order_store.ordered_symbols(store, job.account) if symbol not in known]
+    outside = instrument_store.find(store, None, besides)
     mandate = job.policy.mandate(job.account, job.symbols, {**outside, **known})
     if job.broker != SPOT:
         return mandate

@@ -70,7 +70,7 @@ def _of_account(store: Connection, record: RunRecord, now: datetime) -> Iterator
             f"`turbodmt resume --account {account} --reason TEXT`",
         )
     if run.started_at.date() - run.as_of <= LIVE_WITHIN:
-        expected, last = _expected(store, account, run.as_of, now), _last(store, account)
+        expected, last = _expected(store, account, now), _last(store, account)
         if expected is not None and last is not None and last < expected:
             yield Concern(
                 key=f"overdue:{account}",
@@ -92,8 +92,7 @@ def _last(store: Connection, account: str) -> date | None:
     return snapshot.account.as_of if snapshot else None
 
 
-def _expected(store: Connection, account: str, as_of: date, now: datetime) -> date | None:
+def _expected(store: Connection, account: str, now: datetime) -> date | None:
     """The newest day that the account should have lived by now; None if nothing is known of its symbols."""
-    symbols = [one.symbol for one in ledger.decisions_on(store, account, as_of)]
-    known = instrument_store.find(store, symbols).values() if symbols else ()
-    return max((last_closed(one.calendar, now - PATIENCE) for one in known), default=None)
+    known = instrument_store.find(store, *ledger.newest_panel(store, account))
+    return max((last_closed(one.calendar, now - PATIENCE) for one in known.values()), default=None)

@@ -23,7 +23,18 @@ def test_instruments_come_back_by_source_and_symbol(home: Path) -> None:
         instruments.save(store, "binance", [BITCOIN])
         instruments.save(store, "file:x", [SPY])
         assert instruments.load(store, "binance", ["BTCUSDT", "SPY"]) == {"BTCUSDT": BITCOIN}
-        assert instruments.find(store, ["BTCUSDT", "SPY", "TLT"]) == {"BTCUSDT": BITCOIN, "SPY": SPY}
+        assert instruments.find(store, None, ["BTCUSDT", "SPY", "TLT"]) == {"BTCUSDT": BITCOIN, "SPY": SPY}
+
+
+def test_the_own_source_comes_before_the_first_by_name(home: Path) -> None:
+    of_a_file = replace(SPY, calendar=Calendar.WEEKDAYS, listed_to=None)
+    with connect(home) as store:
+        instruments.save(store, "file:x", [of_a_file, BITCOIN])
+        instruments.save(store, "yahoo", [SPY])
+        assert instruments.find(store, "yahoo", ["BTCUSDT", "SPY"]) == {"BTCUSDT": BITCOIN, "SPY": SPY}
+        assert (
+            instruments.find(store, "binance", ["SPY"]) == instruments.find(store, None, ["SPY"]) == {"SPY": of_a_file}
+        )
 
 
 def test_a_later_word_replaces_the_earlier_one(home: Path) -> None:

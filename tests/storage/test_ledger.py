@@ -77,6 +77,17 @@ def test_decisions_of_a_network_name_it(home: Path) -> None:
         assert ledger.provenance_on(store, "daily", TUESDAY) is None
 
 
+def test_an_account_s_panel_is_that_of_its_newest_decided_day(home: Path) -> None:
+    sample = replace(RULES, source="sample")
+    with connect(home) as store:
+        assert ledger.newest_panel(store, "daily") == (None, ())
+        ledger.record_decisions(store, "daily", [UNJUDGED, DECISION], RULES)
+        ledger.record_decisions(store, "other", [replace(DECISION, as_of=WEDNESDAY)], sample)
+        assert ledger.newest_panel(store, "daily") == ("yahoo", ("SPY", "TLT"))
+        ledger.record_decisions(store, "daily", [replace(UNJUDGED, as_of=TUESDAY)], sample)
+        assert ledger.newest_panel(store, "daily") == ("sample", ("TLT",))
+
+
 def test_days_without_a_decision_are_missed_back_to_the_last_one_that_had_one(home: Path) -> None:
     days = [date(2020, 1, day) for day in (3, 6, 7, 8, 9)]
     with connect(home) as store:

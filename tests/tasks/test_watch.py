@@ -22,7 +22,7 @@ from tasks.status import status_json
 from tasks.train import Champion
 from tasks.watch import LEASE, look
 from tests.fakes.bars import PAIR
-from tests.fakes.jobs import a_job, run_day
+from tests.fakes.jobs import a_job, on, run_day
 
 FRIDAY = date(2020, 6, 12)
 SATURDAY_NIGHT = datetime(2020, 6, 14, 0, 5, tzinfo=UTC)
@@ -88,6 +88,21 @@ def test_no_account_is_forgotten_however_often_the_others_run(job: Job) -> None:
         "warnings": [],
     }
     assert status_json(job.home, "filled")["last_run"]["command"] == "backfill"
+
+
+def test_the_calendar_of_another_source_makes_no_account_overdue(job: Job) -> None:
+    with connect(job.home) as store:
+        known = instruments.load(store, job.source, job.symbols).values()
+        instruments.save(store, job.source, [replace(one, calendar=Calendar.WEEKDAYS) for one in known])
+        instruments.save(store, "a-source-of-always", [replace(one, calendar=Calendar.ALWAYS) for one in known])
+    assert keys(job, datetime(2020, 6, 15, 9, tzinfo=UTC)) == []
+
+
+def test_an_overdue_account_stays_so_when_its_next_run_fails_before_it_decides(job: Job) -> None:
+    again = on(job, FRIDAY + timedelta(days=2))
+    begin(again, again.now)
+    close_failed(again, again.now, "nothing may be traded")
+    assert keys(job, again.now + timedelta(hours=13)) == ["failed:daily", "overdue:daily"]
 
 
 def test_a_replay_is_not_waited_for(tmp_path: Path) -> None:
