@@ -27,7 +27,7 @@ def mandate_of(store: Connection, job: Job) -> Mandate:
     terms = {} if job.broker == PAPER else instrument_store.load(store, job.broker, job.symbols)
     known = {symbol: _on_terms(one, terms.get(symbol, one)) for symbol, one in known.items()}
     besides = [symbol for symbol in order_store.ordered_symbols(store, job.account) if symbol not in known]
-    outside = instrument_store.find(store, None, besides)
+    outside = instrument_store.find(store, job.source, besides)
     mandate = job.policy.mandate(job.account, job.symbols, {**outside, **known})
     if job.broker != SPOT:
         return mandate

@@ -16,6 +16,7 @@ from tasks.ingest import ingest
 from tasks.job import Job
 from tasks.settle import settle
 from tasks.signals import signal
+from tasks.standing import mandate_of
 from tasks.train import Champion
 from tasks.validate import validate
 from tests.fakes.bars import PAIR, SHARE, FakeBars, record
@@ -72,6 +73,20 @@ def test_a_position_outside_the_symbols_is_kept_and_marked(job: Job) -> None:
     assert kept.quantity == held.quantity
     assert float(kept.mark) == pytest.approx(float(close("SHARE", THIRD)))
     assert (held.marked_on, kept.marked_on) == (SECOND, THIRD)
+
+
+def test_what_another_source_says_of_a_position_outside_the_symbols_does_not_count(job: Job) -> None:
+    settle(on(job, SECOND), PaperBroker)
+    held = snapshot(job).account.positions["SHARE"]
+    with connect(job.home) as store:
+        elsewhere = replace(SHARE.instrument, listed_to=FIRST, lot=Decimal(1))
+        instrument_store.save(store, "a-source-that-lost-it", [elsewhere])
+    alone = replace(on(job, THIRD), symbols=("TOKEN",))
+    settle(alone, PaperBroker)
+    assert fills(alone, THIRD) == {}
+    assert snapshot(alone).account.positions["SHARE"].quantity == held.quantity
+    with connect(job.home) as store:
+        assert mandate_of(store, alone).terms.instruments["SHARE"] == SHARE.instrument
 
 
 def test_an_order_outside_the_symbols_fills_when_its_bar_is_in_the_store(job: Job) -> None:
