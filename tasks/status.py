@@ -20,10 +20,14 @@ def status_json(home: Path, account: str) -> Json:
         day = snapshot.account.as_of if snapshot else None
         provenance = ledger.provenance_on(store, account, day) if day else None
         risk = risk_state.load(store, account)
-        decided = ledger.decisions_on(store, account, day) if day else ()
-        symbols = {one.symbol for one in decided} | set(snapshot.account.positions if snapshot else ())
-        data = [one for one in bar_store.published_counts(store) if one.symbol in symbols]
-        held = [one.finding.symbol for one in quality.quarantined(store) if one.finding.symbol in symbols]
+        source, decided = ledger.newest_panel(store, account)
+        symbols = {*decided, *(snapshot.account.positions if snapshot else ())}
+        data = [
+            one
+            for one in bar_store.published_counts(store)
+            if one.symbol in symbols and (source is None or one.source == source)
+        ]
+        held = [one.finding.symbol for one in quality.quarantined(store, source) if one.finding.symbol in symbols]
         broker = venues.broker_of(store, account) or PAPER
         last = _last_run(store, account)
     return {

@@ -1,11 +1,14 @@
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
-from storage import runs
+from storage import quality, runs
 from storage.database import connect
+from storage.quality import Inspection
+from strategy.quality import Finding
 from tasks.book import Findings, begin, close_done, close_failed, day_result, finished, last_day
 from tasks.job import Job
 from tasks.results import day_json
@@ -70,3 +73,18 @@ def test_the_screen_of_an_account_names_its_data_its_exposure_and_its_last_run(j
     assert told["last_run"]["as_of"] == job.as_of.isoformat()
     assert (told["last_run"]["status"], told["last_run"]["warnings"]) == ("failed", ["the feed is down"])
     assert told["held_back"] == []
+
+
+def test_the_screen_shows_what_the_account_s_own_source_holds_and_holds_back(job: Job) -> None:
+    run_day(job, lambda: PAIR)
+    elsewhere = replace(job, source="file:/bad.csv", account="other")
+    run_day(elsewhere, lambda: replace(PAIR, name="file:/bad.csv"))
+    finding = Finding(symbol="SHARE", open_time=None, expectation="it is right", value="", limit="", reason="bad")
+    with connect(job.home) as store:
+        quality.quarantine(
+            store, Inspection(run_id="r", source=elsewhere.source, symbol="SHARE", checked_at=job.now), [finding]
+        )
+    own, other = status_json(job.home, "daily"), status_json(job.home, "other")
+    assert (own["held_back"], other["held_back"]) == ([], ["SHARE"])
+    assert {one["source"] for one in own["data"]} == {"fake"}
+    assert {one["source"] for one in other["data"]} == {elsewhere.source}
