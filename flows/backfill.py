@@ -64,7 +64,7 @@ def backfill(
         symbols: What to trade; left out, what the source serves by default.
         strategy: The rule that turns bars into signals: turbo, rules, hold, vol-target or momentum.
         capital: The money that the account starts with.
-        account: The account in the ledger; left out, one that the other parameters name. Never daily.
+        account: The account in the ledger; left out, one that the other parameters name. Never one of daily runs.
         home: The folder of the database, models and reports; left out, that of the worker.
     """
     attend_run()

@@ -9,6 +9,9 @@ from flows.settings import Settings
 from tasks.backfill_book import Backfill, own_account
 from tasks.book import DAILY
 
+#: The accounts of `turbodmt daily` and of its deployments: a backfill begun in one would shut it to them.
+TRADED = (DAILY, "daily-crypto", "daily-equities")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
@@ -26,9 +29,10 @@ def plan_backfill(settings: Settings, source: BarSource, asked: Asked) -> Backfi
     Raises RequestRefused for dates or an account that no backfill can have, and what the source raises.
     """
     request = Request(account=asked.account or "backfill", since=asked.start, until=asked.end, clock=asked.clock)
-    if asked.account == DAILY:
+    if asked.account in TRADED:
         raise RequestRefused(
-            f"--account is {DAILY!r}, which `turbodmt daily` trades; name another, or leave it out for one of its own"
+            f"--account is {asked.account!r}, which `turbodmt daily` trades; name another, or leave it out for one of "
+            "its own"
         )
     job = plan(settings, source, request)
     if asked.start > job.as_of:

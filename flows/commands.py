@@ -21,7 +21,7 @@ Given = Mapping[str, object]
 
 def run_daily(given: Given, as_of: str | None, account: str) -> Json:
     """The answer of the daily flow, under Prefect."""
-    from tasks.book import finished
+    from tasks.book import demand_own, finished
 
     wanted = day(as_of, "--as-of")
     settings = load(given)
@@ -31,6 +31,7 @@ def run_daily(given: Given, as_of: str | None, account: str) -> Json:
     demand_live(source, request)
     broker_factory(settings)
     job = plan(settings, source, request)
+    demand_own(job)
     done = finished(job)
     if done is not None:
         return done

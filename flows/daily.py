@@ -22,7 +22,7 @@ from flows.settings import load
 from flows.wall_clock import clock
 from flows.wiring import broker_factory, open_source, source_factory
 from strategy.signals import Strategy
-from tasks.book import Findings, begin, close_done, close_failed, day_result, finished, last_day
+from tasks.book import Findings, begin, close_done, close_failed, day_result, demand_own, finished, last_day
 from tasks.job import Job
 from tasks.markup import money
 from tasks.reconcile import Reconciliation
@@ -75,6 +75,7 @@ def _run(given: Mapping[str, object], account: str, as_of: date | None) -> str:
     open_broker = broker_factory(settings)
     bars = open_source(settings)
     job = plan(settings, bars, Request(account=account, as_of=as_of, clock=clock(), broker=settings.broker))
+    demand_own(job)
     done = finished(job)
     if done is not None:
         again = f"{job.as_of} was already done; nothing was left to do."

@@ -40,6 +40,7 @@ _CODES: Mapping[str, Exit] = {
     "tasks.audit.AuditFailed": Exit.RECONCILIATION,
     "tasks.backtest.WindowRefused": Exit.USAGE,
     "tasks.backfill_book.BackfillRefused": Exit.USAGE,
+    "tasks.book.AccountFilled": Exit.USAGE,
     "tasks.halts.ReasonMissing": Exit.USAGE,
     "tasks.halts.AccountUnknown": Exit.USAGE,
     "tasks.training_plan.TrainingRefused": Exit.USAGE,

@@ -104,9 +104,11 @@ def failures(connection: Connection, account: str, days: Sequence[date]) -> dict
     return {day: " ".join(json.loads(warnings)) for day, warnings in rows}
 
 
-def first_run(connection: Connection, account: str) -> RunRecord | None:
-    """The account's first run, which says what the account is for; None for one that nobody ever ran."""
-    rows = connection.execute(_SELECT + "WHERE account = ? ORDER BY started_at, run_id LIMIT 1", [account]).fetchall()
+def first_run(connection: Connection, account: str, command: str) -> RunRecord | None:
+    """The account's first run of the command, which says what the account is for; None if there was none."""
+    rows = connection.execute(
+        _SELECT + "WHERE account = ? AND command = ? ORDER BY started_at, run_id LIMIT 1", [account, command]
+    ).fetchall()
     return _record(rows[0]) if rows else None
 
 

@@ -6,12 +6,11 @@ from datetime import date, datetime
 from hashlib import sha256
 
 from storage import runs
-from storage.database import connect
+from storage.database import Connection, connect
 from storage.runs import Outcome, Run, RunStatus
+from tasks.book import BACKFILL, DAILY
 from tasks.job import Job
 from tasks.results import Json, with_warnings
-
-BACKFILL = "backfill"
 
 
 class BackfillRefused(ValueError):
@@ -40,16 +39,21 @@ def own_account(backfill: Backfill) -> str:
 
 def demand_own(backfill: Backfill) -> None:
     """None; raises BackfillRefused for an account that daily runs trade, or that another backfill has filled."""
-    account = backfill.job.account
     with connect(backfill.job.home) as store:
-        first = runs.first_run(store, account)
-    if first is None:
-        return
-    if first.run.command != BACKFILL:
+        _demand_own(store, backfill)
+
+
+def _demand_own(store: Connection, backfill: Backfill) -> None:
+    account = backfill.job.account
+    traded = runs.first_run(store, account, DAILY)
+    if traded is not None:
         raise BackfillRefused(
-            f"account {account} is traded by daily runs since {first.run.as_of}; name another with --account, or "
+            f"account {account} is traded by daily runs since {traded.run.as_of}; name another with --account, or "
             "leave it out"
         )
+    first = runs.first_run(store, account, BACKFILL)
+    if first is None:
+        return
     before, now = json.loads(first.run.config), json.loads(backfill.identity)
     for name in sorted({*before, *now}):
         if before.get(name) != now.get(name):
@@ -76,7 +80,7 @@ def answered(backfill: Backfill) -> Json | None:
 
 
 def begin(backfill: Backfill, at: datetime) -> None:
-    """None; the run is on record as running."""
+    """None; the run is on record as running. Raises BackfillRefused."""
     job = backfill.job
     run = Run(
         run_id=job.run_id,
@@ -88,6 +92,8 @@ def begin(backfill: Backfill, at: datetime) -> None:
         config=backfill.identity,
     )
     with connect(job.home) as store:
+        # Again, while nobody else can write: another run may have begun since it was first asked.
+        _demand_own(store, backfill)
         runs.start_run(store, run)
 
 

@@ -6,13 +6,32 @@ from datetime import date, datetime
 
 from storage import ledger, risk_state, runs
 from storage import orders as order_store
-from storage.database import connect
+from storage.database import Connection, connect
 from storage.runs import Outcome, Run, RunStatus
 from strategy.risk import RiskState
 from tasks.job import Job
 from tasks.results import DayResult, Json, with_warnings
 
-DAILY = "daily"
+DAILY, BACKFILL = "daily", "backfill"
+
+
+class AccountFilled(ValueError):
+    """The account is one that backfills fill, and a daily run would mix both (exit 2)."""
+
+
+def demand_own(job: Job) -> None:
+    """None; raises AccountFilled for an account that a backfill has begun to fill."""
+    with connect(job.home) as store:
+        _demand_own(store, job.account)
+
+
+def _demand_own(store: Connection, account: str) -> None:
+    filled = runs.first_run(store, account, BACKFILL)
+    if filled is not None:
+        raise AccountFilled(
+            f"account {account} is filled by backfills since {filled.run.started_at:%Y-%m-%d}, and a daily run would "
+            "mix with them; name another with --account"
+        )
 
 
 def finished(job: Job) -> Json | None:
@@ -32,7 +51,7 @@ def last_day(job: Job) -> date | None:
 
 
 def begin(job: Job, at: datetime) -> None:
-    """None; the run is on record as running."""
+    """None; the run is on record as running. Raises AccountFilled."""
     run = Run(
         run_id=job.run_id,
         account=job.account,
@@ -43,6 +62,8 @@ def begin(job: Job, at: datetime) -> None:
         config=job.policy.config,
     )
     with connect(job.home) as store:
+        # Again, while nobody else can write: a backfill may have begun since it was first asked.
+        _demand_own(store, job.account)
         runs.start_run(store, run)
 
 

@@ -21,11 +21,14 @@ from prefect.testing.utilities import prefect_test_harness
 
 from exchange.sample import SampleBars
 from flows.backfill import backfill
-from flows.backfill_plan import Asked, plan_backfill
+from flows.backfill_plan import TRADED, Asked, plan_backfill
+from flows.daily import daily
 from flows.settings import load
 from flows.stopping import stoppable
+from storage import order_history, runs
 from storage.database import connect
 from storage.ledger import snapshots
+from tasks.book import AccountFilled
 from tests.fakes.ledgers import contents
 from tests.flows.conftest import Run
 
@@ -74,6 +77,7 @@ KEYS = {
             "--start-date is 2019-02-01, after the last closed bar of sample, 2018-12-31; name that day or an earlier",
         ),
         ([*WINDOW, "--account", "daily"], "--account is 'daily', which `turbodmt daily` trades; name another"),
+        ([*WINDOW, "--account", "daily-crypto"], "--account is 'daily-crypto', which `turbodmt daily` trades; name"),
         ([*WINDOW, "--account", "No/Such"], "--account is 'No/Such'; it must be up to 64 lower-case letters"),
         ([*WINDOW, "--capital", "0"], "capital is '0'; it must be greater than 0"),
         ([*WINDOW, "--strategy", "luck"], "strategy is 'luck'; it must be 'turbo', 'rules', 'hold'"),
@@ -144,6 +148,35 @@ def test_a_backfill_that_is_done_is_not_done_again(lived: tuple[Path, dict[str, 
         "warnings": 0,
     }
     assert contents(folder) == told
+
+
+def test_a_daily_run_refuses_the_account_and_all_else_takes_it(lived: tuple[Path, dict[str, Any]], run: Run) -> None:
+    folder, answer = lived
+    account, told = answer["account"], contents(folder)
+    refused = run("daily", "--account", account, "--as-of", "2018-12-31", "--strategy", "hold", "--home", folder)
+    assert (refused.code, refused.failure[: len(account) + 37]) == (
+        2,
+        f"account {account} is filled by backfills since",
+    )
+    with pytest.raises(AccountFilled, match="and a daily run would mix with them; name another with --account"):
+        daily(as_of=END, strategy="hold", account=account, home=folder)
+    assert contents(folder) == told
+    with connect(folder) as store:
+        assert {record.run.command for record in runs.runs(store)} == {"backfill"}
+        order = order_history.beginning(store, "tdmt-", account, most=1)[0].order_id
+    for command in (
+        ("halt", "--account", account, "--reason", "to see whether it may be"),
+        ("resume", "--account", account, "--reason", "it may"),
+        ("status", "--account", account),
+        ("explain", order, "--account", account),
+    ):
+        assert run(*command, "--home", folder, "--json").code == 0, command
+
+
+def test_the_deployments_of_daily_runs_have_accounts_that_no_backfill_takes() -> None:
+    project = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
+    accounts = [one["parameters"]["account"] for one in project["deployments"] if one["name"].startswith("daily")]
+    assert sorted(TRADED) == sorted(["daily", *accounts])
 
 
 def test_prefect_shows_the_progress(lived: tuple[Path, dict[str, Any]]) -> None:

@@ -66,6 +66,17 @@ def test_each_account_has_its_newest_run_however_long_the_others_ran_since(home:
         assert runs.newest_runs(store, "train") == ()
 
 
+def test_the_first_run_of_a_command_is_its_own(home: Path) -> None:
+    with connect(home) as store:
+        assert runs.first_run(store, "daily", "daily") is None
+        for number, command in enumerate(("backfill", "daily", "daily")):
+            at = AT + timedelta(hours=number)
+            runs.start_run(store, replace(RUN, run_id=f"r{number}", command=command, started_at=at))
+        first = [runs.first_run(store, *asked) for asked in (("daily", "daily"), ("daily", "backfill"))]
+        assert [one and one.run.run_id for one in first] == ["r1", "r0"]
+        assert runs.first_run(store, "other", "daily") is None
+
+
 def test_starting_a_run_again_is_no_news_but_its_id_is_its_own(home: Path) -> None:
     with connect(home) as store:
         runs.start_run(store, RUN)

@@ -13,10 +13,11 @@ from exchange.paper import PaperBroker
 from exchange.ports import BarSource, Receipt, SourceUnavailable
 from storage import bars as bar_store
 from storage import instruments as instrument_store
-from storage import ledger, promotions
+from storage import ledger, promotions, runs
 from storage import models as model_store
 from storage import orders as order_store
 from storage.database import connect
+from storage.runs import Run
 from strategy.backtest import replay
 from strategy.decision import Status, panorama
 from strategy.instruments import Calendar
@@ -27,7 +28,7 @@ from strategy.signals import Strategy, outlooks
 from tasks.backfill import Filled, Progress, fill
 from tasks.backfill_answer import backfill_json
 from tasks.backfill_book import Backfill, BackfillRefused, begin, close_done, demand_own, own_account
-from tasks.book import Findings
+from tasks.book import DAILY, Findings
 from tasks.book import begin as begin_daily
 from tasks.challenge import challenge
 from tasks.ingest import ingest
@@ -386,6 +387,26 @@ def test_an_account_of_daily_runs_is_refused(tmp_path: Path) -> None:
     backfill = a_backfill(tmp_path)
     with pytest.raises(BackfillRefused, match="account mine is traded by daily runs since 2020-06-08; name another"):
         demand_own(replace(backfill, job=replace(backfill.job, account="mine")))
+
+
+def test_an_account_that_a_daily_run_has_traded_since_is_filled_no_further(tmp_path: Path) -> None:
+    backfill = a_backfill(tmp_path)
+    begin(backfill, backfill.job.now)
+    traded = Run(
+        run_id="d",
+        account=ACCOUNT,
+        command=DAILY,
+        as_of=LAST,
+        started_at=backfill.job.now,
+        code_version="before daily runs refused it",
+        config="{}",
+    )
+    with connect(tmp_path) as store:
+        runs.start_run(store, traded)
+    later = replace(backfill, job=replace(backfill.job, run_id="f"))
+    for refuse in (demand_own, lambda one: begin(one, one.job.now)):
+        with pytest.raises(BackfillRefused, match=f"{ACCOUNT} is traded by daily runs since 2020-06-24; name another"):
+            refuse(later)
 
 
 def test_the_answer_counts_the_whole_account(tmp_path: Path) -> None:

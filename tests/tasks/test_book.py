@@ -9,12 +9,25 @@ from storage import quality, runs
 from storage.database import connect
 from storage.quality import Inspection
 from strategy.quality import Finding
-from tasks.book import Findings, begin, close_done, close_failed, day_result, finished, last_day
+from tasks.backfill_book import Backfill
+from tasks.backfill_book import begin as begin_backfill
+from tasks.book import (
+    AccountFilled,
+    Findings,
+    begin,
+    close_done,
+    close_failed,
+    day_result,
+    demand_own,
+    finished,
+    last_day,
+)
 from tasks.job import Job
 from tasks.results import day_json
 from tasks.status import status_json
 from tests.fakes.bars import PAIR
 from tests.fakes.jobs import a_job, run_day
+from tests.fakes.ledgers import contents
 
 FIRST = date(2020, 6, 8)
 
@@ -38,6 +51,22 @@ def test_a_day_is_finished_only_when_its_run_is_closed(job: Job) -> None:
     assert {key: answer[key] for key in answer if key != "warnings"} == {
         key: value for key, value in json.loads(json.dumps(day_json(result))).items() if key != "warnings"
     }
+
+
+def test_an_account_that_a_backfill_has_begun_to_fill_is_refused(job: Job) -> None:
+    demand_own(job)
+    filled = Backfill(job=replace(job, account="what-if", run_id="f", models_of="what-if"), start=FIRST)
+    begin_backfill(filled, job.now)
+    demand_own(job)
+    told = contents(job.home)
+    for refuse in (demand_own, lambda one: begin(one, one.now)):
+        with pytest.raises(
+            AccountFilled, match=r"account what-if is filled by backfills since 2020-06-09.*name another"
+        ):
+            refuse(replace(job, account="what-if"))
+    with connect(job.home) as store:
+        assert [record.run.run_id for record in runs.runs(store)] == ["f"]
+    assert contents(job.home) == told
 
 
 def test_a_failed_run_is_on_record_with_its_reason_and_the_day_is_open(job: Job) -> None:
