@@ -14,6 +14,8 @@
 PYTHON ?= python3
 TORCH_INDEX ?=
 SEEDS ?= 6
+# Two files are tested at a time: many tests wait for servers.
+PROCESSES ?= 2
 ONLY ?=
 # Where the tests leave their pictures of Prefect's page.
 export SCREENSHOTS ?= build/screenshots
@@ -40,7 +42,7 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(PROCESSES) --dist loadfile
 
 slow: $(READY)
 	$(BIN)/pytest -m slow
