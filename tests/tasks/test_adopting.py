@@ -146,6 +146,19 @@ def test_what_still_rests_at_the_venue_is_cancelled_before_the_balances_are_adop
     assert newest(year).number == 2
 
 
+def test_what_had_not_left_before_an_adoption_never_does(year: Calm) -> None:
+    number, hanging = left_hanging(year, TAKEN)
+    late = replace(hanging, order_id=f"tdmt-{7:024x}", state=OrderState.INTENDED, reason="")
+    with connect(year.home) as store:
+        order_store.record_orders(store, "daily", [late])
+    taken_over(year)
+    ended = stored(year, late.order_id)
+    assert (ended.state, ended.reason) == (OrderState.EXPIRED, "the broker was adopted before it left")
+    sent = len(year.testnet.exchange.accepted_orders)
+    year.on(number)
+    assert len(year.testnet.exchange.accepted_orders) == sent
+
+
 class Silent(ExchangeTransport):
     """A way to the exchange on which it tells of no trades yet."""
 
