@@ -168,6 +168,8 @@ def run_import(given: Given, file: str, release: tuple[Sequence[str], str | None
     accepted = tuple(_acceptance(text) for text in release[0])
     if accepted and not (release[1] or "").strip():
         raise RequestRefused("--accept needs a --reason; say why the bar is right as it is")
+    if release[1] and not accepted:
+        raise RequestRefused(f"--reason is {release[1]!r} without --accept; name the bar that is right, as SYMBOL:DATE")
     job = plan(settings, source, Request(account="import", as_of=None, clock=clock()))
     hush()
     from tasks.imports import import_bars

@@ -316,6 +316,7 @@ def test_a_file_is_named_as_the_store_names_its_source(run: Run, file: Path) -> 
     [
         (["--accept", "SHARE:2020-03-02"], "--accept needs a --reason; say why the bar is right as it is"),
         (["--accept", "SHARE:2020-03-02", "--reason", " "], "--accept needs a --reason"),
+        (["--reason", "x"], "--reason is 'x' without --accept; name the bar that is right, as SYMBOL:DATE"),
         (["--accept", "2020-03-02", "--reason", "x"], "--accept is '2020-03-02'; it must be SYMBOL:DATE"),
         (["--accept", "SHARE:soon", "--reason", "x"], "--accept is 'soon'; it must be a date"),
         (
