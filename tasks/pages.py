@@ -16,7 +16,7 @@ from tasks.tables import decisions_table, fills_table, findings_table, orders_ta
 class Provenance:
     """What it takes to get the same numbers again; `trials` counts the configurations tried on these bars.
 
-    `model_id` may also say in words who traded; None is the prior.
+    `model_id` may also say in words who traded; None is no network.
     """
 
     run_id: str
@@ -99,7 +99,7 @@ def origin(known: Provenance) -> str:
         ("Run", known.run_id),
         ("Code version", known.code_version),
         ("Seed", str(known.seed)),
-        ("Model", known.model_id or "none; the prior trades"),
+        ("Model", known.model_id or "no network"),
         ("Data sha256", known.data_sha256),
     ]
     if known.trials is not None:
