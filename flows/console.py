@@ -69,10 +69,9 @@ def _print(text: str) -> None:
 
 
 def tell(sentence: str) -> None:
-    """None; shows what a command is about to do on stderr, if that is a terminal: what takes minutes is announced."""
-    if sys.stderr.isatty():
-        sys.stderr.write(f"{sentence}\n")
-        sys.stderr.flush()
+    """None; shows on stderr what a command is about to do: what takes minutes is announced, in a log too."""
+    sys.stderr.write(f"{sentence}\n")
+    sys.stderr.flush()
 
 
 def table(rows: Sequence[Mapping[str, object]], columns: tuple[str, ...]) -> str:

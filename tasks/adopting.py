@@ -109,24 +109,15 @@ def _took_over(adopter: Adopter, broker: Broker, before: Adoption, reason: str) 
     with connect(adopter.home) as store, transaction(store):
         if not stands(store, account, broker, before):
             return True
-        waiting = order_store.open_orders(store, account)
-        unsent = [one for one in waiting if one.state is OrderState.INTENDED]
-        out = [one for one in waiting if one not in unsent]
+        out = [one for one in order_store.open_orders(store, account) if one.state is not OrderState.INTENDED]
         forgotten = [one for one in out if _forgotten(one)]
         if out != forgotten or venues.executions(store, account, before.number) != known:
             return False
         rebase(store, (account, broker, before), holdings, reason)
-        for one in unsent:
-            # It was decided for positions that are cash now.
-            order_store.claim_order(store, account, _expired(one, "the broker was adopted before it left"))
         for one in forgotten:
             what = f"{one.reason}; what it may have traded is in the balances of adoption {before.number + 1}"
-            _end(store, account, _expired(one, what), broker.now())
+            _end(store, account, replace(one, state=OrderState.EXPIRED, reason=what), broker.now())
     return True
-
-
-def _expired(order: Order, reason: str) -> Order:
-    return replace(order, state=OrderState.EXPIRED, reason=reason)
 
 
 def _forgotten(order: Order) -> bool:

@@ -72,9 +72,14 @@ def stands(store: Connection, account: str, broker: Broker, adopted: Adoption) -
 def rebase(store: Connection, standing: tuple[str, Broker, Adoption], holdings: Holdings, reason: str) -> None:
     """None; the account adopts the broker anew, within a transaction in which its adoption still stands.
 
-    It owns none of what the broker holds but cash, and its positions become cash.
+    It owns none of what the broker holds but cash, and its positions become cash. What was ordered for them and has not
+    left never will.
     """
     account, broker, before = standing
+    for order in order_store.open_orders(store, account):
+        ended = replace(order, state=OrderState.EXPIRED, reason="the broker was adopted before it left")
+        if order.state is OrderState.INTENDED and order_store.claim_order(store, account, ended):
+            venues.record_step(store, account, ended, broker.now())
     snapshot = ledger.latest_snapshot(store, account)
     taken = Adoption(
         number=before.number + 1,

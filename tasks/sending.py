@@ -163,14 +163,27 @@ def _sent(order: Order) -> Order:
 
 
 def _write_again(job: Job) -> None:
-    """None; an order of the day that never arrived is written anew, unless it was ATTEMPTS times."""
+    """None; an order of the day that never arrived is written anew, unless it was ATTEMPTS times.
+
+    Nor where the broker was adopted since: it was decided for positions that are cash now.
+    """
     tries: dict[str, list[Order]] = {}
     with connect(job.home) as store:
         for order in order_store.orders_on(store, job.account, job.as_of):
             tries.setdefault(order.symbol, []).append(order)
         lost = [one for one in tries.values() if all(order.reason.startswith(NEVER_ARRIVED) for order in one)]
-        again = [_again(job, one[-1], len(one) + 1) for one in lost if len(one) < ATTEMPTS]
+        adopted = venues.adoption(store, job.account, job.broker)
+        again = [
+            _again(job, one[-1], len(one) + 1)
+            for one in lost
+            if len(one) < ATTEMPTS and not (adopted and _sent_before(store, job, one[-1], adopted.adopted_at))
+        ]
         order_store.record_orders(store, job.account, again)
+
+
+def _sent_before(store: Connection, job: Job, order: Order, instant: datetime) -> bool:
+    sent_at = venues.sent_at(store, job.account, order.order_id)
+    return sent_at is not None and sent_at < instant
 
 
 def _again(job: Job, order: Order, attempt: int) -> Order:

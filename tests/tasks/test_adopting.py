@@ -120,10 +120,12 @@ def test_a_fill_that_nobody_was_told_of_is_asked_for_before_the_balances_are_ado
 
 
 def test_an_order_that_never_arrived_is_known_to_before_the_balances_are_adopted(year: Calm) -> None:
-    _, hanging = left_hanging(year, LOST)
+    number, hanging = left_hanging(year, LOST)
     sent = len(year.testnet.exchange.accepted_orders)
     taken_over(year)
     assert stored(year, hanging.order_id).state is OrderState.REJECTED
+    # It was decided for what is cash now, so that it is not written anew either.
+    year.on(number)
     assert len(year.testnet.exchange.accepted_orders) == sent
 
 
@@ -156,6 +158,20 @@ def test_what_had_not_left_before_an_adoption_never_does(year: Calm) -> None:
     assert (ended.state, ended.reason) == (OrderState.EXPIRED, "the broker was adopted before it left")
     sent = len(year.testnet.exchange.accepted_orders)
     year.on(number)
+    assert len(year.testnet.exchange.accepted_orders) == sent
+
+
+def test_what_had_not_left_before_a_reset_never_does(year: Calm) -> None:
+    number, hanging = left_hanging(year, TAKEN)
+    waiting = replace(hanging, order_id=f"tdmt-{7:024x}", state=OrderState.INTENDED, reason="")
+    with connect(year.home) as store:
+        order_store.record_orders(store, "daily", [waiting])
+    year.testnet.exchange.reset()
+    year.checks.reset()
+    sent = len(year.testnet.exchange.accepted_orders)
+    year.on(number)
+    assert newest(year).reason == "the venue was reset"
+    assert stored(year, waiting.order_id).state is OrderState.EXPIRED
     assert len(year.testnet.exchange.accepted_orders) == sent
 
 
