@@ -5,6 +5,7 @@ from typing import Any
 
 from flows.console import counted, listed, sections, table, warned
 from flows.doubts import doubts
+from strategy.account import DUST
 
 Json = Mapping[str, Any]
 
@@ -171,6 +172,8 @@ def shown_status(answer: Json) -> str:
     positions = [
         {"symbol": symbol, "quantity": quantity, "over equity": shares.get(symbol)}
         for symbol, quantity in answer["positions"].items()
+        # Dust is no position to a person; --json keeps it.
+        if abs(shares.get(symbol, 1.0)) >= DUST
     ]
     model = f"model {answer['model_id'][:12]}" if answer["model_id"] else "no network"
     last = answer["last_run"]

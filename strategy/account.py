@@ -43,6 +43,10 @@ class Account:
         return position.quantity if position else Decimal(0)
 
 
+#: A position worth less than this share of equity is dust: the leftover of rounding, too small to sell.
+DUST = Decimal("1e-5")
+
+
 class EntryKind(StrEnum):
     """Why the ledger changed without a trade."""
 
@@ -75,3 +79,22 @@ class Snapshot:
     account: Account
     equity: Decimal
     drawdown: float
+
+    @property
+    def held(self) -> dict[str, Position]:
+        """Return the positions that a person should see, by symbol: neither empty nor dust.
+
+        >>> held = {
+        ...     "A": Position(quantity=Decimal("0.000001"), mark=Decimal(50)),
+        ...     "B": Position(quantity=Decimal(-1), mark=Decimal(9)),
+        ... }
+        >>> account = Account(as_of=date(2020, 1, 2), cash=Decimal(1000), positions=held)
+        >>> list(Snapshot(account=account, equity=account.equity, drawdown=0.0).held)
+        ['B']
+        """
+        least = DUST * max(self.equity, Decimal(0))
+        return {
+            symbol: position
+            for symbol, position in sorted(self.account.positions.items())
+            if position.quantity and abs(position.value) >= least
+        }

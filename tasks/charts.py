@@ -21,6 +21,7 @@ from tasks.plots import (
     kept,
     key,
     line_mark,
+    text_px,
     value_axis,
 )
 from tasks.scales import Scale, date_scale, equity_scale, padded, scale_ticks, signed_percent, value_ticks
@@ -29,6 +30,8 @@ WIDE = Canvas(width_px=960, height_px=460)
 NARROW = Canvas(width_px=400, height_px=440, right_px=10)
 #: Height of a panel with its heading and with the gap above it.
 PANEL_PX, PANEL_HEAD_PX = 112, 34
+#: Between the picture's edge, a label of its axis and the plot.
+LABEL_GAP_PX = 14
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +89,7 @@ def equity_picture(picture: EquityPicture, canvas: Canvas = WIDE) -> str:
     >>> equity_picture(day).startswith('<svg xmlns="http://www.w3.org/2000/svg"')
     True
     """
+    canvas = _with_room(picture, canvas)
     title, top_px = _key(picture, canvas)
     floor_px = canvas.height_px - 26.0
     whole = replace(canvas, height_px=canvas.height_px + PANEL_PX * len(picture.panels))
@@ -113,6 +117,13 @@ def equity_picture(picture: EquityPicture, canvas: Canvas = WIDE) -> str:
         *panels,
     ]
     return drawing(picture.title, whole, parts)
+
+
+def _with_room(picture: EquityPicture, canvas: Canvas) -> Canvas:
+    """Return the canvas with a margin that holds the longest label of the equity axis."""
+    axis = equity_scale([value for line in picture.lines for value in line.values], 1.0, 0.0)
+    widest_px = max((text_px(text) for _, text in scale_ticks(axis, 5)), default=0.0)
+    return replace(canvas, left_px=max(canvas.left_px, math.ceil(widest_px) + LABEL_GAP_PX))
 
 
 def svg_data_uri(svg: str) -> str:

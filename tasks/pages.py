@@ -1,5 +1,6 @@
 """The report of a day: one HTML file, legible anywhere, that loads and runs nothing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -7,8 +8,9 @@ from strategy.account import Snapshot
 from strategy.decision import Decision
 from strategy.orders import Fill, Order
 from strategy.quality import Finding
+from tasks.backtest_tables import Measured, metrics_table, monthly_table
 from tasks.charts import NARROW, WIDE, EquityPicture, equity_picture
-from tasks.markup import document, money, notice, pairs, share, table
+from tasks.markup import document, figure, money, notice, pairs, share, table
 from tasks.tables import decisions_table, fills_table, findings_table, orders_table, positions_table
 
 
@@ -33,7 +35,8 @@ class DailyPage:
     """What the report of a day shows.
 
     `account` names account and broker, `model` what gave the signals, `halted` says why trading is halted or is empty,
-    `before` are the decisions of the account's day before.
+    `picture` and `measured` show the account since it opened, its benchmarks after it; `before` are the decisions of
+    the account's day before.
     """
 
     snapshot: Snapshot
@@ -47,6 +50,7 @@ class DailyPage:
     findings: tuple[Finding, ...]
     provenance: Provenance
     picture: EquityPicture | None = None
+    measured: tuple[Measured, ...] = ()
     before: tuple[Decision, ...] = ()
 
 
@@ -58,8 +62,9 @@ def daily_page(page: DailyPage) -> str:
         ("As of", as_of),
         ("Equity", money(page.snapshot.equity)),
         ("Cash", money(account.cash)),
-        ("Drawdown", share(page.snapshot.drawdown)),
+        ("Drawdown now", share(page.snapshot.drawdown)),
         ("Halted", "yes" if page.halted else "no"),
+        *_figures(page.measured),
         ("Signals from", page.model),
     )
     sections = (
@@ -72,10 +77,32 @@ def daily_page(page: DailyPage) -> str:
         table(orders_table(page.orders)),
         table(fills_table("Fills of the day", page.fills)),
         table(positions_table(page.snapshot)),
+        _life(page),
         table(findings_table(page.findings)),
         origin(page.provenance),
     )
     return document(f"TurboDMT daily report {as_of}", sections)
+
+
+def _life(page: DailyPage) -> str:
+    """The figures and months since the account opened; nothing before there is a return to measure."""
+    if page.picture is None or len(page.picture.dates) < 2:
+        return ""
+    return table(metrics_table(page.measured)) + table(monthly_table(page.picture.dates, page.picture.lines))
+
+
+def _figures(measured: Sequence[Measured]) -> list[tuple[str, str]]:
+    """The account's return, growth, Sharpe ratio and deepest drawdown since it opened; none of a single day."""
+    if not measured or measured[0].metrics.cagr is None:
+        return []
+    own = measured[0].metrics
+    return [
+        ("Net return since it opened", share(own.total_return)),
+        *((f"Return of {one.label}", share(one.metrics.total_return)) for one in measured[1:2]),
+        ("Growth per year", share(own.cagr)),
+        ("Sharpe ratio", figure(own.sharpe)),
+        ("Deepest drawdown", share(own.max_drawdown)),
+    ]
 
 
 def title(heading: str, under: str) -> str:

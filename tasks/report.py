@@ -7,9 +7,9 @@ from storage import ledger, reports, runs
 from storage.database import connect
 from storage.failures import StoreError
 from strategy.decision import Decision
+from tasks.account_history import account_history
 from tasks.artifacts import publish, publish_reconciliation
 from tasks.book import Findings, day_result
-from tasks.charts import EquityPicture, Line
 from tasks.job import Job
 from tasks.model_card import publish_newest_card
 from tasks.pages import DailyPage, Provenance, daily_page
@@ -19,9 +19,6 @@ from tasks.train import Champion
 from tasks.validate import Gate
 
 log = logging.getLogger(__name__)
-
-#: Account days that the picture goes back.
-PICTURE_DAYS = 504
 
 
 def report(job: Job, champion: Champion, gate: Gate, reconciled: Reconciliation | None = None) -> Findings:
@@ -57,7 +54,7 @@ def _outside(job: Job) -> list[str]:
     """What is held of symbols that the run does not look after."""
     with connect(job.home) as store:
         snapshot = ledger.latest_snapshot(store, job.account)
-    held = sorted(set(snapshot.account.positions) - set(job.symbols)) if snapshot else []
+    held = sorted(set(snapshot.held) - set(job.symbols)) if snapshot else []
     return [
         f"{symbol} is held but not among the symbols of this run; it is kept and marked, not traded" for symbol in held
     ]
@@ -87,21 +84,10 @@ def _trades(count: int) -> str:
     return f", {count} trade{'' if count == 1 else 's'} of earlier orders settled" if count else ""
 
 
-def _picture(job: Job) -> EquityPicture:
-    """The account's equity over its last days."""
-    with connect(job.home) as store:
-        snapshots = ledger.snapshots(store, job.account, until=job.as_of, last_days=PICTURE_DAYS)
-    return EquityPicture(
-        title=f"Equity of account {job.account}",
-        dates=tuple(snapshot.account.as_of for snapshot in snapshots),
-        lines=(Line(label=str(job.policy.strategy), values=tuple(float(snapshot.equity) for snapshot in snapshots)),),
-        drawdown=tuple(snapshot.drawdown for snapshot in snapshots),
-    )
-
-
 def _page(result: DayResult, champion: Champion, gate: Gate) -> DailyPage:
     job, snapshot = result.job, result.snapshot
     assert snapshot is not None, "the day is settled before it is reported"
+    history = account_history(job)
     configuration = tuple((name, str(value)) for name, value in json.loads(job.policy.config).items())
     return DailyPage(
         snapshot=snapshot,
@@ -121,7 +107,8 @@ def _page(result: DayResult, champion: Champion, gate: Gate) -> DailyPage:
             seed=job.policy.recipe.seed,
             configuration=configuration,
         ),
-        picture=_picture(job),
+        picture=history.picture,
+        measured=history.measured,
         before=_before(job),
     )
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 
 NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
+#: The least that an axis of money spans, over its highest value.
+SMALLEST_SPAN = 0.002
 DAY_STEPS = (1, 2, 7, 14)
 MONTH_STEPS = (1, 3, 6, 12, 24, 60, 120, 240, 600, 1200)
 
@@ -49,8 +51,14 @@ def padded(values: Sequence[float], share: float) -> tuple[float, float]:
 
 
 def equity_scale(values: Sequence[float], bottom_px: float, top_px: float) -> Scale:
-    """A vertical axis for money: logarithmic, unless a value is not positive."""
+    """A vertical axis for money: logarithmic, unless a value is not positive.
+
+    It spans at least SMALLEST_SPAN of the highest value: a movement of millionths is no mountain.
+    """
     finite = [value for value in values if math.isfinite(value)]
+    if finite and max(finite) - min(finite) < SMALLEST_SPAN * abs(max(finite)):
+        middle, room = (max(finite) + min(finite)) / 2, SMALLEST_SPAN / 2 * abs(max(finite))
+        finite = [middle - room, middle + room]
     if finite and min(finite) > 0:
         low, high = padded([math.log10(value) for value in finite], 0.06)
         return Scale(low=10**low, high=10**high, start_px=bottom_px, stop_px=top_px, bend=math.log10)

@@ -74,7 +74,7 @@ def fills_table(heading: str, fills: Sequence[Fill]) -> Table:
 
 
 def positions_table(snapshot: Snapshot) -> Table:
-    """What is held at the close."""
+    """What is held at the close, without dust."""
 
     def of_equity(value: Decimal) -> str:
         return signed(float(value / snapshot.equity)) if snapshot.equity > 0 else ABSENT
@@ -85,8 +85,7 @@ def positions_table(snapshot: Snapshot) -> Table:
         numbers=frozenset({"Quantity", "Mark", "Value", "Over equity"}),
         rows=tuple(
             (symbol, exactly(held.quantity), priced(held.mark), money(held.value), of_equity(held.value))
-            for symbol, held in sorted(snapshot.account.positions.items())
-            if held.quantity
+            for symbol, held in snapshot.held.items()
         ),
         empty="Nothing is held.",
     )

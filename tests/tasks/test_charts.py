@@ -19,7 +19,7 @@ from tasks.charts import (
     equity_picture,
     svg_data_uri,
 )
-from tasks.plots import Canvas
+from tasks.plots import Canvas, text_px
 from tests.fakes.reports import a_panel, a_picture
 
 SPACE = "{http://www.w3.org/2000/svg}"
@@ -133,3 +133,15 @@ def test_a_picture_without_days_or_with_wrong_lengths_is_refused() -> None:
         replace(picture, drawdown=(0.0,))
     with pytest.raises(ValueError, match=r"3 dates was given \{'Sharpe ratio': 20\}"):
         replace(picture, panels=(a_panel(20),))
+
+
+@pytest.mark.parametrize("around", [9_441.7349, 123_456_789.0, 0.0004417349], ids=str)
+def test_no_label_of_the_equity_axis_is_cut_off(around: float) -> None:
+    days = a_picture(50)
+    values = tuple(around * (1.0 + 1e-8 * day) for day in range(50))
+    picture = replace(days, lines=(Line(label="a", values=values),))
+    texts = drawn(picture).iter(SPACE + "text")
+    labels = [one for one in texts if one.get("text-anchor") == "end" and one.get("class") == "td-text"]
+    assert len(labels) > 4
+    for label in labels:
+        assert float(label.get("x", "nan")) - text_px(label.text or "") >= 0.0, label.text
