@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from exchange.ports import BrokerRefused, BrokerUnavailable, Execution, Receipt
+from exchange.ports import BrokerRefused, BrokerUnavailable, Execution, Receipt, VenueOrder
 from exchange.testnet_client import WINDOW
 from exchange.testnet_session import TestnetSession
 from exchange.venue_errors import ARCHIVED_ORDER, UNKNOWN_ORDER, Duplicate, Uncertain, VenueRefusal
@@ -71,11 +71,8 @@ def submit(session: TestnetSession, desk: Desk, order: Order, sent_at: datetime)
         return Receipt(order=replace(order, state=OrderState.REJECTED, reason=str(refusal)))
     except (Uncertain, Duplicate) as error:
         return Receipt(order=_unknown(order, str(error)))
-    try:
-        return _receipt(session, desk, order, taken)
-    except (BrokerUnavailable, BrokerRefused) as error:
-        # It was taken: no failure after that may read as if it had not been.
-        return Receipt(order=_unknown(order, str(error)))
+    # It was taken: no failure after that may read as if it had not been.
+    return _confirmed(session, desk, order, (taken, sent_at))
 
 
 def enquire(session: TestnetSession, desk: Desk, order: Order, sent_at: datetime) -> Receipt:
@@ -89,7 +86,8 @@ def enquire(session: TestnetSession, desk: Desk, order: Order, sent_at: datetime
         # What counts is when the venue was asked, and an answer may be slow.
         age = session.now() - sent_at
         try:
-            return _receipt(session, desk, order, session.ask(lambda client: desk.find(client, asked)))
+            found = session.ask(lambda client: desk.find(client, asked))
+            return _confirmed(session, desk, order, (found, sent_at))
         except VenueRefusal as refusal:
             if refusal.code == ARCHIVED_ORDER:
                 return Receipt(order=replace(order, state=OrderState.EXPIRED, reason=str(refusal)))
@@ -123,6 +121,30 @@ def plain(quantity: Decimal) -> str:
     """
     text = f"{quantity:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _confirmed(session: TestnetSession, desk: Desk, order: Order, told: tuple[Json, datetime]) -> Receipt:
+    """The order as told, with what the venue confirmed; UNKNOWN where the rest of what it tells cannot be read."""
+    answer, sent_at = told
+    venue = _venue_order(answer, sent_at)
+    try:
+        return replace(_receipt(session, desk, order, answer), venue=venue)
+    except (BrokerUnavailable, BrokerRefused) as error:
+        return Receipt(order=_unknown(order, str(error)), venue=venue)
+
+
+def _venue_order(told: Json, sent_at: datetime) -> VenueOrder | None:
+    """What an answer about an order confirms; taken when it was sent, where it tells no time.
+
+    A new spot order tells `transactTime`, a query `time`, a new futures order `updateTime` alone.
+    """
+    try:
+        number = str(told["orderId"])
+        stated = next((told[name] for name in ("transactTime", "time", "updateTime") if name in told), None)
+        at = sent_at if stated is None else datetime.fromtimestamp(int(stated) / 1000, tz=UTC)
+    except (KeyError, TypeError, ValueError, OverflowError, OSError):
+        return None
+    return VenueOrder(venue_order_id=number, transacted_at=at)
 
 
 def _receipt(session: TestnetSession, desk: Desk, order: Order, told: Json) -> Receipt:

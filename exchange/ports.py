@@ -10,6 +10,7 @@ import pandas as pd
 
 from strategy.executions import Charge as Charge
 from strategy.executions import Execution as Execution
+from strategy.executions import VenueOrder as VenueOrder
 from strategy.instruments import Instrument
 from strategy.orders import Order
 
@@ -96,11 +97,13 @@ class BrokerRefused(ValueError):
 class Receipt:
     """What a broker knows of an order: the order in its new state, with the reason, and all its trades so far.
 
-    The state is UNKNOWN where the broker may or may not have taken it: ask again, never send again.
+    The state is UNKNOWN where the broker may or may not have taken it: ask again, never send again. `venue` is what the
+    broker confirmed of it in this answer, also where the rest of the answer could not be read; None if nothing.
     """
 
     order: Order
     executions: tuple[Execution, ...] = ()
+    venue: VenueOrder | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

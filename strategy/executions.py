@@ -51,6 +51,17 @@ class Execution:
         return PaidIn.UNITS if owned else PaidIn.ELSEWHERE
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueOrder:
+    """What a broker outside confirms of an order that it took: its own number for it, and when it took it.
+
+    `venue_order_id` is empty where only trades of the order are known. `transacted_at` is timezone-aware UTC.
+    """
+
+    venue_order_id: str
+    transacted_at: datetime
+
+
 class PaidIn(StrEnum):
     """What a fee was paid in: the quote asset, units of what was traded, or something that the account does not own."""
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, Receipt
 from storage import bars as bar_store
-from storage import ledger, risk_state, venues
+from storage import evidence, ledger, risk_state, venues
 from storage import models as model_store
 from storage import orders as order_store
 from storage.database import Connection, connect, transaction
@@ -78,10 +78,8 @@ def send(job: Job, broker: Broker, order: Order, account: tuple[Standing, Mandat
             if order_store.release_order(store, job.account, order.order_id):
                 _step(store, job, replace(order, reason=str(error)), now)
         raise
-    record(job, broker, receipt)
-    if receipt.order.state is not OrderState.UNKNOWN:
-        return receipt.order
-    return ask(job, broker, receipt.order)
+    left = record(job, broker, receipt)
+    return ask(job, broker, left) if left.state is OrderState.UNKNOWN else left
 
 
 def resolve(customer: Customer, broker: Broker, over_before: date) -> tuple[Order, ...]:
@@ -98,9 +96,7 @@ def resolve(customer: Customer, broker: Broker, over_before: date) -> tuple[Orde
         found = ask(customer, broker, order)
         # A remainder that the fill bar could not take is not carried into the next day.
         if order.as_of < over_before and found.state in (OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED):
-            receipt = broker.cancel(found, _sent_at(customer, order))
-            record(customer, broker, receipt)
-            found = receipt.order
+            found = record(customer, broker, broker.cancel(found, _sent_at(customer, order)))
         if found.state is OrderState.UNKNOWN:
             untold.append(found)
     return tuple(untold)
@@ -108,20 +104,21 @@ def resolve(customer: Customer, broker: Broker, over_before: date) -> tuple[Orde
 
 def ask(customer: Customer, broker: Broker, order: Order) -> Order:
     """The order as the broker has it now. Raises BrokerUnavailable; the order stays as it was."""
-    receipt = broker.enquire(order, _sent_at(customer, order))
-    record(customer, broker, receipt)
-    return receipt.order
+    return record(customer, broker, broker.enquire(order, _sent_at(customer, order)))
 
 
-def record(customer: Customer, broker: Broker, receipt: Receipt) -> None:
-    """None; the order's state and its trades are in the ledger, each trade once, on the account day it belongs to."""
+def record(customer: Customer, broker: Broker, receipt: Receipt) -> Order:
+    """Record the order's state, its evidence and its trades, each once, on the account day it belongs to; the order."""
     now = broker.now()
     with connect(customer.home) as store, transaction(store):
         known = order_store.order(store, customer.account, receipt.order.order_id)
-        order = _still_cut(receipt.order, known)
+        # Evidence is kept whatever else is known: what the broker once confirmed has arrived.
+        if receipt.venue is not None:
+            evidence.record_evidence(store, customer.account, broker.name, known.order_id, receipt.venue)
+        order = _still_cut(_not_absent(store, customer, broker, receipt.order), known)
         if order.state is OrderState.UNKNOWN and known.state not in OPEN_STATES:
             # Another run has asked meanwhile, and knows more.
-            return
+            return known
         snapshot = ledger.latest_snapshot(store, customer.account)
         settled = snapshot.account.as_of if snapshot else order.as_of
         adopted = venues.adoption(store, customer.account, broker.name)
@@ -131,6 +128,18 @@ def record(customer: Customer, broker: Broker, receipt: Receipt) -> None:
             log.info("%s %s %s filled at %s.", one.side.capitalize(), one.quantity, one.symbol, one.price)
         order_store.update_orders(store, customer.account, [order], day=booking_day(now, settled))
         _step(store, customer, order, now)
+    return order
+
+
+def _not_absent(store: Connection, customer: Customer, broker: Broker, order: Order) -> Order:
+    """The order, which has not "never arrived" where the broker once confirmed it."""
+    if not order.reason.startswith(NEVER_ARRIVED):
+        return order
+    confirmed = evidence.evidence_of(store, customer.account, broker.name, order.order_id)
+    if confirmed is None:
+        return order
+    reason = f"the broker took it at {confirmed.transacted_at:%Y-%m-%d %H:%M:%S} UTC and does not know it now"
+    return replace(order, state=OrderState.UNKNOWN, reason=reason)
 
 
 def _sent_at(customer: Customer, order: Order) -> datetime:

@@ -11,7 +11,7 @@ import pytest
 from exchange.binance_futures import FuturesTestnet
 from exchange.binance_orders import plain
 from exchange.binance_spot import SpotTestnet
-from exchange.ports import BrokerUnavailable, Execution
+from exchange.ports import BrokerUnavailable, Execution, VenueOrder
 from strategy.orders import OrderState, Side
 from tests.fakes.testnets import KEYS, an_order
 from tests.fakes.told import START, Told, refused
@@ -131,8 +131,8 @@ def test_trades_in_words_that_are_not_known_are_asked_for_again_and_not_guessed(
     taken = broker.submit(BOUGHT, START)
     assert (taken.order.state, taken.executions) == (OrderState.UNKNOWN, ())
     assert "(last: an answer of an unknown shape)" in taken.order.reason
-    with pytest.raises(BrokerUnavailable, match=r"\(last: an answer of an unknown shape\)"):
-        broker.enquire(BOUGHT, START)
+    asked = broker.enquire(BOUGHT, START)
+    assert (asked.order, asked.executions) == (taken.order, ())
     venue = Told({"GET order": SPOT_ORDER, "GET myTrades": (trades, [SPOT_TRADE])})
     assert SpotTestnet(KEYS, venue.wire()).enquire(BOUGHT, START).order.state is OrderState.FILLED
 
@@ -261,9 +261,24 @@ def test_an_archived_order_has_expired_and_another_refusal_tells_nothing() -> No
 
 def test_trades_that_are_refused_leave_what_became_of_the_order_open() -> None:
     broker = SpotTestnet(KEYS, Told({"GET order": SPOT_ORDER, "GET myTrades": refused(-1121, "no")}).wire())
-    told = rf"^trades of {BOUGHT.order_id} cannot be asked for \(HTTP 400, code -1121: no\)$"
-    with pytest.raises(BrokerUnavailable, match=told):
-        broker.enquire(BOUGHT, START)
+    reason = f"trades of {BOUGHT.order_id} cannot be asked for (HTTP 400, code -1121: no)"
+    assert broker.enquire(BOUGHT, START).order == replace(BOUGHT, state=OrderState.UNKNOWN, reason=reason)
+
+
+def test_what_the_venue_confirmed_is_told_also_where_nothing_else_can_be_read() -> None:
+    taken = {**SPOT_ORDER, "transactTime": 1499865549590}
+    odd = {**SPOT_ORDER, "status": "ODD", "time": 1499865549590, "updateTime": 1499865550000}
+    confirmed = VenueOrder(venue_order_id="28", transacted_at=datetime(2017, 7, 12, 13, 19, 9, 590_000, tzinfo=UTC))
+    broker = SpotTestnet(KEYS, Told({"POST order": taken, "GET order": odd, "GET myTrades": refused(-1121)}).wire())
+    for receipt in (broker.submit(BOUGHT, START), broker.enquire(BOUGHT, START)):
+        assert (receipt.order.state, receipt.venue) == (OrderState.UNKNOWN, confirmed)
+    unread = {name: value for name, value in FUTURES_ORDER.items() if name != "status"}
+    futures = FuturesTestnet(KEYS, Told({"POST order": unread}).wire()).submit(SOLD, START)
+    assert (futures.order.state, futures.venue and futures.venue.transacted_at) == (
+        OrderState.UNKNOWN,
+        datetime(2019, 9, 26, 16, 22, 58, 20_000, tzinfo=UTC),
+    )
+    assert SpotTestnet(KEYS, Told({"POST order": {}}).wire()).submit(BOUGHT, START).venue is None
 
 
 @pytest.mark.parametrize("kind", [SpotTestnet, FuturesTestnet])

@@ -1,0 +1,50 @@
+"""Evidence: what a broker outside once confirmed of an order, kept as it was first told and never taken back.
+
+An order with evidence has arrived, whatever the broker says or forgets later.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from storage.database import Connection
+from strategy.executions import VenueOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """An order of ours, and what the broker confirmed of it."""
+
+    order_id: str
+    venue: VenueOrder
+
+
+def record_evidence(connection: Connection, account: str, broker: str, order_id: str, venue: VenueOrder) -> bool:
+    """Record what the broker confirmed; whether it was the first time. What was confirmed first stays as it is."""
+    written = connection.execute(
+        "INSERT INTO order_evidence (account, broker, order_id, venue_order_id, transacted_at) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT DO NOTHING RETURNING order_id",
+        [account, broker, order_id, venue.venue_order_id, venue.transacted_at],
+    ).fetchone()
+    return written is not None
+
+
+def evidence_of(connection: Connection, account: str, broker: str, order_id: str) -> VenueOrder | None:
+    """Return what the broker confirmed of the order; None if it never told of it."""
+    row = connection.execute(
+        "SELECT venue_order_id, transacted_at FROM order_evidence WHERE account = ? AND broker = ? AND order_id = ?",
+        [account, broker, order_id],
+    ).fetchone()
+    return VenueOrder(venue_order_id=row[0], transacted_at=row[1].astimezone(UTC)) if row else None
+
+
+def evidence_since(connection: Connection, account: str, broker: str, since: datetime) -> tuple[Evidence, ...]:
+    """Return the orders that the broker confirmed to have taken at that instant or later, oldest first."""
+    rows = connection.execute(
+        "SELECT order_id, venue_order_id, transacted_at FROM order_evidence WHERE account = ? AND broker = ? "
+        "AND transacted_at >= ? ORDER BY transacted_at, order_id",
+        [account, broker, since],
+    ).fetchall()
+    return tuple(
+        Evidence(order_id=order_id, venue=VenueOrder(venue_order_id=number, transacted_at=at.astimezone(UTC)))
+        for order_id, number, at in rows
+    )

@@ -1,0 +1,49 @@
+"""What a broker once confirmed of an order stays, whatever it says later."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from storage import evidence
+from storage.database import connect
+from storage.evidence import Evidence
+from strategy.executions import VenueOrder
+
+NOON = datetime(2020, 1, 6, 12, 0, 0, 123000, tzinfo=UTC)
+FIRST = VenueOrder(venue_order_id="28", transacted_at=NOON)
+LATER = VenueOrder(venue_order_id="29", transacted_at=NOON + timedelta(hours=1))
+
+
+def test_what_was_confirmed_first_stays(home: Path) -> None:
+    with connect(home) as store:
+        assert evidence.evidence_of(store, "spot", "testnet-spot", "o1") is None
+        assert evidence.record_evidence(store, "spot", "testnet-spot", "o1", FIRST)
+        assert not evidence.record_evidence(store, "spot", "testnet-spot", "o1", LATER)
+        assert evidence.evidence_of(store, "spot", "testnet-spot", "o1") == FIRST
+        assert evidence.evidence_of(store, "spot", "testnet-futures", "o1") is None
+
+
+def test_confirmed_orders_are_found_by_when_they_were_taken(home: Path) -> None:
+    with connect(home) as store:
+        evidence.record_evidence(store, "spot", "testnet-spot", "o2", LATER)
+        evidence.record_evidence(store, "spot", "testnet-spot", "o1", FIRST)
+        evidence.record_evidence(store, "other", "testnet-spot", "o3", FIRST)
+        both = (Evidence(order_id="o1", venue=FIRST), Evidence(order_id="o2", venue=LATER))
+        assert evidence.evidence_since(store, "spot", "testnet-spot", NOON) == both
+        after = NOON + timedelta(milliseconds=1)
+        assert evidence.evidence_since(store, "spot", "testnet-spot", after) == both[1:]
+
+
+def test_orders_that_traded_before_evidence_was_kept_have_some(home: Path) -> None:
+    """The migration, read again over a store as it was written before it."""
+    text = (Path(evidence.__file__).parent / "migrations" / "0012_order_evidence.sql").read_text()
+    with connect(home) as store:
+        store.execute("DROP TABLE order_evidence")
+        store.execute("INSERT INTO adoptions VALUES ('spot', 'testnet-spot', 1, '', 1, ?, 'first run')", [NOON])
+        store.execute("INSERT INTO adoptions VALUES ('spot', 'testnet-spot', 1, 'BTCUSDT', 1, ?, 'first run')", [NOON])
+        for number, at in (("t1", LATER.transacted_at), ("t2", NOON)):
+            row = ["spot", "o1", number, "BTCUSDT", at, "buy", Decimal(1), Decimal(1), Decimal(0), "USDT", None, 1]
+            store.execute(f"INSERT INTO executions VALUES ({', '.join('?' * 12)})", row)
+        store.execute(text)
+        told = evidence.evidence_of(store, "spot", "testnet-spot", "o1")
+    assert told == VenueOrder(venue_order_id="", transacted_at=NOON)
