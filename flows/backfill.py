@@ -15,6 +15,7 @@ from pydantic import Field
 from exchange.paper import PaperBroker
 from exchange.ports import BarSource
 from flows.backfill_plan import Asked, plan_backfill
+from flows.documented import documented
 from flows.prefect_home import attend_run
 from flows.progress import Told
 from flows.run_names import name_run
@@ -43,6 +44,7 @@ def run_name() -> str:
 
 
 @flow(name="backfill", flow_run_name=run_name)
+@documented
 def backfill(
     start_date: date,
     end_date: date,

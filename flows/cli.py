@@ -6,24 +6,28 @@ from typing import Annotated
 
 import typer
 
+from flows.accounts import halt, resume, status
 from flows.adopting import adopt
 from flows.audit import audit
 from flows.backfilling import backfill
 from flows.console import STOPPED, fail, finish
+from flows.documented import documented
 from flows.explaining import explain
 from flows.failures import Exit
 from flows.initialising import init
 from flows.options import Account, AsJson, AsOf, Capital, Home, Source, Symbols
 from flows.reported import report
+from flows.set_option import SettingsCommand
+from flows.streams import open_closed_streams
 from flows.universe import universe
 from flows.up import up
 from flows.watching import watch
 
 app = typer.Typer(
     name="turbodmt",
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -48,7 +52,7 @@ def turbodmt(
         raise typer.Exit(int(Exit.USAGE))
 
 
-@app.command()
+@app.command(cls=SettingsCommand)
 def daily(
     as_of: AsOf = None,
     source: Source = None,
@@ -68,7 +72,7 @@ def daily(
     finish(lambda: run_daily({**settings, "home": home}, as_of, account), shown_daily, as_json)
 
 
-@app.command()
+@app.command(cls=SettingsCommand)
 def backtest(
     symbols: Symbols = None,
     start_date: Annotated[str | None, typer.Option(metavar="DATE", help="First day traded.")] = None,
@@ -103,7 +107,7 @@ def backtest(
         finish(lambda: run_sweep(given, (grid, dask), window, save_results), shown_sweep, as_json)
 
 
-@app.command()
+@app.command(cls=SettingsCommand)
 def train(
     as_of: AsOf = None, source: Source = None, symbols: Symbols = None, home: Home = None, as_json: AsJson = False
 ) -> None:
@@ -114,7 +118,7 @@ def train(
     finish(lambda: run_train({"source": source, "symbols": symbols, "home": home}, as_of), shown_train, as_json)
 
 
-@app.command()
+@app.command(cls=SettingsCommand)
 def models(source: Source = None, symbols: Symbols = None, home: Home = None, as_json: AsJson = False) -> None:
     """List the models and the prior: who trades, what each was trained on, and the verdict on it."""
     from flows.commands import run_models
@@ -123,7 +127,7 @@ def models(source: Source = None, symbols: Symbols = None, home: Home = None, as
     finish(lambda: run_models({"source": source, "symbols": symbols, "home": home}), shown_models, as_json)
 
 
-@app.command()
+@app.command(cls=SettingsCommand)
 def promote(
     model: Annotated[str, typer.Argument(help="Eight or more digits of a model's id, or prior.")],
     reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")] = "",
@@ -140,7 +144,7 @@ def promote(
     finish(lambda: run_promote(settings, model, reason), shown_promote, as_json)
 
 
-@app.command()
+@app.command(cls=SettingsCommand)
 def twin(
     as_of: AsOf = None, source: Source = None, symbols: Symbols = None, home: Home = None, as_json: AsJson = False
 ) -> None:
@@ -151,11 +155,13 @@ def twin(
     finish(lambda: run_twin({"source": source, "symbols": symbols, "home": home}, as_of), shown_twin, as_json)
 
 
-for _command in (adopt, audit, backfill, universe, explain, report, up, watch, init):
-    app.command()(_command)
+for _command in (adopt, audit, backfill, universe, explain, report, status, halt, resume, up, watch):
+    app.command(cls=SettingsCommand)(_command)
+# It writes the settings, and asks for those that it takes.
+app.command()(init)
 
 
-@app.command(name="import")
+@app.command(name="import", cls=SettingsCommand)
 def import_file(
     file: Annotated[str, typer.Argument(help="A csv or parquet file of daily bars, or sample, binance or yahoo.")],
     symbols: Annotated[
@@ -174,7 +180,7 @@ def import_file(
     finish(lambda: run_import({"symbols": symbols, "home": home}, file, (accept or [], reason)), shown_import, as_json)
 
 
-@app.command()
+@app.command(cls=SettingsCommand)
 def bars(home: Home = None, as_json: AsJson = False) -> None:
     """List the published bars and what the gate holds back."""
     from flows.commands import run_bars
@@ -183,44 +189,7 @@ def bars(home: Home = None, as_json: AsJson = False) -> None:
     finish(lambda: run_bars({"home": home}), shown_bars, as_json)
 
 
-@app.command()
-def status(account: Account = "daily", home: Home = None, as_json: AsJson = False) -> None:
-    """Show where the account stands: equity, positions, open orders, model, next runs."""
-    from flows.commands import run_status
-    from flows.shown import shown_status
-
-    finish(lambda: run_status({"home": home}, account), shown_status, as_json)
-
-
-@app.command()
-def halt(
-    reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")] = "",
-    account: Account = "daily",
-    home: Home = None,
-    as_json: AsJson = False,
-) -> None:
-    """Stop an account from sending orders but those that reduce; data, decisions and reports go on."""
-    from flows.commands import run_halt
-    from flows.shown import shown_halt
-
-    finish(lambda: run_halt({"home": home}, account, reason), shown_halt, as_json)
-
-
-@app.command()
-def resume(
-    reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")] = "",
-    account: Account = "daily",
-    home: Home = None,
-    as_json: AsJson = False,
-) -> None:
-    """Let a halted account trade again from its next day on."""
-    from flows.commands import run_resume
-    from flows.shown import shown_halt
-
-    finish(lambda: run_resume({"home": home}, account, reason), shown_halt, as_json)
-
-
-@app.command()
+@app.command(cls=SettingsCommand)
 def doctor(home: Home = None, as_json: AsJson = False) -> None:
     """Check versions, disk, store, source, keys, clock, server and schedules; each with a remedy."""
     from flows.doctor import run_doctor
@@ -230,9 +199,13 @@ def doctor(home: Home = None, as_json: AsJson = False) -> None:
 
 
 def main() -> None:
-    """Runs the command of `sys.argv` and leaves with its exit code."""
+    """Run the command of `sys.argv` and leave with its exit code."""
+    open_closed_streams()
     # What any library writes beside our own files is private to the user too.
     os.umask(0o077)
+    for command in (app.registered_callback, *app.registered_commands):
+        if command is not None and command.callback is not None:
+            documented(command.callback)
     try:
         code = app(standalone_mode=False)
     except typer.TyperException as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.console import hush, tell
+from flows.paths import expanded
 from flows.plan import Request, RequestRefused, between, day, demand_live, plan, strategies_named, wanted_symbols
 from flows.serving import served
 from flows.settings import NAMED_SOURCES, load
@@ -138,7 +139,7 @@ def results_folder(text: str) -> Path:
 
     if not text:
         raise RequestRefused("--save-results is ''; it must be the path of a folder")
-    folder = Path(text).expanduser().absolute()
+    folder = expanded(Path(text))
     try:
         # Where nothing may be created, a folder may stand nevertheless: only a file proves that there is room for more.
         write_whole(temporary_beside(folder / "writable"), b"").unlink()

@@ -13,6 +13,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from exchange.ports import BarSource, Broker
+from flows.documented import documented
 from flows.plan import Request, RequestRefused, holiday, plan
 from flows.prefect_home import attend_run
 from flows.run_names import name_run
@@ -41,6 +42,7 @@ def run_name() -> str:
 
 
 @flow(name="daily", flow_run_name=run_name)
+@documented
 def daily(
     as_of: date | None = None,
     source: str | None = None,

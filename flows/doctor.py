@@ -1,21 +1,19 @@
 """Checks of the installation, each with what to do about it."""
 
-import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
 
-from flows.alerts import WEBHOOK
 from flows.doctor_clock import compare_clocks
 from flows.doctor_server import server_checks
-from flows.keys import VARIABLES
+from flows.environment import remedy_of, strange_names
+from flows.paths import HomeUnknown
 from flows.settings import ConfigurationError, Settings, load
 
 Json = dict[str, Any]
@@ -31,7 +29,7 @@ def run_doctor(given: Mapping[str, object]) -> Json:
     """Every check with its verdict, detail and remedy; with settings that are wrong, those that need none."""
     try:
         settings = load(given)
-    except ConfigurationError as error:
+    except (ConfigurationError, HomeUnknown) as error:
         checks = [_python(), *_pins(), _environment(), _failed("settings", error)]
         return {"ok": False, "checks": checks}
     home = settings.home
@@ -122,13 +120,10 @@ def _answers(name: str, ask: Callable[[], str], remedy: str) -> Json:
 
 def _environment() -> Json:
     """Whether every TURBODMT_ name in the environment is one that is read."""
-    known = [*(f"TURBODMT_{name.upper()}" for name in Settings.model_fields), *VARIABLES, WEBHOOK]
-    strange = sorted(name for name in os.environ if name.startswith("TURBODMT_") and name not in known)
+    strange = strange_names()
     if not strange:
         return _check("environment", True, "every TURBODMT_ name is known", "")
-    close = get_close_matches(strange[0], known, n=1, cutoff=0.8)
-    remedy = f"did you mean {close[0]}" if close else "unset it; docs/configuration.md lists all names"
-    return _check("environment", False, f"{', '.join(strange)}: read by nobody", remedy)
+    return _check("environment", False, f"{', '.join(strange)}: read by nobody", remedy_of(strange[0]))
 
 
 def _clock(settings: Settings) -> Json:

@@ -22,6 +22,7 @@ class Exit(IntEnum):
 #: By name, so that telling an exit code does not import what was not needed to fail. A subclass counts as its parent.
 _CODES: Mapping[str, Exit] = {
     "flows.settings.ConfigurationError": Exit.USAGE,
+    "flows.paths.HomeUnknown": Exit.USAGE,
     "flows.keys.KeysMissing": Exit.USAGE,
     "tasks.adopting.NothingToAdopt": Exit.USAGE,
     "flows.plan.RequestRefused": Exit.USAGE,
@@ -50,6 +51,7 @@ _CODES: Mapping[str, Exit] = {
     "tasks.validate.NothingPublishable": Exit.DATA,
     "tasks.trade.OrdersBlocked": Exit.BLOCKED,
     "tasks.reconcile.ReconciliationFailed": Exit.RECONCILIATION,
+    "strategy.money.AmountTooLarge": Exit.USAGE,
     "storage.rows.LedgerConflict": Exit.RECONCILIATION,
     "storage.failures.StoreError": Exit.STORE,
     "storage.models.ModelDamaged": Exit.STORE,

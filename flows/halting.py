@@ -10,6 +10,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 import tasks.halts
+from flows.documented import documented
 from flows.prefect_home import attend_run
 from flows.sentences import in_one_sentence
 from flows.settings import load
@@ -29,6 +30,7 @@ def run_name() -> str:
 
 
 @flow(name="halt", flow_run_name=run_name)
+@documented
 def halt(account: str, reason: str, home: Path | None = None) -> "State[Any]":
     """The account as halted: its runs go on, and send only orders that reduce a position, until it is resumed.
 
@@ -42,6 +44,7 @@ def halt(account: str, reason: str, home: Path | None = None) -> "State[Any]":
 
 
 @flow(name="resume", flow_run_name=run_name)
+@documented
 def resume(account: str, reason: str, home: Path | None = None) -> "State[Any]":
     """The account as resumed: it trades again from its next day on, and the drawdown counts from today's equity.
 

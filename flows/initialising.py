@@ -70,7 +70,9 @@ def run_init(given: Mapping[str, str | None], home: str | None, yes: bool) -> di
 def _file_of(source: str) -> Path | None:
     """Where the file of a source lies, whatever folder a later run starts in; None for a source by its name."""
     named, _, path = source.partition("file:")
-    return None if named or not path else Path(path).expanduser().absolute()
+    from flows.paths import expanded
+
+    return None if named or not path else expanded(Path(path))
 
 
 def _asked(name: str, question: str, default: str) -> str:

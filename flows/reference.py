@@ -13,9 +13,11 @@ HEAD = """# Configuration
 
 Made by `.venv/bin/python -m flows.reference`; a test demands that it is what that command prints.
 
-An option of the command beats `TURBODMT_*` in the environment, that beats `settings.toml` in the home folder, that
-beats the default. An unknown name in the file, or a value outside its limits, is refused with exit code 2. Lists are
-separated by commas in the environment and TOML lists in the file; fractions are plain numbers, 0.35 for 35 %.
+An option of the command, or `--set KEY=VALUE` (such as `--set target_annual_vol=0.1`, repeatable), beats
+`TURBODMT_*` in the environment, that beats `settings.toml` in the home folder, that beats the default. An unknown
+name in the file or after `--set`, or a value outside its limits, is refused with exit code 2; of a name in the
+environment that nothing reads a warning is shown. Lists are separated by commas in the environment and TOML lists
+in the file; fractions are plain numbers, 0.35 for 35 %.
 
 | setting | environment | default | limits | what it is |
 |---|---|---|---|---|

@@ -7,7 +7,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
-from platformdirs import user_data_path
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
@@ -17,6 +16,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from flows.paths import default_home, expanded
 from strategy.signals import Strategy
 
 FILE_NAME = "settings.toml"
@@ -44,10 +44,7 @@ class Settings(BaseSettings):
         env_prefix="TURBODMT_", env_ignore_empty=True, frozen=True, extra="forbid", allow_inf_nan=False
     )
 
-    home: Path = Field(
-        default_factory=lambda: user_data_path("turbodmt", appauthor=False),
-        description="folder of the database, models and reports",
-    )
+    home: Path = Field(default_factory=default_home, description="folder of the database, models and reports")
     source: str = Field(
         default="sample",
         pattern=rf"^({'|'.join(NAMED_SOURCES)}|file:.+)$",
@@ -143,7 +140,7 @@ class Settings(BaseSettings):
     @field_validator("home")
     @classmethod
     def _absolute(cls, home: Path) -> Path:
-        return home.expanduser().absolute()
+        return expanded(home)
 
     @field_validator("symbols", mode="before")
     @classmethod
@@ -186,6 +183,12 @@ def load(overrides: Mapping[str, object]) -> Settings:
     return _checked({**_file_settings(home / FILE_NAME), **above})
 
 
+def demand_setting(name: str) -> None:
+    """Raise ConfigurationError where there is no setting of that name."""
+    if name not in Settings.model_fields:
+        raise ConfigurationError(_unknown(name))
+
+
 def checked_value(name: str, value: object) -> object:
     """The value as the setting of that name holds it. Raises ConfigurationError, as `load` does.
 
@@ -218,7 +221,7 @@ def _sentence(error: ValidationError) -> str:
 
 
 def _unknown(name: str) -> str:
-    close = get_close_matches(name, Settings.model_fields, n=1)
+    close = get_close_matches(name.lower().replace("-", "_"), Settings.model_fields, n=1)
     remedy = f"did you mean {close[0]}" if close else f"known are {', '.join(Settings.model_fields)}"
     return f"{name} is no setting; {remedy}"
 
@@ -226,7 +229,8 @@ def _unknown(name: str) -> str:
 def _file_settings(path: Path) -> dict[str, object]:
     """What settings.toml says, {} where there is none. Raises ConfigurationError where it cannot be read."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        # Windows' editors put a mark before the text that TOML does not know.
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flows.commands import prepare_run, results_folder
 from flows.console import hush
 from flows.grid import make_grid, read_axes
+from flows.paths import expanded
 from flows.plan import RequestRefused, between, plan
 from flows.prefect_home import attend_run
 from flows.serving import PrefectUnreachable, served
@@ -36,7 +37,7 @@ def run_sweep(
         raise RequestRefused(f"--dask is {address}, but only a sweep is spread; name its file with --grid")
     request = between("backtest", window[1], window[2])
     options = {**given, "strategy": window[0]}
-    axes = read_axes(Path(file).expanduser(), options)
+    axes = read_axes(expanded(Path(file)), options)
     if "symbols" in axes:
         options["symbols"] = tuple(sorted({symbol for account in axes["symbols"] for symbol in account}))
     settings = load(options)

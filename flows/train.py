@@ -9,6 +9,7 @@ from typing import Any
 from prefect import flow
 from prefect.runtime import flow_run
 
+from flows.documented import documented
 from flows.plan import Request, plan
 from flows.prefect_home import attend_run
 from flows.run_names import name_run
@@ -27,6 +28,7 @@ def run_name() -> str:
 
 
 @flow(name="train", flow_run_name=run_name)
+@documented
 def train(
     as_of: date | None = None, source: str | None = None, symbols: list[str] | None = None, home: Path | None = None
 ) -> str:

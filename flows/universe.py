@@ -28,6 +28,7 @@ def universe(
 
 def run_universe(given: Mapping[str, object], file: str | None) -> Json:
     """The universe of the source, after the file has replaced it where one is named."""
+    from flows.paths import expanded
     from flows.settings import load
     from flows.wiring import open_source
     from tasks.universe import keep_universe, universe_json
@@ -38,4 +39,4 @@ def run_universe(given: Mapping[str, object], file: str | None) -> Json:
         return universe_json(settings.home, name)
     from exchange.universe_file import read_universe
 
-    return keep_universe(settings.home, name, read_universe(Path(file).expanduser()))
+    return keep_universe(settings.home, name, read_universe(expanded(Path(file))))

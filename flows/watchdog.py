@@ -15,6 +15,7 @@ from prefect.states import Completed
 
 from flows.alerts import tell
 from flows.deployments import POOL, SCHEDULED, active, workers_online
+from flows.documented import documented
 from flows.prefect_home import attend_run
 from flows.sentences import in_one_sentence
 from flows.settings import load
@@ -34,6 +35,7 @@ MEMORY = "watch.json"
 
 
 @flow(name="watchdog", flow_run_name="watchdog")
+@documented
 def watchdog(home: Path | None = None) -> "State[Any]":
     """What is not as it should be: told once by the block `turbodmt-alerts` or the webhook, and listed as an artifact.
 

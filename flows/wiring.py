@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.keys import testnet_keys
+from flows.paths import expanded
 from flows.settings import Settings
 from flows.wall_clock import clock
 
@@ -39,7 +40,7 @@ def open_source(settings: Settings) -> "BarSource":
         return YahooBars()
     from exchange.file_bars import FileBars
 
-    path = Path(settings.source.removeprefix("file:")).expanduser().absolute()
+    path = expanded(Path(settings.source.removeprefix("file:")))
     return FileBars(path, settings.symbols[0] if len(settings.symbols) == 1 else None)
 
 

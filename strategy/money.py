@@ -1,9 +1,16 @@
 """Where float estimates become exact money: the one crossing from float64 to Decimal."""
 
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 
 #: Twelve decimals hold a 1e-8 price times a 1e-4 lot; the ledger's DECIMAL(38, 12) columns hold the same.
 QUANTUM = Decimal("1e-12")
+#: What those columns cannot hold any more. Python's usual 28 digits would end at 1e16, below a volume of cheap tokens.
+LARGEST = Decimal("1e26")
+_LEDGER = Context(prec=38, rounding=ROUND_HALF_EVEN)
+
+
+class AmountTooLarge(ValueError):
+    """An amount of money or a quantity has more digits than the ledger holds (exit 2)."""
 
 
 def exact(value: float) -> Decimal:
@@ -21,8 +28,22 @@ def exact(value: float) -> Decimal:
 
 
 def quantised(value: Decimal) -> Decimal:
-    """The value rounded half-even to twelve decimals, as the ledger stores it."""
-    return value.quantize(QUANTUM, rounding=ROUND_HALF_EVEN)
+    """The value rounded half-even to twelve decimals, as the ledger stores it.
+
+    Raises AmountTooLarge for what its columns cannot hold.
+
+    >>> quantised(Decimal("2.5e25"))
+    Decimal('25000000000000000000000000.000000000000')
+    """
+    try:
+        return value.quantize(QUANTUM, context=_LEDGER)
+    except InvalidOperation as error:
+        if not value.is_finite():
+            raise
+        raise AmountTooLarge(
+            f"an amount or quantity comes to {value:.3E}, and the ledger holds less than {LARGEST:.0E}; lower the "
+            "capital, or leave out a symbol whose price is so small"
+        ) from error
 
 
 def whole_lots(quantity: Decimal, lot: Decimal) -> Decimal:

@@ -56,6 +56,11 @@ def test_the_version_is_told(run: Run) -> None:
     assert (ended.code, ended.out) == (0, f"turbodmt {version('turbodmt')}\n")
 
 
+def test_the_shell_can_complete_commands(run: Run) -> None:
+    ended = run("--show-completion", "bash")
+    assert (ended.code, "_TURBODMT_COMPLETE" in ended.out) == (0, True)
+
+
 def test_the_help_comes_within_a_second() -> None:
     seconds = []
     for _ in range(3):

@@ -16,7 +16,7 @@ from storage import models as model_store
 from storage.database import connect
 from storage.models import ModelRecord
 from strategy.instruments import Calendar
-from tests.fakes.bars import Listing
+from tests.fakes.bars import Listing, record
 from tests.fakes.binance import FakeBinance, daily_klines
 from tests.fakes.main_site import MainSite
 from tests.flows.conftest import Ended, Run, write_bars
@@ -594,3 +594,25 @@ def test_promoting_what_trades_already_changes_nothing(run: Run) -> None:
     )
     answer = run("promote", "prior", "--reason", "to be sure", "--symbols", "^IXIC", "--json").answer
     assert (answer["symbols"], answer["changed"]) == (["^IXIC"], False)
+
+
+def test_the_largest_capital_buys_the_cheapest_token(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "cheap.csv"
+    bars = record(TOKEN)
+    prices = ["open", "high", "low", "close"]
+    bars[prices] = (bars[prices] / bars["close"].iloc[0] * 1e-6).map("{:.14f}".format)
+    bars.assign(volume=1e20).rename(columns={"open_time": "date"}).to_csv(path, index=False)
+    ended = run(
+        "backtest",
+        "--source",
+        f"file:{path}",
+        "--strategy",
+        "hold",
+        "--capital",
+        "1000000000000",
+        "--start-date",
+        START,
+        "--json",
+    )
+    assert ended.code == 0
+    assert ended.answer["net"]["turnover_per_year"] > 0

@@ -107,6 +107,7 @@ def test_a_wrong_variable_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
     ("text", "sentence"),
     [
         ("target_vol = 0.2", r"settings.toml: target_vol is no setting; did you mean target_annual_vol"),
+        ("Seed = 1", r"settings.toml: Seed is no setting; did you mean seed"),
         ("zzz = 1", r"settings.toml: zzz is no setting; known are home, source"),
         ("seed = ", r"settings.toml is not valid TOML: .*; correct it or delete it"),
         ('home = "/tmp"', r"settings.toml sets home, but it lies in it; use --home or TURBODMT_HOME"),
@@ -117,6 +118,12 @@ def test_a_wrong_file_is_refused(home: Path, text: str, sentence: str) -> None:
     write_file(home, text)
     with pytest.raises(ConfigurationError, match=sentence):
         load({})
+
+
+def test_a_file_of_a_windows_editor_is_read(home: Path) -> None:
+    home.mkdir()
+    (home / FILE_NAME).write_bytes(b"\xef\xbb\xbfcapital = 20000\r\n")
+    assert load({}).capital == 20_000
 
 
 def test_a_folder_in_place_of_the_file_is_refused(home: Path) -> None:

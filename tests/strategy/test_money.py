@@ -2,7 +2,7 @@ from decimal import ROUND_UP, Decimal, localcontext
 
 import pytest
 
-from strategy.money import exact, quantised, whole_lots
+from strategy.money import AmountTooLarge, exact, quantised, whole_lots
 
 D = Decimal
 
@@ -32,3 +32,11 @@ def test_lots_are_rounded_towards_zero_whatever_the_context_says() -> None:
     with localcontext(rounding=ROUND_UP):
         lots = [whole_lots(D(text), D("0.3")) for text in ("1", "-1", "0.29", "0.3")]
     assert lots == [D("0.9"), D("-0.9"), D(0), D("0.3")]
+
+
+def test_the_ledger_holds_a_quadrillion_of_a_token_and_says_where_it_ends() -> None:
+    assert quantised(D("1e12") / D("1e-6")) == D("1e18")
+    assert exact(2.5e25) == D("2.5e25")
+    assert whole_lots(D("1234567890123456789.1234567"), D("1e-6")) == D("1234567890123456789.123456")
+    with pytest.raises(AmountTooLarge, match=r"comes to 1\.000E\+26, and the ledger holds less than 1E\+26; lower the"):
+        quantised(D("1e26"))

@@ -1,0 +1,29 @@
+"""Where a path that a user names leads."""
+
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+
+class HomeUnknown(RuntimeError):
+    """A path begins in the user's home folder, and nothing says where that is (exit 2)."""
+
+
+def expanded(path: Path) -> Path:
+    """Return the absolute path, `~` replaced by the user's folder. Raises HomeUnknown."""
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as error:
+        raise HomeUnknown(_unknown(str(path), "name an absolute path")) from error
+
+
+def default_home() -> Path:
+    """Return the platform's folder for the data of a user. Raises HomeUnknown."""
+    try:
+        return expanded(user_data_path("turbodmt", appauthor=False))
+    except RuntimeError as error:
+        raise HomeUnknown(_unknown("the database", "name a folder with --home or TURBODMT_HOME")) from error
+
+
+def _unknown(what: str, remedy: str) -> str:
+    return f"{what} lies in your home folder, and neither HOME nor the list of users says where that is; {remedy}"
