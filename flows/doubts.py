@@ -10,27 +10,31 @@ def doubts(found: Mapping[str, Any] | None) -> list[str]:
     `found` is the `significance` of a backtest's answer.
     """
     if found is None:
-        return ["The account moves on too few days to say how sure its Sharpe ratio is."]
-    sure = f"the chance that it is above 0 is {_chance(found['probabilistic_sharpe'])}"
+        return ["Too few days with a change in equity: no confidence interval for the Sharpe ratio."]
+    sure = f"probability that it is above 0: {_chance(found['probabilistic_sharpe'])}"
     if found["trials"] is not None and found["trials"] > 1:
         sure += (
-            f", that it is above what luck gives the best of {found['trials']} trials ({found['luckiest_sharpe']:.2f}) "
+            f"; that it is above {found['luckiest_sharpe']:.2f}, the best of {found['trials']} trials without skill, "
             f"{_chance(found['deflated_sharpe'])}"
         )
-    lines = [f"Net Sharpe {found['sharpe']:.2f} (95% between {found['low']:.2f} and {found['high']:.2f}); {sure}."]
+    lines = [f"Net Sharpe {found['sharpe']:.2f} (95% interval {found['low']:.2f} to {found['high']:.2f}); {sure}."]
     if found["min_track_record_bars"] is not None:
         lines.append(
-            f"It takes {found['min_track_record_bars']:,} days of such returns to be 95% sure that it is above 0; "
-            f"these are {found['bars']:,}."
+            f"Minimum track record for 95% confidence that it is above 0: {found['min_track_record_bars']:,} days; "
+            f"this one has {found['bars']:,}."
         )
     for name, one in found["against"].items():
         lines.append(
-            f"{name} moves on too few days to be compared with it."
+            f"Not compared with {name}, which moves on too few days."
             if one is None
-            else f"Its difference from {name} is {one['difference']:.2f} (95% between {one['low']:.2f} and "
-            f"{one['high']:.2f}); luck alone gives as much in {_chance(one['p'])} of cases."
+            else f"Difference in Sharpe from {name}: {one['difference']:.2f} (95% interval {one['low']:.2f} to "
+            f"{one['high']:.2f}), p {_p(one['p'])}."
         )
     return lines
+
+
+def _p(value: float) -> str:
+    return "< 0.01" if value < 0.01 else f"= {value:.2f}"
 
 
 def _chance(value: float) -> str:

@@ -1,4 +1,4 @@
-"""The gate on promotion: a first network must beat the prior, a refresh must not be worse than the champion."""
+"""The promotion gate: a first network must beat the prior, a refresh must not be worse than the champion."""
 
 from dataclasses import dataclass
 
@@ -93,17 +93,18 @@ def judge_first(challenger: FloatArray, prior: FloatArray, rules: GateRules) -> 
         return _refused(PRIOR, found, len(prior), rules)
     figures = _figures(found, len(prior), rules)
     if np.allclose(challenger, prior, rtol=0.0, atol=_ROUNDING):
-        same = f"the challenger trades exactly what the prior trades on all {len(prior)} days: nothing to promote"
+        same = f"rejected: the network trades exactly what the prior trades on all {len(prior)} days"
         return Verdict(promoted=False, rival=PRIOR, figures=figures, reason=same)
     deflated = sidak(found.p, rules.trials)
     unresolved = deflated >= rules.level and found.p <= 1 / (1 + rules.resamples)
+    promoted = deflated < rules.level and found.difference > 0
     return Verdict(
-        promoted=deflated < rules.level and found.difference > 0,
+        promoted=promoted,
         rival=PRIOR,
         figures=figures,
-        reason=f"{_told(found, name, len(prior))}, p {found.p:.4f}, deflated by {_counted(rules.trials)} "
-        f"{deflated:.4f}; a first network is promoted below {rules.level:g}"
-        + (f", and {rules.resamples} resamples can tell no lower p" if unresolved else ""),
+        reason=f"{'promoted' if promoted else 'rejected'}: p = {_p(deflated)}{_corrected(rules.trials)}, needs < "
+        f"{rules.level:g}; {_told(found, name, len(prior))}"
+        + (f"; {rules.resamples} resamples cannot show a lower p for so many trials" if unresolved else ""),
     )
 
 
@@ -120,13 +121,17 @@ def judge_refresh(
     found = _compared(challenger, champion, name, rules)
     if isinstance(found, str):
         return _refused(rival, found, len(champion), rules, margin=rules.margin)
-    reason = f"{_told(found, name, len(champion))}; a refresh may be worse by {rules.margin:.2f}"
     least = None if prior is None else _sharpe_of_prior(prior, champion, rules)
     below = least is not None and found.sharpe < least - rules.margin
+    promoted = found.difference >= -rules.margin and not below
+    reason = (
+        f"{'promoted' if promoted else 'rejected'}: a refresh may have a net Sharpe lower by at most "
+        f"{rules.margin:.2f}; {_told(found, name, len(champion))}"
+    )
     if below:
-        reason += f", and it is further below the prior with {least:.2f}"
+        reason += f"; the prior has {least:.2f}"
     return Verdict(
-        promoted=found.difference >= -rules.margin and not below,
+        promoted=promoted,
         rival=rival,
         figures=_figures(found, len(champion), rules, margin=rules.margin),
         reason=reason,
@@ -144,7 +149,7 @@ def _sharpe_of_prior(prior: FloatArray, champion: FloatArray, rules: GateRules) 
 def _compared(challenger: FloatArray, rival: FloatArray, name: str, rules: GateRules) -> SharpeDifference | str:
     """The comparison, or why there is none."""
     if challenger.shape == rival.shape and len(rival) < rules.min_days:
-        return f"{len(rival)} days are too few to judge on; the gate needs {rules.min_days}"
+        return f"rejected: {len(rival)} days of validation are too few, needs {rules.min_days}"
     try:
         return compare(
             challenger,
@@ -154,18 +159,27 @@ def _compared(challenger: FloatArray, rival: FloatArray, name: str, rules: GateR
             resamples=rules.resamples,
         )
     except Incomparable as error:
-        return f"the challenger (first) cannot be compared with {name} (second): {error}"
+        return f"rejected: the network (first) cannot be compared with {name} (second): {error}"
 
 
 def _told(found: SharpeDifference, name: str, days: int) -> str:
     return (
-        f"net Sharpe {found.sharpe:.2f} against {found.rival_sharpe:.2f} of {name} on {days} days, difference "
-        f"{found.difference:.2f} (95% between {found.low:.2f} and {found.high:.2f})"
+        f"net Sharpe {found.sharpe:.2f} against {found.rival_sharpe:.2f} of {name} on {days} days (difference "
+        f"{found.difference:.2f}, 95% interval {found.low:.2f} to {found.high:.2f})"
     )
 
 
-def _counted(trials: int) -> str:
-    return f"{trials} trial{'s' if trials > 1 else ''}"
+def _p(value: float) -> str:
+    """Return a p-value with two decimals, four where it is small.
+
+    >>> _p(0.9243), _p(0.0007)
+    ('0.92', '0.0007')
+    """
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.4f}"
+
+
+def _corrected(trials: int) -> str:
+    return f" corrected for {trials} trials" if trials > 1 else ""
 
 
 def _figures(found: SharpeDifference, days: int, rules: GateRules, margin: float | None = None) -> Figures:

@@ -67,9 +67,9 @@ def split(panel: TrainingPanel, rule: SplitRule) -> Split:
     if not len(training) or len(stop) < LEAST_STOP_DAYS or len(gate) < LEAST_GATE_DAYS:
         longest = max(map(len, panel.inputs))
         raise ValueError(
-            f"{len(panel.inputs)} symbols with {longest} bars at most give {len(training)} training windows, "
-            f"{len(stop)} dates to stop at (at least {LEAST_STOP_DAYS}) and {len(gate)} to judge by (at least "
-            f"{LEAST_GATE_DAYS}) for a context of {rule.context_bars} bars; give more history"
+            f"not enough history to train: {longest} bars give {len(training)} training windows of "
+            f"{rule.context_bars} bars (needs 1), {len(stop)} days for early stopping (needs {LEAST_STOP_DAYS}) and "
+            f"{len(gate)} days of validation (needs {LEAST_GATE_DAYS}); import more history"
         )
     return Split(training=training, stop=stop, gate=gate)
 

@@ -81,7 +81,7 @@ def _prior(strategy: Strategy, switches: Sequence[Switch]) -> list[str]:
     """What to warn of where turbo never had a network."""
     if strategy is not Strategy.TURBO or any(one.model_id for one in switches):
         return []
-    return ["the gate promoted no network in the window: turbo traded its prior"]
+    return ["the promotion gate accepted no network in the window: turbo traded its prior"]
 
 
 def _count_trial(store: Connection, backfill: Backfill, told: Replay, acted: Collection[str]) -> int | None:

@@ -87,8 +87,8 @@ CHECKS = (
         column="prices_missing",
         most=0.0,
         value=_ALL,
-        limit="four prices",
-        reason="{prices_missing:.0f} of the four prices are missing or no numbers",
+        limit="4 prices",
+        reason="open, high, low or close is missing or not a number",
         waivable=False,
     ),
     Check(
@@ -97,7 +97,7 @@ CHECKS = (
         most=0.0,
         value=_ALL,
         limit="above 0 and finite",
-        reason="{prices_impossible:.0f} of the four prices are not positive and finite",
+        reason="open, high, low or close is not a positive, finite number",
         waivable=False,
     ),
     Check(

@@ -12,11 +12,13 @@ def evidence(doubt: Doubt) -> tuple[Evidence, ...]:
         Evidence(
             name="Measured",
             value=f"{figure(doubt.sharpe)} ({figure(doubt.low)} to {figure(doubt.high)})",
-            meaning="the range holds the true ratio in 95 of 100 cases"
-            + ("; 0 lies in it" if doubt.low <= 0 <= doubt.high else ""),
+            meaning="Sharpe ratio with its 95% confidence interval"
+            + (", which includes 0" if doubt.low <= 0 <= doubt.high else ""),
         ),
         Evidence(
-            name="Above 0", value=share(doubt.probabilistic), meaning="the chance that the true ratio is positive"
+            name="Probabilistic Sharpe",
+            value=share(doubt.probabilistic),
+            meaning="probability that the true ratio is above 0",
         ),
         _above_luck(doubt),
         _length(doubt),
@@ -27,40 +29,38 @@ def evidence(doubt: Doubt) -> tuple[Evidence, ...]:
 
 def _above_luck(doubt: Doubt) -> Evidence:
     told = (
-        f"the chance that it lies above {figure(doubt.luckiest)}, which the luckiest of the {doubt.trials:,} "
-        "configurations tried would show without skill"
+        f"probability that the true ratio is above {figure(doubt.luckiest)}, the expected best of {doubt.trials:,} "
+        "trials without skill"
     )
-    alone = "the same: no other configuration was tried on these days"
-    return Evidence(name="Above luck", value=share(doubt.deflated), meaning=told if doubt.trials > 1 else alone)
+    alone = "the same as above: no other configuration was tried on these days"
+    return Evidence(name="Deflated Sharpe", value=share(doubt.deflated), meaning=told if doubt.trials > 1 else alone)
 
 
 def _length(doubt: Doubt) -> Evidence:
     days = doubt.min_track_record_days
     if days is None:
-        return Evidence(
-            name="Days needed", value=ABSENT, meaning="a ratio that is not positive never shows skill, however long"
-        )
-    enough = "which there are" if days <= doubt.days else f"but there are {doubt.days:,}"
+        return Evidence(name="Minimum track record", value=ABSENT, meaning="undefined: the ratio is not positive")
+    enough = "reached" if days <= doubt.days else "not reached"
     return Evidence(
-        name="Days needed",
-        value=f"{days:,}",
-        meaning=f"so long must such returns go on to be positive with 95% confidence, {enough}",
+        name="Minimum track record",
+        value=f"{days:,} days",
+        meaning=f"for 95% confidence that the ratio is above 0; {enough} with {doubt.days:,} days",
     )
 
 
 def _against(name: str, difference: SharpeDifference | None) -> Evidence:
     if difference is None:
-        return Evidence(name=f"Against {name}", value=ABSENT, meaning=f"{name} varies too little to compare")
+        return Evidence(name=f"Against {name}", value=ABSENT, meaning=f"{name} moves too little to compare")
     return Evidence(
         name=f"Against {name}",
         value=f"{figure(difference.difference)} ({figure(difference.low)} to {figure(difference.high)})",
-        meaning="the difference of the two ratios"
-        + ("; 0 lies in its range" if difference.low <= 0 <= difference.high else ""),
+        meaning="difference of the two ratios with its 95% confidence interval"
+        + (", which includes 0" if difference.low <= 0 <= difference.high else ""),
     )
 
 
 def _superiority(p: float | None) -> tuple[Evidence, ...]:
     if p is None:
         return ()
-    meaning = "the chance that luck alone makes it look this much better than the benchmark that is hardest to beat"
-    return (Evidence(name="By luck alone", value=share(p), meaning=meaning),)
+    meaning = "p-value of being no better than the best benchmark (Hansen's test of superior predictive ability)"
+    return (Evidence(name="Superior ability, p", value=share(p), meaning=meaning),)

@@ -119,7 +119,10 @@ def left_to_the_prior(folds: Sequence[TradedFold]) -> tuple[str, ...]:
     if not left:
         return ()
     untrained = sum(one.model_id is None for one in left)
-    counted = {"the gate refused the network in": len(left) - untrained, "none could be trained in": untrained}
+    counted = {
+        "the promotion gate rejected the network in": len(left) - untrained,
+        "none could be trained in": untrained,
+    }
     why = (
         " and ".join(f"{what} {count}" for what, count in counted.items() if count)
         + "; --json gives the reason of each"

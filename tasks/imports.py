@@ -38,7 +38,8 @@ def import_bars(
         first = in_words(gate.findings[0])
         rest = len(gate.findings) - 1
         raise NothingPublishable(
-            f"nothing was published; {first}" + (f"; and {rest} more, see `turbodmt bars`" if rest else "")
+            f"no symbol passed the gate, so no bar was published; {first}"
+            + (f"; and {rest} more, see `turbodmt bars`" if rest else "")
         )
     return {
         "published": {symbol: gate.published.get(symbol, 0) for symbol in job.symbols if symbol not in gate.held_back},

@@ -299,7 +299,9 @@ def test_a_wick_that_really_traded_at_binance_is_released_by_hand(
         held, again = run(*asked), run(*asked)
         assert (held.code, again.code) == (3, 3)
         assert held.failure == again.failure
-        assert held.failure.startswith(f"nothing was published; BTCUSDT on {fell}: the low lies")
+        assert held.failure.startswith(
+            f"no symbol passed the gate, so no bar was published; BTCUSDT on {fell}: the low lies"
+        )
         released = run(*asked, "--accept", f"BTCUSDT:{fell}", "--reason", "seen in the trades of that hour").answer
         assert (released["published"], released["quarantined"]) == ({"BTCUSDT": 100}, [])
         assert run(*asked).answer["published"] == {"BTCUSDT": 0}
@@ -387,9 +389,24 @@ HEADER = b"date,open,high,low,close\n"
         ("swapped.csv", HEADER + b"02/01/2020,1,1,1,1\n", 2, "the date in row 1 of X is '02/01/2020'"),
         ("future.csv", HEADER + b"2999-01-02,1,1,1,1\n", 2, "no bar of X is dated"),
         ("named.csv", b"symbol,date,open,high,low,close\nA B,2020-01-02,1,1,1,1\n", 2, "holds the symbol 'A B'"),
-        ("text.csv", HEADER + b"2020-01-02,1,1,one,1\n", 3, "1 of the four prices are missing or no numbers"),
-        ("zero.csv", HEADER + b"2020-01-02,1,1,0,1\n", 3, "1 of the four prices are not positive and finite"),
-        ("inf.csv", HEADER + b"2020-01-02,1,inf,1,1\n", 3, "1 of the four prices are not positive and finite"),
+        (
+            "text.csv",
+            HEADER + b"2020-01-02,1,1,one,1\n",
+            3,
+            "open, high, low or close is missing or not a number",
+        ),
+        (
+            "zero.csv",
+            HEADER + b"2020-01-02,1,1,0,1\n",
+            3,
+            "open, high, low or close is not a positive, finite number",
+        ),
+        (
+            "inf.csv",
+            HEADER + b"2020-01-02,1,inf,1,1\n",
+            3,
+            "open, high, low or close is not a positive, finite number",
+        ),
     ],
 )
 def test_a_file_that_is_no_record_of_bars_is_refused_and_nothing_is_published(
@@ -421,7 +438,11 @@ def test_an_empty_store_answers(run: Run) -> None:
 @pytest.mark.parametrize(
     ("name", "code", "sentence"),
     [
-        ("eth_prefix.csv", 3, "X on 2014-05-18: 4 of the four prices are not positive and finite (446 such bars"),
+        (
+            "eth_prefix.csv",
+            3,
+            "X on 2014-05-18: open, high, low or close is not a positive, finite number (446 such bars",
+        ),
         ("BTCUSDT_1m_20250401_20250405.csv", 2, "a daily file has one a day, so resample it to days"),
         ("EURUSD=X_to_2008.csv", 3, "the low is above the open or the close"),
         ("SI=F_to_2011.csv", 3, "the low is above the open or the close (115 such bars"),

@@ -19,20 +19,20 @@ SIGNIFICANCE = {
 
 def test_a_backtest_says_how_far_it_can_be_believed() -> None:
     assert doubts(SIGNIFICANCE) == [
-        "Net Sharpe 0.31 (95% between -0.20 and 0.80); the chance that it is above 0 is over 99%, that it is above "
-        "what luck gives the best of 3 trials (0.25) 62%.",
-        "It takes 900 days of such returns to be 95% sure that it is above 0; these are 252.",
-        "Its difference from hold is 0.13 (95% between -0.50 and 0.75); luck alone gives as much in 30% of cases.",
-        "momentum moves on too few days to be compared with it.",
+        "Net Sharpe 0.31 (95% interval -0.20 to 0.80); probability that it is above 0: over 99%; that it is above "
+        "0.25, the best of 3 trials without skill, 62%.",
+        "Minimum track record for 95% confidence that it is above 0: 900 days; this one has 252.",
+        "Difference in Sharpe from hold: 0.13 (95% interval -0.50 to 0.75), p = 0.30.",
+        "Not compared with momentum, which moves on too few days.",
     ]
 
 
 def test_a_loss_needs_no_length_and_a_baseline_no_luck() -> None:
     poor = {"probabilistic_sharpe": 0.004, "min_track_record_bars": None, "trials": None, "against": {}}
     assert doubts({**SIGNIFICANCE, **poor}) == [
-        "Net Sharpe 0.31 (95% between -0.20 and 0.80); the chance that it is above 0 is under 1%."
+        "Net Sharpe 0.31 (95% interval -0.20 to 0.80); probability that it is above 0: under 1%."
     ]
 
 
 def test_an_account_that_hardly_moves_is_not_judged() -> None:
-    assert doubts(None) == ["The account moves on too few days to say how sure its Sharpe ratio is."]
+    assert doubts(None) == ["Too few days with a change in equity: no confidence interval for the Sharpe ratio."]

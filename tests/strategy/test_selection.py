@@ -36,8 +36,10 @@ def test_a_network_that_beats_the_prior_is_promoted_with_its_numbers() -> None:
     assert figures.rival_sharpe == pytest.approx(0.0003 / 0.01 * 252**0.5)
     assert figures.low is not None
     assert figures.low > 0
-    assert verdict.reason.startswith("net Sharpe 0.97 against 0.48 of the prior on 504 days, difference 0.50 (95% betw")
-    assert verdict.reason.endswith("deflated by 1 trial 0.0010; a first network is promoted below 0.05")
+    assert verdict.reason == (
+        "promoted: p = 0.0010, needs < 0.05; net Sharpe 0.97 against 0.48 of the prior on 504 days (difference 0.50, "
+        "95% interval 0.42 to 0.58)"
+    )
 
 
 def test_what_was_found_in_many_trials_must_be_stronger() -> None:
@@ -60,8 +62,9 @@ def test_trials_beyond_what_resamples_can_tell_are_named() -> None:
     prior = account(1, 0.0003)
     told, silent = (judge_first(better(prior, 2.0), prior, replace(RULES, trials=trials)) for trials in (2_600, 2_500))
     assert (told.promoted, silent.promoted) == (False, True)
-    assert told.reason.endswith("a first network is promoted below 0.05, and 50000 resamples can tell no lower p")
-    assert silent.reason.endswith("a first network is promoted below 0.05")
+    assert told.reason.startswith("rejected: p = 0.0507 corrected for 2600 trials, needs < 0.05; ")
+    assert told.reason.endswith("; 50000 resamples cannot show a lower p for so many trials")
+    assert "resamples" not in silent.reason
 
 
 def test_luck_is_not_promoted_more_often_than_the_level_says() -> None:
@@ -84,7 +87,7 @@ def test_an_untrained_network_is_refused_because_it_is_the_prior() -> None:
     prior = account(1)
     verdict = judge_first(prior + 1e-17, prior, RULES)
     assert not verdict.promoted
-    assert verdict.reason == "the challenger trades exactly what the prior trades on all 504 days: nothing to promote"
+    assert verdict.reason == "rejected: the network trades exactly what the prior trades on all 504 days"
     assert (verdict.figures.difference, verdict.figures.p) == (0.0, 1.0)
 
 
@@ -95,12 +98,12 @@ def test_what_cannot_be_judged_is_refused_with_the_reason() -> None:
         judge_first(challenger, rival, RULES).reason
         for challenger, rival in ((broken, prior), (flat, prior), (prior, flat), (prior[:100], prior[:100]))
     ]
-    start = "the challenger (first) cannot be compared with the prior (second): "
+    start = "rejected: the network (first) cannot be compared with the prior (second): "
     assert reasons == [
         start + "1 of the 504 returns of the first account are not finite",
         start + "the first account moves on 0 of 504 days; it must vary on at least 20",
         start + "the second account moves on 0 of 504 days; it must vary on at least 20",
-        "100 days are too few to judge on; the gate needs 126",
+        "rejected: 100 days of validation are too few, needs 126",
     ]
     verdict = judge_refresh(broken, prior, CHAMPION, RULES)
     assert (verdict.promoted, verdict.rival, verdict.figures.sharpe) == (False, CHAMPION, None)
@@ -111,8 +114,11 @@ def test_a_refresh_may_be_a_little_worse_and_no_more() -> None:
     champion = account(1, 0.0005)
     verdicts = [judge_refresh(better(champion, gap), champion, CHAMPION, RULES) for gap in (0.3, -0.05, -0.2)]
     assert [verdict.promoted for verdict in verdicts] == [True, True, False]
-    assert verdicts[1].reason.startswith("net Sharpe 0.74 against 0.79 of the champion cccccccccccc on 504 days")
-    assert verdicts[1].reason.endswith("; a refresh may be worse by 0.10")
+    assert verdicts[1].reason.startswith(
+        "promoted: a refresh may have a net Sharpe lower by at most 0.10; net Sharpe 0.74 "
+    )
+    assert "0.74 against 0.79 of the champion cccccccccccc on 504 days" in verdicts[1].reason
+    assert verdicts[2].reason.startswith("rejected: ")
     assert verdicts[1].figures.margin == 0.10
     assert judge_refresh(better(champion, -0.2), champion, CHAMPION, replace(RULES, margin=0.3)).promoted
 
@@ -128,7 +134,8 @@ def test_refreshes_do_not_sink_below_the_prior() -> None:
     assert judge_refresh(challenger, champion, CHAMPION, RULES).promoted
     verdict = judge_refresh(challenger, champion, CHAMPION, RULES, prior)
     assert not verdict.promoted
-    assert verdict.reason.endswith("; a refresh may be worse by 0.10, and it is further below the prior with 0.95")
+    assert verdict.reason.startswith("rejected: ")
+    assert verdict.reason.endswith("; the prior has 0.95")
     assert judge_refresh(challenger, champion, CHAMPION, RULES, np.zeros(504)).promoted
 
 

@@ -65,7 +65,7 @@ def test_a_symbol_that_is_held_back_is_left_out_with_a_warning(tmp_path: Path) -
     spoiled = PAIR.faulty(Fault(symbol="SHARE", day=date(2020, 7, 1), column="close", value=-1.0))
     tested = backtest(a_job(tmp_path, PAIR.symbols(), END), RULES, lambda: spoiled)
     assert tested.symbols == ("TOKEN",)
-    assert tested.warnings[0].startswith("SHARE on 2020-07-01: 1 of the four prices are not positive")
+    assert tested.warnings[0].startswith("SHARE on 2020-07-01: open, high, low or close is not a positive")
     assert tested.warnings[0].endswith("it is left out")
     with pytest.raises(NothingPublishable, match="nothing can be tested: SHARE on 2020-07-01"):
         backtest(a_job(tmp_path, ("SHARE",), END), RULES, lambda: spoiled)
@@ -119,7 +119,7 @@ def test_turbo_without_history_trades_its_prior_and_says_so(tmp_path: Path) -> N
     answer = backtest_json(tested, ())
     assert answer["model_id"] is None
     assert tested.warnings == (f"the prior traded 1 of 1 folds of turbo (2020): {tested.folds[0].reason}",)
-    assert tested.folds[0].reason.startswith("1 symbols with 725 bars at most give 151 training windows")
+    assert tested.folds[0].reason.startswith("not enough history to train: 725 bars give 151 training windows")
     assert backtest(replace(job, policy=policy(Strategy.RULES)), RULES, lambda: market).folds == ()
 
 

@@ -30,26 +30,29 @@ def test_every_number_is_said() -> None:
     said = told(DOUBT)
     assert said["Measured"] == (
         "0.80 (−0.30 to 1.90)",
-        "the range holds the true ratio in 95 of 100 cases; 0 lies in it",
+        "Sharpe ratio with its 95% confidence interval, which includes 0",
     )
-    assert said["Above 0"][0] == "91.0%"
-    assert said["Above luck"][0] == "62.0%"
-    assert "above 0.55, which the luckiest of the 12 configurations" in said["Above luck"][1]
-    assert said["Days needed"][0] == "1,064"
-    assert said["Days needed"][1].endswith("but there are 253")
-    assert said["Against hold"] == ("0.50 (0.10 to 0.90)", "the difference of the two ratios")
-    assert said["By luck alone"][0] == "34.0%"
+    assert said["Probabilistic Sharpe"][0] == "91.0%"
+    assert said["Deflated Sharpe"][0] == "62.0%"
+    assert "above 0.55, the expected best of 12 trials" in said["Deflated Sharpe"][1]
+    assert said["Minimum track record"][0] == "1,064 days"
+    assert said["Minimum track record"][1].endswith("not reached with 253 days")
+    assert said["Against hold"] == (
+        "0.50 (0.10 to 0.90)",
+        "difference of the two ratios with its 95% confidence interval",
+    )
+    assert said["Superior ability, p"][0] == "34.0%"
 
 
 def test_what_is_undefined_says_why() -> None:
     said = told(replace(DOUBT, min_track_record_days=None, spa_p=None))
-    assert said["Days needed"] == ("–", "a ratio that is not positive never shows skill, however long")
-    assert said["Against cash"] == ("–", "cash varies too little to compare")
-    assert "By luck alone" not in said
+    assert said["Minimum track record"] == ("–", "undefined: the ratio is not positive")
+    assert said["Against cash"] == ("–", "cash moves too little to compare")
+    assert "Superior ability, p" not in said
 
 
 def test_the_words_follow_the_numbers() -> None:
     said = told(replace(DOUBT, low=0.1, min_track_record_days=200, trials=1))
-    assert "0 lies" not in said["Measured"][1]
-    assert said["Days needed"][1].endswith("which there are")
-    assert said["Above luck"][1] == "the same: no other configuration was tried on these days"
+    assert "includes 0" not in said["Measured"][1]
+    assert said["Minimum track record"][1].endswith("; reached with 253 days")
+    assert said["Deflated Sharpe"][1] == "the same as above: no other configuration was tried on these days"

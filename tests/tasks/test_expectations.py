@@ -73,7 +73,7 @@ def test_clean_bars_pass_without_a_word():
 
 def test_one_bad_bar_is_named_with_date_value_and_limit():
     cases = [
-        ({"close": np.nan}, "prices_known", "close nan", "four prices"),
+        ({"close": np.nan}, "prices_known", "close nan", "4 prices"),
         ({"open": 0.0}, "prices_positive", "open 0", "above 0"),
         ({"low": -5.0}, "prices_positive", "low -5", "above 0"),
         ({"high": np.inf}, "prices_positive", "high inf", "finite"),

@@ -63,7 +63,10 @@ def test_what_cannot_be_imported_is_refused_with_the_reason(job: Job) -> None:
     ):
         import_bars(job, lambda: PAIR, ([("OTHER", WICK)], "because"))
     alone = a_job(job.home, ("SHARE",), LAST)
-    with pytest.raises(NothingPublishable, match="nothing was published; SHARE on 2020-03-02: the low lies"):
+    with pytest.raises(
+        NothingPublishable,
+        match="no symbol passed the gate, so no bar was published; SHARE on 2020-03-02: the low lies",
+    ):
         import_bars(alone, lambda: spoiled("low", 0.5), NOTHING)
     with connect(job.home) as store:
         assert store.execute("SELECT count(*) FROM bars").fetchone() == (0,)

@@ -48,7 +48,7 @@ def test_a_symbol_that_is_held_back_is_left_out_with_a_warning(tmp_path: Path) -
     assert answer["symbols"] == ["TOKEN"]
     warnings = answer["warnings"]
     assert isinstance(warnings, list)
-    assert warnings[0].startswith("SHARE on 2020-07-01: 1 of the four prices are not positive")
+    assert warnings[0].startswith("SHARE on 2020-07-01: open, high, low or close is not a positive")
     assert warnings[0].endswith("it is left out")
     with pytest.raises(NothingPublishable, match="no twin can be fitted: SHARE on 2020-07-01"):
         twin(a_job(tmp_path / "alone", ("SHARE",), END), lambda: spoiled, PATHS)

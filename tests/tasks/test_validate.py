@@ -22,7 +22,7 @@ def test_a_faulty_symbol_publishes_nothing_of_its_window_and_the_other_all_of_it
     gate = validate(job)
     assert gate.published == {"SHARE": 0, "TOKEN": 164}
     assert gate.held_back == {
-        "SHARE": "SHARE on 2020-03-02: 1 of the four prices are not positive and finite (prices_positive: "
+        "SHARE": "SHARE on 2020-03-02: open, high, low or close is not a positive, finite number (prices_positive: "
         + gate.findings[0].value
         + ", limit above 0 and finite)"
     }
