@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from storage.database import Connection, transaction
+from storage.restatements import restate_older, restatement
 from storage.staging import FACTOR_TOLERANCE, OVERLAP_BARS
 from strategy.adjustment import Overlap, adjustment_ratio, link
 from strategy.bars import COLUMNS, Bars, FloatArray
@@ -61,7 +62,9 @@ _ALL_BARS = 2**62
 
 
 def publish(connection: Connection, source: str, symbol: str, *, ingested_at: datetime) -> int:
-    """Rows written: new bars as revision 0, changed ones as the next revision; the symbol leaves staging.
+    """Return the rows written: new bars as revision 0, changed ones as the next revision; the symbol leaves staging.
+
+    Where the delivery tells published bars in another unit, those from before it get a revision in that unit as well.
 
     It publishes what this very process has staged, and so has judged. What the gate had found of it is settled too. Of
     a date that was delivered twice the later row counts. Running it twice writes nothing.
@@ -70,6 +73,8 @@ def publish(connection: Connection, source: str, symbol: str, *, ingested_at: da
     with transaction(connection):
         staged = connection.execute(_STAGED_BESIDE_PUBLISHED, [os.getpid(), source, symbol]).fetchnumpy()
         fresh = _fresh(symbol, staged) if len(staged["open_time"]) else pd.DataFrame()
+        restated = restatement(connection, source, symbol) if len(fresh) else None
+        older = restate_older(connection, (source, symbol), restated, ingested_at) if restated is not None else 0
         if len(fresh):
             connection.register("fresh", fresh)
             try:
@@ -80,7 +85,7 @@ def publish(connection: Connection, source: str, symbol: str, *, ingested_at: da
             "DELETE FROM bars_staged WHERE owner = ? AND source = ? AND symbol = ?", [os.getpid(), source, symbol]
         )
         connection.execute("DELETE FROM bars_quarantine WHERE source = ? AND symbol = ?", [source, symbol])
-    return len(fresh)
+    return len(fresh) + older
 
 
 def _fresh(symbol: str, staged: Mapping[str, Any]) -> pd.DataFrame:
@@ -108,9 +113,14 @@ def _require_bars(symbol: str, rows: Mapping[str, Any]) -> None:
 
 
 def _overlap(rows: Mapping[str, Any], ratio: FloatArray) -> Overlap:
-    """The bars that carry the factor on: the last before the change, or else the first that is published."""
+    """Return the bars that carry the factor on: the last before the change, or else the first that is published.
+
+    Where none is told as it was published, the first that was carries it on: its adjustment is that of its own prices.
+    """
     before = np.flatnonzero(rows["overlap"])[-OVERLAP_BARS:]
-    anchors = before if before.size else np.flatnonzero(rows["same"])[:1]
+    known = np.flatnonzero(rows["same"])
+    known = known if known.size else np.flatnonzero(~np.isnan(_floats(rows["stored_factor"])))
+    anchors = before if before.size else known[:1]
     stored = {name: _floats(rows[f"stored_{name}"][anchors]) for name in ("close", "adjusted", "link", "factor")}
     return Overlap(
         ratio=ratio[anchors],

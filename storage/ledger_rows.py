@@ -25,7 +25,7 @@ ORDERS = Table(
     name="orders",
     key=("account", "order_id"),
     values=("symbol", "as_of", "side", "quantity"),
-    changing=("state", "reason", "open_state", "settled_on"),
+    changing=("mark", "state", "reason", "open_state", "settled_on"),
 )
 FILLS = Table(
     name="fills",
@@ -63,16 +63,17 @@ def decision_row(account: str, decision: Decision, provenance: Provenance) -> Ro
 def order_row(account: str, order: Order, day: date) -> Row:
     """The order as a row of ORDERS; one that has ended did so on `day`."""
     is_open = order.state in OPEN_STATES
+    mark = None if order.mark is None else quantised(order.mark)
     return (
-        *(account, order.order_id, order.symbol, order.as_of, str(order.side), quantised(order.quantity)),
+        *(account, order.order_id, order.symbol, order.as_of, str(order.side), quantised(order.quantity), mark),
         *(str(order.state), order.reason, str(order.state) if is_open else None, None if is_open else day),
     )
 
 
 def to_order(row: Row) -> Order:
-    """The order behind order_id, symbol, as_of, side, quantity, state and reason."""
+    """The order behind order_id, symbol, as_of, side, quantity, state and reason, and the mark where it is read."""
     values: tuple[Any, ...] = row
-    order_id, symbol, as_of, side, quantity, state, reason = values
+    order_id, symbol, as_of, side, quantity, state, reason, *mark = values
     return Order(
         order_id=order_id,
         symbol=symbol,
@@ -81,6 +82,7 @@ def to_order(row: Row) -> Order:
         quantity=quantity,
         state=OrderState(state),
         reason=reason,
+        mark=mark[0] if mark else None,
     )
 
 

@@ -92,8 +92,9 @@ def ordered_symbols(connection: Connection, account: str) -> tuple[str, ...]:
 def orders_open_at(connection: Connection, account: str, day: date) -> tuple[Order, ...]:
     """The orders that could still trade after the day, in the state they had then, by day and symbol."""
     rows = connection.execute(
-        "SELECT order_id, symbol, as_of, side, quantity, open_state, reason FROM orders WHERE account = $account "
-        "AND as_of <= $day AND (settled_on IS NULL OR settled_on > $day) ORDER BY as_of, symbol, order_id",
+        "SELECT order_id, symbol, as_of, side, quantity, open_state, reason, mark FROM orders "
+        "WHERE account = $account AND as_of <= $day AND (settled_on IS NULL OR settled_on > $day) "
+        "ORDER BY as_of, symbol, order_id",
         {"account": account, "day": day},
     ).fetchall()
     return tuple(to_order(row) for row in rows)

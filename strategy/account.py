@@ -55,12 +55,14 @@ class EntryKind(StrEnum):
     FEE = "fee"
     FUNDING = "funding"
     REBASE = "rebase"
+    UNIT = "unit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """A change without a trade: cash paid for financing, or units added by a split or a reinvested dividend.
 
+    Units are added, too, where the prices of the past were restated in another unit.
     At a broker outside also units kept as a fee, funding received or paid, and what its reset took away or gave back.
     Natural key: (as_of, kind, symbol); financing concerns the whole account and has symbol "".
     """

@@ -210,6 +210,7 @@ def _after(order: Order, quotes: Mapping[str, Quote], as_of: date, terms: Terms)
         quantity=order.quantity,
         state=OrderState.FILLED,
         reason=order.reason,
+        mark=order.mark,
     )
     return filled, _fill(order, wanted, quote, as_of, terms)
 

@@ -1,6 +1,6 @@
 """Orders and fills: what the ledger remembers and brokers speak of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -44,7 +44,10 @@ OPEN_STATES = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A market order decided at the close of `as_of`, to be filled at the open of the symbol's next bar."""
+    """A market order decided at the close of `as_of`, to be filled at the open of the symbol's next bar.
+
+    `mark` is that close, whose unit is the quantity's (None: not known).
+    """
 
     order_id: str
     symbol: str
@@ -53,6 +56,7 @@ class Order:
     quantity: Decimal
     state: OrderState = OrderState.INTENDED
     reason: str = ""
+    mark: Decimal | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.quantity < 0:
@@ -131,6 +135,7 @@ def plan_order(target: Target, equity: Decimal, as_of: date, order_id: str) -> O
         quantity=quantity,
         state=OrderState.SKIPPED if reason else OrderState.INTENDED,
         reason=reason and f"change of {abs(change):f} {reason}",
+        mark=target.mark,
     )
 
 

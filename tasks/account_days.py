@@ -15,15 +15,23 @@ from strategy.execution import Quote
 from strategy.executions import charge_entries, fee_entries
 from strategy.orders import OPEN_STATES
 from tasks.job import PAPER, Job
+from tasks.restated import restated
 
 
 def next_day(
     store: Connection, job: Job, account: tuple[Standing, Mandate], quotes: Mapping[str, Quote], as_of: date
 ) -> Day:
-    """The day of `as_of` as it leaves the account; nothing is written."""
+    """Return the day of `as_of` as it leaves the account; nothing is written.
+
+    A past that was restated in another unit moves the account there first; a symbol of which that is doubtful keeps its
+    mark and its open order.
+    """
     standing, mandate = account
+    found = restated(store, job, standing)
+    quotes = {symbol: quote for symbol, quote in quotes.items() if symbol not in found.doubtful}
     if job.broker == PAPER:
-        return settle_day(standing, quotes, as_of, mandate)
+        day = settle_day(found.standing, quotes, as_of, mandate)
+        return replace(day, entries=(*found.entries(as_of), *day.entries))
     entries = (
         *fee_entries(venues.executions_booked(store, job.account, as_of), as_of),
         *charge_entries(venues.charges_booked(store, job.account, as_of), as_of),

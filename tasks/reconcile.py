@@ -14,6 +14,7 @@ from strategy.orders import Order, OrderState
 from tasks.account_days import next_day
 from tasks.forecast import forecaster
 from tasks.job import PAPER, Job
+from tasks.restated import restated
 from tasks.signals import judge_day, settled_standing
 from tasks.standing import mandate_of, quotes_since, standing_at
 from tasks.trade import planned_orders
@@ -106,7 +107,7 @@ def _equities(store: Connection, job: Job, mandate: Mandate) -> tuple[Decimal, D
         )
     if job.broker == PAPER:
         return settled.equity, replayed.equity, None
-    paper = settle_day(before, quotes, job.as_of, mandate).standing.snapshot.equity
+    paper = settle_day(restated(store, job, before).standing, quotes, job.as_of, mandate).standing.snapshot.equity
     return settled.equity, replayed.equity, float((paper - settled.equity) / paper) if paper else None
 
 

@@ -18,6 +18,7 @@ from strategy.market import data_sha256
 from strategy.signals import Strategy
 from tasks.forecast import ensemble
 from tasks.job import Job, Policy
+from tasks.restated import restated
 from tasks.signals import judge_day
 from tasks.standing import mandate_of, standing_at
 
@@ -110,6 +111,7 @@ def _judged(store: Connection, job: Job, asked: Asked) -> Judgement | None:
         # Another source, which does not know all of the symbols.
         return None
     held_back = {one.symbol: one.reason for one in asked.decisions if one.status is Status.QUARANTINED}
+    standing = restated(store, job, standing).standing
     judged = judge_day(store, job, (standing, mandate), model, held_back)
     return Judgement(
         standing=standing,

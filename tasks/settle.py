@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from exchange.ports import Broker
@@ -15,6 +15,7 @@ from tasks.account_days import next_day
 from tasks.agreement import Agreement, agree
 from tasks.job import Job
 from tasks.markup import exactly, money, priced
+from tasks.restated import Restated, restated, why_held
 from tasks.standing import mandate_of, quotes_since, standing_at
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ def settle(job: Job, open_broker: Callable[[datetime], Broker]) -> Settled:
             log.info("Account %s opens on %s with %s.", job.account, job.as_of, money(job.policy.capital))
             return Settled(dates=(job.as_of,), agreement=agreement)
         mandate = mandate_of(store, job)
+        found = restated(store, job, standing)
         quotes = quotes_since(store, job, standing)
         after = standing.account.as_of
         dates = bar_store.session_dates(store, job.source, job.symbols, after=after, until=job.as_of)
@@ -54,7 +56,15 @@ def settle(job: Job, open_broker: Callable[[datetime], Broker]) -> Settled:
                 log.info("%s: %s.", day, filled)
             equity = settled.standing.snapshot.equity
             log.info("Account %s stands at %s at the close of %s.", job.account, money(equity), day)
-    return Settled(dates=dates, agreement=agreement)
+    return Settled(dates=dates, agreement=_with_history(agreement, found, job))
+
+
+def _with_history(agreement: Agreement, found: Restated, job: Job) -> Agreement:
+    """Return the agreement with what a restated past means for the account."""
+    barred = {symbol: why_held(change, job) for symbol, change in sorted(found.doubtful.items())}
+    for sentence in (*found.remarks, *barred.values()):
+        log.warning("%s.", sentence)
+    return replace(agreement, barred={**agreement.barred, **barred}, warnings=(*agreement.warnings, *found.remarks))
 
 
 def _record(store: Connection, job: Job, day: Day) -> None:

@@ -20,6 +20,7 @@ from strategy.market import data_sha256
 from strategy.signals import Forecaster, history_bars, outlooks
 from tasks.forecast import ensemble
 from tasks.job import Job
+from tasks.restated import restated
 from tasks.standing import mandate_of, standing_at
 from tasks.train import Champion
 
@@ -88,11 +89,11 @@ def _demand_same_day(job: Job, stored: Provenance, decisions: tuple[Decision, ..
 
 
 def settled_standing(store: Connection, job: Job) -> Standing:
-    """The account at the close of `as_of`; it must have been settled before."""
+    """Return the account at the close of `as_of`, in the units of today's bars; it must have been settled before."""
     standing = standing_at(store, job, job.as_of)
     assert standing is not None, "the account is opened before it is judged"
     assert standing.account.as_of == job.as_of, "the day is settled before it is judged"
-    return standing
+    return restated(store, job, standing).standing
 
 
 def judge_day(

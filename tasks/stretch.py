@@ -1,7 +1,7 @@
 """A stretch of account days that one champion decides: lived through in memory, then written at once."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import numpy as np
@@ -11,6 +11,7 @@ from storage import risk_state, stretches
 from storage.database import Connection, connect
 from storage.ledger_rows import Provenance
 from storage.stretches import LivedDay
+from strategy.account import Entry
 from strategy.backtest import Day, Standing, opening, plan_orders, settle_day, unseen, with_orders
 from strategy.bars import Bars
 from strategy.decision import Decision, Mandate, decide, panorama
@@ -23,6 +24,7 @@ from strategy.signals import Forecaster, history_bars, outlooks
 from tasks.backfill_book import BackfillRefused
 from tasks.forecast import forecaster
 from tasks.job import Job
+from tasks.restated import Restated, restated
 from tasks.standing import mandate_of, standing_at
 
 
@@ -64,10 +66,17 @@ def _lived(
             f"account {job.account} has come to {standing.account.as_of} while {stretch.days[0]} was to be filled; "
             "another run fills it too: wait until that ends"
         )
+    moved: tuple[Entry, ...] = ()
+    if standing is not None:
+        found = restated(store, job, standing)
+        _demand_known_units(found, job)
+        standing, moved = found.standing, found.entries(stretch.days[0])
     quotes = _quotes(stretch, standing)
     lived: list[LivedDay] = []
     for as_of in stretch.days:
         settled = _settled(job, standing, quotes, as_of, mandate)
+        if as_of == stretch.days[0]:
+            settled = replace(settled, entries=(*moved, *settled.entries))
         standing = settled.standing
         risk = watched(risk, standing.snapshot, job.policy.limits)
         window = look_back(stretch.bars, as_of, job, model)
@@ -88,6 +97,16 @@ def _lived(
         )
         lived.append(LivedDay(settled=settled, decisions=decisions, provenance=provenance, orders=orders))
     return lived, risk
+
+
+def _demand_known_units(found: Restated, job: Job) -> None:
+    """Raise BackfillRefused if the past of a symbol that the account holds was restated without one certain ratio."""
+    for symbol, change in sorted(found.doubtful.items()):
+        raise BackfillRefused(
+            f"{symbol}: its close of {change.on} was {change.old.normalize():f} when account {job.account} was filled "
+            f"and is {change.new.normalize():f} now, by no ratio that five bars agree on; fill another account with "
+            "--account"
+        )
 
 
 def _quotes(stretch: Stretch, standing: Standing | None) -> Tape:

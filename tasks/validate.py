@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import pandas as pd
@@ -20,6 +20,7 @@ from strategy.instruments import Instrument
 from strategy.quality import Finding
 from tasks.expectations import Context, Verdict, judge_all
 from tasks.job import Job
+from tasks.restatements import in_its_unit, restatements, told
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +86,9 @@ def inspect(job: Job, must_reach: date | None) -> Gate:
         judged = [
             (window, _context(store, job, (window, instruments[symbol]), must_reach)) for window, symbol in windows
         ]
-    verdicts = judge_all(judged) if judged else ()
+        anew = restatements(store, job.source, waiting)
+    judged = [(window, replace(one, history=in_its_unit(one.history, anew.get(one.symbol)))) for window, one in judged]
+    verdicts = tuple(told(verdict, anew) for verdict in judge_all(judged)) if judged else ()
     published: dict[str, int] = {}
     findings: list[Finding] = []
     with connect(job.home) as store:

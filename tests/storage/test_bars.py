@@ -240,3 +240,18 @@ def test_every_real_series_is_published_once_and_comes_back(home: Path) -> None:
         assert stored.close.tolist() == rows["close"].tolist()
         ratio = (rows["adj_close"] / rows["close"]).fillna(1.0).to_numpy()
         assert stored.factor == pytest.approx(ratio / ratio[0], rel=1e-12)
+
+
+def test_the_factor_goes_on_where_every_bar_is_told_in_another_unit(home: Path) -> None:
+    """The delivery begins after a dividend, so that its own first bar has no factor of 1."""
+    close = [100.0 + i for i in range(12)]
+    raw = [price * (1.0 if t >= 3 else 0.5) for t, price in enumerate(close)]
+    with connect(home) as store:
+        deliver(store, delivery("A", "2020-01-01", close, raw))
+        told = delivery("A", "2020-01-06", [price / 4 for price in close[5:]], [price / 4 for price in raw[5:]])
+        told[["high", "low"]] = np.array([[price + 1, price - 1] for price in close[5:]]) / 4
+        assert deliver(store, told, LATER) == 12
+        stored = bars.load(store, "test", ["A"], until=END)["A"]
+        assert deliver(store, told, LATER) == 0
+    assert stored.close.tolist() == [price / 4 for price in close]
+    assert stored.factor.tolist() == [1.0] * 3 + [2.0] * 9

@@ -1,0 +1,96 @@
+"""What a staged delivery says of the bars that are published already: whether it tells them in another unit."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from storage.database import Connection
+from strategy.bars import FloatArray
+from strategy.units import Ratio, common_ratio
+
+_PRICES = ("open", "high", "low", "close")
+
+_TOLD_AGAIN = """
+SELECT p.open_time, p.open, p.high, p.low, p.close, p.volume,
+       s.open AS new_open, s.high AS new_high, s.low AS new_low, s.close AS new_close, s.volume AS new_volume
+FROM bars_staged s JOIN current_bars p
+ON p.source = s.source AND p.symbol = s.symbol AND p.open_time = s.open_time
+WHERE s.owner = ? AND s.source = ? AND s.symbol = ? ORDER BY s.open_time
+"""
+_OLDER = """
+INSERT INTO bars
+SELECT source, symbol, open_time, revision + 1, open * $ratio, high * $ratio, low * $ratio, close * $ratio,
+       volume * $volumes, adjusted_close * $ratio, factor, link, $ingested_at
+FROM current_bars WHERE source = $source AND symbol = $symbol AND open_time < $first
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restatement:
+    """Published bars told again at one ratio: `bars` of them, from `first` to `last`; new over old `ratio`.
+
+    `volumes` is what volumes were multiplied by. `told_until` is the newest date of the delivery, and `beyond` that of
+    the published bars which it says nothing of (None: there are none).
+    """
+
+    ratio: float
+    volumes: float
+    bars: int
+    first: date
+    last: date
+    told_until: date
+    beyond: date | None
+
+
+def restatement(connection: Connection, source: str, symbol: str) -> Restatement | None:
+    """Return how what this process has staged of a symbol restates what is published; None if by no certain ratio."""
+    rows = connection.execute(_TOLD_AGAIN, [os.getpid(), source, symbol]).fetchnumpy()
+    if not len(rows["open_time"]):
+        return None
+    found = common_ratio(_matrix(rows, ""), _matrix(rows, "new_"))
+    if found is None:
+        return None
+    days = np.asarray(rows["open_time"]).astype("datetime64[D]")
+    told, newest = connection.execute(
+        "SELECT (SELECT max(open_time)::DATE FROM bars_staged WHERE owner = $owner AND source = $source "
+        "AND symbol = $symbol), (SELECT max(open_time)::DATE FROM bars WHERE source = $source AND symbol = $symbol)",
+        {"owner": os.getpid(), "source": source, "symbol": symbol},
+    ).fetchall()[0]
+    return Restatement(
+        ratio=found.value,
+        volumes=_volumes(rows, found),
+        bars=found.bars,
+        first=days[0].item(),
+        last=days[found.last].item(),
+        told_until=told,
+        beyond=newest if newest > told else None,
+    )
+
+
+def restate_older(connection: Connection, key: tuple[str, str], found: Restatement, ingested_at: object) -> int:
+    """Return how many published bars from before the delivery got a revision in its unit: no vendor told them again."""
+    source, symbol = key
+    wanted = {"source": source, "symbol": symbol, "first": found.first, "ingested_at": ingested_at}
+    result = connection.execute(_OLDER, {**wanted, "ratio": found.ratio, "volumes": found.volumes}).fetchone()
+    return int(result[0]) if result else 0
+
+
+def _matrix(rows: Mapping[str, Any], prefix: str) -> FloatArray:
+    """Return open, high, low and close side by side, (N, 4)."""
+    columns = [np.ma.filled(np.ma.asarray(rows[prefix + name], dtype=np.float64), np.nan) for name in _PRICES]
+    return np.stack(columns, axis=1)
+
+
+def _volumes(rows: Mapping[str, Any], found: Ratio) -> float:
+    """Return 1 over the ratio where the volumes were restated inversely, else 1."""
+    old, new = (np.ma.filled(np.ma.asarray(rows[name], dtype=np.float64), np.nan) for name in ("volume", "new_volume"))
+    known = (old > 0) & (new > 0)
+    known[found.last + 1 :] = False
+    if not known.any():
+        return 1.0
+    typical = float(np.median(new[known] / old[known]))
+    return 1.0 / found.value if abs(np.log(typical * found.value)) < abs(np.log(typical)) else 1.0

@@ -1,0 +1,72 @@
+"""In which unit an account's prices are: the revision of a bar that it used, beside the one that stands today."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+import numpy as np
+
+from storage.database import Connection
+from strategy.bars import FloatArray
+from strategy.money import exact
+from strategy.units import UnitChange, agreeing_bars
+
+#: Bars back from the one that an account used which are compared.
+COMPARED_BARS = 1_000
+
+_TODAY = """
+SELECT symbol, open_time::DATE AS day, close FROM current_bars
+WHERE source = $source AND list_contains($symbols, symbol) AND open_time >= $first AND open_time < $beyond
+"""
+_REVISIONS = """
+SELECT open_time, revision, open, high, low, close FROM bars
+WHERE source = ? AND symbol = ? AND open_time < ?
+QUALIFY dense_rank() OVER (ORDER BY open_time DESC) <= ? ORDER BY open_time DESC, revision DESC
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """A close that an account used: as the mark of a position, or to decide an order."""
+
+    symbol: str
+    on: date
+    close: Decimal
+
+
+def unit_changes(connection: Connection, source: str, used: Iterable[Used]) -> dict[Used, UnitChange]:
+    """Return those closes that stand otherwise today, with how many bars say that this is a change of unit.
+
+    A close that no former revision of its bar has comes from elsewhere, such as another source or a fill, and is
+    absent; so is one whose bar the source does not have.
+    """
+    asked = sorted(set(used), key=lambda one: (one.symbol, one.on))
+    if not asked:
+        return {}
+    window = {"first": min(one.on for one in asked), "beyond": max(one.on for one in asked) + timedelta(days=1)}
+    symbols = sorted({one.symbol for one in asked})
+    rows = connection.execute(_TODAY, {"source": source, "symbols": symbols, **window}).fetchall()
+    today = {(symbol, day): exact(close) for symbol, day, close in rows}
+    found = {}
+    for one in asked:
+        close = today.get((one.symbol, one.on))
+        if close is not None and close != one.close:
+            change = _change(connection, source, one, close)
+            if change is not None:
+                found[one] = change
+    return found
+
+
+def _change(connection: Connection, source: str, used: Used, close: Decimal) -> UnitChange | None:
+    rows = connection.execute(_REVISIONS, [source, used.symbol, used.on + timedelta(days=1), COMPARED_BARS]).fetchall()
+    prices: dict[object, list[FloatArray]] = {}
+    for open_time, _, *four in rows:
+        prices.setdefault(open_time, []).append(np.array(four, dtype=np.float64))
+    revisions = list(prices.values())
+    new = np.stack([one[0] for one in revisions])
+    former = [one[1:] for one in revisions]
+    former[0] = [one for one in former[0] if exact(float(one[3])) == used.close]
+    if not former[0]:
+        return None
+    return UnitChange(symbol=used.symbol, on=used.on, old=used.close, new=close, bars=agreeing_bars(former, new))
