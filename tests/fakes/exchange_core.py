@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -23,7 +24,8 @@ from tests.fakes.exchange_access import (
     milliseconds,
 )
 from tests.fakes.exchange_book import ZERO, Book
-from tests.fakes.exchange_faults import ACCEPTED, Fault, Faults, Kind
+from tests.fakes.exchange_delays import Delays
+from tests.fakes.exchange_faults import ACCEPTED, BAD_GATEWAY, LATE, OF_ORDERS, Fault, Faults, Kind
 from tests.fakes.exchange_filters import Listing, futures_rules, spot_rules
 from tests.fakes.exchange_futures import FuturesVenue
 from tests.fakes.exchange_orders import Order, OrderBooks
@@ -40,13 +42,16 @@ _UNKNOWN = "execution status unknown."
 _ANSWERS = {
     Kind.TIMEOUT: (408, -1007, "Timeout waiting for response from backend server. Send status unknown; " + _UNKNOWN),
     Kind.UNEXPECTED: (500, -1006, "An unexpected response was received from the message bus. E" + _UNKNOWN[1:]),
-    Kind.BUSY: (503, -1008, "Server is currently overloaded with other requests. Please try again in a few minutes."),
+    Kind.BUSY_ACCEPTED: (503, -1008, "Server is currently overloaded with other requests. Please try again later."),
+    Kind.UNKNOWN_ERROR: (503, -1000, "Unknown error, please check your request or try again later."),
+    # No code is documented for it.
+    Kind.UNAVAILABLE: (503, 0, "Service Unavailable."),
     Kind.DISCONNECTED: (503, -1001, "Internal error; unable to process your request. Please try again."),
     Kind.SKEWED: (400, -1021, "Timestamp for this request is outside of the recvWindow."),
 }
-_ANSWERS[Kind.TIMEOUT_ACCEPTED] = _ANSWERS[Kind.TIMEOUT]
+_ANSWERS[Kind.TIMEOUT_ACCEPTED] = _ANSWERS[Kind.TIMEOUT_LATE] = _ANSWERS[Kind.TIMEOUT]
 _ANSWERS[Kind.UNEXPECTED_ACCEPTED] = _ANSWERS[Kind.UNEXPECTED]
-_ANSWERS[Kind.BUSY_ACCEPTED] = _ANSWERS[Kind.BUSY]
+_ANSWERS[Kind.UNKNOWN_ERROR_ACCEPTED] = _ANSWERS[Kind.UNKNOWN_ERROR]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +92,20 @@ class FakeExchange:
     futures_initial: Decimal = Decimal(10_000)
     faults: Faults = field(default_factory=Faults)
     keys: Mapping[str, str] = field(default_factory=lambda: {KEY: SECRET})
+    delays: Delays = field(init=False)
     asked: list[tuple[str, str, Mapping[str, str]]] = field(default_factory=list)
     accepted_orders: list[Order] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.delays = Delays(self.clock)
+        #: Until when trades cannot be read.
+        self._unread_until_ms = 0
         listed = {one.symbol: one for one in self.spot_listed}
         books = {symbol: Book(one, self.clock) for symbol, one in listed.items()}
-        orders = OrderBooks("spot", self.clock, self.accepted_orders)
+        orders = OrderBooks("spot", self.clock, self.accepted_orders, self.delays)
         self.spot = SpotVenue(self.clock, SpotAccount(self.spot_initial, listed), books, orders)
         books = {one.symbol: Book(one, self.clock) for one in self.futures_listed}
-        orders = OrderBooks("futures", self.clock, self.accepted_orders)
+        orders = OrderBooks("futures", self.clock, self.accepted_orders, self.delays)
         account = FuturesAccount(self.clock, books, self.futures_initial)
         self.futures = FuturesVenue(self.clock, account, books, orders)
         self._routes = self.spot.routes() | self.futures.routes()
@@ -114,6 +123,7 @@ class FakeExchange:
 
         `depth` base units stand on each side, fresh with every call; None has no end.
         """
+        self.delays.arrive()
         for venue in (self.spot, self.futures):
             if symbol in venue.books:
                 book = venue.books[symbol]
@@ -129,9 +139,12 @@ class FakeExchange:
 
     def reset(self) -> None:
         """What the testnet does about once a month: initial balances, no orders, no trades; keys and prices stay."""
+        self.delays.arrive()
+        self.delays.reset()
         for venue in (self.spot, self.futures):
             venue.account.reset()
             venue.orders.reset()
+            venue.memory.reset()
 
     def accepted(self, client_id: str) -> list[Order]:
         """Every order ever accepted under this name, closed ones and ones before a reset too."""
@@ -146,11 +159,37 @@ class FakeExchange:
 
     def handle(self, method: str, path: str, query: str, body: str, headers: Mapping[str, str]) -> Answer:
         """The answer to one request, whose query and body are the exact text that was sent."""
+        self.delays.arrive()
         fault = self.faults.next(method, path)
         if fault is None:
             return self._answered(method, path, query, body, headers)
+        if fault.kind in LATE:
+            self._forward(fault.late_s, method, path, query, body, headers)
+            return self._failed(fault, path, None)
+        if fault.kind in OF_ORDERS:
+            self._delay(fault)
         carried = self._answered(method, path, query, body, headers) if fault.kind in ACCEPTED else None
         return self._failed(fault, path, carried)
+
+    def _delay(self, fault: Fault) -> None:
+        """None; what is accepted next is told of late, or its trades cannot be read for a while."""
+        if fault.kind == Kind.TRADES_UNREAD:
+            self._unread_until_ms = milliseconds(self.clock.server()) + int(fault.late_s * 1000)
+        else:
+            self.delays.next_s = fault.late_s
+
+    def _forward(
+        self, late_s: float, method: str, path: str, query: str, body: str, headers: Mapping[str, str]
+    ) -> None:
+        """None; a request that is allowed now is seen by the engine so much later, whose answer nobody hears."""
+
+        def engine() -> None:
+            with suppress(Refusal):
+                route.answer(sent)
+
+        with suppress(Refusal):
+            route, sent = self._allowed(method, path, query, body, headers)
+            self.delays.forward(late_s, engine)
 
     def call(self, method: str, path: str, **sent: object) -> Any:
         """The content of an answer to a well-signed request that meets no fault; where it is an error, it is raised.
@@ -168,16 +207,13 @@ class FakeExchange:
         return content
 
     def _answered(self, method: str, path: str, query: str, body: str, headers: Mapping[str, str]) -> Answer:
-        route = self._routes.get((method, path))
-        if route is None:
+        if (method, path) not in self._routes:
             return Answer(404, {}, "<html><body><h2>404 Not found</h2></body></html>")
         venue = self._venue(path)
         try:
-            sent = Parameters.read(query, body)
-            self.asked.append((method, path, sent.values))
-            venue.requests.spend(route.weighs(sent), milliseconds(self.clock.server()))
-            if route.signed:
-                self._admit(route, sent, query, body, headers)
+            route, sent = self._allowed(method, path, query, body, headers)
+            if path.endswith("Trades") and milliseconds(self.clock.server()) < self._unread_until_ms:
+                return _web_page(502, BAD_GATEWAY)
             content = json.dumps(route.answer(sent))
         except Refusal as refusal:
             return self._refused(refusal, venue)
@@ -185,6 +221,16 @@ class FakeExchange:
         if method == "POST" and path.endswith("/order"):
             told |= venue.order_limits.headers()
         return Answer(200, told, content)
+
+    def _allowed(
+        self, method: str, path: str, query: str, body: str, headers: Mapping[str, str]
+    ) -> tuple[Route, Parameters]:
+        route, sent = self._routes[method, path], Parameters.read(query, body)
+        self.asked.append((method, path, sent.values))
+        self._venue(path).requests.spend(route.weighs(sent), milliseconds(self.clock.server()))
+        if route.signed:
+            self._admit(route, sent, query, body, headers)
+        return route, sent
 
     def _refused(self, refusal: Refusal, venue: SpotVenue | FuturesVenue) -> Answer:
         told = _JSON | venue.requests.headers() | refusal.headers
@@ -202,19 +248,32 @@ class FakeExchange:
     def _failed(self, fault: Fault, path: str, carried: Answer | None) -> Answer:
         kind, venue = fault.kind, self._venue(path)
         server_ms = milliseconds(self.clock.server())
-        if kind in (Kind.CUT, Kind.CUT_ACCEPTED):
+        if kind in (Kind.CUT, Kind.CUT_ACCEPTED, Kind.CUT_LATE, Kind.CUT_BEHIND):
             return Answer(0, {}, "", cut=True)
-        if kind == Kind.STALLED:
+        if kind in (Kind.STALLED, Kind.STALLED_LATE):
             return Answer(0, {}, "", delay_s=fault.delay_s, cut=True)
-        if kind == Kind.SLOW and carried is not None:
-            return replace(carried, delay_s=fault.delay_s)
+        if carried is not None and kind in (Kind.SLOW, Kind.BEHIND, Kind.TRADES_UNREAD):
+            return replace(carried, delay_s=fault.delay_s) if kind == Kind.SLOW else carried
         if kind in (Kind.HTML, Kind.HTML_ACCEPTED):
-            return Answer(fault.status, {"Content-Type": "text/html"}, fault.body)
+            return _web_page(fault.status, fault.body)
+        if kind == Kind.FORBIDDEN:
+            return _web_page(403, "<html><head><title>403 Forbidden</title></head></html>")
         if kind == Kind.TOO_MANY:
             venue.requests.block(server_ms + fault.retry_after_s * 1000)
             return self._refused(venue.requests.too_many(server_ms), venue)
-        if kind == Kind.BANNED:
+        if kind in (Kind.BANNED, Kind.BANNED_BY_TEXT):
             venue.requests.ban(server_ms)
-            return self._refused(venue.requests.banned(server_ms), venue)
+            refusal = venue.requests.banned(server_ms)
+            if kind == Kind.BANNED_BY_TEXT:
+                # The futures' pages promise no header, but the text: errors.md, -1003.
+                refusal.headers.clear()
+            return self._refused(refusal, venue)
+        if kind == Kind.BUSY:
+            return self._refused(Refusal(-1008, venue.throttled, status=503), venue)
         status, code, message = _ANSWERS[kind]
         return self._refused(Refusal(code, message, status=status), venue)
+
+
+def _web_page(status: int, text: str) -> Answer:
+    """The answer of something on the way to the exchange, not of the exchange."""
+    return Answer(status, {"Content-Type": "text/html"}, text)

@@ -12,6 +12,7 @@ from tests.fakes import exchange_futures_account as told
 from tests.fakes import exchange_futures_answers as answers
 from tests.fakes.exchange_access import Clock, OrderLimits, Refusal, RequestLimits, milliseconds
 from tests.fakes.exchange_book import ZERO, Book, Level
+from tests.fakes.exchange_delays import Memory
 from tests.fakes.exchange_futures_orders import ORDER_NAMES, check_rules, read_order
 from tests.fakes.exchange_orders import Order, OrderBooks
 from tests.fakes.exchange_parameters import Parameters
@@ -35,6 +36,17 @@ class FuturesVenue:
     order_limits: OrderLimits = field(default_factory=lambda: OrderLimits({"10S": (10_000, 300), "1M": (60_000, 1200)}))
     dual: bool = False
     trade_commission_sign: int = 1
+    throttled: str = (
+        "Request throttled by system-level protection. Reduce-only/close-position orders are exempt. Please try again."
+    )
+
+    def __post_init__(self) -> None:
+        self.memory = Memory[FuturesAccount](self.clock)
+
+    @property
+    def shown(self) -> FuturesAccount:
+        """The account as it is told, which may be that of a while ago."""
+        return self.memory.told(self.account)
 
     def routes(self) -> dict[tuple[str, str], Route]:
         """Every endpoint with its weight, alone and without a symbol, as its page tells it."""
@@ -119,6 +131,8 @@ class FuturesVenue:
         if kind not in ("ACK", "RESULT"):
             raise Refusal(-1136, "Invalid newOrderRespType.")
         order, levels = self._checked(sent)
+        order.lags = self.orders.delays.lags()
+        self.memory.keep(self.account.copied, order.lags.balances_ms)
         self.account.admit(order, levels)
         self.orders.accept(order)
         self.order_limits.add(1)
@@ -159,7 +173,7 @@ class FuturesVenue:
 
     def _query(self, sent: Parameters) -> Json:
         """One order; forgotten after 90 days, a dead unfilled one after three, as the page of Query Order says."""
-        order = self.orders.find(self.book(sent).listing.symbol, *sent.which())
+        order = self.orders.told(self.book(sent).listing.symbol, *sent.which())
         if order is None or _forgotten(order, self.now_ms):
             raise Refusal(-2013, "Order does not exist.")
         return answers.order(order)
@@ -180,7 +194,7 @@ class FuturesVenue:
 
     def _open(self, sent: Parameters) -> Json:
         symbol = self.book(sent).listing.symbol if sent.has("symbol") else ""
-        return [answers.order(order) for order in self.orders.open_orders(symbol)]
+        return [answers.order(order) for order in self.orders.listed_open(symbol)]
 
     def _leverage(self, sent: Parameters) -> Json:
         symbol, wanted = self.book(sent).listing.symbol, int(sent.amount("leverage", 0))

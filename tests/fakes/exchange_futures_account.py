@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _totals(venue: FuturesVenue) -> dict[str, str]:
-    own = venue.account
+    own = venue.shown
     margin = sum((own.margin(symbol) for symbol in own.positions), ZERO)
     resting, profit = own.order_margin(), own.balance() - own.wallet
     return {
@@ -45,7 +45,7 @@ def _asset(venue: FuturesVenue) -> Json:
 
 
 def _margins(venue: FuturesVenue, symbol: str) -> Json:
-    own = venue.account
+    own = venue.shown
     resting = own.order_margin(symbol)
     maintenance = abs(own.positions[symbol].amount) * venue.books[symbol].last * own.maintenance_rate
     return {
@@ -57,7 +57,7 @@ def _margins(venue: FuturesVenue, symbol: str) -> Json:
 
 
 def _held(venue: FuturesVenue, symbol: str) -> Json:
-    position = venue.account.positions[symbol]
+    position = venue.shown.positions[symbol]
     return {
         "symbol": symbol,
         "positionSide": "BOTH",
@@ -70,7 +70,7 @@ def _held(venue: FuturesVenue, symbol: str) -> Json:
 
 def account_v2(venue: FuturesVenue) -> Json:
     """Every symbol is among the positions, with its leverage."""
-    own = venue.account
+    own = venue.shown
     flags = dict.fromkeys(("feeBurn", "canTrade", "canDeposit", "canWithdraw"), True)
     positions = [
         _held(venue, symbol)
@@ -89,7 +89,7 @@ def account_v3(venue: FuturesVenue) -> Json:
     positions = [
         _held(venue, symbol)
         | _margins(venue, symbol)
-        | {"unrealizedProfit": digits(venue.account.unrealized(symbol)), "isolatedMargin": "0"}
+        | {"unrealizedProfit": digits(venue.shown.unrealized(symbol)), "isolatedMargin": "0"}
         for symbol in _active(venue)
     ]
     return _totals(venue) | {"assets": [_asset(venue)], "positions": positions}
@@ -113,17 +113,17 @@ def balance(venue: FuturesVenue) -> Json:
 
 
 def _active(venue: FuturesVenue) -> list[str]:
-    positions = venue.account.positions.items()
+    positions = venue.shown.positions.items()
     return [symbol for symbol, held in positions if held.amount or venue.orders.open_orders(symbol)]
 
 
 def _risk(venue: FuturesVenue, symbol: str) -> Json:
-    position = venue.account.positions[symbol]
+    position = venue.shown.positions[symbol]
     return (
         _held(venue, symbol)
         | dict.fromkeys(("entryPrice", "breakEvenPrice"), digits(position.entry))
         | {"markPrice": digits(venue.books[symbol].last), "liquidationPrice": "0", "isolatedMargin": "0"}
-        | {"unRealizedProfit": digits(venue.account.unrealized(symbol))}
+        | {"unRealizedProfit": digits(venue.shown.unrealized(symbol))}
     )
 
 
@@ -131,7 +131,7 @@ def positions_v2(venue: FuturesVenue, sent: Parameters) -> Json:
     """All symbols, or the one that is asked for, with leverage and margin type."""
     symbols = [venue.book(sent).listing.symbol] if sent.has("symbol") else list(venue.books)
     more = {"marginType": "cross", "isAutoAddMargin": "false", "maxNotionalValue": "1000000"}
-    levers = {symbol: {"leverage": str(venue.account.positions[symbol].leverage)} for symbol in symbols}
+    levers = {symbol: {"leverage": str(venue.shown.positions[symbol].leverage)} for symbol in symbols}
     return [_risk(venue, symbol) | more | levers[symbol] for symbol in symbols]
 
 

@@ -168,7 +168,7 @@ def income(venue: FuturesVenue, sent: Parameters) -> Json:
     symbol, kind = sent.option("symbol"), sent.option("incomeType")
     found = [
         flow
-        for flow in venue.account.income
+        for flow in venue.shown.income
         if since <= flow.time_ms <= until and symbol in ("", flow.symbol) and kind in ("", flow.kind)
     ]
     limit, page = sent.limit(100), sent.number("page") or 1

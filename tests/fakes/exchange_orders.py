@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from tests.fakes.exchange_access import Clock, Refusal, milliseconds
 from tests.fakes.exchange_book import ZERO, Book, Level
+from tests.fakes.exchange_delays import NONE, Delays, Lags
 
 OPEN = ("NEW", "PARTIALLY_FILLED")
 
@@ -50,6 +51,7 @@ class Order:
     held: Decimal = ZERO
     update_ms: int = 0
     trades: list[Trade] = field(default_factory=list)
+    lags: Lags = NONE
 
     @property
     def left(self) -> Decimal:
@@ -77,6 +79,7 @@ class OrderBooks:
     venue: str
     clock: Clock
     accepted: list[Order]
+    delays: Delays
     era: int = 0
     orders: dict[int, Order] = field(default_factory=dict)
     trades: list[Trade] = field(default_factory=list)
@@ -165,9 +168,23 @@ class OrderBooks:
             raise Refusal(-2011, "Unknown order sent.")
         return order
 
+    def told(self, symbol: str, number: int | None, client_id: str | None) -> Order | None:
+        """Return the order as `find` does, unless it is not told of yet."""
+        order = self.find(symbol, number, client_id)
+        return order if order is not None and order.lags.order_ms <= self._now_ms else None
+
+    def listed_open(self, symbol: str = "") -> list[Order]:
+        """Return the open orders, but those that are not told of yet."""
+        return [order for order in self.open_orders(symbol) if order.lags.lists_ms <= self._now_ms]
+
+    @property
+    def _now_ms(self) -> int:
+        return milliseconds(self.clock.server())
+
     def page(self, symbol: str, first: int | None, span: tuple[int | None, int | None], limit: int) -> list[Order]:
         """The orders of a symbol from a number on, or made within a span, or the most recent ones; oldest first."""
-        orders = [order for order in self.orders.values() if order.symbol == symbol]
+        now_ms = self._now_ms
+        orders = [one for one in self.orders.values() if one.symbol == symbol and one.lags.lists_ms <= now_ms]
         return _page(orders, [(order.id, order.time_ms) for order in orders], (first, *span), limit)
 
     def trade_page(
@@ -179,7 +196,8 @@ class OrderBooks:
             found = order.trades if order is not None else []
         else:
             found = self.trades
-        trades = [trade for trade in found if trade.symbol == symbol]
+        now_ms = self._now_ms
+        trades = [one for one in found if one.symbol == symbol and self.orders[one.order_id].lags.trades_ms <= now_ms]
         return _page(trades, [(trade.id, trade.time_ms) for trade in trades], (first, *span), limit)
 
 

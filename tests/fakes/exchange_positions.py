@@ -5,6 +5,7 @@ https://developers.binance.com/docs/derivatives/usds-margined-futures/account/re
 """
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -69,6 +70,13 @@ class FuturesAccount:
         self.positions = {symbol: Position(self.leverage) for symbol in self.books}
         self.income.clear()
         self.held.clear()
+
+    def copied(self) -> "FuturesAccount":
+        """Return the wallet and positions as they are now, which nothing but prices changes any more."""
+        past = copy(self)
+        past.positions = {symbol: copy(position) for symbol, position in self.positions.items()}
+        past.income, past.held = list(self.income), dict(self.held)
+        return past
 
     def unrealized(self, symbol: str) -> Decimal:
         position = self.positions[symbol]

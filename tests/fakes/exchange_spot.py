@@ -12,6 +12,7 @@ from decimal import Decimal
 from tests.fakes import exchange_spot_answers as answers
 from tests.fakes.exchange_access import Clock, OrderLimits, Refusal, RequestLimits, milliseconds
 from tests.fakes.exchange_book import ZERO, Book, Level
+from tests.fakes.exchange_delays import Memory
 from tests.fakes.exchange_filters import Wish, broken_rule
 from tests.fakes.exchange_orders import Order, OrderBooks
 from tests.fakes.exchange_parameters import Parameters
@@ -51,6 +52,15 @@ class SpotVenue:
     order_limits: OrderLimits = field(
         default_factory=lambda: OrderLimits({"10S": (10_000, 100), "1D": (DAY_MS, 200_000)})
     )
+    throttled: str = "Server is currently overloaded with other requests. Please try again in a few minutes."
+
+    def __post_init__(self) -> None:
+        self.memory = Memory[SpotAccount](self.clock)
+
+    @property
+    def shown(self) -> SpotAccount:
+        """The account as it is told, which may be that of a while ago."""
+        return self.memory.told(self.account)
 
     def routes(self) -> dict[tuple[str, str], Route]:
         """Every endpoint with its weight, alone and without a symbol, as rest-api.md lists them."""
@@ -92,6 +102,8 @@ class SpotVenue:
         kind = sent.option("newOrderRespType", default)
         if kind not in ("ACK", "RESULT", "FULL"):
             raise Refusal(-1130, "Data sent for parameter 'newOrderRespType' is not valid.")
+        order.lags = self.orders.delays.lags()
+        self.memory.keep(self.account.copied, order.lags.balances_ms)
         self.account.hold(order, _needed(order, levels))
         self.orders.accept(order)
         self.order_limits.add(1)
@@ -170,7 +182,7 @@ class SpotVenue:
 
     def _query(self, sent: Parameters) -> Json:
         symbol = self.book(sent).listing.symbol
-        order = self.orders.find(symbol, *sent.which())
+        order = self.orders.told(symbol, *sent.which())
         if order is None:
             raise Refusal(-2013, "Order does not exist.")
         dead = order.status in ("CANCELED", "EXPIRED") and not order.executed
@@ -197,7 +209,7 @@ class SpotVenue:
 
     def _open(self, sent: Parameters) -> Json:
         symbol = self.book(sent).listing.symbol if sent.has("symbol") else ""
-        return [answers.order(order) for order in self.orders.open_orders(symbol)]
+        return [answers.order(order) for order in self.orders.listed_open(symbol)]
 
 
 def _needed(order: Order, levels: list[Level]) -> Decimal:

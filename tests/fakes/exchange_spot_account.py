@@ -1,6 +1,7 @@
 """The fake exchange's spot balances: free and locked, conserved to the last digit, never below zero."""
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Decimal
 
@@ -30,6 +31,12 @@ class SpotAccount:
         self.free = {asset: self.initial.get(asset, ZERO) for asset in sorted(assets)}
         self.locked = dict.fromkeys(self.free, ZERO)
         self.fees = dict.fromkeys(self.free, ZERO)
+
+    def copied(self) -> "SpotAccount":
+        """Return the balances as they are now, which nothing changes any more."""
+        past = copy(self)
+        past.free, past.locked, past.fees = dict(self.free), dict(self.locked), dict(self.fees)
+        return past
 
     def total(self, asset: str) -> Decimal:
         return self.free[asset] + self.locked[asset]

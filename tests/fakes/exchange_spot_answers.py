@@ -105,7 +105,7 @@ def average(venue: SpotVenue, sent: Parameters) -> Json:
 
 
 def account(venue: SpotVenue, sent: Parameters) -> Json:
-    own = venue.account
+    own = venue.shown
     rates = {"maker": own.maker_rate, "taker": own.taker_rate, "buyer": ZERO, "seller": ZERO}
     shown = [asset for asset in own.free if own.total(asset) or sent.option("omitZeroBalances", "false") != "true"]
     return {

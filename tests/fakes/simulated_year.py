@@ -31,7 +31,7 @@ from tasks.trade import OrdersBlocked, demand_nothing_withheld, trade
 from tasks.train import Champion
 from tests.fakes.bars import DeadBars, FakeBars, Listing, record
 from tests.fakes.exchange_access import SetClock
-from tests.fakes.exchange_faults import Faults, Kind
+from tests.fakes.exchange_faults import OF_ORDERS, Faults, Kind
 from tests.fakes.exchange_transport import ExchangeTransport
 from tests.fakes.jobs import a_job
 from tests.fakes.simulated_checks import Checks
@@ -45,7 +45,12 @@ RULES = Champion(model_id=None, reason="rules needs no model")
 #: How often a run is repeated with faults before the last one, which meets none.
 ATTEMPTS = 6
 EXPECTED = (BrokerUnavailable, SourceUnavailable, StoreError, OrdersBlocked, BrokerRefused)
-BANS = frozenset({Kind.BANNED})
+#: What a year meets; of the bans nobody knows the end.
+KINDS = tuple(kind for kind in Kind if kind not in {Kind.BANNED, Kind.BANNED_BY_TEXT} | OF_ORDERS)
+#: How many of all orders are told of late, each kind of answer by up to a minute.
+FORGETFUL = 0.0
+#: How often, at a request, our clock or the exchange's is set; neither is ever further than that from the right time.
+CLOCKS_SET, CLOCK_OFF_S = 0.0, 60.0
 #: What a request takes; nothing else takes any time.
 LATENCY = timedelta(milliseconds=20)
 #: Of the year that is lived in a process of its own: both sides of the socket know it.
@@ -59,12 +64,15 @@ class DeadlyTransport(ExchangeTransport):
     dice: Dice = field(kw_only=True)
     clock: SetClock = field(kw_only=True)
     beside: Callable[[float], None] = field(kw_only=True)
+    set_clocks: Callable[[], None] = field(kw_only=True)
 
     def send(self, request: requests.PreparedRequest, *given: Any, **options: Any) -> requests.Response:
         self.dice.maybe_kill("sending")
         self.beside(0.05 if request.method == "POST" else 0.001)
+        self.set_clocks()
         self.clock.advance(LATENCY)
         response = super().send(request, *given, **options)
+        self.set_clocks()
         self.dice.maybe_kill("an answer")
         return response
 
@@ -88,9 +96,11 @@ class SimulatedYear:
         # No two machines are equally fast: by their clocks a seed would not live the same year again.
         self.clock = SetClock(self._instant(FIRST))
         self.testnet = Testnet(clock=self.clock, start=self.clock.now)
-        self.testnet.exchange.faults = Faults.drawn(
-            seed=seed, rate=0.1, kinds=[kind for kind in Kind if kind not in BANS]
-        )
+        self.testnet.exchange.faults = Faults.drawn(seed=seed, rate=0.1, kinds=KINDS)
+        self.testnet.exchange.delays.rate, self.testnet.exchange.delays.seed = FORGETFUL, seed
+        #: By how much our clock and the exchange's are ahead of the right time, and who says when they are set.
+        self.ours_s = self.theirs_s = 0.0
+        self.clocksmith = random.Random(f"clocks {seed} {venue}")
         self.beside = False
         #: Nobody halts an account that has not lived a day.
         self.lived = False
@@ -122,7 +132,7 @@ class SimulatedYear:
         late = self.random.random() < 0.03
         at = self._instant(day) + timedelta(hours=13 if late else 0, minutes=self.random.randint(0, 20))
         self.events["late runs"] += late
-        self.testnet.move_to(at)
+        self.testnet.move_to(at + timedelta(seconds=self.theirs_s))
         self._quote(day)
         for attempt in range(ATTEMPTS + 1):
             if attempt == ATTEMPTS:
@@ -138,6 +148,7 @@ class SimulatedYear:
             self._attempt(day)
             assert self.checks.contents() == before, f"a second run of {day} changed something"
             self.checks.with_the_exchange(self._job(day))
+            self.checks.balances()
         self.lived = True
 
     def _attempt(self, day: date) -> bool:
@@ -183,8 +194,28 @@ class SimulatedYear:
     def _broker(self, now: datetime) -> Broker:
         if self.venue == PAPER:
             return PaperBroker(now)
-        transport = DeadlyTransport(self.testnet.exchange, dice=self.dice, clock=self.clock, beside=self._second_run)
+        transport = DeadlyTransport(
+            self.testnet.exchange,
+            dice=self.dice,
+            clock=self.clock,
+            beside=self._second_run,
+            set_clocks=self._set_clocks,
+        )
         return self.testnet.broker(self.venue, transport)
+
+    def _set_clocks(self) -> None:
+        """Set our clock or the exchange's forward or back, now and then; what a monotonic clock measures goes on."""
+        if self.dice.calm or self.clocksmith.random() >= CLOCKS_SET:
+            return
+        self.events["clocks set"] += 1
+        to_s, ours = self.clocksmith.uniform(-CLOCK_OFF_S, CLOCK_OFF_S), self.clocksmith.random() < 0.5
+        step = timedelta(seconds=to_s - (self.ours_s if ours else self.theirs_s))
+        if ours:
+            self.ours_s = to_s
+            self.clock.now, self.clock.offset = self.clock.now + step, self.clock.offset - step
+        else:
+            self.theirs_s = to_s
+            self.clock.offset += step
 
     def _second_run(self, rate: float) -> None:
         """Now and then another run of the same day goes all its way while this one waits for an answer."""
@@ -206,7 +237,8 @@ class SimulatedYear:
         return replace(job, now=now, sends_until=closed + timedelta(hours=12))
 
     def _now(self) -> datetime:
-        return self.testnet.clock.server()
+        """Our time, which is the exchange's but for what the two are wrong by."""
+        return self.testnet.clock.server() + timedelta(seconds=self.ours_s - self.theirs_s)
 
     def _between(self, day: date) -> None:
         """What people and venues do between two runs."""
@@ -248,6 +280,7 @@ class SimulatedYear:
     def _calm(self) -> None:
         self.dice.calm = True
         self._kept, self.testnet.exchange.faults = self.testnet.exchange.faults, Faults()
+        self.testnet.exchange.delays.rate = 0.0
 
     def _quiet(self) -> "Quiet":
         return Quiet(self)
@@ -272,6 +305,7 @@ class Quiet:
     def __exit__(self, *failure: object) -> None:
         self.year.dice.calm = False
         self.year.testnet.exchange.faults = self.year._kept
+        self.year.testnet.exchange.delays.rate = FORGETFUL
 
 
 class CalmYear(SimulatedYear):
@@ -281,6 +315,7 @@ class CalmYear(SimulatedYear):
     def open(self) -> Iterator[Self]:
         """The year, with a store of its own."""
         self.dice.calm, self.testnet.exchange.faults = True, Faults()
+        self.testnet.exchange.delays.rate = 0.0
         with stored_in_memory(self.home, self.dice) as store, stamped_by(self.clock):
             self.checks = Checks(store=store, exchange=self.testnet.exchange, venue=self.venue)
             yield self
