@@ -5,16 +5,20 @@ from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from exchange.calendars import infer_calendar
-from exchange.ports import BAR_COLUMNS, BarRequest, SourceRefused
+from exchange.cells import numbers, stamps, texts
+from exchange.ports import BAR_COLUMNS, UNREAD, BarRequest, SourceRefused
 from exchange.requested import newest_until, requested
-from exchange.tables import Layout, layout, numbers, read_columns, read_symbols, texts
+from exchange.tables import Layout, layout, read_columns, read_symbols
 from strategy.instruments import Instrument
 
+#: Letters of a cell that are shown.
+_SHOWN = 40
 _PRICES = ("open", "high", "low", "close", "volume", "adj_close")
 
 
@@ -24,7 +28,7 @@ class FileBars:
     `symbol` names the bars of a file without a symbol column; where there is one, it picks a single symbol. Columns:
     date, open, high, low, close and, if they are there, symbol, volume and adj_close, in any case and usual spelling;
     others are ignored. A date is the day that is written, whatever time and zone follow it. Text that is no number is
-    NaN, an empty date NaT: the gate names them.
+    NaN and stands in a column UNREAD of the frame, an empty date is NaT: the gate names them.
 
     Raises SourceRefused where the file is missing, cannot be read, has no single header or lacks a column.
     """
@@ -32,7 +36,8 @@ class FileBars:
     streaming = False
 
     def __init__(self, path: Path, symbol: str | None = None) -> None:
-        self._path = path.expanduser().resolve()
+        # A link that is pointed to a new file each night is one source: its own path names it, not its target's.
+        self._path = path.expanduser().absolute()
         self._layout: Layout = layout(self._path)
         self._symbol = symbol
         self._known: dict[str, pd.DataFrame] = {}
@@ -89,9 +94,8 @@ class FileBars:
         self._demand(symbols)
         new = tuple(dict.fromkeys(symbol for symbol in symbols if symbol not in self._known))
         if new:
-            table = self._table(new)
-            for symbol in new:
-                self._known[symbol] = _frame(self._path, symbol, _rows_of(self._path, symbol, table))
+            for symbol, rows in _by_symbol(self._path, new, self._table(new)).items():
+                self._known[symbol] = _frame(self._path, symbol, rows)
         return {symbol: self._known[symbol] for symbol in symbols}
 
     def _table(self, symbols: tuple[str, ...]) -> pa.Table:
@@ -109,54 +113,42 @@ def _empty(path: Path) -> SourceRefused:
     return SourceRefused(f"{path} has a header and no row; a file of bars has at least one")
 
 
-def _rows_of(path: Path, symbol: str, table: pa.Table) -> pa.Table:
+def _by_symbol(path: Path, symbols: tuple[str, ...], table: pa.Table) -> dict[str, pa.Table]:
+    """The rows of each symbol, in the file's order; one pass however many there are."""
     if "symbol" not in table.column_names:
-        return table
-    return table.filter(pc.equal(texts(path, table["symbol"]), symbol))
+        return dict.fromkeys(symbols, table)
+    names = pa.array(symbols, pa.string())
+    numbered = pc.index_in(texts(path, table["symbol"]), value_set=names).to_numpy(zero_copy_only=False)
+    numbered = np.nan_to_num(numbered.astype(np.float64), nan=-1.0).astype(np.int64)
+    order = np.argsort(numbered, kind="stable")
+    bounds = np.searchsorted(numbered[order], np.arange(len(symbols) + 1))
+    return {symbol: table.take(order[bounds[at] : bounds[at + 1]]) for at, symbol in enumerate(symbols)}
 
 
 def _frame(path: Path, symbol: str, table: pa.Table) -> pd.DataFrame:
     if not table.num_rows:
         raise _empty(path)
-    stamps = _stamps(path, symbol, table["date"])
-    if stamps.isna().all():
+    instants = stamps(path, symbol, table["date"])
+    if instants.isna().all():
         raise SourceRefused(f"{path}: no row of {symbol} has a date; fill its date column with dates like 2020-12-31")
-    days = stamps.dt.normalize()
-    _demand_daily(path, symbol, stamps, days)
+    days = instants.dt.normalize()
+    _demand_daily(path, symbol, instants, days)
     columns: dict[str, object] = {"symbol": symbol, "open_time": days}
+    unread = pd.Series("", index=days.index, dtype="str")
     for name in _PRICES:
-        present = name in table.column_names
-        columns[name] = numbers(table[name]) if present else pd.Series(float("nan"), index=days.index)
-    frame: pd.DataFrame = pd.DataFrame(columns)[list(BAR_COLUMNS)]
-    return frame.astype({"symbol": "str"})
+        columns[name] = pd.Series(float("nan"), index=days.index)
+        if name in table.column_names:
+            columns[name], found = numbers(table[name])
+            unread = unread.where(found == "", unread + f"{name} " + found.str.slice(stop=_SHOWN).map(repr) + "; ")
+    frame: pd.DataFrame = pd.DataFrame(columns)[list(BAR_COLUMNS)].astype({"symbol": "str"})
+    return frame.assign(**{UNREAD: unread.str.removesuffix("; ")}) if (unread != "").any() else frame
 
 
-def _stamps(path: Path, symbol: str, column: pa.ChunkedArray) -> "pd.Series[pd.Timestamp]":
-    stamps: pd.Series[pd.Timestamp]
-    if pa.types.is_date(column.type):
-        stamps = pc.cast(column, pa.timestamp("us")).to_pandas()
-        return stamps
-    if pa.types.is_timestamp(column.type):
-        # The day as written in the stamp's own zone is the session: New York's midnight is not the day before.
-        stamps = column.to_pandas().dt.tz_localize(None).astype("datetime64[us]")
-        return stamps
-    written = texts(path, column).to_pandas().astype(object).fillna("").str.strip()
-    local = written.str.replace(r"^(.*:.*?)\s*(?:Z|[+-]\d\d:?\d\d)$", r"\1", regex=True)
-    dated = local.where(local.str.match(r"\d{4}-\d\d-\d\d|\d{8}(\D|$)"), None)
-    stamps = pd.to_datetime(dated, format="ISO8601", errors="coerce").astype("datetime64[us]")
-    wrong = (stamps.isna() & (written != "")).to_numpy()
-    if wrong.any():
-        row = int(wrong.argmax())
-        raise SourceRefused(
-            f"{path}: the date in row {row + 1} of {symbol} is {str(written.iloc[row])[:40]!r}; "
-            "write dates like 2020-12-31"
-        )
-    return stamps
-
-
-def _demand_daily(path: Path, symbol: str, stamps: "pd.Series[pd.Timestamp]", days: "pd.Series[pd.Timestamp]") -> None:
+def _demand_daily(
+    path: Path, symbol: str, instants: "pd.Series[pd.Timestamp]", days: "pd.Series[pd.Timestamp]"
+) -> None:
     """Raise SourceRefused if a date carries bars at differing times of day: those are not daily bars."""
-    times = pd.DataFrame({"day": days, "stamp": stamps}).drop_duplicates()
+    times = pd.DataFrame({"day": days, "stamp": instants}).drop_duplicates()
     counts = times.groupby("day", sort=False)["stamp"].size()
     crowded = counts[counts > 1]
     if len(crowded):

@@ -18,6 +18,9 @@ from strategy.orders import Order
 #: NaN), symbol is str, open_time is datetime64[us], the UTC session date at midnight.
 BAR_COLUMNS = ("symbol", "open_time", "open", "high", "low", "close", "volume", "adj_close")
 
+#: A column that a frame has besides, where cells were written and are no numbers: which, and their text; else "".
+UNREAD = "unread"
+
 
 class SourceUnavailable(Exception):
     """The source did not answer within the bounded retries; try again later (exit 4)."""

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pandas as pd
 
-from exchange.ports import BAR_COLUMNS, BarRequest, SourceRefused
+from exchange.ports import BAR_COLUMNS, UNREAD, BarRequest, SourceRefused
 
 
 def requested(bars: Mapping[str, pd.DataFrame], request: BarRequest) -> pd.DataFrame:
@@ -20,8 +20,10 @@ def requested(bars: Mapping[str, pd.DataFrame], request: BarRequest) -> pd.DataF
         first = np.datetime64(since if since is not None else date.min, "us")
         within = (dates >= first) & (dates <= np.datetime64(request.until, "us"))
         parts.append(bars[symbol][within | np.isnat(dates)])
-    wanted: pd.DataFrame = pd.concat(parts, ignore_index=True)[list(BAR_COLUMNS)]
-    return wanted
+    whole: pd.DataFrame = pd.concat(parts, ignore_index=True)
+    if UNREAD not in whole.columns:
+        return whole[list(BAR_COLUMNS)]
+    return whole[[*BAR_COLUMNS, UNREAD]].fillna({UNREAD: ""})
 
 
 def newest_until(bars: Mapping[str, pd.DataFrame], now: datetime) -> date:

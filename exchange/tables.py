@@ -1,17 +1,17 @@
 """Tables of bars in csv and parquet files: which column holds what, and the columns that are wanted."""
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 
+from exchange.cells import texts
 from exchange.ports import SourceRefused
 
 REQUIRED = ("date", "open", "high", "low", "close")
@@ -19,25 +19,34 @@ REQUIRED = ("date", "open", "high", "low", "close")
 #: Spellings of each column, in lower case without separators, the most telling first.
 _SPELLINGS = {
     "symbol": ("symbol", "ticker"),
-    "date": ("date", "datetime", "timestamp", "opentime", "time", "day", "session"),
+    "date": ("date", "datetime", "timestamp", "opentime", "time", "day", "session", "index"),
     "open": ("open", "openprice"),
     "high": ("high", "highprice"),
     "low": ("low", "lowprice"),
     "close": ("close", "closeprice"),
-    "volume": ("volume", "vol"),
-    "adj_close": ("adjclose", "adjustedclose", "closeadj"),
+    "volume": ("volume", "vol", "volumetraded", "tradedvolume", "sharestraded", "totaltradequantity"),
+    # tidyquant and quantmod, both of R, write `adjusted` alone.
+    "adj_close": ("adjclose", "adjustedclose", "closeadj", "closeadjusted", "adjcloseprice", "adjusted", "adj"),
+    "currency": ("currency", "ccy"),
 }
+_KNOWN = frozenset(spelling for spellings in _SPELLINGS.values() for spelling in spellings)
 _HEAD_LINES = 10
+#: What stands between the columns of a line of text, the usual one first.
+_SEPARATORS = (",", "\t", ";", "|")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Where a file keeps what: for each known column its position; `header_lines` stand above the first row (csv)."""
+    """Where a file keeps what: for each known column its position; `header_lines` stand above the first row (text).
+
+    `separator` stands between the columns of a text, which a parquet file does not have.
+    """
 
     path: Path
     header: tuple[str, ...]
     position: dict[str, int]
     header_lines: int
+    separator: str = ","
 
 
 def layout(path: Path) -> Layout:
@@ -85,6 +94,7 @@ def read_symbols(plan: Layout) -> tuple[str, ...]:
         header=plan.header,
         position={"symbol": plan.position["symbol"]},
         header_lines=plan.header_lines,
+        separator=plan.separator,
     )
     names = texts(plan.path, read_columns(only, None)["symbol"])
     distinct = pc.unique(names).to_pylist()
@@ -94,33 +104,12 @@ def read_symbols(plan: Layout) -> tuple[str, ...]:
     return tuple(distinct)
 
 
-def texts(path: Path, column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The column as text; raises SourceRefused where it holds lists and the like."""
-    try:
-        return pc.cast(column, pa.string())
-    except pa.ArrowException as error:
-        raise SourceRefused(f"{path} holds {column.type} where text or dates belong; export it again") from error
-
-
-def numbers(column: pa.ChunkedArray) -> "pd.Series[float]":
-    """The column as float64; text that is no number, and anything that is not numeric, is NaN for the gate to name."""
-    kind = column.type
-    values: pd.Series[float]
-    if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
-        values = pc.cast(column, pa.float64(), safe=False).to_pandas()
-    elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        try:
-            values = pc.cast(column, pa.float64()).to_pandas()
-        except pa.ArrowInvalid:
-            values = pd.to_numeric(column.to_pandas().astype(object), errors="coerce").astype("float64")
-    else:
-        values = pd.Series(float("nan"), index=range(len(column)), dtype="float64")
-    return values
-
-
 def _csv_layout(path: Path) -> Layout:
     with path.open(encoding="utf-8-sig", newline="") as file:
-        lines = [line for _, line in zip(range(_HEAD_LINES), csv.reader(file), strict=False)]
+        top_lines = [line for _, line in zip(range(_HEAD_LINES), file, strict=False)]
+        separator = max(_SEPARATORS, key=_naming(next(filter(str.strip, top_lines), "")))
+        file.seek(0)
+        lines = [line for _, line in zip(range(_HEAD_LINES), csv.reader(file, delimiter=separator), strict=False)]
     filled = [(row, line) for row, line in enumerate(lines) if any(field.strip() for field in line)]
     if not filled:
         raise SourceRefused(f"{path} has no text in its first {_HEAD_LINES} lines; it must begin with a header")
@@ -136,14 +125,22 @@ def _csv_layout(path: Path) -> Layout:
         raise SourceRefused(
             f"{path} has {headers} header lines, the first of them {first!r}; keep one, with the columns' names"
         )
-    return _layout(path, tuple(header), header_lines=top + 1)
+    return replace(_layout(path, tuple(header), header_lines=top + 1), separator=separator)
+
+
+def _naming(line: str) -> Callable[[str], int]:
+    """How many columns that are known a header names, by the separator that it is read with."""
+    return lambda separator: sum(name in _KNOWN for name in _plain(next(csv.reader([line], delimiter=separator), [])))
 
 
 def _layout(path: Path, header: tuple[str, ...], header_lines: int) -> Layout:
-    plain = _plain(header)
+    plain = _plain(_unprefixed(header))
     position: dict[str, int] = {}
     for known, spellings in _SPELLINGS.items():
         found = next((spelling for spelling in spellings if spelling in plain), None)
+        if found is None and known == "adj_close":
+            # One that is spelled yet otherwise must not be left aside: splits would then read as losses.
+            found = next((name for name in plain if "adj" in name and "clos" in name), None)
         if found is None:
             continue
         if plain.count(found) > 1:
@@ -158,6 +155,16 @@ def _layout(path: Path, header: tuple[str, ...], header_lines: int) -> Layout:
     return Layout(path=path, header=header, position=position, header_lines=header_lines)
 
 
+def _unprefixed(header: Sequence[str]) -> Sequence[str]:
+    """The header without the symbol before each name, as R's quantmod writes it: `SPY.Open`, `SPY.Adjusted`."""
+    parts = [name.strip().rpartition(".") for name in header]
+    prefixes = {prefix for prefix, dot, name in parts if dot and _plain([name])[0] in _KNOWN}
+    prefixed = sum(dot != "" and _plain([name])[0] in _KNOWN for _, dot, name in parts)
+    if len(prefixes) != 1 or prefixed < len(REQUIRED) - 1:
+        return header
+    return [name if prefix in prefixes else whole for whole, (prefix, _, name) in zip(header, parts, strict=True)]
+
+
 def _plain(header: Sequence[str]) -> list[str]:
     """Column names in lower case, letters and digits only."""
     return ["".join(letter for letter in name.lower() if letter.isalnum()) for name in header]
@@ -165,8 +172,7 @@ def _plain(header: Sequence[str]) -> list[str]:
 
 def _is_data(line: Sequence[str]) -> bool:
     """Whether a line holds values: a field begins like a number or a date, and it does not name the columns."""
-    known = {spelling for spellings in _SPELLINGS.values() for spelling in spellings}
-    named = sum(name in known for name in _plain(line))
+    named = sum(name in _KNOWN for name in _plain(line))
     return named < 2 and any(field.strip().lstrip("+-.")[:1].isdigit() for field in line)
 
 
@@ -175,7 +181,7 @@ def _read_csv(plan: Layout) -> pa.Table:
     table = arrow_csv.read_csv(
         plan.path,
         read_options=arrow_csv.ReadOptions(column_names=names, skip_rows=plan.header_lines),
-        parse_options=arrow_csv.ParseOptions(newlines_in_values=False),
+        parse_options=arrow_csv.ParseOptions(delimiter=plan.separator, newlines_in_values=False),
         # All as text: guessing types from the first block of a file fails in a later one.
         convert_options=arrow_csv.ConvertOptions(
             include_columns=[str(position) for position in plan.position.values()],
@@ -196,8 +202,10 @@ def _read_parquet(plan: Layout, symbols: tuple[str, ...] | None) -> pa.Table:
         if pa.types.is_string(kind) or pa.types.is_large_string(kind):
             wanted = pc.field(name).isin(pa.array(symbols, kind))
     # Without `partitioning=None` a folder called year=2020 would add a column.
-    table = pq.read_table(plan.path, columns=columns, filters=wanted, partitioning=None)
-    return table.select(columns).rename_columns(list(plan.position))
+    table = pq.read_table(plan.path, columns=columns, filters=wanted, partitioning=None).select(columns)
+    # Polars writes views, which Arrow can neither compare nor pick from.
+    plain = [pa.field(one.name, pa.string() if pa.types.is_string_view(one.type) else one.type) for one in table.schema]
+    return table.cast(pa.schema(plain)).rename_columns(list(plan.position))
 
 
 def _first_line(error: Any) -> str:

@@ -22,6 +22,8 @@ from tasks.job import PAPER, Job, Policy, Recipe
 
 #: Settings that say where to run and what on, not how: they are no part of a result's configuration.
 PLACES = frozenset({"home", "source", "symbols", "broker"})
+#: Symbols that a run may take from its source where none are named.
+MOST_SYMBOLS = 5_000
 
 
 class RequestRefused(ValueError):
@@ -126,6 +128,11 @@ def wanted_symbols(settings: Settings, source: BarSource) -> tuple[str, ...]:
     Raises RequestRefused for a name in the source that no setting could have.
     """
     symbols = tuple(sorted(settings.symbols or source.symbols()))
+    if len(symbols) > MOST_SYMBOLS:
+        raise RequestRefused(
+            f"{source.name} holds {len(symbols):,} symbols, of which one run takes {MOST_SYMBOLS:,} at most; name "
+            "those that are meant with --symbols, or split the file"
+        )
     for symbol in symbols:
         if not fullmatch(SYMBOL_PATTERN, symbol):
             raise RequestRefused(

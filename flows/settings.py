@@ -17,16 +17,13 @@ from pydantic_settings import (
 )
 
 from flows.paths import default_home, expanded
+from flows.spelling import NAMED_SOURCES as NAMED_SOURCES
+from flows.spelling import PATTERNS as PATTERNS
+from flows.spelling import SYMBOL_PATTERN as SYMBOL_PATTERN
+from flows.spelling import with_prefix
 from strategy.signals import Strategy
 
 FILE_NAME = "settings.toml"
-
-SYMBOL_PATTERN = r"^[A-Za-z0-9^=._/&-]{1,32}$"
-
-#: Sources that are no file.
-NAMED_SOURCES = ("sample", "binance", "yahoo")
-#: What the patterns of the text fields ask for, in words.
-PATTERNS = {"source": "sample, binance, yahoo or file:PATH", "symbols": "up to 32 letters, digits and ^ = . _ / & -"}
 
 Broker = Literal["paper", "testnet-spot", "testnet-futures"]
 Symbol = Annotated[str, StringConstraints(pattern=SYMBOL_PATTERN)]
@@ -141,6 +138,11 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, home: Path) -> Path:
         return expanded(home)
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _file(cls, source: object) -> object:
+        return with_prefix(source) if isinstance(source, str) else source
 
     @field_validator("symbols", mode="before")
     @classmethod

@@ -4,6 +4,7 @@ from functools import partial
 from hashlib import sha256
 from importlib.metadata import version
 from importlib.util import find_spec
+from os.path import normpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,8 +41,28 @@ def open_source(settings: Settings) -> "BarSource":
         return YahooBars()
     from exchange.file_bars import FileBars
 
-    path = expanded(Path(settings.source.removeprefix("file:")))
+    path = _file_of(settings)
     return FileBars(path, settings.symbols[0] if len(settings.symbols) == 1 else None)
+
+
+def _file_of(settings: Settings) -> Path:
+    """The path of the file as the user names it, which is its name in the store.
+
+    A file behind a linked folder was once known by the path that the link led to, and goes on under it where the store
+    has bars of that name and none of the other. What is itself a link may point to another file tomorrow.
+    """
+    named = Path(normpath(expanded(Path(settings.source.removeprefix("file:")))))
+    led_to = named.resolve()
+    if led_to == named or named.is_symlink():
+        return named
+    from storage.bars import is_known
+    from storage.database import DATABASE_NAME, connect
+
+    if not (settings.home / DATABASE_NAME).is_file():
+        return named
+    with connect(settings.home) as store:
+        goes_on = is_known(store, f"file:{led_to}") and not is_known(store, f"file:{named}")
+    return led_to if goes_on else named
 
 
 def broker_factory(settings: Settings) -> "Callable[[datetime], Broker]":

@@ -162,6 +162,11 @@ def last_published(
     return dict(rows)
 
 
+def is_known(connection: Connection, source: str) -> bool:
+    """Return whether the store has a bar of the source."""
+    return connection.execute("SELECT 1 FROM bars WHERE source = ? LIMIT 1", [source]).fetchone() is not None
+
+
 def first_published(connection: Connection, source: str, symbols: Sequence[str]) -> date:
     """The date of the oldest published bar of any of the symbols. Raises ValueError if there is none."""
     row = connection.execute(

@@ -11,6 +11,8 @@ from storage.files import alive
 
 #: Columns of a delivered frame, in order; exchange.ports states the same.
 BAR_COLUMNS = ("symbol", "open_time", "open", "high", "low", "close", "volume", "adj_close")
+#: A column that a frame may have besides: the cells of a row that were written and are no numbers, with their text.
+UNREAD = "unread"
 
 #: Bars before the first change that are staged again, to carry the adjustment factor on.
 OVERLAP_BARS = 5
@@ -27,13 +29,14 @@ CREATE OR REPLACE TEMP TABLE compared AS
 WITH delivered_rows AS (
     SELECT symbol, position, open_time::TIMESTAMP AS open_time, open::DOUBLE AS open, high::DOUBLE AS high,
            low::DOUBLE AS low, close::DOUBLE AS close, volume::DOUBLE AS volume, adj_close::DOUBLE AS adjusted_close,
+           coalesce(unread, '') AS unread,
            max(length(split_part(rtrim(adjusted_close::VARCHAR, '0'), '.', 2))) OVER (PARTITION BY symbol) AS decimals
     FROM delivered
 ), marked AS (
     SELECT d.*, p.factor, p.adjusted_close AS stored_adjusted_close,
            p.factor IS NULL OR d.open IS DISTINCT FROM p.open OR d.high IS DISTINCT FROM p.high
            OR d.low IS DISTINCT FROM p.low OR d.close IS DISTINCT FROM p.close
-           OR d.volume IS DISTINCT FROM p.volume AS changed
+           OR d.volume IS DISTINCT FROM p.volume OR d.unread <> '' AS changed
     FROM delivered_rows d
     LEFT JOIN (SELECT * FROM current_bars WHERE source = $source) p
     ON p.symbol = d.symbol AND p.open_time = d.open_time
@@ -58,7 +61,7 @@ WHERE m.position >= c.first - $overlap_bars
 _STAGE = """
 INSERT INTO bars_staged
 SELECT $owner, $source, symbol, position, open_time, open, high, low, close, volume, adjusted_close, overlap,
-       $ingested_at
+       $ingested_at, unread
 FROM compared ORDER BY symbol, position
 """
 
@@ -67,13 +70,13 @@ def stage(connection: Connection, source: str, frame: pd.DataFrame, *, ingested_
     """Staged rows of each symbol in the frame, 0 where it brings nothing new; they replace what was staged before.
 
     What another process has staged is neither seen nor touched, as long as it lives: both judge what they were told.
-    The frame holds BAR_COLUMNS as the source delivered them: in its order, with its faults, overlapping what is
-    published by any length. Staged is everything from the first row that is new, differs in open, high, low, close or
-    volume, or whose adjustment against the common row before it is another than was published, and OVERLAP_BARS rows
-    before it. Adjusted closes that were all scaled alike are no change, and neither is what their rounding explains: a
-    restatement below that, or before the first row of the frame, is not noticed. A published bar that the source no
-    longer delivers is left as it is. A symbol with nothing new leaves quarantine: what was held back is no longer
-    delivered.
+    The frame holds BAR_COLUMNS as the source delivered them (and UNREAD where cells were no numbers): in its order,
+    with its faults, overlapping what is published by any length. Staged is everything from the first row that is new,
+    differs in open, high, low, close or volume, or whose adjustment against the common row before it is another than
+    was published, and OVERLAP_BARS rows before it. Adjusted closes that were all scaled alike are no change, and
+    neither is what their rounding explains: a restatement below that, or before the first row of the frame, is not
+    noticed. A published bar that the source no longer delivers is left as it is. A symbol with nothing new leaves
+    quarantine: what was held back is no longer delivered.
     Raises ValueError if a column or a symbol is missing.
     """
     missing = [name for name in BAR_COLUMNS if name not in frame.columns]
@@ -81,6 +84,8 @@ def stage(connection: Connection, source: str, frame: pd.DataFrame, *, ingested_
         raise ValueError(f"{source}: a delivered row lacks {', '.join(missing) or 'its symbol'}")
     symbols = [str(symbol) for symbol in frame["symbol"].unique()]
     delivered = frame.assign(position=frame.groupby("symbol", sort=False).cumcount())
+    if UNREAD not in frame.columns:
+        delivered = delivered.assign(**{UNREAD: ""})
     connection.register("delivered", delivered)
     try:
         with transaction(connection):
@@ -120,14 +125,18 @@ def _clear(connection: Connection, source: str, symbols: Sequence[str]) -> None:
 
 
 def staged(connection: Connection, source: str, symbol: str) -> pd.DataFrame:
-    """The staged rows as BAR_COLUMNS, in the order the source delivered them; held-back rows are among them."""
+    """The staged rows as BAR_COLUMNS, in the order the source delivered them; held-back rows are among them.
+
+    Where a cell was no number there is a column UNREAD besides.
+    """
     rows = connection.execute(
-        "SELECT symbol, open_time, open, high, low, close, volume, adjusted_close AS adj_close FROM bars_staged "
+        "SELECT symbol, open_time, open, high, low, close, volume, adjusted_close AS adj_close, unread "
+        "FROM bars_staged "
         "WHERE owner = ? AND source = ? AND symbol = ? ORDER BY position",
         [os.getpid(), source, symbol],
     )
     frame: pd.DataFrame = rows.df()
-    return frame
+    return frame if (frame[UNREAD].fillna("") != "").any() else frame[list(BAR_COLUMNS)]
 
 
 def staged_symbols(connection: Connection, source: str) -> tuple[str, ...]:

@@ -1,14 +1,5 @@
 """The expectations that every staged bar must meet, and what is said of one that does not."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
-from enum import StrEnum
-from typing import Any
-
-import pandas as pd
-
-from strategy.quality import Finding
 from tasks.bar_evidence import (
     DEAD_RUN_BARS,
     DEAD_SHARE_BARS,
@@ -17,54 +8,10 @@ from tasks.bar_evidence import (
     MOVE_MEDIANS,
     WICK_RANGES,
 )
+from tasks.check import Check, Rule
 
 #: Series that were adjusted after the fact miss by the last bit; real faults are far above.
 TOUCH_TOLERANCE = 1e-6
-
-
-class Rule(StrEnum):
-    """The kind of expectation that is put to a column."""
-
-    KNOWN = "not null"
-    UNIQUE = "unique per symbol"
-    BETWEEN = "between"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One expectation: the column it is put to, its bounds, and texts for a finding, filled from the row that broke it.
-
-    `dated` names the column that holds the finding's date. A check that does not block only warns; one that is not
-    waivable holds back even what a person accepted, since no store or account could work with such a bar.
-    """
-
-    name: str
-    column: str
-    reason: str
-    value: str
-    limit: str
-    rule: Rule = Rule.BETWEEN
-    least: float | None = None
-    most: float | None = None
-    dated: str = "open_time"
-    blocks: bool = True
-    waivable: bool = True
-
-    def finding(self, symbol: str, row: Mapping[str, Any]) -> Finding:
-        """What to say of a row that broke the expectation."""
-        return Finding(
-            symbol=symbol,
-            open_time=_day(row[self.dated]),
-            expectation=self.name,
-            value=self.value.format_map(row),
-            limit=self.limit.format_map(row),
-            reason=self.reason.format_map(row),
-        )
-
-
-def _day(stamp: Any) -> date | None:
-    return None if pd.isna(stamp) else pd.Timestamp(stamp).date()
-
 
 _BODY = "open {open:.8g}, close {close:.8g}"
 _ALL = "open {open:.8g}, high {high:.8g}, low {low:.8g}, close {close:.8g}"
@@ -86,9 +33,18 @@ CHECKS = (
         name="prices_known",
         column="prices_missing",
         most=0.0,
-        value=_ALL,
-        limit="4 prices",
+        value="{prices}",
+        limit="4 prices, as plain numbers like 4000.12",
         reason="open, high, low or close is missing or not a number",
+        waivable=False,
+    ),
+    Check(
+        name="cells_read",
+        column="cells_unread",
+        most=0.0,
+        value="{unread_others}",
+        limit="a plain number like 1234567.8, or nothing",
+        reason="a volume or adjusted close is written and is no number: separators, units and letters are not read",
         waivable=False,
     ),
     Check(

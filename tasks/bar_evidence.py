@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from exchange.calendars import HOLIDAYS_KNOWN_FROM, last_closed, sessions
+from exchange.ports import UNREAD
 from strategy.instruments import Calendar
 
 FloatArray = NDArray[np.float64]
@@ -70,6 +71,7 @@ def measure(window: pd.DataFrame, context: Context) -> pd.DataFrame:
     volume = np.concatenate([history["volume"].to_numpy(dtype=np.float64), rows["volume"].to_numpy(dtype=np.float64)])
     stacked = np.stack([prices[name][before:] for name in PRICES])
     columns: dict[str, object] = {
+        **_spelled(rows),
         "prices_missing": np.isnan(stacked).sum(axis=0).astype(np.float64),
         "prices_impossible": ((stacked <= 0) | np.isinf(stacked)).sum(axis=0).astype(np.float64),
         "adjusted_impossible": _adjusted_impossible(rows["adj_close"].to_numpy(dtype=np.float64)),
@@ -80,6 +82,20 @@ def measure(window: pd.DataFrame, context: Context) -> pd.DataFrame:
     columns |= {name: values[before:] for name, values in shapes.items()}
     columns |= _dates(days, history["open_time"].to_numpy().astype("datetime64[D]"), context)
     return pd.concat([rows, pd.DataFrame(columns, index=rows.index)], axis=1)
+
+
+def _spelled(rows: pd.DataFrame) -> dict[str, object]:
+    """The prices of rows that lack some, text that is no number as it was found; and other cells that were none."""
+    found = rows[UNREAD].fillna("").to_list() if UNREAD in rows.columns else [""] * len(rows)
+    values = rows[list(PRICES)].to_numpy(dtype=np.float64)
+    prices, others = [""] * len(rows), [""] * len(rows)
+    for at in np.flatnonzero(np.isnan(values).any(axis=1) | np.array([cells != "" for cells in found], dtype=bool)):
+        text = dict(part.split(" ", 1) for part in found[at].split("; ") if " " in part)
+        prices[at] = ", ".join(
+            f"{name} {text.get(name) or f'{value:.8g}'}" for name, value in zip(PRICES, values[at], strict=True)
+        )
+        others[at] = "; ".join(f"{name} {cell}" for name, cell in text.items() if name not in PRICES)
+    return {"prices": prices, "unread_others": others, "cells_unread": [float(one != "") for one in others]}
 
 
 def _history(days: DayArray, context: Context) -> pd.DataFrame:

@@ -13,8 +13,9 @@ import pandas as pd
 
 from exchange.ports import BAR_COLUMNS
 from strategy.quality import Finding
-from tasks.bar_checks import CHECKS, Check, Rule
+from tasks.bar_checks import CHECKS
 from tasks.bar_evidence import Context, measure
+from tasks.check import Check, Rule
 
 __all__ = ["Context", "Verdict", "judge", "judge_all"]
 

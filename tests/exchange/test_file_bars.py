@@ -58,6 +58,10 @@ def test_csv_and_parquet_read_alike(tmp_path):
         "DATETIME,OPEN,HIGH,LOW,CLOSE,adjusted_close,Vol",
         "timestamp,open,high,low,close,AdjClose,volume",
         " date , open , high , low , close , adj_close , volume ",
+        "date,open,high,low,close,adjusted,volume",
+        "date,open,high,low,close,Adj. Close*,volume",
+        "date,open,high,low,close,Adjusted Closing Price,volume",
+        '"Index","SPY.Open","SPY.High","SPY.Low","SPY.Close","SPY.Adjusted","SPY.Volume"',
         '"date","open","high","low","close","adj close","volume"',
     ],
 )
@@ -83,6 +87,12 @@ def test_volume_and_adjusted_close_may_be_missing_and_other_columns_are_ignored(
         "2020-01-02T00:00:00Z",
         "2020-01-02 00:00:00-05:00",
         "2020-01-02 00:00:00+0900",
+        "2020-01-02 00:00:00+00",
+        "2020-01-02 16:00-05",
+        "2020-01-02 00:00:00+05:53:28",
+        "2020-01-02 00:00:00 UTC",
+        "2020-01-02Z",
+        "2020-01-02-05:00",
         "20200102",
         "20200102 00:00",
     ],
@@ -100,6 +110,8 @@ def test_the_day_as_written_is_the_session(tmp_path, text):
         pa.array([datetime(2020, 1, 2, 5, tzinfo=UTC)], pa.timestamp("us", "America/New_York")),
         pa.array(["2020-01-02"]),
         pa.array([20200102]),
+        pa.array(["2020-01-02"], pa.string_view()),
+        pa.array(["2020-01-02"]).dictionary_encode(),
     ],
 )
 def test_parquet_dates_of_every_kind_are_the_same_session(tmp_path, column):
@@ -186,7 +198,10 @@ def test_calendars_are_inferred_from_the_dates(tmp_path):
         ("Price,Close,High,Low,Open\nTicker,X,X,X,X\nDate,,,,\n2020-01-02,1,1,1,1\n", "has 3 header lines"),
         ("date,open,high,low,close\n2020-01-02,1,1,1,1\nsoon,1,1,1,1\n", "the date in row 2 of X is 'soon'"),
         ("date,open,high,low,close\n1/2/2020,1,1,1,1\n", "the date in row 1 of X is '1/2/2020'"),
-        ("date,open,high,low,close\n1577923200000,1,1,1,1\n", "the date in row 1 of X is '1577923200000'"),
+        (
+            "date,open,high,low,close\n1577923200000,1,1,1,1\n",
+            "row 1 of X is '1577923200000', a count of seconds or parts",
+        ),
         ("date,open,high,low,close\n2020-13-45,1,1,1,1\n", "the date in row 1 of X is '2020-13-45'"),
         (
             "date,open,high,low,close\n2020-01-02 10:00,1,1,1,1\n2020-01-02 11:00,1,1,1,1\n",
@@ -207,6 +222,64 @@ def test_parquet_that_is_none_is_refused(tmp_path):
     for content in (b"", b"PAR1", b"garbage" * 100):
         with pytest.raises(SourceRefused, match=r"is empty|cannot be read as parquet"):
             FileBars(written(tmp_path, content, "bars.parquet"))
+
+
+@pytest.mark.parametrize("separator", ["\t", ";", "|"])
+def test_columns_may_stand_between_other_separators(tmp_path, separator):
+    text = (PLAIN + '"TLT",2020-01-02,1,1,1,1,5,1\n').replace(",", separator)
+    bars = everything(FileBars(written(tmp_path, "\n" + text)))
+    assert bars["symbol"].tolist() == ["SPY", "SPY", "TLT"]
+    assert bars["volume"].tolist()[::2] == [100.0, 5.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("open", "$99.98"),
+        ("high", "99,98"),
+        ("low", "4,000.12"),
+        ("close", "abc"),
+        ("volume", "0.46M"),
+        ("volume", "1,234"),
+        ("adj_close", "99.98 USD"),
+    ],
+)
+def test_text_that_is_no_number_is_shown(tmp_path, name, text):
+    columns = {"date": "2020-01-02"} | dict.fromkeys(("open", "high", "low", "close", "volume", "adj_close"), "1")
+    lines = [",".join(f'"{value}"' for value in row.values()) for row in (columns, columns | {name: text})]
+    bars = everything(FileBars(written(tmp_path, "\n".join([",".join(columns), *lines])), "SPY"))
+    assert bars[name].isna().tolist() == [False, True]
+    assert bars["unread"].tolist() == ["", f"{name} {text!r}"]
+
+
+def test_a_number_that_is_said_to_be_unknown_is_unknown(tmp_path):
+    source = FileBars(written(tmp_path, "date,open,high,low,close,volume\n2020-01-02, 1.5 ,NULL,#N/A,-,n/a\n"), "X")
+    assert everything(source).iloc[0, 2:7].isna().tolist() == [False, True, True, True, True]
+
+
+def test_files_of_polars_are_read(tmp_path):
+    symbols = pa.array(["SPY", "TLT"], pa.string_view())
+    closes = prices(2) | {"volume": pa.array(["7", "8"], pa.string_view())}
+    source = FileBars(parquet(tmp_path, {"symbol": symbols, "date": pa.array(["2020-01-02"] * 2)} | closes))
+    assert source.symbols() == ("SPY", "TLT")
+    assert everything(source, "TLT")[["open", "volume"]].iloc[0].tolist() == [2.0, 8.0]
+
+
+@pytest.mark.parametrize(("unit", "count"), [("ms", 1_577_923_200_000_000), ("us", -(10**17))])
+def test_instants_read_in_the_wrong_unit_are_refused(tmp_path, unit, count):
+    dates = pa.array([1_000_000, count], pa.int64()).cast(pa.timestamp(unit))
+    source = FileBars(parquet(tmp_path, {"date": dates} | prices(2)), "X")
+    with pytest.raises(SourceRefused, match=rf"row 2 of X lies outside the years 1 to 9999: it is {count} .* {unit}"):
+        everything(source)
+
+
+def test_a_link_keeps_its_own_name_whatever_it_points_to(tmp_path):
+    day, link = written(tmp_path, PLAIN, "day1.csv"), tmp_path / "latest.csv"
+    link.symlink_to(day)
+    assert FileBars(link).name == f"file:{link}"
+    link.unlink()
+    link.symlink_to(written(tmp_path, PLAIN, "day2.csv"))
+    assert FileBars(link).name == f"file:{link}"
 
 
 def test_dates_that_are_lists_are_refused(tmp_path):

@@ -31,8 +31,8 @@ def delivery(symbol: str, first: str, close: Sequence[float], adjusted: Sequence
     )
 
 
-def deliver(store: Connection, frame: pd.DataFrame, at: datetime = AT) -> int:
+def deliver(store: Connection, frame: pd.DataFrame, at: datetime = AT, source: str = "test") -> int:
     """Rows published of a delivery of one symbol, which no gate has judged."""
     symbol = str(frame["symbol"].iloc[0])
-    staging.stage(store, "test", frame, ingested_at=at)
-    return bars.publish(store, "test", symbol, ingested_at=at)
+    staging.stage(store, source, frame, ingested_at=at)
+    return bars.publish(store, source, symbol, ingested_at=at)

@@ -458,3 +458,14 @@ def test_dirty_files_with_bad_bars_are_held_back():
     windows = [from_source(FileBars(DATA / "dirty" / name, "X"), ("X",))[0] for name in cases]
     for expected, found in zip(cases.values(), breaks(*windows), strict=True):
         assert expected <= found
+
+
+def test_text_that_is_no_number_is_shown_where_it_holds_a_bar_back() -> None:
+    bars = window().assign(unread="")
+    bars.loc[40, "unread"] = "open '$99.98'; volume '1,234'"
+    bars.loc[40, "open"] = np.nan
+    bars.loc[41, "unread"] = "volume '0.46M'"
+    found = {(one.expectation, one.open_time): one.value for one in judge(bars, CONTEXT).findings}
+    assert found["prices_known", day(40)].startswith("open '$99.98', high 10")
+    assert found["cells_read", day(40)] == "volume '1,234'"
+    assert found["cells_read", day(41)] == "volume '0.46M'"

@@ -1,0 +1,114 @@
+"""Cells of a table of bars: text, numbers and dates, each read right or refused with the text that was found."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from exchange.ports import SourceRefused
+
+#: What people and programs write where a number is not known, in lower case.
+_UNKNOWN = frozenset({"", "-", "--", ".", "?", "n/a", "#n/a", "na", "nan", "none", "null", "nil", "missing"})
+_DATE_REMEDY = "write dates like 2020-12-31"
+#: The last instant that a date of four-digit years can name.
+_LAST_YEAR = 9999
+
+
+def texts(path: Path, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the column as text; raises SourceRefused where it holds lists and the like."""
+    try:
+        return pc.cast(_decoded(column), pa.string())
+    except pa.ArrowException as error:
+        raise SourceRefused(f"{path} holds {column.type} where text or dates belong; export it again") from error
+
+
+def numbers(column: pa.ChunkedArray) -> tuple["pd.Series[float]", "pd.Series[str]"]:
+    """Return the column as float64, and the text of each cell that is written and is no number, else "".
+
+    NaN stands for such a cell, and where nothing is written, or that the number is not known.
+    """
+    column = _decoded(column)
+    kind = column.type
+    values: pd.Series[float]
+    if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
+        values = pc.cast(column, pa.float64(), safe=False).to_pandas()
+    elif _is_text(kind):
+        try:
+            values = pc.cast(column, pa.float64()).to_pandas()
+        except pa.ArrowInvalid:
+            return _spelled(column.to_pandas().astype(object).fillna("").astype(str).str.strip())
+    else:
+        return _spelled(pd.Series(["" if cell is None else str(cell) for cell in column.to_pylist()], dtype="str"))
+    return values, pd.Series("", index=values.index, dtype="str")
+
+
+def stamps(path: Path, symbol: str, column: pa.ChunkedArray) -> "pd.Series[pd.Timestamp]":
+    """Return the instants as they are written, zones left out, NaT where nothing is; raises SourceRefused.
+
+    The day as written in the stamp's own zone is the session: New York's midnight is not the day before.
+    """
+    column = _decoded(column)
+    if pa.types.is_date(column.type):
+        column = pc.cast(column, pa.timestamp("s"))
+    if pa.types.is_timestamp(column.type):
+        _demand_years(path, symbol, column)
+        instants: pd.Series[pd.Timestamp] = column.to_pandas().dt.tz_localize(None).astype("datetime64[us]")
+        return instants
+    written = texts(path, column).to_pandas().astype(object).fillna("").str.strip()
+    # Python, PostgreSQL and DuckDB write offsets of hours, of minutes and, for the time before zones, of seconds.
+    zoned = r"^(\d{4}-?\d\d-?\d\d.*?)\s*(?:Z|z|UTC|GMT|[+-]\d\d(?::?\d\d){0,2})$"
+    local = written.str.replace(zoned, r"\1", regex=True)
+    dated = local.where(local.str.match(r"\d{4}-\d\d-\d\d|\d{8}(\D|$)"), None)
+    parsed: pd.Series[pd.Timestamp] = pd.to_datetime(dated, format="ISO8601", errors="coerce").astype("datetime64[us]")
+    wrong = (parsed.isna() & (written != "")).to_numpy()
+    if wrong.any():
+        row = int(wrong.argmax())
+        text = str(written.iloc[row])[:40]
+        raise SourceRefused(f"{path}: the date in row {row + 1} of {symbol} is {text!r}{_counted(text)}")
+    return parsed
+
+
+def _spelled(written: "pd.Series[str]") -> tuple["pd.Series[float]", "pd.Series[str]"]:
+    """The numbers of cells of which some are none for Arrow: with blanks around them, or said to be unknown."""
+    values: pd.Series[float] = pd.to_numeric(written, errors="coerce").astype("float64")
+    read = values.notna() | written.str.lower().isin(_UNKNOWN)
+    return values, written.where(~read, "").astype("str")
+
+
+def _counted(text: str) -> str:
+    """What to say after a text that is no date."""
+    if text.isdigit() and len(text) > len("20201231"):
+        return f", a count of seconds or parts of them; {_DATE_REMEDY}"
+    return f"; {_DATE_REMEDY}"
+
+
+def _demand_years(path: Path, symbol: str, column: pa.ChunkedArray) -> None:
+    """Raise SourceRefused for an instant outside the years 1 to 9999: its unit is not the one that the file names."""
+    unit = column.type.unit
+    per_day = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}[unit]
+    counts = pc.cast(column, pa.int64()).to_pandas()
+    days: NDArray[np.float64] = counts.to_numpy(dtype="float64", na_value=np.nan) / per_day
+    low = (np.datetime64("0001-01-01") - np.datetime64(0, "D")).astype(float)
+    high = (np.datetime64(f"{_LAST_YEAR}-12-31") - np.datetime64(0, "D")).astype(float) + 1.0
+    wrong = (days < low) | (days >= high)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise SourceRefused(
+            f"{path}: the date in row {row + 1} of {symbol} lies outside the years 1 to {_LAST_YEAR}: it is "
+            f"{int(counts.iloc[row])} and the column says that it counts {unit}, which finer units are often read as; "
+            f"correct the column's unit, or {_DATE_REMEDY}"
+        )
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The column in plain types: dictionaries and views, as categories and Polars write them, are unpacked."""
+    if pa.types.is_dictionary(column.type):
+        column = pc.cast(column, column.type.value_type)
+    return pc.cast(column, pa.string()) if _is_text(column.type) else column

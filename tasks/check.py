@@ -1,0 +1,55 @@
+"""One expectation of the gate, and what is said of a row that broke it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+import pandas as pd
+
+from strategy.quality import Finding
+
+
+class Rule(StrEnum):
+    """The kind of expectation that is put to a column."""
+
+    KNOWN = "not null"
+    UNIQUE = "unique per symbol"
+    BETWEEN = "between"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One expectation: the column it is put to, its bounds, and texts for a finding, filled from the row that broke it.
+
+    `dated` names the column that holds the finding's date. A check that does not block only warns; one that is not
+    waivable holds back even what a person accepted, since no store or account could work with such a bar.
+    """
+
+    name: str
+    column: str
+    reason: str
+    value: str
+    limit: str
+    rule: Rule = Rule.BETWEEN
+    least: float | None = None
+    most: float | None = None
+    dated: str = "open_time"
+    blocks: bool = True
+    waivable: bool = True
+
+    def finding(self, symbol: str, row: Mapping[str, Any]) -> Finding:
+        """What to say of a row that broke the expectation."""
+        return Finding(
+            symbol=symbol,
+            open_time=_day(row[self.dated]),
+            expectation=self.name,
+            value=self.value.format_map(row),
+            limit=self.limit.format_map(row),
+            reason=self.reason.format_map(row),
+        )
+
+
+def _day(stamp: Any) -> date | None:
+    return None if pd.isna(stamp) else pd.Timestamp(stamp).date()
