@@ -97,6 +97,7 @@ class FuturesTestnet:
         return Holdings(
             cash=wallet.get(quote, Decimal(0)),
             positions={one.symbol: held.get(one.symbol, Decimal(0)) for one in listings},
+            on_margin=True,
         )
 
     def charges(self, since: datetime) -> tuple[Charge, ...]:

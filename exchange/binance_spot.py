@@ -77,10 +77,12 @@ class SpotTestnet:
         """
         listings = listed(symbols, self._listing, self.name)
         quote = one_quote(listings)
-        held = self._ask(lambda client: _balances(client.get_account(omitZeroBalances="true")))
+        free, locked = self._ask(lambda client: _balances(client.get_account(omitZeroBalances="true")))
+        held = {asset: amount + locked[asset] for asset, amount in free.items()}
         return Holdings(
             cash=held.get(quote, Decimal(0)),
             positions={one.symbol: held.get(one.base, Decimal(0)) for one in listings},
+            locked=locked.get(quote, Decimal(0)),
         )
 
     def charges(self, since: datetime) -> tuple[Charge, ...]:  # noqa: ARG002 - there are none, whenever it was
@@ -104,5 +106,10 @@ class SpotTestnet:
             raise BrokerUnavailable(f"{self.name} does not tell what it holds ({refusal}); try again later") from None
 
 
-def _balances(told: Mapping[str, Any]) -> dict[str, Decimal]:
-    return {one["asset"]: Decimal(one["free"]) + Decimal(one["locked"]) for one in told["balances"]}
+def _balances(told: Mapping[str, Any]) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
+    """What is free and what is locked, by asset."""
+    balances = told["balances"]
+    return (
+        {one["asset"]: Decimal(one["free"]) for one in balances},
+        {one["asset"]: Decimal(one["locked"]) for one in balances},
+    )

@@ -115,10 +115,13 @@ class Holdings:
 
     Spot: the balance of the quote asset, free and locked, and those of the base assets. Futures: the wallet balance,
     which trades move by their realised profit alone, and the positions.
+    `locked` is the part of the cash that resting orders hold back; `on_margin`: positions are not paid in full.
     """
 
     cash: Decimal
     positions: Mapping[str, Decimal]
+    locked: Decimal = Decimal(0)
+    on_margin: bool = False
 
 
 class Broker(Protocol):

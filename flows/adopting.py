@@ -14,12 +14,27 @@ def adopt(
     account: Account = "daily",
     broker: Annotated[str | None, typer.Option(help="testnet-spot or testnet-futures.")] = None,
     home: Home = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would do, and write nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take a broker over as it stands, after its books and the ledger disagreed and you know why."""
-    from flows.shown import shown_adopted
+    """Have the ledger say what a broker holds, after the two disagreed and you know why."""
+    from flows.shown_adoption import shown_adopted
 
-    finish(lambda: run_adopt({"home": home, "broker": broker}, account, reason), shown_adopted, as_json)
+    given = {"home": home, "broker": broker}
+    run = (lambda: run_foresee(given, account)) if dry_run else (lambda: run_adopt(given, account, reason))
+    finish(run, shown_adopted, as_json)
+
+
+def run_foresee(given: Mapping[str, object], account: str) -> dict[str, Any]:
+    """Return the answer of `turbodmt adopt --dry-run`."""
+    from flows.settings import load
+    from flows.wall_clock import clock
+    from flows.wiring import broker_factory
+    from tasks.adopting import foresee
+
+    settings = load(given)
+    hush()
+    return foresee(settings.home, account, broker_factory(settings), clock())
 
 
 def run_adopt(given: Mapping[str, object], account: str, reason: str) -> dict[str, Any]:

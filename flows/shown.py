@@ -191,11 +191,6 @@ def shown_status(answer: Json) -> str:
     )
 
 
-def shown_adopted(answer: Json) -> str:
-    """What `adopt` has done, in words."""
-    return f"Account {answer['account']} has taken {answer['broker']} over as it stands: {answer['cash']} in cash."
-
-
 def shown_halt(answer: Json) -> str:
     """Whether an account may trade, and why."""
     state = "halted: only orders that reduce are sent" if answer["halted"] else "trading"

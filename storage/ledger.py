@@ -120,6 +120,14 @@ def fills_on(connection: Connection, account: str, day: date) -> tuple[Fill, ...
     )
 
 
+def fills_after(connection: Connection, account: str, day: date) -> tuple[Fill, ...]:
+    """Return the trades of later account days, by day and symbol."""
+    rows = connection.execute(
+        "SELECT DISTINCT as_of FROM fills WHERE account = ? AND as_of > ? ORDER BY as_of", [account, day]
+    ).fetchall()
+    return tuple(fill for (later,) in rows for fill in fills_on(connection, account, later))
+
+
 def record_entries(connection: Connection, account: str, entries: Sequence[Entry]) -> int:
     """How many changes without a trade were new. Raises LedgerConflict if a stored one differs."""
     return insert_once(connection, ENTRIES, [entry_row(account, entry) for entry in entries])

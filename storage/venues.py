@@ -188,6 +188,15 @@ def charges_booked(connection: Connection, account: str, day: date) -> tuple[Cha
     return tuple(_charge(row) for row in rows)
 
 
+def charges_after(connection: Connection, account: str, day: date) -> tuple[Charge, ...]:
+    """Return the charges that belong to later account days, sorted by id."""
+    rows = connection.execute(
+        "SELECT charge_id, charged_at, symbol, cash FROM charges WHERE account = ? AND as_of > ? ORDER BY charge_id",
+        [account, day],
+    ).fetchall()
+    return tuple(_charge(row) for row in rows)
+
+
 def _execution(row: tuple[Any, ...]) -> Execution:
     order_id, trade_id, symbol, executed_at, side, quantity, price, fee, fee_asset, realised = row
     return Execution(

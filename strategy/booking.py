@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
 
-from strategy.account import Account, Entry, EntryKind, Position
+from strategy.account import Account, Position
 from strategy.backtest import Day, Standing
 from strategy.execution import Quote
 from strategy.executions import Execution, PaidIn
@@ -75,17 +74,3 @@ def realised(executions: Sequence[Execution]) -> Holding:
     cash = sum((one.realised or Decimal(0) for one in executions), Decimal(0))
     fees = sum((one.fee for one in executions if one.paid_in is PaidIn.CASH), Decimal(0))
     return Holding(cash=cash - fees, positions=owned.positions)
-
-
-def closed_by_rebase(owned: Mapping[str, Decimal], marks: Mapping[str, Decimal], as_of: date) -> tuple[Entry, ...]:
-    """The entries that turn signed quantities which a broker's reset took away into cash: neither profit nor loss."""
-    return tuple(
-        Entry(
-            as_of=as_of,
-            kind=EntryKind.REBASE,
-            symbol=symbol,
-            cash=quantised(quantity * marks[symbol]),
-            quantity=-quantity,
-        )
-        for symbol, quantity in sorted(owned.items())
-    )

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 
-from storage import ledger, venues
+from storage import ledger, takeovers, venues
 from storage import orders as order_store
 from storage.database import Connection
-from strategy.account import EntryKind
 from strategy.backtest import Day, Standing, settle_day
 from strategy.booking import booked_day
 from strategy.decision import Mandate
@@ -35,7 +34,7 @@ def next_day(
     entries = (
         *fee_entries(venues.executions_booked(store, job.account, as_of), as_of),
         *charge_entries(venues.charges_booked(store, job.account, as_of), as_of),
-        *(one for one in ledger.entries_on(store, job.account, as_of) if one.kind is EntryKind.REBASE),
+        *takeovers.entries_on(store, job.account, as_of),
     )
     waiting = tuple(
         order for order in order_store.orders_open_at(store, job.account, as_of) if order.state in OPEN_STATES

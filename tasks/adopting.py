@@ -1,4 +1,4 @@
-"""Adopting a broker by hand: a person has looked at what is there, and says that the difference is not ours."""
+"""Adopting a broker by hand: a person has looked at what is there, and has the ledger say the same."""
 
 import logging
 from collections.abc import Callable
@@ -6,19 +6,22 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from exchange.ports import Broker, BrokerUnavailable
+from exchange.ports import Broker, BrokerUnavailable, Holdings
 from storage import ledger, venues
 from storage import orders as order_store
 from storage.database import Connection, connect, transaction
 from storage.venues import Adoption
 from strategy.executions import booking_day
 from strategy.orders import FORGOTTEN, Order, OrderState
-from tasks.agreement import LOOKS, record_charges
-from tasks.broker_books import holdings_of, rebase, stands
+from strategy.takeover import taken_over
+from tasks.account_books import NO_NEWS, News, expected, holdings_of, standing_now, stands, traded_since
+from tasks.agreement import LOOKS, charges_since, record_charges
+from tasks.broker_books import broker_difference, ledger_difference
 from tasks.halts import ReasonMissing
 from tasks.job import PAPER
-from tasks.results import Json, text
+from tasks.results import Json
 from tasks.sending import resolve
+from tasks.takeovers import Adopted, answered, planned, take_over
 
 log = logging.getLogger(__name__)
 
@@ -38,15 +41,60 @@ class Adopter:
 
 
 def adopt(home: Path, account: str, reason: str, open_broker: Callable[[datetime], Broker], now: datetime) -> Json:
-    """The answer of `turbodmt adopt`: the account's positions become cash at their marks, and it owns nothing else.
+    """Return the answer of `turbodmt adopt`: the ledger says what the broker holds, each difference by an entry.
 
     What became of its orders is asked for first, and what still rests at the broker is cancelled; nothing is sent, and
-    what has not left yet never will.
+    what has not left yet never will. Right after an adoption, where nothing differs, nothing is written.
     An order of which the broker will never say what became ends here: whatever it traded is among the balances.
     Raises ReasonMissing, NothingToAdopt, BrokerUnavailable.
     """
     if not reason.strip():
         raise ReasonMissing(f"--reason is {reason!r}; say in a few words why, for whoever reads it later")
+    broker, adopter = _adopter(home, account, open_broker, now)
+    for _ in range(LOOKS):
+        before = _newest(adopter)
+        _catch_up(adopter, broker, before)
+        taken = _took_over(adopter, broker, before, reason.strip())
+        if taken is not None:
+            return answered(adopter, taken)
+    raise BrokerUnavailable(
+        f"orders of account {account} leave or trade at this moment; nothing was adopted: run the same command again "
+        "once no run is at work"
+    )
+
+
+def foresee(home: Path, account: str, open_broker: Callable[[datetime], Broker], now: datetime) -> Json:
+    """Return the answer that `adopt` would give now; nothing is written, sent or cancelled.
+
+    Raises NothingToAdopt, BrokerUnavailable.
+    """
+    broker, adopter = _adopter(home, account, open_broker, now)
+    before = _newest(adopter)
+    with connect(home) as store:
+        waiting = [one for one in order_store.open_orders(store, account) if one.state is not OrderState.INTENDED]
+        sent = {one.order_id: venues.sent_at(store, account, one.order_id) or now for one in waiting}
+        known = {(one.order_id, one.trade_id) for one in venues.executions(store, account, before.number)}
+        charged = {one.charge_id for one in venues.charges(store, account, before.number)}
+    receipts = [broker.enquire(one, sent[one.order_id]) for one in waiting]
+    _demand_told([one.order for one in receipts], broker)
+    told = [one for receipt in receipts for one in receipt.executions]
+    news = News(
+        executions=tuple(one for one in told if (one.order_id, one.trade_id) not in known),
+        charges=tuple(one for one in charges_since(adopter, broker, before) if one.charge_id not in charged),
+    )
+    holdings = _holdings(adopter, broker, before)
+    forgotten = any(_forgotten(one.order) for one in receipts)
+    with connect(home) as store:
+        plan = planned(store, (account, broker.name, before), holdings, taken_over, news)
+        due = forgotten or bool(plan.changes) or _due(store, adopter, before, holdings, news)
+    number = before.number + due
+    return answered(adopter, Adopted(plan=plan, number=number, reason="", holdings=holdings, changed=due, dry=True))
+
+
+def _adopter(
+    home: Path, account: str, open_broker: Callable[[datetime], Broker], now: datetime
+) -> tuple[Broker, Adopter]:
+    """The broker, and the account that has adopted it before. Raises NothingToAdopt."""
     broker = open_broker(now)
     with connect(home) as store:
         before = venues.adoption(store, account, broker.name)
@@ -63,61 +111,75 @@ def adopt(home: Path, account: str, reason: str, open_broker: Callable[[datetime
         raise NothingToAdopt(
             f"account {account} has never traded at {broker.name}; its first `turbodmt daily` there adopts it"
         )
-    adopter = Adopter(home=home, account=account, broker=broker.name, now=now)
-    for _ in range(LOOKS):
-        _catch_up(adopter, broker, before)
-        if _took_over(adopter, broker, before, reason.strip()):
-            break
-    else:
-        raise BrokerUnavailable(
-            f"orders of account {account} leave or trade at this moment; nothing was adopted: run the same command "
-            "again once no run is at work"
-        )
-    with connect(home) as store:
-        taken = venues.adoption(store, account, broker.name)
-    assert taken is not None, "it was adopted before"
-    return {
-        "account": account,
-        "broker": broker.name,
-        "number": taken.number,
-        "reason": taken.reason,
-        "cash": text(taken.cash),
-        "positions": {symbol: text(quantity) for symbol, quantity in sorted(taken.positions.items())},
-    }
+    return broker, Adopter(home=home, account=account, broker=broker.name, now=now)
+
+
+def _newest(adopter: Adopter) -> Adoption:
+    with connect(adopter.home) as store:
+        newest = venues.adoption(store, adopter.account, adopter.broker)
+    assert newest is not None, "it was adopted before"
+    return newest
+
+
+def _holdings(adopter: Adopter, broker: Broker, before: Adoption) -> Holdings:
+    with connect(adopter.home) as store:
+        now = standing_now(store, adopter.account)
+    return holdings_of(broker, sorted({*before.positions, *(now.positions if now else ())}))
 
 
 def _catch_up(adopter: Adopter, broker: Broker, adopted: Adoption) -> None:
-    """None; every order that left has ended, or will never be told of, and every charge is on record."""
-    unknown = [one for one in resolve(adopter, broker, date.max) if not _forgotten(one)]
+    """Ask until every order that left has ended, or will never be told of, and every charge is on record."""
+    _demand_told(resolve(adopter, broker, date.max), broker)
+    record_charges(adopter, broker, adopted, adopter.now.date() - timedelta(days=1))
+
+
+def _demand_told(orders: list[Order] | tuple[Order, ...], broker: Broker) -> None:
+    unknown = [one for one in orders if one.state is OrderState.UNKNOWN and not _forgotten(one)]
     if unknown:
         raise BrokerUnavailable(
             f"{broker.name} does not say yet what became of order {unknown[0].order_id} of {unknown[0].as_of}; nothing "
             "was adopted: run the same command again in a minute"
         )
-    record_charges(adopter, broker, adopted, adopter.now.date() - timedelta(days=1))
 
 
-def _took_over(adopter: Adopter, broker: Broker, before: Adoption, reason: str) -> bool:
-    """Whether the balances are the account's new beginning, by this adoption or by one of another run meanwhile.
+def _took_over(adopter: Adopter, broker: Broker, before: Adoption, reason: str) -> Adopted | None:
+    """What was adopted, or that nothing differs; None where a run was at work meanwhile: look again.
 
-    They are not where an order of ours traded while they were asked for, or may yet: they would count that or not.
+    The balances are not the account's where an order of ours traded while they were asked for, or may yet: they would
+    count that or not.
     """
     account = adopter.account
     with connect(adopter.home) as store:
         known = venues.executions(store, account, before.number)
-    holdings = holdings_of(broker, tuple(before.positions))
+    holdings = _holdings(adopter, broker, before)
     with connect(adopter.home) as store, transaction(store):
         if not stands(store, account, broker, before):
-            return True
+            return None
         out = [one for one in order_store.open_orders(store, account) if one.state is not OrderState.INTENDED]
         forgotten = [one for one in out if _forgotten(one)]
         if out != forgotten or venues.executions(store, account, before.number) != known:
-            return False
-        rebase(store, (account, broker, before), holdings, reason)
+            return None
+        plan = planned(store, (account, broker.name, before), holdings, taken_over)
+        if not (forgotten or plan.changes or _due(store, adopter, before, holdings)):
+            return Adopted(plan=plan, number=before.number, reason=before.reason, holdings=holdings, changed=False)
+        take_over(store, (account, broker, before), holdings, (plan, reason))
         for one in forgotten:
             what = f"{one.reason}; what it may have traded is in the balances of adoption {before.number + 1}"
             _end(store, account, replace(one, state=OrderState.EXPIRED, reason=what), broker.now())
-    return True
+    return Adopted(plan=plan, number=before.number + 1, reason=reason, holdings=holdings, changed=True)
+
+
+def _due(store: Connection, adopter: Adopter, before: Adoption, holdings: Holdings, news: News = NO_NEWS) -> bool:
+    """Whether an adoption is no repetition: the books differ, if only in what is not ours, or something went on."""
+    account = adopter.account
+    traded = (*venues.executions(store, account, before.number), *news.executions)
+    if before.number == 1 or traded or order_store.open_orders(store, account):
+        return True
+    now = standing_now(store, account, news)
+    owned = {symbol: position.quantity for symbol, position in now.positions.items()} if now else {}
+    due = traded_since(store, account, adopter.broker, before, news).positions
+    there = expected(store, account, before, news)
+    return bool(ledger_difference(owned, due) or broker_difference(holdings, there))
 
 
 def _forgotten(order: Order) -> bool:
@@ -125,7 +187,7 @@ def _forgotten(order: Order) -> bool:
 
 
 def _end(store: Connection, account: str, ended: Order, now: datetime) -> None:
-    """None; the order has ended without a trade of its own: none is known, and none is made up."""
+    """End the order without a trade of its own: none is known, and none is made up."""
     snapshot = ledger.latest_snapshot(store, account)
     settled = snapshot.account.as_of if snapshot else ended.as_of
     order_store.update_orders(store, account, [ended], day=booking_day(now, settled))

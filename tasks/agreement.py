@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
-from exchange.ports import Broker, BrokerRefused, BrokerUnavailable
+from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, Charge
 from storage import instruments as instrument_store
 from storage import ledger, venues
 from storage import orders as order_store
@@ -14,7 +14,8 @@ from storage.venues import Adoption
 from strategy.executions import PaidIn, booking_day
 from strategy.instruments import Instrument
 from strategy.orders import FORGOTTEN, OrderState
-from tasks.broker_books import BrokerDisagrees, difference, holdings_of, settle_difference, stands
+from tasks.account_books import holdings_of, stands
+from tasks.broker_books import BrokerDisagrees, difference, settle_difference
 from tasks.job import PAPER, Customer, Job
 from tasks.sending import resolve
 
@@ -162,14 +163,19 @@ def record_charges(customer: Customer, broker: Broker, adopted: Adoption, opened
     """
     with connect(customer.home) as store:
         snapshot = ledger.latest_snapshot(store, customer.account)
-        known = venues.charges(store, customer.account, adopted.number)
-    since = max([adopted.adopted_at, *(one.charged_at - CHARGES_OVERLAP for one in known)])
     settled = snapshot.account.as_of if snapshot else opened
-    charges = broker.charges(since)
+    charges = charges_since(customer, broker, adopted)
     with connect(customer.home) as store, transaction(store):
         # Whoever has adopted the venue anew meanwhile books what was charged since.
         for one in charges if stands(store, customer.account, broker, adopted) else ():
             venues.record_charge(store, customer.account, adopted.number, one, booking_day(one.charged_at, settled))
+
+
+def charges_since(customer: Customer, broker: Broker, adopted: Adoption) -> tuple[Charge, ...]:
+    """Return the newest charges since the adoption, some of which may be on record. Raises BrokerUnavailable."""
+    with connect(customer.home) as store:
+        known = venues.charges(store, customer.account, adopted.number)
+    return broker.charges(max([adopted.adopted_at, *(one.charged_at - CHARGES_OVERLAP for one in known)]))
 
 
 def _paid_elsewhere(job: Job, broker: Broker) -> tuple[str, ...]:

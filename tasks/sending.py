@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, Receipt
 from storage import bars as bar_store
-from storage import evidence, ledger, risk_state, venues
+from storage import evidence, ledger, risk_state, takeovers, venues
 from storage import models as model_store
 from storage import orders as order_store
 from storage.database import Connection, connect, transaction
@@ -18,6 +18,7 @@ from strategy.order_checks import REFUSED, Desk, objection, reduces
 from strategy.orders import NEVER_ARRIVED, OPEN_STATES, Order, OrderState, client_order_id
 from strategy.risk import CUT
 from tasks.job import PAPER, Customer, Job
+from tasks.takeovers import UNSENT
 
 log = logging.getLogger(__name__)
 
@@ -207,6 +208,9 @@ def _refusal(store: Connection, job: Job, order: Order, account: tuple[Standing,
         return f"{REFUSED}: decided for {order.as_of}, which is over"
     if job.sends_until is not None and now > job.sends_until:
         return f"{REFUSED}: too late at {now:%Y-%m-%d %H:%M} UTC, orders leave until {job.sends_until:%Y-%m-%d %H:%M}"
+    if takeovers.entries_after(store, job.account, job.as_of):
+        # It was decided on books that say something else now.
+        return UNSENT
     return objection(order, _desk(store, job, account))
 
 

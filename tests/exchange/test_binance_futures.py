@@ -49,7 +49,7 @@ def test_what_is_held_is_the_wallet_and_the_signed_positions_and_nothing_of_what
         }
     )
     held = FuturesTestnet(KEYS, venue.wire()).holdings(("BTCUSDT", "ETHUSDT"))
-    assert held == Holdings(cash=D("1000.25"), positions={"BTCUSDT": D("-0.75"), "ETHUSDT": D(0)})
+    assert held == Holdings(cash=D("1000.25"), positions={"BTCUSDT": D("-0.75"), "ETHUSDT": D(0)}, on_margin=True)
     assert [asked for asked, _ in venue.asked] == ["GET exchangeInfo", "GET balance", "GET positionRisk"]
 
 
@@ -57,7 +57,7 @@ def test_what_is_held_is_told_of_what_is_listed_alone() -> None:
     risk = [{"symbol": "BTCUSDT", "positionAmt": "-0.75"}]
     venue = Told({"GET exchangeInfo": INFO, "GET balance": [], "GET positionRisk": risk})
     held = FuturesTestnet(KEYS, venue.wire()).holdings(("GONE", "BTCUSDT"))
-    assert held == Holdings(cash=D(0), positions={"BTCUSDT": D("-0.75")})
+    assert held == Holdings(cash=D(0), positions={"BTCUSDT": D("-0.75")}, on_margin=True)
     with pytest.raises(BrokerRefused, match=r"^testnet-futures lists none of GONE, LOST; name symbols that it does$"):
         FuturesTestnet(KEYS, venue.wire()).holdings(("GONE", "LOST"))
 
@@ -65,7 +65,7 @@ def test_what_is_held_is_told_of_what_is_listed_alone() -> None:
 def test_without_a_balance_there_is_no_cash() -> None:
     venue = Told({"GET exchangeInfo": INFO, "GET balance": [], "GET positionRisk": []})
     held = FuturesTestnet(KEYS, venue.wire()).holdings(("BTCUSDT",))
-    assert held == Holdings(cash=D(0), positions={"BTCUSDT": D(0)})
+    assert held == Holdings(cash=D(0), positions={"BTCUSDT": D(0)}, on_margin=True)
 
 
 def test_instruments_take_the_venues_sizes_and_each_its_leverage() -> None:

@@ -36,7 +36,7 @@ ACCOUNT = {
 def test_what_is_held_is_free_and_locked_together_and_nothing_of_what_is_not_told() -> None:
     venue = Told({"GET exchangeInfo": (BITCOIN, ETHER), "GET account": ACCOUNT})
     held = SpotTestnet(KEYS, venue.wire()).holdings(("BTCUSDT", "ETHUSDT"))
-    assert held == Holdings(cash=D(1001), positions={"BTCUSDT": D("0.75"), "ETHUSDT": D(0)})
+    assert held == Holdings(cash=D(1001), positions={"BTCUSDT": D("0.75"), "ETHUSDT": D(0)}, locked=D("0.75"))
     assert venue.asked == [
         ("GET exchangeInfo", {"symbol": "BTCUSDT"}),
         ("GET exchangeInfo", {"symbol": "ETHUSDT"}),
@@ -47,7 +47,7 @@ def test_what_is_held_is_free_and_locked_together_and_nothing_of_what_is_not_tol
 def test_what_is_held_is_told_of_what_is_listed_alone() -> None:
     venue = Told({"GET exchangeInfo": (refused(-1121, "Invalid symbol."), BITCOIN), "GET account": ACCOUNT})
     held = SpotTestnet(KEYS, venue.wire()).holdings(("GONE", "BTCUSDT"))
-    assert held == Holdings(cash=D(1001), positions={"BTCUSDT": D("0.75")})
+    assert held == Holdings(cash=D(1001), positions={"BTCUSDT": D("0.75")}, locked=D("0.75"))
     nothing = Told({"GET exchangeInfo": refused(-1121, "Invalid symbol."), "GET account": ACCOUNT})
     with pytest.raises(BrokerRefused, match=r"^testnet-spot lists none of GONE, LOST; name symbols that it does$"):
         SpotTestnet(KEYS, nothing.wire()).holdings(("GONE", "LOST"))

@@ -14,7 +14,17 @@ from tasks.job import PAPER, Job
 from tests.fakes.exchange_core import FakeExchange
 from tests.fakes.exchange_orders import Order as Accepted
 
-TABLES = ("decisions", "orders", "fills", "entries", "account_snapshots", "executions", "charges", "risk_state")
+TABLES = (
+    "decisions",
+    "orders",
+    "fills",
+    "entries",
+    "account_snapshots",
+    "executions",
+    "charges",
+    "takeover_entries",
+    "risk_state",
+)
 ACCOUNT = "daily"
 _BASES = {"BTCUSDT": "BTC", "ETHUSDT": "ETH"}
 

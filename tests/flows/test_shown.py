@@ -10,6 +10,7 @@ from flows.shown import (
     shown_train,
     shown_twin,
 )
+from flows.shown_adoption import shown_adopted
 from flows.shown_bars import shown_bars, shown_import
 
 METRICS = {"total_return": 0.5, "sharpe": None}
@@ -246,3 +247,26 @@ def test_a_halt_and_a_resumption_without_need_say_what_has_changed() -> None:
     )
     trading = {"account": "desk", "halted": False, "reason": "", "changed": False}
     assert shown_halt(trading) == "Account desk is trading. It was so already; nothing has changed."
+
+
+def test_an_adoption_says_what_it_would_book_and_what_it_has() -> None:
+    booked = {"as_of": "2025-01-03", "reason": "the broker holds 0.5 more"}
+    answer = {
+        "account": "daily",
+        "broker": "testnet-spot",
+        "number": 2,
+        "reason": "a rebate",
+        "dry_run": True,
+        "changed": True,
+        "entries": [booked],
+        "notes": ["1 ETHUSDT is not the account's"],
+        "before": {"equity": "100", "cash": "40", "positions": {"BTCUSDT": "2"}},
+        "after": {"equity": "100.5", "cash": "40.5", "positions": {}},
+    }
+    told = shown_adopted(answer)
+    assert "would have account daily say what testnet-spot holds; nothing is done yet" in told
+    assert "2025-01-03: the broker holds 0.5 more.\n1 ETHUSDT is not the account's." in told
+    assert "Before: equity 100, cash 40, 2 BTCUSDT." in told
+    assert "After: equity 100.5, cash 40.5, no position." in told
+    assert "adoption 2, a rebate." in shown_adopted({**answer, "dry_run": False})
+    assert "nothing is to be booked" in shown_adopted({**answer, "changed": False, "entries": []})

@@ -6,7 +6,7 @@ import pytest
 
 from strategy.account import Account, Entry, EntryKind, Position
 from strategy.backtest import Day, Standing, opening
-from strategy.booking import booked_day, closed_by_rebase, realised, traded
+from strategy.booking import booked_day, realised, traded
 from strategy.execution import Quote
 from strategy.executions import Charge, Execution, as_fill, charge_entries, fee_entries
 from strategy.orders import Order, Side
@@ -111,17 +111,6 @@ def test_a_booked_day_keeps_its_open_orders_and_the_equities_of_the_look_back() 
     )
     after = booked_day(before, told, {}, 3).standing
     assert (after.open_orders, after.equities) == ((waiting,), (D(2), D(3), D(10_000)))
-
-
-def test_a_rebase_is_neither_profit_nor_loss() -> None:
-    held = {"BTCUSDT": Position(quantity=D(2), mark=D(100))}
-    standing = Standing(
-        account=Account(as_of=MONDAY, cash=D(9_800), positions=held), open_orders=(), equities=(D(10_000),)
-    )
-    entries = closed_by_rebase({"BTCUSDT": D(2)}, {"BTCUSDT": D(100)}, TUESDAY)
-    account = booked(standing, entries=entries).standing.account
-    assert entries == (Entry(as_of=TUESDAY, kind=EntryKind.REBASE, symbol="BTCUSDT", cash=D(200), quantity=D(-2)),)
-    assert (account.cash, dict(account.positions), account.equity) == (D(10_000), {}, D(10_000))
 
 
 def test_what_was_traded_is_what_the_balances_moved_by() -> None:

@@ -1,0 +1,93 @@
+from decimal import Decimal
+
+import pytest
+
+from strategy.booking import Holding
+from strategy.takeover import Books, Cause, Found, given_back, taken_over
+
+D = Decimal
+MARKS = {"A": D(100), "B": D(50)}
+
+
+def books(cash: str, a: str = "0", b: str = "0", **costs: str) -> Books:
+    held = {symbol: D(quantity) for symbol, quantity in {"A": a, "B": b}.items() if D(quantity)}
+    return Books(cash=D(cash), positions=held, marks=MARKS, costs={one: D(cost) for one, cost in costs.items()})
+
+
+def found(due: tuple[str, str, str], there: tuple[str, str, str], locked: str = "0", *, margin: bool = False) -> Found:
+    """Cash, A and B that are due, and that are there."""
+    return Found(
+        expected=Holding(cash=D(due[0]), positions={"A": D(due[1]), "B": D(due[2])}),
+        cash=D(there[0]),
+        available=D(there[0]) - D(locked),
+        positions={"A": D(there[1]), "B": D(there[2])},
+        on_margin=margin,
+    )
+
+
+def changes(one: Books, there: Found) -> list[tuple[str, Decimal, Decimal, Cause]]:
+    return [(it.symbol, it.cash, it.quantity, it.cause) for it in taken_over(one, there).changes]
+
+
+def test_what_agrees_is_kept_and_changes_nothing() -> None:
+    one = books("40", "2")
+    after = taken_over(one, found(("90", "3", "1"), ("90", "3", "1")))
+    assert (after.changes, after.books) == ((), one)
+
+
+@pytest.mark.parametrize(
+    ("one", "there", "expected"),
+    [
+        # Sold by hand: ours first, then what was there before.
+        (("40", "2"), found(("90", "3", "0"), ("190", "2", "0")), [("A", 0, -1), ("", 100, 0)]),
+        (("40", "2"), found(("90", "3", "0"), ("390", "0", "0")), [("A", 0, -2), ("", 200, 0)]),
+        # Bought by hand: not ours, nor is what was paid for it, while the rest covers what is ours.
+        (("40", "2"), found(("90", "2", "0"), ("45", "2", "1")), []),
+        (("40", "2"), found(("90", "2", "0"), ("30", "2", "1")), [("", -10, 0)]),
+        # Nobody owes more cash than there was of his.
+        (("40", "2"), found(("90", "2", "0"), ("45", "2", "0")), [("", -40, 0)]),
+        # A short position on margin that was closed by hand at 90, sold at 120: the wallet has its profit.
+        (
+            ("340", "-2"),
+            found(("100", "-2", "0"), ("160", "0", "0"), margin=True),
+            [("A", -240, 2), ("", 60, 0)],
+        ),
+        # What resting orders of others hold back cannot be spent.
+        (("40", "2"), found(("90", "2", "0"), ("90", "2", "0"), locked="60"), [("", -10, 0)]),
+    ],
+)
+def test_what_differs_is_booked(one: tuple[str, str], there: Found, expected: list[tuple[str, int, int]]) -> None:
+    costs = {"A": "-240"} if there.on_margin else {}
+    assert [it[:3] for it in changes(books(*one, **costs), there)] == expected
+
+
+def test_a_liquidation_leaves_the_wallet_and_no_more() -> None:
+    # 2 of A were bought at 300 each from 500: the ledger has paid 600.
+    one = books("-100", "2", A="600")
+    after = taken_over(one, found(("500", "2", "0"), ("80", "0", "0"), margin=True))
+    assert [(it.cause, it.cash, it.quantity) for it in after.changes] == [
+        (Cause.POSITION, D(600), D(-2)),
+        (Cause.CASH, D(-420), D(0)),
+    ]
+    assert (after.books.cash, dict(after.books.positions), after.books.equity) == (D(80), {}, D(80))
+
+
+def test_a_part_of_a_position_on_margin_keeps_its_part_of_the_cost() -> None:
+    after = taken_over(books("-100", "2", A="600"), found(("500", "2", "0"), ("450", "1.5", "0"), margin=True)).books
+    assert (dict(after.positions), dict(after.costs), after.claim) == ({"A": D("1.5")}, {"A": D(450)}, D(450))
+
+
+def test_what_is_not_told_of_is_kept() -> None:
+    there = Found(
+        expected=Holding(cash=D(90), positions={"A": D(2)}), cash=D(90), available=D(90), positions={}, on_margin=False
+    )
+    assert taken_over(books("40", "2"), there).changes == ()
+
+
+def test_a_reset_is_neither_profit_nor_loss_where_the_fresh_cash_covers_it() -> None:
+    one = books("40", "2", "1")
+    whole = given_back(one, found(("90", "2", "1"), ("10000", "1", "1")))
+    assert [(it.symbol, it.cash, it.quantity) for it in whole.changes] == [("A", 200, -2), ("B", 50, -1)]
+    assert (whole.books.cash, whole.books.equity) == (one.equity, one.equity)
+    poor = given_back(one, found(("90", "2", "1"), ("120", "1", "1")))
+    assert (poor.changes[-1].cause, poor.changes[-1].cash, poor.books.equity) == (Cause.LIMIT, D(-170), D(120))
