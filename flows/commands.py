@@ -125,7 +125,8 @@ def run_backtest(given: Given, window: tuple[str | None, str | None, str | None]
     results = None if folder is None else results_folder(folder)
     # All that the steps warn of is in the answer.
     hush()
-    from tasks.backtest import Window, backtest, backtest_json
+    from tasks.backtest import Window, backtest
+    from tasks.backtest_answer import backtest_json
     from tasks.saved import save
 
     tested = backtest(job, Window(strategies=strategies, start=request.since), source_factory(settings), tell)

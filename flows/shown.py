@@ -1,18 +1,25 @@
 """The answers of the commands in words, for a person at a terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flows.console import counted, listed, sections, table, warned
 from flows.doubts import doubts
+from flows.figures import decision, metric, money, percent, quantity, trade
+from flows.shown_costs import shown_costs
 from strategy.account import DUST
 
 Json = Mapping[str, Any]
 
+#: What a sweep tells of each point, and the audit of the headline of each account.
+METRICS = ("sharpe", "cagr", "annual_vol", "max_drawdown", "turnover_per_year")
+MEASURED = ("total_return", "sharpe", "max_drawdown", "win_rate")
+ORDER = ("symbol", "side", "quantity", "state", "order_id")
+
 
 def shown_daily(answer: Json) -> str:
     """A day: where the account stands, what was decided, ordered and filled, and where the report lies."""
-    rows = [{"symbol": symbol, **decision} for symbol, decision in answer["symbols"].items()]
+    rows = [{"symbol": symbol, **decision(one)} for symbol, one in answer["symbols"].items()]
     columns = ("symbol", "status", "regime", "confidence", "signal", "volatility", "exposure")
     ruled = f", model {answer['model_id'][:12]}" if answer["model_id"] else ", the prior"
     reason = answer.get("model_reason") if answer["strategy"] == "turbo" else None
@@ -21,9 +28,9 @@ def shown_daily(answer: Json) -> str:
         + (ruled if answer["strategy"] == "turbo" else "")
         + (f"\n{reason}" if reason else ""),
         table(rows, columns) if rows else "",
-        listed("Fills", answer["fills"], ("symbol", "side", "quantity", "price", "fee", "order_id")),
-        listed("Orders for the next open", answer["orders"], ("symbol", "side", "quantity", "state", "order_id")),
-        f"Equity {answer['equity']}, cash {answer['cash']}" if answer["equity"] else "",
+        listed("Fills", [*map(trade, answer["fills"])], ("symbol", "side", "quantity", "price", "fee", "order_id")),
+        listed("Orders for the next open", [*map(trade, answer["orders"])], ORDER),
+        f"Equity {money(answer['equity'])}, cash {money(answer['cash'])}" if answer["equity"] else "",
         f"Report {answer['report']}" if answer["report"] else "",
         warned(answer),
     )
@@ -34,13 +41,17 @@ def shown_backtest(answer: Json) -> str:
     accounts = {name: answer[name] for name in ("gross", "net", "net_2x_cost")}
     accounts |= {name: one["net"] for name, one in answer["benchmarks"].items()}
     # Metrics downwards: the accounts are fewer, and eighty columns hold them.
-    rows = [{"metric": metric, **{name: one[metric] for name, one in accounts.items()}} for metric in answer["net"]]
+    rows = [
+        {"metric": name, **{label: metric(name, one[name]) for label, one in accounts.items()}}
+        for name in answer["net"]
+    ]
     count = answer["trials"]
     trials = f"; {count} configuration{'s' if count > 1 else ''} tried on these bars" if count else ""
     return sections(
         f"{answer['strategy']} on {', '.join(answer['symbols'])}, {answer['start']} to {answer['end']}, "
         f"{answer['bars']} days{trials}",
         table(rows, ("metric", *accounts)),
+        shown_costs(answer["costs"]),
         f"The drawdown limit would have halted it on {answer['would_halt_on']}." if answer["would_halt_on"] else "",
         "\n".join(doubts(answer["significance"])),
         "\n".join(answer["files"]),
@@ -56,8 +67,8 @@ def shown_backfill(answer: Json) -> str:
         f"{answer['end']}\n{counted(answer['days_done'], 'day')} done, {answer['days_skipped']} were there; "
         f"{counted(answer['orders'], 'order')}, {answer['orders_withheld']} withheld, "
         f"{counted(answer['fills'], 'fill')}",
-        table([answer["metrics"]], tuple(answer["metrics"])),
-        f"Equity {answer['equity']}" + (f", halted since {answer['halted_since']}" if answer["halted"] else ""),
+        table([_in_units(answer["metrics"], tuple(answer["metrics"]))], tuple(answer["metrics"])),
+        f"Equity {money(answer['equity'])}" + (f", halted since {answer['halted_since']}" if answer["halted"] else ""),
         listed("Models", changes, ("since", "model")) if answer["strategy"] == "turbo" else "",
         f"Report {answer['report']}" if answer["report"] else "",
         warned(answer),
@@ -67,7 +78,7 @@ def shown_backfill(answer: Json) -> str:
 def shown_sweep(answer: Json) -> str:
     """A sweep: its ten best points, and how much of the best one may be luck."""
     best, trials = answer["best"], answer["trials"]
-    columns = (*answer["varied"], "sharpe", "cagr", "annual_vol", "max_drawdown", "turnover_per_year")
+    columns = (*answer["varied"], *METRICS)
     doubt = [
         f"The best of {counted(trials, 'trial')} without skill would show a Sharpe of "
         f"{answer['luckiest_sharpe']:.2f}; the chance that the best point's is more than luck is "
@@ -81,7 +92,7 @@ def shown_sweep(answer: Json) -> str:
     return sections(
         f"{counted(answer['points'], 'point')} on {', '.join(answer['symbols'])}, {answer['start']} to "
         f"{answer['end']}, {counted(answer['bars'], 'day')}",
-        table(answer["top"], columns),
+        table([{**one, **_in_units(one, METRICS)} for one in answer["top"]], columns),
         f"The best point's exact account, with lots and limits: net Sharpe {_figure(best['exact']['sharpe'])}",
         " ".join(doubt),
         "\n".join(answer["files"]),
@@ -147,10 +158,10 @@ def shown_audit(answer: Json) -> str:
     """An audit: what was compared, or the seed's figures beside those that were measured."""
     days = f"{', '.join(answer['symbols'])} of {answer['source']}, {answer['start']} to {answer['end']}"
     if answer["audit"] == "headline":
-        columns = ("account", "total_return", "sharpe", "max_drawdown", "win_rate", "days_right_needed")
+        columns = ("account", *MEASURED, "days_right_needed")
         return sections(
             f"The seed document's figures beside net ones of {days}, {answer['days']} days",
-            table([{**one, "total_return": f"{one['total_return']:.4g}"} for one in answer["accounts"]], columns),
+            table([{**one, **_in_units(one, MEASURED)} for one in answer["accounts"]], columns),
             "The claimed win rate counts trades, the measured ones count days.",
             answer["verdict"],
             warned(answer),
@@ -170,21 +181,22 @@ def shown_status(answer: Json) -> str:
         return f"Account {answer['account']} has no day yet; `turbodmt daily` makes its first."
     shares = answer["exposures"]
     positions = [
-        {"symbol": symbol, "quantity": quantity, "over equity": shares.get(symbol)}
-        for symbol, quantity in answer["positions"].items()
+        {"symbol": symbol, "quantity": quantity(held), "over equity": percent(shares.get(symbol))}
+        for symbol, held in answer["positions"].items()
         # Dust is no position to a person; --json keeps it.
         if abs(shares.get(symbol, 1.0)) >= DUST
     ]
     model = f"model {answer['model_id'][:12]}" if answer["model_id"] else "no network"
     last = answer["last_run"]
     return sections(
-        f"Account {answer['account']} on {answer['as_of']}: equity {answer['equity']}, cash {answer['cash']}\n"
+        f"Account {answer['account']} on {answer['as_of']}: equity {money(answer['equity'])}, cash "
+        f"{money(answer['cash'])}\n"
         f"{answer['strategy']}, {model}, at {answer['broker']}; drawdown {answer['drawdown']:.1%}, "
         f"{'halted: ' + answer['halted_reason'] if answer['halted'] else 'not halted'}",
         listed("Data", answer["data"], ("symbol", "last", "source")),
         f"Held back: {', '.join(answer['held_back'])}" if answer["held_back"] else "",
         listed("Positions", positions, ("symbol", "quantity", "over equity")),
-        listed("Open orders", answer["open_orders"], ("symbol", "side", "quantity", "state", "as_of", "order_id")),
+        listed("Open orders", [*map(trade, answer["open_orders"])], (*ORDER[:-1], "as_of", "order_id")),
         f"Last run: {last['as_of']}, begun {last['started_at']}, {last['status']}" if last else "",
         listed("Next runs", [{"run": run} for run in answer["next_runs"]], ("run",)),
         warned(answer),
@@ -208,3 +220,7 @@ def shown_doctor(answer: Json) -> str:
 
 def _figure(value: float | None) -> str:
     return "undefined" if value is None else f"{value:.2f}"
+
+
+def _in_units(metrics: Json, names: Sequence[str]) -> dict[str, str]:
+    return {name: metric(name, metrics[name]) for name in names}

@@ -1,9 +1,8 @@
 """Backtest: the day loop of the live account over history, with every cost, beside its benchmarks."""
 
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
@@ -13,18 +12,21 @@ from storage import instruments as instrument_store
 from storage.database import connect
 from strategy.backtest import Replay, replay, turnovers
 from strategy.bars import Bars
+from strategy.capped import capped_days
+from strategy.charges import Charges, Rates, charges, rates
 from strategy.decision import Panorama, Status, panorama
 from strategy.doubt import Doubt
 from strategy.execution import NO_COSTS, Costs
 from strategy.instruments import Instrument, account_days_per_year
-from strategy.market import account_dates, data_sha256, tape
+from strategy.market import Tape, account_dates, data_sha256, tape
 from strategy.metrics import Metrics, metrics
 from strategy.risk import halt_date
 from strategy.signals import Strategy, outlooks, warm_up_bars
 from strategy.walkforward import overlaid
-from tasks.doubt import doubt_json, judged
+from tasks.capped import cap_decided_often
+from tasks.doubt import judged
 from tasks.fold_models import History
-from tasks.folds import TradedFold, Walk, folds_json, left_to_the_prior, walk
+from tasks.folds import TradedFold, Walk, left_to_the_prior, walk
 from tasks.ingest import ingest
 from tasks.job import Job
 from tasks.universe import chosen_in_hindsight
@@ -64,6 +66,7 @@ class Backtest:
 
     `benchmarks` are net. `folds` say who traded which days of `turbo`; without it there are none. `trials` counts the
     configurations tried on these symbols in an overlapping window; None for a baseline, which is no trial.
+    `charges` are what the net account paid, at `rates`.
     `doubt` is None where too little moves to judge. `would_halt_on` is the day on which the drawdown limit would have
     halted the account.
     """
@@ -81,6 +84,9 @@ class Backtest:
     doubt: Doubt | None
     would_halt_on: date | None
     warnings: tuple[str, ...]
+    charges: Charges
+    rates: Rates
+    instruments: Mapping[str, Instrument]
 
     @property
     def model_id(self) -> str | None:
@@ -120,7 +126,8 @@ def backtest(
     market = _market(job, symbols, window)
     walked = _walk(job, window, market, tell)
     views = {one: _view(one, symbols, market, walked) for one in window.strategies}
-    accounts = _Accounts(job=job, symbols=symbols, market=market, views=views)
+    quotes = tape(market.bars, market.dates[0], market.dates[-1])
+    accounts = _Accounts(job=job, symbols=symbols, market=market, views=views, quotes=quotes)
     costs = job.policy.costs
     net = accounts.run(subject, "net", costs)
     _demand_a_decision(net.replay, subject, market)
@@ -139,7 +146,15 @@ def backtest(
         would_halt_on=halt_date(net.replay.snapshots, job.policy.limits),
         trials=trials,
         doubt=found,
-        warnings=(*remarks(gate), *left_to_the_prior(walked.folds), *chosen_in_hindsight(market.instruments)),
+        warnings=(
+            *remarks(gate),
+            *left_to_the_prior(walked.folds),
+            *chosen_in_hindsight(market.instruments),
+            *_capped(job, subject, net.replay),
+        ),
+        charges=charges(net.replay, quotes, _days_per_year(market.instruments)),
+        rates=rates(costs, market.instruments),
+        instruments=market.instruments,
     )
 
 
@@ -168,14 +183,14 @@ class _Accounts:
     symbols: tuple[str, ...]
     market: _Market
     views: Mapping[Strategy, Panorama]
+    quotes: Tape
 
     def run(self, strategy: Strategy, label: str, costs: Costs) -> Tested:
         """The account of a strategy at these costs."""
         market, job = self.market, self.job
         policy = replace(job.policy, strategy=strategy, costs=costs)
         mandate = policy.mandate(job.account, self.symbols, market.instruments)
-        quotes = tape(market.bars, market.dates[0], market.dates[-1])
-        replayed = replay(self.views[strategy], quotes, market.dates, job.policy.capital, mandate)
+        replayed = replay(self.views[strategy], self.quotes, market.dates, job.policy.capital, mandate)
         return Tested(label=label, replay=replayed, metrics=measure(replayed, market.instruments))
 
 
@@ -200,8 +215,16 @@ def _view(strategy: Strategy, symbols: Sequence[str], market: _Market, walked: W
 def measure(replayed: Replay, instruments: Mapping[str, Instrument]) -> Metrics:
     """The metrics of an account, annualised by its account days."""
     equity = [float(snapshot.equity) for snapshot in replayed.snapshots]
-    days_per_year = account_days_per_year(frozenset(one.calendar for one in instruments.values()))
-    return metrics(equity, turnovers(replayed), days_per_year)
+    return metrics(equity, turnovers(replayed), _days_per_year(instruments))
+
+
+def _days_per_year(instruments: Mapping[str, Instrument]) -> int:
+    return account_days_per_year(frozenset(one.calendar for one in instruments.values()))
+
+
+def _capped(job: Job, subject: Strategy, replayed: Replay) -> list[str]:
+    days = capped_days(subject, replayed.decisions, replayed.snapshots, job.policy.sizing)
+    return cap_decided_often(len(days), len(replayed.snapshots), job.policy.sizing)
 
 
 def _demand_a_decision(replayed: Replay, strategy: Strategy, market: _Market) -> None:
@@ -218,30 +241,3 @@ def _demand_a_decision(replayed: Replay, strategy: Strategy, market: _Market) ->
         f"the history is too short: {strategy} needs {warm_up_bars(strategy)} bars of a symbol before it trades, and "
         f"by {market.dates[-1]} there are {most}; choose a later --end-date or a source with more history"
     )
-
-
-def backtest_json(tested: Backtest, files: Sequence[str]) -> dict[str, object]:
-    """The answer of `turbodmt backtest`."""
-    job = tested.job
-    return {
-        "symbols": list(tested.symbols),
-        "start": tested.dates[0].isoformat(),
-        "end": tested.dates[-1].isoformat(),
-        "bars": len(tested.dates),
-        "strategy": str(job.policy.strategy),
-        "gross": asdict(tested.gross.metrics),
-        "net": asdict(tested.net.metrics),
-        "net_2x_cost": asdict(tested.net_2x_cost.metrics),
-        "benchmarks": {name: {"net": asdict(one.metrics)} for name, one in tested.benchmarks.items()},
-        "significance": doubt_json(tested.doubt),
-        "data_sha256": tested.data_sha256,
-        "code_version": job.code_version,
-        "config": json.loads(job.policy.config),
-        "model_id": tested.model_id,
-        "folds": folds_json(tested.folds),
-        "seed": job.policy.recipe.seed,
-        "trials": tested.trials,
-        "would_halt_on": tested.would_halt_on.isoformat() if tested.would_halt_on else None,
-        "files": list(files),
-        "warnings": list(tested.warnings),
-    }

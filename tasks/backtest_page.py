@@ -16,7 +16,7 @@ from tasks.backtest_tables import (
 )
 from tasks.charts import EquityPicture
 from tasks.distribution import Distribution, distribution_picture
-from tasks.markup import document, folded, notice, pairs, table, told
+from tasks.markup import Table, document, folded, notice, pairs, table, told
 from tasks.pages import Provenance, both, equity_section, origin, title
 
 
@@ -27,6 +27,16 @@ class Evidence:
     name: str
     value: str
     meaning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostLine:
+    """One kind of cost: the money paid, how much that is a year of the average equity, and the values used."""
+
+    name: str
+    paid: str
+    per_year: str
+    terms: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +59,7 @@ class BacktestPage:
     warnings: tuple[str, ...]
     would_halt_on: date | None
     provenance: Provenance
+    costs: tuple[CostLine, ...] = ()
 
 
 def backtest_page(page: BacktestPage) -> str:
@@ -64,6 +75,7 @@ def backtest_page(page: BacktestPage) -> str:
         notice("notice", "Warnings", (*halt, *page.warnings)),
         equity_section(page.picture),
         table(metrics_table(page.measured)),
+        table(_costs(page.costs)) if page.costs else "",
         _evidence(page.evidence) if page.evidence else "",
         table(monthly_table(dates, page.picture.lines)),
         _returns(page.returns, page.spread) if page.returns else "",
@@ -72,6 +84,15 @@ def backtest_page(page: BacktestPage) -> str:
         origin(page.provenance),
     )
     return document(f"TurboDMT backtest {page.strategy} {', '.join(page.symbols)}", sections)
+
+
+def _costs(lines: Sequence[CostLine]) -> Table:
+    return Table(
+        heading="Costs of the net account",
+        columns=("", "Paid", "A year, of equity", "At"),
+        numbers=frozenset({"Paid", "A year, of equity"}),
+        rows=tuple((one.name, one.paid, one.per_year, one.terms) for one in lines),
+    )
 
 
 def _evidence(evidence: Sequence[Evidence]) -> str:

@@ -1,15 +1,18 @@
 """Report: the day as a page and as Prefect artifacts; it never blocks trading."""
 
-import json
 import logging
 
+from storage import instruments as instrument_store
 from storage import ledger, reports, runs
 from storage.database import connect
 from storage.failures import StoreError
+from strategy.capped import capped_days
 from strategy.decision import Decision
 from tasks.account_history import account_history
 from tasks.artifacts import publish, publish_reconciliation
 from tasks.book import Findings, day_result
+from tasks.capped import cap_decided_today
+from tasks.configured import configured
 from tasks.job import Job
 from tasks.model_card import publish_newest_card
 from tasks.pages import DailyPage, Provenance, daily_page
@@ -29,7 +32,7 @@ def report(job: Job, champion: Champion, gate: Gate, reconciled: Reconciliation 
     """
     warnings = [*gate.held_back.values(), *gate.warnings]
     warnings += [champion.warning] if champion.warning else []
-    warnings += [*_outside(job), *_missed(job)]
+    warnings += [*_outside(job), *_missed(job), *_capped(job)]
     result = day_result(job, Findings(warnings=tuple(warnings), model_reason=champion.reason))
     page = _page(result, champion, gate)
     try:
@@ -60,6 +63,15 @@ def _outside(job: Job) -> list[str]:
     ]
 
 
+def _capped(job: Job) -> list[str]:
+    """Return a warning where the largest exposure decided the day."""
+    with connect(job.home) as store:
+        decisions = ledger.decisions_on(store, job.account, job.as_of)
+        snapshot = ledger.latest_snapshot(store, job.account)
+    days = capped_days(job.policy.strategy, decisions, [snapshot] if snapshot else [], job.policy.sizing)
+    return [cap_decided_today(job.policy.sizing)] if days else []
+
+
 def _missed(job: Job) -> list[str]:
     """Which days were not decided, and why: their bars are filled and the account is marked all the same."""
     with connect(job.home) as store:
@@ -88,7 +100,8 @@ def _page(result: DayResult, champion: Champion, gate: Gate) -> DailyPage:
     job, snapshot = result.job, result.snapshot
     assert snapshot is not None, "the day is settled before it is reported"
     history = account_history(job)
-    configuration = tuple((name, str(value)) for name, value in json.loads(job.policy.config).items())
+    with connect(job.home) as store:
+        configuration = configured(job.policy, instrument_store.load(store, job.source, job.symbols))
     return DailyPage(
         snapshot=snapshot,
         account=f"account {job.account}, broker {job.broker}",

@@ -1,6 +1,5 @@
 """The report of a backtest, put together from what its accounts did."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -15,14 +14,15 @@ from strategy.rolling_metrics import longest_underwater, rolling_sharpe, rolling
 from strategy.sharpe_ratio import sample
 from strategy.signals import Strategy
 from tasks.backtest import Backtest, Tested
-from tasks.backtest_page import BacktestPage
+from tasks.backtest_page import BacktestPage, CostLine
 from tasks.backtest_tables import Fold, Measured, Trade
 from tasks.charts import EquityPicture, Line, Panel
+from tasks.configured import configured, in_bps
 from tasks.distribution import Distribution
 from tasks.evidence import evidence
 from tasks.exposures import exposures, regimes
 from tasks.folds import TradedFold
-from tasks.markup import figure, share
+from tasks.markup import ABSENT, figure, money, share
 from tasks.pages import Provenance
 from tasks.reasons import trade_reasons
 from tasks.scales import signed_percent
@@ -56,9 +56,10 @@ def tear_sheet(tested: Backtest) -> BacktestPage:
             code_version=job.code_version,
             model_id=_model(tested),
             seed=job.policy.recipe.seed,
-            configuration=tuple((name, str(value)) for name, value in json.loads(job.policy.config).items()),
+            configuration=configured(job.policy, tested.instruments),
             trials=tested.trials,
         ),
+        costs=_costs(tested),
     )
 
 
@@ -172,6 +173,25 @@ def _spread(tested: Backtest, drawn: Distribution) -> tuple[tuple[str, str], ...
         ("Kurtosis (normal: 3)", figure(shape.kurtosis)),
         ("Longest under water", f"{longest_underwater(_equity(tested.net)):,} days"),
     )
+
+
+def _costs(tested: Backtest) -> tuple[CostLine, ...]:
+    """What the net account paid, and at which values."""
+    paid, at = tested.charges, tested.rates
+    lines = (
+        ("Fees", paid.fees, f"{in_bps(at.fee_bps)} of what is traded"),
+        ("Slippage", paid.slippage, f"{in_bps(at.slippage_bps)} of the open"),
+        ("Financing", paid.financing, f"{at.financing_rate:.1%} a year of what is borrowed or sold short"),
+        ("All", paid.total, ""),
+    )
+    return tuple(
+        CostLine(name=name, paid=money(value), per_year=_yearly(paid.per_year(value)), terms=terms)
+        for name, value, terms in lines
+    )
+
+
+def _yearly(share_per_year: float | None) -> str:
+    return ABSENT if share_per_year is None else f"{share_per_year:.2%}"
 
 
 def _model(tested: Backtest) -> str | None:

@@ -9,7 +9,7 @@ from strategy.decision import Decision, Status
 from strategy.metrics import Metrics
 from strategy.orders import Fill, Order, Side
 from strategy.quality import Finding
-from tasks.backtest_page import BacktestPage, Evidence
+from tasks.backtest_page import BacktestPage, CostLine, Evidence
 from tasks.backtest_tables import Fold, Measured, Trade
 from tasks.charts import EquityPicture, Line, Panel
 from tasks.distribution import Distribution
@@ -114,6 +114,7 @@ def a_backtest_page(days: int, trades: int, text: str = "plain") -> BacktestPage
         warnings=(),
         would_halt_on=TODAY,
         provenance=a_provenance(),
+        costs=(CostLine(name="Fees", paid="12.35", per_year="0.12%", terms=text),),
     )
 
 

@@ -47,7 +47,7 @@ def test_a_halted_account_says_so() -> None:
     text = shown_status({**NO_DAY, **day, **held, "halted": True, "halted_reason": "why"})
     assert "rules, no network, at paper; drawdown 25.0%, halted: why" in text
     assert "Held back: B" in text
-    assert "A       2         -0.5000" in text
+    assert "A       2         -50.0%" in text
     assert "Last run: 2020-01-02, begun 2020-01-03T00:05:00+00:00, done" in text
 
 
@@ -98,6 +98,14 @@ def test_a_backtest_shows_every_account_and_what_is_undefined_as_a_dash() -> Non
         "net": METRICS,
         "net_2x_cost": METRICS,
         "benchmarks": {"hold": {"net": METRICS}},
+        "costs": {
+            **dict.fromkeys(("fees", "slippage", "financing", "total"), "12.3456"),
+            **{f"{name}_pct_per_year": 0.1234 for name in ("fees", "slippage", "financing")},
+            "total_pct_per_year": None,
+            "fee_bps": {"A": 1.0},
+            "slippage_bps": {"A": 5.0},
+            "financing_rate": 0.05,
+        },
         "trials": 1,
         "significance": None,
         "would_halt_on": None,
@@ -108,13 +116,20 @@ def test_a_backtest_shows_every_account_and_what_is_undefined_as_a_dash() -> Non
     assert lines[0] == "rules on A, 2020-01-02 to 2020-01-03, 2 days; 1 configuration tried on these bars"
     assert [line.split() for line in lines[2:5]] == [
         ["metric", "gross", "net", "net_2x_cost", "hold"],
-        ["total_return", "0.5000", "0.5000", "0.5000", "0.5000"],
+        ["total_return", "50.0%", "50.0%", "50.0%", "50.0%"],
         ["sharpe", "-", "-", "-", "-"],
     ]
     assert max(len(line) for line in lines[2:5]) < 80
+    assert lines[6:11] == [
+        "costs      paid   a year  at",
+        "fees       12.35  0.12%   1 bps of what is traded",
+        "slippage   12.35  0.12%   5 bps of the open",
+        "financing  12.35  0.12%   5% a year of what is borrowed or sold short",
+        "total      12.35  -",
+    ]
     halted = shown_backtest({**answer, "would_halt_on": "2020-01-03"})
     assert "The drawdown limit would have halted it on 2020-01-03." in halted
-    assert lines[-1] == "The account moves on too few days to say how sure its Sharpe ratio is."
+    assert lines[-1] == "Too few days with a change in equity: no confidence interval for the Sharpe ratio."
 
 
 def test_a_training_without_a_defined_sharpe_says_so() -> None:

@@ -15,7 +15,8 @@ from storage.database import connect
 from strategy.decision import Status
 from strategy.instruments import Membership
 from strategy.signals import Strategy
-from tasks.backtest import Window, WindowRefused, backtest, backtest_json
+from tasks.backtest import Window, WindowRefused, backtest
+from tasks.backtest_answer import backtest_json
 from tasks.challenge import challenge
 from tasks.forecast import ensemble
 from tasks.saved import equity_table, save

@@ -1,0 +1,95 @@
+"""Numbers as a person reads them at a terminal; `--json` keeps every digit."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+#: What stands for a number that there is not.
+ABSENT = "-"
+#: No market's lot is finer, and a paper lot is 1e-6.
+MOST_DECIMALS = 8
+PAPER_DECIMALS = 6
+#: Below this a quantity may be of a market with lots finer than paper's.
+SMALL = Decimal("0.001")
+#: Metrics that are fractions; of the others a Sharpe ratio has no unit, and a turnover is a multiple of equity.
+FRACTIONS = frozenset({"total_return", "cagr", "annual_vol", "max_drawdown", "win_rate"})
+
+
+def money(value: str | None) -> str:
+    """Return money to the cent.
+
+    >>> money("9997.577998337469"), money("-0.001"), money(None)
+    ('9,997.58', '0.00', '-')
+    """
+    if value is None:
+        return ABSENT
+    text = f"{Decimal(value):,.2f}"
+    return text.removeprefix("-") if not text.strip("-0.,") else text
+
+
+def quantity(value: str) -> str:
+    """Return a quantity to the decimals of its lot: six for paper, eight for the finest of a venue.
+
+    >>> quantity("0.036303"), quantity("12.345678901234"), quantity("0.00012345678"), quantity("1000000")
+    ('0.036303', '12.345679', '0.00012346', '1,000,000')
+    """
+    number = Decimal(value)
+    text = f"{number:,.{MOST_DECIMALS if abs(number) < SMALL else PAPER_DECIMALS}f}"
+    text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("", "-", "-0") else text
+
+
+def price(value: str) -> str:
+    """Return a price to six digits, and to the cent at least.
+
+    >>> price("2499.1898349941"), price("0.0001234567"), price("0")
+    ('2,499.19', '0.000123457', '0.00')
+    """
+    number = Decimal(value)
+    return f"{number:,.{max(2, 5 - number.adjusted()) if number else 2}f}"
+
+
+def percent(value: float | None, decimals: int = 1) -> str:
+    """Return a fraction in percent.
+
+    >>> percent(0.1234), percent(-0.0256, 2), percent(None)
+    ('12.3%', '-2.56%', '-')
+    """
+    return ABSENT if value is None else f"{100 * value:,.{decimals}f}%"
+
+
+def figure(value: float | None, decimals: int = 2) -> str:
+    """Return a number without a unit.
+
+    >>> figure(-0.51234), figure(None)
+    ('-0.51', '-')
+    """
+    return ABSENT if value is None else f"{value:,.{decimals}f}"
+
+
+def metric(name: str, value: float | None) -> str:
+    """Return a metric in its unit.
+
+    >>> metric("cagr", 0.0363), metric("sharpe", 0.29741)
+    ('3.6%', '0.30')
+    """
+    return percent(value) if name in FRACTIONS else figure(value)
+
+
+def decision(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a decision with its fractions in percent."""
+    return {
+        **row,
+        "confidence": percent(row["confidence"], 0),
+        "signal": figure(row["signal"]),
+        "volatility": percent(row["volatility"]),
+        "exposure": percent(row["exposure"]),
+    }
+
+
+def trade(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an order or a fill with its quantity, price and fee as they are traded."""
+    told = {"quantity": quantity(row["quantity"])}
+    told |= {"price": price(row["price"])} if "price" in row else {}
+    told |= {"fee": money(row["fee"])} if "fee" in row else {}
+    return {**row, **told}

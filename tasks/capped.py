@@ -1,0 +1,29 @@
+"""A warning where the largest exposure decides, and not the volatility that the settings aim at."""
+
+from strategy.sizing import SizingParams
+
+#: A backtest is silent about fewer of its days.
+RARE_SHARE = 0.05
+
+
+def cap_decided_often(days: int, lived: int, sizing: SizingParams) -> list[str]:
+    """Return what to warn of where the cap decided on `days` of the days lived; nothing where that was rare.
+
+    >>> cap_decided_often(1, 100, SizingParams())
+    []
+    """
+    if days <= RARE_SHARE * lived:
+        return []
+    return [f"the cap decided on {days:,} of {lived:,} days, not the volatility aimed at: {_terms(sizing)}"]
+
+
+def cap_decided_today(sizing: SizingParams) -> str:
+    """Return what to warn of on a day on which the cap decided."""
+    return f"the cap decided today, not the volatility aimed at: {_terms(sizing)}"
+
+
+def _terms(sizing: SizingParams) -> str:
+    return (
+        f"target_annual_vol {sizing.target_annual_vol:g} asks for more than max_position_size "
+        f"{sizing.max_position_size:g}, a multiple of equity; lower the one or raise the other until they agree"
+    )
