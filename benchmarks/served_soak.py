@@ -76,7 +76,7 @@ def sizes(up: Up) -> tuple[float, ...]:
     store, records = up.home / "turbodmt.duckdb", up.home / "prefect" / "prefect.db"
     with connect(up.home) as connection:
         _, _, block_bytes, _, used, *_ = connection.execute("PRAGMA database_size").fetchone() or ()
-    server = until(lambda: up.part("server start"), "the server", 30)
+    server = until(lambda: up.part("flows.served_page"), "the server", 30)
     return (
         store.stat().st_size / MB,
         used * block_bytes / MB,

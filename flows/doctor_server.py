@@ -5,7 +5,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.standing_server import address, healthy
+from flows.prefect_server import named_by_user
+from flows.standing_server import healthy, join
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -15,16 +16,16 @@ Json = dict[str, Any]
 
 def server_checks(home: Path) -> list[Json]:
     """One check where there is no server, or it does not answer; else one for each part of it."""
-    api = os.environ.get("PREFECT_API_URL") or address(home)
+    api = _named(home)
     if api is None:
         return [_check("prefect server", "none: each run brings its own, and nothing is scheduled", "")]
     if not healthy(api):
         remedy = "start it with `turbodmt up`, or unset PREFECT_API_URL so that each run brings its own"
         return [_check("prefect server", f"runs go to {api}", remedy)]
-    os.environ.setdefault("PREFECT_API_URL", api)
-    from flows.prefect_home import prepare
+    from flows.prefect_home import prepare, read_settings
 
     prepare(home, "CRITICAL")
+    read_settings()
     from prefect.client.orchestration import get_client
 
     from flows.serving import PrefectUnreachable, reached
@@ -39,6 +40,17 @@ def server_checks(home: Path) -> list[Json]:
             ]
     except PrefectUnreachable as error:
         return [_check("prefect server", f"runs go to {api}", str(error))]
+
+
+def _named(home: Path) -> str | None:
+    """The address of the server that runs go to: the user's, or that of `turbodmt up`."""
+    if not named_by_user(home):
+        return join(home)
+    if "PREFECT_API_URL" in os.environ:
+        return os.environ["PREFECT_API_URL"]
+    from prefect.settings import get_current_settings
+
+    return get_current_settings().api.url
 
 
 def _check(name: str, detail: str, remedy: str) -> Json:

@@ -27,6 +27,8 @@ _CODES: Mapping[str, Exit] = {
     "tasks.adopting.NothingToAdopt": Exit.USAGE,
     "flows.plan.RequestRefused": Exit.USAGE,
     "flows.serving.PrefectUnreachable": Exit.UNREACHABLE,
+    "flows.prefect_home.PrefectMisconfigured": Exit.USAGE,
+    "flows.server_password.PasswordUnsafe": Exit.USAGE,
     "flows.up.UpRefused": Exit.USAGE,
     "flows.initialising.NotInitialised": Exit.USAGE,
     "flows.up.ServerSilent": Exit.UNREACHABLE,

@@ -39,18 +39,17 @@ def testnet_keys(home: Path) -> ApiKeys:
 
 
 def _server_named(home: Path) -> bool:
-    """Whether PREFECT_API_URL names a server, by now that of `turbodmt up` where the home has one.
+    """Return whether there is a server to ask: the user's, or that of `turbodmt up` where the home has one.
 
     Starting one to look for a key would take ten seconds.
     """
     if "PREFECT_API_URL" in os.environ:
         return True
-    from flows.standing_server import address
+    from flows.prefect_server import named_by_user
+    from flows.standing_server import join
 
-    standing = address(home)
-    if standing is None:
+    if not named_by_user(home) and join(home) is None:
         return False
-    os.environ["PREFECT_API_URL"] = standing
     from flows.prefect_home import prepare, quiet
 
     prepare(home, "WARNING")

@@ -3,6 +3,7 @@
 import atexit
 import logging
 import os
+import sys
 from pathlib import Path
 
 from flows.failures import Exit, exit_code
@@ -46,14 +47,59 @@ def prepare(home: Path, console_level: str) -> None:
     for name, value in {**DEFAULTS, "PREFECT_LOGGING_LEVEL": console_level}.items():
         os.environ.setdefault(name, value)
     os.environ.setdefault("PREFECT_HOME", str(home / "prefect"))
-    # A server that asks for a password is asked with it, whether it is that of `up` or a run's own.
-    if os.environ.get("PREFECT_SERVER_API_AUTH_STRING"):
-        os.environ.setdefault("PREFECT_API_AUTH_STRING", os.environ["PREFECT_SERVER_API_AUTH_STRING"])
     os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", ",".join(OUR_LOGGERS))
 
 
+class PrefectMisconfigured(ValueError):
+    """Prefect refuses one of its own settings (exit 2)."""
+
+
+def read_settings() -> None:
+    """Let Prefect read its settings, as its import does. Raises PrefectMisconfigured."""
+    from pydantic import ValidationError
+    from pydantic_settings.exceptions import SettingsError
+
+    shown = logging.root.manager.disable
+    # What Prefect says of it meanwhile, it says in many lines.
+    logging.disable(logging.CRITICAL)
+    try:
+        import prefect.context  # noqa: F401
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        kind, name = error.title.removesuffix("Settings"), ".".join(str(part) for part in first["loc"])
+        limit = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ").partition(", unable")[0]
+        variable = next((one for one in os.environ if _means(one, kind, name)), None)
+        said = f"{variable} is {os.environ[variable]!r}" if variable else f"Prefect's setting {kind} {name} is refused"
+        if variable and any(mark in variable for mark in ("KEY", "AUTH", "URL", "PASSWORD")):
+            said = f"{variable} is refused by Prefect"
+        raise PrefectMisconfigured(f"{said}; it must be {limit}: correct it, or unset it") from error
+    except SettingsError as error:
+        raise PrefectMisconfigured(f"{error}; correct that file, or run elsewhere") from error
+    finally:
+        logging.disable(shown)
+
+
+def _means(variable: str, kind: str, name: str) -> bool:
+    """Whether a variable of the environment gives this setting of Prefect's."""
+    words = variable.upper().split("_")
+    wanted = name.upper().split("_")
+    return words[0] == "PREFECT" and words[-len(wanted) :] == wanted and kind.upper().startswith(words[1])
+
+
+def heed() -> None:
+    """Let Prefect read the environment anew where it was imported before, and has read it then."""
+    if "prefect.context" in sys.modules:
+        from prefect.context import refresh_global_settings_context
+
+        refresh_global_settings_context()
+
+
 def quiet() -> None:
-    """None; the console shows nothing of a run's own log, and of the rest nothing below the level of `prepare`."""
+    """Show on the console nothing of a run's own log, and of the rest nothing below the level of `prepare`.
+
+    Raises PrefectMisconfigured.
+    """
+    read_settings()
     # Prefect installs its handlers when this module of it is imported.
     import prefect.main  # noqa: F401
 
@@ -61,7 +107,7 @@ def quiet() -> None:
     for handler in logging.getLogger().handlers:
         handler.addFilter(NotOfTheRun())
         # Great Expectations sets its own level, to tell of every temporary folder.
-        handler.setLevel(os.environ["PREFECT_LOGGING_LEVEL"])
+        handler.setLevel(os.environ["PREFECT_LOGGING_LEVEL"].upper())
 
 
 class NotOfTheRun(logging.Filter):

@@ -32,7 +32,8 @@ They are no settings: no file, option, flow parameter, log or artifact of ours h
 | `{VARIABLES[0]}` | Secret `{BLOCKS[0]}` | key of the testnet |
 | `{VARIABLES[1]}` | Secret `{BLOCKS[1]}` | its secret |
 | `{WEBHOOK}` | any notification block `{BLOCK}` | where the watchdog's concerns are posted |
-| `PREFECT_SERVER_API_AUTH_STRING` | | user:password that `turbodmt up` demands beyond loopback |
+| `PREFECT_SERVER_API_AUTH_STRING` | | what `turbodmt up` demands (user:password) instead of its own |
+| `PREFECT_API_AUTH_STRING` | | what a server of your own is sent, and nothing of ours |
 
 ## Prefect's own
 

@@ -1,11 +1,11 @@
 """What Prefect's server will run next, where the user has one."""
 
-import os
 from pathlib import Path
 
-from flows.prefect_home import prepare
+from flows.prefect_home import prepare, read_settings
+from flows.prefect_server import named_by_user
 from flows.serving import PrefectUnreachable, reached
-from flows.standing_server import address
+from flows.standing_server import join
 
 MOST_RUNS = 5
 
@@ -15,23 +15,15 @@ def next_runs(home: Path) -> tuple[list[str], list[str]]:
 
     Both are empty where no server is configured: nothing is scheduled then.
     """
-    standing = address(home)
-    if standing is not None:
-        os.environ.setdefault("PREFECT_API_URL", standing)
-    if not _configured(home):
+    if not named_by_user(home) and join(home) is None:
         return [], []
     prepare(home, "CRITICAL")
+    read_settings()
     try:
         with reached():
             return _ask(), []
     except PrefectUnreachable as error:
         return [], [str(error)]
-
-
-def _configured(home: Path) -> bool:
-    """Whether the environment or a Prefect profile may name a server; asking Prefect itself would cost a second."""
-    folder = Path(os.environ.get("PREFECT_HOME", home / "prefect"))
-    return "PREFECT_API_URL" in os.environ or (folder / "profiles.toml").exists()
 
 
 def _ask() -> list[str]:
@@ -45,10 +37,7 @@ def _ask() -> list[str]:
     )
     from prefect.client.schemas.objects import StateType
     from prefect.client.schemas.sorting import FlowRunSort
-    from prefect.settings import PREFECT_API_URL
 
-    if PREFECT_API_URL.value() is None:
-        return []
     scheduled = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])))
     ours = FlowFilter(name=FlowFilterName(any_=["daily", "train"]))
     with get_client(sync_client=True) as client:

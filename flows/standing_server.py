@@ -1,39 +1,76 @@
-"""The server that `turbodmt up` keeps running for a home: where it is, so that single runs are shown by it too."""
+"""The server that `turbodmt up` keeps running for a home: where it is, so that single runs are shown by it too.
+
+Whoever listens at an address that an `up` once had is believed, and given the password, only while that `up` lives: it
+holds the home's lock, and its socket, from its first to its last moment.
+"""
 
 import fcntl
 import json
+import os
 import time
 import urllib.error
 import urllib.request
+from enum import StrEnum
 from http import HTTPStatus
 from pathlib import Path
+
+from flows import server_password
+from flows.prefect_home import heed
 
 HEALTH_TIMEOUT_S = 1.0
 _POLL_S = 0.25
 
 
-def note(home: Path, api: str, process: int) -> None:
-    """None; the address of the API and the process of `turbodmt up` are kept in the home."""
+class DemandedFrom(StrEnum):
+    """Whence a server has the password that it demands."""
+
+    HOME = "home"
+    ENVIRONMENT = "environment"
+
+
+def note(home: Path, api: str, process: int, demanded: DemandedFrom) -> None:
+    """Keep the address of the API, which process of `turbodmt up` holds it, and whose password it asks for."""
     from storage.files import write_whole
 
-    write_whole(_file(home), json.dumps({"address": api, "pid": process}).encode())
+    held = {
+        "address": api,
+        "pid": process,
+        "began": began(process),
+        "demanded": demanded,
+    }
+    write_whole(_file(home), json.dumps(held).encode())
 
 
 def forget(home: Path) -> None:
-    """None; nothing stands there any more."""
+    """Leave nothing that tells of a server."""
     _file(home).unlink(missing_ok=True)
 
 
 def address(home: Path) -> str | None:
-    """The address of the API that stands for the home, such as http://127.0.0.1:4200/api; None if none answers.
+    """Return the address of the API that stands for the home, such as http://127.0.0.1:4200/api; None if none answers.
 
-    What a killed `turbodmt up` left behind answers nothing and counts for nothing.
+    What a killed `turbodmt up` left behind counts for nothing, whoever answers there.
     """
-    try:
-        api = str(json.loads(_file(home).read_bytes())["address"])
-    except (OSError, ValueError, KeyError, TypeError):
+    held = _held(home)
+    return held["address"] if held is not None and healthy(held["address"]) else None
+
+
+def join(home: Path) -> str | None:
+    """Return the address of the server that stands for the home, which Prefect asks from now on; None if there is none.
+
+    Its password goes with it in the environment. Raises PasswordUnsafe.
+    """
+    api = address(home)
+    if api is None:
         return None
-    return api if healthy(api) else None
+    os.environ["PREFECT_API_URL"] = api
+    held = _held(home)
+    if held is not None and held["demanded"] == DemandedFrom.HOME:
+        os.environ[server_password.SENT] = server_password.kept(home)
+    elif (word := os.environ.get(server_password.DEMANDED)) is not None:
+        os.environ.setdefault(server_password.SENT, word)
+    heed()
+    return api
 
 
 def awaited_address(home: Path, timeout_s: float) -> str | None:
@@ -70,6 +107,26 @@ def healthy(api: str) -> bool:
     except (OSError, ValueError, urllib.error.URLError):
         return False
     return answered == HTTPStatus.OK
+
+
+def began(process: int) -> str | None:
+    """Return what tells a process from a later one of the same number; None where /proc does not tell."""
+    try:
+        # The name in parentheses may hold blanks; the start is the 20th word after it.
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return None
+
+
+def _held(home: Path) -> dict[str, str] | None:
+    """What the `up` that lives has noted; None where none lives, or another one, which has not noted anything yet."""
+    try:
+        noted = json.loads(_file(home).read_bytes())
+        held = {"address": str(noted["address"]), "demanded": str(noted["demanded"])}
+        same = noted["began"] == began(int(noted["pid"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return held if same and up_lives(home) else None
 
 
 def _file(home: Path) -> Path:

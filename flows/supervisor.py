@@ -29,12 +29,13 @@ class GaveUp(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """What is to run: its name for people, its command, its environment, and the file that takes what it prints."""
+    """What is to run: its name for people, command, environment, the file that takes what it prints, and open files."""
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(repr=False)
     log: Path
+    descriptors: tuple[int, ...] = ()
 
 
 class Kept:
@@ -53,6 +54,7 @@ class Kept:
             self._process = subprocess.Popen(  # noqa: S603 (our own commands)
                 self.program.command,
                 env=self.program.environment,
+                pass_fds=self.program.descriptors,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shlex
 import signal
 import socket
 import sys
@@ -14,9 +15,10 @@ from typing import Annotated, Any
 
 import typer
 
+from flows import server_password
 from flows.console import finish
 from flows.options import Home
-from flows.standing_server import forget, healthy, note
+from flows.standing_server import DemandedFrom, forget, healthy, note
 from flows.supervisor import Kept, Program, supervise
 
 Json = dict[str, Any]
@@ -24,7 +26,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HEALTH_S = 120.0
 #: How long the scheduler may take to write down the first runs.
 SCHEDULED_S = 15.0
-SECRET = "PREFECT_SERVER_API_AUTH_STRING"  # noqa: S105 (its name)
+#: How many may wait for a server that is being started again.
+BACKLOG = 128
 
 
 class UpRefused(ValueError):
@@ -38,46 +41,62 @@ class ServerSilent(Exception):
 def up(
     host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen at.", min=1, max=65_535)] = 4200,
+    show_secret: Annotated[
+        bool, typer.Option("--show-secret", help="Print the user:password of the page, and end.")
+    ] = False,
     home: Home = None,
 ) -> None:
     """Start the server, the deployments and a worker, and keep them running until Ctrl-C."""
-    finish(lambda: run_up({"home": home}, host, port), lambda answer: str(answer["said"]), as_json=False)
+    answer = (lambda: run_show_secret(home)) if show_secret else (lambda: run_up({"home": home}, host, port))
+    finish(answer, lambda answer: str(answer["said"]), as_json=False)
+
+
+def run_show_secret(home: str | None) -> Json:
+    """Return the user:password that `up` demands, in `said`; it is made if there is none yet."""
+    from flows.settings import load
+
+    folder = load({"home": home}).home
+    return {"said": server_password.given() or server_password.of_home(folder)}
 
 
 def run_up(given: Mapping[str, object], host: str, port: int) -> Json:
-    """What to say at the end; the servers run until SIGINT (KeyboardInterrupt then) or SIGTERM."""
-    from flows.prefect_home import prepare
+    """Return what to say at the end; the servers run until SIGINT (KeyboardInterrupt then) or SIGTERM."""
+    from flows.prefect_home import prepare, read_settings
     from flows.settings import load
 
     home = load(given).home
     _demand_secret(host)
     prepare(home, "WARNING")
     with _alone(home), _stoppable() as (stop, received):
+        # A killed one may have left it, and whoever listens there now is not ours.
+        forget(home)
+        demanded = DemandedFrom.ENVIRONMENT if server_password.given() else DemandedFrom.HOME
         environment = _environment(home, host, port)
-        _demand_free(host, port)
-        os.environ.update(environment)
-        kept = [Kept(_server(home, host, port, environment))]
-        try:
-            _await_health(kept[0], environment["PREFECT_API_URL"], stop)
-            if not stop.is_set():
-                _say("Deploying ...")
-                _deploy(environment)
-            if not stop.is_set():
-                kept.append(Kept(_worker(home, environment)))
-                note(home, environment["PREFECT_API_URL"], os.getpid())
-                _say(_greeting(home, environment["PREFECT_API_URL"].removesuffix("/api")))
-                supervise(kept, stop, _say)
-        finally:
-            forget(home)
-            for one in reversed(kept):
-                one.stop()
+        with _bound(host, port) as bound:
+            os.environ.update(environment)
+            read_settings()
+            kept = [Kept(_server(home, bound, environment))]
+            try:
+                _await_health(kept[0], environment["PREFECT_API_URL"], stop)
+                if not stop.is_set():
+                    _say("Deploying ...")
+                    _deploy(environment)
+                if not stop.is_set():
+                    kept.append(Kept(_worker(home, environment)))
+                    note(home, environment["PREFECT_API_URL"], os.getpid(), demanded)
+                    _say(_greeting(home, environment["PREFECT_API_URL"].removesuffix("/api")))
+                    supervise(kept, stop, _say)
+            finally:
+                forget(home)
+                for one in reversed(kept):
+                    one.stop()
     if signal.SIGINT in received:
         raise KeyboardInterrupt
     return {"said": "Stopped. Nothing runs any more; `turbodmt up` goes on where it was."}
 
 
 def _environment(home: Path, host: str, port: int) -> dict[str, str]:
-    """What server, worker and commands share; secrets go this way alone."""
+    """What server, worker and commands share; the password goes this way alone, in no command and in no address."""
     # Whoever listens everywhere is reached on loopback.
     reached = "127.0.0.1" if host in ("0.0.0.0", "::", "localhost") else host  # noqa: S104 (compared, not bound)
     api = f"http://{f'[{reached}]' if ':' in reached else reached}:{port}/api"
@@ -86,24 +105,39 @@ def _environment(home: Path, host: str, port: int) -> dict[str, str]:
         raise UpRefused(
             f"PREFECT_API_URL is {named}, and `up` would listen at {api}; unset it, or start a worker there"
         )
+    page, password = api.removesuffix("/api"), server_password.given() or server_password.of_home(home)
     return {
+        # Without them every page that the user's browser shows may ask; the page of a proxy in front is its own.
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": page,
+        # The page asks where it came from, be that this address, a tunnel's or a proxy's.
+        "PREFECT_UI_API_URL": "/api",
         **os.environ,
+        server_password.DEMANDED: password,
+        server_password.SENT: password,
         "PREFECT_API_URL": api,
         "TURBODMT_HOME": str(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     }
 
 
-def _server(home: Path, host: str, port: int, environment: Mapping[str, str]) -> Program:
-    command = (sys.executable, "-m", "prefect", "server", "start", "--host", host, "--port", str(port))
-    return Program(name="server", command=command, environment=environment, log=home / "prefect" / "server.log")
+def _server(home: Path, bound: socket.socket, environment: Mapping[str, str]) -> Program:
+    descriptor = bound.fileno()
+    return Program(
+        name="server",
+        command=(sys.executable, "-P", "-m", "flows.served_page", str(descriptor)),
+        environment=environment,
+        log=home / "prefect" / "server.log",
+        descriptors=(descriptor,),
+    )
 
 
 def _worker(home: Path, environment: Mapping[str, str]) -> Program:
     from flows.deployments import POOL
 
+    # It and its runs ask the server; what the server itself demands is none of theirs.
+    asking = {name: value for name, value in environment.items() if name != server_password.DEMANDED}
     command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process")
-    return Program(name="worker", command=command, environment=environment, log=home / "prefect" / "worker.log")
+    return Program(name="worker", command=command, environment=asking, log=home / "prefect" / "worker.log")
 
 
 def _deploy(environment: Mapping[str, str]) -> None:
@@ -122,7 +156,16 @@ def _greeting(home: Path, url: str) -> str:
         runs, _ = next_runs(home)
         time.sleep(0.5)
     planned = [f"  {one}" for one in runs] or ["  nothing is scheduled; see the deployments' page"]
-    return "\n".join([f"TurboDMT is up: {url}", "Next runs:", *planned, "Ctrl-C stops it."])
+    return "\n".join(
+        [
+            f"TurboDMT is up: {url}",
+            "The page asks for a password once. It is what this prints:",
+            f"  turbodmt up --show-secret --home {shlex.quote(str(home))}",
+            "Next runs:",
+            *planned,
+            "Ctrl-C stops it.",
+        ]
+    )
 
 
 def _await_health(server: Kept, api: str, stop: Event) -> None:
@@ -139,27 +182,26 @@ def _await_health(server: Kept, api: str, stop: Event) -> None:
 
 
 def _demand_secret(host: str) -> None:
-    if host in LOOPBACK:
-        return
-    user, colon, word = os.environ.get(SECRET, "").partition(":")
-    if not (user and colon and word):
+    if host not in LOOPBACK and server_password.given() is None:
         raise UpRefused(
-            f"--host is {host}, beyond this machine, and whoever reaches it could start runs; set {SECRET} to "
-            "user:password, or leave --host out"
+            f"--host is {host}, beyond this machine, and whoever reaches it could start runs; set "
+            f"{server_password.DEMANDED} to user:password, or leave --host out"
         )
 
 
-def _demand_free(host: str, port: int) -> None:
+@contextmanager
+def _bound(host: str, port: int) -> Iterator[socket.socket]:
+    """The socket that listens there, from now to the end: each server is handed it, and nobody else gets the port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise UpRefused(
-                f"port {port} at {host} cannot be taken ({error.strerror}); stop what listens there, or name another "
-                "--port"
-            ) from error
+    try:
+        bound = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise UpRefused(
+            f"port {port} at {host} cannot be taken ({reason}); stop what listens there, or name another --port"
+        ) from error
+    with bound:
+        yield bound
 
 
 @contextmanager

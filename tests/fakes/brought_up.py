@@ -1,5 +1,6 @@
 """`turbodmt up` for a test: a process of its own, its address and its runs, and nothing left of it at the end."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from flows.standing_server import lock_file
 from flows.supervisor import descendants
 from tests.fakes.prefect_server import PrefectServer, clean_environment, free_port, until
 
@@ -29,7 +31,17 @@ class Up:
 
     @property
     def server(self) -> PrefectServer:
-        return PrefectServer(api=f"http://127.0.0.1:{self.port}/api", folder=self.home, environment=clean_environment())
+        return PrefectServer(
+            api=f"http://127.0.0.1:{self.port}/api",
+            folder=self.home,
+            environment=clean_environment(),
+            password=self.password,
+        )
+
+    @property
+    def password(self) -> str:
+        """The user:password of the page, as `turbodmt up --show-secret` prints it."""
+        return (self.home / "server-password").read_text(encoding="ascii").strip()
 
     def told(self) -> str:
         return self.said.read_text(encoding="utf-8")
@@ -83,6 +95,15 @@ def alive(process: int) -> bool:
     with suppress(OSError):
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return False
+
+
+@contextmanager
+def held_up(home: Path) -> Iterator[None]:
+    """This process holds the home as a `turbodmt up` does; `note` says what it serves."""
+    lock_file(home).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with lock_file(home).open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

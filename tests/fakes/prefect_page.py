@@ -34,6 +34,15 @@ class PrefectPage:
     def visit(self, path: str) -> None:
         self.tab.goto(f"{self.url}{path}")
 
+    def sign_in(self, password: str) -> None:
+        """Give the page its password, as a person does once, and see that it lets them in."""
+        self.visit("/")
+        box = self.tab.locator("input[type=password]")
+        box.fill(password)
+        self.tab.get_by_role("button", name="Login").click()
+        expect(box).to_have_count(0, timeout=PATIENCE_MS)
+        self.await_text("Active Work Pools")
+
     def shoot(self, name: str) -> None:
         """A picture of the whole page, which must be at rest."""
         self.tab.wait_for_load_state("networkidle")

@@ -9,9 +9,10 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,6 +32,8 @@ class PrefectServer:
     api: str
     folder: Path
     environment: Mapping[str, str]
+    #: The user:password that it demands, if any.
+    password: str | None = field(default=None, repr=False)
 
     def ask(self, path: str, question: Mapping[str, object] | None = None, method: str | None = None) -> Any:
         """The JSON answer of the API: to a POST of the question, or another method, or to a GET if there is none.
@@ -40,6 +43,8 @@ class PrefectServer:
         """
         body = None if question is None else json.dumps(question).encode()
         headers = {"Content-Type": "application/json"}
+        if self.password is not None:
+            headers["Authorization"] = f"Basic {b64encode(self.password.encode()).decode()}"
         request = urllib.request.Request(f"{self.api}{path}", data=body, headers=headers, method=method)
         for pause_s in (1, 2, 4, 8, None):
             try:

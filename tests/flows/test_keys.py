@@ -16,8 +16,9 @@ from flows.keys import testnet_keys as found_keys
 from flows.paper_trading import paper_trade
 from flows.plan import RequestRefused
 from flows.settings import load
-from flows.standing_server import note
+from flows.standing_server import DemandedFrom, note
 from flows.wiring import broker_factory
+from tests.fakes.brought_up import held_up
 from tests.fakes.prefect_server import clean_environment, prefect_server
 
 SAVE = """
@@ -69,9 +70,9 @@ def ended(home: Path, *arguments: str) -> tuple[int, str, str]:
 
 @pytest.mark.server
 def test_a_command_asks_the_server_that_stands_for_the_home(home: Path, tmp_path: Path) -> None:
-    with prefect_server(tmp_path) as server:
+    with prefect_server(tmp_path) as server, held_up(home):
         subprocess.run([sys.executable, "-c", SAVE], env=server.environment, capture_output=True, check=True)
-        note(home, server.api, os.getpid())
+        note(home, server.api, os.getpid(), DemandedFrom.ENVIRONMENT)
         _, answer, said = ended(home, "doctor", "--json")
         checks = {one["name"]: one["detail"] for one in json.loads(answer)["checks"]}
         assert (checks["keys"], said) == ("testnet-spot: there, and not shown", "")

@@ -2,12 +2,15 @@
 
 import logging
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 from prefect.settings.models.server.services import ServerServicesDBVacuumSettings
 
 from flows.prefect_home import NotOfTheRun, prepare
+from tests.fakes.brought_up import TURBODMT
+from tests.fakes.prefect_server import clean_environment, free_port
 
 
 @pytest.fixture(autouse=True)
@@ -43,6 +46,19 @@ def test_nothing_is_reported_to_anyone(tmp_path: Path) -> None:
     assert os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
     assert os.environ["DO_NOT_TRACK"] == "1"
     assert os.environ["GX_ANALYTICS_ENABLED"] == "false"
+
+
+def test_a_setting_that_prefect_refuses_is_told_in_a_sentence(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [TURBODMT, "up", "--home", str(tmp_path / "home"), "--port", str(free_port())],
+        env={**clean_environment(), "PREFECT_LOGGING_LEVEL": "verbose"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    refused = "PREFECT_LOGGING_LEVEL is 'verbose'; it must be 'DEBUG', 'INFO', 'WARNING', 'ERROR' or 'CRITICAL'"
+    assert (done.returncode, done.stderr) == (2, f"turbodmt: {refused}: correct it, or unset it\n")
 
 
 @pytest.mark.parametrize(

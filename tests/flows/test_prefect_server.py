@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import prefect.context
 import pytest
 
 from flows import prefect_server
@@ -47,6 +48,9 @@ def test_a_killed_command_leaves_no_server_behind(tmp_path: Path) -> None:
         # The socket is there at once, and what is asked of it waits for the server.
         with urllib.request.urlopen(f"{address}/health", timeout=60) as answer:
             assert answer.status == 200
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            urllib.request.urlopen(f"{address}/flow_runs/filter", data=b"{}", timeout=60)
+        assert b"turbodmt:" not in Path(f"/proc/{command.pid}/cmdline").read_bytes()
         assert not (tmp_path / "home" / "prefect" / "server.log").exists(), "that is the log of `turbodmt up`"
     finally:
         command.kill()
@@ -71,6 +75,8 @@ def unconfigured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PREFECT_HOME", str(home / "prefect"))
     monkeypatch.setattr(os, "environ", os.environ.copy())
     prepare(home, "WARNING")
+    # What Prefect reads anew is as it was afterwards.
+    monkeypatch.setattr(prefect.context, "GLOBAL_SETTINGS_CONTEXT", prefect.context.GLOBAL_SETTINGS_CONTEXT)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     return home
@@ -78,13 +84,13 @@ def unconfigured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("name", ELSEWHERE_NAMES)
 def test_a_server_of_the_user_is_used(unconfigured: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setenv(name, "anything")
+    monkeypatch.setenv(name, "http://127.0.0.1:9/api" if name == "PREFECT_API_URL" else "false")
     serve(unconfigured)
     assert not owned()
 
 
 def test_a_prefect_home_of_the_user_is_used(unconfigured: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PREFECT_HOME", "/somewhere/else")
+    monkeypatch.setenv("PREFECT_HOME", str(unconfigured.parent / "elsewhere" / "prefect"))
     serve(unconfigured)
     assert not owned()
 

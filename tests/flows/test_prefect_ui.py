@@ -2,8 +2,11 @@
 
 import os
 import re
+import threading
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -31,6 +34,27 @@ SLUG = "every-minute"
 SHORT = {"TURBODMT_ENSEMBLE_MEMBERS": "1", "TURBODMT_TRAINING_STEPS": "5", "TURBODMT_TWINS": "0"}
 
 Asked = set[str]
+#: What a page of another origin tries: to read, to start a run without asking to see the answer, to listen.
+FOREIGN = """async ([api, halt]) => {
+    const json = { 'Content-Type': 'application/json' };
+    const read = (path, body) => fetch(api + path, { method: 'POST', headers: json, body }).then(
+        async answer => answer.status + await answer.text(), () => 'refused');
+    const listen = path => new Promise(done => {
+        const socket = new WebSocket(api.replace('http', 'ws') + path, ['prefect']);
+        socket.onopen = () => socket.send('{"type": "auth", "token": "guessed"}');
+        socket.onmessage = message => done(message.data);
+        socket.onclose = () => done('closed');
+    });
+    return {
+        blocks: await read('/block_documents/filter', '{"include_secrets": true}'),
+        runs: await read('/flow_runs/filter', '{}'),
+        started: await fetch(`${api}/deployments/${halt}/create_flow_run`, {
+            method: 'POST', mode: 'no-cors', credentials: 'include',
+            body: '{"parameters": {"account": "desk", "reason": "x"}}' }).then(answer => answer.type, () => 'refused'),
+        events: await listen('/events/out'),
+        logs: await listen('/logs/out'),
+    };
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +71,17 @@ def page(browser: Browser, asked: Asked, tmp_path_factory: pytest.TempPathFactor
     with brought_up(tmp_path_factory.mktemp("up"), {"TURBODMT_STRATEGY": "rules", **SHORT}) as up:
         up.await_text("Ctrl-C stops it.")
         viewport: ViewportSize = {"width": WIDTH_PX, "height": HEIGHT_PX}
-        tab = browser.new_page(viewport=viewport, locale="en-US", timezone_id="UTC")
+        tab = browser.new_context(viewport=viewport, locale="en-US", timezone_id="UTC").new_page()
         tab.set_default_timeout(PATIENCE_MS)
         # What is part of the page itself, as a picture may be, is asked of nobody.
         tab.on("request", lambda request: asked.add(urlparse(request.url).netloc or urlparse(request.url).scheme))
-        yield PrefectPage(tab=tab, server=up.server, pictures=pictures)
-        tab.close()
+        named: list[str] = []
+        tab.on("request", lambda request: named.append(request.url))
+        page = PrefectPage(tab=tab, server=up.server, pictures=pictures)
+        page.sign_in(up.password)
+        yield page
+        assert not any(up.password.partition(":")[2] in one for one in named), "no address holds the password"
+        tab.context.close()
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +110,43 @@ def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
     written.loc[bad, "low"] = 60.0
     written.to_csv(path, index=False)
     return path
+
+
+def test_without_its_password_the_page_shows_nothing(page: PrefectPage, browser: Browser) -> None:
+    stranger = browser.new_page()
+    stranger.goto(page.url)
+    expect(stranger.locator("input[type=password]")).to_be_visible(timeout=PATIENCE_MS)
+    page.server.ask("/flow_runs/count", {})
+    stranger.locator("input[type=password]").fill("turbodmt:guessed")
+    stranger.get_by_role("button", name="Login").click()
+    expect(stranger.locator("body")).to_contain_text("Authentication failed", timeout=PATIENCE_MS)
+    assert "daily-crypto" not in stranger.locator("body").inner_text()
+    stranger.close()
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[str]:
+    """The address of another origin on this machine, which shows an empty page."""
+    (tmp_path / "index.html").write_text("<p>elsewhere</p>")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(tmp_path)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_page_of_another_origin_gets_nothing(page: PrefectPage, elsewhere: str) -> None:
+    tab = page.tab.context.new_page()
+    tab.goto(elsewhere)
+    halt = page.server.ask("/deployments/name/halt/halt")["id"]
+    before = page.server.ask("/flow_runs/count", {})
+    got = tab.evaluate(FOREIGN, [page.server.api, halt])
+    # What it sends without asking to see the answer does arrive, and is answered 401.
+    assert got == {"blocks": "refused", "runs": "refused", "started": "opaque", "events": "closed", "logs": "closed"}
+    assert page.server.ask("/flow_runs/count", {}) == before
+    tab.close()
 
 
 def test_every_deployment_is_there_with_its_schedules(page: PrefectPage, scheduled: str) -> None:

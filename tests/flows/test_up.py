@@ -5,6 +5,9 @@ import os
 import signal
 import socket
 import subprocess
+import urllib.error
+import urllib.request
+from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -14,11 +17,13 @@ import pytest
 import yaml
 
 from flows.deployments import SCHEDULED
-from flows.standing_server import address, healthy, note
+from flows.server_password import kept
+from flows.standing_server import DemandedFrom, address, healthy, note
 from flows.supervisor import descendants
-from tests.fakes.brought_up import TURBODMT, brought_up
+from tests.fakes.brought_up import TURBODMT, Up, brought_up
 from tests.fakes.ledgers import contents
 from tests.fakes.prefect_server import ROOT, clean_environment, free_port, until
+from tests.flows.conftest import Run
 
 DAY = "2018-12-28"
 
@@ -40,6 +45,37 @@ def refused(*arguments: str, environment: Mapping[str, str] | None = None) -> tu
     return done.returncode, done.stderr
 
 
+def status_of(request: urllib.request.Request) -> int:
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def assert_nobody_else_is_let_in(up: Up) -> None:
+    """Whoever has no password gets nothing, by whatever name they call us; no command or log holds it."""
+    asked = f"{up.server.api}/block_documents/filter"
+    word = b64encode(up.password.encode()).decode()
+    for headers, expected in (
+        ({}, 401),
+        ({"Host": "rebound.example", "Origin": "http://rebound.example"}, 401),
+        ({"Authorization": f"Basic {b64encode(b'turbodmt:guessed').decode()}"}, 401),
+        ({"Authorization": f"Basic {word}"}, 200),
+    ):
+        request = urllib.request.Request(asked, b"{}", {"Content-Type": "application/json", **headers}, method="POST")
+        assert status_of(request) == expected
+    health = urllib.request.Request(f"{up.server.api}/health", headers={"Origin": "http://elsewhere.example"})
+    with urllib.request.urlopen(health, timeout=30) as answer:
+        assert answer.headers["Access-Control-Allow-Origin"] is None
+    secret = up.password.partition(":")[2]
+    for one in descendants(up.process.pid):
+        with suppress(OSError):
+            assert secret.encode() not in Path(f"/proc/{one}/cmdline").read_bytes()
+    for log in (up.said, *(up.home / "prefect").glob("*.log"), up.home / "prefect" / "up.json"):
+        assert secret not in log.read_text(encoding="utf-8", errors="replace")
+
+
 @pytest.mark.server
 def test_up_deploys_everything_survives_deaths_and_leaves_nothing(tmp_path: Path) -> None:
     undisturbed: list[Any] = []
@@ -50,6 +86,7 @@ def test_up_deploys_everything_survives_deaths_and_leaves_nothing(tmp_path: Path
         named = {one["name"] for one in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
         assert {one["name"] for one in up.server.ask("/deployments/filter", {})} >= named
         assert address(up.home) == up.server.api
+        assert_nobody_else_is_let_in(up)
 
         checked = subprocess.run(
             [TURBODMT, "doctor", "--json", "--home", str(up.home)],
@@ -75,8 +112,10 @@ def test_up_deploys_everything_survives_deaths_and_leaves_nothing(tmp_path: Path
 
         run = up.start_run("daily-equities", asked_of("server-killed"))
         up.await_state(run, "RUNNING")
-        os.kill(until(lambda: up.part("server start"), "the server", 30), signal.SIGKILL)
+        os.kill(until(lambda: up.part("flows.served_page"), "the server", 30), signal.SIGKILL)
         up.await_text("The server ended with code -9; it starts again in 1 s.")
+        with pytest.raises(OSError, match="Address already in use"):
+            socket.create_server(("127.0.0.1", up.port))
         up.await_state(run, "COMPLETED")
 
         by_hand = subprocess.run(
@@ -171,8 +210,14 @@ def test_another_server_s_address_is_not_taken_over(tmp_path: Path) -> None:
 
 def test_what_a_killed_server_left_behind_counts_for_nothing(tmp_path: Path) -> None:
     assert address(tmp_path) is None
-    note(tmp_path, f"http://127.0.0.1:{free_port()}/api", 1)
+    note(tmp_path, f"http://127.0.0.1:{free_port()}/api", 1, DemandedFrom.HOME)
     assert address(tmp_path) is None
     (tmp_path / "prefect" / "up.json").write_text("[]")
     assert address(tmp_path) is None
     assert healthy("no address") is False
+
+
+def test_the_secret_is_shown_on_request_and_the_same_every_time(run: Run, home: Path) -> None:
+    shown = run("up", "--show-secret")
+    assert (shown.code, shown.out) == (0, f"{kept(home)}\n")
+    assert run("up", "--show-secret").out == shown.out
