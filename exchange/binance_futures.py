@@ -6,13 +6,22 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from exchange import binance_orders
+from exchange import binance_history, binance_orders
 from exchange.binance_orders import MOST_TRADES, Desk
-from exchange.ports import BrokerRefused, BrokerUnavailable, Charge, Holdings, Receipt
+from exchange.ports import (
+    BrokerRefused,
+    BrokerUnavailable,
+    Charge,
+    Holdings,
+    ListedOrder,
+    Receipt,
+    VenueOrder,
+    VenueTrade,
+)
 from exchange.retries import Answer
 from exchange.testnet_client import ApiKeys, Wire
 from exchange.testnet_session import Endpoint, TestnetSession
-from exchange.venue_errors import VenueRefusal
+from exchange.venue_errors import FUTURES_NOT_TAKEN, VenueRefusal
 from exchange.venue_rules import Listing, demand_trading, listed, listing, one_quote
 from strategy.instruments import Instrument
 from strategy.orders import Order
@@ -22,6 +31,7 @@ FUTURES = Endpoint(
     url="https://testnet.binancefuture.com",
     server_time=lambda client: client.futures_time(),
     weight_limit=1_920,
+    not_taken=FUTURES_NOT_TAKEN,
 )
 _DESK = Desk(
     create=lambda client, wanted: client.futures_create_order(**wanted, newOrderRespType="RESULT"),
@@ -34,6 +44,15 @@ _DESK = Desk(
         startTime=int(told.get("time", told["updateTime"])) - 1_000,
         limit=MOST_TRADES,
     ),
+    # No time may stand beside a number to begin from.
+    trades_from=lambda client, told, first: client.futures_account_trades(
+        symbol=told["symbol"], orderId=told["orderId"], fromId=first, limit=MOST_TRADES
+    ),
+    open_orders=lambda client, symbol: client.futures_get_open_orders(symbol=symbol),
+    all_orders=lambda client, asked: client.futures_get_all_orders(**asked),
+    all_trades=lambda client, asked: client.futures_account_trades(**asked),
+    # Below seven days: https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/All-Orders
+    longest_span=timedelta(days=7) - timedelta(seconds=1),
     # https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Query-Order
     remembers=timedelta(days=90),
 )
@@ -77,13 +96,21 @@ class FuturesTestnet:
         """The order as the venue took it. Raises BrokerUnavailable, BrokerRefused if it was certainly not taken."""
         return binance_orders.submit(self._session, _DESK, order, sent_at)
 
-    def enquire(self, order: Order, sent_at: datetime) -> Receipt:
+    def enquire(self, order: Order, sent_at: datetime, venue: VenueOrder | None = None) -> Receipt:
         """What became of the order. Raises BrokerUnavailable."""
-        return binance_orders.enquire(self._session, _DESK, order, sent_at)
+        return binance_orders.enquire(self._session, _DESK, order, sent_at, venue)
 
     def cancel(self, order: Order, sent_at: datetime) -> Receipt:
         """The order without its remainder. Raises BrokerUnavailable."""
         return binance_orders.cancel(self._session, _DESK, order, sent_at)
+
+    def orders_since(self, symbol: str, since: datetime) -> tuple[ListedOrder, ...]:
+        """Return the orders that are open, and all that came since. Raises BrokerUnavailable."""
+        return binance_history.orders_since(self._session, _DESK, symbol, since)
+
+    def trades_since(self, symbol: str, since: datetime) -> tuple[VenueTrade, ...]:
+        """Return all trades of the symbol since. Raises BrokerUnavailable."""
+        return binance_history.trades_since(self._session, _DESK, symbol, since)
 
     def holdings(self, symbols: tuple[str, ...]) -> Holdings | None:
         """The wallet's balance in the quote asset, and the signed positions in what is listed.

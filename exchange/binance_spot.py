@@ -1,13 +1,22 @@
 """Binance's spot testnet: what is bought is paid for, what is sold is owned."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from exchange import binance_orders
+from exchange import binance_history, binance_orders
 from exchange.binance_orders import MOST_TRADES, Desk
-from exchange.ports import BrokerRefused, BrokerUnavailable, Charge, Holdings, Receipt
+from exchange.ports import (
+    BrokerRefused,
+    BrokerUnavailable,
+    Charge,
+    Holdings,
+    ListedOrder,
+    Receipt,
+    VenueOrder,
+    VenueTrade,
+)
 from exchange.retries import Answer
 from exchange.testnet_client import ApiKeys, Wire
 from exchange.testnet_session import Endpoint, TestnetSession
@@ -27,6 +36,14 @@ _DESK = Desk(
     find=lambda client, asked: client.get_order(**asked),
     cancel=lambda client, named: client.cancel_order(**named),
     trades=lambda client, told: client.get_my_trades(symbol=told["symbol"], orderId=told["orderId"], limit=MOST_TRADES),
+    trades_from=lambda client, told, first: client.get_my_trades(
+        symbol=told["symbol"], orderId=told["orderId"], fromId=first, limit=MOST_TRADES
+    ),
+    open_orders=lambda client, symbol: client.get_open_orders(symbol=symbol),
+    all_orders=lambda client, asked: client.get_all_orders(**asked),
+    all_trades=lambda client, asked: client.get_my_trades(**asked),
+    # https://developers.binance.com/docs/binance-spot-api-docs/rest-api/account-endpoints
+    longest_span=timedelta(hours=24),
 )
 
 
@@ -62,13 +79,21 @@ class SpotTestnet:
         """The order as the venue took it. Raises BrokerUnavailable, BrokerRefused if it was certainly not taken."""
         return binance_orders.submit(self._session, _DESK, order, sent_at)
 
-    def enquire(self, order: Order, sent_at: datetime) -> Receipt:
+    def enquire(self, order: Order, sent_at: datetime, venue: VenueOrder | None = None) -> Receipt:
         """What became of the order. Raises BrokerUnavailable."""
-        return binance_orders.enquire(self._session, _DESK, order, sent_at)
+        return binance_orders.enquire(self._session, _DESK, order, sent_at, venue)
 
     def cancel(self, order: Order, sent_at: datetime) -> Receipt:
         """The order without its remainder. Raises BrokerUnavailable."""
         return binance_orders.cancel(self._session, _DESK, order, sent_at)
+
+    def orders_since(self, symbol: str, since: datetime) -> tuple[ListedOrder, ...]:
+        """Return the orders that are open, and all that came since. Raises BrokerUnavailable."""
+        return binance_history.orders_since(self._session, _DESK, symbol, since)
+
+    def trades_since(self, symbol: str, since: datetime) -> tuple[VenueTrade, ...]:
+        """Return all trades of the symbol since. Raises BrokerUnavailable."""
+        return binance_history.trades_since(self._session, _DESK, symbol, since)
 
     def holdings(self, symbols: tuple[str, ...]) -> Holdings | None:
         """The balances of the quote asset and of the base assets of what is listed, free and locked.

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from exchange.ports import Charge, Holdings, Receipt
+from exchange.ports import Charge, Holdings, ListedOrder, Receipt, VenueOrder, VenueTrade
 from strategy.instruments import Instrument
 from strategy.orders import Order, OrderState
 
@@ -32,15 +32,23 @@ class PaperBroker:
 
     def submit(self, order: Order, sent_at: datetime) -> Receipt:  # noqa: ARG002 - what is sent arrives
         """The order, acknowledged. Nothing fills before the next bar."""
-        return Receipt(order=replace(order, state=OrderState.ACKNOWLEDGED))
+        return Receipt(order=replace(order, state=OrderState.ACKNOWLEDGED, code=None))
 
-    def enquire(self, order: Order, sent_at: datetime) -> Receipt:  # noqa: ARG002 - what was sent has arrived
+    def enquire(self, order: Order, sent_at: datetime, venue: VenueOrder | None = None) -> Receipt:  # noqa: ARG002
         """The order, acknowledged: what the ledger says was sent is here."""
-        return Receipt(order=replace(order, state=OrderState.ACKNOWLEDGED))
+        return Receipt(order=replace(order, state=OrderState.ACKNOWLEDGED, code=None))
 
     def cancel(self, order: Order, sent_at: datetime) -> Receipt:  # noqa: ARG002 - what was sent has arrived
         """The order, cancelled."""
         return Receipt(order=replace(order, state=OrderState.CANCELLED))
+
+    def orders_since(self, symbol: str, since: datetime) -> tuple[ListedOrder, ...]:  # noqa: ARG002 - as below
+        """Return none: the ledger itself is the book."""
+        return ()
+
+    def trades_since(self, symbol: str, since: datetime) -> tuple[VenueTrade, ...]:  # noqa: ARG002 - as below
+        """Return none: the ledger itself is the book."""
+        return ()
 
     def holdings(self, symbols: tuple[str, ...]) -> Holdings | None:  # noqa: ARG002 - whatever they are
         """None: the ledger itself is the book."""

@@ -10,7 +10,9 @@ import pandas as pd
 
 from strategy.executions import Charge as Charge
 from strategy.executions import Execution as Execution
+from strategy.executions import ListedOrder as ListedOrder
 from strategy.executions import VenueOrder as VenueOrder
+from strategy.executions import VenueTrade as VenueTrade
 from strategy.instruments import Instrument
 from strategy.orders import Order
 
@@ -155,15 +157,27 @@ class Broker(Protocol):
         """
         ...
 
-    def enquire(self, order: Order, sent_at: datetime) -> Receipt:
-        """What became of an order that was sent at that instant; REJECTED if it never arrived and no longer can.
+    def enquire(self, order: Order, sent_at: datetime, venue: VenueOrder | None = None) -> Receipt:
+        """Return what became of an order that was sent at that instant, `venue` being what was confirmed of it before.
 
-        Raises BrokerUnavailable.
+        It is asked for once. UNKNOWN where the broker does not say, with the code that tells how: that it knows no such
+        order says nothing about whether one arrived. Raises BrokerUnavailable.
         """
         ...
 
     def cancel(self, order: Order, sent_at: datetime) -> Receipt:
         """The order with its remainder cancelled, or as it ended before. Raises BrokerUnavailable."""
+        ...
+
+    def orders_since(self, symbol: str, since: datetime) -> tuple[ListedOrder, ...]:
+        """Return the orders of the symbol that are open, and all that came at `since` or later.
+
+        Raises BrokerUnavailable.
+        """
+        ...
+
+    def trades_since(self, symbol: str, since: datetime) -> tuple[VenueTrade, ...]:
+        """Return all trades of the symbol at `since` or later, by whatever order. Raises BrokerUnavailable."""
         ...
 
     def holdings(self, symbols: tuple[str, ...]) -> Holdings | None:

@@ -20,11 +20,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """A testnet: its only address, how its time is asked, and the request weight a minute that is left to others."""
+    """A testnet: its only address, how its time is asked, and the request weight a minute that is left to others.
+
+    `not_taken` are the messages of a 503 by which it says that a request has failed, and may be sent again.
+    """
 
     url: str
     server_time: Callable[[Any], Mapping[str, int]]
     weight_limit: int
+    not_taken: tuple[str, ...] = ()
 
 
 class TestnetSession:
@@ -132,7 +136,7 @@ class TestnetSession:
             return Judgement.OPEN, "an answer of an unknown shape", None
 
     def _judged(self, status: int, code: int, said: str) -> tuple[Judgement, str, None]:
-        judgement = judge_answer(status, code, said)
+        judgement = judge_answer(status, code, said, self._endpoint.not_taken)
         words = f"HTTP {status}, code {code}: {said if code else 'no JSON'}"
         if judgement is Judgement.REFUSED:
             raise VenueRefusal(words, code) from None

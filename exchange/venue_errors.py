@@ -16,10 +16,14 @@ _SKEWED = -1021
 #: Too many requests, too many orders: certainly not taken.
 _LIMITED = frozenset({-1003, -1015})
 #: Unknown error, disconnected, unexpected response, time-out, overloaded: the execution status is unknown. Orders were
-#: filled behind a 503 with -1008: https://github.com/banbox/banbot/issues/114
+#: filled behind a 503 with -1008 that said "overloaded": https://github.com/banbox/banbot/issues/114
 _OPEN = frozenset({-1000, -1001, -1006, -1007, -1008})
 #: A request time-out, and a request of which one half was done.
 _OPEN_STATUS = frozenset({408, 409})
+#: How the messages of a 503 begin of which the futures' documentation says that the request has failed. Its "Internal
+#: error" comes with -1001, which other pages leave open; spot's says of every 5XX that the status is unknown.
+#: https://developers.binance.com/docs/derivatives/usds-margined-futures/general-info#http-return-codes
+FUTURES_NOT_TAKEN = ("Service Unavailable.", "Request throttled by system-level protection.")
 _FUTURES_DUPLICATE = -4116
 _NEW_ORDER_REJECTED = -2010
 UNKNOWN_ORDER = frozenset({-2011, -2013})
@@ -55,8 +59,8 @@ class Duplicate(Exception):
     """The venue has an order of that id already."""
 
 
-def judge_answer(status: int, code: int, said: str) -> Judgement:
-    """What an error answer says.
+def judge_answer(status: int, code: int, said: str, not_taken: tuple[str, ...] = ()) -> Judgement:
+    """What an error answer says; `not_taken` are the messages of a 503 by which the venue says that it has failed.
 
     >>> judge_answer(400, -1013, "Filter failure: LOT_SIZE"), judge_answer(502, 0, "<html>")
     (<Judgement.REFUSED: 'refused'>, <Judgement.OPEN: 'open'>)
@@ -65,7 +69,7 @@ def judge_answer(status: int, code: int, said: str) -> Judgement:
         return Judgement.KEYS
     if code == _SKEWED:
         return Judgement.SKEWED
-    if status in (418, 429) or (code in _LIMITED and status < 500):
+    if status in (418, 429) or (code in _LIMITED and status < 500) or (status == 503 and said.startswith(not_taken)):
         return Judgement.LIMITED
     # An answer without a code is not the venue's, but of something on the way to it.
     if status >= 500 or status in _OPEN_STATUS or code in _OPEN or not code:

@@ -30,6 +30,7 @@ from tasks.reconcile import Reconciliation
 from tasks.results import day_json
 from tasks.steps import ingest, order, reconcile, report, retrain, settle, signal, validate
 from tasks.trade import OrdersBlocked, demand_nothing_withheld
+from tasks.unknown_orders import doubts
 
 # A worker loads this file by its path, under a name of its own.
 log = logging.getLogger("flows.daily")
@@ -117,6 +118,7 @@ def run_day(job: Job, open_bars: Callable[[], BarSource], open_broker: Callable[
     reconciled: Reconciliation | None = None
     try:
         order(job, open_broker)
+        gate = replace(gate, warnings=(*gate.warnings, *doubts(job, gate.held_back)))
     except OrdersBlocked as error:
         blocked = error
     else:

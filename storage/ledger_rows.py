@@ -11,7 +11,7 @@ from storage.rows import Row, Table
 from strategy.account import Account, Entry, Position, Snapshot
 from strategy.decision import Decision
 from strategy.money import quantised
-from strategy.orders import OPEN_STATES, Fill, Order, OrderState, Side
+from strategy.orders import OPEN_STATES, Fill, Order, OrderState, ReasonCode, Side
 
 DECISIONS = Table(
     name="decisions",
@@ -25,7 +25,7 @@ ORDERS = Table(
     name="orders",
     key=("account", "order_id"),
     values=("symbol", "as_of", "side", "quantity"),
-    changing=("mark", "state", "reason", "open_state", "settled_on"),
+    changing=("mark", "state", "reason", "code", "open_state", "settled_on"),
 )
 FILLS = Table(
     name="fills",
@@ -66,14 +66,16 @@ def order_row(account: str, order: Order, day: date) -> Row:
     mark = None if order.mark is None else quantised(order.mark)
     return (
         *(account, order.order_id, order.symbol, order.as_of, str(order.side), quantised(order.quantity), mark),
-        *(str(order.state), order.reason, str(order.state) if is_open else None, None if is_open else day),
+        *(str(order.state), order.reason, order.code and str(order.code)),
+        *(str(order.state) if is_open else None, None if is_open else day),
     )
 
 
 def to_order(row: Row) -> Order:
-    """The order behind order_id, symbol, as_of, side, quantity, state and reason, and the mark where it is read."""
+    """The order behind order_id, symbol, as_of, side, quantity, state, reason, and its code and mark where read."""
     values: tuple[Any, ...] = row
-    order_id, symbol, as_of, side, quantity, state, reason, *mark = values
+    order_id, symbol, as_of, side, quantity, state, reason, *more = values
+    code, mark = (*more, None, None)[:2]
     return Order(
         order_id=order_id,
         symbol=symbol,
@@ -82,7 +84,8 @@ def to_order(row: Row) -> Order:
         quantity=quantity,
         state=OrderState(state),
         reason=reason,
-        mark=mark[0] if mark else None,
+        code=ReasonCode(code) if code else None,
+        mark=mark,
     )
 
 

@@ -31,11 +31,11 @@ def update_orders(connection: Connection, account: str, orders: Sequence[Order],
 
 def claim_order(connection: Connection, account: str, order: Order) -> bool:
     """Whether the order waited, and now stands in its new state: of several runs that would send it, one is told so."""
-    state, reason, open_state, settled_on = order_row(account, order, order.as_of)[-4:]
+    reached = order_row(account, order, order.as_of)[-5:]
     claimed = connection.execute(
-        "UPDATE orders SET state = ?, reason = ?, open_state = coalesce(?, open_state), settled_on = ? "
+        "UPDATE orders SET state = ?, reason = ?, code = ?, open_state = coalesce(?, open_state), settled_on = ? "
         "WHERE account = ? AND order_id = ? AND state = ? RETURNING order_id",
-        [state, reason, open_state, settled_on, account, order.order_id, str(OrderState.INTENDED)],
+        [*reached, account, order.order_id, str(OrderState.INTENDED)],
     ).fetchone()
     return claimed is not None
 
@@ -53,7 +53,8 @@ def release_order(connection: Connection, account: str, order_id: str) -> bool:
 def order(connection: Connection, account: str, order_id: str) -> Order:
     """The order of that id. Raises ValueError if the account has none."""
     row = connection.execute(
-        "SELECT order_id, symbol, as_of, side, quantity, state, reason FROM orders WHERE account = ? AND order_id = ?",
+        "SELECT order_id, symbol, as_of, side, quantity, state, reason, code FROM orders "
+        "WHERE account = ? AND order_id = ?",
         [account, order_id],
     ).fetchone()
     if row is None:
@@ -64,7 +65,8 @@ def order(connection: Connection, account: str, order_id: str) -> Order:
 def orders_on(connection: Connection, account: str, day: date) -> tuple[Order, ...]:
     """The orders decided on the day, in the state they have now, sorted by symbol."""
     rows = connection.execute(
-        "SELECT order_id, symbol, as_of, side, quantity, state, reason FROM orders WHERE account = ? AND as_of = ? "
+        "SELECT order_id, symbol, as_of, side, quantity, state, reason, code FROM orders "
+        "WHERE account = ? AND as_of = ? "
         "ORDER BY symbol, order_id",
         [account, day],
     ).fetchall()
@@ -74,7 +76,8 @@ def orders_on(connection: Connection, account: str, day: date) -> tuple[Order, .
 def open_orders(connection: Connection, account: str) -> tuple[Order, ...]:
     """The orders that may still trade, by day and symbol."""
     rows = connection.execute(
-        "SELECT order_id, symbol, as_of, side, quantity, state, reason FROM orders WHERE account = ? "
+        "SELECT order_id, symbol, as_of, side, quantity, state, reason, code FROM orders "
+        "WHERE account = ? "
         "AND settled_on IS NULL ORDER BY as_of, symbol, order_id",
         [account],
     ).fetchall()
@@ -92,7 +95,7 @@ def ordered_symbols(connection: Connection, account: str) -> tuple[str, ...]:
 def orders_open_at(connection: Connection, account: str, day: date) -> tuple[Order, ...]:
     """The orders that could still trade after the day, in the state they had then, by day and symbol."""
     rows = connection.execute(
-        "SELECT order_id, symbol, as_of, side, quantity, open_state, reason, mark FROM orders "
+        "SELECT order_id, symbol, as_of, side, quantity, open_state, reason, code, mark FROM orders "
         "WHERE account = $account AND as_of <= $day AND (settled_on IS NULL OR settled_on > $day) "
         "ORDER BY as_of, symbol, order_id",
         {"account": account, "day": day},
@@ -103,21 +106,24 @@ def orders_open_at(connection: Connection, account: str, day: date) -> tuple[Ord
 def advance(connection: Connection, account: str, order: Order, day: date) -> None:
     """None; the order stands in its new state, reached on the day. Raises LedgerConflict as `update_orders` does."""
     row = connection.execute(
-        "SELECT order_id, symbol, as_of, side, quantity, state, reason FROM orders WHERE account = ? AND order_id = ?",
+        "SELECT order_id, symbol, as_of, side, quantity, state, reason, code FROM orders "
+        "WHERE account = ? AND order_id = ?",
         [account, order.order_id],
     ).fetchone()
     stored = to_order(row) if row else None
-    if stored is None or replace(order, state=stored.state, reason=stored.reason, quantity=stored.quantity) != stored:
+    if stored is None or replace(stored, state=order.state, reason=order.reason, code=order.code) != replace(
+        order, quantity=stored.quantity
+    ):
         raise LedgerConflict(f"{account}: order {order} is not the one recorded ({stored}); record an order first")
-    if stored.state == order.state and stored.reason == order.reason:
+    if (stored.state, stored.reason, stored.code) == (order.state, order.reason, order.code):
         return
     if stored.state not in OPEN_STATES:
         raise LedgerConflict(
             f"{account}: order {order.order_id} has ended as {stored.state}; it cannot be {order.state}"
         )
-    changed = order_row(account, order, day)[-4:]
+    changed = order_row(account, order, day)[-5:]
     connection.execute(
-        "UPDATE orders SET state = ?, reason = ?, open_state = coalesce(?, open_state), settled_on = ? "
+        "UPDATE orders SET state = ?, reason = ?, code = ?, open_state = coalesce(?, open_state), settled_on = ? "
         "WHERE account = ? AND order_id = ?",
         [*changed, account, order.order_id],
     )

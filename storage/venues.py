@@ -140,6 +140,14 @@ def executions(connection: Connection, account: str, number: int) -> tuple[Execu
     return tuple(_execution(row) for row in rows)
 
 
+def trade_ids(connection: Connection, account: str, symbol: str) -> frozenset[str]:
+    """Return the numbers of all trades of the symbol that are on record."""
+    rows = connection.execute(
+        "SELECT trade_id FROM executions WHERE account = ? AND symbol = ?", [account, symbol]
+    ).fetchall()
+    return frozenset(row[0] for row in rows)
+
+
 def executions_booked(connection: Connection, account: str, day: date) -> tuple[Execution, ...]:
     """The trades whose fills belong to the account day, sorted by order and trade."""
     rows = connection.execute(

@@ -62,6 +62,25 @@ class VenueOrder:
     transacted_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedOrder:
+    """An order in a broker's list of orders: under which id it was sent, and what the broker confirms of it."""
+
+    order_id: str
+    venue: VenueOrder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueTrade:
+    """A trade in a broker's list of trades, which names its order by the broker's number alone."""
+
+    venue_order_id: str
+    trade_id: str
+    symbol: str
+    executed_at: datetime
+    signed_quantity: Decimal
+
+
 class PaidIn(StrEnum):
     """What a fee was paid in: the quote asset, units of what was traded, or something that the account does not own."""
 

@@ -32,10 +32,25 @@ class OrderState(StrEnum):
     UNKNOWN = "unknown"
 
 
-#: How the reason of a rejected order begins that the broker never received.
+class ReasonCode(StrEnum):
+    """Why an order stands or has ended where the broker did not say what became of it.
+
+    UNSEEN: the broker knows no such order, which may have arrived all the same. UNTOLD: it has the order, and does not
+    tell its state or its trades. FORGOTTEN: it tells of no order that old. ABSENT: the order has ended, because order,
+    open orders, all orders, trades and balances agreed that it is not there. ADOPTED: it was ended by an adoption, in
+    whose balances is whatever it traded. NEVER_ARRIVED: how orders ended until 0.1 that the broker did not know.
+    """
+
+    UNSEEN = "unseen"
+    UNTOLD = "untold"
+    FORGOTTEN = "forgotten"
+    ABSENT = "absent"
+    ADOPTED = "adopted"
+    NEVER_ARRIVED = "never_arrived"
+
+
+#: How the reason of such orders of old stores begins; their code says the same.
 NEVER_ARRIVED = "never arrived"
-#: How the reason of an unknown order begins of which the broker will never say what became.
-FORGOTTEN = "the venue tells of no order after"
 #: States in which an order may still trade.
 OPEN_STATES = frozenset(
     {OrderState.INTENDED, OrderState.SENT, OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED, OrderState.UNKNOWN}
@@ -56,6 +71,7 @@ class Order:
     quantity: Decimal
     state: OrderState = OrderState.INTENDED
     reason: str = ""
+    code: ReasonCode | None = None
     mark: Decimal | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -1,18 +1,18 @@
 """Adopting a broker by hand: a person has looked at what is there, and has the ledger say the same."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from exchange.ports import Broker, BrokerUnavailable, Holdings
-from storage import ledger, venues
+from storage import evidence, ledger, venues
 from storage import orders as order_store
 from storage.database import Connection, connect, transaction
 from storage.venues import Adoption
 from strategy.executions import booking_day
-from strategy.orders import FORGOTTEN, Order, OrderState
+from strategy.orders import Order, OrderState, ReasonCode
 from strategy.takeover import taken_over
 from tasks.account_books import NO_NEWS, News, expected, holdings_of, standing_now, stands, traded_since
 from tasks.agreement import LOOKS, charges_since, record_charges
@@ -20,8 +20,8 @@ from tasks.broker_books import broker_difference, ledger_difference
 from tasks.halts import ReasonMissing
 from tasks.job import PAPER
 from tasks.results import Json
-from tasks.sending import resolve
 from tasks.takeovers import Adopted, answered, planned, take_over
+from tasks.unknown_orders import WAITED_FOR, resolve, unresolved
 
 log = logging.getLogger(__name__)
 
@@ -75,16 +75,18 @@ def foresee(home: Path, account: str, open_broker: Callable[[datetime], Broker],
         sent = {one.order_id: venues.sent_at(store, account, one.order_id) or now for one in waiting}
         known = {(one.order_id, one.trade_id) for one in venues.executions(store, account, before.number)}
         charged = {one.charge_id for one in venues.charges(store, account, before.number)}
-    receipts = [broker.enquire(one, sent[one.order_id]) for one in waiting]
-    _demand_told([one.order for one in receipts], broker)
+        confirmed = {one.order_id: evidence.evidence_of(store, account, broker.name, one.order_id) for one in waiting}
+    receipts = [broker.enquire(one, sent[one.order_id], confirmed[one.order_id]) for one in waiting]
+    _demand_told(adopter, [one.order for one in receipts], broker)
     told = [one for receipt in receipts for one in receipt.executions]
     news = News(
         executions=tuple(one for one in told if (one.order_id, one.trade_id) not in known),
         charges=tuple(one for one in charges_since(adopter, broker, before) if one.charge_id not in charged),
     )
     holdings = _holdings(adopter, broker, before)
-    forgotten = any(_forgotten(one.order) for one in receipts)
+    now_there = broker.now()
     with connect(home) as store:
+        forgotten = any(unresolved(store, account, one.order, now_there) for one in receipts)
         plan = planned(store, (account, broker.name, before), holdings, taken_over, news)
         due = forgotten or bool(plan.changes) or _due(store, adopter, before, holdings, news)
     number = before.number + due
@@ -129,16 +131,22 @@ def _holdings(adopter: Adopter, broker: Broker, before: Adoption) -> Holdings:
 
 def _catch_up(adopter: Adopter, broker: Broker, adopted: Adoption) -> None:
     """Ask until every order that left has ended, or will never be told of, and every charge is on record."""
-    _demand_told(resolve(adopter, broker, date.max), broker)
+    _demand_told(adopter, resolve(adopter, broker, date.max), broker)
     record_charges(adopter, broker, adopted, adopter.now.date() - timedelta(days=1))
 
 
-def _demand_told(orders: list[Order] | tuple[Order, ...], broker: Broker) -> None:
-    unknown = [one for one in orders if one.state is OrderState.UNKNOWN and not _forgotten(one)]
+def _demand_told(adopter: Adopter, orders: Sequence[Order], broker: Broker) -> None:
+    now = broker.now()
+    with connect(adopter.home) as store:
+        unknown = [
+            one
+            for one in orders
+            if one.state is OrderState.UNKNOWN and not unresolved(store, adopter.account, one, now)
+        ]
     if unknown:
         raise BrokerUnavailable(
             f"{broker.name} does not say yet what became of order {unknown[0].order_id} of {unknown[0].as_of}; nothing "
-            "was adopted: run the same command again in a minute"
+            f"was adopted: run the same command again in {WAITED_FOR // timedelta(minutes=1)} minutes"
         )
 
 
@@ -156,7 +164,7 @@ def _took_over(adopter: Adopter, broker: Broker, before: Adoption, reason: str) 
         if not stands(store, account, broker, before):
             return None
         out = [one for one in order_store.open_orders(store, account) if one.state is not OrderState.INTENDED]
-        forgotten = [one for one in out if _forgotten(one)]
+        forgotten = [one for one in out if unresolved(store, account, one, broker.now())]
         if out != forgotten or venues.executions(store, account, before.number) != known:
             return None
         plan = planned(store, (account, broker.name, before), holdings, taken_over)
@@ -165,7 +173,8 @@ def _took_over(adopter: Adopter, broker: Broker, before: Adoption, reason: str) 
         take_over(store, (account, broker, before), holdings, (plan, reason))
         for one in forgotten:
             what = f"{one.reason}; what it may have traded is in the balances of adoption {before.number + 1}"
-            _end(store, account, replace(one, state=OrderState.EXPIRED, reason=what), broker.now())
+            ended = replace(one, state=OrderState.EXPIRED, reason=what, code=ReasonCode.ADOPTED)
+            _end(store, account, ended, broker.now())
     return Adopted(plan=plan, number=before.number + 1, reason=reason, holdings=holdings, changed=True)
 
 
@@ -180,10 +189,6 @@ def _due(store: Connection, adopter: Adopter, before: Adoption, holdings: Holdin
     due = traded_since(store, account, adopter.broker, before, news).positions
     there = expected(store, account, before, news)
     return bool(ledger_difference(owned, due) or broker_difference(holdings, there))
-
-
-def _forgotten(order: Order) -> bool:
-    return order.state is OrderState.UNKNOWN and order.reason.startswith(FORGOTTEN)
 
 
 def _end(store: Connection, account: str, ended: Order, now: datetime) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
-from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, Charge
+from exchange.ports import Broker, BrokerRefused, Charge
 from storage import instruments as instrument_store
 from storage import ledger, venues
 from storage import orders as order_store
@@ -13,11 +13,11 @@ from storage.database import connect, transaction
 from storage.venues import Adoption
 from strategy.executions import PaidIn, booking_day
 from strategy.instruments import Instrument
-from strategy.orders import FORGOTTEN, OrderState
+from strategy.orders import Order, OrderState, ReasonCode
 from tasks.account_books import holdings_of, stands
-from tasks.broker_books import BrokerDisagrees, difference, settle_difference
+from tasks.broker_books import BrokerDisagrees, differ_by_fills, difference, settle_difference
 from tasks.job import PAPER, Customer, Job
-from tasks.sending import resolve
+from tasks.unknown_orders import close_absent, is_late, remedy, resolve, waited_for
 
 log = logging.getLogger(__name__)
 
@@ -51,12 +51,22 @@ def agree(job: Job, broker: Broker) -> Agreement:
     for _ in range(LOOKS):
         # Another run may have adopted the venue, or adopted it anew, since the last look.
         adopted = _adopted(job, broker) or _adopt_first(job, broker)
-        _catch_up(job, broker, adopted)
+        unknown = _catch_up(job, broker, adopted)
         found = difference(job, broker, adopted)
         if not found:
-            return Agreement(barred=barred, warnings=elsewhere)
+            return Agreement(barred=barred | close_absent(job, broker, adopted, unknown), warnings=elsewhere)
+    waited = waited_for(broker, unknown)
+    for order in unknown:
+        found += f"; what became of order {order.order_id} of {order.as_of} is not known ({order.reason})"
+    # What a fill of ours would explain is no reset, although the venue may have forgotten the order that filled.
+    if unknown and differ_by_fills(job, broker, adopted, unknown):
+        if is_late(job, broker, unknown):
+            way = f"nothing was ordered; look, then {remedy(job)} takes the broker over as it stands"
+            raise BrokerDisagrees("; ".join((found, *elsewhere, way)))
+        return Agreement(barred=barred | waited, warnings=elsewhere)
     found = "; ".join((found, *elsewhere))
-    return Agreement(barred=barred, warnings=(settle_difference(job, broker, adopted, found), *elsewhere))
+    was_reset = settle_difference(job, broker, adopted, found)
+    return Agreement(barred=barred | waited, warnings=(was_reset, *elsewhere))
 
 
 def expire_unsent(job: Job) -> None:
@@ -138,22 +148,20 @@ def _adopt_first(job: Job, broker: Broker) -> Adoption:
     return adopted
 
 
-def _catch_up(job: Job, broker: Broker, adopted: Adoption) -> None:
-    """None; every order that left has ended or waits for its bar, and every charge is on record."""
+def _catch_up(job: Job, broker: Broker, adopted: Adoption) -> tuple[Order, ...]:
+    """The orders of which it is not known what became; every other one that left has ended, and charges are on record.
+
+    Raises BrokerDisagrees where nobody will ever say.
+    """
     unknown = resolve(job, broker, job.as_of)
     for order in unknown:
-        if order.reason.startswith(FORGOTTEN):
+        if order.code is ReasonCode.FORGOTTEN:
             raise BrokerDisagrees(
                 f"{broker.name} tells no more what became of order {order.order_id} of {order.as_of}; nothing was "
-                f"ordered; look, then `turbodmt adopt --account {job.account} --broker {broker.name} --reason TEXT` "
-                "ends it and takes the broker over as it stands"
+                f"ordered; look, then {remedy(job)} ends it and takes the broker over as it stands"
             )
-    if unknown:
-        raise BrokerUnavailable(
-            f"{broker.name} does not say yet what became of order {unknown[0].order_id} of {unknown[0].as_of}; nothing "
-            "is sent until it does: run the same command again in a minute"
-        )
     record_charges(job, broker, adopted, job.as_of)
+    return unknown
 
 
 def record_charges(customer: Customer, broker: Broker, adopted: Adoption, opened: date) -> None:

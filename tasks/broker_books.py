@@ -5,7 +5,7 @@ trades and charges alone. The ledger's positions are the sum of the same trades.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -15,7 +15,7 @@ from storage import venues
 from storage.database import connect, transaction
 from storage.venues import Adoption
 from strategy.booking import Holding
-from strategy.orders import NEVER_ARRIVED, OrderState
+from strategy.orders import Order, OrderState, ReasonCode
 from strategy.takeover import CASH_STEP, given_back
 from tasks.account_books import expected, holdings_of, standing_now, stands, traded_since
 from tasks.job import Job
@@ -49,6 +49,28 @@ def difference(job: Job, broker: Broker, adopted: Adoption) -> str:
     if ours:
         return f"the ledger of account {job.account} {ours}"
     return f"{broker.name} {theirs}" if theirs else ""
+
+
+def differ_by_fills(job: Job, broker: Broker, adopted: Adoption, unknown: Sequence[Order]) -> bool:
+    """Return whether the books differ by no more than fills of these orders, whose outcome is unknown, would make."""
+    symbols = tuple(sorted({*job.symbols, *adopted.positions, *(one.symbol for one in unknown)}))
+    holdings = holdings_of(broker, symbols)
+    with connect(job.home) as store:
+        now = standing_now(store, job.account)
+        owned = {symbol: position.quantity for symbol, position in now.positions.items()} if now else {}
+        if ledger_difference(owned, traded_since(store, job.account, broker.name, adopted).positions):
+            return False
+        there_due = expected(store, job.account, adopted).positions
+    moved = False
+    for symbol, there in holdings.positions.items():
+        gap = there - there_due.get(symbol, Decimal(0))
+        asked = [one.signed_quantity for one in unknown if one.symbol == symbol]
+        sold = sum((one for one in asked if one < 0), Decimal(0))
+        bought = sum((one for one in asked if one > 0), Decimal(0))
+        if not sold <= gap <= bought:
+            return False
+        moved = moved or gap != 0
+    return moved
 
 
 def settle_difference(job: Job, broker: Broker, adopted: Adoption, found: str) -> str:
@@ -95,8 +117,8 @@ def _was_reset(job: Job, broker: Broker, adopted: Adoption) -> bool:
             return True
         order = order_store.order(store, job.account, executions[-1].order_id)
         sent_at = venues.sent_at(store, job.account, order.order_id) or job.now
-    found = broker.enquire(replace(order, state=OrderState.SENT, reason=""), sent_at).order
-    return found.state is OrderState.REJECTED and found.reason.startswith(NEVER_ARRIVED)
+    found = broker.enquire(replace(order, state=OrderState.SENT, reason="", code=None), sent_at).order
+    return found.code is ReasonCode.UNSEEN
 
 
 def _remedy(job: Job) -> str:

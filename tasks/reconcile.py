@@ -119,4 +119,6 @@ def _gap(equity: Decimal, other: Decimal) -> float:
 
 def _sent(orders: tuple[Order, ...]) -> dict[str, Order]:
     """The orders as they were decided, by symbol, whatever became of them and how often they set out."""
-    return {order.symbol: replace(order, order_id="", state=OrderState.INTENDED, reason="") for order in orders}
+    return {
+        order.symbol: replace(order, order_id="", state=OrderState.INTENDED, reason="", code=None) for order in orders
+    }

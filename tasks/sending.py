@@ -2,7 +2,8 @@
 
 import logging
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
+from itertools import pairwise
 
 from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, Receipt
 from storage import bars as bar_store
@@ -10,12 +11,14 @@ from storage import evidence, ledger, risk_state, takeovers, venues
 from storage import models as model_store
 from storage import orders as order_store
 from storage.database import Connection, connect, transaction
+from storage.order_history import executions_of
 from strategy.backtest import Standing
 from strategy.decision import Mandate
-from strategy.executions import as_fill, booking_day
+from strategy.executions import Execution, as_fill, booking_day
 from strategy.market import tape
+from strategy.money import quantised
 from strategy.order_checks import REFUSED, Desk, objection, reduces
-from strategy.orders import NEVER_ARRIVED, OPEN_STATES, Order, OrderState, client_order_id
+from strategy.orders import OPEN_STATES, Order, OrderState
 from strategy.risk import CUT
 from tasks.job import PAPER, Customer, Job
 from tasks.takeovers import UNSENT
@@ -24,25 +27,28 @@ log = logging.getLogger(__name__)
 
 #: How often what waits is sent, at most, where the broker asks for patience.
 ROUNDS = 6
-#: How often an order is made anew, at most, that certainly never reached the broker.
-ATTEMPTS = 3
+#: When an order of unknown outcome is asked for, in seconds after it left, by the waits alone and by no clock: soon,
+#: before the next one leaves, and later, once all have left.
+SOON_S = (1.0, 5.0)
+LATER_S = (30.0, 180.0)
+#: States of orders at a broker outside of which it is not known whether they have traded.
+_DOUBTFUL = frozenset({OrderState.SENT, OrderState.UNKNOWN})
 
 
 def send_all(job: Job, broker: Broker, account: tuple[Standing, Mandate]) -> None:
-    """None; every order of the day that waits has left, once, and what came of it is in the ledger.
+    """Send every order of the day that waits, once; what came of it is in the ledger.
 
     What an earlier run sent is asked for first. What reduces a position leaves before the rest: it frees the cash that
-    the others need. An order that never arrived leaves again under another id, at most ATTEMPTS times in all.
-    Raises BrokerUnavailable; what has not left waits in the ledger.
+    the others need. An order of unknown outcome is asked for until LATER_S is over, and never sent again on its day:
+    that it is not known yet does not mean that it did not arrive. Raises BrokerUnavailable; what has not left waits.
     """
     held = account[0].account
+    for order in _of_the_day(job, OrderState.SENT, OrderState.UNKNOWN):
+        ask(job, broker, order)
     for _ in range(ROUNDS):
-        for order in _of_the_day(job, OrderState.SENT, OrderState.UNKNOWN):
-            ask(job, broker, order)
-        _write_again(job)
         waiting = _of_the_day(job, OrderState.INTENDED)
         if not waiting:
-            return
+            break
         first = [one for one in waiting if reduces(one, held.quantity(one.symbol))]
         try:
             for order in (*first, *(one for one in waiting if one not in first)):
@@ -55,6 +61,18 @@ def send_all(job: Job, broker: Broker, account: tuple[Standing, Mandate]) -> Non
         raise BrokerUnavailable(
             f"{broker.name} did not take the orders of {job.as_of} in {ROUNDS} rounds; run the same command again later"
         )
+    _ask_later(job, broker)
+
+
+def _ask_later(job: Job, broker: Broker) -> None:
+    """None; what is unknown after the last order left is asked for until LATER_S is over."""
+    for wait_s in _waits(*SOON_S[-1:], *LATER_S):
+        unknown = _of_the_day(job, OrderState.SENT, OrderState.UNKNOWN)
+        if not unknown:
+            return
+        broker.wait(wait_s)
+        for order in unknown:
+            ask(job, broker, order)
 
 
 def send(job: Job, broker: Broker, order: Order, account: tuple[Standing, Mandate]) -> Order:
@@ -80,32 +98,19 @@ def send(job: Job, broker: Broker, order: Order, account: tuple[Standing, Mandat
                 _step(store, job, replace(order, reason=str(error)), now)
         raise
     left = record(job, broker, receipt)
-    return ask(job, broker, left) if left.state is OrderState.UNKNOWN else left
-
-
-def resolve(customer: Customer, broker: Broker, over_before: date) -> tuple[Order, ...]:
-    """The orders of which the broker does not say what became; the others that left have ended, or wait for their bar.
-
-    What still rests there of a day before `over_before` is cancelled, and nothing is sent. Raises BrokerUnavailable.
-    """
-    with connect(customer.home) as store:
-        waiting = order_store.open_orders(store, customer.account)
-    untold = list[Order]()
-    for order in waiting:
-        if order.state is OrderState.INTENDED:
-            continue
-        found = ask(customer, broker, order)
-        # A remainder that the fill bar could not take is not carried into the next day.
-        if order.as_of < over_before and found.state in (OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED):
-            found = record(customer, broker, broker.cancel(found, _sent_at(customer, order)))
-        if found.state is OrderState.UNKNOWN:
-            untold.append(found)
-    return tuple(untold)
+    for wait_s in _waits(0.0, *SOON_S):
+        if left.state is not OrderState.UNKNOWN:
+            break
+        broker.wait(wait_s)
+        left = ask(job, broker, left)
+    return left
 
 
 def ask(customer: Customer, broker: Broker, order: Order) -> Order:
-    """The order as the broker has it now. Raises BrokerUnavailable; the order stays as it was."""
-    return record(customer, broker, broker.enquire(order, _sent_at(customer, order)))
+    """Return the order as the broker has it now. Raises BrokerUnavailable; the order stays as it was."""
+    with connect(customer.home) as store:
+        confirmed = evidence.evidence_of(store, customer.account, broker.name, order.order_id)
+    return record(customer, broker, broker.enquire(order, sent_at(customer, order), confirmed))
 
 
 def record(customer: Customer, broker: Broker, receipt: Receipt) -> Order:
@@ -116,7 +121,7 @@ def record(customer: Customer, broker: Broker, receipt: Receipt) -> Order:
         # Evidence is kept whatever else is known: what the broker once confirmed has arrived.
         if receipt.venue is not None:
             evidence.record_evidence(store, customer.account, broker.name, known.order_id, receipt.venue)
-        order = _still_cut(_not_absent(store, customer, broker, receipt.order), known)
+        order = _still_cut(receipt.order, known)
         if order.state is OrderState.UNKNOWN and known.state not in OPEN_STATES:
             # Another run has asked meanwhile, and knows more.
             return known
@@ -124,7 +129,7 @@ def record(customer: Customer, broker: Broker, receipt: Receipt) -> Order:
         settled = snapshot.account.as_of if snapshot else order.as_of
         adopted = venues.adoption(store, customer.account, broker.name)
         number = adopted.number if adopted else 0
-        for one in venues.record_executions(store, customer.account, number, receipt.executions):
+        for one in venues.record_executions(store, customer.account, number, _new(store, customer, receipt)):
             ledger.record_fills(store, customer.account, [as_fill(one, booking_day(one.executed_at, settled))])
             log.info("%s %s %s filled at %s.", one.side.capitalize(), one.quantity, one.symbol, one.price)
         order_store.update_orders(store, customer.account, [order], day=booking_day(now, settled))
@@ -132,20 +137,37 @@ def record(customer: Customer, broker: Broker, receipt: Receipt) -> Order:
     return order
 
 
-def _not_absent(store: Connection, customer: Customer, broker: Broker, order: Order) -> Order:
-    """The order, which has not "never arrived" where the broker once confirmed it."""
-    if not order.reason.startswith(NEVER_ARRIVED):
-        return order
-    confirmed = evidence.evidence_of(store, customer.account, broker.name, order.order_id)
-    if confirmed is None:
-        return order
-    reason = f"the broker took it at {confirmed.transacted_at:%Y-%m-%d %H:%M:%S} UTC and does not know it now"
-    return replace(order, state=OrderState.UNKNOWN, reason=reason)
-
-
-def _sent_at(customer: Customer, order: Order) -> datetime:
+def sent_at(customer: Customer, order: Order) -> datetime:
+    """Return when the order was last handed to the broker."""
     with connect(customer.home) as store:
         return venues.sent_at(store, customer.account, order.order_id) or customer.now
+
+
+def _new(store: Connection, customer: Customer, receipt: Receipt) -> list[Execution]:
+    """The trades that are not in the ledger; one that is told otherwise now stays as it was told first.
+
+    Which of the two is right shows in the broker's balances: the ledger's trades must give them.
+    """
+    known = {one.trade_id: one for one in executions_of(store, customer.account, receipt.order.order_id)}
+    for one in receipt.executions:
+        before = known.get(one.trade_id)
+        if before is not None and _money(before) != _money(one):
+            log.warning(
+                "Trade %s of order %s was told as %s, and is told as %s now; the first stays in the ledger, and if the "
+                "balances say otherwise the books differ.",
+                *(one.trade_id, one.order_id, _money(before), _money(one)),
+            )
+    return [one for one in receipt.executions if one.trade_id not in known]
+
+
+def _money(one: Execution) -> str:
+    quantity, price, fee = (f"{quantised(value).normalize():f}" for value in (one.quantity, one.price, one.fee))
+    return f"{quantity} at {price}, commission {fee} {one.fee_asset}"
+
+
+def _waits(*after_s: float) -> tuple[float, ...]:
+    """The waits between these instants."""
+    return tuple(later - earlier for earlier, later in pairwise(after_s))
 
 
 def _step(store: Connection, customer: Customer, order: Order, now: datetime) -> None:
@@ -172,42 +194,15 @@ def _sent(order: Order) -> Order:
     return replace(order, state=OrderState.SENT)
 
 
-def _write_again(job: Job) -> None:
-    """None; an order of the day that never arrived is written anew, unless it was ATTEMPTS times.
-
-    Nor where the broker was adopted since: it was decided for positions that are cash now.
-    """
-    tries: dict[str, list[Order]] = {}
-    with connect(job.home) as store:
-        for order in order_store.orders_on(store, job.account, job.as_of):
-            tries.setdefault(order.symbol, []).append(order)
-        lost = [one for one in tries.values() if all(order.reason.startswith(NEVER_ARRIVED) for order in one)]
-        adopted = venues.adoption(store, job.account, job.broker)
-        again = [
-            _again(job, one[-1], len(one) + 1)
-            for one in lost
-            if len(one) < ATTEMPTS and not (adopted and _sent_before(store, job, one[-1], adopted.adopted_at))
-        ]
-        order_store.record_orders(store, job.account, again)
-
-
-def _sent_before(store: Connection, job: Job, order: Order, instant: datetime) -> bool:
-    sent_at = venues.sent_at(store, job.account, order.order_id)
-    return sent_at is not None and sent_at < instant
-
-
-def _again(job: Job, order: Order, attempt: int) -> Order:
-    order_id = client_order_id(job.account, job.policy.strategy, order.symbol, order.as_of, attempt)
-    written = replace(order, order_id=order_id, state=OrderState.INTENDED, reason=f"attempt {attempt}")
-    return _still_cut(written, order)
-
-
 def _refusal(store: Connection, job: Job, order: Order, account: tuple[Standing, Mandate], now: datetime) -> str:
     """Why the order may not leave after all, as things stand now; empty if it may."""
     if order.as_of != job.as_of:
         return f"{REFUSED}: decided for {order.as_of}, which is over"
     if job.sends_until is not None and now > job.sends_until:
         return f"{REFUSED}: too late at {now:%Y-%m-%d %H:%M} UTC, orders leave until {job.sends_until:%Y-%m-%d %H:%M}"
+    for other in order_store.open_orders(store, job.account):
+        if other.symbol == order.symbol and other.order_id != order.order_id and other.state in _DOUBTFUL:
+            return f"{REFUSED}: it is not known yet what became of order {other.order_id} of {other.as_of}"
     if takeovers.entries_after(store, job.account, job.as_of):
         # It was decided on books that say something else now.
         return UNSENT

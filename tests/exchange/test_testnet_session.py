@@ -12,7 +12,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from exchange.ports import BrokerRefused, BrokerUnavailable
 from exchange.testnet_session import Endpoint, TestnetSession
-from exchange.venue_errors import Duplicate, Uncertain, VenueRefusal
+from exchange.venue_errors import FUTURES_NOT_TAKEN, Duplicate, Uncertain, VenueRefusal
 from tests.fakes.testnets import KEYS
 from tests.fakes.told import START, Said, Told, refused
 
@@ -221,6 +221,27 @@ def test_a_request_that_may_have_been_taken_is_uncertain_and_leaves_once(answer:
     with pytest.raises(Uncertain, match=exactly(said)):
         a_session(venue).send(account)
     assert (len(venue.asked), venue.waits) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("said", "taken"),
+    [
+        ("Unknown error, please check your request or try again later.", Uncertain),
+        ("Internal error; unable to process your request. Please try again.", Uncertain),
+        ("Server is currently overloaded with other requests. Please try again in a few minutes.", Uncertain),
+        ("Service Unavailable.", BrokerUnavailable),
+        ("Request throttled by system-level protection. Reduce-only orders are exempt.", BrokerUnavailable),
+    ],
+)
+def test_of_the_503s_of_futures_two_say_that_the_request_has_failed(said: str, taken: type[Exception]) -> None:
+    futures = replace(SPOT, not_taken=FUTURES_NOT_TAKEN)
+    with pytest.raises(taken, match=re.escape(said)):
+        TestnetSession(KEYS, futures, asking(refused(-1008, said, 503)).wire()).send(account)
+    with pytest.raises(Uncertain, match=re.escape(said)):
+        a_session(asking(refused(-1008, said, 503))).send(account)
+    page = Said(body="<html><h1>503 Service Unavailable.</h1></html>", status=503)
+    with pytest.raises(Uncertain, match="no JSON"):
+        TestnetSession(KEYS, futures, asking(page).wire()).send(account)
 
 
 def test_an_order_that_is_there_already_is_a_duplicate() -> None:

@@ -1,6 +1,7 @@
 import logging
 import traceback
 from collections import Counter
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,7 +16,7 @@ from exchange.binance_futures import FuturesTestnet
 from exchange.binance_spot import SpotTestnet
 from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, Receipt
 from exchange.testnet_client import ApiKeys, Wire
-from strategy.orders import NEVER_ARRIVED, Order, OrderState, Side
+from strategy.orders import Order, OrderState, ReasonCode, Side
 from tests.fakes import exchange_faults
 from tests.fakes.exchange_core import KEY, SECRET
 from tests.fakes.exchange_faults import Fault, Faults, Kind
@@ -26,7 +27,7 @@ from tests.fakes.testnets import BTC, KEYS, PRICE, Testnet, an_order, utc_now
 D = Decimal
 each_venue = pytest.mark.parametrize("venue", ["testnet-spot", "testnet-futures"])
 ACCEPTED = tuple(sorted(exchange_faults.ACCEPTED))
-NOT_ACCEPTED = (Kind.CUT, Kind.STALLED, Kind.TIMEOUT, Kind.UNEXPECTED, Kind.HTML, Kind.DISCONNECTED, Kind.BUSY)
+NOT_ACCEPTED = (Kind.CUT, Kind.STALLED, Kind.TIMEOUT, Kind.UNEXPECTED, Kind.HTML, Kind.DISCONNECTED)
 
 
 @pytest.fixture
@@ -60,12 +61,15 @@ def patiently(broker: Broker, order: Order) -> Receipt:
 
 
 def asked(broker: Broker, order: Order, sent_at: datetime) -> Receipt:
-    """What became of the order, asked again where five faults in a row kept the answer away."""
-    while True:
-        try:
-            return broker.enquire(order, sent_at)
-        except BrokerUnavailable:
-            broker.wait(1.0)
+    """What became of the order, asked for until nobody asks any more, as `tasks.sending` does."""
+    receipt = Receipt(order=order)
+    for wait_s in (1, 4, 25, 150):
+        broker.wait(wait_s)
+        with suppress(BrokerUnavailable):
+            receipt = broker.enquire(order, sent_at, receipt.venue)
+            if receipt.order.state is not OrderState.UNKNOWN:
+                break
+    return receipt
 
 
 @each_venue
@@ -94,7 +98,7 @@ def test_an_accepted_order_whose_answer_is_lost_is_found_and_not_sent_again(
     sent_at = broker.now()
     testnet.exchange.faults.add(fault(kind))
     assert submitted(broker, order).order.state is OrderState.UNKNOWN
-    found = broker.enquire(order, sent_at)
+    found = asked(broker, order, sent_at)
     assert found.order.state is OrderState.FILLED
     assert sum(one.quantity for one in found.executions) == order.quantity
     assert len(testnet.exchange.accepted(order.order_id)) == 1
@@ -102,18 +106,42 @@ def test_an_accepted_order_whose_answer_is_lost_is_found_and_not_sent_again(
 
 @pytest.mark.parametrize("kind", NOT_ACCEPTED)
 @each_venue
-def test_an_order_that_never_arrived_is_known_to_be_lost_once_it_no_longer_can(
+def test_an_order_that_did_not_arrive_is_unknown_however_often_it_is_asked_for(
     testnet: Testnet, venue: str, kind: Kind
 ) -> None:
     broker, order = testnet.broker(venue), an_order()
     sent_at = broker.now()
     testnet.exchange.faults.add(fault(kind))
     assert submitted(broker, order).order.state is OrderState.UNKNOWN
+    broker.wait(180)
     found = broker.enquire(order, sent_at)
-    assert (found.order.state, found.executions) == (OrderState.REJECTED, ())
-    assert found.order.reason.startswith(NEVER_ARRIVED)
-    assert broker.now() - sent_at >= timedelta(seconds=10)
+    assert (found.order.state, found.order.code, found.executions) == (OrderState.UNKNOWN, ReasonCode.UNSEEN, ())
+    assert broker.orders_since(order.symbol, sent_at - timedelta(days=9)) == ()
     assert not testnet.exchange.accepted(order.order_id)
+
+
+@each_venue
+def test_what_a_symbol_traded_is_listed_by_order_and_trade(testnet: Testnet, venue: str) -> None:
+    broker = testnet.broker(venue)
+    testnet.exchange.quote("BTCUSDT", PRICE, depth=D("0.01"), levels=2)
+    started = broker.now() - timedelta(seconds=1)
+    bought = submitted(broker, an_order(1, quantity="0.02"))
+    broker.wait(9 * 86_400)
+    testnet.exchange.quote("BTCUSDT", PRICE)
+    sold = submitted(broker, an_order(2, Side.SELL, "0.01"))
+    assert bought.venue is not None
+    assert sold.venue is not None
+    listed = {one.order_id: one.venue.venue_order_id for one in broker.orders_since("BTCUSDT", started)}
+    assert listed == {
+        an_order(n).order_id: one.venue.venue_order_id for n, one in ((1, bought), (2, sold)) if one.venue
+    }
+    trades = broker.trades_since("BTCUSDT", started)
+    told = [one for receipt in (bought, sold) for one in receipt.executions]
+    assert [(one.trade_id, one.signed_quantity, one.executed_at) for one in trades] == [
+        (one.trade_id, one.signed_quantity, one.executed_at) for one in told
+    ]
+    assert {one.venue_order_id for one in trades} == {bought.venue.venue_order_id, sold.venue.venue_order_id}
+    assert len(broker.orders_since("BTCUSDT", started + timedelta(days=1))) == 1
 
 
 @pytest.mark.parametrize("kind", [Kind.SKEWED, Kind.TOO_MANY])
@@ -127,6 +155,15 @@ def test_an_order_that_was_certainly_not_taken_may_be_sent_again(testnet: Testne
     assert not testnet.exchange.accepted(order.order_id)
     broker.wait(told.value.retry_after_s)
     assert submitted(broker, order).order.state is OrderState.FILLED
+
+
+@pytest.mark.parametrize("kind", [Kind.BUSY, Kind.UNAVAILABLE])
+def test_a_503_that_says_that_it_has_failed_is_believed_of_futures_alone(testnet: Testnet, kind: Kind) -> None:
+    testnet.exchange.faults.add(fault(kind), fault(kind))
+    with pytest.raises(BrokerUnavailable, match="HTTP 503") as told:
+        submitted(testnet.broker("testnet-futures"), an_order())
+    assert told.value.retry_after_s is not None
+    assert submitted(testnet.broker("testnet-spot"), an_order()).order.state is OrderState.UNKNOWN
 
 
 @each_venue
@@ -236,7 +273,7 @@ def test_of_many_orders_with_faults_each_is_accepted_at_most_once_and_none_is_lo
     testnet: Testnet, venue: str, count: int
 ) -> None:
     broker, ended = testnet.broker(venue), Counter[OrderState]()
-    kinds = [kind for kind in Kind if kind is not Kind.BANNED]
+    kinds = [kind for kind in Kind if kind not in (Kind.BANNED, Kind.BANNED_BY_TEXT)]
     testnet.exchange.faults = Faults.drawn(seed=5, rate=0.2, kinds=kinds, path="order")
     for number in range(count):
         order = an_order(number, Side.SELL if number % 2 else Side.BUY)
@@ -245,7 +282,7 @@ def test_of_many_orders_with_faults_each_is_accepted_at_most_once_and_none_is_lo
         accepted = len(testnet.exchange.accepted(order.order_id))
         assert accepted == (receipt.order.state is OrderState.FILLED)
         assert sum((one.quantity for one in receipt.executions), D(0)) == accepted * order.quantity
-    assert set(ended) == {OrderState.FILLED, OrderState.REJECTED}
+    assert set(ended) == {OrderState.FILLED, OrderState.UNKNOWN}
     assert not testnet.exchange.duplicates()
     assert sum(testnet.exchange.faults.injected.values()) > 0.15 * count
 

@@ -116,6 +116,7 @@ class Checks:
         states = Counter(state for (state,) in self.rows("SELECT state FROM orders WHERE account = ?", ACCOUNT))
         wrong = {"sent"} | (set() if self.venue == PAPER else {"acknowledged", "partially_filled"})
         assert not wrong & set(states), f"after {day} orders are {dict(states)}"
+        self._unknown_alone()
         # One of unknown outcome waits for the next day's run: by then everything has been told.
         unknown = self.rows(
             "SELECT order_id, as_of FROM orders WHERE account = ? AND state = 'unknown' AND (as_of < ? OR ?)",
@@ -124,6 +125,16 @@ class Checks:
         assert not unknown, f"after {day} it is not known what became of {unknown}"
         waiting = self.rows("SELECT order_id FROM orders WHERE account = ? AND state = 'intended'", ACCOUNT)
         assert not waiting, f"after {day} {waiting} were never sent"
+
+    def _unknown_alone(self) -> None:
+        """An order of unknown outcome is its symbol's newest, and is closed by the second day after it."""
+        for symbol, as_of in self.rows(
+            "SELECT symbol, as_of FROM orders WHERE account = ? AND state = 'unknown'", ACCOUNT
+        ):
+            (later,) = self.rows(
+                "SELECT count(*) FROM orders WHERE account = ? AND symbol = ? AND as_of > ?", ACCOUNT, symbol, as_of
+            )[0]
+            assert not later, f"{symbol} was ordered although it is not known what became of its order of {as_of}"
 
     def _nothing_lost(self) -> None:
         """Every trade of the exchange's own books is in the ledger, to the last digit, and no other one is."""

@@ -16,7 +16,7 @@ from storage import ledger, risk_state, venues
 from storage import orders as order_store
 from storage.database import connect
 from strategy.account import EntryKind
-from strategy.orders import NEVER_ARRIVED, Order, OrderState, Side
+from strategy.orders import Order, OrderState, Side
 from strategy.risk import CUT, RiskState
 from tasks.adopting import NothingToAdopt, adopt
 from tasks.broker_books import BrokerDisagrees
@@ -135,18 +135,6 @@ def test_what_an_earlier_run_left_open_is_asked_for_before_anything_is_sent(year
     assert len(year.testnet.exchange.accepted(hanging.order_id)) == 1
 
 
-def test_an_order_that_never_arrived_is_sent_again_under_another_id(year: Calm) -> None:
-    year.testnet.exchange.faults = Faults(listed=[Fault(kind=Kind.CUT, method="POST", path="order")])
-    number = year.until_it_holds()
-    with connect(year.home) as store:
-        lost, again = order_store.orders_on(store, "daily", DAYS[number])[:2]
-    both = sorted((lost, again), key=lambda order: order.state)
-    assert [order.state for order in both] == [OrderState.FILLED, OrderState.REJECTED]
-    assert both[1].reason.startswith(NEVER_ARRIVED)
-    assert both[0].quantity == both[1].quantity
-    assert not year.testnet.exchange.accepted(both[1].order_id)
-
-
 def test_a_symbol_that_the_venue_has_halted_keeps_its_position_and_the_others_trade(year: Calm) -> None:
     number = year.until_it_holds()
     books = (year.testnet.exchange.spot if year.venue == SPOT else year.testnet.exchange.futures).books
@@ -219,14 +207,11 @@ def test_an_order_that_a_halt_has_cut_stays_withheld_whatever_the_venue_says_of_
         # What else the day ordered would be in the way.
         store.execute("DELETE FROM orders WHERE as_of = ?", [job.as_of])
         order_store.record_orders(store, "daily", [sale])
-    spot.testnet.exchange.faults = Faults(listed=[Fault(kind=Kind.CUT, path="order")])
-    with suppress(BrokerUnavailable):
-        send_all(job, spot._broker(job.now), account)
-    spot.testnet.sleep(600)
+    spot.testnet.exchange.faults = Faults(listed=[Fault(kind=Kind.CUT_ACCEPTED, method="POST", path="order")])
     send_all(job, spot._broker(job.now), account)
     with connect(spot.home) as store:
         orders = order_store.orders_on(store, "daily", job.as_of)
-    assert sorted(one.state for one in orders) == [OrderState.FILLED, OrderState.REJECTED]
+    assert [one.state for one in orders] == [OrderState.FILLED]
     assert withheld(orders) == orders
 
 
