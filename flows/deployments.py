@@ -1,5 +1,6 @@
 """The deployments of prefect.yaml on a server: made or renewed, with each schedule left as the user has set it."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 #: The folder of prefect.yaml: the project's.
 ROOT = Path(__file__).parents[1]
+#: What its pool tells a worker to run; a pool of the user's own is made from it too.
+JOB_TEMPLATE = ROOT / "job-template.json"
 POOL = "turbodmt"
 #: Those that prefect.yaml gives an active schedule.
 SCHEDULED = ("daily-crypto", "watchdog")
@@ -66,14 +69,25 @@ def active(deployment: Any) -> bool:
     return not deployment.paused and any(one.active for one in deployment.schedules)
 
 
+def job_template() -> dict[str, Any]:
+    """Return what a worker is told to run: the flow of the deployment, and nothing that a run could change.
+
+    Prefect's own template takes command, environment and folder from whoever asks for a run. Without variables the
+    server refuses them; without an environment of its own, into which Prefect would mix a run's, a worker ignores them.
+    """
+    template: dict[str, Any] = json.loads(JOB_TEMPLATE.read_bytes())
+    return template
+
+
 def _make_pool(client: "SyncPrefectClient") -> None:
-    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
     from prefect.exceptions import ObjectAlreadyExists
 
+    template = job_template()
     try:
-        client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
+        client.create_work_pool(WorkPoolCreate(name=POOL, type="process", base_job_template=template))
     except ObjectAlreadyExists:
-        return
+        client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=template))
 
 
 def _keep_schedules(client: "SyncPrefectClient", before: Mapping[Any, Any]) -> None:
@@ -107,7 +121,10 @@ def _simplify_forms(client: "SyncPrefectClient") -> None:
 
     for one in client.read_deployments():
         if one.work_pool_name == POOL:
-            form = DeploymentUpdate(parameter_openapi_schema=plain(one.parameter_openapi_schema or {}))
+            # What an older version told the worker, the pool would refuse now.
+            form = DeploymentUpdate(
+                parameter_openapi_schema=plain(one.parameter_openapi_schema or {}), job_variables={}
+            )
             client.update_deployment(one.id, form)
 
 

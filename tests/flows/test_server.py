@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from flows.deployments import JOB_TEMPLATE
 from tests.fakes.prefect_server import (
     ROOT,
     PrefectServer,
@@ -73,7 +74,13 @@ class Deployed:
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     folder = tmp_path_factory.mktemp("server")
     home = folder / "home"
-    with prefect_server(folder) as server, worker(server, POOL, home):
+    with prefect_server(folder) as server:
+        server.command("work-pool", "create", POOL, "--type", "process", "--base-job-template", str(JOB_TEMPLATE))
+        yield from served(server, folder, home)
+
+
+def served(server: PrefectServer, folder: Path, home: Path) -> Iterator[Deployed]:
+    with worker(server, POOL, home):
         soon = folder / "soon.yaml"
         soon.write_text(yaml.safe_dump(with_soon()), encoding="utf-8")
         server.command("deploy", "--all", "--prefect-file", str(soon))
@@ -171,6 +178,35 @@ def test_the_log_of_a_run_holds_what_the_steps_say(deployed: Deployed, first_run
 
     lines = until(said, "the log of the run", 30)
     assert any(line.startswith("Account soon opens on 2018-12-31") for line in lines)
+
+
+def test_a_run_cannot_tell_the_worker_another_command_environment_or_folder(deployed: Deployed, tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    halt = deployed.deployment("halt")
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(f"open({str(made)!r}, 'w')")
+    variables = {
+        "command": f"touch {made}",
+        "env": {"PYTHONPATH": str(tmp_path / "site"), "TURBODMT_HOME": str(tmp_path / "other")},
+        "working_dir": str(tmp_path),
+    }
+    for one in variables:
+        with pytest.raises(AssertionError, match="409"):
+            deployed.server.ask(f"/deployments/{halt['id']}/create_flow_run", {"job_variables": {one: variables[one]}})
+    # This way in Prefect checks nothing, and the worker has to hold out.
+    asked = {
+        "flow_id": halt["flow_id"],
+        "deployment_id": halt["id"],
+        "parameters": {"account": "nobody", "reason": "to see what it runs"},
+        "job_variables": variables,
+        "work_pool_name": POOL,
+        "state": {"type": "SCHEDULED"},
+    }
+    deployed.server.ask("/flow_runs/", asked)
+    (run,) = deployed.finished_runs("halt", 1)
+    assert "nobody" in run["state"]["message"], "the flow itself has run, and found no such account"
+    assert not made.exists()
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_second_run_of_a_day_finds_nothing_left_to_do(deployed: Deployed) -> None:
