@@ -128,10 +128,11 @@ def test_keys_that_are_withdrawn_after_acceptance_leave_the_order_unknown(testne
 
 @each_venue
 def test_an_order_of_many_trades_is_told_whole(testnet: Testnet, venue: str) -> None:
-    testnet.exchange.quote("BTCUSDT", Decimal(1_000), depth=Decimal("0.7"), levels=700)
+    testnet.exchange.quote("BTCUSDT", Decimal(1_000), depth=Decimal("2.3"), levels=2_300)
     broker = testnet.broker(venue)
-    receipt = broker.submit(an_order(quantity="0.7"), broker.now())
-    assert (receipt.order.state, len(receipt.executions)) == (OrderState.FILLED, 700)
+    receipt = broker.submit(an_order(quantity="2.3"), broker.now())
+    assert (receipt.order.state, len(receipt.executions)) == (OrderState.FILLED, 2_300)
+    assert len({one.trade_id for one in receipt.executions}) == 2_300
 
 
 class Passing:

@@ -88,7 +88,7 @@ def undisturbed(
 
 
 @pytest.mark.parametrize(("function", "n"), CALLS)
-def test_a_run_killed_in_a_call_has_sent_each_order_once(
+def test_a_run_killed_in_a_call_has_sent_each_order_at_most_once(
     machine: Crashes,
     undisturbed: tuple[str, list[tuple[str, str, Decimal]], int],
     tmp_path: Path,
@@ -96,15 +96,24 @@ def test_a_run_killed_in_a_call_has_sent_each_order_once(
     n: int,
 ) -> None:
     name, orders, _ = undisturbed
-    assert repaired(machine, name, tmp_path, replace(UNDISTURBED, function=function, n=n)) == orders
+    only_once(repaired(machine, name, tmp_path, replace(UNDISTURBED, function=function, n=n)), orders)
 
 
 @pytest.mark.parametrize("share", [*SHARES, *(pytest.param(one, marks=pytest.mark.slow) for one in MANY_SHARES)])
-def test_a_run_killed_at_a_line_has_sent_each_order_once(
+def test_a_run_killed_at_a_line_has_sent_each_order_at_most_once(
     machine: Crashes, undisturbed: tuple[str, list[tuple[str, str, Decimal]], int], tmp_path: Path, share: float
 ) -> None:
     name, orders, lines = undisturbed
-    assert repaired(machine, name, tmp_path, replace(UNDISTURBED, n=round(share * lines))) == orders
+    only_once(repaired(machine, name, tmp_path, replace(UNDISTURBED, n=round(share * lines))), orders)
+
+
+def only_once(accepted: list[tuple[str, str, Decimal]], orders: list[tuple[str, str, Decimal]]) -> None:
+    """Each order was accepted once, but for the one that was claimed when the run was killed, and may not have left.
+
+    Nobody knows whether it did, so that it is not sent again on its day.
+    """
+    assert accepted == [one for one in orders if one in accepted]
+    assert len(orders) - len(accepted) <= 1
 
 
 def repaired(machine: Crashes, name: str, folder: Path, killed: Order) -> list[tuple[str, str, Decimal]]:

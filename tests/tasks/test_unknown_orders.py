@@ -1,8 +1,9 @@
 """Orders of which the venue does not say what became: bought once, and every state has a way out."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,12 +13,14 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import requests
 
+from exchange.ports import Receipt
 from storage import evidence, ledger, venues
 from storage import orders as order_store
 from storage.database import connect
 from strategy.orders import Order, OrderState, ReasonCode
 from tasks.adopting import adopt
 from tasks.broker_books import BrokerDisagrees
+from tasks.sending import record
 from tasks.settle import settle
 from tasks.trade import OrdersBlocked
 from tasks.unknown_orders import doubts
@@ -229,3 +232,94 @@ def test_a_fill_that_is_never_told_stops_the_next_day_until_the_broker_is_adopte
         with suppress(OrdersBlocked):
             year.on(later)
     assert bought(year, order)[0] == 1
+
+
+@dataclass
+class Spoiled(ExchangeTransport):
+    """A way on which orders are taken, and what is told of them or of their trades is spoiled."""
+
+    spoils: Mapping[str, Callable[[requests.Response], requests.Response]] = field(default_factory=dict)
+    met: bool = False
+
+    def send(self, request: requests.PreparedRequest, *given: Any, **options: Any) -> requests.Response:
+        response = super().send(request, *given, **options)
+        path = str(request.url).partition("?")[0].rsplit("/", 1)[1]
+        self.met = self.met or (request.method == "POST" and path == "order")
+        return self.spoils.get(f"{request.method} {path}", lambda one: one)(response)
+
+
+def with_odd_status(response: requests.Response) -> requests.Response:
+    response._content = json.dumps({**response.json(), "status": "ODD"}).encode()
+    return response
+
+
+def without_the_last(response: requests.Response) -> requests.Response:
+    response._content = json.dumps(response.json()[:-1]).encode()
+    return response
+
+
+def refused(_: requests.Response) -> requests.Response:
+    return refusal(400, -1121, "Invalid symbol.")
+
+
+@pytest.mark.parametrize(
+    ("spoils", "told"),
+    [
+        (
+            {"POST order": with_odd_status, "GET order": with_odd_status},
+            "the venue says ODD, a state that is not known",
+        ),
+        ({"GET myTrades": without_the_last}, "but not all its trades are told yet"),
+        ({"GET myTrades": refused}, "its trades cannot be asked for"),
+        ({"POST order": with_odd_status, "GET order": refused}, "the venue refuses to tell of it"),
+    ],
+)
+def test_an_order_that_the_venue_does_not_tell_of_hangs_until_the_broker_is_adopted(
+    spot: Calm, monkeypatch: pytest.MonkeyPatch, spoils: Any, told: str
+) -> None:
+    way = Spoiled(spot.testnet.exchange, spoils=spoils)
+    number, order = until_met(spot, way, monkeypatch)
+    assert (order.state, order.code) == (OrderState.UNKNOWN, ReasonCode.UNTOLD)
+    assert told in order.reason
+    for _ in range(2):
+        with pytest.raises(
+            BrokerDisagrees, match="`turbodmt adopt --account daily --broker testnet-spot --reason TEXT`"
+        ):
+            spot.on(number + 1)
+    adopt(spot.home, "daily", "I looked", spot._broker, spot._now())
+    assert (stored(spot, order).state, stored(spot, order).code) == (OrderState.EXPIRED, ReasonCode.ADOPTED)
+    with suppress(OrdersBlocked):
+        spot.on(number + 1)
+    assert bought(spot, order)[0] == 1
+
+
+def test_an_order_of_an_unknown_state_that_bought_nothing_holds_back_its_symbol_alone(
+    spot: Calm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order stays unknown with the balances as they were: the others trade, and the sentence names the way out."""
+    number, order = until_met(spot, Late(spot.testnet.exchange, year=spot, late=None), monkeypatch)
+    spoils = {"GET order": refused}
+    monkeypatch.setattr(spot, "_broker", lambda _: spot.testnet.broker(SPOT, Spoiled(spot.testnet.exchange, spoils)))
+    spot.on(number + 1)
+    barred = settle(spot._job(DAYS[number + 1]), spot._broker).agreement.barred
+    assert "if it stays so, look, then `turbodmt adopt --account daily" in barred[order.symbol]
+    adopt(spot.home, "daily", "I looked", spot._broker, spot._now())
+    assert stored(spot, order).state is OrderState.EXPIRED
+
+
+def test_a_trade_that_is_told_otherwise_stays_as_it_was_told_first(
+    spot: Calm, caplog: pytest.LogCaptureFixture
+) -> None:
+    number = spot.until_it_holds()
+    job, broker = spot._job(DAYS[number]), spot._broker(spot._now())
+    with connect(spot.home) as store:
+        first = venues.executions(store, "daily", 1)[0]
+        store.execute("UPDATE orders SET state = 'unknown', settled_on = NULL WHERE order_id = ?", [first.order_id])
+        order = order_store.order(store, "daily", first.order_id)
+        fee = first.fee + Decimal("0.00000001")
+    record(job, broker, Receipt(order=replace(order, state=OrderState.FILLED), executions=(replace(first, fee=fee),)))
+    with connect(spot.home) as store:
+        assert venues.executions(store, "daily", 1)[0] == first
+    assert stored(spot, order).state is OrderState.FILLED
+    assert f"Trade {first.trade_id} of order {first.order_id} was told as" in caplog.text
+    spot.on(number + 1)
