@@ -31,17 +31,17 @@ GROUPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
     ),
     "storage": (
-        ("ledger", "ledger_rows", "orders", "order_history", "risk_state", "rows", "venues"),
-        ("ledger", "ledger_rows", "orders", "order_history", "risk_state", "rows", "venues"),
+        ("ledger", "ledger_rows", "orders", "order_history", "risk_state", "rows", "venues", "evidence"),
+        ("ledger", "ledger_rows", "orders", "order_history", "risk_state", "rows", "venues", "evidence"),
     ),
     "exchange": (
         (
-            *("paper", "binance_spot", "binance_futures", "binance_orders", "testnet_client", "testnet_session"),
-            *("venue_rules", "venue_errors", "retries"),
+            *("paper", "binance_spot", "binance_futures", "binance_orders", "binance_receipts", "binance_history"),
+            *("testnet_client", "testnet_session", "venue_rules", "venue_errors", "retries"),
         ),
         (
             *("paper", "binance_spot", "binance_futures", "binance_orders", "testnet_client", "testnet_session"),
-            *("venue_rules", "venue_errors", "retries", "testnet_outcomes"),
+            *("venue_rules", "venue_errors", "retries", "testnet_outcomes", "testnets"),
         ),
     ),
 }

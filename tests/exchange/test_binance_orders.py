@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from exchange.binance_futures import FuturesTestnet
-from exchange.binance_orders import plain
+from exchange.binance_receipts import plain
 from exchange.binance_spot import SpotTestnet
 from exchange.ports import BrokerUnavailable, Execution, VenueOrder
 from strategy.orders import OrderState, ReasonCode, Side
@@ -203,7 +203,7 @@ def test_an_order_leaves_within_two_seconds_of_its_claim_or_not_at_all() -> None
         (refused(-2010, "Duplicate order sent."), OrderState.UNKNOWN, "HTTP 400, code -2010: Duplicate order sent."),
         (refused(-1007, "Timeout", 408), OrderState.UNKNOWN, "HTTP 408, code -1007: Timeout"),
         (
-            {**SPOT_ORDER, "status": "ODD"},
+            {**SPOT_ORDER, "status": "ODD", "executedQty": "0"},
             OrderState.UNKNOWN,
             "the venue says ODD, a state that is not known here",
         ),
@@ -243,9 +243,33 @@ def test_an_order_is_asked_for_by_the_number_too_under_which_it_was_confirmed() 
     assert SpotTestnet(KEYS, venue.wire()).enquire(BOUGHT, START, confirmed).order.state is OrderState.FILLED
     assert venue.asked[:2] == [("GET order", NAMED), ("GET order", {"symbol": "BTCUSDT", "orderId": "28"})]
     # After a reset the number is another order's.
-    venue = Told({"GET order": (UNKNOWN, {**told, "clientOrderId": "another"})})
+    venue = Told({"GET order": (UNKNOWN, {**told, "clientOrderId": "another"}), "GET myTrades": [SPOT_TRADE]})
     found = SpotTestnet(KEYS, venue.wire()).enquire(BOUGHT, START, confirmed)
-    assert (found.order.code, found.venue) == (ReasonCode.UNSEEN, None)
+    assert (found.order.code, found.executions, found.venue) == (ReasonCode.UNSEEN, (), None)
+
+
+@each_kind
+def test_an_order_that_is_told_no_more_is_known_by_the_trades_under_its_number(kind: type, trades: str) -> None:
+    one = {**(SPOT_TRADE if kind is SpotTestnet else FUTURES_TRADE), "time": 1767657960000}
+    confirmed = VenueOrder(venue_order_id="28", transacted_at=START)
+    order = BOUGHT if kind is SpotTestnet else SOLD
+    found = kind(KEYS, Told({"GET order": UNKNOWN, trades: [one]}).wire()).enquire(order, START, confirmed)
+    assert (found.order.state, len(found.executions)) == (OrderState.FILLED, 1)
+    part = kind(KEYS, Told({"GET order": UNKNOWN, trades: [{**one, "qty": "0.2"}]}).wire())
+    found = part.enquire(order, START, confirmed)
+    assert (found.order.state, found.order.code) == (OrderState.UNKNOWN, ReasonCode.UNTOLD)
+    assert [one.quantity for one in found.executions] == [D("0.2")]
+    late = kind(KEYS, Told({"GET order": UNKNOWN, trades: [{**one, "time": 1767661200000}]}).wire())
+    assert late.enquire(order, START, confirmed).order.code is ReasonCode.UNSEEN
+
+
+def test_trades_that_are_all_that_was_asked_for_are_a_fill_whatever_the_state_is_called() -> None:
+    odd = {**SPOT_ORDER, "status": "ODD"}
+    found = SpotTestnet(KEYS, Told({"GET order": odd, "GET myTrades": [SPOT_TRADE]}).wire()).enquire(BOUGHT, START)
+    assert (found.order.state, len(found.executions)) == (OrderState.FILLED, 1)
+    part = Told({"GET order": {**odd, "executedQty": "0.2"}, "GET myTrades": [{**SPOT_TRADE, "qty": "0.2"}]})
+    found = SpotTestnet(KEYS, part.wire()).enquire(BOUGHT, START)
+    assert (found.order.code, [one.quantity for one in found.executions]) == (ReasonCode.UNTOLD, [D("0.2")])
 
 
 @each_kind

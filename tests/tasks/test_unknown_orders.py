@@ -265,13 +265,9 @@ def refused(_: requests.Response) -> requests.Response:
 @pytest.mark.parametrize(
     ("spoils", "told"),
     [
-        (
-            {"POST order": with_odd_status, "GET order": with_odd_status},
-            "the venue says ODD, a state that is not known",
-        ),
         ({"GET myTrades": without_the_last}, "but not all its trades are told yet"),
         ({"GET myTrades": refused}, "its trades cannot be asked for"),
-        ({"POST order": with_odd_status, "GET order": refused}, "the venue refuses to tell of it"),
+        ({"GET myTrades": refused, "GET order": refused}, "the venue refuses to tell of it"),
     ],
 )
 def test_an_order_that_the_venue_does_not_tell_of_hangs_until_the_broker_is_adopted(
@@ -291,6 +287,16 @@ def test_an_order_that_the_venue_does_not_tell_of_hangs_until_the_broker_is_adop
     with suppress(OrdersBlocked):
         spot.on(number + 1)
     assert bought(spot, order)[0] == 1
+
+
+def test_a_state_that_is_not_known_of_an_order_that_was_filled_is_a_fill(
+    spot: Calm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    way = Spoiled(spot.testnet.exchange, spoils={"POST order": with_odd_status, "GET order": with_odd_status})
+    monkeypatch.setattr(spot, "_broker", lambda _: spot.testnet.broker(SPOT, way))
+    number = spot.until_it_holds()
+    spot.checks.after(DAYS[number], spot._job(DAYS[number]))
+    spot.on(number + 1)
 
 
 def test_an_order_of_an_unknown_state_that_bought_nothing_holds_back_its_symbol_alone(
