@@ -167,6 +167,17 @@ def is_known(connection: Connection, source: str) -> bool:
     return connection.execute("SELECT 1 FROM bars WHERE source = ? LIMIT 1", [source]).fetchone() is not None
 
 
+def nth_last_published(connection: Connection, source: str, symbols: Sequence[str], bars: int) -> dict[str, date]:
+    """Return the date of the oldest of each symbol's newest `bars` published bars; symbols without any are absent."""
+    rows = connection.execute(
+        "SELECT symbol, min(open_time)::DATE FROM (SELECT DISTINCT symbol, open_time FROM bars WHERE source = ? "
+        "AND list_contains(?, symbol) QUALIFY dense_rank() OVER (PARTITION BY symbol ORDER BY open_time DESC) <= ?) "
+        "GROUP BY symbol",
+        [source, list(symbols), bars],
+    ).fetchall()
+    return dict(rows)
+
+
 def first_published(connection: Connection, source: str, symbols: Sequence[str]) -> date:
     """The date of the oldest published bar of any of the symbols. Raises ValueError if there is none."""
     row = connection.execute(

@@ -166,6 +166,17 @@ def snapshots(connection: Connection, account: str, *, until: date, last_days: i
     return tuple(to_snapshot(row) for row in reversed(rows))
 
 
+def held_since(connection: Connection, account: str, *, last_days: int) -> dict[str, date]:
+    """Return by symbol the first day of the position that the account holds, at most `last_days` account days ago."""
+    past = snapshots(connection, account, until=date.max, last_days=last_days)
+    found: dict[str, date] = {}
+    held = set(past[-1].account.positions) if past else set()
+    for snapshot in reversed(past):
+        held &= set(snapshot.account.positions)
+        found.update(dict.fromkeys(held, snapshot.account.as_of))
+    return found
+
+
 def latest_snapshot(connection: Connection, account: str) -> Snapshot | None:
     """The account at its last settled day; None if there is none."""
     newest = snapshots(connection, account, until=date.max, last_days=1)

@@ -1,5 +1,6 @@
 """The gate's book: what was checked, what is held back and why, and what a person accepted nevertheless."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -110,6 +111,17 @@ def quarantined(connection: Connection, source: str | None = None) -> tuple[Held
         )
         for origin, symbol, day, expectation, value, limit, reason, run_id, quarantined_at in rows
     )
+
+
+def held_closes(connection: Connection, source: str, expectation: str, until: date) -> dict[str, float]:
+    """Return the newest close up to `until` that this process has staged of each symbol held back for that alone."""
+    rows = connection.execute(
+        "SELECT symbol, max_by(close, position) FROM bars_staged WHERE owner = ? AND source = ? "
+        "AND open_time::DATE <= ? AND symbol IN (SELECT symbol FROM bars_quarantine WHERE source = ? GROUP BY symbol "
+        "HAVING bool_and(expectation = ?)) GROUP BY symbol ORDER BY symbol",
+        [os.getpid(), source, until, source, expectation],
+    ).fetchall()
+    return {symbol: close for symbol, close in rows if close is not None and close > 0}
 
 
 def accept(connection: Connection, acceptance: Acceptance) -> None:

@@ -71,6 +71,13 @@ def restatement(connection: Connection, source: str, symbol: str) -> Restatement
     )
 
 
+def unchanged_days(connection: Connection, source: str, symbol: str) -> frozenset[date]:
+    """Return the dates of the staged bars whose prices are published just so."""
+    rows = connection.execute(_TOLD_AGAIN, [os.getpid(), source, symbol]).fetchnumpy()
+    same = (_matrix(rows, "") == _matrix(rows, "new_")).all(axis=1)
+    return frozenset(np.asarray(rows["open_time"])[same].astype("datetime64[D]").tolist())
+
+
 def restate_older(connection: Connection, key: tuple[str, str], found: Restatement, ingested_at: object) -> int:
     """Return how many published bars from before the delivery got a revision in its unit: no vendor told them again."""
     source, symbol = key

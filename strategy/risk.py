@@ -1,6 +1,6 @@
 """Limits on what may be decided, whatever the model says."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -9,7 +9,7 @@ import numpy as np
 
 from strategy.account import Snapshot
 from strategy.bars import FloatArray
-from strategy.money import whole_lots
+from strategy.money import quantised, whole_lots
 from strategy.orders import Order, OrderState
 
 #: How the reason of an order begins that a halt has skipped or cut.
@@ -70,6 +70,28 @@ def watched(state: RiskState, snapshot: Snapshot, limits: RiskLimits) -> RiskSta
             peak_equity=peak,
         )
     return RiskState(peak_equity=peak)
+
+
+def watched_at_worst(
+    state: RiskState, snapshot: Snapshot, limits: RiskLimits, doubtful: Mapping[str, Decimal]
+) -> RiskState:
+    """Return the risk state where some positions have a newer close that is not believed yet: the worse mark counts.
+
+    `doubtful` holds these closes by symbol. The peak is that of the equity at the marks.
+    """
+    after = watched(state, snapshot, limits)
+    losses = {
+        symbol: quantised(one.quantity * (doubtful[symbol] - one.mark))
+        for symbol, one in snapshot.account.positions.items()
+        if symbol in doubtful and one.quantity * (doubtful[symbol] - one.mark) < 0
+    }
+    if after.halted or not losses:
+        return after
+    worst = watched(after, replace(snapshot, equity=snapshot.equity + sum(losses.values())), limits)
+    if not worst.halted:
+        return after
+    counted = ", ".join(f"{symbol} at {doubtful[symbol].normalize():f}" for symbol in losses)
+    return replace(worst, reason=f"{worst.reason}; closes that are held back are counted: {counted}")
 
 
 def reduced(order: Order, held: Decimal, lot: Decimal) -> Order:

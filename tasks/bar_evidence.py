@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from exchange.calendars import HOLIDAYS_KNOWN_FROM, last_closed, sessions
 from exchange.ports import UNREAD
 from strategy.instruments import Calendar
+from tasks.unit_gaps import unit_gaps
 
 FloatArray = NDArray[np.float64]
 DayArray = NDArray[np.datetime64]
@@ -41,8 +42,8 @@ class Context:
 
     No bar may be dated after `as_of` or close after `now`. `since` is the first session the window was asked for (None:
     its first bar begins the series); `fresh_until` the session it must reach (None: any will do). Faults on `accepted`
-    dates are waived. `history` holds published bars before the window, oldest first (64 are enough): without it the
-    window's first bars are judged as if the symbol had just been listed.
+    dates are waived; bars on `settled` dates are published as they are. `history` holds published bars before the
+    window, oldest first (64 are enough): without it its first bars are judged as if the symbol had just been listed.
     """
 
     symbol: str
@@ -53,6 +54,7 @@ class Context:
     fresh_until: date | None = None
     accepted: frozenset[date] = field(default_factory=frozenset)
     history: pd.DataFrame | None = None
+    settled: frozenset[date] = field(default_factory=frozenset)
 
 
 def measure(window: pd.DataFrame, context: Context) -> pd.DataFrame:
@@ -80,6 +82,8 @@ def measure(window: pd.DataFrame, context: Context) -> pd.DataFrame:
     with np.errstate(over="ignore"):
         shapes = _shapes(sound, _repeats(prices, volume))
     columns |= {name: values[before:] for name, values in shapes.items()}
+    settled = np.isin(days, np.array(sorted(context.settled), dtype="datetime64[D]"))
+    columns |= unit_gaps(rows, history, context.calendar, settled)
     columns |= _dates(days, history["open_time"].to_numpy().astype("datetime64[D]"), context)
     return pd.concat([rows, pd.DataFrame(columns, index=rows.index)], axis=1)
 

@@ -16,6 +16,7 @@ from strategy.quality import Finding
 from tasks.bar_checks import CHECKS
 from tasks.bar_evidence import Context, measure
 from tasks.check import Check, Rule
+from tasks.unit_checks import UNIT_CHECKS
 
 __all__ = ["Context", "Verdict", "judge", "judge_all"]
 
@@ -40,6 +41,9 @@ SHAPE_CHECKS = (
         waivable=False,
     ),
 )
+
+#: Put to one row per bar.
+BAR_CHECKS = CHECKS + UNIT_CHECKS
 
 #: A broken series breaks one expectation on thousands of bars; the first ones tell the story, the reason the count.
 MOST_FINDINGS = 20
@@ -85,9 +89,9 @@ def judge_all(windows: Sequence[tuple[pd.DataFrame, Context]]) -> tuple[Verdict,
         if number not in misshapen
     ]
     if measured:
-        broken |= _validate("bars", CHECKS, pd.concat(measured, ignore_index=True))
+        broken |= _validate("bars", BAR_CHECKS, pd.concat(measured, ignore_index=True))
     return tuple(
-        _verdict(number, context, broken, SHAPE_CHECKS if number in misshapen else SHAPE_CHECKS + CHECKS)
+        _verdict(number, context, broken, SHAPE_CHECKS if number in misshapen else SHAPE_CHECKS + BAR_CHECKS)
         for number, (_, context) in enumerate(windows)
     )
 
@@ -193,7 +197,7 @@ def _gate() -> tuple[Any, dict[str, Any]]:
     asset = context.data_sources.add_pandas("staged").add_dataframe_asset("windows")
     suites = {
         name: gx.ExpectationSuite(name=name, expectations=[_expectation(gx, check) for check in checks])
-        for name, checks in (("shape", SHAPE_CHECKS), ("bars", CHECKS))
+        for name, checks in (("shape", SHAPE_CHECKS), ("bars", BAR_CHECKS))
     }
     return asset.add_batch_definition_whole_dataframe("whole"), suites
 

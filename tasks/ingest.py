@@ -7,15 +7,20 @@ from datetime import date, timedelta
 from exchange.ports import BarRequest, BarSource
 from storage import bars as bar_store
 from storage import instruments as instrument_store
+from storage import ledger
 from storage.database import connect
 from storage.staging import discard, stage
 from tasks.job import Job
 
 log = logging.getLogger(__name__)
 
-#: Days before the last published bar that a streaming source is asked for again: five bars link the adjustment factor,
-#: and a bar that the vendor corrected is seen.
-OVERLAP_DAYS = 10
+#: Bars up to the last published one that a streaming source is asked for again, at least: what the vendor corrected or
+#: told in another unit is seen in them, and they link the adjustment factor.
+OVERLAP_BARS = 30
+#: Account days that a position is traced back, so that all bars which it has seen are asked for again.
+MOST_DAYS_HELD = 1_000
+#: Days before a position's first that its first order was decided in, at most.
+DECIDED_DAYS = 7
 
 
 def ingest(job: Job, open_source: Callable[[], BarSource], until: date | None = None) -> dict[str, int]:
@@ -26,11 +31,12 @@ def ingest(job: Job, open_source: Callable[[], BarSource], until: date | None = 
     source = open_source()
     with connect(job.home) as store:
         known = instrument_store.load(store, job.source, job.symbols)
-        last = bar_store.last_published(store, job.source, job.symbols)
+        overlap = bar_store.nth_last_published(store, job.source, job.symbols, OVERLAP_BARS)
+        held = ledger.held_since(store, job.account, last_days=MOST_DAYS_HELD)
     # What a record lets infer may change with every bar that is added to it; asking it costs nothing.
     asked = tuple(symbol for symbol in job.symbols if symbol not in known) if source.streaming else job.symbols
     fresh = source.instruments(asked) if asked else ()
-    frame = source.fetch(BarRequest(since=_since(source, job, last), until=until or job.as_of, now=job.now))
+    frame = source.fetch(BarRequest(since=_since(source, job, overlap, held), until=until or job.as_of, now=job.now))
     with connect(job.home) as store:
         instrument_store.save(store, job.source, fresh)
         staged = stage(store, job.source, frame, ingested_at=job.now)
@@ -39,8 +45,17 @@ def ingest(job: Job, open_source: Callable[[], BarSource], until: date | None = 
     return staged
 
 
-def _since(source: BarSource, job: Job, last: Mapping[str, date]) -> dict[str, date | None]:
-    """From when to fetch: a record is read whole, so that a price corrected anywhere in it is seen."""
+def _since(
+    source: BarSource, job: Job, overlap: Mapping[str, date], held: Mapping[str, date]
+) -> dict[str, date | None]:
+    """Return from when to fetch: a record is read whole, so that a price corrected anywhere in it is seen.
+
+    Other sources are asked for the overlap, and for all that the account's position has seen.
+    """
     if not source.streaming:
         return dict.fromkeys(job.symbols)
-    return {symbol: last[symbol] - timedelta(days=OVERLAP_DAYS) if symbol in last else None for symbol in job.symbols}
+    seen = {symbol: day - timedelta(days=DECIDED_DAYS) for symbol, day in held.items()}
+    return {
+        symbol: min(overlap[symbol], seen.get(symbol, overlap[symbol])) if symbol in overlap else None
+        for symbol in job.symbols
+    }

@@ -7,16 +7,18 @@ from datetime import date, datetime
 
 from exchange.ports import Broker
 from storage import bars as bar_store
-from storage import ledger, risk_state
+from storage import ledger, quality, risk_state
 from storage.database import Connection, connect, transaction
 from strategy.backtest import Day, opening
-from strategy.risk import watched
+from strategy.money import exact
+from strategy.risk import watched_at_worst
 from tasks.account_days import next_day
 from tasks.agreement import Agreement, agree
 from tasks.job import Job
 from tasks.markup import exactly, money, priced
 from tasks.restated import Restated, restated, why_held
 from tasks.standing import mandate_of, quotes_since, standing_at
+from tasks.unit_checks import UNIT_KEPT
 
 log = logging.getLogger(__name__)
 
@@ -68,9 +70,12 @@ def _with_history(agreement: Agreement, found: Restated, job: Job) -> Agreement:
 
 
 def _record(store: Connection, job: Job, day: Day) -> None:
-    """None; the day and what it means for the halt are stored, both or neither."""
+    """Record the day and what it means for the halt, both or neither; a worse close that the gate holds counts."""
     before = risk_state.load(store, job.account)
-    after = watched(before, day.standing.snapshot, job.policy.limits)
+    snapshot = day.standing.snapshot
+    doubtful = quality.held_closes(store, job.source, UNIT_KEPT, snapshot.account.as_of)
+    closes = {symbol: exact(close) for symbol, close in doubtful.items()}
+    after = watched_at_worst(before, snapshot, job.policy.limits, closes)
     with transaction(store):
         ledger.record_settlement(store, job.account, day)
         risk_state.save(store, job.account, after)

@@ -14,6 +14,7 @@ from storage import quality
 from storage.bars import BarsUnpublishable
 from storage.database import Connection, connect, transaction
 from storage.quality import Inspection
+from storage.restatements import unchanged_days
 from storage.staging import staged, staged_symbols
 from strategy.bars import COLUMNS
 from strategy.instruments import Instrument
@@ -145,6 +146,7 @@ def _context(
         since=_day_after(history["open_time"][-1].astype("datetime64[D]").item()) if history else None,
         fresh_until=_expected(instrument, must_reach) if must_reach else None,
         accepted=frozenset(quality.accepted(store, job.source, instrument.symbol)),
+        settled=unchanged_days(store, job.source, instrument.symbol),
         history=pd.DataFrame({name: history[name] for name in COLUMNS}) if history else None,
     )
 

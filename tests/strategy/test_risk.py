@@ -4,9 +4,9 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from strategy.account import Account, Snapshot
+from strategy.account import Account, Position, Snapshot
 from strategy.orders import Order, OrderState, Side
-from strategy.risk import RiskLimits, RiskState, halt_date, reduced, watched, within_limits
+from strategy.risk import RiskLimits, RiskState, halt_date, reduced, watched, watched_at_worst, within_limits
 
 D = Decimal
 LIMITS = RiskLimits()
@@ -18,6 +18,22 @@ def snapshot(day: int, equity: str) -> Snapshot:
 
 def order(side: Side, quantity: str) -> Order:
     return Order(order_id="o", symbol="A", as_of=date(2020, 1, 1), side=side, quantity=D(quantity))
+
+
+@pytest.mark.parametrize(
+    ("quantity", "doubtful", "halted"),
+    [(60, "25", True), (60, "70", False), (60, "300", False), (-60, "300", True), (-60, "25", False)],
+)
+def test_a_close_that_is_not_believed_yet_counts_for_the_halt_where_it_is_worse(
+    quantity: int, doubtful: str, halted: bool
+) -> None:
+    """10,000 of equity, 6,000 of it in a position, and a limit of 35 %."""
+    position = Position(quantity=Decimal(quantity), mark=Decimal(100))
+    account = Account(as_of=date(2020, 6, 9), cash=Decimal(10_000 - 100 * quantity), positions={"A": position})
+    snapshot = Snapshot(account=account, equity=account.equity, drawdown=0.0)
+    state = watched_at_worst(RiskState(), snapshot, RiskLimits(), {"A": Decimal(doubtful), "B": Decimal(1)})
+    assert (state.halted, state.peak_equity) == (halted, Decimal(10_000))
+    assert state.reason.endswith(f"closes that are held back are counted: A at {doubtful}") == halted
 
 
 def test_the_halt_latches_at_the_limit_and_outlives_a_recovery() -> None:

@@ -11,9 +11,8 @@ from exchange.ports import BAR_COLUMNS, BarRequest, SourceRefused
 from exchange.sample import SampleBars
 from strategy.bars import Bars
 from strategy.instruments import Calendar
-from tasks.bar_checks import CHECKS
 from tasks.bar_evidence import measure
-from tasks.expectations import MOST_FINDINGS, SHAPE_CHECKS, Context, Verdict, _gate, judge, judge_all
+from tasks.expectations import BAR_CHECKS, MOST_FINDINGS, SHAPE_CHECKS, Context, Verdict, _gate, judge, judge_all
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the development data is not at {DATA}")
@@ -67,7 +66,7 @@ def test_clean_bars_pass_without_a_word():
     verdict = judge(window(), CONTEXT)
     assert verdict.passed
     assert verdict.findings == verdict.warnings == ()
-    assert set(verdict.checks) == {check.name for check in SHAPE_CHECKS + CHECKS}
+    assert set(verdict.checks) == {check.name for check in SHAPE_CHECKS + BAR_CHECKS}
     assert all(verdict.checks.values())
 
 
@@ -369,7 +368,7 @@ def test_whatever_is_in_a_bar_the_gate_answers_and_what_passes_makes_bars():
 def test_the_suite_answers_with_the_fields_the_gate_reads():
     definition, suites = _gate()
     rows = pd.concat([window(8), window(8).iloc[-1:]], ignore_index=True).assign(window=0)
-    for check in CHECKS:
+    for check in BAR_CHECKS:
         if check.column not in rows.columns:
             rows[check.column] = 0.0
     rows["low_excess"] = [0.0, 1.0, 0.0, np.nan, 1.0, 0.0, 0.0, 0.0, 0.0]

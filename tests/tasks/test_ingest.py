@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import ClassVar
 
@@ -8,7 +9,10 @@ import pytest
 
 from exchange.ports import BarRequest, SourceRefused, SourceUnavailable
 from storage.database import connect
+from storage.ledger_rows import SNAPSHOTS, snapshot_row
+from storage.rows import insert_once
 from storage.staging import staged
+from strategy.account import Account, Position, Snapshot
 from tasks.ingest import ingest
 from tasks.validate import NothingPublishable, inspect, validate
 from tests.fakes.bars import COIN, PAIR, SHARE, STOCK, TOKEN, UNBORN, DeadBars, FakeBars, Fault
@@ -40,7 +44,7 @@ def test_nothing_changes_while_the_source_is_down(tmp_path: Path) -> None:
     assert contents(tmp_path) == told
 
 
-def test_a_streaming_source_is_asked_for_the_last_days_only_and_a_record_for_all_of_it(tmp_path: Path) -> None:
+def test_a_streaming_source_is_asked_for_thirty_bars_and_a_record_for_all_of_it(tmp_path: Path) -> None:
     live = Asked(listings=PAIR.listings, streaming=True)
     job = a_job(tmp_path, PAIR.symbols(), FIRST)
     assert ingest(job, lambda: live) == {"SHARE": 150, "TOKEN": 160}
@@ -50,12 +54,29 @@ def test_a_streaming_source_is_asked_for_the_last_days_only_and_a_record_for_all
     assert ingest(on(job, SECOND), lambda: live) == {"SHARE": 0, "TOKEN": 0}
     assert [dict(request.since) for request in live.requests] == [
         {"SHARE": None, "TOKEN": None},
-        {"SHARE": date(2020, 5, 29), "TOKEN": date(2020, 5, 29)},
-        {"SHARE": date(2020, 5, 30), "TOKEN": date(2020, 5, 30)},
+        {"SHARE": date(2020, 4, 27), "TOKEN": date(2020, 5, 10)},
+        {"SHARE": date(2020, 4, 28), "TOKEN": date(2020, 5, 11)},
     ]
     assert [request.until for request in live.requests] == [FIRST, SECOND, SECOND]
     ingest(on(job, SECOND), lambda: Asked(listings=PAIR.listings))
     assert live.requests[-1].since == {"SHARE": None, "TOKEN": None}
+
+
+def test_all_that_an_open_position_has_seen_is_asked_for_again(tmp_path: Path) -> None:
+    live = Asked(listings=PAIR.listings, streaming=True)
+    job = on(a_job(tmp_path, PAIR.symbols(), FIRST), SECOND)
+    ingest(job, lambda: live)
+    validate(job)
+    share = {"SHARE": Position(quantity=Decimal(1), mark=Decimal(100))}
+    held = [(date(2020, 1, 2), share), (date(2020, 1, 3), {}), (date(2020, 2, 3), share), (FIRST, share)]
+    for day, positions in held:
+        account = Account(as_of=day, cash=Decimal(0), positions=positions)
+        snapshot = Snapshot(account=account, equity=account.equity, drawdown=0.0)
+        with connect(tmp_path) as store:
+            insert_once(store, SNAPSHOTS, [snapshot_row("daily", snapshot)])
+    live.requests.clear()
+    ingest(job, lambda: live)
+    assert dict(live.requests[0].since) == {"SHARE": date(2020, 1, 27), "TOKEN": date(2020, 5, 11)}
 
 
 def test_a_streaming_source_is_asked_again_for_what_was_held_back(tmp_path: Path) -> None:

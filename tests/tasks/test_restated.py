@@ -1,14 +1,13 @@
 """An account that lives on while the past of its bars is told in another unit."""
 
 import shutil
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from exchange.paper import PaperBroker
@@ -29,30 +28,13 @@ from tasks.standing import standing_at
 from tasks.trade import trade
 from tasks.train import Champion
 from tasks.validate import NothingPublishable, validate
-from tests.fakes.bars import TOKEN, FakeBars
+from tests.fakes.bars import TOKEN
+from tests.fakes.bars_in_units import InUnits
 from tests.fakes.jobs import a_job, on, run_day
 
 D = Decimal
 FIRST, SECOND, THIRD, FOURTH = (date(2020, 6, day) for day in (8, 9, 10, 11))
-PRICES = ["open", "high", "low", "close"]
 RULES = Champion(model_id=None, reason="rules needs no model")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InUnits(FakeBars):
-    """A source whose prices of two decimals are all told in another unit; `since` drops what it no longer tells."""
-
-    ratio: float = 1.0
-    since: date = date.min
-    changed: dict[str, float] = field(default_factory=dict, hash=False)
-
-    def fetch(self, request: BarRequest) -> pd.DataFrame:
-        frame = FakeBars(listings=self.listings).fetch(request)
-        frame[PRICES] = np.round(frame[PRICES] * 100 * self.ratio, 2)
-        for day, factor in self.changed.items():
-            frame.loc[frame["open_time"] == pd.Timestamp(day), PRICES] *= factor
-        rows: pd.DataFrame = frame[frame["open_time"] >= np.datetime64(self.since, "us")].reset_index(drop=True)
-        return rows
 
 
 def source(**changes: object) -> InUnits:

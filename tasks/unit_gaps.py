@@ -1,0 +1,80 @@
+"""Bars that open near a whole ratio to the close before: a split, or pounds for pence, that the source has not told.
+
+A crash moves within its day as well; a change of unit is a gap and nothing else. So a bar is suspected where its open
+over the close before, both adjusted, lies near such a ratio and its own range is a small part of that gap. Around the
+clock prices halve for real, and nothing splits: there only pounds for pence are suspected.
+"""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from strategy.instruments import Calendar
+from strategy.units import rounding
+
+FloatArray = NDArray[np.float64]
+
+#: New for old in splits, and one hundred for the pence of a pound.
+RATIOS = (1.5, 2.0, 3.0, 4.0, 5.0, 8.0, 10.0, 15.0, 20.0, 25.0, 50.0, 100.0)
+RATIOS_AROUND_THE_CLOCK = (100.0,)
+#: Largest deviation from such a ratio, and largest range of the bar as a share of the gap, both in logs.
+NEAR_RATIO = float(np.log(1.03))
+OWN_RANGE = 0.25
+#: Sessions after it that confirm a level.
+CONFIRMING_SESSIONS = 3
+#: Relative rounding of adjusted closes above which they tell of no event.
+COARSE = 0.03
+
+
+def unit_gaps(
+    rows: pd.DataFrame, history: pd.DataFrame, calendar: Calendar, settled: NDArray[np.bool_]
+) -> dict[str, object]:
+    """Return for each row whether it is held or remarked for its gap, beside its open over the close before.
+
+    `history` holds the bars before the rows, `settled` says which rows (N,) are published as they are. `unit_gap` is 1
+    where a bar is to be held: no later session confirms its level. `unit_gap_kept` is 1 where a suspected bar is let
+    through.
+    """
+    before = len(history)
+    opened, high, low, close = (
+        np.concatenate([history[name].to_numpy(dtype=np.float64), rows[name].to_numpy(dtype=np.float64)])
+        for name in ("open", "high", "low", "close")
+    )
+    factor = np.concatenate([np.full(before, np.nan), _factors(rows)])
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        step = np.ones(len(close))
+        step[1:] = factor[1:] / factor[:-1]
+        step[np.isnan(step)] = 1.0
+        gap = np.zeros(len(close))
+        gap[1:] = np.log(opened[1:] * step[1:] / close[:-1])
+        ratios = np.log(RATIOS_AROUND_THE_CLOCK if calendar is Calendar.ALWAYS else RATIOS)
+        near = (np.abs(np.abs(gap)[:, None] - ratios) <= NEAR_RATIO).any(axis=1)
+        # A bar of one price says nothing of its range, and half as much again in a day is seen.
+        near &= (high > low) | (np.abs(gap) > np.log(RATIOS[0]) + NEAR_RATIO)
+        suspected = near & (np.log(high / low) < OWN_RANGE * np.abs(gap))
+        level = np.log(close) + np.cumsum(np.log(step))
+    confirmed = np.array([_confirmed(row, gap, level) if suspected[row] else False for row in range(len(close))])
+    suspected, confirmed, gap = suspected[before:], confirmed[before:], gap[before:]
+    held = suspected & ~confirmed & ~settled
+    return {
+        "unit_gap": held.astype(np.float64),
+        "unit_gap_kept": (suspected & ~held).astype(np.float64),
+        "gap_found": np.exp(gap),
+    }
+
+
+def _factors(rows: pd.DataFrame) -> FloatArray:
+    """Return adjusted over raw close, NaN where it is not known or too coarse to tell an event."""
+    adjusted = rows["adj_close"].to_numpy(dtype=np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factor: FloatArray = adjusted / rows["close"].to_numpy(dtype=np.float64)
+        known = adjusted[np.isfinite(adjusted)]
+        if known.size:
+            factor = np.where(rounding(known) / adjusted > COARSE, np.nan, factor)
+    return factor
+
+
+def _confirmed(row: int, gap: FloatArray, level: FloatArray) -> bool:
+    """Return whether the sessions after the row close nearer to it than to the close before, three of them at least."""
+    after = level[row + 1 : row + 1 + CONFIRMING_SESSIONS]
+    return len(after) == CONFIRMING_SESSIONS and bool(np.all(np.abs(after - level[row]) < abs(gap[row]) / 2.0))
