@@ -113,6 +113,14 @@ def sent_at(connection: Connection, account: str, order_id: str) -> datetime | N
     return row[0].astimezone(UTC) if row and row[0] is not None else None
 
 
+def last_sent_at(connection: Connection, account: str) -> datetime | None:
+    """Return when any order of the account was last handed to the broker; None if none ever was."""
+    row = connection.execute(
+        "SELECT max(recorded_at) FROM order_events WHERE account = ? AND state = ?", [account, str(OrderState.SENT)]
+    ).fetchone()
+    return row[0].astimezone(UTC) if row and row[0] is not None else None
+
+
 def record_executions(
     connection: Connection, account: str, number: int, told: Sequence[Execution]
 ) -> tuple[Execution, ...]:

@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 
 #: How often the books are compared before a difference counts: another run may be trading at this moment.
 LOOKS = 3
+#: How long the venue's answers may lag behind an order, and the waits between looks at the books while they may.
+LAG = timedelta(minutes=3)
+LATE_LOOKS_S = (1.0, 4.0, 25.0, 150.0, 0.0)
 
 #: How far before the newest known charge others are asked for again: a venue may tell one after a later one.
 CHARGES_OVERLAP = timedelta(days=1)
@@ -48,13 +51,15 @@ def agree(job: Job, broker: Broker) -> Agreement:
         return Agreement()
     barred = _listed(job, broker)
     elsewhere = _paid_elsewhere(job, broker)
-    for _ in range(LOOKS):
+    for wait_s in LATE_LOOKS_S if _sent_lately(job, broker) else (0.0,) * LOOKS:
         # Another run may have adopted the venue, or adopted it anew, since the last look.
         adopted = _adopted(job, broker) or _adopt_first(job, broker)
         unknown = _catch_up(job, broker, adopted)
         found = difference(job, broker, adopted)
         if not found:
             return Agreement(barred=barred | close_absent(job, broker, adopted, unknown), warnings=elsewhere)
+        if wait_s:
+            broker.wait(wait_s)
     waited = waited_for(broker, unknown)
     for order in unknown:
         found += f"; what became of order {order.order_id} of {order.as_of} is not known ({order.reason})"
@@ -67,6 +72,13 @@ def agree(job: Job, broker: Broker) -> Agreement:
     found = "; ".join((found, *elsewhere))
     was_reset = settle_difference(job, broker, adopted, found)
     return Agreement(barred=barred | waited, warnings=(was_reset, *elsewhere))
+
+
+def _sent_lately(job: Job, broker: Broker) -> bool:
+    """Whether an order left so lately that balances, told from a memory, may not hold its trades yet."""
+    with connect(job.home) as store:
+        at = venues.last_sent_at(store, job.account)
+    return at is not None and broker.now() - at < LAG
 
 
 def expire_unsent(job: Job) -> None:

@@ -329,3 +329,12 @@ def test_a_trade_that_is_told_otherwise_stays_as_it_was_told_first(
     assert stored(spot, order).state is OrderState.FILLED
     assert f"Trade {first.trade_id} of order {first.order_id} was told as" in caplog.text
     spot.on(number + 1)
+
+
+def test_books_that_lag_behind_an_order_are_looked_at_again(year: Calm) -> None:
+    year.testnet.exchange.delays.rate = 1.0
+    number = year.until_it_holds()
+    before = year.checks.contents()
+    year._run(DAYS[number])
+    assert year.checks.contents() == before
+    year.checks.after(DAYS[number], year._job(DAYS[number]))
