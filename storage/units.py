@@ -10,6 +10,7 @@ import numpy as np
 from storage.database import Connection
 from strategy.bars import FloatArray
 from strategy.money import exact
+from strategy.orders import Fill
 from strategy.units import UnitChange, agreeing_bars
 
 #: Bars back from the one that an account used which are compared.
@@ -56,6 +57,19 @@ def unit_changes(connection: Connection, source: str, used: Iterable[Used]) -> d
             if change is not None:
                 found[one] = change
     return found
+
+
+def open_as_used(connection: Connection, source: str, fill: Fill) -> Decimal | None:
+    """Return the open of the fill's bar in the revision that is nearest to its price; None without a bar.
+
+    It was filled at that one: later revisions may tell the open in another unit.
+    """
+    row = connection.execute(
+        "SELECT open FROM bars WHERE source = ? AND symbol = ? AND open_time::DATE = ? AND open > 0 "
+        "ORDER BY abs(ln(open / ?)), revision DESC LIMIT 1",
+        [source, fill.symbol, fill.as_of, float(fill.price)],
+    ).fetchone()
+    return exact(row[0]) if row else None
 
 
 def _change(connection: Connection, source: str, used: Used, close: Decimal) -> UnitChange | None:

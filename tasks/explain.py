@@ -13,10 +13,10 @@ from storage.database import Connection, connect
 from storage.explanations import Trace
 from storage.ledger_rows import Provenance
 from storage.order_history import Found, Step
+from storage.units import open_as_used
 from strategy.decision import Decision
 from strategy.executions import Execution
-from strategy.market import data_sha256, session_date
-from strategy.money import exact
+from strategy.market import data_sha256
 from strategy.orders import Fill, Order, Side
 from tasks.job import Policy
 from tasks.replayed import Asked, replayed_trace
@@ -132,14 +132,14 @@ def _parts(record: Record, trace: Trace | None) -> Json:
 
 
 def _opens(store: Connection, record: Record, trace: Trace | None) -> dict[Fill, Decimal]:
-    """The open of the bar of each fill's day, where there is one."""
+    """Return the open of the bar of each fill's day, where there is one, as it was told when the order was filled."""
     opens: dict[Fill, Decimal] = {}
     if trace is None:
         return opens
     for fill in record.fills:
-        bars = bar_store.load(store, trace["source"], [fill.symbol], until=fill.as_of, last_bars=1).get(fill.symbol)
-        if bars is not None and session_date(bars.open_time[-1]) == fill.as_of:
-            opens[fill] = exact(bars.open[-1])
+        opened = open_as_used(store, trace["source"], fill)
+        if opened is not None:
+            opens[fill] = opened
     return opens
 
 
