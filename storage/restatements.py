@@ -34,7 +34,8 @@ class Restatement:
     """Published bars told again at one ratio: `bars` of them, from `first` to `last`; new over old `ratio`.
 
     `volumes` is what volumes were multiplied by. `told_until` is the newest date of the delivery, and `beyond` that of
-    the published bars which it says nothing of (None: there are none).
+    the published bars which it says nothing of (None: there are none). `late` says that bars after `last` were
+    published in the new unit before their past was.
     """
 
     ratio: float
@@ -44,6 +45,7 @@ class Restatement:
     last: date
     told_until: date
     beyond: date | None
+    late: bool = False
 
 
 def restatement(connection: Connection, source: str, symbol: str) -> Restatement | None:
@@ -68,6 +70,7 @@ def restatement(connection: Connection, source: str, symbol: str) -> Restatement
         last=days[found.last].item(),
         told_until=told,
         beyond=newest if newest > told else None,
+        late=found.last < len(days) - 1,
     )
 
 

@@ -45,6 +45,13 @@ def told(verdict: Verdict, found: Mapping[str, Restatement]) -> Verdict:
         reason="the source tells its past in another unit, open, high, low and close alike; positions, marks and open "
         "orders move with it",
     )
+    if one.late:
+        said = replace(
+            said,
+            reason="the source tells its past in another unit, but bars after it were published in that unit before; "
+            "accounts whose last mark is older move with it; in others what they held then has lost or gained by the "
+            "ratio and is not corrected: compare them with a backtest, or start another with --account",
+        )
     if one.beyond is None:
         return replace(verdict, warnings=(*verdict.warnings, said))
     reason = (

@@ -55,6 +55,15 @@ def test_a_gap_clears_itself_when_the_past_is_restated(tmp_path: Path) -> None:
     assert "27 published bars up to 2020-06-09 at x0.25" in gate.warnings[0]
 
 
+def test_a_past_that_is_restated_after_its_level_was_confirmed_is_warned_of(tmp_path: Path) -> None:
+    job = on(a_job(tmp_path, ("PLAIN",), SECOND), date(2020, 6, 15))
+    judged(job, LATE)
+    gate = judged(on(job, date(2020, 6, 16)), InUnits(listings=(PLAIN,), levels=(("PLAIN", PLAIN.first, 0.25),)))
+    assert gate.held_back == {}
+    assert "bars after it were published in that unit before" in gate.warnings[0]
+    assert "at x0.25" in gate.warnings[0]
+
+
 def test_the_halt_counts_a_lower_close_that_is_held_back(tmp_path: Path) -> None:
     """The other symbol carries the day; the held position keeps its mark."""
     job = a_job(tmp_path, LATE.symbols(), FIRST, Strategy.VOL_TARGET)
