@@ -1,5 +1,6 @@
 """Daily bars from Binance's public market data, which needs no key."""
 
+import os
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -85,6 +86,14 @@ class BinanceBars:
         client.API_URL = f"{self._base_url}/api"
         # A proxy set in the environment must not see, or break, what is meant for loopback.
         client.session.trust_env = self._base_url == _MAIN_SITE
+        if client.session.trust_env:
+            # Hidden from Python by an empty name in small letters, as Prefect's client needs it; not meant for here.
+            schemes = {scheme: f"{scheme}_proxy" for scheme in ("all", "http", "https")}
+            client.session.proxies = {
+                scheme: os.environ[name.upper()]
+                for scheme, name in schemes.items()
+                if os.environ.get(name) == "" and os.environ.get(name.upper(), "").startswith("socks")
+            }
         return client
 
     def _klines(self, symbol: str, request: BarRequest, closed_before_ms: int) -> list[tuple[Any, ...]]:

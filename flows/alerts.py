@@ -4,6 +4,8 @@ import logging
 import os
 from typing import Any
 
+from flows.proxies import hidden
+
 #: The address to post to; a secret, since whoever knows it may write there.
 WEBHOOK = "TURBODMT_ALERT_WEBHOOK"
 #: The notification block, of any kind, that a person may make in Prefect's UI; it goes before the webhook.
@@ -11,6 +13,10 @@ BLOCK = "turbodmt-alerts"
 TIMEOUT_S = 10.0
 
 log = logging.getLogger("flows.alerts")
+
+
+class ProxyUnusable(Exception):
+    """The outside is to be reached by a proxy that Prefect's client does not know how to use."""
 
 
 def tell(subject: str, body: str) -> bool:
@@ -21,6 +27,8 @@ def tell(subject: str, body: str) -> bool:
     try:
         block = _block() or _webhook()
         if block is not None:
+            if (proxy := hidden()) is not None:
+                raise ProxyUnusable(f"{proxy} is a SOCKS proxy, which needs the package socksio")
             # Only then do the blocks for Slack, Teams, e-mail and their like raise.
             with block.raise_on_failure():
                 block.notify(body, subject)

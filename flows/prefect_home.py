@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from flows.failures import Exit, exit_code
+from flows.proxies import reach_loopback_directly
 from storage.files import private_folder
 
 OUR_LOGGERS = ("tasks", "flows")
@@ -44,6 +45,7 @@ def prepare(home: Path, console_level: str) -> None:
     Raises StoreReadOnly, StoreFull: a server of Prefect's own that cannot write would be waited for in vain.
     """
     private_folder(home / "prefect")
+    reach_loopback_directly()
     for name, value in {**DEFAULTS, "PREFECT_LOGGING_LEVEL": console_level}.items():
         os.environ.setdefault(name, value)
     os.environ.setdefault("PREFECT_HOME", str(home / "prefect"))
