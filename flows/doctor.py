@@ -15,6 +15,7 @@ from flows.doctor_server import server_checks
 from flows.environment import remedy_of, strange_names
 from flows.paths import HomeUnknown
 from flows.settings import ConfigurationError, Settings, load
+from storage.privacy import PlaceUnsafe
 
 Json = dict[str, Any]
 #: Below this a training or a report may not find room.
@@ -29,7 +30,7 @@ def run_doctor(given: Mapping[str, object]) -> Json:
     """Every check with its verdict, detail and remedy; with settings that are wrong, those that need none."""
     try:
         settings = load(given)
-    except (ConfigurationError, HomeUnknown) as error:
+    except (ConfigurationError, HomeUnknown, PlaceUnsafe) as error:
         checks = [_python(), *_pins(), _environment(), _failed("settings", error)]
         return {"ok": False, "checks": checks}
     home = settings.home

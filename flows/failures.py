@@ -55,6 +55,7 @@ _CODES: Mapping[str, Exit] = {
     "tasks.reconcile.ReconciliationFailed": Exit.RECONCILIATION,
     "strategy.money.AmountTooLarge": Exit.USAGE,
     "storage.rows.LedgerConflict": Exit.RECONCILIATION,
+    "storage.privacy.PlaceUnsafe": Exit.USAGE,
     "storage.failures.StoreError": Exit.STORE,
     "storage.models.ModelDamaged": Exit.STORE,
     "storage.models.ModelUnknown": Exit.USAGE,

@@ -48,11 +48,13 @@ class Request:
     def __post_init__(self) -> None:
         if self.since and self.until and self.since > self.until:
             raise RequestRefused(f"--start-date {self.since} lies after --end-date {self.until}; swap them")
-        # Its name becomes a folder of reports and part of the keys of Prefect's artifacts.
-        if not fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", self.account):
-            raise RequestRefused(
-                f"--account is {self.account!r}; it must be up to 64 lower-case letters, digits and dashes"
-            )
+        demand_account(self.account)
+
+
+def demand_account(name: str) -> None:
+    """Raise RequestRefused for what is no name of an account: it becomes a folder and part of the keys of artifacts."""
+    if not fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", name):
+        raise RequestRefused(f"--account is {name!r}; it must be up to 64 lower-case letters, digits and dashes")
 
 
 def day(text: str | None, option: str) -> date | None:

@@ -20,10 +20,11 @@ def report(
 
 def run_report(home: str | None, account: str, as_of: str | None) -> dict[str, Any]:
     """The answer of `turbodmt report`. Raises RequestRefused where there is no such page."""
-    from flows.plan import RequestRefused, day
+    from flows.plan import RequestRefused, day, demand_account
     from flows.settings import load
     from storage.reports import day_pages
 
+    demand_account(account)
     pages = day_pages(load({"home": home}).home, account)
     wanted = day(as_of, "--as-of")
     if not pages:

@@ -21,6 +21,7 @@ from flows.spelling import NAMED_SOURCES as NAMED_SOURCES
 from flows.spelling import PATTERNS as PATTERNS
 from flows.spelling import SYMBOL_PATTERN as SYMBOL_PATTERN
 from flows.spelling import with_prefix
+from storage.privacy import demand_private
 from strategy.signals import Strategy
 
 FILE_NAME = "settings.toml"
@@ -176,12 +177,13 @@ def load(overrides: Mapping[str, object]) -> Settings:
     """The settings in force: overrides (those that are None do not count), environment, settings.toml, defaults.
 
     The file lies in the home that the overrides or the environment name. Raises ConfigurationError, in one sentence
-    that names the field, the value and the limit.
+    that names the field, the value and the limit; PlaceUnsafe for a home that others may change.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     environment = EnvSettingsSource(Settings)()
     above = {**environment, **given}
     home = _checked({"home": above["home"]} if "home" in above else {}).home
+    demand_private(home)
     return _checked({**_file_settings(home / FILE_NAME), **above})
 
 

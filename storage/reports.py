@@ -7,22 +7,34 @@ from pathlib import Path
 import pandas as pd
 
 from storage.files import write_whole
+from storage.privacy import demand_no_link
 
 
 def write_day(home: Path, account: str, day: date, page: str) -> Path:
     """The path of the page of an account's day in the home; see `write`."""
-    return write(home / "reports" / account, f"{day}.html", page)
+    return write(_folder(home, account), f"{day}.html", page)
 
 
 def day_pages(home: Path, account: str) -> dict[date, Path]:
-    """The pages that were written of an account's days, oldest first."""
+    """Return the pages that were written of an account's days, oldest first.
+
+    Raises ValueError if the account's name is a path, PlaceUnsafe where its folder is a link.
+    """
     found = {}
-    for path in (home / "reports" / account).glob("????-??-??.html"):
+    for path in _folder(home, account).glob("????-??-??.html"):
         try:
             found[date.fromisoformat(path.stem)] = path
         except ValueError:
             continue
     return dict(sorted(found.items()))
+
+
+def _folder(home: Path, account: str) -> Path:
+    if not account or Path(account).name != account or account.startswith("."):
+        raise ValueError(f"{account!r} is no name of an account; give a plain name")
+    for folder in (home / "reports", home / "reports" / account):
+        demand_no_link(folder)
+    return home / "reports" / account
 
 
 def write(folder: Path, name: str, text: str) -> Path:

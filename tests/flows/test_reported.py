@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.reports import write_day
+from storage.privacy import PlaceUnsafe
+from storage.reports import day_pages, write_day
 from tests.flows.conftest import Run
 
 FRIDAY, MONDAY = date(2018, 12, 28), date(2018, 12, 31)
@@ -38,9 +39,27 @@ def test_the_newest_report_or_that_of_a_day_is_named(run: Run, pages: dict[date,
             "account demo has no report of 2018-12-30; name one of the 2 days that have one, from 2018-12-28",
         ),
         (["--account", "demo", "--as-of", "soon"], "--as-of is 'soon'; it must be a date"),
+        (["--account", "../../x"], "--account is '../../x'; it must be up to 64 lower-case letters, digits and dashes"),
     ],
 )
 @pytest.mark.usefixtures("pages")
 def test_a_report_that_is_not_there_is_refused(run: Run, options: list[str], sentence: str) -> None:
     ended = run("report", *options, "--json")
     assert (ended.code, ended.failure[: len(sentence)]) == (2, sentence)
+
+
+def test_nothing_is_read_or_written_through_a_link(run: Run, home: Path, tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    home.mkdir(mode=0o700)
+    (home / "reports").symlink_to(tmp_path / "theirs")
+    ended = run("daily", "--as-of", "2018-12-28", "--strategy", "rules")
+    assert (ended.code, ended.failure.partition(" is a link to ")[0]) == (2, str(home / "reports"))
+    (home / "reports").unlink()
+    (home / "reports").mkdir()
+    (home / "reports" / "demo").symlink_to(tmp_path / "theirs")
+    for ask in (lambda: write_day(home, "demo", FRIDAY, "<p>"), lambda: day_pages(home, "demo")):
+        with pytest.raises(PlaceUnsafe, match="demo is a link to "):
+            ask()
+    with pytest.raises(ValueError, match="is no name of an account"):
+        write_day(home, "../x", FRIDAY, "<p>")
+    assert list((tmp_path / "theirs").iterdir()) == []
