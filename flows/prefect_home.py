@@ -137,13 +137,8 @@ def attend_run() -> None:
 
     The process will end without a word more.
     """
-    shipped = logging.getLogger("prefect.extra").handlers
     for name in OUR_LOGGERS:
-        logger = logging.getLogger(name)
-        logger.setLevel(logging.INFO)
-        # Where a worker of the user's own has not been told of our loggers.
-        for handler in shipped:
-            logger.addHandler(handler)
+        logging.getLogger(name).setLevel(logging.INFO)
     # Adding the same filter again changes nothing.
     for name in PREFECTS_LOGGERS:
         logging.getLogger(name).addFilter(_OF_A_BUG)

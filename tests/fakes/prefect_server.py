@@ -121,7 +121,13 @@ def prefect_server(folder: Path) -> Iterator[PrefectServer]:
 @contextmanager
 def worker(server: PrefectServer, pool: str, home: Path) -> Iterator[None]:
     """None; a process worker takes the pool's runs, with the home as TURBODMT_HOME, until the end."""
-    environment = {**server.environment, "TURBODMT_HOME": str(home), "PREFECT_WORKER_QUERY_SECONDS": "1"}
+    told = {"PREFECT_LOGGING_EXTRA_LOGGERS": "tasks,flows", "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
+    environment = {
+        **server.environment,
+        **told,
+        "TURBODMT_HOME": str(home),
+        "PREFECT_WORKER_QUERY_SECONDS": "1",
+    }
     arguments = ("worker", "start", "--pool", pool, "--type", "process")
     with _process("worker", arguments, server.folder, environment) as process:
 
