@@ -8,7 +8,6 @@ from pathlib import Path
 
 from flows.failures import Exit, exit_code
 from flows.proxies import reach_loopback_directly
-from storage.files import private_folder
 
 OUR_LOGGERS = ("tasks", "flows")
 #: Whose records make up a run's log.
@@ -44,6 +43,8 @@ def prepare(home: Path, console_level: str) -> None:
 
     Raises StoreReadOnly, StoreFull: a server of Prefect's own that cannot write would be waited for in vain.
     """
+    from storage.files import private_folder
+
     private_folder(home / "prefect")
     reach_loopback_directly()
     for name, value in {**DEFAULTS, "PREFECT_LOGGING_LEVEL": console_level}.items():
