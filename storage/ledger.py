@@ -128,6 +128,28 @@ def fills_after(connection: Connection, account: str, day: date) -> tuple[Fill, 
     return tuple(fill for (later,) in rows for fill in fills_on(connection, account, later))
 
 
+def fills_of(connection: Connection, account: str, order_ids: Sequence[str]) -> tuple[Fill, ...]:
+    """Return the trades of the orders, by day, symbol, order and trade."""
+    rows = connection.execute(
+        "SELECT order_id, trade_id, symbol, as_of, side, quantity, price, fee FROM fills WHERE account = ? "
+        "AND list_contains(?, order_id) ORDER BY as_of, symbol, order_id, trade_id",
+        [account, list(order_ids)],
+    ).fetchall()
+    return tuple(
+        Fill(
+            order_id=order_id,
+            trade_id=trade_id,
+            symbol=symbol,
+            as_of=as_of,
+            side=Side(side),
+            quantity=quantity,
+            price=price,
+            fee=fee,
+        )
+        for order_id, trade_id, symbol, as_of, side, quantity, price, fee in rows
+    )
+
+
 def record_entries(connection: Connection, account: str, entries: Sequence[Entry]) -> int:
     """How many changes without a trade were new. Raises LedgerConflict if a stored one differs."""
     return insert_once(connection, ENTRIES, [entry_row(account, entry) for entry in entries])
@@ -187,6 +209,14 @@ def accounts(connection: Connection) -> tuple[str, ...]:
     """The accounts that have lived a day, by name."""
     rows = connection.execute("SELECT DISTINCT account FROM account_snapshots ORDER BY account").fetchall()
     return tuple(row[0] for row in rows)
+
+
+def last_decided(connection: Connection, account: str, *, before: date) -> date | None:
+    """Return the newest day before `before` that the account decided; None if there is none."""
+    row = connection.execute(
+        "SELECT max(as_of) FROM decisions WHERE account = ? AND as_of < ?", [account, before]
+    ).fetchone()
+    return row[0] if row else None
 
 
 def missed_days(connection: Connection, account: str, day: date) -> tuple[date, ...]:

@@ -84,6 +84,25 @@ def open_orders(connection: Connection, account: str) -> tuple[Order, ...]:
     return tuple(to_order(row) for row in rows)
 
 
+def orders_since(connection: Connection, account: str, day: date) -> tuple[Order, ...]:
+    """Return the orders that were decided on the day or later, or ended after it, by day and symbol."""
+    rows = connection.execute(
+        "SELECT order_id, symbol, as_of, side, quantity, state, reason FROM orders WHERE account = $account "
+        "AND (as_of >= $day OR settled_on > $day) ORDER BY as_of, symbol, order_id",
+        {"account": account, "day": day},
+    ).fetchall()
+    return tuple(to_order(row) for row in rows)
+
+
+def days_ordered(connection: Connection, account: str, *, most: int) -> tuple[date, ...]:
+    """Return the newest days on which the account ordered more than the market takes as too little, newest first."""
+    rows = connection.execute(
+        "SELECT DISTINCT as_of FROM orders WHERE account = ? AND state <> ? ORDER BY as_of DESC LIMIT ?",
+        [account, str(OrderState.SKIPPED), most],
+    ).fetchall()
+    return tuple(row[0] for row in rows)
+
+
 def ordered_symbols(connection: Connection, account: str) -> tuple[str, ...]:
     """Every symbol that the account ever ordered, sorted: what it may hold or be about to."""
     rows = connection.execute(

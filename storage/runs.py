@@ -94,6 +94,16 @@ def finished_run(connection: Connection, account: str, as_of: date, command: str
     return str(row[0]) if row and row[0] is not None else None
 
 
+def last_done(connection: Connection, account: str, command: str, *, before: date) -> RunRecord | None:
+    """Return the account's newest run of the command that was done for a day before `before`; None if none was."""
+    rows = connection.execute(
+        _SELECT + "WHERE account = ? AND command = ? AND status = 'done' AND as_of < ? "
+        "ORDER BY as_of DESC, finished_at DESC, run_id LIMIT 1",
+        [account, command, before],
+    ).fetchall()
+    return _record(rows[0]) if rows else None
+
+
 def failures(connection: Connection, account: str, days: Sequence[date]) -> dict[date, str]:
     """Why the account's newest run of each of the days failed; a day without a failed run is left out."""
     rows = connection.execute(

@@ -50,6 +50,8 @@ class Costs:
 NOTHING = quantised(Decimal(0))
 #: What an order takes of the volume of its fill bar, at most; the remainder is cancelled.
 VOLUME_SHARE = 0.1
+#: The reason of an order whose symbol was delisted before its fill bar.
+DELISTED = "delisted"
 #: Gross: no fee, no slippage, no financing.
 NO_COSTS = Costs(fee_bps=Decimal(0), slippage_bps=Decimal(0), financing_rate=Decimal(0))
 
@@ -192,13 +194,14 @@ def _after(order: Order, quotes: Mapping[str, Quote], as_of: date, terms: Terms)
     """The order as the day left it, and its fill; a split since the decision scales it."""
     if order.symbol not in quotes:
         if terms.delisted(order.symbol, as_of):
-            return replace(order, state=OrderState.CANCELLED, reason="delisted"), None
+            return replace(order, state=OrderState.CANCELLED, reason=DELISTED), None
         return order, None
     quote = quotes[order.symbol]
     wanted = quantised(order.quantity * quote.factor_change)
     taken = _taken(wanted, quote, terms.instruments[order.symbol])
     if taken < wanted:
-        reason = f"filled {taken:f} of {wanted:f}, {VOLUME_SHARE:.0%} of the bar's volume; the rest is cancelled"
+        told = (f"{one.normalize():f}" for one in (taken, wanted))
+        reason = f"filled {' of '.join(told)}, {VOLUME_SHARE:.0%} of the bar's volume; the rest is cancelled"
         cut = replace(order, state=OrderState.CANCELLED, reason=reason)
         return cut, _fill(order, taken, quote, as_of, terms) if taken else None
     # Built anew: `replace` would take twice as long, for every order of a backtest.

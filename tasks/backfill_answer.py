@@ -3,10 +3,12 @@
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
+from datetime import date
 
 from storage import bars as bar_store
 from storage import instruments as instrument_store
 from storage import ledger, risk_state, stretches, trials
+from storage import orders as order_store
 from storage.database import Connection, connect
 from storage.stretches import Switch
 from storage.trials import Trial
@@ -18,6 +20,7 @@ from tasks.backfill import Filled
 from tasks.backfill_book import Backfill
 from tasks.backtest import measure
 from tasks.book import Findings
+from tasks.missed import cut_in_window
 from tasks.results import Json, text
 from tasks.tried import HALT, configuration
 
@@ -40,10 +43,12 @@ def backfill_json(backfill: Backfill, filled: Filled, findings: Findings) -> Jso
         switches = stretches.switches(store, job.account, until)
         risk = risk_state.load(store, job.account)
         instruments = instrument_store.load(store, job.source, job.symbols)
-        digest = data_sha256(bar_store.load(store, job.source, job.symbols, until=until))
+        bars = bar_store.load(store, job.source, job.symbols, until=until)
+        digest = data_sha256(bars)
+        cut = cut_in_window(job.account, order_store.orders_since(store, job.account, date.min), told.fills, bars)
         measured = measure(told, instruments)
         tried = _count_trial(store, backfill, told, {HALT} if withheld else set())
-    warnings = (*filled.warnings, *findings.warnings, *_halt(risk), *_prior(job.policy.strategy, switches))
+    warnings = (*filled.warnings, *findings.warnings, *cut, *_halt(risk), *_prior(job.policy.strategy, switches))
     return {
         "account": job.account,
         "symbols": list(job.symbols),

@@ -29,6 +29,7 @@ from tasks.fold_models import History
 from tasks.folds import TradedFold, Walk, left_to_the_prior, walk
 from tasks.ingest import ingest
 from tasks.job import Job
+from tasks.missed import cut_orders
 from tasks.universe import chosen_in_hindsight
 from tasks.usable import Use, remarks, usable
 from tasks.validate import inspect
@@ -132,7 +133,9 @@ def backtest(
     net = accounts.run(subject, "net", costs)
     _demand_a_decision(net.replay, subject, market)
     benchmarks = {str(one): accounts.run(one, str(one), costs) for one in window.strategies[1:]}
-    trials, found = judged(job, net.replay, {name: one.replay for name, one in benchmarks.items()}, market.instruments)
+    others = {name: one.replay for name, one in benchmarks.items()}
+    cut = cut_orders({str(subject): net.replay, **others}, market.bars)
+    trials, found = judged(job, net.replay, others, market.instruments)
     return Backtest(
         job=job,
         symbols=symbols,
@@ -151,6 +154,7 @@ def backtest(
             *left_to_the_prior(walked.folds),
             *chosen_in_hindsight(market.instruments),
             *_capped(job, subject, net.replay),
+            *cut,
         ),
         charges=charges(net.replay, quotes, _days_per_year(market.instruments)),
         rates=rates(costs, market.instruments),

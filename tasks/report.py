@@ -14,6 +14,7 @@ from tasks.book import Findings, day_result
 from tasks.capped import cap_decided_today
 from tasks.configured import configured
 from tasks.job import Job
+from tasks.missed import missed_since_last_answer
 from tasks.model_card import publish_newest_card
 from tasks.pages import DailyPage, Provenance, daily_page
 from tasks.reconcile import Reconciliation
@@ -32,7 +33,7 @@ def report(job: Job, champion: Champion, gate: Gate, reconciled: Reconciliation 
     """
     warnings = [*gate.held_back.values(), *gate.warnings]
     warnings += [champion.warning] if champion.warning else []
-    warnings += [*_outside(job), *_missed(job), *_capped(job)]
+    warnings += [*_outside(job), *_missed(job), *missed_since_last_answer(job), *_capped(job)]
     result = day_result(job, Findings(warnings=tuple(warnings), model_reason=champion.reason))
     page = _page(result, champion, gate)
     try:

@@ -1,4 +1,4 @@
-"""What is not as it should be, as the store tells it: accounts that stand still, runs that failed, halts, bad bars."""
+"""What is not as it should be, as the store tells it: accounts that stand still, failed runs, missed orders, halts."""
 
 import json
 from collections.abc import Iterator
@@ -9,9 +9,12 @@ from pathlib import Path
 from exchange.calendars import last_closed
 from storage import instruments as instrument_store
 from storage import ledger, quality, risk_state, runs
+from storage import orders as order_store
 from storage.database import Connection, connect
 from storage.runs import RunRecord, RunStatus
+from strategy.orders import OPEN_STATES, OrderState
 from tasks.book import DAILY
+from tasks.missed import missed_among, sentences
 
 #: A run of which nothing was heard for so long has ended without a word.
 LEASE = timedelta(hours=6)
@@ -19,6 +22,12 @@ LEASE = timedelta(hours=6)
 PATIENCE = timedelta(hours=12)
 #: A day run so long after its date was a replay, which nobody waits for.
 LIVE_WITHIN = timedelta(days=7)
+
+
+#: Orders that missed on so many of the account's last days that ordered are a concern.
+MISSED_DAYS, MISSED_OF = 2, 3
+#: States of orders of which it is too early to say anything.
+WAITING = OPEN_STATES - {OrderState.UNKNOWN}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +71,7 @@ def _of_account(store: Connection, record: RunRecord, now: datetime) -> Iterator
             key=f"model:{account}",
             text=f"{account} lacks a fresh network: {model_warning}; `turbodmt models` shows the register",
         )
+    yield from _orders_missed(store, account)
     risk = risk_state.load(store, account)
     if risk.halted:
         yield Concern(
@@ -77,6 +87,30 @@ def _of_account(store: Connection, record: RunRecord, now: datetime) -> Iterator
                 text=f"{account} stands at {last}, and the bars of {expected} closed more than "
                 f"{PATIENCE / timedelta(hours=1):.0f} hours ago; see whether its schedule is active and a worker runs",
             )
+
+
+def _orders_missed(store: Connection, account: str) -> Iterator[Concern]:
+    """A concern where orders miss again and again; none once those of the newest day were taken whole.
+
+    Days on which nothing was ordered do not count, nor does one whose orders may all still trade, as paper's do until
+    their bar arrives.
+    """
+    source, _ = ledger.newest_panel(store, account)
+    days = order_store.days_ordered(store, account, most=MISSED_OF + 1)
+    judged = []
+    for day in days:
+        orders = order_store.orders_on(store, account, day)
+        if not all(one.state in WAITING for one in orders if one.state is not OrderState.SKIPPED):
+            judged.append(missed_among(store, (account, source or ""), orders))
+    judged = judged[:MISSED_OF]
+    missed = [one for one in judged if one]
+    if judged and judged[0] and len(missed) >= MISSED_DAYS:
+        yield Concern(
+            key=f"orders:{account}",
+            text=f"orders of {account} were not taken as decided on {len(missed)} of the last {len(judged)} days that "
+            f"ordered: {sentences(missed[0])[0]}; see the reason, and check the broker's balance, keys and rules; "
+            f"`turbodmt explain {missed[0][0].order.order_id}` tells the order's steps",
+        )
 
 
 def _model_warning(record: RunRecord) -> str:

@@ -168,7 +168,7 @@ def test_a_bar_takes_a_tenth_of_its_volume_in_whole_lots_and_the_rest_is_cancell
     assert (fill.quantity, fill.as_of) == (6, TUESDAY)
     assert result.account.quantity("SPY") == 6
     assert result.orders[0].state is OrderState.CANCELLED
-    assert result.orders[0].reason.startswith("filled 6.0")
+    assert result.orders[0].reason.startswith("filled 6 of 50, 10% of")
 
 
 def test_a_bar_without_room_for_one_lot_fills_nothing() -> None:
