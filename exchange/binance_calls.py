@@ -1,13 +1,16 @@
 """One public call to Binance, tried again while the failure may pass."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import requests
 
+from exchange.deadline import WHOLE, PunctualAdapter
 from exchange.ports import SourceRefused, SourceUnavailable
-from exchange.retries import LONGEST_WAIT_S, TRIES, WEIGHT_WINDOW_S, Transient, retried, stated_wait_s
+from exchange.retries import LONGEST_WAIT_S, TRIES, WEIGHT_WINDOW_S, Transient, retried, stated_wait_s, used_weight
 
 Answer = TypeVar("Answer")
 
@@ -16,18 +19,25 @@ WEIGHT_LIMIT = 4_800
 
 _UNKNOWN_SYMBOL = -1121
 #: Error codes that say the exchange, not the request, failed: disconnected, too many requests, time-out, overloaded.
-_TRANSIENT_CODES = (-1000, -1001, -1003, -1006, -1007, -1008)
+_TRANSIENT_CODES = (-1000, -1001, -1006, -1007, -1008)
+_TOO_MANY = -1003
 
 
 def public_client(timeout_s: float) -> Any:
-    """A python-binance client without keys, every request of which ends after timeout_s without an answer."""
+    """Return a python-binance client without keys.
+
+    Every request of it ends after `timeout_s` in which nothing came, and after WHOLE times as long in any case.
+    """
     with warnings.catch_warnings():
         # python-binance 1.0.37 uses websockets' old names; it takes 0.5 s to import, so only who needs it pays.
         warnings.simplefilter("ignore", DeprecationWarning)
         from binance.client import Client
 
         # A ping in the constructor would be a request outside the retries.
-        return Client(ping=False, requests_params={"timeout": timeout_s})
+        client = Client(ping=False, requests_params={"timeout": timeout_s})
+    for scheme in ("https://", "http://"):
+        client.session.mount(scheme, PunctualAdapter(WHOLE * timeout_s))
+    return client
 
 
 def answer(client: Any, ask: Callable[[], Answer], sleep: Callable[[float], None], symbol: str = "") -> Answer:
@@ -43,7 +53,7 @@ def answer(client: Any, ask: Callable[[], Answer], sleep: Callable[[float], None
             f"binance did not answer within {TRIES} tries (last: {failure}); check the network or try again later"
         ) from failure
     headers = client.response.headers if client.response is not None else {}
-    if int(headers.get("x-mbx-used-weight-1m", 0)) >= WEIGHT_LIMIT:
+    if used_weight(headers) >= WEIGHT_LIMIT:
         sleep(WEIGHT_WINDOW_S)
     return result
 
@@ -59,14 +69,17 @@ def _once(ask: Callable[[], Answer], symbol: str) -> Answer:
         raise Transient(f"an answer that is no JSON, {str(error.message)[:60]!r}") from error
     except requests.RequestException as error:
         raise Transient(type(error).__name__) from error
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        # The library trips over JSON of another shape than an error's, or too deep to be read.
+        raise Transient("an answer of an unknown shape") from error
 
 
 def _judged(error: Any, symbol: str) -> Exception:
     """The failure to raise for an error answer."""
     status, code = int(error.status_code), error.code
     said = f"HTTP {status}, code {code}: {str(error.message)[:80]}"
-    if status in (418, 429):
-        wait_s = stated_wait_s(error.response.headers)
+    if status in (418, 429) or code == _TOO_MANY:
+        wait_s = _wait_s(error.response.headers, str(error.message))
         if wait_s > LONGEST_WAIT_S:
             return SourceUnavailable(
                 f"binance asks to wait {wait_s:.0f} s (HTTP {status}), more than the {LONGEST_WAIT_S:.0f} s that a run "
@@ -80,3 +93,11 @@ def _judged(error: Any, symbol: str) -> Exception:
     if status in (403, 451):
         return SourceUnavailable(f"binance refuses this address ({said}); use another network or source")
     return SourceRefused(f"binance refused the request for {symbol or 'its time'} ({said}); check the symbol and dates")
+
+
+def _wait_s(headers: Mapping[str, str], said: str) -> float:
+    """The wait that an answer asks for; the end of a ban counts from when the answer was given, by its own clock."""
+    try:
+        return stated_wait_s(headers, said, parsedate_to_datetime(headers["Date"]).astimezone(UTC))
+    except (LookupError, TypeError, ValueError):
+        return stated_wait_s(headers, "", datetime(1970, 1, 1, tzinfo=UTC))

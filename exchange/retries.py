@@ -1,6 +1,8 @@
 """Questions to an exchange, asked again while the failure may pass."""
 
+import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
@@ -12,6 +14,9 @@ TRIES = 5
 LONGEST_WAIT_S = 120.0
 #: Binance counts the request weight of an address by the minute.
 WEIGHT_WINDOW_S = 60.0
+#: How -1003 tells the end of a ban, in milliseconds: "Way too much request weight used; IP banned until %s."
+#: https://github.com/binance/binance-spot-api-docs/blob/master/errors.md
+_BANNED_UNTIL = re.compile(r"banned until (\d{13})\b")
 
 
 class Transient(Exception):
@@ -46,14 +51,36 @@ def retried(ask: Callable[[], Answer], sleep: Callable[[float], None]) -> Answer
     return answer
 
 
-def stated_wait_s(headers: Mapping[str, str]) -> float:
-    """The wait that an answer asks for; a weight window where it names none in seconds.
+def stated_wait_s(headers: Mapping[str, str], said: str, now: datetime) -> float:
+    """Return the wait that an answer asks for, by its header or by the end of a ban in its words, whichever is longer.
 
-    >>> stated_wait_s({"Retry-After": "7"}), stated_wait_s({"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"})
-    (7.0, 60.0)
+    A weight window where it names neither. `now` is the time by which the ban is told.
+
+    >>> noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    >>> stated_wait_s({"Retry-After": "7"}, "", noon)
+    7.0
+    >>> stated_wait_s({"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, "Too many requests", noon)
+    60.0
+    >>> stated_wait_s({"Retry-After": "7"}, "Way too many requests; IP banned until 1767268890000.", noon)
+    90.0
     """
-    stated = headers.get("Retry-After", "")
-    return float(stated) if stated.isdigit() else WEIGHT_WINDOW_S
+    waits = []
+    if headers.get("Retry-After", "").isdigit():
+        waits.append(float(headers["Retry-After"]))
+    if (banned := _BANNED_UNTIL.search(said)) is not None:
+        until = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(banned[1]))
+        waits.append(max(0.0, (until - now).total_seconds()))
+    return max(waits, default=WEIGHT_WINDOW_S)
+
+
+def used_weight(headers: Mapping[str, str]) -> int:
+    """Return the request weight that an answer says the address has used within the minute; 0 where it says none.
+
+    >>> used_weight({"x-mbx-used-weight-1m": "12"}), used_weight({"x-mbx-used-weight-1m": "?"}), used_weight({})
+    (12, 0, 0)
+    """
+    stated = headers.get("x-mbx-used-weight-1m", "")
+    return int(stated) if stated.isdigit() else 0
 
 
 def _wait_s(state: RetryCallState) -> float:

@@ -10,8 +10,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.adapters import BaseAdapter
 
+from exchange.deadline import WHOLE, PunctualAdapter
 from exchange.ports import BrokerRefused
 
 TIMEOUT_S = 10.0
@@ -87,7 +88,10 @@ class Guard(BaseAdapter):
 
 
 def testnet_client(keys: ApiKeys, url: str, wire: Wire) -> Any:
-    """python-binance's client, every request of which goes through the guard and ends after TIMEOUT_S."""
+    """Return python-binance's client, every request of which goes through the guard.
+
+    It ends after TIMEOUT_S in which nothing came, and after WHOLE times as long in any case.
+    """
     address = wire.base_url or url
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -97,7 +101,7 @@ def testnet_client(keys: ApiKeys, url: str, wire: Wire) -> Any:
     client.REQUEST_RECVWINDOW = int(WINDOW / timedelta(milliseconds=1))
     client.session.trust_env = False
     for scheme in ("https://", "http://"):
-        client.session.mount(scheme, Guard(address, wire.transport or HTTPAdapter()))
+        client.session.mount(scheme, Guard(address, wire.transport or PunctualAdapter(WHOLE * TIMEOUT_S)))
     logging.getLogger("urllib3.connectionpool").addFilter(_unsigned)
     return client
 

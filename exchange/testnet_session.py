@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import requests
 
 from exchange.ports import BrokerRefused, BrokerUnavailable
-from exchange.retries import LONGEST_WAIT_S, TRIES, WEIGHT_WINDOW_S, Transient, retried, stated_wait_s
+from exchange.retries import LONGEST_WAIT_S, TRIES, WEIGHT_WINDOW_S, Transient, retried, stated_wait_s, used_weight
 from exchange.testnet_client import ApiKeys, Redirected, Wire, testnet_client
 from exchange.venue_errors import Duplicate, Judgement, Uncertain, VenueRefusal, judge_answer, judge_failure
 
@@ -90,7 +90,7 @@ class TestnetSession:
             raise Duplicate(said)
         if judgement is Judgement.OPEN:
             raise Uncertain(said)
-        wait_s = self._stated_wait_s() if judgement is Judgement.LIMITED else 1.0
+        wait_s = self._stated_wait_s(said) if judgement is Judgement.LIMITED else 1.0
         if judgement is Judgement.SKEWED:
             self._measured, wait_s = False, 0.0
         raise BrokerUnavailable(
@@ -110,7 +110,7 @@ class TestnetSession:
         if judgement is Judgement.SKEWED:
             # The wait has the clocks compared anew.
             raise Transient(said, 0.0)
-        raise Transient(said, self._stated_wait_s() if judgement is Judgement.LIMITED else None)
+        raise Transient(said, self._stated_wait_s(said) if judgement is Judgement.LIMITED else None)
 
     def _call(self, call: Callable[[Any], Answer]) -> tuple[Judgement | None, str, Any]:
         """How the call failed (None: it did not), in words without a secret, and its answer.
@@ -131,8 +131,9 @@ class TestnetSession:
             return judge_failure(error), type(error).__name__, None
         except BrokerRefused:
             raise
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-            # The library trips over JSON of another shape than an error's, and whoever asks over an answer's.
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
+            # The library trips over JSON of another shape than an error's, or too deep to be read, and whoever asks
+            # over an answer's.
             return Judgement.OPEN, "an answer of an unknown shape", None
 
     def _judged(self, status: int, code: int, said: str) -> tuple[Judgement, str, None]:
@@ -162,8 +163,9 @@ class TestnetSession:
         theirs = _EPOCH + timedelta(milliseconds=int(stated["serverTime"]))
         return (theirs - ours) // timedelta(milliseconds=1)
 
-    def _stated_wait_s(self) -> float:
-        wait_s = stated_wait_s(self._client.response.headers)
+    def _stated_wait_s(self, said: str) -> float:
+        ahead = timedelta(milliseconds=self._client.timestamp_offset)
+        wait_s = stated_wait_s(self._client.response.headers, said, self._wire.clock() + ahead)
         if wait_s > LONGEST_WAIT_S:
             raise BrokerUnavailable(
                 f"{self._host} asks to wait {wait_s:.0f} s, more than the {LONGEST_WAIT_S:.0f} s that a run waits; run "
@@ -173,5 +175,5 @@ class TestnetSession:
 
     def _mind_the_weight(self) -> None:
         """None; near the limit it waits a minute before the next call."""
-        if int(self._client.response.headers.get("X-MBX-USED-WEIGHT-1M", 0)) >= self._endpoint.weight_limit:
+        if used_weight(self._client.response.headers) >= self._endpoint.weight_limit:
             self.wait(WEIGHT_WINDOW_S)

@@ -1,4 +1,4 @@
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -100,6 +100,27 @@ def test_a_ban_without_a_stated_end_waits_for_one_weight_window():
         server.faults = [too_many(None, 418)]
         source(server, waits).fetch(request())
     assert waits == [60.0]
+
+
+def test_a_ban_that_is_told_in_words_alone_is_sat_out():
+    until = round((datetime.now(UTC) + timedelta(seconds=90)).timestamp() * 1000)
+    said = f'{{"code":-1003,"msg":"Way too much request weight used; IP banned until {until}. Please use"}}'
+    waits = []
+    with fake() as server:
+        server.faults = [Fault(status=418, body=said)]
+        source(server, waits).fetch(request())
+    assert len(waits) == 1
+    assert 80 < waits[0] <= 91
+
+
+@pytest.mark.parametrize(("status", "body"), [(200, "[" * 100_000), (400, "[" * 100_000), (400, "[]"), (400, "7")])
+def test_an_answer_of_an_unknown_shape_is_tried_again(status, body):
+    waits = []
+    with fake() as server:
+        # The fake tells well what it answers with 200; 201 is as good an answer.
+        server.faults = [Fault(status=201 if status == 200 else status, body=body)]
+        assert len(source(server, waits).fetch(request())) == 9
+    assert waits == [1.0]
 
 
 def test_a_wait_beyond_the_limit_ends_the_run():

@@ -1,8 +1,11 @@
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from exchange.retries import TRIES, Transient, retried, stated_wait_s
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def failing(*failures: Exception | None) -> Callable[[], str]:
@@ -41,4 +44,21 @@ def test_what_will_not_pass_is_not_asked_again() -> None:
     ("headers", "wait_s"), [({"Retry-After": "7"}, 7.0), ({"Retry-After": "soon"}, 60.0), ({}, 60.0)]
 )
 def test_a_wait_that_is_not_stated_in_seconds_is_a_minute(headers: dict[str, str], wait_s: float) -> None:
-    assert stated_wait_s(headers) == wait_s
+    assert stated_wait_s(headers, "Too many requests; current limit is 6000.", NOON) == wait_s
+
+
+@pytest.mark.parametrize(
+    ("headers", "until", "wait_s"),
+    [
+        ({}, NOON + timedelta(seconds=90), 90.0),
+        ({"Retry-After": "7"}, NOON + timedelta(seconds=90), 90.0),
+        ({"Retry-After": "100"}, NOON + timedelta(seconds=90), 100.0),
+        # A ban that is over already.
+        ({}, NOON - timedelta(seconds=5), 0.0),
+    ],
+)
+def test_the_end_of_a_ban_in_an_answers_words_is_obeyed(
+    headers: dict[str, str], until: datetime, wait_s: float
+) -> None:
+    said = f"Way too much request weight used; IP banned until {round(until.timestamp() * 1000)}. Please use WebSocket"
+    assert stated_wait_s(headers, said, NOON) == wait_s

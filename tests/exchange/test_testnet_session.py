@@ -137,6 +137,26 @@ def test_a_clock_that_stays_skewed_is_measured_before_each_try_and_told() -> Non
     assert ([url.rsplit("/", 1)[1] for url in venue.urls], venue.waits) == (["time", "account"] * 5, [0.0] * 4)
 
 
+def test_a_ban_that_is_told_in_words_alone_is_sat_out_by_the_venues_clock() -> None:
+    ahead = timedelta(seconds=30)
+    until = round((START + ahead + timedelta(seconds=100)).timestamp() * 1000)
+    banned = refused(-1003, f"Way too much request weight used; IP banned until {until}. Please use", 418)
+    venue = Told({"GET account": (banned, {})}, ahead)
+    a_session(venue).ask(account)
+    assert venue.waits == [100.0]
+    for_days = refused(-1003, f"Way too many requests; IP banned until {until + 86_400_000}.", 418)
+    with pytest.raises(BrokerUnavailable, match="asks to wait 86500 s, more than the 120 s"):
+        a_session(Told({"GET account": for_days}, ahead)).ask(account)
+
+
+def test_an_answer_too_deep_to_be_read_leaves_a_request_open_and_a_question_unanswered() -> None:
+    deep = Said(body="[" * 100_000)
+    with pytest.raises(Uncertain, match="unknown shape"):
+        a_session(asking(deep)).send(account)
+    with pytest.raises(BrokerUnavailable, match="unknown shape"):
+        a_session(asking(Said(body="[" * 100_000, status=400))).ask(account)
+
+
 def test_a_ban_beyond_the_longest_wait_ends_the_question_at_once() -> None:
     for call in (TestnetSession.ask, TestnetSession.send):
         venue = asking(refused(-1003, "Banned.", 418, **{"Retry-After": "121"}))

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
@@ -149,6 +150,7 @@ class FakeBinance:
             f"HTTP/1.1 {status} {'OK' if status == 200 else 'Error'}",
             f"Content-Type: {'text/html' if body.startswith('<') else 'application/json'}",
             f"Content-Length: {len(content)}",
+            f"Date: {formatdate(usegmt=True)}",
             f"x-mbx-used-weight-1m: {self.used_weight}",
         ]
         if retry_after is not None:
