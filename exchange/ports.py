@@ -98,6 +98,10 @@ class BrokerRefused(ValueError):
     """The broker will not serve this account as it is: bad keys, an unlisted symbol, the wrong mode (exit 2)."""
 
 
+class NotTrading(BrokerRefused):
+    """The broker has the symbol, and does not trade it now: halted, or no market orders."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """What a broker knows of an order: the order in its new state, with the reason, and all its trades so far.
@@ -141,7 +145,8 @@ class Broker(Protocol):
     def instruments(self, instruments: tuple[Instrument, ...]) -> tuple[Instrument, ...]:
         """The instruments as this venue trades them: its lots, ticks, least and most of an order, and shorts.
 
-        Raises BrokerRefused for a symbol that it does not list or has halted, BrokerUnavailable.
+        Raises BrokerRefused for a symbol that it does not list, NotTrading for one that it has halted,
+        BrokerUnavailable.
         """
         ...
 

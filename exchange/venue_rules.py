@@ -1,32 +1,38 @@
 """What `exchangeInfo` says of a symbol: its assets, and the least and most of a market order.
 
 Market orders are bound by LOT_SIZE, MARKET_LOT_SIZE and NOTIONAL or MIN_NOTIONAL; PRICE_FILTER and the PERCENT_PRICE
-filters bind orders that name a price, and MAX_NUM_ORDERS those that stay open.
+filters bind orders that name a price, and MAX_NUM_ORDERS those that stay open. A filter that is missing, or a size of 0
+in one, is no rule.
 https://github.com/binance/binance-spot-api-docs/blob/master/filters.md
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from exchange.ports import BrokerRefused, BrokerUnavailable
+from exchange.ports import BrokerRefused, BrokerUnavailable, NotTrading
 from strategy.instruments import Instrument
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """One symbol at a venue. Sizes are in units of the base asset, `min_notional` in the quote asset."""
+    """One symbol at a venue. Sizes are in units of the base asset, the notionals in the quote asset.
+
+    None is no rule.
+    """
 
     symbol: str
     base: str
     quote: str
     lot: Decimal
-    tick: Decimal
+    tick: Decimal | None
     min_quantity: Decimal
     max_quantity: Decimal | None
     min_notional: Decimal
+    max_notional: Decimal | None
     status: str
     takes_market_orders: bool
 
@@ -35,11 +41,12 @@ class Listing:
         return replace(
             instrument,
             lot=self.lot,
-            tick=self.tick,
+            tick=instrument.tick if self.tick is None else self.tick,
             shortable=shortable,
             min_quantity=self.min_quantity,
             max_quantity=self.max_quantity,
             min_notional=self.min_notional,
+            max_notional=self.max_notional,
         )
 
 
@@ -81,9 +88,9 @@ def one_quote(listings: Sequence[Listing]) -> str:
 
 
 def demand_trading(one: Listing, venue: str) -> None:
-    """None; raises BrokerRefused for a symbol that is not trading, or takes no market orders."""
+    """None; raises NotTrading for a symbol that is not trading, or takes no market orders."""
     if one.status != "TRADING" or not one.takes_market_orders:
-        raise BrokerRefused(f"{one.symbol} is not trading at {venue} (status {one.status}); it is kept as it is")
+        raise NotTrading(f"{one.symbol} is not trading at {venue} (status {one.status}); it is kept as it is")
 
 
 def market_rules(stated: Mapping[str, Any]) -> Listing:
@@ -92,29 +99,47 @@ def market_rules(stated: Mapping[str, Any]) -> Listing:
     Raises KeyError, ArithmeticError.
     """
     filters = {one["filterType"]: one for one in stated["filters"]}
-    lot, market = filters["LOT_SIZE"], filters.get("MARKET_LOT_SIZE", {})
-    most = [Decimal(one["maxQty"]) for one in (lot, market) if Decimal(one.get("maxQty", 0)) > 0]
-    # A step of 0 means that the filter has none of its own.
-    steps = [_size(one["stepSize"]) for one in (lot, market) if Decimal(one.get("stepSize", 0)) > 0]
+    lots = [one for one in (filters.get("LOT_SIZE"), filters.get("MARKET_LOT_SIZE")) if one is not None]
+    most = [most for one in lots if (most := Decimal(one.get("maxQty", 0))) > 0]
+    steps = [step for one in lots if (step := Decimal(one.get("stepSize", 0))) > 0]
+    tick = Decimal(filters.get("PRICE_FILTER", {}).get("tickSize", 0))
     notional = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL") or {}
     # Spot says minNotional and whether it binds market orders, futures say notional, and it does.
     binds = notional.get("applyMinToMarket", notional.get("applyToMarket", True))
     least = Decimal(notional.get("minNotional", notional.get("notional", 0))) if binds else Decimal(0)
+    largest = Decimal(notional.get("maxNotional", 0)) if notional.get("applyMaxToMarket", True) else Decimal(0)
     return Listing(
         symbol=stated["symbol"],
         base=stated["baseAsset"],
         quote=stated["quoteAsset"],
-        lot=max(steps),
-        tick=_size(filters["PRICE_FILTER"]["tickSize"]),
-        min_quantity=max(Decimal(lot["minQty"]), Decimal(market.get("minQty", 0))),
+        lot=_common_step(steps or [_finest(stated)]),
+        tick=_size(tick) if tick > 0 else None,
+        min_quantity=max((Decimal(one.get("minQty", 0)) for one in lots), default=Decimal(0)),
         max_quantity=min(most) if most else None,
         min_notional=least,
+        max_notional=largest if largest > 0 else None,
         status=stated["status"],
         takes_market_orders="MARKET" in stated["orderTypes"],
     )
 
 
-def _size(stated: str) -> Decimal:
+def _finest(stated: Mapping[str, Any]) -> Decimal:
+    """The finest quantity that the venue writes: futures say quantityPrecision, spot baseAssetPrecision."""
+    return Decimal(1).scaleb(-int(stated.get("quantityPrecision", stated.get("baseAssetPrecision", 8))))
+
+
+def _common_step(steps: Sequence[Decimal]) -> Decimal:
+    """The least size that is a multiple of every step.
+
+    >>> _common_step([Decimal("0.001"), Decimal("0.01")]), _common_step([Decimal("0.02"), Decimal("0.05")])
+    (Decimal('0.01'), Decimal('0.1'))
+    """
+    finest = min(step.normalize().as_tuple().exponent for step in steps)
+    assert isinstance(finest, int), "a step is a number"
+    return _size(Decimal(math.lcm(*(int(step.scaleb(-finest)) for step in steps))).scaleb(finest))
+
+
+def _size(stated: Decimal) -> Decimal:
     """The decimal without trailing zeros, and without the exponent that `normalize` gives to 10."""
-    size = Decimal(stated).normalize()
+    size = stated.normalize()
     return size.quantize(Decimal(1)) if size == size.to_integral_value() else size

@@ -9,7 +9,10 @@ from storage.database import Connection, transaction
 from strategy.instruments import Calendar, Instrument
 from strategy.money import quantised
 
-_COLUMNS = "symbol, calendar, lot, tick, shortable, listed_from, listed_to, min_quantity, max_quantity, min_notional"
+_COLUMNS = (
+    "symbol, calendar, lot, tick, shortable, listed_from, listed_to, min_quantity, max_quantity, min_notional, "
+    "max_notional"
+)
 
 
 def save(connection: Connection, source: str, instruments: Sequence[Instrument]) -> None:
@@ -20,7 +23,7 @@ def save(connection: Connection, source: str, instruments: Sequence[Instrument])
             if row not in known:
                 connection.execute(
                     f"INSERT OR REPLACE INTO instruments (source, {_COLUMNS}) "  # noqa: S608 - names of this module alone
-                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     [source, *row],
                 )
 
@@ -58,15 +61,16 @@ def _rows(connection: Connection, source: str, symbols: Sequence[str]) -> list[t
 
 def _row(one: Instrument) -> tuple[Any, ...]:
     """The instrument in the order of the columns."""
-    largest = None if one.max_quantity is None else quantised(one.max_quantity)
+    most, dearest = (None if size is None else quantised(size) for size in (one.max_quantity, one.max_notional))
     return (
         *(one.symbol, str(one.calendar), quantised(one.lot), quantised(one.tick), one.shortable),
-        *(one.listed_from, one.listed_to, quantised(one.min_quantity), largest, quantised(one.min_notional)),
+        *(one.listed_from, one.listed_to, quantised(one.min_quantity), most, quantised(one.min_notional), dearest),
     )
 
 
 def _instrument(row: tuple[Any, ...]) -> Instrument:
-    symbol, calendar, lot, tick, shortable, listed_from, listed_to, min_quantity, max_quantity, min_notional = row
+    symbol, calendar, lot, tick, shortable, listed_from, listed_to, *sizes = row
+    min_quantity, max_quantity, min_notional, max_notional = sizes
     return Instrument(
         symbol=symbol,
         calendar=Calendar(calendar),
@@ -78,4 +82,5 @@ def _instrument(row: tuple[Any, ...]) -> Instrument:
         min_quantity=min_quantity,
         max_quantity=max_quantity,
         min_notional=min_notional,
+        max_notional=max_notional,
     )

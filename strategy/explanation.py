@@ -136,7 +136,9 @@ def _orders(day: Judgement, decisions: tuple[Decision, ...], mandate: Mandate) -
 def _unrounded(mandate: Mandate) -> Mandate:
     """The mandate as if every quantity could be traded."""
     free = {
-        symbol: replace(one, lot=QUANTUM, min_quantity=Decimal(0), max_quantity=None, min_notional=Decimal(0))
+        symbol: replace(
+            one, lot=QUANTUM, min_quantity=Decimal(0), max_quantity=None, min_notional=Decimal(0), max_notional=None
+        )
         for symbol, one in mandate.terms.instruments.items()
     }
     return replace(mandate, terms=replace(mandate.terms, instruments=free))

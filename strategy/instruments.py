@@ -39,7 +39,8 @@ class Membership:
 class Instrument:
     """One tradable symbol: its sessions, its order sizes and when it was listed (both dates included).
 
-    One order holds at least `min_quantity` and `min_notional` (money), at most `max_quantity` (None: no limit).
+    One order holds at least `min_quantity` and `min_notional` (money), at most `max_quantity` and `max_notional` (None:
+    no limit).
     `memberships` says when it might be chosen at all; None where nobody keeps a universe.
     """
 
@@ -53,6 +54,7 @@ class Instrument:
     min_quantity: Decimal = Decimal(0)
     max_quantity: Decimal | None = None
     min_notional: Decimal = Decimal(0)
+    max_notional: Decimal | None = None
     memberships: tuple[Membership, ...] | None = None
 
     def __post_init__(self) -> None:
@@ -64,6 +66,11 @@ class Instrument:
                 raise ValueError(f"{self.symbol}: {name} is {least}; it must be at least 0")
         if self.max_quantity is not None and not self.max_quantity >= max(self.lot, self.min_quantity):
             raise ValueError(f"{self.symbol}: max_quantity is {self.max_quantity}, below one lot or the least order")
+        if self.max_notional is not None and not self.max_notional > self.min_notional:
+            raise ValueError(
+                f"{self.symbol}: max_notional is {self.max_notional}; it must be above min_notional "
+                f"({self.min_notional})"
+            )
         if self.listed_from and self.listed_to and self.listed_from > self.listed_to:
             raise ValueError(f"{self.symbol}: listed from {self.listed_from} to {self.listed_to} runs backwards")
 

@@ -77,6 +77,8 @@ def _filter_broken(order: Order, desk: Desk) -> str:
         return f"quantity {quantity:f} {small}"
     if instrument.max_quantity is not None and quantity > instrument.max_quantity:
         return f"quantity {quantity:f} is above {instrument.max_quantity:f}, the largest order"
+    if instrument.max_notional is not None and notional > instrument.max_notional:
+        return f"notional {notional:.2f} is above {instrument.max_notional:.2f}, the largest order"
     after = desk.account.quantity(order.symbol) + order.signed_quantity
     if after < 0 and not instrument.shortable:
         return f"it would leave {after:f}; {order.symbol} cannot be sold short here"

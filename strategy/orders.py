@@ -55,6 +55,8 @@ NEVER_ARRIVED = "never arrived"
 OPEN_STATES = frozenset(
     {OrderState.INTENDED, OrderState.SENT, OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED, OrderState.UNKNOWN}
 )
+#: How much of the most money of an order is used: by the price at which it is measured it may be worth more.
+NOTIONAL_ROOM = Decimal("0.98")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +143,8 @@ def plan_order(target: Target, equity: Decimal, as_of: date, order_id: str) -> O
         return None
     instrument = target.instrument
     wanted = abs(change) if instrument.max_quantity is None else min(abs(change), instrument.max_quantity)
+    if instrument.max_notional is not None:
+        wanted = min(wanted, instrument.max_notional * NOTIONAL_ROOM / target.mark)
     quantity = whole_lots(wanted, instrument.lot)
     reason = too_small(quantity, quantity * target.mark, instrument)
     return Order(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
-from exchange.ports import Broker, BrokerRefused, Charge
+from exchange.ports import Broker, BrokerRefused, Charge, NotTrading
 from storage import instruments as instrument_store
 from storage import ledger, venues
 from storage import orders as order_store
@@ -113,17 +113,18 @@ def _demand_same_broker(job: Job) -> None:
 def _listed(job: Job, broker: Broker) -> dict[str, str]:
     """The symbols that the broker does not trade today, with the reason; the terms of the others are in the store.
 
-    Raises BrokerRefused if it trades none of them.
+    A day on which all that it has is halted there is lived all the same. Raises BrokerRefused if it has none of them.
     """
     with connect(job.home) as store:
         known = instrument_store.load(store, job.source, job.symbols)
-    terms, barred = list[Instrument](), dict[str, str]()
+    terms, barred, halted = list[Instrument](), dict[str, str](), 0
     for symbol, instrument in known.items():
         try:
             terms += broker.instruments((instrument,))
         except BrokerRefused as error:
             barred[symbol] = str(error)
-    if known and not terms:
+            halted += isinstance(error, NotTrading)
+    if known and not terms and not halted:
         raise BrokerRefused(next(iter(barred.values())))
     with connect(job.home) as store:
         instrument_store.save(store, broker.name, terms)

@@ -45,6 +45,7 @@ def _on_terms(known: Instrument, venue: Instrument) -> Instrument:
         min_quantity=venue.min_quantity,
         max_quantity=venue.max_quantity,
         min_notional=venue.min_notional,
+        max_notional=venue.max_notional,
     )
 
 

@@ -31,6 +31,7 @@ RULES = Listing(
     min_quantity=D("0.00001"),
     max_quantity=D("115.57"),
     min_notional=D(5),
+    max_notional=None,
     status="TRADING",
     takes_market_orders=True,
 )
@@ -93,6 +94,41 @@ def test_the_least_notional_is_that_which_binds_market_orders(notional: dict[str
     assert market_rules(alone).min_notional == D(least)
 
 
+@pytest.mark.parametrize(
+    ("largest", "most"),
+    [
+        ({"maxNotional": "9000.0", "applyMaxToMarket": True}, D(9000)),
+        ({"maxNotional": "9000.0"}, D(9000)),
+        ({"maxNotional": "9000.0", "applyMaxToMarket": False}, None),
+        ({"maxNotional": "0.0", "applyMaxToMarket": True}, None),
+        ({}, None),
+    ],
+)
+def test_the_most_notional_is_that_which_binds_market_orders(largest: dict[str, Any], most: Decimal | None) -> None:
+    assert market_rules(stated({"filterType": "NOTIONAL", "minNotional": "5", **largest})).max_notional == most
+
+
+def test_a_filter_that_is_missing_or_zero_is_no_rule() -> None:
+    tickless = stated({"filterType": "PRICE_FILTER", "minPrice": "0.0", "tickSize": "0.00000000"})
+    for info in (tickless, without("PRICE_FILTER")):
+        assert market_rules(info) == replace(RULES, tick=None)
+        known = Instrument(symbol="BTCUSDT", calendar=Calendar.ALWAYS)
+        assert market_rules(info).applied_to(known, shortable=True).tick == known.tick
+    bare = replace(RULES, lot=D("1e-8"), tick=None, min_quantity=D(0), max_quantity=None, min_notional=D(0))
+    zeros = lot_size("LOT_SIZE", "0", "0", "0"), lot_size("MARKET_LOT_SIZE", "0", "0", "0")
+    for info, digits in (
+        ({**SPOT, "filters": []}, {}),
+        ({**SPOT, "filters": list(zeros)}, {"baseAssetPrecision": 8}),
+    ):
+        assert market_rules({**info, **digits}) == bare
+    assert market_rules({**SPOT, "filters": [], "quantityPrecision": 3, "baseAssetPrecision": 8}).lot == D("0.001")
+
+
+def test_of_two_steps_an_order_keeps_both() -> None:
+    both = stated(lot_size("LOT_SIZE", "0.02", "9000", "0.02"), lot_size("MARKET_LOT_SIZE", "0", "100", "0.05"))
+    assert market_rules(both).lot == D("0.1")
+
+
 def test_notional_goes_before_the_filter_that_it_replaced() -> None:
     both = stated({"filterType": "MIN_NOTIONAL", "minNotional": "7", "applyToMarket": True})
     assert market_rules(both).min_notional == D(5)
@@ -136,9 +172,8 @@ def test_a_symbol_that_is_not_listed_is_refused() -> None:
         {},
         {"symbols": 5},
         {"symbols": [{}]},
-        {"symbols": [{**SPOT, "filters": []}]},
         {"symbols": [stated(lot_size("LOT_SIZE", "x", "1", "1"))]},
-        {"symbols": [stated(lot_size("LOT_SIZE", "1", "1", "0"), lot_size("MARKET_LOT_SIZE", "1", "1", "0"))]},
+        {"symbols": [{**SPOT, "filters": 5}]},
     ],
 )
 def test_a_listing_of_another_shape_is_no_answer(info: dict[str, Any]) -> None:

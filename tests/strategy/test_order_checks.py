@@ -56,6 +56,14 @@ def test_an_order_within_all_limits_may_leave() -> None:
     assert said(an_order("100")) == ""
 
 
+def test_an_order_is_worth_what_the_market_takes_at_most() -> None:
+    dear = replace(BTC, max_notional=D(5_000))
+    for quantity, reason in (("50", ""), ("50.01", "not sent: notional 5001.00 is above 5000.00, the largest order")):
+        order = an_order(quantity)
+        desk = replace(a_desk(today=(order,)), instruments={"BTCUSDT": dear})
+        assert objection(order, desk) == reason
+
+
 @pytest.mark.parametrize(
     ("order", "reason"),
     [

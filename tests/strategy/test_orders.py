@@ -53,6 +53,13 @@ def test_an_order_is_not_cut_where_the_market_has_no_largest_one() -> None:
     assert planned("0.9", instrument=replace(COIN, max_quantity=None)) == an_order(Side.BUY, "90")
 
 
+def test_an_order_leaves_a_fiftieth_of_the_most_money_for_the_price_it_is_measured_by() -> None:
+    dearest = replace(COIN, max_quantity=None, max_notional=D(5_000))
+    assert planned("0.9", instrument=dearest) == an_order(Side.BUY, "49")
+    assert planned("0.4", instrument=dearest) == an_order(Side.BUY, "40")
+    assert planned("0.9", instrument=replace(dearest, max_quantity=D(30))) == an_order(Side.BUY, "30")
+
+
 @pytest.mark.parametrize(
     ("quantity", "notional", "reason"),
     [

@@ -148,6 +148,23 @@ def test_a_symbol_that_the_venue_has_halted_keeps_its_position_and_the_others_tr
     assert (decision.status, "is not trading at" in decision.reason) == ("quarantined", True)
 
 
+def test_a_day_on_which_the_venue_has_halted_everything_is_lived(year: Calm) -> None:
+    number = year.until_it_holds()
+    books = (year.testnet.exchange.spot if year.venue == SPOT else year.testnet.exchange.futures).books
+    for symbol in (BTC, ETH):
+        books[symbol].listing.status = "BREAK"
+    before = list(year.testnet.exchange.accepted_orders)
+    year.on(number + 1)
+    assert year.testnet.exchange.accepted_orders == before
+    with connect(year.home) as store:
+        decisions = ledger.decisions_on(store, "daily", DAYS[number + 1])
+        snapshot = ledger.latest_snapshot(store, "daily")
+    assert snapshot is not None
+    assert snapshot.account.as_of == DAYS[number + 1]
+    assert snapshot.account.quantity(BTC)
+    assert {(one.status, "is not trading at" in one.reason) for one in decisions} == {("quarantined", True)}
+
+
 class Delisting(ExchangeTransport):
     """A way to the exchange on which it lists ETHUSDT no longer."""
 
