@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from storage.database import Connection, transaction
+from storage.database import Connection, lent, transaction
 from storage.restatements import restate_older, restatement
 from storage.staging import FACTOR_TOLERANCE, OVERLAP_BARS
 from strategy.adjustment import Overlap, adjustment_ratio, link
@@ -76,11 +76,8 @@ def publish(connection: Connection, source: str, symbol: str, *, ingested_at: da
         restated = restatement(connection, source, symbol) if len(fresh) else None
         older = restate_older(connection, (source, symbol), restated, ingested_at) if restated is not None else 0
         if len(fresh):
-            connection.register("fresh", fresh)
-            try:
+            with lent(connection, "fresh", fresh):
                 connection.execute(_PUBLISH, {"source": source, "symbol": symbol, "ingested_at": ingested_at})
-            finally:
-                connection.unregister("fresh")
         connection.execute(
             "DELETE FROM bars_staged WHERE owner = ? AND source = ? AND symbol = ?", [os.getpid(), source, symbol]
         )

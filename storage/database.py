@@ -35,6 +35,7 @@ __all__ = [
     "StoreMigration",
     "StoreReadOnly",
     "connect",
+    "lent",
     "migrate",
     "transaction",
 ]
@@ -98,12 +99,27 @@ def transaction(connection: Connection) -> Iterator[None]:
         yield
         connection.execute("COMMIT")
     except BaseException:
-        # A COMMIT that failed has rolled back already.
-        with suppress(duckdb.TransactionException):
+        # A COMMIT that failed has rolled back already, and where a damaged page was met nothing can be: the failure
+        # that came first says more.
+        with suppress(duckdb.Error):
             connection.execute("ROLLBACK")
         raise
     finally:
         _IN_TRANSACTION.discard(id(connection))
+
+
+@contextmanager
+def lent(connection: Connection, name: str, frame: object) -> Iterator[None]:
+    """Let the statements of the block read the frame by that name."""
+    connection.register(name, frame)
+    try:
+        yield
+    except BaseException:
+        # In an aborted transaction nothing can be taken back; the failure itself is the one to tell.
+        with suppress(duckdb.Error):
+            connection.unregister(name)
+        raise
+    connection.unregister(name)
 
 
 def migrate(connection: Connection, folder: Path) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pandas as pd
 
-from storage.database import Connection, transaction
+from storage.database import Connection, lent, transaction
 from storage.files import alive
 
 #: Columns of a delivered frame, in order; exchange.ports states the same.
@@ -86,22 +86,14 @@ def stage(connection: Connection, source: str, frame: pd.DataFrame, *, ingested_
     delivered = frame.assign(position=frame.groupby("symbol", sort=False).cumcount())
     if UNREAD not in frame.columns:
         delivered = delivered.assign(**{UNREAD: ""})
-    connection.register("delivered", delivered)
-    try:
-        with transaction(connection):
-            connection.execute(
-                _COMPARE, {"source": source, "overlap_bars": OVERLAP_BARS, "tolerance": FACTOR_TOLERANCE}
-            )
-            _clear(connection, source, symbols)
-            connection.execute(_STAGE, {"owner": os.getpid(), "source": source, "ingested_at": ingested_at})
-            counts = dict(connection.execute("SELECT symbol, count(*) FROM compared GROUP BY symbol").fetchall())
-            idle = [symbol for symbol in symbols if symbol not in counts]
-            connection.execute(
-                "DELETE FROM bars_quarantine WHERE source = ? AND list_contains(?, symbol)", [source, idle]
-            )
-            connection.execute("DROP TABLE compared")
-    finally:
-        connection.unregister("delivered")
+    with lent(connection, "delivered", delivered), transaction(connection):
+        connection.execute(_COMPARE, {"source": source, "overlap_bars": OVERLAP_BARS, "tolerance": FACTOR_TOLERANCE})
+        _clear(connection, source, symbols)
+        connection.execute(_STAGE, {"owner": os.getpid(), "source": source, "ingested_at": ingested_at})
+        counts = dict(connection.execute("SELECT symbol, count(*) FROM compared GROUP BY symbol").fetchall())
+        idle = [symbol for symbol in symbols if symbol not in counts]
+        connection.execute("DELETE FROM bars_quarantine WHERE source = ? AND list_contains(?, symbol)", [source, idle])
+        connection.execute("DROP TABLE compared")
     return {symbol: counts.get(symbol, 0) for symbol in symbols}
 
 

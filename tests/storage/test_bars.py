@@ -7,7 +7,7 @@ import pytest
 
 from exchange import ports
 from storage import bars, quality, staging
-from storage.database import connect
+from storage.database import DATABASE_NAME, StoreDamaged, connect
 from strategy.quality import Finding
 from tests.fakes.deliveries import AT, END, deliver, delivery
 
@@ -255,3 +255,19 @@ def test_the_factor_goes_on_where_every_bar_is_told_in_another_unit(home: Path) 
         assert deliver(store, told, LATER) == 0
     assert stored.close.tolist() == [price / 4 for price in close]
     assert stored.factor.tolist() == [1.0] * 3 + [2.0] * 9
+
+
+def test_a_page_that_is_damaged_when_bars_are_published_is_named(home: Path) -> None:
+    longer = [float(day % 90 + 10) for day in range(6_000)]
+    with connect(home) as store:
+        deliver(store, delivery("A", "2000-01-01", longer))
+    path = home / DATABASE_NAME
+    whole = path.read_bytes()
+    for page in range(12_288, len(whole), 16_384):
+        path.write_bytes(whole[:page] + bytes(64) + whole[page + 64 :])
+        try:
+            with connect(home) as store:
+                deliver(store, delivery("A", "2000-01-01", [*longer[:-1], 7.0, 8.0]))
+        except StoreDamaged:
+            return
+    raise AssertionError("no page was read when bars were published; damage others")
