@@ -87,7 +87,7 @@ def open_orders(connection: Connection, account: str) -> tuple[Order, ...]:
 def orders_since(connection: Connection, account: str, day: date) -> tuple[Order, ...]:
     """Return the orders that were decided on the day or later, or ended after it, by day and symbol."""
     rows = connection.execute(
-        "SELECT order_id, symbol, as_of, side, quantity, state, reason FROM orders WHERE account = $account "
+        "SELECT order_id, symbol, as_of, side, quantity, state, reason, code FROM orders WHERE account = $account "
         "AND (as_of >= $day OR settled_on > $day) ORDER BY as_of, symbol, order_id",
         {"account": account, "day": day},
     ).fetchall()

@@ -114,7 +114,8 @@ def plan_orders(
             mark=quotes[decision.symbol].close,
             held=standing.account.quantity(decision.symbol),
         )
-        order_id = client_order_id(mandate.terms.account, mandate.strategy, decision.symbol, decision.as_of)
+        terms = mandate.terms
+        order_id = client_order_id(terms.series or terms.account, mandate.strategy, decision.symbol, decision.as_of)
         order = plan_order(target, equity, decision.as_of, order_id)
         if order is not None:
             orders.append(order)

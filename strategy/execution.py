@@ -126,11 +126,16 @@ def settle(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """On what terms an account trades: its name, its instruments and its costs."""
+    """On what terms an account trades: its name, its instruments and its costs.
+
+    `series` tells its order ids from those of another home with an account of that name, where both trade at one
+    broker; empty where the account's name will do.
+    """
 
     account: str
     instruments: Mapping[str, Instrument]
     costs: Costs
+    series: str = ""
 
     def delisted(self, symbol: str, as_of: date) -> bool:
         """Whether the symbol's last session lies before `as_of`."""

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from strategy.execution import DELISTED
 from strategy.order_checks import REFUSED
-from strategy.orders import NEVER_ARRIVED, OPEN_STATES, Fill, Order, OrderState
+from strategy.orders import OPEN_STATES, Fill, Order, OrderState, ReasonCode
 from strategy.risk import HALTED
 
 
@@ -56,8 +56,10 @@ def miss(order: Order, filled: Decimal) -> Miss | None:
         return Miss.CUT
     if order.state in OPEN_STATES:
         return None
+    if order.code in (ReasonCode.ABSENT, ReasonCode.NEVER_ARRIVED):
+        return Miss.LOST
     if order.state is OrderState.REJECTED:
-        return Miss.LOST if order.reason.startswith(NEVER_ARRIVED) else Miss.REFUSED
+        return Miss.REFUSED
     if order.reason.startswith((REFUSED, HALTED)):
         return Miss.NOT_SENT
     return Miss.EXPIRED if order.state is OrderState.EXPIRED else Miss.CANCELLED

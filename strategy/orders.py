@@ -1,7 +1,7 @@
 """Orders and fills: what the ledger remembers and brokers speak of."""
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import sha256
@@ -105,8 +105,21 @@ class Fill:
         return self.quantity if self.side is Side.BUY else -self.quantity
 
 
+def order_series(account: str, number: int, adopted_at: datetime) -> str:
+    """Return what the order ids at a broker outside begin from: the account, and which of its adoptions it is.
+
+    The instant of an adoption tells homes apart: what one of them has sent is never taken for another's.
+
+    >>> order_series("daily", 2, datetime(2026, 1, 6, 0, 5, 0, 250))
+    'daily|2|2026-01-06T00:05:00.000250'
+    """
+    return f"{account}|{number}|{adopted_at:%Y-%m-%dT%H:%M:%S.%f}"
+
+
 def client_order_id(account: str, strategy: str, symbol: str, as_of: date, attempt: int = 1) -> str:
     """The order id that the same intent always gets: at most 36 characters that any venue takes.
+
+    At a broker outside the series of the account's orders stands for `account`.
 
     >>> client_order_id("daily", "turbo", "SPY", date(2020, 1, 2))
     'tdmt-f65b9c475369935bde69d47e'

@@ -42,7 +42,8 @@ _SEVERAL = {
 def missed_since_last_answer(job: Job) -> tuple[str, ...]:
     """Return a warning for each order that missed since the last answer, the day's own orders included.
 
-    What an earlier answer has told already is not told again.
+    What an earlier answer has told already is not told again, nor here what `doubts` says of orders whose outcome is
+    not known yet.
     """
     with connect(job.home) as store:
         last = runs.last_done(store, job.account, DAILY, before=job.as_of)
@@ -50,7 +51,8 @@ def missed_since_last_answer(job: Job) -> tuple[str, ...]:
         orders = [one for one in order_store.orders_since(store, job.account, since) if one.as_of <= job.as_of]
         told = last.outcome.warnings if last and last.outcome else ()
         found = missed_among(store, (job.account, job.source), orders)
-    return tuple(one for one in sentences(found) if one not in told)
+    known = [one for one in found if one.miss is not Miss.UNKNOWN]
+    return tuple(one for one in sentences(known) if one not in told)
 
 
 def missed_among(store: Connection, account: tuple[str, str], orders: Sequence[Order]) -> tuple[MissedOrder, ...]:

@@ -5,13 +5,14 @@ from datetime import date
 
 from storage import bars as bar_store
 from storage import instruments as instrument_store
-from storage import ledger
+from storage import ledger, venues
 from storage import orders as order_store
 from storage.database import Connection
 from strategy.backtest import Standing, unseen
 from strategy.decision import Mandate
 from strategy.instruments import Instrument
 from strategy.market import Tape
+from strategy.orders import order_series
 from tasks.job import PAPER, SPOT, Job
 
 #: Largest exposure on spot: the rest stays in cash for fees, and for prices that move before an order arrives.
@@ -29,10 +30,17 @@ def mandate_of(store: Connection, job: Job) -> Mandate:
     besides = [symbol for symbol in order_store.ordered_symbols(store, job.account) if symbol not in known]
     outside = instrument_store.find(store, job.source, besides)
     mandate = job.policy.mandate(job.account, job.symbols, {**outside, **known})
+    mandate = replace(mandate, terms=replace(mandate.terms, series=series_of(store, job)))
     if job.broker != SPOT:
         return mandate
     most = min(mandate.sizing.max_position_size, SPOT_EXPOSURE)
     return replace(mandate, sizing=replace(mandate.sizing, max_position_size=most))
+
+
+def series_of(store: Connection, job: Job) -> str:
+    """Return what the ids of the account's orders begin from; empty where its name will do, and before an adoption."""
+    adopted = None if job.broker == PAPER else venues.adoption(store, job.account, job.broker)
+    return order_series(job.account, adopted.number, adopted.adopted_at) if adopted else ""
 
 
 def _on_terms(known: Instrument, venue: Instrument) -> Instrument:

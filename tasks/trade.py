@@ -38,8 +38,9 @@ def trade(job: Job, open_broker: Callable[[datetime], Broker]) -> tuple[Order, .
         standing, mandate = settled_standing(store, job), mandate_of(store, job)
         decisions = ledger.decisions_on(store, job.account, job.as_of)
         planned = planned_orders(store, job, (standing, mandate), decisions)
-        _demand_in_time(job, _unwritten(store, job, planned))
-        order_store.record_orders(store, job.account, planned)
+        written = order_store.orders_on(store, job.account, job.as_of)
+        _demand_in_time(job, _unwritten(planned, written))
+        order_store.record_orders(store, job.account, _under_their_ids(planned, written))
     send_all(job, open_broker(job.now), (standing, mandate))
     with connect(job.home) as store:
         orders = order_store.orders_on(store, job.account, job.as_of)
@@ -95,10 +96,21 @@ def _of_the_day(job: Job) -> tuple[Order, ...]:
         return order_store.orders_on(store, job.account, job.as_of)
 
 
-def _unwritten(store: Connection, job: Job, planned: tuple[Order, ...]) -> tuple[Order, ...]:
+def _unwritten(planned: tuple[Order, ...], written: tuple[Order, ...]) -> tuple[Order, ...]:
     """The orders to send that no earlier run of the day has written."""
-    written = {order.order_id for order in order_store.orders_on(store, job.account, job.as_of)}
-    return tuple(order for order in planned if order.state is OrderState.INTENDED and order.order_id not in written)
+    known = {order.symbol for order in written}
+    return tuple(order for order in planned if order.state is OrderState.INTENDED and order.symbol not in known)
+
+
+def _under_their_ids(planned: tuple[Order, ...], written: tuple[Order, ...]) -> tuple[Order, ...]:
+    """The orders without those that an earlier run has written under another id, which the same intent keeps.
+
+    That is a run before the broker was adopted anew, or of a version that derived ids otherwise.
+    """
+    ids: dict[str, set[str]] = {}
+    for order in written:
+        ids.setdefault(order.symbol, set()).add(order.order_id)
+    return tuple(order for order in planned if order.order_id in ids.get(order.symbol, {order.order_id}))
 
 
 def _demand_in_time(job: Job, fresh: tuple[Order, ...]) -> None:

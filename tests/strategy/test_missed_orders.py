@@ -9,7 +9,7 @@ import pytest
 from strategy.execution import DELISTED
 from strategy.missed_orders import Miss, cuts, filled_quantities, miss, missed_orders
 from strategy.order_checks import REFUSED
-from strategy.orders import NEVER_ARRIVED, Fill, Order, OrderState, Side
+from strategy.orders import Fill, Order, OrderState, ReasonCode, Side
 from strategy.risk import HALTED
 
 MONDAY, TUESDAY = date(2020, 1, 6), date(2020, 1, 7)
@@ -48,7 +48,6 @@ def a_fill(order_id: str, quantity: str, symbol: str = "SPY") -> Fill:
         (OrderState.ACKNOWLEDGED, "", 0, None),
         (OrderState.INTENDED, "", 0, None),
         (OrderState.REJECTED, "HTTP 400, code -2010: insufficient balance", 0, Miss.REFUSED),
-        (OrderState.REJECTED, f"{NEVER_ARRIVED}: the venue knows no such order", 0, Miss.LOST),
         (OrderState.UNKNOWN, "time-out", 0, Miss.UNKNOWN),
         (OrderState.EXPIRED, "the venue says EXPIRED", 0, Miss.EXPIRED),
         (OrderState.EXPIRED, "the venue says EXPIRED", 4, Miss.CUT),
@@ -63,8 +62,13 @@ def test_each_end_of_an_order_has_its_code(state: OrderState, reason: str, fille
     assert miss(an_order(state, reason), Decimal(filled)) == expected
 
 
+def test_an_order_that_is_found_to_be_nowhere_is_lost() -> None:
+    for state, code in ((OrderState.EXPIRED, ReasonCode.ABSENT), (OrderState.REJECTED, ReasonCode.NEVER_ARRIVED)):
+        assert miss(replace(an_order(state), code=code), Decimal(0)) is Miss.LOST
+
+
 def test_an_intent_missed_only_if_all_its_attempts_did() -> None:
-    lost = an_order(OrderState.REJECTED, NEVER_ARRIVED)
+    lost = replace(an_order(OrderState.REJECTED), code=ReasonCode.NEVER_ARRIVED)
     refused = an_order(OrderState.REJECTED, "code -2010", "b")
     assert missed_orders([lost, an_order(OrderState.FILLED, "", "b")], {}) == ()
     assert missed_orders([lost, an_order(OrderState.ACKNOWLEDGED, "", "b")], {}) == ()

@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -25,7 +26,7 @@ from tasks.sending import send_all
 from tasks.settle import settle
 from tasks.signals import settled_standing
 from tasks.standing import mandate_of
-from tasks.trade import OrdersBlocked, withheld
+from tasks.trade import OrdersBlocked, trade, withheld
 from tests.fakes.calm_days import BTC, DAYS, ETH, Calm, Interrupted
 from tests.fakes.exchange_core import KEY, SECRET, FakeExchange
 from tests.fakes.exchange_faults import Fault, Faults, Kind
@@ -91,6 +92,34 @@ def test_a_trade_by_somebody_else_stops_everything_until_a_person_adopts_it(year
     year.on(number + 1)
     with connect(year.home) as store:
         assert {one.kind for one in ledger.entries_on(store, "daily", DAYS[number + 1])} >= {EntryKind.REBASE}
+
+
+def test_what_another_home_has_sent_under_the_same_name_is_never_taken_for_ours(tmp_path: Path) -> None:
+    with Calm(3, tmp_path / "one", SPOT).open() as one:
+        one.on(0)
+        one.on(1)
+        ours = {order.client_id for order in one.testnet.exchange.accepted_orders}
+    with Calm(3, tmp_path / "two", SPOT).open() as two, stamped_by(one.clock):
+        two.testnet, two.clock = one.testnet, one.clock
+        two.testnet.exchange.spot.account.free["USDT"] += D(10_000)
+        two.on(1)
+        theirs = {order.client_id for order in one.testnet.exchange.accepted_orders} - ours
+        with connect(two.home) as store:
+            orders = order_store.orders_on(store, "daily", DAYS[1])
+    assert ours
+    assert {order.order_id for order in orders} == theirs
+    assert all(re.fullmatch(r"[\.A-Z\:/a-z0-9_-]{1,36}", name) for name in theirs)
+
+
+def test_orders_that_are_written_keep_their_ids_when_the_broker_is_adopted_anew(spot: Calm) -> None:
+    number = spot.until_it_holds()
+    with connect(spot.home) as store:
+        before = order_store.orders_on(store, "daily", DAYS[number])
+    assert before
+    adopt(spot.home, "daily", "the test says so", spot._broker, spot._now())
+    trade(spot._job(DAYS[number]), spot._broker)
+    with connect(spot.home) as store:
+        assert order_store.orders_on(store, "daily", DAYS[number]) == before
 
 
 def test_a_reset_is_adopted_anew_and_is_neither_profit_nor_loss(year: Calm) -> None:
