@@ -19,6 +19,7 @@ from strategy.executions import Execution
 from strategy.market import data_sha256
 from strategy.orders import Fill, Order, Side
 from tasks.job import Policy
+from tasks.markup import exactly
 from tasks.replayed import Asked, replayed_trace
 from tasks.results import Json, decision_json, fill_json, order_json, text
 
@@ -72,6 +73,12 @@ def explain(home: Path, found: Found, policy_of: Callable[[str], Policy]) -> Jso
             f"the bars in the store are no longer those that were decided on (their hash is not "
             f"{record.provenance.data_sha256[:12]}): some were revised since"
             + ("; what is shown was kept when the day was decided" if origin == STORED else "")
+        )
+    filled = sum((one.quantity for one in record.fills), Decimal(0))
+    if filled > record.order.quantity:
+        warnings.append(
+            f"{exactly(filled)} were filled of an order of {exactly(record.order.quantity)}: the unit changed "
+            "in between, by a split or a past that was restated, and the order with it, at the same value"
         )
     return {
         "order": {"account": found.account, **order_json(record.order)},

@@ -18,6 +18,7 @@ from storage.quality import Acceptance
 from strategy.account import EntryKind
 from strategy.money import exact
 from strategy.signals import Strategy
+from tasks.explain import explain, orders_named
 from tasks.ingest import ingest
 from tasks.job import SPOT, Job
 from tasks.reconcile import reconcile
@@ -81,6 +82,7 @@ def test_a_past_in_another_unit_moves_the_account_there(job: Job, tmp_path: Path
     with connect(job.home) as store:
         (entry,) = [one for one in ledger.entries_on(store, "daily", THIRD) if one.kind is EntryKind.UNIT]
         held = ledger.snapshots(store, "daily", until=SECOND, last_days=1)[0].account.positions["TOKEN"]
+        (fill,) = ledger.fills_on(store, "daily", THIRD)
         (close,) = bars.load(store, "fake", ["TOKEN"], until=SECOND, last_bars=1)["TOKEN"].close.tolist()
     assert close == pytest.approx(float(held.mark) * ratio, abs=0.006 * max(1.0, ratio))
     assert entry.quantity == pytest.approx(held.quantity * (held.mark / exact(close) - 1), abs=D("1e-11"))
@@ -88,6 +90,11 @@ def test_a_past_in_another_unit_moves_the_account_there(job: Job, tmp_path: Path
     second_alone, third_alone = lived_on(job, tmp_path, ratio)
     assert float(equity(third) / before) == pytest.approx(float(third_alone / second_alone), abs=2e-5)
     assert reconcile(third).difference == 0.0
+    if ratio < 1:
+        (order,) = orders_named(job.home, fill.order_id, "daily")
+        answer = explain(job.home, order, lambda _: job.policy)
+        assert answer["fills"][0]["slippage_bps"] == pytest.approx(5.0, rel=1e-4)
+        assert "the unit changed in between" in answer["warnings"][-1]
 
 
 def test_an_account_that_was_away_is_moved_from_the_unit_it_used(job: Job) -> None:
