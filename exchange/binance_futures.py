@@ -112,6 +112,10 @@ class FuturesTestnet:
         """Return all trades of the symbol since. Raises BrokerUnavailable."""
         return binance_history.trades_since(self._session, _DESK, symbol, since)
 
+    def all_trades(self, symbol: str) -> tuple[VenueTrade, ...]:
+        """Return every trade of the symbol that is still told of. Raises BrokerUnavailable."""
+        return binance_history.all_trades(self._session, _DESK, symbol)
+
     def holdings(self, symbols: tuple[str, ...]) -> Holdings | None:
         """The wallet's balance in the quote asset, and the signed positions in what is listed.
 

@@ -38,6 +38,20 @@ def trades_since(session: TestnetSession, desk: Desk, symbol: str, since: dateti
     return tuple(found.values())
 
 
+def all_trades(session: TestnetSession, desk: Desk, symbol: str) -> tuple[VenueTrade, ...]:
+    """Return every trade of the symbol that the venue tells of, oldest first. Raises BrokerUnavailable."""
+    found: dict[str, VenueTrade] = {}
+    first = 0
+    for _ in range(_MOST_PAGES):
+        asked = {"symbol": symbol, "fromId": first, "limit": _PAGE_ROWS}
+        page = _asked(session, partial(_read, desk.all_trades, _trade, asked))
+        found |= {one.trade_id: one for one in page}
+        if len(page) < _PAGE_ROWS:
+            return tuple(found.values())
+        first = max(first, *(int(one.trade_id) for one in page)) + 1
+    raise BrokerUnavailable(f"the trades of {symbol} do not end; try again later")
+
+
 def _order_pages(session: TestnetSession, desk: Desk, symbol: str, since: datetime) -> Iterator[Sequence[ListedOrder]]:
     yield _asked(session, lambda client: [_listed(one) for one in desk.open_orders(client, symbol)])
     yield from _spans(session, (desk.all_orders, desk.longest_span), (symbol, since), _listed)

@@ -50,6 +50,10 @@ class PaperBroker:
         """Return none: the ledger itself is the book."""
         return ()
 
+    def all_trades(self, symbol: str) -> tuple[VenueTrade, ...]:  # noqa: ARG002 - as below
+        """Return none: the ledger itself is the book."""
+        return ()
+
     def holdings(self, symbols: tuple[str, ...]) -> Holdings | None:  # noqa: ARG002 - whatever they are
         """None: the ledger itself is the book."""
         return None

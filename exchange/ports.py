@@ -185,6 +185,10 @@ class Broker(Protocol):
         """Return all trades of the symbol at `since` or later, by whatever order. Raises BrokerUnavailable."""
         ...
 
+    def all_trades(self, symbol: str) -> tuple[VenueTrade, ...]:
+        """Return every trade of the symbol that it still tells of, from the first on. Raises BrokerUnavailable."""
+        ...
+
     def holdings(self, symbols: tuple[str, ...]) -> Holdings | None:
         """What the broker holds of the symbols that it lists; None where the ledger itself is the book.
 

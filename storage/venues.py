@@ -204,6 +204,16 @@ def charges_booked(connection: Connection, account: str, day: date) -> tuple[Cha
     return tuple(_charge(row) for row in rows)
 
 
+def executions_since(connection: Connection, account: str, since: datetime) -> tuple[Execution, ...]:
+    """Return the trades at that instant or later, under whatever adoption, in the order of time."""
+    rows = connection.execute(
+        f"SELECT {_EXECUTION} FROM executions "  # noqa: S608 - names alone
+        "WHERE account = ? AND executed_at >= ? ORDER BY executed_at, order_id, trade_id",
+        [account, since],
+    ).fetchall()
+    return tuple(_execution(row) for row in rows)
+
+
 def charges_after(connection: Connection, account: str, day: date) -> tuple[Charge, ...]:
     """Return the charges that belong to later account days, sorted by id."""
     rows = connection.execute(

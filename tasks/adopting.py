@@ -25,6 +25,9 @@ from tasks.unknown_orders import WAITED_FOR, resolve, unresolved
 
 log = logging.getLogger(__name__)
 
+#: How long after a trade the balances may be told without it.
+BALANCES_AFTER = timedelta(seconds=90)
+
 
 class NothingToAdopt(ValueError):
     """The account has no broker outside whose books could differ (exit 2)."""
@@ -83,7 +86,7 @@ def foresee(home: Path, account: str, open_broker: Callable[[datetime], Broker],
         executions=tuple(one for one in told if (one.order_id, one.trade_id) not in known),
         charges=tuple(one for one in charges_since(adopter, broker, before) if one.charge_id not in charged),
     )
-    holdings = _holdings(adopter, broker, before)
+    holdings = _holdings(adopter, broker, before, news)
     now_there = broker.now()
     with connect(home) as store:
         forgotten = any(unresolved(store, account, one.order, now_there) for one in receipts)
@@ -123,9 +126,14 @@ def _newest(adopter: Adopter) -> Adoption:
     return newest
 
 
-def _holdings(adopter: Adopter, broker: Broker, before: Adoption) -> Holdings:
+def _holdings(adopter: Adopter, broker: Broker, before: Adoption, news: News = NO_NEWS) -> Holdings:
+    """What the broker holds, asked for when it must have counted our newest trade: balances are told later."""
     with connect(adopter.home) as store:
         now = standing_now(store, adopter.account)
+        told = (*venues.executions(store, adopter.account, before.number), *news.executions)
+    young = broker.now() - max((one.executed_at for one in told), default=before.adopted_at)
+    if timedelta(0) <= young < BALANCES_AFTER:
+        broker.wait((BALANCES_AFTER - young).total_seconds())
     return holdings_of(broker, sorted({*before.positions, *(now.positions if now else ())}))
 
 

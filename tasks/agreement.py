@@ -4,8 +4,9 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from decimal import Decimal
 
-from exchange.ports import Broker, BrokerRefused, Charge, NotTrading
+from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, Charge, NotTrading
 from storage import instruments as instrument_store
 from storage import ledger, venues
 from storage import orders as order_store
@@ -15,7 +16,7 @@ from strategy.executions import PaidIn, booking_day
 from strategy.instruments import Instrument
 from strategy.orders import Order, OrderState, ReasonCode
 from tasks.account_books import holdings_of, stands
-from tasks.broker_books import BrokerDisagrees, differ_by_fills, difference, settle_difference
+from tasks.broker_books import BrokerDisagrees, Difference, differ_by_fills, difference, settle_difference
 from tasks.job import PAPER, Customer, Job
 from tasks.unknown_orders import close_absent, is_late, remedy, resolve, waited_for
 
@@ -52,26 +53,38 @@ def agree(job: Job, broker: Broker) -> Agreement:
     barred = _listed(job, broker)
     elsewhere = _paid_elsewhere(job, broker)
     for wait_s in LATE_LOOKS_S if _sent_lately(job, broker) else (0.0,) * LOOKS:
-        # Another run may have adopted the venue, or adopted it anew, since the last look.
-        adopted = _adopted(job, broker) or _adopt_first(job, broker)
-        unknown = _catch_up(job, broker, adopted)
-        found = difference(job, broker, adopted)
-        if not found:
+        adopted, unknown, found = _compared(job, broker)
+        if found is None:
+            _demand_capital(job, broker)
             return Agreement(barred=barred | close_absent(job, broker, adopted, unknown), warnings=elsewhere)
         if wait_s:
             broker.wait(wait_s)
+    assert found is not None, "books that agree were answered above"
     waited = waited_for(broker, unknown)
-    for order in unknown:
-        found += f"; what became of order {order.order_id} of {order.as_of} is not known ({order.reason})"
+    doubted = (f"what became of order {one.order_id} of {one.as_of} is not known ({one.reason})" for one in unknown)
+    found = replace(found, words="; ".join((found.words, *doubted, *elsewhere)))
     # What a fill of ours would explain is no reset, although the venue may have forgotten the order that filled.
     if unknown and differ_by_fills(job, broker, adopted, unknown):
         if is_late(job, broker, unknown):
             way = f"nothing was ordered; look, then {remedy(job)} takes the broker over as it stands"
-            raise BrokerDisagrees("; ".join((found, *elsewhere, way)))
+            raise BrokerDisagrees(f"{found.words}; {way}")
         return Agreement(barred=barred | waited, warnings=elsewhere)
-    found = "; ".join((found, *elsewhere))
-    was_reset = settle_difference(job, broker, adopted, found)
-    return Agreement(barred=barred | waited, warnings=(was_reset, *elsewhere))
+    told = settle_difference(job, broker, adopted, found)
+    adopted, unknown, found = _compared(job, broker)
+    if found is not None:
+        raise BrokerUnavailable(
+            f"{found.words}, after {broker.name} was adopted anew at this moment; run the same command again once no "
+            "other run is at work"
+        )
+    _demand_capital(job, broker)
+    return Agreement(barred=barred | close_absent(job, broker, adopted, unknown), warnings=(*told, *elsewhere))
+
+
+def _compared(job: Job, broker: Broker) -> tuple[Adoption, tuple[Order, ...], Difference | None]:
+    """The adoption that stands, the orders of unknown outcome, and in what the books differ."""
+    # Another run may have adopted the venue, or adopted it anew, since the last look.
+    adopted = _adopted(job, broker) or _adopt_first(job, broker)
+    return adopted, _catch_up(job, broker, adopted), difference(job, broker, adopted)
 
 
 def _sent_lately(job: Job, broker: Broker) -> bool:
@@ -139,11 +152,7 @@ def _adopted(job: Job, broker: Broker) -> Adoption | None:
 def _adopt_first(job: Job, broker: Broker) -> Adoption:
     """The adoption of what the broker holds now: the account owns none of it but cash, up to its capital."""
     holdings = holdings_of(broker, job.symbols)
-    if holdings.cash < job.policy.capital:
-        raise BrokerRefused(
-            f"capital is {job.policy.capital}, but {broker.name} holds {holdings.cash:f} in cash; name at most that "
-            "with --capital, or reset the testnet account"
-        )
+    _demand(job, broker, holdings.cash)
     adopted = Adoption(
         number=1, reason="first run", adopted_at=broker.now(), cash=holdings.cash, positions=holdings.positions
     )
@@ -159,6 +168,23 @@ def _adopt_first(job: Job, broker: Broker) -> Adoption:
         job.policy.capital,
     )
     return adopted
+
+
+def _demand_capital(job: Job, broker: Broker) -> None:
+    """Raise BrokerRefused for an account that has not opened yet and would open with more than was adopted."""
+    adopted = _adopted(job, broker)
+    with connect(job.home) as store:
+        opened = ledger.latest_snapshot(store, job.account) is not None
+    if adopted is not None and not opened:
+        _demand(job, broker, adopted.cash)
+
+
+def _demand(job: Job, broker: Broker, cash: Decimal) -> None:
+    if cash < job.policy.capital:
+        raise BrokerRefused(
+            f"capital is {job.policy.capital}, but {broker.name} holds {cash:f} in cash; name at most that with "
+            "--capital, or reset the testnet account"
+        )
 
 
 def _catch_up(job: Job, broker: Broker, adopted: Adoption) -> tuple[Order, ...]:

@@ -6,20 +6,22 @@ trades and charges alone. The ledger's positions are the sum of the same trades.
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from enum import StrEnum
 
 from exchange.ports import Broker, Holdings
-from storage import orders as order_store
-from storage import venues
+from storage import resets, venues
 from storage.database import connect, transaction
 from storage.venues import Adoption
 from strategy.booking import Holding
-from strategy.orders import Order, OrderState, ReasonCode
-from strategy.takeover import CASH_STEP, given_back
+from strategy.orders import Order
+from strategy.takeover import CASH_STEP, Cause, given_back
 from tasks.account_books import expected, holdings_of, standing_now, stands, traded_since
 from tasks.job import Job
-from tasks.takeovers import planned, take_over
+from tasks.markup import exactly
+from tasks.resets import Verdict, judged
+from tasks.takeovers import Plan, planned, take_over
 
 log = logging.getLogger(__name__)
 
@@ -28,14 +30,31 @@ class BrokerDisagrees(Exception):
     """Ledger and broker do not hold the same: nothing may be ordered until a person has looked (exit 7)."""
 
 
-def difference(job: Job, broker: Broker, adopted: Adoption) -> str:
-    """In what the books differ, in words, if only because another run trades at this moment; empty if in nothing."""
+class BookSide(StrEnum):
+    """Whose books say something else than our trades: the ledger's, or the broker's; or another run was at work."""
+
+    LEDGER = "ledger"
+    BROKER = "broker"
+    MEANWHILE = "meanwhile"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """In what the books differ."""
+
+    side: BookSide
+    words: str
+
+
+def difference(job: Job, broker: Broker, adopted: Adoption) -> Difference | None:
+    """Return in what the books differ, if only because another run trades at this moment; None if in nothing."""
     with connect(job.home) as store:
         now = standing_now(store, job.account)
     holdings = holdings_of(broker, sorted({*job.symbols, *adopted.positions, *(now.positions if now else ())}))
     with connect(job.home) as store, transaction(store):
         if not stands(store, job.account, broker, adopted):
-            return f"{broker.name} was adopted anew by another run at this moment"
+            words = f"{broker.name} was adopted anew by another run at this moment"
+            return Difference(side=BookSide.MEANWHILE, words=words)
         # A symbol that joins later is taken over as it stands now: nothing of it is ours yet.
         joined = {symbol: held for symbol, held in holdings.positions.items() if symbol not in adopted.positions}
         late = replace(adopted, positions=joined, adopted_at=broker.now())
@@ -47,8 +66,8 @@ def difference(job: Job, broker: Broker, adopted: Adoption) -> str:
         ours = ledger_difference(owned, due)
         theirs = broker_difference(holdings, expected(store, job.account, whole))
     if ours:
-        return f"the ledger of account {job.account} {ours}"
-    return f"{broker.name} {theirs}" if theirs else ""
+        return Difference(side=BookSide.LEDGER, words=f"the ledger of account {job.account} {ours}")
+    return Difference(side=BookSide.BROKER, words=f"{broker.name} {theirs}") if theirs else None
 
 
 def differ_by_fills(job: Job, broker: Broker, adopted: Adoption, unknown: Sequence[Order]) -> bool:
@@ -73,17 +92,45 @@ def differ_by_fills(job: Job, broker: Broker, adopted: Adoption, unknown: Sequen
     return moved
 
 
-def settle_difference(job: Job, broker: Broker, adopted: Adoption, found: str) -> str:
-    """What to warn of where the books differ because the venue was reset. Raises BrokerDisagrees otherwise."""
-    if not found.startswith(broker.name) or not _was_reset(job, broker, adopted):
-        raise BrokerDisagrees(f"{found}; {_remedy(job)}")
-    symbols = tuple(sorted({*job.symbols, *adopted.positions}))
-    holdings = holdings_of(broker, symbols)
+def settle_difference(job: Job, broker: Broker, adopted: Adoption, found: Difference) -> tuple[str, ...]:
+    """Return what to warn of where the books differ because the broker was reset; nothing where another run was faster.
+
+    It is adopted anew: what it took away is cash at the last marks, as far as its own cash goes.
+    Raises BrokerDisagrees where it was not reset.
+    """
+    if found.side is BookSide.MEANWHILE:
+        return ()
+    if found.side is BookSide.LEDGER:
+        raise BrokerDisagrees(f"{found.words}; {_remedy(job)}")
+    verdict = judged(job, broker, adopted)
+    holdings = holdings_of(broker, sorted({*job.symbols, *adopted.positions}))
+    standing = (job.account, broker, adopted)
     with connect(job.home) as store, transaction(store):
-        if stands(store, job.account, broker, adopted):
-            plan = planned(store, (job.account, broker.name, adopted), holdings, given_back)
-            take_over(store, (job.account, broker, adopted), holdings, (plan, "the venue was reset"))
-    return f"{broker.name} was reset since the last run: its balances were adopted anew, what it took away is cash"
+        # What is known now may be of another run's orders, which left after it adopted the broker anew.
+        if not stands(store, job.account, broker, adopted):
+            return ()
+        if not verdict.reset:
+            raise BrokerDisagrees(f"{found.words}; {verdict.words}; {_remedy(job)}")
+        plan = planned(store, (job.account, broker.name, adopted), holdings, given_back)
+        take_over(store, standing, holdings, (plan, verdict.reason))
+        if verdict.met:
+            resets.record_reset(store, job.account, broker.name, adopted.number + 1, broker.now())
+    lacking = "".join(f"; {words}" for one, words in plan.changes if one.cause is Cause.LIMIT)
+    return (f"{_told(job, broker, verdict, plan)}{lacking}",)
+
+
+def _told(job: Job, broker: Broker, verdict: Verdict, plan: Plan) -> str:
+    """What was found and done, in words."""
+    if not verdict.met:
+        return f"{broker.name} was adopted anew: its balances have changed, and {verdict.words}"
+    gone = [one for one, _ in plan.changes if one.cause is Cause.RESET]
+    lost = ", ".join(f"{exactly(-one.quantity)} {one.symbol}" for one in gone)
+    given = f"what it took away, {lost}, is cash of account {job.account} now, at the last marks"
+    given = given if lost else f"account {job.account} had no position there"
+    return (
+        f"{broker.name} was reset: {verdict.words}; Binance resets its testnet about once a month and without notice. "
+        f"Its balances were adopted anew, and {given}"
+    )
 
 
 def broker_difference(holdings: Holdings, due_there: Holding) -> str:
@@ -107,18 +154,6 @@ def ledger_difference(positions: Mapping[str, Decimal], due: Mapping[str, Decima
         if held != told:
             return f"holds {held:f} of {symbol} where its trades give {told:f}"
     return ""
-
-
-def _was_reset(job: Job, broker: Broker, adopted: Adoption) -> bool:
-    """Whether the venue has forgotten our newest trade, or we never traded and nothing of ours can be wrong."""
-    with connect(job.home) as store:
-        executions = venues.executions(store, job.account, adopted.number)
-        if not executions:
-            return True
-        order = order_store.order(store, job.account, executions[-1].order_id)
-        sent_at = venues.sent_at(store, job.account, order.order_id) or job.now
-    found = broker.enquire(replace(order, state=OrderState.SENT, reason="", code=None), sent_at).order
-    return found.code is ReasonCode.UNSEEN
 
 
 def _remedy(job: Job) -> str:
