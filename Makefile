@@ -10,6 +10,7 @@
 #
 # Linux without a GPU: pip may choose a torch build that carries several GB of CUDA libraries. Naming PyTorch's
 # CPU wheel index, as its install page gives it, avoids that:  make test TORCH_INDEX=<address of the CPU index>
+# That index serves torch and nothing else; every other package is checked against the hashes in requirements.lock.
 
 PYTHON ?= python3
 TORCH_INDEX ?=
@@ -54,12 +55,13 @@ soak: $(READY)
 mutants: $(READY)
 	$(BIN)/python benchmarks/mutants.py $(if $(ONLY),--only $(ONLY))
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock requirements-torch.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "TurboDMT needs Python 3.11 or newer, but $(PYTHON) is missing or older;" \
 	    "name another, as in: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --requirement requirements.lock $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+	$(PIP) install --quiet --no-deps --require-hashes --requirement requirements.lock
+	$(PIP) install --quiet --requirement requirements-torch.lock $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX))
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	$(PIP) check
 	@touch $@

@@ -219,7 +219,7 @@ def run_status(given: Given, account: str) -> Json:
 
     home = load(given).home
     answer = status_json(home, account)
-    runs, warnings = next_runs(home)
+    runs, warnings = next_runs(home, account)
     return {**answer, "next_runs": runs, "warnings": warnings}
 
 

@@ -78,7 +78,13 @@ def test_the_tests_are_no_package() -> None:
 
 
 def test_the_lock_pins_every_package_and_names_no_place() -> None:
-    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
-    pins = [line for line in lines if line and not line.startswith("#")]
-    assert pins
+    texts = {
+        name: (ROOT / name).read_text(encoding="utf-8") for name in ("requirements.lock", "requirements-torch.lock")
+    }
+    # A pin goes on with its hashes where a line ends in a backslash.
+    lines = {name: text.replace(" \\\n    --hash=sha256:", " #").splitlines() for name, text in texts.items()}
+    told = [line for each in lines.values() for line in each if line and not line.startswith("#")]
+    pins = [line.partition(" #")[0] for line in told]
+    assert len(set(pins)) == len(pins) > 100
+    assert [line.partition("==")[0] for line in told if " #" not in line] == ["torch"]
     assert [line for line in pins if "==" not in line or "/" in line or "@" in line or "+" in line] == []
