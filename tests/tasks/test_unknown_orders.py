@@ -133,8 +133,7 @@ def bought(year: Calm, order: Order) -> tuple[int, Decimal]:
     return sum(len(year.testnet.exchange.accepted(one)) for one in ids), sum((one.quantity for one in told), Decimal(0))
 
 
-@pytest.mark.parametrize("late_s", [12, 16, 20, 60])
-@pytest.mark.parametrize("answer", [None, TIME_OUT])
+@pytest.mark.parametrize(("late_s", "answer"), [(12, TIME_OUT), (16, None), (20, TIME_OUT), (60, None)])
 def test_an_order_that_reaches_the_engine_late_is_bought_once(
     spot: Calm, monkeypatch: pytest.MonkeyPatch, late_s: int, answer: tuple[int, int, str] | None
 ) -> None:
@@ -147,12 +146,12 @@ def test_an_order_that_reaches_the_engine_late_is_bought_once(
 @pytest.mark.parametrize("step_s", [60, -60])
 @pytest.mark.parametrize("late", [timedelta(seconds=16), None])
 def test_a_clock_that_is_set_changes_nothing(
-    year: Calm, monkeypatch: pytest.MonkeyPatch, step_s: int, late: timedelta | None
+    spot: Calm, monkeypatch: pytest.MonkeyPatch, step_s: int, late: timedelta | None
 ) -> None:
-    way = Late(year.testnet.exchange, year=year, late=late, step=timedelta(seconds=step_s))
-    _, order = until_met(year, way, monkeypatch)
+    way = Late(spot.testnet.exchange, year=spot, late=late, step=timedelta(seconds=step_s))
+    _, order = until_met(spot, way, monkeypatch)
     expected = (OrderState.UNKNOWN, (0, Decimal(0))) if late is None else (OrderState.FILLED, (1, order.quantity))
-    assert (order.state, bought(year, order)) == expected
+    assert (order.state, bought(spot, order)) == expected
 
 
 def test_an_order_that_left_no_trace_is_closed_by_the_next_day_and_never_sent_again_on_its_own(
@@ -338,3 +337,9 @@ def test_books_that_lag_behind_an_order_are_looked_at_again(year: Calm) -> None:
     year._run(DAYS[number])
     assert year.checks.contents() == before
     year.checks.after(DAYS[number], year._job(DAYS[number]))
+
+
+def test_an_adoption_waits_for_balances_that_lag_behind_an_order(year: Calm) -> None:
+    year.testnet.exchange.delays.rate = 1.0
+    year.until_it_holds()
+    assert adopt(year.home, "daily", "I looked", year._broker, year._now())["entries"] == []
