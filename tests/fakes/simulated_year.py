@@ -31,7 +31,7 @@ from tasks.trade import OrdersBlocked, demand_nothing_withheld, trade
 from tasks.train import Champion
 from tests.fakes.bars import DeadBars, FakeBars, Listing, record
 from tests.fakes.exchange_access import SetClock
-from tests.fakes.exchange_faults import OF_ORDERS, Faults, Kind
+from tests.fakes.exchange_faults import Faults, Kind
 from tests.fakes.exchange_transport import ExchangeTransport
 from tests.fakes.jobs import a_job
 from tests.fakes.simulated_checks import Checks
@@ -46,11 +46,11 @@ RULES = Champion(model_id=None, reason="rules needs no model")
 ATTEMPTS = 6
 EXPECTED = (BrokerUnavailable, SourceUnavailable, StoreError, OrdersBlocked, BrokerRefused)
 #: What a year meets; of the bans nobody knows the end.
-KINDS = tuple(kind for kind in Kind if kind not in {Kind.BANNED, Kind.BANNED_BY_TEXT} | OF_ORDERS)
+KINDS = tuple(kind for kind in Kind if kind not in {Kind.BANNED, Kind.BANNED_BY_TEXT})
 #: How many of all orders are told of late, each kind of answer by up to a minute.
-FORGETFUL = 0.0
+FORGETFUL = 0.2
 #: How often, at a request, our clock or the exchange's is set; neither is ever further than that from the right time.
-CLOCKS_SET, CLOCK_OFF_S = 0.0, 60.0
+CLOCKS_SET, CLOCK_OFF_S = 0.004, 60.0
 #: What a request takes; nothing else takes any time.
 LATENCY = timedelta(milliseconds=20)
 #: Of the year that is lived in a process of its own: both sides of the socket know it.
