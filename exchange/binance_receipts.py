@@ -175,6 +175,8 @@ def _execution(order: Order, told: Json) -> Execution:
         fee=abs(Decimal(told["commission"])),
         fee_asset=str(told["commissionAsset"]),
         realised=None if realised is None else Decimal(realised),
+        # A wallet on margin moves by the realised profit alone.
+        amount=Decimal(told["quoteQty"]) if realised is None and "quoteQty" in told else None,
     )
 
 

@@ -47,6 +47,8 @@ class Listing:
             max_quantity=self.max_quantity,
             min_notional=self.min_notional,
             max_notional=self.max_notional,
+            base=self.base,
+            quote=self.quote,
         )
 
 

@@ -11,7 +11,7 @@ from strategy.money import quantised
 
 _COLUMNS = (
     "symbol, calendar, lot, tick, shortable, listed_from, listed_to, min_quantity, max_quantity, min_notional, "
-    "max_notional"
+    "max_notional, base, quote"
 )
 
 
@@ -23,7 +23,7 @@ def save(connection: Connection, source: str, instruments: Sequence[Instrument])
             if row not in known:
                 connection.execute(
                     f"INSERT OR REPLACE INTO instruments (source, {_COLUMNS}) "  # noqa: S608 - names of this module alone
-                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     [source, *row],
                 )
 
@@ -51,6 +51,16 @@ def find(connection: Connection, source: str | None, symbols: Sequence[str]) -> 
     return {row[0]: _instrument(row) for row in rows}
 
 
+def bases(connection: Connection, symbols: Sequence[str]) -> dict[str, str]:
+    """Return the asset that each symbol trades, by the fields of whichever market names it; others are absent."""
+    rows = connection.execute(
+        "SELECT symbol, max(base) FROM instruments WHERE list_contains(?, symbol) AND base IS NOT NULL GROUP BY symbol "
+        "ORDER BY symbol",
+        [list(symbols)],
+    ).fetchall()
+    return dict(rows)
+
+
 def _rows(connection: Connection, source: str, symbols: Sequence[str]) -> list[tuple[Any, ...]]:
     return connection.execute(
         f"SELECT {_COLUMNS} FROM instruments "  # noqa: S608 - names of this module alone
@@ -65,12 +75,13 @@ def _row(one: Instrument) -> tuple[Any, ...]:
     return (
         *(one.symbol, str(one.calendar), quantised(one.lot), quantised(one.tick), one.shortable),
         *(one.listed_from, one.listed_to, quantised(one.min_quantity), most, quantised(one.min_notional), dearest),
+        *(one.base or None, one.quote or None),
     )
 
 
 def _instrument(row: tuple[Any, ...]) -> Instrument:
     symbol, calendar, lot, tick, shortable, listed_from, listed_to, *sizes = row
-    min_quantity, max_quantity, min_notional, max_notional = sizes
+    min_quantity, max_quantity, min_notional, max_notional, base, quote = sizes
     return Instrument(
         symbol=symbol,
         calendar=Calendar(calendar),
@@ -83,4 +94,6 @@ def _instrument(row: tuple[Any, ...]) -> Instrument:
         max_quantity=max_quantity,
         min_notional=min_notional,
         max_notional=max_notional,
+        base=base or "",
+        quote=quote or "",
     )

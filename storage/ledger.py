@@ -101,8 +101,8 @@ def record_fills(connection: Connection, account: str, fills: Sequence[Fill]) ->
 def fills_on(connection: Connection, account: str, day: date) -> tuple[Fill, ...]:
     """The trades of the day, sorted by symbol."""
     rows = connection.execute(
-        "SELECT order_id, trade_id, symbol, side, quantity, price, fee FROM fills WHERE account = ? AND as_of = ? "
-        "ORDER BY symbol, order_id, trade_id",
+        "SELECT order_id, trade_id, symbol, side, quantity, price, fee, amount FROM fills "
+        "WHERE account = ? AND as_of = ? ORDER BY symbol, order_id, trade_id",
         [account, day],
     ).fetchall()
     return tuple(
@@ -115,8 +115,9 @@ def fills_on(connection: Connection, account: str, day: date) -> tuple[Fill, ...
             quantity=quantity,
             price=price,
             fee=fee,
+            amount=amount,
         )
-        for order_id, trade_id, symbol, side, quantity, price, fee in rows
+        for order_id, trade_id, symbol, side, quantity, price, fee, amount in rows
     )
 
 

@@ -31,6 +31,7 @@ FILLS = Table(
     name="fills",
     key=("account", "order_id", "trade_id"),
     values=("symbol", "as_of", "side", "quantity", "price", "fee"),
+    changing=("amount",),
 )
 ENTRIES = Table(name="entries", key=("account", "as_of", "kind", "symbol"), values=("cash", "quantity"))
 SNAPSHOTS = Table(
@@ -94,6 +95,7 @@ def fill_row(account: str, fill: Fill) -> Row:
     return (
         *(account, fill.order_id, fill.trade_id, fill.symbol, fill.as_of, str(fill.side)),
         *(quantised(fill.quantity), quantised(fill.price), quantised(fill.fee)),
+        None if fill.amount is None else quantised(fill.amount),
     )
 
 

@@ -22,7 +22,7 @@ EXECUTIONS = Table(
     name="executions",
     key=("account", "order_id", "trade_id"),
     values=("symbol", "executed_at", "side", "quantity", "price", "fee", "fee_asset", "realised"),
-    changing=("adoption",),
+    changing=("adoption", "amount", "base", "quote"),
 )
 CHARGES = Table(
     name="charges",
@@ -30,7 +30,9 @@ CHARGES = Table(
     values=("charged_at", "symbol", "cash"),
     changing=("as_of", "adoption"),
 )
-_EXECUTION = "order_id, trade_id, symbol, executed_at, side, quantity, price, fee, fee_asset, realised"
+_EXECUTION = (
+    "order_id, trade_id, symbol, executed_at, side, quantity, price, fee, fee_asset, realised, amount, base, quote"
+)
 #: Under which name the cash stands among the adopted balances.
 CASH = ""
 
@@ -128,10 +130,10 @@ def record_executions(
     fresh = []
     for one in told:
         money = (quantised(one.quantity), quantised(one.price), quantised(one.fee))
-        realised = None if one.realised is None else quantised(one.realised)
+        realised, amount = (None if sum_ is None else quantised(sum_) for sum_ in (one.realised, one.amount))
         row: Row = (
             *(account, one.order_id, one.trade_id, one.symbol, one.executed_at, str(one.side), *money),
-            *(one.fee_asset, realised, number),
+            *(one.fee_asset, realised, number, amount, one.base, one.quote),
         )
         if insert_once(connection, EXECUTIONS, [row]):
             fresh.append(one)
@@ -224,7 +226,8 @@ def charges_after(connection: Connection, account: str, day: date) -> tuple[Char
 
 
 def _execution(row: tuple[Any, ...]) -> Execution:
-    order_id, trade_id, symbol, executed_at, side, quantity, price, fee, fee_asset, realised = row
+    order_id, trade_id, symbol, executed_at, side, quantity, price, fee, *rest = row
+    fee_asset, realised, amount, base, quote = rest
     return Execution(
         order_id=order_id,
         trade_id=trade_id,
@@ -236,6 +239,9 @@ def _execution(row: tuple[Any, ...]) -> Execution:
         fee=fee,
         fee_asset=fee_asset,
         realised=realised,
+        amount=amount,
+        base=base or "",
+        quote=quote or "",
     )
 
 

@@ -9,7 +9,6 @@ from strategy.account import Account, Position
 from strategy.backtest import Day, Standing
 from strategy.execution import Quote
 from strategy.executions import Execution, PaidIn
-from strategy.money import quantised
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +37,7 @@ def booked_day(standing: Standing, booked: Day, quotes: Mapping[str, Quote], loo
     held = {symbol: position.quantity for symbol, position in before.positions.items()}
     marks = {symbol: (position.mark, position.marked_on) for symbol, position in before.positions.items()}
     for fill in booked.fills:
-        cash -= quantised(fill.signed_quantity * fill.price) + fill.fee
+        cash -= fill.paid + fill.fee
         held[fill.symbol] = held.get(fill.symbol, Decimal(0)) + fill.signed_quantity
         marks.setdefault(fill.symbol, (fill.price, as_of))
     for entry in booked.entries:
@@ -61,7 +60,7 @@ def traded(executions: Sequence[Execution]) -> Holding:
     """What trades that are paid in full add to the balances."""
     cash, units = Decimal(0), dict[str, Decimal]()
     for one in executions:
-        cash -= one.signed_quantity * one.price
+        cash -= one.paid
         cash -= one.fee if one.paid_in is PaidIn.CASH else 0
         units[one.symbol] = units.get(one.symbol, Decimal(0)) + one.signed_quantity
         units[one.symbol] -= one.fee if one.paid_in is PaidIn.UNITS else 0

@@ -1,6 +1,6 @@
 """What trades at a broker outside the process mean for the account."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -16,6 +16,9 @@ class Execution:
 
     `executed_at` is timezone-aware UTC. `fee` is in `fee_asset`, which may be the very asset that was bought.
     `realised` is what a margin account's wallet gained by it before the fee; None where trades are paid in full.
+    `amount` is what was paid or received in the quote asset, to the digits in which the broker keeps its books; None
+    where it did not say. `base` and `quote` are the assets of the symbol by the broker's own fields; empty in stores of
+    old, where the symbol's name must do.
     """
 
     order_id: str
@@ -28,11 +31,21 @@ class Execution:
     fee: Decimal
     fee_asset: str
     realised: Decimal | None = None
+    amount: Decimal | None = None
+    base: str = ""
+    quote: str = ""
 
     @property
     def signed_quantity(self) -> Decimal:
         """Positive for a buy, negative for a sell."""
         return self.quantity if self.side is Side.BUY else -self.quantity
+
+    @property
+    def paid(self) -> Decimal:
+        """What was paid in the quote asset, before the fee; negative where it was received."""
+        if self.amount is None:
+            return self.signed_quantity * self.price
+        return self.amount if self.side is Side.BUY else -self.amount
 
     @property
     def paid_in(self) -> "PaidIn":
@@ -44,10 +57,15 @@ class Execution:
         ... ).paid_in
         <PaidIn.UNITS: 'units'>
         """
-        if not self.fee or self.symbol.endswith(self.fee_asset):
+        in_quote = self.fee_asset == self.quote if self.quote else self.symbol.endswith(self.fee_asset)
+        if not self.fee or in_quote:
             return PaidIn.CASH
-        # A position on margin is not made of what was bought.
-        owned = self.realised is None and self.symbol.startswith(self.fee_asset)
+        # A position on margin is not made of what was bought; and a sale pays in what it sold only where all fees are
+        # paid in one asset (BNB), from whatever the user has of it.
+        if self.base:
+            owned = self.realised is None and self.fee_asset == self.base and self.side is Side.BUY
+        else:
+            owned = self.realised is None and self.symbol.startswith(self.fee_asset)
         return PaidIn.UNITS if owned else PaidIn.ELSEWHERE
 
 
@@ -99,6 +117,19 @@ class Charge:
     cash: Decimal
 
 
+def fees_elsewhere(executions: Sequence[Execution], bases: Mapping[str, str]) -> dict[str, Decimal]:
+    """Return by symbol the units that fees took from what the account does not own; `bases` names each symbol's asset.
+
+    An asset that is the base of several symbols shrinks the balance of each.
+    """
+    units: dict[str, Decimal] = {}
+    for one in executions:
+        if one.paid_in is PaidIn.ELSEWHERE and one.realised is None:
+            for symbol in (symbol for symbol, base in bases.items() if base == one.fee_asset):
+                units[symbol] = units.get(symbol, Decimal(0)) + one.fee
+    return units
+
+
 def booking_day(at: datetime, settled: date) -> date:
     """The account day that an event belongs to: its own date, or the first open one if that is settled already.
 
@@ -121,6 +152,7 @@ def as_fill(execution: Execution, as_of: date) -> Fill:
         quantity=execution.quantity,
         price=execution.price,
         fee=execution.fee if execution.paid_in is PaidIn.CASH else Decimal(0),
+        amount=execution.amount,
     )
 
 

@@ -1,6 +1,6 @@
 """What is known of a symbol besides its bars."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -41,7 +41,8 @@ class Instrument:
 
     One order holds at least `min_quantity` and `min_notional` (money), at most `max_quantity` and `max_notional` (None:
     no limit).
-    `memberships` says when it might be chosen at all; None where nobody keeps a universe.
+    `memberships` says when it might be chosen at all; None where nobody keeps a universe. `base` and `quote` are the
+    assets that a market exchanges, where it names them.
     """
 
     symbol: str
@@ -56,6 +57,8 @@ class Instrument:
     min_notional: Decimal = Decimal(0)
     max_notional: Decimal | None = None
     memberships: tuple[Membership, ...] | None = None
+    base: str = field(default="", compare=False)
+    quote: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         for name, size in (("lot", self.lot), ("tick", self.tick)):

@@ -88,7 +88,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fill:
-    """A trade: `price` includes slippage, `fee` is paid in cash besides. Natural key: (order_id, trade_id)."""
+    """A trade: `price` includes slippage, `fee` is paid in cash besides. Natural key: (order_id, trade_id).
+
+    `amount` is the money that a broker outside booked for it; None where quantity times price is that.
+    """
 
     order_id: str
     trade_id: str
@@ -98,6 +101,14 @@ class Fill:
     quantity: Decimal
     price: Decimal
     fee: Decimal
+    amount: Decimal | None = field(default=None, compare=False)
+
+    @property
+    def paid(self) -> Decimal:
+        """What was paid in cash, before the fee; negative where it was received."""
+        if self.amount is None:
+            return quantised(self.signed_quantity * self.price)
+        return self.amount if self.side is Side.BUY else -self.amount
 
     @property
     def signed_quantity(self) -> Decimal:

@@ -6,13 +6,14 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from exchange.ports import Broker, Holdings
+from storage import instruments as instrument_store
 from storage import ledger, takeovers, venues
 from storage.database import Connection
 from storage.venues import Adoption
 from strategy.account import Account
 from strategy.backtest import Day, Standing
 from strategy.booking import Holding, booked_day, realised, traded
-from strategy.executions import Charge, Execution, as_fill, booking_day, charge_entries, fee_entries
+from strategy.executions import Charge, Execution, as_fill, booking_day, charge_entries, fee_entries, fees_elsewhere
 from strategy.takeover import Books, Found
 
 
@@ -91,10 +92,14 @@ def expected(store: Connection, account: str, adopted: Adoption, news: News = NO
     charges = (*venues.charges(store, account, adopted.number), *news.charges)
     charged = sum((one.cash for one in charges), Decimal(0))
     symbols = {*adopted.positions, *ours.positions}
+    spent = fees_elsewhere(executions, instrument_store.bases(store, sorted(symbols)))
     zero = Decimal(0)
     return Holding(
         cash=adopted.cash + ours.cash + charged,
-        positions={one: adopted.positions.get(one, zero) + ours.positions.get(one, zero) for one in symbols},
+        positions={
+            one: adopted.positions.get(one, zero) + ours.positions.get(one, zero) - spent.get(one, zero)
+            for one in symbols
+        },
     )
 
 

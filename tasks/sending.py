@@ -8,6 +8,7 @@ from itertools import pairwise
 from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, Receipt
 from storage import bars as bar_store
 from storage import evidence, ledger, risk_state, takeovers, venues
+from storage import instruments as instrument_store
 from storage import models as model_store
 from storage import orders as order_store
 from storage.database import Connection, connect, transaction
@@ -157,7 +158,9 @@ def _new(store: Connection, customer: Customer, receipt: Receipt) -> list[Execut
                 "balances say otherwise the books differ.",
                 *(one.trade_id, one.order_id, _money(before), _money(one)),
             )
-    return [one for one in receipt.executions if one.trade_id not in known]
+    fresh = [one for one in receipt.executions if one.trade_id not in known]
+    terms = instrument_store.load(store, customer.broker, [receipt.order.symbol]).get(receipt.order.symbol)
+    return fresh if terms is None else [replace(one, base=terms.base, quote=terms.quote) for one in fresh]
 
 
 def _money(one: Execution) -> str:

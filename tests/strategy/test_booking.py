@@ -46,6 +46,14 @@ def booked(
     return booked_day(standing, told, quotes, 20)
 
 
+def test_cash_moves_by_what_the_broker_booked() -> None:
+    bought = replace(an_execution("0.0123", "0.051237"), amount=D("0.00063021"))
+    sold = replace(an_execution("0.0123", "0.051237", Side.SELL), amount=D("0.00063022"))
+    day = booked(opening(MONDAY, D(1)), bought, bought, sold)
+    assert day.standing.account.cash == D(1) - D("0.00063020")
+    assert traded([bought, bought, sold]).cash == -D("0.00063020")
+
+
 def test_a_fee_in_units_leaves_fewer_units_and_all_the_cash() -> None:
     day = booked(opening(MONDAY, D(10_000)), an_execution("2", "100", fee="0.002", asset="BTC"))
     account = day.standing.account

@@ -7,7 +7,16 @@ from decimal import Decimal
 import pytest
 
 from strategy.account import Entry, EntryKind
-from strategy.executions import Charge, Execution, PaidIn, as_fill, booking_day, charge_entries, fee_entries
+from strategy.executions import (
+    Charge,
+    Execution,
+    PaidIn,
+    as_fill,
+    booking_day,
+    charge_entries,
+    fee_entries,
+    fees_elsewhere,
+)
 from strategy.orders import Fill, Side
 
 D = Decimal
@@ -44,6 +53,41 @@ def a_charge(number: int, symbol: str, cash: str) -> Charge:
 )
 def test_a_fee_was_paid_in_what_its_asset_is_to_the_symbol(fee: str, asset: str, paid_in: PaidIn) -> None:
     assert an_execution(fee, asset).paid_in is paid_in
+
+
+@pytest.mark.parametrize(
+    ("symbol", "assets", "side", "paid_in"),
+    [
+        ("BNBXUSDT", ("BNBX", "USDT"), Side.BUY, PaidIn.ELSEWHERE),
+        ("ETHXBNB", ("ETH", "XBNB"), Side.SELL, PaidIn.ELSEWHERE),
+        ("BNBUSDT", ("BNB", "USDT"), Side.BUY, PaidIn.UNITS),
+        ("BNBUSDT", ("BNB", "USDT"), Side.SELL, PaidIn.ELSEWHERE),
+        ("ETHBNB", ("ETH", "BNB"), Side.SELL, PaidIn.CASH),
+    ],
+)
+def test_assets_are_told_apart_by_the_brokers_fields(
+    symbol: str, assets: tuple[str, str], side: Side, paid_in: PaidIn
+) -> None:
+    """A sale never pays in units of its own: whoever has sold out would be left with less than nothing."""
+    base, quote = assets
+    assert replace(an_execution("0.1", "BNB", symbol), side=side, base=base, quote=quote).paid_in is paid_in
+
+
+def test_fees_in_the_asset_of_another_symbol_shrink_that_ones_balance() -> None:
+    bases = {"BNBUSDT": "BNB", "BTCUSDT": "BTC"}
+    bought = replace(an_execution("0.1", "BNB"), base="BTC", quote="USDT")
+    sold_out = replace(an_execution("0.02", "BNB", "BNBUSDT"), base="BNB", quote="USDT")
+    assert fees_elsewhere([bought, sold_out], bases) == {"BNBUSDT": D("0.12")}
+    assert fees_elsewhere([replace(bought, fee_asset="USDT"), replace(bought, realised=D(0))], bases) == {}
+
+
+def test_what_was_paid_is_what_the_broker_booked() -> None:
+    told = replace(
+        an_execution("0", "BTC", "ETHBTC"), quantity=D("0.0123"), price=D("0.051237"), amount=D("0.00063021")
+    )
+    assert (told.paid, replace(told, side=Side.BUY).paid) == (D("-0.00063021"), D("0.00063021"))
+    assert replace(told, amount=None).paid == D("-0.0006302151")
+    assert as_fill(told, DAY).paid == D("-0.00063021")
 
 
 def test_a_position_on_margin_is_not_made_smaller_by_a_fee_in_its_own_coin() -> None:
