@@ -18,6 +18,8 @@ from strategy.sizing import SizingParams
 PAPER = "paper"
 #: The broker whose users hold what they have paid for: no leverage, no shorts.
 SPOT = "testnet-spot"
+#: The broker whose positions are on margin, and pay or receive funding.
+FUTURES = "testnet-futures"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from strategy.account import EntryKind
 from strategy.orders import Order, OrderState, Side
 from strategy.risk import CUT, RiskState
 from tasks.adopting import NothingToAdopt, adopt
+from tasks.agreement import past_funding
 from tasks.broker_books import BrokerDisagrees
 from tasks.halts import ReasonMissing
 from tasks.sending import send_all
@@ -192,6 +194,50 @@ def test_a_day_on_which_the_venue_has_halted_everything_is_lived(year: Calm) -> 
     assert snapshot.account.as_of == DAYS[number + 1]
     assert snapshot.account.quantity(BTC)
     assert {(one.status, "is not trading at" in one.reason) for one in decisions} == {("quarantined", True)}
+
+
+class LateFunding(ExchangeTransport):
+    """A way to the exchange on which funding is told seven seconds after it has moved the balance."""
+
+    def send(self, request: requests.PreparedRequest, *given: Any, **options: Any) -> requests.Response:
+        response = super().send(request, *given, **options)
+        if "/fapi/v1/income" in str(request.url):
+            told_ms = round((self.exchange.clock.server().timestamp() - 7) * 1000)
+            told = [one for one in response.json() if one["time"] <= told_ms]
+            response._content = json.dumps(told).encode()
+        return response
+
+
+def test_funding_that_is_told_seconds_late_is_booked_once_on_its_day(tmp_path: Path) -> None:
+    with Calm(3, tmp_path / "home", FUTURES).open() as year:
+        number = year.until_it_holds() + 1
+        day, exchange = DAYS[number], year.testnet.exchange
+        year.testnet.move_to(year._instant(day))
+        year._quote(day)
+        exchange.fund(BTC, D("0.0003"))
+        year.ways = [LateFunding(exchange) for _ in range(2)]
+        year._run(day)
+        year.on(number + 1)
+        with connect(year.home) as store:
+            entries = [
+                one
+                for lived in DAYS[: number + 3]
+                for one in ledger.entries_on(store, "daily", lived)
+                if one.kind is EntryKind.FUNDING
+            ]
+        assert len(entries) == 1
+        assert entries[0].as_of == DAYS[number + 1]
+        year.checks.after(DAYS[number + 1], year._job(DAYS[number + 1]))
+
+
+@pytest.mark.parametrize(("second", "waits"), [(7, 53.0), (0, 60.0), (60, 0.0)])
+def test_nothing_is_adopted_in_the_minute_in_which_funding_is_paid(tmp_path: Path, second: int, waits: float) -> None:
+    with Calm(3, tmp_path / "home", FUTURES).open() as year:
+        broker = year._broker(year._now())
+        start = year._instant(DAYS[0]).replace(minute=0) + timedelta(seconds=second)
+        year.testnet.move_to(start)
+        past_funding(broker)
+        assert timedelta(seconds=waits - 1) <= year._now() - start <= timedelta(seconds=waits + 1)
 
 
 class Delisting(ExchangeTransport):
