@@ -176,13 +176,14 @@ def _adopted(job: Job, broker: Broker) -> Adoption | None:
 def _adopt_first(job: Job, broker: Broker) -> Adoption:
     """The adoption of what the broker holds now: the account owns none of it but cash, up to its capital."""
     holdings = holdings_of(broker, job.symbols)
-    _demand(job, broker, holdings.cash)
-    adopted = Adoption(
-        number=1, reason="first run", adopted_at=broker.now(), cash=holdings.cash, positions=holdings.positions
-    )
     with connect(job.home) as store, transaction(store):
+        # Another first run may have adopted the venue meanwhile, and traded: what it left is no fresh beginning.
         if (other := venues.adoption(store, job.account, broker.name)) is not None:
             return other
+        _demand(job, broker, holdings.cash)
+        adopted = Adoption(
+            number=1, reason="first run", adopted_at=broker.now(), cash=holdings.cash, positions=holdings.positions
+        )
         venues.adopt(store, job.account, broker.name, adopted)
     log.info(
         "Account %s adopts %s with %s in cash, %s of it its own.",

@@ -196,6 +196,20 @@ def test_a_day_on_which_the_venue_has_halted_everything_is_lived(year: Calm) -> 
     assert {(one.status, "is not trading at" in one.reason) for one in decisions} == {("quarantined", True)}
 
 
+def test_two_first_runs_at_once_both_end_well(tmp_path: Path) -> None:
+    for venue in (SPOT, FUTURES):
+        for number in range(1, 12):
+            with Calm(3, tmp_path / f"{venue}-{number}", venue).open() as year:
+                year.testnet.move_to(year._instant(DAYS[0]))
+                year._quote(DAYS[0])
+                way = Interrupted(year.testnet.exchange, number, partial(year._run, DAYS[0]))
+                year.ways = [way]
+                year._run(DAYS[0])
+                year.checks.after(DAYS[0], year._job(DAYS[0]))
+            if way.sent < number:
+                break
+
+
 class LateFunding(ExchangeTransport):
     """A way to the exchange on which funding is told seven seconds after it has moved the balance."""
 
