@@ -17,6 +17,7 @@ from strategy.instruments import Instrument
 from strategy.orders import Order, OrderState, ReasonCode
 from tasks.account_books import holdings_of, stands
 from tasks.broker_books import BrokerDisagrees, Difference, differ_by_fills, difference, settle_difference
+from tasks.funding import FUNDING_LOOKS_S, past_funding
 from tasks.job import FUTURES, PAPER, Customer, Job
 from tasks.unknown_orders import close_absent, is_late, remedy, resolve, waited_for
 
@@ -24,9 +25,6 @@ log = logging.getLogger(__name__)
 
 #: How often the books are compared before a difference counts: another run may be trading at this moment.
 LOOKS = 3
-#: Funding is paid on the hour, and may be told and booked as much later.
-FUNDING_S = 60
-FUNDING_LOOKS_S = (2.0, 8.0, 30.0, 0.0)
 #: How long the venue's answers may lag behind an order, and the waits between looks at the books while they may.
 LAG = timedelta(minutes=3)
 LATE_LOOKS_S = (1.0, 4.0, 25.0, 150.0, 0.0)
@@ -103,19 +101,6 @@ def _sent_lately(job: Job, broker: Broker) -> bool:
     with connect(job.home) as store:
         at = venues.last_sent_at(store, job.account)
     return at is not None and broker.now() - at < LAG
-
-
-def past_funding(broker: Broker) -> None:
-    """Wait until what is paid on the hour is in the balances and is told, where a venue pays funding.
-
-    An adoption in that minute could count it twice, or not at all.
-    """
-    if broker.name != FUTURES:
-        return
-    now = broker.now()
-    since_s = 60 * now.minute + now.second
-    if since_s < FUNDING_S:
-        broker.wait(float(FUNDING_S - since_s))
 
 
 def expire_unsent(job: Job) -> None:

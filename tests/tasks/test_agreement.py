@@ -21,8 +21,8 @@ from strategy.account import EntryKind
 from strategy.orders import Order, OrderState, Side
 from strategy.risk import CUT, RiskState
 from tasks.adopting import NothingToAdopt, adopt
-from tasks.agreement import past_funding
 from tasks.broker_books import BrokerDisagrees
+from tasks.funding import past_funding
 from tasks.halts import ReasonMissing
 from tasks.sending import send_all
 from tasks.settle import settle
