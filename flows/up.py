@@ -182,7 +182,13 @@ def _await_health(server: Kept, api: str, stop: Event) -> None:
 
 
 def _demand_secret(host: str) -> None:
-    if host not in LOOPBACK and server_password.given() is None:
+    if host in LOOPBACK:
+        return
+    try:
+        word = server_password.given()
+    except server_password.PasswordUnsafe:
+        word = None
+    if word is None:
         raise UpRefused(
             f"--host is {host}, beyond this machine, and whoever reaches it could start runs; set "
             f"{server_password.DEMANDED} to user:password, or leave --host out"
