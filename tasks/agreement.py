@@ -72,12 +72,12 @@ def agree(job: Job, broker: Broker) -> Agreement:
             raise BrokerDisagrees(f"{found.words}; {way}")
         return Agreement(barred=barred | waited, warnings=elsewhere)
     told = settle_difference(job, broker, adopted, found)
-    adopted, unknown, found = _compared(job, broker)
+    for _ in range(LOOKS):
+        adopted, unknown, found = _compared(job, broker)
+        if found is None:
+            break
     if found is not None:
-        raise BrokerUnavailable(
-            f"{found.words}, after {broker.name} was adopted anew at this moment; run the same command again once no "
-            "other run is at work"
-        )
+        raise BrokerUnavailable(f"{found.words}, while another run was at work; run the same command again after it")
     _demand_capital(job, broker)
     return Agreement(barred=barred | close_absent(job, broker, adopted, unknown), warnings=(*told, *elsewhere))
 
