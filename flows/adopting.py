@@ -27,23 +27,29 @@ def adopt(
 
 def run_foresee(given: Mapping[str, object], account: str) -> dict[str, Any]:
     """Return the answer of `turbodmt adopt --dry-run`."""
+    from flows.backfill_plan import TRADED
     from flows.settings import load
     from flows.wall_clock import clock
     from flows.wiring import broker_factory
+    from tasks.accounts import demand_known
     from tasks.adopting import foresee
 
     settings = load(given)
+    demand_known(settings.home, account, TRADED)
     hush()
     return foresee(settings.home, account, broker_factory(settings), clock())
 
 
 def run_adopt(given: Mapping[str, object], account: str, reason: str) -> dict[str, Any]:
     """The answer of `turbodmt adopt`."""
+    from flows.backfill_plan import TRADED
     from flows.settings import load
     from flows.wall_clock import clock
     from flows.wiring import broker_factory
+    from tasks.accounts import demand_known
     from tasks.adopting import adopt as adopt_anew
 
     settings = load(given)
+    demand_known(settings.home, account, TRADED)
     hush()
     return adopt_anew(settings.home, account, reason, broker_factory(settings), clock())

@@ -14,6 +14,7 @@ from flows.console import STOPPED, fail, finish
 from flows.documented import documented
 from flows.explaining import explain
 from flows.failures import Exit
+from flows.forgetting import accounts, bars
 from flows.initialising import init
 from flows.options import Account, AsJson, AsOf, Capital, Home, Source, Symbols
 from flows.reported import report
@@ -155,7 +156,7 @@ def twin(
     finish(lambda: run_twin({"source": source, "symbols": symbols, "home": home}, as_of), shown_twin, as_json)
 
 
-for _command in (adopt, audit, backfill, universe, explain, report, status, halt, resume, up, watch):
+for _command in (adopt, audit, backfill, universe, explain, report, bars, accounts, status, halt, resume, up, watch):
     app.command(cls=SettingsCommand)(_command)
 # It writes the settings, and asks for those that it takes.
 app.command()(init)
@@ -178,15 +179,6 @@ def import_file(
     from flows.shown_bars import shown_import
 
     finish(lambda: run_import({"symbols": symbols, "home": home}, file, (accept or [], reason)), shown_import, as_json)
-
-
-@app.command(cls=SettingsCommand)
-def bars(home: Home = None, as_json: AsJson = False) -> None:
-    """List the published bars and what the gate holds back."""
-    from flows.commands import run_bars
-    from flows.shown_bars import shown_bars
-
-    finish(lambda: run_bars({"home": home}), shown_bars, as_json)
 
 
 @app.command(cls=SettingsCommand)

@@ -214,10 +214,13 @@ def run_bars(given: Given) -> Json:
 
 def run_status(given: Given, account: str) -> Json:
     """Where the account stands, and what is scheduled."""
+    from flows.backfill_plan import TRADED
     from flows.scheduled import next_runs
+    from tasks.accounts import demand_known
     from tasks.status import status_json
 
     home = load(given).home
+    demand_known(home, account, TRADED)
     answer = status_json(home, account)
     runs, warnings = next_runs(home, account)
     return {**answer, "next_runs": runs, "warnings": warnings}

@@ -141,7 +141,8 @@ def in_words(answer: Mapping[str, Any]) -> str:
     'Equity 9,812.55 at the close of 2018-12-28; fills: 0, orders: 2, warnings: 1.'
     """
     counts = ", ".join(f"{name}: {len(answer[name])}" for name in ("fills", "orders", "warnings"))
-    return f"Equity {money(Decimal(answer['equity']))} at the close of {answer['as_of']}; {counts}."
+    halted = f"{answer['halted_reason']}. " if answer.get("halted_reason") else ""
+    return f"{halted}Equity {money(Decimal(answer['equity']))} at the close of {answer['as_of']}; {counts}."
 
 
 def _demand_newest(job: Job) -> None:

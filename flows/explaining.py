@@ -31,9 +31,12 @@ def run_explain(given: Mapping[str, object], order: str, account: str | None) ->
     """The explanation of the one order whose id begins so. Raises RequestRefused where none does, or more than one."""
     from flows.plan import RequestRefused
     from flows.settings import load
+    from tasks.accounts import demand_known
     from tasks.explain import explain, orders_named
 
     home = load(given).home
+    if account is not None:
+        demand_known(home, account)
     found = orders_named(home, order, account) if order else ()
     if len(found) == 1:
         return explain(home, found[0], _policy)

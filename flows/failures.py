@@ -45,6 +45,8 @@ _CODES: Mapping[str, Exit] = {
     "tasks.backfill_book.BackfillRefused": Exit.USAGE,
     "tasks.book.AccountFilled": Exit.USAGE,
     "tasks.halts.ReasonMissing": Exit.USAGE,
+    "tasks.accounts.NotForgotten": Exit.USAGE,
+    "flows.forgetting.NotConfirmed": Exit.USAGE,
     "tasks.halts.AccountUnknown": Exit.USAGE,
     "tasks.training_plan.TrainingRefused": Exit.USAGE,
     "tasks.sweep_work.SweepRefused": Exit.USAGE,

@@ -23,11 +23,14 @@ def run_report(home: str | None, account: str, as_of: str | None) -> dict[str, A
     from flows.plan import RequestRefused, day, demand_account
     from flows.settings import load
     from storage.reports import day_pages
+    from tasks.accounts import demand_known
 
     demand_account(account)
-    pages = day_pages(load({"home": home}).home, account)
+    folder = load({"home": home}).home
+    pages = day_pages(folder, account)
     wanted = day(as_of, "--as-of")
     if not pages:
+        demand_known(folder, account)
         raise RequestRefused(
             f"account {account} has no report; name another --account, or run `turbodmt daily --account {account}`"
         )

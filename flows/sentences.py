@@ -7,6 +7,7 @@ from typing import TypeVar, cast
 from prefect.states import Completed, Failed
 
 from flows.failures import Exit, exit_code
+from tasks.trade import AccountHalted
 
 R = TypeVar("R")
 
@@ -26,7 +27,9 @@ def in_one_sentence(work: Callable[[], R]) -> R:
             raise
         sentence = str(error)
         log.error("%s%s.", sentence[:1].upper(), sentence[1:])
-        return cast(R, Failed(message=sentence, data=error))
+        # A day that a halt has cut is no accident: Prefect's page says so in the name of its state.
+        name = "Halted" if isinstance(error, AccountHalted) else "Failed"
+        return cast(R, Failed(message=sentence, data=error, name=name))
 
 
 def ended_well(answer: R, sentence: str) -> R:

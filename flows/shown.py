@@ -23,7 +23,12 @@ def shown_daily(answer: Json) -> str:
     columns = ("symbol", "status", "regime", "confidence", "signal", "volatility", "exposure")
     ruled = f", model {answer['model_id'][:12]}" if answer["model_id"] else ", the prior"
     reason = answer.get("model_reason") if answer["strategy"] == "turbo" else None
+    halted = answer.get("halted_reason")
     return sections(
+        f"{halted}; only orders that reduce a position are sent. Once you know why, `turbodmt resume --account "
+        f"{answer['account']} --reason TEXT` lets it trade again."
+        if halted
+        else "",
         f"{answer['as_of']}  account {answer['account']}  strategy {answer['strategy']}"
         + (ruled if answer["strategy"] == "turbo" else "")
         + (f"\n{reason}" if reason else ""),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prefect import flow
-from prefect.artifacts import create_table_artifact
+from prefect.artifacts import create_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateName
 from prefect.states import Completed
@@ -17,10 +17,13 @@ from flows.alerts import tell
 from flows.deployments import POOL, SCHEDULED, active, workers_online
 from flows.documented import documented
 from flows.prefect_home import attend_run
+from flows.schedules import of_client
 from flows.sentences import in_one_sentence
 from flows.settings import load
 from flows.wall_clock import clock
 from storage.files import write_whole
+from tasks.artifacts import markdown
+from tasks.markup import Table
 from tasks.watch import Concern, look
 
 if TYPE_CHECKING:
@@ -36,22 +39,29 @@ MEMORY = "watch.json"
 
 @flow(name="watchdog", flow_run_name="watchdog")
 @documented
-def watchdog(home: Path | None = None) -> "State[Any]":
+def watchdog(home: Path | None = None, accounts: list[str] | None = None) -> "State[Any]":
     """What is not as it should be: told once by the block `turbodmt-alerts` or the webhook, and listed as an artifact.
 
     Args:
         home: The folder of the database, models and reports; left out, that of the worker.
+        accounts: Accounts to look at besides those that a deployment has a schedule for.
     """
     attend_run()
-    return in_one_sentence(lambda: _watch(load({"home": home}).home))
+    return in_one_sentence(lambda: _watch(load({"home": home}).home, accounts or []))
 
 
-def _watch(folder: Path) -> "State[Any]":
+def _watch(folder: Path, accounts: Sequence[str]) -> "State[Any]":
     now = clock()
-    concerns = (*look(folder, now), *on_server(now))
+    concerns = (*look(folder, now, {*accounts, *_scheduled()}), *on_server(now))
     fresh, over = changes(folder, concerns)
-    create_table_artifact(
-        table=[{"Key": one.key, "Concern": one.text} for one in concerns] or [{"Key": "", "Concern": "none"}],
+    create_markdown_artifact(
+        markdown=markdown(
+            Table(
+                heading=f"Concerns at {now:%Y-%m-%d %H:%M} UTC",
+                columns=("Key", "Concern"),
+                rows=tuple((one.key, one.text) for one in concerns) or (("-", "none"),),
+            )
+        ),
         key="watch",
         description=f"Concerns at {now:%Y-%m-%d %H:%M} UTC",
     )
@@ -65,6 +75,12 @@ def _watch(folder: Path) -> "State[Any]":
         remember(folder, concerns)
     summary = "; ".join(one.key for one in concerns) or "all is well"
     return Completed(message=summary[:1_000])
+
+
+def _scheduled() -> set[str]:
+    """Return the accounts that a deployment has a schedule for, switched on or not."""
+    with get_client(sync_client=True) as client:
+        return {account for _, account in of_client(client, switched_on=False)}
 
 
 def on_server(now: datetime) -> tuple[Concern, ...]:

@@ -1,26 +1,53 @@
 """`turbodmt watch`: the watchdog's look at the store, without a server and without telling anybody."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
-from flows.console import finish, table
+import typer
+
+from flows.console import finish, sections, table, warned
 from flows.options import AsJson, Home
 
 
-def watch(home: Home = None, as_json: AsJson = False) -> None:
+def watch(
+    account: Annotated[
+        list[str] | None, typer.Option(help="An account to look at, repeatable; left out, those that are scheduled.")
+    ] = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
     """Show what is not as it should be: accounts that stand still, failed runs, halts, symbols held back."""
-    finish(lambda: run_watch(home), shown_watch, as_json)
+    finish(lambda: run_watch(home, account or ()), shown_watch, as_json)
 
 
-def run_watch(home: str | None) -> dict[str, Any]:
-    """The answer of `turbodmt watch`."""
+def run_watch(home: str | None, accounts: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the answer of `turbodmt watch`.
+
+    Where nobody names accounts and no server schedules any, those count whose newest run came when its day had just
+    ended: somebody runs them every day.
+    """
+    from flows.schedules import accounts_by_deployment
+    from flows.serving import PrefectUnreachable
     from flows.settings import load
     from flows.wall_clock import clock
+    from tasks.accounts import demand_known
     from tasks.watch import look
 
-    return {"concerns": [asdict(one) for one in look(load({"home": home}).home, clock())], "warnings": []}
+    folder = load({"home": home}).home
+    warnings = []
+    for one in accounts:
+        demand_known(folder, one)
+    watched = set(accounts)
+    if not watched:
+        try:
+            watched = {account for _, account in accounts_by_deployment(folder, switched_on=False)}
+        except PrefectUnreachable as error:
+            warnings.append(str(error))
+    return {"concerns": [asdict(one) for one in look(folder, clock(), watched or None)], "warnings": warnings}
 
 
 def shown_watch(answer: dict[str, Any]) -> str:
     """The concerns as a table, or a sentence that there is none."""
-    return table(answer["concerns"], ("key", "text")) if answer["concerns"] else "All is well."
+    concerns = table(answer["concerns"], ("key", "text")) if answer["concerns"] else "All is well."
+    return sections(concerns, warned(answer))

@@ -84,7 +84,7 @@ def telling(content: Table) -> Table:
 
 def publish_reconciliation(found: Reconciliation, account: str) -> None:
     """None; an artifact of the current run that says how far the ledger and the replayed day lie apart."""
-    row = {
+    facts = {
         "As of": found.as_of.isoformat(),
         "Equity in the ledger": money(found.equity),
         "Equity replayed": money(found.replayed),
@@ -94,8 +94,9 @@ def publish_reconciliation(found: Reconciliation, account: str) -> None:
         "Orders equal": str(found.orders),
         "Short of paper's fills": "" if found.shortfall is None else f"{found.shortfall:.4%}",
     }
+    # Downwards: Prefect's page cuts a table that is wider than itself.
     create_table_artifact(
-        table=[{name: cell for name, cell in row.items() if cell}],
+        table=[{"What": name, "Value": cell} for name, cell in facts.items() if cell],
         key=f"reconciliation-{account}",
         description=f"{found.as_of} replayed as a backtest",
     )
@@ -117,8 +118,7 @@ def summary(page: DailyPage, account: str, report: Path) -> str:
             ),
         ),
     )
-    notes = [f"- **{page.halted}**"] if page.halted else []
-    notes += [f"- **Warning:** {warning}" for warning in page.warnings]
+    notes = [f"- **Warning:** {warning}" for warning in page.warnings]
     tables = (
         decisions_table(page.decisions),
         orders_table(page.orders),
@@ -126,7 +126,7 @@ def summary(page: DailyPage, account: str, report: Path) -> str:
         positions_table(snapshot),
         findings_table(page.findings),
     )
-    parts = [markdown(facts), "\n".join(notes), *map(markdown, tables), f"Report: `{report}`"]
+    parts = [f"**{page.halted}**", markdown(facts), "\n".join(notes), *map(markdown, tables), f"Report: `{report}`"]
     return "\n\n".join(part for part in parts if part)
 
 

@@ -70,7 +70,11 @@ border-bottom:1px solid var(--line)}.worded tbody tr:last-child{border-bottom:0}
 .worded td.prose{grid-column:1/-1;width:auto;min-width:0}
 .worded td::before{content:attr(data-name);display:block;color:var(--soft);font-size:12px;font-weight:400}}
 @media (min-width:641px){.plain.named{table-layout:fixed}.plain.named th:first-child{width:22%}}
-@media print{body{background:#fff}section{break-inside:avoid}}
+@media print{body{background:#fff;font-size:12px}section{break-inside:avoid}main{max-width:none;padding:0}
+.scroll{overflow:visible;background:none}table,table.dense{font-size:10px}th,table.dense{font-size:9px}
+th,td,table.dense th,table.dense td,.named th,.named td{padding:3px 4px}
+th:first-child,td:first-child{position:static}td.text,td.prose{white-space:normal;overflow-wrap:anywhere;min-width:0}
+td.prose{font-size:9px}}
 """
 
 

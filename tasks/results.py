@@ -61,6 +61,7 @@ def day_json(result: DayResult) -> Json:
         "config": json.loads(result.job.policy.config),
         "seed": result.job.policy.recipe.seed,
         "halted": bool(result.halted),
+        "halted_reason": result.halted or None,
         "warnings": list(result.warnings),
         "report": result.report,
     }

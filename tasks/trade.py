@@ -29,6 +29,10 @@ class OrdersBlocked(Exception):
     """No order may be sent: the run is late, or the account is halted (exit 5)."""
 
 
+class AccountHalted(OrdersBlocked):
+    """A halt withheld orders of the day, as it should: the day is settled, decided and reported (exit 5)."""
+
+
 def trade(job: Job, open_broker: Callable[[datetime], Broker]) -> tuple[Order, ...]:
     """The day's orders in the state the broker left them; written to the ledger before they are sent.
 
@@ -79,7 +83,7 @@ def demand_nothing_withheld(job: Job) -> None:
         risk = risk_state.load(store, job.account)
     if orders:
         since = f"since {risk.since}: {risk.reason}" if risk.halted else "when the day was ordered"
-        raise OrdersBlocked(
+        raise AccountHalted(
             f"orders of {job.as_of} were withheld ({len(orders)}), account {job.account} was halted {since}; once you "
             f"know why, `turbodmt resume --account {job.account} --reason TEXT` lets the next day trade"
         )

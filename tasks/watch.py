@@ -1,7 +1,7 @@
 """What is not as it should be, as the store tells it: accounts that stand still, failed runs, missed orders, halts."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -38,10 +38,18 @@ class Concern:
     text: str
 
 
-def look(home: Path, now: datetime) -> tuple[Concern, ...]:
-    """All concerns at the instant, in the order of their keys. Raises StoreError."""
+def look(home: Path, now: datetime, watched: Collection[str] | None = None) -> tuple[Concern, ...]:
+    """Return all concerns at the instant, in the order of their keys; of the accounts `watched` alone.
+
+    Where nobody says which (None), those whose newest run was live: a replay is an experiment. Raises StoreError.
+    """
     with connect(home) as store:
-        found = [one for record in runs.newest_runs(store, DAILY) for one in _of_account(store, record, now)]
+        found = [
+            one
+            for record in runs.newest_runs(store, DAILY)
+            if (_live(record) if watched is None else record.run.account in watched)
+            for one in _of_account(store, record, now)
+        ]
         held = [
             Concern(
                 key=f"held:{one.source}:{one.finding.symbol}",
@@ -79,7 +87,7 @@ def _of_account(store: Connection, record: RunRecord, now: datetime) -> Iterator
             text=f"{account} is halted since {risk.since}: {risk.reason}; once you know why, "
             f"`turbodmt resume --account {account} --reason TEXT`",
         )
-    if run.started_at.date() - run.as_of <= LIVE_WITHIN:
+    if _live(record):
         expected, last = _expected(store, account, now), _last(store, account)
         if expected is not None and last is not None and last < expected:
             yield Concern(
@@ -111,6 +119,11 @@ def _orders_missed(store: Connection, account: str) -> Iterator[Concern]:
             f"ordered: {sentences(missed[0])[0]}; see the reason, and check the broker's balance, keys and rules; "
             f"`turbodmt explain {missed[0][0].order.order_id}` tells the order's steps",
         )
+
+
+def _live(record: RunRecord) -> bool:
+    """Return whether the run came when its day had just ended."""
+    return record.run.started_at.date() - record.run.as_of <= LIVE_WITHIN
 
 
 def _model_warning(record: RunRecord) -> str:

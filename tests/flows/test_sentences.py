@@ -8,6 +8,7 @@ from prefect.states import State
 from flows.prefect_home import OfABug
 from flows.sentences import ended_well, in_one_sentence
 from tasks.halts import ReasonMissing
+from tasks.trade import AccountHalted
 
 
 def failing(error: Exception) -> str:
@@ -19,6 +20,12 @@ def test_a_failure_that_has_an_exit_code_is_the_state_s_message() -> None:
     state: object = in_one_sentence(lambda: failing(failure))
     assert isinstance(state, State)
     assert (state.is_failed(), state.message, state.data) == (True, "say why", failure)
+
+
+def test_a_day_that_a_halt_has_cut_is_named_so() -> None:
+    state: object = in_one_sentence(lambda: failing(AccountHalted("orders were withheld")))
+    assert isinstance(state, State)
+    assert (state.is_failed(), state.name, state.message) == (True, "Halted", "orders were withheld")
 
 
 def test_a_bug_is_raised_and_an_answer_returned() -> None:

@@ -152,7 +152,7 @@ def test_the_artifacts_of_a_run_tell_the_day(deployed: Deployed, first_run: Any)
         "report-soon": "markdown",
         "reconciliation-soon": "table",
     }
-    (reconciled,) = json.loads(artifacts["reconciliation-soon"]["data"])
+    reconciled = {row["What"]: row["Value"] for row in json.loads(artifacts["reconciliation-soon"]["data"])}
     assert (reconciled["Difference"], reconciled["Decisions equal"]) == ("0", "2")
     decisions = json.loads(artifacts["decisions-soon"]["data"])
     assert [row["Symbol"] for row in decisions] == ["^GSPC", "^IXIC"]

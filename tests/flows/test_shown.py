@@ -255,6 +255,16 @@ def test_a_day_without_symbols_or_account_is_short() -> None:
     ]
 
 
+def test_a_halted_day_says_so_before_all_else() -> None:
+    answer = {"as_of": "2020-01-02", "account": "desk", "strategy": "rules", "symbols": {}, "orders": [], "fills": []}
+    rest = {"equity": "1", "cash": "1", "model_id": None, "halted": True, "report": None, "warnings": []}
+    told = shown_daily({**answer, **rest, "halted_reason": "Halted since 2020-01-01: too deep"})
+    assert told.splitlines()[0] == (
+        "Halted since 2020-01-01: too deep; only orders that reduce a position are sent. Once you know why, `turbodmt "
+        "resume --account desk --reason TEXT` lets it trade again."
+    )
+
+
 def test_a_halt_and_a_resumption_without_need_say_what_has_changed() -> None:
     halted = {"account": "desk", "halted": True, "reason": "the feed looks wrong.", "changed": True}
     assert shown_halt(halted) == (

@@ -59,6 +59,17 @@ def test_the_report_is_silent_asks_for_nothing_and_fits(browser: Browser, report
     assert seen.width_px == width_px
 
 
+def test_a_printed_table_loses_no_column(browser: Browser, report: Path) -> None:
+    # A4 less its margins, at 96 dots an inch.
+    tab = browser.new_page(viewport={"width": 718, "height": 1000})
+    tab.emulate_media(media="print")
+    tab.goto(report.as_uri())
+    sizes = tab.eval_on_selector_all(".scroll", "all => all.map(one => [one.scrollWidth, one.clientWidth])")
+    tab.close()
+    assert len(sizes) > 3
+    assert [size for size in sizes if size[0] > size[1]] == []
+
+
 def test_a_page_that_does_otherwise_is_caught(browser: Browser, tmp_path: Path) -> None:
     page = tmp_path / "bad.html"
     page.write_text(document("Bad", ['<img src="other.png"><p style="width:500px">wide</p>']), encoding="utf-8")

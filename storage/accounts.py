@@ -1,0 +1,99 @@
+"""The accounts that the store knows, and how one is forgotten whole."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from storage.database import Connection, transaction
+
+#: Runs that are of no account.
+_NO_ACCOUNT = ("train", "import", "backtest", "twin", "audit")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownAccount:
+    """An account: which command fills it, from its first day to its last (None before its first), and its equity."""
+
+    account: str
+    command: str
+    first: date | None
+    last: date | None
+    equity: Decimal | None
+
+
+def names(connection: Connection) -> tuple[str, ...]:
+    """Return every account that has lived a day or begun a run, by name."""
+    rows = connection.execute(
+        "SELECT account FROM account_snapshots UNION SELECT account FROM runs WHERE NOT list_contains(?, account) "
+        "ORDER BY account",
+        [list(_NO_ACCOUNT)],
+    ).fetchall()
+    return tuple(row[0] for row in rows)
+
+
+def known(connection: Connection) -> tuple[KnownAccount, ...]:
+    """Return every account with its span and its newest equity, by name."""
+    rows = connection.execute(
+        "SELECT account, min(as_of), max(as_of), arg_max(equity, as_of) FROM account_snapshots GROUP BY account"
+    ).fetchall()
+    lived = {row[0]: row[1:] for row in rows}
+    commands = dict(
+        connection.execute("SELECT account, arg_min(command, started_at) FROM runs GROUP BY account").fetchall()
+    )
+    return tuple(
+        KnownAccount(
+            account=name,
+            command=commands.get(name, "daily"),
+            first=lived[name][0] if name in lived else None,
+            last=lived[name][1] if name in lived else None,
+            equity=lived[name][2] if name in lived else None,
+        )
+        for name in names(connection)
+    )
+
+
+def forget(connection: Connection, account: str) -> dict[str, int]:
+    """Delete the account from every table that has a column for it; return how many rows went, by table.
+
+    Trials are of symbols and windows, not of accounts: what was tried stays counted.
+    """
+    return _deleted(connection, "account", account, _tables_with(connection, "account"))
+
+
+def forget_bars(connection: Connection, source: str) -> dict[str, int]:
+    """Delete bars, verdicts, calendars and universe of a source; return how many rows went, by table.
+
+    Decisions, models, promotions, folds and trials name the source they came from, and stay.
+    """
+    kept = {"decisions", "models", "promotions", "verdicts", "folds", "fold_signals", "trials", "explanations"}
+    tables = tuple(table for table in _tables_with(connection, "source") if table not in kept)
+    return _deleted(connection, "source", source, tables)
+
+
+def deciding(connection: Connection, source: str) -> tuple[str, ...]:
+    """Return the accounts that have decided on bars of the source, by name."""
+    rows = connection.execute(
+        "SELECT DISTINCT account FROM decisions WHERE source = ? ORDER BY account", [source]
+    ).fetchall()
+    return tuple(row[0] for row in rows)
+
+
+def _tables_with(connection: Connection, column: str) -> tuple[str, ...]:
+    """Return the tables that have the column: those of later migrations too."""
+    rows = connection.execute(
+        "SELECT table_name FROM duckdb_columns() WHERE column_name = ? AND schema_name = 'main' AND NOT internal "
+        # A view has columns too, and nothing of its own.
+        "AND table_oid IN (SELECT table_oid FROM duckdb_tables()) ORDER BY table_name",
+        [column],
+    ).fetchall()
+    return tuple(row[0] for row in rows)
+
+
+def _deleted(connection: Connection, column: str, value: str, tables: tuple[str, ...]) -> dict[str, int]:
+    counts = {}
+    with transaction(connection):
+        for table in tables:
+            found = connection.execute(f'DELETE FROM "{table}" WHERE {column} = ?', [value]).fetchone()  # noqa: S608
+            if found and found[0]:
+                counts[table] = int(found[0])
+    return counts
