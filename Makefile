@@ -60,8 +60,9 @@ $(READY): requirements.lock requirements-torch.lock pyproject.toml
 	  echo "TurboDMT needs Python 3.11 or newer, but $(PYTHON) is missing or older;" \
 	    "name another, as in: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --no-deps --require-hashes --requirement requirements.lock
-	$(PIP) install --quiet --requirement requirements-torch.lock $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX))
+	@echo "Installing the packages of requirements.lock into $(VENV), then torch, the largest: this takes minutes."
+	$(PIP) install --no-deps --require-hashes --requirement requirements.lock
+	$(PIP) install --requirement requirements-torch.lock $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX))
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	$(PIP) check
 	@touch $@

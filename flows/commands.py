@@ -38,9 +38,10 @@ def run_daily(given: Given, as_of: str | None, account: str) -> Json:
         return done
     prepare_run(settings.home)
     from flows.daily import daily
+    from flows.training_told import training_told
 
     symbols = list(settings.symbols) or None
-    with served(settings.home):
+    with served(settings.home), training_told():
         text = daily(
             as_of=wanted,
             source=settings.source,
@@ -61,9 +62,10 @@ def run_train(given: Given, as_of: str | None) -> Json:
     plan(settings, open_source(settings), Request(account="train", as_of=wanted, clock=clock()))
     prepare_run(settings.home)
     from flows.train import train
+    from flows.training_told import training_told
 
     symbols = list(settings.symbols) or None
-    with served(settings.home):
+    with served(settings.home), training_told():
         text = train(as_of=wanted, source=settings.source, symbols=symbols, home=settings.home)
     return dict(json.loads(text))
 
@@ -125,11 +127,13 @@ def run_backtest(given: Given, window: tuple[str | None, str | None, str | None]
     results = None if folder is None else results_folder(folder)
     # All that the steps warn of is in the answer.
     hush()
+    from flows.training_told import training_told
     from tasks.backtest import Window, backtest
     from tasks.backtest_answer import backtest_json
     from tasks.saved import save
 
-    tested = backtest(job, Window(strategies=strategies, start=request.since), source_factory(settings), tell)
+    with training_told():
+        tested = backtest(job, Window(strategies=strategies, start=request.since), source_factory(settings), tell)
     return backtest_json(tested, save(tested, results) if results is not None else ())
 
 

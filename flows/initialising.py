@@ -17,6 +17,8 @@ QUESTIONS = {
     "capital": "With how much money does an account start?",
     "broker": "Where do orders go (paper, testnet-spot or testnet-futures)?",
 }
+#: How much risk: the volatility aimed at, a fraction, and the largest exposure, a multiple of equity, which agree.
+RISKS = {"cautious": (0.10, 1.0), "normal": (0.15, 1.5), "published": (0.35, 2.0)}
 #: How often a question is put before it is given up.
 TRIES = 5
 
@@ -33,13 +35,16 @@ def init(
     broker: Annotated[str | None, typer.Option(help="paper, testnet-spot or testnet-futures.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: options and defaults; replace a file.")] = False,
     home: Home = None,
+    risk: Annotated[
+        str | None, typer.Option(help="cautious (10 %, 1x), normal (15 %, 1.5x) or published (35 %, 2x).")
+    ] = None,
 ) -> None:
     """Ask what is needed and write settings.toml; keys are never written."""
     given = {"source": source, "symbols": symbols, "strategy": strategy, "capital": capital, "broker": broker}
-    finish(lambda: run_init(given, home, yes), lambda answer: str(answer["said"]), as_json=False)
+    finish(lambda: run_init(given, home, yes, risk), lambda answer: str(answer["said"]), as_json=False)
 
 
-def run_init(given: Mapping[str, str | None], home: str | None, yes: bool) -> dict[str, Any]:
+def run_init(given: Mapping[str, str | None], home: str | None, yes: bool, risk: str | None = None) -> dict[str, Any]:
     """What to say at the end. Raises ConfigurationError for an option outside its limits, NotInitialised."""
     from flows.settings import FILE_NAME, Settings, checked_value, load
     from storage.files import private_folder, write_whole
@@ -51,6 +56,8 @@ def run_init(given: Mapping[str, str | None], home: str | None, yes: bool) -> di
     for name, value in given.items():
         if value is not None:
             checked_value(name, value)
+    if risk is not None and risk not in RISKS:
+        raise NotInitialised(f"--risk is {risk!r}; it must be {', '.join(RISKS)}")
     if path.exists() and not yes and not typer.confirm(f"{path} is there already. Replace it?"):
         raise NotInitialised(f"{path} is left as it was")
     answers = {}
@@ -58,13 +65,33 @@ def run_init(given: Mapping[str, str | None], home: str | None, yes: bool) -> di
         default = "" if name == "symbols" else str(Settings.model_fields[name].get_default())
         value = given[name]
         answers[name] = value if value is not None else default if yes else _asked(name, question, default)
+    chosen = risk if risk is not None or yes else _risk_asked()
     file = _file_of(answers["source"])
     if file is not None:
         answers["source"] = f"file:{file}"
     private_folder(folder)
-    write_whole(path, _content(answers).encode())
+    write_whole(path, (_content(answers) + _risk_lines(chosen)).encode())
     absent = f"\nThere is no file {file} yet." if file is not None and not file.exists() else ""
     return {"said": _next(path, answers["broker"]) + absent}
+
+
+def _risk_asked() -> str:
+    """Return the first answer that names a risk. Raises NotInitialised if none comes."""
+    question = "How much risk: cautious (10 % a year, 1x equity at most), normal (15 %, 1.5x) or published (35 %, 2x)?"
+    for _ in range(TRIES):
+        answer = str(typer.prompt(question, default="published", show_default=True)).strip()
+        if answer in RISKS:
+            return answer
+        typer.echo(f"risk is {answer!r}; it must be {', '.join(RISKS)}.", err=True)
+    raise NotInitialised(f"risk was asked for {TRIES} times; it must be {', '.join(RISKS)}")
+
+
+def _risk_lines(risk: str | None) -> str:
+    """Return the settings of a risk; none where nobody chose one, so that the defaults hold."""
+    if risk is None:
+        return ""
+    target, most = RISKS[risk]
+    return f"# Risk: {risk}.\ntarget_annual_vol = {target}\nmax_position_size = {most}\n"
 
 
 def _file_of(source: str) -> Path | None:

@@ -18,6 +18,7 @@ from strategy.network import Network, NetworkShape, fixed_threads, new_network
 from strategy.rollout import Returns, departures, net_returns, target
 from strategy.sharpe_ratio import sharpe_error
 from strategy.training_panel import TrainingPanel
+from strategy.training_progress import TrainingStep, taken
 from strategy.training_set import Split, SplitRule, Windows, split, window_starts, windows
 from strategy.training_settings import TrainingSettings
 
@@ -99,6 +100,7 @@ def train(shape: NetworkShape, data: TrainingSet, settings: TrainingSettings, st
                 rule=rule,
                 settings=settings,
                 draw=np.random.default_rng([settings.seed, number]),
+                number=number,
             ).fit(deepcopy(start.members[number]) if start else new_network(shape, settings.seed + number))
             for number in range(settings.members)
         )
@@ -133,16 +135,16 @@ class _Run:
     rule: SplitRule
     settings: TrainingSettings
     draw: Generator
+    number: int
 
     def fit(self, network: Network) -> Member:
         """The network, trained from its present weights."""
         settings = self.settings
         torch.manual_seed(int(self.draw.integers(2**63)))
-        network.to(settings.device)
-        average = deepcopy(network)
+        average = deepcopy(network.to(settings.device))
         start = best = self._stop_returns(average)
         first_weights = best_weights = deepcopy(average.state_dict())
-        best_step = 0
+        best_step, most = 0, settings.members * settings.steps
         optimiser = torch.optim.AdamW(
             network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
         )
@@ -150,6 +152,7 @@ class _Run:
         for step in range(1, settings.steps + 1):
             optimiser.param_groups[0]["lr"] = settings.learning_rate * _rate(step, settings)
             losses.append(self._learn(parts, optimiser))
+            taken(TrainingStep(step=self.number * settings.steps + step, most=most))
             _follow(average, network, settings.average_decay)
             if step % settings.evaluate_every_steps and step < settings.steps:
                 continue

@@ -30,6 +30,16 @@ def test_without_a_terminal_nothing_is_asked_or_written(run: Run, home: Path, mo
     assert not home.exists()
 
 
+def test_a_risk_is_written_where_it_was_chosen(run: Run, home: Path) -> None:
+    assert run("init", "--yes", "--risk", "wild").failure == (
+        "--risk is 'wild'; it must be cautious, normal, published"
+    )
+    assert run("init", "--yes", "--risk", "normal").code == 0
+    assert (load({}).target_annual_vol, load({}).max_position_size) == (0.15, 1.5)
+    assert run("init", "--yes").code == 0
+    assert "target_annual_vol" not in (home / FILE_NAME).read_text()
+
+
 def test_an_option_outside_its_limits_writes_nothing(run: Run, home: Path) -> None:
     ended = run("init", "--yes", "--capital", "-5")
     assert ended.code == 2
@@ -52,7 +62,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_wrong_answer_is_asked_again(answers: list[str], home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    answers += ["bloomberg", 'file:/data/my "bars" 😀.csv', "", "rules", "", "testnet-spot"]
+    answers += ["bloomberg", 'file:/data/my "bars" 😀.csv', "", "rules", "", "testnet-spot", "wild", "cautious"]
     said = run_init(NOTHING, str(home), yes=False)["said"]
     assert capsys.readouterr().err.startswith("source is 'bloomberg'; it must be sample, binance, yahoo or file:PATH")
     assert tomllib.loads((home / FILE_NAME).read_text()) == {
@@ -60,6 +70,8 @@ def test_a_wrong_answer_is_asked_again(answers: list[str], home: Path, capsys: p
         "strategy": "rules",
         "capital": "10000",
         "broker": "testnet-spot",
+        "target_annual_vol": 0.1,
+        "max_position_size": 1.0,
     }
     assert "TURBODMT_TESTNET_KEY" in said
     assert said.endswith('There is no file /data/my "bars" 😀.csv yet.')
@@ -79,7 +91,7 @@ def test_a_file_that_is_there_is_replaced_only_if_wanted(answers: list[str], hom
     with pytest.raises(ValueError, match="is left as it was"):
         run_init(NOTHING, str(home), yes=False)
     assert (home / FILE_NAME).read_text() == "seed = 1\n"
-    answers += ["y", "", "", "", "", ""]
+    answers += ["y", "", "", "", "", "", ""]
     run_init(NOTHING, str(home), yes=False)
     assert load({"home": str(home)}).seed == 7
 

@@ -1,0 +1,36 @@
+"""How far a training has come, for whoever listens: nothing here changes a number."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingStep:
+    """A step that was taken, of so many at most: a training may stop earlier. Both count all members together."""
+
+    step: int
+    most: int
+
+
+Listener = Callable[[TrainingStep], None]
+
+_LISTENER: ContextVar[Listener | None] = ContextVar("training_listener", default=None)
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Let the listener hear of every step of the trainings inside the block."""
+    before = _LISTENER.set(listener)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(before)
+
+
+def taken(step: TrainingStep) -> None:
+    """Tell whoever listens of a step."""
+    listener = _LISTENER.get()
+    if listener is not None:
+        listener(step)
