@@ -206,6 +206,12 @@ def latest_snapshot(connection: Connection, account: str) -> Snapshot | None:
     return newest[0] if newest else None
 
 
+def first_day(connection: Connection, account: str) -> date | None:
+    """Return the day on which the account opened; None if it has none."""
+    row = connection.execute("SELECT min(as_of) FROM account_snapshots WHERE account = ?", [account]).fetchone()
+    return row[0] if row else None
+
+
 def accounts(connection: Connection) -> tuple[str, ...]:
     """The accounts that have lived a day, by name."""
     rows = connection.execute("SELECT DISTINCT account FROM account_snapshots ORDER BY account").fetchall()

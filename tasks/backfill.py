@@ -1,7 +1,7 @@
 """Backfill: the daily decisions replayed over history, into an account of their own."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from exchange.ports import BarSource, Broker
@@ -96,10 +96,16 @@ def fill(
         days_done=len(todo) - len(shut),
         days_skipped=len(window) - len(todo),
         last=last,
-        gate=gate_of(last, market, source),
+        gate=_with_standing(gate_of(last, market, source), whole),
         champion=retrain(last),
         warnings=(*_remarks(backfill, window), *whole.held_back.values(), *whole.warnings, *_gaps(shut, unruled)),
     )
+
+
+def _with_standing(gate: Gate, whole: Gate) -> Gate:
+    """Return the gate of the last day with the warnings on the bars of all days."""
+    warnings = dict.fromkeys((*gate.warnings, *whole.standing))
+    return replace(gate, warnings=tuple(warnings), standing=whole.standing)
 
 
 def _window(backfill: Backfill, market: Market) -> tuple[date, ...]:

@@ -30,6 +30,7 @@ from tasks.folds import TradedFold, Walk, left_to_the_prior, walk
 from tasks.ingest import ingest
 from tasks.job import Job
 from tasks.missed import cut_orders
+from tasks.standing_warnings import LOOK_BACK
 from tasks.universe import chosen_in_hindsight
 from tasks.usable import Use, remarks, usable
 from tasks.validate import inspect
@@ -69,7 +70,7 @@ class Backtest:
     configurations tried on these symbols in an overlapping window; None for a baseline, which is no trial.
     `charges` are what the net account paid, at `rates`.
     `doubt` is None where too little moves to judge. `would_halt_on` is the day on which the drawdown limit would have
-    halted the account.
+    halted the account. `bar_warnings` are those of the warnings that stand with bars.
     """
 
     job: Job
@@ -85,6 +86,7 @@ class Backtest:
     doubt: Doubt | None
     would_halt_on: date | None
     warnings: tuple[str, ...]
+    bar_warnings: tuple[str, ...]
     charges: Charges
     rates: Rates
     instruments: Mapping[str, Instrument]
@@ -121,7 +123,7 @@ def backtest(
     Raises WindowRefused, NothingPublishable, TrainingRefused, and what the source and the store raise.
     """
     ingest(job, open_source)
-    gate = inspect(job, None)
+    gate = inspect(job, None, window.start and window.start - LOOK_BACK)
     symbols = usable(job, gate, TESTING)
     subject = window.strategies[0]
     market = _market(job, symbols, window)
@@ -156,6 +158,7 @@ def backtest(
             *_capped(job, subject, net.replay),
             *cut,
         ),
+        bar_warnings=gate.standing,
         charges=charges(net.replay, quotes, _days_per_year(market.instruments)),
         rates=rates(costs, market.instruments),
         instruments=market.instruments,

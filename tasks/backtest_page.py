@@ -16,7 +16,7 @@ from tasks.backtest_tables import (
 )
 from tasks.charts import EquityPicture
 from tasks.distribution import Distribution, distribution_picture
-from tasks.markup import Table, document, folded, notice, pairs, table, told
+from tasks.markup import Table, document, folded, folded_notice, notice, pairs, table, told
 from tasks.pages import Provenance, both, equity_section, origin, title
 
 
@@ -57,6 +57,7 @@ class BacktestPage:
     folds: tuple[Fold, ...]
     trades: tuple[Trade, ...]
     warnings: tuple[str, ...]
+    bar_warnings: tuple[str, ...]
     would_halt_on: date | None
     provenance: Provenance
     costs: tuple[CostLine, ...] = ()
@@ -74,6 +75,7 @@ def backtest_page(page: BacktestPage) -> str:
         f"<section>{pairs('figures', page.facts)}</section>",
         notice("notice", "Warnings", (*halt, *page.warnings)),
         equity_section(page.picture),
+        folded_notice("Warnings about the bars", page.bar_warnings),
         table(metrics_table(page.measured)),
         table(_costs(page.costs)) if page.costs else "",
         _evidence(page.evidence) if page.evidence else "",

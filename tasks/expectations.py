@@ -140,15 +140,17 @@ def _verdict(number: int, context: Context, broken: Mapping[str, pd.DataFrame], 
         ]
         waived = [one for one in found if check.waivable and one.open_time in context.accepted]
         standing = [one for one in found if one not in waived]
-        cautions += _first_few(waived, " (accepted)")
-        (findings if check.blocks else cautions).extend(_first_few(standing, ""))
+        cautions += waived
+        if check.blocks:
+            findings += _first_few(standing)
+        else:
+            cautions += standing
     return Verdict(symbol=context.symbol, findings=tuple(findings), warnings=tuple(cautions), checks=met)
 
 
-def _first_few(found: Sequence[Finding], note: str) -> list[Finding]:
+def _first_few(found: Sequence[Finding]) -> list[Finding]:
     count = len(found)
-    if count > MOST_FINDINGS:
-        note += f" ({count} such bars; the first {MOST_FINDINGS} are listed)"
+    note = f" ({count} such bars; the first {MOST_FINDINGS} are listed)" if count > MOST_FINDINGS else ""
     return [
         Finding(
             symbol=one.symbol,

@@ -181,6 +181,15 @@ def notice(style: str, heading: str, lines: Sequence[str]) -> str:
     return f'<section class="{style}"><h2>{escape(heading)}</h2><ul>{points}</ul></section>'
 
 
+def folded_notice(heading: str, lines: Sequence[str]) -> str:
+    """Return a box of sentences that shows how many there are until it is opened; nothing where there is none."""
+    if not lines:
+        return ""
+    points = "".join(f"<li>{_TYPED.sub(_CODE, escape(line))}</li>" for line in lines)
+    summary = f"<summary><h2>{escape(heading)}, {len(lines):,}</h2></summary>"
+    return f'<section class="notice"><details>{summary}<ul>{points}</ul></details></section>'
+
+
 def money(value: Decimal) -> str:
     """Money to the cent.
 

@@ -10,7 +10,7 @@ from strategy.orders import Fill, Order
 from strategy.quality import Finding
 from tasks.backtest_tables import Measured, metrics_table, monthly_table
 from tasks.charts import NARROW, WIDE, EquityPicture, equity_picture
-from tasks.markup import document, figure, money, notice, pairs, share, table
+from tasks.markup import document, figure, folded_notice, money, notice, pairs, share, table
 from tasks.tables import decisions_table, fills_table, findings_table, orders_table, positions_table
 
 
@@ -36,7 +36,7 @@ class DailyPage:
 
     `account` names account and broker, `model` what gave the signals, `halted` says why trading is halted or is empty,
     `picture` and `measured` show the account since it opened, its benchmarks after it; `before` are the decisions of
-    the account's day before.
+    the account's day before, `bar_warnings` the gate's remarks on published bars.
     """
 
     snapshot: Snapshot
@@ -52,6 +52,7 @@ class DailyPage:
     picture: EquityPicture | None = None
     measured: tuple[Measured, ...] = ()
     before: tuple[Decision, ...] = ()
+    bar_warnings: tuple[str, ...] = ()
 
 
 def daily_page(page: DailyPage) -> str:
@@ -73,6 +74,7 @@ def daily_page(page: DailyPage) -> str:
         notice("notice", "Warnings", page.warnings),
         f"<section>{pairs('figures', facts)}</section>",
         equity_section(page.picture) if page.picture else "",
+        folded_notice("Warnings about the bars", page.bar_warnings),
         table(decisions_table(page.decisions)),
         table(orders_table(page.orders)),
         table(fills_table("Fills of the day", page.fills)),

@@ -111,7 +111,8 @@ def _page(result: DayResult, champion: Champion, gate: Gate) -> DailyPage:
         decisions=result.decisions,
         orders=result.orders,
         fills=result.fills,
-        warnings=result.warnings,
+        warnings=tuple(one for one in result.warnings if one not in gate.standing),
+        bar_warnings=gate.standing,
         findings=gate.findings,
         provenance=Provenance(
             run_id=job.run_id,

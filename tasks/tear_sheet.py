@@ -48,7 +48,8 @@ def tear_sheet(tested: Backtest) -> BacktestPage:
         spread=_spread(tested, returns) if returns else (),
         folds=tuple(map(_fold, tested.folds)),
         trades=tuple(Trade(fill=fill, reason=reasons[fill.order_id]) for fill in tested.net.replay.fills),
-        warnings=tested.warnings,
+        warnings=tuple(one for one in tested.warnings if one not in tested.bar_warnings),
+        bar_warnings=tested.bar_warnings,
         would_halt_on=tested.would_halt_on,
         provenance=Provenance(
             run_id=job.run_id,

@@ -11,6 +11,7 @@ from exchange.calendars import sessions
 from storage import bars as bar_store
 from storage import instruments as instrument_store
 from storage import quality
+from storage.bar_warnings import record_warnings
 from storage.bars import BarsUnpublishable
 from storage.database import Connection, connect, transaction
 from storage.quality import Inspection
@@ -21,7 +22,8 @@ from strategy.instruments import Instrument
 from strategy.quality import Finding
 from tasks.expectations import Context, Verdict, judge_all
 from tasks.job import Job
-from tasks.restatements import in_its_unit, restatements, told
+from tasks.restatements import ONE_UNIT, in_its_unit, restatements, told
+from tasks.standing_warnings import first_day_behind, look_through, warning_lines
 
 log = logging.getLogger(__name__)
 
@@ -38,13 +40,15 @@ class Gate:
     """What the gate let through and what it held back.
 
     `published` counts rows per symbol, `held_back` gives one sentence for each symbol that must not trade, `findings`
-    are all the reasons, `warnings` what was let through with a remark.
+    are all the reasons, `warnings` what was let through with a remark; `standing` are those of them that stand with a
+    published bar, one line a symbol and rule.
     """
 
     published: Mapping[str, int]
     held_back: Mapping[str, str]
     findings: tuple[Finding, ...]
     warnings: tuple[str, ...]
+    standing: tuple[str, ...] = ()
 
     @property
     def barred(self) -> dict[str, str]:
@@ -66,7 +70,9 @@ def validate(job: Job) -> Gate:
 
     Raises NothingPublishable if no symbol may trade, or none has a bar of that day.
     """
-    gate = inspect(job, job.as_of)
+    with connect(job.home) as store:
+        since = first_day_behind(store, job)
+    gate = inspect(job, job.as_of, since)
     with connect(job.home) as store:
         dated = bar_store.session_dates(
             store, job.source, job.symbols, after=job.as_of - timedelta(days=1), until=job.as_of
@@ -78,8 +84,12 @@ def validate(job: Job) -> Gate:
     return gate
 
 
-def inspect(job: Job, must_reach: date | None) -> Gate:
-    """The verdict on what is staged; with `must_reach`, a symbol whose bars end before that day is held back too."""
+def inspect(job: Job, must_reach: date | None, since: date | None = None) -> Gate:
+    """Return the verdict on what is staged, and the warnings that stand with published bars dated `since` or later.
+
+    With `must_reach`, a symbol whose bars end before that day is held back too.
+    """
+    look_through(job)
     with connect(job.home) as store:
         instruments = instrument_store.load(store, job.source, job.symbols)
         waiting = sorted(set(staged_symbols(store, job.source)) & set(job.symbols))
@@ -92,14 +102,16 @@ def inspect(job: Job, must_reach: date | None) -> Gate:
     verdicts = tuple(told(verdict, anew) for verdict in judge_all(judged)) if judged else ()
     published: dict[str, int] = {}
     findings: list[Finding] = []
+    settled = {one.symbol: one.settled for _, one in judged}
     with connect(job.home) as store:
         for verdict in verdicts:
-            rows, held = _pass_or_hold(store, job, verdict)
+            rows, held = _pass_or_hold(store, job, verdict, settled[verdict.symbol])
             published[verdict.symbol] = rows
             findings.extend(held)
         held_back = {finding.symbol: in_words(finding) for finding in reversed(findings)}
         # What a later run has published does not count for an earlier day.
         last = bar_store.last_published(store, job.source, job.symbols, until=job.as_of)
+        standing = warning_lines(store, job, since)
     for symbol in sorted(set(job.symbols) - set(held_back)):
         lacking = _lacking(symbol, instruments.get(symbol), last.get(symbol), must_reach)
         if lacking is not None:
@@ -108,11 +120,14 @@ def inspect(job: Job, must_reach: date | None) -> Gate:
     for symbol, reason in sorted(held_back.items()):
         log.warning("%s is held back: %s.", symbol, reason)
     log.info("The gate published %d new bars; symbols held back: %d.", sum(published.values()), len(held_back))
-    remarks = (
-        *_inferred(job, instruments),
-        *(in_words(finding) for verdict in verdicts for finding in verdict.warnings),
-    )
-    return Gate(published=published, held_back=held_back, findings=tuple(findings), warnings=remarks)
+    passing = [finding for verdict in verdicts for finding in verdict.warnings if not _stands(finding)]
+    remarks = (*_inferred(job, instruments), *map(in_words, passing), *standing)
+    return Gate(published=published, held_back=held_back, findings=tuple(findings), warnings=remarks, standing=standing)
+
+
+def _stands(finding: Finding) -> bool:
+    """Whether a warning is of its bar, and not of what a delivery did to all bars before it."""
+    return finding.open_time is not None and finding.expectation != ONE_UNIT
 
 
 def _inferred(job: Job, instruments: Mapping[str, Instrument]) -> tuple[str, ...]:
@@ -162,14 +177,27 @@ def _expected(instrument: Instrument, day: date) -> date:
     return last
 
 
-def _pass_or_hold(store: Connection, job: Job, verdict: Verdict) -> tuple[int, tuple[Finding, ...]]:
-    """Rows published, and why not; one transaction for the symbol."""
+def _pass_or_hold(
+    store: Connection, job: Job, verdict: Verdict, settled: frozenset[date]
+) -> tuple[int, tuple[Finding, ...]]:
+    """Return how many rows were published, and why not; one transaction for the symbol.
+
+    What was once said of a bar stays where the bar is told again as it was, on the `settled` days.
+    """
     inspection = Inspection(run_id=job.run_id, source=job.source, symbol=verdict.symbol, checked_at=job.now)
     findings = verdict.findings
     if not findings:
         try:
             with transaction(store):
                 quality.record(store, inspection, tuple(verdict.checks), ())
+                days = staged(store, job.source, verdict.symbol)["open_time"].dropna()
+                record_warnings(
+                    store,
+                    (job.source, verdict.symbol),
+                    {day.date() for day in days} - settled,
+                    tuple(filter(_stands, verdict.warnings)),
+                    job.now,
+                )
                 return bar_store.publish(store, job.source, verdict.symbol, ingested_at=job.now), ()
         except BarsUnpublishable as error:
             findings = (_unpublishable(verdict.symbol, str(error)),)

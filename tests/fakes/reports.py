@@ -85,6 +85,7 @@ def a_daily_page(text: str = "plain", symbol: str = "^GSPC") -> DailyPage:
         findings=(finding,),
         provenance=a_provenance(text),
         picture=a_picture(3, title=text),
+        bar_warnings=(text,),
     )
 
 
@@ -112,6 +113,7 @@ def a_backtest_page(days: int, trades: int, text: str = "plain") -> BacktestPage
         folds=(Fold(start=TODAY, end=TODAY, fitted_to=TODAY, trader="the prior", reason=text),),
         trades=tuple(Trade(fill=a_fill(number), reason=f"{text} {number}") for number in range(trades)),
         warnings=(),
+        bar_warnings=(text,),
         would_halt_on=TODAY,
         provenance=a_provenance(),
         costs=(CostLine(name="Fees", paid="12.35", per_year="0.12%", terms=text),),

@@ -39,7 +39,7 @@ def test_a_bar_that_a_person_accepts_is_published_and_remembered(job: Job) -> No
     answer = import_bars(job, lambda: spoiled("low", 0.5), ([("SHARE", WICK)], "a real flash crash"))
     assert answer["published"] == {"SHARE": 294, "TOKEN": 0}
     assert answer["quarantined"] == []
-    assert "(accepted)" in str(answer["warnings"])
+    assert "; accepted: " in str(answer["warnings"])
     assert contents(job.home)["bars_quarantine"] == []
     again = import_bars(job, lambda: spoiled("low", 0.5), NOTHING)
     assert (again["published"], again["quarantined"]) == ({"SHARE": 0, "TOKEN": 0}, [])

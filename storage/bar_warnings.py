@@ -1,0 +1,82 @@
+"""What the gate let through with a remark: it stands with its bar, and is told by each answer that rests on the bar."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from storage.database import Connection, transaction
+from strategy.quality import Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandingWarning:
+    """A remark on a published bar; `accepted` is a person's reason where only that let the bar through, else empty."""
+
+    finding: Finding
+    accepted: str = ""
+
+
+def record_warnings(
+    connection: Connection, key: tuple[str, str], judged: Iterable[date], found: Sequence[Finding], noted_at: datetime
+) -> None:
+    """Record what was found on the bars of the judged dates of a (source, symbol), in place of what was there.
+
+    A warning on a bar that was not judged now stays. A finding without a date stands with no bar and is left out.
+    """
+    source, symbol = key
+    reasons = dict(
+        connection.execute(
+            "SELECT open_time, reason FROM acceptances WHERE source = ? AND symbol = ?", [source, symbol]
+        ).fetchall()
+    )
+    days = sorted(set(judged))
+    rows = {
+        (one.expectation, one.open_time): [
+            *(source, symbol, one.expectation, one.open_time, one.value, one.limit, one.reason),
+            *(reasons.get(one.open_time), noted_at),
+        ]
+        for one in found
+        if one.open_time is not None
+    }
+    with transaction(connection):
+        connection.execute(
+            "DELETE FROM bar_warnings WHERE source = ? AND symbol = ? AND list_contains(?, open_time)",
+            [source, symbol, days],
+        )
+        for row in rows.values():
+            connection.execute(
+                "INSERT INTO bar_warnings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", row
+            )
+        connection.execute("INSERT INTO bar_warnings_kept VALUES (?, ?) ON CONFLICT DO NOTHING", [source, symbol])
+
+
+def standing_warnings(
+    connection: Connection, source: str, symbols: Sequence[str], window: tuple[date, date]
+) -> tuple[StandingWarning, ...]:
+    """Return the warnings on published bars of the symbols dated within the window, by symbol, rule and date."""
+    first, last = window
+    rows = connection.execute(
+        "SELECT symbol, expectation, open_time, value, limit_value, reason, accepted FROM bar_warnings "
+        "WHERE source = ? AND list_contains(?, symbol) AND open_time BETWEEN ? AND ? "
+        "ORDER BY symbol, expectation, accepted NULLS FIRST, open_time",
+        [source, list(symbols), first, last],
+    ).fetchall()
+    return tuple(
+        StandingWarning(
+            finding=Finding(
+                symbol=symbol, open_time=day, expectation=expectation, value=value, limit=limit, reason=reason
+            ),
+            accepted=accepted or "",
+        )
+        for symbol, expectation, day, value, limit, reason, accepted in rows
+    )
+
+
+def not_looked_through(connection: Connection, source: str, symbols: Sequence[str]) -> tuple[str, ...]:
+    """Return the symbols with published bars whose warnings were never kept: those of older stores."""
+    rows = connection.execute(
+        "SELECT DISTINCT symbol FROM bars WHERE source = $source AND list_contains($symbols, symbol) "
+        "AND symbol NOT IN (SELECT symbol FROM bar_warnings_kept WHERE source = $source) ORDER BY symbol",
+        {"source": source, "symbols": list(symbols)},
+    ).fetchall()
+    return tuple(row[0] for row in rows)
