@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from exchange import binance_history, binance_orders
+from exchange.amounts import amount
 from exchange.binance_orders import MOST_TRADES, Desk
 from exchange.ports import (
     BrokerRefused,
@@ -174,8 +175,8 @@ def _income(client: Any, asked: Mapping[str, Any]) -> list[Charge]:
     return [_charge(one) for one in client.futures_income_history(**asked)]
 
 
-def _amounts(told: Sequence[Mapping[str, Any]], named: str, amount: str) -> dict[str, Decimal]:
-    return {one[named]: Decimal(one[amount]) for one in told}
+def _amounts(told: Sequence[Mapping[str, Any]], named: str, size: str) -> dict[str, Decimal]:
+    return {one[named]: amount(one[size]) for one in told}
 
 
 def _milliseconds(instant: datetime) -> int:
@@ -188,5 +189,5 @@ def _charge(told: dict[str, Any]) -> Charge:
         charge_id=f"{told['incomeType']}-{told['tranId']}-{told['symbol']}-{told['time']}",
         charged_at=datetime.fromtimestamp(int(told["time"]) / 1000, tz=UTC),
         symbol=str(told["symbol"]),
-        cash=Decimal(told["income"]),
+        cash=amount(told["income"]),
     )

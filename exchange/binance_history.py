@@ -7,10 +7,10 @@ https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
 
+from exchange.amounts import amount
 from exchange.binance_orders import Desk, Json
 from exchange.ports import BrokerUnavailable, ListedOrder, VenueOrder, VenueTrade
 from exchange.testnet_session import TestnetSession
@@ -104,7 +104,7 @@ def _listed(told: Json) -> ListedOrder:
 
 
 def _trade(told: Json) -> VenueTrade:
-    quantity = Decimal(told["qty"])
+    quantity = amount(told["qty"])
     return VenueTrade(
         venue_order_id=str(told["orderId"]),
         trade_id=str(told["id"]),

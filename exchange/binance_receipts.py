@@ -7,6 +7,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from exchange.amounts import amount
 from exchange.ports import BrokerRefused, BrokerUnavailable, Execution, Receipt, VenueOrder
 from exchange.testnet_session import TestnetSession
 from exchange.venue_errors import VenueRefusal
@@ -84,7 +85,7 @@ def _venue_order(told: Json, sent_at: datetime) -> VenueOrder | None:
 def _receipt(session: TestnetSession, desk: Desk, order: Order, told: Json) -> Receipt:
     """The order as told, with all its trades; UNKNOWN while the venue tells fewer trades than it has filled."""
     try:
-        status, filled = str(told["status"]), Decimal(told["executedQty"])
+        status, filled = str(told["status"]), amount(told["executedQty"])
     except (KeyError, TypeError, ArithmeticError):
         raise BrokerUnavailable("the venue tells of it in a way that is not known here") from None
     executions: tuple[Execution, ...] = ()
@@ -169,14 +170,14 @@ def _execution(order: Order, told: Json) -> Execution:
         executed_at=datetime.fromtimestamp(int(told["time"]) / 1000, tz=UTC),
         # Spot says isBuyer, futures say buyer.
         side=Side.BUY if told["isBuyer" if "isBuyer" in told else "buyer"] else Side.SELL,
-        quantity=Decimal(told["qty"]),
-        price=Decimal(told["price"]),
+        quantity=amount(told["qty"]),
+        price=amount(told["price"]),
         # The documentation shows what futures took as a negative number.
-        fee=abs(Decimal(told["commission"])),
+        fee=abs(amount(told["commission"])),
         fee_asset=str(told["commissionAsset"]),
-        realised=None if realised is None else Decimal(realised),
+        realised=None if realised is None else amount(realised),
         # A wallet on margin moves by the realised profit alone.
-        amount=Decimal(told["quoteQty"]) if realised is None and "quoteQty" in told else None,
+        amount=amount(told["quoteQty"]) if realised is None and "quoteQty" in told else None,
     )
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from exchange import binance_history, binance_orders
+from exchange.amounts import amount
 from exchange.binance_orders import MOST_TRADES, Desk
 from exchange.ports import (
     BrokerRefused,
@@ -139,6 +140,6 @@ def _balances(told: Mapping[str, Any]) -> tuple[dict[str, Decimal], dict[str, De
     """What is free and what is locked, by asset."""
     balances = told["balances"]
     return (
-        {one["asset"]: Decimal(one["free"]) for one in balances},
-        {one["asset"]: Decimal(one["locked"]) for one in balances},
+        {one["asset"]: amount(one["free"]) for one in balances},
+        {one["asset"]: amount(one["locked"]) for one in balances},
     )

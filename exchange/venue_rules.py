@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from exchange.amounts import amount
 from exchange.ports import BrokerRefused, BrokerUnavailable, NotTrading
 from strategy.instruments import Instrument
 
@@ -102,21 +103,21 @@ def market_rules(stated: Mapping[str, Any]) -> Listing:
     """
     filters = {one["filterType"]: one for one in stated["filters"]}
     lots = [one for one in (filters.get("LOT_SIZE"), filters.get("MARKET_LOT_SIZE")) if one is not None]
-    most = [most for one in lots if (most := Decimal(one.get("maxQty", 0))) > 0]
-    steps = [step for one in lots if (step := Decimal(one.get("stepSize", 0))) > 0]
-    tick = Decimal(filters.get("PRICE_FILTER", {}).get("tickSize", 0))
+    most = [most for one in lots if (most := amount(one.get("maxQty", 0))) > 0]
+    steps = [step for one in lots if (step := amount(one.get("stepSize", 0))) > 0]
+    tick = amount(filters.get("PRICE_FILTER", {}).get("tickSize", 0))
     notional = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL") or {}
     # Spot says minNotional and whether it binds market orders, futures say notional, and it does.
     binds = notional.get("applyMinToMarket", notional.get("applyToMarket", True))
-    least = Decimal(notional.get("minNotional", notional.get("notional", 0))) if binds else Decimal(0)
-    largest = Decimal(notional.get("maxNotional", 0)) if notional.get("applyMaxToMarket", True) else Decimal(0)
+    least = amount(notional.get("minNotional", notional.get("notional", 0))) if binds else Decimal(0)
+    largest = amount(notional.get("maxNotional", 0)) if notional.get("applyMaxToMarket", True) else Decimal(0)
     return Listing(
         symbol=stated["symbol"],
         base=stated["baseAsset"],
         quote=stated["quoteAsset"],
         lot=_common_step(steps or [_finest(stated)]),
         tick=_size(tick) if tick > 0 else None,
-        min_quantity=max((Decimal(one.get("minQty", 0)) for one in lots), default=Decimal(0)),
+        min_quantity=max((amount(one.get("minQty", 0)) for one in lots), default=Decimal(0)),
         max_quantity=min(most) if most else None,
         min_notional=least,
         max_notional=largest if largest > 0 else None,

@@ -164,6 +164,14 @@ def test_each_status_is_one_of_our_states(status: str, state: OrderState, reason
     assert venue.asked == [("GET order", NAMED)]
 
 
+@pytest.mark.parametrize("told", ["NaN", "Infinity", "", None])
+def test_an_order_told_to_be_filled_by_no_number_is_unknown(told: str | None) -> None:
+    odd = Told({"GET order": {**SPOT_ORDER, "executedQty": told}, "GET myTrades": []})
+    assert SpotTestnet(KEYS, odd.wire()).enquire(BOUGHT, START).order.state is OrderState.UNKNOWN
+    broken = Told({"GET order": SPOT_ORDER, "GET myTrades": [{**SPOT_TRADE, "qty": "NaN"}]})
+    assert SpotTestnet(KEYS, broken.wire()).enquire(BOUGHT, START).order.state is OrderState.UNKNOWN
+
+
 @each_kind
 def test_trades_that_are_told_late_are_asked_for_until_they_are_whole(kind: type, trades: str) -> None:
     told = SPOT_TRADE if kind is SpotTestnet else FUTURES_TRADE

@@ -197,7 +197,7 @@ def test_a_device_trains_the_same_account() -> None:
 
 
 def test_too_little_history_is_refused() -> None:
-    with pytest.raises(ValueError, match="1 symbols with 600 bars at most"):
+    with pytest.raises(ValueError, match="not enough history to train: 600 bars give"):
         train(SMALL, TrainingSet(market=panel(walk("A", 1, 600))), TrainingSettings())
 
 
