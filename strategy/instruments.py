@@ -4,19 +4,58 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from re import fullmatch
+
+#: The calendar of a person who says that the dates of the bars are the sessions.
+OBSERVED = "observed"
 
 
 class Calendar(StrEnum):
-    """When a symbol has a session."""
+    """When a symbol has a session.
+
+    Any other value names a calendar of an exchange, such as `XTKS`, or the dates observed: `observed-5` are those of a
+    series that has bars on five days of the week.
+
+    >>> Calendar("XTKS") is Calendar("XTKS"), Calendar("XTKS").days_per_year
+    (True, 252)
+    """
 
     ALWAYS = "24/7"
     XNYS = "XNYS"
     WEEKDAYS = "weekdays"
+    SUNDAY_TO_THURSDAY = "sun-thu"
+    SUNDAY_TO_FRIDAY = "sun-fri"
+    MONDAY_TO_SATURDAY = "mon-sat"
+    SATURDAY_TO_WEDNESDAY = "sat-wed"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Calendar | None":
+        if not isinstance(value, str) or not fullmatch(r"[A-Za-z0-9_/-]{1,32}", value):
+            return None
+        named = str.__new__(cls, value)
+        named._name_ = named._value_ = value
+        # As `Flag` does with its combinations: the same value is the same object from here on.
+        cls._value2member_map_[value] = named
+        return named
+
+    @property
+    def is_observed(self) -> bool:
+        """Whether the bars themselves say which dates are sessions."""
+        return self.value.startswith(OBSERVED)
 
     @property
     def days_per_year(self) -> int:
-        """Sessions in a year, for annualising: 365 around the clock, else 252."""
-        return 365 if self is Calendar.ALWAYS else 252
+        """Sessions in a year, for annualising: 365 around the clock, 252 on five days a week.
+
+        >>> Calendar.SUNDAY_TO_FRIDAY.days_per_year, Calendar("observed-7").days_per_year, Calendar.XNYS.days_per_year
+        (302, 365, 252)
+        """
+        week = 5
+        if self in (Calendar.SUNDAY_TO_FRIDAY, Calendar.MONDAY_TO_SATURDAY):
+            week = 6
+        if self.is_observed:
+            week = int(self.value.removeprefix(OBSERVED).removeprefix("-") or week)
+        return 365 if self is Calendar.ALWAYS or week == 7 else round(252 * week / 5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

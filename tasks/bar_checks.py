@@ -3,12 +3,12 @@
 from tasks.bar_evidence import (
     DEAD_RUN_BARS,
     DEAD_SHARE_BARS,
-    HOLE_WEEKDAYS,
     LOOKBACK_BARS,
     MOVE_MEDIANS,
     WICK_RANGES,
 )
 from tasks.check import Check, Rule
+from tasks.session_evidence import HOLE_WEEKDAYS
 
 #: Series that were adjusted after the fact miss by the last bit; real faults are far above.
 TOUCH_TOLERANCE = 1e-6
@@ -66,6 +66,16 @@ CHECKS = (
         waivable=False,
     ),
     Check(
+        name="adjusted_close_exact",
+        column="rounding",
+        most=1.0,
+        value="adjusted close {adj_close:.8g} beside close {close:.8g}",
+        limit="rounding that adds less to a move than prices do",
+        reason="the decimals of the adjusted close are so few that their rounding moves it more ({rounding:.1f} times) "
+        "than prices move; export it with more decimals, or without adjusted closes",
+        waivable=False,
+    ),
+    Check(
         name="low_at_most_open_close",
         column="low_excess",
         most=TOUCH_TOLERANCE,
@@ -118,11 +128,20 @@ CHECKS = (
         waivable=False,
     ),
     Check(
+        name="daily_density",
+        column="sparse",
+        most=0.0,
+        value="{found_a_week:.1f} bars a week, {lacking}",
+        limit="{wanted_a_week:.1f} by the calendar {calendar}",
+        reason="the bars are not daily, and figures per year would be wrong; export daily bars",
+        waivable=False,
+    ),
+    Check(
         name="on_a_session",
         column="off_session",
         most=0.0,
         value="a bar",
-        limit="none: the calendar has no session on this date",
+        limit="none: the calendar {calendar} has no session on this date",
         reason="the bar is dated on a day without a session, so its date or the symbol's calendar is wrong",
     ),
     Check(

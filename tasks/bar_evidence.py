@@ -14,9 +14,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from exchange.calendars import HOLIDAYS_KNOWN_FROM, last_closed, sessions
+from exchange.calendars import last_closed
 from exchange.ports import UNREAD
 from strategy.instruments import Calendar
+from tasks.scale_evidence import rounding
+from tasks.session_evidence import density_measures, hole_measures
 from tasks.unit_gaps import unit_gaps
 
 FloatArray = NDArray[np.float64]
@@ -32,7 +34,6 @@ DEAD_RUN_BARS = 4
 DEAD_SHARE_BARS = 15
 MOVE_MEDIANS = 20.0
 SMALLEST_MOVE = 0.02
-HOLE_WEEKDAYS = 5
 PRICES = ("open", "high", "low", "close")
 
 
@@ -82,9 +83,13 @@ def measure(window: pd.DataFrame, context: Context) -> pd.DataFrame:
     with np.errstate(over="ignore"):
         shapes = _shapes(sound, _repeats(prices, volume))
     columns |= {name: values[before:] for name, values in shapes.items()}
+    adjusted = rows["adj_close"].to_numpy(dtype=np.float64)
+    adjusted = np.where(np.isfinite(adjusted) & (adjusted > 0), adjusted, np.nan)
+    columns["rounding"] = rounding(adjusted, sound["close"][before:], sound["close"])
     settled = np.isin(days, np.array(sorted(context.settled), dtype="datetime64[D]"))
     columns |= unit_gaps(rows, history, context.calendar, settled)
-    columns |= _dates(days, history["open_time"].to_numpy().astype("datetime64[D]"), context)
+    earlier = history["open_time"].to_numpy().astype("datetime64[D]")
+    columns |= _dates(days, earlier, context) | density_measures(days, earlier, context.calendar)
     return pd.concat([rows, pd.DataFrame(columns, index=rows.index)], axis=1)
 
 
@@ -195,36 +200,10 @@ def _dates(days: DayArray, earlier: DayArray, context: Context) -> dict[str, obj
         "last_allowed": str(last_allowed),
         "days_stale": stale,
         "fresh_until": str(context.fresh_until),
-    } | _sessions(days, earlier, context, last_allowed)
-
-
-def _sessions(days: DayArray, earlier: DayArray, context: Context, last_allowed: np.datetime64) -> dict[str, object]:
-    """Sessions missing before each bar beyond what the calendar leaves open, and bars on days without a session."""
-    missed, off = np.zeros(len(days)), np.zeros(len(days))
-    first_missed = np.full(len(days), np.datetime64("NaT", "D"))
-    allowed = np.zeros(len(days))
-    ordered, position = np.unique(days, return_index=True)
-    judged = ~np.isnat(ordered) & (ordered <= last_allowed)
-    ordered, position = ordered[judged], position[judged]
-    if len(ordered):
-        start = [np.datetime64(context.since, "D") - 1] if context.since is not None else []
-        anchors = np.concatenate([earlier[-1:], np.array(start, dtype="datetime64[D]")])
-        previous = np.concatenate([[anchors.min() if len(anchors) else ordered[0] - 1], ordered[:-1]])
-        held = sessions(context.calendar, min(previous[0], ordered[0]).astype(object), ordered[-1].astype(object))
-        after = np.searchsorted(held, previous, side="right")
-        missed[position] = np.maximum(np.searchsorted(held, ordered) - after, 0)
-        hole = missed[position] > 0
-        first_missed[position[hole]] = held[after[hole]]
-        off[position] = ~np.isin(ordered, held)
-    if context.calendar is not Calendar.ALWAYS:
-        unsure = first_missed < np.datetime64(HOLIDAYS_KNOWN_FROM, "D")
-        allowed[unsure | (context.calendar is Calendar.WEEKDAYS)] = HOLE_WEEKDAYS
-    if context.calendar is Calendar.XNYS:
-        off[days < np.datetime64(HOLIDAYS_KNOWN_FROM, "D")] = 0.0
-    return {
-        "sessions_missed": missed,
-        "sessions_allowed": allowed,
-        "sessions_missed_excess": missed - allowed,
-        "first_missed": first_missed.astype("datetime64[us]"),
-        "off_session": off,
-    }
+    } | hole_measures(
+        days,
+        earlier,
+        context.calendar,
+        None if context.since is None else np.datetime64(context.since, "D"),
+        last_allowed,
+    )
