@@ -125,11 +125,12 @@ class FuturesTestnet:
         listings = listed(symbols, self._listing, self.name)
         quote = one_quote(listings)
         wallet = self._ask(lambda client: _amounts(client.futures_account_balance(), "asset", "balance"))
-        held = self._ask(lambda client: _amounts(client.futures_position_information(), "symbol", "positionAmt"))
+        held, costs = self._ask(lambda client: _positions(client.futures_position_information()))
         return Holdings(
             cash=wallet.get(quote, Decimal(0)),
             positions={one.symbol: held.get(one.symbol, Decimal(0)) for one in listings},
             on_margin=True,
+            entry_prices={one.symbol: costs[one.symbol] for one in listings if costs.get(one.symbol)},
         )
 
     def charges(self, since: datetime) -> tuple[Charge, ...]:
@@ -177,6 +178,12 @@ def _income(client: Any, asked: Mapping[str, Any]) -> list[Charge]:
 
 def _amounts(told: Sequence[Mapping[str, Any]], named: str, size: str) -> dict[str, Decimal]:
     return {one[named]: amount(one[size]) for one in told}
+
+
+def _positions(told: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
+    """The signed quantity of each symbol, and what a unit of it cost, where that is told."""
+    priced = [one for one in told if "entryPrice" in one]
+    return _amounts(told, "symbol", "positionAmt"), _amounts(priced, "symbol", "entryPrice")
 
 
 def _milliseconds(instant: datetime) -> int:

@@ -1,7 +1,7 @@
 """What the product asks of the outside world, and the ways in which the world fails it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
@@ -121,13 +121,15 @@ class Holdings:
 
     Spot: the balance of the quote asset, free and locked, and those of the base assets. Futures: the wallet balance,
     which trades move by their realised profit alone, and the positions.
-    `locked` is the part of the cash that resting orders hold back; `on_margin`: positions are not paid in full.
+    `locked` is the part of the cash that resting orders hold back; `on_margin`: positions are not paid in full, and
+    `entry_prices` says what a unit of each cost, where it is told.
     """
 
     cash: Decimal
     positions: Mapping[str, Decimal]
     locked: Decimal = Decimal(0)
     on_margin: bool = False
+    entry_prices: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 class Broker(Protocol):

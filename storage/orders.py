@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 
 from storage.database import Connection, transaction
 from storage.ledger_rows import ORDERS, order_row, to_order
@@ -82,6 +83,15 @@ def open_orders(connection: Connection, account: str) -> tuple[Order, ...]:
         [account],
     ).fetchall()
     return tuple(to_order(row) for row in rows)
+
+
+def marks_of(connection: Connection, account: str, order_ids: Sequence[str]) -> dict[str, Decimal]:
+    """Return the close at which each of the orders was decided, by order id; absent in stores of old."""
+    rows = connection.execute(
+        "SELECT order_id, mark FROM orders WHERE account = ? AND mark IS NOT NULL AND list_contains(?, order_id)",
+        [account, list(order_ids)],
+    ).fetchall()
+    return dict(rows)
 
 
 def orders_since(connection: Connection, account: str, day: date) -> tuple[Order, ...]:

@@ -26,7 +26,8 @@ class Holding:
 def booked_day(standing: Standing, booked: Day, quotes: Mapping[str, Quote], lookback_period: int) -> Day:
     """The day with its standing: `booked` holds the fills and entries of the day and the orders that are still open.
 
-    A symbol without a quote keeps its mark; one that was traded without ever having had a quote is marked at its fill.
+    A symbol without a quote keeps its mark; one that was traded without ever having had a quote is marked at its fill,
+    or at the price of its entry.
     Raises ValueError if the day is not new.
     """
     as_of = booked.standing.account.as_of
@@ -44,6 +45,7 @@ def booked_day(standing: Standing, booked: Day, quotes: Mapping[str, Quote], loo
         cash += entry.cash
         if entry.quantity:
             held[entry.symbol] = held.get(entry.symbol, Decimal(0)) + entry.quantity
+            marks.setdefault(entry.symbol, (abs(entry.cash / entry.quantity), as_of))
     marks.update({symbol: (quotes[symbol].close, as_of) for symbol in held if symbol in quotes})
     positions = {
         symbol: Position(quantity=quantity, mark=marks[symbol][0], marked_on=marks[symbol][1])

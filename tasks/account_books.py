@@ -1,28 +1,31 @@
 """An account's books at a broker outside, by the ledger: what it owns now, and what the broker must hold."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
 from exchange.ports import Broker, Holdings
 from storage import instruments as instrument_store
 from storage import ledger, takeovers, venues
+from storage import orders as order_store
 from storage.database import Connection
 from storage.venues import Adoption
 from strategy.account import Account
 from strategy.backtest import Day, Standing
 from strategy.booking import Holding, booked_day, realised, traded
 from strategy.executions import Charge, Execution, as_fill, booking_day, charge_entries, fee_entries, fees_elsewhere
+from strategy.orders import Order
 from strategy.takeover import Books, Found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
-    """What the broker told just now and the ledger does not hold yet."""
+    """What the broker told just now and the ledger does not hold yet, and the orders of which it will tell no more."""
 
     executions: tuple[Execution, ...] = ()
     charges: tuple[Charge, ...] = ()
+    unknown: tuple[Order, ...] = ()
 
 
 NO_NEWS = News()
@@ -103,14 +106,28 @@ def expected(store: Connection, account: str, adopted: Adoption, news: News = NO
     )
 
 
-def found_of(holdings: Holdings, due: Holding) -> Found:
-    """Return what the broker holds beside what it must hold."""
+def found_of(holdings: Holdings, due: Holding, unknown: Sequence[Order] = ()) -> Found:
+    """Return what the broker holds beside what it must hold, and what orders of unknown outcome may have traded."""
     return Found(
         expected=due,
         cash=holdings.cash,
         available=holdings.cash - holdings.locked,
         positions=holdings.positions,
         on_margin=holdings.on_margin,
+        unknown=unknown,
+        entry_prices=holdings.entry_prices,
+    )
+
+
+def untold(store: Connection, account: str, adopted: Adoption, news: News) -> tuple[Order, ...]:
+    """Return the orders of which the broker will tell no more, each with its mark and what no trade tells of it."""
+    told: dict[str, Decimal] = {}
+    for one in (*venues.executions(store, account, adopted.number), *news.executions):
+        told[one.order_id] = told.get(one.order_id, Decimal(0)) + one.quantity
+    marks, zero = order_store.marks_of(store, account, [one.order_id for one in news.unknown]), Decimal(0)
+    return tuple(
+        replace(one, quantity=max(one.quantity - told.get(one.order_id, zero), zero), mark=marks.get(one.order_id))
+        for one in news.unknown
     )
 
 

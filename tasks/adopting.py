@@ -48,7 +48,8 @@ def adopt(home: Path, account: str, reason: str, open_broker: Callable[[datetime
 
     What became of its orders is asked for first, and what still rests at the broker is cancelled; nothing is sent, and
     what has not left yet never will. Right after an adoption, where nothing differs, nothing is written.
-    An order of which the broker will never say what became ends here: whatever it traded is among the balances.
+    An order of which the broker will never say what became ends here: whatever it traded is among the balances, and
+    the account's as far as they differ by no more than it may have traded.
     Raises ReasonMissing, NothingToAdopt, BrokerUnavailable.
     """
     if not reason.strip():
@@ -89,9 +90,10 @@ def foresee(home: Path, account: str, open_broker: Callable[[datetime], Broker],
     holdings = _holdings(adopter, broker, before, news)
     now_there = broker.now()
     with connect(home) as store:
-        forgotten = any(unresolved(store, account, one.order, now_there) for one in receipts)
+        forgotten = [one.order for one in receipts if unresolved(store, account, one.order, now_there)]
+        news = replace(news, unknown=tuple(forgotten))
         plan = planned(store, (account, broker.name, before), holdings, taken_over, news)
-        due = forgotten or bool(plan.changes) or _due(store, adopter, before, holdings, news)
+        due = bool(forgotten) or bool(plan.changes) or _due(store, adopter, before, holdings, news)
     number = before.number + due
     return answered(adopter, Adopted(plan=plan, number=number, reason="", holdings=holdings, changed=due, dry=True))
 
@@ -175,7 +177,7 @@ def _took_over(adopter: Adopter, broker: Broker, before: Adoption, reason: str) 
         forgotten = [one for one in out if unresolved(store, account, one, broker.now())]
         if out != forgotten or venues.executions(store, account, before.number) != known:
             return None
-        plan = planned(store, (account, broker.name, before), holdings, taken_over)
+        plan = planned(store, (account, broker.name, before), holdings, taken_over, News(unknown=tuple(forgotten)))
         if not (forgotten or plan.changes or _due(store, adopter, before, holdings)):
             return Adopted(plan=plan, number=before.number, reason=before.reason, holdings=holdings, changed=False)
         take_over(store, (account, broker, before), holdings, (plan, reason))

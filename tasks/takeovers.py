@@ -14,7 +14,7 @@ from storage.takeovers import Kept
 from storage.venues import Adoption
 from strategy.orders import OrderState
 from strategy.takeover import Books, Cause, Change, Found, Takeover
-from tasks.account_books import NO_NEWS, News, books_of, expected, first_open_day, found_of
+from tasks.account_books import NO_NEWS, News, books_of, expected, first_open_day, found_of, untold
 from tasks.job import Customer
 from tasks.markup import exactly, money
 from tasks.results import Json, text
@@ -72,6 +72,8 @@ class Plan:
     def _reason(self, change: Change) -> str:
         assert self.before is not None, "an account without a day has nothing to change"
         found = self.found
+        if change.cause is Cause.FILL:
+            return self._taken(change)
         if change.cause is Cause.POSITION:
             cost = f", at their cost of {money(change.cash)}" if found.on_margin else ""
             return (
@@ -94,13 +96,30 @@ class Plan:
             f"{exactly(found.expected.cash)}: {exactly(change.cash)} to the account's cash"
         )
 
+    def _taken(self, change: Change) -> str:
+        """Why a difference is taken for a trade of the account's, and at which price."""
+        assert self.before is not None, "an account without a day has nothing to change"
+        found, owned = self.found, self.before.positions.get(change.symbol, Decimal(0))
+        ids = ", ".join(one.order_id for one in found.unknown if one.symbol == change.symbol)
+        price = money(abs(change.cash / change.quantity))
+        paid = (
+            f"at their cost of {money(-change.cash)}"
+            if found.on_margin
+            else f"at {price} each, as cash is {exactly(found.cash)} where {exactly(found.expected.cash)} is due"
+        )
+        return (
+            f"{self.broker} holds {exactly(found.positions[change.symbol])} of {change.symbol} where "
+            f"{exactly(found.due(change.symbol))} is due, no more than order {ids} of unknown outcome may have traded: "
+            f"{exactly(change.quantity)} to the account's {exactly(owned)}, {paid}"
+        )
+
 
 def planned(
     store: Connection, standing: tuple[str, str, Adoption], holdings: Holdings, law: Law, news: News = NO_NEWS
 ) -> Plan:
     """Return what adopting the holdings anew will do by the law, once the news is on record; nothing is written."""
     account, broker, adopted = standing
-    found = found_of(holdings, expected(store, account, adopted, news))
+    found = found_of(holdings, expected(store, account, adopted, news), untold(store, account, adopted, news))
     books = books_of(store, account, broker, adopted, news)
     snapshot = ledger.latest_snapshot(store, account)
     day = first_open_day(store, account, snapshot.account.as_of, news) if snapshot else adopted.adopted_at.date()

@@ -1,8 +1,11 @@
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import pytest
 
 from strategy.booking import Holding
+from strategy.orders import Order, Side
 from strategy.takeover import Books, Cause, Found, given_back, taken_over
 
 D = Decimal
@@ -91,3 +94,34 @@ def test_a_reset_is_neither_profit_nor_loss_where_the_fresh_cash_covers_it() -> 
     assert (whole.books.cash, whole.books.equity) == (one.equity, one.equity)
     poor = given_back(one, found(("90", "2", "1"), ("120", "1", "1")))
     assert (poor.changes[-1].cause, poor.changes[-1].cash, poor.books.equity) == (Cause.LIMIT, D(-170), D(120))
+
+
+def bought(a: str, cash: str, quantity: str = "2", mark: str = "100") -> Found:
+    """A of which nothing is due, that cost something, and an order of unknown outcome that bought it."""
+    order = Order(order_id="o", symbol="A", as_of=date(2020, 1, 2), side=Side.BUY, quantity=D(quantity), mark=D(mark))
+    return replace(found(("500", "0", "0"), (cash, a, "0")), unknown=(order,))
+
+
+@pytest.mark.parametrize(
+    ("there", "expected"),
+    [
+        # Whole at 98, fees included; in part; and sold of what is there.
+        (bought("2", "304"), [("A", -196, 2, Cause.FILL)]),
+        (bought("0.5", "450"), [("A", -50, D("0.5"), Cause.FILL)]),
+        # More than it may have bought is not ours, nor is what nobody has paid for.
+        (bought("3", "450"), []),
+        (bought("2", "500"), []),
+        (bought("2", "500.5"), []),
+        # Something else has moved the cash: the units at their mark, and the rest as cash.
+        (bought("1", "300"), [("A", -100, 1, Cause.FILL), ("", -100, 0, Cause.CASH)]),
+    ],
+)
+def test_what_an_order_of_unknown_outcome_bought_is_the_accounts(there: Found, expected: list[object]) -> None:
+    assert changes(books("400"), there) == expected
+
+
+def test_on_margin_what_it_bought_costs_its_entry_price_and_the_wallet_pays_the_fee() -> None:
+    there = replace(bought("2", "499.9"), on_margin=True, entry_prices={"A": D(98)})
+    after = taken_over(books("500"), there)
+    assert [(it.symbol, it.cash, it.quantity) for it in after.changes] == [("A", -196, 2), ("", D("-0.1"), 0)]
+    assert (dict(after.books.costs), after.books.claim, after.books.equity) == ({"A": 196}, D("499.9"), D("503.9"))

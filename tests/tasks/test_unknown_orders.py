@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,11 +17,10 @@ from storage import evidence, ledger, venues
 from storage import orders as order_store
 from storage.database import connect
 from strategy.orders import Order, OrderState, ReasonCode
-from tasks.adopting import adopt
+from tasks.adopting import adopt, foresee
 from tasks.broker_books import BrokerDisagrees
 from tasks.sending import record
 from tasks.settle import settle
-from tasks.trade import OrdersBlocked
 from tasks.unknown_orders import doubts
 from tests.fakes.calm_days import DAYS, Calm
 from tests.fakes.exchange_transport import ExchangeTransport
@@ -223,13 +221,25 @@ def test_a_fill_that_is_never_told_stops_the_next_day_until_the_broker_is_adopte
     told = rf"what became of order {order.order_id} of .* is not known .*turbodmt adopt --account daily --broker"
     with pytest.raises(BrokerDisagrees, match=told):
         year.on(number + 1)
-    adopt(year.home, "daily", "I looked", year._broker, year._now())
+    foreseen = foresee(year.home, "daily", year._broker, year._now())
+    answer = adopt(year.home, "daily", "I looked", year._broker, year._now())
+    assert foreseen | {"dry_run": False, "reason": "I looked"} == answer
     ended = stored(year, order)
     assert (ended.state, ended.code) == (OrderState.EXPIRED, ReasonCode.ADOPTED)
-    # What was bought is not taken for the account's, since no trade tells it: the halt may see what it cost.
+    # What the venue has is the account's, at what the venue's books say that it cost.
+    fills = [one for one in answer["entries"] if one["cause"] == "fill"]
+    trades = [trade for one in year.testnet.exchange.accepted_orders for trade in one.trades]
+    spent = sum((one.price * one.quantity for one in trades), Decimal(0))
+    assert order.symbol in {one["symbol"] for one in fills}
+    assert f"order {order.order_id} of unknown outcome" in next(
+        one["reason"] for one in fills if one["symbol"] == order.symbol
+    )
+    assert abs(-sum(Decimal(one["cash"]) for one in fills) / spent - 1) < Decimal("0.002")
+    assert abs(Decimal(answer["after"]["equity"]) / Decimal(answer["before"]["equity"]) - 1) < Decimal("0.02")
+    way.forgets = False
     for later in (number + 1, number + 2):
-        with suppress(OrdersBlocked):
-            year.on(later)
+        year.on(later)
+        year.checks._conserved(DAYS[later])
     assert bought(year, order)[0] == 1
 
 
@@ -281,10 +291,10 @@ def test_an_order_that_the_venue_does_not_tell_of_hangs_until_the_broker_is_adop
             BrokerDisagrees, match="`turbodmt adopt --account daily --broker testnet-spot --reason TEXT`"
         ):
             spot.on(number + 1)
-    adopt(spot.home, "daily", "I looked", spot._broker, spot._now())
+    answer = adopt(spot.home, "daily", "I looked", spot._broker, spot._now())
     assert (stored(spot, order).state, stored(spot, order).code) == (OrderState.EXPIRED, ReasonCode.ADOPTED)
-    with suppress(OrdersBlocked):
-        spot.on(number + 1)
+    assert abs(Decimal(answer["after"]["equity"]) / Decimal(answer["before"]["equity"]) - 1) < Decimal("0.02")
+    spot.on(number + 1)
     assert bought(spot, order)[0] == 1
 
 
