@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from exchange.calendars import infer_calendar
 from exchange.cells import numbers, stamps, texts
+from exchange.currencies import spelled
 from exchange.ports import BAR_COLUMNS, UNREAD, BarRequest, SourceRefused
 from exchange.requested import newest_until, requested
 from exchange.tables import Layout, layout, read_columns, read_symbols
@@ -26,9 +27,9 @@ class FileBars:
     """The bars of one file, read once and only as far as asked for.
 
     `symbol` names the bars of a file without a symbol column; where there is one, it picks a single symbol. Columns:
-    date, open, high, low, close and, if they are there, symbol, volume and adj_close, in any case and usual spelling;
-    others are ignored. A date is the day that is written, whatever time and zone follow it. Text that is no number is
-    NaN and stands in a column UNREAD of the frame, an empty date is NaT: the gate names them.
+    date, open, high, low, close and, if they are there, symbol, volume, adj_close and currency, in any case and usual
+    spelling; others are ignored. A date is the day that is written, whatever time and zone follow it. Text that is no
+    number is NaN and stands in a column UNREAD of the frame, an empty date is NaT: the gate names them.
 
     Raises SourceRefused where the file is missing, cannot be read, has no single header or lacks a column.
     """
@@ -41,6 +42,7 @@ class FileBars:
         self._layout: Layout = layout(self._path)
         self._symbol = symbol
         self._known: dict[str, pd.DataFrame] = {}
+        self._currency: dict[str, str | None] = {}
         self.name = f"file:{self._path}"
 
     def symbols(self) -> tuple[str, ...]:
@@ -51,10 +53,17 @@ class FileBars:
         return self._in_file
 
     def instruments(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...]:
-        """What the dates of each symbol let infer: its calendar. Raises SourceRefused for a symbol it does not have."""
+        """The calendar that the dates of each symbol let infer, and the currency that the file names.
+
+        Raises SourceRefused for a symbol it does not have.
+        """
         bars = self._bars(symbols)
         return tuple(
-            Instrument(symbol=symbol, calendar=infer_calendar(symbol, rows["open_time"].to_numpy()))
+            Instrument(
+                symbol=symbol,
+                calendar=infer_calendar(symbol, rows["open_time"].to_numpy()),
+                currency=self._currency[symbol],
+            )
             for symbol, rows in bars.items()
         )
 
@@ -96,6 +105,7 @@ class FileBars:
         if new:
             for symbol, rows in _by_symbol(self._path, new, self._table(new)).items():
                 self._known[symbol] = _frame(self._path, symbol, rows)
+                self._currency[symbol] = _currency(self._path, symbol, rows)
         return {symbol: self._known[symbol] for symbol in symbols}
 
     def _table(self, symbols: tuple[str, ...]) -> pa.Table:
@@ -123,6 +133,19 @@ def _by_symbol(path: Path, symbols: tuple[str, ...], table: pa.Table) -> dict[st
     order = np.argsort(numbered, kind="stable")
     bounds = np.searchsorted(numbered[order], np.arange(len(symbols) + 1))
     return {symbol: table.take(order[bounds[at] : bounds[at + 1]]) for at, symbol in enumerate(symbols)}
+
+
+def _currency(path: Path, symbol: str, table: pa.Table) -> str | None:
+    """Return the one currency of the symbol's rows, None where none is named; raises SourceRefused for several."""
+    if "currency" not in table.column_names:
+        return None
+    named = {spelled(text) for text in pc.unique(texts(path, table["currency"])).to_pylist()} - {None}
+    if len(named) > 1:
+        raise SourceRefused(
+            f"{path}: the prices of {symbol} are in {', '.join(sorted(map(str, named)))}; one series has one currency, "
+            "so convert them to one or give each a symbol of its own"
+        )
+    return next(iter(named), None)
 
 
 def _frame(path: Path, symbol: str, table: pa.Table) -> pd.DataFrame:

@@ -12,12 +12,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from exchange.calendars import last_closed
+from exchange.currencies import of_ticker, spelled
 from exchange.ports import BAR_COLUMNS, BarRequest, SourceRefused, SourceUnavailable
 from exchange.retries import TRIES, Transient, retried
 from strategy.instruments import Calendar, Instrument
 
 #: The frame of a symbol from the first date (None: its whole history) until today, as yfinance's
-#: `Ticker.history(auto_adjust=False)` gives it.
+#: `Ticker.history(auto_adjust=False)` gives it; its attribute `currency` is that of the prices, where Yahoo tells it.
 History = Callable[[str, date | None], pd.DataFrame]
 
 _TIMEOUT_S = 10.0
@@ -39,14 +40,23 @@ class YahooBars:
     def __init__(self, history: History | None = None, sleep: Callable[[float], None] = time.sleep) -> None:
         self._history = _asked if history is None else history
         self._sleep = sleep
+        self._currency: dict[str, str] = {}
 
     def symbols(self) -> tuple[str, ...]:
         """Shares, bonds and gold, as exchange traded funds."""
         return ("SPY", "TLT", "GLD")
 
     def instruments(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...]:
-        """The calendar by the spelling: `BTC-USD` around the clock, `BARC.L` on weekdays, all others New York's."""
-        return tuple(Instrument(symbol=symbol, calendar=_calendar(symbol)) for symbol in symbols)
+        """The calendar by the spelling: `BTC-USD` around the clock, `BARC.L` on weekdays, all others New York's.
+
+        The currency is what Yahoo told with the bars that were fetched before, else what the spelling tells.
+        """
+        return tuple(
+            Instrument(
+                symbol=symbol, calendar=_calendar(symbol), currency=self._currency.get(symbol) or of_ticker(symbol)
+            )
+            for symbol in symbols
+        )
 
     def last_session(self, symbols: tuple[str, ...], now: datetime) -> date:
         """The newest session of any of the symbols that is over."""
@@ -71,6 +81,9 @@ class YahooBars:
                 f"yahoo did not answer for {symbol} within {TRIES} tries (last: {failure}); check the symbol's "
                 "spelling and the network, or try again later"
             ) from failure
+        currency = spelled(told.attrs.get("currency"))
+        if currency:
+            self._currency[symbol] = currency
         missing = {*_PRICES, "Adj Close", "Volume", "Stock Splits"} - set(told.columns)
         if missing and len(told):
             raise SourceUnavailable(f"yahoo's answer for {symbol} lacks {', '.join(sorted(missing))}; try again later")
@@ -128,7 +141,8 @@ def _asked(symbol: str, since: date | None) -> pd.DataFrame:
     logging.getLogger("yfinance").setLevel(logging.CRITICAL)
     window: dict[str, Any] = {"period": "max"} if since is None else {"start": since.isoformat()}
     try:
-        frame: pd.DataFrame = yfinance.Ticker(symbol).history(
+        ticker = yfinance.Ticker(symbol)
+        frame: pd.DataFrame = ticker.history(
             **window, interval="1d", auto_adjust=False, actions=True, timeout=_TIMEOUT_S, raise_errors=True
         )
     except YFPricesMissingError:
@@ -136,4 +150,17 @@ def _asked(symbol: str, since: date | None) -> pd.DataFrame:
     # An unknown symbol and a missing network look alike: both leave the library without a time zone.
     except (YFException, OSError, ValueError) as error:
         raise Transient(f"{type(error).__name__}: {str(error)[:80]}") from error
+    # This may ask Yahoo once more, so that it is left out where the ticker says as much: without a suffix, dollars.
+    if since is None or _ELSEWHERE.search(symbol):
+        frame.attrs["currency"] = _currency(ticker)
     return frame
+
+
+def _currency(ticker: Any) -> str | None:
+    """Return the currency that Yahoo tells of the ticker; None where it does not, which costs no bar."""
+    try:
+        stated = ticker.history_metadata
+        return spelled(stated.get("currency")) if isinstance(stated, dict) else None
+    # Whatever the library raises of itself or of the network: the spelling of the ticker is asked instead.
+    except Exception:  # noqa: BLE001
+        return None

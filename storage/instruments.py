@@ -11,7 +11,7 @@ from strategy.money import quantised
 
 _COLUMNS = (
     "symbol, calendar, lot, tick, shortable, listed_from, listed_to, min_quantity, max_quantity, min_notional, "
-    "max_notional, base, quote"
+    "max_notional, base, quote, currency"
 )
 
 
@@ -23,7 +23,7 @@ def save(connection: Connection, source: str, instruments: Sequence[Instrument])
             if row not in known:
                 connection.execute(
                     f"INSERT OR REPLACE INTO instruments (source, {_COLUMNS}) "  # noqa: S608 - names of this module alone
-                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     [source, *row],
                 )
 
@@ -75,13 +75,13 @@ def _row(one: Instrument) -> tuple[Any, ...]:
     return (
         *(one.symbol, str(one.calendar), quantised(one.lot), quantised(one.tick), one.shortable),
         *(one.listed_from, one.listed_to, quantised(one.min_quantity), most, quantised(one.min_notional), dearest),
-        *(one.base or None, one.quote or None),
+        *(one.base or None, one.quote or None, one.currency),
     )
 
 
 def _instrument(row: tuple[Any, ...]) -> Instrument:
     symbol, calendar, lot, tick, shortable, listed_from, listed_to, *sizes = row
-    min_quantity, max_quantity, min_notional, max_notional, base, quote = sizes
+    min_quantity, max_quantity, min_notional, max_notional, base, quote, currency = sizes
     return Instrument(
         symbol=symbol,
         calendar=Calendar(calendar),
@@ -96,4 +96,5 @@ def _instrument(row: tuple[Any, ...]) -> Instrument:
         max_notional=max_notional,
         base=base or "",
         quote=quote or "",
+        currency=currency,
     )

@@ -81,7 +81,8 @@ class Instrument:
     One order holds at least `min_quantity` and `min_notional` (money), at most `max_quantity` and `max_notional` (None:
     no limit).
     `memberships` says when it might be chosen at all; None where nobody keeps a universe. `base` and `quote` are the
-    assets that a market exchanges, where it names them.
+    assets that a market exchanges, where it names them. `currency` is what its prices are in, `GBp` for pence; None
+    where nobody says.
     """
 
     symbol: str
@@ -98,6 +99,7 @@ class Instrument:
     memberships: tuple[Membership, ...] | None = None
     base: str = field(default="", compare=False)
     quote: str = field(default="", compare=False)
+    currency: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         for name, size in (("lot", self.lot), ("tick", self.tick)):
@@ -115,6 +117,11 @@ class Instrument:
             )
         if self.listed_from and self.listed_to and self.listed_from > self.listed_to:
             raise ValueError(f"{self.symbol}: listed from {self.listed_from} to {self.listed_to} runs backwards")
+
+    @property
+    def money(self) -> str | None:
+        """What one unit of its price is: its currency, or the asset that its market is paid in; None if not known."""
+        return self.currency or self.quote or None
 
     def member(self, day: date) -> bool:
         """Whether the symbol belonged to the universe on that day; always, where there is none.

@@ -32,7 +32,7 @@ def import_bars(
             quality.accept(
                 store, Acceptance(source=job.source, symbol=symbol, day=day, reason=reason, accepted_at=job.now)
             )
-    ingest(job, open_source, until=date.max)
+    ingest(job, open_source, until=date.max, one_account=False)
     gate = inspect(job, None)
     if len(gate.held_back) == len(job.symbols):
         first = in_words(gate.findings[0])

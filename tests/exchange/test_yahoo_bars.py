@@ -146,3 +146,17 @@ def test_without_yfinance_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(SourceRefused, match=r'pip install -e "\.\[equities\]"'):
         YahooBars().fetch(request())
+
+
+@pytest.mark.parametrize(
+    ("symbol", "stated", "currency"),
+    [("SPY", None, "USD"), ("BARC.L", None, "GBp"), ("VUSD.L", "USD", "USD"), ("A.UNHEARD", None, None)],
+)
+def test_what_yahoo_tells_of_the_currency_counts_before_the_suffix(
+    symbol: str, stated: str | None, currency: str | None
+) -> None:
+    week = WEEK.copy()
+    week.attrs["currency"] = stated
+    yahoo = source(week)
+    yahoo.fetch(request(symbol=symbol))
+    assert yahoo.instruments((symbol,))[0].currency == currency

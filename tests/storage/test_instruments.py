@@ -42,3 +42,10 @@ def test_a_later_word_replaces_the_earlier_one(home: Path) -> None:
         instruments.save(store, "file:x", [SPY])
         instruments.save(store, "file:x", [replace(SPY, shortable=False)])
         assert instruments.load(store, "file:x", ["SPY"]) == {"SPY": replace(SPY, shortable=False)}
+
+
+def test_the_currency_is_kept(home: Path) -> None:
+    with connect(home) as store:
+        instruments.save(store, "yahoo", [SPY, replace(SPY, symbol="BARC.L", currency="GBp")])
+        known = instruments.load(store, "yahoo", ["SPY", "BARC.L"])
+        assert {symbol: one.currency for symbol, one in known.items()} == {"SPY": None, "BARC.L": "GBp"}

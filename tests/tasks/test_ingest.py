@@ -8,11 +8,14 @@ import pandas as pd
 import pytest
 
 from exchange.ports import BarRequest, SourceRefused, SourceUnavailable
+from storage import orders
 from storage.database import connect
 from storage.ledger_rows import SNAPSHOTS, snapshot_row
 from storage.rows import insert_once
 from storage.staging import staged
 from strategy.account import Account, Position, Snapshot
+from strategy.instruments import Instrument
+from strategy.orders import Order, Side
 from tasks.ingest import ingest
 from tasks.validate import NothingPublishable, inspect, validate
 from tests.fakes.bars import COIN, PAIR, SHARE, STOCK, TOKEN, UNBORN, DeadBars, FakeBars, Fault
@@ -20,6 +23,14 @@ from tests.fakes.jobs import a_job, on
 from tests.fakes.ledgers import contents
 
 FIRST, SECOND = date(2020, 6, 8), date(2020, 6, 9)
+
+
+class Priced(FakeBars):
+    """A source that names currencies: a share in pence, a coin in pounds."""
+
+    def instruments(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...]:
+        named = {"SHARE": "GBp", "TOKEN": "GBP"}
+        return tuple(replace(one, currency=named[one.symbol]) for one in super().instruments(symbols))
 
 
 class Asked(FakeBars):
@@ -119,3 +130,32 @@ def test_what_an_earlier_longer_delivery_left_at_the_gate_is_not_judged_again(tm
     assert inspect(earlier, None).held_back == {
         "UNBORN": "UNBORN: the source has no bar of it up to the day asked for (bars: none, limit at least one)"
     }
+
+
+def test_symbols_of_two_currencies_are_refused_and_nothing_changes(tmp_path: Path) -> None:
+    job = a_job(tmp_path, PAIR.symbols(), FIRST)
+    priced = Priced(listings=PAIR.listings, streaming=True)
+    with pytest.raises(SourceRefused, match=r"priced in 2: SHARE in GBp; TOKEN in GBP .*--account and --symbols"):
+        ingest(job, lambda: priced)
+    with connect(tmp_path) as store:
+        assert staged(store, job.source, "SHARE").empty
+    assert ingest(job, lambda: priced, one_account=False) == {"SHARE": 150, "TOKEN": 160}
+
+
+def test_a_store_without_currencies_learns_them(tmp_path: Path) -> None:
+    job = a_job(tmp_path, PAIR.symbols(), FIRST)
+    ingest(job, lambda: FakeBars(listings=PAIR.listings, streaming=True))
+    with pytest.raises(SourceRefused, match="one account knows one currency"):
+        ingest(job, lambda: Priced(listings=PAIR.listings, streaming=True))
+
+
+def test_an_account_stays_with_the_currency_that_it_has_traded_in(tmp_path: Path) -> None:
+    job = a_job(tmp_path, ("SHARE",), FIRST)
+    priced = Priced(listings=PAIR.listings, streaming=True)
+    ingest(job, lambda: priced)
+    order = Order(order_id="one", symbol="SHARE", as_of=FIRST, side=Side.BUY, quantity=Decimal(1))
+    with connect(tmp_path) as store:
+        orders.record_orders(store, job.account, [order])
+    with pytest.raises(SourceRefused, match="SHARE in GBp; TOKEN in GBP"):
+        ingest(replace(job, symbols=("TOKEN",)), lambda: priced)
+    assert ingest(replace(job, symbols=("TOKEN",), account="other"), lambda: priced)["TOKEN"] == 160

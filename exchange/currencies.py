@@ -1,0 +1,77 @@
+"""The currency that a symbol's prices are in, as Yahoo spells it: `GBp` is a penny, a hundredth of `GBP`."""
+
+#: The currency of an exchange by the suffix of its tickers, from Yahoo's page "Exchanges and data providers on Yahoo
+#: Finance" (help.yahoo.com/kb/SLN2310.html). It is that of the exchange's shares: funds of London are also listed in
+#: dollars or pounds, so that what Yahoo tells of a symbol itself counts first.
+_BY_SUFFIX = {
+    suffix: currency
+    for currency, suffixes in {
+        "EUR": "AS AT BE BR DE DU F HA HE HM IR LS MC MI MU NX PA RG SG TI TL VI",
+        "GBp": "L",
+        "JPY": "T",
+        "HKD": "HK",
+        "CAD": "TO V CN NE",
+        "CHF": "SW",
+        "AUD": "AX",
+        "NZD": "NZ",
+        "SEK": "ST",
+        "DKK": "CO",
+        "NOK": "OL",
+        "ISK": "IC",
+        "PLN": "WA",
+        "CZK": "PR",
+        "HUF": "BD",
+        "RON": "RO",
+        "TRY": "IS",
+        "INR": "NS BO",
+        "CNY": "SS SZ",
+        "TWD": "TW TWO",
+        "KRW": "KS KQ",
+        "SGD": "SI",
+        "MYR": "KL",
+        "THB": "BK",
+        "IDR": "JK",
+        "BRL": "SA",
+        "MXN": "MX",
+        "ARS": "BA",
+        "CLP": "SN",
+        "SAR": "SR",
+        "QAR": "QA",
+        "ZAc": "JO",
+        "ILA": "TA",
+    }.items()
+    for suffix in suffixes.split()
+}
+#: Hundredths that have a name of their own, in capitals as others write them.
+_HUNDREDTHS = {"GBX": "GBp", "ZAC": "ZAc", "ILA": "ILA"}
+_LETTERS = 3
+
+
+def of_ticker(symbol: str) -> str | None:
+    """Return the currency that the spelling of a Yahoo ticker tells; None where it tells none, as of an index.
+
+    >>> [of_ticker(one) for one in ("SPY", "BRK-B", "BARC.L", "7203.T", "BTC-EUR", "EURUSD=X", "JPY=X", "^FTSE")]
+    ['USD', 'USD', 'GBp', 'JPY', 'EUR', 'USD', 'JPY', None]
+    """
+    name, _, exchanged = symbol.rpartition("-")
+    if name and exchanged in ("USD", "USDT", "EUR", "GBP", "BTC"):
+        return exchanged
+    if symbol.endswith("=X"):
+        pair = symbol.removesuffix("=X")
+        return pair[-_LETTERS:] if len(pair) in (_LETTERS, 2 * _LETTERS) else None
+    if symbol.startswith("^") or "=" in symbol:
+        return None
+    _, dot, suffix = symbol.rpartition(".")
+    return _BY_SUFFIX.get(suffix) if dot else "USD"
+
+
+def spelled(text: object) -> str | None:
+    """Return a currency as it is compared; None where the text names none. Pence stay pence, whatever their spelling.
+
+    >>> spelled("usd"), spelled("GBp"), spelled("GBX"), spelled("GBP"), spelled(" ")
+    ('USD', 'GBp', 'GBp', 'GBP', None)
+    """
+    name = str(text or "").strip()
+    if name in _HUNDREDTHS.values():
+        return name
+    return _HUNDREDTHS.get(name.upper(), name.upper()) or None

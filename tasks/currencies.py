@@ -1,0 +1,31 @@
+"""One account knows one currency: its cash, its orders and its equity are all in it."""
+
+from collections.abc import Mapping
+
+from exchange.ports import SourceRefused
+from strategy.instruments import Instrument
+
+_SHOWN = 5
+
+
+def demand_one_currency(instruments: Mapping[str, Instrument]) -> None:
+    """Raise SourceRefused where the instruments of one account are known to be priced in several currencies.
+
+    Pence are not pounds: amounts are added up as they are. What is not known is not judged.
+    """
+    by_currency: dict[str, list[str]] = {}
+    for symbol, one in sorted(instruments.items()):
+        if one.money:
+            by_currency.setdefault(one.money, []).append(symbol)
+    if len(by_currency) < 2:
+        return
+    listed = "; ".join(f"{', '.join(names[:_SHOWN])}{_more(names)} in {one}" for one, names in by_currency.items())
+    pence = " (GBp is a penny, a hundredth of GBP)" if "GBp" in by_currency else ""
+    raise SourceRefused(
+        f"one account knows one currency, and its symbols are priced in {len(by_currency)}: {listed}{pence}; give each "
+        "currency an account and a run of its own, with --account and --symbols"
+    )
+
+
+def _more(names: list[str]) -> str:
+    return f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
