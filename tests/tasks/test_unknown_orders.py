@@ -18,14 +18,20 @@ from storage import orders as order_store
 from storage.database import connect
 from strategy.orders import Order, OrderState, ReasonCode
 from tasks.adopting import adopt, foresee
+from tasks.backfill_market import OPEN
+from tasks.book import day_result
 from tasks.broker_books import BrokerDisagrees
+from tasks.report import report
+from tasks.results import day_json
 from tasks.sending import record
 from tasks.settle import settle
+from tasks.train import Champion
 from tasks.unknown_orders import doubts
 from tests.fakes.calm_days import DAYS, Calm
 from tests.fakes.exchange_transport import ExchangeTransport
 
 SPOT, FUTURES = "testnet-spot", "testnet-futures"
+RULES = Champion(model_id=None, reason="rules needs no model")
 TIME_OUT = (408, -1007, "Timeout waiting for response from backend server. Send status unknown; execution unknown.")
 
 
@@ -175,6 +181,25 @@ def test_an_order_that_left_no_trace_is_closed_by_the_next_day_and_never_sent_ag
     with connect(year.home) as store:
         fresh = [one for day in (1, 2) for one in order_store.orders_on(store, "daily", DAYS[number + day])]
     assert order.symbol in {one.symbol for one in fresh}
+
+
+def test_the_answer_of_the_day_tells_an_unknown_order_once(spot: Calm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is raised, which is exit code 0; and a later run of the day tells it once, by its symbol."""
+    number, order = until_met(spot, Late(spot.testnet.exchange, year=spot, late=None), monkeypatch)
+    job = spot._job(DAYS[number])
+
+    def answered(barred: Mapping[str, str]) -> Any:
+        gate = replace(OPEN, held_back=barred, warnings=doubts(job, barred))
+        return json.loads(json.dumps(day_json(day_result(job, report(job, RULES, gate)))))
+
+    first = answered({})
+    spot.testnet.sleep(3_600)
+    spot._run(DAYS[number])
+    second = answered(settle(job, spot._broker).agreement.barred)
+    for answer in (first, second):
+        (told,) = [one for one in answer["warnings"] if order.order_id in one or f"of {order.as_of} to" in one]
+        assert told.startswith(f"{order.symbol} takes no order until it is known what became of order {order.order_id}")
+        assert answer["orders"]
 
 
 def test_the_others_trade_on_while_an_order_is_unknown(year: Calm, monkeypatch: pytest.MonkeyPatch) -> None:
