@@ -20,6 +20,7 @@ from strategy.instruments import Calendar
 from tasks.scale_evidence import rounding
 from tasks.session_evidence import density_measures, hole_measures
 from tasks.unit_gaps import unit_gaps
+from tasks.volume_evidence import money_traded
 
 FloatArray = NDArray[np.float64]
 DayArray = NDArray[np.datetime64]
@@ -86,6 +87,7 @@ def measure(window: pd.DataFrame, context: Context) -> pd.DataFrame:
     adjusted = rows["adj_close"].to_numpy(dtype=np.float64)
     adjusted = np.where(np.isfinite(adjusted) & (adjusted > 0), adjusted, np.nan)
     columns["rounding"] = rounding(adjusted, sound["close"][before:], sound["close"])
+    columns["money_traded"] = money_traded(volume, prices["close"], len(rows), context.calendar)
     settled = np.isin(days, np.array(sorted(context.settled), dtype="datetime64[D]"))
     columns |= unit_gaps(rows, history, context.calendar, settled)
     earlier = history["open_time"].to_numpy().astype("datetime64[D]")

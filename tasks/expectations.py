@@ -17,6 +17,7 @@ from tasks.bar_checks import CHECKS
 from tasks.bar_evidence import Context, measure
 from tasks.check import Check, Rule
 from tasks.unit_checks import UNIT_CHECKS
+from tasks.volume_evidence import VOLUME_CHECKS
 
 __all__ = ["Context", "Verdict", "judge", "judge_all"]
 
@@ -43,7 +44,7 @@ SHAPE_CHECKS = (
 )
 
 #: Put to one row per bar.
-BAR_CHECKS = CHECKS + UNIT_CHECKS
+BAR_CHECKS = CHECKS + UNIT_CHECKS + VOLUME_CHECKS
 
 #: A broken series breaks one expectation on thousands of bars; the first ones tell the story, the reason the count.
 MOST_FINDINGS = 20
