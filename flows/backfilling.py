@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from flows.console import finish
-from flows.options import AsJson, Capital, Home, Source, Symbols
+from flows.options import AsJson, Calendar, Capital, Home, Source, Symbols
 
 
 def backfill(
@@ -18,14 +18,20 @@ def backfill(
     strategy: Annotated[str | None, typer.Option(help="turbo, rules, hold, vol-target or momentum.")] = None,
     capital: Capital = None,
     account: Annotated[str | None, typer.Option(help="The account to fill; left out, one of its own.")] = None,
+    calendar: Calendar = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
     """Replay the daily decisions over history into an account of their own; the same command goes on after a stop."""
+    from flows.naming import with_calendar
     from flows.shown import shown_backfill
 
     settings = {"source": source, "symbols": symbols, "strategy": strategy, "capital": capital, "home": home}
-    finish(lambda: run_backfill(settings, (start_date, end_date), account), shown_backfill, as_json)
+    finish(
+        lambda: run_backfill(with_calendar(settings, calendar), (start_date, end_date), account),
+        shown_backfill,
+        as_json,
+    )
 
 
 def run_backfill(given: Mapping[str, object], window: tuple[str, str], account: str | None) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from flows.explaining import explain
 from flows.failures import Exit
 from flows.forgetting import accounts, bars
 from flows.initialising import init
-from flows.options import Account, AsJson, AsOf, Capital, Home, Source, Symbols
+from flows.options import Account, AsJson, AsOf, Calendar, Capital, Home, Source, Symbols
 from flows.reported import report
 from flows.set_option import SettingsCommand
 from flows.streams import open_closed_streams
@@ -62,15 +62,18 @@ def daily(
     broker: Annotated[str | None, typer.Option(help="Where orders go: paper, testnet-spot or testnet-futures.")] = None,
     capital: Capital = None,
     account: Account = "daily",
+    calendar: Calendar = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
     """Run one day: ingest, validate, settle, retrain if due, signal, order, reconcile, report."""
     from flows.commands import run_daily
+    from flows.naming import with_calendar
     from flows.shown import shown_daily
 
     settings = {"source": source, "symbols": symbols, "strategy": strategy, "broker": broker, "capital": capital}
-    finish(lambda: run_daily({**settings, "home": home}, as_of, account), shown_daily, as_json)
+    given = {**settings, "home": home}
+    finish(lambda: run_daily(with_calendar(given, calendar), as_of, account), shown_daily, as_json)
 
 
 @app.command(cls=SettingsCommand)
@@ -86,11 +89,13 @@ def backtest(
     save_results: Annotated[str | None, typer.Option(metavar="DIR", help="Write equity, trades and a report.")] = None,
     grid: Annotated[str | None, typer.Option(metavar="FILE", help="Sweep the lists of parameters in a file.")] = None,
     dask: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Spread the sweep over a Dask cluster.")] = None,
+    calendar: Calendar = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
     """Test a strategy on history: gross, net and net at twice the cost, beside its benchmarks."""
     from flows.commands import run_backtest
+    from flows.naming import with_calendar
     from flows.shown import shown_backtest, shown_sweep
     from flows.sweep import run_sweep
 
@@ -103,20 +108,29 @@ def backtest(
     }
     given, window = {**settings, "home": home}, (strategy, start_date, end_date)
     if grid is None and dask is None:
-        finish(lambda: run_backtest(given, window, save_results), shown_backtest, as_json)
+        finish(lambda: run_backtest(with_calendar(given, calendar), window, save_results), shown_backtest, as_json)
     else:
-        finish(lambda: run_sweep(given, (grid, dask), window, save_results), shown_sweep, as_json)
+        finish(
+            lambda: run_sweep(with_calendar(given, calendar), (grid, dask), window, save_results), shown_sweep, as_json
+        )
 
 
 @app.command(cls=SettingsCommand)
 def train(
-    as_of: AsOf = None, source: Source = None, symbols: Symbols = None, home: Home = None, as_json: AsJson = False
+    as_of: AsOf = None,
+    source: Source = None,
+    symbols: Symbols = None,
+    calendar: Calendar = None,
+    home: Home = None,
+    as_json: AsJson = False,
 ) -> None:
     """Train a challenger on the past of the symbols; the gate promotes or refuses it."""
     from flows.commands import run_train
+    from flows.naming import with_calendar
     from flows.shown import shown_train
 
-    finish(lambda: run_train({"source": source, "symbols": symbols, "home": home}, as_of), shown_train, as_json)
+    given = {"source": source, "symbols": symbols, "home": home}
+    finish(lambda: run_train(with_calendar(given, calendar), as_of), shown_train, as_json)
 
 
 @app.command(cls=SettingsCommand)
@@ -171,14 +185,21 @@ def import_file(
     ] = None,
     accept: Annotated[list[str] | None, typer.Option(metavar="SYMBOL:DATE", help="Release a bar by hand.")] = None,
     reason: Annotated[str | None, typer.Option(help="Why it is released.")] = None,
+    calendar: Calendar = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
     """Pass bars through the gate: published whole per symbol, or quarantined with the reasons."""
     from flows.commands import run_import
+    from flows.naming import file_options, with_calendar
     from flows.shown_bars import shown_import
 
-    finish(lambda: run_import({"symbols": symbols, "home": home}, file, (accept or [], reason)), shown_import, as_json)
+    def answer() -> dict[str, object]:
+        given = {"symbols": symbols, "home": home}
+        with_calendar(file_options(given, file), calendar)
+        return run_import(given, file, (accept or [], reason))
+
+    finish(answer, shown_import, as_json)
 
 
 @app.command(cls=SettingsCommand)

@@ -8,6 +8,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on s
 # A path would read "" as the current folder.
 Home = Annotated[str | None, typer.Option(metavar="DIR", help="Folder of the database, models and reports.")]
 Source = Annotated[str | None, typer.Option(help="sample, binance, yahoo or file:PATH.")]
+Calendar = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Calendar of the symbols from now on: XNYS, XTKS, ..., observed or inferred."),
+]
 Symbols = Annotated[str | None, typer.Option("--symbols", "--symbol", help="Symbols, separated by commas.")]
 AsOf = Annotated[str | None, typer.Option(metavar="DATE", help="The last closed bar, as 2018-12-31.")]
 Account = Annotated[str, typer.Option(help="The account in the ledger.")]

@@ -9,6 +9,7 @@ from re import fullmatch
 from uuid import uuid4
 
 from exchange.calendars import closed_by, sessions
+from exchange.named_calendars import NamedCalendars
 from exchange.ports import BarSource
 from flows.settings import PATTERNS, SYMBOL_PATTERN, Settings
 from flows.wall_clock import clock
@@ -200,7 +201,15 @@ def plan(settings: Settings, source: BarSource, request: Request) -> Job:
         code_version=code_version(),
         policy=policy(settings),
         broker=request.broker,
+        calendars=_named(source, symbols),
     )
+
+
+def _named(source: BarSource, symbols: tuple[str, ...]) -> tuple[str, ...]:
+    """The calendars that a person named for the symbols."""
+    if not isinstance(source, NamedCalendars):
+        return ()
+    return tuple(f"{symbol} {source.calendars[symbol]}" for symbol in symbols if symbol in source.calendars)
 
 
 def holiday(source: BarSource, job: Job) -> bool:

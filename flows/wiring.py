@@ -23,10 +23,21 @@ FLOORS = ("strategy", "exchange", "storage", "tasks", "flows")
 
 
 def open_source(settings: Settings) -> "BarSource":
-    """The source of bars that the settings name. Raises SourceRefused.
+    """The source of bars that the settings name, with the calendars that a person named. Raises SourceRefused."""
+    from exchange.named_calendars import NamedCalendars
+    from storage.database import DATABASE_NAME, connect
+    from storage.named_calendars import load_calendars
 
-    Adapters are imported here, so that nobody waits for one that is not used.
-    """
+    source = _adapter(settings)
+    if not (settings.home / DATABASE_NAME).is_file():
+        return source
+    with connect(settings.home) as store:
+        named = load_calendars(store, source.name)
+    return NamedCalendars(behind=source, calendars=named) if named else source
+
+
+def _adapter(settings: Settings) -> "BarSource":
+    """The adapter of the source; imported here, so that nobody waits for one that is not used."""
     if settings.source == "sample":
         from exchange.sample import SampleBars
 

@@ -29,7 +29,8 @@ class Backfill:
         """What must be the same for a run to go on where another stopped, as canonical JSON; the end may differ."""
         job = self.job
         what = {"start": self.start.isoformat(), "source": job.source, "symbols": job.symbols}
-        return json.dumps({**json.loads(job.policy.config), **what}, sort_keys=True)
+        named = {"calendars": job.calendars} if job.calendars else {}
+        return json.dumps({**json.loads(job.policy.config), **what, **named}, sort_keys=True)
 
 
 def own_account(backfill: Backfill) -> str:

@@ -16,7 +16,7 @@ from strategy.bars import Bars
 from strategy.instruments import Instrument
 from tasks.ingest import ingest
 from tasks.job import Job
-from tasks.validate import LONGEST_PAUSE_DAYS, Gate, NothingPublishable, inspect
+from tasks.validate import LONGEST_PAUSE_DAYS, OBSERVED_LATE_DAYS, Gate, NothingPublishable, inspect
 
 #: A gate that has nothing to say: every symbol has the bar that it should have.
 OPEN = Gate(published={}, held_back={}, findings=(), warnings=())
@@ -67,6 +67,8 @@ def _lacking(bars: Bars, instrument: Instrument, dates: list[date]) -> frozenset
     first = min(dates[0], instrument.listed_to or dates[0])
     known = sessions(instrument.calendar, first - timedelta(days=LONGEST_PAUSE_DAYS), dates[-1])
     expected = known[np.searchsorted(known, due, side="right") - 1]
+    if instrument.calendar.is_observed:
+        expected = expected - OBSERVED_LATE_DAYS
     own = bars.open_time.astype("datetime64[D]")
     row = np.searchsorted(own, days, side="right") - 1
     return frozenset(days[(row >= 0) & (own[row] < expected)].tolist())

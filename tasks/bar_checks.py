@@ -133,7 +133,7 @@ CHECKS = (
         most=0.0,
         value="{found_a_week:.1f} bars a week, {lacking}",
         limit="{wanted_a_week:.1f} by the calendar {calendar}",
-        reason="the bars are not daily, and figures per year would be wrong; export daily bars",
+        reason="the bars are not daily, and figures per year would be wrong; export daily bars: {calendar_from}",
         waivable=False,
     ),
     Check(
@@ -142,7 +142,8 @@ CHECKS = (
         most=0.0,
         value="a bar",
         limit="none: the calendar {calendar} has no session on this date",
-        reason="the bar is dated on a day without a session, so its date or the symbol's calendar is wrong",
+        reason="the bar is dated on a day without a session, so its date or the symbol's calendar is wrong: "
+        "{calendar_from}",
     ),
     Check(
         name="sessions_complete",
@@ -151,7 +152,8 @@ CHECKS = (
         dated="first_missed",
         value="{sessions_missed:.0f} sessions missing before the bar of {open_time:%Y-%m-%d}",
         limit="{sessions_allowed:.0f} missing",
-        reason=f"the series has a hole (where holidays are not known, up to {HOLE_WEEKDAYS} weekdays are allowed)",
+        reason=f"the series has a hole (where holidays are not known, up to {HOLE_WEEKDAYS} weekdays are allowed): "
+        "{calendar_from}",
     ),
     Check(
         name="fresh",

@@ -46,6 +46,7 @@ class Context:
     its first bar begins the series); `fresh_until` the session it must reach (None: any will do). Faults on `accepted`
     dates are waived; bars on `settled` dates are published as they are. `history` holds published bars before the
     window, oldest first (64 are enough): without it its first bars are judged as if the symbol had just been listed.
+    `calendar_from` names the calendar and says where it comes from.
     """
 
     symbol: str
@@ -57,6 +58,7 @@ class Context:
     accepted: frozenset[date] = field(default_factory=frozenset)
     history: pd.DataFrame | None = None
     settled: frozenset[date] = field(default_factory=frozenset)
+    calendar_from: str = ""
 
 
 def measure(window: pd.DataFrame, context: Context) -> pd.DataFrame:
@@ -202,6 +204,7 @@ def _dates(days: DayArray, earlier: DayArray, context: Context) -> dict[str, obj
         "last_allowed": str(last_allowed),
         "days_stale": stale,
         "fresh_until": str(context.fresh_until),
+        "calendar_from": context.calendar_from or f"the calendar {context.calendar}",
     } | hole_measures(
         days,
         earlier,

@@ -111,6 +111,8 @@ class Job:
     policy: Policy
     broker: str = PAPER
     models_of: str = ""
+    calendars: tuple[str, ...] = ()
+    """What a person named: `SYMBOL CALENDAR` of each symbol that has one."""
 
     @property
     def registry(self) -> str:

@@ -20,6 +20,7 @@ from storage.staging import staged, staged_symbols
 from strategy.bars import COLUMNS
 from strategy.instruments import Instrument
 from strategy.quality import Finding
+from tasks.calendar_words import calendar_remarks, told_calendar
 from tasks.expectations import Context, Verdict, judge_all
 from tasks.job import Job
 from tasks.restatements import ONE_UNIT, in_its_unit, restatements, told
@@ -33,6 +34,8 @@ HISTORY_BARS = 64
 NO_BARS = "bars"
 #: Longest stretch without a session that any calendar has known, in days.
 LONGEST_PAUSE_DAYS = 180
+#: Days that a symbol whose own dates are its sessions may be behind: nobody knows when it has the next one.
+OBSERVED_LATE_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,21 +124,13 @@ def inspect(job: Job, must_reach: date | None, since: date | None = None) -> Gat
         log.warning("%s is held back: %s.", symbol, reason)
     log.info("The gate published %d new bars; symbols held back: %d.", sum(published.values()), len(held_back))
     passing = [finding for verdict in verdicts for finding in verdict.warnings if not _stands(finding)]
-    remarks = (*_inferred(job, instruments), *map(in_words, passing), *standing)
+    remarks = (*calendar_remarks(job, instruments), *map(in_words, passing), *standing)
     return Gate(published=published, held_back=held_back, findings=tuple(findings), warnings=remarks, standing=standing)
 
 
 def _stands(finding: Finding) -> bool:
     """Whether a warning is of its bar, and not of what a delivery did to all bars before it."""
     return finding.open_time is not None and finding.expectation != ONE_UNIT
-
-
-def _inferred(job: Job, instruments: Mapping[str, Instrument]) -> tuple[str, ...]:
-    """The warning that calendars, which set costs and years, are what the dates of a file suggest."""
-    if not job.source.startswith("file:") or not instruments:
-        return ()
-    calendars = ", ".join(f"{symbol} {one.calendar}" for symbol, one in sorted(instruments.items()))
-    return (f"calendars are inferred from the dates: {calendars}",)
 
 
 def in_words(finding: Finding) -> str:
@@ -163,6 +158,7 @@ def _context(
         accepted=frozenset(quality.accepted(store, job.source, instrument.symbol)),
         settled=unchanged_days(store, job.source, instrument.symbol),
         history=pd.DataFrame({name: history[name] for name in COLUMNS}) if history else None,
+        calendar_from=told_calendar(job, instrument),
     )
 
 
@@ -173,6 +169,8 @@ def _day_after(day: date) -> date:
 def _expected(instrument: Instrument, day: date) -> date:
     """The instrument's last session up to the day, included: none is expected after its delisting."""
     until = min(day, instrument.listed_to or day)
+    if instrument.calendar.is_observed:
+        return until - timedelta(days=OBSERVED_LATE_DAYS)
     last: date = sessions(instrument.calendar, until - timedelta(days=LONGEST_PAUSE_DAYS), until)[-1].item()
     return last
 
