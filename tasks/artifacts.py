@@ -60,7 +60,8 @@ def publish(page: DailyPage, account: str, report: Path) -> None:
         link_text=f"Report of {as_of}",
         key=f"report-{account}",
         description=f"The report is the file `{report}` on the worker's machine. Browsers do not follow a link from a "
-        "web page to a file: open it there, or paste its address into a new tab.",
+        f"web page to a file: open it there, where `turbodmt report --account {account}` names it; from another "
+        f"machine the artifact summary-{account} tells its tables.",
     )
 
 
