@@ -54,7 +54,7 @@ def test_the_headline_names_the_claims_the_data_and_what_is_not_reproducible(run
     assert f"SHARE of file:{file}" in shown.out
     assert ended.answer["verdict"] in shown.out
     claimed = next(line.split() for line in shown.out.splitlines() if line.startswith("claimed"))
-    assert claimed[:5] == ["claimed", "3.51", "5.7700", "0.0943", "0.6820"]
+    assert claimed[:5] == ["claimed", "351.0%", "5.77", "9.4%", "68.2%"]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from storage.failures import StoreLocked
 FLOORS = ("strategy", "exchange", "storage", "tasks", "flows")
 #: Caught where they are raised, or a sign of a bug.
 INTERNAL = {
+    "flows.alerts.ProxyUnusable",
     "exchange.retries.Transient",
     "exchange.venue_errors.VenueRefusal",
     "exchange.venue_errors.Duplicate",

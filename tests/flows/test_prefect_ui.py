@@ -278,7 +278,7 @@ def test_a_halt_withholds_orders_until_the_account_is_resumed(page: PrefectPage,
     )
     page.shoot("6-halt-run")
 
-    assert page.run("daily-equities", {"as_of": HALTED, **DESK})[0] == "Failed"
+    assert page.run("daily-equities", {"as_of": HALTED, **DESK})[0] == "Halted"
     page.part("logs")
     page.await_text("Orders of 2018-12-27 were withheld (2)")
     page.shoot("6-halted-run")

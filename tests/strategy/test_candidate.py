@@ -24,7 +24,7 @@ def test_too_short_a_history_gives_no_model_and_the_reason(count: int) -> None:
     found = candidate(bars, mandate(bars), SMALL, BRISK)
     assert found.model is None
     assert not found.verdict.promoted
-    assert found.verdict.reason.startswith(f"1 symbols with {count} bars at most give 0 training windows")
+    assert found.verdict.reason.startswith(f"not enough history to train: {count} bars give 0 training windows")
 
 
 def test_no_history_at_all_gives_no_model() -> None:

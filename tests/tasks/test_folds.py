@@ -236,7 +236,7 @@ def test_the_prior_trades_where_there_is_too_little_to_train_on(tmp_path: Path) 
     assert told == [OF_1999, OF_2000]
     assert set(map(len, found.signals.values())) == {0}
     assert [(one.promoted, one.model_id) for one in found.folds] == [(False, None)] * 2
-    assert all(one.reason.startswith("2 symbols with ") for one in found.folds)
+    assert all(one.reason.startswith("not enough history to train: ") for one in found.folds)
     assert left_to_the_prior(found.folds) == (
         "the prior traded 2 of 2 folds of turbo (1999, 2000): none could be trained in 2; "
         "--json gives the reason of each",
@@ -248,7 +248,7 @@ def test_years_before_and_at_the_first_bars_are_the_priors(tmp_path: Path) -> No
     found, _ = walked(a_sown_job(tmp_path, END), history(start=date(1995, 1, 2), end=date(1996, 1, 31)))
     assert [(one.fitted_to, one.reason.split(" bars")[0]) for one in found.folds] == [
         (date(1995, 1, 1), "there is no bar to train on"),
-        (date(1995, 12, 22), "2 symbols with 255"),
+        (date(1995, 12, 22), "not enough history to train: 255"),
     ]
 
 

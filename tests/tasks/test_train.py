@@ -168,7 +168,7 @@ def test_a_failed_training_leaves_the_champion_until_it_is_too_old(job: Job) -> 
     first = retrain(job)
     kept = retrain(after(untrainable(job, max_age_bars=7), 7))
     assert kept.model_id == first.model_id
-    assert kept.reason.startswith("trained 7 bars ago; no newer one could be trained: 1 symbols with")
+    assert kept.reason.startswith("trained 7 bars ago; no newer one could be trained: not enough history to train: ")
     assert kept.warning == kept.reason
     old = retrain(after(untrainable(job, max_age_bars=7), 8))
     assert old.model_id is None
