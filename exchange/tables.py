@@ -59,7 +59,10 @@ def layout(path: Path) -> Layout:
     if not path.is_file():
         raise SourceRefused(f"there is no file {path}; check the path")
     if path.suffix.lower() not in (".csv", ".parquet"):
-        raise SourceRefused(f"{path} ends in {path.suffix!r}; a file of bars ends in .csv or .parquet, so convert it")
+        raise SourceRefused(
+            f"{path} ends in {path.suffix!r}; a file of bars ends in .csv or .parquet: rename a text file, convert "
+            "any other"
+        )
     try:
         if not path.stat().st_size:
             raise SourceRefused(f"{path} is empty; a file of bars has a header and at least one row")

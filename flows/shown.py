@@ -69,7 +69,7 @@ def shown_backfill(answer: Json) -> str:
     changes = [{"since": one["as_of"], "model": (one["model_id"] or "none")[:12]} for one in answer["model_changes"]]
     return sections(
         f"Account {answer['account']}: {answer['strategy']} on {', '.join(answer['symbols'])}, {answer['start']} to "
-        f"{answer['end']}\n{counted(answer['days_done'], 'day')} done, {answer['days_skipped']} were there; "
+        f"{answer['end']}\n{counted(answer['days_done'], 'day')} done, {answer['days_skipped']} already there; "
         f"{counted(answer['orders'], 'order')}, {answer['orders_withheld']} withheld, "
         f"{counted(answer['fills'], 'fill')}",
         table([_in_units(answer["metrics"], tuple(answer["metrics"]))], tuple(answer["metrics"])),
@@ -212,7 +212,7 @@ def shown_halt(answer: Json) -> str:
     """Whether an account may trade, and why."""
     state = "halted: only orders that reduce are sent" if answer["halted"] else "trading"
     reason = f" Reason: {answer['reason'].rstrip('.')}." if answer["reason"] else ""
-    already = "" if answer["changed"] else " It was so already; nothing has changed."
+    already = "" if answer["changed"] else " It already was; nothing has changed."
     return f"Account {answer['account']} is {state}.{reason}{already}"
 
 

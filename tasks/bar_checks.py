@@ -220,7 +220,8 @@ CHECKS = (
         most=1.0,
         value="{move_found:+.2%} from the close before",
         limit="{move_limit:+.2%}",
-        reason=f"the move is more than {MOVE_MEDIANS:.0f} times the median of the {LOOKBACK_BARS} bars before",
+        reason=f"the move is more than {MOVE_MEDIANS:.0f} times the median of the {LOOKBACK_BARS} bars before; if "
+        "it is a split or a dividend, the source must tell it, a file in its column adj_close",
         blocks=False,
     ),
 )

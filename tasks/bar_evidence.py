@@ -19,7 +19,7 @@ from exchange.ports import UNREAD
 from strategy.instruments import Calendar
 from tasks.scale_evidence import rounding
 from tasks.session_evidence import density_measures, hole_measures
-from tasks.unit_gaps import unit_gaps
+from tasks.unit_gaps import event_steps, unit_gaps
 from tasks.volume_evidence import money_traded
 
 FloatArray = NDArray[np.float64]
@@ -84,7 +84,7 @@ def measure(window: pd.DataFrame, context: Context) -> pd.DataFrame:
     }
     sound = {name: np.where(np.isfinite(values) & (values > 0), values, np.nan) for name, values in prices.items()}
     with np.errstate(over="ignore"):
-        shapes = _shapes(sound, _repeats(prices, volume))
+        shapes = _shapes(sound, _repeats(prices, volume), event_steps(rows, before))
     columns |= {name: values[before:] for name, values in shapes.items()}
     adjusted = rows["adj_close"].to_numpy(dtype=np.float64)
     adjusted = np.where(np.isfinite(adjusted) & (adjusted > 0), adjusted, np.nan)
@@ -140,15 +140,15 @@ def _repeats(prices: dict[str, FloatArray], volume: FloatArray) -> NDArray[np.bo
     return same
 
 
-def _shapes(prices: dict[str, FloatArray], repeated: NDArray[np.bool_]) -> dict[str, FloatArray]:
-    """Measures of prices against prices, over history and window together."""
+def _shapes(prices: dict[str, FloatArray], repeated: NDArray[np.bool_], step: FloatArray) -> dict[str, FloatArray]:
+    """Measures of prices against prices, over history and window together; a told event (T,) is no move."""
     low, high, close = prices["low"], prices["high"], prices["close"]
     floor, ceiling = np.minimum(prices["open"], close), np.maximum(prices["open"], close)
     previous = np.concatenate([prices["open"][:1], close[:-1]])
     spread = np.log(np.fmax(high, previous) / np.fmin(low, previous))
     wick = np.clip(WICK_RANGES * _median_before(spread, FEWEST_BARS), SMALLEST_WICK, WIDEST_WICK)
     wick = np.where(np.isnan(wick), WIDEST_WICK, wick)
-    moved = np.log(close / previous)
+    moved = np.log(close * step / previous)
     move = np.abs(moved)
     typical_move = np.maximum(MOVE_MEDIANS * _median_before(move, LOOKBACK_BARS // 3), SMALLEST_MOVE)
     flat = (high == low) & (floor == ceiling) & (high == ceiling)

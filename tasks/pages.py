@@ -1,6 +1,5 @@
 """The report of a day: one HTML file, legible anywhere, that loads and runs nothing."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -12,6 +11,9 @@ from tasks.backtest_tables import Measured, metrics_table, monthly_table
 from tasks.charts import NARROW, WIDE, EquityPicture, equity_picture
 from tasks.markup import document, figure, folded_notice, money, notice, pairs, share, table
 from tasks.tables import decisions_table, fills_table, findings_table, orders_table, positions_table
+
+#: Fewer account days say nothing of a year.
+FEWEST_ANNUALISED_DAYS = 63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,7 @@ def daily_page(page: DailyPage) -> str:
         ("Cash", money(account.cash)),
         ("Drawdown now", share(page.snapshot.drawdown)),
         ("Halted", "yes" if page.halted else "no"),
-        *_figures(page.measured),
+        *_figures(page),
         ("Signals from", page.model),
     )
     sections = (
@@ -93,16 +95,21 @@ def _life(page: DailyPage) -> str:
     return table(metrics_table(page.measured)) + table(monthly_table(page.picture.dates, page.picture.lines))
 
 
-def _figures(measured: Sequence[Measured]) -> list[tuple[str, str]]:
-    """The account's return, growth, Sharpe ratio and deepest drawdown since it opened; none of a single day."""
-    if not measured or measured[0].metrics.cagr is None:
+def _figures(page: DailyPage) -> list[tuple[str, str]]:
+    """The account's return, growth, Sharpe ratio and deepest drawdown since it opened; none of a single day.
+
+    A year's growth and a Sharpe ratio are no figures of the first FEWEST_ANNUALISED_DAYS.
+    """
+    measured = page.measured
+    if page.picture is None or not measured or measured[0].metrics.cagr is None:
         return []
-    own = measured[0].metrics
+    own, days = measured[0].metrics, len(page.picture.dates)
+    early = f"from {FEWEST_ANNUALISED_DAYS} days on"
     return [
         ("Net return since it opened", share(own.total_return)),
         *((f"Return of {one.label}", share(one.metrics.total_return)) for one in measured[1:2]),
-        ("Growth per year", share(own.cagr)),
-        ("Sharpe ratio", figure(own.sharpe)),
+        ("Growth per year", share(own.cagr) if days >= FEWEST_ANNUALISED_DAYS else early),
+        ("Sharpe ratio", figure(own.sharpe) if days >= FEWEST_ANNUALISED_DAYS else early),
         ("Deepest drawdown", share(own.max_drawdown)),
     ]
 

@@ -40,11 +40,8 @@ def unit_gaps(
         np.concatenate([history[name].to_numpy(dtype=np.float64), rows[name].to_numpy(dtype=np.float64)])
         for name in ("open", "high", "low", "close")
     )
-    factor = np.concatenate([np.full(before, np.nan), _factors(rows)])
+    step = event_steps(rows, before)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        step = np.ones(len(close))
-        step[1:] = factor[1:] / factor[:-1]
-        step[np.isnan(step)] = 1.0
         gap = np.zeros(len(close))
         gap[1:] = np.log(opened[1:] * step[1:] / close[:-1])
         ratios = np.log(RATIOS_AROUND_THE_CLOCK if calendar is Calendar.ALWAYS else RATIOS)
@@ -61,6 +58,19 @@ def unit_gaps(
         "unit_gap_kept": (suspected & ~held).astype(np.float64),
         "gap_found": np.exp(gap),
     }
+
+
+def event_steps(rows: pd.DataFrame, before: int) -> FloatArray:
+    """Return by what factor splits and dividends told with the rows (N,) move each bar, 1 where none is known.
+
+    The first `before` values stand for the bars before the rows, of which nothing is known.
+    """
+    factor = np.concatenate([np.full(before, np.nan), _factors(rows)])
+    step = np.ones(len(factor))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        step[1:] = factor[1:] / factor[:-1]
+    step[~(np.isfinite(step) & (step > 0))] = 1.0
+    return step
 
 
 def _factors(rows: pd.DataFrame) -> FloatArray:

@@ -271,7 +271,7 @@ def test_a_halt_and_a_resumption_without_need_say_what_has_changed() -> None:
         "Account desk is halted: only orders that reduce are sent. Reason: the feed looks wrong."
     )
     trading = {"account": "desk", "halted": False, "reason": "", "changed": False}
-    assert shown_halt(trading) == "Account desk is trading. It was so already; nothing has changed."
+    assert shown_halt(trading) == "Account desk is trading. It already was; nothing has changed."
 
 
 def test_an_adoption_says_what_it_would_book_and_what_it_has() -> None:

@@ -257,6 +257,13 @@ def test_copies_of_the_bar_before_warn_and_a_run_of_five_fails():
     assert by_volume.warnings == ()
 
 
+def test_a_split_that_the_adjusted_close_tells_is_no_move():
+    bars = window()
+    bars["adj_close"] = bars["close"]
+    bars.loc[60:, ["open", "high", "low", "close"]] *= 0.25
+    assert judge(bars, CONTEXT).warnings == ()
+
+
 def test_a_large_move_alone_only_warns():
     bars = window()
     bars.loc[60:, ["open", "high", "low", "close"]] *= 0.2
