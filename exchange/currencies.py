@@ -1,7 +1,7 @@
 """The currency that a symbol's prices are in, as Yahoo spells it: `GBp` is a penny, a hundredth of `GBP`."""
 
-#: The currency of an exchange's shares by the suffix of its tickers in Yahoo's spelling. Funds of London are also listed
-#: in dollars or pounds, so that what Yahoo tells of a symbol itself counts first.
+#: The currency of an exchange's shares by the suffix of its tickers in Yahoo's spelling. Funds of London are also
+#: listed in dollars or pounds, so that what Yahoo tells of a symbol itself counts first.
 _BY_SUFFIX = {
     suffix: currency
     for currency, suffixes in {

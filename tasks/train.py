@@ -95,7 +95,7 @@ def _refusal(job: Job, known: _Registry) -> str:
         stored = model_store.judged_on(store, job.registry, job.symbols, job.as_of)
     if stored is None or stored.verdict.promoted or (known.champion and known.champion.model_id == stored.model_id):
         return ""
-    return f"; a newer one was refused: {stored.verdict.reason}"
+    return f"; a newer one was refused: {stored.verdict.reason.removeprefix('rejected: ')}"
 
 
 def _ruling(job: Job, known: _Registry, newer: str) -> Champion:

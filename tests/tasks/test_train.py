@@ -90,7 +90,9 @@ def test_a_network_that_does_not_beat_the_prior_is_refused_and_the_prior_trades(
         (stored,) = promotions.verdicts(store, newest(fresh).model_id)
         assert promotions.in_force(store, fresh.source, fresh.symbols, FIRST) is None
     assert (
-        champion.reason == f"the prior trades: no network is promoted; a newer one was refused: {stored.verdict.reason}"
+        champion.reason
+        == "the prior trades: no network is promoted; a newer one was refused: "
+        + stored.verdict.reason.removeprefix("rejected: ")
     )
     assert (stored.verdict.rival, stored.verdict.figures.trials) == (PRIOR, 1)
 
