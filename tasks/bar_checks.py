@@ -115,7 +115,8 @@ CHECKS = (
         least=0.0,
         value="{days_since_previous:.0f} days after the row before",
         limit="0 or more",
-        reason="the bar is dated before the row above it, so its date or its place is wrong",
+        reason="the bar is dated before the row above it, so its date or its place is wrong; sort a file by date, "
+        "oldest first",
         waivable=False,
     ),
     Check(
