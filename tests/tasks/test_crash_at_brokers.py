@@ -23,7 +23,7 @@ UNDISTURBED = Order(home="", as_of="")
 #: Calls before which the run dies: the function, and which call of it.
 CALLS = (
     ("tasks.sending.send", 1),
-    ("exchange.binance_orders._receipt", 1),
+    ("exchange.binance_receipts._receipt", 1),
     ("storage.venues.record_executions", 1),
     ("storage.venues.record_step", 2),
 )
@@ -60,7 +60,7 @@ class Venue:
 @contextmanager
 def opened(machine: Crashes, name: str, folder: Path) -> Iterator[Venue]:
     year = SimulatedYear(REMOTE_SEED, folder / "home", name)
-    year.dice.calm, year.testnet.exchange.faults = True, Faults()
+    year.dice.calm, year.testnet.exchange.faults, year.testnet.exchange.delays.rate = True, Faults(), 0.0
     with ExchangeServer(year.testnet.exchange) as server:
         yield Venue(machine, year, server.url)
 
