@@ -8,6 +8,7 @@ from storage.database import Connection, transaction
 from storage.ledger_rows import (
     DECISIONS,
     ENTRIES,
+    FILL_COLUMNS,
     FILLS,
     SNAPSHOTS,
     Provenance,
@@ -15,6 +16,7 @@ from storage.ledger_rows import (
     entry_row,
     fill_row,
     snapshot_row,
+    to_fill,
     to_snapshot,
 )
 from storage.orders import advance
@@ -22,7 +24,7 @@ from storage.rows import insert_once
 from strategy.account import Entry, EntryKind, Snapshot
 from strategy.backtest import Day
 from strategy.decision import Decision, Status
-from strategy.orders import Fill, Side
+from strategy.orders import Fill
 
 
 def record_decisions(
@@ -101,54 +103,31 @@ def record_fills(connection: Connection, account: str, fills: Sequence[Fill]) ->
 def fills_on(connection: Connection, account: str, day: date) -> tuple[Fill, ...]:
     """The trades of the day, sorted by symbol."""
     rows = connection.execute(
-        "SELECT order_id, trade_id, symbol, side, quantity, price, fee, amount FROM fills "
-        "WHERE account = ? AND as_of = ? ORDER BY symbol, order_id, trade_id",
+        f"SELECT {FILL_COLUMNS} FROM fills WHERE account = ? AND as_of = ? "  # noqa: S608
+        "ORDER BY symbol, order_id, trade_id",
         [account, day],
     ).fetchall()
-    return tuple(
-        Fill(
-            order_id=order_id,
-            trade_id=trade_id,
-            symbol=symbol,
-            as_of=day,
-            side=Side(side),
-            quantity=quantity,
-            price=price,
-            fee=fee,
-            amount=amount,
-        )
-        for order_id, trade_id, symbol, side, quantity, price, fee, amount in rows
-    )
+    return tuple(map(to_fill, rows))
 
 
 def fills_after(connection: Connection, account: str, day: date) -> tuple[Fill, ...]:
     """Return the trades of later account days, by day and symbol."""
     rows = connection.execute(
-        "SELECT DISTINCT as_of FROM fills WHERE account = ? AND as_of > ? ORDER BY as_of", [account, day]
+        f"SELECT {FILL_COLUMNS} FROM fills WHERE account = ? AND as_of > ? "  # noqa: S608
+        "ORDER BY as_of, symbol, order_id, trade_id",
+        [account, day],
     ).fetchall()
-    return tuple(fill for (later,) in rows for fill in fills_on(connection, account, later))
+    return tuple(map(to_fill, rows))
 
 
 def fills_of(connection: Connection, account: str, order_ids: Sequence[str]) -> tuple[Fill, ...]:
     """Return the trades of the orders, by day, symbol, order and trade."""
     rows = connection.execute(
-        "SELECT order_id, trade_id, symbol, as_of, side, quantity, price, fee FROM fills WHERE account = ? "
-        "AND list_contains(?, order_id) ORDER BY as_of, symbol, order_id, trade_id",
+        f"SELECT {FILL_COLUMNS} FROM fills WHERE account = ? AND list_contains(?, order_id) "  # noqa: S608
+        "ORDER BY as_of, symbol, order_id, trade_id",
         [account, list(order_ids)],
     ).fetchall()
-    return tuple(
-        Fill(
-            order_id=order_id,
-            trade_id=trade_id,
-            symbol=symbol,
-            as_of=as_of,
-            side=Side(side),
-            quantity=quantity,
-            price=price,
-            fee=fee,
-        )
-        for order_id, trade_id, symbol, as_of, side, quantity, price, fee in rows
-    )
+    return tuple(map(to_fill, rows))
 
 
 def record_entries(connection: Connection, account: str, entries: Sequence[Entry]) -> int:

@@ -99,6 +99,26 @@ def fill_row(account: str, fill: Fill) -> Row:
     )
 
 
+#: The columns of a row that `to_fill` reads, in its order.
+FILL_COLUMNS = "order_id, trade_id, symbol, as_of, side, quantity, price, fee, amount"
+
+
+def to_fill(row: tuple[Any, ...]) -> Fill:
+    """Return the trade behind a row of FILL_COLUMNS."""
+    order_id, trade_id, symbol, as_of, side, quantity, price, fee, amount = row
+    return Fill(
+        order_id=order_id,
+        trade_id=trade_id,
+        symbol=symbol,
+        as_of=as_of,
+        side=Side(side),
+        quantity=quantity,
+        price=price,
+        fee=fee,
+        amount=amount,
+    )
+
+
 def entry_row(account: str, entry: Entry) -> Row:
     """The change without a trade as a row of ENTRIES."""
     return (account, entry.as_of, str(entry.kind), entry.symbol, quantised(entry.cash), quantised(entry.quantity))

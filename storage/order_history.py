@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from storage.database import Connection
+from storage.ledger_rows import FILL_COLUMNS, to_fill
 from strategy.executions import Execution
 from strategy.orders import Fill, OrderState, Side
 
@@ -55,23 +56,10 @@ def steps(connection: Connection, account: str, order_id: str) -> tuple[Step, ..
 def fills_of(connection: Connection, account: str, order_id: str) -> tuple[Fill, ...]:
     """The order's fills, by day and trade."""
     rows = connection.execute(
-        "SELECT trade_id, symbol, as_of, side, quantity, price, fee FROM fills WHERE account = ? AND order_id = ? "
-        "ORDER BY as_of, trade_id",
+        f"SELECT {FILL_COLUMNS} FROM fills WHERE account = ? AND order_id = ? ORDER BY as_of, trade_id",  # noqa: S608
         [account, order_id],
     ).fetchall()
-    return tuple(
-        Fill(
-            order_id=order_id,
-            trade_id=trade_id,
-            symbol=symbol,
-            as_of=as_of,
-            side=Side(side),
-            quantity=quantity,
-            price=price,
-            fee=fee,
-        )
-        for trade_id, symbol, as_of, side, quantity, price, fee in rows
-    )
+    return tuple(map(to_fill, rows))
 
 
 def executions_of(connection: Connection, account: str, order_id: str) -> tuple[Execution, ...]:

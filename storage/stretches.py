@@ -10,6 +10,7 @@ from storage.database import Connection, transaction
 from storage.ledger_rows import (
     DECISIONS,
     ENTRIES,
+    FILL_COLUMNS,
     FILLS,
     ORDERS,
     SNAPSHOTS,
@@ -19,11 +20,12 @@ from storage.ledger_rows import (
     fill_row,
     order_row,
     snapshot_row,
+    to_fill,
 )
 from storage.rows import Row, insert_once
 from strategy.backtest import Day
 from strategy.decision import Decision
-from strategy.orders import OPEN_STATES, Fill, Order, Side
+from strategy.orders import OPEN_STATES, Fill, Order
 from strategy.risk import HALTED, RiskState
 
 
@@ -90,23 +92,11 @@ def _order_rows(account: str, days: Sequence[LivedDay]) -> list[Row]:
 def fills(connection: Connection, account: str, until: date) -> tuple[Fill, ...]:
     """Every trade of the account up to the day, oldest first."""
     rows = connection.execute(
-        "SELECT order_id, trade_id, symbol, as_of, side, quantity, price, fee FROM fills WHERE account = ? "
-        "AND as_of <= ? ORDER BY as_of, symbol, order_id, trade_id",
+        f"SELECT {FILL_COLUMNS} FROM fills WHERE account = ? AND as_of <= ? "  # noqa: S608
+        "ORDER BY as_of, symbol, order_id, trade_id",
         [account, until],
     ).fetchall()
-    return tuple(
-        Fill(
-            order_id=order_id,
-            trade_id=trade_id,
-            symbol=symbol,
-            as_of=as_of,
-            side=Side(side),
-            quantity=quantity,
-            price=price,
-            fee=fee,
-        )
-        for order_id, trade_id, symbol, as_of, side, quantity, price, fee in rows
-    )
+    return tuple(map(to_fill, rows))
 
 
 def order_counts(connection: Connection, account: str, until: date) -> tuple[int, int]:

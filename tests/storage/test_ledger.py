@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage import ledger
+from storage import ledger, order_history, stretches
 from storage import orders as order_store
 from storage.database import connect
 from storage.ledger_rows import Provenance, snapshot_row, to_snapshot
@@ -239,3 +239,27 @@ def test_money_keeps_twelve_decimals_in_the_store(home: Path, amount: str) -> No
     with connect(home) as store:
         ledger.record_settlement(store, "daily", day)
         assert ledger.entries_on(store, "daily", TUESDAY) == (entry,)
+
+
+def test_every_reader_of_fills_tells_what_the_venue_booked(tmp_path: Path) -> None:
+    fill = Fill(
+        order_id="one",
+        trade_id="1",
+        symbol="ETHBTC",
+        as_of=date(2020, 1, 3),
+        side=Side.BUY,
+        quantity=Decimal("0.003"),
+        price=Decimal("0.031234"),
+        fee=Decimal(0),
+        amount=Decimal("0.00009370"),
+    )
+    with connect(tmp_path) as store:
+        ledger.record_fills(store, "daily", [fill])
+        readings = (
+            ledger.fills_on(store, "daily", fill.as_of),
+            ledger.fills_after(store, "daily", date(2020, 1, 2)),
+            ledger.fills_of(store, "daily", ["one"]),
+            stretches.fills(store, "daily", fill.as_of),
+            order_history.fills_of(store, "daily", "one"),
+        )
+    assert readings == ((fill,),) * 5
