@@ -3,6 +3,7 @@
 import os
 import secrets
 import stat
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -41,16 +42,22 @@ def given() -> str | None:
 
 def of_home(home: Path) -> str:
     """Return the home's own user:password, which is made where there is none yet. Raises PasswordUnsafe."""
-    from storage.files import private_folder
+    from storage.files import private_folder, temporary_beside
 
     private_folder(home)
-    try:
-        # Of two first starts at once, one makes it.
-        descriptor = os.open(password_file(home), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    except FileExistsError:
-        return kept(home)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(f"{_fresh()}\n")
+    path = password_file(home)
+    if not os.path.lexists(path):
+        temporary = temporary_beside(path)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                os.fchmod(descriptor, 0o600)
+                file.write(f"{_fresh()}\n")
+            # It appears whole, and of two first starts at once one makes it: a link never replaces a file.
+            with suppress(FileExistsError):
+                path.hardlink_to(temporary)
+        finally:
+            temporary.unlink(missing_ok=True)
     return kept(home)
 
 

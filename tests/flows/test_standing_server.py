@@ -18,6 +18,7 @@ from flows.prefect_home import prepare
 from flows.prefect_server import serve
 from flows.server_password import PasswordUnsafe, kept, of_home, password_file
 from flows.standing_server import DemandedFrom, address, note
+from storage.files import temporary_beside
 from tests.fakes.brought_up import TURBODMT, held_up
 from tests.fakes.prefect_server import ROOT, clean_environment
 
@@ -194,3 +195,11 @@ def test_the_password_of_a_home_is_made_once_and_is_its_owner_s_alone(home: Path
     path.symlink_to(home / "theirs")
     with pytest.raises(PasswordUnsafe, match="cannot be read"):
         of_home(home)
+
+
+def test_a_first_start_that_was_killed_leaves_no_half_of_a_password(home: Path) -> None:
+    # What a killed process of the same number had begun to write.
+    home.mkdir(mode=0o700, exist_ok=True)
+    temporary_beside(password_file(home)).write_text("turbodmt:hal")
+    assert len(of_home(home)) > len("turbodmt:hal")
+    assert list(home.glob(".server-password*")) == []
