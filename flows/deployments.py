@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 #: The folder of prefect.yaml: the project's.
 ROOT = Path(__file__).parents[1]
 #: What its pool tells a worker to run; a pool of the user's own is made from it too.
-JOB_TEMPLATE = ROOT / "job-template.json"
+JOB_TEMPLATE = Path(__file__).with_name("job-template.json")
 POOL = "turbodmt"
 #: Those that prefect.yaml gives an active schedule.
 SCHEDULED = ("daily-crypto", "watchdog")

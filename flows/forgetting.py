@@ -23,13 +23,13 @@ class NotConfirmed(ValueError):
     """Nobody has said yes, and nothing was forgotten (exit 2)."""
 
 
-Doing = Annotated[Deed | None, typer.Argument(metavar="[forget]", help="Forget one; left out, all are listed.")]
+Doing = Annotated[Deed | None, typer.Argument(metavar="forget", help="Forget one. Without it, all are listed.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Ask nothing.")]
 
 
 def accounts(
     deed: Doing = None,
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="The account to forget.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The account to forget.")] = None,
     yes: Yes = False,
     home: Home = None,
     as_json: AsJson = False,
@@ -43,7 +43,7 @@ def accounts(
 
 def bars(
     deed: Doing = None,
-    source: Annotated[str | None, typer.Argument(metavar="[SOURCE]", help="The source whose bars to forget.")] = None,
+    source: Annotated[str | None, typer.Argument(metavar="SOURCE", help="The source whose bars to forget.")] = None,
     yes: Yes = False,
     home: Home = None,
     as_json: AsJson = False,

@@ -6,7 +6,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from strategy.training_progress import TrainingStep, listening
 
@@ -43,6 +52,14 @@ class Teller:
             self._write(f"Training: step {heard.step:,} of {heard.most:,} at most, {rate:.1f} steps/s, {left}\n")
 
 
+class Rate(ProgressColumn):
+    """The steps in a second, once they are known."""
+
+    def render(self, task: Task) -> Text:
+        """Return the rate as text."""
+        return Text(f"{task.speed:.1f} steps/s" if task.speed else "")
+
+
 @contextmanager
 def training_told() -> Iterator[None]:
     """Tell of the trainings inside the block on stderr."""
@@ -55,6 +72,7 @@ def training_told() -> Iterator[None]:
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("steps at most,"),
+        Rate(),
         TimeRemainingColumn(),
     )
     bar = Progress(*columns, console=Console(stderr=True), transient=True)

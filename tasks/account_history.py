@@ -9,7 +9,7 @@ import numpy as np
 from storage import bars as bar_store
 from storage import instruments as instrument_store
 from storage import ledger, stretches
-from storage.database import connect
+from storage.database import Connection, connect
 from strategy.backtest import Replay, replay
 from strategy.bars import Bars
 from strategy.decision import panorama
@@ -37,13 +37,7 @@ class AccountHistory:
 def account_history(job: Job) -> AccountHistory:
     """Return what the account has come to since it opened; its ledger must hold at least one day up to `as_of`."""
     with connect(job.home) as store:
-        lived = Replay(
-            snapshots=ledger.snapshots(store, job.account, until=job.as_of, last_days=MOST_DAYS),
-            decisions=(),
-            orders=(),
-            fills=stretches.fills(store, job.account, job.as_of),
-            entries=(),
-        )
+        lived = lived_until(store, job.account, job.as_of)
         instruments = instrument_store.load(store, job.source, job.symbols)
         bars = bar_store.load(store, job.source, job.symbols, until=job.as_of)
     strategy = str(job.policy.strategy)
@@ -59,6 +53,17 @@ def account_history(job: Job) -> AccountHistory:
             drawdown=tuple(drawdowns(np.array(_equity(lived))).tolist()),
         ),
         measured=tuple(Measured(label=one.label, metrics=one.metrics) for one in tested),
+    )
+
+
+def lived_until(store: Connection, account: str, day: date) -> Replay:
+    """Return the account's days and trades up to the day, oldest first, without its decisions, orders and entries."""
+    return Replay(
+        snapshots=ledger.snapshots(store, account, until=day, last_days=MOST_DAYS),
+        decisions=(),
+        orders=(),
+        fills=stretches.fills(store, account, day),
+        entries=(),
     )
 
 

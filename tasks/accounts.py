@@ -70,8 +70,8 @@ def _forgettable(store: Connection, account: str) -> KnownAccount:
     risk = risk_state.load(store, account)
     if risk.halted:
         raise NotForgotten(
-            f"account {account} is halted since {risk.since}: {risk.reason}; `turbodmt resume --account {account} "
-            "--reason TEXT` first, so that no halt is forgotten by mistake"
+            f"account {account} has been halted since {risk.since}: {risk.reason}; `turbodmt resume --account "
+            f"{account} --reason TEXT` first, so that no halt is forgotten by mistake"
         )
     _demand_flat(store, account)
     return found

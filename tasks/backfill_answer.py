@@ -7,8 +7,8 @@ from datetime import date
 
 from storage import bars as bar_store
 from storage import instruments as instrument_store
-from storage import ledger, risk_state, stretches, trials
 from storage import orders as order_store
+from storage import risk_state, stretches, trials
 from storage.database import Connection, connect
 from storage.stretches import Switch
 from storage.trials import Trial
@@ -16,6 +16,7 @@ from strategy.backtest import Replay
 from strategy.market import data_sha256
 from strategy.risk import RiskState
 from strategy.signals import Strategy
+from tasks.account_history import lived_until
 from tasks.backfill import Filled
 from tasks.backfill_book import Backfill
 from tasks.backtest import measure
@@ -24,21 +25,12 @@ from tasks.missed import cut_in_window
 from tasks.results import Json, text
 from tasks.tried import HALT, configuration
 
-#: Days of an account that are read back; nobody's history is that long.
-MOST_DAYS = 1_000_000
-
 
 def backfill_json(backfill: Backfill, filled: Filled, findings: Findings) -> Json:
     """The answer of `turbodmt backfill`; orders and fills are counts, since there may be thousands."""
     job, until = backfill.job, filled.last.as_of
     with connect(job.home) as store:
-        told = Replay(
-            snapshots=ledger.snapshots(store, job.account, until=until, last_days=MOST_DAYS),
-            decisions=(),
-            orders=(),
-            fills=stretches.fills(store, job.account, until),
-            entries=(),
-        )
+        told = lived_until(store, job.account, until)
         orders, withheld = stretches.order_counts(store, job.account, until)
         switches = stretches.switches(store, job.account, until)
         risk = risk_state.load(store, job.account)

@@ -25,5 +25,5 @@ def cap_decided_today(sizing: SizingParams) -> str:
 def _terms(sizing: SizingParams) -> str:
     return (
         f"target_annual_vol {sizing.target_annual_vol:g} asks for more than max_position_size "
-        f"{sizing.max_position_size:g}, a multiple of equity; lower the one or raise the other until they agree"
+        f"{sizing.max_position_size:g}, a multiple of equity; lower target_annual_vol or raise max_position_size"
     )

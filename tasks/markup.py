@@ -177,17 +177,20 @@ def notice(style: str, heading: str, lines: Sequence[str]) -> str:
     """A box that stands out, or nothing where there is nothing to say."""
     if not lines:
         return ""
-    points = "".join(f"<li>{_TYPED.sub(_CODE, escape(line))}</li>" for line in lines)
-    return f'<section class="{style}"><h2>{escape(heading)}</h2><ul>{points}</ul></section>'
+    return f'<section class="{style}"><h2>{escape(heading)}</h2>{_points(lines)}</section>'
 
 
 def folded_notice(heading: str, lines: Sequence[str]) -> str:
     """Return a box of sentences that shows how many there are until it is opened; nothing where there is none."""
     if not lines:
         return ""
-    points = "".join(f"<li>{_TYPED.sub(_CODE, escape(line))}</li>" for line in lines)
     summary = f"<summary><h2>{escape(heading)}, {len(lines):,}</h2></summary>"
-    return f'<section class="notice"><details>{summary}<ul>{points}</ul></details></section>'
+    return f'<section class="notice"><details>{summary}{_points(lines)}</details></section>'
+
+
+def _points(lines: Sequence[str]) -> str:
+    points = (f"<li>{_TYPED.sub(_CODE, escape(line))}</li>" for line in lines)
+    return f"<ul>{''.join(points)}</ul>"
 
 
 def money(value: Decimal) -> str:

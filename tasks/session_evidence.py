@@ -23,8 +23,6 @@ FEWEST_SESSIONS, ABSENT = 8, 0.1
 LEAST_DENSE, LEAST_OBSERVED = 0.5, 0.25
 #: Days of the week that observed dates must have.
 FEWEST_DAYS = 4
-#: By how much the bars of a year may differ from those that figures per year count, and the span that can tell.
-YEAR_TOLERANCE, YEAR_DAYS = 0.08, 350
 
 
 def hole_measures(
@@ -61,33 +59,25 @@ def hole_measures(
 
 
 def density_measures(days: DayArray, earlier: DayArray, calendar: Calendar) -> dict[str, object]:
-    """Return where the bars turn out not to be daily, and whether a year has as many as its figures count.
+    """Return where the bars turn out not to be daily.
 
     Long holes are the business of `hole_measures`: a gap counts as six sessions at most.
     """
     known = days[~np.isnat(days)]
     ordered = np.unique(np.concatenate([earlier, known]))
-    sparse, off_count = np.zeros(len(days)), np.zeros(len(days))
+    sparse = np.zeros(len(days))
     found, wanted, reason = np.zeros(len(days)), np.zeros(len(days)), ""
-    yearly = 0.0
     if len(ordered) >= FEWEST_BARS:
         bad, per_week, expected, lacking = _stretches(ordered, calendar)
         hit = ordered[bad][ordered[bad] >= known.min()] if len(known) else ordered[:0]
         if len(hit):
             row, at = int(np.flatnonzero(days == hit[0])[0]), int(np.searchsorted(ordered, hit[0]))
             sparse[row], found[row], wanted[row], reason = 1.0, per_week[at], expected[at], lacking[at]
-        span = float((ordered[-1] - ordered[0]).astype(int)) + 1.0
-        yearly = len(ordered) * 365.25 / span
-        unusual = abs(yearly / calendar.days_per_year - 1.0) > YEAR_TOLERANCE
-        off_count[:] = float(span >= YEAR_DAYS and unusual)
     return {
         "sparse": sparse,
         "found_a_week": found,
         "wanted_a_week": wanted,
         "lacking": reason,
-        "year_off": off_count,
-        "found_a_year": yearly,
-        "counted_a_year": float(calendar.days_per_year),
         "calendar": str(calendar),
     }
 

@@ -29,8 +29,8 @@ def warning_lines(store: Connection, job: Job, since: date | None) -> tuple[str,
 
 def first_day_behind(store: Connection, job: Job) -> date:
     """Return the first date whose bar today's answer rests on: the look-back before the account's first day."""
-    snapshots = ledger.first_day(store, job.account)
-    return min(snapshots or job.as_of, job.as_of) - LOOK_BACK
+    opened = ledger.first_day(store, job.account)
+    return min(opened or job.as_of, job.as_of) - LOOK_BACK
 
 
 def grouped(found: Sequence[StandingWarning]) -> tuple[str, ...]:

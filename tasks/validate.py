@@ -105,10 +105,10 @@ def inspect(job: Job, must_reach: date | None, since: date | None = None) -> Gat
     verdicts = tuple(told(verdict, anew) for verdict in judge_all(judged)) if judged else ()
     published: dict[str, int] = {}
     findings: list[Finding] = []
-    settled = {one.symbol: one.settled for _, one in judged}
+    fresh = {one.symbol: {day.date() for day in window["open_time"].dropna()} - one.settled for window, one in judged}
     with connect(job.home) as store:
         for verdict in verdicts:
-            rows, held = _pass_or_hold(store, job, verdict, settled[verdict.symbol])
+            rows, held = _pass_or_hold(store, job, verdict, fresh[verdict.symbol])
             published[verdict.symbol] = rows
             findings.extend(held)
         held_back = {finding.symbol: in_words(finding) for finding in reversed(findings)}
@@ -175,12 +175,10 @@ def _expected(instrument: Instrument, day: date) -> date:
     return last
 
 
-def _pass_or_hold(
-    store: Connection, job: Job, verdict: Verdict, settled: frozenset[date]
-) -> tuple[int, tuple[Finding, ...]]:
+def _pass_or_hold(store: Connection, job: Job, verdict: Verdict, fresh: set[date]) -> tuple[int, tuple[Finding, ...]]:
     """Return how many rows were published, and why not; one transaction for the symbol.
 
-    What was once said of a bar stays where the bar is told again as it was, on the `settled` days.
+    What was once said of a bar stays unless the bar is one of the `fresh` days: new, or told otherwise.
     """
     inspection = Inspection(run_id=job.run_id, source=job.source, symbol=verdict.symbol, checked_at=job.now)
     findings = verdict.findings
@@ -188,14 +186,8 @@ def _pass_or_hold(
         try:
             with transaction(store):
                 quality.record(store, inspection, tuple(verdict.checks), ())
-                days = staged(store, job.source, verdict.symbol)["open_time"].dropna()
-                record_warnings(
-                    store,
-                    (job.source, verdict.symbol),
-                    {day.date() for day in days} - settled,
-                    tuple(filter(_stands, verdict.warnings)),
-                    job.now,
-                )
+                remarks = tuple(filter(_stands, verdict.warnings))
+                record_warnings(store, (job.source, verdict.symbol), fresh, remarks, job.now)
                 return bar_store.publish(store, job.source, verdict.symbol, ingested_at=job.now), ()
         except BarsUnpublishable as error:
             findings = (_unpublishable(verdict.symbol, str(error)),)

@@ -80,7 +80,7 @@ def test_an_account_is_forgotten_once_someone_says_yes(run: Run, job: Job, home:
 def test_what_is_halted_or_open_at_a_broker_outside_is_not_forgotten(run: Run, job: Job, home: Path) -> None:
     halt(home, "daily", "the feed looks wrong")
     halted = run("accounts", "forget", "daily", "--yes").failure
-    assert "daily is halted since 2020-06-12: the feed looks wrong" in halted
+    assert "daily has been halted since 2020-06-12: the feed looks wrong" in halted
     resume(home, "daily", "it was right")
     with connect(home) as store:
         taken = Adoption(number=1, adopted_at=job.now, cash=Decimal(5), positions={}, reason="new")
