@@ -45,7 +45,7 @@ def daily_klines(first: date, closes: Sequence[float]) -> list[Kline]:
             [
                 open_ms,
                 *(f"{price:.8f}" for price in prices),
-                "12.5",
+                "12500.0",
                 open_ms + DAY_MS - 1,
                 "99.0",
                 42,

@@ -321,7 +321,7 @@ def test_a_resumption_without_reason_or_need_says_so(page: PrefectPage, opened: 
     assert page.run("resume", {"account": "desk", "reason": " "})[0] == "Failed"
     assert page.state_message() == "--reason is ' '; say in a few words why, for whoever reads it later"
     assert page.run("resume", {"account": "desk", "reason": "to be sure"})[0] == "Completed"
-    assert page.state_message().endswith("It was already; nothing has changed.")
+    assert page.state_message().endswith("It already was; nothing has changed.")
     page.shoot("7-resume-without-need")
 
 

@@ -9,6 +9,8 @@ from storage.database import connect
 from storage.evidence import Evidence
 from strategy.executions import VenueOrder
 
+#: The columns of an execution when evidence began to be kept.
+COLUMNS = "account, order_id, trade_id, symbol, executed_at, side, quantity, price, fee, fee_asset, realised, adoption"
 NOON = datetime(2020, 1, 6, 12, 0, 0, 123000, tzinfo=UTC)
 FIRST = VenueOrder(venue_order_id="28", transacted_at=NOON)
 LATER = VenueOrder(venue_order_id="29", transacted_at=NOON + timedelta(hours=1))
@@ -43,7 +45,7 @@ def test_orders_that_traded_before_evidence_was_kept_have_some(home: Path) -> No
         store.execute("INSERT INTO adoptions VALUES ('spot', 'testnet-spot', 1, 'BTCUSDT', 1, ?, 'first run')", [NOON])
         for number, at in (("t1", LATER.transacted_at), ("t2", NOON)):
             row = ["spot", "o1", number, "BTCUSDT", at, "buy", Decimal(1), Decimal(1), Decimal(0), "USDT", None, 1]
-            store.execute(f"INSERT INTO executions VALUES ({', '.join('?' * 12)})", row)
+            store.execute(f"INSERT INTO executions ({COLUMNS}) VALUES ({', '.join('?' * 12)})", row)
         store.execute(text)
         told = evidence.evidence_of(store, "spot", "testnet-spot", "o1")
     assert told == VenueOrder(venue_order_id="", transacted_at=NOON)
