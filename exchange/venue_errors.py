@@ -12,7 +12,9 @@ from urllib3.exceptions import NewConnectionError
 
 #: -2008, "Invalid Api-Key ID.", is not in those lists: https://github.com/ccxt/ccxt/issues/29099
 _KEYS = frozenset({-1002, -1022, -2008, -2014, -2015})
-_SKEWED = -1021
+#: The stamp is outside recvWindow: before the engine (-1021), or at the futures' engine, which rejects the order for it
+#: (-5028, ME_RECVWINDOW_REJECT). Either way there is no order, and the same one with a new stamp may be taken.
+_SKEWED = frozenset({-1021, -5028})
 #: Too many requests, too many orders: certainly not taken.
 _LIMITED = frozenset({-1003, -1015})
 #: Unknown error, disconnected, unexpected response, time-out, overloaded: the execution status is unknown. Orders were
@@ -67,7 +69,7 @@ def judge_answer(status: int, code: int, said: str, not_taken: tuple[str, ...] =
     """
     if code in _KEYS:
         return Judgement.KEYS
-    if code == _SKEWED:
+    if code in _SKEWED:
         return Judgement.SKEWED
     if status in (418, 429) or (code in _LIMITED and status < 500) or (status == 503 and said.startswith(not_taken)):
         return Judgement.LIMITED

@@ -64,6 +64,7 @@ def asks(ending: str) -> Callable[[requests.PreparedRequest], bool]:
         (400, -2010, "Duplicate order sent.", Judgement.DUPLICATE),
         (400, -4116, "ClientOrderId is duplicated.", Judgement.DUPLICATE),
         (400, -1021, "Timestamp for this request is outside of the recvWindow.", Judgement.SKEWED),
+        (400, -5028, "Timestamp for this request is outside of the ME recvWindow.", Judgement.SKEWED),
         (429, -1003, "Too much request weight used.", Judgement.LIMITED),
         (418, -1003, "Way too much request weight used; IP banned.", Judgement.LIMITED),
         (429, -1015, "Too many new orders.", Judgement.LIMITED),

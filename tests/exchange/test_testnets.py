@@ -157,6 +157,18 @@ def test_an_order_that_was_certainly_not_taken_may_be_sent_again(testnet: Testne
     assert submitted(broker, order).order.state is OrderState.FILLED
 
 
+def test_an_order_that_the_futures_engine_rejects_for_its_stamp_may_be_sent_again(testnet: Testnet) -> None:
+    body = '{"code": -5028, "msg": "Timestamp for this request is outside of the ME recvWindow."}'
+    testnet.exchange.faults.add(Fault(kind=Kind.HTML, method="POST", path="/order", status=400, body=body))
+    order, broker = an_order(), testnet.broker("testnet-futures")
+    with pytest.raises(BrokerUnavailable, match=r"did not take the request \(HTTP 400, code -5028: Timestamp") as told:
+        submitted(broker, order)
+    assert told.value.retry_after_s == 0.0
+    assert not testnet.exchange.accepted(order.order_id)
+    assert submitted(broker, order).order.state is OrderState.FILLED
+    assert len(testnet.exchange.accepted(order.order_id)) == 1
+
+
 @pytest.mark.parametrize("kind", [Kind.BUSY, Kind.UNAVAILABLE])
 def test_a_503_that_says_that_it_has_failed_is_believed_of_futures_alone(testnet: Testnet, kind: Kind) -> None:
     testnet.exchange.faults.add(fault(kind), fault(kind))
