@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from exchange.calendars import infer_calendar
 from exchange.cells import numbers, stamps, texts
 from exchange.currencies import spelled
-from exchange.ports import BAR_COLUMNS, UNREAD, BarRequest, SourceRefused
+from exchange.ports import BAR_COLUMNS, MOVED, UNREAD, BarRequest, SourceRefused
 from exchange.requested import newest_until, requested
 from exchange.tables import Layout, layout, read_columns, read_symbols
 from strategy.instruments import Instrument
@@ -29,7 +29,8 @@ class FileBars:
     `symbol` names the bars of a file without a symbol column; where there is one, it picks a single symbol. Columns:
     date, open, high, low, close and, if they are there, symbol, volume, adj_close and currency, in any case and usual
     spelling; others are ignored. A date is the day that is written, whatever time and zone follow it. Text that is no
-    number is NaN and stands in a column UNREAD of the frame, an empty date is NaT: the gate names them.
+    number is NaN and stands in a column UNREAD of the frame, an empty date is NaT: the gate names them. Rows out of
+    order are sorted where each has a date of its own, and a column MOVED tells which.
 
     Raises SourceRefused where the file is missing, cannot be read, has no single header or lacks a column.
     """
@@ -75,7 +76,7 @@ class FileBars:
         return newest_until(self._bars(symbols), now)
 
     def fetch(self, request: BarRequest) -> pd.DataFrame:
-        """The bars asked for, as BAR_COLUMNS, in the file's order and with its faults; raises SourceRefused."""
+        """The bars asked for, as BAR_COLUMNS, oldest first, with the file's faults; raises SourceRefused."""
         return requested(self._bars(tuple(request.since)), request)
 
     @cached_property
@@ -164,7 +165,22 @@ def _frame(path: Path, symbol: str, table: pa.Table) -> pd.DataFrame:
             columns[name], found = numbers(table[name])
             unread = unread.where(found == "", unread + f"{name} " + found.str.slice(stop=_SHOWN).map(repr) + "; ")
     frame: pd.DataFrame = pd.DataFrame(columns)[list(BAR_COLUMNS)].astype({"symbol": "str"})
-    return frame.assign(**{UNREAD: unread.str.removesuffix("; ")}) if (unread != "").any() else frame
+    if (unread != "").any():
+        frame = frame.assign(**{UNREAD: unread.str.removesuffix("; ")})
+    return _oldest_first(frame)
+
+
+def _oldest_first(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows by date, with a column MOVED where any was out of order.
+
+    Where a date is missing or stands twice, no order is certain: the rows stay as they are, and the gate refuses them.
+    """
+    days = frame["open_time"]
+    if days.is_monotonic_increasing or not days.is_unique or days.isna().any():
+        return frame
+    row = np.arange(1, len(frame) + 1)
+    moved = np.where(days < days.cummax(), row, 0)
+    return frame.assign(**{MOVED: moved}).sort_values("open_time", ignore_index=True)
 
 
 def _demand_daily(

@@ -23,6 +23,10 @@ BAR_COLUMNS = ("symbol", "open_time", "open", "high", "low", "close", "volume", 
 #: A column that a frame has besides, where cells were written and are no numbers: which, and their text; else "".
 UNREAD = "unread"
 
+#: A column that a frame has besides, where rows were not in the order of their dates and were sorted: the row, counted
+#: from 1, in which a bar stood that was out of order; else 0.
+MOVED = "moved"
+
 
 class SourceUnavailable(Exception):
     """The source did not answer within the bounded retries; try again later (exit 4)."""
@@ -78,7 +82,7 @@ class BarSource(Protocol):
     def fetch(self, request: BarRequest) -> pd.DataFrame:
         """The bars asked for, as BAR_COLUMNS, **in the source's own order and with its faults** (the gate judges).
 
-        Raises SourceRefused, SourceUnavailable.
+        Rows may be sorted only where a column MOVED tells it. Raises SourceRefused, SourceUnavailable.
         """
         ...
 

@@ -6,7 +6,10 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pandas as pd
 
-from exchange.ports import BAR_COLUMNS, UNREAD, BarRequest, SourceRefused
+from exchange.ports import BAR_COLUMNS, MOVED, UNREAD, BarRequest, SourceRefused
+
+#: What a row has in a column that only another symbol needed.
+_NOTHING: Mapping[str, str | int] = {UNREAD: "", MOVED: 0}
 
 
 def requested(bars: Mapping[str, pd.DataFrame], request: BarRequest) -> pd.DataFrame:
@@ -21,9 +24,8 @@ def requested(bars: Mapping[str, pd.DataFrame], request: BarRequest) -> pd.DataF
         within = (dates >= first) & (dates <= np.datetime64(request.until, "us"))
         parts.append(bars[symbol][within | np.isnat(dates)])
     whole: pd.DataFrame = pd.concat(parts, ignore_index=True)
-    if UNREAD not in whole.columns:
-        return whole[list(BAR_COLUMNS)]
-    return whole[[*BAR_COLUMNS, UNREAD]].fillna({UNREAD: ""})
+    besides = {name: value for name, value in _NOTHING.items() if name in whole.columns}
+    return whole[[*BAR_COLUMNS, *besides]].fillna(besides)
 
 
 def newest_until(bars: Mapping[str, pd.DataFrame], now: datetime) -> date:

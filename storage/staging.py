@@ -8,6 +8,7 @@ import pandas as pd
 
 from storage.database import Connection, lent, transaction
 from storage.files import alive
+from storage.sorted_rows import keep_sorted_rows
 
 #: Columns of a delivered frame, in order; exchange.ports states the same.
 BAR_COLUMNS = ("symbol", "open_time", "open", "high", "low", "close", "volume", "adj_close")
@@ -70,7 +71,8 @@ def stage(connection: Connection, source: str, frame: pd.DataFrame, *, ingested_
     """Staged rows of each symbol in the frame, 0 where it brings nothing new; they replace what was staged before.
 
     What another process has staged is neither seen nor touched, as long as it lives: both judge what they were told.
-    The frame holds BAR_COLUMNS as the source delivered them (and UNREAD where cells were no numbers): in its order,
+    The frame holds BAR_COLUMNS as the source delivered them (UNREAD where cells were no numbers, MOVED where rows were
+    sorted, which is kept for the answers): in its order,
     with its faults, overlapping what is published by any length. Staged is everything from the first row that is new,
     differs in open, high, low, close or volume, or whose adjustment against the common row before it is another than
     was published, and OVERLAP_BARS rows before it. Adjusted closes that were all scaled alike are no change, and
@@ -89,6 +91,7 @@ def stage(connection: Connection, source: str, frame: pd.DataFrame, *, ingested_
     with lent(connection, "delivered", delivered), transaction(connection):
         connection.execute(_COMPARE, {"source": source, "overlap_bars": OVERLAP_BARS, "tolerance": FACTOR_TOLERANCE})
         _clear(connection, source, symbols)
+        keep_sorted_rows(connection, source, frame, symbols)
         connection.execute(_STAGE, {"owner": os.getpid(), "source": source, "ingested_at": ingested_at})
         counts = dict(connection.execute("SELECT symbol, count(*) FROM compared GROUP BY symbol").fetchall())
         idle = [symbol for symbol in symbols if symbol not in counts]

@@ -16,6 +16,7 @@ from storage.bars import BarsUnpublishable
 from storage.database import Connection, connect, transaction
 from storage.quality import Inspection
 from storage.restatements import unchanged_days
+from storage.sorted_rows import load_sorted_rows
 from storage.staging import staged, staged_symbols
 from strategy.bars import COLUMNS
 from strategy.instruments import Instrument
@@ -24,6 +25,7 @@ from tasks.calendar_words import calendar_remarks, told_calendar
 from tasks.expectations import Context, Verdict, judge_all
 from tasks.job import Job
 from tasks.restatements import ONE_UNIT, in_its_unit, restatements, told
+from tasks.sorted_words import sorted_remarks
 from tasks.standing_warnings import first_day_behind, look_through, warning_lines
 
 log = logging.getLogger(__name__)
@@ -115,6 +117,7 @@ def inspect(job: Job, must_reach: date | None, since: date | None = None) -> Gat
         # What a later run has published does not count for an earlier day.
         last = bar_store.last_published(store, job.source, job.symbols, until=job.as_of)
         standing = warning_lines(store, job, since)
+        moved = load_sorted_rows(store, job.source, job.symbols)
     for symbol in sorted(set(job.symbols) - set(held_back)):
         lacking = _lacking(symbol, instruments.get(symbol), last.get(symbol), must_reach)
         if lacking is not None:
@@ -124,7 +127,7 @@ def inspect(job: Job, must_reach: date | None, since: date | None = None) -> Gat
         log.warning("%s is held back: %s.", symbol, reason)
     log.info("The gate published %d new bars; symbols held back: %d.", sum(published.values()), len(held_back))
     passing = [finding for verdict in verdicts for finding in verdict.warnings if not _stands(finding)]
-    remarks = (*calendar_remarks(job, instruments), *map(in_words, passing), *standing)
+    remarks = (*sorted_remarks(job, moved), *calendar_remarks(job, instruments), *map(in_words, passing), *standing)
     return Gate(published=published, held_back=held_back, findings=tuple(findings), warnings=remarks, standing=standing)
 
 

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from exchange.file_bars import FileBars
-from exchange.ports import BAR_COLUMNS, BarRequest, SourceRefused
+from exchange.ports import BAR_COLUMNS, MOVED, BarRequest, SourceRefused
 from strategy.instruments import Calendar
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -118,6 +118,21 @@ def test_parquet_dates_of_every_kind_are_the_same_session(tmp_path, column):
     bars = everything(FileBars(parquet(tmp_path, {"date": column} | prices(1)), "X"))
     assert bars["open_time"].tolist() == [pd.Timestamp("2020-01-02")]
     assert bars["open_time"].dtype == "datetime64[us]"
+
+
+def test_rows_out_of_order_are_sorted_and_say_where_they_stood(tmp_path):
+    days = ("2020-01-02", "2020-01-07", "2020-01-03", "2020-01-06", "2020-01-08")
+    rows = [f"{symbol},{day},1,2,0.5,{row}" for row, day in enumerate(days, 1) for symbol in ("X", "Y")]
+    source = FileBars(
+        written(tmp_path, "\n".join(["symbol,date,open,high,low,close", *rows, "Z,2020-01-02,1,2,0.5,1"]))
+    )
+    bars = everything(source)
+    x = bars[bars["symbol"] == "X"]
+    assert x["open_time"].dt.strftime("%m%d").tolist() == ["0102", "0103", "0106", "0107", "0108"]
+    assert x["close"].tolist() == [1.0, 3.0, 4.0, 2.0, 5.0]
+    assert x[MOVED].tolist() == [0, 3, 4, 0, 0]
+    assert bars[MOVED].tolist() == [0, 3, 4, 0, 0] * 2 + [0]
+    assert MOVED not in everything(source, "Z").columns
 
 
 def test_order_duplicates_and_bad_prices_stay_for_the_gate(tmp_path):
