@@ -21,6 +21,7 @@ from flows.progress import Told
 from flows.run_names import name_run
 from flows.sentences import ended_well, in_one_sentence
 from flows.settings import Symbol, load
+from flows.standing_server import served_at
 from flows.stopping import stoppable
 from flows.wall_clock import clock
 from flows.wiring import open_source, source_factory
@@ -116,4 +117,5 @@ def run_days(wanted: Backfill, open_bars: Callable[[], BarSource]) -> Json:
             told(progress)
 
         filled = fill(wanted, open_bars, PaperBroker, tell)
-    return backfill_json(wanted, filled, report(filled.last, filled.champion, filled.gate))
+    findings = report(filled.last, filled.champion, filled.gate, served_at=served_at(wanted.job.home))
+    return backfill_json(wanted, filled, findings)

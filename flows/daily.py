@@ -20,6 +20,7 @@ from flows.run_names import name_run
 from flows.sentences import ended_well, in_one_sentence
 from flows.settings import Broker as BrokerName
 from flows.settings import load
+from flows.standing_server import served_at
 from flows.wall_clock import clock
 from flows.wiring import broker_factory, open_source, source_factory
 from strategy.signals import Strategy
@@ -123,7 +124,7 @@ def run_day(job: Job, open_bars: Callable[[], BarSource], open_broker: Callable[
         blocked = error
     else:
         reconciled = reconcile(job)
-    findings = report(job, champion, gate, reconciled)
+    findings = report(job, champion, gate, reconciled, served_at(job.home))
     if blocked is not None:
         raise blocked
     demand_nothing_withheld(job)

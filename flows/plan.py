@@ -12,6 +12,7 @@ from exchange.calendars import closed_by, sessions
 from exchange.named_calendars import NamedCalendars
 from exchange.ports import BarSource
 from flows.settings import PATTERNS, SYMBOL_PATTERN, Settings
+from flows.spelling import ACCOUNT_PATTERN
 from flows.wall_clock import clock
 from flows.wiring import code_version
 from strategy.execution import Costs
@@ -54,7 +55,7 @@ class Request:
 
 def demand_account(name: str) -> None:
     """Raise RequestRefused for what is no name of an account: it becomes a folder and part of the keys of artifacts."""
-    if not fullmatch(r"[a-z0-9][a-z0-9-]{0,63}", name):
+    if not fullmatch(ACCOUNT_PATTERN, name):
         raise RequestRefused(f"--account is {name!r}; it must be up to 64 lower-case letters, digits and dashes")
 
 

@@ -1,10 +1,14 @@
-"""Prefect's server and page on the socket that `turbodmt up` holds, so that nobody else gets the port in between."""
+"""Prefect's server and page on the socket that `turbodmt up` holds, so that nobody else gets the port in between.
+
+The home's reports are served beside them.
+"""
 
 import socket
 import sys
+from pathlib import Path
 
 
-def run(descriptor: int) -> None:
+def run(descriptor: int, home: Path) -> None:
     """Serve on the socket until the process is asked to end.
 
     Prefect's own `server start` binds the port by itself, hence after whoever was quicker.
@@ -13,9 +17,12 @@ def run(descriptor: int) -> None:
     from prefect.server.api.server import create_app
     from prefect.settings import get_current_settings
 
+    from flows import server_password
+    from flows.report_route import beside
+
     api = get_current_settings().server.api
     config = uvicorn.Config(
-        create_app(final=True),
+        beside(create_app(final=True), home, server_password.given()),
         timeout_keep_alive=api.keepalive_timeout,
         ws_ping_interval=api.websocket_ping_interval,
         ws_ping_timeout=api.websocket_ping_timeout,
@@ -25,4 +32,4 @@ def run(descriptor: int) -> None:
 
 
 if __name__ == "__main__":
-    run(int(sys.argv[1]))
+    run(int(sys.argv[1]), Path(sys.argv[2]))

@@ -2,6 +2,9 @@
 
 SYMBOL_PATTERN = r"^[A-Za-z0-9^=._/&-]{1,32}$"
 
+#: An account's name becomes a folder, and part of the keys of artifacts and of the address of a report.
+ACCOUNT_PATTERN = r"[a-z0-9][a-z0-9-]{0,63}"
+
 #: Sources that are no file.
 NAMED_SOURCES = ("sample", "binance", "yahoo")
 #: How the name of a file of bars ends.

@@ -17,6 +17,8 @@ from pathlib import Path
 from flows import server_password
 from flows.prefect_home import heed
 
+#: Below it lie the addresses of reports, ACCOUNT/DAY.html.
+REPORTS = "/reports"
 HEALTH_TIMEOUT_S = 1.0
 _POLL_S = 0.25
 
@@ -71,6 +73,16 @@ def join(home: Path) -> str | None:
         os.environ.setdefault(server_password.SENT, word)
     heed()
     return api
+
+
+def served_at(home: Path) -> str | None:
+    """Return the path below which the server that is told of this process's runs shows the home's reports.
+
+    None unless that is the server of the home's own `up`.
+    """
+    held = _held(home)
+    ours = held is not None and held["address"] == os.environ.get("PREFECT_API_URL")
+    return REPORTS if ours else None
 
 
 def awaited_address(home: Path, timeout_s: float) -> str | None:

@@ -124,7 +124,7 @@ def _server(home: Path, bound: socket.socket, environment: Mapping[str, str]) ->
     descriptor = bound.fileno()
     return Program(
         name="server",
-        command=(sys.executable, "-P", "-m", "flows.served_page", str(descriptor)),
+        command=(sys.executable, "-P", "-m", "flows.served_page", str(descriptor), str(home)),
         environment=environment,
         log=home / "prefect" / "server.log",
         descriptors=(descriptor,),

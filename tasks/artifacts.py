@@ -1,6 +1,6 @@
 """A day as Prefect shows it: a table of decisions, a summary, a picture of the equity, the link to the report."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from prefect.artifacts import (
@@ -27,8 +27,23 @@ from tasks.tables import (
 LIMITS = ("max_drawdown_halt", "max_position_size", "max_turnover")
 
 
-def publish(page: DailyPage, account: str, report: Path) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where an account's report lies; `served_at` is the path below which Prefect's server shows it, if it does."""
+
+    account: str
+    file: Path
+    served_at: str | None = None
+
+    @property
+    def link(self) -> str | None:
+        """The report's address without a server's name, so that it holds behind a tunnel or a proxy as well."""
+        return None if self.served_at is None else f"{self.served_at}/{self.account}/{self.file.name}"
+
+
+def publish(page: DailyPage, report: Place) -> None:
     """None; the artifacts of the current run, each under a key of the account that keeps its history."""
+    account = report.account
     as_of, equity = page.snapshot.account.as_of, money(page.snapshot.equity)
     limits = {name: float(value) for name, value in page.provenance.configuration if name in LIMITS}
     tables = {
@@ -45,9 +60,7 @@ def publish(page: DailyPage, account: str, report: Path) -> None:
     }
     for name, (content, description) in tables.items():
         create_table_artifact(table=in_rows(content), key=f"{name}-{account}", description=description)
-    create_markdown_artifact(
-        summary(page, account, report), key=f"summary-{account}", description=f"{as_of}: equity {equity}"
-    )
+    create_markdown_artifact(summary(page, report), key=f"summary-{account}", description=f"{as_of}: equity {equity}")
     if page.picture is not None:
         # Of a picture of its own kind Prefect shows the address too, which here is all of the picture.
         create_markdown_artifact(
@@ -56,12 +69,23 @@ def publish(page: DailyPage, account: str, report: Path) -> None:
             description=f"{page.picture.title} up to {as_of}",
         )
     create_link_artifact(
-        report.as_uri(),
+        report.link or report.file.as_uri(),
         link_text=f"Report of {as_of}",
         key=f"report-{account}",
-        description=f"The report is the file `{report}` on the worker's machine. Browsers do not follow a link from a "
-        f"web page to a file: open it there, where `turbodmt report --account {account}` names it; from another "
-        f"machine the artifact summary-{account} tells its tables.",
+        description=_where(report),
+    )
+
+
+def _where(report: Place) -> str:
+    if report.link is not None:
+        return (
+            f"The report opens in a tab of its own, for whoever is signed in here. It is the file `{report.file}` on "
+            "the worker's machine."
+        )
+    return (
+        f"The report is the file `{report.file}` on the worker's machine. Browsers do not follow a link from a web "
+        f"page to a file: open it there, where `turbodmt report --account {report.account}` names it; from another "
+        f"machine the artifact summary-{report.account} tells its tables."
     )
 
 
@@ -103,11 +127,11 @@ def publish_reconciliation(found: Reconciliation, account: str) -> None:
     )
 
 
-def summary(page: DailyPage, account: str, report: Path) -> str:
-    """The whole day in Markdown, for where the report's file cannot be opened."""
+def summary(page: DailyPage, report: Place) -> str:
+    """The whole day in Markdown, for where the report itself cannot be opened."""
     snapshot = page.snapshot
     facts = Table(
-        heading=f"{account}, {snapshot.account.as_of}",
+        heading=f"{report.account}, {snapshot.account.as_of}",
         columns=("Equity", "Cash", "Drawdown", "Halted", "Signals from"),
         rows=(
             (
@@ -127,7 +151,9 @@ def summary(page: DailyPage, account: str, report: Path) -> str:
         positions_table(snapshot),
         findings_table(page.findings),
     )
-    parts = [f"**{page.halted}**", markdown(facts), "\n".join(notes), *map(markdown, tables), f"Report: `{report}`"]
+    opened = "" if report.link is None else f"[open it]({report.link}), or the file "
+    where = f"Report: {opened}`{report.file}`"
+    parts = [f"**{page.halted}**", markdown(facts), "\n".join(notes), *map(markdown, tables), where]
     return "\n\n".join(part for part in parts if part)
 
 

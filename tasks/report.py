@@ -9,7 +9,7 @@ from storage.failures import StoreError
 from strategy.capped import capped_days
 from strategy.decision import Decision
 from tasks.account_history import account_history
-from tasks.artifacts import publish, publish_reconciliation
+from tasks.artifacts import Place, publish, publish_reconciliation
 from tasks.book import Findings, day_result
 from tasks.capped import cap_decided_today
 from tasks.configured import configured
@@ -25,11 +25,14 @@ from tasks.validate import Gate
 log = logging.getLogger(__name__)
 
 
-def report(job: Job, champion: Champion, gate: Gate, reconciled: Reconciliation | None = None) -> Findings:
+def report(
+    job: Job, champion: Champion, gate: Gate, reconciled: Reconciliation | None = None, served_at: str | None = None
+) -> Findings:
     """What the day's result warns of, and where its page lies (None if it could not be written).
 
-    The run's artifacts are a table of the decisions, a summary, a picture of the equity, the link to the page, and how
-    far the day lies from its replay.
+    `served_at` is the path below which Prefect's server shows reports too; None where it does not. The run's artifacts
+    are a table of the decisions, a summary, a picture of the equity, the link to the page, and how far the day lies
+    from its replay.
     """
     warnings = [*gate.held_back.values(), *gate.warnings]
     warnings += [champion.warning] if champion.warning else []
@@ -43,7 +46,7 @@ def report(job: Job, champion: Champion, gate: Gate, reconciled: Reconciliation 
         unwritten = f"the report could not be written: {error}"
         return Findings(warnings=(*warnings, unwritten), model_reason=champion.reason)
     try:
-        publish(page, job.account, path)
+        publish(page, Place(account=job.account, file=path, served_at=served_at))
         if reconciled is not None:
             publish_reconciliation(reconciled, job.account)
         publish_newest_card(job)

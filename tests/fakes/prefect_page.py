@@ -51,6 +51,10 @@ class PrefectPage:
         self.tab.screenshot(path=self.pictures / f"{name}.png", animations="disabled")
         self.tab.set_viewport_size({"width": WIDTH_PX, "height": HEIGHT_PX})
 
+    def shoot_other(self, tab: Page, name: str) -> None:
+        """A picture of another tab, which must be at rest."""
+        tab.screenshot(path=self.pictures / f"{name}.png", animations="disabled")
+
     def text(self) -> str:
         return self.tab.locator("body").inner_text()
 

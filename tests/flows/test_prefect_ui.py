@@ -53,6 +53,8 @@ FOREIGN = """async ([api, halt]) => {
             body: '{"parameters": {"account": "desk", "reason": "x"}}' }).then(answer => answer.type, () => 'refused'),
         events: await listen('/events/out'),
         logs: await listen('/logs/out'),
+        report: await fetch(api.replace('/api', '/reports/desk/2018-12-26.html/content'), {
+            headers: { Authorization: 'Basic Z3Vlc3NlZA==' } }).then(answer => answer.status, () => 'refused'),
     };
 }"""
 
@@ -144,7 +146,8 @@ def test_a_page_of_another_origin_gets_nothing(page: PrefectPage, elsewhere: str
     before = page.server.ask("/flow_runs/count", {})
     got = tab.evaluate(FOREIGN, [page.server.api, halt])
     # What it sends without asking to see the answer does arrive, and is answered 401.
-    assert got == {"blocks": "refused", "runs": "refused", "started": "opaque", "events": "closed", "logs": "closed"}
+    refused = dict.fromkeys(("blocks", "runs", "report"), "refused")
+    assert got == {**refused, "started": "opaque", "events": "closed", "logs": "closed"}
     assert page.server.ask("/flow_runs/count", {}) == before
     tab.close()
 
@@ -204,6 +207,48 @@ def test_a_day_from_the_form_tells_all_that_it_did(page: PrefectPage, opened: da
     page.open_artifact("summary-desk")
     page.await_text("Orders for the next open", "Nothing is held.", f"{opened}.html")
     page.shoot("2-day-summary")
+
+
+def test_the_report_of_a_day_opens_from_its_artifact(page: PrefectPage, opened: date) -> None:
+    page.ended(page.newest_run("daily-equities", f"desk, {opened}, ^GSPC ^IXIC"))
+    page.open_artifact("report-desk")
+    with page.tab.context.expect_page() as other:
+        page.tab.get_by_role("link", name=f"Report of {opened}", exact=True).click()
+    report = other.value
+    complaints: list[str] = []
+    report.on("console", lambda message: complaints.append(message.text))
+    report.reload()
+    assert report.url == f"{page.url}/reports/desk/{opened}.html"
+    shown = report.frame_locator("iframe")
+    expect(shown.locator("h1")).to_have_text(f"Daily report, {opened}", timeout=PATIENCE_MS)
+    expect(shown.locator("body")).to_contain_text("10,000.00")
+    # The report's own colours and picture came along.
+    assert shown.locator("main").evaluate("one => getComputedStyle(one).maxWidth") != "none"
+    expect(shown.locator("svg").first).to_be_visible()
+    assert (report.title(), complaints) == (f"desk, {opened}", [])
+    page.shoot_other(report, "2-day-report")
+    report.goto(f"{page.url}/reports/desk/2018-12-25.html")
+    expect(report.get_by_text("There is no report of this account and day.")).to_be_visible(timeout=PATIENCE_MS)
+    report.close()
+
+
+def test_a_report_shows_itself_once_its_reader_has_signed_in(page: PrefectPage, opened: date, browser: Browser) -> None:
+    stranger = browser.new_context()
+    report = stranger.new_page()
+    report.goto(f"{page.url}/reports/desk/{opened}.html")
+    expect(report.get_by_text("Sign in first on Prefect's page")).to_be_visible(timeout=PATIENCE_MS)
+    assert report.locator("iframe").count() == 0
+    report.evaluate("localStorage.setItem('prefect-password', btoa('turbodmt:guessed'))")
+    report.reload()
+    expect(report.get_by_text("Sign in first on Prefect's page")).to_be_visible(timeout=PATIENCE_MS)
+    page.shoot_other(report, "2-day-report-locked")
+    report.evaluate("localStorage.clear()")
+    with stranger.expect_page() as other:
+        report.get_by_role("link", name="Prefect's page").click()
+    other.value.locator("input[type=password]").fill(page.server.password or "")
+    other.value.get_by_role("button", name="Login").click()
+    expect(report.frame_locator("iframe").locator("h1")).to_contain_text(str(opened), timeout=PATIENCE_MS)
+    stranger.close()
 
 
 def test_a_scheduled_run_comes_by_itself_until_its_schedule_is_switched_off(page: PrefectPage, scheduled: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from strategy.account import Account, Position, Snapshot
 from strategy.quality import Finding
-from tasks.artifacts import in_rows, markdown, summary
+from tasks.artifacts import Place, in_rows, markdown, summary
 from tasks.markup import Table
 from tasks.tables import changes_table, risk_table, verdicts_table
 from tests.fakes.reports import TODAY, a_daily_page
@@ -14,7 +14,7 @@ from tests.fakes.reports import TODAY, a_daily_page
 
 def test_the_summary_tells_all_that_the_report_does() -> None:
     page = a_daily_page("a free text")
-    text = summary(page, "daily", Path("/home/reports/day.html"))
+    text = summary(page, Place(account="daily", file=Path("/home/reports/day.html")))
     headings = [line.removeprefix("## ") for line in text.splitlines() if line.startswith("## ")]
     assert headings == [
         f"daily, {page.snapshot.account.as_of}",
@@ -26,6 +26,13 @@ def test_the_summary_tells_all_that_the_report_does() -> None:
     ]
     assert "- **Warning:** a free text" in text
     assert text.endswith("Report: `/home/reports/day.html`")
+
+
+def test_the_summary_links_to_the_report_where_the_server_shows_it() -> None:
+    place = Place(account="daily", file=Path("/home/reports/daily/2018-12-28.html"), served_at="/reports")
+    assert summary(a_daily_page(), place).endswith(
+        "Report: [open it](/reports/daily/2018-12-28.html), or the file `/home/reports/daily/2018-12-28.html`"
+    )
 
 
 def test_a_table_without_rows_says_so() -> None:
