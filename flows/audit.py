@@ -76,9 +76,12 @@ def run_audit(
 
         return daily_parity(job, asked, source_factory(settings))
     if what is Audit.HEADLINE:
+        from flows.durations import Expected
+        from flows.training_told import training_told
         from tasks.audit_headline import headline
 
-        return headline(job, asked, source_factory(settings), tell)
+        with training_told():
+            return headline(job, asked, source_factory(settings), tell, Expected("account", tell))
     from tasks.audit_lookahead import look_ahead
 
     return look_ahead(job, asked, source_factory(settings))

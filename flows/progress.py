@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, T
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from flows.durations import about
 from tasks.backfill import Progress
 
 #: Between two lines where there is no terminal, and between two updates of the artifact.
@@ -34,6 +35,7 @@ class Told:
     def __init__(self, account: str) -> None:
         self._account = account
         self._begun_s = self._lined_s = self._updated_s = time.monotonic()
+        self._expected = False
         created = create_progress_artifact(0.0, key=f"progress-{account}", description=f"Days of {account}")
         # It would be a coroutine where an event loop runs, as none does here.
         self._artifact = cast(UUID, created)
@@ -60,21 +62,45 @@ class Told:
         if self._bar:
             self._bar.stop()
 
+    def _write(self, line: str) -> None:
+        if self._bar:
+            # The bar draws itself below what its own console prints.
+            self._bar.console.print(line, highlight=False, markup=False)
+        else:
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+
     def __call__(self, progress: Progress) -> None:
         """None; shows how far the run has come."""
         now_s = time.monotonic()
         ended = progress.done == progress.days
+        if not progress.done:
+            # Reading and judging the bars took its time, and is no part of a day's.
+            self._begun_s = self._lined_s = now_s
+        elif not self._expected and not ended:
+            self._expected = True
+            self._write(f"{self._account}: {expected(progress, now_s - self._begun_s)}")
         if self._bar:
             what = f"{self._account} {progress.as_of}"
             self._bar.update(self._line, completed=progress.done, total=progress.days, description=what)
         elif ended or now_s - self._lined_s >= LINE_S:
             self._lined_s = now_s
-            sys.stderr.write(f"{self._account}: {in_words(progress, now_s - self._begun_s)}\n")
-            sys.stderr.flush()
+            self._write(f"{self._account}: {in_words(progress, now_s - self._begun_s)}")
         if ended or now_s - self._updated_s >= ARTIFACT_S:
             self._updated_s = now_s
             share = 100.0 * progress.done / progress.days if progress.days else 100.0
             update_progress_artifact(self._artifact, share, description=in_words(progress, now_s - self._begun_s))
+
+
+def expected(progress: Progress, elapsed_s: float) -> str:
+    """What the whole run will take, as its first days show.
+
+    >>> from datetime import date
+    >>> expected(Progress(done=63, days=630, as_of=date(2020, 6, 1)), 2.0)
+    '630 days, the first 63 of them in 2.0 s: about 18 s left'
+    """
+    left_s = (progress.days - progress.done) * elapsed_s / progress.done
+    return f"{progress.days} days, the first {progress.done} of them in {elapsed_s:.1f} s: {about(left_s)} left"
 
 
 def in_words(progress: Progress, elapsed_s: float) -> str:
@@ -82,8 +108,8 @@ def in_words(progress: Progress, elapsed_s: float) -> str:
 
     >>> from datetime import date
     >>> in_words(Progress(done=100, days=300, as_of=date(2020, 6, 1)), 2.0)
-    '100 of 300 days, 2020-06-01, 50.0 days/s, 4 s left'
+    '100 of 300 days, 2020-06-01, 50.0 days/s, about 4 s left'
     """
     rate = progress.done / elapsed_s if elapsed_s > 0 else 0.0
-    pace = f", {rate:.1f} days/s, {(progress.days - progress.done) / rate:.0f} s left" if rate else ""
+    pace = f", {rate:.1f} days/s, {about((progress.days - progress.done) / rate)} left" if rate else ""
     return f"{progress.done} of {progress.days} days, {progress.as_of}{pace}"

@@ -31,11 +31,18 @@ FIGURES = {
 }
 
 
-def headline(job: Job, asked: Asked, open_source: Callable[[], BarSource], tell: Callable[[str], None]) -> Json:
+def headline(
+    job: Job,
+    asked: Asked,
+    open_source: Callable[[], BarSource],
+    tell: Callable[[str], None],
+    count: Callable[[int, int], None],
+) -> Json:
     """The answer of `turbodmt audit headline`: net figures of one symbol's accounts from the day that all may trade.
 
     Measured are turbo's prior, the strategies asked for, `turbo` itself walked forward, and perfect foresight of a day
-    through the same account. Raises AuditRefused and what `audited` and the backtest raise.
+    through the same account. `tell` hears of a training before it begins, `count` how many of the accounts that replay
+    a rule are done. Raises AuditRefused and what `audited` and the backtest raise.
     """
     if len(job.symbols) > 1:
         raise AuditRefused(f"the seed's figures are of one symbol, not of {', '.join(job.symbols)}; name one of them")
@@ -43,7 +50,7 @@ def headline(job: Job, asked: Asked, open_source: Callable[[], BarSource], tell:
     known = replace(known, dates=_tradable(known))
     returns = _returns(known)
     days_per_year = account_days_per_year(frozenset(one.calendar for one in known.instruments.values()))
-    measured = _measured(known, [one for one in asked.strategies if one is not Strategy.TURBO])
+    measured = _measured(known, [one for one in asked.strategies if one is not Strategy.TURBO], count)
     if Strategy.TURBO in asked.strategies:
         policy = replace(job.policy, strategy=Strategy.TURBO)
         window = Window(strategies=(Strategy.TURBO,), start=known.dates[0])
@@ -88,13 +95,15 @@ def _returns(known: Audited) -> FloatArray:
     return found
 
 
-def _measured(known: Audited, strategies: list[Strategy]) -> dict[str, Metrics]:
+def _measured(known: Audited, strategies: list[Strategy], count: Callable[[int, int], None]) -> dict[str, Metrics]:
     calendars = {symbol: one.calendar for symbol, one in known.instruments.items()}
-    return {
-        "turbo (prior)": _account(known, Strategy.TURBO, outlooks(known.bars, calendars, Strategy.TURBO)),
-        **{str(one): _account(known, one, outlooks(known.bars, calendars, one)) for one in strategies},
-        FORESIGHT: _foresight(known, account_days_per_year(frozenset(calendars.values()))),
-    }
+    names = {"turbo (prior)": Strategy.TURBO, **{str(one): one for one in strategies}}
+    found = {}
+    for done, (name, strategy) in enumerate(names.items()):
+        count(done, len(names))
+        found[name] = _account(known, strategy, outlooks(known.bars, calendars, strategy))
+    count(len(names), len(names))
+    return {**found, FORESIGHT: _foresight(known, account_days_per_year(frozenset(calendars.values())))}
 
 
 def _foresight(known: Audited, days_per_year: int) -> Metrics:

@@ -11,6 +11,7 @@ from storage import folds as fold_store
 from storage.database import Connection, connect
 from strategy.market import account_dates, session_date
 from strategy.prior import PRIOR_BARS
+from strategy.training_progress import one_of
 from strategy.walkforward import decided_rows, histories, yearly
 from tasks.fold_models import AskedFold, History, KnownFold, extended, fitted, fold_key
 from tasks.job import Job
@@ -53,12 +54,14 @@ def walk(job: Job, history: History, tell: Callable[[str], None] = log.info) -> 
     asked = _asked(job, history)
     with connect(job.home) as store:
         found = [_known(store, one) for one in asked]
+    lacking = [number for number, one in enumerate(found) if one is None]
     folds: list[TradedFold] = []
     signals: dict[str, dict[date, float]] = {symbol: {} for symbol in history.bars}
-    for number, (one, before) in enumerate(zip(asked, found, strict=True), start=1):
+    for number, (one, before) in enumerate(zip(asked, found, strict=True)):
         if before is None:
-            tell(f"Training the fold of {one.start.year} on bars up to {one.fitted_to}, {number} of {len(asked)}.")
-            known = fitted(job, history, one)
+            tell(f"Training the fold of {one.start.year} on bars up to {one.fitted_to}, {number + 1} of {len(asked)}.")
+            with one_of(lacking.index(number) + 1, len(lacking)):
+                known = fitted(job, history, one)
         else:
             known = extended(job, history, one, before) if before.lacking(one) else before
         folds.append(_traded(one, known))

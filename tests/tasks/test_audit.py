@@ -120,8 +120,9 @@ def test_one_day_is_too_few_for_parity(job: Job) -> None:
 
 
 def test_the_headline_stands_beside_what_is_measured(job: Job) -> None:
-    asked = Asked(strategies=(Strategy.RULES, Strategy.HOLD), start=None, days=1)
-    answer = headline(replace(job, symbols=(COIN.symbol,)), asked, mixed, print)
+    asked, counted = Asked(strategies=(Strategy.RULES, Strategy.HOLD), start=None, days=1), list[tuple[int, ...]]()
+    answer = headline(replace(job, symbols=(COIN.symbol,)), asked, mixed, print, lambda *done: counted.append(done))
+    assert counted == [(0, 3), (1, 3), (2, 3), (3, 3)]
     measured = {one["account"]: one for one in answer["accounts"]}
     assert list(measured) == ["claimed", "turbo (prior)", "rules", "hold", "foresight"]
     claimed = {"total_return": 3.5099, "sharpe": 5.77, "max_drawdown": 0.0943, "win_rate": 0.682}
@@ -136,7 +137,7 @@ def test_the_headline_stands_beside_what_is_measured(job: Job) -> None:
 def test_the_headline_walks_the_network_forward_if_it_is_asked_for(job: Job) -> None:
     """No fold of this recipe can be trained, so the prior trades them all."""
     job = replace(job, symbols=(COIN.symbol,), policy=policy(Strategy.TURBO, UNTRAINABLE))
-    answer = headline(job, Asked(strategies=(Strategy.TURBO,), start=date(2020, 1, 1), days=1), mixed, print)
+    answer = headline(job, Asked(strategies=(Strategy.TURBO,), start=date(2020, 1, 1), days=1), mixed, print, print)
     measured = {one.pop("account"): one for one in answer["accounts"]}
     assert list(measured) == ["claimed", "turbo (prior)", "foresight", "turbo"]
     assert measured["turbo"] == measured["turbo (prior)"]
@@ -144,7 +145,7 @@ def test_the_headline_walks_the_network_forward_if_it_is_asked_for(job: Job) -> 
 
 def test_the_headline_is_of_one_symbol(job: Job) -> None:
     with pytest.raises(AuditRefused, match="of one symbol, not of COIN, STOCK; name one"):
-        headline(job, ALL, mixed, print)
+        headline(job, ALL, mixed, print, print)
 
 
 def test_a_failed_audit_names_its_first_mismatches_and_counts_the_rest(job: Job) -> None:
@@ -178,7 +179,7 @@ def test_what_cannot_be_audited_is_refused_in_one_sentence(job: Job) -> None:
     with pytest.raises(AuditRefused, match="the history is too short: a look-ahead audit samples dates after 253"):
         look_ahead(young, ALL, mixed)
     with pytest.raises(AuditRefused, match="the history is too short: the accounts need 257 bars"):
-        headline(young, ALL, mixed, print)
+        headline(young, ALL, mixed, print, print)
 
 
 def test_bars_that_the_gate_refuses_altogether_are_not_audited(job: Job) -> None:
