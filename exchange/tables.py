@@ -1,7 +1,7 @@
 """Tables of bars in csv and parquet files: which column holds what, and the columns that are wanted."""
 
+import codecs
 import csv
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,24 +12,9 @@ import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 
 from exchange.cells import texts
+from exchange.column_names import REQUIRED, is_data, naming, positions, with_row_names
 from exchange.ports import SourceRefused
 
-REQUIRED = ("date", "open", "high", "low", "close")
-
-#: Spellings of each column, in lower case without separators, the most telling first.
-_SPELLINGS = {
-    "symbol": ("symbol", "ticker"),
-    "date": ("date", "datetime", "timestamp", "opentime", "time", "day", "session", "index"),
-    "open": ("open", "openprice"),
-    "high": ("high", "highprice"),
-    "low": ("low", "lowprice"),
-    "close": ("close", "closeprice"),
-    "volume": ("volume", "vol", "volumetraded", "tradedvolume", "sharestraded", "totaltradequantity"),
-    # tidyquant and quantmod, both of R, write `adjusted` alone.
-    "adj_close": ("adjclose", "adjustedclose", "closeadj", "closeadjusted", "adjcloseprice", "adjusted", "adj"),
-    "currency": ("currency", "ccy"),
-}
-_KNOWN = frozenset(spelling for spellings in _SPELLINGS.values() for spelling in spellings)
 _HEAD_LINES = 10
 #: What stands between the columns of a line of text, the usual one first.
 _SEPARATORS = (",", "\t", ";", "|")
@@ -39,7 +24,7 @@ _SEPARATORS = (",", "\t", ";", "|")
 class Layout:
     """Where a file keeps what: for each known column its position; `header_lines` stand above the first row (text).
 
-    `separator` stands between the columns of a text, which a parquet file does not have.
+    `separator` stands between the columns of a text in the `encoding`; a parquet file has neither.
     """
 
     path: Path
@@ -47,6 +32,7 @@ class Layout:
     position: dict[str, int]
     header_lines: int
     separator: str = ","
+    encoding: str = "utf-8"
 
 
 def layout(path: Path) -> Layout:
@@ -67,11 +53,13 @@ def layout(path: Path) -> Layout:
         if not path.stat().st_size:
             raise SourceRefused(f"{path} is empty; a file of bars has a header and at least one row")
         if path.suffix.lower() == ".parquet":
-            return _layout(path, tuple(pq.read_schema(path).names), header_lines=0)
+            header = tuple(pq.read_schema(path).names)
+            return Layout(path=path, header=header, position=positions(path, header), header_lines=0)
         return _csv_layout(path)
-    except (pa.ArrowException, UnicodeDecodeError, csv.Error) as error:
+    except (pa.ArrowException, UnicodeError, csv.Error) as error:
         kind = path.suffix.lower().removeprefix(".")
-        raise SourceRefused(f"{path} cannot be read as {kind} ({_first_line(error)}); export it again") from error
+        remedy = "save it as UTF-8" if isinstance(error, UnicodeError) else "export it again"
+        raise SourceRefused(f"{path} cannot be read as {kind} ({_first_line(error)}); {remedy}") from error
     except OSError as error:
         raise SourceRefused(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
 
@@ -83,7 +71,7 @@ def read_columns(plan: Layout, symbols: tuple[str, ...] | None) -> pa.Table:
     """
     try:
         table = _read_csv(plan) if plan.header_lines else _read_parquet(plan, symbols)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeError) as error:
         raise SourceRefused(f"{plan.path} cannot be read ({_first_line(error)}); export it again") from error
     if symbols is None or "symbol" not in plan.position:
         return table
@@ -92,13 +80,7 @@ def read_columns(plan: Layout, symbols: tuple[str, ...] | None) -> pa.Table:
 
 def read_symbols(plan: Layout) -> tuple[str, ...]:
     """The symbols in the file, in order of appearance; raises SourceRefused if a row has none."""
-    only = Layout(
-        path=plan.path,
-        header=plan.header,
-        position={"symbol": plan.position["symbol"]},
-        header_lines=plan.header_lines,
-        separator=plan.separator,
-    )
+    only = replace(plan, position={"symbol": plan.position["symbol"]})
     names = texts(plan.path, read_columns(only, None)["symbol"])
     distinct = pc.unique(names).to_pylist()
     if None in distinct or "" in distinct:
@@ -108,15 +90,16 @@ def read_symbols(plan: Layout) -> tuple[str, ...]:
 
 
 def _csv_layout(path: Path) -> Layout:
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    encoding = _encoding(path)
+    with path.open(encoding=encoding, newline="") as file:
         top_lines = [line for _, line in zip(range(_HEAD_LINES), file, strict=False)]
-        separator = max(_SEPARATORS, key=_naming(next(filter(str.strip, top_lines), "")))
+        separator = max(_SEPARATORS, key=naming(next(filter(str.strip, top_lines), "")))
         file.seek(0)
         lines = [line for _, line in zip(range(_HEAD_LINES), csv.reader(file, delimiter=separator), strict=False)]
     filled = [(row, line) for row, line in enumerate(lines) if any(field.strip() for field in line)]
     if not filled:
         raise SourceRefused(f"{path} has no text in its first {_HEAD_LINES} lines; it must begin with a header")
-    headers = next((count for count, (_, line) in enumerate(filled) if _is_data(line)), len(filled))
+    headers = next((count for count, (_, line) in enumerate(filled) if is_data(line)), len(filled))
     top, header = filled[0]
     first = ",".join(header)[:80]
     if headers == 0:
@@ -128,62 +111,37 @@ def _csv_layout(path: Path) -> Layout:
         raise SourceRefused(
             f"{path} has {headers} header lines, the first of them {first!r}; keep one, with the columns' names"
         )
-    return replace(_layout(path, tuple(header), header_lines=top + 1), separator=separator)
+    named = with_row_names(header, filled[1][1] if len(filled) > 1 else [])
+    return Layout(
+        path=path,
+        header=named,
+        position=positions(path, named),
+        header_lines=top + 1,
+        separator=separator,
+        encoding=encoding,
+    )
 
 
-def _naming(line: str) -> Callable[[str], int]:
-    """How many columns that are known a header names, by the separator that it is read with."""
-    return lambda separator: sum(name in _KNOWN for name in _plain(next(csv.reader([line], delimiter=separator), [])))
-
-
-def _layout(path: Path, header: tuple[str, ...], header_lines: int) -> Layout:
-    plain = _plain(_unprefixed(header))
-    position: dict[str, int] = {}
-    for known, spellings in _SPELLINGS.items():
-        found = next((spelling for spelling in spellings if spelling in plain), None)
-        if found is None and known == "adj_close":
-            # One that is spelled yet otherwise must not be left aside: splits would then read as losses.
-            found = next((name for name in plain if "adj" in name and "clos" in name), None)
-        if found is None:
-            continue
-        if plain.count(found) > 1:
-            raise SourceRefused(f"{path} has {plain.count(found)} columns that read as {known}; keep one of them")
-        position[known] = plain.index(found)
-    missing = [name for name in REQUIRED if name not in position]
-    if missing:
+def _encoding(path: Path) -> str:
+    """Return UTF-16, as Excel writes it, where the file begins with its mark, else UTF-8; raises SourceRefused."""
+    with path.open("rb") as file:
+        top = file.read(1_000)
+    if top.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if b"\0" in top:
         raise SourceRefused(
-            f"{path} has no column {', '.join(missing)}: bars need {', '.join(REQUIRED)} and it has "
-            f"{', '.join(header)[:120]}; add or rename columns"
+            f"{path} cannot be read as csv (it holds zero bytes, as UTF-16 without its mark does); save it as UTF-8"
         )
-    return Layout(path=path, header=header, position=position, header_lines=header_lines)
-
-
-def _unprefixed(header: Sequence[str]) -> Sequence[str]:
-    """The header without the symbol before each name, as R's quantmod writes it: `SPY.Open`, `SPY.Adjusted`."""
-    parts = [name.strip().rpartition(".") for name in header]
-    prefixes = {prefix for prefix, dot, name in parts if dot and _plain([name])[0] in _KNOWN}
-    prefixed = sum(dot != "" and _plain([name])[0] in _KNOWN for _, dot, name in parts)
-    if len(prefixes) != 1 or prefixed < len(REQUIRED) - 1:
-        return header
-    return [name if prefix in prefixes else whole for whole, (prefix, _, name) in zip(header, parts, strict=True)]
-
-
-def _plain(header: Sequence[str]) -> list[str]:
-    """Column names in lower case, letters and digits only."""
-    return ["".join(letter for letter in name.lower() if letter.isalnum()) for name in header]
-
-
-def _is_data(line: Sequence[str]) -> bool:
-    """Whether a line holds values: a field begins like a number or a date, and it does not name the columns."""
-    named = sum(name in _KNOWN for name in _plain(line))
-    return named < 2 and any(field.strip().lstrip("+-.")[:1].isdigit() for field in line)
+    return "utf-8-sig"
 
 
 def _read_csv(plan: Layout) -> pa.Table:
     names = [str(position) for position in range(len(plan.header))]
     table = arrow_csv.read_csv(
         plan.path,
-        read_options=arrow_csv.ReadOptions(column_names=names, skip_rows=plan.header_lines),
+        read_options=arrow_csv.ReadOptions(
+            column_names=names, skip_rows=plan.header_lines, encoding=plan.encoding.removesuffix("-sig")
+        ),
         parse_options=arrow_csv.ParseOptions(delimiter=plan.separator, newlines_in_values=False),
         # All as text: guessing types from the first block of a file fails in a later one.
         convert_options=arrow_csv.ConvertOptions(

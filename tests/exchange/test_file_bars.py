@@ -71,6 +71,29 @@ def test_usual_spellings_are_understood(tmp_path, header):
     assert bars.iloc[0, 2:].tolist() == [1.0, 4.0, 0.5, 2.0, 100.0, 1.5]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        # R's write.csv and write.table of an xts, and of a frame with numbered rows; pandas with an index of dates.
+        '"","SPY.Open","SPY.High","SPY.Low","SPY.Close","SPY.Volume"\n"2020-01-02",1,4,0.5,2,100\n',
+        '"SPY.Open","SPY.High","SPY.Low","SPY.Close","SPY.Volume"\n"2020-01-02",1,4,0.5,2,100\n',
+        '"","date","open","high","low","close","volume"\n"1","2020-01-02",1,4,0.5,2,100\n',
+        '"date","open","high","low","close","volume"\n"1","2020-01-02",1,4,0.5,2,100\n',
+        ",open,high,low,close,volume\n2020-01-02 00:00:00+00:00,1,4,0.5,2,100\n",
+    ],
+)
+def test_names_of_rows_have_no_name_above_them(tmp_path, text):
+    bars = everything(FileBars(written(tmp_path, text), "SPY"))
+    assert bars["open_time"].tolist() == [pd.Timestamp("2020-01-02")]
+    assert bars.iloc[0, 2:7].tolist() == [1.0, 4.0, 0.5, 2.0, 100.0]
+
+
+@pytest.mark.parametrize("data", [PLAIN.encode("utf-16"), b"\xfe\xff" + PLAIN.replace(",", "\t").encode("utf-16-be")])
+def test_utf_16_with_its_mark_is_read(tmp_path, data):
+    bars = everything(FileBars(written(tmp_path, data)))
+    pd.testing.assert_frame_equal(bars, everything(FileBars(written(tmp_path, PLAIN, "plain.csv"))))
+
+
 def test_volume_and_adjusted_close_may_be_missing_and_other_columns_are_ignored(tmp_path):
     path = written(tmp_path, "date,source,open,high,low,close,52w high\n2020-01-02,real,1,4,0.5,2,9\n")
     bars = everything(FileBars(path, "SPY"))
@@ -223,7 +246,15 @@ def test_calendars_are_inferred_from_the_dates(tmp_path):
             "X has 2 bars of different times on 2020-01-02",
         ),
         ("date,open,high,low,close\n2020-01-02,1,1\n", "cannot be read"),
-        (b"date,open,high,low,close\n\xff\xfe,1,1,1,1\n", "cannot be read as csv"),
+        (b"date,open,high,low,close\n\xff\xfe,1,1,1,1\n", r"cannot be read as csv .*; save it as UTF-8"),
+        (PLAIN.encode("utf-16-le"), r"zero bytes, as UTF-16 without its mark does\); save it as UTF-8"),
+        (PLAIN.encode("utf-16")[:-1], "save it as UTF-8"),
+        (",open,high,low,close\n1,1,4,0.5,2\n", r"no column date: .* it has \(unnamed\), open"),
+        ("date,open,high,low,close,volume\n2020-01-02,1,4,0.5,2,1,234\n", "Expected 6 columns, got 7"),
+        (
+            '"Date","Price","Open","High","Low","Vol.","Change %"\n"12/31/2018","2","1","4","0.5","0.46M","0.8%"\n',
+            r"columns of Investing.com, Date, Price, .*; name Price Close, write dates like 2020-12-31",
+        ),
         (b"PK\x03\x04\x00\x00\xc4\xd6" * 50, "cannot be read as csv|has no column"),
     ],
 )

@@ -1,0 +1,94 @@
+"""Which column of a table of bars holds what, by the names that people and programs give them."""
+
+import csv
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from exchange.ports import SourceRefused
+
+REQUIRED = ("date", "open", "high", "low", "close")
+
+#: Spellings of each column, in lower case without separators, the most telling first.
+_SPELLINGS = {
+    "symbol": ("symbol", "ticker"),
+    "date": ("date", "datetime", "timestamp", "opentime", "time", "day", "session", "index"),
+    "open": ("open", "openprice"),
+    "high": ("high", "highprice"),
+    "low": ("low", "lowprice"),
+    "close": ("close", "closeprice"),
+    "volume": ("volume", "vol", "volumetraded", "tradedvolume", "sharestraded", "totaltradequantity"),
+    # tidyquant and quantmod, both of R, write `adjusted` alone.
+    "adj_close": ("adjclose", "adjustedclose", "closeadj", "closeadjusted", "adjcloseprice", "adjusted", "adj"),
+    "currency": ("currency", "ccy"),
+}
+_KNOWN = frozenset(spelling for spellings in _SPELLINGS.values() for spelling in spellings)
+#: Columns of Investing.com's downloads, plain: the close is called a price.
+_INVESTING = frozenset({"price", "open", "high", "low", "change"})
+_DATE = re.compile(r"\d{4}-\d\d-\d\d|\d{8}$")
+
+
+def positions(path: Path, header: Sequence[str]) -> dict[str, int]:
+    """Return the position of each known column that the header has; raises SourceRefused if it lacks one or has two."""
+    plain = _plain(_unprefixed(header))
+    shown = ", ".join(name.strip() or "(unnamed)" for name in header)[:120]
+    position: dict[str, int] = {}
+    for known, spellings in _SPELLINGS.items():
+        found = next((spelling for spelling in spellings if spelling in plain), None)
+        if found is None and known == "adj_close":
+            # One that is spelled yet otherwise must not be left aside: splits would then read as losses.
+            found = next((name for name in plain if "adj" in name and "clos" in name), None)
+        if found is None:
+            continue
+        if plain.count(found) > 1:
+            raise SourceRefused(f"{path} has {plain.count(found)} columns that read as {known}; keep one of them")
+        position[known] = plain.index(found)
+    missing = [name for name in REQUIRED if name not in position]
+    if missing == ["close"] and set(plain) >= _INVESTING:
+        raise SourceRefused(
+            f"{path} has the columns of Investing.com, {shown}: its Price is the close, its days are "
+            "written like 12/31/2018 and its volumes like 0.46M; name Price Close, write dates like 2020-12-31, and "
+            "volumes as plain numbers or leave Vol. out"
+        )
+    if missing:
+        raise SourceRefused(
+            f"{path} has no column {', '.join(missing)}: bars need {', '.join(REQUIRED)} and it has "
+            f"{shown}; add or rename columns"
+        )
+    return position
+
+
+def with_row_names(header: Sequence[str], row: Sequence[str]) -> tuple[str, ...]:
+    """Return the header with what R and pandas leave out of it: nothing stands above the names of rows, often dates."""
+    names = ["", *header] if len(row) == len(header) + 1 else list(header)
+    dated = [number for number, name in enumerate(_plain(names)) if name in _SPELLINGS["date"]]
+    if not dated and not names[0].strip():
+        names[0], dated = "date", [0]
+    told = bool(dated) and dated[0] < len(row) and _DATE.match(row[dated[0]].strip())
+    return tuple(names if told else header)
+
+
+def naming(line: str) -> Callable[[str], int]:
+    """How many columns that are known a header names, by the separator that it is read with."""
+    return lambda separator: sum(name in _KNOWN for name in _plain(next(csv.reader([line], delimiter=separator), [])))
+
+
+def _unprefixed(header: Sequence[str]) -> Sequence[str]:
+    """The header without the symbol before each name, as R's quantmod writes it: `SPY.Open`, `SPY.Adjusted`."""
+    parts = [name.strip().rpartition(".") for name in header]
+    prefixes = {prefix for prefix, dot, name in parts if dot and _plain([name])[0] in _KNOWN}
+    prefixed = sum(dot != "" and _plain([name])[0] in _KNOWN for _, dot, name in parts)
+    if len(prefixes) != 1 or prefixed < len(REQUIRED) - 1:
+        return header
+    return [name if prefix in prefixes else whole for whole, (prefix, _, name) in zip(header, parts, strict=True)]
+
+
+def _plain(header: Sequence[str]) -> list[str]:
+    """Column names in lower case, letters and digits only."""
+    return ["".join(letter for letter in name.lower() if letter.isalnum()) for name in header]
+
+
+def is_data(line: Sequence[str]) -> bool:
+    """Whether a line holds values: a field begins like a number or a date, and it does not name the columns."""
+    named = sum(name in _KNOWN for name in _plain(line))
+    return named < 2 and any(field.strip().lstrip("+-.")[:1].isdigit() for field in line)
