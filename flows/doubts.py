@@ -19,9 +19,12 @@ def doubts(found: Mapping[str, Any] | None) -> list[str]:
         )
     lines = [f"Net Sharpe {found['sharpe']:.2f} (95% interval {found['low']:.2f} to {found['high']:.2f}); {sure}."]
     if found["min_track_record_bars"] is not None:
+        from tasks.evidence import record_length
+
+        length = record_length(found["min_track_record_bars"])
         lines.append(
-            f"Minimum track record for 95% confidence that it is above 0: {found['min_track_record_bars']:,} days; "
-            f"this one has {found['bars']:,}."
+            f"Minimum track record for 95% confidence that it is above 0: {length}; this one has {found['bars']:,}"
+            f"{' days' if length.endswith('years') else ''}."
         )
     for name, one in found["against"].items():
         lines.append(

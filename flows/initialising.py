@@ -51,13 +51,13 @@ def run_init(given: Mapping[str, str | None], home: str | None, yes: bool, risk:
 
     folder = load({"home": home}).home
     path = folder / FILE_NAME
-    if not yes and not sys.stdin.isatty():
-        raise NotInitialised("there is no terminal to ask at; give options and --yes")
     for name, value in given.items():
         if value is not None:
             checked_value(name, value)
     if risk is not None and risk not in RISKS:
         raise NotInitialised(f"--risk is {risk!r}; it must be {', '.join(RISKS)}")
+    if not yes and not sys.stdin.isatty():
+        raise NotInitialised("there is no terminal to ask at; give options and --yes")
     if path.exists() and not yes and not typer.confirm(f"{path} is there already. Replace it?"):
         raise NotInitialised(f"{path} is left as it was")
     answers = {}

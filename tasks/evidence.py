@@ -5,6 +5,18 @@ from strategy.significance import SharpeDifference
 from tasks.backtest_page import Evidence
 from tasks.markup import ABSENT, figure, share
 
+#: As many days as a hundred years have where every day is traded, so that no calendar has them in less.
+_CENTURY_DAYS = 36_525
+
+
+def record_length(days: int) -> str:
+    """Return how long a track record has to be; what nobody lives to see is no count of days.
+
+    >>> record_length(1_064), record_length(2_911_405)
+    ('1,064 days', 'more than 100 years')
+    """
+    return f"{days:,} days" if days <= _CENTURY_DAYS else "more than 100 years"
+
 
 def evidence(doubt: Doubt) -> tuple[Evidence, ...]:
     """What the report says about it, from the ratio itself to each benchmark."""
@@ -43,7 +55,7 @@ def _length(doubt: Doubt) -> Evidence:
     enough = "reached" if days <= doubt.days else "not reached"
     return Evidence(
         name="Minimum track record",
-        value=f"{days:,} days",
+        value=record_length(days),
         meaning=f"for 95% confidence that the ratio is above 0; {enough} with {doubt.days:,} days",
     )
 

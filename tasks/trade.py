@@ -82,9 +82,11 @@ def demand_nothing_withheld(job: Job) -> None:
     with connect(job.home) as store:
         risk = risk_state.load(store, job.account)
     if orders:
-        since = f"since {risk.since}: {risk.reason}" if risk.halted else "when the day was ordered"
+        halted = (
+            f"has been halted since {risk.since}: {risk.reason}" if risk.halted else "was halted when they were made"
+        )
         raise AccountHalted(
-            f"orders of {job.as_of} were withheld ({len(orders)}), account {job.account} was halted {since}; once you "
+            f"orders of {job.as_of} were withheld ({len(orders)}), account {job.account} {halted}; once you "
             f"know why, `turbodmt resume --account {job.account} --reason TEXT` lets the next day trade"
         )
     kept = [order for order in _of_the_day(job) if order.reason.startswith(REFUSED)]

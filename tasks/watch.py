@@ -84,7 +84,7 @@ def _of_account(store: Connection, record: RunRecord, now: datetime) -> Iterator
     if risk.halted:
         yield Concern(
             key=f"halted:{account}",
-            text=f"{account} is halted since {risk.since}: {risk.reason}; once you know why, "
+            text=f"{account} has been halted since {risk.since}: {risk.reason}; once you know why, "
             f"`turbodmt resume --account {account} --reason TEXT`",
         )
     if _live(record):

@@ -27,6 +27,13 @@ def test_a_backtest_says_how_far_it_can_be_believed() -> None:
     ]
 
 
+def test_a_length_that_nobody_lives_to_see_is_told_in_years() -> None:
+    (line,) = [one for one in doubts({**SIGNIFICANCE, "min_track_record_bars": 2_911_405}) if "track record" in one]
+    assert line == (
+        "Minimum track record for 95% confidence that it is above 0: more than 100 years; this one has 252 days."
+    )
+
+
 def test_a_loss_needs_no_length_and_a_baseline_no_luck() -> None:
     poor = {"probabilistic_sharpe": 0.004, "min_track_record_bars": None, "trials": None, "against": {}}
     assert doubts({**SIGNIFICANCE, **poor}) == [

@@ -27,6 +27,8 @@ def test_without_a_terminal_nothing_is_asked_or_written(run: Run, home: Path, mo
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     ended = run("init")
     assert (ended.code, ended.failure) == (2, "there is no terminal to ask at; give options and --yes")
+    assert run("init", "--risk", "huge").failure == "--risk is 'huge'; it must be cautious, normal, published"
+    assert run("init", "--capital", "-5").failure.startswith("capital is '-5'; it must be greater than 0")
     assert not home.exists()
 
 

@@ -328,8 +328,8 @@ def test_a_halt_withholds_orders_until_the_account_is_resumed(page: PrefectPage,
     page.await_text("Orders of 2018-12-27 were withheld (2)")
     page.shoot("6-halted-run")
     assert page.state_message() == (
-        "orders of 2018-12-27 were withheld (2), account desk was halted since 2018-12-26: the feed looks wrong; once "
-        "you know why, `turbodmt resume --account desk --reason TEXT` lets the next day trade"
+        "orders of 2018-12-27 were withheld (2), account desk has been halted since 2018-12-26: the feed looks wrong; "
+        "once you know why, `turbodmt resume --account desk --reason TEXT` lets the next day trade"
     )
     page.open_artifact("orders-desk")
     assert {(row["State"], row["Reason"]) for row in page.rows()} == {

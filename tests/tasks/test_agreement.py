@@ -346,7 +346,7 @@ def test_a_halt_that_comes_between_decision_and_sending_holds_the_orders_back(
 
     record = order_store.record_orders
     monkeypatch.setattr(order_store, "record_orders", halt_first)
-    with pytest.raises(OrdersBlocked, match=r"was halted since .*: just now"):
+    with pytest.raises(OrdersBlocked, match=r"has been halted since .*: just now"):
         spot.on(first)
     assert spot.testnet.exchange.accepted_orders == []
 

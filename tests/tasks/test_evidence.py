@@ -51,6 +51,13 @@ def test_what_is_undefined_says_why() -> None:
     assert "Superior ability, p" not in said
 
 
+def test_a_track_record_beyond_a_century_is_no_count_of_days() -> None:
+    assert told(replace(DOUBT, min_track_record_days=2_911_405))["Minimum track record"] == (
+        "more than 100 years",
+        "for 95% confidence that the ratio is above 0; not reached with 253 days",
+    )
+
+
 def test_the_words_follow_the_numbers() -> None:
     said = told(replace(DOUBT, low=0.1, min_track_record_days=200, trials=1))
     assert "includes 0" not in said["Measured"][1]

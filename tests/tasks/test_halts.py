@@ -57,11 +57,13 @@ def test_what_a_halt_withheld_blocks_the_day_until_the_next_after_resuming(job: 
     halt(job.home, job.account, "looks wrong")
     eager = replace(job, policy=replace(job.policy, sizing=replace(job.policy.sizing, target_annual_vol=3.0)))
     run_day(eager, open_pair)
-    with pytest.raises(OrdersBlocked, match=r"of 2020-06-11 were withheld .*, account daily was halted since 2020"):
+    with pytest.raises(
+        OrdersBlocked, match=r"of 2020-06-11 were withheld .*, account daily has been halted since 2020"
+    ):
         demand_nothing_withheld(eager)
     resume(job.home, job.account, "checked: the feed was right")
     run_day(eager, open_pair)
-    with pytest.raises(OrdersBlocked, match="when the day was ordered"):
+    with pytest.raises(OrdersBlocked, match="account daily was halted when they were made"):
         demand_nothing_withheld(eager)
     after = on(eager, eager.as_of + DAY)
     run_day(after, open_pair)
