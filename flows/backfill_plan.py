@@ -4,13 +4,14 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from exchange.ports import BarSource
+from flows.own_symbols import ACCOUNT, TAKEN
 from flows.plan import Request, RequestRefused, plan
 from flows.settings import Settings
 from tasks.backfill_book import Backfill, own_account
 from tasks.book import DAILY
 
 #: The accounts of `turbodmt daily` and of its deployments: a backfill begun in one would shut it to them.
-TRADED = (DAILY, "daily-crypto", "daily-equities")
+TRADED = (DAILY, *TAKEN, ACCOUNT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

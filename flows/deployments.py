@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.forms import plain
+from flows.own_symbols import renew
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -48,6 +49,7 @@ def deploy(environment: Mapping[str, str]) -> None:
                 _keep_schedules(client, before)
             raise
         _keep_schedules(client, before)
+        renew(client)
         _simplify_forms(client)
         for one in before.values():
             if one.paused:

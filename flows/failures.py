@@ -30,6 +30,7 @@ _CODES: Mapping[str, Exit] = {
     "flows.prefect_home.PrefectMisconfigured": Exit.USAGE,
     "flows.server_password.PasswordUnsafe": Exit.USAGE,
     "flows.up.UpRefused": Exit.USAGE,
+    "flows.own_symbols.NotScheduled": Exit.USAGE,
     "flows.initialising.NotInitialised": Exit.USAGE,
     "flows.up.ServerSilent": Exit.UNREACHABLE,
     "flows.supervisor.GaveUp": Exit.UNREACHABLE,

@@ -9,6 +9,7 @@ import typer
 
 from flows.console import finish
 from flows.options import Capital, Home, Source, Symbols
+from flows.own_symbols import ACCOUNT
 
 QUESTIONS = {
     "source": "Where do bars come from (sample, binance, yahoo or file:PATH)?",
@@ -141,9 +142,9 @@ def _next(path: Path, broker: str) -> str:
             f"{broker} needs TURBODMT_TESTNET_KEY and TURBODMT_TESTNET_SECRET in the environment, or Prefect's Secret "
             "blocks; neither was asked for or written here."
         )
-    # The deployment that reads the settings trades an account of its own, and a testnet serves one account alone.
+    # The deployment that `up` offers trades an account of its own, and a testnet serves one account alone.
     lines.append(
-        "Next: `turbodmt doctor` checks it, `turbodmt daily --account daily-equities` runs today; `turbodmt up` does "
-        "it every day once the schedule of daily-equities is switched on."
+        f"Next: `turbodmt doctor` checks it, `turbodmt daily --account {ACCOUNT}` runs today; `turbodmt up` offers to "
+        "do it every day, but for the sample, which never gets another bar."
     )
     return "\n".join(lines)

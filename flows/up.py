@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event
 from typing import Annotated, Any
@@ -17,9 +17,12 @@ import typer
 
 from flows import server_password
 from flows.console import finish
-from flows.options import Home
+from flows.offering import arrange
+from flows.options import Home, Source, Symbols
+from flows.own_symbols import ACCOUNT, own
+from flows.served_programs import server, worker
 from flows.standing_server import DemandedFrom, forget, healthy, note
-from flows.supervisor import Kept, Program, supervise
+from flows.supervisor import Kept, supervise
 
 Json = dict[str, Any]
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -44,10 +47,16 @@ def up(
     show_secret: Annotated[
         bool, typer.Option("--show-secret", help="Print the user:password of the page, and end.")
     ] = False,
+    source: Source = None,
+    symbols: Symbols = None,
+    account: Annotated[
+        str | None, typer.Option(help=f"Trade source and symbols every day on this account.  [default: {ACCOUNT}]")
+    ] = None,
     home: Home = None,
 ) -> None:
     """Start the server, the deployments and a worker, and keep them running until Ctrl-C."""
-    answer = (lambda: run_show_secret(home)) if show_secret else (lambda: run_up({"home": home}, host, port))
+    given = {"home": home, "source": source, "symbols": symbols}
+    answer = (lambda: run_show_secret(home)) if show_secret else (lambda: run_up(given, account, host, port))
     finish(answer, lambda answer: str(answer["said"]), as_json=False)
 
 
@@ -59,12 +68,18 @@ def run_show_secret(home: str | None) -> Json:
     return {"said": server_password.given() or server_password.of_home(folder)}
 
 
-def run_up(given: Mapping[str, object], host: str, port: int) -> Json:
-    """Return what to say at the end; the servers run until SIGINT (KeyboardInterrupt then) or SIGTERM."""
+def run_up(given: Mapping[str, object], account: str | None, host: str, port: int) -> Json:
+    """Return what to say at the end; the servers run until SIGINT (KeyboardInterrupt then) or SIGTERM.
+
+    Source, symbols or an account that are given have a deployment of their own from now on. Raises NotScheduled.
+    """
     from flows.prefect_home import prepare, read_settings
     from flows.settings import load
 
-    home = load(given).home
+    settings = load(given)
+    home = settings.home
+    named = account is not None or any(given.get(name) is not None for name in ("source", "symbols"))
+    asked = own(settings, account or ACCOUNT) if named else None
     _demand_secret(host)
     prepare(home, "WARNING")
     with _alone(home), _stoppable() as (stop, received):
@@ -75,15 +90,17 @@ def run_up(given: Mapping[str, object], host: str, port: int) -> Json:
         with _bound(host, port) as bound:
             os.environ.update(environment)
             read_settings()
-            kept = [Kept(_server(home, bound, environment))]
+            kept = [Kept(server(home, bound, environment))]
             try:
                 _await_health(kept[0], environment["PREFECT_API_URL"], stop)
                 if not stop.is_set():
                     _say("Deploying ...")
                     _deploy(environment)
                 if not stop.is_set():
-                    kept.append(Kept(_worker(home, environment)))
+                    kept.append(Kept(worker(home, environment)))
                     note(home, environment["PREFECT_API_URL"], os.getpid(), demanded)
+                    if said := arrange(settings, asked, stop):
+                        _say(said)
                     _say(_greeting(home, environment["PREFECT_API_URL"].removesuffix("/api")))
                     supervise(kept, stop, _say)
             finally:
@@ -120,26 +137,6 @@ def _environment(home: Path, host: str, port: int) -> dict[str, str]:
     }
 
 
-def _server(home: Path, bound: socket.socket, environment: Mapping[str, str]) -> Program:
-    descriptor = bound.fileno()
-    return Program(
-        name="server",
-        command=(sys.executable, "-P", "-m", "flows.served_page", str(descriptor), str(home)),
-        environment=environment,
-        log=home / "prefect" / "server.log",
-        descriptors=(descriptor,),
-    )
-
-
-def _worker(home: Path, environment: Mapping[str, str]) -> Program:
-    from flows.deployments import POOL
-
-    # It and its runs ask the server; what the server itself demands is none of theirs.
-    asking = {name: value for name, value in environment.items() if name != server_password.DEMANDED}
-    command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process")
-    return Program(name="worker", command=command, environment=asking, log=home / "prefect" / "worker.log")
-
-
 def _deploy(environment: Mapping[str, str]) -> None:
     # Prefect reads its settings when it is imported, so not before the environment is set.
     from flows.deployments import deploy
@@ -148,13 +145,19 @@ def _deploy(environment: Mapping[str, str]) -> None:
 
 
 def _greeting(home: Path, url: str) -> str:
-    from flows.scheduled import next_runs
+    from flows.scheduled import MOST_RUNS, next_runs
+    from flows.schedules import accounts_by_deployment
+    from flows.serving import PrefectUnreachable
 
     deadline = time.monotonic() + SCHEDULED_S
     runs: list[str] = []
-    while not runs and time.monotonic() < deadline:
-        runs, _ = next_runs(home)
-        time.sleep(0.5)
+    with suppress(PrefectUnreachable):
+        on = {name for name, _ in accounts_by_deployment(home, switched_on=True)}
+        while not on <= {one.partition(", ")[2] for one in runs} and time.monotonic() < deadline:
+            runs, _ = next_runs(home)
+            if len(runs) == MOST_RUNS:
+                break
+            time.sleep(0.5)
     planned = [f"  {one}" for one in runs] or ["  nothing is scheduled; see the deployments' page"]
     return "\n".join(
         [

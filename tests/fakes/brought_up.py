@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,13 +107,15 @@ def held_up(home: Path) -> Iterator[None]:
 
 
 @contextmanager
-def brought_up(folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[Up]:
+def brought_up(
+    folder: Path, environment: Mapping[str, str] | None = None, arguments: Sequence[str] = ()
+) -> Iterator[Up]:
     home, port = folder / "home", free_port()
     folder.mkdir(parents=True, exist_ok=True)
     said = folder / f"said-{port}"
     with said.open("wb") as log:
         process = subprocess.Popen(
-            [TURBODMT, "up", "--home", str(home), "--port", str(port)],
+            [TURBODMT, "up", "--home", str(home), "--port", str(port), *arguments],
             # Any folder will do.
             cwd=folder,
             env={**clean_environment(), "PREFECT_WORKER_QUERY_SECONDS": "1", **(environment or {})},

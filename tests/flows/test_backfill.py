@@ -23,6 +23,7 @@ from exchange.sample import SampleBars
 from flows.backfill import backfill
 from flows.backfill_plan import TRADED, Asked, plan_backfill
 from flows.daily import daily
+from flows.own_symbols import ACCOUNT, TAKEN
 from flows.settings import load
 from flows.stopping import stoppable
 from storage import order_history, runs
@@ -176,7 +177,8 @@ def test_a_daily_run_refuses_the_account_and_all_else_takes_it(lived: tuple[Path
 def test_the_deployments_of_daily_runs_have_accounts_that_no_backfill_takes() -> None:
     project = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
     accounts = [one["parameters"]["account"] for one in project["deployments"] if one["name"].startswith("daily")]
-    assert sorted(TRADED) == sorted(["daily", *accounts])
+    assert sorted(TRADED) == sorted(["daily", ACCOUNT, *accounts])
+    assert tuple(accounts) == TAKEN
 
 
 def test_prefect_shows_the_progress(lived: tuple[Path, dict[str, Any]]) -> None:

@@ -20,10 +20,11 @@ from flows.deployments import SCHEDULED
 from flows.server_password import kept
 from flows.standing_server import DemandedFrom, address, healthy, note
 from flows.supervisor import descendants
+from tests.fakes.bars import SHARE, TOKEN
 from tests.fakes.brought_up import TURBODMT, Up, brought_up
 from tests.fakes.ledgers import contents
 from tests.fakes.prefect_server import ROOT, clean_environment, free_port, until
-from tests.flows.conftest import Run
+from tests.flows.conftest import Run, write_bars
 
 DAY = "2018-12-28"
 
@@ -79,8 +80,17 @@ def assert_nobody_else_is_let_in(up: Up) -> None:
 @pytest.mark.server
 def test_up_deploys_everything_survives_deaths_and_leaves_nothing(tmp_path: Path) -> None:
     undisturbed: list[Any] = []
-    with brought_up(tmp_path) as up:
+    write_bars(tmp_path / "bars.csv", SHARE, TOKEN)
+    mine = ("--source", "file:bars.csv", "--symbols", "SHARE", "--account", "desk")
+    with brought_up(tmp_path, arguments=mine) as up:
         up.await_text("Ctrl-C stops it.")
+        assert "Scheduled: SHARE from file:" in up.told()
+        assert "UTC, desk" in up.told()
+        desk = up.deployment("desk")
+        assert desk["parameters"] == {"source": f"file:{tmp_path}/bars.csv", "symbols": ["SHARE"], "account": "desk"}
+        (close,) = desk["schedules"]
+        assert close["schedule"]["cron"] == "30 16 * * 1-5"
+        assert (close["schedule"]["timezone"], close["active"]) == ("America/New_York", True)
         assert f"TurboDMT is up: http://127.0.0.1:{up.port}\n" in up.told()
         assert "UTC, daily-crypto" in up.told()
         named = {one["name"] for one in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
@@ -134,6 +144,9 @@ def test_up_deploys_everything_survives_deaths_and_leaves_nothing(tmp_path: Path
         own = [{"active": False, "schedule": {"cron": "30 2 * * *", "timezone": "UTC"}}]
         up.server.ask(f"/deployments/{crypto['id']}/schedules", own)
         up.pause("watchdog", "watchdog")
+        moved = {"active": False, "schedule": {"cron": "0 20 * * 1-5", "timezone": "UTC"}}
+        up.server.ask(f"/deployments/{desk['id']}/schedules/{close['id']}", moved, "PATCH")
+        up.pause("desk")
         assert up.stop(signal.SIGTERM) == 0
         assert "Stopped." in up.told()
         assert address(up.home) is None
@@ -147,12 +160,15 @@ def test_up_deploys_everything_survives_deaths_and_leaves_nothing(tmp_path: Path
         assert rows["decisions"]
         assert rows == (undisturbed := undisturbed or rows)
 
-    with brought_up(tmp_path) as again:
+    with brought_up(tmp_path, arguments=mine) as again:
         again.await_text("Ctrl-C stops it.")
         schedules = [(one["slug"], one["schedule"]["cron"]) for one in again.deployment("daily-crypto")["schedules"]]
         assert set(schedules) == {("after-utc-midnight", "5 1 * * *"), (None, "30 2 * * *")}, "a schedule was set back"
         assert not any(one["active"] for one in again.deployment("daily-crypto")["schedules"]), "one was switched on"
         assert again.deployment("watchdog", "watchdog")["paused"] is True, "a deployment that the user paused goes on"
+        assert "desk is scheduled already" in again.told()
+        (close,) = (desk := again.deployment("desk"))["schedules"]
+        assert (desk["paused"], close["active"], close["schedule"]["cron"]) == (True, False, "0 20 * * 1-5")
         # Whoever is killed cannot clean up: the kernel tells the children.
         assert again.stop(signal.SIGKILL) == -9
         assert address(again.home) is None
