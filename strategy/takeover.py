@@ -124,12 +124,13 @@ def _lacking(books: Books, found: Found) -> Takeover:
     for symbol, there in sorted(found.positions.items()):
         owned, missing = books.positions.get(symbol, ZERO), there - found.due(symbol)
         kept = _towards_zero(owned, owned + missing)
+        beyond = missing - (kept - owned)
         if not found.on_margin:
+            # Less is there than was due even before, as where commissions were taken from it: nobody paid for that.
             kept = min(kept, max(there, ZERO))
         if kept != owned:
             cost = quantised(books.costs.get(symbol, ZERO) * (owned - kept) / owned)
             changes.append(Change(symbol=symbol, cash=cost, quantity=kept - owned, cause=Cause.POSITION))
-        beyond = missing - (kept - owned)
         if beyond and not found.on_margin:
             moved_by_others, others = True, others + beyond * books.marks.get(symbol, ZERO)
     if not moved_by_others or changes:
@@ -183,7 +184,7 @@ def _fills(books: Books, found: Found) -> tuple[Change, ...]:
     gained = {symbol: gap for symbol, gap in gaps.items() if _is_of_unknown(books, found, symbol, gap)}
     marks = {one.symbol: one.mark for one in found.unknown if one.mark} | dict(books.marks)
     if found.on_margin:
-        paid = {one: _cost(books, found, one, marks.get(one)) for one in gained}
+        paid = {one: _cost(books, found, one, marks.get(one)) for one in gained if one in {*marks, *found.entry_prices}}
     elif gained == gaps:
         paid = _paid(gained, marks, found.expected.cash - found.cash)
     else:

@@ -55,6 +55,13 @@ def test_what_agrees_is_kept_and_changes_nothing() -> None:
             found(("100", "-2", "0"), ("160", "0", "0"), margin=True),
             [("A", -240, 2), ("", 60, 0)],
         ),
+        # Commissions in its own coin have taken from it what no trade tells: nobody has paid for that.
+        (("40", "2"), found(("90", "1.5", "0"), ("90", "1.5", "0")), [("A", 0, D("-0.5"))]),
+        (("40", "2"), found(("90", "1.5", "0"), ("140", "1", "0")), [("A", 0, -1), ("", 50, 0)]),
+        # A hundred-millionth is no difference.
+        (("40", "2"), found(("90", "2", "0"), ("90.00000001", "2", "0")), []),
+        (("90.00000001", "2"), found(("90", "2", "0"), ("90", "2", "0")), []),
+        (("90.00000002", "2"), found(("90", "2", "0"), ("90", "2", "0")), [("", D("-0.00000002"), 0)]),
         # What resting orders of others hold back cannot be spent.
         (("40", "2"), found(("90", "2", "0"), ("90", "2", "0"), locked="60"), [("", -10, 0)]),
     ],
@@ -62,6 +69,19 @@ def test_what_agrees_is_kept_and_changes_nothing() -> None:
 def test_what_differs_is_booked(one: tuple[str, str], there: Found, expected: list[tuple[str, int, int]]) -> None:
     costs = {"A": "-240"} if there.on_margin else {}
     assert [it[:3] for it in changes(books(*one, **costs), there)] == expected
+
+
+def test_what_others_hold_of_a_symbol_without_a_mark_is_worth_nothing_to_us() -> None:
+    there = found(("90", "2", "0"), ("70", "2", "0"))
+    there = replace(there, positions={**there.positions, "C": D(3)})
+    assert changes(books("40", "2"), there) == []
+    assert changes(books("80", "2"), there)[-1] == ("", D(-10), D(0), Cause.LIMIT)
+
+
+def test_cash_that_came_and_cannot_be_spent_is_booked_and_taken_off() -> None:
+    after = taken_over(books("40", "2"), found(("90", "2", "0"), ("95", "2", "0"), locked="60"))
+    assert [(it.cash, it.cause) for it in after.changes] == [(D(5), Cause.CASH), (D(-10), Cause.LIMIT)]
+    assert after.books.cash == D(35)
 
 
 def test_a_liquidation_leaves_the_wallet_and_no_more() -> None:
@@ -90,16 +110,30 @@ def test_what_is_not_told_of_is_kept() -> None:
 def test_a_reset_is_neither_profit_nor_loss_where_the_fresh_cash_covers_it() -> None:
     one = books("40", "2", "1")
     whole = given_back(one, found(("90", "2", "1"), ("10000", "1", "1")))
-    assert [(it.symbol, it.cash, it.quantity) for it in whole.changes] == [("A", 200, -2), ("B", 50, -1)]
+    assert [(it.symbol, it.cash, it.quantity, it.cause) for it in whole.changes] == [
+        ("A", 200, -2, Cause.RESET),
+        ("B", 50, -1, Cause.RESET),
+    ]
     assert (whole.books.cash, whole.books.equity) == (one.equity, one.equity)
     poor = given_back(one, found(("90", "2", "1"), ("120", "1", "1")))
     assert (poor.changes[-1].cause, poor.changes[-1].cash, poor.books.equity) == (Cause.LIMIT, D(-170), D(120))
 
 
-def bought(a: str, cash: str, quantity: str = "2", mark: str = "100") -> Found:
-    """A of which nothing is due, that cost something, and an order of unknown outcome that bought it."""
-    order = Order(order_id="o", symbol="A", as_of=date(2020, 1, 2), side=Side.BUY, quantity=D(quantity), mark=D(mark))
-    return replace(found(("500", "0", "0"), (cash, a, "0")), unknown=(order,))
+def unknown(side: Side, quantity: str, symbol: str = "A", mark: str | None = "100") -> Order:
+    """An order of unknown outcome."""
+    return Order(
+        order_id="o",
+        symbol=symbol,
+        as_of=date(2020, 1, 2),
+        side=side,
+        quantity=D(quantity),
+        mark=None if mark is None else D(mark),
+    )
+
+
+def bought(a: str, cash: str, mark: str | None = "100", due: str = "0") -> Found:
+    """What is there of A and of cash, 500 of which were due, and an order of unknown outcome that bought 2 of A."""
+    return replace(found(("500", due, "0"), (cash, a, "0")), unknown=(unknown(Side.BUY, "2", mark=mark),))
 
 
 @pytest.mark.parametrize(
@@ -112,12 +146,93 @@ def bought(a: str, cash: str, quantity: str = "2", mark: str = "100") -> Found:
         (bought("3", "450"), []),
         (bought("2", "500"), []),
         (bought("2", "500.5"), []),
+        # Half beyond its mark is a price still; and a thousandth of a unit is a fill too.
+        (bought("1", "350"), [("A", -150, 1, Cause.FILL)]),
+        (bought("0.001", "499.902"), [("A", D("-0.098"), D("0.001"), Cause.FILL)]),
+        # What was there before stays another's.
+        (bought("3", "304", due="1"), [("A", -196, 2, Cause.FILL)]),
+        (bought("2", "300", due="1"), [("A", -100, 1, Cause.FILL), ("", -100, 0, Cause.CASH)]),
         # Something else has moved the cash: the units at their mark, and the rest as cash.
         (bought("1", "300"), [("A", -100, 1, Cause.FILL), ("", -100, 0, Cause.CASH)]),
     ],
 )
 def test_what_an_order_of_unknown_outcome_bought_is_the_accounts(there: Found, expected: list[object]) -> None:
     assert changes(books("400"), there) == expected
+
+
+def test_without_a_mark_it_cost_what_the_cash_says_and_is_worth_that() -> None:
+    def taken(there: Found) -> tuple[list[tuple[Decimal, Decimal]], Decimal]:
+        after = taken_over(replace(books("400"), marks={}), there)
+        return [(it.cash, it.quantity) for it in after.changes], after.books.equity
+
+    assert taken(bought("2", "304", mark=None)) == ([(-196, 2)], 400)
+    assert taken(bought("0.5", "499", mark=None)) == ([(-1, D("0.5"))], 400)
+    assert taken(bought("2", "500", mark=None)) == ([], 400)
+
+
+def test_an_order_of_unknown_outcome_that_sold_leaves_what_it_brought() -> None:
+    sold = unknown(Side.SELL, "2")
+    part = replace(found(("500", "2", "0"), ("598", "1", "0")), unknown=(sold,))
+    assert changes(books("400", "2"), part) == [("A", 98, -1, Cause.FILL)]
+    whole = replace(found(("500", "2", "0"), ("696", "0", "0")), unknown=(sold,))
+    assert changes(books("400", "2"), whole) == [("A", 196, -2, Cause.FILL)]
+
+
+def test_several_of_unknown_outcome_share_what_was_paid_by_their_marks() -> None:
+    orders = (unknown(Side.BUY, "2"), unknown(Side.BUY, "2", "B", mark="50"))
+    there = replace(found(("500", "0", "0"), ("170", "2", "2")), unknown=orders)
+    assert changes(books("400"), there) == [("A", -220, 2, Cause.FILL), ("B", -110, 2, Cause.FILL)]
+
+
+def test_where_others_have_traded_too_it_is_taken_at_its_mark() -> None:
+    there = replace(bought("2", "304"), positions={"A": D(2), "B": D(1)})
+    assert changes(books("400"), there) == [("A", -200, 2, Cause.FILL)]
+
+
+def test_what_the_account_could_not_pay_for_is_not_its_own() -> None:
+    assert changes(books("196"), bought("2", "304")) == [("A", -196, 2, Cause.FILL)]
+    assert changes(books("195"), bought("2", "304")) == []
+
+
+@pytest.mark.parametrize(
+    ("owned", "there", "order", "entry", "expected"),
+    [
+        # Opened: at the entry price, or at the mark where the venue tells none or holds more than ours.
+        (("0", "0"), ("0", "2"), (Side.BUY, "2"), None, (-200, 2)),
+        (("0", "0"), ("0", "2"), (Side.BUY, "2"), "98", (-196, 2)),
+        (("0", "0"), ("1", "3"), (Side.BUY, "2"), "98", (-200, 2)),
+        # A part is closed, at its part of the cost; more is bought, at what the new entry price makes of it.
+        (("2", "600"), ("2", "1"), (Side.SELL, "1"), "300", (300, -1)),
+        (("2", "600"), ("2", "3"), (Side.BUY, "1"), "305", (-315, 1)),
+        (("2", "600"), ("2", "3"), (Side.BUY, "1"), None, (-100, 1)),
+        # From long to short.
+        (("2", "600"), ("2", "-1"), (Side.SELL, "3"), "310", (910, -3)),
+    ],
+)
+def test_on_margin_what_is_closed_leaves_at_its_cost_and_what_is_opened_at_its_entry_price(
+    owned: tuple[str, str],
+    there: tuple[str, str],
+    order: tuple[Side, str],
+    entry: str | None,
+    expected: tuple[int, int],
+) -> None:
+    quantity, cost = owned
+    one = books("500", quantity, **({"A": cost} if D(quantity) else {}))
+    venue = replace(
+        found(("500", there[0], "0"), ("500", there[1], "0"), margin=True),
+        unknown=(unknown(*order),),
+        entry_prices={} if entry is None else {"A": D(entry)},
+    )
+    (fill,) = [it for it in taken_over(one, venue).changes if it.cause is Cause.FILL]
+    assert (fill.cash, fill.quantity) == expected
+
+
+def test_on_margin_what_has_neither_mark_nor_entry_price_is_not_given_away() -> None:
+    one = replace(books("500"), marks={})
+    without = replace(bought("2", "500", mark=None), on_margin=True)
+    assert taken_over(one, without).changes == ()
+    priced = replace(without, entry_prices={"A": D(98)})
+    assert [(it.cash, it.quantity) for it in taken_over(one, priced).changes] == [(-196, 2)]
 
 
 def test_on_margin_what_it_bought_costs_its_entry_price_and_the_wallet_pays_the_fee() -> None:
