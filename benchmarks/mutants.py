@@ -24,24 +24,33 @@ FLOORS = ("exchange", "flows", "storage", "strategy", "tasks")
 #: What is changed, and the tests that are to notice; a group is one run of mutmut.
 GROUPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "strategy": (
-        ("money", "account", "execution", "sizing", "risk", "orders", "order_checks", "halts", "executions", "booking"),
+        (
+            *("money", "account", "execution", "sizing", "risk", "orders", "order_checks", "halts", "executions"),
+            *("booking", "takeover", "units", "missed_orders", "charges"),
+        ),
         (
             *("money", "execution", "sizing", "risk", "orders", "order_checks", "order_laws", "halts", "executions"),
-            "booking",
+            *("booking", "takeover", "units", "missed_orders", "charges"),
         ),
     ),
     "storage": (
-        ("ledger", "ledger_rows", "orders", "order_history", "risk_state", "rows", "venues", "evidence"),
-        ("ledger", "ledger_rows", "orders", "order_history", "risk_state", "rows", "venues", "evidence"),
+        (
+            *("ledger", "ledger_rows", "orders", "order_history", "risk_state", "rows", "venues", "evidence"),
+            *("takeovers", "resets", "units", "restatements"),
+        ),
+        (
+            *("ledger", "ledger_rows", "orders", "order_history", "risk_state", "rows", "venues", "evidence"),
+            *("takeovers", "resets", "units", "restatements"),
+        ),
     ),
     "exchange": (
         (
             *("paper", "binance_spot", "binance_futures", "binance_orders", "binance_receipts", "binance_history"),
-            *("testnet_client", "testnet_session", "venue_rules", "venue_errors", "retries"),
+            *("testnet_client", "testnet_session", "venue_rules", "venue_errors", "retries", "deadline", "amounts"),
         ),
         (
-            *("paper", "binance_spot", "binance_futures", "binance_orders", "testnet_client", "testnet_session"),
-            *("venue_rules", "venue_errors", "retries", "testnet_outcomes", "testnets"),
+            *("paper", "binance_spot", "binance_futures", "binance_orders", "binance_history", "testnet_client"),
+            *("testnet_session", "venue_rules", "venue_errors", "retries", "deadline", "testnet_outcomes", "testnets"),
         ),
     ),
 }

@@ -62,6 +62,18 @@ def test_what_is_held_is_told_of_what_is_listed_alone() -> None:
         FuturesTestnet(KEYS, venue.wire()).holdings(("GONE", "LOST"))
 
 
+def test_what_a_position_cost_is_told_where_the_venue_says_it() -> None:
+    risk = [
+        {"symbol": "BTCUSDT", "positionAmt": "-0.75", "entryPrice": "30000.5"},
+        {"symbol": "ETHUSDT", "positionAmt": "0", "entryPrice": "0.0"},
+        {"symbol": "XRPUSDT", "positionAmt": "5", "entryPrice": "0.5"},
+    ]
+    venue = Told({"GET exchangeInfo": INFO, "GET balance": [], "GET positionRisk": risk})
+    held = FuturesTestnet(KEYS, venue.wire()).holdings(("BTCUSDT", "ETHUSDT"))
+    assert held is not None
+    assert held.entry_prices == {"BTCUSDT": D("30000.5")}
+
+
 def test_without_a_balance_there_is_no_cash() -> None:
     venue = Told({"GET exchangeInfo": INFO, "GET balance": [], "GET positionRisk": []})
     held = FuturesTestnet(KEYS, venue.wire()).holdings(("BTCUSDT",))

@@ -267,8 +267,42 @@ def test_an_order_that_is_told_no_more_is_known_by_the_trades_under_its_number(k
     found = part.enquire(order, START, confirmed)
     assert (found.order.state, found.order.code) == (OrderState.UNKNOWN, ReasonCode.UNTOLD)
     assert [one.quantity for one in found.executions] == [D("0.2")]
+    assert found.order.reason == "its trades are told, and it is not"
     late = kind(KEYS, Told({"GET order": UNKNOWN, trades: [{**one, "time": 1767661200000}]}).wire())
     assert late.enquire(order, START, confirmed).order.code is ReasonCode.UNSEEN
+
+
+def test_the_trades_under_a_futures_number_are_asked_for_from_a_second_before_it_was_taken() -> None:
+    venue = Told({"GET order": UNKNOWN, "GET userTrades": []})
+    taken = VenueOrder(venue_order_id="28", transacted_at=START + timedelta(milliseconds=1, microseconds=900))
+    FuturesTestnet(KEYS, venue.wire()).enquire(SOLD, START, taken)
+    asked = {"symbol": "BTCUSDT", "orderId": "28", "startTime": "1767657899001", "limit": "1000"}
+    assert venue.asked[-1] == ("GET userTrades", asked)
+
+
+def test_what_was_paid_is_the_venues_sum_where_trades_are_paid_in_full() -> None:
+    summed = {"quoteQty": "15000.04999999"}
+    spot = Told({"GET order": SPOT_ORDER, "GET myTrades": [{**SPOT_TRADE, **summed}]})
+    (one,) = SpotTestnet(KEYS, spot.wire()).enquire(BOUGHT, START).executions
+    assert one.amount == D("15000.04999999")
+    futures = Told({"GET order": FUTURES_ORDER, "GET userTrades": [{**FUTURES_TRADE, **summed}]})
+    (one,) = FuturesTestnet(KEYS, futures.wire()).enquire(SOLD, START).executions
+    assert one.amount is None
+
+
+def test_a_state_that_the_venue_tells_has_no_code_of_ours() -> None:
+    unseen = replace(BOUGHT, state=OrderState.UNKNOWN, code=ReasonCode.UNSEEN)
+    found = SpotTestnet(KEYS, Told({"GET order": SPOT_ORDER, "GET myTrades": [SPOT_TRADE]}).wire())
+    assert found.enquire(unseen, START).order == replace(BOUGHT, state=OrderState.FILLED)
+
+
+def test_trades_of_one_order_that_do_not_end_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exchange.binance_receipts.MOST_PAGES", 2)
+    page = [{**SPOT_TRADE, "id": number, "qty": "0.001"} for number in range(1_000)]
+    broker = SpotTestnet(KEYS, Told({"GET order": SPOT_ORDER, "GET myTrades": page}).wire())
+    reason = "its trades do not end within 2,000"
+    untold = replace(BOUGHT, state=OrderState.UNKNOWN, reason=reason, code=ReasonCode.UNTOLD)
+    assert broker.enquire(BOUGHT, START).order == untold
 
 
 def test_trades_that_are_all_that_was_asked_for_are_a_fill_whatever_the_state_is_called() -> None:
@@ -345,6 +379,8 @@ def test_an_order_is_cancelled_once_and_told_as_it_ended(kind: Callable[..., Any
     venue = Told({"DELETE order": answer, "GET order": ended})
     receipt = kind(KEYS, venue.wire()).cancel(BOUGHT, START)
     assert receipt.order == replace(BOUGHT, state=OrderState.CANCELLED, reason="the venue says CANCELED")
+    # An answer without a time: it was taken when it was sent.
+    assert receipt.venue == VenueOrder(venue_order_id="28", transacted_at=START)
     assert venue.asked == [("DELETE order", NAMED), ("GET order", NAMED)]
 
 

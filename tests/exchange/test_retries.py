@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from exchange.retries import TRIES, Transient, retried, stated_wait_s
+from exchange.retries import TRIES, Transient, retried, stated_wait_s, used_weight
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -62,3 +62,18 @@ def test_the_end_of_a_ban_in_an_answers_words_is_obeyed(
 ) -> None:
     said = f"Way too much request weight used; IP banned until {round(until.timestamp() * 1000)}. Please use WebSocket"
     assert stated_wait_s(headers, said, NOON) == wait_s
+
+
+@pytest.mark.parametrize(
+    ("headers", "weight"),
+    [
+        ({"x-mbx-used-weight-1m": "12"}, 12),
+        ({"x-mbx-used-weight-1m": "much"}, 0),
+        ({"x-mbx-used-weight": "5"}, 0),
+        ({}, 0),
+    ],
+)
+def test_the_weight_that_was_used_is_that_of_the_minute_and_nothing_where_it_is_not_told(
+    headers: dict[str, str], weight: int
+) -> None:
+    assert used_weight(headers) == weight

@@ -100,6 +100,7 @@ def test_the_least_notional_is_that_which_binds_market_orders(notional: dict[str
         ({"maxNotional": "9000.0", "applyMaxToMarket": True}, D(9000)),
         ({"maxNotional": "9000.0"}, D(9000)),
         ({"maxNotional": "9000.0", "applyMaxToMarket": False}, None),
+        ({"maxNotional": "0.5"}, D("0.5")),
         ({"maxNotional": "0.0", "applyMaxToMarket": True}, None),
         ({}, None),
     ],
@@ -121,7 +122,10 @@ def test_a_filter_that_is_missing_or_zero_is_no_rule() -> None:
         ({**SPOT, "filters": list(zeros)}, {"baseAssetPrecision": 8}),
     ):
         assert market_rules({**info, **digits}) == bare
+    silent = [{"filterType": "LOT_SIZE"}, {"filterType": "MARKET_LOT_SIZE"}]
+    assert market_rules({**SPOT, "filters": silent}) == bare
     assert market_rules({**SPOT, "filters": [], "quantityPrecision": 3, "baseAssetPrecision": 8}).lot == D("0.001")
+    assert market_rules({**SPOT, "filters": [], "baseAssetPrecision": 5}).lot == D("0.00001")
 
 
 def test_of_two_steps_an_order_keeps_both() -> None:
@@ -153,6 +157,8 @@ def test_an_instrument_takes_the_venues_sizes_and_keeps_the_rest() -> None:
             max_quantity=D("115.57"),
             min_notional=D(5),
         )
+    taken = replace(RULES, max_notional=D(9000)).applied_to(known, shortable=True)
+    assert (taken.base, taken.quote, taken.max_notional) == ("BTC", "USDT", D(9000))
 
 
 def test_a_symbol_is_found_among_others() -> None:

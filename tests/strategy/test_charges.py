@@ -1,12 +1,13 @@
 """What an account paid, told apart, by hand."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 import pytest
 
 from strategy.bars import make_bars
-from strategy.charges import charges, rates
+from strategy.charges import Charges, charges, rates
 from strategy.execution import Costs
 from strategy.instruments import Calendar, Instrument
 from strategy.market import tape
@@ -28,6 +29,28 @@ def test_fees_slippage_and_financing_are_told_apart() -> None:
     assert paid.average_equity == D("11634.666666666667")
     assert paid.years == pytest.approx(2 / 252)
     assert paid.per_year(paid.fees) == pytest.approx(8 / float(paid.average_equity) * 126)
+
+
+def test_each_fill_slips_by_its_own() -> None:
+    bars = {"STK": make_bars("STK", DAYS, close=[100, 120, 90], open=[100, 80, 120])}
+    result = run(bars, mandate(Strategy.HOLD, STOCK, costs=Costs(slippage_bps=D(50))), FIRST, LAST)
+    twice = replace(result, fills=(*result.fills, *result.fills))
+    once = charges(result, tape(bars, FIRST, LAST), 252)
+    assert charges(twice, tape(bars, FIRST, LAST), 252).slippage == 2 * once.slippage != 0
+    assert charges(replace(result, fills=()), tape(bars, FIRST, LAST), 252).fees == 0
+
+
+def test_a_share_a_year_needs_a_year_and_equity() -> None:
+    def per_year(years: float | None, equity: str) -> float | None:
+        zero = D(0)
+        one = Charges(fees=zero, slippage=zero, financing=zero, average_equity=D(equity), years=years)
+        return one.per_year(D("0.5"))
+
+    assert (per_year(2.0, "1"), per_year(2.0, "0.5")) == (0.25, 0.5)
+    assert per_year(None, "1") is per_year(0.0, "1") is per_year(2.0, "0") is per_year(2.0, "-1") is None
+    bars = {"STK": make_bars("STK", DAYS, close=[100, 120, 90], open=[100, 80, 120])}
+    fresh = run(bars, mandate(Strategy.HOLD, STOCK), FIRST, FIRST)
+    assert charges(fresh, tape(bars, FIRST, FIRST), 252).years is None
 
 
 def test_what_is_borrowed_is_paid_for() -> None:

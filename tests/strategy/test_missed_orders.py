@@ -76,6 +76,37 @@ def test_an_intent_missed_only_if_all_its_attempts_did() -> None:
     assert (found.order, found.miss, found.share) == (refused, Miss.REFUSED, 0.0)
 
 
+def test_where_no_attempt_arrived_the_last_one_is_told_and_what_others_missed_too() -> None:
+    lost = replace(an_order(OrderState.REJECTED), code=ReasonCode.NEVER_ARRIVED)
+    filled, expired = an_order(OrderState.FILLED), replace(an_order(OrderState.EXPIRED), symbol="TLT")
+    found = missed_orders([filled, expired, replace(lost, symbol="QQQ"), replace(lost, symbol="QQQ", order_id="b")], {})
+    assert [(one.order.symbol, one.order.order_id, one.miss) for one in found] == [
+        ("QQQ", "b", Miss.LOST),
+        ("TLT", "a", Miss.EXPIRED),
+    ]
+
+
+def test_of_an_order_of_nothing_no_share_traded() -> None:
+    (found,) = missed_orders([replace(an_order(OrderState.REJECTED), quantity=Decimal(0))], {})
+    assert found.share == 0.0
+
+
+def test_what_no_split_has_changed_counts_as_it_is() -> None:
+    assert filled_quantities([a_fill("a", "5"), a_fill("b", "1"), a_fill("a", "3")], {}) == {"a": 8, "b": 1}
+
+
+def test_the_median_of_the_cuts_is_the_lower_of_the_middle() -> None:
+    def cut(number: int) -> Order:
+        return replace(an_order(OrderState.CANCELLED, "filled", str(number)), as_of=date(2020, 1, number))
+
+    def median(*filled: str) -> float:
+        orders = [cut(number) for number in range(1, len(filled) + 1)]
+        (one,) = cuts(missed_orders(orders, {str(n): Decimal(text) for n, text in enumerate(filled, start=1)}))
+        return one.median
+
+    assert (median("6"), median("6", "2"), median("6", "2", "4"), median("6", "2", "4", "8")) == (0.6, 0.2, 0.4, 0.4)
+
+
 def test_the_share_is_of_what_a_split_has_made_of_the_order() -> None:
     cut = an_order(OrderState.CANCELLED, "filled 8 of 40")
     filled = filled_quantities([a_fill("a", "5"), a_fill("a", "3")], {("SPY", TUESDAY): Decimal(4)})

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -6,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strategy.account import Account, EntryKind, Position
+from strategy.account import Account, Entry, EntryKind, Position
 from strategy.backtest import Standing
 from strategy.bars import FloatArray
 from strategy.orders import Order, Side
-from strategy.units import UnitChange, common_ratio, in_new_units, unit_entries
+from strategy.units import UnitChange, agreeing_bars, common_ratio, in_new_units, intervals, rounding, unit_entries
 
 D = Decimal
 MONDAY, TUESDAY = date(2020, 6, 8), date(2020, 6, 9)
@@ -96,3 +97,75 @@ def test_a_change_of_unit_changes_no_value(q: Decimal, old: Decimal, o: Decimal,
     twice, once = moved(after, newer), moved(before, newer)
     quantity = twice.account.positions["A"].quantity - once.account.positions["A"].quantity
     assert abs(quantity) <= D("1e-12") * (new / newer + 2)
+
+
+def test_prices_are_known_to_half_a_unit_of_their_last_decimal() -> None:
+    assert rounding(np.array([[10.25, 3.0, 7.5, 1.0]])) == 0.005
+    assert rounding(np.array([[100.0, 20.0, 7.0, 1.0]])) == 0.5
+    assert rounding(np.empty((0, 4))) == 0.5
+
+
+def test_what_a_price_allows_its_ratio_to_be_is_bounded_by_its_decimals_and_by_seven_digits() -> None:
+    def bounds(old: float, new: float, halves: tuple[float, float]) -> tuple[float, float]:
+        least, most = intervals(np.full((1, 4), old), np.full((1, 4), new), halves)
+        return float(least[0]), float(most[0])
+
+    assert bounds(2.0, 8.0, (0.005, 0.0005)) == pytest.approx((7.9995 / 2.005, 8.0005 / 1.995), rel=1e-12)
+    # A hundred thousand is known to a tenth, whatever decimals stand behind it.
+    assert bounds(1e5, 4e5, (0.005, 0.005)) == pytest.approx(((4e5 - 0.4) / (1e5 + 0.1), (4e5 + 0.4) / (1e5 - 0.1)))
+    # What may have been nothing bounds no ratio from above.
+    for old in (0.004, 0.005):
+        assert bounds(old, 8.0, (0.005, 0.005)) == (pytest.approx(7.995 / (old + 0.005)), np.inf)
+
+
+def test_a_tenth_of_the_bars_may_be_corrected_on_the_occasion() -> None:
+    old = history(10, 2)
+    new = np.round(old / 4, 2)
+    new[4] += 1.0
+    found = common_ratio(old, new)
+    assert found is not None
+    assert (found.bars, found.last) == (9, 9)
+    new[6] += 1.0
+    assert common_ratio(old, new) is None
+
+
+def test_prices_of_few_digits_are_certain_where_they_exclude_one_by_more_than_they_leave_open() -> None:
+    def alike(price: float) -> FloatArray:
+        return np.full((6, 4), price)
+
+    found = common_ratio(alike(30.1), alike(30.4))
+    assert found is not None
+    assert (found.least, found.most) == pytest.approx((30.35 / 30.15, 30.45 / 30.05))
+    assert common_ratio(alike(30.1), alike(30.2)) is None
+    # Nothing is no price: no ratio leads there.
+    assert common_ratio(alike(30.1), alike(0.0)) is None
+
+
+def test_bars_agree_by_whichever_of_their_former_revisions_lies_at_the_ratio() -> None:
+    old = history(8, 2)[::-1]
+    new = np.round(old / 4, 4)
+    plain = [[row] for row in old]
+    assert agreeing_bars(plain, new) == 8
+    assert agreeing_bars([[row * 3, row] for row in old], new) == 8
+    assert agreeing_bars(plain[:5], new[:5]) == 5
+    assert agreeing_bars(plain[:4], new[:4]) == 0
+    assert agreeing_bars(plain, old) == 0
+    # A cent of today's prices leaves more open than a hundredth of it.
+    assert agreeing_bars([[row] for row in np.round(old / 100, 2)], np.round(old / 100 * 1.001, 2)) == 0
+    with pytest.raises(ValueError, match="argument 2 is longer than argument 1"):
+        agreeing_bars(plain[:5], new)
+
+
+def test_only_what_a_change_tells_of_is_moved() -> None:
+    before = standing(D(3), D(100), D(2))
+    other = Position(quantity=D(5), mark=D(7), marked_on=MONDAY)
+    account = replace(before.account, positions={**before.account.positions, "B": other})
+    waiting = replace(before.open_orders[0], order_id="p")
+    before = replace(before, account=account, open_orders=(*before.open_orders, waiting))
+    after = moved(before, D(25))
+    assert (after.account.as_of, after.account.cash) == (MONDAY, D(1000))
+    assert dict(after.account.positions) == {"A": Position(quantity=D(12), mark=D(25), marked_on=MONDAY), "B": other}
+    assert [(one.order_id, one.quantity, one.mark) for one in after.open_orders] == [("o", 8, 25), ("p", 2, 100)]
+    assert unit_entries(before, after, TUESDAY) == (
+        Entry(as_of=TUESDAY, kind=EntryKind.UNIT, symbol="A", cash=D(0), quantity=D(9)),
+    )
