@@ -7,7 +7,7 @@ from exchange.ports import BarSource, SourceRefused
 from storage import quality
 from storage.database import connect
 from storage.quality import Acceptance
-from tasks.ingest import ingest
+from tasks.ingest import ingest_all
 from tasks.job import Job
 from tasks.validate import NothingPublishable, in_words, inspect
 
@@ -32,7 +32,7 @@ def import_bars(
             quality.accept(
                 store, Acceptance(source=job.source, symbol=symbol, day=day, reason=reason, accepted_at=job.now)
             )
-    ingest(job, open_source, until=date.max, one_account=False)
+    ingest_all(job, open_source)
     gate = inspect(job, None)
     if len(gate.held_back) == len(job.symbols):
         first = in_words(gate.findings[0])

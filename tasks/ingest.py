@@ -2,8 +2,10 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+
+import pandas as pd
 
 from exchange.ports import BarRequest, BarSource
 from storage import bars as bar_store
@@ -26,36 +28,58 @@ MOST_DAYS_HELD = 1_000
 DECIDED_DAYS = 7
 
 
-def ingest(
-    job: Job, open_source: Callable[[], BarSource], until: date | None = None, *, one_account: bool = True
-) -> dict[str, int]:
-    """Staged rows per symbol up to `until` (None: `as_of`), 0 where the source has nothing new.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Delivery:
+    """What a source delivered: bars, the instruments that it states now, and what was known of them before."""
 
-    `one_account` says that the symbols are for one account, which knows one currency.
+    bars: pd.DataFrame
+    fresh: tuple[Instrument, ...]
+    known: Mapping[str, Instrument]
+
+
+def ingest(job: Job, open_source: Callable[[], BarSource]) -> dict[str, int]:
+    """Return the staged rows per symbol up to `as_of`, for one account; 0 where the source has nothing new.
+
+    Raises SourceRefused, also where the account would know several currencies, and SourceUnavailable; then nothing has
+    changed.
+    """
+    found = _delivered(job, open_source(), job.as_of)
+    with connect(job.home) as store:
+        traded = instrument_store.find(store, job.source, orders.ordered_symbols(store, job.account))
+    demand_one_currency({**traded, **found.known, **{one.symbol: one for one in found.fresh}})
+    return _staged(job, found)
+
+
+def ingest_all(job: Job, open_source: Callable[[], BarSource]) -> dict[str, int]:
+    """Return the staged rows per symbol of all that the source has, dated later than `as_of` too, for no account.
+
     Raises SourceRefused, SourceUnavailable; then nothing has changed.
     """
-    source = open_source()
+    return _staged(job, _delivered(job, open_source(), date.max))
+
+
+def _delivered(job: Job, source: BarSource, until: date) -> _Delivery:
     with connect(job.home) as store:
         known = instrument_store.load(store, job.source, job.symbols)
         overlap = bar_store.nth_last_published(store, job.source, job.symbols, OVERLAP_BARS)
         held = ledger.held_since(store, job.account, last_days=MOST_DAYS_HELD)
-        ordered = orders.ordered_symbols(store, job.account)
-        besides = instrument_store.find(store, job.source, ordered)
     # What a record lets infer may change with every bar that is added to it; asking it costs nothing.
     asked = (
         tuple(symbol for symbol in job.symbols if symbol not in known or not known[symbol].money)
         if source.streaming
         else job.symbols
     )
-    frame = source.fetch(BarRequest(since=_since(source, job, overlap, held), until=until or job.as_of, now=job.now))
+    bars = source.fetch(BarRequest(since=_since(source, job, overlap, held), until=until, now=job.now))
     # Asked after the bars, with which a source may tell the currency; the rest that is known of a symbol stays.
     stated = source.instruments(asked) if asked else ()
     fresh = tuple(_completed(known.get(one.symbol), one) if source.streaming else one for one in stated)
-    if one_account:
-        demand_one_currency({**besides, **known, **{one.symbol: one for one in fresh}})
+    return _Delivery(bars=bars, fresh=fresh, known=known)
+
+
+def _staged(job: Job, delivery: _Delivery) -> dict[str, int]:
     with connect(job.home) as store:
-        instrument_store.save(store, job.source, fresh)
-        staged = stage(store, job.source, frame, ingested_at=job.now)
+        instrument_store.save(store, job.source, delivery.fresh)
+        staged = stage(store, job.source, delivery.bars, ingested_at=job.now)
         discard(store, job.source, [symbol for symbol in job.symbols if symbol not in staged])
     log.info("Staged %d bars from %s; symbols: %d.", sum(staged.values()), job.source, len(job.symbols))
     return staged

@@ -16,7 +16,7 @@ from storage.staging import staged
 from strategy.account import Account, Position, Snapshot
 from strategy.instruments import Instrument
 from strategy.orders import Order, Side
-from tasks.ingest import ingest
+from tasks.ingest import ingest, ingest_all
 from tasks.validate import NothingPublishable, inspect, validate
 from tests.fakes.bars import COIN, PAIR, SHARE, STOCK, TOKEN, UNBORN, DeadBars, FakeBars, Fault
 from tests.fakes.jobs import a_job, on
@@ -139,7 +139,7 @@ def test_symbols_of_two_currencies_are_refused_and_nothing_changes(tmp_path: Pat
         ingest(job, lambda: priced)
     with connect(tmp_path) as store:
         assert staged(store, job.source, "SHARE").empty
-    assert ingest(job, lambda: priced, one_account=False) == {"SHARE": 150, "TOKEN": 160}
+    assert ingest_all(job, lambda: priced) == {"SHARE": 294, "TOKEN": 366}
 
 
 def test_a_store_without_currencies_learns_them(tmp_path: Path) -> None:
