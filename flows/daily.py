@@ -24,13 +24,23 @@ from flows.standing_server import served_at
 from flows.wall_clock import clock
 from flows.wiring import broker_factory, open_source, source_factory
 from strategy.signals import Strategy
-from tasks.book import Findings, begin, close_done, close_failed, day_result, demand_own, finished, last_day
+from tasks.book import (
+    Findings,
+    begin,
+    close_done,
+    close_failed,
+    close_halted,
+    day_result,
+    demand_own,
+    finished,
+    last_day,
+)
 from tasks.job import Job
 from tasks.markup import money
 from tasks.reconcile import Reconciliation
 from tasks.results import day_json
 from tasks.steps import ingest, order, reconcile, report, retrain, settle, signal, validate
-from tasks.trade import OrdersBlocked, demand_nothing_withheld
+from tasks.trade import AccountHalted, OrdersBlocked, demand_nothing_withheld
 from tasks.unknown_orders import doubts
 
 # A worker loads this file by its path, under a name of its own.
@@ -94,6 +104,9 @@ def _run(given: Mapping[str, object], account: str, as_of: date | None) -> str:
     begin(job, clock())
     try:
         answer = run_day(job, source_factory(settings), open_broker)
+    except AccountHalted as error:
+        close_halted(job, clock(), str(error))
+        raise
     except BaseException as error:
         close_failed(job, clock(), str(error) or type(error).__name__)
         raise

@@ -17,6 +17,8 @@ class RunStatus(StrEnum):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
+    #: The day is settled, decided and reported, and a halt withheld its orders, as it should.
+    HALTED = "halted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

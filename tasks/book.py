@@ -116,5 +116,14 @@ def close_done(job: Job, at: datetime, result: DayResult, answer: str) -> None:
 
 def close_failed(job: Job, at: datetime, reason: str) -> None:
     """None; the run is on record as failed, with the reason."""
+    _close(job, RunStatus.FAILED, at, reason)
+
+
+def close_halted(job: Job, at: datetime, reason: str) -> None:
+    """Record that a halt held the run's orders back, with the reason; the day is not done."""
+    _close(job, RunStatus.HALTED, at, reason)
+
+
+def _close(job: Job, status: RunStatus, at: datetime, reason: str) -> None:
     with connect(job.home) as store:
-        runs.finish_run(store, job.run_id, Outcome(status=RunStatus.FAILED, finished_at=at, warnings=(reason,)))
+        runs.finish_run(store, job.run_id, Outcome(status=status, finished_at=at, warnings=(reason,)))

@@ -1,6 +1,7 @@
 """The daily flow under a real Prefect, on the embedded sample."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -15,6 +16,7 @@ from exchange.sample import SampleBars
 from flows.daily import daily
 from flows.plan import Request, RequestRefused, plan
 from flows.settings import load
+from flows.shown import shown_status
 from flows.train import train
 from storage import runs
 from storage.database import connect
@@ -22,8 +24,10 @@ from strategy.signals import Strategy
 from tasks.backtest import Window, backtest
 from tasks.book import begin, close_failed
 from tasks.halts import resume
+from tasks.status import status_json
 from tasks.trade import OrdersBlocked
 from tasks.training_plan import TrainingRefused
+from tasks.watch import look
 from tests.fakes.ledgers import contents, replayed, tidied
 
 DAYS = (date(2018, 12, 27), date(2018, 12, 28), date(2018, 12, 31))
@@ -127,6 +131,9 @@ def test_the_drawdown_halt_withholds_orders_until_a_person_resumes(home: Path, m
     daily(as_of=before, strategy=Strategy.RULES, home=home)
     with pytest.raises(OrdersBlocked, match=r"below its peak of 10000.00, the limit is 0.1%; .*turbodmt resume"):
         daily(as_of=DAYS[0], strategy=Strategy.RULES, home=home)
+    told = {**status_json(home, "daily"), "next_runs": [], "warnings": []}
+    assert re.search(rf"Last run: {DAYS[0]}, begun \S+, halted$", shown_status(told), re.MULTILINE)
+    assert not any(one.key.startswith("failed") for one in look(home, datetime.now(tz=UTC)))
     resume(home, "daily", "the limit was a demonstration")
     monkeypatch.delenv("TURBODMT_MAX_DRAWDOWN_HALT")
     assert json.loads(daily(as_of=DAYS[1], strategy=Strategy.RULES, home=home))["halted"] is False
