@@ -9,17 +9,18 @@ from threading import Event
 from typing import IO, TYPE_CHECKING
 
 from flows.own_symbols import Own, is_scheduled, own, schedule, when
-from flows.settings import Settings
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
+
+    from flows.settings import Settings
 
 #: How long a question waits: nobody may be there, and what runs has to be looked after.
 PATIENCE_S = 60.0
 _POLL_S = 0.25
 
 
-def arrange(settings: Settings, asked: Own | None, stop: Event) -> str:
+def arrange(settings: "Settings", asked: Own | None, stop: Event) -> str:
     """Return what to say, empty for nothing, after what was asked for is scheduled on the server of the environment.
 
     Where nothing was asked for and the settings name a source that nothing trades by itself, a terminal is asked, once
@@ -34,7 +35,7 @@ def arrange(settings: Settings, asked: Own | None, stop: Event) -> str:
         return offer(client, settings, stop, sys.stdin)
 
 
-def offer(client: "SyncPrefectClient", settings: Settings, stop: Event, terminal: IO[str] | None) -> str:
+def offer(client: "SyncPrefectClient", settings: "Settings", stop: Event, terminal: IO[str] | None) -> str:
     """Return what to say of the source that the settings name; see `arrange`."""
     from exchange.ports import SourceRefused, SourceUnavailable
     from storage.failures import StoreError

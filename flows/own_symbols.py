@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.settings import Settings
 from flows.wall_clock import clock
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
     from exchange.closings import Daily
+    from flows.settings import Settings
 
 #: The account where the user names none, and what tells the deployments made here from all others.
 ACCOUNT, TAG = "daily-own", "own"
@@ -75,7 +75,7 @@ class Own:
         return f"{listed or 'all symbols'} from {self.source}"
 
 
-def own(settings: Settings, account: str = ACCOUNT) -> Own:
+def own(settings: "Settings", account: str = ACCOUNT) -> Own:
     """Return what the settings, and the options above them, name. Raises NotScheduled, RequestRefused."""
     from flows.paths import expanded
     from flows.wiring import open_source
@@ -88,7 +88,7 @@ def own(settings: Settings, account: str = ACCOUNT) -> Own:
     return Own(source=settings.source, symbols=symbols, account=account)
 
 
-def when(settings: Settings) -> "Daily":
+def when(settings: "Settings") -> "Daily":
     """Return when the settings' bars of a day are closed. Raises SourceRefused, SourceUnavailable."""
     from exchange.closings import daily_after
     from flows.plan import wanted_symbols
