@@ -25,7 +25,7 @@ ORDERS = Table(
     name="orders",
     key=("account", "order_id"),
     values=("symbol", "as_of", "side", "quantity"),
-    changing=("mark", "state", "reason", "code", "open_state", "settled_on"),
+    changing=("mark", "cut_by_halt", "state", "reason", "code", "open_state", "settled_on"),
 )
 FILLS = Table(
     name="fills",
@@ -66,17 +66,22 @@ def order_row(account: str, order: Order, day: date) -> Row:
     is_open = order.state in OPEN_STATES
     mark = None if order.mark is None else quantised(order.mark)
     return (
-        *(account, order.order_id, order.symbol, order.as_of, str(order.side), quantised(order.quantity), mark),
+        *(account, order.order_id, order.symbol, order.as_of, str(order.side), quantised(order.quantity)),
+        *(mark, order.cut_by_halt),
         *(str(order.state), order.reason, order.code and str(order.code)),
         *(str(order.state) if is_open else None, None if is_open else day),
     )
 
 
+#: The columns of a row that `to_order` reads, in its order.
+ORDER_COLUMNS = "order_id, symbol, as_of, side, quantity, state, reason, code, cut_by_halt"
+
+
 def to_order(row: Row) -> Order:
-    """The order behind order_id, symbol, as_of, side, quantity, state, reason, and its code and mark where read."""
+    """Return the order behind a row of ORDER_COLUMNS, and its mark where that is read too."""
     values: tuple[Any, ...] = row
-    order_id, symbol, as_of, side, quantity, state, reason, *more = values
-    code, mark = (*more, None, None)[:2]
+    order_id, symbol, as_of, side, quantity, state, reason, code, cut_by_halt, *more = values
+    (mark,) = more or (None,)
     return Order(
         order_id=order_id,
         symbol=symbol,
@@ -86,6 +91,7 @@ def to_order(row: Row) -> Order:
         state=OrderState(state),
         reason=reason,
         code=ReasonCode(code) if code else None,
+        cut_by_halt=bool(cut_by_halt),
         mark=mark,
     )
 

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from storage.database import Connection, transaction
-from storage.ledger_rows import ORDERS, order_row, to_order
+from storage.ledger_rows import ORDER_COLUMNS, ORDERS, order_row, to_order
 from storage.rows import LedgerConflict, insert_once
 from strategy.orders import OPEN_STATES, Order, OrderState
 
@@ -54,8 +54,7 @@ def release_order(connection: Connection, account: str, order_id: str) -> bool:
 def order(connection: Connection, account: str, order_id: str) -> Order:
     """The order of that id. Raises ValueError if the account has none."""
     row = connection.execute(
-        "SELECT order_id, symbol, as_of, side, quantity, state, reason, code FROM orders "
-        "WHERE account = ? AND order_id = ?",
+        f"SELECT {ORDER_COLUMNS} FROM orders WHERE account = ? AND order_id = ?",  # noqa: S608
         [account, order_id],
     ).fetchone()
     if row is None:
@@ -66,9 +65,7 @@ def order(connection: Connection, account: str, order_id: str) -> Order:
 def orders_on(connection: Connection, account: str, day: date) -> tuple[Order, ...]:
     """The orders decided on the day, in the state they have now, sorted by symbol."""
     rows = connection.execute(
-        "SELECT order_id, symbol, as_of, side, quantity, state, reason, code FROM orders "
-        "WHERE account = ? AND as_of = ? "
-        "ORDER BY symbol, order_id",
+        f"SELECT {ORDER_COLUMNS} FROM orders WHERE account = ? AND as_of = ? ORDER BY symbol, order_id",  # noqa: S608
         [account, day],
     ).fetchall()
     return tuple(to_order(row) for row in rows)
@@ -77,9 +74,7 @@ def orders_on(connection: Connection, account: str, day: date) -> tuple[Order, .
 def open_orders(connection: Connection, account: str) -> tuple[Order, ...]:
     """The orders that may still trade, by day and symbol."""
     rows = connection.execute(
-        "SELECT order_id, symbol, as_of, side, quantity, state, reason, code FROM orders "
-        "WHERE account = ? "
-        "AND settled_on IS NULL ORDER BY as_of, symbol, order_id",
+        f"SELECT {ORDER_COLUMNS} FROM orders WHERE account = ? AND settled_on IS NULL ORDER BY as_of, symbol, order_id",  # noqa: S608
         [account],
     ).fetchall()
     return tuple(to_order(row) for row in rows)
@@ -97,7 +92,7 @@ def marks_of(connection: Connection, account: str, order_ids: Sequence[str]) -> 
 def orders_since(connection: Connection, account: str, day: date) -> tuple[Order, ...]:
     """Return the orders that were decided on the day or later, or ended after it, by day and symbol."""
     rows = connection.execute(
-        "SELECT order_id, symbol, as_of, side, quantity, state, reason, code FROM orders WHERE account = $account "
+        f"SELECT {ORDER_COLUMNS} FROM orders WHERE account = $account "  # noqa: S608
         "AND (as_of >= $day OR settled_on > $day) ORDER BY as_of, symbol, order_id",
         {"account": account, "day": day},
     ).fetchall()
@@ -124,7 +119,7 @@ def ordered_symbols(connection: Connection, account: str) -> tuple[str, ...]:
 def orders_open_at(connection: Connection, account: str, day: date) -> tuple[Order, ...]:
     """The orders that could still trade after the day, in the state they had then, by day and symbol."""
     rows = connection.execute(
-        "SELECT order_id, symbol, as_of, side, quantity, open_state, reason, code, mark FROM orders "
+        "SELECT order_id, symbol, as_of, side, quantity, open_state, reason, code, cut_by_halt, mark FROM orders "
         "WHERE account = $account AND as_of <= $day AND (settled_on IS NULL OR settled_on > $day) "
         "ORDER BY as_of, symbol, order_id",
         {"account": account, "day": day},
@@ -135,8 +130,7 @@ def orders_open_at(connection: Connection, account: str, day: date) -> tuple[Ord
 def advance(connection: Connection, account: str, order: Order, day: date) -> None:
     """None; the order stands in its new state, reached on the day. Raises LedgerConflict as `update_orders` does."""
     row = connection.execute(
-        "SELECT order_id, symbol, as_of, side, quantity, state, reason, code FROM orders "
-        "WHERE account = ? AND order_id = ?",
+        f"SELECT {ORDER_COLUMNS} FROM orders WHERE account = ? AND order_id = ?",  # noqa: S608
         [account, order.order_id],
     ).fetchone()
     stored = to_order(row) if row else None

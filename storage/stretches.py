@@ -25,8 +25,8 @@ from storage.ledger_rows import (
 from storage.rows import Row, insert_once
 from strategy.backtest import Day
 from strategy.decision import Decision
-from strategy.orders import OPEN_STATES, Fill, Order
-from strategy.risk import HALTED, RiskState
+from strategy.orders import OPEN_STATES, Fill, Order, ReasonCode
+from strategy.risk import RiskState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +102,8 @@ def fills(connection: Connection, account: str, until: date) -> tuple[Fill, ...]
 def order_counts(connection: Connection, account: str, until: date) -> tuple[int, int]:
     """How many orders the account decided up to the day, and how many of them a halt withheld or cut."""
     row = connection.execute(
-        "SELECT count(*), count(*) FILTER (starts_with(reason, ?)) FROM orders WHERE account = ? AND as_of <= ?",
-        [HALTED, account, until],
+        "SELECT count(*), count(*) FILTER (code = ? OR cut_by_halt) FROM orders WHERE account = ? AND as_of <= ?",
+        [str(ReasonCode.HALTED), account, until],
     ).fetchone()
     return (int(row[0]), int(row[1])) if row else (0, 0)
 

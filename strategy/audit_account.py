@@ -62,7 +62,9 @@ def _unequal(one: Mapping[Name, object], other: Mapping[Name, object]) -> list[N
 
 
 def _as_made(order: Order) -> Order:
-    return order if order.state is OrderState.SKIPPED else replace(order, state=OrderState.INTENDED, reason="")
+    return (
+        order if order.state is OrderState.SKIPPED else replace(order, state=OrderState.INTENDED, reason="", code=None)
+    )
 
 
 def _as_it_stands(order: Order) -> Order:

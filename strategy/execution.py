@@ -9,7 +9,7 @@ from types import MappingProxyType
 from strategy.account import Account, Entry, EntryKind, Position
 from strategy.instruments import Calendar, Instrument
 from strategy.money import exact, quantised, whole_lots
-from strategy.orders import Fill, Order, OrderState, Side, client_order_id
+from strategy.orders import Fill, Order, OrderState, ReasonCode, Side, client_order_id
 
 BASIS_POINT = Decimal("0.0001")
 #: Fee and slippage by default, in basis points: around the clock (crypto), and everything else.
@@ -50,8 +50,6 @@ class Costs:
 NOTHING = quantised(Decimal(0))
 #: What an order takes of the volume of its fill bar, at most; the remainder is cancelled.
 VOLUME_SHARE = 0.1
-#: The reason of an order whose symbol was delisted before its fill bar.
-DELISTED = "delisted"
 #: Gross: no fee, no slippage, no financing.
 NO_COSTS = Costs(fee_bps=Decimal(0), slippage_bps=Decimal(0), financing_rate=Decimal(0))
 
@@ -199,7 +197,7 @@ def _after(order: Order, quotes: Mapping[str, Quote], as_of: date, terms: Terms)
     """The order as the day left it, and its fill; a split since the decision scales it."""
     if order.symbol not in quotes:
         if terms.delisted(order.symbol, as_of):
-            return replace(order, state=OrderState.CANCELLED, reason=DELISTED), None
+            return replace(order, state=OrderState.CANCELLED, reason="delisted", code=ReasonCode.DELISTED), None
         return order, None
     quote = quotes[order.symbol]
     wanted = quantised(order.quantity * quote.factor_change)
@@ -207,7 +205,7 @@ def _after(order: Order, quotes: Mapping[str, Quote], as_of: date, terms: Terms)
     if taken < wanted:
         told = (f"{one.normalize():f}" for one in (taken, wanted))
         reason = f"filled {' of '.join(told)}, {VOLUME_SHARE:.0%} of the bar's volume; the rest is cancelled"
-        cut = replace(order, state=OrderState.CANCELLED, reason=reason)
+        cut = replace(order, state=OrderState.CANCELLED, reason=reason, code=ReasonCode.VOLUME)
         return cut, _fill(order, taken, quote, as_of, terms) if taken else None
     # Built anew: `replace` would take twice as long, for every order of a backtest.
     filled = Order(
@@ -218,6 +216,7 @@ def _after(order: Order, quotes: Mapping[str, Quote], as_of: date, terms: Terms)
         quantity=order.quantity,
         state=OrderState.FILLED,
         reason=order.reason,
+        cut_by_halt=order.cut_by_halt,
         mark=order.mark,
     )
     return filled, _fill(order, wanted, quote, as_of, terms)

@@ -6,10 +6,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-from strategy.execution import DELISTED
-from strategy.order_checks import REFUSED
 from strategy.orders import OPEN_STATES, Fill, Order, OrderState, ReasonCode
-from strategy.risk import HALTED
 
 
 class Miss(StrEnum):
@@ -60,7 +57,7 @@ def miss(order: Order, filled: Decimal) -> Miss | None:
         return Miss.LOST
     if order.state is OrderState.REJECTED:
         return Miss.REFUSED
-    if order.reason.startswith((REFUSED, HALTED)):
+    if order.code in (ReasonCode.NOT_SENT, ReasonCode.HALTED):
         return Miss.NOT_SENT
     return Miss.EXPIRED if order.state is OrderState.EXPIRED else Miss.CANCELLED
 
@@ -105,7 +102,7 @@ def cuts(missed: Sequence[MissedOrder]) -> tuple[Cut, ...]:
     """
     shares: dict[str, list[float]] = {}
     for one in missed:
-        if one.miss is Miss.CUT or (one.miss is Miss.CANCELLED and one.order.reason != DELISTED):
+        if one.miss is Miss.CUT or (one.miss is Miss.CANCELLED and one.order.code is not ReasonCode.DELISTED):
             shares.setdefault(one.order.symbol, []).append(one.share)
     return tuple(
         Cut(symbol=symbol, count=len(some), median=sorted(some)[(len(some) - 1) // 2], least=min(some))

@@ -7,15 +7,21 @@ from decimal import Decimal
 from strategy.account import Account
 from strategy.instruments import Instrument
 from strategy.money import whole_lots
-from strategy.orders import Order, OrderState, too_small
+from strategy.orders import Order, OrderState, ReasonCode, too_small
 from strategy.risk import HALTED, RiskLimits
 
-#: How the reason of an order begins that was planned, and then not let out.
-REFUSED = "not sent"
 #: What rounding may add to a limit that was met exactly.
 ROUNDING = Decimal("1e-9")
 #: States of orders that will not trade, whatever they ask for.
 _OVER = frozenset({OrderState.SKIPPED, OrderState.REJECTED, OrderState.CANCELLED, OrderState.EXPIRED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objection:
+    """Why an order must not leave, as a code and in words."""
+
+    code: ReasonCode
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,16 +61,21 @@ def reduces(order: Order, held: Decimal) -> bool:
     return held * order.signed_quantity < 0 and order.quantity <= abs(held)
 
 
-def objection(order: Order, desk: Desk) -> str:
-    """Why the order must not leave; empty if it may."""
+def not_sent(why: str) -> Objection:
+    """Return the objection to an order that was planned, and is not let out."""
+    return Objection(code=ReasonCode.NOT_SENT, reason=f"not sent: {why}")
+
+
+def objection(order: Order, desk: Desk) -> Objection | None:
+    """Return why the order must not leave; None if it may."""
     if desk.halted and not reduces(order, desk.account.quantity(order.symbol)):
-        return f"{HALTED}: only orders that reduce are sent"
+        return Objection(code=ReasonCode.HALTED, reason=HALTED)
     if order.symbol not in desk.marks or order.symbol not in desk.instruments:
-        return f"{REFUSED}: no close of {order.symbol} is known on {desk.account.as_of}"
+        return not_sent(f"no close of {order.symbol} is known on {desk.account.as_of}")
     if desk.account.equity <= 0 and not reduces(order, desk.account.quantity(order.symbol)):
-        return f"{REFUSED}: equity is {desk.account.equity:.2f}; it must be above 0"
+        return not_sent(f"equity is {desk.account.equity:.2f}; it must be above 0")
     broken = _filter_broken(order, desk) or _limit_broken(order, desk)
-    return f"{REFUSED}: {broken}" if broken else ""
+    return not_sent(broken) if broken else None
 
 
 def _filter_broken(order: Order, desk: Desk) -> str:
@@ -116,7 +127,7 @@ def _gross_after(desk: Desk) -> tuple[Decimal, Decimal]:
     moved = dict[str, Decimal]()
     for order in desk.live:
         moved[order.symbol] = moved.get(order.symbol, Decimal(0)) + order.signed_quantity
-    small = [one for one in desk.today if one.state is OrderState.SKIPPED and not one.reason.startswith(HALTED)]
+    small = [one for one in desk.today if one.state is OrderState.SKIPPED and one.code is not ReasonCode.HALTED]
     slack = sum((one.quantity * desk.marks[one.symbol] for one in small if one.symbol in desk.marks), Decimal(0))
     for one in (*desk.live, *small):
         if one.symbol in desk.instruments and one.symbol in desk.marks:

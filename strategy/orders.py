@@ -33,24 +33,34 @@ class OrderState(StrEnum):
 
 
 class ReasonCode(StrEnum):
-    """Why an order stands or has ended where the broker did not say what became of it.
+    """Why an order stands or has ended as it does, for whoever decides by it; its `reason` says the same to people.
 
-    UNSEEN: the broker knows no such order, which may have arrived all the same. UNTOLD: it has the order, and does not
-    tell its state or its trades. FORGOTTEN: it tells of no order that old. ABSENT: the order has ended, because order,
-    open orders, all orders, trades and balances agreed that it is not there. ADOPTED: it was ended by an adoption, in
-    whose balances is whatever it traded. NEVER_ARRIVED: how orders ended until 0.1 that the broker did not know.
+    Before it leaves. TOO_SMALL: the market takes no order of so little. HALTED: the account is halted, and it would not
+    reduce a position. NOT_SENT: it was planned, and then not let out. OVERTAKEN: the broker was adopted before it left.
+
+    Where the broker does not say what became of it. UNSEEN: it knows no such order, which may have arrived all the
+    same. UNTOLD: it has the order, and does not tell its state or its trades. FORGOTTEN: it tells of no order that old.
+    ABSENT: the order has ended, because order, open orders, all orders, trades and balances agreed that it is not
+    there. ADOPTED: it was ended by an adoption, in whose balances is whatever it traded. NEVER_ARRIVED: how orders
+    ended until 0.1 that the broker did not know.
+
+    At its fill bar. DELISTED: the symbol has none. VOLUME: the bar's volume took only a part of it, or nothing.
     """
 
+    TOO_SMALL = "too_small"
+    HALTED = "halted"
+    NOT_SENT = "not_sent"
+    OVERTAKEN = "overtaken"
     UNSEEN = "unseen"
     UNTOLD = "untold"
     FORGOTTEN = "forgotten"
     ABSENT = "absent"
     ADOPTED = "adopted"
     NEVER_ARRIVED = "never_arrived"
+    DELISTED = "delisted"
+    VOLUME = "volume"
 
 
-#: How the reason of such orders of old stores begins; their code says the same.
-NEVER_ARRIVED = "never arrived"
 #: States in which an order may still trade.
 OPEN_STATES = frozenset(
     {OrderState.INTENDED, OrderState.SENT, OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED, OrderState.UNKNOWN}
@@ -63,6 +73,8 @@ NOTIONAL_ROOM = Decimal("0.98")
 class Order:
     """A market order decided at the close of `as_of`, to be filled at the open of the symbol's next bar.
 
+    `code` and `reason` say why it stands as it does, to the program and to people. `cut_by_halt`: the account was
+    halted, and this is the part of what was decided that closes the position; so it stays, whatever becomes of it.
     `mark` is that close, whose unit is the quantity's (None: not known).
     """
 
@@ -74,6 +86,7 @@ class Order:
     state: OrderState = OrderState.INTENDED
     reason: str = ""
     code: ReasonCode | None = None
+    cut_by_halt: bool = False
     mark: Decimal | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -179,6 +192,7 @@ def plan_order(target: Target, equity: Decimal, as_of: date, order_id: str) -> O
         quantity=quantity,
         state=OrderState.SKIPPED if reason else OrderState.INTENDED,
         reason=reason and f"change of {abs(change):f} {reason}",
+        code=ReasonCode.TOO_SMALL if reason else None,
         mark=target.mark,
     )
 

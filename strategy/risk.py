@@ -10,12 +10,11 @@ import numpy as np
 from strategy.account import Snapshot
 from strategy.bars import FloatArray
 from strategy.money import quantised, whole_lots
-from strategy.orders import Order, OrderState
+from strategy.orders import Order, OrderState, ReasonCode
 
-#: How the reason of an order begins that a halt has skipped or cut.
-HALTED = "halted"
-#: How the reason of an order ends of which a halted account has sent only a part.
-CUT = f"{HALTED}: cut to what closes the position"
+#: What people read of an order that a halt has skipped, and of one that it has cut.
+HALTED = "halted: only orders that reduce are sent"
+CUT = "halted: cut to what closes the position"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +103,8 @@ def reduced(order: Order, held: Decimal, lot: Decimal) -> Order:
     if allowed == order.quantity:
         return order
     if allowed == 0:
-        return replace(order, state=OrderState.SKIPPED, reason=f"{HALTED}: only orders that reduce are sent")
-    return replace(order, quantity=allowed, reason=CUT)
+        return replace(order, state=OrderState.SKIPPED, reason=HALTED, code=ReasonCode.HALTED)
+    return replace(order, quantity=allowed, reason=CUT, cut_by_halt=True)
 
 
 def within_limits(current: FloatArray, target: FloatArray, equity: Decimal, limits: RiskLimits) -> FloatArray:

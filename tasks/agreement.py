@@ -109,7 +109,8 @@ def expire_unsent(job: Job) -> None:
         for order in order_store.open_orders(store, job.account):
             if order.state is OrderState.INTENDED and order.as_of < job.as_of:
                 reason = f"not sent on {order.as_of}, which is over"
-                order_store.claim_order(store, job.account, replace(order, state=OrderState.EXPIRED, reason=reason))
+                over = replace(order, state=OrderState.EXPIRED, reason=reason, code=ReasonCode.NOT_SENT)
+                order_store.claim_order(store, job.account, over)
 
 
 def _demand_same_broker(job: Job) -> None:

@@ -90,6 +90,7 @@ def order_json(order: Order) -> Json:
         "quantity": text(order.quantity),
         "state": str(order.state),
         "reason": order.reason,
+        "code": order.code and str(order.code),
     }
 
 

@@ -18,8 +18,8 @@ from strategy.decision import Mandate
 from strategy.executions import Execution, as_fill, booking_day
 from strategy.market import tape
 from strategy.money import quantised
-from strategy.order_checks import REFUSED, Desk, objection, reduces
-from strategy.orders import OPEN_STATES, Order, OrderState
+from strategy.order_checks import Desk, Objection, not_sent, objection, reduces
+from strategy.orders import OPEN_STATES, Order, OrderState, ReasonCode
 from strategy.risk import CUT
 from tasks.job import PAPER, Customer, Job
 from tasks.takeovers import UNSENT
@@ -84,12 +84,12 @@ def send(job: Job, broker: Broker, order: Order, account: tuple[Standing, Mandat
     now = broker.now()
     with connect(job.home) as store, transaction(store):
         refusal = _refusal(store, job, order, account, now)
-        claimed = replace(order, state=OrderState.EXPIRED, reason=refusal) if refusal else _sent(order)
+        claimed = _refused(order, refusal) if refusal else _sent(order)
         if not order_store.claim_order(store, job.account, claimed):
             return order_store.order(store, job.account, order.order_id)
         _step(store, job, claimed, now)
     if refusal:
-        log.warning("%s %s %s: %s.", order.side.capitalize(), order.quantity, order.symbol, refusal)
+        log.warning("%s %s %s: %s.", order.side.capitalize(), order.quantity, order.symbol, refusal.reason)
         return claimed
     try:
         receipt = broker.submit(claimed, now)
@@ -181,7 +181,7 @@ def _step(store: Connection, customer: Customer, order: Order, now: datetime) ->
 
 def _still_cut(order: Order, before: Order) -> Order:
     """The order with its reason, at whose end stays that a halted account has sent only a part of it."""
-    if not before.reason.endswith(CUT) or order.reason.endswith(CUT):
+    if not before.cut_by_halt or order.reason == before.reason:
         return order
     return replace(order, reason=f"{order.reason}; {CUT}" if order.reason else CUT)
 
@@ -197,18 +197,24 @@ def _sent(order: Order) -> Order:
     return replace(order, state=OrderState.SENT)
 
 
-def _refusal(store: Connection, job: Job, order: Order, account: tuple[Standing, Mandate], now: datetime) -> str:
-    """Why the order may not leave after all, as things stand now; empty if it may."""
+def _refused(order: Order, why: Objection) -> Order:
+    return replace(order, state=OrderState.EXPIRED, reason=why.reason, code=why.code)
+
+
+def _refusal(
+    store: Connection, job: Job, order: Order, account: tuple[Standing, Mandate], now: datetime
+) -> Objection | None:
+    """Return why the order may not leave after all, as things stand now; None if it may."""
     if order.as_of != job.as_of:
-        return f"{REFUSED}: decided for {order.as_of}, which is over"
+        return not_sent(f"decided for {order.as_of}, which is over")
     if job.sends_until is not None and now > job.sends_until:
-        return f"{REFUSED}: too late at {now:%Y-%m-%d %H:%M} UTC, orders leave until {job.sends_until:%Y-%m-%d %H:%M}"
+        return not_sent(f"too late at {now:%Y-%m-%d %H:%M} UTC, orders leave until {job.sends_until:%Y-%m-%d %H:%M}")
     for other in order_store.open_orders(store, job.account):
         if other.symbol == order.symbol and other.order_id != order.order_id and other.state in _DOUBTFUL:
-            return f"{REFUSED}: it is not known yet what became of order {other.order_id} of {other.as_of}"
+            return not_sent(f"it is not known yet what became of order {other.order_id} of {other.as_of}")
     if takeovers.entries_after(store, job.account, job.as_of):
         # It was decided on books that say something else now.
-        return UNSENT
+        return Objection(code=ReasonCode.OVERTAKEN, reason=UNSENT)
     return objection(order, _desk(store, job, account))
 
 

@@ -12,7 +12,7 @@ from storage import orders as order_store
 from storage.database import Connection
 from storage.takeovers import Kept
 from storage.venues import Adoption
-from strategy.orders import OrderState
+from strategy.orders import OrderState, ReasonCode
 from strategy.takeover import Books, Cause, Change, Found, Takeover
 from tasks.account_books import NO_NEWS, News, books_of, expected, first_open_day, found_of, untold
 from tasks.job import Customer
@@ -143,7 +143,7 @@ def take_over(
     plan, reason = told
     number, now = before.number + 1, broker.now()
     for order in order_store.open_orders(store, account):
-        ended = replace(order, state=OrderState.EXPIRED, reason=UNSENT)
+        ended = replace(order, state=OrderState.EXPIRED, reason=UNSENT, code=ReasonCode.OVERTAKEN)
         if order.state is OrderState.INTENDED and order_store.claim_order(store, account, ended):
             venues.record_step(store, account, ended, now)
     taken = Adoption(number=number, reason=reason, adopted_at=now, cash=holdings.cash, positions=holdings.positions)

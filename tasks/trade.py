@@ -13,9 +13,7 @@ from strategy.backtest import Standing, plan_orders
 from strategy.decision import Decision, Mandate
 from strategy.halts import only_reducing
 from strategy.market import tape
-from strategy.order_checks import REFUSED
-from strategy.orders import Order, OrderState
-from strategy.risk import CUT, HALTED
+from strategy.orders import Order, OrderState, ReasonCode
 from tasks.job import Job
 from tasks.markup import exactly
 from tasks.sending import send_all
@@ -73,12 +71,14 @@ def planned_orders(
 
 def withheld(orders: tuple[Order, ...]) -> tuple[Order, ...]:
     """The orders that a halt has skipped or cut."""
-    return tuple(order for order in orders if order.reason.startswith(HALTED) or order.reason.endswith(CUT))
+    return tuple(order for order in orders if order.code is ReasonCode.HALTED or order.cut_by_halt)
 
 
 def demand_nothing_withheld(job: Job) -> None:
     """None; raises OrdersBlocked if the halt withheld an order of the day: reported and reconciled, but not done."""
-    orders = withheld(_of_the_day(job))
+    today = _of_the_day(job)
+    kept = [order for order in today if order.code is ReasonCode.NOT_SENT]
+    orders = [order for order in withheld(today) if order not in kept]
     with connect(job.home) as store:
         risk = risk_state.load(store, job.account)
     if orders:
@@ -89,7 +89,6 @@ def demand_nothing_withheld(job: Job) -> None:
             f"orders of {job.as_of} were withheld ({len(orders)}), account {job.account} {halted}; once you "
             f"know why, `turbodmt resume --account {job.account} --reason TEXT` lets the next day trade"
         )
-    kept = [order for order in _of_the_day(job) if order.reason.startswith(REFUSED)]
     if kept:
         raise OrdersBlocked(
             f"orders of {job.as_of} did not leave ({len(kept)}), {kept[0].symbol} was {kept[0].reason}; the next day "

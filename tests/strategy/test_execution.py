@@ -7,7 +7,7 @@ import pytest
 from strategy.account import Account, Entry, EntryKind, Position
 from strategy.execution import NO_COSTS, Costs, Quote, Terms, financing, settle
 from strategy.instruments import Calendar, Instrument
-from strategy.orders import Fill, Order, OrderState, Side, client_order_id
+from strategy.orders import Fill, Order, OrderState, ReasonCode, Side, client_order_id
 
 D = Decimal
 SPY = Instrument(symbol="SPY", calendar=Calendar.XNYS)
@@ -38,7 +38,7 @@ def test_a_buy_fills_at_the_open_with_slippage_and_fee() -> None:
 
 
 def test_a_settled_day_is_told_whole() -> None:
-    asked = replace(order("SPY", Side.SELL, "50"), reason="halted: cut to what closes the position")
+    asked = replace(order("SPY", Side.SELL, "50"), reason="halted: cut to what closes the position", cut_by_halt=True)
     result = settle(account("0", SPY=("60", "90")), [asked], {"SPY": Quote(open=D(100), close=D(110))}, TUESDAY, TERMS)
     assert result.fills == (
         Fill(
@@ -122,6 +122,7 @@ def test_a_delisted_symbol_is_closed_at_its_last_mark_and_its_order_cancelled() 
     assert result.account.cash == 1000
     assert dict(result.account.positions) == {}
     assert (result.orders[0].state, result.orders[0].reason) == (OrderState.CANCELLED, "delisted")
+    assert result.orders[0].code is ReasonCode.DELISTED
 
 
 @pytest.mark.parametrize(("held", "side"), [("0.5", Side.SELL), ("-0.5", Side.BUY)])
@@ -163,11 +164,13 @@ def test_costs_below_zero_are_refused() -> None:
 def test_a_bar_takes_a_tenth_of_its_volume_in_whole_lots_and_the_rest_is_cancelled() -> None:
     lots = Terms(account="test", instruments={"SPY": replace(SPY, lot=D(2))}, costs=NO_COSTS)
     quotes = {"SPY": Quote(open=D(100), close=D(100), volume=75.0)}
-    result = settle(account("10000"), [order("SPY", Side.BUY, "50")], quotes, TUESDAY, lots)
+    cut = replace(order("SPY", Side.BUY, "50"), cut_by_halt=True)
+    result = settle(account("10000"), [cut], quotes, TUESDAY, lots)
     (fill,) = result.fills
     assert (fill.quantity, fill.as_of) == (6, TUESDAY)
     assert result.account.quantity("SPY") == 6
-    assert result.orders[0].state is OrderState.CANCELLED
+    assert (result.orders[0].state, result.orders[0].code) == (OrderState.CANCELLED, ReasonCode.VOLUME)
+    assert result.orders[0].cut_by_halt
     assert result.orders[0].reason.startswith("filled 6 of 50, 10% of")
 
 

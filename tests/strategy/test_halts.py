@@ -8,7 +8,7 @@ from strategy.decision import Mandate, Strategy
 from strategy.execution import Costs, Terms
 from strategy.halts import only_reducing
 from strategy.instruments import Calendar, Instrument
-from strategy.orders import Order, OrderState, Side
+from strategy.orders import Order, OrderState, ReasonCode, Side
 from strategy.risk import RiskLimits
 from strategy.sizing import SizingParams
 
@@ -34,9 +34,9 @@ def test_each_order_of_a_halted_account_is_cut_by_its_own_position_and_lot() -> 
     account = Account(as_of=DAY, cash=D(100), positions=positions)
     standing = Standing(account=account, open_orders=(), equities=(D(100),))
     orders = [an_order("A", Side.SELL, "14"), an_order("B", Side.BUY, "3"), an_order("C", Side.BUY, "1")]
-    cut = "halted: cut to what closes the position"
+    cut, skipped = "halted: cut to what closes the position", "halted: only orders that reduce are sent"
     assert only_reducing(orders, standing, mandate) == (
-        replace(orders[0], quantity=D(10), reason=cut),
-        replace(orders[1], quantity=D("2.5"), reason=cut),
-        replace(orders[2], state=OrderState.SKIPPED, reason="halted: only orders that reduce are sent"),
+        replace(orders[0], quantity=D(10), reason=cut, cut_by_halt=True),
+        replace(orders[1], quantity=D("2.5"), reason=cut, cut_by_halt=True),
+        replace(orders[2], state=OrderState.SKIPPED, reason=skipped, code=ReasonCode.HALTED),
     )

@@ -6,11 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from strategy.execution import DELISTED
 from strategy.missed_orders import Miss, cuts, filled_quantities, miss, missed_orders
-from strategy.order_checks import REFUSED
 from strategy.orders import Fill, Order, OrderState, ReasonCode, Side
-from strategy.risk import HALTED
 
 MONDAY, TUESDAY = date(2020, 1, 6), date(2020, 1, 7)
 
@@ -54,17 +51,27 @@ def a_fill(order_id: str, quantity: str, symbol: str = "SPY") -> Fill:
         (OrderState.PARTIALLY_FILLED, "", 4, Miss.CUT),
         (OrderState.CANCELLED, "", 0, Miss.CANCELLED),
         (OrderState.CANCELLED, "filled 4 of 10", 4, Miss.CUT),
-        (OrderState.EXPIRED, f"{REFUSED}: too late", 0, Miss.NOT_SENT),
-        (OrderState.EXPIRED, f"{HALTED}: only orders that reduce are sent", 0, Miss.NOT_SENT),
+        (OrderState.EXPIRED, "not sent: what people read decides nothing", 0, Miss.EXPIRED),
     ],
 )
 def test_each_end_of_an_order_has_its_code(state: OrderState, reason: str, filled: int, expected: Miss | None) -> None:
     assert miss(an_order(state, reason), Decimal(filled)) == expected
 
 
-def test_an_order_that_is_found_to_be_nowhere_is_lost() -> None:
-    for state, code in ((OrderState.EXPIRED, ReasonCode.ABSENT), (OrderState.REJECTED, ReasonCode.NEVER_ARRIVED)):
-        assert miss(replace(an_order(state), code=code), Decimal(0)) is Miss.LOST
+@pytest.mark.parametrize(
+    ("state", "code", "expected"),
+    [
+        (OrderState.EXPIRED, ReasonCode.ABSENT, Miss.LOST),
+        (OrderState.REJECTED, ReasonCode.NEVER_ARRIVED, Miss.LOST),
+        (OrderState.EXPIRED, ReasonCode.NOT_SENT, Miss.NOT_SENT),
+        (OrderState.EXPIRED, ReasonCode.HALTED, Miss.NOT_SENT),
+        (OrderState.EXPIRED, ReasonCode.OVERTAKEN, Miss.EXPIRED),
+        (OrderState.EXPIRED, ReasonCode.ADOPTED, Miss.EXPIRED),
+        (OrderState.CANCELLED, ReasonCode.DELISTED, Miss.CANCELLED),
+    ],
+)
+def test_each_code_says_how_an_order_missed(state: OrderState, code: ReasonCode, expected: Miss) -> None:
+    assert miss(replace(an_order(state), code=code), Decimal(0)) is expected
 
 
 def test_an_intent_missed_only_if_all_its_attempts_did() -> None:
@@ -119,7 +126,7 @@ def test_cuts_are_counted_by_symbol_and_a_delisting_is_none() -> None:
         replace(an_order(OrderState.CANCELLED, "filled", order_id, symbol), as_of=day)
         for order_id, symbol, day in (("a", "SPY", MONDAY), ("b", "SPY", TUESDAY), ("c", "QQQ", MONDAY))
     ]
-    orders += [replace(an_order(OrderState.CANCELLED, DELISTED, "d", "GONE"), as_of=MONDAY)]
+    orders += [replace(an_order(OrderState.CANCELLED, "", "d", "GONE"), code=ReasonCode.DELISTED)]
     missed = missed_orders(orders, {"a": Decimal(1), "b": Decimal("0.5"), "c": Decimal(0)})
     assert [(one.symbol, one.count, one.median, one.least) for one in cuts(missed)] == [
         ("QQQ", 1, 0.0, 0.0),

@@ -7,8 +7,8 @@ import pytest
 
 from strategy.account import Account, Position
 from strategy.instruments import Calendar, Instrument
-from strategy.order_checks import Desk, objection, reduces
-from strategy.orders import Order, OrderState, Side
+from strategy.order_checks import Desk, Objection, objection, reduces
+from strategy.orders import Order, OrderState, ReasonCode, Side
 from strategy.risk import RiskLimits
 
 D = Decimal
@@ -49,7 +49,12 @@ def a_desk(
 
 
 def said(order: Order, **desk: object) -> str:
-    return objection(order, a_desk(today=(order,), **desk))  # type: ignore[arg-type]
+    return words(order, a_desk(today=(order,), **desk))  # type: ignore[arg-type]
+
+
+def words(order: Order, desk: Desk) -> str:
+    found = objection(order, desk)
+    return found.reason if found else ""
 
 
 def test_an_order_within_all_limits_may_leave() -> None:
@@ -61,7 +66,7 @@ def test_an_order_is_worth_what_the_market_takes_at_most() -> None:
     for quantity, reason in (("50", ""), ("50.01", "not sent: notional 5001.00 is above 5000.00, the largest order")):
         order = an_order(quantity)
         desk = replace(a_desk(today=(order,)), instruments={"BTCUSDT": dear})
-        assert objection(order, desk) == reason
+        assert words(order, desk) == reason
 
 
 @pytest.mark.parametrize(
@@ -93,7 +98,8 @@ def test_an_order_at_the_ends_of_what_the_market_takes_may_leave() -> None:
 def test_an_order_whose_instrument_is_not_known_does_not_leave() -> None:
     order = an_order("1")
     desk = replace(a_desk((order,)), instruments={"ETHUSDT": ETH})
-    assert objection(order, desk) == "not sent: no close of BTCUSDT is known on 2020-01-06"
+    reason = "not sent: no close of BTCUSDT is known on 2020-01-06"
+    assert objection(order, desk) == Objection(code=ReasonCode.NOT_SENT, reason=reason)
 
 
 def test_the_order_cap_binds_to_the_last_unit() -> None:
@@ -105,16 +111,14 @@ def test_the_order_cap_binds_to_the_last_unit() -> None:
 def test_the_turnover_bound_counts_every_order_of_the_day_that_lives() -> None:
     bound = RiskLimits(max_turnover=1.0)
     first, second = an_order("60"), an_order("50", "ETHUSDT", number=2)
-    assert "turn over 1.100 of equity, above max_turnover, 1.0" in objection(
-        first, a_desk((first, second), limits=bound)
-    )
+    assert "turn over 1.100 of equity, above max_turnover, 1.0" in words(first, a_desk((first, second), limits=bound))
     dead = replace(second, state=OrderState.REJECTED)
-    assert objection(first, a_desk((first, dead), limits=bound)) == ""
+    assert words(first, a_desk((first, dead), limits=bound)) == ""
 
 
 def test_orders_that_turn_over_exactly_the_bound_may_leave() -> None:
     first, second = an_order("60"), an_order("40", "ETHUSDT", number=2)
-    assert objection(first, a_desk((first, second), limits=RiskLimits(max_turnover=1.0))) == ""
+    assert words(first, a_desk((first, second), limits=RiskLimits(max_turnover=1.0))) == ""
 
 
 def test_gross_exposure_counts_what_is_held_and_what_is_ordered() -> None:
@@ -133,32 +137,32 @@ def test_gross_exposure_that_prices_alone_brought_above_its_bound_may_stay_there
     """210 of 100 against 10,000 are 2.1; what is sold of one symbol may be bought of the other."""
     sale, bought = an_order("20", side=Side.SELL), an_order("20", "ETHUSDT", number=2)
     held = {"BTCUSDT": "150", "ETHUSDT": "60"}
-    assert objection(bought, a_desk((sale, bought), held)) == ""
+    assert words(bought, a_desk((sale, bought), held)) == ""
     more = replace(bought, quantity=D("20.03"))
-    assert "gross exposure would be 2.100 of equity, above 2.0" in objection(more, a_desk((sale, more), held))
+    assert "gross exposure would be 2.100 of equity, above 2.0" in words(more, a_desk((sale, more), held))
 
 
 def test_gross_exposure_counts_what_was_too_small_to_be_reduced_as_reduced() -> None:
     """A sale of 0.05 units at 100 is worth 5, less than any order may be."""
-    small = replace(an_order("0.05", side=Side.SELL, number=2), state=OrderState.SKIPPED, reason="too small")
+    small = replace(an_order("0.05", side=Side.SELL, number=2), state=OrderState.SKIPPED, code=ReasonCode.TOO_SMALL)
     held, bought = {"BTCUSDT": "140"}, an_order("60.05", "ETHUSDT")
-    assert objection(bought, a_desk((small, bought), held)) == ""
-    assert "gross exposure would be" in objection(bought, a_desk((bought,), held))
-    withheld = replace(small, reason="halted: only orders that reduce are sent")
-    assert "gross exposure would be" in objection(bought, a_desk((withheld, bought), held))
+    assert words(bought, a_desk((small, bought), held)) == ""
+    assert "gross exposure would be" in words(bought, a_desk((bought,), held))
+    withheld = replace(small, code=ReasonCode.HALTED)
+    assert "gross exposure would be" in words(bought, a_desk((withheld, bought), held))
 
 
 def test_gross_exposure_adds_up_all_orders_of_a_symbol() -> None:
     first, second = an_order("30"), an_order("31", number=2)
     held = {"ETHUSDT": "140"}
-    assert "gross exposure would be 2.010" in objection(first, a_desk((first, second), held))
+    assert "gross exposure would be 2.010" in words(first, a_desk((first, second), held))
 
 
 def test_a_skipped_order_of_a_symbol_without_a_close_changes_nothing() -> None:
     order = an_order("60")
     skipped = replace(an_order("1", "LTCUSDT", number=2), state=OrderState.SKIPPED, reason="no close")
     desk = a_desk((order, skipped), {"ETHUSDT": "140"})
-    assert objection(order, replace(desk, instruments={**desk.instruments, "LTCUSDT": BTC})) == ""
+    assert words(order, replace(desk, instruments={**desk.instruments, "LTCUSDT": BTC})) == ""
 
 
 def test_gross_exposure_adds_an_order_to_what_is_held_of_its_symbol() -> None:
@@ -176,28 +180,29 @@ def test_what_reduces_leaves_whatever_the_limits_and_the_halt_say() -> None:
 
 @pytest.mark.parametrize("order", [an_order("1"), an_order("31", side=Side.SELL)])
 def test_a_halted_account_sends_nothing_that_does_not_reduce(order: Order) -> None:
-    assert said(order, held={"BTCUSDT": "30"}, halted=True).startswith("halted")
+    found = objection(order, a_desk((order,), {"BTCUSDT": "30"}, halted=True))
+    assert found == Objection(code=ReasonCode.HALTED, reason="halted: only orders that reduce are sent")
 
 
 def test_an_account_without_equity_may_only_reduce() -> None:
     order = an_order("1")
     ruined = replace(a_desk((order,)), account=Account(as_of=DAY, cash=D(-1)))
-    assert "equity is -1.00; it must be above 0" in objection(order, ruined)
+    assert "equity is -1.00; it must be above 0" in words(order, ruined)
 
 
 def test_an_account_worth_exactly_nothing_may_only_reduce() -> None:
     order, sale = an_order("1"), an_order("1", side=Side.SELL)
     positions = {"BTCUSDT": Position(quantity=D(1), mark=D(100))}
     worthless = replace(a_desk((order,)), account=Account(as_of=DAY, cash=D(-100), positions=positions))
-    assert objection(order, worthless) == "not sent: equity is 0.00; it must be above 0"
-    assert objection(sale, replace(worthless, today=(sale,))) == ""
+    assert words(order, worthless) == "not sent: equity is 0.00; it must be above 0"
+    assert words(sale, replace(worthless, today=(sale,))) == ""
 
 
 def test_an_account_worth_less_than_one_unit_of_money_trades() -> None:
     order = an_order("0.01")
     tiny = replace(BTC, min_quantity=D(0), min_notional=D(0))
     desk = replace(a_desk((order,)), account=Account(as_of=DAY, cash=D("0.5")), instruments={"BTCUSDT": tiny})
-    assert objection(order, desk) == ""
+    assert words(order, desk) == ""
 
 
 @pytest.mark.parametrize(
@@ -222,6 +227,6 @@ def test_an_expired_model_sends_only_what_reduces() -> None:
     order, sale = an_order("1"), an_order("1", side=Side.SELL)
     for age, may in ((None, True), (63, True), (64, False)):
         desk = replace(a_desk((order,)), model_age_bars=age)
-        assert (objection(order, desk) == "") is may
-    assert "the model is 64 bars old, above model_max_age_bars, 63" in objection(order, desk)
-    assert objection(sale, replace(a_desk((sale,), held={"BTCUSDT": "5"}), model_age_bars=64)) == ""
+        assert (words(order, desk) == "") is may
+    assert "the model is 64 bars old, above model_max_age_bars, 63" in words(order, desk)
+    assert words(sale, replace(a_desk((sale,), held={"BTCUSDT": "5"}), model_age_bars=64)) == ""

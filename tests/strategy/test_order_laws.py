@@ -72,7 +72,7 @@ def test_what_was_planned_within_the_market_may_leave(
         max_position_size=3.0,
         halted=False,
     )
-    assert objection(order, desk) == ""
+    assert objection(order, desk) is None
 
 
 @given(quantities.filter(bool), quantities, lots)

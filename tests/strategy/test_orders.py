@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from strategy.instruments import Calendar, Instrument
-from strategy.orders import Order, OrderState, Side, Target, client_order_id, plan_order, too_small
+from strategy.orders import Order, OrderState, ReasonCode, Side, Target, client_order_id, plan_order, too_small
 
 D = Decimal
 DAY = date(2020, 1, 6)
@@ -25,8 +25,8 @@ def planned(exposure: str, held: str = "0", instrument: Instrument = COIN) -> Or
 
 
 def an_order(side: Side, quantity: str, reason: str = "") -> Order:
-    state = OrderState.SKIPPED if reason else OrderState.INTENDED
-    return Order(order_id="id", symbol="A", as_of=DAY, side=side, quantity=D(quantity), state=state, reason=reason)
+    order = Order(order_id="id", symbol="A", as_of=DAY, side=side, quantity=D(quantity))
+    return replace(order, state=OrderState.SKIPPED, reason=reason, code=ReasonCode.TOO_SMALL) if reason else order
 
 
 @pytest.mark.parametrize(

@@ -307,7 +307,8 @@ def test_an_order_that_a_halt_has_cut_stays_withheld_whatever_the_venue_says_of_
     number = spot.until_it_holds() + 1
     spot.on(number)
     job = spot._job(DAYS[number])
-    sale = Order(order_id=f"tdmt-{7:024x}", symbol=BTC, as_of=job.as_of, side=Side.SELL, quantity=D(1), reason=CUT)
+    sale = Order(order_id=f"tdmt-{7:024x}", symbol=BTC, as_of=job.as_of, side=Side.SELL, quantity=D(1))
+    sale = replace(sale, reason=CUT, cut_by_halt=True)
     with connect(spot.home) as store:
         account = settled_standing(store, job), mandate_of(store, job)
         # What else the day ordered would be in the way.
@@ -317,7 +318,7 @@ def test_an_order_that_a_halt_has_cut_stays_withheld_whatever_the_venue_says_of_
     send_all(job, spot._broker(job.now), account)
     with connect(spot.home) as store:
         orders = order_store.orders_on(store, "daily", job.as_of)
-    assert [one.state for one in orders] == [OrderState.FILLED]
+    assert [(one.state, one.reason) for one in orders] == [(OrderState.FILLED, CUT)]
     assert withheld(orders) == orders
 
 
