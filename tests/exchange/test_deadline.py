@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
 
 from exchange import testnet_client
 from exchange.binance_calls import public_client
@@ -68,3 +69,25 @@ def test_the_clients_of_the_main_site_and_of_the_testnets_are_punctual() -> None
     for adapter in (public, guard._inner):
         assert isinstance(adapter, PunctualAdapter)
         assert adapter._total_s == 30.0
+
+
+def test_a_request_is_handed_on_as_it_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    handed: list[tuple[object, ...]] = []
+
+    def send(_: HTTPAdapter, request: requests.PreparedRequest, *given: object) -> requests.Response:
+        handed.append((request.url, *given))
+        return requests.Response()
+
+    monkeypatch.setattr(HTTPAdapter, "send", send)
+    request = requests.Request("GET", "https://example.com/").prepare()
+    PunctualAdapter(5.0).send(request, True, 3.0, "bundle", "client.pem", {"https": "proxy"})
+    PunctualAdapter(5.0).send(request)
+    assert handed == [
+        ("https://example.com/", True, 3.0, "bundle", "client.pem", {"https": "proxy"}),
+        ("https://example.com/", False, None, True, None, None),
+    ]
+
+
+def test_a_request_that_hangs_keeps_no_process_alive() -> None:
+    thread = within(5.0, threading.current_thread)
+    assert (thread.name, thread.daemon) == ("request", True)

@@ -61,6 +61,13 @@ def test_a_fee_in_units_leaves_fewer_units_and_all_the_cash() -> None:
     assert account.equity == D(9_800) + D("1.998") * 110
 
 
+def test_units_that_an_entry_brings_without_a_quote_are_marked_at_its_price() -> None:
+    brought = Entry(as_of=TUESDAY, kind=EntryKind.REBASE, symbol="NEWUSDT", cash=D(-300), quantity=D(2))
+    account = booked(opening(MONDAY, D(1_000)), entries=(brought,)).standing.account
+    assert dict(account.positions) == {"NEWUSDT": Position(quantity=D(2), mark=D(150), marked_on=TUESDAY)}
+    assert (account.cash, account.equity) == (D(700), D(1_000))
+
+
 def test_a_fee_in_cash_is_paid_in_cash() -> None:
     account = booked(opening(MONDAY, D(10_000)), an_execution("2", "100", fee="0.2")).standing.account
     assert (account.cash, account.quantity("BTCUSDT")) == (D("9799.8"), D(2))

@@ -38,7 +38,8 @@ def test_a_buy_fills_at_the_open_with_slippage_and_fee() -> None:
 
 
 def test_a_settled_day_is_told_whole() -> None:
-    asked = replace(order("SPY", Side.SELL, "50"), reason="halted: cut to what closes the position", cut_by_halt=True)
+    reason = "halted: cut to what closes the position"
+    asked = replace(order("SPY", Side.SELL, "50"), reason=reason, cut_by_halt=True, mark=D(95))
     result = settle(account("0", SPY=("60", "90")), [asked], {"SPY": Quote(open=D(100), close=D(110))}, TUESDAY, TERMS)
     assert result.fills == (
         Fill(
@@ -53,6 +54,7 @@ def test_a_settled_day_is_told_whole() -> None:
         ),
     )
     assert result.orders == (replace(asked, state=OrderState.FILLED),)
+    assert result.orders[0].mark == D(95)
     positions = {"SPY": Position(quantity=D(10), mark=D(110), marked_on=TUESDAY)}
     assert result.account == Account(as_of=TUESDAY, cash=D(4999), positions=positions)
     assert result.entries == ()

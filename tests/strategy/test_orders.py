@@ -49,6 +49,11 @@ def test_an_order_is_the_change_in_whole_lots_within_what_the_market_takes(
     assert planned(exposure, held) == order
 
 
+def test_an_order_keeps_the_close_that_it_was_decided_at() -> None:
+    found = planned("0.2"), planned("-0.2"), planned("0.1", "10.05")
+    assert [one.mark for one in found if one is not None] == [D(100)] * 3
+
+
 def test_an_order_is_not_cut_where_the_market_has_no_largest_one() -> None:
     assert planned("0.9", instrument=replace(COIN, max_quantity=None)) == an_order(Side.BUY, "90")
 

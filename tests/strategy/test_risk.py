@@ -36,6 +36,23 @@ def test_a_close_that_is_not_believed_yet_counts_for_the_halt_where_it_is_worse(
     assert state.reason.endswith(f"closes that are held back are counted: A at {doubtful}") == halted
 
 
+def test_of_the_closes_that_are_not_believed_yet_those_that_lose_are_counted_and_named() -> None:
+    marks = {"A": (40, 100), "B": (20, 100), "C": (1, 100), "D": (1, 100), "E": (5, 100)}
+    positions = {symbol: Position(quantity=D(held), mark=D(mark)) for symbol, (held, mark) in marks.items()}
+    account = Account(as_of=date(2020, 6, 9), cash=D(3_300), positions=positions)
+    lived = Snapshot(account=account, equity=account.equity, drawdown=0.0)
+    # A and B lose, C is where it was, D gains less than one, of E nothing is doubtful.
+    doubtful = {"A": D("40.0"), "B": D(30), "C": D(100), "D": D("100.5")}
+    state = watched_at_worst(RiskState(), lived, LIMITS, doubtful)
+    assert state.reason == (
+        "equity 6200.00 is 38.0% below its peak of 10000.00, the limit is 35.0%; closes that are held back are "
+        "counted: A at 40, B at 30"
+    )
+    # Who is halted already stays so, for the reason that it was.
+    halted = RiskState(halted=True, since=date(2020, 6, 8), reason="by hand", peak_equity=D(10_000))
+    assert watched_at_worst(halted, lived, LIMITS, doubtful) == halted
+
+
 def test_the_halt_latches_at_the_limit_and_outlives_a_recovery() -> None:
     state = RiskState()
     for day, equity in enumerate(("100", "120", "78.01"), start=1):

@@ -112,7 +112,9 @@ def test_what_a_price_allows_its_ratio_to_be_is_bounded_by_its_decimals_and_by_s
 
     assert bounds(2.0, 8.0, (0.005, 0.0005)) == pytest.approx((7.9995 / 2.005, 8.0005 / 1.995), rel=1e-12)
     # A hundred thousand is known to a tenth, whatever decimals stand behind it.
-    assert bounds(1e5, 4e5, (0.005, 0.005)) == pytest.approx(((4e5 - 0.4) / (1e5 + 0.1), (4e5 + 0.4) / (1e5 - 0.1)))
+    assert bounds(1e5, 4e5, (0.005, 0.005)) == pytest.approx(
+        ((4e5 - 0.4) / (1e5 + 0.1), (4e5 + 0.4) / (1e5 - 0.1)), rel=1e-12
+    )
     # What may have been nothing bounds no ratio from above.
     for old in (0.004, 0.005):
         assert bounds(old, 8.0, (0.005, 0.005)) == (pytest.approx(7.995 / (old + 0.005)), np.inf)
@@ -154,6 +156,16 @@ def test_bars_agree_by_whichever_of_their_former_revisions_lies_at_the_ratio() -
     assert agreeing_bars([[row] for row in np.round(old / 100, 2)], np.round(old / 100 * 1.001, 2)) == 0
     with pytest.raises(ValueError, match="argument 2 is longer than argument 1"):
         agreeing_bars(plain[:5], new)
+
+
+def test_a_bar_without_a_former_revision_agrees_with_none_and_a_single_ratio_in_common_is_one() -> None:
+    old = history(12, 2)[::-1]
+    former: list[list[FloatArray]] = [[row] for row in old]
+    former[6] = []
+    assert agreeing_bars(former, np.round(old / 4, 4)) == 11
+    # From 199.5/100.5 to 200.5/99.5, and from there on: the bars have the border in common.
+    touching = [[np.full(4, price)] for price in (100.0,) * 5 + (99.0,)]
+    assert agreeing_bars(touching, np.array([[200.0] * 4] * 5 + [[201.0] * 4])) == 6
 
 
 def test_only_what_a_change_tells_of_is_moved() -> None:
