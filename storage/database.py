@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from storage.failures import (
     named_system_failures,
 )
 from storage.files import private_folder, sweep, temporary_beside
+from storage.instance import CONFIG, close_connection, open_connection
 
 __all__ = [
     "Connection",
@@ -51,12 +53,6 @@ _RETRY_S = 0.05
 
 #: Asking DuckDB by a second BEGIN would abort the first, so the open ones are remembered, by the connection's id.
 _IN_TRANSACTION: set[int] = set()
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    "threads": 2,
-    "memory_limit": "2GB",
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-}
 
 
 @contextmanager
@@ -76,13 +72,10 @@ def connect(home: Path, *, timeout_s: float = 10.0) -> Iterator[Connection]:
             if not path.exists():
                 with named_system_failures(path):
                     _create(path)
-            connection = _opened(path, timeout_s)
-            try:
+            with _opened(path, timeout_s) as connection:
                 connection.execute("SET TimeZone = 'UTC'")
                 migrate(connection, MIGRATIONS)
                 yield connection
-            finally:
-                connection.close()
     finally:
         _WRITER.release()
 
@@ -159,6 +152,11 @@ def _check_known(recorded: dict[int, str], scripts: dict[int, Path]) -> None:
 
 
 def _digest(script: Path) -> str:
+    return _digest_of(script, script.stat().st_mtime_ns)
+
+
+@cache
+def _digest_of(script: Path, _modified_ns: int) -> str:
     return sha256(script.read_bytes()).hexdigest()
 
 
@@ -167,7 +165,7 @@ def _create(path: Path) -> None:
     sweep(path.parent)
     temporary = temporary_beside(path)
     try:
-        duckdb.connect(str(temporary), config=_CONFIG).close()
+        duckdb.connect(str(temporary), config=CONFIG).close()
         temporary.chmod(0o600)
         # A link, unlike a rename, never replaces what another process created meanwhile.
         with suppress(FileExistsError):
@@ -176,15 +174,28 @@ def _create(path: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _opened(path: Path, timeout_s: float) -> Connection:
+@contextmanager
+def _opened(path: Path, timeout_s: float) -> Iterator[Connection]:
     start_s = time.monotonic()
-    while True:
-        try:
-            return duckdb.connect(str(path), config=_CONFIG)
-        except duckdb.Error as error:
-            holder = lock_holder(error)
-            if holder is None:
-                raise from_database(error, path) or damaged(path, str(error)) from error
-            if time.monotonic() - start_s >= timeout_s:
-                raise locked(path, holder, timeout_s) from error
+    while (connection := _try_to_open(path, timeout_s, start_s)) is None:
         time.sleep(_RETRY_S)
+    broken = False
+    try:
+        yield connection
+    except (duckdb.FatalException, duckdb.InternalException):
+        broken = True
+        raise
+    finally:
+        close_connection(path, connection, broken=broken)
+
+
+def _try_to_open(path: Path, timeout_s: float, start_s: float) -> Connection | None:
+    try:
+        return open_connection(path)
+    except duckdb.Error as error:
+        holder = lock_holder(error)
+        if holder is None:
+            raise from_database(error, path) or damaged(path, str(error)) from error
+        if time.monotonic() - start_s >= timeout_s:
+            raise locked(path, holder, timeout_s) from error
+        return None

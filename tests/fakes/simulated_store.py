@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from storage import database
+from storage import database, instance
 from storage.database import StoreFull, StoreLocked
 from tests.fakes.remembered import Remembered
 
@@ -50,7 +50,7 @@ class Dice:
 
 
 class Watched:
-    """A connection whose every statement may be the last; closing it leaves the store open for the next one."""
+    """A connection whose every statement may be the last."""
 
     def __init__(self, store: duckdb.DuckDBPyConnection, dice: Dice, remembered: Remembered) -> None:
         self._store, self._dice, self._remembered = store, dice, remembered
@@ -63,9 +63,6 @@ class Watched:
             return None
         return self._remembered.execute(statement, *given)
 
-    def close(self) -> None:
-        pass
-
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
@@ -73,7 +70,7 @@ class Watched:
 @contextmanager
 def stored_in_memory(home: Path, dice: Dice) -> Iterator[duckdb.DuckDBPyConnection]:
     """The database behind `storage.database.connect` while the block runs."""
-    whole = duckdb.connect(":memory:", config={**database._CONFIG, "threads": 1})
+    whole = duckdb.connect(":memory:", config={**instance.CONFIG, "threads": 1})
     whole.execute(_ZONE)
     _MIGRATE(whole, database.MIGRATIONS)
     # Planning well takes longer than reading tables of so few rows badly.
@@ -83,13 +80,14 @@ def stored_in_memory(home: Path, dice: Dice) -> Iterator[duckdb.DuckDBPyConnecti
     remembered = Remembered(whole)
     opened, migrate = database._opened, database.migrate
 
-    def open_watched(path: Path, timeout_s: float) -> Any:
+    @contextmanager
+    def open_watched(path: Path, timeout_s: float) -> Iterator[Any]:
         dice.maybe_kill("opening the store")
         if dice.hit(dice.lock_rate, "store locked"):
             raise StoreLocked(f"{path} is locked by process 1 for more than {timeout_s:.0f} s; try again")
         if dice.hit(dice.full_rate, "disk full"):
             raise StoreFull(f"{path} cannot grow: the disk is full; free some space")
-        return Watched(whole, dice, remembered)
+        yield Watched(whole, dice, remembered)
 
     database._opened = open_watched
     # Looking for new migrations would take half of the time.
