@@ -10,7 +10,7 @@ from storage.database import Connection, connect
 from storage.runs import Outcome, Run, RunStatus
 from strategy.risk import RiskState
 from tasks.job import Job
-from tasks.results import DayResult, Json, with_warnings
+from tasks.results import DayResult, Json, ModelCode, with_warnings
 
 DAILY, BACKFILL = "daily", "backfill"
 
@@ -73,6 +73,7 @@ class Findings:
 
     warnings: tuple[str, ...] = ()
     model_reason: str | None = None
+    model_code: ModelCode | None = None
     report: str | None = None
 
 
@@ -89,6 +90,7 @@ def day_result(job: Job, findings: Findings) -> DayResult:
             fills=ledger.fills_on(store, job.account, job.as_of),
             model_id=provenance.model_id if provenance else None,
             model_reason=findings.model_reason,
+            model_code=findings.model_code,
             data_sha256=provenance.data_sha256 if provenance else None,
             halted=_halted(risk_state.load(store, job.account)),
             warnings=findings.warnings,

@@ -1,6 +1,7 @@
 """Report: the day as a page and as Prefect artifacts; it never blocks trading."""
 
 import logging
+from dataclasses import replace
 
 from storage import instruments as instrument_store
 from storage import ledger, reports, runs
@@ -37,14 +38,15 @@ def report(
     warnings = [*gate.held_back.values(), *gate.warnings]
     warnings += [champion.warning] if champion.warning else []
     warnings += [*_outside(job), *_missed(job), *missed_since_last_answer(job), *_capped(job)]
-    result = day_result(job, Findings(warnings=tuple(warnings), model_reason=champion.reason))
+    findings = Findings(warnings=tuple(warnings), model_reason=champion.reason, model_code=champion.code)
+    result = day_result(job, findings)
     page = _page(result, champion, gate)
     try:
         path = reports.write_day(job.home, job.account, job.as_of, daily_page(page))
     except StoreError as error:
         log.warning("The report could not be written: %s", error)
         unwritten = f"the report could not be written: {error}"
-        return Findings(warnings=(*warnings, unwritten), model_reason=champion.reason)
+        return replace(findings, warnings=(*warnings, unwritten))
     try:
         publish(page, Place(account=job.account, file=path, served_at=served_at))
         if reconciled is not None:
@@ -54,7 +56,7 @@ def report(
     except Exception as error:  # noqa: BLE001
         log.warning("The artifacts could not be published (%s); the report holds the same.", type(error).__name__)
     log.info("The report of %s is %s.", job.as_of, path)
-    return Findings(warnings=tuple(warnings), model_reason=champion.reason, report=str(path))
+    return replace(findings, report=str(path))
 
 
 def _outside(job: Job) -> list[str]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 
 from strategy.account import Snapshot
 from strategy.decision import Decision
@@ -12,6 +13,26 @@ from tasks.job import Job
 
 #: JSON as `json.loads` gives it.
 Json = dict[str, object]
+
+
+class ModelCode(StrEnum):
+    """Why a model decides, or the prior in its stead; `model_reason` says the same to people.
+
+    NOT_NEEDED: the strategy has no model. IN_USE: the champion decides. NONE_PROMOTED: there is no champion.
+    DAMAGED: its file cannot be used. TOO_OLD: it is past `model_max_age_bars`. NOT_TRAINED: a training was due and
+    failed, whoever decides.
+    """
+
+    NOT_NEEDED = "not_needed"
+    IN_USE = "in_use"
+    NONE_PROMOTED = "none_promoted"
+    DAMAGED = "damaged"
+    TOO_OLD = "too_old"
+    NOT_TRAINED = "not_trained"
+
+
+#: What a person should look at.
+MODEL_FAULTS = frozenset({ModelCode.DAMAGED, ModelCode.TOO_OLD, ModelCode.NOT_TRAINED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +46,7 @@ class DayResult:
     fills: tuple[Fill, ...]
     model_id: str | None
     model_reason: str | None
+    model_code: ModelCode | None
     data_sha256: str | None
     halted: str
     warnings: tuple[str, ...]
@@ -56,6 +78,7 @@ def day_json(result: DayResult) -> Json:
         "positions": positions_json(snapshot),
         "model_id": result.model_id,
         "model_reason": result.model_reason,
+        "model_code": result.model_code and str(result.model_code),
         "data_sha256": result.data_sha256,
         "code_version": result.job.code_version,
         "config": json.loads(result.job.policy.config),

@@ -13,6 +13,7 @@ from strategy.signals import Strategy
 from tasks.challenge import Challenged, challenge
 from tasks.forecast import forecaster
 from tasks.job import Job
+from tasks.results import MODEL_FAULTS, ModelCode
 from tasks.training_plan import TrainingRefused
 
 log = logging.getLogger(__name__)
@@ -20,11 +21,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Champion:
-    """The model that may trade, None for the prior, and why it is so; `warning` says what went wrong, if anything."""
+    """The model that may trade, None for the prior, and why it is so, in words and as a code (None: nobody ruled)."""
 
     model_id: str | None
     reason: str
-    warning: str = ""
+    code: ModelCode | None = None
+
+    @property
+    def warning(self) -> str:
+        """The reason, where something went wrong; else empty."""
+        return self.reason if self.code in MODEL_FAULTS else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +53,7 @@ def retrain(job: Job) -> Champion:
     `model_max_age_bars` gives way to the prior.
     """
     if job.policy.strategy is not Strategy.TURBO:
-        return Champion(model_id=None, reason=f"{job.policy.strategy} needs no model")
+        return Champion(model_id=None, reason=f"{job.policy.strategy} needs no model", code=ModelCode.NOT_NEEDED)
     known = _known(job)
     age = known.trained_age_bars
     if age is not None and age < job.policy.recipe.retrain_every_bars:
@@ -57,7 +63,7 @@ def retrain(job: Job) -> Champion:
     except TrainingRefused as error:
         log.warning("No model was trained: %s.", error)
         champion = _ruling(job, known, f"; no newer one could be trained: {error}")
-        return replace(champion, warning=champion.reason)
+        return replace(champion, code=ModelCode.NOT_TRAINED)
     known = _known(job)
     return _ruling(job, known, _refusal(job, known))
 
@@ -104,12 +110,13 @@ def _ruling(job: Job, known: _Registry, newer: str) -> Champion:
     if known.champion is None:
         why = known.damage or "no network is promoted"
         reason = f"the prior trades: {why}{newer}"
-        return Champion(model_id=None, reason=reason, warning=reason if known.damage else "")
+        code = ModelCode.DAMAGED if known.damage else ModelCode.NONE_PROMOTED
+        return Champion(model_id=None, reason=reason, code=code)
     if age > limit:
         reason = f"the prior trades: the model is {age} bars old, above {limit}{newer}"
-        return Champion(model_id=None, reason=reason, warning=reason)
+        return Champion(model_id=None, reason=reason, code=ModelCode.TOO_OLD)
     reason = (f"trained {age} bars ago" if age else "trained and promoted today") + newer
-    return Champion(model_id=known.champion.model_id, reason=reason)
+    return Champion(model_id=known.champion.model_id, reason=reason, code=ModelCode.IN_USE)
 
 
 def train_now(job: Job) -> dict[str, object]:

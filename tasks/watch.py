@@ -15,6 +15,7 @@ from storage.runs import RunRecord, RunStatus
 from strategy.orders import OPEN_STATES, OrderState
 from tasks.book import DAILY
 from tasks.missed import missed_among, sentences
+from tasks.results import MODEL_FAULTS
 
 #: A run of which nothing was heard for so long has ended without a word.
 LEASE = timedelta(hours=6)
@@ -130,8 +131,8 @@ def _model_warning(record: RunRecord) -> str:
     """What the run warned of about its model: too old, damaged, or none could be trained; empty if of nothing."""
     if record.outcome is None or record.outcome.result is None:
         return ""
-    reason = json.loads(record.outcome.result).get("model_reason")
-    return str(reason) if reason in record.outcome.warnings else ""
+    answer = json.loads(record.outcome.result)
+    return str(answer["model_reason"]) if answer.get("model_code") in MODEL_FAULTS else ""
 
 
 def _last(store: Connection, account: str) -> date | None:

@@ -1,5 +1,6 @@
-"""Stores of before 0021 said by sentences alone why an order stood as it did."""
+"""Stores of before 0021 and 0022 said by sentences alone why an order stood as it did, and a model decided."""
 
+import json
 from datetime import date
 from pathlib import Path
 
@@ -39,6 +40,19 @@ OLD = (
 )
 
 
+AGED = "the prior trades: the model is 70 bars old, above 63"
+LACKING = "trained 5 bars ago; no newer one could be trained: no room"
+BROKEN = "the prior trades: the file of model 3f9a51c07b2e is damaged"
+#: By run, why its model decided, what it warned of, and the code that this is read as.
+MODELS = {
+    "aged": (AGED, ["SPY moved", AGED], "too_old"),
+    "lacking": (LACKING, [LACKING], "not_trained"),
+    "broken": (BROKEN, [BROKEN], "damaged"),
+    "first": ("the prior trades: no network is promoted", ["SPY moved"], None),
+    "rules": (None, [], None),
+}
+
+
 def up_to(folder: Path, last: int) -> Path:
     """The folder, which now holds the migrations up to that number."""
     folder.mkdir()
@@ -66,6 +80,16 @@ def old(tmp_path: Path, home: Path) -> Path:
         store.execute(
             "INSERT INTO order_events VALUES ('daily', ?, 1, 'sent', ?, '2020-01-07 00:05:00+00')", [name, CUT]
         )
+    for run_id, (reason, warnings, _) in MODELS.items():
+        store.execute(
+            "INSERT INTO runs (run_id, account, command, as_of, started_at, status, code_version, config, warnings, "
+            "result) VALUES (?, 'daily', 'daily', '2020-01-06', '2020-01-07', 'done', '', '{}', ?, ?)",
+            [run_id, json.dumps(warnings), json.dumps({"as_of": "2020-01-06", "model_reason": reason})],
+        )
+    store.execute(
+        "INSERT INTO runs (run_id, account, command, as_of, started_at, status, code_version, config, warnings) "
+        """VALUES ('failed', 'daily', 'daily', '2020-01-06', '2020-01-07', 'failed', '', '{}', '["no answer"]')"""
+    )
     store.close()
     return home
 
@@ -90,3 +114,16 @@ def test_what_a_halt_withheld_in_an_old_store_is_still_known(old: Path) -> None:
     assert named(withheld(known)) == {"HELD", "STOPPED", *cut}
     assert counted == (len(OLD) + 1, 9)
     assert {one.state for one in known if one.order_id == "DOUBT"} == {OrderState.UNKNOWN}
+
+
+def test_what_an_old_run_warned_of_its_model_becomes_a_code(old: Path) -> None:
+    with connect(old) as store:
+        rows = dict(store.execute("SELECT run_id, result FROM runs").fetchall())
+    assert rows.pop("failed") is None
+    answers = {run_id: json.loads(answer) for run_id, answer in rows.items()}
+    assert {run_id: one.get("model_code") for run_id, one in answers.items()} == {
+        run_id: code for run_id, (_, _, code) in MODELS.items()
+    }
+    assert {run_id: (one["as_of"], one["model_reason"]) for run_id, one in answers.items()} == {
+        run_id: ("2020-01-06", reason) for run_id, (reason, _, _) in MODELS.items()
+    }

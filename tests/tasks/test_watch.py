@@ -17,7 +17,7 @@ from tasks.book import begin, close_done, close_failed, day_result
 from tasks.halts import halt, resume
 from tasks.job import Job
 from tasks.report import report
-from tasks.results import day_json
+from tasks.results import ModelCode, day_json
 from tasks.status import status_json
 from tasks.train import Champion
 from tasks.watch import LEASE, look
@@ -138,8 +138,8 @@ def test_a_network_that_a_run_warned_of_is_told_until_a_run_has_nothing_to_warn_
     old = "the prior trades: the model is 70 bars old, above 63"
     for number, (champion, due) in enumerate(
         (
-            (Champion(model_id=None, reason=old, warning=old), ["model:daily"]),
-            (Champion(model_id=None, reason="the prior trades: no network is promoted"), []),
+            (Champion(model_id=None, reason=old, code=ModelCode.TOO_OLD), ["model:daily"]),
+            (Champion(model_id=None, reason=old, code=ModelCode.NONE_PROMOTED), []),
         ),
         start=1,
     ):
