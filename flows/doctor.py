@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from packaging.requirements import Requirement
 
@@ -22,8 +22,13 @@ Json = dict[str, Any]
 LEAST_FREE_BYTES = 1_000_000_000
 #: Of how many days bars are fetched to see that they come.
 FETCHED = timedelta(days=10)
-#: What to do about a source that does not answer.
-SILENT = "check the network, or try again later"
+
+
+class Remedied(Protocol):
+    """A failure that says what is wrong and what to do."""
+
+    what: str
+    remedy: str
 
 
 def run_doctor(given: Mapping[str, object]) -> Json:
@@ -35,10 +40,9 @@ def run_doctor(given: Mapping[str, object]) -> Json:
         return {"ok": False, "checks": checks}
     home = settings.home
     checks = [_python(), *_pins(), _environment(), _disk(home), _store(home), _private(home), _sample()]
-    outside = _outside(settings)
-    silent = any(check["remedy"] == SILENT for check in outside)
-    checks += [*outside, _incomparable("the source does not answer") if silent else _clock(settings)]
-    checks += server_checks(home)
+    source, silent = _source(settings)
+    checks += [*source, *_keys(settings)]
+    checks += [_incomparable("the source does not answer") if silent else _clock(settings), *server_checks(home)]
     return {"ok": all(check["ok"] for check in checks), "checks": checks}
 
 
@@ -46,10 +50,9 @@ def _check(name: str, ok: bool, detail: str, remedy: str) -> Json:
     return {"name": name, "ok": ok, "detail": detail, "remedy": "" if ok else remedy}
 
 
-def _failed(name: str, error: Exception) -> Json:
-    """The check as its failure tells it: what is wrong, and after the last semicolon what to do."""
-    detail, _, remedy = str(error).rpartition("; ")
-    return _check(name, False, detail or remedy, remedy)
+def _failed(name: str, error: Remedied) -> Json:
+    """The check as its failure tells it: what is wrong, and what to do."""
+    return _check(name, False, error.what, error.remedy or error.what)
 
 
 def _python() -> Json:
@@ -140,28 +143,33 @@ def _incomparable(reason: str) -> Json:
     return _check("clock", False, f"not compared: {reason}", "correct that, and run the doctor again")
 
 
-def _outside(settings: Settings) -> list[Json]:
-    """The source and the broker of the settings, where they are not embedded; a source that is down takes a while."""
+def _source(settings: Settings) -> tuple[list[Json], bool]:
+    """The check of a source that is not embedded, and whether it is silent; one that is down takes a while."""
     from exchange.ports import SourceUnavailable
+
+    if settings.source == "sample":
+        return [], False
+    try:
+        remedy = "correct the source or the symbols in settings.toml or the environment"
+        return [_answers("source", lambda: _newest(settings), remedy)], False
+    except SourceUnavailable as error:
+        return [_check("source", False, str(error), "check the network, or try again later")], True
+
+
+def _keys(settings: Settings) -> list[Json]:
+    """The check of the keys of a broker that is not embedded."""
     from flows.keys import KeysMissing, testnet_keys
     from flows.serving import PrefectUnreachable
 
-    found = []
-    if settings.source != "sample":
-        try:
-            remedy = "correct the source or the symbols in settings.toml or the environment"
-            found.append(_answers("source", lambda: _newest(settings), remedy))
-        except SourceUnavailable as error:
-            found.append(_check("source", False, str(error), SILENT))
-    if settings.broker != "paper":
-        try:
-            testnet_keys(settings.home)
-            found.append(_check("keys", True, f"{settings.broker}: there, and not shown", ""))
-        except KeysMissing as error:
-            found.append(_check("keys", False, str(error), f"make them at the site of {settings.broker}"))
-        except PrefectUnreachable as error:
-            found.append(_check("keys", False, str(error), "correct that, and run the doctor again"))
-    return found
+    if settings.broker == "paper":
+        return []
+    try:
+        testnet_keys(settings.home)
+    except KeysMissing as error:
+        return [_check("keys", False, str(error), f"make them at the site of {settings.broker}")]
+    except PrefectUnreachable as error:
+        return [_check("keys", False, str(error), "correct that, and run the doctor again")]
+    return [_check("keys", True, f"{settings.broker}: there, and not shown", "")]
 
 
 def _newest(settings: Settings) -> str:

@@ -8,13 +8,17 @@ from platformdirs import user_data_path
 class HomeUnknown(RuntimeError):
     """A path begins in the user's home folder, and nothing says where that is (exit 2)."""
 
+    def __init__(self, what: str, remedy: str = "") -> None:
+        super().__init__(f"{what}; {remedy}" if remedy else what)
+        self.what, self.remedy = what, remedy
+
 
 def expanded(path: Path) -> Path:
     """Return the absolute path, `~` replaced by the user's folder. Raises HomeUnknown."""
     try:
         return path.expanduser().absolute()
     except RuntimeError as error:
-        raise HomeUnknown(_unknown(str(path), "name an absolute path")) from error
+        raise HomeUnknown(_nowhere(str(path)), "name an absolute path") from error
 
 
 def default_home() -> Path:
@@ -22,8 +26,8 @@ def default_home() -> Path:
     try:
         return expanded(user_data_path("turbodmt", appauthor=False))
     except RuntimeError as error:
-        raise HomeUnknown(_unknown("the database", "name a folder with --home or TURBODMT_HOME")) from error
+        raise HomeUnknown(_nowhere("the database"), "name a folder with --home or TURBODMT_HOME") from error
 
 
-def _unknown(what: str, remedy: str) -> str:
-    return f"{what} lies in your home folder, and neither HOME nor the list of users says where that is; {remedy}"
+def _nowhere(what: str) -> str:
+    return f"{what} lies in your home folder, and neither HOME nor the list of users says where that is"

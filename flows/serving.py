@@ -26,8 +26,8 @@ def served(home: Path) -> Iterator[None]:
     free_bytes = shutil.disk_usage(home).free
     if free_bytes < LEAST_FREE_BYTES:
         raise StoreFull(
-            f"{home} has {free_bytes / 1e6:.0f} MB free and a run needs {LEAST_FREE_BYTES / 1e6:.0f} MB; make room, or "
-            "name another --home"
+            f"{home} has {free_bytes / 1e6:.0f} MB free and a run needs {LEAST_FREE_BYTES / 1e6:.0f} MB",
+            "make room, or name another --home",
         )
     # What its own server has to say of a failure is a traceback.
     os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")

@@ -42,7 +42,7 @@ def _put_in_force(pairs: Sequence[str], options: Mapping[str, object]) -> None:
         for name in given:
             if options.get(name) is not None:
                 option = f"--{name.replace('_', '-')}"
-                raise ConfigurationError(f"{option} and {OPTION} {name} are both given; leave one of them out")
+                raise ConfigurationError(f"{option} and {OPTION} {name} are both given", "leave one of them out")
     except ConfigurationError as error:
         fail(str(error), Exit.USAGE, as_json=bool(options.get("as_json")))
     os.environ.update({f"{PREFIX}{name.upper()}": value for name, value in given.items()})
@@ -60,13 +60,13 @@ def assigned(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         name, _, value = (part.strip() for part in pair.partition("="))
         if not (name and value):
-            raise ConfigurationError(f"{OPTION} is {pair!r}; it must be KEY=VALUE, such as target_annual_vol=0.1")
+            raise ConfigurationError(f"{OPTION} is {pair!r}", "it must be KEY=VALUE, such as target_annual_vol=0.1")
         demand_setting(name)
         if name == "home":
-            raise ConfigurationError(f"{OPTION} names home; use --home or TURBODMT_HOME")
+            raise ConfigurationError(f"{OPTION} names home", "use --home or TURBODMT_HOME")
         if name in given:
             raise ConfigurationError(
-                f"{OPTION} gives {name} as {given[name]!r} and as {value!r}; leave one of them out"
+                f"{OPTION} gives {name} as {given[name]!r} and as {value!r}", "leave one of them out"
             )
         given[name] = value
     return given

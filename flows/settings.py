@@ -32,7 +32,11 @@ Bps = Annotated[float, Field(ge=0, le=1_000)]
 
 
 class ConfigurationError(ValueError):
-    """A setting is unknown or outside its limits (exit 2)."""
+    """A setting is unknown or outside its limits (exit 2): what is wrong, and what it must be."""
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        super().__init__(f"{what}; {remedy}" if remedy else what)
+        self.what, self.remedy = what, remedy
 
 
 class Settings(BaseSettings):
@@ -159,17 +163,15 @@ class Settings(BaseSettings):
     def _consistent(self) -> "Settings":
         twice = sorted({symbol for symbol in self.symbols if self.symbols.count(symbol) > 1})
         if twice:
-            raise ValueError(f"symbols name {', '.join(twice)} more than once; name each once")
-        if self.network_dimensions % self.network_heads:
-            raise ValueError(
-                f"network_heads is {self.network_heads}, which does not divide network_dimensions, "
-                f"{self.network_dimensions}; choose a divisor"
-            )
-        if self.model_max_age_bars < self.retrain_every_bars:
-            raise ValueError(
-                f"model_max_age_bars is {self.model_max_age_bars}, below retrain_every_bars, "
-                f"{self.retrain_every_bars}; a model must live until the next is trained"
-            )
+            raise ConfigurationError(f"symbols name {', '.join(twice)} more than once", "name each once")
+        wide, heads = self.network_dimensions, self.network_heads
+        if wide % heads:
+            what = f"network_heads is {heads}, which does not divide network_dimensions, {wide}"
+            raise ConfigurationError(what, "choose a divisor")
+        most, every = self.model_max_age_bars, self.retrain_every_bars
+        if most < every:
+            what = f"model_max_age_bars is {most}, below retrain_every_bars, {every}"
+            raise ConfigurationError(what, "a model must live until the next is trained")
         return self
 
 
@@ -190,7 +192,7 @@ def load(overrides: Mapping[str, object]) -> Settings:
 def demand_setting(name: str) -> None:
     """Raise ConfigurationError where there is no setting of that name."""
     if name not in Settings.model_fields:
-        raise ConfigurationError(_unknown(name))
+        raise ConfigurationError(*_unknown(name))
 
 
 def checked_value(name: str, value: object) -> object:
@@ -207,27 +209,25 @@ def _checked(values: Mapping[str, object]) -> Settings:
     try:
         return Settings.model_validate(dict(values))
     except ValidationError as error:
-        raise ConfigurationError(_sentence(error)) from error
+        raise ConfigurationError(*_told(error)) from error
 
 
-def _sentence(error: ValidationError) -> str:
+def _told(error: ValidationError) -> tuple[str, str]:
     first = error.errors(include_url=False)[0]
-    if not first["loc"]:
-        return first["msg"].removeprefix("Value error, ")
+    if isinstance(ours := first.get("ctx", {}).get("error"), ConfigurationError):
+        return ours.what, ours.remedy
     name = str(first["loc"][0])
     if first["type"] == "extra_forbidden":
         return _unknown(name)
-    field = Settings.model_fields[name]
-    limit = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    if first["type"] == "string_pattern_mismatch":
-        limit = PATTERNS[name]
-    return f"{name} is {first['input']!r}; it must be {limit} ({field.description})"
+    said = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    limit = PATTERNS[name] if first["type"] == "string_pattern_mismatch" else said
+    return f"{name} is {first['input']!r}", f"it must be {limit} ({Settings.model_fields[name].description})"
 
 
-def _unknown(name: str) -> str:
+def _unknown(name: str) -> tuple[str, str]:
     close = get_close_matches(name.lower().replace("-", "_"), Settings.model_fields, n=1)
     remedy = f"did you mean {close[0]}" if close else f"known are {', '.join(Settings.model_fields)}"
-    return f"{name} is no setting; {remedy}"
+    return f"{name} is no setting", remedy
 
 
 def _file_settings(path: Path) -> dict[str, object]:
@@ -238,12 +238,13 @@ def _file_settings(path: Path) -> dict[str, object]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is not valid TOML: {error}; correct it or delete it") from error
+        raise ConfigurationError(f"{path} is not valid TOML: {error}", "correct it or delete it") from error
     except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read: {error.strerror}; make it a readable file") from error
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}", "make it a readable file") from error
     if "home" in content:
-        raise ConfigurationError(f"{path} sets home, but it lies in it; use --home or TURBODMT_HOME")
+        raise ConfigurationError(f"{path} sets home, but it lies in it", "use --home or TURBODMT_HOME")
     for name in content:
         if name not in Settings.model_fields:
-            raise ConfigurationError(f"{path}: {_unknown(name)}")
+            what, remedy = _unknown(name)
+            raise ConfigurationError(f"{path}: {what}", remedy)
     return content

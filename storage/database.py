@@ -142,12 +142,13 @@ def _check_known(recorded: dict[int, str], scripts: dict[int, Path]) -> None:
         if number not in scripts:
             raise StoreMigration(
                 f"the store was written by a newer version: it has migration {number}, this code ends at "
-                f"{max(scripts, default=0)}; install the newer version"
+                f"{max(scripts, default=0)}",
+                "install the newer version",
             )
         if _digest(scripts[number]) != digest:
             raise StoreMigration(
-                f"migration {scripts[number].name} was changed after this store had applied it (as {digest[:12]}); "
-                "install the version that wrote the store, and put changes into a new migration"
+                f"migration {scripts[number].name} was changed after this store had applied it (as {digest[:12]})",
+                "install the version that wrote the store, and put changes into a new migration",
             )
 
 

@@ -11,7 +11,11 @@ import duckdb
 
 
 class StoreError(Exception):
-    """The store cannot be used as it is (exit 6)."""
+    """The store cannot be used as it is (exit 6): what is wrong, and what to do about it."""
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        super().__init__(f"{what}; {remedy}" if remedy else what)
+        self.what, self.remedy = what, remedy
 
 
 class StoreLocked(StoreError):
@@ -55,28 +59,29 @@ def full(path: Path) -> StoreFull:
     free_bytes = shutil.disk_usage(folder).free
     return StoreFull(
         f"{path} could not be written: the disk, a quota or the file size limit is exhausted ({free_bytes} bytes of "
-        "the disk are free); nothing was half-written, make room and run the same command again"
+        "the disk are free)",
+        "nothing was half-written, make room and run the same command again",
     )
 
 
 def read_only(path: Path, cause: str) -> StoreReadOnly:
     """The failure that names the place that cannot be written, why, and the remedy."""
-    return StoreReadOnly(f"{path} cannot be written ({cause}); name a writable folder with --home or TURBODMT_HOME")
+    return StoreReadOnly(f"{path} cannot be written ({cause})", "name a writable folder with --home or TURBODMT_HOME")
 
 
 def damaged(path: Path, cause: str) -> StoreDamaged:
     """The failure that names the damaged file and the remedy."""
     return StoreDamaged(
-        f"{path} is damaged or no DuckDB database ({cause}); move it away and restore a copy, or start a new store "
-        "with another --home"
+        f"{path} is damaged or no DuckDB database ({cause})",
+        "move it away and restore a copy, or start a new store with another --home",
     )
 
 
 def locked(path: Path, holder: str, timeout_s: float) -> StoreLocked:
     """The failure that names who holds the store and how long was waited."""
     return StoreLocked(
-        f"{path} is in use by {holder} and stayed so for {timeout_s:g} s; wait until that process ends, then run the "
-        "same command again"
+        f"{path} is in use by {holder} and stayed so for {timeout_s:g} s",
+        "wait until that process ends, then run the same command again",
     )
 
 

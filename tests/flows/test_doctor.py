@@ -67,6 +67,7 @@ def test_wrong_settings_are_told_beside_what_needs_none(home: Path) -> None:
     found = checks(home)
     assert [name for name, check in found.items() if not check["ok"]] == ["settings"]
     assert found["settings"]["remedy"] == "did you mean seed"
+    assert found["settings"]["detail"] == f"{home / 'settings.toml'}: sede is no setting"
 
 
 def test_the_server_that_runs_go_to_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,6 +95,14 @@ def test_a_wrong_value_is_told_in_one_sentence(name: str, value: object, sentenc
     with pytest.raises(ConfigurationError, match=sentence) as caught:
         load({name: value})
     assert "\n" not in str(caught.value)
+    assert str(caught.value) == f"{caught.value.what}; {caught.value.remedy}"
+
+
+def test_what_is_wrong_and_what_it_must_be_are_told_apart() -> None:
+    with pytest.raises(ConfigurationError, match="choose a divisor") as caught:
+        load({"network_heads": 7})
+    what = "network_heads is 7, which does not divide network_dimensions, 96"
+    assert (caught.value.what, caught.value.remedy) == (what, "choose a divisor")
 
 
 def test_a_wrong_variable_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,5 @@
 import os
+import pickle
 import signal
 import stat
 import subprocess
@@ -230,6 +231,12 @@ def test_a_read_only_home_is_refused(home: Path) -> None:
 )
 def test_what_duckdb_says_of_the_disk_is_named(tmp_path: Path, message: str, failure: type[Exception]) -> None:
     assert isinstance(from_database(duckdb.IOException(message), tmp_path / "x"), failure)
+
+
+def test_a_failure_keeps_its_remedy_when_another_process_raises_it(tmp_path: Path) -> None:
+    error = pickle.loads(pickle.dumps(from_database(duckdb.IOException("Read-only file system"), tmp_path / "x")))
+    assert (type(error), error.remedy) == (StoreReadOnly, "name a writable folder with --home or TURBODMT_HOME")
+    assert str(error) == f"{tmp_path / 'x'} cannot be written (Read-only file system); {error.remedy}"
 
 
 def test_an_error_in_a_statement_is_no_failure_of_the_disk(home: Path) -> None:
