@@ -50,7 +50,8 @@ GROUPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ),
         (
             *("paper", "binance_spot", "binance_futures", "binance_orders", "binance_history", "testnet_client"),
-            *("testnet_session", "venue_rules", "venue_errors", "retries", "deadline", "testnet_outcomes", "testnets"),
+            *("testnet_session", "venue_rules", "venue_errors", "retries", "deadline", "amounts", "testnet_outcomes"),
+            "testnets",
         ),
     ),
 }

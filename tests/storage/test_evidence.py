@@ -31,7 +31,10 @@ def test_confirmed_orders_are_found_by_when_they_were_taken(home: Path) -> None:
         evidence.record_evidence(store, "spot", "testnet-spot", "o1", FIRST)
         evidence.record_evidence(store, "other", "testnet-spot", "o3", FIRST)
         both = (Evidence(order_id="o1", venue=FIRST), Evidence(order_id="o2", venue=LATER))
-        assert evidence.evidence_since(store, "spot", "testnet-spot", NOON) == both
+        found = evidence.evidence_since(store, "spot", "testnet-spot", NOON)
+        assert found == both
+        assert {one.venue.transacted_at.tzinfo for one in found} == {UTC}
+        assert all(one.venue.transacted_at.tzinfo is UTC for one in found)
         after = NOON + timedelta(milliseconds=1)
         assert evidence.evidence_since(store, "spot", "testnet-spot", after) == both[1:]
 

@@ -263,3 +263,32 @@ def test_every_reader_of_fills_tells_what_the_venue_booked(tmp_path: Path) -> No
             order_history.fills_of(store, "daily", "one"),
         )
     assert readings == ((fill,),) * 5
+
+
+def test_a_position_is_held_since_the_last_day_that_was_without_it(home: Path) -> None:
+    def lived(day: date, *symbols: str) -> Snapshot:
+        held = {symbol: Position(quantity=Decimal(1), mark=Decimal(10)) for symbol in symbols}
+        account = Account(as_of=day, cash=Decimal(5), positions=held)
+        return Snapshot(account=account, equity=account.equity, drawdown=0.0)
+
+    with connect(home) as store:
+        assert ledger.held_since(store, "daily", last_days=9) == {}
+        assert ledger.first_day(store, "daily") is None
+        days = (date(2020, 1, 3), MONDAY, TUESDAY, WEDNESDAY)
+        for day, symbols in zip(days, (("B", "C"), ("A", "C"), ("A", "B", "C"), ("A", "B")), strict=True):
+            row = snapshot_row("daily", lived(day, *symbols))
+            store.execute(f"INSERT INTO account_snapshots VALUES ({', '.join('?' * len(row))})", list(row))
+        assert ledger.held_since(store, "daily", last_days=9) == {"A": MONDAY, "B": TUESDAY}
+        assert ledger.held_since(store, "daily", last_days=2) == {"A": TUESDAY, "B": TUESDAY}
+        assert ledger.held_since(store, "other", last_days=9) == {}
+        assert ledger.first_day(store, "daily") == date(2020, 1, 3)
+        assert ledger.first_day(store, "other") is None
+
+
+def test_the_last_day_that_was_decided_lies_before_the_day_that_is_asked_for(home: Path) -> None:
+    with connect(home) as store:
+        for day in (MONDAY, WEDNESDAY):
+            ledger.record_decisions(store, "daily", [replace(DECISION, as_of=day)], RULES)
+        ledger.record_decisions(store, "other", [replace(DECISION, as_of=TUESDAY)], RULES)
+        asked = [ledger.last_decided(store, "daily", before=day) for day in (MONDAY, TUESDAY, WEDNESDAY, date.max)]
+    assert asked == [None, MONDAY, MONDAY, WEDNESDAY]

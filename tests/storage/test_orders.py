@@ -108,3 +108,29 @@ def test_a_new_reason_alone_is_a_step_and_is_none_once_the_order_has_ended(home:
         orders.update_orders(store, "daily", [replace(ORDER, state=OrderState.REJECTED, reason="a")])
         with pytest.raises(LedgerConflict, match=r"^daily: order o1 has ended as rejected; it cannot be rejected$"):
             orders.update_orders(store, "daily", [replace(ORDER, state=OrderState.REJECTED, reason="b")])
+
+
+def test_orders_keep_the_close_that_they_were_decided_at(home: Path) -> None:
+    marked = replace(ORDER, order_id="o2", mark=Decimal("320.5"))
+    with connect(home) as store:
+        orders.record_orders(store, "daily", [ORDER, marked, replace(marked, order_id="o3", mark=Decimal(7))])
+        assert orders.marks_of(store, "daily", ["o1", "o2"]) == {"o2": Decimal("320.5")}
+        assert orders.marks_of(store, "other", ["o2"]) == orders.marks_of(store, "daily", []) == {}
+
+
+def test_orders_since_a_day_are_those_decided_on_it_or_later_and_those_that_ended_after_it(home: Path) -> None:
+    tuesday, wednesday = (
+        replace(ORDER, order_id=name, as_of=day) for name, day in (("o3", TUESDAY), ("o4", WEDNESDAY))
+    )
+    other, ended = replace(wednesday, order_id="o5", symbol="AAA"), replace(ORDER, state=OrderState.FILLED)
+    skipped = replace(ORDER, order_id="o6", as_of=SUNDAY, state=OrderState.SKIPPED)
+    with connect(home) as store:
+        orders.record_orders(store, "daily", [wednesday, tuesday, ORDER, other, skipped])
+        orders.update_orders(store, "daily", [ended], day=WEDNESDAY)
+        assert orders.orders_since(store, "daily", TUESDAY) == (ended, tuesday, other, wednesday)
+        assert orders.orders_since(store, "daily", WEDNESDAY) == (other, wednesday)
+        assert orders.orders_since(store, "other", SUNDAY) == ()
+        # What the market takes as too little was not ordered.
+        assert orders.days_ordered(store, "daily", most=9) == (WEDNESDAY, TUESDAY, MONDAY)
+        assert orders.days_ordered(store, "daily", most=2) == (WEDNESDAY, TUESDAY)
+        assert orders.days_ordered(store, "other", most=9) == ()

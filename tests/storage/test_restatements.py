@@ -71,6 +71,42 @@ def test_bars_that_were_in_the_new_unit_already_are_late(store: Connection) -> N
     assert (late.late, late.last, late.bars, late.volumes) == (True, day(9), 9, 4.0)
 
 
+def test_one_bar_in_the_new_unit_already_is_late(store: Connection) -> None:
+    frame = told()
+    frame.loc[11:, PRICES] *= 0.25
+    deliver(store, frame)
+    late = found(store, told(0.25))
+    assert late is not None
+    assert (late.late, late.last) == (True, day(11))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "volumes"),
+    [
+        # Less than a share a day, by thousands; twice as much is as near to four times as to once.
+        ([0.5] * 12, [2.0] * 12, 4.0),
+        ([0.2] * 12, [0.8] * 12, 4.0),
+        ([1.0] * 12, [2.0] * 12, 1.0),
+        ([1.0] * 12, [np.nan] * 8 + [1.0] * 4, 1.0),
+        ([np.nan] * 8 + [1.0] * 4, [4.0] * 12, 4.0),
+        # Nothing says nothing, and neither do the bars that were in the new unit before: the last two.
+        ([0.0] * 8 + [1.0] * 4, [4.0] * 12, 4.0),
+        ([0.0] * 9 + [1.0, 1.0, 1.0], [4.0] * 10 + [1.0, 1.0], 4.0),
+        ([0.0] * 9 + [1.0, 1.0, 1.0], [1.0] * 10 + [100.0, 1.0], 1.0),
+    ],
+)
+def test_volumes_are_judged_by_the_bars_that_changed(
+    store: Connection, before: list[float], after: list[float], volumes: float
+) -> None:
+    old, new = told(), told(0.25)
+    old["volume"], new["volume"] = before, after
+    old.loc[10:, PRICES] *= 0.25
+    deliver(store, old)
+    judged = found(store, new)
+    assert judged is not None
+    assert (judged.last, judged.volumes) == (day(10), volumes)
+
+
 def test_volumes_that_are_not_known_are_left_alone(store: Connection) -> None:
     before, after = told(), told(0.25, 4.0)
     before.loc[:, "volume"] = np.nan

@@ -19,6 +19,8 @@ def test_what_adoptions_book_on_a_day_is_added_up_by_symbol(tmp_path: Path) -> N
         for number in (2, 2, 3):
             changes = [(gone, "sold"), (rebate, "paid")] if number == 2 else [(rebate, "paid")]
             takeovers.record_changes(store, ("daily", "b", number), TUESDAY, changes)
+        rows = store.execute("SELECT line, symbol, cause, reason FROM takeover_entries WHERE number = 2 ORDER BY line")
+        assert rows.fetchall() == [(1, "A", "position", "sold"), (2, "", "cash", "paid")]
         cash = Entry(as_of=TUESDAY, kind=EntryKind.REBASE, symbol="", cash=D(1), quantity=D(0))
         sold = Entry(as_of=TUESDAY, kind=EntryKind.REBASE, symbol="A", cash=D(200), quantity=D(-2))
         assert takeovers.entries_on(store, "daily", TUESDAY) == (cash, sold)

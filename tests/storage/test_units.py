@@ -7,6 +7,7 @@ import pandas as pd
 from storage.database import connect
 from storage.units import Used, open_as_used, unit_changes
 from strategy.orders import Fill, Side
+from strategy.units import UnitChange
 from tests.fakes.deliveries import deliver, delivery
 
 D = Decimal
@@ -38,6 +39,18 @@ def test_a_close_is_compared_with_the_revision_that_was_used(home: Path) -> None
         assert unit_changes(store, "other", [used("107")]) == {}
         deliver(store, restated(1.0), LATER)
         assert unit_changes(store, "test", [used("107")]) == {}
+
+
+def test_a_change_is_told_of_the_close_that_was_used_and_the_bars_up_to_it(home: Path) -> None:
+    with connect(home) as store:
+        for ratio in (1.0, 0.5):
+            deliver(store, restated(ratio), LATER)
+        earlier = Used(symbol="A", on=date(2020, 1, 6), close=D(105).quantize(D("1e-12")))
+        found = unit_changes(store, "test", [used("107"), earlier])
+    assert found[earlier] == UnitChange(
+        symbol="A", on=date(2020, 1, 6), old=earlier.close, new=D("52.5").quantize(D("1e-12")), bars=6
+    )
+    assert found[used("107")].bars == 8
 
 
 def test_a_stretch_that_was_wrong_is_no_change_of_unit(home: Path) -> None:

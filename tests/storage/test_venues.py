@@ -208,3 +208,37 @@ def test_what_was_booked_and_the_assets_are_kept_and_rows_of_old_have_neither(ho
         assert venues.executions(store, "spot", 1) == (SALE,)
         # Told again with the amount, an old row is the same trade.
         assert venues.record_executions(store, "spot", 1, [told]) == ()
+
+
+def test_the_newest_order_that_was_handed_over_is_known(home: Path) -> None:
+    with connect(home) as store:
+        assert venues.last_sent_at(store, "spot") is None
+        steps = (("o1", OrderState.SENT, 1), ("o2", OrderState.SENT, 3), ("o2", OrderState.FILLED, 4))
+        for order_id, state, hours in steps:
+            step = replace(ORDER, order_id=order_id, state=state)
+            venues.record_step(store, "spot", step, NOON + timedelta(hours=hours))
+        venues.record_step(store, "other", replace(ORDER, state=OrderState.SENT), NOON + timedelta(hours=9))
+        last = venues.last_sent_at(store, "spot")
+    assert last == NOON + timedelta(hours=3)
+    assert last.tzinfo is UTC
+
+
+def test_trades_are_found_by_symbol_and_by_time_whatever_the_adoption(home: Path) -> None:
+    ether = replace(TRADE, order_id="o2", trade_id="e1", symbol="ETHUSDT", executed_at=NOON + timedelta(hours=2))
+    with connect(home) as store:
+        venues.record_executions(store, "spot", 1, [SALE, TRADE])
+        venues.record_executions(store, "spot", 2, [ether])
+        assert venues.trade_ids(store, "spot", "BTCUSDT") == {"t0", "t1"}
+        assert venues.trade_ids(store, "spot", "ADAUSDT") == venues.trade_ids(store, "other", "BTCUSDT") == frozenset()
+        assert venues.executions_since(store, "spot", NOON) == (TRADE, SALE, ether)
+        assert venues.executions_since(store, "spot", NOON + timedelta(hours=1)) == (SALE, ether)
+        assert venues.executions_since(store, "other", NOON) == ()
+
+
+def test_charges_of_later_days_are_told_by_number(home: Path) -> None:
+    charges = [replace(FUNDING, charge_id=name) for name in ("c3", "c1", "c2")]
+    with connect(home) as store:
+        for charge, day in zip(charges, (WEDNESDAY, MONDAY, TUESDAY), strict=True):
+            venues.record_charge(store, "spot", 1, charge, day)
+        assert venues.charges_after(store, "spot", MONDAY) == (charges[2], charges[0])
+        assert venues.charges_after(store, "spot", WEDNESDAY) == venues.charges_after(store, "other", MONDAY) == ()
