@@ -67,12 +67,12 @@ def _pins() -> list[Json]:
     plain = [one for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})]
     for requirement in plain:
         try:
-            found = version(requirement.name)
+            installed = version(requirement.name)
         except PackageNotFoundError:
-            found = "missing"
-        if found == "missing" or not requirement.specifier.contains(found, prereleases=True):
-            remedy = f"pip install '{requirement}'"
-            wrong.append(_check(requirement.name, False, f"{found}, known to work is {requirement.specifier}", remedy))
+            installed = None
+        if installed is None or not requirement.specifier.contains(installed, prereleases=True):
+            detail = f"{installed or 'missing'}, known to work is {requirement.specifier}"
+            wrong.append(_check(requirement.name, False, detail, f"pip install '{requirement}'"))
     return wrong or [_check("packages", True, f"{len(plain)} within the ranges known to work", "")]
 
 
