@@ -82,6 +82,18 @@ class Snapshot:
     equity: Decimal
     drawdown: float
 
+    def exposure(self, symbol: str) -> float:
+        """Return the signed market value of a position over equity; 0 without one, or when no equity is left.
+
+        >>> share = Position(quantity=Decimal(-2), mark=Decimal(25))
+        >>> account = Account(as_of=date(2020, 1, 2), cash=Decimal(150), positions={"A": share})
+        >>> day = Snapshot(account=account, equity=account.equity, drawdown=0.0)
+        >>> day.exposure("A"), day.exposure("B")
+        (-0.5, 0.0)
+        """
+        position = self.account.positions.get(symbol)
+        return float(position.value / self.equity) if position is not None and self.equity > 0 else 0.0
+
     @property
     def held(self) -> dict[str, Position]:
         """Return the positions that a person should see, by symbol: neither empty nor dust.

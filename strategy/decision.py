@@ -13,7 +13,7 @@ from strategy.account import Snapshot
 from strategy.bars import FloatArray, TimeArray
 from strategy.execution import Terms
 from strategy.market import aligned_changes
-from strategy.outset import estimates, exposures_at_peak
+from strategy.outset import Estimates, availability, estimates, portfolio_sizing
 from strategy.regime import REGIMES
 from strategy.risk import RiskLimits, within_limits
 from strategy.signals import Outlook, Sizing, Strategy, no_outlook, sizing_of, warm_up_bars
@@ -133,18 +133,14 @@ def outsets(
     known = estimates(view, dates)
     numbers = (known.age_days, known.signal, known.regime, known.confidence, known.volatility)
     columns = [list(zip(*rows, strict=True)) for rows in zip(*(one.T.tolist() for one in numbers), strict=True)]
-    statuses = [
-        [_status(symbol, day, row, mandate, held_back or {}) for day, row in zip(dates, rows, strict=True)]
-        for symbol, rows in zip(mandate.symbols, columns, strict=True)
-    ]
+    statuses = _statuses(known, dates, mandate, held_back or {})
     sized, ordered, outside = (
-        np.array([[status in wanted for status, _ in rows] for rows in statuses]).T
+        np.array([[status in wanted for status, _ in rows] for rows in statuses])
         for wanted in (SIZED, ORDERED, {Status.OUTSIDE})
     )
-    exposures = exposures_at_peak(known, sized, view, mandate)
+    exposures = portfolio_sizing(known, sized, view, mandate).exposures(mandate.sizing)
     whole: list[bool] = np.all(ordered, axis=1).tolist()
     floor = np.array([-np.inf if mandate.terms.instruments[one].shortable else 0.0 for one in mandate.symbols])
-    by_day = zip(dates, zip(*columns, strict=True), zip(*statuses, strict=True), strict=True)
     return tuple(
         Outset(
             as_of=as_of,
@@ -156,36 +152,42 @@ def outsets(
             exposures=exposures[t],
             floor=floor,
         )
-        for t, (as_of, rows, found) in enumerate(by_day)
+        for t, (as_of, rows, found) in enumerate(zip(dates, zip(*columns, strict=True), statuses, strict=True))
     )
 
 
-def _status(symbol: str, as_of: date, row: Row, mandate: Mandate, held_back: Mapping[str, str]) -> tuple[Status, str]:
-    """Whether the symbol may trade on this day, and why not."""
-    age_days, signal, _, _, volatility = row
-    if age_days < 0:
-        return (Status.QUARANTINED, held_back[symbol]) if symbol in held_back else (Status.WARMING_UP, "no bar yet")
-    if mandate.terms.delisted(symbol, as_of):
-        return Status.DELISTED, "delisted"
+def _statuses(
+    known: Estimates, dates: Sequence[date], mandate: Mandate, held_back: Mapping[str, str]
+) -> list[tuple[tuple[Status, str], ...]]:
+    """Whether each symbol may trade on each date, and why not."""
+    why = availability(known, mandate)
+    held = np.broadcast_to([symbol in held_back for symbol in mandate.symbols], why.unborn.shape)
     # A symbol that is held back for good must stop taking a share of the budgets: stale comes first.
-    if age_days > mandate.limits.stale_days:
-        return Status.STALE, f"last bar is {age_days} days old"
-    if symbol in held_back:
-        return Status.QUARANTINED, held_back[symbol]
-    if age_days == 0 and not mandate.terms.instruments[symbol].member(as_of):
-        return Status.OUTSIDE, f"not in the universe on {as_of}"
-    if not (isfinite(signal) and isfinite(volatility)):
-        needed = warm_up_bars(mandate.strategy)
-        if needed > 1 or not isfinite(signal):
-            return Status.WARMING_UP, f"fewer than {needed} bars"
-    if age_days > 0:
-        return Status.NO_SESSION, f"no session on {as_of}"
-    return Status.TRADED, ""
+    causes = [
+        (why.unborn & held, Status.QUARANTINED, "{held_back}"),
+        (why.unborn, Status.WARMING_UP, "no bar yet"),
+        (why.delisted, Status.DELISTED, "delisted"),
+        (why.stale, Status.STALE, "last bar is {age} days old"),
+        (held, Status.QUARANTINED, "{held_back}"),
+        (why.outside, Status.OUTSIDE, "not in the universe on {day}"),
+        (why.warming_up, Status.WARMING_UP, f"fewer than {warm_up_bars(mandate.strategy)} bars"),
+        (why.closed, Status.NO_SESSION, "no session on {day}"),
+        (np.ones_like(held), Status.TRADED, ""),
+    ]
+    first = np.argmax([mask for mask, _, _ in causes], axis=0).tolist()
+    told = [held_back.get(symbol, "") for symbol in mandate.symbols]
+    return [
+        tuple(
+            (causes[code][1], causes[code][2].format(held_back=text, age=age, day=day))
+            for code, age, text in zip(codes, ages, told, strict=True)
+        )
+        for day, codes, ages in zip(dates, first, known.age_days.tolist(), strict=True)
+    ]
 
 
 def decided(outset: Outset, snapshot: Snapshot, mandate: Mandate) -> tuple[Decision, ...]:
     """The decisions of a day once the account is known, see `decide`."""
-    current = _current_exposures(mandate.symbols, snapshot)
+    current = np.array([snapshot.exposure(symbol) for symbol in mandate.symbols])
     once = sizing_of(mandate.strategy) is Sizing.ONCE
     if snapshot.equity <= 0:
         wanted = np.zeros(len(current))
@@ -222,18 +224,10 @@ def _decision(as_of: date, symbol: str, row: Row, found: tuple[Status, str], exp
     )
 
 
-def _current_exposures(symbols: tuple[str, ...], snapshot: Snapshot) -> FloatArray:
-    """(S,) signed market value over equity; 0 when nothing is left of the equity."""
-    positions, equity = snapshot.account.positions, snapshot.equity
-    if equity <= 0:
-        return np.zeros(len(symbols))
-    return np.array([float(positions[one].value / equity) if one in positions else 0.0 for one in symbols])
-
-
 def _bought_once(outset: Outset, snapshot: Snapshot, current: FloatArray, most: float) -> FloatArray:
     """(S,) what is left of the capital, shared by the symbols that are still to be bought; nothing is borrowed."""
     left, wanting = max(0.0, float(snapshot.account.cash / snapshot.equity)), (current == 0.0) & ~outset.outside
-    held = sum(abs(float(one.value / snapshot.equity)) for one in snapshot.account.positions.values())
+    held = sum(abs(snapshot.exposure(symbol)) for symbol in snapshot.account.positions)
     share = min(left, max(0.0, most - held)) / max(1, int(wanting.sum()))
     return np.where(outset.outside, 0.0, np.where(wanting, share, current))
 
@@ -242,9 +236,9 @@ def _beside_kept(
     wanted: FloatArray, current: FloatArray, outset: Outset, snapshot: Snapshot, mandate: Mandate
 ) -> FloatArray:
     """The wanted exposures (S,), scaled down to what the positions that are kept leave of `max_position_size`."""
-    others = [one.value for symbol, one in snapshot.account.positions.items() if symbol not in mandate.symbols]
+    others = [symbol for symbol in snapshot.account.positions if symbol not in mandate.symbols]
     kept = 0.0 if outset.whole else float(np.abs(current[~outset.ordered]).sum())
-    kept += sum(abs(float(value / snapshot.equity)) for value in others)
+    kept += sum(abs(snapshot.exposure(symbol)) for symbol in others)
     room = max(0.0, mandate.sizing.max_position_size - kept)
     gross = float(np.abs(wanted if outset.whole else wanted[outset.ordered]).sum())
     return wanted * (room / gross) if gross > room else wanted

@@ -7,14 +7,11 @@ from math import inf, isfinite
 import numpy as np
 
 from strategy.account import Snapshot
-from strategy.bars import FloatArray
 from strategy.decision import SIZED, Mandate, Outset, Panorama, decided
-from strategy.instruments import account_days_per_year
-from strategy.market import portfolio_volatilities
-from strategy.outset import NEUTRAL_CODE, Estimates, estimates, exposures_at_peak
+from strategy.outset import estimates, portfolio_sizing
 from strategy.risk import RiskLimits
 from strategy.signals import Sizing, sizing_of
-from strategy.sizing import drawdown_multiplier, regime_multiplier, risk_budgets, soft_signal, volatility_multiplier
+from strategy.sizing import drawdown_multiplier, soft_signal
 
 #: A position size that nothing reaches, and that is still a number to divide by.
 _BOUNDLESS = float(np.finfo(np.float64).max)
@@ -81,38 +78,27 @@ def sized(view: Panorama, outset: Outset, mandate: Mandate) -> tuple[Sized | Non
         return (None,) * len(mandate.symbols)
     known = estimates(view, [outset.as_of])
     shares = np.array([[status in SIZED for status, _ in outset.statuses]])
-    budgets = risk_budgets(np.where(shares, known.volatility, np.nan))
-    calendars = frozenset(mandate.terms.instruments[symbol].calendar for symbol in mandate.symbols)
-    stops = np.searchsorted(view.union, known.dates, side="right")
-    sigma = portfolio_volatilities(view.changes, stops, budgets, account_days_per_year(calendars))
-    scale = volatility_multiplier(sigma, mandate.sizing.target_annual_vol)
-    boundless = replace(mandate, sizing=replace(mandate.sizing, max_position_size=_BOUNDLESS))
-    uncapped = exposures_at_peak(known, shares, view, boundless)
-    soft, regime = _softened(known, mandate)
+    rule, params = portfolio_sizing(known, shares, view, mandate), mandate.sizing
+    uncapped = rule.exposures(replace(params, max_position_size=_BOUNDLESS))
+    # s' and g; the strategies that are sized by the volatility target alone have neither.
+    full = rule.sizing is Sizing.FULL
+    soft = soft_signal(rule.signal[0], params.neutral_zone) if full else np.full(len(mandate.symbols), np.nan)
+    regime = rule.multiplier[0] if full else np.full(len(mandate.symbols), np.nan)
     return tuple(
         Sized(
             signal=_known(known.signal[0, i]),
             soft_signal=_known(soft[i]),
             regime_multiplier=_known(regime[i]),
             volatility=_known(known.volatility[0, i]),
-            budget=float(budgets[0, i]),
-            portfolio_volatility=_known(sigma[0]),
-            volatility_multiplier=float(scale[0]),
+            budget=float(rule.budgets[0, i]),
+            portfolio_volatility=_known(rule.volatility[0]),
+            volatility_multiplier=float(rule.scale(params.target_annual_vol)[0]),
             uncapped=float(uncapped[0, i]),
-            max_position_size=mandate.sizing.max_position_size,
+            max_position_size=params.max_position_size,
             capped=float(outset.exposures[i]),
         )
         for i in range(len(mandate.symbols))
     )
-
-
-def _softened(known: Estimates, mandate: Mandate) -> tuple[FloatArray, FloatArray]:
-    """s' and g of each symbol, (S,); NaN where the strategy has neither."""
-    if sizing_of(mandate.strategy) is not Sizing.FULL:
-        return (np.full(len(mandate.symbols), np.nan),) * 2
-    directions = np.where(np.isfinite(known.signal[0]), known.signal[0], 0.0)
-    code = np.where(np.isfinite(known.confidence[0]), known.regime[0], NEUTRAL_CODE)
-    return soft_signal(directions, mandate.sizing.neutral_zone), regime_multiplier(code, known.confidence[0])
 
 
 def restrained(outset: Outset, snapshot: Snapshot, mandate: Mandate) -> tuple[Restrained, ...]:
@@ -152,7 +138,7 @@ def limited(outset: Outset, snapshot: Snapshot, mandate: Mandate) -> tuple[Limit
     *_, wanted = _wanted(outset, snapshot, mandate)
     capped = _exposures(outset, snapshot, _under(mandate, replace(limits, max_turnover=inf)))
     final = _exposures(outset, snapshot, mandate)
-    current = [_held(snapshot, symbol) for symbol in mandate.symbols]
+    current = [snapshot.exposure(symbol) for symbol in mandate.symbols]
     turnover = float(np.abs(np.array(capped) - np.array(current)).sum())
     cap = None if limits.max_order_notional is None or equity <= 0 else float(limits.max_order_notional / equity)
     return tuple(
@@ -176,21 +162,15 @@ def _under(mandate: Mandate, limits: RiskLimits) -> Mandate:
 def _exposures(outset: Outset, snapshot: Snapshot, mandate: Mandate) -> list[float]:
     """The exposure decided for each symbol; of one that is kept as it is, what is held."""
     decisions = decided(outset, snapshot, mandate)
-    return [_held(snapshot, one.symbol) if one.exposure is None else one.exposure for one in decisions]
-
-
-def _held(snapshot: Snapshot, symbol: str) -> float:
-    """Signed market value over equity; 0 when nothing is left of the equity."""
-    position = snapshot.account.positions.get(symbol)
-    return float(position.value / snapshot.equity) if position is not None and snapshot.equity > 0 else 0.0
+    return [snapshot.exposure(one.symbol) if one.exposure is None else one.exposure for one in decisions]
 
 
 def _kept(outset: Outset, snapshot: Snapshot, mandate: Mandate) -> float:
     """The gross exposure of the positions that the day does not order."""
-    current = np.array([_held(snapshot, symbol) for symbol in mandate.symbols])
+    current = np.array([snapshot.exposure(symbol) for symbol in mandate.symbols])
     beside = [symbol for symbol in snapshot.account.positions if symbol not in mandate.symbols]
     kept = 0.0 if outset.whole else float(np.abs(current[~outset.ordered]).sum())
-    return kept + sum(abs(_held(snapshot, symbol)) for symbol in beside)
+    return kept + sum(abs(snapshot.exposure(symbol)) for symbol in beside)
 
 
 def _known(value: float) -> float | None:

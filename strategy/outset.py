@@ -11,11 +11,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from strategy.bars import FloatArray
+from strategy.bars import FloatArray, TimeArray
 from strategy.instruments import account_days_per_year
 from strategy.market import portfolio_volatilities
-from strategy.signals import Sizing, sizing_of
-from strategy.sizing import portfolio_exposures, regime_multiplier, risk_budgets, soft_signal, volatility_multiplier
+from strategy.signals import Sizing, sizing_of, warm_up_bars
+from strategy.sizing import (
+    SizingParams,
+    portfolio_exposures,
+    regime_multiplier,
+    risk_budgets,
+    soft_signal,
+    volatility_multiplier,
+)
 
 if TYPE_CHECKING:
     from strategy.decision import Mandate, Panorama
@@ -39,7 +46,7 @@ class Estimates:
     volatility: FloatArray
 
 
-def estimates(view: "Panorama", dates: Sequence[date]) -> Estimates:
+def estimates(view: "Panorama", dates: "Sequence[date] | TimeArray") -> Estimates:
     """The estimates of the panorama as they stood at the close of each date."""
     days = np.array(dates, dtype="datetime64[us]")
     shape = len(days), len(view.outlooks)
@@ -60,17 +67,105 @@ def estimates(view: "Panorama", dates: Sequence[date]) -> Estimates:
     )
 
 
-def exposures_at_peak(known: Estimates, sized: NDArray[np.bool_], view: "Panorama", mandate: "Mandate") -> FloatArray:
-    """Exposures (T, S) before drawdown control and limits; `sized` (T, S) are the symbols that share the budgets."""
-    finite = np.isfinite(known.signal)
-    directions = np.where(finite & (known.signal != 0.0), known.signal, 0.0)
-    if sizing_of(mandate.strategy) is Sizing.FULL:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Availability:
+    """Why symbols may not trade, whatever the account holds; every mask is (T, S), and several may hold at once.
+
+    `unborn`: no row yet. `delisted`: its last session is past. `stale`: its newest row is older than `stale_days`.
+    `closed`: no session on the date. `outside`: a session, but no place in the universe. `warming_up`: its estimates
+    are not known yet.
+    """
+
+    unborn: NDArray[np.bool_]
+    delisted: NDArray[np.bool_]
+    stale: NDArray[np.bool_]
+    closed: NDArray[np.bool_]
+    outside: NDArray[np.bool_]
+    warming_up: NDArray[np.bool_]
+
+    @property
+    def sized(self) -> NDArray[np.bool_]:
+        """Symbols that share the budgets of the date."""
+        return ~(self.unborn | self.delisted | self.stale | self.outside | self.warming_up)
+
+    @property
+    def ordered(self) -> NDArray[np.bool_]:
+        """Symbols that are ordered to their exposure, which is 0 outside the universe; the others stay as they are."""
+        return (self.sized | self.outside) & ~(self.unborn | self.delisted | self.stale | self.closed)
+
+
+def availability(known: Estimates, mandate: "Mandate") -> Availability:
+    """Judge every symbol of the mandate on every date of the estimates."""
+    days: list[date] = known.dates.astype("datetime64[D]").tolist()
+    delisted, outside = np.zeros((2, *known.signal.shape), dtype=np.bool_)
+    for column, symbol in enumerate(mandate.symbols):
+        instrument = mandate.terms.instruments[symbol]
+        if instrument.listed_to is not None:
+            delisted[:, column] = [mandate.terms.delisted(symbol, day) for day in days]
+        if instrument.memberships is not None:
+            outside[:, column] = [not instrument.member(day) for day in days]
+    needs_volatility = warm_up_bars(mandate.strategy) > 1
+    return Availability(
+        unborn=known.age_days < 0,
+        delisted=delisted,
+        stale=known.age_days > mandate.limits.stale_days,
+        closed=known.age_days > 0,
+        outside=outside & (known.age_days == 0),
+        warming_up=~np.isfinite(known.signal) | (needs_volatility & ~np.isfinite(known.volatility)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PortfolioSizing:
+    """What makes exposures of the signals of an account that stands at its peak: the one rule of all that size.
+
+    `signal` (T, S) is 0 where it is not known. `multiplier` (T, S) is the regime's, 1 where the strategy minds none or
+    it is not known. `budgets` (T, S) share out the risk, 0 for symbols without a share. `volatility` (T,) is that of
+    the portfolio of these budgets, NaN where it is not known.
+    """
+
+    sizing: Sizing
+    signal: FloatArray
+    multiplier: FloatArray
+    budgets: FloatArray
+    volatility: FloatArray
+
+    def directions(self, neutral_zone: float) -> FloatArray:
+        """Return s'·g, (T, S); the bare signal where the strategy is sized by the volatility target alone."""
+        if self.sizing is not Sizing.FULL:
+            return self.signal
+        return soft_signal(self.signal, neutral_zone) * self.multiplier
+
+    def scale(self, target_annual_vol: float) -> FloatArray:
+        """Return k, (T,)."""
+        return volatility_multiplier(self.volatility, target_annual_vol)
+
+    def weights(self, target_annual_vol: float) -> FloatArray:
+        """Return b·k, (T, S)."""
+        return self.budgets * self.scale(target_annual_vol)[:, None]
+
+    def exposures(self, params: SizingParams) -> FloatArray:
+        """Return the exposures (T, S) before drawdown control and limits."""
+        weights = self.weights(params.target_annual_vol)
+        return portfolio_exposures(self.directions(params.neutral_zone), weights, params.max_position_size)
+
+
+def portfolio_sizing(
+    known: Estimates, sized: NDArray[np.bool_], view: "Panorama", mandate: "Mandate"
+) -> PortfolioSizing:
+    """Share out the risk of every date among the symbols that are `sized` (T, S)."""
+    sizing = sizing_of(mandate.strategy)
+    multiplier = np.ones(known.signal.shape)
+    if sizing is Sizing.FULL:
         code = np.where(np.isfinite(known.confidence), known.regime, NEUTRAL_CODE)
         multiplier = regime_multiplier(code, known.confidence)
-        directions = soft_signal(directions, mandate.sizing.neutral_zone) * multiplier
     budgets = risk_budgets(np.where(sized, known.volatility, np.nan))
     calendars = frozenset(mandate.terms.instruments[symbol].calendar for symbol in mandate.symbols)
     stops = np.searchsorted(view.union, known.dates, side="right")
-    sigma = portfolio_volatilities(view.changes, stops, budgets, account_days_per_year(calendars))
-    scale = volatility_multiplier(sigma, mandate.sizing.target_annual_vol)
-    return portfolio_exposures(directions, budgets * scale[:, None], mandate.sizing.max_position_size)
+    return PortfolioSizing(
+        sizing=sizing,
+        signal=np.where(np.isfinite(known.signal) & (known.signal != 0.0), known.signal, 0.0),
+        multiplier=multiplier,
+        budgets=budgets,
+        volatility=portfolio_volatilities(view.changes, stops, budgets, account_days_per_year(calendars)),
+    )

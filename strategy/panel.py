@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from strategy.bars import FloatArray, TimeArray
 
-#: Calendar days for which a symbol's last row still speaks for it: a long weekend, not a symbol that has gone.
+#: Calendar days for which a symbol's last row counts in the market that networks see: a long weekend, not a symbol that
+#: has gone. Weights are tied to it, unlike to the `stale_days` after which an account drops a symbol.
 CURRENT_DAYS = 7
 
 
@@ -17,7 +18,7 @@ class Panel:
     """The union of the symbols' dates, and where each symbol stands on it; U dates, S symbols, in sorted order.
 
     `row` (U, S) numbers each symbol's newest own row dated that date or earlier, -1 where it has none; `session`
-    (U, S) marks its own dates; `current` (U, S) rows that are at most CURRENT_DAYS old.
+    (U, S) marks its own dates; `current` (U, S) rows that are at most so many days old as was asked for.
     """
 
     symbols: tuple[str, ...]
@@ -38,8 +39,8 @@ class Panel:
         return result
 
 
-def side_by_side(open_times: Mapping[str, TimeArray]) -> Panel:
-    """The panel of these symbols' dates, each (T,), increasing.
+def side_by_side(open_times: Mapping[str, TimeArray], current_days: int = CURRENT_DAYS) -> Panel:
+    """The panel of these symbols' dates, each (T,), increasing; rows are current for so many calendar days.
 
     >>> panel = side_by_side({"B": np.array(["2020-01-06"], "M8[us]"), "A": np.array(["2020-01-03"], "M8[us]")})
     >>> panel.symbols, panel.row.tolist(), panel.session.tolist()
@@ -53,5 +54,5 @@ def side_by_side(open_times: Mapping[str, TimeArray]) -> Panel:
     for column, symbol in enumerate(symbols):
         known = row[:, column] >= 0
         age = union[known] - open_times[symbol][row[known, column]]
-        current[known, column] = age <= np.timedelta64(CURRENT_DAYS, "D")
+        current[known, column] = age <= np.timedelta64(current_days, "D")
     return Panel(symbols=symbols, open_time=union, row=row.astype(np.int64), session=session, current=current)

@@ -5,7 +5,7 @@ kept for what positions in closed markets hold; a delisted symbol keeps its last
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -13,37 +13,44 @@ from numpy.typing import NDArray
 
 from strategy.account_kernel import AccountMarket, simulate
 from strategy.bars import Bars, FloatArray, TimeArray
+from strategy.decision import Mandate, panorama
+from strategy.execution import Costs, Terms
 from strategy.instruments import Instrument, account_days_per_year
-from strategy.market import portfolio_volatilities, session_date
 from strategy.metrics import Metrics, metrics
+from strategy.outset import PortfolioSizing, availability, estimates, portfolio_sizing
 from strategy.panel import Panel, side_by_side
-from strategy.signals import Outlook, Sizing, Strategy, outlooks, sizing_of
-from strategy.sizing import portfolio_exposures, regime_multiplier, risk_budgets, soft_signal, volatility_multiplier
+from strategy.risk import RiskLimits
+from strategy.signals import Strategy, outlooks
+from strategy.sizing import SizingParams, portfolio_exposures
 from strategy.sweep import Point, account_rule
+
+#: The limits of an account that nobody has given others.
+DEFAULT_LIMITS = RiskLimits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SweepPanel:
     """What all points of one account and strategy share: T dates, S symbols in sorted order.
 
-    `signal` and `multiplier` (T, S) are what is known at each close, the signal 0 where nothing may be held;
-    `budgets` (T, S) and `volatility` (T,) share out and scale the risk. `tradable` (T, S) marks where a target is
-    followed. `open` and `close` (T, S) are adjusted, NaN without a session, `days` (T,) the calendar days since the
-    date before. `floor` (S,) is the least exposure admitted.
+    `sizing` is what is known at each close, its signal 0 where nothing may be held. `tradable` (T, S) marks where a
+    target is followed. `open` and `close` (T, S) are adjusted, NaN without a session, `days` (T,) the calendar days
+    since the date before. `floor` (S,) is the least exposure admitted.
     """
 
     instruments: tuple[Instrument, ...]
     strategy: Strategy
     open_time: TimeArray
-    signal: FloatArray
-    multiplier: FloatArray
-    budgets: FloatArray
-    volatility: FloatArray
+    sizing: PortfolioSizing
     tradable: NDArray[np.bool_]
     open: FloatArray
     close: FloatArray
     days: FloatArray
     floor: FloatArray
+
+    @property
+    def signal(self) -> FloatArray:
+        """Return the signals, (T, S); 0 where nothing may be held."""
+        return self.sizing.signal
 
     @property
     def days_per_year(self) -> int:
@@ -61,44 +68,45 @@ class Swept:
 
 
 def sweep_panel(
-    bars: Mapping[str, Bars], instruments: Mapping[str, Instrument], strategy: Strategy, first: np.datetime64
+    bars: Mapping[str, Bars],
+    instruments: Mapping[str, Instrument],
+    strategy: Strategy,
+    first: np.datetime64,
+    limits: RiskLimits = DEFAULT_LIMITS,
 ) -> SweepPanel:
-    """The panel of raw bars on the dates of the account from `first` on; earlier ones are history."""
+    """The panel of raw bars on the dates of the account from `first` on; earlier ones are history.
+
+    Of the limits it obeys `stale_days` alone.
+    """
     panel = side_by_side({symbol: one.open_time for symbol, one in bars.items()})
     ordered = [bars[symbol] for symbol in panel.symbols]
     traded = tuple(instruments[symbol] for symbol in panel.symbols)
-    looks = _looks(bars, instruments, strategy)
-    changes = np.nan_to_num(_at_sessions(panel, _on_dates(panel, (one.change for one in looks))))
-    # What left the universe is sold at its next session, and is given no budget from there on.
-    member = ~panel.session | np.array([[one.member(session_date(day)) for one in traded] for day in panel.open_time])
-    signal = _on_dates(panel, (one.signal for one in looks))
-    volatility = _on_dates(panel, (one.volatility for one in looks))
-    known = np.isfinite(signal) & np.isfinite(volatility) & panel.current & member
-    budgets = risk_budgets(np.where(known, volatility, np.nan))
-    days_per_year = account_days_per_year(frozenset(one.calendar for one in traded))
-    full = sizing_of(strategy) is Sizing.FULL
-    multipliers = (regime_multiplier(one.regime, one.confidence) if full else np.ones(len(one.signal)) for one in looks)
-    days = np.diff(panel.open_time, prepend=panel.open_time[:1]) / np.timedelta64(1, "D")
+    mandate = Mandate(
+        strategy=strategy,
+        symbols=panel.symbols,
+        sizing=SizingParams(),
+        limits=limits,
+        terms=Terms(account="sweep", instruments=instruments, costs=Costs()),
+    )
+    calendars = {one.symbol: one.calendar for one in traded}
+    view = panorama(outlooks(bars, calendars, strategy), panel.symbols)
     window = slice(int(np.searchsorted(panel.open_time, first)), None)
+    known = estimates(view, panel.open_time[window])
+    available = availability(known, mandate)
+    sized = available.sized
+    rule = portfolio_sizing(known, sized, view, mandate)
+    days = np.diff(panel.open_time, prepend=panel.open_time[:1]) / np.timedelta64(1, "D")
     return SweepPanel(
         instruments=traded,
         strategy=strategy,
         open_time=panel.open_time[window],
-        signal=np.where(known, signal, 0.0)[window],
-        multiplier=np.where(known, _on_dates(panel, multipliers), 1.0)[window],
-        budgets=budgets[window],
-        volatility=portfolio_volatilities(changes, np.arange(1, len(panel) + 1), budgets, days_per_year)[window],
-        tradable=((known | ~member) & panel.session)[window],
+        sizing=replace(rule, signal=np.where(sized, rule.signal, 0.0)),
+        tradable=available.ordered,
         open=_at_sessions(panel, _on_dates(panel, (one.open * one.factor for one in ordered)))[window],
         close=_at_sessions(panel, _on_dates(panel, (one.close * one.factor for one in ordered)))[window],
         days=days[window],
         floor=np.array([-np.inf if one.shortable else 0.0 for one in traded]),
     )
-
-
-def _looks(bars: Mapping[str, Bars], instruments: Mapping[str, Instrument], strategy: Strategy) -> tuple[Outlook, ...]:
-    seen = outlooks(bars, {symbol: instruments[symbol].calendar for symbol in bars}, strategy)
-    return tuple(seen[symbol] for symbol in sorted(bars))
 
 
 def _on_dates(panel: Panel, columns: Iterable[FloatArray]) -> FloatArray:
@@ -159,15 +167,11 @@ def swept(panel: SweepPanel, chunk: Sequence[Point]) -> Swept:
 def targets(panel: SweepPanel, chunk: Sequence[Point]) -> FloatArray:
     """Target exposures before the drawdown control, (T, S, N)."""
     result = np.empty((*panel.signal.shape, len(chunk)))
-    full = sizing_of(panel.strategy) is Sizing.FULL
-    direction = cache(lambda zone: soft_signal(panel.signal, zone) * panel.multiplier)
-    weight = cache(lambda aim: panel.budgets * volatility_multiplier(panel.volatility, aim)[:, None])
+    direction, weight = cache(panel.sizing.directions), cache(panel.sizing.weights)
     for number, point in enumerate(chunk):
         sizing = point.sizing
         wanted = portfolio_exposures(
-            direction(sizing.neutral_zone) if full else panel.signal,
-            weight(sizing.target_annual_vol),
-            sizing.max_position_size,
+            direction(sizing.neutral_zone), weight(sizing.target_annual_vol), sizing.max_position_size
         )
         result[:, :, number] = np.maximum(wanted, panel.floor)
     return result

@@ -1,23 +1,22 @@
 """What the network learns from: all symbols side by side, and all that sizes and pays for them but its own signal."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from strategy.account_kernel import AccountMarket
 from strategy.bars import Bars, FloatArray, TimeArray
-from strategy.decision import Mandate
+from strategy.decision import Mandate, panorama
 from strategy.features import FEATURE_BARS
 from strategy.inputs import inputs
-from strategy.instruments import Instrument, account_days_per_year
-from strategy.market import portfolio_volatilities
+from strategy.instruments import account_days_per_year
+from strategy.outset import availability, estimates, portfolio_sizing
 from strategy.panel import Panel, side_by_side
-from strategy.prior import PRIOR_BARS, prior
-from strategy.regime import regimes
-from strategy.rolling import annual_volatility, change
-from strategy.sizing import SizingParams, regime_multiplier, risk_budgets, volatility_multiplier
+from strategy.prior import PRIOR_BARS
+from strategy.signals import Strategy, outlooks
+from strategy.sizing import SizingParams
 
 #: A symbol's own row from which inputs and prior are both known.
 FIRST_ROW = max(FEATURE_BARS, PRIOR_BARS) - 1
@@ -76,50 +75,34 @@ def training_panel(bars: Mapping[str, Bars], mandate: Mandate) -> TrainingPanel:
     """
     if not bars:
         raise ValueError("training was given no symbol; give at least one")
-    panel = side_by_side({symbol: one.open_time for symbol, one in bars.items()})
+    panel = side_by_side({symbol: one.open_time for symbol, one in bars.items()}, mandate.limits.stale_days)
+    account = replace(mandate, strategy=Strategy.TURBO, symbols=panel.symbols)
     ordered = [bars[symbol] for symbol in panel.symbols]
     instruments = [mandate.terms.instruments[symbol] for symbol in panel.symbols]
     costs, sizing = mandate.terms.costs, mandate.sizing
-    closes = [one.close * one.factor for one in ordered]
-    days_per_year = account_days_per_year(frozenset(one.calendar for one in instruments))
-    signal = _on_dates(panel, map(prior, closes))
-    volatility = _on_dates(
-        panel,
-        (annual_volatility(close, one.calendar.days_per_year) for close, one in zip(closes, instruments, strict=True)),
-    )
-    paths = [regimes(close) for close in closes]
-    multiplier = _on_dates(panel, (regime_multiplier(path.code, path.confidence) for path in paths))
-    changes = _at_sessions(panel, _on_dates(panel, (change(close, 1) for close in closes)))
-    known = np.isfinite(signal) & np.isfinite(volatility) & panel.current
-    # What left the universe is sold at its next session, and is given no budget from there on.
-    member = ~panel.session | _members(panel, instruments)
-    budgets = risk_budgets(np.where(known & member, volatility, np.nan))
-    scale = volatility_multiplier(
-        portfolio_volatilities(np.nan_to_num(changes), np.arange(1, len(panel) + 1), budgets, days_per_year),
-        sizing.target_annual_vol,
-    )
+    calendars = {one.symbol: one.calendar for one in instruments}
+    view = panorama(outlooks(bars, calendars, account.strategy), panel.symbols)
+    known = estimates(view, panel.open_time)
+    available = availability(known, account)
+    sized = available.sized
+    rule = portfolio_sizing(known, sized, view, account)
+    scale = rule.scale(sizing.target_annual_vol)
     seen = inputs(bars)
     return TrainingPanel(
         dates=panel,
         inputs=tuple(seen[symbol].astype(np.float32) for symbol in panel.symbols),
-        prior=np.where(known, signal, 0.0),
-        weight=np.where(known & member, multiplier * budgets * scale[:, None], 0.0),
-        tradable=known & panel.session,
+        prior=np.where(sized, rule.signal, 0.0),
+        weight=np.where(sized, rule.multiplier * rule.budgets * scale[:, None], 0.0),
+        tradable=available.ordered,
         open=_at_sessions(panel, _on_dates(panel, (one.open * one.factor for one in ordered))),
-        close=_at_sessions(panel, _on_dates(panel, closes)),
+        close=_at_sessions(panel, _on_dates(panel, (one.close * one.factor for one in ordered))),
         days=np.diff(panel.open_time, prepend=panel.open_time[:1]) / np.timedelta64(1, "D"),
         cost=np.array([float(costs.fee(one) + costs.slippage(one)) for one in instruments]),
         floor=np.array([-np.inf if one.shortable else 0.0 for one in instruments]),
         sizing=sizing,
         financing_rate=float(costs.financing_rate),
-        days_per_year=days_per_year,
+        days_per_year=account_days_per_year(frozenset(calendars.values())),
     )
-
-
-def _members(panel: Panel, instruments: Sequence[Instrument]) -> NDArray[np.bool_]:
-    """Which symbols belonged to the universe on every date, (U, S)."""
-    days = panel.open_time.astype("M8[D]").tolist()
-    return np.array([[one.member(day) for one in instruments] for day in days]).reshape(len(days), len(instruments))
 
 
 def _on_dates(panel: Panel, columns: Iterable[FloatArray]) -> FloatArray:

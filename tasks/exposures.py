@@ -3,7 +3,6 @@
 from collections import Counter
 from datetime import date
 
-from strategy.account import Snapshot
 from strategy.decision import Decision, Status
 from strategy.regime import Regime
 from tasks.backtest import Backtest, Tested
@@ -23,14 +22,8 @@ def exposures(tested: Tested, symbol: str) -> list[float]:
         elif decision.status is Status.NO_SESSION and aimed:
             aimed.append(aimed[-1])
         else:
-            aimed.append(held_exposure(snapshot, symbol))
+            aimed.append(snapshot.exposure(symbol))
     return aimed
-
-
-def held_exposure(snapshot: Snapshot, symbol: str) -> float:
-    """Signed market value over equity; 0 when nothing is left of the equity."""
-    position = snapshot.account.positions.get(symbol)
-    return float(position.value / snapshot.equity) if position is not None and snapshot.equity > 0 else 0.0
 
 
 def decisions(tested: Tested) -> dict[tuple[date, str], Decision]:

@@ -19,6 +19,7 @@ from storage.models import ModelDamaged
 from strategy.bars import Bars
 from strategy.decision import Mandate
 from strategy.instruments import Instrument
+from strategy.risk import RiskLimits
 from tasks.forecast import ensemble
 from tasks.job import Job
 from tasks.training_plan import TrainingRefused, settings_of, shape_of
@@ -81,14 +82,17 @@ def fold_key(job: Job, mandate: Mandate, fitted_to: date, bars_sha256: str) -> s
 
 
 def account_sha256(mandate: Mandate, day: date) -> str:
-    """The hash of what a training on bars up to the day takes from the account: sizing, costs and instruments."""
+    """The hash of what a training on bars up to the day takes of the account: sizing, limits, costs, instruments."""
     return _sha256(_account(mandate, day))
 
 
 def _account(mandate: Mandate, day: date) -> dict[str, object]:
     terms = mandate.terms
     listed = {symbol: terms.instruments[symbol] for symbol in mandate.symbols}
-    return {
+    # Before the setting was obeyed every model was trained with its default, and such models stay as they are.
+    stale = mandate.limits.stale_days
+    obeyed = {} if stale == RiskLimits().stale_days else {"stale_days": stale}
+    return obeyed | {
         "sizing": asdict(mandate.sizing),
         "costs": asdict(terms.costs),
         "instruments": {symbol: (one.calendar, one.shortable, _membership(one, day)) for symbol, one in listed.items()},

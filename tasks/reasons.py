@@ -8,7 +8,6 @@ from strategy.account import Snapshot
 from strategy.backtest import Replay
 from strategy.decision import Decision
 from strategy.risk import RiskLimits
-from tasks.exposures import held_exposure
 
 
 def trade_reasons(replay: Replay, limits: RiskLimits) -> dict[str, str]:
@@ -41,7 +40,7 @@ def _seen(decision: Decision, snapshot: Snapshot) -> str:
         f"volatility {decision.volatility:.0%}" if decision.volatility is not None else "",
         f"drawdown {snapshot.drawdown:.0%}",
     ]
-    before, after = held_exposure(snapshot, decision.symbol), decision.exposure or 0.0
+    before, after = snapshot.exposure(decision.symbol), decision.exposure or 0.0
     text = f"{', '.join(part for part in seen if part)}: exposure {before:+.2f} → {after:+.2f}"
     return text.replace("-", "−")
 
@@ -51,7 +50,7 @@ def _moved(decisions: Mapping[tuple[date, str], Decision], snapshots: Mapping[da
     moved = dict.fromkeys(snapshots, 0.0)
     for (as_of, symbol), decision in decisions.items():
         if decision.exposure is not None:
-            moved[as_of] += abs(decision.exposure - held_exposure(snapshots[as_of], symbol))
+            moved[as_of] += abs(decision.exposure - snapshots[as_of].exposure(symbol))
     return moved
 
 
@@ -61,7 +60,7 @@ def _cut(decision: Decision, snapshot: Snapshot, moved: float, limits: RiskLimit
         return ""
     if moved >= limits.max_turnover * (1 - 1e-9):
         return f"cut to a turnover of {limits.max_turnover:g} a day"
-    change = Decimal(repr(abs(decision.exposure - held_exposure(snapshot, decision.symbol))))
+    change = Decimal(repr(abs(decision.exposure - snapshot.exposure(decision.symbol))))
     most = limits.max_order_notional
     if most is not None and change * snapshot.equity >= most * (1 - Decimal("1e-9")):
         return f"cut to {most:f} an order"

@@ -56,7 +56,7 @@ def _exposures(snapshot: Snapshot | None) -> dict[str, float]:
     if snapshot is None or snapshot.equity <= 0:
         return {}
     held = sorted(snapshot.account.positions.items())
-    return {symbol: float(one.value / snapshot.equity) for symbol, one in held if one.quantity != Decimal(0)}
+    return {symbol: snapshot.exposure(symbol) for symbol, position in held if position.quantity != Decimal(0)}
 
 
 def _last_run(store: Connection, account: str) -> Json | None:

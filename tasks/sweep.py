@@ -121,7 +121,8 @@ def _market(job: Job, start: date | None, symbols: Sequence[str]) -> SweepMarket
     with connect(job.home) as store:
         bars = bar_store.load(store, job.source, tuple(symbols), until=job.as_of)
         instruments = instrument_store.load(store, job.source, tuple(symbols))
-    return SweepMarket(bars=bars, instruments=instruments, start=start or account_dates(bars)[0])
+    start = start or account_dates(bars)[0]
+    return SweepMarket(bars=bars, instruments=instruments, limits=job.policy.limits, start=start)
 
 
 def _demand_room(points: Sequence[Point], market: SweepMarket) -> None:

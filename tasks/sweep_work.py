@@ -10,6 +10,7 @@ import numpy as np
 from strategy.bars import Bars
 from strategy.instruments import Instrument
 from strategy.market import account_dates
+from strategy.risk import RiskLimits
 from strategy.signals import Strategy, warm_up_bars
 from strategy.sweep import Point, chunks
 from strategy.sweep_accounts import SweepPanel, Swept, sweep_panel, swept
@@ -33,10 +34,11 @@ Runner = Callable[[Sequence[Work]], Iterable[Swept]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepMarket:
-    """The published bars of all symbols, their instruments, and the first date that is traded."""
+    """The published bars of all symbols, their instruments, the account's limits, and the first date traded."""
 
     bars: Mapping[str, Bars]
     instruments: Mapping[str, Instrument]
+    limits: RiskLimits
     start: date
 
     def of(self, symbols: Sequence[str]) -> dict[str, Bars]:
@@ -63,7 +65,7 @@ def cut_work(points: Sequence[Point], market: SweepMarket) -> tuple[Work, ...]:
     result: list[Work] = []
     for (symbols, strategy), members in groups.items():
         first = np.datetime64(market.dates(symbols)[0], "us")
-        panel = sweep_panel(market.of(symbols), market.instruments, strategy, first)
+        panel = sweep_panel(market.of(symbols), market.instruments, strategy, first, market.limits)
         if not panel.tradable.any():
             raise SweepRefused(
                 f"the history of {', '.join(symbols)} is too short: {strategy} needs {warm_up_bars(strategy)} bars of "
