@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from strategy.decision import Mandate, decide, panorama
 from strategy.features import FEATURE_BARS, FEATURES, features
 from strategy.inputs import INPUTS, bars_behind, inputs
 from strategy.instruments import Calendar
-from strategy.signals import Forecaster, Strategy, history_bars, outlooks
+from strategy.signals import Forecaster, Strategy, look_back, outlooks
 
 Market = Mapping[str, Bars]
 
@@ -131,7 +132,9 @@ def estimates(
         columns = {symbol: {name: getattr(one, name) for name in ESTIMATES} for symbol, one in seen.items()}
         return _at(bars, at, columns)
 
-    return Claim(check="estimates", subject=subject, of=of, window=lambda past: bare(past, strategy, model))
+    return Claim(
+        check="estimates", subject=subject, of=of, window=lambda past: look_back(partial(newest, past), strategy, model)
+    )
 
 
 def feature_values(made: Callable[[NDArray[np.float64]], NDArray[np.float64]] = features) -> Claim:
@@ -167,16 +170,10 @@ def decisions(mandate: Mandate, subject: str, snapshots: Sequence[Snapshot], mod
         decided = decide(panorama(seen, mandate.symbols), standing[day], mandate)
         return {f"{one.symbol} decision": one for one in decided}
 
-    return Claim(check="decisions", subject=subject, of=of, window=lambda past: bare(past, mandate.strategy, model))
+    def window(past: Market) -> Market:
+        return look_back(partial(newest, past), mandate.strategy, model)
 
-
-def bare(past: Market, strategy: Strategy, model: Forecaster | None = None) -> dict[str, Bars]:
-    """The look-back window that a daily run loads, and no bar before it."""
-    own = newest(past, history_bars(strategy, model))
-    if model is None or len(own) < 2:
-        return own
-    needed = bars_behind({symbol: one.open_time for symbol, one in own.items()}, model.context_bars)
-    return newest(past, max(history_bars(strategy, model), needed))
+    return Claim(check="decisions", subject=subject, of=of, window=window)
 
 
 def _named(names: Sequence[str], rows: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

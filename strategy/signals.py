@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strategy.bars import Bars, FloatArray, TimeArray
+from strategy.inputs import bars_behind
 from strategy.instruments import Calendar
 from strategy.prior import PRIOR_BARS, prior
 from strategy.regime import regime_bars, regimes
@@ -104,6 +105,21 @@ def history_bars(strategy: Strategy, model: Forecaster | None = None) -> int:
 def warm_up_bars(strategy: Strategy) -> int:
     """How many closes a symbol must have before the strategy may trade it."""
     return 1 if strategy is Strategy.HOLD else history_bars(strategy)
+
+
+def look_back(
+    newest: Callable[[int], Mapping[str, Bars]], strategy: Strategy, model: Forecaster | None = None
+) -> Mapping[str, Bars]:
+    """Return the bars that a decision sees: each symbol's own look-back, and what the others showed meanwhile.
+
+    `newest` gives the newest so many bars of every symbol up to the day that is decided. A network sees the other
+    symbols too, on the dates of its own context: where they trade more often it takes more of their bars.
+    """
+    own = newest(history_bars(strategy, model))
+    if model is None or len(own) < 2:
+        return own
+    needed = bars_behind({symbol: one.open_time for symbol, one in own.items()}, model.context_bars)
+    return newest(max(history_bars(strategy, model), needed))
 
 
 def outlooks(

@@ -15,9 +15,8 @@ from strategy.backtest import Standing
 from strategy.bars import Bars
 from strategy.decision import Decision, Mandate, Panorama, decide, panorama
 from strategy.explanation import Judgement, explanations
-from strategy.inputs import bars_behind
 from strategy.market import data_sha256
-from strategy.signals import Forecaster, history_bars, outlooks
+from strategy.signals import Forecaster, look_back, outlooks
 from tasks.forecast import ensemble
 from tasks.job import Job
 from tasks.restated import restated
@@ -105,21 +104,15 @@ def judge_day(
 ) -> Judged:
     """The decisions at the close of `as_of`, from each symbol's bare look-back window alone."""
     standing, mandate = account
-    bars = _window(store, job, model)
+
+    def newest(count: int) -> dict[str, Bars]:
+        return bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=count)
+
+    bars = look_back(newest, job.policy.strategy, model)
     calendars = {symbol: mandate.terms.instruments[symbol].calendar for symbol in bars}
     seen = outlooks(bars, calendars, job.policy.strategy, model, since=np.datetime64(job.as_of, "us"))
     view = panorama(seen, job.symbols)
     return Judged(decisions=decide(view, standing.snapshot, mandate, held_back), bars=bars, view=view)
-
-
-def _window(store: Connection, job: Job, model: Forecaster | None) -> dict[str, Bars]:
-    """The bars that determine the day's decisions: each symbol's look-back, and what the others showed meanwhile."""
-    own_bars = history_bars(job.policy.strategy, model)
-    bars = bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=own_bars)
-    if model is None or len(bars) < 2:
-        return bars
-    needed = bars_behind({symbol: one.open_time for symbol, one in bars.items()}, model.context_bars)
-    return bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=max(own_bars, needed))
 
 
 def in_words(decision: Decision) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 
 import numpy as np
 
@@ -16,11 +17,10 @@ from strategy.backtest import Day, Standing, opening, plan_orders, settle_day, u
 from strategy.bars import Bars
 from strategy.decision import Decision, Mandate, decide, panorama
 from strategy.halts import only_reducing
-from strategy.inputs import bars_behind
 from strategy.market import Tape, data_sha256, tape
 from strategy.orders import Order, OrderState
 from strategy.risk import RiskState, watched
-from strategy.signals import Forecaster, history_bars, outlooks
+from strategy.signals import Forecaster, look_back, outlooks
 from tasks.backfill_book import BackfillRefused
 from tasks.forecast import forecaster
 from tasks.job import Job
@@ -79,7 +79,7 @@ def _lived(
             settled = replace(settled, entries=(*moved, *settled.entries))
         standing = settled.standing
         risk = watched(risk, standing.snapshot, job.policy.limits)
-        window = look_back(stretch.bars, as_of, job, model)
+        window = look_back(partial(newest, stretch.bars, as_of), job.policy.strategy, model)
         calendars = {symbol: mandate.terms.instruments[symbol].calendar for symbol in window}
         seen = outlooks(window, calendars, job.policy.strategy, model, since=np.datetime64(as_of, "us"))
         view = panorama(seen, job.symbols)
@@ -132,20 +132,8 @@ def _planned(
     return only_reducing(planned, standing, mandate)
 
 
-def look_back(bars: Mapping[str, Bars], as_of: date, job: Job, model: Forecaster | None) -> dict[str, Bars]:
-    """The bars that a daily run of the day would load: each symbol's look-back, and what the others showed meanwhile.
-
-    Symbols without a bar up to the day are absent.
-    """
-    own_bars = history_bars(job.policy.strategy, model)
-    window = _newest(bars, as_of, own_bars)
-    if model is None or len(window) < 2:
-        return window
-    needed = bars_behind({symbol: one.open_time for symbol, one in window.items()}, model.context_bars)
-    return _newest(bars, as_of, max(own_bars, needed))
-
-
-def _newest(bars: Mapping[str, Bars], as_of: date, count: int) -> dict[str, Bars]:
+def newest(bars: Mapping[str, Bars], as_of: date, count: int) -> dict[str, Bars]:
+    """Return the newest bars up to the day, at most `count` of each symbol; those without any are absent."""
     stops = {
         symbol: int(np.searchsorted(one.open_time, np.datetime64(as_of, "us"), side="right"))
         for symbol, one in bars.items()
