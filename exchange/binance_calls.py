@@ -11,6 +11,7 @@ import requests
 from exchange.deadline import WHOLE, PunctualAdapter
 from exchange.ports import SourceRefused, SourceUnavailable
 from exchange.retries import LONGEST_WAIT_S, TRIES, WEIGHT_WINDOW_S, Transient, retried, stated_wait_s, used_weight
+from exchange.venue_errors import LIMITED_CODES, Judgement, judge_answer
 
 Answer = TypeVar("Answer")
 
@@ -18,9 +19,8 @@ Answer = TypeVar("Answer")
 WEIGHT_LIMIT = 4_800
 
 _UNKNOWN_SYMBOL = -1121
-#: Error codes that say the exchange, not the request, failed: disconnected, too many requests, time-out, overloaded.
-_TRANSIENT_CODES = (-1000, -1001, -1006, -1007, -1008)
-_TOO_MANY = -1003
+#: Statuses of an address that Binance does not serve.
+_BARRED = (403, 451)
 
 
 def public_client(timeout_s: float) -> Any:
@@ -76,9 +76,10 @@ def _once(ask: Callable[[], Answer], symbol: str) -> Answer:
 
 def _judged(error: Any, symbol: str) -> Exception:
     """The failure to raise for an error answer."""
-    status, code = int(error.status_code), error.code
+    status, code = int(error.status_code), error.code if isinstance(error.code, int) else 0
     said = f"HTTP {status}, code {code}: {str(error.message)[:80]}"
-    if status in (418, 429) or code == _TOO_MANY:
+    judgement = judge_answer(status, code, str(error.message))
+    if judgement is Judgement.LIMITED or code in LIMITED_CODES:
         wait_s = _wait_s(error.response.headers, str(error.message))
         if wait_s > LONGEST_WAIT_S:
             return SourceUnavailable(
@@ -86,12 +87,12 @@ def _judged(error: Any, symbol: str) -> Exception:
                 "waits; try again later"
             )
         return Transient(said, wait_s)
-    if status >= 500 or code in _TRANSIENT_CODES:
+    if status in _BARRED:
+        return SourceUnavailable(f"binance refuses this address ({said}); use another network or source")
+    if judgement is Judgement.OPEN:
         return Transient(said)
     if code == _UNKNOWN_SYMBOL:
         return SourceRefused(f"binance lists no symbol {symbol}; check the spelling, for example BTCUSDT")
-    if status in (403, 451):
-        return SourceUnavailable(f"binance refuses this address ({said}); use another network or source")
     return SourceRefused(f"binance refused the request for {symbol or 'its time'} ({said}); check the symbol and dates")
 
 

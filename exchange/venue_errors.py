@@ -16,7 +16,7 @@ _KEYS = frozenset({-1002, -1022, -2008, -2014, -2015})
 #: (-5028, ME_RECVWINDOW_REJECT). Either way there is no order, and the same one with a new stamp may be taken.
 _SKEWED = frozenset({-1021, -5028})
 #: Too many requests, too many orders: certainly not taken.
-_LIMITED = frozenset({-1003, -1015})
+LIMITED_CODES = frozenset({-1003, -1015})
 #: Unknown error, disconnected, unexpected response, time-out, overloaded: the execution status is unknown. Orders were
 #: filled behind a 503 with -1008 that said "overloaded": https://github.com/banbox/banbot/issues/114
 _OPEN = frozenset({-1000, -1001, -1006, -1007, -1008})
@@ -71,7 +71,11 @@ def judge_answer(status: int, code: int, said: str, not_taken: tuple[str, ...] =
         return Judgement.KEYS
     if code in _SKEWED:
         return Judgement.SKEWED
-    if status in (418, 429) or (code in _LIMITED and status < 500) or (status == 503 and said.startswith(not_taken)):
+    if (
+        status in (418, 429)
+        or (code in LIMITED_CODES and status < 500)
+        or (status == 503 and said.startswith(not_taken))
+    ):
         return Judgement.LIMITED
     # An answer without a code is not the venue's, but of something on the way to it.
     if status >= 500 or status in _OPEN_STATUS or code in _OPEN or not code:

@@ -7,6 +7,7 @@ import pytest
 from exchange import binance_bars
 from exchange.binance_bars import BinanceBars
 from exchange.ports import BAR_COLUMNS, BarRequest, SourceRefused, SourceUnavailable
+from exchange.venue_errors import Judgement, judge_answer
 from strategy.instruments import Calendar
 from tests.fakes.binance import FakeBinance, Fault, daily_klines, midnight_ms, too_many
 
@@ -209,6 +210,21 @@ def test_a_restricted_place_is_unavailable_without_tries():
         with pytest.raises(SourceUnavailable, match="refuses this address"):
             source(server, waits).fetch(request())
     assert waits == []
+
+
+@pytest.mark.parametrize("status", [400, 408, 409, 500, 503])
+@pytest.mark.parametrize("code", [0, -1001, -1003, -1008, -1015, -1100, -1121, -2013])
+def test_a_question_is_asked_again_exactly_where_an_order_of_that_answer_would_be_open(status, code):
+    waits: list[float] = []
+    with fake() as server:
+        server.faults = [None, Fault(status=status, body=f'{{"code":{code},"msg":"so"}}')]
+        try:
+            source(server, waits).fetch(request())
+        except SourceRefused:
+            assert judge_answer(status, code, "so") is Judgement.REFUSED
+        else:
+            assert judge_answer(status, code, "so") in (Judgement.OPEN, Judgement.LIMITED)
+    assert waits == {-1003: [60.0], -1015: [60.0]}.get(code, waits[:1])
 
 
 def test_other_client_errors_are_refused_with_code_and_message():
