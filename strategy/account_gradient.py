@@ -11,10 +11,9 @@ from torch.autograd.function import once_differentiable
 from strategy.account_kernel import AccountMarket, over_lanes, rule_of, run, tape_of
 from strategy.account_passes import LANES, Block, Ledger, Rule, Tape, compiled, inner
 from strategy.bars import FloatArray
+from strategy.instruments import CALENDAR_DAYS_PER_YEAR
 from strategy.sizing import SizingParams
 
-#: Annualisation counts bars per calendar year, leap years included.
-CALENDAR_DAYS_PER_YEAR = 365.25
 #: Far below any real variance of daily returns; it keeps an account that never trades at a defined Sharpe of 0.
 LEAST_VARIANCE = 1e-12
 #: Places in the work array: d, d·E, the adjoints of d·E, of E[t] and of the peak, the long value, its adjoint and

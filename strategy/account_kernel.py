@@ -9,9 +9,9 @@ import numpy as np
 
 from strategy.account_passes import BoolArray, Ledger, Rule, Tape, forward
 from strategy.bars import FloatArray
+from strategy.instruments import CALENDAR_DAYS_PER_YEAR
 from strategy.sizing import SizingParams
 
-DAYS_PER_YEAR = 365.0
 #: Numbers of an array that are described at once: what is made of them on the way stays in the caches.
 CHUNK_NUMBERS = 16_384
 RANGES = {
@@ -170,7 +170,7 @@ def tape_of(target: FloatArray, market: AccountMarket) -> Tape:
 def rule_of(market: AccountMarket, params: SizingParams) -> Rule:
     """The numbers of the account as the passes read them."""
     return Rule(
-        rate=market.financing_rate / DAYS_PER_YEAR,
+        rate=market.financing_rate / CALENDAR_DAYS_PER_YEAR,
         start=float(params.drawdown_start),
         full=float(params.drawdown_full),
         floor=float(params.drawdown_floor),

@@ -7,7 +7,7 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from strategy.account import Account, Entry, EntryKind, Position
-from strategy.instruments import Calendar, Instrument
+from strategy.instruments import CALENDAR_DAYS_PER_YEAR, Calendar, Instrument
 from strategy.money import exact, quantised, whole_lots
 from strategy.orders import Fill, Order, OrderState, ReasonCode, Side, client_order_id
 
@@ -152,7 +152,7 @@ def financing(account: Account, as_of: date, costs: Costs) -> Decimal:
     long = sum((value for value in values if value > 0), Decimal(0))
     short = -sum((value for value in values if value < 0), Decimal(0))
     borrowed = max(Decimal(0), long - (account.cash + sum(values, Decimal(0)))) + short
-    return quantised(costs.financing_rate * (as_of - account.as_of).days / 365 * borrowed)
+    return quantised(costs.financing_rate * (as_of - account.as_of).days / CALENDAR_DAYS_PER_YEAR * borrowed)
 
 
 def _fill(order: Order, quantity: Decimal, quote: Quote, as_of: date, terms: Terms) -> Fill:

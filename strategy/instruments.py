@@ -6,6 +6,8 @@ from decimal import Decimal
 from enum import StrEnum
 from re import fullmatch
 
+#: Days of a year by which rates are paid and time is annualised, leap years included; sessions a year are a calendar's.
+CALENDAR_DAYS_PER_YEAR = 365
 #: The calendar of a person who says that the dates of the bars are the sessions.
 OBSERVED = "observed"
 

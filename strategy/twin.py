@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strategy.bars import Bars, FloatArray
+from strategy.instruments import CALENDAR_DAYS_PER_YEAR
 from strategy.panel import Panel, side_by_side
 from strategy.regime import regimes
 from strategy.rolling import VOLATILITY_BARS, daily_volatility
@@ -133,7 +134,7 @@ def fit(bars: Mapping[str, Bars]) -> Twin:
     open_time = panel.open_time[rows]
     listed = [bars[symbol] for symbol in panel.symbols]
     before = [int(np.searchsorted(one.open_time, first)) - 1 for one in listed]
-    years = (last - first) / np.timedelta64(1, "D") / 365.25
+    years = (last - first) / np.timedelta64(1, "D") / CALENDAR_DAYS_PER_YEAR
     return Twin(
         symbols=panel.symbols,
         rows=succession(open_time, _state(shape[:, :, CLOSE], session, log_volatility)),

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strategy.bars import Bars, FloatArray
+from strategy.instruments import CALENDAR_DAYS_PER_YEAR
+from strategy.resampling import Blocks, stationary_rows
 from strategy.stylised import fact_labels, joint_returns, measured
 from strategy.twin import Twin, common_period, simulate
 
@@ -61,7 +63,7 @@ def judge(bars: Mapping[str, Bars], paths: Iterable[Mapping[str, Bars]], *, seed
     first, last = common_period(bars)
     real = {symbol: _between(one, first, last) for symbol, one in bars.items()}
     returns = joint_returns(real)
-    years = (last - first) / np.timedelta64(1, "D") / 365.25
+    years = (last - first) / np.timedelta64(1, "D") / CALENDAR_DAYS_PER_YEAR
     year = np.isfinite(returns).sum(axis=0) / years
     simulated = [measured(joint_returns(path), year) for path in paths]
     if not simulated:
@@ -77,12 +79,8 @@ def judge(bars: Mapping[str, Bars], paths: Iterable[Mapping[str, Bars]], *, seed
 
 def resampled_rows(rows: int, draw: np.random.Generator) -> NDArray[np.int64]:
     """One stationary bootstrap of `rows` rows, (rows,): circular blocks of mean length BAND_BLOCK_ROWS."""
-    fresh = draw.random(rows) < 1.0 / BAND_BLOCK_ROWS
-    fresh[0] = True
-    block = np.cumsum(fresh) - 1
-    starts = draw.integers(rows, size=int(block[-1]) + 1)
-    passed = np.arange(rows) - np.flatnonzero(fresh)[block]
-    return np.asarray((starts[block] + passed) % rows, dtype=np.int64)
+    (drawn,) = stationary_rows(rows, 1, Blocks(days=BAND_BLOCK_ROWS, random=draw))
+    return np.asarray(drawn, dtype=np.int64)
 
 
 def _between(bars: Bars, first: np.datetime64, last: np.datetime64) -> Bars:

@@ -246,8 +246,8 @@ def test_a_target_or_equity_written_to_before_the_backward_pass_is_noticed(chang
 def test_sharpe_is_annualised_by_the_days_that_returns_took() -> None:
     returns = torch.tensor([0.01, 0.03], dtype=torch.float64)
     days = torch.tensor([1.0, 1.0], dtype=torch.float64)
-    assert sharpe(returns, days).item() == pytest.approx(2**0.5 * 365.25**0.5, rel=1e-6)
-    assert sharpe(returns, 4 * days).item() == pytest.approx(2**0.5 * (365.25 / 4) ** 0.5, rel=1e-6)
+    assert sharpe(returns, days).item() == pytest.approx(2**0.5 * 365**0.5, rel=1e-6)
+    assert sharpe(returns, 4 * days).item() == pytest.approx(2**0.5 * (365 / 4) ** 0.5, rel=1e-6)
 
 
 def test_sharpe_of_an_account_that_never_trades_is_zero_with_a_gradient() -> None:

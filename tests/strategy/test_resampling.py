@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from arch.bootstrap import optimal_block_length
+from arch.bootstrap import StationaryBootstrap, optimal_block_length
 
 from strategy.bars import FloatArray
 from strategy.resampling import Blocks, block_days, resampled_means, stationary_rows
@@ -31,6 +31,15 @@ def test_resampled_rows_come_in_blocks_of_the_wanted_length() -> None:
     joined = (rows[:, 1:] == (rows[:, :-1] + 1) % 500).mean()
     assert joined == pytest.approx(0.9, abs=0.01)
     assert np.bincount(rows.ravel(), minlength=500).std() < 0.2 * 200
+
+
+@pytest.mark.parametrize("autocorrelation", [0.0, 0.8])
+def test_resampled_means_spread_as_those_of_arch(autocorrelation: float) -> None:
+    series = universe(1, 500, autocorrelation)[0]
+    ours = resampled_means(series[:, None], 4_000, Blocks(days=20.0, random=np.random.default_rng(1)))
+    theirs = StationaryBootstrap(20, series, seed=1).apply(np.mean, 4_000)
+    assert ours.mean() == pytest.approx(theirs.mean(), abs=0.1 * theirs.std())
+    assert ours.std() == pytest.approx(theirs.std(), rel=0.05)
 
 
 def test_resampled_means_are_those_of_the_drawn_rows(monkeypatch: pytest.MonkeyPatch) -> None:
