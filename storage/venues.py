@@ -22,7 +22,7 @@ EXECUTIONS = Table(
     name="executions",
     key=("account", "order_id", "trade_id"),
     values=("symbol", "executed_at", "side", "quantity", "price", "fee", "fee_asset", "realised"),
-    changing=("adoption", "amount", "base", "quote"),
+    changing=("adoption", "amount", "base", "quote", "fee_symbol"),
 )
 CHARGES = Table(
     name="charges",
@@ -30,9 +30,7 @@ CHARGES = Table(
     values=("charged_at", "symbol", "cash"),
     changing=("as_of", "adoption"),
 )
-_EXECUTION = (
-    "order_id, trade_id, symbol, executed_at, side, quantity, price, fee, fee_asset, realised, amount, base, quote"
-)
+_EXECUTION = ", ".join(name for name in EXECUTIONS.columns if name not in {"account", "adoption"})
 #: Under which name the cash stands among the adopted balances.
 CASH = ""
 
@@ -133,7 +131,7 @@ def record_executions(
         realised, amount = (None if sum_ is None else quantised(sum_) for sum_ in (one.realised, one.amount))
         row: Row = (
             *(account, one.order_id, one.trade_id, one.symbol, one.executed_at, str(one.side), *money),
-            *(one.fee_asset, realised, number, amount, one.base, one.quote),
+            *(one.fee_asset, realised, number, amount, one.base, one.quote, one.fee_symbol),
         )
         if insert_once(connection, EXECUTIONS, [row]):
             fresh.append(one)
@@ -227,7 +225,7 @@ def charges_after(connection: Connection, account: str, day: date) -> tuple[Char
 
 def _execution(row: tuple[Any, ...]) -> Execution:
     order_id, trade_id, symbol, executed_at, side, quantity, price, fee, *rest = row
-    fee_asset, realised, amount, base, quote = rest
+    fee_asset, realised, amount, base, quote, fee_symbol = rest
     return Execution(
         order_id=order_id,
         trade_id=trade_id,
@@ -242,6 +240,7 @@ def _execution(row: tuple[Any, ...]) -> Execution:
         amount=amount,
         base=base or "",
         quote=quote or "",
+        fee_symbol=fee_symbol or "",
     )
 
 

@@ -65,8 +65,37 @@ def traded(executions: Sequence[Execution]) -> Holding:
         cash -= one.paid
         cash -= one.fee if one.paid_in is PaidIn.CASH else 0
         units[one.symbol] = units.get(one.symbol, Decimal(0)) + one.signed_quantity
-        units[one.symbol] -= one.fee if one.paid_in is PaidIn.UNITS else 0
+        if one.paid_in is PaidIn.UNITS:
+            payer = one.fee_symbol or one.symbol
+            units[payer] = units.get(payer, Decimal(0)) - one.fee
     return Holding(cash=cash, positions=units)
+
+
+def with_fee_payers(
+    executions: Sequence[Execution], owned: Mapping[str, Decimal], bases: Mapping[str, str]
+) -> tuple[Execution, ...]:
+    """Return the trades with the account's position that paid each fee which the trade itself did not pay.
+
+    `owned` is what the account held before the first of them, and `bases` names the asset of each symbol. A position
+    pays a fee in whole or not at all: what it does not cover was paid by what the account does not own. On margin none
+    pays.
+    """
+    held, told = dict(owned), list[Execution]()
+    for execution in executions:
+        held[execution.symbol] = held.get(execution.symbol, Decimal(0)) + execution.signed_quantity
+        one = replace(execution, fee_symbol=_payer(execution, held, bases))
+        if one.paid_in is PaidIn.UNITS:
+            held[one.fee_symbol or one.symbol] -= one.fee
+        told.append(one)
+    return tuple(told)
+
+
+def _payer(one: Execution, held: Mapping[str, Decimal], bases: Mapping[str, str]) -> str:
+    """Return the first symbol by name whose position covers a fee that the trade itself did not pay; empty if none."""
+    if one.paid_in is not PaidIn.ELSEWHERE or one.realised is not None:
+        return ""
+    payers = (symbol for symbol, base in sorted(bases.items()) if base == one.fee_asset)
+    return next((symbol for symbol in payers if held.get(symbol, Decimal(0)) >= one.fee), "")
 
 
 def realised(executions: Sequence[Execution]) -> Holding:

@@ -18,7 +18,8 @@ class Execution:
     `realised` is what a margin account's wallet gained by it before the fee; None where trades are paid in full.
     `amount` is what was paid or received in the quote asset, to the digits in which the broker keeps its books; None
     where it did not say. `base` and `quote` are the assets of the symbol by the broker's own fields; empty in stores of
-    old, where the symbol's name must do.
+    old, where the symbol's name must do. `fee_symbol` names the position of the account that paid a fee which the trade
+    itself did not pay; empty where none did.
     """
 
     order_id: str
@@ -34,6 +35,7 @@ class Execution:
     amount: Decimal | None = None
     base: str = ""
     quote: str = ""
+    fee_symbol: str = ""
 
     @property
     def signed_quantity(self) -> Decimal:
@@ -60,6 +62,8 @@ class Execution:
         in_quote = self.fee_asset == self.quote if self.quote else self.symbol.endswith(self.fee_asset)
         if not self.fee or in_quote:
             return PaidIn.CASH
+        if self.fee_symbol:
+            return PaidIn.UNITS
         # A position on margin is not made of what was bought; and a sale pays in what it sold only where all fees are
         # paid in one asset (BNB), from whatever the user has of it.
         if self.base:
@@ -100,7 +104,7 @@ class VenueTrade:
 
 
 class PaidIn(StrEnum):
-    """What a fee was paid in: the quote asset, units of what was traded, or something that the account does not own."""
+    """What a fee was paid in: the quote asset, units of a position, or something that the account does not own."""
 
     CASH = "cash"
     UNITS = "units"
@@ -157,11 +161,12 @@ def as_fill(execution: Execution, as_of: date) -> Fill:
 
 
 def fee_entries(executions: Sequence[Execution], as_of: date) -> tuple[Entry, ...]:
-    """The units that were kept as fees of the day's trades, one entry a symbol, sorted by symbol."""
+    """The units that paid fees of the day's trades, one entry for each position that paid, sorted by symbol."""
     units: dict[str, Decimal] = {}
     for one in executions:
         if one.paid_in is PaidIn.UNITS:
-            units[one.symbol] = units.get(one.symbol, Decimal(0)) - one.fee
+            payer = one.fee_symbol or one.symbol
+            units[payer] = units.get(payer, Decimal(0)) - one.fee
     return tuple(
         Entry(as_of=as_of, kind=EntryKind.FEE, symbol=symbol, cash=Decimal(0), quantity=quantity)
         for symbol, quantity in sorted(units.items())

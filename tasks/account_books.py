@@ -13,10 +13,20 @@ from storage.database import Connection
 from storage.venues import Adoption
 from strategy.account import Account
 from strategy.backtest import Day, Standing
-from strategy.booking import Holding, booked_day, realised, traded
-from strategy.executions import Charge, Execution, as_fill, booking_day, charge_entries, fee_entries, fees_elsewhere
+from strategy.booking import Holding, booked_day, realised, traded, with_fee_payers
+from strategy.executions import (
+    Charge,
+    Execution,
+    PaidIn,
+    as_fill,
+    booking_day,
+    charge_entries,
+    fee_entries,
+    fees_elsewhere,
+)
 from strategy.orders import Order
 from strategy.takeover import Books, Found
+from tasks.job import Customer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +139,25 @@ def untold(store: Connection, account: str, adopted: Adoption, news: News) -> tu
         replace(one, quantity=max(one.quantity - told.get(one.order_id, zero), zero), mark=marks.get(one.order_id))
         for one in news.unknown
     )
+
+
+def as_recorded(store: Connection, customer: Customer, fresh: Sequence[Execution]) -> tuple[Execution, ...]:
+    """Return trades that are not in the ledger as it will hold them, oldest first: with assets, and with who paid fees.
+
+    Decide it where the trades are recorded, within one transaction: a later trade may use up what paid.
+    """
+    account, broker = customer.account, customer.broker
+    terms = instrument_store.load(store, broker, sorted({one.symbol for one in fresh}))
+    told = tuple(
+        replace(one, base=terms[one.symbol].base, quote=terms[one.symbol].quote) if one.symbol in terms else one
+        for one in fresh
+    )
+    adopted = venues.adoption(store, account, broker)
+    if adopted is None or all(one.paid_in is not PaidIn.ELSEWHERE for one in told):
+        return told
+    owned = traded_since(store, account, broker, adopted).positions
+    symbols = {*owned, *(one.symbol for one in told)}
+    return with_fee_payers(told, owned, instrument_store.bases(store, sorted(symbols)))
 
 
 def traded_since(store: Connection, account: str, broker: str, adopted: Adoption, news: News = NO_NEWS) -> Holding:

@@ -14,7 +14,16 @@ from storage.venues import Adoption
 from strategy.executions import booking_day
 from strategy.orders import Order, OrderState, ReasonCode
 from strategy.takeover import taken_over
-from tasks.account_books import NO_NEWS, News, expected, holdings_of, standing_now, stands, traded_since
+from tasks.account_books import (
+    NO_NEWS,
+    News,
+    as_recorded,
+    expected,
+    holdings_of,
+    standing_now,
+    stands,
+    traded_since,
+)
 from tasks.agreement import LOOKS, charges_since, record_charges
 from tasks.broker_books import broker_difference, ledger_difference
 from tasks.halts import ReasonMissing
@@ -83,10 +92,10 @@ def foresee(home: Path, account: str, open_broker: Callable[[datetime], Broker],
     receipts = [broker.enquire(one, sent[one.order_id], confirmed[one.order_id]) for one in waiting]
     _demand_told(adopter, [one.order for one in receipts], broker)
     told = [one for receipt in receipts for one in receipt.executions]
-    news = News(
-        executions=tuple(one for one in told if (one.order_id, one.trade_id) not in known),
-        charges=tuple(one for one in charges_since(adopter, broker, before) if one.charge_id not in charged),
-    )
+    fresh = [one for one in told if (one.order_id, one.trade_id) not in known]
+    charges = tuple(one for one in charges_since(adopter, broker, before) if one.charge_id not in charged)
+    with connect(home) as store:
+        news = News(executions=as_recorded(store, adopter, fresh), charges=charges)
     holdings = _holdings(adopter, broker, before, news)
     now_there = broker.now()
     with connect(home) as store:

@@ -8,7 +8,6 @@ from itertools import pairwise
 from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, Receipt
 from storage import bars as bar_store
 from storage import evidence, ledger, risk_state, takeovers, venues
-from storage import instruments as instrument_store
 from storage import models as model_store
 from storage import orders as order_store
 from storage.database import Connection, connect, transaction
@@ -21,6 +20,7 @@ from strategy.money import quantised
 from strategy.order_checks import Desk, Objection, not_sent, objection, reduces
 from strategy.orders import OPEN_STATES, Order, OrderState, ReasonCode
 from strategy.risk import CUT
+from tasks.account_books import as_recorded
 from tasks.job import PAPER, Customer, Job
 from tasks.takeovers import UNSENT
 
@@ -144,10 +144,11 @@ def sent_at(customer: Customer, order: Order) -> datetime:
         return venues.sent_at(store, customer.account, order.order_id) or customer.now
 
 
-def _new(store: Connection, customer: Customer, receipt: Receipt) -> list[Execution]:
-    """The trades that are not in the ledger; one that is told otherwise now stays as it was told first.
+def _new(store: Connection, customer: Customer, receipt: Receipt) -> tuple[Execution, ...]:
+    """Return the trades that are not in the ledger, as it will hold them.
 
-    Which of the two is right shows in the broker's balances: the ledger's trades must give them.
+    One that is told otherwise now stays as it was told first. Which of the two is right shows in the broker's balances:
+    the ledger's trades must give them.
     """
     known = {one.trade_id: one for one in executions_of(store, customer.account, receipt.order.order_id)}
     for one in receipt.executions:
@@ -158,9 +159,7 @@ def _new(store: Connection, customer: Customer, receipt: Receipt) -> list[Execut
                 "balances say otherwise the books differ.",
                 *(one.trade_id, one.order_id, _money(before), _money(one)),
             )
-    fresh = [one for one in receipt.executions if one.trade_id not in known]
-    terms = instrument_store.load(store, customer.broker, [receipt.order.symbol]).get(receipt.order.symbol)
-    return fresh if terms is None else [replace(one, base=terms.base, quote=terms.quote) for one in fresh]
+    return as_recorded(store, customer, [one for one in receipt.executions if one.trade_id not in known])
 
 
 def _money(one: Execution) -> str:

@@ -11,6 +11,15 @@ from tests.fakes.exchange_filters import DIGIT, Listing
 from tests.fakes.exchange_orders import Order, Trade
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discount:
+    """The asset that pays all commissions at a discount while there is enough of it, and its price in quote assets."""
+
+    asset: str
+    price: Decimal
+    share: Decimal = Decimal("0.75")
+
+
 @dataclass
 class SpotAccount:
     """Free and locked amounts by asset; `fees` keeps what was paid, so that everything can be summed up."""
@@ -19,6 +28,7 @@ class SpotAccount:
     listings: Mapping[str, Listing]
     taker_rate: Decimal = Decimal("0.001")
     maker_rate: Decimal = Decimal("0.001")
+    discount: Discount | None = None
     free: dict[str, Decimal] = field(default_factory=dict)
     locked: dict[str, Decimal] = field(default_factory=dict)
     fees: dict[str, Decimal] = field(default_factory=dict)
@@ -50,7 +60,7 @@ class SpotAccount:
         self._release(asset, -amount)
 
     def settle(self, order: Order, trade: Trade) -> None:
-        """Exchange the two assets of a fill; the commission is taken from what comes in.
+        """Exchange the two assets of a fill; the commission is taken from what comes in, or from the discount asset.
 
         https://github.com/binance/binance-spot-api-docs/blob/master/faqs/commission_faq.md: from the received
         asset, base for a buy and quote for a sell. The rounding is not told; here the eighth digit is cut.
@@ -61,12 +71,16 @@ class SpotAccount:
         gave, came = (notional, trade.quantity) if buys else (trade.quantity, notional)
         asset = listing.base if buys else listing.quote
         rate = self.maker_rate if trade.maker else self.taker_rate
-        trade.commission = (came * rate).quantize(DIGIT, ROUND_DOWN)
-        trade.commission_asset = asset
         self.locked[self._paid(order)] -= gave
         order.held -= gave
-        self.free[asset] += came - trade.commission
-        self.fees[asset] += trade.commission
+        self.free[asset] += came
+        trade.commission, trade.commission_asset = (came * rate).quantize(DIGIT, ROUND_DOWN), asset
+        if self.discount is not None:
+            less = (notional * rate * self.discount.share / self.discount.price).quantize(DIGIT, ROUND_DOWN)
+            if less <= self.free[self.discount.asset]:
+                trade.commission, trade.commission_asset = less, self.discount.asset
+        self.free[trade.commission_asset] -= trade.commission
+        self.fees[trade.commission_asset] += trade.commission
         # A limit that was bettered needs less than it holds.
         needed = (order.price * order.left if buys else order.left) if order.type != "MARKET" else order.held
         self._release(self._paid(order), order.held - needed)

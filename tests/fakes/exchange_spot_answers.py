@@ -130,7 +130,11 @@ def commission(venue: SpotVenue, sent: Parameters) -> Json:
     own = venue.account
     none = dict.fromkeys(("maker", "taker", "buyer", "seller"), digits(ZERO))
     paid = none | {"maker": digits(own.maker_rate), "taker": digits(own.taker_rate)}
-    discount = {"enabledForAccount": False, "enabledForSymbol": False, "discountAsset": "BNB", "discount": "0.75000000"}
+    on, asset, share = False, "BNB", Decimal("0.75")
+    if own.discount is not None:
+        on, asset, share = True, own.discount.asset, own.discount.share
+    enabled = dict.fromkeys(("enabledForAccount", "enabledForSymbol"), on)
+    discount = {**enabled, "discountAsset": asset, "discount": digits(share)}
     names = ("specialCommission", "taxCommission")
     symbol = venue.book(sent).listing.symbol
     return {"symbol": symbol, "standardCommission": paid, **dict.fromkeys(names, none), "discount": discount}

@@ -26,7 +26,8 @@ TABLES = (
     "risk_state",
 )
 ACCOUNT = "daily"
-_BASES = {"BTCUSDT": "BTC", "ETHUSDT": "ETH"}
+_BASES = {"BNBUSDT": "BNB", "BTCUSDT": "BTC", "ETHUSDT": "ETH"}
+_SYMBOLS = {asset: symbol for symbol, asset in _BASES.items()}
 
 
 @dataclass
@@ -192,10 +193,15 @@ class Checks:
         cash, held = charged or Decimal(0), Counter[str]()
         spot, futures = self.exchange.spot.account, self.exchange.futures.account
         for symbol, quantity, price, fee, realised, asset in trades:
-            held[symbol] += quantity - (fee if symbol.startswith(asset) else 0)
-            cash += (-quantity * price if realised is None else realised) - (0 if symbol.startswith(asset) else fee)
+            held[symbol] += quantity
+            cash += -quantity * price if realised is None else realised
+            if asset == "USDT":
+                cash -= fee
+            else:
+                held[_SYMBOLS[asset]] -= fee
         if self.venue == "testnet-spot":
-            there = {one: spot.total(asset) - spot.initial[asset] for one, asset in _BASES.items()}
+            bases = {one: asset for one, asset in _BASES.items() if asset in spot.free}
+            there = {one: spot.total(asset) - spot.initial[asset] for one, asset in bases.items()}
             assert cash == spot.total("USDT") - spot.initial["USDT"]
         else:
             there = {one: position.amount for one, position in futures.positions.items()}

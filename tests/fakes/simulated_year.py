@@ -80,6 +80,8 @@ class DeadlyTransport(ExchangeTransport):
 class SimulatedYear:
     """An account's year, from its seed alone; `days` may be fewer."""
 
+    symbols: tuple[str, ...] = SYMBOLS
+
     def __init__(self, seed: int, home: Path, venue: str, days: int = 365) -> None:
         self.seed, self.home, self.venue, self.days = seed, home, venue, days
         self.random = random.Random(f"year {seed} {venue}")
@@ -89,7 +91,7 @@ class SimulatedYear:
         self.source = FakeBars(
             listings=tuple(
                 Listing(symbol=one, calendar=Calendar.ALWAYS, first=first, last=last, seed=1_000 * seed + number)
-                for number, one in enumerate(SYMBOLS)
+                for number, one in enumerate(self.symbols)
             ),
             streaming=True,
         )
@@ -232,7 +234,7 @@ class SimulatedYear:
     def _job(self, day: date) -> Job:
         self.today = day
         closed = self._instant(day) - timedelta(minutes=5)
-        job = replace(a_job(self.home, SYMBOLS, day, Strategy.RULES), broker=self.venue)
+        job = replace(a_job(self.home, self.symbols, day, Strategy.RULES), broker=self.venue)
         now = closed + timedelta(minutes=5) if self.venue == PAPER else self._now()
         return replace(job, now=now, sends_until=closed + timedelta(hours=12))
 

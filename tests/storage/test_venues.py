@@ -197,14 +197,14 @@ def test_a_charge_counts_once_and_belongs_to_its_account_day_and_adoption(home: 
 
 
 def test_what_was_booked_and_the_assets_are_kept_and_rows_of_old_have_neither(home: Path) -> None:
-    told = replace(SALE, amount=D("12.40740730"), base="BTC", quote="USDT")
+    told = replace(SALE, amount=D("12.40740730"), base="BTC", quote="USDT", fee_symbol="BNBUSDT")
     with connect(home) as store:
         venues.record_executions(store, "spot", 1, [told])
         ledger.record_fills(store, "spot", [replace(a_fill(told, MONDAY), amount=told.amount)])
         assert venues.executions(store, "spot", 1) == (told,)
         (fill,) = ledger.fills_on(store, "spot", MONDAY)
         assert fill.paid == D("-12.40740730")
-        store.execute("UPDATE executions SET amount = NULL, base = NULL, quote = NULL")
+        store.execute("UPDATE executions SET amount = NULL, base = NULL, quote = NULL, fee_symbol = NULL")
         assert venues.executions(store, "spot", 1) == (SALE,)
         # Told again with the amount, an old row is the same trade.
         assert venues.record_executions(store, "spot", 1, [told]) == ()

@@ -6,7 +6,7 @@ import pytest
 
 from strategy.account import Account, Entry, EntryKind, Position
 from strategy.backtest import Day, Standing, opening
-from strategy.booking import booked_day, realised, traded
+from strategy.booking import booked_day, realised, traded, with_fee_payers
 from strategy.execution import Quote
 from strategy.executions import Charge, Execution, as_fill, charge_entries, fee_entries
 from strategy.orders import Order, Side
@@ -76,6 +76,52 @@ def test_a_fee_in_cash_is_paid_in_cash() -> None:
 def test_a_fee_in_a_third_asset_touches_nothing_of_the_account() -> None:
     account = booked(opening(MONDAY, D(10_000)), an_execution("2", "100", fee="0.3", asset="BNB")).standing.account
     assert (account.cash, account.quantity("BTCUSDT")) == (D(9_800), D(2))
+
+
+COIN = {"BNBUSDT": "BNB", "BTCUSDT": "BTC"}
+
+
+def in_coin(fee: str, symbol: str = "BTCUSDT", side: Side = Side.BUY, quantity: str = "1") -> Execution:
+    """A spot trade whose fee was paid in BNB."""
+    base = COIN[symbol]
+    return replace(an_execution(quantity, "100", side, fee, "BNB"), symbol=symbol, base=base, quote="USDT")
+
+
+@pytest.mark.parametrize(
+    ("owned", "fees", "payers"),
+    [
+        ("0.3", ("0.1", "0.2", "0.1"), ("BNBUSDT", "BNBUSDT", "")),
+        # What is too much for the position is not taken from it in part, and the next fee may be small enough.
+        ("0.15", ("0.2", "0.15"), ("", "BNBUSDT")),
+        ("0", ("0.1",), ("",)),
+    ],
+)
+def test_a_position_pays_fees_trade_by_trade_while_it_covers_the_whole_fee(
+    owned: str, fees: tuple[str, ...], payers: tuple[str, ...]
+) -> None:
+    told = with_fee_payers([in_coin(fee) for fee in fees], {"BNBUSDT": D(owned)}, COIN)
+    assert tuple(one.fee_symbol for one in told) == payers
+    paid = sum((D(fee) for fee, payer in zip(fees, payers, strict=True) if payer), D(0))
+    assert (traded(told).cash, traded(told).positions.get("BNBUSDT", D(0))) == (D(-100) * len(fees), -paid)
+
+
+def test_a_sale_pays_in_what_it_sold_only_where_enough_of_it_is_left() -> None:
+    owned = {"BNBUSDT": D("1.1")}
+    kept, out = in_coin("0.1", "BNBUSDT", Side.SELL), in_coin("0.1", "BNBUSDT", Side.SELL, "1.1")
+    assert [one.fee_symbol for one in with_fee_payers([kept], owned, COIN)] == ["BNBUSDT"]
+    assert [one.fee_symbol for one in with_fee_payers([out], owned, COIN)] == [""]
+    bought = in_coin("0.1", "BNBUSDT")
+    # What was bought pays for itself, and then for what follows.
+    told = with_fee_payers([bought, in_coin("0.9")], {}, COIN)
+    assert [one.fee_symbol for one in told] == ["", "BNBUSDT"]
+    assert traded(told).positions == {"BTCUSDT": D(1)}
+
+
+def test_no_position_pays_a_fee_in_cash_on_margin_or_in_an_asset_that_no_symbol_names() -> None:
+    owned = {"BNBUSDT": D(9)}
+    fees = [replace(in_coin("0.1"), fee_asset="USDT"), replace(in_coin("0.1"), realised=D(0)), in_coin("0")]
+    assert [one.fee_symbol for one in with_fee_payers(fees, owned, COIN)] == ["", "", ""]
+    assert [one.fee_symbol for one in with_fee_payers([in_coin("0.1")], owned, {"BTCUSDT": "BTC"})] == [""]
 
 
 def test_partial_fills_add_up_to_the_last_digit() -> None:

@@ -81,6 +81,18 @@ def test_fees_in_the_asset_of_another_symbol_shrink_that_ones_balance() -> None:
     assert fees_elsewhere([replace(bought, fee_asset="USDT"), replace(bought, realised=D(0))], bases) == {}
 
 
+def test_a_fee_that_a_position_of_the_account_paid_is_paid_in_units_of_that_position() -> None:
+    bases = {"BNBUSDT": "BNB", "BTCUSDT": "BTC"}
+    paid = replace(an_execution("0.1", "BNB"), base="BTC", quote="USDT", fee_symbol="BNBUSDT")
+    assert paid.paid_in is PaidIn.UNITS
+    assert as_fill(paid, DAY).fee == D(0)
+    assert fee_entries([paid], DAY) == (
+        Entry(as_of=DAY, kind=EntryKind.FEE, symbol="BNBUSDT", cash=D(0), quantity=D("-0.1")),
+    )
+    assert fees_elsewhere([paid], bases) == {}
+    assert replace(paid, fee_asset="USDT").paid_in is PaidIn.CASH
+
+
 def test_what_was_paid_is_what_the_broker_booked() -> None:
     told = replace(
         an_execution("0", "BTC", "ETHBTC"), quantity=D("0.0123"), price=D("0.051237"), amount=D("0.00063021")
