@@ -40,13 +40,20 @@ class Checks:
     halted: bool = False
     seen: int = 0
     bound: set[str] = field(default_factory=set)
+    database: str = field(init=False)
     parsed: dict[str, duckdb.Statement] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        ((self.database,),) = self.store.execute("SELECT current_database()").fetchall()
 
     def rows(self, statement: str, *given: Any) -> list[tuple[Any, ...]]:
         """What is committed: a cursor of its own does not see what a run left open."""
         if statement not in self.parsed:
             (self.parsed[statement],) = self.store.extract_statements(statement)
-        return self.store.cursor().execute(self.parsed[statement], list(given)).fetchall()
+        cursor = self.store.cursor()
+        # A cursor begins in the instance's own database, which is another one where the store's file is attached to it.
+        cursor.execute(f"USE {self.database}")
+        return cursor.execute(self.parsed[statement], list(given)).fetchall()
 
     def contents(self) -> list[tuple[Any, ...]]:
         """Of each table how many rows it has, and a hash of all; a second run must leave both as they are."""
