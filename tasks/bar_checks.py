@@ -144,7 +144,7 @@ CHECKS = (
         value="a bar",
         limit="none: the calendar {calendar} has no session on this date",
         reason="the bar is dated on a day without a session, so its date or the symbol's calendar is wrong: "
-        "{calendar_from}",
+        "{calendar_from}, or keep the dates as they are with --calendar observed",
     ),
     Check(
         name="sessions_complete",
@@ -154,7 +154,7 @@ CHECKS = (
         value="{sessions_missed:.0f} sessions missing before the bar of {open_time:%Y-%m-%d}",
         limit="{sessions_allowed:.0f} missing",
         reason=f"the series has a hole (where holidays are not known, up to {HOLE_WEEKDAYS} weekdays are allowed): "
-        "{calendar_from}",
+        "{calendar_from}, or, where no bar is missing, keep the dates as they are with --calendar observed",
     ),
     Check(
         name="fresh",

@@ -27,7 +27,7 @@ def test_a_calendar_that_is_named_rules_and_is_kept(run: Run, file: Path) -> Non
     refused = run("import", file, "--symbol", "NSE")
     assert refused.code == 3
     assert "the calendar weekdays was inferred, as hardly a bar lies on a weekend" in refused.err
-    assert "name another with --calendar NAME" in refused.err
+    assert "name another with --calendar NAME, or keep the dates as they are with --calendar observed" in refused.err
     unknown = run("import", file, "--symbol", "NSE", "--calendar", "XNSEE")
     assert unknown.code == 2
     assert "no calendar is called 'XNSEE'" in unknown.err
