@@ -96,7 +96,7 @@ class FileBars:
             if symbol in served and self._symbol in (None, symbol):
                 continue
             close = get_close_matches(symbol, served, n=1, cutoff=0.5) or get_close_matches(symbol.upper(), served, n=1)
-            remedy = f"did you mean {close[0]}?" if close else "name one of these."
+            remedy = f"did you mean {close[0]}?" if close else "name one of these"
             listed = ", ".join(served[:5]) + (", ..." if len(served) > 5 else "")
             raise SourceRefused(f"{self._path} has no bars of {symbol}; it holds {len(served)}: {listed}; {remedy}")
 

@@ -58,7 +58,9 @@ def run_init(given: Mapping[str, str | None], home: str | None, yes: bool, risk:
     if risk is not None and risk not in RISKS:
         raise NotInitialised(f"--risk is {risk!r}; it must be {', '.join(RISKS)}")
     if not yes and not sys.stdin.isatty():
-        raise NotInitialised("there is no terminal to ask at; give options and --yes")
+        raise NotInitialised(
+            "there is no terminal to ask at; give --source and what else is not the default, and --yes"
+        )
     if path.exists() and not yes and not typer.confirm(f"{path} is there already. Replace it?"):
         raise NotInitialised(f"{path} is left as it was")
     answers = {}
@@ -73,7 +75,7 @@ def run_init(given: Mapping[str, str | None], home: str | None, yes: bool, risk:
     private_folder(folder)
     write_whole(path, (_content(answers) + _risk_lines(chosen)).encode())
     absent = f"\nThere is no file {file} yet." if file is not None and not file.exists() else ""
-    return {"said": _next(path, answers["broker"]) + absent}
+    return {"said": _next(path, answers) + absent}
 
 
 def _risk_asked() -> str:
@@ -135,16 +137,20 @@ def _content(answers: Mapping[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _next(path: Path, broker: str) -> str:
-    lines = [f"{path} is written."]
+def _next(path: Path, answers: Mapping[str, str]) -> str:
+    broker, lines = answers["broker"], [f"{path} is written."]
     if broker != "paper":
         lines.append(
             f"{broker} needs TURBODMT_TESTNET_KEY and TURBODMT_TESTNET_SECRET in the environment, or Prefect's Secret "
             "blocks; neither was asked for or written here."
         )
     # The deployment that `up` offers trades an account of its own, and a testnet serves one account alone.
+    every_day = (
+        "the sample never gets another bar, so nothing can run it every day"
+        if answers["source"] == "sample"
+        else "`turbodmt up` offers to run it every day"
+    )
     lines.append(
-        f"Next: `turbodmt doctor` checks it, `turbodmt daily --account {ACCOUNT}` runs today; `turbodmt up` offers to "
-        "do it every day, but for the sample, which never gets another bar."
+        f"Next: `turbodmt doctor` checks the settings, `turbodmt daily --account {ACCOUNT}` runs today; {every_day}."
     )
     return "\n".join(lines)

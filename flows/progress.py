@@ -109,7 +109,11 @@ def in_words(progress: Progress, elapsed_s: float) -> str:
     >>> from datetime import date
     >>> in_words(Progress(done=100, days=300, as_of=date(2020, 6, 1)), 2.0)
     '100 of 300 days, 2020-06-01, 50.0 days/s, about 4 s left'
+    >>> in_words(Progress(done=300, days=300, as_of=date(2020, 6, 1)), 6.0)
+    '300 of 300 days, 2020-06-01, 50.0 days/s'
     """
     rate = progress.done / elapsed_s if elapsed_s > 0 else 0.0
-    pace = f", {rate:.1f} days/s, {about((progress.days - progress.done) / rate)} left" if rate else ""
-    return f"{progress.done} of {progress.days} days, {progress.as_of}{pace}"
+    left = progress.days - progress.done
+    pace = f", {rate:.1f} days/s" if rate else ""
+    ahead = f", {about(left / rate)} left" if rate and left else ""
+    return f"{progress.done} of {progress.days} days, {progress.as_of}{pace}{ahead}"

@@ -183,7 +183,7 @@ def shown_audit(answer: Json) -> str:
 def shown_status(answer: Json) -> str:
     """Where the account stands, on one screen."""
     if answer["as_of"] is None:
-        return f"Account {answer['account']} has no day yet; `turbodmt daily` makes its first."
+        return _shown_without_day(answer)
     shares = answer["exposures"]
     positions = [
         {"symbol": symbol, "quantity": quantity(held), "over equity": percent(shares.get(symbol))}
@@ -196,7 +196,7 @@ def shown_status(answer: Json) -> str:
     return sections(
         f"Account {answer['account']} on {answer['as_of']}: equity {money(answer['equity'])}, cash "
         f"{money(answer['cash'])}\n"
-        f"{answer['strategy']}, {model}, at {answer['broker']}; drawdown {answer['drawdown']:.1%}, "
+        f"{answer['strategy']}, {model}, {_where(answer['broker'])}; drawdown {answer['drawdown']:.1%}, "
         f"{'halted: ' + answer['halted_reason'] if answer['halted'] else 'not halted'}",
         listed("Data", answer["data"], ("symbol", "last", "source")),
         f"Held back: {', '.join(answer['held_back'])}" if answer["held_back"] else "",
@@ -206,6 +206,21 @@ def shown_status(answer: Json) -> str:
         listed("Next runs", [{"run": run} for run in answer["next_runs"]], ("run",)),
         warned(answer),
     )
+
+
+def _shown_without_day(answer: Json) -> str:
+    account, last = answer["account"], answer["last_run"]
+    if last and last["command"] == "backfill":
+        return (
+            f"Account {account} has no day yet; its backfill, begun {last['started_at']}, is {last['status']}. The "
+            f"same `turbodmt backfill` fills it; `turbodmt accounts forget {account}` removes it."
+        )
+    named = "" if account == "daily" else f" --account {account}"
+    return f"Account {account} has no day yet; `turbodmt daily{named}` makes its first."
+
+
+def _where(broker: str) -> str:
+    return "on paper" if broker == "paper" else f"at {broker}"
 
 
 def shown_halt(answer: Json) -> str:

@@ -65,7 +65,7 @@ def _forgettable(store: Connection, account: str) -> KnownAccount:
     found = next((one for one in account_store.known(store) if one.account == account), None)
     if found is None:
         names = account_store.names(store)
-        held = f"the ledger holds {', '.join(names)}; name one of these" if names else "there is none at all"
+        held = f"the ledger holds {', '.join(names)}; name one of these" if names else "the ledger holds no account yet"
         raise AccountUnknown(f"NAME is {account!r}, and {held}")
     risk = risk_state.load(store, account)
     if risk.halted:

@@ -66,6 +66,8 @@ def test_an_account_is_forgotten_once_someone_says_yes(run: Run, job: Job, home:
     assert run("accounts", "forget", "dialy", "--yes").failure == (
         "NAME is 'dialy', and the ledger holds daily; name one of these"
     )
+    empty = run("accounts", "forget", "daily", "--yes", "--home", home / "another")
+    assert empty.failure == "NAME is 'daily', and the ledger holds no account yet"
     answer = run("accounts", "forget", "daily", "--yes", "--json").answer
     assert (answer["forgotten"], answer["days"]) == ("daily", 1)
     assert answer["orders"] > 0

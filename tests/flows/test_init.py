@@ -26,7 +26,10 @@ def test_options_and_defaults_make_a_private_file(run: Run, home: Path) -> None:
 def test_without_a_terminal_nothing_is_asked_or_written(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     ended = run("init")
-    assert (ended.code, ended.failure) == (2, "there is no terminal to ask at; give options and --yes")
+    assert (ended.code, ended.failure) == (
+        2,
+        "there is no terminal to ask at; give --source and what else is not the default, and --yes",
+    )
     assert run("init", "--risk", "huge").failure == "--risk is 'huge'; it must be cautious, normal, published"
     assert run("init", "--capital", "-5").failure.startswith("capital is '-5'; it must be greater than 0")
     assert not home.exists()
@@ -38,7 +41,7 @@ def test_a_risk_is_written_where_it_was_chosen(run: Run, home: Path) -> None:
     )
     assert run("init", "--yes", "--risk", "normal").code == 0
     assert (load({}).target_annual_vol, load({}).max_position_size) == (0.15, 1.5)
-    assert run("init", "--yes").code == 0
+    assert run("init", "--yes").out.endswith("the sample never gets another bar, so nothing can run it every day.\n")
     assert "target_annual_vol" not in (home / FILE_NAME).read_text()
 
 
@@ -82,7 +85,9 @@ def test_a_wrong_answer_is_asked_again(answers: list[str], home: Path, capsys: p
 def test_a_file_is_found_from_any_folder(run: Run, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bars.csv").touch()
     monkeypatch.chdir(tmp_path)
-    assert "There is no file" not in run("init", "--yes", "--source", "file:bars.csv").out
+    said = run("init", "--yes", "--source", "file:bars.csv").out
+    assert "There is no file" not in said
+    assert said.endswith("`turbodmt up` offers to run it every day.\n")
     assert load({"home": home}).source == f"file:{tmp_path / 'bars.csv'}"
 
 
