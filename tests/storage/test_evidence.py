@@ -21,7 +21,10 @@ def test_what_was_confirmed_first_stays(home: Path) -> None:
         assert evidence.evidence_of(store, "spot", "testnet-spot", "o1") is None
         assert evidence.record_evidence(store, "spot", "testnet-spot", "o1", FIRST)
         assert not evidence.record_evidence(store, "spot", "testnet-spot", "o1", LATER)
-        assert evidence.evidence_of(store, "spot", "testnet-spot", "o1") == FIRST
+        told = evidence.evidence_of(store, "spot", "testnet-spot", "o1")
+        assert told == FIRST
+        assert told is not None
+        assert told.transacted_at.tzinfo is UTC
         assert evidence.evidence_of(store, "spot", "testnet-futures", "o1") is None
 
 

@@ -275,11 +275,11 @@ def test_a_position_is_held_since_the_last_day_that_was_without_it(home: Path) -
         assert ledger.held_since(store, "daily", last_days=9) == {}
         assert ledger.first_day(store, "daily") is None
         days = (date(2020, 1, 3), MONDAY, TUESDAY, WEDNESDAY)
-        for day, symbols in zip(days, (("B", "C"), ("A", "C"), ("A", "B", "C"), ("A", "B")), strict=True):
+        for day, symbols in zip(days, (("B", "C"), ("A", "C"), ("A", "B", "C"), ("A", "B", "D")), strict=True):
             row = snapshot_row("daily", lived(day, *symbols))
             store.execute(f"INSERT INTO account_snapshots VALUES ({', '.join('?' * len(row))})", list(row))
-        assert ledger.held_since(store, "daily", last_days=9) == {"A": MONDAY, "B": TUESDAY}
-        assert ledger.held_since(store, "daily", last_days=2) == {"A": TUESDAY, "B": TUESDAY}
+        assert ledger.held_since(store, "daily", last_days=9) == {"A": MONDAY, "B": TUESDAY, "D": WEDNESDAY}
+        assert ledger.held_since(store, "daily", last_days=2) == {"A": TUESDAY, "B": TUESDAY, "D": WEDNESDAY}
         assert ledger.held_since(store, "other", last_days=9) == {}
         assert ledger.first_day(store, "daily") == date(2020, 1, 3)
         assert ledger.first_day(store, "other") is None

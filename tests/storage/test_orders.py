@@ -10,7 +10,7 @@ import pytest
 from storage import orders
 from storage.database import connect
 from storage.rows import LedgerConflict
-from strategy.orders import Order, OrderState, Side
+from strategy.orders import Order, OrderState, ReasonCode, Side
 
 SUNDAY, MONDAY, TUESDAY, WEDNESDAY = (date(2020, 1, day) for day in (5, 6, 7, 8))
 ORDER = Order(order_id="o1", symbol="SPY", as_of=MONDAY, side=Side.BUY, quantity=Decimal("1.5"))
@@ -49,6 +49,25 @@ def test_an_order_that_certainly_did_not_arrive_waits_again_and_may_be_claimed_a
         assert orders.order(store, "daily", "o1") == waiting
         assert orders.orders_open_at(store, "daily", MONDAY)[0] == waiting
         assert orders.claim_order(store, "daily", SENT) is True
+
+
+def test_an_order_keeps_the_newest_code_it_reached(home: Path) -> None:
+    unseen = replace(SENT, state=OrderState.UNKNOWN, reason="no answer", code=ReasonCode.UNSEEN)
+    untold = replace(unseen, code=ReasonCode.UNTOLD)
+    with connect(home) as store:
+        orders.record_orders(store, "daily", [ORDER])
+        for reached in (unseen, untold):
+            orders.update_orders(store, "daily", [reached])
+            assert orders.order(store, "daily", "o1") == reached
+
+
+def test_an_order_comes_back_with_its_mark_and_whether_a_halt_cut_it(home: Path) -> None:
+    cut = replace(ORDER, order_id="o2", cut_by_halt=True, mark=Decimal("320.125"))
+    with connect(home) as store:
+        orders.record_orders(store, "daily", [ORDER, cut])
+        whole, found = orders.orders_open_at(store, "daily", MONDAY)
+    assert (whole, whole.mark) == (ORDER, None)
+    assert (found, found.mark) == (cut, Decimal("320.125"))
 
 
 def test_an_order_beyond_its_claim_is_not_released(home: Path) -> None:
