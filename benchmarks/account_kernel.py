@@ -16,9 +16,9 @@ import torch
 from numba import njit
 from numpy.typing import NDArray
 
-from strategy.account_gradient import account
-from strategy.account_kernel import AccountMarket, simulate
-from strategy.sizing import SizingParams
+from strategy.kernel.autograd import account
+from strategy.kernel.simulate import AccountMarket, simulate
+from strategy.portfolio.sizing import SizingParams
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.fakes.account_scan import scanned

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from strategy.account_kernel import AccountMarket, rule_of, run, simulate, tape_of
-from strategy.bars import FloatArray
-from strategy.sizing import SizingParams
+from strategy.kernel.simulate import AccountMarket, rule_of, run, simulate, tape_of
+from strategy.market.bars import FloatArray
+from strategy.portfolio.sizing import SizingParams
 
 FEE = 0.001
 CAP = 1.0

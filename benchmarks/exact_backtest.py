@@ -21,16 +21,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from strategy.backtest import Replay, replay, turnovers
-from strategy.bars import Bars
-from strategy.decision import Mandate, panorama
-from strategy.execution import Costs, Terms
-from strategy.instruments import Calendar, Instrument
-from strategy.market import account_dates, tape
-from strategy.metrics import metrics
-from strategy.risk import RiskLimits
-from strategy.signals import Strategy, outlooks
-from strategy.sizing import SizingParams
+from strategy.account.settlement import Costs, Terms
+from strategy.backtest.day_loop import Replay, replay, turnovers
+from strategy.evaluation.metrics import metrics
+from strategy.market.bars import Bars
+from strategy.market.instruments import Calendar, Instrument
+from strategy.portfolio.decision import Mandate, panorama
+from strategy.portfolio.market_days import account_dates, tape
+from strategy.portfolio.risk import RiskLimits
+from strategy.portfolio.sizing import SizingParams
+from strategy.signals.outlook import Strategy, outlooks
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.fakes.panels import stock

@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 
 import strategy
-from strategy.bars import Bars, FloatArray
-from strategy.decision import Mandate
-from strategy.features import FEATURES
-from strategy.fitting import last_learned, twin_panels
-from strategy.market import data_sha256
-from strategy.network import NetworkShape
-from strategy.selection import GateRules, judge_first
-from strategy.training import Trained, TrainingSet, train
-from strategy.training_panel import TrainingPanel, training_panel
-from strategy.training_settings import TrainingSettings
-from strategy.walkforward import Fold, walked
+from strategy.market.bars import Bars, FloatArray
+from strategy.networks.transformer import NetworkShape
+from strategy.portfolio.decision import Mandate
+from strategy.portfolio.market_days import data_sha256
+from strategy.signals.features import FEATURES
+from strategy.training.fit import last_learned, twin_panels
+from strategy.training.loop import Trained, TrainingSet, train
+from strategy.training.promotion_gate import GateRules, judge_first
+from strategy.training.settings import TrainingSettings
+from strategy.training.training_panel import TrainingPanel, training_panel
+from strategy.training.walk_forward import Fold, walked
 
 #: Configurations tried on these bars: 44 before this study began, and its own three ways to train.
 TRIALS = 47
@@ -102,7 +102,7 @@ def _fold(study: Study, way: Way, fold: Fold) -> FloatArray:
 @cache
 def _code_sha256() -> str:
     """Hash of the strategy's own code: what an older version computed is not what this one would."""
-    files = sorted(Path(strategy.__file__).parent.glob("*.py"))
+    files = sorted(Path(strategy.__file__).parent.rglob("*.py"))
     return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 

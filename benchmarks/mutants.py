@@ -25,33 +25,141 @@ FLOORS = ("exchange", "flows", "storage", "strategy", "tasks")
 GROUPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "strategy": (
         (
-            *("money", "account", "execution", "sizing", "risk", "orders", "order_checks", "halts", "executions"),
-            *("booking", "takeover", "units", "missed_orders", "charges"),
+            *(
+                "account.money",
+                "account.state",
+                "account.settlement",
+                "account.orders",
+            ),
+            *("account.missed_orders",),
+            *(
+                "portfolio.sizing",
+                "portfolio.risk",
+                "portfolio.pretrade_checks",
+            ),
+            *(
+                "backtest.halted_orders",
+                "backtest.restatement",
+            ),
+            *(
+                "broker.fills",
+                "broker.daily_booking",
+                "broker.takeover",
+            ),
+            *("evaluation.costs",),
         ),
         (
-            *("money", "execution", "sizing", "risk", "orders", "order_checks", "order_laws", "halts", "executions"),
-            *("booking", "takeover", "units", "missed_orders", "charges"),
+            *(
+                "account.money",
+                "account.settlement",
+                "account.orders",
+                "account.order_laws",
+            ),
+            *("account.missed_orders",),
+            *(
+                "portfolio.sizing",
+                "portfolio.risk",
+                "portfolio.pretrade_checks",
+            ),
+            *(
+                "backtest.halted_orders",
+                "backtest.restatement",
+            ),
+            *(
+                "broker.fills",
+                "broker.daily_booking",
+                "broker.takeover",
+            ),
+            *("evaluation.costs",),
         ),
     ),
     "storage": (
         (
-            *("ledger", "ledger_rows", "orders", "order_history", "risk_state", "rows", "venues", "evidence"),
-            *("takeovers", "resets", "units", "restatements"),
+            *(
+                "ledger",
+                "ledger_rows",
+                "orders",
+                "order_history",
+            ),
+            *(
+                "risk_state",
+                "rows",
+                "venues",
+                "evidence",
+            ),
+            *(
+                "takeovers",
+                "resets",
+                "units",
+                "restatements",
+            ),
         ),
         (
-            *("ledger", "ledger_rows", "orders", "order_history", "risk_state", "rows", "venues", "evidence"),
-            *("takeovers", "resets", "units", "restatements"),
+            *(
+                "ledger",
+                "ledger_rows",
+                "orders",
+                "order_history",
+            ),
+            *(
+                "risk_state",
+                "rows",
+                "venues",
+                "evidence",
+            ),
+            *(
+                "takeovers",
+                "resets",
+                "units",
+                "restatements",
+            ),
         ),
     ),
     "exchange": (
         (
-            *("paper", "binance_spot", "binance_futures", "binance_orders", "binance_receipts", "binance_history"),
-            *("testnet_client", "testnet_session", "venue_rules", "venue_errors", "retries", "deadline", "amounts"),
+            *(
+                "paper",
+                "binance_spot",
+                "binance_futures",
+                "binance_orders",
+            ),
+            *(
+                "binance_receipts",
+                "binance_history",
+                "testnet_client",
+                "testnet_session",
+            ),
+            *(
+                "venue_rules",
+                "venue_errors",
+                "retries",
+                "deadline",
+            ),
+            *("amounts",),
         ),
         (
-            *("paper", "binance_spot", "binance_futures", "binance_orders", "binance_history", "testnet_client"),
-            *("testnet_session", "venue_rules", "venue_errors", "retries", "deadline", "amounts", "testnet_outcomes"),
-            "testnets",
+            *(
+                "paper",
+                "binance_spot",
+                "binance_futures",
+                "binance_orders",
+            ),
+            *(
+                "binance_history",
+                "testnet_client",
+                "testnet_session",
+                "venue_rules",
+            ),
+            *(
+                "venue_errors",
+                "retries",
+                "deadline",
+                "amounts",
+            ),
+            *(
+                "testnet_outcomes",
+                "testnets",
+            ),
         ),
     ),
 }
@@ -82,8 +190,8 @@ class Mutant:
 
     @property
     def module(self) -> str:
-        """The module's dotted name."""
-        return ".".join(self.function.split(".")[:2])
+        """Return the module's dotted name."""
+        return module_of(self.function)
 
     @property
     def equivalent_sql(self) -> bool:
@@ -96,6 +204,23 @@ class Mutant:
 
     def __str__(self) -> str:
         return f"{self.function}\n    - {self.was}\n    + {self.now}"
+
+
+def module_of(function: str) -> str:
+    """Return the dotted name of the module that holds the function, such as strategy.account.money."""
+    floor, *names = function.split(".")
+    place = ROOT / floor
+    for count, name in enumerate(names, 2):
+        if (place / f"{name}.py").exists():
+            return ".".join(function.split(".")[:count])
+        place /= name
+    raise ValueError(f"no module of the code holds {function}")
+
+
+def test_file(group: str, name: str) -> str:
+    """Return the path of the tests that GROUPS calls `name`, below the root of the project."""
+    *packages, module = name.split(".")
+    return "/".join(["tests", group, *packages, f"test_{module}.py"])
 
 
 def explained(text: str) -> dict[Mutant, str]:
@@ -131,10 +256,10 @@ def laid_out(folder: Path, group: str, modules: Sequence[str]) -> None:
     for name in (*FLOORS, "tests", "benchmarks"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy2(ROOT / "pyproject.toml", folder)
-    tests = [f"tests/{group}/test_{name}.py" for name in GROUPS[group][1]]
+    tests = [test_file(group, name) for name in GROUPS[group][1]]
     options = {
         "source_paths": FLOORS,
-        "only_mutate": [f"{group}/{name}.py" for name in modules],
+        "only_mutate": [f"{group}/{name.replace('.', '/')}.py" for name in modules],
         "pytest_add_cli_args_test_selection": tests,
         # A counterexample need not be the smallest to kill.
         "pytest_add_cli_args": ["--hypothesis-profile=mutants"],
@@ -191,7 +316,9 @@ def run(group: str, modules: Sequence[str], processes: int) -> list[tuple[Mutant
 def main() -> None:
     """Prints mutants by module and outcome, and what does not fit the list of survivors."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", nargs="*", help="these modules alone, such as strategy.sizing; or whole groups")
+    parser.add_argument(
+        "--only", nargs="*", help="these modules alone, such as strategy.portfolio.sizing; or whole groups"
+    )
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
     known = {*GROUPS, *(f"{group}.{name}" for group, (names, _) in GROUPS.items() for name in names)}
@@ -199,7 +326,7 @@ def main() -> None:
         parser.error(f"{', '.join(unknown)} is not among {', '.join(sorted(known))}")
     reasons, wrong = explained(SURVIVORS.read_text(encoding="utf-8")), []
     started = time.monotonic()
-    print(f"{'module':28} mutants  killed  timed out  case of SQL  lived")
+    print(f"{'module':40} mutants  killed  timed out  case of SQL  lived")
     for group, (names, _) in GROUPS.items():
         modules = [one for one in names if not given.only or {group, f"{group}.{one}"} & set(given.only)]
         if not modules:
@@ -209,7 +336,7 @@ def main() -> None:
             counts = Counter(outcome for one, outcome in found if one.module == f"{group}.{name}")
             told = [counts.pop(one, 0) for one in ("killed", "timed out", BLIND)]
             row = "{:7} {:7} {:10} {:12} {:6}".format(sum(told) + counts.total(), *told, counts.total())
-            print(f"{f'{group}.{name}':28} {row}", flush=True)
+            print(f"{f'{group}.{name}':40} {row}", flush=True)
         gaps = {one: outcome for one, outcome in found if outcome not in NO_GAPS}
         wrong += complaints(gaps, [f"{group}.{one}" for one in modules], reasons)
     print(f"in {time.monotonic() - started:.0f} s")

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import binom
 
-from strategy.fitting import fitted
-from strategy.network import NetworkShape
-from strategy.selection import GateRules, Verdict, judge_first
-from strategy.training_settings import TrainingSettings
+from strategy.networks.transformer import NetworkShape
+from strategy.training.fit import fitted
+from strategy.training.promotion_gate import GateRules, Verdict, judge_first
+from strategy.training.settings import TrainingSettings
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.fakes.planted import Universe, noise, sown

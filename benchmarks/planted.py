@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from strategy.fitting import fitted
-from strategy.network import DEPARTURE_LIMIT, NetworkShape
-from strategy.training_settings import TrainingSettings
+from strategy.networks.transformer import DEPARTURE_LIMIT, NetworkShape
+from strategy.training.fit import fitted
+from strategy.training.settings import TrainingSettings
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.fakes.planted import Plant, Universe, interaction, linear, noise, sown

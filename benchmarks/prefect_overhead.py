@@ -61,7 +61,7 @@ def measured(folder: Path, count: int) -> list[tuple[float, float, float]]:
     from exchange.sample import SampleBars
     from flows.daily import daily
     from flows.wall_clock import clock
-    from strategy.signals import Strategy
+    from strategy.signals.outlook import Strategy
 
     @task
     def nothing() -> None:
@@ -89,7 +89,7 @@ def by_hand(home: Path, day: date) -> None:
     from flows.plan import Request, plan
     from flows.settings import load
     from flows.wall_clock import clock
-    from strategy.signals import Strategy
+    from strategy.signals.outlook import Strategy
     from tasks import ingest, reconcile, settle, signals, trade, train, validate
 
     settings = load({"home": home, "strategy": Strategy.RULES})

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from strategy.account_kernel import AccountMarket, simulate
-from strategy.backtest import replay
-from strategy.decision import panorama
-from strategy.market import account_dates, tape
-from strategy.signals import outlooks
-from strategy.sizing import SizingParams
+from strategy.backtest.day_loop import replay
+from strategy.kernel.simulate import AccountMarket, simulate
+from strategy.portfolio.decision import panorama
+from strategy.portfolio.market_days import account_dates, tape
+from strategy.portfolio.sizing import SizingParams
+from strategy.signals.outlook import outlooks
 from tasks.plots import Canvas, below_axis, drawing, key, line_mark, value_axis
 
 sys.path.insert(0, str(Path(__file__).parents[1]))

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from strategy.inputs import INPUTS
-from strategy.network import NetworkShape, fixed_threads, new_network, newest_departures
+from strategy.networks.transformer import NetworkShape, fixed_threads, new_network, newest_departures
+from strategy.signals.network_inputs import INPUTS
 
 SYMBOLS = 50
 

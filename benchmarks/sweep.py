@@ -52,11 +52,11 @@ def tasks(count: int) -> "list[tuple[Work, ...]]":
     """Work of `count` chunks on random walks as long as the window of the grid."""
     import numpy as np
 
-    from strategy.execution import Costs
-    from strategy.signals import Strategy
-    from strategy.sizing import SizingParams
-    from strategy.sweep import CHUNK_POINTS, Point
-    from strategy.sweep_accounts import sweep_panel
+    from strategy.account.settlement import Costs
+    from strategy.kernel.grid import CHUNK_POINTS, Point
+    from strategy.kernel.grid_accounts import sweep_panel
+    from strategy.portfolio.sizing import SizingParams
+    from strategy.signals.outlook import Strategy
     from tasks.sweep_work import Work
     from tests.fakes.panels import mandate, walk
 

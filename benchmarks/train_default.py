@@ -10,11 +10,11 @@ from dataclasses import replace
 import numpy as np
 from markets import mandate, sample
 
-from strategy.fitting import fitted
-from strategy.instruments import Calendar
-from strategy.network import NetworkShape
-from strategy.selection import GateRules, judge_first
-from strategy.training_settings import TrainingSettings
+from strategy.market.instruments import Calendar
+from strategy.networks.transformer import NetworkShape
+from strategy.training.fit import fitted
+from strategy.training.promotion_gate import GateRules, judge_first
+from strategy.training.settings import TrainingSettings
 
 WARM_STEPS = 40
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from strategy.fitting import fitted
-from strategy.network import NetworkShape
-from strategy.training import Trained
-from strategy.training_settings import TrainingSettings
+from strategy.networks.transformer import NetworkShape
+from strategy.training.fit import fitted
+from strategy.training.loop import Trained
+from strategy.training.settings import TrainingSettings
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.fakes.planted import Universe, linear, sown

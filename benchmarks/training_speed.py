@@ -19,12 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from strategy.account_gradient import account, returns_of, sharpe
-from strategy.account_kernel import AccountMarket
-from strategy.in_parts import Parts
-from strategy.inputs import INPUTS
-from strategy.network import Network, NetworkShape, fixed_threads, new_network
-from strategy.sizing import SizingParams
+from strategy.kernel.autograd import account, returns_of, sharpe
+from strategy.kernel.simulate import AccountMarket
+from strategy.networks.microbatches import Parts
+from strategy.networks.transformer import Network, NetworkShape, fixed_threads, new_network
+from strategy.portfolio.sizing import SizingParams
+from strategy.signals.network_inputs import INPUTS
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.fakes.account_scan import scanned

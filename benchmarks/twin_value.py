@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import t
 
-from strategy.features import FEATURE_BARS
-from strategy.fitting import fitted
-from strategy.network import NetworkShape
-from strategy.training import judge
-from strategy.training_settings import TrainingSettings
+from strategy.networks.transformer import NetworkShape
+from strategy.signals.features import FEATURE_BARS
+from strategy.training.fit import fitted
+from strategy.training.loop import judge
+from strategy.training.settings import TrainingSettings
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.fakes.planted import Plant, Universe, interaction, linear, noise, sown

@@ -15,16 +15,16 @@ import numpy as np
 from folded import TRIALS, Study, Walked, Way, departed
 from markets import PANELS, load
 
-from strategy.bars import FloatArray
-from strategy.metrics import metrics
-from strategy.regime import regimes
-from strategy.rolling import change
-from strategy.rollout import Returns, net_returns
-from strategy.significance import compare, sidak
-from strategy.sizing import regime_multiplier
-from strategy.training_panel import training_panel
-from strategy.training_settings import TrainingSettings
-from strategy.walkforward import folds
+from strategy.evaluation.metrics import metrics
+from strategy.evaluation.sharpe_tests import compare, sidak
+from strategy.market.bars import FloatArray
+from strategy.portfolio.sizing import regime_multiplier
+from strategy.signals.regime import regimes
+from strategy.signals.rolling import change
+from strategy.training.rollout import Returns, net_returns
+from strategy.training.settings import TrainingSettings
+from strategy.training.training_panel import training_panel
+from strategy.training.walk_forward import folds
 
 FIRST = np.datetime64("2010-01-01", "us")
 SEED = 7

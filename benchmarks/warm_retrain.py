@@ -10,10 +10,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from strategy.ensemble import Ensemble
-from strategy.fitting import fitted
-from strategy.network import NetworkShape, new_network
-from strategy.training_settings import TrainingSettings
+from strategy.networks.ensemble import Ensemble
+from strategy.networks.transformer import NetworkShape, new_network
+from strategy.training.fit import fitted
+from strategy.training.settings import TrainingSettings
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.fakes.planted import Universe, noise, sown

@@ -14,7 +14,7 @@ from exchange.binance_calls import answer, public_client
 from exchange.calendars import last_closed
 from exchange.ports import BAR_COLUMNS, BarRequest, SourceUnavailable
 from exchange.venue_rules import market_rules
-from strategy.instruments import Calendar, Instrument
+from strategy.market.instruments import Calendar, Instrument
 
 _MAIN_SITE = "https://api.binance.com"
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")

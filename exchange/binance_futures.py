@@ -24,8 +24,8 @@ from exchange.testnet_client import ApiKeys, Wire
 from exchange.testnet_session import Endpoint, TestnetSession
 from exchange.venue_errors import FUTURES_NOT_TAKEN, VenueRefusal
 from exchange.venue_rules import Listing, demand_trading, listed, listing, one_quote
-from strategy.instruments import Instrument
-from strategy.orders import Order
+from strategy.account.orders import Order
+from strategy.market.instruments import Instrument
 
 #: 2,400 weight units a minute and address; a fifth stays free for whoever shares the address.
 FUTURES = Endpoint(

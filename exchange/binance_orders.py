@@ -12,7 +12,7 @@ from exchange.binance_receipts import confirmed, known, plain, traded_under, unk
 from exchange.ports import BrokerUnavailable, Receipt, VenueOrder
 from exchange.testnet_session import TestnetSession
 from exchange.venue_errors import ARCHIVED_ORDER, UNKNOWN_ORDER, Duplicate, Uncertain, VenueRefusal
-from strategy.orders import Order, OrderState, ReasonCode
+from strategy.account.orders import Order, OrderState, ReasonCode
 
 #: How long after its claim an order may still leave.
 PROMPT = timedelta(seconds=2)

@@ -11,7 +11,7 @@ from exchange.amounts import amount
 from exchange.ports import BrokerRefused, BrokerUnavailable, Execution, Receipt, VenueOrder
 from exchange.testnet_session import TestnetSession
 from exchange.venue_errors import VenueRefusal
-from strategy.orders import Order, OrderState, ReasonCode, Side
+from strategy.account.orders import Order, OrderState, ReasonCode, Side
 
 #: The venue tells trades a moment later than orders: how often they are asked for, and the wait in between.
 ASKED = 5

@@ -23,8 +23,8 @@ from exchange.testnet_client import ApiKeys, Wire
 from exchange.testnet_session import Endpoint, TestnetSession
 from exchange.venue_errors import VenueRefusal
 from exchange.venue_rules import Listing, demand_trading, listed, listing, one_quote
-from strategy.instruments import Instrument
-from strategy.orders import Order
+from strategy.account.orders import Order
+from strategy.market.instruments import Instrument
 
 #: 6,000 weight units a minute and address; a fifth stays free for whoever shares the address.
 SPOT = Endpoint(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exchange.weeks import COMMON, LAST_SATURDAYS, WEEKS, DayArray, infer_week, shares, weekday
-from strategy.instruments import OBSERVED, Calendar
+from strategy.market.instruments import OBSERVED, Calendar
 
 #: exchange_calendars knows the New York holidays that return every year only from here on. Earlier sessions are the
 #: weekdays but its list of special closings (1933, 1968, ...), so single ones of them may never have been held.

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from exchange.calendars import closed_by, sessions
 from exchange.weeks import WEEKS, weekday
-from strategy.instruments import Calendar
+from strategy.market.instruments import Calendar
 
 #: Bars of an exchange are told with a delay of up to 20 minutes; what closes at midnight UTC is told at once.
 AFTER_CLOSE, AFTER_MIDNIGHT = timedelta(minutes=30), timedelta(minutes=5)

@@ -16,7 +16,7 @@ from exchange.currencies import spelled
 from exchange.ports import BAR_COLUMNS, MOVED, UNREAD, BarRequest, SourceRefused
 from exchange.requested import newest_until, requested
 from exchange.tables import Layout, layout, read_columns, read_symbols
-from strategy.instruments import Instrument
+from strategy.market.instruments import Instrument
 
 #: Letters of a cell that are shown.
 _SHOWN = 40

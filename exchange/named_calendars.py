@@ -7,7 +7,7 @@ from datetime import date, datetime
 import pandas as pd
 
 from exchange.ports import BarRequest, BarSource
-from strategy.instruments import Calendar, Instrument
+from strategy.market.instruments import Calendar, Instrument
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from exchange.ports import Charge, Holdings, ListedOrder, Receipt, VenueOrder, VenueTrade
-from strategy.instruments import Instrument
-from strategy.orders import Order, OrderState
+from strategy.account.orders import Order, OrderState
+from strategy.market.instruments import Instrument
 
 
 class PaperBroker:
-    """Takes every order; `strategy.execution.settle` fills it at the open of the symbol's next bar.
+    """Takes every order; `strategy.account.settlement.settle` fills it at the open of the symbol's next bar.
 
     Its clock stands at `now`, the instant of the run.
     """

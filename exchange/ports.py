@@ -8,13 +8,13 @@ from typing import Protocol
 
 import pandas as pd
 
-from strategy.executions import Charge as Charge
-from strategy.executions import Execution as Execution
-from strategy.executions import ListedOrder as ListedOrder
-from strategy.executions import VenueOrder as VenueOrder
-from strategy.executions import VenueTrade as VenueTrade
-from strategy.instruments import Instrument
-from strategy.orders import Order
+from strategy.account.orders import Order
+from strategy.broker.fills import Charge as Charge
+from strategy.broker.fills import Execution as Execution
+from strategy.broker.fills import ListedOrder as ListedOrder
+from strategy.broker.fills import VenueOrder as VenueOrder
+from strategy.broker.fills import VenueTrade as VenueTrade
+from strategy.market.instruments import Instrument
 
 #: Columns of the frame that a source returns, in order. Prices and volume are float64 (volume and adj_close may be
 #: NaN), symbol is str, open_time is datetime64[us], the UTC session date at midnight.

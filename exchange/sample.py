@@ -9,7 +9,7 @@ import pandas as pd
 
 from exchange.ports import BAR_COLUMNS, BarRequest, SourceRefused
 from exchange.requested import newest_until, requested
-from strategy.instruments import Calendar, Instrument
+from strategy.market.instruments import Calendar, Instrument
 
 _FILES = {"^GSPC": "sp500/sp500.csv.gz", "^IXIC": "nasdaq/nasdaq.csv.gz"}
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from exchange.ports import SourceRefused
-from strategy.instruments import Membership
+from strategy.market.instruments import Membership
 
 COLUMNS = ("symbol", "from", "to")
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from exchange.amounts import amount
 from exchange.ports import BrokerRefused, BrokerUnavailable, NotTrading
-from strategy.instruments import Instrument
+from strategy.market.instruments import Instrument
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

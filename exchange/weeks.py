@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from strategy.instruments import Calendar
+from strategy.market.instruments import Calendar
 
 DayArray = NDArray[np.datetime64]
 

@@ -15,7 +15,7 @@ from exchange.calendars import last_closed
 from exchange.currencies import of_ticker, spelled
 from exchange.ports import BAR_COLUMNS, BarRequest, SourceRefused, SourceUnavailable
 from exchange.retries import TRIES, Transient, retried
-from strategy.instruments import Calendar, Instrument
+from strategy.market.instruments import Calendar, Instrument
 
 #: The frame of a symbol from the first date (None: its whole history) until today, as yfinance's
 #: `Ticker.history(auto_adjust=False)` gives it; its attribute `currency` is that of the prices, where Yahoo tells it.

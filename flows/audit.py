@@ -52,7 +52,7 @@ def run_audit(
     from flows.plan import RequestRefused, between, plan, strategies_named
     from flows.settings import load
     from flows.wiring import open_source, source_factory
-    from strategy.signals import Strategy
+    from strategy.signals.outlook import Strategy
 
     request = between("audit", window[1], window[2])
     if days is not None and not 1 <= days <= MOST_DAYS:

@@ -25,7 +25,7 @@ from flows.standing_server import served_at
 from flows.stopping import stoppable
 from flows.wall_clock import clock
 from flows.wiring import open_source, source_factory
-from strategy.signals import Strategy
+from strategy.signals.outlook import Strategy
 from tasks.backfill import Progress
 from tasks.backfill_answer import backfill_json
 from tasks.backfill_book import Backfill, answered, begin, close_done, demand_own

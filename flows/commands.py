@@ -14,7 +14,7 @@ from flows.serving import served
 from flows.settings import NAMED_SOURCES, load
 from flows.wall_clock import clock
 from flows.wiring import broker_factory, open_source, source_factory
-from strategy.signals import Strategy
+from strategy.signals.outlook import Strategy
 
 Json = dict[str, Any]
 Given = Mapping[str, object]

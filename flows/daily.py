@@ -23,7 +23,7 @@ from flows.settings import load
 from flows.standing_server import served_at
 from flows.wall_clock import clock
 from flows.wiring import broker_factory, open_source, source_factory
-from strategy.signals import Strategy
+from strategy.signals.outlook import Strategy
 from tasks.book import (
     Findings,
     begin,

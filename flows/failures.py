@@ -56,7 +56,7 @@ _CODES: Mapping[str, Exit] = {
     "tasks.validate.NothingPublishable": Exit.DATA,
     "tasks.trade.OrdersBlocked": Exit.BLOCKED,
     "tasks.reconcile.ReconciliationFailed": Exit.RECONCILIATION,
-    "strategy.money.AmountTooLarge": Exit.USAGE,
+    "strategy.account.money.AmountTooLarge": Exit.USAGE,
     "storage.rows.LedgerConflict": Exit.RECONCILIATION,
     "storage.privacy.PlaceUnsafe": Exit.USAGE,
     "storage.failures.StoreError": Exit.STORE,

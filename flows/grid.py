@@ -12,8 +12,8 @@ from typing import Any
 
 from flows.plan import RequestRefused
 from flows.settings import Settings, checked_value
-from strategy.sizing import SizingParams
-from strategy.sweep import MOST_POINTS, Grid
+from strategy.kernel.grid import MOST_POINTS, Grid
+from strategy.portfolio.sizing import SizingParams
 from tasks.job import Policy
 
 #: A larger file lists more values than a grid may have points.

@@ -14,7 +14,7 @@ from flows.wiring import open_source
 from storage import instruments as instrument_store
 from storage.database import connect
 from storage.named_calendars import forget_calendars, keep_calendars
-from strategy.instruments import OBSERVED, Calendar
+from strategy.market.instruments import OBSERVED, Calendar
 
 #: What to name instead of a calendar to go back to what the source knows, or its dates suggest.
 INFERRED = "inferred"

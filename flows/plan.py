@@ -15,11 +15,11 @@ from flows.settings import PATTERNS, SYMBOL_PATTERN, Settings
 from flows.spelling import ACCOUNT_PATTERN
 from flows.wall_clock import clock
 from flows.wiring import code_version
-from strategy.execution import Costs
-from strategy.instruments import Instrument
-from strategy.risk import RiskLimits
-from strategy.signals import Strategy
-from strategy.sizing import SizingParams
+from strategy.account.settlement import Costs
+from strategy.market.instruments import Instrument
+from strategy.portfolio.risk import RiskLimits
+from strategy.portfolio.sizing import SizingParams
+from strategy.signals.outlook import Strategy
 from tasks.job import PAPER, Job, Policy, Recipe
 
 #: Settings that say where to run and what on, not how: they are no part of a result's configuration.

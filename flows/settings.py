@@ -22,7 +22,7 @@ from flows.spelling import PATTERNS as PATTERNS
 from flows.spelling import SYMBOL_PATTERN as SYMBOL_PATTERN
 from flows.spelling import with_prefix
 from storage.privacy import demand_private
-from strategy.signals import Strategy
+from strategy.signals.outlook import Strategy
 
 FILE_NAME = "settings.toml"
 

@@ -7,7 +7,7 @@ from flows.console import counted, listed, sections, table, warned
 from flows.doubts import doubts
 from flows.figures import decision, metric, money, percent, quantity, trade
 from flows.shown_costs import shown_costs
-from strategy.account import DUST
+from strategy.account.state import DUST
 
 Json = Mapping[str, Any]
 

@@ -15,10 +15,10 @@ from flows.prefect_home import attend_run
 from flows.serving import PrefectUnreachable, served
 from flows.settings import load
 from flows.wiring import open_source, source_factory
-from strategy.sweep import points
+from strategy.kernel.grid import points
 
 if TYPE_CHECKING:
-    from strategy.sweep_accounts import Swept
+    from strategy.kernel.grid_accounts import Swept
     from tasks.sweep_work import Runner, Work
 
 #: Prefect's tasks in a spread sweep, at most: each costs about 75 ms, and a lost worker costs those it was at.

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from flows.durations import about
-from strategy.training_progress import TrainingStep, listening
+from strategy.training.training_progress import TrainingStep, listening
 
 #: Between two lines where there is no terminal.
 LINE_S = 10.0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from storage.database import Connection, transaction
-from strategy.quality import Finding
+from strategy.market.findings import Finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

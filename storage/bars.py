@@ -12,8 +12,8 @@ import pandas as pd
 from storage.database import Connection, lent, transaction
 from storage.restatements import restate_older, restatement
 from storage.staging import FACTOR_TOLERANCE, OVERLAP_BARS
-from strategy.adjustment import Overlap, adjustment_ratio, link
-from strategy.bars import COLUMNS, Bars, FloatArray
+from strategy.market.adjustment import Overlap, adjustment_ratio, link
+from strategy.market.bars import COLUMNS, Bars, FloatArray
 
 
 class BarsUnpublishable(ValueError):

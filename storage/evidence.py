@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from storage.database import Connection
-from strategy.executions import VenueOrder
+from strategy.broker.fills import VenueOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

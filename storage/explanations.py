@@ -11,7 +11,7 @@ from typing import Any
 
 from storage.database import Connection, transaction
 from storage.rows import Row, Table, insert_once
-from strategy.explanation import Explanation
+from strategy.explain.order import Explanation
 
 #: An explanation as JSON has it: money as text in full, dates as text, what is not known as null.
 Trace = dict[str, Any]

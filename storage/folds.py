@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 from storage.database import Connection, transaction
 from storage.rows import Table, insert_once
-from strategy.selection import Figures, Verdict
+from strategy.training.promotion_gate import Figures, Verdict
 
 #: Symbol, date, and the hash of all bars up to that date.
 SignalKey = tuple[str, date, str]

@@ -6,8 +6,8 @@ from typing import Any
 
 from storage import universe
 from storage.database import Connection, transaction
-from strategy.instruments import Calendar, Instrument
-from strategy.money import quantised
+from strategy.account.money import quantised
+from strategy.market.instruments import Calendar, Instrument
 
 _COLUMNS = (
     "symbol, calendar, lot, tick, shortable, listed_from, listed_to, min_quantity, max_quantity, min_notional, "

@@ -21,10 +21,10 @@ from storage.ledger_rows import (
 )
 from storage.orders import advance
 from storage.rows import insert_once
-from strategy.account import Entry, EntryKind, Snapshot
-from strategy.backtest import Day
-from strategy.decision import Decision, Status
-from strategy.orders import Fill
+from strategy.account.orders import Fill
+from strategy.account.state import Entry, EntryKind, Snapshot
+from strategy.backtest.day_loop import Day
+from strategy.portfolio.decision import Decision, Status
 
 
 def record_decisions(

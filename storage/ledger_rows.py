@@ -8,10 +8,10 @@ from types import MappingProxyType
 from typing import Any
 
 from storage.rows import Row, Table
-from strategy.account import Account, Entry, Position, Snapshot
-from strategy.decision import Decision
-from strategy.money import quantised
-from strategy.orders import OPEN_STATES, Fill, Order, OrderState, ReasonCode, Side
+from strategy.account.money import quantised
+from strategy.account.orders import OPEN_STATES, Fill, Order, OrderState, ReasonCode, Side
+from strategy.account.state import Account, Entry, Position, Snapshot
+from strategy.portfolio.decision import Decision
 
 DECISIONS = Table(
     name="decisions",

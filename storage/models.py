@@ -21,7 +21,7 @@ from storage.database import Connection
 from storage.files import write_whole
 from storage.promotions import StoredVerdict, as_json
 from storage.rows import Table, insert_once
-from strategy.selection import PRIOR
+from strategy.training.promotion_gate import PRIOR
 
 #: Anything JSON can say.
 Metadata = Mapping[str, Any]

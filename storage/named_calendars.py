@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from storage.database import Connection, transaction
-from strategy.instruments import Calendar
+from strategy.market.instruments import Calendar
 
 
 def keep_calendars(connection: Connection, source: str, named: Mapping[str, Calendar], at: datetime) -> None:

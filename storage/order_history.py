@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime
 
 from storage.database import Connection
 from storage.ledger_rows import FILL_COLUMNS, to_fill
-from strategy.executions import Execution
-from strategy.orders import Fill, OrderState, Side
+from strategy.account.orders import Fill, OrderState, Side
+from strategy.broker.fills import Execution
 
 #: How every order id begins, so that it need not be typed.
 _PREFIX = "tdmt-"

@@ -8,7 +8,7 @@ from decimal import Decimal
 from storage.database import Connection, transaction
 from storage.ledger_rows import ORDER_COLUMNS, ORDERS, order_row, to_order
 from storage.rows import LedgerConflict, insert_once
-from strategy.orders import OPEN_STATES, Order, OrderState
+from strategy.account.orders import OPEN_STATES, Order, OrderState
 
 
 def record_orders(connection: Connection, account: str, orders: Sequence[Order]) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from storage.database import Connection, transaction
 from storage.rows import Table, insert_once
-from strategy.selection import PRIOR, Figures, Verdict
+from strategy.training.promotion_gate import PRIOR, Figures, Verdict
 
 
 class Promoter(StrEnum):

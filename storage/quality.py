@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 
 from storage.database import Connection, transaction
 from storage.rows import Table, insert_once
-from strategy.quality import Finding
+from strategy.market.findings import Finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

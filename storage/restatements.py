@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from storage.database import Connection
-from strategy.bars import FloatArray
-from strategy.units import Ratio, common_ratio
+from strategy.backtest.restatement import Ratio, common_ratio
+from strategy.market.bars import FloatArray
 
 _PRICES = ("open", "high", "low", "close")
 

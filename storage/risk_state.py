@@ -1,8 +1,8 @@
 """The halt, which latches until a person resumes the account."""
 
 from storage.database import Connection
-from strategy.money import quantised
-from strategy.risk import RiskState
+from strategy.account.money import quantised
+from strategy.portfolio.risk import RiskState
 
 
 def load(connection: Connection, account: str) -> RiskState:

@@ -23,10 +23,10 @@ from storage.ledger_rows import (
     to_fill,
 )
 from storage.rows import Row, insert_once
-from strategy.backtest import Day
-from strategy.decision import Decision
-from strategy.orders import OPEN_STATES, Fill, Order, ReasonCode
-from strategy.risk import RiskState
+from strategy.account.orders import OPEN_STATES, Fill, Order, ReasonCode
+from strategy.backtest.day_loop import Day
+from strategy.portfolio.decision import Decision
+from strategy.portfolio.risk import RiskState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

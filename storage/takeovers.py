@@ -7,9 +7,9 @@ from decimal import Decimal
 
 from storage.database import Connection
 from storage.rows import Row, Table, insert_once
-from strategy.account import Entry, EntryKind
-from strategy.money import quantised
-from strategy.takeover import Change
+from strategy.account.money import quantised
+from strategy.account.state import Entry, EntryKind
+from strategy.broker.takeover import Change
 
 POSITIONS = Table(
     name="takeover_positions", key=("account", "broker", "number", "symbol"), values=("quantity", "cost"), changing=()

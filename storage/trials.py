@@ -8,7 +8,7 @@ from datetime import date, datetime
 from hashlib import sha256
 
 from storage.database import Connection, transaction
-from strategy.sharpe_ratio import Trials
+from strategy.evaluation.sharpe import Trials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,10 @@ from decimal import Decimal
 import numpy as np
 
 from storage.database import Connection
-from strategy.bars import FloatArray
-from strategy.money import exact
-from strategy.orders import Fill
-from strategy.units import UnitChange, agreeing_bars
+from strategy.account.money import exact
+from strategy.account.orders import Fill
+from strategy.backtest.restatement import UnitChange, agreeing_bars
+from strategy.market.bars import FloatArray
 
 #: Bars back from the one that an account used which are compared.
 COMPARED_BARS = 1_000

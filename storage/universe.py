@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from storage.database import Connection, transaction
-from strategy.instruments import Membership
+from strategy.market.instruments import Membership
 
 #: The spans of each symbol, oldest first; a symbol that is absent never belonged.
 Universe = Mapping[str, tuple[Membership, ...]]

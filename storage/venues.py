@@ -8,9 +8,9 @@ from typing import Any
 
 from storage.database import Connection, transaction
 from storage.rows import Row, Table, insert_once
-from strategy.executions import Charge, Execution
-from strategy.money import quantised
-from strategy.orders import Order, OrderState, Side
+from strategy.account.money import quantised
+from strategy.account.orders import Order, OrderState, Side
+from strategy.broker.fills import Charge, Execution
 
 ADOPTIONS = Table(
     name="adoptions",

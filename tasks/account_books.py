@@ -11,10 +11,11 @@ from storage import ledger, takeovers, venues
 from storage import orders as order_store
 from storage.database import Connection
 from storage.venues import Adoption
-from strategy.account import Account
-from strategy.backtest import Day, Standing
-from strategy.booking import Holding, booked_day, realised, traded, with_fee_payers
-from strategy.executions import (
+from strategy.account.orders import Order
+from strategy.account.state import Account
+from strategy.backtest.day_loop import Day, Standing
+from strategy.broker.daily_booking import Holding, booked_day, realised, traded, with_fee_payers
+from strategy.broker.fills import (
     Charge,
     Execution,
     PaidIn,
@@ -24,8 +25,7 @@ from strategy.executions import (
     fee_entries,
     fees_elsewhere,
 )
-from strategy.orders import Order
-from strategy.takeover import Books, Found
+from strategy.broker.takeover import Books, Found
 from tasks.job import Customer
 
 

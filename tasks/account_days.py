@@ -7,12 +7,12 @@ from datetime import date
 from storage import ledger, takeovers, venues
 from storage import orders as order_store
 from storage.database import Connection
-from strategy.backtest import Day, Standing, settle_day
-from strategy.booking import booked_day
-from strategy.decision import Mandate
-from strategy.execution import Quote
-from strategy.executions import charge_entries, fee_entries
-from strategy.orders import OPEN_STATES
+from strategy.account.orders import OPEN_STATES
+from strategy.account.settlement import Quote
+from strategy.backtest.day_loop import Day, Standing, settle_day
+from strategy.broker.daily_booking import booked_day
+from strategy.broker.fills import charge_entries, fee_entries
+from strategy.portfolio.decision import Mandate
 from tasks.job import PAPER, Job
 from tasks.restated import restated
 

@@ -10,13 +10,13 @@ from storage import bars as bar_store
 from storage import instruments as instrument_store
 from storage import ledger, stretches
 from storage.database import Connection, connect
-from strategy.backtest import Replay, replay
-from strategy.bars import Bars
-from strategy.decision import panorama
-from strategy.instruments import Instrument
-from strategy.market import tape
-from strategy.metrics import drawdowns
-from strategy.signals import Strategy, outlooks
+from strategy.backtest.day_loop import Replay, replay
+from strategy.evaluation.metrics import drawdowns
+from strategy.market.bars import Bars
+from strategy.market.instruments import Instrument
+from strategy.portfolio.decision import panorama
+from strategy.portfolio.market_days import tape
+from strategy.signals.outlook import Strategy, outlooks
 from tasks.backtest import Tested, measure
 from tasks.backtest_tables import Measured
 from tasks.charts import EquityPicture, Line

@@ -11,9 +11,9 @@ from storage import evidence, ledger, venues
 from storage import orders as order_store
 from storage.database import Connection, connect, transaction
 from storage.venues import Adoption
-from strategy.executions import booking_day
-from strategy.orders import Order, OrderState, ReasonCode
-from strategy.takeover import taken_over
+from strategy.account.orders import Order, OrderState, ReasonCode
+from strategy.broker.fills import booking_day
+from strategy.broker.takeover import taken_over
 from tasks.account_books import (
     NO_NEWS,
     News,

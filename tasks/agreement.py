@@ -12,9 +12,9 @@ from storage import ledger, venues
 from storage import orders as order_store
 from storage.database import connect, transaction
 from storage.venues import Adoption
-from strategy.executions import PaidIn, booking_day
-from strategy.instruments import Instrument
-from strategy.orders import Order, OrderState, ReasonCode
+from strategy.account.orders import Order, OrderState, ReasonCode
+from strategy.broker.fills import PaidIn, booking_day
+from strategy.market.instruments import Instrument
 from tasks.account_books import holdings_of, stands
 from tasks.broker_books import BrokerDisagrees, Difference, differ_by_fills, difference, settle_difference
 from tasks.funding import FUNDING_LOOKS_S, past_funding

@@ -12,11 +12,11 @@ from storage import bars as bar_store
 from storage import instruments as instrument_store
 from storage import models as model_store
 from storage.database import connect
-from strategy.audit import Checked, Market
-from strategy.decision import Mandate
-from strategy.instruments import Instrument
-from strategy.market import account_dates, data_sha256
-from strategy.signals import Strategy
+from strategy.audit.lookahead import Checked, Market
+from strategy.market.instruments import Instrument
+from strategy.portfolio.decision import Mandate
+from strategy.portfolio.market_days import account_dates, data_sha256
+from strategy.signals.outlook import Strategy
 from tasks.ingest import ingest
 from tasks.job import Job
 from tasks.results import Json

@@ -7,16 +7,16 @@ from datetime import date
 import numpy as np
 
 from exchange.ports import BarSource
-from strategy.audit_headline import CLAIMED, days_right_needed, foresight
-from strategy.backtest import replay
-from strategy.bars import FloatArray
-from strategy.decision import panorama
-from strategy.instruments import account_days_per_year
-from strategy.market import account_dates, tape
-from strategy.metrics import Metrics, metrics
-from strategy.prior import PRIOR_BARS
-from strategy.rolling import change
-from strategy.signals import Outlook, Strategy, outlooks
+from strategy.audit.claims import CLAIMED, days_right_needed, foresight
+from strategy.backtest.day_loop import replay
+from strategy.evaluation.metrics import Metrics, metrics
+from strategy.market.bars import FloatArray
+from strategy.market.instruments import account_days_per_year
+from strategy.portfolio.decision import panorama
+from strategy.portfolio.market_days import account_dates, tape
+from strategy.signals.outlook import Outlook, Strategy, outlooks
+from strategy.signals.prior import PRIOR_BARS
+from strategy.signals.rolling import change
 from tasks.audit import Asked, Audited, AuditRefused, audited, provenance
 from tasks.backtest import Window, backtest, measure
 from tasks.job import Job

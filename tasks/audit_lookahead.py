@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from exchange.ports import BarSource
-from strategy.audit import Checked, Market, decisions, estimates, feature_values, input_values, lookahead
-from strategy.audit_account import Trading, accounts, fills
-from strategy.backtest import Replay, replay
-from strategy.decision import panorama
-from strategy.features import FEATURE_BARS
-from strategy.market import account_dates, tape
-from strategy.signals import Forecaster, Strategy, outlooks
+from strategy.audit.account import Trading, accounts, fills
+from strategy.audit.lookahead import Checked, Market, decisions, estimates, feature_values, input_values, lookahead
+from strategy.backtest.day_loop import Replay, replay
+from strategy.portfolio.decision import panorama
+from strategy.portfolio.market_days import account_dates, tape
+from strategy.signals.features import FEATURE_BARS
+from strategy.signals.outlook import Forecaster, Strategy, outlooks
 from tasks.audit import Asked, Audited, AuditRefused, answered, audited, promoted, spread
 from tasks.forecast import forecaster
 from tasks.job import Job
 from tasks.results import Json
 
 if TYPE_CHECKING:
-    from strategy.audit_folds import Teacher
-    from strategy.walkforward import Fold
+    from strategy.audit.folds import Teacher
+    from strategy.training.walk_forward import Fold
 
 #: Account days that a replay of the audit lives through, the newest of the window.
 ACCOUNT_DAYS = 504
@@ -94,8 +94,8 @@ def _of_model(known: Audited, model: Forecaster | None, candidates: Sequence[dat
 def _folds(known: Audited) -> tuple[tuple[Checked, ...], tuple[str, ...]]:
     """What some folds of the walk-forward are taught; a year without history enough to teach is left out."""
     # Its import brings torch, which no other audit needs.
-    from strategy.audit_folds import folds, teacher
-    from strategy.walkforward import yearly
+    from strategy.audit.folds import folds, teacher
+    from strategy.training.walk_forward import yearly
     from tasks.training_plan import settings_of, shape_of
 
     recipe = known.job.policy.recipe

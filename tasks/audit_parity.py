@@ -18,12 +18,12 @@ from storage import models as model_store
 from storage import orders as order_store
 from storage.database import connect
 from storage.files import private_folder
-from strategy.audit import Checked
-from strategy.audit_account import parity
-from strategy.backtest import Replay, replay
-from strategy.decision import panorama
-from strategy.market import tape
-from strategy.signals import Strategy, outlooks
+from strategy.audit.account import parity
+from strategy.audit.lookahead import Checked
+from strategy.backtest.day_loop import Replay, replay
+from strategy.portfolio.decision import panorama
+from strategy.portfolio.market_days import tape
+from strategy.signals.outlook import Strategy, outlooks
 from tasks.audit import Asked, Audited, AuditRefused, answered, audited, promoted
 from tasks.backtest import Window, backtest
 from tasks.forecast import forecaster

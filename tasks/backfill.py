@@ -9,7 +9,7 @@ from storage import bars as bar_store
 from storage import ledger
 from storage import models as model_store
 from storage.database import connect
-from strategy.signals import Strategy
+from strategy.signals.outlook import Strategy
 from tasks.backfill_book import Backfill, BackfillRefused
 from tasks.backfill_market import Market, bars_on, gate_of, on, open_market, tradable
 from tasks.job import Job

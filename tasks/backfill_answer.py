@@ -12,10 +12,10 @@ from storage import risk_state, stretches, trials
 from storage.database import Connection, connect
 from storage.stretches import Switch
 from storage.trials import Trial
-from strategy.backtest import Replay
-from strategy.market import data_sha256
-from strategy.risk import RiskState
-from strategy.signals import Strategy
+from strategy.backtest.day_loop import Replay
+from strategy.portfolio.market_days import data_sha256
+from strategy.portfolio.risk import RiskState
+from strategy.signals.outlook import Strategy
 from tasks.account_history import lived_until
 from tasks.backfill import Filled
 from tasks.backfill_book import Backfill

@@ -12,8 +12,8 @@ from storage import bars as bar_store
 from storage import instruments as instrument_store
 from storage.database import connect
 from storage.staging import staged
-from strategy.bars import Bars
-from strategy.instruments import Instrument
+from strategy.market.bars import Bars
+from strategy.market.instruments import Instrument
 from tasks.ingest import ingest
 from tasks.job import Job
 from tasks.validate import LONGEST_PAUSE_DAYS, OBSERVED_LATE_DAYS, Gate, NothingPublishable, inspect

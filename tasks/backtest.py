@@ -10,19 +10,19 @@ from exchange.ports import BarSource
 from storage import bars as bar_store
 from storage import instruments as instrument_store
 from storage.database import connect
-from strategy.backtest import Replay, replay, turnovers
-from strategy.bars import Bars
-from strategy.capped import capped_days
-from strategy.charges import Charges, Rates, charges, rates
-from strategy.decision import Panorama, Status, panorama
-from strategy.doubt import Doubt
-from strategy.execution import NO_COSTS, Costs
-from strategy.instruments import Instrument, account_days_per_year
-from strategy.market import Tape, account_dates, data_sha256, tape
-from strategy.metrics import Metrics, metrics
-from strategy.risk import halt_date
-from strategy.signals import Strategy, outlooks, warm_up_bars
-from strategy.walkforward import overlaid
+from strategy.account.settlement import NO_COSTS, Costs
+from strategy.backtest.day_loop import Replay, replay, turnovers
+from strategy.evaluation.costs import Charges, Rates, charges, rates
+from strategy.evaluation.metrics import Metrics, metrics
+from strategy.evaluation.robustness import Doubt
+from strategy.market.bars import Bars
+from strategy.market.instruments import Instrument, account_days_per_year
+from strategy.portfolio.decision import Panorama, Status, panorama
+from strategy.portfolio.exposure_cap import capped_days
+from strategy.portfolio.market_days import Tape, account_dates, data_sha256, tape
+from strategy.portfolio.risk import halt_date
+from strategy.signals.outlook import Strategy, outlooks, warm_up_bars
+from strategy.training.walk_forward import overlaid
 from tasks.capped import cap_decided_often
 from tasks.doubt import judged
 from tasks.fold_models import History

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from strategy.charges import Charges, Rates
+from strategy.evaluation.costs import Charges, Rates
 from tasks.backtest import Backtest
 from tasks.doubt import doubt_json
 from tasks.folds import folds_json

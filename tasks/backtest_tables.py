@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from strategy.metrics import Metrics
-from strategy.orders import Fill
+from strategy.account.orders import Fill
+from strategy.evaluation.metrics import Metrics
 from tasks.charts import Line
 from tasks.markup import ABSENT, Table, exactly, figure, money, priced, share
 from tasks.scales import signed_percent

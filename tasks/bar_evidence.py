@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from exchange.calendars import last_closed
 from exchange.ports import UNREAD
-from strategy.instruments import Calendar
+from strategy.market.instruments import Calendar
 from tasks.scale_evidence import rounding
 from tasks.session_evidence import density_measures, hole_measures
 from tasks.unit_gaps import event_steps, unit_gaps

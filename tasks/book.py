@@ -8,7 +8,7 @@ from storage import ledger, risk_state, runs
 from storage import orders as order_store
 from storage.database import Connection, connect
 from storage.runs import Outcome, Run, RunStatus
-from strategy.risk import RiskState
+from strategy.portfolio.risk import RiskState
 from tasks.job import Job
 from tasks.results import DayResult, Json, ModelCode, with_warnings
 

@@ -14,9 +14,9 @@ from exchange.ports import Broker, Holdings
 from storage import resets, venues
 from storage.database import connect, transaction
 from storage.venues import Adoption
-from strategy.booking import Holding
-from strategy.orders import Order
-from strategy.takeover import CASH_STEP, Cause, given_back
+from strategy.account.orders import Order
+from strategy.broker.daily_booking import Holding
+from strategy.broker.takeover import CASH_STEP, Cause, given_back
 from tasks.account_books import expected, holdings_of, standing_now, stands, traded_since
 from tasks.job import Job
 from tasks.markup import exactly

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from exchange.calendars import why_inferred
-from strategy.instruments import Instrument
+from strategy.market.instruments import Instrument
 from tasks.job import Job
 
 _REMEDY = "name another with --calendar NAME"

@@ -1,6 +1,6 @@
 """A warning where the largest exposure decides, and not the volatility that the settings aim at."""
 
-from strategy.sizing import SizingParams
+from strategy.portfolio.sizing import SizingParams
 
 #: A backtest is silent about fewer of its days.
 RARE_SHARE = 0.05

@@ -16,11 +16,11 @@ from storage.database import Connection, connect, transaction
 from storage.models import ModelDamaged, ModelRecord
 from storage.promotions import Promoter, Promotion, StoredVerdict
 from storage.trials import Trial
-from strategy.bars import Bars
-from strategy.decision import Mandate
-from strategy.market import data_sha256
-from strategy.selection import PRIOR, GateRules, Verdict, judge_first, judge_refresh
-from strategy.signals import Strategy
+from strategy.market.bars import Bars
+from strategy.portfolio.decision import Mandate
+from strategy.portfolio.market_days import data_sha256
+from strategy.signals.outlook import Strategy
+from strategy.training.promotion_gate import PRIOR, GateRules, Verdict, judge_first, judge_refresh
 from tasks.fold_models import account_sha256
 from tasks.forecast import ensemble
 from tasks.job import Job
@@ -28,8 +28,8 @@ from tasks.training_plan import TrainingPlan, TrainingRefused, training_plan
 from tasks.tried import configuration
 
 if TYPE_CHECKING:
-    from strategy.ensemble import Ensemble
-    from strategy.training import Trained
+    from strategy.networks.ensemble import Ensemble
+    from strategy.training.loop import Trained
 
 log = logging.getLogger(__name__)
 
@@ -99,8 +99,8 @@ def _known(job: Job, champion: ModelRecord | None, market: tuple[Mapping[str, Ba
 
 
 def _trained(bars: Mapping[str, Bars], mandate: Mandate, plan: TrainingPlan, start: "Ensemble | None") -> "Trained":
-    from strategy.fitting import fitted
-    from strategy.training import TrainingDiverged
+    from strategy.training.fit import fitted
+    from strategy.training.loop import TrainingDiverged
 
     if plan.settings.device == "cuda":
         # CUDA's own products are deterministic only with this, and only if it is there before they begin.
@@ -119,7 +119,7 @@ def _record(
     job: Job, plan: TrainingPlan, trained: "Trained", market: tuple[Mapping[str, Bars], Mandate]
 ) -> tuple[ModelRecord, Mapping[str, Any]]:
     """The record of the trained model, whose weights lie on disk before the store names them."""
-    from strategy.ensemble import keep
+    from strategy.networks.ensemble import keep
 
     bars, mandate = market
     config = _config(job, plan, mandate)
@@ -191,7 +191,7 @@ def _judged(
     prior = trained.prior_gate.net
     if plan.champion is None:
         return judge_first(trained.gate.net, prior, rules)
-    from strategy.fitting import rival_returns
+    from strategy.training.fit import rival_returns
 
     rival = ensemble(job.home, plan.champion.model_id)
     champion = rival_returns(*market, rival, trained.gate_span, plan.settings)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from strategy.quality import Finding
+from strategy.market.findings import Finding
 
 
 class Rule(StrEnum):

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Mapping
 
-from strategy.charges import Rates, rates
-from strategy.instruments import Instrument
+from strategy.evaluation.costs import Rates, rates
+from strategy.market.instruments import Instrument
 from tasks.job import Policy
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from exchange.ports import SourceRefused
-from strategy.instruments import Instrument
+from strategy.market.instruments import Instrument
 
 _SHOWN = 5
 

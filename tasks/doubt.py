@@ -8,13 +8,13 @@ import numpy as np
 from storage import trials
 from storage.database import connect
 from storage.trials import Trial
-from strategy.backtest import Replay
-from strategy.bars import FloatArray
-from strategy.doubt import Doubt, doubt
-from strategy.instruments import Instrument, account_days_per_year
-from strategy.metrics import daily_returns
-from strategy.sharpe_ratio import Trials, sharpe
-from strategy.signals import Strategy
+from strategy.backtest.day_loop import Replay
+from strategy.evaluation.metrics import daily_returns
+from strategy.evaluation.robustness import Doubt, doubt
+from strategy.evaluation.sharpe import Trials, sharpe
+from strategy.market.bars import FloatArray
+from strategy.market.instruments import Instrument, account_days_per_year
+from strategy.signals.outlook import Strategy
 from tasks.job import Job
 from tasks.results import Json
 from tasks.tried import configuration
@@ -28,7 +28,8 @@ def judged(
 ) -> tuple[int | None, Doubt | None]:
     """The trials on these instruments and days with this one, and the doubt about its net returns after so many.
 
-    The count is None for a baseline, which is no trial. The doubt is None where `strategy.doubt` can say nothing.
+    The count is None for a baseline, which is no trial. The doubt is None where `strategy.evaluation.robustness` can
+    say nothing.
     """
     returns = _returns(net)
     known = _counted(job, net, returns, tuple(instruments)) if job.policy.strategy in _TRIED else None

@@ -1,7 +1,7 @@
 """The doubt about a Sharpe ratio, one number and one plain sentence at a time."""
 
-from strategy.doubt import Doubt
-from strategy.significance import SharpeDifference
+from strategy.evaluation.robustness import Doubt
+from strategy.evaluation.sharpe_tests import SharpeDifference
 from tasks.backtest_page import Evidence
 from tasks.markup import ABSENT, figure, share
 

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from exchange.ports import BAR_COLUMNS
-from strategy.quality import Finding
+from strategy.market.findings import Finding
 from tasks.bar_checks import CHECKS
 from tasks.bar_evidence import Context, measure
 from tasks.check import Check, Rule

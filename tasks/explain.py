@@ -14,10 +14,10 @@ from storage.explanations import Trace
 from storage.ledger_rows import Provenance
 from storage.order_history import Found, Step
 from storage.units import open_as_used
-from strategy.decision import Decision
-from strategy.executions import Execution
-from strategy.market import data_sha256
-from strategy.orders import Fill, Order, Side
+from strategy.account.orders import Fill, Order, Side
+from strategy.broker.fills import Execution
+from strategy.portfolio.decision import Decision
+from strategy.portfolio.market_days import data_sha256
 from tasks.job import Policy
 from tasks.markup import exactly
 from tasks.replayed import Asked, replayed_trace

@@ -3,8 +3,8 @@
 from collections import Counter
 from datetime import date
 
-from strategy.decision import Decision, Status
-from strategy.regime import Regime
+from strategy.portfolio.decision import Decision, Status
+from strategy.signals.regime import Regime
 from tasks.backtest import Backtest, Tested
 
 

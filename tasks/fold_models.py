@@ -16,17 +16,17 @@ from storage import models as model_store
 from storage.database import connect
 from storage.folds import SignalKey, StoredFold
 from storage.models import ModelDamaged
-from strategy.bars import Bars
-from strategy.decision import Mandate
-from strategy.instruments import Instrument
-from strategy.risk import RiskLimits
+from strategy.market.bars import Bars
+from strategy.market.instruments import Instrument
+from strategy.portfolio.decision import Mandate
+from strategy.portfolio.risk import RiskLimits
 from tasks.forecast import ensemble
 from tasks.job import Job
 from tasks.training_plan import TrainingRefused, settings_of, shape_of
 
 if TYPE_CHECKING:
-    from strategy.candidate import Candidate
-    from strategy.ensemble import Ensemble
+    from strategy.networks.ensemble import Ensemble
+    from strategy.training.candidate import Candidate
 
 log = logging.getLogger(__name__)
 
@@ -149,8 +149,8 @@ def _kept(job: Job, fold: StoredFold, fresh: Mapping[SignalKey, float]) -> Known
 
 def _trained(job: Job, history: History, asked: AskedFold) -> tuple["Candidate", str | None]:
     """The candidate of the fold, whose weights now lie on disk, and its id."""
-    from strategy.candidate import candidate
-    from strategy.ensemble import keep
+    from strategy.networks.ensemble import keep
+    from strategy.training.candidate import candidate
 
     shape, settings = shape_of(job.policy.recipe), settings_of(job.policy.recipe)
     if settings.device == "cuda":

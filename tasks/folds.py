@@ -9,10 +9,10 @@ import numpy as np
 
 from storage import folds as fold_store
 from storage.database import Connection, connect
-from strategy.market import account_dates, session_date
-from strategy.prior import PRIOR_BARS
-from strategy.training_progress import one_of
-from strategy.walkforward import decided_rows, histories, yearly
+from strategy.portfolio.market_days import account_dates, session_date
+from strategy.signals.prior import PRIOR_BARS
+from strategy.training.training_progress import one_of
+from strategy.training.walk_forward import decided_rows, histories, yearly
 from tasks.fold_models import AskedFold, History, KnownFold, extended, fitted, fold_key
 from tasks.job import Job
 from tasks.results import Json

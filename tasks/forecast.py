@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from storage import models as model_store
 from storage.models import ModelDamaged
-from strategy.signals import Forecaster
+from strategy.signals.outlook import Forecaster
 
 if TYPE_CHECKING:
-    from strategy.ensemble import Ensemble
+    from strategy.networks.ensemble import Ensemble
 
 
 def forecaster(home: Path, model_id: str | None) -> Forecaster | None:
@@ -22,8 +22,8 @@ def ensemble(home: Path, model_id: str) -> "Ensemble":
 
     Raises ModelDamaged if the file is not the one that was registered, or this version cannot use it.
     """
-    from strategy.ensemble import revive
-    from strategy.network import NetworkShape
+    from strategy.networks.ensemble import revive
+    from strategy.networks.transformer import NetworkShape
 
     arrays, metadata = model_store.read(home, model_id)
     try:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from storage import ledger, risk_state
 from storage.database import connect, transaction
-from strategy.risk import RiskState
+from strategy.portfolio.risk import RiskState
 from tasks.results import Json
 
 

@@ -13,7 +13,7 @@ from storage import instruments as instrument_store
 from storage import ledger, orders
 from storage.database import connect
 from storage.staging import discard, stage
-from strategy.instruments import Instrument
+from strategy.market.instruments import Instrument
 from tasks.currencies import demand_one_currency
 from tasks.job import Job
 

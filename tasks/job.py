@@ -7,12 +7,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
 
-from strategy.decision import Mandate
-from strategy.execution import Costs, Terms
-from strategy.instruments import Instrument
-from strategy.risk import RiskLimits
-from strategy.signals import Strategy
-from strategy.sizing import SizingParams
+from strategy.account.settlement import Costs, Terms
+from strategy.market.instruments import Instrument
+from strategy.portfolio.decision import Mandate
+from strategy.portfolio.risk import RiskLimits
+from strategy.portfolio.sizing import SizingParams
+from strategy.signals.outlook import Strategy
 
 #: The broker that holds no state of its own: the ledger is its book.
 PAPER = "paper"

@@ -8,12 +8,12 @@ from storage import bars as bar_store
 from storage import ledger, runs
 from storage import orders as order_store
 from storage.database import Connection, connect
-from strategy.backtest import Replay
-from strategy.bars import Bars
-from strategy.execution import VOLUME_SHARE
-from strategy.market import Tape, tape
-from strategy.missed_orders import Cut, Miss, MissedOrder, cuts, filled_quantities, missed_orders
-from strategy.orders import Fill, Order, OrderState
+from strategy.account.missed_orders import Cut, Miss, MissedOrder, cuts, filled_quantities, missed_orders
+from strategy.account.orders import Fill, Order, OrderState
+from strategy.account.settlement import VOLUME_SHARE
+from strategy.backtest.day_loop import Replay
+from strategy.market.bars import Bars
+from strategy.portfolio.market_days import Tape, tape
 from tasks.book import DAILY
 from tasks.job import Job
 from tasks.markup import exactly

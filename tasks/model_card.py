@@ -8,7 +8,7 @@ from storage import models as model_store
 from storage import promotions
 from storage.database import connect
 from storage.models import ModelRecord
-from strategy.selection import PRIOR, Verdict
+from strategy.training.promotion_gate import PRIOR, Verdict
 from tasks.artifacts import markdown
 from tasks.job import Job
 from tasks.markup import ABSENT, Table, figure

@@ -11,7 +11,7 @@ from storage import promotions
 from storage.database import Connection, connect
 from storage.models import ModelRecord, ModelState
 from storage.promotions import Promoter, Promotion, StoredVerdict
-from strategy.selection import PRIOR
+from strategy.training.promotion_gate import PRIOR
 from tasks.forecast import forecaster
 from tasks.halts import ReasonMissing
 from tasks.results import Json

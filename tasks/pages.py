@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from html import escape
 
-from strategy.account import Snapshot
-from strategy.decision import Decision
-from strategy.orders import Fill, Order
-from strategy.quality import Finding
+from strategy.account.orders import Fill, Order
+from strategy.account.state import Snapshot
+from strategy.market.findings import Finding
+from strategy.portfolio.decision import Decision
 from tasks.backtest_tables import Measured, metrics_table, monthly_table
 from tasks.charts import NARROW, WIDE, EquityPicture, equity_picture
 from tasks.markup import document, figure, folded_notice, money, notice, pairs, share, table

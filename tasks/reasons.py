@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
-from strategy.account import Snapshot
-from strategy.backtest import Replay
-from strategy.decision import Decision
-from strategy.risk import RiskLimits
+from strategy.account.state import Snapshot
+from strategy.backtest.day_loop import Replay
+from strategy.portfolio.decision import Decision
+from strategy.portfolio.risk import RiskLimits
 
 
 def trade_reasons(replay: Replay, limits: RiskLimits) -> dict[str, str]:

@@ -8,9 +8,9 @@ from decimal import Decimal
 from storage import ledger
 from storage import orders as order_store
 from storage.database import Connection, connect
-from strategy.backtest import settle_day
-from strategy.decision import Mandate, Status
-from strategy.orders import Order, OrderState
+from strategy.account.orders import Order, OrderState
+from strategy.backtest.day_loop import settle_day
+from strategy.portfolio.decision import Mandate, Status
 from tasks.account_days import next_day
 from tasks.forecast import forecaster
 from tasks.job import PAPER, Job

@@ -12,10 +12,10 @@ from storage.database import Connection
 from storage.explanations import Trace, trace
 from storage.ledger_rows import Provenance
 from storage.models import ModelDamaged
-from strategy.decision import Decision, Status
-from strategy.explanation import Judgement, explanations
-from strategy.market import data_sha256
-from strategy.signals import Strategy
+from strategy.explain.order import Judgement, explanations
+from strategy.portfolio.decision import Decision, Status
+from strategy.portfolio.market_days import data_sha256
+from strategy.signals.outlook import Strategy
 from tasks.forecast import ensemble
 from tasks.job import Job, Policy
 from tasks.restated import restated

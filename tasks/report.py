@@ -7,8 +7,8 @@ from storage import instruments as instrument_store
 from storage import ledger, reports, runs
 from storage.database import connect
 from storage.failures import StoreError
-from strategy.capped import capped_days
-from strategy.decision import Decision
+from strategy.portfolio.decision import Decision
+from strategy.portfolio.exposure_cap import capped_days
 from tasks.account_history import account_history
 from tasks.artifacts import Place, publish, publish_reconciliation
 from tasks.book import Findings, day_result

@@ -13,7 +13,7 @@ from storage import evidence, resets, venues
 from storage import orders as order_store
 from storage.database import connect
 from storage.venues import Adoption
-from strategy.orders import OrderState, ReasonCode
+from strategy.account.orders import OrderState, ReasonCode
 from tasks.account_books import standing_now
 from tasks.job import Job
 

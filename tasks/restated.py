@@ -9,11 +9,11 @@ from storage import explanations as explanation_store
 from storage import quality
 from storage.database import Connection
 from storage.units import Used, unit_changes
-from strategy.account import Entry
-from strategy.backtest import Standing
-from strategy.money import quantised
-from strategy.orders import Order
-from strategy.units import UnitChange, in_new_units, unit_entries
+from strategy.account.money import quantised
+from strategy.account.orders import Order
+from strategy.account.state import Entry
+from strategy.backtest.day_loop import Standing
+from strategy.backtest.restatement import UnitChange, in_new_units, unit_entries
 from tasks.job import PAPER, Job
 from tasks.markup import exactly, priced
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from storage.database import Connection
 from storage.restatements import Restatement, restatement
-from strategy.quality import Finding
+from strategy.market.findings import Finding
 from tasks.bar_evidence import PRICES
 from tasks.expectations import Verdict
 

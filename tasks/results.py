@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from strategy.account import Snapshot
-from strategy.decision import Decision
-from strategy.orders import Fill, Order
+from strategy.account.orders import Fill, Order
+from strategy.account.state import Snapshot
+from strategy.portfolio.decision import Decision
 from tasks.job import Job
 
 #: JSON as `json.loads` gives it.

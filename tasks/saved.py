@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from storage import reports
-from strategy.metrics import drawdowns
+from strategy.evaluation.metrics import drawdowns
 from tasks.backtest import Backtest
 from tasks.backtest_page import backtest_page
 from tasks.exposures import decisions, exposures, regimes

@@ -12,14 +12,14 @@ from storage import models as model_store
 from storage import orders as order_store
 from storage.database import Connection, connect, transaction
 from storage.order_history import executions_of
-from strategy.backtest import Standing
-from strategy.decision import Mandate
-from strategy.executions import Execution, as_fill, booking_day
-from strategy.market import tape
-from strategy.money import quantised
-from strategy.order_checks import Desk, Objection, not_sent, objection, reduces
-from strategy.orders import OPEN_STATES, Order, OrderState, ReasonCode
-from strategy.risk import CUT
+from strategy.account.money import quantised
+from strategy.account.orders import OPEN_STATES, Order, OrderState, ReasonCode
+from strategy.backtest.day_loop import Standing
+from strategy.broker.fills import Execution, as_fill, booking_day
+from strategy.portfolio.decision import Mandate
+from strategy.portfolio.market_days import tape
+from strategy.portfolio.pretrade_checks import Desk, Objection, not_sent, objection, reduces
+from strategy.portfolio.risk import CUT
 from tasks.account_books import as_recorded
 from tasks.job import PAPER, Customer, Job
 from tasks.takeovers import UNSENT

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from exchange.calendars import holidays_known, sessions
 from exchange.weeks import COMMON, DAY_NAMES, LAST_SATURDAYS, weekday
-from strategy.instruments import Calendar
+from strategy.market.instruments import Calendar
 
 DayArray = NDArray[np.datetime64]
 FloatArray = NDArray[np.float64]

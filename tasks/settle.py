@@ -9,9 +9,9 @@ from exchange.ports import Broker
 from storage import bars as bar_store
 from storage import ledger, quality, risk_state
 from storage.database import Connection, connect, transaction
-from strategy.backtest import Day, opening
-from strategy.money import exact
-from strategy.risk import watched_at_worst
+from strategy.account.money import exact
+from strategy.backtest.day_loop import Day, opening
+from strategy.portfolio.risk import watched_at_worst
 from tasks.account_days import next_day
 from tasks.agreement import Agreement, agree
 from tasks.job import Job

@@ -11,12 +11,12 @@ from storage import explanations as explanation_store
 from storage import ledger
 from storage.database import Connection, connect, transaction
 from storage.ledger_rows import Provenance
-from strategy.backtest import Standing
-from strategy.bars import Bars
-from strategy.decision import Decision, Mandate, Panorama, decide, panorama
-from strategy.explanation import Judgement, explanations
-from strategy.market import data_sha256
-from strategy.signals import Forecaster, look_back, outlooks
+from strategy.backtest.day_loop import Standing
+from strategy.explain.order import Judgement, explanations
+from strategy.market.bars import Bars
+from strategy.portfolio.decision import Decision, Mandate, Panorama, decide, panorama
+from strategy.portfolio.market_days import data_sha256
+from strategy.signals.outlook import Forecaster, look_back, outlooks
 from tasks.forecast import ensemble
 from tasks.job import Job
 from tasks.restated import restated

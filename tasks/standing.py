@@ -8,11 +8,11 @@ from storage import instruments as instrument_store
 from storage import ledger, venues
 from storage import orders as order_store
 from storage.database import Connection
-from strategy.backtest import Standing, unseen
-from strategy.decision import Mandate
-from strategy.instruments import Instrument
-from strategy.market import Tape
-from strategy.orders import order_series
+from strategy.account.orders import order_series
+from strategy.backtest.day_loop import Standing, unseen
+from strategy.market.instruments import Instrument
+from strategy.portfolio.decision import Mandate
+from strategy.portfolio.market_days import Tape
 from tasks.job import PAPER, SPOT, Job
 
 #: Largest exposure on spot: the rest stays in cash for fees, and for prices that move before an order arrives.

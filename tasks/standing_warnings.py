@@ -12,8 +12,8 @@ from storage import instruments as instrument_store
 from storage import ledger, quality
 from storage.bar_warnings import StandingWarning, not_looked_through, record_warnings, standing_warnings
 from storage.database import Connection, connect
-from strategy.bars import Bars
-from strategy.quality import Finding
+from strategy.market.bars import Bars
+from strategy.market.findings import Finding
 from tasks.expectations import Context, judge_all
 from tasks.job import Job
 

@@ -7,7 +7,7 @@ from storage import bars as bar_store
 from storage import ledger, quality, risk_state, runs, venues
 from storage import orders as order_store
 from storage.database import Connection, connect
-from strategy.account import Snapshot
+from strategy.account.state import Snapshot
 from tasks.job import PAPER
 from tasks.results import Json, order_json, positions_json, text
 

@@ -12,15 +12,15 @@ from storage import risk_state, stretches
 from storage.database import Connection, connect
 from storage.ledger_rows import Provenance
 from storage.stretches import LivedDay
-from strategy.account import Entry
-from strategy.backtest import Day, Standing, opening, plan_orders, settle_day, unseen, with_orders
-from strategy.bars import Bars
-from strategy.decision import Decision, Mandate, decide, panorama
-from strategy.halts import only_reducing
-from strategy.market import Tape, data_sha256, tape
-from strategy.orders import Order, OrderState
-from strategy.risk import RiskState, watched
-from strategy.signals import Forecaster, look_back, outlooks
+from strategy.account.orders import Order, OrderState
+from strategy.account.state import Entry
+from strategy.backtest.day_loop import Day, Standing, opening, plan_orders, settle_day, unseen, with_orders
+from strategy.backtest.halted_orders import only_reducing
+from strategy.market.bars import Bars
+from strategy.portfolio.decision import Decision, Mandate, decide, panorama
+from strategy.portfolio.market_days import Tape, data_sha256, tape
+from strategy.portfolio.risk import RiskState, watched
+from strategy.signals.outlook import Forecaster, look_back, outlooks
 from tasks.backfill_book import BackfillRefused
 from tasks.forecast import forecaster
 from tasks.job import Job

@@ -13,17 +13,17 @@ from storage import instruments as instrument_store
 from storage import trials
 from storage.database import connect
 from storage.trials import Trial
-from strategy.backtest import replay
-from strategy.bars import FloatArray
-from strategy.decision import panorama
-from strategy.market import account_dates, data_sha256, session_date, tape
-from strategy.metrics import Metrics
-from strategy.selection import PRIOR
-from strategy.sharpe_ratio import Trials, sharpe
-from strategy.signals import Strategy, outlooks
-from strategy.sizing import SizingParams
-from strategy.sweep import Point, values_read
-from strategy.sweep_accounts import Swept, return_matrix
+from strategy.backtest.day_loop import replay
+from strategy.evaluation.metrics import Metrics
+from strategy.evaluation.sharpe import Trials, sharpe
+from strategy.kernel.grid import Point, values_read
+from strategy.kernel.grid_accounts import Swept, return_matrix
+from strategy.market.bars import FloatArray
+from strategy.portfolio.decision import panorama
+from strategy.portfolio.market_days import account_dates, data_sha256, session_date, tape
+from strategy.portfolio.sizing import SizingParams
+from strategy.signals.outlook import Strategy, outlooks
+from strategy.training.promotion_gate import PRIOR
 from tasks.backtest import TESTING, measure
 from tasks.ingest import ingest
 from tasks.job import Job

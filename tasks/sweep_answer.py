@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from storage import reports
-from strategy.execution import Costs
-from strategy.overfitting import overfitting
-from strategy.sharpe_ratio import deflated_sharpe, luckiest_sharpe, sample, sharpe
-from strategy.signals import Strategy
-from strategy.sizing import SizingParams
-from strategy.sweep import Point, values_read
+from strategy.account.settlement import Costs
+from strategy.evaluation.pbo import overfitting
+from strategy.evaluation.sharpe import deflated_sharpe, luckiest_sharpe, sample, sharpe
+from strategy.kernel.grid import Point, values_read
+from strategy.portfolio.sizing import SizingParams
+from strategy.signals.outlook import Strategy
 from tasks.sweep import Result, Sweep
 
 #: Points in the answer itself; all are in the table.

@@ -7,13 +7,13 @@ from datetime import date
 
 import numpy as np
 
-from strategy.bars import Bars
-from strategy.instruments import Instrument
-from strategy.market import account_dates
-from strategy.risk import RiskLimits
-from strategy.signals import Strategy, warm_up_bars
-from strategy.sweep import Point, chunks
-from strategy.sweep_accounts import SweepPanel, Swept, sweep_panel, swept
+from strategy.kernel.grid import Point, chunks
+from strategy.kernel.grid_accounts import SweepPanel, Swept, sweep_panel, swept
+from strategy.market.bars import Bars
+from strategy.market.instruments import Instrument
+from strategy.portfolio.market_days import account_dates
+from strategy.portfolio.risk import RiskLimits
+from strategy.signals.outlook import Strategy, warm_up_bars
 
 
 class SweepRefused(ValueError):

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from strategy.account import Snapshot
-from strategy.decision import Decision
-from strategy.orders import Fill, Order
-from strategy.quality import Finding
+from strategy.account.orders import Fill, Order
+from strategy.account.state import Snapshot
+from strategy.market.findings import Finding
+from strategy.portfolio.decision import Decision
 from tasks.markup import ABSENT, Table, exactly, figure, money, priced, share, signed
 
 

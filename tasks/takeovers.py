@@ -12,8 +12,8 @@ from storage import orders as order_store
 from storage.database import Connection
 from storage.takeovers import Kept
 from storage.venues import Adoption
-from strategy.orders import OrderState, ReasonCode
-from strategy.takeover import Books, Cause, Change, Found, Takeover
+from strategy.account.orders import OrderState, ReasonCode
+from strategy.broker.takeover import Books, Cause, Change, Found, Takeover
 from tasks.account_books import NO_NEWS, News, books_of, expected, first_open_day, found_of, untold
 from tasks.job import Customer
 from tasks.markup import exactly, money

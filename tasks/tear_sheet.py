@@ -6,13 +6,13 @@ import numpy as np
 
 from storage import instruments as instrument_store
 from storage.database import connect
-from strategy.backtest import turnovers
-from strategy.bars import FloatArray
-from strategy.instruments import account_days_per_year
-from strategy.metrics import drawdowns
-from strategy.rolling_metrics import longest_underwater, rolling_sharpe, rolling_turnover, rolling_volatility
-from strategy.sharpe_ratio import sample
-from strategy.signals import Strategy
+from strategy.backtest.day_loop import turnovers
+from strategy.evaluation.metrics import drawdowns
+from strategy.evaluation.rolling_metrics import longest_underwater, rolling_sharpe, rolling_turnover, rolling_volatility
+from strategy.evaluation.sharpe import sample
+from strategy.market.bars import FloatArray
+from strategy.market.instruments import account_days_per_year
+from strategy.signals.outlook import Strategy
 from tasks.backtest import Backtest, Tested
 from tasks.backtest_page import BacktestPage, CostLine
 from tasks.backtest_tables import Fold, Measured, Trade

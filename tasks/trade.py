@@ -9,11 +9,11 @@ from storage import bars as bar_store
 from storage import ledger, risk_state
 from storage import orders as order_store
 from storage.database import Connection, connect
-from strategy.backtest import Standing, plan_orders
-from strategy.decision import Decision, Mandate
-from strategy.halts import only_reducing
-from strategy.market import tape
-from strategy.orders import Order, OrderState, ReasonCode
+from strategy.account.orders import Order, OrderState, ReasonCode
+from strategy.backtest.day_loop import Standing, plan_orders
+from strategy.backtest.halted_orders import only_reducing
+from strategy.portfolio.decision import Decision, Mandate
+from strategy.portfolio.market_days import tape
 from tasks.job import Job
 from tasks.markup import exactly
 from tasks.sending import send_all

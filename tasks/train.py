@@ -9,7 +9,7 @@ from storage import models as model_store
 from storage import promotions
 from storage.database import Connection, connect
 from storage.models import ModelDamaged, ModelRecord
-from strategy.signals import Strategy
+from strategy.signals.outlook import Strategy
 from tasks.challenge import Challenged, challenge
 from tasks.forecast import forecaster
 from tasks.job import Job

@@ -11,8 +11,8 @@ from storage.models import ModelRecord
 from tasks.job import Job, Recipe
 
 if TYPE_CHECKING:
-    from strategy.network import NetworkShape
-    from strategy.training_settings import TrainingSettings
+    from strategy.networks.transformer import NetworkShape
+    from strategy.training.settings import TrainingSettings
 
 
 class TrainingRefused(ValueError):
@@ -57,7 +57,7 @@ def training_plan(store: Connection, job: Job, champion: ModelRecord | None) -> 
 
 def shape_of(recipe: Recipe) -> "NetworkShape":
     """The shape of a recipe's networks. Raises TrainingRefused where there can be no such network."""
-    from strategy.network import NetworkShape
+    from strategy.networks.transformer import NetworkShape
 
     try:
         return NetworkShape(
@@ -69,7 +69,7 @@ def shape_of(recipe: Recipe) -> "NetworkShape":
 
 def settings_of(recipe: Recipe) -> "TrainingSettings":
     """How a recipe's networks are trained from nothing."""
-    from strategy.training_settings import TrainingSettings
+    from strategy.training.settings import TrainingSettings
 
     return TrainingSettings(
         seed=recipe.seed,

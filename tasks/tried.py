@@ -3,8 +3,8 @@
 import json
 from collections.abc import Collection, Mapping
 
-from strategy.selection import PRIOR
-from strategy.signals import Sizing, Strategy, sizing_of
+from strategy.signals.outlook import Sizing, Strategy, sizing_of
+from strategy.training.promotion_gate import PRIOR
 
 #: The loss at which an account halts: no part of a decision, so that it counts only where it withheld orders.
 HALT = "max_drawdown_halt"

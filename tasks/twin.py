@@ -5,9 +5,9 @@ from collections.abc import Callable
 from exchange.ports import BarSource
 from storage import bars as bar_store
 from storage.database import connect
-from strategy.market import data_sha256
-from strategy.twin import fit
-from strategy.twin_facts import LEVEL, Fact, facts
+from strategy.portfolio.market_days import data_sha256
+from strategy.twin.fidelity import LEVEL, Fact, facts
+from strategy.twin.generator import fit
 from tasks.ingest import ingest
 from tasks.job import Job
 from tasks.usable import Use, remarks, usable

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from strategy.instruments import Calendar
-from strategy.units import rounding
+from strategy.backtest.restatement import rounding
+from strategy.market.instruments import Calendar
 
 FloatArray = NDArray[np.float64]
 

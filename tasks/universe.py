@@ -6,7 +6,7 @@ from pathlib import Path
 from storage import universe as universe_store
 from storage.database import connect
 from storage.universe import Universe
-from strategy.instruments import Instrument
+from strategy.market.instruments import Instrument
 
 
 def keep_universe(home: Path, source: str, universe: Universe) -> dict[str, object]:

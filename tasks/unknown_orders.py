@@ -16,8 +16,8 @@ from storage import evidence, ledger, venues
 from storage import orders as order_store
 from storage.database import Connection, connect, transaction
 from storage.venues import Adoption
-from strategy.executions import booking_day
-from strategy.orders import Order, OrderState, ReasonCode
+from strategy.account.orders import Order, OrderState, ReasonCode
+from strategy.broker.fills import booking_day
 from tasks.job import Customer, Job
 from tasks.markup import exactly
 from tasks.sending import ask, record, sent_at

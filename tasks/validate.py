@@ -18,9 +18,9 @@ from storage.quality import Inspection
 from storage.restatements import unchanged_days
 from storage.sorted_rows import load_sorted_rows
 from storage.staging import staged, staged_symbols
-from strategy.bars import COLUMNS
-from strategy.instruments import Instrument
-from strategy.quality import Finding
+from strategy.market.bars import COLUMNS
+from strategy.market.findings import Finding
+from strategy.market.instruments import Instrument
 from tasks.calendar_words import calendar_remarks, told_calendar
 from tasks.expectations import Context, Verdict, judge_all
 from tasks.job import Job

@@ -7,7 +7,7 @@ at the median of its quietest quarter. Coins around the clock have had 99,830 (E
 import numpy as np
 from numpy.typing import NDArray
 
-from strategy.instruments import Calendar
+from strategy.market.instruments import Calendar
 from tasks.check import Check
 
 #: Money a day, at the median, below which a volume is remarked.

@@ -12,7 +12,7 @@ from storage import ledger, quality, risk_state, runs
 from storage import orders as order_store
 from storage.database import Connection, connect
 from storage.runs import RunRecord, RunStatus
-from strategy.orders import OPEN_STATES, OrderState
+from strategy.account.orders import OPEN_STATES, OrderState
 from tasks.book import DAILY
 from tasks.missed import missed_among, sentences
 from tasks.results import MODEL_FAULTS

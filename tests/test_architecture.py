@@ -53,8 +53,8 @@ def named(call: ast.Call) -> tuple[str, str]:
 
 
 @each_module
-def test_a_module_has_at_most_250_lines(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 250
+def test_a_module_has_at_most_400_lines(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
 @each_module

@@ -8,7 +8,7 @@ from exchange import binance_bars
 from exchange.binance_bars import BinanceBars
 from exchange.ports import BAR_COLUMNS, BarRequest, SourceRefused, SourceUnavailable
 from exchange.venue_errors import Judgement, judge_answer
-from strategy.instruments import Calendar
+from strategy.market.instruments import Calendar
 from tests.fakes.binance import FakeBinance, Fault, daily_klines, midnight_ms, too_many
 
 NOON = datetime(2021, 1, 10, 12, tzinfo=UTC)

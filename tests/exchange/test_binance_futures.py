@@ -9,7 +9,7 @@ import pytest
 
 from exchange.binance_futures import FuturesTestnet
 from exchange.ports import BrokerRefused, BrokerUnavailable, Charge, Holdings
-from strategy.instruments import Calendar, Instrument
+from strategy.market.instruments import Calendar, Instrument
 from tests.fakes.testnets import BTC, KEYS
 from tests.fakes.told import START, Told, refused
 

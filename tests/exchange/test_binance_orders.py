@@ -12,7 +12,7 @@ from exchange.binance_futures import FuturesTestnet
 from exchange.binance_receipts import plain
 from exchange.binance_spot import SpotTestnet
 from exchange.ports import BrokerUnavailable, Execution, VenueOrder
-from strategy.orders import OrderState, ReasonCode, Side
+from strategy.account.orders import OrderState, ReasonCode, Side
 from tests.fakes.testnets import KEYS, an_order
 from tests.fakes.told import START, Told, refused
 

@@ -8,7 +8,7 @@ import pytest
 
 from exchange.binance_spot import SpotTestnet
 from exchange.ports import BrokerRefused, BrokerUnavailable, Holdings
-from strategy.instruments import Calendar, Instrument
+from strategy.market.instruments import Calendar, Instrument
 from tests.fakes.testnets import BTC, KEYS
 from tests.fakes.told import START, Told, refused
 

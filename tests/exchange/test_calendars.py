@@ -7,7 +7,7 @@ import pytest
 from exchange.calendars import closed_by, infer_calendar, last_closed, sessions
 from exchange.file_bars import FileBars
 from exchange.sample import SampleBars
-from strategy.instruments import Calendar
+from strategy.market.instruments import Calendar
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 

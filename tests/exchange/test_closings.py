@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from exchange.closings import Daily, daily_after
-from strategy.instruments import Calendar
+from strategy.market.instruments import Calendar
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 

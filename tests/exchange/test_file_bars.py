@@ -9,7 +9,7 @@ import pytest
 
 from exchange.file_bars import FileBars
 from exchange.ports import BAR_COLUMNS, MOVED, BarRequest, SourceRefused
-from strategy.instruments import Calendar
+from strategy.market.instruments import Calendar
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DATA = Path(__file__).parents[3] / "shared" / "data"

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 from exchange.paper import PaperBroker
 from exchange.ports import Receipt
-from strategy.instruments import Calendar, Instrument
-from strategy.orders import Order, OrderState, ReasonCode, Side
+from strategy.account.orders import Order, OrderState, ReasonCode, Side
+from strategy.market.instruments import Calendar, Instrument
 
 NOW = datetime(2020, 1, 7, tzinfo=UTC)
 ORDER = Order(order_id="o1", symbol="A", as_of=date(2020, 1, 6), side=Side.BUY, quantity=Decimal(1))

@@ -7,7 +7,7 @@ import pytest
 
 from exchange.ports import BAR_COLUMNS, BarRequest, SourceRefused
 from exchange.sample import SampleBars
-from strategy.instruments import Calendar
+from strategy.market.instruments import Calendar
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ from exchange.binance_spot import SpotTestnet
 from exchange.ports import BrokerRefused
 from exchange.testnet_client import Wire
 from exchange.venue_errors import Judgement, judge_answer
-from strategy.orders import OrderState, ReasonCode
+from strategy.account.orders import OrderState, ReasonCode
 from tests.fakes.exchange_core import FakeExchange
 from tests.fakes.exchange_transport import ExchangeTransport
 from tests.fakes.testnets import BTC, KEYS, PRICE, Testnet, an_order

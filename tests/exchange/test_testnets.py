@@ -16,7 +16,7 @@ from exchange.binance_futures import FuturesTestnet
 from exchange.binance_spot import SpotTestnet
 from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, Receipt
 from exchange.testnet_client import ApiKeys, Wire
-from strategy.orders import Order, OrderState, ReasonCode, Side
+from strategy.account.orders import Order, OrderState, ReasonCode, Side
 from tests.fakes import exchange_faults
 from tests.fakes.exchange_core import KEY, SECRET
 from tests.fakes.exchange_faults import Fault, Faults, Kind

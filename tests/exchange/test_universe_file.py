@@ -5,7 +5,7 @@ import pytest
 
 from exchange.ports import SourceRefused
 from exchange.universe_file import read_universe
-from strategy.instruments import Membership
+from strategy.market.instruments import Membership
 
 
 def written(folder: Path, text: str) -> Path:

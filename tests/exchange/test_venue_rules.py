@@ -6,7 +6,7 @@ import pytest
 
 from exchange.ports import BrokerRefused, BrokerUnavailable
 from exchange.venue_rules import Listing, demand_trading, listing, market_rules, one_quote
-from strategy.instruments import Calendar, Instrument
+from strategy.market.instruments import Calendar, Instrument
 
 D = Decimal
 SPOT: dict[str, Any] = {

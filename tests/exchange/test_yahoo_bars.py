@@ -10,7 +10,7 @@ import pytest
 from exchange.ports import BAR_COLUMNS, BarRequest, SourceRefused, SourceUnavailable
 from exchange.retries import Transient
 from exchange.yahoo_bars import YahooBars
-from strategy.instruments import Calendar
+from strategy.market.instruments import Calendar
 
 #: Monday to Friday of a week in which the share splits four for one on Wednesday, as yfinance 1.7 tells it on Friday.
 WEEK = pd.DataFrame(

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from strategy.account_kernel import AccountMarket
-from strategy.sizing import SizingParams
+from strategy.kernel.simulate import AccountMarket
+from strategy.portfolio.sizing import SizingParams
 
 
 def scanned(target: Tensor, market: AccountMarket, params: SizingParams) -> Tensor:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from strategy.bars import FloatArray
+from strategy.market.bars import FloatArray
 
 
 def universe(seed: int, days: int = 300, autocorrelation: float = 0.1) -> FloatArray:

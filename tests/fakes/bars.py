@@ -11,7 +11,7 @@ import pandas as pd
 from exchange.calendars import sessions
 from exchange.ports import BAR_COLUMNS, BarRequest, SourceRefused, SourceUnavailable
 from exchange.requested import newest_until, requested
-from strategy.instruments import Calendar, Instrument
+from strategy.market.instruments import Calendar, Instrument
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,10 +21,10 @@ from types import FrameType
 from typing import Any
 
 from flows.failures import Exit, exit_code
-from strategy.signals import Strategy
-from strategy.training import TrainingSet, train
-from strategy.training_panel import training_panel
-from strategy.training_settings import TrainingSettings
+from strategy.signals.outlook import Strategy
+from strategy.training.loop import TrainingSet, train
+from strategy.training.settings import TrainingSettings
+from strategy.training.training_panel import training_panel
 from tasks.expectations import _gate
 from tests.fakes.bars import DEEP, record
 from tests.fakes.jobs import RECIPE, a_job, policy, run_day
@@ -34,7 +34,7 @@ from tests.fakes.simulated_year import RemoteYear
 
 ROOT = Path(__file__).parents[2]
 #: Where a run is killed: what lies on the disk changes here, and training takes the longest.
-WATCHED = ("storage/", "tasks/", "exchange/", "strategy/training.py")
+WATCHED = ("storage/", "tasks/", "exchange/", "strategy/training/loop.py")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ def serve() -> None:
 def _import_everything() -> None:
     """None; no thread may be left behind: it would be missing in the forked runs."""
     # The first demand for deterministic kernels imports the compiler.
-    for name in ("torch._inductor", "strategy.fitting"):
+    for name in ("torch._inductor", "strategy.training.fit"):
         import_module(name)
     # Compiling the account and the attention under a trace would take each run most of a minute.
     bars = market(walk("A", 1))

@@ -13,11 +13,11 @@ from storage import models as model_store
 from storage import promotions
 from storage.database import connect
 from storage.promotions import Promoter, Promotion
-from strategy.execution import Costs
-from strategy.instruments import Calendar
-from strategy.risk import RiskLimits
-from strategy.signals import Strategy
-from strategy.sizing import SizingParams
+from strategy.account.settlement import Costs
+from strategy.market.instruments import Calendar
+from strategy.portfolio.risk import RiskLimits
+from strategy.portfolio.sizing import SizingParams
+from strategy.signals.outlook import Strategy
 from tasks.ingest import ingest
 from tasks.job import Job, Policy, Recipe
 from tasks.reconcile import reconcile

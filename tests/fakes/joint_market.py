@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from strategy.bars import Bars
+from strategy.market.bars import Bars
 
 
 def joint_market(days: int = 1_400, seed: int = 1) -> dict[str, Bars]:

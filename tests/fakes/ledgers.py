@@ -8,9 +8,9 @@ from pathlib import Path
 from storage import ledger
 from storage import orders as order_store
 from storage.database import connect
-from strategy.account import Entry
-from strategy.backtest import Replay
-from strategy.orders import Fill, Order, OrderState
+from strategy.account.orders import Fill, Order, OrderState
+from strategy.account.state import Entry
+from strategy.backtest.day_loop import Replay
 
 #: Tables that are the same after any history of crashes and repetitions, and their columns that may differ.
 TABLES = {

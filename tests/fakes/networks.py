@@ -2,8 +2,8 @@
 
 import torch
 
-from strategy.inputs import INPUTS
-from strategy.network import Network, NetworkShape, new_network
+from strategy.networks.transformer import Network, NetworkShape, new_network
+from strategy.signals.network_inputs import INPUTS
 
 TINY = NetworkShape(dimensions=8, heads=2, layers=2, context_bars=16, features=len(INPUTS))
 

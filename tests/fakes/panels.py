@@ -5,13 +5,13 @@ from decimal import Decimal
 
 import numpy as np
 
-from strategy.bars import Bars, make_bars
-from strategy.decision import Mandate
-from strategy.execution import Costs, Terms
-from strategy.instruments import Calendar, Instrument
-from strategy.risk import RiskLimits
-from strategy.signals import Strategy
-from strategy.sizing import SizingParams
+from strategy.account.settlement import Costs, Terms
+from strategy.market.bars import Bars, make_bars
+from strategy.market.instruments import Calendar, Instrument
+from strategy.portfolio.decision import Mandate
+from strategy.portfolio.risk import RiskLimits
+from strategy.portfolio.sizing import SizingParams
+from strategy.signals.outlook import Strategy
 
 
 def dates(first: str, count: int, calendar: Calendar = Calendar.ALWAYS) -> np.ndarray:

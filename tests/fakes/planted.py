@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from strategy.bars import Bars, FloatArray
-from strategy.decision import Mandate
-from strategy.execution import Costs
-from strategy.features import FEATURE_LIMIT, FEATURES, features
-from strategy.instruments import Calendar
-from strategy.rolling import VOLATILITY_BARS, VOLATILITY_SPAN, exponential_weights
-from strategy.rollout import Returns, net_returns
-from strategy.training_panel import TrainingPanel, training_panel
+from strategy.account.settlement import Costs
+from strategy.market.bars import Bars, FloatArray
+from strategy.market.instruments import Calendar
+from strategy.portfolio.decision import Mandate
+from strategy.signals.features import FEATURE_LIMIT, FEATURES, features
+from strategy.signals.rolling import VOLATILITY_BARS, VOLATILITY_SPAN, exponential_weights
+from strategy.training.rollout import Returns, net_returns
+from strategy.training.training_panel import TrainingPanel, training_panel
 from tests.fakes.panels import dates, mandate
 
 MONTH_BARS = 21

@@ -4,11 +4,11 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
-from strategy.account import Account, Position, Snapshot
-from strategy.decision import Decision, Status
-from strategy.metrics import Metrics
-from strategy.orders import Fill, Order, Side
-from strategy.quality import Finding
+from strategy.account.orders import Fill, Order, Side
+from strategy.account.state import Account, Position, Snapshot
+from strategy.evaluation.metrics import Metrics
+from strategy.market.findings import Finding
+from strategy.portfolio.decision import Decision, Status
 from tasks.backtest_page import BacktestPage, CostLine, Evidence
 from tasks.backtest_tables import Fold, Measured, Trade
 from tasks.charts import EquityPicture, Line, Panel

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from strategy.money import quantised
+from strategy.account.money import quantised
 from tasks.job import PAPER, Job
 from tests.fakes.exchange_core import FakeExchange
 from tests.fakes.exchange_orders import Order as Accepted

@@ -20,8 +20,8 @@ from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, SourceUnava
 from storage import bars as bar_store
 from storage import staging
 from storage.database import StoreError, connect
-from strategy.instruments import Calendar
-from strategy.signals import Strategy
+from strategy.market.instruments import Calendar
+from strategy.signals.outlook import Strategy
 from tasks.halts import halt, resume
 from tasks.ingest import ingest
 from tasks.job import PAPER, Job

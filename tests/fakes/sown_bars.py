@@ -10,9 +10,9 @@ import pandas as pd
 
 from exchange.ports import BAR_COLUMNS, BarRequest
 from exchange.requested import newest_until, requested
-from strategy.bars import Bars
-from strategy.instruments import Calendar, Instrument
-from strategy.signals import Strategy
+from strategy.market.bars import Bars
+from strategy.market.instruments import Calendar, Instrument
+from strategy.signals.outlook import Strategy
 from tasks.job import Job
 from tests.fakes.jobs import RECIPE, a_job, policy
 from tests.fakes.planted import Universe, linear, planted

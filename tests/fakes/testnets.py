@@ -14,8 +14,8 @@ from exchange.binance_futures import FuturesTestnet
 from exchange.binance_spot import SpotTestnet
 from exchange.ports import Broker
 from exchange.testnet_client import ApiKeys, Wire
-from strategy.instruments import Calendar, Instrument
-from strategy.orders import Order, Side
+from strategy.account.orders import Order, Side
+from strategy.market.instruments import Calendar, Instrument
 from tests.fakes.exchange_access import Clock, SetClock, WallClock
 from tests.fakes.exchange_core import KEY, SECRET, FakeExchange
 from tests.fakes.exchange_transport import ExchangeTransport

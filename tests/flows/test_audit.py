@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flows.failures import Exit, exit_code
-from strategy.instruments import Calendar
+from strategy.market.instruments import Calendar
 from tasks.audit import AuditFailed
 from tests.fakes.bars import Listing
 from tests.flows.conftest import Run, write_bars

@@ -15,7 +15,7 @@ from flows.wiring import open_source
 from storage import models as model_store
 from storage.database import connect
 from storage.models import ModelRecord
-from strategy.instruments import Calendar
+from strategy.market.instruments import Calendar
 from tests.fakes.bars import Listing, record
 from tests.fakes.binance import FakeBinance, daily_klines
 from tests.fakes.main_site import MainSite

@@ -20,7 +20,7 @@ from flows.shown import shown_status
 from flows.train import train
 from storage import runs
 from storage.database import connect
-from strategy.signals import Strategy
+from strategy.signals.outlook import Strategy
 from tasks.backtest import Window, backtest
 from tasks.book import begin, close_failed
 from tasks.halts import resume

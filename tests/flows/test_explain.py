@@ -16,7 +16,7 @@ from flows.settings import Settings
 from storage import orders as order_store
 from storage import runs
 from storage.database import connect
-from strategy.signals import Strategy
+from strategy.signals.outlook import Strategy
 from tasks.job import Job
 from tests.fakes.bars import PAIR
 from tests.fakes.jobs import SIZING, a_job, on, run_day

@@ -18,8 +18,8 @@ INTERNAL = {
     "exchange.venue_errors.VenueRefusal",
     "exchange.venue_errors.Duplicate",
     "exchange.venue_errors.Uncertain",
-    "strategy.significance.Incomparable",
-    "strategy.training.TrainingDiverged",
+    "strategy.evaluation.sharpe_tests.Incomparable",
+    "strategy.training.loop.TrainingDiverged",
     "storage.bars.BarsUnpublishable",
 }
 
@@ -28,7 +28,7 @@ def failures() -> dict[str, type[Exception]]:
     """Every exception that the product defines for more than one module, by its full name."""
     found: dict[str, type[Exception]] = {}
     for floor in FLOORS:
-        for module in pkgutil.iter_modules(importlib.import_module(floor).__path__, f"{floor}."):
+        for module in pkgutil.walk_packages(importlib.import_module(floor).__path__, f"{floor}."):
             for name, value in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
                 if issubclass(value, Exception) and value.__module__ == module.name and not name.startswith("_"):
                     found[f"{module.name}.{name}"] = value

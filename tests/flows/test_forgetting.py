@@ -9,7 +9,7 @@ import pytest
 from storage import venues
 from storage.database import connect
 from storage.venues import Adoption
-from strategy.signals import Strategy
+from strategy.signals.outlook import Strategy
 from tasks.halts import halt, resume
 from tasks.job import Job
 from tasks.watch import look

@@ -7,9 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from flows.settings import FILE_NAME, ConfigurationError, Settings, load
-from strategy.risk import RiskLimits
-from strategy.signals import Strategy
-from strategy.sizing import SizingParams
+from strategy.portfolio.risk import RiskLimits
+from strategy.portfolio.sizing import SizingParams
+from strategy.signals.outlook import Strategy
 
 
 def write_file(home: Path, text: str) -> None:

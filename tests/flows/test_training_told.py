@@ -4,7 +4,7 @@ import pytest
 
 from flows.durations import Expected
 from flows.training_told import Pace, Teller
-from strategy.training_progress import TrainingStep, listening, one_of, taken
+from strategy.training.training_progress import TrainingStep, listening, one_of, taken
 
 
 def test_the_expected_time_is_measured_and_lines_come_now_and_then() -> None:

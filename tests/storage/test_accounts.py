@@ -8,8 +8,8 @@ from storage import accounts, ledger, runs, trials
 from storage.database import Connection, connect
 from storage.runs import Run
 from storage.trials import Trial
-from strategy.account import Account, Snapshot
-from strategy.backtest import Day, Standing
+from strategy.account.state import Account, Snapshot
+from strategy.backtest.day_loop import Day, Standing
 
 DAY = date(2020, 1, 2)
 NOW = datetime(2020, 1, 3, tzinfo=UTC)

@@ -8,7 +8,7 @@ import pytest
 from exchange import ports
 from storage import bars, quality, staging
 from storage.database import DATABASE_NAME, StoreDamaged, connect
-from strategy.quality import Finding
+from strategy.market.findings import Finding
 from tests.fakes.deliveries import AT, END, deliver, delivery
 
 LATER = datetime(2020, 2, 2, tzinfo=UTC)

@@ -7,7 +7,7 @@ from pathlib import Path
 from storage import evidence
 from storage.database import connect
 from storage.evidence import Evidence
-from strategy.executions import VenueOrder
+from strategy.broker.fills import VenueOrder
 
 #: The columns of an execution when evidence began to be kept.
 COLUMNS = "account, order_id, trade_id, symbol, executed_at, side, quantity, price, fee, fee_asset, realised, adoption"

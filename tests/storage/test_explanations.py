@@ -11,9 +11,9 @@ import pytest
 from storage import explanations
 from storage.database import connect
 from storage.rows import LedgerConflict
-from strategy.explained_forecasts import Evidence, Forecast
-from strategy.explained_sizes import Limited, Restrained, Sized
-from strategy.explanation import Explanation, Planned, Window
+from strategy.explain.forecasts import Evidence, Forecast
+from strategy.explain.order import Explanation, Planned, Window
+from strategy.explain.sizes import Limited, Restrained, Sized
 
 DAY = date(2020, 1, 2)
 EXPLAINED = Explanation(

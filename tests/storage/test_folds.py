@@ -8,7 +8,7 @@ import pytest
 from storage import folds
 from storage.database import connect
 from storage.folds import SignalKey, StoredFold
-from strategy.selection import PRIOR, Figures, Verdict
+from strategy.training.promotion_gate import PRIOR, Figures, Verdict
 
 FIGURES = Figures(trials=1, days=652, margin=None, sharpe=0.7, rival_sharpe=0.5, p=0.01, p_deflated=0.01)
 FOLD = StoredFold(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from storage import instruments
 from storage.database import connect
-from strategy.instruments import Calendar, Instrument
+from strategy.market.instruments import Calendar, Instrument
 
 BITCOIN = Instrument(
     symbol="BTCUSDT",

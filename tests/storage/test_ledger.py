@@ -12,10 +12,10 @@ from storage import orders as order_store
 from storage.database import connect
 from storage.ledger_rows import Provenance, snapshot_row, to_snapshot
 from storage.rows import LedgerConflict
-from strategy.account import Account, Entry, EntryKind, Position, Snapshot
-from strategy.backtest import Day, Standing, opening
-from strategy.decision import Decision, Status
-from strategy.orders import Fill, Order, OrderState, Side
+from strategy.account.orders import Fill, Order, OrderState, Side
+from strategy.account.state import Account, Entry, EntryKind, Position, Snapshot
+from strategy.backtest.day_loop import Day, Standing, opening
+from strategy.portfolio.decision import Decision, Status
 
 MONDAY, TUESDAY, WEDNESDAY = date(2020, 1, 6), date(2020, 1, 7), date(2020, 1, 8)
 RULES = Provenance(source="yahoo", strategy="rules", model_id=None, data_sha256="ab")

@@ -16,7 +16,7 @@ from storage import ledger
 from storage import orders as order_store
 from storage.database import Connection, connect, transaction
 from storage.rows import LedgerConflict
-from strategy.orders import OPEN_STATES, Fill, Order, OrderState, Side
+from strategy.account.orders import OPEN_STATES, Fill, Order, OrderState, Side
 from tests.fakes.simulated_store import Dice, stored_in_memory
 
 FIRST = date(2020, 1, 6)

@@ -3,7 +3,7 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from storage.ledger_rows import snapshot_row, to_snapshot
-from strategy.account import Account, Position, Snapshot
+from strategy.account.state import Account, Position, Snapshot
 
 D = Decimal
 FRIDAY, MONDAY = date(2020, 1, 3), date(2020, 1, 6)

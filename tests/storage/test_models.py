@@ -15,7 +15,7 @@ from storage.database import connect
 from storage.models import ModelDamaged, ModelRecord, ModelState, ModelUnknown
 from storage.promotions import Promoter, Promotion, StoredVerdict
 from storage.rows import LedgerConflict
-from strategy.selection import PRIOR, Figures, Verdict
+from strategy.training.promotion_gate import PRIOR, Figures, Verdict
 
 AT = datetime(2020, 1, 7, tzinfo=UTC)
 ARRAYS = {"b": np.arange(6, dtype=np.float32).reshape(2, 3).T, "a": np.array([1.5])}

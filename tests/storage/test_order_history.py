@@ -5,8 +5,8 @@ from pathlib import Path
 from storage import ledger, order_history, orders, runs, venues
 from storage.database import Connection, connect
 from storage.runs import Run
-from strategy.executions import Execution
-from strategy.orders import Fill, Order, OrderState, Side
+from strategy.account.orders import Fill, Order, OrderState, Side
+from strategy.broker.fills import Execution
 
 DAY = date(2020, 1, 2)
 NOW = datetime(2020, 1, 3, tzinfo=UTC)

@@ -10,7 +10,7 @@ import pytest
 from storage import orders
 from storage.database import connect
 from storage.rows import LedgerConflict
-from strategy.orders import Order, OrderState, ReasonCode, Side
+from strategy.account.orders import Order, OrderState, ReasonCode, Side
 
 SUNDAY, MONDAY, TUESDAY, WEDNESDAY = (date(2020, 1, day) for day in (5, 6, 7, 8))
 ORDER = Order(order_id="o1", symbol="SPY", as_of=MONDAY, side=Side.BUY, quantity=Decimal("1.5"))

@@ -11,8 +11,8 @@ from storage.ledger_rows import Provenance
 from storage.models import ModelRecord, ModelState
 from storage.promotions import Promoter, Promotion, StoredVerdict
 from storage.runs import Run
-from strategy.decision import Decision, Status
-from strategy.selection import PRIOR, Figures, Verdict
+from strategy.portfolio.decision import Decision, Status
+from strategy.training.promotion_gate import PRIOR, Figures, Verdict
 
 AT = datetime(2020, 1, 7, tzinfo=UTC)
 DAY = timedelta(days=1)

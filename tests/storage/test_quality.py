@@ -7,7 +7,7 @@ import pytest
 from storage import quality
 from storage.database import connect
 from storage.quality import Acceptance, Held, Inspection
-from strategy.quality import Finding
+from strategy.market.findings import Finding
 
 AT = datetime(2020, 1, 7, 0, 5, tzinfo=UTC)
 INSPECTION = Inspection(run_id="run", source="file:x", symbol="GOOGL", checked_at=AT)

@@ -9,7 +9,7 @@ import pytest
 
 from storage import orders, stretches
 from storage.database import DATABASE_NAME, MIGRATIONS, connect, migrate
-from strategy.orders import Order, OrderState, ReasonCode
+from strategy.account.orders import Order, OrderState, ReasonCode
 from tasks.trade import withheld
 
 MONDAY = date(2020, 1, 6)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from storage import risk_state
 from storage.database import connect
-from strategy.risk import RiskState
+from strategy.portfolio.risk import RiskState
 
 
 def test_an_account_is_not_halted_until_it_is_and_stays_so(home: Path) -> None:

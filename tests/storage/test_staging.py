@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from storage import bars, staging
 from storage.database import Connection, connect
-from strategy.bars import FloatArray
+from strategy.market.bars import FloatArray
 from tests.fakes.deliveries import AT, END, deliver, delivery
 
 TWELVE = [100.0 + i for i in range(12)]

@@ -5,8 +5,8 @@ from pathlib import Path
 from storage import takeovers
 from storage.database import connect
 from storage.takeovers import Kept
-from strategy.account import Entry, EntryKind
-from strategy.takeover import Cause, Change
+from strategy.account.state import Entry, EntryKind
+from strategy.broker.takeover import Cause, Change
 
 D = Decimal
 MONDAY, TUESDAY = date(2020, 1, 6), date(2020, 1, 7)

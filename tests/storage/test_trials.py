@@ -7,7 +7,7 @@ import pytest
 from storage import trials
 from storage.database import connect
 from storage.trials import Trial
-from strategy.sharpe_ratio import Trials
+from strategy.evaluation.sharpe import Trials
 
 TRIAL = Trial(
     symbols=("SPY", "TLT"),

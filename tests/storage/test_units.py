@@ -6,8 +6,8 @@ import pandas as pd
 
 from storage.database import connect
 from storage.units import Used, open_as_used, unit_changes
-from strategy.orders import Fill, Side
-from strategy.units import UnitChange
+from strategy.account.orders import Fill, Side
+from strategy.backtest.restatement import UnitChange
 from tests.fakes.deliveries import deliver, delivery
 
 D = Decimal

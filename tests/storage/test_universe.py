@@ -3,7 +3,7 @@ from pathlib import Path
 
 from storage import instruments, universe
 from storage.database import connect
-from strategy.instruments import Calendar, Instrument, Membership
+from strategy.market.instruments import Calendar, Instrument, Membership
 
 SHARE = Instrument(symbol="SPY", calendar=Calendar.XNYS)
 SPANS = (Membership(first=date(2018, 1, 1), last=date(2018, 6, 30)), Membership(first=date(2020, 1, 1)))

@@ -11,8 +11,8 @@ from storage import ledger, venues
 from storage.database import Connection, connect
 from storage.rows import LedgerConflict
 from storage.venues import Adoption
-from strategy.executions import Charge, Execution
-from strategy.orders import Fill, Order, OrderState, Side
+from strategy.account.orders import Fill, Order, OrderState, Side
+from strategy.broker.fills import Charge, Execution
 
 D = Decimal
 MONDAY, TUESDAY, WEDNESDAY = date(2020, 1, 6), date(2020, 1, 7), date(2020, 1, 8)

@@ -9,8 +9,8 @@ import pytest
 from storage import orders as order_store
 from storage import venues
 from storage.database import connect
-from strategy.executions import Execution, PaidIn
-from strategy.orders import Order, OrderState, Side
+from strategy.account.orders import Order, OrderState, Side
+from strategy.broker.fills import Execution, PaidIn
 from tasks.account_books import standing_now
 from tasks.adopting import adopt, foresee
 from tasks.reconcile import reconcile

@@ -11,8 +11,8 @@ import pytest
 from exchange.paper import PaperBroker
 from storage import ledger
 from storage.database import connect
-from strategy.metrics import drawdowns
-from strategy.signals import Strategy
+from strategy.evaluation.metrics import drawdowns
+from strategy.signals.outlook import Strategy
 from tasks.account_history import AccountHistory, account_history
 from tasks.backfill import fill
 from tasks.backfill_book import Backfill

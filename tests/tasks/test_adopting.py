@@ -17,8 +17,8 @@ from storage import order_history, venues
 from storage import orders as order_store
 from storage.database import connect
 from storage.venues import Adoption
-from strategy.executions import Execution
-from strategy.orders import Order, OrderState, ReasonCode, Side
+from strategy.account.orders import Order, OrderState, ReasonCode, Side
+from strategy.broker.fills import Execution
 from tasks.adopting import adopt
 from tasks.broker_books import BrokerDisagrees
 from tasks.explain import explain, orders_named

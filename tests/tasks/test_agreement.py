@@ -17,9 +17,9 @@ from exchange.ports import BrokerRefused, BrokerUnavailable
 from storage import ledger, risk_state, venues
 from storage import orders as order_store
 from storage.database import connect
-from strategy.account import EntryKind
-from strategy.orders import Order, OrderState, Side
-from strategy.risk import CUT, RiskState
+from strategy.account.orders import Order, OrderState, Side
+from strategy.account.state import EntryKind
+from strategy.portfolio.risk import CUT, RiskState
 from tasks.adopting import NothingToAdopt, adopt
 from tasks.broker_books import BrokerDisagrees
 from tasks.funding import past_funding

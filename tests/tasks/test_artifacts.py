@@ -4,8 +4,8 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-from strategy.account import Account, Position, Snapshot
-from strategy.quality import Finding
+from strategy.account.state import Account, Position, Snapshot
+from strategy.market.findings import Finding
 from tasks.artifacts import Place, in_rows, markdown, summary
 from tasks.markup import Table
 from tasks.tables import changes_table, risk_table, verdicts_table

@@ -13,9 +13,9 @@ from storage import ledger
 from storage import models as model_store
 from storage.database import connect
 from storage.models import ModelRecord
-from strategy.audit import Checked
-from strategy.ensemble import keep
-from strategy.signals import Strategy
+from strategy.audit.lookahead import Checked
+from strategy.networks.ensemble import keep
+from strategy.signals.outlook import Strategy
 from tasks.audit import Asked, AuditFailed, AuditRefused, answered, audited
 from tasks.audit_headline import headline
 from tasks.audit_lookahead import look_ahead

@@ -18,13 +18,13 @@ from storage import models as model_store
 from storage import orders as order_store
 from storage.database import connect
 from storage.runs import Run
-from strategy.backtest import replay
-from strategy.decision import Status, panorama
-from strategy.instruments import Calendar
-from strategy.market import tape
-from strategy.orders import Order
-from strategy.risk import HALTED, RiskLimits
-from strategy.signals import Strategy, outlooks
+from strategy.account.orders import Order
+from strategy.backtest.day_loop import replay
+from strategy.market.instruments import Calendar
+from strategy.portfolio.decision import Status, panorama
+from strategy.portfolio.market_days import tape
+from strategy.portfolio.risk import HALTED, RiskLimits
+from strategy.signals.outlook import Strategy, outlooks
 from tasks.backfill import Filled, Progress, fill
 from tasks.backfill_answer import backfill_json
 from tasks.backfill_book import Backfill, BackfillRefused, begin, close_done, demand_own, own_account

@@ -12,9 +12,9 @@ import pytest
 
 from storage import universe
 from storage.database import connect
-from strategy.decision import Status
-from strategy.instruments import Membership
-from strategy.signals import Strategy
+from strategy.market.instruments import Membership
+from strategy.portfolio.decision import Status
+from strategy.signals.outlook import Strategy
 from tasks.backtest import Window, WindowRefused, backtest
 from tasks.backtest_answer import backtest_json
 from tasks.challenge import challenge

@@ -8,7 +8,7 @@ import pytest
 from storage import quality, runs
 from storage.database import connect
 from storage.quality import Inspection
-from strategy.quality import Finding
+from strategy.market.findings import Finding
 from tasks.backfill_book import Backfill
 from tasks.backfill_book import begin as begin_backfill
 from tasks.book import (

@@ -24,7 +24,7 @@ CALLS = (
     ("storage.bars.publish", 2),
     ("storage.ledger.record_settlement", 3),
     ("storage.orders.advance", 2),
-    ("strategy.training._learn", 3),
+    ("strategy.training.loop._learn", 3),
     ("storage.files._sync_folder", 1),
     ("storage.promotions.record_verdict", 1),
     ("storage.ledger.record_decisions", 1),

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from storage.database import connect
-from strategy.account import Account, Snapshot
-from strategy.backtest import Replay
-from strategy.bars import FloatArray
-from strategy.doubt import Doubt
-from strategy.instruments import Calendar, Instrument
-from strategy.sharpe_ratio import sharpe
-from strategy.signals import Strategy
+from strategy.account.state import Account, Snapshot
+from strategy.backtest.day_loop import Replay
+from strategy.evaluation.robustness import Doubt
+from strategy.evaluation.sharpe import sharpe
+from strategy.market.bars import FloatArray
+from strategy.market.instruments import Calendar, Instrument
+from strategy.signals.outlook import Strategy
 from tasks.doubt import doubt_json, judged
 from tasks.job import Job
 from tests.fakes.accounts import universe

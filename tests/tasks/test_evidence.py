@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from strategy.doubt import Doubt
-from strategy.significance import SharpeDifference
+from strategy.evaluation.robustness import Doubt
+from strategy.evaluation.sharpe_tests import SharpeDifference
 from tasks.evidence import evidence
 
 BETTER = SharpeDifference(sharpe=0.8, rival_sharpe=0.3, difference=0.5, low=0.1, high=0.9, p=0.01, block_days=1.0)

@@ -9,8 +9,8 @@ import pytest
 from exchange.file_bars import FileBars
 from exchange.ports import BAR_COLUMNS, BarRequest, SourceRefused
 from exchange.sample import SampleBars
-from strategy.bars import Bars
-from strategy.instruments import Calendar
+from strategy.market.bars import Bars
+from strategy.market.instruments import Calendar
 from tasks.bar_evidence import measure
 from tasks.expectations import BAR_CHECKS, MOST_FINDINGS, SHAPE_CHECKS, Context, Verdict, _gate, judge, judge_all
 

@@ -13,9 +13,9 @@ from storage import explanations as explanation_store
 from storage import ledger, venues
 from storage import orders as order_store
 from storage.database import connect
-from strategy.executions import Execution
-from strategy.orders import Order, OrderState, Side
-from strategy.signals import Strategy
+from strategy.account.orders import Order, OrderState, Side
+from strategy.broker.fills import Execution
+from strategy.signals.outlook import Strategy
 from tasks.backfill import fill
 from tasks.backfill_book import Backfill, begin
 from tasks.book import begin as begin_daily

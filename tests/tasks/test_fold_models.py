@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
-from strategy.risk import RiskLimits
+from strategy.portfolio.risk import RiskLimits
 from tasks.fold_models import account_sha256
 from tests.fakes.panels import mandate, market, walk
 

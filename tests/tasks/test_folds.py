@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from storage.database import connect
-from strategy.bars import Bars
-from strategy.execution import Costs
-from strategy.instruments import Membership
+from strategy.account.settlement import Costs
+from strategy.market.bars import Bars
+from strategy.market.instruments import Membership
 from tasks.fold_models import History
 from tasks.folds import Walk, folds_json, left_to_the_prior, walk
 from tasks.forecast import ensemble
@@ -111,7 +111,7 @@ def test_a_planted_signal_is_promoted_and_trades_by_the_very_signals_of_its_mode
 def test_a_repeat_reads_everything_from_the_store(again: tuple[Job, Walk], monkeypatch: pytest.MonkeyPatch) -> None:
     job, found = again
     files = model_files(job)
-    for module in ("strategy.candidate", "strategy.ensemble"):
+    for module in ("strategy.training.candidate", "strategy.networks.ensemble"):
         monkeypatch.setitem(sys.modules, module, None)
     assert walked(job, history()) == (found, [])
     with connect(job.home) as store:

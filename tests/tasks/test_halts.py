@@ -7,8 +7,8 @@ import pytest
 from storage import ledger, risk_state
 from storage import orders as order_store
 from storage.database import connect
-from strategy.orders import Order, OrderState
-from strategy.signals import Strategy
+from strategy.account.orders import Order, OrderState
+from strategy.signals.outlook import Strategy
 from tasks.halts import AccountUnknown, ReasonMissing, halt, resume
 from tasks.job import Job
 from tasks.signals import settled_standing

@@ -14,11 +14,11 @@ from storage import bars as bar_store
 from storage import ledger
 from storage import orders as order_store
 from storage.database import connect
-from strategy.backtest import opening, plan_orders, settle_day, with_orders
-from strategy.decision import Decision, Status
-from strategy.market import tape
-from strategy.orders import OrderState
-from strategy.signals import Strategy
+from strategy.account.orders import OrderState
+from strategy.backtest.day_loop import opening, plan_orders, settle_day, with_orders
+from strategy.portfolio.decision import Decision, Status
+from strategy.portfolio.market_days import tape
+from strategy.signals.outlook import Strategy
 from tasks.imports import import_bars
 from tasks.ingest import ingest
 from tasks.job import Job

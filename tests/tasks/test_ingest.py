@@ -13,9 +13,9 @@ from storage.database import connect
 from storage.ledger_rows import SNAPSHOTS, snapshot_row
 from storage.rows import insert_once
 from storage.staging import staged
-from strategy.account import Account, Position, Snapshot
-from strategy.instruments import Instrument
-from strategy.orders import Order, Side
+from strategy.account.orders import Order, Side
+from strategy.account.state import Account, Position, Snapshot
+from strategy.market.instruments import Instrument
 from tasks.ingest import ingest, ingest_all
 from tasks.validate import NothingPublishable, inspect, validate
 from tests.fakes.bars import COIN, PAIR, SHARE, STOCK, TOKEN, UNBORN, DeadBars, FakeBars, Fault

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from strategy.quality import Finding
+from strategy.market.findings import Finding
 from tasks.ingest import ingest
 from tasks.inspected import LEARNED, TRADED, described, inspect_past
 from tasks.training_plan import TrainingRefused

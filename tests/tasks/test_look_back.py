@@ -10,11 +10,11 @@ import pytest
 from storage import bars as bar_store
 from storage import instruments as instrument_store
 from storage.database import connect
-from strategy import audit
-from strategy.backtest import opening
-from strategy.ensemble import Ensemble
-from strategy.market import data_sha256
-from strategy.signals import Strategy, history_bars, look_back
+from strategy.audit import lookahead as audit
+from strategy.backtest.day_loop import opening
+from strategy.networks.ensemble import Ensemble
+from strategy.portfolio.market_days import data_sha256
+from strategy.signals.outlook import Strategy, history_bars, look_back
 from tasks import stretch
 from tasks.ingest import ingest
 from tasks.signals import judge_day

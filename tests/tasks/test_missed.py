@@ -13,8 +13,8 @@ from exchange.ports import Broker, Receipt
 from storage import ledger
 from storage import orders as order_store
 from storage.database import connect
-from strategy.orders import Fill, Order, OrderState, Side
-from strategy.signals import Strategy
+from strategy.account.orders import Fill, Order, OrderState, Side
+from strategy.signals.outlook import Strategy
 from tasks.backfill_market import OPEN
 from tasks.backtest import Window, backtest
 from tasks.book import begin, close_done, day_result

@@ -2,7 +2,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from storage.models import ModelRecord
-from strategy.selection import PRIOR, Figures, Verdict
+from strategy.training.promotion_gate import PRIOR, Figures, Verdict
 from tasks.model_card import card_markdown, headline
 
 RECORD = ModelRecord(

@@ -11,9 +11,9 @@ from storage import promotions
 from storage.database import connect
 from storage.models import ModelDamaged, ModelRecord, ModelUnknown
 from storage.promotions import Promoter, Promotion, StoredVerdict
-from strategy.ensemble import keep
-from strategy.network import new_network
-from strategy.selection import PRIOR, Figures, Verdict
+from strategy.networks.ensemble import keep
+from strategy.networks.transformer import new_network
+from strategy.training.promotion_gate import PRIOR, Figures, Verdict
 from tasks.halts import ReasonMissing
 from tasks.models import Filter, Panel, models_json, promote, promote_prior
 from tests.fakes.networks import TINY

@@ -14,12 +14,12 @@ from storage import instruments as instrument_store
 from storage import ledger
 from storage import orders as order_store
 from storage.database import connect
-from strategy.account import EntryKind
-from strategy.backtest import Replay, replay
-from strategy.decision import Status, panorama
-from strategy.market import tape
-from strategy.orders import OrderState
-from strategy.signals import Outlook, Strategy, outlooks
+from strategy.account.orders import OrderState
+from strategy.account.state import EntryKind
+from strategy.backtest.day_loop import Replay, replay
+from strategy.portfolio.decision import Status, panorama
+from strategy.portfolio.market_days import tape
+from strategy.signals.outlook import Outlook, Strategy, outlooks
 from tasks.backtest import Backtest, Window, backtest
 from tasks.challenge import challenge
 from tasks.forecast import forecaster

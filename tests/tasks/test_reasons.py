@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from strategy.risk import RiskLimits
-from strategy.signals import Strategy
+from strategy.portfolio.risk import RiskLimits
+from strategy.signals.outlook import Strategy
 from tasks.backtest import Backtest, Window, backtest
 from tasks.job import Job
 from tasks.reasons import trade_reasons

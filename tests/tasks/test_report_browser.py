@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from strategy.signals import Strategy
+from strategy.signals.outlook import Strategy
 from tasks.backtest import Window, backtest
 from tasks.markup import document
 from tasks.saved import save

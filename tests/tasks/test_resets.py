@@ -14,7 +14,7 @@ from exchange.ports import BrokerRefused
 from storage import ledger, resets, venues
 from storage import orders as order_store
 from storage.database import connect
-from strategy.orders import OrderState
+from strategy.account.orders import OrderState
 from tasks.adopting import adopt
 from tasks.agreement import agree
 from tasks.broker_books import BrokerDisagrees

@@ -15,9 +15,9 @@ from exchange.ports import BarRequest
 from storage import bars, ledger, quality
 from storage.database import connect
 from storage.quality import Acceptance
-from strategy.account import EntryKind
-from strategy.money import exact
-from strategy.signals import Strategy
+from strategy.account.money import exact
+from strategy.account.state import EntryKind
+from strategy.signals.outlook import Strategy
 from tasks.explain import explain, orders_named
 from tasks.ingest import ingest
 from tasks.job import SPOT, Job

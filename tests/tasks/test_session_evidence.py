@@ -5,7 +5,7 @@ import pytest
 
 from exchange.calendars import sessions
 from exchange.weeks import weekday
-from strategy.instruments import Calendar
+from strategy.market.instruments import Calendar
 from tasks.scale_evidence import rounding
 from tasks.session_evidence import density_measures
 

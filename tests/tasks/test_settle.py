@@ -10,8 +10,8 @@ from storage import instruments as instrument_store
 from storage import ledger
 from storage import orders as order_store
 from storage.database import connect
-from strategy.account import Snapshot
-from strategy.orders import Fill
+from strategy.account.orders import Fill
+from strategy.account.state import Snapshot
 from tasks.ingest import ingest
 from tasks.job import Job
 from tasks.settle import settle

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from storage import ledger, universe
 from storage.database import connect
-from strategy.decision import Decision, Status
-from strategy.instruments import Membership
+from strategy.market.instruments import Membership
+from strategy.portfolio.decision import Decision, Status
 from tasks.job import Job
 from tasks.signals import in_words
 from tests.fakes.bars import PAIR, SHARE, TOKEN, UNBORN, FakeBars, Fault

@@ -8,7 +8,7 @@ import pytest
 
 from storage.bar_warnings import StandingWarning
 from storage.database import connect
-from strategy.quality import Finding
+from strategy.market.findings import Finding
 from tasks.backtest import Window, backtest
 from tasks.imports import import_bars
 from tasks.ingest import ingest

@@ -12,10 +12,10 @@ import pytest
 
 from storage import universe
 from storage.database import connect
-from strategy.execution import Costs
-from strategy.instruments import Membership
-from strategy.signals import Strategy
-from strategy.sweep import Grid, Point, points
+from strategy.account.settlement import Costs
+from strategy.kernel.grid import Grid, Point, points
+from strategy.market.instruments import Membership
+from strategy.signals.outlook import Strategy
 from tasks.backtest import Window, backtest
 from tasks.job import Job
 from tasks.sweep import sweep

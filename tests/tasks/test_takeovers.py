@@ -10,8 +10,8 @@ import pytest
 from storage import ledger, risk_state, takeovers
 from storage import orders as order_store
 from storage.database import connect
-from strategy.account import EntryKind, Snapshot
-from strategy.orders import OrderState
+from strategy.account.orders import OrderState
+from strategy.account.state import EntryKind, Snapshot
 from tasks.adopting import adopt, foresee
 from tasks.broker_books import BrokerDisagrees
 from tasks.trade import OrdersBlocked

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from strategy.account import Account, Snapshot
-from strategy.signals import Strategy
+from strategy.account.state import Account, Snapshot
+from strategy.signals.outlook import Strategy
 from tasks.backtest import Backtest, Window, backtest
 from tasks.folds import TradedFold
 from tasks.saved import equity_table

@@ -7,9 +7,9 @@ import pytest
 
 from storage import orders as order_store
 from storage.database import connect
-from strategy.orders import Order, OrderState, ReasonCode, Side
-from strategy.risk import CUT
-from strategy.signals import Strategy
+from strategy.account.orders import Order, OrderState, ReasonCode, Side
+from strategy.portfolio.risk import CUT
+from strategy.signals.outlook import Strategy
 from tasks.job import Job
 from tasks.trade import AccountHalted, OrdersBlocked, demand_nothing_withheld, withheld
 from tests.fakes.jobs import a_job

@@ -13,10 +13,10 @@ from storage import models as model_store
 from storage import promotions, universe
 from storage.database import connect
 from storage.models import ModelDamaged, ModelRecord, ModelState
-from strategy.execution import Costs
-from strategy.instruments import Membership
-from strategy.selection import PRIOR
-from strategy.signals import Strategy
+from strategy.account.settlement import Costs
+from strategy.market.instruments import Membership
+from strategy.signals.outlook import Strategy
+from strategy.training.promotion_gate import PRIOR
 from tasks.challenge import challenge
 from tasks.forecast import forecaster
 from tasks.ingest import ingest

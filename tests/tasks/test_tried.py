@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from flows.settings import load
-from strategy.selection import PRIOR
-from strategy.signals import Strategy
+from strategy.signals.outlook import Strategy
+from strategy.training.promotion_gate import PRIOR
 from tasks.tried import HALT, configuration
 
 COSTS = {"capital", "fee_bps", "slippage_bps", "financing_rate", "max_turnover", "max_order_notional"}

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from strategy.instruments import Calendar
+from strategy.market.instruments import Calendar
 from tasks.unit_gaps import unit_gaps
 
 NONE = pd.DataFrame({name: np.empty(0) for name in ("open", "high", "low", "close")})

@@ -9,9 +9,9 @@ import pytest
 from exchange.paper import PaperBroker
 from storage import risk_state
 from storage.database import connect
-from strategy.instruments import Calendar
-from strategy.risk import RiskLimits
-from strategy.signals import Strategy
+from strategy.market.instruments import Calendar
+from strategy.portfolio.risk import RiskLimits
+from strategy.signals.outlook import Strategy
 from tasks.ingest import ingest
 from tasks.job import Job
 from tasks.settle import settle

@@ -16,7 +16,7 @@ from exchange.ports import Receipt
 from storage import evidence, ledger, venues
 from storage import orders as order_store
 from storage.database import connect
-from strategy.orders import Order, OrderState, ReasonCode
+from strategy.account.orders import Order, OrderState, ReasonCode
 from tasks.adopting import adopt, foresee
 from tasks.backfill_market import OPEN
 from tasks.book import day_result

@@ -1,6 +1,6 @@
 import numpy as np
 
-from strategy.instruments import Calendar
+from strategy.market.instruments import Calendar
 from tasks.volume_evidence import LEAST_MONEY, VOLUME_CHECKS, money_traded
 
 

@@ -10,8 +10,8 @@ import pytest
 from storage import instruments, runs
 from storage.database import connect
 from storage.runs import Outcome, RunStatus
-from strategy.instruments import Calendar
-from strategy.signals import Strategy
+from strategy.market.instruments import Calendar
+from strategy.signals.outlook import Strategy
 from tasks.backfill_market import OPEN
 from tasks.book import begin, close_done, close_failed, day_result
 from tasks.halts import halt, resume

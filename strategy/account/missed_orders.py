@@ -1,0 +1,110 @@
+"""Orders that did not trade as they were decided: refused, lost, cut and the like, each told by a code."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+from strategy.account.orders import OPEN_STATES, Fill, Order, OrderState, ReasonCode
+
+
+class Miss(StrEnum):
+    """How an order missed what it was decided for."""
+
+    REFUSED = "refused"
+    LOST = "lost"
+    UNKNOWN = "unknown"
+    NOT_SENT = "not sent"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    CUT = "cut"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissedOrder:
+    """An order, how it missed, and which share of its quantity traded."""
+
+    order: Order
+    miss: Miss
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """How many orders of a symbol were cut, and to which share of what was wanted: the median and the least."""
+
+    symbol: str
+    count: int
+    median: float
+    least: float
+
+
+def miss(order: Order, filled: Decimal) -> Miss | None:
+    """Return how the order missed, `filled` being what traded of it; None where it did not, or may still trade.
+
+    An order that is skipped is too small for the market, which its decision knows; it misses nothing.
+    """
+    if order.state in (OrderState.FILLED, OrderState.SKIPPED):
+        return None
+    if order.state is OrderState.UNKNOWN:
+        return Miss.UNKNOWN
+    if filled:
+        return Miss.CUT
+    if order.state in OPEN_STATES:
+        return None
+    if order.code in (ReasonCode.ABSENT, ReasonCode.NEVER_ARRIVED):
+        return Miss.LOST
+    if order.state is OrderState.REJECTED:
+        return Miss.REFUSED
+    if order.code in (ReasonCode.NOT_SENT, ReasonCode.HALTED):
+        return Miss.NOT_SENT
+    return Miss.EXPIRED if order.state is OrderState.EXPIRED else Miss.CANCELLED
+
+
+def missed_orders(orders: Sequence[Order], filled: Mapping[str, Decimal]) -> tuple[MissedOrder, ...]:
+    """Return the orders that missed, by day and symbol; the attempts of one intent count as one.
+
+    `filled` is what traded, by order id, in the units of the order's own day.
+    """
+    intents: dict[tuple[date, str], list[Order]] = {}
+    for order in orders:
+        intents.setdefault((order.as_of, order.symbol), []).append(order)
+    found = []
+    for _, attempts in sorted(intents.items()):
+        judged = [(order, miss(order, filled.get(order.order_id, Decimal(0)))) for order in attempts]
+        if any(one is None for _, one in judged):
+            continue
+        # What an attempt came to says more than that the others never arrived.
+        order, how = next(((order, one) for order, one in judged if one is not Miss.LOST), judged[-1])
+        assert how is not None, "an order that missed nothing was passed over"
+        share = float(filled.get(order.order_id, Decimal(0)) / order.quantity) if order.quantity else 0.0
+        found.append(MissedOrder(order=order, miss=how, share=share))
+    return tuple(found)
+
+
+def filled_quantities(fills: Sequence[Fill], factors: Mapping[tuple[str, date], Decimal]) -> dict[str, Decimal]:
+    """Return what traded by order id, in the units of the order's own day.
+
+    `factors` holds, by symbol and day of a fill, what a split has multiplied the order by; absent where nothing has.
+    """
+    filled: dict[str, Decimal] = {}
+    for one in fills:
+        units = one.quantity / factors.get((one.symbol, one.as_of), Decimal(1))
+        filled[one.order_id] = filled.get(one.order_id, Decimal(0)) + units
+    return filled
+
+
+def cuts(missed: Sequence[MissedOrder]) -> tuple[Cut, ...]:
+    """Return how the orders of each symbol were cut by the volume of their fill bars, sorted by symbol.
+
+    An order of which the bar took nothing counts as cut to nothing; a delisted symbol's does not.
+    """
+    shares: dict[str, list[float]] = {}
+    for one in missed:
+        if one.miss is Miss.CUT or (one.miss is Miss.CANCELLED and one.order.code is not ReasonCode.DELISTED):
+            shares.setdefault(one.order.symbol, []).append(one.share)
+    return tuple(
+        Cut(symbol=symbol, count=len(some), median=sorted(some)[(len(some) - 1) // 2], least=min(some))
+        for symbol, some in sorted(shares.items())
+    )

@@ -1,0 +1,114 @@
+"""The account, in Decimal: cash, positions and their marks, and how a day changes them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from types import MappingProxyType
+
+from strategy.account.money import quantised
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """What is held of one symbol: signed quantity, the last close and its session (None: not known)."""
+
+    quantity: Decimal
+    mark: Decimal
+    marked_on: date | None = None
+
+    @property
+    def value(self) -> Decimal:
+        """Signed market value at the mark."""
+        return quantised(self.quantity * self.mark)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Cash and positions at the close of `as_of`."""
+
+    as_of: date
+    cash: Decimal
+    positions: Mapping[str, Position] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def equity(self) -> Decimal:
+        """Cash and the value of all positions at their marks."""
+        return self.cash + sum((position.value for position in self.positions.values()), Decimal(0))
+
+    def quantity(self, symbol: str) -> Decimal:
+        """Signed quantity held of the symbol; zero if none."""
+        position = self.positions.get(symbol)
+        return position.quantity if position else Decimal(0)
+
+
+#: A position worth less than this share of equity is dust: the leftover of rounding, too small to sell.
+DUST = Decimal("1e-5")
+
+
+class EntryKind(StrEnum):
+    """Why the ledger changed without a trade."""
+
+    FINANCING = "financing"
+    FACTOR = "factor"
+    FEE = "fee"
+    FUNDING = "funding"
+    REBASE = "rebase"
+    UNIT = "unit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A change without a trade: cash paid for financing, or units added by a split or a reinvested dividend.
+
+    Units are added, too, where the prices of the past were restated in another unit.
+    At a broker outside also units kept as a fee, funding received or paid, and what its reset took away or gave back.
+    Natural key: (as_of, kind, symbol); financing concerns the whole account and has symbol "".
+    """
+
+    as_of: date
+    kind: EntryKind
+    symbol: str
+    cash: Decimal
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The account at the close of a day, with its drawdown from the highest equity of the look-back (a fraction)."""
+
+    account: Account
+    equity: Decimal
+    drawdown: float
+
+    def exposure(self, symbol: str) -> float:
+        """Return the signed market value of a position over equity; 0 without one, or when no equity is left.
+
+        >>> share = Position(quantity=Decimal(-2), mark=Decimal(25))
+        >>> account = Account(as_of=date(2020, 1, 2), cash=Decimal(150), positions={"A": share})
+        >>> day = Snapshot(account=account, equity=account.equity, drawdown=0.0)
+        >>> day.exposure("A"), day.exposure("B")
+        (-0.5, 0.0)
+        """
+        position = self.account.positions.get(symbol)
+        return float(position.value / self.equity) if position is not None and self.equity > 0 else 0.0
+
+    @property
+    def held(self) -> dict[str, Position]:
+        """Return the positions that a person should see, by symbol: neither empty nor dust.
+
+        >>> held = {
+        ...     "A": Position(quantity=Decimal("0.000001"), mark=Decimal(50)),
+        ...     "B": Position(quantity=Decimal(-1), mark=Decimal(9)),
+        ... }
+        >>> account = Account(as_of=date(2020, 1, 2), cash=Decimal(1000), positions=held)
+        >>> list(Snapshot(account=account, equity=account.equity, drawdown=0.0).held)
+        ['B']
+        """
+        least = DUST * max(self.equity, Decimal(0))
+        return {
+            symbol: position
+            for symbol, position in sorted(self.account.positions.items())
+            if position.quantity and abs(position.value) >= least
+        }

@@ -1,0 +1,174 @@
+"""Audits of an account: it lives through the same days whatever follows, and trades at the prices it says it does."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import pairwise
+
+import numpy as np
+
+from strategy.account.money import quantised
+from strategy.account.orders import OPEN_STATES, Fill, Order, OrderState, Side
+from strategy.audit.lookahead import Checked, Market, until, with_another_future
+from strategy.backtest.day_loop import Replay
+from strategy.portfolio.decision import Mandate
+from strategy.portfolio.market_days import Tape
+
+#: What tells an event from others: its day, its kind, and what else it takes.
+Name = tuple[str, ...]
+#: The kinds of events, and how the checks of them are called.
+KINDS = {"decision": "decisions", "order": "orders", "fill": "fills", "entry": "entries", "snapshot": "equity"}
+#: Days that an account lives on in another future: long enough for its last orders to fill.
+DAYS_AFTER = 10
+
+
+def accounts(subject: str, run: Callable[[Market], Replay], bars: Market, cuts: Sequence[date], seed: int) -> Checked:
+    """What an account did up to each of the days, lived again with another future; `run` replays it on any bars."""
+    lived = run(bars)
+    differences = []
+    for number, day in enumerate(cuts):
+        changed = with_another_future(bars, day, np.random.default_rng([seed, number]))
+        expected = _events(lived, day)
+        actual = _events(run(until(changed, day + timedelta(days=DAYS_AFTER))), day)
+        differences += [
+            f"{' '.join(name)}: {expected.get(name)!r} with the real bars after {day}, {actual.get(name)!r} with others"
+            for name in _unequal(expected, actual)
+        ]
+    return Checked(check="account", subject=subject, dates=len(cuts), differences=tuple(differences))
+
+
+def parity(subject: str, lived: Replay, tested: Replay) -> tuple[Checked, ...]:
+    """Whether daily runs and a backtest of the same days did the same: one check for each kind of event.
+
+    An order that a broker has taken is still intended in a backtest.
+    """
+    last = max(one.account.as_of for one in (*lived.snapshots, *tested.snapshots))
+    daily, backtest = _events(lived, last, _as_it_stands), _events(tested, last, _as_it_stands)
+    differences: dict[str, list[str]] = {kind: [] for kind in KINDS}
+    for name in _unequal(daily, backtest):
+        differences[name[1]].append(
+            f"{' '.join(name)}: {daily.get(name)!r} in the daily run, {backtest.get(name)!r} in the backtest"
+        )
+    days = len({one.account.as_of for one in (*lived.snapshots, *tested.snapshots)})
+    return tuple(
+        Checked(check=check, subject=subject, dates=days, differences=tuple(differences[kind]))
+        for kind, check in KINDS.items()
+    )
+
+
+def _unequal(one: Mapping[Name, object], other: Mapping[Name, object]) -> list[Name]:
+    return [name for name in sorted(one.keys() | other.keys()) if one.get(name) != other.get(name)]
+
+
+def _as_made(order: Order) -> Order:
+    return (
+        order if order.state is OrderState.SKIPPED else replace(order, state=OrderState.INTENDED, reason="", code=None)
+    )
+
+
+def _as_it_stands(order: Order) -> Order:
+    return replace(order, state=OrderState.INTENDED) if order.state in OPEN_STATES else order
+
+
+def _events(replay: Replay, last: date, view: Callable[[Order], Order] = _as_made) -> dict[Name, object]:
+    """All that happened up to the day, by day, kind and natural key."""
+    found: list[tuple[date, tuple[str, ...], object]] = [
+        *((one.account.as_of, ("snapshot",), one) for one in replay.snapshots),
+        *((one.as_of, ("decision", one.symbol), one) for one in replay.decisions),
+        *((one.as_of, ("order", one.symbol, one.order_id), view(one)) for one in replay.orders),
+        *((one.as_of, ("fill", one.symbol, one.order_id, one.trade_id), one) for one in replay.fills),
+        *((one.as_of, ("entry", one.kind, one.symbol), one) for one in replay.entries),
+    ]
+    return {(day.isoformat(), *name): one for day, name, one in found if day <= last}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trading:
+    """What the fills of an account are held against: its mandate, and the real quotes of its days."""
+
+    mandate: Mandate
+    tape: Tape
+
+    def next_session(self, symbol: str, after: date) -> date | None:
+        """The symbol's first session after the day; None if there is none."""
+        return next((day for day in sorted(self.tape.quotes) if day > after and symbol in self.tape.quotes[day]), None)
+
+
+def fills(subject: str, run: Callable[[Decimal], Replay], trading: Trading) -> Checked:
+    """Whether every trade is made at the open after its decision and costs once what it must, at single and twice cost.
+
+    `run` replays the account with fee and slippage multiplied. Cash must move by price and fee of each trade and by
+    the entries, to the last digit.
+    """
+    dates, differences = 0, []
+    for times in (Decimal(1), Decimal(2)):
+        replayed = run(times)
+        dates += len(replayed.snapshots)
+        orders = {order.order_id: order for order in replayed.orders}
+        for fill in replayed.fills:
+            wrong = _wrong(fill, orders.get(fill.order_id), trading, times)
+            differences += [f"{fill.symbol} on {fill.as_of} at {times} × cost: {one}" for one in wrong]
+        differences += _unpaid(replayed, times)
+    return Checked(check="fills", subject=subject, dates=dates, differences=tuple(differences))
+
+
+def _wrong(fill: Fill, order: Order | None, trading: Trading, times: Decimal) -> list[str]:
+    """What is wrong with a trade, in words."""
+    terms = trading.mandate.terms
+    instrument = terms.instruments[fill.symbol]
+    single = replace(terms.costs, multiplier=Decimal(1))
+    if order is None:
+        return _wrong_closure(fill, trading, single.fee(instrument) * times)
+    expected = trading.next_session(fill.symbol, order.as_of)
+    if fill.as_of != expected:
+        return [f"decided on {order.as_of}, filled on {fill.as_of}, but the next session is {expected}"]
+    quote = trading.tape.on(fill.as_of)[fill.symbol]
+    quantity, slippage = quantised(order.quantity * quote.factor_change), single.slippage(instrument) * times
+    return _not_as_expected(
+        fill,
+        {
+            "side": order.side,
+            "quantity": quantity,
+            "price": quantised(quote.open * (1 + slippage if order.side is Side.BUY else 1 - slippage)),
+            "fee": quantised(quantity * quote.open * single.fee(instrument) * times),
+        },
+    )
+
+
+def _wrong_closure(fill: Fill, trading: Trading, fee: Decimal) -> list[str]:
+    """A trade without an order closes what is held of a delisted symbol, at its last close."""
+    if not trading.mandate.terms.delisted(fill.symbol, fill.as_of):
+        return ["no order asked for it, and the symbol is still listed"]
+    before = [day for day, quotes in trading.tape.quotes.items() if day < fill.as_of and fill.symbol in quotes]
+    if not before:
+        return ["it was delisted before it had a close"]
+    close = trading.tape.on(max(before))[fill.symbol].close
+    return _not_as_expected(fill, {"price": close, "fee": quantised(quantised(fill.quantity * close) * fee)})
+
+
+def _not_as_expected(fill: Fill, expected: Mapping[str, object]) -> list[str]:
+    return [
+        f"{name} is {getattr(fill, name)}, it must be {value}"
+        for name, value in expected.items()
+        if getattr(fill, name) != value
+    ]
+
+
+def _unpaid(replayed: Replay, times: Decimal) -> list[str]:
+    """The days whose cash does not move by what was traded and entered on them."""
+    moved: dict[date, Decimal] = {}
+    for entry in replayed.entries:
+        moved[entry.as_of] = moved.get(entry.as_of, Decimal(0)) + entry.cash
+    for fill in replayed.fills:
+        paid = quantised(fill.signed_quantity * fill.price) + fill.fee
+        moved[fill.as_of] = moved.get(fill.as_of, Decimal(0)) - paid
+    days = [
+        (after.account.as_of, after.account.cash - before.account.cash)
+        for before, after in pairwise(replayed.snapshots)
+    ]
+    return [
+        f"cash on {day} at {times} × cost moved by {change}, its trades and entries come to {moved.get(day, 0)}"
+        for day, change in days
+        if change != moved.get(day, Decimal(0))
+    ]

@@ -1,0 +1,80 @@
+"""What the seed document claims, what perfect foresight would earn, and how often one would have to be right."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from strategy.kernel.simulate import AccountPath, simulate
+from strategy.market.bars import Bars, FloatArray
+from strategy.portfolio.decision import Mandate
+from strategy.portfolio.sizing import portfolio_exposures
+from strategy.training.training_panel import TrainingPanel, training_panel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """Four figures of an account, as fractions; the Sharpe ratio is annual."""
+
+    total_return: float
+    sharpe: float
+    max_drawdown: float
+    win_rate: float
+
+
+#: The seed document, under Performance Highlights; it names neither the symbol nor the years.
+CLAIMED = Headline(total_return=3.5099, sharpe=5.77, max_drawdown=0.0943, win_rate=0.682)
+
+
+def foresight(bars: Mapping[str, Bars], mandate: Mandate, first: np.datetime64) -> AccountPath:
+    """The account of the mandate from the date on, with a signal that knows the side of what each decision will earn.
+
+    A decision is filled at the next open and holds until the open after it. This looks ahead on purpose: no rule that
+    takes one side a day, whatever it knows, is right more often. Equity starts at 1 and is a float: years of perfect
+    calls come to more than any exact account can hold. Limits on turnover, order size and lots are left out.
+    """
+    panel = training_panel(bars, mandate)
+    start = int(np.searchsorted(panel.open_time, first))
+    signal = np.stack([panel.dates.spread(*one) for one in enumerate(map(sides, _ordered(bars, panel)))], axis=-1)
+    exposure = portfolio_exposures(
+        np.nan_to_num(signal[start:]), panel.weight[start:], mandate.sizing.max_position_size
+    )
+    market = panel.market(np.array([start]), len(panel) - start, 1.0)
+    return simulate(np.maximum(exposure, panel.floor)[:, :, None], market, mandate.sizing)
+
+
+def _ordered(bars: Mapping[str, Bars], panel: TrainingPanel) -> list[Bars]:
+    return [bars[symbol] for symbol in panel.dates.symbols]
+
+
+def sides(bars: Bars) -> FloatArray:
+    """The sign of the adjusted return from the next open to the one after it, (T,); 0 in the last two rows.
+
+    >>> from strategy.market.bars import make_bars
+    >>> sides(make_bars("A", ["2020-01-01", "2020-01-02", "2020-01-03"], close=[9.0] * 3, open=[9.0, 8.0, 7.0]))
+    array([-1.,  0.,  0.])
+    """
+    opening = bars.open * bars.factor
+    signal = np.zeros(len(bars))
+    signal[:-2] = np.sign(opening[2:] - opening[1:-1])
+    return signal
+
+
+def days_right_needed(sharpe: float, returns: FloatArray, days_per_year: int) -> float | None:
+    """The share of days that must be called right for an annual Sharpe ratio, on one symbol's returns (T,).
+
+    One unit long or short every day without costs, right with the same chance p on large days as on small: the mean is
+    (2p − 1)·E|r| and the variance E r² less its square. None where no share is enough, or nothing moves.
+
+    >>> draw = np.random.default_rng(1).standard_normal(100_000)
+    >>> round(days_right_needed(0.0, draw, 252), 3), round(days_right_needed(5.77, draw, 252), 3)
+    (0.5, 0.714)
+    """
+    size = float(np.mean(np.abs(returns)))
+    if size == 0.0:
+        return None
+    daily = sharpe / math.sqrt(days_per_year)
+    edge = daily * math.sqrt(float(np.mean(returns**2)) / (1.0 + daily**2)) / size
+    share = (1.0 + edge) / 2.0
+    return share if 0.0 <= share <= 1.0 else None

@@ -1,0 +1,130 @@
+"""Audits of the walk-forward: a fold learns nothing of what it will trade, nor of what stops and judges it."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strategy.audit.lookahead import Checked, Market, until, with_another_future
+from strategy.market.bars import TimeArray
+from strategy.portfolio.decision import Mandate
+from strategy.portfolio.market_days import session_date
+from strategy.training.fit import last_learned, twin_panels
+from strategy.training.settings import TrainingSettings
+from strategy.training.training_panel import TrainingPanel, training_panel
+from strategy.training.walk_forward import EMBARGO_BARS, Fold
+from strategy.training.windows import Split, SplitRule, split
+
+#: The arrays of a panel beside its inputs and dates.
+COLUMNS = ("prior", "weight", "tradable", "open", "close", "days", "cost", "floor")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lesson:
+    """What a fold is taught: the market's panel, those of its twin, and how the dates are shared out."""
+
+    panel: TrainingPanel
+    twins: Sequence[TrainingPanel]
+    parts: Split
+
+
+#: From all bars and a fold's `fitted_to` to what the fold is taught.
+Teacher = Callable[[Market, np.datetime64], Lesson]
+
+
+def teacher(mandate: Mandate, rule: SplitRule, settings: TrainingSettings) -> Teacher:
+    """The lesson that `training.fit.fitted` gives the networks of a fold. Raises ValueError for too few bars."""
+
+    def teach(bars: Market, fitted_to: np.datetime64) -> Lesson:
+        past = until(bars, session_date(fitted_to))
+        panel = training_panel(past, mandate)
+        parts = split(panel, rule)
+        return Lesson(panel=panel, twins=twin_panels(past, mandate, last_learned(panel, rule), settings), parts=parts)
+
+    return teach
+
+
+def folds(teach: Teacher, bars: Market, open_time: TimeArray, plan: Sequence[Fold], rule: SplitRule) -> Checked:
+    """Whether bars after `fitted_to` leave every fold's lesson as it is, to the last bit, and no label reaches too far.
+
+    `open_time` (U,) are the account's dates that the folds of the plan number.
+    """
+    differences = []
+    for number, fold in enumerate(plan):
+        lesson = teach(bars, fold.fitted_to)
+        draw = np.random.default_rng(number)
+        wrong = [
+            *_too_late(open_time, fold),
+            *_leaks(lesson, rule),
+            *_changed(lesson, teach(with_another_future(bars, session_date(fold.fitted_to), draw), fold.fitted_to)),
+            *_twin_changed(lesson, teach, bars, fold, rule),
+        ]
+        differences += [f"fold fitted to {session_date(fold.fitted_to)}: {one}" for one in wrong]
+    return Checked(check="folds", subject="turbo", dates=len(plan), differences=tuple(differences))
+
+
+def _too_late(open_time: TimeArray, fold: Fold) -> list[str]:
+    first = open_time[fold.dates.start]
+    between = int(((open_time > fold.fitted_to) & (open_time < first)).sum())
+    return (
+        [f"{between} dates lie between it and the first decision on {session_date(first)}, not {EMBARGO_BARS}"]
+        if between < EMBARGO_BARS
+        else []
+    )
+
+
+def _leaks(lesson: Lesson, rule: SplitRule) -> list[str]:
+    """Whether a label reaches into the purge, or the dates that stop and judge overlap."""
+    panel, parts = lesson.panel, lesson.parts
+    # The return of a window's last decision is paid a date later.
+    learned, purge = int(parts.training.max()) + rule.scored_bars, parts.stop.start - rule.purge_bars
+    wrong = []
+    if learned >= purge:
+        wrong.append(
+            f"its labels reach {session_date(panel.open_time[learned])}, the purge begins "
+            f"{session_date(panel.open_time[purge])}"
+        )
+    if parts.stop.stop > parts.gate.start:
+        wrong.append(f"it stops on dates {parts.stop} and is judged on {parts.gate}, which overlap")
+    if parts.gate.stop > len(panel) - 1:
+        wrong.append(f"it is judged on dates {parts.gate}, the last of {len(panel)} is never paid")
+    return wrong
+
+
+def _changed(lesson: Lesson, again: Lesson) -> list[str]:
+    pairs = {
+        "panel": (_panel_arrays(lesson.panel), _panel_arrays(again.panel)),
+        "twin": (_twin_arrays(lesson), _twin_arrays(again)),
+        "share of the dates": (_shares(lesson.parts), _shares(again.parts)),
+    }
+    return [f"its {name} changes with later bars" for name, (one, other) in pairs.items() if _hash(one) != _hash(other)]
+
+
+def _twin_changed(lesson: Lesson, teach: Teacher, bars: Market, fold: Fold, rule: SplitRule) -> list[str]:
+    """Whether the twin knows of dates that stop or judge."""
+    learned = lesson.panel.open_time[int(lesson.parts.training.max()) + rule.scored_bars]
+    again = teach(with_another_future(bars, session_date(learned), np.random.default_rng(0)), fold.fitted_to)
+    same = _hash(_twin_arrays(lesson)) == _hash(_twin_arrays(again))
+    return [] if same else [f"its twin changes with bars after {session_date(learned)}, which nothing is learned from"]
+
+
+def _panel_arrays(panel: TrainingPanel) -> list[NDArray[np.generic]]:
+    return [panel.open_time, panel.dates.row, *panel.inputs, *(getattr(panel, name) for name in COLUMNS)]
+
+
+def _twin_arrays(lesson: Lesson) -> list[NDArray[np.generic]]:
+    return [array for twin in lesson.twins for array in _panel_arrays(twin)]
+
+
+def _shares(parts: Split) -> list[NDArray[np.generic]]:
+    return [parts.training, np.array([parts.stop.start, parts.stop.stop, parts.gate.start, parts.gate.stop])]
+
+
+def _hash(arrays: Iterable[NDArray[np.generic]]) -> str:
+    digest = sha256()
+    for array in arrays:
+        digest.update(f"{array.shape} {array.dtype}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

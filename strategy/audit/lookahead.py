@@ -1,0 +1,193 @@
+"""Audits of look-ahead: what is said of a date must not change with what came after it, to the last bit."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strategy.account.state import Snapshot
+from strategy.market.bars import Bars
+from strategy.market.instruments import Calendar
+from strategy.portfolio.decision import Mandate, decide, panorama
+from strategy.signals.features import FEATURE_BARS, FEATURES, features
+from strategy.signals.network_inputs import INPUTS, bars_behind, inputs
+from strategy.signals.outlook import Forecaster, Strategy, look_back, outlooks
+
+Market = Mapping[str, Bars]
+
+#: Another future's prices are those of other days, multiplied by something between these.
+LEAST_SCALE, MOST_SCALE = 0.5, 2.0
+PRICES = ("open", "high", "low", "close")
+#: What an outlook says of a row.
+ESTIMATES = ("signal", "regime", "confidence", "volatility", "change")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What an audit found: how many dates it looked at, and every difference in words, the first one first."""
+
+    check: str
+    subject: str
+    dates: int
+    differences: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything was equal."""
+        return not self.differences
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Claim:
+    """What is said of a day: `of` gives named values, each from bars that may hold later ones.
+
+    `window` cuts bars that end on the day down to those that the values may depend on.
+    """
+
+    check: str
+    subject: str
+    of: Callable[[Market, date], Mapping[str, object]]
+    window: Callable[[Market], Market]
+
+
+def lookahead(claim: Claim, bars: Market, days: Sequence[date], seed: int) -> Checked:
+    """Every value of each day, computed again from bars that end there, go on otherwise, or begin with the window.
+
+    Values must be equal, NaN equal to NaN.
+    """
+    differences = []
+    for number, day in enumerate(days):
+        past = until(bars, day)
+        retold = {
+            "bars that end that day": past,
+            "another future": with_another_future(bars, day, np.random.default_rng([seed, number])),
+            "the bare window": claim.window(past),
+        }
+        told = claim.of(bars, day)
+        for history, known in retold.items():
+            again = claim.of(known, day)
+            differences += [
+                f"{name} on {day}: {told.get(name)!r} from all bars, {again.get(name)!r} from {history}"
+                for name in sorted(told.keys() | again.keys())
+                if not same(told.get(name), again.get(name))
+            ]
+    return Checked(check=claim.check, subject=claim.subject, dates=len(days), differences=tuple(differences))
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two values are equal; NaN is equal to NaN.
+
+    >>> same(float("nan"), float("nan")), same(0.1 + 0.2, 0.3)
+    (True, False)
+    """
+    # NaN alone differs from itself.
+    both_undefined = one != one and other != other
+    return both_undefined or one == other
+
+
+def until(bars: Market, day: date) -> dict[str, Bars]:
+    """The bars of all symbols that end on the day of the account, whatever their calendars; none without any."""
+    cut = {symbol: one.until(np.datetime64(day, "us")) for symbol, one in bars.items()}
+    return {symbol: one for symbol, one in cut.items() if len(one)}
+
+
+def newest(bars: Market, count: int) -> dict[str, Bars]:
+    """The newest `count` bars of every symbol."""
+    return {symbol: one.rows(max(0, len(one) - count), len(one)) for symbol, one in bars.items()}
+
+
+def with_another_future(bars: Market, day: date, draw: np.random.Generator) -> dict[str, Bars]:
+    """The same bars up to the day; later ones are shuffled, and their prices and factors scaled at random."""
+    return {symbol: _with_another_future(one, np.datetime64(day, "us"), draw) for symbol, one in sorted(bars.items())}
+
+
+def _with_another_future(bars: Bars, day: np.datetime64, draw: np.random.Generator) -> Bars:
+    rows = np.arange(len(bars))
+    past = rows[bars.open_time <= day]
+    order = np.concatenate([past, draw.permutation(rows[len(past) :])])
+    scale, factor = (_scales(len(past), len(rows), draw) for _ in range(2))
+    return replace(
+        bars,
+        volume=bars.volume[order],
+        factor=bars.factor[order] * factor,
+        **{name: bars[name][order] * scale for name in PRICES},
+    )
+
+
+def _scales(past: int, rows: int, draw: np.random.Generator) -> NDArray[np.float64]:
+    return np.concatenate([np.ones(past), draw.uniform(LEAST_SCALE, MOST_SCALE, rows - past)])
+
+
+def estimates(
+    strategy: Strategy, subject: str, calendars: Mapping[str, Calendar], model: Forecaster | None = None
+) -> Claim:
+    """What a strategy estimates of every symbol: its outlook at the newest row dated the day or earlier."""
+
+    def of(bars: Market, day: date) -> dict[str, object]:
+        at = np.datetime64(day, "us")
+        seen = outlooks(bars, calendars, strategy, model, since=at)
+        columns = {symbol: {name: getattr(one, name) for name in ESTIMATES} for symbol, one in seen.items()}
+        return _at(bars, at, columns)
+
+    return Claim(
+        check="estimates", subject=subject, of=of, window=lambda past: look_back(partial(newest, past), strategy, model)
+    )
+
+
+def feature_values(made: Callable[[NDArray[np.float64]], NDArray[np.float64]] = features) -> Claim:
+    """Every feature of every symbol."""
+
+    def of(bars: Market, day: date) -> dict[str, object]:
+        rows = {symbol: made(one.close * one.factor) for symbol, one in bars.items()}
+        return _at(bars, np.datetime64(day, "us"), {symbol: _named(FEATURES, one) for symbol, one in rows.items()})
+
+    return Claim(check="features", subject="network", of=of, window=lambda past: newest(past, FEATURE_BARS))
+
+
+def input_values() -> Claim:
+    """Every column that the network sees of every symbol, those of the market included."""
+
+    def of(bars: Market, day: date) -> dict[str, object]:
+        columns = {symbol: _named(INPUTS, rows) for symbol, rows in inputs(bars).items()}
+        return _at(bars, np.datetime64(day, "us"), columns)
+
+    def window(past: Market) -> Market:
+        return newest(past, bars_behind({symbol: one.open_time for symbol, one in past.items()}, 1))
+
+    return Claim(check="inputs", subject="network", of=of, window=window)
+
+
+def decisions(mandate: Mandate, subject: str, snapshots: Sequence[Snapshot], model: Forecaster | None = None) -> Claim:
+    """What an account decides for every symbol on the days of its snapshots."""
+    standing = {snapshot.account.as_of: snapshot for snapshot in snapshots}
+    calendars = {symbol: mandate.terms.instruments[symbol].calendar for symbol in mandate.symbols}
+
+    def of(bars: Market, day: date) -> dict[str, object]:
+        seen = outlooks(bars, calendars, mandate.strategy, model, since=np.datetime64(day, "us"))
+        decided = decide(panorama(seen, mandate.symbols), standing[day], mandate)
+        return {f"{one.symbol} decision": one for one in decided}
+
+    def window(past: Market) -> Market:
+        return look_back(partial(newest, past), mandate.strategy, model)
+
+    return Claim(check="decisions", subject=subject, of=of, window=window)
+
+
+def _named(names: Sequence[str], rows: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    return {name: rows[:, column] for column, name in enumerate(names)}
+
+
+def _at(
+    bars: Market, day: np.datetime64, columns: Mapping[str, Mapping[str, NDArray[np.generic]]]
+) -> dict[str, object]:
+    """Every column of every symbol at its newest row dated the day or earlier; nothing of a symbol without one."""
+    rows = {symbol: int(np.searchsorted(one.open_time, day, side="right")) - 1 for symbol, one in sorted(bars.items())}
+    return {
+        f"{symbol} {name}": values[row].item()
+        for symbol, row in rows.items()
+        if row >= 0
+        for name, values in columns[symbol].items()
+    }

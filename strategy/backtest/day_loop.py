@@ -1,0 +1,191 @@
+"""The day loop: one function advances an account by a day, and a backtest is nothing but that, repeated."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from itertools import pairwise
+
+import numpy as np
+
+from strategy.account.money import exact
+from strategy.account.orders import OPEN_STATES, Fill, Order, Target, client_order_id, plan_order
+from strategy.account.settlement import Quote, settle
+from strategy.account.state import Account, Entry, Snapshot
+from strategy.market.bars import Bars
+from strategy.portfolio.decision import ORDERED, Decision, Mandate, Panorama, decided, outsets
+from strategy.portfolio.market_days import Tape, tape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where an account stands at the close of a day: all that the next day needs to know of the past.
+
+    `equities` holds the equity of the last `lookback_period` account days, oldest first, this day's last; `known_peak`
+    is the highest of them where the day before told it, so that a backtest need not look at them all every day.
+    """
+
+    account: Account
+    open_orders: tuple[Order, ...]
+    equities: tuple[Decimal, ...]
+    known_peak: Decimal | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def peak(self) -> Decimal:
+        """The highest of `equities`."""
+        return max(self.equities) if self.known_peak is None else self.known_peak
+
+    @property
+    def last_seen(self) -> dict[str, date]:
+        """The session of the last bar that the account was given of each symbol it holds or is about to."""
+        ordered = {order.symbol: order.as_of for order in self.open_orders}
+        marked = {
+            symbol: position.marked_on or self.account.as_of for symbol, position in self.account.positions.items()
+        }
+        return {**ordered, **marked}
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The account with its drawdown from the highest of `equities`."""
+        equity, peak = self.equities[-1], self.peak
+        drawdown = float(1 - equity / peak) if peak > 0 else 0.0
+        return Snapshot(account=self.account, equity=equity, drawdown=drawdown)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """What a settled day did: the standing after it, the trades, and the orders that changed state."""
+
+    standing: Standing
+    fills: tuple[Fill, ...]
+    entries: tuple[Entry, ...]
+    settled: tuple[Order, ...]
+
+
+def opening(as_of: date, capital: Decimal) -> Standing:
+    """The standing of a new account: cash alone. Raises ValueError unless the capital is positive."""
+    if not (capital.is_finite() and capital > 0):
+        raise ValueError(f"capital is {capital}; it must be above 0")
+    return Standing(account=Account(as_of=as_of, cash=capital), open_orders=(), equities=(capital,))
+
+
+def settle_day(standing: Standing, quotes: Mapping[str, Quote], as_of: date, mandate: Mandate) -> Day:
+    """The standing after the bars of `as_of` have filled its orders and marked its positions."""
+    settlement = settle(standing.account, standing.open_orders, quotes, as_of, mandate.terms)
+    equity = settlement.account.equity
+    equities = (*standing.equities[1 - mandate.sizing.lookback_period :], equity)
+    left = standing.equities[: len(standing.equities) + 1 - len(equities)]
+    after = Standing(
+        account=settlement.account,
+        open_orders=tuple(order for order in settlement.orders if order.state in OPEN_STATES),
+        equities=equities,
+        known_peak=None if standing.peak in left else max(standing.peak, equity),
+    )
+    return Day(standing=after, fills=settlement.fills, entries=settlement.entries, settled=settlement.orders)
+
+
+def unseen(standing: Standing, bars: Mapping[str, Bars], last: date) -> Tape:
+    """The quotes of the days after the standing, up to `last`.
+
+    A bar of an earlier day that arrived late, when the account had been settled without it, is left out: the first one
+    after it carries the whole change of the adjustment factor since the bar that was seen, so that no split is lost.
+    """
+    as_of = standing.account.as_of
+    seen = standing.last_seen
+    known = {
+        symbol: one.without(np.datetime64(seen.get(symbol, as_of), "us"), np.datetime64(as_of, "us"))
+        for symbol, one in bars.items()
+    }
+    return tape(known, as_of + timedelta(days=1), last)
+
+
+def plan_orders(
+    standing: Standing, decisions: Sequence[Decision], quotes: Mapping[str, Quote], mandate: Mandate
+) -> tuple[Order, ...]:
+    """The orders that the decisions of a day ask for, one for each traded symbol whose position must change."""
+    orders = []
+    equity = standing.equities[-1]
+    for decision in decisions:
+        if decision.status not in ORDERED or decision.exposure is None:
+            continue
+        target = Target(
+            instrument=mandate.terms.instruments[decision.symbol],
+            exposure=exact(decision.exposure),
+            mark=quotes[decision.symbol].close,
+            held=standing.account.quantity(decision.symbol),
+        )
+        terms = mandate.terms
+        order_id = client_order_id(terms.series or terms.account, mandate.strategy, decision.symbol, decision.as_of)
+        order = plan_order(target, equity, decision.as_of, order_id)
+        if order is not None:
+            orders.append(order)
+    return tuple(orders)
+
+
+def with_orders(standing: Standing, orders: Sequence[Order]) -> Standing:
+    """The standing with new orders beside the open ones."""
+    fresh = tuple(order for order in orders if order.state in OPEN_STATES)
+    return Standing(
+        account=standing.account,
+        open_orders=(*standing.open_orders, *fresh),
+        equities=standing.equities,
+        known_peak=standing.known_peak,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """Everything an account did: one snapshot a day; decisions, orders, fills and entries in order of time."""
+
+    snapshots: tuple[Snapshot, ...]
+    decisions: tuple[Decision, ...]
+    orders: tuple[Order, ...]
+    fills: tuple[Fill, ...]
+    entries: tuple[Entry, ...]
+
+
+def replay(view: Panorama, quotes: Tape, dates: Sequence[date], capital: Decimal, mandate: Mandate) -> Replay:
+    """What the account would have done on these dates (sorted, at least one), starting from cash on the first.
+
+    Every date settles, then decides; the decision of the last date stays open.
+    """
+    snapshots: list[Snapshot] = []
+    decisions: list[Decision] = []
+    orders: dict[str, Order] = {}
+    fills: list[Fill] = []
+    entries: list[Entry] = []
+    standing = opening(dates[0], capital)
+    for as_of, outset in zip(dates, outsets(view, dates, mandate), strict=True):
+        today = quotes.on(as_of)
+        if snapshots:
+            day = settle_day(standing, today, as_of, mandate)
+            standing = day.standing
+            fills.extend(day.fills)
+            entries.extend(day.entries)
+            orders.update({order.order_id: order for order in day.settled})
+        snapshot = standing.snapshot
+        snapshots.append(snapshot)
+        today_decided = decided(outset, snapshot, mandate)
+        decisions.extend(today_decided)
+        planned = plan_orders(standing, today_decided, today, mandate)
+        orders.update({order.order_id: order for order in planned})
+        standing = with_orders(standing, planned)
+    return Replay(
+        snapshots=tuple(snapshots),
+        decisions=tuple(decisions),
+        orders=tuple(orders.values()),
+        fills=tuple(fills),
+        entries=tuple(entries),
+    )
+
+
+def turnovers(replayed: Replay) -> list[float]:
+    """The traded notional of each day over the equity before it; 0 on the first."""
+    traded: dict[date, Decimal] = {}
+    for fill in replayed.fills:
+        traded[fill.as_of] = traded.get(fill.as_of, Decimal(0)) + fill.quantity * fill.price
+    snapshots = replayed.snapshots
+    return [0.0] + [
+        float(traded.get(after.account.as_of, Decimal(0)) / before.equity) if before.equity > 0 else 0.0
+        for before, after in pairwise(snapshots)
+    ]

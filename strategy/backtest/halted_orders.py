@@ -1,0 +1,16 @@
+"""What is left of a day's orders while an account is halted."""
+
+from collections.abc import Sequence
+
+from strategy.account.orders import Order
+from strategy.backtest.day_loop import Standing
+from strategy.portfolio.decision import Mandate
+from strategy.portfolio.risk import reduced
+
+
+def only_reducing(orders: Sequence[Order], standing: Standing, mandate: Mandate) -> tuple[Order, ...]:
+    """The orders as a halted account may send them, see `reduced`."""
+    return tuple(
+        reduced(order, standing.account.quantity(order.symbol), mandate.terms.instruments[order.symbol].lot)
+        for order in orders
+    )

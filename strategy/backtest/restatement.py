@@ -1,0 +1,193 @@
+"""A change of unit: published prices that are told again at one common ratio, and what it means for an account.
+
+A split, a redenomination or a dividend that a vendor takes out of its raw prices restates the past. The prices of a bar
+are known to their printed decimals, so that each gives an interval for the ratio; where the intervals of FEWEST_BARS
+bars have a value in common that is not 1, the ratio is certain.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from types import MappingProxyType
+
+import numpy as np
+
+from strategy.account.money import quantised
+from strategy.account.state import Account, Entry, EntryKind
+from strategy.backtest.day_loop import Standing
+from strategy.market.bars import FloatArray
+
+#: Bars that must agree on a ratio before it is certain.
+FEWEST_BARS = 5
+#: Share of restated bars that may lie off the ratio: a vendor corrects a price on the same occasion.
+MOST_STRAYS = 0.1
+#: Relative precision beyond which no vendor's price is believed: Yahoo's single precision carries seven digits.
+PRICE_PRECISION = 1e-6
+#: Change of a close that no ratio explains, up to which it is the correction of a price.
+LARGEST_CORRECTION = 0.05
+#: Decimals beyond which a float says nothing.
+_MOST_DECIMALS = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratio:
+    """New over old prices: the interval that the restated bars leave, how many agree on it, and the newest of them."""
+
+    least: float
+    most: float
+    bars: int
+    last: int
+
+    @property
+    def value(self) -> float:
+        """Return the simplest fraction in the interval, or its middle where none is simple.
+
+        >>> Ratio(least=0.66660, most=0.66671, bars=9, last=8).value == 2 / 3
+        True
+        """
+        for parts in range(1, 101):
+            whole = round((self.least + self.most) / 2 * parts)
+            if whole and self.least <= whole / parts <= self.most:
+                return whole / parts
+            inverse = round(parts / ((self.least + self.most) / 2))
+            if inverse and self.least <= parts / inverse <= self.most:
+                return parts / inverse
+        return (self.least + self.most) / 2
+
+
+def rounding(prices: FloatArray) -> float:
+    """Return half a unit of the last decimal that any of the prices has.
+
+    >>> rounding(np.array([10.25, 3.0]))
+    0.005
+    """
+    texts = (f"{price:.{_MOST_DECIMALS}f}".rstrip("0") for price in prices.ravel().tolist())
+    return float(0.5 * 10.0 ** -max((len(text.partition(".")[2]) for text in texts), default=0))
+
+
+def intervals(old: FloatArray, new: FloatArray, halves: tuple[float, float]) -> tuple[FloatArray, FloatArray]:
+    """Return for each bar the least and the most that its four prices allow new over old to be, (N,) each.
+
+    `old` and `new` are (N, 4), `halves` their `rounding`. Prices that contradict each other have least above most.
+    """
+    below = np.fmax(halves[0], PRICE_PRECISION * np.abs(old))
+    above = np.fmax(halves[1], PRICE_PRECISION * np.abs(new))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        least = ((new - above) / (old + below)).max(axis=1)
+        most = np.where(old > below, (new + above) / (old - below), np.inf).min(axis=1)
+    return least, most
+
+
+def common_ratio(old: FloatArray, new: FloatArray) -> Ratio | None:
+    """Return the ratio at which a history was restated from its newest changed bar backwards; None if none is certain.
+
+    `old` and `new` are the open, high, low and close of the bars that were published and are told again, (N, 4) each,
+    oldest first. Bars after the newest changed one are in the new unit already. At most MOST_STRAYS of the others may
+    lie off the ratio.
+    """
+    changed = np.flatnonzero((old != new).any(axis=1))
+    if not changed.size:
+        return None
+    stop = int(changed[-1]) + 1
+    least, most = intervals(old[:stop], new[:stop], (rounding(old[:stop]), rounding(new[:stop])))
+    agreed = _agreement([(least[row : row + 1], most[row : row + 1]) for row in range(stop - 1, -1, -1)])
+    if agreed is None:
+        return None
+    low, high, bars = agreed
+    return Ratio(least=low, most=high, bars=bars, last=stop - 1)
+
+
+def _agreement(spans: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[float, float, int] | None:
+    """Return what the intervals of the bars, newest first, have in common, and how many they are; None if not certain.
+
+    Each bar brings one interval for each of its former revisions, as least and most. The newest and the oldest must be
+    among those that agree: a stretch that was wrong and is corrected leaves what lies before it as it was.
+    """
+    low, high, agreeing, oldest = 0.0, np.inf, 0, False
+    for least, most in spans:
+        fitting = np.flatnonzero(np.maximum(least, low) <= np.minimum(most, high))
+        oldest = bool(fitting.size)
+        if oldest:
+            low, high = max(low, float(least[fitting[0]])), min(high, float(most[fitting[0]]))
+            agreeing += 1
+        elif not agreeing:
+            return None
+    strays = len(spans) - agreeing
+    if agreeing < FEWEST_BARS or not oldest or strays > MOST_STRAYS * len(spans):
+        return None
+    # Prices of few digits allow many ratios: what is left must be narrower than its distance from 1.
+    if not low > 0.0 or not np.log(high / low) < abs(np.log(low * high)) / 2.0:
+        return None
+    return low, high, agreeing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitChange:
+    """The close of `on` as an account used it and as it stands now; `bars` bars agree on the ratio (0: not certain)."""
+
+    symbol: str
+    on: date
+    old: Decimal
+    new: Decimal
+    bars: int
+
+    @property
+    def certain(self) -> bool:
+        """Whether enough bars agree."""
+        return self.bars >= FEWEST_BARS
+
+    @property
+    def misleading(self) -> bool:
+        """Whether the closes lie too far apart for the correction of a price."""
+        return abs(float(self.new / self.old) - 1.0) > LARGEST_CORRECTION
+
+
+def in_new_units(standing: Standing, held: Mapping[str, UnitChange], ordered: Mapping[str, UnitChange]) -> Standing:
+    """Return the standing in the units of today's bars: what it is worth and what its orders are worth stay the same.
+
+    `held` is by symbol and tells of marks, `ordered` by order id and tells of the closes that orders were decided at.
+    """
+    account = standing.account
+    positions = {
+        symbol: replace(one, quantity=_in_units(one.quantity, held[symbol]), mark=held[symbol].new)
+        if symbol in held
+        else one
+        for symbol, one in account.positions.items()
+    }
+    orders = tuple(
+        replace(one, quantity=_in_units(one.quantity, ordered[one.order_id]), mark=ordered[one.order_id].new)
+        if one.order_id in ordered
+        else one
+        for one in standing.open_orders
+    )
+    moved = Account(as_of=account.as_of, cash=account.cash, positions=MappingProxyType(positions))
+    return replace(standing, account=moved, open_orders=orders)
+
+
+def _in_units(quantity: Decimal, change: UnitChange) -> Decimal:
+    return quantised(quantity * change.old / change.new)
+
+
+def unit_entries(before: Standing, after: Standing, as_of: date) -> tuple[Entry, ...]:
+    """Return the entries of the units that a change of unit added, dated `as_of`, sorted by symbol."""
+    positions = after.account.positions
+    return tuple(
+        Entry(as_of=as_of, kind=EntryKind.UNIT, symbol=symbol, cash=Decimal(0), quantity=added)
+        for symbol, one in sorted(before.account.positions.items())
+        if (added := positions[symbol].quantity - one.quantity)
+    )
+
+
+def agreeing_bars(old: Sequence[Sequence[FloatArray]], new: FloatArray) -> int:
+    """Return how many bars have some former revision at one common ratio to today's; 0 where that is not certain.
+
+    `old` holds for each bar, newest first, the open, high, low and close (4,) of its former revisions; `new` (N, 4) is
+    how they stand today.
+    """
+    known = [np.reshape(former, (-1, 4)) for former in old]
+    halves = rounding(np.concatenate(known)), rounding(new)
+    agreed = _agreement(
+        [intervals(former, current[None, :], halves) for former, current in zip(known, new, strict=True)]
+    )
+    return 0 if agreed is None else agreed[2]

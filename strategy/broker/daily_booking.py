@@ -1,0 +1,106 @@
+"""How a day changes an account whose trades happened at a broker outside: what was told is booked, no more."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from types import MappingProxyType
+
+from strategy.account.settlement import Quote
+from strategy.account.state import Account, Position
+from strategy.backtest.day_loop import Day, Standing
+from strategy.broker.fills import Execution, PaidIn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """Cash and signed quantities, without a price; symbols of which nothing is held are absent."""
+
+    cash: Decimal
+    positions: Mapping[str, Decimal]
+
+    def __post_init__(self) -> None:
+        held = {symbol: quantity for symbol, quantity in sorted(self.positions.items()) if quantity}
+        object.__setattr__(self, "positions", MappingProxyType(held))
+
+
+def booked_day(standing: Standing, booked: Day, quotes: Mapping[str, Quote], lookback_period: int) -> Day:
+    """The day with its standing: `booked` holds the fills and entries of the day and the orders that are still open.
+
+    A symbol without a quote keeps its mark; one that was traded without ever having had a quote is marked at its fill,
+    or at the price of its entry.
+    Raises ValueError if the day is not new.
+    """
+    as_of = booked.standing.account.as_of
+    before = standing.account
+    if as_of <= before.as_of:
+        raise ValueError(f"{as_of} cannot be booked: the account already stands at {before.as_of}")
+    cash = before.cash
+    held = {symbol: position.quantity for symbol, position in before.positions.items()}
+    marks = {symbol: (position.mark, position.marked_on) for symbol, position in before.positions.items()}
+    for fill in booked.fills:
+        cash -= fill.paid + fill.fee
+        held[fill.symbol] = held.get(fill.symbol, Decimal(0)) + fill.signed_quantity
+        marks.setdefault(fill.symbol, (fill.price, as_of))
+    for entry in booked.entries:
+        cash += entry.cash
+        if entry.quantity:
+            held[entry.symbol] = held.get(entry.symbol, Decimal(0)) + entry.quantity
+            marks.setdefault(entry.symbol, (abs(entry.cash / entry.quantity), as_of))
+    marks.update({symbol: (quotes[symbol].close, as_of) for symbol in held if symbol in quotes})
+    positions = {
+        symbol: Position(quantity=quantity, mark=marks[symbol][0], marked_on=marks[symbol][1])
+        for symbol, quantity in sorted(held.items())
+        if quantity
+    }
+    account = Account(as_of=as_of, cash=cash, positions=MappingProxyType(positions))
+    equities = (*standing.equities[1 - lookback_period :], account.equity)
+    after = Standing(account=account, open_orders=booked.standing.open_orders, equities=equities)
+    return replace(booked, standing=after)
+
+
+def traded(executions: Sequence[Execution]) -> Holding:
+    """What trades that are paid in full add to the balances."""
+    cash, units = Decimal(0), dict[str, Decimal]()
+    for one in executions:
+        cash -= one.paid
+        cash -= one.fee if one.paid_in is PaidIn.CASH else 0
+        units[one.symbol] = units.get(one.symbol, Decimal(0)) + one.signed_quantity
+        if one.paid_in is PaidIn.UNITS:
+            payer = one.fee_symbol or one.symbol
+            units[payer] = units.get(payer, Decimal(0)) - one.fee
+    return Holding(cash=cash, positions=units)
+
+
+def with_fee_payers(
+    executions: Sequence[Execution], owned: Mapping[str, Decimal], bases: Mapping[str, str]
+) -> tuple[Execution, ...]:
+    """Return the trades with the account's position that paid each fee which the trade itself did not pay.
+
+    `owned` is what the account held before the first of them, and `bases` names the asset of each symbol. A position
+    pays a fee in whole or not at all: what it does not cover was paid by what the account does not own. On margin none
+    pays.
+    """
+    held, told = dict(owned), list[Execution]()
+    for execution in executions:
+        held[execution.symbol] = held.get(execution.symbol, Decimal(0)) + execution.signed_quantity
+        one = replace(execution, fee_symbol=_payer(execution, held, bases))
+        if one.paid_in is PaidIn.UNITS:
+            held[one.fee_symbol or one.symbol] -= one.fee
+        told.append(one)
+    return tuple(told)
+
+
+def _payer(one: Execution, held: Mapping[str, Decimal], bases: Mapping[str, str]) -> str:
+    """Return the first symbol by name whose position covers a fee that the trade itself did not pay; empty if none."""
+    if one.paid_in is not PaidIn.ELSEWHERE or one.realised is not None:
+        return ""
+    payers = (symbol for symbol, base in sorted(bases.items()) if base == one.fee_asset)
+    return next((symbol for symbol in payers if held.get(symbol, Decimal(0)) >= one.fee), "")
+
+
+def realised(executions: Sequence[Execution]) -> Holding:
+    """What trades on margin add to the wallet, which is their realised profit less fees, and to the positions."""
+    owned = traded(executions)
+    cash = sum((one.realised or Decimal(0) for one in executions), Decimal(0))
+    fees = sum((one.fee for one in executions if one.paid_in is PaidIn.CASH), Decimal(0))
+    return Holding(cash=cash - fees, positions=owned.positions)

@@ -1,0 +1,96 @@
+"""How far the result of a backtest can be believed."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from strategy.evaluation.sharpe import (
+    Trials,
+    deflated_sharpe,
+    luckiest_sharpe,
+    min_track_record_days,
+    probabilistic_sharpe,
+    sample,
+)
+from strategy.evaluation.sharpe_tests import Incomparable, SharpeDifference, compare, sharpe_interval
+from strategy.evaluation.spa import superiority
+from strategy.market.bars import FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """What speaks against a net Sharpe ratio; ratios are annualised, chances between 0 and 1.
+
+    `low` and `high` hold the true ratio in 95 of 100 cases. `probabilistic` is the chance that it lies above 0,
+    `deflated` that it lies above `luckiest`, which the best of so many `trials` without skill is expected to show; both
+    take the days as independent. `min_track_record_days` is how long such returns must go on until `probabilistic`
+    reaches 95 %, None if the ratio is not positive. `spa_p` is the chance that the account looks this much better than
+    the benchmark that is hardest to beat by luck alone, None without a benchmark that varies. `against` has the
+    difference from each benchmark, None for one that does not vary enough to compare.
+    """
+
+    days: int
+    trials: int
+    sharpe: float
+    low: float
+    high: float
+    probabilistic: float
+    deflated: float
+    luckiest: float
+    min_track_record_days: int | None
+    spa_p: float | None
+    against: Mapping[str, SharpeDifference | None]
+
+
+def doubt(
+    net: FloatArray, benchmarks: Mapping[str, FloatArray], trials: Trials, *, days_per_year: int, seed: int
+) -> Doubt | None:
+    """The doubt about daily net returns (T,) beside those of benchmarks on the same days, (T,) each.
+
+    None where nothing can be said: fewer than 20 days on which the account moves, returns that never vary, or so few
+    that a resample of the days can miss them all.
+
+    >>> import numpy as np
+    >>> returns = np.random.default_rng(1).normal(0.001, 0.01, size=500)
+    >>> found = doubt(returns, {}, Trials(count=1, sharpes=(0.1,)), days_per_year=252, seed=1)
+    >>> found.low < found.sharpe < found.high, found.deflated == found.probabilistic, found.spa_p
+    (True, True, None)
+    """
+    try:
+        low, high = sharpe_interval(net, days_per_year=days_per_year, seed=seed)
+    except Incomparable:
+        return None
+    year = math.sqrt(days_per_year)
+    observed = sample(net)
+    # A baseline is no trial, and the luck of one is none.
+    count, variance = max(trials.count, 1), trials.variance(observed.days)
+    length = min_track_record_days(observed)
+    superior = [_superiority(net, one, seed) for one in benchmarks.values()]
+    return Doubt(
+        days=observed.days,
+        trials=trials.count,
+        sharpe=observed.sharpe * year,
+        low=low,
+        high=high,
+        probabilistic=probabilistic_sharpe(observed),
+        deflated=deflated_sharpe(observed, count, variance),
+        luckiest=luckiest_sharpe(count, variance) * year,
+        min_track_record_days=None if length is None else math.ceil(length),
+        # To be better than the best of them is to be better than each, so the weakest evidence counts.
+        spa_p=max((p for p in superior if p is not None), default=None),
+        against={name: _difference(net, one, days_per_year, seed) for name, one in benchmarks.items()},
+    )
+
+
+def _superiority(net: FloatArray, benchmark: FloatArray, seed: int) -> float | None:
+    try:
+        return superiority(net[:, None], benchmark, seed=seed)
+    except Incomparable:
+        return None
+
+
+def _difference(net: FloatArray, benchmark: FloatArray, days_per_year: int, seed: int) -> SharpeDifference | None:
+    try:
+        return compare(net, benchmark, days_per_year=days_per_year, seed=seed)
+    except Incomparable:
+        return None

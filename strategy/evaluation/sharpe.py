@@ -1,0 +1,160 @@
+"""The Sharpe ratio, its error, and the chance that it is no luck."""
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from strategy.market.bars import FloatArray
+
+NORMAL = NormalDist()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What the probabilistic Sharpe ratio needs of returns; `sharpe` is per day, `kurtosis` of a normal sample is 3."""
+
+    sharpe: float
+    days: int
+    skewness: float
+    kurtosis: float
+
+    def __post_init__(self) -> None:
+        if self.days < 2:
+            raise ValueError(f"a sample of {self.days} days has no Sharpe ratio; it needs at least 2")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trials:
+    """How many configurations were tried, the present one included, and the daily Sharpe ratios known of them.
+
+    A `count` of 0 stands for a rule that nobody chose after a look at its results.
+    """
+
+    count: int
+    sharpes: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.sharpes) > self.count:
+            raise ValueError(f"{len(self.sharpes)} Sharpe ratios of {self.count} trials; a trial has one at most")
+
+    def variance(self, days: int) -> float:
+        """The variance of the daily Sharpe ratios between trials of so many days, as `luckiest_sharpe` takes it.
+
+        A trial whose ratio is not known is taken to differ from the others by as much as luck alone does, 1 / days;
+        with fewer than two known that is all there is.
+
+        >>> Trials(count=5).variance(250), Trials(count=2, sharpes=(0.0, 0.2)).variance(250)
+        (0.004, 0.02...)
+        """
+        if self.count < 2:
+            return 1.0 / days
+        known = max(len(self.sharpes), 1)
+        spread = float(np.var(self.sharpes)) * known if known > 1 else 0.0
+        return (spread + (self.count - known) / days) / (self.count - 1)
+
+
+def sharpe(returns: FloatArray, days_per_year: int) -> float | None:
+    """The annualised Sharpe ratio of daily returns (T,), risk-free rate 0; None if they never vary.
+
+    >>> sharpe(np.array([0.01, 0.03]), 252), sharpe(np.zeros(3), 252)
+    (22.4..., None)
+    """
+    spread = float(np.std(returns, ddof=1)) if len(returns) > 1 else 0.0
+    # Equal returns leave rounding errors in place of a deviation.
+    if spread <= 1e-12 * float(np.max(np.abs(returns), initial=0.0)):
+        return None
+    return float(np.mean(returns)) / spread * math.sqrt(days_per_year)
+
+
+def sharpe_error(returns: FloatArray, rival: FloatArray, days_per_year: int) -> float:
+    """The standard error of the difference of two annualised Sharpe ratios on the same days (T,), to first order.
+
+    Jobson and Korkie (1981) without their assumption of normal returns; days are taken as independent. 0 where one of
+    the accounts never varies.
+
+    >>> a = np.tile([0.01, -0.01], 126)
+    >>> sharpe_error(a, a, 252), round(sharpe_error(a, np.repeat([0.01, -0.01], 126), 252), 2)
+    (0.0, 1.41)
+    """
+    if sharpe(returns, 1) is None or sharpe(rival, 1) is None:
+        return 0.0
+    pair = np.stack([returns, rival])
+    ours, theirs = sharpe_shares(pair, pair.mean(axis=1) / pair.std(axis=1, ddof=1))
+    shares = ours - theirs
+    return float(shares.std() * math.sqrt(days_per_year / len(shares)))
+
+
+def sharpe_shares(series: FloatArray, ratios: FloatArray) -> FloatArray:
+    """How each day moves the daily Sharpe ratios (N,) of the series (N, T), (N, T), to first order; 0 on average."""
+    scaled = (series - series.mean(axis=1, keepdims=True)) / series.std(axis=1, keepdims=True)
+    result: FloatArray = scaled - ratios[:, None] / 2 * (scaled**2 - 1.0)
+    return result
+
+
+def sample(returns: FloatArray) -> Sample:
+    """The daily Sharpe ratio of returns (T,) with its skewness and kurtosis. Raises ValueError if they never vary."""
+    ratio = sharpe(returns, 1)
+    if ratio is None:
+        raise ValueError(f"{len(returns)} returns never vary; a Sharpe ratio needs variation")
+    centred = (returns - returns.mean()) / returns.std()
+    return Sample(
+        sharpe=ratio, days=len(returns), skewness=float((centred**3).mean()), kurtosis=float((centred**4).mean())
+    )
+
+
+def probabilistic_sharpe(observed: Sample, threshold: float = 0.0) -> float:
+    """The chance that the true daily Sharpe ratio lies above the threshold (Bailey and López de Prado 2012)."""
+    distance = (observed.sharpe - threshold) * math.sqrt(observed.days - 1)
+    return float(NORMAL.cdf(distance / math.sqrt(_daily_variance(observed))))
+
+
+def min_track_record_days(observed: Sample, threshold: float = 0.0, confidence: float = 0.95) -> float | None:
+    """How many days such returns must go on until the probabilistic Sharpe ratio reaches the confidence.
+
+    None where the ratio is not above the threshold: then no length is enough. Minimum track record length of Bailey and
+    López de Prado (2012); their example, an annual ratio of 2 from normal daily returns that is to be above 1:
+
+    >>> example = Sample(sharpe=2 / 252**0.5, days=252, skewness=0.0, kurtosis=3.0)
+    >>> round(min_track_record_days(example, 1 / 252**0.5) / 252, 2)
+    2.73
+    """
+    if observed.sharpe <= threshold:
+        return None
+    return 1.0 + _daily_variance(observed) * (NORMAL.inv_cdf(confidence) / (observed.sharpe - threshold)) ** 2
+
+
+def _daily_variance(observed: Sample) -> float:
+    """The variance of the estimated daily Sharpe ratio times the number of days less one (Mertens 2002)."""
+    ratio = observed.sharpe
+    spread = 1.0 - observed.skewness * ratio + (observed.kurtosis - 1.0) / 4.0 * ratio * ratio
+    # Nothing but a rounding error takes it to 0: no series has a kurtosis below 1 + skewness².
+    return max(spread, 1e-12)
+
+
+def luckiest_sharpe(trials: int, variance: float) -> float:
+    """The daily Sharpe ratio that the best of so many trials without skill is expected to show.
+
+    `variance` is that of the daily Sharpe ratios between the trials (Bailey and López de Prado 2014).
+    """
+    if trials < 1 or not variance >= 0.0:
+        raise ValueError(f"{trials} trials with variance {variance}; at least 1 trial and 0 are needed")
+    if trials == 1:
+        return 0.0
+    rank = (1.0 - np.euler_gamma) * NORMAL.inv_cdf(1.0 - 1.0 / trials) + np.euler_gamma * NORMAL.inv_cdf(
+        1.0 - 1.0 / (trials * math.e)
+    )
+    return float(math.sqrt(variance) * rank)
+
+
+def deflated_sharpe(observed: Sample, trials: int, variance: float) -> float:
+    """The chance that the true daily Sharpe ratio lies above what luck gives the best of the trials.
+
+    The worked example of Bailey and López de Prado (2014):
+
+    >>> example = Sample(sharpe=2.5 / 250**0.5, days=1250, skewness=-3.0, kurtosis=10.0)
+    >>> round(luckiest_sharpe(100, 0.5 / 250), 4), round(deflated_sharpe(example, 100, 0.5 / 250), 4)
+    (0.1132, 0.9004)
+    """
+    return probabilistic_sharpe(observed, luckiest_sharpe(trials, variance))

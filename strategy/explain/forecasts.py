@@ -1,0 +1,141 @@
+"""What a signal was made from: the evidence of the regime, the inputs of a rule, what each network saw and said."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from math import isfinite
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from strategy.market.bars import Bars, FloatArray
+from strategy.portfolio.decision import Decision
+from strategy.signals.features import momentum
+from strategy.signals.network_inputs import INPUTS, inputs
+from strategy.signals.outlook import MOMENTUM_BARS, RULES_FAST_BARS, RULES_RANGE_BARS, RULES_SLOW_BARS, Strategy
+from strategy.signals.prior import PRIOR_HORIZON_BARS, prior
+from strategy.signals.regime import REGIMES, SCORES, evidence, probabilities, regime_bars, weighed
+from strategy.signals.rolling import change, daily_volatility, rolling
+
+if TYPE_CHECKING:
+    from strategy.networks.ensemble import Ensemble
+
+#: Numbers by name; None where one is not known.
+Named = Mapping[str, float | None]
+_NO_NUMBERS: Named = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """The regime: the four scores of the evidence, their weighted sum, and how likely it makes each regime."""
+
+    scores: Named
+    score: float | None
+    probabilities: Named
+    regime: str | None
+    confidence: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """The signal, and what it came from.
+
+    `inputs` are what the rule starts from. Where networks trade, `features` are the newest row that they saw, `members`
+    the signal of each one alone and `mean` theirs: the signal is the prior plus the mean of their departures from it,
+    cut to ±1. Where the prior trades alone these are empty.
+    """
+
+    signal: float | None
+    inputs: Named
+    prior: float | None = None
+    features: Named = field(default_factory=lambda: _NO_NUMBERS)
+    members: tuple[float, ...] = ()
+    mean: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Members:
+    """What the networks of a model saw and said at the newest row of every symbol.
+
+    `inputs` (T, 30) and `signals` (T,) are by symbol, the latter for each network alone; a symbol with fewer closes
+    than `history_bars` gets the prior from each.
+    """
+
+    history_bars: int
+    inputs: Mapping[str, FloatArray]
+    signals: tuple[Mapping[str, FloatArray], ...]
+
+
+def members(bars: Mapping[str, Bars], as_of: date, model: "Ensemble") -> Members:
+    """What the networks see in these bars, and what each says by itself: in company its windows would be the same."""
+    since = np.datetime64(as_of, "us")
+    return Members(
+        history_bars=model.history_bars,
+        inputs=inputs(bars),
+        signals=tuple(replace(model, members=(one,)).forecast(bars, since) for one in model.members),
+    )
+
+
+def explained_regime(bars: Bars, decision: Decision) -> Evidence:
+    """What the regime of the decision was made from; `bars` end with the day that was decided."""
+    scores = evidence(_closes(bars)[-regime_bars() :])[-1:]
+    score = weighed(scores)
+    return Evidence(
+        scores=_named(SCORES, scores[0]),
+        score=_known(score[0]),
+        probabilities=_named(tuple(str(one) for one in REGIMES), probabilities(score)[0]),
+        regime=decision.regime,
+        confidence=decision.confidence,
+    )
+
+
+def explained_forecast(bars: Bars, decision: Decision, strategy: Strategy, networks: Members | None) -> Forecast:
+    """What the signal of the decision was made from; `bars` end with the day that was decided."""
+    close = _closes(bars)
+    base = Forecast(
+        signal=decision.signal,
+        inputs=_inputs(strategy, close),
+        prior=_known(prior(close)[-1]) if strategy is Strategy.TURBO else None,
+    )
+    if networks is None or len(bars) < networks.history_bars:
+        return base
+    said = tuple(float(signals[bars.symbol][-1]) for signals in networks.signals)
+    seen = _named(INPUTS, networks.inputs[bars.symbol][-1])
+    return replace(base, features=seen, members=said, mean=sum(said) / len(said))
+
+
+def _inputs(strategy: Strategy, close: FloatArray) -> Named:
+    """What the rule of the strategy starts from, at the newest close."""
+    match strategy:
+        case Strategy.TURBO:
+            sigma = daily_volatility(close)
+            names = tuple(f"momentum_{lag}" for lag in PRIOR_HORIZON_BARS)
+            return _named(names, np.array([momentum(close, sigma, lag)[-1] for lag in PRIOR_HORIZON_BARS]))
+        case Strategy.RULES:
+            fast = change(close, RULES_FAST_BARS)
+            high, low = (_percentile(fast, percent) for percent in (90.0, 10.0))
+            names = ("return_10", "return_50", "return_10_percentile_90", "return_10_percentile_10")
+            return _named(names, np.array([fast[-1], change(close, RULES_SLOW_BARS)[-1], high, low]))
+        case Strategy.MOMENTUM:
+            return _named((f"return_{MOMENTUM_BARS}",), change(close, MOMENTUM_BARS)[-1:])
+        case Strategy.HOLD | Strategy.VOL_TARGET:
+            return _NO_NUMBERS
+
+
+def _percentile(values: FloatArray, percent: float) -> float:
+    """The percentile over the newest RULES_RANGE_BARS values; NaN where there are fewer."""
+    return float(rolling(values, RULES_RANGE_BARS, lambda rows: np.percentile(rows, percent, axis=-1))[-1])
+
+
+def _closes(bars: Bars) -> FloatArray:
+    """Adjusted closes, (T,)."""
+    return bars.close * bars.factor
+
+
+def _named(names: tuple[str, ...], values: FloatArray) -> Named:
+    return MappingProxyType({name: _known(value) for name, value in zip(names, values, strict=True)})
+
+
+def _known(value: float) -> float | None:
+    return float(value) if isfinite(value) else None

@@ -1,0 +1,170 @@
+"""Why an order is what it is: every number between the bars of a day and its orders, as they were used."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from strategy.account.money import QUANTUM
+from strategy.account.orders import Order
+from strategy.backtest.day_loop import Standing, plan_orders
+from strategy.explain.forecasts import Evidence, Forecast, explained_forecast, explained_regime, members
+from strategy.explain.sizes import Limited, Restrained, Sized, limited, restrained, sized
+from strategy.market.bars import Bars
+from strategy.portfolio.decision import Decision, Mandate, Panorama, decided, outsets
+from strategy.portfolio.market_days import session_date, tape
+from strategy.signals.outlook import Strategy
+
+if TYPE_CHECKING:
+    from strategy.networks.ensemble import Ensemble
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The bars of a symbol that were seen, from `first` to `last`, and the newest close with its adjustment factor.
+
+    There are `bars` of them, at most the `look_back_bars` that the decision takes of every symbol.
+    """
+
+    first: date
+    last: date
+    bars: int
+    look_back_bars: int
+    close: float
+    factor: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """The order: equity and mark make the exposure a change of the quantity that is held, cut down to whole lots.
+
+    `change` and `quantity` are signed. A halt, which is no part of a decision, may cut the order further.
+    """
+
+    exposure: float
+    equity: Decimal
+    mark: Decimal
+    held: Decimal
+    change: Decimal
+    lot: Decimal
+    quantity: Decimal
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Every number behind the order of one symbol; each part starts from what the one before it came to."""
+
+    as_of: date
+    symbol: str
+    strategy: str
+    window: Window
+    evidence: Evidence
+    forecast: Forecast
+    sized: Sized | None
+    restrained: Restrained
+    limited: Limited
+    planned: Planned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Judgement:
+    """All that a day's decisions are made from, and the networks among it (None: none trades).
+
+    `standing` is the account at the close, `bars` the look-back windows and `view` the outlooks on them.
+    """
+
+    standing: Standing
+    bars: Mapping[str, Bars]
+    view: Panorama
+    mandate: Mandate
+    held_back: Mapping[str, str]
+    model: "Ensemble | None"
+
+    @property
+    def as_of(self) -> date:
+        """The day."""
+        return self.standing.account.as_of
+
+
+def explanations(day: Judgement) -> tuple[Explanation, ...]:
+    """Why each of the day's orders is what it is, sorted by symbol; symbols without an order are absent.
+
+    The functions that decide give every number: what a rule does is shown by deciding with it and without it.
+    """
+    snapshot, mandate = day.standing.snapshot, day.mandate
+    (outset,) = outsets(day.view, [day.as_of], mandate, day.held_back)
+    decisions = decided(outset, snapshot, mandate)
+    orders = _orders(day, decisions, mandate)
+    if not orders:
+        return ()
+    changes = _orders(day, decisions, _unrounded(mandate))
+    asked = day.model if mandate.strategy is Strategy.TURBO else None
+    networks = None if asked is None else members(day.bars, day.as_of, asked)
+    steps = zip(
+        decisions,
+        sized(day.view, outset, mandate),
+        restrained(outset, snapshot, mandate),
+        limited(outset, snapshot, mandate),
+        strict=True,
+    )
+    return tuple(
+        Explanation(
+            as_of=day.as_of,
+            symbol=decision.symbol,
+            strategy=str(mandate.strategy),
+            window=_window(day, decision.symbol),
+            evidence=explained_regime(day.bars[decision.symbol], decision),
+            forecast=explained_forecast(day.bars[decision.symbol], decision, mandate.strategy, networks),
+            sized=size,
+            restrained=restraint,
+            limited=limit,
+            planned=_planned(day, orders[decision.symbol], changes[decision.symbol], limit.exposure),
+        )
+        for decision, size, restraint, limit in steps
+        if decision.symbol in orders
+    )
+
+
+def _orders(day: Judgement, decisions: tuple[Decision, ...], mandate: Mandate) -> dict[str, Order]:
+    """The orders that the decisions ask for, by symbol."""
+    quotes = tape(day.bars, day.as_of, day.as_of).on(day.as_of)
+    return {order.symbol: order for order in plan_orders(day.standing, decisions, quotes, mandate)}
+
+
+def _unrounded(mandate: Mandate) -> Mandate:
+    """The mandate as if every quantity could be traded."""
+    free = {
+        symbol: replace(
+            one, lot=QUANTUM, min_quantity=Decimal(0), max_quantity=None, min_notional=Decimal(0), max_notional=None
+        )
+        for symbol, one in mandate.terms.instruments.items()
+    }
+    return replace(mandate, terms=replace(mandate.terms, instruments=free))
+
+
+def _window(day: Judgement, symbol: str) -> Window:
+    bars = day.bars[symbol]
+    return Window(
+        first=session_date(bars.open_time[0]),
+        last=session_date(bars.open_time[-1]),
+        bars=len(bars),
+        look_back_bars=max(len(one) for one in day.bars.values()),
+        close=float(bars.close[-1]),
+        factor=float(bars.factor[-1]),
+    )
+
+
+def _planned(day: Judgement, order: Order, unrounded: Order, exposure: float) -> Planned:
+    quotes = tape({order.symbol: day.bars[order.symbol]}, day.as_of, day.as_of).on(day.as_of)
+    return Planned(
+        exposure=exposure,
+        equity=day.standing.equities[-1],
+        mark=quotes[order.symbol].close,
+        held=day.standing.account.quantity(order.symbol),
+        change=unrounded.signed_quantity,
+        lot=day.mandate.terms.instruments[order.symbol].lot,
+        quantity=order.signed_quantity,
+        reason=order.reason,
+    )

@@ -1,0 +1,177 @@
+"""How a signal became an exposure, step by step: the rules of sizing and the limits, each with and without."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import inf, isfinite
+
+import numpy as np
+
+from strategy.account.state import Snapshot
+from strategy.portfolio.decision import SIZED, Mandate, Outset, Panorama, decided
+from strategy.portfolio.estimates import estimates, portfolio_sizing
+from strategy.portfolio.risk import RiskLimits
+from strategy.portfolio.sizing import drawdown_multiplier, soft_signal
+from strategy.signals.outlook import Sizing, sizing_of
+
+#: A position size that nothing reaches, and that is still a number to divide by.
+_BOUNDLESS = float(np.finfo(np.float64).max)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sized:
+    """From the signal to the exposure of an account that stands at its peak; exposures are multiples of equity.
+
+    `uncapped` is the soft signal × the regime multiplier (the bare signal where the strategy has neither) × the budget
+    × the volatility multiplier; all symbols together are scaled down to `max_position_size` in `capped`.
+    None where the strategy has no such step, or the number is not known.
+    """
+
+    signal: float | None
+    soft_signal: float | None
+    regime_multiplier: float | None
+    volatility: float | None
+    budget: float
+    portfolio_volatility: float | None
+    volatility_multiplier: float
+    uncapped: float
+    max_position_size: float
+    capped: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restrained:
+    """From there to the exposure that is wanted as the account stands.
+
+    The drawdown (its multiplier is None where the strategy does not mind), the venue (nothing below `floor`; None:
+    shorts are admitted) and the room that positions kept beside, of the gross exposure `kept_beside`, leave for all.
+    """
+
+    drawdown: float
+    drawdown_multiplier: float | None
+    after_drawdown: float
+    floor: float | None
+    after_floor: float
+    kept_beside: float
+    wanted: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limited:
+    """From the exposure that is wanted to the one that was decided.
+
+    `after_cap` keeps each order below `order_cap` (over equity; None: no cap). `turnover` of all symbols then is scaled
+    down to `max_turnover`. Both move back towards `current`, what is held.
+    """
+
+    wanted: float
+    current: float
+    order_cap: float | None
+    after_cap: float
+    turnover: float
+    max_turnover: float
+    exposure: float
+
+
+def sized(view: Panorama, outset: Outset, mandate: Mandate) -> tuple[Sized | None, ...]:
+    """How each symbol was sized, in the order of the mandate's symbols; None where capital is shared, not risk."""
+    if sizing_of(mandate.strategy) is Sizing.ONCE:
+        return (None,) * len(mandate.symbols)
+    known = estimates(view, [outset.as_of])
+    shares = np.array([[status in SIZED for status, _ in outset.statuses]])
+    rule, params = portfolio_sizing(known, shares, view, mandate), mandate.sizing
+    uncapped = rule.exposures(replace(params, max_position_size=_BOUNDLESS))
+    # s' and g; the strategies that are sized by the volatility target alone have neither.
+    full = rule.sizing is Sizing.FULL
+    soft = soft_signal(rule.signal[0], params.neutral_zone) if full else np.full(len(mandate.symbols), np.nan)
+    regime = rule.multiplier[0] if full else np.full(len(mandate.symbols), np.nan)
+    return tuple(
+        Sized(
+            signal=_known(known.signal[0, i]),
+            soft_signal=_known(soft[i]),
+            regime_multiplier=_known(regime[i]),
+            volatility=_known(known.volatility[0, i]),
+            budget=float(rule.budgets[0, i]),
+            portfolio_volatility=_known(rule.volatility[0]),
+            volatility_multiplier=float(rule.scale(params.target_annual_vol)[0]),
+            uncapped=float(uncapped[0, i]),
+            max_position_size=params.max_position_size,
+            capped=float(outset.exposures[i]),
+        )
+        for i in range(len(mandate.symbols))
+    )
+
+
+def restrained(outset: Outset, snapshot: Snapshot, mandate: Mandate) -> tuple[Restrained, ...]:
+    """What the account's state left of each symbol's exposure, in the order of the mandate's symbols.
+
+    Where a position is kept as it is the exposures are what is held.
+    """
+    minds = sizing_of(mandate.strategy) is Sizing.FULL
+    after_drawdown, after_floor, wanted = _wanted(outset, snapshot, mandate)
+    kept = _kept(outset, snapshot, mandate)
+    return tuple(
+        Restrained(
+            drawdown=snapshot.drawdown,
+            drawdown_multiplier=drawdown_multiplier(snapshot.drawdown, mandate.sizing) if minds else None,
+            after_drawdown=after_drawdown[i],
+            floor=_known(outset.floor[i]),
+            after_floor=after_floor[i],
+            kept_beside=kept,
+            wanted=wanted[i],
+        )
+        for i in range(len(mandate.symbols))
+    )
+
+
+def _wanted(outset: Outset, snapshot: Snapshot, mandate: Mandate) -> Iterator[list[float]]:
+    """The exposures after drawdown control, after the venue's floor too, and beside what is kept: decided so far."""
+    free = _under(mandate, RiskLimits(max_turnover=inf, max_order_notional=None))
+    roomy = replace(free, sizing=replace(mandate.sizing, max_position_size=inf))
+    floorless = replace(outset, floor=np.full_like(outset.floor, -inf))
+    for start, rules in ((floorless, roomy), (outset, roomy), (outset, free)):
+        yield _exposures(start, snapshot, rules)
+
+
+def limited(outset: Outset, snapshot: Snapshot, mandate: Mandate) -> tuple[Limited, ...]:
+    """How the limits moved each symbol's exposure, in the order of the mandate's symbols."""
+    limits, equity = mandate.limits, snapshot.equity
+    *_, wanted = _wanted(outset, snapshot, mandate)
+    capped = _exposures(outset, snapshot, _under(mandate, replace(limits, max_turnover=inf)))
+    final = _exposures(outset, snapshot, mandate)
+    current = [snapshot.exposure(symbol) for symbol in mandate.symbols]
+    turnover = float(np.abs(np.array(capped) - np.array(current)).sum())
+    cap = None if limits.max_order_notional is None or equity <= 0 else float(limits.max_order_notional / equity)
+    return tuple(
+        Limited(
+            wanted=wanted[i],
+            current=current[i],
+            order_cap=cap,
+            after_cap=capped[i],
+            turnover=turnover,
+            max_turnover=limits.max_turnover,
+            exposure=final[i],
+        )
+        for i in range(len(mandate.symbols))
+    )
+
+
+def _under(mandate: Mandate, limits: RiskLimits) -> Mandate:
+    return replace(mandate, limits=limits)
+
+
+def _exposures(outset: Outset, snapshot: Snapshot, mandate: Mandate) -> list[float]:
+    """The exposure decided for each symbol; of one that is kept as it is, what is held."""
+    decisions = decided(outset, snapshot, mandate)
+    return [snapshot.exposure(one.symbol) if one.exposure is None else one.exposure for one in decisions]
+
+
+def _kept(outset: Outset, snapshot: Snapshot, mandate: Mandate) -> float:
+    """The gross exposure of the positions that the day does not order."""
+    current = np.array([snapshot.exposure(symbol) for symbol in mandate.symbols])
+    beside = [symbol for symbol in snapshot.account.positions if symbol not in mandate.symbols]
+    kept = 0.0 if outset.whole else float(np.abs(current[~outset.ordered]).sum())
+    return kept + sum(abs(snapshot.exposure(symbol)) for symbol in beside)
+
+
+def _known(value: float) -> float | None:
+    return float(value) if isfinite(value) else None

@@ -1,0 +1,197 @@
+"""The account as a torch function: its gradient by a compiled backward pass, and the Sharpe ratio of its returns."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from strategy.kernel.forward_pass import LANES, Block, Ledger, Rule, Tape, compiled, inner
+from strategy.kernel.simulate import AccountMarket, over_lanes, rule_of, run, tape_of
+from strategy.market.bars import FloatArray
+from strategy.market.instruments import CALENDAR_DAYS_PER_YEAR
+from strategy.portfolio.sizing import SizingParams
+
+#: Far below any real variance of daily returns; it keeps an account that never trades at a defined Sharpe of 0.
+LEAST_VARIANCE = 1e-12
+#: Places in the work array: d, d·E, the adjoints of d·E, of E[t] and of the peak, the long value, its adjoint and
+#: that of the short value; after them, for each symbol in turn, the adjoints of the quantities wanted and held.
+MULTIPLIER, BUDGET, FROM_BUDGET, LAMBDA, PULL, LONG, FROM_LONG, FROM_SHORT, UNITS = range(0, 9 * LANES, LANES)
+
+
+def account(target: Tensor, market: AccountMarket, params: SizingParams, threads: int = 1) -> Tensor:
+    """Equity (T, N), float64 on the target's device, of the accounts of `simulate`, differentiable in target (T, S, N).
+
+    The gradient is exact away from kinks. At a kink it is that of one side: a trade of exactly nothing counts as a buy;
+    a position of exactly nothing as long; long of exactly the equity as not borrowed; a drawdown at either knee as on
+    the flat side of it; an equity that equals the peak as the new peak, and of equal peaks the latest counts. An
+    account without equity has targets of 0 whatever x is. A target that is not followed has a gradient of 0.
+
+    Raises ValueError if the target does not fit the market.
+    """
+    exact = target.to(device="cpu", dtype=torch.float64)
+    equity: Tensor = _Account.apply(exact, market, params, threads)  # type: ignore[no-untyped-call]  # torch's own
+    return equity.to(target.device)
+
+
+def returns_of(equity: Tensor) -> Tensor:
+    """Net returns (T − 1, N) from each row of equity (T, N) to the next; 0 once no equity is left.
+
+    >>> returns_of(torch.tensor([[1.0], [1.5], [-0.5], [-0.5]])).flatten().tolist()
+    [0.5, -1.3333333730697632, 0.0]
+    """
+    before, after = equity[:-1], equity[1:]
+    alive = before > 0
+    # Selected before and after the division, so that no gradient passes through a division by nothing.
+    return torch.where(alive, (after - before) / torch.where(alive, before, 1.0), 0.0)
+
+
+def sharpe(returns: Tensor, days: Tensor) -> Tensor:
+    """Annualised Sharpe ratio, a scalar, of all returns pooled; `days` are the calendar days that each return took.
+
+    The risk-free rate is 0; returns that never vary give 0 for a mean of 0.
+    """
+    bars_per_year = CALENDAR_DAYS_PER_YEAR / days.mean()
+    spread = (returns.var() + LEAST_VARIANCE).sqrt()
+    result: Tensor = returns.mean() / spread * bars_per_year.sqrt()
+    return result
+
+
+class _Account(torch.autograd.Function):
+    """The forward pass, which keeps its ledger, and the backward pass over it."""
+
+    @staticmethod
+    def forward(ctx: Any, target: Tensor, market: AccountMarket, params: SizingParams, threads: int) -> Tensor:
+        rule = rule_of(market, params)
+        ledger = run(tape_of(target.detach().numpy(), market), rule, threads)
+        # It is the ledger's own array; saved as well, so that torch refuses a backward pass after it was written to.
+        equity = torch.from_numpy(ledger.equity)
+        ctx.save_for_backward(target, equity)
+        ctx.kept = (market, ledger, rule, threads)
+        return equity
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, equity: Tensor) -> tuple[Tensor, None, None, None]:
+        target, _ = ctx.saved_tensors
+        market, ledger, rule, threads = ctx.kept
+        reverse = Reverse(
+            tape=tape_of(target.detach().numpy(), market),
+            ledger=ledger,
+            rule=rule,
+            target=np.empty(target.shape),
+            equity=np.array(equity.numpy(), order="C"),
+        )
+        over_lanes(partial(backward, reverse), equity.shape[1], threads)
+        return torch.from_numpy(reverse.target), None, None, None
+
+
+class Reverse(NamedTuple):
+    """What the backward pass reads and fills.
+
+    It fills `target` (T, S, N), the gradient of x; `equity` (T, N) comes with the gradient of what is made of the
+    equity, and gathers what later rows add to it.
+    """
+
+    tape: Tape
+    ledger: Ledger
+    rule: Rule
+    target: FloatArray
+    equity: FloatArray
+
+
+@compiled
+def backward(reverse: Reverse, first: int, last: int) -> None:
+    """Fills the gradient for paths first to last: the adjoint of each forward step, from the last row up."""
+    T, S, _ = reverse.target.shape
+    work = np.empty(UNITS + 2 * S * LANES)
+    for begin in range(first, last, LANES):
+        block = (begin, min(begin + LANES, last))
+        for n in range(2 * S * LANES):
+            work[UNITS + n] = 0.0
+        for t in range(T - 1, -1, -1):
+            _decided(reverse, work, t, block)
+            _measured(reverse, work, t, block)
+            if t > 0:
+                _financed(reverse, work, t, block)
+                _settled(reverse, work, t, block)
+
+
+@inner
+def _decided(reverse: Reverse, work: FloatArray, t: int, block: Block) -> None:
+    """Adjoint of w = x·d·E / C: the gradient of x, and what d·E receives."""
+    begin, end = block
+    rule, equity, peak = reverse.rule, reverse.ledger.equity[t, begin:end], reverse.ledger.peak[t, begin:end]
+    for n in range(end - begin):
+        depth = min(max(rule.slope * (1.0 - equity[n] / peak[n] - rule.start), 0.0), 1.0 - rule.floor)
+        work[MULTIPLIER + n] = 1.0 - depth if equity[n] > 0.0 else 0.0
+        work[BUDGET + n] = work[MULTIPLIER + n] * equity[n]
+        work[FROM_BUDGET + n] = 0.0
+    for s in range(reverse.target.shape[1]):
+        target, mark = reverse.tape.target[t, s, begin:end], reverse.tape.mark[t, s, begin:end]
+        followed, gradient = reverse.tape.followed[t, s, begin:end], reverse.target[t, s, begin:end]
+        wanted = UNITS + 2 * s * LANES
+        for n in range(end - begin):
+            gradient[n] = work[wanted + n] * work[BUDGET + n] / mark[n] if followed[n] else 0.0
+        for n in range(end - begin):
+            work[FROM_BUDGET + n] += work[wanted + n] * target[n] / mark[n] if followed[n] else 0.0
+            work[wanted + n] = 0.0 if followed[n] else work[wanted + n]
+
+
+@inner
+def _measured(reverse: Reverse, work: FloatArray, t: int, block: Block) -> None:
+    """Adjoint of d·E: what E[t] receives, all of it now, and what the peak does, which is the equity of its own row."""
+    begin, end = block
+    rule, peak_row = reverse.rule, reverse.ledger.peak_row[t, begin:end]
+    equity, peak, given = reverse.ledger.equity[t, begin:end], reverse.ledger.peak[t, begin:end], reverse.equity[t]
+    for n in range(end - begin):
+        share = equity[n] / peak[n]
+        between = (1.0 - share > rule.start) & (1.0 - share < rule.full)
+        steep = rule.slope * work[FROM_BUDGET + n] * share if between else 0.0
+        work[LAMBDA + n] = given[begin + n] + work[FROM_BUDGET + n] * work[MULTIPLIER + n] + steep
+        work[PULL + n] = steep * share
+    for n in range(end - begin):
+        if work[PULL + n] != 0.0 and peak_row[n] >= 0:
+            reverse.equity[peak_row[n], begin + n] -= work[PULL + n]
+
+
+@inner
+def _financed(reverse: Reverse, work: FloatArray, t: int, block: Block) -> None:
+    """Adjoint of E[t] = E[t − 1] + … − financing: what E[t − 1] receives, and a unit of long and of short value."""
+    begin, end = block
+    for n in range(end - begin):
+        work[LONG + n] = 0.0
+    for s in range(reverse.target.shape[1]):
+        before, last = reverse.ledger.held[t - 1, s, begin:end], reverse.tape.mark[t - 1, s, begin:end]
+        for n in range(end - begin):
+            work[LONG + n] += max(before[n] * last[n], 0.0)
+    days, equity = reverse.tape.days[t, begin:end], reverse.ledger.equity[t - 1, begin:end]
+    for n in range(end - begin):
+        owed = reverse.rule.rate * days[n] * work[LAMBDA + n]
+        work[FROM_SHORT + n] = owed
+        work[FROM_LONG + n] = -owed if work[LONG + n] > equity[n] else 0.0
+    given = reverse.equity[t - 1, begin:end]
+    for n in range(end - begin):
+        given[n] += work[LAMBDA + n] - work[FROM_LONG + n]
+
+
+@inner
+def _settled(reverse: Reverse, work: FloatArray, t: int, block: Block) -> None:
+    """Adjoint of fills, costs and marks: what the units held before and those wanted before receive."""
+    begin, end = block
+    tape = reverse.tape
+    for s in range(reverse.target.shape[1]):
+        before, held = reverse.ledger.held[t - 1, s, begin:end], reverse.ledger.held[t, s, begin:end]
+        last, mark = tape.mark[t - 1, s, begin:end], tape.mark[t, s, begin:end]
+        opening, cost, session = tape.opening[t, s, begin:end], tape.cost[s, begin:end], tape.session[t, s, begin:end]
+        wanted = UNITS + 2 * s * LANES
+        units = wanted + LANES
+        for n in range(end - begin):
+            charge = cost[n] * opening[n] if held[n] >= before[n] else -cost[n] * opening[n]
+            financing = last[n] * (work[FROM_LONG + n] if before[n] >= 0.0 else work[FROM_SHORT + n])
+            bought = work[wanted + n] + work[units + n] + work[LAMBDA + n] * (mark[n] - opening[n] - charge)
+            sold = work[LAMBDA + n] * (opening[n] - last[n] + charge)
+            work[wanted + n] = bought if session[n] else work[wanted + n]
+            work[units + n] = financing + (sold if session[n] else work[units + n])

@@ -1,0 +1,113 @@
+"""A sweep: many configurations on the same bars, each a point of a grid with an account of its own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import product
+
+from strategy.account.settlement import Costs
+from strategy.portfolio.sizing import SizingParams
+from strategy.signals.outlook import Sizing, Strategy, sizing_of
+
+#: Points of the largest grid that is run.
+MOST_POINTS = 100_000
+#: Points of a chunk at most, and numbers of one of its arrays (dates × symbols × points): what fits the caches.
+CHUNK_POINTS = 256
+CHUNK_NUMBERS = 2_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """One configuration: what trades which symbols (sorted) together, how it is sized and what it pays."""
+
+    symbols: tuple[str, ...]
+    strategy: Strategy
+    sizing: SizingParams
+    costs: Costs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """Every combination of accounts (the symbols that each trades, sorted), strategies, sizings and costs.
+
+    Raises ValueError if an axis is empty, `hold` is among the strategies, whose account has nothing to size, or there
+    are more than MOST_POINTS combinations.
+    """
+
+    accounts: tuple[tuple[str, ...], ...]
+    strategies: tuple[Strategy, ...]
+    sizings: tuple[SizingParams, ...]
+    costs: tuple[Costs, ...]
+
+    def __post_init__(self) -> None:
+        if Strategy.HOLD in self.strategies:
+            raise ValueError("hold has nothing to vary; leave it out of the grid, and test it with --strategy hold")
+        count = len(self.accounts) * len(self.strategies) * len(self.sizings) * len(self.costs)
+        if not 1 <= count <= MOST_POINTS:
+            raise ValueError(f"the grid has {count:,} points; it must have between 1 and {MOST_POINTS:,}")
+
+
+def points(grid: Grid) -> tuple[Point, ...]:
+    """The distinct points of the grid.
+
+    A strategy that is sized by the volatility target alone reads neither neutral zone nor drawdown control: values of
+    those make no point of their own.
+
+    >>> sizings = (SizingParams(neutral_zone=0.0), SizingParams(neutral_zone=0.1))
+    >>> both = (Strategy.RULES, Strategy.MOMENTUM)
+    >>> [str(point.strategy) for point in points(
+    ...     Grid(accounts=(("SPY",),), strategies=both, sizings=sizings, costs=(Costs(),))
+    ... )]
+    ['rules', 'rules', 'momentum']
+    """
+    return tuple(
+        dict.fromkeys(
+            Point(symbols=symbols, strategy=strategy, sizing=sizing_read(strategy, sizing), costs=costs)
+            for symbols, strategy, sizing, costs in product(grid.accounts, grid.strategies, grid.sizings, grid.costs)
+        )
+    )
+
+
+def sizing_read(strategy: Strategy, sizing: SizingParams) -> SizingParams:
+    """The sizing with defaults for all that the strategy does not read."""
+    if sizing_of(strategy) is Sizing.FULL:
+        return sizing
+    return SizingParams(target_annual_vol=sizing.target_annual_vol, max_position_size=sizing.max_position_size)
+
+
+def values_read(point: Point) -> dict[str, float | None]:
+    """The parameters of a point that its strategy reads, by name; a cost of None is the default of the asset's class.
+
+    >>> point = Point(symbols=("SPY",), strategy=Strategy.MOMENTUM, sizing=SizingParams(), costs=Costs())
+    >>> list(values_read(point))
+    ['target_annual_vol', 'max_position_size', 'fee_bps', 'slippage_bps', 'financing_rate']
+    """
+    full = sizing_of(point.strategy) is Sizing.FULL
+    names = [one.name for one in fields(SizingParams)] if full else ["target_annual_vol", "max_position_size"]
+    sizes = {name: getattr(point.sizing, name) for name in names}
+    costs = {name: getattr(point.costs, name) for name in ("fee_bps", "slippage_bps", "financing_rate")}
+    return sizes | {name: None if value is None else float(value) for name, value in costs.items()}
+
+
+def account_rule(point: Point) -> SizingParams:
+    """What the account itself needs to know of the sizing: equal for points that one run of the kernel can share.
+
+    The volatility target alone has no drawdown control: its multiplier stays at 1.
+    """
+    shared = replace(point.sizing, target_annual_vol=1.0, max_position_size=1.0, neutral_zone=0.0)
+    return shared if sizing_of(point.strategy) is Sizing.FULL else replace(shared, drawdown_floor=1.0)
+
+
+def chunks(wanted: Sequence[Point], rows: int) -> tuple[tuple[Point, ...], ...]:
+    """The points in chunks, each of one account, strategy, account rule and financing rate, and `rows` dates.
+
+    The chunks depend on nothing but these, so that a sweep gives the same bits wherever its chunks are run.
+    """
+    groups: dict[object, list[Point]] = {}
+    for point in wanted:
+        key = (point.symbols, point.strategy, account_rule(point), point.costs.financing_rate)
+        groups.setdefault(key, []).append(point)
+    result: list[tuple[Point, ...]] = []
+    for group in groups.values():
+        most = max(1, min(CHUNK_POINTS, CHUNK_NUMBERS // (rows * len(group[0].symbols))))
+        result.extend(tuple(group[first : first + most]) for first in range(0, len(group), most))
+    return tuple(result)

@@ -1,0 +1,191 @@
+"""The accounts of a sweep, run side by side by the compiled kernel: what a point needs to know, and what it earned.
+
+The kernel's account is the exact one without lots, rounding, limits on turnover and order size, and without room
+kept for what positions in closed markets hold; a delisted symbol keeps its last mark there.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strategy.account.settlement import Costs, Terms
+from strategy.evaluation.metrics import Metrics, metrics
+from strategy.kernel.grid import Point, account_rule
+from strategy.kernel.simulate import AccountMarket, simulate
+from strategy.market.bars import Bars, FloatArray, TimeArray
+from strategy.market.instruments import Instrument, account_days_per_year
+from strategy.market.panel import Panel, side_by_side
+from strategy.portfolio.decision import Mandate, panorama
+from strategy.portfolio.estimates import PortfolioSizing, availability, estimates, portfolio_sizing
+from strategy.portfolio.risk import RiskLimits
+from strategy.portfolio.sizing import SizingParams, portfolio_exposures
+from strategy.signals.outlook import Strategy, outlooks
+
+#: The limits of an account that nobody has given others.
+DEFAULT_LIMITS = RiskLimits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SweepPanel:
+    """What all points of one account and strategy share: T dates, S symbols in sorted order.
+
+    `sizing` is what is known at each close, its signal 0 where nothing may be held. `tradable` (T, S) marks where a
+    target is followed. `open` and `close` (T, S) are adjusted, NaN without a session, `days` (T,) the calendar days
+    since the date before. `floor` (S,) is the least exposure admitted.
+    """
+
+    instruments: tuple[Instrument, ...]
+    strategy: Strategy
+    open_time: TimeArray
+    sizing: PortfolioSizing
+    tradable: NDArray[np.bool_]
+    open: FloatArray
+    close: FloatArray
+    days: FloatArray
+    floor: FloatArray
+
+    @property
+    def signal(self) -> FloatArray:
+        """Return the signals, (T, S); 0 where nothing may be held."""
+        return self.sizing.signal
+
+    @property
+    def days_per_year(self) -> int:
+        """Account days in a year."""
+        return account_days_per_year(frozenset(one.calendar for one in self.instruments))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Swept:
+    """What became of N points: `net` (T − 1, N) are the daily returns from the second date on."""
+
+    points: tuple[Point, ...]
+    metrics: tuple[Metrics, ...]
+    net: FloatArray
+
+
+def sweep_panel(
+    bars: Mapping[str, Bars],
+    instruments: Mapping[str, Instrument],
+    strategy: Strategy,
+    first: np.datetime64,
+    limits: RiskLimits = DEFAULT_LIMITS,
+) -> SweepPanel:
+    """The panel of raw bars on the dates of the account from `first` on; earlier ones are history.
+
+    Of the limits it obeys `stale_days` alone.
+    """
+    panel = side_by_side({symbol: one.open_time for symbol, one in bars.items()})
+    ordered = [bars[symbol] for symbol in panel.symbols]
+    traded = tuple(instruments[symbol] for symbol in panel.symbols)
+    mandate = Mandate(
+        strategy=strategy,
+        symbols=panel.symbols,
+        sizing=SizingParams(),
+        limits=limits,
+        terms=Terms(account="sweep", instruments=instruments, costs=Costs()),
+    )
+    calendars = {one.symbol: one.calendar for one in traded}
+    view = panorama(outlooks(bars, calendars, strategy), panel.symbols)
+    window = slice(int(np.searchsorted(panel.open_time, first)), None)
+    known = estimates(view, panel.open_time[window])
+    available = availability(known, mandate)
+    sized = available.sized
+    rule = portfolio_sizing(known, sized, view, mandate)
+    days = np.diff(panel.open_time, prepend=panel.open_time[:1]) / np.timedelta64(1, "D")
+    return SweepPanel(
+        instruments=traded,
+        strategy=strategy,
+        open_time=panel.open_time[window],
+        sizing=replace(rule, signal=np.where(sized, rule.signal, 0.0)),
+        tradable=available.ordered,
+        open=_at_sessions(panel, _on_dates(panel, (one.open * one.factor for one in ordered)))[window],
+        close=_at_sessions(panel, _on_dates(panel, (one.close * one.factor for one in ordered)))[window],
+        days=days[window],
+        floor=np.array([-np.inf if one.shortable else 0.0 for one in traded]),
+    )
+
+
+def _on_dates(panel: Panel, columns: Iterable[FloatArray]) -> FloatArray:
+    """Each symbol's own rows (T,) as they stood on every date, (U, S)."""
+    return np.stack([panel.spread(number, values) for number, values in enumerate(columns)], axis=-1)
+
+
+def _at_sessions(panel: Panel, values: FloatArray) -> FloatArray:
+    return np.where(panel.session, values, np.nan)
+
+
+def return_matrix(parts: Sequence[tuple[TimeArray, FloatArray]]) -> FloatArray:
+    """The daily returns of some accounts on the dates that they share, (D, N): all points side by side.
+
+    Each part holds the dates (T,) of an account and the returns (T, N) that some points earned on them. The dates run
+    from the latest start to the earliest end; on a date without a session an account earned nothing.
+
+    >>> a, b = np.array(["2020-01-03", "2020-01-06"], "M8[us]"), np.array(["2020-01-03", "2020-01-04"], "M8[us]")
+    >>> return_matrix([(a, np.array([[1.0], [2.0]])), (b, np.array([[3.0], [4.0]]))]).tolist()
+    [[1.0, 3.0], [0.0, 4.0]]
+    """
+    first, last = max(dates[0] for dates, _ in parts), min(dates[-1] for dates, _ in parts)
+    union = np.unique(np.concatenate([dates for dates, _ in parts]))
+    union = union[(first <= union) & (union <= last)]
+    result = np.zeros((len(union), sum(net.shape[1] for _, net in parts)))
+    begin = 0
+    for dates, net in parts:
+        kept = (first <= dates) & (dates <= last)
+        end = begin + net.shape[1]
+        result[np.searchsorted(union, dates[kept]), begin:end] = net[kept]
+        begin = end
+    return result
+
+
+def swept(panel: SweepPanel, chunk: Sequence[Point]) -> Swept:
+    """The accounts of a chunk of points, see `chunks`; each starts in cash on the first date.
+
+    Raises ValueError if the points do not share what a chunk shares, or the panel has fewer than two dates.
+    """
+    rules = {(one.strategy, account_rule(one), one.costs.financing_rate) for one in chunk}
+    symbols = tuple(one.symbol for one in panel.instruments)
+    if len(rules) != 1 or {one.symbols for one in chunk} != {symbols} or chunk[0].strategy is not panel.strategy:
+        raise ValueError(f"{len(chunk)} points do not share account, strategy and rules with their panel; cut chunks")
+    if len(panel.open_time) < 2:
+        raise ValueError(f"{len(panel.open_time)} date gives no return; a sweep needs at least 2")
+    path = simulate(targets(panel, chunk), _market(panel, chunk), account_rule(chunk[0]))
+    before, change = path.equity[:-1], np.diff(path.equity, axis=0)
+    # An account without equity has nothing left to earn on.
+    net = np.divide(change, before, out=np.zeros_like(change), where=before > 0)
+    days_per_year = panel.days_per_year
+    return Swept(
+        points=tuple(chunk),
+        metrics=tuple(metrics(path.equity[:, n], path.turnover[:, n], days_per_year) for n in range(len(chunk))),
+        net=net,
+    )
+
+
+def targets(panel: SweepPanel, chunk: Sequence[Point]) -> FloatArray:
+    """Target exposures before the drawdown control, (T, S, N)."""
+    result = np.empty((*panel.signal.shape, len(chunk)))
+    direction, weight = cache(panel.sizing.directions), cache(panel.sizing.weights)
+    for number, point in enumerate(chunk):
+        sizing = point.sizing
+        wanted = portfolio_exposures(
+            direction(sizing.neutral_zone), weight(sizing.target_annual_vol), sizing.max_position_size
+        )
+        result[:, :, number] = np.maximum(wanted, panel.floor)
+    return result
+
+
+def _market(panel: SweepPanel, chunk: Sequence[Point]) -> AccountMarket:
+    N = len(chunk)
+    cost = [[float(one.costs.fee(name) + one.costs.slippage(name)) for one in chunk] for name in panel.instruments]
+    return AccountMarket(
+        open=np.repeat(panel.open[:, :, None], N, axis=2),
+        close=np.repeat(panel.close[:, :, None], N, axis=2),
+        tradable=np.repeat(panel.tradable[:, :, None], N, axis=2),
+        days=np.repeat(panel.days[:, None], N, axis=1),
+        cost=np.array(cost),
+        financing_rate=float(chunk[0].costs.financing_rate),
+        drawdown=np.zeros(N),
+    )

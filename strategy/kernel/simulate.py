@@ -1,0 +1,199 @@
+"""The account of the day loop for many paths and symbols at a time: what it meets, and what becomes of it."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from strategy.kernel.forward_pass import BoolArray, Ledger, Rule, Tape, forward
+from strategy.market.bars import FloatArray
+from strategy.market.instruments import CALENDAR_DAYS_PER_YEAR
+from strategy.portfolio.sizing import SizingParams
+
+#: Numbers of an array that are described at once: what is made of them on the way stays in the caches.
+CHUNK_NUMBERS = 16_384
+RANGES = {
+    "open": "positive and finite where there is a close, and NaN where there is none",
+    "close": "positive and finite, or NaN where there is no session",
+    "days": "finite and above 0 from row 1 on",
+    "cost": "at least 0 and below 1",
+    "drawdown": "at least 0 and below 1",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AccountMarket:
+    """What N accounts meet over T account dates and S symbols; time first, paths last, so that paths fill vector lanes.
+
+    `open` and `close` (T, S, N) are adjusted prices, raw × factor; NaN: no session of the symbol on that date. An
+    adjusted quantity is the raw one over the factor, so a split or a reinvested dividend, which multiplies the raw one
+    by the change of the factor, leaves it alone, and the account needs no line for them. `tradable` (T, S, N): whether
+    the target of that row is followed; where not, or without a session, the position and its open order are kept. A
+    symbol that has no more sessions keeps its last mark for good. `days` (T, N) are calendar days from the account date
+    before; row 0 is not used. `cost` (S, N) is fee and slippage as a fraction of the traded notional at the open,
+    `financing_rate` is per year. `drawdown` (N,) is where each path starts: the peak before row 0 is 1 / (1 − drawdown)
+    and stands in the look-back window as if it were at row −1.
+
+    Raises ValueError if shapes do not fit together or a number is out of its range.
+    """
+
+    open: FloatArray
+    close: FloatArray
+    tradable: BoolArray
+    days: FloatArray
+    cost: FloatArray
+    financing_rate: float
+    drawdown: FloatArray
+    #: Opens and closes, with the last mark where there is no session and 0 before the first.
+    opening: FloatArray = field(init=False, repr=False)
+    mark: FloatArray = field(init=False, repr=False)
+    session: BoolArray = field(init=False, repr=False)
+    followed: BoolArray = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        _check_shapes(self)
+        _check_ranges(self)
+        session = ~np.isnan(self.close)
+        opening, mark = as_lanes(self.open), as_lanes(self.close)
+        if not session.all():
+            mark = np.where(session, mark, 0.0)
+            for row in range(1, len(mark)):
+                np.copyto(mark[row], mark[row - 1], where=~session[row])
+            opening = np.where(session, opening, mark)
+        completed = {"opening": opening, "mark": mark, "session": session, "followed": session & self.tradable}
+        completed |= {name: as_lanes(getattr(self, name)) for name in ("days", "cost", "drawdown")}
+        for name, value in completed.items():
+            object.__setattr__(self, name, value)
+
+
+def as_lanes(values: FloatArray) -> FloatArray:
+    """The values in the one layout that the passes are compiled for: float64, C order, writable."""
+    return np.require(values, np.float64, ["C", "A", "W"])
+
+
+def _check_shapes(market: AccountMarket) -> None:
+    if market.close.ndim != 3 or 0 in market.close.shape:
+        raise ValueError(f"close has shape {market.close.shape}; it must be (T, S, N) with at least one of each")
+    T, S, N = market.close.shape
+    shapes = {"open": (T, S, N), "tradable": (T, S, N), "days": (T, N), "cost": (S, N), "drawdown": (N,)}
+    for name, shape in shapes.items():
+        if getattr(market, name).shape != shape:
+            raise ValueError(f"{name} has shape {getattr(market, name).shape}; beside these closes it must be {shape}")
+    if market.tradable.dtype != np.bool_:
+        raise ValueError(f"tradable holds {market.tradable.dtype}; it must hold booleans")
+
+
+def _check_ranges(market: AccountMarket) -> None:
+    session = ~np.isnan(market.close)
+    right = {name: np.isfinite(getattr(market, name)) & (getattr(market, name) >= 0) for name in RANGES}
+    right["close"] = ~session | (right["close"] & (market.close > 0))
+    right["open"] = np.where(session, right["open"] & (market.open > 0), np.isnan(market.open))
+    right["days"] &= market.days > 0
+    right["days"][0] = True
+    right["cost"] &= market.cost < 1
+    right["drawdown"] &= market.drawdown < 1
+    for name, ok in right.items():
+        if not ok.all():
+            at = tuple(map(int, np.unravel_index(int(np.argmin(ok)), ok.shape)))
+            raise ValueError(f"{name} is {getattr(market, name)[at]} at {at}; it must be {RANGES[name]}")
+    if not 0 <= market.financing_rate < np.inf:
+        raise ValueError(f"financing_rate is {market.financing_rate}; it must be finite and at least 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AccountPath:
+    """What became of N accounts.
+
+    `equity` (T, N) at the closes; `exposure` (T, S, N) as decided, NaN where the position was kept; `turnover` (T, N),
+    the notional traded at the opens over the equity before, 0 where none was left.
+    """
+
+    equity: FloatArray
+    exposure: FloatArray
+    turnover: FloatArray
+
+
+def simulate(target: FloatArray, market: AccountMarket, params: SizingParams, threads: int = 1) -> AccountPath:
+    """The paths of N accounts that start at row 0 with equity 1 in cash and follow target exposures x (T, S, N).
+
+    Row t settles as the day loop does: financing of what was held at the last marks, open orders filled at the open,
+    marks at the close. Then e[t] = x[t]·d(drawdown) is decided for every symbol that is followed, and the order for
+    e·E / C waits for the symbol's next open. As in the day loop all targets are 0 while the equity is not above 0.
+    A target is not read where it is not followed; elsewhere a NaN spreads. The result does not depend on `threads`.
+
+    Raises ValueError if the target does not fit the market.
+
+    >>> close, one = np.array([[[100.0]], [[110.0]], [[121.0]]]), np.ones((3, 1))
+    >>> market = AccountMarket(
+    ...     open=close / 1.1, close=close, tradable=close > 0, days=one, cost=0 * one[:1], financing_rate=0.0,
+    ...     drawdown=0 * one[0],
+    ... )
+    >>> simulate(0.5 * one[:, None], market, SizingParams()).equity[:, 0].round(6)
+    array([1.    , 1.05  , 1.1025])
+    """
+    rule = rule_of(market, params)
+    ledger = run(tape_of(target, market), rule, threads)
+    exposure, turnover = np.empty_like(ledger.held), np.zeros_like(ledger.equity)
+    rows = max(1, CHUNK_NUMBERS // target[0].size)
+    for first in range(0, len(target), rows):
+        at = slice(first, first + rows)
+        _expose(
+            exposure[at], np.where(market.followed[at], target[at], np.nan), (ledger.equity[at], ledger.peak[at]), rule
+        )
+        at = slice(first, first + rows + 1)
+        _turn_over(turnover[at], ledger.held[at], market.opening[at], ledger.equity[at])
+    return AccountPath(equity=ledger.equity, exposure=exposure, turnover=turnover)
+
+
+def _expose(exposure: FloatArray, target: FloatArray, marked: tuple[FloatArray, FloatArray], rule: Rule) -> None:
+    """Fills in the exposures that were decided at some rows, `marked` by their equity and its peak."""
+    equity, peak = marked
+    depth = np.clip(rule.slope * (1.0 - equity / peak - rule.start), 0.0, 1.0 - rule.floor)
+    np.multiply(target, np.where(equity > 0, 1.0 - depth, 0.0)[:, None], out=exposure)
+
+
+def _turn_over(turnover: FloatArray, held: FloatArray, opening: FloatArray, equity: FloatArray) -> None:
+    """Fills in the turnover of all of these rows but the first."""
+    traded = (np.abs(np.diff(held, axis=0)) * opening[1:]).sum(axis=1)
+    np.divide(traded, equity[:-1], out=turnover[1:], where=equity[:-1] > 0)
+
+
+def tape_of(target: FloatArray, market: AccountMarket) -> Tape:
+    """Target and market as the passes read them; raises ValueError if their shapes differ."""
+    if target.shape != market.close.shape:
+        raise ValueError(f"target has shape {target.shape}; it must be that of the closes, {market.close.shape}")
+    return Tape(as_lanes(target), *(getattr(market, name) for name in Tape._fields[1:]))
+
+
+def rule_of(market: AccountMarket, params: SizingParams) -> Rule:
+    """The numbers of the account as the passes read them."""
+    return Rule(
+        rate=market.financing_rate / CALENDAR_DAYS_PER_YEAR,
+        start=float(params.drawdown_start),
+        full=float(params.drawdown_full),
+        floor=float(params.drawdown_floor),
+        slope=(1.0 - params.drawdown_floor) / (params.drawdown_full - params.drawdown_start),
+        lookback=params.lookback_period,
+    )
+
+
+def run(tape: Tape, rule: Rule, threads: int) -> Ledger:
+    """The forward pass over all paths."""
+    T, S, N = tape.target.shape
+    ledger = Ledger(np.empty((T, S, N)), np.empty((T, N)), np.empty((T, N)), np.empty((T, N), np.int32))
+    over_lanes(partial(forward, tape, ledger, rule), N, threads)
+    return ledger
+
+
+def over_lanes(work: Callable[[int, int], None], N: int, threads: int) -> None:
+    """The work done on paths 0 to N, in at most `threads` shares side by side; raises ValueError below one thread."""
+    if threads < 1:
+        raise ValueError(f"threads is {threads}; it must be at least 1")
+    if threads == 1 or N == 1:
+        work(0, N)
+        return
+    edges = np.linspace(0, N, min(threads, N) + 1).astype(int).tolist()
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        list(pool.map(work, edges[:-1], edges[1:]))

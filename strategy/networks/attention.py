@@ -1,0 +1,45 @@
+"""Causal attention for training on a processor: torch's own where no gradient is wanted, else compiled passes."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import scaled_dot_product_attention
+
+from strategy.networks.attention_kernels import backward, forward
+
+
+def attention(mixed: Tensor, heads: int) -> Tensor:
+    """What each row draws from itself and earlier rows, (N, T, D), of its query, key and value side by side (N, T, 3D).
+
+    Where a gradient is wanted on a processor the passes below run, elsewhere torch's kernel; they differ by rounding.
+    """
+    if mixed.is_cpu and mixed.dtype == torch.float32 and torch.is_grad_enabled():
+        # torch leaves its own apply without annotations.
+        attended: Tensor = _Attention.apply(mixed, heads)  # type: ignore[no-untyped-call]
+        return attended
+    query, key, value = mixed.view(*mixed.shape[:2], 3, heads, -1).permute(2, 0, 3, 1, 4)
+    return scaled_dot_product_attention(query, key, value, is_causal=True).transpose(1, 2).flatten(2)
+
+
+class _Attention(torch.autograd.Function):
+    """Both passes. Between them only the logarithm of each row's sum of exponentials is kept, not the weights."""
+
+    @staticmethod
+    def forward(ctx: Any, mixed: Tensor, heads: int) -> Tensor:
+        paths, bars, width = mixed.shape
+        mixed = mixed.detach().contiguous()
+        attended, logs = mixed.new_empty(paths, bars, width // 3), mixed.new_empty(paths, heads, bars)
+        forward(mixed.numpy(), attended.numpy(), logs.numpy())
+        ctx.save_for_backward(mixed, attended, logs)
+        return attended
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        mixed, attended, logs = (saved.detach().numpy() for saved in ctx.saved_tensors)
+        result = np.empty_like(mixed)
+        backward(mixed, attended, logs, gradient.contiguous().numpy(), result)
+        return torch.from_numpy(result), None

@@ -1,0 +1,78 @@
+"""Several networks as one model: the mean of their departures from the prior, and the arrays they are kept as."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from strategy.market.bars import Bars, FloatArray, TimeArray
+from strategy.networks.transformer import Arrays, Network, NetworkShape, from_arrays, newest_departures, to_arrays
+from strategy.signals.network_inputs import inputs
+from strategy.signals.prior import prior
+
+#: Windows that are laid out at once: it bounds the memory of a long backtest.
+FORECAST_WINDOWS = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ensemble:
+    """A trained model as the rest of the product sees it: networks of one shape. Raises ValueError without any."""
+
+    members: tuple[Network, ...]
+
+    def __post_init__(self) -> None:
+        if not self.members:
+            raise ValueError("the model holds no network; train again")
+
+    @property
+    def history_bars(self) -> int:
+        """Closes of a symbol without which it gets the prior."""
+        return self.members[0].shape.history_bars
+
+    @property
+    def context_bars(self) -> int:
+        """Rows of inputs that one signal sees."""
+        return self.members[0].shape.context_bars
+
+    def forecast(self, bars: Mapping[str, Bars], since: np.datetime64 | None = None) -> dict[str, FloatArray]:
+        """Signals in [-1, 1] at every row of each symbol, (T,); the prior with fewer than `history_bars` closes.
+
+        With `since`, rows before each symbol's newest one dated at most then are the prior too. Every signal is
+        computed alone, in one shape and thread count: a bare window gives the very same bits as the whole history.
+        """
+        seen = inputs(bars)
+        signals = {symbol: prior(one.close * one.factor) for symbol, one in sorted(bars.items())}
+        asked = [(symbol, row) for symbol in signals for row in self._asked(bars[symbol].open_time, since)]
+        for start in range(0, len(asked), FORECAST_WINDOWS):
+            some = asked[start : start + FORECAST_WINDOWS]
+            windows = np.stack([seen[symbol][row + 1 - self.context_bars : row + 1] for symbol, row in some])
+            departures = [newest_departures(network, windows.astype(np.float32)) for network in self.members]
+            for (symbol, row), departure in zip(some, np.mean(departures, axis=0), strict=True):
+                signals[symbol][row] += departure
+        return {symbol: np.clip(one, -1.0, 1.0) for symbol, one in signals.items()}
+
+    def _asked(self, open_time: TimeArray, since: np.datetime64 | None) -> range:
+        """The rows of a symbol that are worth a window."""
+        first = 0 if since is None else int(np.searchsorted(open_time, since, side="right")) - 1
+        return range(max(first, self.history_bars - 1), len(open_time))
+
+
+def keep(members: Sequence[Network]) -> Arrays:
+    """The weights of all members by name, `0.`, `1.` … before each, and the list of inputs they were trained on."""
+    return {f"{number}.{name}": array for number, one in enumerate(members) for name, array in to_arrays(one).items()}
+
+
+def revive(shape: NetworkShape, arrays: Arrays) -> Ensemble:
+    """The ensemble that `keep` gave these arrays, in evaluation mode.
+
+    Raises ValueError if there is no member, or one has other inputs or weights that are missing, foreign, wrongly
+    shaped or not finite.
+    """
+    parts: dict[str, Arrays] = {}
+    for name, array in arrays.items():
+        number, _, own = name.partition(".")
+        parts.setdefault(number, {})[own] = array
+    expected = [str(number) for number in range(len(parts))]
+    if sorted(parts, key=lambda number: (len(number), number)) != expected:
+        raise ValueError(f"the weights are of the members {', '.join(sorted(parts))}; train again")
+    return Ensemble(members=tuple(from_arrays(shape, parts[number]) for number in expected))

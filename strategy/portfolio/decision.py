@@ -1,0 +1,244 @@
+"""What is decided for each symbol at the close of a day."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from math import isfinite
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strategy.account.settlement import Terms
+from strategy.account.state import Snapshot
+from strategy.market.bars import FloatArray, TimeArray
+from strategy.portfolio.estimates import Estimates, availability, estimates, portfolio_sizing
+from strategy.portfolio.market_days import aligned_changes
+from strategy.portfolio.risk import RiskLimits, within_limits
+from strategy.portfolio.sizing import SizingParams, drawdown_multiplier
+from strategy.signals.outlook import Outlook, Sizing, Strategy, no_outlook, sizing_of, warm_up_bars
+from strategy.signals.regime import REGIMES
+
+
+class Status(StrEnum):
+    """Why a symbol may or may not trade on this day."""
+
+    TRADED = "traded"
+    NO_SESSION = "no_session"
+    WARMING_UP = "warming_up"
+    QUARANTINED = "quarantined"
+    STALE = "stale"
+    DELISTED = "delisted"
+    OUTSIDE = "outside"
+
+
+#: Statuses whose symbols are ordered to their exposure; the others keep what they hold.
+ORDERED = frozenset({Status.TRADED, Status.OUTSIDE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The target exposure of one symbol at the close of `as_of`, and every number that led to it.
+
+    `signal` in [-1, 1]; `volatility` annualised, a fraction; `exposure` is signed notional over equity, after sizing
+    and limits. Numbers are None where the symbol could not be judged. Where the exposure is None the position is kept.
+    A symbol OUTSIDE the universe is sold.
+    """
+
+    as_of: date
+    symbol: str
+    status: Status
+    regime: str | None = None
+    confidence: float | None = None
+    signal: float | None = None
+    volatility: float | None = None
+    exposure: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mandate:
+    """How an account is to be run: by which strategy and limits, on which symbols (sorted), on what terms."""
+
+    strategy: Strategy
+    symbols: tuple[str, ...]
+    sizing: SizingParams
+    limits: RiskLimits
+    terms: Terms
+
+    def __post_init__(self) -> None:
+        if not self.symbols or tuple(sorted(set(self.symbols))) != self.symbols:
+            raise ValueError(f"symbols are {self.symbols}; they must be sorted, distinct and at least one")
+        unknown = [symbol for symbol in self.symbols if symbol not in self.terms.instruments]
+        if unknown:
+            raise ValueError(f"no instrument is known for {', '.join(unknown)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Panorama:
+    """The outlooks of all symbols, and their returns on the union of their dates: `changes` is (U, S)."""
+
+    outlooks: Sequence[Outlook]
+    union: TimeArray
+    changes: FloatArray
+
+
+def panorama(outlooks: Mapping[str, Outlook], symbols: Sequence[str]) -> Panorama:
+    """The outlooks side by side, in the order of the symbols; a symbol without bars has an empty outlook."""
+    ordered = [outlooks[symbol] if symbol in outlooks else no_outlook(symbol) for symbol in symbols]
+    union, changes = aligned_changes(ordered)
+    return Panorama(outlooks=ordered, union=union, changes=changes)
+
+
+#: Statuses whose symbols take part in the sizing of the portfolio.
+SIZED = frozenset({Status.TRADED, Status.NO_SESSION, Status.QUARANTINED})
+#: Age in days, signal, regime, confidence and volatility of a symbol's newest row; a negative age without one.
+Row = tuple[int, float, int, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outset:
+    """A day's decisions before anybody has looked at the account; everything is by symbol.
+
+    `statuses` come with their reasons. `ordered` (S,) marks the symbols that are ordered to their exposure, `whole`
+    says that all are, `outside` (S,) marks those of them that are sold. `exposures` (S,) stand before drawdown control
+    and limits, `floor` (S,) is the least that is admitted.
+    """
+
+    as_of: date
+    rows: tuple[Row, ...]
+    statuses: tuple[tuple[Status, str], ...]
+    ordered: NDArray[np.bool_]
+    whole: bool
+    outside: NDArray[np.bool_]
+    exposures: FloatArray
+    floor: FloatArray
+
+
+def decide(
+    view: Panorama, snapshot: Snapshot, mandate: Mandate, held_back: Mapping[str, str] | None = None
+) -> tuple[Decision, ...]:
+    """The decision for every symbol at the close of the snapshot's day, from rows dated that day or earlier.
+
+    `held_back` names symbols that must not trade today, with the reason. A symbol that is not ORDERED keeps its
+    position and its open order; it still takes its share of the budgets unless it is stale, delisted or warming up.
+    """
+    return decided(outsets(view, [snapshot.account.as_of], mandate, held_back)[0], snapshot, mandate)
+
+
+def outsets(
+    view: Panorama, dates: Sequence[date], mandate: Mandate, held_back: Mapping[str, str] | None = None
+) -> tuple[Outset, ...]:
+    """All of `decide` that does not depend on the account, for many dates at once: a date's bits are the same alone."""
+    known = estimates(view, dates)
+    numbers = (known.age_days, known.signal, known.regime, known.confidence, known.volatility)
+    columns = [list(zip(*rows, strict=True)) for rows in zip(*(one.T.tolist() for one in numbers), strict=True)]
+    statuses = _statuses(known, dates, mandate, held_back or {})
+    sized, ordered, outside = (
+        np.array([[status in wanted for status, _ in rows] for rows in statuses])
+        for wanted in (SIZED, ORDERED, {Status.OUTSIDE})
+    )
+    exposures = portfolio_sizing(known, sized, view, mandate).exposures(mandate.sizing)
+    whole: list[bool] = np.all(ordered, axis=1).tolist()
+    floor = np.array([-np.inf if mandate.terms.instruments[one].shortable else 0.0 for one in mandate.symbols])
+    return tuple(
+        Outset(
+            as_of=as_of,
+            rows=rows,
+            statuses=found,
+            ordered=ordered[t],
+            whole=whole[t],
+            outside=outside[t],
+            exposures=exposures[t],
+            floor=floor,
+        )
+        for t, (as_of, rows, found) in enumerate(zip(dates, zip(*columns, strict=True), statuses, strict=True))
+    )
+
+
+def _statuses(
+    known: Estimates, dates: Sequence[date], mandate: Mandate, held_back: Mapping[str, str]
+) -> list[tuple[tuple[Status, str], ...]]:
+    """Whether each symbol may trade on each date, and why not."""
+    why = availability(known, mandate)
+    held = np.broadcast_to([symbol in held_back for symbol in mandate.symbols], why.unborn.shape)
+    # A symbol that is held back for good must stop taking a share of the budgets: stale comes first.
+    causes = [
+        (why.unborn & held, Status.QUARANTINED, "{held_back}"),
+        (why.unborn, Status.WARMING_UP, "no bar yet"),
+        (why.delisted, Status.DELISTED, "delisted"),
+        (why.stale, Status.STALE, "last bar is {age} days old"),
+        (held, Status.QUARANTINED, "{held_back}"),
+        (why.outside, Status.OUTSIDE, "not in the universe on {day}"),
+        (why.warming_up, Status.WARMING_UP, f"fewer than {warm_up_bars(mandate.strategy)} bars"),
+        (why.closed, Status.NO_SESSION, "no session on {day}"),
+        (np.ones_like(held), Status.TRADED, ""),
+    ]
+    first = np.argmax([mask for mask, _, _ in causes], axis=0).tolist()
+    told = [held_back.get(symbol, "") for symbol in mandate.symbols]
+    return [
+        tuple(
+            (causes[code][1], causes[code][2].format(held_back=text, age=age, day=day))
+            for code, age, text in zip(codes, ages, told, strict=True)
+        )
+        for day, codes, ages in zip(dates, first, known.age_days.tolist(), strict=True)
+    ]
+
+
+def decided(outset: Outset, snapshot: Snapshot, mandate: Mandate) -> tuple[Decision, ...]:
+    """The decisions of a day once the account is known, see `decide`."""
+    current = np.array([snapshot.exposure(symbol) for symbol in mandate.symbols])
+    once = sizing_of(mandate.strategy) is Sizing.ONCE
+    if snapshot.equity <= 0:
+        wanted = np.zeros(len(current))
+    elif once:
+        wanted = _bought_once(outset, snapshot, current, mandate.sizing.max_position_size)
+    else:
+        full = sizing_of(mandate.strategy) is Sizing.FULL
+        share = drawdown_multiplier(snapshot.drawdown, mandate.sizing) if full else 1.0
+        wanted = np.maximum(outset.exposures * share, outset.floor)
+        wanted = _beside_kept(wanted, current, outset, snapshot, mandate)
+    wanted = wanted if outset.whole else np.where(outset.ordered, wanted, current)
+    limited = within_limits(current, wanted, snapshot.equity, mandate.limits) if snapshot.equity > 0 else wanted
+    exposures: list[float | None] = limited.tolist()
+    if once or not outset.whole:
+        kept = ~outset.ordered | (once & (current != 0.0) & ~outset.outside)
+        exposures = [None if keep else value for value, keep in zip(exposures, kept.tolist(), strict=True)]
+    seen = zip(mandate.symbols, outset.rows, outset.statuses, exposures, strict=True)
+    return tuple(_decision(outset.as_of, *one) for one in seen)
+
+
+def _decision(as_of: date, symbol: str, row: Row, found: tuple[Status, str], exposure: float | None) -> Decision:
+    _, signal, code, confidence, volatility = row
+    sure = isfinite(confidence)
+    return Decision(
+        as_of=as_of,
+        symbol=symbol,
+        status=found[0],
+        regime=REGIMES[code].value if sure else None,
+        confidence=confidence if sure else None,
+        signal=signal if isfinite(signal) else None,
+        volatility=volatility if isfinite(volatility) else None,
+        exposure=exposure,
+        reason=found[1],
+    )
+
+
+def _bought_once(outset: Outset, snapshot: Snapshot, current: FloatArray, most: float) -> FloatArray:
+    """(S,) what is left of the capital, shared by the symbols that are still to be bought; nothing is borrowed."""
+    left, wanting = max(0.0, float(snapshot.account.cash / snapshot.equity)), (current == 0.0) & ~outset.outside
+    held = sum(abs(snapshot.exposure(symbol)) for symbol in snapshot.account.positions)
+    share = min(left, max(0.0, most - held)) / max(1, int(wanting.sum()))
+    return np.where(outset.outside, 0.0, np.where(wanting, share, current))
+
+
+def _beside_kept(
+    wanted: FloatArray, current: FloatArray, outset: Outset, snapshot: Snapshot, mandate: Mandate
+) -> FloatArray:
+    """The wanted exposures (S,), scaled down to what the positions that are kept leave of `max_position_size`."""
+    others = [symbol for symbol in snapshot.account.positions if symbol not in mandate.symbols]
+    kept = 0.0 if outset.whole else float(np.abs(current[~outset.ordered]).sum())
+    kept += sum(abs(snapshot.exposure(symbol)) for symbol in others)
+    room = max(0.0, mandate.sizing.max_position_size - kept)
+    gross = float(np.abs(wanted if outset.whole else wanted[outset.ordered]).sum())
+    return wanted * (room / gross) if gross > room else wanted

@@ -1,0 +1,171 @@
+"""What is known at the closes of many dates before the account is looked at: estimates, and exposures from them.
+
+A date's numbers depend on its own rows alone, to the last bit: one date at a time or all of them at once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strategy.market.bars import FloatArray, TimeArray
+from strategy.market.instruments import account_days_per_year
+from strategy.portfolio.market_days import portfolio_volatilities
+from strategy.portfolio.sizing import (
+    SizingParams,
+    portfolio_exposures,
+    regime_multiplier,
+    risk_budgets,
+    soft_signal,
+    volatility_multiplier,
+)
+from strategy.signals.outlook import Sizing, sizing_of, warm_up_bars
+
+if TYPE_CHECKING:
+    from strategy.portfolio.decision import Mandate, Panorama
+
+#: Column of the regime that counts where none is known: Neutral, whose multiplier is 1.
+NEUTRAL_CODE = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Estimates:
+    """Each symbol's newest row on or before each date; all arrays are (T, S).
+
+    `age_days` is negative where there is no row; estimates are NaN where they are not known.
+    """
+
+    dates: NDArray[np.datetime64]
+    age_days: NDArray[np.int64]
+    signal: FloatArray
+    regime: NDArray[np.int64]
+    confidence: FloatArray
+    volatility: FloatArray
+
+
+def estimates(view: "Panorama", dates: "Sequence[date] | TimeArray") -> Estimates:
+    """The estimates of the panorama as they stood at the close of each date."""
+    days = np.array(dates, dtype="datetime64[us]")
+    shape = len(days), len(view.outlooks)
+    age, regime = np.full(shape, -1, dtype=np.int64), np.full(shape, NEUTRAL_CODE, dtype=np.int64)
+    signal, confidence, volatility = np.full((3, *shape), np.nan)
+    for column, outlook in enumerate(view.outlooks):
+        row = np.searchsorted(outlook.open_time, days, side="right") - 1
+        known = row >= 0
+        row = row[known]
+        opened = outlook.open_time[row].astype("datetime64[D]")
+        age[known, column] = (days[known].astype("datetime64[D]") - opened).astype(np.int64)
+        signal[known, column] = outlook.signal[row]
+        volatility[known, column] = outlook.volatility[row]
+        confidence[known, column] = outlook.confidence[row]
+        regime[known, column] = outlook.regime[row]
+    return Estimates(
+        dates=days, age_days=age, signal=signal, regime=regime, confidence=confidence, volatility=volatility
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Availability:
+    """Why symbols may not trade, whatever the account holds; every mask is (T, S), and several may hold at once.
+
+    `unborn`: no row yet. `delisted`: its last session is past. `stale`: its newest row is older than `stale_days`.
+    `closed`: no session on the date. `outside`: a session, but no place in the universe. `warming_up`: its estimates
+    are not known yet.
+    """
+
+    unborn: NDArray[np.bool_]
+    delisted: NDArray[np.bool_]
+    stale: NDArray[np.bool_]
+    closed: NDArray[np.bool_]
+    outside: NDArray[np.bool_]
+    warming_up: NDArray[np.bool_]
+
+    @property
+    def sized(self) -> NDArray[np.bool_]:
+        """Symbols that share the budgets of the date."""
+        return ~(self.unborn | self.delisted | self.stale | self.outside | self.warming_up)
+
+    @property
+    def ordered(self) -> NDArray[np.bool_]:
+        """Symbols that are ordered to their exposure, which is 0 outside the universe; the others stay as they are."""
+        return (self.sized | self.outside) & ~(self.unborn | self.delisted | self.stale | self.closed)
+
+
+def availability(known: Estimates, mandate: "Mandate") -> Availability:
+    """Judge every symbol of the mandate on every date of the estimates."""
+    days: list[date] = known.dates.astype("datetime64[D]").tolist()
+    delisted, outside = np.zeros((2, *known.signal.shape), dtype=np.bool_)
+    for column, symbol in enumerate(mandate.symbols):
+        instrument = mandate.terms.instruments[symbol]
+        if instrument.listed_to is not None:
+            delisted[:, column] = [mandate.terms.delisted(symbol, day) for day in days]
+        if instrument.memberships is not None:
+            outside[:, column] = [not instrument.member(day) for day in days]
+    needs_volatility = warm_up_bars(mandate.strategy) > 1
+    return Availability(
+        unborn=known.age_days < 0,
+        delisted=delisted,
+        stale=known.age_days > mandate.limits.stale_days,
+        closed=known.age_days > 0,
+        outside=outside & (known.age_days == 0),
+        warming_up=~np.isfinite(known.signal) | (needs_volatility & ~np.isfinite(known.volatility)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PortfolioSizing:
+    """What makes exposures of the signals of an account that stands at its peak: the one rule of all that size.
+
+    `signal` (T, S) is 0 where it is not known. `multiplier` (T, S) is the regime's, 1 where the strategy minds none or
+    it is not known. `budgets` (T, S) share out the risk, 0 for symbols without a share. `volatility` (T,) is that of
+    the portfolio of these budgets, NaN where it is not known.
+    """
+
+    sizing: Sizing
+    signal: FloatArray
+    multiplier: FloatArray
+    budgets: FloatArray
+    volatility: FloatArray
+
+    def directions(self, neutral_zone: float) -> FloatArray:
+        """Return s'·g, (T, S); the bare signal where the strategy is sized by the volatility target alone."""
+        if self.sizing is not Sizing.FULL:
+            return self.signal
+        return soft_signal(self.signal, neutral_zone) * self.multiplier
+
+    def scale(self, target_annual_vol: float) -> FloatArray:
+        """Return k, (T,)."""
+        return volatility_multiplier(self.volatility, target_annual_vol)
+
+    def weights(self, target_annual_vol: float) -> FloatArray:
+        """Return b·k, (T, S)."""
+        return self.budgets * self.scale(target_annual_vol)[:, None]
+
+    def exposures(self, params: SizingParams) -> FloatArray:
+        """Return the exposures (T, S) before drawdown control and limits."""
+        weights = self.weights(params.target_annual_vol)
+        return portfolio_exposures(self.directions(params.neutral_zone), weights, params.max_position_size)
+
+
+def portfolio_sizing(
+    known: Estimates, sized: NDArray[np.bool_], view: "Panorama", mandate: "Mandate"
+) -> PortfolioSizing:
+    """Share out the risk of every date among the symbols that are `sized` (T, S)."""
+    sizing = sizing_of(mandate.strategy)
+    multiplier = np.ones(known.signal.shape)
+    if sizing is Sizing.FULL:
+        code = np.where(np.isfinite(known.confidence), known.regime, NEUTRAL_CODE)
+        multiplier = regime_multiplier(code, known.confidence)
+    budgets = risk_budgets(np.where(sized, known.volatility, np.nan))
+    calendars = frozenset(mandate.terms.instruments[symbol].calendar for symbol in mandate.symbols)
+    stops = np.searchsorted(view.union, known.dates, side="right")
+    return PortfolioSizing(
+        sizing=sizing,
+        signal=np.where(np.isfinite(known.signal) & (known.signal != 0.0), known.signal, 0.0),
+        multiplier=multiplier,
+        budgets=budgets,
+        volatility=portfolio_volatilities(view.changes, stops, budgets, account_days_per_year(calendars)),
+    )

@@ -1,0 +1,33 @@
+"""When the largest exposure decided, not the volatility aimed at."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from strategy.account.state import Snapshot
+from strategy.portfolio.decision import Decision
+from strategy.portfolio.sizing import SizingParams, drawdown_multiplier
+from strategy.signals.outlook import Strategy
+
+#: Exposures that differ by less from the cap stand at it.
+NEAR = 1e-9
+
+
+def capped_days(
+    strategy: Strategy, decisions: Sequence[Decision], snapshots: Sequence[Snapshot], sizing: SizingParams
+) -> tuple[date, ...]:
+    """Return the days whose exposures, drawdown control aside, were cut down to `max_position_size`, in order.
+
+    `hold` is bought once and aims at no volatility: none of its days count.
+    """
+    if strategy is Strategy.HOLD:
+        return ()
+    gross: dict[date, float] = {}
+    for one in decisions:
+        gross[one.as_of] = gross.get(one.as_of, 0.0) + abs(one.exposure or 0.0)
+    standing: Mapping[date, Snapshot] = {one.account.as_of: one for one in snapshots}
+    return tuple(
+        day
+        for day, exposed in sorted(gross.items())
+        if day in standing
+        and exposed >= sizing.max_position_size * drawdown_multiplier(standing[day].drawdown, sizing) * (1 - NEAR)
+    )

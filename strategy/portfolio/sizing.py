@@ -1,0 +1,138 @@
+"""From a signal to a target exposure: the seed's rule, hard-edged as published and soft-edged as it trades."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strategy.market.bars import FloatArray
+from strategy.signals.regime import REGIMES, Regime
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+#: What trades is sized in numpy, what trains in torch: the same lines serve both.
+Numbers = TypeVar("Numbers", FloatArray, "Tensor")
+
+#: The most that a calm market may scale a position up.
+VOLATILITY_CAP = 2.0
+MULTIPLIER = {Regime.BULL: 1.25, Regime.NEUTRAL: 1.0, Regime.BEAR: 0.75}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SizingParams:
+    """The seed's four parameters, and the knees of the drawdown control (fractions of the peak).
+
+    Raises ValueError where a parameter is outside its range.
+    """
+
+    target_annual_vol: float = 0.35
+    max_position_size: float = 2.0
+    neutral_zone: float = 0.03
+    lookback_period: int = 252
+    drawdown_start: float = 0.10
+    drawdown_full: float = 0.25
+    drawdown_floor: float = 0.25
+
+    def __post_init__(self) -> None:
+        if not self.target_annual_vol > 0:
+            raise ValueError(f"target_annual_vol is {self.target_annual_vol}; it must be above 0")
+        if not self.max_position_size > 0:
+            raise ValueError(f"max_position_size is {self.max_position_size}; it must be above 0")
+        if not 0 <= self.neutral_zone < 1:
+            raise ValueError(f"neutral_zone is {self.neutral_zone}; it must be at least 0 and below 1")
+        if self.lookback_period < 2:
+            raise ValueError(f"lookback_period is {self.lookback_period}; it must be at least 2")
+        if not 0 <= self.drawdown_start < self.drawdown_full <= 1:
+            raise ValueError(
+                f"drawdown knees {self.drawdown_start} and {self.drawdown_full} must increase within [0, 1]"
+            )
+        if not 0 <= self.drawdown_floor <= 1:
+            raise ValueError(f"drawdown_floor is {self.drawdown_floor}; it must lie between 0 and 1")
+
+
+def calculate_position_size(signal: float, regime: Regime | str, volatility: float, params: SizingParams) -> float:
+    """The seed document's own position size, hard-edged, as a multiple of equity.
+
+    `volatility` is annualised; zero or missing volatility means no position. Raises ValueError for an unknown regime.
+
+    >>> calculate_position_size(0.5, "Bull", 0.35, SizingParams())
+    0.625
+    >>> calculate_position_size(0.02, "Bull", 0.35, SizingParams())
+    0.0
+    """
+    if not (np.isfinite(volatility) and volatility > 0) or abs(signal) < params.neutral_zone:
+        return 0.0
+    scaled = signal * MULTIPLIER[Regime(regime)] * min(params.target_annual_vol / volatility, VOLATILITY_CAP)
+    return float(np.clip(scaled, -params.max_position_size, params.max_position_size))
+
+
+def soft_signal(signal: Numbers, neutral_zone: float) -> Numbers:
+    """s' = sign(s)·max(|s| − z, 0)/(1 − z): the signal with the neutral zone cut out of it, same shape.
+
+    >>> soft_signal(np.array([0.02, 0.515, -1.0]), 0.03)
+    array([ 0. ,  0.5, -1. ])
+    """
+    result: Numbers = (signal - signal.clip(-neutral_zone, neutral_zone)) / (1.0 - neutral_zone)
+    return result
+
+
+def regime_multiplier(code: NDArray[np.int64], confidence: FloatArray) -> FloatArray:
+    """g = 1 + c·(m − 1), same shape; `code` indexes REGIMES and an unknown confidence (NaN) counts as none.
+
+    >>> regime_multiplier(np.array([0, 2]), np.array([1.0, 0.5]))
+    array([1.25 , 0.875])
+    """
+    multiplier = np.array([MULTIPLIER[regime] for regime in REGIMES])[code]
+    result: FloatArray = 1.0 + np.nan_to_num(confidence) * (multiplier - 1.0)
+    return result
+
+
+def volatility_multiplier(volatility: FloatArray, target_annual_vol: float) -> FloatArray:
+    """v = min(target / volatility, 2), same shape; 0 where volatility is zero or missing.
+
+    >>> volatility_multiplier(np.array([0.7, 0.1, 0.0]), 0.35)
+    array([0.5, 2. , 0. ])
+    """
+    usable = np.isfinite(volatility) & (volatility > 0)
+    safe = np.where(usable, volatility, 1.0)
+    return np.where(usable, np.minimum(target_annual_vol / safe, VOLATILITY_CAP), 0.0)
+
+
+def drawdown_multiplier(drawdown: float, params: SizingParams) -> float:
+    """d: 1 up to the first knee, then linear to the floor at the second, and the floor beyond.
+
+    >>> [drawdown_multiplier(d, SizingParams()) for d in (0.05, 0.25, 0.5)]
+    [1.0, 0.25, 0.25]
+    """
+    span = params.drawdown_full - params.drawdown_start
+    depth = min(max((drawdown - params.drawdown_start) / span, 0.0), 1.0)
+    return float(1.0 - depth * (1.0 - params.drawdown_floor))
+
+
+def risk_budgets(volatility: FloatArray) -> FloatArray:
+    """b = (1/σ) / Σ(1/σ) over the symbols, (..., S); 0 for a symbol without volatility.
+
+    >>> risk_budgets(np.array([0.1, 0.3]))
+    array([0.75, 0.25])
+    """
+    usable = np.isfinite(volatility) & (volatility > 0)
+    inverse = np.where(usable, 1.0 / np.where(usable, volatility, 1.0), 0.0)
+    total = inverse.sum(axis=-1, keepdims=True)
+    result: FloatArray = inverse / np.where(total > 0, total, 1.0)
+    return result
+
+
+def portfolio_exposures(directions: Numbers, weights: Numbers, max_position_size: float) -> Numbers:
+    """x = s'·g·b·k, (..., S), the symbols of an account scaled down together to `max_position_size` of gross exposure.
+
+    `directions` is s'·g, `weights` b·k with k = min(target / σₚ, 2). With one symbol this is the single-symbol rule.
+
+    >>> portfolio_exposures(np.array([1.0, -1.0]), np.array([3.0, 1.0]), 2.0)
+    array([ 1.5, -0.5])
+    """
+    wanted = directions * weights
+    gross = abs(wanted).sum(-1)[..., None]
+    result: Numbers = wanted * (max_position_size / gross.clip(min=max_position_size))
+    return result

@@ -1,0 +1,199 @@
+"""The signal of every strategy, and all else that is estimated from the bars of the symbols."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strategy.market.bars import Bars, FloatArray, TimeArray
+from strategy.market.instruments import Calendar
+from strategy.signals.network_inputs import bars_behind
+from strategy.signals.prior import PRIOR_BARS, prior
+from strategy.signals.regime import regime_bars, regimes
+from strategy.signals.rolling import VOLATILITY_BARS, annual_volatility, change, rolling
+
+RULES_FAST_BARS, RULES_SLOW_BARS, RULES_RANGE_BARS = 10, 50, 100
+RULES_FLOOR = 0.02
+MOMENTUM_BARS = 252
+
+
+class Strategy(StrEnum):
+    """What may be asked for with `--strategy`."""
+
+    TURBO = "turbo"
+    RULES = "rules"
+    HOLD = "hold"
+    VOL_TARGET = "vol-target"
+    MOMENTUM = "momentum"
+
+
+class Sizing(StrEnum):
+    """How a signal becomes an exposure."""
+
+    #: The whole rule of the seed: neutral zone, regime, volatility target, drawdown control.
+    FULL = "full"
+    #: The volatility target alone.
+    VOLATILITY = "volatility"
+    #: An equal share of the capital, bought once and kept.
+    ONCE = "once"
+
+
+class Forecaster(Protocol):
+    """A trained model: the signals of all symbols, each from its own bars and those of the others."""
+
+    @property
+    def history_bars(self) -> int:
+        """Closes of a symbol without which it gets the prior."""
+        ...
+
+    @property
+    def context_bars(self) -> int:
+        """Rows of inputs that one signal sees."""
+        ...
+
+    def forecast(self, bars: Mapping[str, Bars], since: np.datetime64 | None = None) -> dict[str, FloatArray]:
+        """Signals in [-1, 1] at every row of each symbol, (T,); NaN where there is too little history.
+
+        If `since` is given, rows before each symbol's newest row dated at most `since` need not be computed.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outlook:
+    """One symbol's estimates, row by row; each array is (T,), NaN before its warm-up ends.
+
+    `signal` in [-1, 1], `regime` indexes REGIMES, `volatility` is annualised by the symbol's calendar, `change` is the
+    return of the adjusted close. Row t uses rows up to t only.
+    """
+
+    symbol: str
+    open_time: TimeArray
+    signal: FloatArray
+    regime: NDArray[np.int64]
+    confidence: FloatArray
+    volatility: FloatArray
+    change: FloatArray
+
+
+def sizing_of(strategy: Strategy) -> Sizing:
+    """The sizing that belongs to a strategy."""
+    if strategy is Strategy.HOLD:
+        return Sizing.ONCE
+    return Sizing.FULL if strategy in (Strategy.TURBO, Strategy.RULES) else Sizing.VOLATILITY
+
+
+def history_bars(strategy: Strategy, model: Forecaster | None = None) -> int:
+    """How many closes a decision sees: the warm-up, and the bare window that a daily run loads.
+
+    >>> history_bars(Strategy.RULES)
+    127
+    """
+    own = {
+        Strategy.TURBO: max(PRIOR_BARS, model.history_bars if model else 0),
+        Strategy.RULES: max(RULES_FAST_BARS + RULES_RANGE_BARS, RULES_SLOW_BARS + 1),
+        Strategy.HOLD: 1,
+        Strategy.VOL_TARGET: 1,
+        Strategy.MOMENTUM: MOMENTUM_BARS + 1,
+    }
+    return max(own[strategy], VOLATILITY_BARS + 1, regime_bars())
+
+
+def warm_up_bars(strategy: Strategy) -> int:
+    """How many closes a symbol must have before the strategy may trade it."""
+    return 1 if strategy is Strategy.HOLD else history_bars(strategy)
+
+
+def look_back(
+    newest: Callable[[int], Mapping[str, Bars]], strategy: Strategy, model: Forecaster | None = None
+) -> Mapping[str, Bars]:
+    """Return the bars that a decision sees: each symbol's own look-back, and what the others showed meanwhile.
+
+    `newest` gives the newest so many bars of every symbol up to the day that is decided. A network sees the other
+    symbols too, on the dates of its own context: where they trade more often it takes more of their bars.
+    """
+    own = newest(history_bars(strategy, model))
+    if model is None or len(own) < 2:
+        return own
+    needed = bars_behind({symbol: one.open_time for symbol, one in own.items()}, model.context_bars)
+    return newest(max(history_bars(strategy, model), needed))
+
+
+def outlooks(
+    bars: Mapping[str, Bars],
+    calendars: Mapping[str, Calendar],
+    strategy: Strategy,
+    model: Forecaster | None = None,
+    since: np.datetime64 | None = None,
+) -> dict[str, Outlook]:
+    """The outlook of every symbol at every row of its raw bars; estimates are taken on adjusted prices.
+
+    With `since`, a model is not asked about rows before each symbol's newest one dated at most then.
+    """
+    forecasts = model.forecast(bars, since) if model and strategy is Strategy.TURBO else {}
+    return {symbol: _outlook(one, calendars[symbol], strategy, forecasts.get(symbol)) for symbol, one in bars.items()}
+
+
+def _outlook(bars: Bars, calendar: Calendar, strategy: Strategy, forecast: FloatArray | None) -> Outlook:
+    close = bars.close * bars.factor
+    path = regimes(close)
+    return Outlook(
+        symbol=bars.symbol,
+        open_time=bars.open_time,
+        signal=_signal(strategy, close) if forecast is None else forecast,
+        regime=path.code,
+        confidence=path.confidence,
+        volatility=annual_volatility(close, calendar.days_per_year),
+        change=change(close, 1),
+    )
+
+
+def no_outlook(symbol: str) -> Outlook:
+    """The outlook of a symbol that has no bar yet: no rows."""
+    empty = np.empty(0)
+    return Outlook(
+        symbol=symbol,
+        open_time=np.empty(0, dtype="datetime64[us]"),
+        signal=empty,
+        regime=np.empty(0, dtype=np.int64),
+        confidence=empty,
+        volatility=empty,
+        change=empty,
+    )
+
+
+def _signal(strategy: Strategy, close: FloatArray) -> FloatArray:
+    match strategy:
+        case Strategy.TURBO:
+            return prior(close)
+        case Strategy.RULES:
+            return rules(close)
+        case Strategy.MOMENTUM:
+            return np.sign(change(close, MOMENTUM_BARS))
+        case Strategy.HOLD | Strategy.VOL_TARGET:
+            return np.ones(len(close))
+
+
+def rules(close: FloatArray) -> FloatArray:
+    """The seed's rules without a network: a signal in [-1, 1] at every row of adjusted closes (T,).
+
+    g = 0.6·r10 + 0.4·r50 over h: the 90th percentile of r10 over 100 bars when g is positive, else minus the 10th, and
+    never below 0.02. NaN before 110 closes.
+    """
+    fast, slow = change(close, RULES_FAST_BARS), change(close, RULES_SLOW_BARS)
+    gain = 0.6 * fast + 0.4 * slow
+    high = rolling(fast, RULES_RANGE_BARS, _percentile(90.0))
+    low = rolling(fast, RULES_RANGE_BARS, _percentile(10.0))
+    unit = np.maximum(RULES_FLOOR, np.where(gain > 0, high, -low))
+    return np.clip(gain / unit, -1.0, 1.0)
+
+
+def _percentile(percent: float) -> Callable[[FloatArray], FloatArray]:
+    def reduce(windows: FloatArray) -> FloatArray:
+        result: FloatArray = np.percentile(windows, percent, axis=-1)
+        return result
+
+    return reduce

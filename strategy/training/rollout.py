@@ -1,0 +1,93 @@
+"""The account that a network's signals run: differentiable over windows, and in one piece over a span of dates."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from strategy.evaluation.sharpe import sharpe
+from strategy.kernel.autograd import returns_of
+from strategy.kernel.simulate import simulate
+from strategy.market.bars import FloatArray
+from strategy.networks.transformer import Network
+from strategy.portfolio.sizing import portfolio_exposures, soft_signal
+from strategy.training.training_panel import TrainingPanel
+from strategy.training.windows import SplitRule, Windows, windows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Returns:
+    """Net returns of an account, (D,), the calendar days each took, (D,), and its account days per year."""
+
+    net: FloatArray
+    days: FloatArray
+    days_per_year: int
+
+    @property
+    def sharpe(self) -> float:
+        """Annualised; 0 for an account that never moves."""
+        return sharpe(self.net, self.days_per_year) or 0.0
+
+
+def target(departure: Tensor, at: Windows) -> Tensor:
+    """Target exposures (D + 1, S, N) in float64 of the network's departures (M, context) on the rows of the windows.
+
+    The neutral zone is left out: inside it nothing could be learned. The last date only settles.
+    """
+    panel, paths, symbols = at.panel, len(at.first), len(at.panel.inputs)
+    chosen = departure.gather(1, torch.from_numpy(at.position).to(departure.device))
+    chosen = chosen * torch.from_numpy(at.current).to(departure.device)
+    spread = chosen.new_zeros(paths * symbols, at.decisions)
+    spread = spread.index_copy(0, torch.from_numpy(at.owner).to(departure.device), chosen)
+    moved = spread.view(paths, symbols, at.decisions).transpose(1, 2).to("cpu", torch.float64)
+    dates = at.first[:, None] + np.arange(at.decisions)
+    signal = (torch.from_numpy(panel.prior[dates]) + moved).clamp(-1.0, 1.0)
+    wanted = portfolio_exposures(signal, torch.from_numpy(panel.weight[dates]), panel.sizing.max_position_size)
+    allowed = wanted.clip(torch.from_numpy(panel.floor))
+    # Paths come last in the account, which runs them side by side.
+    return torch.nn.functional.pad(allowed.permute(1, 2, 0), (0, 0, 0, 0, 0, 1)).contiguous()
+
+
+def departures(
+    networks: Sequence[Network], panel: TrainingPanel, span: range, rule: SplitRule, stride: int
+) -> FloatArray:
+    """The mean departure of the networks at each date of the span, (D, S); 0 where a symbol has no full context.
+
+    Windows end every `stride` dates, so that a signal sees at least context_bars - stride + 1 rows of its symbol.
+    Puts the networks into evaluation mode. Raises ValueError if the stride is longer than what a window scores.
+    """
+    if not 1 <= stride <= rule.scored_bars:
+        raise ValueError(f"stride is {stride}; it must be between 1 and {rule.scored_bars}")
+    result = np.zeros((len(span), len(panel.inputs)))
+    for stop in range(span.stop, span.start, -stride):
+        at = windows(panel, np.array([stop - rule.scored_bars]), rule.scored_bars, rule.context_bars)
+        if not len(at.rows):
+            continue
+        rows = torch.from_numpy(at.rows)
+        total = np.zeros(at.position.shape)
+        with torch.no_grad():
+            for network in networks:
+                seen = network.eval()(rows.to(_device(network))).cpu().numpy()
+                total += np.where(at.current, np.take_along_axis(seen, at.position, axis=1), 0.0)
+        first = max(span.start, stop - stride)
+        result[first - span.start : stop - span.start, at.owner] = (total / len(networks)).T[first - stop :]
+    return result
+
+
+def net_returns(departure: FloatArray, panel: TrainingPanel, span: range, cost_multiplier: float = 1.0) -> Returns:
+    """What the account earned that started on the span's first date and followed prior plus departure (D, S)."""
+    dates = np.arange(span.start, span.stop)
+    signal = soft_signal(np.clip(panel.prior[dates] + departure, -1.0, 1.0), panel.sizing.neutral_zone)
+    wanted = portfolio_exposures(signal, panel.weight[dates], panel.sizing.max_position_size).clip(panel.floor)
+    market = panel.market(np.array([span.start]), len(span) + 1, cost_multiplier)
+    # The last date only settles.
+    followed = np.concatenate([wanted, np.zeros((1, len(panel.floor)))])
+    path = simulate(np.ascontiguousarray(followed[:, :, None]), market, panel.sizing)
+    net: FloatArray = returns_of(torch.from_numpy(path.equity)).numpy()[:, 0]
+    return Returns(net=net, days=market.days[1:, 0], days_per_year=panel.days_per_year)
+
+
+def _device(network: Network) -> torch.device:
+    return next(network.parameters()).device

@@ -1,0 +1,114 @@
+"""What the network learns from: all symbols side by side, and all that sizes and pays for them but its own signal."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strategy.kernel.simulate import AccountMarket
+from strategy.market.bars import Bars, FloatArray, TimeArray
+from strategy.market.instruments import account_days_per_year
+from strategy.market.panel import Panel, side_by_side
+from strategy.portfolio.decision import Mandate, panorama
+from strategy.portfolio.estimates import availability, estimates, portfolio_sizing
+from strategy.portfolio.sizing import SizingParams
+from strategy.signals.features import FEATURE_BARS
+from strategy.signals.network_inputs import inputs
+from strategy.signals.outlook import Strategy, outlooks
+from strategy.signals.prior import PRIOR_BARS
+
+#: A symbol's own row from which inputs and prior are both known.
+FIRST_ROW = max(FEATURE_BARS, PRIOR_BARS) - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrainingPanel:
+    """Symbols (S) on the account's dates (U): what is known at each close, and the prices that pay for it.
+
+    `inputs` holds float32 (T, F) of each symbol's own rows, which `dates.row` numbers. `prior` (U, S) is 0 where it is
+    not known; `weight` (U, S) is g·b·k, so that a signal times it is an exposure, 0 where nothing may be held. `open`
+    and `close` (U, S) are adjusted, NaN without a session; `days` (U,) are calendar days since the account date before;
+    `cost` (S,) is fee and slippage as a fraction of the traded notional, `floor` (S,) the least exposure admitted.
+    """
+
+    dates: Panel
+    inputs: tuple[NDArray[np.float32], ...]
+    prior: FloatArray
+    weight: FloatArray
+    tradable: NDArray[np.bool_]
+    open: FloatArray
+    close: FloatArray
+    days: FloatArray
+    cost: FloatArray
+    floor: FloatArray
+    sizing: SizingParams
+    financing_rate: float
+    days_per_year: int
+
+    def __len__(self) -> int:
+        return len(self.dates)
+
+    @property
+    def open_time(self) -> TimeArray:
+        """The account's dates, (U,)."""
+        return self.dates.open_time
+
+    def market(self, first: NDArray[np.int64], count: int, cost_multiplier: float) -> AccountMarket:
+        """What N accounts meet on `count` dates from each of `first` (N,) on; they start at their peak."""
+        rows = first[None, :] + np.arange(count)[:, None]
+        return AccountMarket(
+            open=np.ascontiguousarray(np.moveaxis(self.open[rows], 2, 1)),
+            close=np.ascontiguousarray(np.moveaxis(self.close[rows], 2, 1)),
+            tradable=np.ascontiguousarray(np.moveaxis(self.tradable[rows], 2, 1)),
+            days=self.days[rows],
+            cost=np.repeat(cost_multiplier * self.cost[:, None], len(first), axis=1),
+            financing_rate=self.financing_rate,
+            drawdown=np.zeros(len(first)),
+        )
+
+
+def training_panel(bars: Mapping[str, Bars], mandate: Mandate) -> TrainingPanel:
+    """The panel of raw bars, sized as the account of the mandate sizes all these symbols together.
+
+    Limits on turnover and order size are not part of it. Raises ValueError if there is no symbol.
+    """
+    if not bars:
+        raise ValueError("training was given no symbol; give at least one")
+    panel = side_by_side({symbol: one.open_time for symbol, one in bars.items()}, mandate.limits.stale_days)
+    account = replace(mandate, strategy=Strategy.TURBO, symbols=panel.symbols)
+    ordered = [bars[symbol] for symbol in panel.symbols]
+    instruments = [mandate.terms.instruments[symbol] for symbol in panel.symbols]
+    costs, sizing = mandate.terms.costs, mandate.sizing
+    calendars = {one.symbol: one.calendar for one in instruments}
+    view = panorama(outlooks(bars, calendars, account.strategy), panel.symbols)
+    known = estimates(view, panel.open_time)
+    available = availability(known, account)
+    sized = available.sized
+    rule = portfolio_sizing(known, sized, view, account)
+    scale = rule.scale(sizing.target_annual_vol)
+    seen = inputs(bars)
+    return TrainingPanel(
+        dates=panel,
+        inputs=tuple(seen[symbol].astype(np.float32) for symbol in panel.symbols),
+        prior=np.where(sized, rule.signal, 0.0),
+        weight=np.where(sized, rule.multiplier * rule.budgets * scale[:, None], 0.0),
+        tradable=available.ordered,
+        open=_at_sessions(panel, _on_dates(panel, (one.open * one.factor for one in ordered))),
+        close=_at_sessions(panel, _on_dates(panel, (one.close * one.factor for one in ordered))),
+        days=np.diff(panel.open_time, prepend=panel.open_time[:1]) / np.timedelta64(1, "D"),
+        cost=np.array([float(costs.fee(one) + costs.slippage(one)) for one in instruments]),
+        floor=np.array([-np.inf if one.shortable else 0.0 for one in instruments]),
+        sizing=sizing,
+        financing_rate=float(costs.financing_rate),
+        days_per_year=account_days_per_year(frozenset(calendars.values())),
+    )
+
+
+def _on_dates(panel: Panel, columns: Iterable[FloatArray]) -> FloatArray:
+    """Each symbol's own rows (T,) as they stood on every date, (U, S)."""
+    return np.stack([panel.spread(number, values) for number, values in enumerate(columns)], axis=-1)
+
+
+def _at_sessions(panel: Panel, values: FloatArray) -> FloatArray:
+    return np.where(panel.session, values, np.nan)

@@ -1,0 +1,147 @@
+"""Walk-forward: every date is traded by a model that was fitted on bars before it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from hashlib import sha256
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from strategy.market.bars import COLUMNS, Bars, FloatArray, TimeArray
+from strategy.market.panel import side_by_side
+from strategy.signals.outlook import Outlook
+
+# A backtest that is repeated asks for folds and runs no network: it must not wait for torch.
+if TYPE_CHECKING:
+    from strategy.networks.ensemble import Ensemble
+    from strategy.training.training_panel import TrainingPanel
+
+#: Account dates between the last bar that a model saw and its first decision.
+EMBARGO_BARS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fold:
+    """A model fitted on bars dated `fitted_to` or earlier decides on `dates`, the numbers of account dates."""
+
+    fitted_to: np.datetime64
+    dates: range
+
+
+def folds(
+    open_time: TimeArray, first: np.datetime64, fold_bars: int, embargo_bars: int = EMBARGO_BARS
+) -> tuple[Fold, ...]:
+    """The folds of account dates (U,) from `first` on, each of `fold_bars` dates, the last one shorter.
+
+    Between the last bar that a model saw and its first decision lie `embargo_bars` dates. Raises ValueError if no date
+    is left to fit on or to decide on, or a count is out of range.
+
+    >>> dates = np.arange("2020-01-01", "2020-01-13", dtype="M8[D]").astype("M8[us]")
+    >>> [(str(one.fitted_to)[:10], one.dates) for one in folds(dates, np.datetime64("2020-01-08"), 3, embargo_bars=2)]
+    [('2020-01-05', range(7, 10)), ('2020-01-08', range(10, 11))]
+    """
+    if fold_bars < 1 or embargo_bars < 0:
+        raise ValueError(f"fold_bars is {fold_bars} and embargo_bars {embargo_bars}; at least 1 and 0 are needed")
+    first_date, last = int(np.searchsorted(open_time, first)), len(open_time) - 1
+    if not embargo_bars < first_date < last:
+        raise ValueError(f"{first} leaves nothing to fit on or nothing to decide on; choose a date between the bars'")
+    return tuple(
+        Fold(fitted_to=open_time[start - 1 - embargo_bars], dates=range(start, min(start + fold_bars, last)))
+        for start in range(first_date, last, fold_bars)
+    )
+
+
+def yearly(
+    open_time: TimeArray, start: np.datetime64, end: np.datetime64, embargo_bars: int = EMBARGO_BARS
+) -> tuple[Fold, ...]:
+    """A fold for each calendar year that has account dates (U,) from `start` to `end`, both included.
+
+    What a model is fitted to depends on its year alone, not on the dates asked for: its newest bar lies `embargo_bars`
+    dates before the first of the year. Where there is no such date, `fitted_to` is the day before all bars.
+
+    >>> dates = np.arange("2018-12-20", "2020-03-01", dtype="M8[D]").astype("M8[us]")
+    >>> plan = yearly(dates, np.datetime64("2018-12-30"), np.datetime64("2020-01-03"))
+    >>> [(str(one.fitted_to)[:10], str(dates[one.dates][0])[:10], len(one.dates)) for one in plan]
+    [('2018-12-19', '2018-12-30', 2), ('2018-12-26', '2019-01-01', 365), ('2019-12-26', '2020-01-01', 3)]
+    """
+    years = open_time.astype("M8[Y]")
+    first, stop = int(np.searchsorted(open_time, start)), int(np.searchsorted(open_time, end, side="right"))
+    plan = []
+    for year in np.unique(years[first:stop]):
+        opening, closing = (int(np.searchsorted(years, year, side=side)) for side in ("left", "right"))
+        newest = opening - 1 - embargo_bars
+        fitted_to = open_time[newest] if newest >= 0 else open_time[0] - np.timedelta64(1, "D")
+        plan.append(Fold(fitted_to=fitted_to, dates=range(max(opening, first), min(closing, stop))))
+    return tuple(plan)
+
+
+def decided_rows(plan: Sequence[Fold], dates: TimeArray, open_time: TimeArray) -> tuple[range, ...]:
+    """The rows of a symbol (T,) that each fold of account dates (U,) decides by: those dated within it.
+
+    The first fold also takes the newest row before it of a symbol without a session on its first date.
+
+    >>> days = np.arange("2020-01-01", "2020-01-08", dtype="M8[D]").astype("M8[us]")
+    >>> plan = (Fold(fitted_to=days[0], dates=range(2, 4)), Fold(fitted_to=days[1], dates=range(4, 6)))
+    >>> decided_rows(plan, days, days[[0, 1, 3, 5, 6]])
+    (range(1, 3), range(3, 4))
+    """
+    starts = [int(np.searchsorted(open_time, dates[fold.dates.start])) for fold in plan]
+    starts[0] = max(0, int(np.searchsorted(open_time, dates[plan[0].dates.start], side="right")) - 1)
+    stop = int(np.searchsorted(open_time, dates[plan[-1].dates.stop - 1], side="right"))
+    return tuple(range(first, last) for first, last in pairwise([*starts, stop]))
+
+
+def histories(bars: Mapping[str, Bars]) -> dict[date, str]:
+    """For every account date, the hash of all bars dated then or earlier, bit for bit: what was known that day.
+
+    >>> from strategy.market.bars import make_bars
+    >>> known, revised = (
+    ...     histories({"A": make_bars("A", ["2020-01-01", "2020-01-02"], close=[9.0, last])}) for last in (8.0, 7.0)
+    ... )
+    >>> [known[day] == revised[day] for day in known]
+    [True, False]
+    """
+    panel = side_by_side({symbol: one.open_time for symbol, one in bars.items()})
+    tables = [_table(bars[symbol]) for symbol in panel.symbols]
+    digest, found = sha256(), {}
+    for number, day in enumerate(panel.open_time.astype("M8[D]").tolist()):
+        for column in np.flatnonzero(panel.session[number]):
+            digest.update(panel.symbols[column].encode())
+            digest.update(tables[column][panel.row[number, column]].tobytes())
+        found[day] = digest.hexdigest()
+    return found
+
+
+def _table(bars: Bars) -> FloatArray:
+    """(T, columns), the dates as their microseconds' bits."""
+    return np.stack([bars[name].view(np.float64) for name in COLUMNS], axis=-1)
+
+
+def overlaid(outlook: Outlook, signals: Mapping[date, float]) -> Outlook:
+    """The outlook with these signals on their dates in place of its own."""
+    days = outlook.open_time.astype("M8[D]").tolist()
+    own = zip(days, outlook.signal.tolist(), strict=True)
+    return replace(outlook, signal=np.array([signals.get(day, signal) for day, signal in own]))
+
+
+def walked(
+    panel: "TrainingPanel", plan: Sequence[Fold], models: Sequence["Ensemble | None"], context_bars: int
+) -> FloatArray:
+    """The departures (D, S) from the prior on the dates of all folds, each by its own model; None is the prior.
+
+    The panel may hold later bars than a fold: every input is causal.
+    """
+    from strategy.training.loop import GATE_STRIDE
+    from strategy.training.rollout import departures
+    from strategy.training.windows import SplitRule
+
+    rule = SplitRule(context_bars=context_bars)
+    parts = [
+        departures(model.members, panel, fold.dates, rule, min(GATE_STRIDE, rule.scored_bars))
+        if model
+        else np.zeros((len(fold.dates), len(panel.inputs)))
+        for fold, model in zip(plan, models, strict=True)
+    ]
+    return np.concatenate(parts)

@@ -1,0 +1,200 @@
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from strategy.account.orders import Fill, Order, OrderState, ReasonCode, Side, client_order_id
+from strategy.account.settlement import NO_COSTS, Costs, Quote, Terms, financing, settle
+from strategy.account.state import Account, Entry, EntryKind, Position
+from strategy.market.instruments import Calendar, Instrument
+
+D = Decimal
+SPY = Instrument(symbol="SPY", calendar=Calendar.XNYS)
+BTC = Instrument(symbol="BTCUSDT", calendar=Calendar.ALWAYS)
+TERMS = Terms(account="test", instruments={"SPY": SPY, "BTCUSDT": BTC}, costs=Costs())
+FREE = Terms(account="test", instruments={"SPY": SPY, "BTCUSDT": BTC}, costs=NO_COSTS)
+MONDAY, TUESDAY = date(2020, 1, 6), date(2020, 1, 7)
+
+
+def order(symbol: str, side: Side, quantity: str) -> Order:
+    return Order(order_id="o1", symbol=symbol, as_of=MONDAY, side=side, quantity=D(quantity))
+
+
+def account(cash: str, **held: tuple[str, str]) -> Account:
+    positions = {symbol: Position(quantity=D(quantity), mark=D(mark)) for symbol, (quantity, mark) in held.items()}
+    return Account(as_of=MONDAY, cash=D(cash), positions=positions)
+
+
+def test_a_buy_fills_at_the_open_with_slippage_and_fee() -> None:
+    quotes = {"SPY": Quote(open=D(100), close=D(110))}
+    result = settle(account("10000"), [order("SPY", Side.BUY, "50")], quotes, TUESDAY, TERMS)
+    (fill,) = result.fills
+    assert (fill.price, fill.fee) == (D("100.01"), D("0.5"))
+    # 10000 − 50·100.01 − 0.5 in cash, 50 units marked at 110: the cost is 2 bps of 5000.
+    assert result.account.cash == D("4999")
+    assert result.account.equity == D("10499")
+    assert result.orders[0].state is OrderState.FILLED
+
+
+def test_a_settled_day_is_told_whole() -> None:
+    reason = "halted: cut to what closes the position"
+    asked = replace(order("SPY", Side.SELL, "50"), reason=reason, cut_by_halt=True, mark=D(95))
+    result = settle(account("0", SPY=("60", "90")), [asked], {"SPY": Quote(open=D(100), close=D(110))}, TUESDAY, TERMS)
+    assert result.fills == (
+        Fill(
+            order_id="o1",
+            trade_id="1",
+            symbol="SPY",
+            as_of=TUESDAY,
+            side=Side.SELL,
+            quantity=D(50),
+            price=D("99.99"),
+            fee=D("0.5"),
+        ),
+    )
+    assert result.orders == (replace(asked, state=OrderState.FILLED),)
+    assert result.orders[0].mark == D(95)
+    positions = {"SPY": Position(quantity=D(10), mark=D(110), marked_on=TUESDAY)}
+    assert result.account == Account(as_of=TUESDAY, cash=D(4999), positions=positions)
+    assert result.entries == ()
+
+
+def test_financing_is_an_entry_of_the_whole_account() -> None:
+    result = settle(account("-5000", SPY=("150", "100")), [], {}, TUESDAY, TERMS)
+    paid = D("0.684931506849")
+    assert result.entries == (Entry(as_of=TUESDAY, kind=EntryKind.FINANCING, symbol="", cash=-paid, quantity=D(0)),)
+    assert result.account.cash == D(-5000) - paid
+
+
+def test_crypto_costs_fifteen_basis_points() -> None:
+    quotes = {"BTCUSDT": Quote(open=D(10000), close=D(10000))}
+    result = settle(account("10000"), [order("BTCUSDT", Side.SELL, "1")], quotes, TUESDAY, TERMS)
+    assert D(10000) - result.account.equity == D("15")
+
+
+def test_twice_the_cost_is_twice_the_cost() -> None:
+    quotes = {"SPY": Quote(open=D(100), close=D(100))}
+    lost = []
+    for multiplier in (1, 2):
+        terms = Terms(account="test", instruments=TERMS.instruments, costs=Costs(multiplier=D(multiplier)))
+        after = settle(account("10000"), [order("SPY", Side.BUY, "50")], quotes, TUESDAY, terms).account
+        lost.append(D(10000) - after.equity)
+    assert lost == [D("1.0"), D("2.0")]
+
+
+def test_a_symbol_without_a_session_keeps_position_mark_and_open_order() -> None:
+    held = account("0", SPY=("10", "100"))
+    result = settle(held, [order("SPY", Side.SELL, "10")], {"BTCUSDT": Quote(open=D(1), close=D(1))}, TUESDAY, FREE)
+    assert result.account.positions == held.positions
+    assert result.orders[0].state is OrderState.INTENDED
+    assert result.fills == ()
+
+
+def test_a_split_multiplies_position_and_open_order_and_keeps_equity() -> None:
+    """Two for one is the commonest of all."""
+    halved = {"SPY": Quote(open=D(50), close=D(50), factor_change=D(2))}
+    assert settle(account("0", SPY=("10", "100")), [], halved, TUESDAY, FREE).account.quantity("SPY") == 20
+    quotes = {"SPY": Quote(open=D(25), close=D(25), factor_change=D(4))}
+    result = settle(account("0", SPY=("10", "100")), [order("SPY", Side.SELL, "5")], quotes, TUESDAY, FREE)
+    assert result.account.quantity("SPY") == 20
+    assert result.account.equity == 1000
+    assert result.entries == (Entry(as_of=TUESDAY, kind=EntryKind.FACTOR, symbol="SPY", cash=D(0), quantity=D(30)),)
+
+
+def test_leverage_pays_for_what_is_borrowed_and_shorts_for_their_value() -> None:
+    # Long 15000 on 10000 of equity borrows 5000 for one day at 5 %.
+    assert financing(account("-5000", SPY=("150", "100")), TUESDAY, Costs()) == D("0.684931506849")
+    # Short 5000 of 10000: the short's value is borrowed, whatever the cash.
+    assert financing(account("15000", SPY=("-50", "100")), TUESDAY, Costs()) == D("0.684931506849")
+    assert financing(account("5000", SPY=("50", "100")), TUESDAY, Costs()) == 0
+    # Of a position of 0.5, 0.4 are borrowed.
+    assert financing(account("-0.4", SPY=("0.5", "1")), TUESDAY, Costs()) == D("0.000054794521")
+
+
+def test_financing_covers_every_day_since_the_last_marks() -> None:
+    short = account("15000", SPY=("-50", "100"))
+    assert financing(short, date(2020, 1, 9), Costs()) == D("2.054794520548")
+
+
+def test_a_delisted_symbol_is_closed_at_its_last_mark_and_its_order_cancelled() -> None:
+    gone = Instrument(symbol="SPY", calendar=Calendar.XNYS, listed_to=MONDAY)
+    terms = Terms(account="test", instruments={"SPY": gone}, costs=NO_COSTS)
+    result = settle(account("0", SPY=("10", "100")), [order("SPY", Side.BUY, "1")], {}, TUESDAY, terms)
+    assert result.account.cash == 1000
+    assert dict(result.account.positions) == {}
+    assert (result.orders[0].state, result.orders[0].reason) == (OrderState.CANCELLED, "delisted")
+    assert result.orders[0].code is ReasonCode.DELISTED
+
+
+@pytest.mark.parametrize(("held", "side"), [("0.5", Side.SELL), ("-0.5", Side.BUY)])
+def test_a_closure_is_a_trade_of_its_own_at_the_last_mark_with_its_fee(held: str, side: Side) -> None:
+    gone = Terms(account="test", instruments={"SPY": replace(SPY, listed_to=MONDAY)}, costs=Costs())
+    result = settle(account("100", SPY=(held, "100")), [], {}, TUESDAY, gone)
+    assert result.fills == (
+        Fill(
+            order_id=client_order_id("test", "delisted", "SPY", TUESDAY),
+            trade_id="1",
+            symbol="SPY",
+            as_of=TUESDAY,
+            side=side,
+            quantity=D("0.5"),
+            price=D(100),
+            fee=D("0.005"),
+        ),
+    )
+
+
+def test_a_symbol_trades_to_the_end_of_its_last_session() -> None:
+    last = Terms(account="test", instruments={"SPY": replace(SPY, listed_to=TUESDAY)}, costs=NO_COSTS)
+    result = settle(account("0", SPY=("10", "100")), [order("SPY", Side.BUY, "1")], {}, TUESDAY, last)
+    assert (result.fills, result.account.quantity("SPY")) == ((), 10)
+    assert result.orders[0].state is OrderState.INTENDED
+
+
+def test_a_day_is_settled_once() -> None:
+    with pytest.raises(ValueError, match="2020-01-06 cannot be settled: the account already stands at 2020-01-06"):
+        settle(account("1"), [], {}, MONDAY, TERMS)
+
+
+def test_costs_below_zero_are_refused() -> None:
+    with pytest.raises(ValueError, match="fee_bps is -1; it must be at least 0"):
+        Costs(fee_bps=D(-1))
+    assert Costs(fee_bps=D(0)).fee(SPY) == 0
+
+
+def test_a_bar_takes_a_tenth_of_its_volume_in_whole_lots_and_the_rest_is_cancelled() -> None:
+    lots = Terms(account="test", instruments={"SPY": replace(SPY, lot=D(2))}, costs=NO_COSTS)
+    quotes = {"SPY": Quote(open=D(100), close=D(100), volume=75.0)}
+    cut = replace(order("SPY", Side.BUY, "50"), cut_by_halt=True)
+    result = settle(account("10000"), [cut], quotes, TUESDAY, lots)
+    (fill,) = result.fills
+    assert (fill.quantity, fill.as_of) == (6, TUESDAY)
+    assert result.account.quantity("SPY") == 6
+    assert (result.orders[0].state, result.orders[0].code) == (OrderState.CANCELLED, ReasonCode.VOLUME)
+    assert result.orders[0].cut_by_halt
+    assert result.orders[0].reason.startswith("filled 6 of 50, 10% of")
+
+
+def test_a_bar_without_room_for_one_lot_fills_nothing() -> None:
+    lots = Terms(account="test", instruments={"SPY": replace(SPY, lot=D(1))}, costs=NO_COSTS)
+    quotes = {"SPY": Quote(open=D(100), close=D(100), volume=9.0)}
+    result = settle(account("10000"), [order("SPY", Side.BUY, "50")], quotes, TUESDAY, lots)
+    assert result.fills == ()
+    assert result.account.cash == 10000
+    assert result.orders[0].state is OrderState.CANCELLED
+
+
+def test_a_bar_takes_the_whole_of_an_order_that_is_a_tenth_of_its_volume() -> None:
+    """After a split an order need not be whole lots."""
+    lots = Terms(account="test", instruments={"SPY": replace(SPY, lot=D(1))}, costs=NO_COSTS)
+    quotes = {"SPY": Quote(open=D(100), close=D(100), volume=5.0)}
+    assert settle(account("100"), [order("SPY", Side.BUY, "0.5")], quotes, TUESDAY, lots).fills[0].quantity == D("0.5")
+
+
+@pytest.mark.parametrize("volume", [None, 500.0, 1e12])
+def test_a_bar_with_room_or_of_unknown_volume_fills_the_whole_order(volume: float | None) -> None:
+    quotes = {"SPY": Quote(open=D(100), close=D(100), volume=volume)}
+    result = settle(account("10000"), [order("SPY", Side.BUY, "50")], quotes, TUESDAY, FREE)
+    assert result.fills[0].quantity == 50
+    assert result.orders[0].state is OrderState.FILLED

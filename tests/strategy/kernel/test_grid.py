@@ -1,0 +1,176 @@
+"""A sweep's accounts are the backtest's own, with lots and limits off."""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from strategy.account.settlement import Costs, Terms
+from strategy.backtest.day_loop import Replay, replay, turnovers
+from strategy.evaluation.metrics import metrics
+from strategy.kernel.grid import CHUNK_POINTS, MOST_POINTS, Grid, Point, account_rule, chunks, points
+from strategy.kernel.grid_accounts import sweep_panel, swept
+from strategy.market.bars import Bars
+from strategy.market.instruments import Calendar, Instrument, Membership
+from strategy.portfolio.decision import Mandate, panorama
+from strategy.portfolio.market_days import account_dates, tape
+from strategy.portfolio.risk import RiskLimits
+from strategy.portfolio.sizing import SizingParams
+from strategy.signals.outlook import Strategy, outlooks
+from tests.fakes.panels import stock, walk
+
+D = Decimal
+FIRST = date(2011, 1, 3)
+SWEPT = (Strategy.TURBO, Strategy.RULES, Strategy.VOL_TARGET, Strategy.MOMENTUM)
+#: Cheap and dear, calm and bold; the drawdown control of the last two bites early and looks back a quarter.
+SIZINGS = (
+    SizingParams(),
+    SizingParams(neutral_zone=0.0, target_annual_vol=0.1, max_position_size=1.0),
+    SizingParams(drawdown_start=0.02, drawdown_full=0.1, drawdown_floor=0.1, lookback_period=60),
+    SizingParams(drawdown_start=0.02, drawdown_full=0.1, drawdown_floor=0.1, lookback_period=60, neutral_zone=0.2),
+)
+COSTS = (Costs(), Costs(fee_bps=D(10), slippage_bps=D(5), financing_rate=D("0.02")))
+
+
+def traded(*bars: Bars) -> dict[str, Instrument]:
+    """The instruments of the bars, with lots so small that they do not show."""
+    return {one.symbol: Instrument(symbol=one.symbol, calendar=Calendar.ALWAYS, lot=D("1e-12")) for one in bars}
+
+
+def exact(bars: dict[str, Bars], instruments: dict[str, Instrument], point: Point) -> Replay:
+    """The point's account in Decimal, its limits off."""
+    mandate = Mandate(
+        strategy=point.strategy,
+        symbols=point.symbols,
+        sizing=point.sizing,
+        limits=RiskLimits(max_turnover=1e9),
+        terms=Terms(account="sweep", instruments=instruments, costs=point.costs),
+    )
+    calendars = {symbol: one.calendar for symbol, one in instruments.items()}
+    view = panorama(outlooks(bars, calendars, point.strategy), point.symbols)
+    dates = [day for day in account_dates(bars) if day >= FIRST]
+    return replay(view, tape(bars, dates[0], dates[-1]), dates, D(10_000), mandate)
+
+
+def all_points(symbols: tuple[str, ...]) -> tuple[Point, ...]:
+    return points(Grid(accounts=(symbols,), strategies=SWEPT, sizings=SIZINGS, costs=COSTS))
+
+
+@pytest.mark.parametrize("symbols", [("A",), ("A", "B")])
+def test_a_point_is_the_exact_account_with_lots_and_limits_off(symbols: tuple[str, ...]) -> None:
+    bars = {symbol: walk(symbol, seed, 500) for seed, symbol in enumerate(symbols)}
+    instruments = traded(*bars.values())
+    compared = 0
+    for chunk in chunks(all_points(symbols), 500):
+        panel = sweep_panel(bars, instruments, chunk[0].strategy, np.datetime64(FIRST, "us"))
+        found = swept(panel, chunk)
+        for number, point in enumerate(found.points):
+            replayed = exact(bars, instruments, point)
+            equity = np.array([float(one.equity / 10_000) for one in replayed.snapshots])
+            assert np.abs(np.cumprod(1.0 + found.net[:, number]) - equity[1:]).max() < 1e-9, point
+            expected = metrics(equity, turnovers(replayed), 365)
+            assert found.metrics[number].sharpe == pytest.approx(expected.sharpe, abs=1e-9)
+            assert found.metrics[number].max_drawdown == pytest.approx(expected.max_drawdown, abs=1e-9)
+            # The exact account counts the slippage as part of what was traded.
+            assert found.metrics[number].turnover_per_year == pytest.approx(expected.turnover_per_year, rel=1e-3)
+            compared += 1
+    # Two strategies read all four sizings, two read the volatility target and the cap alone.
+    assert compared == 2 * (2 * 4 + 2 * 2)
+
+
+def test_what_has_left_the_universe_is_sold() -> None:
+    bars = {symbol: walk(symbol, seed, 500) for seed, symbol in enumerate(("A", "B"))}
+    leaves = (Membership(first=date(2010, 1, 1), last=date(2011, 5, 2)),)
+    instruments = traded(*bars.values())
+    instruments["B"] = replace(instruments["B"], memberships=leaves)
+    point = Point(symbols=("A", "B"), strategy=Strategy.VOL_TARGET, sizing=SizingParams(), costs=Costs())
+    found = swept(sweep_panel(bars, instruments, point.strategy, np.datetime64(FIRST, "us")), (point,))
+    replayed = exact(bars, instruments, point)
+    assert replayed.snapshots[-1].account.quantity("B") == 0
+    equity = [float(one.equity / 10_000) for one in replayed.snapshots]
+    assert np.cumprod(1.0 + found.net[:, 0]) == pytest.approx(equity[1:], abs=1e-9)
+
+
+def test_what_may_not_be_shorted_is_not() -> None:
+    bars = {"A": stock("A", 3, 300)}
+    instruments = traded(*bars.values())
+    point = Point(symbols=("A",), strategy=Strategy.RULES, sizing=SizingParams(), costs=Costs())
+    first = np.datetime64("2010-08-02", "us")
+    short = swept(sweep_panel(bars, instruments, point.strategy, first), (point,))
+    kept = {"A": replace(instruments["A"], shortable=False)}
+    flat = swept(sweep_panel(bars, kept, point.strategy, first), (point,))
+    falls = sweep_panel(bars, kept, point.strategy, first).signal[:-1, 0] < 0
+    assert falls.any()
+    # What is decided at a close is traded at the next open and earns from the close after it on.
+    idle = np.flatnonzero(falls[:-1] & falls[1:]) + 1
+    assert not flat.net[idle].any()
+    assert short.net[idle].any()
+
+
+def test_values_that_a_strategy_does_not_read_make_no_point() -> None:
+    found = all_points(("A",))
+    assert len(found) == len(set(found)) == 24
+    assert {one.sizing.neutral_zone for one in found if one.strategy is Strategy.MOMENTUM} == {0.03}
+
+
+def test_chunks_share_an_account_and_lose_no_point() -> None:
+    aims = tuple(SizingParams(target_annual_vol=0.001 * number) for number in range(1, CHUNK_POINTS + 10))
+    grid = Grid(accounts=(("A",), ("A", "B")), strategies=SWEPT, sizings=(*SIZINGS, *aims), costs=COSTS)
+    wanted = points(grid)
+    cut = chunks(wanted, 700)
+    assert sorted(map(repr, wanted)) == sorted(repr(point) for chunk in cut for point in chunk)
+    assert max(map(len, cut)) == CHUNK_POINTS
+    for chunk in cut:
+        assert len({(one.symbols, one.strategy, account_rule(one), one.costs.financing_rate) for one in chunk}) == 1
+
+
+def test_the_chunks_do_not_change_a_bit() -> None:
+    bars = {"A": walk("A", 1, 600)}
+    aims = tuple(SizingParams(target_annual_vol=0.05 * number) for number in range(1, 20))
+    wanted = points(Grid(accounts=(("A",),), strategies=(Strategy.RULES,), sizings=aims, costs=(Costs(),)))
+    panel = sweep_panel(bars, traded(*bars.values()), Strategy.RULES, np.datetime64(FIRST, "us"))
+    whole = swept(panel, wanted)
+    parts = [swept(panel, wanted[first : first + 5]) for first in range(0, len(wanted), 5)]
+    assert np.array_equal(whole.net, np.concatenate([one.net for one in parts], axis=1))
+    assert whole.metrics == tuple(figures for one in parts for figures in one.metrics)
+
+
+def test_an_account_without_equity_earns_nothing_more() -> None:
+    bars = {"A": walk("A", 1, 600)}
+    crash = np.where(np.arange(600) < 450, 1.0, 20.0)
+    bars = {
+        "A": replace(bars["A"], open=bars["A"].open * crash, close=bars["A"].close * crash, high=bars["A"].high * 40)
+    }
+    point = Point(symbols=("A",), strategy=Strategy.MOMENTUM, sizing=SizingParams(), costs=Costs())
+    falling = {
+        "A": replace(bars["A"], close=bars["A"].close * np.exp(-0.01 * np.arange(600)), low=bars["A"].low * 1e-4)
+    }
+    found = swept(sweep_panel(falling, traded(*falling.values()), point.strategy, np.datetime64(FIRST, "us")), (point,))
+    assert found.metrics[0].total_return is not None
+    assert found.metrics[0].total_return < -1.0
+    ruined = int(np.argmin(found.net[:, 0]))
+    assert not found.net[ruined + 1 :].any()
+
+
+def test_grids_that_cannot_be_run_are_refused() -> None:
+    axes = {"accounts": (("A",),), "strategies": (Strategy.RULES,), "sizings": (SizingParams(),), "costs": (Costs(),)}
+    with pytest.raises(ValueError, match="the grid has 0 points; it must have between 1 and 100,000"):
+        Grid(**{**axes, "strategies": ()})
+    with pytest.raises(ValueError, match="the grid has 100,001 points; it must have"):
+        Grid(**{**axes, "costs": (Costs(),) * (MOST_POINTS + 1)})
+    with pytest.raises(ValueError, match="hold has nothing to vary"):
+        Grid(**{**axes, "strategies": (Strategy.HOLD,)})
+    twice = Grid(**{**axes, "accounts": (("A",), ("A",))})
+    assert len(points(twice)) == 1
+
+
+def test_points_that_share_nothing_are_no_chunk() -> None:
+    bars = {"A": walk("A", 1, 600)}
+    panel = sweep_panel(bars, traded(*bars.values()), Strategy.RULES, np.datetime64(FIRST, "us"))
+    with pytest.raises(ValueError, match="24 points do not share account, strategy and rules"):
+        swept(panel, all_points(("A",)))
+    late = sweep_panel(bars, traded(*bars.values()), Strategy.RULES, bars["A"].open_time[-1])
+    with pytest.raises(ValueError, match="1 date gives no return"):
+        swept(late, all_points(("A",))[8:9])

@@ -1,0 +1,67 @@
+"""What a day starts from is the same, to the last bit, whether it is asked for alone or among many."""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from strategy.account.settlement import Costs
+from strategy.backtest.day_loop import replay
+from strategy.portfolio.decision import decide, outsets, panorama
+from strategy.portfolio.market_days import PORTFOLIO_BARS, account_dates, portfolio_volatilities, tape
+from strategy.signals.outlook import Strategy, outlooks
+from strategy.signals.rolling import VOLATILITY_SPAN, exponential_weights
+from tests.fakes.panels import mandate, market, stock, walk
+
+#: So many symbols that a sum over them is taken in pairs, on two calendars.
+BARS = market(*(walk(f"C{number:02}", number, 420) for number in range(9)), stock("S", 20, 300))
+
+
+@pytest.mark.parametrize("strategy", list(Strategy))
+def test_one_day_alone_and_all_days_at_once_give_the_same_bits(strategy: Strategy) -> None:
+    rules = replace(mandate(BARS, Costs()), strategy=strategy)
+    calendars = {symbol: one.calendar for symbol, one in rules.terms.instruments.items()}
+    view = panorama(outlooks(BARS, calendars, strategy), rules.symbols)
+    dates = [day for day in account_dates(BARS) if day >= date(2010, 4, 1)]
+    for day, among in zip(dates, outsets(view, dates, rules), strict=True):
+        (alone,) = outsets(view, [day], rules)
+        assert repr((alone.rows, alone.statuses)) == repr((among.rows, among.statuses))
+        assert np.array_equal(alone.exposures, among.exposures)
+    replayed = replay(view, tape(BARS, dates[0], dates[-1]), dates, Decimal(10_000), rules)
+    again = [decision for one in replayed.snapshots for decision in decide(view, one, rules)]
+    assert tuple(again) == replayed.decisions
+
+
+@pytest.mark.parametrize("chunk", [1, 3_000, 1_000_000])
+def test_the_volatility_of_a_portfolio_is_that_of_its_window(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("strategy.portfolio.market_days._CHUNK_NUMBERS", chunk)
+    rng = np.random.default_rng(5)
+    changes = rng.normal(0, 0.01, (400, 9))
+    stops = np.array([100, PORTFOLIO_BARS - 1, PORTFOLIO_BARS, 200, 400])
+    budgets = rng.uniform(0, 0.3, (5, 9))
+    found = portfolio_volatilities(changes, stops, budgets, 252)
+    assert np.isnan(found[:2]).all()
+    weights = exponential_weights(VOLATILITY_SPAN, PORTFOLIO_BARS)
+    for place in (2, 3, 4):
+        returns = (changes[stops[place] - PORTFOLIO_BARS : stops[place]] * budgets[place]).sum(axis=1)
+        assert found[place] == np.sqrt((returns * returns * weights).sum() * 252)
+
+
+def test_a_standing_knows_its_peak_until_it_leaves_the_look_back() -> None:
+    bars = market(walk("A", 3, 500))
+    rules = mandate(bars, Costs())
+    rules = replace(rules, sizing=replace(rules.sizing, lookback_period=20))
+    view = panorama(outlooks(bars, {"A": rules.terms.instruments["A"].calendar}, Strategy.TURBO), rules.symbols)
+    dates = account_dates(bars)[260:]
+    quotes = tape(bars, dates[0], dates[-1])
+    replayed = replay(view, quotes, dates, Decimal(10_000), rules)
+    equities = [one.equity for one in replayed.snapshots]
+    fallen = 0
+    for row, snapshot in enumerate(replayed.snapshots):
+        peak = max(equities[max(0, row - 19) : row + 1])
+        assert snapshot.drawdown == float(1 - snapshot.equity / peak)
+        fallen += row > 0 and peak < max(equities[max(0, row - 20) : row])
+    # The peak was forgotten on some days, so that the next highest had to be found.
+    assert fallen > 5

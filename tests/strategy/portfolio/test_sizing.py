@@ -1,0 +1,151 @@
+import numpy as np
+import pytest
+import torch
+
+from strategy.portfolio.sizing import (
+    SizingParams,
+    calculate_position_size,
+    drawdown_multiplier,
+    portfolio_exposures,
+    regime_multiplier,
+    risk_budgets,
+    soft_signal,
+    volatility_multiplier,
+)
+from strategy.signals.regime import REGIMES, Regime
+
+PARAMS = SizingParams()
+
+
+@pytest.mark.parametrize(
+    ("signal", "regime", "volatility", "expected"),
+    [
+        (0.5, "Bull", 0.35, 0.625),
+        (0.5, "Neutral", 0.35, 0.5),
+        (0.5, Regime.BEAR, 0.35, 0.375),
+        (1.0, "Bull", 0.10, 2.0),
+        (-1.0, "Bull", 0.01, -2.0),
+        (0.5, "Neutral", 0.70, 0.25),
+        (0.029, "Bull", 0.35, 0.0),
+        (0.03, "Neutral", 0.35, 0.03),
+        (0.5, "Bull", 0.0, 0.0),
+        (0.5, "Bull", float("nan"), 0.0),
+    ],
+)
+def test_the_seeds_position_size(signal: float, regime: str, volatility: float, expected: float) -> None:
+    assert calculate_position_size(signal, regime, volatility, PARAMS) == pytest.approx(expected, abs=1e-15)
+
+
+def test_an_unknown_regime_is_refused() -> None:
+    with pytest.raises(ValueError, match="'Sideways' is not a valid Regime"):
+        calculate_position_size(0.5, "Sideways", 0.2, PARAMS)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "match"),
+    [
+        ("target_annual_vol", 0.0, "target_annual_vol is 0.0; it must be above 0"),
+        ("max_position_size", 0.0, "max_position_size is 0.0; it must be above 0"),
+        ("neutral_zone", 1.0, "neutral_zone is 1.0; it must be at least 0 and below 1"),
+        ("neutral_zone", -0.01, "neutral_zone is -0.01; it must be at least 0 and below 1"),
+        ("lookback_period", 1, "lookback_period is 1; it must be at least 2"),
+        ("drawdown_start", -0.1, r"drawdown knees -0.1 and 0.25 must increase within \[0, 1\]"),
+        ("drawdown_start", 0.25, r"drawdown knees 0.25 and 0.25 must increase within \[0, 1\]"),
+        ("drawdown_full", 1.1, r"drawdown knees 0.1 and 1.1 must increase within \[0, 1\]"),
+        ("drawdown_floor", -0.1, "drawdown_floor is -0.1; it must lie between 0 and 1"),
+        ("drawdown_floor", 1.1, "drawdown_floor is 1.1; it must lie between 0 and 1"),
+    ],
+)
+def test_parameters_out_of_range_are_refused(field: str, value: float, match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        SizingParams(**{field: value})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("target_annual_vol", 0.5),
+        ("max_position_size", 0.5),
+        ("neutral_zone", 0.0),
+        ("lookback_period", 2),
+        ("drawdown_start", 0.0),
+        ("drawdown_full", 1.0),
+        ("drawdown_floor", 0.0),
+        ("drawdown_floor", 1.0),
+    ],
+)
+def test_parameters_at_the_ends_of_their_range_are_taken(field: str, value: float) -> None:
+    assert getattr(SizingParams(**{field: value}), field) == value
+
+
+def test_the_neutral_zone_is_cut_out_of_longs_and_shorts_alike() -> None:
+    cut = soft_signal(np.array([0.03, 0.02, -0.02, -0.515, -1.0]), 0.03)
+    assert cut == pytest.approx([0.0, 0.0, 0.0, -0.5, -1.0], abs=1e-15)
+
+
+def test_without_volatility_there_is_no_budget_and_no_multiplier() -> None:
+    unknown = np.array([0.0, np.nan, np.inf])
+    np.testing.assert_array_equal(volatility_multiplier(unknown, 0.35), [0.0, 0.0, 0.0])
+    np.testing.assert_array_equal(risk_budgets(unknown), [0.0, 0.0, 0.0])
+    np.testing.assert_array_equal(risk_budgets(np.array([0.0, 0.2])), [0.0, 1.0])
+
+
+def test_budgets_add_up_to_one_on_every_day() -> None:
+    budgets = risk_budgets(np.array([[0.1, 0.3], [4.0, 4.0]]))
+    np.testing.assert_allclose(budgets, [[0.75, 0.25], [0.5, 0.5]], rtol=1e-15)
+
+
+def test_each_day_of_a_portfolio_is_scaled_on_its_own() -> None:
+    wanted = portfolio_exposures(np.array([[1.0, -1.0], [0.5, 0.25]]), np.array([[3.0, 1.0], [2.0, 2.0]]), 2.0)
+    np.testing.assert_allclose(wanted, [[1.5, -0.5], [1.0, 0.5]], rtol=1e-15)
+
+
+def test_soft_edges_meet_the_hard_rule_at_full_signal_and_confidence() -> None:
+    for code, regime in enumerate(REGIMES):
+        direction = soft_signal(np.array([1.0]), PARAMS.neutral_zone) * regime_multiplier(
+            np.array([code]), np.array([1.0])
+        )
+        soft = np.clip(direction * volatility_multiplier(np.array([0.5]), PARAMS.target_annual_vol), -2, 2)
+        assert soft[0] == pytest.approx(calculate_position_size(1.0, regime, 0.5, PARAMS), abs=1e-15)
+
+
+def test_no_confidence_means_no_regime_multiplier() -> None:
+    np.testing.assert_array_equal(regime_multiplier(np.array([0, 2, 1]), np.array([0.0, np.nan, 1.0])), [1, 1, 1])
+
+
+def test_drawdown_control_by_hand() -> None:
+    values = [drawdown_multiplier(drawdown, PARAMS) for drawdown in (0.0, 0.10, 0.13, 0.25, 0.9)]
+    assert values == pytest.approx([1.0, 1.0, 0.85, 0.25, 0.25])
+
+
+def test_one_symbol_of_a_portfolio_is_the_single_rule() -> None:
+    for direction, volatility in ((0.7, 0.2), (-1.25, 0.05), (0.3, 0.9)):
+        weight = risk_budgets(np.array([volatility])) * volatility_multiplier(np.array([volatility]), 0.35)
+        alone = portfolio_exposures(np.array([direction]), weight, PARAMS.max_position_size)
+        rule = np.clip(direction * min(0.35 / volatility, 2.0), -2.0, 2.0)
+        assert alone[0] == pytest.approx(rule, rel=1e-12)
+
+
+def test_a_portfolio_by_hand() -> None:
+    budgets = risk_budgets(np.array([0.1, 0.2, np.nan]))
+    assert budgets == pytest.approx([2 / 3, 1 / 3, 0.0])
+    # k = 2 (capped at 0.35 / 0.1 = 3.5); gross 1.25·2·(2/3) + 2·(1/3) = 2.333 is scaled to 2.
+    scale = volatility_multiplier(np.array(0.1), PARAMS.target_annual_vol)
+    exposures = portfolio_exposures(np.array([1.25, -1.0, 0.5]), budgets * scale, PARAMS.max_position_size)
+    assert exposures == pytest.approx([1.666667 * 2 / 2.333333, -0.666667 * 2 / 2.333333, 0.0], rel=1e-6)
+
+
+def test_a_portfolio_without_volatility_holds_nothing() -> None:
+    scale = volatility_multiplier(np.array(float("nan")), PARAMS.target_annual_vol)
+    weights = risk_budgets(np.array([0.1, 0.1])) * scale
+    exposures = portfolio_exposures(np.ones(2), weights, PARAMS.max_position_size)
+    np.testing.assert_array_equal(exposures, [0.0, 0.0])
+
+
+def test_tensors_are_sized_as_arrays_are() -> None:
+    """What trains is what trades: the same lines serve numpy and torch, to the last bit."""
+    draw = np.random.default_rng(0)
+    signal, weight = draw.uniform(-1, 1, (50, 4)), draw.uniform(0, 2, (50, 4))
+    numbers = portfolio_exposures(soft_signal(signal, 0.03), weight, 2.0)
+    tensors = portfolio_exposures(soft_signal(torch.from_numpy(signal), 0.03), torch.from_numpy(weight), 2.0)
+    np.testing.assert_allclose(tensors.numpy(), numbers, rtol=1e-15)

@@ -1,0 +1,32 @@
+import pytest
+
+from strategy.networks.transformer import NetworkShape
+from strategy.training.candidate import candidate
+from strategy.training.settings import TrainingSettings
+from tests.fakes.panels import mandate, market, walk
+from tests.fakes.planted import Universe, linear, sown
+
+SMALL = NetworkShape(dimensions=8, heads=2, layers=1, context_bars=20)
+BRISK = TrainingSettings(seed=7, members=1, steps=40, twins=0, threads=1, validation_share=0.4)
+
+
+def test_what_beats_the_prior_is_promoted_with_its_model() -> None:
+    field = sown(linear(0.9), Universe(symbols=2, days=1_300), seed=1)
+    found = candidate(field.bars, field.mandate, SMALL, BRISK)
+    assert found.model is not None
+    assert len(found.model.members) == 1
+    assert (found.verdict.promoted, found.verdict.figures.trials) == (True, 1)
+
+
+@pytest.mark.parametrize("count", [1, 2, 30, 300])
+def test_too_short_a_history_gives_no_model_and_the_reason(count: int) -> None:
+    bars = market(walk("A", 1, count))
+    found = candidate(bars, mandate(bars), SMALL, BRISK)
+    assert found.model is None
+    assert not found.verdict.promoted
+    assert found.verdict.reason.startswith(f"not enough history to train: {count} bars give 0 training windows")
+
+
+def test_no_history_at_all_gives_no_model() -> None:
+    bars = market(walk("A", 1, 30))
+    assert candidate({}, mandate(bars), SMALL, BRISK).verdict.reason == "there is no bar to train on"
