@@ -139,7 +139,7 @@ def run_backtest(given: Given, window: tuple[str | None, str | None, str | None]
 
 def results_folder(text: str) -> Path:
     """The folder, which now exists and takes files; raises RequestRefused before anything is computed."""
-    from storage.failures import StoreReadOnly
+    from storage.errors import StoreReadOnly
     from storage.files import temporary_beside, write_whole
 
     if not text:
@@ -194,8 +194,8 @@ def _acceptance(text: str) -> tuple[str, date]:
 
 def run_bars(given: Given) -> Json:
     """What the store holds, and what the gate holds back."""
-    from storage import bars as bar_store
-    from storage import quality
+    from storage.bars import published as bar_store
+    from storage.bars import quarantine as quality
     from storage.database import connect
 
     with connect(load(given).home) as store:

@@ -84,9 +84,9 @@ def _disk(home: Path) -> Json:
 
 
 def _store(home: Path) -> Json:
-    from storage import bars as bar_store
+    from storage.bars import published as bar_store
     from storage.database import connect
-    from storage.failures import StoreError
+    from storage.errors import StoreError
 
     try:
         with connect(home) as store:

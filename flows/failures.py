@@ -57,11 +57,11 @@ _CODES: Mapping[str, Exit] = {
     "tasks.trade.OrdersBlocked": Exit.BLOCKED,
     "tasks.reconcile.ReconciliationFailed": Exit.RECONCILIATION,
     "strategy.account.money.AmountTooLarge": Exit.USAGE,
-    "storage.rows.LedgerConflict": Exit.RECONCILIATION,
+    "storage.keyed_rows.LedgerConflict": Exit.RECONCILIATION,
     "storage.privacy.PlaceUnsafe": Exit.USAGE,
-    "storage.failures.StoreError": Exit.STORE,
-    "storage.models.ModelDamaged": Exit.STORE,
-    "storage.models.ModelUnknown": Exit.USAGE,
+    "storage.errors.StoreError": Exit.STORE,
+    "storage.models.registry.ModelDamaged": Exit.STORE,
+    "storage.models.registry.ModelUnknown": Exit.USAGE,
 }
 
 

@@ -11,9 +11,9 @@ from flows.settings import load
 from flows.spelling import NAMED_SOURCES
 from flows.wall_clock import clock
 from flows.wiring import open_source
-from storage import instruments as instrument_store
+from storage.bars import instruments as instrument_store
+from storage.bars.named_calendars import forget_calendars, keep_calendars
 from storage.database import connect
-from storage.named_calendars import forget_calendars, keep_calendars
 from strategy.market.instruments import OBSERVED, Calendar
 
 #: What to name instead of a calendar to go back to what the source knows, or its dates suggest.

@@ -38,7 +38,7 @@ def arrange(settings: "Settings", asked: Own | None, stop: Event) -> str:
 def offer(client: "SyncPrefectClient", settings: "Settings", stop: Event, terminal: IO[str] | None) -> str:
     """Return what to say of the source that the settings name; see `arrange`."""
     from exchange.ports import SourceRefused, SourceUnavailable
-    from storage.failures import StoreError
+    from storage.errors import StoreError
 
     if settings.source == "sample":
         return ""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flows.prefect_server import LOG, owned
-from storage.failures import StoreFull
+from storage.errors import StoreFull
 
 #: What the database of Prefect's own server takes before the first step runs, with room to grow.
 LEAST_FREE_BYTES = 64_000_000

@@ -25,8 +25,8 @@ FLOORS = ("strategy", "exchange", "storage", "tasks", "flows")
 def open_source(settings: Settings) -> "BarSource":
     """The source of bars that the settings name, with the calendars that a person named. Raises SourceRefused."""
     from exchange.named_calendars import NamedCalendars
+    from storage.bars.named_calendars import load_calendars
     from storage.database import DATABASE_NAME, connect
-    from storage.named_calendars import load_calendars
 
     source = _adapter(settings)
     if not (settings.home / DATABASE_NAME).is_file():
@@ -66,7 +66,7 @@ def _file_of(settings: Settings) -> Path:
     led_to = named.resolve()
     if led_to == named or named.is_symlink():
         return named
-    from storage.bars import is_known
+    from storage.bars.published import is_known
     from storage.database import DATABASE_NAME, connect
 
     if not (settings.home / DATABASE_NAME).is_file():

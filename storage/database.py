@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from storage.failures import (
+from storage.errors import (
     StoreDamaged,
     StoreError,
     StoreFull,

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from storage.failures import named_system_failures
+from storage.errors import named_system_failures
 
 
 def write_whole(path: Path, data: bytes) -> Path:

@@ -6,11 +6,13 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from exchange.ports import Broker, Holdings
-from storage import instruments as instrument_store
-from storage import ledger, takeovers, venues
-from storage import orders as order_store
+from storage.bars import instruments as instrument_store
 from storage.database import Connection
-from storage.venues import Adoption
+from storage.ledger import broker_events as venues
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from storage.ledger import takeovers
+from storage.ledger.broker_events import Adoption
 from strategy.account.orders import Order
 from strategy.account.state import Account
 from strategy.backtest.day_loop import Day, Standing

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 
-from storage import ledger, takeovers, venues
-from storage import orders as order_store
 from storage.database import Connection
+from storage.ledger import broker_events as venues
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from storage.ledger import takeovers
 from strategy.account.orders import OPEN_STATES
 from strategy.account.settlement import Quote
 from strategy.backtest.day_loop import Day, Standing, settle_day

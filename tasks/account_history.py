@@ -6,10 +6,11 @@ from datetime import date
 
 import numpy as np
 
-from storage import bars as bar_store
-from storage import instruments as instrument_store
-from storage import ledger, stretches
+from storage.bars import instruments as instrument_store
+from storage.bars import published as bar_store
 from storage.database import Connection, connect
+from storage.ledger import bulk as stretches
+from storage.ledger import days as ledger
 from strategy.backtest.day_loop import Replay, replay
 from strategy.evaluation.metrics import drawdowns
 from strategy.market.bars import Bars

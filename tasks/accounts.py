@@ -4,12 +4,14 @@ import shutil
 from collections.abc import Collection
 from pathlib import Path
 
-from storage import accounts as account_store
-from storage import bars as bar_store
-from storage import ledger, risk_state, venues
-from storage import orders as order_store
-from storage.accounts import KnownAccount
+from storage.bars import published as bar_store
 from storage.database import DATABASE_NAME, Connection, connect
+from storage.ledger import accounts as account_store
+from storage.ledger import broker_events as venues
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from storage.ledger import risk_state
+from storage.ledger.accounts import KnownAccount
 from tasks.halts import AccountUnknown
 from tasks.job import PAPER
 from tasks.results import Json, text

@@ -7,11 +7,12 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, Charge, NotTrading
-from storage import instruments as instrument_store
-from storage import ledger, venues
-from storage import orders as order_store
+from storage.bars import instruments as instrument_store
 from storage.database import connect, transaction
-from storage.venues import Adoption
+from storage.ledger import broker_events as venues
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from storage.ledger.broker_events import Adoption
 from strategy.account.orders import Order, OrderState, ReasonCode
 from strategy.broker.fills import PaidIn, booking_day
 from strategy.market.instruments import Instrument

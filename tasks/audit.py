@@ -8,10 +8,10 @@ from decimal import Decimal
 import numpy as np
 
 from exchange.ports import BarSource
-from storage import bars as bar_store
-from storage import instruments as instrument_store
-from storage import models as model_store
+from storage.bars import instruments as instrument_store
+from storage.bars import published as bar_store
 from storage.database import connect
+from storage.models import registry as model_store
 from strategy.audit.lookahead import Checked, Market
 from strategy.market.instruments import Instrument
 from strategy.portfolio.decision import Mandate

@@ -11,13 +11,13 @@ import numpy as np
 from exchange.calendars import closed_by
 from exchange.paper import PaperBroker
 from exchange.ports import BarSource
-from storage import bars as bar_store
-from storage import instruments as instrument_store
-from storage import ledger
-from storage import models as model_store
-from storage import orders as order_store
+from storage.bars import instruments as instrument_store
+from storage.bars import published as bar_store
 from storage.database import connect
 from storage.files import private_folder
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from storage.models import registry as model_store
 from strategy.audit.account import parity
 from strategy.audit.lookahead import Checked
 from strategy.backtest.day_loop import Replay, replay

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from exchange.ports import BarSource, Broker
-from storage import bars as bar_store
-from storage import ledger
-from storage import models as model_store
+from storage.bars import published as bar_store
 from storage.database import connect
+from storage.ledger import days as ledger
+from storage.models import registry as model_store
 from strategy.signals.outlook import Strategy
 from tasks.backfill_book import Backfill, BackfillRefused
 from tasks.backfill_market import Market, bars_on, gate_of, on, open_market, tradable

@@ -5,13 +5,15 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import date
 
-from storage import bars as bar_store
-from storage import instruments as instrument_store
-from storage import orders as order_store
-from storage import risk_state, stretches, trials
+from storage.bars import instruments as instrument_store
+from storage.bars import published as bar_store
 from storage.database import Connection, connect
-from storage.stretches import Switch
-from storage.trials import Trial
+from storage.ledger import bulk as stretches
+from storage.ledger import orders as order_store
+from storage.ledger import risk_state
+from storage.ledger.bulk import Switch
+from storage.models import trials
+from storage.models.trials import Trial
 from strategy.backtest.day_loop import Replay
 from strategy.portfolio.market_days import data_sha256
 from strategy.portfolio.risk import RiskState

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
 
-from storage import runs
 from storage.database import Connection, connect
-from storage.runs import Outcome, Run, RunStatus
+from storage.ledger import runs
+from storage.ledger.runs import Outcome, Run, RunStatus
 from tasks.book import BACKFILL, DAILY
 from tasks.job import Job
 from tasks.results import Json, with_warnings

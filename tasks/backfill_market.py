@@ -8,10 +8,10 @@ import numpy as np
 
 from exchange.calendars import closed_by, sessions
 from exchange.ports import BarSource
-from storage import bars as bar_store
-from storage import instruments as instrument_store
+from storage.bars import instruments as instrument_store
+from storage.bars import published as bar_store
+from storage.bars.staging import staged
 from storage.database import connect
-from storage.staging import staged
 from strategy.market.bars import Bars
 from strategy.market.instruments import Instrument
 from tasks.ingest import ingest

@@ -7,8 +7,8 @@ from datetime import date
 from decimal import Decimal
 
 from exchange.ports import BarSource
-from storage import bars as bar_store
-from storage import instruments as instrument_store
+from storage.bars import instruments as instrument_store
+from storage.bars import published as bar_store
 from storage.database import connect
 from strategy.account.settlement import NO_COSTS, Costs
 from strategy.backtest.day_loop import Replay, replay, turnovers

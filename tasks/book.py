@@ -4,10 +4,11 @@ import json
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from storage import ledger, risk_state, runs
-from storage import orders as order_store
 from storage.database import Connection, connect
-from storage.runs import Outcome, Run, RunStatus
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from storage.ledger import risk_state, runs
+from storage.ledger.runs import Outcome, Run, RunStatus
 from strategy.portfolio.risk import RiskState
 from tasks.job import Job
 from tasks.results import DayResult, Json, ModelCode, with_warnings

@@ -11,9 +11,10 @@ from decimal import Decimal
 from enum import StrEnum
 
 from exchange.ports import Broker, Holdings
-from storage import resets, venues
 from storage.database import connect, transaction
-from storage.venues import Adoption
+from storage.ledger import broker_events as venues
+from storage.ledger import resets
+from storage.ledger.broker_events import Adoption
 from strategy.account.orders import Order
 from strategy.broker.daily_booking import Holding
 from strategy.broker.takeover import CASH_STEP, Cause, given_back

@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from storage import bars as bar_store
-from storage import instruments as instrument_store
-from storage import models as model_store
-from storage import promotions, trials
+from storage.bars import instruments as instrument_store
+from storage.bars import published as bar_store
 from storage.database import Connection, connect, transaction
-from storage.models import ModelDamaged, ModelRecord
-from storage.promotions import Promoter, Promotion, StoredVerdict
-from storage.trials import Trial
+from storage.models import promotions, trials
+from storage.models import registry as model_store
+from storage.models.promotions import Promoter, Promotion, StoredVerdict
+from storage.models.registry import ModelDamaged, ModelRecord
+from storage.models.trials import Trial
 from strategy.market.bars import Bars
 from strategy.portfolio.decision import Mandate
 from strategy.portfolio.market_days import data_sha256

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from storage import trials
 from storage.database import connect
-from storage.trials import Trial
+from storage.models import trials
+from storage.models.trials import Trial
 from strategy.backtest.day_loop import Replay
 from strategy.evaluation.metrics import daily_returns
 from strategy.evaluation.robustness import Doubt, doubt

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from storage import bars as bar_store
-from storage import explanations as explanation_store
-from storage import ledger, order_history
-from storage import orders as order_store
+from storage.bars import published as bar_store
 from storage.database import Connection, connect
-from storage.explanations import Trace
-from storage.ledger_rows import Provenance
-from storage.order_history import Found, Step
-from storage.units import open_as_used
+from storage.ledger import days as ledger
+from storage.ledger import explanations as explanation_store
+from storage.ledger import order_lookup as order_history
+from storage.ledger import orders as order_store
+from storage.ledger.explanations import Trace
+from storage.ledger.order_lookup import Found, Step
+from storage.ledger.price_units import open_as_used
+from storage.ledger.row_codec import Provenance
 from strategy.account.orders import Fill, Order, Side
 from strategy.broker.fills import Execution
 from strategy.portfolio.decision import Decision

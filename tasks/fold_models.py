@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from storage import folds as fold_store
-from storage import models as model_store
 from storage.database import connect
-from storage.folds import SignalKey, StoredFold
-from storage.models import ModelDamaged
+from storage.models import folds as fold_store
+from storage.models import registry as model_store
+from storage.models.folds import SignalKey, StoredFold
+from storage.models.registry import ModelDamaged
 from strategy.market.bars import Bars
 from strategy.market.instruments import Instrument
 from strategy.portfolio.decision import Mandate

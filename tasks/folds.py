@@ -7,8 +7,8 @@ from datetime import date
 
 import numpy as np
 
-from storage import folds as fold_store
 from storage.database import Connection, connect
+from storage.models import folds as fold_store
 from strategy.portfolio.market_days import account_dates, session_date
 from strategy.signals.prior import PRIOR_BARS
 from strategy.training.training_progress import one_of

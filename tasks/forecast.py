@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from storage import models as model_store
-from storage.models import ModelDamaged
+from storage.models import registry as model_store
+from storage.models.registry import ModelDamaged
 from strategy.signals.outlook import Forecaster
 
 if TYPE_CHECKING:

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from storage import ledger, risk_state
 from storage.database import connect, transaction
+from storage.ledger import days as ledger
+from storage.ledger import risk_state
 from strategy.portfolio.risk import RiskState
 from tasks.results import Json
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 from exchange.ports import BarSource, SourceRefused
-from storage import quality
+from storage.bars import quarantine as quality
+from storage.bars.quarantine import Acceptance
 from storage.database import connect
-from storage.quality import Acceptance
 from tasks.ingest import ingest_all
 from tasks.job import Job
 from tasks.validate import NothingPublishable, in_words, inspect

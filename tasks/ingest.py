@@ -8,11 +8,12 @@ from datetime import date, timedelta
 import pandas as pd
 
 from exchange.ports import BarRequest, BarSource
-from storage import bars as bar_store
-from storage import instruments as instrument_store
-from storage import ledger, orders
+from storage.bars import instruments as instrument_store
+from storage.bars import published as bar_store
+from storage.bars.staging import discard, stage
 from storage.database import connect
-from storage.staging import discard, stage
+from storage.ledger import days as ledger
+from storage.ledger import orders
 from strategy.market.instruments import Instrument
 from tasks.currencies import demand_one_currency
 from tasks.job import Job

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
-from storage import bars as bar_store
-from storage import ledger, runs
-from storage import orders as order_store
+from storage.bars import published as bar_store
 from storage.database import Connection, connect
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from storage.ledger import runs
 from strategy.account.missed_orders import Cut, Miss, MissedOrder, cuts, filled_quantities, missed_orders
 from strategy.account.orders import Fill, Order, OrderState
 from strategy.account.settlement import VOLUME_SHARE

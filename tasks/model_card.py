@@ -4,10 +4,10 @@ import json
 
 from prefect.artifacts import create_markdown_artifact
 
-from storage import models as model_store
-from storage import promotions
 from storage.database import connect
-from storage.models import ModelRecord
+from storage.models import promotions
+from storage.models import registry as model_store
+from storage.models.registry import ModelRecord
 from strategy.training.promotion_gate import PRIOR, Verdict
 from tasks.artifacts import markdown
 from tasks.job import Job

@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from storage import models as model_store
-from storage import promotions
 from storage.database import Connection, connect
-from storage.models import ModelRecord, ModelState
-from storage.promotions import Promoter, Promotion, StoredVerdict
+from storage.models import promotions
+from storage.models import registry as model_store
+from storage.models.promotions import Promoter, Promotion, StoredVerdict
+from storage.models.registry import ModelRecord, ModelState
 from strategy.training.promotion_gate import PRIOR
 from tasks.forecast import forecaster
 from tasks.halts import ReasonMissing

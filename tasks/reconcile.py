@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
-from storage import ledger
-from storage import orders as order_store
 from storage.database import Connection, connect
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
 from strategy.account.orders import Order, OrderState
 from strategy.backtest.day_loop import settle_day
 from strategy.portfolio.decision import Mandate, Status

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 
-from storage import bars as bar_store
-from storage import order_history
+from storage.bars import published as bar_store
 from storage.database import Connection
-from storage.explanations import Trace, trace
-from storage.ledger_rows import Provenance
-from storage.models import ModelDamaged
+from storage.ledger import order_lookup as order_history
+from storage.ledger.explanations import Trace, trace
+from storage.ledger.row_codec import Provenance
+from storage.models.registry import ModelDamaged
 from strategy.explain.order import Judgement, explanations
 from strategy.portfolio.decision import Decision, Status
 from strategy.portfolio.market_days import data_sha256

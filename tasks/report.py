@@ -3,10 +3,12 @@
 import logging
 from dataclasses import replace
 
-from storage import instruments as instrument_store
-from storage import ledger, reports, runs
+from storage import reports
+from storage.bars import instruments as instrument_store
 from storage.database import connect
-from storage.failures import StoreError
+from storage.errors import StoreError
+from storage.ledger import days as ledger
+from storage.ledger import runs
 from strategy.portfolio.decision import Decision
 from strategy.portfolio.exposure_cap import capped_days
 from tasks.account_history import account_history

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from exchange.ports import Broker
-from storage import evidence, resets, venues
-from storage import orders as order_store
 from storage.database import connect
-from storage.venues import Adoption
+from storage.ledger import broker_events as venues
+from storage.ledger import order_evidence as evidence
+from storage.ledger import orders as order_store
+from storage.ledger import resets
+from storage.ledger.broker_events import Adoption
 from strategy.account.orders import OrderState, ReasonCode
 from tasks.account_books import standing_now
 from tasks.job import Job

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from storage import explanations as explanation_store
-from storage import quality
+from storage.bars import quarantine as quality
 from storage.database import Connection
-from storage.units import Used, unit_changes
+from storage.ledger import explanations as explanation_store
+from storage.ledger.price_units import Used, unit_changes
 from strategy.account.money import quantised
 from strategy.account.orders import Order
 from strategy.account.state import Entry

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pandas as pd
 
+from storage.bars.restatements import Restatement, restatement
 from storage.database import Connection
-from storage.restatements import Restatement, restatement
 from strategy.market.findings import Finding
 from tasks.bar_evidence import PRICES
 from tasks.expectations import Verdict

@@ -6,12 +6,15 @@ from datetime import datetime
 from itertools import pairwise
 
 from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, Receipt
-from storage import bars as bar_store
-from storage import evidence, ledger, risk_state, takeovers, venues
-from storage import models as model_store
-from storage import orders as order_store
+from storage.bars import published as bar_store
 from storage.database import Connection, connect, transaction
-from storage.order_history import executions_of
+from storage.ledger import broker_events as venues
+from storage.ledger import days as ledger
+from storage.ledger import order_evidence as evidence
+from storage.ledger import orders as order_store
+from storage.ledger import risk_state, takeovers
+from storage.ledger.order_lookup import executions_of
+from storage.models import registry as model_store
 from strategy.account.money import quantised
 from strategy.account.orders import OPEN_STATES, Order, OrderState, ReasonCode
 from strategy.backtest.day_loop import Standing

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from exchange.ports import Broker
-from storage import bars as bar_store
-from storage import ledger, quality, risk_state
+from storage.bars import published as bar_store
+from storage.bars import quarantine as quality
 from storage.database import Connection, connect, transaction
+from storage.ledger import days as ledger
+from storage.ledger import risk_state
 from strategy.account.money import exact
 from strategy.backtest.day_loop import Day, opening
 from strategy.portfolio.risk import watched_at_worst

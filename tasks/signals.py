@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from storage import bars as bar_store
-from storage import explanations as explanation_store
-from storage import ledger
+from storage.bars import published as bar_store
 from storage.database import Connection, connect, transaction
-from storage.ledger_rows import Provenance
+from storage.ledger import days as ledger
+from storage.ledger import explanations as explanation_store
+from storage.ledger.row_codec import Provenance
 from strategy.backtest.day_loop import Standing
 from strategy.explain.order import Judgement, explanations
 from strategy.market.bars import Bars

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from storage.sorted_rows import SortedRows
+from storage.bars.sorted_rows import SortedRows
 from tasks.job import Job
 
 

@@ -3,11 +3,12 @@
 from dataclasses import replace
 from datetime import date
 
-from storage import bars as bar_store
-from storage import instruments as instrument_store
-from storage import ledger, venues
-from storage import orders as order_store
+from storage.bars import instruments as instrument_store
+from storage.bars import published as bar_store
 from storage.database import Connection
+from storage.ledger import broker_events as venues
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
 from strategy.account.orders import order_series
 from strategy.backtest.day_loop import Standing, unseen
 from strategy.market.instruments import Instrument

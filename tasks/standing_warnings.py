@@ -7,11 +7,12 @@ from itertools import groupby
 import pandas as pd
 
 from exchange.ports import BAR_COLUMNS
-from storage import bars as bar_store
-from storage import instruments as instrument_store
-from storage import ledger, quality
-from storage.bar_warnings import StandingWarning, not_looked_through, record_warnings, standing_warnings
+from storage.bars import instruments as instrument_store
+from storage.bars import published as bar_store
+from storage.bars import quarantine as quality
+from storage.bars.bar_warnings import StandingWarning, not_looked_through, record_warnings, standing_warnings
 from storage.database import Connection, connect
+from storage.ledger import days as ledger
 from strategy.market.bars import Bars
 from strategy.market.findings import Finding
 from tasks.expectations import Context, judge_all

@@ -3,10 +3,13 @@
 from decimal import Decimal
 from pathlib import Path
 
-from storage import bars as bar_store
-from storage import ledger, quality, risk_state, runs, venues
-from storage import orders as order_store
+from storage.bars import published as bar_store
+from storage.bars import quarantine as quality
 from storage.database import Connection, connect
+from storage.ledger import broker_events as venues
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from storage.ledger import risk_state, runs
 from strategy.account.state import Snapshot
 from tasks.job import PAPER
 from tasks.results import Json, order_json, positions_json, text

@@ -8,10 +8,11 @@ from functools import partial
 import numpy as np
 
 from exchange.ports import Broker
-from storage import risk_state, stretches
 from storage.database import Connection, connect
-from storage.ledger_rows import Provenance
-from storage.stretches import LivedDay
+from storage.ledger import bulk as stretches
+from storage.ledger import risk_state
+from storage.ledger.bulk import LivedDay
+from storage.ledger.row_codec import Provenance
 from strategy.account.orders import Order, OrderState
 from strategy.account.state import Entry
 from strategy.backtest.day_loop import Day, Standing, opening, plan_orders, settle_day, unseen, with_orders

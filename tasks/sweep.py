@@ -8,11 +8,11 @@ from datetime import date
 import numpy as np
 
 from exchange.ports import BarSource
-from storage import bars as bar_store
-from storage import instruments as instrument_store
-from storage import trials
+from storage.bars import instruments as instrument_store
+from storage.bars import published as bar_store
 from storage.database import connect
-from storage.trials import Trial
+from storage.models import trials
+from storage.models.trials import Trial
 from strategy.backtest.day_loop import replay
 from strategy.evaluation.metrics import Metrics
 from strategy.evaluation.sharpe import Trials, sharpe

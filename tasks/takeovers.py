@@ -7,11 +7,13 @@ from datetime import date
 from decimal import Decimal
 
 from exchange.ports import Broker, Holdings
-from storage import ledger, takeovers, venues
-from storage import orders as order_store
 from storage.database import Connection
-from storage.takeovers import Kept
-from storage.venues import Adoption
+from storage.ledger import broker_events as venues
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from storage.ledger import takeovers
+from storage.ledger.broker_events import Adoption
+from storage.ledger.takeovers import Kept
 from strategy.account.orders import OrderState, ReasonCode
 from strategy.broker.takeover import Books, Cause, Change, Found, Takeover
 from tasks.account_books import NO_NEWS, News, books_of, expected, first_open_day, found_of, untold

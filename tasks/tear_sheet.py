@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from storage import instruments as instrument_store
+from storage.bars import instruments as instrument_store
 from storage.database import connect
 from strategy.backtest.day_loop import turnovers
 from strategy.evaluation.metrics import drawdowns

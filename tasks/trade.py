@@ -5,10 +5,11 @@ from collections.abc import Callable
 from datetime import datetime
 
 from exchange.ports import Broker
-from storage import bars as bar_store
-from storage import ledger, risk_state
-from storage import orders as order_store
+from storage.bars import published as bar_store
 from storage.database import Connection, connect
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from storage.ledger import risk_state
 from strategy.account.orders import Order, OrderState, ReasonCode
 from strategy.backtest.day_loop import Standing, plan_orders
 from strategy.backtest.halted_orders import only_reducing

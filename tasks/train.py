@@ -4,11 +4,11 @@ import logging
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 
-from storage import bars as bar_store
-from storage import models as model_store
-from storage import promotions
+from storage.bars import published as bar_store
 from storage.database import Connection, connect
-from storage.models import ModelDamaged, ModelRecord
+from storage.models import promotions
+from storage.models import registry as model_store
+from storage.models.registry import ModelDamaged, ModelRecord
 from strategy.signals.outlook import Strategy
 from tasks.challenge import Challenged, challenge
 from tasks.forecast import forecaster

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
-from storage import bars as bar_store
+from storage.bars import published as bar_store
 from storage.database import Connection
-from storage.models import ModelRecord
+from storage.models.registry import ModelRecord
 from tasks.job import Job, Recipe
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from storage import universe as universe_store
+from storage.bars import universe as universe_store
+from storage.bars.universe import Universe
 from storage.database import connect
-from storage.universe import Universe
 from strategy.market.instruments import Instrument
 
 

@@ -12,10 +12,12 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from exchange.ports import Broker, ListedOrder
-from storage import evidence, ledger, venues
-from storage import orders as order_store
 from storage.database import Connection, connect, transaction
-from storage.venues import Adoption
+from storage.ledger import broker_events as venues
+from storage.ledger import days as ledger
+from storage.ledger import order_evidence as evidence
+from storage.ledger import orders as order_store
+from storage.ledger.broker_events import Adoption
 from strategy.account.orders import Order, OrderState, ReasonCode
 from strategy.broker.fills import booking_day
 from tasks.job import Customer, Job

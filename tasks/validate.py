@@ -8,16 +8,16 @@ from datetime import date, timedelta
 import pandas as pd
 
 from exchange.calendars import sessions
-from storage import bars as bar_store
-from storage import instruments as instrument_store
-from storage import quality
-from storage.bar_warnings import record_warnings
-from storage.bars import BarsUnpublishable
+from storage.bars import instruments as instrument_store
+from storage.bars import published as bar_store
+from storage.bars import quarantine as quality
+from storage.bars.bar_warnings import record_warnings
+from storage.bars.published import BarsUnpublishable
+from storage.bars.quarantine import Inspection
+from storage.bars.restatements import unchanged_days
+from storage.bars.sorted_rows import load_sorted_rows
+from storage.bars.staging import staged, staged_symbols
 from storage.database import Connection, connect, transaction
-from storage.quality import Inspection
-from storage.restatements import unchanged_days
-from storage.sorted_rows import load_sorted_rows
-from storage.staging import staged, staged_symbols
 from strategy.market.bars import COLUMNS
 from strategy.market.findings import Finding
 from strategy.market.instruments import Instrument

@@ -7,11 +7,13 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from exchange.calendars import last_closed
-from storage import instruments as instrument_store
-from storage import ledger, quality, risk_state, runs
-from storage import orders as order_store
+from storage.bars import instruments as instrument_store
+from storage.bars import quarantine as quality
 from storage.database import Connection, connect
-from storage.runs import RunRecord, RunStatus
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from storage.ledger import risk_state, runs
+from storage.ledger.runs import RunRecord, RunStatus
 from strategy.account.orders import OPEN_STATES, OrderState
 from tasks.book import DAILY
 from tasks.missed import missed_among, sentences

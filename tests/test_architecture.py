@@ -33,7 +33,7 @@ SPELT = {
         ),
         *("'ephemeral Prefect API server' in text", "'401 Unauthorized' in text"),
     ],
-    "storage/failures.py": ["'Could not set lock' not in text", *["sign in text"] * 3],
+    "storage/errors.py": ["'Could not set lock' not in text", *["sign in text"] * 3],
     "tasks/markup.py": ["'.' in text"],
     "tasks/scales.py": ["text == '0.0%'"],
 }

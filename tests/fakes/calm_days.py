@@ -7,8 +7,8 @@ from typing import Any
 import requests
 
 from exchange.ports import Broker
-from storage import venues
 from storage.database import connect
+from storage.ledger import broker_events as venues
 from tests.fakes.exchange_core import FakeExchange
 from tests.fakes.exchange_transport import ExchangeTransport
 from tests.fakes.simulated_year import FIRST, SYMBOLS, CalmYear

@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pandas as pd
 
-from storage import bars, staging
+from storage.bars import published as bars
+from storage.bars import staging
 from storage.database import Connection
 
 AT = datetime(2020, 2, 1, tzinfo=UTC)

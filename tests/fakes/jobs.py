@@ -9,10 +9,10 @@ from pathlib import Path
 from exchange.calendars import closed_by
 from exchange.paper import PaperBroker
 from exchange.ports import BarSource
-from storage import models as model_store
-from storage import promotions
 from storage.database import connect
-from storage.promotions import Promoter, Promotion
+from storage.models import promotions
+from storage.models import registry as model_store
+from storage.models.promotions import Promoter, Promotion
 from strategy.account.settlement import Costs
 from strategy.market.instruments import Calendar
 from strategy.portfolio.risk import RiskLimits

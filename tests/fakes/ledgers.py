@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from storage import ledger
-from storage import orders as order_store
 from storage.database import connect
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
 from strategy.account.orders import Fill, Order, OrderState
 from strategy.account.state import Entry
 from strategy.backtest.day_loop import Replay

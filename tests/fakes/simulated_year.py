@@ -17,8 +17,8 @@ import requests
 
 from exchange.paper import PaperBroker
 from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, SourceUnavailable
-from storage import bars as bar_store
-from storage import staging
+from storage.bars import published as bar_store
+from storage.bars import staging
 from storage.database import StoreError, connect
 from strategy.market.instruments import Calendar
 from strategy.signals.outlook import Strategy

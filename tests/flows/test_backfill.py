@@ -26,9 +26,10 @@ from flows.daily import daily
 from flows.own_symbols import ACCOUNT, TAKEN
 from flows.settings import load
 from flows.stopping import stoppable
-from storage import order_history, runs
 from storage.database import connect
-from storage.ledger import snapshots
+from storage.ledger import order_lookup as order_history
+from storage.ledger import runs
+from storage.ledger.days import snapshots
 from tasks.book import AccountFilled
 from tests.fakes.ledgers import contents
 from tests.flows.conftest import Run

@@ -12,9 +12,9 @@ import pytest
 from flows.plan import Request, RequestRefused, plan
 from flows.settings import load
 from flows.wiring import open_source
-from storage import models as model_store
 from storage.database import connect
-from storage.models import ModelRecord
+from storage.models import registry as model_store
+from storage.models.registry import ModelRecord
 from strategy.market.instruments import Calendar
 from tests.fakes.bars import Listing, record
 from tests.fakes.binance import FakeBinance, daily_klines

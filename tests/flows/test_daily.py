@@ -18,8 +18,8 @@ from flows.plan import Request, RequestRefused, plan
 from flows.settings import load
 from flows.shown import shown_status
 from flows.train import train
-from storage import runs
 from storage.database import connect
+from storage.ledger import runs
 from strategy.signals.outlook import Strategy
 from tasks.backtest import Window, backtest
 from tasks.book import begin, close_failed

@@ -13,9 +13,9 @@ import pytest
 from flows.explained import shown_explanation
 from flows.plan import policy
 from flows.settings import Settings
-from storage import orders as order_store
-from storage import runs
 from storage.database import connect
+from storage.ledger import orders as order_store
+from storage.ledger import runs
 from strategy.signals.outlook import Strategy
 from tasks.job import Job
 from tests.fakes.bars import PAIR

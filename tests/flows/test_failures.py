@@ -8,7 +8,7 @@ import pytest
 
 from flows.failures import _CODES, Exit, exit_code
 from flows.settings import ConfigurationError
-from storage.failures import StoreLocked
+from storage.errors import StoreLocked
 
 FLOORS = ("strategy", "exchange", "storage", "tasks", "flows")
 #: Caught where they are raised, or a sign of a bug.
@@ -20,7 +20,7 @@ INTERNAL = {
     "exchange.venue_errors.Uncertain",
     "strategy.evaluation.sharpe_tests.Incomparable",
     "strategy.training.loop.TrainingDiverged",
-    "storage.bars.BarsUnpublishable",
+    "storage.bars.published.BarsUnpublishable",
 }
 
 

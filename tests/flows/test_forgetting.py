@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from storage import venues
 from storage.database import connect
-from storage.venues import Adoption
+from storage.ledger import broker_events as venues
+from storage.ledger.broker_events import Adoption
 from strategy.signals.outlook import Strategy
 from tasks.halts import halt, resume
 from tasks.job import Job

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from storage import ledger, runs
-from storage import orders as order_store
 from storage.database import connect
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from storage.ledger import runs
 from tests.fakes.binance import FakeBinance, daily_klines
 from tests.fakes.brought_up import Up, brought_up
 from tests.fakes.ledgers import contents

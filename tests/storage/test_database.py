@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from storage.database import DATABASE_NAME, MIGRATIONS, Connection, connect, migrate, transaction
-from storage.failures import StoreDamaged, StoreFull, StoreLocked, StoreMigration, StoreReadOnly, from_database
+from storage.errors import StoreDamaged, StoreFull, StoreLocked, StoreMigration, StoreReadOnly, from_database
 
 ROOT = Path(__file__).parents[2]
 
@@ -251,7 +251,7 @@ def test_a_full_disk_is_named_and_leaves_nothing_half_written(home: Path) -> Non
         import resource, sys
         from pathlib import Path
         from storage.database import connect, transaction
-        from storage.failures import StoreFull
+        from storage.errors import StoreFull
         print("started", flush=True)
         limit = 8 * 2**20
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from storage import reports
-from storage.failures import StoreReadOnly
+from storage.errors import StoreReadOnly
 
 
 def test_a_report_is_private_and_replaced_as_a_whole(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from storage import orders as order_store
-from storage import venues
 from storage.database import connect
+from storage.ledger import broker_events as venues
+from storage.ledger import orders as order_store
 from strategy.account.orders import Order, OrderState, Side
 from strategy.broker.fills import Execution, PaidIn
 from tasks.account_books import standing_now

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from exchange.paper import PaperBroker
-from storage import ledger
 from storage.database import connect
+from storage.ledger import days as ledger
 from strategy.evaluation.metrics import drawdowns
 from strategy.signals.outlook import Strategy
 from tasks.account_history import AccountHistory, account_history

@@ -13,10 +13,11 @@ import pytest
 import requests
 
 from exchange.ports import BrokerUnavailable
-from storage import order_history, venues
-from storage import orders as order_store
 from storage.database import connect
-from storage.venues import Adoption
+from storage.ledger import broker_events as venues
+from storage.ledger import order_lookup as order_history
+from storage.ledger import orders as order_store
+from storage.ledger.broker_events import Adoption
 from strategy.account.orders import Order, OrderState, ReasonCode, Side
 from strategy.broker.fills import Execution
 from tasks.adopting import adopt

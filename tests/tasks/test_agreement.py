@@ -14,9 +14,11 @@ import requests
 
 from exchange.paper import PaperBroker
 from exchange.ports import BrokerRefused, BrokerUnavailable
-from storage import ledger, risk_state, venues
-from storage import orders as order_store
 from storage.database import connect
+from storage.ledger import broker_events as venues
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from storage.ledger import risk_state
 from strategy.account.orders import Order, OrderState, Side
 from strategy.account.state import EntryKind
 from strategy.portfolio.risk import CUT, RiskState

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from storage import ledger
-from storage import models as model_store
 from storage.database import connect
-from storage.models import ModelRecord
+from storage.ledger import days as ledger
+from storage.models import registry as model_store
+from storage.models.registry import ModelRecord
 from strategy.audit.lookahead import Checked
 from strategy.networks.ensemble import keep
 from strategy.signals.outlook import Strategy

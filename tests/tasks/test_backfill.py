@@ -11,13 +11,15 @@ import pytest
 from exchange.calendars import closed_by
 from exchange.paper import PaperBroker
 from exchange.ports import BarSource, Receipt, SourceUnavailable
-from storage import bars as bar_store
-from storage import instruments as instrument_store
-from storage import ledger, promotions, runs
-from storage import models as model_store
-from storage import orders as order_store
+from storage.bars import instruments as instrument_store
+from storage.bars import published as bar_store
 from storage.database import connect
-from storage.runs import Run
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from storage.ledger import runs
+from storage.ledger.runs import Run
+from storage.models import promotions
+from storage.models import registry as model_store
 from strategy.account.orders import Order
 from strategy.backtest.day_loop import replay
 from strategy.market.instruments import Calendar

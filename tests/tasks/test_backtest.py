@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from storage import universe
+from storage.bars import universe
 from storage.database import connect
 from strategy.market.instruments import Membership
 from strategy.portfolio.decision import Status

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from storage import quality, runs
+from storage.bars import quarantine as quality
+from storage.bars.quarantine import Inspection
 from storage.database import connect
-from storage.quality import Inspection
+from storage.ledger import runs
 from strategy.market.findings import Finding
 from tasks.backfill_book import Backfill
 from tasks.backfill_book import begin as begin_backfill

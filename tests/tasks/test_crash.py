@@ -20,15 +20,15 @@ FIRST, LAST = "2020-06-10", "2020-06-14"
 
 #: Calls before which the run dies: the function, and which call of it.
 CALLS = (
-    ("storage.staging.stage", 1),
-    ("storage.bars.publish", 2),
-    ("storage.ledger.record_settlement", 3),
-    ("storage.orders.advance", 2),
+    ("storage.bars.staging.stage", 1),
+    ("storage.bars.published.publish", 2),
+    ("storage.ledger.days.record_settlement", 3),
+    ("storage.ledger.orders.advance", 2),
     ("strategy.training.loop._learn", 3),
     ("storage.files._sync_folder", 1),
-    ("storage.promotions.record_verdict", 1),
-    ("storage.ledger.record_decisions", 1),
-    ("storage.orders.update_orders", 1),
+    ("storage.models.promotions.record_verdict", 1),
+    ("storage.ledger.days.record_decisions", 1),
+    ("storage.ledger.orders.update_orders", 1),
     ("tasks.reconcile.reconcile", 1),
 )
 #: And shares of all lines that the run goes through.

@@ -24,8 +24,8 @@ UNDISTURBED = Order(home="", as_of="")
 CALLS = (
     ("tasks.sending.send", 1),
     ("exchange.binance_receipts._receipt", 1),
-    ("storage.venues.record_executions", 1),
-    ("storage.venues.record_step", 2),
+    ("storage.ledger.broker_events.record_executions", 1),
+    ("storage.ledger.broker_events.record_step", 2),
 )
 #: And shares of all lines that the run goes through.
 SHARES = (0.45, 0.8)

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from exchange.paper import PaperBroker
-from storage import explanations as explanation_store
-from storage import ledger, venues
-from storage import orders as order_store
 from storage.database import connect
+from storage.ledger import broker_events as venues
+from storage.ledger import days as ledger
+from storage.ledger import explanations as explanation_store
+from storage.ledger import orders as order_store
 from strategy.account.orders import Order, OrderState, Side
 from strategy.broker.fills import Execution
 from strategy.signals.outlook import Strategy

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from storage import ledger, risk_state
-from storage import orders as order_store
 from storage.database import connect
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from storage.ledger import risk_state
 from strategy.account.orders import Order, OrderState
 from strategy.signals.outlook import Strategy
 from tasks.halts import AccountUnknown, ReasonMissing, halt, resume

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from exchange.paper import PaperBroker
-from storage import bars as bar_store
-from storage import ledger
-from storage import orders as order_store
+from storage.bars import published as bar_store
 from storage.database import connect
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
 from strategy.account.orders import OrderState
 from strategy.backtest.day_loop import opening, plan_orders, settle_day, with_orders
 from strategy.portfolio.decision import Decision, Status

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from exchange.ports import BarRequest, SourceRefused, SourceUnavailable
-from storage import orders
+from storage.bars.staging import staged
 from storage.database import connect
-from storage.ledger_rows import SNAPSHOTS, snapshot_row
-from storage.rows import insert_once
-from storage.staging import staged
+from storage.keyed_rows import insert_once
+from storage.ledger import orders
+from storage.ledger.row_codec import SNAPSHOTS, snapshot_row
 from strategy.account.orders import Order, Side
 from strategy.account.state import Account, Position, Snapshot
 from strategy.market.instruments import Instrument

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from storage import bars as bar_store
-from storage import instruments as instrument_store
+from storage.bars import instruments as instrument_store
+from storage.bars import published as bar_store
 from storage.database import connect
 from strategy.audit import lookahead as audit
 from strategy.backtest.day_loop import opening

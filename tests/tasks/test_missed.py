@@ -10,9 +10,9 @@ import pytest
 
 from exchange.binance_spot import SpotTestnet
 from exchange.ports import Broker, Receipt
-from storage import ledger
-from storage import orders as order_store
 from storage.database import connect
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
 from strategy.account.orders import Fill, Order, OrderState, Side
 from strategy.signals.outlook import Strategy
 from tasks.backfill_market import OPEN

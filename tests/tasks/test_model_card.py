@@ -1,7 +1,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from storage.models import ModelRecord
+from storage.models.registry import ModelRecord
 from strategy.training.promotion_gate import PRIOR, Figures, Verdict
 from tasks.model_card import card_markdown, headline
 

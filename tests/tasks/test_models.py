@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from storage import models as model_store
-from storage import promotions
 from storage.database import connect
-from storage.models import ModelDamaged, ModelRecord, ModelUnknown
-from storage.promotions import Promoter, Promotion, StoredVerdict
+from storage.models import promotions
+from storage.models import registry as model_store
+from storage.models.promotions import Promoter, Promotion, StoredVerdict
+from storage.models.registry import ModelDamaged, ModelRecord, ModelUnknown
 from strategy.networks.ensemble import keep
 from strategy.networks.transformer import new_network
 from strategy.training.promotion_gate import PRIOR, Figures, Verdict

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from exchange.paper import PaperBroker
-from storage import bars as bar_store
-from storage import instruments as instrument_store
-from storage import ledger
-from storage import orders as order_store
+from storage.bars import instruments as instrument_store
+from storage.bars import published as bar_store
 from storage.database import connect
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
 from strategy.account.orders import OrderState
 from strategy.account.state import EntryKind
 from strategy.backtest.day_loop import Replay, replay

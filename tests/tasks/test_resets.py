@@ -11,9 +11,11 @@ import pytest
 import requests
 
 from exchange.ports import BrokerRefused
-from storage import ledger, resets, venues
-from storage import orders as order_store
 from storage.database import connect
+from storage.ledger import broker_events as venues
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from storage.ledger import resets
 from strategy.account.orders import OrderState
 from tasks.adopting import adopt
 from tasks.agreement import agree

@@ -12,9 +12,11 @@ import pytest
 
 from exchange.paper import PaperBroker
 from exchange.ports import BarRequest
-from storage import bars, ledger, quality
+from storage.bars import published as bars
+from storage.bars import quarantine as quality
+from storage.bars.quarantine import Acceptance
 from storage.database import connect
-from storage.quality import Acceptance
+from storage.ledger import days as ledger
 from strategy.account.money import exact
 from strategy.account.state import EntryKind
 from strategy.signals.outlook import Strategy

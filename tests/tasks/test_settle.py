@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from exchange.paper import PaperBroker
-from storage import instruments as instrument_store
-from storage import ledger
-from storage import orders as order_store
+from storage.bars import instruments as instrument_store
 from storage.database import connect
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
 from strategy.account.orders import Fill
 from strategy.account.state import Snapshot
 from tasks.ingest import ingest

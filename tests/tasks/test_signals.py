@@ -2,8 +2,9 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from storage import ledger, universe
+from storage.bars import universe
 from storage.database import connect
+from storage.ledger import days as ledger
 from strategy.market.instruments import Membership
 from strategy.portfolio.decision import Decision, Status
 from tasks.job import Job

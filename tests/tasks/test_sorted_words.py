@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from exchange.file_bars import FileBars
-from storage import bars as bar_store
+from storage.bars import published as bar_store
+from storage.bars.sorted_rows import load_sorted_rows
 from storage.database import connect
-from storage.sorted_rows import load_sorted_rows
 from tasks.backtest import Backtest, Window, backtest
 from tasks.imports import import_bars
 from tasks.ingest import ingest

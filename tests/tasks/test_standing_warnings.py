@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.bar_warnings import StandingWarning
+from storage.bars.bar_warnings import StandingWarning
 from storage.database import connect
 from strategy.market.findings import Finding
 from tasks.backtest import Window, backtest

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from storage import universe
+from storage.bars import universe
 from storage.database import connect
 from strategy.account.settlement import Costs
 from strategy.kernel.grid import Grid, Point, points

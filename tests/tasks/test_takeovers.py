@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from storage import ledger, risk_state, takeovers
-from storage import orders as order_store
 from storage.database import connect
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from storage.ledger import risk_state, takeovers
 from strategy.account.orders import OrderState
 from strategy.account.state import EntryKind, Snapshot
 from tasks.adopting import adopt, foresee

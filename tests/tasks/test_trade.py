@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from storage import orders as order_store
 from storage.database import connect
+from storage.ledger import orders as order_store
 from strategy.account.orders import Order, OrderState, ReasonCode, Side
 from strategy.portfolio.risk import CUT
 from strategy.signals.outlook import Strategy

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from storage import models as model_store
-from storage import promotions, universe
+from storage.bars import universe
 from storage.database import connect
-from storage.models import ModelDamaged, ModelRecord, ModelState
+from storage.models import promotions
+from storage.models import registry as model_store
+from storage.models.registry import ModelDamaged, ModelRecord, ModelState
 from strategy.account.settlement import Costs
 from strategy.market.instruments import Membership
 from strategy.signals.outlook import Strategy

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from exchange.paper import PaperBroker
-from storage import risk_state
 from storage.database import connect
+from storage.ledger import risk_state
 from strategy.market.instruments import Calendar
 from strategy.portfolio.risk import RiskLimits
 from strategy.signals.outlook import Strategy

@@ -13,9 +13,11 @@ import pytest
 import requests
 
 from exchange.ports import Receipt
-from storage import evidence, ledger, venues
-from storage import orders as order_store
 from storage.database import connect
+from storage.ledger import broker_events as venues
+from storage.ledger import days as ledger
+from storage.ledger import order_evidence as evidence
+from storage.ledger import orders as order_store
 from strategy.account.orders import Order, OrderState, ReasonCode
 from tasks.adopting import adopt, foresee
 from tasks.backfill_market import OPEN

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from storage import bars as bar_store
-from storage import quality
+from storage.bars import published as bar_store
+from storage.bars import quarantine as quality
+from storage.bars.staging import staged_symbols
 from storage.database import connect
-from storage.staging import staged_symbols
 from tasks.ingest import ingest
 from tasks.validate import NothingPublishable, inspect, validate
 from tests.fakes.bars import PAIR, SHARE, TOKEN, FakeBars, Fault

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from storage import instruments, runs
+from storage.bars import instruments
 from storage.database import connect
-from storage.runs import Outcome, RunStatus
+from storage.ledger import runs
+from storage.ledger.runs import Outcome, RunStatus
 from strategy.market.instruments import Calendar
 from strategy.signals.outlook import Strategy
 from tasks.backfill_market import OPEN

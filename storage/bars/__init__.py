@@ -1,0 +1,4 @@
+"""Bars from delivery to publication: staging, quarantine, published revisions, and what stands beside them.
+
+Start with `staging`, then `published`.
+"""

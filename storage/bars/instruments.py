@@ -1,0 +1,100 @@
+"""What is known of each symbol besides its bars, by source."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from storage.bars import universe
+from storage.database import Connection, transaction
+from strategy.account.money import quantised
+from strategy.market.instruments import Calendar, Instrument
+
+_COLUMNS = (
+    "symbol, calendar, lot, tick, shortable, listed_from, listed_to, min_quantity, max_quantity, min_notional, "
+    "max_notional, base, quote, currency"
+)
+
+
+def save(connection: Connection, source: str, instruments: Sequence[Instrument]) -> None:
+    """None; the source's instruments are known as given, in place of what was known of them."""
+    with transaction(connection):
+        known = set(_rows(connection, source, [one.symbol for one in instruments]))
+        for row in map(_row, instruments):
+            if row not in known:
+                connection.execute(
+                    f"INSERT OR REPLACE INTO instruments (source, {_COLUMNS}) "  # noqa: S608 - names of this module alone
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    [source, *row],
+                )
+
+
+def load(connection: Connection, source: str, symbols: Sequence[str]) -> dict[str, Instrument]:
+    """The source's instrument of each symbol, with its place in the universe; symbols it does not know are absent."""
+    known = {row[0]: _instrument(row) for row in _rows(connection, source, symbols)}
+    kept = universe.load(connection, source)
+    if kept is None:
+        return known
+    return {symbol: replace(one, memberships=kept.get(symbol, ())) for symbol, one in known.items()}
+
+
+def find(connection: Connection, source: str | None, symbols: Sequence[str]) -> dict[str, Instrument]:
+    """The source's instrument of each symbol; of one that it does not know that of another source, the first by name.
+
+    None is no source, so that the first by name counts. Unknown symbols are absent.
+    """
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM instruments "  # noqa: S608 - names of this module alone
+        "WHERE list_contains(?, symbol) QUALIFY row_number() OVER "
+        "(PARTITION BY symbol ORDER BY source IS DISTINCT FROM ?, source) = 1 ORDER BY symbol",
+        [list(symbols), source],
+    ).fetchall()
+    return {row[0]: _instrument(row) for row in rows}
+
+
+def bases(connection: Connection, symbols: Sequence[str]) -> dict[str, str]:
+    """Return the asset that each symbol trades, by the fields of whichever market names it; others are absent."""
+    rows = connection.execute(
+        "SELECT symbol, max(base) FROM instruments WHERE list_contains(?, symbol) AND base IS NOT NULL GROUP BY symbol "
+        "ORDER BY symbol",
+        [list(symbols)],
+    ).fetchall()
+    return dict(rows)
+
+
+def _rows(connection: Connection, source: str, symbols: Sequence[str]) -> list[tuple[Any, ...]]:
+    return connection.execute(
+        f"SELECT {_COLUMNS} FROM instruments "  # noqa: S608 - names of this module alone
+        "WHERE source = ? AND list_contains(?, symbol) ORDER BY symbol",
+        [source, list(symbols)],
+    ).fetchall()
+
+
+def _row(one: Instrument) -> tuple[Any, ...]:
+    """The instrument in the order of the columns."""
+    most, dearest = (None if size is None else quantised(size) for size in (one.max_quantity, one.max_notional))
+    return (
+        *(one.symbol, str(one.calendar), quantised(one.lot), quantised(one.tick), one.shortable),
+        *(one.listed_from, one.listed_to, quantised(one.min_quantity), most, quantised(one.min_notional), dearest),
+        *(one.base or None, one.quote or None, one.currency),
+    )
+
+
+def _instrument(row: tuple[Any, ...]) -> Instrument:
+    symbol, calendar, lot, tick, shortable, listed_from, listed_to, *sizes = row
+    min_quantity, max_quantity, min_notional, max_notional, base, quote, currency = sizes
+    return Instrument(
+        symbol=symbol,
+        calendar=Calendar(calendar),
+        lot=lot,
+        tick=tick,
+        shortable=shortable,
+        listed_from=listed_from,
+        listed_to=listed_to,
+        min_quantity=min_quantity,
+        max_quantity=max_quantity,
+        min_notional=min_notional,
+        max_notional=max_notional,
+        base=base or "",
+        quote=quote or "",
+        currency=currency,
+    )

@@ -1,0 +1,221 @@
+"""Bars that may be relied on: published in revisions, loaded as they stand."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from storage.bars.restatements import restate_older, restatement
+from storage.bars.staging import FACTOR_TOLERANCE, OVERLAP_BARS
+from storage.database import Connection, lent, transaction
+from strategy.market.adjustment import Overlap, adjustment_ratio, link
+from strategy.market.bars import COLUMNS, Bars, FloatArray
+
+
+class BarsUnpublishable(ValueError):
+    """A staged row has no date or a price that no bar can have; no acceptance makes it one (exit 3)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """What the store holds of one series; `revisions` counts the bars that replaced an earlier one."""
+
+    source: str
+    symbol: str
+    rows: int
+    first: date
+    last: date
+    revisions: int
+
+
+_STAGED_BESIDE_PUBLISHED = """
+SELECT s.open_time, s.open, s.high, s.low, s.close, s.volume, s.adjusted_close, s.overlap,
+       coalesce(p.revision + 1, 0) AS revision,
+       p.adjusted_close AS stored_adjusted, p.close AS stored_close, p.factor AS stored_factor, p.link AS stored_link,
+       coalesce(p.open = s.open AND p.high = s.high AND p.low = s.low AND p.close = s.close
+                AND p.volume IS NOT DISTINCT FROM s.volume, FALSE) AS same
+FROM bars_staged s LEFT JOIN current_bars p
+ON p.source = s.source AND p.symbol = s.symbol AND p.open_time = s.open_time
+WHERE s.owner = ? AND s.source = ? AND s.symbol = ? ORDER BY s.position
+"""
+
+_WRITTEN = ("open_time", "revision", "open", "high", "low", "close", "volume", "adjusted_close", "factor", "link")
+
+_PUBLISH = """
+INSERT INTO bars
+SELECT $source, $symbol, open_time, revision, open, high, low, close, volume, adjusted_close, factor, link, $ingested_at
+FROM fresh ORDER BY open_time
+"""
+
+
+_LOAD = """
+SELECT list_position(?, symbol) AS number, open_time, open, high, low, close, volume, factor FROM current_bars
+WHERE source = ? AND list_contains(?, symbol) AND open_time < ?
+QUALIFY row_number() OVER (PARTITION BY symbol ORDER BY open_time DESC) <= ?
+ORDER BY number, open_time
+"""
+_ALL_BARS = 2**62
+
+
+def publish(connection: Connection, source: str, symbol: str, *, ingested_at: datetime) -> int:
+    """Return the rows written: new bars as revision 0, changed ones as the next revision; the symbol leaves staging.
+
+    Where the delivery tells published bars in another unit, those from before it get a revision in that unit as well.
+
+    It publishes what this very process has staged, and so has judged. What the gate had found of it is settled too. Of
+    a date that was delivered twice the later row counts. Running it twice writes nothing.
+    Raises BarsUnpublishable, and then nothing is written.
+    """
+    with transaction(connection):
+        staged = connection.execute(_STAGED_BESIDE_PUBLISHED, [os.getpid(), source, symbol]).fetchnumpy()
+        fresh = _fresh(symbol, staged) if len(staged["open_time"]) else pd.DataFrame()
+        restated = restatement(connection, source, symbol) if len(fresh) else None
+        older = restate_older(connection, (source, symbol), restated, ingested_at) if restated is not None else 0
+        if len(fresh):
+            with lent(connection, "fresh", fresh):
+                connection.execute(_PUBLISH, {"source": source, "symbol": symbol, "ingested_at": ingested_at})
+        connection.execute(
+            "DELETE FROM bars_staged WHERE owner = ? AND source = ? AND symbol = ?", [os.getpid(), source, symbol]
+        )
+        connection.execute("DELETE FROM bars_quarantine WHERE source = ? AND symbol = ?", [source, symbol])
+    return len(fresh) + older
+
+
+def _fresh(symbol: str, staged: Mapping[str, Any]) -> pd.DataFrame:
+    """The rows to write, oldest first, with their revision, factor and link."""
+    if np.ma.is_masked(staged["open_time"]):
+        raise BarsUnpublishable(f"{symbol}: a staged row has no date; correct the source and import it again")
+    # Of equal dates unique names the first: from the end that is the later row.
+    _, from_end = np.unique(staged["open_time"][::-1], return_index=True)
+    rows = {name: column[len(column) - 1 - from_end] for name, column in staged.items()}
+    _require_bars(symbol, {**rows, "factor": np.ones(len(from_end))})
+    ratio = adjustment_ratio(_floats(rows["close"]), _floats(rows["adjusted_close"]))
+    series_link = link(ratio, _overlap(rows, ratio))
+    rows |= {"factor": ratio / series_link, "link": np.full_like(ratio, series_link)}
+    _require_bars(symbol, rows)
+    moved = np.abs(rows["factor"] / _floats(rows["stored_factor"]) - 1.0) > FACTOR_TOLERANCE
+    fresh = ~rows["overlap"] & (~rows["same"] | moved)
+    return pd.DataFrame({name: rows[name][fresh] for name in _WRITTEN})
+
+
+def _require_bars(symbol: str, rows: Mapping[str, Any]) -> None:
+    try:
+        _bars(symbol, rows)
+    except ValueError as error:
+        raise BarsUnpublishable(f"{error}; correct the source and import it again") from error
+
+
+def _overlap(rows: Mapping[str, Any], ratio: FloatArray) -> Overlap:
+    """Return the bars that carry the factor on: the last before the change, or else the first that is published.
+
+    Where none is told as it was published, the first that was carries it on: its adjustment is that of its own prices.
+    """
+    before = np.flatnonzero(rows["overlap"])[-OVERLAP_BARS:]
+    known = np.flatnonzero(rows["same"])
+    known = known if known.size else np.flatnonzero(~np.isnan(_floats(rows["stored_factor"])))
+    anchors = before if before.size else known[:1]
+    stored = {name: _floats(rows[f"stored_{name}"][anchors]) for name in ("close", "adjusted", "link", "factor")}
+    return Overlap(
+        ratio=ratio[anchors],
+        stored_ratio=adjustment_ratio(stored["close"], stored["adjusted"]),
+        stored_link=stored["link"],
+        stored_factor=stored["factor"],
+    )
+
+
+def load(
+    connection: Connection,
+    source: str,
+    symbols: Sequence[str],
+    *,
+    until: date,
+    last_bars: int | None = None,
+) -> dict[str, Bars]:
+    """The current bars of each symbol up to `until`, included, of which only the newest `last_bars` if that is given.
+
+    Symbols without such bars are absent; an unknown volume is NaN.
+    """
+    names = list(symbols)
+    limit = last_bars if last_bars is not None else _ALL_BARS
+    columns = connection.execute(_LOAD, [names, source, names, until + timedelta(days=1), limit]).fetchnumpy()
+    bounds = np.searchsorted(columns["number"], np.arange(1, len(names) + 2))
+    spans = {name: slice(bounds[i], bounds[i + 1]) for i, name in enumerate(names) if bounds[i] < bounds[i + 1]}
+    return {name: _bars(name, {column: columns[column][span] for column in COLUMNS}) for name, span in spans.items()}
+
+
+def last_published(
+    connection: Connection, source: str, symbols: Sequence[str], until: date = date.max
+) -> dict[str, date]:
+    """The date of each symbol's newest published bar up to `until`, included; symbols without such bars are absent."""
+    rows = connection.execute(
+        "SELECT symbol, max(open_time)::DATE FROM bars WHERE source = ? AND list_contains(?, symbol) "
+        "AND open_time::DATE <= ? GROUP BY symbol",
+        [source, list(symbols), until],
+    ).fetchall()
+    return dict(rows)
+
+
+def is_known(connection: Connection, source: str) -> bool:
+    """Return whether the store has a bar of the source."""
+    return connection.execute("SELECT 1 FROM bars WHERE source = ? LIMIT 1", [source]).fetchone() is not None
+
+
+def nth_last_published(connection: Connection, source: str, symbols: Sequence[str], bars: int) -> dict[str, date]:
+    """Return the date of the oldest of each symbol's newest `bars` published bars; symbols without any are absent."""
+    rows = connection.execute(
+        "SELECT symbol, min(open_time)::DATE FROM (SELECT DISTINCT symbol, open_time FROM bars WHERE source = ? "
+        "AND list_contains(?, symbol) QUALIFY dense_rank() OVER (PARTITION BY symbol ORDER BY open_time DESC) <= ?) "
+        "GROUP BY symbol",
+        [source, list(symbols), bars],
+    ).fetchall()
+    return dict(rows)
+
+
+def first_published(connection: Connection, source: str, symbols: Sequence[str]) -> date:
+    """The date of the oldest published bar of any of the symbols. Raises ValueError if there is none."""
+    row = connection.execute(
+        "SELECT min(open_time)::DATE FROM bars WHERE source = ? AND list_contains(?, symbol)", [source, list(symbols)]
+    ).fetchone()
+    if row is None or row[0] is None:
+        raise ValueError(f"no bar of {', '.join(symbols)} from {source} is published; ingest them first")
+    first: date = row[0]
+    return first
+
+
+def published_counts(connection: Connection) -> tuple[Published, ...]:
+    """What the store holds, one row per source and symbol."""
+    rows = connection.execute(
+        "SELECT source, symbol, count(DISTINCT open_time), min(open_time)::DATE, max(open_time)::DATE, "
+        "count(*) FILTER (revision > 0) FROM bars GROUP BY source, symbol ORDER BY source, symbol"
+    ).fetchall()
+    return tuple(
+        Published(source=source, symbol=symbol, rows=count, first=first, last=last, revisions=revisions)
+        for source, symbol, count, first, last, revisions in rows
+    )
+
+
+def session_dates(
+    connection: Connection, source: str, symbols: Sequence[str], *, after: date, until: date
+) -> tuple[date, ...]:
+    """The dates after `after` up to `until`, included, on which any of the symbols has a bar, sorted."""
+    rows = connection.execute(
+        "SELECT DISTINCT open_time::DATE AS day FROM bars WHERE source = ? AND list_contains(?, symbol) "
+        "AND open_time::DATE > ? AND open_time::DATE <= ? ORDER BY day",
+        [source, list(symbols), after, until],
+    ).fetchall()
+    return tuple(row[0] for row in rows)
+
+
+def _bars(symbol: str, columns: Mapping[str, Any]) -> Bars:
+    floats = {name: _floats(columns[name]) for name in COLUMNS if name != "open_time"}
+    return Bars(symbol=symbol, open_time=columns["open_time"].astype("datetime64[us]"), **floats)
+
+
+def _floats(values: Any) -> FloatArray:
+    """The values as float64; where DuckDB masked a NULL stands NaN."""
+    result: FloatArray = np.ma.filled(np.ma.asarray(values, dtype=np.float64), np.nan)
+    return result

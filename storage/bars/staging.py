@@ -1,0 +1,142 @@
+"""Bars as they were delivered: kept in the source's order, with its faults, until the gate lets them through."""
+
+import os
+from collections.abc import Sequence
+from datetime import datetime
+
+import pandas as pd
+
+from storage.bars.sorted_rows import keep_sorted_rows
+from storage.database import Connection, lent, transaction
+from storage.files import alive
+
+#: Columns of a delivered frame, in order; exchange.ports states the same.
+BAR_COLUMNS = ("symbol", "open_time", "open", "high", "low", "close", "volume", "adj_close")
+#: A column that a frame may have besides: the cells of a row that were written and are no numbers, with their text.
+UNREAD = "unread"
+
+#: Bars before the first change that are staged again, to carry the adjustment factor on.
+OVERLAP_BARS = 5
+
+#: Relative difference up to which two adjustment factors are the same, beside what a source's rounding explains.
+FACTOR_TOLERANCE = 1e-6
+
+# Of a series that was rebased alone, adjusted_close / close / factor is constant but for rounding: half a unit of the
+# last decimal that any adjusted close of the delivery has. It moved the delivered close and the one that the factor
+# rests on: the stored one, or the one that the bar after was linked by. Rebases shrink closes, so that the lesser of
+# the delivered and the stored one bounds both. Half a unit is at most half of a close.
+_COMPARE = """
+CREATE OR REPLACE TEMP TABLE compared AS
+WITH delivered_rows AS (
+    SELECT symbol, position, open_time::TIMESTAMP AS open_time, open::DOUBLE AS open, high::DOUBLE AS high,
+           low::DOUBLE AS low, close::DOUBLE AS close, volume::DOUBLE AS volume, adj_close::DOUBLE AS adjusted_close,
+           coalesce(unread, '') AS unread,
+           max(length(split_part(rtrim(adjusted_close::VARCHAR, '0'), '.', 2))) OVER (PARTITION BY symbol) AS decimals
+    FROM delivered
+), marked AS (
+    SELECT d.*, p.factor, p.adjusted_close AS stored_adjusted_close,
+           p.factor IS NULL OR d.open IS DISTINCT FROM p.open OR d.high IS DISTINCT FROM p.high
+           OR d.low IS DISTINCT FROM p.low OR d.close IS DISTINCT FROM p.close
+           OR d.volume IS DISTINCT FROM p.volume OR d.unread <> '' AS changed
+    FROM delivered_rows d
+    LEFT JOIN (SELECT * FROM current_bars WHERE source = $source) p
+    ON p.symbol = d.symbol AND p.open_time = d.open_time
+), scaled AS (
+    SELECT symbol, position, adjusted_close / close / factor AS scale,
+           least(0.5, 0.5 / 10.0 ** decimals / least(adjusted_close, stored_adjusted_close)) AS rounding
+    FROM marked WHERE NOT changed AND adjusted_close IS NOT NULL
+), broken AS (
+    SELECT symbol, position, scale / lag(scale) OVER series AS step,
+           (1 + $tolerance) * (1 + rounding) / (1 - rounding) AS slack
+    FROM scaled WINDOW series AS (PARTITION BY symbol ORDER BY position)
+    QUALIFY step NOT BETWEEN 1 / slack / lag(slack) OVER series AND slack * lag(slack) OVER series
+), first_change AS (
+    SELECT symbol, min(position) AS first
+    FROM (SELECT symbol, position FROM marked WHERE changed UNION ALL SELECT symbol, position FROM broken)
+    GROUP BY symbol
+)
+SELECT m.*, m.position < c.first AS overlap FROM marked m JOIN first_change c USING (symbol)
+WHERE m.position >= c.first - $overlap_bars
+"""
+
+_STAGE = """
+INSERT INTO bars_staged
+SELECT $owner, $source, symbol, position, open_time, open, high, low, close, volume, adjusted_close, overlap,
+       $ingested_at, unread
+FROM compared ORDER BY symbol, position
+"""
+
+
+def stage(connection: Connection, source: str, frame: pd.DataFrame, *, ingested_at: datetime) -> dict[str, int]:
+    """Staged rows of each symbol in the frame, 0 where it brings nothing new; they replace what was staged before.
+
+    What another process has staged is neither seen nor touched, as long as it lives: both judge what they were told.
+    The frame holds BAR_COLUMNS as the source delivered them (UNREAD where cells were no numbers, MOVED where rows were
+    sorted, which is kept for the answers): in its order,
+    with its faults, overlapping what is published by any length. Staged is everything from the first row that is new,
+    differs in open, high, low, close or volume, or whose adjustment against the common row before it is another than
+    was published, and OVERLAP_BARS rows before it. Adjusted closes that were all scaled alike are no change, and
+    neither is what their rounding explains: a restatement below that, or before the first row of the frame, is not
+    noticed. A published bar that the source no longer delivers is left as it is. A symbol with nothing new leaves
+    quarantine: what was held back is no longer delivered.
+    Raises ValueError if a column or a symbol is missing.
+    """
+    missing = [name for name in BAR_COLUMNS if name not in frame.columns]
+    if missing or frame["symbol"].isna().any():
+        raise ValueError(f"{source}: a delivered row lacks {', '.join(missing) or 'its symbol'}")
+    symbols = [str(symbol) for symbol in frame["symbol"].unique()]
+    delivered = frame.assign(position=frame.groupby("symbol", sort=False).cumcount())
+    if UNREAD not in frame.columns:
+        delivered = delivered.assign(**{UNREAD: ""})
+    with lent(connection, "delivered", delivered), transaction(connection):
+        connection.execute(_COMPARE, {"source": source, "overlap_bars": OVERLAP_BARS, "tolerance": FACTOR_TOLERANCE})
+        _clear(connection, source, symbols)
+        keep_sorted_rows(connection, source, frame, symbols)
+        connection.execute(_STAGE, {"owner": os.getpid(), "source": source, "ingested_at": ingested_at})
+        counts = dict(connection.execute("SELECT symbol, count(*) FROM compared GROUP BY symbol").fetchall())
+        idle = [symbol for symbol in symbols if symbol not in counts]
+        connection.execute("DELETE FROM bars_quarantine WHERE source = ? AND list_contains(?, symbol)", [source, idle])
+        connection.execute("DROP TABLE compared")
+    return {symbol: counts.get(symbol, 0) for symbol in symbols}
+
+
+def discard(connection: Connection, source: str, symbols: Sequence[str]) -> None:
+    """None; nothing of these symbols waits at the gate any more: the last delivery brought none of them."""
+    with transaction(connection):
+        _clear(connection, source, symbols)
+        connection.execute(
+            "DELETE FROM bars_quarantine WHERE source = ? AND list_contains(?, symbol)", [source, symbols]
+        )
+
+
+def _clear(connection: Connection, source: str, symbols: Sequence[str]) -> None:
+    """None; neither this process nor one that is gone has staged anything of these symbols."""
+    owners = connection.execute("SELECT DISTINCT owner FROM bars_staged WHERE source = ?", [source]).fetchall()
+    others = [owner for (owner,) in owners if owner != os.getpid() and alive(owner)]
+    connection.execute(
+        "DELETE FROM bars_staged WHERE source = ? AND list_contains(?, symbol) AND NOT list_contains(?, owner)",
+        [source, symbols, others],
+    )
+
+
+def staged(connection: Connection, source: str, symbol: str) -> pd.DataFrame:
+    """The staged rows as BAR_COLUMNS, in the order the source delivered them; held-back rows are among them.
+
+    Where a cell was no number there is a column UNREAD besides.
+    """
+    rows = connection.execute(
+        "SELECT symbol, open_time, open, high, low, close, volume, adjusted_close AS adj_close, unread "
+        "FROM bars_staged "
+        "WHERE owner = ? AND source = ? AND symbol = ? ORDER BY position",
+        [os.getpid(), source, symbol],
+    )
+    frame: pd.DataFrame = rows.df()
+    return frame if (frame[UNREAD].fillna("") != "").any() else frame[list(BAR_COLUMNS)]
+
+
+def staged_symbols(connection: Connection, source: str) -> tuple[str, ...]:
+    """The symbols with staged rows, sorted; those held back are among them."""
+    rows = connection.execute(
+        "SELECT DISTINCT symbol FROM bars_staged WHERE owner = ? AND source = ? ORDER BY symbol", [os.getpid(), source]
+    ).fetchall()
+    return tuple(row[0] for row in rows)

@@ -1,0 +1,249 @@
+"""What a broker outside the process told of an account: the steps of its orders, its trades, charges and balances."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from storage.database import Connection, transaction
+from storage.keyed_rows import Row, Table, insert_once
+from strategy.account.money import quantised
+from strategy.account.orders import Order, OrderState, Side
+from strategy.broker.fills import Charge, Execution
+
+ADOPTIONS = Table(
+    name="adoptions",
+    key=("account", "broker", "number", "symbol"),
+    values=(),
+    changing=("quantity", "adopted_at", "reason"),
+)
+EXECUTIONS = Table(
+    name="executions",
+    key=("account", "order_id", "trade_id"),
+    values=("symbol", "executed_at", "side", "quantity", "price", "fee", "fee_asset", "realised"),
+    changing=("adoption", "amount", "base", "quote", "fee_symbol"),
+)
+CHARGES = Table(
+    name="charges",
+    key=("account", "charge_id"),
+    values=("charged_at", "symbol", "cash"),
+    changing=("as_of", "adoption"),
+)
+_EXECUTION = ", ".join(name for name in EXECUTIONS.columns if name not in {"account", "adoption"})
+#: Under which name the cash stands among the adopted balances.
+CASH = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adoption:
+    """What the broker held when the account took it over for the `number`-th time: cash and signed quantities."""
+
+    number: int
+    reason: str
+    adopted_at: datetime
+    cash: Decimal
+    positions: Mapping[str, Decimal]
+
+
+def adoption(connection: Connection, account: str, broker: str) -> Adoption | None:
+    """The account's newest adoption of the broker; None if it never took it over."""
+    rows = connection.execute(
+        "SELECT number, adopted_at, symbol, quantity, reason FROM adoptions WHERE account = ? AND broker = ? "
+        "QUALIFY number = max(number) OVER () ORDER BY symbol",
+        [account, broker],
+    ).fetchall()
+    if not rows:
+        return None
+    held = {symbol: quantity for _, _, symbol, quantity, _ in rows}
+    return Adoption(
+        number=rows[0][0],
+        reason=rows[0][4],
+        adopted_at=rows[0][1].astimezone(UTC),
+        cash=held.pop(CASH),
+        positions=held,
+    )
+
+
+def broker_of(connection: Connection, account: str) -> str | None:
+    """The broker outside at which the account trades; None if it does at none."""
+    row = connection.execute("SELECT broker FROM adoptions WHERE account = ? ORDER BY broker", [account]).fetchone()
+    return str(row[0]) if row else None
+
+
+def adopter(connection: Connection, broker: str) -> str | None:
+    """The account that trades at the broker; None if none does."""
+    row = connection.execute("SELECT account FROM adoptions WHERE broker = ? ORDER BY account", [broker]).fetchone()
+    return str(row[0]) if row else None
+
+
+def adopt(connection: Connection, account: str, broker: str, taken: Adoption) -> None:
+    """None; the account takes over the broker as it stands. Symbols may join an adoption later, as they are then."""
+    held = {CASH: taken.cash, **taken.positions}
+    rows: list[Row] = [
+        (account, broker, taken.number, symbol, quantised(quantity), taken.adopted_at, taken.reason)
+        for symbol, quantity in sorted(held.items())
+    ]
+    insert_once(connection, ADOPTIONS, rows)
+
+
+def record_step(connection: Connection, account: str, order: Order, at: datetime) -> None:
+    """None; the order has come to its state at that instant. The same state with the same reason again is no step."""
+    with transaction(connection):
+        last = connection.execute(
+            "SELECT number, state, reason FROM order_events WHERE account = ? AND order_id = ? "
+            "ORDER BY number DESC LIMIT 1",
+            [account, order.order_id],
+        ).fetchone()
+        if last and last[1:] == (str(order.state), order.reason):
+            return
+        connection.execute(
+            "INSERT INTO order_events (account, order_id, number, state, reason, recorded_at) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            [account, order.order_id, last[0] + 1 if last else 1, str(order.state), order.reason, at],
+        )
+
+
+def sent_at(connection: Connection, account: str, order_id: str) -> datetime | None:
+    """When the order was last handed to the broker; None if it never was."""
+    row = connection.execute(
+        "SELECT max(recorded_at) FROM order_events WHERE account = ? AND order_id = ? AND state = ?",
+        [account, order_id, str(OrderState.SENT)],
+    ).fetchone()
+    return row[0].astimezone(UTC) if row and row[0] is not None else None
+
+
+def last_sent_at(connection: Connection, account: str) -> datetime | None:
+    """Return when any order of the account was last handed to the broker; None if none ever was."""
+    row = connection.execute(
+        "SELECT max(recorded_at) FROM order_events WHERE account = ? AND state = ?", [account, str(OrderState.SENT)]
+    ).fetchone()
+    return row[0].astimezone(UTC) if row and row[0] is not None else None
+
+
+def record_executions(
+    connection: Connection, account: str, number: int, told: Sequence[Execution]
+) -> tuple[Execution, ...]:
+    """The trades that were new. Raises LedgerConflict if a stored one differs."""
+    fresh = []
+    for one in told:
+        money = (quantised(one.quantity), quantised(one.price), quantised(one.fee))
+        realised, amount = (None if sum_ is None else quantised(sum_) for sum_ in (one.realised, one.amount))
+        row: Row = (
+            *(account, one.order_id, one.trade_id, one.symbol, one.executed_at, str(one.side), *money),
+            *(one.fee_asset, realised, number, amount, one.base, one.quote, one.fee_symbol),
+        )
+        if insert_once(connection, EXECUTIONS, [row]):
+            fresh.append(one)
+    return tuple(fresh)
+
+
+def executions(connection: Connection, account: str, number: int) -> tuple[Execution, ...]:
+    """The trades since the adoption of that number, in the order of time."""
+    rows = connection.execute(
+        f"SELECT {_EXECUTION} FROM executions "  # noqa: S608 - names alone
+        "WHERE account = ? AND adoption = ? ORDER BY executed_at, order_id, trade_id",
+        [account, number],
+    ).fetchall()
+    return tuple(_execution(row) for row in rows)
+
+
+def trade_ids(connection: Connection, account: str, symbol: str) -> frozenset[str]:
+    """Return the numbers of all trades of the symbol that are on record."""
+    rows = connection.execute(
+        "SELECT trade_id FROM executions WHERE account = ? AND symbol = ?", [account, symbol]
+    ).fetchall()
+    return frozenset(row[0] for row in rows)
+
+
+def executions_booked(connection: Connection, account: str, day: date) -> tuple[Execution, ...]:
+    """The trades whose fills belong to the account day, sorted by order and trade."""
+    rows = connection.execute(
+        f"SELECT {_EXECUTION} FROM executions "  # noqa: S608 - names alone
+        "WHERE account = $account AND EXISTS (SELECT 1 FROM fills WHERE fills.account = $account "
+        "AND fills.order_id = executions.order_id AND fills.trade_id = executions.trade_id AND fills.as_of = $day) "
+        "ORDER BY order_id, trade_id",
+        {"account": account, "day": day},
+    ).fetchall()
+    return tuple(_execution(row) for row in rows)
+
+
+def executions_after(connection: Connection, account: str, day: date) -> tuple[Execution, ...]:
+    """The trades whose fills belong to later account days, in the order of time."""
+    rows = connection.execute(
+        f"SELECT {_EXECUTION} FROM executions WHERE account = $account AND EXISTS "  # noqa: S608 - names alone
+        "(SELECT 1 FROM fills WHERE fills.account = $account AND fills.order_id = executions.order_id "
+        "AND fills.trade_id = executions.trade_id AND fills.as_of > $day) ORDER BY executed_at, order_id, trade_id",
+        {"account": account, "day": day},
+    ).fetchall()
+    return tuple(_execution(row) for row in rows)
+
+
+def record_charge(connection: Connection, account: str, number: int, charge: Charge, as_of: date) -> bool:
+    """Whether the charge was new; it belongs to the account day. Raises LedgerConflict if the stored one differs."""
+    money = (charge.charged_at, charge.symbol, quantised(charge.cash))
+    return bool(insert_once(connection, CHARGES, [(account, charge.charge_id, *money, as_of, number)]))
+
+
+def charges(connection: Connection, account: str, number: int) -> tuple[Charge, ...]:
+    """The charges since the adoption of that number, in the order of time."""
+    rows = connection.execute(
+        "SELECT charge_id, charged_at, symbol, cash FROM charges WHERE account = ? AND adoption = ? "
+        "ORDER BY charged_at, charge_id",
+        [account, number],
+    ).fetchall()
+    return tuple(_charge(row) for row in rows)
+
+
+def charges_booked(connection: Connection, account: str, day: date) -> tuple[Charge, ...]:
+    """The charges that belong to the account day, sorted by id."""
+    rows = connection.execute(
+        "SELECT charge_id, charged_at, symbol, cash FROM charges WHERE account = ? AND as_of = ? ORDER BY charge_id",
+        [account, day],
+    ).fetchall()
+    return tuple(_charge(row) for row in rows)
+
+
+def executions_since(connection: Connection, account: str, since: datetime) -> tuple[Execution, ...]:
+    """Return the trades at that instant or later, under whatever adoption, in the order of time."""
+    rows = connection.execute(
+        f"SELECT {_EXECUTION} FROM executions "  # noqa: S608 - names alone
+        "WHERE account = ? AND executed_at >= ? ORDER BY executed_at, order_id, trade_id",
+        [account, since],
+    ).fetchall()
+    return tuple(_execution(row) for row in rows)
+
+
+def charges_after(connection: Connection, account: str, day: date) -> tuple[Charge, ...]:
+    """Return the charges that belong to later account days, sorted by id."""
+    rows = connection.execute(
+        "SELECT charge_id, charged_at, symbol, cash FROM charges WHERE account = ? AND as_of > ? ORDER BY charge_id",
+        [account, day],
+    ).fetchall()
+    return tuple(_charge(row) for row in rows)
+
+
+def _execution(row: tuple[Any, ...]) -> Execution:
+    order_id, trade_id, symbol, executed_at, side, quantity, price, fee, *rest = row
+    fee_asset, realised, amount, base, quote, fee_symbol = rest
+    return Execution(
+        order_id=order_id,
+        trade_id=trade_id,
+        symbol=symbol,
+        executed_at=executed_at.astimezone(UTC),
+        side=Side(side),
+        quantity=quantity,
+        price=price,
+        fee=fee,
+        fee_asset=fee_asset,
+        realised=realised,
+        amount=amount,
+        base=base or "",
+        quote=quote or "",
+        fee_symbol=fee_symbol or "",
+    )
+
+
+def _charge(row: tuple[Any, ...]) -> Charge:
+    charge_id, charged_at, symbol, cash = row
+    return Charge(charge_id=charge_id, charged_at=charged_at.astimezone(UTC), symbol=symbol, cash=cash)

@@ -1,0 +1,119 @@
+"""Many days of an account at once: a stretch is written whole or not at all, and the whole record is read back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from storage.database import Connection, transaction
+from storage.keyed_rows import Row, insert_once
+from storage.ledger import orders as order_store
+from storage.ledger import risk_state
+from storage.ledger.row_codec import (
+    DECISIONS,
+    ENTRIES,
+    FILL_COLUMNS,
+    FILLS,
+    ORDERS,
+    SNAPSHOTS,
+    Provenance,
+    decision_row,
+    entry_row,
+    fill_row,
+    order_row,
+    snapshot_row,
+    to_fill,
+)
+from strategy.account.orders import OPEN_STATES, Fill, Order, ReasonCode
+from strategy.backtest.day_loop import Day
+from strategy.portfolio.decision import Decision
+from strategy.portfolio.risk import RiskState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LivedDay:
+    """A day from its settlement to its orders, in the state in which the broker took them."""
+
+    settled: Day
+    decisions: tuple[Decision, ...]
+    provenance: Provenance
+    orders: tuple[Order, ...]
+
+    @property
+    def as_of(self) -> date:
+        """The day."""
+        return self.settled.standing.account.as_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch:
+    """From `as_of` on the decisions come from the model; None is the strategy without one."""
+
+    as_of: date
+    model_id: str | None
+
+
+def record(connection: Connection, account: str, days: Sequence[LivedDay], risk: RiskState) -> None:
+    """None; the ledger holds the days as daily runs would have left them, and the risk state after the last one.
+
+    One statement for a table costs hardly more than one for a row. Raises LedgerConflict if the ledger holds other
+    such days; then nothing is written.
+    """
+    decisions = [decision_row(account, one, day.provenance) for day in days for one in day.decisions]
+    with transaction(connection):
+        insert_once(connection, DECISIONS, decisions)
+        insert_once(connection, FILLS, [fill_row(account, one) for day in days for one in day.settled.fills])
+        insert_once(connection, ENTRIES, [entry_row(account, one) for day in days for one in day.settled.entries])
+        insert_once(connection, SNAPSHOTS, [snapshot_row(account, day.settled.standing.snapshot) for day in days])
+        insert_once(connection, ORDERS, _order_rows(account, days))
+        fresh = {order.order_id for day in days for order in day.orders}
+        for day in days:
+            earlier = [order for order in day.settled.settled if order.order_id not in fresh]
+            order_store.update_orders(connection, account, earlier, day=day.as_of)
+        risk_state.save(connection, account, risk)
+
+
+def _order_rows(account: str, days: Sequence[LivedDay]) -> list[Row]:
+    """The orders of the days, each in the state that the last of them left it in."""
+    ended = {
+        order.order_id: (order, day.as_of)
+        for day in days
+        for order in day.settled.settled
+        if order.state not in OPEN_STATES
+    }
+    rows = []
+    for order in (order for day in days for order in day.orders):
+        row = order_row(account, *ended.get(order.order_id, (order, order.as_of)))
+        # An order that traded was open before: the ledger tells the past as it was.
+        open_state = str(order.state) if order.state in OPEN_STATES else None
+        rows.append((*row[:-2], open_state, row[-1]))
+    return rows
+
+
+def fills(connection: Connection, account: str, until: date) -> tuple[Fill, ...]:
+    """Every trade of the account up to the day, oldest first."""
+    rows = connection.execute(
+        f"SELECT {FILL_COLUMNS} FROM fills WHERE account = ? AND as_of <= ? "  # noqa: S608
+        "ORDER BY as_of, symbol, order_id, trade_id",
+        [account, until],
+    ).fetchall()
+    return tuple(map(to_fill, rows))
+
+
+def order_counts(connection: Connection, account: str, until: date) -> tuple[int, int]:
+    """How many orders the account decided up to the day, and how many of them a halt withheld or cut."""
+    row = connection.execute(
+        "SELECT count(*), count(*) FILTER (code = ? OR cut_by_halt) FROM orders WHERE account = ? AND as_of <= ?",
+        [str(ReasonCode.HALTED), account, until],
+    ).fetchone()
+    return (int(row[0]), int(row[1])) if row else (0, 0)
+
+
+def switches(connection: Connection, account: str, until: date) -> tuple[Switch, ...]:
+    """Who decided from which day on, up to the day, oldest first; the first entry is the account's first day."""
+    rows = connection.execute(
+        "SELECT as_of, model_id FROM (SELECT DISTINCT as_of, model_id FROM decisions WHERE account = ? AND as_of <= ?) "
+        "QUALIFY row_number() OVER (ORDER BY as_of) = 1 "
+        "OR model_id IS DISTINCT FROM lag(model_id) OVER (ORDER BY as_of) ORDER BY as_of",
+        [account, until],
+    ).fetchall()
+    return tuple(Switch(as_of=as_of, model_id=model_id) for as_of, model_id in rows)

@@ -1,0 +1,215 @@
+"""What an account decided, ordered, traded and was worth, day by day, each row written once under its natural key."""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+
+from storage.database import Connection, transaction
+from storage.keyed_rows import insert_once
+from storage.ledger.orders import advance
+from storage.ledger.row_codec import (
+    DECISIONS,
+    ENTRIES,
+    FILL_COLUMNS,
+    FILLS,
+    SNAPSHOTS,
+    Provenance,
+    decision_row,
+    entry_row,
+    fill_row,
+    snapshot_row,
+    to_fill,
+    to_snapshot,
+)
+from strategy.account.orders import Fill
+from strategy.account.state import Entry, EntryKind, Snapshot
+from strategy.backtest.day_loop import Day
+from strategy.portfolio.decision import Decision, Status
+
+
+def record_decisions(
+    connection: Connection, account: str, decisions: Sequence[Decision], provenance: Provenance
+) -> int:
+    """How many decisions were new. Raises LedgerConflict if another one is stored for the same day and symbol."""
+    rows = [decision_row(account, one, provenance) for one in decisions]
+    with transaction(connection):
+        return insert_once(connection, DECISIONS, rows)
+
+
+def decisions_on(connection: Connection, account: str, day: date) -> tuple[Decision, ...]:
+    """The day's decisions, sorted by symbol."""
+    rows = connection.execute(
+        "SELECT symbol, status, regime, confidence, signal, volatility, exposure, reason FROM decisions "
+        "WHERE account = ? AND as_of = ? ORDER BY symbol",
+        [account, day],
+    ).fetchall()
+    return tuple(
+        Decision(
+            as_of=day,
+            symbol=symbol,
+            status=Status(status),
+            regime=regime,
+            confidence=confidence,
+            signal=signal,
+            volatility=volatility,
+            exposure=exposure,
+            reason=reason,
+        )
+        for symbol, status, regime, confidence, signal, volatility, exposure, reason in rows
+    )
+
+
+def provenance_on(connection: Connection, account: str, day: date) -> Provenance | None:
+    """What the day's decisions came from; None if there are none."""
+    row = connection.execute(
+        "SELECT source, strategy, model_id, data_sha256 FROM decisions WHERE account = ? AND as_of = ? "
+        "ORDER BY symbol LIMIT 1",
+        [account, day],
+    ).fetchone()
+    return Provenance(source=row[0], strategy=row[1], model_id=row[2], data_sha256=row[3]) if row else None
+
+
+def newest_panel(connection: Connection, account: str) -> tuple[str | None, tuple[str, ...]]:
+    """The source and the symbols, sorted, of the newest day that the account decided; neither before its first."""
+    rows = connection.execute(
+        "SELECT source, symbol FROM decisions WHERE account = $account AND as_of = "
+        "(SELECT max(as_of) FROM decisions WHERE account = $account) ORDER BY symbol",
+        {"account": account},
+    ).fetchall()
+    return rows[0][0] if rows else None, tuple(symbol for _, symbol in rows)
+
+
+def record_settlement(connection: Connection, account: str, day: Day) -> None:
+    """None; the day's snapshot, fills, entries and orders are stored, all of them or none.
+
+    Raises LedgerConflict if the ledger holds another such day.
+    """
+    snapshot = day.standing.snapshot
+    as_of = snapshot.account.as_of
+    with transaction(connection):
+        record_fills(connection, account, day.fills)
+        insert_once(connection, ENTRIES, [entry_row(account, entry) for entry in day.entries])
+        insert_once(connection, SNAPSHOTS, [snapshot_row(account, snapshot)])
+        for order in day.settled:
+            advance(connection, account, order, as_of)
+
+
+def record_fills(connection: Connection, account: str, fills: Sequence[Fill]) -> int:
+    """How many fills were new. Raises LedgerConflict if a stored trade differs."""
+    with transaction(connection):
+        return insert_once(connection, FILLS, [fill_row(account, fill) for fill in fills])
+
+
+def fills_on(connection: Connection, account: str, day: date) -> tuple[Fill, ...]:
+    """The trades of the day, sorted by symbol."""
+    rows = connection.execute(
+        f"SELECT {FILL_COLUMNS} FROM fills WHERE account = ? AND as_of = ? "  # noqa: S608
+        "ORDER BY symbol, order_id, trade_id",
+        [account, day],
+    ).fetchall()
+    return tuple(map(to_fill, rows))
+
+
+def fills_after(connection: Connection, account: str, day: date) -> tuple[Fill, ...]:
+    """Return the trades of later account days, by day and symbol."""
+    rows = connection.execute(
+        f"SELECT {FILL_COLUMNS} FROM fills WHERE account = ? AND as_of > ? "  # noqa: S608
+        "ORDER BY as_of, symbol, order_id, trade_id",
+        [account, day],
+    ).fetchall()
+    return tuple(map(to_fill, rows))
+
+
+def fills_of(connection: Connection, account: str, order_ids: Sequence[str]) -> tuple[Fill, ...]:
+    """Return the trades of the orders, by day, symbol, order and trade."""
+    rows = connection.execute(
+        f"SELECT {FILL_COLUMNS} FROM fills WHERE account = ? AND list_contains(?, order_id) "  # noqa: S608
+        "ORDER BY as_of, symbol, order_id, trade_id",
+        [account, list(order_ids)],
+    ).fetchall()
+    return tuple(map(to_fill, rows))
+
+
+def record_entries(connection: Connection, account: str, entries: Sequence[Entry]) -> int:
+    """How many changes without a trade were new. Raises LedgerConflict if a stored one differs."""
+    return insert_once(connection, ENTRIES, [entry_row(account, entry) for entry in entries])
+
+
+def units_after(connection: Connection, account: str, day: date) -> dict[str, Decimal]:
+    """By symbol the signed quantity that fills and entries of later account days add."""
+    rows = connection.execute(
+        "SELECT symbol, sum(units) FROM (SELECT symbol, if(side = 'buy', quantity, -quantity) AS units FROM fills "
+        "WHERE account = $account AND as_of > $day UNION ALL SELECT symbol, quantity FROM entries "
+        "WHERE account = $account AND as_of > $day) WHERE units <> 0 GROUP BY symbol ORDER BY symbol",
+        {"account": account, "day": day},
+    ).fetchall()
+    return dict(rows)
+
+
+def entries_on(connection: Connection, account: str, day: date) -> tuple[Entry, ...]:
+    """The changes without a trade of the day, by kind and symbol."""
+    rows = connection.execute(
+        "SELECT kind, symbol, cash, quantity FROM entries WHERE account = ? AND as_of = ? ORDER BY kind, symbol",
+        [account, day],
+    ).fetchall()
+    return tuple(
+        Entry(as_of=day, kind=EntryKind(kind), symbol=symbol, cash=cash, quantity=quantity)
+        for kind, symbol, cash, quantity in rows
+    )
+
+
+def snapshots(connection: Connection, account: str, *, until: date, last_days: int) -> tuple[Snapshot, ...]:
+    """The newest `last_days` snapshots up to `until`, included, oldest first."""
+    rows = connection.execute(
+        "SELECT as_of, cash, equity, drawdown, positions FROM account_snapshots WHERE account = ? AND as_of <= ? "
+        "ORDER BY as_of DESC LIMIT ?",
+        [account, until, last_days],
+    ).fetchall()
+    return tuple(to_snapshot(row) for row in reversed(rows))
+
+
+def held_since(connection: Connection, account: str, *, last_days: int) -> dict[str, date]:
+    """Return by symbol the first day of the position that the account holds, at most `last_days` account days ago."""
+    past = snapshots(connection, account, until=date.max, last_days=last_days)
+    found: dict[str, date] = {}
+    held = set(past[-1].account.positions) if past else set()
+    for snapshot in reversed(past):
+        held &= set(snapshot.account.positions)
+        found.update(dict.fromkeys(held, snapshot.account.as_of))
+    return found
+
+
+def latest_snapshot(connection: Connection, account: str) -> Snapshot | None:
+    """The account at its last settled day; None if there is none."""
+    newest = snapshots(connection, account, until=date.max, last_days=1)
+    return newest[0] if newest else None
+
+
+def first_day(connection: Connection, account: str) -> date | None:
+    """Return the day on which the account opened; None if it has none."""
+    row = connection.execute("SELECT min(as_of) FROM account_snapshots WHERE account = ?", [account]).fetchone()
+    return row[0] if row else None
+
+
+def accounts(connection: Connection) -> tuple[str, ...]:
+    """The accounts that have lived a day, by name."""
+    rows = connection.execute("SELECT DISTINCT account FROM account_snapshots ORDER BY account").fetchall()
+    return tuple(row[0] for row in rows)
+
+
+def last_decided(connection: Connection, account: str, *, before: date) -> date | None:
+    """Return the newest day before `before` that the account decided; None if there is none."""
+    row = connection.execute(
+        "SELECT max(as_of) FROM decisions WHERE account = ? AND as_of < ?", [account, before]
+    ).fetchone()
+    return row[0] if row else None
+
+
+def missed_days(connection: Connection, account: str, day: date) -> tuple[date, ...]:
+    """The days before `day` that the account lived without a decision, back to the one before them that had one."""
+    rows = connection.execute(
+        "SELECT as_of FROM account_snapshots WHERE account = $account AND as_of < $day AND as_of > "
+        "(SELECT max(as_of) FROM decisions WHERE account = $account AND as_of < $day) ORDER BY as_of",
+        {"account": account, "day": day},
+    ).fetchall()
+    return tuple(row[0] for row in rows)

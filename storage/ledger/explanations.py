@@ -1,0 +1,60 @@
+"""Explanations of orders, kept as JSON beside the decisions that they explain, once and for all."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import date
+from decimal import Decimal
+from enum import Enum
+from math import isfinite
+from typing import Any
+
+from storage.database import Connection, transaction
+from storage.keyed_rows import Row, Table, insert_once
+from strategy.explain.order import Explanation
+
+#: An explanation as JSON has it: money as text in full, dates as text, what is not known as null.
+Trace = dict[str, Any]
+
+EXPLANATIONS = Table(name="explanations", key=("account", "as_of", "symbol"), values=("trace",))
+
+
+def record(connection: Connection, account: str, source: str, explained: Sequence[Explanation]) -> int:
+    """How many explanations were new; the bars are those of the source. Raises LedgerConflict if a stored one differs.
+
+    Floats are kept to the last bit.
+    """
+    rows: list[Row] = [
+        (account, one.as_of, one.symbol, json.dumps(trace(one, source), allow_nan=False)) for one in explained
+    ]
+    with transaction(connection):
+        return insert_once(connection, EXPLANATIONS, rows)
+
+
+def load(connection: Connection, account: str, as_of: date, symbol: str) -> Trace | None:
+    """The explanation of the account's order of that day and symbol; None if none was kept."""
+    row = connection.execute(
+        "SELECT trace FROM explanations WHERE account = ? AND as_of = ? AND symbol = ?", [account, as_of, symbol]
+    ).fetchone()
+    return dict(json.loads(row[0])) if row else None
+
+
+def trace(explained: Explanation, source: str) -> Trace:
+    """The explanation as it is kept, with the source of its bars."""
+    return {"source": source, **_plain(explained)}
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    return str(value) if isinstance(value, Enum) else value

@@ -1,0 +1,152 @@
+"""The orders of an account: written ahead, claimed before they leave, and told apart by the id that they always get."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+from storage.database import Connection, transaction
+from storage.keyed_rows import LedgerConflict, insert_once
+from storage.ledger.row_codec import ORDER_COLUMNS, ORDERS, order_row, to_order
+from strategy.account.orders import OPEN_STATES, Order, OrderState
+
+
+def record_orders(connection: Connection, account: str, orders: Sequence[Order]) -> int:
+    """How many orders were new; written ahead of sending. One that is stored keeps the state it has reached.
+
+    Raises LedgerConflict if a stored order differs in symbol, day, side or quantity.
+    """
+    with transaction(connection):
+        return insert_once(connection, ORDERS, [order_row(account, one, one.as_of) for one in orders])
+
+
+def update_orders(connection: Connection, account: str, orders: Sequence[Order], *, day: date | None = None) -> None:
+    """None; each order stands in its new state, reached on `day` (None: on the day it was decided).
+
+    Raises LedgerConflict if an order is not recorded, differs, or has ended in another state already.
+    """
+    with transaction(connection):
+        for order in orders:
+            advance(connection, account, order, day or order.as_of)
+
+
+def claim_order(connection: Connection, account: str, order: Order) -> bool:
+    """Whether the order waited, and now stands in its new state: of several runs that would send it, one is told so."""
+    reached = order_row(account, order, order.as_of)[-5:]
+    claimed = connection.execute(
+        "UPDATE orders SET state = ?, reason = ?, code = ?, open_state = coalesce(?, open_state), settled_on = ? "
+        "WHERE account = ? AND order_id = ? AND state = ? RETURNING order_id",
+        [*reached, account, order.order_id, str(OrderState.INTENDED)],
+    ).fetchone()
+    return claimed is not None
+
+
+def release_order(connection: Connection, account: str, order_id: str) -> bool:
+    """Whether the order was claimed, and waits again: it certainly did not arrive."""
+    released = connection.execute(
+        "UPDATE orders SET state = ?, open_state = ? WHERE account = ? AND order_id = ? AND state = ? "
+        "RETURNING order_id",
+        [str(OrderState.INTENDED), str(OrderState.INTENDED), account, order_id, str(OrderState.SENT)],
+    ).fetchone()
+    return released is not None
+
+
+def order(connection: Connection, account: str, order_id: str) -> Order:
+    """The order of that id. Raises ValueError if the account has none."""
+    row = connection.execute(
+        f"SELECT {ORDER_COLUMNS} FROM orders WHERE account = ? AND order_id = ?",  # noqa: S608
+        [account, order_id],
+    ).fetchone()
+    if row is None:
+        raise ValueError(f"account {account} has no order {order_id}")
+    return to_order(row)
+
+
+def orders_on(connection: Connection, account: str, day: date) -> tuple[Order, ...]:
+    """The orders decided on the day, in the state they have now, sorted by symbol."""
+    rows = connection.execute(
+        f"SELECT {ORDER_COLUMNS} FROM orders WHERE account = ? AND as_of = ? ORDER BY symbol, order_id",  # noqa: S608
+        [account, day],
+    ).fetchall()
+    return tuple(to_order(row) for row in rows)
+
+
+def open_orders(connection: Connection, account: str) -> tuple[Order, ...]:
+    """The orders that may still trade, by day and symbol."""
+    rows = connection.execute(
+        f"SELECT {ORDER_COLUMNS} FROM orders WHERE account = ? AND settled_on IS NULL ORDER BY as_of, symbol, order_id",  # noqa: S608
+        [account],
+    ).fetchall()
+    return tuple(to_order(row) for row in rows)
+
+
+def marks_of(connection: Connection, account: str, order_ids: Sequence[str]) -> dict[str, Decimal]:
+    """Return the close at which each of the orders was decided, by order id; absent in stores of old."""
+    rows = connection.execute(
+        "SELECT order_id, mark FROM orders WHERE account = ? AND mark IS NOT NULL AND list_contains(?, order_id)",
+        [account, list(order_ids)],
+    ).fetchall()
+    return dict(rows)
+
+
+def orders_since(connection: Connection, account: str, day: date) -> tuple[Order, ...]:
+    """Return the orders that were decided on the day or later, or ended after it, by day and symbol."""
+    rows = connection.execute(
+        f"SELECT {ORDER_COLUMNS} FROM orders WHERE account = $account "  # noqa: S608
+        "AND (as_of >= $day OR settled_on > $day) ORDER BY as_of, symbol, order_id",
+        {"account": account, "day": day},
+    ).fetchall()
+    return tuple(to_order(row) for row in rows)
+
+
+def days_ordered(connection: Connection, account: str, *, most: int) -> tuple[date, ...]:
+    """Return the newest days on which the account ordered more than the market takes as too little, newest first."""
+    rows = connection.execute(
+        "SELECT DISTINCT as_of FROM orders WHERE account = ? AND state <> ? ORDER BY as_of DESC LIMIT ?",
+        [account, str(OrderState.SKIPPED), most],
+    ).fetchall()
+    return tuple(row[0] for row in rows)
+
+
+def ordered_symbols(connection: Connection, account: str) -> tuple[str, ...]:
+    """Every symbol that the account ever ordered, sorted: what it may hold or be about to."""
+    rows = connection.execute(
+        "SELECT DISTINCT symbol FROM orders WHERE account = ? ORDER BY symbol", [account]
+    ).fetchall()
+    return tuple(row[0] for row in rows)
+
+
+def orders_open_at(connection: Connection, account: str, day: date) -> tuple[Order, ...]:
+    """The orders that could still trade after the day, in the state they had then, by day and symbol."""
+    rows = connection.execute(
+        "SELECT order_id, symbol, as_of, side, quantity, open_state, reason, code, cut_by_halt, mark FROM orders "
+        "WHERE account = $account AND as_of <= $day AND (settled_on IS NULL OR settled_on > $day) "
+        "ORDER BY as_of, symbol, order_id",
+        {"account": account, "day": day},
+    ).fetchall()
+    return tuple(to_order(row) for row in rows)
+
+
+def advance(connection: Connection, account: str, order: Order, day: date) -> None:
+    """None; the order stands in its new state, reached on the day. Raises LedgerConflict as `update_orders` does."""
+    row = connection.execute(
+        f"SELECT {ORDER_COLUMNS} FROM orders WHERE account = ? AND order_id = ?",  # noqa: S608
+        [account, order.order_id],
+    ).fetchone()
+    stored = to_order(row) if row else None
+    if stored is None or replace(stored, state=order.state, reason=order.reason, code=order.code) != replace(
+        order, quantity=stored.quantity
+    ):
+        raise LedgerConflict(f"{account}: order {order} is not the one recorded ({stored}); record an order first")
+    if (stored.state, stored.reason, stored.code) == (order.state, order.reason, order.code):
+        return
+    if stored.state not in OPEN_STATES:
+        raise LedgerConflict(
+            f"{account}: order {order.order_id} has ended as {stored.state}; it cannot be {order.state}"
+        )
+    changed = order_row(account, order, day)[-5:]
+    connection.execute(
+        "UPDATE orders SET state = ?, reason = ?, code = ?, open_state = coalesce(?, open_state), settled_on = ? "
+        "WHERE account = ? AND order_id = ?",
+        [*changed, account, order.order_id],
+    )

@@ -1,0 +1,165 @@
+"""How the ledger's values lie in its tables: money in twelve decimals, one row for each natural key."""
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+
+from storage.keyed_rows import Row, Table
+from strategy.account.money import quantised
+from strategy.account.orders import OPEN_STATES, Fill, Order, OrderState, ReasonCode, Side
+from strategy.account.state import Account, Entry, Position, Snapshot
+from strategy.portfolio.decision import Decision
+
+DECISIONS = Table(
+    name="decisions",
+    key=("account", "as_of", "symbol"),
+    values=(
+        *("status", "regime", "confidence", "signal", "volatility", "exposure", "reason"),
+        *("source", "strategy", "model_id", "data_sha256"),
+    ),
+)
+ORDERS = Table(
+    name="orders",
+    key=("account", "order_id"),
+    values=("symbol", "as_of", "side", "quantity"),
+    changing=("mark", "cut_by_halt", "state", "reason", "code", "open_state", "settled_on"),
+)
+FILLS = Table(
+    name="fills",
+    key=("account", "order_id", "trade_id"),
+    values=("symbol", "as_of", "side", "quantity", "price", "fee"),
+    changing=("amount",),
+)
+ENTRIES = Table(name="entries", key=("account", "as_of", "kind", "symbol"), values=("cash", "quantity"))
+SNAPSHOTS = Table(
+    name="account_snapshots", key=("account", "as_of"), values=("cash", "equity", "drawdown", "positions")
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """What a day's decisions came from: the source and the hash of the bars they saw, the strategy and the model.
+
+    Without a model the rules alone decided; the source is None where a day is older than its record.
+    """
+
+    source: str | None
+    strategy: str
+    model_id: str | None
+    data_sha256: str
+
+
+def decision_row(account: str, decision: Decision, provenance: Provenance) -> Row:
+    """The decision as a row of DECISIONS."""
+    return (
+        *(account, decision.as_of, decision.symbol, str(decision.status), decision.regime and str(decision.regime)),
+        *(decision.confidence, decision.signal, decision.volatility, decision.exposure, decision.reason),
+        *(provenance.source, provenance.strategy, provenance.model_id, provenance.data_sha256),
+    )
+
+
+def order_row(account: str, order: Order, day: date) -> Row:
+    """The order as a row of ORDERS; one that has ended did so on `day`."""
+    is_open = order.state in OPEN_STATES
+    mark = None if order.mark is None else quantised(order.mark)
+    return (
+        *(account, order.order_id, order.symbol, order.as_of, str(order.side), quantised(order.quantity)),
+        *(mark, order.cut_by_halt),
+        *(str(order.state), order.reason, order.code and str(order.code)),
+        *(str(order.state) if is_open else None, None if is_open else day),
+    )
+
+
+#: The columns of a row that `to_order` reads, in its order.
+ORDER_COLUMNS = "order_id, symbol, as_of, side, quantity, state, reason, code, cut_by_halt"
+
+
+def to_order(row: Row) -> Order:
+    """Return the order behind a row of ORDER_COLUMNS, and its mark where that is read too."""
+    values: tuple[Any, ...] = row
+    order_id, symbol, as_of, side, quantity, state, reason, code, cut_by_halt, *more = values
+    (mark,) = more or (None,)
+    return Order(
+        order_id=order_id,
+        symbol=symbol,
+        as_of=as_of,
+        side=Side(side),
+        quantity=quantity,
+        state=OrderState(state),
+        reason=reason,
+        code=ReasonCode(code) if code else None,
+        cut_by_halt=bool(cut_by_halt),
+        mark=mark,
+    )
+
+
+def fill_row(account: str, fill: Fill) -> Row:
+    """The trade as a row of FILLS."""
+    return (
+        *(account, fill.order_id, fill.trade_id, fill.symbol, fill.as_of, str(fill.side)),
+        *(quantised(fill.quantity), quantised(fill.price), quantised(fill.fee)),
+        None if fill.amount is None else quantised(fill.amount),
+    )
+
+
+#: The columns of a row that `to_fill` reads, in its order.
+FILL_COLUMNS = "order_id, trade_id, symbol, as_of, side, quantity, price, fee, amount"
+
+
+def to_fill(row: tuple[Any, ...]) -> Fill:
+    """Return the trade behind a row of FILL_COLUMNS."""
+    order_id, trade_id, symbol, as_of, side, quantity, price, fee, amount = row
+    return Fill(
+        order_id=order_id,
+        trade_id=trade_id,
+        symbol=symbol,
+        as_of=as_of,
+        side=Side(side),
+        quantity=quantity,
+        price=price,
+        fee=fee,
+        amount=amount,
+    )
+
+
+def entry_row(account: str, entry: Entry) -> Row:
+    """The change without a trade as a row of ENTRIES."""
+    return (account, entry.as_of, str(entry.kind), entry.symbol, quantised(entry.cash), quantised(entry.quantity))
+
+
+def snapshot_row(account: str, snapshot: Snapshot) -> Row:
+    """The snapshot as a row of SNAPSHOTS; positions are JSON, their numbers strings."""
+    held = {
+        symbol: {
+            "quantity": _text(position.quantity),
+            "mark": _text(position.mark),
+            "marked_on": position.marked_on.isoformat() if position.marked_on else None,
+        }
+        for symbol, position in snapshot.account.positions.items()
+    }
+    cash, equity = quantised(snapshot.account.cash), quantised(snapshot.equity)
+    return (account, snapshot.account.as_of, cash, equity, snapshot.drawdown, json.dumps(held, sort_keys=True))
+
+
+def to_snapshot(row: Row) -> Snapshot:
+    """The snapshot behind as_of, cash, equity, drawdown and positions."""
+    values: tuple[Any, ...] = row
+    as_of, cash, equity, drawdown, positions = values
+    held = {
+        symbol: Position(
+            quantity=Decimal(position["quantity"]),
+            mark=Decimal(position["mark"]),
+            marked_on=date.fromisoformat(position["marked_on"]) if position["marked_on"] else None,
+        )
+        for symbol, position in json.loads(positions).items()
+    }
+    return Snapshot(
+        account=Account(as_of=as_of, cash=cash, positions=MappingProxyType(held)), equity=equity, drawdown=drawdown
+    )
+
+
+def _text(value: Decimal) -> str:
+    return format(quantised(value), "f")

@@ -1,0 +1,78 @@
+"""Folds: the models that walk-forward backtests fitted, the gate's verdicts on them, and the signals they gave."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+
+from storage.database import Connection, transaction
+from storage.keyed_rows import Table, insert_once
+from strategy.training.promotion_gate import Figures, Verdict
+
+#: Symbol, date, and the hash of all bars up to that date.
+SignalKey = tuple[str, date, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFold:
+    """A model by the hash of all that determines it; `model_id` is None where nothing could be trained.
+
+    Its weights are kept as those of any model, but it is not registered. `created_at` is timezone-aware.
+    """
+
+    key: str
+    fitted_to: date
+    model_id: str | None
+    verdict: Verdict
+    created_at: datetime
+
+
+# The first one stands: two runs that fit the same fold at once get the same, but for the time of day.
+_FOLDS = Table(
+    name="folds",
+    key=("fold_key",),
+    values=("fitted_to",),
+    changing=("model_id", "promoted", "rival", "figures", "reason", "created_at"),
+)
+_SIGNALS = Table(
+    name="fold_signals",
+    key=("fold_key", "symbol", "day", "history_sha256"),
+    values=(),
+    changing=("signal",),
+)
+
+
+def record(connection: Connection, fold: StoredFold, signals: Mapping[SignalKey, float]) -> None:
+    """None; fold and signals are kept together, or neither. What is stored already stands."""
+    verdict = fold.verdict
+    figures = json.dumps(asdict(verdict.figures), sort_keys=True, allow_nan=False)
+    row = (
+        *(fold.key, fold.fitted_to, fold.model_id, verdict.promoted, verdict.rival, figures, verdict.reason),
+        fold.created_at,
+    )
+    rows = [(fold.key, symbol, day, history, signal) for (symbol, day, history), signal in sorted(signals.items())]
+    with transaction(connection):
+        insert_once(connection, _FOLDS, [row])
+        insert_once(connection, _SIGNALS, rows)
+
+
+def find(connection: Connection, key: str) -> StoredFold | None:
+    """The fold of this key; None if it was never fitted."""
+    row = connection.execute(
+        "SELECT fitted_to, model_id, promoted, rival, figures, reason, created_at FROM folds WHERE fold_key = ?", [key]
+    ).fetchone()
+    if row is None:
+        return None
+    fitted_to, model_id, promoted, rival, figures, reason, created_at = row
+    verdict = Verdict(promoted=promoted, rival=rival, figures=Figures(**json.loads(figures)), reason=reason)
+    return StoredFold(
+        key=key, fitted_to=fitted_to, model_id=model_id, verdict=verdict, created_at=created_at.astimezone(UTC)
+    )
+
+
+def signals(connection: Connection, key: str) -> dict[SignalKey, float]:
+    """Every signal that is known of the fold's model."""
+    rows = connection.execute(
+        "SELECT symbol, day, history_sha256, signal FROM fold_signals WHERE fold_key = ?", [key]
+    ).fetchall()
+    return {(symbol, day, history): signal for symbol, day, history, signal in rows}

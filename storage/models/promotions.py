@@ -1,0 +1,194 @@
+"""Verdicts on models, and promotions: who may decide since which day. Both are only ever added to."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from storage.database import Connection, transaction
+from storage.keyed_rows import Table, insert_once
+from strategy.training.promotion_gate import PRIOR, Figures, Verdict
+
+
+class Promoter(StrEnum):
+    """Who promoted."""
+
+    GATE = "gate"
+    HAND = "hand"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promotion:
+    """From `as_of` on the model, or `prior`, decides for these symbols of the source; `at` is timezone-aware."""
+
+    source: str
+    symbols: tuple[str, ...]
+    model_id: str
+    as_of: date
+    by: Promoter
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredVerdict:
+    """A verdict on the model, judged on bars up to `as_of`."""
+
+    model_id: str
+    as_of: date
+    verdict: Verdict
+    created_at: datetime
+
+
+# The first verdict stands: a repeated one may only know of more trials, which were none when it was passed.
+_VERDICTS = Table(
+    name="verdicts",
+    key=("model_id", "rival", "as_of"),
+    values=(),
+    changing=("promoted", "figures", "reason", "created_at"),
+)
+_SELECT = "SELECT source, symbols, model_id, as_of, promoted_by, reason, promoted_at FROM promotions "
+_NEWEST_FIRST = " ORDER BY as_of DESC, number DESC "
+_IN_FORCE = (
+    "WHERE source = ? AND symbols = ? AND as_of <= ? "
+    "AND (model_id = 'prior' OR model_id IN (SELECT model_id FROM models WHERE trained_to <= ?))"
+)
+
+
+def record_verdict(connection: Connection, stored: StoredVerdict) -> Verdict:
+    """The verdict that stands for the model, its rival and the day: the first one that was recorded."""
+    verdict = stored.verdict
+    figures = json.dumps(asdict(verdict.figures), sort_keys=True, allow_nan=False)
+    key = (stored.model_id, verdict.rival, stored.as_of)
+    insert_once(connection, _VERDICTS, [(*key, verdict.promoted, figures, verdict.reason, stored.created_at)])
+    return next(one for one in verdicts(connection, stored.model_id) if _key(one) == key).verdict
+
+
+def verdicts(connection: Connection, model_id: str) -> tuple[StoredVerdict, ...]:
+    """Every verdict on the model, newest day first."""
+    rows = connection.execute(
+        "SELECT model_id, rival, as_of, promoted, figures, reason, created_at FROM verdicts WHERE model_id = ? "
+        "ORDER BY as_of DESC, created_at DESC, rival",
+        [model_id],
+    ).fetchall()
+    return tuple(_stored_verdict(row) for row in rows)
+
+
+def promote(connection: Connection, promotion: Promotion) -> bool:
+    """Whether anything changed: the gate promotes a model once a day, a hand only what does not rule already.
+
+    A promotion of an earlier day does not displace that of a later one. Raises ValueError if the model is not
+    registered, belongs to other symbols, or saw bars after the day.
+    """
+    with transaction(connection):
+        _refuse_strangers(connection, promotion)
+        if _is_known(connection, promotion):
+            return False
+        connection.execute(
+            "INSERT INTO promotions SELECT 1 + coalesce(max(number), 0), ?, ?, ?, ?, ?, ?, ? FROM promotions",
+            [
+                *(promotion.source, as_json(promotion.symbols), promotion.model_id, promotion.as_of, str(promotion.by)),
+                *(promotion.reason, promotion.at),
+            ],
+        )
+    return True
+
+
+def in_force(connection: Connection, source: str, symbols: Sequence[str], as_of: date) -> Promotion | None:
+    """The promotion that says who decides on the day: the newest whose model saw nothing after it.
+
+    None where nothing was promoted up to that day: the prior decides.
+    """
+    found = _SELECT + _IN_FORCE + _NEWEST_FIRST + "LIMIT 1"
+    row = connection.execute(found, [source, as_json(symbols), as_of, as_of]).fetchone()
+    return _promotion(row) if row else None
+
+
+def history(connection: Connection, source: str, symbols: Sequence[str]) -> tuple[Promotion, ...]:
+    """Every promotion for these symbols of the source, the one in force first."""
+    ruled = _SELECT + "WHERE source = ? AND symbols = ?" + _NEWEST_FIRST
+    rows = connection.execute(ruled, [source, as_json(symbols)]).fetchall()
+    return tuple(_promotion(row) for row in rows)
+
+
+def first_open_day(connection: Connection, source: str, symbols: Sequence[str], trained_to: date) -> date:
+    """The first day that a promotion by hand may rule: it rewrites no day that a model or the prior has decided.
+
+    Days of other symbols or another source do not count, nor do those of a backfill, which has models of its own; a day
+    whose source nobody knows does. Never before `trained_to` or a promotion that is in force.
+    """
+    decided = connection.execute(
+        "SELECT max(as_of) FROM (SELECT as_of FROM decisions WHERE strategy = 'turbo' AND coalesce(source = ?, true) "
+        "AND (account NOT IN (SELECT account FROM runs WHERE command = 'backfill') "
+        "OR (account, as_of) IN (SELECT account, as_of FROM runs WHERE command = 'daily')) "
+        "GROUP BY account, as_of HAVING list(symbol ORDER BY symbol) = ?)",
+        [source, sorted(symbols)],
+    ).fetchone()
+    newest = in_force(connection, source, symbols, date.max)
+    open_since = decided[0] + timedelta(days=1) if decided and decided[0] else trained_to
+    return max(open_since, trained_to, newest.as_of if newest else trained_to)
+
+
+def as_json(symbols: Sequence[str]) -> str:
+    """A set of symbols as the store writes it.
+
+    >>> as_json(("B", "A"))
+    '["A", "B"]'
+    """
+    return json.dumps(sorted(symbols))
+
+
+def _is_known(connection: Connection, promotion: Promotion) -> bool:
+    if promotion.by is Promoter.HAND:
+        ruling = in_force(connection, promotion.source, promotion.symbols, promotion.as_of)
+        return (ruling.model_id if ruling else PRIOR) == promotion.model_id
+    row = connection.execute(
+        "SELECT 1 FROM promotions WHERE source = ? AND symbols = ? AND model_id = ? AND as_of = ? AND promoted_by = ?",
+        [promotion.source, as_json(promotion.symbols), promotion.model_id, promotion.as_of, str(promotion.by)],
+    ).fetchone()
+    return row is not None
+
+
+def _refuse_strangers(connection: Connection, promotion: Promotion) -> None:
+    if promotion.model_id == PRIOR:
+        return
+    model_id = promotion.model_id
+    row = connection.execute("SELECT source, symbols, trained_to FROM models WHERE model_id = ?", [model_id]).fetchone()
+    if row is None:
+        raise ValueError(f"model {model_id} is not registered; `turbodmt models` lists those that are")
+    source, symbols, trained_to = row
+    if (source, symbols) != (promotion.source, as_json(promotion.symbols)):
+        raise ValueError(
+            f"model {model_id[:12]} was trained on {symbols} of {source}, not on {as_json(promotion.symbols)} of "
+            f"{promotion.source}; promote it for its own symbols"
+        )
+    if trained_to > promotion.as_of:
+        raise ValueError(
+            f"model {model_id[:12]} saw bars up to {trained_to} and cannot decide on {promotion.as_of}; promote it as "
+            "of that day or a later one"
+        )
+
+
+def _key(stored: StoredVerdict) -> tuple[str, str, date]:
+    return stored.model_id, stored.verdict.rival, stored.as_of
+
+
+def _stored_verdict(row: tuple[Any, ...]) -> StoredVerdict:
+    model_id, rival, as_of, promoted, figures, reason, created_at = row
+    verdict = Verdict(promoted=promoted, rival=rival, figures=Figures(**json.loads(figures)), reason=reason)
+    return StoredVerdict(model_id=model_id, as_of=as_of, verdict=verdict, created_at=created_at.astimezone(UTC))
+
+
+def _promotion(row: tuple[Any, ...]) -> Promotion:
+    source, symbols, model_id, as_of, by, reason, at = row
+    return Promotion(
+        source=source,
+        symbols=tuple(json.loads(symbols)),
+        model_id=model_id,
+        as_of=as_of,
+        by=Promoter(by),
+        reason=reason,
+        at=at.astimezone(UTC),
+    )

@@ -1,0 +1,220 @@
+"""Models: weights in files named by their hash, and the register that says what is known of each."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save as save_arrays
+
+from storage.database import Connection
+from storage.files import write_whole
+from storage.keyed_rows import Table, insert_once
+from storage.models import promotions
+from storage.models.promotions import StoredVerdict, as_json
+from strategy.training.promotion_gate import PRIOR
+
+#: Anything JSON can say.
+Metadata = Mapping[str, Any]
+
+#: One key with canonical JSON: with two or more, the order of keys and so the hash differs from run to run.
+_METADATA_KEY = "turbodmt"
+
+
+class ModelDamaged(Exception):
+    """A model's file is missing, or its bytes are not those that its name promises (exit 6)."""
+
+
+class ModelUnknown(ValueError):
+    """No registered model, or more than one, has an id that begins so (exit 2)."""
+
+
+class ModelState(StrEnum):
+    """What a model is to the newest day: it decides, was never judged, was refused, or did decide once."""
+
+    CHAMPION = "champion"
+    CHALLENGER = "challenger"
+    REFUSED = "refused"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRecord:
+    """What is known of a model beside its weights; `model_id` is the sha256 of its file, in hexadecimal digits.
+
+    `config` and `validation` are JSON text; `created_at` is timezone-aware. `state` and the `reason` for it come from
+    the verdicts and promotions when a record is read, and are no part of what is registered.
+    """
+
+    model_id: str
+    source: str
+    symbols: tuple[str, ...]
+    trained_from: date
+    trained_to: date
+    created_at: datetime
+    seed: int
+    config: str
+    code_version: str
+    data_sha256: str
+    validation: str
+    state: ModelState = ModelState.CHALLENGER
+    reason: str = ""
+
+
+#: An id may be shortened to this many digits.
+LEAST_DIGITS = 8
+
+_MODELS = Table(
+    name="models",
+    key=("model_id",),
+    values=("source", "symbols", "trained_from", "trained_to", "seed", "data_sha256"),
+    changing=("config", "code_version", "validation", "created_at"),
+)
+_SELECT = (
+    "SELECT model_id, source, symbols, trained_from, trained_to, created_at, seed, config, code_version, data_sha256, "
+    "validation, state, reason FROM registry "
+)
+
+
+def save(home: Path, arrays: Mapping[str, NDArray[Any]], metadata: Metadata) -> str:
+    """The model's id, the sha256 of its file `models/<id>.safetensors`; the same arrays and metadata give the same id.
+
+    Keep the time of day out of the metadata, or a repeated training is another model.
+    Raises StoreFull, StoreReadOnly; ValueError if an array is not finite.
+    """
+    for name, values in arrays.items():
+        if not np.isfinite(values).all():
+            raise ValueError(f"model array {name} holds a number that is not finite; it cannot be kept")
+    text = json.dumps(metadata, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    contiguous = {name: np.ascontiguousarray(values) for name, values in sorted(arrays.items())}
+    data = save_arrays(contiguous, metadata={_METADATA_KEY: text})
+    model_id = sha256(data).hexdigest()
+    write_whole(_path(home, model_id), data)
+    return model_id
+
+
+def read(home: Path, model_id: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """The arrays and the metadata of a model. Raises ModelDamaged if the file is missing or not what its name says."""
+    path = _path(home, model_id)
+    remedy = "restore the file, or run `turbodmt train`"
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ModelDamaged(f"{path} is missing; {remedy}") from error
+    except OSError as error:
+        raise ModelDamaged(f"{path} cannot be read ({error.strerror}); {remedy}") from error
+    digest = sha256(data).hexdigest()
+    if digest != model_id:
+        raise ModelDamaged(f"{path} is damaged: its sha256 is {digest}; {remedy}")
+    try:
+        with safe_open(os.fspath(path), framework="numpy") as file:
+            text = (file.metadata() or {})[_METADATA_KEY]
+        return load_arrays(data), json.loads(text)
+    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+        raise ModelDamaged(f"{path} was not written by this program ({error}); {remedy}") from error
+
+
+def register(connection: Connection, record: ModelRecord) -> None:
+    """None; the model is known. Registering it again changes nothing.
+
+    Raises LedgerConflict if it is known with other data, symbols, dates or seed.
+    """
+    row = (
+        *(record.model_id, record.source, as_json(record.symbols), record.trained_from, record.trained_to),
+        *(record.seed, record.data_sha256, record.config, record.code_version, record.validation, record.created_at),
+    )
+    insert_once(connection, _MODELS, [row])
+
+
+def champion(connection: Connection, source: str, symbols: Sequence[str], *, trained_until: date) -> ModelRecord | None:
+    """The model that decides on `trained_until`, which saw nothing after that day; None where the prior does."""
+    ruling = promotions.in_force(connection, source, symbols, trained_until)
+    if ruling is None or ruling.model_id == PRIOR:
+        return None
+    return _registered(connection, ruling.model_id)
+
+
+def find(connection: Connection, prefix: str) -> ModelRecord:
+    """The one registered model whose id begins with at least eight hexadecimal digits.
+
+    Raises ModelUnknown for none, several, or too few digits.
+    """
+    if len(prefix) < LEAST_DIGITS:
+        raise ModelUnknown(
+            f"model {prefix!r} has {len(prefix)} characters; give at least {LEAST_DIGITS} of its id, as `turbodmt "
+            "models` shows them"
+        )
+    rows = connection.execute(_SELECT + "WHERE starts_with(model_id, ?) ORDER BY model_id LIMIT 2", [prefix]).fetchall()
+    if len(rows) != 1:
+        what = "more than one registered model" if rows else "no registered model"
+        raise ModelUnknown(f"{what} has an id that begins with {prefix}; `turbodmt models --json` lists them in full")
+    return _record(rows[0])
+
+
+def last_trained(connection: Connection, source: str, symbols: Sequence[str], *, until: date) -> date | None:
+    """The day up to which a model of these symbols was last trained, no later than `until`, promoted or refused.
+
+    None if none was: what was refused yesterday need not be fitted again today. A model without a verdict does not
+    count: the run that trained it was stopped before the gate.
+    """
+    row = connection.execute(
+        "SELECT max(trained_to) FROM registry WHERE source = ? AND symbols = ? AND trained_to <= ? AND state <> ?",
+        [source, as_json(symbols), until, str(ModelState.CHALLENGER)],
+    ).fetchone()
+    return row[0] if row else None
+
+
+def judged_on(connection: Connection, source: str, symbols: Sequence[str], trained_to: date) -> StoredVerdict | None:
+    """The newest verdict on a model of these symbols that was trained up to this very day; None if there is none."""
+    row = connection.execute(
+        "SELECT model_id FROM models JOIN verdicts USING (model_id) WHERE source = ? AND symbols = ? "
+        "AND trained_to = ? ORDER BY verdicts.created_at DESC, model_id LIMIT 1",
+        [source, as_json(symbols), trained_to],
+    ).fetchone()
+    return promotions.verdicts(connection, row[0])[0] if row else None
+
+
+def records(connection: Connection) -> tuple[ModelRecord, ...]:
+    """Every registered model, oldest training first."""
+    rows = connection.execute(_SELECT + "ORDER BY trained_to, created_at, model_id").fetchall()
+    return tuple(_record(row) for row in rows)
+
+
+def _path(home: Path, model_id: str) -> Path:
+    return home / "models" / f"{model_id}.safetensors"
+
+
+def _registered(connection: Connection, model_id: str) -> ModelRecord:
+    row = connection.execute(_SELECT + "WHERE model_id = ?", [model_id]).fetchone()
+    if row is None:
+        raise ModelUnknown(f"model {model_id} is not registered; `turbodmt models` lists those that are")
+    return _record(row)
+
+
+def _record(row: tuple[Any, ...]) -> ModelRecord:
+    model_id, source, symbols, trained_from, trained_to, created_at, seed, config, code_version, *rest = row
+    data_sha256, validation, state, reason = rest
+    return ModelRecord(
+        model_id=model_id,
+        source=source,
+        symbols=tuple(json.loads(symbols)),
+        trained_from=trained_from,
+        trained_to=trained_to,
+        created_at=created_at.astimezone(UTC),
+        seed=seed,
+        config=config,
+        code_version=code_version,
+        data_sha256=data_sha256,
+        validation=validation,
+        state=ModelState(state),
+        reason=reason,
+    )
