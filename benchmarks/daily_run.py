@@ -59,7 +59,7 @@ def measure(folder: Path, years: int) -> tuple[float, float, float]:
 
 
 def _steps(day: date) -> None:
-    from exchange.paper import PaperBroker
+    from exchange.brokers.paper import PaperBroker
     from flows.plan import Request, plan
     from flows.settings import load
     from flows.wall_clock import clock

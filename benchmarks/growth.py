@@ -36,7 +36,7 @@ def write_bars(path: Path, symbols: int, bars: int) -> None:
 
 def lived(home: Path, source: Path, day: date) -> float:
     """Processor seconds of the day's steps."""
-    from exchange.paper import PaperBroker
+    from exchange.brokers.paper import PaperBroker
     from flows.plan import Request, plan
     from flows.settings import load
     from flows.wiring import open_source, source_factory

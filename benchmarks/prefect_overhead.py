@@ -58,7 +58,7 @@ def measured(folder: Path, count: int) -> list[tuple[float, float, float]]:
     prepare_run(under)
     from prefect import flow, task
 
-    from exchange.sample import SampleBars
+    from exchange.bars.sample import SampleBars
     from flows.daily import daily
     from flows.wall_clock import clock
     from strategy.signals.outlook import Strategy
@@ -84,8 +84,8 @@ def measured(folder: Path, count: int) -> list[tuple[float, float, float]]:
 
 def by_hand(home: Path, day: date) -> None:
     """None; the day's steps but for its report, without Prefect."""
-    from exchange.paper import PaperBroker
-    from exchange.sample import SampleBars
+    from exchange.bars.sample import SampleBars
+    from exchange.brokers.paper import PaperBroker
     from flows.plan import Request, plan
     from flows.settings import load
     from flows.wall_clock import clock

@@ -20,8 +20,8 @@ from threading import Event
 
 import numpy as np
 
+from exchange.bars.sample import SampleBars
 from exchange.ports import BarRequest
-from exchange.sample import SampleBars
 from flows.supervisor import descendants
 from storage.database import connect
 from tasks.plots import Canvas, below_axis, drawing, key, line_mark, value_axis

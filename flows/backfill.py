@@ -12,7 +12,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 from pydantic import Field
 
-from exchange.paper import PaperBroker
+from exchange.brokers.paper import PaperBroker
 from exchange.ports import BarSource
 from flows.backfill_plan import Asked, plan_backfill
 from flows.documented import documented

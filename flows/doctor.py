@@ -108,7 +108,7 @@ def _sample() -> Json:
 
 
 def _last_sample_session() -> object:
-    from exchange.sample import SampleBars
+    from exchange.bars.sample import SampleBars
     from flows.wall_clock import clock
 
     source = SampleBars()

@@ -17,7 +17,7 @@ def compare_clocks(settings: Settings) -> tuple[bool, str, str]:
     """
     if settings.source != "binance":
         return True, f"nothing to compare it with: {settings.source.partition(':')[0]} tells no time", ""
-    from exchange.binance_bars import BinanceBars
+    from exchange.bars.binance_klines import BinanceBars
 
     exchange = BinanceBars()
     started = clock()

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from exchange.testnet_client import ApiKeys
+from exchange.brokers.testnet_client import ApiKeys
 
 #: Where a key and its secret are looked for, first in the environment, then among Prefect's Secret blocks.
 VARIABLES = ("TURBODMT_TESTNET_KEY", "TURBODMT_TESTNET_SECRET")

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from datetime import date
 
-from exchange.calendars import calendar_named
 from exchange.ports import BarRequest, BarSource
-from exchange.weeks import observed
+from exchange.sessions.calendars import calendar_named
+from exchange.sessions.weekdays import observed
 from flows.plan import RequestRefused, wanted_symbols
 from flows.settings import load
 from flows.spelling import NAMED_SOURCES

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from prefect.client.orchestration import SyncPrefectClient
 
-    from exchange.closings import Daily
+    from exchange.sessions.closing_times import Daily
     from flows.settings import Settings
 
 #: The account where the user names none, and what tells the deployments made here from all others.
@@ -90,7 +90,7 @@ def own(settings: "Settings", account: str = ACCOUNT) -> Own:
 
 def when(settings: "Settings") -> "Daily":
     """Return when the settings' bars of a day are closed. Raises SourceRefused, SourceUnavailable."""
-    from exchange.closings import daily_after
+    from exchange.sessions.closing_times import daily_after
     from flows.plan import wanted_symbols
     from flows.wiring import open_source
 

@@ -8,9 +8,9 @@ from decimal import Decimal
 from re import fullmatch
 from uuid import uuid4
 
-from exchange.calendars import closed_by, sessions
-from exchange.named_calendars import NamedCalendars
 from exchange.ports import BarSource
+from exchange.sessions.calendars import closed_by, sessions
+from exchange.sessions.named_calendars import NamedCalendars
 from flows.settings import PATTERNS, SYMBOL_PATTERN, Settings
 from flows.spelling import ACCOUNT_PATTERN
 from flows.wall_clock import clock

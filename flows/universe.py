@@ -37,6 +37,6 @@ def run_universe(given: Mapping[str, object], file: str | None) -> Json:
     name = open_source(settings).name
     if file is None:
         return universe_json(settings.home, name)
-    from exchange.universe_file import read_universe
+    from exchange.bars.universe_csv import read_universe
 
     return keep_universe(settings.home, name, read_universe(expanded(Path(file))))

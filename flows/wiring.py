@@ -24,7 +24,7 @@ FLOORS = ("strategy", "exchange", "storage", "tasks", "flows")
 
 def open_source(settings: Settings) -> "BarSource":
     """The source of bars that the settings name, with the calendars that a person named. Raises SourceRefused."""
-    from exchange.named_calendars import NamedCalendars
+    from exchange.sessions.named_calendars import NamedCalendars
     from storage.bars.named_calendars import load_calendars
     from storage.database import DATABASE_NAME, connect
 
@@ -39,18 +39,18 @@ def open_source(settings: Settings) -> "BarSource":
 def _adapter(settings: Settings) -> "BarSource":
     """The adapter of the source; imported here, so that nobody waits for one that is not used."""
     if settings.source == "sample":
-        from exchange.sample import SampleBars
+        from exchange.bars.sample import SampleBars
 
         return SampleBars()
     if settings.source == "binance":
-        from exchange.binance_bars import BinanceBars
+        from exchange.bars.binance_klines import BinanceBars
 
         return BinanceBars()
     if settings.source == "yahoo":
-        from exchange.yahoo_bars import YahooBars
+        from exchange.bars.yahoo import YahooBars
 
         return YahooBars()
-    from exchange.file_bars import FileBars
+    from exchange.bars.files import FileBars
 
     path = _file_of(settings)
     return FileBars(path, settings.symbols[0] if len(settings.symbols) == 1 else None)
@@ -79,17 +79,17 @@ def _file_of(settings: Settings) -> Path:
 def broker_factory(settings: Settings) -> "Callable[[datetime], Broker]":
     """How to make the broker that the settings name. Raises KeysMissing, PrefectUnreachable."""
     if settings.broker == "paper":
-        from exchange.paper import PaperBroker
+        from exchange.brokers.paper import PaperBroker
 
         return PaperBroker
-    from exchange.testnet_client import Wire
+    from exchange.brokers.testnet_client import Wire
 
     keys, wire = testnet_keys(settings.home), Wire(clock=clock)
     if settings.broker == "testnet-spot":
-        from exchange.binance_spot import SpotTestnet
+        from exchange.brokers.binance_spot import SpotTestnet
 
         return lambda _: SpotTestnet(keys, wire)
-    from exchange.binance_futures import FuturesTestnet
+    from exchange.brokers.binance_futures import FuturesTestnet
 
     return lambda _: FuturesTestnet(keys, wire, leverage=int(settings.max_position_size) + 1)
 

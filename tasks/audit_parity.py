@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from exchange.calendars import closed_by
-from exchange.paper import PaperBroker
+from exchange.brokers.paper import PaperBroker
 from exchange.ports import BarSource
+from exchange.sessions.calendars import closed_by
 from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
 from storage.database import connect

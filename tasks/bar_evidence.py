@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from exchange.calendars import last_closed
 from exchange.ports import UNREAD
+from exchange.sessions.calendars import last_closed
 from strategy.market.instruments import Calendar
 from tasks.scale_evidence import rounding
 from tasks.session_evidence import density_measures, hole_measures

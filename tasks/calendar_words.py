@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from exchange.calendars import why_inferred
+from exchange.sessions.calendars import why_inferred
 from strategy.market.instruments import Instrument
 from tasks.job import Job
 

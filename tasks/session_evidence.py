@@ -7,8 +7,8 @@ whose holidays are not known may have too, and their figures per year would be f
 import numpy as np
 from numpy.typing import NDArray
 
-from exchange.calendars import holidays_known, sessions
-from exchange.weeks import COMMON, DAY_NAMES, LAST_SATURDAYS, weekday
+from exchange.sessions.calendars import holidays_known, sessions
+from exchange.sessions.weekdays import COMMON, DAY_NAMES, LAST_SATURDAYS, weekday
 from strategy.market.instruments import Calendar
 
 DayArray = NDArray[np.datetime64]

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import pandas as pd
 
-from exchange.calendars import sessions
+from exchange.sessions.calendars import sessions
 from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
 from storage.bars import quarantine as quality

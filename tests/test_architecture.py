@@ -21,7 +21,7 @@ SQL_SPELLING = re.compile(
 )
 #: Where it may be asked: what others say without a code (DuckDB, Prefect), digits of numbers, and keys of a mapping.
 SPELT = {
-    "exchange/binance_receipts.py": ["'.' in text"],
+    "exchange/brokers/order_reports.py": ["'.' in text"],
     "flows/commands.py": ["text.rpartition(':')"],
     "flows/figures.py": ["text in ('', '-', '-0')"],
     "flows/reference.py": ["'$ref' in found"],

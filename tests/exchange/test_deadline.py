@@ -11,10 +11,10 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
-from exchange import testnet_client
-from exchange.binance_calls import public_client
+from exchange.bars.binance_http import public_client
+from exchange.brokers import testnet_client
+from exchange.brokers.testnet_client import ApiKeys, Guard, Wire
 from exchange.deadline import PunctualAdapter, within
-from exchange.testnet_client import ApiKeys, Guard, Wire
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
 

@@ -8,9 +8,9 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from exchange.calendars import sessions
+from exchange.bars.record_window import newest_until, requested
 from exchange.ports import BAR_COLUMNS, BarRequest, SourceRefused, SourceUnavailable
-from exchange.requested import newest_until, requested
+from exchange.sessions.calendars import sessions
 from strategy.market.instruments import Calendar, Instrument
 
 

@@ -6,9 +6,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from exchange.calendars import closed_by
-from exchange.paper import PaperBroker
+from exchange.brokers.paper import PaperBroker
 from exchange.ports import BarSource
+from exchange.sessions.calendars import closed_by
 from storage.database import connect
 from storage.models import promotions
 from storage.models import registry as model_store

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import requests
 
-from exchange.paper import PaperBroker
+from exchange.brokers.paper import PaperBroker
 from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, SourceUnavailable
 from storage.bars import published as bar_store
 from storage.bars import staging

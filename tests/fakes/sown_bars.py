@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from exchange.bars.record_window import newest_until, requested
 from exchange.ports import BAR_COLUMNS, BarRequest
-from exchange.requested import newest_until, requested
 from strategy.market.bars import Bars
 from strategy.market.instruments import Calendar, Instrument
 from strategy.signals.outlook import Strategy

@@ -10,10 +10,10 @@ from unittest.mock import patch
 
 from requests.adapters import BaseAdapter
 
-from exchange.binance_futures import FuturesTestnet
-from exchange.binance_spot import SpotTestnet
+from exchange.brokers.binance_futures import FuturesTestnet
+from exchange.brokers.binance_spot import SpotTestnet
+from exchange.brokers.testnet_client import ApiKeys, Wire
 from exchange.ports import Broker
-from exchange.testnet_client import ApiKeys, Wire
 from strategy.account.orders import Order, Side
 from strategy.market.instruments import Calendar, Instrument
 from tests.fakes.exchange_access import Clock, SetClock, WallClock

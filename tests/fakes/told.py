@@ -11,7 +11,7 @@ import requests
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
-from exchange.testnet_client import Wire
+from exchange.brokers.testnet_client import Wire
 
 START = datetime(2026, 1, 6, 0, 5, tzinfo=UTC)
 #: What every signed request has besides.

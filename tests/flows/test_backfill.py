@@ -19,7 +19,7 @@ from prefect.client.schemas.sorting import ArtifactSort
 from prefect.exceptions import ParameterTypeError
 from prefect.testing.utilities import prefect_test_harness
 
-from exchange.sample import SampleBars
+from exchange.bars.sample import SampleBars
 from flows.backfill import backfill
 from flows.backfill_plan import TRADED, Asked, plan_backfill
 from flows.daily import daily

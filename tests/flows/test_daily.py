@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from prefect.testing.utilities import prefect_test_harness
 
+from exchange.bars.sample import SampleBars
 from exchange.ports import BarRequest
-from exchange.sample import SampleBars
 from flows.daily import daily
 from flows.plan import Request, RequestRefused, plan
 from flows.settings import load

@@ -15,9 +15,9 @@ FLOORS = ("strategy", "exchange", "storage", "tasks", "flows")
 INTERNAL = {
     "flows.alerts.ProxyUnusable",
     "exchange.retries.Transient",
-    "exchange.venue_errors.VenueRefusal",
-    "exchange.venue_errors.Duplicate",
-    "exchange.venue_errors.Uncertain",
+    "exchange.brokers.error_codes.VenueRefusal",
+    "exchange.brokers.error_codes.Duplicate",
+    "exchange.brokers.error_codes.Uncertain",
     "strategy.evaluation.sharpe_tests.Incomparable",
     "strategy.training.loop.TrainingDiverged",
     "storage.bars.published.BarsUnpublishable",

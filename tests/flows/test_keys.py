@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from exchange.binance_futures import FuturesTestnet
-from exchange.testnet_client import ApiKeys
+from exchange.brokers.binance_futures import FuturesTestnet
+from exchange.brokers.testnet_client import ApiKeys
 from flows import keys, paper_trading
 from flows.keys import KeysMissing, hold
 from flows.keys import testnet_keys as found_keys

@@ -12,7 +12,7 @@ from typing import IO, Any
 import pytest
 
 import flows.offering
-from exchange.closings import Daily
+from exchange.sessions.closing_times import Daily
 from flows.offering import offer
 from flows.own_symbols import NotScheduled, Own, own, renew, schedule, when
 from flows.plan import RequestRefused

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from exchange.sample import SampleBars
+from exchange.bars.sample import SampleBars
 from flows.plan import MOST_SYMBOLS, RequestRefused, wanted_symbols
 from flows.settings import load
 from flows.wiring import open_source

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exchange.paper import PaperBroker
+from exchange.brokers.paper import PaperBroker
 from storage.database import connect
 from storage.ledger import days as ledger
 from strategy.evaluation.metrics import drawdowns

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from exchange.paper import PaperBroker
+from exchange.brokers.paper import PaperBroker
 from exchange.ports import BrokerRefused, BrokerUnavailable
 from storage.database import connect
 from storage.ledger import broker_events as venues

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from exchange.file_bars import FileBars
+from exchange.bars.files import FileBars
+from exchange.bars.sample import SampleBars
 from exchange.ports import BAR_COLUMNS, BarRequest, SourceRefused
-from exchange.sample import SampleBars
 from strategy.market.bars import Bars
 from strategy.market.instruments import Calendar
 from tasks.bar_evidence import measure

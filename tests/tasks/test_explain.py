@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from exchange.paper import PaperBroker
+from exchange.brokers.paper import PaperBroker
 from storage.database import connect
 from storage.ledger import broker_events as venues
 from storage.ledger import days as ledger

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from exchange.paper import PaperBroker
+from exchange.brokers.paper import PaperBroker
 from storage.bars import published as bar_store
 from storage.database import connect
 from storage.ledger import days as ledger

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from exchange.binance_spot import SpotTestnet
+from exchange.brokers.binance_spot import SpotTestnet
 from exchange.ports import Broker, Receipt
 from storage.database import connect
 from storage.ledger import days as ledger

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exchange.paper import PaperBroker
+from exchange.brokers.paper import PaperBroker
 from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
 from storage.database import connect

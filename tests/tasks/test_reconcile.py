@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from exchange.paper import PaperBroker
+from exchange.brokers.paper import PaperBroker
 from storage.database import connect
 from tasks.ingest import ingest
 from tasks.job import Job

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exchange.paper import PaperBroker
+from exchange.brokers.paper import PaperBroker
 from exchange.ports import BarRequest
 from storage.bars import published as bars
 from storage.bars import quarantine as quality

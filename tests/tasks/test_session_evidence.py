@@ -3,8 +3,8 @@ from datetime import date
 import numpy as np
 import pytest
 
-from exchange.calendars import sessions
-from exchange.weeks import weekday
+from exchange.sessions.calendars import sessions
+from exchange.sessions.weekdays import weekday
 from strategy.market.instruments import Calendar
 from tasks.scale_evidence import rounding
 from tasks.session_evidence import density_measures

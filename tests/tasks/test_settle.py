@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from exchange.paper import PaperBroker
+from exchange.brokers.paper import PaperBroker
 from storage.bars import instruments as instrument_store
 from storage.database import connect
 from storage.ledger import days as ledger

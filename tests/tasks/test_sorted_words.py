@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from exchange.file_bars import FileBars
+from exchange.bars.files import FileBars
 from storage.bars import published as bar_store
 from storage.bars.sorted_rows import load_sorted_rows
 from storage.database import connect

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exchange.paper import PaperBroker
+from exchange.brokers.paper import PaperBroker
 from storage.database import connect
 from storage.ledger import risk_state
 from strategy.market.instruments import Calendar

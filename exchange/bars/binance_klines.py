@@ -1,0 +1,155 @@
+"""Daily bars from Binance's public market data, which needs no key."""
+
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+import pandas as pd
+
+from exchange.bars.binance_http import answer, public_client
+from exchange.brokers.symbol_rules import market_rules
+from exchange.ports import BAR_COLUMNS, BarRequest, SourceUnavailable
+from exchange.sessions.calendars import last_closed
+from strategy.market.instruments import Calendar, Instrument
+
+_MAIN_SITE = "https://api.binance.com"
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_TIMEOUT_S = 10.0
+_PAGE_ROWS = 1000
+_DAY_MS = 86_400_000
+#: A hundred pages are 270 years of days; more means that the answers do not advance.
+_MAX_PAGES = 100
+
+
+class BinanceBars:
+    """Closed daily klines of the main site's spot market.
+
+    `base_url` is for tests alone and must be on loopback; no setting reaches it. `sleep` waits between tries.
+    """
+
+    name = "binance"
+    streaming = True
+
+    def __init__(self, base_url: str | None = None, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._base_url = _MAIN_SITE if base_url is None else base_url
+        host = urlsplit(self._base_url).hostname
+        if base_url is not None and host not in _LOOPBACK:
+            raise ValueError(f"base_url leads to {host}; it must be on loopback ({', '.join(_LOOPBACK)})")
+        self._sleep = sleep
+
+    def symbols(self) -> tuple[str, ...]:
+        """BTCUSDT and ETHUSDT."""
+        return ("BTCUSDT", "ETHUSDT")
+
+    def instruments(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...]:
+        """Lot, tick, and the least and most of an order as the exchange states them; sessions around the clock.
+
+        Raises SourceRefused for a symbol it does not list, SourceUnavailable.
+        """
+        return tuple(self._instrument(symbol) for symbol in symbols)
+
+    def last_session(self, symbols: tuple[str, ...], now: datetime) -> date:  # noqa: ARG002 (all trade every day)
+        """The newest day that is over by both now and the exchange's own clock; raises SourceUnavailable."""
+        return last_closed(Calendar.ALWAYS, min(now.astimezone(UTC), self.server_time()))
+
+    def fetch(self, request: BarRequest) -> pd.DataFrame:
+        """The bars asked for that are closed by both request.now and the exchange's clock; adj_close is NaN.
+
+        Raises SourceRefused for a symbol it does not list, SourceUnavailable after bounded retries.
+        """
+        closed_before = min(request.now.astimezone(UTC), self.server_time())
+        rows = [row for symbol in request.since for row in self._klines(symbol, request, _milliseconds(closed_before))]
+        frame = pd.DataFrame(rows, columns=["symbol", "open_time", "open", "high", "low", "close", "volume"])
+        frame["open_time"] = pd.to_datetime(frame["open_time"].astype("int64"), unit="ms").astype("datetime64[us]")
+        frame["open_time"] = frame["open_time"].dt.normalize()
+        for name in ("open", "high", "low", "close", "volume"):
+            frame[name] = pd.to_numeric(frame[name], errors="coerce").astype("float64")
+        frame["adj_close"] = float("nan")
+        bars: pd.DataFrame = frame[list(BAR_COLUMNS)].astype({"symbol": "str"})
+        return bars
+
+    def server_time(self) -> datetime:
+        """The exchange's clock. Raises SourceUnavailable."""
+        stated = answer(self._client, self._client.get_server_time, self._sleep)
+        try:
+            return datetime.fromtimestamp(stated["serverTime"] / 1000, tz=UTC)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise _unexpected(stated, "its time") from error
+
+    @cached_property
+    def _client(self) -> Any:
+        client = public_client(_TIMEOUT_S)
+        client.API_URL = f"{self._base_url}/api"
+        # A proxy set in the environment must not see, or break, what is meant for loopback.
+        client.session.trust_env = self._base_url == _MAIN_SITE
+        if client.session.trust_env:
+            # Hidden from Python by an empty name in small letters, as Prefect's client needs it; not meant for here.
+            schemes = {scheme: f"{scheme}_proxy" for scheme in ("all", "http", "https")}
+            client.session.proxies = {
+                scheme: os.environ[name.upper()]
+                for scheme, name in schemes.items()
+                if os.environ.get(name) == "" and os.environ.get(name.upper(), "").startswith("socks")
+            }
+        return client
+
+    def _klines(self, symbol: str, request: BarRequest, closed_before_ms: int) -> list[tuple[Any, ...]]:
+        """The symbol's closed klines, page by page, as (symbol, open time in ms, open, high, low, close, volume)."""
+        since = request.since[symbol]
+        start_ms = _midnight_ms(since) if since is not None else 0
+        end_ms = min(_midnight_ms(request.until) + _DAY_MS - 1, closed_before_ms)
+        rows: list[tuple[Any, ...]] = []
+        for _ in range(_MAX_PAGES):
+            if start_ms > end_ms:
+                return rows
+            page = self._page(symbol, start_ms, end_ms)
+            rows += [(symbol, *kline[:6]) for kline in page if int(kline[6]) < closed_before_ms]
+            if len(page) < _PAGE_ROWS:
+                return rows
+            next_ms = int(page[-1][0]) + 1
+            if next_ms <= start_ms:
+                break
+            start_ms = next_ms
+        raise SourceUnavailable(f"binance's klines of {symbol} do not advance past {start_ms} ms; try again later")
+
+    def _page(self, symbol: str, start_ms: int, end_ms: int) -> list[list[Any]]:
+        def ask() -> Any:
+            return self._client.get_klines(
+                symbol=symbol, interval="1d", startTime=start_ms, endTime=end_ms, limit=_PAGE_ROWS
+            )
+
+        page = answer(self._client, ask, self._sleep, symbol)
+        if not isinstance(page, list) or not all(_is_kline(one) for one in page):
+            raise _unexpected(page, f"a list of klines of {symbol}")
+        return page
+
+    def _instrument(self, symbol: str) -> Instrument:
+        def ask() -> Any:
+            # The library's own get_exchange_info takes no symbol and would fetch all two thousand.
+            return self._client._get("exchangeInfo", data={"symbol": symbol})
+
+        info = answer(self._client, ask, self._sleep, symbol)
+        try:
+            rules = market_rules(info["symbols"][0])
+            return rules.applied_to(Instrument(symbol=symbol, calendar=Calendar.ALWAYS), shortable=True)
+        except (KeyError, IndexError, TypeError, ValueError, ArithmeticError) as error:
+            raise _unexpected(info, f"the filters of {symbol}") from error
+
+
+def _is_kline(one: Any) -> bool:
+    return isinstance(one, list) and len(one) >= 7 and isinstance(one[0], int) and isinstance(one[6], int)
+
+
+def _unexpected(stated: Any, wanted: str) -> SourceUnavailable:
+    return SourceUnavailable(f"binance answered {str(stated)[:80]!r} where {wanted} belongs; try again later")
+
+
+def _midnight_ms(day: date) -> int:
+    return (day - date(1970, 1, 1)) // timedelta(days=1) * _DAY_MS
+
+
+def _milliseconds(instant: datetime) -> int:
+    return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)

@@ -1,0 +1,173 @@
+"""Tables of bars in csv and parquet files: which column holds what, and the columns that are wanted."""
+
+import codecs
+import csv
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as arrow_csv
+import pyarrow.parquet as pq
+
+from exchange.bars.cells import texts
+from exchange.bars.column_names import REQUIRED, is_data, naming, positions, with_row_names
+from exchange.ports import SourceRefused
+
+_HEAD_LINES = 10
+#: What stands between the columns of a line of text, the usual one first.
+_SEPARATORS = (",", "\t", ";", "|")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Where a file keeps what: for each known column its position; `header_lines` stand above the first row (text).
+
+    `separator` stands between the columns of a text in the `encoding`; a parquet file has neither.
+    """
+
+    path: Path
+    header: tuple[str, ...]
+    position: dict[str, int]
+    header_lines: int
+    separator: str = ","
+    encoding: str = "utf-8"
+
+
+def layout(path: Path) -> Layout:
+    """The layout of a csv or parquet file.
+
+    Raises SourceRefused where there is no such file, or nothing in it that reads as a table of daily bars.
+    """
+    if path.is_dir():
+        raise SourceRefused(f"{path} is a folder; name one csv or parquet file in it")
+    if not path.is_file():
+        raise SourceRefused(f"there is no file {path}; check the path")
+    if path.suffix.lower() not in (".csv", ".parquet"):
+        raise SourceRefused(
+            f"{path} ends in {path.suffix!r}; a file of bars ends in .csv or .parquet: rename a text file, convert "
+            "any other"
+        )
+    try:
+        if not path.stat().st_size:
+            raise SourceRefused(f"{path} is empty; a file of bars has a header and at least one row")
+        if path.suffix.lower() == ".parquet":
+            header = tuple(pq.read_schema(path).names)
+            return Layout(path=path, header=header, position=positions(path, header), header_lines=0)
+        return _csv_layout(path)
+    except (pa.ArrowException, UnicodeError, csv.Error) as error:
+        kind = path.suffix.lower().removeprefix(".")
+        remedy = "save it as UTF-8" if isinstance(error, UnicodeError) else "export it again"
+        raise SourceRefused(f"{path} cannot be read as {kind} ({_first_line(error)}); {remedy}") from error
+    except OSError as error:
+        raise SourceRefused(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
+
+
+def read_columns(plan: Layout, symbols: tuple[str, ...] | None) -> pa.Table:
+    """The known columns under their own names, rows of the given symbols only (None: all rows).
+
+    Columns of a csv are text; parquet keeps its types. Raises SourceRefused where the file cannot be read.
+    """
+    try:
+        table = _read_csv(plan) if plan.header_lines else _read_parquet(plan, symbols)
+    except (pa.ArrowException, OSError, UnicodeError) as error:
+        raise SourceRefused(f"{plan.path} cannot be read ({_first_line(error)}); export it again") from error
+    if symbols is None or "symbol" not in plan.position:
+        return table
+    return table.filter(pc.is_in(texts(plan.path, table["symbol"]), value_set=pa.array(symbols, pa.string())))
+
+
+def read_symbols(plan: Layout) -> tuple[str, ...]:
+    """The symbols in the file, in order of appearance; raises SourceRefused if a row has none."""
+    only = replace(plan, position={"symbol": plan.position["symbol"]})
+    names = texts(plan.path, read_columns(only, None)["symbol"])
+    distinct = pc.unique(names).to_pylist()
+    if None in distinct or "" in distinct:
+        row = names.to_pylist().index(None if None in distinct else "") + 1
+        raise SourceRefused(f"{plan.path} names no symbol in row {row}; fill its symbol column in every row")
+    return tuple(distinct)
+
+
+def _csv_layout(path: Path) -> Layout:
+    encoding = _encoding(path)
+    with path.open(encoding=encoding, newline="") as file:
+        top_lines = [line for _, line in zip(range(_HEAD_LINES), file, strict=False)]
+        separator = max(_SEPARATORS, key=naming(next(filter(str.strip, top_lines), "")))
+        file.seek(0)
+        lines = [line for _, line in zip(range(_HEAD_LINES), csv.reader(file, delimiter=separator), strict=False)]
+    filled = [(row, line) for row, line in enumerate(lines) if any(field.strip() for field in line)]
+    if not filled:
+        raise SourceRefused(f"{path} has no text in its first {_HEAD_LINES} lines; it must begin with a header")
+    headers = next((count for count, (_, line) in enumerate(filled) if is_data(line)), len(filled))
+    top, header = filled[0]
+    first = ",".join(header)[:80]
+    if headers == 0:
+        raise SourceRefused(
+            f"{path} has no header: its first line is {first!r}; add a line that names the columns, "
+            f"{', '.join(REQUIRED)} and the like"
+        )
+    if headers > 1:
+        raise SourceRefused(
+            f"{path} has {headers} header lines, the first of them {first!r}; keep one, with the columns' names"
+        )
+    named = with_row_names(header, filled[1][1] if len(filled) > 1 else [])
+    return Layout(
+        path=path,
+        header=named,
+        position=positions(path, named),
+        header_lines=top + 1,
+        separator=separator,
+        encoding=encoding,
+    )
+
+
+def _encoding(path: Path) -> str:
+    """Return UTF-16, as Excel writes it, where the file begins with its mark, else UTF-8; raises SourceRefused."""
+    with path.open("rb") as file:
+        top = file.read(1_000)
+    if top.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if b"\0" in top:
+        raise SourceRefused(
+            f"{path} cannot be read as csv (it holds zero bytes, as UTF-16 without its mark does); save it as UTF-8"
+        )
+    return "utf-8-sig"
+
+
+def _read_csv(plan: Layout) -> pa.Table:
+    names = [str(position) for position in range(len(plan.header))]
+    table = arrow_csv.read_csv(
+        plan.path,
+        read_options=arrow_csv.ReadOptions(
+            column_names=names, skip_rows=plan.header_lines, encoding=plan.encoding.removesuffix("-sig")
+        ),
+        parse_options=arrow_csv.ParseOptions(delimiter=plan.separator, newlines_in_values=False),
+        # All as text: guessing types from the first block of a file fails in a later one.
+        convert_options=arrow_csv.ConvertOptions(
+            include_columns=[str(position) for position in plan.position.values()],
+            column_types=dict.fromkeys(names, pa.string()),
+            null_values=[""],
+            strings_can_be_null=True,
+        ),
+    )
+    return table.rename_columns(list(plan.position))
+
+
+def _read_parquet(plan: Layout, symbols: tuple[str, ...] | None) -> pa.Table:
+    columns = [plan.header[position] for position in plan.position.values()]
+    wanted = None
+    if symbols is not None and "symbol" in plan.position:
+        name = plan.header[plan.position["symbol"]]
+        kind = pq.read_schema(plan.path).field(name).type
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            wanted = pc.field(name).isin(pa.array(symbols, kind))
+    # Without `partitioning=None` a folder called year=2020 would add a column.
+    table = pq.read_table(plan.path, columns=columns, filters=wanted, partitioning=None).select(columns)
+    # Polars writes views, which Arrow can neither compare nor pick from.
+    plain = [pa.field(one.name, pa.string() if pa.types.is_string_view(one.type) else one.type) for one in table.schema]
+    return table.cast(pa.schema(plain)).rename_columns(list(plan.position))
+
+
+def _first_line(error: Any) -> str:
+    return str(error).strip().split("\n")[0][:120]

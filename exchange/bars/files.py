@@ -1,0 +1,198 @@
+"""Daily bars from a csv or parquet file: a record to replay."""
+
+from datetime import date, datetime
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from exchange.bars.cells import numbers, stamps, texts
+from exchange.bars.file_columns import Layout, layout, read_columns, read_symbols
+from exchange.bars.record_window import newest_until, requested
+from exchange.currencies import spelled
+from exchange.ports import BAR_COLUMNS, MOVED, UNREAD, BarRequest, SourceRefused
+from exchange.sessions.calendars import infer_calendar
+from strategy.market.instruments import Instrument
+
+#: Letters of a cell that are shown.
+_SHOWN = 40
+_PRICES = ("open", "high", "low", "close", "volume", "adj_close")
+
+
+class FileBars:
+    """The bars of one file, read once and only as far as asked for.
+
+    `symbol` names the bars of a file without a symbol column; where there is one, it picks a single symbol. Columns:
+    date, open, high, low, close and, if they are there, symbol, volume, adj_close and currency, in any case and usual
+    spelling; others are ignored. A date is the day that is written, whatever time and zone follow it. Text that is no
+    number is NaN and stands in a column UNREAD of the frame, an empty date is NaT: the gate names them. Rows out of
+    order are sorted where each has a date of its own, and a column MOVED tells which.
+
+    Raises SourceRefused where the file is missing, cannot be read, has no single header or lacks a column.
+    """
+
+    streaming = False
+
+    def __init__(self, path: Path, symbol: str | None = None) -> None:
+        # A link that is pointed to a new file each night is one source: its own path names it, not its target's.
+        self._path = path.expanduser().absolute()
+        self._layout: Layout = layout(self._path)
+        self._symbol = symbol
+        self._known: dict[str, pd.DataFrame] = {}
+        self._currency: dict[str, str | None] = {}
+        self.name = f"file:{self._path}"
+
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols in the file, in order of appearance, or the one it was opened for; raises SourceRefused."""
+        if self._symbol is not None:
+            self._demand((self._symbol,))
+            return (self._symbol,)
+        return self._in_file
+
+    def instruments(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...]:
+        """The calendar that the dates of each symbol let infer, and the currency that the file names.
+
+        Raises SourceRefused for a symbol it does not have.
+        """
+        bars = self._bars(symbols)
+        return tuple(
+            Instrument(
+                symbol=symbol,
+                calendar=infer_calendar(symbol, rows["open_time"].to_numpy()),
+                currency=self._currency[symbol],
+            )
+            for symbol, rows in bars.items()
+        )
+
+    def last_session(self, symbols: tuple[str, ...], now: datetime) -> date:
+        """The newest date of the symbols' bars, now's date at most (later ones are the gate's).
+
+        Raises SourceRefused for a symbol it does not have, and if all dates lie in the future.
+        """
+        return newest_until(self._bars(symbols), now)
+
+    def fetch(self, request: BarRequest) -> pd.DataFrame:
+        """The bars asked for, as BAR_COLUMNS, oldest first, with the file's faults; raises SourceRefused."""
+        return requested(self._bars(tuple(request.since)), request)
+
+    @cached_property
+    def _in_file(self) -> tuple[str, ...]:
+        if "symbol" in self._layout.position:
+            symbols = read_symbols(self._layout)
+            if not symbols:
+                raise _empty(self._path)
+            return symbols
+        if self._symbol is None:
+            raise SourceRefused(f"{self._path} has no symbol column; say whose bars these are with --symbol")
+        return (self._symbol,)
+
+    def _demand(self, symbols: tuple[str, ...]) -> None:
+        served = self._in_file
+        for symbol in symbols:
+            if symbol in served and self._symbol in (None, symbol):
+                continue
+            close = get_close_matches(symbol, served, n=1, cutoff=0.5) or get_close_matches(symbol.upper(), served, n=1)
+            remedy = f"did you mean {close[0]}?" if close else "name one of these"
+            listed = ", ".join(served[:5]) + (", ..." if len(served) > 5 else "")
+            raise SourceRefused(f"{self._path} has no bars of {symbol}; it holds {len(served)}: {listed}; {remedy}")
+
+    def _bars(self, symbols: tuple[str, ...]) -> dict[str, pd.DataFrame]:
+        self._demand(symbols)
+        new = tuple(dict.fromkeys(symbol for symbol in symbols if symbol not in self._known))
+        if new:
+            for symbol, rows in _by_symbol(self._path, new, self._table(new)).items():
+                self._known[symbol] = _frame(self._path, symbol, rows)
+                self._currency[symbol] = _currency(self._path, symbol, rows)
+        return {symbol: self._known[symbol] for symbol in symbols}
+
+    def _table(self, symbols: tuple[str, ...]) -> pa.Table:
+        # A csv has to be parsed as a whole anyway; parquet is asked for the rows alone.
+        if self._layout.header_lines:
+            return self._whole_csv
+        return read_columns(self._layout, symbols)
+
+    @cached_property
+    def _whole_csv(self) -> pa.Table:
+        return read_columns(self._layout, None)
+
+
+def _empty(path: Path) -> SourceRefused:
+    return SourceRefused(f"{path} has a header and no row; a file of bars has at least one")
+
+
+def _by_symbol(path: Path, symbols: tuple[str, ...], table: pa.Table) -> dict[str, pa.Table]:
+    """The rows of each symbol, in the file's order; one pass however many there are."""
+    if "symbol" not in table.column_names:
+        return dict.fromkeys(symbols, table)
+    names = pa.array(symbols, pa.string())
+    numbered = pc.index_in(texts(path, table["symbol"]), value_set=names).to_numpy(zero_copy_only=False)
+    numbered = np.nan_to_num(numbered.astype(np.float64), nan=-1.0).astype(np.int64)
+    order = np.argsort(numbered, kind="stable")
+    bounds = np.searchsorted(numbered[order], np.arange(len(symbols) + 1))
+    return {symbol: table.take(order[bounds[at] : bounds[at + 1]]) for at, symbol in enumerate(symbols)}
+
+
+def _currency(path: Path, symbol: str, table: pa.Table) -> str | None:
+    """Return the one currency of the symbol's rows, None where none is named; raises SourceRefused for several."""
+    if "currency" not in table.column_names:
+        return None
+    named = {spelled(text) for text in pc.unique(texts(path, table["currency"])).to_pylist()} - {None}
+    if len(named) > 1:
+        raise SourceRefused(
+            f"{path}: the prices of {symbol} are in {', '.join(sorted(map(str, named)))}; one series has one currency, "
+            "so convert them to one or give each a symbol of its own"
+        )
+    return next(iter(named), None)
+
+
+def _frame(path: Path, symbol: str, table: pa.Table) -> pd.DataFrame:
+    if not table.num_rows:
+        raise _empty(path)
+    instants = stamps(path, symbol, table["date"])
+    if instants.isna().all():
+        raise SourceRefused(f"{path}: no row of {symbol} has a date; fill its date column with dates like 2020-12-31")
+    days = instants.dt.normalize()
+    _demand_daily(path, symbol, instants, days)
+    columns: dict[str, object] = {"symbol": symbol, "open_time": days}
+    unread = pd.Series("", index=days.index, dtype="str")
+    for name in _PRICES:
+        columns[name] = pd.Series(float("nan"), index=days.index)
+        if name in table.column_names:
+            columns[name], found = numbers(table[name])
+            unread = unread.where(found == "", unread + f"{name} " + found.str.slice(stop=_SHOWN).map(repr) + "; ")
+    frame: pd.DataFrame = pd.DataFrame(columns)[list(BAR_COLUMNS)].astype({"symbol": "str"})
+    if (unread != "").any():
+        frame = frame.assign(**{UNREAD: unread.str.removesuffix("; ")})
+    return _oldest_first(frame)
+
+
+def _oldest_first(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows by date, with a column MOVED where any was out of order.
+
+    Where a date is missing or stands twice, no order is certain: the rows stay as they are, and the gate refuses them.
+    """
+    days = frame["open_time"]
+    if days.is_monotonic_increasing or not days.is_unique or days.isna().any():
+        return frame
+    row = np.arange(1, len(frame) + 1)
+    moved = np.where(days < days.cummax(), row, 0)
+    return frame.assign(**{MOVED: moved}).sort_values("open_time", ignore_index=True)
+
+
+def _demand_daily(
+    path: Path, symbol: str, instants: "pd.Series[pd.Timestamp]", days: "pd.Series[pd.Timestamp]"
+) -> None:
+    """Raise SourceRefused if a date carries bars at differing times of day: those are not daily bars."""
+    times = pd.DataFrame({"day": days, "stamp": instants}).drop_duplicates()
+    counts = times.groupby("day", sort=False)["stamp"].size()
+    crowded = counts[counts > 1]
+    if len(crowded):
+        day, count = crowded.index[0], int(crowded.iloc[0])
+        raise SourceRefused(
+            f"{path}: {symbol} has {count} bars of different times on {day:%Y-%m-%d}; a daily file has one a day, "
+            "so resample it to days"
+        )

@@ -1,0 +1,166 @@
+"""Daily bars from Yahoo Finance through yfinance, an optional package (`pip install -e ".[equities]"`)."""
+
+import logging
+import re
+import time
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from exchange.currencies import of_ticker, spelled
+from exchange.ports import BAR_COLUMNS, BarRequest, SourceRefused, SourceUnavailable
+from exchange.retries import TRIES, Transient, retried
+from exchange.sessions.calendars import last_closed
+from strategy.market.instruments import Calendar, Instrument
+
+#: The frame of a symbol from the first date (None: its whole history) until today, as yfinance's
+#: `Ticker.history(auto_adjust=False)` gives it; its attribute `currency` is that of the prices, where Yahoo tells it.
+History = Callable[[str, date | None], pd.DataFrame]
+
+_TIMEOUT_S = 10.0
+_PRICES = ["Open", "High", "Low", "Close"]
+_CRYPTO = re.compile(r"-(USD|USDT|EUR|GBP|BTC)$")
+#: `BARC.L`, `EURUSD=X`, `^FTSE.L`: whatever is listed elsewhere carries a suffix.
+_ELSEWHERE = re.compile(r"[.=]")
+
+
+class YahooBars:
+    """Closed daily bars at the prices that were traded, beside closes adjusted for splits and dividends.
+
+    `history` asks Yahoo; tests hand in another. `sleep` waits between tries.
+    """
+
+    name = "yahoo"
+    streaming = True
+
+    def __init__(self, history: History | None = None, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._history = _asked if history is None else history
+        self._sleep = sleep
+        self._currency: dict[str, str] = {}
+
+    def symbols(self) -> tuple[str, ...]:
+        """Shares, bonds and gold, as exchange traded funds."""
+        return ("SPY", "TLT", "GLD")
+
+    def instruments(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...]:
+        """The calendar by the spelling: `BTC-USD` around the clock, `BARC.L` on weekdays, all others New York's.
+
+        The currency is what Yahoo told with the bars that were fetched before, else what the spelling tells.
+        """
+        return tuple(
+            Instrument(
+                symbol=symbol, calendar=_calendar(symbol), currency=self._currency.get(symbol) or of_ticker(symbol)
+            )
+            for symbol in symbols
+        )
+
+    def last_session(self, symbols: tuple[str, ...], now: datetime) -> date:
+        """The newest session of any of the symbols that is over."""
+        return max(last_closed(_calendar(symbol), now) for symbol in symbols)
+
+    def fetch(self, request: BarRequest) -> pd.DataFrame:
+        """The bars asked for that are closed by request.now.
+
+        Raises SourceRefused for a symbol of which Yahoo has no bar at all, SourceUnavailable after bounded retries.
+        """
+        parts = [self._bars(symbol, request) for symbol in request.since]
+        bars: pd.DataFrame = pd.concat(parts, ignore_index=True)[list(BAR_COLUMNS)]
+        return bars
+
+    def _bars(self, symbol: str, request: BarRequest) -> pd.DataFrame:
+        since = request.since[symbol]
+        try:
+            # Asked for until today whatever is wanted: later splits tell at what price a bar was traded.
+            told = retried(lambda: self._history(symbol, since), self._sleep)
+        except Transient as failure:
+            raise SourceUnavailable(
+                f"yahoo did not answer for {symbol} within {TRIES} tries (last: {failure}); check the symbol's "
+                "spelling and the network, or try again later"
+            ) from failure
+        currency = spelled(told.attrs.get("currency"))
+        if currency:
+            self._currency[symbol] = currency
+        missing = {*_PRICES, "Adj Close", "Volume", "Stock Splits"} - set(told.columns)
+        if missing and len(told):
+            raise SourceUnavailable(f"yahoo's answer for {symbol} lacks {', '.join(sorted(missing))}; try again later")
+        if not len(told) and since is None:
+            raise SourceRefused(f"yahoo has no bar of {symbol}; check the spelling, for example SPY or BTC-USD")
+        bars = _as_traded(told) if len(told) else pd.DataFrame(columns=list(BAR_COLUMNS[1:]), dtype="float64")
+        bars["open_time"] = bars["open_time"].astype("datetime64[us]")
+        bars.insert(0, "symbol", pd.Series(symbol, index=bars.index, dtype="str"))
+        last = min(request.until, last_closed(_calendar(symbol), request.now))
+        first = np.datetime64(since if since is not None else date.min, "us")
+        return bars[(bars["open_time"] >= first) & (bars["open_time"] <= np.datetime64(last, "us"))]
+
+
+def _as_traded(told: pd.DataFrame) -> pd.DataFrame:
+    """Bars at the prices of their day: Yahoo divides prices by every later split, and multiplies volumes."""
+    splits = told["Stock Splits"].fillna(0.0).to_numpy(dtype="float64")
+    ratios = np.where(splits > 0, splits, 1.0)
+    later = np.append(np.cumprod(ratios[::-1])[::-1][1:], 1.0)
+    prices = {name.lower(): _seven_digits(told[name].to_numpy(dtype="float64") * later) for name in _PRICES}
+    return pd.DataFrame(
+        {
+            "open_time": pd.to_datetime([stamp.date() for stamp in told.index]),
+            **prices,
+            "volume": told["Volume"].to_numpy(dtype="float64") / later,
+            "adj_close": told["Adj Close"].to_numpy(dtype="float64"),
+        }
+    )
+
+
+def _seven_digits(prices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The prices to the seven digits that Yahoo's single precision carries.
+
+    A split would otherwise restate every older bar in its last bits.
+    """
+    sized = np.isfinite(prices) & (prices != 0.0)
+    exponent = np.floor(np.log10(np.abs(prices), out=np.zeros_like(prices), where=sized))
+    scale = 10.0 ** (6.0 - exponent)
+    return np.round(prices * scale) / scale
+
+
+def _calendar(symbol: str) -> Calendar:
+    if _CRYPTO.search(symbol):
+        return Calendar.ALWAYS
+    return Calendar.WEEKDAYS if _ELSEWHERE.search(symbol) else Calendar.XNYS
+
+
+def _asked(symbol: str, since: date | None) -> pd.DataFrame:
+    """What Yahoo tells; empty where it knows the symbol and has no bar. Raises SourceRefused, Transient."""
+    try:
+        import yfinance
+        from yfinance.exceptions import YFException, YFPricesMissingError
+    except ImportError as error:
+        raise SourceRefused('source yahoo needs yfinance; run: pip install -e ".[equities]"') from error
+    # What it logs of a failure is told in our sentence.
+    logging.getLogger("yfinance").setLevel(logging.CRITICAL)
+    window: dict[str, Any] = {"period": "max"} if since is None else {"start": since.isoformat()}
+    try:
+        ticker = yfinance.Ticker(symbol)
+        frame: pd.DataFrame = ticker.history(
+            **window, interval="1d", auto_adjust=False, actions=True, timeout=_TIMEOUT_S, raise_errors=True
+        )
+    except YFPricesMissingError:
+        return pd.DataFrame()
+    # An unknown symbol and a missing network look alike: both leave the library without a time zone.
+    except (YFException, OSError, ValueError) as error:
+        raise Transient(f"{type(error).__name__}: {str(error)[:80]}") from error
+    # This may ask Yahoo once more, so that it is left out where the ticker says as much: without a suffix, dollars.
+    if since is None or _ELSEWHERE.search(symbol):
+        frame.attrs["currency"] = _currency(ticker)
+    return frame
+
+
+def _currency(ticker: Any) -> str | None:
+    """Return the currency that Yahoo tells of the ticker; None where it does not, which costs no bar."""
+    try:
+        stated = ticker.history_metadata
+        return spelled(stated.get("currency")) if isinstance(stated, dict) else None
+    # Whatever the library raises of itself or of the network: the spelling of the ticker is asked instead.
+    except Exception:  # noqa: BLE001
+        return None

@@ -1,0 +1,201 @@
+"""Binance's USD-M futures testnet: positions on margin, long and short, in one-way mode."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from exchange.brokers import binance_orders
+from exchange.brokers import order_history as binance_history
+from exchange.brokers.amounts import amount
+from exchange.brokers.binance_orders import MOST_TRADES, Desk
+from exchange.brokers.error_codes import FUTURES_NOT_TAKEN, VenueRefusal
+from exchange.brokers.symbol_rules import Listing, demand_trading, listed, listing, one_quote
+from exchange.brokers.testnet_client import ApiKeys, Wire
+from exchange.brokers.testnet_session import Endpoint, TestnetSession
+from exchange.ports import (
+    BrokerRefused,
+    BrokerUnavailable,
+    Charge,
+    Holdings,
+    ListedOrder,
+    Receipt,
+    VenueOrder,
+    VenueTrade,
+)
+from exchange.retries import Answer
+from strategy.account.orders import Order
+from strategy.market.instruments import Instrument
+
+#: 2,400 weight units a minute and address; a fifth stays free for whoever shares the address.
+FUTURES = Endpoint(
+    url="https://testnet.binancefuture.com",
+    server_time=lambda client: client.futures_time(),
+    weight_limit=1_920,
+    not_taken=FUTURES_NOT_TAKEN,
+)
+_DESK = Desk(
+    create=lambda client, wanted: client.futures_create_order(**wanted, newOrderRespType="RESULT"),
+    find=lambda client, asked: client.futures_get_order(**asked),
+    cancel=lambda client, named: client.futures_cancel_order(**named),
+    trades=lambda client, told: client.futures_account_trades(
+        symbol=told["symbol"],
+        orderId=told["orderId"],
+        # Without a time only the trades of the last seven days are told.
+        startTime=int(told.get("time", told["updateTime"])) - 1_000,
+        limit=MOST_TRADES,
+    ),
+    # No time may stand beside a number to begin from.
+    trades_from=lambda client, told, first: client.futures_account_trades(
+        symbol=told["symbol"], orderId=told["orderId"], fromId=first, limit=MOST_TRADES
+    ),
+    open_orders=lambda client, symbol: client.futures_get_open_orders(symbol=symbol),
+    all_orders=lambda client, asked: client.futures_get_all_orders(**asked),
+    all_trades=lambda client, asked: client.futures_account_trades(**asked),
+    # Below seven days: https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/All-Orders
+    longest_span=timedelta(days=7) - timedelta(seconds=1),
+    # https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Query-Order
+    remembers=timedelta(days=90),
+)
+_PAGE_ROWS = 1_000
+_MAX_PAGES = 100
+
+
+class FuturesTestnet:
+    """Market orders on the futures testnet; each symbol's leverage is set to `leverage`."""
+
+    name = "testnet-futures"
+
+    def __init__(self, keys: ApiKeys, wire: Wire, *, leverage: int = 2) -> None:
+        self._session = TestnetSession(keys, FUTURES, wire)
+        self._leverage = leverage
+        self._info: dict[str, Any] | None = None
+
+    def now(self) -> datetime:
+        """The venue's clock. Raises BrokerUnavailable."""
+        return self._session.now()
+
+    def instruments(self, instruments: tuple[Instrument, ...]) -> tuple[Instrument, ...]:
+        """The instruments by the venue's rules, each with its leverage set.
+
+        Raises BrokerRefused, for an account in hedge mode too, and BrokerUnavailable.
+        """
+        if self._ask(lambda client: client.futures_get_position_mode()["dualSidePosition"]):
+            raise BrokerRefused(f"{self.name} is in hedge mode; switch the account to one-way mode")
+        listings = [self._listing(one.symbol) for one in instruments]
+        one_quote(listings)
+        for one in listings:
+            demand_trading(one, self.name)
+            self._demand_leverage(one.symbol)
+        return tuple(self._listing(one.symbol).applied_to(one, shortable=True) for one in instruments)
+
+    def wait(self, seconds: float) -> None:
+        """None, after the wait."""
+        self._session.wait(seconds)
+
+    def submit(self, order: Order, sent_at: datetime) -> Receipt:
+        """The order as the venue took it. Raises BrokerUnavailable, BrokerRefused if it was certainly not taken."""
+        return binance_orders.submit(self._session, _DESK, order, sent_at)
+
+    def enquire(self, order: Order, sent_at: datetime, venue: VenueOrder | None = None) -> Receipt:
+        """What became of the order. Raises BrokerUnavailable."""
+        return binance_orders.enquire(self._session, _DESK, order, sent_at, venue)
+
+    def cancel(self, order: Order, sent_at: datetime) -> Receipt:
+        """The order without its remainder. Raises BrokerUnavailable."""
+        return binance_orders.cancel(self._session, _DESK, order, sent_at)
+
+    def orders_since(self, symbol: str, since: datetime) -> tuple[ListedOrder, ...]:
+        """Return the orders that are open, and all that came since. Raises BrokerUnavailable."""
+        return binance_history.orders_since(self._session, _DESK, symbol, since)
+
+    def trades_since(self, symbol: str, since: datetime) -> tuple[VenueTrade, ...]:
+        """Return all trades of the symbol since. Raises BrokerUnavailable."""
+        return binance_history.trades_since(self._session, _DESK, symbol, since)
+
+    def all_trades(self, symbol: str) -> tuple[VenueTrade, ...]:
+        """Return every trade of the symbol that is still told of. Raises BrokerUnavailable."""
+        return binance_history.all_trades(self._session, _DESK, symbol)
+
+    def holdings(self, symbols: tuple[str, ...]) -> Holdings | None:
+        """The wallet's balance in the quote asset, and the signed positions in what is listed.
+
+        Raises BrokerUnavailable, BrokerRefused if none of the symbols is listed.
+        """
+        listings = listed(symbols, self._listing, self.name)
+        quote = one_quote(listings)
+        wallet = self._ask(lambda client: _amounts(client.futures_account_balance(), "asset", "balance"))
+        held, costs = self._ask(lambda client: _positions(client.futures_position_information()))
+        return Holdings(
+            cash=wallet.get(quote, Decimal(0)),
+            positions={one.symbol: held.get(one.symbol, Decimal(0)) for one in listings},
+            on_margin=True,
+            entry_prices={one.symbol: costs[one.symbol] for one in listings if costs.get(one.symbol)},
+        )
+
+    def charges(self, since: datetime) -> tuple[Charge, ...]:
+        """The funding received and paid since then, in the order of time. Raises BrokerUnavailable."""
+        start_ms = _milliseconds(since)
+        found: dict[str, Charge] = {}
+        for _ in range(_MAX_PAGES):
+            asked = {"incomeType": "FUNDING_FEE", "startTime": start_ms, "limit": _PAGE_ROWS}
+            page = self._ask(partial(_income, asked=asked))
+            found |= {one.charge_id: one for one in page}
+            if len(page) < _PAGE_ROWS:
+                return tuple(sorted(found.values(), key=lambda one: (one.charged_at, one.charge_id)))
+            start_ms = max(_milliseconds(page[-1].charged_at), start_ms + 1)
+        raise BrokerUnavailable(f"{self.name}'s funding since {since:%Y-%m-%d} does not end; try again later")
+
+    def _demand_leverage(self, symbol: str) -> None:
+        wanted = {"symbol": symbol, "leverage": self._leverage}
+        try:
+            self._session.ask(partial(_set_leverage, wanted=wanted))
+        except VenueRefusal as refusal:
+            raise BrokerRefused(
+                f"{self.name} does not take a leverage of {self._leverage} for {symbol} ({refusal}); close its "
+                "position there or leave the symbol out"
+            ) from None
+
+    def _listing(self, symbol: str) -> Listing:
+        if self._info is None:
+            self._info = self._ask(lambda client: client.futures_exchange_info())
+        return listing(self._info, symbol, self.name)
+
+    def _ask(self, question: Callable[[Any], Answer]) -> Answer:
+        try:
+            return self._session.ask(question)
+        except VenueRefusal as refusal:
+            raise BrokerUnavailable(f"{self.name} does not answer ({refusal}); try again later") from None
+
+
+def _set_leverage(client: Any, wanted: Mapping[str, Any]) -> Any:
+    return client.futures_change_leverage(**wanted)
+
+
+def _income(client: Any, asked: Mapping[str, Any]) -> list[Charge]:
+    return [_charge(one) for one in client.futures_income_history(**asked)]
+
+
+def _amounts(told: Sequence[Mapping[str, Any]], named: str, size: str) -> dict[str, Decimal]:
+    return {one[named]: amount(one[size]) for one in told}
+
+
+def _positions(told: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
+    """The signed quantity of each symbol, and what a unit of it cost, where that is told."""
+    priced = [one for one in told if "entryPrice" in one]
+    return _amounts(told, "symbol", "positionAmt"), _amounts(priced, "symbol", "entryPrice")
+
+
+def _milliseconds(instant: datetime) -> int:
+    return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+def _charge(told: dict[str, Any]) -> Charge:
+    return Charge(
+        # A testnet that was reset counts its numbers from one again.
+        charge_id=f"{told['incomeType']}-{told['tranId']}-{told['symbol']}-{told['time']}",
+        charged_at=datetime.fromtimestamp(int(told["time"]) / 1000, tz=UTC),
+        symbol=str(told["symbol"]),
+        cash=amount(told["income"]),
+    )

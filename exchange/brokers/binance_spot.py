@@ -1,0 +1,146 @@
+"""Binance's spot testnet: what is bought is paid for, what is sold is owned."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from exchange.brokers import binance_orders
+from exchange.brokers import order_history as binance_history
+from exchange.brokers.amounts import amount
+from exchange.brokers.binance_orders import MOST_TRADES, Desk
+from exchange.brokers.error_codes import VenueRefusal
+from exchange.brokers.symbol_rules import Listing, demand_trading, listed, listing, one_quote
+from exchange.brokers.testnet_client import ApiKeys, Wire
+from exchange.brokers.testnet_session import Endpoint, TestnetSession
+from exchange.ports import (
+    BrokerRefused,
+    BrokerUnavailable,
+    Charge,
+    Holdings,
+    ListedOrder,
+    Receipt,
+    VenueOrder,
+    VenueTrade,
+)
+from exchange.retries import Answer
+from strategy.account.orders import Order
+from strategy.market.instruments import Instrument
+
+#: 6,000 weight units a minute and address; a fifth stays free for whoever shares the address.
+SPOT = Endpoint(
+    url="https://testnet.binance.vision",
+    server_time=lambda client: client.get_server_time(),
+    weight_limit=4_800,
+)
+_DESK = Desk(
+    create=lambda client, wanted: client.create_order(**wanted, newOrderRespType="RESULT"),
+    find=lambda client, asked: client.get_order(**asked),
+    cancel=lambda client, named: client.cancel_order(**named),
+    trades=lambda client, told: client.get_my_trades(symbol=told["symbol"], orderId=told["orderId"], limit=MOST_TRADES),
+    trades_from=lambda client, told, first: client.get_my_trades(
+        symbol=told["symbol"], orderId=told["orderId"], fromId=first, limit=MOST_TRADES
+    ),
+    open_orders=lambda client, symbol: client.get_open_orders(symbol=symbol),
+    all_orders=lambda client, asked: client.get_all_orders(**asked),
+    all_trades=lambda client, asked: client.get_my_trades(**asked),
+    # https://developers.binance.com/docs/binance-spot-api-docs/rest-api/account-endpoints
+    longest_span=timedelta(hours=24),
+)
+
+
+class SpotTestnet:
+    """Market orders on the spot testnet."""
+
+    name = "testnet-spot"
+
+    def __init__(self, keys: ApiKeys, wire: Wire) -> None:
+        self._session = TestnetSession(keys, SPOT, wire)
+        self._listings: dict[str, Listing] = {}
+
+    def now(self) -> datetime:
+        """The venue's clock. Raises BrokerUnavailable."""
+        return self._session.now()
+
+    def instruments(self, instruments: tuple[Instrument, ...]) -> tuple[Instrument, ...]:
+        """The instruments by the venue's rules, none of which may be sold short.
+
+        Raises BrokerRefused, BrokerUnavailable.
+        """
+        listings = [self._listing(one.symbol) for one in instruments]
+        one_quote(listings)
+        for one in listings:
+            demand_trading(one, self.name)
+        return tuple(self._listing(one.symbol).applied_to(one, shortable=False) for one in instruments)
+
+    def wait(self, seconds: float) -> None:
+        """None, after the wait."""
+        self._session.wait(seconds)
+
+    def submit(self, order: Order, sent_at: datetime) -> Receipt:
+        """The order as the venue took it. Raises BrokerUnavailable, BrokerRefused if it was certainly not taken."""
+        return binance_orders.submit(self._session, _DESK, order, sent_at)
+
+    def enquire(self, order: Order, sent_at: datetime, venue: VenueOrder | None = None) -> Receipt:
+        """What became of the order. Raises BrokerUnavailable."""
+        return binance_orders.enquire(self._session, _DESK, order, sent_at, venue)
+
+    def cancel(self, order: Order, sent_at: datetime) -> Receipt:
+        """The order without its remainder. Raises BrokerUnavailable."""
+        return binance_orders.cancel(self._session, _DESK, order, sent_at)
+
+    def orders_since(self, symbol: str, since: datetime) -> tuple[ListedOrder, ...]:
+        """Return the orders that are open, and all that came since. Raises BrokerUnavailable."""
+        return binance_history.orders_since(self._session, _DESK, symbol, since)
+
+    def trades_since(self, symbol: str, since: datetime) -> tuple[VenueTrade, ...]:
+        """Return all trades of the symbol since. Raises BrokerUnavailable."""
+        return binance_history.trades_since(self._session, _DESK, symbol, since)
+
+    def all_trades(self, symbol: str) -> tuple[VenueTrade, ...]:
+        """Return every trade of the symbol that is still told of. Raises BrokerUnavailable."""
+        return binance_history.all_trades(self._session, _DESK, symbol)
+
+    def holdings(self, symbols: tuple[str, ...]) -> Holdings | None:
+        """The balances of the quote asset and of the base assets of what is listed, free and locked.
+
+        Raises BrokerUnavailable, BrokerRefused if none of the symbols is listed.
+        """
+        listings = listed(symbols, self._listing, self.name)
+        quote = one_quote(listings)
+        free, locked = self._ask(lambda client: _balances(client.get_account(omitZeroBalances="true")))
+        held = {asset: amount + locked[asset] for asset, amount in free.items()}
+        return Holdings(
+            cash=held.get(quote, Decimal(0)),
+            positions={one.symbol: held.get(one.base, Decimal(0)) for one in listings},
+            locked=locked.get(quote, Decimal(0)),
+        )
+
+    def charges(self, since: datetime) -> tuple[Charge, ...]:  # noqa: ARG002 - there are none, whenever it was
+        """None at all: spot lends nothing."""
+        return ()
+
+    def _listing(self, symbol: str) -> Listing:
+        if symbol not in self._listings:
+            # The library's own get_exchange_info takes no symbol and would fetch all of them.
+            try:
+                info = self._session.ask(lambda client: client._get("exchangeInfo", data={"symbol": symbol}))
+            except VenueRefusal as refusal:
+                raise BrokerRefused(f"{self.name} does not trade {symbol} ({refusal}); name another") from None
+            self._listings[symbol] = listing(info, symbol, self.name)
+        return self._listings[symbol]
+
+    def _ask(self, question: Callable[[Any], Answer]) -> Answer:
+        try:
+            return self._session.ask(question)
+        except VenueRefusal as refusal:
+            raise BrokerUnavailable(f"{self.name} does not tell what it holds ({refusal}); try again later") from None
+
+
+def _balances(told: Mapping[str, Any]) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
+    """What is free and what is locked, by asset."""
+    balances = told["balances"]
+    return (
+        {one["asset"]: amount(one["free"]) for one in balances},
+        {one["asset"]: amount(one["locked"]) for one in balances},
+    )

@@ -1,0 +1,123 @@
+"""All orders and all trades of a symbol at a testnet since an instant: where an order leaves traces.
+
+Both are asked for a span at a time, none longer than the venue answers for:
+https://developers.binance.com/docs/binance-spot-api-docs/rest-api/account-endpoints and
+https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/All-Orders
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+from exchange.brokers.amounts import amount
+from exchange.brokers.binance_orders import Desk, Json
+from exchange.brokers.error_codes import VenueRefusal
+from exchange.brokers.testnet_session import TestnetSession
+from exchange.ports import BrokerUnavailable, ListedOrder, VenueOrder, VenueTrade
+
+Found = TypeVar("Found", ListedOrder, VenueTrade)
+
+_PAGE_ROWS = 1_000
+#: The most answers that are read; a span without anything takes one.
+_MOST_PAGES = 500
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def orders_since(session: TestnetSession, desk: Desk, symbol: str, since: datetime) -> tuple[ListedOrder, ...]:
+    """Return the orders that are open, and all that came at `since` or later. Raises BrokerUnavailable."""
+    listed = {one.venue.venue_order_id: one for page in _order_pages(session, desk, symbol, since) for one in page}
+    return tuple(listed.values())
+
+
+def trades_since(session: TestnetSession, desk: Desk, symbol: str, since: datetime) -> tuple[VenueTrade, ...]:
+    """Return all trades at `since` or later, oldest first. Raises BrokerUnavailable."""
+    pages = _spans(session, (desk.all_trades, desk.longest_span), (symbol, since), _trade)
+    found = {one.trade_id: one for page in pages for one in page}
+    return tuple(found.values())
+
+
+def all_trades(session: TestnetSession, desk: Desk, symbol: str) -> tuple[VenueTrade, ...]:
+    """Return every trade of the symbol that the venue tells of, oldest first. Raises BrokerUnavailable."""
+    found: dict[str, VenueTrade] = {}
+    first = 0
+    for _ in range(_MOST_PAGES):
+        asked = {"symbol": symbol, "fromId": first, "limit": _PAGE_ROWS}
+        page = _asked(session, partial(_read, desk.all_trades, _trade, asked))
+        found |= {one.trade_id: one for one in page}
+        if len(page) < _PAGE_ROWS:
+            return tuple(found.values())
+        first = max(first, *(int(one.trade_id) for one in page)) + 1
+    raise BrokerUnavailable(f"the trades of {symbol} do not end; try again later")
+
+
+def _order_pages(session: TestnetSession, desk: Desk, symbol: str, since: datetime) -> Iterator[Sequence[ListedOrder]]:
+    yield _asked(session, lambda client: [_listed(one) for one in desk.open_orders(client, symbol)])
+    yield from _spans(session, (desk.all_orders, desk.longest_span), (symbol, since), _listed)
+
+
+def _spans(
+    session: TestnetSession,
+    ask: tuple[Callable[[Any, Json], Sequence[Json]], timedelta],
+    wanted: tuple[str, datetime],
+    read: Callable[[Json], Found],
+) -> Iterator[Sequence[Found]]:
+    """The pages of one span after another, up to the venue's now; what lies on a border comes twice."""
+    question, longest = ask
+    symbol, since = wanted
+    start, until = _milliseconds(since), _milliseconds(session.now())
+    for _ in range(_MOST_PAGES):
+        end = min(start + longest // _MILLISECOND, until)
+        # One that came while we ask is not missed: the last span has no end.
+        asked = {"symbol": symbol, "startTime": start, "limit": _PAGE_ROWS} | ({"endTime": end} if end < until else {})
+        page = _asked(session, partial(_read, question, read, asked))
+        yield page
+        if len(page) >= _PAGE_ROWS:
+            # A full page ends within the span: the next one begins where it ended.
+            start = max(_milliseconds(_instant(page[-1])), start + 1)
+        elif end >= until:
+            return
+        else:
+            start = end
+    raise BrokerUnavailable(f"the history of {symbol} since {since:%Y-%m-%d} does not end; try again later")
+
+
+def _read(
+    question: Callable[[Any, Json], Sequence[Json]], read: Callable[[Json], Found], asked: Json, client: Any
+) -> list[Found]:
+    return [read(one) for one in question(client, asked)]
+
+
+def _asked(session: TestnetSession, question: Callable[[Any], Sequence[Found]]) -> Sequence[Found]:
+    try:
+        return session.ask(question)
+    except VenueRefusal as refusal:
+        raise BrokerUnavailable(f"orders and trades cannot be asked for ({refusal}); try again later") from None
+
+
+def _listed(told: Json) -> ListedOrder:
+    at = datetime.fromtimestamp(int(told["time"]) / 1000, tz=UTC)
+    return ListedOrder(
+        order_id=str(told["clientOrderId"]), venue=VenueOrder(venue_order_id=str(told["orderId"]), transacted_at=at)
+    )
+
+
+def _trade(told: Json) -> VenueTrade:
+    quantity = amount(told["qty"])
+    return VenueTrade(
+        venue_order_id=str(told["orderId"]),
+        trade_id=str(told["id"]),
+        symbol=str(told["symbol"]),
+        executed_at=datetime.fromtimestamp(int(told["time"]) / 1000, tz=UTC),
+        # Spot says isBuyer, futures say buyer.
+        signed_quantity=quantity if told["isBuyer" if "isBuyer" in told else "buyer"] else -quantity,
+    )
+
+
+def _instant(found: ListedOrder | VenueTrade) -> datetime:
+    return found.venue.transacted_at if isinstance(found, ListedOrder) else found.executed_at
+
+
+def _milliseconds(instant: datetime) -> int:
+    return (instant - _EPOCH) // _MILLISECOND

@@ -1,0 +1,148 @@
+"""What `exchangeInfo` says of a symbol: its assets, and the least and most of a market order.
+
+Market orders are bound by LOT_SIZE, MARKET_LOT_SIZE and NOTIONAL or MIN_NOTIONAL; PRICE_FILTER and the PERCENT_PRICE
+filters bind orders that name a price, and MAX_NUM_ORDERS those that stay open. A filter that is missing, or a size of 0
+in one, is no rule.
+https://github.com/binance/binance-spot-api-docs/blob/master/filters.md
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from exchange.brokers.amounts import amount
+from exchange.ports import BrokerRefused, BrokerUnavailable, NotTrading
+from strategy.market.instruments import Instrument
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """One symbol at a venue. Sizes are in units of the base asset, the notionals in the quote asset.
+
+    None is no rule.
+    """
+
+    symbol: str
+    base: str
+    quote: str
+    lot: Decimal
+    tick: Decimal | None
+    min_quantity: Decimal
+    max_quantity: Decimal | None
+    min_notional: Decimal
+    max_notional: Decimal | None
+    status: str
+    takes_market_orders: bool
+
+    def applied_to(self, instrument: Instrument, *, shortable: bool) -> Instrument:
+        """The instrument as this venue trades it."""
+        return replace(
+            instrument,
+            lot=self.lot,
+            tick=instrument.tick if self.tick is None else self.tick,
+            shortable=shortable,
+            min_quantity=self.min_quantity,
+            max_quantity=self.max_quantity,
+            min_notional=self.min_notional,
+            max_notional=self.max_notional,
+            base=self.base,
+            quote=self.quote,
+        )
+
+
+def listing(info: Mapping[str, Any], symbol: str, venue: str) -> Listing:
+    """The listing in an answer of `exchangeInfo`, whether it trades or not.
+
+    Raises BrokerRefused for a symbol that is not listed, BrokerUnavailable for an answer of another shape.
+    """
+    try:
+        stated = next((one for one in info["symbols"] if one["symbol"] == symbol), None)
+        if stated is None:
+            raise BrokerRefused(f"{venue} lists no {symbol}; name symbols that it does, for example BTCUSDT")
+        return market_rules(stated)
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        if isinstance(error, BrokerRefused):
+            raise
+        raise BrokerUnavailable(
+            f"{venue} describes {symbol} in a way that is not known here; try again later"
+        ) from error
+
+
+def listed(symbols: Sequence[str], find: Callable[[str], Listing], venue: str) -> tuple[Listing, ...]:
+    """The listings of the symbols that the venue has; raises BrokerRefused if it has none of them."""
+    found = []
+    for symbol in symbols:
+        with suppress(BrokerRefused):
+            found.append(find(symbol))
+    if not found:
+        raise BrokerRefused(f"{venue} lists none of {', '.join(symbols)}; name symbols that it does")
+    return tuple(found)
+
+
+def one_quote(listings: Sequence[Listing]) -> str:
+    """The asset that all of them are paid in; raises BrokerRefused for several, as one account has one cash."""
+    quotes = sorted({one.quote for one in listings})
+    if len(quotes) != 1:
+        raise BrokerRefused(f"the symbols are paid in {', '.join(quotes)}; one account has one cash, name one kind")
+    return quotes[0]
+
+
+def demand_trading(one: Listing, venue: str) -> None:
+    """None; raises NotTrading for a symbol that is not trading, or takes no market orders."""
+    if one.status != "TRADING" or not one.takes_market_orders:
+        raise NotTrading(f"{one.symbol} is not trading at {venue} (status {one.status}); it is kept as it is")
+
+
+def market_rules(stated: Mapping[str, Any]) -> Listing:
+    """The listing behind one symbol of `exchangeInfo`; of several rules about one size the narrower counts.
+
+    Raises KeyError, ArithmeticError.
+    """
+    filters = {one["filterType"]: one for one in stated["filters"]}
+    lots = [one for one in (filters.get("LOT_SIZE"), filters.get("MARKET_LOT_SIZE")) if one is not None]
+    most = [most for one in lots if (most := amount(one.get("maxQty", 0))) > 0]
+    steps = [step for one in lots if (step := amount(one.get("stepSize", 0))) > 0]
+    tick = amount(filters.get("PRICE_FILTER", {}).get("tickSize", 0))
+    notional = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL") or {}
+    # Spot says minNotional and whether it binds market orders, futures say notional, and it does.
+    binds = notional.get("applyMinToMarket", notional.get("applyToMarket", True))
+    least = amount(notional.get("minNotional", notional.get("notional", 0))) if binds else Decimal(0)
+    largest = amount(notional.get("maxNotional", 0)) if notional.get("applyMaxToMarket", True) else Decimal(0)
+    return Listing(
+        symbol=stated["symbol"],
+        base=stated["baseAsset"],
+        quote=stated["quoteAsset"],
+        lot=_common_step(steps or [_finest(stated)]),
+        tick=_size(tick) if tick > 0 else None,
+        min_quantity=max((amount(one.get("minQty", 0)) for one in lots), default=Decimal(0)),
+        max_quantity=min(most) if most else None,
+        min_notional=least,
+        max_notional=largest if largest > 0 else None,
+        status=stated["status"],
+        takes_market_orders="MARKET" in stated["orderTypes"],
+    )
+
+
+def _finest(stated: Mapping[str, Any]) -> Decimal:
+    """The finest quantity that the venue writes: futures say quantityPrecision, spot baseAssetPrecision."""
+    return Decimal(1).scaleb(-int(stated.get("quantityPrecision", stated.get("baseAssetPrecision", 8))))
+
+
+def _common_step(steps: Sequence[Decimal]) -> Decimal:
+    """The least size that is a multiple of every step.
+
+    >>> _common_step([Decimal("0.001"), Decimal("0.01")]), _common_step([Decimal("0.02"), Decimal("0.05")])
+    (Decimal('0.01'), Decimal('0.1'))
+    """
+    finest = min(step.normalize().as_tuple().exponent for step in steps)
+    assert isinstance(finest, int), "a step is a number"
+    return _size(Decimal(math.lcm(*(int(step.scaleb(-finest)) for step in steps))).scaleb(finest))
+
+
+def _size(stated: Decimal) -> Decimal:
+    """The decimal without trailing zeros, and without the exponent that `normalize` gives to 10."""
+    size = stated.normalize()
+    return size.quantize(Decimal(1)) if size == size.to_integral_value() else size

@@ -1,0 +1,4 @@
+"""When a symbol trades, and when its bar is closed.
+
+Start with `calendars`.
+"""

@@ -1,0 +1,217 @@
+"""When a symbol has a session, and when that session's bar is closed."""
+
+import warnings
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exchange.sessions.weekdays import COMMON, LAST_SATURDAYS, WEEKS, DayArray, infer_week, shares, weekday
+from strategy.market.instruments import OBSERVED, Calendar
+
+#: exchange_calendars knows the New York holidays that return every year only from here on. Earlier sessions are the
+#: weekdays but its list of special closings (1933, 1968, ...), so single ones of them may never have been held.
+HOLIDAYS_KNOWN_FROM = date(1970, 1, 1)
+
+_FIRST_KNOWN = "1885-01-01"
+_LAST_KNOWN = "2199-12-31"
+_NEW_YORK = ZoneInfo("America/New_York")
+_DAY = timedelta(days=1)
+
+
+def sessions(calendar: Calendar, first: date, last: date) -> DayArray:
+    """The session dates from first to last, both included, as datetime64[D], increasing.
+
+    Where the holidays of an exchange are not known, XNYS before 1970 and after 2199, they are the days of its week less
+    special closings. Of observed dates any day may be one.
+
+    >>> sessions(Calendar.XNYS, date(2021, 1, 15), date(2021, 1, 19)).astype(str).tolist()
+    ['2021-01-15', '2021-01-19']
+    >>> len(sessions(Calendar.ALWAYS, date(2021, 1, 15), date(2021, 1, 19)))
+    5
+    >>> sessions(Calendar("XTKS"), date(2021, 1, 1), date(2021, 1, 5)).astype(str).tolist()
+    ['2021-01-04', '2021-01-05']
+    """
+    days = np.arange(np.datetime64(first, "D"), np.datetime64(last, "D") + 1)
+    if calendar is Calendar.ALWAYS or calendar.is_observed:
+        return days
+    if calendar in WEEKS:
+        return days[np.is_busday(days, weekmask=WEEKS[calendar])]
+    known, _ = _held(str(calendar))
+    usual = days[np.is_busday(days, weekmask=_week_of(known))]
+    held = (
+        known[np.searchsorted(known, days[0]) : np.searchsorted(known, days[-1], side="right")] if len(days) else days
+    )
+    return np.concatenate([usual[usual < known[0]], held, usual[usual > known[-1]]])
+
+
+def holidays_known(calendar: Calendar, days: DayArray) -> NDArray[np.bool_]:
+    """Return for each day whether the calendar knows all holidays of its time: a missing bar is then a hole."""
+    if calendar is Calendar.ALWAYS:
+        return np.ones(len(days), dtype=bool)
+    if calendar in WEEKS or calendar.is_observed:
+        return np.zeros(len(days), dtype=bool)
+    if calendar is Calendar.XNYS:
+        return np.asarray(days >= np.datetime64(HOLIDAYS_KNOWN_FROM, "D"))
+    known, _ = _held(str(calendar))
+    return np.asarray((days >= known[0]) & (days <= known[-1]))
+
+
+def closed_by(calendar: Calendar, session: date) -> datetime:
+    """The UTC instant at which the session's bar is complete.
+
+    The next midnight UTC, but for an exchange its close, early closes included; 16:00 in New York on a date of which
+    it knows no session.
+
+    >>> closed_by(Calendar.XNYS, date(2021, 11, 26)).isoformat()
+    '2021-11-26T18:00:00+00:00'
+    >>> closed_by(Calendar.ALWAYS, date(2021, 11, 26)).isoformat()
+    '2021-11-27T00:00:00+00:00'
+    """
+    if calendar is not Calendar.ALWAYS and calendar not in WEEKS and not calendar.is_observed:
+        known, closes = _held(str(calendar))
+        row = int(np.searchsorted(known, np.datetime64(session, "D")))
+        if row < len(known) and known[row] == np.datetime64(session, "D"):
+            close: datetime = closes[row].astype(datetime)
+            return close.replace(tzinfo=UTC)
+        if calendar is Calendar.XNYS:
+            return datetime.combine(session, time(16), tzinfo=_NEW_YORK).astimezone(UTC)
+    return datetime.combine(session + _DAY, time(), tzinfo=UTC)
+
+
+def last_closed(calendar: Calendar, now: datetime) -> date:
+    """The newest session whose bar is complete at now; raises ValueError if now carries no time zone.
+
+    >>> last_closed(Calendar.XNYS, datetime(2021, 11, 26, 17, 59, tzinfo=UTC)).isoformat()
+    '2021-11-24'
+    >>> last_closed(Calendar.ALWAYS, datetime(2021, 11, 26, 0, 0, tzinfo=UTC)).isoformat()
+    '2021-11-25'
+    """
+    if now.tzinfo is None:
+        raise ValueError(f"now is {now}; it must carry a time zone")
+    today = now.astimezone(UTC).date()
+    # The longest pause on record, New York in 1914, was four and a half months.
+    recent = sessions(calendar, today - timedelta(days=180), today)
+    for session in recent[::-1].astype(object):
+        if closed_by(calendar, session) <= now:
+            closed: date = session
+            return closed
+    raise ValueError(f"no {calendar} session closed in the 180 days before {now}")
+
+
+def infer_calendar(symbol: str, dates: DayArray) -> Calendar:
+    """The calendar that the dates of a symbol's bars suggest; raises ValueError if there is no date.
+
+    A week with weekends in it and days off, where the dates leave no doubt of it; else around the clock if at least a
+    tenth of the bars lie on weekends (2/7 would be all); else New York if at most a tenth of its holidays within the
+    dates carry a bar, and a hundredth of the bars a weekend's date (single wrong dates must not change the verdict);
+    else weekdays. Saturdays until 1952 are no weekend.
+
+    >>> infer_calendar("SPY", np.array(["2020-12-31", "2021-01-04", "2021-01-15", "2021-01-19"], "datetime64[D]"))
+    <Calendar.XNYS: 'XNYS'>
+    >>> infer_calendar("EURUSD", np.array(["2020-12-31", "2021-01-01", "2021-01-18"], "datetime64[D]"))
+    <Calendar.WEEKDAYS: 'weekdays'>
+    """
+    days = np.unique(dates.astype("datetime64[D]"))
+    days = days[~np.isnat(days)]
+    if not len(days):
+        raise ValueError(f"{symbol}: there is no date to infer a calendar from; give at least one bar")
+    weekend = ~np.is_busday(days) & ~((days <= LAST_SATURDAYS) & (weekday(days) == 5))
+    weekend_share = float(np.mean(weekend))
+    if weekend_share >= 0.1:
+        return infer_week(days) or Calendar.ALWAYS
+    known = days[days >= np.datetime64(HOLIDAYS_KNOWN_FROM, "D")]
+    if not len(known) or weekend_share > 0.01:
+        return Calendar.WEEKDAYS
+    first, last = known[0].astype(object), known[-1].astype(object)
+    weekdays = sessions(Calendar.WEEKDAYS, first, last)
+    holidays = np.setdiff1d(weekdays, sessions(Calendar.XNYS, first, last))
+    traded_holidays = np.isin(holidays, known).sum()
+    return Calendar.XNYS if traded_holidays <= 0.1 * len(holidays) else Calendar.WEEKDAYS
+
+
+def why_inferred(calendar: Calendar) -> str:
+    """Return what in the dates of a file's bars suggests the calendar."""
+    if calendar is Calendar.XNYS:
+        return "hardly a bar lies on a holiday of New York"
+    if calendar is Calendar.WEEKDAYS:
+        return "hardly a bar lies on a weekend, and some lie on holidays of New York"
+    if calendar is Calendar.ALWAYS:
+        return "at least a tenth of the bars lie on weekends"
+    return "its days of the week have bars and the others have none"
+
+
+def calendar_named(name: str) -> Calendar:
+    """Return the calendar that a person names: one of ours, an exchange's, or `observed`.
+
+    Raises ValueError for a name that nobody knows, and for a calendar that cannot be built.
+
+    >>> calendar_named("nyse"), calendar_named("XTKS")
+    (<Calendar.XNYS: 'XNYS'>, <Calendar.XTKS: 'XTKS'>)
+    """
+    import exchange_calendars
+
+    ours = [*(str(one) for one in Calendar.__members__.values()), OBSERVED]
+    exact = {known.lower(): known for known in (*exchange_calendars.get_calendar_names(include_aliases=True), *ours)}
+    known = exact.get(name.strip().lower())
+    if known is None:
+        close = get_close_matches(name.strip().lower(), exact, n=3)
+        remedy = f"did you mean {', '.join(exact[one] for one in close)}" if close else "such as XLON, XTKS or XSHG"
+        raise ValueError(
+            f"no calendar is called {name!r}; name one that exchange-calendars has ({remedy}), or one of "
+            f"{', '.join(ours)}"
+        )
+    if known not in ours:
+        known = exchange_calendars.resolve_alias(known)
+        _held(known)
+    return Calendar(known)
+
+
+def _week_of(known: DayArray) -> str:
+    """The days of the week on which an exchange commonly has sessions, by its newest year."""
+    held = shares(known[-250:])
+    return "".join("1" if share >= COMMON else "0" for share in held)
+
+
+@lru_cache(maxsize=16)
+def _held(name: str) -> tuple[DayArray, NDArray[np.datetime64]]:
+    """Session dates (datetime64[D]) and their closes (datetime64[us], UTC) of an exchange as far as they are known.
+
+    Raises ValueError where they cannot be computed.
+    """
+    # Building costs 0.15 s whatever the span, the import 0.1 s beside pandas: hence here, and once.
+    import exchange_calendars
+
+    with warnings.catch_warnings():
+        # exchange_calendars 4.13 reads Series.values, which pandas 3.1 announces to change.
+        warnings.filterwarnings("ignore", message="Series.values returning an ndarray", category=DeprecationWarning)
+        try:
+            calendar: Any = exchange_calendars.get_calendar(name)
+            kind = type(calendar)
+            bounds = {"start": _bound(kind.bound_min, _FIRST_KNOWN), "end": _bound(kind.bound_max, _LAST_KNOWN)}
+            calendar = kind(**bounds)
+        except ValueError as error:
+            raise ValueError(
+                f"the calendar {name} cannot be built by the installed exchange-calendars ({str(error)[:60]}...); name "
+                f"another, or {OBSERVED}"
+            ) from error
+    days = calendar.sessions.to_numpy().astype("datetime64[D]")
+    closes = calendar.closes.dt.tz_convert(None).to_numpy().astype("datetime64[us]")
+    if name != Calendar.XNYS:
+        return days, closes
+    # Saturday mornings were held until 1952; records have them or leave them out.
+    usual = np.is_busday(days)
+    return days[usual], closes[usual]
+
+
+def _bound(asked: Callable[[], Any], otherwise: str) -> Any:
+    """The first or last date that an exchange's calendar knows, or ours where it names none."""
+    try:
+        return asked() or otherwise
+    except NotImplementedError:
+        return otherwise

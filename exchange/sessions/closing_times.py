@@ -1,0 +1,101 @@
+"""At which time of which days the bars of some calendars are closed, as a clock on the wall shows it."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from exchange.sessions.calendars import closed_by, sessions
+from exchange.sessions.weekdays import WEEKS, weekday
+from strategy.market.instruments import Calendar
+
+#: Bars of an exchange are told with a delay of up to 20 minutes; what closes at midnight UTC is told at once.
+AFTER_CLOSE, AFTER_MIDNIGHT = timedelta(minutes=30), timedelta(minutes=5)
+#: So many days back hold a usual session at summer and at winter time.
+_DAYS_BACK = 370
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Daily:
+    """A time of some days of the week, as a cron line in a zone.
+
+    >>> Daily(cron="30 16 * * 1-5", zone="America/New_York").in_words
+    '16:30 America/New_York, Monday to Friday'
+    """
+
+    cron: str
+    zone: str
+
+    @property
+    def in_words(self) -> str:
+        """The time, zone and days as a person says them."""
+        minute, hour, _, _, days = self.cron.split()
+        names = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+        spans = [" to ".join(names[int(day)] for day in span.split("-")) for span in days.split(",") if span != "*"]
+        return f"{int(hour):02}:{int(minute):02} {self.zone}, {', '.join(spans) or 'every day'}"
+
+
+def daily_after(calendars: Collection[Calendar], now: datetime) -> Daily:
+    """Return when the bars of a day are closed in all of the calendars: after the one that closes last.
+
+    >>> daily_after([Calendar.XNYS], datetime(2021, 6, 1, tzinfo=UTC)).in_words
+    '16:30 America/New_York, Monday to Friday'
+    >>> daily_after([Calendar.XNYS, Calendar.ALWAYS], datetime(2021, 6, 1, tzinfo=UTC)).in_words
+    '00:05 UTC, every day'
+    """
+    last = max(calendars, key=lambda calendar: _after_midnight(calendar, now))
+    zone = ZoneInfo(_zone(last))
+    closes = [(day, closed_by(last, day).astimezone(zone)) for day in _recent(last, now)]
+    # Early closes are the exception; the difference of wall clocks knows no summer time.
+    day, close = max(closes, key=lambda one: one[1].replace(tzinfo=None) - datetime.combine(one[0], time()))
+    begins = close + (AFTER_CLOSE if _of_exchange(last) else AFTER_MIDNIGHT)
+    shift = (begins.date() - day).days
+    held = {
+        int(number)
+        for one in calendars
+        for number in weekday(sessions(one, now.date() - _DAYS_BACK * _DAY, now.date()))
+    }
+    days = sorted((number + 1 + shift) % 7 for number in held)
+    return Daily(cron=f"{begins.minute} {begins.hour} * * {_spans(days)}", zone=str(zone))
+
+
+def _spans(days: list[int]) -> str:
+    """Days of the week as cron writes them, 0 for Sunday.
+
+    >>> _spans([1, 2, 3, 4, 5]), _spans([0, 1, 2, 4]), _spans(list(range(7)))
+    ('1-5', '0-2,4', '*')
+    """
+    if len(days) == 7:
+        return "*"
+    spans: list[list[int]] = []
+    for day in days:
+        if spans and spans[-1][-1] == day - 1:
+            spans[-1].append(day)
+        else:
+            spans.append([day])
+    return ",".join(f"{span[0]}-{span[-1]}" if len(span) > 1 else f"{span[0]}" for span in spans)
+
+
+def _recent(calendar: Calendar, now: datetime) -> list[Any]:
+    days: list[Any] = sessions(calendar, now.date() - _DAYS_BACK * _DAY, now.date()).astype(object).tolist()
+    return days
+
+
+def _after_midnight(calendar: Calendar, now: datetime) -> timedelta:
+    """How long after a session's midnight UTC its bar is closed at the latest."""
+    return max(closed_by(calendar, day) - datetime.combine(day, time(), tzinfo=UTC) for day in _recent(calendar, now))
+
+
+def _of_exchange(calendar: Calendar) -> bool:
+    return calendar is not Calendar.ALWAYS and calendar not in WEEKS and not calendar.is_observed
+
+
+def _zone(calendar: Calendar) -> str:
+    """The zone of an exchange's clocks; all else closes by UTC."""
+    if not _of_exchange(calendar):
+        return "UTC"
+    import exchange_calendars
+
+    return str(exchange_calendars.get_calendar(str(calendar)).tz)
