@@ -64,13 +64,13 @@ def _steps(day: date) -> None:
     from flows.settings import load
     from flows.wall_clock import clock
     from flows.wiring import open_source, source_factory
-    from tasks.ingest import ingest
-    from tasks.reconcile import reconcile
-    from tasks.settle import settle
-    from tasks.signals import signal
-    from tasks.trade import trade
-    from tasks.train import retrain
-    from tasks.validate import validate
+    from tasks.daily.order import trade
+    from tasks.daily.replay_check import reconcile
+    from tasks.daily.settle import settle
+    from tasks.daily.signals import signal
+    from tasks.data.ingest import ingest
+    from tasks.models.retrain import retrain
+    from tasks.validation.gate import validate
 
     settings = load({})
     job = plan(settings, open_source(settings), Request(account="daily", as_of=day, clock=clock()))

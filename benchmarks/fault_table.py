@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from exchange.ports import BrokerRefused, BrokerUnavailable
-from tasks.trade import OrdersBlocked
+from tasks.daily.order import OrdersBlocked
 from tests.fakes.exchange_faults import Fault, Kind
 from tests.fakes.simulated_year import FIRST, CalmYear
 

@@ -40,7 +40,12 @@ def lived(home: Path, source: Path, day: date) -> float:
     from flows.plan import Request, plan
     from flows.settings import load
     from flows.wiring import open_source, source_factory
-    from tasks import ingest, reconcile, settle, signals, trade, train, validate
+    from tasks.daily import order as trade
+    from tasks.daily import replay_check as reconcile
+    from tasks.daily import settle, signals
+    from tasks.data import ingest
+    from tasks.models import retrain as train
+    from tasks.validation import gate as validate
 
     began = time.process_time()
     settings = load({"home": home, "source": f"file:{source}", "strategy": "rules"})

@@ -90,7 +90,12 @@ def by_hand(home: Path, day: date) -> None:
     from flows.settings import load
     from flows.wall_clock import clock
     from strategy.signals.outlook import Strategy
-    from tasks import ingest, reconcile, settle, signals, trade, train, validate
+    from tasks.daily import order as trade
+    from tasks.daily import replay_check as reconcile
+    from tasks.daily import settle, signals
+    from tasks.data import ingest
+    from tasks.models import retrain as train
+    from tasks.validation import gate as validate
 
     settings = load({"home": home, "strategy": Strategy.RULES})
     job = plan(settings, SampleBars(), Request(account="daily", as_of=day, clock=clock()))

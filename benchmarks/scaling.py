@@ -20,7 +20,7 @@ from strategy.portfolio.decision import panorama
 from strategy.portfolio.market_days import account_dates, tape
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import outlooks
-from tasks.plots import Canvas, below_axis, drawing, key, line_mark, value_axis
+from tasks.report.plots import Canvas, below_axis, drawing, key, line_mark, value_axis
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.fakes.panels import mandate, walk

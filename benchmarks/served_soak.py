@@ -24,7 +24,7 @@ from exchange.bars.sample import SampleBars
 from exchange.ports import BarRequest
 from flows.supervisor import descendants
 from storage.database import connect
-from tasks.plots import Canvas, below_axis, drawing, key, line_mark, value_axis
+from tasks.report.plots import Canvas, below_axis, drawing, key, line_mark, value_axis
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.fakes.brought_up import Up, brought_up

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tasks.sweep_work import Work
+    from tasks.backtest.sweep_chunks import Work
 
 GRID = """
 strategy = ["rules", "turbo"]
@@ -57,7 +57,7 @@ def tasks(count: int) -> "list[tuple[Work, ...]]":
     from strategy.kernel.grid_accounts import sweep_panel
     from strategy.portfolio.sizing import SizingParams
     from strategy.signals.outlook import Strategy
-    from tasks.sweep_work import Work
+    from tasks.backtest.sweep_chunks import Work
     from tests.fakes.panels import mandate, walk
 
     bars = {"A": walk("A", 1, 4540)}
@@ -75,7 +75,7 @@ def on_workers(runs: int) -> None:
     """Prints the seconds of the same tasks on one worker process and on two, and the efficiency."""
     from distributed import Client, LocalCluster
 
-    from tasks.sweep_work import sweep_chunks
+    from tasks.backtest.sweep_chunks import sweep_chunks
 
     work = tasks(24)
     taken: dict[int, list[float]] = {1: [], 2: []}

@@ -31,8 +31,8 @@ def run_foresee(given: Mapping[str, object], account: str) -> dict[str, Any]:
     from flows.settings import load
     from flows.wall_clock import clock
     from flows.wiring import broker_factory
-    from tasks.accounts import demand_known
-    from tasks.adopting import foresee
+    from tasks.operations.accounts import demand_known
+    from tasks.operations.adopt import foresee
 
     settings = load(given)
     demand_known(settings.home, account, TRADED)
@@ -46,8 +46,8 @@ def run_adopt(given: Mapping[str, object], account: str, reason: str) -> dict[st
     from flows.settings import load
     from flows.wall_clock import clock
     from flows.wiring import broker_factory
-    from tasks.accounts import demand_known
-    from tasks.adopting import adopt as adopt_anew
+    from tasks.operations.accounts import demand_known
+    from tasks.operations.adopt import adopt as adopt_anew
 
     settings = load(given)
     demand_known(settings.home, account, TRADED)

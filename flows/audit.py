@@ -67,22 +67,22 @@ def run_audit(
     strategies = usual if window[0] is None else strategies_named(window[0])
     job = plan(settings, source, request)
     hush()
-    from tasks.audit import Asked
+    from tasks.audit.window import Asked
 
     count = days or _usual_days(what, request.since and request.until)
     asked = Asked(strategies=strategies, start=request.since, days=count)
     if what is Audit.PARITY:
-        from tasks.audit_parity import daily_parity
+        from tasks.audit.parity import daily_parity
 
         return daily_parity(job, asked, source_factory(settings))
     if what is Audit.HEADLINE:
         from flows.durations import Expected
         from flows.training_told import training_told
-        from tasks.audit_headline import headline
+        from tasks.audit.claims import headline
 
         with training_told():
             return headline(job, asked, source_factory(settings), tell, Expected("account", tell))
-    from tasks.audit_lookahead import look_ahead
+    from tasks.audit.lookahead import look_ahead
 
     return look_ahead(job, asked, source_factory(settings))
 

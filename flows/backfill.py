@@ -26,13 +26,13 @@ from flows.stopping import stoppable
 from flows.wall_clock import clock
 from flows.wiring import open_source, source_factory
 from strategy.signals.outlook import Strategy
-from tasks.backfill import Progress
-from tasks.backfill_answer import backfill_json
-from tasks.backfill_book import Backfill, answered, begin, close_done, demand_own
-from tasks.book import close_failed
-from tasks.markup import money
-from tasks.results import Json
-from tasks.steps import fill, report
+from tasks.backfill.answer import backfill_json
+from tasks.backfill.run import Progress
+from tasks.backfill.runs import Backfill, answered, begin, close_done, demand_own
+from tasks.prefect_tasks import fill, report
+from tasks.report.markup import money
+from tasks.run.answers import Json
+from tasks.run.runs import close_failed
 
 # A worker loads this file by its path, under a name of its own.
 log = logging.getLogger("flows.backfill")

@@ -7,8 +7,8 @@ from exchange.ports import BarSource
 from flows.own_symbols import ACCOUNT, TAKEN
 from flows.plan import Request, RequestRefused, plan
 from flows.settings import Settings
-from tasks.backfill_book import Backfill, own_account
-from tasks.book import DAILY
+from tasks.backfill.runs import Backfill, own_account
+from tasks.run.runs import DAILY
 
 #: The accounts of `turbodmt daily` and of its deployments: a backfill begun in one would shut it to them.
 TRADED = (DAILY, *TAKEN, ACCOUNT)

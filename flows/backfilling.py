@@ -43,7 +43,7 @@ def run_backfill(given: Mapping[str, object], window: tuple[str, str], account: 
     from flows.settings import load
     from flows.wall_clock import clock
     from flows.wiring import open_source
-    from tasks.backfill_book import answered, demand_own
+    from tasks.backfill.runs import answered, demand_own
 
     start, end = day(window[0], "--start-date"), day(window[1], "--end-date")
     assert start is not None, "the option is required"

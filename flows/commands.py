@@ -22,7 +22,7 @@ Given = Mapping[str, object]
 
 def run_daily(given: Given, as_of: str | None, account: str) -> Json:
     """The answer of the daily flow, under Prefect."""
-    from tasks.book import demand_own, finished
+    from tasks.run.runs import demand_own, finished
 
     wanted = day(as_of, "--as-of")
     settings = load(given)
@@ -73,7 +73,7 @@ def run_train(given: Given, as_of: str | None) -> Json:
 def run_models(given: Given) -> Json:
     """The registry; the options narrow it down, the settings do not."""
     settings = load(given)
-    from tasks.models import Filter, Panel, models_json
+    from tasks.operations.promote import Filter, Panel, models_json
 
     wanted = Filter(
         source=open_source(settings).name if given.get("source") else None,
@@ -85,7 +85,7 @@ def run_models(given: Given) -> Json:
 def run_promote(given: Given, model: str, reason: str) -> Json:
     """The promotion of a model, which knows its symbols, or of the prior for those of the settings."""
     settings = load(given)
-    from tasks.models import Panel, promote, promote_prior
+    from tasks.operations.promote import Panel, promote, promote_prior
 
     if model == "prior":
         source = open_source(settings)
@@ -102,7 +102,7 @@ def run_twin(given: Given, as_of: str | None) -> Json:
     settings = load(given)
     job = plan(settings, open_source(settings), Request(account="twin", as_of=wanted, clock=clock()))
     hush()
-    from tasks.twin import twin
+    from tasks.audit.twin_fidelity import twin
 
     return twin(job, source_factory(settings))
 
@@ -128,9 +128,9 @@ def run_backtest(given: Given, window: tuple[str | None, str | None, str | None]
     # All that the steps warn of is in the answer.
     hush()
     from flows.training_told import training_told
-    from tasks.backtest import Window, backtest
-    from tasks.backtest_answer import backtest_json
-    from tasks.saved import save
+    from tasks.backtest.answer import backtest_json
+    from tasks.backtest.export import save
+    from tasks.backtest.run import Window, backtest
 
     with training_told():
         tested = backtest(job, Window(strategies=strategies, start=request.since), source_factory(settings), tell)
@@ -178,7 +178,7 @@ def run_import(given: Given, file: str, release: tuple[Sequence[str], str | None
         raise RequestRefused(f"--reason is {release[1]!r} without --accept; name the bar that is right, as SYMBOL:DATE")
     job = plan(settings, source, Request(account="import", as_of=None, clock=clock()))
     hush()
-    from tasks.imports import import_bars
+    from tasks.operations.import_bars import import_bars
 
     return import_bars(replace(job, now=clock()), source_factory(settings), (accepted, release[1] or ""))
 
@@ -220,8 +220,8 @@ def run_status(given: Given, account: str) -> Json:
     """Where the account stands, and what is scheduled."""
     from flows.backfill_plan import TRADED
     from flows.scheduled import next_runs
-    from tasks.accounts import demand_known
-    from tasks.status import status_json
+    from tasks.operations.accounts import demand_known
+    from tasks.operations.status import status_json
 
     home = load(given).home
     demand_known(home, account, TRADED)
@@ -232,13 +232,13 @@ def run_status(given: Given, account: str) -> Json:
 
 def run_halt(given: Given, account: str, reason: str) -> Json:
     """The account as halted."""
-    from tasks.halts import halt
+    from tasks.operations.halt import halt
 
     return halt(load(given).home, account, reason)
 
 
 def run_resume(given: Given, account: str, reason: str) -> Json:
     """The account as resumed."""
-    from tasks.halts import resume
+    from tasks.operations.halt import resume
 
     return resume(load(given).home, account, reason)

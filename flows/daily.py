@@ -24,7 +24,14 @@ from flows.standing_server import served_at
 from flows.wall_clock import clock
 from flows.wiring import broker_factory, open_source, source_factory
 from strategy.signals.outlook import Strategy
-from tasks.book import (
+from tasks.broker.unknown_orders import doubts
+from tasks.daily.order import AccountHalted, OrdersBlocked, demand_nothing_withheld
+from tasks.daily.replay_check import Reconciliation
+from tasks.prefect_tasks import ingest, order, reconcile, report, retrain, settle, signal, validate
+from tasks.report.markup import money
+from tasks.run.answers import day_json
+from tasks.run.job import Job
+from tasks.run.runs import (
     Findings,
     begin,
     close_done,
@@ -35,13 +42,6 @@ from tasks.book import (
     finished,
     last_day,
 )
-from tasks.job import Job
-from tasks.markup import money
-from tasks.reconcile import Reconciliation
-from tasks.results import day_json
-from tasks.steps import ingest, order, reconcile, report, retrain, settle, signal, validate
-from tasks.trade import AccountHalted, OrdersBlocked, demand_nothing_withheld
-from tasks.unknown_orders import doubts
 
 # A worker loads this file by its path, under a name of its own.
 log = logging.getLogger("flows.daily")

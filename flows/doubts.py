@@ -19,7 +19,7 @@ def doubts(found: Mapping[str, Any] | None) -> list[str]:
         )
     lines = [f"Net Sharpe {found['sharpe']:.2f} (95% interval {found['low']:.2f} to {found['high']:.2f}); {sure}."]
     if found["min_track_record_bars"] is not None:
-        from tasks.evidence import record_length
+        from tasks.report.robustness_text import record_length
 
         length = record_length(found["min_track_record_bars"])
         lines.append(

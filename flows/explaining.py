@@ -10,7 +10,7 @@ from flows.console import finish
 from flows.options import AsJson, Home
 
 if TYPE_CHECKING:
-    from tasks.job import Policy
+    from tasks.run.job import Policy
 
 Json = dict[str, Any]
 
@@ -31,8 +31,8 @@ def run_explain(given: Mapping[str, object], order: str, account: str | None) ->
     """The explanation of the one order whose id begins so. Raises RequestRefused where none does, or more than one."""
     from flows.plan import RequestRefused
     from flows.settings import load
-    from tasks.accounts import demand_known
-    from tasks.explain import explain, orders_named
+    from tasks.operations.accounts import demand_known
+    from tasks.operations.explain import explain, orders_named
 
     home = load(given).home
     if account is not None:

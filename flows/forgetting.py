@@ -61,7 +61,7 @@ def bars(
 def run_accounts(home: str | None) -> Json:
     """Return the answer of `turbodmt accounts`."""
     from flows.settings import load
-    from tasks.accounts import accounts_json
+    from tasks.operations.accounts import accounts_json
 
     return accounts_json(load({"home": home}).home)
 
@@ -70,7 +70,7 @@ def run_forget_account(home: str | None, name: str | None, yes: bool) -> Json:
     """Return the answer of `turbodmt accounts forget`. Raises NotConfirmed, NotForgotten, AccountUnknown."""
     from flows.schedules import accounts_by_deployment
     from flows.settings import load
-    from tasks.accounts import NotForgotten, demand_forgettable, forget_account
+    from tasks.operations.accounts import NotForgotten, demand_forgettable, forget_account
 
     if not name:
         raise NotConfirmed("NAME is missing; `turbodmt accounts` lists the accounts")
@@ -89,7 +89,7 @@ def run_forget_account(home: str | None, name: str | None, yes: bool) -> Json:
 def run_forget_bars(home: str | None, source: str | None, yes: bool) -> Json:
     """Return the answer of `turbodmt bars forget`. Raises NotConfirmed, NotForgotten."""
     from flows.settings import load
-    from tasks.accounts import demand_unused, forget_bars
+    from tasks.operations.accounts import demand_unused, forget_bars
 
     if not source:
         raise NotConfirmed("SOURCE is missing; `turbodmt bars` lists the sources")

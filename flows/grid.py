@@ -14,7 +14,7 @@ from flows.plan import RequestRefused
 from flows.settings import Settings, checked_value
 from strategy.kernel.grid import MOST_POINTS, Grid
 from strategy.portfolio.sizing import SizingParams
-from tasks.job import Policy
+from tasks.run.job import Policy
 
 #: A larger file lists more values than a grid may have points.
 MOST_BYTES = 4_000_000

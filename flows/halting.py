@@ -9,7 +9,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-import tasks.halts
+import tasks.operations.halt
 from flows.documented import documented
 from flows.prefect_home import attend_run
 from flows.sentences import in_one_sentence
@@ -40,7 +40,7 @@ def halt(account: str, reason: str, home: Path | None = None) -> "State[Any]":
         home: The folder of the database, models and reports; left out, that of the worker.
     """
     attend_run()
-    return in_one_sentence(lambda: _told(tasks.halts.halt(load({"home": home}).home, account, reason)))
+    return in_one_sentence(lambda: _told(tasks.operations.halt.halt(load({"home": home}).home, account, reason)))
 
 
 @flow(name="resume", flow_run_name=run_name)
@@ -54,7 +54,7 @@ def resume(account: str, reason: str, home: Path | None = None) -> "State[Any]":
         home: The folder of the database, models and reports; left out, that of the worker.
     """
     attend_run()
-    return in_one_sentence(lambda: _told(tasks.halts.resume(load({"home": home}).home, account, reason)))
+    return in_one_sentence(lambda: _told(tasks.operations.halt.resume(load({"home": home}).home, account, reason)))
 
 
 def _told(answer: dict[str, Any]) -> "State[Any]":

@@ -20,7 +20,7 @@ from strategy.market.instruments import Instrument
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import Strategy
-from tasks.job import PAPER, Job, Policy, Recipe
+from tasks.run.job import PAPER, Job, Policy, Recipe
 
 #: Settings that say where to run and what on, not how: they are no part of a result's configuration.
 PLACES = frozenset({"home", "source", "symbols", "broker"})

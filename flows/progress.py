@@ -13,7 +13,7 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 from flows.durations import about
-from tasks.backfill import Progress
+from tasks.backfill.run import Progress
 
 #: Between two lines where there is no terminal, and between two updates of the artifact.
 LINE_S = 10.0

@@ -23,7 +23,7 @@ def run_report(home: str | None, account: str, as_of: str | None) -> dict[str, A
     from flows.plan import RequestRefused, day, demand_account
     from flows.settings import load
     from storage.reports import day_pages
-    from tasks.accounts import demand_known
+    from tasks.operations.accounts import demand_known
 
     demand_account(account)
     folder = load({"home": home}).home

@@ -5,7 +5,7 @@ from uuid import UUID
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
-from tasks.job import Job
+from tasks.run.job import Job
 
 #: More symbols than these are counted.
 MOST_NAMED = 4

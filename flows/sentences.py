@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 from prefect.states import Completed, Failed
 
 from flows.failures import Exit, exit_code
-from tasks.trade import AccountHalted
+from tasks.daily.order import AccountHalted
 
 R = TypeVar("R")
 

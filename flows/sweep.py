@@ -19,7 +19,7 @@ from strategy.kernel.grid import points
 
 if TYPE_CHECKING:
     from strategy.kernel.grid_accounts import Swept
-    from tasks.sweep_work import Runner, Work
+    from tasks.backtest.sweep_chunks import Runner, Work
 
 #: Prefect's tasks in a spread sweep, at most: each costs about 75 ms, and a lost worker costs those it was at.
 MOST_TASKS = 64
@@ -48,9 +48,9 @@ def run_sweep(
         hush()
     else:
         prepare_run(settings.home)
-    from tasks.sweep import sweep
-    from tasks.sweep_answer import save, sweep_json
-    from tasks.sweep_work import side_by_side
+    from tasks.backtest.sweep import sweep
+    from tasks.backtest.sweep_answer import save, sweep_json
+    from tasks.backtest.sweep_chunks import side_by_side
 
     if address is None:
         swept = sweep(job, (wanted, request.since), source_factory(settings), side_by_side(settings.threads))
@@ -74,7 +74,7 @@ def spread_over(address: str) -> "Runner":
     from prefect import flow, task
     from prefect.cache_policies import NO_CACHE
 
-    from tasks.sweep_work import sweep_chunks
+    from tasks.backtest.sweep_chunks import sweep_chunks
 
     try:
         with Client(address, timeout=ANSWER_S) as client:

@@ -17,9 +17,9 @@ from flows.sentences import ended_well, in_one_sentence
 from flows.settings import load
 from flows.wall_clock import clock
 from flows.wiring import open_source, source_factory
-from tasks.model_card import publish_newest_card
-from tasks.steps import ingest, inspect_past
-from tasks.steps import train as train_now
+from tasks.daily.model_card import publish_newest_card
+from tasks.prefect_tasks import ingest, inspect_past
+from tasks.prefect_tasks import train as train_now
 
 
 def run_name() -> str:

@@ -31,7 +31,7 @@ def run_universe(given: Mapping[str, object], file: str | None) -> Json:
     from flows.paths import expanded
     from flows.settings import load
     from flows.wiring import open_source
-    from tasks.universe import keep_universe, universe_json
+    from tasks.data.universe import keep_universe, universe_json
 
     settings = load(given)
     name = open_source(settings).name

@@ -22,9 +22,9 @@ from flows.sentences import in_one_sentence
 from flows.settings import load
 from flows.wall_clock import clock
 from storage.files import write_whole
-from tasks.artifacts import markdown
-from tasks.markup import Table
-from tasks.watch import Concern, look
+from tasks.daily.artifacts import markdown
+from tasks.operations.concerns import Concern, look
+from tasks.report.markup import Table
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient

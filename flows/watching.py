@@ -31,8 +31,8 @@ def run_watch(home: str | None, accounts: Sequence[str] = ()) -> dict[str, Any]:
     from flows.serving import PrefectUnreachable
     from flows.settings import load
     from flows.wall_clock import clock
-    from tasks.accounts import demand_known
-    from tasks.watch import look
+    from tasks.operations.accounts import demand_known
+    from tasks.operations.concerns import look
 
     folder = load({"home": home}).home
     warnings = []

@@ -34,8 +34,8 @@ SPELT = {
         *("'ephemeral Prefect API server' in text", "'401 Unauthorized' in text"),
     ],
     "storage/errors.py": ["'Could not set lock' not in text", *["sign in text"] * 3],
-    "tasks/markup.py": ["'.' in text"],
-    "tasks/scales.py": ["text == '0.0%'"],
+    "tasks/report/markup.py": ["'.' in text"],
+    "tasks/report/scales.py": ["text == '0.0%'"],
 }
 
 each_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -13,7 +13,7 @@ from flows.failures import Exit
 from flows.keys import VARIABLES
 from flows.reference import page
 from flows.settings import Settings
-from tasks.bar_checks import CHECKS
+from tasks.validation.bar_checks import CHECKS
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -25,7 +25,7 @@ from strategy.signals.outlook import Strategy
 from strategy.training.loop import TrainingSet, train
 from strategy.training.settings import TrainingSettings
 from strategy.training.training_panel import training_panel
-from tasks.expectations import _gate
+from tasks.validation.suite import _gate
 from tests.fakes.bars import DEEP, record
 from tests.fakes.jobs import RECIPE, a_job, policy, run_day
 from tests.fakes.networks import TINY

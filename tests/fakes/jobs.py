@@ -18,14 +18,14 @@ from strategy.market.instruments import Calendar
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import Strategy
-from tasks.ingest import ingest
-from tasks.job import Job, Policy, Recipe
-from tasks.reconcile import reconcile
-from tasks.settle import settle
-from tasks.signals import signal
-from tasks.trade import trade
-from tasks.train import Champion, retrain
-from tasks.validate import Gate, validate
+from tasks.daily.order import trade
+from tasks.daily.replay_check import reconcile
+from tasks.daily.settle import settle
+from tasks.daily.signals import signal
+from tasks.data.ingest import ingest
+from tasks.models.retrain import Champion, retrain
+from tasks.run.job import Job, Policy, Recipe
+from tasks.validation.gate import Gate, validate
 
 #: Tiny, yet a network: four steps train it.
 RECIPE = Recipe(

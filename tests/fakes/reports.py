@@ -9,11 +9,11 @@ from strategy.account.state import Account, Position, Snapshot
 from strategy.evaluation.metrics import Metrics
 from strategy.market.findings import Finding
 from strategy.portfolio.decision import Decision, Status
-from tasks.backtest_page import BacktestPage, CostLine, Evidence
-from tasks.backtest_tables import Fold, Measured, Trade
-from tasks.charts import EquityPicture, Line, Panel
-from tasks.distribution import Distribution
-from tasks.pages import DailyPage, Provenance
+from tasks.report.backtest_page import BacktestPage, CostLine, Evidence
+from tasks.report.backtest_tables import Fold, Measured, Trade
+from tasks.report.charts import EquityPicture, Line, Panel
+from tasks.report.daily_page import DailyPage, Provenance
+from tasks.report.distribution import Distribution
 
 TODAY = date(2018, 12, 31)
 

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from strategy.account.money import quantised
-from tasks.job import PAPER, Job
+from tasks.run.job import PAPER, Job
 from tests.fakes.exchange_core import FakeExchange
 from tests.fakes.exchange_orders import Order as Accepted
 

@@ -22,13 +22,13 @@ from storage.bars import staging
 from storage.database import StoreError, connect
 from strategy.market.instruments import Calendar
 from strategy.signals.outlook import Strategy
-from tasks.halts import halt, resume
-from tasks.ingest import ingest
-from tasks.job import PAPER, Job
-from tasks.settle import settle
-from tasks.signals import signal
-from tasks.trade import OrdersBlocked, demand_nothing_withheld, trade
-from tasks.train import Champion
+from tasks.daily.order import OrdersBlocked, demand_nothing_withheld, trade
+from tasks.daily.settle import settle
+from tasks.daily.signals import signal
+from tasks.data.ingest import ingest
+from tasks.models.retrain import Champion
+from tasks.operations.halt import halt, resume
+from tasks.run.job import PAPER, Job
 from tests.fakes.bars import DeadBars, FakeBars, Listing, record
 from tests.fakes.exchange_access import SetClock
 from tests.fakes.exchange_faults import Faults, Kind

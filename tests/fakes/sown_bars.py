@@ -13,7 +13,7 @@ from exchange.ports import BAR_COLUMNS, BarRequest
 from strategy.market.bars import Bars
 from strategy.market.instruments import Calendar, Instrument
 from strategy.signals.outlook import Strategy
-from tasks.job import Job
+from tasks.run.job import Job
 from tests.fakes.jobs import RECIPE, a_job, policy
 from tests.fakes.planted import Universe, linear, planted
 

@@ -7,7 +7,7 @@ import pytest
 
 from flows.failures import Exit, exit_code
 from strategy.market.instruments import Calendar
-from tasks.audit import AuditFailed
+from tasks.audit.window import AuditFailed
 from tests.fakes.bars import Listing
 from tests.flows.conftest import Run, write_bars
 

@@ -30,7 +30,7 @@ from storage.database import connect
 from storage.ledger import order_lookup as order_history
 from storage.ledger import runs
 from storage.ledger.days import snapshots
-from tasks.book import AccountFilled
+from tasks.run.runs import AccountFilled
 from tests.fakes.ledgers import contents
 from tests.flows.conftest import Run
 

@@ -21,13 +21,13 @@ from flows.train import train
 from storage.database import connect
 from storage.ledger import runs
 from strategy.signals.outlook import Strategy
-from tasks.backtest import Window, backtest
-from tasks.book import begin, close_failed
-from tasks.halts import resume
-from tasks.status import status_json
-from tasks.trade import OrdersBlocked
-from tasks.training_plan import TrainingRefused
-from tasks.watch import look
+from tasks.backtest.run import Window, backtest
+from tasks.daily.order import OrdersBlocked
+from tasks.models.training_plan import TrainingRefused
+from tasks.operations.concerns import look
+from tasks.operations.halt import resume
+from tasks.operations.status import status_json
+from tasks.run.runs import begin, close_failed
 from tests.fakes.ledgers import contents, replayed, tidied
 
 DAYS = (date(2018, 12, 27), date(2018, 12, 28), date(2018, 12, 31))

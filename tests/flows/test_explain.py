@@ -17,7 +17,7 @@ from storage.database import connect
 from storage.ledger import orders as order_store
 from storage.ledger import runs
 from strategy.signals.outlook import Strategy
-from tasks.job import Job
+from tasks.run.job import Job
 from tests.fakes.bars import PAIR
 from tests.fakes.jobs import SIZING, a_job, on, run_day
 from tests.flows.conftest import Run
@@ -159,7 +159,7 @@ def test_a_page_of_what_is_not_known_any_more_has_no_empty_parts(run: Run, ids: 
 
 def test_explaining_imports_neither_prefect_nor_torch(ids: list[str]) -> None:
     code = (
-        "import sys; import flows.explaining, flows.explained, tasks.explain; "
+        "import sys; import flows.explaining, flows.explained, tasks.operations.explain; "
         "print([n for n in ('prefect', 'torch') if n in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)

@@ -10,9 +10,9 @@ from storage.database import connect
 from storage.ledger import broker_events as venues
 from storage.ledger.broker_events import Adoption
 from strategy.signals.outlook import Strategy
-from tasks.halts import halt, resume
-from tasks.job import Job
-from tasks.watch import look
+from tasks.operations.concerns import look
+from tasks.operations.halt import halt, resume
+from tasks.run.job import Job
 from tests.fakes.bars import PAIR
 from tests.fakes.jobs import a_job, run_day
 from tests.flows.conftest import Run

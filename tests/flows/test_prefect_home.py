@@ -63,7 +63,7 @@ def test_a_setting_that_prefect_refuses_is_told_in_a_sentence(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("name", "shown"),
-    [("tasks.ingest", False), ("flows.daily", False), ("prefect.flow_runs", False), ("prefect.client", True)],
+    [("tasks.data.ingest", False), ("flows.daily", False), ("prefect.flow_runs", False), ("prefect.client", True)],
 )
 def test_the_console_does_not_repeat_what_the_run_logs(name: str, shown: bool) -> None:
     record = logging.LogRecord(name, logging.ERROR, __file__, 1, "text", None, None)

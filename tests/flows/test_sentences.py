@@ -7,8 +7,8 @@ from prefect.states import State
 
 from flows.prefect_home import OfABug
 from flows.sentences import ended_well, in_one_sentence
-from tasks.halts import ReasonMissing
-from tasks.trade import AccountHalted
+from tasks.daily.order import AccountHalted
+from tasks.operations.halt import ReasonMissing
 
 
 def failing(error: Exception) -> str:

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from flows.alerts import BLOCK, WEBHOOK, tell
 from flows.automations import PREFIX, ensure, wanted
 from flows.watchdog import changes, remember, watchdog
-from tasks.watch import Concern
+from tasks.operations.concerns import Concern
 from tests.flows.conftest import Run
 
 

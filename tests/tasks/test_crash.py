@@ -29,7 +29,7 @@ CALLS = (
     ("storage.models.promotions.record_verdict", 1),
     ("storage.ledger.days.record_decisions", 1),
     ("storage.ledger.orders.update_orders", 1),
-    ("tasks.reconcile.reconcile", 1),
+    ("tasks.daily.replay_check.reconcile", 1),
 )
 #: And shares of all lines that the run goes through.
 SHARES = (0.07, 0.45, 0.97)

@@ -22,7 +22,7 @@ SECOND = FIRST + timedelta(days=1)
 UNDISTURBED = Order(home="", as_of="")
 #: Calls before which the run dies: the function, and which call of it.
 CALLS = (
-    ("tasks.sending.send", 1),
+    ("tasks.broker.submission.send", 1),
     ("exchange.brokers.order_reports._receipt", 1),
     ("storage.ledger.broker_events.record_executions", 1),
     ("storage.ledger.broker_events.record_step", 2),

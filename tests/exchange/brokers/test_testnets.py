@@ -61,7 +61,7 @@ def patiently(broker: Broker, order: Order) -> Receipt:
 
 
 def asked(broker: Broker, order: Order, sent_at: datetime) -> Receipt:
-    """What became of the order, asked for until nobody asks any more, as `tasks.sending` does."""
+    """What became of the order, asked for until nobody asks any more, as `tasks.broker.submission` does."""
     receipt = Receipt(order=order)
     for wait_s in (1, 4, 25, 150):
         broker.wait(wait_s)

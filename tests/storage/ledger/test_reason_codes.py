@@ -11,7 +11,7 @@ from storage.database import DATABASE_NAME, MIGRATIONS, connect, migrate
 from storage.ledger import bulk as stretches
 from storage.ledger import orders
 from strategy.account.orders import Order, OrderState, ReasonCode
-from tasks.trade import withheld
+from tasks.daily.order import withheld
 
 MONDAY = date(2020, 1, 6)
 CUT = "halted: cut to what closes the position"

@@ -1,0 +1,148 @@
+"""Audit of the headline: the seed document's figures beside what this code measures on named real data."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from datetime import date
+
+import numpy as np
+
+from exchange.ports import BarSource
+from strategy.audit.claims import CLAIMED, days_right_needed, foresight
+from strategy.backtest.day_loop import replay
+from strategy.evaluation.metrics import Metrics, metrics
+from strategy.market.bars import FloatArray
+from strategy.market.instruments import account_days_per_year
+from strategy.portfolio.decision import panorama
+from strategy.portfolio.market_days import account_dates, tape
+from strategy.signals.outlook import Outlook, Strategy, outlooks
+from strategy.signals.prior import PRIOR_BARS
+from strategy.signals.rolling import change
+from tasks.audit.window import Asked, Audited, AuditRefused, audited, provenance
+from tasks.backtest.run import Window, backtest, measure
+from tasks.run.answers import Json
+from tasks.run.job import Job
+
+FORESIGHT = "foresight"
+FIGURES = {
+    "total_return": "total return of {:.2%}",
+    "sharpe": "Sharpe ratio of {:.2f}",
+    "max_drawdown": "maximum drawdown of {:.2%}",
+    "win_rate": "win rate of {:.1%}",
+}
+
+
+def headline(
+    job: Job,
+    asked: Asked,
+    open_source: Callable[[], BarSource],
+    tell: Callable[[str], None],
+    count: Callable[[int, int], None],
+) -> Json:
+    """The answer of `turbodmt audit headline`: net figures of one symbol's accounts from the day that all may trade.
+
+    Measured are turbo's prior, the strategies asked for, `turbo` itself walked forward, and perfect foresight of a day
+    through the same account. `tell` hears of a training before it begins, `count` how many of the accounts that replay
+    a rule are done. Raises AuditRefused and what `audited` and the backtest raise.
+    """
+    if len(job.symbols) > 1:
+        raise AuditRefused(f"the seed's figures are of one symbol, not of {', '.join(job.symbols)}; name one of them")
+    known = audited(job, asked.start, open_source)
+    known = replace(known, dates=_tradable(known))
+    returns = _returns(known)
+    days_per_year = account_days_per_year(frozenset(one.calendar for one in known.instruments.values()))
+    measured = _measured(known, [one for one in asked.strategies if one is not Strategy.TURBO], count)
+    if Strategy.TURBO in asked.strategies:
+        policy = replace(job.policy, strategy=Strategy.TURBO)
+        window = Window(strategies=(Strategy.TURBO,), start=known.dates[0])
+        measured["turbo"] = backtest(replace(job, policy=policy), window, open_source, tell).net.metrics
+    figures = {name: {figure: getattr(one, figure) for figure in FIGURES} for name, one in measured.items()}
+    rows = {"claimed": asdict(CLAIMED), **figures}
+    return {
+        "audit": "headline",
+        **provenance(known),
+        "days": len(known.dates),
+        "accounts": [
+            {
+                "account": name,
+                **row,
+                "days_right_needed": None
+                if row["sharpe"] is None
+                else days_right_needed(row["sharpe"], returns, days_per_year),
+            }
+            for name, row in rows.items()
+        ],
+        "verdict": verdict(figures, known.symbols[0], days_right_needed(CLAIMED.sharpe, returns, days_per_year)),
+        "warnings": list(known.warnings),
+    }
+
+
+def _tradable(known: Audited) -> tuple[date, ...]:
+    """The dates of the window from which on every strategy has history enough."""
+    every = account_dates(known.bars)
+    dates = tuple(day for day in known.dates if day in every[PRIOR_BARS - 1 :])
+    if len(dates) < 2:
+        raise AuditRefused(
+            f"the history is too short: the accounts need {PRIOR_BARS} bars before they trade and two days after, and "
+            f"by {known.dates[-1]} there are {len(every)}; choose a later --end-date or a source with more history"
+        )
+    return dates
+
+
+def _returns(known: Audited) -> FloatArray:
+    """The symbol's adjusted returns on the dates of the window."""
+    (bars,) = known.bars.values()
+    found: FloatArray = change(bars.close * bars.factor, 1)[-len(known.dates) + 1 :]
+    return found
+
+
+def _measured(known: Audited, strategies: list[Strategy], count: Callable[[int, int], None]) -> dict[str, Metrics]:
+    calendars = {symbol: one.calendar for symbol, one in known.instruments.items()}
+    names = {"turbo (prior)": Strategy.TURBO, **{str(one): one for one in strategies}}
+    found = {}
+    for done, (name, strategy) in enumerate(names.items()):
+        count(done, len(names))
+        found[name] = _account(known, strategy, outlooks(known.bars, calendars, strategy))
+    count(len(names), len(names))
+    return {**found, FORESIGHT: _foresight(known, account_days_per_year(frozenset(calendars.values())))}
+
+
+def _foresight(known: Audited, days_per_year: int) -> Metrics:
+    first = np.datetime64(known.dates[0], "us")
+    path = foresight(known.bars, known.mandate(Strategy.TURBO), first)
+    return metrics(path.equity[:, 0], path.turnover[:, 0], days_per_year)
+
+
+def _account(known: Audited, strategy: Strategy, seen: Mapping[str, Outlook]) -> Metrics:
+    quotes = tape(known.bars, known.dates[0], known.dates[-1])
+    capital = known.job.policy.capital
+    lived = replay(panorama(seen, known.symbols), quotes, known.dates, capital, known.mandate(strategy))
+    return measure(lived, known.instruments)
+
+
+def verdict(measured: Mapping[str, Mapping[str, float | None]], symbol: str, days_right: float | None) -> str:
+    """One sentence: which of the claimed figures no account reaches that does not know the future, and why.
+
+    >>> verdict({"hold": {**asdict(CLAIMED), "sharpe": 0.4}}, "SPY", 0.76)
+    'Not reproducible here: a Sharpe ratio of 5.77; ...'
+    """
+    honest = [row for name, row in measured.items() if name != FORESIGHT]
+    missed = [
+        text.format(getattr(CLAIMED, figure))
+        for figure, text in FIGURES.items()
+        if not any(_reaches(figure, row[figure]) for row in honest)
+    ]
+    if not missed:
+        return "Each of the claimed figures is reached by some account here, which says nothing of other data."
+    needed = "more than all days" if days_right is None else f"{days_right:.0%} of all days"
+    listed = " and ".join(one for one in (", ".join(missed[:-1]), missed[-1]) if one)
+    return (
+        f"Not reproducible here: a {listed}; a Sharpe ratio of {CLAIMED.sharpe} takes the right side of {symbol} on "
+        f"{needed}, and in the public code that carries the claims they come from a random generator tuned to them."
+    )
+
+
+def _reaches(figure: str, value: float | None) -> bool:
+    claimed: float = getattr(CLAIMED, figure)
+    if value is None:
+        return False
+    return value <= claimed if figure == "max_drawdown" else value >= claimed

@@ -1,0 +1,122 @@
+"""Audit of look-ahead: every feature, estimate, decision and trade of every strategy, on the job's own bars."""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from exchange.ports import BarSource
+from strategy.audit.account import Trading, accounts, fills
+from strategy.audit.lookahead import Checked, Market, decisions, estimates, feature_values, input_values, lookahead
+from strategy.backtest.day_loop import Replay, replay
+from strategy.portfolio.decision import panorama
+from strategy.portfolio.market_days import account_dates, tape
+from strategy.signals.features import FEATURE_BARS
+from strategy.signals.outlook import Forecaster, Strategy, outlooks
+from tasks.audit.window import Asked, Audited, AuditRefused, answered, audited, promoted, spread
+from tasks.models.load import forecaster
+from tasks.run.answers import Json
+from tasks.run.job import Job
+
+if TYPE_CHECKING:
+    from strategy.audit.folds import Teacher
+    from strategy.training.walk_forward import Fold
+
+#: Account days that a replay of the audit lives through, the newest of the window.
+ACCOUNT_DAYS = 504
+#: A network is asked about every row after a date, so it is audited on dates among the newest of the window.
+MODEL_DAYS, MODEL_DATES = 42, 8
+#: Folds of the walk-forward that are taught again.
+FOLDS = 3
+
+
+def look_ahead(job: Job, asked: Asked, open_source: Callable[[], BarSource]) -> Json:
+    """The answer of `turbodmt audit lookahead`. Raises AuditFailed, AuditRefused and what `audited` raises."""
+    known = audited(job, asked.start, open_source)
+    every = account_dates(known.bars)
+    # Before the features are known there is little to compare; on the newest date there is no future to change.
+    first = max(known.dates[0], every[min(FEATURE_BARS, len(every) - 1)])
+    candidates = [day for day in every[:-1] if first <= day]
+    if not candidates:
+        raise AuditRefused(
+            f"the history is too short: a look-ahead audit samples dates after {FEATURE_BARS} account days and before "
+            f"{every[-1]}, and there are {len(every)}; choose a later --end-date or a source with more history"
+        )
+    seed = job.policy.recipe.seed
+    days = spread(candidates, asked.days)
+    checks = [lookahead(one, known.bars, days, seed) for one in (feature_values(), input_values())]
+    for strategy in asked.strategies:
+        checks += _of_strategy(known, strategy, candidates, days)
+    warnings: tuple[str, ...] = ()
+    if Strategy.TURBO in asked.strategies:
+        model_id, absent = promoted(known)
+        if model_id is not None:
+            checks += _of_model(known, forecaster(job.home, model_id), candidates)
+        taught, untaught = _folds(known)
+        checks, warnings = [*checks, *taught], (*absent, *untaught)
+    return answered(known, "lookahead", checks, warnings)
+
+
+def _of_strategy(
+    known: Audited, strategy: Strategy, candidates: Sequence[date], days: Sequence[date]
+) -> tuple[Checked, ...]:
+    """A strategy without a model: its estimates, its decisions, its account in another future, and its trades."""
+    name = "turbo (prior)" if strategy is Strategy.TURBO else str(strategy)
+    seed, dates = known.job.policy.recipe.seed, candidates[-ACCOUNT_DAYS:]
+    calendars = {symbol: one.calendar for symbol, one in known.instruments.items()}
+
+    def run(bars: Market, times: Decimal = Decimal(1)) -> Replay:
+        view = panorama(outlooks(bars, calendars, strategy), known.symbols)
+        lived = [day for day in account_dates(bars) if dates[0] <= day <= dates[-1]]
+        quotes = tape(bars, dates[0], dates[-1])
+        return replay(view, quotes, lived, known.job.policy.capital, known.mandate(strategy, times))
+
+    snapshots = run(known.bars).snapshots
+    trading = Trading(mandate=known.mandate(strategy), tape=tape(known.bars, dates[0], dates[-1]))
+    return (
+        lookahead(estimates(strategy, name, calendars), known.bars, days, seed),
+        lookahead(decisions(known.mandate(strategy), name, snapshots), known.bars, spread(dates, len(days)), seed),
+        accounts(name, run, known.bars, spread(dates, 3)[:-1] or dates, seed),
+        fills(name, lambda times: run(known.bars, times), trading),
+    )
+
+
+def _of_model(known: Audited, model: Forecaster | None, candidates: Sequence[date]) -> tuple[Checked, ...]:
+    """The network in charge: its estimates on some of the newest dates."""
+    calendars = {symbol: one.calendar for symbol, one in known.instruments.items()}
+    claim = estimates(Strategy.TURBO, "turbo (model)", calendars, model)
+    days = spread(candidates[-MODEL_DAYS:], MODEL_DATES)
+    return (lookahead(claim, known.bars, days, known.job.policy.recipe.seed),)
+
+
+def _folds(known: Audited) -> tuple[tuple[Checked, ...], tuple[str, ...]]:
+    """What some folds of the walk-forward are taught; a year without history enough to teach is left out."""
+    # Its import brings torch, which no other audit needs.
+    from strategy.audit.folds import folds, teacher
+    from strategy.training.walk_forward import yearly
+    from tasks.models.training_plan import settings_of, shape_of
+
+    recipe = known.job.policy.recipe
+    settings = settings_of(recipe)
+    rule = settings.rule(shape_of(recipe))
+    teach = teacher(known.mandate(Strategy.TURBO), rule, settings)
+    open_time = np.array(account_dates(known.bars), dtype="datetime64[us]")
+    first, last = (np.datetime64(day, "us") for day in (known.dates[0], known.dates[-1]))
+    plan = yearly(open_time, first, last)
+    # The newest years have the longest past to learn from.
+    chosen = [plan[place] for place in np.unique(np.linspace(len(plan) // 2, len(plan) - 1, FOLDS).astype(int))]
+    taught = [fold for fold in chosen if _teachable(known.bars, teach, fold)]
+    if not taught:
+        return (), ("no year has history enough before it to train a network on, so no fold was audited",)
+    return (folds(teach, known.bars, open_time, taught, rule),), ()
+
+
+def _teachable(bars: Market, teach: "Teacher", fold: "Fold") -> bool:
+    """Whether the fold has history enough to train a network on."""
+    try:
+        teach(bars, fold.fitted_to)
+    except ValueError:
+        return False
+    return True

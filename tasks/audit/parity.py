@@ -1,0 +1,155 @@
+"""Audit of parity: daily runs through the real tasks, in a home of their own, against one backtest of the same days."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from exchange.brokers.paper import PaperBroker
+from exchange.ports import BarSource
+from exchange.sessions.calendars import closed_by
+from storage.bars import instruments as instrument_store
+from storage.bars import published as bar_store
+from storage.database import connect
+from storage.files import private_folder
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from storage.models import registry as model_store
+from strategy.audit.account import parity
+from strategy.audit.lookahead import Checked
+from strategy.backtest.day_loop import Replay, replay
+from strategy.portfolio.decision import panorama
+from strategy.portfolio.market_days import tape
+from strategy.signals.outlook import Strategy, outlooks
+from tasks.audit.window import Asked, Audited, AuditRefused, answered, audited, promoted
+from tasks.backtest.run import Window, backtest
+from tasks.daily.order import trade
+from tasks.daily.replay_check import reconcile
+from tasks.daily.settle import settle
+from tasks.daily.signals import signal
+from tasks.data.ingest import ingest
+from tasks.models.load import forecaster
+from tasks.models.retrain import Champion
+from tasks.run.answers import Json
+from tasks.run.job import Job
+from tasks.validation.gate import inspect, validate
+
+OpenSource = Callable[[], BarSource]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """An account to live and to test: its job on each of the days, and the model that decides, None for the rules."""
+
+    name: str
+    jobs: tuple[Job, ...]
+    model_id: str | None
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """The account's days."""
+        return tuple(job.as_of for job in self.jobs)
+
+    def at(self, home: Path) -> Job:
+        """The job of the last day in another home."""
+        return replace(self.jobs[-1], home=home)
+
+
+def daily_parity(job: Job, asked: Asked, open_source: OpenSource) -> Json:
+    """The answer of `turbodmt audit parity`: decisions, orders, fills, entries and equity of every strategy.
+
+    Daily runs publish their bars day by day in one temporary home, the backtest all at once in another, both below the
+    job's home and removed at the end. Nobody retrains and nobody halts: a backtest of one model does neither.
+    Raises AuditFailed, AuditRefused and what the tasks raise.
+    """
+    known = audited(job, asked.start, open_source)
+    days = known.dates[: asked.days] if asked.start else known.dates[-asked.days :]
+    if len(days) < 2:
+        raise AuditRefused(f"{days[0]} is the only day; an order fills a day later, so parity needs two: raise --days")
+    source = open_source()
+    model_id, warnings = promoted(known) if Strategy.TURBO in asked.strategies else (None, ())
+    private_folder(job.home)
+    with (
+        TemporaryDirectory(prefix=".parity-daily-", dir=job.home) as daily,
+        TemporaryDirectory(prefix=".parity-backtest-", dir=job.home) as once,
+    ):
+        cases = [_case(replace(known, dates=days), strategy, Path(daily), model_id) for strategy in asked.strategies]
+        if model_id is not None:
+            model_store.save(Path(daily), *model_store.read(job.home, model_id))
+        _live(cases, lambda: source)
+        checks: list[Checked] = []
+        for case in cases:
+            tested = _tested(case, Path(once), lambda: source)
+            checks += parity(case.name, _told(case), tested)
+    return answered(replace(known, dates=days), "parity", checks, warnings)
+
+
+def _case(known: Audited, strategy: Strategy, home: Path, model_id: str | None) -> Case:
+    """The account of a strategy, which a halt never stops."""
+    policy = known.job.policy
+    calm = replace(policy, strategy=strategy, limits=replace(policy.limits, max_drawdown_halt=1.0))
+    calendars = {one.calendar for one in known.instruments.values()}
+    jobs = tuple(
+        replace(
+            known.job,
+            home=home,
+            run_id=f"{known.job.run_id}-{day}",
+            account=f"parity-{strategy}",
+            symbols=known.symbols,
+            as_of=day,
+            now=max(closed_by(calendar, day) for calendar in calendars),
+            sends_until=None,
+            policy=calm,
+        )
+        for day in known.dates
+    )
+    if strategy is not Strategy.TURBO:
+        return Case(name=str(strategy), jobs=jobs, model_id=None)
+    return Case(name="turbo (model)" if model_id else "turbo (prior)", jobs=jobs, model_id=model_id)
+
+
+def _live(cases: Sequence[Case], open_source: OpenSource) -> None:
+    """None; every day of every account, by the steps of the daily run; the gate serves all accounts of a day."""
+    for number in range(len(cases[0].jobs)):
+        ingest(cases[0].jobs[number], open_source)
+        barred = validate(cases[0].jobs[number]).barred
+        for case in cases:
+            job = case.jobs[number]
+            settle(job, PaperBroker)
+            signal(job, Champion(model_id=case.model_id, reason="the audit keeps who decides now"), barred)
+            trade(job, PaperBroker)
+            reconcile(job)
+
+
+def _tested(case: Case, home: Path, open_source: OpenSource) -> Replay:
+    """The account as a backtest has it. That of `turbo` would train networks, so its day loop alone is run."""
+    job = case.at(home)
+    if job.policy.strategy is not Strategy.TURBO:
+        return backtest(job, Window(strategies=(job.policy.strategy,), start=case.days[0]), open_source).net.replay
+    ingest(job, open_source)
+    inspect(job, None)
+    with connect(home) as store:
+        bars = bar_store.load(store, job.source, job.symbols, until=job.as_of)
+        instruments = instrument_store.load(store, job.source, job.symbols)
+    model = forecaster(case.jobs[0].home, case.model_id)
+    calendars = {symbol: one.calendar for symbol, one in instruments.items()}
+    seen = outlooks(bars, calendars, Strategy.TURBO, model, since=np.datetime64(case.days[0], "us"))
+    mandate = job.policy.mandate(job.account, job.symbols, instruments)
+    quotes = tape(bars, case.days[0], case.days[-1])
+    return replay(panorama(seen, job.symbols), quotes, case.days, job.policy.capital, mandate)
+
+
+def _told(case: Case) -> Replay:
+    """The account as its ledger tells it."""
+    account, days = case.jobs[0].account, case.days
+    with connect(case.jobs[0].home) as store:
+        return Replay(
+            snapshots=ledger.snapshots(store, account, until=days[-1], last_days=len(days)),
+            decisions=tuple(one for day in days for one in ledger.decisions_on(store, account, day)),
+            orders=tuple(one for day in days for one in order_store.orders_on(store, account, day)),
+            fills=tuple(one for day in days for one in ledger.fills_on(store, account, day)),
+            entries=tuple(one for day in days for one in ledger.entries_on(store, account, day)),
+        )

@@ -1,0 +1,151 @@
+"""What every audit starts from and ends with: the bars that the gate let through, and the answer or the failure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+
+from exchange.ports import BarSource
+from storage.bars import instruments as instrument_store
+from storage.bars import published as bar_store
+from storage.database import connect
+from storage.models import registry as model_store
+from strategy.audit.lookahead import Checked, Market
+from strategy.market.instruments import Instrument
+from strategy.portfolio.decision import Mandate
+from strategy.portfolio.market_days import account_dates, data_sha256
+from strategy.signals.outlook import Strategy
+from tasks.data.ingest import ingest
+from tasks.run.answers import Json
+from tasks.run.job import Job
+from tasks.validation.eligible import Use, remarks, usable
+from tasks.validation.gate import inspect
+
+#: Differences that a failed audit tells of; the rest are counted.
+TOLD = 3
+
+
+class AuditRefused(ValueError):
+    """There is nothing to audit in the window (exit 2)."""
+
+
+_AUDITING = Use(failing="nothing can be audited", option="--end-date", refused=AuditRefused)
+
+
+class AuditFailed(Exception):
+    """What must be equal is not (exit 7)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What to audit: the strategies, from which day on, and how many dates to sample or days to run."""
+
+    strategies: tuple[Strategy, ...]
+    start: date | None
+    days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audited:
+    """The bars that the gate let through, up to the job's day, and the account's dates in the window."""
+
+    job: Job
+    instruments: Mapping[str, Instrument]
+    bars: Market
+    dates: tuple[date, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols that are audited, sorted."""
+        return tuple(sorted(self.bars))
+
+    def mandate(self, strategy: Strategy, times: Decimal = Decimal(1)) -> Mandate:
+        """The account of a strategy on these symbols, with fee and slippage multiplied."""
+        policy = self.job.policy
+        policy = replace(policy, strategy=strategy, costs=replace(policy.costs, multiplier=times))
+        return policy.mandate(self.job.account, self.symbols, self.instruments)
+
+
+def audited(job: Job, start: date | None, open_source: Callable[[], BarSource]) -> Audited:
+    """What can be audited; symbols that the gate holds back are left out with a warning.
+
+    Raises AuditRefused, NothingPublishable, and what the source and the store raise.
+    """
+    ingest(job, open_source)
+    gate = inspect(job, None)
+    symbols = usable(job, gate, _AUDITING)
+    with connect(job.home) as store:
+        bars = bar_store.load(store, job.source, symbols, until=job.as_of)
+        instruments = instrument_store.load(store, job.source, symbols)
+    every = account_dates(bars)
+    dates = tuple(day for day in every if start is None or start <= day)
+    if not dates:
+        raise AuditRefused(f"no bar lies between {start} and {job.as_of}; they run from {every[0]} to {every[-1]}")
+    return Audited(job=job, instruments=instruments, bars=bars, dates=dates, warnings=remarks(gate))
+
+
+def promoted(known: Audited) -> tuple[str | None, tuple[str, ...]]:
+    """The model in charge of the job's symbols, or None and why no model is audited."""
+    job = known.job
+    if known.symbols != job.symbols:
+        return None, ("a model decides for all of its symbols together, so only turbo's prior was audited",)
+    with connect(job.home) as store:
+        champion = model_store.champion(store, job.source, job.symbols, trained_until=date.max)
+    if champion is None:
+        return None, ("no network of these symbols is promoted, so only turbo's prior was audited",)
+    return champion.model_id, ()
+
+
+def spread(days: Sequence[date], count: int) -> tuple[date, ...]:
+    """At most `count` of the days, evenly spaced, the last one among them.
+
+    >>> [day.day for day in spread([date(2020, 1, day) for day in range(1, 10)], 3)]
+    [1, 5, 9]
+    """
+    places = np.unique(np.linspace(len(days) - 1, 0, count).round().astype(int))
+    return tuple(days[place] for place in places)
+
+
+def answered(known: Audited, audit: str, checks: Sequence[Checked], warnings: Sequence[str] = ()) -> Json:
+    """The answer of an audit whose checks have all passed. Raises AuditFailed, which names the first mismatches."""
+    failed = [one for one in checks if not one.passed]
+    if failed:
+        told = "; ".join(
+            f"{one.check} of {one.subject}, {len(one.differences)} mismatches, the first: {one.differences[0]}"
+            for one in failed[:TOLD]
+        )
+        raise AuditFailed(f"{len(failed)} of {len(checks)} checks failed: {told}{'; …' if len(failed) > TOLD else ''}")
+    return {
+        "audit": audit,
+        **provenance(known),
+        "checks": [
+            {
+                "check": one.check,
+                "strategy": one.subject,
+                "dates": one.dates,
+                "mismatches": len(one.differences),
+                "first_mismatch": one.differences[0] if one.differences else None,
+                "pass": one.passed,
+            }
+            for one in checks
+        ],
+        "pass": True,
+        "warnings": [*known.warnings, *warnings],
+    }
+
+
+def provenance(known: Audited) -> Json:
+    """What an audit looked at, and with which code."""
+    job = known.job
+    return {
+        "source": job.source,
+        "symbols": list(known.symbols),
+        "start": known.dates[0].isoformat(),
+        "end": known.dates[-1].isoformat(),
+        "data_sha256": data_sha256(known.bars),
+        "code_version": job.code_version,
+        "seed": job.policy.recipe.seed,
+    }

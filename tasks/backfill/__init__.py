@@ -1,0 +1,4 @@
+"""Daily decisions replayed over history into an account of their own.
+
+Start with `run`.
+"""

@@ -1,0 +1,95 @@
+"""What a backfill answers: the account over all of its days, as the ledger tells it."""
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from datetime import date
+
+from storage.bars import instruments as instrument_store
+from storage.bars import published as bar_store
+from storage.database import Connection, connect
+from storage.ledger import bulk as stretches
+from storage.ledger import orders as order_store
+from storage.ledger import risk_state
+from storage.ledger.bulk import Switch
+from storage.models import trials
+from storage.models.trials import Trial
+from strategy.backtest.day_loop import Replay
+from strategy.portfolio.market_days import data_sha256
+from strategy.portfolio.risk import RiskState
+from strategy.signals.outlook import Strategy
+from tasks.backfill.run import Filled
+from tasks.backfill.runs import Backfill
+from tasks.backtest.run import measure
+from tasks.daily.account_history import lived_until
+from tasks.notices.missed_orders import cut_in_window
+from tasks.run.answers import Json, text
+from tasks.run.runs import Findings
+from tasks.run.trial_key import HALT, configuration
+
+
+def backfill_json(backfill: Backfill, filled: Filled, findings: Findings) -> Json:
+    """The answer of `turbodmt backfill`; orders and fills are counts, since there may be thousands."""
+    job, until = backfill.job, filled.last.as_of
+    with connect(job.home) as store:
+        told = lived_until(store, job.account, until)
+        orders, withheld = stretches.order_counts(store, job.account, until)
+        switches = stretches.switches(store, job.account, until)
+        risk = risk_state.load(store, job.account)
+        instruments = instrument_store.load(store, job.source, job.symbols)
+        bars = bar_store.load(store, job.source, job.symbols, until=until)
+        digest = data_sha256(bars)
+        cut = cut_in_window(job.account, order_store.orders_since(store, job.account, date.min), told.fills, bars)
+        measured = measure(told, instruments)
+        tried = _count_trial(store, backfill, told, {HALT} if withheld else set())
+    warnings = (*filled.warnings, *findings.warnings, *cut, *_halt(risk), *_prior(job.policy.strategy, switches))
+    return {
+        "account": job.account,
+        "symbols": list(job.symbols),
+        "strategy": str(job.policy.strategy),
+        "start": told.snapshots[0].account.as_of.isoformat(),
+        "end": until.isoformat(),
+        "days_done": filled.days_done,
+        "days_skipped": filled.days_skipped,
+        "equity": text(told.snapshots[-1].equity),
+        "metrics": asdict(measured),
+        "orders": orders,
+        "orders_withheld": withheld,
+        "fills": len(told.fills),
+        "model_changes": [{"as_of": one.as_of.isoformat(), "model_id": one.model_id} for one in switches],
+        "trials": tried,
+        "halted": risk.halted,
+        "halted_since": risk.since.isoformat() if risk.halted and risk.since else None,
+        "data_sha256": digest,
+        "code_version": job.code_version,
+        "config": json.loads(job.policy.config),
+        "seed": job.policy.recipe.seed,
+        "run_id": job.run_id,
+        "warnings": list(dict.fromkeys(warnings)),
+        "report": findings.report,
+    }
+
+
+def _halt(risk: RiskState) -> list[str]:
+    if not risk.halted:
+        return []
+    return [f"the account was halted on {risk.since} ({risk.reason}); from then on only orders that reduce were sent"]
+
+
+def _prior(strategy: Strategy, switches: Sequence[Switch]) -> list[str]:
+    """What to warn of where turbo never had a network."""
+    if strategy is not Strategy.TURBO or any(one.model_id for one in switches):
+        return []
+    return ["the promotion gate accepted no network in the window: turbo traded its prior"]
+
+
+def _count_trial(store: Connection, backfill: Backfill, told: Replay, acted: Collection[str]) -> int | None:
+    """The configurations tried on these symbols in an overlapping window, this one included; None for a baseline."""
+    job = backfill.job
+    if job.policy.strategy not in (Strategy.TURBO, Strategy.RULES):
+        return None
+    days = [snapshot.account.as_of for snapshot in told.snapshots]
+    settings = {**json.loads(job.policy.config), "strategy": str(job.policy.strategy)}
+    config = configuration(settings, job.symbols, acted)
+    trial = Trial(symbols=job.symbols, start=days[0], end=days[-1], config=config, recorded_at=job.now)
+    return trials.record(store, trial)

@@ -1,0 +1,142 @@
+"""A stretch of account days that one champion decides: lived through in memory, then written at once."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from functools import partial
+
+import numpy as np
+
+from exchange.ports import Broker
+from storage.database import Connection, connect
+from storage.ledger import bulk as stretches
+from storage.ledger import risk_state
+from storage.ledger.bulk import LivedDay
+from storage.ledger.row_codec import Provenance
+from strategy.account.orders import Order, OrderState
+from strategy.account.state import Entry
+from strategy.backtest.day_loop import Day, Standing, opening, plan_orders, settle_day, unseen, with_orders
+from strategy.backtest.halted_orders import only_reducing
+from strategy.market.bars import Bars
+from strategy.portfolio.decision import Decision, Mandate, decide, panorama
+from strategy.portfolio.market_days import Tape, data_sha256, tape
+from strategy.portfolio.risk import RiskState, watched
+from strategy.signals.outlook import Forecaster, look_back, outlooks
+from tasks.backfill.runs import BackfillRefused
+from tasks.daily.account_state import mandate_of, standing_at
+from tasks.daily.restatement import Restated, restated
+from tasks.models.load import forecaster
+from tasks.run.job import Job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """Consecutive account days, oldest first, of which the job's `as_of` is the last, decided by one model or none.
+
+    `bars` are all that is known; each day sees those dated that day or earlier. `barred` names by day the symbols that
+    must not trade, with the reason.
+    """
+
+    job: Job
+    days: tuple[date, ...]
+    model_id: str | None
+    bars: Mapping[str, Bars]
+    barred: Mapping[date, Mapping[str, str]]
+
+
+def live(stretch: Stretch, open_broker: Callable[[datetime], Broker]) -> None:
+    """None; the account has lived through the stretch, whose days are in the ledger, all of them or none.
+
+    Every day settles, decides and orders as a daily run does, on its bare look-back window.
+    """
+    job = stretch.job
+    model = forecaster(job.home, stretch.model_id)
+    with connect(job.home) as store:
+        lived, risk = _lived(store, stretch, model, open_broker(job.now))
+        stretches.record(store, job.account, lived, risk)
+
+
+def _lived(
+    store: Connection, stretch: Stretch, model: Forecaster | None, broker: Broker
+) -> tuple[list[LivedDay], RiskState]:
+    job = stretch.job
+    mandate, risk = mandate_of(store, job), risk_state.load(store, job.account)
+    standing = standing_at(store, job, date.max)
+    if standing is not None and standing.account.as_of >= stretch.days[0]:
+        raise BackfillRefused(
+            f"account {job.account} has come to {standing.account.as_of} while {stretch.days[0]} was to be filled; "
+            "another run fills it too: wait until that ends"
+        )
+    moved: tuple[Entry, ...] = ()
+    if standing is not None:
+        found = restated(store, job, standing)
+        _demand_known_units(found, job)
+        standing, moved = found.standing, found.entries(stretch.days[0])
+    quotes = _quotes(stretch, standing)
+    lived: list[LivedDay] = []
+    for as_of in stretch.days:
+        settled = _settled(job, standing, quotes, as_of, mandate)
+        if as_of == stretch.days[0]:
+            settled = replace(settled, entries=(*moved, *settled.entries))
+        standing = settled.standing
+        risk = watched(risk, standing.snapshot, job.policy.limits)
+        window = look_back(partial(newest, stretch.bars, as_of), job.policy.strategy, model)
+        calendars = {symbol: mandate.terms.instruments[symbol].calendar for symbol in window}
+        seen = outlooks(window, calendars, job.policy.strategy, model, since=np.datetime64(as_of, "us"))
+        view = panorama(seen, job.symbols)
+        decisions = decide(view, standing.snapshot, mandate, stretch.barred.get(as_of))
+        planned = _planned(standing, decisions, quotes, mandate, risk)
+        orders = tuple(
+            broker.submit(one, job.now).order if one.state is OrderState.INTENDED else one for one in planned
+        )
+        standing = with_orders(standing, orders)
+        provenance = Provenance(
+            source=job.source,
+            strategy=job.policy.strategy,
+            model_id=stretch.model_id,
+            data_sha256=data_sha256(window),
+        )
+        lived.append(LivedDay(settled=settled, decisions=decisions, provenance=provenance, orders=orders))
+    return lived, risk
+
+
+def _demand_known_units(found: Restated, job: Job) -> None:
+    """Raise BackfillRefused if the past of a symbol that the account holds was restated without one certain ratio."""
+    for symbol, change in sorted(found.doubtful.items()):
+        raise BackfillRefused(
+            f"{symbol}: its close of {change.on} was {change.old.normalize():f} when account {job.account} was filled "
+            f"and is {change.new.normalize():f} now, by no ratio that five bars agree on; fill another account with "
+            "--account"
+        )
+
+
+def _quotes(stretch: Stretch, standing: Standing | None) -> Tape:
+    """The quotes of the stretch, as the account has not seen them yet."""
+    last = stretch.days[-1]
+    known = {symbol: bars.until(np.datetime64(last, "us")) for symbol, bars in stretch.bars.items()}
+    return tape(known, stretch.days[0], last) if standing is None else unseen(standing, known, last)
+
+
+def _settled(job: Job, standing: Standing | None, quotes: Tape, as_of: date, mandate: Mandate) -> Day:
+    if standing is None:
+        return Day(standing=opening(as_of, job.policy.capital), fills=(), entries=(), settled=())
+    return settle_day(standing, quotes.on(as_of), as_of, mandate)
+
+
+def _planned(
+    standing: Standing, decisions: tuple[Decision, ...], quotes: Tape, mandate: Mandate, risk: RiskState
+) -> tuple[Order, ...]:
+    """The orders of the day; a halted account's only reduce."""
+    planned = plan_orders(standing, decisions, quotes.on(standing.account.as_of), mandate)
+    if not risk.halted:
+        return planned
+    return only_reducing(planned, standing, mandate)
+
+
+def newest(bars: Mapping[str, Bars], as_of: date, count: int) -> dict[str, Bars]:
+    """Return the newest bars up to the day, at most `count` of each symbol; those without any are absent."""
+    stops = {
+        symbol: int(np.searchsorted(one.open_time, np.datetime64(as_of, "us"), side="right"))
+        for symbol, one in bars.items()
+    }
+    return {symbol: bars[symbol].rows(max(0, stop - count), stop) for symbol, stop in sorted(stops.items()) if stop}

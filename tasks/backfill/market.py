@@ -1,0 +1,117 @@
+"""What a backfill finds at the gate: bars that are judged once, and the days on which a daily run would have balked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+import numpy as np
+
+from exchange.ports import BarSource
+from exchange.sessions.calendars import closed_by, sessions
+from storage.bars import instruments as instrument_store
+from storage.bars import published as bar_store
+from storage.bars.staging import staged
+from storage.database import connect
+from strategy.market.bars import Bars
+from strategy.market.instruments import Instrument
+from tasks.data.ingest import ingest
+from tasks.run.job import Job
+from tasks.validation.gate import LONGEST_PAUSE_DAYS, OBSERVED_LATE_DAYS, Gate, NothingPublishable, inspect
+
+#: A gate that has nothing to say: every symbol has the bar that it should have.
+OPEN = Gate(published={}, held_back={}, findings=(), warnings=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Market:
+    """What is known of the job's symbols: instruments, every account date up to `as_of`, and the bars.
+
+    The bars of `faulty` symbols wait at the gate, which lets them in day by day as it would have done then. Of the
+    others all are published; on `doubtful` dates one of them lacks the session that it should have.
+    """
+
+    instruments: Mapping[str, Instrument]
+    dates: tuple[date, ...]
+    bars: Mapping[str, Bars]
+    faulty: tuple[str, ...]
+    doubtful: frozenset[date]
+
+
+def open_market(job: Job, source: BarSource) -> tuple[Gate, Market]:
+    """The gate's verdict on the whole window, fetched once, and the market behind it.
+
+    A symbol with a fault anywhere is not published yet: before the fault it may trade.
+    """
+    ingest(job, lambda: source)
+    gate = inspect(job, None)
+    faulty = tuple(sorted(gate.barred))
+    with connect(job.home) as store:
+        instruments = instrument_store.load(store, job.source, job.symbols)
+        bars = bar_store.load(store, job.source, job.symbols, until=job.as_of)
+        published = bar_store.session_dates(store, job.source, job.symbols, after=date.min, until=job.as_of)
+        waiting = [staged(store, job.source, symbol)["open_time"].dropna() for symbol in faulty]
+    dates = {*published, *(stamp.date() for stamps in waiting for stamp in stamps)}
+    return gate, Market(
+        instruments=instruments,
+        dates=tuple(sorted(day for day in dates if day <= job.as_of)),
+        bars=bars,
+        faulty=faulty,
+        doubtful=frozenset().union(*(_lacking(one, instruments[one.symbol], sorted(dates)) for one in bars.values())),
+    )
+
+
+def _lacking(bars: Bars, instrument: Instrument, dates: list[date]) -> frozenset[date]:
+    """The dates on which the symbol's newest bar is older than its newest session; none before its first bar."""
+    days = np.array(dates, dtype="datetime64[D]")
+    due = days if instrument.listed_to is None else np.minimum(days, np.datetime64(instrument.listed_to))
+    first = min(dates[0], instrument.listed_to or dates[0])
+    known = sessions(instrument.calendar, first - timedelta(days=LONGEST_PAUSE_DAYS), dates[-1])
+    expected = known[np.searchsorted(known, due, side="right") - 1]
+    if instrument.calendar.is_observed:
+        expected = expected - OBSERVED_LATE_DAYS
+    own = bars.open_time.astype("datetime64[D]")
+    row = np.searchsorted(own, days, side="right") - 1
+    return frozenset(days[(row >= 0) & (own[row] < expected)].tolist())
+
+
+def on(job: Job, as_of: date, market: Market) -> Job:
+    """The same job on a day of its past, as its daily run would have been: just after the bars of the day closed."""
+    closed = max(closed_by(one.calendar, as_of) for one in market.instruments.values())
+    return replace(job, as_of=as_of, now=min(closed, job.now))
+
+
+def gate_of(job: Job, market: Market, source: BarSource) -> Gate:
+    """What the gate says on the job's day, which lets in the bars of faulty symbols up to that day.
+
+    Raises NothingPublishable where every symbol is held back for its faults: no later day would be better.
+    """
+    if market.faulty:
+        ingest(replace(job, symbols=market.faulty), lambda: source)
+    elif job.as_of not in market.doubtful:
+        return OPEN
+    gate = inspect(job, job.as_of)
+    if not set(job.symbols) - (set(gate.barred) & set(market.faulty)):
+        reasons = "; ".join(gate.barred[symbol] for symbol in sorted(gate.barred)[:3])
+        raise NothingPublishable(
+            f"nothing may be traded from {job.as_of} on: {reasons}; correct the source or release the bars with "
+            "`turbodmt import`, and run the same command again to go on from there"
+        )
+    return gate
+
+
+def tradable(job: Job, gate: Gate, market: Market) -> bool:
+    """Whether any symbol has a bar of the day and may trade; only faults can be in the way of that."""
+    if not market.faulty:
+        return True
+    with connect(job.home) as store:
+        eve = job.as_of - timedelta(days=1)
+        dated = bar_store.session_dates(store, job.source, job.symbols, after=eve, until=job.as_of)
+    return bool(dated) and bool(set(job.symbols) - set(gate.held_back))
+
+
+def bars_on(job: Job, market: Market) -> Mapping[str, Bars]:
+    """The bars up to the job's day at least, faulty symbols' as far as the gate has let them in."""
+    if not market.faulty:
+        return market.bars
+    with connect(job.home) as store:
+        return bar_store.load(store, job.source, job.symbols, until=job.as_of)

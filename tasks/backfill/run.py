@@ -1,0 +1,196 @@
+"""Backfill: the daily decisions replayed over history, into an account of their own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from exchange.ports import BarSource, Broker
+from storage.bars import published as bar_store
+from storage.database import connect
+from storage.ledger import days as ledger
+from storage.models import registry as model_store
+from strategy.signals.outlook import Strategy
+from tasks.backfill.batch import Stretch, live
+from tasks.backfill.market import Market, bars_on, gate_of, on, open_market, tradable
+from tasks.backfill.runs import Backfill, BackfillRefused
+from tasks.daily.replay_check import reconcile
+from tasks.models.retrain import Champion, retrain
+from tasks.run.job import Job
+from tasks.validation.gate import Gate, NothingPublishable
+
+#: Most days that are lived through between two writes: a kill loses no more, and no other process waits longer.
+STRETCH_DAYS = 63
+#: Longest time without a session that says nothing about where the history begins, in days.
+LONGEST_BREAK_DAYS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a run has come: `done` of its `days` are in the ledger, `as_of` is the day that comes next."""
+
+    done: int
+    days: int
+    as_of: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """What a run did: days added and days found done, the last day's job, gate and champion, and what to warn of."""
+
+    days_done: int
+    days_skipped: int
+    last: Job
+    gate: Gate
+    champion: Champion
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _World:
+    """What every day of a run stands on."""
+
+    market: Market
+    source: BarSource
+    open_broker: Callable[[datetime], Broker]
+
+
+def fill(
+    backfill: Backfill,
+    open_source: Callable[[], BarSource],
+    open_broker: Callable[[datetime], Broker],
+    tell: Callable[[Progress], None],
+) -> Filled:
+    """The account with every day of the window in the ledger; it goes on after the last one that is there.
+
+    Bars are fetched and judged once; each day sees those that its daily run would have seen. `tell` hears of every
+    stretch before it is lived through, and may stop the run there by raising.
+    Raises BackfillRefused, NothingPublishable, and what the source and the store raise.
+    """
+    source, job = open_source(), backfill.job
+    whole, market = open_market(job, source)
+    world = _World(market=market, source=source, open_broker=open_broker)
+    window = _window(backfill, market)
+    todo = _todo(job, window)
+    shut: dict[date, str] = {}
+    unruled: dict[date, str] = {}
+    position = 0
+    while position < len(todo):
+        tell(Progress(done=position, days=len(todo), as_of=todo[position]))
+        today = on(job, todo[position], market)
+        gate = gate_of(today, market, source)
+        if not tradable(today, gate, market):
+            shut[today.as_of] = "; ".join(list(gate.held_back.values())[:3])
+            position += 1
+            continue
+        champion = retrain(today)
+        if champion.warning:
+            unruled[today.as_of] = champion.warning
+        count = 1 if market.faulty else _days_ruled(today, champion)
+        position += _live(today, todo[position : position + count], (champion, gate), world)
+    tell(Progress(done=len(todo), days=len(todo), as_of=todo[-1] if todo else job.as_of))
+    newest = _last_day(job)
+    if newest is None:
+        raise NothingPublishable(f"nothing might be traded in the window: {'; '.join(_gaps(shut, unruled))}")
+    last = on(job, newest, market)
+    return Filled(
+        days_done=len(todo) - len(shut),
+        days_skipped=len(window) - len(todo),
+        last=last,
+        gate=_with_standing(gate_of(last, market, source), whole),
+        champion=retrain(last),
+        warnings=(*_remarks(backfill, window), *whole.held_back.values(), *whole.warnings, *_gaps(shut, unruled)),
+    )
+
+
+def _with_standing(gate: Gate, whole: Gate) -> Gate:
+    """Return the gate of the last day with the warnings on the bars of all days."""
+    warnings = dict.fromkeys((*gate.warnings, *whole.standing))
+    return replace(gate, warnings=tuple(warnings), standing=whole.standing)
+
+
+def _window(backfill: Backfill, market: Market) -> tuple[date, ...]:
+    """The account dates of the window. Raises BackfillRefused if there is none."""
+    job, every = backfill.job, market.dates
+    symbols = ", ".join(job.symbols)
+    if not every:
+        raise BackfillRefused(f"no bar of {symbols} is dated {job.as_of} or earlier; choose a later --end-date")
+    window = tuple(day for day in every if backfill.start <= day)
+    if not window:
+        raise BackfillRefused(
+            f"no bar of {symbols} lies between {backfill.start} and {job.as_of}; they run from {every[0]} to "
+            f"{every[-1]}, so choose an earlier --start-date"
+        )
+    return window
+
+
+def _todo(job: Job, window: tuple[date, ...]) -> tuple[date, ...]:
+    """The days of the window that the account has not seen. Raises BackfillRefused if it has seen later ones."""
+    last = _last_day(job)
+    if last is not None and last > job.as_of:
+        raise BackfillRefused(
+            f"--end-date is {job.as_of}, before {last}, the last day of account {job.account}; name that day or a "
+            "later one, or another account with --account"
+        )
+    return tuple(day for day in window if last is None or day > last)
+
+
+def _last_day(job: Job) -> date | None:
+    with connect(job.home) as store:
+        snapshot = ledger.latest_snapshot(store, job.account)
+    return snapshot.account.as_of if snapshot else None
+
+
+def _days_ruled(job: Job, champion: Champion) -> int:
+    """For how many account days from the job's on its champion rules before a daily run would ask again."""
+    if job.policy.strategy is not Strategy.TURBO:
+        return STRETCH_DAYS
+    recipe = job.policy.recipe
+    with connect(job.home) as store:
+        trained = model_store.last_trained(store, job.registry, job.symbols, until=job.as_of)
+        ruling = model_store.champion(store, job.registry, job.symbols, trained_until=job.as_of)
+        ages = [
+            len(bar_store.session_dates(store, job.source, job.symbols, after=since, until=job.as_of))
+            if since
+            else None
+            for since in (trained, ruling.trained_to if ruling else None)
+        ]
+    trained_age, ruling_age = ages
+    # What could not be trained, read or trusted today is tried again tomorrow.
+    if champion.warning or trained_age is None:
+        return 1
+    until_due = recipe.retrain_every_bars - trained_age
+    until_old = STRETCH_DAYS if ruling_age is None else recipe.model_max_age_bars + 1 - ruling_age
+    return max(1, min(STRETCH_DAYS, until_due, until_old))
+
+
+def _live(today: Job, days: tuple[date, ...], ruling: tuple[Champion, Gate], world: _World) -> int:
+    """How many days were lived through: these, under the champion; the last of them is replayed from the ledger."""
+    champion, gate = ruling
+    market = world.market
+    barred = {day: gate_of(on(today, day, market), market, world.source).barred for day in days[1:]}
+    barred[today.as_of] = gate.barred
+    last = on(today, days[-1], market)
+    stretch = Stretch(job=last, days=days, model_id=champion.model_id, bars=bars_on(last, market), barred=barred)
+    live(stretch, world.open_broker)
+    reconcile(last)
+    return len(days)
+
+
+def _remarks(backfill: Backfill, window: tuple[date, ...]) -> list[str]:
+    """What to say of a window that begins where the history does: the first days only warm up."""
+    first = window[0]
+    if (first - backfill.start).days <= LONGEST_BREAK_DAYS:
+        return []
+    return [f"the first bar is dated {first}: the account opens then, not on {backfill.start}"]
+
+
+def _gaps(shut: dict[date, str], unruled: dict[date, str]) -> list[str]:
+    """One sentence for the days that were left out, and one for those on which the model could not trade."""
+    gaps = []
+    if shut:
+        first = min(shut)
+        gaps.append(f"{len(shut)} days were left out, since nothing might trade; the first, {first}: {shut[first]}")
+    if unruled:
+        first = min(unruled)
+        gaps.append(f"the model or its training failed on {len(unruled)} days; the first, {first}: {unruled[first]}")
+    return gaps

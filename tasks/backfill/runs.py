@@ -1,0 +1,105 @@
+"""The book of backfills: what an account is filled with, what was begun, and what is done already."""
+
+import json
+from dataclasses import dataclass
+from datetime import date, datetime
+from hashlib import sha256
+
+from storage.database import Connection, connect
+from storage.ledger import runs
+from storage.ledger.runs import Outcome, Run, RunStatus
+from tasks.run.answers import Json, with_warnings
+from tasks.run.job import Job
+from tasks.run.runs import BACKFILL, DAILY
+
+
+class BackfillRefused(ValueError):
+    """The account or the window is none that a backfill can fill (exit 2)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backfill:
+    """Daily decisions to be replayed from `start` to the job's `as_of`, both included, on the job's account."""
+
+    job: Job
+    start: date
+
+    @property
+    def identity(self) -> str:
+        """What must be the same for a run to go on where another stopped, as canonical JSON; the end may differ."""
+        job = self.job
+        what = {"start": self.start.isoformat(), "source": job.source, "symbols": job.symbols}
+        named = {"calendars": job.calendars} if job.calendars else {}
+        return json.dumps({**json.loads(job.policy.config), **what, **named}, sort_keys=True)
+
+
+def own_account(backfill: Backfill) -> str:
+    """The account of a backfill that names none: the same for the same identity."""
+    return f"backfill-{backfill.start}-{sha256(backfill.identity.encode()).hexdigest()[:8]}"
+
+
+def demand_own(backfill: Backfill) -> None:
+    """None; raises BackfillRefused for an account that daily runs trade, or that another backfill has filled."""
+    with connect(backfill.job.home) as store:
+        _demand_own(store, backfill)
+
+
+def _demand_own(store: Connection, backfill: Backfill) -> None:
+    account = backfill.job.account
+    traded = runs.first_run(store, account, DAILY)
+    if traded is not None:
+        raise BackfillRefused(
+            f"account {account} is traded by daily runs since {traded.run.as_of}; name another with --account, or "
+            "leave it out"
+        )
+    first = runs.first_run(store, account, BACKFILL)
+    if first is None:
+        return
+    before, now = json.loads(first.run.config), json.loads(backfill.identity)
+    for name in sorted({*before, *now}):
+        if before.get(name) != now.get(name):
+            raise BackfillRefused(
+                f"account {account} was filled with {name} {_named(before.get(name))}, not {_named(now.get(name))}; "
+                "name another account with --account, or leave it out"
+            )
+
+
+def _named(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def answered(backfill: Backfill) -> Json | None:
+    """The answer of the run that filled the account up to the same day, which it says; None if none has."""
+    job = backfill.job
+    with connect(job.home) as store:
+        result = runs.finished_run(store, job.account, job.as_of, BACKFILL)
+    if result is None:
+        return None
+    answer = json.loads(result)
+    answer |= {"days_done": 0, "days_skipped": answer["days_done"] + answer["days_skipped"]}
+    return with_warnings(answer, [f"{job.account} was already filled up to {job.as_of}; nothing was left to do"])
+
+
+def begin(backfill: Backfill, at: datetime) -> None:
+    """None; the run is on record as running. Raises BackfillRefused."""
+    job = backfill.job
+    run = Run(
+        run_id=job.run_id,
+        account=job.account,
+        command=BACKFILL,
+        as_of=job.as_of,
+        started_at=at,
+        code_version=job.code_version,
+        config=backfill.identity,
+    )
+    with connect(job.home) as store:
+        # Again, while nobody else can write: another run may have begun since it was first asked.
+        _demand_own(store, backfill)
+        runs.start_run(store, run)
+
+
+def close_done(backfill: Backfill, at: datetime, answer: Json) -> None:
+    """None; the run is on record as done, with its answer."""
+    outcome = Outcome(status=RunStatus.DONE, finished_at=at, result=json.dumps(answer))
+    with connect(backfill.job.home) as store:
+        runs.finish_run(store, backfill.job.run_id, outcome)

@@ -1,0 +1,88 @@
+"""What a backtest leaves in a folder: equity and trades as Parquet, and the report."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from storage import reports
+from strategy.evaluation.metrics import drawdowns
+from tasks.backtest.exposures import decisions, exposures, regimes
+from tasks.backtest.run import Backtest
+from tasks.backtest.tear_sheet import tear_sheet
+from tasks.backtest.trade_reasons import trade_reasons
+from tasks.report.backtest_page import backtest_page
+
+TRADE_COLUMNS = (
+    "as_of",
+    "decided_on",
+    "symbol",
+    "side",
+    "quantity",
+    "price",
+    "fee",
+    "regime",
+    "signal",
+    "exposure",
+    "reason",
+    "order_id",
+)
+
+
+def save(tested: Backtest, folder: Path) -> tuple[str, ...]:
+    """The paths of equity.parquet, trades.parquet and report.html, each written whole or not at all.
+
+    Raises StoreFull, StoreReadOnly.
+    """
+    return (
+        str(reports.write_table(folder, "equity.parquet", equity_table(tested))),
+        str(reports.write_table(folder, "trades.parquet", trades_table(tested))),
+        str(reports.write(folder, "report.html", backtest_page(tear_sheet(tested)))),
+    )
+
+
+def equity_table(tested: Backtest) -> pd.DataFrame:
+    """One row per account day, no nulls: as_of, equity, drawdown (from the highest so far), exposure, regime.
+
+    The exposure is the one decided at the close, to be traded at the next open: signed for one symbol; with several it
+    is gross, and `exposure_<SYMBOL>` is signed.
+    """
+    equity = np.array([float(snapshot.equity) for snapshot in tested.net.replay.snapshots])
+    aimed = {symbol: exposures(tested.net, symbol) for symbol in tested.symbols}
+    table = pd.DataFrame({"as_of": tested.dates, "equity": equity, "drawdown": drawdowns(equity)})
+    if len(tested.symbols) == 1:
+        table["exposure"] = aimed[tested.symbols[0]]
+    else:
+        table["exposure"] = [sum(abs(value) for value in values) for values in zip(*aimed.values(), strict=True)]
+        for symbol, values in aimed.items():
+            table[f"exposure_{symbol}"] = values
+    table["regime"] = regimes(tested)
+    return table
+
+
+def trades_table(tested: Backtest) -> pd.DataFrame:
+    """One row per fill, with why it was ordered and what its decision saw; money and quantities as float64."""
+    decided = decisions(tested.net)
+    orders = {order.order_id: order for order in tested.net.replay.orders}
+    reasons = trade_reasons(tested.net.replay, tested.job.policy.limits)
+    rows = []
+    for fill in tested.net.replay.fills:
+        order = orders.get(fill.order_id)
+        decision = decided.get((order.as_of, order.symbol)) if order else None
+        rows.append(
+            {
+                "as_of": fill.as_of,
+                "decided_on": order.as_of if order else None,
+                "symbol": fill.symbol,
+                "side": str(fill.side),
+                "quantity": float(fill.quantity),
+                "price": float(fill.price),
+                "fee": float(fill.fee),
+                "regime": decision.regime if decision else None,
+                "signal": decision.signal if decision else None,
+                "exposure": decision.exposure if decision else None,
+                "reason": reasons[fill.order_id],
+                "order_id": fill.order_id,
+            }
+        )
+    return pd.DataFrame(rows, columns=list(TRADE_COLUMNS))

@@ -1,0 +1,47 @@
+"""What a tested account aimed at on each of its days: exposures and regimes."""
+
+from collections import Counter
+from datetime import date
+
+from strategy.portfolio.decision import Decision, Status
+from strategy.signals.regime import Regime
+from tasks.backtest.run import Backtest, Tested
+
+
+def exposures(tested: Tested, symbol: str) -> list[float]:
+    """The exposure of each day: what was decided at its close; on a day without a session, what was decided before.
+
+    Where nothing is decided (warming up, stale, bought once and kept) it is what is held.
+    """
+    decided = decisions(tested)
+    aimed: list[float] = []
+    for snapshot in tested.replay.snapshots:
+        decision = decided[snapshot.account.as_of, symbol]
+        if decision.exposure is not None:
+            aimed.append(decision.exposure)
+        elif decision.status is Status.NO_SESSION and aimed:
+            aimed.append(aimed[-1])
+        else:
+            aimed.append(snapshot.exposure(symbol))
+    return aimed
+
+
+def decisions(tested: Tested) -> dict[tuple[date, str], Decision]:
+    """The decisions by day and symbol."""
+    return {(decision.as_of, decision.symbol): decision for decision in tested.replay.decisions}
+
+
+def regimes(tested: Backtest) -> list[str]:
+    """The regime of each account day: that of most symbols, Neutral where they disagree evenly or none is known."""
+    votes: dict[date, Counter[str]] = {day: Counter() for day in tested.dates}
+    for decision in tested.net.replay.decisions:
+        if decision.regime is not None:
+            votes[decision.as_of][decision.regime] += 1
+    return [_winner(votes[day]) for day in tested.dates]
+
+
+def _winner(votes: Counter[str]) -> str:
+    ranked = votes.most_common(2)
+    if not ranked or (len(ranked) > 1 and ranked[0][1] == ranked[1][1]):
+        return str(Regime.NEUTRAL)
+    return ranked[0][0]

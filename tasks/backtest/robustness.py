@@ -1,0 +1,88 @@
+"""The doubt about a backtest: it is counted as a trial, and judged after all that were counted before."""
+
+import json
+from collections.abc import Mapping
+
+import numpy as np
+
+from storage.database import connect
+from storage.models import trials
+from storage.models.trials import Trial
+from strategy.backtest.day_loop import Replay
+from strategy.evaluation.metrics import daily_returns
+from strategy.evaluation.robustness import Doubt, doubt
+from strategy.evaluation.sharpe import Trials, sharpe
+from strategy.market.bars import FloatArray
+from strategy.market.instruments import Instrument, account_days_per_year
+from strategy.signals.outlook import Strategy
+from tasks.run.answers import Json
+from tasks.run.job import Job
+from tasks.run.trial_key import configuration
+
+#: Nobody chose the others after a look at their results.
+_TRIED = (Strategy.TURBO, Strategy.RULES)
+
+
+def judged(
+    job: Job, net: Replay, benchmarks: Mapping[str, Replay], instruments: Mapping[str, Instrument]
+) -> tuple[int | None, Doubt | None]:
+    """The trials on these instruments and days with this one, and the doubt about its net returns after so many.
+
+    The count is None for a baseline, which is no trial. The doubt is None where `strategy.evaluation.robustness` can
+    say nothing.
+    """
+    returns = _returns(net)
+    known = _counted(job, net, returns, tuple(instruments)) if job.policy.strategy in _TRIED else None
+    found = doubt(
+        returns,
+        {name: _returns(one) for name, one in benchmarks.items()},
+        known or Trials(count=0),
+        days_per_year=account_days_per_year(frozenset(one.calendar for one in instruments.values())),
+        seed=job.policy.recipe.seed,
+    )
+    return known.count if known else None, found
+
+
+def doubt_json(found: Doubt | None) -> Json | None:
+    """The `significance` of a backtest's answer; `trials` is null for a baseline, `pbo` for anything but a sweep."""
+    if found is None:
+        return None
+    return {
+        "sharpe": found.sharpe,
+        "low": found.low,
+        "high": found.high,
+        "probabilistic_sharpe": found.probabilistic,
+        "deflated_sharpe": found.deflated,
+        "luckiest_sharpe": found.luckiest,
+        "min_track_record_bars": found.min_track_record_days,
+        "pbo": None,
+        "spa_p": found.spa_p,
+        "against": {
+            name: one and {"difference": one.difference, "low": one.low, "high": one.high, "p": one.p}
+            for name, one in found.against.items()
+        },
+        "trials": found.trials or None,
+        "bars": found.days,
+    }
+
+
+def _counted(job: Job, net: Replay, returns: FloatArray, symbols: tuple[str, ...]) -> Trials:
+    """All that was tried on these symbols and days, now with this."""
+    ratio = sharpe(returns, 1)
+    settings = {**json.loads(job.policy.config), "strategy": str(job.policy.strategy)}
+    trial = Trial(
+        symbols=symbols,
+        start=net.snapshots[0].account.as_of,
+        end=net.snapshots[-1].account.as_of,
+        config=configuration(settings, symbols),
+        recorded_at=job.now,
+        sharpe=ratio,
+        days=None if ratio is None else len(returns),
+    )
+    with connect(job.home) as store:
+        trials.record(store, trial)
+        return trials.tried(store, trial)
+
+
+def _returns(replayed: Replay) -> FloatArray:
+    return daily_returns(np.array([float(snapshot.equity) for snapshot in replayed.snapshots]))

@@ -1,0 +1,250 @@
+"""Backtest: the day loop of the live account over history, with every cost, beside its benchmarks."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+
+from exchange.ports import BarSource
+from storage.bars import instruments as instrument_store
+from storage.bars import published as bar_store
+from storage.database import connect
+from strategy.account.settlement import NO_COSTS, Costs
+from strategy.backtest.day_loop import Replay, replay, turnovers
+from strategy.evaluation.costs import Charges, Rates, charges, rates
+from strategy.evaluation.metrics import Metrics, metrics
+from strategy.evaluation.robustness import Doubt
+from strategy.market.bars import Bars
+from strategy.market.instruments import Instrument, account_days_per_year
+from strategy.portfolio.decision import Panorama, Status, panorama
+from strategy.portfolio.exposure_cap import capped_days
+from strategy.portfolio.market_days import Tape, account_dates, data_sha256, tape
+from strategy.portfolio.risk import halt_date
+from strategy.signals.outlook import Strategy, outlooks, warm_up_bars
+from strategy.training.walk_forward import overlaid
+from tasks.backtest.robustness import judged
+from tasks.backtest.walk_forward import TradedFold, Walk, left_to_the_prior, walk
+from tasks.data.ingest import ingest
+from tasks.data.universe import chosen_in_hindsight
+from tasks.models.fold_models import History
+from tasks.notices.exposure_cap import cap_decided_often
+from tasks.notices.missed_orders import cut_orders
+from tasks.run.job import Job
+from tasks.validation.eligible import Use, remarks, usable
+from tasks.validation.gate import inspect
+from tasks.validation.standing_warnings import LOOK_BACK
+
+log = logging.getLogger(__name__)
+
+
+class WindowRefused(ValueError):
+    """The window cannot be tested: empty, or with too little history (exit 2)."""
+
+
+TESTING = Use(failing="nothing can be tested", option="--end-date", refused=WindowRefused)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What to test: the strategies, the first being the subject, from `start` to the job's `as_of`, both included."""
+
+    strategies: tuple[Strategy, ...]
+    start: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """One account over the window, and its metrics."""
+
+    label: str
+    replay: Replay
+    metrics: Metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backtest:
+    """A finished backtest; `gross` pays nothing, `net_2x_cost` pays twice the fee and slippage.
+
+    `benchmarks` are net. `folds` say who traded which days of `turbo`; without it there are none. `trials` counts the
+    configurations tried on these symbols in an overlapping window; None for a baseline, which is no trial.
+    `charges` are what the net account paid, at `rates`.
+    `doubt` is None where too little moves to judge. `would_halt_on` is the day on which the drawdown limit would have
+    halted the account. `bar_warnings` are those of the warnings that stand with bars.
+    """
+
+    job: Job
+    symbols: tuple[str, ...]
+    dates: tuple[date, ...]
+    gross: Tested
+    net: Tested
+    net_2x_cost: Tested
+    benchmarks: Mapping[str, Tested]
+    data_sha256: str
+    folds: tuple[TradedFold, ...]
+    trials: int | None
+    doubt: Doubt | None
+    would_halt_on: date | None
+    warnings: tuple[str, ...]
+    bar_warnings: tuple[str, ...]
+    charges: Charges
+    rates: Rates
+    instruments: Mapping[str, Instrument]
+
+    @property
+    def model_id(self) -> str | None:
+        """The model that traded the whole window; None if there were several, or the prior traded some of it."""
+        traded = {one.model_id if one.promoted else None for one in self.folds}
+        return traded.pop() if len(traded) == 1 else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Market:
+    """What is traded: instruments, bars up to the end, and the account's dates in the window.
+
+    `known` holds the published bars of all symbols asked for, and `listed` their instruments: a model also sees those
+    that the gate holds back.
+    """
+
+    instruments: Mapping[str, Instrument]
+    bars: Mapping[str, Bars]
+    known: Mapping[str, Bars]
+    listed: Mapping[str, Instrument]
+    dates: tuple[date, ...]
+
+
+def backtest(
+    job: Job, window: Window, open_source: Callable[[], BarSource], tell: Callable[[str], None] = log.info
+) -> Backtest:
+    """The subject with no, single and double cost, and the benchmarks net, on the same bars.
+
+    `turbo` is walked forward: each year is traded by a model of its past. `tell` hears of a training before it begins.
+    Nothing dated after `as_of` is fetched or validated; symbols that the gate holds back are dropped with a warning.
+    Raises WindowRefused, NothingPublishable, TrainingRefused, and what the source and the store raise.
+    """
+    ingest(job, open_source)
+    gate = inspect(job, None, window.start and window.start - LOOK_BACK)
+    symbols = usable(job, gate, TESTING)
+    subject = window.strategies[0]
+    market = _market(job, symbols, window)
+    walked = _walk(job, window, market, tell)
+    views = {one: _view(one, symbols, market, walked) for one in window.strategies}
+    quotes = tape(market.bars, market.dates[0], market.dates[-1])
+    accounts = _Accounts(job=job, symbols=symbols, market=market, views=views, quotes=quotes)
+    costs = job.policy.costs
+    net = accounts.run(subject, "net", costs)
+    _demand_a_decision(net.replay, subject, market)
+    benchmarks = {str(one): accounts.run(one, str(one), costs) for one in window.strategies[1:]}
+    others = {name: one.replay for name, one in benchmarks.items()}
+    cut = cut_orders({str(subject): net.replay, **others}, market.bars)
+    trials, found = judged(job, net.replay, others, market.instruments)
+    return Backtest(
+        job=job,
+        symbols=symbols,
+        dates=market.dates,
+        gross=accounts.run(subject, "gross", NO_COSTS),
+        net=net,
+        net_2x_cost=accounts.run(subject, "net at twice the cost", replace(costs, multiplier=Decimal(2))),
+        benchmarks=benchmarks,
+        data_sha256=data_sha256(market.bars),
+        folds=walked.folds,
+        would_halt_on=halt_date(net.replay.snapshots, job.policy.limits),
+        trials=trials,
+        doubt=found,
+        warnings=(
+            *remarks(gate),
+            *left_to_the_prior(walked.folds),
+            *chosen_in_hindsight(market.instruments),
+            *_capped(job, subject, net.replay),
+            *cut,
+        ),
+        bar_warnings=gate.standing,
+        charges=charges(net.replay, quotes, _days_per_year(market.instruments)),
+        rates=rates(costs, market.instruments),
+        instruments=market.instruments,
+    )
+
+
+def _market(job: Job, symbols: tuple[str, ...], window: Window) -> _Market:
+    with connect(job.home) as store:
+        known = bar_store.load(store, job.source, job.symbols, until=job.as_of)
+        instruments = instrument_store.load(store, job.source, job.symbols)
+    bars = {symbol: one for symbol, one in known.items() if symbol in symbols}
+    every = account_dates(bars)
+    start = window.start or every[0]
+    dates = tuple(day for day in every if start <= day)
+    if not dates:
+        raise WindowRefused(
+            f"no bar of {', '.join(symbols)} lies between {start} and {job.as_of}; they run from {every[0]} to "
+            f"{every[-1]}"
+        )
+    traded = {symbol: one for symbol, one in instruments.items() if symbol in symbols}
+    return _Market(instruments=traded, bars=bars, known=known, listed=instruments, dates=dates)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Accounts:
+    """The accounts of one backtest, which differ in strategy and cost alone."""
+
+    job: Job
+    symbols: tuple[str, ...]
+    market: _Market
+    views: Mapping[Strategy, Panorama]
+    quotes: Tape
+
+    def run(self, strategy: Strategy, label: str, costs: Costs) -> Tested:
+        """The account of a strategy at these costs."""
+        market, job = self.market, self.job
+        policy = replace(job.policy, strategy=strategy, costs=costs)
+        mandate = policy.mandate(job.account, self.symbols, market.instruments)
+        replayed = replay(self.views[strategy], self.quotes, market.dates, job.policy.capital, mandate)
+        return Tested(label=label, replay=replayed, metrics=measure(replayed, market.instruments))
+
+
+def _walk(job: Job, window: Window, market: _Market, tell: Callable[[str], None]) -> Walk:
+    """The folds of the window and what they foretell; without `turbo` there is nothing to fit."""
+    if Strategy.TURBO not in window.strategies:
+        return Walk(folds=(), signals={})
+    mandate = job.policy.mandate(job.account, job.symbols, market.listed)
+    history = History(bars=market.known, mandate=mandate, start=market.dates[0], end=market.dates[-1])
+    return walk(job, history, tell)
+
+
+def _view(strategy: Strategy, symbols: Sequence[str], market: _Market, walked: Walk) -> Panorama:
+    """What the strategy sees: `turbo` the signals of its folds where they have any, else its prior."""
+    calendars = {symbol: market.listed[symbol].calendar for symbol in market.known}
+    seen = outlooks(market.known, calendars, strategy)
+    if strategy is Strategy.TURBO:
+        seen = {symbol: overlaid(one, walked.signals[symbol]) for symbol, one in seen.items()}
+    return panorama(seen, symbols)
+
+
+def measure(replayed: Replay, instruments: Mapping[str, Instrument]) -> Metrics:
+    """The metrics of an account, annualised by its account days."""
+    equity = [float(snapshot.equity) for snapshot in replayed.snapshots]
+    return metrics(equity, turnovers(replayed), _days_per_year(instruments))
+
+
+def _days_per_year(instruments: Mapping[str, Instrument]) -> int:
+    return account_days_per_year(frozenset(one.calendar for one in instruments.values()))
+
+
+def _capped(job: Job, subject: Strategy, replayed: Replay) -> list[str]:
+    days = capped_days(subject, replayed.decisions, replayed.snapshots, job.policy.sizing)
+    return cap_decided_often(len(days), len(replayed.snapshots), job.policy.sizing)
+
+
+def _demand_a_decision(replayed: Replay, strategy: Strategy, market: _Market) -> None:
+    """None; refuses a window in which no symbol ever was in the universe, or had history enough to be traded."""
+    if any(decision.status is Status.TRADED for decision in replayed.decisions):
+        return
+    if not any(one.member(day) for one in market.instruments.values() for day in market.dates):
+        raise WindowRefused(
+            f"the universe holds none of {', '.join(market.bars)} between {market.dates[0]} and {market.dates[-1]}; "
+            "choose other dates or symbols, or correct it with `turbodmt universe`"
+        )
+    most = max(len(bars) for bars in market.bars.values())
+    raise WindowRefused(
+        f"the history is too short: {strategy} needs {warm_up_bars(strategy)} bars of a symbol before it trades, and "
+        f"by {market.dates[-1]} there are {most}; choose a later --end-date or a source with more history"
+    )

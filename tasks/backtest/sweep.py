@@ -1,0 +1,197 @@
+"""Sweep: the accounts of all points of a grid on the same bars, and how much of the best one is luck."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+
+from exchange.ports import BarSource
+from storage.bars import instruments as instrument_store
+from storage.bars import published as bar_store
+from storage.database import connect
+from storage.models import trials
+from storage.models.trials import Trial
+from strategy.backtest.day_loop import replay
+from strategy.evaluation.metrics import Metrics
+from strategy.evaluation.sharpe import Trials, sharpe
+from strategy.kernel.grid import Point, values_read
+from strategy.kernel.grid_accounts import Swept, return_matrix
+from strategy.market.bars import FloatArray
+from strategy.portfolio.decision import panorama
+from strategy.portfolio.market_days import account_dates, data_sha256, session_date, tape
+from strategy.portfolio.sizing import SizingParams
+from strategy.signals.outlook import Strategy, outlooks
+from strategy.training.promotion_gate import PRIOR
+from tasks.backtest.run import TESTING, measure
+from tasks.backtest.sweep_chunks import Runner, SweepMarket, SweepRefused, cut_work
+from tasks.data.ingest import ingest
+from tasks.data.universe import chosen_in_hindsight
+from tasks.run.job import Job
+from tasks.run.trial_key import configuration
+from tasks.validation.eligible import remarks, usable
+from tasks.validation.gate import inspect
+
+#: Daily returns of all points at most: 2 GB, held up to three times over.
+MOST_RETURNS = 250_000_000
+
+
+#: What the settings do not name, and a backtest's configuration therefore leaves out, where it is as by default.
+DEFAULT_SIZING = SizingParams()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Result:
+    """A point, its metrics in the kernel's account, and its daily net Sharpe ratio; None if it never varies."""
+
+    point: Point
+    metrics: Metrics
+    daily_sharpe: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sweep:
+    """A finished sweep over the dates of all accounts: one result a point, and `net` (D, N), their daily returns.
+
+    The returns are those of the dates that all accounts share, without the first.
+
+    `best` is the number of the point with the highest net Sharpe ratio, `exact` the metrics of its account with lots,
+    rounding and limits. `tried` counts all configurations that were ever tried on these accounts, with the daily Sharpe
+    ratios known of them.
+    """
+
+    job: Job
+    dates: tuple[date, ...]
+    results: tuple[Result, ...]
+    net: FloatArray
+    days_per_year: int
+    best: int
+    exact: Metrics
+    tried: Trials
+    data_sha256: str
+    warnings: tuple[str, ...]
+
+
+def sweep(
+    job: Job, wanted: tuple[Sequence[Point], date | None], open_source: Callable[[], BarSource], run: Runner
+) -> Sweep:
+    """The points, traded from the given date (None: the first bar) to `as_of`; each is counted as a trial.
+
+    A symbol that the gate holds back is left out of its accounts with a warning. Raises SweepRefused,
+    WindowRefused, NothingPublishable, and what the source and the store raise.
+    """
+    job = replace(job, symbols=_symbols(wanted[0]))
+    ingest(job, open_source)
+    gate = inspect(job, None)
+    points = _among(wanted[0], usable(job, gate, TESTING))
+    market = _market(job, wanted[1], _symbols(points))
+    _demand_room(points, market)
+    work = cut_work(points, market)
+    parts = list(run(work))
+    results = _results(parts)
+    net = return_matrix([(one.panel.open_time[1:], part.net) for one, part in zip(work, parts, strict=True)])
+    best = _best(results)
+    return Sweep(
+        job=job,
+        dates=tuple(sorted({day for one in work for day in map(session_date, one.panel.open_time)})),
+        results=results,
+        net=net,
+        days_per_year=max(one.panel.days_per_year for one in work),
+        best=best,
+        exact=_exact(job, results[best].point, market),
+        tried=_counted(job, results, market),
+        data_sha256=data_sha256(market.bars),
+        warnings=(*remarks(gate), *chosen_in_hindsight(market.instruments)),
+    )
+
+
+def _symbols(points: Sequence[Point]) -> tuple[str, ...]:
+    """All that any of the points trades, sorted."""
+    return tuple(sorted({symbol for point in points for symbol in point.symbols}))
+
+
+def _among(points: Sequence[Point], symbols: Sequence[str]) -> tuple[Point, ...]:
+    """The distinct points on these symbols alone, without those that trade none of them."""
+    kept = [replace(point, symbols=tuple(one for one in point.symbols if one in symbols)) for point in points]
+    return tuple(dict.fromkeys(point for point in kept if point.symbols))
+
+
+def _market(job: Job, start: date | None, symbols: Sequence[str]) -> SweepMarket:
+    with connect(job.home) as store:
+        bars = bar_store.load(store, job.source, tuple(symbols), until=job.as_of)
+        instruments = instrument_store.load(store, job.source, tuple(symbols))
+    start = start or account_dates(bars)[0]
+    return SweepMarket(bars=bars, instruments=instruments, limits=job.policy.limits, start=start)
+
+
+def _demand_room(points: Sequence[Point], market: SweepMarket) -> None:
+    """None; refuses more returns than memory holds."""
+    days = max(len(market.dates(symbols)) for symbols in {point.symbols for point in points})
+    if len(points) * days > MOST_RETURNS:
+        raise SweepRefused(
+            f"{len(points):,} points on {days:,} days make {len(points) * days:,} returns, and {MOST_RETURNS:,} can be "
+            "held; shorten the window or the lists of the grid"
+        )
+
+
+def _results(parts: Sequence[Swept]) -> tuple[Result, ...]:
+    return tuple(
+        Result(point=point, metrics=figures, daily_sharpe=sharpe(part.net[:, number], 1))
+        for part in parts
+        for number, (point, figures) in enumerate(zip(part.points, part.metrics, strict=True))
+    )
+
+
+def _best(results: Sequence[Result]) -> int:
+    """The number of the point with the highest Sharpe ratio, the first of equals; raises SweepRefused if none has."""
+    ratios = [-np.inf if one.metrics.sharpe is None else one.metrics.sharpe for one in results]
+    if max(ratios) == -np.inf:
+        raise SweepRefused("no point of the grid ever held a position; widen the window or the grid")
+    return int(np.argmax(ratios))
+
+
+def _exact(job: Job, point: Point, market: SweepMarket) -> Metrics:
+    """The metrics of the point's account in Decimal, with lots, rounding and limits."""
+    policy = replace(job.policy, strategy=point.strategy, sizing=point.sizing, costs=point.costs)
+    mandate = policy.mandate(job.account, point.symbols, market.instruments)
+    bars, dates = market.of(point.symbols), market.dates(point.symbols)
+    seen = outlooks(bars, {symbol: market.instruments[symbol].calendar for symbol in bars}, point.strategy)
+    quotes = tape(bars, dates[0], dates[-1])
+    replayed = replay(panorama(seen, point.symbols), quotes, dates, policy.capital, mandate)
+    return measure(replayed, {symbol: market.instruments[symbol] for symbol in point.symbols})
+
+
+def _counted(job: Job, results: Sequence[Result], market: SweepMarket) -> Trials:
+    """All that was ever tried on the accounts of the sweep, which now counts too."""
+    settings = json.loads(job.policy.config)
+    spans = {symbols: market.dates(symbols) for symbols in {one.point.symbols for one in results}}
+    fresh = [
+        Trial(
+            symbols=one.point.symbols,
+            start=spans[one.point.symbols][0],
+            end=spans[one.point.symbols][-1],
+            config=_config(settings, one.point),
+            recorded_at=job.now,
+            sharpe=one.daily_sharpe,
+            days=None if one.daily_sharpe is None else len(spans[one.point.symbols]) - 1,
+        )
+        for one in results
+    ]
+    with connect(job.home) as store:
+        trials.record_all(store, fresh)
+        every = [trials.tried(store, trial) for trial in {trial.symbols: trial for trial in fresh}.values()]
+    return Trials(count=sum(one.count for one in every), sharpes=tuple(ratio for one in every for ratio in one.sharpes))
+
+
+def _config(settings: Mapping[str, object], point: Point) -> str:
+    """The configuration of a point, in the words of the settings, so that a backtest of it is no further trial.
+
+    But `turbo` in a sweep is its prior, which is another one than that of the networks.
+    """
+    changed = values_read(point)
+    for name in ("drawdown_start", "drawdown_full", "drawdown_floor"):
+        if changed.get(name) == getattr(DEFAULT_SIZING, name):
+            del changed[name]
+    strategy = PRIOR if point.strategy is Strategy.TURBO else str(point.strategy)
+    return configuration({**settings, **changed, "strategy": strategy}, point.symbols)

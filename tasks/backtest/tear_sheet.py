@@ -1,0 +1,211 @@
+"""The report of a backtest, put together from what its accounts did."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from storage.bars import instruments as instrument_store
+from storage.database import connect
+from strategy.backtest.day_loop import turnovers
+from strategy.evaluation.metrics import drawdowns
+from strategy.evaluation.rolling_metrics import longest_underwater, rolling_sharpe, rolling_turnover, rolling_volatility
+from strategy.evaluation.sharpe import sample
+from strategy.market.bars import FloatArray
+from strategy.market.instruments import account_days_per_year
+from strategy.signals.outlook import Strategy
+from tasks.backtest.exposures import exposures, regimes
+from tasks.backtest.run import Backtest, Tested
+from tasks.backtest.trade_reasons import trade_reasons
+from tasks.backtest.walk_forward import TradedFold
+from tasks.report.backtest_page import BacktestPage, CostLine
+from tasks.report.backtest_tables import Fold, Measured, Trade
+from tasks.report.charts import EquityPicture, Line, Panel
+from tasks.report.daily_page import Provenance
+from tasks.report.distribution import Distribution
+from tasks.report.markup import ABSENT, figure, money, share
+from tasks.report.robustness_text import evidence
+from tasks.report.scales import signed_percent
+from tasks.report.settings_table import configured, in_bps
+
+#: Fewer days than this make no rolling statistics worth a plot.
+FEWEST_ROLLING_DAYS = 21
+
+
+def tear_sheet(tested: Backtest) -> BacktestPage:
+    """What the report shows of a backtest."""
+    job = tested.job
+    measured = (tested.gross, tested.net, tested.net_2x_cost, *tested.benchmarks.values())
+    reasons = trade_reasons(tested.net.replay, job.policy.limits)
+    returns = _returns(tested)
+    return BacktestPage(
+        strategy=str(job.policy.strategy),
+        symbols=tested.symbols,
+        facts=_facts(tested),
+        measured=tuple(Measured(label=one.label, metrics=one.metrics) for one in measured),
+        picture=replace(_picture(tested), panels=_panels(tested)),
+        evidence=evidence(tested.doubt) if tested.doubt else (),
+        returns=returns,
+        spread=_spread(tested, returns) if returns else (),
+        folds=tuple(map(_fold, tested.folds)),
+        trades=tuple(Trade(fill=fill, reason=reasons[fill.order_id]) for fill in tested.net.replay.fills),
+        warnings=tuple(one for one in tested.warnings if one not in tested.bar_warnings),
+        bar_warnings=tested.bar_warnings,
+        would_halt_on=tested.would_halt_on,
+        provenance=Provenance(
+            run_id=job.run_id,
+            data_sha256=tested.data_sha256,
+            code_version=job.code_version,
+            model_id=_model(tested),
+            seed=job.policy.recipe.seed,
+            configuration=configured(job.policy, tested.instruments),
+            trials=tested.trials,
+        ),
+        costs=_costs(tested),
+    )
+
+
+def _picture(tested: Backtest) -> EquityPicture:
+    """The net equity of the subject against its benchmarks, with its drawdown and the regime of each day."""
+    subject = str(tested.job.policy.strategy)
+    lines = {f"{subject}, net": tested.net, **tested.benchmarks}
+    return EquityPicture(
+        title=f"Equity of {subject} on {', '.join(tested.symbols)}",
+        dates=tested.dates,
+        lines=tuple(Line(label=label, values=tuple(_equity(one).tolist())) for label, one in lines.items()),
+        drawdown=tuple(drawdowns(_equity(tested.net)).tolist()),
+        regimes=tuple(regimes(tested)),
+    )
+
+
+def _panels(tested: Backtest) -> tuple[Panel, ...]:
+    """Rolling Sharpe ratio and volatility beside the first benchmark's, then exposure and turnover."""
+    days_per_year = _days_per_year(tested)
+    lookback = min(days_per_year // 2, len(tested.dates) // 4)
+    held = _exposure_panels(tested)
+    if lookback < FEWEST_ROLLING_DAYS:
+        return held
+    accounts = {"net": tested.net, **dict(list(tested.benchmarks.items())[:1])}
+    equities = {label: _equity(one) for label, one in accounts.items()}
+    target = tested.job.policy.sizing.target_annual_vol
+    traded = np.array(turnovers(tested.net.replay))
+    return (
+        Panel(
+            heading=f"Sharpe ratio, {lookback} days",
+            lines=tuple(_line(one, rolling_sharpe(path, lookback, days_per_year)) for one, path in equities.items()),
+            level=0.0,
+        ),
+        Panel(
+            heading=f"Volatility, {lookback} days; dashed: target",
+            lines=tuple(
+                _line(one, 100 * rolling_volatility(path, lookback, days_per_year)) for one, path in equities.items()
+            ),
+            level=100 * target,
+            unit="%",
+        ),
+        *held,
+        Panel(
+            heading=f"Turnover a year, {lookback} days",
+            lines=(_line("turnover", rolling_turnover(traded, lookback, days_per_year)),),
+            level=0.0,
+        ),
+    )
+
+
+def _exposure_panels(tested: Backtest) -> tuple[Panel, ...]:
+    """The signed exposure; where longs and shorts stood side by side also the gross one."""
+    each = np.array([exposures(tested.net, symbol) for symbol in tested.symbols])
+    net, gross = each.sum(axis=0), np.abs(each).sum(axis=0)
+    signed = Panel(heading="Exposure, long less short", lines=(_line("exposure", net),), level=0.0)
+    if np.allclose(np.abs(net), gross):
+        return (signed,)
+    return (signed, Panel(heading="Exposure, long and short together", lines=(_line("gross", gross),), level=0.0))
+
+
+def _line(label: str, values: FloatArray) -> Line:
+    return Line(label=label, values=tuple(values.tolist()))
+
+
+def _equity(tested: Tested) -> FloatArray:
+    return np.array([float(snapshot.equity) for snapshot in tested.replay.snapshots])
+
+
+def _days_per_year(tested: Backtest) -> int:
+    with connect(tested.job.home) as store:
+        instruments = instrument_store.load(store, tested.job.source, tested.symbols)
+    return account_days_per_year(frozenset(one.calendar for one in instruments.values()))
+
+
+def _facts(tested: Backtest) -> tuple[tuple[str, str], ...]:
+    net, rivals = tested.net.metrics, tested.benchmarks.items()
+    return (
+        ("Net return", _change(net.total_return)),
+        *((f"Return of {label}", _change(one.metrics.total_return)) for label, one in list(rivals)[:1]),
+        ("Growth per year", _change(net.cagr)),
+        ("Sharpe ratio", figure(net.sharpe)),
+        *((f"Sharpe ratio of {label}", figure(one.metrics.sharpe)) for label, one in list(rivals)[:1]),
+        ("Deepest drawdown", share(net.max_drawdown)),
+    )
+
+
+def _change(value: float | None) -> str:
+    return share(value) if value is None else signed_percent(value)
+
+
+def _returns(tested: Backtest) -> Distribution | None:
+    """The returns of the days that moved; None if there are too few to draw."""
+    path = _equity(tested.net)
+    if not (path > 0).all():
+        return None
+    returns = path[1:] / path[:-1] - 1.0
+    moved = returns[returns != 0.0]
+    if len(set(moved)) < 2:
+        return None
+    return Distribution(title=f"Daily net returns, {len(moved):,} days that moved", returns=tuple(moved.tolist()))
+
+
+def _spread(tested: Backtest, drawn: Distribution) -> tuple[tuple[str, str], ...]:
+    returns = np.array(drawn.returns)
+    shape = sample(returns)
+    return (
+        ("Best day", signed_percent(float(returns.max()))),
+        ("Worst day", signed_percent(float(returns.min()))),
+        ("1 day in 20 below", signed_percent(float(np.quantile(returns, 0.05)))),
+        ("Skewness", figure(shape.skewness)),
+        ("Kurtosis (normal: 3)", figure(shape.kurtosis)),
+        ("Longest under water", f"{longest_underwater(_equity(tested.net)):,} days"),
+    )
+
+
+def _costs(tested: Backtest) -> tuple[CostLine, ...]:
+    """What the net account paid, and at which values."""
+    paid, at = tested.charges, tested.rates
+    lines = (
+        ("Fees", paid.fees, f"{in_bps(at.fee_bps)} of what is traded"),
+        ("Slippage", paid.slippage, f"{in_bps(at.slippage_bps)} of the open"),
+        ("Financing", paid.financing, f"{at.financing_rate:.1%} a year of what is borrowed or sold short"),
+        ("All", paid.total, ""),
+    )
+    return tuple(
+        CostLine(name=name, paid=money(value), per_year=_yearly(paid.per_year(value)), terms=terms)
+        for name, value, terms in lines
+    )
+
+
+def _yearly(share_per_year: float | None) -> str:
+    return ABSENT if share_per_year is None else f"{share_per_year:.2%}"
+
+
+def _model(tested: Backtest) -> str | None:
+    """The model that traded, or in words why there is not one; None where the prior traded all of it."""
+    if tested.job.policy.strategy is not Strategy.TURBO:
+        return f"none: {tested.job.policy.strategy} is a rule"
+    promoted = {fold.model_id for fold in tested.folds if fold.promoted}
+    if not promoted or tested.model_id:
+        return tested.model_id
+    beside = "" if all(fold.promoted for fold in tested.folds) else " and the prior"
+    return f"{len(promoted)} of the walk-forward{beside}"
+
+
+def _fold(fold: TradedFold) -> Fold:
+    trader = f"model {fold.model_id[:12]}" if fold.promoted and fold.model_id else "the prior"
+    return Fold(start=fold.start, end=fold.end, fitted_to=fold.fitted_to, trader=trader, reason=fold.reason)

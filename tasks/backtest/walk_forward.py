@@ -1,0 +1,143 @@
+"""Walk-forward: each year of a backtest is traded by the first model that its past gave, or by the prior."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+
+import numpy as np
+
+from storage.database import Connection, connect
+from storage.models import folds as fold_store
+from strategy.portfolio.market_days import account_dates, session_date
+from strategy.signals.prior import PRIOR_BARS
+from strategy.training.training_progress import one_of
+from strategy.training.walk_forward import decided_rows, histories, yearly
+from tasks.models.fold_models import AskedFold, History, KnownFold, extended, fitted, fold_key
+from tasks.run.answers import Json
+from tasks.run.job import Job
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradedFold:
+    """The days from `start` to `end`, both included, and who traded them: the model if promoted, else the prior.
+
+    The model saw bars up to `fitted_to`; `model_id` is None where none could be trained. `reason` says why it is so.
+    """
+
+    start: date
+    end: date
+    fitted_to: date
+    model_id: str | None
+    promoted: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walk:
+    """The folds of a window, and by symbol and day the signals of their models; on all other days the prior trades."""
+
+    folds: tuple[TradedFold, ...]
+    signals: Mapping[str, Mapping[date, float]]
+
+
+def walk(job: Job, history: History, tell: Callable[[str], None] = log.info) -> Walk:
+    """The folds of the window by calendar years, and their signals; what was fitted before is read from the store.
+
+    A fold does what the product would have done from nothing: its networks are trained on the bars up to `fitted_to`
+    and judged by the gate as a single trial, since with the trials that the store has counted an old fold would depend
+    on what was tried later. Each is kept as soon as it is finished. `tell` hears of a training before it begins.
+    Raises TrainingRefused where the recipe or the device admits no training at all.
+    """
+    asked = _asked(job, history)
+    with connect(job.home) as store:
+        found = [_known(store, one) for one in asked]
+    lacking = [number for number, one in enumerate(found) if one is None]
+    folds: list[TradedFold] = []
+    signals: dict[str, dict[date, float]] = {symbol: {} for symbol in history.bars}
+    for number, (one, before) in enumerate(zip(asked, found, strict=True)):
+        if before is None:
+            tell(f"Training the fold of {one.start.year} on bars up to {one.fitted_to}, {number + 1} of {len(asked)}.")
+            with one_of(lacking.index(number) + 1, len(lacking)):
+                known = fitted(job, history, one)
+        else:
+            known = extended(job, history, one, before) if before.lacking(one) else before
+        folds.append(_traded(one, known))
+        if known.stored.verdict.promoted:
+            for symbol, day, history_sha256 in one.wanted:
+                signals[symbol][day] = known.signals[symbol, day, history_sha256]
+    return Walk(folds=tuple(folds), signals=signals)
+
+
+def _asked(job: Job, history: History) -> tuple[AskedFold, ...]:
+    bars = history.bars
+    dates = np.array(account_dates(bars), dtype="M8[us]")
+    known = histories(bars)
+    plan = yearly(dates, np.datetime64(history.start, "us"), np.datetime64(history.end, "us"))
+    rows = {symbol: decided_rows(plan, dates, one.open_time) for symbol, one in sorted(bars.items())}
+    days = {symbol: one.open_time.astype("M8[D]").tolist() for symbol, one in bars.items()}
+    asked = []
+    for number, fold in enumerate(plan):
+        fitted_to = session_date(fold.fitted_to)
+        wanted = tuple(
+            (symbol, days[symbol][row], known[days[symbol][row]])
+            for symbol, own in rows.items()
+            for row in own[number]
+            # Before it there is no prior to depart from.
+            if row >= PRIOR_BARS - 1
+        )
+        asked.append(
+            AskedFold(
+                key=fold_key(job, history.mandate, fitted_to, known.get(fitted_to, "no bar")),
+                start=session_date(dates[fold.dates[0]]),
+                end=session_date(dates[fold.dates[-1]]),
+                fitted_to=fitted_to,
+                wanted=wanted,
+            )
+        )
+    return tuple(asked)
+
+
+def _known(store: Connection, asked: AskedFold) -> KnownFold | None:
+    stored = fold_store.find(store, asked.key)
+    return KnownFold(stored=stored, signals=fold_store.signals(store, asked.key)) if stored else None
+
+
+def _traded(asked: AskedFold, known: KnownFold) -> TradedFold:
+    return TradedFold(
+        start=asked.start,
+        end=asked.end,
+        fitted_to=asked.fitted_to,
+        model_id=known.stored.model_id,
+        promoted=known.stored.verdict.promoted,
+        reason=known.stored.verdict.reason,
+    )
+
+
+def left_to_the_prior(folds: Sequence[TradedFold]) -> tuple[str, ...]:
+    """One sentence on the folds that the prior traded, if there are any."""
+    left = [one for one in folds if not one.promoted]
+    if not left:
+        return ()
+    untrained = sum(one.model_id is None for one in left)
+    counted = {
+        "the promotion gate rejected the network in": len(left) - untrained,
+        "none could be trained in": untrained,
+    }
+    why = (
+        " and ".join(f"{what} {count}" for what, count in counted.items() if count)
+        + "; --json gives the reason of each"
+    )
+    years = ", ".join(str(one.start.year) for one in left)
+    return (
+        f"the prior traded {len(left)} of {len(folds)} folds of turbo ({years}): "
+        f"{left[0].reason if len(left) == 1 else why}",
+    )
+
+
+def folds_json(folds: Sequence[TradedFold]) -> list[Json]:
+    """The folds in the answer of `turbodmt backtest`."""
+    days = ("start", "end", "fitted_to")
+    return [{**asdict(one), **{day: getattr(one, day).isoformat() for day in days}} for one in folds]

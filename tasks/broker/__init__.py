@@ -1,0 +1,4 @@
+"""The ledger and a broker outside: submission, reconciliation, resets, funding, orders of unknown outcome.
+
+Start with `submission`, then `reconciliation`.
+"""

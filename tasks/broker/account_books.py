@@ -1,0 +1,173 @@
+"""An account's books at a broker outside, by the ledger: what it owns now, and what the broker must hold."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+from exchange.ports import Broker, Holdings
+from storage.bars import instruments as instrument_store
+from storage.database import Connection
+from storage.ledger import broker_events as venues
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from storage.ledger import takeovers
+from storage.ledger.broker_events import Adoption
+from strategy.account.orders import Order
+from strategy.account.state import Account
+from strategy.backtest.day_loop import Day, Standing
+from strategy.broker.daily_booking import Holding, booked_day, realised, traded, with_fee_payers
+from strategy.broker.fills import (
+    Charge,
+    Execution,
+    PaidIn,
+    as_fill,
+    booking_day,
+    charge_entries,
+    fee_entries,
+    fees_elsewhere,
+)
+from strategy.broker.takeover import Books, Found
+from tasks.run.job import Customer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What the broker told just now and the ledger does not hold yet, and the orders of which it will tell no more."""
+
+    executions: tuple[Execution, ...] = ()
+    charges: tuple[Charge, ...] = ()
+    unknown: tuple[Order, ...] = ()
+
+
+NO_NEWS = News()
+
+
+def stands(store: Connection, account: str, broker: Broker, adopted: Adoption) -> bool:
+    """Whether that is the account's newest adoption: another run may have adopted the broker anew meanwhile."""
+    newest = venues.adoption(store, account, broker.name)
+    return newest is not None and newest.number == adopted.number
+
+
+def holdings_of(broker: Broker, symbols: Sequence[str]) -> Holdings:
+    """What the broker outside holds. Raises BrokerUnavailable, BrokerRefused."""
+    holdings = broker.holdings(tuple(symbols))
+    assert holdings is not None, "a broker outside the process has books of its own"
+    return holdings
+
+
+def standing_now(store: Connection, account: str, news: News = NO_NEWS) -> Account | None:
+    """Return the account of the last snapshot, changed by all that is booked after it; None before its first day."""
+    snapshot = ledger.latest_snapshot(store, account)
+    if snapshot is None:
+        return None
+    settled = snapshot.account.as_of
+    day = first_open_day(store, account, settled, news)
+    executions = (*venues.executions_after(store, account, settled), *news.executions)
+    fills = (*ledger.fills_after(store, account, settled), *(as_fill(one, day) for one in news.executions))
+    entries = (
+        *fee_entries(executions, day),
+        *charge_entries((*venues.charges_after(store, account, settled), *news.charges), day),
+        *takeovers.entries_after(store, account, settled),
+    )
+    standing = Standing(account=snapshot.account, open_orders=(), equities=(snapshot.equity,))
+    told = Standing(account=Account(as_of=day, cash=Decimal(0)), open_orders=(), equities=())
+    return booked_day(standing, Day(standing=told, fills=fills, entries=entries, settled=()), {}, 2).standing.account
+
+
+def first_open_day(store: Connection, account: str, settled: date, news: News = NO_NEWS) -> date:
+    """Return the first day that is not settled, but none before trades that are booked already."""
+    told = (*venues.executions_after(store, account, settled), *news.executions)
+    return max([booking_day(one.executed_at, settled) for one in told], default=settled + timedelta(days=1))
+
+
+def books_of(store: Connection, account: str, broker: str, adopted: Adoption, news: News = NO_NEWS) -> Books | None:
+    """Return the account's books, with what its positions on margin cost; None before its first day."""
+    now = standing_now(store, account, news)
+    if now is None:
+        return None
+    costs = dict(takeovers.kept(store, account, broker, adopted.number).costs)
+    for one in (*venues.executions(store, account, adopted.number), *news.executions):
+        if one.realised is not None:
+            cost = costs.get(one.symbol, Decimal(0))
+            costs[one.symbol] = cost + one.realised + one.signed_quantity * one.price
+    return Books(
+        cash=now.cash,
+        positions={symbol: position.quantity for symbol, position in now.positions.items()},
+        marks={symbol: position.mark for symbol, position in now.positions.items()},
+        costs={symbol: cost for symbol, cost in costs.items() if symbol in now.positions},
+    )
+
+
+def expected(store: Connection, account: str, adopted: Adoption, news: News = NO_NEWS) -> Holding:
+    """What the broker must hold: what was adopted, changed by our trades and charges."""
+    executions = (*venues.executions(store, account, adopted.number), *news.executions)
+    on_margin = any(one.realised is not None for one in executions)
+    ours = realised(executions) if on_margin else traded(executions)
+    charges = (*venues.charges(store, account, adopted.number), *news.charges)
+    charged = sum((one.cash for one in charges), Decimal(0))
+    symbols = {*adopted.positions, *ours.positions}
+    spent = fees_elsewhere(executions, instrument_store.bases(store, sorted(symbols)))
+    zero = Decimal(0)
+    return Holding(
+        cash=adopted.cash + ours.cash + charged,
+        positions={
+            one: adopted.positions.get(one, zero) + ours.positions.get(one, zero) - spent.get(one, zero)
+            for one in symbols
+        },
+    )
+
+
+def found_of(holdings: Holdings, due: Holding, unknown: Sequence[Order] = ()) -> Found:
+    """Return what the broker holds beside what it must hold, and what orders of unknown outcome may have traded."""
+    return Found(
+        expected=due,
+        cash=holdings.cash,
+        available=holdings.cash - holdings.locked,
+        positions=holdings.positions,
+        on_margin=holdings.on_margin,
+        unknown=unknown,
+        entry_prices=holdings.entry_prices,
+    )
+
+
+def untold(store: Connection, account: str, adopted: Adoption, news: News) -> tuple[Order, ...]:
+    """Return the orders of which the broker will tell no more, each with its mark and what no trade tells of it."""
+    told: dict[str, Decimal] = {}
+    for one in (*venues.executions(store, account, adopted.number), *news.executions):
+        told[one.order_id] = told.get(one.order_id, Decimal(0)) + one.quantity
+    marks, zero = order_store.marks_of(store, account, [one.order_id for one in news.unknown]), Decimal(0)
+    return tuple(
+        replace(one, quantity=max(one.quantity - told.get(one.order_id, zero), zero), mark=marks.get(one.order_id))
+        for one in news.unknown
+    )
+
+
+def as_recorded(store: Connection, customer: Customer, fresh: Sequence[Execution]) -> tuple[Execution, ...]:
+    """Return trades that are not in the ledger as it will hold them, oldest first: with assets, and with who paid fees.
+
+    Decide it where the trades are recorded, within one transaction: a later trade may use up what paid.
+    """
+    account, broker = customer.account, customer.broker
+    terms = instrument_store.load(store, broker, sorted({one.symbol for one in fresh}))
+    told = tuple(
+        replace(one, base=terms[one.symbol].base, quote=terms[one.symbol].quote) if one.symbol in terms else one
+        for one in fresh
+    )
+    adopted = venues.adoption(store, account, broker)
+    if adopted is None or all(one.paid_in is not PaidIn.ELSEWHERE for one in told):
+        return told
+    owned = traded_since(store, account, broker, adopted).positions
+    symbols = {*owned, *(one.symbol for one in told)}
+    return with_fee_payers(told, owned, instrument_store.bases(store, sorted(symbols)))
+
+
+def traded_since(store: Connection, account: str, broker: str, adopted: Adoption, news: News = NO_NEWS) -> Holding:
+    """Return the positions that the account must own: those it kept at the adoption, and its trades since."""
+    kept = takeovers.kept(store, account, broker, adopted.number).positions
+    ours = traded((*venues.executions(store, account, adopted.number), *news.executions)).positions
+    symbols = {*kept, *ours}
+    return Holding(
+        cash=Decimal(0),
+        positions={one: kept.get(one, Decimal(0)) + ours.get(one, Decimal(0)) for one in symbols},
+    )

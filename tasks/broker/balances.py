@@ -1,0 +1,164 @@
+"""The broker's books beside the ledger's: what was adopted, what our trades made of it, and what is there.
+
+Two statements must hold to the last digit. The broker's balances are those that it had at adoption, changed by our
+trades and charges alone. The ledger's positions are the sum of the same trades.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from enum import StrEnum
+
+from exchange.ports import Broker, Holdings
+from storage.database import connect, transaction
+from storage.ledger import broker_events as venues
+from storage.ledger import resets
+from storage.ledger.broker_events import Adoption
+from strategy.account.orders import Order
+from strategy.broker.daily_booking import Holding
+from strategy.broker.takeover import CASH_STEP, Cause, given_back
+from tasks.broker.account_books import expected, holdings_of, standing_now, stands, traded_since
+from tasks.broker.resets import Verdict, judged
+from tasks.broker.takeover_plan import Plan, planned, take_over
+from tasks.report.markup import exactly
+from tasks.run.job import Job
+
+log = logging.getLogger(__name__)
+
+
+class BrokerDisagrees(Exception):
+    """Ledger and broker do not hold the same: nothing may be ordered until a person has looked (exit 7)."""
+
+
+class BookSide(StrEnum):
+    """Whose books say something else than our trades: the ledger's, or the broker's; or another run was at work."""
+
+    LEDGER = "ledger"
+    BROKER = "broker"
+    MEANWHILE = "meanwhile"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """In what the books differ."""
+
+    side: BookSide
+    words: str
+
+
+def difference(job: Job, broker: Broker, adopted: Adoption) -> Difference | None:
+    """Return in what the books differ, if only because another run trades at this moment; None if in nothing."""
+    with connect(job.home) as store:
+        now = standing_now(store, job.account)
+    holdings = holdings_of(broker, sorted({*job.symbols, *adopted.positions, *(now.positions if now else ())}))
+    with connect(job.home) as store, transaction(store):
+        if not stands(store, job.account, broker, adopted):
+            words = f"{broker.name} was adopted anew by another run at this moment"
+            return Difference(side=BookSide.MEANWHILE, words=words)
+        # A symbol that joins later is taken over as it stands now: nothing of it is ours yet.
+        joined = {symbol: held for symbol, held in holdings.positions.items() if symbol not in adopted.positions}
+        late = replace(adopted, positions=joined, adopted_at=broker.now())
+        venues.adopt(store, job.account, broker.name, late)
+        whole = replace(adopted, positions={**adopted.positions, **joined})
+        now = standing_now(store, job.account)
+        owned = {symbol: position.quantity for symbol, position in now.positions.items()} if now else {}
+        due = traded_since(store, job.account, broker.name, adopted).positions
+        ours = ledger_difference(owned, due)
+        theirs = broker_difference(holdings, expected(store, job.account, whole))
+    if ours:
+        return Difference(side=BookSide.LEDGER, words=f"the ledger of account {job.account} {ours}")
+    return Difference(side=BookSide.BROKER, words=f"{broker.name} {theirs}") if theirs else None
+
+
+def differ_by_fills(job: Job, broker: Broker, adopted: Adoption, unknown: Sequence[Order]) -> bool:
+    """Return whether the books differ by no more than fills of these orders, whose outcome is unknown, would make."""
+    symbols = tuple(sorted({*job.symbols, *adopted.positions, *(one.symbol for one in unknown)}))
+    holdings = holdings_of(broker, symbols)
+    with connect(job.home) as store:
+        now = standing_now(store, job.account)
+        owned = {symbol: position.quantity for symbol, position in now.positions.items()} if now else {}
+        if ledger_difference(owned, traded_since(store, job.account, broker.name, adopted).positions):
+            return False
+        there_due = expected(store, job.account, adopted).positions
+    moved = False
+    for symbol, there in holdings.positions.items():
+        gap = there - there_due.get(symbol, Decimal(0))
+        asked = [one.signed_quantity for one in unknown if one.symbol == symbol]
+        sold = sum((one for one in asked if one < 0), Decimal(0))
+        bought = sum((one for one in asked if one > 0), Decimal(0))
+        if not sold <= gap <= bought:
+            return False
+        moved = moved or gap != 0
+    return moved
+
+
+def settle_difference(job: Job, broker: Broker, adopted: Adoption, found: Difference) -> tuple[str, ...]:
+    """Return what to warn of where the books differ because the broker was reset; nothing where another run was faster.
+
+    It is adopted anew: what it took away is cash at the last marks, as far as its own cash goes.
+    Raises BrokerDisagrees where it was not reset.
+    """
+    if found.side is BookSide.MEANWHILE:
+        return ()
+    if found.side is BookSide.LEDGER:
+        raise BrokerDisagrees(f"{found.words}; {_remedy(job)}")
+    verdict = judged(job, broker, adopted)
+    holdings = holdings_of(broker, sorted({*job.symbols, *adopted.positions}))
+    standing = (job.account, broker, adopted)
+    with connect(job.home) as store, transaction(store):
+        # What is known now may be of another run's orders, which left after it adopted the broker anew.
+        if not stands(store, job.account, broker, adopted):
+            return ()
+        if not verdict.reset:
+            raise BrokerDisagrees(f"{found.words}; {verdict.words}; {_remedy(job)}")
+        plan = planned(store, (job.account, broker.name, adopted), holdings, given_back)
+        take_over(store, standing, holdings, (plan, verdict.reason))
+        if verdict.met:
+            resets.record_reset(store, job.account, broker.name, adopted.number + 1, broker.now())
+    lacking = "".join(f"; {words}" for one, words in plan.changes if one.cause is Cause.LIMIT)
+    return (f"{_told(job, broker, verdict, plan)}{lacking}",)
+
+
+def _told(job: Job, broker: Broker, verdict: Verdict, plan: Plan) -> str:
+    """What was found and done, in words."""
+    if not verdict.met:
+        return f"{broker.name} was adopted anew: its balances have changed, and {verdict.words}"
+    gone = [one for one, _ in plan.changes if one.cause is Cause.RESET]
+    lost = ", ".join(f"{exactly(-one.quantity)} {one.symbol}" for one in gone)
+    given = f"what it took away, {lost}, is cash of account {job.account} now, at the last marks"
+    given = given if lost else f"account {job.account} had no position there"
+    return (
+        f"{broker.name} was reset: {verdict.words}; Binance resets its testnet about once a month and without notice. "
+        f"Its balances were adopted anew, and {given}"
+    )
+
+
+def broker_difference(holdings: Holdings, due_there: Holding) -> str:
+    """In what the broker's balances differ from those expected; empty if in nothing.
+
+    A symbol that it lists no longer is not told, and not compared.
+    """
+    for symbol, there in sorted(holdings.positions.items()):
+        due = due_there.positions.get(symbol, Decimal(0))
+        if there != due:
+            return f"holds {there:f} of {symbol} where our trades since its adoption give {due:f}"
+    if abs(holdings.cash - due_there.cash) > CASH_STEP:
+        return f"holds {holdings.cash:f} in cash where our trades since its adoption give {due_there.cash:f}"
+    return ""
+
+
+def ledger_difference(positions: Mapping[str, Decimal], due: Mapping[str, Decimal]) -> str:
+    """In what the ledger's positions differ from the trades they come from; empty if in nothing."""
+    for symbol in sorted({*positions, *due}):
+        held, told = positions.get(symbol, Decimal(0)), due.get(symbol, Decimal(0))
+        if held != told:
+            return f"holds {held:f} of {symbol} where its trades give {told:f}"
+    return ""
+
+
+def _remedy(job: Job) -> str:
+    return (
+        f"nothing was ordered; look for trades or transfers by hand or by another program, then `turbodmt adopt "
+        f"--account {job.account} --broker {job.broker} --reason TEXT` takes the broker over as it stands"
+    )

@@ -1,0 +1,250 @@
+"""Agreement: before a day is settled, the ledger knows all that became of its orders, and the books agree."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, Charge, NotTrading
+from storage.bars import instruments as instrument_store
+from storage.database import connect, transaction
+from storage.ledger import broker_events as venues
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from storage.ledger.broker_events import Adoption
+from strategy.account.orders import Order, OrderState, ReasonCode
+from strategy.broker.fills import PaidIn, booking_day
+from strategy.market.instruments import Instrument
+from tasks.broker.account_books import holdings_of, stands
+from tasks.broker.balances import BrokerDisagrees, Difference, differ_by_fills, difference, settle_difference
+from tasks.broker.funding import FUNDING_LOOKS_S, past_funding
+from tasks.broker.unknown_orders import close_absent, is_late, remedy, resolve, waited_for
+from tasks.run.job import FUTURES, PAPER, Customer, Job
+
+log = logging.getLogger(__name__)
+
+#: How often the books are compared before a difference counts: another run may be trading at this moment.
+LOOKS = 3
+#: How long the venue's answers may lag behind an order, and the waits between looks at the books while they may.
+LAG = timedelta(minutes=3)
+LATE_LOOKS_S = (1.0, 4.0, 25.0, 150.0, 0.0)
+
+#: How far before the newest known charge others are asked for again: a venue may tell one after a later one.
+CHARGES_OVERLAP = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """What the broker will not trade today, by symbol with the reason, and what to warn of."""
+
+    barred: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def agree(job: Job, broker: Broker) -> Agreement:
+    """What the broker bars today; the ledger knows all that became of its orders, and holds what the broker holds.
+
+    A venue that was reset is adopted anew: what it took away is booked as cash at the last marks, not as a loss.
+    Raises BrokerDisagrees, BrokerUnavailable, BrokerRefused.
+    """
+    _demand_same_broker(job)
+    expire_unsent(job)
+    if job.broker == PAPER:
+        return Agreement()
+    barred = _listed(job, broker)
+    elsewhere = _paid_elsewhere(job, broker)
+    past_funding(broker)
+    for wait_s in _looks_s(job, broker):
+        adopted, unknown, found = _compared(job, broker)
+        if found is None:
+            _demand_capital(job, broker)
+            return Agreement(barred=barred | close_absent(job, broker, adopted, unknown), warnings=elsewhere)
+        if wait_s:
+            broker.wait(wait_s)
+    assert found is not None, "books that agree were answered above"
+    waited = waited_for(broker, unknown)
+    doubted = (f"what became of order {one.order_id} of {one.as_of} is not known ({one.reason})" for one in unknown)
+    found = replace(found, words="; ".join((found.words, *doubted, *elsewhere)))
+    # What a fill of ours would explain is no reset, although the venue may have forgotten the order that filled.
+    if unknown and differ_by_fills(job, broker, adopted, unknown):
+        if is_late(job, broker, unknown):
+            way = f"nothing was ordered; look, then {remedy(job)} takes the broker over as it stands"
+            raise BrokerDisagrees(f"{found.words}; {way}")
+        return Agreement(barred=barred | waited, warnings=elsewhere)
+    told = settle_difference(job, broker, adopted, found)
+    for _ in range(LOOKS):
+        adopted, unknown, found = _compared(job, broker)
+        if found is None:
+            break
+    if found is not None:
+        raise BrokerUnavailable(f"{found.words}, while another run was at work; run the same command again after it")
+    _demand_capital(job, broker)
+    return Agreement(barred=barred | close_absent(job, broker, adopted, unknown), warnings=(*told, *elsewhere))
+
+
+def _compared(job: Job, broker: Broker) -> tuple[Adoption, tuple[Order, ...], Difference | None]:
+    """The adoption that stands, the orders of unknown outcome, and in what the books differ."""
+    # Another run may have adopted the venue, or adopted it anew, since the last look.
+    adopted = _adopted(job, broker) or _adopt_first(job, broker)
+    return adopted, _catch_up(job, broker, adopted), difference(job, broker, adopted)
+
+
+def _looks_s(job: Job, broker: Broker) -> tuple[float, ...]:
+    """The waits after each look at the books: funding moves a balance seconds before it is told, or after."""
+    if _sent_lately(job, broker):
+        return LATE_LOOKS_S
+    return FUNDING_LOOKS_S if broker.name == FUTURES else (0.0,) * LOOKS
+
+
+def _sent_lately(job: Job, broker: Broker) -> bool:
+    """Whether an order left so lately that balances, told from a memory, may not hold its trades yet."""
+    with connect(job.home) as store:
+        at = venues.last_sent_at(store, job.account)
+    return at is not None and broker.now() - at < LAG
+
+
+def expire_unsent(job: Job) -> None:
+    """None; what was written for an earlier day and never left will not leave any more."""
+    with connect(job.home) as store:
+        for order in order_store.open_orders(store, job.account):
+            if order.state is OrderState.INTENDED and order.as_of < job.as_of:
+                reason = f"not sent on {order.as_of}, which is over"
+                over = replace(order, state=OrderState.EXPIRED, reason=reason, code=ReasonCode.NOT_SENT)
+                order_store.claim_order(store, job.account, over)
+
+
+def _demand_same_broker(job: Job) -> None:
+    """None; an account stays with the broker that it began with, and a broker outside serves one account."""
+    with connect(job.home) as store:
+        began = venues.broker_of(store, job.account)
+        snapshot = ledger.latest_snapshot(store, job.account)
+        holder = venues.adopter(store, job.broker)
+    if began is None and snapshot is not None:
+        began = PAPER
+    if began is not None and began != job.broker:
+        raise BrokerRefused(
+            f"account {job.account} trades at {began}, not at {job.broker}; go on with --broker {began}, or open "
+            f"another account with --account"
+        )
+    if holder is not None and holder != job.account:
+        raise BrokerRefused(
+            f"account {holder} already trades at {job.broker}, and one balance serves one account; use --account "
+            f"{holder}, or another home with keys of its own"
+        )
+
+
+def _listed(job: Job, broker: Broker) -> dict[str, str]:
+    """The symbols that the broker does not trade today, with the reason; the terms of the others are in the store.
+
+    A day on which all that it has is halted there is lived all the same. Raises BrokerRefused if it has none of them.
+    """
+    with connect(job.home) as store:
+        known = instrument_store.load(store, job.source, job.symbols)
+    terms, barred, halted = list[Instrument](), dict[str, str](), 0
+    for symbol, instrument in known.items():
+        try:
+            terms += broker.instruments((instrument,))
+        except BrokerRefused as error:
+            barred[symbol] = str(error)
+            halted += isinstance(error, NotTrading)
+    if known and not terms and not halted:
+        raise BrokerRefused(next(iter(barred.values())))
+    with connect(job.home) as store:
+        instrument_store.save(store, broker.name, terms)
+    return barred
+
+
+def _adopted(job: Job, broker: Broker) -> Adoption | None:
+    with connect(job.home) as store:
+        return venues.adoption(store, job.account, broker.name)
+
+
+def _adopt_first(job: Job, broker: Broker) -> Adoption:
+    """The adoption of what the broker holds now: the account owns none of it but cash, up to its capital."""
+    holdings = holdings_of(broker, job.symbols)
+    with connect(job.home) as store, transaction(store):
+        # Another first run may have adopted the venue meanwhile, and traded: what it left is no fresh beginning.
+        if (other := venues.adoption(store, job.account, broker.name)) is not None:
+            return other
+        _demand(job, broker, holdings.cash)
+        adopted = Adoption(
+            number=1, reason="first run", adopted_at=broker.now(), cash=holdings.cash, positions=holdings.positions
+        )
+        venues.adopt(store, job.account, broker.name, adopted)
+    log.info(
+        "Account %s adopts %s with %s in cash, %s of it its own.",
+        job.account,
+        broker.name,
+        holdings.cash,
+        job.policy.capital,
+    )
+    return adopted
+
+
+def _demand_capital(job: Job, broker: Broker) -> None:
+    """Raise BrokerRefused for an account that has not opened yet and would open with more than was adopted."""
+    adopted = _adopted(job, broker)
+    with connect(job.home) as store:
+        opened = ledger.latest_snapshot(store, job.account) is not None
+    if adopted is not None and not opened:
+        _demand(job, broker, adopted.cash)
+
+
+def _demand(job: Job, broker: Broker, cash: Decimal) -> None:
+    if cash < job.policy.capital:
+        raise BrokerRefused(
+            f"capital is {job.policy.capital}, but {broker.name} holds {cash:f} in cash; name at most that with "
+            "--capital, or reset the testnet account"
+        )
+
+
+def _catch_up(job: Job, broker: Broker, adopted: Adoption) -> tuple[Order, ...]:
+    """The orders of which it is not known what became; every other one that left has ended, and charges are on record.
+
+    Raises BrokerDisagrees where nobody will ever say.
+    """
+    unknown = resolve(job, broker, job.as_of)
+    for order in unknown:
+        if order.code is ReasonCode.FORGOTTEN:
+            raise BrokerDisagrees(
+                f"{broker.name} tells no more what became of order {order.order_id} of {order.as_of}; nothing was "
+                f"ordered; look, then {remedy(job)} ends it and takes the broker over as it stands"
+            )
+    record_charges(job, broker, adopted, job.as_of)
+    return unknown
+
+
+def record_charges(customer: Customer, broker: Broker, adopted: Adoption, opened: date) -> None:
+    """None; every charge since the adoption is on record, for days after `opened` where the account has lived none.
+
+    Raises BrokerUnavailable.
+    """
+    with connect(customer.home) as store:
+        snapshot = ledger.latest_snapshot(store, customer.account)
+    settled = snapshot.account.as_of if snapshot else opened
+    charges = charges_since(customer, broker, adopted)
+    with connect(customer.home) as store, transaction(store):
+        # Whoever has adopted the venue anew meanwhile books what was charged since.
+        for one in charges if stands(store, customer.account, broker, adopted) else ():
+            venues.record_charge(store, customer.account, adopted.number, one, booking_day(one.charged_at, settled))
+
+
+def charges_since(customer: Customer, broker: Broker, adopted: Adoption) -> tuple[Charge, ...]:
+    """Return the newest charges since the adoption, some of which may be on record. Raises BrokerUnavailable."""
+    with connect(customer.home) as store:
+        known = venues.charges(store, customer.account, adopted.number)
+    return broker.charges(max([adopted.adopted_at, *(one.charged_at - CHARGES_OVERLAP for one in known)]))
+
+
+def _paid_elsewhere(job: Job, broker: Broker) -> tuple[str, ...]:
+    """A warning for fees that were taken from an asset which the account does not own."""
+    with connect(job.home) as store:
+        adopted = venues.adoption(store, job.account, broker.name)
+        executions = venues.executions(store, job.account, adopted.number) if adopted else ()
+    assets = sorted({one.fee_asset for one in executions if one.paid_in is PaidIn.ELSEWHERE})
+    return (
+        (f"fees were paid in {', '.join(assets)}, which the ledger does not count; switch that off at {broker.name}",)
+        if assets
+        else ()
+    )

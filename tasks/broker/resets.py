@@ -1,0 +1,83 @@
+"""Whether a broker was reset: only what is missing everywhere shows it, and one thing that is still there refutes it.
+
+A testnet's reset deletes pending and executed orders and grants fresh balances, about once a month and without notice:
+https://developers.binance.com/docs/binance-spot-api-docs/testnet/general-info. That an order or a trade is not told
+proves nothing by itself.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from exchange.ports import Broker
+from storage.database import connect
+from storage.ledger import broker_events as venues
+from storage.ledger import order_evidence as evidence
+from storage.ledger import orders as order_store
+from storage.ledger import resets
+from storage.ledger.broker_events import Adoption
+from strategy.account.orders import OrderState, ReasonCode
+from tasks.broker.account_books import standing_now
+from tasks.run.job import Job
+
+#: An order that ended without a trade is told of for so long at every venue: futures forget it after three days.
+#: https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Query-Order
+TOLD_FOR = timedelta(days=3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether the broker was reset (or nothing of the account can be there), and what shows it or refutes it."""
+
+    reset: bool
+    words: str
+    met: bool = True
+    """False where nothing of the account can be there, whatever has happened."""
+
+    @property
+    def reason(self) -> str:
+        """Why the broker is adopted anew."""
+        return "the venue was reset" if self.met else "the balances changed before an order had left"
+
+
+def judged(job: Job, broker: Broker, adopted: Adoption) -> Verdict:
+    """Return whether the broker, whose balances differ from what they must be, was reset.
+
+    It was if it knows none of the orders that it took since its last reset and must remember, and tells none of our
+    trades. Nothing at all can be wrong where no order has ever left and nothing is held. Raises BrokerUnavailable.
+    """
+    with connect(job.home) as store:
+        since = resets.remembers_from(store, job.account, broker.name) or adopted.adopted_at
+        confirmed = evidence.evidence_since(store, job.account, broker.name, since)
+        traded = {(one.symbol, one.trade_id): one for one in venues.executions_since(store, job.account, since)}
+        orders = {one.order_id: order_store.order(store, job.account, one.order_id) for one in confirmed}
+        ever = venues.last_sent_at(store, job.account) is not None
+        now = standing_now(store, job.account)
+    if not ever and not (now and now.positions):
+        return Verdict(
+            reset=True, words=f"account {job.account} holds no position and has never sent an order there", met=False
+        )
+    with_trades = {one.order_id for one in traded.values()}
+    proofs = 0
+    for one in reversed(confirmed):
+        order = orders[one.order_id]
+        found = broker.enquire(replace(order, state=OrderState.SENT, reason="", code=None), one.venue.transacted_at)
+        if found.order.code is ReasonCode.FORGOTTEN:
+            continue
+        if found.order.code is not ReasonCode.UNSEEN:
+            return Verdict(reset=False, words=f"it was not reset: it still knows order {one.order_id} of {order.as_of}")
+        proofs += one.order_id in with_trades or broker.now() - one.venue.transacted_at < TOLD_FOR
+    if not proofs:
+        return Verdict(
+            reset=False, words="nothing shows that it was reset: it has taken no order since that it would still know"
+        )
+    for symbol in sorted({order.symbol for order in orders.values()} | {symbol for symbol, _ in traded}):
+        for trade in broker.all_trades(symbol):
+            ours = traded.get((symbol, trade.trade_id))
+            if ours is not None and ours.executed_at == trade.executed_at:
+                words = f"it was not reset: it still tells trade {trade.trade_id} of order {ours.order_id}"
+                return Verdict(reset=False, words=words)
+    return Verdict(
+        reset=True,
+        words=f"it knows none of the {proofs} orders that it had taken and must remember, and tells none of our "
+        f"{len(traded)} trades",
+    )

@@ -1,0 +1,250 @@
+"""Sending: an order is claimed in the ledger, leaves once, and whatever came of it is asked for, never sent again."""
+
+import logging
+from dataclasses import replace
+from datetime import datetime
+from itertools import pairwise
+
+from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, Receipt
+from storage.bars import published as bar_store
+from storage.database import Connection, connect, transaction
+from storage.ledger import broker_events as venues
+from storage.ledger import days as ledger
+from storage.ledger import order_evidence as evidence
+from storage.ledger import orders as order_store
+from storage.ledger import risk_state, takeovers
+from storage.ledger.order_lookup import executions_of
+from storage.models import registry as model_store
+from strategy.account.money import quantised
+from strategy.account.orders import OPEN_STATES, Order, OrderState, ReasonCode
+from strategy.backtest.day_loop import Standing
+from strategy.broker.fills import Execution, as_fill, booking_day
+from strategy.portfolio.decision import Mandate
+from strategy.portfolio.market_days import tape
+from strategy.portfolio.pretrade_checks import Desk, Objection, not_sent, objection, reduces
+from strategy.portfolio.risk import CUT
+from tasks.broker.account_books import as_recorded
+from tasks.broker.takeover_plan import UNSENT
+from tasks.run.job import PAPER, Customer, Job
+
+log = logging.getLogger(__name__)
+
+#: How often what waits is sent, at most, where the broker asks for patience.
+ROUNDS = 6
+#: When an order of unknown outcome is asked for, in seconds after it left, by the waits alone and by no clock: soon,
+#: before the next one leaves, and later, once all have left.
+SOON_S = (1.0, 5.0)
+LATER_S = (30.0, 180.0)
+#: States of orders at a broker outside of which it is not known whether they have traded.
+_DOUBTFUL = frozenset({OrderState.SENT, OrderState.UNKNOWN})
+
+
+def send_all(job: Job, broker: Broker, account: tuple[Standing, Mandate]) -> None:
+    """Send every order of the day that waits, once; what came of it is in the ledger.
+
+    What an earlier run sent is asked for first. What reduces a position leaves before the rest: it frees the cash that
+    the others need. An order of unknown outcome is asked for until LATER_S is over, and never sent again on its day:
+    that it is not known yet does not mean that it did not arrive. Raises BrokerUnavailable; what has not left waits.
+    """
+    held = account[0].account
+    for order in _of_the_day(job, OrderState.SENT, OrderState.UNKNOWN):
+        ask(job, broker, order)
+    for _ in range(ROUNDS):
+        waiting = _of_the_day(job, OrderState.INTENDED)
+        if not waiting:
+            break
+        first = [one for one in waiting if reduces(one, held.quantity(one.symbol))]
+        try:
+            for order in (*first, *(one for one in waiting if one not in first)):
+                send(job, broker, order, account)
+        except BrokerUnavailable as error:
+            if error.retry_after_s is None:
+                raise
+            broker.wait(error.retry_after_s)
+    if _of_the_day(job, OrderState.INTENDED):
+        raise BrokerUnavailable(
+            f"{broker.name} did not take the orders of {job.as_of} in {ROUNDS} rounds; run the same command again later"
+        )
+    _ask_later(job, broker)
+
+
+def _ask_later(job: Job, broker: Broker) -> None:
+    """None; what is unknown after the last order left is asked for until LATER_S is over."""
+    for wait_s in _waits(*SOON_S[-1:], *LATER_S):
+        unknown = _of_the_day(job, OrderState.SENT, OrderState.UNKNOWN)
+        if not unknown:
+            return
+        broker.wait(wait_s)
+        for order in unknown:
+            ask(job, broker, order)
+
+
+def send(job: Job, broker: Broker, order: Order, account: tuple[Standing, Mandate]) -> Order:
+    """The order as the broker left it, or as it stays if it may not leave or another run has taken it.
+
+    Raises BrokerUnavailable, BrokerRefused where it certainly did not arrive; then it waits again.
+    """
+    now = broker.now()
+    with connect(job.home) as store, transaction(store):
+        refusal = _refusal(store, job, order, account, now)
+        claimed = _refused(order, refusal) if refusal else _sent(order)
+        if not order_store.claim_order(store, job.account, claimed):
+            return order_store.order(store, job.account, order.order_id)
+        _step(store, job, claimed, now)
+    if refusal:
+        log.warning("%s %s %s: %s.", order.side.capitalize(), order.quantity, order.symbol, refusal.reason)
+        return claimed
+    try:
+        receipt = broker.submit(claimed, now)
+    except (BrokerUnavailable, BrokerRefused) as error:
+        with connect(job.home) as store, transaction(store):
+            if order_store.release_order(store, job.account, order.order_id):
+                _step(store, job, replace(order, reason=str(error)), now)
+        raise
+    left = record(job, broker, receipt)
+    for wait_s in _waits(0.0, *SOON_S):
+        if left.state is not OrderState.UNKNOWN:
+            break
+        broker.wait(wait_s)
+        left = ask(job, broker, left)
+    return left
+
+
+def ask(customer: Customer, broker: Broker, order: Order) -> Order:
+    """Return the order as the broker has it now. Raises BrokerUnavailable; the order stays as it was."""
+    with connect(customer.home) as store:
+        confirmed = evidence.evidence_of(store, customer.account, broker.name, order.order_id)
+    return record(customer, broker, broker.enquire(order, sent_at(customer, order), confirmed))
+
+
+def record(customer: Customer, broker: Broker, receipt: Receipt) -> Order:
+    """Record the order's state, its evidence and its trades, each once, on the account day it belongs to; the order."""
+    now = broker.now()
+    with connect(customer.home) as store, transaction(store):
+        known = order_store.order(store, customer.account, receipt.order.order_id)
+        # Evidence is kept whatever else is known: what the broker once confirmed has arrived.
+        if receipt.venue is not None:
+            evidence.record_evidence(store, customer.account, broker.name, known.order_id, receipt.venue)
+        order = _still_cut(receipt.order, known)
+        if order.state is OrderState.UNKNOWN and known.state not in OPEN_STATES:
+            # Another run has asked meanwhile, and knows more.
+            return known
+        snapshot = ledger.latest_snapshot(store, customer.account)
+        settled = snapshot.account.as_of if snapshot else order.as_of
+        adopted = venues.adoption(store, customer.account, broker.name)
+        number = adopted.number if adopted else 0
+        for one in venues.record_executions(store, customer.account, number, _new(store, customer, receipt)):
+            ledger.record_fills(store, customer.account, [as_fill(one, booking_day(one.executed_at, settled))])
+            log.info("%s %s %s filled at %s.", one.side.capitalize(), one.quantity, one.symbol, one.price)
+        order_store.update_orders(store, customer.account, [order], day=booking_day(now, settled))
+        _step(store, customer, order, now)
+    return order
+
+
+def sent_at(customer: Customer, order: Order) -> datetime:
+    """Return when the order was last handed to the broker."""
+    with connect(customer.home) as store:
+        return venues.sent_at(store, customer.account, order.order_id) or customer.now
+
+
+def _new(store: Connection, customer: Customer, receipt: Receipt) -> tuple[Execution, ...]:
+    """Return the trades that are not in the ledger, as it will hold them.
+
+    One that is told otherwise now stays as it was told first. Which of the two is right shows in the broker's balances:
+    the ledger's trades must give them.
+    """
+    known = {one.trade_id: one for one in executions_of(store, customer.account, receipt.order.order_id)}
+    for one in receipt.executions:
+        before = known.get(one.trade_id)
+        if before is not None and _money(before) != _money(one):
+            log.warning(
+                "Trade %s of order %s was told as %s, and is told as %s now; the first stays in the ledger, and if the "
+                "balances say otherwise the books differ.",
+                *(one.trade_id, one.order_id, _money(before), _money(one)),
+            )
+    return as_recorded(store, customer, [one for one in receipt.executions if one.trade_id not in known])
+
+
+def _money(one: Execution) -> str:
+    quantity, price, fee = (f"{quantised(value).normalize():f}" for value in (one.quantity, one.price, one.fee))
+    return f"{quantity} at {price}, commission {fee} {one.fee_asset}"
+
+
+def _waits(*after_s: float) -> tuple[float, ...]:
+    """The waits between these instants."""
+    return tuple(later - earlier for earlier, later in pairwise(after_s))
+
+
+def _step(store: Connection, customer: Customer, order: Order, now: datetime) -> None:
+    """None; the step is kept, but for paper's: its orders come to nothing that the ledger does not decide itself."""
+    if customer.broker != PAPER:
+        venues.record_step(store, customer.account, order, now)
+
+
+def _still_cut(order: Order, before: Order) -> Order:
+    """The order with its reason, at whose end stays that a halted account has sent only a part of it."""
+    if not before.cut_by_halt or order.reason == before.reason:
+        return order
+    return replace(order, reason=f"{order.reason}; {CUT}" if order.reason else CUT)
+
+
+def _of_the_day(job: Job, *states: OrderState) -> tuple[Order, ...]:
+    """The orders of the day that stand in one of the states."""
+    with connect(job.home) as store:
+        orders = order_store.orders_on(store, job.account, job.as_of)
+    return tuple(order for order in orders if order.state in states)
+
+
+def _sent(order: Order) -> Order:
+    return replace(order, state=OrderState.SENT)
+
+
+def _refused(order: Order, why: Objection) -> Order:
+    return replace(order, state=OrderState.EXPIRED, reason=why.reason, code=why.code)
+
+
+def _refusal(
+    store: Connection, job: Job, order: Order, account: tuple[Standing, Mandate], now: datetime
+) -> Objection | None:
+    """Return why the order may not leave after all, as things stand now; None if it may."""
+    if order.as_of != job.as_of:
+        return not_sent(f"decided for {order.as_of}, which is over")
+    if job.sends_until is not None and now > job.sends_until:
+        return not_sent(f"too late at {now:%Y-%m-%d %H:%M} UTC, orders leave until {job.sends_until:%Y-%m-%d %H:%M}")
+    for other in order_store.open_orders(store, job.account):
+        if other.symbol == order.symbol and other.order_id != order.order_id and other.state in _DOUBTFUL:
+            return not_sent(f"it is not known yet what became of order {other.order_id} of {other.as_of}")
+    if takeovers.entries_after(store, job.account, job.as_of):
+        # It was decided on books that say something else now.
+        return Objection(code=ReasonCode.OVERTAKEN, reason=UNSENT)
+    return objection(order, _desk(store, job, account))
+
+
+def _desk(store: Connection, job: Job, account: tuple[Standing, Mandate]) -> Desk:
+    standing, mandate = account
+    bars = bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=1)
+    quotes = tape(bars, job.as_of, job.as_of).on(job.as_of)
+    return Desk(
+        account=standing.account,
+        marks={symbol: quote.close for symbol, quote in quotes.items()},
+        today=order_store.orders_on(store, job.account, job.as_of),
+        instruments=mandate.terms.instruments,
+        limits=mandate.limits,
+        max_position_size=mandate.sizing.max_position_size,
+        halted=risk_state.load(store, job.account).halted,
+        model_age_bars=_model_age_bars(store, job),
+        model_max_age_bars=job.policy.recipe.model_max_age_bars,
+    )
+
+
+def _model_age_bars(store: Connection, job: Job) -> int | None:
+    """The account days since the model that decided the day was trained; None where none of the register did."""
+    provenance = ledger.provenance_on(store, job.account, job.as_of)
+    if provenance is None or provenance.model_id is None:
+        return None
+    try:
+        trained_to = model_store.find(store, provenance.model_id).trained_to
+    except model_store.ModelUnknown:
+        # An audit lends the days models of a walk-forward's folds, which are no part of the register.
+        return None
+    return len(bar_store.session_dates(store, job.source, job.symbols, after=trained_to, until=job.as_of))

@@ -1,0 +1,209 @@
+"""Taking a broker over anew: what will be booked, in values and in words, before any of it is written."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+
+from exchange.ports import Broker, Holdings
+from storage.database import Connection
+from storage.ledger import broker_events as venues
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from storage.ledger import takeovers
+from storage.ledger.broker_events import Adoption
+from storage.ledger.takeovers import Kept
+from strategy.account.orders import OrderState, ReasonCode
+from strategy.broker.takeover import Books, Cause, Change, Found, Takeover
+from tasks.broker.account_books import NO_NEWS, News, books_of, expected, first_open_day, found_of, untold
+from tasks.report.markup import exactly, money
+from tasks.run.answers import Json, text
+from tasks.run.job import Customer
+
+log = logging.getLogger(__name__)
+
+#: Why an order that was decided before an adoption ends.
+UNSENT = "the broker was adopted before it left"
+
+#: What becomes of an account's books: `taken_over` by hand, `given_back` after a reset.
+Law = Callable[[Books, Found], Takeover]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What taking a broker over will do to an account: `takeover` and `before` are None before its first day."""
+
+    broker: str
+    as_of: date
+    found: Found
+    before: Books | None
+    takeover: Takeover | None
+
+    @property
+    def changes(self) -> tuple[tuple[Change, str], ...]:
+        """What is booked, each with its reason."""
+        return tuple((one, self._reason(one)) for one in self.takeover.changes) if self.takeover else ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is there and stays as it is."""
+        owned = self.before.positions if self.before else {}
+        gone = {one.symbol: one.quantity for one, _ in self.changes}
+        told = list[str]()
+        for symbol, there in sorted(self.found.positions.items()):
+            beyond = there - self.found.due(symbol) - gone.get(symbol, Decimal(0))
+            if beyond:
+                shared = (
+                    "; on margin it shares one position with the account's, whose orders still count alone"
+                    if self.found.on_margin
+                    else ""
+                )
+                told.append(
+                    f"{exactly(beyond)} of {symbol} at {self.broker} did not come from the account's orders: it is not "
+                    f"the account's and stays as it is{shared}"
+                )
+        told += [
+            f"{self.broker} tells of no {symbol}, which is no proof that it is gone: the account keeps "
+            f"{exactly(quantity)} of it"
+            for symbol, quantity in sorted(owned.items())
+            if symbol not in self.found.positions
+        ]
+        return tuple(told)
+
+    def _reason(self, change: Change) -> str:
+        assert self.before is not None, "an account without a day has nothing to change"
+        found = self.found
+        if change.cause is Cause.FILL:
+            return self._taken(change)
+        if change.cause is Cause.POSITION:
+            cost = f", at their cost of {money(change.cash)}" if found.on_margin else ""
+            return (
+                f"{self.broker} holds {exactly(found.positions[change.symbol])} of {change.symbol} where "
+                f"{exactly(found.due(change.symbol))} is due: {exactly(change.quantity)} to the account's "
+                f"{exactly(self.before.positions[change.symbol])}{cost}"
+            )
+        if change.cause is Cause.RESET:
+            return (
+                f"{self.broker} holds none of the account's {exactly(-change.quantity)} {change.symbol} since its "
+                f"reset: {money(change.cash)} in cash for it, at the last mark"
+            )
+        if change.cause is Cause.LIMIT:
+            return (
+                f"{self.broker} has {money(found.available)} in cash to spend, less than the account would own: "
+                f"{money(change.cash)} to its cash, so that its orders can be paid"
+            )
+        return (
+            f"{self.broker} holds {exactly(found.cash)} in cash where our trades and charges give "
+            f"{exactly(found.expected.cash)}: {exactly(change.cash)} to the account's cash"
+        )
+
+    def _taken(self, change: Change) -> str:
+        """Why a difference is taken for a trade of the account's, and at which price."""
+        assert self.before is not None, "an account without a day has nothing to change"
+        found, owned = self.found, self.before.positions.get(change.symbol, Decimal(0))
+        ids = ", ".join(one.order_id for one in found.unknown if one.symbol == change.symbol)
+        price = money(abs(change.cash / change.quantity))
+        paid = (
+            f"at their cost of {money(-change.cash)}"
+            if found.on_margin
+            else f"at {price} each, as cash is {exactly(found.cash)} where {exactly(found.expected.cash)} is due"
+        )
+        return (
+            f"{self.broker} holds {exactly(found.positions[change.symbol])} of {change.symbol} where "
+            f"{exactly(found.due(change.symbol))} is due, no more than order {ids} of unknown outcome may have traded: "
+            f"{exactly(change.quantity)} to the account's {exactly(owned)}, {paid}"
+        )
+
+
+def planned(
+    store: Connection, standing: tuple[str, str, Adoption], holdings: Holdings, law: Law, news: News = NO_NEWS
+) -> Plan:
+    """Return what adopting the holdings anew will do by the law, once the news is on record; nothing is written."""
+    account, broker, adopted = standing
+    found = found_of(holdings, expected(store, account, adopted, news), untold(store, account, adopted, news))
+    books = books_of(store, account, broker, adopted, news)
+    snapshot = ledger.latest_snapshot(store, account)
+    day = first_open_day(store, account, snapshot.account.as_of, news) if snapshot else adopted.adopted_at.date()
+    return Plan(
+        broker=broker,
+        as_of=day,
+        found=found,
+        before=books,
+        takeover=law(books, found) if books is not None else None,
+    )
+
+
+def take_over(
+    store: Connection, standing: tuple[str, Broker, Adoption], holdings: Holdings, told: tuple[Plan, str]
+) -> None:
+    """Adopt the broker anew as planned, within a transaction in which its adoption still stands.
+
+    What was ordered before it and has not left never will.
+    """
+    account, broker, before = standing
+    plan, reason = told
+    number, now = before.number + 1, broker.now()
+    for order in order_store.open_orders(store, account):
+        ended = replace(order, state=OrderState.EXPIRED, reason=UNSENT, code=ReasonCode.OVERTAKEN)
+        if order.state is OrderState.INTENDED and order_store.claim_order(store, account, ended):
+            venues.record_step(store, account, ended, now)
+    taken = Adoption(number=number, reason=reason, adopted_at=now, cash=holdings.cash, positions=holdings.positions)
+    venues.adopt(store, account, broker.name, taken)
+    if plan.takeover is not None:
+        after = plan.takeover.books
+        takeovers.record_kept(store, account, broker.name, number, Kept(positions=after.positions, costs=after.costs))
+        takeovers.record_changes(store, (account, broker.name, number), plan.as_of, plan.changes)
+    log.warning("Account %s adopts %s anew.", account, broker.name)
+    for _, words in plan.changes:
+        log.warning("%s.", words)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adopted:
+    """What an adoption has done, or would do: `number` is the one that stands then, `changed` whether it is new."""
+
+    plan: Plan
+    number: int
+    reason: str
+    holdings: Holdings
+    changed: bool
+    dry: bool = False
+
+
+def answered(customer: Customer, adopted: Adopted) -> Json:
+    """Return the answer of `turbodmt adopt`, with and without --dry-run."""
+    plan = adopted.plan
+    after = plan.takeover.books if plan.takeover else None
+    return {
+        "account": customer.account,
+        "broker": plan.broker,
+        "number": adopted.number,
+        "reason": adopted.reason,
+        "cash": text(adopted.holdings.cash),
+        "positions": {symbol: text(quantity) for symbol, quantity in sorted(adopted.holdings.positions.items())},
+        "dry_run": adopted.dry,
+        "changed": adopted.changed,
+        "entries": [
+            {
+                "as_of": plan.as_of.isoformat(),
+                "symbol": one.symbol,
+                "cash": text(one.cash),
+                "quantity": text(one.quantity),
+                "cause": str(one.cause),
+                "reason": words,
+            }
+            for one, words in plan.changes
+        ],
+        "notes": list(plan.notes),
+        "before": _told(plan.before),
+        "after": _told(after),
+    }
+
+
+def _told(books: Books | None) -> Json | None:
+    """The account's books as JSON."""
+    if books is None:
+        return None
+    held = {symbol: text(quantity) for symbol, quantity in sorted(books.positions.items())}
+    return {"cash": text(books.cash), "positions": held, "equity": text(books.equity)}

@@ -1,0 +1,177 @@
+"""Orders of which the broker does not say what became: looked for everywhere, closed only where everything agrees.
+
+Such an order is never sent again on its day, and its symbol takes no other order until it is known what became of it.
+That a venue does not know an order says nothing: it may be late, or tell from a memory that is. So it is closed as
+absent only by a run CLOSED_AFTER later, and only if the order itself, open orders, all orders, trades and balances
+agree.
+"""
+
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+from exchange.ports import Broker, ListedOrder
+from storage.database import Connection, connect, transaction
+from storage.ledger import broker_events as venues
+from storage.ledger import days as ledger
+from storage.ledger import order_evidence as evidence
+from storage.ledger import orders as order_store
+from storage.ledger.broker_events import Adoption
+from strategy.account.orders import Order, OrderState, ReasonCode
+from strategy.broker.fills import booking_day
+from tasks.broker.submission import ask, record, sent_at
+from tasks.report.markup import exactly
+from tasks.run.job import Customer, Job
+
+log = logging.getLogger(__name__)
+
+#: How long after it left an order may be closed without a word of the broker about it.
+CLOSED_AFTER = timedelta(hours=12)
+#: How long after it left nobody waits for an order any more who adopts the broker: what comes later shows in the books.
+WAITED_FOR = timedelta(minutes=10)
+#: How long before an order left its traces are looked for: our clock and the venue's may have been apart.
+MARGIN = timedelta(hours=1)
+
+
+def resolve(customer: Customer, broker: Broker, over_before: date) -> tuple[Order, ...]:
+    """Return the orders of which the broker does not say what became; the others that left have ended, or wait.
+
+    What still rests there of a day before `over_before` is cancelled, and nothing is sent. Raises BrokerUnavailable.
+    """
+    with connect(customer.home) as store:
+        waiting = order_store.open_orders(store, customer.account)
+    untold = list[Order]()
+    for order in waiting:
+        if order.state is OrderState.INTENDED:
+            continue
+        found = ask(customer, broker, order)
+        # A remainder that the fill bar could not take is not carried into the next day.
+        if order.as_of < over_before and found.state in (OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED):
+            found = record(customer, broker, broker.cancel(found, sent_at(customer, order)))
+        if found.code is ReasonCode.UNSEEN:
+            found = _looked_for(customer, broker, found)
+        if found.state is OrderState.UNKNOWN:
+            untold.append(found)
+    return tuple(untold)
+
+
+def close_absent(job: Job, broker: Broker, adopted: Adoption, unknown: Sequence[Order]) -> dict[str, str]:
+    """Return why each symbol takes no order whose order stays unknown; those without a trace have ended.
+
+    It is for books that agree: the balances are what our trades give. Raises BrokerUnavailable.
+    """
+    barred = {}
+    for order in unknown:
+        at = sent_at(job, order)
+        if at < adopted.adopted_at and broker.now() - at >= WAITED_FOR:
+            reason = f"{order.reason}; what it may have traded is in the balances of adoption {adopted.number}"
+            end(job, broker, replace(order, state=OrderState.EXPIRED, reason=reason, code=ReasonCode.ADOPTED))
+        elif trace := _trace(job, broker, adopted, order):
+            barred[order.symbol] = f"{_doubt(order)}: {trace}"
+        else:
+            reason = (
+                f"{broker.name} knows no such order, lists none among open orders and all orders, tells no trade of "
+                f"it, and its balances hold none, {_hours(broker.now() - at)} after it was sent"
+            )
+            end(job, broker, replace(order, state=OrderState.EXPIRED, reason=reason, code=ReasonCode.ABSENT))
+    return barred
+
+
+def waited_for(broker: Broker, unknown: Sequence[Order]) -> dict[str, str]:
+    """Return why each symbol takes no order whose order is of unknown outcome while the books differ."""
+    return {
+        one.symbol: f"{_doubt(one)}: the balances of {broker.name} may hold what it traded, which no trade tells yet; "
+        "the next run asks again"
+        for one in unknown
+    }
+
+
+def is_late(customer: Customer, broker: Broker, unknown: Sequence[Order]) -> bool:
+    """Return whether one of the orders left so long ago that the venue should have told what became of it."""
+    now = broker.now()
+    return any(now - sent_at(customer, one) >= CLOSED_AFTER for one in unknown)
+
+
+def unresolved(store: Connection, account: str, order: Order, now: datetime) -> bool:
+    """Return whether nobody can be expected to say what became of the order, so that an adoption may end it."""
+    at = venues.sent_at(store, account, order.order_id)
+    late = at is None or now - at >= WAITED_FOR
+    return order.state is OrderState.UNKNOWN and (order.code is ReasonCode.FORGOTTEN or late)
+
+
+def doubts(job: Job, told: Collection[str]) -> tuple[str, ...]:
+    """Return a warning for each order of the day of which it is not known what became, but for symbols `told` of."""
+    with connect(job.home) as store:
+        orders = order_store.orders_on(store, job.account, job.as_of)
+    hours = _hours(CLOSED_AFTER)
+    return tuple(
+        f"{_doubt(one)}: {one.reason}; a run at least {hours} later looks for it again, and closes it if no trace is "
+        "left"
+        for one in orders
+        if one.state is OrderState.UNKNOWN and one.symbol not in told
+    )
+
+
+def remedy(customer: Customer) -> str:
+    """Return the command that ends every order of unknown outcome."""
+    return f"`turbodmt adopt --account {customer.account} --broker {customer.broker} --reason TEXT`"
+
+
+def end(customer: Customer, broker: Broker, ended: Order) -> None:
+    """Record that the order has ended without a trade of its own, unless another run knows more by now."""
+    now = broker.now()
+    with connect(customer.home) as store, transaction(store):
+        if order_store.order(store, customer.account, ended.order_id).state is not OrderState.UNKNOWN:
+            return
+        snapshot = ledger.latest_snapshot(store, customer.account)
+        settled = snapshot.account.as_of if snapshot else ended.as_of
+        order_store.update_orders(store, customer.account, [ended], day=booking_day(now, settled))
+        venues.record_step(store, customer.account, ended, now)
+    log.warning("Order %s has ended as %s: %s.", ended.order_id, ended.state, ended.reason)
+
+
+def _looked_for(customer: Customer, broker: Broker, order: Order) -> Order:
+    """The order as it is told by the number under which the broker lists it, if it does, whatever it says of its id."""
+    found = _listed(customer, broker, order)
+    if found is None:
+        return order
+    return record(customer, broker, broker.enquire(order, sent_at(customer, order), found.venue))
+
+
+def _listed(customer: Customer, broker: Broker, order: Order) -> ListedOrder | None:
+    listed = broker.orders_since(order.symbol, sent_at(customer, order) - MARGIN)
+    return next((one for one in listed if one.order_id == order.order_id), None)
+
+
+def _trace(job: Job, broker: Broker, adopted: Adoption, order: Order) -> str:
+    """What speaks against the order's being absent, with the way out; empty if nothing does."""
+    since = sent_at(job, order) - MARGIN
+    way = f"look, then {remedy(job)} ends it"
+    if order.code is not ReasonCode.UNSEEN:
+        return f"{order.reason}; the next run asks again; if it stays so, {way}"
+    with connect(job.home) as store:
+        confirmed = evidence.evidence_of(store, job.account, broker.name, order.order_id)
+        booked = venues.trade_ids(store, job.account, order.symbol)
+    if confirmed is not None:
+        return (
+            f"{broker.name} took it at {confirmed.transacted_at:%Y-%m-%d %H:%M:%S} UTC and does not know it now; {way}"
+        )
+    if broker.now() - sent_at(job, order) < CLOSED_AFTER:
+        return f"{order.reason}; a run {_hours(CLOSED_AFTER)} after it was sent closes it if no trace is left"
+    if _listed(job, broker, order) is not None:
+        return f"{broker.name} lists it, and does not tell what became of it; {way}"
+    for trade in broker.trades_since(order.symbol, since):
+        if trade.trade_id not in booked and trade.executed_at >= adopted.adopted_at:
+            what = f"trade {trade.trade_id} of {trade.signed_quantity:f} at {trade.executed_at:%Y-%m-%d %H:%M} UTC"
+            return f"{broker.name} tells {what}, which is by no order of ours that is known; {way}"
+    return ""
+
+
+def _doubt(order: Order) -> str:
+    what = f"order {order.order_id} of {order.as_of} ({order.side} {exactly(order.quantity)} {order.symbol})"
+    return f"{order.symbol} takes no order until it is known what became of {what}"
+
+
+def _hours(span: timedelta) -> str:
+    return f"{span // timedelta(hours=1)} hours"

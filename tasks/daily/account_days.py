@@ -1,0 +1,50 @@
+"""How an account comes from one day to the next: filled at the open by paper, or by what a broker outside has told."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+
+from storage.database import Connection
+from storage.ledger import broker_events as venues
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from storage.ledger import takeovers
+from strategy.account.orders import OPEN_STATES
+from strategy.account.settlement import Quote
+from strategy.backtest.day_loop import Day, Standing, settle_day
+from strategy.broker.daily_booking import booked_day
+from strategy.broker.fills import charge_entries, fee_entries
+from strategy.portfolio.decision import Mandate
+from tasks.daily.restatement import restated
+from tasks.run.job import PAPER, Job
+
+
+def next_day(
+    store: Connection, job: Job, account: tuple[Standing, Mandate], quotes: Mapping[str, Quote], as_of: date
+) -> Day:
+    """Return the day of `as_of` as it leaves the account; nothing is written.
+
+    A past that was restated in another unit moves the account there first; a symbol of which that is doubtful keeps its
+    mark and its open order.
+    """
+    standing, mandate = account
+    found = restated(store, job, standing)
+    quotes = {symbol: quote for symbol, quote in quotes.items() if symbol not in found.doubtful}
+    if job.broker == PAPER:
+        day = settle_day(found.standing, quotes, as_of, mandate)
+        return replace(day, entries=(*found.entries(as_of), *day.entries))
+    entries = (
+        *fee_entries(venues.executions_booked(store, job.account, as_of), as_of),
+        *charge_entries(venues.charges_booked(store, job.account, as_of), as_of),
+        *takeovers.entries_on(store, job.account, as_of),
+    )
+    waiting = tuple(
+        order for order in order_store.orders_open_at(store, job.account, as_of) if order.state in OPEN_STATES
+    )
+    told = Day(
+        standing=replace(standing, account=replace(standing.account, as_of=as_of), open_orders=waiting),
+        fills=ledger.fills_on(store, job.account, as_of),
+        entries=entries,
+        settled=(),
+    )
+    return booked_day(standing, told, quotes, mandate.sizing.lookback_period)

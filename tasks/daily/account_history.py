@@ -1,0 +1,92 @@
+"""An account's whole life: its equity and figures beside buy and hold, on the same days, at the same costs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+
+from storage.bars import instruments as instrument_store
+from storage.bars import published as bar_store
+from storage.database import Connection, connect
+from storage.ledger import bulk as stretches
+from storage.ledger import days as ledger
+from strategy.backtest.day_loop import Replay, replay
+from strategy.evaluation.metrics import drawdowns
+from strategy.market.bars import Bars
+from strategy.market.instruments import Instrument
+from strategy.portfolio.decision import panorama
+from strategy.portfolio.market_days import tape
+from strategy.signals.outlook import Strategy, outlooks
+from tasks.backtest.run import Tested, measure
+from tasks.report.backtest_tables import Measured
+from tasks.report.charts import EquityPicture, Line
+from tasks.run.job import Job
+
+#: More account days than anybody's history has.
+MOST_DAYS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountHistory:
+    """The account first, then its benchmarks, over the same days."""
+
+    picture: EquityPicture
+    measured: tuple[Measured, ...]
+
+
+def account_history(job: Job) -> AccountHistory:
+    """Return what the account has come to since it opened; its ledger must hold at least one day up to `as_of`."""
+    with connect(job.home) as store:
+        lived = lived_until(store, job.account, job.as_of)
+        instruments = instrument_store.load(store, job.source, job.symbols)
+        bars = bar_store.load(store, job.source, job.symbols, until=job.as_of)
+    strategy = str(job.policy.strategy)
+    tested = [Tested(label=strategy, replay=lived, metrics=measure(lived, instruments))]
+    if job.policy.strategy is not Strategy.HOLD and bars:
+        tested.append(_buy_and_hold(job, bars, instruments, lived))
+    dates = _dates(lived)
+    return AccountHistory(
+        picture=EquityPicture(
+            title=f"Equity of account {job.account}",
+            dates=dates,
+            lines=tuple(Line(label=one.label, values=_equity(one.replay)) for one in tested),
+            drawdown=tuple(drawdowns(np.array(_equity(lived))).tolist()),
+        ),
+        measured=tuple(Measured(label=one.label, metrics=one.metrics) for one in tested),
+    )
+
+
+def lived_until(store: Connection, account: str, day: date) -> Replay:
+    """Return the account's days and trades up to the day, oldest first, without its decisions, orders and entries."""
+    return Replay(
+        snapshots=ledger.snapshots(store, account, until=day, last_days=MOST_DAYS),
+        decisions=(),
+        orders=(),
+        fills=stretches.fills(store, account, day),
+        entries=(),
+    )
+
+
+def _buy_and_hold(job: Job, bars: Mapping[str, Bars], instruments: Mapping[str, Instrument], lived: Replay) -> Tested:
+    """Replay an account that buys the same symbols on the first day with the same money, and holds them."""
+    dates, hold = _dates(lived), str(Strategy.HOLD)
+    policy = replace(job.policy, strategy=Strategy.HOLD)
+    traded = {symbol: one for symbol, one in instruments.items() if symbol in bars}
+    seen = outlooks(bars, {symbol: one.calendar for symbol, one in traded.items()}, Strategy.HOLD)
+    held = replay(
+        panorama(seen, tuple(sorted(bars))),
+        tape(bars, dates[0], dates[-1]),
+        dates,
+        lived.snapshots[0].equity,
+        policy.mandate(job.account, tuple(sorted(bars)), traded),
+    )
+    return Tested(label=hold, replay=held, metrics=measure(held, traded))
+
+
+def _dates(lived: Replay) -> tuple[date, ...]:
+    return tuple(snapshot.account.as_of for snapshot in lived.snapshots)
+
+
+def _equity(lived: Replay) -> tuple[float, ...]:
+    return tuple(float(snapshot.equity) for snapshot in lived.snapshots)

@@ -1,0 +1,81 @@
+"""The account as the ledger remembers it, and the rules it is run by: what every later step starts from."""
+
+from dataclasses import replace
+from datetime import date
+
+from storage.bars import instruments as instrument_store
+from storage.bars import published as bar_store
+from storage.database import Connection
+from storage.ledger import broker_events as venues
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from strategy.account.orders import order_series
+from strategy.backtest.day_loop import Standing, unseen
+from strategy.market.instruments import Instrument
+from strategy.portfolio.decision import Mandate
+from strategy.portfolio.market_days import Tape
+from tasks.run.job import PAPER, SPOT, Job
+
+#: Largest exposure on spot: the rest stays in cash for fees, and for prices that move before an order arrives.
+SPOT_EXPOSURE = 0.99
+
+
+def mandate_of(store: Connection, job: Job) -> Mandate:
+    """The job's mandate, with the instruments of its symbols and of everything its account ever ordered.
+
+    At a broker outside, its lots and limits are the instruments', and spot holds no more than it can pay for.
+    """
+    known = instrument_store.load(store, job.source, job.symbols)
+    terms = {} if job.broker == PAPER else instrument_store.load(store, job.broker, job.symbols)
+    known = {symbol: _on_terms(one, terms.get(symbol, one)) for symbol, one in known.items()}
+    besides = [symbol for symbol in order_store.ordered_symbols(store, job.account) if symbol not in known]
+    outside = instrument_store.find(store, job.source, besides)
+    mandate = job.policy.mandate(job.account, job.symbols, {**outside, **known})
+    mandate = replace(mandate, terms=replace(mandate.terms, series=series_of(store, job)))
+    if job.broker != SPOT:
+        return mandate
+    most = min(mandate.sizing.max_position_size, SPOT_EXPOSURE)
+    return replace(mandate, sizing=replace(mandate.sizing, max_position_size=most))
+
+
+def series_of(store: Connection, job: Job) -> str:
+    """Return what the ids of the account's orders begin from; empty where its name will do, and before an adoption."""
+    adopted = None if job.broker == PAPER else venues.adoption(store, job.account, job.broker)
+    return order_series(job.account, adopted.number, adopted.adopted_at) if adopted else ""
+
+
+def _on_terms(known: Instrument, venue: Instrument) -> Instrument:
+    """The instrument as the venue trades it."""
+    return replace(
+        known,
+        lot=venue.lot,
+        tick=venue.tick,
+        shortable=venue.shortable,
+        min_quantity=venue.min_quantity,
+        max_quantity=venue.max_quantity,
+        min_notional=venue.min_notional,
+        max_notional=venue.max_notional,
+    )
+
+
+def quotes_since(store: Connection, job: Job, standing: Standing) -> Tape:
+    """The quotes of every day after the standing, up to `as_of`, of the job's symbols and of what is held besides."""
+    seen = standing.last_seen
+    symbols = tuple(sorted({*job.symbols, *seen}))
+    first = min(seen.values(), default=standing.account.as_of)
+    # Enough bars to cover the days since the first one that counts, and the bar before them.
+    span_bars = (job.as_of - first).days + 2
+    return unseen(standing, bar_store.load(store, job.source, symbols, until=job.as_of, last_bars=span_bars), job.as_of)
+
+
+def standing_at(store: Connection, job: Job, day: date) -> Standing | None:
+    """The account at its last settled day up to `day`, with the orders open then; None if it has none."""
+    snapshots = ledger.snapshots(store, job.account, until=day, last_days=job.policy.sizing.lookback_period)
+    if not snapshots:
+        return None
+    account = snapshots[-1].account
+    return Standing(
+        account=account,
+        open_orders=order_store.orders_open_at(store, job.account, account.as_of),
+        equities=tuple(snapshot.equity for snapshot in snapshots),
+    )

@@ -1,0 +1,176 @@
+"""A day as Prefect shows it: a table of decisions, a summary, a picture of the equity, the link to the report."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from prefect.artifacts import (
+    create_link_artifact,
+    create_markdown_artifact,
+    create_table_artifact,
+)
+
+from tasks.daily.replay_check import TOLERANCE, Reconciliation
+from tasks.report.charts import equity_picture, svg_data_uri
+from tasks.report.daily_page import DailyPage
+from tasks.report.daily_tables import (
+    changes_table,
+    decisions_table,
+    fills_table,
+    findings_table,
+    orders_table,
+    positions_table,
+    risk_table,
+)
+from tasks.report.markup import Table, money, share
+
+#: The limits that the table of risk names, as the configuration spells them.
+LIMITS = ("max_drawdown_halt", "max_position_size", "max_turnover")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where an account's report lies; `served_at` is the path below which Prefect's server shows it, if it does."""
+
+    account: str
+    file: Path
+    served_at: str | None = None
+
+    @property
+    def link(self) -> str | None:
+        """The report's address without a server's name, so that it holds behind a tunnel or a proxy as well."""
+        return None if self.served_at is None else f"{self.served_at}/{self.account}/{self.file.name}"
+
+
+def publish(page: DailyPage, report: Place) -> None:
+    """None; the artifacts of the current run, each under a key of the account that keeps its history."""
+    account = report.account
+    as_of, equity = page.snapshot.account.as_of, money(page.snapshot.equity)
+    limits = {name: float(value) for name, value in page.provenance.configuration if name in LIMITS}
+    tables = {
+        "decisions": (
+            changes_table(page.decisions, page.before),
+            f"Decisions of {as_of}" + (" beside the day before" if page.before else ""),
+        ),
+        "orders": (orders_table(page.orders), f"Orders decided at the close of {as_of}"),
+        "fills": (fills_table("Fills", page.fills), f"What was filled up to {as_of}"),
+        "risk": (
+            risk_table(page.snapshot, page.decisions, limits, page.halted),
+            " ".join(filter(None, (f"Risk at the close of {as_of}.", page.halted))),
+        ),
+    }
+    for name, (content, description) in tables.items():
+        create_table_artifact(table=in_rows(content), key=f"{name}-{account}", description=description)
+    create_markdown_artifact(summary(page, report), key=f"summary-{account}", description=f"{as_of}: equity {equity}")
+    if page.picture is not None:
+        # Of a picture of its own kind Prefect shows the address too, which here is all of the picture.
+        create_markdown_artifact(
+            f"![{page.picture.title}]({svg_data_uri(equity_picture(page.picture))})",
+            key=f"equity-{account}",
+            description=f"{page.picture.title} up to {as_of}",
+        )
+    create_link_artifact(
+        report.link or report.file.as_uri(),
+        link_text=f"Report of {as_of}",
+        key=f"report-{account}",
+        description=_where(report),
+    )
+
+
+def _where(report: Place) -> str:
+    if report.link is not None:
+        return (
+            f"The report opens in a tab of its own, for whoever is signed in here. It is the file `{report.file}` on "
+            "the worker's machine."
+        )
+    return (
+        f"The report is the file `{report.file}` on the worker's machine. Browsers do not follow a link from a web "
+        f"page to a file: open it there, where `turbodmt report --account {report.account}` names it; from another "
+        f"machine the artifact summary-{report.account} tells its tables."
+    )
+
+
+def in_rows(content: Table) -> list[dict[str, str]]:
+    """The rows of a table by its columns; where there is none, one that says so."""
+    told = telling(content)
+    rows = [dict(zip(told.columns, row, strict=True)) for row in told.rows]
+    return rows or [{content.heading: content.empty}]
+
+
+def telling(content: Table) -> Table:
+    """The table without the columns that are empty in every row."""
+    kept = [place for place in range(len(content.columns)) if any(row[place] for row in content.rows)]
+    return replace(
+        content,
+        columns=tuple(content.columns[place] for place in kept),
+        rows=tuple(tuple(row[place] for place in kept) for row in content.rows),
+        tones=(),
+    )
+
+
+def publish_reconciliation(found: Reconciliation, account: str) -> None:
+    """None; an artifact of the current run that says how far the ledger and the replayed day lie apart."""
+    facts = {
+        "As of": found.as_of.isoformat(),
+        "Equity in the ledger": money(found.equity),
+        "Equity replayed": money(found.replayed),
+        "Difference": f"{found.difference:.2g}",
+        "Limit": f"{TOLERANCE:.9f}",
+        "Decisions equal": str(found.decisions),
+        "Orders equal": str(found.orders),
+        "Short of paper's fills": "" if found.shortfall is None else f"{found.shortfall:.4%}",
+    }
+    # Downwards: Prefect's page cuts a table that is wider than itself.
+    create_table_artifact(
+        table=[{"What": name, "Value": cell} for name, cell in facts.items() if cell],
+        key=f"reconciliation-{account}",
+        description=f"{found.as_of} replayed as a backtest",
+    )
+
+
+def summary(page: DailyPage, report: Place) -> str:
+    """The whole day in Markdown, for where the report itself cannot be opened."""
+    snapshot = page.snapshot
+    facts = Table(
+        heading=f"{report.account}, {snapshot.account.as_of}",
+        columns=("Equity", "Cash", "Drawdown", "Halted", "Signals from"),
+        rows=(
+            (
+                money(snapshot.equity),
+                money(snapshot.account.cash),
+                share(snapshot.drawdown),
+                "yes" if page.halted else "no",
+                page.model,
+            ),
+        ),
+    )
+    notes = [f"- **Warning:** {warning}" for warning in page.warnings]
+    tables = (
+        decisions_table(page.decisions),
+        orders_table(page.orders),
+        fills_table("Fills of the day", page.fills),
+        positions_table(snapshot),
+        findings_table(page.findings),
+    )
+    opened = "" if report.link is None else f"[open it]({report.link}), or the file "
+    where = f"Report: {opened}`{report.file}`"
+    parts = [f"**{page.halted}**", markdown(facts), "\n".join(notes), *map(markdown, tables), where]
+    return "\n\n".join(part for part in parts if part)
+
+
+def markdown(content: Table) -> str:
+    r"""A table in Markdown under its heading, or what stands for no rows.
+
+    >>> print(markdown(Table(heading="Held", columns=("Symbol", "Quantity"), rows=(("A|B", "2"),))))
+    ## Held
+    <BLANKLINE>
+    | Symbol | Quantity |
+    |---|---|
+    | A\|B | 2 |
+    """
+    if not content.rows:
+        return f"## {content.heading}\n\n{content.empty}"
+    told = telling(content)
+    lines = [told.columns, *told.rows]
+    texts = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+    texts.insert(1, "|" + "---|" * len(told.columns))
+    return "\n".join([f"## {content.heading}", "", *texts])

@@ -1,0 +1,127 @@
+"""Order: target exposures become lot-sized orders, checked again, written ahead, then sent."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from exchange.ports import Broker
+from storage.bars import published as bar_store
+from storage.database import Connection, connect
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from storage.ledger import risk_state
+from strategy.account.orders import Order, OrderState, ReasonCode
+from strategy.backtest.day_loop import Standing, plan_orders
+from strategy.backtest.halted_orders import only_reducing
+from strategy.portfolio.decision import Decision, Mandate
+from strategy.portfolio.market_days import tape
+from tasks.broker.submission import send_all
+from tasks.daily.account_state import mandate_of
+from tasks.daily.signals import settled_standing
+from tasks.report.markup import exactly
+from tasks.run.job import Job
+
+log = logging.getLogger(__name__)
+
+
+class OrdersBlocked(Exception):
+    """No order may be sent: the run is late, or the account is halted (exit 5)."""
+
+
+class AccountHalted(OrdersBlocked):
+    """A halt withheld orders of the day, as it should: the day is settled, decided and reported (exit 5)."""
+
+
+def trade(job: Job, open_broker: Callable[[datetime], Broker]) -> tuple[Order, ...]:
+    """The day's orders in the state the broker left them; written to the ledger before they are sent.
+
+    Raises OrdersBlocked for a run that comes later than its bar allows; the decisions stay in the ledger.
+    """
+    with connect(job.home) as store:
+        standing, mandate = settled_standing(store, job), mandate_of(store, job)
+        decisions = ledger.decisions_on(store, job.account, job.as_of)
+        planned = planned_orders(store, job, (standing, mandate), decisions)
+        written = order_store.orders_on(store, job.account, job.as_of)
+        _demand_in_time(job, _unwritten(planned, written))
+        order_store.record_orders(store, job.account, _under_their_ids(planned, written))
+    send_all(job, open_broker(job.now), (standing, mandate))
+    with connect(job.home) as store:
+        orders = order_store.orders_on(store, job.account, job.as_of)
+    for order in orders:
+        log.info(
+            "%s %s %s: %s.", order.side.capitalize(), exactly(order.quantity), order.symbol, order.reason or order.state
+        )
+    return orders
+
+
+def planned_orders(
+    store: Connection, job: Job, account: tuple[Standing, Mandate], decisions: tuple[Decision, ...]
+) -> tuple[Order, ...]:
+    """The orders that the decisions ask for, at the closes of `as_of`; those that a halted account writes only reduce.
+
+    What is written stays as it is, whether the account is halted or resumed after it.
+    """
+    standing, mandate = account
+    bars = bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=2)
+    planned = plan_orders(standing, decisions, tape(bars, job.as_of, job.as_of).on(job.as_of), mandate)
+    written = order_store.orders_on(store, job.account, job.as_of)
+    if withheld(written) if written else risk_state.load(store, job.account).halted:
+        return only_reducing(planned, standing, mandate)
+    return planned
+
+
+def withheld(orders: tuple[Order, ...]) -> tuple[Order, ...]:
+    """The orders that a halt has skipped or cut."""
+    return tuple(order for order in orders if order.code is ReasonCode.HALTED or order.cut_by_halt)
+
+
+def demand_nothing_withheld(job: Job) -> None:
+    """None; raises OrdersBlocked if the halt withheld an order of the day: reported and reconciled, but not done."""
+    today = _of_the_day(job)
+    kept = [order for order in today if order.code is ReasonCode.NOT_SENT]
+    orders = [order for order in withheld(today) if order not in kept]
+    with connect(job.home) as store:
+        risk = risk_state.load(store, job.account)
+    if orders:
+        halted = (
+            f"has been halted since {risk.since}: {risk.reason}" if risk.halted else "was halted when they were made"
+        )
+        raise AccountHalted(
+            f"orders of {job.as_of} were withheld ({len(orders)}), account {job.account} {halted}; once you "
+            f"know why, `turbodmt resume --account {job.account} --reason TEXT` lets the next day trade"
+        )
+    if kept:
+        raise OrdersBlocked(
+            f"orders of {job.as_of} did not leave ({len(kept)}), {kept[0].symbol} was {kept[0].reason}; the next day "
+            "decides anew: correct what it names before"
+        )
+
+
+def _of_the_day(job: Job) -> tuple[Order, ...]:
+    with connect(job.home) as store:
+        return order_store.orders_on(store, job.account, job.as_of)
+
+
+def _unwritten(planned: tuple[Order, ...], written: tuple[Order, ...]) -> tuple[Order, ...]:
+    """The orders to send that no earlier run of the day has written."""
+    known = {order.symbol for order in written}
+    return tuple(order for order in planned if order.state is OrderState.INTENDED and order.symbol not in known)
+
+
+def _under_their_ids(planned: tuple[Order, ...], written: tuple[Order, ...]) -> tuple[Order, ...]:
+    """The orders without those that an earlier run has written under another id, which the same intent keeps.
+
+    That is a run before the broker was adopted anew, or of a version that derived ids otherwise.
+    """
+    ids: dict[str, set[str]] = {}
+    for order in written:
+        ids.setdefault(order.symbol, set()).add(order.order_id)
+    return tuple(order for order in planned if order.order_id in ids.get(order.symbol, {order.order_id}))
+
+
+def _demand_in_time(job: Job, fresh: tuple[Order, ...]) -> None:
+    if fresh and job.sends_until is not None and job.now > job.sends_until:
+        raise OrdersBlocked(
+            f"the run for {job.as_of} comes at {job.now:%Y-%m-%d %H:%M} UTC, after {job.sends_until:%Y-%m-%d %H:%M}, "
+            "so no order was sent; the next scheduled run trades, or raise max_lateness_hours"
+        )

@@ -1,0 +1,124 @@
+"""Reconcile: the day is replayed through the backtest path and must give what the ledger holds."""
+
+import logging
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+from storage.database import Connection, connect
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from strategy.account.orders import Order, OrderState
+from strategy.backtest.day_loop import settle_day
+from strategy.portfolio.decision import Mandate, Status
+from tasks.daily.account_days import next_day
+from tasks.daily.account_state import mandate_of, quotes_since, standing_at
+from tasks.daily.order import planned_orders
+from tasks.daily.restatement import restated
+from tasks.daily.signals import judge_day, settled_standing
+from tasks.models.load import forecaster
+from tasks.run.job import PAPER, Job
+
+log = logging.getLogger(__name__)
+
+#: Largest difference of equity, as a fraction of it, between the paper account and the replayed day.
+TOLERANCE = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciliation:
+    """The day of the ledger beside the day replayed: equities, their difference as a fraction, what both agree on.
+
+    `shortfall` is what the equity lacks, as a fraction, against orders filled by paper's rule; None where they were.
+    """
+
+    as_of: date
+    equity: Decimal
+    replayed: Decimal
+    difference: float
+    decisions: int
+    orders: int
+    shortfall: float | None = None
+
+
+class ReconciliationFailed(Exception):
+    """The ledger does not hold what the backtest path gives (exit 7)."""
+
+
+def reconcile(job: Job) -> Reconciliation:
+    """The day beside its replay: their equities differ by less than TOLERANCE, decisions and orders not at all.
+
+    What was held back when the day was decided is held back in the replay, whatever a later run of the day finds.
+    Raises ReconciliationFailed, with both sides in the message.
+    """
+    with connect(job.home) as store:
+        provenance = ledger.provenance_on(store, job.account, job.as_of)
+    model_id = provenance.model_id if provenance else None
+    model = forecaster(job.home, model_id)
+    with connect(job.home) as store:
+        mandate = mandate_of(store, job)
+        equity, again, shortfall = _equities(store, job, mandate)
+        standing = settled_standing(store, job)
+        decisions = ledger.decisions_on(store, job.account, job.as_of)
+        held_back = {one.symbol: one.reason for one in decisions if one.status is Status.QUARANTINED}
+        replayed = judge_day(store, job, (standing, mandate), model, held_back).decisions
+        planned = planned_orders(store, job, (standing, mandate), replayed)
+        orders = order_store.orders_on(store, job.account, job.as_of)
+    if replayed != decisions:
+        wrong = next(
+            (pair for pair in zip(replayed, decisions, strict=False) if pair[0] != pair[1]), (replayed, decisions)
+        )
+        raise ReconciliationFailed(
+            f"on {job.as_of} the replay decides {wrong[0]} where the ledger has {wrong[1]}; {REMEDY}"
+        )
+    if _sent(planned) != _sent(orders):
+        raise ReconciliationFailed(
+            f"on {job.as_of} the replay orders {planned} where the ledger has {orders}; {REMEDY}"
+        )
+    found = Reconciliation(
+        as_of=job.as_of,
+        equity=equity,
+        replayed=again,
+        difference=_gap(equity, again),
+        decisions=len(decisions),
+        orders=len(orders),
+        shortfall=shortfall,
+    )
+    log.info("The replayed day differs from the ledger by %g of equity.", found.difference)
+    return found
+
+
+REMEDY = "no figure of this day can be trusted: check whether its bars or the code changed since it was decided"
+
+
+def _equities(store: Connection, job: Job, mandate: Mandate) -> tuple[Decimal, Decimal, float | None]:
+    """The ledger's equity, the replayed day's, and at a broker outside what paper's fills would have brought more."""
+    settled = settled_standing(store, job).snapshot
+    before = standing_at(store, job, job.as_of - timedelta(days=1))
+    if before is None:
+        return settled.equity, settled.equity, None
+    quotes = quotes_since(store, job, before).on(job.as_of)
+    replayed = next_day(store, job, (before, mandate), quotes, job.as_of).standing.snapshot
+    difference = _gap(settled.equity, replayed.equity)
+    if difference > TOLERANCE:
+        raise ReconciliationFailed(
+            f"on {job.as_of} the replay gives an equity of {replayed.equity} where the ledger has {settled.equity}, "
+            f"a difference of {difference:.3g} of it, above {TOLERANCE:g}; {REMEDY}"
+        )
+    if job.broker == PAPER:
+        return settled.equity, replayed.equity, None
+    paper = settle_day(restated(store, job, before).standing, quotes, job.as_of, mandate).standing.snapshot.equity
+    return settled.equity, replayed.equity, float((paper - settled.equity) / paper) if paper else None
+
+
+def _gap(equity: Decimal, other: Decimal) -> float:
+    """Their difference as a fraction of the first; 1 for any beside nothing."""
+    gap = abs(other - equity)
+    return float(gap / abs(equity)) if equity else float(gap > Decimal(0))
+
+
+def _sent(orders: tuple[Order, ...]) -> dict[str, Order]:
+    """The orders as they were decided, by symbol, whatever became of them and how often they set out."""
+    return {
+        order.symbol: replace(order, order_id="", state=OrderState.INTENDED, reason="", code=None) for order in orders
+    }

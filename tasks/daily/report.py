@@ -1,0 +1,146 @@
+"""Report: the day as a page and as Prefect artifacts; it never blocks trading."""
+
+import logging
+from dataclasses import replace
+
+from storage import reports
+from storage.bars import instruments as instrument_store
+from storage.database import connect
+from storage.errors import StoreError
+from storage.ledger import days as ledger
+from storage.ledger import runs
+from strategy.portfolio.decision import Decision
+from strategy.portfolio.exposure_cap import capped_days
+from tasks.daily.account_history import account_history
+from tasks.daily.artifacts import Place, publish, publish_reconciliation
+from tasks.daily.model_card import publish_newest_card
+from tasks.daily.replay_check import Reconciliation
+from tasks.models.retrain import Champion
+from tasks.notices.exposure_cap import cap_decided_today
+from tasks.notices.missed_orders import missed_since_last_answer
+from tasks.report.daily_page import DailyPage, Provenance, daily_page
+from tasks.report.settings_table import configured
+from tasks.run.answers import DayResult
+from tasks.run.job import Job
+from tasks.run.runs import Findings, day_result
+from tasks.validation.gate import Gate
+
+log = logging.getLogger(__name__)
+
+
+def report(
+    job: Job, champion: Champion, gate: Gate, reconciled: Reconciliation | None = None, served_at: str | None = None
+) -> Findings:
+    """What the day's result warns of, and where its page lies (None if it could not be written).
+
+    `served_at` is the path below which Prefect's server shows reports too; None where it does not. The run's artifacts
+    are a table of the decisions, a summary, a picture of the equity, the link to the page, and how far the day lies
+    from its replay.
+    """
+    warnings = [*gate.held_back.values(), *gate.warnings]
+    warnings += [champion.warning] if champion.warning else []
+    warnings += [*_outside(job), *_missed(job), *missed_since_last_answer(job), *_capped(job)]
+    findings = Findings(warnings=tuple(warnings), model_reason=champion.reason, model_code=champion.code)
+    result = day_result(job, findings)
+    page = _page(result, champion, gate)
+    try:
+        path = reports.write_day(job.home, job.account, job.as_of, daily_page(page))
+    except StoreError as error:
+        log.warning("The report could not be written: %s", error)
+        unwritten = f"the report could not be written: {error}"
+        return replace(findings, warnings=(*warnings, unwritten))
+    try:
+        publish(page, Place(account=job.account, file=path, served_at=served_at))
+        if reconciled is not None:
+            publish_reconciliation(reconciled, job.account)
+        publish_newest_card(job)
+    # Orders are on their way: what Prefect's page lacks must not fail the day.
+    except Exception as error:  # noqa: BLE001
+        log.warning("The artifacts could not be published (%s); the report holds the same.", type(error).__name__)
+    log.info("The report of %s is %s.", job.as_of, path)
+    return replace(findings, report=str(path))
+
+
+def _outside(job: Job) -> list[str]:
+    """What is held of symbols that the run does not look after."""
+    with connect(job.home) as store:
+        snapshot = ledger.latest_snapshot(store, job.account)
+    held = sorted(set(snapshot.held) - set(job.symbols)) if snapshot else []
+    return [
+        f"{symbol} is held but not among the symbols of this run; it is kept and marked, not traded" for symbol in held
+    ]
+
+
+def _capped(job: Job) -> list[str]:
+    """Return a warning where the largest exposure decided the day."""
+    with connect(job.home) as store:
+        decisions = ledger.decisions_on(store, job.account, job.as_of)
+        snapshot = ledger.latest_snapshot(store, job.account)
+    days = capped_days(job.policy.strategy, decisions, [snapshot] if snapshot else [], job.policy.sizing)
+    return [cap_decided_today(job.policy.sizing)] if days else []
+
+
+def _missed(job: Job) -> list[str]:
+    """Which days were not decided, and why: their bars are filled and the account is marked all the same."""
+    with connect(job.home) as store:
+        days = ledger.missed_days(store, job.account, job.as_of)
+        failed = runs.failures(store, job.account, days) if days else {}
+        settled = {day: len(ledger.fills_on(store, job.account, day)) for day in days}
+    said = [
+        f"{day} missed, nothing was decided: its run failed: {reason}{_trades(settled[day])}"
+        for day, reason in failed.items()
+    ]
+    silent = [day for day in days if day not in failed]
+    if silent:
+        which = f"{silent[0]}" if len(silent) == 1 else f"{len(silent)} days from {silent[0]} to {silent[-1]}"
+        why = "no run came through in time; bars are filled, the account is marked"
+        trades = _trades(sum(settled[day] for day in silent))
+        said.append(f"{which} missed, nothing was decided: {why}{trades}")
+    return said
+
+
+def _trades(count: int) -> str:
+    """That orders of the day before have traded on days that no answer tells of."""
+    return f", {count} trade{'' if count == 1 else 's'} of earlier orders settled" if count else ""
+
+
+def _page(result: DayResult, champion: Champion, gate: Gate) -> DailyPage:
+    job, snapshot = result.job, result.snapshot
+    assert snapshot is not None, "the day is settled before it is reported"
+    history = account_history(job)
+    with connect(job.home) as store:
+        configuration = configured(job.policy, instrument_store.load(store, job.source, job.symbols))
+    return DailyPage(
+        snapshot=snapshot,
+        account=f"account {job.account}, broker {job.broker}",
+        model=_signals_from(champion),
+        halted=f"Only orders that reduce a position are sent. {result.halted}." if result.halted else "",
+        decisions=result.decisions,
+        orders=result.orders,
+        fills=result.fills,
+        warnings=tuple(one for one in result.warnings if one not in gate.standing),
+        bar_warnings=gate.standing,
+        findings=gate.findings,
+        provenance=Provenance(
+            run_id=job.run_id,
+            data_sha256=result.data_sha256 or "",
+            code_version=job.code_version,
+            model_id=result.model_id,
+            seed=job.policy.recipe.seed,
+            configuration=configuration,
+        ),
+        picture=history.picture,
+        measured=history.measured,
+        before=_before(job),
+    )
+
+
+def _before(job: Job) -> tuple[Decision, ...]:
+    """The decisions of the account's day before; none on its first."""
+    with connect(job.home) as store:
+        snapshots = ledger.snapshots(store, job.account, until=job.as_of, last_days=2)
+        return ledger.decisions_on(store, job.account, snapshots[0].account.as_of) if len(snapshots) > 1 else ()
+
+
+def _signals_from(champion: Champion) -> str:
+    return f"model {champion.model_id[:12]}, {champion.reason}" if champion.model_id else champion.reason

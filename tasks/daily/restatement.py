@@ -1,0 +1,114 @@
+"""An account beside history that was told again: moved to the new unit where that is certain, held still where not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from storage.bars import quarantine as quality
+from storage.database import Connection
+from storage.ledger import explanations as explanation_store
+from storage.ledger.price_units import Used, unit_changes
+from strategy.account.money import quantised
+from strategy.account.orders import Order
+from strategy.account.state import Entry
+from strategy.backtest.day_loop import Standing
+from strategy.backtest.restatement import UnitChange, in_new_units, unit_entries
+from tasks.report.markup import exactly, priced
+from tasks.run.job import PAPER, Job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restated:
+    """A standing in the units of today's bars, what it was before, and by symbol why it cannot be moved there."""
+
+    standing: Standing
+    before: Standing
+    changes: tuple[UnitChange, ...]
+    doubtful: Mapping[str, UnitChange]
+
+    def entries(self, as_of: date) -> tuple[Entry, ...]:
+        """Return the units that the change added, as entries of the day."""
+        return unit_entries(self.before, self.standing, as_of)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Return one sentence for each symbol that was moved, sorted."""
+        return tuple(_moved(one, self) for one in self.changes)
+
+
+def restated(store: Connection, job: Job, standing: Standing) -> Restated:
+    """Return the account in the units of today's bars, by each position's mark and each open order's.
+
+    Only the paper account can be moved: what a broker outside holds stays as it is, and its symbol doubtful, as is one
+    whose close stands far from the one that was used without one ratio for its bars. A person who accepts the bar of
+    that close says that it is right.
+    """
+    held = {
+        symbol: Used(symbol=symbol, on=one.marked_on or standing.account.as_of, close=one.mark)
+        for symbol, one in standing.account.positions.items()
+    }
+    ordered = {
+        one.order_id: Used(symbol=one.symbol, on=one.as_of, close=mark)
+        for one in standing.open_orders
+        if (mark := one.mark or _decided_at(store, job, one)) is not None
+    }
+    changes = unit_changes(store, job.source, (*held.values(), *ordered.values()))
+    doubtful = {
+        used.symbol: one
+        for used, one in changes.items()
+        if (job.broker != PAPER if one.certain else one.misleading)
+        and one.on not in quality.accepted(store, job.source, one.symbol)
+    }
+    moving = {
+        used: one for used, one in changes.items() if one.certain and job.broker == PAPER and one.symbol not in doubtful
+    }
+    after = in_new_units(
+        standing,
+        {symbol: moving[used] for symbol, used in held.items() if used in moving},
+        {order_id: moving[used] for order_id, used in ordered.items() if used in moving},
+    )
+    named = {one.symbol: one for one in moving.values()}
+    return Restated(
+        standing=after, before=standing, changes=tuple(named[name] for name in sorted(named)), doubtful=doubtful
+    )
+
+
+def _decided_at(store: Connection, job: Job, order: Order) -> Decimal | None:
+    """Return the close that an order without one was decided at, as its explanation tells it; None if none is kept."""
+    trace = explanation_store.load(store, job.account, order.as_of, order.symbol)
+    return None if trace is None else quantised(Decimal(trace["planned"]["mark"]))
+
+
+def _moved(change: UnitChange, found: Restated) -> str:
+    ratio = change.new / change.old
+    quantity = found.before.account.quantity(change.symbol)
+    parts = []
+    if quantity:
+        after = found.standing.account.quantity(change.symbol)
+        parts.append(f"the position of {exactly(quantity)} became {exactly(after)}")
+    count = sum(one.symbol == change.symbol for one in found.before.open_orders)
+    if count:
+        parts.append(f"open orders were scaled alike ({count})")
+    return (
+        f"{change.symbol}: the source restated its past in another unit: the last {change.bars} bars up to {change.on} "
+        f"stand at x{ratio:.6g} of what this account used, open, high, low and close alike; "
+        f"{' and '.join(parts)}, at the same value"
+    )
+
+
+def why_held(change: UnitChange, job: Job) -> str:
+    """Return why a symbol is held back whose past was restated, and the way out."""
+    what = (
+        f"{change.symbol}: its close of {change.on} was {priced(change.old)} when this account used it and is "
+        f"{priced(change.new)} now (x{change.new / change.old:.6g})"
+    )
+    why = (
+        f"{change.bars} bars say that this is a change of unit, which a position at {job.broker} does not follow"
+        if change.certain
+        else "fewer than five bars agree on that ratio, so that it is no certain change of unit"
+    )
+    return (
+        f"{what}; {why}; its position, mark and open orders stay as they are: correct the source, or if the close is "
+        f"right and the quantity too, `turbodmt import SOURCE --accept {change.symbol}:{change.on} --reason TEXT`"
+    )

@@ -1,0 +1,127 @@
+"""Signal: regime, forecast and target exposure of every symbol, written down before anything is sent."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from storage.bars import published as bar_store
+from storage.database import Connection, connect, transaction
+from storage.ledger import days as ledger
+from storage.ledger import explanations as explanation_store
+from storage.ledger.row_codec import Provenance
+from strategy.backtest.day_loop import Standing
+from strategy.explain.order import Judgement, explanations
+from strategy.market.bars import Bars
+from strategy.portfolio.decision import Decision, Mandate, Panorama, decide, panorama
+from strategy.portfolio.market_days import data_sha256
+from strategy.signals.outlook import Forecaster, look_back, outlooks
+from tasks.daily.account_state import mandate_of, standing_at
+from tasks.daily.restatement import restated
+from tasks.models.load import ensemble
+from tasks.models.retrain import Champion
+from tasks.run.job import Job
+
+log = logging.getLogger(__name__)
+
+
+class DecidedOtherwise(ValueError):
+    """The day was decided by another strategy, or for other symbols, in a run that did not finish (exit 2)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """The decisions of a day, the bars that they saw, and what these look like side by side."""
+
+    decisions: tuple[Decision, ...]
+    bars: Mapping[str, Bars]
+    view: Panorama
+
+
+def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> str:
+    """The hash of the bars that the day's decisions saw; the decisions are in the ledger, once and for all.
+
+    With them is kept how every number of theirs that asks for an order came about.
+    """
+    model = None if champion.model_id is None else ensemble(job.home, champion.model_id)
+    with connect(job.home) as store:
+        standing, mandate = settled_standing(store, job), mandate_of(store, job)
+        judged = judge_day(store, job, (standing, mandate), model, held_back)
+        stored = ledger.provenance_on(store, job.account, job.as_of)
+        if stored is not None:
+            _demand_same_day(job, stored, ledger.decisions_on(store, job.account, job.as_of))
+            return stored.data_sha256
+        digest = data_sha256(judged.bars)
+        provenance = Provenance(
+            source=job.source, strategy=job.policy.strategy, model_id=champion.model_id, data_sha256=digest
+        )
+        day = Judgement(
+            standing=standing,
+            bars=judged.bars,
+            view=judged.view,
+            mandate=mandate,
+            held_back=held_back,
+            model=model,
+        )
+        with transaction(store):
+            ledger.record_decisions(store, job.account, judged.decisions, provenance)
+            explanation_store.record(store, job.account, job.source, explanations(day))
+    for one in judged.decisions:
+        log.info("%s", in_words(one))
+    return digest
+
+
+def _demand_same_day(job: Job, stored: Provenance, decisions: tuple[Decision, ...]) -> None:
+    """None; refuses another strategy or other symbols than the day was decided by: their orders would come on top."""
+    decided = tuple(decision.symbol for decision in decisions)
+    if stored.strategy != job.policy.strategy:
+        raise DecidedOtherwise(
+            f"account {job.account} has decided {job.as_of} by {stored.strategy}, not by {job.policy.strategy}; finish "
+            f"that day with --strategy {stored.strategy}, or take the next day"
+        )
+    if decided != job.symbols:
+        raise DecidedOtherwise(
+            f"account {job.account} has decided {job.as_of} for {', '.join(decided)}, not for {', '.join(job.symbols)}"
+            f"; finish that day with --symbols {','.join(decided)}, or take the next day"
+        )
+
+
+def settled_standing(store: Connection, job: Job) -> Standing:
+    """Return the account at the close of `as_of`, in the units of today's bars; it must have been settled before."""
+    standing = standing_at(store, job, job.as_of)
+    assert standing is not None, "the account is opened before it is judged"
+    assert standing.account.as_of == job.as_of, "the day is settled before it is judged"
+    return restated(store, job, standing).standing
+
+
+def judge_day(
+    store: Connection,
+    job: Job,
+    account: tuple[Standing, Mandate],
+    model: Forecaster | None,
+    held_back: Mapping[str, str],
+) -> Judged:
+    """The decisions at the close of `as_of`, from each symbol's bare look-back window alone."""
+    standing, mandate = account
+
+    def newest(count: int) -> dict[str, Bars]:
+        return bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=count)
+
+    bars = look_back(newest, job.policy.strategy, model)
+    calendars = {symbol: mandate.terms.instruments[symbol].calendar for symbol in bars}
+    seen = outlooks(bars, calendars, job.policy.strategy, model, since=np.datetime64(job.as_of, "us"))
+    view = panorama(seen, job.symbols)
+    return Judged(decisions=decide(view, standing.snapshot, mandate, held_back), bars=bars, view=view)
+
+
+def in_words(decision: Decision) -> str:
+    """A decision as a sentence for the log, without the numbers that it lacks."""
+    if decision.exposure is None:
+        return f"{decision.symbol}: {decision.status} ({decision.reason or 'kept as it is'})."
+    parts = (
+        f"{decision.regime} at {decision.confidence:.0%} confidence" if decision.confidence is not None else "",
+        f"signal {decision.signal:+.3f}" if decision.signal is not None else "",
+        f"target exposure {decision.exposure:+.3f}",
+    )
+    return f"{decision.symbol}: {', '.join(part for part in parts if part)}."

@@ -1,0 +1,4 @@
+"""Fetch what the store lacks and stage it for validation.
+
+Start with `ingest`.
+"""

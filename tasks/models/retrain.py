@@ -1,0 +1,148 @@
+"""Retrain if due: a challenger is fitted on the past only, and the gate says whether it trades."""
+
+import logging
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+
+from storage.bars import published as bar_store
+from storage.database import Connection, connect
+from storage.models import promotions
+from storage.models import registry as model_store
+from storage.models.registry import ModelDamaged, ModelRecord
+from strategy.signals.outlook import Strategy
+from tasks.models.challenger import Challenged, challenge
+from tasks.models.load import forecaster
+from tasks.models.training_plan import TrainingRefused
+from tasks.run.answers import MODEL_FAULTS, ModelCode
+from tasks.run.job import Job
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Champion:
+    """The model that may trade, None for the prior, and why it is so, in words and as a code (None: nobody ruled)."""
+
+    model_id: str | None
+    reason: str
+    code: ModelCode | None = None
+
+    @property
+    def warning(self) -> str:
+        """The reason, where something went wrong; else empty."""
+        return self.reason if self.code in MODEL_FAULTS else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Registry:
+    """What the register says on the job's day: its champion, and account days since that and any training (or None).
+
+    `damage` says why there is no champion although one is promoted: its file cannot be used.
+    """
+
+    champion: ModelRecord | None
+    champion_age_bars: int
+    trained_age_bars: int | None
+    damage: str = ""
+
+
+def retrain(job: Job) -> Champion:
+    """The champion of the day, None for the prior; a challenger is trained first if that is due.
+
+    A training that fails, or a challenger that is refused, leaves the champion as it was; one past
+    `model_max_age_bars` gives way to the prior.
+    """
+    if job.policy.strategy is not Strategy.TURBO:
+        return Champion(model_id=None, reason=f"{job.policy.strategy} needs no model", code=ModelCode.NOT_NEEDED)
+    known = _known(job)
+    age = known.trained_age_bars
+    if age is not None and age < job.policy.recipe.retrain_every_bars:
+        return _ruling(job, known, _refusal(job, known))
+    try:
+        challenge(job, known.champion, job.as_of)
+    except TrainingRefused as error:
+        log.warning("No model was trained: %s.", error)
+        champion = _ruling(job, known, f"; no newer one could be trained: {error}")
+        return replace(champion, code=ModelCode.NOT_TRAINED)
+    known = _known(job)
+    return _ruling(job, known, _refusal(job, known))
+
+
+def _known(job: Job) -> _Registry:
+    """The register on the job's day. A champion whose file cannot be used is none, and to be replaced at once."""
+    with connect(job.home) as store:
+        champion = model_store.champion(store, job.registry, job.symbols, trained_until=job.as_of)
+        trained = model_store.last_trained(store, job.registry, job.symbols, until=job.as_of)
+        known = _Registry(
+            champion=champion,
+            champion_age_bars=_age_bars(store, job, champion.trained_to) if champion else 0,
+            trained_age_bars=_age_bars(store, job, trained) if trained else None,
+        )
+    if champion is None:
+        return known
+    try:
+        forecaster(job.home, champion.model_id)
+    except ModelDamaged as error:
+        log.warning("Model %s cannot trade: %s.", champion.model_id[:12], error)
+        answered = trained is not None and trained > champion.trained_to
+        return replace(
+            known, champion=None, damage=str(error), trained_age_bars=known.trained_age_bars if answered else None
+        )
+    return known
+
+
+def _age_bars(store: Connection, job: Job, since: date) -> int:
+    return len(bar_store.session_dates(store, job.source, job.symbols, after=since, until=job.as_of))
+
+
+def _refusal(job: Job, known: _Registry) -> str:
+    """What became of the challenger of the job's day, if it was refused and nobody overruled that."""
+    with connect(job.home) as store:
+        stored = model_store.judged_on(store, job.registry, job.symbols, job.as_of)
+    if stored is None or stored.verdict.promoted or (known.champion and known.champion.model_id == stored.model_id):
+        return ""
+    return f"; a newer one was refused: {stored.verdict.reason.removeprefix('rejected: ')}"
+
+
+def _ruling(job: Job, known: _Registry, newer: str) -> Champion:
+    """Who trades by the register; `newer` says what became of a challenger of the day."""
+    age, limit = known.champion_age_bars, job.policy.recipe.model_max_age_bars
+    if known.champion is None:
+        why = known.damage or "no network is promoted"
+        reason = f"the prior trades: {why}{newer}"
+        code = ModelCode.DAMAGED if known.damage else ModelCode.NONE_PROMOTED
+        return Champion(model_id=None, reason=reason, code=code)
+    if age > limit:
+        reason = f"the prior trades: the model is {age} bars old, above {limit}{newer}"
+        return Champion(model_id=None, reason=reason, code=ModelCode.TOO_OLD)
+    reason = (f"trained {age} bars ago" if age else "trained and promoted today") + newer
+    return Champion(model_id=known.champion.model_id, reason=reason, code=ModelCode.IN_USE)
+
+
+def train_now(job: Job) -> dict[str, object]:
+    """The answer of `turbodmt train`: the challenger, how it did on dates that chose nothing, and the verdict.
+
+    If it is promoted it decides from the first day that is not decided yet. Raises TrainingRefused.
+    """
+    with connect(job.home) as store:
+        since = promotions.first_open_day(store, job.registry, job.symbols, job.as_of)
+    return _answer(challenge(job, _known(job).champion, since))
+
+
+def _answer(challenged: Challenged) -> dict[str, object]:
+    record, verdict = challenged.record, challenged.verdict
+    return {
+        "as_of": record.trained_to.isoformat(),
+        "model_id": record.model_id,
+        "source": record.source,
+        "symbols": list(record.symbols),
+        "trained_from": record.trained_from.isoformat(),
+        "trained_to": record.trained_to.isoformat(),
+        "validation": challenged.validation,
+        "promoted": verdict.promoted,
+        "rival": verdict.rival,
+        "verdict": {**asdict(verdict.figures), "reason": verdict.reason},
+        "data_sha256": record.data_sha256,
+        "code_version": record.code_version,
+        "seed": record.seed,
+    }

@@ -1,0 +1,82 @@
+"""What a challenger is: its networks, how they are trained, and whether they go on from the champion."""
+
+import json
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+from storage.bars import published as bar_store
+from storage.database import Connection
+from storage.models.registry import ModelRecord
+from tasks.run.job import Job, Recipe
+
+if TYPE_CHECKING:
+    from strategy.networks.transformer import NetworkShape
+    from strategy.training.settings import TrainingSettings
+
+
+class TrainingRefused(ValueError):
+    """There is too little history to train on, or the training failed (exit 2 when training was asked for)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingPlan:
+    """What is trained: shape, settings, the champion to go on from if any, and the day of the last cold start."""
+
+    shape: "NetworkShape"
+    settings: "TrainingSettings"
+    champion: ModelRecord | None
+    warm: bool
+    cold_start: date
+
+
+def training_plan(store: Connection, job: Job, champion: ModelRecord | None) -> TrainingPlan:
+    """A warm start from a champion of the same build whose own cold start is recent enough, else a cold one.
+
+    Only with the same shares of the same history do the dates that judge lie after all that the champion learned from.
+    """
+    recipe = job.policy.recipe
+    shape, settings = shape_of(recipe), settings_of(recipe)
+    if champion is not None:
+        config = json.loads(champion.config)
+        cold = date.fromisoformat(config.get("cold_start", date.min.isoformat()))
+        bars = bar_store.session_dates(store, job.source, job.symbols, after=cold, until=job.as_of)
+        kept = ("members", "validation_share", "purge_bars")
+        same = (
+            config["shape"] == asdict(shape)
+            and all(config["training"].get(name) == getattr(settings, name) for name in kept)
+            and champion.trained_from == bar_store.first_published(store, job.source, job.symbols)
+        )
+        if same and len(bars) < recipe.cold_start_every_bars:
+            warm = replace(
+                settings, steps=recipe.warm_steps, warmup_steps=min(settings.warmup_steps, recipe.warm_steps // 4)
+            )
+            return TrainingPlan(shape=shape, settings=warm, champion=champion, warm=True, cold_start=cold)
+    return TrainingPlan(shape=shape, settings=settings, champion=champion, warm=False, cold_start=job.as_of)
+
+
+def shape_of(recipe: Recipe) -> "NetworkShape":
+    """The shape of a recipe's networks. Raises TrainingRefused where there can be no such network."""
+    from strategy.networks.transformer import NetworkShape
+
+    try:
+        return NetworkShape(
+            dimensions=recipe.dimensions, heads=recipe.heads, layers=recipe.layers, context_bars=recipe.context_bars
+        )
+    except ValueError as error:
+        raise TrainingRefused(str(error)) from error
+
+
+def settings_of(recipe: Recipe) -> "TrainingSettings":
+    """How a recipe's networks are trained from nothing."""
+    from strategy.training.settings import TrainingSettings
+
+    return TrainingSettings(
+        seed=recipe.seed,
+        members=recipe.members,
+        steps=recipe.steps,
+        twins=recipe.twins,
+        validation_share=recipe.validation_share,
+        threads=recipe.threads,
+        device=recipe.device,
+    )

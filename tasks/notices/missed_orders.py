@@ -1,0 +1,143 @@
+"""What to say of orders that were refused, lost, cut and the like: in a day's answer, and in that of a whole window."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+
+from storage.bars import published as bar_store
+from storage.database import Connection, connect
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from storage.ledger import runs
+from strategy.account.missed_orders import Cut, Miss, MissedOrder, cuts, filled_quantities, missed_orders
+from strategy.account.orders import Fill, Order, OrderState
+from strategy.account.settlement import VOLUME_SHARE
+from strategy.backtest.day_loop import Replay
+from strategy.market.bars import Bars
+from strategy.portfolio.market_days import Tape, tape
+from tasks.report.markup import exactly
+from tasks.run.job import Job
+from tasks.run.runs import DAILY
+
+#: How many symbols a sentence names.
+NAMED = 5
+
+_ONE = {
+    Miss.REFUSED: "was refused",
+    Miss.LOST: "was lost",
+    Miss.UNKNOWN: "may have traded or not",
+    Miss.NOT_SENT: "did not leave",
+    Miss.EXPIRED: "expired",
+    Miss.CANCELLED: "was cancelled",
+    Miss.CUT: "was cut",
+}
+_SEVERAL = {
+    **_ONE,
+    Miss.REFUSED: "were refused",
+    Miss.LOST: "were lost",
+    Miss.CANCELLED: "were cancelled",
+    Miss.CUT: "were cut",
+}
+
+
+def missed_since_last_answer(job: Job) -> tuple[str, ...]:
+    """Return a warning for each order that missed since the last answer, the day's own orders included.
+
+    What an earlier answer has told already is not told again, nor here what `doubts` says of orders whose outcome is
+    not known yet.
+    """
+    with connect(job.home) as store:
+        last = runs.last_done(store, job.account, DAILY, before=job.as_of)
+        since = last.run.as_of if last else ledger.last_decided(store, job.account, before=job.as_of) or job.as_of
+        orders = [one for one in order_store.orders_since(store, job.account, since) if one.as_of <= job.as_of]
+        told = last.outcome.warnings if last and last.outcome else ()
+        found = missed_among(store, (job.account, job.source), orders)
+    known = [one for one in found if one.miss is not Miss.UNKNOWN]
+    return tuple(one for one in sentences(known) if one not in told)
+
+
+def missed_among(store: Connection, account: tuple[str, str], orders: Sequence[Order]) -> tuple[MissedOrder, ...]:
+    """Return which of the orders missed; the account goes with the source whose bars tell of splits."""
+    name, source = account
+    fills = ledger.fills_of(store, name, [one.order_id for one in orders])
+    return missed_orders(orders, filled_quantities(fills, _factors(store, source, orders, fills)))
+
+
+def sentences(missed: Sequence[MissedOrder]) -> tuple[str, ...]:
+    """Return what became of the orders, one sentence for those of a day that missed alike for the same reason."""
+    alike: dict[tuple[date, Miss, str], list[MissedOrder]] = {}
+    for one in missed:
+        alike.setdefault((one.order.as_of, one.miss, one.order.reason), []).append(one)
+    return tuple(_sentence(some) for some in alike.values())
+
+
+def cut_in_window(
+    label: str, orders: Sequence[Order], fills: Sequence[Fill], bars: Mapping[str, Bars]
+) -> tuple[str, ...]:
+    """Return a warning for each symbol whose orders paper cut over a window, with their count and their shares."""
+    if not any(one.state is OrderState.CANCELLED for one in orders):
+        return ()
+    days = [one.as_of for one in fills]
+    quotes = tape(bars, min(days), max(days)) if days else Tape(quotes={})
+    factors = {
+        (one.symbol, one.as_of): quotes.on(one.as_of)[one.symbol].factor_change
+        for one in fills
+        if one.symbol in quotes.on(one.as_of)
+    }
+    return tuple(_cut(label, one) for one in cuts(missed_orders(orders, filled_quantities(fills, factors))))
+
+
+def cut_orders(replays: Mapping[str, Replay], bars: Mapping[str, Bars]) -> tuple[str, ...]:
+    """Return such warnings for each of the accounts, by its label."""
+    return tuple(said for label, one in replays.items() for said in cut_in_window(label, one.orders, one.fills, bars))
+
+
+def percent(share: float) -> str:
+    """Return a share below one in percent, never rounded up to all of it.
+
+    >>> percent(0.0823), percent(0.0004), percent(0.99999), percent(0.0)
+    ('8.2%', '0.04%', '99.9%', '0%')
+    """
+    value = min(100 * share, 99.9)
+    return f"{value:.1f}%" if value >= 1 else f"{value:.2g}%"
+
+
+def _sentence(alike: Sequence[MissedOrder]) -> str:
+    first = alike[0]
+    order = first.order
+    if len(alike) == 1:
+        shown = f" to {percent(first.share)}" if first.miss is Miss.CUT else ""
+        what = f"the order of {order.as_of} to {order.side} {exactly(order.quantity)} {order.symbol} {_ONE[first.miss]}"
+    else:
+        shares = sorted(one.share for one in alike)
+        shown = f" to {percent(shares[0])} to {percent(shares[-1])}" if first.miss is Miss.CUT else ""
+        named = ", ".join(one.order.symbol for one in alike[:NAMED])
+        more = f" and {len(alike) - NAMED} more" if len(alike) > NAMED else ""
+        what = f"{len(alike)} orders of {order.as_of} ({named}{more}) {_SEVERAL[first.miss]}"
+    return f"{what}{shown}: {order.reason}" if order.reason else f"{what}{shown}"
+
+
+def _cut(label: str, cut: Cut) -> str:
+    one = cut.count == 1
+    count = f"1 order of {cut.symbol} was" if one else f"{cut.count} orders of {cut.symbol} were"
+    shares = f"{percent(cut.least)}" if one else f"{percent(cut.median)} in the median, {percent(cut.least)} at least,"
+    return (
+        f"{label}: {count} cut to {shares} of what was wanted: an order takes at most {VOLUME_SHARE:.0%} of the volume "
+        "of its fill bar and the rest is cancelled; trade less capital, or, if the volumes are stated in thousands, "
+        "millions or lots, state them in units"
+    )
+
+
+def _factors(
+    store: Connection, source: str, orders: Sequence[Order], fills: Sequence[Fill]
+) -> Mapping[tuple[str, date], Decimal]:
+    """What splits have multiplied the orders by that did not trade whole, by symbol and day of the fill."""
+    asked = {one.order_id: one.quantity for one in orders}
+    cut = [one for one in fills if one.quantity != asked[one.order_id]]
+    factors = {}
+    for one in cut:
+        bars = bar_store.load(store, source, (one.symbol,), until=one.as_of, last_bars=2)
+        quotes = tape(bars, one.as_of, one.as_of).on(one.as_of)
+        if one.symbol in quotes:
+            factors[one.symbol, one.as_of] = quotes[one.symbol].factor_change
+    return factors

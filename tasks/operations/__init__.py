@@ -1,0 +1,4 @@
+"""What a person does or asks by hand: status, halt, explain, adopt, promote, import.
+
+Start with `status`.
+"""

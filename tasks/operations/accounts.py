@@ -1,0 +1,147 @@
+"""The accounts of a store: their list, a question for one that there is not, and one forgotten."""
+
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+
+from storage.bars import published as bar_store
+from storage.database import DATABASE_NAME, Connection, connect
+from storage.ledger import accounts as account_store
+from storage.ledger import broker_events as venues
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from storage.ledger import risk_state
+from storage.ledger.accounts import KnownAccount
+from tasks.operations.halt import AccountUnknown
+from tasks.run.answers import Json, text
+from tasks.run.job import PAPER
+
+
+class NotForgotten(ValueError):
+    """An account or a source is still needed, and what must be done first is said (exit 2)."""
+
+
+def accounts_json(home: Path) -> Json:
+    """Return the answer of `turbodmt accounts`."""
+    with connect(home) as store:
+        return {"accounts": [_account_json(store, one) for one in account_store.known(store)], "warnings": []}
+
+
+def _account_json(store: Connection, one: KnownAccount) -> Json:
+    source, symbols = ledger.newest_panel(store, one.account)
+    decided = ledger.provenance_on(store, one.account, one.last) if one.last else None
+    return {
+        "account": one.account,
+        "filled_by": one.command,
+        "source": source,
+        "symbols": list(symbols),
+        "strategy": decided.strategy if decided else None,
+        "broker": venues.broker_of(store, one.account) or PAPER,
+        "first": one.first.isoformat() if one.first else None,
+        "last": one.last.isoformat() if one.last else None,
+        "equity": text(one.equity) if one.equity is not None else None,
+        "halted": risk_state.load(store, one.account).halted,
+    }
+
+
+def demand_known(home: Path, account: str, expected: Collection[str] = ()) -> None:
+    """Raise AccountUnknown for an account that the store does not know, naming those that it does.
+
+    One of those `expected` may not have begun yet; in a store without any account every name is as good.
+    """
+    if not (home / DATABASE_NAME).exists():
+        return
+    with connect(home) as store:
+        names = account_store.names(store)
+    if names and account not in names and account not in expected:
+        raise AccountUnknown(f"--account is {account!r}, and the ledger holds {', '.join(names)}; name one of these")
+
+
+def demand_forgettable(home: Path, account: str) -> KnownAccount:
+    """Return the account; raise AccountUnknown, or NotForgotten where it is halted or open at a broker outside."""
+    with connect(home) as store:
+        return _forgettable(store, account)
+
+
+def _forgettable(store: Connection, account: str) -> KnownAccount:
+    found = next((one for one in account_store.known(store) if one.account == account), None)
+    if found is None:
+        names = account_store.names(store)
+        held = f"the ledger holds {', '.join(names)}; name one of these" if names else "the ledger holds no account yet"
+        raise AccountUnknown(f"NAME is {account!r}, and {held}")
+    risk = risk_state.load(store, account)
+    if risk.halted:
+        raise NotForgotten(
+            f"account {account} has been halted since {risk.since}: {risk.reason}; `turbodmt resume --account "
+            f"{account} --reason TEXT` first, so that no halt is forgotten by mistake"
+        )
+    _demand_flat(store, account)
+    return found
+
+
+def _demand_flat(store: Connection, account: str) -> None:
+    """Raise NotForgotten where a broker outside may still hold something of the account's."""
+    broker = venues.broker_of(store, account)
+    if broker is None:
+        return
+    snapshot = ledger.latest_snapshot(store, account)
+    held = sorted(snapshot.held) if snapshot else []
+    waiting = order_store.open_orders(store, account)
+    if held or waiting:
+        what = ", ".join([*held, *(one.order_id for one in waiting)])
+        raise NotForgotten(
+            f"account {account} is open at {broker} ({what}), and forgetting it here would close nothing there; close "
+            "its positions there and run its next day first"
+        )
+
+
+def forget_account(home: Path, account: str) -> Json:
+    """Return the answer of `turbodmt accounts forget`: the account's rows and pages are gone, its trials are counted.
+
+    Raises AccountUnknown, NotForgotten.
+    """
+    with connect(home) as store:
+        # Asked again: it may have been halted while the question stood.
+        found = _forgettable(store, account)
+        rows = account_store.forget(store, account)
+    pages = home / "reports" / account
+    if pages.is_dir() and not pages.is_symlink():
+        shutil.rmtree(pages)
+    return {
+        "forgotten": account,
+        "filled_by": found.command,
+        "days": rows.get("account_snapshots", 0),
+        "orders": rows.get("orders", 0),
+        "fills": rows.get("fills", 0),
+        "warnings": [],
+    }
+
+
+def demand_unused(home: Path, source: str) -> int:
+    """Return how many bars of the source are published; raise NotForgotten where none are, or accounts need them."""
+    with connect(home) as store:
+        return _unused(store, source)
+
+
+def _unused(store: Connection, source: str) -> int:
+    rows: dict[str, int] = {}
+    for one in bar_store.published_counts(store):
+        rows[one.source] = rows.get(one.source, 0) + one.rows
+    users = account_store.deciding(store, source)
+    if source not in rows:
+        held = f"there are bars of {', '.join(sorted(rows))}; name one of these" if rows else "there are no bars at all"
+        raise NotForgotten(f"SOURCE is {source!r}, and {held}")
+    if users:
+        raise NotForgotten(
+            f"bars of {source} are what {', '.join(users)} decided on, and are needed to settle and to explain them; "
+            f"`turbodmt accounts forget {users[0]}` first"
+        )
+    return rows[source]
+
+
+def forget_bars(home: Path, source: str) -> Json:
+    """Return the answer of `turbodmt bars forget`. Raises NotForgotten."""
+    with connect(home) as store:
+        bars = _unused(store, source)
+        account_store.forget_bars(store, source)
+    return {"forgotten": source, "bars": bars, "warnings": []}

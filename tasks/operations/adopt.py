@@ -1,0 +1,221 @@
+"""Adopting a broker by hand: a person has looked at what is there, and has the ledger say the same."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from exchange.ports import Broker, BrokerUnavailable, Holdings
+from storage.database import Connection, connect, transaction
+from storage.ledger import broker_events as venues
+from storage.ledger import days as ledger
+from storage.ledger import order_evidence as evidence
+from storage.ledger import orders as order_store
+from storage.ledger.broker_events import Adoption
+from strategy.account.orders import Order, OrderState, ReasonCode
+from strategy.broker.fills import booking_day
+from strategy.broker.takeover import taken_over
+from tasks.broker.account_books import (
+    NO_NEWS,
+    News,
+    as_recorded,
+    expected,
+    holdings_of,
+    standing_now,
+    stands,
+    traded_since,
+)
+from tasks.broker.balances import broker_difference, ledger_difference
+from tasks.broker.reconciliation import LOOKS, charges_since, record_charges
+from tasks.broker.takeover_plan import Adopted, answered, planned, take_over
+from tasks.broker.unknown_orders import WAITED_FOR, resolve, unresolved
+from tasks.operations.halt import ReasonMissing
+from tasks.run.answers import Json
+from tasks.run.job import PAPER
+
+log = logging.getLogger(__name__)
+
+#: How long after a trade the balances may be told without it.
+BALANCES_AFTER = timedelta(seconds=90)
+
+
+class NothingToAdopt(ValueError):
+    """The account has no broker outside whose books could differ (exit 2)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adopter:
+    """The account that takes its broker over at the instant `now`: the customer whose orders are asked for."""
+
+    home: Path
+    account: str
+    broker: str
+    now: datetime
+
+
+def adopt(home: Path, account: str, reason: str, open_broker: Callable[[datetime], Broker], now: datetime) -> Json:
+    """Return the answer of `turbodmt adopt`: the ledger says what the broker holds, each difference by an entry.
+
+    What became of its orders is asked for first, and what still rests at the broker is cancelled; nothing is sent, and
+    what has not left yet never will. Right after an adoption, where nothing differs, nothing is written.
+    An order of which the broker will never say what became ends here: whatever it traded is among the balances, and
+    the account's as far as they differ by no more than it may have traded.
+    Raises ReasonMissing, NothingToAdopt, BrokerUnavailable.
+    """
+    if not reason.strip():
+        raise ReasonMissing(f"--reason is {reason!r}; say in a few words why, for whoever reads it later")
+    broker, adopter = _adopter(home, account, open_broker, now)
+    for _ in range(LOOKS):
+        before = _newest(adopter)
+        _catch_up(adopter, broker, before)
+        taken = _took_over(adopter, broker, before, reason.strip())
+        if taken is not None:
+            return answered(adopter, taken)
+    raise BrokerUnavailable(
+        f"orders of account {account} leave or trade at this moment; nothing was adopted: run the same command again "
+        "once no run is at work"
+    )
+
+
+def foresee(home: Path, account: str, open_broker: Callable[[datetime], Broker], now: datetime) -> Json:
+    """Return the answer that `adopt` would give now; nothing is written, sent or cancelled.
+
+    Raises NothingToAdopt, BrokerUnavailable.
+    """
+    broker, adopter = _adopter(home, account, open_broker, now)
+    before = _newest(adopter)
+    with connect(home) as store:
+        waiting = [one for one in order_store.open_orders(store, account) if one.state is not OrderState.INTENDED]
+        sent = {one.order_id: venues.sent_at(store, account, one.order_id) or now for one in waiting}
+        known = {(one.order_id, one.trade_id) for one in venues.executions(store, account, before.number)}
+        charged = {one.charge_id for one in venues.charges(store, account, before.number)}
+        confirmed = {one.order_id: evidence.evidence_of(store, account, broker.name, one.order_id) for one in waiting}
+    receipts = [broker.enquire(one, sent[one.order_id], confirmed[one.order_id]) for one in waiting]
+    _demand_told(adopter, [one.order for one in receipts], broker)
+    told = [one for receipt in receipts for one in receipt.executions]
+    fresh = [one for one in told if (one.order_id, one.trade_id) not in known]
+    charges = tuple(one for one in charges_since(adopter, broker, before) if one.charge_id not in charged)
+    with connect(home) as store:
+        news = News(executions=as_recorded(store, adopter, fresh), charges=charges)
+    holdings = _holdings(adopter, broker, before, news)
+    now_there = broker.now()
+    with connect(home) as store:
+        forgotten = [one.order for one in receipts if unresolved(store, account, one.order, now_there)]
+        news = replace(news, unknown=tuple(forgotten))
+        plan = planned(store, (account, broker.name, before), holdings, taken_over, news)
+        due = bool(forgotten) or bool(plan.changes) or _due(store, adopter, before, holdings, news)
+    number = before.number + due
+    return answered(adopter, Adopted(plan=plan, number=number, reason="", holdings=holdings, changed=due, dry=True))
+
+
+def _adopter(
+    home: Path, account: str, open_broker: Callable[[datetime], Broker], now: datetime
+) -> tuple[Broker, Adopter]:
+    """The broker, and the account that has adopted it before. Raises NothingToAdopt."""
+    broker = open_broker(now)
+    with connect(home) as store:
+        before = venues.adoption(store, account, broker.name)
+        began = venues.broker_of(store, account)
+    if before is None and began is not None:
+        raise NothingToAdopt(
+            f"account {account} trades at {began}, not at {broker.name}; adopt it with --broker {began}"
+        )
+    if broker.name == PAPER:
+        raise NothingToAdopt(
+            "--broker is 'paper', whose books are the ledger's own; name testnet-spot or testnet-futures"
+        )
+    if before is None:
+        raise NothingToAdopt(
+            f"account {account} has never traded at {broker.name}; its first `turbodmt daily` there adopts it"
+        )
+    return broker, Adopter(home=home, account=account, broker=broker.name, now=now)
+
+
+def _newest(adopter: Adopter) -> Adoption:
+    with connect(adopter.home) as store:
+        newest = venues.adoption(store, adopter.account, adopter.broker)
+    assert newest is not None, "it was adopted before"
+    return newest
+
+
+def _holdings(adopter: Adopter, broker: Broker, before: Adoption, news: News = NO_NEWS) -> Holdings:
+    """What the broker holds, asked for when it must have counted our newest trade: balances are told later."""
+    with connect(adopter.home) as store:
+        now = standing_now(store, adopter.account)
+        told = (*venues.executions(store, adopter.account, before.number), *news.executions)
+    young = broker.now() - max((one.executed_at for one in told), default=before.adopted_at)
+    if timedelta(0) <= young < BALANCES_AFTER:
+        broker.wait((BALANCES_AFTER - young).total_seconds())
+    return holdings_of(broker, sorted({*before.positions, *(now.positions if now else ())}))
+
+
+def _catch_up(adopter: Adopter, broker: Broker, adopted: Adoption) -> None:
+    """Ask until every order that left has ended, or will never be told of, and every charge is on record."""
+    _demand_told(adopter, resolve(adopter, broker, date.max), broker)
+    record_charges(adopter, broker, adopted, adopter.now.date() - timedelta(days=1))
+
+
+def _demand_told(adopter: Adopter, orders: Sequence[Order], broker: Broker) -> None:
+    now = broker.now()
+    with connect(adopter.home) as store:
+        unknown = [
+            one
+            for one in orders
+            if one.state is OrderState.UNKNOWN and not unresolved(store, adopter.account, one, now)
+        ]
+    if unknown:
+        raise BrokerUnavailable(
+            f"{broker.name} does not say yet what became of order {unknown[0].order_id} of {unknown[0].as_of}; nothing "
+            f"was adopted: run the same command again in {WAITED_FOR // timedelta(minutes=1)} minutes"
+        )
+
+
+def _took_over(adopter: Adopter, broker: Broker, before: Adoption, reason: str) -> Adopted | None:
+    """What was adopted, or that nothing differs; None where a run was at work meanwhile: look again.
+
+    The balances are not the account's where an order of ours traded while they were asked for, or may yet: they would
+    count that or not.
+    """
+    account = adopter.account
+    with connect(adopter.home) as store:
+        known = venues.executions(store, account, before.number)
+    holdings = _holdings(adopter, broker, before)
+    with connect(adopter.home) as store, transaction(store):
+        if not stands(store, account, broker, before):
+            return None
+        out = [one for one in order_store.open_orders(store, account) if one.state is not OrderState.INTENDED]
+        forgotten = [one for one in out if unresolved(store, account, one, broker.now())]
+        if out != forgotten or venues.executions(store, account, before.number) != known:
+            return None
+        plan = planned(store, (account, broker.name, before), holdings, taken_over, News(unknown=tuple(forgotten)))
+        if not (forgotten or plan.changes or _due(store, adopter, before, holdings)):
+            return Adopted(plan=plan, number=before.number, reason=before.reason, holdings=holdings, changed=False)
+        take_over(store, (account, broker, before), holdings, (plan, reason))
+        for one in forgotten:
+            what = f"{one.reason}; what it may have traded is in the balances of adoption {before.number + 1}"
+            ended = replace(one, state=OrderState.EXPIRED, reason=what, code=ReasonCode.ADOPTED)
+            _end(store, account, ended, broker.now())
+    return Adopted(plan=plan, number=before.number + 1, reason=reason, holdings=holdings, changed=True)
+
+
+def _due(store: Connection, adopter: Adopter, before: Adoption, holdings: Holdings, news: News = NO_NEWS) -> bool:
+    """Whether an adoption is no repetition: the books differ, if only in what is not ours, or something went on."""
+    account = adopter.account
+    traded = (*venues.executions(store, account, before.number), *news.executions)
+    if before.number == 1 or traded or order_store.open_orders(store, account):
+        return True
+    now = standing_now(store, account, news)
+    owned = {symbol: position.quantity for symbol, position in now.positions.items()} if now else {}
+    due = traded_since(store, account, adopter.broker, before, news).positions
+    there = expected(store, account, before, news)
+    return bool(ledger_difference(owned, due) or broker_difference(holdings, there))
+
+
+def _end(store: Connection, account: str, ended: Order, now: datetime) -> None:
+    """End the order without a trade of its own: none is known, and none is made up."""
+    snapshot = ledger.latest_snapshot(store, account)
+    settled = snapshot.account.as_of if snapshot else ended.as_of
+    order_store.update_orders(store, account, [ended], day=booking_day(now, settled))
+    venues.record_step(store, account, ended, now)
+    log.warning("Order %s has ended as %s: %s.", ended.order_id, ended.state, ended.reason)

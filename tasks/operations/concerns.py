@@ -1,0 +1,148 @@
+"""What is not as it should be, as the store tells it: accounts that stand still, failed runs, missed orders, halts."""
+
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from exchange.sessions.calendars import last_closed
+from storage.bars import instruments as instrument_store
+from storage.bars import quarantine as quality
+from storage.database import Connection, connect
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from storage.ledger import risk_state, runs
+from storage.ledger.runs import RunRecord, RunStatus
+from strategy.account.orders import OPEN_STATES, OrderState
+from tasks.notices.missed_orders import missed_among, sentences
+from tasks.run.answers import MODEL_FAULTS
+from tasks.run.runs import DAILY
+
+#: A run of which nothing was heard for so long has ended without a word.
+LEASE = timedelta(hours=6)
+#: After a bar's close a run may come so late before it is missed.
+PATIENCE = timedelta(hours=12)
+#: A day run so long after its date was a replay, which nobody waits for.
+LIVE_WITHIN = timedelta(days=7)
+
+
+#: Orders that missed on so many of the account's last days that ordered are a concern.
+MISSED_DAYS, MISSED_OF = 2, 3
+#: States of orders of which it is too early to say anything.
+WAITING = OPEN_STATES - {OrderState.UNKNOWN}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concern:
+    """Something to be told once: its key, and a sentence that ends with the remedy."""
+
+    key: str
+    text: str
+
+
+def look(home: Path, now: datetime, watched: Collection[str] | None = None) -> tuple[Concern, ...]:
+    """Return all concerns at the instant, in the order of their keys; of the accounts `watched` alone.
+
+    Where nobody says which (None), those whose newest run was live: a replay is an experiment. Raises StoreError.
+    """
+    with connect(home) as store:
+        found = [
+            one
+            for record in runs.newest_runs(store, DAILY)
+            if (_live(record) if watched is None else record.run.account in watched)
+            for one in _of_account(store, record, now)
+        ]
+        held = [
+            Concern(
+                key=f"held:{one.source}:{one.finding.symbol}",
+                text=f"{one.finding.symbol} of {one.source} is held back: {one.finding.reason}; `turbodmt bars` shows "
+                "what; correct the source, or release a bar that is right as it is with `turbodmt import --accept`",
+            )
+            for one in quality.quarantined(store)
+        ]
+    once = {one.key: one for one in (*held, *found)}
+    return tuple(once[key] for key in sorted(once))
+
+
+def _of_account(store: Connection, record: RunRecord, now: datetime) -> Iterator[Concern]:
+    run, outcome, account = record.run, record.outcome, record.run.account
+    if outcome is None and now - run.started_at > LEASE:
+        yield Concern(
+            key=f"unfinished:{account}",
+            text=f"the run of {account} for {run.as_of} began at {run.started_at:%Y-%m-%d %H:%M} UTC and never ended; "
+            "run it again: it repairs what was left",
+        )
+    if outcome is not None and outcome.status is RunStatus.FAILED:
+        said = outcome.warnings[0] if outcome.warnings else "nothing was said"
+        yield Concern(key=f"failed:{account}", text=f"the last run of {account}, for {run.as_of}, failed: {said}")
+    model_warning = _model_warning(record)
+    if model_warning:
+        yield Concern(
+            key=f"model:{account}",
+            text=f"{account} lacks a fresh network: {model_warning}; `turbodmt models` shows the register",
+        )
+    yield from _orders_missed(store, account)
+    risk = risk_state.load(store, account)
+    if risk.halted:
+        yield Concern(
+            key=f"halted:{account}",
+            text=f"{account} has been halted since {risk.since}: {risk.reason}; once you know why, "
+            f"`turbodmt resume --account {account} --reason TEXT`",
+        )
+    if _live(record):
+        expected, last = _expected(store, account, now), _last(store, account)
+        if expected is not None and last is not None and last < expected:
+            yield Concern(
+                key=f"overdue:{account}",
+                text=f"{account} stands at {last}, and the bars of {expected} closed more than "
+                f"{PATIENCE / timedelta(hours=1):.0f} hours ago; see whether its schedule is active and a worker runs",
+            )
+
+
+def _orders_missed(store: Connection, account: str) -> Iterator[Concern]:
+    """A concern where orders miss again and again; none once those of the newest day were taken whole.
+
+    Days on which nothing was ordered do not count, nor does one whose orders may all still trade, as paper's do until
+    their bar arrives.
+    """
+    source, _ = ledger.newest_panel(store, account)
+    days = order_store.days_ordered(store, account, most=MISSED_OF + 1)
+    judged = []
+    for day in days:
+        orders = order_store.orders_on(store, account, day)
+        if not all(one.state in WAITING for one in orders if one.state is not OrderState.SKIPPED):
+            judged.append(missed_among(store, (account, source or ""), orders))
+    judged = judged[:MISSED_OF]
+    missed = [one for one in judged if one]
+    if judged and judged[0] and len(missed) >= MISSED_DAYS:
+        yield Concern(
+            key=f"orders:{account}",
+            text=f"orders of {account} were not taken as decided on {len(missed)} of the last {len(judged)} days that "
+            f"ordered: {sentences(missed[0])[0]}; see the reason, and check the broker's balance, keys and rules; "
+            f"`turbodmt explain {missed[0][0].order.order_id}` tells the order's steps",
+        )
+
+
+def _live(record: RunRecord) -> bool:
+    """Return whether the run came when its day had just ended."""
+    return record.run.started_at.date() - record.run.as_of <= LIVE_WITHIN
+
+
+def _model_warning(record: RunRecord) -> str:
+    """What the run warned of about its model: too old, damaged, or none could be trained; empty if of nothing."""
+    if record.outcome is None or record.outcome.result is None:
+        return ""
+    answer = json.loads(record.outcome.result)
+    return str(answer["model_reason"]) if answer.get("model_code") in MODEL_FAULTS else ""
+
+
+def _last(store: Connection, account: str) -> date | None:
+    snapshot = ledger.latest_snapshot(store, account)
+    return snapshot.account.as_of if snapshot else None
+
+
+def _expected(store: Connection, account: str, now: datetime) -> date | None:
+    """The newest day that the account should have lived by now; None if nothing is known of its symbols."""
+    known = instrument_store.find(store, *ledger.newest_panel(store, account))
+    return max((last_closed(one.calendar, now - PATIENCE) for one in known.values()), default=None)

@@ -1,0 +1,179 @@
+"""Explain: an order from the bars that it came from to the fills that it came to, every number as it is stored."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from storage.bars import published as bar_store
+from storage.database import Connection, connect
+from storage.ledger import days as ledger
+from storage.ledger import explanations as explanation_store
+from storage.ledger import order_lookup as order_history
+from storage.ledger import orders as order_store
+from storage.ledger.explanations import Trace
+from storage.ledger.order_lookup import Found, Step
+from storage.ledger.price_units import open_as_used
+from storage.ledger.row_codec import Provenance
+from strategy.account.orders import Fill, Order, Side
+from strategy.broker.fills import Execution
+from strategy.portfolio.decision import Decision
+from strategy.portfolio.market_days import data_sha256
+from tasks.operations.redecide import Asked, replayed_trace
+from tasks.report.markup import exactly
+from tasks.run.answers import Json, decision_json, fill_json, order_json, text
+from tasks.run.job import Policy
+
+#: How many orders are named where none, or more than one, is meant.
+NAMED = 5
+STORED, REPLAYED = "stored", "replayed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """All that the store holds of an order: the decisions of its day, its own among them, and what became of it."""
+
+    found: Found
+    order: Order
+    decisions: tuple[Decision, ...]
+    provenance: Provenance
+    steps: tuple[Step, ...]
+    fills: tuple[Fill, ...]
+    executions: tuple[Execution, ...]
+
+    @property
+    def decision(self) -> Decision:
+        """The decision that the order carries out."""
+        return next(one for one in self.decisions if one.symbol == self.found.symbol)
+
+
+def orders_named(home: Path, text: str, account: str | None) -> tuple[Found, ...]:
+    """The orders whose id begins so, newest first; "" names all. At most NAMED of them."""
+    with connect(home) as store:
+        return order_history.beginning(store, text, account, most=NAMED)
+
+
+def explain(home: Path, found: Found, policy_of: Callable[[str], Policy]) -> Json:
+    """The answer of `turbodmt explain`.
+
+    Where nothing was kept when the day was decided, the day is decided again, by the settings that `policy_of` reads
+    from its run; the answer says so, and whether that gave the decision which is on record.
+    """
+    with connect(home) as store:
+        record = _record(store, found)
+        warnings: list[str] = []
+        trace = explanation_store.load(store, found.account, found.as_of, found.symbol)
+        origin = STORED if trace is not None else REPLAYED
+        if trace is None:
+            asked = Asked(home=home, account=found.account, decisions=record.decisions, provenance=record.provenance)
+            trace, warnings = replayed_trace(store, asked, found.symbol, policy_of)
+        verified = None if trace is None else _verified(store, record, trace)
+        opens = _opens(store, record, trace)
+    if verified is False:
+        warnings.append(
+            f"the bars in the store are no longer those that were decided on (their hash is not "
+            f"{record.provenance.data_sha256[:12]}): some were revised since"
+            + ("; what is shown was kept when the day was decided" if origin == STORED else "")
+        )
+    filled = sum((one.quantity for one in record.fills), Decimal(0))
+    if filled > record.order.quantity:
+        warnings.append(
+            f"{exactly(filled)} were filled of an order of {exactly(record.order.quantity)}: the unit changed "
+            "in between, by a split or a past that was restated, and the order with it, at the same value"
+        )
+    return {
+        "order": {"account": found.account, **order_json(record.order)},
+        "decision": {
+            **decision_json(record.decision),
+            "strategy": record.provenance.strategy,
+            "model_id": record.provenance.model_id,
+            "data_sha256": record.provenance.data_sha256,
+        },
+        "origin": origin if trace is not None else None,
+        "verified": verified,
+        **_parts(record, trace),
+        "steps": [_step_json(one) for one in record.steps],
+        "fills": [_fill_json(one, opens.get(one)) for one in record.fills],
+        "executions": [_execution_json(one) for one in record.executions],
+        "warnings": warnings,
+    }
+
+
+def _record(store: Connection, found: Found) -> Record:
+    key = (store, found.account, found.order_id)
+    provenance = ledger.provenance_on(store, found.account, found.as_of)
+    assert provenance is not None, "an order has a decision"
+    return Record(
+        found=found,
+        order=order_store.order(*key),
+        decisions=ledger.decisions_on(store, found.account, found.as_of),
+        provenance=provenance,
+        steps=order_history.steps(*key),
+        fills=order_history.fills_of(*key),
+        executions=order_history.executions_of(*key),
+    )
+
+
+def _verified(store: Connection, record: Record, trace: Trace) -> bool:
+    """Whether the bars in the store still hash to those that were decided on."""
+    symbols = [one.symbol for one in record.decisions]
+    count = trace["window"]["look_back_bars"]
+    bars = bar_store.load(store, trace["source"], symbols, until=record.found.as_of, last_bars=count)
+    return data_sha256(bars) == record.provenance.data_sha256
+
+
+def _parts(record: Record, trace: Trace | None) -> Json:
+    """The parts of the explanation in their order; None where there is none."""
+    if trace is None:
+        return dict.fromkeys(("bars", "features", "regime", "forecast", "size", "limits", "planned"))
+    forecast = dict(trace["forecast"])
+    features = forecast.pop("features")
+    return {
+        "bars": {"source": trace["source"], "symbols": [one.symbol for one in record.decisions], **trace["window"]},
+        "features": features,
+        "regime": trace["evidence"],
+        "forecast": forecast,
+        "size": {**(trace["sized"] or {}), **trace["restrained"]},
+        "limits": trace["limited"],
+        "planned": trace["planned"],
+    }
+
+
+def _opens(store: Connection, record: Record, trace: Trace | None) -> dict[Fill, Decimal]:
+    """Return the open of the bar of each fill's day, where there is one, as it was told when the order was filled."""
+    opens: dict[Fill, Decimal] = {}
+    if trace is None:
+        return opens
+    for fill in record.fills:
+        opened = open_as_used(store, trace["source"], fill)
+        if opened is not None:
+            opens[fill] = opened
+    return opens
+
+
+def _fill_json(fill: Fill, opened: Decimal | None) -> Json:
+    """The fill beside its bar's open; slippage is money, and positive where it cost."""
+    cost = None if opened is None else (fill.price - opened) * (1 if fill.side is Side.BUY else -1)
+    return {
+        **fill_json(fill),
+        "open": None if opened is None else text(opened),
+        "slippage": None if cost is None else text(cost * fill.quantity),
+        "slippage_bps": None if cost is None or opened is None else float(cost / opened * 10_000),
+    }
+
+
+def _step_json(step: Step) -> Json:
+    return {"state": str(step.state), "reason": step.reason, "recorded_at": step.recorded_at.isoformat()}
+
+
+def _execution_json(one: Execution) -> Json:
+    return {
+        "trade_id": one.trade_id,
+        "executed_at": one.executed_at.isoformat(),
+        "side": str(one.side),
+        "quantity": text(one.quantity),
+        "price": text(one.price),
+        "fee": text(one.fee),
+        "fee_asset": one.fee_asset,
+        "realised": None if one.realised is None else text(one.realised),
+    }

@@ -1,0 +1,60 @@
+"""Halt and resume by hand: a halted account settles, decides and reports, and sends only orders that reduce."""
+
+from pathlib import Path
+
+from storage.database import connect, transaction
+from storage.ledger import days as ledger
+from storage.ledger import risk_state
+from strategy.portfolio.risk import RiskState
+from tasks.run.answers import Json
+
+
+class ReasonMissing(ValueError):
+    """Halting and resuming need a reason that can be read later (exit 2)."""
+
+
+class AccountUnknown(ValueError):
+    """There is no such account to halt or to resume: a misspelt name must not look like a halt (exit 2)."""
+
+
+def halt(home: Path, account: str, reason: str) -> Json:
+    """The answer of `turbodmt halt`: the account stays halted until it is resumed.
+
+    Raises ReasonMissing, AccountUnknown.
+    """
+    return _set(home, account, reason, halted=True)
+
+
+def resume(home: Path, account: str, reason: str) -> Json:
+    """The answer of `turbodmt resume`: trading goes on, and the drawdown counts from today's equity.
+
+    Raises ReasonMissing, AccountUnknown.
+    """
+    return _set(home, account, reason, halted=False)
+
+
+def _set(home: Path, account: str, reason: str, *, halted: bool) -> Json:
+    if not reason.strip():
+        raise ReasonMissing(f"--reason is {reason!r}; say in a few words why, for whoever reads it later")
+    with connect(home) as store, transaction(store):
+        _demand_known(account, ledger.accounts(store))
+        before = risk_state.load(store, account)
+        snapshot = ledger.latest_snapshot(store, account)
+        since = snapshot.account.as_of if snapshot else None
+        peak = before.peak_equity if halted else (snapshot.equity if snapshot else None)
+        unchanged = before.halted == halted
+        after = before if unchanged else RiskState(halted=halted, since=since, reason=reason.strip(), peak_equity=peak)
+        risk_state.save(store, account, after)
+    return {
+        "account": account,
+        "halted": after.halted,
+        "since": after.since.isoformat() if after.since else None,
+        "reason": after.reason,
+        "changed": not unchanged,
+    }
+
+
+def _demand_known(account: str, known: tuple[str, ...]) -> None:
+    if account not in known:
+        held = f"the ledger holds {', '.join(known)}; name one of these" if known else "no account has lived a day yet"
+        raise AccountUnknown(f"--account is {account!r}, and {held}")

@@ -1,0 +1,57 @@
+"""Import: all bars of a source through the gate, and what a person releases by hand."""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+
+from exchange.ports import BarSource, SourceRefused
+from storage.bars import quarantine as quality
+from storage.bars.quarantine import Acceptance
+from storage.database import connect
+from tasks.data.ingest import ingest_all
+from tasks.run.job import Job
+from tasks.validation.gate import NothingPublishable, in_words, inspect
+
+
+def import_bars(
+    job: Job, open_source: Callable[[], BarSource], release: tuple[Sequence[tuple[str, date]], str]
+) -> dict[str, object]:
+    """The answer of `turbodmt import`: rows published per symbol, and every finding that holds one back.
+
+    `release` names bars (symbol, date) that are right as they are, and why. Bars dated after today are staged too, so
+    that the gate can name them. Raises NothingPublishable if no symbol of the source has published bars afterwards.
+    """
+    accepted, reason = release
+    for symbol, _ in accepted:
+        if symbol not in job.symbols:
+            raise SourceRefused(
+                f"--accept names {symbol}, which is none of the symbols imported, {', '.join(job.symbols[:5])}; "
+                "name it with --symbols"
+            )
+    with connect(job.home) as store:
+        for symbol, day in accepted:
+            quality.accept(
+                store, Acceptance(source=job.source, symbol=symbol, day=day, reason=reason, accepted_at=job.now)
+            )
+    ingest_all(job, open_source)
+    gate = inspect(job, None)
+    if len(gate.held_back) == len(job.symbols):
+        first = in_words(gate.findings[0])
+        rest = len(gate.findings) - 1
+        raise NothingPublishable(
+            f"no symbol passed the gate, so no bar was published; {first}"
+            + (f"; and {rest} more, see `turbodmt bars`" if rest else "")
+        )
+    return {
+        "published": {symbol: gate.published.get(symbol, 0) for symbol in job.symbols if symbol not in gate.held_back},
+        "quarantined": [
+            {
+                "symbol": one.symbol,
+                "date": one.open_time.isoformat() if one.open_time else None,
+                "value": one.value,
+                "limit": one.limit,
+                "reason": one.reason,
+            }
+            for one in gate.findings
+        ],
+        "warnings": list(gate.warnings),
+    }

@@ -1,0 +1,165 @@
+"""Models on request: the registry as a list with its verdicts, and a promotion by hand with its reason."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from storage.database import Connection, connect
+from storage.models import promotions
+from storage.models import registry as model_store
+from storage.models.promotions import Promoter, Promotion, StoredVerdict
+from storage.models.registry import ModelRecord, ModelState
+from strategy.training.promotion_gate import PRIOR
+from tasks.models.load import forecaster
+from tasks.operations.halt import ReasonMissing
+from tasks.run.answers import Json
+
+#: The prior while a model is champion: it trades where that model cannot.
+FALLBACK = "fallback"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """A source and symbols of it: whom a model is for."""
+
+    source: str
+    symbols: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which models to list; None for those of every source, or of any symbols."""
+
+    source: str | None = None
+    symbols: tuple[str, ...] | None = None
+
+    def admits(self, panel: Panel) -> bool:
+        """Whether models of the panel are listed; the order of symbols does not matter."""
+        same = self.symbols is None or sorted(set(self.symbols)) == sorted(panel.symbols)
+        return same and self.source in (None, panel.source)
+
+
+def models_json(home: Path, wanted: Filter, usual: Panel) -> Json:
+    """The answer of `turbodmt models`: the models, newest training first, then the prior of each of their panels.
+
+    Where no model is listed, the prior of what is wanted, or of the usual panel, is.
+    """
+    with connect(home) as store:
+        records = [one for one in model_store.records(store) if wanted.admits(_panel(one))]
+        listed = [_model_json(one, promotions.verdicts(store, one.model_id)) for one in reversed(records)]
+        asked = Panel(source=wanted.source or usual.source, symbols=wanted.symbols or usual.symbols)
+        panels = dict.fromkeys(_panel(one) for one in reversed(records)) or (asked,)
+        priors = [_prior_json(store, panel) for panel in panels]
+    return {"models": [*listed, *priors], "warnings": []}
+
+
+def promote(home: Path, model: str, reason: str, at: datetime) -> Json:
+    """The answer of `turbodmt promote MODEL`: the model decides from the first day that is not decided yet.
+
+    Its file is read and made ready first. Raises ReasonMissing, ModelUnknown, and ModelDamaged for a file that is not
+    the registered one or cannot be used by this version.
+    """
+    demand_reason(reason)
+    with connect(home) as store:
+        record = model_store.find(store, model)
+    forecaster(home, record.model_id)
+    return _promote(home, _panel(record), record, reason.strip(), at)
+
+
+def promote_prior(home: Path, panel: Panel, reason: str, at: datetime) -> Json:
+    """The answer of `turbodmt promote prior`: no model decides until the gate or a person promotes one.
+
+    Raises ReasonMissing.
+    """
+    demand_reason(reason)
+    return _promote(home, panel, None, reason.strip(), at)
+
+
+def demand_reason(reason: str) -> None:
+    """None; raises ReasonMissing for a blank one."""
+    if not reason.strip():
+        raise ReasonMissing(f"--reason is {reason!r}; say in a few words why, for whoever reads it later")
+
+
+def _promote(home: Path, panel: Panel, record: ModelRecord | None, reason: str, at: datetime) -> Json:
+    model_id = record.model_id if record else PRIOR
+    with connect(home) as store:
+        before = promotions.in_force(store, panel.source, panel.symbols, date.max)
+        trained_to = record.trained_to if record else date.min
+        promotion = Promotion(
+            source=panel.source,
+            symbols=panel.symbols,
+            model_id=model_id,
+            as_of=promotions.first_open_day(store, panel.source, panel.symbols, trained_to),
+            by=Promoter.HAND,
+            reason=reason,
+            at=at,
+        )
+        changed = promotions.promote(store, promotion)
+    ruling = promotion if changed else before
+    return {
+        "model_id": model_id,
+        "source": panel.source,
+        "symbols": list(panel.symbols),
+        "as_of": ruling.as_of.isoformat() if ruling else None,
+        "reason": ruling.reason if ruling else "nothing was ever promoted",
+        "replaced": before.model_id if before else PRIOR,
+        "changed": changed,
+        "warnings": [],
+    }
+
+
+def _panel(record: ModelRecord) -> Panel:
+    return Panel(source=record.source, symbols=record.symbols)
+
+
+def _model_json(record: ModelRecord, verdicts: Sequence[StoredVerdict]) -> Json:
+    return {
+        "model_id": record.model_id,
+        "state": str(record.state),
+        "source": record.source,
+        "symbols": list(record.symbols),
+        "trained_from": record.trained_from.isoformat(),
+        "trained_to": record.trained_to.isoformat(),
+        "seed": record.seed,
+        "validation": json.loads(record.validation),
+        "verdict": verdict_json(verdicts[0]) if verdicts else None,
+        "reason": record.reason,
+        "config": json.loads(record.config),
+        "data_sha256": record.data_sha256,
+        "code_version": record.code_version,
+        "created_at": record.created_at.isoformat(),
+    }
+
+
+def verdict_json(stored: StoredVerdict) -> Json:
+    """A verdict with its figures."""
+    verdict = stored.verdict
+    return {
+        "promoted": verdict.promoted,
+        "rival": verdict.rival,
+        "as_of": stored.as_of.isoformat(),
+        "reason": verdict.reason,
+        "figures": asdict(verdict.figures),
+    }
+
+
+def _prior_json(store: Connection, panel: Panel) -> Json:
+    """The prior as an entry of the registry: it was never trained and never expires."""
+    ruling = promotions.in_force(store, panel.source, panel.symbols, date.max)
+    reason = ruling.reason if ruling else "no model of these symbols was promoted"
+    rules = ruling is None or ruling.model_id == PRIOR
+    nothing = dict.fromkeys(
+        ("trained_from", "trained_to", "seed", "validation", "verdict", "config", "data_sha256", "code_version")
+    )
+    return {
+        "model_id": PRIOR,
+        "state": str(ModelState.CHAMPION) if rules else FALLBACK,
+        "source": panel.source,
+        "symbols": list(panel.symbols),
+        **nothing,
+        "reason": reason if rules else "trades where no model may",
+        "created_at": None,
+    }

@@ -1,0 +1,77 @@
+"""Where an account stands, on one screen: data, model, positions, risk, the last run."""
+
+from decimal import Decimal
+from pathlib import Path
+
+from storage.bars import published as bar_store
+from storage.bars import quarantine as quality
+from storage.database import Connection, connect
+from storage.ledger import broker_events as venues
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from storage.ledger import risk_state, runs
+from strategy.account.state import Snapshot
+from tasks.run.answers import Json, order_json, positions_json, text
+from tasks.run.job import PAPER
+
+
+def status_json(home: Path, account: str) -> Json:
+    """The account's part of `turbodmt status`; an account without a day has no equity."""
+    with connect(home) as store:
+        snapshot = ledger.latest_snapshot(store, account)
+        orders = order_store.open_orders(store, account)
+        day = snapshot.account.as_of if snapshot else None
+        provenance = ledger.provenance_on(store, account, day) if day else None
+        risk = risk_state.load(store, account)
+        source, decided = ledger.newest_panel(store, account)
+        symbols = {*decided, *(snapshot.account.positions if snapshot else ())}
+        data = [
+            one
+            for one in bar_store.published_counts(store)
+            if one.symbol in symbols and (source is None or one.source == source)
+        ]
+        held = [one.finding.symbol for one in quality.quarantined(store, source) if one.finding.symbol in symbols]
+        broker = venues.broker_of(store, account) or PAPER
+        last = _last_run(store, account)
+    return {
+        "account": account,
+        "broker": broker,
+        "as_of": day.isoformat() if day else None,
+        "equity": text(snapshot.equity) if snapshot else None,
+        "cash": text(snapshot.account.cash) if snapshot else None,
+        "positions": positions_json(snapshot),
+        "exposures": _exposures(snapshot),
+        "drawdown": snapshot.drawdown if snapshot else None,
+        "open_orders": [order_json(order) for order in orders],
+        "strategy": provenance.strategy if provenance else None,
+        "model_id": provenance.model_id if provenance else None,
+        "halted": risk.halted,
+        "halted_since": risk.since.isoformat() if risk.halted and risk.since else None,
+        "halted_reason": risk.reason if risk.halted else None,
+        "data": [{"source": one.source, "symbol": one.symbol, "last": one.last.isoformat()} for one in data],
+        "held_back": sorted(set(held)),
+        "last_run": last,
+    }
+
+
+def _exposures(snapshot: Snapshot | None) -> dict[str, float]:
+    """The signed value of each position over equity."""
+    if snapshot is None or snapshot.equity <= 0:
+        return {}
+    held = sorted(snapshot.account.positions.items())
+    return {symbol: snapshot.exposure(symbol) for symbol, position in held if position.quantity != Decimal(0)}
+
+
+def _last_run(store: Connection, account: str) -> Json | None:
+    """How the account's newest run went, daily or a backfill; None if it never had one."""
+    newest = runs.runs(store, account=account, last=1)
+    if not newest:
+        return None
+    run, outcome = newest[0].run, newest[0].outcome
+    return {
+        "command": run.command,
+        "as_of": run.as_of.isoformat(),
+        "started_at": run.started_at.isoformat(timespec="seconds"),
+        "status": str(outcome.status) if outcome else "running or killed",
+        "warnings": list(outcome.warnings) if outcome else [],
+    }

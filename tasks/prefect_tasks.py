@@ -1,0 +1,41 @@
+"""The steps as Prefect tasks: the one place where it learns of them, so that everything else runs without it.
+
+Prefect's cache is off: each step has effects and is idempotent by the keys of its rows.
+"""
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from prefect import Task, task
+from prefect.cache_policies import NO_CACHE
+
+import tasks.backfill.run
+import tasks.daily.order
+import tasks.daily.replay_check
+import tasks.daily.report
+import tasks.daily.settle
+import tasks.daily.signals
+import tasks.daily.validate
+import tasks.data.ingest
+import tasks.models.retrain
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def step(function: Callable[P, R], name: str) -> Task[P, R]:
+    """The function as a Prefect task of that name."""
+    return task(name=name, task_run_name=name, cache_policy=NO_CACHE)(function)
+
+
+ingest = step(tasks.data.ingest.ingest, "ingest")
+validate = step(tasks.daily.validate.validate, "validate")
+inspect_past = step(tasks.daily.validate.inspect_past, "validate")
+settle = step(tasks.daily.settle.settle, "settle")
+retrain = step(tasks.models.retrain.retrain, "retrain if due")
+signal = step(tasks.daily.signals.signal, "signal")
+order = step(tasks.daily.order.trade, "order")
+reconcile = step(tasks.daily.replay_check.reconcile, "reconcile")
+report = step(tasks.daily.report.report, "report")
+train = step(tasks.models.retrain.train_now, "train")
+fill = step(tasks.backfill.run.fill, "fill")

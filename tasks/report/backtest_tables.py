@@ -1,0 +1,152 @@
+"""The tables of a backtest: performance, months, folds and trades."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from strategy.account.orders import Fill
+from strategy.evaluation.metrics import Metrics
+from tasks.report.charts import Line
+from tasks.report.markup import ABSENT, Table, exactly, figure, money, priced, share
+from tasks.report.scales import signed_percent
+
+#: Trades listed at either end of a backtest.
+LISTED_TRADES = 200
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+#: From which size on the return of a month is shaded darker.
+SHADES = (0.0005, 0.02, 0.06)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """Metrics under a heading: gross, net, net at twice the cost, or a benchmark's net."""
+
+    label: str
+    metrics: Metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trade:
+    """A fill, and why it was ordered."""
+
+    fill: Fill
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fold:
+    """A span of the walk-forward, who traded it and why."""
+
+    start: date
+    end: date
+    fitted_to: date
+    trader: str
+    reason: str
+
+
+def metrics_table(measured: Sequence[Measured]) -> Table:
+    """Performance, one column for each account measured."""
+    labels = tuple(column.label for column in measured)
+    lines = (
+        ("Total return", [share(column.metrics.total_return) for column in measured]),
+        ("Growth per year", [share(column.metrics.cagr) for column in measured]),
+        ("Volatility per year", [share(column.metrics.annual_vol) for column in measured]),
+        ("Sharpe ratio", [figure(column.metrics.sharpe) for column in measured]),
+        ("Sortino ratio", [figure(column.metrics.sortino) for column in measured]),
+        ("Deepest drawdown", [share(column.metrics.max_drawdown) for column in measured]),
+        ("Days won", [share(column.metrics.win_rate) for column in measured]),
+        ("Turnover per year, × equity", [figure(column.metrics.turnover_per_year) for column in measured]),
+    )
+    return Table(
+        heading="Performance",
+        columns=("", *labels),
+        numbers=frozenset(labels),
+        rows=tuple((name, *values) for name, values in lines),
+    )
+
+
+def folds_table(folds: Sequence[Fold]) -> Table:
+    """The spans of the walk-forward: every model saw only what lay before its own."""
+    return Table(
+        heading="Walk-forward",
+        columns=("Traded from", "To", "Saw bars up to", "Traded by", "Why"),
+        rows=tuple(
+            (one.start.isoformat(), one.end.isoformat(), one.fitted_to.isoformat(), one.trader, one.reason)
+            for one in folds
+        ),
+    )
+
+
+def trades_table(trades: Sequence[Trade]) -> Table:
+    """All trades of a backtest, or its first and its last where they are many."""
+    listed, heading = trades, f"Trades, {len(trades):,} in all"
+    if len(trades) > 2 * LISTED_TRADES:
+        listed = (*trades[:LISTED_TRADES], *trades[-LISTED_TRADES:])
+        heading = f"Trades, the first and the last {LISTED_TRADES} of {len(trades):,}"
+    return Table(
+        heading=heading,
+        columns=("Date", "Symbol", "Side", "Quantity", "Price", "Fee", "Why"),
+        numbers=frozenset({"Quantity", "Price", "Fee"}),
+        rows=tuple(_trade_row(trade.fill, trade.reason) for trade in listed),
+        empty="No trade.",
+    )
+
+
+def _trade_row(fill: Fill, reason: str) -> tuple[str, ...]:
+    numbers = (exactly(fill.quantity), priced(fill.price), money(fill.fee))
+    return (fill.as_of.isoformat(), fill.symbol, fill.side, *numbers, reason)
+
+
+def monthly_table(dates: Sequence[date], lines: Sequence[Line]) -> Table:
+    """The first line's return of every month and year, shaded, and each year of the second beside it."""
+    returns = monthly_returns(dates, lines[0].values)
+    labels = ("Year", *(line.label for line in lines[1:2]))
+    columns = ("", *MONTHS, *labels)
+    years = [yearly_returns(monthly_returns(dates, line.values)) for line in lines[:2]]
+    rows = {
+        year: [*(returns.get((year, month)) for month in range(1, 13)), *(known[year] for known in years)]
+        for year in years[0]
+    }
+    return Table(
+        heading="Monthly returns, net",
+        columns=columns,
+        numbers=frozenset(columns[1:]),
+        rows=tuple((str(year), *map(_return, values)) for year, values in rows.items()),
+        tones=tuple(("", *map(_tone, values[:12]), *("" for _ in labels)) for values in rows.values()),
+    )
+
+
+def _return(value: float | None) -> str:
+    return ABSENT if value is None or math.isnan(value) else signed_percent(value)
+
+
+def _tone(value: float | None) -> str:
+    shade = 0 if value is None else sum(abs(value) >= least for least in SHADES)
+    return f"{'up' if value is not None and value > 0 else 'down'}{shade}" if shade else ""
+
+
+def monthly_returns(dates: Sequence[date], equity: Sequence[float]) -> dict[tuple[int, int], float]:
+    """The return of every (year, month), from its predecessor's last equity; the first month's from the first equity.
+
+    >>> monthly_returns([date(2020, 1, 30), date(2020, 1, 31), date(2020, 2, 3)], [100.0, 110.0, 99.0])
+    {(2020, 1): 0.10000000000000009, (2020, 2): -0.09999999999999998}
+    """
+    last = {(day.year, day.month): value for day, value in zip(dates, equity, strict=True)}
+    returns, before = {}, equity[0]
+    for month, value in last.items():
+        returns[month] = value / before - 1 if before > 0 else math.nan
+        before = value
+    return returns
+
+
+def yearly_returns(monthly: dict[tuple[int, int], float]) -> dict[int, float]:
+    """The months of every year, compounded.
+
+    >>> yearly_returns({(2020, 1): 0.5, (2020, 2): -0.5, (2021, 1): 0.25})
+    {2020: -0.25, 2021: 0.25}
+    """
+    growth: dict[int, float] = {}
+    for (year, _), value in monthly.items():
+        growth[year] = growth.get(year, 1.0) * (1 + value)
+    return {year: value - 1 for year, value in growth.items()}

@@ -1,0 +1,194 @@
+"""The equity picture: an account against its benchmarks, its regimes and its drawdown, and panels under it."""
+
+import math
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from html import escape
+
+from tasks.report.palette import REGIMES
+from tasks.report.plots import (
+    FEW_DAYS,
+    Canvas,
+    bar,
+    block_mark,
+    curve,
+    date_axis,
+    drawing,
+    edges,
+    heading,
+    kept,
+    key,
+    line_mark,
+    text_px,
+    value_axis,
+)
+from tasks.report.scales import Scale, date_scale, equity_scale, padded, scale_ticks, signed_percent, value_ticks
+
+WIDE = Canvas(width_px=960, height_px=460)
+NARROW = Canvas(width_px=400, height_px=440, right_px=10)
+#: Height of a panel with its heading and with the gap above it.
+PANEL_PX, PANEL_HEAD_PX = 112, 34
+#: Between the picture's edge, a label of its axis and the plot.
+LABEL_GAP_PX = 14
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One value at every date; NaN where there is none, and the line leaps over."""
+
+    label: str
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """A small plot on the same dates: lines in the colours of the picture, and a dashed level to hold them against."""
+
+    heading: str
+    lines: tuple[Line, ...]
+    level: float
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EquityPicture:
+    """What is drawn: the first line is the subject, the others are its benchmarks.
+
+    `drawdown` is the subject's distance below its peak as a positive fraction; `regimes` are Bull, Neutral, Bear or ""
+    per date, or no regimes at all. Raises ValueError where lengths differ or dates do not increase.
+    """
+
+    title: str
+    dates: tuple[date, ...]
+    lines: tuple[Line, ...]
+    drawdown: tuple[float, ...]
+    regimes: tuple[str, ...] = ()
+    panels: tuple[Panel, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.dates or not self.lines:
+            raise ValueError("a picture needs at least one date and one line")
+        if list(self.dates) != sorted(set(self.dates)):
+            raise ValueError("the dates of a picture must increase strictly")
+        lengths = {line.label: len(line.values) for line in self.lines} | {"drawdown": len(self.drawdown)}
+        lengths |= {panel.heading: len(line.values) for panel in self.panels for line in panel.lines}
+        if self.regimes:
+            lengths["regimes"] = len(self.regimes)
+        wrong = {label: length for label, length in lengths.items() if length != len(self.dates)}
+        if wrong:
+            raise ValueError(f"a picture of {len(self.dates)} dates was given {wrong}; every length must be the same")
+
+
+def equity_picture(picture: EquityPicture, canvas: Canvas = WIDE) -> str:
+    """The picture as SVG, self-contained, in light and in dark; each panel makes the canvas taller.
+
+    >>> line = Line(label="A", values=(1.0,))
+    >>> day = EquityPicture(title="A day", dates=(date(2020, 1, 2),), lines=(line,), drawdown=(0.0,))
+    >>> equity_picture(day).startswith('<svg xmlns="http://www.w3.org/2000/svg"')
+    True
+    """
+    canvas = _with_room(picture, canvas)
+    title, top_px = _key(picture, canvas)
+    floor_px = canvas.height_px - 26.0
+    whole = replace(canvas, height_px=canvas.height_px + PANEL_PX * len(picture.panels))
+    water_px = floor_px - (floor_px - top_px) * 0.22
+    # Room under the ribbon for what the plot below it is.
+    ribbon_px = water_px - 32.0
+    x = date_scale(picture.dates, canvas.left_px, canvas.plot_right_px)
+    borders = edges(picture.dates, x, canvas)
+    y = equity_scale([value for line in picture.lines for value in line.values], ribbon_px - 6.0, top_px + 4.0)
+    curves = [curve(picture.dates, line.values, (x, y), index) for index, line in enumerate(picture.lines)]
+    panels = [
+        _panel(panel, (picture.dates, x), floor_px + PANEL_PX * row, canvas) for row, panel in enumerate(picture.panels)
+    ]
+    parts = [
+        title,
+        date_axis(picture.dates, x, (top_px, whole.height_px - 26.0), canvas),
+        heading("log scale" if y.bend is math.log10 else "equity", top_px - 4, canvas),
+        heading("regime", ribbon_px + 8, canvas) if picture.regimes else "",
+        heading("drawdown", water_px - 8, canvas),
+        value_axis([(y(value), text) for value, text in scale_ticks(y, 5)], canvas),
+        _ribbon(picture.regimes, borders, ribbon_px),
+        # The subject is drawn last, over its benchmarks.
+        *reversed(curves),
+        _underwater(picture, (x, borders), (water_px, floor_px), canvas),
+        *panels,
+    ]
+    return drawing(picture.title, whole, parts)
+
+
+def _with_room(picture: EquityPicture, canvas: Canvas) -> Canvas:
+    """Return the canvas with a margin that holds the longest label of the equity axis."""
+    axis = equity_scale([value for line in picture.lines for value in line.values], 1.0, 0.0)
+    widest_px = max((text_px(text) for _, text in scale_ticks(axis, 5)), default=0.0)
+    return replace(canvas, left_px=max(canvas.left_px, math.ceil(widest_px) + LABEL_GAP_PX))
+
+
+def svg_data_uri(svg: str) -> str:
+    """The SVG as a data: address, for an image artifact or an <img>."""
+    return "data:image/svg+xml;base64," + b64encode(svg.encode("utf-8")).decode("ascii")
+
+
+def _key(picture: EquityPicture, canvas: Canvas) -> tuple[str, float]:
+    entries = [(line_mark(index), _caption(line)) for index, line in enumerate(picture.lines)]
+    entries += [(block_mark(f"td-{name.lower()}"), name) for name in REGIMES if name in picture.regimes]
+    return key(picture.title, entries, canvas)
+
+
+def _caption(line: Line) -> str:
+    known = [value for value in line.values if math.isfinite(value)]
+    if len(known) < 2 or known[0] <= 0:
+        return line.label
+    return f"{line.label} {signed_percent(known[-1] / known[0] - 1)}"
+
+
+def _ribbon(regimes: Sequence[str], borders: Sequence[float], at_px: float) -> str:
+    parts = []
+    start = 0
+    for stop in range(1, len(regimes) + 1):
+        if stop == len(regimes) or regimes[stop] != regimes[start]:
+            if regimes[start] in REGIMES:
+                span_px = (borders[start], borders[stop])
+                parts.append(bar(f"td-{regimes[start].lower()}", span_px, (at_px, at_px + 9)))
+            start = stop
+    return "".join(parts)
+
+
+def _underwater(
+    picture: EquityPicture, across: tuple[Scale, Sequence[float]], rows_px: tuple[float, float], canvas: Canvas
+) -> str:
+    x, borders = across
+    depth = [value if math.isfinite(value) else 0.0 for value in picture.drawdown]
+    deepest = max(0.02, *depth)
+    y = Scale(low=0.0, high=deepest * 1.08, start_px=rows_px[0], stop_px=rows_px[1])
+    ticks = [(y(value), f"−{value * 100:.4g}%" if value else "0%") for value, _ in value_ticks(0.0, deepest, 2)]
+    if len(depth) <= FEW_DAYS:
+        rows = [((borders[row] + 1, borders[row + 1] - 1), value) for row, value in enumerate(depth)]
+        water = "".join(bar("td-water", span_px, (y(0.0), y(value))) for span_px, value in rows)
+    else:
+        points = "L".join(f"{x(picture.dates[row].toordinal()):.1f} {y(depth[row]):.1f}" for row in kept(depth))
+        start, stop = x(picture.dates[0].toordinal()), x(picture.dates[-1].toordinal())
+        shore = f'<path class="td-shore" d="M{points}"/>'
+        water = f'<path class="td-water" d="M{start:.1f} {y(0.0):.1f}L{points}L{stop:.1f} {y(0.0):.1f}Z"/>{shore}'
+    return value_axis(ticks, canvas) + water
+
+
+def _panel(panel: Panel, across: tuple[Sequence[date], Scale], top_px: float, canvas: Canvas) -> str:
+    """A panel from `top_px` down; its heading stands on its own ground, clear of the grid."""
+    dates, x = across
+    rows_px = (top_px + PANEL_PX, top_px + PANEL_HEAD_PX)
+    known = [value for line in panel.lines for value in line.values if math.isfinite(value)]
+    low, high = padded([*known, panel.level], 0.06)
+    y = Scale(low=low, high=high, start_px=rows_px[0], stop_px=rows_px[1])
+    ticks = [(y(value), f"{text}{panel.unit}") for value, text in value_ticks(low, high, 4)]
+    left_px, right_px, level_px = canvas.left_px, canvas.plot_right_px, y(panel.level)
+    curves = [curve(dates, line.values, (x, y), index) for index, line in enumerate(panel.lines)]
+    return (
+        bar("td-ground", (left_px - 1.0, right_px + 1.0), (top_px + 1.0, top_px + PANEL_HEAD_PX - 2.0))
+        + f'<text class="td-text td-head" x="{left_px}" y="{top_px + 25:.1f}">{escape(panel.heading)}</text>'
+        + value_axis(ticks, canvas)
+        + f'<line class="td-level" x1="{left_px}" x2="{right_px}" y1="{level_px:.1f}" y2="{level_px:.1f}"/>'
+        + f'<g class="td-fine">{"".join(reversed(curves))}</g>'
+    )

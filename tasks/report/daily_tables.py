@@ -1,0 +1,145 @@
+"""The tables of a day: decisions, orders, trades, positions and faults."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from strategy.account.orders import Fill, Order
+from strategy.account.state import Snapshot
+from strategy.market.findings import Finding
+from strategy.portfolio.decision import Decision
+from tasks.report.markup import ABSENT, Table, exactly, figure, money, priced, share, signed
+
+
+def decisions_table(decisions: Sequence[Decision]) -> Table:
+    """What was decided for each symbol, and from which numbers."""
+    return Table(
+        heading="Decisions",
+        columns=("Symbol", "Regime", "Confidence", "Signal", "Volatility", "Exposure", "Status", "Reason"),
+        numbers=frozenset({"Confidence", "Signal", "Volatility", "Exposure"}),
+        rows=tuple(
+            (
+                decision.symbol,
+                decision.regime or ABSENT,
+                figure(decision.confidence),
+                signed(decision.signal),
+                share(decision.volatility),
+                signed(decision.exposure),
+                decision.status.replace("_", " "),
+                decision.reason,
+            )
+            for decision in decisions
+        ),
+    )
+
+
+def changes_table(decisions: Sequence[Decision], before: Sequence[Decision]) -> Table:
+    """The decisions beside how far signal and exposure moved since the decisions `before`."""
+    plain, known = decisions_table(decisions), {one.symbol: one for one in before}
+    rows = []
+    for cells, decision in zip(plain.rows, decisions, strict=True):
+        old = known.get(decision.symbol)
+        moved = (_moved(old.signal, decision.signal), _moved(old.exposure, decision.exposure)) if old else ("", "")
+        rows.append((*cells[:6], *moved, *cells[6:]))
+    columns = (*plain.columns[:6], "Signal moved", "Exposure moved", *plain.columns[6:])
+    return Table(heading=plain.heading, columns=columns, rows=tuple(rows), numbers=plain.numbers)
+
+
+def _moved(old: float | None, new: float | None) -> str:
+    return "" if old is None or new is None else signed(new - old)
+
+
+def orders_table(orders: Sequence[Order]) -> Table:
+    """What was ordered, and what became of it."""
+    return Table(
+        heading="Orders for the next open",
+        columns=("Symbol", "Side", "Quantity", "State", "Reason", "Order"),
+        numbers=frozenset({"Quantity"}),
+        rows=tuple((o.symbol, o.side, exactly(o.quantity), o.state, o.reason, o.order_id) for o in orders),
+        empty="No order: the positions are where they should be.",
+    )
+
+
+def fills_table(heading: str, fills: Sequence[Fill]) -> Table:
+    """Trades under a heading."""
+    return Table(
+        heading=heading,
+        columns=("Date", "Symbol", "Side", "Quantity", "Price", "Fee", "Order"),
+        numbers=frozenset({"Quantity", "Price", "Fee"}),
+        rows=tuple(
+            (f.as_of.isoformat(), f.symbol, f.side, exactly(f.quantity), priced(f.price), money(f.fee), f.order_id)
+            for f in fills
+        ),
+        empty="Nothing was filled.",
+    )
+
+
+def positions_table(snapshot: Snapshot) -> Table:
+    """What is held at the close, without dust."""
+
+    def of_equity(value: Decimal) -> str:
+        return signed(float(value / snapshot.equity)) if snapshot.equity > 0 else ABSENT
+
+    return Table(
+        heading="Positions at the close",
+        columns=("Symbol", "Quantity", "Mark", "Value", "Over equity"),
+        numbers=frozenset({"Quantity", "Mark", "Value", "Over equity"}),
+        rows=tuple(
+            (symbol, exactly(held.quantity), priced(held.mark), money(held.value), of_equity(held.value))
+            for symbol, held in snapshot.held.items()
+        ),
+        empty="Nothing is held.",
+    )
+
+
+def risk_table(snapshot: Snapshot, decisions: Sequence[Decision], limits: Mapping[str, float], halted: str) -> Table:
+    """How near the account is to its limits; turnover is what the decisions change, before whole lots."""
+    held = snapshot.account.positions
+    equity = float(snapshot.equity)
+    gross = sum(abs(float(one.value)) for one in held.values())
+    worth = {symbol: float(one.value) for symbol, one in held.items()}
+    turned = sum(
+        abs(one.exposure * equity - worth.get(one.symbol, 0.0)) for one in decisions if one.exposure is not None
+    )
+
+    def over_equity(value: float) -> str:
+        return f"{value / equity:.3f}" if equity > 0 else ABSENT
+
+    return Table(
+        heading="Risk",
+        columns=("What", "Now", "Limit"),
+        rows=(
+            ("Drawdown", share(snapshot.drawdown), f"halts at {share(limits['max_drawdown_halt'])}"),
+            ("Gross exposure over equity", over_equity(gross), f"{limits['max_position_size']:g}"),
+            ("Turnover decided over equity", over_equity(turned), f"{limits['max_turnover']:g}"),
+            ("Halted", "yes" if halted else "no", "until it is resumed" if halted else ""),
+        ),
+    )
+
+
+def verdicts_table(published: Mapping[str, int], findings: Sequence[Finding], symbols: Sequence[str]) -> Table:
+    """What the gate made of each symbol's new bars."""
+    worst = {finding.symbol: finding for finding in reversed(findings)}
+    rows = []
+    for symbol in symbols:
+        finding = worst.get(symbol)
+        if finding is None:
+            count = published.get(symbol)
+            said = "nothing new" if not count else f"passed, {count:,} bars published"
+            rows.append((symbol, said, "", "", ""))
+            continue
+        day = finding.open_time.isoformat() if finding.open_time else ABSENT
+        rows.append((symbol, f"held back: {finding.reason}", day, finding.value, finding.limit))
+    return Table(heading="Validation", columns=("Symbol", "Verdict", "Date", "Found", "Limit"), rows=tuple(rows))
+
+
+def findings_table(findings: Sequence[Finding]) -> Table:
+    """What the gate held back, and why."""
+    return Table(
+        heading="Data quality: held back",
+        columns=("Symbol", "Date", "Found", "Limit", "Expectation", "Reason"),
+        rows=tuple(
+            (f.symbol, f.open_time.isoformat() if f.open_time else ABSENT, f.value, f.limit, f.expectation, f.reason)
+            for f in findings
+        ),
+        empty="Every bar passed the gate.",
+    )

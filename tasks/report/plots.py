@@ -1,0 +1,164 @@
+"""The parts of every drawing: its size, its axes, its lines and its bars, as SVG text."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from html import escape
+from itertools import pairwise
+
+from tasks.report.palette import COLOURS, STYLE
+from tasks.report.scales import Scale, date_ticks
+
+#: Up to so many days are drawn as points and bars; more would run together.
+FEW_DAYS = 31
+#: Room for one character of a 12-pixel label: one of usual width, and those that are far from it.
+CHARACTER_PX = 7.6
+NARROW_PX, NARROW_CHARACTERS = 4.6, frozenset("fijlrt .,:;'()-")
+WIDE_PX, WIDE_CHARACTERS = 11.2, frozenset("mwMW%+−")
+#: Room for one row of labels.
+ROW_PX = 19.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canvas:
+    """The size of a drawing, in pixels."""
+
+    width_px: int
+    height_px: int
+    left_px: int = 66
+    right_px: int = 16
+
+    @property
+    def plot_right_px(self) -> float:
+        """Where the plots end."""
+        return float(self.width_px - self.right_px)
+
+
+def drawing(title: str, canvas: Canvas, parts: Sequence[str]) -> str:
+    """Finished parts as one SVG text, in light and in dark; the title is escaped."""
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {canvas.width_px} {canvas.height_px}" '
+        f'width="{canvas.width_px}" height="{canvas.height_px}" role="img">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style>"
+        f'<rect class="td-ground" width="{canvas.width_px}" height="{canvas.height_px}" rx="8"/>'
+        f"{''.join(parts)}</svg>"
+    )
+
+
+def key(title: str, entries: Sequence[tuple[str, str]], canvas: Canvas) -> tuple[str, float]:
+    """The title and its (mark, caption) entries, wrapped to the canvas, and the pixel below them."""
+    parts = [f'<text class="td-text td-title" x="{canvas.left_px}" y="24">{escape(title)}</text>']
+    x_px, y_px = float(canvas.left_px), 24.0 + ROW_PX + 2
+    for mark, caption in entries:
+        width_px = 20 + text_px(caption) + 16
+        if x_px > canvas.left_px and x_px + width_px > canvas.plot_right_px:
+            x_px, y_px = float(canvas.left_px), y_px + ROW_PX
+        label = f'<text class="td-text" x="20">{escape(caption)}</text>'
+        parts.append(f'<g transform="translate({x_px:.0f} {y_px:.0f})">{mark}{label}</g>')
+        x_px += width_px
+    return "".join(parts), y_px + 10.0
+
+
+def text_px(text: str) -> float:
+    """About how wide a label is, a little too wide rather than too narrow.
+
+    >>> text_px("will") < text_px("wool") < text_px("mmmm")
+    True
+    """
+    return sum(
+        NARROW_PX if letter in NARROW_CHARACTERS else WIDE_PX if letter in WIDE_CHARACTERS else CHARACTER_PX
+        for letter in text
+    )
+
+
+def line_mark(index: int) -> str:
+    """The mark of a line in the key."""
+    return f'<line class="td-key td-key-{index % COLOURS}" x1="0" x2="14" y1="-4" y2="-4"/>'
+
+
+def block_mark(style: str) -> str:
+    """The mark of an area in the key."""
+    return f'<rect class="{style}" y="-9" width="14" height="9" rx="2"/>'
+
+
+def date_axis(dates: Sequence[date], x: Scale, rows_px: tuple[float, float], canvas: Canvas) -> str:
+    """Grid lines from top to floor with their dates under the floor."""
+    marks = date_ticks(dates[0], dates[-1], max(2, canvas.width_px // 110))
+    return below_axis([(x(mark.toordinal()), text) for mark, text in marks], rows_px, canvas)
+
+
+def below_axis(ticks: Sequence[tuple[float, str]], rows_px: tuple[float, float], canvas: Canvas) -> str:
+    """Upright grid lines at the given pixels, with their labels under the floor."""
+    top_px, floor_px = rows_px
+    parts = []
+    for at_px, text in ticks:
+        half_px = text_px(text) / 2
+        label_px = min(max(at_px, canvas.left_px + half_px - 20), canvas.plot_right_px - half_px)
+        parts.append(f'<line class="td-grid" x1="{at_px:.1f}" x2="{at_px:.1f}" y1="{top_px:.1f}" y2="{floor_px:.1f}"/>')
+        parts.append(
+            f'<text class="td-text" x="{label_px:.1f}" y="{floor_px + 18:.1f}" text-anchor="middle">{text}</text>'
+        )
+    return "".join(parts)
+
+
+def heading(text: str, at_px: float, canvas: Canvas) -> str:
+    """What the values beside an axis are, above its labels."""
+    return f'<text class="td-text td-unit" x="{canvas.left_px - 8}" y="{at_px:.1f}" text-anchor="end">{text}</text>'
+
+
+def value_axis(ticks: Sequence[tuple[float, str]], canvas: Canvas) -> str:
+    """Grid lines with their labels, at the given heights."""
+    left_px, right_px = canvas.left_px, canvas.plot_right_px
+    return "".join(
+        f'<line class="td-grid" x1="{left_px}" x2="{right_px}" y1="{at_px:.1f}" y2="{at_px:.1f}"/>'
+        f'<text class="td-text" x="{left_px - 8}" y="{at_px + 4:.1f}" text-anchor="end">{text}</text>'
+        for at_px, text in ticks
+    )
+
+
+def edges(dates: Sequence[date], x: Scale, canvas: Canvas) -> list[float]:
+    """The borders between days, (T + 1): midway between neighbours, and the ends of the plot."""
+    middles = [x((a.toordinal() + b.toordinal()) / 2) for a, b in pairwise(dates)]
+    return [float(canvas.left_px), *middles, canvas.plot_right_px]
+
+
+def bar(style: str, columns_px: tuple[float, float], rows_px: tuple[float, float]) -> str:
+    """A block from left to right and from top to bottom."""
+    (left_px, right_px), (top_px, bottom_px) = columns_px, rows_px
+    return (
+        f'<rect class="{style}" x="{left_px:.1f}" y="{top_px:.1f}" '
+        f'width="{right_px - left_px:.1f}" height="{bottom_px - top_px:.1f}"/>'
+    )
+
+
+def curve(dates: Sequence[date], values: Sequence[float], scales: tuple[Scale, Scale], index: int) -> str:
+    """A line through the known values, with a point for each day where the days are few."""
+    x, y = scales
+    colour = index % COLOURS
+    points = [(x(dates[row].toordinal()), y(values[row])) for row in kept(values) if math.isfinite(values[row])]
+    path = "L".join(f"{px:.1f} {py:.1f}" for px, py in points)
+    parts = [f'<path class="td-line td-{colour}" d="M{path}"/>'] if len(points) > 1 else []
+    if len(dates) <= FEW_DAYS:
+        parts += [
+            f'<circle class="td-dot td-dot-{colour}" cx="{px:.1f}" cy="{py:.1f}" r="{4 if index == 0 else 3}"/>'
+            for px, py in points
+        ]
+    return "".join(parts)
+
+
+def kept(values: Sequence[float], most: int = 1200) -> list[int]:
+    """Rows enough to draw a line: of each stretch its ends and its extremes, all rows of a short one.
+
+    >>> kept([1.0, 5.0, 0.0, 2.0], most=4)
+    [0, 1, 2, 3]
+    """
+    if len(values) <= most:
+        return list(range(len(values)))
+    stretch = math.ceil(len(values) * 4 / most)
+    rows: set[int] = set()
+    for start in range(0, len(values), stretch):
+        stop = min(start + stretch, len(values))
+        known = [row for row in range(start, stop) if math.isfinite(values[row])] or [start]
+        rows |= {start, stop - 1, min(known, key=values.__getitem__), max(known, key=values.__getitem__)}
+    return sorted(rows)

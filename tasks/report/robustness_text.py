@@ -1,0 +1,78 @@
+"""The doubt about a Sharpe ratio, one number and one plain sentence at a time."""
+
+from strategy.evaluation.robustness import Doubt
+from strategy.evaluation.sharpe_tests import SharpeDifference
+from tasks.report.backtest_page import Evidence
+from tasks.report.markup import ABSENT, figure, share
+
+#: As many days as a hundred years have where every day is traded, so that no calendar has them in less.
+_CENTURY_DAYS = 36_525
+
+
+def record_length(days: int) -> str:
+    """Return how long a track record has to be; what nobody lives to see is no count of days.
+
+    >>> record_length(1_064), record_length(2_911_405)
+    ('1,064 days', 'more than 100 years')
+    """
+    return f"{days:,} days" if days <= _CENTURY_DAYS else "more than 100 years"
+
+
+def evidence(doubt: Doubt) -> tuple[Evidence, ...]:
+    """What the report says about it, from the ratio itself to each benchmark."""
+    return (
+        Evidence(
+            name="Measured",
+            value=f"{figure(doubt.sharpe)} ({figure(doubt.low)} to {figure(doubt.high)})",
+            meaning="Sharpe ratio with its 95% confidence interval"
+            + (", which includes 0" if doubt.low <= 0 <= doubt.high else ""),
+        ),
+        Evidence(
+            name="Probabilistic Sharpe",
+            value=share(doubt.probabilistic),
+            meaning="probability that the true ratio is above 0",
+        ),
+        _above_luck(doubt),
+        _length(doubt),
+        *(_against(name, one) for name, one in doubt.against.items()),
+        *_superiority(doubt.spa_p),
+    )
+
+
+def _above_luck(doubt: Doubt) -> Evidence:
+    told = (
+        f"probability that the true ratio is above {figure(doubt.luckiest)}, the expected best of {doubt.trials:,} "
+        "trials without skill"
+    )
+    alone = "the same as above: no other configuration was tried on these days"
+    return Evidence(name="Deflated Sharpe", value=share(doubt.deflated), meaning=told if doubt.trials > 1 else alone)
+
+
+def _length(doubt: Doubt) -> Evidence:
+    days = doubt.min_track_record_days
+    if days is None:
+        return Evidence(name="Minimum track record", value=ABSENT, meaning="undefined: the ratio is not positive")
+    enough = "reached" if days <= doubt.days else "not reached"
+    return Evidence(
+        name="Minimum track record",
+        value=record_length(days),
+        meaning=f"for 95% confidence that the ratio is above 0; {enough} with {doubt.days:,} days",
+    )
+
+
+def _against(name: str, difference: SharpeDifference | None) -> Evidence:
+    if difference is None:
+        return Evidence(name=f"Against {name}", value=ABSENT, meaning=f"{name} moves too little to compare")
+    return Evidence(
+        name=f"Against {name}",
+        value=f"{figure(difference.difference)} ({figure(difference.low)} to {figure(difference.high)})",
+        meaning="difference of the two ratios with its 95% confidence interval"
+        + (", which includes 0" if difference.low <= 0 <= difference.high else ""),
+    )
+
+
+def _superiority(p: float | None) -> tuple[Evidence, ...]:
+    if p is None:
+        return ()
+    meaning = "p-value of being no better than the best benchmark (Hansen's test of superior predictive ability)"
+    return (Evidence(name="Superior ability, p", value=share(p), meaning=meaning),)

@@ -1,0 +1,34 @@
+"""The settings of a run as a page tells them: where one was left to the class of an asset, what that came to."""
+
+import json
+from collections.abc import Mapping
+
+from strategy.evaluation.costs import Rates, rates
+from strategy.market.instruments import Instrument
+from tasks.run.job import Policy
+
+
+def configured(policy: Policy, instruments: Mapping[str, Instrument]) -> tuple[tuple[str, str], ...]:
+    """Return each setting with its value in force."""
+    used = used_costs(rates(policy.costs, instruments))
+    return tuple(
+        (name, str(used.get(name, "none") if value is None else value))
+        for name, value in json.loads(policy.config).items()
+    )
+
+
+def used_costs(at: Rates) -> dict[str, str]:
+    """Return fee and slippage in words, by their settings."""
+    return {"fee_bps": in_bps(at.fee_bps), "slippage_bps": in_bps(at.slippage_bps)}
+
+
+def in_bps(values: Mapping[str, float]) -> str:
+    """Return the basis points, with those who pay them where not all pay the same.
+
+    >>> in_bps({"A": 1.0, "B": 1.0}), in_bps({"A": 1.0, "BTCUSDT": 10.0})
+    ('1 bps', '1 bps (A), 10 bps (BTCUSDT)')
+    """
+    different = sorted(set(values.values()))
+    if len(different) == 1:
+        return f"{different[0]:g} bps"
+    return ", ".join(f"{bps:g} bps ({', '.join(one for one in values if values[one] == bps)})" for bps in different)

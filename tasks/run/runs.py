@@ -1,0 +1,132 @@
+"""The book of runs: what was begun, what is done, and a day's result as the ledger tells it."""
+
+import json
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from storage.database import Connection, connect
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from storage.ledger import risk_state, runs
+from storage.ledger.runs import Outcome, Run, RunStatus
+from strategy.portfolio.risk import RiskState
+from tasks.run.answers import DayResult, Json, ModelCode, with_warnings
+from tasks.run.job import Job
+
+DAILY, BACKFILL = "daily", "backfill"
+
+
+class AccountFilled(ValueError):
+    """The account is one that backfills fill, and a daily run would mix both (exit 2)."""
+
+
+def demand_own(job: Job) -> None:
+    """None; raises AccountFilled for an account that a backfill has begun to fill."""
+    with connect(job.home) as store:
+        _demand_own(store, job.account)
+
+
+def _demand_own(store: Connection, account: str) -> None:
+    filled = runs.first_run(store, account, BACKFILL)
+    if filled is not None:
+        raise AccountFilled(
+            f"account {account} is filled by backfills since {filled.run.started_at:%Y-%m-%d}, and a daily run would "
+            "mix with them; name another with --account"
+        )
+
+
+def finished(job: Job) -> Json | None:
+    """The result of the run that has done this account's day already, which it says; None if none has."""
+    with connect(job.home) as store:
+        result = runs.finished_run(store, job.account, job.as_of, DAILY)
+    if result is None:
+        return None
+    return with_warnings(json.loads(result), [f"{job.as_of} was already done; nothing was left to do"])
+
+
+def last_day(job: Job) -> date | None:
+    """The account's last settled day; None for a new account."""
+    with connect(job.home) as store:
+        snapshot = ledger.latest_snapshot(store, job.account)
+    return snapshot.account.as_of if snapshot else None
+
+
+def begin(job: Job, at: datetime) -> None:
+    """None; the run is on record as running. Raises AccountFilled."""
+    run = Run(
+        run_id=job.run_id,
+        account=job.account,
+        command=DAILY,
+        as_of=job.as_of,
+        started_at=at,
+        code_version=job.code_version,
+        config=job.policy.config,
+    )
+    with connect(job.home) as store:
+        # Again, while nobody else can write: a backfill may have begun since it was first asked.
+        _demand_own(store, job.account)
+        runs.start_run(store, run)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What a day's result says beside the ledger: what to warn of, why this model, and where the report lies."""
+
+    warnings: tuple[str, ...] = ()
+    model_reason: str | None = None
+    model_code: ModelCode | None = None
+    report: str | None = None
+
+
+def day_result(job: Job, findings: Findings) -> DayResult:
+    """The day as the ledger has it now."""
+    with connect(job.home) as store:
+        snapshot = ledger.latest_snapshot(store, job.account)
+        provenance = ledger.provenance_on(store, job.account, job.as_of)
+        return DayResult(
+            job=job,
+            snapshot=snapshot,
+            decisions=ledger.decisions_on(store, job.account, job.as_of),
+            orders=order_store.orders_on(store, job.account, job.as_of),
+            fills=ledger.fills_on(store, job.account, job.as_of),
+            model_id=provenance.model_id if provenance else None,
+            model_reason=findings.model_reason,
+            model_code=findings.model_code,
+            data_sha256=provenance.data_sha256 if provenance else None,
+            halted=_halted(risk_state.load(store, job.account)),
+            warnings=findings.warnings,
+            report=findings.report,
+        )
+
+
+def _halted(risk: RiskState) -> str:
+    return f"Halted since {risk.since}: {risk.reason}" if risk.halted else ""
+
+
+def close_done(job: Job, at: datetime, result: DayResult, answer: str) -> None:
+    """None; the run is on record as done, with its answer."""
+    outcome = Outcome(
+        status=RunStatus.DONE,
+        finished_at=at,
+        data_sha256=result.data_sha256,
+        model_id=result.model_id,
+        warnings=result.warnings,
+        result=answer,
+    )
+    with connect(job.home) as store:
+        runs.finish_run(store, job.run_id, outcome)
+
+
+def close_failed(job: Job, at: datetime, reason: str) -> None:
+    """None; the run is on record as failed, with the reason."""
+    _close(job, RunStatus.FAILED, at, reason)
+
+
+def close_halted(job: Job, at: datetime, reason: str) -> None:
+    """Record that a halt held the run's orders back, with the reason; the day is not done."""
+    _close(job, RunStatus.HALTED, at, reason)
+
+
+def _close(job: Job, status: RunStatus, at: datetime, reason: str) -> None:
+    with connect(job.home) as store:
+        runs.finish_run(store, job.run_id, Outcome(status=status, finished_at=at, warnings=(reason,)))

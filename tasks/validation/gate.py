@@ -1,0 +1,233 @@
+"""Validate: the gate. A symbol's staged window is published whole, or held back with every reason."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+import pandas as pd
+
+from exchange.sessions.calendars import sessions
+from storage.bars import instruments as instrument_store
+from storage.bars import published as bar_store
+from storage.bars import quarantine as quality
+from storage.bars.bar_warnings import record_warnings
+from storage.bars.published import BarsUnpublishable
+from storage.bars.quarantine import Inspection
+from storage.bars.restatements import unchanged_days
+from storage.bars.sorted_rows import load_sorted_rows
+from storage.bars.staging import staged, staged_symbols
+from storage.database import Connection, connect, transaction
+from strategy.market.bars import COLUMNS
+from strategy.market.findings import Finding
+from strategy.market.instruments import Instrument
+from tasks.notices.calendars import calendar_remarks, told_calendar
+from tasks.notices.sorted_rows import sorted_remarks
+from tasks.run.job import Job
+from tasks.validation.restatements import ONE_UNIT, in_its_unit, restatements, told
+from tasks.validation.standing_warnings import first_day_behind, look_through, warning_lines
+from tasks.validation.suite import Context, Verdict, judge_all
+
+log = logging.getLogger(__name__)
+
+#: Published bars before a window that the gate measures its first bars against.
+HISTORY_BARS = 64
+#: The finding that a source has no bar of a symbol.
+NO_BARS = "bars"
+#: Longest stretch without a session that any calendar has known, in days.
+LONGEST_PAUSE_DAYS = 180
+#: Days that a symbol whose own dates are its sessions may be behind: nobody knows when it has the next one.
+OBSERVED_LATE_DAYS = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What the gate let through and what it held back.
+
+    `published` counts rows per symbol, `held_back` gives one sentence for each symbol that must not trade, `findings`
+    are all the reasons, `warnings` what was let through with a remark; `standing` are those of them that stand with a
+    published bar, one line a symbol and rule.
+    """
+
+    published: Mapping[str, int]
+    held_back: Mapping[str, str]
+    findings: tuple[Finding, ...]
+    warnings: tuple[str, ...]
+    standing: tuple[str, ...] = ()
+
+    @property
+    def barred(self) -> dict[str, str]:
+        """`held_back` without the symbols that have no bar at all: those are not quarantined but not listed yet."""
+        unlisted = {finding.symbol for finding in self.findings if finding.expectation == NO_BARS}
+        return {symbol: reason for symbol, reason in self.held_back.items() if symbol not in unlisted}
+
+
+class NothingPublishable(Exception):
+    """No symbol has bars that may be used (exit 3); `gate` is what was found, where one day was to be traded."""
+
+    def __init__(self, sentence: str, gate: Gate | None = None) -> None:
+        super().__init__(sentence)
+        self.gate = gate
+
+
+def validate(job: Job) -> Gate:
+    """The gate's verdict on what is staged for the job's symbols, which must reach the session of `as_of`.
+
+    Raises NothingPublishable if no symbol may trade, or none has a bar of that day.
+    """
+    with connect(job.home) as store:
+        since = first_day_behind(store, job)
+    gate = inspect(job, job.as_of, since)
+    with connect(job.home) as store:
+        dated = bar_store.session_dates(
+            store, job.source, job.symbols, after=job.as_of - timedelta(days=1), until=job.as_of
+        )
+    # On a weekend the only symbol with a session may be held back: then no bar can carry the day.
+    if not dated or not set(job.symbols) - set(gate.held_back):
+        reasons = "; ".join(gate.held_back[symbol] for symbol in sorted(gate.held_back)[:3])
+        raise NothingPublishable(f"nothing may be traded on {job.as_of}: {reasons or 'no symbol has a session'}", gate)
+    return gate
+
+
+def inspect(job: Job, must_reach: date | None, since: date | None = None) -> Gate:
+    """Return the verdict on what is staged, and the warnings that stand with published bars dated `since` or later.
+
+    With `must_reach`, a symbol whose bars end before that day is held back too.
+    """
+    look_through(job)
+    with connect(job.home) as store:
+        instruments = instrument_store.load(store, job.source, job.symbols)
+        waiting = sorted(set(staged_symbols(store, job.source)) & set(job.symbols))
+        windows = [(staged(store, job.source, symbol), symbol) for symbol in waiting]
+        judged = [
+            (window, _context(store, job, (window, instruments[symbol]), must_reach)) for window, symbol in windows
+        ]
+        anew = restatements(store, job.source, waiting)
+    judged = [(window, replace(one, history=in_its_unit(one.history, anew.get(one.symbol)))) for window, one in judged]
+    verdicts = tuple(told(verdict, anew) for verdict in judge_all(judged)) if judged else ()
+    published: dict[str, int] = {}
+    findings: list[Finding] = []
+    fresh = {one.symbol: {day.date() for day in window["open_time"].dropna()} - one.settled for window, one in judged}
+    with connect(job.home) as store:
+        for verdict in verdicts:
+            rows, held = _pass_or_hold(store, job, verdict, fresh[verdict.symbol])
+            published[verdict.symbol] = rows
+            findings.extend(held)
+        held_back = {finding.symbol: in_words(finding) for finding in reversed(findings)}
+        # What a later run has published does not count for an earlier day.
+        last = bar_store.last_published(store, job.source, job.symbols, until=job.as_of)
+        standing = warning_lines(store, job, since)
+        moved = load_sorted_rows(store, job.source, job.symbols)
+    for symbol in sorted(set(job.symbols) - set(held_back)):
+        lacking = _lacking(symbol, instruments.get(symbol), last.get(symbol), must_reach)
+        if lacking is not None:
+            findings.append(lacking)
+            held_back[symbol] = in_words(lacking)
+    for symbol, reason in sorted(held_back.items()):
+        log.warning("%s is held back: %s.", symbol, reason)
+    log.info("The gate published %d new bars; symbols held back: %d.", sum(published.values()), len(held_back))
+    passing = [finding for verdict in verdicts for finding in verdict.warnings if not _stands(finding)]
+    remarks = (*sorted_remarks(job, moved), *calendar_remarks(job, instruments), *map(in_words, passing), *standing)
+    return Gate(published=published, held_back=held_back, findings=tuple(findings), warnings=remarks, standing=standing)
+
+
+def _stands(finding: Finding) -> bool:
+    """Whether a warning is of its bar, and not of what a delivery did to all bars before it."""
+    return finding.open_time is not None and finding.expectation != ONE_UNIT
+
+
+def in_words(finding: Finding) -> str:
+    """A finding as one sentence without its stop: symbol, date, what is wrong, the value and the limit."""
+    when = f" on {finding.open_time}" if finding.open_time else ""
+    return f"{finding.symbol}{when}: {finding.reason} ({finding.expectation}: {finding.value}, limit {finding.limit})"
+
+
+def _context(
+    store: Connection, job: Job, staged_window: tuple[pd.DataFrame, Instrument], must_reach: date | None
+) -> Context:
+    """What the window is judged against: the calendar, the day, the published bars before it."""
+    window, instrument = staged_window
+    first = window["open_time"].min()
+    before = job.as_of if pd.isna(first) else first.date() - timedelta(days=1)
+    known = bar_store.load(store, job.source, (instrument.symbol,), until=before, last_bars=HISTORY_BARS)
+    history = known.get(instrument.symbol)
+    return Context(
+        symbol=instrument.symbol,
+        calendar=instrument.calendar,
+        as_of=job.as_of,
+        now=job.now,
+        since=_day_after(history["open_time"][-1].astype("datetime64[D]").item()) if history else None,
+        fresh_until=_expected(instrument, must_reach) if must_reach else None,
+        accepted=frozenset(quality.accepted(store, job.source, instrument.symbol)),
+        settled=unchanged_days(store, job.source, instrument.symbol),
+        history=pd.DataFrame({name: history[name] for name in COLUMNS}) if history else None,
+        calendar_from=told_calendar(job, instrument),
+    )
+
+
+def _day_after(day: date) -> date:
+    return day + timedelta(days=1)
+
+
+def _expected(instrument: Instrument, day: date) -> date:
+    """The instrument's last session up to the day, included: none is expected after its delisting."""
+    until = min(day, instrument.listed_to or day)
+    if instrument.calendar.is_observed:
+        return until - timedelta(days=OBSERVED_LATE_DAYS)
+    last: date = sessions(instrument.calendar, until - timedelta(days=LONGEST_PAUSE_DAYS), until)[-1].item()
+    return last
+
+
+def _pass_or_hold(store: Connection, job: Job, verdict: Verdict, fresh: set[date]) -> tuple[int, tuple[Finding, ...]]:
+    """Return how many rows were published, and why not; one transaction for the symbol.
+
+    What was once said of a bar stays unless the bar is one of the `fresh` days: new, or told otherwise.
+    """
+    inspection = Inspection(run_id=job.run_id, source=job.source, symbol=verdict.symbol, checked_at=job.now)
+    findings = verdict.findings
+    if not findings:
+        try:
+            with transaction(store):
+                quality.record(store, inspection, tuple(verdict.checks), ())
+                remarks = tuple(filter(_stands, verdict.warnings))
+                record_warnings(store, (job.source, verdict.symbol), fresh, remarks, job.now)
+                return bar_store.publish(store, job.source, verdict.symbol, ingested_at=job.now), ()
+        except BarsUnpublishable as error:
+            findings = (_unpublishable(verdict.symbol, str(error)),)
+    with transaction(store):
+        quality.record(store, inspection, tuple(verdict.checks), findings)
+        quality.quarantine(store, inspection, findings)
+    return 0, findings
+
+
+def _unpublishable(symbol: str, reason: str) -> Finding:
+    return Finding(
+        symbol=symbol,
+        open_time=None,
+        expectation="publishable bars",
+        value="accepted by hand",
+        limit="a bar",
+        reason=reason,
+    )
+
+
+def _lacking(symbol: str, instrument: Instrument | None, last: date | None, must_reach: date | None) -> Finding | None:
+    """The finding that a symbol without new bars does not reach the day; None if it does."""
+    if last is None:
+        reason, value = "the source has no bar of it up to the day asked for", "none"
+        return Finding(
+            symbol=symbol, open_time=None, expectation=NO_BARS, value=value, limit="at least one", reason=reason
+        )
+    if must_reach is None or instrument is None:
+        return None
+    expected = _expected(instrument, must_reach)
+    if last >= expected:
+        return None
+    return Finding(
+        symbol=symbol,
+        open_time=None,
+        expectation="freshness",
+        value=f"last bar {last}",
+        limit=f"session {expected}",
+        reason="the newest session is missing",
+    )

@@ -1,0 +1,61 @@
+"""What the gate makes of a delivery that tells published bars in another unit."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pandas as pd
+
+from storage.bars.restatements import Restatement, restatement
+from storage.database import Connection
+from strategy.market.findings import Finding
+from tasks.validation.measures import PRICES
+from tasks.validation.suite import Verdict
+
+#: The name of the remark that bars were restated.
+ONE_UNIT = "one_unit"
+
+
+def restatements(store: Connection, source: str, symbols: list[str]) -> dict[str, Restatement]:
+    """Return by symbol how what is staged restates what is published; the others are absent."""
+    found = {symbol: restatement(store, source, symbol) for symbol in symbols}
+    return {symbol: one for symbol, one in found.items() if one is not None}
+
+
+def in_its_unit(history: pd.DataFrame | None, found: Restatement | None) -> pd.DataFrame | None:
+    """Return published bars in the unit of the delivery that they are to judge."""
+    if found is None or history is None:
+        return history
+    return history.assign(**{name: history[name] * found.ratio for name in PRICES})
+
+
+def told(verdict: Verdict, found: Mapping[str, Restatement]) -> Verdict:
+    """Return the verdict with what is to be said of a restatement.
+
+    Bars that others have published beyond the delivery may be in either unit, so that it is held back.
+    """
+    one = found.get(verdict.symbol)
+    if one is None:
+        return verdict
+    said = Finding(
+        symbol=verdict.symbol,
+        open_time=one.last,
+        expectation=ONE_UNIT,
+        value=f"{one.bars} published bars up to {one.last} at x{one.ratio:.6g}",
+        limit="x1",
+        reason="the source tells its past in another unit, open, high, low and close alike; positions, marks and open "
+        "orders move with it",
+    )
+    if one.late:
+        said = replace(
+            said,
+            reason="the source tells its past in another unit, but bars after it were published in that unit before; "
+            "accounts whose last mark is older move with it; in others what they held then has lost or gained by the "
+            "ratio and is not corrected: compare them with a backtest, or start another with --account",
+        )
+    if one.beyond is None:
+        return replace(verdict, warnings=(*verdict.warnings, said))
+    reason = (
+        f"the source tells its past in another unit, but only up to {one.told_until}, and bars up to {one.beyond} are "
+        "published; run `turbodmt import` of the same source first, which reads all of it"
+    )
+    return replace(verdict, findings=(*verdict.findings, replace(said, reason=reason)))

@@ -1,0 +1,222 @@
+"""The gate: a Great Expectations suite over the staged bars of each symbol."""
+
+import logging
+import os
+import threading
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import pandas as pd
+
+from exchange.ports import BAR_COLUMNS
+from strategy.market.findings import Finding
+from tasks.validation.bar_checks import CHECKS
+from tasks.validation.expectation import Check, Rule
+from tasks.validation.measures import Context, measure
+from tasks.validation.unit_checks import UNIT_CHECKS
+from tasks.validation.volume_measures import VOLUME_CHECKS
+
+__all__ = ["Context", "Verdict", "judge", "judge_all"]
+
+#: Put to one row per required column.
+SHAPE_CHECKS = (
+    Check(
+        name="columns_typed",
+        column="mistyped",
+        most=0.0,
+        value="{column}: {found}",
+        limit="{wanted}",
+        reason="the column {column} must be there and hold {wanted}",
+        waivable=False,
+    ),
+    Check(
+        name="rows_present",
+        column="rows",
+        least=1.0,
+        value="{rows:.0f} rows",
+        limit="at least 1",
+        reason="the window holds no bar",
+        waivable=False,
+    ),
+)
+
+#: Put to one row per bar.
+BAR_CHECKS = CHECKS + UNIT_CHECKS + VOLUME_CHECKS
+
+#: A broken series breaks one expectation on thousands of bars; the first ones tell the story, the reason the count.
+MOST_FINDINGS = 20
+
+#: The context and its data source are shared by the process, and Great Expectations does not promise to be thread-safe.
+_LOCK = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The judgement of one window: findings that hold it back, warnings, and whether each expectation was met."""
+
+    symbol: str
+    findings: tuple[Finding, ...]
+    warnings: tuple[Finding, ...]
+    checks: Mapping[str, bool]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the window may be published."""
+        return not self.findings
+
+
+def judge(window: pd.DataFrame, context: Context) -> Verdict:
+    """The verdict on one symbol's staged rows, as BAR_COLUMNS in the source's order.
+
+    Raises ValueError if a row belongs to another symbol.
+    """
+    return judge_all([(window, context)])[0]
+
+
+def judge_all(windows: Sequence[tuple[pd.DataFrame, Context]]) -> tuple[Verdict, ...]:
+    """The verdict on each window, in order, each judged by its own rows alone.
+
+    One pass through the suite for all of them: what it costs depends on the number of expectations, hardly on rows.
+    """
+    shapes = [_shape(window, context).assign(window=number) for number, (window, context) in enumerate(windows)]
+    broken = _validate("shape", SHAPE_CHECKS, pd.concat(shapes, ignore_index=True)) if shapes else {}
+    misshapen = {number for rows in broken.values() for number in rows["window"]}
+    measured = [
+        measure(window, context).assign(window=number)
+        for number, (window, context) in enumerate(windows)
+        if number not in misshapen
+    ]
+    if measured:
+        broken |= _validate("bars", BAR_CHECKS, pd.concat(measured, ignore_index=True))
+    return tuple(
+        _verdict(number, context, broken, SHAPE_CHECKS if number in misshapen else SHAPE_CHECKS + BAR_CHECKS)
+        for number, (_, context) in enumerate(windows)
+    )
+
+
+def _shape(window: pd.DataFrame, context: Context) -> pd.DataFrame:
+    """One row per required column, with the type that was found and whether it is the wanted one."""
+    if "symbol" in window.columns and not (window["symbol"] == context.symbol).all():
+        others = sorted(set(window["symbol"].astype(str)) - {context.symbol})[:3]
+        raise ValueError(f"the window of {context.symbol} holds rows of {', '.join(others)}; pass one symbol's rows")
+    wanted = {"symbol": "text", "open_time": "date"} | dict.fromkeys(BAR_COLUMNS[2:], "number")
+    found = [str(window[name].dtype) if name in window.columns else "missing" for name in BAR_COLUMNS]
+    kinds = [_kind(window[name]) if name in window.columns else "missing" for name in BAR_COLUMNS]
+    return pd.DataFrame(
+        {
+            "open_time": pd.NaT,
+            "column": BAR_COLUMNS,
+            "found": found,
+            "wanted": [wanted[name] for name in BAR_COLUMNS],
+            "mistyped": [float(kind != wanted[name]) for name, kind in zip(BAR_COLUMNS, kinds, strict=True)],
+            "rows": float(len(window)),
+        }
+    )
+
+
+def _kind(column: "pd.Series[Any]") -> str:
+    if pd.api.types.is_string_dtype(column):
+        return "text"
+    if pd.api.types.is_datetime64_dtype(column):
+        return "date"
+    return "number" if column.dtype.kind in "fiu" else "other"
+
+
+def _verdict(number: int, context: Context, broken: Mapping[str, pd.DataFrame], checks: Sequence[Check]) -> Verdict:
+    findings: list[Finding] = []
+    cautions: list[Finding] = []
+    met: dict[str, bool] = {}
+    for check in checks:
+        rows = broken[check.name][broken[check.name]["window"] == number] if check.name in broken else pd.DataFrame()
+        met[check.name] = rows.empty
+        if rows.empty:
+            continue
+        columns = rows.to_dict("list")
+        found = [
+            check.finding(context.symbol, {str(name): values[row] for name, values in columns.items()})
+            for row in range(len(rows))
+        ]
+        waived = [one for one in found if check.waivable and one.open_time in context.accepted]
+        standing = [one for one in found if one not in waived]
+        cautions += waived
+        if check.blocks:
+            findings += _first_few(standing)
+        else:
+            cautions += standing
+    return Verdict(symbol=context.symbol, findings=tuple(findings), warnings=tuple(cautions), checks=met)
+
+
+def _first_few(found: Sequence[Finding]) -> list[Finding]:
+    count = len(found)
+    note = f" ({count} such bars; the first {MOST_FINDINGS} are listed)" if count > MOST_FINDINGS else ""
+    return [
+        Finding(
+            symbol=one.symbol,
+            open_time=one.open_time,
+            expectation=one.expectation,
+            value=one.value,
+            limit=one.limit,
+            reason=one.reason + note,
+        )
+        for one in found[:MOST_FINDINGS]
+    ]
+
+
+def _validate(batch: str, checks: Sequence[Check], frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The rows that broke each check, for those that any row broke."""
+    with _LOCK:
+        definition, suites = _gate()
+        outcome = definition.get_batch({"dataframe": frame}).validate(
+            suites[batch], result_format={"result_format": "COMPLETE", "return_unexpected_index_query": False}
+        )
+    broken = {}
+    for result in outcome.results:
+        name = result.expectation_config.meta["check"]
+        if result.exception_info["raised_exception"]:
+            raise RuntimeError(f"the expectation {name} could not be put: {result.exception_info['exception_message']}")
+        if not result.success:
+            broken[name] = frame.iloc[result.result["unexpected_index_list"]]
+    unanswered = {check.name for check in checks} - {one.expectation_config.meta["check"] for one in outcome.results}
+    if unanswered:
+        raise RuntimeError(f"the suite left out {', '.join(sorted(unanswered))}")
+    return broken
+
+
+@lru_cache(maxsize=1)
+def _gate() -> tuple[Any, dict[str, Any]]:
+    """The batch definition that takes a frame, and the suites by name. The import costs three seconds, hence here."""
+    # Without this the import would register with an analytics service; progress bars would draw on the terminal.
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import great_expectations as gx
+    # This one sets its own level, to tell of the temporary folder of every context.
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
+    context: Any = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    asset = context.data_sources.add_pandas("staged").add_dataframe_asset("windows")
+    suites = {
+        name: gx.ExpectationSuite(name=name, expectations=[_expectation(gx, check) for check in checks])
+        for name, checks in (("shape", SHAPE_CHECKS), ("bars", BAR_CHECKS))
+    }
+    return asset.add_batch_definition_whole_dataframe("whole"), suites
+
+
+def _expectation(gx: Any, check: Check) -> Any:
+    meta = {"check": check.name}
+    severity = "critical" if check.blocks else "warning"
+    kinds = gx.expectations
+    if check.rule is Rule.KNOWN:
+        return kinds.ExpectColumnValuesToNotBeNull(column=check.column, meta=meta, severity=severity)
+    if check.rule is Rule.UNIQUE:
+        # A bar without a date is another expectation's; among each other they are no duplicates.
+        columns = ["window", check.column]
+        return kinds.ExpectCompoundColumnsToBeUnique(
+            column_list=columns, ignore_row_if="any_value_is_missing", meta=meta, severity=severity
+        )
+    return kinds.ExpectColumnValuesToBeBetween(
+        column=check.column, min_value=check.least, max_value=check.most, meta=meta, severity=severity
+    )

@@ -1,0 +1,62 @@
+"""A daily run, a backfill and the audits decide on the same bars."""
+
+from datetime import date
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from storage.bars import instruments as instrument_store
+from storage.bars import published as bar_store
+from storage.database import connect
+from strategy.audit import lookahead as audit
+from strategy.backtest.day_loop import opening
+from strategy.networks.ensemble import Ensemble
+from strategy.portfolio.market_days import data_sha256
+from strategy.signals.outlook import Strategy, history_bars, look_back
+from tasks.backfill import batch as stretch
+from tasks.daily.signals import judge_day
+from tasks.data.ingest import ingest
+from tasks.validation.gate import validate
+from tests.fakes.bars import COIN, MARKET, STOCK, UNBORN
+from tests.fakes.jobs import a_job
+from tests.fakes.networks import TINY, opinionated
+
+DAY, LAST = date(2020, 6, 15), date(2020, 6, 22)
+MODEL = Ensemble(members=(opinionated(TINY),))
+
+
+@pytest.mark.parametrize("model", [None, MODEL], ids=["prior", "network"])
+@pytest.mark.parametrize("symbols", [(STOCK.symbol,), (COIN.symbol, STOCK.symbol), MARKET.symbols()])
+def test_a_day_is_decided_on_the_same_bars_by_whoever_decides_it(
+    tmp_path: Path, symbols: tuple[str, ...], model: Ensemble | None
+) -> None:
+    job = a_job(tmp_path, symbols, LAST, Strategy.TURBO)
+    ingest(job, lambda: MARKET)
+    validate(job)
+    day = a_job(tmp_path, symbols, DAY, Strategy.TURBO)
+    with connect(tmp_path) as store:
+        instruments = instrument_store.load(store, job.source, job.symbols)
+        mandate = job.policy.mandate(job.account, job.symbols, instruments)
+        daily = judge_day(store, day, (opening(DAY, job.policy.capital), mandate), model, {}).bars
+        known = bar_store.load(store, job.source, job.symbols, until=LAST)
+    filled = look_back(partial(stretch.newest, known, DAY), Strategy.TURBO, model)
+    past = {symbol: one.until(np.datetime64(DAY, "us")) for symbol, one in known.items()}
+    audited = look_back(
+        partial(audit.newest, {symbol: one for symbol, one in past.items() if len(one)}), Strategy.TURBO, model
+    )
+    assert data_sha256(daily) == data_sha256(filled) == data_sha256(audited)
+    assert UNBORN.symbol not in daily
+    assert max(map(len, daily.values())) >= history_bars(Strategy.TURBO, model)
+
+
+def test_a_network_takes_more_bars_of_what_trades_while_another_rests(tmp_path: Path) -> None:
+    job = a_job(tmp_path, (COIN.symbol, STOCK.symbol), LAST, Strategy.TURBO)
+    ingest(job, lambda: MARKET)
+    validate(job)
+    with connect(tmp_path) as store:
+        known = bar_store.load(store, job.source, job.symbols, until=LAST)
+    seen = look_back(partial(stretch.newest, known, LAST), Strategy.TURBO, MODEL)
+    alone = look_back(partial(stretch.newest, {COIN.symbol: known[COIN.symbol]}, LAST), Strategy.TURBO, MODEL)
+    assert len(seen[COIN.symbol]) > len(alone[COIN.symbol]) == history_bars(Strategy.TURBO, MODEL)

@@ -1,0 +1,104 @@
+"""What a finished backtest is told of itself, and what the store remembers of it."""
+
+import json
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from storage.database import connect
+from strategy.account.state import Account, Snapshot
+from strategy.backtest.day_loop import Replay
+from strategy.evaluation.robustness import Doubt
+from strategy.evaluation.sharpe import sharpe
+from strategy.market.bars import FloatArray
+from strategy.market.instruments import Calendar, Instrument
+from strategy.signals.outlook import Strategy
+from tasks.backtest.robustness import doubt_json, judged
+from tasks.run.job import Job
+from tests.fakes.accounts import universe
+from tests.fakes.jobs import a_job, policy
+
+START = date(2019, 1, 1)
+INSTRUMENTS = {"COIN": Instrument(symbol="COIN", calendar=Calendar.ALWAYS)}
+NET, RIVAL = universe(1, days=400)
+
+
+def account(returns: FloatArray) -> Replay:
+    """An account that earned these returns, one a day."""
+    equities = 10_000.0 * np.cumprod([1.0, *(1.0 + returns)])
+    dates = [START + timedelta(days=day) for day in range(len(equities))]
+    snapshots = [
+        Snapshot(account=Account(as_of=day, cash=Decimal(equity)), equity=Decimal(equity), drawdown=0.0)
+        for day, equity in zip(dates, equities.tolist(), strict=True)
+    ]
+    return Replay(snapshots=tuple(snapshots), decisions=(), orders=(), fills=(), entries=())
+
+
+def with_target(job: Job, target: float) -> Job:
+    return replace(job, policy=replace(job.policy, config=json.dumps({"target_annual_vol": target})))
+
+
+def a_backtest(job: Job, returns: FloatArray) -> tuple[int | None, Doubt | None]:
+    return judged(job, account(returns), {"hold": account(RIVAL)}, INSTRUMENTS)
+
+
+def test_a_backtest_is_a_trial_and_keeps_its_sharpe(tmp_path: Path) -> None:
+    job = a_job(tmp_path, ("COIN",), date(2020, 6, 1))
+    count, found = a_backtest(job, NET)
+    assert found is not None
+    assert (count, found.trials, found.luckiest) == (1, 1, 0.0)
+    assert found.sharpe == pytest.approx(sharpe(NET, 365))
+    with connect(tmp_path) as store:
+        kept = store.execute("SELECT symbols, start_date, end_date, sharpe, days FROM trials").fetchall()
+    ends = (START, START + timedelta(days=400))
+    assert kept == [('["COIN"]', *ends, pytest.approx(sharpe(NET, 1)), 400)]
+
+
+def test_every_further_configuration_leaves_less_to_believe(tmp_path: Path) -> None:
+    job = a_job(tmp_path, ("COIN",), date(2020, 6, 1))
+    _, alone = a_backtest(with_target(job, 0.2), NET)
+    a_backtest(with_target(job, 0.3), -NET)
+    count, found = a_backtest(with_target(job, 0.2), NET)
+    assert alone is not None
+    assert found is not None
+    assert (count, found.trials, found.probabilistic) == (2, 2, alone.probabilistic)
+    assert found.deflated < alone.deflated
+    assert a_backtest(with_target(job, 0.2), NET) == (count, found)
+
+
+def test_a_baseline_is_judged_but_no_trial(tmp_path: Path) -> None:
+    job = replace(a_job(tmp_path, ("COIN",), date(2020, 6, 1)), policy=policy(Strategy.MOMENTUM))
+    count, found = a_backtest(job, NET)
+    answer = doubt_json(found)
+    assert answer is not None
+    assert (count, answer["trials"]) == (None, None)
+    assert answer["deflated_sharpe"] == answer["probabilistic_sharpe"]
+
+
+def test_an_account_that_never_moved_is_a_trial_of_which_nothing_is_known(tmp_path: Path) -> None:
+    job = a_job(tmp_path, ("COIN",), date(2020, 6, 1))
+    count, found = a_backtest(with_target(job, 0.3), np.zeros(400))
+    assert (count, found, doubt_json(found)) == (1, None, None)
+    count, found = a_backtest(with_target(job, 0.2), NET)
+    assert found is not None
+    assert (count, found.trials) == (2, 2)
+    assert found.luckiest > 0.0
+    single, nothing = judged(job, account(np.zeros(0)), {}, INSTRUMENTS)
+    assert (single, nothing) == (3, None)
+
+
+def test_the_answer_has_the_keys_of_the_contract_and_is_json(tmp_path: Path) -> None:
+    job = a_job(tmp_path, ("COIN",), date(2020, 6, 1))
+    benchmarks = {"hold": account(RIVAL), "momentum": account(np.zeros(400))}
+    _, found = judged(job, account(NET), benchmarks, INSTRUMENTS)
+    answer = json.loads(json.dumps(doubt_json(found), allow_nan=False))
+    assert list(answer) == [
+        *("sharpe", "low", "high", "probabilistic_sharpe", "deflated_sharpe", "luckiest_sharpe"),
+        *("min_track_record_bars", "pbo", "spa_p", "against", "trials", "bars"),
+    ]
+    assert set(answer["against"]["hold"]) == {"difference", "low", "high", "p"}
+    assert (answer["against"]["momentum"], answer["pbo"], answer["trials"], answer["bars"]) == (None, None, 1, 400)

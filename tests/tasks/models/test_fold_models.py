@@ -1,0 +1,24 @@
+"""What a kept model was made from decides whether it still serves."""
+
+from dataclasses import replace
+from datetime import date
+
+from strategy.portfolio.risk import RiskLimits
+from tasks.models.fold_models import account_sha256
+from tests.fakes.panels import mandate, market, walk
+
+DAY = date(2012, 1, 2)
+
+
+def test_a_model_belongs_to_the_stale_days_that_it_was_trained_with() -> None:
+    account = mandate(market(walk("A", 1, 10)))
+    default, three, nine = (
+        account_sha256(replace(account, limits=RiskLimits(stale_days=days)), DAY) for days in (7, 3, 9)
+    )
+    assert len({default, three, nine}) == 3
+
+
+def test_a_model_does_not_belong_to_limits_that_training_does_not_read() -> None:
+    account = mandate(market(walk("A", 1, 10)))
+    bounded = replace(account, limits=RiskLimits(max_turnover=0.1, max_drawdown_halt=0.1))
+    assert account_sha256(bounded, DAY) == account_sha256(account, DAY)

@@ -1,0 +1,138 @@
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from storage.database import connect
+from storage.ledger import days as ledger
+from storage.ledger import orders as order_store
+from storage.ledger import risk_state
+from strategy.account.orders import Order, OrderState
+from strategy.signals.outlook import Strategy
+from tasks.daily.account_state import mandate_of
+from tasks.daily.order import OrdersBlocked, demand_nothing_withheld, planned_orders
+from tasks.daily.signals import settled_standing
+from tasks.operations.halt import AccountUnknown, ReasonMissing, halt, resume
+from tasks.run.job import Job
+from tests.fakes.bars import PAIR, FakeBars
+from tests.fakes.jobs import a_job, on, run_day
+
+FIRST = date(2020, 6, 8)
+DAY = timedelta(days=1)
+
+
+def open_pair() -> FakeBars:
+    return PAIR
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    """Three days into an account that holds positions."""
+    job = a_job(tmp_path, PAIR.symbols(), FIRST, Strategy.VOL_TARGET)
+    for offset in range(3):
+        run_day(on(job, FIRST + offset * DAY), open_pair)
+    return on(job, FIRST + 3 * DAY)
+
+
+def orders(job: Job) -> dict[str, OrderState]:
+    with connect(job.home) as store:
+        return {order.symbol: order.state for order in order_store.orders_on(store, job.account, job.as_of)}
+
+
+def test_a_halted_account_sends_only_what_reduces_and_says_so(job: Job) -> None:
+    halt(job.home, job.account, "a person looks at it")
+    run_day(job, open_pair)
+    assert orders(job)
+    with connect(job.home) as store:
+        snapshot = ledger.latest_snapshot(store, job.account)
+        assert snapshot is not None
+        for order in order_store.orders_on(store, job.account, job.as_of):
+            held = snapshot.account.quantity(order.symbol)
+            grows = held * order.signed_quantity >= 0
+            assert order.state is (OrderState.SKIPPED if grows else OrderState.ACKNOWLEDGED)
+
+
+def test_what_a_halt_withheld_blocks_the_day_until_the_next_after_resuming(job: Job) -> None:
+    # A higher target asks for more of everything, so that the halted day has something to withhold.
+    halt(job.home, job.account, "looks wrong")
+    eager = replace(job, policy=replace(job.policy, sizing=replace(job.policy.sizing, target_annual_vol=3.0)))
+    run_day(eager, open_pair)
+    with pytest.raises(
+        OrdersBlocked, match=r"of 2020-06-11 were withheld .*, account daily has been halted since 2020"
+    ):
+        demand_nothing_withheld(eager)
+    resume(job.home, job.account, "checked: the feed was right")
+    run_day(eager, open_pair)
+    with pytest.raises(OrdersBlocked, match="account daily was halted when they were made"):
+        demand_nothing_withheld(eager)
+    after = on(eager, eager.as_of + DAY)
+    run_day(after, open_pair)
+    demand_nothing_withheld(after)
+    assert OrderState.ACKNOWLEDGED in orders(after).values()
+
+
+def test_what_is_written_stays_as_it_was_planned_when_the_account_is_halted_after_it(job: Job) -> None:
+    eager = replace(job, policy=replace(job.policy, sizing=replace(job.policy.sizing, target_annual_vol=3.0)))
+    run_day(eager, open_pair)
+
+    def planned() -> tuple[Order, ...]:
+        with connect(eager.home) as store:
+            account = settled_standing(store, eager), mandate_of(store, eager)
+            return planned_orders(store, eager, account, ledger.decisions_on(store, "daily", eager.as_of))
+
+    before = planned()
+    assert OrderState.INTENDED in {order.state for order in before}
+    halt(job.home, job.account, "a person looks at it")
+    assert planned() == before
+
+
+def test_the_drawdown_limit_halts_by_itself_and_stays(job: Job) -> None:
+    nervous = replace(job, policy=replace(job.policy, limits=replace(job.policy.limits, max_drawdown_halt=1e-6)))
+    days = 0
+    while days < 30:
+        run_day(on(nervous, job.as_of + days * DAY), open_pair)
+        with connect(job.home) as store:
+            state = risk_state.load(store, job.account)
+        if state.halted:
+            break
+        days += 1
+    assert state.halted
+    assert "below its peak of" in state.reason
+    run_day(on(job, job.as_of + (days + 1) * DAY), open_pair)
+    with connect(job.home) as store:
+        assert risk_state.load(store, job.account) == state
+
+
+def test_after_resuming_the_drawdown_counts_from_there(job: Job) -> None:
+    halt(job.home, job.account, "why not")
+    answer = resume(job.home, job.account, "fine")
+    with connect(job.home) as store:
+        snapshot = ledger.latest_snapshot(store, job.account)
+        state = risk_state.load(store, job.account)
+    assert snapshot is not None
+    assert (state.halted, state.peak_equity) == (False, snapshot.equity)
+    assert (answer["halted"], answer["changed"], answer["reason"]) == (False, True, "fine")
+
+
+def test_halting_twice_changes_nothing(job: Job) -> None:
+    first = halt(job.home, job.account, "first")
+    second = halt(job.home, job.account, "second")
+    assert (second["reason"], second["changed"]) == (first["reason"], False)
+
+
+def test_no_reason_is_refused(job: Job) -> None:
+    with pytest.raises(ReasonMissing, match="--reason is ' '; say in a few words why"):
+        resume(job.home, job.account, " ")
+
+
+def test_a_misspelt_account_is_refused_and_stays_as_it_is(job: Job) -> None:
+    with pytest.raises(AccountUnknown, match="--account is 'dayly', and the ledger holds daily; name one of these"):
+        halt(job.home, "dayly", "the feed looks wrong")
+    with connect(job.home) as store:
+        assert not risk_state.load(store, "dayly").halted
+
+
+def test_before_the_first_day_there_is_no_account_to_halt(tmp_path: Path) -> None:
+    with pytest.raises(AccountUnknown, match="--account is 'daily', and no account has lived a day yet"):
+        halt(tmp_path, "daily", "not yet")

@@ -1,0 +1,153 @@
+"""The report pages: closed to the outside, safe against what they show, legible on a desk and in a hand."""
+
+from dataclasses import replace
+from decimal import Decimal
+from html.parser import HTMLParser
+
+import pytest
+from playwright.sync_api import Browser
+
+from tasks.report.backtest_page import backtest_page
+from tasks.report.daily_page import daily_page
+from tasks.report.markup import POLICY, Table, exactly, table
+from tests.fakes.reports import a_backtest_page, a_daily_page
+
+HOSTILE = "</td></style><script>alert(1)</script><img src=https://evil.example/x onerror=alert(1)>\"'&"
+VOID = {"meta", "line", "rect", "path", "circle"}
+
+
+class Reader(HTMLParser):
+    """Collects the tags, the attributes and the visible text of a page, and checks that tags nest."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.texts: list[str] = []
+        self.open: list[str] = []
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open[-1:] != ["style"]:
+            self.texts.append(data)
+
+
+PAGES = {
+    "daily": daily_page(a_daily_page()),
+    "daily, empty": daily_page(
+        replace(a_daily_page(), halted="", decisions=(), orders=(), fills=(), warnings=(), findings=(), picture=None)
+    ),
+    "backtest": backtest_page(a_backtest_page(days=800, trades=3)),
+    "hostile": daily_page(a_daily_page(text=HOSTILE, symbol=HOSTILE)),
+    "hostile backtest": backtest_page(a_backtest_page(days=5, trades=1, text=HOSTILE)),
+}
+
+each_page = pytest.mark.parametrize("page", PAGES.values(), ids=PAGES.keys())
+
+
+@each_page
+def test_a_page_admits_nothing_but_inline_styles_and_pictures(page: str) -> None:
+    reader = Reader(page)
+    assert ("http-equiv", "Content-Security-Policy") in reader.attributes
+    assert ("content", POLICY) in reader.attributes
+    assert POLICY.startswith("default-src 'none';")
+    assert page.index(POLICY) < page.index("<style>"), "a policy binds only what follows it"
+
+
+@each_page
+def test_a_page_loads_and_runs_nothing(page: str) -> None:
+    reader = Reader(page)
+    assert not {"script", "img", "link", "iframe", "object", "form", "base"} & set(reader.tags)
+    names = {name for name, _ in reader.attributes}
+    assert not {"src", "href", "style", "action"} & names
+    assert [name for name in names if name.startswith("on")] == []
+    assert "url(" not in page
+    assert "@import" not in page
+
+
+def test_hostile_texts_are_shown_as_they_are() -> None:
+    texts = Reader(PAGES["hostile"]).texts
+    # Symbol, reason, title, account, model, halt, warning, finding, configuration: each in full.
+    assert texts.count(HOSTILE) >= 15
+
+
+def test_a_daily_page_shows_the_day() -> None:
+    texts = Reader(PAGES["daily"]).texts
+    for text in ("2018-12-31", "10,013.82", "5,000.12", "+0.500", "−0.250", "20.0%", "3.5", "2,498.94", "9f86d081"):
+        assert any(text in shown for shown in texts), text
+
+
+def test_an_empty_day_says_so() -> None:
+    texts = Reader(PAGES["daily, empty"]).texts
+    assert "No order: the positions are where they should be." in texts
+    assert "Every bar passed the gate." in texts
+    assert "Warnings" not in texts
+    assert "Trading is halted" not in texts
+
+
+def test_what_is_undefined_is_a_dash() -> None:
+    texts = Reader(PAGES["backtest"]).texts
+    row = texts.index("Volatility per year")
+    assert texts[row + 1 : row + 4] == ["–", "–", "–"]
+    assert "nan" not in " ".join(texts)
+
+
+def test_a_long_list_of_trades_shows_both_ends_and_why() -> None:
+    reader = Reader(backtest_page(a_backtest_page(days=5, trades=1_000)))
+    assert "Trades, the first and the last 200 of 1,000" in reader.texts
+    shown = [text for text in reader.texts if text.startswith("plain ")]
+    assert shown == [f"plain {number}" for number in (*range(200), *range(800, 1_000))]
+
+
+def test_a_backtest_page_leads_from_the_outcome_to_its_origin() -> None:
+    texts = Reader(PAGES["backtest"]).texts
+    wanted = ["Net return", "Equity", "Performance", "Skill or luck: the net Sharpe ratio", "Monthly returns, net"]
+    wanted += ["Worst day", "Walk-forward", "Trades, 3 in all", "Where this comes from"]
+    found = [
+        texts.index(text) if text != "Equity" else texts.index("plain", texts.index("Net return")) for text in wanted
+    ]
+    assert found == sorted(found)
+
+
+def test_what_was_not_measured_has_no_section() -> None:
+    page = replace(a_backtest_page(days=5, trades=0), evidence=(), folds=(), returns=None)
+    texts = Reader(backtest_page(page)).texts
+    assert not {"Skill or luck: the net Sharpe ratio", "Walk-forward", "Worst day"} & set(texts)
+    assert "No trade." in texts
+
+
+def test_a_quantity_keeps_its_digits() -> None:
+    assert exactly(Decimal("1000000.000001000000")) == "1,000,000.000001"
+    assert exactly(Decimal("-100")) == "−100"
+
+
+def test_a_ragged_row_is_refused() -> None:
+    with pytest.raises(ValueError, match="a row has 1 cells; the table has 2 columns"):
+        table(Table(heading="T", columns=("a", "b"), rows=(("1", "2"),), tones=(("",),)))
+    with pytest.raises(ValueError, match="a row has 1 cells; the table has 2 columns"):
+        table(Table(heading="T", columns=("a", "b"), rows=(("1",),)))
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width_px", [390, 1280])
+def test_a_page_fits_the_screen_in_a_real_browser(browser: Browser, width_px: int) -> None:
+    tab = browser.new_page(viewport={"width": width_px, "height": 900})
+    for page in PAGES.values():
+        tab.set_content(page)
+        assert tab.evaluate("document.documentElement.scrollWidth") == width_px
+    tab.close()

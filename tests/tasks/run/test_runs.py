@@ -1,0 +1,120 @@
+import json
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from storage.bars import quarantine as quality
+from storage.bars.quarantine import Inspection
+from storage.database import connect
+from storage.ledger import runs
+from strategy.market.findings import Finding
+from tasks.backfill.runs import Backfill
+from tasks.backfill.runs import begin as begin_backfill
+from tasks.operations.status import status_json
+from tasks.run.answers import day_json
+from tasks.run.job import Job
+from tasks.run.runs import (
+    AccountFilled,
+    Findings,
+    begin,
+    close_done,
+    close_failed,
+    day_result,
+    demand_own,
+    finished,
+    last_day,
+)
+from tests.fakes.bars import PAIR
+from tests.fakes.jobs import a_job, run_day
+from tests.fakes.ledgers import contents
+
+FIRST = date(2020, 6, 8)
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    return a_job(tmp_path, PAIR.symbols(), FIRST)
+
+
+def test_a_day_is_finished_only_when_its_run_is_closed(job: Job) -> None:
+    assert (finished(job), last_day(job)) == (None, None)
+    begin(job, job.now)
+    assert finished(job) is None
+    run_day(job, lambda: PAIR)
+    assert (finished(job), last_day(job)) == (None, FIRST)
+    result = day_result(job, Findings(warnings=("beware",), report="/tmp/page.html"))
+    close_done(job, job.now + timedelta(minutes=1), result, json.dumps(day_json(result)))
+    answer = finished(job)
+    assert answer is not None
+    assert answer["warnings"] == ["beware", "2020-06-08 was already done; nothing was left to do"]
+    assert {key: answer[key] for key in answer if key != "warnings"} == {
+        key: value for key, value in json.loads(json.dumps(day_json(result))).items() if key != "warnings"
+    }
+
+
+def test_an_account_that_a_backfill_has_begun_to_fill_is_refused(job: Job) -> None:
+    demand_own(job)
+    filled = Backfill(job=replace(job, account="what-if", run_id="f", models_of="what-if"), start=FIRST)
+    begin_backfill(filled, job.now)
+    demand_own(job)
+    told = contents(job.home)
+    for refuse in (demand_own, lambda one: begin(one, one.now)):
+        with pytest.raises(
+            AccountFilled, match=r"account what-if is filled by backfills since 2020-06-09.*name another"
+        ):
+            refuse(replace(job, account="what-if"))
+    with connect(job.home) as store:
+        assert [record.run.run_id for record in runs.runs(store)] == ["f"]
+    assert contents(job.home) == told
+
+
+def test_a_failed_run_is_on_record_with_its_reason_and_the_day_is_open(job: Job) -> None:
+    begin(job, job.now)
+    close_failed(job, job.now, "the fake is down")
+    assert finished(job) is None
+    with connect(job.home) as store:
+        (record,) = runs.runs(store)
+    assert record.outcome is not None
+    assert (record.outcome.status, record.outcome.warnings) == ("failed", ("the fake is down",))
+
+
+def test_status_tells_where_the_account_stands(job: Job) -> None:
+    empty = status_json(job.home, "daily")
+    assert (empty["as_of"], empty["equity"], empty["positions"], empty["open_orders"]) == (None, None, {}, [])
+    run_day(job, lambda: PAIR)
+    told = status_json(job.home, "daily")
+    assert (told["as_of"], told["equity"], told["cash"], told["halted"]) == ("2020-06-08", "10000", "10000", False)
+    orders = told["open_orders"]
+    assert isinstance(orders, list)
+    assert {order["symbol"] for order in orders} == {"SHARE", "TOKEN"}
+    assert {order["state"] for order in orders} == {"acknowledged"}
+
+
+def test_the_screen_of_an_account_names_its_data_its_exposure_and_its_last_run(job: Job) -> None:
+    run_day(job, lambda: PAIR)
+    begin(job, job.now)
+    close_failed(job, job.now, "the feed is down")
+    told = status_json(job.home, "daily")
+    assert told["broker"] == "paper"
+    assert {one["symbol"] for one in told["data"]} == set(job.symbols)
+    assert {one["last"] for one in told["data"]} == {job.as_of.isoformat()}
+    assert told["last_run"]["as_of"] == job.as_of.isoformat()
+    assert (told["last_run"]["status"], told["last_run"]["warnings"]) == ("failed", ["the feed is down"])
+    assert told["held_back"] == []
+
+
+def test_the_screen_shows_what_the_account_s_own_source_holds_and_holds_back(job: Job) -> None:
+    run_day(job, lambda: PAIR)
+    elsewhere = replace(job, source="file:/bad.csv", account="other")
+    run_day(elsewhere, lambda: replace(PAIR, name="file:/bad.csv"))
+    finding = Finding(symbol="SHARE", open_time=None, expectation="it is right", value="", limit="", reason="bad")
+    with connect(job.home) as store:
+        quality.quarantine(
+            store, Inspection(run_id="r", source=elsewhere.source, symbol="SHARE", checked_at=job.now), [finding]
+        )
+    own, other = status_json(job.home, "daily"), status_json(job.home, "other")
+    assert (own["held_back"], other["held_back"]) == ([], ["SHARE"])
+    assert {one["source"] for one in own["data"]} == {"fake"}
+    assert {one["source"] for one in other["data"]} == {elsewhere.source}

@@ -1,0 +1,64 @@
+"""Which settings make another trial of a strategy, and which cannot."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from flows.settings import load
+from strategy.signals.outlook import Strategy
+from strategy.training.promotion_gate import PRIOR
+from tasks.run.trial_key import HALT, configuration
+
+COSTS = {"capital", "fee_bps", "slippage_bps", "financing_rate", "max_turnover", "max_order_notional"}
+SIZE = {"target_annual_vol", "max_position_size"}
+FULL = COSTS | SIZE | {"neutral_zone", "lookback_period"}
+NETWORKS = {
+    *("network_dimensions", "network_heads", "network_layers", "ensemble_members", "twins", "seed"),
+    *("training_steps", "warm_training_steps", "validation_share"),
+    *("retrain_every_bars", "cold_start_every_bars", "model_max_age_bars"),
+}
+NEVER = {"threads", "device", "max_lateness_hours", HALT}
+PLACES = {"home", "source", "symbols", "broker"}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> dict[str, object]:
+    known: dict[str, object] = load({"home": tmp_path}).model_dump(mode="json", exclude=PLACES)
+    return known
+
+
+def that_count(settings: dict[str, object], strategy: str, *symbols: str) -> set[str]:
+    """The settings whose change makes another trial of the strategy."""
+    named = {**settings, "strategy": strategy}
+    alone = configuration(named, symbols)
+    return {name for name in settings if name != "strategy" and configuration({**named, name: -1}, symbols) != alone}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "read"),
+    [
+        (Strategy.TURBO, FULL | NETWORKS),
+        (PRIOR, FULL),
+        (Strategy.RULES, FULL),
+        (Strategy.MOMENTUM, COSTS | SIZE),
+        (Strategy.VOL_TARGET, COSTS | SIZE),
+        (Strategy.HOLD, COSTS | {"max_position_size"}),
+    ],
+)
+def test_a_strategy_is_tried_anew_with_what_it_reads(
+    settings: dict[str, object], strategy: str, read: set[str]
+) -> None:
+    assert that_count(settings, strategy, "SPY") == read
+    # Only beside others may a symbol lack a bar on a date of the account.
+    assert that_count(settings, strategy, "SPY", "TLT") == read | {"stale_days"}
+
+
+def test_every_setting_is_read_by_some_strategy_or_is_known_to_change_nothing(settings: dict[str, object]) -> None:
+    assert set(settings) == FULL | NETWORKS | NEVER | {"stale_days", "strategy"}
+
+
+def test_what_came_to_act_and_what_nobody_knows_count(settings: dict[str, object]) -> None:
+    assert HALT not in json.loads(configuration(settings, ["SPY"]))
+    assert json.loads(configuration(settings, ["SPY"], {HALT}))[HALT] == settings[HALT]
+    assert json.loads(configuration({"strategy": "rules", "new": 1}, ["SPY"])) == {"strategy": "rules", "new": 1}
