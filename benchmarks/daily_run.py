@@ -44,7 +44,7 @@ def measure(folder: Path, years: int) -> tuple[float, float, float]:
     os.environ["TURBODMT_HOME"] = str(folder / f"home{years}")
     os.environ["TURBODMT_SOURCE"] = f"file:{source}"
     os.environ["TURBODMT_TRAINING_STEPS"] = "2"
-    from flows.commands import prepare_run
+    from flows.cli.commands import prepare_run
 
     prepare_run(folder / f"home{years}")
     # Prefect reads its environment when it is imported.
@@ -60,10 +60,10 @@ def measure(folder: Path, years: int) -> tuple[float, float, float]:
 
 def _steps(day: date) -> None:
     from exchange.brokers.paper import PaperBroker
-    from flows.plan import Request, plan
-    from flows.settings import load
-    from flows.wall_clock import clock
-    from flows.wiring import open_source, source_factory
+    from flows.config.settings import load
+    from flows.config.wall_clock import clock
+    from flows.planning.adapters import open_source, source_factory
+    from flows.planning.plan import Request, plan
     from tasks.daily.order import trade
     from tasks.daily.replay_check import reconcile
     from tasks.daily.settle import settle

@@ -37,9 +37,9 @@ def write_bars(path: Path, symbols: int, bars: int) -> None:
 def lived(home: Path, source: Path, day: date) -> float:
     """Processor seconds of the day's steps."""
     from exchange.brokers.paper import PaperBroker
-    from flows.plan import Request, plan
-    from flows.settings import load
-    from flows.wiring import open_source, source_factory
+    from flows.config.settings import load
+    from flows.planning.adapters import open_source, source_factory
+    from flows.planning.plan import Request, plan
     from tasks.daily import order as trade
     from tasks.daily import replay_check as reconcile
     from tasks.daily import settle, signals

@@ -53,14 +53,14 @@ def measured(folder: Path, count: int) -> list[tuple[float, float, float]]:
     """Seconds of the newest days as plain functions, as the daily flow, and of the bare flow."""
     under = folder / "under"
     os.environ["TURBODMT_HOME"] = str(under)
-    from flows.commands import prepare_run
+    from flows.cli.commands import prepare_run
 
     prepare_run(under)
     from prefect import flow, task
 
     from exchange.bars.sample import SampleBars
+    from flows.config.wall_clock import clock
     from flows.daily import daily
-    from flows.wall_clock import clock
     from strategy.signals.outlook import Strategy
 
     @task
@@ -86,9 +86,9 @@ def by_hand(home: Path, day: date) -> None:
     """None; the day's steps but for its report, without Prefect."""
     from exchange.bars.sample import SampleBars
     from exchange.brokers.paper import PaperBroker
-    from flows.plan import Request, plan
-    from flows.settings import load
-    from flows.wall_clock import clock
+    from flows.config.settings import load
+    from flows.config.wall_clock import clock
+    from flows.planning.plan import Request, plan
     from strategy.signals.outlook import Strategy
     from tasks.daily import order as trade
     from tasks.daily import replay_check as reconcile

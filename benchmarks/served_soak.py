@@ -22,7 +22,7 @@ import numpy as np
 
 from exchange.bars.sample import SampleBars
 from exchange.ports import BarRequest
-from flows.supervisor import descendants
+from flows.server.supervisor import descendants
 from storage.database import connect
 from tasks.report.plots import Canvas, below_axis, drawing, key, line_mark, value_axis
 
@@ -76,7 +76,7 @@ def sizes(up: Up) -> tuple[float, ...]:
     store, records = up.home / "turbodmt.duckdb", up.home / "prefect" / "prefect.db"
     with connect(up.home) as connection:
         _, _, block_bytes, _, used, *_ = connection.execute("PRAGMA database_size").fetchone() or ()
-    server = until(lambda: up.part("flows.served_page"), "the server", 30)
+    server = until(lambda: up.part("flows.server.socket_server"), "the server", 30)
     return (
         store.stat().st_size / MB,
         used * block_bytes / MB,

@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[1]
 
 def command(options: Sequence[str]) -> tuple[float, dict[str, object]]:
     """The wall-clock seconds of the whole command, and its answer."""
-    program = [sys.executable, "-c", "from flows.cli import main; main()", "backtest", "--json", *options]
+    program = [sys.executable, "-c", "from flows.cli.main import main; main()", "backtest", "--json", *options]
     started = time.perf_counter()
     done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=True)
     return time.perf_counter() - started, json.loads(done.stdout)

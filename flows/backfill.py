@@ -14,17 +14,17 @@ from pydantic import Field
 
 from exchange.brokers.paper import PaperBroker
 from exchange.ports import BarSource
-from flows.backfill_plan import Asked, plan_backfill
-from flows.documented import documented
-from flows.prefect_home import attend_run
-from flows.progress import Told
-from flows.run_names import name_run
-from flows.sentences import ended_well, in_one_sentence
-from flows.settings import Symbol, load
-from flows.standing_server import served_at
-from flows.stopping import stoppable
-from flows.wall_clock import clock
-from flows.wiring import open_source, source_factory
+from flows.config.settings import Symbol, load
+from flows.config.wall_clock import clock
+from flows.planning.adapters import open_source, source_factory
+from flows.planning.backfill_plan import Asked, plan_backfill
+from flows.runs.docstrings import documented
+from flows.runs.interrupts import stoppable
+from flows.runs.progress import Told
+from flows.runs.run_names import name_run
+from flows.runs.run_states import ended_well, in_one_sentence
+from flows.server.environment import attend_run
+from flows.server.up_server import served_at
 from strategy.signals.outlook import Strategy
 from tasks.backfill.answer import backfill_json
 from tasks.backfill.run import Progress

@@ -13,16 +13,16 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from exchange.ports import BarSource, Broker
-from flows.documented import documented
-from flows.plan import Request, RequestRefused, holiday, plan
-from flows.prefect_home import attend_run
-from flows.run_names import name_run
-from flows.sentences import ended_well, in_one_sentence
-from flows.settings import Broker as BrokerName
-from flows.settings import load
-from flows.standing_server import served_at
-from flows.wall_clock import clock
-from flows.wiring import broker_factory, open_source, source_factory
+from flows.config.settings import Broker as BrokerName
+from flows.config.settings import load
+from flows.config.wall_clock import clock
+from flows.planning.adapters import broker_factory, open_source, source_factory
+from flows.planning.plan import Request, RequestRefused, holiday, plan
+from flows.runs.docstrings import documented
+from flows.runs.run_names import name_run
+from flows.runs.run_states import ended_well, in_one_sentence
+from flows.server.environment import attend_run
+from flows.server.up_server import served_at
 from strategy.signals.outlook import Strategy
 from tasks.broker.unknown_orders import doubts
 from tasks.daily.order import AccountHalted, OrdersBlocked, demand_nothing_withheld

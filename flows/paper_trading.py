@@ -5,8 +5,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
-from flows.keys import hold
-from flows.plan import RequestRefused
+from flows.planning.api_keys import hold
+from flows.planning.plan import RequestRefused
 
 
 def paper_trade(
@@ -27,7 +27,7 @@ def paper_trade(
     if interval != "1d":
         raise RequestRefused(f"interval is {interval!r}; this system decides once a day: use '1d'")
     hold(api_key, api_secret)
-    from flows.commands import run_daily
+    from flows.cli.commands import run_daily
 
     given = {
         "source": "binance",

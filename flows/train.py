@@ -9,14 +9,14 @@ from typing import Any
 from prefect import flow
 from prefect.runtime import flow_run
 
-from flows.documented import documented
-from flows.plan import Request, plan
-from flows.prefect_home import attend_run
-from flows.run_names import name_run
-from flows.sentences import ended_well, in_one_sentence
-from flows.settings import load
-from flows.wall_clock import clock
-from flows.wiring import open_source, source_factory
+from flows.config.settings import load
+from flows.config.wall_clock import clock
+from flows.planning.adapters import open_source, source_factory
+from flows.planning.plan import Request, plan
+from flows.runs.docstrings import documented
+from flows.runs.run_names import name_run
+from flows.runs.run_states import ended_well, in_one_sentence
+from flows.server.environment import attend_run
 from tasks.daily.model_card import publish_newest_card
 from tasks.prefect_tasks import ingest, inspect_past
 from tasks.prefect_tasks import train as train_now

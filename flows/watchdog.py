@@ -13,14 +13,14 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateName
 from prefect.states import Completed
 
-from flows.alerts import tell
-from flows.deployments import POOL, SCHEDULED, active, workers_online
-from flows.documented import documented
-from flows.prefect_home import attend_run
-from flows.schedules import of_client
-from flows.sentences import in_one_sentence
-from flows.settings import load
-from flows.wall_clock import clock
+from flows.config.settings import load
+from flows.config.wall_clock import clock
+from flows.runs.docstrings import documented
+from flows.runs.run_states import in_one_sentence
+from flows.scheduling.alerts import tell
+from flows.scheduling.deployments import POOL, SCHEDULED, active, workers_online
+from flows.scheduling.schedules import of_client
+from flows.server.environment import attend_run
 from storage.files import write_whole
 from tasks.daily.artifacts import markdown
 from tasks.operations.concerns import Concern, look

@@ -22,10 +22,10 @@ SQL_SPELLING = re.compile(
 #: Where it may be asked: what others say without a code (DuckDB, Prefect), digits of numbers, and keys of a mapping.
 SPELT = {
     "exchange/brokers/order_reports.py": ["'.' in text"],
-    "flows/commands.py": ["text.rpartition(':')"],
-    "flows/figures.py": ["text in ('', '-', '-0')"],
-    "flows/reference.py": ["'$ref' in found"],
-    "flows/serving.py": [
+    "flows/cli/commands.py": ["text.rpartition(':')"],
+    "flows/cli/number_format.py": ["text in ('', '-', '-0')"],
+    "flows/cli/settings_reference.py": ["'$ref' in found"],
+    "flows/server/availability.py": [
         *(
             "text.startswith('Failed to reach API')",
             "text.startswith('Failed to reach API')",

@@ -7,12 +7,12 @@ import pytest
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from flows.alerts import WEBHOOK
-from flows.cli import app
-from flows.failures import Exit
-from flows.keys import VARIABLES
-from flows.reference import page
-from flows.settings import Settings
+from flows.cli.main import app
+from flows.cli.settings_reference import page
+from flows.config.exit_codes import Exit
+from flows.config.settings import Settings
+from flows.planning.api_keys import VARIABLES
+from flows.scheduling.alerts import WEBHOOK
 from tasks.validation.bar_checks import CHECKS
 
 ROOT = Path(__file__).parent.parent

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from flows.standing_server import lock_file
-from flows.supervisor import descendants
+from flows.server.supervisor import descendants
+from flows.server.up_server import lock_file
 from tests.fakes.prefect_server import PrefectServer, clean_environment, free_port, until
 
 TURBODMT = str(Path(sys.executable).with_name("turbodmt"))

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from flows.cli import main
+from flows.cli.main import main
 from tests.fakes.bars import Listing, record
 
 

@@ -21,11 +21,11 @@ from prefect.testing.utilities import prefect_test_harness
 
 from exchange.bars.sample import SampleBars
 from flows.backfill import backfill
-from flows.backfill_plan import TRADED, Asked, plan_backfill
+from flows.config.settings import load
 from flows.daily import daily
-from flows.own_symbols import ACCOUNT, TAKEN
-from flows.settings import load
-from flows.stopping import stoppable
+from flows.planning.backfill_plan import TRADED, Asked, plan_backfill
+from flows.runs.interrupts import stoppable
+from flows.scheduling.own_symbols import ACCOUNT, TAKEN
 from storage.database import connect
 from storage.ledger import order_lookup as order_history
 from storage.ledger import runs

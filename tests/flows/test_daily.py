@@ -13,10 +13,10 @@ from prefect.testing.utilities import prefect_test_harness
 
 from exchange.bars.sample import SampleBars
 from exchange.ports import BarRequest
+from flows.cli.text.answers import shown_status
+from flows.config.settings import load
 from flows.daily import daily
-from flows.plan import Request, RequestRefused, plan
-from flows.settings import load
-from flows.shown import shown_status
+from flows.planning.plan import Request, RequestRefused, plan
 from flows.train import train
 from storage.database import connect
 from storage.ledger import runs

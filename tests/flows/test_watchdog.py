@@ -16,8 +16,8 @@ from prefect.client.orchestration import get_client
 from prefect.testing.utilities import prefect_test_harness
 from pydantic import SecretStr
 
-from flows.alerts import BLOCK, WEBHOOK, tell
-from flows.automations import PREFIX, ensure, wanted
+from flows.scheduling.alerts import BLOCK, WEBHOOK, tell
+from flows.scheduling.automations import PREFIX, ensure, wanted
 from flows.watchdog import changes, remember, watchdog
 from tasks.operations.concerns import Concern
 from tests.flows.conftest import Run
@@ -106,7 +106,7 @@ def test_a_webhook_that_fails_is_logged_without_its_address(
 ) -> None:
     with receiver(500) as (address, _):
         monkeypatch.setenv(WEBHOOK, address)
-        with caplog.at_level(logging.WARNING, "flows.alerts"):
+        with caplog.at_level(logging.WARNING, "flows.scheduling.alerts"):
             assert tell("TurboDMT: 1 new", "text") is False
     assert "Nobody could be told of TurboDMT: 1 new" in caplog.text
     assert "s3cr3t-word" not in caplog.text

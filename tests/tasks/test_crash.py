@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.failures import Exit
+from flows.config.exit_codes import Exit
 from storage.database import connect
 from tests.fakes.bars import DEEP, account_days
 from tests.fakes.crashes import Crashes, Order, crashes

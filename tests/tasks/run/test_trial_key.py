@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.settings import load
+from flows.config.settings import load
 from strategy.signals.outlook import Strategy
 from strategy.training.promotion_gate import PRIOR
 from tasks.run.trial_key import HALT, configuration

@@ -1,0 +1,253 @@
+"""What each command does once its options are read: settings, source, job, answer."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from flows.cli.console import hush, tell
+from flows.config.paths import expanded
+from flows.config.settings import NAMED_SOURCES, load
+from flows.config.wall_clock import clock
+from flows.planning.adapters import broker_factory, open_source, source_factory
+from flows.planning.plan import (
+    Request,
+    RequestRefused,
+    between,
+    day,
+    demand_live,
+    plan,
+    strategies_named,
+    wanted_symbols,
+)
+from flows.server.availability import served
+from strategy.signals.outlook import Strategy
+
+Json = dict[str, Any]
+Given = Mapping[str, object]
+
+
+def run_daily(given: Given, as_of: str | None, account: str) -> Json:
+    """The answer of the daily flow, under Prefect."""
+    from tasks.run.runs import demand_own, finished
+
+    wanted = day(as_of, "--as-of")
+    settings = load(given)
+    # What cannot be done is told now: Prefect's own start takes ten seconds, and would count as a failed run.
+    source = open_source(settings)
+    request = Request(account=account, as_of=wanted, clock=clock(), broker=settings.broker)
+    demand_live(source, request)
+    broker_factory(settings)
+    job = plan(settings, source, request)
+    demand_own(job)
+    done = finished(job)
+    if done is not None:
+        return done
+    prepare_run(settings.home)
+    from flows.daily import daily
+    from flows.runs.training_progress import training_told
+
+    symbols = list(settings.symbols) or None
+    with served(settings.home), training_told():
+        text = daily(
+            as_of=wanted,
+            source=settings.source,
+            symbols=symbols,
+            strategy=settings.strategy,
+            broker=settings.broker,
+            capital=settings.capital,
+            account=account,
+            home=settings.home,
+        )
+    return dict(json.loads(text))
+
+
+def run_train(given: Given, as_of: str | None) -> Json:
+    """The answer of the training flow, under Prefect."""
+    wanted = day(as_of, "--as-of")
+    settings = load(given)
+    plan(settings, open_source(settings), Request(account="train", as_of=wanted, clock=clock()))
+    prepare_run(settings.home)
+    from flows.runs.training_progress import training_told
+    from flows.train import train
+
+    symbols = list(settings.symbols) or None
+    with served(settings.home), training_told():
+        text = train(as_of=wanted, source=settings.source, symbols=symbols, home=settings.home)
+    return dict(json.loads(text))
+
+
+def run_models(given: Given) -> Json:
+    """The registry; the options narrow it down, the settings do not."""
+    settings = load(given)
+    from tasks.operations.promote import Filter, Panel, models_json
+
+    wanted = Filter(
+        source=open_source(settings).name if given.get("source") else None,
+        symbols=settings.symbols if given.get("symbols") else None,
+    )
+    return models_json(settings.home, wanted, Panel(source=settings.source, symbols=settings.symbols))
+
+
+def run_promote(given: Given, model: str, reason: str) -> Json:
+    """The promotion of a model, which knows its symbols, or of the prior for those of the settings."""
+    settings = load(given)
+    from tasks.operations.promote import Panel, promote, promote_prior
+
+    if model == "prior":
+        source = open_source(settings)
+        panel = Panel(source=source.name, symbols=wanted_symbols(settings, source))
+        return promote_prior(settings.home, panel, reason, clock())
+    if given.get("source") or given.get("symbols"):
+        raise RequestRefused(f"model {model} knows its source and symbols; leave out --source and --symbols")
+    return promote(settings.home, model, reason, clock())
+
+
+def run_twin(given: Given, as_of: str | None) -> Json:
+    """How faithful the twin of the symbols is, judged on the bars up to the day; no Prefect server, no account."""
+    wanted = day(as_of, "--as-of")
+    settings = load(given)
+    job = plan(settings, open_source(settings), Request(account="twin", as_of=wanted, clock=clock()))
+    hush()
+    from tasks.audit.twin_fidelity import twin
+
+    return twin(job, source_factory(settings))
+
+
+def prepare_run(home: Path) -> None:
+    """None; Prefect is set up for a flow, with a server on its way."""
+    from flows.server.environment import prepare, quiet
+    from flows.server.run_server import serve
+
+    prepare(home, "WARNING")
+    serve(home)
+    quiet()
+
+
+def run_backtest(given: Given, window: tuple[str | None, str | None, str | None], folder: str | None) -> Json:
+    """The answer of a backtest; no Prefect server, no account."""
+    names, request = window[0], between("backtest", window[1], window[2])
+    settings = load(given)
+    strategies = _strategies(settings.strategy if names is None else names)
+    settings = load({**given, "strategy": strategies[0]})
+    job = plan(settings, open_source(settings), request)
+    results = None if folder is None else results_folder(folder)
+    # All that the steps warn of is in the answer.
+    hush()
+    from flows.runs.training_progress import training_told
+    from tasks.backtest.answer import backtest_json
+    from tasks.backtest.export import save
+    from tasks.backtest.run import Window, backtest
+
+    with training_told():
+        tested = backtest(job, Window(strategies=strategies, start=request.since), source_factory(settings), tell)
+    return backtest_json(tested, save(tested, results) if results is not None else ())
+
+
+def results_folder(text: str) -> Path:
+    """The folder, which now exists and takes files; raises RequestRefused before anything is computed."""
+    from storage.errors import StoreReadOnly
+    from storage.files import temporary_beside, write_whole
+
+    if not text:
+        raise RequestRefused("--save-results is ''; it must be the path of a folder")
+    folder = expanded(Path(text))
+    try:
+        # Where nothing may be created, a folder may stand nevertheless: only a file proves that there is room for more.
+        write_whole(temporary_beside(folder / "writable"), b"").unlink()
+    except (StoreReadOnly, OSError) as error:
+        raise RequestRefused(f"--save-results is {text!r}, which cannot be written; name a writable folder") from error
+    return folder
+
+
+def _strategies(names: str) -> tuple[Strategy, ...]:
+    """The strategies named, with buy and hold beside a single one."""
+    wanted = list(strategies_named(names))
+    return tuple(wanted if len(wanted) > 1 or wanted == [Strategy.HOLD] else [*wanted, Strategy.HOLD])
+
+
+def run_import(given: Given, file: str, release: tuple[Sequence[str], str | None]) -> Json:
+    """What the gate published of a file, or of a source by its name, and what it holds back.
+
+    Raises NothingPublishable if nothing is left.
+    """
+    if file in NAMED_SOURCES:
+        settings = load({**given, "source": file})
+    else:
+        # What is traded elsewhere says nothing of this file: it holds what it holds.
+        path = file.removeprefix("file:")
+        settings = load({**given, "source": f"file:{path}", "symbols": given.get("symbols") or ()})
+    source = open_source(settings)
+    accepted = tuple(_acceptance(text) for text in release[0])
+    if accepted and not (release[1] or "").strip():
+        raise RequestRefused("--accept needs a --reason; say why the bar is right as it is")
+    if release[1] and not accepted:
+        raise RequestRefused(f"--reason is {release[1]!r} without --accept; name the bar that is right, as SYMBOL:DATE")
+    job = plan(settings, source, Request(account="import", as_of=None, clock=clock()))
+    hush()
+    from tasks.operations.import_bars import import_bars
+
+    return import_bars(replace(job, now=clock()), source_factory(settings), (accepted, release[1] or ""))
+
+
+def _acceptance(text: str) -> tuple[str, date]:
+    symbol, _, when = text.rpartition(":")
+    if not symbol:
+        raise RequestRefused(f"--accept is {text!r}; it must be SYMBOL:DATE, such as GOOGL:2008-09-30")
+    accepted = day(when, "--accept")
+    assert accepted is not None, "a text was given"
+    return symbol, accepted
+
+
+def run_bars(given: Given) -> Json:
+    """What the store holds, and what the gate holds back."""
+    from storage.bars import published as bar_store
+    from storage.bars import quarantine as quality
+    from storage.database import connect
+
+    with connect(load(given).home) as store:
+        published, held = bar_store.published_counts(store), quality.quarantined(store)
+    return {
+        "published": [{**asdict(one), "first": str(one.first), "last": str(one.last)} for one in published],
+        "quarantined": [
+            {
+                "source": one.source,
+                "symbol": one.finding.symbol,
+                "date": str(one.finding.open_time) if one.finding.open_time else None,
+                "value": one.finding.value,
+                "limit": one.finding.limit,
+                "reason": one.finding.reason,
+            }
+            for one in held
+        ],
+    }
+
+
+def run_status(given: Given, account: str) -> Json:
+    """Where the account stands, and what is scheduled."""
+    from flows.planning.backfill_plan import TRADED
+    from flows.scheduling.next_runs import next_runs
+    from tasks.operations.accounts import demand_known
+    from tasks.operations.status import status_json
+
+    home = load(given).home
+    demand_known(home, account, TRADED)
+    answer = status_json(home, account)
+    runs, warnings = next_runs(home, account)
+    return {**answer, "next_runs": runs, "warnings": warnings}
+
+
+def run_halt(given: Given, account: str, reason: str) -> Json:
+    """The account as halted."""
+    from tasks.operations.halt import halt
+
+    return halt(load(given).home, account, reason)
+
+
+def run_resume(given: Given, account: str, reason: str) -> Json:
+    """The account as resumed."""
+    from tasks.operations.halt import resume
+
+    return resume(load(given).home, account, reason)

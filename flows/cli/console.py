@@ -1,0 +1,118 @@
+"""How a command ends: an answer on stdout, everything else on stderr, and an exit code."""
+
+import json
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import typer
+
+from flows.config.exit_codes import Exit, exit_code
+
+Json = dict[str, Any]
+
+STOPPED = "stopped by the user; run the same command again to go on"
+
+
+def hush() -> None:
+    """None; for a command without Prefect: all that its steps warn of is in its answer, so the console shows errors."""
+    from flows.server.environment import NotOfTheRun
+
+    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    handler = logging.StreamHandler()
+    handler.setLevel(logging.ERROR)
+    handler.addFilter(NotOfTheRun())
+    logging.getLogger().addHandler(handler)
+
+
+def finish(answer: Callable[[], Json], show: Callable[[Json], str], as_json: bool) -> None:
+    """None; prints the answer, as JSON or in words, or the failure in one sentence, and leaves with its exit code."""
+    try:
+        result = answer()
+        # JSON knows neither NaN nor infinity: what is undefined is None by now, or it is a bug.
+        text = json.dumps(result, allow_nan=False) if as_json else show(result)
+    # At a question, Ctrl-C and Ctrl-D are an Abort.
+    except (typer.Abort, KeyboardInterrupt):
+        fail(STOPPED, Exit.STOPPED, as_json)
+    except Exception as error:  # noqa: BLE001 - the last stop: whatever happened becomes an exit code
+        code = exit_code(error)
+        if code is Exit.BUG:
+            traceback.print_exc(file=sys.stderr)
+        fail(str(error) or type(error).__name__, code, as_json)
+    else:
+        _print(text)
+
+
+def fail(message: str, code: Exit, as_json: bool) -> None:
+    """Leaves with the exit code; the message goes to stderr, and with --json to stdout as an object as well."""
+    sentence = " ".join(message.split())
+    if as_json:
+        _print(json.dumps({"error": {"exit": int(code), "message": sentence}}))
+    sys.stderr.write(f"turbodmt: {sentence}\n")
+    raise SystemExit(int(code))
+
+
+def _print(text: str) -> None:
+    """None; the text is on stdout. A reader who went early, as `head` does, has seen enough."""
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except OSError as error:
+        # What is still buffered would fail once more when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"turbodmt: done, but the answer cannot be printed: {error.strerror}; send it elsewhere\n")
+            raise SystemExit(int(Exit.USAGE)) from error
+
+
+def tell(sentence: str) -> None:
+    """None; shows on stderr what a command is about to do: what takes minutes is announced, in a log too."""
+    sys.stderr.write(f"{sentence}\n")
+    sys.stderr.flush()
+
+
+def table(rows: Sequence[Mapping[str, object]], columns: tuple[str, ...]) -> str:
+    """Rows as aligned text.
+
+    >>> print(table([{"a": 1, "b": None}], ("a", "b")))
+    a  b
+    1  -
+    """
+    cells = [list(columns)] + [[_cell(row.get(name)) for name in columns] for row in rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(columns))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+    )
+
+
+def _cell(value: object) -> str:
+    if value is None or value == "":
+        return "-"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def sections(*parts: str) -> str:
+    """The parts that say something, an empty line between them."""
+    return "\n\n".join(part for part in parts if part)
+
+
+def listed(heading: str, rows: Sequence[Mapping[str, object]], columns: tuple[str, ...]) -> str:
+    """The rows under their heading; nothing without a row."""
+    return f"{heading}\n{table(rows, columns)}" if rows else ""
+
+
+def warned(answer: Mapping[str, Any]) -> str:
+    """The warnings of an answer, a line each."""
+    return "\n".join(f"Warning: {warning}" for warning in answer["warnings"])
+
+
+def counted(count: int, noun: str) -> str:
+    """So many of them.
+
+    >>> counted(1, "day"), counted(2000, "day")
+    ('1 day', '2,000 days')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

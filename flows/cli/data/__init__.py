@@ -1,0 +1,1 @@
+"""Commands on bars and universes."""

@@ -1,0 +1,42 @@
+"""The universe on the command line: what might be held, and when."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.console import finish
+from flows.cli.options import AsJson, Home, Source
+
+Json = dict[str, Any]
+
+
+def universe(
+    file: Annotated[
+        str | None, typer.Argument(help="A csv file with symbol, from and to; left out, the universe is shown.")
+    ] = None,
+    source: Source = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say which symbols of a source might be held, and when, so that no survivor is chosen in hindsight."""
+    from flows.cli.text.bars import shown_universe
+
+    finish(lambda: run_universe({"source": source, "home": home}, file), shown_universe, as_json)
+
+
+def run_universe(given: Mapping[str, object], file: str | None) -> Json:
+    """The universe of the source, after the file has replaced it where one is named."""
+    from flows.config.paths import expanded
+    from flows.config.settings import load
+    from flows.planning.adapters import open_source
+    from tasks.data.universe import keep_universe, universe_json
+
+    settings = load(given)
+    name = open_source(settings).name
+    if file is None:
+        return universe_json(settings.home, name)
+    from exchange.bars.universe_csv import read_universe
+
+    return keep_universe(settings.home, name, read_universe(expanded(Path(file))))

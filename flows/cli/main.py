@@ -1,0 +1,235 @@
+"""The command line: options in, one answer out. What is heavy is imported by the command that needs it."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from flows.cli.console import STOPPED, fail, finish
+from flows.cli.data.forget import accounts, bars
+from flows.cli.data.universe import universe
+from flows.cli.operate.init import init
+from flows.cli.operate.up import up
+from flows.cli.operate.watch import watch
+from flows.cli.options import Account, AsJson, AsOf, Calendar, Capital, Home, Source, Symbols
+from flows.cli.research.audit import audit
+from flows.cli.research.backfill import backfill
+from flows.cli.set_option import SettingsCommand
+from flows.cli.streams import open_closed_streams
+from flows.cli.trade.account import halt, resume, status
+from flows.cli.trade.adopt import adopt
+from flows.cli.trade.explain import explain
+from flows.cli.trade.report import report
+from flows.config.exit_codes import Exit
+from flows.runs.docstrings import documented
+
+app = typer.Typer(
+    name="turbodmt",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"turbodmt {version('turbodmt')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def turbodmt(
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 (its callback has answered)
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """A daily trading system: bars in, a validated, reproducible and reconciled decision out."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(int(Exit.USAGE))
+
+
+@app.command(cls=SettingsCommand)
+def daily(
+    as_of: AsOf = None,
+    source: Source = None,
+    symbols: Symbols = None,
+    strategy: Annotated[str | None, typer.Option(help="turbo, rules, hold, vol-target or momentum.")] = None,
+    broker: Annotated[str | None, typer.Option(help="Where orders go: paper, testnet-spot or testnet-futures.")] = None,
+    capital: Capital = None,
+    account: Account = "daily",
+    calendar: Calendar = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run one day: ingest, validate, settle, retrain if due, signal, order, reconcile, report."""
+    from flows.cli.commands import run_daily
+    from flows.cli.data.calendar_option import with_calendar
+    from flows.cli.text.answers import shown_daily
+
+    settings = {"source": source, "symbols": symbols, "strategy": strategy, "broker": broker, "capital": capital}
+    given = {**settings, "home": home}
+    finish(lambda: run_daily(with_calendar(given, calendar), as_of, account), shown_daily, as_json)
+
+
+@app.command(cls=SettingsCommand)
+def backtest(
+    symbols: Symbols = None,
+    start_date: Annotated[str | None, typer.Option(metavar="DATE", help="First day traded.")] = None,
+    end_date: Annotated[str | None, typer.Option(metavar="DATE", help="Last day traded.")] = None,
+    capital: Capital = None,
+    strategy: Annotated[str | None, typer.Option(help="One or more, separated by commas; the first is tested.")] = None,
+    source: Source = None,
+    fee_bps: Annotated[str | None, typer.Option(help="Fee in basis points.")] = None,
+    slippage_bps: Annotated[str | None, typer.Option(help="Slippage in basis points.")] = None,
+    save_results: Annotated[str | None, typer.Option(metavar="DIR", help="Write equity, trades and a report.")] = None,
+    grid: Annotated[str | None, typer.Option(metavar="FILE", help="Sweep the lists of parameters in a file.")] = None,
+    dask: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Spread the sweep over a Dask cluster.")] = None,
+    calendar: Calendar = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Test a strategy on history: gross, net and net at twice the cost, beside its benchmarks."""
+    from flows.cli.commands import run_backtest
+    from flows.cli.data.calendar_option import with_calendar
+    from flows.cli.research.sweep import run_sweep
+    from flows.cli.text.answers import shown_backtest, shown_sweep
+
+    settings = {
+        "source": source,
+        "symbols": symbols,
+        "capital": capital,
+        "fee_bps": fee_bps,
+        "slippage_bps": slippage_bps,
+    }
+    given, window = {**settings, "home": home}, (strategy, start_date, end_date)
+    if grid is None and dask is None:
+        finish(lambda: run_backtest(with_calendar(given, calendar), window, save_results), shown_backtest, as_json)
+    else:
+        finish(
+            lambda: run_sweep(with_calendar(given, calendar), (grid, dask), window, save_results), shown_sweep, as_json
+        )
+
+
+@app.command(cls=SettingsCommand)
+def train(
+    as_of: AsOf = None,
+    source: Source = None,
+    symbols: Symbols = None,
+    calendar: Calendar = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a challenger on the past of the symbols; the gate promotes or refuses it."""
+    from flows.cli.commands import run_train
+    from flows.cli.data.calendar_option import with_calendar
+    from flows.cli.text.answers import shown_train
+
+    given = {"source": source, "symbols": symbols, "home": home}
+    finish(lambda: run_train(with_calendar(given, calendar), as_of), shown_train, as_json)
+
+
+@app.command(cls=SettingsCommand)
+def models(source: Source = None, symbols: Symbols = None, home: Home = None, as_json: AsJson = False) -> None:
+    """List the models and the prior: who trades, what each was trained on, and the verdict on it."""
+    from flows.cli.commands import run_models
+    from flows.cli.text.answers import shown_models
+
+    finish(lambda: run_models({"source": source, "symbols": symbols, "home": home}), shown_models, as_json)
+
+
+@app.command(cls=SettingsCommand)
+def promote(
+    model: Annotated[str, typer.Argument(help="Eight or more digits of a model's id, or prior.")],
+    reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")] = "",
+    source: Source = None,
+    symbols: Symbols = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a model, an older one or the prior trade by hand; --source and --symbols say for what, with prior alone."""
+    from flows.cli.commands import run_promote
+    from flows.cli.text.answers import shown_promote
+
+    settings = {"source": source, "symbols": symbols, "home": home}
+    finish(lambda: run_promote(settings, model, reason), shown_promote, as_json)
+
+
+@app.command(cls=SettingsCommand)
+def twin(
+    as_of: AsOf = None, source: Source = None, symbols: Symbols = None, home: Home = None, as_json: AsJson = False
+) -> None:
+    """Fit synthetic market paths to the past of the symbols and show how faithful they are."""
+    from flows.cli.commands import run_twin
+    from flows.cli.text.answers import shown_twin
+
+    finish(lambda: run_twin({"source": source, "symbols": symbols, "home": home}, as_of), shown_twin, as_json)
+
+
+for _command in (adopt, audit, backfill, universe, explain, report, bars, accounts, status, halt, resume, up, watch):
+    app.command(cls=SettingsCommand)(_command)
+# It writes the settings, and asks for those that it takes.
+app.command()(init)
+
+
+@app.command(name="import", cls=SettingsCommand)
+def import_file(
+    file: Annotated[str, typer.Argument(help="A csv or parquet file of daily bars, or sample, binance or yahoo.")],
+    symbols: Annotated[
+        str | None,
+        typer.Option("--symbol", "--symbols", help="Which symbols; the one of a file that has no column of them."),
+    ] = None,
+    accept: Annotated[list[str] | None, typer.Option(metavar="SYMBOL:DATE", help="Release a bar by hand.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why it is released.")] = None,
+    calendar: Calendar = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Pass bars through the gate: published whole per symbol, or quarantined with the reasons."""
+    from flows.cli.commands import run_import
+    from flows.cli.data.calendar_option import file_options, with_calendar
+    from flows.cli.text.bars import shown_import
+
+    def answer() -> dict[str, object]:
+        given = {"symbols": symbols, "home": home}
+        with_calendar(file_options(given, file), calendar)
+        return run_import(given, file, (accept or [], reason))
+
+    finish(answer, shown_import, as_json)
+
+
+@app.command(cls=SettingsCommand)
+def doctor(home: Home = None, as_json: AsJson = False) -> None:
+    """Check versions, disk, store, source, keys, clock, server and schedules; each with a remedy."""
+    from flows.cli.text.answers import shown_doctor
+    from flows.doctor.checks import run_doctor
+
+    finish(lambda: run_doctor({"home": home}), shown_doctor, as_json)
+
+
+def main() -> None:
+    """Run the command of `sys.argv` and leave with its exit code."""
+    open_closed_streams()
+    # What any library writes beside our own files is private to the user too.
+    os.umask(0o077)
+    for command in (app.registered_callback, *app.registered_commands):
+        if command is not None and command.callback is not None:
+            documented(command.callback)
+    try:
+        code = app(standalone_mode=False)
+    except typer.TyperException as error:
+        fail(_usage(error), Exit.USAGE, "--json" in sys.argv)
+    except (typer.Abort, KeyboardInterrupt):
+        fail(STOPPED, Exit.STOPPED, "--json" in sys.argv)
+    else:
+        raise SystemExit(code)
+
+
+def _usage(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "turbodmt"
+    return f"{error.format_message().rstrip('.')} (see `{command} --help`)"

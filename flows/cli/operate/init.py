@@ -1,0 +1,156 @@
+"""`turbodmt init`: asks what an installation needs to know, checks each answer, and writes one settings file."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.console import finish
+from flows.cli.options import Capital, Home, Source, Symbols
+from flows.scheduling.own_symbols import ACCOUNT
+
+QUESTIONS = {
+    "source": "Where do bars come from (sample, binance, yahoo or file:PATH)?",
+    "symbols": "Which symbols, separated by commas (none: those of the source)?",
+    "strategy": "Which strategy (turbo, rules, hold, vol-target or momentum)?",
+    "capital": "With how much money does an account start?",
+    "broker": "Where do orders go (paper, testnet-spot or testnet-futures)?",
+}
+#: How much risk: the volatility aimed at, a fraction, and the largest exposure, a multiple of equity, which agree.
+RISKS = {"cautious": (0.10, 1.0), "normal": (0.15, 1.5), "published": (0.35, 2.0)}
+#: How often a question is put before it is given up.
+TRIES = 5
+
+
+class NotInitialised(ValueError):
+    """Nothing was written: there is a file already, or nobody to ask (exit 2)."""
+
+
+def init(
+    source: Source = None,
+    symbols: Symbols = None,
+    strategy: Annotated[str | None, typer.Option(help="turbo, rules, hold, vol-target or momentum.")] = None,
+    capital: Capital = None,
+    broker: Annotated[str | None, typer.Option(help="paper, testnet-spot or testnet-futures.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: options and defaults; replace a file.")] = False,
+    home: Home = None,
+    risk: Annotated[
+        str | None, typer.Option(help="cautious (10 %, 1x), normal (15 %, 1.5x) or published (35 %, 2x).")
+    ] = None,
+) -> None:
+    """Ask what is needed and write settings.toml; keys are never written."""
+    given = {"source": source, "symbols": symbols, "strategy": strategy, "capital": capital, "broker": broker}
+    finish(lambda: run_init(given, home, yes, risk), lambda answer: str(answer["said"]), as_json=False)
+
+
+def run_init(given: Mapping[str, str | None], home: str | None, yes: bool, risk: str | None = None) -> dict[str, Any]:
+    """What to say at the end. Raises ConfigurationError for an option outside its limits, NotInitialised."""
+    from flows.config.settings import FILE_NAME, Settings, checked_value, load
+    from storage.files import private_folder, write_whole
+
+    folder = load({"home": home}).home
+    path = folder / FILE_NAME
+    for name, value in given.items():
+        if value is not None:
+            checked_value(name, value)
+    if risk is not None and risk not in RISKS:
+        raise NotInitialised(f"--risk is {risk!r}; it must be {', '.join(RISKS)}")
+    if not yes and not sys.stdin.isatty():
+        raise NotInitialised(
+            "there is no terminal to ask at; give --source and what else is not the default, and --yes"
+        )
+    if path.exists() and not yes and not typer.confirm(f"{path} is there already. Replace it?"):
+        raise NotInitialised(f"{path} is left as it was")
+    answers = {}
+    for name, question in QUESTIONS.items():
+        default = "" if name == "symbols" else str(Settings.model_fields[name].get_default())
+        value = given[name]
+        answers[name] = value if value is not None else default if yes else _asked(name, question, default)
+    chosen = risk if risk is not None or yes else _risk_asked()
+    file = _file_of(answers["source"])
+    if file is not None:
+        answers["source"] = f"file:{file}"
+    private_folder(folder)
+    write_whole(path, (_content(answers) + _risk_lines(chosen)).encode())
+    absent = f"\nThere is no file {file} yet." if file is not None and not file.exists() else ""
+    return {"said": _next(path, answers) + absent}
+
+
+def _risk_asked() -> str:
+    """Return the first answer that names a risk. Raises NotInitialised if none comes."""
+    question = "How much risk: cautious (10 % a year, 1x equity at most), normal (15 %, 1.5x) or published (35 %, 2x)?"
+    for _ in range(TRIES):
+        answer = str(typer.prompt(question, default="published", show_default=True)).strip()
+        if answer in RISKS:
+            return answer
+        typer.echo(f"risk is {answer!r}; it must be {', '.join(RISKS)}.", err=True)
+    raise NotInitialised(f"risk was asked for {TRIES} times; it must be {', '.join(RISKS)}")
+
+
+def _risk_lines(risk: str | None) -> str:
+    """Return the settings of a risk; none where nobody chose one, so that the defaults hold."""
+    if risk is None:
+        return ""
+    target, most = RISKS[risk]
+    return f"# Risk: {risk}.\ntarget_annual_vol = {target}\nmax_position_size = {most}\n"
+
+
+def _file_of(source: str) -> Path | None:
+    """Where the file of a source lies, whatever folder a later run starts in; None for a source by its name."""
+    named, _, path = source.partition("file:")
+    from flows.config.paths import expanded
+
+    return None if named or not path else expanded(Path(path))
+
+
+def _asked(name: str, question: str, default: str) -> str:
+    """The first answer within the limits. Raises NotInitialised if none comes."""
+    from flows.config.settings import ConfigurationError, checked_value
+
+    for _ in range(TRIES):
+        answer = str(typer.prompt(question, default=default, show_default=bool(default))).strip()
+        if not answer:
+            return answer
+        try:
+            checked_value(name, answer)
+        except ConfigurationError as error:
+            typer.echo(f"{error}.", err=True)
+        else:
+            return answer
+    raise NotInitialised(f"{name} was asked for {TRIES} times; docs/configuration.md tells its limits")
+
+
+def _content(answers: Mapping[str, str]) -> str:
+    """The file; an answer that is empty stays a comment."""
+    import json
+
+    symbols = [part.strip() for part in answers["symbols"].split(",") if part.strip()]
+    lines = ["# Made by `turbodmt init`. docs/configuration.md lists every setting; keys belong into the environment."]
+    for name, answer in answers.items():
+        if name == "symbols":
+            lines.append(f"symbols = {json.dumps(symbols)}" if symbols else '# symbols = ["A", "B"]')
+        else:
+            # A JSON text is a TOML text, as long as no character is written as two halves.
+            lines.append(f"{name} = {json.dumps(answer, ensure_ascii=False)}")
+    return "\n".join(lines) + "\n"
+
+
+def _next(path: Path, answers: Mapping[str, str]) -> str:
+    broker, lines = answers["broker"], [f"{path} is written."]
+    if broker != "paper":
+        lines.append(
+            f"{broker} needs TURBODMT_TESTNET_KEY and TURBODMT_TESTNET_SECRET in the environment, or Prefect's Secret "
+            "blocks; neither was asked for or written here."
+        )
+    # The deployment that `up` offers trades an account of its own, and a testnet serves one account alone.
+    every_day = (
+        "the sample never gets another bar, so nothing can run it every day"
+        if answers["source"] == "sample"
+        else "`turbodmt up` offers to run it every day"
+    )
+    lines.append(
+        f"Next: `turbodmt doctor` checks the settings, `turbodmt daily --account {ACCOUNT}` runs today; {every_day}."
+    )
+    return "\n".join(lines)

@@ -1,0 +1,249 @@
+"""`turbodmt up`: Prefect's server, the deployments and a worker, for one person on one machine, until it is stopped."""
+
+import fcntl
+import os
+import shlex
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Event
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.console import finish
+from flows.cli.operate.up_programs import server, worker
+from flows.cli.options import Home, Source, Symbols
+from flows.scheduling.offering import arrange
+from flows.scheduling.own_symbols import ACCOUNT, own
+from flows.server import password as server_password
+from flows.server.supervisor import Kept, supervise
+from flows.server.up_server import DemandedFrom, forget, healthy, note
+
+Json = dict[str, Any]
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+HEALTH_S = 120.0
+#: How long the scheduler may take to write down the first runs.
+SCHEDULED_S = 15.0
+#: How many may wait for a server that is being started again.
+BACKLOG = 128
+
+
+class UpRefused(ValueError):
+    """What was asked for cannot be brought up as it is (exit 2)."""
+
+
+class ServerSilent(Exception):
+    """The server was started and did not answer in time (exit 4)."""
+
+
+def up(
+    host: Annotated[str, typer.Option(help="The address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen at.", min=1, max=65_535)] = 4200,
+    show_secret: Annotated[
+        bool, typer.Option("--show-secret", help="Print the user:password of the page, and end.")
+    ] = False,
+    source: Source = None,
+    symbols: Symbols = None,
+    account: Annotated[
+        str | None, typer.Option(help=f"Trade source and symbols every day on this account.  [default: {ACCOUNT}]")
+    ] = None,
+    home: Home = None,
+) -> None:
+    """Start the server, the deployments and a worker, and keep them running until Ctrl-C."""
+    given = {"home": home, "source": source, "symbols": symbols}
+    answer = (lambda: run_show_secret(home)) if show_secret else (lambda: run_up(given, account, host, port))
+    finish(answer, lambda answer: str(answer["said"]), as_json=False)
+
+
+def run_show_secret(home: str | None) -> Json:
+    """Return the user:password that `up` demands, in `said`; it is made if there is none yet."""
+    from flows.config.settings import load
+
+    folder = load({"home": home}).home
+    return {"said": server_password.given() or server_password.of_home(folder)}
+
+
+def run_up(given: Mapping[str, object], account: str | None, host: str, port: int) -> Json:
+    """Return what to say at the end; the servers run until SIGINT (KeyboardInterrupt then) or SIGTERM.
+
+    Source, symbols or an account that are given have a deployment of their own from now on. Raises NotScheduled.
+    """
+    from flows.config.settings import load
+    from flows.server.environment import prepare, read_settings
+
+    settings = load(given)
+    home = settings.home
+    named = account is not None or any(given.get(name) is not None for name in ("source", "symbols"))
+    asked = own(settings, account or ACCOUNT) if named else None
+    _demand_secret(host)
+    prepare(home, "WARNING")
+    with _alone(home), _stoppable() as (stop, received):
+        # A killed one may have left it, and whoever listens there now is not ours.
+        forget(home)
+        demanded = DemandedFrom.ENVIRONMENT if server_password.given() else DemandedFrom.HOME
+        environment = _environment(home, host, port)
+        with _bound(host, port) as bound:
+            os.environ.update(environment)
+            read_settings()
+            kept = [Kept(server(home, bound, environment))]
+            try:
+                _await_health(kept[0], environment["PREFECT_API_URL"], stop)
+                if not stop.is_set():
+                    _say("Deploying ...")
+                    _deploy(environment)
+                if not stop.is_set():
+                    kept.append(Kept(worker(home, environment)))
+                    note(home, environment["PREFECT_API_URL"], os.getpid(), demanded)
+                    if said := arrange(settings, asked, stop):
+                        _say(said)
+                    _say(_greeting(home, environment["PREFECT_API_URL"].removesuffix("/api")))
+                    supervise(kept, stop, _say)
+            finally:
+                forget(home)
+                for one in reversed(kept):
+                    one.stop()
+    if signal.SIGINT in received:
+        raise KeyboardInterrupt
+    return {"said": "Stopped. Nothing runs any more; `turbodmt up` goes on where it was."}
+
+
+def _environment(home: Path, host: str, port: int) -> dict[str, str]:
+    """What server, worker and commands share; the password goes this way alone, in no command and in no address."""
+    # Whoever listens everywhere is reached on loopback.
+    reached = "127.0.0.1" if host in ("0.0.0.0", "::", "localhost") else host  # noqa: S104 (compared, not bound)
+    api = f"http://{f'[{reached}]' if ':' in reached else reached}:{port}/api"
+    named = os.environ.get("PREFECT_API_URL")
+    if named not in (None, api):
+        raise UpRefused(
+            f"PREFECT_API_URL is {named}, and `up` would listen at {api}; unset it, or start a worker there"
+        )
+    page, password = api.removesuffix("/api"), server_password.given() or server_password.of_home(home)
+    return {
+        # Without them every page that the user's browser shows may ask; the page of a proxy in front is its own.
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": page,
+        # The page asks where it came from, be that this address, a tunnel's or a proxy's.
+        "PREFECT_UI_API_URL": "/api",
+        **os.environ,
+        server_password.DEMANDED: password,
+        server_password.SENT: password,
+        "PREFECT_API_URL": api,
+        "TURBODMT_HOME": str(home),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    }
+
+
+def _deploy(environment: Mapping[str, str]) -> None:
+    # Prefect reads its settings when it is imported, so not before the environment is set.
+    from flows.scheduling.deployments import deploy
+
+    deploy(environment)
+
+
+def _greeting(home: Path, url: str) -> str:
+    from flows.scheduling.next_runs import MOST_RUNS, next_runs
+    from flows.scheduling.schedules import accounts_by_deployment
+    from flows.server.availability import PrefectUnreachable
+
+    deadline = time.monotonic() + SCHEDULED_S
+    runs: list[str] = []
+    with suppress(PrefectUnreachable):
+        on = {name for name, _ in accounts_by_deployment(home, switched_on=True)}
+        while not on <= {one.partition(", ")[2] for one in runs} and time.monotonic() < deadline:
+            runs, _ = next_runs(home)
+            if len(runs) == MOST_RUNS:
+                break
+            time.sleep(0.5)
+    planned = [f"  {one}" for one in runs] or ["  nothing is scheduled; see the deployments' page"]
+    return "\n".join(
+        [
+            f"TurboDMT is up: {url}",
+            "The page asks for a password once. It is what this prints:",
+            f"  turbodmt up --show-secret --home {shlex.quote(str(home))}",
+            "Next runs:",
+            *planned,
+            "Ctrl-C stops it.",
+        ]
+    )
+
+
+def _await_health(server: Kept, api: str, stop: Event) -> None:
+    _say("Starting Prefect's server ...")
+    deadline = time.monotonic() + HEALTH_S
+    while not healthy(api):
+        if stop.wait(0.25):
+            return
+        if server.ended is not None or time.monotonic() > deadline:
+            raise ServerSilent(
+                f"Prefect's server did not answer at {api}; the reason stands in {server.program.log}, and if it stays "
+                "so move that folder away, which holds nothing but Prefect's records"
+            )
+
+
+def _demand_secret(host: str) -> None:
+    if host in LOOPBACK:
+        return
+    try:
+        word = server_password.given()
+    except server_password.PasswordUnsafe:
+        word = None
+    if word is None:
+        raise UpRefused(
+            f"--host is {host}, beyond this machine, and whoever reaches it could start runs; set "
+            f"{server_password.DEMANDED} to user:password, or leave --host out"
+        )
+
+
+@contextmanager
+def _bound(host: str, port: int) -> Iterator[socket.socket]:
+    """The socket that listens there, from now to the end: each server is handed it, and nobody else gets the port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        bound = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise UpRefused(
+            f"port {port} at {host} cannot be taken ({reason}); stop what listens there, or name another --port"
+        ) from error
+    with bound:
+        yield bound
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """None; no other `turbodmt up` serves the home meanwhile. Raises UpRefused."""
+    from flows.server.up_server import address, lock_file
+
+    with lock_file(home).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            url = (address(home) or "an address that does not answer yet").removesuffix("/api")
+            raise UpRefused(f"TurboDMT is already up for {home}, at {url}; use that, or stop it first") from error
+        yield
+
+
+@contextmanager
+def _stoppable() -> Iterator[tuple[Event, list[int]]]:
+    """An event that SIGINT and SIGTERM set, and which of them came."""
+    stop, received = Event(), list[int]()
+
+    def asked(number: int, _: object) -> None:
+        received.append(number)
+        stop.set()
+
+    before = {one: signal.signal(one, asked) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop, received
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()

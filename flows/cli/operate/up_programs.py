@@ -1,0 +1,31 @@
+"""The two programs that `turbodmt up` keeps running: Prefect's server, with its page, and a worker."""
+
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from flows.server import password as server_password
+from flows.server.supervisor import Program
+
+
+def server(home: Path, bound: socket.socket, environment: Mapping[str, str]) -> Program:
+    """Return Prefect's server on the socket, with the home's reports beside its page."""
+    descriptor = bound.fileno()
+    return Program(
+        name="server",
+        command=(sys.executable, "-P", "-m", "flows.server.socket_server", str(descriptor), str(home)),
+        environment=environment,
+        log=home / "prefect" / "server.log",
+        descriptors=(descriptor,),
+    )
+
+
+def worker(home: Path, environment: Mapping[str, str]) -> Program:
+    """Return a worker of the pool, for runs that lie in the home."""
+    from flows.scheduling.deployments import POOL
+
+    # It and its runs ask the server; what the server itself demands is none of theirs.
+    asking = {name: value for name, value in environment.items() if name != server_password.DEMANDED}
+    command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process")
+    return Program(name="worker", command=command, environment=asking, log=home / "prefect" / "worker.log")

@@ -1,0 +1,53 @@
+"""`turbodmt watch`: the watchdog's look at the store, without a server and without telling anybody."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.console import finish, sections, table, warned
+from flows.cli.options import AsJson, Home
+
+
+def watch(
+    account: Annotated[
+        list[str] | None, typer.Option(help="An account to look at, repeatable; left out, those that are scheduled.")
+    ] = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what is not as it should be: accounts that stand still, failed runs, halts, symbols held back."""
+    finish(lambda: run_watch(home, account or ()), shown_watch, as_json)
+
+
+def run_watch(home: str | None, accounts: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the answer of `turbodmt watch`.
+
+    Where nobody names accounts and no server schedules any, those count whose newest run came when its day had just
+    ended: somebody runs them every day.
+    """
+    from flows.config.settings import load
+    from flows.config.wall_clock import clock
+    from flows.scheduling.schedules import accounts_by_deployment
+    from flows.server.availability import PrefectUnreachable
+    from tasks.operations.accounts import demand_known
+    from tasks.operations.concerns import look
+
+    folder = load({"home": home}).home
+    warnings = []
+    for one in accounts:
+        demand_known(folder, one)
+    watched = set(accounts)
+    if not watched:
+        try:
+            watched = {account for _, account in accounts_by_deployment(folder, switched_on=False)}
+        except PrefectUnreachable as error:
+            warnings.append(str(error))
+    return {"concerns": [asdict(one) for one in look(folder, clock(), watched or None)], "warnings": warnings}
+
+
+def shown_watch(answer: dict[str, Any]) -> str:
+    """The concerns as a table, or a sentence that there is none."""
+    concerns = table(answer["concerns"], ("key", "text")) if answer["concerns"] else "All is well."
+    return sections(concerns, warned(answer))

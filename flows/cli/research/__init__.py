@@ -1,0 +1,1 @@
+"""Commands on history: backtest grids, backfill and audits."""

@@ -1,0 +1,94 @@
+"""The audits on the command line: what must be equal is computed twice and compared, claims are measured."""
+
+from collections.abc import Mapping
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.console import finish, tell
+from flows.cli.options import AsJson, Home, Source, Symbols
+
+Json = dict[str, Any]
+
+#: What is audited where the options do not say: dates sampled, and days lived through.
+LOOKAHEAD_DAYS, PARITY_DAYS = 25, 20
+MOST_DAYS = 10_000
+
+
+class Audit(StrEnum):
+    """What may be audited."""
+
+    LOOKAHEAD = "lookahead"
+    PARITY = "parity"
+    HEADLINE = "headline"
+
+
+def audit(
+    what: Annotated[Audit, typer.Argument(help="What to audit.")],
+    source: Source = None,
+    symbols: Symbols = None,
+    start_date: Annotated[str | None, typer.Option(metavar="DATE", help="First day looked at.")] = None,
+    end_date: Annotated[str | None, typer.Option(metavar="DATE", help="Last day looked at.")] = None,
+    strategy: Annotated[str | None, typer.Option(help="One or more, separated by commas; left out, all.")] = None,
+    days: Annotated[int | None, typer.Option(help="Dates to sample (lookahead), days to run (parity).")] = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Prove that nothing looks ahead, that daily runs equal a backtest, and what the seed's figures are worth."""
+    from flows.cli.text.answers import shown_audit
+
+    given = {"source": source, "symbols": symbols, "home": home}
+    window = (strategy, start_date, end_date)
+    finish(lambda: run_audit(given, what, window, days), shown_audit, as_json)
+
+
+def run_audit(
+    given: Mapping[str, object], what: Audit, window: tuple[str | None, str | None, str | None], days: int | None
+) -> Json:
+    """The answer of an audit; no Prefect server, and no account but those that it makes and removes."""
+    from flows.cli.console import hush
+    from flows.config.settings import load
+    from flows.planning.adapters import open_source, source_factory
+    from flows.planning.plan import RequestRefused, between, plan, strategies_named
+    from strategy.signals.outlook import Strategy
+
+    request = between("audit", window[1], window[2])
+    if days is not None and not 1 <= days <= MOST_DAYS:
+        raise RequestRefused(f"--days is {days}; it must lie between 1 and {MOST_DAYS}")
+    if what is Audit.HEADLINE and days is not None:
+        raise RequestRefused(f"--days is {days}, but the headline is measured on all days; use --start-date instead")
+    settings = load(given)
+    source = open_source(settings)
+    if what is Audit.HEADLINE and not settings.symbols:
+        settings = load({**given, "symbols": source.symbols()[0]})
+    usual = (Strategy.RULES, Strategy.HOLD) if what is Audit.HEADLINE else tuple(Strategy)
+    strategies = usual if window[0] is None else strategies_named(window[0])
+    job = plan(settings, source, request)
+    hush()
+    from tasks.audit.window import Asked
+
+    count = days or _usual_days(what, request.since and request.until)
+    asked = Asked(strategies=strategies, start=request.since, days=count)
+    if what is Audit.PARITY:
+        from tasks.audit.parity import daily_parity
+
+        return daily_parity(job, asked, source_factory(settings))
+    if what is Audit.HEADLINE:
+        from flows.runs.durations import Expected
+        from flows.runs.training_progress import training_told
+        from tasks.audit.claims import headline
+
+        with training_told():
+            return headline(job, asked, source_factory(settings), tell, Expected("account", tell))
+    from tasks.audit.lookahead import look_ahead
+
+    return look_ahead(job, asked, source_factory(settings))
+
+
+def _usual_days(what: Audit, end: date | None) -> int:
+    """How many days, where the options do not say: all of a window whose both ends are given, or a few."""
+    if what is Audit.PARITY:
+        return MOST_DAYS if end else PARITY_DAYS
+    return LOOKAHEAD_DAYS

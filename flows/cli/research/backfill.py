@@ -1,0 +1,72 @@
+"""`turbodmt backfill`: its options, and what it does before and after the flow."""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.console import finish
+from flows.cli.options import AsJson, Calendar, Capital, Home, Source, Symbols
+
+
+def backfill(
+    start_date: Annotated[str, typer.Option(metavar="DATE", help="First day decided.")],
+    end_date: Annotated[str, typer.Option(metavar="DATE", help="Last day decided.")],
+    symbols: Symbols = None,
+    source: Source = None,
+    strategy: Annotated[str | None, typer.Option(help="turbo, rules, hold, vol-target or momentum.")] = None,
+    capital: Capital = None,
+    account: Annotated[str | None, typer.Option(help="The account to fill; left out, one of its own.")] = None,
+    calendar: Calendar = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Replay the daily decisions over history into an account of their own; the same command goes on after a stop."""
+    from flows.cli.data.calendar_option import with_calendar
+    from flows.cli.text.answers import shown_backfill
+
+    settings = {"source": source, "symbols": symbols, "strategy": strategy, "capital": capital, "home": home}
+    finish(
+        lambda: run_backfill(with_calendar(settings, calendar), (start_date, end_date), account),
+        shown_backfill,
+        as_json,
+    )
+
+
+def run_backfill(given: Mapping[str, object], window: tuple[str, str], account: str | None) -> dict[str, Any]:
+    """The answer of the backfill flow, under Prefect; at once if nothing is left to do."""
+    from flows.cli.commands import prepare_run
+    from flows.config.settings import load
+    from flows.config.wall_clock import clock
+    from flows.planning.adapters import open_source
+    from flows.planning.backfill_plan import Asked, plan_backfill
+    from flows.planning.plan import day
+    from flows.server.availability import served
+    from tasks.backfill.runs import answered, demand_own
+
+    start, end = day(window[0], "--start-date"), day(window[1], "--end-date")
+    assert start is not None, "the option is required"
+    assert end is not None, "the option is required"
+    settings = load({**given, "broker": "paper"})
+    wanted = plan_backfill(settings, open_source(settings), Asked(start=start, end=end, account=account, clock=clock()))
+    # What cannot be done is told now: Prefect's own start takes ten seconds, and would count as a failed run.
+    demand_own(wanted)
+    done = answered(wanted)
+    if done is not None:
+        return done
+    prepare_run(settings.home)
+    from flows.backfill import backfill as flow
+
+    with served(settings.home):
+        text = flow(
+            start_date=start,
+            end_date=end,
+            source=settings.source,
+            symbols=list(settings.symbols) or None,
+            strategy=settings.strategy,
+            capital=settings.capital,
+            account=account,
+            home=settings.home,
+        )
+    return dict(json.loads(text))

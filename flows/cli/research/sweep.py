@@ -1,0 +1,101 @@
+"""The sweep of `turbodmt backtest --grid`: on this machine, or spread over the workers of a Dask cluster."""
+
+from collections.abc import Mapping, Sequence
+from math import ceil
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from flows.cli.commands import prepare_run, results_folder
+from flows.cli.console import hush
+from flows.cli.research.sweep_file import make_grid, read_axes
+from flows.config.paths import expanded
+from flows.config.settings import load
+from flows.planning.adapters import open_source, source_factory
+from flows.planning.plan import RequestRefused, between, plan
+from flows.server.availability import PrefectUnreachable, served
+from flows.server.environment import attend_run
+from strategy.kernel.grid import points
+
+if TYPE_CHECKING:
+    from strategy.kernel.grid_accounts import Swept
+    from tasks.backtest.sweep_chunks import Runner, Work
+
+#: Prefect's tasks in a spread sweep, at most: each costs about 75 ms, and a lost worker costs those it was at.
+MOST_TASKS = 64
+#: How long a Dask scheduler may take to answer.
+ANSWER_S = 10
+
+
+def run_sweep(
+    given: Mapping[str, object], grid: tuple[str | None, str | None], window: tuple[str | None, ...], folder: str | None
+) -> dict[str, Any]:
+    """The answer of a sweep: `grid` is its file and the address of a Dask scheduler, `window` as in a backtest."""
+    started = perf_counter()
+    file, address = grid
+    if file is None:
+        raise RequestRefused(f"--dask is {address}, but only a sweep is spread; name its file with --grid")
+    request = between("backtest", window[1], window[2])
+    options = {**given, "strategy": window[0]}
+    axes = read_axes(expanded(Path(file)), options)
+    if "symbols" in axes:
+        options["symbols"] = tuple(sorted({symbol for account in axes["symbols"] for symbol in account}))
+    settings = load(options)
+    job = plan(settings, open_source(settings), request)
+    wanted = points(make_grid(axes, job.policy, job.symbols))
+    results = None if folder is None else results_folder(folder)
+    if address is None:
+        hush()
+    else:
+        prepare_run(settings.home)
+    from tasks.backtest.sweep import sweep
+    from tasks.backtest.sweep_answer import save, sweep_json
+    from tasks.backtest.sweep_chunks import side_by_side
+
+    if address is None:
+        swept = sweep(job, (wanted, request.since), source_factory(settings), side_by_side(settings.threads))
+    else:
+        with served(settings.home):
+            swept = sweep(job, (wanted, request.since), source_factory(settings), spread_over(address))
+    answer = sweep_json(swept, save(swept, results) if results is not None else ())
+    return {**answer, "seconds": round(perf_counter() - started, 2)}
+
+
+def spread_over(address: str) -> "Runner":
+    """A runner over the workers of the Dask scheduler at the address, through Prefect.
+
+    Raises RequestRefused without the extra that it needs, PrefectUnreachable if no worker answers.
+    """
+    try:
+        from distributed import Client
+        from prefect_dask import DaskTaskRunner
+    except ImportError as error:
+        raise RequestRefused('--dask needs prefect-dask; run: pip install -e ".[scale]"') from error
+    from prefect import flow, task
+    from prefect.cache_policies import NO_CACHE
+
+    from tasks.backtest.sweep_chunks import sweep_chunks
+
+    try:
+        with Client(address, timeout=ANSWER_S) as client:
+            client.wait_for_workers(1, timeout=ANSWER_S)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise PrefectUnreachable(
+            f"no Dask worker answers at {address} within {ANSWER_S} s; start `dask scheduler` and `dask worker` there"
+        ) from error
+
+    sweep = task(name="sweep", task_run_name="sweep", cache_policy=NO_CACHE)(sweep_chunks)
+
+    def run(work: "Sequence[Work]") -> "list[Swept]":
+        size = ceil(len(work) / MOST_TASKS)
+
+        @flow(name="sweep", task_runner=DaskTaskRunner(address=address))
+        def spread() -> "list[Swept]":
+            attend_run()
+            parts = [work[first : first + size] for first in range(0, len(work), size)]
+            futures = [sweep.submit(part) for part in parts]
+            return [one for future in futures for one in future.result()]
+
+        return spread()
+
+    return run

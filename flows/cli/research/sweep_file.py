@@ -1,0 +1,118 @@
+"""The file of a sweep: lists of values, checked as a whole before anything runs."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from decimal import Decimal
+from difflib import get_close_matches
+from itertools import product
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from flows.config.settings import Settings, checked_value
+from flows.planning.plan import RequestRefused
+from strategy.kernel.grid import MOST_POINTS, Grid
+from strategy.portfolio.sizing import SizingParams
+from tasks.run.job import Policy
+
+#: A larger file lists more values than a grid may have points.
+MOST_BYTES = 4_000_000
+SIZING_NAMES = tuple(one.name for one in fields(SizingParams))
+COST_NAMES = ("fee_bps", "slippage_bps", "financing_rate")
+NAMES = ("symbols", "strategy", *SIZING_NAMES, *COST_NAMES)
+#: What an option says as well: it may stand in one place only.
+OPTIONS = {"symbols": "--symbols", "strategy": "--strategy", "fee_bps": "--fee-bps", "slippage_bps": "--slippage-bps"}
+
+Axes = Mapping[str, Sequence[Any]]
+
+
+def read_axes(path: Path, given: Mapping[str, object]) -> Axes:
+    """The values of a grid file by name, each checked; `given` are the command's options.
+
+    Raises RequestRefused for a name that is unknown or stands in the options too, for what is no list or empty, and
+    for too many points; ConfigurationError for a value outside its limits.
+    """
+    lists: dict[str, list[object]] = {}
+    for name, values in _content(path).items():
+        _demand_known(name)
+        if name in OPTIONS and given.get(OPTIONS[name].removeprefix("--").replace("-", "_")) is not None:
+            raise RequestRefused(f"{name} stands in {path.name} and in {OPTIONS[name]}; name it in one of them")
+        if not isinstance(values, list) or not values:
+            raise RequestRefused(f"{name} is {values!r} in {path.name}; it must be a list of at least one value")
+        lists[name] = values
+    count = prod(len(values) for values in lists.values())
+    if count > MOST_POINTS:
+        raise RequestRefused(f"{path.name} spans {count:,} points; a grid may have {MOST_POINTS:,}; shorten its lists")
+    return {name: [_value(name, one) for one in values] for name, values in lists.items()}
+
+
+def _content(path: Path) -> dict[str, object]:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise RequestRefused(f"{path} holds {path.stat().st_size:,} bytes; a grid file may hold {MOST_BYTES:,}")
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RequestRefused(f"{path} is not valid TOML: {error}; correct it") from error
+    except OSError as error:
+        raise RequestRefused(f"{path} cannot be read: {error.strerror}; name a readable file with --grid") from error
+    if not content:
+        raise RequestRefused(f"{path} lists nothing; a grid needs a line such as neutral_zone = [0.0, 0.03]")
+    return content
+
+
+def _demand_known(name: str) -> None:
+    if name == "seed":
+        raise RequestRefused(
+            "seed has no place in a grid: nothing in one is drawn at random, turbo is its prior there; leave it out"
+        )
+    if name not in NAMES:
+        close = get_close_matches(name, NAMES, n=1)
+        remedy = f"did you mean {close[0]}" if close else f"known are {', '.join(NAMES)}"
+        raise RequestRefused(f"{name} is no parameter of a grid; {remedy}")
+
+
+def _value(name: str, value: object) -> Any:
+    """The value of one axis, within its limits; an account's symbols as a sorted tuple."""
+    if name == "symbols":
+        symbols = checked_value(name, tuple(value) if isinstance(value, list) else (value,))
+        assert isinstance(symbols, tuple), "the setting holds a tuple"
+        if not symbols:
+            raise RequestRefused("symbols hold [] in the grid; a portfolio needs at least one symbol")
+        return tuple(sorted(symbols))
+    if name != "strategy" and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise RequestRefused(f"{name} holds {value!r} in the grid; it must hold numbers")
+    if name in Settings.model_fields:
+        return checked_value(name, value)
+    assert isinstance(value, int | float), "strategies and symbols are settings"
+    if not 0 <= value <= 1:
+        raise RequestRefused(f"{name} holds {value} in the grid; it must lie between 0 and 1, a share of the peak")
+    return float(value)
+
+
+def make_grid(axes: Axes, policy: Policy, symbols: tuple[str, ...]) -> Grid:
+    """The grid of the axes; what they leave out is the policy's, and `symbols` together are one account.
+
+    Raises RequestRefused for values that do not go together.
+    """
+    sizing_names = [name for name in SIZING_NAMES if name in axes]
+    cost_names = [name for name in COST_NAMES if name in axes]
+    try:
+        return Grid(
+            accounts=tuple(axes.get("symbols", (symbols,))),
+            strategies=tuple(axes.get("strategy", (policy.strategy,))),
+            sizings=tuple(
+                replace(policy.sizing, **dict(zip(sizing_names, values, strict=True)))
+                for values in product(*(axes[name] for name in sizing_names))
+            ),
+            costs=tuple(
+                replace(policy.costs, **dict(zip(cost_names, map(_money, values), strict=True)))
+                for values in product(*(axes[name] for name in cost_names))
+            ),
+        )
+    except ValueError as error:
+        raise RequestRefused(f"the grid cannot be run: {error}") from error
+
+
+def _money(value: float) -> Decimal:
+    return Decimal(repr(value))

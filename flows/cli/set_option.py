@@ -1,0 +1,88 @@
+"""`--set KEY=VALUE`: any setting on any command that reads settings, for this one run."""
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from flows.cli.console import fail, tell
+from flows.cli.environment import PREFIX, remedy_of, strange_names
+from flows.config.exit_codes import Exit
+
+OPTION = "--set"
+
+
+class SettingsCommand(TyperCommand):
+    """A command that reads settings: it takes `--set`, and warns of a variable whose name is misspelt."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the command's own parameters, then `--set`."""
+        own = super().get_params(ctx)
+        return [*own[:-1], _option(), *own[-1:]]
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command under the settings given."""
+        pairs = ctx.params.pop(_option().name) or ()
+        for name in strange_names():
+            tell(f"turbodmt: warning: {name} is read by nothing and changes nothing; {remedy_of(name)}")
+        if pairs:
+            _put_in_force(pairs, ctx.params)
+        return super().invoke(ctx)
+
+
+def _put_in_force(pairs: Sequence[str], options: Mapping[str, object]) -> None:
+    """Let the settings hold for this process and its children: they stand above the file, as the environment does."""
+    from flows.config.settings import ConfigurationError
+
+    try:
+        given = assigned(pairs)
+        for name in given:
+            if options.get(name) is not None:
+                option = f"--{name.replace('_', '-')}"
+                raise ConfigurationError(f"{option} and {OPTION} {name} are both given", "leave one of them out")
+    except ConfigurationError as error:
+        fail(str(error), Exit.USAGE, as_json=bool(options.get("as_json")))
+    os.environ.update({f"{PREFIX}{name.upper()}": value for name, value in given.items()})
+
+
+def assigned(pairs: Sequence[str]) -> dict[str, str]:
+    """Return the settings by name. Raises ConfigurationError for what is no pair, no setting, or given twice.
+
+    >>> assigned(["target_annual_vol=0.1"])
+    {'target_annual_vol': '0.1'}
+    """
+    from flows.config.settings import ConfigurationError, demand_setting
+
+    given: dict[str, str] = {}
+    for pair in pairs:
+        name, _, value = (part.strip() for part in pair.partition("="))
+        if not (name and value):
+            raise ConfigurationError(f"{OPTION} is {pair!r}", "it must be KEY=VALUE, such as target_annual_vol=0.1")
+        demand_setting(name)
+        if name == "home":
+            raise ConfigurationError(f"{OPTION} names home", "use --home or TURBODMT_HOME")
+        if name in given:
+            raise ConfigurationError(
+                f"{OPTION} gives {name} as {given[name]!r} and as {value!r}", "leave one of them out"
+            )
+        given[name] = value
+    return given
+
+
+@cache
+def _option() -> Any:
+    """Return the option as typer makes it of a signature."""
+    made = typer.Typer(add_completion=False)
+
+    @made.command()
+    def _settings(
+        settings: Annotated[
+            list[str] | None,
+            typer.Option(OPTION, metavar="KEY=VALUE", help="A setting for this run alone; may be given repeatedly."),
+        ] = None,
+    ) -> None: ...
+
+    return typer.main.get_command(made).params[0]

@@ -1,0 +1,1 @@
+"""Commands on an account: halt, resume, status, adopt, explain, report."""

@@ -1,0 +1,49 @@
+"""`turbodmt report`: where the page of a day lies."""
+
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.console import finish
+from flows.cli.options import Account, AsJson, Home
+
+
+def report(
+    as_of: Annotated[str | None, typer.Option(metavar="DATE", help="The day; the newest that has one.")] = None,
+    account: Account = "daily",
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show where the HTML report of an account's day lies."""
+    finish(lambda: run_report(home, account, as_of), shown_report, as_json)
+
+
+def run_report(home: str | None, account: str, as_of: str | None) -> dict[str, Any]:
+    """The answer of `turbodmt report`. Raises RequestRefused where there is no such page."""
+    from flows.config.settings import load
+    from flows.planning.plan import RequestRefused, day, demand_account
+    from storage.reports import day_pages
+    from tasks.operations.accounts import demand_known
+
+    demand_account(account)
+    folder = load({"home": home}).home
+    pages = day_pages(folder, account)
+    wanted = day(as_of, "--as-of")
+    if not pages:
+        demand_known(folder, account)
+        raise RequestRefused(
+            f"account {account} has no report; name another --account, or run `turbodmt daily --account {account}`"
+        )
+    first, newest = min(pages), max(pages)
+    shown = wanted or newest
+    if shown not in pages:
+        raise RequestRefused(
+            f"account {account} has no report of {shown}; name one of the {len(pages)} days that have one, from "
+            f"{first} to {newest}"
+        )
+    return {"account": account, "as_of": str(shown), "report": str(pages[shown]), "days": [str(one) for one in pages]}
+
+
+def shown_report(answer: dict[str, Any]) -> str:
+    """The path alone on its line, so that a shell can pass it on."""
+    return str(answer["report"])

@@ -1,0 +1,4 @@
+"""Settings, paths, exit codes and the wall clock.
+
+Start with `settings`.
+"""

@@ -1,0 +1,250 @@
+"""The settings of an installation: an option beats the environment, that beats settings.toml, that beats a default."""
+
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from flows.config.paths import default_home, expanded
+from flows.config.spelling import NAMED_SOURCES as NAMED_SOURCES
+from flows.config.spelling import PATTERNS as PATTERNS
+from flows.config.spelling import SYMBOL_PATTERN as SYMBOL_PATTERN
+from flows.config.spelling import with_prefix
+from storage.privacy import demand_private
+from strategy.signals.outlook import Strategy
+
+FILE_NAME = "settings.toml"
+
+Broker = Literal["paper", "testnet-spot", "testnet-futures"]
+Symbol = Annotated[str, StringConstraints(pattern=SYMBOL_PATTERN)]
+Bps = Annotated[float, Field(ge=0, le=1_000)]
+
+
+class ConfigurationError(ValueError):
+    """A setting is unknown or outside its limits (exit 2): what is wrong, and what it must be."""
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        super().__init__(f"{what}; {remedy}" if remedy else what)
+        self.what, self.remedy = what, remedy
+
+
+class Settings(BaseSettings):
+    """Every setting, checked. Made by `load`; the bare constructor reads neither the environment nor the file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TURBODMT_", env_ignore_empty=True, frozen=True, extra="forbid", allow_inf_nan=False
+    )
+
+    home: Path = Field(default_factory=default_home, description="folder of the database, models and reports")
+    source: str = Field(
+        default="sample",
+        pattern=rf"^({'|'.join(NAMED_SOURCES)}|file:.+)$",
+        description="where bars come from",
+    )
+    symbols: Annotated[tuple[Symbol, ...], NoDecode] = Field(
+        default=(), max_length=1_000, description="symbols to trade, separated by commas; none: those of the source"
+    )
+    strategy: Strategy = Field(default=Strategy.TURBO, description="rule that turns bars into signals")
+    broker: Broker = Field(default="paper", description="where orders go; no value reaches real money")
+    capital: Decimal = Field(
+        default=Decimal(10_000), gt=0, le=10**12, description="money that a new account starts with"
+    )
+
+    fee_bps: Bps | None = Field(default=None, description="fee; none: 10 for crypto, 1 for the rest")
+    slippage_bps: Bps | None = Field(default=None, description="slippage; none: 5 for crypto, 1 for the rest")
+    financing_rate: float = Field(
+        default=0.05, ge=0, le=1, description="yearly rate on what is borrowed or sold short, a fraction"
+    )
+
+    target_annual_vol: float = Field(default=0.35, gt=0, le=5, description="yearly volatility aimed at, a fraction")
+    max_position_size: float = Field(default=2.0, gt=0, le=10, description="largest exposure, a multiple of equity")
+    neutral_zone: float = Field(default=0.03, ge=0, lt=1, description="signals weaker than this mean no position")
+    lookback_period: int = Field(
+        default=252, ge=20, le=2_520, description="rows the network sees and account days a drawdown looks back"
+    )
+
+    retrain_every_bars: int = Field(default=21, ge=1, le=10_000, description="age at which a model is trained anew")
+    cold_start_every_bars: int = Field(
+        default=252, ge=1, le=10_000, description="age of a model's first training at which it is trained from nothing"
+    )
+    model_max_age_bars: int = Field(default=63, ge=1, le=10_000, description="age past which the prior trades instead")
+    max_lateness_hours: float = Field(
+        default=12.0, ge=0, le=168, description="time after a bar's close past which a live run sends no orders"
+    )
+
+    max_turnover: float = Field(
+        default=4.0, gt=0, le=100, description="most that is traded in a day, a multiple of equity"
+    )
+    max_order_notional: Decimal | None = Field(
+        default=None, gt=0, le=10**12, description="most money in one order; none: no cap"
+    )
+    stale_days: int = Field(
+        default=7, ge=1, le=365, description="calendar days after which a last bar is too old to act on"
+    )
+    max_drawdown_halt: float = Field(
+        default=0.35, gt=0, le=1, description="loss from the peak at which trading halts, a fraction"
+    )
+
+    seed: int = Field(default=7, ge=0, le=2**32 - 1, description="seed of every random draw")
+    threads: int = Field(default=2, ge=1, le=256, description="threads of the network")
+    network_dimensions: int = Field(default=96, ge=2, le=1_024, description="width of the network")
+    network_heads: int = Field(default=6, ge=1, le=64, description="attention heads; they must divide the width")
+    network_layers: int = Field(default=5, ge=1, le=48, description="layers of the network")
+    ensemble_members: int = Field(default=3, ge=1, le=32, description="networks whose signals are averaged")
+    training_steps: int = Field(default=160, ge=1, le=1_000_000, description="most optimiser steps of a cold training")
+    warm_training_steps: int = Field(
+        default=40, ge=1, le=1_000_000, description="most steps where a model is trained on"
+    )
+    validation_share: float = Field(
+        default=0.2, gt=0, lt=1, description="newest share of the dates that stops a training and judges it, half each"
+    )
+    twins: int = Field(default=4, ge=0, le=64, description="synthetic histories to learn from besides; 0: none")
+    device: Literal["cpu", "cuda"] = Field(default="cpu", description="where the networks are trained")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The constructor's arguments alone: `load` merges the others, because the file lies in the home they name."""
+        return (init_settings,)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth(cls, value: object) -> object:
+        # Else true would be a fee of 1.
+        if isinstance(value, bool):
+            raise ValueError("a number or a text, not true or false")
+        return value
+
+    @field_validator("home", mode="before")
+    @classmethod
+    def _named(cls, home: object) -> object:
+        if home == "":
+            raise ValueError("the path of a folder")
+        return home
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return expanded(home)
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _file(cls, source: object) -> object:
+        return with_prefix(source) if isinstance(source, str) else source
+
+    @field_validator("symbols", mode="before")
+    @classmethod
+    def _split(cls, symbols: object) -> object:
+        if not isinstance(symbols, str):
+            return symbols
+        named = tuple(part for part in (piece.strip() for piece in symbols.split(",")) if part)
+        if not named:
+            raise ValueError("at least one symbol, or be left out")
+        return named
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Settings":
+        twice = sorted({symbol for symbol in self.symbols if self.symbols.count(symbol) > 1})
+        if twice:
+            raise ConfigurationError(f"symbols name {', '.join(twice)} more than once", "name each once")
+        wide, heads = self.network_dimensions, self.network_heads
+        if wide % heads:
+            what = f"network_heads is {heads}, which does not divide network_dimensions, {wide}"
+            raise ConfigurationError(what, "choose a divisor")
+        most, every = self.model_max_age_bars, self.retrain_every_bars
+        if most < every:
+            what = f"model_max_age_bars is {most}, below retrain_every_bars, {every}"
+            raise ConfigurationError(what, "a model must live until the next is trained")
+        return self
+
+
+def load(overrides: Mapping[str, object]) -> Settings:
+    """The settings in force: overrides (those that are None do not count), environment, settings.toml, defaults.
+
+    The file lies in the home that the overrides or the environment name. Raises ConfigurationError, in one sentence
+    that names the field, the value and the limit; PlaceUnsafe for a home that others may change.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    environment = EnvSettingsSource(Settings)()
+    above = {**environment, **given}
+    home = _checked({"home": above["home"]} if "home" in above else {}).home
+    demand_private(home)
+    return _checked({**_file_settings(home / FILE_NAME), **above})
+
+
+def demand_setting(name: str) -> None:
+    """Raise ConfigurationError where there is no setting of that name."""
+    if name not in Settings.model_fields:
+        raise ConfigurationError(*_unknown(name))
+
+
+def checked_value(name: str, value: object) -> object:
+    """The value as the setting of that name holds it. Raises ConfigurationError, as `load` does.
+
+    >>> checked_value("fee_bps", 2)
+    2.0
+    """
+    checked: object = getattr(_checked({name: value}), name)
+    return checked
+
+
+def _checked(values: Mapping[str, object]) -> Settings:
+    try:
+        return Settings.model_validate(dict(values))
+    except ValidationError as error:
+        raise ConfigurationError(*_told(error)) from error
+
+
+def _told(error: ValidationError) -> tuple[str, str]:
+    first = error.errors(include_url=False)[0]
+    if isinstance(ours := first.get("ctx", {}).get("error"), ConfigurationError):
+        return ours.what, ours.remedy
+    name = str(first["loc"][0])
+    if first["type"] == "extra_forbidden":
+        return _unknown(name)
+    said = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    limit = PATTERNS[name] if first["type"] == "string_pattern_mismatch" else said
+    return f"{name} is {first['input']!r}", f"it must be {limit} ({Settings.model_fields[name].description})"
+
+
+def _unknown(name: str) -> tuple[str, str]:
+    close = get_close_matches(name.lower().replace("-", "_"), Settings.model_fields, n=1)
+    remedy = f"did you mean {close[0]}" if close else f"known are {', '.join(Settings.model_fields)}"
+    return f"{name} is no setting", remedy
+
+
+def _file_settings(path: Path) -> dict[str, object]:
+    """What settings.toml says, {} where there is none. Raises ConfigurationError where it cannot be read."""
+    try:
+        # Windows' editors put a mark before the text that TOML does not know.
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is not valid TOML: {error}", "correct it or delete it") from error
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}", "make it a readable file") from error
+    if "home" in content:
+        raise ConfigurationError(f"{path} sets home, but it lies in it", "use --home or TURBODMT_HOME")
+    for name in content:
+        if name not in Settings.model_fields:
+            what, remedy = _unknown(name)
+            raise ConfigurationError(f"{path}: {what}", remedy)
+    return content

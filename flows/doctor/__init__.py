@@ -1,0 +1,4 @@
+"""Checks of the installation, each with a remedy.
+
+Start with `checks`.
+"""

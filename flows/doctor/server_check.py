@@ -1,0 +1,114 @@
+"""Checks of Prefect's server, where there is one: worker, schedules with their next run, automations."""
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.server.run_server import named_by_user
+from flows.server.up_server import healthy, join
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+Json = dict[str, Any]
+
+
+def server_checks(home: Path) -> list[Json]:
+    """One check where there is no server, or it does not answer; else one for each part of it."""
+    api = _named(home)
+    if api is None:
+        return [_check("prefect server", "none: each run brings its own, and nothing is scheduled", "")]
+    if not healthy(api):
+        remedy = "start it with `turbodmt up`, or unset PREFECT_API_URL so that each run brings its own"
+        return [_check("prefect server", f"runs go to {api}", remedy)]
+    from flows.server.environment import prepare, read_settings
+
+    prepare(home, "CRITICAL")
+    read_settings()
+    from prefect.client.orchestration import get_client
+
+    from flows.server.availability import PrefectUnreachable, reached
+
+    try:
+        with reached(), get_client(sync_client=True) as client:
+            return [
+                _check("prefect server", f"runs go to {api}, which answers", ""),
+                _worker(client),
+                *_schedules(client),
+                _automations(client),
+            ]
+    except PrefectUnreachable as error:
+        return [_check("prefect server", f"runs go to {api}", str(error))]
+
+
+def _named(home: Path) -> str | None:
+    """The address of the server that runs go to: the user's, or that of `turbodmt up`."""
+    if not named_by_user(home):
+        return join(home)
+    if "PREFECT_API_URL" in os.environ:
+        return os.environ["PREFECT_API_URL"]
+    from prefect.settings import get_current_settings
+
+    return get_current_settings().api.url
+
+
+def _check(name: str, detail: str, remedy: str) -> Json:
+    """A check that has failed if it has a remedy."""
+    return {"name": name, "ok": not remedy, "detail": detail, "remedy": remedy}
+
+
+def _worker(client: "SyncPrefectClient") -> Json:
+    from flows.scheduling.deployments import POOL, workers_online
+
+    online = workers_online(client)
+    return _check("worker", f"{online} online in the pool {POOL}", "" if online else "start one with `turbodmt up`")
+
+
+def _schedules(client: "SyncPrefectClient") -> list[Json]:
+    from flows.scheduling.deployments import SCHEDULED, active
+
+    known = {one.name: one for one in client.read_deployments()}
+    found = []
+    for name in SCHEDULED:
+        deployment = known.get(name)
+        if deployment is None:
+            found.append(_check(f"schedule {name}", "not deployed", "deploy it with `turbodmt up`"))
+        elif not active(deployment):
+            found.append(_check(f"schedule {name}", "switched off", "switch it on on the deployment's page"))
+        else:
+            at = _next(client, deployment.id)
+            detail = f"active, next {at:%Y-%m-%d %H:%M} UTC" if at else "active, no run is planned yet"
+            found.append(_check(f"schedule {name}", detail, ""))
+    return found
+
+
+def _next(client: "SyncPrefectClient", deployment: Any) -> datetime | None:
+    from prefect.client.schemas.filters import (
+        DeploymentFilter,
+        DeploymentFilterId,
+        FlowRunFilter,
+        FlowRunFilterState,
+        FlowRunFilterStateType,
+    )
+    from prefect.client.schemas.objects import StateType
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    planned = client.read_flow_runs(
+        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment])),
+        flow_run_filter=FlowRunFilter(
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED]))
+        ),
+        sort=FlowRunSort.EXPECTED_START_TIME_ASC,
+        limit=1,
+    )
+    return planned[0].expected_start_time if planned else None
+
+
+def _automations(client: "SyncPrefectClient") -> Json:
+    from flows.scheduling.automations import wanted
+
+    names = [one.name for one in wanted(None)]
+    on = [name for name in names if any(one.enabled for one in client.read_automations_by_name(name))]
+    detail = f"{len(on)} of {len(names)} that mark silent runs as crashed are on"
+    return _check("automations", detail, "" if on == names else "run `turbodmt up` again, or switch them on in the UI")

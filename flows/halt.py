@@ -1,0 +1,72 @@
+"""Halt and resume as flows, for whoever operates from Prefect's page: what `turbodmt halt` and `resume` do."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prefect import flow
+from prefect.artifacts import create_table_artifact
+from prefect.runtime import flow_run
+from prefect.states import Completed
+
+import tasks.operations.halt
+from flows.cli.text.answers import shown_halt
+from flows.config.settings import load
+from flows.runs.docstrings import documented
+from flows.runs.run_states import in_one_sentence
+from flows.server.environment import attend_run
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State
+
+# A worker loads this file by its path, under a name of its own.
+log = logging.getLogger("flows.halt")
+
+
+def run_name() -> str:
+    """The account and the reason of the current run, as Prefect lists it."""
+    given = flow_run.parameters
+    return f"{flow_run.flow_name} {given['account']}, {given['reason'].strip()}"[:200]
+
+
+@flow(name="halt", flow_run_name=run_name)
+@documented
+def halt(account: str, reason: str, home: Path | None = None) -> "State[Any]":
+    """The account as halted: its runs go on, and send only orders that reduce a position, until it is resumed.
+
+    Args:
+        account: The account in the ledger, such as daily-crypto.
+        reason: Why, in a few words, for whoever reads it later.
+        home: The folder of the database, models and reports; left out, that of the worker.
+    """
+    attend_run()
+    return in_one_sentence(lambda: _told(tasks.operations.halt.halt(load({"home": home}).home, account, reason)))
+
+
+@flow(name="resume", flow_run_name=run_name)
+@documented
+def resume(account: str, reason: str, home: Path | None = None) -> "State[Any]":
+    """The account as resumed: it trades again from its next day on, and the drawdown counts from today's equity.
+
+    Args:
+        account: The account in the ledger, such as daily-crypto.
+        reason: What was found and why it is right to go on, for whoever reads it later.
+        home: The folder of the database, models and reports; left out, that of the worker.
+    """
+    attend_run()
+    return in_one_sentence(lambda: _told(tasks.operations.halt.resume(load({"home": home}).home, account, reason)))
+
+
+def _told(answer: dict[str, Any]) -> "State[Any]":
+    """The end of the run, with the sentence of the command; an artifact of the account keeps every change."""
+    row = {
+        "Account": answer["account"],
+        "Halted": "yes" if answer["halted"] else "no",
+        "Since": answer["since"] or "",
+        "Reason": answer["reason"],
+        "Changed": "yes" if answer["changed"] else "no, it was so already",
+    }
+    sentence = shown_halt(answer)
+    create_table_artifact(table=[row], key=f"halt-{answer['account']}", description=sentence)
+    log.info("%s", sentence)
+    return Completed(message=sentence)

@@ -1,0 +1,110 @@
+"""Which adapter a setting means. Factories are passed on, never open connections."""
+
+from functools import partial
+from hashlib import sha256
+from importlib.metadata import version
+from importlib.util import find_spec
+from os.path import normpath
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flows.config.paths import expanded
+from flows.config.settings import Settings
+from flows.config.wall_clock import clock
+from flows.planning.api_keys import testnet_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from exchange.ports import BarSource, Broker
+
+FLOORS = ("strategy", "exchange", "storage", "tasks", "flows")
+
+
+def open_source(settings: Settings) -> "BarSource":
+    """The source of bars that the settings name, with the calendars that a person named. Raises SourceRefused."""
+    from exchange.sessions.named_calendars import NamedCalendars
+    from storage.bars.named_calendars import load_calendars
+    from storage.database import DATABASE_NAME, connect
+
+    source = _adapter(settings)
+    if not (settings.home / DATABASE_NAME).is_file():
+        return source
+    with connect(settings.home) as store:
+        named = load_calendars(store, source.name)
+    return NamedCalendars(behind=source, calendars=named) if named else source
+
+
+def _adapter(settings: Settings) -> "BarSource":
+    """The adapter of the source; imported here, so that nobody waits for one that is not used."""
+    if settings.source == "sample":
+        from exchange.bars.sample import SampleBars
+
+        return SampleBars()
+    if settings.source == "binance":
+        from exchange.bars.binance_klines import BinanceBars
+
+        return BinanceBars()
+    if settings.source == "yahoo":
+        from exchange.bars.yahoo import YahooBars
+
+        return YahooBars()
+    from exchange.bars.files import FileBars
+
+    path = _file_of(settings)
+    return FileBars(path, settings.symbols[0] if len(settings.symbols) == 1 else None)
+
+
+def _file_of(settings: Settings) -> Path:
+    """The path of the file as the user names it, which is its name in the store.
+
+    A file behind a linked folder was once known by the path that the link led to, and goes on under it where the store
+    has bars of that name and none of the other. What is itself a link may point to another file tomorrow.
+    """
+    named = Path(normpath(expanded(Path(settings.source.removeprefix("file:")))))
+    led_to = named.resolve()
+    if led_to == named or named.is_symlink():
+        return named
+    from storage.bars.published import is_known
+    from storage.database import DATABASE_NAME, connect
+
+    if not (settings.home / DATABASE_NAME).is_file():
+        return named
+    with connect(settings.home) as store:
+        goes_on = is_known(store, f"file:{led_to}") and not is_known(store, f"file:{named}")
+    return led_to if goes_on else named
+
+
+def broker_factory(settings: Settings) -> "Callable[[datetime], Broker]":
+    """How to make the broker that the settings name. Raises KeysMissing, PrefectUnreachable."""
+    if settings.broker == "paper":
+        from exchange.brokers.paper import PaperBroker
+
+        return PaperBroker
+    from exchange.brokers.testnet_client import Wire
+
+    keys, wire = testnet_keys(settings.home), Wire(clock=clock)
+    if settings.broker == "testnet-spot":
+        from exchange.brokers.binance_spot import SpotTestnet
+
+        return lambda _: SpotTestnet(keys, wire)
+    from exchange.brokers.binance_futures import FuturesTestnet
+
+    return lambda _: FuturesTestnet(keys, wire, leverage=int(settings.max_position_size) + 1)
+
+
+def source_factory(settings: Settings) -> "Callable[[], BarSource]":
+    """How to make the source of the settings, for a task to call."""
+    return partial(open_source, settings)
+
+
+def code_version() -> str:
+    """The package's version and a hash of its source, so that a result names the very code that made it."""
+    digest = sha256()
+    for floor in FLOORS:
+        spec = find_spec(floor)
+        folder = Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
+        for path in sorted(folder.rglob("*.py")) + sorted(folder.rglob("*.sql")) if folder else []:
+            digest.update(path.read_bytes())
+    return f"{version('turbodmt')}+{digest.hexdigest()[:12]}"

@@ -1,0 +1,74 @@
+"""Keys of the testnets: held by the caller, or from the environment, or from Prefect's secrets; never in a setting."""
+
+import os
+from pathlib import Path
+
+from exchange.brokers.testnet_client import ApiKeys
+
+#: Where a key and its secret are looked for, first in the environment, then among Prefect's Secret blocks.
+VARIABLES = ("TURBODMT_TESTNET_KEY", "TURBODMT_TESTNET_SECRET")
+BLOCKS = ("turbodmt-testnet-key", "turbodmt-testnet-secret")
+
+
+#: What a caller has handed over in this process, by `hold`.
+_HELD: list[ApiKeys] = []
+
+
+class KeysMissing(ValueError):
+    """A broker outside needs a key and a secret, and none were found (exit 2)."""
+
+
+def hold(key: str, secret: str) -> None:
+    """None; the keys serve every run of this process from now on, and are written nowhere."""
+    _HELD[:] = [ApiKeys(key=key, secret=secret)]
+
+
+def testnet_keys(home: Path) -> ApiKeys:
+    """The keys of the testnet. Raises KeysMissing, PrefectUnreachable."""
+    if _HELD:
+        return _HELD[0]
+    key, secret = (os.environ.get(name, "").strip() for name in VARIABLES)
+    if not (key and secret) and _server_named(home):
+        key, secret = (key or _block(BLOCKS[0])), (secret or _block(BLOCKS[1]))
+    if not (key and secret):
+        raise KeysMissing(
+            f"a testnet broker needs a key and a secret, and none were found; set {VARIABLES[0]} and {VARIABLES[1]} "
+            f"or save Prefect Secret blocks named {BLOCKS[0]} and {BLOCKS[1]}"
+        )
+    return ApiKeys(key=key, secret=secret)
+
+
+def _server_named(home: Path) -> bool:
+    """Return whether there is a server to ask: the user's, or that of `turbodmt up` where the home has one.
+
+    Starting one to look for a key would take ten seconds.
+    """
+    if "PREFECT_API_URL" in os.environ:
+        return True
+    from flows.server.run_server import named_by_user
+    from flows.server.up_server import join
+
+    if not named_by_user(home) and join(home) is None:
+        return False
+    from flows.server.environment import prepare, quiet
+
+    prepare(home, "WARNING")
+    quiet()
+    return True
+
+
+def _block(name: str) -> str:
+    """The text of Prefect's Secret block; empty where there is none. Raises PrefectUnreachable."""
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound
+
+    from flows.server.availability import reached
+
+    try:
+        # The block's own methods would send events, which hold up the end of a short command.
+        with reached(), get_client(sync_client=True) as client:
+            value = client.read_block_document_by_name(name, "secret").data["value"]
+    except ObjectNotFound:
+        return ""
+    # Prefect takes a JSON text for what it says.
+    return str(value).strip().strip('"')

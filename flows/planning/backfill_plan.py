@@ -1,0 +1,46 @@
+"""What a backfill is for: its window, its account and the rules, decided once, before anything is touched."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from exchange.ports import BarSource
+from flows.config.settings import Settings
+from flows.planning.plan import Request, RequestRefused, plan
+from flows.scheduling.own_symbols import ACCOUNT, TAKEN
+from tasks.backfill.runs import Backfill, own_account
+from tasks.run.runs import DAILY
+
+#: The accounts of `turbodmt daily` and of its deployments: a backfill begun in one would shut it to them.
+TRADED = (DAILY, *TAKEN, ACCOUNT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the user asked for: both dates included, and the account, None for one that the rest of it names."""
+
+    start: date
+    end: date
+    account: str | None
+    clock: datetime
+
+
+def plan_backfill(settings: Settings, source: BarSource, asked: Asked) -> Backfill:
+    """The backfill up to the asked end or the source's last closed bar, whichever comes first: always a replay.
+
+    Raises RequestRefused for dates or an account that no backfill can have, and what the source raises.
+    """
+    request = Request(account=asked.account or "backfill", since=asked.start, until=asked.end, clock=asked.clock)
+    if asked.account in TRADED:
+        raise RequestRefused(
+            f"--account is {asked.account!r}, which `turbodmt daily` trades; name another, or leave it out for one of "
+            "its own"
+        )
+    job = plan(settings, source, request)
+    if asked.start > job.as_of:
+        raise RequestRefused(
+            f"--start-date is {asked.start}, after the last closed bar of {source.name}, {job.as_of}; name that day or "
+            "an earlier one"
+        )
+    backfill = Backfill(job=job, start=asked.start)
+    account = asked.account or own_account(backfill)
+    return replace(backfill, job=replace(backfill.job, account=account, models_of=account))

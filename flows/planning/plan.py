@@ -1,0 +1,224 @@
+"""What a run is for: the day, the instant, the symbols and the rules, decided once, here."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from re import fullmatch
+from uuid import uuid4
+
+from exchange.ports import BarSource
+from exchange.sessions.calendars import closed_by, sessions
+from exchange.sessions.named_calendars import NamedCalendars
+from flows.config.settings import PATTERNS, SYMBOL_PATTERN, Settings
+from flows.config.spelling import ACCOUNT_PATTERN
+from flows.config.wall_clock import clock
+from flows.planning.adapters import code_version
+from strategy.account.settlement import Costs
+from strategy.market.instruments import Instrument
+from strategy.portfolio.risk import RiskLimits
+from strategy.portfolio.sizing import SizingParams
+from strategy.signals.outlook import Strategy
+from tasks.run.job import PAPER, Job, Policy, Recipe
+
+#: Settings that say where to run and what on, not how: they are no part of a result's configuration.
+PLACES = frozenset({"home", "source", "symbols", "broker"})
+#: Symbols that a run may take from its source where none are named.
+MOST_SYMBOLS = 5_000
+
+
+class RequestRefused(ValueError):
+    """The command asks for something that cannot be done (exit 2)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the user asked of a run; `as_of` None means the newest closed bar.
+
+    A window runs from `since` (None: where the record begins) to `until`, or to the newest closed bar where that comes
+    first. `broker` is where its orders go; what orders nothing has paper's.
+    """
+
+    account: str
+    as_of: date | None = None
+    since: date | None = None
+    until: date | None = None
+    clock: datetime
+    broker: str = PAPER
+
+    def __post_init__(self) -> None:
+        if self.since and self.until and self.since > self.until:
+            raise RequestRefused(f"--start-date {self.since} lies after --end-date {self.until}; swap them")
+        demand_account(self.account)
+
+
+def demand_account(name: str) -> None:
+    """Raise RequestRefused for what is no name of an account: it becomes a folder and part of the keys of artifacts."""
+    if not fullmatch(ACCOUNT_PATTERN, name):
+        raise RequestRefused(f"--account is {name!r}; it must be up to 64 lower-case letters, digits and dashes")
+
+
+def day(text: str | None, option: str) -> date | None:
+    """The date of an option; None if it was not given. Raises RequestRefused for anything but a date.
+
+    >>> day("2018-12-31", "--as-of")
+    datetime.date(2018, 12, 31)
+    """
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise RequestRefused(f"{option} is {text!r}; it must be a date such as 2018-12-31") from error
+
+
+def between(account: str, start: str | None, end: str | None) -> Request:
+    """The request for the days that --start-date and --end-date name. Raises RequestRefused where they name none."""
+    since, until = day(start, "--start-date"), day(end, "--end-date")
+    return Request(account=account, since=since, until=until, clock=clock())
+
+
+def policy(settings: Settings) -> Policy:
+    """The rules that the settings spell out."""
+    return Policy(
+        strategy=settings.strategy,
+        sizing=SizingParams(
+            target_annual_vol=settings.target_annual_vol,
+            max_position_size=settings.max_position_size,
+            neutral_zone=settings.neutral_zone,
+            lookback_period=settings.lookback_period,
+        ),
+        limits=RiskLimits(
+            max_turnover=settings.max_turnover,
+            max_order_notional=settings.max_order_notional,
+            stale_days=settings.stale_days,
+            max_drawdown_halt=settings.max_drawdown_halt,
+        ),
+        costs=Costs(
+            fee_bps=_decimal(settings.fee_bps),
+            slippage_bps=_decimal(settings.slippage_bps),
+            financing_rate=Decimal(repr(settings.financing_rate)),
+        ),
+        recipe=Recipe(
+            dimensions=settings.network_dimensions,
+            heads=settings.network_heads,
+            layers=settings.network_layers,
+            context_bars=settings.lookback_period,
+            members=settings.ensemble_members,
+            steps=settings.training_steps,
+            warm_steps=settings.warm_training_steps,
+            validation_share=settings.validation_share,
+            twins=settings.twins,
+            seed=settings.seed,
+            threads=settings.threads,
+            device=settings.device,
+            retrain_every_bars=settings.retrain_every_bars,
+            cold_start_every_bars=settings.cold_start_every_bars,
+            model_max_age_bars=settings.model_max_age_bars,
+        ),
+        capital=settings.capital,
+        config=json.dumps(settings.model_dump(mode="json", exclude=set(PLACES)), sort_keys=True),
+    )
+
+
+def _decimal(value: float | None) -> Decimal | None:
+    return None if value is None else Decimal(repr(value))
+
+
+def wanted_symbols(settings: Settings, source: BarSource) -> tuple[str, ...]:
+    """The symbols of the settings, or those that the source serves by default, sorted.
+
+    Raises RequestRefused for a name in the source that no setting could have.
+    """
+    symbols = tuple(sorted(settings.symbols or source.symbols()))
+    if len(symbols) > MOST_SYMBOLS:
+        raise RequestRefused(
+            f"{source.name} holds {len(symbols):,} symbols, of which one run takes {MOST_SYMBOLS:,} at most; name "
+            "those that are meant with --symbols, or split the file"
+        )
+    for symbol in symbols:
+        if not fullmatch(SYMBOL_PATTERN, symbol):
+            raise RequestRefused(
+                f"{source.name} holds the symbol {symbol[:40]!r}; a symbol is {PATTERNS['symbols']}; rename it "
+                "there, or name others with --symbols"
+            )
+    return symbols
+
+
+def strategies_named(names: str) -> tuple[Strategy, ...]:
+    """The strategies named, each once, in their order. Raises RequestRefused for an unknown one, or none.
+
+    >>> strategies_named("turbo, hold,turbo")
+    (<Strategy.TURBO: 'turbo'>, <Strategy.HOLD: 'hold'>)
+    """
+    known = [str(one) for one in Strategy]
+    chosen = [name.strip() for name in names.split(",") if name.strip()]
+    unknown = [name for name in chosen if name not in known]
+    if unknown or not chosen:
+        raise RequestRefused(f"--strategy is {names!r}; it must name one or more of {', '.join(known)}")
+    return tuple(dict.fromkeys(Strategy(name) for name in chosen))
+
+
+def demand_live(source: BarSource, request: Request) -> bool:
+    """Whether the run goes by the clock, not a replay. Raises RequestRefused for a replay at a testnet."""
+    replayed = request.as_of or request.until
+    live = source.streaming and replayed is None
+    if request.broker != PAPER and not live:
+        raise RequestRefused(
+            f"broker {request.broker} takes today's orders alone, and this run replays {replayed or 'the record'} of "
+            f"{source.name}; use --source binance without --as-of, or --broker paper"
+        )
+    return live
+
+
+def plan(settings: Settings, source: BarSource, request: Request) -> Job:
+    """The job of one day. A source that streams runs by the clock unless a day is named; all else is a replay.
+
+    Raises RequestRefused for an `as_of` after the source's last closed bar, and what the source raises.
+    """
+    live = demand_live(source, request)
+    symbols = wanted_symbols(settings, source)
+    instruments = source.instruments(symbols)
+    newest = source.last_session(symbols, request.clock)
+    # A record that is written during the session ends with a bar of today that is not closed yet.
+    if _closed(instruments, newest) > request.clock:
+        newest = source.last_session(symbols, request.clock - timedelta(days=1))
+    as_of = request.as_of or min(request.until or newest, newest)
+    if as_of > newest:
+        raise RequestRefused(
+            f"--as-of is {as_of}, after the last closed bar of {source.name}, {newest}; name that day or an earlier one"
+        )
+    closed = _closed(instruments, as_of)
+    return Job(
+        home=settings.home,
+        run_id=uuid4().hex,
+        account=request.account,
+        source=source.name,
+        symbols=symbols,
+        as_of=as_of,
+        now=request.clock if live else min(closed, request.clock),
+        sends_until=closed + timedelta(hours=settings.max_lateness_hours) if live else None,
+        code_version=code_version(),
+        policy=policy(settings),
+        broker=request.broker,
+        calendars=_named(source, symbols),
+    )
+
+
+def _named(source: BarSource, symbols: tuple[str, ...]) -> tuple[str, ...]:
+    """The calendars that a person named for the symbols."""
+    if not isinstance(source, NamedCalendars):
+        return ()
+    return tuple(f"{symbol} {source.calendars[symbol]}" for symbol in symbols if symbol in source.calendars)
+
+
+def holiday(source: BarSource, job: Job) -> bool:
+    """Whether none of the job's symbols has a session on its day."""
+    calendars = {instrument.calendar for instrument in source.instruments(job.symbols)}
+    return all(not len(sessions(calendar, job.as_of, job.as_of)) for calendar in calendars)
+
+
+def _closed(instruments: Sequence[Instrument], as_of: date) -> datetime:
+    """The instant at which the day's last bar is complete."""
+    return max(closed_by(instrument.calendar, as_of) for instrument in instruments)

@@ -1,0 +1,123 @@
+"""How far a training has come, on stderr: a bar on a terminal, else a line now and then."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from flows.runs.durations import about
+from strategy.training.training_progress import TrainingStep, listening
+
+#: Between two lines where there is no terminal.
+LINE_S = 10.0
+#: From so many steps on the time that all take is known well enough to be told.
+MEASURED_STEPS = 5
+
+
+class Pace:
+    """How fast steps are taken, and what is left of this training and of all: measured, never assumed."""
+
+    def __init__(self) -> None:
+        self.measured = 0
+        self._last: TrainingStep | None = None
+        self._begun_s = self._now_s = 0.0
+        # Seconds from one training to the next, of those that have ended.
+        self._took_s: list[float] = []
+
+    def heard(self, step: TrainingStep, now_s: float) -> bool:
+        """Return whether a training begins with this step. Its first step warms up and is not measured."""
+        begins = self._last is None or step.training != self._last.training or step.step <= self._last.step
+        if begins:
+            if self._last is not None:
+                self._took_s.append(now_s - self._begun_s)
+            self._begun_s, self.measured = now_s, 0
+        else:
+            # A member that stopped early leaves a gap in the numbers, which took no time.
+            self.measured += 1
+        self._last, self._now_s = step, now_s
+        return begins
+
+    @property
+    def rate(self) -> float:
+        """The steps in a second, 0 where none is measured yet."""
+        elapsed_s = self._now_s - self._begun_s
+        return self.measured / elapsed_s if self.measured and elapsed_s > 0 else 0.0
+
+    @property
+    def left(self) -> str:
+        """What is left, of all trainings together where there are several; it needs a rate."""
+        assert self._last is not None, "a rate is of steps"
+        last = self._last
+        own_s = (last.most - last.step) / self.rate
+        if last.trainings == 1:
+            return f"{about(own_s)} left at most"
+        others = last.trainings - last.training
+        if not self._took_s:
+            return f"{about(own_s + others * last.most / self.rate)} left at most in all"
+        usual_s = sum(self._took_s) / len(self._took_s)
+        rest_s = usual_s - (self._now_s - self._begun_s)
+        return f"{about((min(own_s, rest_s) if rest_s > 0 else own_s) + others * usual_s)} left in all"
+
+
+def named(step: TrainingStep) -> str:
+    """Return which training it is."""
+    return "Training" if step.trainings == 1 else f"Training {step.training} of {step.trainings}"
+
+
+class Teller:
+    """Says once what a training will take, as its first steps show, and then how far it is."""
+
+    def __init__(self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._write, self._clock, self._pace = write, clock, Pace()
+        self._lined_s = 0.0
+
+    def __call__(self, heard: TrainingStep) -> None:
+        """Hear of a step."""
+        now_s = self._clock()
+        if self._pace.heard(heard, now_s):
+            self._lined_s = now_s
+        rate = self._pace.rate
+        if not rate:
+            return
+        left = self._pace.left
+        if self._pace.measured == MEASURED_STEPS:
+            self._write(f"{named(heard)}: {heard.most:,} steps at most, {rate:.1f} steps/s here, {left}\n")
+        elif now_s - self._lined_s >= LINE_S:
+            self._lined_s = now_s
+            self._write(f"{named(heard)}: step {heard.step:,} of {heard.most:,} at most, {rate:.1f} steps/s, {left}\n")
+
+
+@contextmanager
+def training_told() -> Iterator[None]:
+    """Tell of the trainings inside the block on stderr."""
+    if not sys.stderr.isatty():
+        with listening(Teller(_write)):
+            yield
+        return
+    # What is left is our own estimate: that of the bar would take a training that stopped early for a fast one.
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=12),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[pace]}"),
+    )
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    line = bar.add_task("Training", total=None, visible=False, pace="")
+    pace = Pace()
+
+    def heard(step: TrainingStep) -> None:
+        if pace.heard(step, time.monotonic()):
+            bar.reset(line)
+        said = f"{pace.rate:.1f} steps/s, {pace.left}" if pace.rate else ""
+        bar.update(line, description=named(step), completed=step.step, total=step.most, visible=True, pace=said)
+
+    with bar, listening(heard):
+        yield
+
+
+def _write(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()

@@ -1,0 +1,4 @@
+"""Deployments, schedules, automations and alerts on Prefect's server.
+
+Start with `deployments`.
+"""

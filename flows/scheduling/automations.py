@@ -1,0 +1,109 @@
+"""Prefect's own automations of TurboDMT: what a dead run's silence means, and who is told of failures."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import ChangeFlowRunState, SendNotification
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.events.schemas.events import ResourceSpecification
+
+from flows.scheduling.alerts import BLOCK
+from flows.server.environment import HEARTBEAT_S
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from prefect.client.orchestration import SyncPrefectClient
+
+PREFIX = "turbodmt: "
+#: A run is taken for dead after so many heartbeats that did not come.
+HEARTBEATS_MISSED = 4
+#: How long a worker may take to begin what it has taken on.
+BEGIN_LIMIT = timedelta(minutes=10)
+
+_RUN = ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"})
+_ENDS = ("Completed", "Failed", "Crashed", "Cancelled", "Cancelling")
+_BODY = "{{ flow_run.name }}: {{ flow_run.state.name }}. {{ flow_run.state.message }}\n{{ flow_run|ui_url }}"
+
+
+def wanted(block: "UUID | None") -> tuple[AutomationCore, ...]:
+    """The automations; those that tell somebody only where there is a block to tell it through."""
+    kept = (
+        _silent(
+            "a run without a heartbeat has crashed",
+            after="prefect.flow-run.heartbeat",
+            also="prefect.flow-run.heartbeat",
+            within=timedelta(seconds=HEARTBEAT_S * HEARTBEATS_MISSED),
+            message="Its process is gone: no heartbeat came. The next run of the day repairs what it left.",
+        ),
+        _silent(
+            "a run that never began has crashed",
+            after="prefect.flow-run.Pending",
+            also="prefect.flow-run.Running",
+            within=BEGIN_LIMIT,
+            message="A worker took it on and never began it; look into the worker's log, then run it again.",
+        ),
+    )
+    if block is None:
+        return kept
+    told = (
+        _told("a run failed", {"prefect.flow-run.Failed", "prefect.flow-run.Crashed"}, block),
+        _told("a run is late", {"prefect.flow-run.Late"}, block),
+    )
+    return (*kept, *told)
+
+
+def ensure(client: "SyncPrefectClient") -> tuple[str, ...]:
+    """The names of our automations, which now are on the server, each once; one that was switched off stays so."""
+    block = _block(client)
+    made = wanted(block)
+    for one in made:
+        found = client.read_automations_by_name(one.name)
+        for surplus in found[1:]:
+            client.delete_automation(surplus.id)
+        if found:
+            client.update_automation(found[0].id, one.model_copy(update={"enabled": found[0].enabled}))
+        else:
+            client.create_automation(one)
+    return tuple(one.name for one in made)
+
+
+def _block(client: "SyncPrefectClient") -> "UUID | None":
+    """The notification block that a person has made, of whatever kind."""
+    found = [one for one in client.read_block_documents(include_secrets=False) if one.name == BLOCK]
+    return found[0].id if found else None
+
+
+def _silent(name: str, *, after: str, also: str, within: timedelta, message: str) -> AutomationCore:
+    """A run of which nothing is heard in time is marked as crashed, which frees its place in the queue."""
+    return AutomationCore(
+        name=PREFIX + name,
+        description="Made by `turbodmt up`; it may be switched off, and stays off then.",
+        trigger=EventTrigger(
+            after={after},
+            expect={also, *(f"prefect.flow-run.{end}" for end in _ENDS)},
+            match=_RUN,
+            for_each={"prefect.resource.id"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=within,
+        ),
+        actions=[ChangeFlowRunState(name=None, state=StateType.CRASHED, message=message, force=False)],
+    )
+
+
+def _told(name: str, events: set[str], block: "UUID") -> AutomationCore:
+    """Whoever stands behind the block is told of the events."""
+    return AutomationCore(
+        name=PREFIX + name,
+        description="Made by `turbodmt up`; it may be switched off, and stays off then.",
+        trigger=EventTrigger(expect=events, match=_RUN, posture=Posture.Reactive, threshold=1),
+        actions=[
+            SendNotification(
+                block_document_id=block,
+                subject=f"TurboDMT: {name}",
+                body=_BODY,
+            )
+        ],
+    )

@@ -1,0 +1,155 @@
+"""The deployments of prefect.yaml on a server: made or renewed, with each schedule left as the user has set it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.scheduling.own_symbols import renew
+from flows.scheduling.parameter_forms import plain
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+#: The folder of prefect.yaml: the project's.
+ROOT = Path(__file__).parents[2]
+#: What its pool tells a worker to run; a pool of the user's own is made from it too.
+JOB_TEMPLATE = ROOT / "flows" / "job-template.json"
+POOL = "turbodmt"
+#: Those that prefect.yaml gives an active schedule.
+SCHEDULED = ("daily-crypto", "watchdog")
+DEPLOY_TIMEOUT_S = 180.0
+
+
+class DeploymentFailed(Exception):
+    """`prefect deploy` did not end well (exit 4)."""
+
+
+def deploy(environment: Mapping[str, str]) -> None:
+    """None; every deployment and automation is on the server that the environment names. Raises DeploymentFailed.
+
+    Prefect's own `deploy` would set back what the user has made of the schedules, drop those without a slug, and switch
+    on a deployment that was paused as a whole: what was there stays as it was.
+    """
+    from prefect.client.orchestration import get_client
+
+    from flows.scheduling.automations import ensure
+
+    with get_client(sync_client=True) as client:
+        before = {one.id: one for one in client.read_deployments()}
+        _make_pool(client)
+        try:
+            _command(environment)
+        except DeploymentFailed:
+            # A server that is gone has nothing to say that is worth more than this.
+            with suppress(Exception):
+                _keep_schedules(client, before)
+            raise
+        _keep_schedules(client, before)
+        renew(client)
+        _simplify_forms(client)
+        for one in before.values():
+            if one.paused:
+                client.pause_deployment(one.id)
+        ensure(client)
+
+
+def workers_online(client: "SyncPrefectClient") -> int:
+    """How many workers of the pool answer."""
+    from prefect.client.schemas.objects import WorkerStatus
+
+    there = any(pool.name == POOL for pool in client.read_work_pools())
+    workers = client.read_workers_for_work_pool(POOL) if there else []
+    return sum(one.status is WorkerStatus.ONLINE for one in workers)
+
+
+def active(deployment: Any) -> bool:
+    """Whether any schedule of the deployment, as Prefect's client reads it, starts runs."""
+    return not deployment.paused and any(one.active for one in deployment.schedules)
+
+
+def job_template() -> dict[str, Any]:
+    """Return what a worker is told to run: the flow of the deployment, and nothing that a run could change.
+
+    Prefect's own template takes command, environment and folder from whoever asks for a run. Without variables the
+    server refuses them; without an environment of its own, into which Prefect would mix a run's, a worker ignores them.
+    """
+    template: dict[str, Any] = json.loads(JOB_TEMPLATE.read_bytes())
+    return template
+
+
+def _make_pool(client: "SyncPrefectClient") -> None:
+    from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+    from prefect.exceptions import ObjectAlreadyExists
+
+    template = job_template()
+    try:
+        client.create_work_pool(WorkPoolCreate(name=POOL, type="process", base_job_template=template))
+    except ObjectAlreadyExists:
+        client.update_work_pool(POOL, WorkPoolUpdate(base_job_template=template))
+
+
+def _keep_schedules(client: "SyncPrefectClient", before: Mapping[Any, Any]) -> None:
+    """None; every schedule that the deployments had, by their ids, is there again, as it was."""
+    for one in client.read_deployments():
+        if one.id in before:
+            _keep(client, before[one.id], one)
+
+
+def _keep(client: "SyncPrefectClient", before: Any, now: Any) -> None:
+    from prefect.client.schemas.actions import DeploymentScheduleCreate
+
+    there = {one.slug or one.id: one for one in now.schedules}
+    for one in before.schedules:
+        found = there.get(one.slug or one.id)
+        if found is None:
+            again = DeploymentScheduleCreate(
+                schedule=one.schedule,
+                active=one.active,
+                max_scheduled_runs=one.max_scheduled_runs,
+                parameters=one.parameters,
+                slug=one.slug,
+            )
+            client.create_deployment_schedules(now.id, [again])
+        elif (found.schedule, found.active) != (one.schedule, one.active):
+            client.update_deployment_schedule(now.id, found.id, active=one.active, schedule=one.schedule)
+
+
+def _simplify_forms(client: "SyncPrefectClient") -> None:
+    from prefect.client.schemas.actions import DeploymentUpdate
+
+    for one in client.read_deployments():
+        if one.work_pool_name == POOL:
+            # What an older version told the worker, the pool would refuse now.
+            form = DeploymentUpdate(
+                parameter_openapi_schema=plain(one.parameter_openapi_schema or {}), job_variables={}
+            )
+            client.update_deployment(one.id, form)
+
+
+def _command(environment: Mapping[str, str]) -> None:
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+    try:
+        done = subprocess.run(  # noqa: S603 (our own command)
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=DEPLOY_TIMEOUT_S,
+            # Ctrl-C is for whoever called us, who stops one thing after the other.
+            start_new_session=True,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise DeploymentFailed(
+            f"`prefect deploy --all` did not end within {DEPLOY_TIMEOUT_S:.0f} s; run the same command again"
+        ) from error
+    if done.returncode:
+        last = done.stdout.strip().splitlines()[-1:] or ["nothing was said"]
+        raise DeploymentFailed(f"`prefect deploy --all` failed in {ROOT}: {last[0]}; run it by hand to see all it says")

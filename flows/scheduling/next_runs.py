@@ -1,0 +1,60 @@
+"""What Prefect's server will run next, where the user has one."""
+
+from pathlib import Path
+
+from flows.server.availability import PrefectUnreachable, reached
+from flows.server.environment import prepare, read_settings
+from flows.server.run_server import named_by_user
+from flows.server.up_server import join
+
+MOST_RUNS = 5
+#: Of how many planned runs those of one account are looked for; Prefect plans few of each schedule.
+_LOOKED_THROUGH = 200
+
+
+def next_runs(home: Path, account: str | None = None) -> tuple[list[str], list[str]]:
+    """Return the next scheduled runs as `time, deployment`, soonest first, and what to warn of.
+
+    With an account, those that trade it; else all that trade or train. Both are empty where no server is configured:
+    nothing is scheduled then.
+    """
+    if not named_by_user(home) and join(home) is None:
+        return [], []
+    prepare(home, "CRITICAL")
+    read_settings()
+    try:
+        with reached():
+            return _ask(account), []
+    except PrefectUnreachable as error:
+        return [], [str(error)]
+
+
+def _ask(account: str | None) -> list[str]:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import (
+        FlowFilter,
+        FlowFilterName,
+        FlowRunFilter,
+        FlowRunFilterState,
+        FlowRunFilterStateType,
+    )
+    from prefect.client.schemas.objects import StateType
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    scheduled = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])))
+    ours = FlowFilter(name=FlowFilterName(any_=["daily", "train"] if account is None else ["daily"]))
+    with get_client(sync_client=True) as client:
+        planned = client.read_flow_runs(
+            flow_filter=ours,
+            flow_run_filter=scheduled,
+            sort=FlowRunSort.EXPECTED_START_TIME_ASC,
+            limit=_LOOKED_THROUGH,
+        )
+        # A run without an account of its own trades the flow's default.
+        runs = [one for one in planned if account in (None, one.parameters.get("account", "daily"))][:MOST_RUNS]
+        names = {one: client.read_deployment(one).name for one in {run.deployment_id for run in runs} if one}
+    return [
+        f"{run.expected_start_time:%Y-%m-%d %H:%M} UTC, {names[run.deployment_id] if run.deployment_id else run.name}"
+        for run in runs
+        if run.expected_start_time
+    ]

@@ -1,0 +1,91 @@
+"""What `turbodmt up` says of the user's own source and symbols: that they are scheduled, or whether they shall be."""
+
+import json
+import select
+import sys
+import time
+from pathlib import Path
+from threading import Event
+from typing import IO, TYPE_CHECKING
+
+from flows.scheduling.own_symbols import Own, is_scheduled, own, schedule, when
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+    from flows.config.settings import Settings
+
+#: How long a question waits: nobody may be there, and what runs has to be looked after.
+PATIENCE_S = 60.0
+_POLL_S = 0.25
+
+
+def arrange(settings: "Settings", asked: Own | None, stop: Event) -> str:
+    """Return what to say, empty for nothing, after what was asked for is scheduled on the server of the environment.
+
+    Where nothing was asked for and the settings name a source that nothing trades by itself, a terminal is asked, once
+    for that source and its symbols; who has none is told the command. Raises NotScheduled, SourceRefused,
+    SourceUnavailable.
+    """
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        if asked is not None:
+            return schedule(client, asked, lambda: when(settings))
+        return offer(client, settings, stop, sys.stdin)
+
+
+def offer(client: "SyncPrefectClient", settings: "Settings", stop: Event, terminal: IO[str] | None) -> str:
+    """Return what to say of the source that the settings name; see `arrange`."""
+    from exchange.ports import SourceRefused, SourceUnavailable
+    from storage.errors import StoreError
+
+    if settings.source == "sample":
+        return ""
+    try:
+        wanted = own(settings)
+        if is_scheduled(wanted, client.read_deployments()) or _declined(settings.home) == wanted.parameters:
+            return ""
+        question = f"Trade {wanted} every day, on account {wanted.account}?"
+        answer = _answer(terminal, stop, question) if terminal is not None and terminal.isatty() else None
+        if answer:
+            return schedule(client, wanted, lambda: when(settings))
+    except (SourceRefused, SourceUnavailable, StoreError) as error:
+        return f"The settings' own source is not scheduled: {error}."
+    command = f"once started like this, `up` does:\n  {wanted.command(settings.home)}"
+    if answer is None:
+        return f"Nothing trades {wanted} by itself, as the settings name it; {command}"
+    _keep_declined(settings.home, wanted)
+    return f"Nothing trades {wanted} by itself, and you are not asked again; {command}"
+
+
+def _answer(terminal: IO[str], stop: Event, question: str) -> bool | None:
+    """Whether the person at the terminal says yes; None if nobody answers in time, or all is to stop."""
+    sys.stdout.write(f"{question} [y/n] ")
+    sys.stdout.flush()
+    deadline = time.monotonic() + PATIENCE_S
+    while not stop.is_set() and time.monotonic() < deadline:
+        # A blocking read would hold back Ctrl-C, and whoever is to be started again.
+        if select.select([terminal], [], [], _POLL_S)[0]:
+            said = terminal.readline().strip().lower()
+            return {"y": True, "yes": True, "n": False, "no": False}.get(said)
+    sys.stdout.write("\n")
+    return None
+
+
+def _declined(home: Path) -> object:
+    """The parameters that were declined; None where there are none."""
+    try:
+        return json.loads(_file(home).read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def _keep_declined(home: Path, wanted: Own) -> None:
+    from storage.files import write_whole
+
+    write_whole(_file(home), json.dumps(wanted.parameters).encode())
+
+
+def _file(home: Path) -> Path:
+    return home / "prefect" / "declined.json"

@@ -1,0 +1,202 @@
+"""The user's own source and symbols under `turbodmt up`: once asked for, a deployment of the daily flow trades them.
+
+What is asked for stays: a later `up` renews where the flow lies, and leaves schedule, switch and parameters alone.
+"""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flows.config.wall_clock import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from prefect.client.orchestration import SyncPrefectClient
+
+    from exchange.sessions.closing_times import Daily
+    from flows.config.settings import Settings
+
+#: The account where the user names none, and what tells the deployments made here from all others.
+ACCOUNT, TAG = "daily-own", "own"
+#: Those of prefect.yaml, each with an account of its name; the second lends the new ones its flow, pool and form.
+TAKEN = ("daily-crypto", "daily-equities")
+#: More symbols than these are not told one by one.
+MOST_NAMED = 5
+_FLOW, _PATTERN = "daily", "daily-equities"
+_SLUG = "after-close"
+
+
+class NotScheduled(ValueError):
+    """What was named cannot be scheduled as it is (exit 2)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """What to trade every day on which account; no symbols are all those of a file."""
+
+    source: str
+    symbols: tuple[str, ...]
+    account: str = ACCOUNT
+
+    def __post_init__(self) -> None:
+        from flows.planning.plan import demand_account
+
+        demand_account(self.account)
+        if self.account in TAKEN:
+            raise NotScheduled(f"--account is {self.account!r}, which has a deployment already; name another")
+        if self.source == "sample":
+            raise NotScheduled(
+                "--source is 'sample', which never gets another bar; name yahoo, binance or file:PATH, or set it in "
+                "settings.toml"
+            )
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What each run of it is given."""
+        named = {"symbols": list(self.symbols)} if self.symbols else {}
+        return {"source": self.source, **named, "account": self.account}
+
+    def command(self, home: Path) -> str:
+        """The one command that schedules it."""
+        words = ["turbodmt", "up", "--source", self.source]
+        words += ["--symbols", ",".join(self.symbols)] if self.symbols else []
+        return shlex.join([*words, "--account", self.account, "--home", str(home)])
+
+    def __str__(self) -> str:
+        """Name symbols and source.
+
+        >>> str(Own(source="yahoo", symbols=("SPY", "TLT"))), str(Own(source="file:/bars.csv", symbols=()))
+        ('SPY TLT from yahoo', 'all symbols from file:/bars.csv')
+        """
+        listed = " ".join(self.symbols[:MOST_NAMED]) + (" ..." if len(self.symbols) > MOST_NAMED else "")
+        return f"{listed or 'all symbols'} from {self.source}"
+
+
+def own(settings: "Settings", account: str = ACCOUNT) -> Own:
+    """Return what the settings, and the options above them, name. Raises NotScheduled, RequestRefused."""
+    from flows.config.paths import expanded
+    from flows.planning.adapters import open_source
+
+    if settings.source.startswith("file:"):
+        # A worker may start runs in another folder.
+        path = expanded(Path(settings.source.removeprefix("file:")))
+        return Own(source=f"file:{path}", symbols=settings.symbols, account=account)
+    symbols = settings.symbols or open_source(settings).symbols()
+    return Own(source=settings.source, symbols=symbols, account=account)
+
+
+def when(settings: "Settings") -> "Daily":
+    """Return when the settings' bars of a day are closed. Raises SourceRefused, SourceUnavailable."""
+    from exchange.sessions.closing_times import daily_after
+    from flows.planning.adapters import open_source
+    from flows.planning.plan import wanted_symbols
+
+    source = open_source(settings)
+    instruments = source.instruments(wanted_symbols(settings, source))
+    return daily_after({one.calendar for one in instruments}, clock())
+
+
+def is_scheduled(wanted: Own, deployments: Sequence[Any]) -> bool:
+    """Return whether a deployment trades just this by itself, or would if the user had not switched it off.
+
+    One that names no source trades what the settings do, once it is on.
+    """
+    from flows.scheduling.deployments import active
+
+    for one in daily_ones(deployments):
+        if not one.schedules:
+            continue
+        given = one.parameters or {}
+        symbols = tuple(given.get("symbols") or wanted.symbols)
+        same = given.get("source", wanted.source) == wanted.source and sorted(symbols) == sorted(wanted.symbols)
+        if same and ("source" in given or active(one)):
+            return True
+    return False
+
+
+def schedule(client: "SyncPrefectClient", wanted: Own, timed: "Callable[[], Daily]") -> str:
+    """Return what was done: the deployment of the account is there, with these parameters, and runs at that time.
+
+    One that has them already is left as it is, schedule and switch included; one with others keeps its switch. Raises
+    NotScheduled where a deployment of that name was made by somebody else, and what `timed` raises.
+    """
+    known = {one.name: one for one in daily_ones(client.read_deployments())}
+    found = known.get(wanted.account)
+    if found is None:
+        daily = timed()
+        _create(client, wanted, daily, known[_PATTERN])
+        return f"Scheduled: {wanted}, account {wanted.account}, {daily.in_words}."
+    if TAG not in found.tags:
+        raise NotScheduled(f"the deployment {found.name} was not made by `turbodmt up`; name another --account")
+    if found.parameters == wanted.parameters:
+        return f"{wanted.account} is scheduled already; its page switches it on or off, or moves it."
+    daily = timed()
+    _change(client, wanted, daily, found)
+    return f"Changed: {wanted.account} trades {wanted}, {daily.in_words}; whether it is switched on stays as it was."
+
+
+def renew(client: "SyncPrefectClient") -> None:
+    """Let the deployments made here run the flow that prefect.yaml has just deployed, wherever that lies now."""
+    from prefect.client.schemas.actions import DeploymentUpdate
+
+    known = {one.name: one for one in daily_ones(client.read_deployments())}
+    for one in known.values():
+        if TAG in one.tags:
+            pattern = known[_PATTERN]
+            moved = DeploymentUpdate(
+                path=pattern.path,
+                entrypoint=pattern.entrypoint,
+                pull_steps=pattern.pull_steps,
+                parameter_openapi_schema=pattern.parameter_openapi_schema,
+            )
+            client.update_deployment(one.id, moved)
+
+
+def daily_ones(deployments: Sequence[Any]) -> list[Any]:
+    """Return those of the daily flow."""
+    return [one for one in deployments if (one.entrypoint or "").endswith(f":{_FLOW}")]
+
+
+def _create(client: "SyncPrefectClient", wanted: Own, daily: "Daily", pattern: Any) -> None:
+    from prefect.client.schemas.actions import DeploymentScheduleCreate
+    from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions
+
+    client.create_deployment(
+        flow_id=pattern.flow_id,
+        name=wanted.account,
+        description=_described(wanted),
+        tags=["daily", TAG],
+        parameters=wanted.parameters,
+        schedules=[DeploymentScheduleCreate(schedule=_cron(daily), active=True, slug=_SLUG)],
+        # A run waits for the one before it, as in prefect.yaml.
+        concurrency_limit=1,
+        concurrency_options=ConcurrencyOptions(collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
+        work_pool_name=pattern.work_pool_name,
+        path=pattern.path,
+        entrypoint=pattern.entrypoint,
+        pull_steps=pattern.pull_steps,
+        parameter_openapi_schema=pattern.parameter_openapi_schema,
+        enforce_parameter_schema=pattern.enforce_parameter_schema,
+    )
+
+
+def _change(client: "SyncPrefectClient", wanted: Own, daily: "Daily", found: Any) -> None:
+    from prefect.client.schemas.actions import DeploymentUpdate
+
+    client.update_deployment(found.id, DeploymentUpdate(parameters=wanted.parameters, description=_described(wanted)))
+    for one in found.schedules:
+        if one.slug == _SLUG:
+            client.update_deployment_schedule(found.id, one.id, active=one.active, schedule=_cron(daily))
+
+
+def _described(wanted: Own) -> str:
+    return f"One trading day of {wanted} on the account **{wanted.account}**, as `turbodmt up` was asked for."
+
+
+def _cron(daily: "Daily") -> Any:
+    from prefect.client.schemas.schedules import CronSchedule
+
+    return CronSchedule(cron=daily.cron, timezone=daily.zone)

@@ -1,0 +1,42 @@
+"""Which accounts the deployments of a server run by themselves."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+
+def accounts_by_deployment(home: Path, *, switched_on: bool) -> list[tuple[str, str]]:
+    """Return each deployment that has a schedule, with its account; nothing where no server is known.
+
+    `switched_on` leaves out those that are paused. Raises PrefectUnreachable for a server that does not answer: what it
+    would start is not known.
+    """
+    from flows.server.availability import reached
+    from flows.server.environment import prepare
+    from flows.server.up_server import address
+
+    standing = address(home)
+    if standing is not None:
+        os.environ.setdefault("PREFECT_API_URL", standing)
+    if "PREFECT_API_URL" not in os.environ:
+        return []
+    prepare(home, "CRITICAL")
+    with reached():
+        from prefect.client.orchestration import get_client
+
+        with get_client(sync_client=True) as client:
+            return of_client(client, switched_on=switched_on)
+
+
+def of_client(client: "SyncPrefectClient", *, switched_on: bool) -> list[tuple[str, str]]:
+    """Return each deployment of the daily flow that has a schedule, with its account."""
+    from flows.scheduling.deployments import active
+
+    return [
+        (one.name, str((one.parameters or {}).get("account", "daily")))
+        for one in client.read_deployments()
+        if one.schedules and (one.entrypoint or "").endswith(":daily") and (active(one) or not switched_on)
+    ]

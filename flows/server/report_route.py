@@ -1,0 +1,110 @@
+"""The pages of an account's days beside Prefect's own page, on the same server and behind the same password.
+
+A plain link cannot send the password, and no address may hold it. So the address of a report gives everybody the same
+page without any figure, `report_page.html`; its script sends along what Prefect's page keeps after a sign-in, and shows
+what comes back in a frame that can run nothing.
+"""
+
+import binascii
+import hmac
+import re
+from base64 import b64decode, b64encode
+from datetime import date
+from hashlib import sha256
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI, Request, Response
+
+from flows.config.spelling import ACCOUNT_PATTERN
+from flows.server.up_server import REPORTS
+from storage.reports import read_day
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+LOADER = Path(__file__).with_name("report_page.html")
+#: Both documents keep everything to themselves and are kept by nobody.
+_GUARDED = {
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_CLOSED = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+#: What a report draws with; the frame that shows it is held to what its loader may.
+_DRAWN = "style-src 'unsafe-inline'; img-src data: blob:"
+
+
+def beside(prefect: "ASGIApp", home: Path, password: str | None) -> "ASGIApp":
+    """Return the application that answers for the home's reports by itself and leaves all else to Prefect's.
+
+    Prefect's own would let other origins read what its settings allow them. Without a password no report is given.
+    """
+    reports = _reports(home, password)
+
+    async def answer(scope: "Scope", receive: "Receive", send: "Send") -> None:
+        ours = scope["type"] == "http" and scope["path"].startswith(f"{REPORTS}/")
+        await (reports if ours else prefect)(scope, receive, send)
+
+    return answer
+
+
+def _reports(home: Path, password: str | None) -> FastAPI:
+    loader = LOADER.read_text(encoding="utf-8")
+    (script,) = re.findall(r"<script>(.*?)</script>", loader, re.DOTALL)
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    policy = f"{_CLOSED}; {_DRAWN}; script-src 'sha256-{digest}'; connect-src 'self'"
+    application = FastAPI(openapi_url=None, redirect_slashes=False)
+
+    @application.get(REPORTS + "/{account}/{day}.html")
+    def page(account: str, day: str) -> Response:
+        if _named(account, day) is None:
+            return _refused(HTTPStatus.NOT_FOUND)
+        return Response(loader, media_type="text/html", headers={**_GUARDED, "Content-Security-Policy": policy})
+
+    @application.get(REPORTS + "/{account}/{day}.html/content")
+    def content(account: str, day: str, request: Request) -> Response:
+        if not admitted(request.headers.get("Authorization"), password):
+            return _refused(HTTPStatus.UNAUTHORIZED)
+        named = _named(account, day)
+        found = None if named is None else read_day(home, account, named)
+        if found is None:
+            return _refused(HTTPStatus.NOT_FOUND)
+        headers = {**_GUARDED, "Content-Security-Policy": f"{_CLOSED}; {_DRAWN}; sandbox"}
+        return Response(found, media_type="text/html", headers=headers)
+
+    return application
+
+
+def admitted(header: str | None, password: str | None) -> bool:
+    """Return whether the header of a request sends the user:password; where none is demanded, none is right.
+
+    >>> admitted("Basic dXNlcjp3b3Jk", "user:word"), admitted("Basic dXNlcjp3b3J", "user:word"), admitted(None, None)
+    (True, False, False)
+    """
+    scheme, _, sent = (header or "").partition(" ")
+    if password is None or scheme != "Basic":
+        return False
+    try:
+        word = b64decode(sent, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return hmac.compare_digest(word, password.encode())
+
+
+def _named(account: str, day: str) -> date | None:
+    """The day of an address; None where it names no day, or no account that there could be."""
+    if not re.fullmatch(ACCOUNT_PATTERN, account) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", day):
+        return None
+    try:
+        return date.fromisoformat(day)
+    except ValueError:
+        return None
+
+
+def _refused(status: HTTPStatus) -> Response:
+    # No WWW-Authenticate: a browser that asked for the password itself would send it from pages of other origins too.
+    return Response(f"{status.phrase}\n", status, media_type="text/plain", headers=_GUARDED)

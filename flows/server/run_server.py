@@ -1,0 +1,149 @@
+"""A Prefect server for one command: it starts while the command still imports, and ends with it, however that ends.
+
+Prefect would start one by itself, but only when the flow begins, after importing the whole server into this process,
+and would leave it running where the command is killed.
+"""
+
+import atexit
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from flows.server import password as server_password
+from flows.server.environment import heed, read_settings
+from flows.server.up_server import awaited_address, join, up_lives
+
+HOST = "127.0.0.1"
+#: How long the end of the command may wait for its server to end.
+END_S = 5.0
+#: How long the server of `turbodmt up` may take to answer, as when it is started again.
+STANDING_S = 30.0
+#: The log of a run's own server; server.log is that of `turbodmt up`.
+LOG = "run-server.log"
+#: What names a server, or a way to one, that is not ours to replace.
+ELSEWHERE_NAMES = ("PREFECT_API_URL", "PREFECT_PROFILE", "PREFECT_PROFILES_PATH", "PREFECT_SERVER_EPHEMERAL_ENABLED")
+ELSEWHERE_FILES = ("prefect.toml", ".env")
+#: What begins Prefect's part of a project's file.
+_PROJECT_MARK = "[tool.prefect"
+
+_OWNED: "list[subprocess.Popen[bytes]]" = []
+
+
+def serve(home: Path) -> None:
+    """Let PREFECT_API_URL name a server on loopback that this process owns, unless the user's Prefect has one.
+
+    What `turbodmt up` keeps running for the home is used instead: two servers would share one database. A server that
+    ends with the command, ours or one that Prefect starts, gets a password that nobody but this process knows; a server
+    that the user has named is sent the user's own PREFECT_API_AUTH_STRING, and nothing of ours.
+
+    Must run after `prepare`. Requests wait until the server answers. Raises
+    PrefectUnreachable where `turbodmt up` lives and its server does not answer, PasswordUnsafe.
+    """
+    folder = home / "prefect"
+    if named_by_user(home):
+        return
+    standing = awaited_address(home, STANDING_S)
+    if standing is not None and join(home) is not None:
+        return
+    if up_lives(home):
+        from flows.server.availability import PrefectUnreachable
+
+        raise PrefectUnreachable(
+            f"the server of `turbodmt up` for {home} did not answer within {STANDING_S:.0f} s; run the same command "
+            "again once it does, or stop `turbodmt up`"
+        )
+    word = server_password.of_process()
+    os.environ |= {server_password.DEMANDED: word, server_password.SENT: word}
+    if _hinted(folder):
+        # Prefect starts its own, elsewhere.
+        heed()
+        return
+    # Bound here and handed over, no other process can take the port in between.
+    with socket.create_server((HOST, 0)) as bound, (folder / LOG).open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603 (this very module, by its name)
+            [sys.executable, "-P", "-m", __name__, str(bound.fileno())],
+            pass_fds=(bound.fileno(),),
+            env={**os.environ, "PREFECT_UI_ENABLED": "false", "PREFECT_API_BLOCKS_REGISTER_ON_START": "false"},
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            # Ctrl-C must reach the command alone, which still has something to tell the server.
+            start_new_session=True,
+        )
+        os.environ["PREFECT_API_URL"] = f"http://{HOST}:{bound.getsockname()[1]}/api"
+    heed()
+    _OWNED.append(process)
+    atexit.register(_end, process)
+
+
+def owned() -> bool:
+    """Whether this process has started a server of its own."""
+    return bool(_OWNED)
+
+
+def named_by_user(home: Path) -> bool:
+    """Return whether the user has named a server: by PREFECT_API_URL, a profile, prefect.toml or the like."""
+    if "PREFECT_API_URL" in os.environ:
+        return True
+    folder = home / "prefect"
+    os.environ.setdefault("PREFECT_HOME", str(folder))
+    if not _hinted(folder):
+        return False
+    # Prefect alone knows all the places that it reads; to ask costs a second, hence the hints.
+    read_settings()
+    from prefect.settings import get_current_settings
+
+    return get_current_settings().api.url is not None
+
+
+def _hinted(folder: Path) -> bool:
+    """Whether Prefect may have been told of a server, or to keep its files elsewhere."""
+    return (
+        any(name in os.environ for name in ELSEWHERE_NAMES)
+        or os.environ.get("PREFECT_HOME") != str(folder)
+        or (folder / "profiles.toml").exists()
+        or any(Path(name).exists() for name in ELSEWHERE_FILES)
+        or _PROJECT_MARK in _text(Path("pyproject.toml"))
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    assert process.stdin is not None, "it was opened as a pipe"
+    process.stdin.close()
+    try:
+        process.wait(END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def run(descriptor: int) -> None:
+    """Serve Prefect's API on the socket until standard input ends, as it does when the command does."""
+    threading.Thread(target=_end_with_the_command, daemon=True).start()
+    import uvicorn
+    from prefect.server.api.server import create_app
+
+    config = uvicorn.Config(create_app(ephemeral=True), log_level="error")
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
+
+
+def _end_with_the_command() -> None:
+    # Reading below Python's buffers takes no lock that the end of the interpreter would wait for.
+    while os.read(0, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    run(int(sys.argv[1]))

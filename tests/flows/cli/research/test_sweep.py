@@ -1,0 +1,198 @@
+"""`turbodmt backtest --grid` as a user meets it, and the same over the workers of a Dask cluster."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.bars import SHARE, TOKEN
+from tests.fakes.prefect_server import until
+from tests.flows.conftest import Run, write_bars
+
+ROOT = Path(__file__).parents[4]
+START, END = "2020-08-03", "2020-10-30"
+#: How long a process of the cluster, and what is waited for, may take.
+WAIT_S = 60
+GRID = """
+symbols = ["TOKEN", ["SHARE", "TOKEN"]]
+strategy = ["rules", "vol-target"]
+target_annual_vol = [0.1, 0.2, 0.3]
+drawdown_start = [0.05, 0.1]
+fee_bps = [0, 5.0]
+"""
+
+
+@pytest.fixture
+def grid(tmp_path: Path) -> Path:
+    path = tmp_path / "grid.toml"
+    path.write_text(GRID)
+    return path
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> list[str]:
+    """What every sweep of these tests is told."""
+    path = tmp_path / "bars.csv"
+    write_bars(path, SHARE, TOKEN)
+    window = ["--start-date", START, "--end-date", END]
+    return ["backtest", "--source", f"file:{path}", *window, "--home", str(tmp_path / "home")]
+
+
+def test_a_sweep_is_one_json_object_and_a_table(run: Run, options: list[str], grid: Path, tmp_path: Path) -> None:
+    ended = run(*options, "--grid", grid, "--save-results", tmp_path / "out", "--json")
+    assert ended.code == 0, ended.err
+    answer = ended.answer
+    # Of the two accounts, the rules read both drawdowns and the volatility target none.
+    assert answer["points"] == answer["trials"] == 2 * (3 * 2 * 2 + 3 * 2)
+    assert answer["symbols"] == ["SHARE", "TOKEN"]
+    assert answer["table"] == str(tmp_path / "out" / "sweep.parquet")
+    assert Path(answer["table"]).exists()
+    assert answer["seconds"] > 0
+    shown = run(*options, "--grid", grid)
+    assert shown.out.startswith(f"36 points on SHARE, TOKEN, {START} to {END}, 89 days\n")
+    assert "chance that the best point's is more than luck" in shown.out
+    assert "In " in shown.out
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "lists nothing; a grid needs a line such as neutral_zone = [0.0, 0.03]"),
+        ("neutral_zone = 0.1", "neutral_zone is 0.1 in grid.toml; it must be a list of at least one value"),
+        ("neutral_zone = []", "neutral_zone is [] in grid.toml; it must be a list of at least one value"),
+        ("neutral_zones = [0.1]", "neutral_zones is no parameter of a grid; did you mean neutral_zone"),
+        ("neutral_zone = [0.1, 2.0]", "neutral_zone is 2.0; it must be less than 1"),
+        ("neutral_zone = [nan]", "neutral_zone is nan; it must be"),
+        ("neutral_zone = [true]", "neutral_zone holds True in the grid; it must hold numbers"),
+        ('neutral_zone = ["0.1"]', "neutral_zone holds '0.1' in the grid; it must hold numbers"),
+        ("fee_bps = [-1]", "fee_bps is -1; it must be greater than or equal to 0"),
+        ("drawdown_floor = [1.5]", "drawdown_floor holds 1.5 in the grid; it must lie between 0 and 1"),
+        ("drawdown_start = [0.3]", "the grid cannot be run: drawdown knees 0.3 and 0.25 must increase"),
+        ('strategy = ["rulez"]', "strategy is 'rulez'; it must be"),
+        ('strategy = ["hold"]', "the grid cannot be run: hold has nothing to vary"),
+        ("symbols = [[]]", "symbols hold [] in the grid; a portfolio needs at least one symbol"),
+        ('symbols = ["NONE"]', "NONE"),
+        ("symbols = [5]", "symbols is 5; it must be"),
+        ("seed = [1, 2]", "seed has no place in a grid: nothing in one is drawn at random"),
+        ("max_turnover = [1.0]", "max_turnover is no parameter of a grid"),
+        (f"neutral_zone = {[0.1] * 1000}\nfee_bps = {[1] * 1000}", "grid.toml spans 1,000,000 points; a grid may have"),
+        ("neutral_zone = [", "grid.toml is not valid TOML"),
+    ],
+)
+def test_a_grid_that_cannot_be_run_is_refused(
+    run: Run, options: list[str], grid: Path, text: str, sentence: str
+) -> None:
+    grid.write_text(text)
+    ended = run(*options, "--grid", grid)
+    assert ended.code == 2
+    assert sentence in ended.failure
+
+
+def test_options_that_contradict_a_grid_are_refused(run: Run, options: list[str], grid: Path, tmp_path: Path) -> None:
+    for option, value in (("--symbol", "TOKEN"), ("--strategy", "rules"), ("--fee-bps", "1")):
+        ended = run(*options, "--grid", grid, option, value)
+        assert ended.code == 2
+        assert f"stands in grid.toml and in {option.replace('symbol', 'symbols')}" in ended.failure
+    missing = run(*options, "--grid", tmp_path / "none.toml")
+    assert missing.code == 2
+    assert missing.failure.endswith(
+        "none.toml cannot be read: No such file or directory; name a readable file with --grid"
+    )
+    alone = run(*options, "--dask", "tcp://127.0.0.1:1")
+    assert alone.failure == "--dask is tcp://127.0.0.1:1, but only a sweep is spread; name its file with --grid"
+
+
+def test_a_sweep_of_days_before_the_first_bar_is_refused_as_a_backtest_is(
+    run: Run, options: list[str], grid: Path
+) -> None:
+    early = [*options[:3], "--symbols", "TOKEN", "--strategy", "rules", "--end-date", "1990-01-01"]
+    grid.write_text("neutral_zone = [0.0, 0.03]")
+    plain, swept = run(*early), run(*early, "--grid", grid)
+    assert (plain.code, swept.code) == (2, 2)
+    assert swept.failure == plain.failure
+    assert swept.failure == "no bar of TOKEN is dated 1990-01-01 or earlier; choose a later --end-date"
+
+
+def ready(folder: Path, scheduler: Path, *arguments: str) -> "subprocess.Popen[bytes]":
+    """A process of Dask's, which keeps its log in the folder."""
+    with (folder / f"{arguments[0]}-{arguments[-1]}.log").open("wb") as log:
+        return subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                f"distributed.cli.dask_{arguments[0]}",
+                "--scheduler-file",
+                scheduler,
+                *arguments[1:],
+            ],
+            cwd=ROOT,
+            env={**os.environ, "PREFECT_HOME": str(folder / "prefect"), "DO_NOT_TRACK": "1", "PYTHONPATH": str(ROOT)},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[tuple[str, "list[subprocess.Popen[bytes]]"]]:
+    """The address of a scheduler, and its two workers of one thread each."""
+    file = folder / "scheduler.json"
+    started = [ready(folder, file, "scheduler", "--host", "127.0.0.1", "--no-dashboard", "--port", "0")]
+    try:
+        for name in ("a", "b"):
+            options = ("--no-nanny", "--nthreads", "1", "--no-dashboard", "--local-directory", str(folder / name))
+            started.append(ready(folder, file, "worker", *options, "--name", name))
+        until(lambda: file.exists() or None, "the scheduler's file", WAIT_S)
+        yield json.loads(file.read_text())["address"], started[1:]
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+@pytest.mark.server
+@pytest.mark.skipif(find_spec("prefect_dask") is None, reason="needs the extra `scale`")
+def test_a_cluster_that_loses_a_worker_gives_the_same_bits(options: list[str], grid: Path, tmp_path: Path) -> None:
+    from distributed import Client
+
+    def command(folder: str, *more: str) -> "subprocess.Popen[str]":
+        arguments = [*options, "--grid", str(grid), "--save-results", str(tmp_path / folder), "--json", *more]
+        program = [sys.executable, "-c", "from flows.cli.main import main; main()"]
+        return subprocess.Popen(
+            [*program, *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    with cluster(tmp_path) as (address, workers), Client(address) as client:
+        client.wait_for_workers(2, timeout=WAIT_S)
+        lost = workers[1]
+        # It takes tasks, and never finishes one.
+        lost.send_signal(signal.SIGSTOP)
+        spread = command("spread", "--dask", address)
+        names = {info["name"]: at for at, info in client.scheduler_info()["workers"].items()}
+        until(lambda: client.processing().get(names["b"]) or None, "work on the worker that is lost", WAIT_S)
+        lost.kill()
+        out, err = spread.communicate(timeout=3 * WAIT_S)
+    assert spread.returncode == 0, err
+    alone = command("alone")
+    assert alone.communicate(timeout=WAIT_S)[0]
+    tables = [(tmp_path / folder / "sweep.parquet").read_bytes() for folder in ("spread", "alone")]
+    assert tables[0] == tables[1]
+    assert json.loads(out)["points"] == 36
+
+
+@pytest.mark.skipif(find_spec("prefect_dask") is None, reason="needs the extra `scale`")
+def test_a_cluster_that_does_not_answer_is_told(
+    run: Run, options: list[str], grid: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.cli.research.sweep.ANSWER_S", 1)
+    # A server that Prefect is told of: none is started for a run that cannot begin.
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    ended = run(*options, "--grid", grid, "--dask", "tcp://127.0.0.1:9")
+    assert ended.code == 4
+    assert ended.failure.startswith("no Dask worker answers at tcp://127.0.0.1:9 within 1 s; start `dask scheduler`")

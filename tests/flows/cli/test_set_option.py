@@ -1,0 +1,71 @@
+"""`--set KEY=VALUE` on the commands that read settings, and variables that nothing reads."""
+
+from pathlib import Path
+
+import pytest
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from flows.cli.main import app
+from flows.cli.set_option import SettingsCommand, assigned
+from flows.config.settings import ConfigurationError, load
+from tests.flows.conftest import Run
+
+
+def test_every_command_that_reads_settings_takes_them(run: Run) -> None:
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    without = {name for name, one in group.commands.items() if not isinstance(one, SettingsCommand)}
+    assert without == {"init"}
+    assert all(isinstance(one, TyperCommand) for one in group.commands.values())
+    assert "--set KEY=VALUE" in run("status", "-h").out
+
+
+def test_a_setting_given_so_is_in_force_above_the_file_and_the_environment(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.mkdir()
+    (home / "settings.toml").write_text("target_annual_vol = 0.3\nseed = 3\n", encoding="utf-8")
+    monkeypatch.setenv("TURBODMT_TARGET_ANNUAL_VOL", "0.2")
+    seen = []
+    monkeypatch.setattr("flows.cli.commands.run_bars", lambda given: seen.append(load(given)) or {})
+    monkeypatch.setattr("flows.cli.text.bars.shown_bars", lambda answer: "")
+    assert run("bars", "--set", "target_annual_vol=0.1", "--set", "symbols=A,B").code == 0
+    assert (seen[0].target_annual_vol, seen[0].symbols, seen[0].seed) == (0.1, ("A", "B"), 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["status", "--set", "capitl=5"], "capitl is no setting; did you mean capital"),
+        (["status", "--set", "Fee-BPS=5"], "Fee-BPS is no setting; did you mean fee_bps"),
+        (["status", "--set", "capital"], "--set is 'capital'; it must be KEY=VALUE, such as target_annual_vol=0.1"),
+        (["status", "--set", "capital="], "--set is 'capital='; it must be KEY=VALUE"),
+        (["status", "--set", "capital=much"], "capital is 'much'; it must be a valid decimal"),
+        (["status", "--set", "seed=1", "--set", "seed=2"], "--set gives seed as '1' and as '2'; leave one of them out"),
+        (["status", "--set", "home=/tmp"], "--set names home; use --home or TURBODMT_HOME"),
+        (["daily", "--fee", "1", "--set", "capital=4"], "No such option: --fee"),
+        (["daily", "--capital", "3", "--set", "capital=4"], "--capital and --set capital are both given; leave one of"),
+    ],
+)
+def test_a_wrong_one_is_told_in_one_sentence(run: Run, home: Path, arguments: list[str], sentence: str) -> None:
+    ended = run(*arguments, "--json")
+    assert ended.code == 2
+    assert ended.failure.startswith(sentence)
+    assert not home.exists()
+
+
+def test_a_value_may_hold_an_equals_sign() -> None:
+    assert assigned(["source=file:a=b.csv", "symbols=GC=F"]) == {"source": "file:a=b.csv", "symbols": "GC=F"}
+    with pytest.raises(ConfigurationError, match="is no setting; known are home, source"):
+        assigned(["zzz=1"])
+
+
+def test_a_misspelt_variable_is_warned_of(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TURBODMT_CAPITL", "5")
+    ended = run("status", "--json")
+    assert ended.code == 0
+    assert ended.err == (
+        "turbodmt: warning: TURBODMT_CAPITL is read by nothing and changes nothing; did you mean TURBODMT_CAPITAL\n"
+    )
+    assert ended.answer["account"] == "daily"

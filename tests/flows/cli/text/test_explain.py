@@ -1,0 +1,166 @@
+"""`turbodmt explain` as a user meets it: a page from the bars to the fills, one JSON object, one sentence otherwise."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from flows.cli.text.order import shown_explanation
+from flows.config.settings import Settings
+from flows.planning.plan import policy
+from storage.database import connect
+from storage.ledger import orders as order_store
+from storage.ledger import runs
+from strategy.signals.outlook import Strategy
+from tasks.run.job import Job
+from tests.fakes.bars import PAIR
+from tests.fakes.jobs import SIZING, a_job, on, run_day
+from tests.flows.conftest import Run
+
+FIRST, SECOND = date(2020, 6, 8), date(2020, 6, 9)
+HEADINGS = [
+    "Bars",
+    "Features",
+    "Regime",
+    "Forecast",
+    "Size, as a multiple of equity",
+    "Clip and limits",
+    "Order",
+    "Fills",
+]
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """Two days of two symbols by the rules."""
+    job = a_job(tmp_path_factory.mktemp("lived"), PAIR.symbols(), FIRST)
+    for day in (FIRST, SECOND):
+        run_day(on(job, day), lambda: PAIR)
+    return job
+
+
+@pytest.fixture
+def ids(lived: Job, home: Path) -> list[str]:
+    """The order ids of the first day, in a copy of what was lived through."""
+    shutil.copytree(lived.home, home)
+    with connect(home) as store:
+        return [one.order_id for one in order_store.orders_on(store, "daily", FIRST)]
+
+
+def numbers(value: object) -> list[float | str]:
+    """Every number and text of the answer."""
+    if isinstance(value, dict):
+        return [one for part in value.values() for one in numbers(part)]
+    if isinstance(value, list):
+        return [one for part in value for one in numbers(part)]
+    return [value] if isinstance(value, float | str) and value else []
+
+
+def test_the_page_leads_from_the_bars_to_the_fills_with_every_number_as_it_is_stored(run: Run, ids: list[str]) -> None:
+    told = run("explain", ids[0], "--json").answer
+    shown = run("explain", ids[0])
+    assert (shown.code, shown.err) == (0, "")
+    assert re.findall(r"^\d (.+)$", shown.out, re.MULTILINE) == HEADINGS
+    for name in ("features", "regime", "forecast", "size", "limits", "planned", "fills"):
+        for number in numbers(told[name]):
+            assert str(number) in shown.out, (name, number)
+    assert told["decision"]["data_sha256"] in shown.out
+    assert "the bars in the store still give it" in shown.out
+    assert "\x1b" not in shown.out
+
+
+def test_the_object_holds_the_parts_in_their_order(run: Run, ids: list[str]) -> None:
+    told = run("explain", ids[0], "--json").answer
+    assert list(told) == [
+        *("order", "decision", "origin", "verified", "bars", "features", "regime", "forecast", "size", "limits"),
+        *("planned", "steps", "fills", "executions", "warnings"),
+    ]
+    assert (told["order"]["order_id"], told["order"]["account"], told["origin"]) == (ids[0], "daily", "stored")
+
+
+def test_enough_of_the_id_names_the_order(run: Run, ids: list[str]) -> None:
+    whole = run("explain", ids[0], "--json").out
+    assert run("explain", ids[0][:14], "--json").out == whole
+    assert run("explain", ids[0].removeprefix("tdmt-")[:9], "--account", "daily", "--json").out == whole
+
+
+@pytest.mark.parametrize("json_option", [(), ("--json",)])
+def test_an_id_that_no_order_or_more_than_one_has_is_told_with_those_that_are_there(
+    run: Run, ids: list[str], json_option: tuple[str, ...]
+) -> None:
+    unknown = run("explain", "tdmt-none", *json_option)
+    assert unknown.code == 2
+    assert unknown.failure.startswith("ORDER is 'tdmt-none', with which no order id begins; the newest are tdmt-")
+    several = run("explain", "tdmt-", *json_option)
+    assert several.code == 2
+    assert "with which several order ids begin: tdmt-" in several.failure
+    assert several.failure.endswith("; name one whole")
+    assert f"{ids[0]} (daily, SHARE, {FIRST})" in several.failure
+    empty = run("explain", "", *json_option)
+    assert (empty.code, empty.failure[:10]) == (2, "ORDER is '")
+    other = run("explain", ids[0], "--account", "other", *json_option)
+    assert (other.code, other.failure) == (
+        2,
+        "--account is 'other', and the ledger holds daily; name one of these",
+    )
+
+
+def test_an_order_of_a_backfill_is_decided_again_by_the_settings_of_its_run(
+    run: Run, ids: list[str], home: Path
+) -> None:
+    stored = run("explain", ids[0], "--json").answer
+    # The account was lived through by the look-back of the tests, and a backfill's record names its place too.
+    rules = policy(Settings(strategy=Strategy.RULES, lookback_period=SIZING.lookback_period))
+    config = json.dumps({**json.loads(rules.config), "start": "2020-06-01", "source": "fake", "symbols": ["A"]})
+    filled = runs.Run(
+        run_id="filled",
+        account="daily",
+        command="backfill",
+        as_of=SECOND,
+        started_at=datetime(2020, 6, 10, tzinfo=UTC),
+        code_version="test",
+        config=config,
+    )
+    with connect(home) as store:
+        store.execute("DELETE FROM explanations")
+        runs.start_run(store, filled)
+    told = run("explain", ids[0], "--json").answer
+    assert told == {**stored, "origin": "replayed"}
+    assert "was decided again just now" in run("explain", ids[0]).out
+
+
+def test_a_terminal_gets_bold_headings(run: Run, ids: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    told = run("explain", ids[0], "--json").answer
+    plain = shown_explanation(told)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    bold = shown_explanation(told)
+    assert "\x1b[1m1 Bars" in bold
+    bare = re.sub(r"\x1b\[[0-9;]*m", "", bold).splitlines()
+    assert [line.rstrip() for line in bare] == plain.splitlines()
+
+
+def test_a_page_of_what_is_not_known_any_more_has_no_empty_parts(run: Run, ids: list[str], home: Path) -> None:
+    with connect(home) as store:
+        store.execute("DELETE FROM explanations")
+    shown = run("explain", ids[0])
+    assert shown.code == 0
+    assert re.findall(r"^\d (.+)$", shown.out, re.MULTILINE) == ["Order", "Fills"]
+    assert "How the day was decided is not known any more." in shown.out
+    assert "Warning: nothing was kept of how 2020-06-08 was decided" in shown.out
+
+
+def test_explaining_imports_neither_prefect_nor_torch(ids: list[str]) -> None:
+    code = (
+        "import sys; import flows.cli.trade.explain, flows.cli.text.order, tasks.operations.explain; "
+        "print([n for n in ('prefect', 'torch') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "[]\n"

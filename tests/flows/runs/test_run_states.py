@@ -1,0 +1,50 @@
+"""What the state and the log of a failing run say."""
+
+import logging
+
+import pytest
+from prefect.states import State
+
+from flows.runs.run_states import ended_well, in_one_sentence
+from flows.server.environment import OfABug
+from tasks.daily.order import AccountHalted
+from tasks.operations.halt import ReasonMissing
+
+
+def failing(error: Exception) -> str:
+    raise error
+
+
+def test_a_failure_that_has_an_exit_code_is_the_state_s_message() -> None:
+    failure = ReasonMissing("say why")
+    state: object = in_one_sentence(lambda: failing(failure))
+    assert isinstance(state, State)
+    assert (state.is_failed(), state.message, state.data) == (True, "say why", failure)
+
+
+def test_a_day_that_a_halt_has_cut_is_named_so() -> None:
+    state: object = in_one_sentence(lambda: failing(AccountHalted("orders were withheld")))
+    assert isinstance(state, State)
+    assert (state.is_failed(), state.name, state.message) == (True, "Halted", "orders were withheld")
+
+
+def test_a_bug_is_raised_and_an_answer_returned() -> None:
+    with pytest.raises(KeyError, match="nobody's"):
+        in_one_sentence(lambda: failing(KeyError("nobody's")))
+    assert in_one_sentence(lambda: "done") == "done"
+
+
+@pytest.mark.parametrize(("error", "kept"), [(ReasonMissing("say why"), False), (KeyError("nobody's"), True)])
+def test_the_log_keeps_the_traceback_of_a_bug_alone(error: Exception, kept: bool) -> None:
+    record = logging.LogRecord("prefect.task_runs", logging.ERROR, "", 0, "failed", (), (type(error), error, None))
+    assert OfABug().filter(record) is kept
+
+
+def test_a_line_without_a_traceback_is_kept() -> None:
+    assert OfABug().filter(logging.LogRecord("prefect.flow_runs", logging.INFO, "", 0, "done", (), None))
+
+
+def test_an_answer_goes_with_the_sentence_that_a_run_ends_with() -> None:
+    state: object = ended_well("answer", "All is well.")
+    assert isinstance(state, State)
+    assert (state.is_completed(), state.message, state.data) == (True, "All is well.", "answer")
