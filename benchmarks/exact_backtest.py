@@ -21,13 +21,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from strategy.account.quotes import tape
 from strategy.account.settlement import Costs, Terms
 from strategy.backtest.day_loop import Replay, replay, turnovers
 from strategy.evaluation.metrics import metrics
 from strategy.market.bars import Bars
 from strategy.market.instruments import Calendar, Instrument
-from strategy.portfolio.decision import Mandate, panorama
-from strategy.portfolio.market_days import account_dates, tape
+from strategy.market.session_dates import account_dates
+from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.aligned_signals import panorama
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import Strategy, outlooks

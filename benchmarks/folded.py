@@ -11,9 +11,9 @@ import numpy as np
 
 import strategy
 from strategy.market.bars import Bars, FloatArray
+from strategy.market.data_hash import data_sha256
 from strategy.networks.transformer import NetworkShape
-from strategy.portfolio.decision import Mandate
-from strategy.portfolio.market_days import data_sha256
+from strategy.portfolio.account_config import Mandate
 from strategy.signals.features import FEATURES
 from strategy.training.fit import last_learned, twin_panels
 from strategy.training.loop import Trained, TrainingSet, train

@@ -11,7 +11,7 @@ from arch.data import nasdaq, sp500
 from strategy.account.settlement import Costs, Terms
 from strategy.market.bars import Bars, make_bars
 from strategy.market.instruments import Calendar, Instrument
-from strategy.portfolio.decision import Mandate
+from strategy.portfolio.account_config import Mandate
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import Strategy

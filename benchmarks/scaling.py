@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
+from strategy.account.quotes import tape
 from strategy.backtest.day_loop import replay
 from strategy.kernel.simulate import AccountMarket, simulate
-from strategy.portfolio.decision import panorama
-from strategy.portfolio.market_days import account_dates, tape
+from strategy.market.session_dates import account_dates
+from strategy.portfolio.aligned_signals import panorama
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import outlooks
 from tasks.report.plots import Canvas, below_axis, drawing, key, line_mark, value_axis

@@ -18,8 +18,8 @@ from flows.config.wall_clock import clock
 from flows.runs.docstrings import documented
 from flows.runs.run_states import in_one_sentence
 from flows.scheduling.alerts import tell
-from flows.scheduling.deployments import POOL, SCHEDULED, active, workers_online
-from flows.scheduling.schedules import of_client
+from flows.scheduling.deployments import POOL, SCHEDULED, workers_online
+from flows.scheduling.schedules import active, of_client
 from flows.server.environment import attend_run
 from storage.files import write_whole
 from tasks.daily.artifacts import markdown

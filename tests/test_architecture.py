@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -153,6 +154,117 @@ def test_a_decision_by_what_people_read_is_noticed(code: str) -> None:
 @pytest.mark.parametrize("code", ["order.reason == before.reason", "order.reason == ''", "bool(order.reason)"])
 def test_a_sentence_may_be_empty_or_the_same(code: str) -> None:
     assert spelt(ast.parse(code)) == []
+
+
+PACKAGES = sorted({path.parent for path in MODULES})
+QUESTIONS = {
+    "the fee is charged": "strategy/account/settlement",
+    "slippage is added": "strategy/account/settlement",
+    "the client order id is built": "strategy/account/orders",
+    "a stale bar is refused": "strategy/portfolio/decision",
+    "the champion is picked": "strategy/training/promotion_gate",
+    "the report's equity curve is drawn": "tasks/report/charts",
+    "the kill switch is latched": "storage/ledger/risk_state",
+    "the volatility target is applied": "strategy/portfolio/sizing",
+    "the leverage cap is applied": "strategy/portfolio/sizing",
+    "the fold split is made": "strategy/training/walk_forward",
+    "the deflated Sharpe ratio is computed": "strategy/evaluation/sharpe",
+    "the bootstrap is drawn": "strategy/evaluation/bootstrap",
+    "an exit code is chosen": "flows/config/exit_codes",
+    "a request is retried": "exchange/retries",
+    "the store's lock is waited for": "storage/database",
+    "a setting has its default": "flows/config/settings",
+    "HTML is escaped": "tasks/report/markup",
+    "a split or dividend is applied": "strategy/market/adjustment",
+    "the webhook is called": "flows/scheduling/alerts",
+    "positions are read": "storage/ledger/days",
+    "a session's close is known": "exchange/sessions/calendars",
+    "an order is explained in words": "flows/cli/text/order",
+    "the drawdown halt has its limit": "strategy/portfolio/risk",
+    "the rate limit is obeyed": "exchange/brokers/testnet_session",
+    "a baseline such as hold is defined": "strategy/signals/outlook",
+    "the API keys are read": "flows/planning/api_keys",
+    "the largest order's notional is checked": "strategy/portfolio/pretrade_checks",
+    "the Sharpe loss is computed": "strategy/kernel/autograd",
+    "the backtest command has its options": "flows/cli/main",
+    "the page of a day is laid out": "tasks/report/daily_page",
+    "an order of unknown outcome is resolved": "tasks/broker/unknown_orders",
+    "a quantity is rounded to lots": "strategy/account/orders",
+    "whether a retraining is due is decided": "tasks/models/retrain",
+    "a run is compared with its replay": "tasks/daily/replay_check",
+    "the cron schedule of the user's symbols is written": "flows/scheduling/own_symbols",
+    "a paper order is filled": "strategy/account/settlement",
+}
+
+
+def dotted(path: Path) -> str:
+    """The name by which the module is imported."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports() -> dict[str, set[str]]:
+    """What each module imports of the product, inside functions and under TYPE_CHECKING too."""
+    names = {dotted(path) for path in MODULES}
+    found: dict[str, set[str]] = {name: set() for name in names}
+    for path in MODULES:
+        for node in ast.walk(syntax(path)):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                for alias in node.names:
+                    inner = f"{node.module}.{alias.name}"
+                    found[dotted(path)] |= {inner if inner in names else node.module} & names
+            elif isinstance(node, ast.Import):
+                found[dotted(path)] |= {alias.name for alias in node.names} & names
+    return found
+
+
+def in_circle(graph: dict[str, set[str]]) -> set[str]:
+    """The nodes of circles and between them: those without a way on or a way in are taken away until none is."""
+    left = {node: set(others) - {node} for node, others in graph.items()}
+    while leaves := {node for node, others in left.items() if not others & left.keys()}:
+        left = {node: others for node, others in left.items() if node not in leaves}
+    while roots := left.keys() - {other for others in left.values() for other in others}:
+        left = {node: others for node, others in left.items() if node not in roots}
+    return set(left)
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    assert in_circle(imports()) == set()
+
+
+def test_no_package_imports_itself_in_a_circle() -> None:
+    """A module beside packages, as `flows.daily` is, counts as a package of its own."""
+    packages = {dotted(path / "__init__.py") for path in PACKAGES}
+    outer = {name for name in packages if any(other.startswith(f"{name}.") for other in packages)}
+
+    def package(name: str) -> str:
+        parent = name if name in packages else name.rpartition(".")[0]
+        return name if parent in outer else parent
+
+    graph: dict[str, set[str]] = {}
+    for name, others in imports().items():
+        graph.setdefault(package(name), set()).update(map(package, others))
+    assert in_circle(graph) == set()
+
+
+def test_a_circle_is_found() -> None:
+    assert in_circle({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == {"b", "c"}
+
+
+def test_a_package_holds_at_most_15_modules_and_the_median_8() -> None:
+    counts = {package: len([path for path in MODULES if path.parent == package]) - 1 for package in PACKAGES}
+    assert {package: count for package, count in counts.items() if count > 15} == {}
+    assert median(counts.values()) <= 8
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_package_opens_with_what_it_promises(package: Path) -> None:
+    assert ast.get_docstring(syntax(package / "__init__.py"))
+
+
+@pytest.mark.parametrize(("phrase", "module"), QUESTIONS.items(), ids=QUESTIONS)
+def test_where_a_stranger_looks_there_is_a_module(phrase: str, module: str) -> None:
+    assert (ROOT / f"{module}.py").exists(), f"where {phrase}"
 
 
 def test_the_tests_are_no_package() -> None:

@@ -26,7 +26,7 @@ _CODES: Mapping[str, Exit] = {
     "flows.planning.api_keys.KeysMissing": Exit.USAGE,
     "tasks.operations.adopt.NothingToAdopt": Exit.USAGE,
     "flows.planning.plan.RequestRefused": Exit.USAGE,
-    "flows.server.availability.PrefectUnreachable": Exit.UNREACHABLE,
+    "flows.server.run_server.PrefectUnreachable": Exit.UNREACHABLE,
     "flows.server.environment.PrefectMisconfigured": Exit.USAGE,
     "flows.server.password.PasswordUnsafe": Exit.USAGE,
     "flows.cli.operate.up.UpRefused": Exit.USAGE,

@@ -159,7 +159,7 @@ def _source(settings: Settings) -> tuple[list[Json], bool]:
 def _keys(settings: Settings) -> list[Json]:
     """The check of the keys of a broker that is not embedded."""
     from flows.planning.api_keys import KeysMissing, testnet_keys
-    from flows.server.availability import PrefectUnreachable
+    from flows.server.run_server import PrefectUnreachable
 
     if settings.broker == "paper":
         return []

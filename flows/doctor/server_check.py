@@ -28,7 +28,8 @@ def server_checks(home: Path) -> list[Json]:
     read_settings()
     from prefect.client.orchestration import get_client
 
-    from flows.server.availability import PrefectUnreachable, reached
+    from flows.server.availability import reached
+    from flows.server.run_server import PrefectUnreachable
 
     try:
         with reached(), get_client(sync_client=True) as client:
@@ -66,7 +67,8 @@ def _worker(client: "SyncPrefectClient") -> Json:
 
 
 def _schedules(client: "SyncPrefectClient") -> list[Json]:
-    from flows.scheduling.deployments import SCHEDULED, active
+    from flows.scheduling.deployments import SCHEDULED
+    from flows.scheduling.schedules import active
 
     known = {one.name: one for one in client.read_deployments()}
     found = []

@@ -5,8 +5,8 @@ from datetime import date, datetime
 
 from exchange.ports import BarSource
 from flows.config.settings import Settings
+from flows.planning.deployed_accounts import ACCOUNT, TAKEN
 from flows.planning.plan import Request, RequestRefused, plan
-from flows.scheduling.own_symbols import ACCOUNT, TAKEN
 from tasks.backfill.runs import Backfill, own_account
 from tasks.run.runs import DAILY
 

@@ -66,11 +66,6 @@ def workers_online(client: "SyncPrefectClient") -> int:
     return sum(one.status is WorkerStatus.ONLINE for one in workers)
 
 
-def active(deployment: Any) -> bool:
-    """Whether any schedule of the deployment, as Prefect's client reads it, starts runs."""
-    return not deployment.paused and any(one.active for one in deployment.schedules)
-
-
 def job_template() -> dict[str, Any]:
     """Return what a worker is told to run: the flow of the deployment, and nothing that a run could change.
 

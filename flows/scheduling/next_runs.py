@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from flows.server.availability import PrefectUnreachable, reached
+from flows.server.availability import reached
 from flows.server.environment import prepare, read_settings
-from flows.server.run_server import named_by_user
+from flows.server.run_server import PrefectUnreachable, named_by_user
 from flows.server.up_server import join
 
 MOST_RUNS = 5

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.config.wall_clock import clock
+from flows.planning.deployed_accounts import ACCOUNT, TAG, TAKEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
     from exchange.sessions.closing_times import Daily
     from flows.config.settings import Settings
 
-#: The account where the user names none, and what tells the deployments made here from all others.
-ACCOUNT, TAG = "daily-own", "own"
-#: Those of prefect.yaml, each with an account of its name; the second lends the new ones its flow, pool and form.
-TAKEN = ("daily-crypto", "daily-equities")
 #: More symbols than these are not told one by one.
 MOST_NAMED = 5
 _FLOW, _PATTERN = "daily", "daily-equities"
@@ -104,7 +101,7 @@ def is_scheduled(wanted: Own, deployments: Sequence[Any]) -> bool:
 
     One that names no source trades what the settings do, once it is on.
     """
-    from flows.scheduling.deployments import active
+    from flows.scheduling.schedules import active
 
     for one in daily_ones(deployments):
         if not one.schedules:

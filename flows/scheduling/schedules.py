@@ -2,10 +2,15 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
+
+
+def active(deployment: Any) -> bool:
+    """Whether any schedule of the deployment, as Prefect's client reads it, starts runs."""
+    return not deployment.paused and any(one.active for one in deployment.schedules)
 
 
 def accounts_by_deployment(home: Path, *, switched_on: bool) -> list[tuple[str, str]]:
@@ -33,8 +38,6 @@ def accounts_by_deployment(home: Path, *, switched_on: bool) -> list[tuple[str, 
 
 def of_client(client: "SyncPrefectClient", *, switched_on: bool) -> list[tuple[str, str]]:
     """Return each deployment of the daily flow that has a schedule, with its account."""
-    from flows.scheduling.deployments import active
-
     return [
         (one.name, str((one.parameters or {}).get("account", "daily")))
         for one in client.read_deployments()

@@ -6,15 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from flows.server.run_server import LOG, owned
+from flows.server.run_server import LOG, PrefectUnreachable, owned
 from storage.errors import StoreFull
 
 #: What the database of Prefect's own server takes before the first step runs, with room to grow.
 LEAST_FREE_BYTES = 64_000_000
-
-
-class PrefectUnreachable(Exception):
-    """Prefect's server does not answer, or did not start where the run has to bring its own (exit 4)."""
 
 
 @contextmanager

@@ -33,6 +33,10 @@ _PROJECT_MARK = "[tool.prefect"
 _OWNED: "list[subprocess.Popen[bytes]]" = []
 
 
+class PrefectUnreachable(Exception):
+    """Prefect's server does not answer, or did not start where the run has to bring its own (exit 4)."""
+
+
 def serve(home: Path) -> None:
     """Let PREFECT_API_URL name a server on loopback that this process owns, unless the user's Prefect has one.
 
@@ -40,8 +44,8 @@ def serve(home: Path) -> None:
     ends with the command, ours or one that Prefect starts, gets a password that nobody but this process knows; a server
     that the user has named is sent the user's own PREFECT_API_AUTH_STRING, and nothing of ours.
 
-    Must run after `prepare`. Requests wait until the server answers. Raises
-    PrefectUnreachable where `turbodmt up` lives and its server does not answer, PasswordUnsafe.
+    Must run after `prepare`. Requests wait until the server answers. Raises PrefectUnreachable where `turbodmt up`
+    lives and its server does not answer, PasswordUnsafe.
     """
     folder = home / "prefect"
     if named_by_user(home):
@@ -50,8 +54,6 @@ def serve(home: Path) -> None:
     if standing is not None and join(home) is not None:
         return
     if up_lives(home):
-        from flows.server.availability import PrefectUnreachable
-
         raise PrefectUnreachable(
             f"the server of `turbodmt up` for {home} did not answer within {STANDING_S:.0f} s; run the same command "
             "again once it does, or stop `turbodmt up`"

@@ -10,10 +10,10 @@ import numpy as np
 
 from strategy.account.money import quantised
 from strategy.account.orders import OPEN_STATES, Fill, Order, OrderState, Side
+from strategy.account.quotes import Tape
 from strategy.audit.lookahead import Checked, Market, until, with_another_future
 from strategy.backtest.day_loop import Replay
-from strategy.portfolio.decision import Mandate
-from strategy.portfolio.market_days import Tape
+from strategy.portfolio.account_config import Mandate
 
 #: What tells an event from others: its day, its kind, and what else it takes.
 Name = tuple[str, ...]

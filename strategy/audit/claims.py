@@ -8,7 +8,7 @@ import numpy as np
 
 from strategy.kernel.simulate import AccountPath, simulate
 from strategy.market.bars import Bars, FloatArray
-from strategy.portfolio.decision import Mandate
+from strategy.portfolio.account_config import Mandate
 from strategy.portfolio.sizing import portfolio_exposures
 from strategy.training.training_panel import TrainingPanel, training_panel
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from strategy.audit.lookahead import Checked, Market, until, with_another_future
 from strategy.market.bars import TimeArray
-from strategy.portfolio.decision import Mandate
-from strategy.portfolio.market_days import session_date
+from strategy.market.session_dates import session_date
+from strategy.portfolio.account_config import Mandate
 from strategy.training.fit import last_learned, twin_panels
 from strategy.training.settings import TrainingSettings
 from strategy.training.training_panel import TrainingPanel, training_panel

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from strategy.account.state import Snapshot
 from strategy.market.bars import Bars
 from strategy.market.instruments import Calendar
-from strategy.portfolio.decision import Mandate, decide, panorama
+from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.aligned_signals import panorama
+from strategy.portfolio.decision import decide
 from strategy.signals.features import FEATURE_BARS, FEATURES, features
 from strategy.signals.network_inputs import INPUTS, bars_behind, inputs
 from strategy.signals.outlook import Forecaster, Strategy, look_back, outlooks

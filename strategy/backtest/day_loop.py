@@ -10,11 +10,13 @@ import numpy as np
 
 from strategy.account.money import exact
 from strategy.account.orders import OPEN_STATES, Fill, Order, Target, client_order_id, plan_order
+from strategy.account.quotes import Tape, tape
 from strategy.account.settlement import Quote, settle
 from strategy.account.state import Account, Entry, Snapshot
 from strategy.market.bars import Bars
-from strategy.portfolio.decision import ORDERED, Decision, Mandate, Panorama, decided, outsets
-from strategy.portfolio.market_days import Tape, tape
+from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.aligned_signals import Panorama
+from strategy.portfolio.decision import ORDERED, Decision, decided, outsets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

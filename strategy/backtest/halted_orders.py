@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from strategy.account.orders import Order
 from strategy.backtest.day_loop import Standing
-from strategy.portfolio.decision import Mandate
+from strategy.portfolio.account_config import Mandate
 from strategy.portfolio.risk import reduced
 
 

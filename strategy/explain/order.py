@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 from strategy.account.money import QUANTUM
 from strategy.account.orders import Order
+from strategy.account.quotes import tape
 from strategy.backtest.day_loop import Standing, plan_orders
 from strategy.explain.forecasts import Evidence, Forecast, explained_forecast, explained_regime, members
 from strategy.explain.sizes import Limited, Restrained, Sized, limited, restrained, sized
 from strategy.market.bars import Bars
-from strategy.portfolio.decision import Decision, Mandate, Panorama, decided, outsets
-from strategy.portfolio.market_days import session_date, tape
+from strategy.market.session_dates import session_date
+from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.aligned_signals import Panorama
+from strategy.portfolio.decision import Decision, decided, outsets
 from strategy.signals.outlook import Strategy
 
 if TYPE_CHECKING:

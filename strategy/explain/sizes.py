@@ -7,7 +7,9 @@ from math import inf, isfinite
 import numpy as np
 
 from strategy.account.state import Snapshot
-from strategy.portfolio.decision import SIZED, Mandate, Outset, Panorama, decided
+from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.aligned_signals import Panorama
+from strategy.portfolio.decision import SIZED, Outset, decided
 from strategy.portfolio.estimates import estimates, portfolio_sizing
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import drawdown_multiplier, soft_signal

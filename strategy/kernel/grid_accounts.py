@@ -18,7 +18,8 @@ from strategy.kernel.simulate import AccountMarket, simulate
 from strategy.market.bars import Bars, FloatArray, TimeArray
 from strategy.market.instruments import Instrument, account_days_per_year
 from strategy.market.panel import Panel, side_by_side
-from strategy.portfolio.decision import Mandate, panorama
+from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.aligned_signals import panorama
 from strategy.portfolio.estimates import PortfolioSizing, availability, estimates, portfolio_sizing
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams, portfolio_exposures

@@ -9,14 +9,14 @@ from math import isfinite
 import numpy as np
 from numpy.typing import NDArray
 
-from strategy.account.settlement import Terms
 from strategy.account.state import Snapshot
-from strategy.market.bars import FloatArray, TimeArray
+from strategy.market.bars import FloatArray
+from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.aligned_signals import Panorama
 from strategy.portfolio.estimates import Estimates, availability, estimates, portfolio_sizing
-from strategy.portfolio.market_days import aligned_changes
-from strategy.portfolio.risk import RiskLimits, within_limits
-from strategy.portfolio.sizing import SizingParams, drawdown_multiplier
-from strategy.signals.outlook import Outlook, Sizing, Strategy, no_outlook, sizing_of, warm_up_bars
+from strategy.portfolio.risk import within_limits
+from strategy.portfolio.sizing import drawdown_multiplier
+from strategy.signals.outlook import Sizing, sizing_of, warm_up_bars
 from strategy.signals.regime import REGIMES
 
 
@@ -54,40 +54,6 @@ class Decision:
     volatility: float | None = None
     exposure: float | None = None
     reason: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mandate:
-    """How an account is to be run: by which strategy and limits, on which symbols (sorted), on what terms."""
-
-    strategy: Strategy
-    symbols: tuple[str, ...]
-    sizing: SizingParams
-    limits: RiskLimits
-    terms: Terms
-
-    def __post_init__(self) -> None:
-        if not self.symbols or tuple(sorted(set(self.symbols))) != self.symbols:
-            raise ValueError(f"symbols are {self.symbols}; they must be sorted, distinct and at least one")
-        unknown = [symbol for symbol in self.symbols if symbol not in self.terms.instruments]
-        if unknown:
-            raise ValueError(f"no instrument is known for {', '.join(unknown)}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Panorama:
-    """The outlooks of all symbols, and their returns on the union of their dates: `changes` is (U, S)."""
-
-    outlooks: Sequence[Outlook]
-    union: TimeArray
-    changes: FloatArray
-
-
-def panorama(outlooks: Mapping[str, Outlook], symbols: Sequence[str]) -> Panorama:
-    """The outlooks side by side, in the order of the symbols; a symbol without bars has an empty outlook."""
-    ordered = [outlooks[symbol] if symbol in outlooks else no_outlook(symbol) for symbol in symbols]
-    union, changes = aligned_changes(ordered)
-    return Panorama(outlooks=ordered, union=union, changes=changes)
 
 
 #: Statuses whose symbols take part in the sizing of the portfolio.

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from strategy.market.bars import FloatArray, TimeArray
 from strategy.market.instruments import account_days_per_year
-from strategy.portfolio.market_days import portfolio_volatilities
 from strategy.portfolio.sizing import (
     SizingParams,
     portfolio_exposures,
@@ -22,10 +21,12 @@ from strategy.portfolio.sizing import (
     soft_signal,
     volatility_multiplier,
 )
+from strategy.portfolio.volatility import portfolio_volatilities
 from strategy.signals.outlook import Sizing, sizing_of, warm_up_bars
 
 if TYPE_CHECKING:
-    from strategy.portfolio.decision import Mandate, Panorama
+    from strategy.portfolio.account_config import Mandate
+    from strategy.portfolio.aligned_signals import Panorama
 
 #: Column of the regime that counts where none is known: Neutral, whose multiplier is 1.
 NEUTRAL_CODE = 1

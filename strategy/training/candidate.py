@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from strategy.market.bars import Bars
 from strategy.networks.ensemble import Ensemble
 from strategy.networks.transformer import NetworkShape
-from strategy.portfolio.decision import Mandate
+from strategy.portfolio.account_config import Mandate
 from strategy.training.fit import fitted
 from strategy.training.loop import TrainingDiverged
 from strategy.training.promotion_gate import PRIOR, Figures, GateRules, Verdict, judge_first

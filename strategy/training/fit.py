@@ -7,7 +7,7 @@ import numpy as np
 from strategy.market.bars import Bars
 from strategy.networks.ensemble import Ensemble
 from strategy.networks.transformer import NetworkShape
-from strategy.portfolio.decision import Mandate
+from strategy.portfolio.account_config import Mandate
 from strategy.training.loop import Trained, TrainingSet, judge, reproducible, train
 from strategy.training.rollout import Returns
 from strategy.training.settings import TrainingSettings

@@ -10,7 +10,8 @@ from strategy.kernel.simulate import AccountMarket
 from strategy.market.bars import Bars, FloatArray, TimeArray
 from strategy.market.instruments import account_days_per_year
 from strategy.market.panel import Panel, side_by_side
-from strategy.portfolio.decision import Mandate, panorama
+from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.aligned_signals import panorama
 from strategy.portfolio.estimates import availability, estimates, portfolio_sizing
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.features import FEATURE_BARS

@@ -7,13 +7,14 @@ from datetime import date
 import numpy as np
 
 from exchange.ports import BarSource
+from strategy.account.quotes import tape
 from strategy.audit.claims import CLAIMED, days_right_needed, foresight
 from strategy.backtest.day_loop import replay
 from strategy.evaluation.metrics import Metrics, metrics
 from strategy.market.bars import FloatArray
 from strategy.market.instruments import account_days_per_year
-from strategy.portfolio.decision import panorama
-from strategy.portfolio.market_days import account_dates, tape
+from strategy.market.session_dates import account_dates
+from strategy.portfolio.aligned_signals import panorama
 from strategy.signals.outlook import Outlook, Strategy, outlooks
 from strategy.signals.prior import PRIOR_BARS
 from strategy.signals.rolling import change

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from exchange.ports import BarSource
+from strategy.account.quotes import tape
 from strategy.audit.account import Trading, accounts, fills
 from strategy.audit.lookahead import Checked, Market, decisions, estimates, feature_values, input_values, lookahead
 from strategy.backtest.day_loop import Replay, replay
-from strategy.portfolio.decision import panorama
-from strategy.portfolio.market_days import account_dates, tape
+from strategy.market.session_dates import account_dates
+from strategy.portfolio.aligned_signals import panorama
 from strategy.signals.features import FEATURE_BARS
 from strategy.signals.outlook import Forecaster, Strategy, outlooks
 from tasks.audit.window import Asked, Audited, AuditRefused, answered, audited, promoted, spread

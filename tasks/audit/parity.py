@@ -18,11 +18,11 @@ from storage.files import private_folder
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from storage.models import registry as model_store
+from strategy.account.quotes import tape
 from strategy.audit.account import parity
 from strategy.audit.lookahead import Checked
 from strategy.backtest.day_loop import Replay, replay
-from strategy.portfolio.decision import panorama
-from strategy.portfolio.market_days import tape
+from strategy.portfolio.aligned_signals import panorama
 from strategy.signals.outlook import Strategy, outlooks
 from tasks.audit.window import Asked, Audited, AuditRefused, answered, audited, promoted
 from tasks.backtest.run import Window, backtest

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from exchange.ports import BarSource
 from storage.bars import published as bar_store
 from storage.database import connect
-from strategy.portfolio.market_days import data_sha256
+from strategy.market.data_hash import data_sha256
 from strategy.twin.fidelity import LEVEL, Fact, facts
 from strategy.twin.generator import fit
 from tasks.data.ingest import ingest

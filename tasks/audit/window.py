@@ -13,9 +13,10 @@ from storage.bars import published as bar_store
 from storage.database import connect
 from storage.models import registry as model_store
 from strategy.audit.lookahead import Checked, Market
+from strategy.market.data_hash import data_sha256
 from strategy.market.instruments import Instrument
-from strategy.portfolio.decision import Mandate
-from strategy.portfolio.market_days import account_dates, data_sha256
+from strategy.market.session_dates import account_dates
+from strategy.portfolio.account_config import Mandate
 from strategy.signals.outlook import Strategy
 from tasks.data.ingest import ingest
 from tasks.run.answers import Json

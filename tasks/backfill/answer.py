@@ -15,7 +15,7 @@ from storage.ledger.bulk import Switch
 from storage.models import trials
 from storage.models.trials import Trial
 from strategy.backtest.day_loop import Replay
-from strategy.portfolio.market_days import data_sha256
+from strategy.market.data_hash import data_sha256
 from strategy.portfolio.risk import RiskState
 from strategy.signals.outlook import Strategy
 from tasks.backfill.run import Filled

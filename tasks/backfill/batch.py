@@ -14,12 +14,15 @@ from storage.ledger import risk_state
 from storage.ledger.bulk import LivedDay
 from storage.ledger.row_codec import Provenance
 from strategy.account.orders import Order, OrderState
+from strategy.account.quotes import Tape, tape
 from strategy.account.state import Entry
 from strategy.backtest.day_loop import Day, Standing, opening, plan_orders, settle_day, unseen, with_orders
 from strategy.backtest.halted_orders import only_reducing
 from strategy.market.bars import Bars
-from strategy.portfolio.decision import Decision, Mandate, decide, panorama
-from strategy.portfolio.market_days import Tape, data_sha256, tape
+from strategy.market.data_hash import data_sha256
+from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.aligned_signals import panorama
+from strategy.portfolio.decision import Decision, decide
 from strategy.portfolio.risk import RiskState, watched
 from strategy.signals.outlook import Forecaster, look_back, outlooks
 from tasks.backfill.runs import BackfillRefused

@@ -10,16 +10,19 @@ from exchange.ports import BarSource
 from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
 from storage.database import connect
+from strategy.account.quotes import Tape, tape
 from strategy.account.settlement import NO_COSTS, Costs
 from strategy.backtest.day_loop import Replay, replay, turnovers
 from strategy.evaluation.costs import Charges, Rates, charges, rates
 from strategy.evaluation.metrics import Metrics, metrics
 from strategy.evaluation.robustness import Doubt
 from strategy.market.bars import Bars
+from strategy.market.data_hash import data_sha256
 from strategy.market.instruments import Instrument, account_days_per_year
-from strategy.portfolio.decision import Panorama, Status, panorama
+from strategy.market.session_dates import account_dates
+from strategy.portfolio.aligned_signals import Panorama, panorama
+from strategy.portfolio.decision import Status
 from strategy.portfolio.exposure_cap import capped_days
-from strategy.portfolio.market_days import Tape, account_dates, data_sha256, tape
 from strategy.portfolio.risk import halt_date
 from strategy.signals.outlook import Strategy, outlooks, warm_up_bars
 from strategy.training.walk_forward import overlaid

@@ -13,14 +13,16 @@ from storage.bars import published as bar_store
 from storage.database import connect
 from storage.models import trials
 from storage.models.trials import Trial
+from strategy.account.quotes import tape
 from strategy.backtest.day_loop import replay
 from strategy.evaluation.metrics import Metrics
 from strategy.evaluation.sharpe import Trials, sharpe
 from strategy.kernel.grid import Point, values_read
 from strategy.kernel.grid_accounts import Swept, return_matrix
 from strategy.market.bars import FloatArray
-from strategy.portfolio.decision import panorama
-from strategy.portfolio.market_days import account_dates, data_sha256, session_date, tape
+from strategy.market.data_hash import data_sha256
+from strategy.market.session_dates import account_dates, session_date
+from strategy.portfolio.aligned_signals import panorama
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import Strategy, outlooks
 from strategy.training.promotion_gate import PRIOR

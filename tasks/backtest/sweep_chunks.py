@@ -11,7 +11,7 @@ from strategy.kernel.grid import Point, chunks
 from strategy.kernel.grid_accounts import SweepPanel, Swept, sweep_panel, swept
 from strategy.market.bars import Bars
 from strategy.market.instruments import Instrument
-from strategy.portfolio.market_days import account_dates
+from strategy.market.session_dates import account_dates
 from strategy.portfolio.risk import RiskLimits
 from strategy.signals.outlook import Strategy, warm_up_bars
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from storage.database import Connection, connect
 from storage.models import folds as fold_store
-from strategy.portfolio.market_days import account_dates, session_date
+from strategy.market.session_dates import account_dates, session_date
 from strategy.signals.prior import PRIOR_BARS
 from strategy.training.training_progress import one_of
 from strategy.training.walk_forward import decided_rows, histories, yearly

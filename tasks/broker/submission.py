@@ -17,10 +17,10 @@ from storage.ledger.order_lookup import executions_of
 from storage.models import registry as model_store
 from strategy.account.money import quantised
 from strategy.account.orders import OPEN_STATES, Order, OrderState, ReasonCode
+from strategy.account.quotes import tape
 from strategy.backtest.day_loop import Standing
 from strategy.broker.fills import Execution, as_fill, booking_day
-from strategy.portfolio.decision import Mandate
-from strategy.portfolio.market_days import tape
+from strategy.portfolio.account_config import Mandate
 from strategy.portfolio.pretrade_checks import Desk, Objection, not_sent, objection, reduces
 from strategy.portfolio.risk import CUT
 from tasks.broker.account_books import as_recorded

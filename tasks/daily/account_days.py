@@ -14,7 +14,7 @@ from strategy.account.settlement import Quote
 from strategy.backtest.day_loop import Day, Standing, settle_day
 from strategy.broker.daily_booking import booked_day
 from strategy.broker.fills import charge_entries, fee_entries
-from strategy.portfolio.decision import Mandate
+from strategy.portfolio.account_config import Mandate
 from tasks.daily.restatement import restated
 from tasks.run.job import PAPER, Job
 

@@ -11,12 +11,12 @@ from storage.bars import published as bar_store
 from storage.database import Connection, connect
 from storage.ledger import bulk as stretches
 from storage.ledger import days as ledger
+from strategy.account.quotes import tape
 from strategy.backtest.day_loop import Replay, replay
 from strategy.evaluation.metrics import drawdowns
 from strategy.market.bars import Bars
 from strategy.market.instruments import Instrument
-from strategy.portfolio.decision import panorama
-from strategy.portfolio.market_days import tape
+from strategy.portfolio.aligned_signals import panorama
 from strategy.signals.outlook import Strategy, outlooks
 from tasks.backtest.run import Tested, measure
 from tasks.report.backtest_tables import Measured

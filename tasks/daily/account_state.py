@@ -10,10 +10,10 @@ from storage.ledger import broker_events as venues
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from strategy.account.orders import order_series
+from strategy.account.quotes import Tape
 from strategy.backtest.day_loop import Standing, unseen
 from strategy.market.instruments import Instrument
-from strategy.portfolio.decision import Mandate
-from strategy.portfolio.market_days import Tape
+from strategy.portfolio.account_config import Mandate
 from tasks.run.job import PAPER, SPOT, Job
 
 #: Largest exposure on spot: the rest stays in cash for fees, and for prices that move before an order arrives.

@@ -11,10 +11,11 @@ from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from storage.ledger import risk_state
 from strategy.account.orders import Order, OrderState, ReasonCode
+from strategy.account.quotes import tape
 from strategy.backtest.day_loop import Standing, plan_orders
 from strategy.backtest.halted_orders import only_reducing
-from strategy.portfolio.decision import Decision, Mandate
-from strategy.portfolio.market_days import tape
+from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.decision import Decision
 from tasks.broker.submission import send_all
 from tasks.daily.account_state import mandate_of
 from tasks.daily.signals import settled_standing

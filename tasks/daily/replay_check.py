@@ -10,7 +10,8 @@ from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from strategy.account.orders import Order, OrderState
 from strategy.backtest.day_loop import settle_day
-from strategy.portfolio.decision import Mandate, Status
+from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.decision import Status
 from tasks.daily.account_days import next_day
 from tasks.daily.account_state import mandate_of, quotes_since, standing_at
 from tasks.daily.order import planned_orders

@@ -14,8 +14,10 @@ from storage.ledger.row_codec import Provenance
 from strategy.backtest.day_loop import Standing
 from strategy.explain.order import Judgement, explanations
 from strategy.market.bars import Bars
-from strategy.portfolio.decision import Decision, Mandate, Panorama, decide, panorama
-from strategy.portfolio.market_days import data_sha256
+from strategy.market.data_hash import data_sha256
+from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.aligned_signals import Panorama, panorama
+from strategy.portfolio.decision import Decision, decide
 from strategy.signals.outlook import Forecaster, look_back, outlooks
 from tasks.daily.account_state import mandate_of, standing_at
 from tasks.daily.restatement import restated

@@ -17,8 +17,8 @@ from storage.models.promotions import Promoter, Promotion, StoredVerdict
 from storage.models.registry import ModelDamaged, ModelRecord
 from storage.models.trials import Trial
 from strategy.market.bars import Bars
-from strategy.portfolio.decision import Mandate
-from strategy.portfolio.market_days import data_sha256
+from strategy.market.data_hash import data_sha256
+from strategy.portfolio.account_config import Mandate
 from strategy.signals.outlook import Strategy
 from strategy.training.promotion_gate import PRIOR, GateRules, Verdict, judge_first, judge_refresh
 from tasks.models.fold_models import account_sha256

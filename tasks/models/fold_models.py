@@ -18,7 +18,7 @@ from storage.models.folds import SignalKey, StoredFold
 from storage.models.registry import ModelDamaged
 from strategy.market.bars import Bars
 from strategy.market.instruments import Instrument
-from strategy.portfolio.decision import Mandate
+from strategy.portfolio.account_config import Mandate
 from strategy.portfolio.risk import RiskLimits
 from tasks.models.load import ensemble
 from tasks.models.training_plan import TrainingRefused, settings_of, shape_of

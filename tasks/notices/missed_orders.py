@@ -11,10 +11,10 @@ from storage.ledger import orders as order_store
 from storage.ledger import runs
 from strategy.account.missed_orders import Cut, Miss, MissedOrder, cuts, filled_quantities, missed_orders
 from strategy.account.orders import Fill, Order, OrderState
+from strategy.account.quotes import Tape, tape
 from strategy.account.settlement import VOLUME_SHARE
 from strategy.backtest.day_loop import Replay
 from strategy.market.bars import Bars
-from strategy.portfolio.market_days import Tape, tape
 from tasks.report.markup import exactly
 from tasks.run.job import Job
 from tasks.run.runs import DAILY

@@ -17,8 +17,8 @@ from storage.ledger.price_units import open_as_used
 from storage.ledger.row_codec import Provenance
 from strategy.account.orders import Fill, Order, Side
 from strategy.broker.fills import Execution
+from strategy.market.data_hash import data_sha256
 from strategy.portfolio.decision import Decision
-from strategy.portfolio.market_days import data_sha256
 from tasks.operations.redecide import Asked, replayed_trace
 from tasks.report.markup import exactly
 from tasks.run.answers import Json, decision_json, fill_json, order_json, text

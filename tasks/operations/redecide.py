@@ -13,8 +13,8 @@ from storage.ledger.explanations import Trace, trace
 from storage.ledger.row_codec import Provenance
 from storage.models.registry import ModelDamaged
 from strategy.explain.order import Judgement, explanations
+from strategy.market.data_hash import data_sha256
 from strategy.portfolio.decision import Decision, Status
-from strategy.portfolio.market_days import data_sha256
 from strategy.signals.outlook import Strategy
 from tasks.daily.account_state import mandate_of, standing_at
 from tasks.daily.restatement import restated

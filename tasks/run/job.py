@@ -9,7 +9,7 @@ from typing import Protocol
 
 from strategy.account.settlement import Costs, Terms
 from strategy.market.instruments import Instrument
-from strategy.portfolio.decision import Mandate
+from strategy.portfolio.account_config import Mandate
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import Strategy

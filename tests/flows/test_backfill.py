@@ -24,8 +24,8 @@ from flows.backfill import backfill
 from flows.config.settings import load
 from flows.daily import daily
 from flows.planning.backfill_plan import TRADED, Asked, plan_backfill
+from flows.planning.deployed_accounts import ACCOUNT, TAKEN
 from flows.runs.interrupts import stoppable
-from flows.scheduling.own_symbols import ACCOUNT, TAKEN
 from storage.database import connect
 from storage.ledger import order_lookup as order_history
 from storage.ledger import runs

@@ -9,7 +9,7 @@ import typer
 
 from flows.cli.console import finish
 from flows.cli.options import Capital, Home, Source, Symbols
-from flows.scheduling.own_symbols import ACCOUNT
+from flows.planning.deployed_accounts import ACCOUNT
 
 QUESTIONS = {
     "source": "Where do bars come from (sample, binance, yahoo or file:PATH)?",

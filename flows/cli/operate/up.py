@@ -18,8 +18,9 @@ import typer
 from flows.cli.console import finish
 from flows.cli.operate.up_programs import server, worker
 from flows.cli.options import Home, Source, Symbols
+from flows.planning.deployed_accounts import ACCOUNT
 from flows.scheduling.offering import arrange
-from flows.scheduling.own_symbols import ACCOUNT, own
+from flows.scheduling.own_symbols import own
 from flows.server import password as server_password
 from flows.server.supervisor import Kept, supervise
 from flows.server.up_server import DemandedFrom, forget, healthy, note
@@ -147,7 +148,7 @@ def _deploy(environment: Mapping[str, str]) -> None:
 def _greeting(home: Path, url: str) -> str:
     from flows.scheduling.next_runs import MOST_RUNS, next_runs
     from flows.scheduling.schedules import accounts_by_deployment
-    from flows.server.availability import PrefectUnreachable
+    from flows.server.run_server import PrefectUnreachable
 
     deadline = time.monotonic() + SCHEDULED_S
     runs: list[str] = []

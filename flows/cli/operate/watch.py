@@ -30,7 +30,7 @@ def run_watch(home: str | None, accounts: Sequence[str] = ()) -> dict[str, Any]:
     from flows.config.settings import load
     from flows.config.wall_clock import clock
     from flows.scheduling.schedules import accounts_by_deployment
-    from flows.server.availability import PrefectUnreachable
+    from flows.server.run_server import PrefectUnreachable
     from tasks.operations.accounts import demand_known
     from tasks.operations.concerns import look
 

@@ -13,8 +13,9 @@ from flows.config.paths import expanded
 from flows.config.settings import load
 from flows.planning.adapters import open_source, source_factory
 from flows.planning.plan import RequestRefused, between, plan
-from flows.server.availability import PrefectUnreachable, served
+from flows.server.availability import served
 from flows.server.environment import attend_run
+from flows.server.run_server import PrefectUnreachable
 from strategy.kernel.grid import points
 
 if TYPE_CHECKING:

@@ -12,9 +12,8 @@ import prefect.context
 import pytest
 
 from flows.server import run_server as prefect_server
-from flows.server.availability import PrefectUnreachable
 from flows.server.environment import prepare
-from flows.server.run_server import ELSEWHERE_NAMES, owned, serve
+from flows.server.run_server import ELSEWHERE_NAMES, PrefectUnreachable, owned, serve
 from flows.server.up_server import lock_file
 from tests.fakes.prefect_server import ROOT, clean_environment, until
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from strategy.account.orders import Side
+from strategy.account.quotes import Tape, tape
 from strategy.account.settlement import Costs
 from strategy.audit.account import Trading, accounts, fills, parity
 from strategy.audit.claims import CLAIMED, days_right_needed, foresight, sides
@@ -28,9 +29,10 @@ from strategy.audit.lookahead import (
 from strategy.backtest.day_loop import Replay, replay
 from strategy.market.bars import Bars, FloatArray
 from strategy.market.instruments import Calendar
+from strategy.market.session_dates import account_dates
 from strategy.networks.ensemble import Ensemble
-from strategy.portfolio.decision import Mandate, panorama
-from strategy.portfolio.market_days import Tape, account_dates, tape
+from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.aligned_signals import panorama
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.features import features

@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 
 from strategy.account.orders import OrderState
+from strategy.account.quotes import tape
 from strategy.account.settlement import NO_COSTS, Costs, Terms
 from strategy.account.state import Account, Position, Snapshot
 from strategy.backtest.day_loop import Replay, opening, replay
 from strategy.market.bars import Bars, make_bars
 from strategy.market.instruments import Calendar, Instrument, Membership
-from strategy.portfolio.decision import Mandate, Status, decide, panorama
-from strategy.portfolio.market_days import account_dates, tape
+from strategy.market.session_dates import account_dates
+from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.aligned_signals import panorama
+from strategy.portfolio.decision import Status, decide
 from strategy.portfolio.risk import RiskLimits, halt_date
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import Strategy, history_bars, outlooks

@@ -8,9 +8,10 @@ from strategy.account.state import Account, Position
 from strategy.backtest.day_loop import Standing
 from strategy.backtest.halted_orders import only_reducing
 from strategy.market.instruments import Calendar, Instrument
-from strategy.portfolio.decision import Mandate, Strategy
+from strategy.portfolio.account_config import Mandate
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
+from strategy.signals.outlook import Strategy
 
 D = Decimal
 DAY = date(2020, 1, 6)

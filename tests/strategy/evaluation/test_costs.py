@@ -6,11 +6,11 @@ from decimal import Decimal
 
 import pytest
 
+from strategy.account.quotes import tape
 from strategy.account.settlement import Costs
 from strategy.evaluation.costs import Charges, charges, rates
 from strategy.market.bars import make_bars
 from strategy.market.instruments import Calendar, Instrument
-from strategy.portfolio.market_days import tape
 from strategy.signals.outlook import Strategy
 from tests.strategy.backtest.test_day_loop import STOCK, days, mandate, run, walk
 

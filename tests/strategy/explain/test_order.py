@@ -11,16 +11,19 @@ import pytest
 
 from strategy.account.money import exact, quantised, whole_lots
 from strategy.account.orders import Order
+from strategy.account.quotes import tape
 from strategy.account.settlement import Costs
 from strategy.account.state import Account, Position
 from strategy.backtest.day_loop import Standing, opening, plan_orders, settle_day, with_orders
 from strategy.explain.order import Explanation, Judgement, explanations
 from strategy.market.bars import Bars, FloatArray
 from strategy.market.instruments import Instrument, Membership
+from strategy.market.session_dates import account_dates
 from strategy.networks.ensemble import Ensemble
 from strategy.networks.transformer import newest_departures
-from strategy.portfolio.decision import Decision, Mandate, Status, decide, panorama
-from strategy.portfolio.market_days import account_dates, tape
+from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.aligned_signals import panorama
+from strategy.portfolio.decision import Decision, Status, decide
 from strategy.portfolio.risk import RiskLimits, within_limits
 from strategy.portfolio.sizing import SizingParams, portfolio_exposures
 from strategy.signals.network_inputs import INPUTS, inputs

@@ -7,6 +7,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from strategy.account.quotes import tape
 from strategy.account.settlement import Costs, Terms
 from strategy.backtest.day_loop import Replay, replay, turnovers
 from strategy.evaluation.metrics import metrics
@@ -14,8 +15,9 @@ from strategy.kernel.grid import CHUNK_POINTS, MOST_POINTS, Grid, Point, account
 from strategy.kernel.grid_accounts import sweep_panel, swept
 from strategy.market.bars import Bars
 from strategy.market.instruments import Calendar, Instrument, Membership
-from strategy.portfolio.decision import Mandate, panorama
-from strategy.portfolio.market_days import account_dates, tape
+from strategy.market.session_dates import account_dates
+from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.aligned_signals import panorama
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import Strategy, outlooks

@@ -6,14 +6,17 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from strategy.account.quotes import tape
 from strategy.account.settlement import Costs, Terms
 from strategy.backtest.day_loop import opening, plan_orders, replay, settle_day, turnovers, with_orders
 from strategy.kernel.forward_pass import LANES
 from strategy.kernel.simulate import AccountMarket, simulate
 from strategy.market.bars import Bars, make_bars
 from strategy.market.instruments import Calendar, Instrument
-from strategy.portfolio.decision import Decision, Mandate, Status, panorama
-from strategy.portfolio.market_days import account_dates, tape
+from strategy.market.session_dates import account_dates
+from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.aligned_signals import panorama
+from strategy.portfolio.decision import Decision, Status
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams, drawdown_multiplier
 from strategy.signals.outlook import Strategy, outlooks

@@ -7,10 +7,13 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from strategy.account.quotes import tape
 from strategy.account.settlement import Costs
 from strategy.backtest.day_loop import replay
-from strategy.portfolio.decision import decide, outsets, panorama
-from strategy.portfolio.market_days import PORTFOLIO_BARS, account_dates, portfolio_volatilities, tape
+from strategy.market.session_dates import account_dates
+from strategy.portfolio.aligned_signals import panorama
+from strategy.portfolio.decision import decide, outsets
+from strategy.portfolio.volatility import PORTFOLIO_BARS, portfolio_volatilities
 from strategy.signals.outlook import Strategy, outlooks
 from strategy.signals.rolling import VOLATILITY_SPAN, exponential_weights
 from tests.fakes.panels import mandate, market, stock, walk
@@ -36,7 +39,7 @@ def test_one_day_alone_and_all_days_at_once_give_the_same_bits(strategy: Strateg
 
 @pytest.mark.parametrize("chunk", [1, 3_000, 1_000_000])
 def test_the_volatility_of_a_portfolio_is_that_of_its_window(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("strategy.portfolio.market_days._CHUNK_NUMBERS", chunk)
+    monkeypatch.setattr("strategy.portfolio.volatility._CHUNK_NUMBERS", chunk)
     rng = np.random.default_rng(5)
     changes = rng.normal(0, 0.01, (400, 9))
     stops = np.array([100, PORTFOLIO_BARS - 1, PORTFOLIO_BARS, 200, 400])

@@ -8,14 +8,17 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from strategy.account.quotes import tape
 from strategy.account.settlement import Costs
 from strategy.backtest.day_loop import replay
 from strategy.explain.sizes import sized
 from strategy.kernel.grid import Point
 from strategy.kernel.grid_accounts import sweep_panel, swept, targets
 from strategy.market.bars import Bars
-from strategy.portfolio.decision import Mandate, Status, outsets, panorama
-from strategy.portfolio.market_days import account_dates, tape
+from strategy.market.session_dates import account_dates
+from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.aligned_signals import panorama
+from strategy.portfolio.decision import Status, outsets
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import Strategy, outlooks

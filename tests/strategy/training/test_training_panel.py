@@ -7,12 +7,14 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from strategy.account.quotes import tape
 from strategy.account.settlement import NO_COSTS
 from strategy.backtest.day_loop import replay
 from strategy.market.bars import Bars
 from strategy.market.instruments import Membership
-from strategy.portfolio.decision import Mandate, panorama
-from strategy.portfolio.market_days import account_dates, tape
+from strategy.market.session_dates import account_dates
+from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.aligned_signals import panorama
 from strategy.signals.outlook import outlooks
 from strategy.training.rollout import net_returns
 from strategy.training.training_panel import FIRST_ROW, training_panel

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strategy.market.bars import Bars, make_bars
-from strategy.portfolio.market_days import account_dates, data_sha256
+from strategy.market.data_hash import data_sha256
+from strategy.market.session_dates import account_dates
 from strategy.signals.features import FEATURE_BARS, features
 from strategy.signals.rolling import daily_volatility
 from strategy.twin.generator import HALF_LIFE_ROWS, LEAST_ROWS, MOST_SCALE, Jitter, Twin, _blocks, fit, simulate

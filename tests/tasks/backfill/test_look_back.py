@@ -12,8 +12,8 @@ from storage.bars import published as bar_store
 from storage.database import connect
 from strategy.audit import lookahead as audit
 from strategy.backtest.day_loop import opening
+from strategy.market.data_hash import data_sha256
 from strategy.networks.ensemble import Ensemble
-from strategy.portfolio.market_days import data_sha256
 from strategy.signals.outlook import Strategy, history_bars, look_back
 from tasks.backfill import batch as stretch
 from tasks.daily.signals import judge_day

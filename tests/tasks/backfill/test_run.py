@@ -21,10 +21,11 @@ from storage.ledger.runs import Run
 from storage.models import promotions
 from storage.models import registry as model_store
 from strategy.account.orders import Order
+from strategy.account.quotes import tape
 from strategy.backtest.day_loop import replay
 from strategy.market.instruments import Calendar
-from strategy.portfolio.decision import Status, panorama
-from strategy.portfolio.market_days import tape
+from strategy.portfolio.aligned_signals import panorama
+from strategy.portfolio.decision import Status
 from strategy.portfolio.risk import HALTED, RiskLimits
 from strategy.signals.outlook import Strategy, outlooks
 from tasks.backfill.answer import backfill_json

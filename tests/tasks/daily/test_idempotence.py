@@ -15,9 +15,9 @@ from storage.database import connect
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from strategy.account.orders import OrderState
+from strategy.account.quotes import tape
 from strategy.backtest.day_loop import opening, plan_orders, settle_day, with_orders
 from strategy.portfolio.decision import Decision, Status
-from strategy.portfolio.market_days import tape
 from strategy.signals.outlook import Strategy
 from tasks.daily.account_state import mandate_of
 from tasks.daily.order import OrdersBlocked, trade

@@ -15,10 +15,11 @@ from storage.database import connect
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from strategy.account.orders import OrderState
+from strategy.account.quotes import tape
 from strategy.account.state import EntryKind
 from strategy.backtest.day_loop import Replay, replay
-from strategy.portfolio.decision import Status, panorama
-from strategy.portfolio.market_days import tape
+from strategy.portfolio.aligned_signals import panorama
+from strategy.portfolio.decision import Status
 from strategy.signals.outlook import Outlook, Strategy, outlooks
 from tasks.backtest.run import Backtest, Window, backtest
 from tasks.daily.order import trade

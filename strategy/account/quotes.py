@@ -1,0 +1,61 @@
+"""What each date's bars mean for an account: prices, factor changes and volumes, by date and symbol."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from strategy.account.money import exact
+from strategy.account.settlement import Quote
+from strategy.market.bars import Bars
+
+#: Relative change of the adjustment factor below which it is the rounding of a vendor's prices, not an event.
+FACTOR_NOISE = 1e-5
+
+
+UNCHANGED = exact(1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tape:
+    """Every closed bar as the account needs it, by date and symbol."""
+
+    quotes: Mapping[date, Mapping[str, Quote]]
+
+    def on(self, as_of: date) -> Mapping[str, Quote]:
+        """The quotes of one date; empty if no symbol had a session."""
+        return self.quotes.get(as_of, {})
+
+
+def tape(bars: Mapping[str, Bars], first: date, last: date) -> Tape:
+    """The quotes of all bars dated first to last, both included."""
+    quotes: dict[date, dict[str, Quote]] = {}
+    for symbol in sorted(bars):
+        for day, quote in _quotes(bars[symbol], first, last):
+            quotes.setdefault(day, {})[symbol] = quote
+    return Tape(quotes=quotes)
+
+
+def _quotes(bars: Bars, first: date, last: date) -> list[tuple[date, Quote]]:
+    start = int(np.searchsorted(bars.open_time, np.datetime64(first, "us")))
+    stop = int(np.searchsorted(bars.open_time, np.datetime64(last, "us"), side="right"))
+    changes = np.ones(len(bars))
+    changes[1:] = bars.factor[1:] / bars.factor[:-1]
+    changes[np.abs(changes - 1.0) < FACTOR_NOISE] = 1.0
+    rows = slice(start, stop)
+    days: list[date] = bars.open_time[rows].astype("datetime64[D]").tolist()
+    numbers = (one[rows].tolist() for one in (bars.open, bars.close, changes, bars.volume))
+    return [
+        (
+            day,
+            Quote(
+                open=exact(opened),
+                close=exact(closed),
+                factor_change=UNCHANGED if change == 1.0 else exact(change),
+                # Vendors write 0 for what they do not count.
+                volume=volume if volume > 0 else None,
+            ),
+        )
+        for day, opened, closed, change, volume in zip(days, *numbers, strict=True)
+    ]

@@ -1,0 +1,18 @@
+"""A hash of the bars that a decision or a backtest rests on."""
+
+from collections.abc import Mapping
+from hashlib import sha256
+
+import numpy as np
+
+from strategy.market.bars import COLUMNS, Bars
+
+
+def data_sha256(bars: Mapping[str, Bars]) -> str:
+    """Hash of the bars themselves: every symbol, column and row, bit for bit."""
+    digest = sha256()
+    for symbol in sorted(bars):
+        digest.update(symbol.encode())
+        for name in COLUMNS:
+            digest.update(np.ascontiguousarray(bars[symbol][name]).tobytes())
+    return digest.hexdigest()
