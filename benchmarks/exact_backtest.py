@@ -21,18 +21,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from strategy.account.quotes import tape
-from strategy.account.settlement import Costs, Terms
+from strategy.account.quotes import quotes_by_date
+from strategy.account.settlement import Costs, TradingTerms
 from strategy.backtest.day_loop import Replay, replay, turnovers
 from strategy.evaluation.metrics import metrics
 from strategy.market.bars import Bars
 from strategy.market.instruments import Calendar, Instrument
 from strategy.market.session_dates import account_dates
-from strategy.portfolio.account_config import Mandate
-from strategy.portfolio.aligned_signals import panorama
+from strategy.portfolio.account_config import AccountConfig
+from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
-from strategy.signals.outlook import Strategy, outlooks
+from strategy.signals.outlook import Strategy, symbol_signals
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.fakes.panels import stock
@@ -45,23 +45,23 @@ COST_BPS = Decimal(2)
 def ours(bars: Bars, count: int) -> Callable[[], Replay]:
     """The exact backtest of the rules over the last `count` bars, estimates ready."""
     instruments = {bars.symbol: Instrument(symbol=bars.symbol, calendar=Calendar.WEEKDAYS, lot=Decimal(1))}
-    mandate = Mandate(
+    mandate = AccountConfig(
         strategy=Strategy.RULES,
         symbols=(bars.symbol,),
         sizing=SizingParams(),
         limits=RiskLimits(),
-        terms=Terms(
+        terms=TradingTerms(
             account="bench",
             instruments=instruments,
             costs=Costs(fee_bps=COST_BPS, slippage_bps=Decimal(0), financing_rate=Decimal(0)),
         ),
     )
     known = {bars.symbol: bars}
-    view = panorama(outlooks(known, {bars.symbol: Calendar.WEEKDAYS}, Strategy.RULES), mandate.symbols)
+    view = aligned_signals(symbol_signals(known, {bars.symbol: Calendar.WEEKDAYS}, Strategy.RULES), mandate.symbols)
     dates = account_dates(known)[-count:]
 
     def run() -> Replay:
-        replayed = replay(view, tape(known, dates[0], dates[-1]), dates, CAPITAL, mandate)
+        replayed = replay(view, quotes_by_date(known, dates[0], dates[-1]), dates, CAPITAL, mandate)
         metrics([float(one.equity) for one in replayed.snapshots], turnovers(replayed), 252)
         return replayed
 

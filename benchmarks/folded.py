@@ -13,7 +13,7 @@ import strategy
 from strategy.market.bars import Bars, FloatArray
 from strategy.market.data_hash import data_sha256
 from strategy.networks.transformer import NetworkShape
-from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.account_config import AccountConfig
 from strategy.signals.features import FEATURES
 from strategy.training.fit import last_learned, twin_panels
 from strategy.training.loop import Trained, TrainingSet, train
@@ -31,7 +31,7 @@ class Study:
     """One panel with its folds."""
 
     bars: Mapping[str, Bars]
-    mandate: Mandate
+    mandate: AccountConfig
     panel: TrainingPanel
     plan: tuple[Fold, ...]
     cache: Path

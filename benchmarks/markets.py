@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from arch.data import nasdaq, sp500
 
-from strategy.account.settlement import Costs, Terms
+from strategy.account.settlement import Costs, TradingTerms
 from strategy.market.bars import Bars, make_bars
 from strategy.market.instruments import Calendar, Instrument
-from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import Strategy
@@ -53,7 +53,7 @@ def _sampled(symbol: str, frame: pd.DataFrame) -> Bars:
     )
 
 
-def load(panel: str, folder: Path) -> tuple[dict[str, Bars], Mandate]:
+def load(panel: str, folder: Path) -> tuple[dict[str, Bars], AccountConfig]:
     """The bars of a panel and the mandate of an account on it, with the default costs of its class."""
     if panel == "futures":
         bars = {
@@ -66,15 +66,15 @@ def load(panel: str, folder: Path) -> tuple[dict[str, Bars], Mandate]:
     return bars, mandate(bars, calendar)
 
 
-def mandate(bars: Mapping[str, Bars], calendar: Calendar) -> Mandate:
+def mandate(bars: Mapping[str, Bars], calendar: Calendar) -> AccountConfig:
     """An account on these symbols with the default sizing and costs."""
     instruments = {symbol: Instrument(symbol=symbol, calendar=calendar) for symbol in bars}
-    return Mandate(
+    return AccountConfig(
         strategy=Strategy.TURBO,
         symbols=tuple(sorted(bars)),
         sizing=SizingParams(),
         limits=RiskLimits(max_order_notional=None),
-        terms=Terms(account="study", instruments=instruments, costs=Costs(financing_rate=Decimal("0.05"))),
+        terms=TradingTerms(account="study", instruments=instruments, costs=Costs(financing_rate=Decimal("0.05"))),
     )
 
 

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from strategy.account.quotes import tape
+from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import replay
 from strategy.kernel.simulate import AccountMarket, simulate
 from strategy.market.session_dates import account_dates
-from strategy.portfolio.aligned_signals import panorama
+from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.sizing import SizingParams
-from strategy.signals.outlook import outlooks
+from strategy.signals.outlook import symbol_signals
 from tasks.report.plots import Canvas, below_axis, drawing, key, line_mark, value_axis
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -55,8 +55,8 @@ def exactly(bars: int, symbols: int) -> Callable[[], object]:
     dates = account_dates(known)[HISTORY:]
 
     def work() -> object:
-        view = panorama(outlooks(known, calendars, rules.strategy), rules.symbols)
-        return replay(view, tape(known, dates[0], dates[-1]), dates, Decimal(10_000), rules)
+        view = aligned_signals(symbol_signals(known, calendars, rules.strategy), rules.symbols)
+        return replay(view, quotes_by_date(known, dates[0], dates[-1]), dates, Decimal(10_000), rules)
 
     return work
 

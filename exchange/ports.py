@@ -9,8 +9,8 @@ from typing import Protocol
 import pandas as pd
 
 from strategy.account.orders import Order
-from strategy.broker.fills import Charge as Charge
-from strategy.broker.fills import Execution as Execution
+from strategy.broker.fills import BrokerFill as BrokerFill
+from strategy.broker.fills import FundingPayment as FundingPayment
 from strategy.broker.fills import ListedOrder as ListedOrder
 from strategy.broker.fills import VenueOrder as VenueOrder
 from strategy.broker.fills import VenueTrade as VenueTrade
@@ -107,7 +107,7 @@ class NotTrading(BrokerRefused):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
+class OrderReport:
     """What a broker knows of an order: the order in its new state, with the reason, and all its trades so far.
 
     The state is UNKNOWN where the broker may or may not have taken it: ask again, never send again. `venue` is what the
@@ -115,12 +115,12 @@ class Receipt:
     """
 
     order: Order
-    executions: tuple[Execution, ...] = ()
+    executions: tuple[BrokerFill, ...] = ()
     venue: VenueOrder | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Holdings:
+class Balances:
     """All that the broker holds for its user: cash in the quote asset, and the signed quantity of each symbol.
 
     Spot: the balance of the quote asset, free and locked, and those of the base assets. Futures: the wallet balance,
@@ -160,7 +160,7 @@ class Broker(Protocol):
         """None, after the wait."""
         ...
 
-    def submit(self, order: Order, sent_at: datetime) -> Receipt:
+    def submit(self, order: Order, sent_at: datetime) -> OrderReport:
         """The order as the broker took it; it leaves at once, `sent_at` being the venue's clock, or not at all.
 
         Sends once: whatever leaves the outcome open gives UNKNOWN, not an error. Raises BrokerUnavailable,
@@ -168,7 +168,7 @@ class Broker(Protocol):
         """
         ...
 
-    def enquire(self, order: Order, sent_at: datetime, venue: VenueOrder | None = None) -> Receipt:
+    def enquire(self, order: Order, sent_at: datetime, venue: VenueOrder | None = None) -> OrderReport:
         """Return what became of an order that was sent at that instant, `venue` being what was confirmed of it before.
 
         It is asked for once. UNKNOWN where the broker does not say, with the code that tells how: that it knows no such
@@ -176,7 +176,7 @@ class Broker(Protocol):
         """
         ...
 
-    def cancel(self, order: Order, sent_at: datetime) -> Receipt:
+    def cancel(self, order: Order, sent_at: datetime) -> OrderReport:
         """The order with its remainder cancelled, or as it ended before. Raises BrokerUnavailable."""
         ...
 
@@ -195,13 +195,13 @@ class Broker(Protocol):
         """Return every trade of the symbol that it still tells of, from the first on. Raises BrokerUnavailable."""
         ...
 
-    def holdings(self, symbols: tuple[str, ...]) -> Holdings | None:
+    def holdings(self, symbols: tuple[str, ...]) -> Balances | None:
         """What the broker holds of the symbols that it lists; None where the ledger itself is the book.
 
         Raises BrokerUnavailable, BrokerRefused if it lists none of them.
         """
         ...
 
-    def charges(self, since: datetime) -> tuple[Charge, ...]:
+    def charges(self, since: datetime) -> tuple[FundingPayment, ...]:
         """What it charged or paid without a trade at `since` or later. Raises BrokerUnavailable."""
         ...

@@ -20,7 +20,7 @@ from flows.planning.adapters import open_source, source_factory
 from flows.planning.backfill_plan import Asked, plan_backfill
 from flows.runs.docstrings import documented
 from flows.runs.interrupts import stoppable
-from flows.runs.progress import Told
+from flows.runs.progress import ProgressReporter
 from flows.runs.run_names import name_run
 from flows.runs.run_states import ended_well, in_one_sentence
 from flows.server.environment import attend_run
@@ -110,7 +110,7 @@ def in_words(answer: Mapping[str, Any]) -> str:
 
 def run_days(wanted: Backfill, open_bars: Callable[[], BarSource]) -> Json:
     """Every day that is left, then the report of the last one; the answer."""
-    with stoppable() as stop_if_asked, Told(wanted.job.account) as told:
+    with stoppable() as stop_if_asked, ProgressReporter(wanted.job.account) as told:
 
         def tell(progress: Progress) -> None:
             stop_if_asked()

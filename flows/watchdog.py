@@ -17,7 +17,7 @@ from flows.config.settings import load
 from flows.config.wall_clock import clock
 from flows.runs.docstrings import documented
 from flows.runs.run_states import in_one_sentence
-from flows.scheduling.alerts import tell
+from flows.scheduling.alerts import notify
 from flows.scheduling.deployments import POOL, SCHEDULED, workers_online
 from flows.scheduling.schedules import active, of_client
 from flows.server.environment import attend_run
@@ -71,7 +71,7 @@ def _watch(folder: Path, accounts: Sequence[str]) -> "State[Any]":
         log.info("Over: %s.", key)
     body = "\n".join([*(f"{one.text}." for one in fresh), *(f"Over: {key}." for key in over)])
     # What could not be told is new again at the next look.
-    if not body or tell(f"TurboDMT: {len(fresh)} new, {len(over)} over, {len(concerns)} in all", body):
+    if not body or notify(f"TurboDMT: {len(fresh)} new, {len(over)} over, {len(concerns)} in all", body):
         remember(folder, concerns)
     summary = "; ".join(one.key for one in concerns) or "all is well"
     return Completed(message=summary[:1_000])

@@ -9,18 +9,18 @@ from typing import Any
 from exchange.brokers import binance_orders
 from exchange.brokers import order_history as binance_history
 from exchange.brokers.amounts import amount
-from exchange.brokers.binance_orders import MOST_TRADES, Desk
+from exchange.brokers.binance_orders import MOST_TRADES, OrderEndpoints
 from exchange.brokers.error_codes import FUTURES_NOT_TAKEN, VenueRefusal
 from exchange.brokers.symbol_rules import Listing, demand_trading, listed, listing, one_quote
 from exchange.brokers.testnet_client import ApiKeys, Wire
 from exchange.brokers.testnet_session import Endpoint, TestnetSession
 from exchange.ports import (
+    Balances,
     BrokerRefused,
     BrokerUnavailable,
-    Charge,
-    Holdings,
+    FundingPayment,
     ListedOrder,
-    Receipt,
+    OrderReport,
     VenueOrder,
     VenueTrade,
 )
@@ -35,7 +35,7 @@ FUTURES = Endpoint(
     weight_limit=1_920,
     not_taken=FUTURES_NOT_TAKEN,
 )
-_DESK = Desk(
+_DESK = OrderEndpoints(
     create=lambda client, wanted: client.futures_create_order(**wanted, newOrderRespType="RESULT"),
     find=lambda client, asked: client.futures_get_order(**asked),
     cancel=lambda client, named: client.futures_cancel_order(**named),
@@ -94,15 +94,15 @@ class FuturesTestnet:
         """None, after the wait."""
         self._session.wait(seconds)
 
-    def submit(self, order: Order, sent_at: datetime) -> Receipt:
+    def submit(self, order: Order, sent_at: datetime) -> OrderReport:
         """The order as the venue took it. Raises BrokerUnavailable, BrokerRefused if it was certainly not taken."""
         return binance_orders.submit(self._session, _DESK, order, sent_at)
 
-    def enquire(self, order: Order, sent_at: datetime, venue: VenueOrder | None = None) -> Receipt:
+    def enquire(self, order: Order, sent_at: datetime, venue: VenueOrder | None = None) -> OrderReport:
         """What became of the order. Raises BrokerUnavailable."""
         return binance_orders.enquire(self._session, _DESK, order, sent_at, venue)
 
-    def cancel(self, order: Order, sent_at: datetime) -> Receipt:
+    def cancel(self, order: Order, sent_at: datetime) -> OrderReport:
         """The order without its remainder. Raises BrokerUnavailable."""
         return binance_orders.cancel(self._session, _DESK, order, sent_at)
 
@@ -118,7 +118,7 @@ class FuturesTestnet:
         """Return every trade of the symbol that is still told of. Raises BrokerUnavailable."""
         return binance_history.all_trades(self._session, _DESK, symbol)
 
-    def holdings(self, symbols: tuple[str, ...]) -> Holdings | None:
+    def holdings(self, symbols: tuple[str, ...]) -> Balances | None:
         """The wallet's balance in the quote asset, and the signed positions in what is listed.
 
         Raises BrokerUnavailable, BrokerRefused if none of the symbols is listed.
@@ -127,17 +127,17 @@ class FuturesTestnet:
         quote = one_quote(listings)
         wallet = self._ask(lambda client: _amounts(client.futures_account_balance(), "asset", "balance"))
         held, costs = self._ask(lambda client: _positions(client.futures_position_information()))
-        return Holdings(
+        return Balances(
             cash=wallet.get(quote, Decimal(0)),
             positions={one.symbol: held.get(one.symbol, Decimal(0)) for one in listings},
             on_margin=True,
             entry_prices={one.symbol: costs[one.symbol] for one in listings if costs.get(one.symbol)},
         )
 
-    def charges(self, since: datetime) -> tuple[Charge, ...]:
+    def charges(self, since: datetime) -> tuple[FundingPayment, ...]:
         """The funding received and paid since then, in the order of time. Raises BrokerUnavailable."""
         start_ms = _milliseconds(since)
-        found: dict[str, Charge] = {}
+        found: dict[str, FundingPayment] = {}
         for _ in range(_MAX_PAGES):
             asked = {"incomeType": "FUNDING_FEE", "startTime": start_ms, "limit": _PAGE_ROWS}
             page = self._ask(partial(_income, asked=asked))
@@ -173,7 +173,7 @@ def _set_leverage(client: Any, wanted: Mapping[str, Any]) -> Any:
     return client.futures_change_leverage(**wanted)
 
 
-def _income(client: Any, asked: Mapping[str, Any]) -> list[Charge]:
+def _income(client: Any, asked: Mapping[str, Any]) -> list[FundingPayment]:
     return [_charge(one) for one in client.futures_income_history(**asked)]
 
 
@@ -191,8 +191,8 @@ def _milliseconds(instant: datetime) -> int:
     return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
-def _charge(told: dict[str, Any]) -> Charge:
-    return Charge(
+def _charge(told: dict[str, Any]) -> FundingPayment:
+    return FundingPayment(
         # A testnet that was reset counts its numbers from one again.
         charge_id=f"{told['incomeType']}-{told['tranId']}-{told['symbol']}-{told['time']}",
         charged_at=datetime.fromtimestamp(int(told["time"]) / 1000, tz=UTC),

@@ -7,18 +7,18 @@ from typing import Any
 
 from exchange.brokers.error_codes import ARCHIVED_ORDER, UNKNOWN_ORDER, Duplicate, Uncertain, VenueRefusal
 from exchange.brokers.order_reports import MOST_TRADES as MOST_TRADES
-from exchange.brokers.order_reports import Desk as Desk
 from exchange.brokers.order_reports import Json as Json
+from exchange.brokers.order_reports import OrderEndpoints as OrderEndpoints
 from exchange.brokers.order_reports import confirmed, known, plain, traded_under, unknown
 from exchange.brokers.testnet_session import TestnetSession
-from exchange.ports import BrokerUnavailable, Receipt, VenueOrder
+from exchange.ports import BrokerUnavailable, OrderReport, VenueOrder
 from strategy.account.orders import Order, OrderState, ReasonCode
 
 #: How long after its claim an order may still leave.
 PROMPT = timedelta(seconds=2)
 
 
-def submit(session: TestnetSession, desk: Desk, order: Order, sent_at: datetime) -> Receipt:
+def submit(session: TestnetSession, desk: OrderEndpoints, order: Order, sent_at: datetime) -> OrderReport:
     """The order as the venue took it; UNKNOWN where nobody knows whether it did. It leaves once, within PROMPT.
 
     Raises BrokerUnavailable, BrokerRefused where it was certainly not taken.
@@ -37,16 +37,16 @@ def submit(session: TestnetSession, desk: Desk, order: Order, sent_at: datetime)
     try:
         taken = session.send(lambda client: desk.create(client, wanted))
     except VenueRefusal as refusal:
-        return Receipt(order=known(order, OrderState.REJECTED, str(refusal)))
+        return OrderReport(order=known(order, OrderState.REJECTED, str(refusal)))
     except (Uncertain, Duplicate) as error:
-        return Receipt(order=unknown(order, ReasonCode.UNSEEN, str(error)))
+        return OrderReport(order=unknown(order, ReasonCode.UNSEEN, str(error)))
     # It was taken: no failure after that may read as if it had not been.
     return confirmed(session, desk, order, (taken, sent_at))
 
 
 def enquire(
-    session: TestnetSession, desk: Desk, order: Order, sent_at: datetime, venue: VenueOrder | None = None
-) -> Receipt:
+    session: TestnetSession, desk: OrderEndpoints, order: Order, sent_at: datetime, venue: VenueOrder | None = None
+) -> OrderReport:
     """Return what became of an order that was sent at that instant of the venue's clock; it is asked for once.
 
     It is asked for by its id, then by the number that the venue once confirmed. That the venue knows neither says
@@ -64,8 +64,8 @@ def enquire(
             if refusal.code in UNKNOWN_ORDER:
                 continue
             if refusal.code == ARCHIVED_ORDER:
-                return Receipt(order=known(order, OrderState.EXPIRED, str(refusal)))
-            return Receipt(order=unknown(order, ReasonCode.UNTOLD, f"the venue refuses to tell of it ({refusal})"))
+                return OrderReport(order=known(order, OrderState.EXPIRED, str(refusal)))
+            return OrderReport(order=unknown(order, ReasonCode.UNTOLD, f"the venue refuses to tell of it ({refusal})"))
         # A testnet that was reset counts its numbers from one again: that number may be another order's by now.
         if asked is named[0] or (isinstance(found, Mapping) and found.get("clientOrderId") == order.order_id):
             return confirmed(session, desk, order, (found, sent_at))
@@ -73,20 +73,20 @@ def enquire(
         return traded
     if session.now() - sent_at > desk.remembers:
         reason = f"the venue tells of no order after {desk.remembers.days} days"
-        return Receipt(order=unknown(order, ReasonCode.FORGOTTEN, reason))
-    return Receipt(order=unknown(order, ReasonCode.UNSEEN, "the venue knows no such order"))
+        return OrderReport(order=unknown(order, ReasonCode.FORGOTTEN, reason))
+    return OrderReport(order=unknown(order, ReasonCode.UNSEEN, "the venue knows no such order"))
 
 
-def cancel(session: TestnetSession, desk: Desk, order: Order, sent_at: datetime) -> Receipt:
+def cancel(session: TestnetSession, desk: OrderEndpoints, order: Order, sent_at: datetime) -> OrderReport:
     """The order with its remainder cancelled, or as it ended before. Raises BrokerUnavailable."""
     named = {"symbol": order.symbol, "origClientOrderId": order.order_id}
     try:
         session.ask(lambda client: desk.cancel(client, named))
     except VenueRefusal as refusal:
         if refusal.code not in UNKNOWN_ORDER:
-            return Receipt(order=unknown(order, ReasonCode.UNTOLD, f"it cannot be cancelled ({refusal})"))
+            return OrderReport(order=unknown(order, ReasonCode.UNTOLD, f"it cannot be cancelled ({refusal})"))
     return enquire(session, desk, order, sent_at)
 
 
-def _found(desk: Desk, asked: Json, client: Any) -> Json:
+def _found(desk: OrderEndpoints, asked: Json, client: Any) -> Json:
     return desk.find(client, asked)

@@ -8,18 +8,18 @@ from typing import Any
 from exchange.brokers import binance_orders
 from exchange.brokers import order_history as binance_history
 from exchange.brokers.amounts import amount
-from exchange.brokers.binance_orders import MOST_TRADES, Desk
+from exchange.brokers.binance_orders import MOST_TRADES, OrderEndpoints
 from exchange.brokers.error_codes import VenueRefusal
 from exchange.brokers.symbol_rules import Listing, demand_trading, listed, listing, one_quote
 from exchange.brokers.testnet_client import ApiKeys, Wire
 from exchange.brokers.testnet_session import Endpoint, TestnetSession
 from exchange.ports import (
+    Balances,
     BrokerRefused,
     BrokerUnavailable,
-    Charge,
-    Holdings,
+    FundingPayment,
     ListedOrder,
-    Receipt,
+    OrderReport,
     VenueOrder,
     VenueTrade,
 )
@@ -33,7 +33,7 @@ SPOT = Endpoint(
     server_time=lambda client: client.get_server_time(),
     weight_limit=4_800,
 )
-_DESK = Desk(
+_DESK = OrderEndpoints(
     create=lambda client, wanted: client.create_order(**wanted, newOrderRespType="RESULT"),
     find=lambda client, asked: client.get_order(**asked),
     cancel=lambda client, named: client.cancel_order(**named),
@@ -77,15 +77,15 @@ class SpotTestnet:
         """None, after the wait."""
         self._session.wait(seconds)
 
-    def submit(self, order: Order, sent_at: datetime) -> Receipt:
+    def submit(self, order: Order, sent_at: datetime) -> OrderReport:
         """The order as the venue took it. Raises BrokerUnavailable, BrokerRefused if it was certainly not taken."""
         return binance_orders.submit(self._session, _DESK, order, sent_at)
 
-    def enquire(self, order: Order, sent_at: datetime, venue: VenueOrder | None = None) -> Receipt:
+    def enquire(self, order: Order, sent_at: datetime, venue: VenueOrder | None = None) -> OrderReport:
         """What became of the order. Raises BrokerUnavailable."""
         return binance_orders.enquire(self._session, _DESK, order, sent_at, venue)
 
-    def cancel(self, order: Order, sent_at: datetime) -> Receipt:
+    def cancel(self, order: Order, sent_at: datetime) -> OrderReport:
         """The order without its remainder. Raises BrokerUnavailable."""
         return binance_orders.cancel(self._session, _DESK, order, sent_at)
 
@@ -101,7 +101,7 @@ class SpotTestnet:
         """Return every trade of the symbol that is still told of. Raises BrokerUnavailable."""
         return binance_history.all_trades(self._session, _DESK, symbol)
 
-    def holdings(self, symbols: tuple[str, ...]) -> Holdings | None:
+    def holdings(self, symbols: tuple[str, ...]) -> Balances | None:
         """The balances of the quote asset and of the base assets of what is listed, free and locked.
 
         Raises BrokerUnavailable, BrokerRefused if none of the symbols is listed.
@@ -110,13 +110,13 @@ class SpotTestnet:
         quote = one_quote(listings)
         free, locked = self._ask(lambda client: _balances(client.get_account(omitZeroBalances="true")))
         held = {asset: amount + locked[asset] for asset, amount in free.items()}
-        return Holdings(
+        return Balances(
             cash=held.get(quote, Decimal(0)),
             positions={one.symbol: held.get(one.base, Decimal(0)) for one in listings},
             locked=locked.get(quote, Decimal(0)),
         )
 
-    def charges(self, since: datetime) -> tuple[Charge, ...]:  # noqa: ARG002 - there are none, whenever it was
+    def charges(self, since: datetime) -> tuple[FundingPayment, ...]:  # noqa: ARG002 - there are none, whenever it was
         """None at all: spot lends nothing."""
         return ()
 

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from exchange.brokers.amounts import amount
-from exchange.brokers.binance_orders import Desk, Json
+from exchange.brokers.binance_orders import Json, OrderEndpoints
 from exchange.brokers.error_codes import VenueRefusal
 from exchange.brokers.testnet_session import TestnetSession
 from exchange.ports import BrokerUnavailable, ListedOrder, VenueOrder, VenueTrade
@@ -25,20 +25,22 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-def orders_since(session: TestnetSession, desk: Desk, symbol: str, since: datetime) -> tuple[ListedOrder, ...]:
+def orders_since(
+    session: TestnetSession, desk: OrderEndpoints, symbol: str, since: datetime
+) -> tuple[ListedOrder, ...]:
     """Return the orders that are open, and all that came at `since` or later. Raises BrokerUnavailable."""
     listed = {one.venue.venue_order_id: one for page in _order_pages(session, desk, symbol, since) for one in page}
     return tuple(listed.values())
 
 
-def trades_since(session: TestnetSession, desk: Desk, symbol: str, since: datetime) -> tuple[VenueTrade, ...]:
+def trades_since(session: TestnetSession, desk: OrderEndpoints, symbol: str, since: datetime) -> tuple[VenueTrade, ...]:
     """Return all trades at `since` or later, oldest first. Raises BrokerUnavailable."""
     pages = _spans(session, (desk.all_trades, desk.longest_span), (symbol, since), _trade)
     found = {one.trade_id: one for page in pages for one in page}
     return tuple(found.values())
 
 
-def all_trades(session: TestnetSession, desk: Desk, symbol: str) -> tuple[VenueTrade, ...]:
+def all_trades(session: TestnetSession, desk: OrderEndpoints, symbol: str) -> tuple[VenueTrade, ...]:
     """Return every trade of the symbol that the venue tells of, oldest first. Raises BrokerUnavailable."""
     found: dict[str, VenueTrade] = {}
     first = 0
@@ -52,7 +54,9 @@ def all_trades(session: TestnetSession, desk: Desk, symbol: str) -> tuple[VenueT
     raise BrokerUnavailable(f"the trades of {symbol} do not end; try again later")
 
 
-def _order_pages(session: TestnetSession, desk: Desk, symbol: str, since: datetime) -> Iterator[Sequence[ListedOrder]]:
+def _order_pages(
+    session: TestnetSession, desk: OrderEndpoints, symbol: str, since: datetime
+) -> Iterator[Sequence[ListedOrder]]:
     yield _asked(session, lambda client: [_listed(one) for one in desk.open_orders(client, symbol)])
     yield from _spans(session, (desk.all_orders, desk.longest_span), (symbol, since), _listed)
 

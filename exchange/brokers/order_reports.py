@@ -10,7 +10,7 @@ from typing import Any
 from exchange.brokers.amounts import amount
 from exchange.brokers.error_codes import VenueRefusal
 from exchange.brokers.testnet_session import TestnetSession
-from exchange.ports import BrokerRefused, BrokerUnavailable, Execution, Receipt, VenueOrder
+from exchange.ports import BrokerFill, BrokerRefused, BrokerUnavailable, OrderReport, VenueOrder
 from strategy.account.orders import Order, OrderState, ReasonCode, Side
 
 #: The venue tells trades a moment later than orders: how often they are asked for, and the wait in between.
@@ -39,7 +39,7 @@ Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class OrderEndpoints:
     """The calls of one venue about orders; each takes python-binance's client and the parameters."""
 
     create: Callable[[Any, Json], Json]
@@ -58,14 +58,14 @@ class Desk:
     """How long the venue tells of an order."""
 
 
-def confirmed(session: TestnetSession, desk: Desk, order: Order, told: tuple[Json, datetime]) -> Receipt:
+def confirmed(session: TestnetSession, desk: OrderEndpoints, order: Order, told: tuple[Json, datetime]) -> OrderReport:
     """The order as told, with what the venue confirmed; UNKNOWN where the rest of what it tells cannot be read."""
     answer, sent_at = told
     venue = _venue_order(answer, sent_at)
     try:
         return replace(_receipt(session, desk, order, answer), venue=venue)
     except (BrokerUnavailable, BrokerRefused) as error:
-        return Receipt(order=unknown(order, ReasonCode.UNTOLD, str(error)), venue=venue)
+        return OrderReport(order=unknown(order, ReasonCode.UNTOLD, str(error)), venue=venue)
 
 
 def _venue_order(told: Json, sent_at: datetime) -> VenueOrder | None:
@@ -82,13 +82,13 @@ def _venue_order(told: Json, sent_at: datetime) -> VenueOrder | None:
     return VenueOrder(venue_order_id=number, transacted_at=at)
 
 
-def _receipt(session: TestnetSession, desk: Desk, order: Order, told: Json) -> Receipt:
+def _receipt(session: TestnetSession, desk: OrderEndpoints, order: Order, told: Json) -> OrderReport:
     """The order as told, with all its trades; UNKNOWN while the venue tells fewer trades than it has filled."""
     try:
         status, filled = str(told["status"]), amount(told["executedQty"])
     except (KeyError, TypeError, ArithmeticError):
         raise BrokerUnavailable("the venue tells of it in a way that is not known here") from None
-    executions: tuple[Execution, ...] = ()
+    executions: tuple[BrokerFill, ...] = ()
     for count in range(ASKED if filled else 0):
         if count:
             session.wait(WAIT_S)
@@ -98,24 +98,24 @@ def _receipt(session: TestnetSession, desk: Desk, order: Order, told: Json) -> R
     else:
         if filled:
             untold = f"filled {plain(filled)}, but not all its trades are told yet"
-            return Receipt(order=unknown(order, ReasonCode.UNTOLD, untold))
+            return OrderReport(order=unknown(order, ReasonCode.UNTOLD, untold))
     if whole := _whole(order, executions):
         return whole
     if status not in _STATES:
         odd = unknown(order, ReasonCode.UNTOLD, f"the venue says {status}, a state that is not known here")
-        return Receipt(order=odd, executions=executions)
+        return OrderReport(order=odd, executions=executions)
     reason = "" if status == "FILLED" else f"the venue says {status}"
-    return Receipt(order=known(order, _STATES[status], reason), executions=executions)
+    return OrderReport(order=known(order, _STATES[status], reason), executions=executions)
 
 
-def _whole(order: Order, executions: Sequence[Execution]) -> Receipt | None:
+def _whole(order: Order, executions: Sequence[BrokerFill]) -> OrderReport | None:
     """The order as filled, whatever is said of it, where its trades are all that it asked for; else None."""
     if sum((one.quantity for one in executions), Decimal(0)) != order.quantity:
         return None
-    return Receipt(order=known(order, OrderState.FILLED, ""), executions=tuple(executions))
+    return OrderReport(order=known(order, OrderState.FILLED, ""), executions=tuple(executions))
 
 
-def traded_under(session: TestnetSession, desk: Desk, order: Order, venue: VenueOrder) -> Receipt | None:
+def traded_under(session: TestnetSession, desk: OrderEndpoints, order: Order, venue: VenueOrder) -> OrderReport | None:
     """The order by the trades under the number that was once confirmed, at that instant; None if none is told.
 
     Only there and then: a testnet that was reset counts its numbers from one again. Raises BrokerUnavailable.
@@ -130,17 +130,17 @@ def traded_under(session: TestnetSession, desk: Desk, order: Order, venue: Venue
     if not executions:
         return None
     untold = unknown(order, ReasonCode.UNTOLD, "its trades are told, and it is not")
-    return _whole(order, executions) or Receipt(order=untold, executions=executions)
+    return _whole(order, executions) or OrderReport(order=untold, executions=executions)
 
 
-def _trades(session: TestnetSession, desk: Desk, order: Order, told: Json) -> tuple[Execution, ...]:
+def _trades(session: TestnetSession, desk: OrderEndpoints, order: Order, told: Json) -> tuple[BrokerFill, ...]:
     """All trades of an order as told, oldest first, however many answers they fill. Raises BrokerUnavailable."""
     try:
         page = session.ask(lambda client: _executions(order, desk.trades(client, told)))
         if len(page) < MOST_TRADES:
             return page
         # One answer tells the newest: those before it are found by going through the numbers from the first.
-        found, first = dict[str, Execution](), 0
+        found, first = dict[str, BrokerFill](), 0
         for _ in range(MOST_PAGES):
             page = session.ask(partial(_page_from, desk, order, (told, first)))
             found |= {one.trade_id: one for one in page}
@@ -152,18 +152,18 @@ def _trades(session: TestnetSession, desk: Desk, order: Order, told: Json) -> tu
     raise BrokerUnavailable(f"its trades do not end within {MOST_PAGES * MOST_TRADES:,}")
 
 
-def _page_from(desk: Desk, order: Order, wanted: tuple[Json, int], client: Any) -> tuple[Execution, ...]:
+def _page_from(desk: OrderEndpoints, order: Order, wanted: tuple[Json, int], client: Any) -> tuple[BrokerFill, ...]:
     told, first = wanted
     return _executions(order, desk.trades_from(client, told, first))
 
 
-def _executions(order: Order, told: Sequence[Json]) -> tuple[Execution, ...]:
+def _executions(order: Order, told: Sequence[Json]) -> tuple[BrokerFill, ...]:
     return tuple(_execution(order, one) for one in told)
 
 
-def _execution(order: Order, told: Json) -> Execution:
+def _execution(order: Order, told: Json) -> BrokerFill:
     realised = told.get("realizedPnl")
-    return Execution(
+    return BrokerFill(
         order_id=order.order_id,
         trade_id=str(told["id"]),
         symbol=order.symbol,

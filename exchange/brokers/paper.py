@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from exchange.ports import Charge, Holdings, ListedOrder, Receipt, VenueOrder, VenueTrade
+from exchange.ports import Balances, FundingPayment, ListedOrder, OrderReport, VenueOrder, VenueTrade
 from strategy.account.orders import Order, OrderState
 from strategy.market.instruments import Instrument
 
@@ -30,17 +30,17 @@ class PaperBroker:
     def wait(self, seconds: float) -> None:
         """None, at once."""
 
-    def submit(self, order: Order, sent_at: datetime) -> Receipt:  # noqa: ARG002 - what is sent arrives
+    def submit(self, order: Order, sent_at: datetime) -> OrderReport:  # noqa: ARG002 - what is sent arrives
         """The order, acknowledged. Nothing fills before the next bar."""
-        return Receipt(order=replace(order, state=OrderState.ACKNOWLEDGED, code=None))
+        return OrderReport(order=replace(order, state=OrderState.ACKNOWLEDGED, code=None))
 
-    def enquire(self, order: Order, sent_at: datetime, venue: VenueOrder | None = None) -> Receipt:  # noqa: ARG002
+    def enquire(self, order: Order, sent_at: datetime, venue: VenueOrder | None = None) -> OrderReport:  # noqa: ARG002
         """The order, acknowledged: what the ledger says was sent is here."""
-        return Receipt(order=replace(order, state=OrderState.ACKNOWLEDGED, code=None))
+        return OrderReport(order=replace(order, state=OrderState.ACKNOWLEDGED, code=None))
 
-    def cancel(self, order: Order, sent_at: datetime) -> Receipt:  # noqa: ARG002 - what was sent has arrived
+    def cancel(self, order: Order, sent_at: datetime) -> OrderReport:  # noqa: ARG002 - what was sent has arrived
         """The order, cancelled."""
-        return Receipt(order=replace(order, state=OrderState.CANCELLED))
+        return OrderReport(order=replace(order, state=OrderState.CANCELLED))
 
     def orders_since(self, symbol: str, since: datetime) -> tuple[ListedOrder, ...]:  # noqa: ARG002 - as below
         """Return none: the ledger itself is the book."""
@@ -54,10 +54,10 @@ class PaperBroker:
         """Return none: the ledger itself is the book."""
         return ()
 
-    def holdings(self, symbols: tuple[str, ...]) -> Holdings | None:  # noqa: ARG002 - whatever they are
+    def holdings(self, symbols: tuple[str, ...]) -> Balances | None:  # noqa: ARG002 - whatever they are
         """None: the ledger itself is the book."""
         return None
 
-    def charges(self, since: datetime) -> tuple[Charge, ...]:  # noqa: ARG002 - whenever it was
+    def charges(self, since: datetime) -> tuple[FundingPayment, ...]:  # noqa: ARG002 - whenever it was
         """None at all: financing is part of the settlement."""
         return ()

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from flows.cli.console import hush, tell
+from flows.cli.console import quiet_logs, tell
 from flows.config.paths import expanded
 from flows.config.settings import NAMED_SOURCES, load
 from flows.config.wall_clock import clock
@@ -110,7 +110,7 @@ def run_twin(given: Given, as_of: str | None) -> Json:
     wanted = day(as_of, "--as-of")
     settings = load(given)
     job = plan(settings, open_source(settings), Request(account="twin", as_of=wanted, clock=clock()))
-    hush()
+    quiet_logs()
     from tasks.audit.twin_fidelity import twin
 
     return twin(job, source_factory(settings))
@@ -135,7 +135,7 @@ def run_backtest(given: Given, window: tuple[str | None, str | None, str | None]
     job = plan(settings, open_source(settings), request)
     results = None if folder is None else results_folder(folder)
     # All that the steps warn of is in the answer.
-    hush()
+    quiet_logs()
     from flows.runs.training_progress import training_told
     from tasks.backtest.answer import backtest_json
     from tasks.backtest.export import save
@@ -186,7 +186,7 @@ def run_import(given: Given, file: str, release: tuple[Sequence[str], str | None
     if release[1] and not accepted:
         raise RequestRefused(f"--reason is {release[1]!r} without --accept; name the bar that is right, as SYMBOL:DATE")
     job = plan(settings, source, Request(account="import", as_of=None, clock=clock()))
-    hush()
+    quiet_logs()
     from tasks.operations.import_bars import import_bars
 
     return import_bars(replace(job, now=clock()), source_factory(settings), (accepted, release[1] or ""))

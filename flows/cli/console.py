@@ -17,7 +17,7 @@ Json = dict[str, Any]
 STOPPED = "stopped by the user; run the same command again to go on"
 
 
-def hush() -> None:
+def quiet_logs() -> None:
     """None; for a command without Prefect: all that its steps warn of is in its answer, so the console shows errors."""
     from flows.server.environment import NotOfTheRun
 
@@ -28,7 +28,7 @@ def hush() -> None:
     logging.getLogger().addHandler(handler)
 
 
-def finish(answer: Callable[[], Json], show: Callable[[Json], str], as_json: bool) -> None:
+def run_command(answer: Callable[[], Json], show: Callable[[Json], str], as_json: bool) -> None:
     """None; prints the answer, as JSON or in words, or the failure in one sentence, and leaves with its exit code."""
     try:
         result = answer()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.console import STOPPED, fail, finish
+from flows.cli.console import STOPPED, fail, run_command
 from flows.cli.data.forget import accounts, bars
 from flows.cli.data.universe import universe
 from flows.cli.operate.init import init
@@ -73,7 +73,7 @@ def daily(
 
     settings = {"source": source, "symbols": symbols, "strategy": strategy, "broker": broker, "capital": capital}
     given = {**settings, "home": home}
-    finish(lambda: run_daily(with_calendar(given, calendar), as_of, account), shown_daily, as_json)
+    run_command(lambda: run_daily(with_calendar(given, calendar), as_of, account), shown_daily, as_json)
 
 
 @app.command(cls=SettingsCommand)
@@ -108,9 +108,9 @@ def backtest(
     }
     given, window = {**settings, "home": home}, (strategy, start_date, end_date)
     if grid is None and dask is None:
-        finish(lambda: run_backtest(with_calendar(given, calendar), window, save_results), shown_backtest, as_json)
+        run_command(lambda: run_backtest(with_calendar(given, calendar), window, save_results), shown_backtest, as_json)
     else:
-        finish(
+        run_command(
             lambda: run_sweep(with_calendar(given, calendar), (grid, dask), window, save_results), shown_sweep, as_json
         )
 
@@ -130,7 +130,7 @@ def train(
     from flows.cli.text.answers import shown_train
 
     given = {"source": source, "symbols": symbols, "home": home}
-    finish(lambda: run_train(with_calendar(given, calendar), as_of), shown_train, as_json)
+    run_command(lambda: run_train(with_calendar(given, calendar), as_of), shown_train, as_json)
 
 
 @app.command(cls=SettingsCommand)
@@ -139,7 +139,7 @@ def models(source: Source = None, symbols: Symbols = None, home: Home = None, as
     from flows.cli.commands import run_models
     from flows.cli.text.answers import shown_models
 
-    finish(lambda: run_models({"source": source, "symbols": symbols, "home": home}), shown_models, as_json)
+    run_command(lambda: run_models({"source": source, "symbols": symbols, "home": home}), shown_models, as_json)
 
 
 @app.command(cls=SettingsCommand)
@@ -156,7 +156,7 @@ def promote(
     from flows.cli.text.answers import shown_promote
 
     settings = {"source": source, "symbols": symbols, "home": home}
-    finish(lambda: run_promote(settings, model, reason), shown_promote, as_json)
+    run_command(lambda: run_promote(settings, model, reason), shown_promote, as_json)
 
 
 @app.command(cls=SettingsCommand)
@@ -167,7 +167,7 @@ def twin(
     from flows.cli.commands import run_twin
     from flows.cli.text.answers import shown_twin
 
-    finish(lambda: run_twin({"source": source, "symbols": symbols, "home": home}, as_of), shown_twin, as_json)
+    run_command(lambda: run_twin({"source": source, "symbols": symbols, "home": home}, as_of), shown_twin, as_json)
 
 
 for _command in (adopt, audit, backfill, universe, explain, report, bars, accounts, status, halt, resume, up, watch):
@@ -199,7 +199,7 @@ def import_file(
         with_calendar(file_options(given, file), calendar)
         return run_import(given, file, (accept or [], reason))
 
-    finish(answer, shown_import, as_json)
+    run_command(answer, shown_import, as_json)
 
 
 @app.command(cls=SettingsCommand)
@@ -208,7 +208,7 @@ def doctor(home: Home = None, as_json: AsJson = False) -> None:
     from flows.cli.text.answers import shown_doctor
     from flows.doctor.checks import run_doctor
 
-    finish(lambda: run_doctor({"home": home}), shown_doctor, as_json)
+    run_command(lambda: run_doctor({"home": home}), shown_doctor, as_json)
 
 
 def main() -> None:

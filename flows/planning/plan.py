@@ -20,7 +20,7 @@ from strategy.market.instruments import Instrument
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import Strategy
-from tasks.run.job import PAPER, Job, Policy, Recipe
+from tasks.run.job import PAPER, Job, RunConfig, TrainingConfig
 
 #: Settings that say where to run and what on, not how: they are no part of a result's configuration.
 PLACES = frozenset({"home", "source", "symbols", "broker"})
@@ -79,9 +79,9 @@ def between(account: str, start: str | None, end: str | None) -> Request:
     return Request(account=account, since=since, until=until, clock=clock())
 
 
-def policy(settings: Settings) -> Policy:
+def policy(settings: Settings) -> RunConfig:
     """The rules that the settings spell out."""
-    return Policy(
+    return RunConfig(
         strategy=settings.strategy,
         sizing=SizingParams(
             target_annual_vol=settings.target_annual_vol,
@@ -100,7 +100,7 @@ def policy(settings: Settings) -> Policy:
             slippage_bps=_decimal(settings.slippage_bps),
             financing_rate=Decimal(repr(settings.financing_rate)),
         ),
-        recipe=Recipe(
+        recipe=TrainingConfig(
             dimensions=settings.network_dimensions,
             heads=settings.network_heads,
             layers=settings.network_layers,

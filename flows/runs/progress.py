@@ -29,7 +29,7 @@ class Rate(ProgressColumn):
         return Text(f"{speed:.0f} days/s" if speed else "- days/s")
 
 
-class Told:
+class ProgressReporter:
     """The progress of one run on stderr and as an artifact; call it between steps. It ends with its block."""
 
     def __init__(self, account: str) -> None:

@@ -19,7 +19,7 @@ class ProxyUnusable(Exception):
     """The outside is to be reached by a proxy that Prefect's client does not know how to use."""
 
 
-def tell(subject: str, body: str) -> bool:
+def notify(subject: str, body: str) -> bool:
     """Whether nobody is left to be told: False only where telling failed, so that it is tried again.
 
     A block wants a server that PREFECT_API_URL names; the webhook wants none.

@@ -38,7 +38,7 @@ class Program:
     descriptors: tuple[int, ...] = ()
 
 
-class Kept:
+class ManagedProcess:
     """A running program."""
 
     def __init__(self, program: Program) -> None:
@@ -97,7 +97,7 @@ class Kept:
         self._process.wait()
 
 
-def supervise(kept: Sequence[Kept], stop: Event, tell: Callable[[str], None]) -> None:
+def supervise(kept: Sequence[ManagedProcess], stop: Event, tell: Callable[[str], None]) -> None:
     """None, once `stop` is set; until then what ends is started again. Raises GaveUp."""
     while not stop.wait(_POLL_S):
         for one in kept:

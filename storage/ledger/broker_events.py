@@ -10,7 +10,7 @@ from storage.database import Connection, transaction
 from storage.keyed_rows import Row, Table, insert_once
 from strategy.account.money import quantised
 from strategy.account.orders import Order, OrderState, Side
-from strategy.broker.fills import Charge, Execution
+from strategy.broker.fills import BrokerFill, FundingPayment
 
 ADOPTIONS = Table(
     name="adoptions",
@@ -36,7 +36,7 @@ CASH = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Adoption:
+class BrokerBaseline:
     """What the broker held when the account took it over for the `number`-th time: cash and signed quantities."""
 
     number: int
@@ -46,7 +46,7 @@ class Adoption:
     positions: Mapping[str, Decimal]
 
 
-def adoption(connection: Connection, account: str, broker: str) -> Adoption | None:
+def adoption(connection: Connection, account: str, broker: str) -> BrokerBaseline | None:
     """The account's newest adoption of the broker; None if it never took it over."""
     rows = connection.execute(
         "SELECT number, adopted_at, symbol, quantity, reason FROM adoptions WHERE account = ? AND broker = ? "
@@ -56,7 +56,7 @@ def adoption(connection: Connection, account: str, broker: str) -> Adoption | No
     if not rows:
         return None
     held = {symbol: quantity for _, _, symbol, quantity, _ in rows}
-    return Adoption(
+    return BrokerBaseline(
         number=rows[0][0],
         reason=rows[0][4],
         adopted_at=rows[0][1].astimezone(UTC),
@@ -77,7 +77,7 @@ def adopter(connection: Connection, broker: str) -> str | None:
     return str(row[0]) if row else None
 
 
-def adopt(connection: Connection, account: str, broker: str, taken: Adoption) -> None:
+def adopt(connection: Connection, account: str, broker: str, taken: BrokerBaseline) -> None:
     """None; the account takes over the broker as it stands. Symbols may join an adoption later, as they are then."""
     held = {CASH: taken.cash, **taken.positions}
     rows: list[Row] = [
@@ -122,8 +122,8 @@ def last_sent_at(connection: Connection, account: str) -> datetime | None:
 
 
 def record_executions(
-    connection: Connection, account: str, number: int, told: Sequence[Execution]
-) -> tuple[Execution, ...]:
+    connection: Connection, account: str, number: int, told: Sequence[BrokerFill]
+) -> tuple[BrokerFill, ...]:
     """The trades that were new. Raises LedgerConflict if a stored one differs."""
     fresh = []
     for one in told:
@@ -138,7 +138,7 @@ def record_executions(
     return tuple(fresh)
 
 
-def executions(connection: Connection, account: str, number: int) -> tuple[Execution, ...]:
+def executions(connection: Connection, account: str, number: int) -> tuple[BrokerFill, ...]:
     """The trades since the adoption of that number, in the order of time."""
     rows = connection.execute(
         f"SELECT {_EXECUTION} FROM executions "  # noqa: S608 - names alone
@@ -156,7 +156,7 @@ def trade_ids(connection: Connection, account: str, symbol: str) -> frozenset[st
     return frozenset(row[0] for row in rows)
 
 
-def executions_booked(connection: Connection, account: str, day: date) -> tuple[Execution, ...]:
+def executions_booked(connection: Connection, account: str, day: date) -> tuple[BrokerFill, ...]:
     """The trades whose fills belong to the account day, sorted by order and trade."""
     rows = connection.execute(
         f"SELECT {_EXECUTION} FROM executions "  # noqa: S608 - names alone
@@ -168,7 +168,7 @@ def executions_booked(connection: Connection, account: str, day: date) -> tuple[
     return tuple(_execution(row) for row in rows)
 
 
-def executions_after(connection: Connection, account: str, day: date) -> tuple[Execution, ...]:
+def executions_after(connection: Connection, account: str, day: date) -> tuple[BrokerFill, ...]:
     """The trades whose fills belong to later account days, in the order of time."""
     rows = connection.execute(
         f"SELECT {_EXECUTION} FROM executions WHERE account = $account AND EXISTS "  # noqa: S608 - names alone
@@ -179,13 +179,13 @@ def executions_after(connection: Connection, account: str, day: date) -> tuple[E
     return tuple(_execution(row) for row in rows)
 
 
-def record_charge(connection: Connection, account: str, number: int, charge: Charge, as_of: date) -> bool:
+def record_charge(connection: Connection, account: str, number: int, charge: FundingPayment, as_of: date) -> bool:
     """Whether the charge was new; it belongs to the account day. Raises LedgerConflict if the stored one differs."""
     money = (charge.charged_at, charge.symbol, quantised(charge.cash))
     return bool(insert_once(connection, CHARGES, [(account, charge.charge_id, *money, as_of, number)]))
 
 
-def charges(connection: Connection, account: str, number: int) -> tuple[Charge, ...]:
+def charges(connection: Connection, account: str, number: int) -> tuple[FundingPayment, ...]:
     """The charges since the adoption of that number, in the order of time."""
     rows = connection.execute(
         "SELECT charge_id, charged_at, symbol, cash FROM charges WHERE account = ? AND adoption = ? "
@@ -195,7 +195,7 @@ def charges(connection: Connection, account: str, number: int) -> tuple[Charge, 
     return tuple(_charge(row) for row in rows)
 
 
-def charges_booked(connection: Connection, account: str, day: date) -> tuple[Charge, ...]:
+def charges_booked(connection: Connection, account: str, day: date) -> tuple[FundingPayment, ...]:
     """The charges that belong to the account day, sorted by id."""
     rows = connection.execute(
         "SELECT charge_id, charged_at, symbol, cash FROM charges WHERE account = ? AND as_of = ? ORDER BY charge_id",
@@ -204,7 +204,7 @@ def charges_booked(connection: Connection, account: str, day: date) -> tuple[Cha
     return tuple(_charge(row) for row in rows)
 
 
-def executions_since(connection: Connection, account: str, since: datetime) -> tuple[Execution, ...]:
+def executions_since(connection: Connection, account: str, since: datetime) -> tuple[BrokerFill, ...]:
     """Return the trades at that instant or later, under whatever adoption, in the order of time."""
     rows = connection.execute(
         f"SELECT {_EXECUTION} FROM executions "  # noqa: S608 - names alone
@@ -214,7 +214,7 @@ def executions_since(connection: Connection, account: str, since: datetime) -> t
     return tuple(_execution(row) for row in rows)
 
 
-def charges_after(connection: Connection, account: str, day: date) -> tuple[Charge, ...]:
+def charges_after(connection: Connection, account: str, day: date) -> tuple[FundingPayment, ...]:
     """Return the charges that belong to later account days, sorted by id."""
     rows = connection.execute(
         "SELECT charge_id, charged_at, symbol, cash FROM charges WHERE account = ? AND as_of > ? ORDER BY charge_id",
@@ -223,10 +223,10 @@ def charges_after(connection: Connection, account: str, day: date) -> tuple[Char
     return tuple(_charge(row) for row in rows)
 
 
-def _execution(row: tuple[Any, ...]) -> Execution:
+def _execution(row: tuple[Any, ...]) -> BrokerFill:
     order_id, trade_id, symbol, executed_at, side, quantity, price, fee, *rest = row
     fee_asset, realised, amount, base, quote, fee_symbol = rest
-    return Execution(
+    return BrokerFill(
         order_id=order_id,
         trade_id=trade_id,
         symbol=symbol,
@@ -244,6 +244,6 @@ def _execution(row: tuple[Any, ...]) -> Execution:
     )
 
 
-def _charge(row: tuple[Any, ...]) -> Charge:
+def _charge(row: tuple[Any, ...]) -> FundingPayment:
     charge_id, charged_at, symbol, cash = row
-    return Charge(charge_id=charge_id, charged_at=charged_at.astimezone(UTC), symbol=symbol, cash=cash)
+    return FundingPayment(charge_id=charge_id, charged_at=charged_at.astimezone(UTC), symbol=symbol, cash=cash)

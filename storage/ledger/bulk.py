@@ -30,7 +30,7 @@ from strategy.portfolio.risk import RiskState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LivedDay:
+class SimulatedDay:
     """A day from its settlement to its orders, in the state in which the broker took them."""
 
     settled: Day
@@ -45,14 +45,14 @@ class LivedDay:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Switch:
+class ModelChange:
     """From `as_of` on the decisions come from the model; None is the strategy without one."""
 
     as_of: date
     model_id: str | None
 
 
-def record(connection: Connection, account: str, days: Sequence[LivedDay], risk: RiskState) -> None:
+def record(connection: Connection, account: str, days: Sequence[SimulatedDay], risk: RiskState) -> None:
     """None; the ledger holds the days as daily runs would have left them, and the risk state after the last one.
 
     One statement for a table costs hardly more than one for a row. Raises LedgerConflict if the ledger holds other
@@ -72,7 +72,7 @@ def record(connection: Connection, account: str, days: Sequence[LivedDay], risk:
         risk_state.save(connection, account, risk)
 
 
-def _order_rows(account: str, days: Sequence[LivedDay]) -> list[Row]:
+def _order_rows(account: str, days: Sequence[SimulatedDay]) -> list[Row]:
     """The orders of the days, each in the state that the last of them left it in."""
     ended = {
         order.order_id: (order, day.as_of)
@@ -108,7 +108,7 @@ def order_counts(connection: Connection, account: str, until: date) -> tuple[int
     return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
-def switches(connection: Connection, account: str, until: date) -> tuple[Switch, ...]:
+def switches(connection: Connection, account: str, until: date) -> tuple[ModelChange, ...]:
     """Who decided from which day on, up to the day, oldest first; the first entry is the account's first day."""
     rows = connection.execute(
         "SELECT as_of, model_id FROM (SELECT DISTINCT as_of, model_id FROM decisions WHERE account = ? AND as_of <= ?) "
@@ -116,4 +116,4 @@ def switches(connection: Connection, account: str, until: date) -> tuple[Switch,
         "OR model_id IS DISTINCT FROM lag(model_id) OVER (ORDER BY as_of) ORDER BY as_of",
         [account, until],
     ).fetchall()
-    return tuple(Switch(as_of=as_of, model_id=model_id) for as_of, model_id in rows)
+    return tuple(ModelChange(as_of=as_of, model_id=model_id) for as_of, model_id in rows)

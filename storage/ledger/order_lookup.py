@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from storage.database import Connection
 from storage.ledger.row_codec import FILL_COLUMNS, to_fill
 from strategy.account.orders import Fill, OrderState, Side
-from strategy.broker.fills import Execution
+from strategy.broker.fills import BrokerFill
 
 #: How every order id begins, so that it need not be typed.
 _PREFIX = "tdmt-"
@@ -62,7 +62,7 @@ def fills_of(connection: Connection, account: str, order_id: str) -> tuple[Fill,
     return tuple(map(to_fill, rows))
 
 
-def executions_of(connection: Connection, account: str, order_id: str) -> tuple[Execution, ...]:
+def executions_of(connection: Connection, account: str, order_id: str) -> tuple[BrokerFill, ...]:
     """The order's trades in the broker's own words, in the order of time; none where paper trades."""
     rows = connection.execute(
         "SELECT trade_id, symbol, executed_at, side, quantity, price, fee, fee_asset, realised FROM executions "
@@ -70,7 +70,7 @@ def executions_of(connection: Connection, account: str, order_id: str) -> tuple[
         [account, order_id],
     ).fetchall()
     return tuple(
-        Execution(
+        BrokerFill(
             order_id=order_id,
             trade_id=trade_id,
             symbol=symbol,

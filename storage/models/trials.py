@@ -8,7 +8,7 @@ from datetime import date, datetime
 from hashlib import sha256
 
 from storage.database import Connection, transaction
-from strategy.evaluation.sharpe import Trials
+from strategy.evaluation.sharpe import TrialLog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ def record_all(connection: Connection, trials: Sequence[Trial]) -> None:
     )
 
 
-def tried(connection: Connection, trial: Trial) -> Trials:
+def tried(connection: Connection, trial: Trial) -> TrialLog:
     """The distinct configurations on the trial's set of symbols in a window that overlaps its own.
 
     Of a configuration seen in several such windows the Sharpe ratio in the trial's own window counts, else the newest.
@@ -75,7 +75,7 @@ def tried(connection: Connection, trial: Trial) -> Trials:
         "(start_date = ? AND end_date = ?) DESC, recorded_at DESC, start_date, end_date) = 1 ORDER BY config_sha256",
         [symbols, end, start, start, end],
     ).fetchall()
-    return Trials(count=len(found), sharpes=tuple(float(sharpe) for (sharpe,) in found if sharpe is not None))
+    return TrialLog(count=len(found), sharpes=tuple(float(sharpe) for (sharpe,) in found if sharpe is not None))
 
 
 def _key(trial: Trial) -> tuple[str, date, date, str]:

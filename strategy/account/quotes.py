@@ -18,7 +18,7 @@ UNCHANGED = exact(1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tape:
+class QuotesByDate:
     """Every closed bar as the account needs it, by date and symbol."""
 
     quotes: Mapping[date, Mapping[str, Quote]]
@@ -28,13 +28,13 @@ class Tape:
         return self.quotes.get(as_of, {})
 
 
-def tape(bars: Mapping[str, Bars], first: date, last: date) -> Tape:
+def quotes_by_date(bars: Mapping[str, Bars], first: date, last: date) -> QuotesByDate:
     """The quotes of all bars dated first to last, both included."""
     quotes: dict[date, dict[str, Quote]] = {}
     for symbol in sorted(bars):
         for day, quote in _quotes(bars[symbol], first, last):
             quotes.setdefault(day, {})[symbol] = quote
-    return Tape(quotes=quotes)
+    return QuotesByDate(quotes=quotes)
 
 
 def _quotes(bars: Bars, first: date, last: date) -> list[tuple[date, Quote]]:

@@ -82,7 +82,7 @@ def settle(
     orders: Sequence[Order],
     quotes: Mapping[str, Quote],
     as_of: date,
-    terms: "Terms",
+    terms: "TradingTerms",
 ) -> Settlement:
     """The account after the bars of `as_of`: a symbol without a quote keeps its position, its mark and its open order.
 
@@ -123,7 +123,7 @@ def settle(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class TradingTerms:
     """On what terms an account trades: its name, its instruments and its costs.
 
     `series` tells its order ids from those of another home with an account of that name, where both trade at one
@@ -155,7 +155,7 @@ def financing(account: Account, as_of: date, costs: Costs) -> Decimal:
     return quantised(costs.financing_rate * (as_of - account.as_of).days / CALENDAR_DAYS_PER_YEAR * borrowed)
 
 
-def _fill(order: Order, quantity: Decimal, quote: Quote, as_of: date, terms: Terms) -> Fill:
+def _fill(order: Order, quantity: Decimal, quote: Quote, as_of: date, terms: TradingTerms) -> Fill:
     """The quantity of the order filled at the open, slippage against it."""
     instrument = terms.instruments[order.symbol]
     slippage = terms.costs.slippage(instrument)
@@ -172,7 +172,7 @@ def _fill(order: Order, quantity: Decimal, quote: Quote, as_of: date, terms: Ter
     )
 
 
-def _closures(account: Account, as_of: date, terms: Terms) -> list[Fill]:
+def _closures(account: Account, as_of: date, terms: TradingTerms) -> list[Fill]:
     """Fills that close what is held of delisted symbols, at the last published close."""
     fills = []
     for symbol, position in sorted(account.positions.items()):
@@ -193,7 +193,7 @@ def _closures(account: Account, as_of: date, terms: Terms) -> list[Fill]:
     return fills
 
 
-def _after(order: Order, quotes: Mapping[str, Quote], as_of: date, terms: Terms) -> tuple[Order, Fill | None]:
+def _after(order: Order, quotes: Mapping[str, Quote], as_of: date, terms: TradingTerms) -> tuple[Order, Fill | None]:
     """The order as the day left it, and its fill; a split since the decision scales it."""
     if order.symbol not in quotes:
         if terms.delisted(order.symbol, as_of):

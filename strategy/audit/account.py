@@ -10,10 +10,10 @@ import numpy as np
 
 from strategy.account.money import quantised
 from strategy.account.orders import OPEN_STATES, Fill, Order, OrderState, Side
-from strategy.account.quotes import Tape
+from strategy.account.quotes import QuotesByDate
 from strategy.audit.lookahead import Checked, Market, until, with_another_future
 from strategy.backtest.day_loop import Replay
-from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.account_config import AccountConfig
 
 #: What tells an event from others: its day, its kind, and what else it takes.
 Name = tuple[str, ...]
@@ -87,8 +87,8 @@ def _events(replay: Replay, last: date, view: Callable[[Order], Order] = _as_mad
 class Trading:
     """What the fills of an account are held against: its mandate, and the real quotes of its days."""
 
-    mandate: Mandate
-    tape: Tape
+    mandate: AccountConfig
+    tape: QuotesByDate
 
     def next_session(self, symbol: str, after: date) -> date | None:
         """The symbol's first session after the day; None if there is none."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from strategy.kernel.simulate import AccountPath, simulate
 from strategy.market.bars import Bars, FloatArray
-from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.sizing import portfolio_exposures
 from strategy.training.training_panel import TrainingPanel, training_panel
 
@@ -27,7 +27,7 @@ class Headline:
 CLAIMED = Headline(total_return=3.5099, sharpe=5.77, max_drawdown=0.0943, win_rate=0.682)
 
 
-def foresight(bars: Mapping[str, Bars], mandate: Mandate, first: np.datetime64) -> AccountPath:
+def foresight(bars: Mapping[str, Bars], mandate: AccountConfig, first: np.datetime64) -> AccountPath:
     """The account of the mandate from the date on, with a signal that knows the side of what each decision will earn.
 
     A decision is filled at the next open and holds until the open after it. This looks ahead on purpose: no rule that

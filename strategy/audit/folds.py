@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from strategy.audit.lookahead import Checked, Market, until, with_another_future
 from strategy.market.bars import TimeArray
 from strategy.market.session_dates import session_date
-from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.account_config import AccountConfig
 from strategy.training.fit import last_learned, twin_panels
 from strategy.training.settings import TrainingSettings
 from strategy.training.training_panel import TrainingPanel, training_panel
@@ -34,7 +34,7 @@ class Lesson:
 Teacher = Callable[[Market, np.datetime64], Lesson]
 
 
-def teacher(mandate: Mandate, rule: SplitRule, settings: TrainingSettings) -> Teacher:
+def teacher(mandate: AccountConfig, rule: SplitRule, settings: TrainingSettings) -> Teacher:
     """The lesson that `training.fit.fitted` gives the networks of a fold. Raises ValueError for too few bars."""
 
     def teach(bars: Market, fitted_to: np.datetime64) -> Lesson:

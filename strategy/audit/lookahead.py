@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from strategy.account.state import Snapshot
 from strategy.market.bars import Bars
 from strategy.market.instruments import Calendar
-from strategy.portfolio.account_config import Mandate
-from strategy.portfolio.aligned_signals import panorama
+from strategy.portfolio.account_config import AccountConfig
+from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import decide
 from strategy.signals.features import FEATURE_BARS, FEATURES, features
 from strategy.signals.network_inputs import INPUTS, bars_behind, inputs
-from strategy.signals.outlook import Forecaster, Strategy, look_back, outlooks
+from strategy.signals.outlook import Forecaster, Strategy, look_back, symbol_signals
 
 Market = Mapping[str, Bars]
 
@@ -130,7 +130,7 @@ def estimates(
 
     def of(bars: Market, day: date) -> dict[str, object]:
         at = np.datetime64(day, "us")
-        seen = outlooks(bars, calendars, strategy, model, since=at)
+        seen = symbol_signals(bars, calendars, strategy, model, since=at)
         columns = {symbol: {name: getattr(one, name) for name in ESTIMATES} for symbol, one in seen.items()}
         return _at(bars, at, columns)
 
@@ -162,14 +162,16 @@ def input_values() -> Claim:
     return Claim(check="inputs", subject="network", of=of, window=window)
 
 
-def decisions(mandate: Mandate, subject: str, snapshots: Sequence[Snapshot], model: Forecaster | None = None) -> Claim:
+def decisions(
+    mandate: AccountConfig, subject: str, snapshots: Sequence[Snapshot], model: Forecaster | None = None
+) -> Claim:
     """What an account decides for every symbol on the days of its snapshots."""
     standing = {snapshot.account.as_of: snapshot for snapshot in snapshots}
     calendars = {symbol: mandate.terms.instruments[symbol].calendar for symbol in mandate.symbols}
 
     def of(bars: Market, day: date) -> dict[str, object]:
-        seen = outlooks(bars, calendars, mandate.strategy, model, since=np.datetime64(day, "us"))
-        decided = decide(panorama(seen, mandate.symbols), standing[day], mandate)
+        seen = symbol_signals(bars, calendars, mandate.strategy, model, since=np.datetime64(day, "us"))
+        decided = decide(aligned_signals(seen, mandate.symbols), standing[day], mandate)
         return {f"{one.symbol} decision": one for one in decided}
 
     def window(past: Market) -> Market:

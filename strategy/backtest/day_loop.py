@@ -10,17 +10,17 @@ import numpy as np
 
 from strategy.account.money import exact
 from strategy.account.orders import OPEN_STATES, Fill, Order, Target, client_order_id, plan_order
-from strategy.account.quotes import Tape, tape
+from strategy.account.quotes import QuotesByDate, quotes_by_date
 from strategy.account.settlement import Quote, settle
 from strategy.account.state import Account, Entry, Snapshot
 from strategy.market.bars import Bars
-from strategy.portfolio.account_config import Mandate
-from strategy.portfolio.aligned_signals import Panorama
-from strategy.portfolio.decision import ORDERED, Decision, decided, outsets
+from strategy.portfolio.account_config import AccountConfig
+from strategy.portfolio.aligned_signals import AlignedSignals
+from strategy.portfolio.decision import ORDERED, Decision, decided, pretrade_views
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class AccountState:
     """Where an account stands at the close of a day: all that the next day needs to know of the past.
 
     `equities` holds the equity of the last `lookback_period` account days, oldest first, this day's last; `known_peak`
@@ -58,26 +58,26 @@ class Standing:
 class Day:
     """What a settled day did: the standing after it, the trades, and the orders that changed state."""
 
-    standing: Standing
+    standing: AccountState
     fills: tuple[Fill, ...]
     entries: tuple[Entry, ...]
     settled: tuple[Order, ...]
 
 
-def opening(as_of: date, capital: Decimal) -> Standing:
+def opening(as_of: date, capital: Decimal) -> AccountState:
     """The standing of a new account: cash alone. Raises ValueError unless the capital is positive."""
     if not (capital.is_finite() and capital > 0):
         raise ValueError(f"capital is {capital}; it must be above 0")
-    return Standing(account=Account(as_of=as_of, cash=capital), open_orders=(), equities=(capital,))
+    return AccountState(account=Account(as_of=as_of, cash=capital), open_orders=(), equities=(capital,))
 
 
-def settle_day(standing: Standing, quotes: Mapping[str, Quote], as_of: date, mandate: Mandate) -> Day:
+def settle_day(standing: AccountState, quotes: Mapping[str, Quote], as_of: date, mandate: AccountConfig) -> Day:
     """The standing after the bars of `as_of` have filled its orders and marked its positions."""
     settlement = settle(standing.account, standing.open_orders, quotes, as_of, mandate.terms)
     equity = settlement.account.equity
     equities = (*standing.equities[1 - mandate.sizing.lookback_period :], equity)
     left = standing.equities[: len(standing.equities) + 1 - len(equities)]
-    after = Standing(
+    after = AccountState(
         account=settlement.account,
         open_orders=tuple(order for order in settlement.orders if order.state in OPEN_STATES),
         equities=equities,
@@ -86,7 +86,7 @@ def settle_day(standing: Standing, quotes: Mapping[str, Quote], as_of: date, man
     return Day(standing=after, fills=settlement.fills, entries=settlement.entries, settled=settlement.orders)
 
 
-def unseen(standing: Standing, bars: Mapping[str, Bars], last: date) -> Tape:
+def unseen(standing: AccountState, bars: Mapping[str, Bars], last: date) -> QuotesByDate:
     """The quotes of the days after the standing, up to `last`.
 
     A bar of an earlier day that arrived late, when the account had been settled without it, is left out: the first one
@@ -98,11 +98,11 @@ def unseen(standing: Standing, bars: Mapping[str, Bars], last: date) -> Tape:
         symbol: one.without(np.datetime64(seen.get(symbol, as_of), "us"), np.datetime64(as_of, "us"))
         for symbol, one in bars.items()
     }
-    return tape(known, as_of + timedelta(days=1), last)
+    return quotes_by_date(known, as_of + timedelta(days=1), last)
 
 
 def plan_orders(
-    standing: Standing, decisions: Sequence[Decision], quotes: Mapping[str, Quote], mandate: Mandate
+    standing: AccountState, decisions: Sequence[Decision], quotes: Mapping[str, Quote], mandate: AccountConfig
 ) -> tuple[Order, ...]:
     """The orders that the decisions of a day ask for, one for each traded symbol whose position must change."""
     orders = []
@@ -124,10 +124,10 @@ def plan_orders(
     return tuple(orders)
 
 
-def with_orders(standing: Standing, orders: Sequence[Order]) -> Standing:
+def with_orders(standing: AccountState, orders: Sequence[Order]) -> AccountState:
     """The standing with new orders beside the open ones."""
     fresh = tuple(order for order in orders if order.state in OPEN_STATES)
-    return Standing(
+    return AccountState(
         account=standing.account,
         open_orders=(*standing.open_orders, *fresh),
         equities=standing.equities,
@@ -146,7 +146,9 @@ class Replay:
     entries: tuple[Entry, ...]
 
 
-def replay(view: Panorama, quotes: Tape, dates: Sequence[date], capital: Decimal, mandate: Mandate) -> Replay:
+def replay(
+    view: AlignedSignals, quotes: QuotesByDate, dates: Sequence[date], capital: Decimal, mandate: AccountConfig
+) -> Replay:
     """What the account would have done on these dates (sorted, at least one), starting from cash on the first.
 
     Every date settles, then decides; the decision of the last date stays open.
@@ -157,7 +159,7 @@ def replay(view: Panorama, quotes: Tape, dates: Sequence[date], capital: Decimal
     fills: list[Fill] = []
     entries: list[Entry] = []
     standing = opening(dates[0], capital)
-    for as_of, outset in zip(dates, outsets(view, dates, mandate), strict=True):
+    for as_of, outset in zip(dates, pretrade_views(view, dates, mandate), strict=True):
         today = quotes.on(as_of)
         if snapshots:
             day = settle_day(standing, today, as_of, mandate)

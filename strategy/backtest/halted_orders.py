@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from strategy.account.orders import Order
-from strategy.backtest.day_loop import Standing
-from strategy.portfolio.account_config import Mandate
+from strategy.backtest.day_loop import AccountState
+from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.risk import reduced
 
 
-def only_reducing(orders: Sequence[Order], standing: Standing, mandate: Mandate) -> tuple[Order, ...]:
+def only_reducing(orders: Sequence[Order], standing: AccountState, mandate: AccountConfig) -> tuple[Order, ...]:
     """The orders as a halted account may send them, see `reduced`."""
     return tuple(
         reduced(order, standing.account.quantity(order.symbol), mandate.terms.instruments[order.symbol].lot)

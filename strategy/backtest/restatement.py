@@ -15,7 +15,7 @@ import numpy as np
 
 from strategy.account.money import quantised
 from strategy.account.state import Account, Entry, EntryKind
-from strategy.backtest.day_loop import Standing
+from strategy.backtest.day_loop import AccountState
 from strategy.market.bars import FloatArray
 
 #: Bars that must agree on a ratio before it is certain.
@@ -143,7 +143,9 @@ class UnitChange:
         return abs(float(self.new / self.old) - 1.0) > LARGEST_CORRECTION
 
 
-def in_new_units(standing: Standing, held: Mapping[str, UnitChange], ordered: Mapping[str, UnitChange]) -> Standing:
+def in_new_units(
+    standing: AccountState, held: Mapping[str, UnitChange], ordered: Mapping[str, UnitChange]
+) -> AccountState:
     """Return the standing in the units of today's bars: what it is worth and what its orders are worth stay the same.
 
     `held` is by symbol and tells of marks, `ordered` by order id and tells of the closes that orders were decided at.
@@ -169,7 +171,7 @@ def _in_units(quantity: Decimal, change: UnitChange) -> Decimal:
     return quantised(quantity * change.old / change.new)
 
 
-def unit_entries(before: Standing, after: Standing, as_of: date) -> tuple[Entry, ...]:
+def unit_entries(before: AccountState, after: AccountState, as_of: date) -> tuple[Entry, ...]:
     """Return the entries of the units that a change of unit added, dated `as_of`, sorted by symbol."""
     positions = after.account.positions
     return tuple(

@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 from strategy.account.settlement import Quote
 from strategy.account.state import Account, Position
-from strategy.backtest.day_loop import Day, Standing
-from strategy.broker.fills import Execution, PaidIn
+from strategy.backtest.day_loop import AccountState, Day
+from strategy.broker.fills import BrokerFill, PaidIn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,7 @@ class Holding:
         object.__setattr__(self, "positions", MappingProxyType(held))
 
 
-def booked_day(standing: Standing, booked: Day, quotes: Mapping[str, Quote], lookback_period: int) -> Day:
+def booked_day(standing: AccountState, booked: Day, quotes: Mapping[str, Quote], lookback_period: int) -> Day:
     """The day with its standing: `booked` holds the fills and entries of the day and the orders that are still open.
 
     A symbol without a quote keeps its mark; one that was traded without ever having had a quote is marked at its fill,
@@ -54,11 +54,11 @@ def booked_day(standing: Standing, booked: Day, quotes: Mapping[str, Quote], loo
     }
     account = Account(as_of=as_of, cash=cash, positions=MappingProxyType(positions))
     equities = (*standing.equities[1 - lookback_period :], account.equity)
-    after = Standing(account=account, open_orders=booked.standing.open_orders, equities=equities)
+    after = AccountState(account=account, open_orders=booked.standing.open_orders, equities=equities)
     return replace(booked, standing=after)
 
 
-def traded(executions: Sequence[Execution]) -> Holding:
+def traded(executions: Sequence[BrokerFill]) -> Holding:
     """What trades that are paid in full add to the balances."""
     cash, units = Decimal(0), dict[str, Decimal]()
     for one in executions:
@@ -72,15 +72,15 @@ def traded(executions: Sequence[Execution]) -> Holding:
 
 
 def with_fee_payers(
-    executions: Sequence[Execution], owned: Mapping[str, Decimal], bases: Mapping[str, str]
-) -> tuple[Execution, ...]:
+    executions: Sequence[BrokerFill], owned: Mapping[str, Decimal], bases: Mapping[str, str]
+) -> tuple[BrokerFill, ...]:
     """Return the trades with the account's position that paid each fee which the trade itself did not pay.
 
     `owned` is what the account held before the first of them, and `bases` names the asset of each symbol. A position
     pays a fee in whole or not at all: what it does not cover was paid by what the account does not own. On margin none
     pays.
     """
-    held, told = dict(owned), list[Execution]()
+    held, told = dict(owned), list[BrokerFill]()
     for execution in executions:
         held[execution.symbol] = held.get(execution.symbol, Decimal(0)) + execution.signed_quantity
         one = replace(execution, fee_symbol=_payer(execution, held, bases))
@@ -90,7 +90,7 @@ def with_fee_payers(
     return tuple(told)
 
 
-def _payer(one: Execution, held: Mapping[str, Decimal], bases: Mapping[str, str]) -> str:
+def _payer(one: BrokerFill, held: Mapping[str, Decimal], bases: Mapping[str, str]) -> str:
     """Return the first symbol by name whose position covers a fee that the trade itself did not pay; empty if none."""
     if one.paid_in is not PaidIn.ELSEWHERE or one.realised is not None:
         return ""
@@ -98,7 +98,7 @@ def _payer(one: Execution, held: Mapping[str, Decimal], bases: Mapping[str, str]
     return next((symbol for symbol in payers if held.get(symbol, Decimal(0)) >= one.fee), "")
 
 
-def realised(executions: Sequence[Execution]) -> Holding:
+def realised(executions: Sequence[BrokerFill]) -> Holding:
     """What trades on margin add to the wallet, which is their realised profit less fees, and to the positions."""
     owned = traded(executions)
     cash = sum((one.realised or Decimal(0) for one in executions), Decimal(0))

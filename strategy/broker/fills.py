@@ -11,7 +11,7 @@ from strategy.account.state import Entry, EntryKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Execution:
+class BrokerFill:
     """A trade as the broker tells it. Natural key: (order_id, trade_id).
 
     `executed_at` is timezone-aware UTC. `fee` is in `fee_asset`, which may be the very asset that was bought.
@@ -53,7 +53,7 @@ class Execution:
     def paid_in(self) -> "PaidIn":
         """Which side of the symbol the fee was taken from.
 
-        >>> Execution(
+        >>> BrokerFill(
         ...     order_id="a", trade_id="1", symbol="BTCUSDT", executed_at=datetime(2020, 1, 1, tzinfo=UTC),
         ...     side=Side.BUY, quantity=Decimal(1), price=Decimal(100), fee=Decimal("0.001"), fee_asset="BTC",
         ... ).paid_in
@@ -112,7 +112,7 @@ class PaidIn(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Charge:
+class FundingPayment:
     """Cash that moved without a trade, as funding does: positive when received. Natural key: `charge_id`."""
 
     charge_id: str
@@ -121,7 +121,7 @@ class Charge:
     cash: Decimal
 
 
-def fees_elsewhere(executions: Sequence[Execution], bases: Mapping[str, str]) -> dict[str, Decimal]:
+def fees_elsewhere(executions: Sequence[BrokerFill], bases: Mapping[str, str]) -> dict[str, Decimal]:
     """Return by symbol the units that fees took from what the account does not own; `bases` names each symbol's asset.
 
     An asset that is the base of several symbols shrinks the balance of each.
@@ -145,7 +145,7 @@ def booking_day(at: datetime, settled: date) -> date:
     return max(at.astimezone(UTC).date(), settled + timedelta(days=1))
 
 
-def as_fill(execution: Execution, as_of: date) -> Fill:
+def as_fill(execution: BrokerFill, as_of: date) -> Fill:
     """The fill that the account books on the day; a fee that was not paid in cash is none here."""
     return Fill(
         order_id=execution.order_id,
@@ -160,7 +160,7 @@ def as_fill(execution: Execution, as_of: date) -> Fill:
     )
 
 
-def fee_entries(executions: Sequence[Execution], as_of: date) -> tuple[Entry, ...]:
+def fee_entries(executions: Sequence[BrokerFill], as_of: date) -> tuple[Entry, ...]:
     """The units that paid fees of the day's trades, one entry for each position that paid, sorted by symbol."""
     units: dict[str, Decimal] = {}
     for one in executions:
@@ -173,7 +173,7 @@ def fee_entries(executions: Sequence[Execution], as_of: date) -> tuple[Entry, ..
     )
 
 
-def charge_entries(charges: Sequence[Charge], as_of: date) -> tuple[Entry, ...]:
+def charge_entries(charges: Sequence[FundingPayment], as_of: date) -> tuple[Entry, ...]:
     """The cash that moved without a trade on the day, one entry a symbol, sorted by symbol."""
     cash: dict[str, Decimal] = {}
     for one in charges:

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from strategy.evaluation.sharpe import (
-    Trials,
+    TrialLog,
     deflated_sharpe,
-    luckiest_sharpe,
+    expected_max_sharpe,
     min_track_record_days,
     probabilistic_sharpe,
     sample,
@@ -18,7 +18,7 @@ from strategy.market.bars import FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doubt:
+class RobustnessReport:
     """What speaks against a net Sharpe ratio; ratios are annualised, chances between 0 and 1.
 
     `low` and `high` hold the true ratio in 95 of 100 cases. `probabilistic` is the chance that it lies above 0,
@@ -43,8 +43,8 @@ class Doubt:
 
 
 def doubt(
-    net: FloatArray, benchmarks: Mapping[str, FloatArray], trials: Trials, *, days_per_year: int, seed: int
-) -> Doubt | None:
+    net: FloatArray, benchmarks: Mapping[str, FloatArray], trials: TrialLog, *, days_per_year: int, seed: int
+) -> RobustnessReport | None:
     """The doubt about daily net returns (T,) beside those of benchmarks on the same days, (T,) each.
 
     None where nothing can be said: fewer than 20 days on which the account moves, returns that never vary, or so few
@@ -52,7 +52,7 @@ def doubt(
 
     >>> import numpy as np
     >>> returns = np.random.default_rng(1).normal(0.001, 0.01, size=500)
-    >>> found = doubt(returns, {}, Trials(count=1, sharpes=(0.1,)), days_per_year=252, seed=1)
+    >>> found = doubt(returns, {}, TrialLog(count=1, sharpes=(0.1,)), days_per_year=252, seed=1)
     >>> found.low < found.sharpe < found.high, found.deflated == found.probabilistic, found.spa_p
     (True, True, None)
     """
@@ -66,7 +66,7 @@ def doubt(
     count, variance = max(trials.count, 1), trials.variance(observed.days)
     length = min_track_record_days(observed)
     superior = [_superiority(net, one, seed) for one in benchmarks.values()]
-    return Doubt(
+    return RobustnessReport(
         days=observed.days,
         trials=trials.count,
         sharpe=observed.sharpe * year,
@@ -74,7 +74,7 @@ def doubt(
         high=high,
         probabilistic=probabilistic_sharpe(observed),
         deflated=deflated_sharpe(observed, count, variance),
-        luckiest=luckiest_sharpe(count, variance) * year,
+        luckiest=expected_max_sharpe(count, variance) * year,
         min_track_record_days=None if length is None else math.ceil(length),
         # To be better than the best of them is to be better than each, so the weakest evidence counts.
         spa_p=max((p for p in superior if p is not None), default=None),

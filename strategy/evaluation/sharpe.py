@@ -26,7 +26,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trials:
+class TrialLog:
     """How many configurations were tried, the present one included, and the daily Sharpe ratios known of them.
 
     A `count` of 0 stands for a rule that nobody chose after a look at its results.
@@ -40,12 +40,12 @@ class Trials:
             raise ValueError(f"{len(self.sharpes)} Sharpe ratios of {self.count} trials; a trial has one at most")
 
     def variance(self, days: int) -> float:
-        """The variance of the daily Sharpe ratios between trials of so many days, as `luckiest_sharpe` takes it.
+        """The variance of the daily Sharpe ratios between trials of so many days, as `expected_max_sharpe` takes it.
 
         A trial whose ratio is not known is taken to differ from the others by as much as luck alone does, 1 / days;
         with fewer than two known that is all there is.
 
-        >>> Trials(count=5).variance(250), Trials(count=2, sharpes=(0.0, 0.2)).variance(250)
+        >>> TrialLog(count=5).variance(250), TrialLog(count=2, sharpes=(0.0, 0.2)).variance(250)
         (0.004, 0.02...)
         """
         if self.count < 2:
@@ -133,7 +133,7 @@ def _daily_variance(observed: Sample) -> float:
     return max(spread, 1e-12)
 
 
-def luckiest_sharpe(trials: int, variance: float) -> float:
+def expected_max_sharpe(trials: int, variance: float) -> float:
     """The daily Sharpe ratio that the best of so many trials without skill is expected to show.
 
     `variance` is that of the daily Sharpe ratios between the trials (Bailey and López de Prado 2014).
@@ -157,4 +157,4 @@ def deflated_sharpe(observed: Sample, trials: int, variance: float) -> float:
     >>> round(luckiest_sharpe(100, 0.5 / 250), 4), round(deflated_sharpe(example, 100, 0.5 / 250), 4)
     (0.1132, 0.9004)
     """
-    return probabilistic_sharpe(observed, luckiest_sharpe(trials, variance))
+    return probabilistic_sharpe(observed, expected_max_sharpe(trials, variance))

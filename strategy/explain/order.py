@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from strategy.account.money import QUANTUM
 from strategy.account.orders import Order
-from strategy.account.quotes import tape
-from strategy.backtest.day_loop import Standing, plan_orders
+from strategy.account.quotes import quotes_by_date
+from strategy.backtest.day_loop import AccountState, plan_orders
 from strategy.explain.forecasts import Evidence, Forecast, explained_forecast, explained_regime, members
 from strategy.explain.sizes import Limited, Restrained, Sized, limited, restrained, sized
 from strategy.market.bars import Bars
 from strategy.market.session_dates import session_date
-from strategy.portfolio.account_config import Mandate
-from strategy.portfolio.aligned_signals import Panorama
-from strategy.portfolio.decision import Decision, decided, outsets
+from strategy.portfolio.account_config import AccountConfig
+from strategy.portfolio.aligned_signals import AlignedSignals
+from strategy.portfolio.decision import Decision, decided, pretrade_views
 from strategy.signals.outlook import Strategy
 
 if TYPE_CHECKING:
@@ -78,10 +78,10 @@ class Judgement:
     `standing` is the account at the close, `bars` the look-back windows and `view` the outlooks on them.
     """
 
-    standing: Standing
+    standing: AccountState
     bars: Mapping[str, Bars]
-    view: Panorama
-    mandate: Mandate
+    view: AlignedSignals
+    mandate: AccountConfig
     held_back: Mapping[str, str]
     model: "Ensemble | None"
 
@@ -97,7 +97,7 @@ def explanations(day: Judgement) -> tuple[Explanation, ...]:
     The functions that decide give every number: what a rule does is shown by deciding with it and without it.
     """
     snapshot, mandate = day.standing.snapshot, day.mandate
-    (outset,) = outsets(day.view, [day.as_of], mandate, day.held_back)
+    (outset,) = pretrade_views(day.view, [day.as_of], mandate, day.held_back)
     decisions = decided(outset, snapshot, mandate)
     orders = _orders(day, decisions, mandate)
     if not orders:
@@ -130,13 +130,13 @@ def explanations(day: Judgement) -> tuple[Explanation, ...]:
     )
 
 
-def _orders(day: Judgement, decisions: tuple[Decision, ...], mandate: Mandate) -> dict[str, Order]:
+def _orders(day: Judgement, decisions: tuple[Decision, ...], mandate: AccountConfig) -> dict[str, Order]:
     """The orders that the decisions ask for, by symbol."""
-    quotes = tape(day.bars, day.as_of, day.as_of).on(day.as_of)
+    quotes = quotes_by_date(day.bars, day.as_of, day.as_of).on(day.as_of)
     return {order.symbol: order for order in plan_orders(day.standing, decisions, quotes, mandate)}
 
 
-def _unrounded(mandate: Mandate) -> Mandate:
+def _unrounded(mandate: AccountConfig) -> AccountConfig:
     """The mandate as if every quantity could be traded."""
     free = {
         symbol: replace(
@@ -160,7 +160,7 @@ def _window(day: Judgement, symbol: str) -> Window:
 
 
 def _planned(day: Judgement, order: Order, unrounded: Order, exposure: float) -> Planned:
-    quotes = tape({order.symbol: day.bars[order.symbol]}, day.as_of, day.as_of).on(day.as_of)
+    quotes = quotes_by_date({order.symbol: day.bars[order.symbol]}, day.as_of, day.as_of).on(day.as_of)
     return Planned(
         exposure=exposure,
         equity=day.standing.equities[-1],

@@ -7,9 +7,9 @@ from math import inf, isfinite
 import numpy as np
 
 from strategy.account.state import Snapshot
-from strategy.portfolio.account_config import Mandate
-from strategy.portfolio.aligned_signals import Panorama
-from strategy.portfolio.decision import SIZED, Outset, decided
+from strategy.portfolio.account_config import AccountConfig
+from strategy.portfolio.aligned_signals import AlignedSignals
+from strategy.portfolio.decision import SIZED, PreTradeView, decided
 from strategy.portfolio.estimates import estimates, portfolio_sizing
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import drawdown_multiplier, soft_signal
@@ -74,7 +74,7 @@ class Limited:
     exposure: float
 
 
-def sized(view: Panorama, outset: Outset, mandate: Mandate) -> tuple[Sized | None, ...]:
+def sized(view: AlignedSignals, outset: PreTradeView, mandate: AccountConfig) -> tuple[Sized | None, ...]:
     """How each symbol was sized, in the order of the mandate's symbols; None where capital is shared, not risk."""
     if sizing_of(mandate.strategy) is Sizing.ONCE:
         return (None,) * len(mandate.symbols)
@@ -103,7 +103,7 @@ def sized(view: Panorama, outset: Outset, mandate: Mandate) -> tuple[Sized | Non
     )
 
 
-def restrained(outset: Outset, snapshot: Snapshot, mandate: Mandate) -> tuple[Restrained, ...]:
+def restrained(outset: PreTradeView, snapshot: Snapshot, mandate: AccountConfig) -> tuple[Restrained, ...]:
     """What the account's state left of each symbol's exposure, in the order of the mandate's symbols.
 
     Where a position is kept as it is the exposures are what is held.
@@ -125,7 +125,7 @@ def restrained(outset: Outset, snapshot: Snapshot, mandate: Mandate) -> tuple[Re
     )
 
 
-def _wanted(outset: Outset, snapshot: Snapshot, mandate: Mandate) -> Iterator[list[float]]:
+def _wanted(outset: PreTradeView, snapshot: Snapshot, mandate: AccountConfig) -> Iterator[list[float]]:
     """The exposures after drawdown control, after the venue's floor too, and beside what is kept: decided so far."""
     free = _under(mandate, RiskLimits(max_turnover=inf, max_order_notional=None))
     roomy = replace(free, sizing=replace(mandate.sizing, max_position_size=inf))
@@ -134,7 +134,7 @@ def _wanted(outset: Outset, snapshot: Snapshot, mandate: Mandate) -> Iterator[li
         yield _exposures(start, snapshot, rules)
 
 
-def limited(outset: Outset, snapshot: Snapshot, mandate: Mandate) -> tuple[Limited, ...]:
+def limited(outset: PreTradeView, snapshot: Snapshot, mandate: AccountConfig) -> tuple[Limited, ...]:
     """How the limits moved each symbol's exposure, in the order of the mandate's symbols."""
     limits, equity = mandate.limits, snapshot.equity
     *_, wanted = _wanted(outset, snapshot, mandate)
@@ -157,17 +157,17 @@ def limited(outset: Outset, snapshot: Snapshot, mandate: Mandate) -> tuple[Limit
     )
 
 
-def _under(mandate: Mandate, limits: RiskLimits) -> Mandate:
+def _under(mandate: AccountConfig, limits: RiskLimits) -> AccountConfig:
     return replace(mandate, limits=limits)
 
 
-def _exposures(outset: Outset, snapshot: Snapshot, mandate: Mandate) -> list[float]:
+def _exposures(outset: PreTradeView, snapshot: Snapshot, mandate: AccountConfig) -> list[float]:
     """The exposure decided for each symbol; of one that is kept as it is, what is held."""
     decisions = decided(outset, snapshot, mandate)
     return [snapshot.exposure(one.symbol) if one.exposure is None else one.exposure for one in decisions]
 
 
-def _kept(outset: Outset, snapshot: Snapshot, mandate: Mandate) -> float:
+def _kept(outset: PreTradeView, snapshot: Snapshot, mandate: AccountConfig) -> float:
     """The gross exposure of the positions that the day does not order."""
     current = np.array([snapshot.exposure(symbol) for symbol in mandate.symbols])
     beside = [symbol for symbol in snapshot.account.positions if symbol not in mandate.symbols]

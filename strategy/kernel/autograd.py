@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from strategy.kernel.forward_pass import LANES, Block, Ledger, Rule, Tape, compiled, inner
+from strategy.kernel.forward_pass import LANES, Block, KernelInputs, Ledger, Rule, compiled, inner
 from strategy.kernel.simulate import AccountMarket, over_lanes, rule_of, run, tape_of
 from strategy.market.bars import FloatArray
 from strategy.market.instruments import CALENDAR_DAYS_PER_YEAR
@@ -95,7 +95,7 @@ class Reverse(NamedTuple):
     equity, and gathers what later rows add to it.
     """
 
-    tape: Tape
+    tape: KernelInputs
     ledger: Ledger
     rule: Rule
     target: FloatArray

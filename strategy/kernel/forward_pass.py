@@ -24,7 +24,7 @@ LANES = 512
 EQUITY, GAIN, LONG, SHORT, BUDGET, PEAK, PEAK_ROW, HIGH, HIGH_ROW, WANTED = range(0, 10 * LANES, LANES)
 
 
-class Tape(NamedTuple):
+class KernelInputs(NamedTuple):
     """What the passes read, see AccountMarket. Named tuples, because numba takes no dataclass."""
 
     target: FloatArray
@@ -73,7 +73,7 @@ def inner(function: Callable[P, None]) -> Callable[P, None]:
 
 
 @compiled
-def forward(tape: Tape, ledger: Ledger, rule: Rule, first: int, last: int) -> None:
+def forward(tape: KernelInputs, ledger: Ledger, rule: Rule, first: int, last: int) -> None:
     """Fills the ledger for paths first to last."""
     T, S, _ = tape.target.shape
     work = np.empty(WANTED + S * LANES)
@@ -91,7 +91,7 @@ def forward(tape: Tape, ledger: Ledger, rule: Rule, first: int, last: int) -> No
 
 
 @inner
-def _begin(tape: Tape, ledger: Ledger, rule: Rule, work: FloatArray, block: Block) -> None:
+def _begin(tape: KernelInputs, ledger: Ledger, rule: Rule, work: FloatArray, block: Block) -> None:
     """Cash alone at row 0, and the peak from before the path for as long as the look-back reaches it."""
     begin, end = block
     T, S, _ = tape.target.shape
@@ -110,7 +110,7 @@ def _begin(tape: Tape, ledger: Ledger, rule: Rule, work: FloatArray, block: Bloc
 
 
 @inner
-def _settle(tape: Tape, ledger: Ledger, work: FloatArray, t: int, block: Block) -> None:
+def _settle(tape: KernelInputs, ledger: Ledger, work: FloatArray, t: int, block: Block) -> None:
     """Fills open orders and sums what positions and costs make of the equity, and what was held at the last marks."""
     begin, end = block
     for n in range(end - begin):
@@ -133,7 +133,7 @@ def _settle(tape: Tape, ledger: Ledger, work: FloatArray, t: int, block: Block) 
 
 
 @inner
-def _account(tape: Tape, rule: Rule, work: FloatArray, t: int, block: Block) -> None:
+def _account(tape: KernelInputs, rule: Rule, work: FloatArray, t: int, block: Block) -> None:
     """E[t] from E[t − 1]."""
     begin, end = block
     days = tape.days[t, begin:end]
@@ -199,7 +199,7 @@ def _measure(ledger: Ledger, rule: Rule, work: FloatArray, t: int, block: Block)
 
 
 @inner
-def _want(tape: Tape, work: FloatArray, t: int, block: Block) -> None:
+def _want(tape: KernelInputs, work: FloatArray, t: int, block: Block) -> None:
     """The quantity wanted of every symbol whose target is followed; the others want what they wanted before."""
     begin, end = block
     for s in range(tape.target.shape[1]):

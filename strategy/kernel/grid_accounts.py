@@ -11,19 +11,19 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from strategy.account.settlement import Costs, Terms
+from strategy.account.settlement import Costs, TradingTerms
 from strategy.evaluation.metrics import Metrics, metrics
 from strategy.kernel.grid import Point, account_rule
 from strategy.kernel.simulate import AccountMarket, simulate
 from strategy.market.bars import Bars, FloatArray, TimeArray
 from strategy.market.instruments import Instrument, account_days_per_year
 from strategy.market.panel import Panel, side_by_side
-from strategy.portfolio.account_config import Mandate
-from strategy.portfolio.aligned_signals import panorama
+from strategy.portfolio.account_config import AccountConfig
+from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.estimates import PortfolioSizing, availability, estimates, portfolio_sizing
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams, portfolio_exposures
-from strategy.signals.outlook import Strategy, outlooks
+from strategy.signals.outlook import Strategy, symbol_signals
 
 #: The limits of an account that nobody has given others.
 DEFAULT_LIMITS = RiskLimits()
@@ -82,15 +82,15 @@ def sweep_panel(
     panel = side_by_side({symbol: one.open_time for symbol, one in bars.items()})
     ordered = [bars[symbol] for symbol in panel.symbols]
     traded = tuple(instruments[symbol] for symbol in panel.symbols)
-    mandate = Mandate(
+    mandate = AccountConfig(
         strategy=strategy,
         symbols=panel.symbols,
         sizing=SizingParams(),
         limits=limits,
-        terms=Terms(account="sweep", instruments=instruments, costs=Costs()),
+        terms=TradingTerms(account="sweep", instruments=instruments, costs=Costs()),
     )
     calendars = {one.symbol: one.calendar for one in traded}
-    view = panorama(outlooks(bars, calendars, strategy), panel.symbols)
+    view = aligned_signals(symbol_signals(bars, calendars, strategy), panel.symbols)
     window = slice(int(np.searchsorted(panel.open_time, first)), None)
     known = estimates(view, panel.open_time[window])
     available = availability(known, mandate)

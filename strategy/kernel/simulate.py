@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from strategy.kernel.forward_pass import BoolArray, Ledger, Rule, Tape, forward
+from strategy.kernel.forward_pass import BoolArray, KernelInputs, Ledger, Rule, forward
 from strategy.market.bars import FloatArray
 from strategy.market.instruments import CALENDAR_DAYS_PER_YEAR
 from strategy.portfolio.sizing import SizingParams
@@ -160,11 +160,11 @@ def _turn_over(turnover: FloatArray, held: FloatArray, opening: FloatArray, equi
     np.divide(traded, equity[:-1], out=turnover[1:], where=equity[:-1] > 0)
 
 
-def tape_of(target: FloatArray, market: AccountMarket) -> Tape:
+def tape_of(target: FloatArray, market: AccountMarket) -> KernelInputs:
     """Target and market as the passes read them; raises ValueError if their shapes differ."""
     if target.shape != market.close.shape:
         raise ValueError(f"target has shape {target.shape}; it must be that of the closes, {market.close.shape}")
-    return Tape(as_lanes(target), *(getattr(market, name) for name in Tape._fields[1:]))
+    return KernelInputs(as_lanes(target), *(getattr(market, name) for name in KernelInputs._fields[1:]))
 
 
 def rule_of(market: AccountMarket, params: SizingParams) -> Rule:
@@ -179,7 +179,7 @@ def rule_of(market: AccountMarket, params: SizingParams) -> Rule:
     )
 
 
-def run(tape: Tape, rule: Rule, threads: int) -> Ledger:
+def run(tape: KernelInputs, rule: Rule, threads: int) -> Ledger:
     """The forward pass over all paths."""
     T, S, N = tape.target.shape
     ledger = Ledger(np.empty((T, S, N)), np.empty((T, N)), np.empty((T, N)), np.empty((T, N), np.int32))

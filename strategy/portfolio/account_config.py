@@ -2,21 +2,21 @@
 
 from dataclasses import dataclass
 
-from strategy.account.settlement import Terms
+from strategy.account.settlement import TradingTerms
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import Strategy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mandate:
+class AccountConfig:
     """How an account is to be run: by which strategy and limits, on which symbols (sorted), on what terms."""
 
     strategy: Strategy
     symbols: tuple[str, ...]
     sizing: SizingParams
     limits: RiskLimits
-    terms: Terms
+    terms: TradingTerms
 
     def __post_init__(self) -> None:
         if not self.symbols or tuple(sorted(set(self.symbols))) != self.symbols:

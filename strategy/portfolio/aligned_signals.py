@@ -7,26 +7,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strategy.market.bars import FloatArray, TimeArray
-from strategy.signals.outlook import Outlook, no_outlook
+from strategy.signals.outlook import SymbolSignals, no_outlook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Panorama:
+class AlignedSignals:
     """The outlooks of all symbols, and their returns on the union of their dates: `changes` is (U, S)."""
 
-    outlooks: Sequence[Outlook]
+    outlooks: Sequence[SymbolSignals]
     union: TimeArray
     changes: FloatArray
 
 
-def panorama(outlooks: Mapping[str, Outlook], symbols: Sequence[str]) -> Panorama:
+def aligned_signals(outlooks: Mapping[str, SymbolSignals], symbols: Sequence[str]) -> AlignedSignals:
     """The outlooks side by side, in the order of the symbols; a symbol without bars has an empty outlook."""
     ordered = [outlooks[symbol] if symbol in outlooks else no_outlook(symbol) for symbol in symbols]
     union, changes = aligned_changes(ordered)
-    return Panorama(outlooks=ordered, union=union, changes=changes)
+    return AlignedSignals(outlooks=ordered, union=union, changes=changes)
 
 
-def aligned_changes(outlooks: Sequence[Outlook]) -> tuple[TimeArray, NDArray[np.float64]]:
+def aligned_changes(outlooks: Sequence[SymbolSignals]) -> tuple[TimeArray, NDArray[np.float64]]:
     """The union of the outlooks' dates (U,) and their returns on it, (U, S); 0 where a symbol has no session."""
     union = np.unique(np.concatenate([outlook.open_time for outlook in outlooks]))
     changes = np.zeros((len(union), len(outlooks)))

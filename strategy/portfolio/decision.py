@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from strategy.account.state import Snapshot
 from strategy.market.bars import FloatArray
-from strategy.portfolio.account_config import Mandate
-from strategy.portfolio.aligned_signals import Panorama
+from strategy.portfolio.account_config import AccountConfig
+from strategy.portfolio.aligned_signals import AlignedSignals
 from strategy.portfolio.estimates import Estimates, availability, estimates, portfolio_sizing
-from strategy.portfolio.risk import within_limits
+from strategy.portfolio.risk import clip_to_limits
 from strategy.portfolio.sizing import drawdown_multiplier
 from strategy.signals.outlook import Sizing, sizing_of, warm_up_bars
 from strategy.signals.regime import REGIMES
@@ -59,11 +59,11 @@ class Decision:
 #: Statuses whose symbols take part in the sizing of the portfolio.
 SIZED = frozenset({Status.TRADED, Status.NO_SESSION, Status.QUARANTINED})
 #: Age in days, signal, regime, confidence and volatility of a symbol's newest row; a negative age without one.
-Row = tuple[int, float, int, float, float]
+SymbolEstimate = tuple[int, float, int, float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Outset:
+class PreTradeView:
     """A day's decisions before anybody has looked at the account; everything is by symbol.
 
     `statuses` come with their reasons. `ordered` (S,) marks the symbols that are ordered to their exposure, `whole`
@@ -72,7 +72,7 @@ class Outset:
     """
 
     as_of: date
-    rows: tuple[Row, ...]
+    rows: tuple[SymbolEstimate, ...]
     statuses: tuple[tuple[Status, str], ...]
     ordered: NDArray[np.bool_]
     whole: bool
@@ -82,19 +82,19 @@ class Outset:
 
 
 def decide(
-    view: Panorama, snapshot: Snapshot, mandate: Mandate, held_back: Mapping[str, str] | None = None
+    view: AlignedSignals, snapshot: Snapshot, mandate: AccountConfig, held_back: Mapping[str, str] | None = None
 ) -> tuple[Decision, ...]:
     """The decision for every symbol at the close of the snapshot's day, from rows dated that day or earlier.
 
     `held_back` names symbols that must not trade today, with the reason. A symbol that is not ORDERED keeps its
     position and its open order; it still takes its share of the budgets unless it is stale, delisted or warming up.
     """
-    return decided(outsets(view, [snapshot.account.as_of], mandate, held_back)[0], snapshot, mandate)
+    return decided(pretrade_views(view, [snapshot.account.as_of], mandate, held_back)[0], snapshot, mandate)
 
 
-def outsets(
-    view: Panorama, dates: Sequence[date], mandate: Mandate, held_back: Mapping[str, str] | None = None
-) -> tuple[Outset, ...]:
+def pretrade_views(
+    view: AlignedSignals, dates: Sequence[date], mandate: AccountConfig, held_back: Mapping[str, str] | None = None
+) -> tuple[PreTradeView, ...]:
     """All of `decide` that does not depend on the account, for many dates at once: a date's bits are the same alone."""
     known = estimates(view, dates)
     numbers = (known.age_days, known.signal, known.regime, known.confidence, known.volatility)
@@ -108,7 +108,7 @@ def outsets(
     whole: list[bool] = np.all(ordered, axis=1).tolist()
     floor = np.array([-np.inf if mandate.terms.instruments[one].shortable else 0.0 for one in mandate.symbols])
     return tuple(
-        Outset(
+        PreTradeView(
             as_of=as_of,
             rows=rows,
             statuses=found,
@@ -123,7 +123,7 @@ def outsets(
 
 
 def _statuses(
-    known: Estimates, dates: Sequence[date], mandate: Mandate, held_back: Mapping[str, str]
+    known: Estimates, dates: Sequence[date], mandate: AccountConfig, held_back: Mapping[str, str]
 ) -> list[tuple[tuple[Status, str], ...]]:
     """Whether each symbol may trade on each date, and why not."""
     why = availability(known, mandate)
@@ -151,7 +151,7 @@ def _statuses(
     ]
 
 
-def decided(outset: Outset, snapshot: Snapshot, mandate: Mandate) -> tuple[Decision, ...]:
+def decided(outset: PreTradeView, snapshot: Snapshot, mandate: AccountConfig) -> tuple[Decision, ...]:
     """The decisions of a day once the account is known, see `decide`."""
     current = np.array([snapshot.exposure(symbol) for symbol in mandate.symbols])
     once = sizing_of(mandate.strategy) is Sizing.ONCE
@@ -165,7 +165,7 @@ def decided(outset: Outset, snapshot: Snapshot, mandate: Mandate) -> tuple[Decis
         wanted = np.maximum(outset.exposures * share, outset.floor)
         wanted = _beside_kept(wanted, current, outset, snapshot, mandate)
     wanted = wanted if outset.whole else np.where(outset.ordered, wanted, current)
-    limited = within_limits(current, wanted, snapshot.equity, mandate.limits) if snapshot.equity > 0 else wanted
+    limited = clip_to_limits(current, wanted, snapshot.equity, mandate.limits) if snapshot.equity > 0 else wanted
     exposures: list[float | None] = limited.tolist()
     if once or not outset.whole:
         kept = ~outset.ordered | (once & (current != 0.0) & ~outset.outside)
@@ -174,7 +174,9 @@ def decided(outset: Outset, snapshot: Snapshot, mandate: Mandate) -> tuple[Decis
     return tuple(_decision(outset.as_of, *one) for one in seen)
 
 
-def _decision(as_of: date, symbol: str, row: Row, found: tuple[Status, str], exposure: float | None) -> Decision:
+def _decision(
+    as_of: date, symbol: str, row: SymbolEstimate, found: tuple[Status, str], exposure: float | None
+) -> Decision:
     _, signal, code, confidence, volatility = row
     sure = isfinite(confidence)
     return Decision(
@@ -190,7 +192,7 @@ def _decision(as_of: date, symbol: str, row: Row, found: tuple[Status, str], exp
     )
 
 
-def _bought_once(outset: Outset, snapshot: Snapshot, current: FloatArray, most: float) -> FloatArray:
+def _bought_once(outset: PreTradeView, snapshot: Snapshot, current: FloatArray, most: float) -> FloatArray:
     """(S,) what is left of the capital, shared by the symbols that are still to be bought; nothing is borrowed."""
     left, wanting = max(0.0, float(snapshot.account.cash / snapshot.equity)), (current == 0.0) & ~outset.outside
     held = sum(abs(snapshot.exposure(symbol)) for symbol in snapshot.account.positions)
@@ -199,7 +201,7 @@ def _bought_once(outset: Outset, snapshot: Snapshot, current: FloatArray, most: 
 
 
 def _beside_kept(
-    wanted: FloatArray, current: FloatArray, outset: Outset, snapshot: Snapshot, mandate: Mandate
+    wanted: FloatArray, current: FloatArray, outset: PreTradeView, snapshot: Snapshot, mandate: AccountConfig
 ) -> FloatArray:
     """The wanted exposures (S,), scaled down to what the positions that are kept leave of `max_position_size`."""
     others = [symbol for symbol in snapshot.account.positions if symbol not in mandate.symbols]

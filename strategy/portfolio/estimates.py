@@ -25,8 +25,8 @@ from strategy.portfolio.volatility import portfolio_volatilities
 from strategy.signals.outlook import Sizing, sizing_of, warm_up_bars
 
 if TYPE_CHECKING:
-    from strategy.portfolio.account_config import Mandate
-    from strategy.portfolio.aligned_signals import Panorama
+    from strategy.portfolio.account_config import AccountConfig
+    from strategy.portfolio.aligned_signals import AlignedSignals
 
 #: Column of the regime that counts where none is known: Neutral, whose multiplier is 1.
 NEUTRAL_CODE = 1
@@ -47,7 +47,7 @@ class Estimates:
     volatility: FloatArray
 
 
-def estimates(view: "Panorama", dates: "Sequence[date] | TimeArray") -> Estimates:
+def estimates(view: "AlignedSignals", dates: "Sequence[date] | TimeArray") -> Estimates:
     """The estimates of the panorama as they stood at the close of each date."""
     days = np.array(dates, dtype="datetime64[us]")
     shape = len(days), len(view.outlooks)
@@ -95,7 +95,7 @@ class Availability:
         return (self.sized | self.outside) & ~(self.unborn | self.delisted | self.stale | self.closed)
 
 
-def availability(known: Estimates, mandate: "Mandate") -> Availability:
+def availability(known: Estimates, mandate: "AccountConfig") -> Availability:
     """Judge every symbol of the mandate on every date of the estimates."""
     days: list[date] = known.dates.astype("datetime64[D]").tolist()
     delisted, outside = np.zeros((2, *known.signal.shape), dtype=np.bool_)
@@ -152,7 +152,7 @@ class PortfolioSizing:
 
 
 def portfolio_sizing(
-    known: Estimates, sized: NDArray[np.bool_], view: "Panorama", mandate: "Mandate"
+    known: Estimates, sized: NDArray[np.bool_], view: "AlignedSignals", mandate: "AccountConfig"
 ) -> PortfolioSizing:
     """Share out the risk of every date among the symbols that are `sized` (T, S)."""
     sizing = sizing_of(mandate.strategy)

@@ -17,7 +17,7 @@ _OVER = frozenset({OrderState.SKIPPED, OrderState.REJECTED, OrderState.CANCELLED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Objection:
+class PreTradeViolation:
     """Why an order must not leave, as a code and in words."""
 
     code: ReasonCode
@@ -25,7 +25,7 @@ class Objection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
+class PreTradeState:
     """What is known when an order is about to leave.
 
     `account` stands at the close of the day that was decided, `marks` are its closes, `today` are all orders of the
@@ -61,15 +61,15 @@ def reduces(order: Order, held: Decimal) -> bool:
     return held * order.signed_quantity < 0 and order.quantity <= abs(held)
 
 
-def not_sent(why: str) -> Objection:
+def not_sent(why: str) -> PreTradeViolation:
     """Return the objection to an order that was planned, and is not let out."""
-    return Objection(code=ReasonCode.NOT_SENT, reason=f"not sent: {why}")
+    return PreTradeViolation(code=ReasonCode.NOT_SENT, reason=f"not sent: {why}")
 
 
-def objection(order: Order, desk: Desk) -> Objection | None:
+def pretrade_violation(order: Order, desk: PreTradeState) -> PreTradeViolation | None:
     """Return why the order must not leave; None if it may."""
     if desk.halted and not reduces(order, desk.account.quantity(order.symbol)):
-        return Objection(code=ReasonCode.HALTED, reason=HALTED)
+        return PreTradeViolation(code=ReasonCode.HALTED, reason=HALTED)
     if order.symbol not in desk.marks or order.symbol not in desk.instruments:
         return not_sent(f"no close of {order.symbol} is known on {desk.account.as_of}")
     if desk.account.equity <= 0 and not reduces(order, desk.account.quantity(order.symbol)):
@@ -78,7 +78,7 @@ def objection(order: Order, desk: Desk) -> Objection | None:
     return not_sent(broken) if broken else None
 
 
-def _filter_broken(order: Order, desk: Desk) -> str:
+def _filter_broken(order: Order, desk: PreTradeState) -> str:
     """Which rule of the market about a single order it breaks."""
     instrument, quantity = desk.instruments[order.symbol], order.quantity
     notional = quantity * desk.marks[order.symbol]
@@ -96,7 +96,7 @@ def _filter_broken(order: Order, desk: Desk) -> str:
     return ""
 
 
-def _limit_broken(order: Order, desk: Desk) -> str:
+def _limit_broken(order: Order, desk: PreTradeState) -> str:
     """Which of the account's own limits it breaks, alone or with the other orders of the day."""
     equity, limits = desk.account.equity, desk.limits
     notional = order.quantity * desk.marks[order.symbol]
@@ -119,7 +119,7 @@ def _limit_broken(order: Order, desk: Desk) -> str:
     return ""
 
 
-def _gross_after(desk: Desk) -> tuple[Decimal, Decimal]:
+def _gross_after(desk: PreTradeState) -> tuple[Decimal, Decimal]:
     """The gross notional once all orders of the day have filled, and what may have been added to it since the decision.
 
     That is the rounding to lots, and what would have reduced but is too small for an order.
@@ -135,7 +135,7 @@ def _gross_after(desk: Desk) -> tuple[Decimal, Decimal]:
     return _gross(desk, moved), slack
 
 
-def _gross(desk: Desk, moved: Mapping[str, Decimal]) -> Decimal:
+def _gross(desk: PreTradeState, moved: Mapping[str, Decimal]) -> Decimal:
     """The gross notional of what is held at the marks, and of what has moved."""
     held = {symbol: position.quantity for symbol, position in desk.account.positions.items()}
     marks = {symbol: position.mark for symbol, position in desk.account.positions.items()} | dict(desk.marks)

@@ -51,7 +51,7 @@ class RiskState:
     peak_equity: Decimal | None = None
 
 
-def watched(state: RiskState, snapshot: Snapshot, limits: RiskLimits) -> RiskState:
+def update_halt(state: RiskState, snapshot: Snapshot, limits: RiskLimits) -> RiskState:
     """The risk state after a settled day: halted once equity stands `max_drawdown_halt` below its peak.
 
     Only a person resumes an account; until then the state stays as it is, whatever the equity does.
@@ -78,7 +78,7 @@ def watched_at_worst(
 
     `doubtful` holds these closes by symbol. The peak is that of the equity at the marks.
     """
-    after = watched(state, snapshot, limits)
+    after = update_halt(state, snapshot, limits)
     losses = {
         symbol: quantised(one.quantity * (doubtful[symbol] - one.mark))
         for symbol, one in snapshot.account.positions.items()
@@ -86,7 +86,7 @@ def watched_at_worst(
     }
     if after.halted or not losses:
         return after
-    worst = watched(after, replace(snapshot, equity=snapshot.equity + sum(losses.values())), limits)
+    worst = update_halt(after, replace(snapshot, equity=snapshot.equity + sum(losses.values())), limits)
     if not worst.halted:
         return after
     counted = ", ".join(f"{symbol} at {doubtful[symbol].normalize():f}" for symbol in losses)
@@ -107,7 +107,7 @@ def reduced(order: Order, held: Decimal, lot: Decimal) -> Order:
     return replace(order, quantity=allowed, reason=CUT, cut_by_halt=True)
 
 
-def within_limits(current: FloatArray, target: FloatArray, equity: Decimal, limits: RiskLimits) -> FloatArray:
+def clip_to_limits(current: FloatArray, target: FloatArray, equity: Decimal, limits: RiskLimits) -> FloatArray:
     """The target exposures (S,) moved back towards the current ones until no limit is broken.
 
     Each change is first cut to the order cap, then all changes are scaled together to the turnover bound.
@@ -132,5 +132,5 @@ def halt_date(snapshots: Sequence[Snapshot], limits: RiskLimits) -> date | None:
     """The first day on which equity stood `max_drawdown_halt` below its highest so far, or None."""
     state = RiskState()
     for snapshot in snapshots:
-        state = watched(state, snapshot, limits)
+        state = update_halt(state, snapshot, limits)
     return state.since

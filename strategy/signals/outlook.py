@@ -63,7 +63,7 @@ class Forecaster(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Outlook:
+class SymbolSignals:
     """One symbol's estimates, row by row; each array is (T,), NaN before its warm-up ends.
 
     `signal` in [-1, 1], `regime` indexes REGIMES, `volatility` is annualised by the symbol's calendar, `change` is the
@@ -122,13 +122,13 @@ def look_back(
     return newest(max(history_bars(strategy, model), needed))
 
 
-def outlooks(
+def symbol_signals(
     bars: Mapping[str, Bars],
     calendars: Mapping[str, Calendar],
     strategy: Strategy,
     model: Forecaster | None = None,
     since: np.datetime64 | None = None,
-) -> dict[str, Outlook]:
+) -> dict[str, SymbolSignals]:
     """The outlook of every symbol at every row of its raw bars; estimates are taken on adjusted prices.
 
     With `since`, a model is not asked about rows before each symbol's newest one dated at most then.
@@ -137,10 +137,10 @@ def outlooks(
     return {symbol: _outlook(one, calendars[symbol], strategy, forecasts.get(symbol)) for symbol, one in bars.items()}
 
 
-def _outlook(bars: Bars, calendar: Calendar, strategy: Strategy, forecast: FloatArray | None) -> Outlook:
+def _outlook(bars: Bars, calendar: Calendar, strategy: Strategy, forecast: FloatArray | None) -> SymbolSignals:
     close = bars.close * bars.factor
     path = regimes(close)
-    return Outlook(
+    return SymbolSignals(
         symbol=bars.symbol,
         open_time=bars.open_time,
         signal=_signal(strategy, close) if forecast is None else forecast,
@@ -151,10 +151,10 @@ def _outlook(bars: Bars, calendar: Calendar, strategy: Strategy, forecast: Float
     )
 
 
-def no_outlook(symbol: str) -> Outlook:
+def no_outlook(symbol: str) -> SymbolSignals:
     """The outlook of a symbol that has no bar yet: no rows."""
     empty = np.empty(0)
-    return Outlook(
+    return SymbolSignals(
         symbol=symbol,
         open_time=np.empty(0, dtype="datetime64[us]"),
         signal=empty,

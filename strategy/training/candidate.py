@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from strategy.market.bars import Bars
 from strategy.networks.ensemble import Ensemble
 from strategy.networks.transformer import NetworkShape
-from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.account_config import AccountConfig
 from strategy.training.fit import fitted
 from strategy.training.loop import TrainingDiverged
 from strategy.training.promotion_gate import PRIOR, Figures, GateRules, Verdict, judge_first
@@ -26,7 +26,9 @@ class Candidate:
     verdict: Verdict
 
 
-def candidate(bars: Mapping[str, Bars], mandate: Mandate, shape: NetworkShape, settings: TrainingSettings) -> Candidate:
+def candidate(
+    bars: Mapping[str, Bars], mandate: AccountConfig, shape: NetworkShape, settings: TrainingSettings
+) -> Candidate:
     """The first network that these bars, all of them, give, judged against the prior as a single trial.
 
     None where they are too few or the training diverges. Raises ValueError if the device is missing.

@@ -7,7 +7,7 @@ import numpy as np
 from strategy.market.bars import Bars
 from strategy.networks.ensemble import Ensemble
 from strategy.networks.transformer import NetworkShape
-from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.account_config import AccountConfig
 from strategy.training.loop import Trained, TrainingSet, judge, reproducible, train
 from strategy.training.rollout import Returns
 from strategy.training.settings import TrainingSettings
@@ -23,7 +23,7 @@ TWIN_STREAM = 1_000_000
 
 def fitted(
     bars: Mapping[str, Bars],
-    mandate: Mandate,
+    mandate: AccountConfig,
     shape: NetworkShape,
     settings: TrainingSettings,
     start: Ensemble | None = None,
@@ -38,7 +38,7 @@ def fitted(
 
 
 def rival_returns(
-    bars: Mapping[str, Bars], mandate: Mandate, rival: Ensemble, span: range, settings: TrainingSettings
+    bars: Mapping[str, Bars], mandate: AccountConfig, rival: Ensemble, span: range, settings: TrainingSettings
 ) -> Returns:
     """What another model earns on the dates that judged a training on these bars, net at single cost."""
     rule = settings.rule(rival.members[0].shape)
@@ -53,7 +53,7 @@ def last_learned(panel: TrainingPanel, rule: SplitRule) -> np.datetime64:
 
 
 def twin_panels(
-    bars: Mapping[str, Bars], mandate: Mandate, until: np.datetime64, settings: TrainingSettings
+    bars: Mapping[str, Bars], mandate: AccountConfig, until: np.datetime64, settings: TrainingSettings
 ) -> tuple[TrainingPanel, ...]:
     """Panels of synthetic histories, fitted to no bar after `until`; none where the symbols share too little history.
 

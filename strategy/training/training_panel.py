@@ -10,13 +10,13 @@ from strategy.kernel.simulate import AccountMarket
 from strategy.market.bars import Bars, FloatArray, TimeArray
 from strategy.market.instruments import account_days_per_year
 from strategy.market.panel import Panel, side_by_side
-from strategy.portfolio.account_config import Mandate
-from strategy.portfolio.aligned_signals import panorama
+from strategy.portfolio.account_config import AccountConfig
+from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.estimates import availability, estimates, portfolio_sizing
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.features import FEATURE_BARS
 from strategy.signals.network_inputs import inputs
-from strategy.signals.outlook import Strategy, outlooks
+from strategy.signals.outlook import Strategy, symbol_signals
 from strategy.signals.prior import PRIOR_BARS
 
 #: A symbol's own row from which inputs and prior are both known.
@@ -69,7 +69,7 @@ class TrainingPanel:
         )
 
 
-def training_panel(bars: Mapping[str, Bars], mandate: Mandate) -> TrainingPanel:
+def training_panel(bars: Mapping[str, Bars], mandate: AccountConfig) -> TrainingPanel:
     """The panel of raw bars, sized as the account of the mandate sizes all these symbols together.
 
     Limits on turnover and order size are not part of it. Raises ValueError if there is no symbol.
@@ -82,7 +82,7 @@ def training_panel(bars: Mapping[str, Bars], mandate: Mandate) -> TrainingPanel:
     instruments = [mandate.terms.instruments[symbol] for symbol in panel.symbols]
     costs, sizing = mandate.terms.costs, mandate.sizing
     calendars = {one.symbol: one.calendar for one in instruments}
-    view = panorama(outlooks(bars, calendars, account.strategy), panel.symbols)
+    view = aligned_signals(symbol_signals(bars, calendars, account.strategy), panel.symbols)
     known = estimates(view, panel.open_time)
     available = availability(known, account)
     sized = available.sized

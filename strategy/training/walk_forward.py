@@ -11,7 +11,7 @@ import numpy as np
 
 from strategy.market.bars import COLUMNS, Bars, FloatArray, TimeArray
 from strategy.market.panel import side_by_side
-from strategy.signals.outlook import Outlook
+from strategy.signals.outlook import SymbolSignals
 
 # A backtest that is repeated asks for folds and runs no network: it must not wait for torch.
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _table(bars: Bars) -> FloatArray:
     return np.stack([bars[name].view(np.float64) for name in COLUMNS], axis=-1)
 
 
-def overlaid(outlook: Outlook, signals: Mapping[date, float]) -> Outlook:
+def overlaid(outlook: SymbolSignals, signals: Mapping[date, float]) -> SymbolSignals:
     """The outlook with these signals on their dates in place of its own."""
     days = outlook.open_time.astype("M8[D]").tolist()
     own = zip(days, outlook.signal.tolist(), strict=True)

@@ -7,15 +7,15 @@ from datetime import date
 import numpy as np
 
 from exchange.ports import BarSource
-from strategy.account.quotes import tape
+from strategy.account.quotes import quotes_by_date
 from strategy.audit.claims import CLAIMED, days_right_needed, foresight
 from strategy.backtest.day_loop import replay
 from strategy.evaluation.metrics import Metrics, metrics
 from strategy.market.bars import FloatArray
 from strategy.market.instruments import account_days_per_year
 from strategy.market.session_dates import account_dates
-from strategy.portfolio.aligned_signals import panorama
-from strategy.signals.outlook import Outlook, Strategy, outlooks
+from strategy.portfolio.aligned_signals import aligned_signals
+from strategy.signals.outlook import Strategy, SymbolSignals, symbol_signals
 from strategy.signals.prior import PRIOR_BARS
 from strategy.signals.rolling import change
 from tasks.audit.window import Asked, Audited, AuditRefused, audited, provenance
@@ -102,7 +102,7 @@ def _measured(known: Audited, strategies: list[Strategy], count: Callable[[int, 
     found = {}
     for done, (name, strategy) in enumerate(names.items()):
         count(done, len(names))
-        found[name] = _account(known, strategy, outlooks(known.bars, calendars, strategy))
+        found[name] = _account(known, strategy, symbol_signals(known.bars, calendars, strategy))
     count(len(names), len(names))
     return {**found, FORESIGHT: _foresight(known, account_days_per_year(frozenset(calendars.values())))}
 
@@ -113,10 +113,10 @@ def _foresight(known: Audited, days_per_year: int) -> Metrics:
     return metrics(path.equity[:, 0], path.turnover[:, 0], days_per_year)
 
 
-def _account(known: Audited, strategy: Strategy, seen: Mapping[str, Outlook]) -> Metrics:
-    quotes = tape(known.bars, known.dates[0], known.dates[-1])
+def _account(known: Audited, strategy: Strategy, seen: Mapping[str, SymbolSignals]) -> Metrics:
+    quotes = quotes_by_date(known.bars, known.dates[0], known.dates[-1])
     capital = known.job.policy.capital
-    lived = replay(panorama(seen, known.symbols), quotes, known.dates, capital, known.mandate(strategy))
+    lived = replay(aligned_signals(seen, known.symbols), quotes, known.dates, capital, known.mandate(strategy))
     return measure(lived, known.instruments)
 
 

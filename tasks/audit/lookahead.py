@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from exchange.ports import BarSource
-from strategy.account.quotes import tape
+from strategy.account.quotes import quotes_by_date
 from strategy.audit.account import Trading, accounts, fills
 from strategy.audit.lookahead import Checked, Market, decisions, estimates, feature_values, input_values, lookahead
 from strategy.backtest.day_loop import Replay, replay
 from strategy.market.session_dates import account_dates
-from strategy.portfolio.aligned_signals import panorama
+from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.signals.features import FEATURE_BARS
-from strategy.signals.outlook import Forecaster, Strategy, outlooks
+from strategy.signals.outlook import Forecaster, Strategy, symbol_signals
 from tasks.audit.window import Asked, Audited, AuditRefused, answered, audited, promoted, spread
 from tasks.models.load import forecaster
 from tasks.run.answers import Json
@@ -69,13 +69,13 @@ def _of_strategy(
     calendars = {symbol: one.calendar for symbol, one in known.instruments.items()}
 
     def run(bars: Market, times: Decimal = Decimal(1)) -> Replay:
-        view = panorama(outlooks(bars, calendars, strategy), known.symbols)
+        view = aligned_signals(symbol_signals(bars, calendars, strategy), known.symbols)
         lived = [day for day in account_dates(bars) if dates[0] <= day <= dates[-1]]
-        quotes = tape(bars, dates[0], dates[-1])
+        quotes = quotes_by_date(bars, dates[0], dates[-1])
         return replay(view, quotes, lived, known.job.policy.capital, known.mandate(strategy, times))
 
     snapshots = run(known.bars).snapshots
-    trading = Trading(mandate=known.mandate(strategy), tape=tape(known.bars, dates[0], dates[-1]))
+    trading = Trading(mandate=known.mandate(strategy), tape=quotes_by_date(known.bars, dates[0], dates[-1]))
     return (
         lookahead(estimates(strategy, name, calendars), known.bars, days, seed),
         lookahead(decisions(known.mandate(strategy), name, snapshots), known.bars, spread(dates, len(days)), seed),

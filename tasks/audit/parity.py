@@ -18,12 +18,12 @@ from storage.files import private_folder
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from storage.models import registry as model_store
-from strategy.account.quotes import tape
+from strategy.account.quotes import quotes_by_date
 from strategy.audit.account import parity
 from strategy.audit.lookahead import Checked
 from strategy.backtest.day_loop import Replay, replay
-from strategy.portfolio.aligned_signals import panorama
-from strategy.signals.outlook import Strategy, outlooks
+from strategy.portfolio.aligned_signals import aligned_signals
+from strategy.signals.outlook import Strategy, symbol_signals
 from tasks.audit.window import Asked, Audited, AuditRefused, answered, audited, promoted
 from tasks.backtest.run import Window, backtest
 from tasks.daily.order import trade
@@ -136,10 +136,10 @@ def _tested(case: Case, home: Path, open_source: OpenSource) -> Replay:
         instruments = instrument_store.load(store, job.source, job.symbols)
     model = forecaster(case.jobs[0].home, case.model_id)
     calendars = {symbol: one.calendar for symbol, one in instruments.items()}
-    seen = outlooks(bars, calendars, Strategy.TURBO, model, since=np.datetime64(case.days[0], "us"))
+    seen = symbol_signals(bars, calendars, Strategy.TURBO, model, since=np.datetime64(case.days[0], "us"))
     mandate = job.policy.mandate(job.account, job.symbols, instruments)
-    quotes = tape(bars, case.days[0], case.days[-1])
-    return replay(panorama(seen, job.symbols), quotes, case.days, job.policy.capital, mandate)
+    quotes = quotes_by_date(bars, case.days[0], case.days[-1])
+    return replay(aligned_signals(seen, job.symbols), quotes, case.days, job.policy.capital, mandate)
 
 
 def _told(case: Case) -> Replay:

@@ -16,7 +16,7 @@ from strategy.audit.lookahead import Checked, Market
 from strategy.market.data_hash import data_sha256
 from strategy.market.instruments import Instrument
 from strategy.market.session_dates import account_dates
-from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.account_config import AccountConfig
 from strategy.signals.outlook import Strategy
 from tasks.data.ingest import ingest
 from tasks.run.answers import Json
@@ -63,7 +63,7 @@ class Audited:
         """The symbols that are audited, sorted."""
         return tuple(sorted(self.bars))
 
-    def mandate(self, strategy: Strategy, times: Decimal = Decimal(1)) -> Mandate:
+    def mandate(self, strategy: Strategy, times: Decimal = Decimal(1)) -> AccountConfig:
         """The account of a strategy on these symbols, with fee and slippage multiplied."""
         policy = self.job.policy
         policy = replace(policy, strategy=strategy, costs=replace(policy.costs, multiplier=times))

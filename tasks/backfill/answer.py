@@ -11,7 +11,7 @@ from storage.database import Connection, connect
 from storage.ledger import bulk as stretches
 from storage.ledger import orders as order_store
 from storage.ledger import risk_state
-from storage.ledger.bulk import Switch
+from storage.ledger.bulk import ModelChange
 from storage.models import trials
 from storage.models.trials import Trial
 from strategy.backtest.day_loop import Replay
@@ -76,7 +76,7 @@ def _halt(risk: RiskState) -> list[str]:
     return [f"the account was halted on {risk.since} ({risk.reason}); from then on only orders that reduce were sent"]
 
 
-def _prior(strategy: Strategy, switches: Sequence[Switch]) -> list[str]:
+def _prior(strategy: Strategy, switches: Sequence[ModelChange]) -> list[str]:
     """What to warn of where turbo never had a network."""
     if strategy is not Strategy.TURBO or any(one.model_id for one in switches):
         return []

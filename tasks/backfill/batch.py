@@ -11,20 +11,20 @@ from exchange.ports import Broker
 from storage.database import Connection, connect
 from storage.ledger import bulk as stretches
 from storage.ledger import risk_state
-from storage.ledger.bulk import LivedDay
+from storage.ledger.bulk import SimulatedDay
 from storage.ledger.row_codec import Provenance
 from strategy.account.orders import Order, OrderState
-from strategy.account.quotes import Tape, tape
+from strategy.account.quotes import QuotesByDate, quotes_by_date
 from strategy.account.state import Entry
-from strategy.backtest.day_loop import Day, Standing, opening, plan_orders, settle_day, unseen, with_orders
+from strategy.backtest.day_loop import AccountState, Day, opening, plan_orders, settle_day, unseen, with_orders
 from strategy.backtest.halted_orders import only_reducing
 from strategy.market.bars import Bars
 from strategy.market.data_hash import data_sha256
-from strategy.portfolio.account_config import Mandate
-from strategy.portfolio.aligned_signals import panorama
+from strategy.portfolio.account_config import AccountConfig
+from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Decision, decide
-from strategy.portfolio.risk import RiskState, watched
-from strategy.signals.outlook import Forecaster, look_back, outlooks
+from strategy.portfolio.risk import RiskState, update_halt
+from strategy.signals.outlook import Forecaster, look_back, symbol_signals
 from tasks.backfill.runs import BackfillRefused
 from tasks.daily.account_state import mandate_of, standing_at
 from tasks.daily.restatement import Restated, restated
@@ -33,7 +33,7 @@ from tasks.run.job import Job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch:
+class DayBatch:
     """Consecutive account days, oldest first, of which the job's `as_of` is the last, decided by one model or none.
 
     `bars` are all that is known; each day sees those dated that day or earlier. `barred` names by day the symbols that
@@ -47,7 +47,7 @@ class Stretch:
     barred: Mapping[date, Mapping[str, str]]
 
 
-def live(stretch: Stretch, open_broker: Callable[[datetime], Broker]) -> None:
+def live(stretch: DayBatch, open_broker: Callable[[datetime], Broker]) -> None:
     """None; the account has lived through the stretch, whose days are in the ledger, all of them or none.
 
     Every day settles, decides and orders as a daily run does, on its bare look-back window.
@@ -60,8 +60,8 @@ def live(stretch: Stretch, open_broker: Callable[[datetime], Broker]) -> None:
 
 
 def _lived(
-    store: Connection, stretch: Stretch, model: Forecaster | None, broker: Broker
-) -> tuple[list[LivedDay], RiskState]:
+    store: Connection, stretch: DayBatch, model: Forecaster | None, broker: Broker
+) -> tuple[list[SimulatedDay], RiskState]:
     job = stretch.job
     mandate, risk = mandate_of(store, job), risk_state.load(store, job.account)
     standing = standing_at(store, job, date.max)
@@ -76,17 +76,17 @@ def _lived(
         _demand_known_units(found, job)
         standing, moved = found.standing, found.entries(stretch.days[0])
     quotes = _quotes(stretch, standing)
-    lived: list[LivedDay] = []
+    lived: list[SimulatedDay] = []
     for as_of in stretch.days:
         settled = _settled(job, standing, quotes, as_of, mandate)
         if as_of == stretch.days[0]:
             settled = replace(settled, entries=(*moved, *settled.entries))
         standing = settled.standing
-        risk = watched(risk, standing.snapshot, job.policy.limits)
+        risk = update_halt(risk, standing.snapshot, job.policy.limits)
         window = look_back(partial(newest, stretch.bars, as_of), job.policy.strategy, model)
         calendars = {symbol: mandate.terms.instruments[symbol].calendar for symbol in window}
-        seen = outlooks(window, calendars, job.policy.strategy, model, since=np.datetime64(as_of, "us"))
-        view = panorama(seen, job.symbols)
+        seen = symbol_signals(window, calendars, job.policy.strategy, model, since=np.datetime64(as_of, "us"))
+        view = aligned_signals(seen, job.symbols)
         decisions = decide(view, standing.snapshot, mandate, stretch.barred.get(as_of))
         planned = _planned(standing, decisions, quotes, mandate, risk)
         orders = tuple(
@@ -99,7 +99,7 @@ def _lived(
             model_id=stretch.model_id,
             data_sha256=data_sha256(window),
         )
-        lived.append(LivedDay(settled=settled, decisions=decisions, provenance=provenance, orders=orders))
+        lived.append(SimulatedDay(settled=settled, decisions=decisions, provenance=provenance, orders=orders))
     return lived, risk
 
 
@@ -113,21 +113,25 @@ def _demand_known_units(found: Restated, job: Job) -> None:
         )
 
 
-def _quotes(stretch: Stretch, standing: Standing | None) -> Tape:
+def _quotes(stretch: DayBatch, standing: AccountState | None) -> QuotesByDate:
     """The quotes of the stretch, as the account has not seen them yet."""
     last = stretch.days[-1]
     known = {symbol: bars.until(np.datetime64(last, "us")) for symbol, bars in stretch.bars.items()}
-    return tape(known, stretch.days[0], last) if standing is None else unseen(standing, known, last)
+    return quotes_by_date(known, stretch.days[0], last) if standing is None else unseen(standing, known, last)
 
 
-def _settled(job: Job, standing: Standing | None, quotes: Tape, as_of: date, mandate: Mandate) -> Day:
+def _settled(job: Job, standing: AccountState | None, quotes: QuotesByDate, as_of: date, mandate: AccountConfig) -> Day:
     if standing is None:
         return Day(standing=opening(as_of, job.policy.capital), fills=(), entries=(), settled=())
     return settle_day(standing, quotes.on(as_of), as_of, mandate)
 
 
 def _planned(
-    standing: Standing, decisions: tuple[Decision, ...], quotes: Tape, mandate: Mandate, risk: RiskState
+    standing: AccountState,
+    decisions: tuple[Decision, ...],
+    quotes: QuotesByDate,
+    mandate: AccountConfig,
+    risk: RiskState,
 ) -> tuple[Order, ...]:
     """The orders of the day; a halted account's only reduce."""
     planned = plan_orders(standing, decisions, quotes.on(standing.account.as_of), mandate)

@@ -10,7 +10,7 @@ from storage.database import connect
 from storage.ledger import days as ledger
 from storage.models import registry as model_store
 from strategy.signals.outlook import Strategy
-from tasks.backfill.batch import Stretch, live
+from tasks.backfill.batch import DayBatch, live
 from tasks.backfill.market import Market, bars_on, gate_of, on, open_market, tradable
 from tasks.backfill.runs import Backfill, BackfillRefused
 from tasks.daily.replay_check import reconcile
@@ -170,7 +170,7 @@ def _live(today: Job, days: tuple[date, ...], ruling: tuple[Champion, Gate], wor
     barred = {day: gate_of(on(today, day, market), market, world.source).barred for day in days[1:]}
     barred[today.as_of] = gate.barred
     last = on(today, days[-1], market)
-    stretch = Stretch(job=last, days=days, model_id=champion.model_id, bars=bars_on(last, market), barred=barred)
+    stretch = DayBatch(job=last, days=days, model_id=champion.model_id, bars=bars_on(last, market), barred=barred)
     live(stretch, world.open_broker)
     reconcile(last)
     return len(days)

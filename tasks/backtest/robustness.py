@@ -10,8 +10,8 @@ from storage.models import trials
 from storage.models.trials import Trial
 from strategy.backtest.day_loop import Replay
 from strategy.evaluation.metrics import daily_returns
-from strategy.evaluation.robustness import Doubt, doubt
-from strategy.evaluation.sharpe import Trials, sharpe
+from strategy.evaluation.robustness import RobustnessReport, doubt
+from strategy.evaluation.sharpe import TrialLog, sharpe
 from strategy.market.bars import FloatArray
 from strategy.market.instruments import Instrument, account_days_per_year
 from strategy.signals.outlook import Strategy
@@ -25,7 +25,7 @@ _TRIED = (Strategy.TURBO, Strategy.RULES)
 
 def judged(
     job: Job, net: Replay, benchmarks: Mapping[str, Replay], instruments: Mapping[str, Instrument]
-) -> tuple[int | None, Doubt | None]:
+) -> tuple[int | None, RobustnessReport | None]:
     """The trials on these instruments and days with this one, and the doubt about its net returns after so many.
 
     The count is None for a baseline, which is no trial. The doubt is None where `strategy.evaluation.robustness` can
@@ -36,14 +36,14 @@ def judged(
     found = doubt(
         returns,
         {name: _returns(one) for name, one in benchmarks.items()},
-        known or Trials(count=0),
+        known or TrialLog(count=0),
         days_per_year=account_days_per_year(frozenset(one.calendar for one in instruments.values())),
         seed=job.policy.recipe.seed,
     )
     return known.count if known else None, found
 
 
-def doubt_json(found: Doubt | None) -> Json | None:
+def doubt_json(found: RobustnessReport | None) -> Json | None:
     """The `significance` of a backtest's answer; `trials` is null for a baseline, `pbo` for anything but a sweep."""
     if found is None:
         return None
@@ -66,7 +66,7 @@ def doubt_json(found: Doubt | None) -> Json | None:
     }
 
 
-def _counted(job: Job, net: Replay, returns: FloatArray, symbols: tuple[str, ...]) -> Trials:
+def _counted(job: Job, net: Replay, returns: FloatArray, symbols: tuple[str, ...]) -> TrialLog:
     """All that was tried on these symbols and days, now with this."""
     ratio = sharpe(returns, 1)
     settings = {**json.loads(job.policy.config), "strategy": str(job.policy.strategy)}

@@ -10,21 +10,21 @@ from exchange.ports import BarSource
 from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
 from storage.database import connect
-from strategy.account.quotes import Tape, tape
+from strategy.account.quotes import QuotesByDate, quotes_by_date
 from strategy.account.settlement import NO_COSTS, Costs
 from strategy.backtest.day_loop import Replay, replay, turnovers
 from strategy.evaluation.costs import Charges, Rates, charges, rates
 from strategy.evaluation.metrics import Metrics, metrics
-from strategy.evaluation.robustness import Doubt
+from strategy.evaluation.robustness import RobustnessReport
 from strategy.market.bars import Bars
 from strategy.market.data_hash import data_sha256
 from strategy.market.instruments import Instrument, account_days_per_year
 from strategy.market.session_dates import account_dates
-from strategy.portfolio.aligned_signals import Panorama, panorama
+from strategy.portfolio.aligned_signals import AlignedSignals, aligned_signals
 from strategy.portfolio.decision import Status
 from strategy.portfolio.exposure_cap import capped_days
 from strategy.portfolio.risk import halt_date
-from strategy.signals.outlook import Strategy, outlooks, warm_up_bars
+from strategy.signals.outlook import Strategy, symbol_signals, warm_up_bars
 from strategy.training.walk_forward import overlaid
 from tasks.backtest.robustness import judged
 from tasks.backtest.walk_forward import TradedFold, Walk, left_to_the_prior, walk
@@ -86,7 +86,7 @@ class Backtest:
     data_sha256: str
     folds: tuple[TradedFold, ...]
     trials: int | None
-    doubt: Doubt | None
+    doubt: RobustnessReport | None
     would_halt_on: date | None
     warnings: tuple[str, ...]
     bar_warnings: tuple[str, ...]
@@ -132,7 +132,7 @@ def backtest(
     market = _market(job, symbols, window)
     walked = _walk(job, window, market, tell)
     views = {one: _view(one, symbols, market, walked) for one in window.strategies}
-    quotes = tape(market.bars, market.dates[0], market.dates[-1])
+    quotes = quotes_by_date(market.bars, market.dates[0], market.dates[-1])
     accounts = _Accounts(job=job, symbols=symbols, market=market, views=views, quotes=quotes)
     costs = job.policy.costs
     net = accounts.run(subject, "net", costs)
@@ -192,8 +192,8 @@ class _Accounts:
     job: Job
     symbols: tuple[str, ...]
     market: _Market
-    views: Mapping[Strategy, Panorama]
-    quotes: Tape
+    views: Mapping[Strategy, AlignedSignals]
+    quotes: QuotesByDate
 
     def run(self, strategy: Strategy, label: str, costs: Costs) -> Tested:
         """The account of a strategy at these costs."""
@@ -213,13 +213,13 @@ def _walk(job: Job, window: Window, market: _Market, tell: Callable[[str], None]
     return walk(job, history, tell)
 
 
-def _view(strategy: Strategy, symbols: Sequence[str], market: _Market, walked: Walk) -> Panorama:
+def _view(strategy: Strategy, symbols: Sequence[str], market: _Market, walked: Walk) -> AlignedSignals:
     """What the strategy sees: `turbo` the signals of its folds where they have any, else its prior."""
     calendars = {symbol: market.listed[symbol].calendar for symbol in market.known}
-    seen = outlooks(market.known, calendars, strategy)
+    seen = symbol_signals(market.known, calendars, strategy)
     if strategy is Strategy.TURBO:
         seen = {symbol: overlaid(one, walked.signals[symbol]) for symbol, one in seen.items()}
-    return panorama(seen, symbols)
+    return aligned_signals(seen, symbols)
 
 
 def measure(replayed: Replay, instruments: Mapping[str, Instrument]) -> Metrics:

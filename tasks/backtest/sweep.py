@@ -13,18 +13,18 @@ from storage.bars import published as bar_store
 from storage.database import connect
 from storage.models import trials
 from storage.models.trials import Trial
-from strategy.account.quotes import tape
+from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import replay
 from strategy.evaluation.metrics import Metrics
-from strategy.evaluation.sharpe import Trials, sharpe
+from strategy.evaluation.sharpe import TrialLog, sharpe
 from strategy.kernel.grid import Point, values_read
 from strategy.kernel.grid_accounts import Swept, return_matrix
 from strategy.market.bars import FloatArray
 from strategy.market.data_hash import data_sha256
 from strategy.market.session_dates import account_dates, session_date
-from strategy.portfolio.aligned_signals import panorama
+from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.sizing import SizingParams
-from strategy.signals.outlook import Strategy, outlooks
+from strategy.signals.outlook import Strategy, symbol_signals
 from strategy.training.promotion_gate import PRIOR
 from tasks.backtest.run import TESTING, measure
 from tasks.backtest.sweep_chunks import Runner, SweepMarket, SweepRefused, cut_work
@@ -70,7 +70,7 @@ class Sweep:
     days_per_year: int
     best: int
     exact: Metrics
-    tried: Trials
+    tried: TrialLog
     data_sha256: str
     warnings: tuple[str, ...]
 
@@ -158,13 +158,13 @@ def _exact(job: Job, point: Point, market: SweepMarket) -> Metrics:
     policy = replace(job.policy, strategy=point.strategy, sizing=point.sizing, costs=point.costs)
     mandate = policy.mandate(job.account, point.symbols, market.instruments)
     bars, dates = market.of(point.symbols), market.dates(point.symbols)
-    seen = outlooks(bars, {symbol: market.instruments[symbol].calendar for symbol in bars}, point.strategy)
-    quotes = tape(bars, dates[0], dates[-1])
-    replayed = replay(panorama(seen, point.symbols), quotes, dates, policy.capital, mandate)
+    seen = symbol_signals(bars, {symbol: market.instruments[symbol].calendar for symbol in bars}, point.strategy)
+    quotes = quotes_by_date(bars, dates[0], dates[-1])
+    replayed = replay(aligned_signals(seen, point.symbols), quotes, dates, policy.capital, mandate)
     return measure(replayed, {symbol: market.instruments[symbol] for symbol in point.symbols})
 
 
-def _counted(job: Job, results: Sequence[Result], market: SweepMarket) -> Trials:
+def _counted(job: Job, results: Sequence[Result], market: SweepMarket) -> TrialLog:
     """All that was ever tried on the accounts of the sweep, which now counts too."""
     settings = json.loads(job.policy.config)
     spans = {symbols: market.dates(symbols) for symbols in {one.point.symbols for one in results}}
@@ -183,7 +183,9 @@ def _counted(job: Job, results: Sequence[Result], market: SweepMarket) -> Trials
     with connect(job.home) as store:
         trials.record_all(store, fresh)
         every = [trials.tried(store, trial) for trial in {trial.symbols: trial for trial in fresh}.values()]
-    return Trials(count=sum(one.count for one in every), sharpes=tuple(ratio for one in every for ratio in one.sharpes))
+    return TrialLog(
+        count=sum(one.count for one in every), sharpes=tuple(ratio for one in every for ratio in one.sharpes)
+    )
 
 
 def _config(settings: Mapping[str, object], point: Point) -> str:

@@ -13,7 +13,7 @@ import pandas as pd
 from storage import reports
 from strategy.account.settlement import Costs
 from strategy.evaluation.pbo import overfitting
-from strategy.evaluation.sharpe import deflated_sharpe, luckiest_sharpe, sample, sharpe
+from strategy.evaluation.sharpe import deflated_sharpe, expected_max_sharpe, sample, sharpe
 from strategy.kernel.grid import Point, values_read
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import Strategy
@@ -83,6 +83,6 @@ def _doubt(swept: Sweep) -> dict[str, float | int | None]:
         "pbo": cut.pbo if cut else None,
         "probability_of_loss": cut.loss if cut else None,
         "deflated_sharpe": deflated_sharpe(sample(best), swept.tried.count, variance) if varies else None,
-        "luckiest_sharpe": luckiest_sharpe(swept.tried.count, variance) * math.sqrt(swept.days_per_year),
+        "luckiest_sharpe": expected_max_sharpe(swept.tried.count, variance) * math.sqrt(swept.days_per_year),
         "trials": swept.tried.count,
     }

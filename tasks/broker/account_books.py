@@ -5,21 +5,21 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
-from exchange.ports import Broker, Holdings
+from exchange.ports import Balances, Broker
 from storage.bars import instruments as instrument_store
 from storage.database import Connection
 from storage.ledger import broker_events as venues
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from storage.ledger import takeovers
-from storage.ledger.broker_events import Adoption
+from storage.ledger.broker_events import BrokerBaseline
 from strategy.account.orders import Order
 from strategy.account.state import Account
-from strategy.backtest.day_loop import Day, Standing
+from strategy.backtest.day_loop import AccountState, Day
 from strategy.broker.daily_booking import Holding, booked_day, realised, traded, with_fee_payers
 from strategy.broker.fills import (
-    Charge,
-    Execution,
+    BrokerFill,
+    FundingPayment,
     PaidIn,
     as_fill,
     booking_day,
@@ -35,21 +35,21 @@ from tasks.run.job import Customer
 class News:
     """What the broker told just now and the ledger does not hold yet, and the orders of which it will tell no more."""
 
-    executions: tuple[Execution, ...] = ()
-    charges: tuple[Charge, ...] = ()
+    executions: tuple[BrokerFill, ...] = ()
+    charges: tuple[FundingPayment, ...] = ()
     unknown: tuple[Order, ...] = ()
 
 
 NO_NEWS = News()
 
 
-def stands(store: Connection, account: str, broker: Broker, adopted: Adoption) -> bool:
+def is_current_baseline(store: Connection, account: str, broker: Broker, adopted: BrokerBaseline) -> bool:
     """Whether that is the account's newest adoption: another run may have adopted the broker anew meanwhile."""
     newest = venues.adoption(store, account, broker.name)
     return newest is not None and newest.number == adopted.number
 
 
-def holdings_of(broker: Broker, symbols: Sequence[str]) -> Holdings:
+def holdings_of(broker: Broker, symbols: Sequence[str]) -> Balances:
     """What the broker outside holds. Raises BrokerUnavailable, BrokerRefused."""
     holdings = broker.holdings(tuple(symbols))
     assert holdings is not None, "a broker outside the process has books of its own"
@@ -70,8 +70,8 @@ def standing_now(store: Connection, account: str, news: News = NO_NEWS) -> Accou
         *charge_entries((*venues.charges_after(store, account, settled), *news.charges), day),
         *takeovers.entries_after(store, account, settled),
     )
-    standing = Standing(account=snapshot.account, open_orders=(), equities=(snapshot.equity,))
-    told = Standing(account=Account(as_of=day, cash=Decimal(0)), open_orders=(), equities=())
+    standing = AccountState(account=snapshot.account, open_orders=(), equities=(snapshot.equity,))
+    told = AccountState(account=Account(as_of=day, cash=Decimal(0)), open_orders=(), equities=())
     return booked_day(standing, Day(standing=told, fills=fills, entries=entries, settled=()), {}, 2).standing.account
 
 
@@ -81,7 +81,9 @@ def first_open_day(store: Connection, account: str, settled: date, news: News = 
     return max([booking_day(one.executed_at, settled) for one in told], default=settled + timedelta(days=1))
 
 
-def books_of(store: Connection, account: str, broker: str, adopted: Adoption, news: News = NO_NEWS) -> Books | None:
+def books_of(
+    store: Connection, account: str, broker: str, adopted: BrokerBaseline, news: News = NO_NEWS
+) -> Books | None:
     """Return the account's books, with what its positions on margin cost; None before its first day."""
     now = standing_now(store, account, news)
     if now is None:
@@ -99,7 +101,7 @@ def books_of(store: Connection, account: str, broker: str, adopted: Adoption, ne
     )
 
 
-def expected(store: Connection, account: str, adopted: Adoption, news: News = NO_NEWS) -> Holding:
+def expected(store: Connection, account: str, adopted: BrokerBaseline, news: News = NO_NEWS) -> Holding:
     """What the broker must hold: what was adopted, changed by our trades and charges."""
     executions = (*venues.executions(store, account, adopted.number), *news.executions)
     on_margin = any(one.realised is not None for one in executions)
@@ -118,7 +120,7 @@ def expected(store: Connection, account: str, adopted: Adoption, news: News = NO
     )
 
 
-def found_of(holdings: Holdings, due: Holding, unknown: Sequence[Order] = ()) -> Found:
+def found_of(holdings: Balances, due: Holding, unknown: Sequence[Order] = ()) -> Found:
     """Return what the broker holds beside what it must hold, and what orders of unknown outcome may have traded."""
     return Found(
         expected=due,
@@ -131,7 +133,7 @@ def found_of(holdings: Holdings, due: Holding, unknown: Sequence[Order] = ()) ->
     )
 
 
-def untold(store: Connection, account: str, adopted: Adoption, news: News) -> tuple[Order, ...]:
+def untold(store: Connection, account: str, adopted: BrokerBaseline, news: News) -> tuple[Order, ...]:
     """Return the orders of which the broker will tell no more, each with its mark and what no trade tells of it."""
     told: dict[str, Decimal] = {}
     for one in (*venues.executions(store, account, adopted.number), *news.executions):
@@ -143,7 +145,7 @@ def untold(store: Connection, account: str, adopted: Adoption, news: News) -> tu
     )
 
 
-def as_recorded(store: Connection, customer: Customer, fresh: Sequence[Execution]) -> tuple[Execution, ...]:
+def as_recorded(store: Connection, customer: Customer, fresh: Sequence[BrokerFill]) -> tuple[BrokerFill, ...]:
     """Return trades that are not in the ledger as it will hold them, oldest first: with assets, and with who paid fees.
 
     Decide it where the trades are recorded, within one transaction: a later trade may use up what paid.
@@ -162,7 +164,9 @@ def as_recorded(store: Connection, customer: Customer, fresh: Sequence[Execution
     return with_fee_payers(told, owned, instrument_store.bases(store, sorted(symbols)))
 
 
-def traded_since(store: Connection, account: str, broker: str, adopted: Adoption, news: News = NO_NEWS) -> Holding:
+def traded_since(
+    store: Connection, account: str, broker: str, adopted: BrokerBaseline, news: News = NO_NEWS
+) -> Holding:
     """Return the positions that the account must own: those it kept at the adoption, and its trades since."""
     kept = takeovers.kept(store, account, broker, adopted.number).positions
     ours = traded((*venues.executions(store, account, adopted.number), *news.executions)).positions

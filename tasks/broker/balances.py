@@ -10,15 +10,15 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
-from exchange.ports import Broker, Holdings
+from exchange.ports import Balances, Broker
 from storage.database import connect, transaction
 from storage.ledger import broker_events as venues
 from storage.ledger import resets
-from storage.ledger.broker_events import Adoption
+from storage.ledger.broker_events import BrokerBaseline
 from strategy.account.orders import Order
 from strategy.broker.daily_booking import Holding
 from strategy.broker.takeover import CASH_STEP, Cause, given_back
-from tasks.broker.account_books import expected, holdings_of, standing_now, stands, traded_since
+from tasks.broker.account_books import expected, holdings_of, is_current_baseline, standing_now, traded_since
 from tasks.broker.resets import Verdict, judged
 from tasks.broker.takeover_plan import Plan, planned, take_over
 from tasks.report.markup import exactly
@@ -47,13 +47,13 @@ class Difference:
     words: str
 
 
-def difference(job: Job, broker: Broker, adopted: Adoption) -> Difference | None:
+def difference(job: Job, broker: Broker, adopted: BrokerBaseline) -> Difference | None:
     """Return in what the books differ, if only because another run trades at this moment; None if in nothing."""
     with connect(job.home) as store:
         now = standing_now(store, job.account)
     holdings = holdings_of(broker, sorted({*job.symbols, *adopted.positions, *(now.positions if now else ())}))
     with connect(job.home) as store, transaction(store):
-        if not stands(store, job.account, broker, adopted):
+        if not is_current_baseline(store, job.account, broker, adopted):
             words = f"{broker.name} was adopted anew by another run at this moment"
             return Difference(side=BookSide.MEANWHILE, words=words)
         # A symbol that joins later is taken over as it stands now: nothing of it is ours yet.
@@ -71,7 +71,7 @@ def difference(job: Job, broker: Broker, adopted: Adoption) -> Difference | None
     return Difference(side=BookSide.BROKER, words=f"{broker.name} {theirs}") if theirs else None
 
 
-def differ_by_fills(job: Job, broker: Broker, adopted: Adoption, unknown: Sequence[Order]) -> bool:
+def differ_by_fills(job: Job, broker: Broker, adopted: BrokerBaseline, unknown: Sequence[Order]) -> bool:
     """Return whether the books differ by no more than fills of these orders, whose outcome is unknown, would make."""
     symbols = tuple(sorted({*job.symbols, *adopted.positions, *(one.symbol for one in unknown)}))
     holdings = holdings_of(broker, symbols)
@@ -93,7 +93,7 @@ def differ_by_fills(job: Job, broker: Broker, adopted: Adoption, unknown: Sequen
     return moved
 
 
-def settle_difference(job: Job, broker: Broker, adopted: Adoption, found: Difference) -> tuple[str, ...]:
+def settle_difference(job: Job, broker: Broker, adopted: BrokerBaseline, found: Difference) -> tuple[str, ...]:
     """Return what to warn of where the books differ because the broker was reset; nothing where another run was faster.
 
     It is adopted anew: what it took away is cash at the last marks, as far as its own cash goes.
@@ -108,7 +108,7 @@ def settle_difference(job: Job, broker: Broker, adopted: Adoption, found: Differ
     standing = (job.account, broker, adopted)
     with connect(job.home) as store, transaction(store):
         # What is known now may be of another run's orders, which left after it adopted the broker anew.
-        if not stands(store, job.account, broker, adopted):
+        if not is_current_baseline(store, job.account, broker, adopted):
             return ()
         if not verdict.reset:
             raise BrokerDisagrees(f"{found.words}; {verdict.words}; {_remedy(job)}")
@@ -134,7 +134,7 @@ def _told(job: Job, broker: Broker, verdict: Verdict, plan: Plan) -> str:
     )
 
 
-def broker_difference(holdings: Holdings, due_there: Holding) -> str:
+def broker_difference(holdings: Balances, due_there: Holding) -> str:
     """In what the broker's balances differ from those expected; empty if in nothing.
 
     A symbol that it lists no longer is not told, and not compared.

@@ -6,20 +6,20 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
-from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, Charge, NotTrading
+from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, FundingPayment, NotTrading
 from storage.bars import instruments as instrument_store
 from storage.database import connect, transaction
 from storage.ledger import broker_events as venues
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
-from storage.ledger.broker_events import Adoption
+from storage.ledger.broker_events import BrokerBaseline
 from strategy.account.orders import Order, OrderState, ReasonCode
 from strategy.broker.fills import PaidIn, booking_day
 from strategy.market.instruments import Instrument
-from tasks.broker.account_books import holdings_of, stands
+from tasks.broker.account_books import holdings_of, is_current_baseline
 from tasks.broker.balances import BrokerDisagrees, Difference, differ_by_fills, difference, settle_difference
 from tasks.broker.funding import FUNDING_LOOKS_S, past_funding
-from tasks.broker.unknown_orders import close_absent, is_late, remedy, resolve, waited_for
+from tasks.broker.unknown_orders import close_absent, is_late, remedy, sync_orders, waited_for
 from tasks.run.job import FUTURES, PAPER, Customer, Job
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Agreement:
     warnings: tuple[str, ...] = ()
 
 
-def agree(job: Job, broker: Broker) -> Agreement:
+def reconcile_broker(job: Job, broker: Broker) -> Agreement:
     """What the broker bars today; the ledger knows all that became of its orders, and holds what the broker holds.
 
     A venue that was reset is adopted anew: what it took away is booked as cash at the last marks, not as a loss.
@@ -83,7 +83,7 @@ def agree(job: Job, broker: Broker) -> Agreement:
     return Agreement(barred=barred | close_absent(job, broker, adopted, unknown), warnings=(*told, *elsewhere))
 
 
-def _compared(job: Job, broker: Broker) -> tuple[Adoption, tuple[Order, ...], Difference | None]:
+def _compared(job: Job, broker: Broker) -> tuple[BrokerBaseline, tuple[Order, ...], Difference | None]:
     """The adoption that stands, the orders of unknown outcome, and in what the books differ."""
     # Another run may have adopted the venue, or adopted it anew, since the last look.
     adopted = _adopted(job, broker) or _adopt_first(job, broker)
@@ -155,12 +155,12 @@ def _listed(job: Job, broker: Broker) -> dict[str, str]:
     return barred
 
 
-def _adopted(job: Job, broker: Broker) -> Adoption | None:
+def _adopted(job: Job, broker: Broker) -> BrokerBaseline | None:
     with connect(job.home) as store:
         return venues.adoption(store, job.account, broker.name)
 
 
-def _adopt_first(job: Job, broker: Broker) -> Adoption:
+def _adopt_first(job: Job, broker: Broker) -> BrokerBaseline:
     """The adoption of what the broker holds now: the account owns none of it but cash, up to its capital."""
     holdings = holdings_of(broker, job.symbols)
     with connect(job.home) as store, transaction(store):
@@ -168,7 +168,7 @@ def _adopt_first(job: Job, broker: Broker) -> Adoption:
         if (other := venues.adoption(store, job.account, broker.name)) is not None:
             return other
         _demand(job, broker, holdings.cash)
-        adopted = Adoption(
+        adopted = BrokerBaseline(
             number=1, reason="first run", adopted_at=broker.now(), cash=holdings.cash, positions=holdings.positions
         )
         venues.adopt(store, job.account, broker.name, adopted)
@@ -199,12 +199,12 @@ def _demand(job: Job, broker: Broker, cash: Decimal) -> None:
         )
 
 
-def _catch_up(job: Job, broker: Broker, adopted: Adoption) -> tuple[Order, ...]:
+def _catch_up(job: Job, broker: Broker, adopted: BrokerBaseline) -> tuple[Order, ...]:
     """The orders of which it is not known what became; every other one that left has ended, and charges are on record.
 
     Raises BrokerDisagrees where nobody will ever say.
     """
-    unknown = resolve(job, broker, job.as_of)
+    unknown = sync_orders(job, broker, job.as_of)
     for order in unknown:
         if order.code is ReasonCode.FORGOTTEN:
             raise BrokerDisagrees(
@@ -215,7 +215,7 @@ def _catch_up(job: Job, broker: Broker, adopted: Adoption) -> tuple[Order, ...]:
     return unknown
 
 
-def record_charges(customer: Customer, broker: Broker, adopted: Adoption, opened: date) -> None:
+def record_charges(customer: Customer, broker: Broker, adopted: BrokerBaseline, opened: date) -> None:
     """None; every charge since the adoption is on record, for days after `opened` where the account has lived none.
 
     Raises BrokerUnavailable.
@@ -226,11 +226,11 @@ def record_charges(customer: Customer, broker: Broker, adopted: Adoption, opened
     charges = charges_since(customer, broker, adopted)
     with connect(customer.home) as store, transaction(store):
         # Whoever has adopted the venue anew meanwhile books what was charged since.
-        for one in charges if stands(store, customer.account, broker, adopted) else ():
+        for one in charges if is_current_baseline(store, customer.account, broker, adopted) else ():
             venues.record_charge(store, customer.account, adopted.number, one, booking_day(one.charged_at, settled))
 
 
-def charges_since(customer: Customer, broker: Broker, adopted: Adoption) -> tuple[Charge, ...]:
+def charges_since(customer: Customer, broker: Broker, adopted: BrokerBaseline) -> tuple[FundingPayment, ...]:
     """Return the newest charges since the adoption, some of which may be on record. Raises BrokerUnavailable."""
     with connect(customer.home) as store:
         known = venues.charges(store, customer.account, adopted.number)

@@ -14,7 +14,7 @@ from storage.ledger import broker_events as venues
 from storage.ledger import order_evidence as evidence
 from storage.ledger import orders as order_store
 from storage.ledger import resets
-from storage.ledger.broker_events import Adoption
+from storage.ledger.broker_events import BrokerBaseline
 from strategy.account.orders import OrderState, ReasonCode
 from tasks.broker.account_books import standing_now
 from tasks.run.job import Job
@@ -39,7 +39,7 @@ class Verdict:
         return "the venue was reset" if self.met else "the balances changed before an order had left"
 
 
-def judged(job: Job, broker: Broker, adopted: Adoption) -> Verdict:
+def judged(job: Job, broker: Broker, adopted: BrokerBaseline) -> Verdict:
     """Return whether the broker, whose balances differ from what they must be, was reset.
 
     It was if it knows none of the orders that it took since its last reset and must remember, and tells none of our

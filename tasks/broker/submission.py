@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 
-from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, Receipt
+from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, OrderReport
 from storage.bars import published as bar_store
 from storage.database import Connection, connect, transaction
 from storage.ledger import broker_events as venues
@@ -17,11 +17,11 @@ from storage.ledger.order_lookup import executions_of
 from storage.models import registry as model_store
 from strategy.account.money import quantised
 from strategy.account.orders import OPEN_STATES, Order, OrderState, ReasonCode
-from strategy.account.quotes import tape
-from strategy.backtest.day_loop import Standing
-from strategy.broker.fills import Execution, as_fill, booking_day
-from strategy.portfolio.account_config import Mandate
-from strategy.portfolio.pretrade_checks import Desk, Objection, not_sent, objection, reduces
+from strategy.account.quotes import quotes_by_date
+from strategy.backtest.day_loop import AccountState
+from strategy.broker.fills import BrokerFill, as_fill, booking_day
+from strategy.portfolio.account_config import AccountConfig
+from strategy.portfolio.pretrade_checks import PreTradeState, PreTradeViolation, not_sent, pretrade_violation, reduces
 from strategy.portfolio.risk import CUT
 from tasks.broker.account_books import as_recorded
 from tasks.broker.takeover_plan import UNSENT
@@ -39,7 +39,7 @@ LATER_S = (30.0, 180.0)
 _DOUBTFUL = frozenset({OrderState.SENT, OrderState.UNKNOWN})
 
 
-def send_all(job: Job, broker: Broker, account: tuple[Standing, Mandate]) -> None:
+def send_all(job: Job, broker: Broker, account: tuple[AccountState, AccountConfig]) -> None:
     """Send every order of the day that waits, once; what came of it is in the ledger.
 
     What an earlier run sent is asked for first. What reduces a position leaves before the rest: it frees the cash that
@@ -48,7 +48,7 @@ def send_all(job: Job, broker: Broker, account: tuple[Standing, Mandate]) -> Non
     """
     held = account[0].account
     for order in _of_the_day(job, OrderState.SENT, OrderState.UNKNOWN):
-        ask(job, broker, order)
+        query_order(job, broker, order)
     for _ in range(ROUNDS):
         waiting = _of_the_day(job, OrderState.INTENDED)
         if not waiting:
@@ -76,10 +76,10 @@ def _ask_later(job: Job, broker: Broker) -> None:
             return
         broker.wait(wait_s)
         for order in unknown:
-            ask(job, broker, order)
+            query_order(job, broker, order)
 
 
-def send(job: Job, broker: Broker, order: Order, account: tuple[Standing, Mandate]) -> Order:
+def send(job: Job, broker: Broker, order: Order, account: tuple[AccountState, AccountConfig]) -> Order:
     """The order as the broker left it, or as it stays if it may not leave or another run has taken it.
 
     Raises BrokerUnavailable, BrokerRefused where it certainly did not arrive; then it waits again.
@@ -106,18 +106,18 @@ def send(job: Job, broker: Broker, order: Order, account: tuple[Standing, Mandat
         if left.state is not OrderState.UNKNOWN:
             break
         broker.wait(wait_s)
-        left = ask(job, broker, left)
+        left = query_order(job, broker, left)
     return left
 
 
-def ask(customer: Customer, broker: Broker, order: Order) -> Order:
+def query_order(customer: Customer, broker: Broker, order: Order) -> Order:
     """Return the order as the broker has it now. Raises BrokerUnavailable; the order stays as it was."""
     with connect(customer.home) as store:
         confirmed = evidence.evidence_of(store, customer.account, broker.name, order.order_id)
     return record(customer, broker, broker.enquire(order, sent_at(customer, order), confirmed))
 
 
-def record(customer: Customer, broker: Broker, receipt: Receipt) -> Order:
+def record(customer: Customer, broker: Broker, receipt: OrderReport) -> Order:
     """Record the order's state, its evidence and its trades, each once, on the account day it belongs to; the order."""
     now = broker.now()
     with connect(customer.home) as store, transaction(store):
@@ -147,7 +147,7 @@ def sent_at(customer: Customer, order: Order) -> datetime:
         return venues.sent_at(store, customer.account, order.order_id) or customer.now
 
 
-def _new(store: Connection, customer: Customer, receipt: Receipt) -> tuple[Execution, ...]:
+def _new(store: Connection, customer: Customer, receipt: OrderReport) -> tuple[BrokerFill, ...]:
     """Return the trades that are not in the ledger, as it will hold them.
 
     One that is told otherwise now stays as it was told first. Which of the two is right shows in the broker's balances:
@@ -165,7 +165,7 @@ def _new(store: Connection, customer: Customer, receipt: Receipt) -> tuple[Execu
     return as_recorded(store, customer, [one for one in receipt.executions if one.trade_id not in known])
 
 
-def _money(one: Execution) -> str:
+def _money(one: BrokerFill) -> str:
     quantity, price, fee = (f"{quantised(value).normalize():f}" for value in (one.quantity, one.price, one.fee))
     return f"{quantity} at {price}, commission {fee} {one.fee_asset}"
 
@@ -199,13 +199,13 @@ def _sent(order: Order) -> Order:
     return replace(order, state=OrderState.SENT)
 
 
-def _refused(order: Order, why: Objection) -> Order:
+def _refused(order: Order, why: PreTradeViolation) -> Order:
     return replace(order, state=OrderState.EXPIRED, reason=why.reason, code=why.code)
 
 
 def _refusal(
-    store: Connection, job: Job, order: Order, account: tuple[Standing, Mandate], now: datetime
-) -> Objection | None:
+    store: Connection, job: Job, order: Order, account: tuple[AccountState, AccountConfig], now: datetime
+) -> PreTradeViolation | None:
     """Return why the order may not leave after all, as things stand now; None if it may."""
     if order.as_of != job.as_of:
         return not_sent(f"decided for {order.as_of}, which is over")
@@ -216,15 +216,15 @@ def _refusal(
             return not_sent(f"it is not known yet what became of order {other.order_id} of {other.as_of}")
     if takeovers.entries_after(store, job.account, job.as_of):
         # It was decided on books that say something else now.
-        return Objection(code=ReasonCode.OVERTAKEN, reason=UNSENT)
-    return objection(order, _desk(store, job, account))
+        return PreTradeViolation(code=ReasonCode.OVERTAKEN, reason=UNSENT)
+    return pretrade_violation(order, _desk(store, job, account))
 
 
-def _desk(store: Connection, job: Job, account: tuple[Standing, Mandate]) -> Desk:
+def _desk(store: Connection, job: Job, account: tuple[AccountState, AccountConfig]) -> PreTradeState:
     standing, mandate = account
     bars = bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=1)
-    quotes = tape(bars, job.as_of, job.as_of).on(job.as_of)
-    return Desk(
+    quotes = quotes_by_date(bars, job.as_of, job.as_of).on(job.as_of)
+    return PreTradeState(
         account=standing.account,
         marks={symbol: quote.close for symbol, quote in quotes.items()},
         today=order_store.orders_on(store, job.account, job.as_of),

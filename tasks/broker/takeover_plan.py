@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
-from exchange.ports import Broker, Holdings
+from exchange.ports import Balances, Broker
 from storage.database import Connection
 from storage.ledger import broker_events as venues
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from storage.ledger import takeovers
-from storage.ledger.broker_events import Adoption
+from storage.ledger.broker_events import BrokerBaseline
 from storage.ledger.takeovers import Kept
 from strategy.account.orders import OrderState, ReasonCode
 from strategy.broker.takeover import Books, Cause, Change, Found, Takeover
@@ -117,7 +117,7 @@ class Plan:
 
 
 def planned(
-    store: Connection, standing: tuple[str, str, Adoption], holdings: Holdings, law: Law, news: News = NO_NEWS
+    store: Connection, standing: tuple[str, str, BrokerBaseline], holdings: Balances, law: Law, news: News = NO_NEWS
 ) -> Plan:
     """Return what adopting the holdings anew will do by the law, once the news is on record; nothing is written."""
     account, broker, adopted = standing
@@ -135,7 +135,7 @@ def planned(
 
 
 def take_over(
-    store: Connection, standing: tuple[str, Broker, Adoption], holdings: Holdings, told: tuple[Plan, str]
+    store: Connection, standing: tuple[str, Broker, BrokerBaseline], holdings: Balances, told: tuple[Plan, str]
 ) -> None:
     """Adopt the broker anew as planned, within a transaction in which its adoption still stands.
 
@@ -148,7 +148,9 @@ def take_over(
         ended = replace(order, state=OrderState.EXPIRED, reason=UNSENT, code=ReasonCode.OVERTAKEN)
         if order.state is OrderState.INTENDED and order_store.claim_order(store, account, ended):
             venues.record_step(store, account, ended, now)
-    taken = Adoption(number=number, reason=reason, adopted_at=now, cash=holdings.cash, positions=holdings.positions)
+    taken = BrokerBaseline(
+        number=number, reason=reason, adopted_at=now, cash=holdings.cash, positions=holdings.positions
+    )
     venues.adopt(store, account, broker.name, taken)
     if plan.takeover is not None:
         after = plan.takeover.books
@@ -166,7 +168,7 @@ class Adopted:
     plan: Plan
     number: int
     reason: str
-    holdings: Holdings
+    holdings: Balances
     changed: bool
     dry: bool = False
 

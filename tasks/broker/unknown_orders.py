@@ -17,10 +17,10 @@ from storage.ledger import broker_events as venues
 from storage.ledger import days as ledger
 from storage.ledger import order_evidence as evidence
 from storage.ledger import orders as order_store
-from storage.ledger.broker_events import Adoption
+from storage.ledger.broker_events import BrokerBaseline
 from strategy.account.orders import Order, OrderState, ReasonCode
 from strategy.broker.fills import booking_day
-from tasks.broker.submission import ask, record, sent_at
+from tasks.broker.submission import query_order, record, sent_at
 from tasks.report.markup import exactly
 from tasks.run.job import Customer, Job
 
@@ -34,7 +34,7 @@ WAITED_FOR = timedelta(minutes=10)
 MARGIN = timedelta(hours=1)
 
 
-def resolve(customer: Customer, broker: Broker, over_before: date) -> tuple[Order, ...]:
+def sync_orders(customer: Customer, broker: Broker, over_before: date) -> tuple[Order, ...]:
     """Return the orders of which the broker does not say what became; the others that left have ended, or wait.
 
     What still rests there of a day before `over_before` is cancelled, and nothing is sent. Raises BrokerUnavailable.
@@ -45,7 +45,7 @@ def resolve(customer: Customer, broker: Broker, over_before: date) -> tuple[Orde
     for order in waiting:
         if order.state is OrderState.INTENDED:
             continue
-        found = ask(customer, broker, order)
+        found = query_order(customer, broker, order)
         # A remainder that the fill bar could not take is not carried into the next day.
         if order.as_of < over_before and found.state in (OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED):
             found = record(customer, broker, broker.cancel(found, sent_at(customer, order)))
@@ -56,7 +56,7 @@ def resolve(customer: Customer, broker: Broker, over_before: date) -> tuple[Orde
     return tuple(untold)
 
 
-def close_absent(job: Job, broker: Broker, adopted: Adoption, unknown: Sequence[Order]) -> dict[str, str]:
+def close_absent(job: Job, broker: Broker, adopted: BrokerBaseline, unknown: Sequence[Order]) -> dict[str, str]:
     """Return why each symbol takes no order whose order stays unknown; those without a trace have ended.
 
     It is for books that agree: the balances are what our trades give. Raises BrokerUnavailable.
@@ -144,7 +144,7 @@ def _listed(customer: Customer, broker: Broker, order: Order) -> ListedOrder | N
     return next((one for one in listed if one.order_id == order.order_id), None)
 
 
-def _trace(job: Job, broker: Broker, adopted: Adoption, order: Order) -> str:
+def _trace(job: Job, broker: Broker, adopted: BrokerBaseline, order: Order) -> str:
     """What speaks against the order's being absent, with the way out; empty if nothing does."""
     since = sent_at(job, order) - MARGIN
     way = f"look, then {remedy(job)} ends it"

@@ -11,16 +11,16 @@ from storage.ledger import orders as order_store
 from storage.ledger import takeovers
 from strategy.account.orders import OPEN_STATES
 from strategy.account.settlement import Quote
-from strategy.backtest.day_loop import Day, Standing, settle_day
+from strategy.backtest.day_loop import AccountState, Day, settle_day
 from strategy.broker.daily_booking import booked_day
 from strategy.broker.fills import charge_entries, fee_entries
-from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.account_config import AccountConfig
 from tasks.daily.restatement import restated
 from tasks.run.job import PAPER, Job
 
 
 def next_day(
-    store: Connection, job: Job, account: tuple[Standing, Mandate], quotes: Mapping[str, Quote], as_of: date
+    store: Connection, job: Job, account: tuple[AccountState, AccountConfig], quotes: Mapping[str, Quote], as_of: date
 ) -> Day:
     """Return the day of `as_of` as it leaves the account; nothing is written.
 

@@ -11,13 +11,13 @@ from storage.bars import published as bar_store
 from storage.database import Connection, connect
 from storage.ledger import bulk as stretches
 from storage.ledger import days as ledger
-from strategy.account.quotes import tape
+from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import Replay, replay
 from strategy.evaluation.metrics import drawdowns
 from strategy.market.bars import Bars
 from strategy.market.instruments import Instrument
-from strategy.portfolio.aligned_signals import panorama
-from strategy.signals.outlook import Strategy, outlooks
+from strategy.portfolio.aligned_signals import aligned_signals
+from strategy.signals.outlook import Strategy, symbol_signals
 from tasks.backtest.run import Tested, measure
 from tasks.report.backtest_tables import Measured
 from tasks.report.charts import EquityPicture, Line
@@ -73,10 +73,10 @@ def _buy_and_hold(job: Job, bars: Mapping[str, Bars], instruments: Mapping[str, 
     dates, hold = _dates(lived), str(Strategy.HOLD)
     policy = replace(job.policy, strategy=Strategy.HOLD)
     traded = {symbol: one for symbol, one in instruments.items() if symbol in bars}
-    seen = outlooks(bars, {symbol: one.calendar for symbol, one in traded.items()}, Strategy.HOLD)
+    seen = symbol_signals(bars, {symbol: one.calendar for symbol, one in traded.items()}, Strategy.HOLD)
     held = replay(
-        panorama(seen, tuple(sorted(bars))),
-        tape(bars, dates[0], dates[-1]),
+        aligned_signals(seen, tuple(sorted(bars))),
+        quotes_by_date(bars, dates[0], dates[-1]),
         dates,
         lived.snapshots[0].equity,
         policy.mandate(job.account, tuple(sorted(bars)), traded),

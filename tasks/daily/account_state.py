@@ -10,17 +10,17 @@ from storage.ledger import broker_events as venues
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from strategy.account.orders import order_series
-from strategy.account.quotes import Tape
-from strategy.backtest.day_loop import Standing, unseen
+from strategy.account.quotes import QuotesByDate
+from strategy.backtest.day_loop import AccountState, unseen
 from strategy.market.instruments import Instrument
-from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.account_config import AccountConfig
 from tasks.run.job import PAPER, SPOT, Job
 
 #: Largest exposure on spot: the rest stays in cash for fees, and for prices that move before an order arrives.
 SPOT_EXPOSURE = 0.99
 
 
-def mandate_of(store: Connection, job: Job) -> Mandate:
+def mandate_of(store: Connection, job: Job) -> AccountConfig:
     """The job's mandate, with the instruments of its symbols and of everything its account ever ordered.
 
     At a broker outside, its lots and limits are the instruments', and spot holds no more than it can pay for.
@@ -58,7 +58,7 @@ def _on_terms(known: Instrument, venue: Instrument) -> Instrument:
     )
 
 
-def quotes_since(store: Connection, job: Job, standing: Standing) -> Tape:
+def quotes_since(store: Connection, job: Job, standing: AccountState) -> QuotesByDate:
     """The quotes of every day after the standing, up to `as_of`, of the job's symbols and of what is held besides."""
     seen = standing.last_seen
     symbols = tuple(sorted({*job.symbols, *seen}))
@@ -68,13 +68,13 @@ def quotes_since(store: Connection, job: Job, standing: Standing) -> Tape:
     return unseen(standing, bar_store.load(store, job.source, symbols, until=job.as_of, last_bars=span_bars), job.as_of)
 
 
-def standing_at(store: Connection, job: Job, day: date) -> Standing | None:
+def standing_at(store: Connection, job: Job, day: date) -> AccountState | None:
     """The account at its last settled day up to `day`, with the orders open then; None if it has none."""
     snapshots = ledger.snapshots(store, job.account, until=day, last_days=job.policy.sizing.lookback_period)
     if not snapshots:
         return None
     account = snapshots[-1].account
-    return Standing(
+    return AccountState(
         account=account,
         open_orders=order_store.orders_open_at(store, job.account, account.as_of),
         equities=tuple(snapshot.equity for snapshot in snapshots),

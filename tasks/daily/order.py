@@ -11,10 +11,10 @@ from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from storage.ledger import risk_state
 from strategy.account.orders import Order, OrderState, ReasonCode
-from strategy.account.quotes import tape
-from strategy.backtest.day_loop import Standing, plan_orders
+from strategy.account.quotes import quotes_by_date
+from strategy.backtest.day_loop import AccountState, plan_orders
 from strategy.backtest.halted_orders import only_reducing
-from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.decision import Decision
 from tasks.broker.submission import send_all
 from tasks.daily.account_state import mandate_of
@@ -56,7 +56,7 @@ def trade(job: Job, open_broker: Callable[[datetime], Broker]) -> tuple[Order, .
 
 
 def planned_orders(
-    store: Connection, job: Job, account: tuple[Standing, Mandate], decisions: tuple[Decision, ...]
+    store: Connection, job: Job, account: tuple[AccountState, AccountConfig], decisions: tuple[Decision, ...]
 ) -> tuple[Order, ...]:
     """The orders that the decisions ask for, at the closes of `as_of`; those that a halted account writes only reduce.
 
@@ -64,7 +64,7 @@ def planned_orders(
     """
     standing, mandate = account
     bars = bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=2)
-    planned = plan_orders(standing, decisions, tape(bars, job.as_of, job.as_of).on(job.as_of), mandate)
+    planned = plan_orders(standing, decisions, quotes_by_date(bars, job.as_of, job.as_of).on(job.as_of), mandate)
     written = order_store.orders_on(store, job.account, job.as_of)
     if withheld(written) if written else risk_state.load(store, job.account).halted:
         return only_reducing(planned, standing, mandate)

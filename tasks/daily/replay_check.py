@@ -10,7 +10,7 @@ from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from strategy.account.orders import Order, OrderState
 from strategy.backtest.day_loop import settle_day
-from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.decision import Status
 from tasks.daily.account_days import next_day
 from tasks.daily.account_state import mandate_of, quotes_since, standing_at
@@ -92,7 +92,7 @@ def reconcile(job: Job) -> Reconciliation:
 REMEDY = "no figure of this day can be trusted: check whether its bars or the code changed since it was decided"
 
 
-def _equities(store: Connection, job: Job, mandate: Mandate) -> tuple[Decimal, Decimal, float | None]:
+def _equities(store: Connection, job: Job, mandate: AccountConfig) -> tuple[Decimal, Decimal, float | None]:
     """The ledger's equity, the replayed day's, and at a broker outside what paper's fills would have brought more."""
     settled = settled_standing(store, job).snapshot
     before = standing_at(store, job, job.as_of - timedelta(days=1))

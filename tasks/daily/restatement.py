@@ -12,7 +12,7 @@ from storage.ledger.price_units import Used, unit_changes
 from strategy.account.money import quantised
 from strategy.account.orders import Order
 from strategy.account.state import Entry
-from strategy.backtest.day_loop import Standing
+from strategy.backtest.day_loop import AccountState
 from strategy.backtest.restatement import UnitChange, in_new_units, unit_entries
 from tasks.report.markup import exactly, priced
 from tasks.run.job import PAPER, Job
@@ -22,8 +22,8 @@ from tasks.run.job import PAPER, Job
 class Restated:
     """A standing in the units of today's bars, what it was before, and by symbol why it cannot be moved there."""
 
-    standing: Standing
-    before: Standing
+    standing: AccountState
+    before: AccountState
     changes: tuple[UnitChange, ...]
     doubtful: Mapping[str, UnitChange]
 
@@ -37,7 +37,7 @@ class Restated:
         return tuple(_moved(one, self) for one in self.changes)
 
 
-def restated(store: Connection, job: Job, standing: Standing) -> Restated:
+def restated(store: Connection, job: Job, standing: AccountState) -> Restated:
     """Return the account in the units of today's bars, by each position's mark and each open order's.
 
     Only the paper account can be moved: what a broker outside holds stays as it is, and its symbol doubtful, as is one

@@ -14,7 +14,7 @@ from storage.ledger import risk_state
 from strategy.account.money import exact
 from strategy.backtest.day_loop import Day, opening
 from strategy.portfolio.risk import watched_at_worst
-from tasks.broker.reconciliation import Agreement, agree
+from tasks.broker.reconciliation import Agreement, reconcile_broker
 from tasks.daily.account_days import next_day
 from tasks.daily.account_state import mandate_of, quotes_since, standing_at
 from tasks.daily.restatement import Restated, restated, why_held
@@ -38,7 +38,7 @@ def settle(job: Job, open_broker: Callable[[datetime], Broker]) -> Settled:
 
     A new account opens at `as_of` with its capital. Raises BrokerDisagrees, BrokerUnavailable, BrokerRefused.
     """
-    agreement = agree(job, open_broker(job.now))
+    agreement = reconcile_broker(job, open_broker(job.now))
     with connect(job.home) as store:
         standing = standing_at(store, job, job.as_of)
         if standing is None:

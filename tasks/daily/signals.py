@@ -11,14 +11,14 @@ from storage.database import Connection, connect, transaction
 from storage.ledger import days as ledger
 from storage.ledger import explanations as explanation_store
 from storage.ledger.row_codec import Provenance
-from strategy.backtest.day_loop import Standing
+from strategy.backtest.day_loop import AccountState
 from strategy.explain.order import Judgement, explanations
 from strategy.market.bars import Bars
 from strategy.market.data_hash import data_sha256
-from strategy.portfolio.account_config import Mandate
-from strategy.portfolio.aligned_signals import Panorama, panorama
+from strategy.portfolio.account_config import AccountConfig
+from strategy.portfolio.aligned_signals import AlignedSignals, aligned_signals
 from strategy.portfolio.decision import Decision, decide
-from strategy.signals.outlook import Forecaster, look_back, outlooks
+from strategy.signals.outlook import Forecaster, look_back, symbol_signals
 from tasks.daily.account_state import mandate_of, standing_at
 from tasks.daily.restatement import restated
 from tasks.models.load import ensemble
@@ -38,7 +38,7 @@ class Judged:
 
     decisions: tuple[Decision, ...]
     bars: Mapping[str, Bars]
-    view: Panorama
+    view: AlignedSignals
 
 
 def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> str:
@@ -89,7 +89,7 @@ def _demand_same_day(job: Job, stored: Provenance, decisions: tuple[Decision, ..
         )
 
 
-def settled_standing(store: Connection, job: Job) -> Standing:
+def settled_standing(store: Connection, job: Job) -> AccountState:
     """Return the account at the close of `as_of`, in the units of today's bars; it must have been settled before."""
     standing = standing_at(store, job, job.as_of)
     assert standing is not None, "the account is opened before it is judged"
@@ -100,7 +100,7 @@ def settled_standing(store: Connection, job: Job) -> Standing:
 def judge_day(
     store: Connection,
     job: Job,
-    account: tuple[Standing, Mandate],
+    account: tuple[AccountState, AccountConfig],
     model: Forecaster | None,
     held_back: Mapping[str, str],
 ) -> Judged:
@@ -112,8 +112,8 @@ def judge_day(
 
     bars = look_back(newest, job.policy.strategy, model)
     calendars = {symbol: mandate.terms.instruments[symbol].calendar for symbol in bars}
-    seen = outlooks(bars, calendars, job.policy.strategy, model, since=np.datetime64(job.as_of, "us"))
-    view = panorama(seen, job.symbols)
+    seen = symbol_signals(bars, calendars, job.policy.strategy, model, since=np.datetime64(job.as_of, "us"))
+    view = aligned_signals(seen, job.symbols)
     return Judged(decisions=decide(view, standing.snapshot, mandate, held_back), bars=bars, view=view)
 
 

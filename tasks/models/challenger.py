@@ -18,7 +18,7 @@ from storage.models.registry import ModelDamaged, ModelRecord
 from storage.models.trials import Trial
 from strategy.market.bars import Bars
 from strategy.market.data_hash import data_sha256
-from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.account_config import AccountConfig
 from strategy.signals.outlook import Strategy
 from strategy.training.promotion_gate import PRIOR, GateRules, Verdict, judge_first, judge_refresh
 from tasks.models.fold_models import account_sha256
@@ -74,7 +74,9 @@ def challenge(job: Job, champion: ModelRecord | None, since: date) -> Challenged
     return Challenged(record=record, validation=validation, verdict=_settled(job, record, verdict, since))
 
 
-def _known(job: Job, champion: ModelRecord | None, market: tuple[Mapping[str, Bars], Mandate]) -> Challenged | None:
+def _known(
+    job: Job, champion: ModelRecord | None, market: tuple[Mapping[str, Bars], AccountConfig]
+) -> Challenged | None:
     """The challenger that was judged on the same day, bars, account, recipe, code and rival, if its weights are there.
 
     One that is the champion by now was judged against the champion before it.
@@ -98,7 +100,9 @@ def _known(job: Job, champion: ModelRecord | None, market: tuple[Mapping[str, Ba
     return Challenged(record=record, validation=json.loads(record.validation), verdict=stored.verdict)
 
 
-def _trained(bars: Mapping[str, Bars], mandate: Mandate, plan: TrainingPlan, start: "Ensemble | None") -> "Trained":
+def _trained(
+    bars: Mapping[str, Bars], mandate: AccountConfig, plan: TrainingPlan, start: "Ensemble | None"
+) -> "Trained":
     from strategy.training.fit import fitted
     from strategy.training.loop import TrainingDiverged
 
@@ -116,7 +120,7 @@ def _trained(bars: Mapping[str, Bars], mandate: Mandate, plan: TrainingPlan, sta
 
 
 def _record(
-    job: Job, plan: TrainingPlan, trained: "Trained", market: tuple[Mapping[str, Bars], Mandate]
+    job: Job, plan: TrainingPlan, trained: "Trained", market: tuple[Mapping[str, Bars], AccountConfig]
 ) -> tuple[ModelRecord, Mapping[str, Any]]:
     """The record of the trained model, whose weights lie on disk before the store names them."""
     from strategy.networks.ensemble import keep
@@ -160,7 +164,7 @@ def _record(
     return record, validation
 
 
-def _config(job: Job, plan: TrainingPlan, mandate: Mandate) -> str:
+def _config(job: Job, plan: TrainingPlan, mandate: AccountConfig) -> str:
     """What the training was given beside bars, as canonical JSON."""
     given = {
         "shape": asdict(plan.shape),
@@ -182,7 +186,7 @@ def _trials(store: Connection, job: Job, trained: "Trained") -> int:
 
 
 def _judged(
-    job: Job, market: tuple[Mapping[str, Bars], Mandate], plan: TrainingPlan, trained: "Trained", rules: GateRules
+    job: Job, market: tuple[Mapping[str, Bars], AccountConfig], plan: TrainingPlan, trained: "Trained", rules: GateRules
 ) -> Verdict:
     """What the gate says of the challenger, on dates that it did not learn from.
 

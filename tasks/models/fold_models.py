@@ -18,7 +18,7 @@ from storage.models.folds import SignalKey, StoredFold
 from storage.models.registry import ModelDamaged
 from strategy.market.bars import Bars
 from strategy.market.instruments import Instrument
-from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.risk import RiskLimits
 from tasks.models.load import ensemble
 from tasks.models.training_plan import TrainingRefused, settings_of, shape_of
@@ -39,7 +39,7 @@ class History:
     """All bars of the job's symbols up to the last day, the account that trades them, and the days it is tested on."""
 
     bars: Mapping[str, Bars]
-    mandate: Mandate
+    mandate: AccountConfig
     start: date
     end: date
 
@@ -69,7 +69,7 @@ class KnownFold:
         return tuple(key for key in asked.wanted if key not in self.signals)
 
 
-def fold_key(job: Job, mandate: Mandate, fitted_to: date, bars_sha256: str) -> str:
+def fold_key(job: Job, mandate: AccountConfig, fitted_to: date, bars_sha256: str) -> str:
     """The hash of all that determines a fold's model."""
     determined_by = {
         "bars": bars_sha256,
@@ -81,12 +81,12 @@ def fold_key(job: Job, mandate: Mandate, fitted_to: date, bars_sha256: str) -> s
     return _sha256(determined_by)
 
 
-def account_sha256(mandate: Mandate, day: date) -> str:
+def account_sha256(mandate: AccountConfig, day: date) -> str:
     """The hash of what a training on bars up to the day takes of the account: sizing, limits, costs, instruments."""
     return _sha256(_account(mandate, day))
 
 
-def _account(mandate: Mandate, day: date) -> dict[str, object]:
+def _account(mandate: AccountConfig, day: date) -> dict[str, object]:
     terms = mandate.terms
     listed = {symbol: terms.instruments[symbol] for symbol in mandate.symbols}
     # Before the setting was obeyed every model was trained with its default, and such models stay as they are.

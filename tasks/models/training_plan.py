@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from storage.bars import published as bar_store
 from storage.database import Connection
 from storage.models.registry import ModelRecord
-from tasks.run.job import Job, Recipe
+from tasks.run.job import Job, TrainingConfig
 
 if TYPE_CHECKING:
     from strategy.networks.transformer import NetworkShape
@@ -55,7 +55,7 @@ def training_plan(store: Connection, job: Job, champion: ModelRecord | None) -> 
     return TrainingPlan(shape=shape, settings=settings, champion=champion, warm=False, cold_start=job.as_of)
 
 
-def shape_of(recipe: Recipe) -> "NetworkShape":
+def shape_of(recipe: TrainingConfig) -> "NetworkShape":
     """The shape of a recipe's networks. Raises TrainingRefused where there can be no such network."""
     from strategy.networks.transformer import NetworkShape
 
@@ -67,7 +67,7 @@ def shape_of(recipe: Recipe) -> "NetworkShape":
         raise TrainingRefused(str(error)) from error
 
 
-def settings_of(recipe: Recipe) -> "TrainingSettings":
+def settings_of(recipe: TrainingConfig) -> "TrainingSettings":
     """How a recipe's networks are trained from nothing."""
     from strategy.training.settings import TrainingSettings
 

@@ -11,7 +11,7 @@ from storage.ledger import orders as order_store
 from storage.ledger import runs
 from strategy.account.missed_orders import Cut, Miss, MissedOrder, cuts, filled_quantities, missed_orders
 from strategy.account.orders import Fill, Order, OrderState
-from strategy.account.quotes import Tape, tape
+from strategy.account.quotes import QuotesByDate, quotes_by_date
 from strategy.account.settlement import VOLUME_SHARE
 from strategy.backtest.day_loop import Replay
 from strategy.market.bars import Bars
@@ -78,7 +78,7 @@ def cut_in_window(
     if not any(one.state is OrderState.CANCELLED for one in orders):
         return ()
     days = [one.as_of for one in fills]
-    quotes = tape(bars, min(days), max(days)) if days else Tape(quotes={})
+    quotes = quotes_by_date(bars, min(days), max(days)) if days else QuotesByDate(quotes={})
     factors = {
         (one.symbol, one.as_of): quotes.on(one.as_of)[one.symbol].factor_change
         for one in fills
@@ -137,7 +137,7 @@ def _factors(
     factors = {}
     for one in cut:
         bars = bar_store.load(store, source, (one.symbol,), until=one.as_of, last_bars=2)
-        quotes = tape(bars, one.as_of, one.as_of).on(one.as_of)
+        quotes = quotes_by_date(bars, one.as_of, one.as_of).on(one.as_of)
         if one.symbol in quotes:
             factors[one.symbol, one.as_of] = quotes[one.symbol].factor_change
     return factors

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from exchange.ports import Broker, BrokerUnavailable, Holdings
+from exchange.ports import Balances, Broker, BrokerUnavailable
 from storage.database import Connection, connect, transaction
 from storage.ledger import broker_events as venues
 from storage.ledger import days as ledger
 from storage.ledger import order_evidence as evidence
 from storage.ledger import orders as order_store
-from storage.ledger.broker_events import Adoption
+from storage.ledger.broker_events import BrokerBaseline
 from strategy.account.orders import Order, OrderState, ReasonCode
 from strategy.broker.fills import booking_day
 from strategy.broker.takeover import taken_over
@@ -22,14 +22,14 @@ from tasks.broker.account_books import (
     as_recorded,
     expected,
     holdings_of,
+    is_current_baseline,
     standing_now,
-    stands,
     traded_since,
 )
 from tasks.broker.balances import broker_difference, ledger_difference
 from tasks.broker.reconciliation import LOOKS, charges_since, record_charges
 from tasks.broker.takeover_plan import Adopted, answered, planned, take_over
-from tasks.broker.unknown_orders import WAITED_FOR, resolve, unresolved
+from tasks.broker.unknown_orders import WAITED_FOR, sync_orders, unresolved
 from tasks.operations.halt import ReasonMissing
 from tasks.run.answers import Json
 from tasks.run.job import PAPER
@@ -132,14 +132,14 @@ def _adopter(
     return broker, Adopter(home=home, account=account, broker=broker.name, now=now)
 
 
-def _newest(adopter: Adopter) -> Adoption:
+def _newest(adopter: Adopter) -> BrokerBaseline:
     with connect(adopter.home) as store:
         newest = venues.adoption(store, adopter.account, adopter.broker)
     assert newest is not None, "it was adopted before"
     return newest
 
 
-def _holdings(adopter: Adopter, broker: Broker, before: Adoption, news: News = NO_NEWS) -> Holdings:
+def _holdings(adopter: Adopter, broker: Broker, before: BrokerBaseline, news: News = NO_NEWS) -> Balances:
     """What the broker holds, asked for when it must have counted our newest trade: balances are told later."""
     with connect(adopter.home) as store:
         now = standing_now(store, adopter.account)
@@ -150,9 +150,9 @@ def _holdings(adopter: Adopter, broker: Broker, before: Adoption, news: News = N
     return holdings_of(broker, sorted({*before.positions, *(now.positions if now else ())}))
 
 
-def _catch_up(adopter: Adopter, broker: Broker, adopted: Adoption) -> None:
+def _catch_up(adopter: Adopter, broker: Broker, adopted: BrokerBaseline) -> None:
     """Ask until every order that left has ended, or will never be told of, and every charge is on record."""
-    _demand_told(adopter, resolve(adopter, broker, date.max), broker)
+    _demand_told(adopter, sync_orders(adopter, broker, date.max), broker)
     record_charges(adopter, broker, adopted, adopter.now.date() - timedelta(days=1))
 
 
@@ -171,7 +171,7 @@ def _demand_told(adopter: Adopter, orders: Sequence[Order], broker: Broker) -> N
         )
 
 
-def _took_over(adopter: Adopter, broker: Broker, before: Adoption, reason: str) -> Adopted | None:
+def _took_over(adopter: Adopter, broker: Broker, before: BrokerBaseline, reason: str) -> Adopted | None:
     """What was adopted, or that nothing differs; None where a run was at work meanwhile: look again.
 
     The balances are not the account's where an order of ours traded while they were asked for, or may yet: they would
@@ -182,7 +182,7 @@ def _took_over(adopter: Adopter, broker: Broker, before: Adoption, reason: str) 
         known = venues.executions(store, account, before.number)
     holdings = _holdings(adopter, broker, before)
     with connect(adopter.home) as store, transaction(store):
-        if not stands(store, account, broker, before):
+        if not is_current_baseline(store, account, broker, before):
             return None
         out = [one for one in order_store.open_orders(store, account) if one.state is not OrderState.INTENDED]
         forgotten = [one for one in out if unresolved(store, account, one, broker.now())]
@@ -199,7 +199,7 @@ def _took_over(adopter: Adopter, broker: Broker, before: Adoption, reason: str) 
     return Adopted(plan=plan, number=before.number + 1, reason=reason, holdings=holdings, changed=True)
 
 
-def _due(store: Connection, adopter: Adopter, before: Adoption, holdings: Holdings, news: News = NO_NEWS) -> bool:
+def _due(store: Connection, adopter: Adopter, before: BrokerBaseline, holdings: Balances, news: News = NO_NEWS) -> bool:
     """Whether an adoption is no repetition: the books differ, if only in what is not ours, or something went on."""
     account = adopter.account
     traded = (*venues.executions(store, account, before.number), *news.executions)

@@ -16,13 +16,13 @@ from storage.ledger.order_lookup import Found, Step
 from storage.ledger.price_units import open_as_used
 from storage.ledger.row_codec import Provenance
 from strategy.account.orders import Fill, Order, Side
-from strategy.broker.fills import Execution
+from strategy.broker.fills import BrokerFill
 from strategy.market.data_hash import data_sha256
 from strategy.portfolio.decision import Decision
 from tasks.operations.redecide import Asked, replayed_trace
 from tasks.report.markup import exactly
 from tasks.run.answers import Json, decision_json, fill_json, order_json, text
-from tasks.run.job import Policy
+from tasks.run.job import RunConfig
 
 #: How many orders are named where none, or more than one, is meant.
 NAMED = 5
@@ -39,7 +39,7 @@ class Record:
     provenance: Provenance
     steps: tuple[Step, ...]
     fills: tuple[Fill, ...]
-    executions: tuple[Execution, ...]
+    executions: tuple[BrokerFill, ...]
 
     @property
     def decision(self) -> Decision:
@@ -53,7 +53,7 @@ def orders_named(home: Path, text: str, account: str | None) -> tuple[Found, ...
         return order_history.beginning(store, text, account, most=NAMED)
 
 
-def explain(home: Path, found: Found, policy_of: Callable[[str], Policy]) -> Json:
+def explain(home: Path, found: Found, policy_of: Callable[[str], RunConfig]) -> Json:
     """The answer of `turbodmt explain`.
 
     Where nothing was kept when the day was decided, the day is decided again, by the settings that `policy_of` reads
@@ -166,7 +166,7 @@ def _step_json(step: Step) -> Json:
     return {"state": str(step.state), "reason": step.reason, "recorded_at": step.recorded_at.isoformat()}
 
 
-def _execution_json(one: Execution) -> Json:
+def _execution_json(one: BrokerFill) -> Json:
     return {
         "trade_id": one.trade_id,
         "executed_at": one.executed_at.isoformat(),

@@ -20,7 +20,7 @@ from tasks.daily.account_state import mandate_of, standing_at
 from tasks.daily.restatement import restated
 from tasks.daily.signals import judge_day
 from tasks.models.load import ensemble
-from tasks.run.job import Job, Policy
+from tasks.run.job import Job, RunConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class Asked:
 
 
 def replayed_trace(
-    store: Connection, asked: Asked, symbol: str, policy_of: Callable[[str], Policy]
+    store: Connection, asked: Asked, symbol: str, policy_of: Callable[[str], RunConfig]
 ) -> tuple[Trace | None, list[str]]:
     """How the symbol's order came about, by deciding the day again on the bars of today, and what to warn of.
 
@@ -82,7 +82,7 @@ def _sources(store: Connection, asked: Asked, settings: str) -> tuple[str, ...]:
     return tuple(sorted({one.source for one in published if one.symbol in asked.symbols}))
 
 
-def _job(asked: Asked, source: str, policy: Policy) -> Job:
+def _job(asked: Asked, source: str, policy: RunConfig) -> Job:
     """A job of that day that sends nothing."""
     return Job(
         home=asked.home,

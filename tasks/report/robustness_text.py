@@ -1,6 +1,6 @@
 """The doubt about a Sharpe ratio, one number and one plain sentence at a time."""
 
-from strategy.evaluation.robustness import Doubt
+from strategy.evaluation.robustness import RobustnessReport
 from strategy.evaluation.sharpe_tests import SharpeDifference
 from tasks.report.backtest_page import Evidence
 from tasks.report.markup import ABSENT, figure, share
@@ -18,7 +18,7 @@ def record_length(days: int) -> str:
     return f"{days:,} days" if days <= _CENTURY_DAYS else "more than 100 years"
 
 
-def evidence(doubt: Doubt) -> tuple[Evidence, ...]:
+def evidence(doubt: RobustnessReport) -> tuple[Evidence, ...]:
     """What the report says about it, from the ratio itself to each benchmark."""
     return (
         Evidence(
@@ -39,7 +39,7 @@ def evidence(doubt: Doubt) -> tuple[Evidence, ...]:
     )
 
 
-def _above_luck(doubt: Doubt) -> Evidence:
+def _above_luck(doubt: RobustnessReport) -> Evidence:
     told = (
         f"probability that the true ratio is above {figure(doubt.luckiest)}, the expected best of {doubt.trials:,} "
         "trials without skill"
@@ -48,7 +48,7 @@ def _above_luck(doubt: Doubt) -> Evidence:
     return Evidence(name="Deflated Sharpe", value=share(doubt.deflated), meaning=told if doubt.trials > 1 else alone)
 
 
-def _length(doubt: Doubt) -> Evidence:
+def _length(doubt: RobustnessReport) -> Evidence:
     days = doubt.min_track_record_days
     if days is None:
         return Evidence(name="Minimum track record", value=ABSENT, meaning="undefined: the ratio is not positive")

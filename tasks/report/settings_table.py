@@ -5,10 +5,10 @@ from collections.abc import Mapping
 
 from strategy.evaluation.costs import Rates, rates
 from strategy.market.instruments import Instrument
-from tasks.run.job import Policy
+from tasks.run.job import RunConfig
 
 
-def configured(policy: Policy, instruments: Mapping[str, Instrument]) -> tuple[tuple[str, str], ...]:
+def configured(policy: RunConfig, instruments: Mapping[str, Instrument]) -> tuple[tuple[str, str], ...]:
     """Return each setting with its value in force."""
     used = used_costs(rates(policy.costs, instruments))
     return tuple(

@@ -7,9 +7,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
 
-from strategy.account.settlement import Costs, Terms
+from strategy.account.settlement import Costs, TradingTerms
 from strategy.market.instruments import Instrument
-from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import Strategy
@@ -23,7 +23,7 @@ FUTURES = "testnet-futures"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class TrainingConfig:
     """How the networks are shaped and trained, and for how long a model may trade (bars are account days).
 
     A model that is younger than `cold_start_every_bars`, counted from its cold start, is trained on for `warm_steps`.
@@ -48,22 +48,24 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class RunConfig:
     """The rules an account is run by, whatever its symbols."""
 
     strategy: Strategy
     sizing: SizingParams
     limits: RiskLimits
     costs: Costs
-    recipe: Recipe
+    recipe: TrainingConfig
     capital: Decimal
     config: str
     """Canonical JSON of the settings behind all of these."""
 
-    def mandate(self, account: str, symbols: tuple[str, ...], instruments: Mapping[str, Instrument]) -> Mandate:
+    def mandate(self, account: str, symbols: tuple[str, ...], instruments: Mapping[str, Instrument]) -> AccountConfig:
         """The mandate of an account on these symbols; instruments may name more, for what is held besides."""
-        terms = Terms(account=account, instruments=instruments, costs=self.costs)
-        return Mandate(strategy=self.strategy, symbols=symbols, sizing=self.sizing, limits=self.limits, terms=terms)
+        terms = TradingTerms(account=account, instruments=instruments, costs=self.costs)
+        return AccountConfig(
+            strategy=self.strategy, symbols=symbols, sizing=self.sizing, limits=self.limits, terms=terms
+        )
 
 
 class Customer(Protocol):
@@ -108,7 +110,7 @@ class Job:
     now: datetime
     sends_until: datetime | None
     code_version: str
-    policy: Policy
+    policy: RunConfig
     broker: str = PAPER
     models_of: str = ""
     calendars: tuple[str, ...] = ()

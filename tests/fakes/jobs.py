@@ -24,11 +24,11 @@ from tasks.daily.settle import settle
 from tasks.daily.signals import signal
 from tasks.data.ingest import ingest
 from tasks.models.retrain import Champion, retrain
-from tasks.run.job import Job, Policy, Recipe
+from tasks.run.job import Job, RunConfig, TrainingConfig
 from tasks.validation.gate import Gate, validate
 
 #: Tiny, yet a network: four steps train it.
-RECIPE = Recipe(
+RECIPE = TrainingConfig(
     dimensions=8,
     heads=2,
     layers=1,
@@ -51,8 +51,8 @@ UNTRAINABLE = replace(RECIPE, context_bars=100_000)
 SIZING = SizingParams(lookback_period=20)
 
 
-def policy(strategy: Strategy, recipe: Recipe = RECIPE) -> Policy:
-    return Policy(
+def policy(strategy: Strategy, recipe: TrainingConfig = RECIPE) -> RunConfig:
+    return RunConfig(
         strategy=strategy,
         sizing=SIZING,
         limits=RiskLimits(),

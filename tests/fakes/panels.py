@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import numpy as np
 
-from strategy.account.settlement import Costs, Terms
+from strategy.account.settlement import Costs, TradingTerms
 from strategy.market.bars import Bars, make_bars
 from strategy.market.instruments import Calendar, Instrument
-from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import Strategy
@@ -39,14 +39,14 @@ def market(*bars: Bars) -> dict[str, Bars]:
     return {one.symbol: one for one in bars}
 
 
-def mandate(bars: Mapping[str, Bars], costs: Costs | None = None, *, shortable: bool = True) -> Mandate:
+def mandate(bars: Mapping[str, Bars], costs: Costs | None = None, *, shortable: bool = True) -> AccountConfig:
     """An account on these symbols, whose calendar is read off their dates; one basis point of cost."""
-    return Mandate(
+    return AccountConfig(
         strategy=Strategy.TURBO,
         symbols=tuple(sorted(bars)),
         sizing=SizingParams(),
         limits=RiskLimits(),
-        terms=Terms(
+        terms=TradingTerms(
             account="test",
             instruments={symbol: _instrument(one, shortable) for symbol, one in bars.items()},
             costs=costs or Costs(fee_bps=Decimal(1), slippage_bps=Decimal(0)),

@@ -8,7 +8,7 @@ import numpy as np
 from strategy.account.settlement import Costs
 from strategy.market.bars import Bars, FloatArray
 from strategy.market.instruments import Calendar
-from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.account_config import AccountConfig
 from strategy.signals.features import FEATURE_LIMIT, FEATURES, features
 from strategy.signals.rolling import VOLATILITY_BARS, VOLATILITY_SPAN, exponential_weights
 from strategy.training.rollout import Returns, net_returns
@@ -80,7 +80,7 @@ class Sown:
     """A universe as training sees it, at default costs, and g of every date and symbol, (U, S)."""
 
     bars: Mapping[str, Bars]
-    mandate: Mandate
+    mandate: AccountConfig
     panel: TrainingPanel
     known: FloatArray
 

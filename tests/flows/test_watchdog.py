@@ -16,7 +16,7 @@ from prefect.client.orchestration import get_client
 from prefect.testing.utilities import prefect_test_harness
 from pydantic import SecretStr
 
-from flows.scheduling.alerts import BLOCK, WEBHOOK, tell
+from flows.scheduling.alerts import BLOCK, WEBHOOK, notify
 from flows.scheduling.automations import PREFIX, ensure, wanted
 from flows.watchdog import changes, remember, watchdog
 from tasks.operations.concerns import Concern
@@ -107,13 +107,13 @@ def test_a_webhook_that_fails_is_logged_without_its_address(
     with receiver(500) as (address, _):
         monkeypatch.setenv(WEBHOOK, address)
         with caplog.at_level(logging.WARNING, "flows.scheduling.alerts"):
-            assert tell("TurboDMT: 1 new", "text") is False
+            assert notify("TurboDMT: 1 new", "text") is False
     assert "Nobody could be told of TurboDMT: 1 new" in caplog.text
     assert "s3cr3t-word" not in caplog.text
 
 
 def test_nobody_to_tell_is_no_failure() -> None:
-    assert tell("TurboDMT: 1 new", "text") is True
+    assert notify("TurboDMT: 1 new", "text") is True
 
 
 def test_watch_answers_without_a_server(run: Run, home: Path) -> None:
@@ -134,7 +134,7 @@ def test_a_block_goes_before_the_webhook_and_adds_automations_that_tell(monkeypa
             allow_private_urls=True,
         )
         block.save(BLOCK)
-        assert tell("TurboDMT: 1 new", "the text") is True
+        assert notify("TurboDMT: 1 new", "the text") is True
         assert (posted, unused) == ([{"text": "the text"}], [])
         assert [name.removeprefix(PREFIX) for name in ensure(client)[2:]] == ["a run failed", "a run is late"]
         CustomWebhookNotificationBlock.delete(BLOCK)
@@ -147,7 +147,7 @@ def test_a_block_that_fails_in_silence_has_told_nobody(monkeypatch: pytest.Monke
         for address in (bad, good):
             # Apprise stands behind it, as behind the blocks for Teams, e-mail and their like.
             SlackWebhook(url=SecretStr(address.replace("http:", "json:"))).save(BLOCK, overwrite=True)
-            told.append(tell("TurboDMT: 1 new", "the text"))
+            told.append(notify("TurboDMT: 1 new", "the text"))
         assert (told, [one["title"] for one in posted]) == ([False, True], ["TurboDMT: 1 new"])
         SlackWebhook.delete(BLOCK)
 

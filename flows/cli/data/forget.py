@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.console import finish, sections, table, warned
+from flows.cli.console import run_command, sections, table, warned
 from flows.cli.number_format import money
 from flows.cli.options import AsJson, Home
 
@@ -36,9 +36,9 @@ def accounts(
 ) -> None:
     """List the accounts of the ledger, or forget one: its rows and pages go, its trials stay counted."""
     if deed is None:
-        finish(lambda: run_accounts(home), shown_accounts, as_json)
+        run_command(lambda: run_accounts(home), shown_accounts, as_json)
     else:
-        finish(lambda: run_forget_account(home, name, yes), shown_forgotten, as_json)
+        run_command(lambda: run_forget_account(home, name, yes), shown_forgotten, as_json)
 
 
 def bars(
@@ -53,9 +53,9 @@ def bars(
     from flows.cli.text.bars import shown_bars
 
     if deed is None:
-        finish(lambda: run_bars({"home": home}), shown_bars, as_json)
+        run_command(lambda: run_bars({"home": home}), shown_bars, as_json)
     else:
-        finish(lambda: run_forget_bars(home, source, yes), shown_forgotten, as_json)
+        run_command(lambda: run_forget_bars(home, source, yes), shown_forgotten, as_json)
 
 
 def run_accounts(home: str | None) -> Json:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.console import finish
+from flows.cli.console import run_command
 from flows.cli.options import AsJson, Home, Source
 
 Json = dict[str, Any]
@@ -23,7 +23,7 @@ def universe(
     """Say which symbols of a source might be held, and when, so that no survivor is chosen in hindsight."""
     from flows.cli.text.bars import shown_universe
 
-    finish(lambda: run_universe({"source": source, "home": home}, file), shown_universe, as_json)
+    run_command(lambda: run_universe({"source": source, "home": home}, file), shown_universe, as_json)
 
 
 def run_universe(given: Mapping[str, object], file: str | None) -> Json:

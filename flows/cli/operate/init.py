@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.console import finish
+from flows.cli.console import run_command
 from flows.cli.options import Capital, Home, Source, Symbols
 from flows.planning.deployed_accounts import ACCOUNT
 
@@ -42,7 +42,7 @@ def init(
 ) -> None:
     """Ask what is needed and write settings.toml; keys are never written."""
     given = {"source": source, "symbols": symbols, "strategy": strategy, "capital": capital, "broker": broker}
-    finish(lambda: run_init(given, home, yes, risk), lambda answer: str(answer["said"]), as_json=False)
+    run_command(lambda: run_init(given, home, yes, risk), lambda answer: str(answer["said"]), as_json=False)
 
 
 def run_init(given: Mapping[str, str | None], home: str | None, yes: bool, risk: str | None = None) -> dict[str, Any]:

@@ -15,14 +15,14 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.console import finish
+from flows.cli.console import run_command
 from flows.cli.operate.up_programs import server, worker
 from flows.cli.options import Home, Source, Symbols
 from flows.planning.deployed_accounts import ACCOUNT
 from flows.scheduling.offering import arrange
 from flows.scheduling.own_symbols import own
 from flows.server import password as server_password
-from flows.server.supervisor import Kept, supervise
+from flows.server.supervisor import ManagedProcess, supervise
 from flows.server.up_server import DemandedFrom, forget, healthy, note
 
 Json = dict[str, Any]
@@ -58,7 +58,7 @@ def up(
     """Start the server, the deployments and a worker, and keep them running until Ctrl-C."""
     given = {"home": home, "source": source, "symbols": symbols}
     answer = (lambda: run_show_secret(home)) if show_secret else (lambda: run_up(given, account, host, port))
-    finish(answer, lambda answer: str(answer["said"]), as_json=False)
+    run_command(answer, lambda answer: str(answer["said"]), as_json=False)
 
 
 def run_show_secret(home: str | None) -> Json:
@@ -91,14 +91,14 @@ def run_up(given: Mapping[str, object], account: str | None, host: str, port: in
         with _bound(host, port) as bound:
             os.environ.update(environment)
             read_settings()
-            kept = [Kept(server(home, bound, environment))]
+            kept = [ManagedProcess(server(home, bound, environment))]
             try:
                 _await_health(kept[0], environment["PREFECT_API_URL"], stop)
                 if not stop.is_set():
                     _say("Deploying ...")
                     _deploy(environment)
                 if not stop.is_set():
-                    kept.append(Kept(worker(home, environment)))
+                    kept.append(ManagedProcess(worker(home, environment)))
                     note(home, environment["PREFECT_API_URL"], os.getpid(), demanded)
                     if said := arrange(settings, asked, stop):
                         _say(said)
@@ -172,7 +172,7 @@ def _greeting(home: Path, url: str) -> str:
     )
 
 
-def _await_health(server: Kept, api: str, stop: Event) -> None:
+def _await_health(server: ManagedProcess, api: str, stop: Event) -> None:
     _say("Starting Prefect's server ...")
     deadline = time.monotonic() + HEALTH_S
     while not healthy(api):

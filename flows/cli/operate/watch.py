@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.console import finish, sections, table, warned
+from flows.cli.console import run_command, sections, table, warned
 from flows.cli.options import AsJson, Home
 
 
@@ -18,7 +18,7 @@ def watch(
     as_json: AsJson = False,
 ) -> None:
     """Show what is not as it should be: accounts that stand still, failed runs, halts, symbols held back."""
-    finish(lambda: run_watch(home, account or ()), shown_watch, as_json)
+    run_command(lambda: run_watch(home, account or ()), shown_watch, as_json)
 
 
 def run_watch(home: str | None, accounts: Sequence[str] = ()) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.console import finish, tell
+from flows.cli.console import run_command, tell
 from flows.cli.options import AsJson, Home, Source, Symbols
 
 Json = dict[str, Any]
@@ -41,14 +41,14 @@ def audit(
 
     given = {"source": source, "symbols": symbols, "home": home}
     window = (strategy, start_date, end_date)
-    finish(lambda: run_audit(given, what, window, days), shown_audit, as_json)
+    run_command(lambda: run_audit(given, what, window, days), shown_audit, as_json)
 
 
 def run_audit(
     given: Mapping[str, object], what: Audit, window: tuple[str | None, str | None, str | None], days: int | None
 ) -> Json:
     """The answer of an audit; no Prefect server, and no account but those that it makes and removes."""
-    from flows.cli.console import hush
+    from flows.cli.console import quiet_logs
     from flows.config.settings import load
     from flows.planning.adapters import open_source, source_factory
     from flows.planning.plan import RequestRefused, between, plan, strategies_named
@@ -66,7 +66,7 @@ def run_audit(
     usual = (Strategy.RULES, Strategy.HOLD) if what is Audit.HEADLINE else tuple(Strategy)
     strategies = usual if window[0] is None else strategies_named(window[0])
     job = plan(settings, source, request)
-    hush()
+    quiet_logs()
     from tasks.audit.window import Asked
 
     count = days or _usual_days(what, request.since and request.until)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.console import finish
+from flows.cli.console import run_command
 from flows.cli.options import AsJson, Calendar, Capital, Home, Source, Symbols
 
 
@@ -27,7 +27,7 @@ def backfill(
     from flows.cli.text.answers import shown_backfill
 
     settings = {"source": source, "symbols": symbols, "strategy": strategy, "capital": capital, "home": home}
-    finish(
+    run_command(
         lambda: run_backfill(with_calendar(settings, calendar), (start_date, end_date), account),
         shown_backfill,
         as_json,

@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from flows.cli.commands import prepare_run, results_folder
-from flows.cli.console import hush
+from flows.cli.console import quiet_logs
 from flows.cli.research.sweep_file import make_grid, read_axes
 from flows.config.paths import expanded
 from flows.config.settings import load
@@ -46,7 +46,7 @@ def run_sweep(
     wanted = points(make_grid(axes, job.policy, job.symbols))
     results = None if folder is None else results_folder(folder)
     if address is None:
-        hush()
+        quiet_logs()
     else:
         prepare_run(settings.home)
     from tasks.backtest.sweep import sweep

@@ -14,7 +14,7 @@ from flows.config.settings import Settings, checked_value
 from flows.planning.plan import RequestRefused
 from strategy.kernel.grid import MOST_POINTS, Grid
 from strategy.portfolio.sizing import SizingParams
-from tasks.run.job import Policy
+from tasks.run.job import RunConfig
 
 #: A larger file lists more values than a grid may have points.
 MOST_BYTES = 4_000_000
@@ -90,7 +90,7 @@ def _value(name: str, value: object) -> Any:
     return float(value)
 
 
-def make_grid(axes: Axes, policy: Policy, symbols: tuple[str, ...]) -> Grid:
+def make_grid(axes: Axes, policy: RunConfig, symbols: tuple[str, ...]) -> Grid:
     """The grid of the axes; what they leave out is the policy's, and `symbols` together are one account.
 
     Raises RequestRefused for values that do not go together.

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.console import finish
+from flows.cli.console import run_command
 from flows.cli.options import Account, AsJson, Home
 
 
@@ -13,7 +13,7 @@ def status(account: Account = "daily", home: Home = None, as_json: AsJson = Fals
     from flows.cli.commands import run_status
     from flows.cli.text.answers import shown_status
 
-    finish(lambda: run_status({"home": home}, account), shown_status, as_json)
+    run_command(lambda: run_status({"home": home}, account), shown_status, as_json)
 
 
 def halt(
@@ -26,7 +26,7 @@ def halt(
     from flows.cli.commands import run_halt
     from flows.cli.text.answers import shown_halt
 
-    finish(lambda: run_halt({"home": home}, account, reason), shown_halt, as_json)
+    run_command(lambda: run_halt({"home": home}, account, reason), shown_halt, as_json)
 
 
 def resume(
@@ -39,4 +39,4 @@ def resume(
     from flows.cli.commands import run_resume
     from flows.cli.text.answers import shown_halt
 
-    finish(lambda: run_resume({"home": home}, account, reason), shown_halt, as_json)
+    run_command(lambda: run_resume({"home": home}, account, reason), shown_halt, as_json)

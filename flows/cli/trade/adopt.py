@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.console import finish, hush
+from flows.cli.console import quiet_logs, run_command
 from flows.cli.options import Account, AsJson, Home
 
 
@@ -22,7 +22,7 @@ def adopt(
 
     given = {"home": home, "broker": broker}
     run = (lambda: run_foresee(given, account)) if dry_run else (lambda: run_adopt(given, account, reason))
-    finish(run, shown_adopted, as_json)
+    run_command(run, shown_adopted, as_json)
 
 
 def run_foresee(given: Mapping[str, object], account: str) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def run_foresee(given: Mapping[str, object], account: str) -> dict[str, Any]:
 
     settings = load(given)
     demand_known(settings.home, account, TRADED)
-    hush()
+    quiet_logs()
     return foresee(settings.home, account, broker_factory(settings), clock())
 
 
@@ -51,5 +51,5 @@ def run_adopt(given: Mapping[str, object], account: str, reason: str) -> dict[st
 
     settings = load(given)
     demand_known(settings.home, account, TRADED)
-    hush()
+    quiet_logs()
     return adopt_anew(settings.home, account, reason, broker_factory(settings), clock())

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.console import finish
+from flows.cli.console import run_command
 from flows.cli.options import AsJson, Home
 
 if TYPE_CHECKING:
-    from tasks.run.job import Policy
+    from tasks.run.job import RunConfig
 
 Json = dict[str, Any]
 
@@ -24,7 +24,7 @@ def explain(
     """Show where an order came from: bars, features, regime, forecast, size, limits, order, fills."""
     from flows.cli.text.order import shown_explanation
 
-    finish(lambda: run_explain({"home": home}, order, account), shown_explanation, as_json)
+    run_command(lambda: run_explain({"home": home}, order, account), shown_explanation, as_json)
 
 
 def run_explain(given: Mapping[str, object], order: str, account: str | None) -> Json:
@@ -52,7 +52,7 @@ def run_explain(given: Mapping[str, object], order: str, account: str | None) ->
     raise RequestRefused(f"ORDER is {order!r}, with which no order id {whose}begins; {remedy}")
 
 
-def _policy(config: str) -> "Policy":
+def _policy(config: str) -> "RunConfig":
     """The rules of a run, as its record has them."""
     from flows.config.settings import Settings
     from flows.planning.plan import PLACES, policy

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.console import finish
+from flows.cli.console import run_command
 from flows.cli.options import Account, AsJson, Home
 
 
@@ -15,7 +15,7 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Show where the HTML report of an account's day lies."""
-    finish(lambda: run_report(home, account, as_of), shown_report, as_json)
+    run_command(lambda: run_report(home, account, as_of), shown_report, as_json)
 
 
 def run_report(home: str | None, account: str, as_of: str | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from exchange.brokers.binance_futures import FuturesTestnet
-from exchange.ports import BrokerRefused, BrokerUnavailable, Charge, Holdings
+from exchange.ports import Balances, BrokerRefused, BrokerUnavailable, FundingPayment
 from strategy.market.instruments import Calendar, Instrument
 from tests.fakes.testnets import BTC, KEYS
 from tests.fakes.told import START, Told, refused
@@ -49,7 +49,7 @@ def test_what_is_held_is_the_wallet_and_the_signed_positions_and_nothing_of_what
         }
     )
     held = FuturesTestnet(KEYS, venue.wire()).holdings(("BTCUSDT", "ETHUSDT"))
-    assert held == Holdings(cash=D("1000.25"), positions={"BTCUSDT": D("-0.75"), "ETHUSDT": D(0)}, on_margin=True)
+    assert held == Balances(cash=D("1000.25"), positions={"BTCUSDT": D("-0.75"), "ETHUSDT": D(0)}, on_margin=True)
     assert [asked for asked, _ in venue.asked] == ["GET exchangeInfo", "GET balance", "GET positionRisk"]
 
 
@@ -57,7 +57,7 @@ def test_what_is_held_is_told_of_what_is_listed_alone() -> None:
     risk = [{"symbol": "BTCUSDT", "positionAmt": "-0.75"}]
     venue = Told({"GET exchangeInfo": INFO, "GET balance": [], "GET positionRisk": risk})
     held = FuturesTestnet(KEYS, venue.wire()).holdings(("GONE", "BTCUSDT"))
-    assert held == Holdings(cash=D(0), positions={"BTCUSDT": D("-0.75")}, on_margin=True)
+    assert held == Balances(cash=D(0), positions={"BTCUSDT": D("-0.75")}, on_margin=True)
     with pytest.raises(BrokerRefused, match=r"^testnet-futures lists none of GONE, LOST; name symbols that it does$"):
         FuturesTestnet(KEYS, venue.wire()).holdings(("GONE", "LOST"))
 
@@ -77,7 +77,7 @@ def test_what_a_position_cost_is_told_where_the_venue_says_it() -> None:
 def test_without_a_balance_there_is_no_cash() -> None:
     venue = Told({"GET exchangeInfo": INFO, "GET balance": [], "GET positionRisk": []})
     held = FuturesTestnet(KEYS, venue.wire()).holdings(("BTCUSDT",))
-    assert held == Holdings(cash=D(0), positions={"BTCUSDT": D(0)}, on_margin=True)
+    assert held == Balances(cash=D(0), positions={"BTCUSDT": D(0)}, on_margin=True)
 
 
 def test_instruments_take_the_venues_sizes_and_each_its_leverage() -> None:
@@ -137,9 +137,13 @@ def test_funding_is_told_in_the_order_of_time_each_once() -> None:
     venue = Told({"GET income": page})
     charges = FuturesTestnet(KEYS, venue.wire()).charges(START)
     assert charges == (
-        Charge(charge_id=f"FUNDING_FEE-1-ETHUSDT-{START_MS}", charged_at=START, symbol="ETHUSDT", cash=D("0.5")),
-        Charge(charge_id=f"FUNDING_FEE-2-BTCUSDT-{START_MS}", charged_at=START, symbol="BTCUSDT", cash=D("-0.25")),
-        Charge(
+        FundingPayment(
+            charge_id=f"FUNDING_FEE-1-ETHUSDT-{START_MS}", charged_at=START, symbol="ETHUSDT", cash=D("0.5")
+        ),
+        FundingPayment(
+            charge_id=f"FUNDING_FEE-2-BTCUSDT-{START_MS}", charged_at=START, symbol="BTCUSDT", cash=D("-0.25")
+        ),
+        FundingPayment(
             charge_id=f"FUNDING_FEE-3-BTCUSDT-{START_MS + 28_800_000}", charged_at=at, symbol="BTCUSDT", cash=D("-0.25")
         ),
     )

@@ -11,7 +11,7 @@ import pytest
 from exchange.brokers.binance_futures import FuturesTestnet
 from exchange.brokers.binance_spot import SpotTestnet
 from exchange.brokers.order_reports import plain
-from exchange.ports import BrokerUnavailable, Execution, VenueOrder
+from exchange.ports import BrokerFill, BrokerUnavailable, VenueOrder
 from strategy.account.orders import OrderState, ReasonCode, Side
 from tests.fakes.testnets import KEYS, an_order
 from tests.fakes.told import START, Told, refused
@@ -52,8 +52,8 @@ each_kind = pytest.mark.parametrize(
 )
 
 
-def an_execution(**given: Any) -> Execution:
-    return Execution(order_id=BOUGHT.order_id, symbol="BTCUSDT", **given)
+def an_execution(**given: Any) -> BrokerFill:
+    return BrokerFill(order_id=BOUGHT.order_id, symbol="BTCUSDT", **given)
 
 
 def test_a_spot_order_is_sent_once_and_told_with_its_trades() -> None:

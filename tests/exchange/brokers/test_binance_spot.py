@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from exchange.brokers.binance_spot import SpotTestnet
-from exchange.ports import BrokerRefused, BrokerUnavailable, Holdings
+from exchange.ports import Balances, BrokerRefused, BrokerUnavailable
 from strategy.market.instruments import Calendar, Instrument
 from tests.fakes.testnets import BTC, KEYS
 from tests.fakes.told import START, Told, refused
@@ -36,7 +36,7 @@ ACCOUNT = {
 def test_what_is_held_is_free_and_locked_together_and_nothing_of_what_is_not_told() -> None:
     venue = Told({"GET exchangeInfo": (BITCOIN, ETHER), "GET account": ACCOUNT})
     held = SpotTestnet(KEYS, venue.wire()).holdings(("BTCUSDT", "ETHUSDT"))
-    assert held == Holdings(cash=D(1001), positions={"BTCUSDT": D("0.75"), "ETHUSDT": D(0)}, locked=D("0.75"))
+    assert held == Balances(cash=D(1001), positions={"BTCUSDT": D("0.75"), "ETHUSDT": D(0)}, locked=D("0.75"))
     assert venue.asked == [
         ("GET exchangeInfo", {"symbol": "BTCUSDT"}),
         ("GET exchangeInfo", {"symbol": "ETHUSDT"}),
@@ -47,7 +47,7 @@ def test_what_is_held_is_free_and_locked_together_and_nothing_of_what_is_not_tol
 def test_what_is_held_is_told_of_what_is_listed_alone() -> None:
     venue = Told({"GET exchangeInfo": (refused(-1121, "Invalid symbol."), BITCOIN), "GET account": ACCOUNT})
     held = SpotTestnet(KEYS, venue.wire()).holdings(("GONE", "BTCUSDT"))
-    assert held == Holdings(cash=D(1001), positions={"BTCUSDT": D("0.75")}, locked=D("0.75"))
+    assert held == Balances(cash=D(1001), positions={"BTCUSDT": D("0.75")}, locked=D("0.75"))
     nothing = Told({"GET exchangeInfo": refused(-1121, "Invalid symbol."), "GET account": ACCOUNT})
     with pytest.raises(BrokerRefused, match=r"^testnet-spot lists none of GONE, LOST; name symbols that it does$"):
         SpotTestnet(KEYS, nothing.wire()).holdings(("GONE", "LOST"))
@@ -55,7 +55,7 @@ def test_what_is_held_is_told_of_what_is_listed_alone() -> None:
 
 def test_without_a_balance_there_is_no_cash() -> None:
     venue = Told({"GET exchangeInfo": BITCOIN, "GET account": {"balances": []}})
-    assert SpotTestnet(KEYS, venue.wire()).holdings(("BTCUSDT",)) == Holdings(cash=D(0), positions={"BTCUSDT": D(0)})
+    assert SpotTestnet(KEYS, venue.wire()).holdings(("BTCUSDT",)) == Balances(cash=D(0), positions={"BTCUSDT": D(0)})
 
 
 def test_instruments_take_the_venues_sizes_each_its_own_and_are_asked_for_once() -> None:

@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from exchange.brokers.paper import PaperBroker
-from exchange.ports import Receipt
+from exchange.ports import OrderReport
 from strategy.account.orders import Order, OrderState, ReasonCode, Side
 from strategy.market.instruments import Calendar, Instrument
 
@@ -15,9 +15,9 @@ SENT = replace(ORDER, state=OrderState.SENT, code=ReasonCode.UNSEEN)
 
 def test_whatever_is_sent_or_asked_for_is_there_and_nothing_fills_before_the_next_bar() -> None:
     broker = PaperBroker(NOW)
-    acknowledged = Receipt(order=replace(ORDER, state=OrderState.ACKNOWLEDGED))
+    acknowledged = OrderReport(order=replace(ORDER, state=OrderState.ACKNOWLEDGED))
     assert broker.submit(SENT, NOW) == broker.enquire(SENT, NOW) == acknowledged
-    assert broker.cancel(replace(SENT, code=None), NOW) == Receipt(order=replace(ORDER, state=OrderState.CANCELLED))
+    assert broker.cancel(replace(SENT, code=None), NOW) == OrderReport(order=replace(ORDER, state=OrderState.CANCELLED))
 
 
 def test_the_ledger_is_the_book_and_the_run_is_the_clock() -> None:

@@ -15,7 +15,7 @@ from exchange.brokers import testnet_client
 from exchange.brokers.binance_futures import FuturesTestnet
 from exchange.brokers.binance_spot import SpotTestnet
 from exchange.brokers.testnet_client import ApiKeys, Wire
-from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, Receipt
+from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, OrderReport
 from strategy.account.orders import Order, OrderState, ReasonCode, Side
 from tests.fakes import exchange_faults
 from tests.fakes.exchange_core import KEY, SECRET
@@ -41,12 +41,12 @@ def fault(kind: Kind) -> Fault:
     return Fault(kind=kind, method="POST", path="order")
 
 
-def submitted(broker: Broker, order: Order) -> Receipt:
+def submitted(broker: Broker, order: Order) -> OrderReport:
     """What comes of the order, sent now."""
     return broker.submit(order, broker.now())
 
 
-def patiently(broker: Broker, order: Order) -> Receipt:
+def patiently(broker: Broker, order: Order) -> OrderReport:
     """What comes of the order, sent again only where it certainly did not arrive, and asked for where nobody knows."""
     while True:
         sent_at = broker.now()
@@ -60,9 +60,9 @@ def patiently(broker: Broker, order: Order) -> Receipt:
         return asked(broker, order, sent_at) if receipt.order.state is OrderState.UNKNOWN else receipt
 
 
-def asked(broker: Broker, order: Order, sent_at: datetime) -> Receipt:
+def asked(broker: Broker, order: Order, sent_at: datetime) -> OrderReport:
     """What became of the order, asked for until nobody asks any more, as `tasks.broker.submission` does."""
-    receipt = Receipt(order=order)
+    receipt = OrderReport(order=order)
     for wait_s in (1, 4, 25, 150):
         broker.wait(wait_s)
         with suppress(BrokerUnavailable):

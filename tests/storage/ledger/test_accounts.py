@@ -11,7 +11,7 @@ from storage.ledger.runs import Run
 from storage.models import trials
 from storage.models.trials import Trial
 from strategy.account.state import Account, Snapshot
-from strategy.backtest.day_loop import Day, Standing
+from strategy.backtest.day_loop import AccountState, Day
 
 DAY = date(2020, 1, 2)
 NOW = datetime(2020, 1, 3, tzinfo=UTC)
@@ -22,7 +22,7 @@ def lived(store: Connection, account: str) -> None:
         run_id=account, account=account, command="daily", as_of=DAY, started_at=NOW, code_version="1", config="{}"
     )
     runs.start_run(store, run)
-    standing = Standing(account=Account(as_of=DAY, cash=Decimal(5)), open_orders=(), equities=(Decimal(5),))
+    standing = AccountState(account=Account(as_of=DAY, cash=Decimal(5)), open_orders=(), equities=(Decimal(5),))
     ledger.record_settlement(store, account, Day(standing=standing, fills=(), entries=(), settled=()))
     assert isinstance(standing.snapshot, Snapshot)
 

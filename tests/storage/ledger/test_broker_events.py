@@ -11,18 +11,18 @@ from storage.database import Connection, connect
 from storage.keyed_rows import LedgerConflict
 from storage.ledger import broker_events as venues
 from storage.ledger import days as ledger
-from storage.ledger.broker_events import Adoption
+from storage.ledger.broker_events import BrokerBaseline
 from strategy.account.orders import Fill, Order, OrderState, Side
-from strategy.broker.fills import Charge, Execution
+from strategy.broker.fills import BrokerFill, FundingPayment
 
 D = Decimal
 MONDAY, TUESDAY, WEDNESDAY = date(2020, 1, 6), date(2020, 1, 7), date(2020, 1, 8)
 NOON = datetime(2020, 1, 6, 12, 0, 0, 123456, tzinfo=UTC)
-FIRST = Adoption(
+FIRST = BrokerBaseline(
     number=1, reason="first run", adopted_at=NOON, cash=D("10000.5"), positions={"BTCUSDT": D("0.25"), "ETHUSDT": D(0)}
 )
 ORDER = Order(order_id="o1", symbol="BTCUSDT", as_of=MONDAY, side=Side.BUY, quantity=D(2))
-TRADE = Execution(
+TRADE = BrokerFill(
     order_id="o1",
     trade_id="t1",
     symbol="BTCUSDT",
@@ -35,10 +35,10 @@ TRADE = Execution(
     realised=D("-1.25"),
 )
 SALE = replace(TRADE, trade_id="t0", executed_at=NOON + timedelta(hours=1), side=Side.SELL, realised=None)
-FUNDING = Charge(charge_id="c1", charged_at=NOON, symbol="BTCUSDT", cash=D("-0.000000000001"))
+FUNDING = FundingPayment(charge_id="c1", charged_at=NOON, symbol="BTCUSDT", cash=D("-0.000000000001"))
 
 
-def a_fill(trade: Execution, day: date) -> Fill:
+def a_fill(trade: BrokerFill, day: date) -> Fill:
     return Fill(
         order_id=trade.order_id,
         trade_id=trade.trade_id,

@@ -16,7 +16,7 @@ from storage.ledger import orders as order_store
 from storage.ledger.row_codec import Provenance, snapshot_row, to_snapshot
 from strategy.account.orders import Fill, Order, OrderState, Side
 from strategy.account.state import Account, Entry, EntryKind, Position, Snapshot
-from strategy.backtest.day_loop import Day, Standing, opening
+from strategy.backtest.day_loop import AccountState, Day, opening
 from strategy.portfolio.decision import Decision, Status
 
 MONDAY, TUESDAY, WEDNESDAY = date(2020, 1, 6), date(2020, 1, 7), date(2020, 1, 8)
@@ -54,7 +54,7 @@ ACCOUNT = Account(
     positions={"SPY": Position(quantity=Decimal("1.5"), mark=Decimal("321.5"))},
 )
 DAY = Day(
-    standing=Standing(account=ACCOUNT, open_orders=(), equities=(Decimal(10_000), ACCOUNT.equity)),
+    standing=AccountState(account=ACCOUNT, open_orders=(), equities=(Decimal(10_000), ACCOUNT.equity)),
     fills=(FILL,),
     entries=(FINANCING,),
     settled=(FILLED,),

@@ -9,7 +9,7 @@ from storage.ledger import order_lookup as order_history
 from storage.ledger import orders, runs
 from storage.ledger.runs import Run
 from strategy.account.orders import Fill, Order, OrderState, Side
-from strategy.broker.fills import Execution
+from strategy.broker.fills import BrokerFill
 
 DAY = date(2020, 1, 2)
 NOW = datetime(2020, 1, 3, tzinfo=UTC)
@@ -47,7 +47,7 @@ def test_the_steps_fills_and_trades_are_those_of_the_one_order(home: Path) -> No
         price=Decimal(100),
         fee=Decimal("0.1"),
     )
-    trade = Execution(
+    trade = BrokerFill(
         order_id="tdmt-a",
         trade_id="7",
         symbol="A",

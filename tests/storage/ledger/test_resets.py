@@ -4,16 +4,16 @@ from pathlib import Path
 
 from storage.database import connect
 from storage.ledger import broker_events as venues
-from storage.ledger.broker_events import Adoption
+from storage.ledger.broker_events import BrokerBaseline
 from storage.ledger.resets import record_reset, remembers_from
 
 ADOPTED = datetime(2020, 1, 6, 0, 5, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-def adoption(number: int, at: datetime, **positions: str) -> Adoption:
+def adoption(number: int, at: datetime, **positions: str) -> BrokerBaseline:
     held = {symbol: Decimal(quantity) for symbol, quantity in positions.items()}
-    return Adoption(number=number, reason="test", adopted_at=at, cash=Decimal(100), positions=held)
+    return BrokerBaseline(number=number, reason="test", adopted_at=at, cash=Decimal(100), positions=held)
 
 
 def test_a_broker_knows_of_an_account_since_its_first_adoption_or_its_newest_reset(tmp_path: Path) -> None:

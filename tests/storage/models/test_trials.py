@@ -7,7 +7,7 @@ import pytest
 from storage.database import connect
 from storage.models import trials
 from storage.models.trials import Trial
-from strategy.evaluation.sharpe import Trials
+from strategy.evaluation.sharpe import TrialLog
 
 TRIAL = Trial(
     symbols=("SPY", "TLT"),
@@ -38,11 +38,11 @@ def test_only_overlapping_windows_of_the_same_symbols_count_together(home: Path)
 def test_the_newest_sharpe_of_a_trial_stands_and_one_without_it_changes_nothing(home: Path) -> None:
     with connect(home) as store:
         trials.record(store, TRIAL)
-        assert trials.tried(store, TRIAL) == Trials(count=1, sharpes=())
+        assert trials.tried(store, TRIAL) == TrialLog(count=1, sharpes=())
         trials.record(store, replace(TRIAL, sharpe=0.05, days=900))
         trials.record(store, replace(TRIAL, sharpe=-0.02, days=1_000, recorded_at=LATER))
         trials.record(store, replace(TRIAL, recorded_at=LATER + timedelta(days=1)))
-        assert trials.tried(store, TRIAL) == Trials(count=1, sharpes=(-0.02,))
+        assert trials.tried(store, TRIAL) == TrialLog(count=1, sharpes=(-0.02,))
         assert store.execute("SELECT days, recorded_at FROM trials").fetchall() == [(1_000, LATER)]
 
 
@@ -63,7 +63,7 @@ def test_many_trials_are_kept_at_once_and_the_last_of_equal_ones_stands(home: Pa
     points = [replace(TRIAL, config=f'{{"fee": {fee}}}', sharpe=fee / 1e4, days=9) for fee in range(1_000)]
     with connect(home) as store:
         trials.record_all(store, [])
-        assert trials.tried(store, TRIAL) == Trials(count=0, sharpes=())
+        assert trials.tried(store, TRIAL) == TrialLog(count=0, sharpes=())
         trials.record_all(store, [*points, replace(points[0], sharpe=0.5)])
         found = trials.tried(store, TRIAL)
     assert (found.count, max(found.sharpes), len(set(found.sharpes))) == (1_000, 0.5, 1_000)

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from strategy.account.money import quantised, whole_lots
 from strategy.account.orders import Order, OrderState, Side, Target, plan_order, too_small
-from strategy.account.settlement import VOLUME_SHARE, Costs, Quote, Terms, financing, settle
+from strategy.account.settlement import VOLUME_SHARE, Costs, Quote, TradingTerms, financing, settle
 from strategy.account.state import Account, Position
 from strategy.market.instruments import Calendar, Instrument
-from strategy.portfolio.pretrade_checks import Desk, objection
+from strategy.portfolio.pretrade_checks import PreTradeState, pretrade_violation
 from strategy.portfolio.risk import RiskLimits, reduced
 
 DAY, NEXT = date(2020, 1, 6), date(2020, 1, 7)
@@ -63,7 +63,7 @@ def test_what_was_planned_within_the_market_may_leave(
     order = plan_order(target, Decimal(10_000), DAY, "o")
     if order is None or order.state is OrderState.SKIPPED:
         return
-    desk = Desk(
+    desk = PreTradeState(
         account=Account(as_of=DAY, cash=Decimal(10_000)),
         marks={"A": mark},
         today=(order,),
@@ -72,7 +72,7 @@ def test_what_was_planned_within_the_market_may_leave(
         max_position_size=3.0,
         halted=False,
     )
-    assert objection(order, desk) is None
+    assert pretrade_violation(order, desk) is None
 
 
 @given(quantities.filter(bool), quantities, lots)
@@ -95,7 +95,7 @@ def test_a_halted_order_never_adds_to_a_position(signed: Decimal, held: Decimal,
 def test_cash_and_units_are_conserved_to_the_last_digit(
     cash: Decimal, held: Decimal, signed: Decimal, opened: Decimal, closed: Decimal, volume: float | None
 ) -> None:
-    terms = Terms(account="a", instruments={"A": listed(Decimal("0.001"))}, costs=Costs())
+    terms = TradingTerms(account="a", instruments={"A": listed(Decimal("0.001"))}, costs=Costs())
     positions = {"A": Position(quantity=held, mark=closed)} if held else {}
     before = Account(as_of=DAY, cash=cash, positions=positions)
     settled = settle(before, [an_order(signed)], {"A": Quote(open=opened, close=closed, volume=volume)}, NEXT, terms)

@@ -5,15 +5,15 @@ from decimal import Decimal
 import pytest
 
 from strategy.account.orders import Fill, Order, OrderState, ReasonCode, Side, client_order_id
-from strategy.account.settlement import NO_COSTS, Costs, Quote, Terms, financing, settle
+from strategy.account.settlement import NO_COSTS, Costs, Quote, TradingTerms, financing, settle
 from strategy.account.state import Account, Entry, EntryKind, Position
 from strategy.market.instruments import Calendar, Instrument
 
 D = Decimal
 SPY = Instrument(symbol="SPY", calendar=Calendar.XNYS)
 BTC = Instrument(symbol="BTCUSDT", calendar=Calendar.ALWAYS)
-TERMS = Terms(account="test", instruments={"SPY": SPY, "BTCUSDT": BTC}, costs=Costs())
-FREE = Terms(account="test", instruments={"SPY": SPY, "BTCUSDT": BTC}, costs=NO_COSTS)
+TERMS = TradingTerms(account="test", instruments={"SPY": SPY, "BTCUSDT": BTC}, costs=Costs())
+FREE = TradingTerms(account="test", instruments={"SPY": SPY, "BTCUSDT": BTC}, costs=NO_COSTS)
 MONDAY, TUESDAY = date(2020, 1, 6), date(2020, 1, 7)
 
 
@@ -77,7 +77,7 @@ def test_twice_the_cost_is_twice_the_cost() -> None:
     quotes = {"SPY": Quote(open=D(100), close=D(100))}
     lost = []
     for multiplier in (1, 2):
-        terms = Terms(account="test", instruments=TERMS.instruments, costs=Costs(multiplier=D(multiplier)))
+        terms = TradingTerms(account="test", instruments=TERMS.instruments, costs=Costs(multiplier=D(multiplier)))
         after = settle(account("10000"), [order("SPY", Side.BUY, "50")], quotes, TUESDAY, terms).account
         lost.append(D(10000) - after.equity)
     assert lost == [D("1.0"), D("2.0")]
@@ -119,7 +119,7 @@ def test_financing_covers_every_day_since_the_last_marks() -> None:
 
 def test_a_delisted_symbol_is_closed_at_its_last_mark_and_its_order_cancelled() -> None:
     gone = Instrument(symbol="SPY", calendar=Calendar.XNYS, listed_to=MONDAY)
-    terms = Terms(account="test", instruments={"SPY": gone}, costs=NO_COSTS)
+    terms = TradingTerms(account="test", instruments={"SPY": gone}, costs=NO_COSTS)
     result = settle(account("0", SPY=("10", "100")), [order("SPY", Side.BUY, "1")], {}, TUESDAY, terms)
     assert result.account.cash == 1000
     assert dict(result.account.positions) == {}
@@ -129,7 +129,7 @@ def test_a_delisted_symbol_is_closed_at_its_last_mark_and_its_order_cancelled() 
 
 @pytest.mark.parametrize(("held", "side"), [("0.5", Side.SELL), ("-0.5", Side.BUY)])
 def test_a_closure_is_a_trade_of_its_own_at_the_last_mark_with_its_fee(held: str, side: Side) -> None:
-    gone = Terms(account="test", instruments={"SPY": replace(SPY, listed_to=MONDAY)}, costs=Costs())
+    gone = TradingTerms(account="test", instruments={"SPY": replace(SPY, listed_to=MONDAY)}, costs=Costs())
     result = settle(account("100", SPY=(held, "100")), [], {}, TUESDAY, gone)
     assert result.fills == (
         Fill(
@@ -146,7 +146,7 @@ def test_a_closure_is_a_trade_of_its_own_at_the_last_mark_with_its_fee(held: str
 
 
 def test_a_symbol_trades_to_the_end_of_its_last_session() -> None:
-    last = Terms(account="test", instruments={"SPY": replace(SPY, listed_to=TUESDAY)}, costs=NO_COSTS)
+    last = TradingTerms(account="test", instruments={"SPY": replace(SPY, listed_to=TUESDAY)}, costs=NO_COSTS)
     result = settle(account("0", SPY=("10", "100")), [order("SPY", Side.BUY, "1")], {}, TUESDAY, last)
     assert (result.fills, result.account.quantity("SPY")) == ((), 10)
     assert result.orders[0].state is OrderState.INTENDED
@@ -164,7 +164,7 @@ def test_costs_below_zero_are_refused() -> None:
 
 
 def test_a_bar_takes_a_tenth_of_its_volume_in_whole_lots_and_the_rest_is_cancelled() -> None:
-    lots = Terms(account="test", instruments={"SPY": replace(SPY, lot=D(2))}, costs=NO_COSTS)
+    lots = TradingTerms(account="test", instruments={"SPY": replace(SPY, lot=D(2))}, costs=NO_COSTS)
     quotes = {"SPY": Quote(open=D(100), close=D(100), volume=75.0)}
     cut = replace(order("SPY", Side.BUY, "50"), cut_by_halt=True)
     result = settle(account("10000"), [cut], quotes, TUESDAY, lots)
@@ -177,7 +177,7 @@ def test_a_bar_takes_a_tenth_of_its_volume_in_whole_lots_and_the_rest_is_cancell
 
 
 def test_a_bar_without_room_for_one_lot_fills_nothing() -> None:
-    lots = Terms(account="test", instruments={"SPY": replace(SPY, lot=D(1))}, costs=NO_COSTS)
+    lots = TradingTerms(account="test", instruments={"SPY": replace(SPY, lot=D(1))}, costs=NO_COSTS)
     quotes = {"SPY": Quote(open=D(100), close=D(100), volume=9.0)}
     result = settle(account("10000"), [order("SPY", Side.BUY, "50")], quotes, TUESDAY, lots)
     assert result.fills == ()
@@ -187,7 +187,7 @@ def test_a_bar_without_room_for_one_lot_fills_nothing() -> None:
 
 def test_a_bar_takes_the_whole_of_an_order_that_is_a_tenth_of_its_volume() -> None:
     """After a split an order need not be whole lots."""
-    lots = Terms(account="test", instruments={"SPY": replace(SPY, lot=D(1))}, costs=NO_COSTS)
+    lots = TradingTerms(account="test", instruments={"SPY": replace(SPY, lot=D(1))}, costs=NO_COSTS)
     quotes = {"SPY": Quote(open=D(100), close=D(100), volume=5.0)}
     assert settle(account("100"), [order("SPY", Side.BUY, "0.5")], quotes, TUESDAY, lots).fills[0].quantity == D("0.5")
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from strategy.account.orders import Side
-from strategy.account.quotes import Tape, tape
+from strategy.account.quotes import QuotesByDate, quotes_by_date
 from strategy.account.settlement import Costs
 from strategy.audit.account import Trading, accounts, fills, parity
 from strategy.audit.claims import CLAIMED, days_right_needed, foresight, sides
@@ -31,12 +31,12 @@ from strategy.market.bars import Bars, FloatArray
 from strategy.market.instruments import Calendar
 from strategy.market.session_dates import account_dates
 from strategy.networks.ensemble import Ensemble
-from strategy.portfolio.account_config import Mandate
-from strategy.portfolio.aligned_signals import panorama
+from strategy.portfolio.account_config import AccountConfig
+from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.features import features
-from strategy.signals.outlook import Outlook, Strategy, outlooks
+from strategy.signals.outlook import Strategy, SymbolSignals, symbol_signals
 from strategy.training.settings import TrainingSettings
 from strategy.training.training_panel import training_panel
 from strategy.training.walk_forward import Fold, yearly
@@ -61,15 +61,15 @@ CAPITAL = Decimal(10_000)
 def run_of(strategy: Strategy, dates: tuple[date, ...] = DATES[450:560]) -> Callable[[Market, Decimal], Replay]:
     def run(bars: Market, times: Decimal = Decimal(1)) -> Replay:
         whose = replace(mandate(BARS, replace(COSTS, multiplier=times)), strategy=strategy)
-        view = panorama(outlooks(bars, CALENDARS, strategy), whose.symbols)
+        view = aligned_signals(symbol_signals(bars, CALENDARS, strategy), whose.symbols)
         lived = [day for day in account_dates(bars) if dates[0] <= day <= dates[-1]]
-        return replay(view, tape(bars, dates[0], dates[-1]), lived, CAPITAL, whose)
+        return replay(view, quotes_by_date(bars, dates[0], dates[-1]), lived, CAPITAL, whose)
 
     return run
 
 
 RUN = run_of(Strategy.RULES)
-TRADING = Trading(mandate=mandate(BARS, COSTS), tape=tape(BARS, DATES[450], DATES[559]))
+TRADING = Trading(mandate=mandate(BARS, COSTS), tape=quotes_by_date(BARS, DATES[450], DATES[559]))
 
 
 @pytest.mark.parametrize("strategy", Strategy)
@@ -180,19 +180,19 @@ def test_every_account_lives_the_same_days_whatever_follows_and_trades_at_its_pr
 
 def test_an_account_that_knows_the_next_day_is_caught() -> None:
     def run(bars: Market) -> Replay:
-        seen = {symbol: ahead(one) for symbol, one in outlooks(bars, CALENDARS, Strategy.RULES).items()}
+        seen = {symbol: ahead(one) for symbol, one in symbol_signals(bars, CALENDARS, Strategy.RULES).items()}
         dates = [day for day in account_dates(bars) if DATES[450] <= day <= DATES[559]]
-        quotes = tape(bars, dates[0], dates[-1])
-        return replay(panorama(seen, TRADING.mandate.symbols), quotes, dates, CAPITAL, rules(TRADING.mandate))
+        quotes = quotes_by_date(bars, dates[0], dates[-1])
+        return replay(aligned_signals(seen, TRADING.mandate.symbols), quotes, dates, CAPITAL, rules(TRADING.mandate))
 
-    def ahead(one: Outlook) -> Outlook:
+    def ahead(one: SymbolSignals) -> SymbolSignals:
         return replace(one, signal=np.append(one.signal[1:], one.signal[-1:]))
 
     found = accounts("fault", run, BARS, (DATES[480],), 1)
     assert found.differences[0].startswith(f"{DATES[480]} decision COIN")
 
 
-def rules(one: Mandate) -> Mandate:
+def rules(one: AccountConfig) -> AccountConfig:
     return replace(one, strategy=Strategy.RULES)
 
 
@@ -208,8 +208,8 @@ def test_a_fill_at_the_deciding_bars_close_is_caught() -> None:
             quotes[day] = {s: replace(one, open=last.get(s, one.open)) for s, one in of_day.items()}
             last |= {symbol: one.close for symbol, one in of_day.items()}
         whose = rules(mandate(BARS, replace(COSTS, multiplier=times)))
-        view = panorama(outlooks(BARS, CALENDARS, Strategy.RULES), whose.symbols)
-        return replay(view, Tape(quotes=quotes), DATES[450:560], CAPITAL, whose)
+        view = aligned_signals(symbol_signals(BARS, CALENDARS, Strategy.RULES), whose.symbols)
+        return replay(view, QuotesByDate(quotes=quotes), DATES[450:560], CAPITAL, whose)
 
     found = fills("fault", at_close, TRADING).differences
     # The coin opens where it closed; a stock's fill after its split shows it.
@@ -248,7 +248,7 @@ def test_a_cost_that_is_told_but_not_paid_is_caught() -> None:
 
     def unpaid(times: Decimal) -> Replay:
         told = RUN(BARS, times)
-        view = panorama(outlooks(BARS, CALENDARS, Strategy.RULES), free.symbols)
+        view = aligned_signals(symbol_signals(BARS, CALENDARS, Strategy.RULES), free.symbols)
         lived = replay(view, TRADING.tape, DATES[450:560], CAPITAL, free)
         return replace(told, snapshots=lived.snapshots)
 
@@ -274,8 +274,8 @@ def test_a_delisted_symbol_is_closed_at_its_last_close_and_pays_for_it() -> None
     listed = whose.terms.instruments["GONE"]
     instruments = {**whose.terms.instruments, "GONE": replace(listed, listed_to=DATES[499])}
     whose = rules(replace(whose, terms=replace(whose.terms, instruments=instruments)))
-    quotes = tape(gone, DATES[450], DATES[520])
-    view = panorama(outlooks(gone, dict.fromkeys(gone, Calendar.ALWAYS), Strategy.RULES), whose.symbols)
+    quotes = quotes_by_date(gone, DATES[450], DATES[520])
+    view = aligned_signals(symbol_signals(gone, dict.fromkeys(gone, Calendar.ALWAYS), Strategy.RULES), whose.symbols)
 
     def run(times: Decimal) -> Replay:
         costs = replace(COSTS, multiplier=times)
@@ -386,9 +386,12 @@ def test_foresight_takes_the_side_of_what_the_decision_will_earn() -> None:
 def test_foresight_earns_what_the_exact_account_earns_with_the_same_signal() -> None:
     coin = {"COIN": BARS["COIN"]}
     free = replace(mandate(coin, COSTS), sizing=SizingParams(neutral_zone=0.0), limits=RiskLimits(max_turnover=100.0))
-    (one,) = outlooks(coin, CALENDARS, Strategy.TURBO).values()
-    view, dates = panorama({"COIN": replace(one, signal=sides(coin["COIN"]))}, free.symbols), account_dates(coin)[400:]
-    exact = replay(view, tape(coin, dates[0], dates[-1]), dates, CAPITAL, free)
+    (one,) = symbol_signals(coin, CALENDARS, Strategy.TURBO).values()
+    view, dates = (
+        aligned_signals({"COIN": replace(one, signal=sides(coin["COIN"]))}, free.symbols),
+        account_dates(coin)[400:],
+    )
+    exact = replay(view, quotes_by_date(coin, dates[0], dates[-1]), dates, CAPITAL, free)
     path = foresight(coin, free, np.datetime64(dates[0], "us")).equity[:, 0]
     assert path == pytest.approx([float(one.equity / CAPITAL) for one in exact.snapshots], rel=1e-9)
     assert path[-1] > 5

@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 
 from strategy.account.orders import OrderState
-from strategy.account.quotes import tape
-from strategy.account.settlement import NO_COSTS, Costs, Terms
+from strategy.account.quotes import quotes_by_date
+from strategy.account.settlement import NO_COSTS, Costs, TradingTerms
 from strategy.account.state import Account, Position, Snapshot
 from strategy.backtest.day_loop import Replay, opening, replay
 from strategy.market.bars import Bars, make_bars
 from strategy.market.instruments import Calendar, Instrument, Membership
 from strategy.market.session_dates import account_dates
-from strategy.portfolio.account_config import Mandate
-from strategy.portfolio.aligned_signals import panorama
+from strategy.portfolio.account_config import AccountConfig
+from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Status, decide
 from strategy.portfolio.risk import RiskLimits, halt_date
 from strategy.portfolio.sizing import SizingParams
-from strategy.signals.outlook import Strategy, history_bars, outlooks
+from strategy.signals.outlook import Strategy, history_bars, symbol_signals
 
 D = Decimal
 
@@ -36,21 +36,21 @@ def walk(symbol: str, dates: np.ndarray, seed: int) -> Bars:
 
 def mandate(
     strategy: Strategy, *instruments: Instrument, costs: Costs = NO_COSTS, limits: RiskLimits | None = None
-) -> Mandate:
-    return Mandate(
+) -> AccountConfig:
+    return AccountConfig(
         strategy=strategy,
         symbols=tuple(sorted(instrument.symbol for instrument in instruments)),
         sizing=SizingParams(),
         limits=limits or RiskLimits(),
-        terms=Terms(account="test", instruments={one.symbol: one for one in instruments}, costs=costs),
+        terms=TradingTerms(account="test", instruments={one.symbol: one for one in instruments}, costs=costs),
     )
 
 
-def run(bars: dict[str, Bars], rules: Mandate, first: date, last: date, capital: int = 10_000) -> Replay:
+def run(bars: dict[str, Bars], rules: AccountConfig, first: date, last: date, capital: int = 10_000) -> Replay:
     calendars = {symbol: rules.terms.instruments[symbol].calendar for symbol in bars}
-    looks = outlooks(bars, calendars, rules.strategy)
+    looks = symbol_signals(bars, calendars, rules.strategy)
     dates = [day for day in account_dates(bars) if first <= day <= last]
-    return replay(panorama(looks, rules.symbols), tape(bars, first, last), dates, D(capital), rules)
+    return replay(aligned_signals(looks, rules.symbols), quotes_by_date(bars, first, last), dates, D(capital), rules)
 
 
 STOCK = Instrument(symbol="STK", calendar=Calendar.WEEKDAYS)
@@ -120,10 +120,10 @@ def test_changing_or_deleting_later_bars_changes_no_decision(strategy: Strategy)
 def test_the_bare_window_gives_the_row_that_the_whole_history_gives(strategy: Strategy) -> None:
     bars = walk("COIN", days("2019-01-01", 600), 6)
     calendars = {"COIN": Calendar.ALWAYS}
-    whole = outlooks({"COIN": bars}, calendars, strategy)["COIN"]
+    whole = symbol_signals({"COIN": bars}, calendars, strategy)["COIN"]
     for row in (300, 451, 599):
         bare = bars.rows(row + 1 - history_bars(strategy), row + 1)
-        newest = outlooks({"COIN": bare}, calendars, strategy)["COIN"]
+        newest = symbol_signals({"COIN": bare}, calendars, strategy)["COIN"]
         for name in ("signal", "regime", "confidence", "volatility", "change"):
             assert getattr(newest, name)[-1] == getattr(whole, name)[row], name
 
@@ -152,7 +152,7 @@ def test_a_stale_symbol_keeps_its_position_and_gets_no_order() -> None:
 
 def test_a_symbol_held_back_without_a_bar_is_quarantined_and_not_young() -> None:
     rules = mandate(Strategy.RULES, STOCK, COIN)
-    view = panorama({}, rules.symbols)
+    view = aligned_signals({}, rules.symbols)
     snapshot = opening(date(2020, 1, 2), D(100)).snapshot
     decisions = decide(view, snapshot, rules, {"COIN": "its bars are faulty"})
     assert [(one.symbol, one.status, one.reason) for one in decisions] == [
@@ -165,7 +165,9 @@ def test_what_is_kept_counts_towards_the_largest_exposure() -> None:
     rules = mandate(Strategy.VOL_TARGET, STOCK, COIN)
     dates = days("2019-01-01", 400)
     calm = make_bars("COIN", dates, close=100 + np.tile([0.0, 0.1], 200))
-    view = panorama(outlooks({"COIN": calm}, {"COIN": Calendar.ALWAYS}, Strategy.VOL_TARGET), rules.symbols)
+    view = aligned_signals(
+        symbol_signals({"COIN": calm}, {"COIN": Calendar.ALWAYS}, Strategy.VOL_TARGET), rules.symbols
+    )
     as_of = date(2020, 1, 10)
     held = {
         "STK": Position(quantity=D(120), mark=D(100)),

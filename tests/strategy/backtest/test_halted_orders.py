@@ -3,12 +3,12 @@ from datetime import date
 from decimal import Decimal
 
 from strategy.account.orders import Order, OrderState, ReasonCode, Side
-from strategy.account.settlement import Costs, Terms
+from strategy.account.settlement import Costs, TradingTerms
 from strategy.account.state import Account, Position
-from strategy.backtest.day_loop import Standing
+from strategy.backtest.day_loop import AccountState
 from strategy.backtest.halted_orders import only_reducing
 from strategy.market.instruments import Calendar, Instrument
-from strategy.portfolio.account_config import Mandate
+from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import Strategy
@@ -24,16 +24,16 @@ def an_order(symbol: str, side: Side, quantity: str) -> Order:
 def test_each_order_of_a_halted_account_is_cut_by_its_own_position_and_lot() -> None:
     lots = {"A": D(1), "B": D("0.1"), "C": D(1)}
     instruments = {one: Instrument(symbol=one, calendar=Calendar.ALWAYS, lot=lot) for one, lot in lots.items()}
-    mandate = Mandate(
+    mandate = AccountConfig(
         strategy=Strategy.RULES,
         symbols=("A", "B", "C"),
         sizing=SizingParams(),
         limits=RiskLimits(),
-        terms=Terms(account="a", instruments=instruments, costs=Costs()),
+        terms=TradingTerms(account="a", instruments=instruments, costs=Costs()),
     )
     positions = {"A": Position(quantity=D("10.5"), mark=D(1)), "B": Position(quantity=D("-2.55"), mark=D(1))}
     account = Account(as_of=DAY, cash=D(100), positions=positions)
-    standing = Standing(account=account, open_orders=(), equities=(D(100),))
+    standing = AccountState(account=account, open_orders=(), equities=(D(100),))
     orders = [an_order("A", Side.SELL, "14"), an_order("B", Side.BUY, "3"), an_order("C", Side.BUY, "1")]
     cut, skipped = "halted: cut to what closes the position", "halted: only orders that reduce are sent"
     assert only_reducing(orders, standing, mandate) == (

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from strategy.account.orders import Order, Side
 from strategy.account.state import Account, Entry, EntryKind, Position
-from strategy.backtest.day_loop import Standing
+from strategy.backtest.day_loop import AccountState
 from strategy.backtest.restatement import (
     UnitChange,
     agreeing_bars,
@@ -70,15 +70,15 @@ def test_the_newest_bars_may_be_in_the_new_unit_already_and_one_price_corrected(
     assert (found.bars, found.last, found.value) == (49, 49, 0.25)
 
 
-def standing(quantity: Decimal, mark: Decimal, ordered: Decimal) -> Standing:
+def standing(quantity: Decimal, mark: Decimal, ordered: Decimal) -> AccountState:
     account = Account(
         as_of=MONDAY, cash=D(1000), positions={"A": Position(quantity=quantity, mark=mark, marked_on=MONDAY)}
     )
     order = Order(order_id="o", symbol="A", as_of=MONDAY, side=Side.BUY, quantity=ordered, mark=mark)
-    return Standing(account=account, open_orders=(order,), equities=(account.equity,))
+    return AccountState(account=account, open_orders=(order,), equities=(account.equity,))
 
 
-def moved(before: Standing, new: Decimal) -> Standing:
+def moved(before: AccountState, new: Decimal) -> AccountState:
     old = before.account.positions["A"].mark
     change = UnitChange(symbol="A", on=MONDAY, old=old, new=new, bars=9)
     return in_new_units(before, {"A": change}, {"o": change})

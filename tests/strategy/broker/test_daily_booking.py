@@ -7,16 +7,16 @@ import pytest
 from strategy.account.orders import Order, Side
 from strategy.account.settlement import Quote
 from strategy.account.state import Account, Entry, EntryKind, Position
-from strategy.backtest.day_loop import Day, Standing, opening
+from strategy.backtest.day_loop import AccountState, Day, opening
 from strategy.broker.daily_booking import booked_day, realised, traded, with_fee_payers
-from strategy.broker.fills import Charge, Execution, as_fill, charge_entries, fee_entries
+from strategy.broker.fills import BrokerFill, FundingPayment, as_fill, charge_entries, fee_entries
 
 D = Decimal
 SUNDAY, MONDAY, TUESDAY = date(2020, 1, 5), date(2020, 1, 6), date(2020, 1, 7)
 
 
-def an_execution(quantity: str, price: str, side: Side = Side.BUY, fee: str = "0", asset: str = "USDT") -> Execution:
-    return Execution(
+def an_execution(quantity: str, price: str, side: Side = Side.BUY, fee: str = "0", asset: str = "USDT") -> BrokerFill:
+    return BrokerFill(
         order_id="o1",
         trade_id=f"{quantity}@{price}",
         symbol="BTCUSDT",
@@ -30,14 +30,14 @@ def an_execution(quantity: str, price: str, side: Side = Side.BUY, fee: str = "0
 
 
 def booked(
-    standing: Standing,
-    *executions: Execution,
+    standing: AccountState,
+    *executions: BrokerFill,
     entries: tuple[Entry, ...] = (),
     close: str | None = "110",
     on: date = TUESDAY,
 ) -> Day:
     told = Day(
-        standing=Standing(account=Account(as_of=on, cash=D(0)), open_orders=(), equities=(D(0),)),
+        standing=AccountState(account=Account(as_of=on, cash=D(0)), open_orders=(), equities=(D(0),)),
         fills=tuple(as_fill(one, on) for one in executions),
         entries=(*fee_entries(executions, on), *entries),
         settled=(),
@@ -81,7 +81,7 @@ def test_a_fee_in_a_third_asset_touches_nothing_of_the_account() -> None:
 COIN = {"BNBUSDT": "BNB", "BTCUSDT": "BTC"}
 
 
-def in_coin(fee: str, symbol: str = "BTCUSDT", side: Side = Side.BUY, quantity: str = "1") -> Execution:
+def in_coin(fee: str, symbol: str = "BTCUSDT", side: Side = Side.BUY, quantity: str = "1") -> BrokerFill:
     """A spot trade whose fee was paid in BNB."""
     base = COIN[symbol]
     return replace(an_execution(quantity, "100", side, fee, "BNB"), symbol=symbol, base=base, quote="USDT")
@@ -131,7 +131,9 @@ def test_partial_fills_add_up_to_the_last_digit() -> None:
 
 
 def test_funding_moves_the_cash_alone() -> None:
-    charge = Charge(charge_id="1", charged_at=datetime(2020, 1, 7, 8, tzinfo=UTC), symbol="BTCUSDT", cash=D("-1.5"))
+    charge = FundingPayment(
+        charge_id="1", charged_at=datetime(2020, 1, 7, 8, tzinfo=UTC), symbol="BTCUSDT", cash=D("-1.5")
+    )
     account = booked(opening(MONDAY, D(10_000)), entries=charge_entries([charge], TUESDAY)).standing.account
     assert (account.cash, dict(account.positions)) == (D("9998.5"), {})
 
@@ -168,7 +170,10 @@ def test_a_booked_day_keeps_its_open_orders_and_the_equities_of_the_look_back() 
     before = replace(opening(MONDAY, D(10_000)), equities=(D(1), D(2), D(3)))
     account = Account(as_of=TUESDAY, cash=D(0))
     told = Day(
-        standing=Standing(account=account, open_orders=(waiting,), equities=(D(0),)), fills=(), entries=(), settled=()
+        standing=AccountState(account=account, open_orders=(waiting,), equities=(D(0),)),
+        fills=(),
+        entries=(),
+        settled=(),
     )
     after = booked_day(before, told, {}, 3).standing
     assert (after.open_orders, after.equities) == ((waiting,), (D(2), D(3), D(10_000)))
@@ -184,7 +189,7 @@ def test_what_was_traded_is_what_the_balances_moved_by() -> None:
 def test_a_margin_wallet_moves_by_what_was_realised_less_fees() -> None:
     sold = [
         an_execution("2", "100", fee="0.08"),
-        Execution(
+        BrokerFill(
             order_id="o2",
             trade_id="2",
             symbol="BTCUSDT",

@@ -9,8 +9,8 @@ import pytest
 from strategy.account.orders import Fill, Side
 from strategy.account.state import Entry, EntryKind
 from strategy.broker.fills import (
-    Charge,
-    Execution,
+    BrokerFill,
+    FundingPayment,
     PaidIn,
     as_fill,
     booking_day,
@@ -23,8 +23,8 @@ D = Decimal
 DAY = date(2020, 1, 7)
 
 
-def an_execution(fee: str, asset: str, symbol: str = "BTCUSDT") -> Execution:
-    return Execution(
+def an_execution(fee: str, asset: str, symbol: str = "BTCUSDT") -> BrokerFill:
+    return BrokerFill(
         order_id="o1",
         trade_id="7",
         symbol=symbol,
@@ -37,9 +37,9 @@ def an_execution(fee: str, asset: str, symbol: str = "BTCUSDT") -> Execution:
     )
 
 
-def a_charge(number: int, symbol: str, cash: str) -> Charge:
+def a_charge(number: int, symbol: str, cash: str) -> FundingPayment:
     at = datetime(2020, 1, 7, 8, tzinfo=UTC)
-    return Charge(charge_id=str(number), charged_at=at, symbol=symbol, cash=D(cash))
+    return FundingPayment(charge_id=str(number), charged_at=at, symbol=symbol, cash=D(cash))
 
 
 @pytest.mark.parametrize(

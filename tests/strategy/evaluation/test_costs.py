@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from strategy.account.quotes import tape
+from strategy.account.quotes import quotes_by_date
 from strategy.account.settlement import Costs
 from strategy.evaluation.costs import Charges, charges, rates
 from strategy.market.bars import make_bars
@@ -24,7 +24,7 @@ def test_fees_slippage_and_financing_are_told_apart() -> None:
     costs = Costs(fee_bps=D(10), slippage_bps=D(50))
     result = run(bars, mandate(Strategy.HOLD, STOCK, costs=costs), FIRST, LAST)
     # 100 units decided at 100 fill at 80 · 1.005, for a fee of 0.1 % of 8,000.
-    paid = charges(result, tape(bars, FIRST, LAST), 252)
+    paid = charges(result, quotes_by_date(bars, FIRST, LAST), 252)
     assert (paid.fees, paid.slippage, paid.financing, paid.total) == (8, 40, 0, 48)
     assert paid.average_equity == D("11634.666666666667")
     assert paid.years == pytest.approx(2 / 252)
@@ -35,9 +35,9 @@ def test_each_fill_slips_by_its_own() -> None:
     bars = {"STK": make_bars("STK", DAYS, close=[100, 120, 90], open=[100, 80, 120])}
     result = run(bars, mandate(Strategy.HOLD, STOCK, costs=Costs(slippage_bps=D(50))), FIRST, LAST)
     twice = replace(result, fills=(*result.fills, *result.fills))
-    once = charges(result, tape(bars, FIRST, LAST), 252)
-    assert charges(twice, tape(bars, FIRST, LAST), 252).slippage == 2 * once.slippage != 0
-    assert charges(replace(result, fills=()), tape(bars, FIRST, LAST), 252).fees == 0
+    once = charges(result, quotes_by_date(bars, FIRST, LAST), 252)
+    assert charges(twice, quotes_by_date(bars, FIRST, LAST), 252).slippage == 2 * once.slippage != 0
+    assert charges(replace(result, fills=()), quotes_by_date(bars, FIRST, LAST), 252).fees == 0
 
 
 def test_a_share_a_year_needs_a_year_and_equity() -> None:
@@ -50,7 +50,7 @@ def test_a_share_a_year_needs_a_year_and_equity() -> None:
     assert per_year(None, "1") is per_year(0.0, "1") is per_year(2.0, "0") is per_year(2.0, "-1") is None
     bars = {"STK": make_bars("STK", DAYS, close=[100, 120, 90], open=[100, 80, 120])}
     fresh = run(bars, mandate(Strategy.HOLD, STOCK), FIRST, FIRST)
-    assert charges(fresh, tape(bars, FIRST, FIRST), 252).years is None
+    assert charges(fresh, quotes_by_date(bars, FIRST, FIRST), 252).years is None
 
 
 def test_what_is_borrowed_is_paid_for() -> None:
@@ -59,7 +59,7 @@ def test_what_is_borrowed_is_paid_for() -> None:
     first, last = date(2019, 9, 2), date(2019, 10, 20)
     free = Costs(fee_bps=D(0), slippage_bps=D(0))
     result = run(bars, mandate(Strategy.VOL_TARGET, coin, costs=free), first, last)
-    paid = charges(result, tape(bars, first, last), 365)
+    paid = charges(result, quotes_by_date(bars, first, last), 365)
     assert (paid.fees, paid.slippage) == (0, 0)
     assert paid.financing == -sum(entry.cash for entry in result.entries)
     assert paid.financing > 0

@@ -1,29 +1,29 @@
 import numpy as np
 import pytest
 
-from strategy.evaluation.robustness import Doubt, doubt
-from strategy.evaluation.sharpe import Trials, sharpe
+from strategy.evaluation.robustness import RobustnessReport, doubt
+from strategy.evaluation.sharpe import TrialLog, sharpe
 from strategy.evaluation.sharpe_tests import compare
 from strategy.market.bars import FloatArray
 from tests.fakes.accounts import universe
 
-ALONE = Trials(count=1)
+ALONE = TrialLog(count=1)
 
 
-def doubted(net: FloatArray, *, trials: Trials = ALONE, **benchmarks: FloatArray) -> Doubt:
+def doubted(net: FloatArray, *, trials: TrialLog = ALONE, **benchmarks: FloatArray) -> RobustnessReport:
     found = doubt(net, benchmarks, trials, days_per_year=252, seed=1)
     assert found is not None
     return found
 
 
-def tried(seed: int, days: int, skill: float = 0.0) -> Doubt:
+def tried(seed: int, days: int, skill: float = 0.0) -> RobustnessReport:
     """What is said of the best of 20 strategies that bet on a market's noise; the first has the daily Sharpe ratio."""
     random = np.random.default_rng(seed)
     market = 0.01 * random.standard_t(5, size=days) / (5 / 3) ** 0.5
     bets = random.choice([-1.0, 1.0], size=(20, days)) * market
     bets[0] += 0.01 * skill
     ratios = bets.mean(axis=1) / bets.std(axis=1, ddof=1)
-    return doubted(bets[ratios.argmax()], trials=Trials(count=20, sharpes=tuple(ratios)))
+    return doubted(bets[ratios.argmax()], trials=TrialLog(count=20, sharpes=tuple(ratios)))
 
 
 def test_the_best_of_twenty_strategies_on_noise_is_not_believed() -> None:
@@ -50,7 +50,7 @@ def test_a_planted_strategy_is_believed() -> None:
 def test_the_figures_hang_together() -> None:
     net, rival = universe(1, days=700)
     net = net + 0.001
-    found = doubted(net, trials=Trials(count=3, sharpes=(0.02, 0.1)), rival=rival, twin=net.copy())
+    found = doubted(net, trials=TrialLog(count=3, sharpes=(0.02, 0.1)), rival=rival, twin=net.copy())
     assert found.sharpe == pytest.approx(sharpe(net, 252))
     assert found.low < found.sharpe < found.high
     assert found.luckiest > 0.0
@@ -72,7 +72,7 @@ def test_a_record_as_long_as_told_is_just_believed() -> None:
 
 def test_a_baseline_is_no_trial_and_a_lone_one_not_lucky() -> None:
     net = universe(4)[0]
-    for trials in (Trials(count=0), ALONE, Trials(count=1, sharpes=(0.1,))):
+    for trials in (TrialLog(count=0), ALONE, TrialLog(count=1, sharpes=(0.1,))):
         found = doubted(net, trials=trials)
         assert (found.deflated, found.luckiest, found.trials) == (found.probabilistic, 0.0, trials.count)
 

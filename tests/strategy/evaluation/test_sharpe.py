@@ -5,9 +5,9 @@ import pytest
 
 from strategy.evaluation.sharpe import (
     Sample,
-    Trials,
+    TrialLog,
     deflated_sharpe,
-    luckiest_sharpe,
+    expected_max_sharpe,
     min_track_record_days,
     probabilistic_sharpe,
     sample,
@@ -32,7 +32,7 @@ def test_an_account_that_stands_still_has_no_error() -> None:
 
 
 def test_the_published_example_is_met() -> None:
-    assert luckiest_sharpe(100, 0.5 / 250) == pytest.approx(0.1132, abs=5e-5)
+    assert expected_max_sharpe(100, 0.5 / 250) == pytest.approx(0.1132, abs=5e-5)
     assert deflated_sharpe(EXAMPLE, 100, 0.5 / 250) == pytest.approx(0.9004, abs=5e-5)
 
 
@@ -40,12 +40,12 @@ def test_more_trials_leave_less_of_a_sharpe_ratio() -> None:
     chances = [deflated_sharpe(EXAMPLE, trials, 0.5 / 250) for trials in (1, 2, 10, 100, 1000)]
     assert chances[0] == probabilistic_sharpe(EXAMPLE)
     assert chances == sorted(chances, reverse=True)
-    assert luckiest_sharpe(1, 0.5) == 0.0
+    assert expected_max_sharpe(1, 0.5) == 0.0
 
 
 def test_the_best_of_many_trials_by_luck_is_as_good_as_told() -> None:
     best = np.random.default_rng(1).normal(0.0, 0.1, size=(4000, 50)).max(axis=1)
-    assert luckiest_sharpe(50, 0.01) == pytest.approx(best.mean(), rel=0.02)
+    assert expected_max_sharpe(50, 0.01) == pytest.approx(best.mean(), rel=0.02)
 
 
 def test_a_normal_sample_has_the_moments_of_one() -> None:
@@ -75,13 +75,13 @@ def test_a_record_of_the_least_length_is_believed_as_much_as_asked() -> None:
 
 def test_trials_without_a_known_ratio_differ_as_luck_does() -> None:
     known = (0.01, 0.05, 0.09)
-    assert Trials(count=3, sharpes=known).variance(100) == pytest.approx(np.var(known, ddof=1))
-    assert Trials(count=7).variance(100) == Trials(count=7, sharpes=(0.3,)).variance(100) == pytest.approx(0.01)
+    assert TrialLog(count=3, sharpes=known).variance(100) == pytest.approx(np.var(known, ddof=1))
+    assert TrialLog(count=7).variance(100) == TrialLog(count=7, sharpes=(0.3,)).variance(100) == pytest.approx(0.01)
     # Two degrees of freedom are known, two are not.
-    assert Trials(count=5, sharpes=known).variance(100) == pytest.approx((0.0016 + 0.01) / 2)
-    assert Trials(count=0).variance(100) == Trials(count=1, sharpes=(0.2,)).variance(100) == 0.01
+    assert TrialLog(count=5, sharpes=known).variance(100) == pytest.approx((0.0016 + 0.01) / 2)
+    assert TrialLog(count=0).variance(100) == TrialLog(count=1, sharpes=(0.2,)).variance(100) == 0.01
     with pytest.raises(ValueError, match="2 Sharpe ratios of 1 trials"):
-        Trials(count=1, sharpes=(0.1, 0.2))
+        TrialLog(count=1, sharpes=(0.1, 0.2))
 
 
 def test_returns_of_two_values_have_a_chance() -> None:
@@ -93,7 +93,7 @@ def test_returns_of_two_values_have_a_chance() -> None:
 
 def test_impossible_numbers_are_refused() -> None:
     with pytest.raises(ValueError, match="0 trials with variance"):
-        luckiest_sharpe(0, 1.0)
+        expected_max_sharpe(0, 1.0)
     with pytest.raises(ValueError, match="a sample of 1 days has no Sharpe ratio"):
         replace(EXAMPLE, days=1)
     with pytest.raises(ValueError, match="3 returns never vary"):

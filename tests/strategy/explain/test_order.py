@@ -11,23 +11,23 @@ import pytest
 
 from strategy.account.money import exact, quantised, whole_lots
 from strategy.account.orders import Order
-from strategy.account.quotes import tape
+from strategy.account.quotes import quotes_by_date
 from strategy.account.settlement import Costs
 from strategy.account.state import Account, Position
-from strategy.backtest.day_loop import Standing, opening, plan_orders, settle_day, with_orders
+from strategy.backtest.day_loop import AccountState, opening, plan_orders, settle_day, with_orders
 from strategy.explain.order import Explanation, Judgement, explanations
 from strategy.market.bars import Bars, FloatArray
 from strategy.market.instruments import Instrument, Membership
 from strategy.market.session_dates import account_dates
 from strategy.networks.ensemble import Ensemble
 from strategy.networks.transformer import newest_departures
-from strategy.portfolio.account_config import Mandate
-from strategy.portfolio.aligned_signals import panorama
+from strategy.portfolio.account_config import AccountConfig
+from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Decision, Status, decide
-from strategy.portfolio.risk import RiskLimits, within_limits
+from strategy.portfolio.risk import RiskLimits, clip_to_limits
 from strategy.portfolio.sizing import SizingParams, portfolio_exposures
 from strategy.signals.network_inputs import INPUTS, inputs
-from strategy.signals.outlook import RULES_FLOOR, Strategy, outlooks
+from strategy.signals.outlook import RULES_FLOOR, Strategy, symbol_signals
 from strategy.signals.prior import prior
 from strategy.signals.regime import evidence, probabilities, regimes, weighed
 from tests.fakes.networks import TINY, opinionated
@@ -90,7 +90,7 @@ class Lived:
     orders: tuple[Order, ...]
 
 
-def rules_of(case: Case) -> Mandate:
+def rules_of(case: Case) -> AccountConfig:
     base = mandate(case.bars, Costs(), shortable=case.shortable)
     known = {symbol: replace(one, lot=LOTS) for symbol, one in base.terms.instruments.items()}
     return replace(
@@ -106,7 +106,7 @@ def lived(case: Case) -> Iterator[Lived]:
     rules = rules_of(case)
     calendars = {symbol: one.calendar for symbol, one in rules.terms.instruments.items()}
     dates = account_dates(case.bars)[-case.days :]
-    quotes = tape(case.bars, dates[0], dates[-1])
+    quotes = quotes_by_date(case.bars, dates[0], dates[-1])
     standing = opening(dates[0], D(10_000))
     for as_of in dates:
         if as_of > dates[0]:
@@ -119,15 +119,19 @@ def lived(case: Case) -> Iterator[Lived]:
 
 
 def judged(
-    bars: dict[str, Bars], standing: Standing, rules: Mandate, model: Ensemble | None, calendars: dict[str, object]
+    bars: dict[str, Bars],
+    standing: AccountState,
+    rules: AccountConfig,
+    model: Ensemble | None,
+    calendars: dict[str, object],
 ) -> Judgement:
     edge = np.datetime64(standing.account.as_of, "us")
     seen = {symbol: past for symbol, one in bars.items() if len(past := one.until(edge))}
-    looks = outlooks(seen, calendars, rules.strategy, model, since=edge)  # type: ignore[arg-type]
+    looks = symbol_signals(seen, calendars, rules.strategy, model, since=edge)  # type: ignore[arg-type]
     return Judgement(
         standing=standing,
         bars=seen,
-        view=panorama(looks, rules.symbols),
+        view=aligned_signals(looks, rules.symbols),
         mandate=rules,
         held_back={},
         model=model,
@@ -214,8 +218,8 @@ def test_every_step_of_the_sizing_starts_where_the_one_before_ended(told: Told) 
                     np.array([getattr(other.limited, name) for other in explained])
                     for name in ("current", "wanted", "after_cap", "exposure")
                 )
-                assert np.array_equal(within_limits(current, wanted, equity, cut), capped)
-                assert np.array_equal(within_limits(current, wanted, equity, rules.limits), final)
+                assert np.array_equal(clip_to_limits(current, wanted, equity, cut), capped)
+                assert np.array_equal(clip_to_limits(current, wanted, equity, rules.limits), final)
                 assert limit.turnover == np.abs(capped - current).sum()
 
 
@@ -321,7 +325,7 @@ def test_what_left_the_universe_is_explained_as_sold() -> None:
     assert sold.planned.change == -sold.planned.held < 0
 
 
-def instrument(rules: Mandate) -> Instrument:
+def instrument(rules: AccountConfig) -> Instrument:
     return rules.terms.instruments["COIN"]
 
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from strategy.account.quotes import tape
-from strategy.account.settlement import Costs, Terms
+from strategy.account.quotes import quotes_by_date
+from strategy.account.settlement import Costs, TradingTerms
 from strategy.backtest.day_loop import Replay, replay, turnovers
 from strategy.evaluation.metrics import metrics
 from strategy.kernel.grid import CHUNK_POINTS, MOST_POINTS, Grid, Point, account_rule, chunks, points
@@ -16,11 +16,11 @@ from strategy.kernel.grid_accounts import sweep_panel, swept
 from strategy.market.bars import Bars
 from strategy.market.instruments import Calendar, Instrument, Membership
 from strategy.market.session_dates import account_dates
-from strategy.portfolio.account_config import Mandate
-from strategy.portfolio.aligned_signals import panorama
+from strategy.portfolio.account_config import AccountConfig
+from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
-from strategy.signals.outlook import Strategy, outlooks
+from strategy.signals.outlook import Strategy, symbol_signals
 from tests.fakes.panels import stock, walk
 
 D = Decimal
@@ -43,17 +43,17 @@ def traded(*bars: Bars) -> dict[str, Instrument]:
 
 def exact(bars: dict[str, Bars], instruments: dict[str, Instrument], point: Point) -> Replay:
     """The point's account in Decimal, its limits off."""
-    mandate = Mandate(
+    mandate = AccountConfig(
         strategy=point.strategy,
         symbols=point.symbols,
         sizing=point.sizing,
         limits=RiskLimits(max_turnover=1e9),
-        terms=Terms(account="sweep", instruments=instruments, costs=point.costs),
+        terms=TradingTerms(account="sweep", instruments=instruments, costs=point.costs),
     )
     calendars = {symbol: one.calendar for symbol, one in instruments.items()}
-    view = panorama(outlooks(bars, calendars, point.strategy), point.symbols)
+    view = aligned_signals(symbol_signals(bars, calendars, point.strategy), point.symbols)
     dates = [day for day in account_dates(bars) if day >= FIRST]
-    return replay(view, tape(bars, dates[0], dates[-1]), dates, D(10_000), mandate)
+    return replay(view, quotes_by_date(bars, dates[0], dates[-1]), dates, D(10_000), mandate)
 
 
 def all_points(symbols: tuple[str, ...]) -> tuple[Point, ...]:

@@ -6,20 +6,20 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from strategy.account.quotes import tape
-from strategy.account.settlement import Costs, Terms
+from strategy.account.quotes import quotes_by_date
+from strategy.account.settlement import Costs, TradingTerms
 from strategy.backtest.day_loop import opening, plan_orders, replay, settle_day, turnovers, with_orders
 from strategy.kernel.forward_pass import LANES
 from strategy.kernel.simulate import AccountMarket, simulate
 from strategy.market.bars import Bars, make_bars
 from strategy.market.instruments import Calendar, Instrument
 from strategy.market.session_dates import account_dates
-from strategy.portfolio.account_config import Mandate
-from strategy.portfolio.aligned_signals import panorama
+from strategy.portfolio.account_config import AccountConfig
+from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Decision, Status
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams, drawdown_multiplier
-from strategy.signals.outlook import Strategy, outlooks
+from strategy.signals.outlook import Strategy, symbol_signals
 
 D = Decimal
 CAPITAL = D(10_000)
@@ -56,14 +56,14 @@ class World:
     params: SizingParams
 
     @property
-    def mandate(self) -> Mandate:
+    def mandate(self) -> AccountConfig:
         instruments = {one.symbol: one for one in (COIN, STOCK) if one.symbol in self.bars}
-        return Mandate(
+        return AccountConfig(
             strategy=Strategy.TURBO,
             symbols=tuple(sorted(self.bars)),
             sizing=self.params,
             limits=RiskLimits(),
-            terms=Terms(account="test", instruments=instruments, costs=self.costs),
+            terms=TradingTerms(account="test", instruments=instruments, costs=self.costs),
         )
 
     @property
@@ -92,7 +92,7 @@ class World:
     def exact(self) -> tuple[np.ndarray, list[float]]:
         """Equity over capital, and the drawdowns, of the day loop's own account, lots off, in Decimal."""
         dates, mandate = account_dates(self.bars), self.mandate
-        quotes = tape(self.bars, dates[0], dates[-1])
+        quotes = quotes_by_date(self.bars, dates[0], dates[-1])
         standing = opening(dates[0], CAPITAL)
         equities, drawdowns = [], []
         for row, as_of in enumerate(dates):
@@ -160,10 +160,10 @@ def test_the_worlds_are_what_their_names_say() -> None:
 def test_the_kernel_repeats_a_backtest_of_what_was_decided() -> None:
     bars = {"COIN": drawn_bars(COIN, 700, 10, vol=0.04), "STOCK": drawn_bars(STOCK, 700, 11, events=True)}
     made = World(bars=bars, target=np.empty(0), tradable=np.empty(0), costs=Costs(), params=SizingParams())
-    looks = outlooks(bars, {"COIN": COIN.calendar, "STOCK": STOCK.calendar}, Strategy.TURBO)
+    looks = symbol_signals(bars, {"COIN": COIN.calendar, "STOCK": STOCK.calendar}, Strategy.TURBO)
     dates = account_dates(bars)
-    whole = tape(bars, dates[0], dates[-1])
-    result = replay(panorama(looks, ("COIN", "STOCK")), whole, dates, CAPITAL, made.mandate)
+    whole = quotes_by_date(bars, dates[0], dates[-1])
+    result = replay(aligned_signals(looks, ("COIN", "STOCK")), whole, dates, CAPITAL, made.mandate)
     multiplier = np.repeat([drawdown_multiplier(one.drawdown, made.params) for one in result.snapshots], 2)
     decided = np.array([np.nan if one.exposure is None else one.exposure for one in result.decisions], np.float64)
     target = (decided / multiplier).reshape(len(dates), 2)

@@ -7,14 +7,14 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from strategy.account.quotes import tape
+from strategy.account.quotes import quotes_by_date
 from strategy.account.settlement import Costs
 from strategy.backtest.day_loop import replay
 from strategy.market.session_dates import account_dates
-from strategy.portfolio.aligned_signals import panorama
-from strategy.portfolio.decision import decide, outsets
+from strategy.portfolio.aligned_signals import aligned_signals
+from strategy.portfolio.decision import decide, pretrade_views
 from strategy.portfolio.volatility import PORTFOLIO_BARS, portfolio_volatilities
-from strategy.signals.outlook import Strategy, outlooks
+from strategy.signals.outlook import Strategy, symbol_signals
 from strategy.signals.rolling import VOLATILITY_SPAN, exponential_weights
 from tests.fakes.panels import mandate, market, stock, walk
 
@@ -26,13 +26,13 @@ BARS = market(*(walk(f"C{number:02}", number, 420) for number in range(9)), stoc
 def test_one_day_alone_and_all_days_at_once_give_the_same_bits(strategy: Strategy) -> None:
     rules = replace(mandate(BARS, Costs()), strategy=strategy)
     calendars = {symbol: one.calendar for symbol, one in rules.terms.instruments.items()}
-    view = panorama(outlooks(BARS, calendars, strategy), rules.symbols)
+    view = aligned_signals(symbol_signals(BARS, calendars, strategy), rules.symbols)
     dates = [day for day in account_dates(BARS) if day >= date(2010, 4, 1)]
-    for day, among in zip(dates, outsets(view, dates, rules), strict=True):
-        (alone,) = outsets(view, [day], rules)
+    for day, among in zip(dates, pretrade_views(view, dates, rules), strict=True):
+        (alone,) = pretrade_views(view, [day], rules)
         assert repr((alone.rows, alone.statuses)) == repr((among.rows, among.statuses))
         assert np.array_equal(alone.exposures, among.exposures)
-    replayed = replay(view, tape(BARS, dates[0], dates[-1]), dates, Decimal(10_000), rules)
+    replayed = replay(view, quotes_by_date(BARS, dates[0], dates[-1]), dates, Decimal(10_000), rules)
     again = [decision for one in replayed.snapshots for decision in decide(view, one, rules)]
     assert tuple(again) == replayed.decisions
 
@@ -56,9 +56,11 @@ def test_a_standing_knows_its_peak_until_it_leaves_the_look_back() -> None:
     bars = market(walk("A", 3, 500))
     rules = mandate(bars, Costs())
     rules = replace(rules, sizing=replace(rules.sizing, lookback_period=20))
-    view = panorama(outlooks(bars, {"A": rules.terms.instruments["A"].calendar}, Strategy.TURBO), rules.symbols)
+    view = aligned_signals(
+        symbol_signals(bars, {"A": rules.terms.instruments["A"].calendar}, Strategy.TURBO), rules.symbols
+    )
     dates = account_dates(bars)[260:]
-    quotes = tape(bars, dates[0], dates[-1])
+    quotes = quotes_by_date(bars, dates[0], dates[-1])
     replayed = replay(view, quotes, dates, Decimal(10_000), rules)
     equities = [one.equity for one in replayed.snapshots]
     fallen = 0

@@ -8,7 +8,7 @@ import pytest
 from strategy.account.orders import Order, OrderState, ReasonCode, Side
 from strategy.account.state import Account, Position
 from strategy.market.instruments import Calendar, Instrument
-from strategy.portfolio.pretrade_checks import Desk, Objection, objection, reduces
+from strategy.portfolio.pretrade_checks import PreTradeState, PreTradeViolation, pretrade_violation, reduces
 from strategy.portfolio.risk import RiskLimits
 
 D = Decimal
@@ -34,10 +34,10 @@ def a_desk(
     limits: RiskLimits | None = None,
     *,
     halted: bool = False,
-) -> Desk:
+) -> PreTradeState:
     positions = {symbol: Position(quantity=D(quantity), mark=D(100)) for symbol, quantity in (held or {}).items()}
     worth = sum((position.value for position in positions.values()), D(0))
-    return Desk(
+    return PreTradeState(
         account=Account(as_of=DAY, cash=D(10_000) - worth, positions=positions),
         marks={"BTCUSDT": D(100), "ETHUSDT": D(100)},
         today=today,
@@ -52,8 +52,8 @@ def said(order: Order, **desk: object) -> str:
     return words(order, a_desk(today=(order,), **desk))  # type: ignore[arg-type]
 
 
-def words(order: Order, desk: Desk) -> str:
-    found = objection(order, desk)
+def words(order: Order, desk: PreTradeState) -> str:
+    found = pretrade_violation(order, desk)
     return found.reason if found else ""
 
 
@@ -99,7 +99,7 @@ def test_an_order_whose_instrument_is_not_known_does_not_leave() -> None:
     order = an_order("1")
     desk = replace(a_desk((order,)), instruments={"ETHUSDT": ETH})
     reason = "not sent: no close of BTCUSDT is known on 2020-01-06"
-    assert objection(order, desk) == Objection(code=ReasonCode.NOT_SENT, reason=reason)
+    assert pretrade_violation(order, desk) == PreTradeViolation(code=ReasonCode.NOT_SENT, reason=reason)
 
 
 def test_the_order_cap_binds_to_the_last_unit() -> None:
@@ -180,8 +180,8 @@ def test_what_reduces_leaves_whatever_the_limits_and_the_halt_say() -> None:
 
 @pytest.mark.parametrize("order", [an_order("1"), an_order("31", side=Side.SELL)])
 def test_a_halted_account_sends_nothing_that_does_not_reduce(order: Order) -> None:
-    found = objection(order, a_desk((order,), {"BTCUSDT": "30"}, halted=True))
-    assert found == Objection(code=ReasonCode.HALTED, reason="halted: only orders that reduce are sent")
+    found = pretrade_violation(order, a_desk((order,), {"BTCUSDT": "30"}, halted=True))
+    assert found == PreTradeViolation(code=ReasonCode.HALTED, reason="halted: only orders that reduce are sent")
 
 
 def test_an_account_without_equity_may_only_reduce() -> None:

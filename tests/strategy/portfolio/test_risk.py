@@ -6,7 +6,15 @@ import pytest
 
 from strategy.account.orders import Order, OrderState, Side
 from strategy.account.state import Account, Position, Snapshot
-from strategy.portfolio.risk import RiskLimits, RiskState, halt_date, reduced, watched, watched_at_worst, within_limits
+from strategy.portfolio.risk import (
+    RiskLimits,
+    RiskState,
+    clip_to_limits,
+    halt_date,
+    reduced,
+    update_halt,
+    watched_at_worst,
+)
 
 D = Decimal
 LIMITS = RiskLimits()
@@ -56,21 +64,21 @@ def test_of_the_closes_that_are_not_believed_yet_those_that_lose_are_counted_and
 def test_the_halt_latches_at_the_limit_and_outlives_a_recovery() -> None:
     state = RiskState()
     for day, equity in enumerate(("100", "120", "78.01"), start=1):
-        state = watched(state, snapshot(day, equity), LIMITS)
+        state = update_halt(state, snapshot(day, equity), LIMITS)
         assert not state.halted
-    state = watched(state, snapshot(4, "78"), LIMITS)
+    state = update_halt(state, snapshot(4, "78"), LIMITS)
     assert (state.halted, state.since, state.peak_equity) == (True, date(2020, 1, 4), 120)
     assert state.reason == "equity 78.00 is 35.0% below its peak of 120.00, the limit is 35.0%"
-    assert watched(state, snapshot(5, "500"), LIMITS) == state
+    assert update_halt(state, snapshot(5, "500"), LIMITS) == state
 
 
 def test_an_account_of_less_than_one_unit_of_money_is_halted_too() -> None:
-    state = watched(RiskState(peak_equity=D("0.9")), snapshot(1, "0.5"), LIMITS)
+    state = update_halt(RiskState(peak_equity=D("0.9")), snapshot(1, "0.5"), LIMITS)
     assert (state.halted, state.peak_equity) == (True, D("0.9"))
 
 
 def test_an_account_that_never_was_worth_anything_has_no_drawdown() -> None:
-    assert watched(RiskState(), snapshot(1, "0"), LIMITS) == RiskState(peak_equity=D(0))
+    assert update_halt(RiskState(), snapshot(1, "0"), LIMITS) == RiskState(peak_equity=D(0))
 
 
 def test_a_backtest_names_the_first_day_of_the_halt() -> None:
@@ -108,28 +116,28 @@ def test_an_order_of_nothing_passes_a_halt_as_it_is() -> None:
 
 def test_the_order_cap_comes_before_the_turnover_bound() -> None:
     limits = RiskLimits(max_turnover=0.5, max_order_notional=D(40))
-    moved = within_limits(np.array([0.0, 0.0]), np.array([1.0, -0.2]), D(100), limits)
+    moved = clip_to_limits(np.array([0.0, 0.0]), np.array([1.0, -0.2]), D(100), limits)
     # Cut to 0.4 and −0.2 by the cap, 0.6 in all, then scaled to 0.5.
     np.testing.assert_allclose(moved, [0.4 * 0.5 / 0.6, -0.2 * 0.5 / 0.6])
 
 
 def test_the_order_cap_cuts_what_changes_and_nothing_else() -> None:
     limits = RiskLimits(max_order_notional=D(40))
-    moved = within_limits(np.array([0.5, -0.5, 0.3]), np.array([1.5, -1.5, 0.2]), D(100), limits)
+    moved = clip_to_limits(np.array([0.5, -0.5, 0.3]), np.array([1.5, -1.5, 0.2]), D(100), limits)
     np.testing.assert_allclose(moved, [0.9, -0.9, 0.2], rtol=1e-15)
 
 
 def test_the_turnover_bound_counts_changes_from_what_is_held() -> None:
     bound = RiskLimits(max_turnover=0.5)
-    moved = within_limits(np.array([0.5, -0.5]), np.array([1.0, 0.0]), D(100), bound)
+    moved = clip_to_limits(np.array([0.5, -0.5]), np.array([1.0, 0.0]), D(100), bound)
     np.testing.assert_allclose(moved, [0.75, -0.25], rtol=1e-15)
     target = np.array([1.0, -0.5])
-    assert within_limits(np.array([0.5, -0.5]), target, D(100), bound) is target
+    assert clip_to_limits(np.array([0.5, -0.5]), target, D(100), bound) is target
 
 
 def test_limits_that_do_not_bind_change_nothing() -> None:
     target = np.array([0.1, 0.3])
-    assert within_limits(np.array([0.3, 0.1]), target, D(100), LIMITS) is target
+    assert clip_to_limits(np.array([0.3, 0.1]), target, D(100), LIMITS) is target
 
 
 @pytest.mark.parametrize(

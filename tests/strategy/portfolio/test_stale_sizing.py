@@ -8,7 +8,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from strategy.account.quotes import tape
+from strategy.account.quotes import quotes_by_date
 from strategy.account.settlement import Costs
 from strategy.backtest.day_loop import replay
 from strategy.explain.sizes import sized
@@ -16,12 +16,12 @@ from strategy.kernel.grid import Point
 from strategy.kernel.grid_accounts import sweep_panel, swept, targets
 from strategy.market.bars import Bars
 from strategy.market.session_dates import account_dates
-from strategy.portfolio.account_config import Mandate
-from strategy.portfolio.aligned_signals import panorama
-from strategy.portfolio.decision import Status, outsets
+from strategy.portfolio.account_config import AccountConfig
+from strategy.portfolio.aligned_signals import aligned_signals
+from strategy.portfolio.decision import Status, pretrade_views
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
-from strategy.signals.outlook import Strategy, outlooks
+from strategy.signals.outlook import Strategy, symbol_signals
 from strategy.training.rollout import net_returns
 from strategy.training.training_panel import training_panel
 from tests.fakes.panels import mandate, market, walk
@@ -40,16 +40,16 @@ def silent_for_two_weeks_and_then_gone() -> dict[str, Bars]:
 BARS = silent_for_two_weeks_and_then_gone()
 
 
-def rules(stale_days: int, strategy: Strategy = Strategy.TURBO) -> Mandate:
+def rules(stale_days: int, strategy: Strategy = Strategy.TURBO) -> AccountConfig:
     limits = RiskLimits(stale_days=stale_days, max_turnover=1e9)
     return replace(mandate(BARS, Costs()), strategy=strategy, sizing=SIZING, limits=limits)
 
 
-def exact_returns(wanted: Mandate) -> np.ndarray:
+def exact_returns(wanted: AccountConfig) -> np.ndarray:
     calendars = {symbol: one.calendar for symbol, one in wanted.terms.instruments.items()}
-    view = panorama(outlooks(BARS, calendars, wanted.strategy), wanted.symbols)
+    view = aligned_signals(symbol_signals(BARS, calendars, wanted.strategy), wanted.symbols)
     dates = [day for day in account_dates(BARS) if day >= FIRST]
-    replayed = replay(view, tape(BARS, dates[0], dates[-1]), dates, D(10_000), wanted)
+    replayed = replay(view, quotes_by_date(BARS, dates[0], dates[-1]), dates, D(10_000), wanted)
     equity = np.array([float(one.equity) for one in replayed.snapshots])
     returns: np.ndarray = equity[1:] / equity[:-1] - 1.0
     return returns
@@ -81,9 +81,9 @@ def test_the_account_that_is_learned_on_drops_a_symbol_on_the_day_that_the_exact
 def test_live_sweep_training_and_explanation_size_every_date_to_the_same_bits(stale_days: int) -> None:
     wanted = rules(stale_days)
     calendars = {symbol: one.calendar for symbol, one in wanted.terms.instruments.items()}
-    view = panorama(outlooks(BARS, calendars, wanted.strategy), wanted.symbols)
+    view = aligned_signals(symbol_signals(BARS, calendars, wanted.strategy), wanted.symbols)
     dates = [day for day in account_dates(BARS) if day >= FIRST]
-    days = outsets(view, dates, wanted)
+    days = pretrade_views(view, dates, wanted)
     live = np.array([day.exposures for day in days])
     point = Point(symbols=wanted.symbols, strategy=wanted.strategy, sizing=SIZING, costs=Costs())
     panel = sweep_panel(BARS, wanted.terms.instruments, wanted.strategy, np.datetime64(FIRST, "us"), wanted.limits)
@@ -107,9 +107,9 @@ def test_what_is_delisted_loses_its_share_at_once_in_every_account() -> None:
     instruments = {**wanted.terms.instruments, "GONE": gone}
     wanted = replace(wanted, terms=replace(wanted.terms, instruments=instruments))
     calendars = {symbol: one.calendar for symbol, one in instruments.items()}
-    view = panorama(outlooks(BARS, calendars, wanted.strategy), wanted.symbols)
+    view = aligned_signals(symbol_signals(BARS, calendars, wanted.strategy), wanted.symbols)
     dates = [day for day in account_dates(BARS) if day >= FIRST]
-    live = np.array([day.exposures for day in outsets(view, dates, wanted)])
+    live = np.array([day.exposures for day in pretrade_views(view, dates, wanted)])
     point = Point(symbols=wanted.symbols, strategy=wanted.strategy, sizing=SIZING, costs=Costs())
     panel = sweep_panel(BARS, instruments, wanted.strategy, np.datetime64(FIRST, "us"), wanted.limits)
     assert np.array_equal(targets(panel, (point,))[:, :, 0], live)

@@ -7,15 +7,15 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from strategy.account.quotes import tape
+from strategy.account.quotes import quotes_by_date
 from strategy.account.settlement import NO_COSTS
 from strategy.backtest.day_loop import replay
 from strategy.market.bars import Bars
 from strategy.market.instruments import Membership
 from strategy.market.session_dates import account_dates
-from strategy.portfolio.account_config import Mandate
-from strategy.portfolio.aligned_signals import panorama
-from strategy.signals.outlook import outlooks
+from strategy.portfolio.account_config import AccountConfig
+from strategy.portfolio.aligned_signals import aligned_signals
+from strategy.signals.outlook import symbol_signals
 from strategy.training.rollout import net_returns
 from strategy.training.training_panel import FIRST_ROW, training_panel
 from tests.fakes.panels import mandate, market, stock, walk
@@ -41,14 +41,14 @@ def test_what_leaves_the_universe_and_comes_back_is_sold_and_bought_as_the_exact
     trades_as_the_exact_backtest(replace(rules, terms=replace(rules.terms, instruments=instruments)))
 
 
-def trades_as_the_exact_backtest(rules: Mandate) -> None:
+def trades_as_the_exact_backtest(rules: AccountConfig) -> None:
     bars = mixed()
     panel = training_panel(bars, rules)
     first = date(2011, 3, 1)
     days = [day for day in account_dates(bars) if day >= first]
     calendars = {symbol: one.calendar for symbol, one in rules.terms.instruments.items()}
-    view = panorama(outlooks(bars, calendars, rules.strategy), rules.symbols)
-    exact = replay(view, tape(bars, days[0], days[-1]), days, Decimal(10_000), rules)
+    view = aligned_signals(symbol_signals(bars, calendars, rules.strategy), rules.symbols)
+    exact = replay(view, quotes_by_date(bars, days[0], days[-1]), days, Decimal(10_000), rules)
     equity = np.array([float(snapshot.equity) for snapshot in exact.snapshots])
     span = range(len(panel) - len(days), len(panel) - 1)
     learned = net_returns(np.zeros((len(span), 3)), panel, span)

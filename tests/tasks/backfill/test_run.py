@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from exchange.brokers.paper import PaperBroker
-from exchange.ports import BarSource, Receipt, SourceUnavailable
+from exchange.ports import BarSource, OrderReport, SourceUnavailable
 from exchange.sessions.calendars import closed_by
 from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
@@ -21,13 +21,13 @@ from storage.ledger.runs import Run
 from storage.models import promotions
 from storage.models import registry as model_store
 from strategy.account.orders import Order
-from strategy.account.quotes import tape
+from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import replay
 from strategy.market.instruments import Calendar
-from strategy.portfolio.aligned_signals import panorama
+from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Status
 from strategy.portfolio.risk import HALTED, RiskLimits
-from strategy.signals.outlook import Strategy, outlooks
+from strategy.signals.outlook import Strategy, symbol_signals
 from tasks.backfill.answer import backfill_json
 from tasks.backfill.run import Filled, Progress, fill
 from tasks.backfill.runs import Backfill, BackfillRefused, begin, close_done, demand_own, own_account
@@ -71,7 +71,7 @@ class DyingBroker(PaperBroker):
         super().__init__(closed_by(Calendar.ALWAYS, day))
         self._day = day
 
-    def submit(self, order: Order, sent_at: datetime) -> Receipt:
+    def submit(self, order: Order, sent_at: datetime) -> OrderReport:
         if order.as_of == self._day:
             raise KeyboardInterrupt("stopped")
         return super().submit(order, sent_at)
@@ -126,9 +126,11 @@ def test_a_backfill_equals_the_replay_of_its_window(tmp_path: Path, strategy: St
     with connect(tmp_path) as store:
         bars = bar_store.load(store, job.source, job.symbols, until=SHORT)
         instruments = instrument_store.load(store, job.source, job.symbols)
-    seen = outlooks(bars, {symbol: instruments[symbol].calendar for symbol in bars}, strategy)
+    seen = symbol_signals(bars, {symbol: instruments[symbol].calendar for symbol in bars}, strategy)
     mandate = job.policy.mandate(ACCOUNT, job.symbols, instruments)
-    expected = replay(panorama(seen, job.symbols), tape(bars, FIRST, SHORT), days, job.policy.capital, mandate)
+    expected = replay(
+        aligned_signals(seen, job.symbols), quotes_by_date(bars, FIRST, SHORT), days, job.policy.capital, mandate
+    )
     assert expected.fills
     assert replayed(tmp_path, ACCOUNT, days) == tidied(expected)
 

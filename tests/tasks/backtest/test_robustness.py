@@ -12,7 +12,7 @@ import pytest
 from storage.database import connect
 from strategy.account.state import Account, Snapshot
 from strategy.backtest.day_loop import Replay
-from strategy.evaluation.robustness import Doubt
+from strategy.evaluation.robustness import RobustnessReport
 from strategy.evaluation.sharpe import sharpe
 from strategy.market.bars import FloatArray
 from strategy.market.instruments import Calendar, Instrument
@@ -42,7 +42,7 @@ def with_target(job: Job, target: float) -> Job:
     return replace(job, policy=replace(job.policy, config=json.dumps({"target_annual_vol": target})))
 
 
-def a_backtest(job: Job, returns: FloatArray) -> tuple[int | None, Doubt | None]:
+def a_backtest(job: Job, returns: FloatArray) -> tuple[int | None, RobustnessReport | None]:
     return judged(job, account(returns), {"hold": account(RIVAL)}, INSTRUMENTS)
 
 

@@ -10,7 +10,7 @@ from storage.database import connect
 from storage.ledger import broker_events as venues
 from storage.ledger import orders as order_store
 from strategy.account.orders import Order, OrderState, Side
-from strategy.broker.fills import Execution, PaidIn
+from strategy.broker.fills import BrokerFill, PaidIn
 from tasks.broker.account_books import standing_now
 from tasks.broker.submission import send_all
 from tasks.daily.account_state import mandate_of
@@ -51,7 +51,7 @@ class InCoin(Calm):
             now = standing_now(store, "daily")
         return now.quantity(BNB) if now else D(0)
 
-    def trades(self) -> tuple[Execution, ...]:
+    def trades(self) -> tuple[BrokerFill, ...]:
         with connect(self.home) as store:
             return venues.executions(store, "daily", 1)
 

@@ -18,7 +18,7 @@ from storage.ledger import orders as order_store
 from storage.ledger import resets
 from strategy.account.orders import OrderState
 from tasks.broker.balances import BrokerDisagrees
-from tasks.broker.reconciliation import agree
+from tasks.broker.reconciliation import reconcile_broker
 from tasks.operations.adopt import adopt
 from tests.fakes.calm_days import BTC, DAYS, Calm
 from tests.fakes.exchange_core import FakeExchange
@@ -79,7 +79,7 @@ def positions(year: Calm) -> dict[str, Decimal]:
 def next_run(year: Calm, number: int) -> tuple[str, ...]:
     """The warnings of the agreement before the day of that number."""
     year.testnet.move_to(year._instant(DAYS[number]))
-    return agree(year._job(DAYS[number]), year._broker(year._now())).warnings
+    return reconcile_broker(year._job(DAYS[number]), year._broker(year._now())).warnings
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_orders_that_the_venue_may_have_forgotten_show_no_reset(tmp_path: Path) 
         later = DAYS[number] + timedelta(days=91)
         year.testnet.move_to(year._instant(later))
         with pytest.raises(BrokerDisagrees, match="nothing shows that it was reset: it has taken no order since"):
-            agree(year._job(later), year._broker(year._now()))
+            reconcile_broker(year._job(later), year._broker(year._now()))
         assert positions(year) is not None
 
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import requests
 
-from exchange.ports import Receipt
+from exchange.ports import OrderReport
 from storage.database import connect
 from storage.ledger import broker_events as venues
 from storage.ledger import days as ledger
@@ -359,7 +359,9 @@ def test_a_trade_that_is_told_otherwise_stays_as_it_was_told_first(
         store.execute("UPDATE orders SET state = 'unknown', settled_on = NULL WHERE order_id = ?", [first.order_id])
         order = order_store.order(store, "daily", first.order_id)
         fee = first.fee + Decimal("0.00000001")
-    record(job, broker, Receipt(order=replace(order, state=OrderState.FILLED), executions=(replace(first, fee=fee),)))
+    record(
+        job, broker, OrderReport(order=replace(order, state=OrderState.FILLED), executions=(replace(first, fee=fee),))
+    )
     with connect(spot.home) as store:
         assert venues.executions(store, "daily", 1)[0] == first
     assert stored(spot, order).state is OrderState.FILLED

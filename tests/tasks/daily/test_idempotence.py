@@ -15,7 +15,7 @@ from storage.database import connect
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from strategy.account.orders import OrderState
-from strategy.account.quotes import tape
+from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import opening, plan_orders, settle_day, with_orders
 from strategy.portfolio.decision import Decision, Status
 from strategy.signals.outlook import Strategy
@@ -106,7 +106,7 @@ def test_missed_days_are_all_settled_and_only_the_newest_is_traded(job: Job) -> 
         told = ledger.snapshots(store, job.account, until=newest.as_of, last_days=100)
         traded = {day: order_store.orders_on(store, job.account, day) for day in missed}
         decided = ledger.decisions_on(store, job.account, newest.as_of)
-    quotes = tape(bars, FIRST, newest.as_of)
+    quotes = quotes_by_date(bars, FIRST, newest.as_of)
     intended = tuple(replace(order, state=OrderState.ACKNOWLEDGED) for order in first_orders)
     standing = with_orders(opening(FIRST, job.policy.capital), intended)
     expected = [standing.snapshot]

@@ -15,12 +15,12 @@ from storage.database import connect
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from strategy.account.orders import OrderState
-from strategy.account.quotes import tape
+from strategy.account.quotes import quotes_by_date
 from strategy.account.state import EntryKind
 from strategy.backtest.day_loop import Replay, replay
-from strategy.portfolio.aligned_signals import panorama
+from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Status
-from strategy.signals.outlook import Outlook, Strategy, outlooks
+from strategy.signals.outlook import Strategy, SymbolSignals, symbol_signals
 from tasks.backtest.run import Backtest, Window, backtest
 from tasks.daily.order import trade
 from tasks.daily.replay_check import reconcile
@@ -174,8 +174,8 @@ def test_runs_by_models_equal_a_replay_with_each_days_model(lived: Lived, name: 
     mandate = job.policy.mandate(job.account, job.symbols, instruments)
     calendars = {symbol: instruments[symbol].calendar for symbol in bars}
 
-    def seen(model_id: str | None) -> dict[str, Outlook]:
-        return outlooks(bars, calendars, Strategy.TURBO, forecaster(lived.home, model_id))
+    def seen(model_id: str | None) -> dict[str, SymbolSignals]:
+        return symbol_signals(bars, calendars, Strategy.TURBO, forecaster(lived.home, model_id))
 
     spliced = seen(ids[0])
     for change in changes[1:]:
@@ -183,8 +183,8 @@ def test_runs_by_models_equal_a_replay_with_each_days_model(lived: Lived, name: 
             later = newer.open_time >= np.datetime64(days[change], "us")
             signal = np.where(later, newer.signal, spliced[symbol].signal)
             spliced[symbol] = replace(spliced[symbol], signal=signal)
-    view = panorama(spliced, job.symbols)
-    expected = replay(view, tape(bars, FIRST, job.as_of), days, job.policy.capital, mandate)
+    view = aligned_signals(spliced, job.symbols)
+    expected = replay(view, quotes_by_date(bars, FIRST, job.as_of), days, job.policy.capital, mandate)
     assert lived.replayed(name) == tidied(expected)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from exchange.brokers.binance_spot import SpotTestnet
-from exchange.ports import Broker, Receipt
+from exchange.ports import Broker, OrderReport
 from storage.database import connect
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
@@ -39,8 +39,8 @@ NO_MONEY = "HTTP 400, code -2010: Account has insufficient balance for requested
 class Refusing(SpotTestnet):
     """A broker that takes no order."""
 
-    def submit(self, order: Order, sent_at: datetime) -> Receipt:
-        return Receipt(order=replace(order, state=OrderState.REJECTED, reason=NO_MONEY))
+    def submit(self, order: Order, sent_at: datetime) -> OrderReport:
+        return OrderReport(order=replace(order, state=OrderState.REJECTED, reason=NO_MONEY))
 
 
 class Barren(Calm):

@@ -17,9 +17,9 @@ from storage.database import connect
 from storage.ledger import broker_events as venues
 from storage.ledger import order_lookup as order_history
 from storage.ledger import orders as order_store
-from storage.ledger.broker_events import Adoption
+from storage.ledger.broker_events import BrokerBaseline
 from strategy.account.orders import Order, OrderState, ReasonCode, Side
-from strategy.broker.fills import Execution
+from strategy.broker.fills import BrokerFill
 from tasks.broker.balances import BrokerDisagrees
 from tasks.operations.adopt import adopt
 from tasks.operations.explain import explain, orders_named
@@ -48,7 +48,7 @@ def taken_over(year: Calm) -> dict[str, Any]:
     return adopt(year.home, "daily", "I looked", year._broker, year._now())
 
 
-def newest(year: Calm) -> Adoption:
+def newest(year: Calm) -> BrokerBaseline:
     with connect(year.home) as store:
         found = venues.adoption(store, "daily", year.venue)
     assert found is not None
@@ -60,7 +60,7 @@ def stored(year: Calm, order_id: str) -> Order:
         return order_store.order(store, "daily", order_id)
 
 
-def trades(year: Calm, order_id: str) -> dict[int, list[Execution]]:
+def trades(year: Calm, order_id: str) -> dict[int, list[BrokerFill]]:
     """The order's trades in the ledger, by the number of the adoption under which they count."""
     with connect(year.home) as store:
         every = {number: venues.executions(store, "daily", number) for number in range(1, newest(year).number + 1)}

@@ -15,7 +15,7 @@ from storage.ledger import days as ledger
 from storage.ledger import explanations as explanation_store
 from storage.ledger import orders as order_store
 from strategy.account.orders import Order, OrderState, Side
-from strategy.broker.fills import Execution
+from strategy.broker.fills import BrokerFill
 from strategy.signals.outlook import Strategy
 from tasks.backfill.run import fill
 from tasks.backfill.runs import Backfill, begin
@@ -26,7 +26,7 @@ from tasks.models.retrain import Champion
 from tasks.operations.explain import explain, orders_named
 from tasks.operations.halt import halt
 from tasks.run.answers import Json
-from tasks.run.job import Job, Policy
+from tasks.run.job import Job, RunConfig
 from tasks.run.runs import begin as begin_daily
 from tasks.validation.gate import validate
 from tests.fakes.bars import DEEP, PAIR, FakeBars
@@ -39,7 +39,7 @@ def open_pair() -> FakeBars:
     return PAIR
 
 
-def by_rules(config: str) -> Policy:
+def by_rules(config: str) -> RunConfig:
     return policy(Strategy.RULES)
 
 
@@ -231,7 +231,7 @@ def test_an_order_that_a_halt_cut_is_told_as_planned_and_as_it_stands(job: Job) 
 def test_steps_and_trades_at_a_broker_are_told(job: Job) -> None:
     order = orders(job, THIRD)[0]
     at = datetime(2020, 6, 11, tzinfo=UTC)
-    trade = Execution(
+    trade = BrokerFill(
         order_id=order.order_id,
         trade_id="99",
         symbol=order.symbol,

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from strategy.evaluation.robustness import Doubt
+from strategy.evaluation.robustness import RobustnessReport
 from strategy.evaluation.sharpe_tests import SharpeDifference
 from tasks.report.robustness_text import evidence
 
 BETTER = SharpeDifference(sharpe=0.8, rival_sharpe=0.3, difference=0.5, low=0.1, high=0.9, p=0.01, block_days=1.0)
-DOUBT = Doubt(
+DOUBT = RobustnessReport(
     days=253,
     trials=12,
     sharpe=0.8,
@@ -22,7 +22,7 @@ DOUBT = Doubt(
 )
 
 
-def told(doubt: Doubt) -> dict[str, tuple[str, str]]:
+def told(doubt: RobustnessReport) -> dict[str, tuple[str, str]]:
     return {one.name: (one.value, one.meaning) for one in evidence(doubt)}
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from storage.database import connect
 from storage.ledger import broker_events as venues
-from storage.ledger.broker_events import Adoption
+from storage.ledger.broker_events import BrokerBaseline
 from strategy.signals.outlook import Strategy
 from tasks.operations.concerns import look
 from tasks.operations.halt import halt, resume
@@ -85,7 +85,7 @@ def test_what_is_halted_or_open_at_a_broker_outside_is_not_forgotten(run: Run, j
     assert "daily has been halted since 2020-06-12: the feed looks wrong" in halted
     resume(home, "daily", "it was right")
     with connect(home) as store:
-        taken = Adoption(number=1, adopted_at=job.now, cash=Decimal(5), positions={}, reason="new")
+        taken = BrokerBaseline(number=1, adopted_at=job.now, cash=Decimal(5), positions={}, reason="new")
         venues.adopt(store, "daily", "testnet-spot", taken)
     told = run("accounts", "forget", "daily", "--yes")
     assert (told.code, "daily is open at testnet-spot (" in told.failure) == (2, True)
