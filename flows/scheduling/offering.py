@@ -51,7 +51,7 @@ def offer(client: "SyncPrefectClient", settings: "Settings", stop: Event, termin
         if answer:
             return schedule(client, wanted, lambda: when(settings))
     except (SourceRefused, SourceUnavailable, StoreError) as error:
-        return f"The settings' own source is not scheduled: {error}."
+        return f"The settings' own source is not scheduled: {error}"
     command = f"once started like this, `up` does:\n  {wanted.command(settings.home)}"
     if answer is None:
         return f"Nothing trades {wanted} by itself, as the settings name it; {command}"

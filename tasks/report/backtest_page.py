@@ -76,7 +76,7 @@ def backtest_page(page: BacktestPage) -> str:
         notice("notice", "Warnings", (*halt, *page.warnings)),
         equity_section(page.picture),
         folded_notice("Warnings about the bars", page.bar_warnings),
-        table(metrics_table(page.measured)),
+        table(metrics_table(page.measured, len(dates))),
         table(_costs(page.costs)) if page.costs else "",
         _evidence(page.evidence) if page.evidence else "",
         table(monthly_table(dates, page.picture.lines)),

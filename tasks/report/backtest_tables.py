@@ -11,6 +11,9 @@ from tasks.report.charts import Line
 from tasks.report.markup import ABSENT, Table, exactly, figure, money, priced, share
 from tasks.report.scales import signed_percent
 
+#: Account days from which on a figure a year is one: what a week came to says nothing of a year.
+FEWEST_ANNUALISED_DAYS = 63
+TOO_EARLY = f"from {FEWEST_ANNUALISED_DAYS} days on"
 #: Trades listed at either end of a backtest.
 LISTED_TRADES = 200
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -45,18 +48,26 @@ class Fold:
     reason: str
 
 
-def metrics_table(measured: Sequence[Measured]) -> Table:
-    """Performance, one column for each account measured."""
+def a_year(text: str, days: int) -> str:
+    """Return the figure a year as it stands, or from how many account days on there is one."""
+    return text if days >= FEWEST_ANNUALISED_DAYS else TOO_EARLY
+
+
+def metrics_table(measured: Sequence[Measured], days: int) -> Table:
+    """Return the performance over so many account days, one column for each account measured."""
     labels = tuple(column.label for column in measured)
     lines = (
         ("Total return", [share(column.metrics.total_return) for column in measured]),
-        ("Growth per year", [share(column.metrics.cagr) for column in measured]),
-        ("Volatility per year", [share(column.metrics.annual_vol) for column in measured]),
-        ("Sharpe ratio", [figure(column.metrics.sharpe) for column in measured]),
-        ("Sortino ratio", [figure(column.metrics.sortino) for column in measured]),
+        ("Growth per year", [a_year(share(column.metrics.cagr), days) for column in measured]),
+        ("Volatility per year", [a_year(share(column.metrics.annual_vol), days) for column in measured]),
+        ("Sharpe ratio", [a_year(figure(column.metrics.sharpe), days) for column in measured]),
+        ("Sortino ratio", [a_year(figure(column.metrics.sortino), days) for column in measured]),
         ("Deepest drawdown", [share(column.metrics.max_drawdown) for column in measured]),
         ("Days won", [share(column.metrics.win_rate) for column in measured]),
-        ("Turnover per year, × equity", [figure(column.metrics.turnover_per_year) for column in measured]),
+        (
+            "Turnover per year, × equity",
+            [a_year(figure(column.metrics.turnover_per_year), days) for column in measured],
+        ),
     )
     return Table(
         heading="Performance",

@@ -7,13 +7,10 @@ from strategy.account.orders import Fill, Order
 from strategy.account.state import Snapshot
 from strategy.market.findings import Finding
 from strategy.portfolio.decision import Decision
-from tasks.report.backtest_tables import Measured, metrics_table, monthly_table
+from tasks.report.backtest_tables import Measured, a_year, metrics_table, monthly_table
 from tasks.report.charts import NARROW, WIDE, EquityPicture, equity_picture
 from tasks.report.daily_tables import decisions_table, fills_table, findings_table, orders_table, positions_table
 from tasks.report.markup import document, figure, folded_notice, money, notice, pairs, share, table
-
-#: Fewer account days say nothing of a year.
-FEWEST_ANNUALISED_DAYS = 63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,24 +89,25 @@ def _life(page: DailyPage) -> str:
     """The figures and months since the account opened; nothing before there is a return to measure."""
     if page.picture is None or len(page.picture.dates) < 2:
         return ""
-    return table(metrics_table(page.measured)) + table(monthly_table(page.picture.dates, page.picture.lines))
+    return table(metrics_table(page.measured, len(page.picture.dates))) + table(
+        monthly_table(page.picture.dates, page.picture.lines)
+    )
 
 
 def _figures(page: DailyPage) -> list[tuple[str, str]]:
     """The account's return, growth, Sharpe ratio and deepest drawdown since it opened; none of a single day.
 
-    A year's growth and a Sharpe ratio are no figures of the first FEWEST_ANNUALISED_DAYS.
+    Growth a year and a Sharpe ratio are no figures of the first days.
     """
     measured = page.measured
     if page.picture is None or not measured or measured[0].metrics.cagr is None:
         return []
     own, days = measured[0].metrics, len(page.picture.dates)
-    early = f"from {FEWEST_ANNUALISED_DAYS} days on"
     return [
         ("Net return since it opened", share(own.total_return)),
         *((f"Return of {one.label}", share(one.metrics.total_return)) for one in measured[1:2]),
-        ("Growth per year", share(own.cagr) if days >= FEWEST_ANNUALISED_DAYS else early),
-        ("Sharpe ratio", figure(own.sharpe) if days >= FEWEST_ANNUALISED_DAYS else early),
+        ("Growth per year", a_year(share(own.cagr), days)),
+        ("Sharpe ratio", a_year(figure(own.sharpe), days)),
         ("Deepest drawdown", share(own.max_drawdown)),
     ]
 

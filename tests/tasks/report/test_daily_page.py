@@ -7,7 +7,9 @@ from html.parser import HTMLParser
 import pytest
 from playwright.sync_api import Browser
 
+from strategy.evaluation.metrics import Metrics
 from tasks.report.backtest_page import backtest_page
+from tasks.report.backtest_tables import Measured, metrics_table
 from tasks.report.daily_page import daily_page
 from tasks.report.markup import POLICY, Table, exactly, table
 from tests.fakes.reports import a_backtest_page, a_daily_page
@@ -105,6 +107,25 @@ def test_what_is_undefined_is_a_dash() -> None:
     row = texts.index("Volatility per year")
     assert texts[row + 1 : row + 4] == ["–", "–", "–"]
     assert "nan" not in " ".join(texts)
+
+
+@pytest.mark.parametrize(("days", "shown"), [(62, "from 63 days on"), (63, "41.0%")])
+def test_a_figure_a_year_takes_63_days_in_the_table_too(days: int, shown: str) -> None:
+    grown = Metrics(
+        total_return=0.07,
+        cagr=0.41,
+        annual_vol=0.41,
+        sharpe=0.41,
+        sortino=0.41,
+        max_drawdown=0.02,
+        win_rate=0.6,
+        turnover_per_year=0.41,
+    )
+    rows = {row[0]: row[1] for row in metrics_table([Measured(label="net", metrics=grown)], days).rows}
+    early = {name for name, text in rows.items() if text == "from 63 days on"}
+    assert rows["Growth per year"] == shown
+    assert rows["Total return"] == "7.0%"
+    assert len(early) == (5 if days < 63 else 0)
 
 
 def test_a_long_list_of_trades_shows_both_ends_and_why() -> None:
