@@ -1,1 +1,1 @@
-"""What survives the process: bars, models, the ledger and reports."""
+"""Persistent state: bars, models, the ledger and reports."""

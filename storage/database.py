@@ -1,4 +1,4 @@
-"""The one way to the database: open, migrate if need be, use, close."""
+"""The home's DuckDB database: opening it, migrating its tables, and transactions."""
 
 import os
 import threading
@@ -47,21 +47,21 @@ Connection = duckdb.DuckDBPyConnection
 DATABASE_NAME = "turbodmt.duckdb"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
-#: DuckDB lets threads of a process share the file that it refuses to a second process; one writer is the rule for both.
+#: DuckDB locks the file against other processes but not against threads of this one; we allow one writer in both cases.
 _WRITER = threading.RLock()
 _RETRY_S = 0.05
 
-#: Asking DuckDB by a second BEGIN would abort the first, so the open ones are remembered, by the connection's id.
+#: Connections (by id) with an open transaction: a second BEGIN, to find out, would abort the first.
 _IN_TRANSACTION: set[int] = set()
 
 
 @contextmanager
 def connect(home: Path, *, timeout_s: float = 10.0) -> Iterator[Connection]:
-    """An open connection to the home's database, its tables up to date, its time zone UTC; closed at the end.
+    """Yield an open connection to the home's database, tables migrated, time zone UTC; close it at the end.
 
-    Creates the home (0700) and the file (0600). Open, write, close: nobody else can while it is open.
-    Raises StoreLocked after `timeout_s`, StoreDamaged, StoreReadOnly, StoreFull, StoreMigration; an error of DuckDB
-    inside the block is raised as one of these too if the disk is its cause.
+    Creates the home (0700) and the file (0600). Keep the block short: while the connection is open, no other process or
+    thread can open one. Raises StoreLocked after `timeout_s`, StoreDamaged, StoreReadOnly, StoreFull, StoreMigration;
+    an error of DuckDB inside the block is raised as one of these too if the disk is its cause.
     """
     path = home / DATABASE_NAME
     if not _WRITER.acquire(timeout=timeout_s):
@@ -82,7 +82,7 @@ def connect(home: Path, *, timeout_s: float = 10.0) -> Iterator[Connection]:
 
 @contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
-    """None; what the block writes is kept whole, or not at all if it raises. Within another one it joins that one."""
+    """Run the block in a transaction: commit at its end, roll back if it raises. A nested block joins the outer one."""
     if id(connection) in _IN_TRANSACTION:
         yield
         return
@@ -92,8 +92,8 @@ def transaction(connection: Connection) -> Iterator[None]:
         yield
         connection.execute("COMMIT")
     except BaseException:
-        # A COMMIT that failed has rolled back already, and where a damaged page was met nothing can be: the failure
-        # that came first says more.
+        # A failed COMMIT has rolled back already, and after a damaged page no rollback is possible: the first error
+        # is the informative one.
         with suppress(duckdb.Error):
             connection.execute("ROLLBACK")
         raise
@@ -103,12 +103,12 @@ def transaction(connection: Connection) -> Iterator[None]:
 
 @contextmanager
 def lent(connection: Connection, name: str, frame: object) -> Iterator[None]:
-    """Let the statements of the block read the frame by that name."""
+    """Make the frame readable under that name in the SQL of the block."""
     connection.register(name, frame)
     try:
         yield
     except BaseException:
-        # In an aborted transaction nothing can be taken back; the failure itself is the one to tell.
+        # In an aborted transaction unregistering fails too; the original error is the one to report.
         with suppress(duckdb.Error):
             connection.unregister(name)
         raise
@@ -116,7 +116,7 @@ def lent(connection: Connection, name: str, frame: object) -> Iterator[None]:
 
 
 def migrate(connection: Connection, folder: Path) -> tuple[int, ...]:
-    """The numbers of the migrations that were applied now; each one and its record in one transaction.
+    """Apply pending migrations, each with its record in one transaction; return their numbers.
 
     Raises StoreMigration if a migration was edited after it had been applied, or the database is newer than the code.
     """
@@ -162,13 +162,13 @@ def _digest_of(script: Path, _modified_ns: int) -> str:
 
 
 def _create(path: Path) -> None:
-    """None; an empty database appears whole: a kill in between must not leave a file that is none."""
+    """Create an empty database atomically: a kill midway must not leave an invalid file."""
     sweep(path.parent)
     temporary = temporary_beside(path)
     try:
         duckdb.connect(str(temporary), config=CONFIG).close()
         temporary.chmod(0o600)
-        # A link, unlike a rename, never replaces what another process created meanwhile.
+        # A link, unlike a rename, never replaces a file that another process created meanwhile.
         with suppress(FileExistsError):
             path.hardlink_to(temporary)
     finally:

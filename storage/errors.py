@@ -1,4 +1,4 @@
-"""How the disk fails the store, each way named, with a message that a user can act on."""
+"""Errors of the store, one class for each way the disk fails, with messages that name the remedy."""
 
 import errno
 import re
@@ -11,7 +11,7 @@ import duckdb
 
 
 class StoreError(Exception):
-    """The store cannot be used as it is (exit 6): what is wrong, and what to do about it."""
+    """An unusable store (exit 6): what is wrong, and the remedy."""
 
     def __init__(self, what: str, remedy: str = "") -> None:
         super().__init__(f"{what}; {remedy}" if remedy else what)
@@ -19,23 +19,23 @@ class StoreError(Exception):
 
 
 class StoreLocked(StoreError):
-    """Another process writes to the store and did not let go in time."""
+    """A store that another process held for longer than the timeout."""
 
 
 class StoreDamaged(StoreError):
-    """The database file is not one, or its bytes are not those that were written."""
+    """A database file that is not one, or whose contents are corrupt."""
 
 
 class StoreReadOnly(StoreError):
-    """The home folder or a file in it cannot be created or written."""
+    """A home folder, or a file in it, that cannot be created or written."""
 
 
 class StoreFull(StoreError):
-    """The disk, a quota or a file size limit left no room; nothing of the transaction was kept."""
+    """A disk, quota or file size limit without room left; nothing of the transaction was kept."""
 
 
 class StoreMigration(StoreError):
-    """The tables were made by other migrations than this code holds."""
+    """Tables made by other migrations than this code has."""
 
 
 _FULL = ("No space left on device", "Disk quota exceeded", "File too large", "max_temp_directory_size")
@@ -54,7 +54,7 @@ _HOLDER = re.compile(r"\(PID (\d+)\)")
 
 
 def full(path: Path) -> StoreFull:
-    """The failure that says how much room is left where `path` lies, and what to do."""
+    """Return the error for a full disk, with the free space where `path` lies and the remedy."""
     folder = next(parent for parent in (path, *path.parents) if parent.is_dir())
     free_bytes = shutil.disk_usage(folder).free
     return StoreFull(
@@ -65,12 +65,12 @@ def full(path: Path) -> StoreFull:
 
 
 def read_only(path: Path, cause: str) -> StoreReadOnly:
-    """The failure that names the place that cannot be written, why, and the remedy."""
+    """Return the error for a place that cannot be written, with the cause and the remedy."""
     return StoreReadOnly(f"{path} cannot be written ({cause})", "name a writable folder with --home or TURBODMT_HOME")
 
 
 def damaged(path: Path, cause: str) -> StoreDamaged:
-    """The failure that names the damaged file and the remedy."""
+    """Return the error for a damaged database file, with the remedy."""
     return StoreDamaged(
         f"{path} is damaged or no DuckDB database ({cause})",
         "move it away and restore a copy, or start a new store with another --home",
@@ -78,7 +78,7 @@ def damaged(path: Path, cause: str) -> StoreDamaged:
 
 
 def locked(path: Path, holder: str, timeout_s: float) -> StoreLocked:
-    """The failure that names who holds the store and how long was waited."""
+    """Return the error for a locked store, with its holder and the time waited."""
     return StoreLocked(
         f"{path} is in use by {holder} and stayed so for {timeout_s:g} s",
         "wait until that process ends, then run the same command again",
@@ -86,7 +86,7 @@ def locked(path: Path, holder: str, timeout_s: float) -> StoreLocked:
 
 
 def lock_holder(error: duckdb.Error) -> str | None:
-    """Who holds the database, as `process 123`, if that is what DuckDB complains about; else None."""
+    """Return the holder of the database lock, as `process 123`, if that is DuckDB's complaint; else None."""
     text = str(error)
     if "Could not set lock" not in text:
         return None
@@ -95,7 +95,7 @@ def lock_holder(error: duckdb.Error) -> str | None:
 
 
 def from_system(error: OSError, path: Path) -> StoreError | None:
-    """The store's failure behind an error of the operating system; None if it is another matter."""
+    """Return the StoreError that an OSError amounts to; None if the disk is not its cause."""
     cause = error.strerror or str(error)
     if error.errno in _FULL_CODES:
         return full(path)
@@ -103,7 +103,7 @@ def from_system(error: OSError, path: Path) -> StoreError | None:
 
 
 def from_database(error: duckdb.Error, path: Path) -> StoreError | None:
-    """The store's failure behind an error of DuckDB; None if the fault lies in the statement."""
+    """Return the StoreError that an error of DuckDB amounts to; None if the fault lies in the statement."""
     text = str(error)
     cause = text.splitlines()[0] if text else type(error).__name__
     if any(sign in text for sign in _FULL):
@@ -115,7 +115,7 @@ def from_database(error: duckdb.Error, path: Path) -> StoreError | None:
 
 @contextmanager
 def named_system_failures(path: Path) -> Iterator[None]:
-    """None; an OSError of the block that means a full or unwritable disk is raised as such."""
+    """Raise an OSError of the block as StoreFull or StoreReadOnly if it means a full or unwritable disk."""
     try:
         yield
     except OSError as error:
@@ -127,7 +127,7 @@ def named_system_failures(path: Path) -> Iterator[None]:
 
 @contextmanager
 def named_database_failures(path: Path) -> Iterator[None]:
-    """None; an error of DuckDB in the block that means a full, unwritable or damaged disk is raised as such."""
+    """Raise an error of DuckDB in the block as StoreFull, StoreReadOnly or StoreDamaged if the disk is its cause."""
     try:
         yield
     except duckdb.Error as error:

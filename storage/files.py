@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, readable by their owner only."""
+"""Atomic writing of files, readable by their owner only."""
 
 import os
 from pathlib import Path
@@ -7,9 +7,9 @@ from storage.errors import named_system_failures
 
 
 def write_whole(path: Path, data: bytes) -> Path:
-    """The path, holding exactly `data`: written beside it, forced to the disk, then renamed over it.
+    """Write `data` to the path atomically and return the path: write a temporary file beside it, fsync it, rename it.
 
-    The folder is created (0700) if need be; the file is 0600. What killed processes left behind is swept.
+    The folder is created (0700) if need be; the file is 0600. Temporary files of killed processes are removed.
     Raises StoreFull, StoreReadOnly.
     """
     with named_system_failures(path):
@@ -26,7 +26,7 @@ def write_whole(path: Path, data: bytes) -> Path:
 
 
 def private_folder(folder: Path) -> None:
-    """None; the folder exists, and what was missing of it was created for its owner only (0700)."""
+    """Create the folder and its missing parents with mode 0700. Raises StoreFull, StoreReadOnly."""
     with named_system_failures(folder):
         for missing in reversed([place for place in (folder, *folder.parents) if not place.exists()]):
             missing.mkdir(mode=0o700, exist_ok=True)
@@ -35,12 +35,12 @@ def private_folder(folder: Path) -> None:
 
 
 def temporary_beside(path: Path) -> Path:
-    """Where this process prepares what will become `path`."""
+    """Return the path of this process's temporary file for `path`."""
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
 def sweep(folder: Path) -> None:
-    """None; temporary files of processes that are no longer alive are gone from the folder."""
+    """Delete from the folder the temporary files of processes that are no longer alive."""
     for leftover in folder.glob(".*.*.tmp"):
         owner = leftover.name.split(".")[-2]
         if owner.isdecimal() and not alive(int(owner)):
@@ -48,7 +48,7 @@ def sweep(folder: Path) -> None:
 
 
 def alive(pid: int) -> bool:
-    """Whether there is a process of that number."""
+    """Return whether a process with that id exists."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -67,7 +67,7 @@ def _write_synced(path: Path, data: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """None; a rename is only durable once its folder is."""
+    """Fsync the folder: a rename is durable only then."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

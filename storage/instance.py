@@ -1,7 +1,7 @@
-"""DuckDB instances of this process: a file is attached while somebody uses it, the instance stays for the next time.
+"""DuckDB instances of this process: a file is attached only while a connection uses it; the instance is reused.
 
 Starting an instance registers all of DuckDB's functions, which takes 14 ms of processor time; attaching a file takes
-0.6 ms. The file's lock comes with the attaching and goes with the detaching, as with a database that is closed.
+0.6 ms. The file is locked while it is attached, as with a database that is opened and closed.
 The caller serialises all calls of a process.
 """
 
@@ -30,14 +30,14 @@ class _Instance:
 
 #: Instances by the file that they attach; at most one of them idles.
 _INSTANCES: dict[Path, _Instance] = {}
-#: What a fork inherited has no threads: ending it could wait for ever, so it is kept and left alone.
+#: Instances inherited by a fork have no threads: closing one could block for ever, so they are kept and not touched.
 _INHERITED: list[_Instance] = []
 
 
 def open_connection(path: Path) -> duckdb.DuckDBPyConnection:
-    """Attach the file, unless it is attached already, and return a connection whose default database it is.
+    """Attach the file unless it is attached already, and return a connection whose default database it is.
 
-    Raises duckdb.Error, as where another process holds the file or it is no database.
+    Raises duckdb.Error, for instance if another process holds the file or it is no database.
     """
     instance = _instance_of(path)
     if not instance.connections:
@@ -49,7 +49,7 @@ def open_connection(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 def close_connection(path: Path, connection: duckdb.DuckDBPyConnection, *, broken: bool) -> None:
-    """Close the connection, and detach the file after the last one; a broken instance is ended instead of kept."""
+    """Close the connection; detach the file after the last one, and discard a broken instance."""
     instance = _INSTANCES[path]
     connection.close()
     instance.connections.remove(id(connection))

@@ -1,4 +1,4 @@
-"""Rows with a natural key, written once: the same row again is no news, another one under its key is a conflict."""
+"""Rows written once under a natural key: an identical row again is a no-op, a different one under its key conflicts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from storage.database import Connection
 
 
 class LedgerConflict(Exception):
-    """A stored row differs from the one that was to be written under its key: two runs disagree about the past."""
+    """A stored row that differs from the one to be written under its key: two runs disagree about the past."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,24 +21,25 @@ class Table:
 
     @property
     def fixed(self) -> tuple[str, ...]:
-        """The columns that stay as they were written first."""
+        """Return the columns that must not change when a row is written again."""
         return (*self.key, *self.values)
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """All columns, in the order of a row."""
+        """Return all columns, in the order of a row."""
         return (*self.fixed, *self.changing)
 
 
 Row = tuple[object, ...]
 
-#: Rows per statement: one statement for any usual day, and no endless one for a long list of findings.
+#: Rows per statement: enough for any usual day, and a bound for a long list of findings.
 _CHUNK = 200
 
 
 def insert_once(connection: Connection, table: Table, rows: Sequence[Row]) -> int:
-    """How many rows were new. Rows hold the table's columns in order, Decimals rounded to the ledger's twelve places.
+    """Insert the rows that are new and return how many were.
 
+    Rows hold the table's columns in order, Decimals rounded to the ledger's twelve places.
     Raises LedgerConflict if a stored row, or another one of these, differs in more than the changing columns.
     """
     written = 0
@@ -57,7 +58,7 @@ def insert_once(connection: Connection, table: Table, rows: Sequence[Row]) -> in
                     f"to be written {fixed}; start a new account, or keep the stored one"
                 )
         if fresh:
-            # Names come from the tables of this package alone; values are bound.
+            # Table and column names are constants of this package; values are bound.
             statement = f"INSERT INTO {table.name} ({', '.join(table.columns)}) VALUES {_marks(fresh)}"  # noqa: S608
             connection.execute(statement, [value for row in fresh for value in row])
         written += len(fresh)
@@ -65,7 +66,7 @@ def insert_once(connection: Connection, table: Table, rows: Sequence[Row]) -> in
 
 
 def _stored(connection: Connection, table: Table, rows: Sequence[Row]) -> dict[Row, Row]:
-    """What is stored under the keys of the rows, without the changing columns.
+    """Return the rows stored under the keys of these rows, without the changing columns.
 
     Reading before writing is cheaper than ON CONFLICT DO NOTHING, and safe where there is one writer.
     """
@@ -77,5 +78,5 @@ def _stored(connection: Connection, table: Table, rows: Sequence[Row]) -> dict[R
 
 
 def _marks(rows: Sequence[Row]) -> str:
-    """A bound parameter for every value of the rows."""
+    """Return a placeholder for every value of the rows."""
     return ", ".join([f"({', '.join('?' * len(rows[0]))})"] * len(rows))

@@ -1,15 +1,15 @@
-"""Whether a home is its owner's alone: what lies there is believed, so nobody else may have put it there."""
+"""Checks that a home belongs to its owner alone: its files are trusted, so nobody else may be able to write there."""
 
 import os
 import stat
 from pathlib import Path
 
-#: What a home holds beside its files; each is a folder of the home, and leads nowhere else.
+#: Subfolders of a home; each must be a real folder, not a link.
 FOLDERS = ("models", "prefect", "reports")
 
 
 class PlaceUnsafe(ValueError):
-    """A folder is open to others, or leads elsewhere: what is wrong, and what to do about it."""
+    """A folder that others can write to, or that is a link: what is wrong, and the remedy."""
 
     def __init__(self, what: str, remedy: str = "") -> None:
         super().__init__(f"{what}; {remedy}" if remedy else what)
@@ -17,11 +17,11 @@ class PlaceUnsafe(ValueError):
 
 
 def demand_private(home: Path) -> None:
-    """Raise PlaceUnsafe where somebody else may change what the home holds; one that is yet to be made is private."""
+    """Raise PlaceUnsafe if another user can change what the home holds; a home that does not exist yet passes."""
     try:
         found = home.stat()
     except OSError:
-        # Whoever opens it tells what is wrong with it.
+        # Whatever opens it next reports the error.
         return
     if found.st_uid != os.geteuid():
         raise PlaceUnsafe(
@@ -38,7 +38,7 @@ def demand_private(home: Path) -> None:
 
 
 def demand_no_link(folder: Path) -> None:
-    """Raise PlaceUnsafe where the folder is a link, through which files would go elsewhere."""
+    """Raise PlaceUnsafe if the folder is a link, through which files would be written elsewhere."""
     if folder.is_symlink():
         raise PlaceUnsafe(
             f"{folder} is a link to {folder.readlink()}",

@@ -1,4 +1,4 @@
-"""Reports on disk."""
+"""Reports on disk: daily pages, backtest pages and tables."""
 
 import os
 import stat
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def write_day(home: Path, account: str, day: date, page: str) -> Path:
-    """The path of the page of an account's day in the home; see `write`."""
+    """Write the page of an account's day into the home and return its path; see `write`."""
     return write(_folder(home, account), f"{day}.html", page)
 
 
 def day_pages(home: Path, account: str) -> dict[date, Path]:
-    """Return the pages that were written of an account's days, oldest first.
+    """Return the paths of an account's daily pages by date, oldest first.
 
-    Raises ValueError if the account's name is a path, PlaceUnsafe where its folder is a link.
+    Raises ValueError if the account's name is a path, PlaceUnsafe if its folder is a link.
     """
     found = {}
     for path in _folder(home, account).glob("????-??-??.html"):
@@ -35,7 +35,7 @@ def day_pages(home: Path, account: str) -> dict[date, Path]:
 
 
 def read_day(home: Path, account: str, day: date) -> bytes | None:
-    """Return the page of an account's day; None where there is none, or where a link or no file stands on the way.
+    """Return the page of an account's day; None if there is none, or a link or a special file is in the way.
 
     Raises ValueError if the account's name is a path.
     """
@@ -45,10 +45,10 @@ def read_day(home: Path, account: str, day: date) -> bytes | None:
             place = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
             opened.callback(os.close, place)
             for folder in ("reports", account):
-                # Each is looked up in the one that is open: no link put there meanwhile leads out of the home.
+                # Each folder is opened relative to its open parent: a link put there meanwhile cannot leave the home.
                 place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=place)
                 opened.callback(os.close, place)
-            # A named pipe would be waited for without end.
+            # Opening a named pipe would block for ever.
             page = os.open(f"{day}.html", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
             opened.callback(os.close, page)
         except OSError:
@@ -72,7 +72,7 @@ def _demand_plain(account: str) -> None:
 
 
 def write(folder: Path, name: str, text: str) -> Path:
-    """The path of the report, there as a whole or not at all, readable by its owner only; an older one is replaced.
+    """Write the report atomically, readable by its owner only, and return its path; an older one is replaced.
 
     Raises ValueError if the name is a path; StoreFull, StoreReadOnly.
     """
@@ -82,7 +82,7 @@ def write(folder: Path, name: str, text: str) -> Path:
 
 
 def write_table(folder: Path, name: str, table: "pd.DataFrame") -> Path:
-    """The path of the table as a Parquet file, there as a whole or not at all, readable by its owner only.
+    """Write the table atomically as a Parquet file, readable by its owner only, and return its path.
 
     Raises ValueError if the name is a path; StoreFull, StoreReadOnly.
     """

@@ -1,4 +1,4 @@
-"""Bars from delivery to publication: staging, quarantine, published revisions, and what stands beside them.
+"""Bars from delivery to publication: staging, quarantine, published revisions, and notes on them.
 
 Start with `staging`, then `published`.
 """

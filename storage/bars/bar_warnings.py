@@ -1,4 +1,4 @@
-"""What the gate let through with a remark: it stands with its bar, and is told by each answer that rests on the bar."""
+"""Warnings of the data gate on published bars, shown in each answer that uses the bar."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from strategy.market.findings import Finding
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandingWarning:
-    """A remark on a published bar; `accepted` is a person's reason where only that let the bar through, else empty."""
+    """A warning on a published bar; `accepted` is a person's reason if only that let the bar through, else empty."""
 
     finding: Finding
     accepted: str = ""
@@ -19,9 +19,9 @@ class StandingWarning:
 def record_warnings(
     connection: Connection, key: tuple[str, str], judged: Iterable[date], found: Sequence[Finding], noted_at: datetime
 ) -> None:
-    """Record what was found on the bars of the judged dates of a (source, symbol), in place of what was there.
+    """Record the findings on the bars of the judged dates of a (source, symbol), replacing earlier ones.
 
-    A warning on a bar that was not judged now stays. A finding without a date stands with no bar and is left out.
+    A warning on a bar that was not judged now stays. A finding without a date belongs to no bar and is left out.
     """
     source, symbol = key
     reasons = dict(
@@ -53,7 +53,7 @@ def record_warnings(
 def standing_warnings(
     connection: Connection, source: str, symbols: Sequence[str], window: tuple[date, date]
 ) -> tuple[StandingWarning, ...]:
-    """Return the warnings on published bars of the symbols dated within the window, by symbol, rule and date."""
+    """Return the warnings on published bars of the symbols within the window (both ends), by symbol, rule and date."""
     first, last = window
     rows = connection.execute(
         "SELECT symbol, expectation, open_time, value, limit_value, reason, accepted FROM bar_warnings "
@@ -73,7 +73,7 @@ def standing_warnings(
 
 
 def not_looked_through(connection: Connection, source: str, symbols: Sequence[str]) -> tuple[str, ...]:
-    """Return the symbols with published bars whose warnings were never kept: those of older stores."""
+    """Return the symbols with published bars whose warnings were never recorded: those of older stores."""
     rows = connection.execute(
         "SELECT DISTINCT symbol FROM bars WHERE source = $source AND list_contains($symbols, symbol) "
         "AND symbol NOT IN (SELECT symbol FROM bar_warnings_kept WHERE source = $source) ORDER BY symbol",

@@ -1,4 +1,4 @@
-"""What is known of each symbol besides its bars, by source."""
+"""Instruments by source: lots, ticks, limits, calendar and listing dates of each symbol."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ _COLUMNS = (
 
 
 def save(connection: Connection, source: str, instruments: Sequence[Instrument]) -> None:
-    """None; the source's instruments are known as given, in place of what was known of them."""
+    """Store the source's instruments as given, replacing those of the same symbols."""
     with transaction(connection):
         known = set(_rows(connection, source, [one.symbol for one in instruments]))
         for row in map(_row, instruments):
@@ -29,7 +29,7 @@ def save(connection: Connection, source: str, instruments: Sequence[Instrument])
 
 
 def load(connection: Connection, source: str, symbols: Sequence[str]) -> dict[str, Instrument]:
-    """The source's instrument of each symbol, with its place in the universe; symbols it does not know are absent."""
+    """Return the source's instrument of each symbol, with its universe memberships; unknown symbols are absent."""
     known = {row[0]: _instrument(row) for row in _rows(connection, source, symbols)}
     kept = universe.load(connection, source)
     if kept is None:
@@ -38,9 +38,9 @@ def load(connection: Connection, source: str, symbols: Sequence[str]) -> dict[st
 
 
 def find(connection: Connection, source: str | None, symbols: Sequence[str]) -> dict[str, Instrument]:
-    """The source's instrument of each symbol; of one that it does not know that of another source, the first by name.
+    """Return the source's instrument of each symbol, or else that of the first other source by name that has it.
 
-    None is no source, so that the first by name counts. Unknown symbols are absent.
+    With source None the first source by name counts. Unknown symbols are absent.
     """
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM instruments "  # noqa: S608 - names of this module alone
@@ -52,7 +52,7 @@ def find(connection: Connection, source: str | None, symbols: Sequence[str]) -> 
 
 
 def bases(connection: Connection, symbols: Sequence[str]) -> dict[str, str]:
-    """Return the asset that each symbol trades, by the fields of whichever market names it; others are absent."""
+    """Return the base asset of each symbol, from whichever source's instrument names one; others are absent."""
     rows = connection.execute(
         "SELECT symbol, max(base) FROM instruments WHERE list_contains(?, symbol) AND base IS NOT NULL GROUP BY symbol "
         "ORDER BY symbol",
@@ -70,7 +70,7 @@ def _rows(connection: Connection, source: str, symbols: Sequence[str]) -> list[t
 
 
 def _row(one: Instrument) -> tuple[Any, ...]:
-    """The instrument in the order of the columns."""
+    """Return the instrument as a row, in the order of the columns."""
     most, dearest = (None if size is None else quantised(size) for size in (one.max_quantity, one.max_notional))
     return (
         *(one.symbol, str(one.calendar), quantised(one.lot), quantised(one.tick), one.shortable),

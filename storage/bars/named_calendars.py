@@ -1,4 +1,4 @@
-"""Calendars that a person named for symbols: they rule instead of what a source knows or its dates suggest."""
+"""Calendars set by a person: they override what a source states or its dates suggest."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -8,7 +8,7 @@ from strategy.market.instruments import Calendar
 
 
 def keep_calendars(connection: Connection, source: str, named: Mapping[str, Calendar], at: datetime) -> None:
-    """Keep the calendar of each symbol in place of the one named before."""
+    """Store the calendar of each symbol, replacing an earlier one."""
     with transaction(connection):
         for symbol, calendar in named.items():
             connection.execute(
@@ -18,14 +18,14 @@ def keep_calendars(connection: Connection, source: str, named: Mapping[str, Cale
 
 
 def forget_calendars(connection: Connection, source: str, symbols: Sequence[str]) -> None:
-    """Forget what was named for the symbols."""
+    """Delete the calendars set for the symbols."""
     connection.execute(
         "DELETE FROM named_calendars WHERE source = ? AND list_contains(?, symbol)", [source, list(symbols)]
     )
 
 
 def load_calendars(connection: Connection, source: str) -> dict[str, Calendar]:
-    """Return the calendar named for each symbol of the source; symbols without one are absent."""
+    """Return the calendar set for each symbol of the source; symbols without one are absent."""
     rows = connection.execute(
         "SELECT symbol, calendar FROM named_calendars WHERE source = ? ORDER BY symbol", [source]
     ).fetchall()

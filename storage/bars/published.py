@@ -1,4 +1,4 @@
-"""Bars that may be relied on: published in revisions, loaded as they stand."""
+"""Published bars: written in revisions, loaded in the current one."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -17,12 +17,12 @@ from strategy.market.bars import COLUMNS, Bars, FloatArray
 
 
 class BarsUnpublishable(ValueError):
-    """A staged row has no date or a price that no bar can have; no acceptance makes it one (exit 3)."""
+    """A staged row without a date, or with a price that no bar can have; accepting it does not help (exit 3)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """What the store holds of one series; `revisions` counts the bars that replaced an earlier one."""
+    """The stored bars of one series; `revisions` counts the bars that replaced an earlier one."""
 
     source: str
     symbol: str
@@ -62,12 +62,11 @@ _ALL_BARS = 2**62
 
 
 def publish(connection: Connection, source: str, symbol: str, *, ingested_at: datetime) -> int:
-    """Return the rows written: new bars as revision 0, changed ones as the next revision; the symbol leaves staging.
+    """Publish what this process has staged of a symbol, and so has judged; return the number of rows written.
 
-    Where the delivery tells published bars in another unit, those from before it get a revision in that unit as well.
-
-    It publishes what this very process has staged, and so has judged. What the gate had found of it is settled too. Of
-    a date that was delivered twice the later row counts. Running it twice writes nothing.
+    New bars become revision 0, changed ones the next revision; the symbol leaves staging and quarantine. Where the
+    delivery restates published bars in another unit, those before it get a revision in that unit as well. If a date was
+    delivered twice, the later row counts. Running it twice writes nothing.
     Raises BarsUnpublishable, and then nothing is written.
     """
     with transaction(connection):
@@ -86,10 +85,10 @@ def publish(connection: Connection, source: str, symbol: str, *, ingested_at: da
 
 
 def _fresh(symbol: str, staged: Mapping[str, Any]) -> pd.DataFrame:
-    """The rows to write, oldest first, with their revision, factor and link."""
+    """Return the rows to write, oldest first, with their revision, factor and link."""
     if np.ma.is_masked(staged["open_time"]):
         raise BarsUnpublishable(f"{symbol}: a staged row has no date; correct the source and import it again")
-    # Of equal dates unique names the first: from the end that is the later row.
+    # np.unique returns the first of equal dates; on the reversed array that is the later row.
     _, from_end = np.unique(staged["open_time"][::-1], return_index=True)
     rows = {name: column[len(column) - 1 - from_end] for name, column in staged.items()}
     _require_bars(symbol, {**rows, "factor": np.ones(len(from_end))})
@@ -112,7 +111,8 @@ def _require_bars(symbol: str, rows: Mapping[str, Any]) -> None:
 def _overlap(rows: Mapping[str, Any], ratio: FloatArray) -> Overlap:
     """Return the bars that carry the factor on: the last before the change, or else the first that is published.
 
-    Where none is told as it was published, the first that was carries it on: its adjustment is that of its own prices.
+    If none was delivered as it was published, the first published one carries it on: its adjustment is that of its own
+    prices.
     """
     before = np.flatnonzero(rows["overlap"])[-OVERLAP_BARS:]
     known = np.flatnonzero(rows["same"])
@@ -135,7 +135,7 @@ def load(
     until: date,
     last_bars: int | None = None,
 ) -> dict[str, Bars]:
-    """The current bars of each symbol up to `until`, included, of which only the newest `last_bars` if that is given.
+    """Return the current bars of each symbol up to `until`, included; only the newest `last_bars` if that is given.
 
     Symbols without such bars are absent; an unknown volume is NaN.
     """
@@ -150,7 +150,7 @@ def load(
 def last_published(
     connection: Connection, source: str, symbols: Sequence[str], until: date = date.max
 ) -> dict[str, date]:
-    """The date of each symbol's newest published bar up to `until`, included; symbols without such bars are absent."""
+    """Return the date of each symbol's newest published bar up to `until`, included; symbols without one are absent."""
     rows = connection.execute(
         "SELECT symbol, max(open_time)::DATE FROM bars WHERE source = ? AND list_contains(?, symbol) "
         "AND open_time::DATE <= ? GROUP BY symbol",
@@ -176,7 +176,7 @@ def nth_last_published(connection: Connection, source: str, symbols: Sequence[st
 
 
 def first_published(connection: Connection, source: str, symbols: Sequence[str]) -> date:
-    """The date of the oldest published bar of any of the symbols. Raises ValueError if there is none."""
+    """Return the date of the oldest published bar of any of the symbols. Raises ValueError if there is none."""
     row = connection.execute(
         "SELECT min(open_time)::DATE FROM bars WHERE source = ? AND list_contains(?, symbol)", [source, list(symbols)]
     ).fetchone()
@@ -187,7 +187,7 @@ def first_published(connection: Connection, source: str, symbols: Sequence[str])
 
 
 def published_counts(connection: Connection) -> tuple[Published, ...]:
-    """What the store holds, one row per source and symbol."""
+    """Return the stored series with their bar counts and dates, one per source and symbol."""
     rows = connection.execute(
         "SELECT source, symbol, count(DISTINCT open_time), min(open_time)::DATE, max(open_time)::DATE, "
         "count(*) FILTER (revision > 0) FROM bars GROUP BY source, symbol ORDER BY source, symbol"
@@ -201,7 +201,7 @@ def published_counts(connection: Connection) -> tuple[Published, ...]:
 def session_dates(
     connection: Connection, source: str, symbols: Sequence[str], *, after: date, until: date
 ) -> tuple[date, ...]:
-    """The dates after `after` up to `until`, included, on which any of the symbols has a bar, sorted."""
+    """Return the dates after `after` up to `until`, included, on which any of the symbols has a bar, sorted."""
     rows = connection.execute(
         "SELECT DISTINCT open_time::DATE AS day FROM bars WHERE source = ? AND list_contains(?, symbol) "
         "AND open_time::DATE > ? AND open_time::DATE <= ? ORDER BY day",
@@ -216,6 +216,6 @@ def _bars(symbol: str, columns: Mapping[str, Any]) -> Bars:
 
 
 def _floats(values: Any) -> FloatArray:
-    """The values as float64; where DuckDB masked a NULL stands NaN."""
+    """Return the values as float64, NaN where DuckDB masked a NULL."""
     result: FloatArray = np.ma.filled(np.ma.asarray(values, dtype=np.float64), np.nan)
     return result

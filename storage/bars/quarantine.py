@@ -1,4 +1,4 @@
-"""The gate's book: what was checked, what is held back and why, and what a person accepted nevertheless."""
+"""The data gate's record: checks made, symbols held back and why, and bars accepted by a person."""
 
 import os
 from collections import Counter
@@ -23,7 +23,7 @@ class Inspection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """A finding that holds a symbol back, with where its rows came from and when it was held."""
+    """A finding that holds a symbol back, with the source of its rows and when it was held."""
 
     source: str
     finding: Finding
@@ -33,7 +33,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
-    """A person's word that the bar of this date is right as it is, and why; `accepted_at` is timezone-aware."""
+    """A person's confirmation that the bar of this date is right, and why; `accepted_at` is timezone-aware."""
 
     source: str
     symbol: str
@@ -60,9 +60,9 @@ _QUARANTINE = Table(
 
 
 def record(connection: Connection, inspection: Inspection, checks: Sequence[str], findings: Sequence[Finding]) -> None:
-    """None; one row for each expectation in `checks`, with how many findings it had (none: it passed).
+    """Record one row for each expectation in `checks`, with its number of findings (0: it passed).
 
-    Findings of expectations that are not among `checks` get a row too. A repeated run replaces its verdict.
+    Findings of expectations that are not among `checks` get a row too. A repeated run replaces its rows.
     """
     counts = Counter(finding.expectation for finding in findings)
     key = (inspection.run_id, inspection.source, inspection.symbol)
@@ -76,7 +76,7 @@ def record(connection: Connection, inspection: Inspection, checks: Sequence[str]
 
 
 def quarantine(connection: Connection, inspection: Inspection, findings: Sequence[Finding]) -> None:
-    """None; the findings hold the symbol back, in place of earlier ones.
+    """Hold the symbol back for the findings, which replace earlier ones.
 
     Its rows stay staged until a new delivery replaces them or they are published after an acceptance.
     """
@@ -94,7 +94,10 @@ def quarantine(connection: Connection, inspection: Inspection, findings: Sequenc
 
 
 def quarantined(connection: Connection, source: str | None = None) -> tuple[Held, ...]:
-    """What is held back now, of one source or (None) of all, by source and symbol in the order it was found."""
+    """Return the findings that hold symbols back now, of one source or (None) of all.
+
+    They are sorted by source and symbol, then in the order they were found.
+    """
     rows = connection.execute(
         "SELECT source, symbol, open_time, expectation, value, limit_value, reason, run_id, quarantined_at "
         "FROM bars_quarantine WHERE $source IS NULL OR source = $source ORDER BY source, symbol, number",
@@ -114,7 +117,10 @@ def quarantined(connection: Connection, source: str | None = None) -> tuple[Held
 
 
 def held_closes(connection: Connection, source: str, expectation: str, until: date) -> dict[str, float]:
-    """Return the newest close up to `until` that this process has staged of each symbol held back for that alone."""
+    """Return the newest staged close up to `until` of each symbol that is held back for that expectation alone.
+
+    Only rows staged by this process count.
+    """
     rows = connection.execute(
         "SELECT symbol, max_by(close, position) FROM bars_staged WHERE owner = ? AND source = ? "
         "AND open_time::DATE <= ? AND symbol IN (SELECT symbol FROM bars_quarantine WHERE source = ? GROUP BY symbol "
@@ -125,7 +131,7 @@ def held_closes(connection: Connection, source: str, expectation: str, until: da
 
 
 def accept(connection: Connection, acceptance: Acceptance) -> None:
-    """None; the acceptance is stored. The first reason given for a bar stays."""
+    """Store the acceptance. The first reason given for a bar stays."""
     connection.execute(
         "INSERT INTO acceptances (source, symbol, open_time, reason, accepted_at) VALUES (?, ?, ?, ?, ?) "
         "ON CONFLICT DO NOTHING",
@@ -134,7 +140,7 @@ def accept(connection: Connection, acceptance: Acceptance) -> None:
 
 
 def accepted(connection: Connection, source: str, symbol: str) -> set[date]:
-    """The dates whose bars were accepted by hand."""
+    """Return the dates whose bars were accepted by hand."""
     rows = connection.execute(
         "SELECT open_time FROM acceptances WHERE source = ? AND symbol = ?", [source, symbol]
     ).fetchall()

@@ -1,4 +1,4 @@
-"""What a staged delivery says of the bars that are published already: whether it tells them in another unit."""
+"""Restatements: published bars that a staged delivery repeats in another unit."""
 
 import os
 from collections.abc import Mapping
@@ -31,11 +31,11 @@ FROM current_bars WHERE source = $source AND symbol = $symbol AND open_time < $f
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restatement:
-    """Published bars told again at one ratio: `bars` of them, from `first` to `last`; new over old `ratio`.
+    """Published bars repeated at one ratio: `bars` of them, from `first` to `last`; `ratio` is new over old.
 
-    `volumes` is what volumes were multiplied by. `told_until` is the newest date of the delivery, and `beyond` that of
-    the published bars which it says nothing of (None: there are none). `late` says that bars after `last` were
-    published in the new unit before their past was.
+    `volumes` is the factor of the volumes. `told_until` is the newest date of the delivery, and `beyond` the newest
+    published one, if that is later (else None). `late` is True if bars after `last` had been published in the new unit
+    before the older ones were restated.
     """
 
     ratio: float
@@ -49,7 +49,7 @@ class Restatement:
 
 
 def restatement(connection: Connection, source: str, symbol: str) -> Restatement | None:
-    """Return how what this process has staged of a symbol restates what is published; None if by no certain ratio."""
+    """Return how this process's staged bars of a symbol restate the published ones; None if no ratio is certain."""
     rows = connection.execute(_TOLD_AGAIN, [os.getpid(), source, symbol]).fetchnumpy()
     if not len(rows["open_time"]):
         return None
@@ -75,14 +75,17 @@ def restatement(connection: Connection, source: str, symbol: str) -> Restatement
 
 
 def unchanged_days(connection: Connection, source: str, symbol: str) -> frozenset[date]:
-    """Return the dates of the staged bars whose prices are published just so."""
+    """Return the dates of the staged bars whose prices equal the published ones."""
     rows = connection.execute(_TOLD_AGAIN, [os.getpid(), source, symbol]).fetchnumpy()
     same = (_matrix(rows, "") == _matrix(rows, "new_")).all(axis=1)
     return frozenset(np.asarray(rows["open_time"])[same].astype("datetime64[D]").tolist())
 
 
 def restate_older(connection: Connection, key: tuple[str, str], found: Restatement, ingested_at: object) -> int:
-    """Return how many published bars from before the delivery got a revision in its unit: no vendor told them again."""
+    """Revise published bars from before the delivery into its unit and return how many.
+
+    No vendor delivers them again.
+    """
     source, symbol = key
     wanted = {"source": source, "symbol": symbol, "first": found.first, "ingested_at": ingested_at}
     result = connection.execute(_OLDER, {**wanted, "ratio": found.ratio, "volumes": found.volumes}).fetchone()
@@ -90,7 +93,7 @@ def restate_older(connection: Connection, key: tuple[str, str], found: Restateme
 
 
 def _matrix(rows: Mapping[str, Any], prefix: str) -> FloatArray:
-    """Return open, high, low and close side by side, (N, 4)."""
+    """Return open, high, low and close as columns, (N, 4)."""
     columns = [np.ma.filled(np.ma.asarray(rows[prefix + name], dtype=np.float64), np.nan) for name in _PRICES]
     return np.stack(columns, axis=1)
 

@@ -1,4 +1,4 @@
-"""Rows that a source held out of the order of their dates: where they stood before they were sorted."""
+"""Rows that a source delivered out of date order: where they stood before they were sorted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ import pandas as pd
 
 from storage.database import Connection
 
-#: A column that a frame may have besides: the row in which a bar stood that was out of order, counted from 1, else 0.
+#: An optional column of a frame: the source row of a bar that was out of order, counted from 1, else 0.
 MOVED = "moved"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SortedRows:
-    """How many rows of a symbol were out of order, and of the first in the source its row and date."""
+    """The number of a symbol's rows that were out of order, and the source row and date of the first."""
 
     symbol: str
     rows: int
@@ -23,7 +23,7 @@ class SortedRows:
 
 
 def keep_sorted_rows(connection: Connection, source: str, frame: pd.DataFrame, symbols: Sequence[str]) -> None:
-    """Keep which rows of the symbols in the delivered frame were moved, in place of what was kept of them."""
+    """Store which rows of the symbols in the delivered frame were moved, replacing earlier records."""
     connection.execute("DELETE FROM sorted_rows WHERE source = ? AND list_contains(?, symbol)", [source, list(symbols)])
     if MOVED not in frame.columns:
         return
@@ -36,7 +36,7 @@ def keep_sorted_rows(connection: Connection, source: str, frame: pd.DataFrame, s
 
 
 def load_sorted_rows(connection: Connection, source: str, symbols: Sequence[str]) -> tuple[SortedRows, ...]:
-    """Return what was kept of the symbols, by symbol; those whose rows were in order are absent."""
+    """Return the record of each symbol, by symbol; those whose rows were in order are absent."""
     rows = connection.execute(
         "SELECT symbol, rows, first_row, first_date FROM sorted_rows WHERE source = ? AND list_contains(?, symbol) "
         "ORDER BY symbol",

@@ -1,4 +1,4 @@
-"""Bars as they were delivered: kept in the source's order, with its faults, until the gate lets them through."""
+"""Delivered bars before the data gate: in the source's order, with its faults."""
 
 import os
 from collections.abc import Sequence
@@ -10,20 +10,20 @@ from storage.bars.sorted_rows import keep_sorted_rows
 from storage.database import Connection, lent, transaction
 from storage.files import alive
 
-#: Columns of a delivered frame, in order; exchange.ports states the same.
+#: Columns of a delivered frame, in order; exchange.ports defines the same.
 BAR_COLUMNS = ("symbol", "open_time", "open", "high", "low", "close", "volume", "adj_close")
-#: A column that a frame may have besides: the cells of a row that were written and are no numbers, with their text.
+#: An optional column of a frame: the text of a row's cells that are filled but are not numbers.
 UNREAD = "unread"
 
-#: Bars before the first change that are staged again, to carry the adjustment factor on.
+#: Bars before the first change that are staged again, so that the adjustment factor can be carried on.
 OVERLAP_BARS = 5
 
-#: Relative difference up to which two adjustment factors are the same, beside what a source's rounding explains.
+#: Relative difference up to which two adjustment factors count as equal, in addition to the source's rounding.
 FACTOR_TOLERANCE = 1e-6
 
-# Of a series that was rebased alone, adjusted_close / close / factor is constant but for rounding: half a unit of the
-# last decimal that any adjusted close of the delivery has. It moved the delivered close and the one that the factor
-# rests on: the stored one, or the one that the bar after was linked by. Rebases shrink closes, so that the lesser of
+# If a series was only rebased, adjusted_close / close / factor is constant up to rounding: half a unit of the last
+# decimal that any adjusted close of the delivery has. Rounding affects the delivered adjusted close and the one behind
+# the factor: the stored one, or the one by which the next bar was linked. Rebasing shrinks closes, so the lesser of
 # the delivered and the stored one bounds both. Half a unit is at most half of a close.
 _COMPARE = """
 CREATE OR REPLACE TEMP TABLE compared AS
@@ -68,18 +68,19 @@ FROM compared ORDER BY symbol, position
 
 
 def stage(connection: Connection, source: str, frame: pd.DataFrame, *, ingested_at: datetime) -> dict[str, int]:
-    """Staged rows of each symbol in the frame, 0 where it brings nothing new; they replace what was staged before.
+    """Stage the delivered rows that are new or changed; return their number by symbol, 0 where nothing is new.
 
-    What another process has staged is neither seen nor touched, as long as it lives: both judge what they were told.
-    The frame holds BAR_COLUMNS as the source delivered them (UNREAD where cells were no numbers, MOVED where rows were
-    sorted, which is kept for the answers): in its order,
-    with its faults, overlapping what is published by any length. Staged is everything from the first row that is new,
-    differs in open, high, low, close or volume, or whose adjustment against the common row before it is another than
-    was published, and OVERLAP_BARS rows before it. Adjusted closes that were all scaled alike are no change, and
-    neither is what their rounding explains: a restatement below that, or before the first row of the frame, is not
-    noticed. A published bar that the source no longer delivers is left as it is. A symbol with nothing new leaves
-    quarantine: what was held back is no longer delivered.
-    Raises ValueError if a column or a symbol is missing.
+    The frame holds BAR_COLUMNS as the source delivered them, in its order and with its faults, overlapping what is
+    published by any length; UNREAD where cells were not numbers, MOVED where rows were sorted (kept for the answers).
+    Staged is everything from the first row that is new, differs in open, high, low, close or volume, or whose
+    adjustment relative to the common row before it differs from the published one, and OVERLAP_BARS rows before it.
+    Scaling all adjusted closes alike is not a change, nor is a difference that rounding explains: a smaller
+    restatement, or one before the first row of the frame, goes unnoticed. A published bar that the source no longer
+    delivers is left as it is.
+
+    The rows replace what was staged before; what another live process has staged is neither read nor changed, so that
+    each judges its own delivery. A symbol with nothing new leaves quarantine: the rows held back are no longer
+    delivered. Raises ValueError if a column or a symbol is missing.
     """
     missing = [name for name in BAR_COLUMNS if name not in frame.columns]
     if missing or frame["symbol"].isna().any():
@@ -101,7 +102,7 @@ def stage(connection: Connection, source: str, frame: pd.DataFrame, *, ingested_
 
 
 def discard(connection: Connection, source: str, symbols: Sequence[str]) -> None:
-    """None; nothing of these symbols waits at the gate any more: the last delivery brought none of them."""
+    """Remove the symbols from staging and quarantine: the last delivery had none of them."""
     with transaction(connection):
         _clear(connection, source, symbols)
         connection.execute(
@@ -110,7 +111,7 @@ def discard(connection: Connection, source: str, symbols: Sequence[str]) -> None
 
 
 def _clear(connection: Connection, source: str, symbols: Sequence[str]) -> None:
-    """None; neither this process nor one that is gone has staged anything of these symbols."""
+    """Delete the staged rows of these symbols that belong to this process or to one that has ended."""
     owners = connection.execute("SELECT DISTINCT owner FROM bars_staged WHERE source = ?", [source]).fetchall()
     others = [owner for (owner,) in owners if owner != os.getpid() and alive(owner)]
     connection.execute(
@@ -120,9 +121,9 @@ def _clear(connection: Connection, source: str, symbols: Sequence[str]) -> None:
 
 
 def staged(connection: Connection, source: str, symbol: str) -> pd.DataFrame:
-    """The staged rows as BAR_COLUMNS, in the order the source delivered them; held-back rows are among them.
+    """Return the staged rows as BAR_COLUMNS, in the order the source delivered them, including those held back.
 
-    Where a cell was no number there is a column UNREAD besides.
+    A column UNREAD is added if some cell was not a number.
     """
     rows = connection.execute(
         "SELECT symbol, open_time, open, high, low, close, volume, adjusted_close AS adj_close, unread "
@@ -135,7 +136,7 @@ def staged(connection: Connection, source: str, symbol: str) -> pd.DataFrame:
 
 
 def staged_symbols(connection: Connection, source: str) -> tuple[str, ...]:
-    """The symbols with staged rows, sorted; those held back are among them."""
+    """Return the symbols with staged rows, sorted, including those held back."""
     rows = connection.execute(
         "SELECT DISTINCT symbol FROM bars_staged WHERE owner = ? AND source = ? ORDER BY symbol", [os.getpid(), source]
     ).fetchall()

@@ -1,16 +1,16 @@
-"""The universe of a source: which symbols might be held, and when."""
+"""The universe of a source: which symbols may be held, and when."""
 
 from collections.abc import Mapping, Sequence
 
 from storage.database import Connection, transaction
 from strategy.market.instruments import Membership
 
-#: The spans of each symbol, oldest first; a symbol that is absent never belonged.
+#: The membership spans of each symbol, oldest first; a symbol that is absent was never a member.
 Universe = Mapping[str, tuple[Membership, ...]]
 
 
 def replace(connection: Connection, source: str, universe: Universe) -> None:
-    """None; the source's universe is the one given, in place of what was known; an empty one abolishes it."""
+    """Replace the source's universe by the given one; an empty one removes it."""
     rows = [[source, symbol, one.first, one.last] for symbol, spans in universe.items() for one in spans]
     with transaction(connection):
         connection.execute("DELETE FROM universe WHERE source = ?", [source])
@@ -19,7 +19,7 @@ def replace(connection: Connection, source: str, universe: Universe) -> None:
 
 
 def load(connection: Connection, source: str) -> Universe | None:
-    """The source's universe; None where nobody keeps one, and every symbol may be held."""
+    """Return the source's universe; None if it has none, and every symbol may be held."""
     rows = connection.execute(
         "SELECT symbol, first, last FROM universe WHERE source = ? ORDER BY symbol, first", [source]
     ).fetchall()

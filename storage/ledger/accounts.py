@@ -1,4 +1,4 @@
-"""The accounts that the store knows, and how one is forgotten whole."""
+"""The accounts in the store, and their complete deletion."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -6,13 +6,13 @@ from decimal import Decimal
 
 from storage.database import Connection, transaction
 
-#: Runs that are of no account.
+#: Values of `runs.account` that name a command instead of an account.
 _NO_ACCOUNT = ("train", "import", "backtest", "twin", "audit")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownAccount:
-    """An account: which command fills it, from its first day to its last (None before its first), and its equity."""
+    """An account: the command that writes it, its first and last day (None before its first), and its newest equity."""
 
     account: str
     command: str
@@ -22,7 +22,7 @@ class KnownAccount:
 
 
 def names(connection: Connection) -> tuple[str, ...]:
-    """Return every account that has lived a day or begun a run, by name."""
+    """Return every account that has a settled day or a run, by name."""
     rows = connection.execute(
         "SELECT account FROM account_snapshots UNION SELECT account FROM runs WHERE NOT list_contains(?, account) "
         "ORDER BY account",
@@ -53,17 +53,17 @@ def known(connection: Connection) -> tuple[KnownAccount, ...]:
 
 
 def forget(connection: Connection, account: str) -> dict[str, int]:
-    """Delete the account from every table that has a column for it; return how many rows went, by table.
+    """Delete the account from every table that has a column for it; return how many rows were deleted, by table.
 
-    Trials are of symbols and windows, not of accounts: what was tried stays counted.
+    Trials belong to symbols and windows, not to accounts: they stay counted.
     """
     return _deleted(connection, "account", account, _tables_with(connection, "account"))
 
 
 def forget_bars(connection: Connection, source: str) -> dict[str, int]:
-    """Delete bars, verdicts, calendars and universe of a source; return how many rows went, by table.
+    """Delete bars, validations, calendars and universe of a source; return how many rows were deleted, by table.
 
-    Decisions, models, promotions, folds and trials name the source they came from, and stay.
+    Decisions, models, promotions, folds and trials that name the source stay.
     """
     kept = {"decisions", "models", "promotions", "verdicts", "folds", "fold_signals", "trials", "explanations"}
     tables = tuple(table for table in _tables_with(connection, "source") if table not in kept)
@@ -79,10 +79,10 @@ def deciding(connection: Connection, source: str) -> tuple[str, ...]:
 
 
 def _tables_with(connection: Connection, column: str) -> tuple[str, ...]:
-    """Return the tables that have the column: those of later migrations too."""
+    """Return the tables that have the column, including those of later migrations."""
     rows = connection.execute(
         "SELECT table_name FROM duckdb_columns() WHERE column_name = ? AND schema_name = 'main' AND NOT internal "
-        # A view has columns too, and nothing of its own.
+        # Views are listed with columns too, but hold no rows of their own.
         "AND table_oid IN (SELECT table_oid FROM duckdb_tables()) ORDER BY table_name",
         [column],
     ).fetchall()

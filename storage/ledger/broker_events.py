@@ -1,4 +1,4 @@
-"""What a broker outside the process told of an account: the steps of its orders, its trades, charges and balances."""
+"""An external broker's reports on an account: order events, trades, funding payments and balances."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,13 +31,13 @@ CHARGES = Table(
     changing=("as_of", "adoption"),
 )
 _EXECUTION = ", ".join(name for name in EXECUTIONS.columns if name not in {"account", "adoption"})
-#: Under which name the cash stands among the adopted balances.
+#: The symbol under which the adoptions table keeps cash.
 CASH = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerBaseline:
-    """What the broker held when the account took it over for the `number`-th time: cash and signed quantities."""
+    """The broker's balances when the account took it over for the `number`-th time: cash and signed quantities."""
 
     number: int
     reason: str
@@ -47,7 +47,7 @@ class BrokerBaseline:
 
 
 def adoption(connection: Connection, account: str, broker: str) -> BrokerBaseline | None:
-    """The account's newest adoption of the broker; None if it never took it over."""
+    """Return the account's newest baseline at the broker; None if it never took the broker over."""
     rows = connection.execute(
         "SELECT number, adopted_at, symbol, quantity, reason FROM adoptions WHERE account = ? AND broker = ? "
         "QUALIFY number = max(number) OVER () ORDER BY symbol",
@@ -66,19 +66,22 @@ def adoption(connection: Connection, account: str, broker: str) -> BrokerBaselin
 
 
 def broker_of(connection: Connection, account: str) -> str | None:
-    """The broker outside at which the account trades; None if it does at none."""
+    """Return the external broker that the account trades at; None if it has none."""
     row = connection.execute("SELECT broker FROM adoptions WHERE account = ? ORDER BY broker", [account]).fetchone()
     return str(row[0]) if row else None
 
 
 def adopter(connection: Connection, broker: str) -> str | None:
-    """The account that trades at the broker; None if none does."""
+    """Return the account that trades at the broker; None if none does."""
     row = connection.execute("SELECT account FROM adoptions WHERE broker = ? ORDER BY account", [broker]).fetchone()
     return str(row[0]) if row else None
 
 
 def adopt(connection: Connection, account: str, broker: str, taken: BrokerBaseline) -> None:
-    """None; the account takes over the broker as it stands. Symbols may join an adoption later, as they are then."""
+    """Record the baseline with which the account takes the broker over.
+
+    Symbols may join it later, with their balances at that time.
+    """
     held = {CASH: taken.cash, **taken.positions}
     rows: list[Row] = [
         (account, broker, taken.number, symbol, quantised(quantity), taken.adopted_at, taken.reason)
@@ -88,7 +91,7 @@ def adopt(connection: Connection, account: str, broker: str, taken: BrokerBaseli
 
 
 def record_step(connection: Connection, account: str, order: Order, at: datetime) -> None:
-    """None; the order has come to its state at that instant. The same state with the same reason again is no step."""
+    """Record the order's state at that instant; a repetition of the last state and reason is not recorded."""
     with transaction(connection):
         last = connection.execute(
             "SELECT number, state, reason FROM order_events WHERE account = ? AND order_id = ? "
@@ -105,7 +108,7 @@ def record_step(connection: Connection, account: str, order: Order, at: datetime
 
 
 def sent_at(connection: Connection, account: str, order_id: str) -> datetime | None:
-    """When the order was last handed to the broker; None if it never was."""
+    """Return when the order was last sent to the broker; None if it never was."""
     row = connection.execute(
         "SELECT max(recorded_at) FROM order_events WHERE account = ? AND order_id = ? AND state = ?",
         [account, order_id, str(OrderState.SENT)],
@@ -114,7 +117,7 @@ def sent_at(connection: Connection, account: str, order_id: str) -> datetime | N
 
 
 def last_sent_at(connection: Connection, account: str) -> datetime | None:
-    """Return when any order of the account was last handed to the broker; None if none ever was."""
+    """Return when any order of the account was last sent to the broker; None if none ever was."""
     row = connection.execute(
         "SELECT max(recorded_at) FROM order_events WHERE account = ? AND state = ?", [account, str(OrderState.SENT)]
     ).fetchone()
@@ -124,7 +127,7 @@ def last_sent_at(connection: Connection, account: str) -> datetime | None:
 def record_executions(
     connection: Connection, account: str, number: int, told: Sequence[BrokerFill]
 ) -> tuple[BrokerFill, ...]:
-    """The trades that were new. Raises LedgerConflict if a stored one differs."""
+    """Record the trades and return those that were new. Raises LedgerConflict if a stored one differs."""
     fresh = []
     for one in told:
         money = (quantised(one.quantity), quantised(one.price), quantised(one.fee))
@@ -139,7 +142,7 @@ def record_executions(
 
 
 def executions(connection: Connection, account: str, number: int) -> tuple[BrokerFill, ...]:
-    """The trades since the adoption of that number, in the order of time."""
+    """Return the trades since the takeover of that number, in order of time."""
     rows = connection.execute(
         f"SELECT {_EXECUTION} FROM executions "  # noqa: S608 - names alone
         "WHERE account = ? AND adoption = ? ORDER BY executed_at, order_id, trade_id",
@@ -149,7 +152,7 @@ def executions(connection: Connection, account: str, number: int) -> tuple[Broke
 
 
 def trade_ids(connection: Connection, account: str, symbol: str) -> frozenset[str]:
-    """Return the numbers of all trades of the symbol that are on record."""
+    """Return the ids of all recorded trades of the symbol."""
     rows = connection.execute(
         "SELECT trade_id FROM executions WHERE account = ? AND symbol = ?", [account, symbol]
     ).fetchall()
@@ -157,7 +160,7 @@ def trade_ids(connection: Connection, account: str, symbol: str) -> frozenset[st
 
 
 def executions_booked(connection: Connection, account: str, day: date) -> tuple[BrokerFill, ...]:
-    """The trades whose fills belong to the account day, sorted by order and trade."""
+    """Return the trades whose fills belong to the account day, sorted by order and trade."""
     rows = connection.execute(
         f"SELECT {_EXECUTION} FROM executions "  # noqa: S608 - names alone
         "WHERE account = $account AND EXISTS (SELECT 1 FROM fills WHERE fills.account = $account "
@@ -169,7 +172,7 @@ def executions_booked(connection: Connection, account: str, day: date) -> tuple[
 
 
 def executions_after(connection: Connection, account: str, day: date) -> tuple[BrokerFill, ...]:
-    """The trades whose fills belong to later account days, in the order of time."""
+    """Return the trades whose fills belong to later account days, in order of time."""
     rows = connection.execute(
         f"SELECT {_EXECUTION} FROM executions WHERE account = $account AND EXISTS "  # noqa: S608 - names alone
         "(SELECT 1 FROM fills WHERE fills.account = $account AND fills.order_id = executions.order_id "
@@ -180,13 +183,16 @@ def executions_after(connection: Connection, account: str, day: date) -> tuple[B
 
 
 def record_charge(connection: Connection, account: str, number: int, charge: FundingPayment, as_of: date) -> bool:
-    """Whether the charge was new; it belongs to the account day. Raises LedgerConflict if the stored one differs."""
+    """Record the funding payment under the account day; return True if it was new.
+
+    Raises LedgerConflict if the stored one differs.
+    """
     money = (charge.charged_at, charge.symbol, quantised(charge.cash))
     return bool(insert_once(connection, CHARGES, [(account, charge.charge_id, *money, as_of, number)]))
 
 
 def charges(connection: Connection, account: str, number: int) -> tuple[FundingPayment, ...]:
-    """The charges since the adoption of that number, in the order of time."""
+    """Return the funding payments since the takeover of that number, in order of time."""
     rows = connection.execute(
         "SELECT charge_id, charged_at, symbol, cash FROM charges WHERE account = ? AND adoption = ? "
         "ORDER BY charged_at, charge_id",
@@ -196,7 +202,7 @@ def charges(connection: Connection, account: str, number: int) -> tuple[FundingP
 
 
 def charges_booked(connection: Connection, account: str, day: date) -> tuple[FundingPayment, ...]:
-    """The charges that belong to the account day, sorted by id."""
+    """Return the funding payments that belong to the account day, sorted by id."""
     rows = connection.execute(
         "SELECT charge_id, charged_at, symbol, cash FROM charges WHERE account = ? AND as_of = ? ORDER BY charge_id",
         [account, day],
@@ -205,7 +211,7 @@ def charges_booked(connection: Connection, account: str, day: date) -> tuple[Fun
 
 
 def executions_since(connection: Connection, account: str, since: datetime) -> tuple[BrokerFill, ...]:
-    """Return the trades at that instant or later, under whatever adoption, in the order of time."""
+    """Return the trades at that instant or later, whatever the takeover, in order of time."""
     rows = connection.execute(
         f"SELECT {_EXECUTION} FROM executions "  # noqa: S608 - names alone
         "WHERE account = ? AND executed_at >= ? ORDER BY executed_at, order_id, trade_id",
@@ -215,7 +221,7 @@ def executions_since(connection: Connection, account: str, since: datetime) -> t
 
 
 def charges_after(connection: Connection, account: str, day: date) -> tuple[FundingPayment, ...]:
-    """Return the charges that belong to later account days, sorted by id."""
+    """Return the funding payments that belong to later account days, sorted by id."""
     rows = connection.execute(
         "SELECT charge_id, charged_at, symbol, cash FROM charges WHERE account = ? AND as_of > ? ORDER BY charge_id",
         [account, day],

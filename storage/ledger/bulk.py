@@ -1,4 +1,4 @@
-"""Many days of an account at once: a stretch is written whole or not at all, and the whole record is read back."""
+"""Many account days at once: a batch is written atomically, and the whole record is read back."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ from strategy.portfolio.risk import RiskState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedDay:
-    """A day from its settlement to its orders, in the state in which the broker took them."""
+    """A day from its settlement to its orders, in the state in which the broker accepted them."""
 
     settled: Day
     decisions: tuple[Decision, ...]
@@ -40,23 +40,23 @@ class SimulatedDay:
 
     @property
     def as_of(self) -> date:
-        """The day."""
+        """Return the day's date."""
         return self.settled.standing.account.as_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelChange:
-    """From `as_of` on the decisions come from the model; None is the strategy without one."""
+    """A change of model: from `as_of` on it decides; None is the strategy without a model."""
 
     as_of: date
     model_id: str | None
 
 
 def record(connection: Connection, account: str, days: Sequence[SimulatedDay], risk: RiskState) -> None:
-    """None; the ledger holds the days as daily runs would have left them, and the risk state after the last one.
+    """Record the days as daily runs would have, and the risk state after the last one.
 
-    One statement for a table costs hardly more than one for a row. Raises LedgerConflict if the ledger holds other
-    such days; then nothing is written.
+    One statement for a table costs hardly more than one for a row. Raises LedgerConflict if the ledger holds different
+    rows for these days; then nothing is written.
     """
     decisions = [decision_row(account, one, day.provenance) for day in days for one in day.decisions]
     with transaction(connection):
@@ -73,7 +73,7 @@ def record(connection: Connection, account: str, days: Sequence[SimulatedDay], r
 
 
 def _order_rows(account: str, days: Sequence[SimulatedDay]) -> list[Row]:
-    """The orders of the days, each in the state that the last of them left it in."""
+    """Return the rows of the days' orders, each in the state at the end of the last day."""
     ended = {
         order.order_id: (order, day.as_of)
         for day in days
@@ -83,14 +83,14 @@ def _order_rows(account: str, days: Sequence[SimulatedDay]) -> list[Row]:
     rows = []
     for order in (order for day in days for order in day.orders):
         row = order_row(account, *ended.get(order.order_id, (order, order.as_of)))
-        # An order that traded was open before: the ledger tells the past as it was.
+        # An order that traded was open before: the ledger keeps that state for readers of earlier days.
         open_state = str(order.state) if order.state in OPEN_STATES else None
         rows.append((*row[:-2], open_state, row[-1]))
     return rows
 
 
 def fills(connection: Connection, account: str, until: date) -> tuple[Fill, ...]:
-    """Every trade of the account up to the day, oldest first."""
+    """Return every trade of the account up to the day, oldest first."""
     rows = connection.execute(
         f"SELECT {FILL_COLUMNS} FROM fills WHERE account = ? AND as_of <= ? "  # noqa: S608
         "ORDER BY as_of, symbol, order_id, trade_id",
@@ -100,7 +100,7 @@ def fills(connection: Connection, account: str, until: date) -> tuple[Fill, ...]
 
 
 def order_counts(connection: Connection, account: str, until: date) -> tuple[int, int]:
-    """How many orders the account decided up to the day, and how many of them a halt withheld or cut."""
+    """Return how many orders the account decided up to the day, and how many of them a halt withheld or cut."""
     row = connection.execute(
         "SELECT count(*), count(*) FILTER (code = ? OR cut_by_halt) FROM orders WHERE account = ? AND as_of <= ?",
         [str(ReasonCode.HALTED), account, until],
@@ -109,7 +109,7 @@ def order_counts(connection: Connection, account: str, until: date) -> tuple[int
 
 
 def switches(connection: Connection, account: str, until: date) -> tuple[ModelChange, ...]:
-    """Who decided from which day on, up to the day, oldest first; the first entry is the account's first day."""
+    """Return the changes of model up to the day, oldest first; the first entry is the account's first day."""
     rows = connection.execute(
         "SELECT as_of, model_id FROM (SELECT DISTINCT as_of, model_id FROM decisions WHERE account = ? AND as_of <= ?) "
         "QUALIFY row_number() OVER (ORDER BY as_of) = 1 "

@@ -1,4 +1,4 @@
-"""What an account decided, ordered, traded and was worth, day by day, each row written once under its natural key."""
+"""An account's decisions, fills, entries and snapshots by day, each row written once under its natural key."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -30,14 +30,17 @@ from strategy.portfolio.decision import Decision, Status
 def record_decisions(
     connection: Connection, account: str, decisions: Sequence[Decision], provenance: Provenance
 ) -> int:
-    """How many decisions were new. Raises LedgerConflict if another one is stored for the same day and symbol."""
+    """Record the decisions and return how many were new.
+
+    Raises LedgerConflict if a different one is stored for the same day and symbol.
+    """
     rows = [decision_row(account, one, provenance) for one in decisions]
     with transaction(connection):
         return insert_once(connection, DECISIONS, rows)
 
 
 def decisions_on(connection: Connection, account: str, day: date) -> tuple[Decision, ...]:
-    """The day's decisions, sorted by symbol."""
+    """Return the day's decisions, sorted by symbol."""
     rows = connection.execute(
         "SELECT symbol, status, regime, confidence, signal, volatility, exposure, reason FROM decisions "
         "WHERE account = ? AND as_of = ? ORDER BY symbol",
@@ -60,7 +63,7 @@ def decisions_on(connection: Connection, account: str, day: date) -> tuple[Decis
 
 
 def provenance_on(connection: Connection, account: str, day: date) -> Provenance | None:
-    """What the day's decisions came from; None if there are none."""
+    """Return the provenance of the day's decisions; None if there are none."""
     row = connection.execute(
         "SELECT source, strategy, model_id, data_sha256 FROM decisions WHERE account = ? AND as_of = ? "
         "ORDER BY symbol LIMIT 1",
@@ -70,7 +73,7 @@ def provenance_on(connection: Connection, account: str, day: date) -> Provenance
 
 
 def newest_panel(connection: Connection, account: str) -> tuple[str | None, tuple[str, ...]]:
-    """The source and the symbols, sorted, of the newest day that the account decided; neither before its first."""
+    """Return the source and sorted symbols of the newest day that the account decided; (None, ()) before its first."""
     rows = connection.execute(
         "SELECT source, symbol FROM decisions WHERE account = $account AND as_of = "
         "(SELECT max(as_of) FROM decisions WHERE account = $account) ORDER BY symbol",
@@ -80,9 +83,9 @@ def newest_panel(connection: Connection, account: str) -> tuple[str | None, tupl
 
 
 def record_settlement(connection: Connection, account: str, day: Day) -> None:
-    """None; the day's snapshot, fills, entries and orders are stored, all of them or none.
+    """Record the day's snapshot, fills, entries and order states, all of them or none.
 
-    Raises LedgerConflict if the ledger holds another such day.
+    Raises LedgerConflict if the ledger holds different rows for the day.
     """
     snapshot = day.standing.snapshot
     as_of = snapshot.account.as_of
@@ -95,13 +98,13 @@ def record_settlement(connection: Connection, account: str, day: Day) -> None:
 
 
 def record_fills(connection: Connection, account: str, fills: Sequence[Fill]) -> int:
-    """How many fills were new. Raises LedgerConflict if a stored trade differs."""
+    """Record the fills and return how many were new. Raises LedgerConflict if a stored trade differs."""
     with transaction(connection):
         return insert_once(connection, FILLS, [fill_row(account, fill) for fill in fills])
 
 
 def fills_on(connection: Connection, account: str, day: date) -> tuple[Fill, ...]:
-    """The trades of the day, sorted by symbol."""
+    """Return the trades of the day, sorted by symbol."""
     rows = connection.execute(
         f"SELECT {FILL_COLUMNS} FROM fills WHERE account = ? AND as_of = ? "  # noqa: S608
         "ORDER BY symbol, order_id, trade_id",
@@ -131,12 +134,15 @@ def fills_of(connection: Connection, account: str, order_ids: Sequence[str]) -> 
 
 
 def record_entries(connection: Connection, account: str, entries: Sequence[Entry]) -> int:
-    """How many changes without a trade were new. Raises LedgerConflict if a stored one differs."""
+    """Record the entries (changes without a trade) and return how many were new.
+
+    Raises LedgerConflict if a stored one differs.
+    """
     return insert_once(connection, ENTRIES, [entry_row(account, entry) for entry in entries])
 
 
 def units_after(connection: Connection, account: str, day: date) -> dict[str, Decimal]:
-    """By symbol the signed quantity that fills and entries of later account days add."""
+    """Return by symbol the signed quantity that fills and entries of later account days add."""
     rows = connection.execute(
         "SELECT symbol, sum(units) FROM (SELECT symbol, if(side = 'buy', quantity, -quantity) AS units FROM fills "
         "WHERE account = $account AND as_of > $day UNION ALL SELECT symbol, quantity FROM entries "
@@ -147,7 +153,7 @@ def units_after(connection: Connection, account: str, day: date) -> dict[str, De
 
 
 def entries_on(connection: Connection, account: str, day: date) -> tuple[Entry, ...]:
-    """The changes without a trade of the day, by kind and symbol."""
+    """Return the day's entries (changes without a trade), by kind and symbol."""
     rows = connection.execute(
         "SELECT kind, symbol, cash, quantity FROM entries WHERE account = ? AND as_of = ? ORDER BY kind, symbol",
         [account, day],
@@ -159,7 +165,7 @@ def entries_on(connection: Connection, account: str, day: date) -> tuple[Entry, 
 
 
 def snapshots(connection: Connection, account: str, *, until: date, last_days: int) -> tuple[Snapshot, ...]:
-    """The newest `last_days` snapshots up to `until`, included, oldest first."""
+    """Return the newest `last_days` snapshots up to `until`, included, oldest first."""
     rows = connection.execute(
         "SELECT as_of, cash, equity, drawdown, positions FROM account_snapshots WHERE account = ? AND as_of <= ? "
         "ORDER BY as_of DESC LIMIT ?",
@@ -180,7 +186,7 @@ def held_since(connection: Connection, account: str, *, last_days: int) -> dict[
 
 
 def latest_snapshot(connection: Connection, account: str) -> Snapshot | None:
-    """The account at its last settled day; None if there is none."""
+    """Return the account at its last settled day; None if there is none."""
     newest = snapshots(connection, account, until=date.max, last_days=1)
     return newest[0] if newest else None
 
@@ -192,7 +198,7 @@ def first_day(connection: Connection, account: str) -> date | None:
 
 
 def accounts(connection: Connection) -> tuple[str, ...]:
-    """The accounts that have lived a day, by name."""
+    """Return the accounts with a settled day, by name."""
     rows = connection.execute("SELECT DISTINCT account FROM account_snapshots ORDER BY account").fetchall()
     return tuple(row[0] for row in rows)
 
@@ -206,7 +212,7 @@ def last_decided(connection: Connection, account: str, *, before: date) -> date 
 
 
 def missed_days(connection: Connection, account: str, day: date) -> tuple[date, ...]:
-    """The days before `day` that the account lived without a decision, back to the one before them that had one."""
+    """Return the settled days before `day` without a decision, back to the newest one that has a decision."""
     rows = connection.execute(
         "SELECT as_of FROM account_snapshots WHERE account = $account AND as_of < $day AND as_of > "
         "(SELECT max(as_of) FROM decisions WHERE account = $account AND as_of < $day) ORDER BY as_of",

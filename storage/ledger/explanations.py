@@ -1,4 +1,4 @@
-"""Explanations of orders, kept as JSON beside the decisions that they explain, once and for all."""
+"""Explanations of orders, kept as JSON beside the decisions that they explain, written once."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,16 +13,16 @@ from storage.database import Connection, transaction
 from storage.keyed_rows import Row, Table, insert_once
 from strategy.explain.order import Explanation
 
-#: An explanation as JSON has it: money as text in full, dates as text, what is not known as null.
+#: An explanation as JSON: money as text with all digits, dates as text, unknown values as null.
 Trace = dict[str, Any]
 
 EXPLANATIONS = Table(name="explanations", key=("account", "as_of", "symbol"), values=("trace",))
 
 
 def record(connection: Connection, account: str, source: str, explained: Sequence[Explanation]) -> int:
-    """How many explanations were new; the bars are those of the source. Raises LedgerConflict if a stored one differs.
+    """Record the explanations, made from the source's bars, and return how many were new.
 
-    Floats are kept to the last bit.
+    Floats are kept to the last bit. Raises LedgerConflict if a stored one differs.
     """
     rows: list[Row] = [
         (account, one.as_of, one.symbol, json.dumps(trace(one, source), allow_nan=False)) for one in explained
@@ -32,7 +32,7 @@ def record(connection: Connection, account: str, source: str, explained: Sequenc
 
 
 def load(connection: Connection, account: str, as_of: date, symbol: str) -> Trace | None:
-    """The explanation of the account's order of that day and symbol; None if none was kept."""
+    """Return the explanation of the account's order of that day and symbol; None if none was kept."""
     row = connection.execute(
         "SELECT trace FROM explanations WHERE account = ? AND as_of = ? AND symbol = ?", [account, as_of, symbol]
     ).fetchone()
@@ -40,7 +40,7 @@ def load(connection: Connection, account: str, as_of: date, symbol: str) -> Trac
 
 
 def trace(explained: Explanation, source: str) -> Trace:
-    """The explanation as it is kept, with the source of its bars."""
+    """Return the explanation as JSON values, with the source of its bars."""
     return {"source": source, **_plain(explained)}
 
 

@@ -1,6 +1,6 @@
-"""Evidence: what a broker outside once confirmed of an order, kept as it was first told and never taken back.
+"""Evidence that an external broker once confirmed an order: kept as first reported and never revoked.
 
-An order with evidence has arrived, whatever the broker says or forgets later.
+An order with evidence has arrived, whatever the broker reports or forgets later.
 """
 
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from strategy.broker.fills import VenueOrder
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """An order of ours, and what the broker confirmed of it."""
+    """An order of ours, and the broker's confirmation of it."""
 
     order_id: str
     venue: VenueOrder
 
 
 def record_evidence(connection: Connection, account: str, broker: str, order_id: str, venue: VenueOrder) -> bool:
-    """Record what the broker confirmed; whether it was the first time. What was confirmed first stays as it is."""
+    """Record the broker's confirmation; return True if it was the first. The first confirmation stays as it is."""
     written = connection.execute(
         "INSERT INTO order_evidence (account, broker, order_id, venue_order_id, transacted_at) VALUES (?, ?, ?, ?, ?) "
         "ON CONFLICT DO NOTHING RETURNING order_id",
@@ -29,7 +29,7 @@ def record_evidence(connection: Connection, account: str, broker: str, order_id:
 
 
 def evidence_of(connection: Connection, account: str, broker: str, order_id: str) -> VenueOrder | None:
-    """Return what the broker confirmed of the order; None if it never told of it."""
+    """Return the broker's confirmation of the order; None if there was none."""
     row = connection.execute(
         "SELECT venue_order_id, transacted_at FROM order_evidence WHERE account = ? AND broker = ? AND order_id = ?",
         [account, broker, order_id],
@@ -38,7 +38,7 @@ def evidence_of(connection: Connection, account: str, broker: str, order_id: str
 
 
 def evidence_since(connection: Connection, account: str, broker: str, since: datetime) -> tuple[Evidence, ...]:
-    """Return the orders that the broker confirmed to have taken at that instant or later, oldest first."""
+    """Return the orders that the broker confirmed to have accepted at that instant or later, oldest first."""
     rows = connection.execute(
         "SELECT order_id, venue_order_id, transacted_at FROM order_evidence WHERE account = ? AND broker = ? "
         "AND transacted_at >= ? ORDER BY transacted_at, order_id",

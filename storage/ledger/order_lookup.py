@@ -1,4 +1,4 @@
-"""One order and all that is on record of it: found by the beginning of its id, with its steps, fills and trades."""
+"""Look-up of one order by the beginning of its id, with its steps, fills and broker trades."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -8,13 +8,13 @@ from storage.ledger.row_codec import FILL_COLUMNS, to_fill
 from strategy.account.orders import Fill, OrderState, Side
 from strategy.broker.fills import BrokerFill
 
-#: How every order id begins, so that it need not be typed.
+#: The prefix of every order id; it may be omitted in a look-up.
 _PREFIX = "tdmt-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """An order by its key, and what it is about."""
+    """An order's key, symbol and day."""
 
     account: str
     order_id: str
@@ -24,7 +24,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A state that an order has come to outside, when, and why."""
+    """A state that an order reached at an external broker, when, and why."""
 
     state: OrderState
     reason: str
@@ -32,7 +32,7 @@ class Step:
 
 
 def beginning(connection: Connection, text: str, account: str | None, *, most: int) -> tuple[Found, ...]:
-    """The newest orders whose id begins so, of the account or of all (None), at most `most` of them."""
+    """Return the newest orders whose id begins so, of the account or (None) of all, at most `most` of them."""
     rows = connection.execute(
         "SELECT account, order_id, symbol, as_of FROM orders WHERE (starts_with(order_id, $text) OR "
         "starts_with(order_id, $prefixed)) AND ($account IS NULL OR account = $account) "
@@ -43,7 +43,7 @@ def beginning(connection: Connection, text: str, account: str | None, *, most: i
 
 
 def steps(connection: Connection, account: str, order_id: str) -> tuple[Step, ...]:
-    """The steps of an order that went outside, oldest first; none where paper trades."""
+    """Return the recorded steps of an order at an external broker, oldest first; empty for paper orders."""
     rows = connection.execute(
         "SELECT state, reason, recorded_at FROM order_events WHERE account = ? AND order_id = ? ORDER BY number",
         [account, order_id],
@@ -54,7 +54,7 @@ def steps(connection: Connection, account: str, order_id: str) -> tuple[Step, ..
 
 
 def fills_of(connection: Connection, account: str, order_id: str) -> tuple[Fill, ...]:
-    """The order's fills, by day and trade."""
+    """Return the order's fills, by day and trade."""
     rows = connection.execute(
         f"SELECT {FILL_COLUMNS} FROM fills WHERE account = ? AND order_id = ? ORDER BY as_of, trade_id",  # noqa: S608
         [account, order_id],
@@ -63,7 +63,7 @@ def fills_of(connection: Connection, account: str, order_id: str) -> tuple[Fill,
 
 
 def executions_of(connection: Connection, account: str, order_id: str) -> tuple[BrokerFill, ...]:
-    """The order's trades in the broker's own words, in the order of time; none where paper trades."""
+    """Return the order's trades as the broker reported them, in order of time; empty for paper orders."""
     rows = connection.execute(
         "SELECT trade_id, symbol, executed_at, side, quantity, price, fee, fee_asset, realised FROM executions "
         "WHERE account = ? AND order_id = ? ORDER BY executed_at, trade_id",
@@ -87,7 +87,7 @@ def executions_of(connection: Connection, account: str, order_id: str) -> tuple[
 
 
 def settings_behind(connection: Connection, account: str, day: date) -> str | None:
-    """The settings (JSON text) of the run that decided the account's day; None if none is on record.
+    """Return the settings (JSON text) of the run that decided the account's day; None if none is on record.
 
     A daily run decides its own day, a backfill every day up to its own.
     """

@@ -1,4 +1,4 @@
-"""The orders of an account: written ahead, claimed before they leave, and told apart by the id that they always get."""
+"""The orders of an account: recorded before they are sent, claimed by one run, and identified by a deterministic id."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from strategy.account.orders import OPEN_STATES, Order, OrderState
 
 
 def record_orders(connection: Connection, account: str, orders: Sequence[Order]) -> int:
-    """How many orders were new; written ahead of sending. One that is stored keeps the state it has reached.
+    """Record the orders before they are sent and return how many were new; a stored one keeps its state.
 
     Raises LedgerConflict if a stored order differs in symbol, day, side or quantity.
     """
@@ -21,7 +21,7 @@ def record_orders(connection: Connection, account: str, orders: Sequence[Order])
 
 
 def update_orders(connection: Connection, account: str, orders: Sequence[Order], *, day: date | None = None) -> None:
-    """None; each order stands in its new state, reached on `day` (None: on the day it was decided).
+    """Move each order to its new state, reached on `day` (None: on the day it was decided).
 
     Raises LedgerConflict if an order is not recorded, differs, or has ended in another state already.
     """
@@ -31,7 +31,7 @@ def update_orders(connection: Connection, account: str, orders: Sequence[Order],
 
 
 def claim_order(connection: Connection, account: str, order: Order) -> bool:
-    """Whether the order waited, and now stands in its new state: of several runs that would send it, one is told so."""
+    """Move a waiting order to its new state; return True for the one run that succeeds, which alone may send it."""
     reached = order_row(account, order, order.as_of)[-5:]
     claimed = connection.execute(
         "UPDATE orders SET state = ?, reason = ?, code = ?, open_state = coalesce(?, open_state), settled_on = ? "
@@ -42,7 +42,7 @@ def claim_order(connection: Connection, account: str, order: Order) -> bool:
 
 
 def release_order(connection: Connection, account: str, order_id: str) -> bool:
-    """Whether the order was claimed, and waits again: it certainly did not arrive."""
+    """Put a claimed order that certainly did not arrive back to waiting; return True if it was claimed."""
     released = connection.execute(
         "UPDATE orders SET state = ?, open_state = ? WHERE account = ? AND order_id = ? AND state = ? "
         "RETURNING order_id",
@@ -52,7 +52,7 @@ def release_order(connection: Connection, account: str, order_id: str) -> bool:
 
 
 def order(connection: Connection, account: str, order_id: str) -> Order:
-    """The order of that id. Raises ValueError if the account has none."""
+    """Return the order of that id. Raises ValueError if the account has none."""
     row = connection.execute(
         f"SELECT {ORDER_COLUMNS} FROM orders WHERE account = ? AND order_id = ?",  # noqa: S608
         [account, order_id],
@@ -63,7 +63,7 @@ def order(connection: Connection, account: str, order_id: str) -> Order:
 
 
 def orders_on(connection: Connection, account: str, day: date) -> tuple[Order, ...]:
-    """The orders decided on the day, in the state they have now, sorted by symbol."""
+    """Return the orders decided on the day, in their present state, sorted by symbol."""
     rows = connection.execute(
         f"SELECT {ORDER_COLUMNS} FROM orders WHERE account = ? AND as_of = ? ORDER BY symbol, order_id",  # noqa: S608
         [account, day],
@@ -72,7 +72,7 @@ def orders_on(connection: Connection, account: str, day: date) -> tuple[Order, .
 
 
 def open_orders(connection: Connection, account: str) -> tuple[Order, ...]:
-    """The orders that may still trade, by day and symbol."""
+    """Return the orders that may still trade, by day and symbol."""
     rows = connection.execute(
         f"SELECT {ORDER_COLUMNS} FROM orders WHERE account = ? AND settled_on IS NULL ORDER BY as_of, symbol, order_id",  # noqa: S608
         [account],
@@ -81,7 +81,7 @@ def open_orders(connection: Connection, account: str) -> tuple[Order, ...]:
 
 
 def marks_of(connection: Connection, account: str, order_ids: Sequence[str]) -> dict[str, Decimal]:
-    """Return the close at which each of the orders was decided, by order id; absent in stores of old."""
+    """Return the close at which each of the orders was decided, by order id; absent in older stores."""
     rows = connection.execute(
         "SELECT order_id, mark FROM orders WHERE account = ? AND mark IS NOT NULL AND list_contains(?, order_id)",
         [account, list(order_ids)],
@@ -100,7 +100,7 @@ def orders_since(connection: Connection, account: str, day: date) -> tuple[Order
 
 
 def days_ordered(connection: Connection, account: str, *, most: int) -> tuple[date, ...]:
-    """Return the newest days on which the account ordered more than the market takes as too little, newest first."""
+    """Return the newest days with an order that was not skipped, at most `most`, newest first."""
     rows = connection.execute(
         "SELECT DISTINCT as_of FROM orders WHERE account = ? AND state <> ? ORDER BY as_of DESC LIMIT ?",
         [account, str(OrderState.SKIPPED), most],
@@ -109,7 +109,7 @@ def days_ordered(connection: Connection, account: str, *, most: int) -> tuple[da
 
 
 def ordered_symbols(connection: Connection, account: str) -> tuple[str, ...]:
-    """Every symbol that the account ever ordered, sorted: what it may hold or be about to."""
+    """Return every symbol that the account ever ordered, sorted: those it may hold or be about to hold."""
     rows = connection.execute(
         "SELECT DISTINCT symbol FROM orders WHERE account = ? ORDER BY symbol", [account]
     ).fetchall()
@@ -117,7 +117,7 @@ def ordered_symbols(connection: Connection, account: str) -> tuple[str, ...]:
 
 
 def orders_open_at(connection: Connection, account: str, day: date) -> tuple[Order, ...]:
-    """The orders that could still trade after the day, in the state they had then, by day and symbol."""
+    """Return the orders that could still trade after the day, in the state they had then, by day and symbol."""
     rows = connection.execute(
         "SELECT order_id, symbol, as_of, side, quantity, open_state, reason, code, cut_by_halt, mark FROM orders "
         "WHERE account = $account AND as_of <= $day AND (settled_on IS NULL OR settled_on > $day) "
@@ -128,7 +128,7 @@ def orders_open_at(connection: Connection, account: str, day: date) -> tuple[Ord
 
 
 def advance(connection: Connection, account: str, order: Order, day: date) -> None:
-    """None; the order stands in its new state, reached on the day. Raises LedgerConflict as `update_orders` does."""
+    """Move the order to its new state, reached on the day. Raises LedgerConflict as `update_orders` does."""
     row = connection.execute(
         f"SELECT {ORDER_COLUMNS} FROM orders WHERE account = ? AND order_id = ?",  # noqa: S608
         [account, order.order_id],

@@ -1,4 +1,4 @@
-"""In which unit an account's prices are: the revision of a bar that it used, beside the one that stands today."""
+"""Changes of unit in an account's prices: the bar revision that it used against the current one."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from strategy.account.orders import Fill
 from strategy.backtest.restatement import UnitChange, agreeing_bars
 from strategy.market.bars import FloatArray
 
-#: Bars back from the one that an account used which are compared.
+#: How many bars up to the one that an account used are compared.
 COMPARED_BARS = 1_000
 
 _TODAY = """
@@ -29,7 +29,7 @@ QUALIFY dense_rank() OVER (ORDER BY open_time DESC) <= ? ORDER BY open_time DESC
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Used:
-    """A close that an account used: as the mark of a position, or to decide an order."""
+    """A close that an account used, either to mark a position or to decide an order."""
 
     symbol: str
     on: date
@@ -37,7 +37,7 @@ class Used:
 
 
 def unit_changes(connection: Connection, source: str, used: Iterable[Used]) -> dict[Used, UnitChange]:
-    """Return those closes that stand otherwise today, with how many bars say that this is a change of unit.
+    """Return the used closes that differ today, with the number of bars that show a change of unit.
 
     A close that no former revision of its bar has comes from elsewhere, such as another source or a fill, and is
     absent; so is one whose bar the source does not have.
@@ -60,9 +60,9 @@ def unit_changes(connection: Connection, source: str, used: Iterable[Used]) -> d
 
 
 def open_as_used(connection: Connection, source: str, fill: Fill) -> Decimal | None:
-    """Return the open of the fill's bar in the revision that is nearest to its price; None without a bar.
+    """Return the open of the fill's bar in the revision nearest to the fill's price; None without a bar.
 
-    It was filled at that one: later revisions may tell the open in another unit.
+    The fill used that one: later revisions may state the open in another unit.
     """
     row = connection.execute(
         "SELECT open FROM bars WHERE source = ? AND symbol = ? AND open_time::DATE = ? AND open > 0 "

@@ -1,4 +1,4 @@
-"""The resets of a broker that an account has met: what happened there before the newest one, the broker cannot know."""
+"""Resets of a broker, as an account noticed them: the broker has no record of anything before the newest one."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,7 @@ from storage.database import Connection
 
 
 def record_reset(connection: Connection, account: str, broker: str, number: int, met_at: datetime) -> None:
-    """Record that the adoption of that number was made because the broker had been reset; once."""
+    """Record that the takeover of that number followed a reset of the broker. Recording it again is a no-op."""
     connection.execute(
         "INSERT INTO resets (account, broker, number, met_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
         [account, broker, number, met_at],
@@ -14,9 +14,9 @@ def record_reset(connection: Connection, account: str, broker: str, number: int,
 
 
 def remembers_from(connection: Connection, account: str, broker: str) -> datetime | None:
-    """Return since when the broker can know of the account's orders: its newest reset, or the first adoption.
+    """Return the instant from which the broker has records of the account: its newest reset, or the first takeover.
 
-    None where the account never adopted it.
+    None if the account never took it over.
     """
     row = connection.execute(
         "SELECT max(began) FROM (SELECT met_at AS began FROM resets WHERE account = $account AND broker = $broker "

@@ -1,4 +1,4 @@
-"""The halt, which latches until a person resumes the account."""
+"""The account's halt, which stays until a person resumes the account."""
 
 from storage.database import Connection
 from strategy.account.money import quantised
@@ -6,7 +6,7 @@ from strategy.portfolio.risk import RiskState
 
 
 def load(connection: Connection, account: str) -> RiskState:
-    """The account's risk state; not halted if none was ever stored."""
+    """Return the account's risk state; not halted if none was ever stored."""
     row = connection.execute(
         "SELECT halted, since, reason, peak_equity FROM risk_state WHERE account = ?", [account]
     ).fetchone()
@@ -14,7 +14,7 @@ def load(connection: Connection, account: str) -> RiskState:
 
 
 def save(connection: Connection, account: str, state: RiskState) -> None:
-    """None; the account's risk state is the given one."""
+    """Store the account's risk state, replacing the earlier one."""
     peak = None if state.peak_equity is None else quantised(state.peak_equity)
     connection.execute(
         "INSERT OR REPLACE INTO risk_state (account, halted, since, reason, peak_equity) VALUES (?, ?, ?, ?, ?)",

@@ -1,4 +1,4 @@
-"""How the ledger's values lie in its tables: money in twelve decimals, one row for each natural key."""
+"""Conversion between the ledger's values and its table rows: money in twelve decimals, one row per natural key."""
 
 import json
 from dataclasses import dataclass
@@ -41,9 +41,9 @@ SNAPSHOTS = Table(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """What a day's decisions came from: the source and the hash of the bars they saw, the strategy and the model.
+    """The origin of a day's decisions: source and hash of the bars, strategy and model.
 
-    Without a model the rules alone decided; the source is None where a day is older than its record.
+    `model_id` is None if the rules alone decided; `source` is None if the day is older than its record.
     """
 
     source: str | None
@@ -53,7 +53,7 @@ class Provenance:
 
 
 def decision_row(account: str, decision: Decision, provenance: Provenance) -> Row:
-    """The decision as a row of DECISIONS."""
+    """Return the decision as a row of DECISIONS."""
     return (
         *(account, decision.as_of, decision.symbol, str(decision.status), decision.regime and str(decision.regime)),
         *(decision.confidence, decision.signal, decision.volatility, decision.exposure, decision.reason),
@@ -62,7 +62,7 @@ def decision_row(account: str, decision: Decision, provenance: Provenance) -> Ro
 
 
 def order_row(account: str, order: Order, day: date) -> Row:
-    """The order as a row of ORDERS; one that has ended did so on `day`."""
+    """Return the order as a row of ORDERS; if it has ended, it did so on `day`."""
     is_open = order.state in OPEN_STATES
     mark = None if order.mark is None else quantised(order.mark)
     return (
@@ -78,7 +78,7 @@ ORDER_COLUMNS = "order_id, symbol, as_of, side, quantity, state, reason, code, c
 
 
 def to_order(row: Row) -> Order:
-    """Return the order behind a row of ORDER_COLUMNS, and its mark where that is read too."""
+    """Return the order in a row of ORDER_COLUMNS, and its mark if the row has one."""
     values: tuple[Any, ...] = row
     order_id, symbol, as_of, side, quantity, state, reason, code, cut_by_halt, *more = values
     (mark,) = more or (None,)
@@ -97,7 +97,7 @@ def to_order(row: Row) -> Order:
 
 
 def fill_row(account: str, fill: Fill) -> Row:
-    """The trade as a row of FILLS."""
+    """Return the trade as a row of FILLS."""
     return (
         *(account, fill.order_id, fill.trade_id, fill.symbol, fill.as_of, str(fill.side)),
         *(quantised(fill.quantity), quantised(fill.price), quantised(fill.fee)),
@@ -110,7 +110,7 @@ FILL_COLUMNS = "order_id, trade_id, symbol, as_of, side, quantity, price, fee, a
 
 
 def to_fill(row: tuple[Any, ...]) -> Fill:
-    """Return the trade behind a row of FILL_COLUMNS."""
+    """Return the trade in a row of FILL_COLUMNS."""
     order_id, trade_id, symbol, as_of, side, quantity, price, fee, amount = row
     return Fill(
         order_id=order_id,
@@ -126,12 +126,12 @@ def to_fill(row: tuple[Any, ...]) -> Fill:
 
 
 def entry_row(account: str, entry: Entry) -> Row:
-    """The change without a trade as a row of ENTRIES."""
+    """Return the entry (a change without a trade) as a row of ENTRIES."""
     return (account, entry.as_of, str(entry.kind), entry.symbol, quantised(entry.cash), quantised(entry.quantity))
 
 
 def snapshot_row(account: str, snapshot: Snapshot) -> Row:
-    """The snapshot as a row of SNAPSHOTS; positions are JSON, their numbers strings."""
+    """Return the snapshot as a row of SNAPSHOTS; positions are JSON, their numbers strings."""
     held = {
         symbol: {
             "quantity": _text(position.quantity),
@@ -145,7 +145,7 @@ def snapshot_row(account: str, snapshot: Snapshot) -> Row:
 
 
 def to_snapshot(row: Row) -> Snapshot:
-    """The snapshot behind as_of, cash, equity, drawdown and positions."""
+    """Return the snapshot in a row of as_of, cash, equity, drawdown and positions."""
     values: tuple[Any, ...] = row
     as_of, cash, equity, drawdown, positions = values
     held = {

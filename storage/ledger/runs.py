@@ -1,4 +1,4 @@
-"""Runs: what was started, with which settings, and how it ended."""
+"""Runs: the command, its settings, and its outcome."""
 
 import json
 from collections.abc import Sequence
@@ -12,18 +12,18 @@ from storage.keyed_rows import Table, insert_once
 
 
 class RunStatus(StrEnum):
-    """How far a run came; one that was killed stays `running`."""
+    """The status of a run; one that was killed stays `running`."""
 
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
-    #: The day is settled, decided and reported, and a halt withheld its orders, as it should.
+    #: The day is settled, decided and reported; a halt withheld its orders, as intended.
     HALTED = "halted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A run as it starts: `config` is JSON text, `started_at` is timezone-aware."""
+    """A run at its start: `config` is JSON text, `started_at` is timezone-aware."""
 
     run_id: str
     account: str
@@ -36,7 +36,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a run ended: `result` is the JSON text that the command printed, None if it failed before that."""
+    """The outcome of a run: `result` is the JSON text that the command printed, None if it failed before that."""
 
     status: RunStatus
     finished_at: datetime
@@ -48,7 +48,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """A run and its outcome; None while it is running, or if it was killed."""
+    """A run and its outcome, which is None while the run is running or if it was killed."""
 
     run: Run
     outcome: Outcome | None
@@ -67,13 +67,13 @@ _SELECT = (
 
 
 def start_run(connection: Connection, run: Run) -> None:
-    """None; the run is recorded as running. Raises LedgerConflict if the id belongs to another run."""
+    """Record the run as running. Raises LedgerConflict if the id belongs to another run."""
     fixed = (run.run_id, run.account, run.command, run.as_of)
     insert_once(connection, _RUNS, [(*fixed, run.started_at, str(RunStatus.RUNNING), run.code_version, run.config)])
 
 
 def finish_run(connection: Connection, run_id: str, outcome: Outcome) -> None:
-    """None; the run has ended with the outcome. Raises ValueError if no such run was started."""
+    """Record the outcome of the run. Raises ValueError if no such run was started."""
     updated = connection.execute(
         "UPDATE runs SET status = ?, finished_at = ?, data_sha256 = ?, model_id = ?, warnings = ?, result = ? "
         "WHERE run_id = ?",
@@ -87,7 +87,7 @@ def finish_run(connection: Connection, run_id: str, outcome: Outcome) -> None:
 
 
 def finished_run(connection: Connection, account: str, as_of: date, command: str) -> str | None:
-    """The result (JSON text) of the last run of the command that was done for the account and day; None if none was."""
+    """Return the result (JSON text) of the last run of the command done for the account and day; None if none was."""
     row = connection.execute(
         "SELECT result FROM runs WHERE account = ? AND as_of = ? AND command = ? AND status = 'done' "
         "ORDER BY finished_at DESC, run_id LIMIT 1",
@@ -107,7 +107,7 @@ def last_done(connection: Connection, account: str, command: str, *, before: dat
 
 
 def failures(connection: Connection, account: str, days: Sequence[date]) -> dict[date, str]:
-    """Why the account's newest run of each of the days failed; a day without a failed run is left out."""
+    """Return why the account's newest failed run of each of the days failed; a day without a failed run is absent."""
     rows = connection.execute(
         "SELECT as_of, arg_max(warnings, started_at) FROM runs WHERE account = ? AND status = 'failed' "
         "AND list_contains(?, as_of) GROUP BY as_of ORDER BY as_of",
@@ -117,7 +117,7 @@ def failures(connection: Connection, account: str, days: Sequence[date]) -> dict
 
 
 def first_run(connection: Connection, account: str, command: str) -> RunRecord | None:
-    """The account's first run of the command, which says what the account is for; None if there was none."""
+    """Return the account's first run of the command, which shows what the account is for; None if there was none."""
     rows = connection.execute(
         _SELECT + "WHERE account = ? AND command = ? ORDER BY started_at, run_id LIMIT 1", [account, command]
     ).fetchall()
@@ -125,7 +125,7 @@ def first_run(connection: Connection, account: str, command: str) -> RunRecord |
 
 
 def runs(connection: Connection, *, account: str | None = None, last: int = 20) -> tuple[RunRecord, ...]:
-    """The newest runs of the account or (None) of all, newest first."""
+    """Return the newest runs of the account or (None) of all, newest first."""
     rows = connection.execute(
         _SELECT + "WHERE $account IS NULL OR account = $account ORDER BY started_at DESC, run_id LIMIT $last",
         {"account": account, "last": last},
@@ -134,7 +134,7 @@ def runs(connection: Connection, *, account: str | None = None, last: int = 20) 
 
 
 def newest_runs(connection: Connection, command: str) -> tuple[RunRecord, ...]:
-    """Every account's newest run of the command, by account."""
+    """Return every account's newest run of the command, by account."""
     rows = connection.execute(
         _SELECT + "WHERE command = ? "
         "QUALIFY row_number() OVER (PARTITION BY account ORDER BY started_at DESC, run_id) = 1 ORDER BY account",

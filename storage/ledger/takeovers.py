@@ -1,4 +1,4 @@
-"""What an account kept when it took its broker over anew, and what it booked for the difference."""
+"""Positions that an account kept when it took its broker over again, and the entries it booked for the difference."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ ENTRIES = Table(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """The signed quantities that the account owned after an adoption, and what those on margin cost."""
+    """The signed quantities that the account owned after a takeover, and the cost of those on margin."""
 
     positions: Mapping[str, Decimal]
     costs: Mapping[str, Decimal]
 
 
 def record_kept(connection: Connection, account: str, broker: str, number: int, kept: Kept) -> None:
-    """Record what the account owns after the adoption of that number; nothing where it owns nothing."""
+    """Record what the account owns after the takeover of that number; writes nothing if it owns nothing."""
     rows: list[Row] = [
         (account, broker, number, symbol, quantised(quantity), quantised(kept.costs.get(symbol, Decimal(0))))
         for symbol, quantity in sorted(kept.positions.items())
@@ -39,7 +39,7 @@ def record_kept(connection: Connection, account: str, broker: str, number: int, 
 
 
 def kept(connection: Connection, account: str, broker: str, number: int) -> Kept:
-    """Return what the account owned after the adoption of that number; nothing after the first."""
+    """Return what the account owned after the takeover of that number; empty for the first."""
     rows = connection.execute(
         "SELECT symbol, quantity, cost FROM takeover_positions WHERE account = ? AND broker = ? AND number = ? "
         "ORDER BY symbol",
@@ -57,7 +57,7 @@ def record_changes(
     as_of: date,
     changes: Sequence[tuple[Change, str]],
 ) -> None:
-    """Record what the adoption, named by account, broker and number, books on the day, each change with its reason."""
+    """Record the entries that a takeover (account, broker, number) books on the day, each change with its reason."""
     rows: list[Row] = [
         (
             *(*adoption, line, as_of, one.symbol, quantised(one.cash), quantised(one.quantity)),
@@ -69,12 +69,12 @@ def record_changes(
 
 
 def entries_on(connection: Connection, account: str, day: date) -> tuple[Entry, ...]:
-    """Return what the adoptions book on the day, one entry a symbol, sorted by symbol; cash alone has symbol ""."""
+    """Return the takeovers' entries of the day, one per symbol, sorted by symbol; cash alone has symbol ""."""
     return _entries(connection, account, day, day)
 
 
 def entries_after(connection: Connection, account: str, day: date) -> tuple[Entry, ...]:
-    """Return what the adoptions book on later days, one entry a symbol, dated on the last of these days."""
+    """Return the takeovers' entries of later days, one per symbol, dated on the last of these days."""
     return _entries(connection, account, date.fromordinal(day.toordinal() + 1), date.max)
 
 

@@ -1,4 +1,4 @@
-"""Folds: the models that walk-forward backtests fitted, the gate's verdicts on them, and the signals they gave."""
+"""Walk-forward folds: the models that backtests fitted, the promotion gate's verdicts on them, and their signals."""
 
 import json
 from collections.abc import Mapping
@@ -9,13 +9,13 @@ from storage.database import Connection, transaction
 from storage.keyed_rows import Table, insert_once
 from strategy.training.promotion_gate import Figures, Verdict
 
-#: Symbol, date, and the hash of all bars up to that date.
+#: A symbol, a date, and the hash of all bars up to that date.
 SignalKey = tuple[str, date, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFold:
-    """A model by the hash of all that determines it; `model_id` is None where nothing could be trained.
+    """A fold's model under the hash of all that determines it; `model_id` is None where nothing could be trained.
 
     Its weights are kept as those of any model, but it is not registered. `created_at` is timezone-aware.
     """
@@ -27,7 +27,7 @@ class StoredFold:
     created_at: datetime
 
 
-# The first one stands: two runs that fit the same fold at once get the same, but for the time of day.
+# The first row stays: two runs that fit the same fold at once get the same result, except for the time of day.
 _FOLDS = Table(
     name="folds",
     key=("fold_key",),
@@ -43,7 +43,7 @@ _SIGNALS = Table(
 
 
 def record(connection: Connection, fold: StoredFold, signals: Mapping[SignalKey, float]) -> None:
-    """None; fold and signals are kept together, or neither. What is stored already stands."""
+    """Record the fold and its signals together, or neither. What is stored already stays."""
     verdict = fold.verdict
     figures = json.dumps(asdict(verdict.figures), sort_keys=True, allow_nan=False)
     row = (
@@ -57,7 +57,7 @@ def record(connection: Connection, fold: StoredFold, signals: Mapping[SignalKey,
 
 
 def find(connection: Connection, key: str) -> StoredFold | None:
-    """The fold of this key; None if it was never fitted."""
+    """Return the fold of this key; None if it was never fitted."""
     row = connection.execute(
         "SELECT fitted_to, model_id, promoted, rival, figures, reason, created_at FROM folds WHERE fold_key = ?", [key]
     ).fetchone()
@@ -71,7 +71,7 @@ def find(connection: Connection, key: str) -> StoredFold | None:
 
 
 def signals(connection: Connection, key: str) -> dict[SignalKey, float]:
-    """Every signal that is known of the fold's model."""
+    """Return every recorded signal of the fold's model."""
     rows = connection.execute(
         "SELECT symbol, day, history_sha256, signal FROM fold_signals WHERE fold_key = ?", [key]
     ).fetchall()

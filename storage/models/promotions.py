@@ -1,4 +1,4 @@
-"""Verdicts on models, and promotions: who may decide since which day. Both are only ever added to."""
+"""Verdicts on models, and promotions: which model decides from which day. Rows are only ever added."""
 
 import json
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from strategy.training.promotion_gate import PRIOR, Figures, Verdict
 
 
 class Promoter(StrEnum):
-    """Who promoted."""
+    """The promoter of a model: the promotion gate or a person."""
 
     GATE = "gate"
     HAND = "hand"
@@ -21,7 +21,10 @@ class Promoter(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promotion:
-    """From `as_of` on the model, or `prior`, decides for these symbols of the source; `at` is timezone-aware."""
+    """A promotion: from `as_of` on the model, or `prior`, decides for these symbols of the source.
+
+    `at` is timezone-aware.
+    """
 
     source: str
     symbols: tuple[str, ...]
@@ -42,7 +45,7 @@ class StoredVerdict:
     created_at: datetime
 
 
-# The first verdict stands: a repeated one may only know of more trials, which were none when it was passed.
+# The first verdict stands: a repetition can differ only by trials that had not been made when it was passed.
 _VERDICTS = Table(
     name="verdicts",
     key=("model_id", "rival", "as_of"),
@@ -58,7 +61,7 @@ _IN_FORCE = (
 
 
 def record_verdict(connection: Connection, stored: StoredVerdict) -> Verdict:
-    """The verdict that stands for the model, its rival and the day: the first one that was recorded."""
+    """Record the verdict unless one is stored for its model, rival and day; return the stored one."""
     verdict = stored.verdict
     figures = json.dumps(asdict(verdict.figures), sort_keys=True, allow_nan=False)
     key = (stored.model_id, verdict.rival, stored.as_of)
@@ -67,7 +70,7 @@ def record_verdict(connection: Connection, stored: StoredVerdict) -> Verdict:
 
 
 def verdicts(connection: Connection, model_id: str) -> tuple[StoredVerdict, ...]:
-    """Every verdict on the model, newest day first."""
+    """Return every verdict on the model, newest day first."""
     rows = connection.execute(
         "SELECT model_id, rival, as_of, promoted, figures, reason, created_at FROM verdicts WHERE model_id = ? "
         "ORDER BY as_of DESC, created_at DESC, rival",
@@ -77,10 +80,11 @@ def verdicts(connection: Connection, model_id: str) -> tuple[StoredVerdict, ...]
 
 
 def promote(connection: Connection, promotion: Promotion) -> bool:
-    """Whether anything changed: the gate promotes a model once a day, a hand only what does not rule already.
+    """Record the promotion; return False if it changes nothing.
 
-    A promotion of an earlier day does not displace that of a later one. Raises ValueError if the model is not
-    registered, belongs to other symbols, or saw bars after the day.
+    The gate promotes a model once a day, a person only a model that is not in force already. A promotion of an earlier
+    day does not displace that of a later one. Raises ValueError if the model is not registered, belongs to other
+    symbols, or saw bars after the day.
     """
     with transaction(connection):
         _refuse_strangers(connection, promotion)
@@ -97,9 +101,9 @@ def promote(connection: Connection, promotion: Promotion) -> bool:
 
 
 def in_force(connection: Connection, source: str, symbols: Sequence[str], as_of: date) -> Promotion | None:
-    """The promotion that says who decides on the day: the newest whose model saw nothing after it.
+    """Return the promotion in force on the day: the newest whose model saw nothing after it.
 
-    None where nothing was promoted up to that day: the prior decides.
+    None if nothing was promoted up to that day: the prior decides.
     """
     found = _SELECT + _IN_FORCE + _NEWEST_FIRST + "LIMIT 1"
     row = connection.execute(found, [source, as_json(symbols), as_of, as_of]).fetchone()
@@ -107,17 +111,17 @@ def in_force(connection: Connection, source: str, symbols: Sequence[str], as_of:
 
 
 def history(connection: Connection, source: str, symbols: Sequence[str]) -> tuple[Promotion, ...]:
-    """Every promotion for these symbols of the source, the one in force first."""
+    """Return every promotion for these symbols of the source, the one in force first."""
     ruled = _SELECT + "WHERE source = ? AND symbols = ?" + _NEWEST_FIRST
     rows = connection.execute(ruled, [source, as_json(symbols)]).fetchall()
     return tuple(_promotion(row) for row in rows)
 
 
 def first_open_day(connection: Connection, source: str, symbols: Sequence[str], trained_to: date) -> date:
-    """The first day that a promotion by hand may rule: it rewrites no day that a model or the prior has decided.
+    """Return the first day from which a promotion by hand may apply: it changes no day that is already decided.
 
     Days of other symbols or another source do not count, nor do those of a backfill, which has models of its own; a day
-    whose source nobody knows does. Never before `trained_to` or a promotion that is in force.
+    whose source is unknown does. Never before `trained_to` or a promotion that is in force.
     """
     decided = connection.execute(
         "SELECT max(as_of) FROM (SELECT as_of FROM decisions WHERE strategy = 'turbo' AND coalesce(source = ?, true) "
@@ -132,7 +136,7 @@ def first_open_day(connection: Connection, source: str, symbols: Sequence[str], 
 
 
 def as_json(symbols: Sequence[str]) -> str:
-    """A set of symbols as the store writes it.
+    """Return a set of symbols as the store writes it.
 
     >>> as_json(("B", "A"))
     '["A", "B"]'

@@ -1,4 +1,4 @@
-"""Models: weights in files named by their hash, and the register that says what is known of each."""
+"""Models: weights in files named by their hash, and the registry of what is known about each."""
 
 import json
 import os
@@ -23,23 +23,23 @@ from storage.models import promotions
 from storage.models.promotions import StoredVerdict, as_json
 from strategy.training.promotion_gate import PRIOR
 
-#: Anything JSON can say.
+#: Any values that JSON can hold.
 Metadata = Mapping[str, Any]
 
-#: One key with canonical JSON: with two or more, the order of keys and so the hash differs from run to run.
+#: All metadata is canonical JSON under one key: with several keys their order, and so the hash, varies between runs.
 _METADATA_KEY = "turbodmt"
 
 
 class ModelDamaged(Exception):
-    """A model's file is missing, or its bytes are not those that its name promises (exit 6)."""
+    """A model file that is missing or does not match the hash in its name (exit 6)."""
 
 
 class ModelUnknown(ValueError):
-    """No registered model, or more than one, has an id that begins so (exit 2)."""
+    """An id prefix that no registered model has, or more than one (exit 2)."""
 
 
 class ModelState(StrEnum):
-    """What a model is to the newest day: it decides, was never judged, was refused, or did decide once."""
+    """The state of a model on the newest day: in force, not judged yet, refused, or no longer in force."""
 
     CHAMPION = "champion"
     CHALLENGER = "challenger"
@@ -49,10 +49,10 @@ class ModelState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRecord:
-    """What is known of a model beside its weights; `model_id` is the sha256 of its file, in hexadecimal digits.
+    """A model's record beside its weights; `model_id` is the sha256 of its file, in hexadecimal digits.
 
-    `config` and `validation` are JSON text; `created_at` is timezone-aware. `state` and the `reason` for it come from
-    the verdicts and promotions when a record is read, and are no part of what is registered.
+    `config` and `validation` are JSON text; `created_at` is timezone-aware. `state` and its `reason` are derived from
+    verdicts and promotions when a record is read, and are not part of what is registered.
     """
 
     model_id: str
@@ -70,7 +70,7 @@ class ModelRecord:
     reason: str = ""
 
 
-#: An id may be shortened to this many digits.
+#: The fewest digits to which an id may be shortened.
 LEAST_DIGITS = 8
 
 _MODELS = Table(
@@ -86,10 +86,10 @@ _SELECT = (
 
 
 def save(home: Path, arrays: Mapping[str, NDArray[Any]], metadata: Metadata) -> str:
-    """The model's id, the sha256 of its file `models/<id>.safetensors`; the same arrays and metadata give the same id.
+    """Save the model as `models/<id>.safetensors`; return its id, the sha256 of the file.
 
-    Keep the time of day out of the metadata, or a repeated training is another model.
-    Raises StoreFull, StoreReadOnly; ValueError if an array is not finite.
+    The same arrays and metadata give the same id. Keep the time of day out of the metadata, or a repeated training
+    gives another model. Raises StoreFull, StoreReadOnly; ValueError if an array is not finite.
     """
     for name, values in arrays.items():
         if not np.isfinite(values).all():
@@ -103,7 +103,10 @@ def save(home: Path, arrays: Mapping[str, NDArray[Any]], metadata: Metadata) -> 
 
 
 def read(home: Path, model_id: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """The arrays and the metadata of a model. Raises ModelDamaged if the file is missing or not what its name says."""
+    """Return the arrays and the metadata of a model.
+
+    Raises ModelDamaged if the file is missing or does not match its name.
+    """
     path = _path(home, model_id)
     remedy = "restore the file, or run `turbodmt train`"
     try:
@@ -124,7 +127,7 @@ def read(home: Path, model_id: str) -> tuple[dict[str, NDArray[Any]], dict[str, 
 
 
 def register(connection: Connection, record: ModelRecord) -> None:
-    """None; the model is known. Registering it again changes nothing.
+    """Register the model. Registering it again changes nothing.
 
     Raises LedgerConflict if it is known with other data, symbols, dates or seed.
     """
@@ -136,7 +139,7 @@ def register(connection: Connection, record: ModelRecord) -> None:
 
 
 def champion(connection: Connection, source: str, symbols: Sequence[str], *, trained_until: date) -> ModelRecord | None:
-    """The model that decides on `trained_until`, which saw nothing after that day; None where the prior does."""
+    """Return the model that decides on `trained_until`, which saw nothing after that day; None if the prior decides."""
     ruling = promotions.in_force(connection, source, symbols, trained_until)
     if ruling is None or ruling.model_id == PRIOR:
         return None
@@ -144,7 +147,7 @@ def champion(connection: Connection, source: str, symbols: Sequence[str], *, tra
 
 
 def find(connection: Connection, prefix: str) -> ModelRecord:
-    """The one registered model whose id begins with at least eight hexadecimal digits.
+    """Return the one registered model whose id begins with these hexadecimal digits, at least eight.
 
     Raises ModelUnknown for none, several, or too few digits.
     """
@@ -161,10 +164,10 @@ def find(connection: Connection, prefix: str) -> ModelRecord:
 
 
 def last_trained(connection: Connection, source: str, symbols: Sequence[str], *, until: date) -> date | None:
-    """The day up to which a model of these symbols was last trained, no later than `until`, promoted or refused.
+    """Return the newest day, up to `until`, to which a model of these symbols was trained, promoted or refused.
 
-    None if none was: what was refused yesterday need not be fitted again today. A model without a verdict does not
-    count: the run that trained it was stopped before the gate.
+    None if there is none. Refused models count, so that one refused yesterday is not fitted again today. A model
+    without a verdict does not count: the run that trained it was stopped before the promotion gate.
     """
     row = connection.execute(
         "SELECT max(trained_to) FROM registry WHERE source = ? AND symbols = ? AND trained_to <= ? AND state <> ?",
@@ -174,7 +177,7 @@ def last_trained(connection: Connection, source: str, symbols: Sequence[str], *,
 
 
 def judged_on(connection: Connection, source: str, symbols: Sequence[str], trained_to: date) -> StoredVerdict | None:
-    """The newest verdict on a model of these symbols that was trained up to this very day; None if there is none."""
+    """Return the newest verdict on a model of these symbols that was trained up to exactly that day; None if none."""
     row = connection.execute(
         "SELECT model_id FROM models JOIN verdicts USING (model_id) WHERE source = ? AND symbols = ? "
         "AND trained_to = ? ORDER BY verdicts.created_at DESC, model_id LIMIT 1",
@@ -184,7 +187,7 @@ def judged_on(connection: Connection, source: str, symbols: Sequence[str], train
 
 
 def records(connection: Connection) -> tuple[ModelRecord, ...]:
-    """Every registered model, oldest training first."""
+    """Return every registered model, oldest training first."""
     rows = connection.execute(_SELECT + "ORDER BY trained_to, created_at, model_id").fetchall()
     return tuple(_record(row) for row in rows)
 

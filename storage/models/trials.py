@@ -1,4 +1,4 @@
-"""Trials: every configuration that was ever looked at, because the best of many looks good by chance."""
+"""Trials: every configuration ever evaluated, because the best of many looks good by chance."""
 
 import json
 import math
@@ -13,9 +13,9 @@ from strategy.evaluation.sharpe import TrialLog
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One look at a configuration (JSON text) on a set of symbols and a window, both ends included.
+    """An evaluation of a configuration (JSON text) on a set of symbols and a window, both ends included.
 
-    `sharpe` is the daily net Sharpe ratio it showed on so many `days`; both are None where none is known.
+    `sharpe` is its daily net Sharpe ratio over `days` days; both are None if unknown.
     """
 
     symbols: tuple[str, ...]
@@ -36,9 +36,10 @@ class Trial:
 
 
 def record(connection: Connection, trial: Trial) -> int:
-    """How many distinct configurations were tried on the same set of symbols in an overlapping window, this included.
+    """Record the trial; return the number of distinct configurations tried on the same symbols in overlapping windows.
 
-    The order of symbols and of keys in the configuration does not matter; recording a trial again counts once.
+    The count includes this one. The order of symbols and of keys in the configuration does not matter; recording a
+    trial again counts once.
     """
     with transaction(connection):
         record_all(connection, [trial])
@@ -46,12 +47,12 @@ def record(connection: Connection, trial: Trial) -> int:
 
 
 def record_all(connection: Connection, trials: Sequence[Trial]) -> None:
-    """None; the trials are kept. A trial that was known takes the new Sharpe ratio, if there is one."""
+    """Record the trials. A known trial takes the new Sharpe ratio, if there is one."""
     rows = {_key(one): (_spelled(one.config), one.recorded_at, one.sharpe, one.days) for one in trials}
     if not rows:
         return
     columns = zip(*((*key, *values) for key, values in rows.items()), strict=True)
-    # One statement with a list for each column: a thousand rows take as long as ten.
+    # One statement with a list per column: a thousand rows take as long as ten.
     connection.execute(
         "INSERT INTO trials (symbols, start_date, end_date, config_sha256, config, recorded_at, sharpe, days) "
         "SELECT unnest(?::VARCHAR[]), unnest(?::DATE[]), unnest(?::DATE[]), unnest(?::VARCHAR[]), "
@@ -64,9 +65,9 @@ def record_all(connection: Connection, trials: Sequence[Trial]) -> None:
 
 
 def tried(connection: Connection, trial: Trial) -> TrialLog:
-    """The distinct configurations on the trial's set of symbols in a window that overlaps its own.
+    """Return the distinct configurations tried on the trial's symbols in windows that overlap its own.
 
-    Of a configuration seen in several such windows the Sharpe ratio in the trial's own window counts, else the newest.
+    If one was tried in several such windows, the Sharpe ratio in the trial's own window counts, else the newest.
     """
     symbols, start, end, _ = _key(trial)
     found = connection.execute(
@@ -79,11 +80,11 @@ def tried(connection: Connection, trial: Trial) -> TrialLog:
 
 
 def _key(trial: Trial) -> tuple[str, date, date, str]:
-    """The natural key: the symbols sorted, the configuration by its hash."""
+    """Return the natural key: the symbols sorted, the configuration by its hash."""
     digest = sha256(_spelled(trial.config).encode()).hexdigest()
     return json.dumps(sorted(set(trial.symbols))), trial.start, trial.end, digest
 
 
 def _spelled(config: str) -> str:
-    """The configuration in one spelling."""
+    """Return the configuration in canonical JSON."""
     return json.dumps(json.loads(config), sort_keys=True, separators=(",", ":"))

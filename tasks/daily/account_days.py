@@ -1,4 +1,4 @@
-"""How an account comes from one day to the next: filled at the open by paper, or by what a broker outside has told."""
+"""The step from one account day to the next: fills by the paper rule, or as an external broker reported them."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,8 +24,8 @@ def next_day(
 ) -> Day:
     """Return the day of `as_of` as it leaves the account; nothing is written.
 
-    A past that was restated in another unit moves the account there first; a symbol of which that is doubtful keeps its
-    mark and its open order.
+    If history was restated in another unit, the account is converted first; a symbol whose conversion is doubtful keeps
+    its mark and its open order.
     """
     standing, mandate = account
     found = restated(store, job, standing)

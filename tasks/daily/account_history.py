@@ -1,4 +1,4 @@
-"""An account's whole life: its equity and figures beside buy and hold, on the same days, at the same costs."""
+"""An account's full history: equity and metrics beside buy and hold, on the same days, at the same costs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -23,20 +23,20 @@ from tasks.report.backtest_tables import Measured
 from tasks.report.charts import EquityPicture, Line
 from tasks.run.job import Job
 
-#: More account days than anybody's history has.
+#: More account days than any history has.
 MOST_DAYS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountHistory:
-    """The account first, then its benchmarks, over the same days."""
+    """The account's history first, then its benchmarks, over the same days."""
 
     picture: EquityPicture
     measured: tuple[Measured, ...]
 
 
 def account_history(job: Job) -> AccountHistory:
-    """Return what the account has come to since it opened; its ledger must hold at least one day up to `as_of`."""
+    """Return the account's history since it opened; its ledger must hold at least one day up to `as_of`."""
     with connect(job.home) as store:
         lived = lived_until(store, job.account, job.as_of)
         instruments = instrument_store.load(store, job.source, job.symbols)

@@ -1,4 +1,4 @@
-"""The account as the ledger remembers it, and the rules it is run by: what every later step starts from."""
+"""The account as the ledger has it, and its configuration: the input of every later step."""
 
 from dataclasses import replace
 from datetime import date
@@ -16,14 +16,15 @@ from strategy.market.instruments import Instrument
 from strategy.portfolio.account_config import AccountConfig
 from tasks.run.job import PAPER, SPOT, Job
 
-#: Largest exposure on spot: the rest stays in cash for fees, and for prices that move before an order arrives.
+#: Largest exposure on spot: the rest stays in cash for fees and for price moves before an order arrives.
 SPOT_EXPOSURE = 0.99
 
 
 def mandate_of(store: Connection, job: Job) -> AccountConfig:
-    """The job's mandate, with the instruments of its symbols and of everything its account ever ordered.
+    """Return the account's configuration, with the instruments of its symbols and of everything it ever ordered.
 
-    At a broker outside, its lots and limits are the instruments', and spot holds no more than it can pay for.
+    At an external broker the lots and limits are the broker's, and on spot the exposure is limited to what cash can
+    pay.
     """
     known = instrument_store.load(store, job.source, job.symbols)
     terms = {} if job.broker == PAPER else instrument_store.load(store, job.broker, job.symbols)
@@ -39,13 +40,16 @@ def mandate_of(store: Connection, job: Job) -> AccountConfig:
 
 
 def series_of(store: Connection, job: Job) -> str:
-    """Return what the ids of the account's orders begin from; empty where its name will do, and before an adoption."""
+    """Return the prefix from which the account's order ids derive.
+
+    It is empty if the account's name suffices, and before a takeover.
+    """
     adopted = None if job.broker == PAPER else venues.adoption(store, job.account, job.broker)
     return order_series(job.account, adopted.number, adopted.adopted_at) if adopted else ""
 
 
 def _on_terms(known: Instrument, venue: Instrument) -> Instrument:
-    """The instrument as the venue trades it."""
+    """Return the instrument with the lots, ticks and limits of the broker's market."""
     return replace(
         known,
         lot=venue.lot,
@@ -59,17 +63,17 @@ def _on_terms(known: Instrument, venue: Instrument) -> Instrument:
 
 
 def quotes_since(store: Connection, job: Job, standing: AccountState) -> QuotesByDate:
-    """The quotes of every day after the standing, up to `as_of`, of the job's symbols and of what is held besides."""
+    """Return the quotes of every day after the account's last, up to `as_of`, of the job's symbols and others held."""
     seen = standing.last_seen
     symbols = tuple(sorted({*job.symbols, *seen}))
     first = min(seen.values(), default=standing.account.as_of)
-    # Enough bars to cover the days since the first one that counts, and the bar before them.
+    # Enough bars to cover the days since the first one needed, and the bar before them.
     span_bars = (job.as_of - first).days + 2
     return unseen(standing, bar_store.load(store, job.source, symbols, until=job.as_of, last_bars=span_bars), job.as_of)
 
 
 def standing_at(store: Connection, job: Job, day: date) -> AccountState | None:
-    """The account at its last settled day up to `day`, with the orders open then; None if it has none."""
+    """Return the account at its last settled day up to `day`, with the orders open then; None if it has none."""
     snapshots = ledger.snapshots(store, job.account, until=day, last_days=job.policy.sizing.lookback_period)
     if not snapshots:
         return None

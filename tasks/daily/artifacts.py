@@ -1,4 +1,4 @@
-"""A day as Prefect shows it: a table of decisions, a summary, a picture of the equity, the link to the report."""
+"""Prefect artifacts of a day: a table of decisions, a summary, a picture of the equity, the link to the report."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,13 +23,13 @@ from tasks.report.daily_tables import (
 )
 from tasks.report.markup import Table, money, share
 
-#: The limits that the table of risk names, as the configuration spells them.
+#: The limits in the table of risk, as spelled in the configuration.
 LIMITS = ("max_drawdown_halt", "max_position_size", "max_turnover")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where an account's report lies; `served_at` is the path below which Prefect's server shows it, if it does."""
+    """The location of an account's report; `served_at` is the path below which Prefect's server shows it, if any."""
 
     account: str
     file: Path
@@ -37,12 +37,12 @@ class Place:
 
     @property
     def link(self) -> str | None:
-        """The report's address without a server's name, so that it holds behind a tunnel or a proxy as well."""
+        """Return the report's address without a host, so that it also works behind a tunnel or a proxy."""
         return None if self.served_at is None else f"{self.served_at}/{self.account}/{self.file.name}"
 
 
 def publish(page: DailyPage, report: Place) -> None:
-    """None; the artifacts of the current run, each under a key of the account that keeps its history."""
+    """Publish the day's artifacts in the current run, each under a key of the account that keeps its history."""
     account = report.account
     as_of, equity = page.snapshot.account.as_of, money(page.snapshot.equity)
     limits = {name: float(value) for name, value in page.provenance.configuration if name in LIMITS}
@@ -62,7 +62,7 @@ def publish(page: DailyPage, report: Place) -> None:
         create_table_artifact(table=in_rows(content), key=f"{name}-{account}", description=description)
     create_markdown_artifact(summary(page, report), key=f"summary-{account}", description=f"{as_of}: equity {equity}")
     if page.picture is not None:
-        # Of a picture of its own kind Prefect shows the address too, which here is all of the picture.
+        # An image artifact would also show its address, which here is the whole data URI.
         create_markdown_artifact(
             f"![{page.picture.title}]({svg_data_uri(equity_picture(page.picture))})",
             key=f"equity-{account}",
@@ -90,14 +90,14 @@ def _where(report: Place) -> str:
 
 
 def in_rows(content: Table) -> list[dict[str, str]]:
-    """The rows of a table by its columns; where there is none, one that says so."""
+    """Return the rows of a table by column name; if it is empty, one row that says so."""
     told = telling(content)
     rows = [dict(zip(told.columns, row, strict=True)) for row in told.rows]
     return rows or [{content.heading: content.empty}]
 
 
 def telling(content: Table) -> Table:
-    """The table without the columns that are empty in every row."""
+    """Return the table without the columns that are empty in every row."""
     kept = [place for place in range(len(content.columns)) if any(row[place] for row in content.rows)]
     return replace(
         content,
@@ -108,7 +108,7 @@ def telling(content: Table) -> Table:
 
 
 def publish_reconciliation(found: Reconciliation, account: str) -> None:
-    """None; an artifact of the current run that says how far the ledger and the replayed day lie apart."""
+    """Publish an artifact of the replay check: how far the ledger and the replayed day differ."""
     facts = {
         "As of": found.as_of.isoformat(),
         "Equity in the ledger": money(found.equity),
@@ -119,7 +119,7 @@ def publish_reconciliation(found: Reconciliation, account: str) -> None:
         "Orders equal": str(found.orders),
         "Short of paper's fills": "" if found.shortfall is None else f"{found.shortfall:.4%}",
     }
-    # Downwards: Prefect's page cuts a table that is wider than itself.
+    # One fact per row: Prefect's page cuts off wide tables.
     create_table_artifact(
         table=[{"What": name, "Value": cell} for name, cell in facts.items() if cell],
         key=f"reconciliation-{account}",
@@ -128,7 +128,7 @@ def publish_reconciliation(found: Reconciliation, account: str) -> None:
 
 
 def summary(page: DailyPage, report: Place) -> str:
-    """The whole day in Markdown, for where the report itself cannot be opened."""
+    """Return the whole day in Markdown, for readers who cannot open the report."""
     snapshot = page.snapshot
     facts = Table(
         heading=f"{report.account}, {snapshot.account.as_of}",
@@ -158,7 +158,7 @@ def summary(page: DailyPage, report: Place) -> str:
 
 
 def markdown(content: Table) -> str:
-    r"""A table in Markdown under its heading, or what stands for no rows.
+    r"""Return a table in Markdown under its heading, or the heading and the text for an empty table.
 
     >>> print(markdown(Table(heading="Held", columns=("Symbol", "Quantity"), rows=(("A|B", "2"),))))
     ## Held

@@ -1,4 +1,4 @@
-"""The model card: what a model was trained on, how it did against its rival, what the gate said, and who trades now."""
+"""The model card: a model's training, its results against its rival, the promotion gate's verdict, and the champion."""
 
 import json
 
@@ -15,14 +15,14 @@ from tasks.run.job import Job
 
 
 def publish_card(record: ModelRecord, verdict: Verdict, account: str) -> None:
-    """None; the card is an artifact of the current run, under a key of the account that keeps its history."""
+    """Publish the card as an artifact of the current run, under a key of the account that keeps its history."""
     create_markdown_artifact(
         card_markdown(record, verdict), key=f"model-card-{account}", description=headline(record, verdict)
     )
 
 
 def publish_newest_card(job: Job) -> None:
-    """None; publishes the card of the model that was trained on the job's day, if there is one."""
+    """Publish the card of the model that was trained on the job's day, if there is one."""
     with connect(job.home) as store:
         trained = [
             (one, promotions.verdicts(store, one.model_id))
@@ -35,17 +35,17 @@ def publish_newest_card(job: Job) -> None:
 
 
 def headline(record: ModelRecord, verdict: Verdict) -> str:
-    """What became of the model, in one line."""
+    """Return the verdict on the model in one line."""
     return f"Model {record.model_id[:12]} of {record.trained_to} was {'promoted' if verdict.promoted else 'refused'}"
 
 
 def card_markdown(record: ModelRecord, verdict: Verdict) -> str:
-    """The whole card in Markdown; who is refused leaves its rival in place."""
+    """Return the whole card in Markdown; if the model is refused, its rival stays champion."""
     champion = record.model_id if verdict.promoted else verdict.rival
     parts = (
         f"# {headline(record, verdict)}",
         _sentence(verdict.reason),
-        # A person may have decided otherwise since: `turbodmt models` tells who trades.
+        # A person may have promoted another since: `turbodmt models` shows the model in force.
         f"**Champion by this verdict: {_named(champion)}.**",
         markdown(_training_table(record)),
         markdown(_verdict_table(verdict)),
@@ -96,7 +96,7 @@ def _pairs_table(heading: str, first: str, pairs: tuple[tuple[str, str], ...]) -
 
 
 def _flat(values: dict[str, object], before: str = "") -> tuple[tuple[str, str], ...]:
-    """Names with dots for what lies inside, and their values as text.
+    """Return nested values as rows of text, with dotted names.
 
     >>> _flat({"shape": {"layers": 5}, "seed": 7, "sharpe": None})
     (('seed', '7'), ('shape.layers', '5'), ('sharpe', '–'))
@@ -115,7 +115,7 @@ def _chance(p: float | None) -> str:
 
 
 def _sentence(text: str) -> str:
-    """The text with a capital letter and a full stop.
+    """Return the text with a capital letter and a full stop.
 
     >>> _sentence("no better"), _sentence("")
     ('No better.', '')

@@ -1,4 +1,4 @@
-"""Order: target exposures become lot-sized orders, checked again, written ahead, then sent."""
+"""Order: turn target exposures into lot-sized orders, check them, record them, then send them."""
 
 import logging
 from collections.abc import Callable
@@ -26,17 +26,17 @@ log = logging.getLogger(__name__)
 
 
 class OrdersBlocked(Exception):
-    """No order may be sent: the run is late, or the account is halted (exit 5)."""
+    """Orders that may not be sent: the run is late, or the account is halted (exit 5)."""
 
 
 class AccountHalted(OrdersBlocked):
-    """A halt withheld orders of the day, as it should: the day is settled, decided and reported (exit 5)."""
+    """Orders of the day that a halt withheld as intended; the day is settled, decided and reported (exit 5)."""
 
 
 def trade(job: Job, open_broker: Callable[[datetime], Broker]) -> tuple[Order, ...]:
-    """The day's orders in the state the broker left them; written to the ledger before they are sent.
+    """Record the day's orders, then send them; return them in the state in which the broker left them.
 
-    Raises OrdersBlocked for a run that comes later than its bar allows; the decisions stay in the ledger.
+    Raises OrdersBlocked if the run is later than its bar allows; the decisions stay in the ledger.
     """
     with connect(job.home) as store:
         standing, mandate = settled_standing(store, job), mandate_of(store, job)
@@ -58,9 +58,9 @@ def trade(job: Job, open_broker: Callable[[datetime], Broker]) -> tuple[Order, .
 def planned_orders(
     store: Connection, job: Job, account: tuple[AccountState, AccountConfig], decisions: tuple[Decision, ...]
 ) -> tuple[Order, ...]:
-    """The orders that the decisions ask for, at the closes of `as_of`; those that a halted account writes only reduce.
+    """Return the orders that the decisions ask for, at the closes of `as_of`; a halted account only reduces positions.
 
-    What is written stays as it is, whether the account is halted or resumed after it.
+    Orders already recorded decide whether the day counts as halted, even if the account was halted or resumed since.
     """
     standing, mandate = account
     bars = bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=2)
@@ -72,12 +72,15 @@ def planned_orders(
 
 
 def withheld(orders: tuple[Order, ...]) -> tuple[Order, ...]:
-    """The orders that a halt has skipped or cut."""
+    """Return the orders that a halt has skipped or cut."""
     return tuple(order for order in orders if order.code is ReasonCode.HALTED or order.cut_by_halt)
 
 
 def demand_nothing_withheld(job: Job) -> None:
-    """None; raises OrdersBlocked if the halt withheld an order of the day: reported and reconciled, but not done."""
+    """Raise OrdersBlocked if an order of the day was withheld: the day is reported and checked, but not done.
+
+    Raises AccountHalted, a subclass, if a halt withheld it.
+    """
     today = _of_the_day(job)
     kept = [order for order in today if order.code is ReasonCode.NOT_SENT]
     orders = [order for order in withheld(today) if order not in kept]
@@ -104,15 +107,15 @@ def _of_the_day(job: Job) -> tuple[Order, ...]:
 
 
 def _unwritten(planned: tuple[Order, ...], written: tuple[Order, ...]) -> tuple[Order, ...]:
-    """The orders to send that no earlier run of the day has written."""
+    """Return the orders to send that no earlier run of the day has recorded."""
     known = {order.symbol for order in written}
     return tuple(order for order in planned if order.state is OrderState.INTENDED and order.symbol not in known)
 
 
 def _under_their_ids(planned: tuple[Order, ...], written: tuple[Order, ...]) -> tuple[Order, ...]:
-    """The orders without those that an earlier run has written under another id, which the same intent keeps.
+    """Return the orders, less those that an earlier run recorded under another id, which keep that id.
 
-    That is a run before the broker was adopted anew, or of a version that derived ids otherwise.
+    Such a run preceded a new takeover of the broker, or had a version that derived ids differently.
     """
     ids: dict[str, set[str]] = {}
     for order in written:

@@ -1,4 +1,4 @@
-"""Reconcile: the day is replayed through the backtest path and must give what the ledger holds."""
+"""Replay check: the day is replayed through the backtest path and must equal the ledger."""
 
 import logging
 from dataclasses import dataclass, replace
@@ -22,15 +22,15 @@ from tasks.run.job import PAPER, Job
 
 log = logging.getLogger(__name__)
 
-#: Largest difference of equity, as a fraction of it, between the paper account and the replayed day.
+#: Largest difference between the equity of the paper account and that of the replayed day, as a fraction.
 TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciliation:
-    """The day of the ledger beside the day replayed: equities, their difference as a fraction, what both agree on.
+    """The result of a replay check: both equities, their difference as a fraction, and the numbers of equal rows.
 
-    `shortfall` is what the equity lacks, as a fraction, against orders filled by paper's rule; None where they were.
+    `shortfall` is what the equity lacks, as a fraction, against orders filled by the paper rule; None where they were.
     """
 
     as_of: date
@@ -43,13 +43,13 @@ class Reconciliation:
 
 
 class ReconciliationFailed(Exception):
-    """The ledger does not hold what the backtest path gives (exit 7)."""
+    """A ledger that differs from its replay through the backtest path (exit 7)."""
 
 
 def reconcile(job: Job) -> Reconciliation:
-    """The day beside its replay: their equities differ by less than TOLERANCE, decisions and orders not at all.
+    """Replay the day and compare: equities must differ by at most TOLERANCE, decisions and orders not at all.
 
-    What was held back when the day was decided is held back in the replay, whatever a later run of the day finds.
+    Symbols held back when the day was decided are held back in the replay, whatever a later run of the day finds.
     Raises ReconciliationFailed, with both sides in the message.
     """
     with connect(job.home) as store:
@@ -93,7 +93,7 @@ REMEDY = "no figure of this day can be trusted: check whether its bars or the co
 
 
 def _equities(store: Connection, job: Job, mandate: AccountConfig) -> tuple[Decimal, Decimal, float | None]:
-    """The ledger's equity, the replayed day's, and at a broker outside what paper's fills would have brought more."""
+    """Return the ledger's equity, the replayed one, and the shortfall against paper fills at an external broker."""
     settled = settled_standing(store, job).snapshot
     before = standing_at(store, job, job.as_of - timedelta(days=1))
     if before is None:
@@ -113,13 +113,13 @@ def _equities(store: Connection, job: Job, mandate: AccountConfig) -> tuple[Deci
 
 
 def _gap(equity: Decimal, other: Decimal) -> float:
-    """Their difference as a fraction of the first; 1 for any beside nothing."""
+    """Return the difference as a fraction of the first; 1 for any difference from zero."""
     gap = abs(other - equity)
     return float(gap / abs(equity)) if equity else float(gap > Decimal(0))
 
 
 def _sent(orders: tuple[Order, ...]) -> dict[str, Order]:
-    """The orders as they were decided, by symbol, whatever became of them and how often they set out."""
+    """Return the orders as they were decided, by symbol, whatever became of them and however often they were sent."""
     return {
         order.symbol: replace(order, order_id="", state=OrderState.INTENDED, reason="", code=None) for order in orders
     }

@@ -1,4 +1,4 @@
-"""Report: the day as a page and as Prefect artifacts; it never blocks trading."""
+"""Report: the day as a page and as Prefect artifacts; a failure here never blocks trading."""
 
 import logging
 from dataclasses import replace
@@ -31,11 +31,11 @@ log = logging.getLogger(__name__)
 def report(
     job: Job, champion: Champion, gate: Gate, reconciled: Reconciliation | None = None, served_at: str | None = None
 ) -> Findings:
-    """What the day's result warns of, and where its page lies (None if it could not be written).
+    """Write the day's page and artifacts; return the warnings of the day's result, and the path of the page or None.
 
-    `served_at` is the path below which Prefect's server shows reports too; None where it does not. The run's artifacts
-    are a table of the decisions, a summary, a picture of the equity, the link to the page, and how far the day lies
-    from its replay.
+    The path is None if the page could not be written. `served_at` is the path below which Prefect's server shows
+    reports too; None where it does not. The run's artifacts are a table of the decisions, a summary, a picture of the
+    equity, the link to the page, and the result of the replay check.
     """
     warnings = [*gate.held_back.values(), *gate.warnings]
     warnings += [champion.warning] if champion.warning else []
@@ -54,7 +54,7 @@ def report(
         if reconciled is not None:
             publish_reconciliation(reconciled, job.account)
         publish_newest_card(job)
-    # Orders are on their way: what Prefect's page lacks must not fail the day.
+    # Orders have been sent: a missing artifact must not fail the day.
     except Exception as error:  # noqa: BLE001
         log.warning("The artifacts could not be published (%s); the report holds the same.", type(error).__name__)
     log.info("The report of %s is %s.", job.as_of, path)
@@ -62,7 +62,7 @@ def report(
 
 
 def _outside(job: Job) -> list[str]:
-    """What is held of symbols that the run does not look after."""
+    """Return warnings of positions in symbols that this run does not trade."""
     with connect(job.home) as store:
         snapshot = ledger.latest_snapshot(store, job.account)
     held = sorted(set(snapshot.held) - set(job.symbols)) if snapshot else []
@@ -72,7 +72,7 @@ def _outside(job: Job) -> list[str]:
 
 
 def _capped(job: Job) -> list[str]:
-    """Return a warning where the largest exposure decided the day."""
+    """Return a warning if the exposure cap decided the day."""
     with connect(job.home) as store:
         decisions = ledger.decisions_on(store, job.account, job.as_of)
         snapshot = ledger.latest_snapshot(store, job.account)
@@ -81,7 +81,7 @@ def _capped(job: Job) -> list[str]:
 
 
 def _missed(job: Job) -> list[str]:
-    """Which days were not decided, and why: their bars are filled and the account is marked all the same."""
+    """Return warnings of days without a decision, and why; bars still fill their open orders and mark the account."""
     with connect(job.home) as store:
         days = ledger.missed_days(store, job.account, job.as_of)
         failed = runs.failures(store, job.account, days) if days else {}
@@ -100,7 +100,7 @@ def _missed(job: Job) -> list[str]:
 
 
 def _trades(count: int) -> str:
-    """That orders of the day before have traded on days that no answer tells of."""
+    """Return a clause that counts the fills of earlier orders on days without an answer; empty for none."""
     return f", {count} trade{'' if count == 1 else 's'} of earlier orders settled" if count else ""
 
 
@@ -136,7 +136,7 @@ def _page(result: DayResult, champion: Champion, gate: Gate) -> DailyPage:
 
 
 def _before(job: Job) -> tuple[Decision, ...]:
-    """The decisions of the account's day before; none on its first."""
+    """Return the decisions of the account's previous day; none on its first."""
     with connect(job.home) as store:
         snapshots = ledger.snapshots(store, job.account, until=job.as_of, last_days=2)
         return ledger.decisions_on(store, job.account, snapshots[0].account.as_of) if len(snapshots) > 1 else ()

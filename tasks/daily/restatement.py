@@ -1,4 +1,4 @@
-"""An account beside history that was told again: moved to the new unit where that is certain, held still where not."""
+"""Conversion of an account after its history was restated: converted if the ratio is certain, held unchanged if not."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from tasks.run.job import PAPER, Job
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restated:
-    """A standing in the units of today's bars, what it was before, and by symbol why it cannot be moved there."""
+    """An account in the units of today's bars, the account before, and by symbol why it cannot be converted."""
 
     standing: AccountState
     before: AccountState
@@ -28,21 +28,21 @@ class Restated:
     doubtful: Mapping[str, UnitChange]
 
     def entries(self, as_of: date) -> tuple[Entry, ...]:
-        """Return the units that the change added, as entries of the day."""
+        """Return the units that the conversion added, as entries of the day."""
         return unit_entries(self.before, self.standing, as_of)
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """Return one sentence for each symbol that was moved, sorted."""
+        """Return one sentence for each converted symbol, sorted."""
         return tuple(_moved(one, self) for one in self.changes)
 
 
 def restated(store: Connection, job: Job, standing: AccountState) -> Restated:
-    """Return the account in the units of today's bars, by each position's mark and each open order's.
+    """Return the account in the units of today's bars, by the mark of each position and each open order.
 
-    Only the paper account can be moved: what a broker outside holds stays as it is, and its symbol doubtful, as is one
-    whose close stands far from the one that was used without one ratio for its bars. A person who accepts the bar of
-    that close says that it is right.
+    Only the paper account can be converted: positions at an external broker stay as they are, and their symbols are
+    doubtful. So is a symbol whose close is far from the one used without a single ratio for its bars; a person who
+    accepts the bar of that close confirms it.
     """
     held = {
         symbol: Used(symbol=symbol, on=one.marked_on or standing.account.as_of, close=one.mark)
@@ -75,7 +75,7 @@ def restated(store: Connection, job: Job, standing: AccountState) -> Restated:
 
 
 def _decided_at(store: Connection, job: Job, order: Order) -> Decimal | None:
-    """Return the close that an order without one was decided at, as its explanation tells it; None if none is kept."""
+    """Return the close at which an order without a mark was decided, from its explanation; None if none is kept."""
     trace = explanation_store.load(store, job.account, order.as_of, order.symbol)
     return None if trace is None else quantised(Decimal(trace["planned"]["mark"]))
 
@@ -98,7 +98,7 @@ def _moved(change: UnitChange, found: Restated) -> str:
 
 
 def why_held(change: UnitChange, job: Job) -> str:
-    """Return why a symbol is held back whose past was restated, and the way out."""
+    """Return why a symbol with a restated history is held back, and the remedy."""
     what = (
         f"{change.symbol}: its close of {change.on} was {priced(change.old)} when this account used it and is "
         f"{priced(change.new)} now (x{change.new / change.old:.6g})"

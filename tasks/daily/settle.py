@@ -27,14 +27,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """The account days that were settled now, `as_of` last, none if the ledger stood there; and the broker's word."""
+    """The account days settled now, `as_of` last, empty if the ledger was there already; and the reconciliation."""
 
     dates: tuple[date, ...]
     agreement: Agreement
 
 
 def settle(job: Job, open_broker: Callable[[datetime], Broker]) -> Settled:
-    """The account at the close of `as_of`, once ledger and broker agree; each day is one transaction.
+    """Settle the account up to the close of `as_of`, after reconciliation with the broker; each day is one transaction.
 
     A new account opens at `as_of` with its capital. Raises BrokerDisagrees, BrokerUnavailable, BrokerRefused.
     """
@@ -64,7 +64,7 @@ def settle(job: Job, open_broker: Callable[[datetime], Broker]) -> Settled:
 
 
 def _with_history(agreement: Agreement, found: Restated, job: Job) -> Agreement:
-    """Return the agreement with what a restated past means for the account."""
+    """Return the agreement with the warnings and doubts that a restated history adds."""
     barred = {symbol: why_held(change, job) for symbol, change in sorted(found.doubtful.items())}
     for sentence in (*found.remarks, *barred.values()):
         log.warning("%s.", sentence)
@@ -72,7 +72,10 @@ def _with_history(agreement: Agreement, found: Restated, job: Job) -> Agreement:
 
 
 def _record(store: Connection, job: Job, day: Day) -> None:
-    """Record the day and what it means for the halt, both or neither; a worse close that the gate holds counts."""
+    """Record the day and its effect on the halt in one transaction.
+
+    Worse closes that the data gate holds back count for the halt too.
+    """
     before = risk_state.load(store, job.account)
     snapshot = day.standing.snapshot
     doubtful = quality.held_closes(store, job.source, UNIT_KEPT, snapshot.account.as_of)

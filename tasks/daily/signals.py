@@ -1,4 +1,4 @@
-"""Signal: regime, forecast and target exposure of every symbol, written down before anything is sent."""
+"""Signal: regime, forecast and target exposure of every symbol, recorded before any order is sent."""
 
 import logging
 from collections.abc import Mapping
@@ -29,12 +29,12 @@ log = logging.getLogger(__name__)
 
 
 class DecidedOtherwise(ValueError):
-    """The day was decided by another strategy, or for other symbols, in a run that did not finish (exit 2)."""
+    """A day that an unfinished run decided by another strategy, or for other symbols (exit 2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """The decisions of a day, the bars that they saw, and what these look like side by side."""
+    """The decisions of a day, the bars that they used, and the aligned signals of these."""
 
     decisions: tuple[Decision, ...]
     bars: Mapping[str, Bars]
@@ -42,9 +42,9 @@ class Judged:
 
 
 def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> str:
-    """The hash of the bars that the day's decisions saw; the decisions are in the ledger, once and for all.
+    """Record the day's decisions once; return the hash of the bars they used.
 
-    With them is kept how every number of theirs that asks for an order came about.
+    An explanation of every number is kept for each decision that leads to an order.
     """
     model = None if champion.model_id is None else ensemble(job.home, champion.model_id)
     with connect(job.home) as store:
@@ -75,7 +75,7 @@ def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> str:
 
 
 def _demand_same_day(job: Job, stored: Provenance, decisions: tuple[Decision, ...]) -> None:
-    """None; refuses another strategy or other symbols than the day was decided by: their orders would come on top."""
+    """Raise DecidedOtherwise if the day was decided by another strategy or for other symbols: orders would add up."""
     decided = tuple(decision.symbol for decision in decisions)
     if stored.strategy != job.policy.strategy:
         raise DecidedOtherwise(
@@ -90,7 +90,7 @@ def _demand_same_day(job: Job, stored: Provenance, decisions: tuple[Decision, ..
 
 
 def settled_standing(store: Connection, job: Job) -> AccountState:
-    """Return the account at the close of `as_of`, in the units of today's bars; it must have been settled before."""
+    """Return the account at the close of `as_of`, in the units of today's bars; the day must be settled."""
     standing = standing_at(store, job, job.as_of)
     assert standing is not None, "the account is opened before it is judged"
     assert standing.account.as_of == job.as_of, "the day is settled before it is judged"
@@ -104,7 +104,7 @@ def judge_day(
     model: Forecaster | None,
     held_back: Mapping[str, str],
 ) -> Judged:
-    """The decisions at the close of `as_of`, from each symbol's bare look-back window alone."""
+    """Return the decisions at the close of `as_of`, from exactly each symbol's look-back window."""
     standing, mandate = account
 
     def newest(count: int) -> dict[str, Bars]:
@@ -118,7 +118,7 @@ def judge_day(
 
 
 def in_words(decision: Decision) -> str:
-    """A decision as a sentence for the log, without the numbers that it lacks."""
+    """Return a decision as a sentence for the log, without the numbers that it lacks."""
     if decision.exposure is None:
         return f"{decision.symbol}: {decision.status} ({decision.reason or 'kept as it is'})."
     parts = (

@@ -1,4 +1,4 @@
-"""Validate, in sight: the verdict on each symbol is an artifact of the run, also of one that finds nothing to trade."""
+"""Validate: judge the staged bars and publish the verdicts as an artifact, even if nothing may trade."""
 
 import logging
 
@@ -14,13 +14,13 @@ from tasks.validation.gate import validate as judge
 
 log = logging.getLogger(__name__)
 
-#: What the symbols that pass may be used for.
+#: The permitted use of symbols that pass.
 TRADED, LEARNED = "may be traded on", "may be learned from up to"
 _LEARNING = Use(failing="nothing can be learned from", option="--as-of", refused=TrainingRefused)
 
 
 def validate(job: Job) -> Gate:
-    """The gate's verdict, as `tasks.validation.gate` has it, once it is published. Raises NothingPublishable."""
+    """Return the verdict of `tasks.validation.gate`, published as an artifact. Raises NothingPublishable."""
     try:
         gate = judge(job)
     except NothingPublishable as error:
@@ -32,9 +32,10 @@ def validate(job: Job) -> Gate:
 
 
 def inspect_past(job: Job) -> Gate:
-    """The gate's verdict on all bars up to the job's day, which need not have one, once it is published.
+    """Return the data gate's verdict on all bars up to the job's day, published as an artifact.
 
-    Raises TrainingRefused where there is none, NothingPublishable where every symbol is held back.
+    The day itself needs no bar. Raises TrainingRefused if there is no bar, NothingPublishable if every symbol is held
+    back.
     """
     gate = inspect(job, None)
     _publish(job, gate, LEARNED)
@@ -49,13 +50,13 @@ def _publish(job: Job, gate: Gate, purpose: str) -> None:
             key=f"validation-{job.account}",
             description=described(job, gate, purpose),
         )
-    # What Prefect's page lacks must not fail the day.
+    # A missing artifact must not fail the day.
     except Exception as error:  # noqa: BLE001
         log.warning("The verdicts could not be published (%s); the report holds them.", type(error).__name__)
 
 
 def described(job: Job, gate: Gate, purpose: str) -> str:
-    """How many symbols passed, and what to do about the others."""
+    """Return how many symbols passed, and the remedy for the others."""
     held = sorted(gate.held_back)
     passed = f"{len(job.symbols) - len(held)} of {len(job.symbols)} symbols {purpose} {job.as_of}."
     if not held:

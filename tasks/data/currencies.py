@@ -1,4 +1,4 @@
-"""One account knows one currency: its cash, its orders and its equity are all in it."""
+"""The one currency of an account: its cash, its orders and its equity are all in it."""
 
 from collections.abc import Mapping
 
@@ -9,9 +9,9 @@ _SHOWN = 5
 
 
 def demand_one_currency(instruments: Mapping[str, Instrument]) -> None:
-    """Raise SourceRefused where the instruments of one account are known to be priced in several currencies.
+    """Raise SourceRefused if the instruments of one account are known to be priced in several currencies.
 
-    Pence are not pounds: amounts are added up as they are. What is not known is not judged.
+    Pence and pounds count as different: amounts are added without conversion. Unknown currencies are not judged.
     """
     by_currency: dict[str, list[str]] = {}
     for symbol, one in sorted(instruments.items()):

@@ -1,4 +1,4 @@
-"""Ingest: asks the store what it has, fetches what is missing, and stages it for the gate."""
+"""Ingest: compare the store with the source, fetch what is missing, and stage it for the data gate."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -20,18 +20,18 @@ from tasks.run.job import Job
 
 log = logging.getLogger(__name__)
 
-#: Bars up to the last published one that a streaming source is asked for again, at least: what the vendor corrected or
-#: told in another unit is seen in them, and they link the adjustment factor.
+#: Bars up to the last published one that are fetched again from a streaming source, at least: they show the vendor's
+#: corrections and changes of unit, and they link the adjustment factor.
 OVERLAP_BARS = 30
-#: Account days that a position is traced back, so that all bars which it has seen are asked for again.
+#: Account days that a position is traced back, so that all bars since its opening are fetched again.
 MOST_DAYS_HELD = 1_000
-#: Days before a position's first that its first order was decided in, at most.
+#: Most days between a position's first day and the decision of its first order.
 DECIDED_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Delivery:
-    """What a source delivered: bars, the instruments that it states now, and what was known of them before."""
+    """A source's delivery: bars, the instruments that it states now, and those known before."""
 
     bars: pd.DataFrame
     fresh: tuple[Instrument, ...]
@@ -39,9 +39,9 @@ class _Delivery:
 
 
 def ingest(job: Job, open_source: Callable[[], BarSource]) -> dict[str, int]:
-    """Return the staged rows per symbol up to `as_of`, for one account; 0 where the source has nothing new.
+    """Stage the source's bars up to `as_of` for one account; return the rows per symbol, 0 where nothing is new.
 
-    Raises SourceRefused, also where the account would know several currencies, and SourceUnavailable; then nothing has
+    Raises SourceRefused, also if the account would have several currencies, and SourceUnavailable; then nothing has
     changed.
     """
     found = _delivered(job, open_source(), job.as_of)
@@ -52,7 +52,7 @@ def ingest(job: Job, open_source: Callable[[], BarSource]) -> dict[str, int]:
 
 
 def ingest_all(job: Job, open_source: Callable[[], BarSource]) -> dict[str, int]:
-    """Return the staged rows per symbol of all that the source has, dated later than `as_of` too, for no account.
+    """Stage all bars of the source, also those dated after `as_of`, for no account; return the rows per symbol.
 
     Raises SourceRefused, SourceUnavailable; then nothing has changed.
     """
@@ -64,14 +64,14 @@ def _delivered(job: Job, source: BarSource, until: date) -> _Delivery:
         known = instrument_store.load(store, job.source, job.symbols)
         overlap = bar_store.nth_last_published(store, job.source, job.symbols, OVERLAP_BARS)
         held = ledger.held_since(store, job.account, last_days=MOST_DAYS_HELD)
-    # What a record lets infer may change with every bar that is added to it; asking it costs nothing.
+    # Properties inferred from a recorded file may change with every bar added to it, and querying it is cheap.
     asked = (
         tuple(symbol for symbol in job.symbols if symbol not in known or not known[symbol].money)
         if source.streaming
         else job.symbols
     )
     bars = source.fetch(BarRequest(since=_since(source, job, overlap, held), until=until, now=job.now))
-    # Asked after the bars, with which a source may tell the currency; the rest that is known of a symbol stays.
+    # Queried after the bars, since a source may state the currency with them; other known fields of a symbol stay.
     stated = source.instruments(asked) if asked else ()
     fresh = tuple(_completed(known.get(one.symbol), one) if source.streaming else one for one in stated)
     return _Delivery(bars=bars, fresh=fresh, known=known)
@@ -87,16 +87,16 @@ def _staged(job: Job, delivery: _Delivery) -> dict[str, int]:
 
 
 def _completed(known: Instrument | None, stated: Instrument) -> Instrument:
-    """Return what is known of a symbol with the money that its source states; what it states where none is known."""
+    """Return the known instrument with the currency that its source states; the stated one if none is known."""
     return replace(known, base=stated.base, quote=stated.quote, currency=stated.currency) if known else stated
 
 
 def _since(
     source: BarSource, job: Job, overlap: Mapping[str, date], held: Mapping[str, date]
 ) -> dict[str, date | None]:
-    """Return from when to fetch: a record is read whole, so that a price corrected anywhere in it is seen.
+    """Return the dates from which to fetch: a recorded file is read whole, so that any corrected price is seen.
 
-    Other sources are asked for the overlap, and for all that the account's position has seen.
+    From other sources the overlap is fetched, and all bars since the account's position was opened.
     """
     if not source.streaming:
         return dict.fromkeys(job.symbols)

@@ -1,4 +1,4 @@
-"""The universe: which symbols of a source might be held, and when, so that none is chosen in hindsight."""
+"""The universe: which symbols of a source may be held, and when, so that none is chosen in hindsight."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,14 +10,14 @@ from strategy.market.instruments import Instrument
 
 
 def keep_universe(home: Path, source: str, universe: Universe) -> dict[str, object]:
-    """The answer of `turbodmt universe`: the spans that now count for the source, in place of those before."""
+    """Store the universe in place of the source's earlier one; return the answer of `turbodmt universe`."""
     with connect(home) as store:
         universe_store.replace(store, source, universe)
     return universe_json(home, source)
 
 
 def universe_json(home: Path, source: str) -> dict[str, object]:
-    """The universe of the source as it is kept; null where there is none."""
+    """Return the source's stored universe; null if there is none."""
     with connect(home) as store:
         kept = universe_store.load(store, source)
     spans = (
@@ -33,7 +33,7 @@ def universe_json(home: Path, source: str) -> dict[str, object]:
 
 
 def chosen_in_hindsight(instruments: Mapping[str, Instrument]) -> tuple[str, ...]:
-    """The warning that nobody says which of several symbols might have been chosen then; none for a single one."""
+    """Return the warning that several symbols without a universe may be survivors; empty for a single symbol."""
     if len(instruments) < 2 or any(one.memberships is not None for one in instruments.values()):
         return ()
     return ("no universe is kept of this source: symbols chosen today may be the survivors; see `turbodmt universe`",)

@@ -1,1 +1,1 @@
-"""Warnings that stand in answers: of the exposure cap, missed orders, sorted rows and calendars."""
+"""Warnings in answers: on the exposure cap, missed orders, sorted rows and calendars."""

@@ -1,4 +1,4 @@
-"""What is said of a symbol's calendar: which it is, where it comes from, and how to name another."""
+"""Sentences about a symbol's calendar: which it is, where it comes from, and how to set another."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ _REMEDY = "name another with --calendar NAME"
 
 
 def told_calendar(job: Job, instrument: Instrument) -> str:
-    """Return the symbol's calendar and where it comes from, with the remedy where it does not fit."""
+    """Return the symbol's calendar and where it comes from, with the remedy if it does not fit."""
     calendar = instrument.calendar
     if instrument.symbol in _named(job):
         return f"the calendar {calendar} was named by hand; {_REMEDY}"
@@ -20,7 +20,10 @@ def told_calendar(job: Job, instrument: Instrument) -> str:
 
 
 def calendar_remarks(job: Job, instruments: Mapping[str, Instrument]) -> tuple[str, ...]:
-    """Return the warnings that calendars, which set costs and years, are inferred from a file's dates, or named."""
+    """Return the warnings about calendars that were inferred from a file's dates or set by a person.
+
+    A calendar determines costs and the number of sessions a year.
+    """
     named = {symbol: one.calendar for symbol, one in sorted(instruments.items()) if symbol in _named(job)}
     inferred = {symbol: one.calendar for symbol, one in sorted(instruments.items()) if symbol not in named}
     remarks = []

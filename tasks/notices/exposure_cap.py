@@ -1,13 +1,13 @@
-"""A warning where the largest exposure decides, and not the volatility that the settings aim at."""
+"""Warnings that the exposure cap, instead of the volatility target, decides positions."""
 
 from strategy.portfolio.sizing import SizingParams
 
-#: A backtest is silent about fewer of its days.
+#: A backtest does not warn of a smaller share of its days.
 RARE_SHARE = 0.05
 
 
 def cap_decided_often(days: int, lived: int, sizing: SizingParams) -> list[str]:
-    """Return what to warn of where the cap decided on `days` of the days lived; nothing where that was rare.
+    """Return a warning if the cap decided on `days` of the `lived` account days; empty if that was rare.
 
     >>> cap_decided_often(1, 100, SizingParams())
     []
@@ -18,7 +18,7 @@ def cap_decided_often(days: int, lived: int, sizing: SizingParams) -> list[str]:
 
 
 def cap_decided_today(sizing: SizingParams) -> str:
-    """Return what to warn of on a day on which the cap decided."""
+    """Return the warning for a day on which the cap decided."""
     return f"the cap decided today, not the volatility aimed at: {_terms(sizing)}"
 
 

@@ -1,4 +1,4 @@
-"""What to say of orders that were refused, lost, cut and the like: in a day's answer, and in that of a whole window."""
+"""Warnings about orders that were refused, lost, cut and the like: for a day's answer, and for a whole window."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -19,7 +19,7 @@ from tasks.report.markup import exactly
 from tasks.run.job import Job
 from tasks.run.runs import DAILY
 
-#: How many symbols a sentence names.
+#: Most symbols that a sentence names.
 NAMED = 5
 
 _ONE = {
@@ -43,8 +43,7 @@ _SEVERAL = {
 def missed_since_last_answer(job: Job) -> tuple[str, ...]:
     """Return a warning for each order that missed since the last answer, the day's own orders included.
 
-    What an earlier answer has told already is not told again, nor here what `doubts` says of orders whose outcome is
-    not known yet.
+    Warnings of an earlier answer are not repeated, and orders of unknown outcome are left to `doubts`.
     """
     with connect(job.home) as store:
         last = runs.last_done(store, job.account, DAILY, before=job.as_of)
@@ -57,14 +56,14 @@ def missed_since_last_answer(job: Job) -> tuple[str, ...]:
 
 
 def missed_among(store: Connection, account: tuple[str, str], orders: Sequence[Order]) -> tuple[MissedOrder, ...]:
-    """Return which of the orders missed; the account goes with the source whose bars tell of splits."""
+    """Return the orders that missed; `account` is its name and the source whose bars give the splits."""
     name, source = account
     fills = ledger.fills_of(store, name, [one.order_id for one in orders])
     return missed_orders(orders, filled_quantities(fills, _factors(store, source, orders, fills)))
 
 
 def sentences(missed: Sequence[MissedOrder]) -> tuple[str, ...]:
-    """Return what became of the orders, one sentence for those of a day that missed alike for the same reason."""
+    """Return what became of the orders, one sentence for all orders of a day that missed for the same reason."""
     alike: dict[tuple[date, Miss, str], list[MissedOrder]] = {}
     for one in missed:
         alike.setdefault((one.order.as_of, one.miss, one.order.reason), []).append(one)
@@ -74,7 +73,7 @@ def sentences(missed: Sequence[MissedOrder]) -> tuple[str, ...]:
 def cut_in_window(
     label: str, orders: Sequence[Order], fills: Sequence[Fill], bars: Mapping[str, Bars]
 ) -> tuple[str, ...]:
-    """Return a warning for each symbol whose orders paper cut over a window, with their count and their shares."""
+    """Return a warning for each symbol whose orders the paper broker cut over a window, with count and shares."""
     if not any(one.state is OrderState.CANCELLED for one in orders):
         return ()
     days = [one.as_of for one in fills]
@@ -88,12 +87,12 @@ def cut_in_window(
 
 
 def cut_orders(replays: Mapping[str, Replay], bars: Mapping[str, Bars]) -> tuple[str, ...]:
-    """Return such warnings for each of the accounts, by its label."""
+    """Return the warnings of `cut_in_window` for each account, by its label."""
     return tuple(said for label, one in replays.items() for said in cut_in_window(label, one.orders, one.fills, bars))
 
 
 def percent(share: float) -> str:
-    """Return a share below one in percent, never rounded up to all of it.
+    """Return a share below one in percent, never rounded up to 100%.
 
     >>> percent(0.0823), percent(0.0004), percent(0.99999), percent(0.0)
     ('8.2%', '0.04%', '99.9%', '0%')
@@ -131,7 +130,7 @@ def _cut(label: str, cut: Cut) -> str:
 def _factors(
     store: Connection, source: str, orders: Sequence[Order], fills: Sequence[Fill]
 ) -> Mapping[tuple[str, date], Decimal]:
-    """What splits have multiplied the orders by that did not trade whole, by symbol and day of the fill."""
+    """Return the split factor of each order that did not trade whole, by symbol and day of the fill."""
     asked = {one.order_id: one.quantity for one in orders}
     cut = [one for one in fills if one.quantity != asked[one.order_id]]
     factors = {}

@@ -1,4 +1,4 @@
-"""What is said of a file whose rows were not in the order of their dates."""
+"""The warning about a file whose rows were not in date order."""
 
 from collections.abc import Sequence
 

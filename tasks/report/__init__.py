@@ -1,4 +1,4 @@
-"""Pages, tables and pictures: what is drawn, from values alone.
+"""Pages, tables and pictures, drawn from values alone.
 
-Knows neither store nor broker. Start with `daily_page`.
+Depends on neither store nor broker. Start with `daily_page`.
 """

@@ -1,4 +1,4 @@
-"""The report of a backtest: one HTML file, legible anywhere, that loads and runs nothing."""
+"""The report of a backtest: one self-contained HTML file without scripts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from tasks.report.markup import Table, document, folded, folded_notice, notice, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """One number about the Sharpe ratio, and what it says in words."""
+    """A number about the Sharpe ratio, and its meaning in words."""
 
     name: str
     value: str
@@ -31,7 +31,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostLine:
-    """One kind of cost: the money paid, how much that is a year of the average equity, and the values used."""
+    """A kind of cost: the money paid, its share a year of the average equity, and the settings used."""
 
     name: str
     paid: str
@@ -41,9 +41,9 @@ class CostLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BacktestPage:
-    """What the report of a backtest shows; the first line of the picture is the net equity of the strategy.
+    """The content of a backtest report; the first line of the picture is the net equity of the strategy.
 
-    `facts` and `spread` are names with their values: what came out, and how the daily returns are spread.
+    `facts` and `spread` are names with their values: the results, and the distribution of daily returns.
     """
 
     strategy: str
@@ -64,7 +64,7 @@ class BacktestPage:
 
 
 def backtest_page(page: BacktestPage) -> str:
-    """The report of a backtest as one HTML document."""
+    """Return the report of a backtest as one HTML document."""
     dates = page.picture.dates
     span = f"{dates[0]} to {dates[-1]}, {len(dates):,} days"
     halt = (

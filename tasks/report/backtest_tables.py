@@ -11,19 +11,19 @@ from tasks.report.charts import Line
 from tasks.report.markup import ABSENT, Table, exactly, figure, money, priced, share
 from tasks.report.scales import signed_percent
 
-#: Account days from which on a figure a year is one: what a week came to says nothing of a year.
+#: Fewest account days for an annualised figure: the result of a week is no estimate of a year.
 FEWEST_ANNUALISED_DAYS = 63
 TOO_EARLY = f"from {FEWEST_ANNUALISED_DAYS} days on"
-#: Trades listed at either end of a backtest.
+#: Trades listed at each end of a backtest.
 LISTED_TRADES = 200
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-#: From which size on the return of a month is shaded darker.
+#: Absolute monthly returns from which on a cell is shaded darker.
 SHADES = (0.0005, 0.02, 0.06)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """Metrics under a heading: gross, net, net at twice the cost, or a benchmark's net."""
+    """Metrics under a label: gross, net, net at twice the cost, or a benchmark's net."""
 
     label: str
     metrics: Metrics
@@ -31,7 +31,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trade:
-    """A fill, and why it was ordered."""
+    """A fill and the reason for its order."""
 
     fill: Fill
     reason: str
@@ -39,7 +39,7 @@ class Trade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fold:
-    """A span of the walk-forward, who traded it and why."""
+    """A walk-forward fold: its span, the trader, and the reason."""
 
     start: date
     end: date
@@ -49,12 +49,12 @@ class Fold:
 
 
 def a_year(text: str, days: int) -> str:
-    """Return the figure a year as it stands, or from how many account days on there is one."""
+    """Return the annualised figure, or a note of how many account days it takes."""
     return text if days >= FEWEST_ANNUALISED_DAYS else TOO_EARLY
 
 
 def metrics_table(measured: Sequence[Measured], days: int) -> Table:
-    """Return the performance over so many account days, one column for each account measured."""
+    """Return the performance over that many account days, one column per measured account."""
     labels = tuple(column.label for column in measured)
     lines = (
         ("Total return", [share(column.metrics.total_return) for column in measured]),
@@ -78,7 +78,7 @@ def metrics_table(measured: Sequence[Measured], days: int) -> Table:
 
 
 def folds_table(folds: Sequence[Fold]) -> Table:
-    """The spans of the walk-forward: every model saw only what lay before its own."""
+    """Return the walk-forward folds: every model saw only bars from before its span."""
     return Table(
         heading="Walk-forward",
         columns=("Traded from", "To", "Saw bars up to", "Traded by", "Why"),
@@ -90,7 +90,7 @@ def folds_table(folds: Sequence[Fold]) -> Table:
 
 
 def trades_table(trades: Sequence[Trade]) -> Table:
-    """All trades of a backtest, or its first and its last where they are many."""
+    """Return all trades of a backtest, or the first and the last of many."""
     listed, heading = trades, f"Trades, {len(trades):,} in all"
     if len(trades) > 2 * LISTED_TRADES:
         listed = (*trades[:LISTED_TRADES], *trades[-LISTED_TRADES:])
@@ -110,7 +110,7 @@ def _trade_row(fill: Fill, reason: str) -> tuple[str, ...]:
 
 
 def monthly_table(dates: Sequence[date], lines: Sequence[Line]) -> Table:
-    """The first line's return of every month and year, shaded, and each year of the second beside it."""
+    """Return the first line's return of every month and year, shaded, with each year of the second line beside it."""
     returns = monthly_returns(dates, lines[0].values)
     labels = ("Year", *(line.label for line in lines[1:2]))
     columns = ("", *MONTHS, *labels)
@@ -138,7 +138,7 @@ def _tone(value: float | None) -> str:
 
 
 def monthly_returns(dates: Sequence[date], equity: Sequence[float]) -> dict[tuple[int, int], float]:
-    """The return of every (year, month), from its predecessor's last equity; the first month's from the first equity.
+    """Return the return of each (year, month), from the previous month's last equity; the first from the first equity.
 
     >>> monthly_returns([date(2020, 1, 30), date(2020, 1, 31), date(2020, 2, 3)], [100.0, 110.0, 99.0])
     {(2020, 1): 0.10000000000000009, (2020, 2): -0.09999999999999998}
@@ -152,7 +152,7 @@ def monthly_returns(dates: Sequence[date], equity: Sequence[float]) -> dict[tupl
 
 
 def yearly_returns(monthly: dict[tuple[int, int], float]) -> dict[int, float]:
-    """The months of every year, compounded.
+    """Return the compounded return of each year.
 
     >>> yearly_returns({(2020, 1): 0.5, (2020, 2): -0.5, (2021, 1): 0.25})
     {2020: -0.25, 2021: 0.25}

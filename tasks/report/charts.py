@@ -1,4 +1,4 @@
-"""The equity picture: an account against its benchmarks, its regimes and its drawdown, and panels under it."""
+"""The equity picture: an account against its benchmarks, with its regimes and drawdown, and panels below."""
 
 import math
 from base64 import b64encode
@@ -30,13 +30,13 @@ WIDE = Canvas(width_px=960, height_px=460)
 NARROW = Canvas(width_px=400, height_px=440, right_px=10)
 #: Height of a panel with its heading and with the gap above it.
 PANEL_PX, PANEL_HEAD_PX = 112, 34
-#: Between the picture's edge, a label of its axis and the plot.
+#: Gap between the picture's edge, an axis label and the plot.
 LABEL_GAP_PX = 14
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One value at every date; NaN where there is none, and the line leaps over."""
+    """One value per date; NaN where there is none, which the line skips."""
 
     label: str
     values: tuple[float, ...]
@@ -44,7 +44,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """A small plot on the same dates: lines in the colours of the picture, and a dashed level to hold them against."""
+    """A small plot on the same dates: lines in the picture's colours, and a dashed reference level."""
 
     heading: str
     lines: tuple[Line, ...]
@@ -54,10 +54,10 @@ class Panel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EquityPicture:
-    """What is drawn: the first line is the subject, the others are its benchmarks.
+    """The content of an equity picture: the first line is the subject, the others are its benchmarks.
 
     `drawdown` is the subject's distance below its peak as a positive fraction; `regimes` are Bull, Neutral, Bear or ""
-    per date, or no regimes at all. Raises ValueError where lengths differ or dates do not increase.
+    per date, or no regimes at all. Raises ValueError if lengths differ or dates do not increase.
     """
 
     title: str
@@ -82,7 +82,7 @@ class EquityPicture:
 
 
 def equity_picture(picture: EquityPicture, canvas: Canvas = WIDE) -> str:
-    """The picture as SVG, self-contained, in light and in dark; each panel makes the canvas taller.
+    """Return the picture as self-contained SVG for light and dark mode; each panel makes the canvas taller.
 
     >>> line = Line(label="A", values=(1.0,))
     >>> day = EquityPicture(title="A day", dates=(date(2020, 1, 2),), lines=(line,), drawdown=(0.0,))
@@ -94,7 +94,7 @@ def equity_picture(picture: EquityPicture, canvas: Canvas = WIDE) -> str:
     floor_px = canvas.height_px - 26.0
     whole = replace(canvas, height_px=canvas.height_px + PANEL_PX * len(picture.panels))
     water_px = floor_px - (floor_px - top_px) * 0.22
-    # Room under the ribbon for what the plot below it is.
+    # Room under the ribbon for the heading of the plot below it.
     ribbon_px = water_px - 32.0
     x = date_scale(picture.dates, canvas.left_px, canvas.plot_right_px)
     borders = edges(picture.dates, x, canvas)
@@ -111,7 +111,7 @@ def equity_picture(picture: EquityPicture, canvas: Canvas = WIDE) -> str:
         heading("drawdown", water_px - 8, canvas),
         value_axis([(y(value), text) for value, text in scale_ticks(y, 5)], canvas),
         _ribbon(picture.regimes, borders, ribbon_px),
-        # The subject is drawn last, over its benchmarks.
+        # The subject is drawn last, on top of its benchmarks.
         *reversed(curves),
         _underwater(picture, (x, borders), (water_px, floor_px), canvas),
         *panels,
@@ -120,14 +120,14 @@ def equity_picture(picture: EquityPicture, canvas: Canvas = WIDE) -> str:
 
 
 def _with_room(picture: EquityPicture, canvas: Canvas) -> Canvas:
-    """Return the canvas with a margin that holds the longest label of the equity axis."""
+    """Return the canvas with a margin that fits the longest label of the equity axis."""
     axis = equity_scale([value for line in picture.lines for value in line.values], 1.0, 0.0)
     widest_px = max((text_px(text) for _, text in scale_ticks(axis, 5)), default=0.0)
     return replace(canvas, left_px=max(canvas.left_px, math.ceil(widest_px) + LABEL_GAP_PX))
 
 
 def svg_data_uri(svg: str) -> str:
-    """The SVG as a data: address, for an image artifact or an <img>."""
+    """Return the SVG as a data: URI, for an image artifact or an <img>."""
     return "data:image/svg+xml;base64," + b64encode(svg.encode("utf-8")).decode("ascii")
 
 
@@ -176,7 +176,7 @@ def _underwater(
 
 
 def _panel(panel: Panel, across: tuple[Sequence[date], Scale], top_px: float, canvas: Canvas) -> str:
-    """A panel from `top_px` down; its heading stands on its own ground, clear of the grid."""
+    """Return a panel from `top_px` down; its heading has a background of its own, clear of the grid."""
     dates, x = across
     rows_px = (top_px + PANEL_PX, top_px + PANEL_HEAD_PX)
     known = [value for line in panel.lines for value in line.values if math.isfinite(value)]

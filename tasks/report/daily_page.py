@@ -1,4 +1,4 @@
-"""The report of a day: one HTML file, legible anywhere, that loads and runs nothing."""
+"""The report of a day: one self-contained HTML file without scripts."""
 
 from dataclasses import dataclass
 from html import escape
@@ -15,9 +15,9 @@ from tasks.report.markup import document, figure, folded_notice, money, notice, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """What it takes to get the same numbers again; `trials` counts the configurations tried on these bars.
+    """The inputs that reproduce the numbers; `trials` is the number of configurations tried on these bars.
 
-    `model_id` may also say in words who traded; None is no network.
+    `model_id` may also name the trader in words; None means no network.
     """
 
     run_id: str
@@ -31,11 +31,11 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DailyPage:
-    """What the report of a day shows.
+    """The content of a day's report.
 
-    `account` names account and broker, `model` what gave the signals, `halted` says why trading is halted or is empty,
-    `picture` and `measured` show the account since it opened, its benchmarks after it; `before` are the decisions of
-    the account's day before, `bar_warnings` the gate's remarks on published bars.
+    `account` names account and broker, `model` the origin of the signals, `halted` says why trading is halted or is
+    empty, `picture` and `measured` show the account since it opened, its benchmarks after it; `before` are the
+    decisions of the account's previous day, `bar_warnings` the data gate's warnings on published bars.
     """
 
     snapshot: Snapshot
@@ -55,7 +55,7 @@ class DailyPage:
 
 
 def daily_page(page: DailyPage) -> str:
-    """The report of a day as one HTML document."""
+    """Return the report of a day as one HTML document."""
     account = page.snapshot.account
     as_of = account.as_of.isoformat()
     facts = (
@@ -86,7 +86,7 @@ def daily_page(page: DailyPage) -> str:
 
 
 def _life(page: DailyPage) -> str:
-    """The figures and months since the account opened; nothing before there is a return to measure."""
+    """Return the metrics and months since the account opened; empty for fewer than two days, which have no return."""
     if page.picture is None or len(page.picture.dates) < 2:
         return ""
     return table(metrics_table(page.measured, len(page.picture.dates))) + table(
@@ -95,9 +95,9 @@ def _life(page: DailyPage) -> str:
 
 
 def _figures(page: DailyPage) -> list[tuple[str, str]]:
-    """The account's return, growth, Sharpe ratio and deepest drawdown since it opened; none of a single day.
+    """Return the account's return, growth, Sharpe ratio and deepest drawdown since it opened; empty for a single day.
 
-    Growth a year and a Sharpe ratio are no figures of the first days.
+    The first days show no annualised growth and Sharpe ratio.
     """
     measured = page.measured
     if page.picture is None or not measured or measured[0].metrics.cagr is None:
@@ -113,22 +113,22 @@ def _figures(page: DailyPage) -> list[tuple[str, str]]:
 
 
 def title(heading: str, under: str) -> str:
-    """The head of a page."""
+    """Return the header of a page."""
     return f'<header><h1>{escape(heading)}</h1><p class="soft">{escape(under)}</p></header>'
 
 
 def both(wide: str, narrow: str) -> str:
-    """Two drawings of one thing, of which the style shows the one that the screen has room for."""
+    """Return two drawings of one thing, of which the style sheet shows the one that fits the screen."""
     return f'<div class="picture"><div class="wide">{wide}</div><div class="narrow">{narrow}</div></div>'
 
 
 def equity_section(picture: EquityPicture) -> str:
-    """The picture, drawn for either width."""
+    """Return the picture as a section, drawn for both widths."""
     return f'<section class="drawn">{both(equity_picture(picture, WIDE), equity_picture(picture, NARROW))}</section>'
 
 
 def origin(known: Provenance) -> str:
-    """Where the numbers of a page come from, as a section."""
+    """Return the provenance of a page's numbers as a section."""
     entries = [
         ("Run", known.run_id),
         ("Code version", known.code_version),

@@ -1,4 +1,4 @@
-"""The tables of a day: decisions, orders, trades, positions and faults."""
+"""The tables of a day: decisions, orders, trades, positions and findings."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -11,7 +11,7 @@ from tasks.report.markup import ABSENT, Table, exactly, figure, money, priced, s
 
 
 def decisions_table(decisions: Sequence[Decision]) -> Table:
-    """What was decided for each symbol, and from which numbers."""
+    """Return the decision for each symbol, with the numbers behind it."""
     return Table(
         heading="Decisions",
         columns=("Symbol", "Regime", "Confidence", "Signal", "Volatility", "Exposure", "Status", "Reason"),
@@ -33,7 +33,7 @@ def decisions_table(decisions: Sequence[Decision]) -> Table:
 
 
 def changes_table(decisions: Sequence[Decision], before: Sequence[Decision]) -> Table:
-    """The decisions beside how far signal and exposure moved since the decisions `before`."""
+    """Return the decisions with the change of signal and exposure since the decisions `before`."""
     plain, known = decisions_table(decisions), {one.symbol: one for one in before}
     rows = []
     for cells, decision in zip(plain.rows, decisions, strict=True):
@@ -49,7 +49,7 @@ def _moved(old: float | None, new: float | None) -> str:
 
 
 def orders_table(orders: Sequence[Order]) -> Table:
-    """What was ordered, and what became of it."""
+    """Return the orders and their states."""
     return Table(
         heading="Orders for the next open",
         columns=("Symbol", "Side", "Quantity", "State", "Reason", "Order"),
@@ -60,7 +60,7 @@ def orders_table(orders: Sequence[Order]) -> Table:
 
 
 def fills_table(heading: str, fills: Sequence[Fill]) -> Table:
-    """Trades under a heading."""
+    """Return the trades under a heading."""
     return Table(
         heading=heading,
         columns=("Date", "Symbol", "Side", "Quantity", "Price", "Fee", "Order"),
@@ -74,7 +74,7 @@ def fills_table(heading: str, fills: Sequence[Fill]) -> Table:
 
 
 def positions_table(snapshot: Snapshot) -> Table:
-    """What is held at the close, without dust."""
+    """Return the positions at the close, without dust."""
 
     def of_equity(value: Decimal) -> str:
         return signed(float(value / snapshot.equity)) if snapshot.equity > 0 else ABSENT
@@ -92,7 +92,7 @@ def positions_table(snapshot: Snapshot) -> Table:
 
 
 def risk_table(snapshot: Snapshot, decisions: Sequence[Decision], limits: Mapping[str, float], halted: str) -> Table:
-    """How near the account is to its limits; turnover is what the decisions change, before whole lots."""
+    """Return the account's risk beside its limits; turnover is what the decisions change, before rounding to lots."""
     held = snapshot.account.positions
     equity = float(snapshot.equity)
     gross = sum(abs(float(one.value)) for one in held.values())
@@ -117,7 +117,7 @@ def risk_table(snapshot: Snapshot, decisions: Sequence[Decision], limits: Mappin
 
 
 def verdicts_table(published: Mapping[str, int], findings: Sequence[Finding], symbols: Sequence[str]) -> Table:
-    """What the gate made of each symbol's new bars."""
+    """Return the data gate's verdict on each symbol's new bars."""
     worst = {finding.symbol: finding for finding in reversed(findings)}
     rows = []
     for symbol in symbols:
@@ -133,7 +133,7 @@ def verdicts_table(published: Mapping[str, int], findings: Sequence[Finding], sy
 
 
 def findings_table(findings: Sequence[Finding]) -> Table:
-    """What the gate held back, and why."""
+    """Return the findings of the data gate on what it held back."""
     return Table(
         heading="Data quality: held back",
         columns=("Symbol", "Date", "Found", "Limit", "Expectation", "Reason"),

@@ -1,4 +1,4 @@
-"""The distribution of returns: how often each came, beside a normal one of the same mean and deviation."""
+"""The distribution of returns, beside a normal one of the same mean and standard deviation."""
 
 import math
 from collections import Counter
@@ -10,13 +10,13 @@ from tasks.report.scales import Scale, nice_step, signed_percent, value_ticks
 
 WIDE = Canvas(width_px=960, height_px=260)
 NARROW = Canvas(width_px=400, height_px=240, right_px=10)
-#: About so many bars are drawn over four deviations to either side; rarer returns are as wide but stand further out.
+#: Approximate number of bars over four deviations to either side; bars further out have the same width.
 BARS = 48
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distribution:
-    """Daily returns as fractions. Raises ValueError for fewer than two, or if they are all the same."""
+    """Daily returns as fractions. Raises ValueError for fewer than two, or if all are equal."""
 
     title: str
     returns: tuple[float, ...]
@@ -29,7 +29,7 @@ class Distribution:
 
 
 def distribution_picture(distribution: Distribution, canvas: Canvas = WIDE) -> str:
-    """The picture as SVG, self-contained, in light and in dark.
+    """Return the picture as self-contained SVG for light and dark mode.
 
     >>> two = Distribution(title="Returns", returns=(-0.01, 0.01))
     >>> distribution_picture(two).count('class="td-bar"')

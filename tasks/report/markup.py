@@ -1,4 +1,4 @@
-"""The parts of a report page: one self-contained document, its tables and its numbers as text."""
+"""The parts of a report page: the self-contained document, its tables, and its numbers as text."""
 
 import math
 import re
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from html import escape
 
-#: Nothing is loaded and nothing runs: styles are inline, pictures are part of the text.
+#: Nothing is loaded or executed: styles are inline, pictures are embedded.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:"
 ABSENT = "–"
-#: Characters from which a text wraps or takes a row of its own; an order id stays in one piece.
+#: Characters above which a text wraps or takes a row of its own; an order id is not broken.
 LONG_TEXT = 30
-#: Columns from which a table is set closer.
+#: Columns from which on a table is set more densely.
 DENSE_COLUMNS = 10
-#: What a warning tells to type stands between backquotes.
+#: Commands to type are in backquotes in a warning.
 _TYPED, _CODE = re.compile(r"`([^`]+)`"), r"<code>\1</code>"
 
 STYLE = """
@@ -80,9 +80,9 @@ td.prose{font-size:9px}}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Texts in rows under a heading; `numbers` names the columns set flush right, `empty` stands for no rows.
+    """Texts in rows under a heading; `numbers` names the right-aligned columns, `empty` is shown if there are no rows.
 
-    `tones` are the styles of the cells, a row of them for each row, or none at all.
+    `tones` are the styles of the cells, one tuple per row, or empty.
     """
 
     heading: str
@@ -99,7 +99,7 @@ class Table:
 
 
 def document(title: str, sections: Sequence[str]) -> str:
-    """A whole HTML document around finished sections; the title is escaped."""
+    """Return a whole HTML document around finished sections; the title is escaped."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
@@ -110,7 +110,7 @@ def document(title: str, sections: Sequence[str]) -> str:
 
 
 def table(content: Table) -> str:
-    """A table as a section that scrolls sideways on its own where the screen is narrow."""
+    """Return a table as a section that scrolls sideways on narrow screens."""
     heading = f"<h2>{escape(content.heading)}</h2>"
     if not content.rows:
         return f'<section>{heading}<p class="soft">{escape(content.empty)}</p></section>'
@@ -118,7 +118,7 @@ def table(content: Table) -> str:
 
 
 def folded(content: Table) -> str:
-    """A table as a section that shows its heading alone until it is opened."""
+    """Return a table as a section of which only the heading shows until it is opened."""
     if not content.rows:
         return table(content)
     summary = f"<summary><h2>{escape(content.heading)}</h2></summary>"
@@ -133,7 +133,7 @@ def _grid(content: Table) -> str:
     )
     tones = content.tones or [("",) * len(kinds)] * len(content.rows)
     worded = any(len(text) > LONG_TEXT for row in content.rows for text in row)
-    # Where sentences leave no room for columns, each cell says itself what it is.
+    # Where sentences leave no room for columns, each cell is labelled with its column.
     names = [f' data-name="{escape(column)}"' if worded else "" for column in content.columns]
     body = "".join(
         f"<tr>{''.join(map(_cell, kinds, row, styles, names))}</tr>"
@@ -153,7 +153,7 @@ def _cell(kind: str, text: str, tone: str, name: str) -> str:
 
 
 def pairs(style: str, entries: Sequence[tuple[str, str]]) -> str:
-    """Names with their values, in as many columns as fit; a long value takes a row of its own."""
+    """Return names with their values, in as many columns as fit; a long value takes a row of its own."""
     cells = (
         f'<div class="{_width(value)}"><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>' for name, value in entries
     )
@@ -161,7 +161,7 @@ def pairs(style: str, entries: Sequence[tuple[str, str]]) -> str:
 
 
 def told(entries: Sequence[tuple[str, str, str]]) -> str:
-    """Names with their values and what each value says, in as many columns as fit."""
+    """Return names with their values and the meaning of each value, in as many columns as fit."""
     cells = (
         f'<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd><dd class="soft">{escape(meaning)}</dd></div>'
         for name, value, meaning in entries
@@ -174,14 +174,14 @@ def _width(value: str) -> str:
 
 
 def notice(style: str, heading: str, lines: Sequence[str]) -> str:
-    """A box that stands out, or nothing where there is nothing to say."""
+    """Return a highlighted box of sentences; empty if there are none."""
     if not lines:
         return ""
     return f'<section class="{style}"><h2>{escape(heading)}</h2>{_points(lines)}</section>'
 
 
 def folded_notice(heading: str, lines: Sequence[str]) -> str:
-    """Return a box of sentences that shows how many there are until it is opened; nothing where there is none."""
+    """Return a box of sentences of which only their number shows until it is opened; empty if there are none."""
     if not lines:
         return ""
     summary = f"<summary><h2>{escape(heading)}, {len(lines):,}</h2></summary>"
@@ -194,7 +194,7 @@ def _points(lines: Sequence[str]) -> str:
 
 
 def money(value: Decimal) -> str:
-    """Money to the cent.
+    """Return money as text, to the cent.
 
     >>> money(Decimal("-1234.5"))
     '−1,234.50'
@@ -203,7 +203,7 @@ def money(value: Decimal) -> str:
 
 
 def exactly(value: Decimal) -> str:
-    """A quantity or price with the digits it has and no more.
+    """Return a quantity or price as text with all its digits and no trailing zeros.
 
     >>> exactly(Decimal("1234.500000")), exactly(Decimal("0E-12"))
     ('1,234.5', '0')
@@ -213,7 +213,7 @@ def exactly(value: Decimal) -> str:
 
 
 def priced(value: Decimal) -> str:
-    """A price to six digits, and to the cent at least.
+    """Return a price as text, to six digits and at least to the cent.
 
     >>> priced(Decimal("331.930933895874")), priced(Decimal("28923.635")), priced(Decimal("0.0001234567"))
     ('331.931', '28,923.64', '0.000123457')
@@ -223,7 +223,7 @@ def priced(value: Decimal) -> str:
 
 
 def share(value: float | None) -> str:
-    """A fraction in percent; a dash where there is none.
+    """Return a fraction in percent; a dash if it is None or not finite.
 
     >>> share(0.1234), share(None)
     ('12.3%', '–')
@@ -232,12 +232,12 @@ def share(value: float | None) -> str:
 
 
 def figure(value: float | None) -> str:
-    """A number to two decimals; a dash where there is none."""
+    """Return a number to two decimals; a dash if it is None or not finite."""
     return ABSENT if value is None or not math.isfinite(value) else f"{value:,.2f}".replace("-", "−")
 
 
 def signed(value: float | None) -> str:
-    """A number to three decimals with its sign.
+    """Return a number to three decimals with its sign; a dash if it is None or not finite.
 
     >>> signed(0.5), signed(-0.25), signed(0.0)
     ('+0.500', '−0.250', '0.000')

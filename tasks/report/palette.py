@@ -1,8 +1,8 @@
-"""The colours of pictures, in light and in dark: told apart by people who see red and green alike."""
+"""The colours of pictures, in light and dark mode: distinguishable with red-green colour blindness."""
 
-#: Regimes from good to bad, as pictures name them.
+#: Regimes from good to bad, as named in pictures.
 REGIMES = ("Bull", "Neutral", "Bear")
-#: How many lines have a colour of their own.
+#: The number of line colours.
 COLOURS = 5
 
 STYLE = """

@@ -1,4 +1,4 @@
-"""The parts of every drawing: its size, its axes, its lines and its bars, as SVG text."""
+"""The parts of every drawing as SVG text: canvas, axes, lines and bars."""
 
 import math
 from collections.abc import Sequence
@@ -10,19 +10,19 @@ from itertools import pairwise
 from tasks.report.palette import COLOURS, STYLE
 from tasks.report.scales import Scale, date_ticks
 
-#: Up to so many days are drawn as points and bars; more would run together.
+#: The most days that are drawn as points and bars; more would merge.
 FEW_DAYS = 31
-#: Room for one character of a 12-pixel label: one of usual width, and those that are far from it.
+#: The width of a character in a 12-pixel label: the usual one, and those of narrow and wide characters.
 CHARACTER_PX = 7.6
 NARROW_PX, NARROW_CHARACTERS = 4.6, frozenset("fijlrt .,:;'()-")
 WIDE_PX, WIDE_CHARACTERS = 11.2, frozenset("mwMW%+−")
-#: Room for one row of labels.
+#: The height of a row of labels.
 ROW_PX = 19.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Canvas:
-    """The size of a drawing, in pixels."""
+    """The size and margins of a drawing, in pixels."""
 
     width_px: int
     height_px: int
@@ -31,12 +31,12 @@ class Canvas:
 
     @property
     def plot_right_px(self) -> float:
-        """Where the plots end."""
+        """Return the right edge of the plots."""
         return float(self.width_px - self.right_px)
 
 
 def drawing(title: str, canvas: Canvas, parts: Sequence[str]) -> str:
-    """Finished parts as one SVG text, in light and in dark; the title is escaped."""
+    """Return finished parts as one SVG text for light and dark mode; the title is escaped."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {canvas.width_px} {canvas.height_px}" '
         f'width="{canvas.width_px}" height="{canvas.height_px}" role="img">'
@@ -47,7 +47,7 @@ def drawing(title: str, canvas: Canvas, parts: Sequence[str]) -> str:
 
 
 def key(title: str, entries: Sequence[tuple[str, str]], canvas: Canvas) -> tuple[str, float]:
-    """The title and its (mark, caption) entries, wrapped to the canvas, and the pixel below them."""
+    """Return the title and its (mark, caption) legend entries, wrapped to the canvas, and the pixel below them."""
     parts = [f'<text class="td-text td-title" x="{canvas.left_px}" y="24">{escape(title)}</text>']
     x_px, y_px = float(canvas.left_px), 24.0 + ROW_PX + 2
     for mark, caption in entries:
@@ -61,7 +61,7 @@ def key(title: str, entries: Sequence[tuple[str, str]], canvas: Canvas) -> tuple
 
 
 def text_px(text: str) -> float:
-    """About how wide a label is, a little too wide rather than too narrow.
+    """Return the approximate width of a label, rather too wide than too narrow.
 
     >>> text_px("will") < text_px("wool") < text_px("mmmm")
     True
@@ -73,23 +73,23 @@ def text_px(text: str) -> float:
 
 
 def line_mark(index: int) -> str:
-    """The mark of a line in the key."""
+    """Return the mark of a line in the legend."""
     return f'<line class="td-key td-key-{index % COLOURS}" x1="0" x2="14" y1="-4" y2="-4"/>'
 
 
 def block_mark(style: str) -> str:
-    """The mark of an area in the key."""
+    """Return the mark of an area in the legend."""
     return f'<rect class="{style}" y="-9" width="14" height="9" rx="2"/>'
 
 
 def date_axis(dates: Sequence[date], x: Scale, rows_px: tuple[float, float], canvas: Canvas) -> str:
-    """Grid lines from top to floor with their dates under the floor."""
+    """Return vertical grid lines from top to floor, with their dates under the floor."""
     marks = date_ticks(dates[0], dates[-1], max(2, canvas.width_px // 110))
     return below_axis([(x(mark.toordinal()), text) for mark, text in marks], rows_px, canvas)
 
 
 def below_axis(ticks: Sequence[tuple[float, str]], rows_px: tuple[float, float], canvas: Canvas) -> str:
-    """Upright grid lines at the given pixels, with their labels under the floor."""
+    """Return vertical grid lines at the given pixels, with their labels under the floor."""
     top_px, floor_px = rows_px
     parts = []
     for at_px, text in ticks:
@@ -103,12 +103,12 @@ def below_axis(ticks: Sequence[tuple[float, str]], rows_px: tuple[float, float],
 
 
 def heading(text: str, at_px: float, canvas: Canvas) -> str:
-    """What the values beside an axis are, above its labels."""
+    """Return the unit of a vertical axis, as text above its labels."""
     return f'<text class="td-text td-unit" x="{canvas.left_px - 8}" y="{at_px:.1f}" text-anchor="end">{text}</text>'
 
 
 def value_axis(ticks: Sequence[tuple[float, str]], canvas: Canvas) -> str:
-    """Grid lines with their labels, at the given heights."""
+    """Return horizontal grid lines with their labels, at the given heights."""
     left_px, right_px = canvas.left_px, canvas.plot_right_px
     return "".join(
         f'<line class="td-grid" x1="{left_px}" x2="{right_px}" y1="{at_px:.1f}" y2="{at_px:.1f}"/>'
@@ -118,13 +118,13 @@ def value_axis(ticks: Sequence[tuple[float, str]], canvas: Canvas) -> str:
 
 
 def edges(dates: Sequence[date], x: Scale, canvas: Canvas) -> list[float]:
-    """The borders between days, (T + 1): midway between neighbours, and the ends of the plot."""
+    """Return the borders between days, (T + 1): midway between neighbours, and the ends of the plot."""
     middles = [x((a.toordinal() + b.toordinal()) / 2) for a, b in pairwise(dates)]
     return [float(canvas.left_px), *middles, canvas.plot_right_px]
 
 
 def bar(style: str, columns_px: tuple[float, float], rows_px: tuple[float, float]) -> str:
-    """A block from left to right and from top to bottom."""
+    """Return a rectangle from left to right and from top to bottom."""
     (left_px, right_px), (top_px, bottom_px) = columns_px, rows_px
     return (
         f'<rect class="{style}" x="{left_px:.1f}" y="{top_px:.1f}" '
@@ -133,7 +133,7 @@ def bar(style: str, columns_px: tuple[float, float], rows_px: tuple[float, float
 
 
 def curve(dates: Sequence[date], values: Sequence[float], scales: tuple[Scale, Scale], index: int) -> str:
-    """A line through the known values, with a point for each day where the days are few."""
+    """Return a line through the known values, with a point for each day if the days are few."""
     x, y = scales
     colour = index % COLOURS
     points = [(x(dates[row].toordinal()), y(values[row])) for row in kept(values) if math.isfinite(values[row])]
@@ -148,7 +148,7 @@ def curve(dates: Sequence[date], values: Sequence[float], scales: tuple[Scale, S
 
 
 def kept(values: Sequence[float], most: int = 1200) -> list[int]:
-    """Rows enough to draw a line: of each stretch its ends and its extremes, all rows of a short one.
+    """Return enough rows to draw a line: the ends and extremes of each stretch, or all rows of a short line.
 
     >>> kept([1.0, 5.0, 0.0, 2.0], most=4)
     [0, 1, 2, 3]

@@ -1,16 +1,16 @@
-"""The doubt about a Sharpe ratio, one number and one plain sentence at a time."""
+"""The robustness of a Sharpe ratio as numbers, each with a plain sentence."""
 
 from strategy.evaluation.robustness import RobustnessReport
 from strategy.evaluation.sharpe_tests import SharpeDifference
 from tasks.report.backtest_page import Evidence
 from tasks.report.markup import ABSENT, figure, share
 
-#: As many days as a hundred years have where every day is traded, so that no calendar has them in less.
+#: The days of a hundred years if every day is traded, so at least a hundred years on any calendar.
 _CENTURY_DAYS = 36_525
 
 
 def record_length(days: int) -> str:
-    """Return how long a track record has to be; what nobody lives to see is no count of days.
+    """Return the length that a track record must have; more than a century is not given in days.
 
     >>> record_length(1_064), record_length(2_911_405)
     ('1,064 days', 'more than 100 years')
@@ -19,7 +19,7 @@ def record_length(days: int) -> str:
 
 
 def evidence(doubt: RobustnessReport) -> tuple[Evidence, ...]:
-    """What the report says about it, from the ratio itself to each benchmark."""
+    """Return the lines of the report, from the ratio itself to each benchmark."""
     return (
         Evidence(
             name="Measured",

@@ -1,4 +1,4 @@
-"""Axes: where a value lies on a picture, which values to mark, and how to write them."""
+"""Axes: the position of a value in a picture, the values to mark, and their labels."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 NICE = (1.0, 2.0, 2.5, 5.0, 10.0)
-#: The least that an axis of money spans, over its highest value.
+#: The smallest span of a money axis, relative to its highest value.
 SMALLEST_SPAN = 0.002
 DAY_STEPS = (1, 2, 7, 14)
 MONTH_STEPS = (1, 3, 6, 12, 24, 60, 120, 240, 600, 1200)
@@ -14,7 +14,7 @@ MONTH_STEPS = (1, 3, 6, 12, 24, 60, 120, 240, 600, 1200)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """A map from values between low and high to pixels between start and stop, straight after `bend`.
+    """A map from values between low and high to pixels between start and stop, linear after `bend`.
 
     Raises ValueError unless low < high.
     """
@@ -30,13 +30,13 @@ class Scale:
             raise ValueError(f"a scale from {self.low} to {self.high} has no room; low must be below high")
 
     def __call__(self, value: float) -> float:
-        """The pixel of a value."""
+        """Return the pixel of a value."""
         low, high = self.bend(self.low), self.bend(self.high)
         return self.start_px + (self.bend(value) - low) / (high - low) * (self.stop_px - self.start_px)
 
 
 def padded(values: Sequence[float], share: float) -> tuple[float, float]:
-    """The lowest and highest value with room around them, never empty; (0, 1) of no values.
+    """Return the lowest and highest value with a margin around them, never an empty range; (0, 1) if there are none.
 
     >>> padded([100.0, 100.0], 0.05)
     (99.0, 101.0)
@@ -51,9 +51,9 @@ def padded(values: Sequence[float], share: float) -> tuple[float, float]:
 
 
 def equity_scale(values: Sequence[float], bottom_px: float, top_px: float) -> Scale:
-    """A vertical axis for money: logarithmic, unless a value is not positive.
+    """Return a vertical axis for money: logarithmic, unless a value is not positive.
 
-    It spans at least SMALLEST_SPAN of the highest value: a movement of millionths is no mountain.
+    It spans at least SMALLEST_SPAN of the highest value, so that tiny movements do not look like large ones.
     """
     finite = [value for value in values if math.isfinite(value)]
     if finite and max(finite) - min(finite) < SMALLEST_SPAN * abs(max(finite)):
@@ -67,14 +67,14 @@ def equity_scale(values: Sequence[float], bottom_px: float, top_px: float) -> Sc
 
 
 def date_scale(dates: Sequence[date], left_px: float, right_px: float) -> Scale:
-    """A horizontal axis for dates as ordinals; a single date stands in the middle."""
+    """Return a horizontal axis for dates as ordinals; a single date is in the middle."""
     low, high = dates[0].toordinal(), dates[-1].toordinal()
     room = max(0.5, (high - low) * 0.01)
     return Scale(low=low - room, high=high + room, start_px=left_px, stop_px=right_px)
 
 
 def value_ticks(low: float, high: float, count: int) -> list[tuple[float, str]]:
-    """About `count` round values within low and high, with their labels.
+    """Return about `count` round values within low and high, with their labels.
 
     >>> value_ticks(9_900.0, 10_120.0, 3)
     [(9900.0, '9,900'), (10000.0, '10,000'), (10100.0, '10,100')]
@@ -85,7 +85,7 @@ def value_ticks(low: float, high: float, count: int) -> list[tuple[float, str]]:
 
 
 def nice_step(rough: float) -> float:
-    """The next round number, 1, 2, 2.5, 5 or 10 times a power of ten, at or above `rough`.
+    """Return the next round number, 1, 2, 2.5, 5 or 10 times a power of ten, at or above `rough`.
 
     >>> nice_step(73.0)
     100.0
@@ -95,7 +95,7 @@ def nice_step(rough: float) -> float:
 
 
 def scale_ticks(scale: Scale, count: int) -> list[tuple[float, str]]:
-    """Round values to mark on a scale: 1, 2 and 5 times powers of ten where it is logarithmic.
+    """Return round values to mark on a scale: 1, 2 and 5 times powers of ten if it is logarithmic.
 
     >>> [text for _, text in scale_ticks(equity_scale([900.0, 60_000.0], 0, 1), 4)]
     ['1,000', '2,000', '5,000', '10,000', '20,000', '50,000']
@@ -114,7 +114,7 @@ def scale_ticks(scale: Scale, count: int) -> list[tuple[float, str]]:
 
 
 def amount(value: float, step: float) -> str:
-    """A value as text with as many decimals as its step needs; millions are shortened.
+    """Return a value as text with as many decimals as its step needs; millions are shortened.
 
     >>> amount(12_500.0, 500.0), amount(-0.25, 0.05), amount(12_500_000.0, 500_000.0)
     ('12,500', '−0.25', '12.5M')
@@ -129,7 +129,7 @@ def _decimals(step: float) -> int:
 
 
 def signed_percent(fraction: float) -> str:
-    """A change as text with its sign.
+    """Return a change as text in percent, with its sign.
 
     >>> signed_percent(0.1234), signed_percent(-0.02), signed_percent(-0.00001)
     ('+12.3%', '−2.0%', '0.0%')
@@ -141,7 +141,7 @@ def signed_percent(fraction: float) -> str:
 
 
 def date_ticks(first: date, last: date, count: int) -> list[tuple[date, str]]:
-    """At most `count` + 1 dates to mark between first and last, with their labels, in days, months or years.
+    """Return at most `count` + 1 dates to mark between first and last, with labels, in days, months or years.
 
     >>> [text for _, text in date_ticks(date(2018, 12, 27), date(2018, 12, 31), 4)]
     ['27 Dec', '28 Dec', '29 Dec', '30 Dec', '31 Dec']

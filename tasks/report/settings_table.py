@@ -1,4 +1,4 @@
-"""The settings of a run as a page tells them: where one was left to the class of an asset, what that came to."""
+"""The settings of a run as shown on a page: where one follows the asset class, with the value that this gives."""
 
 import json
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ def used_costs(at: Rates) -> dict[str, str]:
 
 
 def in_bps(values: Mapping[str, float]) -> str:
-    """Return the basis points, with those who pay them where not all pay the same.
+    """Return the basis points as text, with the symbols they apply to if they differ.
 
     >>> in_bps({"A": 1.0, "B": 1.0}), in_bps({"A": 1.0, "BTCUSDT": 10.0})
     ('1 bps', '1 bps (A), 10 bps (BTCUSDT)')

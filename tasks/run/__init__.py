@@ -1,4 +1,4 @@
-"""A run: its job, its record, and what its commands answer.
+"""A run: its job, its record, and the answers of its commands.
 
-Knows no step. Start with `job`.
+Depends on no step of the day. Start with `job`.
 """

@@ -1,4 +1,4 @@
-"""What a command answers, as the JSON of the command line's contract: money as text, statistics as numbers."""
+"""Answers of commands as the JSON of the command line's contract: money as text, statistics as numbers."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,16 +11,16 @@ from strategy.account.state import Snapshot
 from strategy.portfolio.decision import Decision
 from tasks.run.job import Job
 
-#: JSON as `json.loads` gives it.
+#: A JSON object as `json.loads` returns it.
 Json = dict[str, object]
 
 
 class ModelCode(StrEnum):
-    """Why a model decides, or the prior in its stead; `model_reason` says the same to people.
+    """The reason why a model decides, or the prior instead; `model_reason` is its text.
 
-    NOT_NEEDED: the strategy has no model. IN_USE: the champion decides. NONE_PROMOTED: there is no champion.
-    DAMAGED: its file cannot be used. TOO_OLD: it is past `model_max_age_bars`. NOT_TRAINED: a training was due and
-    failed, whoever decides.
+    NOT_NEEDED: the strategy has no model. IN_USE: the champion decides. NONE_PROMOTED: there is no champion. DAMAGED:
+    its file cannot be used. TOO_OLD: it is past `model_max_age_bars`. NOT_TRAINED: a training was due and failed,
+    whichever decides.
     """
 
     NOT_NEEDED = "not_needed"
@@ -31,13 +31,13 @@ class ModelCode(StrEnum):
     NOT_TRAINED = "not_trained"
 
 
-#: What a person should look at.
+#: Codes that a person should look at.
 MODEL_FAULTS = frozenset({ModelCode.DAMAGED, ModelCode.TOO_OLD, ModelCode.NOT_TRAINED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayResult:
-    """What a day came to; `snapshot` is None for an account without a day, `halted` says why it is, or is empty."""
+    """The result of a day; `snapshot` is None for an account without a day, `halted` the reason for a halt or empty."""
 
     job: Job
     snapshot: Snapshot | None
@@ -54,7 +54,7 @@ class DayResult:
 
 
 def text(value: Decimal) -> str:
-    """The number in full, without trailing zeros or an exponent.
+    """Return the number with all digits, without trailing zeros or an exponent.
 
     >>> text(Decimal("10000.000000000000")), text(Decimal("-0.5000"))
     ('10000', '-0.5')
@@ -63,7 +63,7 @@ def text(value: Decimal) -> str:
 
 
 def day_json(result: DayResult) -> Json:
-    """The answer of `turbodmt daily`."""
+    """Return the answer of `turbodmt daily`."""
     snapshot = result.snapshot
     return {
         "as_of": result.job.as_of.isoformat(),
@@ -91,7 +91,7 @@ def day_json(result: DayResult) -> Json:
 
 
 def decision_json(decision: Decision) -> Json:
-    """A decision without its day and symbol."""
+    """Return a decision as JSON, without its day and symbol."""
     return {
         "regime": decision.regime,
         "confidence": decision.confidence,
@@ -104,7 +104,7 @@ def decision_json(decision: Decision) -> Json:
 
 
 def order_json(order: Order) -> Json:
-    """An order."""
+    """Return an order as JSON."""
     return {
         "order_id": order.order_id,
         "symbol": order.symbol,
@@ -118,7 +118,7 @@ def order_json(order: Order) -> Json:
 
 
 def fill_json(fill: Fill) -> Json:
-    """A fill."""
+    """Return a fill as JSON."""
     return {
         "order_id": fill.order_id,
         "trade_id": fill.trade_id,
@@ -132,13 +132,13 @@ def fill_json(fill: Fill) -> Json:
 
 
 def positions_json(snapshot: Snapshot | None) -> Mapping[str, str]:
-    """The quantity held of each symbol."""
+    """Return the quantity held of each symbol."""
     if snapshot is None:
         return {}
     return {symbol: text(position.quantity) for symbol, position in sorted(snapshot.account.positions.items())}
 
 
 def with_warnings(result: Json, warnings: Sequence[str]) -> Json:
-    """The result with more warnings behind those it has."""
+    """Return the result with the warnings appended to those it has."""
     known = result.get("warnings")
     return {**result, "warnings": [*(known if isinstance(known, list) else []), *warnings]}

@@ -1,4 +1,4 @@
-"""One day's work, decided in `flows` and handed to every task: keys, paths and numbers, never connections or frames."""
+"""One day's work, fixed in `flows` and passed to every task: keys, paths and numbers, never connections or frames."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import Strategy
 
-#: The broker that holds no state of its own: the ledger is its book.
+#: The broker without state of its own: the ledger is its record.
 PAPER = "paper"
-#: The broker whose users hold what they have paid for: no leverage, no shorts.
+#: The spot broker: no leverage, no shorts.
 SPOT = "testnet-spot"
-#: The broker whose positions are on margin, and pay or receive funding.
+#: The futures broker: positions are on margin, and pay or receive funding.
 FUTURES = "testnet-futures"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingConfig:
-    """How the networks are shaped and trained, and for how long a model may trade (bars are account days).
+    """The shape and training of the networks, and how long a model may trade (bars are account days).
 
-    A model that is younger than `cold_start_every_bars`, counted from its cold start, is trained on for `warm_steps`.
-    `twins` counts the synthetic panels that a training draws from, 0 for none.
+    A model that is younger than `cold_start_every_bars`, counted from its cold start, is trained further for
+    `warm_steps`. `twins` is the number of synthetic panels that a training draws from, 0 for none.
     """
 
     dimensions: int
@@ -49,7 +49,7 @@ class TrainingConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
-    """The rules an account is run by, whatever its symbols."""
+    """The rules by which an account is run, independent of its symbols."""
 
     strategy: Strategy
     sizing: SizingParams
@@ -61,7 +61,10 @@ class RunConfig:
     """Canonical JSON of the settings behind all of these."""
 
     def mandate(self, account: str, symbols: tuple[str, ...], instruments: Mapping[str, Instrument]) -> AccountConfig:
-        """The mandate of an account on these symbols; instruments may name more, for what is held besides."""
+        """Return the configuration of an account on these symbols.
+
+        The instruments may include more symbols, for positions held besides.
+        """
         terms = TradingTerms(account=account, instruments=instruments, costs=self.costs)
         return AccountConfig(
             strategy=self.strategy, symbols=symbols, sizing=self.sizing, limits=self.limits, terms=terms
@@ -69,36 +72,36 @@ class RunConfig:
 
 
 class Customer(Protocol):
-    """An account at a broker, seen at the instant `now`: all that must be known to ask for its orders there."""
+    """An account at a broker, seen at the instant `now`: all that is needed to query its orders there."""
 
     @property
     def home(self) -> Path:
-        """Where its ledger lies."""
+        """Return the folder of its ledger."""
         ...
 
     @property
     def account(self) -> str:
-        """Its name in the ledger."""
+        """Return its name in the ledger."""
         ...
 
     @property
     def broker(self) -> str:
-        """Where its orders go."""
+        """Return the broker of its orders."""
         ...
 
     @property
     def now(self) -> datetime:
-        """The decided instant."""
+        """Return the fixed instant of the run."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A run for the day `as_of`: `now` is the decided instant, `symbols` are sorted, `source` is its key in the store.
+    """A run for the day `as_of`: `now` is the fixed instant, `symbols` are sorted, `source` is its key in the store.
 
     `sends_until` is the instant after which no order may be sent any more; None for a replay, which is never late.
-    `broker` names where the orders go. `models_of` is the account that keeps its models to itself, as a backfill does;
-    empty: the source's runs share them.
+    `broker` names the broker of the orders. `models_of` is the account that keeps its models to itself, as a backfill
+    does; empty: all runs on the source share them.
     """
 
     home: Path
@@ -118,5 +121,5 @@ class Job:
 
     @property
     def registry(self) -> str:
-        """The key of its models in the store: what a backfill trains and promotes never trades for a daily run."""
+        """Return the key of its models in the store, which keeps a backfill's models out of daily runs."""
         return f"{self.source}#{self.models_of}" if self.models_of else self.source

@@ -1,4 +1,4 @@
-"""The book of runs: what was begun, what is done, and a day's result as the ledger tells it."""
+"""The record of runs: their begin and end, and a day's result as the ledger has it."""
 
 import json
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ DAILY, BACKFILL = "daily", "backfill"
 
 
 class AccountFilled(ValueError):
-    """The account is one that backfills fill, and a daily run would mix both (exit 2)."""
+    """An account that backfills write, which a daily run must not continue (exit 2)."""
 
 
 def demand_own(job: Job) -> None:
-    """None; raises AccountFilled for an account that a backfill has begun to fill."""
+    """Raise AccountFilled if a backfill has begun to write the account."""
     with connect(job.home) as store:
         _demand_own(store, job.account)
 
@@ -36,7 +36,10 @@ def _demand_own(store: Connection, account: str) -> None:
 
 
 def finished(job: Job) -> Json | None:
-    """The result of the run that has done this account's day already, which it says; None if none has."""
+    """Return the result of the run that has already done this account's day; None if none has.
+
+    The result has a warning that says so.
+    """
     with connect(job.home) as store:
         result = runs.finished_run(store, job.account, job.as_of, DAILY)
     if result is None:
@@ -45,14 +48,14 @@ def finished(job: Job) -> Json | None:
 
 
 def last_day(job: Job) -> date | None:
-    """The account's last settled day; None for a new account."""
+    """Return the account's last settled day; None for a new account."""
     with connect(job.home) as store:
         snapshot = ledger.latest_snapshot(store, job.account)
     return snapshot.account.as_of if snapshot else None
 
 
 def begin(job: Job, at: datetime) -> None:
-    """None; the run is on record as running. Raises AccountFilled."""
+    """Record the run as running. Raises AccountFilled."""
     run = Run(
         run_id=job.run_id,
         account=job.account,
@@ -63,14 +66,14 @@ def begin(job: Job, at: datetime) -> None:
         config=job.policy.config,
     )
     with connect(job.home) as store:
-        # Again, while nobody else can write: a backfill may have begun since it was first asked.
+        # Check again under the write lock: a backfill may have begun since the first check.
         _demand_own(store, job.account)
         runs.start_run(store, run)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What a day's result says beside the ledger: what to warn of, why this model, and where the report lies."""
+    """The part of a day's result that is not in the ledger: warnings, why this model, and the path of the report."""
 
     warnings: tuple[str, ...] = ()
     model_reason: str | None = None
@@ -79,7 +82,7 @@ class Findings:
 
 
 def day_result(job: Job, findings: Findings) -> DayResult:
-    """The day as the ledger has it now."""
+    """Return the day's result from the ledger and the findings."""
     with connect(job.home) as store:
         snapshot = ledger.latest_snapshot(store, job.account)
         provenance = ledger.provenance_on(store, job.account, job.as_of)
@@ -104,7 +107,7 @@ def _halted(risk: RiskState) -> str:
 
 
 def close_done(job: Job, at: datetime, result: DayResult, answer: str) -> None:
-    """None; the run is on record as done, with its answer."""
+    """Record the run as done, with its answer."""
     outcome = Outcome(
         status=RunStatus.DONE,
         finished_at=at,
@@ -118,7 +121,7 @@ def close_done(job: Job, at: datetime, result: DayResult, answer: str) -> None:
 
 
 def close_failed(job: Job, at: datetime, reason: str) -> None:
-    """None; the run is on record as failed, with the reason."""
+    """Record the run as failed, with the reason."""
     _close(job, RunStatus.FAILED, at, reason)
 
 

@@ -1,4 +1,4 @@
-"""The data gate: expectations on staged bars, and what is published, held back or passed with a warning.
+"""The data gate: expectations on staged bars, which are published, held back or passed with a warning.
 
 Start with `gate`.
 """

@@ -1,4 +1,4 @@
-"""The expectations that every staged bar must meet, and what is said of one that does not."""
+"""The expectations that every staged bar must meet, and the texts of their findings."""
 
 from tasks.validation.expectation import Check, Rule
 from tasks.validation.measures import (
@@ -10,7 +10,7 @@ from tasks.validation.measures import (
 )
 from tasks.validation.session_measures import HOLE_WEEKDAYS
 
-#: Series that were adjusted after the fact miss by the last bit; real faults are far above.
+#: Series adjusted after the fact deviate in the last bit; real faults are far larger.
 TOUCH_TOLERANCE = 1e-6
 
 _BODY = "open {open:.8g}, close {close:.8g}"
@@ -18,7 +18,7 @@ _ALL = "open {open:.8g}, high {high:.8g}, low {low:.8g}, close {close:.8g}"
 _FAR = f"more than {WICK_RANGES:.0f} times the median range of the {LOOKBACK_BARS} bars before (or tenfold)"
 _DEAD = f"fewer than {DEAD_RUN_BARS + 1} in a row and at most {DEAD_SHARE_BARS} of {LOOKBACK_BARS} bars"
 
-#: Put to one row per bar.
+#: Expectations on a table with one row per bar.
 CHECKS = (
     Check(
         name="date_known",

@@ -1,4 +1,4 @@
-"""Which of a job's symbols may be used where no single day is to be traded, and what is said where none may."""
+"""Selection of the symbols that the data gate does not hold back, for uses other than trading a single day."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from tasks.validation.gate import NO_BARS, Gate, NothingPublishable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """What symbols are wanted for: the sentence where it fails, the option that names the day, and who refuses it."""
+    """The use that symbols are wanted for: its failure sentence, the option that sets the day, and its exception."""
 
     failing: str
     option: str
@@ -16,10 +16,9 @@ class Use:
 
 
 def usable(job: Job, gate: Gate, use: Use) -> tuple[str, ...]:
-    """The symbols that the gate does not hold back, at least one.
+    """Return the symbols that the data gate does not hold back, at least one.
 
-    Raises the refusal of the use if none has a bar up to the job's day, and NothingPublishable if all that have are
-    held back.
+    Raises `use.refused` if none has a bar up to the job's day, and NothingPublishable if all that have are held back.
     """
     symbols = tuple(symbol for symbol in job.symbols if symbol not in gate.held_back)
     if symbols:
@@ -32,5 +31,5 @@ def usable(job: Job, gate: Gate, use: Use) -> tuple[str, ...]:
 
 
 def remarks(gate: Gate) -> tuple[str, ...]:
-    """The warnings that name what is left out, and those of the gate itself."""
+    """Return the warnings that name the symbols left out, and those of the data gate itself."""
     return (*(f"{reason}; it is left out" for _, reason in sorted(gate.held_back.items())), *gate.warnings)

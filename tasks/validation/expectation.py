@@ -1,4 +1,4 @@
-"""One expectation of the gate, and what is said of a row that broke it."""
+"""An expectation of the data gate, and the finding for a row that breaks it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from strategy.market.findings import Finding
 
 
 class Rule(StrEnum):
-    """The kind of expectation that is put to a column."""
+    """The kind of an expectation on a column."""
 
     KNOWN = "not null"
     UNIQUE = "unique per symbol"
@@ -21,10 +21,10 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One expectation: the column it is put to, its bounds, and texts for a finding, filled from the row that broke it.
+    """An expectation: its column, its bounds, and texts for a finding, filled from the row that broke it.
 
-    `dated` names the column that holds the finding's date. A check that does not block only warns; one that is not
-    waivable holds back even what a person accepted, since no store or account could work with such a bar.
+    `dated` names the column that holds the finding's date. A check with `blocks` False only warns; one with `waivable`
+    False holds back even bars that a person accepted, since no store or account could work with such a bar.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Check:
     waivable: bool = True
 
     def finding(self, symbol: str, row: Mapping[str, Any]) -> Finding:
-        """What to say of a row that broke the expectation."""
+        """Return the finding for a row that broke the expectation."""
         return Finding(
             symbol=symbol,
             open_time=_day(row[self.dated]),

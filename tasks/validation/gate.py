@@ -1,4 +1,4 @@
-"""Validate: the gate. A symbol's staged window is published whole, or held back with every reason."""
+"""The data gate: a symbol's staged window is published whole, or held back with every reason."""
 
 import logging
 from collections.abc import Mapping
@@ -30,23 +30,23 @@ from tasks.validation.suite import Context, Verdict, judge_all
 
 log = logging.getLogger(__name__)
 
-#: Published bars before a window that the gate measures its first bars against.
+#: Published bars before a window against which its first bars are measured.
 HISTORY_BARS = 64
-#: The finding that a source has no bar of a symbol.
+#: The expectation broken if a source has no bar of a symbol.
 NO_BARS = "bars"
-#: Longest stretch without a session that any calendar has known, in days.
+#: Longest period without a session in any calendar, in days.
 LONGEST_PAUSE_DAYS = 180
-#: Days that a symbol whose own dates are its sessions may be behind: nobody knows when it has the next one.
+#: Days that a symbol on an observed calendar may be late: its next session cannot be predicted.
 OBSERVED_LATE_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """What the gate let through and what it held back.
+    """The result of the data gate: symbols published and held back.
 
     `published` counts rows per symbol, `held_back` gives one sentence for each symbol that must not trade, `findings`
-    are all the reasons, `warnings` what was let through with a remark; `standing` are those of them that stand with a
-    published bar, one line a symbol and rule.
+    are all the reasons, `warnings` the remarks on what passed; `standing` are those of them that belong to a published
+    bar, one line per symbol and rule.
     """
 
     published: Mapping[str, int]
@@ -57,13 +57,13 @@ class Gate:
 
     @property
     def barred(self) -> dict[str, str]:
-        """`held_back` without the symbols that have no bar at all: those are not quarantined but not listed yet."""
+        """Return `held_back` without the symbols that have no bar at all: those are not quarantined but not listed."""
         unlisted = {finding.symbol for finding in self.findings if finding.expectation == NO_BARS}
         return {symbol: reason for symbol, reason in self.held_back.items() if symbol not in unlisted}
 
 
 class NothingPublishable(Exception):
-    """No symbol has bars that may be used (exit 3); `gate` is what was found, where one day was to be traded."""
+    """No symbol has usable bars (exit 3); `gate` holds the findings if one day was to be traded."""
 
     def __init__(self, sentence: str, gate: Gate | None = None) -> None:
         super().__init__(sentence)
@@ -71,7 +71,7 @@ class NothingPublishable(Exception):
 
 
 def validate(job: Job) -> Gate:
-    """The gate's verdict on what is staged for the job's symbols, which must reach the session of `as_of`.
+    """Judge what is staged for the job's symbols, which must reach the session of `as_of`; publish what passes.
 
     Raises NothingPublishable if no symbol may trade, or none has a bar of that day.
     """
@@ -82,7 +82,7 @@ def validate(job: Job) -> Gate:
         dated = bar_store.session_dates(
             store, job.source, job.symbols, after=job.as_of - timedelta(days=1), until=job.as_of
         )
-    # On a weekend the only symbol with a session may be held back: then no bar can carry the day.
+    # On a weekend the only symbol with a session may be held back: then no symbol has a bar of that day.
     if not dated or not set(job.symbols) - set(gate.held_back):
         reasons = "; ".join(gate.held_back[symbol] for symbol in sorted(gate.held_back)[:3])
         raise NothingPublishable(f"nothing may be traded on {job.as_of}: {reasons or 'no symbol has a session'}", gate)
@@ -90,7 +90,7 @@ def validate(job: Job) -> Gate:
 
 
 def inspect(job: Job, must_reach: date | None, since: date | None = None) -> Gate:
-    """Return the verdict on what is staged, and the warnings that stand with published bars dated `since` or later.
+    """Judge what is staged and publish what passes; include warnings on published bars dated `since` or later.
 
     With `must_reach`, a symbol whose bars end before that day is held back too.
     """
@@ -114,7 +114,7 @@ def inspect(job: Job, must_reach: date | None, since: date | None = None) -> Gat
             published[verdict.symbol] = rows
             findings.extend(held)
         held_back = {finding.symbol: in_words(finding) for finding in reversed(findings)}
-        # What a later run has published does not count for an earlier day.
+        # Bars that a later run has published do not count for an earlier day.
         last = bar_store.last_published(store, job.source, job.symbols, until=job.as_of)
         standing = warning_lines(store, job, since)
         moved = load_sorted_rows(store, job.source, job.symbols)
@@ -132,12 +132,12 @@ def inspect(job: Job, must_reach: date | None, since: date | None = None) -> Gat
 
 
 def _stands(finding: Finding) -> bool:
-    """Whether a warning is of its bar, and not of what a delivery did to all bars before it."""
+    """Return whether a warning belongs to its bar, rather than to what a delivery did to all bars before it."""
     return finding.open_time is not None and finding.expectation != ONE_UNIT
 
 
 def in_words(finding: Finding) -> str:
-    """A finding as one sentence without its stop: symbol, date, what is wrong, the value and the limit."""
+    """Return a finding as one sentence without its full stop: symbol, date, what is wrong, the value and the limit."""
     when = f" on {finding.open_time}" if finding.open_time else ""
     return f"{finding.symbol}{when}: {finding.reason} ({finding.expectation}: {finding.value}, limit {finding.limit})"
 
@@ -145,7 +145,7 @@ def in_words(finding: Finding) -> str:
 def _context(
     store: Connection, job: Job, staged_window: tuple[pd.DataFrame, Instrument], must_reach: date | None
 ) -> Context:
-    """What the window is judged against: the calendar, the day, the published bars before it."""
+    """Return the context for judging the window: the calendar, the day, the published bars before it."""
     window, instrument = staged_window
     first = window["open_time"].min()
     before = job.as_of if pd.isna(first) else first.date() - timedelta(days=1)
@@ -170,7 +170,7 @@ def _day_after(day: date) -> date:
 
 
 def _expected(instrument: Instrument, day: date) -> date:
-    """The instrument's last session up to the day, included: none is expected after its delisting."""
+    """Return the instrument's last session up to the day, included; none is expected after its delisting."""
     until = min(day, instrument.listed_to or day)
     if instrument.calendar.is_observed:
         return until - timedelta(days=OBSERVED_LATE_DAYS)
@@ -179,9 +179,9 @@ def _expected(instrument: Instrument, day: date) -> date:
 
 
 def _pass_or_hold(store: Connection, job: Job, verdict: Verdict, fresh: set[date]) -> tuple[int, tuple[Finding, ...]]:
-    """Return how many rows were published, and why not; one transaction for the symbol.
+    """Publish the symbol's rows or hold them back, in one transaction; return the number published and the findings.
 
-    What was once said of a bar stays unless the bar is one of the `fresh` days: new, or told otherwise.
+    Earlier warnings on a bar stay unless the bar is one of the `fresh` days: new or changed.
     """
     inspection = Inspection(run_id=job.run_id, source=job.source, symbol=verdict.symbol, checked_at=job.now)
     findings = verdict.findings
@@ -212,7 +212,7 @@ def _unpublishable(symbol: str, reason: str) -> Finding:
 
 
 def _lacking(symbol: str, instrument: Instrument | None, last: date | None, must_reach: date | None) -> Finding | None:
-    """The finding that a symbol without new bars does not reach the day; None if it does."""
+    """Return the finding that a symbol without new bars does not reach the day; None if it does."""
     if last is None:
         reason, value = "the source has no bar of it up to the day asked for", "none"
         return Finding(

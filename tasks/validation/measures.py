@@ -1,10 +1,10 @@
-"""What can be measured on each staged bar before an expectation is put to it.
+"""Measures of each staged bar, on which the expectations are checked.
 
-The limits were set on 56 real series of daily bars before 2022. The longest wicks that are believed are 17 times the
-median range (BAC 2001-11-12; QQQ and XLK in the minutes of 2015-08-24 had 9 and 15, Bitcoin never more than 6); the
-mildest that is not is 62 times (VTI's half-price print of 2010-05-06), the erroneous trades of AAPL 2009-09-21 and
-GOOGL 2008-09-30 are 138 and 313 times. Series whose highs and lows are real have had at most 9 flat bars in 63 (EWJ)
-and two in a row; series without them have runs of 22 and more.
+The limits were set on 56 real series of daily bars before 2022. The longest genuine wicks are 17 times the median range
+(BAC 2001-11-12; QQQ and XLK in the minutes of 2015-08-24 had 9 and 15, Bitcoin never more than 6); the mildest false
+one is 62 times (VTI's half-price print of 2010-05-06), the erroneous trades of AAPL 2009-09-21 and GOOGL 2008-09-30 are
+138 and 313 times. Series whose highs and lows are real have had at most 9 flat bars in 63 (EWJ) and two in a row;
+series without them have runs of 22 and more.
 """
 
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ FloatArray = NDArray[np.float64]
 DayArray = NDArray[np.datetime64]
 
 LOOKBACK_BARS = 63
-#: A bar with fewer bars before it has no typical range; only the widest limit holds for it, its first print included.
+#: A bar with fewer bars before it has no typical range; only the widest limit applies to it, as to the first bar.
 FEWEST_BARS = 5
 WICK_RANGES = 30.0
 SMALLEST_WICK = 0.02
@@ -40,11 +40,11 @@ PRICES = ("open", "high", "low", "close")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Context:
-    """What a window of one symbol's staged bars is judged against.
+    """The context in which a window of one symbol's staged bars is judged.
 
-    No bar may be dated after `as_of` or close after `now`. `since` is the first session the window was asked for (None:
-    its first bar begins the series); `fresh_until` the session it must reach (None: any will do). Faults on `accepted`
-    dates are waived; bars on `settled` dates are published as they are. `history` holds published bars before the
+    No bar may be dated after `as_of` or close after `now`. `since` is the first session that was requested (None: the
+    series begins with its first bar); `fresh_until` the session it must reach (None: any). Faults on `accepted` dates
+    are waived; bars on `settled` dates are published already as they are. `history` holds published bars before the
     window, oldest first (64 are enough): without it its first bars are judged as if the symbol had just been listed.
     `calendar_from` names the calendar and says where it comes from.
     """
@@ -62,9 +62,10 @@ class Context:
 
 
 def measure(window: pd.DataFrame, context: Context) -> pd.DataFrame:
-    """The window with one column per measure, NaN where the row does not allow it, and the limits that vary by row.
+    """Return the window with one column per measure, and the limits that vary by row.
 
-    Wicks and moves are in units of their limit, so that 1 is the limit for every row.
+    NaN where the row does not allow a measure. Wicks and moves are in units of their limit, so that 1 is the limit for
+    every row.
     """
     rows = window.reset_index(drop=True)
     days = rows["open_time"].to_numpy().astype("datetime64[D]")
@@ -98,7 +99,7 @@ def measure(window: pd.DataFrame, context: Context) -> pd.DataFrame:
 
 
 def _spelled(rows: pd.DataFrame) -> dict[str, object]:
-    """The prices of rows that lack some, text that is no number as it was found; and other cells that were none."""
+    """Return the texts of incomplete rows: prices, with non-numeric cells as found, and other non-numeric cells."""
     found = rows[UNREAD].fillna("").to_list() if UNREAD in rows.columns else [""] * len(rows)
     values = rows[list(PRICES)].to_numpy(dtype=np.float64)
     prices, others = [""] * len(rows), [""] * len(rows)
@@ -112,7 +113,7 @@ def _spelled(rows: pd.DataFrame) -> dict[str, object]:
 
 
 def _history(days: DayArray, context: Context) -> pd.DataFrame:
-    """The last published bars that are older than the window."""
+    """Return the last published bars that are older than the window."""
     if context.history is None:
         return pd.DataFrame({name: np.empty(0) for name in (*PRICES, "volume")}).assign(
             open_time=np.empty(0, dtype="datetime64[us]")
@@ -124,14 +125,14 @@ def _history(days: DayArray, context: Context) -> pd.DataFrame:
 
 
 def _adjusted_impossible(adjusted: FloatArray) -> FloatArray:
-    """1 where the adjusted close is no price, or is missing though other bars of the window have one."""
+    """Return 1 where the adjusted close is not a possible price, or is missing though other bars have one; else 0."""
     known = ~np.isnan(adjusted)
     impossible = np.where(known, (adjusted <= 0) | np.isinf(adjusted), known.any())
     return impossible.astype(np.float64)
 
 
 def _repeats(prices: dict[str, FloatArray], volume: FloatArray) -> NDArray[np.bool_]:
-    """Whether a bar is a copy of the bar before: the same prices, and the same volume where it is known."""
+    """Return True where a bar is a copy of the bar before: the same prices, and the same volume if it is known."""
     same = np.ones(len(volume), dtype=bool)
     for values in prices.values():
         same[1:] &= values[1:] == values[:-1]
@@ -141,7 +142,7 @@ def _repeats(prices: dict[str, FloatArray], volume: FloatArray) -> NDArray[np.bo
 
 
 def _shapes(prices: dict[str, FloatArray], repeated: NDArray[np.bool_], step: FloatArray) -> dict[str, FloatArray]:
-    """Measures of prices against prices, over history and window together; a told event (T,) is no move."""
+    """Return measures of prices against prices, over history and window; a known event (T,) is not a move."""
     low, high, close = prices["low"], prices["high"], prices["close"]
     floor, ceiling = np.minimum(prices["open"], close), np.maximum(prices["open"], close)
     previous = np.concatenate([prices["open"][:1], close[:-1]])
@@ -170,13 +171,16 @@ def _shapes(prices: dict[str, FloatArray], repeated: NDArray[np.bool_], step: Fl
 
 
 def _median_before(values: FloatArray, fewest: int) -> FloatArray:
-    """The median of the up to 63 values before each, NaN where fewer than `fewest` are known."""
+    """Return the median of the up to 63 values before each, NaN where fewer than `fewest` are known."""
     before = pd.Series(values).shift(1).rolling(LOOKBACK_BARS, min_periods=fewest).median()
     return before.to_numpy(dtype=np.float64)
 
 
 def _crowd(dead: NDArray[np.bool_]) -> FloatArray:
-    """How dense dead bars are at each dead bar, in units of the limit: by run, or by count in the last 63; else 0."""
+    """Return the density of dead bars at each dead bar, in units of its limit; 0 at other bars.
+
+    It is the greater of two measures: the length of the run, and the count in the last 63 bars.
+    """
     counts = np.cumsum(dead)
     last_alive = np.maximum.accumulate(np.where(dead, 0, counts))
     earlier = np.concatenate([np.zeros(LOOKBACK_BARS, dtype=counts.dtype), counts])[: len(counts)]
@@ -185,7 +189,7 @@ def _crowd(dead: NDArray[np.bool_]) -> FloatArray:
 
 
 def _dates(days: DayArray, earlier: DayArray, context: Context) -> dict[str, object]:
-    """Measures of dates against each other, the calendar and the clock."""
+    """Return measures of dates against each other, the calendar and the clock."""
     dated = ~np.isnat(days)
     known = days[dated]
     last_allowed = np.datetime64(min(context.as_of, last_closed(context.calendar, context.now)), "D")

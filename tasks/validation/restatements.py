@@ -1,4 +1,4 @@
-"""What the gate makes of a delivery that tells published bars in another unit."""
+"""The data gate's treatment of a delivery that restates published bars in another unit."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,27 +11,27 @@ from strategy.market.findings import Finding
 from tasks.validation.measures import PRICES
 from tasks.validation.suite import Verdict
 
-#: The name of the remark that bars were restated.
+#: The name of the warning that bars were restated.
 ONE_UNIT = "one_unit"
 
 
 def restatements(store: Connection, source: str, symbols: list[str]) -> dict[str, Restatement]:
-    """Return by symbol how what is staged restates what is published; the others are absent."""
+    """Return by symbol how the staged bars restate the published ones; symbols without a restatement are absent."""
     found = {symbol: restatement(store, source, symbol) for symbol in symbols}
     return {symbol: one for symbol, one in found.items() if one is not None}
 
 
 def in_its_unit(history: pd.DataFrame | None, found: Restatement | None) -> pd.DataFrame | None:
-    """Return published bars in the unit of the delivery that they are to judge."""
+    """Return the published bars, which the delivery is judged against, in the unit of the delivery."""
     if found is None or history is None:
         return history
     return history.assign(**{name: history[name] * found.ratio for name in PRICES})
 
 
 def told(verdict: Verdict, found: Mapping[str, Restatement]) -> Verdict:
-    """Return the verdict with what is to be said of a restatement.
+    """Return the verdict with a warning, or a finding, for a restatement.
 
-    Bars that others have published beyond the delivery may be in either unit, so that it is held back.
+    If bars beyond the delivery are published, their unit is unknown, so the symbol is held back.
     """
     one = found.get(verdict.symbol)
     if one is None:

@@ -1,4 +1,4 @@
-"""What can be measured of the scale of staged bars: decimals that hide more than they tell."""
+"""Measures of the scale of staged bars: too few decimals to resolve the moves."""
 
 import numpy as np
 import pandas as pd
@@ -7,20 +7,21 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 
 LOOKBACK_BARS = 63
-#: Decimals that are looked for; with more of them rounding hides nothing.
+#: Most decimals that are looked for; with more of them rounding does not matter.
 MOST_DECIMALS = 8
-#: A price that is rounded to a unit errs evenly over it, twice in each move: the variance of that is unit^2 / 6.
+#: The rounding error of a price is uniform over one unit, and a move contains two of them: its variance is unit^2 / 6.
 UNIT_OVER_DEVIATION = float(np.sqrt(6.0))
-#: The median of absolute moves times this is their standard deviation.
+#: Factor from the median of absolute moves to their standard deviation.
 MEDIAN_TO_DEVIATION = 1.4826
-#: Moves below this are none that a rounding could be compared with.
+#: Moves below this are too small to compare a rounding with.
 SMALLEST_DEVIATION = 1e-4
 
 
 def rounding(adjusted: FloatArray, close: FloatArray, closes: FloatArray) -> FloatArray:
     """Return the deviation that the decimals of adjusted closes add to a move, over that of the prices' own moves.
 
-    `closes` are those of the history and the window together. 0 where nothing is hidden that closes do not hide too.
+    `closes` are those of the history and the window together. 0 where the adjusted closes hide no more than the closes
+    do.
     """
     decimals = _decimals(adjusted)
     if decimals is None:
@@ -37,7 +38,7 @@ def rounding(adjusted: FloatArray, close: FloatArray, closes: FloatArray) -> Flo
 
 
 def _decimals(prices: FloatArray) -> int | None:
-    """How many decimals the prices are written with, None for many or none known."""
+    """Return the number of decimals the prices are written with; None if there are many or no price is known."""
     known = prices[np.isfinite(prices)]
     for decimals in range(MOST_DECIMALS + 1) if len(known) else ():
         scaled = known * 10.0**decimals

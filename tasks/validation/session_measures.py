@@ -1,7 +1,7 @@
-"""What can be measured on the dates of staged bars: holes, days without a session, and how dense the bars lie.
+"""Measures of the dates of staged bars: holes, days without a session, and the density of bars.
 
-A series passes for daily by its density, not by its gaps alone: weekly bars leave gaps of four weekdays, which a market
-whose holidays are not known may have too, and their figures per year would be five times too large.
+A series passes as daily by its density, not by its gaps alone: weekly bars leave gaps of four weekdays, which may also
+occur in a market whose holidays are unknown; figures per year of weekly bars would be five times too large.
 """
 
 import numpy as np
@@ -15,20 +15,20 @@ DayArray = NDArray[np.datetime64]
 FloatArray = NDArray[np.float64]
 
 HOLE_WEEKDAYS = 5
-#: Bars over which density is measured, and the fewest that say something.
+#: Bars over which density is measured, and the fewest that suffice.
 DENSE_BARS, FEWEST_BARS = 63, 10
-#: Sessions of a day of the week that must lie in a stretch before its absence counts, and the share that is absence.
+#: Sessions due on a weekday before it can count as absent from a stretch, and the largest share of them with a bar.
 FEWEST_SESSIONS, ABSENT = 8, 0.1
-#: Bars per session below which a series is not daily; of observed dates, where a person has vouched for thin ones.
+#: Bars per session below which a series is not daily; the second for observed dates, which a person has accepted.
 LEAST_DENSE, LEAST_OBSERVED = 0.5, 0.25
-#: Days of the week that observed dates must have.
+#: Fewest weekdays on which observed dates must fall.
 FEWEST_DAYS = 4
 
 
 def hole_measures(
     days: DayArray, earlier: DayArray, calendar: Calendar, since: np.datetime64 | None, last_allowed: np.datetime64
 ) -> dict[str, object]:
-    """Return the sessions missing before each bar beyond what the calendar leaves open, and bars without a session."""
+    """Return the sessions missing before each bar beyond what the calendar allows, and the bars without a session."""
     missed, off = np.zeros(len(days)), np.zeros(len(days))
     first_missed = np.full(len(days), np.datetime64("NaT", "D"))
     allowed = np.zeros(len(days))
@@ -61,7 +61,7 @@ def hole_measures(
 def density_measures(days: DayArray, earlier: DayArray, calendar: Calendar) -> dict[str, object]:
     """Return where the bars turn out not to be daily.
 
-    Long holes are the business of `hole_measures`: a gap counts as six sessions at most.
+    Long holes are left to `hole_measures`: a gap counts as six sessions at most.
     """
     known = days[~np.isnat(days)]
     ordered = np.unique(np.concatenate([earlier, known]))
@@ -83,7 +83,10 @@ def density_measures(days: DayArray, earlier: DayArray, calendar: Calendar) -> d
 
 
 def _stretches(ordered: DayArray, calendar: Calendar) -> tuple[NDArray[np.bool_], FloatArray, FloatArray, list[str]]:
-    """For the stretch that ends with each bar: whether it is not daily, bars a week, sessions a week, days lacking."""
+    """Return four values for the stretch that ends with each bar.
+
+    They are: True if it is not daily, its bars a week, its sessions a week, and a text that names the missing weekdays.
+    """
     held = _expected(ordered, calendar)
     after = np.searchsorted(held, ordered, side="right")
     gaps = np.diff(after, prepend=after[0] - 1).astype(np.float64)
@@ -94,7 +97,7 @@ def _stretches(ordered: DayArray, calendar: Calendar) -> tuple[NDArray[np.bool_]
     span = counted - counted[first] + 1.0
     least = LEAST_OBSERVED if calendar.is_observed else LEAST_DENSE
     thin = (bars >= FEWEST_BARS) & (bars / span < least)
-    # Sessions inside long holes say nothing of a day of the week.
+    # Sessions inside long holes do not count as missing weekdays.
     inside = np.ones(len(held), dtype=bool)
     for at in np.flatnonzero(gaps > HOLE_WEEKDAYS + 1):
         inside[after[at - 1] : after[at] - 1] = False
@@ -115,13 +118,13 @@ def _stretches(ordered: DayArray, calendar: Calendar) -> tuple[NDArray[np.bool_]
 
 
 def _expected(ordered: DayArray, calendar: Calendar) -> DayArray:
-    """The sessions from the first bar to the last, by the calendar or, of observed dates, by their days of the week."""
+    """Return the sessions from the first bar to the last, by the calendar or, for observed dates, by their weekdays."""
     first, last = ordered[0].astype(object), ordered[-1].astype(object)
     held = sessions(calendar, first, last)
     if calendar.is_observed:
         held = held[_common(ordered)[weekday(held)]]
     elif calendar is Calendar.WEEKDAYS:
-        # In 1968 New York closed on Wednesdays for half a year, and who copies it did so too.
+        # In 1968 New York closed on Wednesdays for half a year, and markets that follow it did too.
         old = ~holidays_known(Calendar.XNYS, held)
         held = held[~old | np.isin(held, sessions(Calendar.XNYS, first, last))]
     return np.union1d(held, ordered)
@@ -133,7 +136,7 @@ def _common(ordered: DayArray) -> NDArray[np.bool_]:
 
 
 def _by_weekday(days: DayArray, counted: NDArray[np.bool_]) -> FloatArray:
-    """How many of the days before each position fall on each day of the week."""
+    """Return how many of the days before each position fall on each weekday, (N + 1, 7)."""
     marks = np.zeros((len(days) + 1, 7))
     marks[np.arange(len(days)) + 1, weekday(days)] = counted
     return np.cumsum(marks, axis=0)

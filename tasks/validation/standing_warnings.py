@@ -1,4 +1,4 @@
-"""The gate's warnings in an answer: one line a symbol and rule, as long as its bars are in the window."""
+"""The data gate's warnings in an answer: one line per symbol and rule, as long as its bars are in the window."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -18,24 +18,24 @@ from strategy.market.findings import Finding
 from tasks.run.job import Job
 from tasks.validation.suite import Context, judge_all
 
-#: How far before its first day the bars lie that an answer rests on: a look-back of 252 sessions and its weekends.
+#: How far before its first day an answer uses bars: a look-back of 252 sessions with its weekends.
 LOOK_BACK = timedelta(days=400)
 
 
 def warning_lines(store: Connection, job: Job, since: date | None) -> tuple[str, ...]:
-    """Return the grouped warnings on the job's published bars up to `as_of`, those before `since` left out."""
+    """Return the grouped warnings on the job's published bars dated `since` up to `as_of`."""
     found = standing_warnings(store, job.source, job.symbols, (since or date.min, job.as_of))
     return grouped(found)
 
 
 def first_day_behind(store: Connection, job: Job) -> date:
-    """Return the first date whose bar today's answer rests on: the look-back before the account's first day."""
+    """Return the date of the first bar that today's answer uses: the look-back before the account's first day."""
     opened = ledger.first_day(store, job.account)
     return min(opened or job.as_of, job.as_of) - LOOK_BACK
 
 
 def grouped(found: Sequence[StandingWarning]) -> tuple[str, ...]:
-    """Return one line for each symbol, rule and acceptance, with how many bars it concerns, and from when to when."""
+    """Return one line for each symbol, rule and acceptance, with the number of its bars and their date range."""
     lines = []
     for _, same in groupby(found, key=lambda one: (one.finding.symbol, one.finding.expectation, one.accepted)):
         lines.append(_line(list(same)))
@@ -53,7 +53,7 @@ def _line(same: Sequence[StandingWarning]) -> str:
 
 
 def look_through(job: Job) -> None:
-    """Judge published bars of an older store once, so that what their gate once warned of is told again."""
+    """Judge published bars of an older store once, so that the warnings of its data gate are shown again."""
     with connect(job.home) as store:
         symbols = not_looked_through(store, job.source, job.symbols)
         if not symbols:
@@ -80,7 +80,7 @@ def look_through(job: Job) -> None:
 
 
 def _frame(bars: Bars) -> pd.DataFrame:
-    """Return published bars as a source would deliver them."""
+    """Return published bars in the form in which a source delivers them."""
     columns = {
         "symbol": bars.symbol,
         "open_time": bars.open_time,

@@ -1,4 +1,4 @@
-"""The gate: a Great Expectations suite over the staged bars of each symbol."""
+"""The Great Expectations suite that judges the staged bars of each symbol."""
 
 import logging
 import os
@@ -21,7 +21,7 @@ from tasks.validation.volume_measures import VOLUME_CHECKS
 
 __all__ = ["Context", "Verdict", "judge", "judge_all"]
 
-#: Put to one row per required column.
+#: Expectations on a table with one row per required column.
 SHAPE_CHECKS = (
     Check(
         name="columns_typed",
@@ -43,19 +43,19 @@ SHAPE_CHECKS = (
     ),
 )
 
-#: Put to one row per bar.
+#: Expectations on a table with one row per bar.
 BAR_CHECKS = CHECKS + UNIT_CHECKS + VOLUME_CHECKS
 
-#: A broken series breaks one expectation on thousands of bars; the first ones tell the story, the reason the count.
+#: A broken series breaks one expectation on thousands of bars; the first ones are listed, the reason gives the count.
 MOST_FINDINGS = 20
 
-#: The context and its data source are shared by the process, and Great Expectations does not promise to be thread-safe.
+#: The process shares one context and data source, and Great Expectations is not documented as thread-safe.
 _LOCK = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The judgement of one window: findings that hold it back, warnings, and whether each expectation was met."""
+    """The judgement of one window: findings that hold it back, warnings, and for each check whether it was met."""
 
     symbol: str
     findings: tuple[Finding, ...]
@@ -64,12 +64,12 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Whether the window may be published."""
+        """Return True if the window may be published."""
         return not self.findings
 
 
 def judge(window: pd.DataFrame, context: Context) -> Verdict:
-    """The verdict on one symbol's staged rows, as BAR_COLUMNS in the source's order.
+    """Return the verdict on one symbol's staged rows, given as BAR_COLUMNS in the source's order.
 
     Raises ValueError if a row belongs to another symbol.
     """
@@ -77,9 +77,9 @@ def judge(window: pd.DataFrame, context: Context) -> Verdict:
 
 
 def judge_all(windows: Sequence[tuple[pd.DataFrame, Context]]) -> tuple[Verdict, ...]:
-    """The verdict on each window, in order, each judged by its own rows alone.
+    """Return the verdict on each window, in order, each judged by its own rows alone.
 
-    One pass through the suite for all of them: what it costs depends on the number of expectations, hardly on rows.
+    All windows go through the suite at once: its cost depends on the number of expectations, hardly on that of rows.
     """
     shapes = [_shape(window, context).assign(window=number) for number, (window, context) in enumerate(windows)]
     broken = _validate("shape", SHAPE_CHECKS, pd.concat(shapes, ignore_index=True)) if shapes else {}
@@ -98,7 +98,7 @@ def judge_all(windows: Sequence[tuple[pd.DataFrame, Context]]) -> tuple[Verdict,
 
 
 def _shape(window: pd.DataFrame, context: Context) -> pd.DataFrame:
-    """One row per required column, with the type that was found and whether it is the wanted one."""
+    """Return one row per required column, with the type that was found and whether it is the expected one."""
     if "symbol" in window.columns and not (window["symbol"] == context.symbol).all():
         others = sorted(set(window["symbol"].astype(str)) - {context.symbol})[:3]
         raise ValueError(f"the window of {context.symbol} holds rows of {', '.join(others)}; pass one symbol's rows")
@@ -166,7 +166,7 @@ def _first_few(found: Sequence[Finding]) -> list[Finding]:
 
 
 def _validate(batch: str, checks: Sequence[Check], frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The rows that broke each check, for those that any row broke."""
+    """Return the rows that broke each check; checks that no row broke are absent."""
     with _LOCK:
         definition, suites = _gate()
         outcome = definition.get_batch({"dataframe": frame}).validate(
@@ -187,13 +187,16 @@ def _validate(batch: str, checks: Sequence[Check], frame: pd.DataFrame) -> dict[
 
 @lru_cache(maxsize=1)
 def _gate() -> tuple[Any, dict[str, Any]]:
-    """The batch definition that takes a frame, and the suites by name. The import costs three seconds, hence here."""
-    # Without this the import would register with an analytics service; progress bars would draw on the terminal.
+    """Return the batch definition that takes a frame, and the suites by name.
+
+    The import takes three seconds, hence here.
+    """
+    # Otherwise the import registers with an analytics service, and progress bars draw on the terminal.
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         import great_expectations as gx
-    # This one sets its own level, to tell of the temporary folder of every context.
+    # This logger sets its own level, and logs the temporary folder of every context.
     logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     context: Any = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
@@ -212,7 +215,7 @@ def _expectation(gx: Any, check: Check) -> Any:
     if check.rule is Rule.KNOWN:
         return kinds.ExpectColumnValuesToNotBeNull(column=check.column, meta=meta, severity=severity)
     if check.rule is Rule.UNIQUE:
-        # A bar without a date is another expectation's; among each other they are no duplicates.
+        # Bars without a date belong to another expectation; they are not duplicates of each other.
         columns = ["window", check.column]
         return kinds.ExpectCompoundColumnsToBeUnique(
             column_list=columns, ignore_row_if="any_value_is_missing", meta=meta, severity=severity

@@ -1,14 +1,14 @@
-"""The expectations that a bar is in the unit of the bar before, beside those of tasks.validation.bar_checks."""
+"""The expectations that a bar has the unit of the bar before, beside those of tasks.validation.bar_checks."""
 
 from tasks.validation.expectation import Check
 from tasks.validation.unit_gaps import CONFIRMING_SESSIONS, RATIOS
 
-#: The name of the check that holds a bar until its unit is known.
+#: The name of the check that holds a bar back until its unit is known.
 UNIT_KEPT = "unit_kept"
 _VALUE = "open {open:.8g}, {gap_found:.6g} times the close before"
 _LIMIT = f"no gap within 3 % of {', '.join(f'{one:g}' for one in RATIOS)} (around the clock: 100) or an inverse"
 
-#: Put to one row per bar.
+#: Expectations on a table with one row per bar.
 UNIT_CHECKS = (
     Check(
         name=UNIT_KEPT,

@@ -1,4 +1,4 @@
-"""Volumes in millions or lots: taken for shares, they cut every order to a tenth of next to nothing.
+"""Volumes in millions or lots: if taken for shares, they limit every order to almost nothing.
 
 Of 56 real series of daily bars the least traded with sessions (EWJ in 1996) turned over 230,100 of its currency a day
 at the median of its quietest quarter. Coins around the clock have had 99,830 (ENJUSDT) and are not judged.
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from strategy.market.instruments import Calendar
 from tasks.validation.expectation import Check
 
-#: Money a day, at the median, below which a volume is remarked.
+#: Median turnover a day, in money, below which a volume is warned about.
 LEAST_MONEY = 100_000.0
-#: Newest bars that are looked at, and the fewest of them with a volume.
+#: Newest bars that are used, and the fewest of them with a volume.
 NEWEST_BARS = 63
 FEWEST_BARS = 20
 
@@ -35,8 +35,9 @@ def money_traded(
 ) -> NDArray[np.float64]:
     """Return the median of volume × close over the newest bars at the last of the `rows`, NaN at the others.
 
-    So it is for each stretch of `NEWEST_BARS` before, that an answer about an earlier day holds one too. `volume` and
-    `close` (N,) hold the bars before the rows as well. NaN around the clock, and where too few bars have a volume.
+    The same holds at the end of each earlier stretch of `NEWEST_BARS`, so that an answer about an earlier day includes
+    one too. `volume` and `close` (N,) hold the bars before the rows as well. NaN around the clock, and where too few
+    bars have a volume.
     """
     found = np.full(rows, np.nan)
     if calendar is Calendar.ALWAYS:
