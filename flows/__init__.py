@@ -1,1 +1,1 @@
-"""The top floor: the clock, the settings, the schedules and the command line."""
+"""Top floor: the clock, the settings, the schedules and the command line."""

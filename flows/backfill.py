@@ -1,4 +1,4 @@
-"""The backfill flow: the days of the past in one run, with one task for all of them, resumable after any stop."""
+"""The backfill flow: many past days in one run, as one task, resumable after any stop."""
 
 import json
 import logging
@@ -34,12 +34,12 @@ from tasks.report.markup import money
 from tasks.run.answers import Json
 from tasks.run.runs import close_failed
 
-# A worker loads this file by its path, under a name of its own.
+# A worker loads this file by its path, under another module name.
 log = logging.getLogger("flows.backfill")
 
 
 def run_name() -> str:
-    """The account and the window of the current run, as Prefect lists it until it is planned."""
+    """Return the account and window of the current run, the name Prefect shows until the run is planned."""
     given = flow_run.parameters
     return f"{given['account'] or 'backfill'}, {given['start_date']} to {given['end_date']}"
 
@@ -97,7 +97,7 @@ def _run(given: Mapping[str, object], asked: Asked) -> str:
 
 
 def in_words(answer: Mapping[str, Any]) -> str:
-    """The window in one sentence, for the state of its run.
+    """Return the window in one sentence, for the state of its run.
 
     >>> window = {"account": "what-if", "days_done": 40, "end": "2018-12-31"}
     >>> in_words({**window, "equity": "9812.5475", "orders": 12, "fills": 11, "warnings": []})
@@ -109,7 +109,7 @@ def in_words(answer: Mapping[str, Any]) -> str:
 
 
 def run_days(wanted: Backfill, open_bars: Callable[[], BarSource]) -> Json:
-    """Every day that is left, then the report of the last one; the answer."""
+    """Fill every remaining day, write the report of the last one, and return the answer."""
     with stoppable() as stop_if_asked, ProgressReporter(wanted.job.account) as told:
 
         def tell(progress: Progress) -> None:

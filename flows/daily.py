@@ -1,4 +1,4 @@
-"""The daily flow: one task a step, each idempotent for its day, so that a run may be killed and repeated."""
+"""The daily flow: one task per step, each idempotent for its day, so that a run may be killed and repeated."""
 
 import json
 import logging
@@ -43,12 +43,12 @@ from tasks.run.runs import (
     last_day,
 )
 
-# A worker loads this file by its path, under a name of its own.
+# A worker loads this file by its path, under another module name.
 log = logging.getLogger("flows.daily")
 
 
 def run_name() -> str:
-    """The account and the day of the current run, as Prefect lists it."""
+    """Return the account and day of the current run, the name that Prefect shows."""
     given = flow_run.parameters
     return f"{given['account']}, {given['as_of'] or 'newest bar'}"
 
@@ -114,9 +114,9 @@ def _run(given: Mapping[str, object], account: str, as_of: date | None) -> str:
 
 
 def run_day(job: Job, open_bars: Callable[[], BarSource], open_broker: Callable[[datetime], Broker]) -> str:
-    """The steps of the day, in order; the JSON text of its result.
+    """Run the steps of the day, in order; return its result as JSON text.
 
-    A run that may not send orders still settles, decides and reports before it says so.
+    A run that may not send orders still settles, decides and reports before it raises OrdersBlocked.
     """
     ingest(job, open_bars)
     gate = validate(job)
@@ -148,7 +148,7 @@ def run_day(job: Job, open_bars: Callable[[], BarSource], open_broker: Callable[
 
 
 def in_words(answer: Mapping[str, Any]) -> str:
-    """The day in one sentence, for the state of its run.
+    """Return the day in one sentence, for the state of its run.
 
     >>> day = {"as_of": "2018-12-28", "equity": "9812.5475", "orders": [{}, {}], "fills": [], "warnings": ["look"]}
     >>> in_words(day)
@@ -160,7 +160,7 @@ def in_words(answer: Mapping[str, Any]) -> str:
 
 
 def _demand_newest(job: Job) -> None:
-    """None; refuses a day that lies before the account's last one: history is not traded again."""
+    """Raise RequestRefused for a day before the account's last one: the past is not traded again."""
     last = last_day(job)
     if last is not None and job.as_of < last:
         raise RequestRefused(

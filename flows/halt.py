@@ -1,4 +1,4 @@
-"""Halt and resume as flows, for whoever operates from Prefect's page: what `turbodmt halt` and `resume` do."""
+"""Halt and resume as flows, for use from Prefect's page: the same as `turbodmt halt` and `resume`."""
 
 import logging
 from pathlib import Path
@@ -19,12 +19,12 @@ from flows.server.environment import attend_run
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
-# A worker loads this file by its path, under a name of its own.
+# A worker loads this file by its path, under another module name.
 log = logging.getLogger("flows.halt")
 
 
 def run_name() -> str:
-    """The account and the reason of the current run, as Prefect lists it."""
+    """Return the account and the reason of the current run, the name that Prefect shows."""
     given = flow_run.parameters
     return f"{flow_run.flow_name} {given['account']}, {given['reason'].strip()}"[:200]
 
@@ -58,7 +58,7 @@ def resume(account: str, reason: str, home: Path | None = None) -> "State[Any]":
 
 
 def _told(answer: dict[str, Any]) -> "State[Any]":
-    """The end of the run, with the sentence of the command; an artifact of the account keeps every change."""
+    """Publish the change as an artifact of the account, and return the final state with the command's sentence."""
     row = {
         "Account": answer["account"],
         "Halted": "yes" if answer["halted"] else "no",

@@ -19,7 +19,7 @@ def paper_trade(
     broker: Literal["testnet-spot", "testnet-futures"] = "testnet-spot",
     home: Path | None = None,
 ) -> dict[str, Any]:
-    """The answer of `turbodmt daily --json` for today at the testnet, with these keys; call it once a day.
+    """Trade today at the testnet with these keys and return the answer of `turbodmt daily --json`; call it once a day.
 
     The keys stay in this process: they are no parameter of the flow, and no file or log holds them.
     Raises RequestRefused for another interval than a day, and what the daily run raises.

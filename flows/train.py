@@ -1,4 +1,4 @@
-"""The training flow: a model on demand, through the same gate and tasks as the daily run."""
+"""The training flow: a model on demand, through the same promotion gate and tasks as the daily run."""
 
 import json
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from tasks.prefect_tasks import train as train_now
 
 
 def run_name() -> str:
-    """The day up to which the current run learns, as Prefect lists it."""
+    """Return the name that Prefect shows for the current run: the last day that it learns from."""
     return f"train, {flow_run.parameters['as_of'] or 'newest bar'}"
 
 
@@ -60,7 +60,7 @@ def _run(given: Mapping[str, object], as_of: date | None) -> str:
 
 
 def in_words(answer: Mapping[str, Any]) -> str:
-    """The training in one sentence, for the state of its run.
+    """Return the training in one sentence, for the state of its run.
 
     >>> in_words({"model_id": "0123456789abcdef", "promoted": False, "verdict": {"reason": "no better than the prior"}})
     'Model 0123456789ab was refused: no better than the prior.'

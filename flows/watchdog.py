@@ -1,4 +1,4 @@
-"""The watchdog: looks at accounts, runs, schedules and workers, and tells of each concern once, and when it is over."""
+"""The watchdog: checks accounts, runs, schedules and workers; reports each concern once, and when it is over."""
 
 import json
 import logging
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import State
 
-# A worker loads this file by its path, under a name of its own.
+# A worker loads this file by its path, under another module name.
 log = logging.getLogger("flows.watchdog")
 
-#: The keys of what was told, in the home.
+#: File in the home with the keys of the concerns reported.
 MEMORY = "watch.json"
 
 
@@ -70,7 +70,7 @@ def _watch(folder: Path, accounts: Sequence[str]) -> "State[Any]":
     for key in over:
         log.info("Over: %s.", key)
     body = "\n".join([*(f"{one.text}." for one in fresh), *(f"Over: {key}." for key in over)])
-    # What could not be told is new again at the next look.
+    # Concerns that could not be reported are new again at the next check.
     if not body or notify(f"TurboDMT: {len(fresh)} new, {len(over)} over, {len(concerns)} in all", body):
         remember(folder, concerns)
     summary = "; ".join(one.key for one in concerns) or "all is well"
@@ -84,13 +84,13 @@ def _scheduled() -> set[str]:
 
 
 def on_server(now: datetime) -> tuple[Concern, ...]:
-    """Concerns that Prefect's server knows of: late runs, no worker, a schedule that is switched off."""
+    """Return the concerns known to Prefect's server: late runs, no worker, a schedule that is switched off."""
     with get_client(sync_client=True) as client:
         return (*_late(client, now), *_workerless(client), *_paused(client))
 
 
 def changes(home: Path, concerns: Sequence[Concern]) -> tuple[tuple[Concern, ...], tuple[str, ...]]:
-    """What is new, and the keys of what is over, since the concerns that were remembered."""
+    """Return the new concerns, and the keys of those that are over, compared with the remembered ones."""
     try:
         known = set(json.loads((home / MEMORY).read_bytes()))
     except (OSError, ValueError, TypeError):
@@ -100,7 +100,7 @@ def changes(home: Path, concerns: Sequence[Concern]) -> tuple[tuple[Concern, ...
 
 
 def remember(home: Path, concerns: Sequence[Concern]) -> None:
-    """None; the concerns are known from now on."""
+    """Remember the concerns as reported."""
     write_whole(home / MEMORY, json.dumps(sorted({one.key for one in concerns})).encode())
 
 

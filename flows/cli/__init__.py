@@ -1,4 +1,4 @@
-"""The command line: options in, one answer out, an exit code.
+"""The command line: options in, one answer out, and an exit code.
 
 `main` registers the commands; the packages below hold them.
 """

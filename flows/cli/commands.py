@@ -1,4 +1,4 @@
-"""What each command does once its options are read: settings, source, job, answer."""
+"""Bodies of commands, run after their options are read: settings, source, job, answer."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -30,12 +30,12 @@ Given = Mapping[str, object]
 
 
 def run_daily(given: Given, as_of: str | None, account: str) -> Json:
-    """The answer of the daily flow, under Prefect."""
+    """Run the daily flow under Prefect and return its answer."""
     from tasks.run.runs import demand_own, finished
 
     wanted = day(as_of, "--as-of")
     settings = load(given)
-    # What cannot be done is told now: Prefect's own start takes ten seconds, and would count as a failed run.
+    # Refuse invalid requests now: Prefect takes ten seconds to start, and would record a failed run.
     source = open_source(settings)
     request = Request(account=account, as_of=wanted, clock=clock(), broker=settings.broker)
     demand_live(source, request)
@@ -65,7 +65,7 @@ def run_daily(given: Given, as_of: str | None, account: str) -> Json:
 
 
 def run_train(given: Given, as_of: str | None) -> Json:
-    """The answer of the training flow, under Prefect."""
+    """Run the training flow under Prefect and return its answer."""
     wanted = day(as_of, "--as-of")
     settings = load(given)
     plan(settings, open_source(settings), Request(account="train", as_of=wanted, clock=clock()))
@@ -80,7 +80,7 @@ def run_train(given: Given, as_of: str | None) -> Json:
 
 
 def run_models(given: Given) -> Json:
-    """The registry; the options narrow it down, the settings do not."""
+    """Return the registry, filtered by the options; the settings do not filter it."""
     settings = load(given)
     from tasks.operations.promote import Filter, Panel, models_json
 
@@ -92,7 +92,7 @@ def run_models(given: Given) -> Json:
 
 
 def run_promote(given: Given, model: str, reason: str) -> Json:
-    """The promotion of a model, which knows its symbols, or of the prior for those of the settings."""
+    """Promote a model, which has its symbols on record, or the prior for the symbols of the settings."""
     settings = load(given)
     from tasks.operations.promote import Panel, promote, promote_prior
 
@@ -106,7 +106,7 @@ def run_promote(given: Given, model: str, reason: str) -> Json:
 
 
 def run_twin(given: Given, as_of: str | None) -> Json:
-    """How faithful the twin of the symbols is, judged on the bars up to the day; no Prefect server, no account."""
+    """Return how faithful the twin of the symbols is, judged on bars up to the day; without Prefect or an account."""
     wanted = day(as_of, "--as-of")
     settings = load(given)
     job = plan(settings, open_source(settings), Request(account="twin", as_of=wanted, clock=clock()))
@@ -117,7 +117,7 @@ def run_twin(given: Given, as_of: str | None) -> Json:
 
 
 def prepare_run(home: Path) -> None:
-    """None; Prefect is set up for a flow, with a server on its way."""
+    """Set Prefect up for a flow, and start its server."""
     from flows.server.environment import prepare, quiet
     from flows.server.run_server import serve
 
@@ -127,14 +127,14 @@ def prepare_run(home: Path) -> None:
 
 
 def run_backtest(given: Given, window: tuple[str | None, str | None, str | None], folder: str | None) -> Json:
-    """The answer of a backtest; no Prefect server, no account."""
+    """Return the answer of a backtest; without Prefect server or account."""
     names, request = window[0], between("backtest", window[1], window[2])
     settings = load(given)
     strategies = _strategies(settings.strategy if names is None else names)
     settings = load({**given, "strategy": strategies[0]})
     job = plan(settings, open_source(settings), request)
     results = None if folder is None else results_folder(folder)
-    # All that the steps warn of is in the answer.
+    # The answer holds all warnings of the steps.
     quiet_logs()
     from flows.runs.training_progress import training_told
     from tasks.backtest.answer import backtest_json
@@ -147,7 +147,7 @@ def run_backtest(given: Given, window: tuple[str | None, str | None, str | None]
 
 
 def results_folder(text: str) -> Path:
-    """The folder, which now exists and takes files; raises RequestRefused before anything is computed."""
+    """Create the folder if needed and check that it is writable; raise RequestRefused before anything is computed."""
     from storage.errors import StoreReadOnly
     from storage.files import temporary_beside, write_whole
 
@@ -155,7 +155,7 @@ def results_folder(text: str) -> Path:
         raise RequestRefused("--save-results is ''; it must be the path of a folder")
     folder = expanded(Path(text))
     try:
-        # Where nothing may be created, a folder may stand nevertheless: only a file proves that there is room for more.
+        # An existing folder proves nothing: only writing a file shows that more files can be created.
         write_whole(temporary_beside(folder / "writable"), b"").unlink()
     except (StoreReadOnly, OSError) as error:
         raise RequestRefused(f"--save-results is {text!r}, which cannot be written; name a writable folder") from error
@@ -163,20 +163,20 @@ def results_folder(text: str) -> Path:
 
 
 def _strategies(names: str) -> tuple[Strategy, ...]:
-    """The strategies named, with buy and hold beside a single one."""
+    """Return the named strategies, with buy and hold added beside a single one."""
     wanted = list(strategies_named(names))
     return tuple(wanted if len(wanted) > 1 or wanted == [Strategy.HOLD] else [*wanted, Strategy.HOLD])
 
 
 def run_import(given: Given, file: str, release: tuple[Sequence[str], str | None]) -> Json:
-    """What the gate published of a file, or of a source by its name, and what it holds back.
+    """Return what the data gate published of a file or a named source, and what it holds back.
 
     Raises NothingPublishable if nothing is left.
     """
     if file in NAMED_SOURCES:
         settings = load({**given, "source": file})
     else:
-        # What is traded elsewhere says nothing of this file: it holds what it holds.
+        # Ignore the configured symbols: import whatever the file contains.
         path = file.removeprefix("file:")
         settings = load({**given, "source": f"file:{path}", "symbols": given.get("symbols") or ()})
     source = open_source(settings)
@@ -202,7 +202,7 @@ def _acceptance(text: str) -> tuple[str, date]:
 
 
 def run_bars(given: Given) -> Json:
-    """What the store holds, and what the gate holds back."""
+    """Return the bars in the store, and those that the data gate holds back."""
     from storage.bars import published as bar_store
     from storage.bars import quarantine as quality
     from storage.database import connect
@@ -226,7 +226,7 @@ def run_bars(given: Given) -> Json:
 
 
 def run_status(given: Given, account: str) -> Json:
-    """Where the account stands, and what is scheduled."""
+    """Return the status of the account, and its scheduled runs."""
     from flows.planning.backfill_plan import TRADED
     from flows.scheduling.next_runs import next_runs
     from tasks.operations.accounts import demand_known
@@ -240,14 +240,14 @@ def run_status(given: Given, account: str) -> Json:
 
 
 def run_halt(given: Given, account: str, reason: str) -> Json:
-    """The account as halted."""
+    """Halt the account."""
     from tasks.operations.halt import halt
 
     return halt(load(given).home, account, reason)
 
 
 def run_resume(given: Given, account: str, reason: str) -> Json:
-    """The account as resumed."""
+    """Resume the account."""
     from tasks.operations.halt import resume
 
     return resume(load(given).home, account, reason)

@@ -1,4 +1,4 @@
-"""How a command ends: an answer on stdout, everything else on stderr, and an exit code."""
+"""Console output of a command: the answer on stdout, everything else on stderr, and an exit code."""
 
 import json
 import logging
@@ -18,7 +18,7 @@ STOPPED = "stopped by the user; run the same command again to go on"
 
 
 def quiet_logs() -> None:
-    """None; for a command without Prefect: all that its steps warn of is in its answer, so the console shows errors."""
+    """Show only errors on the console, for a command without Prefect whose answer holds all warnings."""
     from flows.server.environment import NotOfTheRun
 
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
@@ -29,12 +29,12 @@ def quiet_logs() -> None:
 
 
 def run_command(answer: Callable[[], Json], show: Callable[[Json], str], as_json: bool) -> None:
-    """None; prints the answer, as JSON or in words, or the failure in one sentence, and leaves with its exit code."""
+    """Print the answer, as JSON or in words, or the failure in one sentence, and exit with its code."""
     try:
         result = answer()
-        # JSON knows neither NaN nor infinity: what is undefined is None by now, or it is a bug.
+        # JSON has neither NaN nor infinity: an undefined value is None by now, or it is a bug.
         text = json.dumps(result, allow_nan=False) if as_json else show(result)
-    # At a question, Ctrl-C and Ctrl-D are an Abort.
+    # During a prompt, Ctrl-C and Ctrl-D raise Abort.
     except (typer.Abort, KeyboardInterrupt):
         fail(STOPPED, Exit.STOPPED, as_json)
     except Exception as error:  # noqa: BLE001 - the last stop: whatever happened becomes an exit code
@@ -47,7 +47,7 @@ def run_command(answer: Callable[[], Json], show: Callable[[Json], str], as_json
 
 
 def fail(message: str, code: Exit, as_json: bool) -> None:
-    """Leaves with the exit code; the message goes to stderr, and with --json to stdout as an object as well."""
+    """Exit with the code; write the message to stderr, and with --json to stdout as an object as well."""
     sentence = " ".join(message.split())
     if as_json:
         _print(json.dumps({"error": {"exit": int(code), "message": sentence}}))
@@ -56,12 +56,12 @@ def fail(message: str, code: Exit, as_json: bool) -> None:
 
 
 def _print(text: str) -> None:
-    """None; the text is on stdout. A reader who went early, as `head` does, has seen enough."""
+    """Print to stdout; ignore a closed pipe (`… | head`)."""
     try:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
     except OSError as error:
-        # What is still buffered would fail once more when Python ends.
+        # Buffered output would fail again when Python exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
             sys.stderr.write(f"turbodmt: done, but the answer cannot be printed: {error.strerror}; send it elsewhere\n")
@@ -69,13 +69,13 @@ def _print(text: str) -> None:
 
 
 def tell(sentence: str) -> None:
-    """None; shows on stderr what a command is about to do: what takes minutes is announced, in a log too."""
+    """Announce on stderr, and so in a log too, what a command is about to do, if it takes minutes."""
     sys.stderr.write(f"{sentence}\n")
     sys.stderr.flush()
 
 
 def table(rows: Sequence[Mapping[str, object]], columns: tuple[str, ...]) -> str:
-    """Rows as aligned text.
+    """Return rows as aligned text.
 
     >>> print(table([{"a": 1, "b": None}], ("a", "b")))
     a  b
@@ -95,22 +95,22 @@ def _cell(value: object) -> str:
 
 
 def sections(*parts: str) -> str:
-    """The parts that say something, an empty line between them."""
+    """Return the non-empty parts, separated by blank lines."""
     return "\n\n".join(part for part in parts if part)
 
 
 def listed(heading: str, rows: Sequence[Mapping[str, object]], columns: tuple[str, ...]) -> str:
-    """The rows under their heading; nothing without a row."""
+    """Return the rows under their heading; an empty string without rows."""
     return f"{heading}\n{table(rows, columns)}" if rows else ""
 
 
 def warned(answer: Mapping[str, Any]) -> str:
-    """The warnings of an answer, a line each."""
+    """Return the warnings of an answer, one per line."""
     return "\n".join(f"Warning: {warning}" for warning in answer["warnings"])
 
 
 def counted(count: int, noun: str) -> str:
-    """So many of them.
+    """Return a count with its noun.
 
     >>> counted(1, "day"), counted(2000, "day")
     ('1 day', '2,000 days')

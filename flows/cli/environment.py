@@ -1,4 +1,4 @@
-"""The names in the environment that are ours: settings, keys and the webhook; any other is a slip of the pen."""
+"""Our names in the environment: settings, keys and the webhook; any other name with our prefix is a misspelling."""
 
 import os
 from difflib import get_close_matches
@@ -7,7 +7,7 @@ PREFIX = "TURBODMT_"
 
 
 def known_names() -> tuple[str, ...]:
-    """Return every name with our prefix that is read."""
+    """Return every environment name with our prefix that something reads."""
     from flows.config.settings import Settings
     from flows.planning.api_keys import VARIABLES
     from flows.scheduling.alerts import WEBHOOK

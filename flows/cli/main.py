@@ -1,4 +1,4 @@
-"""The command line: options in, one answer out. What is heavy is imported by the command that needs it."""
+"""The command line: options in, one answer out. Heavy modules are imported by the command that needs them."""
 
 import os
 import sys
@@ -172,7 +172,7 @@ def twin(
 
 for _command in (adopt, audit, backfill, universe, explain, report, bars, accounts, status, halt, resume, up, watch):
     app.command(cls=SettingsCommand)(_command)
-# It writes the settings, and asks for those that it takes.
+# `init` writes the settings and prompts for them, so it takes no --set.
 app.command()(init)
 
 
@@ -214,7 +214,7 @@ def doctor(home: Home = None, as_json: AsJson = False) -> None:
 def main() -> None:
     """Run the command of `sys.argv` and leave with its exit code."""
     open_closed_streams()
-    # What any library writes beside our own files is private to the user too.
+    # Files that libraries write are private to the user too, like our own.
     os.umask(0o077)
     for command in (app.registered_callback, *app.registered_commands):
         if command is not None and command.callback is not None:

@@ -1,15 +1,15 @@
-"""Numbers as a person reads them at a terminal; `--json` keeps every digit."""
+"""Number formats for a terminal; `--json` keeps every digit."""
 
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-#: What stands for a number that there is not.
+#: Placeholder for a missing number.
 ABSENT = "-"
 #: No market's lot is finer, and a paper lot is 1e-6.
 MOST_DECIMALS = 8
 PAPER_DECIMALS = 6
-#: Below this a quantity may be of a market with lots finer than paper's.
+#: A quantity below this may come from a market with lots finer than paper's.
 SMALL = Decimal("0.001")
 #: Metrics that are fractions; of the others a Sharpe ratio has no unit, and a turnover is a multiple of equity.
 FRACTIONS = frozenset({"total_return", "cagr", "annual_vol", "max_drawdown", "win_rate"})
@@ -28,7 +28,7 @@ def money(value: str | None) -> str:
 
 
 def quantity(value: str) -> str:
-    """Return a quantity to the decimals of its lot: six for paper, eight for the finest of a venue.
+    """Return a quantity with the decimals of its lot: six for paper, eight for the finest of a venue.
 
     >>> quantity("0.036303"), quantity("12.345678901234"), quantity("0.00012345678"), quantity("1000000")
     ('0.036303', '12.345679', '0.00012346', '1,000,000')
@@ -40,7 +40,7 @@ def quantity(value: str) -> str:
 
 
 def price(value: str) -> str:
-    """Return a price to six digits, and to the cent at least.
+    """Return a price with six significant digits, and at least to the cent.
 
     >>> price("2499.1898349941"), price("0.0001234567"), price("0")
     ('2,499.19', '0.000123457', '0.00')
@@ -77,7 +77,7 @@ def metric(name: str, value: float | None) -> str:
 
 
 def decision(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a decision with its fractions in percent."""
+    """Return a decision with its fractions as percentages."""
     return {
         **row,
         "confidence": percent(row["confidence"], 0),
@@ -88,7 +88,7 @@ def decision(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def trade(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an order or a fill with its quantity, price and fee as they are traded."""
+    """Return an order or a fill with quantity, price and fee formatted."""
     told = {"quantity": quantity(row["quantity"])}
     told |= {"price": price(row["price"])} if "price" in row else {}
     told |= {"fee": money(row["fee"])} if "fee" in row else {}

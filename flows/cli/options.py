@@ -1,11 +1,11 @@
-"""The options that several commands share."""
+"""Options shared by several commands."""
 
 from typing import Annotated
 
 import typer
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-# A path would read "" as the current folder.
+# Not a Path, which would read "" as the current folder.
 Home = Annotated[str | None, typer.Option(metavar="DIR", help="Folder of the database, models and reports.")]
 Source = Annotated[str | None, typer.Option(help="sample, binance, yahoo or file:PATH.")]
 Calendar = Annotated[

@@ -1,4 +1,4 @@
-"""`--set KEY=VALUE`: any setting on any command that reads settings, for this one run."""
+"""`--set KEY=VALUE`: any setting on any command that reads settings, for this run only."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ OPTION = "--set"
 
 
 class SettingsCommand(TyperCommand):
-    """A command that reads settings: it takes `--set`, and warns of a variable whose name is misspelt."""
+    """A command that reads settings: it takes `--set`, and warns of a misspelt environment variable."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the command's own parameters, then `--set`."""
@@ -24,7 +24,7 @@ class SettingsCommand(TyperCommand):
         return [*own[:-1], _option(), *own[-1:]]
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command under the settings given."""
+        """Run the command under the given settings."""
         pairs = ctx.params.pop(_option().name) or ()
         for name in strange_names():
             tell(f"turbodmt: warning: {name} is read by nothing and changes nothing; {remedy_of(name)}")
@@ -34,7 +34,7 @@ class SettingsCommand(TyperCommand):
 
 
 def _put_in_force(pairs: Sequence[str], options: Mapping[str, object]) -> None:
-    """Let the settings hold for this process and its children: they stand above the file, as the environment does."""
+    """Apply the settings to this process and its children: like the environment, they take precedence over the file."""
     from flows.config.settings import ConfigurationError
 
     try:
@@ -49,7 +49,7 @@ def _put_in_force(pairs: Sequence[str], options: Mapping[str, object]) -> None:
 
 
 def assigned(pairs: Sequence[str]) -> dict[str, str]:
-    """Return the settings by name. Raises ConfigurationError for what is no pair, no setting, or given twice.
+    """Return the settings by name. Raises ConfigurationError for a text that is no pair, no setting, or given twice.
 
     >>> assigned(["target_annual_vol=0.1"])
     {'target_annual_vol': '0.1'}
@@ -74,7 +74,7 @@ def assigned(pairs: Sequence[str]) -> dict[str, str]:
 
 @cache
 def _option() -> Any:
-    """Return the option as typer makes it of a signature."""
+    """Return the option as typer builds it from a signature."""
     made = typer.Typer(add_completion=False)
 
     @made.command()

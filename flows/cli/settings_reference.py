@@ -1,4 +1,4 @@
-"""The page of all settings, from their definitions.
+"""Reference page of all settings, generated from their definitions.
 
 Write it with `python -m flows.cli.settings_reference > docs/configuration.md`.
 """
@@ -46,7 +46,7 @@ and `PREFECT_API_DATABASE_CONNECTION_URL` (Postgres) are respected wherever they
 
 
 def page() -> str:
-    """The page in Markdown."""
+    """Return the page in Markdown."""
     rows = [_row(name, field) for name, field in Settings.model_fields.items()]
     return HEAD + "\n".join(rows) + "\n" + SECRETS
 
@@ -64,7 +64,7 @@ def _default(name: str, field: FieldInfo) -> str:
 
 
 def _limits(name: str) -> str:
-    """The least and most of a number, the choices of a text."""
+    """Return the minimum and maximum of a number, or the choices of a text."""
     if name in PATTERNS:
         return PATTERNS[name]
     schema = _schema(name)
@@ -75,7 +75,7 @@ def _limits(name: str) -> str:
 
 
 def _plain(number: float) -> str:
-    """The number with all its digits.
+    """Return the number with all its digits.
 
     >>> _plain(4294967295.0), _plain(0.5)
     ('4,294,967,295', '0.5')
@@ -84,7 +84,7 @@ def _plain(number: float) -> str:
 
 
 def _schema(name: str) -> dict[str, Any]:
-    """What pydantic's JSON schema says of the field, beside the null and the text that it may be as well."""
+    """Return pydantic's JSON schema of the field, without the alternatives null and text."""
     whole = Settings.model_json_schema()
     found: dict[str, Any] = whole["properties"][name]
     for one in found.get("anyOf", ()):

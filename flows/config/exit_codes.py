@@ -1,4 +1,4 @@
-"""Every way in which a command may fail, and the exit code that it ends with."""
+"""Exit codes: every failure of a command, and the code it ends with."""
 
 from collections.abc import Mapping
 from enum import IntEnum
@@ -15,11 +15,11 @@ class Exit(IntEnum):
     BLOCKED = 5
     STORE = 6
     RECONCILIATION = 7
-    #: Stopped by Ctrl-C, as shells count it.
+    #: Stopped by Ctrl-C, by the shells' convention.
     STOPPED = 130
 
 
-#: By name, so that telling an exit code does not import what was not needed to fail. A subclass counts as its parent.
+#: Keyed by name, so that finding an exit code imports no module that the failure did not need. Subclasses inherit.
 _CODES: Mapping[str, Exit] = {
     "flows.config.settings.ConfigurationError": Exit.USAGE,
     "flows.config.paths.HomeUnknown": Exit.USAGE,
@@ -66,7 +66,7 @@ _CODES: Mapping[str, Exit] = {
 
 
 def exit_code(error: BaseException) -> Exit:
-    """The exit code of a failure; BUG for one that nobody named.
+    """Return the exit code of a failure; BUG for an exception not listed.
 
     >>> exit_code(KeyError("x"))
     <Exit.BUG: 1>

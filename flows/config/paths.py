@@ -1,4 +1,4 @@
-"""Where a path that a user names leads."""
+"""Paths named by a user."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from platformdirs import user_data_path
 
 
 class HomeUnknown(RuntimeError):
-    """A path begins in the user's home folder, and nothing says where that is (exit 2)."""
+    """A path in the user's home folder, which cannot be determined (exit 2)."""
 
     def __init__(self, what: str, remedy: str = "") -> None:
         super().__init__(f"{what}; {remedy}" if remedy else what)
@@ -14,7 +14,7 @@ class HomeUnknown(RuntimeError):
 
 
 def expanded(path: Path) -> Path:
-    """Return the absolute path, `~` replaced by the user's folder. Raises HomeUnknown."""
+    """Return the absolute path, with `~` replaced by the user's folder. Raises HomeUnknown."""
     try:
         return path.expanduser().absolute()
     except RuntimeError as error:
@@ -22,7 +22,7 @@ def expanded(path: Path) -> Path:
 
 
 def default_home() -> Path:
-    """Return the platform's folder for the data of a user. Raises HomeUnknown."""
+    """Return the platform's folder for a user's data. Raises HomeUnknown."""
     try:
         return expanded(user_data_path("turbodmt", appauthor=False))
     except RuntimeError as error:

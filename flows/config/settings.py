@@ -1,4 +1,4 @@
-"""The settings of an installation: an option beats the environment, that beats settings.toml, that beats a default."""
+"""Settings of an installation: options, then the environment, then settings.toml, then defaults."""
 
 import tomllib
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ Bps = Annotated[float, Field(ge=0, le=1_000)]
 
 
 class ConfigurationError(ValueError):
-    """A setting is unknown or outside its limits (exit 2): what is wrong, and what it must be."""
+    """A setting that is unknown or outside its limits (exit 2): what is wrong, and the remedy."""
 
     def __init__(self, what: str, remedy: str = "") -> None:
         super().__init__(f"{what}; {remedy}" if remedy else what)
@@ -40,7 +40,7 @@ class ConfigurationError(ValueError):
 
 
 class Settings(BaseSettings):
-    """Every setting, checked. Made by `load`; the bare constructor reads neither the environment nor the file."""
+    """All settings, checked; created by `load`. The bare constructor reads neither the environment nor the file."""
 
     model_config = SettingsConfigDict(
         env_prefix="TURBODMT_", env_ignore_empty=True, frozen=True, extra="forbid", allow_inf_nan=False
@@ -121,13 +121,13 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The constructor's arguments alone: `load` merges the others, because the file lies in the home they name."""
+        """Return only the constructor's arguments; `load` merges the others, as the file lies in the home they name."""
         return (init_settings,)
 
     @field_validator("*", mode="before")
     @classmethod
     def _no_truth(cls, value: object) -> object:
-        # Else true would be a fee of 1.
+        # Otherwise true would be a fee of 1.
         if isinstance(value, bool):
             raise ValueError("a number or a text, not true or false")
         return value
@@ -176,10 +176,10 @@ class Settings(BaseSettings):
 
 
 def load(overrides: Mapping[str, object]) -> Settings:
-    """The settings in force: overrides (those that are None do not count), environment, settings.toml, defaults.
+    """Return the settings in force: overrides (None does not count), then environment, settings.toml, defaults.
 
     The file lies in the home that the overrides or the environment name. Raises ConfigurationError, in one sentence
-    that names the field, the value and the limit; PlaceUnsafe for a home that others may change.
+    with field, value and limit; PlaceUnsafe for a home that others may change.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     environment = EnvSettingsSource(Settings)()
@@ -190,13 +190,13 @@ def load(overrides: Mapping[str, object]) -> Settings:
 
 
 def demand_setting(name: str) -> None:
-    """Raise ConfigurationError where there is no setting of that name."""
+    """Raise ConfigurationError if there is no setting of that name."""
     if name not in Settings.model_fields:
         raise ConfigurationError(*_unknown(name))
 
 
 def checked_value(name: str, value: object) -> object:
-    """The value as the setting of that name holds it. Raises ConfigurationError, as `load` does.
+    """Return the value as the setting of that name holds it. Raises ConfigurationError, as `load` does.
 
     >>> checked_value("fee_bps", 2)
     2.0
@@ -231,9 +231,9 @@ def _unknown(name: str) -> tuple[str, str]:
 
 
 def _file_settings(path: Path) -> dict[str, object]:
-    """What settings.toml says, {} where there is none. Raises ConfigurationError where it cannot be read."""
+    """Return the content of settings.toml, {} if there is none. Raises ConfigurationError if it cannot be read."""
     try:
-        # Windows' editors put a mark before the text that TOML does not know.
+        # Editors on Windows write a byte order mark, which TOML does not allow.
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError):
         return {}

@@ -1,8 +1,8 @@
-"""The wall clock, read here and nowhere else."""
+"""The wall clock, read only here."""
 
 from datetime import UTC, datetime
 
 
 def clock() -> datetime:
-    """Now, in UTC: the one place where the wall clock is read."""
+    """Return the current time in UTC; the only place where the wall clock is read."""
     return datetime.now(tz=UTC)

@@ -18,21 +18,21 @@ from flows.doctor.server_check import server_checks
 from storage.privacy import PlaceUnsafe
 
 Json = dict[str, Any]
-#: Below this a training or a report may not find room.
+#: With less free space a training or a report may fail.
 LEAST_FREE_BYTES = 1_000_000_000
-#: Of how many days bars are fetched to see that they come.
+#: Days of bars fetched to test the source.
 FETCHED = timedelta(days=10)
 
 
 class Remedied(Protocol):
-    """A failure that says what is wrong and what to do."""
+    """A failure with a description and a remedy."""
 
     what: str
     remedy: str
 
 
 def run_doctor(given: Mapping[str, object]) -> Json:
-    """Every check with its verdict, detail and remedy; with settings that are wrong, those that need none."""
+    """Return every check with its verdict, detail and remedy; if the settings are wrong, only checks that need none."""
     try:
         settings = load(given)
     except (ConfigurationError, HomeUnknown, PlaceUnsafe) as error:
@@ -51,7 +51,7 @@ def _check(name: str, ok: bool, detail: str, remedy: str) -> Json:
 
 
 def _failed(name: str, error: Remedied) -> Json:
-    """The check as its failure tells it: what is wrong, and what to do."""
+    """Return the failed check, with the description and remedy of its error."""
     return _check(name, False, error.what, error.remedy or error.what)
 
 
@@ -61,7 +61,7 @@ def _python() -> Json:
 
 
 def _pins() -> list[Json]:
-    """One check per dependency that is missing or outside the range that is known to work; one if all are inside."""
+    """Return one check per dependency that is missing or outside its range; a single passed one if all are inside."""
     wrong = []
     needed = [Requirement(text) for text in requires("turbodmt") or []]
     plain = [one for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})]
@@ -123,7 +123,7 @@ def _answers(name: str, ask: Callable[[], str], remedy: str) -> Json:
 
 
 def _environment() -> Json:
-    """Whether every TURBODMT_ name in the environment is one that is read."""
+    """Return the check that something reads every TURBODMT_ name in the environment."""
     strange = strange_names()
     if not strange:
         return _check("environment", True, "every TURBODMT_ name is known", "")
@@ -144,7 +144,7 @@ def _incomparable(reason: str) -> Json:
 
 
 def _source(settings: Settings) -> tuple[list[Json], bool]:
-    """The check of a source that is not embedded, and whether it is silent; one that is down takes a while."""
+    """Return the check of an external source, and whether it is unavailable, which takes a while to find out."""
     from exchange.ports import SourceUnavailable
 
     if settings.source == "sample":
@@ -157,7 +157,7 @@ def _source(settings: Settings) -> tuple[list[Json], bool]:
 
 
 def _keys(settings: Settings) -> list[Json]:
-    """The check of the keys of a broker that is not embedded."""
+    """Return the check of the keys of an external broker."""
     from flows.planning.api_keys import KeysMissing, testnet_keys
     from flows.server.run_server import PrefectUnreachable
 
@@ -173,7 +173,7 @@ def _keys(settings: Settings) -> list[Json]:
 
 
 def _newest(settings: Settings) -> str:
-    """What the source tells of its last session and of the first symbol's newest bars.
+    """Return a sentence on the source's last session and the first symbol's newest bars.
 
     Raises SourceRefused for a symbol that it does not have, SourceUnavailable.
     """
@@ -187,7 +187,7 @@ def _newest(settings: Settings) -> str:
     source.instruments(symbols)
     first, since = symbols[0], last - FETCHED
     bars = source.fetch(BarRequest(since={first: since}, until=last, now=now))
-    # In a record a symbol may have ended earlier than the others.
+    # In a recorded source a symbol may end earlier than the others.
     if source.streaming and not len(bars):
         raise SourceRefused(f"{source.name} has no bar of {first} from {since} to {last}; check the symbol's spelling")
     return f"{source.name}: last session {last}, {len(bars)} bars of {first} since {since}"

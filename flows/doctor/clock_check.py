@@ -1,19 +1,19 @@
-"""The doctor's look at the clock: how far this machine's is from the exchange's, where the settings name one."""
+"""Clock check of the doctor: the difference to the exchange's clock, if the settings name an exchange."""
 
 from datetime import timedelta
 
 from flows.config.settings import Settings
 from flows.config.wall_clock import clock
 
-#: A clock that is kept by the network is within a second. Five minutes ahead, a scheduled run would come before its bar
-#: has closed and find nothing new.
+#: A clock set by NTP is right within a second. Five minutes ahead, a scheduled run would start before its bar
+#: has closed and find no new bar.
 LIMIT = timedelta(seconds=10)
 
 
 def compare_clocks(settings: Settings) -> tuple[bool, str, str]:
-    """Whether the clocks agree to LIMIT, by how much they differ, and the remedy where they do not.
+    """Return whether the clocks agree to LIMIT, by how much they differ, and the remedy if they do not.
 
-    Brokers outside are not asked: a run measures their clock itself. Raises SourceUnavailable.
+    External brokers are not queried: a run measures their clock itself. Raises SourceUnavailable.
     """
     if settings.source != "binance":
         return True, f"nothing to compare it with: {settings.source.partition(':')[0]} tells no time", ""
@@ -25,7 +25,7 @@ def compare_clocks(settings: Settings) -> tuple[bool, str, str]:
     took = clock() - started
     ahead = started + took / 2 - theirs
     detail = f"{abs(ahead).total_seconds():.1f} s {'ahead of' if ahead > timedelta() else 'behind'} binance"
-    # An answer that took long says no more of the instant than half of that.
+    # A slow answer fixes the instant only to half of its duration.
     if abs(ahead) <= LIMIT + took / 2:
         return True, detail, ""
     return (

@@ -1,4 +1,4 @@
-"""Checks of Prefect's server, where there is one: worker, schedules with their next run, automations."""
+"""Checks of Prefect's server, if there is one: worker, schedules with their next run, automations."""
 
 import os
 from datetime import datetime
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 
 def server_checks(home: Path) -> list[Json]:
-    """One check where there is no server, or it does not answer; else one for each part of it."""
+    """Return one check if there is no server or it does not answer; else one for each part of it."""
     api = _named(home)
     if api is None:
         return [_check("prefect server", "none: each run brings its own, and nothing is scheduled", "")]
@@ -44,7 +44,7 @@ def server_checks(home: Path) -> list[Json]:
 
 
 def _named(home: Path) -> str | None:
-    """The address of the server that runs go to: the user's, or that of `turbodmt up`."""
+    """Return the address of the server that runs go to: the user's, or that of `turbodmt up`."""
     if not named_by_user(home):
         return join(home)
     if "PREFECT_API_URL" in os.environ:
@@ -55,7 +55,7 @@ def _named(home: Path) -> str | None:
 
 
 def _check(name: str, detail: str, remedy: str) -> Json:
-    """A check that has failed if it has a remedy."""
+    """Return a check, failed if it has a remedy."""
     return {"name": name, "ok": not remedy, "detail": detail, "remedy": remedy}
 
 

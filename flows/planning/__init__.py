@@ -1,4 +1,4 @@
-"""Decide once what a run is for: its day, symbols, rules, adapters and keys.
+"""Planning of a run: its day, symbols, rules, adapters and keys, decided once.
 
 Start with `plan`.
 """

@@ -1,4 +1,4 @@
-"""Which adapter a setting means. Factories are passed on, never open connections."""
+"""Build bar sources and brokers from settings. Factories are passed on, never open connections."""
 
 from functools import partial
 from hashlib import sha256
@@ -23,7 +23,7 @@ FLOORS = ("strategy", "exchange", "storage", "tasks", "flows")
 
 
 def open_source(settings: Settings) -> "BarSource":
-    """The source of bars that the settings name, with the calendars that a person named. Raises SourceRefused."""
+    """Return the bar source that the settings name, with the calendars set by hand. Raises SourceRefused."""
     from exchange.sessions.named_calendars import NamedCalendars
     from storage.bars.named_calendars import load_calendars
     from storage.database import DATABASE_NAME, connect
@@ -37,7 +37,7 @@ def open_source(settings: Settings) -> "BarSource":
 
 
 def _adapter(settings: Settings) -> "BarSource":
-    """The adapter of the source; imported here, so that nobody waits for one that is not used."""
+    """Return the source's adapter, imported here so that unused adapters cost no start-up time."""
     if settings.source == "sample":
         from exchange.bars.sample import SampleBars
 
@@ -57,10 +57,10 @@ def _adapter(settings: Settings) -> "BarSource":
 
 
 def _file_of(settings: Settings) -> Path:
-    """The path of the file as the user names it, which is its name in the store.
+    """Return the path of the file as the user names it, which is its name in the store.
 
-    A file behind a linked folder was once known by the path that the link led to, and goes on under it where the store
-    has bars of that name and none of the other. What is itself a link may point to another file tomorrow.
+    Older versions named a file behind a linked folder by its resolved path; it keeps that name if the store has bars of
+    it and none of the other. A path that is itself a link is not resolved: it may point to another file tomorrow.
     """
     named = Path(normpath(expanded(Path(settings.source.removeprefix("file:")))))
     led_to = named.resolve()
@@ -77,7 +77,7 @@ def _file_of(settings: Settings) -> Path:
 
 
 def broker_factory(settings: Settings) -> "Callable[[datetime], Broker]":
-    """How to make the broker that the settings name. Raises KeysMissing, PrefectUnreachable."""
+    """Return a factory of the broker that the settings name. Raises KeysMissing, PrefectUnreachable."""
     if settings.broker == "paper":
         from exchange.brokers.paper import PaperBroker
 
@@ -95,12 +95,12 @@ def broker_factory(settings: Settings) -> "Callable[[datetime], Broker]":
 
 
 def source_factory(settings: Settings) -> "Callable[[], BarSource]":
-    """How to make the source of the settings, for a task to call."""
+    """Return a factory of the settings' source, for a task to call."""
     return partial(open_source, settings)
 
 
 def code_version() -> str:
-    """The package's version and a hash of its source, so that a result names the very code that made it."""
+    """Return the package's version and a hash of its source, so that a result names the exact code that made it."""
     digest = sha256()
     for floor in FLOORS:
         spec = find_spec(floor)

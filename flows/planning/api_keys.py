@@ -1,30 +1,30 @@
-"""Keys of the testnets: held by the caller, or from the environment, or from Prefect's secrets; never in a setting."""
+"""API keys of the testnets: from the caller, the environment or Prefect's secrets; never from a setting."""
 
 import os
 from pathlib import Path
 
 from exchange.brokers.testnet_client import ApiKeys
 
-#: Where a key and its secret are looked for, first in the environment, then among Prefect's Secret blocks.
+#: Names of key and secret, first in the environment, then as Prefect Secret blocks.
 VARIABLES = ("TURBODMT_TESTNET_KEY", "TURBODMT_TESTNET_SECRET")
 BLOCKS = ("turbodmt-testnet-key", "turbodmt-testnet-secret")
 
 
-#: What a caller has handed over in this process, by `hold`.
+#: Keys passed to `hold` in this process.
 _HELD: list[ApiKeys] = []
 
 
 class KeysMissing(ValueError):
-    """A broker outside needs a key and a secret, and none were found (exit 2)."""
+    """An external broker needs a key and a secret, and none were found (exit 2)."""
 
 
 def hold(key: str, secret: str) -> None:
-    """None; the keys serve every run of this process from now on, and are written nowhere."""
+    """Use these keys for every later run of this process; they are written nowhere."""
     _HELD[:] = [ApiKeys(key=key, secret=secret)]
 
 
 def testnet_keys(home: Path) -> ApiKeys:
-    """The keys of the testnet. Raises KeysMissing, PrefectUnreachable."""
+    """Return the keys of the testnet. Raises KeysMissing, PrefectUnreachable."""
     if _HELD:
         return _HELD[0]
     key, secret = (os.environ.get(name, "").strip() for name in VARIABLES)
@@ -39,9 +39,9 @@ def testnet_keys(home: Path) -> ApiKeys:
 
 
 def _server_named(home: Path) -> bool:
-    """Return whether there is a server to ask: the user's, or that of `turbodmt up` where the home has one.
+    """Return whether there is a server to query: the user's, or that of `turbodmt up` if the home has one.
 
-    Starting one to look for a key would take ten seconds.
+    Starting one only to look for a key would take ten seconds.
     """
     if "PREFECT_API_URL" in os.environ:
         return True
@@ -58,17 +58,17 @@ def _server_named(home: Path) -> bool:
 
 
 def _block(name: str) -> str:
-    """The text of Prefect's Secret block; empty where there is none. Raises PrefectUnreachable."""
+    """Return the text of Prefect's Secret block; empty if there is none. Raises PrefectUnreachable."""
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound
 
     from flows.server.availability import reached
 
     try:
-        # The block's own methods would send events, which hold up the end of a short command.
+        # The block's own methods would send events, which delay the end of a short command.
         with reached(), get_client(sync_client=True) as client:
             value = client.read_block_document_by_name(name, "secret").data["value"]
     except ObjectNotFound:
         return ""
-    # Prefect takes a JSON text for what it says.
+    # Prefect itself decodes a text that is a JSON string, so drop its quotes too.
     return str(value).strip().strip('"')

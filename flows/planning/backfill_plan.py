@@ -1,4 +1,4 @@
-"""What a backfill is for: its window, its account and the rules, decided once, before anything is touched."""
+"""Plan of a backfill: its window, account and rules, decided once, before anything is written."""
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -16,7 +16,7 @@ TRADED = (DAILY, *TAKEN, ACCOUNT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What the user asked for: both dates included, and the account, None for one that the rest of it names."""
+    """The user's request: both dates included, and the account (None: one derived from the rest)."""
 
     start: date
     end: date
@@ -25,7 +25,7 @@ class Asked:
 
 
 def plan_backfill(settings: Settings, source: BarSource, asked: Asked) -> Backfill:
-    """The backfill up to the asked end or the source's last closed bar, whichever comes first: always a replay.
+    """Return the backfill up to the requested end or the source's last closed bar, whichever is earlier: a replay.
 
     Raises RequestRefused for dates or an account that no backfill can have, and what the source raises.
     """

@@ -1,6 +1,6 @@
-"""The accounts that deployments trade: a backfill begun in one would shut it to them."""
+"""The accounts that deployments trade: a backfill begun in one would block them."""
 
-#: The account where the user names none, and what tells the deployments made here from all others.
+#: The default account of `turbodmt up`, and the tag of the deployments that it creates.
 ACCOUNT, TAG = "daily-own", "own"
-#: Those of prefect.yaml, each with an account of its name; the second lends the new ones its flow, pool and form.
+#: Deployments of prefect.yaml, each with an account of its name; the second is the pattern of new ones.
 TAKEN = ("daily-crypto", "daily-equities")

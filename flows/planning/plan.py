@@ -1,4 +1,4 @@
-"""What a run is for: the day, the instant, the symbols and the rules, decided once, here."""
+"""Plan of a run: its day, instant, symbols and rules, decided once, here."""
 
 import json
 from collections.abc import Sequence
@@ -22,22 +22,22 @@ from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import Strategy
 from tasks.run.job import PAPER, Job, RunConfig, TrainingConfig
 
-#: Settings that say where to run and what on, not how: they are no part of a result's configuration.
+#: Settings that say where to run and on what, not how: they are no part of a result's configuration.
 PLACES = frozenset({"home", "source", "symbols", "broker"})
-#: Symbols that a run may take from its source where none are named.
+#: Most symbols that one run may trade.
 MOST_SYMBOLS = 5_000
 
 
 class RequestRefused(ValueError):
-    """The command asks for something that cannot be done (exit 2)."""
+    """A request of the user that cannot be fulfilled (exit 2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What the user asked of a run; `as_of` None means the newest closed bar.
+    """The user's request for a run; `as_of` None means the newest closed bar.
 
-    A window runs from `since` (None: where the record begins) to `until`, or to the newest closed bar where that comes
-    first. `broker` is where its orders go; what orders nothing has paper's.
+    A window runs from `since` (None: the start of the record) to `until`, or to the newest closed bar if that comes
+    first. `broker` is where its orders go; a run without orders has paper's.
     """
 
     account: str
@@ -54,13 +54,13 @@ class Request:
 
 
 def demand_account(name: str) -> None:
-    """Raise RequestRefused for what is no name of an account: it becomes a folder and part of the keys of artifacts."""
+    """Raise RequestRefused for an invalid account name: it becomes a folder and part of artifact keys."""
     if not fullmatch(ACCOUNT_PATTERN, name):
         raise RequestRefused(f"--account is {name!r}; it must be up to 64 lower-case letters, digits and dashes")
 
 
 def day(text: str | None, option: str) -> date | None:
-    """The date of an option; None if it was not given. Raises RequestRefused for anything but a date.
+    """Return the date of an option; None if it was not given. Raises RequestRefused for anything but a date.
 
     >>> day("2018-12-31", "--as-of")
     datetime.date(2018, 12, 31)
@@ -74,13 +74,13 @@ def day(text: str | None, option: str) -> date | None:
 
 
 def between(account: str, start: str | None, end: str | None) -> Request:
-    """The request for the days that --start-date and --end-date name. Raises RequestRefused where they name none."""
+    """Return the request for the days from --start-date to --end-date. Raises RequestRefused for anything but dates."""
     since, until = day(start, "--start-date"), day(end, "--end-date")
     return Request(account=account, since=since, until=until, clock=clock())
 
 
 def policy(settings: Settings) -> RunConfig:
-    """The rules that the settings spell out."""
+    """Return the rules that the settings describe."""
     return RunConfig(
         strategy=settings.strategy,
         sizing=SizingParams(
@@ -127,9 +127,9 @@ def _decimal(value: float | None) -> Decimal | None:
 
 
 def wanted_symbols(settings: Settings, source: BarSource) -> tuple[str, ...]:
-    """The symbols of the settings, or those that the source serves by default, sorted.
+    """Return the symbols of the settings, or those that the source serves by default, sorted.
 
-    Raises RequestRefused for a name in the source that no setting could have.
+    Raises RequestRefused for too many symbols, or a name in the source that is no valid symbol.
     """
     symbols = tuple(sorted(settings.symbols or source.symbols()))
     if len(symbols) > MOST_SYMBOLS:
@@ -147,7 +147,7 @@ def wanted_symbols(settings: Settings, source: BarSource) -> tuple[str, ...]:
 
 
 def strategies_named(names: str) -> tuple[Strategy, ...]:
-    """The strategies named, each once, in their order. Raises RequestRefused for an unknown one, or none.
+    """Return the named strategies, each once, in their order. Raises RequestRefused for an unknown one, or none.
 
     >>> strategies_named("turbo, hold,turbo")
     (<Strategy.TURBO: 'turbo'>, <Strategy.HOLD: 'hold'>)
@@ -161,7 +161,7 @@ def strategies_named(names: str) -> tuple[Strategy, ...]:
 
 
 def demand_live(source: BarSource, request: Request) -> bool:
-    """Whether the run goes by the clock, not a replay. Raises RequestRefused for a replay at a testnet."""
+    """Return whether the run is live, not a replay. Raises RequestRefused for a replay at a testnet."""
     replayed = request.as_of or request.until
     live = source.streaming and replayed is None
     if request.broker != PAPER and not live:
@@ -173,7 +173,7 @@ def demand_live(source: BarSource, request: Request) -> bool:
 
 
 def plan(settings: Settings, source: BarSource, request: Request) -> Job:
-    """The job of one day. A source that streams runs by the clock unless a day is named; all else is a replay.
+    """Return the job of one day: live for a streaming source unless a day is named; otherwise a replay.
 
     Raises RequestRefused for an `as_of` after the source's last closed bar, and what the source raises.
     """
@@ -181,7 +181,7 @@ def plan(settings: Settings, source: BarSource, request: Request) -> Job:
     symbols = wanted_symbols(settings, source)
     instruments = source.instruments(symbols)
     newest = source.last_session(symbols, request.clock)
-    # A record that is written during the session ends with a bar of today that is not closed yet.
+    # A record written during the session ends with today's bar, which is not closed yet.
     if _closed(instruments, newest) > request.clock:
         newest = source.last_session(symbols, request.clock - timedelta(days=1))
     as_of = request.as_of or min(request.until or newest, newest)
@@ -207,18 +207,18 @@ def plan(settings: Settings, source: BarSource, request: Request) -> Job:
 
 
 def _named(source: BarSource, symbols: tuple[str, ...]) -> tuple[str, ...]:
-    """The calendars that a person named for the symbols."""
+    """Return the calendars set by hand for the symbols."""
     if not isinstance(source, NamedCalendars):
         return ()
     return tuple(f"{symbol} {source.calendars[symbol]}" for symbol in symbols if symbol in source.calendars)
 
 
 def holiday(source: BarSource, job: Job) -> bool:
-    """Whether none of the job's symbols has a session on its day."""
+    """Return whether none of the job's symbols has a session on its day."""
     calendars = {instrument.calendar for instrument in source.instruments(job.symbols)}
     return all(not len(sessions(calendar, job.as_of, job.as_of)) for calendar in calendars)
 
 
 def _closed(instruments: Sequence[Instrument], as_of: date) -> datetime:
-    """The instant at which the day's last bar is complete."""
+    """Return the instant at which the day's last bar is complete."""
     return max(closed_by(instrument.calendar, as_of) for instrument in instruments)

@@ -1,1 +1,1 @@
-"""How a run shows itself and ends: its name, progress, final state and interruption."""
+"""Presentation of a run: its name, progress, interruption and final state."""

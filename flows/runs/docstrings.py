@@ -1,4 +1,4 @@
-"""Docstrings where Python runs without them: the help of a command and the page of a deployment are made from them."""
+"""Docstrings under `python -OO`: the help of commands and the pages of deployments are made from them."""
 
 import ast
 import inspect
@@ -19,7 +19,7 @@ def documented(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def written(function: Callable[..., object]) -> str | None:
-    """Return the docstring that the function's source has; None where there is none, or no source.
+    """Return the docstring in the function's source; None if there is none, or no source.
 
     >>> written(written).startswith("Return the docstring")
     True

@@ -1,9 +1,9 @@
-"""How long something will take, in words: estimates are measured, so they say `about`."""
+"""Durations in words: they are estimates from measurements, so they say `about`."""
 
 import time
 from collections.abc import Callable
 
-#: From here on the next larger unit says enough.
+#: Thresholds, in seconds, from which the next larger unit is precise enough.
 _MINUTES_FROM_S, _HOURS_FROM_S = 120.0, 7_200.0
 
 
@@ -23,14 +23,14 @@ def about(seconds: float) -> str:
 
 
 class Expected:
-    """Says what some equal units will take, once the first is done; call it before the first and after each."""
+    """Estimate of the time for several equal units, from the first; call it before the first and after each."""
 
     def __init__(self, unit: str, tell: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._unit, self._tell, self._clock = unit, tell, clock
         self._begun_s = 0.0
 
     def __call__(self, done: int, units: int) -> None:
-        """Hear how many of the units are done."""
+        """Report the estimate once the first of the units is done."""
         if not done:
             self._begun_s = self._clock()
         elif done == 1 < units:

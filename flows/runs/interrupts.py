@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM between two steps: what is begun is finished, and the same command goes on from there."""
+"""Ctrl-C and SIGTERM between two steps: the current step finishes, and the same command resumes from there."""
 
 import signal
 import sys
@@ -13,9 +13,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def stoppable() -> Iterator[Callable[[], None]]:
-    """What to call between two steps: it raises KeyboardInterrupt once a signal has asked the process to stop.
+    """Yield a function to call between steps: it raises KeyboardInterrupt once a signal has asked the process to stop.
 
-    A second signal stops at once, as it would have without this. Outside the main thread signals are left alone.
+    A second signal has its usual effect at once. Outside the main thread signals are left alone.
     """
     asked = threading.Event()
     before: dict[int, Any] = {}
@@ -29,7 +29,7 @@ def stoppable() -> Iterator[Callable[[], None]]:
         if asked.is_set():
             raise KeyboardInterrupt("asked to stop")
 
-    # Python lets no other thread set a handler.
+    # Python lets only the main thread set a handler.
     if threading.current_thread() is threading.main_thread():
         before |= {number: signal.signal(number, ask) for number in SIGNALS}
     try:

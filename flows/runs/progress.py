@@ -1,4 +1,4 @@
-"""How far a long run has come: a bar on a terminal, else a line now and then, and Prefect's artifact."""
+"""Progress of a long run: a bar on a terminal, else an occasional line, and Prefect's artifact."""
 
 import sys
 import time
@@ -15,29 +15,29 @@ from rich.text import Text
 from flows.runs.durations import about
 from tasks.backfill.run import Progress
 
-#: Between two lines where there is no terminal, and between two updates of the artifact.
+#: Seconds between two lines without a terminal, and between two updates of the artifact.
 LINE_S = 10.0
 ARTIFACT_S = 2.0
 
 
 class Rate(ProgressColumn):
-    """Days per second."""
+    """A column with days per second."""
 
     def render(self, task: Task) -> Text:
-        """The newest rate; a dash before there is one."""
+        """Return the newest rate; a dash before there is one."""
         speed = task.finished_speed or task.speed
         return Text(f"{speed:.0f} days/s" if speed else "- days/s")
 
 
 class ProgressReporter:
-    """The progress of one run on stderr and as an artifact; call it between steps. It ends with its block."""
+    """Reporter of one run's progress on stderr and as an artifact; call it between steps, within its `with` block."""
 
     def __init__(self, account: str) -> None:
         self._account = account
         self._begun_s = self._lined_s = self._updated_s = time.monotonic()
         self._expected = False
         created = create_progress_artifact(0.0, key=f"progress-{account}", description=f"Days of {account}")
-        # It would be a coroutine where an event loop runs, as none does here.
+        # It is a coroutine only inside an event loop, and none runs here.
         self._artifact = cast(UUID, created)
         self._bar: Bar | None = None
         if sys.stderr.isatty():
@@ -71,11 +71,11 @@ class ProgressReporter:
             sys.stderr.flush()
 
     def __call__(self, progress: Progress) -> None:
-        """None; shows how far the run has come."""
+        """Show the progress of the run."""
         now_s = time.monotonic()
         ended = progress.done == progress.days
         if not progress.done:
-            # Reading and judging the bars took its time, and is no part of a day's.
+            # The time to read and validate the bars does not count towards the rate.
             self._begun_s = self._lined_s = now_s
         elif not self._expected and not ended:
             self._expected = True
@@ -93,7 +93,7 @@ class ProgressReporter:
 
 
 def expected(progress: Progress, elapsed_s: float) -> str:
-    """What the whole run will take, as its first days show.
+    """Return an estimate of the whole run's duration from its first days.
 
     >>> from datetime import date
     >>> expected(Progress(done=63, days=630, as_of=date(2020, 6, 1)), 2.0)
@@ -104,7 +104,7 @@ def expected(progress: Progress, elapsed_s: float) -> str:
 
 
 def in_words(progress: Progress, elapsed_s: float) -> str:
-    """How many days are done, how fast, and how long the others will take.
+    """Return how many days are done, how fast, and how long the others will take.
 
     >>> from datetime import date
     >>> in_words(Progress(done=100, days=300, as_of=date(2020, 6, 1)), 2.0)

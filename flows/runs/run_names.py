@@ -1,4 +1,4 @@
-"""How Prefect lists a run once it is planned: by its account, its days and what it trades."""
+"""Name of a planned run on Prefect's page: its account, its days and its symbols."""
 
 from uuid import UUID
 
@@ -7,12 +7,12 @@ from prefect.runtime import flow_run
 
 from tasks.run.job import Job
 
-#: More symbols than these are counted.
+#: Most symbols in the name; above that, only their count is given.
 MOST_NAMED = 4
 
 
 def name_run(job: Job, days: str) -> None:
-    """None; the current run is listed under the job's account and symbols, which were not known when it began."""
+    """Rename the current run after the job's account and symbols, which were unknown when it began."""
     if flow_run.id is None:
         return
     traded = " ".join(job.symbols) if len(job.symbols) <= MOST_NAMED else f"{len(job.symbols)} symbols"

@@ -1,4 +1,4 @@
-"""A run says how it ended in one sentence, also where it failed for a reason that has an exit code."""
+"""Final state of a run: one sentence, also for a failure that has an exit code."""
 
 import logging
 from collections.abc import Callable
@@ -15,10 +15,10 @@ log = logging.getLogger(__name__)
 
 
 def in_one_sentence(work: Callable[[], R]) -> R:
-    """What the work returns, or a failed state with its sentence; Prefect raises the failure itself for who called.
+    """Return the work's result, or a failed state with the error's sentence, from which Prefect raises the error.
 
-    Prefect would put "Flow run encountered an exception" and the name of a class before it, and its page shows no more
-    than the first words of a state's message. A bug is raised, with all that Prefect has to say of it.
+    Prefect's own message would start with "Flow run encountered an exception" and a class name, and its page shows only
+    the first words of a state's message. A bug is raised, with Prefect's full message.
     """
     try:
         return work()
@@ -27,11 +27,11 @@ def in_one_sentence(work: Callable[[], R]) -> R:
             raise
         sentence = str(error)
         log.error("%s%s.", sentence[:1].upper(), sentence[1:])
-        # A day that a halt has cut is no accident: Prefect's page says so in the name of its state.
+        # A day cut short by a halt is no accident: the name of its state says so on Prefect's page.
         name = "Halted" if isinstance(error, AccountHalted) else "Failed"
         return cast(R, Failed(message=sentence, data=error, name=name))
 
 
 def ended_well(answer: R, sentence: str) -> R:
-    """A completed state with the sentence; Prefect returns the answer itself to who called the flow."""
+    """Return a completed state with the sentence, from which Prefect returns the answer itself to the flow's caller."""
     return cast(R, Completed(message=sentence, data=answer))

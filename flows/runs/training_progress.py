@@ -1,4 +1,4 @@
-"""How far a training has come, on stderr: a bar on a terminal, else a line now and then."""
+"""Progress of a training on stderr: a bar on a terminal, else an occasional line."""
 
 import sys
 import time
@@ -11,44 +11,44 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from flows.runs.durations import about
 from strategy.training.training_progress import TrainingStep, listening
 
-#: Between two lines where there is no terminal.
+#: Seconds between two lines without a terminal.
 LINE_S = 10.0
-#: From so many steps on the time that all take is known well enough to be told.
+#: Number of steps after which the estimate of the whole duration is good enough to report.
 MEASURED_STEPS = 5
 
 
 class Pace:
-    """How fast steps are taken, and what is left of this training and of all: measured, never assumed."""
+    """Measured speed of the steps, and the time left for this training and for all."""
 
     def __init__(self) -> None:
         self.measured = 0
         self._last: TrainingStep | None = None
         self._begun_s = self._now_s = 0.0
-        # Seconds from one training to the next, of those that have ended.
+        # Durations in seconds of the trainings that have ended, each up to the start of the next.
         self._took_s: list[float] = []
 
     def heard(self, step: TrainingStep, now_s: float) -> bool:
-        """Return whether a training begins with this step. Its first step warms up and is not measured."""
+        """Record a step; return whether a training begins with it. Its first step warms up and is not measured."""
         begins = self._last is None or step.training != self._last.training or step.step <= self._last.step
         if begins:
             if self._last is not None:
                 self._took_s.append(now_s - self._begun_s)
             self._begun_s, self.measured = now_s, 0
         else:
-            # A member that stopped early leaves a gap in the numbers, which took no time.
+            # Count steps instead of step numbers: a member that stopped early leaves a gap in them, which took no time.
             self.measured += 1
         self._last, self._now_s = step, now_s
         return begins
 
     @property
     def rate(self) -> float:
-        """The steps in a second, 0 where none is measured yet."""
+        """Return the steps per second, 0 if none is measured yet."""
         elapsed_s = self._now_s - self._begun_s
         return self.measured / elapsed_s if self.measured and elapsed_s > 0 else 0.0
 
     @property
     def left(self) -> str:
-        """What is left, of all trainings together where there are several; it needs a rate."""
+        """Return the time left, for all trainings together if there are several; it needs a rate."""
         assert self._last is not None, "a rate is of steps"
         last = self._last
         own_s = (last.most - last.step) / self.rate
@@ -63,19 +63,19 @@ class Pace:
 
 
 def named(step: TrainingStep) -> str:
-    """Return which training it is."""
+    """Return the training's name, with its number if there are several."""
     return "Training" if step.trainings == 1 else f"Training {step.training} of {step.trainings}"
 
 
 class Teller:
-    """Says once what a training will take, as its first steps show, and then how far it is."""
+    """Reporter of a training: once an estimate of its duration, after its first steps, then its progress."""
 
     def __init__(self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._write, self._clock, self._pace = write, clock, Pace()
         self._lined_s = 0.0
 
     def __call__(self, heard: TrainingStep) -> None:
-        """Hear of a step."""
+        """Report a step."""
         now_s = self._clock()
         if self._pace.heard(heard, now_s):
             self._lined_s = now_s
@@ -92,12 +92,12 @@ class Teller:
 
 @contextmanager
 def training_told() -> Iterator[None]:
-    """Tell of the trainings inside the block on stderr."""
+    """Report the trainings inside the block on stderr."""
     if not sys.stderr.isatty():
         with listening(Teller(_write)):
             yield
         return
-    # What is left is our own estimate: that of the bar would take a training that stopped early for a fast one.
+    # Show our own estimate of the time left: the bar's would mistake a training that stopped early for a fast one.
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=12),

@@ -1,4 +1,4 @@
-"""Who is told: a notification block of Prefect's, or a webhook of the environment. Telling never fails a run."""
+"""Alerts through a notification block of Prefect's, or a webhook of the environment; they never fail a run."""
 
 import logging
 import os
@@ -6,9 +6,9 @@ from typing import Any
 
 from flows.server.proxies import hidden
 
-#: The address to post to; a secret, since whoever knows it may write there.
+#: Environment variable with the address to post to; a secret, since anyone who knows it may write there.
 WEBHOOK = "TURBODMT_ALERT_WEBHOOK"
-#: The notification block, of any kind, that a person may make in Prefect's UI; it goes before the webhook.
+#: Notification block, of any kind, that a person may create in Prefect's UI; it is preferred to the webhook.
 BLOCK = "turbodmt-alerts"
 TIMEOUT_S = 10.0
 
@@ -16,23 +16,23 @@ log = logging.getLogger("flows.scheduling.alerts")
 
 
 class ProxyUnusable(Exception):
-    """The outside is to be reached by a proxy that Prefect's client does not know how to use."""
+    """A proxy for outside addresses that Prefect's client cannot use."""
 
 
 def notify(subject: str, body: str) -> bool:
-    """Whether nobody is left to be told: False only where telling failed, so that it is tried again.
+    """Send the alert; return False only if sending failed and must be retried, True also if nobody is configured.
 
-    A block wants a server that PREFECT_API_URL names; the webhook wants none.
+    A block needs a server that PREFECT_API_URL names; the webhook needs none.
     """
     try:
         block = _block() or _webhook()
         if block is not None:
             if (proxy := hidden()) is not None:
                 raise ProxyUnusable(f"{proxy} is a SOCKS proxy, which needs the package socksio")
-            # Only then do the blocks for Slack, Teams, e-mail and their like raise.
+            # Without it the blocks for Slack, Teams, e-mail and the like do not raise.
             with block.raise_on_failure():
                 block.notify(body, subject)
-    # Any library stands behind a block; its words may hold the address.
+    # A block may use any library, whose error messages may hold the address.
     except Exception as error:  # noqa: BLE001
         log.warning("Nobody could be told of %s (%s).", subject, type(error).__name__)
         return False

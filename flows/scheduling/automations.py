@@ -1,4 +1,4 @@
-"""Prefect's own automations of TurboDMT: what a dead run's silence means, and who is told of failures."""
+"""TurboDMT's Prefect automations: mark silent runs as crashed, and notify of failures."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
 PREFIX = "turbodmt: "
-#: A run is taken for dead after so many heartbeats that did not come.
+#: A run counts as dead after this many missing heartbeats.
 HEARTBEATS_MISSED = 4
-#: How long a worker may take to begin what it has taken on.
+#: How long a worker may take to start a run that it has accepted.
 BEGIN_LIMIT = timedelta(minutes=10)
 
 _RUN = ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"})
@@ -28,7 +28,7 @@ _BODY = "{{ flow_run.name }}: {{ flow_run.state.name }}. {{ flow_run.state.messa
 
 
 def wanted(block: "UUID | None") -> tuple[AutomationCore, ...]:
-    """The automations; those that tell somebody only where there is a block to tell it through."""
+    """Return the automations; those that notify somebody only if there is a block to notify through."""
     kept = (
         _silent(
             "a run without a heartbeat has crashed",
@@ -55,7 +55,7 @@ def wanted(block: "UUID | None") -> tuple[AutomationCore, ...]:
 
 
 def ensure(client: "SyncPrefectClient") -> tuple[str, ...]:
-    """The names of our automations, which now are on the server, each once; one that was switched off stays so."""
+    """Create or update our automations on the server, each once, and return their names; one switched off stays off."""
     block = _block(client)
     made = wanted(block)
     for one in made:
@@ -70,13 +70,13 @@ def ensure(client: "SyncPrefectClient") -> tuple[str, ...]:
 
 
 def _block(client: "SyncPrefectClient") -> "UUID | None":
-    """The notification block that a person has made, of whatever kind."""
+    """Return the id of the notification block that a person has created, of any kind; None if there is none."""
     found = [one for one in client.read_block_documents(include_secrets=False) if one.name == BLOCK]
     return found[0].id if found else None
 
 
 def _silent(name: str, *, after: str, also: str, within: timedelta, message: str) -> AutomationCore:
-    """A run of which nothing is heard in time is marked as crashed, which frees its place in the queue."""
+    """Return an automation that marks a run without events in time as crashed, which frees its place in the queue."""
     return AutomationCore(
         name=PREFIX + name,
         description="Made by `turbodmt up`; it may be switched off, and stays off then.",
@@ -94,7 +94,7 @@ def _silent(name: str, *, after: str, also: str, within: timedelta, message: str
 
 
 def _told(name: str, events: set[str], block: "UUID") -> AutomationCore:
-    """Whoever stands behind the block is told of the events."""
+    """Return an automation that notifies through the block of the events."""
     return AutomationCore(
         name=PREFIX + name,
         description="Made by `turbodmt up`; it may be switched off, and stays off then.",

@@ -1,4 +1,4 @@
-"""The deployments of prefect.yaml on a server: made or renewed, with each schedule left as the user has set it."""
+"""Deployments of prefect.yaml on a server: created or updated, with each schedule left as the user has set it."""
 
 import json
 import subprocess
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 
 #: The folder of prefect.yaml: the project's.
 ROOT = Path(__file__).parents[2]
-#: What its pool tells a worker to run; a pool of the user's own is made from it too.
+#: The pool's job template, which tells a worker what to run; a user's own pool is made from it too.
 JOB_TEMPLATE = ROOT / "flows" / "job-template.json"
 POOL = "turbodmt"
-#: Those that prefect.yaml gives an active schedule.
+#: The deployments to which prefect.yaml gives an active schedule.
 SCHEDULED = ("daily-crypto", "watchdog")
 DEPLOY_TIMEOUT_S = 180.0
 
 
 class DeploymentFailed(Exception):
-    """`prefect deploy` did not end well (exit 4)."""
+    """`prefect deploy` failed (exit 4)."""
 
 
 def deploy(environment: Mapping[str, str]) -> None:
-    """None; every deployment and automation is on the server that the environment names. Raises DeploymentFailed.
+    """Create or update every deployment and automation on the environment's server. Raises DeploymentFailed.
 
-    Prefect's own `deploy` would set back what the user has made of the schedules, drop those without a slug, and switch
-    on a deployment that was paused as a whole: what was there stays as it was.
+    Prefect's own `deploy` would reset the user's changes to schedules, drop schedules without a slug, and switch on a
+    deployment that was paused as a whole: all of that is restored.
     """
     from prefect.client.orchestration import get_client
 
@@ -44,7 +44,7 @@ def deploy(environment: Mapping[str, str]) -> None:
         try:
             _command(environment)
         except DeploymentFailed:
-            # A server that is gone has nothing to say that is worth more than this.
+            # If the server is gone, this failure says more than the next one would.
             with suppress(Exception):
                 _keep_schedules(client, before)
             raise
@@ -58,7 +58,7 @@ def deploy(environment: Mapping[str, str]) -> None:
 
 
 def workers_online(client: "SyncPrefectClient") -> int:
-    """How many workers of the pool answer."""
+    """Return how many workers of the pool are online."""
     from prefect.client.schemas.objects import WorkerStatus
 
     there = any(pool.name == POOL for pool in client.read_work_pools())
@@ -67,10 +67,11 @@ def workers_online(client: "SyncPrefectClient") -> int:
 
 
 def job_template() -> dict[str, Any]:
-    """Return what a worker is told to run: the flow of the deployment, and nothing that a run could change.
+    """Return what a worker is to run: the flow of the deployment, and nothing that a run could change.
 
-    Prefect's own template takes command, environment and folder from whoever asks for a run. Without variables the
-    server refuses them; without an environment of its own, into which Prefect would mix a run's, a worker ignores them.
+    Prefect's own template takes command, environment and folder from the request for a run. Without variables the
+    server refuses them; without an environment of its own, into which Prefect would merge a run's, a worker ignores
+    them.
     """
     template: dict[str, Any] = json.loads(JOB_TEMPLATE.read_bytes())
     return template
@@ -88,7 +89,7 @@ def _make_pool(client: "SyncPrefectClient") -> None:
 
 
 def _keep_schedules(client: "SyncPrefectClient", before: Mapping[Any, Any]) -> None:
-    """None; every schedule that the deployments had, by their ids, is there again, as it was."""
+    """Restore every schedule that the deployments, given by id, had before."""
     for one in client.read_deployments():
         if one.id in before:
             _keep(client, before[one.id], one)
@@ -118,7 +119,7 @@ def _simplify_forms(client: "SyncPrefectClient") -> None:
 
     for one in client.read_deployments():
         if one.work_pool_name == POOL:
-            # What an older version told the worker, the pool would refuse now.
+            # Clear job variables of older versions, which the pool would refuse now.
             form = DeploymentUpdate(
                 parameter_openapi_schema=plain(one.parameter_openapi_schema or {}), job_variables={}
             )
@@ -137,7 +138,7 @@ def _command(environment: Mapping[str, str]) -> None:
             stderr=subprocess.STDOUT,
             text=True,
             timeout=DEPLOY_TIMEOUT_S,
-            # Ctrl-C is for whoever called us, who stops one thing after the other.
+            # Ctrl-C must reach only our caller, who stops the processes one by one.
             start_new_session=True,
             check=False,
         )

@@ -1,4 +1,4 @@
-"""What Prefect's server will run next, where the user has one."""
+"""The next scheduled runs on Prefect's server, if the user has one."""
 
 from pathlib import Path
 
@@ -8,15 +8,15 @@ from flows.server.run_server import PrefectUnreachable, named_by_user
 from flows.server.up_server import join
 
 MOST_RUNS = 5
-#: Of how many planned runs those of one account are looked for; Prefect plans few of each schedule.
+#: Planned runs to search for those of one account; Prefect plans few of each schedule.
 _LOOKED_THROUGH = 200
 
 
 def next_runs(home: Path, account: str | None = None) -> tuple[list[str], list[str]]:
-    """Return the next scheduled runs as `time, deployment`, soonest first, and what to warn of.
+    """Return the next scheduled runs as `time, deployment`, soonest first, and warnings.
 
-    With an account, those that trade it; else all that trade or train. Both are empty where no server is configured:
-    nothing is scheduled then.
+    With an account, the runs that trade it; else all that trade or train. Both lists are empty if no server is
+    configured: nothing is scheduled then.
     """
     if not named_by_user(home) and join(home) is None:
         return [], []
@@ -50,7 +50,7 @@ def _ask(account: str | None) -> list[str]:
             sort=FlowRunSort.EXPECTED_START_TIME_ASC,
             limit=_LOOKED_THROUGH,
         )
-        # A run without an account of its own trades the flow's default.
+        # A run without an account parameter trades the flow's default account.
         runs = [one for one in planned if account in (None, one.parameters.get("account", "daily"))][:MOST_RUNS]
         names = {one: client.read_deployment(one).name for one in {run.deployment_id for run in runs} if one}
     return [

@@ -1,4 +1,4 @@
-"""What `turbodmt up` says of the user's own source and symbols: that they are scheduled, or whether they shall be."""
+"""`turbodmt up`'s offer to schedule the user's own source and symbols."""
 
 import json
 import select
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
     from flows.config.settings import Settings
 
-#: How long a question waits: nobody may be there, and what runs has to be looked after.
+#: How long a question waits: nobody may be there, and the running processes need supervision.
 PATIENCE_S = 60.0
 _POLL_S = 0.25
 
 
 def arrange(settings: "Settings", asked: Own | None, stop: Event) -> str:
-    """Return what to say, empty for nothing, after what was asked for is scheduled on the server of the environment.
+    """Schedule the request, if there is one, on the environment's server; return a message, empty for none.
 
-    Where nothing was asked for and the settings name a source that nothing trades by itself, a terminal is asked, once
-    for that source and its symbols; who has none is told the command. Raises NotScheduled, SourceRefused,
-    SourceUnavailable.
+    Without a request, if the settings name a source that no deployment trades, the user is asked at the terminal, once
+    for that source and its symbols; without a terminal the message names the command. Raises NotScheduled,
+    SourceRefused, SourceUnavailable.
     """
     from prefect.client.orchestration import get_client
 
@@ -36,7 +36,7 @@ def arrange(settings: "Settings", asked: Own | None, stop: Event) -> str:
 
 
 def offer(client: "SyncPrefectClient", settings: "Settings", stop: Event, terminal: IO[str] | None) -> str:
-    """Return what to say of the source that the settings name; see `arrange`."""
+    """Offer to schedule the source that the settings name, and return a message; see `arrange`."""
     from exchange.ports import SourceRefused, SourceUnavailable
     from storage.errors import StoreError
 
@@ -60,12 +60,12 @@ def offer(client: "SyncPrefectClient", settings: "Settings", stop: Event, termin
 
 
 def _answer(terminal: IO[str], stop: Event, question: str) -> bool | None:
-    """Whether the person at the terminal says yes; None if nobody answers in time, or all is to stop."""
+    """Return the answer given at the terminal; None if none comes in time, or on a stop."""
     sys.stdout.write(f"{question} [y/n] ")
     sys.stdout.flush()
     deadline = time.monotonic() + PATIENCE_S
     while not stop.is_set() and time.monotonic() < deadline:
-        # A blocking read would hold back Ctrl-C, and whoever is to be started again.
+        # A blocking read would delay Ctrl-C, and the restart of processes.
         if select.select([terminal], [], [], _POLL_S)[0]:
             said = terminal.readline().strip().lower()
             return {"y": True, "yes": True, "n": False, "no": False}.get(said)
@@ -74,7 +74,7 @@ def _answer(terminal: IO[str], stop: Event, question: str) -> bool | None:
 
 
 def _declined(home: Path) -> object:
-    """The parameters that were declined; None where there are none."""
+    """Return the parameters that the user declined; None if there are none."""
     try:
         return json.loads(_file(home).read_bytes())
     except (OSError, ValueError):

@@ -1,6 +1,6 @@
-"""The user's own source and symbols under `turbodmt up`: once asked for, a deployment of the daily flow trades them.
+"""The user's own source and symbols under `turbodmt up`: on request, a deployment of the daily flow trades them.
 
-What is asked for stays: a later `up` renews where the flow lies, and leaves schedule, switch and parameters alone.
+The request persists: a later `up` updates the flow's location, and leaves schedule, switch and parameters alone.
 """
 
 import shlex
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from exchange.sessions.closing_times import Daily
     from flows.config.settings import Settings
 
-#: More symbols than these are not told one by one.
+#: Most symbols that are listed one by one.
 MOST_NAMED = 5
 _FLOW, _PATTERN = "daily", "daily-equities"
 _SLUG = "after-close"
 
 
 class NotScheduled(ValueError):
-    """What was named cannot be scheduled as it is (exit 2)."""
+    """A request that cannot be scheduled as it is (exit 2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Own:
-    """What to trade every day on which account; no symbols are all those of a file."""
+    """A source, symbols and account to trade every day; no symbols means all those of a file."""
 
     source: str
     symbols: tuple[str, ...]
@@ -52,18 +52,18 @@ class Own:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What each run of it is given."""
+        """Return the parameters of each run."""
         named = {"symbols": list(self.symbols)} if self.symbols else {}
         return {"source": self.source, **named, "account": self.account}
 
     def command(self, home: Path) -> str:
-        """The one command that schedules it."""
+        """Return the command that schedules it."""
         words = ["turbodmt", "up", "--source", self.source]
         words += ["--symbols", ",".join(self.symbols)] if self.symbols else []
         return shlex.join([*words, "--account", self.account, "--home", str(home)])
 
     def __str__(self) -> str:
-        """Name symbols and source.
+        """Return symbols and source in words.
 
         >>> str(Own(source="yahoo", symbols=("SPY", "TLT"))), str(Own(source="file:/bars.csv", symbols=()))
         ('SPY TLT from yahoo', 'all symbols from file:/bars.csv')
@@ -73,12 +73,12 @@ class Own:
 
 
 def own(settings: "Settings", account: str = ACCOUNT) -> Own:
-    """Return what the settings, and the options above them, name. Raises NotScheduled, RequestRefused."""
+    """Return the source and symbols of the settings and the options above them. Raises NotScheduled, RequestRefused."""
     from flows.config.paths import expanded
     from flows.planning.adapters import open_source
 
     if settings.source.startswith("file:"):
-        # A worker may start runs in another folder.
+        # Make the path absolute: a worker may start runs in another folder.
         path = expanded(Path(settings.source.removeprefix("file:")))
         return Own(source=f"file:{path}", symbols=settings.symbols, account=account)
     symbols = settings.symbols or open_source(settings).symbols()
@@ -86,7 +86,7 @@ def own(settings: "Settings", account: str = ACCOUNT) -> Own:
 
 
 def when(settings: "Settings") -> "Daily":
-    """Return when the settings' bars of a day are closed. Raises SourceRefused, SourceUnavailable."""
+    """Return the time of day at which the settings' bars are complete. Raises SourceRefused, SourceUnavailable."""
     from exchange.sessions.closing_times import daily_after
     from flows.planning.adapters import open_source
     from flows.planning.plan import wanted_symbols
@@ -97,9 +97,9 @@ def when(settings: "Settings") -> "Daily":
 
 
 def is_scheduled(wanted: Own, deployments: Sequence[Any]) -> bool:
-    """Return whether a deployment trades just this by itself, or would if the user had not switched it off.
+    """Return whether a deployment trades exactly this on a schedule, or would if the user had not switched it off.
 
-    One that names no source trades what the settings do, once it is on.
+    A deployment without a source trades that of the settings, but counts only if switched on.
     """
     from flows.scheduling.schedules import active
 
@@ -115,10 +115,10 @@ def is_scheduled(wanted: Own, deployments: Sequence[Any]) -> bool:
 
 
 def schedule(client: "SyncPrefectClient", wanted: Own, timed: "Callable[[], Daily]") -> str:
-    """Return what was done: the deployment of the account is there, with these parameters, and runs at that time.
+    """Create or change the deployment of the account to run with these parameters at that time; return what was done.
 
-    One that has them already is left as it is, schedule and switch included; one with others keeps its switch. Raises
-    NotScheduled where a deployment of that name was made by somebody else, and what `timed` raises.
+    One with the same parameters is left as it is, schedule and switch included; one with others keeps its switch.
+    Raises NotScheduled if somebody else made a deployment of that name, and what `timed` raises.
     """
     known = {one.name: one for one in daily_ones(client.read_deployments())}
     found = known.get(wanted.account)
@@ -136,7 +136,7 @@ def schedule(client: "SyncPrefectClient", wanted: Own, timed: "Callable[[], Dail
 
 
 def renew(client: "SyncPrefectClient") -> None:
-    """Let the deployments made here run the flow that prefect.yaml has just deployed, wherever that lies now."""
+    """Point the deployments made here to the flow that prefect.yaml has just deployed, wherever it lies now."""
     from prefect.client.schemas.actions import DeploymentUpdate
 
     known = {one.name: one for one in daily_ones(client.read_deployments())}
@@ -153,7 +153,7 @@ def renew(client: "SyncPrefectClient") -> None:
 
 
 def daily_ones(deployments: Sequence[Any]) -> list[Any]:
-    """Return those of the daily flow."""
+    """Return the deployments of the daily flow."""
     return [one for one in deployments if (one.entrypoint or "").endswith(f":{_FLOW}")]
 
 
@@ -168,7 +168,7 @@ def _create(client: "SyncPrefectClient", wanted: Own, daily: "Daily", pattern: A
         tags=["daily", TAG],
         parameters=wanted.parameters,
         schedules=[DeploymentScheduleCreate(schedule=_cron(daily), active=True, slug=_SLUG)],
-        # A run waits for the one before it, as in prefect.yaml.
+        # A run waits for the previous one, as in prefect.yaml.
         concurrency_limit=1,
         concurrency_options=ConcurrencyOptions(collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
         work_pool_name=pattern.work_pool_name,

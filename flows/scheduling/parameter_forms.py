@@ -1,4 +1,4 @@
-"""The parameters of a flow as the form of Prefect's page shows them: one field each, empty where settings decide."""
+"""Parameter forms on Prefect's page: one field per parameter, empty where the settings decide."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,11 +7,11 @@ Schema = dict[str, Any]
 
 
 def plain(schema: Mapping[str, Any]) -> Schema:
-    """The schema of a flow's parameters with one field for each that may be left out.
+    """Return the schema of a flow's parameters with a single field for each optional one.
 
-    Prefect shows a value-or-nothing as a switch to be set before anything can be typed, and nothing as "Property is
-    type None". Without that choice and without its default the field is there, and is not sent while it is empty. A
-    client of the API may send nothing all the same.
+    Prefect shows an optional value as a switch to be set before anything can be typed, and null as "Property is type
+    None". Without the null alternative and the default there is a plain field, which is not sent while empty. A client
+    of the API may still send null.
 
     >>> day = {"anyOf": [{"type": "string", "format": "date"}, {"type": "null"}], "default": None, "title": "as_of"}
     >>> plain({"properties": {"as_of": day}})
@@ -29,6 +29,6 @@ def _field(shown: Schema, known: Mapping[str, Schema]) -> Schema:
     chosen = known.get(choices[0].get("$ref", "").removeprefix("#/definitions/"), choices[0])
     told = {name: value for name, value in shown.items() if name not in ("anyOf", "default")}
     added = {name: value for name, value in chosen.items() if name not in (*told, "enum")}
-    # Prefect's list of values does not open under a click, and would refuse nothing; a field to type in does neither.
+    # Prefect's drop-down does not open on a click and accepts any value; a text field with a pattern works.
     listed = {"pattern": f"^({'|'.join(chosen['enum'])})$"} if "enum" in chosen else {}
     return {**told, **added, **listed}

@@ -1,4 +1,4 @@
-"""Which accounts the deployments of a server run by themselves."""
+"""Schedules of a server: which accounts its deployments run automatically."""
 
 import os
 from pathlib import Path
@@ -9,15 +9,15 @@ if TYPE_CHECKING:
 
 
 def active(deployment: Any) -> bool:
-    """Whether any schedule of the deployment, as Prefect's client reads it, starts runs."""
+    """Return whether any schedule of the deployment, as Prefect's client reads it, starts runs."""
     return not deployment.paused and any(one.active for one in deployment.schedules)
 
 
 def accounts_by_deployment(home: Path, *, switched_on: bool) -> list[tuple[str, str]]:
-    """Return each deployment that has a schedule, with its account; nothing where no server is known.
+    """Return each deployment that has a schedule, with its account; nothing if no server is known.
 
-    `switched_on` leaves out those that are paused. Raises PrefectUnreachable for a server that does not answer: what it
-    would start is not known.
+    `switched_on` leaves out paused deployments. Raises PrefectUnreachable for a server that does not answer: its
+    schedules are unknown.
     """
     from flows.server.availability import reached
     from flows.server.environment import prepare

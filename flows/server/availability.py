@@ -1,4 +1,4 @@
-"""Prefect's server, as a command meets it: where it cannot serve, the run ends with one sentence."""
+"""Availability of Prefect's server to a command: if it cannot serve, the run ends with one sentence."""
 
 import os
 import shutil
@@ -9,15 +9,15 @@ from pathlib import Path
 from flows.server.run_server import LOG, PrefectUnreachable, owned
 from storage.errors import StoreFull
 
-#: What the database of Prefect's own server takes before the first step runs, with room to grow.
+#: Space that the database of a run's own server takes before the first step, with room to grow.
 LEAST_FREE_BYTES = 64_000_000
 
 
 @contextmanager
 def served(home: Path) -> Iterator[None]:
-    """None; a block that fails for want of a Prefect server raises PrefectUnreachable, one without room StoreFull.
+    """Raise PrefectUnreachable if the block fails for want of a Prefect server, StoreFull if the disk is too full.
 
-    `prepare` has set the environment before.
+    Call it after `prepare`, which sets the environment.
     """
     free_bytes = shutil.disk_usage(home).free
     if free_bytes < LEAST_FREE_BYTES:
@@ -25,7 +25,7 @@ def served(home: Path) -> Iterator[None]:
             f"{home} has {free_bytes / 1e6:.0f} MB free and a run needs {LEAST_FREE_BYTES / 1e6:.0f} MB",
             "make room, or name another --home",
         )
-    # What its own server has to say of a failure is a traceback.
+    # A run's own server would log a failure as a traceback.
     os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
     with reached():
         yield
@@ -33,7 +33,7 @@ def served(home: Path) -> Iterator[None]:
 
 @contextmanager
 def reached() -> Iterator[None]:
-    """None; a block that fails for want of a Prefect server raises PrefectUnreachable."""
+    """Raise PrefectUnreachable if the block fails for want of a Prefect server."""
     try:
         yield
     except Exception as error:
@@ -44,7 +44,7 @@ def reached() -> Iterator[None]:
 
 
 def _unreachable(error: Exception) -> PrefectUnreachable | None:
-    """The failure behind an error that left a flow; None if Prefect's server has no part in it."""
+    """Return the failure behind an error that left a flow; None if it is not due to Prefect's server."""
     text = str(error)
     if isinstance(error, RuntimeError) and text.startswith("Failed to reach API") and owned():
         folder = os.environ["PREFECT_HOME"]
@@ -67,7 +67,7 @@ def _unreachable(error: Exception) -> PrefectUnreachable | None:
         return PrefectUnreachable(
             "Prefect's server asks for a password; set PREFECT_API_AUTH_STRING to the user:password of its start"
         )
-    # The steps' own requests are named by their adapters, so this one was Prefect's.
+    # Adapters translate errors of the steps' own requests, so this request was Prefect's.
     if type(error).__module__.partition(".")[0] == "httpx":
         return PrefectUnreachable(
             f"Prefect's server stopped answering during the run ({text}); run the same command again to go on"

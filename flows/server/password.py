@@ -1,4 +1,4 @@
-"""The password of the server that `turbodmt up` holds for a home: made once, kept for its owner alone, never shown."""
+"""Password of `turbodmt up`'s server for a home: created once, readable by its owner alone, never shown."""
 
 import os
 import secrets
@@ -7,27 +7,27 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-#: What Prefect's server demands, and what its clients send; they travel in the environment alone.
+#: Variables with what Prefect's server demands and what its clients send; passed only in the environment.
 DEMANDED = "PREFECT_SERVER_API_AUTH_STRING"
 SENT = "PREFECT_API_AUTH_STRING"
 USER = "turbodmt"
 _RANDOM_BYTES = 32
-#: More than any password of ours takes: what is longer is another file.
+#: Larger than any password of ours: a longer file is something else.
 _MOST_BYTES = 1_000
 
 
 class PasswordUnsafe(ValueError):
-    """The file of the password is not its owner's alone, or holds something else (exit 2)."""
+    """A password file that others can read, or that holds something else (exit 2)."""
 
 
 @cache
 def of_process() -> str:
-    """Return the user:password of the servers that end with this process, which alone knows it."""
+    """Return the user:password of servers that end with this process; only this process knows it."""
     return _fresh()
 
 
 def given() -> str | None:
-    """Return the user:password that the environment gives the server; None if it gives none.
+    """Return the user:password that the environment sets for the server; None if it sets none.
 
     Raises PasswordUnsafe for one without a user or a password.
     """
@@ -41,7 +41,7 @@ def given() -> str | None:
 
 
 def of_home(home: Path) -> str:
-    """Return the home's own user:password, which is made where there is none yet. Raises PasswordUnsafe."""
+    """Return the home's own user:password; create it if there is none yet. Raises PasswordUnsafe."""
     from storage.files import private_folder, temporary_beside
 
     private_folder(home)
@@ -53,7 +53,7 @@ def of_home(home: Path) -> str:
             with os.fdopen(descriptor, "w") as file:
                 os.fchmod(descriptor, 0o600)
                 file.write(f"{_fresh()}\n")
-            # It appears whole, and of two first starts at once one makes it: a link never replaces a file.
+            # Linking is atomic and never replaces a file: of two simultaneous first starts, one creates it.
             with suppress(FileExistsError):
                 path.hardlink_to(temporary)
         finally:
@@ -62,7 +62,7 @@ def of_home(home: Path) -> str:
 
 
 def kept(home: Path) -> str:
-    """Return the user:password that the home keeps. Raises PasswordUnsafe where there is none for its owner alone."""
+    """Return the user:password stored in the home. Raises PasswordUnsafe if no file holds it for its owner alone."""
     path = password_file(home)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
@@ -86,7 +86,7 @@ def kept(home: Path) -> str:
 
 
 def password_file(home: Path) -> Path:
-    """Return the path of the file that keeps it."""
+    """Return the path of the password file."""
     return home / "server-password"
 
 

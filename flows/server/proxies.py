@@ -1,4 +1,4 @@
-"""A proxy in the environment is for the outside: what is on loopback, as Prefect's server is, is reached without it."""
+"""Proxies of the environment: addresses on loopback, such as Prefect's server, bypass them."""
 
 import os
 from importlib.util import find_spec
@@ -8,11 +8,11 @@ NAMES = ("all_proxy", "http_proxy", "https_proxy")
 
 
 def reach_loopback_directly() -> None:
-    """Except loopback from the proxies of this process and of those that it starts.
+    """Exclude loopback from the proxies of this process and of those that it starts.
 
-    The client of Prefect's, httpx, cannot even be made where a SOCKS proxy is named and the package socksio is missing.
-    A name in small letters that is empty hides the one in capitals from it, as from all of Python; curl, which serves
-    Yahoo, still finds that one, and Binance's adapter looks for it.
+    Prefect's client, httpx, cannot even be created if a SOCKS proxy is set and the package socksio is missing. An empty
+    lower-case variable hides the upper-case one from it, as from all of Python; curl, which fetches from Yahoo, still
+    reads the upper-case one, and Binance's adapter looks for it.
     """
     excepted = [part.strip() for part in _named("no_proxy").split(",") if part.strip()]
     if "*" not in excepted:
@@ -27,7 +27,7 @@ def reach_loopback_directly() -> None:
 
 
 def hidden() -> str | None:
-    """Return the name of a SOCKS proxy that Prefect's client does not see; None where there is none."""
+    """Return the name of a SOCKS proxy that is hidden from Prefect's client; None if there is none."""
     return next((one.upper() for one in NAMES if os.environ.get(one) == "" and os.environ.get(one.upper())), None)
 
 

@@ -1,8 +1,8 @@
-"""The pages of an account's days beside Prefect's own page, on the same server and behind the same password.
+"""Daily reports beside Prefect's own page, on the same server and behind the same password.
 
-A plain link cannot send the password, and no address may hold it. So the address of a report gives everybody the same
-page without any figure, `report_page.html`; its script sends along what Prefect's page keeps after a sign-in, and shows
-what comes back in a frame that can run nothing.
+A plain link cannot send the password, and no address may hold it. So the address of a report returns the same page
+without any figures to everybody, `report_page.html`; its script sends the password that Prefect's page stores after
+sign-in, and shows the response in a frame that can run nothing.
 """
 
 import binascii
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 LOADER = Path(__file__).with_name("report_page.html")
-#: Both documents keep everything to themselves and are kept by nobody.
+#: Headers of both documents: nothing is shared with other origins, and nothing is cached.
 _GUARDED = {
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -34,14 +34,14 @@ _GUARDED = {
     "X-Content-Type-Options": "nosniff",
 }
 _CLOSED = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-#: What a report draws with; the frame that shows it is held to what its loader may.
+#: Content that a report needs to draw; its frame is bound by the loader's policy, so that allows the same.
 _DRAWN = "style-src 'unsafe-inline'; img-src data: blob:"
 
 
 def beside(prefect: "ASGIApp", home: Path, password: str | None) -> "ASGIApp":
-    """Return the application that answers for the home's reports by itself and leaves all else to Prefect's.
+    """Return an application that serves the home's reports and passes all other requests to Prefect's.
 
-    Prefect's own would let other origins read what its settings allow them. Without a password no report is given.
+    Prefect's own would let other origins read what its settings allow them. Without a password no report is served.
     """
     reports = _reports(home, password)
 
@@ -80,7 +80,7 @@ def _reports(home: Path, password: str | None) -> FastAPI:
 
 
 def admitted(header: str | None, password: str | None) -> bool:
-    """Return whether the header of a request sends the user:password; where none is demanded, none is right.
+    """Return whether a request's header holds the user:password; False for every header if there is no password.
 
     >>> admitted("Basic dXNlcjp3b3Jk", "user:word"), admitted("Basic dXNlcjp3b3J", "user:word"), admitted(None, None)
     (True, False, False)
@@ -96,7 +96,7 @@ def admitted(header: str | None, password: str | None) -> bool:
 
 
 def _named(account: str, day: str) -> date | None:
-    """The day of an address; None where it names no day, or no account that there could be."""
+    """Return the day of an address; None if it names no date, or no valid account."""
     if not re.fullmatch(ACCOUNT_PATTERN, account) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", day):
         return None
     try:
@@ -106,5 +106,5 @@ def _named(account: str, day: str) -> date | None:
 
 
 def _refused(status: HTTPStatus) -> Response:
-    # No WWW-Authenticate: a browser that asked for the password itself would send it from pages of other origins too.
+    # No WWW-Authenticate: a browser's own password prompt would make it send the password from other origins too.
     return Response(f"{status.phrase}\n", status, media_type="text/plain", headers=_GUARDED)

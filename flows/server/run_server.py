@@ -1,7 +1,7 @@
-"""A Prefect server for one command: it starts while the command still imports, and ends with it, however that ends.
+"""A Prefect server for one command: it starts while the command still imports, and ends with it in every case.
 
 Prefect would start one by itself, but only when the flow begins, after importing the whole server into this process,
-and would leave it running where the command is killed.
+and would leave it running if the command is killed.
 """
 
 import atexit
@@ -18,34 +18,34 @@ from flows.server.environment import heed, read_settings
 from flows.server.up_server import awaited_address, join, up_lives
 
 HOST = "127.0.0.1"
-#: How long the end of the command may wait for its server to end.
+#: How long the command may wait at exit for its server to end.
 END_S = 5.0
-#: How long the server of `turbodmt up` may take to answer, as when it is started again.
+#: How long the server of `turbodmt up` may take to answer, for example while it restarts.
 STANDING_S = 30.0
-#: The log of a run's own server; server.log is that of `turbodmt up`.
+#: Log file of a run's own server; server.log is that of `turbodmt up`.
 LOG = "run-server.log"
-#: What names a server, or a way to one, that is not ours to replace.
+#: Variables and files that may name a server of the user's, which we must not replace.
 ELSEWHERE_NAMES = ("PREFECT_API_URL", "PREFECT_PROFILE", "PREFECT_PROFILES_PATH", "PREFECT_SERVER_EPHEMERAL_ENABLED")
 ELSEWHERE_FILES = ("prefect.toml", ".env")
-#: What begins Prefect's part of a project's file.
+#: Start of Prefect's section in pyproject.toml.
 _PROJECT_MARK = "[tool.prefect"
 
 _OWNED: "list[subprocess.Popen[bytes]]" = []
 
 
 class PrefectUnreachable(Exception):
-    """Prefect's server does not answer, or did not start where the run has to bring its own (exit 4)."""
+    """Prefect's server does not answer, or did not start for a run that needs its own (exit 4)."""
 
 
 def serve(home: Path) -> None:
-    """Let PREFECT_API_URL name a server on loopback that this process owns, unless the user's Prefect has one.
+    """Set PREFECT_API_URL to a loopback server owned by this process, unless the user has named a server.
 
-    What `turbodmt up` keeps running for the home is used instead: two servers would share one database. A server that
-    ends with the command, ours or one that Prefect starts, gets a password that nobody but this process knows; a server
-    that the user has named is sent the user's own PREFECT_API_AUTH_STRING, and nothing of ours.
+    A server that `turbodmt up` keeps running for the home is used instead: two servers would share one database. A
+    server that ends with the command, ours or one that Prefect starts, gets a password known only to this process; a
+    server that the user has named is sent only the user's own PREFECT_API_AUTH_STRING.
 
-    Must run after `prepare`. Requests wait until the server answers. Raises PrefectUnreachable where `turbodmt up`
-    lives and its server does not answer, PasswordUnsafe.
+    Must run after `prepare`. Requests wait until the server answers. Raises PrefectUnreachable if `turbodmt up` runs
+    but its server does not answer, PasswordUnsafe.
     """
     folder = home / "prefect"
     if named_by_user(home):
@@ -61,10 +61,10 @@ def serve(home: Path) -> None:
     word = server_password.of_process()
     os.environ |= {server_password.DEMANDED: word, server_password.SENT: word}
     if _hinted(folder):
-        # Prefect starts its own, elsewhere.
+        # Prefect starts its own server, elsewhere.
         heed()
         return
-    # Bound here and handed over, no other process can take the port in between.
+    # Bind here and hand over the socket, so that no other process can take the port in between.
     with socket.create_server((HOST, 0)) as bound, (folder / LOG).open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 (this very module, by its name)
             [sys.executable, "-P", "-m", __name__, str(bound.fileno())],
@@ -73,7 +73,7 @@ def serve(home: Path) -> None:
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
-            # Ctrl-C must reach the command alone, which still has something to tell the server.
+            # Ctrl-C must reach the command alone, which still has to send its final state to the server.
             start_new_session=True,
         )
         os.environ["PREFECT_API_URL"] = f"http://{HOST}:{bound.getsockname()[1]}/api"
@@ -83,7 +83,7 @@ def serve(home: Path) -> None:
 
 
 def owned() -> bool:
-    """Whether this process has started a server of its own."""
+    """Return whether this process has started a server of its own."""
     return bool(_OWNED)
 
 
@@ -95,7 +95,7 @@ def named_by_user(home: Path) -> bool:
     os.environ.setdefault("PREFECT_HOME", str(folder))
     if not _hinted(folder):
         return False
-    # Prefect alone knows all the places that it reads; to ask costs a second, hence the hints.
+    # Only Prefect knows all the places it reads settings from; asking it takes a second, hence the hints.
     read_settings()
     from prefect.settings import get_current_settings
 
@@ -103,7 +103,7 @@ def named_by_user(home: Path) -> bool:
 
 
 def _hinted(folder: Path) -> bool:
-    """Whether Prefect may have been told of a server, or to keep its files elsewhere."""
+    """Return whether Prefect's settings may name a server, or another folder for its files."""
     return (
         any(name in os.environ for name in ELSEWHERE_NAMES)
         or os.environ.get("PREFECT_HOME") != str(folder)
@@ -131,7 +131,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def run(descriptor: int) -> None:
-    """Serve Prefect's API on the socket until standard input ends, as it does when the command does."""
+    """Serve Prefect's API on the socket until standard input closes, which happens when the command ends."""
     threading.Thread(target=_end_with_the_command, daemon=True).start()
     import uvicorn
     from prefect.server.api.server import create_app
@@ -141,7 +141,7 @@ def run(descriptor: int) -> None:
 
 
 def _end_with_the_command() -> None:
-    # Reading below Python's buffers takes no lock that the end of the interpreter would wait for.
+    # Reading the raw descriptor takes no lock that interpreter exit would wait for.
     while os.read(0, 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

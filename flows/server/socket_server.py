@@ -1,4 +1,4 @@
-"""Prefect's server and page on the socket that `turbodmt up` holds, so that nobody else gets the port in between.
+"""Prefect's server and page on the socket held by `turbodmt up`, so that no other process gets the port in between.
 
 The home's reports are served beside them.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 def run(descriptor: int, home: Path) -> None:
     """Serve on the socket until the process is asked to end.
 
-    Prefect's own `server start` binds the port by itself, hence after whoever was quicker.
+    Prefect's own `server start` would bind the port itself, and another process could take it first.
     """
     import uvicorn
     from prefect.server.api.server import create_app

@@ -1,4 +1,4 @@
-"""Processes that are kept running: started again when they end, stopped together, gone with whoever started them."""
+"""Supervisor of processes: restarted when they end, stopped together, and ended with the process that started them."""
 
 import ctypes
 import os
@@ -12,24 +12,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
-#: How long a process may take to end by itself when it is asked to.
+#: How long a process may take to end after SIGTERM.
 END_S = 20.0
-#: Waits before a process that ended is started again; who lived for STEADY_S begins anew.
+#: Waits before each restart of a process; after a life of STEADY_S they start over.
 PAUSES_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 60.0)
 STEADY_S = 600.0
-#: A log that has grown past this is set aside when its process starts; one older log is kept.
+#: A log larger than this is renamed when its process starts; one older log is kept.
 MOST_LOG_BYTES = 10_000_000
 _POLL_S = 0.5
 _SET_PARENT_DEATH_SIGNAL = 1
 
 
 class GaveUp(Exception):
-    """A process ended again and again (exit 4)."""
+    """A process that ended again and again (exit 4)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """What is to run: its name for people, command, environment, the file that takes what it prints, and open files."""
+    """A program to run: its display name, command, environment, log file for its output, and inherited descriptors."""
 
     name: str
     command: Sequence[str]
@@ -39,7 +39,7 @@ class Program:
 
 
 class ManagedProcess:
-    """A running program."""
+    """A program that is running, with restart and stop."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -58,30 +58,30 @@ class ManagedProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                # Ctrl-C must reach us alone, who stop one after the other.
+                # Ctrl-C must reach only us; we stop the processes one by one.
                 start_new_session=True,
                 preexec_fn=_end_with_parent,  # noqa: PLW1509 (no thread of ours holds a lock here)
             )
 
     @property
     def ended(self) -> int | None:
-        """The exit code, None while it runs."""
+        """Return the exit code; None while it runs."""
         return self._process.poll()
 
     def pause_s(self) -> float:
-        """How long to wait before it is started again; raises GaveUp if it has ended too often."""
+        """Return how long to wait before the restart, in seconds. Raises GaveUp if it has ended too often."""
         self._deaths = 1 if time.monotonic() - self._since_s > STEADY_S else self._deaths + 1
         if self._deaths > len(PAUSES_S):
             raise GaveUp(f"the {self.program.name} ended {self._deaths} times; the reason stands in {self.program.log}")
         return PAUSES_S[self._deaths - 1]
 
     def again(self) -> None:
-        """None; a new process runs. What the old one had started goes on, and ends with `stop` at the latest."""
+        """Start a new process. Children of the old one keep running, and end with `stop` at the latest."""
         self._left |= {one for one in _processes().values() if one.group == self._process.pid}
         self._begin()
 
     def stop(self) -> None:
-        """None; the process and all that it has started are gone, first asked, then made to."""
+        """Stop the process and all its descendants: first SIGTERM, then SIGKILL."""
         there = _processes()
         family = self._left | {there[one] for one in descendants(self._process.pid) if one in there}
         if self.ended is None:
@@ -98,7 +98,7 @@ class ManagedProcess:
 
 
 def supervise(kept: Sequence[ManagedProcess], stop: Event, tell: Callable[[str], None]) -> None:
-    """None, once `stop` is set; until then what ends is started again. Raises GaveUp."""
+    """Restart processes that end, until `stop` is set. Raises GaveUp."""
     while not stop.wait(_POLL_S):
         for one in kept:
             code = one.ended
@@ -112,7 +112,7 @@ def supervise(kept: Sequence[ManagedProcess], stop: Event, tell: Callable[[str],
 
 
 def descendants(process: int) -> list[int]:
-    """The processes that a process has started, and those that they have; none where /proc does not tell."""
+    """Return all processes started by a process, directly or indirectly; none if there is no /proc."""
     there = _processes().values()
     found, left = list[int](), [process]
     while left:
@@ -125,7 +125,7 @@ def descendants(process: int) -> list[int]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Process:
-    """A process of this machine; `began` tells it from a later one of the same number."""
+    """A process of this machine; `began` distinguishes it from a later one with the same number."""
 
     number: int
     parent: int = field(compare=False)
@@ -134,11 +134,12 @@ class _Process:
 
 
 def _processes() -> dict[int, _Process]:
-    """All of them by their number; none where there is no /proc."""
+    """Return all processes by number; none if there is no /proc."""
     found = {}
     for place in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError, ValueError, IndexError):
-            # The name in parentheses may hold blanks; state, parent and group follow it, and the start is the 20th.
+            # The name in parentheses may hold blanks; state, parent and group follow it, and the start time is the
+            # 20th.
             told = place.read_text().rpartition(")")[2].split()
             number = int(place.parent.name)
             found[number] = _Process(number=number, parent=int(told[1]), group=int(told[2]), began=told[19])
@@ -151,6 +152,6 @@ def _set_aside(log: Path) -> None:
 
 
 def _end_with_parent() -> None:
-    """None; the new process is asked to end when ours does, however that ends. Linux alone can do so."""
+    """Have the kernel send the new process SIGTERM when ours ends, in whatever way. Works only on Linux."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)

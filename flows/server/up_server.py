@@ -1,7 +1,7 @@
-"""The server that `turbodmt up` keeps running for a home: where it is, so that single runs are shown by it too.
+"""The server that `turbodmt up` keeps running for a home: its address, so that single runs use it too.
 
-Whoever listens at an address that an `up` once had is believed, and given the password, only while that `up` lives: it
-holds the home's lock, and its socket, from its first to its last moment.
+A server at an address noted by an `up` is trusted, and sent the password, only while that `up` runs: it holds the
+home's lock, and its socket, from start to end.
 """
 
 import fcntl
@@ -17,21 +17,21 @@ from pathlib import Path
 from flows.server import password as server_password
 from flows.server.environment import heed
 
-#: Below it lie the addresses of reports, ACCOUNT/DAY.html.
+#: Path below which reports are served, as ACCOUNT/DAY.html.
 REPORTS = "/reports"
 HEALTH_TIMEOUT_S = 1.0
 _POLL_S = 0.25
 
 
 class DemandedFrom(StrEnum):
-    """Whence a server has the password that it demands."""
+    """The source of the password that a server demands."""
 
     HOME = "home"
     ENVIRONMENT = "environment"
 
 
 def note(home: Path, api: str, process: int, demanded: DemandedFrom) -> None:
-    """Keep the address of the API, which process of `turbodmt up` holds it, and whose password it asks for."""
+    """Record the API's address, the process of `turbodmt up` that holds it, and the source of its password."""
     from storage.files import write_whole
 
     held = {
@@ -44,23 +44,23 @@ def note(home: Path, api: str, process: int, demanded: DemandedFrom) -> None:
 
 
 def forget(home: Path) -> None:
-    """Leave nothing that tells of a server."""
+    """Delete the record of a server."""
     _file(home).unlink(missing_ok=True)
 
 
 def address(home: Path) -> str | None:
-    """Return the address of the API that stands for the home, such as http://127.0.0.1:4200/api; None if none answers.
+    """Return the API address of the home's server, such as http://127.0.0.1:4200/api; None if none answers.
 
-    What a killed `turbodmt up` left behind counts for nothing, whoever answers there.
+    The record of a killed `turbodmt up` is ignored, even if another process answers there.
     """
     held = _held(home)
     return held["address"] if held is not None and healthy(held["address"]) else None
 
 
 def join(home: Path) -> str | None:
-    """Return the address of the server that stands for the home, which Prefect asks from now on; None if there is none.
+    """Make Prefect use the home's server from now on and return its address; None if there is none.
 
-    Its password goes with it in the environment. Raises PasswordUnsafe.
+    Its password is set in the environment as well. Raises PasswordUnsafe.
     """
     api = address(home)
     if api is None:
@@ -76,7 +76,7 @@ def join(home: Path) -> str | None:
 
 
 def served_at(home: Path) -> str | None:
-    """Return the path below which the server that is told of this process's runs shows the home's reports.
+    """Return the path below which the server that tracks this process's runs serves the home's reports.
 
     None unless that is the server of the home's own `up`.
     """
@@ -86,7 +86,7 @@ def served_at(home: Path) -> str | None:
 
 
 def awaited_address(home: Path, timeout_s: float) -> str | None:
-    """The address, waited for while `turbodmt up` lives, which may be starting its server; None if none comes."""
+    """Return the address, waiting while `turbodmt up` runs and may be starting its server; None on timeout."""
     deadline = time.monotonic() + timeout_s
     while (api := address(home)) is None and up_lives(home) and time.monotonic() < deadline:
         time.sleep(_POLL_S)
@@ -94,7 +94,7 @@ def awaited_address(home: Path, timeout_s: float) -> str | None:
 
 
 def up_lives(home: Path) -> bool:
-    """Whether a `turbodmt up` holds the home."""
+    """Return whether a `turbodmt up` runs for the home."""
     try:
         with lock_file(home).open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -106,12 +106,12 @@ def up_lives(home: Path) -> bool:
 
 
 def lock_file(home: Path) -> Path:
-    """The file that `turbodmt up` keeps locked while it lives."""
+    """Return the file that `turbodmt up` keeps locked while it runs."""
     return home / "prefect" / "up.lock"
 
 
 def healthy(api: str) -> bool:
-    """Whether the API answers within a second; no proxy is asked."""
+    """Return whether the API answers within a second, without a proxy."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with direct.open(f"{api.rstrip('/')}/health", timeout=HEALTH_TIMEOUT_S) as response:
@@ -122,16 +122,16 @@ def healthy(api: str) -> bool:
 
 
 def began(process: int) -> str | None:
-    """Return what tells a process from a later one of the same number; None where /proc does not tell."""
+    """Return the start time that distinguishes a process from a later one with its number; None if /proc lacks it."""
     try:
-        # The name in parentheses may hold blanks; the start is the 20th word after it.
+        # The name in parentheses may hold blanks; the start time is the 20th word after it.
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
     except (OSError, IndexError):
         return None
 
 
 def _held(home: Path) -> dict[str, str] | None:
-    """What the `up` that lives has noted; None where none lives, or another one, which has not noted anything yet."""
+    """Return the record of the `up` that runs now; None if none runs, or one that has not written its record yet."""
     try:
         noted = json.loads(_file(home).read_bytes())
         held = {"address": str(noted["address"]), "demanded": str(noted["demanded"])}

@@ -1,4 +1,4 @@
-"""Audit of the headline: the seed document's figures beside what this code measures on named real data."""
+"""Headline audit: the figures the seed document claims, beside what this code measures on named real data."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
@@ -39,11 +39,12 @@ def headline(
     tell: Callable[[str], None],
     count: Callable[[int, int], None],
 ) -> Json:
-    """The answer of `turbodmt audit headline`: net figures of one symbol's accounts from the day that all may trade.
+    """Return the answer of `turbodmt audit headline`: net figures of one symbol's accounts from the day all may trade.
 
-    Measured are turbo's prior, the strategies asked for, `turbo` itself walked forward, and perfect foresight of a day
-    through the same account. `tell` hears of a training before it begins, `count` how many of the accounts that replay
-    a rule are done. Raises AuditRefused and what `audited` and the backtest raise.
+    The accounts are turbo's prior, the requested strategies, `turbo` itself walked forward, and one-day perfect
+    foresight, all under the same account rules. `tell` is called before each training; `count` is called with the
+    number of finished accounts that replay a rule, and their total. Raises AuditRefused and what `audited` and the
+    backtest raise.
     """
     if len(job.symbols) > 1:
         raise AuditRefused(f"the seed's figures are of one symbol, not of {', '.join(job.symbols)}; name one of them")
@@ -78,7 +79,7 @@ def headline(
 
 
 def _tradable(known: Audited) -> tuple[date, ...]:
-    """The dates of the window from which on every strategy has history enough."""
+    """Return the dates of the window from the first on which every strategy has enough history. Raises AuditRefused."""
     every = account_dates(known.bars)
     dates = tuple(day for day in known.dates if day in every[PRIOR_BARS - 1 :])
     if len(dates) < 2:
@@ -90,7 +91,7 @@ def _tradable(known: Audited) -> tuple[date, ...]:
 
 
 def _returns(known: Audited) -> FloatArray:
-    """The symbol's adjusted returns on the dates of the window."""
+    """Return the symbol's adjusted returns on the dates of the window."""
     (bars,) = known.bars.values()
     found: FloatArray = change(bars.close * bars.factor, 1)[-len(known.dates) + 1 :]
     return found
@@ -121,7 +122,7 @@ def _account(known: Audited, strategy: Strategy, seen: Mapping[str, SymbolSignal
 
 
 def verdict(measured: Mapping[str, Mapping[str, float | None]], symbol: str, days_right: float | None) -> str:
-    """One sentence: which of the claimed figures no account reaches that does not know the future, and why.
+    """Return one sentence: which claimed figures no account reaches without knowing the future, and why.
 
     >>> verdict({"hold": {**asdict(CLAIMED), "sharpe": 0.4}}, "SPY", 0.76)
     'Not reproducible here: a Sharpe ratio of 5.77; ...'

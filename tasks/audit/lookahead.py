@@ -1,4 +1,4 @@
-"""Audit of look-ahead: every feature, estimate, decision and trade of every strategy, on the job's own bars."""
+"""Look-ahead audit: every feature, estimate, decision and trade of every strategy, on the job's own bars."""
 
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     from strategy.audit.folds import Teacher
     from strategy.training.walk_forward import Fold
 
-#: Account days that a replay of the audit lives through, the newest of the window.
+#: Account days that the audit's replays cover: the newest of the window.
 ACCOUNT_DAYS = 504
-#: A network is asked about every row after a date, so it is audited on dates among the newest of the window.
+#: A network forecasts every row after a date, so it is audited only on dates among the newest of the window.
 MODEL_DAYS, MODEL_DATES = 42, 8
-#: Folds of the walk-forward that are taught again.
+#: Number of walk-forward folds whose training input is audited.
 FOLDS = 3
 
 
 def look_ahead(job: Job, asked: Asked, open_source: Callable[[], BarSource]) -> Json:
-    """The answer of `turbodmt audit lookahead`. Raises AuditFailed, AuditRefused and what `audited` raises."""
+    """Return the answer of `turbodmt audit lookahead`. Raises AuditFailed, AuditRefused and what `audited` raises."""
     known = audited(job, asked.start, open_source)
     every = account_dates(known.bars)
-    # Before the features are known there is little to compare; on the newest date there is no future to change.
+    # Before the first feature there is little to compare; on the newest date there is no future to change.
     first = max(known.dates[0], every[min(FEATURE_BARS, len(every) - 1)])
     candidates = [day for day in every[:-1] if first <= day]
     if not candidates:
@@ -63,7 +63,7 @@ def look_ahead(job: Job, asked: Asked, open_source: Callable[[], BarSource]) -> 
 def _of_strategy(
     known: Audited, strategy: Strategy, candidates: Sequence[date], days: Sequence[date]
 ) -> tuple[Checked, ...]:
-    """A strategy without a model: its estimates, its decisions, its account in another future, and its trades."""
+    """Audit a strategy without a model: its estimates, decisions, account under another future, and trades."""
     name = "turbo (prior)" if strategy is Strategy.TURBO else str(strategy)
     seed, dates = known.job.policy.recipe.seed, candidates[-ACCOUNT_DAYS:]
     calendars = {symbol: one.calendar for symbol, one in known.instruments.items()}
@@ -85,7 +85,7 @@ def _of_strategy(
 
 
 def _of_model(known: Audited, model: Forecaster | None, candidates: Sequence[date]) -> tuple[Checked, ...]:
-    """The network in charge: its estimates on some of the newest dates."""
+    """Audit the estimates of the champion network on some of the newest dates."""
     calendars = {symbol: one.calendar for symbol, one in known.instruments.items()}
     claim = estimates(Strategy.TURBO, "turbo (model)", calendars, model)
     days = spread(candidates[-MODEL_DAYS:], MODEL_DATES)
@@ -93,8 +93,8 @@ def _of_model(known: Audited, model: Forecaster | None, candidates: Sequence[dat
 
 
 def _folds(known: Audited) -> tuple[tuple[Checked, ...], tuple[str, ...]]:
-    """What some folds of the walk-forward are taught; a year without history enough to teach is left out."""
-    # Its import brings torch, which no other audit needs.
+    """Audit the training input of some walk-forward folds, and return warnings; skip years with too little history."""
+    # Imports torch, which no other audit needs.
     from strategy.audit.folds import folds, teacher
     from strategy.training.walk_forward import yearly
     from tasks.models.training_plan import settings_of, shape_of
@@ -115,7 +115,7 @@ def _folds(known: Audited) -> tuple[tuple[Checked, ...], tuple[str, ...]]:
 
 
 def _teachable(bars: Market, teach: "Teacher", fold: "Fold") -> bool:
-    """Whether the fold has history enough to train a network on."""
+    """Return whether the fold has enough history to train a network on."""
     try:
         teach(bars, fold.fitted_to)
     except ValueError:

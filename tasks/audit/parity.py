@@ -1,4 +1,4 @@
-"""Audit of parity: daily runs through the real tasks, in a home of their own, against one backtest of the same days."""
+"""Parity audit: daily runs through the real tasks, in a temporary home, against one backtest of the same days."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -42,7 +42,7 @@ OpenSource = Callable[[], BarSource]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """An account to live and to test: its job on each of the days, and the model that decides, None for the rules."""
+    """An account to compare: its job on each of the days, and the model that decides (None for the rules)."""
 
     name: str
     jobs: tuple[Job, ...]
@@ -50,19 +50,19 @@ class Case:
 
     @property
     def days(self) -> tuple[date, ...]:
-        """The account's days."""
+        """Return the account's days."""
         return tuple(job.as_of for job in self.jobs)
 
     def at(self, home: Path) -> Job:
-        """The job of the last day in another home."""
+        """Return the job of the last day, in another home."""
         return replace(self.jobs[-1], home=home)
 
 
 def daily_parity(job: Job, asked: Asked, open_source: OpenSource) -> Json:
-    """The answer of `turbodmt audit parity`: decisions, orders, fills, entries and equity of every strategy.
+    """Return the answer of `turbodmt audit parity`: decisions, orders, fills, entries and equity of every strategy.
 
     Daily runs publish their bars day by day in one temporary home, the backtest all at once in another, both below the
-    job's home and removed at the end. Nobody retrains and nobody halts: a backtest of one model does neither.
+    job's home and removed at the end. Neither retrains or halts: a backtest of one model does neither.
     Raises AuditFailed, AuditRefused and what the tasks raise.
     """
     known = audited(job, asked.start, open_source)
@@ -88,7 +88,7 @@ def daily_parity(job: Job, asked: Asked, open_source: OpenSource) -> Json:
 
 
 def _case(known: Audited, strategy: Strategy, home: Path, model_id: str | None) -> Case:
-    """The account of a strategy, which a halt never stops."""
+    """Return the account of a strategy, with the drawdown halt switched off."""
     policy = known.job.policy
     calm = replace(policy, strategy=strategy, limits=replace(policy.limits, max_drawdown_halt=1.0))
     calendars = {one.calendar for one in known.instruments.values()}
@@ -112,7 +112,7 @@ def _case(known: Audited, strategy: Strategy, home: Path, model_id: str | None) 
 
 
 def _live(cases: Sequence[Case], open_source: OpenSource) -> None:
-    """None; every day of every account, by the steps of the daily run; the gate serves all accounts of a day."""
+    """Run every day of every account by the steps of the daily run; ingest and validate once a day for all accounts."""
     for number in range(len(cases[0].jobs)):
         ingest(cases[0].jobs[number], open_source)
         barred = validate(cases[0].jobs[number]).barred
@@ -125,7 +125,7 @@ def _live(cases: Sequence[Case], open_source: OpenSource) -> None:
 
 
 def _tested(case: Case, home: Path, open_source: OpenSource) -> Replay:
-    """The account as a backtest has it. That of `turbo` would train networks, so its day loop alone is run."""
+    """Return the account as a backtest has it; for `turbo` by the day loop alone: a backtest would train networks."""
     job = case.at(home)
     if job.policy.strategy is not Strategy.TURBO:
         return backtest(job, Window(strategies=(job.policy.strategy,), start=case.days[0]), open_source).net.replay
@@ -143,7 +143,7 @@ def _tested(case: Case, home: Path, open_source: OpenSource) -> Replay:
 
 
 def _told(case: Case) -> Replay:
-    """The account as its ledger tells it."""
+    """Return the account as its ledger records it."""
     account, days = case.jobs[0].account, case.days
     with connect(case.jobs[0].home) as store:
         return Replay(

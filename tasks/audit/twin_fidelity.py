@@ -1,4 +1,4 @@
-"""Twin: fits the synthetic paths to the past of the symbols and measures how faithful they are."""
+"""Fidelity of the twin: fit the synthetic paths to the history of the symbols and compare their stylised facts."""
 
 from collections.abc import Callable
 
@@ -13,22 +13,22 @@ from tasks.run.job import Job
 from tasks.validation.eligible import Use, remarks, usable
 from tasks.validation.gate import inspect
 
-#: Enough for a median: its own error is a twelfth of the paths' spread.
+#: Enough for a median: its standard error is a twelfth of the paths' spread.
 PATHS = 200
 
 
 class TwinRefused(ValueError):
-    """There is too little history in common to fit a twin to (exit 2)."""
+    """Too little history in common to fit a twin to (exit 2)."""
 
 
 _FITTING = Use(failing="no twin can be fitted", option="--as-of", refused=TwinRefused)
 
 
 def twin(job: Job, open_source: Callable[[], BarSource], paths: int = PATHS) -> dict[str, object]:
-    """The answer of `turbodmt twin`: every stylised fact, real and synthetic, on the bars dated `as_of` or earlier.
+    """Return the answer of `turbodmt twin`: every stylised fact, real and synthetic, on bars dated `as_of` or earlier.
 
-    Symbols that the gate holds back are left out with a warning. Raises TwinRefused, NothingPublishable, and what the
-    source and the store raise.
+    Symbols that the data gate holds back are left out with a warning. Raises TwinRefused, NothingPublishable, and what
+    the source and the store raise.
     """
     ingest(job, open_source)
     gate = inspect(job, None)
@@ -72,7 +72,7 @@ def _fact_json(fact: Fact) -> dict[str, object]:
 
 
 def _undefined(symbols: list[str]) -> list[str]:
-    """What to warn of where a fact has no band."""
+    """Return a warning for symbols with a fact that has no band."""
     if not symbols:
         return []
     return [f"some facts of {', '.join(symbols)} are undefined: a price stands still or too few days are shared"]

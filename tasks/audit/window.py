@@ -1,4 +1,4 @@
-"""What every audit starts from and ends with: the bars that the gate let through, and the answer or the failure."""
+"""Common frame of the audits: the bars that passed the data gate, the answer, and the failure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,24 +24,24 @@ from tasks.run.job import Job
 from tasks.validation.eligible import Use, remarks, usable
 from tasks.validation.gate import inspect
 
-#: Differences that a failed audit tells of; the rest are counted.
+#: Failed checks that the error message describes; the rest are only counted.
 TOLD = 3
 
 
 class AuditRefused(ValueError):
-    """There is nothing to audit in the window (exit 2)."""
+    """Nothing to audit in the window (exit 2)."""
 
 
 _AUDITING = Use(failing="nothing can be audited", option="--end-date", refused=AuditRefused)
 
 
 class AuditFailed(Exception):
-    """What must be equal is not (exit 7)."""
+    """Two results that must be equal are not (exit 7)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What to audit: the strategies, from which day on, and how many dates to sample or days to run."""
+    """The request for an audit: strategies, first day, and how many dates to sample or days to run."""
 
     strategies: tuple[Strategy, ...]
     start: date | None
@@ -50,7 +50,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audited:
-    """The bars that the gate let through, up to the job's day, and the account's dates in the window."""
+    """The bars that passed the data gate, up to the job's day, and the account's dates in the window."""
 
     job: Job
     instruments: Mapping[str, Instrument]
@@ -60,18 +60,18 @@ class Audited:
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """The symbols that are audited, sorted."""
+        """Return the audited symbols, sorted."""
         return tuple(sorted(self.bars))
 
     def mandate(self, strategy: Strategy, times: Decimal = Decimal(1)) -> AccountConfig:
-        """The account of a strategy on these symbols, with fee and slippage multiplied."""
+        """Return the account config of a strategy on these symbols, with fee and slippage multiplied by `times`."""
         policy = self.job.policy
         policy = replace(policy, strategy=strategy, costs=replace(policy.costs, multiplier=times))
         return policy.mandate(self.job.account, self.symbols, self.instruments)
 
 
 def audited(job: Job, start: date | None, open_source: Callable[[], BarSource]) -> Audited:
-    """What can be audited; symbols that the gate holds back are left out with a warning.
+    """Return the market to audit; symbols that the data gate holds back are left out with a warning.
 
     Raises AuditRefused, NothingPublishable, and what the source and the store raise.
     """
@@ -89,7 +89,7 @@ def audited(job: Job, start: date | None, open_source: Callable[[], BarSource]) 
 
 
 def promoted(known: Audited) -> tuple[str | None, tuple[str, ...]]:
-    """The model in charge of the job's symbols, or None and why no model is audited."""
+    """Return the champion of the job's symbols and no warning, or None and a warning why no model is audited."""
     job = known.job
     if known.symbols != job.symbols:
         return None, ("a model decides for all of its symbols together, so only turbo's prior was audited",)
@@ -101,7 +101,7 @@ def promoted(known: Audited) -> tuple[str | None, tuple[str, ...]]:
 
 
 def spread(days: Sequence[date], count: int) -> tuple[date, ...]:
-    """At most `count` of the days, evenly spaced, the last one among them.
+    """Return at most `count` of the days, evenly spaced, the last one among them.
 
     >>> [day.day for day in spread([date(2020, 1, day) for day in range(1, 10)], 3)]
     [1, 5, 9]
@@ -111,7 +111,7 @@ def spread(days: Sequence[date], count: int) -> tuple[date, ...]:
 
 
 def answered(known: Audited, audit: str, checks: Sequence[Checked], warnings: Sequence[str] = ()) -> Json:
-    """The answer of an audit whose checks have all passed. Raises AuditFailed, which names the first mismatches."""
+    """Return the answer of an audit whose checks all passed. Raises AuditFailed, naming the first mismatches."""
     failed = [one for one in checks if not one.passed]
     if failed:
         told = "; ".join(
@@ -139,7 +139,7 @@ def answered(known: Audited, audit: str, checks: Sequence[Checked], warnings: Se
 
 
 def provenance(known: Audited) -> Json:
-    """What an audit looked at, and with which code."""
+    """Return the data and the code version that the audit ran on."""
     job = known.job
     return {
         "source": job.source,

@@ -1,4 +1,4 @@
-"""What a backfill answers: the account over all of its days, as the ledger tells it."""
+"""The answer of a backfill: the account over all of its days, read from the ledger."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -29,7 +29,7 @@ from tasks.run.trial_key import HALT, configuration
 
 
 def backfill_json(backfill: Backfill, filled: Filled, findings: Findings) -> Json:
-    """The answer of `turbodmt backfill`; orders and fills are counts, since there may be thousands."""
+    """Return the answer of `turbodmt backfill`; orders and fills are counts, since there may be thousands."""
     job, until = backfill.job, filled.last.as_of
     with connect(job.home) as store:
         told = lived_until(store, job.account, until)
@@ -77,14 +77,14 @@ def _halt(risk: RiskState) -> list[str]:
 
 
 def _prior(strategy: Strategy, switches: Sequence[ModelChange]) -> list[str]:
-    """What to warn of where turbo never had a network."""
+    """Return a warning if turbo never had a network."""
     if strategy is not Strategy.TURBO or any(one.model_id for one in switches):
         return []
     return ["the promotion gate accepted no network in the window: turbo traded its prior"]
 
 
 def _count_trial(store: Connection, backfill: Backfill, told: Replay, acted: Collection[str]) -> int | None:
-    """The configurations tried on these symbols in an overlapping window, this one included; None for a baseline."""
+    """Count the configurations tried on these symbols in an overlapping window, with this one; None for a baseline."""
     job = backfill.job
     if job.policy.strategy not in (Strategy.TURBO, Strategy.RULES):
         return None

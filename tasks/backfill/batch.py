@@ -1,4 +1,4 @@
-"""A stretch of account days that one champion decides: lived through in memory, then written at once."""
+"""A batch of account days decided by one champion: simulated in memory, then written in one transaction."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -36,8 +36,8 @@ from tasks.run.job import Job
 class DayBatch:
     """Consecutive account days, oldest first, of which the job's `as_of` is the last, decided by one model or none.
 
-    `bars` are all that is known; each day sees those dated that day or earlier. `barred` names by day the symbols that
-    must not trade, with the reason.
+    `bars` hold the whole known history; each day sees only those dated that day or earlier. `barred` names by day the
+    symbols that must not trade, with the reason.
     """
 
     job: Job
@@ -48,9 +48,9 @@ class DayBatch:
 
 
 def live(stretch: DayBatch, open_broker: Callable[[datetime], Broker]) -> None:
-    """None; the account has lived through the stretch, whose days are in the ledger, all of them or none.
+    """Simulate the batch and write its days to the ledger, all of them or none.
 
-    Every day settles, decides and orders as a daily run does, on its bare look-back window.
+    Every day settles, decides and orders as a daily run does, on its look-back window alone.
     """
     job = stretch.job
     model = forecaster(job.home, stretch.model_id)
@@ -114,7 +114,7 @@ def _demand_known_units(found: Restated, job: Job) -> None:
 
 
 def _quotes(stretch: DayBatch, standing: AccountState | None) -> QuotesByDate:
-    """The quotes of the stretch, as the account has not seen them yet."""
+    """Return the quotes of the batch, in which the account has not settled yet."""
     last = stretch.days[-1]
     known = {symbol: bars.until(np.datetime64(last, "us")) for symbol, bars in stretch.bars.items()}
     return quotes_by_date(known, stretch.days[0], last) if standing is None else unseen(standing, known, last)
@@ -133,7 +133,7 @@ def _planned(
     mandate: AccountConfig,
     risk: RiskState,
 ) -> tuple[Order, ...]:
-    """The orders of the day; a halted account's only reduce."""
+    """Return the orders of the day; those of a halted account only reduce positions."""
     planned = plan_orders(standing, decisions, quotes.on(standing.account.as_of), mandate)
     if not risk.halted:
         return planned

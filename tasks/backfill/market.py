@@ -1,4 +1,4 @@
-"""What a backfill finds at the gate: bars that are judged once, and the days on which a daily run would have balked."""
+"""The market behind a backfill: bars validated once, and the days on which a daily run would have held some back."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,16 +18,17 @@ from tasks.data.ingest import ingest
 from tasks.run.job import Job
 from tasks.validation.gate import LONGEST_PAUSE_DAYS, OBSERVED_LATE_DAYS, Gate, NothingPublishable, inspect
 
-#: A gate that has nothing to say: every symbol has the bar that it should have.
+#: The result of a gate without findings: every symbol has the bar that it should have.
 OPEN = Gate(published={}, held_back={}, findings=(), warnings=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Market:
-    """What is known of the job's symbols: instruments, every account date up to `as_of`, and the bars.
+    """Everything known of the job's symbols: instruments, every account date up to `as_of`, and the bars.
 
-    The bars of `faulty` symbols wait at the gate, which lets them in day by day as it would have done then. Of the
-    others all are published; on `doubtful` dates one of them lacks the session that it should have.
+    The bars of `faulty` symbols stay unpublished; the gate publishes them day by day, as it would have done at the
+    time. All bars of the other symbols are published; on a `doubtful` date one of them lacks the session that it should
+    have.
     """
 
     instruments: Mapping[str, Instrument]
@@ -38,9 +39,9 @@ class Market:
 
 
 def open_market(job: Job, source: BarSource) -> tuple[Gate, Market]:
-    """The gate's verdict on the whole window, fetched once, and the market behind it.
+    """Fetch and validate the whole window once; return the gate's result and the market behind it.
 
-    A symbol with a fault anywhere is not published yet: before the fault it may trade.
+    A symbol with a fault anywhere is not published yet: it may trade before the fault.
     """
     ingest(job, lambda: source)
     gate = inspect(job, None)
@@ -61,7 +62,7 @@ def open_market(job: Job, source: BarSource) -> tuple[Gate, Market]:
 
 
 def _lacking(bars: Bars, instrument: Instrument, dates: list[date]) -> frozenset[date]:
-    """The dates on which the symbol's newest bar is older than its newest session; none before its first bar."""
+    """Return the dates on which the symbol's newest bar is older than its newest session; none before its first bar."""
     days = np.array(dates, dtype="datetime64[D]")
     due = days if instrument.listed_to is None else np.minimum(days, np.datetime64(instrument.listed_to))
     first = min(dates[0], instrument.listed_to or dates[0])
@@ -75,15 +76,15 @@ def _lacking(bars: Bars, instrument: Instrument, dates: list[date]) -> frozenset
 
 
 def on(job: Job, as_of: date, market: Market) -> Job:
-    """The same job on a day of its past, as its daily run would have been: just after the bars of the day closed."""
+    """Return the job as the daily run of that past day would have had it: just after the bars of the day closed."""
     closed = max(closed_by(one.calendar, as_of) for one in market.instruments.values())
     return replace(job, as_of=as_of, now=min(closed, job.now))
 
 
 def gate_of(job: Job, market: Market, source: BarSource) -> Gate:
-    """What the gate says on the job's day, which lets in the bars of faulty symbols up to that day.
+    """Return the gate's result on the job's day, publishing the bars of faulty symbols up to that day.
 
-    Raises NothingPublishable where every symbol is held back for its faults: no later day would be better.
+    Raises NothingPublishable if every symbol is held back for its faults: no later day would be better.
     """
     if market.faulty:
         ingest(replace(job, symbols=market.faulty), lambda: source)
@@ -100,7 +101,7 @@ def gate_of(job: Job, market: Market, source: BarSource) -> Gate:
 
 
 def tradable(job: Job, gate: Gate, market: Market) -> bool:
-    """Whether any symbol has a bar of the day and may trade; only faults can be in the way of that."""
+    """Return whether any symbol has a bar of the day and may trade; only faults can prevent that."""
     if not market.faulty:
         return True
     with connect(job.home) as store:
@@ -110,7 +111,7 @@ def tradable(job: Job, gate: Gate, market: Market) -> bool:
 
 
 def bars_on(job: Job, market: Market) -> Mapping[str, Bars]:
-    """The bars up to the job's day at least, faulty symbols' as far as the gate has let them in."""
+    """Return bars that reach at least the job's day; those of faulty symbols as far as the gate has published them."""
     if not market.faulty:
         return market.bars
     with connect(job.home) as store:

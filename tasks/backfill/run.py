@@ -1,4 +1,4 @@
-"""Backfill: the daily decisions replayed over history, into an account of their own."""
+"""Backfill: daily decisions replayed over history, into a separate account."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,15 +18,15 @@ from tasks.models.retrain import Champion, retrain
 from tasks.run.job import Job
 from tasks.validation.gate import Gate, NothingPublishable
 
-#: Most days that are lived through between two writes: a kill loses no more, and no other process waits longer.
+#: Most days simulated between two writes: a kill loses no more, and no other process waits longer.
 STRETCH_DAYS = 63
-#: Longest time without a session that says nothing about where the history begins, in days.
+#: Longest gap between sessions, in days; a longer one before the first bar means that the history begins there.
 LONGEST_BREAK_DAYS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a run has come: `done` of its `days` are in the ledger, `as_of` is the day that comes next."""
+    """Progress of a run: `done` of its `days` are in the ledger; `as_of` is the next day."""
 
     done: int
     days: int
@@ -35,7 +35,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filled:
-    """What a run did: days added and days found done, the last day's job, gate and champion, and what to warn of."""
+    """Result of a run: days added, days already there, the last day's job, gate and champion, and warnings."""
 
     days_done: int
     days_skipped: int
@@ -47,7 +47,7 @@ class Filled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _World:
-    """What every day of a run stands on."""
+    """The market, source and broker shared by every day of a run."""
 
     market: Market
     source: BarSource
@@ -60,10 +60,10 @@ def fill(
     open_broker: Callable[[datetime], Broker],
     tell: Callable[[Progress], None],
 ) -> Filled:
-    """The account with every day of the window in the ledger; it goes on after the last one that is there.
+    """Record every day of the window in the ledger, going on after the last one that is there.
 
-    Bars are fetched and judged once; each day sees those that its daily run would have seen. `tell` hears of every
-    stretch before it is lived through, and may stop the run there by raising.
+    Bars are fetched and validated once; each day sees those that its daily run would have seen. `tell` is called before
+    each batch of days, and may stop the run there by raising.
     Raises BackfillRefused, NothingPublishable, and what the source and the store raise.
     """
     source, job = open_source(), backfill.job
@@ -109,7 +109,7 @@ def _with_standing(gate: Gate, whole: Gate) -> Gate:
 
 
 def _window(backfill: Backfill, market: Market) -> tuple[date, ...]:
-    """The account dates of the window. Raises BackfillRefused if there is none."""
+    """Return the account dates of the window. Raises BackfillRefused if there are none."""
     job, every = backfill.job, market.dates
     symbols = ", ".join(job.symbols)
     if not every:
@@ -124,7 +124,7 @@ def _window(backfill: Backfill, market: Market) -> tuple[date, ...]:
 
 
 def _todo(job: Job, window: tuple[date, ...]) -> tuple[date, ...]:
-    """The days of the window that the account has not seen. Raises BackfillRefused if it has seen later ones."""
+    """Return the days of the window that the account has not reached. Raises BackfillRefused if it is past the end."""
     last = _last_day(job)
     if last is not None and last > job.as_of:
         raise BackfillRefused(
@@ -141,7 +141,7 @@ def _last_day(job: Job) -> date | None:
 
 
 def _days_ruled(job: Job, champion: Champion) -> int:
-    """For how many account days from the job's on its champion rules before a daily run would ask again."""
+    """Return for how many account days, from the job's on, its champion decides before a retraining or a new check."""
     if job.policy.strategy is not Strategy.TURBO:
         return STRETCH_DAYS
     recipe = job.policy.recipe
@@ -155,7 +155,7 @@ def _days_ruled(job: Job, champion: Champion) -> int:
             for since in (trained, ruling.trained_to if ruling else None)
         ]
     trained_age, ruling_age = ages
-    # What could not be trained, read or trusted today is tried again tomorrow.
+    # A training or a model that failed today is tried again tomorrow.
     if champion.warning or trained_age is None:
         return 1
     until_due = recipe.retrain_every_bars - trained_age
@@ -164,7 +164,7 @@ def _days_ruled(job: Job, champion: Champion) -> int:
 
 
 def _live(today: Job, days: tuple[date, ...], ruling: tuple[Champion, Gate], world: _World) -> int:
-    """How many days were lived through: these, under the champion; the last of them is replayed from the ledger."""
+    """Simulate these days under the champion, replay-check the last of them, and return how many they are."""
     champion, gate = ruling
     market = world.market
     barred = {day: gate_of(on(today, day, market), market, world.source).barred for day in days[1:]}
@@ -177,7 +177,7 @@ def _live(today: Job, days: tuple[date, ...], ruling: tuple[Champion, Gate], wor
 
 
 def _remarks(backfill: Backfill, window: tuple[date, ...]) -> list[str]:
-    """What to say of a window that begins where the history does: the first days only warm up."""
+    """Return a warning if the window starts before the history does, so that the account opens later than requested."""
     first = window[0]
     if (first - backfill.start).days <= LONGEST_BREAK_DAYS:
         return []
@@ -185,7 +185,7 @@ def _remarks(backfill: Backfill, window: tuple[date, ...]) -> list[str]:
 
 
 def _gaps(shut: dict[date, str], unruled: dict[date, str]) -> list[str]:
-    """One sentence for the days that were left out, and one for those on which the model could not trade."""
+    """Return one sentence on the days left out, and one on those on which the model could not trade."""
     gaps = []
     if shut:
         first = min(shut)

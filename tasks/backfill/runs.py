@@ -1,4 +1,4 @@
-"""The book of backfills: what an account is filled with, what was begun, and what is done already."""
+"""Records of backfills: the configuration of each account, the runs begun, and the answers of finished ones."""
 
 import json
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ from tasks.run.runs import BACKFILL, DAILY
 
 
 class BackfillRefused(ValueError):
-    """The account or the window is none that a backfill can fill (exit 2)."""
+    """An account or a window that a backfill cannot fill (exit 2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backfill:
-    """Daily decisions to be replayed from `start` to the job's `as_of`, both included, on the job's account."""
+    """Daily decisions to be replayed on the job's account, from `start` to the job's `as_of`, both included."""
 
     job: Job
     start: date
 
     @property
     def identity(self) -> str:
-        """What must be the same for a run to go on where another stopped, as canonical JSON; the end may differ."""
+        """Return, as canonical JSON, what must be the same for a run to resume another; the end may differ."""
         job = self.job
         what = {"start": self.start.isoformat(), "source": job.source, "symbols": job.symbols}
         named = {"calendars": job.calendars} if job.calendars else {}
@@ -34,12 +34,12 @@ class Backfill:
 
 
 def own_account(backfill: Backfill) -> str:
-    """The account of a backfill that names none: the same for the same identity."""
+    """Return the account of a backfill that names none: the same for the same identity."""
     return f"backfill-{backfill.start}-{sha256(backfill.identity.encode()).hexdigest()[:8]}"
 
 
 def demand_own(backfill: Backfill) -> None:
-    """None; raises BackfillRefused for an account that daily runs trade, or that another backfill has filled."""
+    """Raise BackfillRefused for an account that daily runs trade, or that a different backfill has filled."""
     with connect(backfill.job.home) as store:
         _demand_own(store, backfill)
 
@@ -69,7 +69,7 @@ def _named(value: object) -> str:
 
 
 def answered(backfill: Backfill) -> Json | None:
-    """The answer of the run that filled the account up to the same day, which it says; None if none has."""
+    """Return the answer of the run that filled the account up to the same day, with a warning so; None if none has."""
     job = backfill.job
     with connect(job.home) as store:
         result = runs.finished_run(store, job.account, job.as_of, BACKFILL)
@@ -81,7 +81,7 @@ def answered(backfill: Backfill) -> Json | None:
 
 
 def begin(backfill: Backfill, at: datetime) -> None:
-    """None; the run is on record as running. Raises BackfillRefused."""
+    """Record the run as running. Raises BackfillRefused."""
     job = backfill.job
     run = Run(
         run_id=job.run_id,
@@ -93,13 +93,13 @@ def begin(backfill: Backfill, at: datetime) -> None:
         config=backfill.identity,
     )
     with connect(job.home) as store:
-        # Again, while nobody else can write: another run may have begun since it was first asked.
+        # Check again within the write lock: another run may have begun since the first check.
         _demand_own(store, backfill)
         runs.start_run(store, run)
 
 
 def close_done(backfill: Backfill, at: datetime, answer: Json) -> None:
-    """None; the run is on record as done, with its answer."""
+    """Record the run as done, with its answer."""
     outcome = Outcome(status=RunStatus.DONE, finished_at=at, result=json.dumps(answer))
     with connect(backfill.job.home) as store:
         runs.finish_run(store, backfill.job.run_id, outcome)

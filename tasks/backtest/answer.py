@@ -1,4 +1,4 @@
-"""What a backtest answers, as the JSON of the command line's contract."""
+"""The answer of a backtest, as the JSON of the command line's contract."""
 
 import json
 from collections.abc import Sequence

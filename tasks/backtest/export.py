@@ -1,4 +1,4 @@
-"""What a backtest leaves in a folder: equity and trades as Parquet, and the report."""
+"""Files of a backtest: equity and trades as Parquet, and the report."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ TRADE_COLUMNS = (
 
 
 def save(tested: Backtest, folder: Path) -> tuple[str, ...]:
-    """The paths of equity.parquet, trades.parquet and report.html, each written whole or not at all.
+    """Write equity.parquet, trades.parquet and report.html, each whole or not at all; return their paths.
 
     Raises StoreFull, StoreReadOnly.
     """
@@ -42,10 +42,10 @@ def save(tested: Backtest, folder: Path) -> tuple[str, ...]:
 
 
 def equity_table(tested: Backtest) -> pd.DataFrame:
-    """One row per account day, no nulls: as_of, equity, drawdown (from the highest so far), exposure, regime.
+    """Return one row per account day, no nulls: as_of, equity, drawdown (from the highest so far), exposure, regime.
 
-    The exposure is the one decided at the close, to be traded at the next open: signed for one symbol; with several it
-    is gross, and `exposure_<SYMBOL>` is signed.
+    The exposure is the one decided at the close and traded at the next open: signed for one symbol; with several it is
+    gross, and `exposure_<SYMBOL>` is signed.
     """
     equity = np.array([float(snapshot.equity) for snapshot in tested.net.replay.snapshots])
     aimed = {symbol: exposures(tested.net, symbol) for symbol in tested.symbols}
@@ -61,7 +61,7 @@ def equity_table(tested: Backtest) -> pd.DataFrame:
 
 
 def trades_table(tested: Backtest) -> pd.DataFrame:
-    """One row per fill, with why it was ordered and what its decision saw; money and quantities as float64."""
+    """Return one row per fill, with its order's reason and its decision's inputs; money and quantities as float64."""
     decided = decisions(tested.net)
     orders = {order.order_id: order for order in tested.net.replay.orders}
     reasons = trade_reasons(tested.net.replay, tested.job.policy.limits)

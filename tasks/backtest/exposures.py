@@ -1,4 +1,4 @@
-"""What a tested account aimed at on each of its days: exposures and regimes."""
+"""Target exposures and regimes of a backtested account, day by day."""
 
 from collections import Counter
 from datetime import date
@@ -9,9 +9,9 @@ from tasks.backtest.run import Backtest, Tested
 
 
 def exposures(tested: Tested, symbol: str) -> list[float]:
-    """The exposure of each day: what was decided at its close; on a day without a session, what was decided before.
+    """Return the exposure decided at each day's close; on a day without a session, the last one decided before.
 
-    Where nothing is decided (warming up, stale, bought once and kept) it is what is held.
+    Where nothing is decided (warming up, stale, bought once and kept) it is the exposure held.
     """
     decided = decisions(tested)
     aimed: list[float] = []
@@ -27,12 +27,12 @@ def exposures(tested: Tested, symbol: str) -> list[float]:
 
 
 def decisions(tested: Tested) -> dict[tuple[date, str], Decision]:
-    """The decisions by day and symbol."""
+    """Return the decisions by day and symbol."""
     return {(decision.as_of, decision.symbol): decision for decision in tested.replay.decisions}
 
 
 def regimes(tested: Backtest) -> list[str]:
-    """The regime of each account day: that of most symbols, Neutral where they disagree evenly or none is known."""
+    """Return the regime of each account day: that of most symbols; Neutral on a tie or where none is known."""
     votes: dict[date, Counter[str]] = {day: Counter() for day in tested.dates}
     for decision in tested.net.replay.decisions:
         if decision.regime is not None:

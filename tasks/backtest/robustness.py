@@ -1,4 +1,4 @@
-"""The doubt about a backtest: it is counted as a trial, and judged after all that were counted before."""
+"""Robustness of a backtest: it is recorded as a trial and judged against all trials recorded before."""
 
 import json
 from collections.abc import Mapping
@@ -19,17 +19,17 @@ from tasks.run.answers import Json
 from tasks.run.job import Job
 from tasks.run.trial_key import configuration
 
-#: Nobody chose the others after a look at their results.
+#: Only these count as trials: nobody chooses a baseline after looking at its result.
 _TRIED = (Strategy.TURBO, Strategy.RULES)
 
 
 def judged(
     job: Job, net: Replay, benchmarks: Mapping[str, Replay], instruments: Mapping[str, Instrument]
 ) -> tuple[int | None, RobustnessReport | None]:
-    """The trials on these instruments and days with this one, and the doubt about its net returns after so many.
+    """Return the number of trials on these instruments and days, with this one, and the robustness of the net returns.
 
-    The count is None for a baseline, which is no trial. The doubt is None where `strategy.evaluation.robustness` can
-    say nothing.
+    The count is None for a baseline, which is no trial. The report is None where `strategy.evaluation.robustness` has
+    too little to judge.
     """
     returns = _returns(net)
     known = _counted(job, net, returns, tuple(instruments)) if job.policy.strategy in _TRIED else None
@@ -44,7 +44,7 @@ def judged(
 
 
 def doubt_json(found: RobustnessReport | None) -> Json | None:
-    """The `significance` of a backtest's answer; `trials` is null for a baseline, `pbo` for anything but a sweep."""
+    """Return the `significance` of a backtest's answer; `trials` is null for a baseline, `pbo` unless it is a sweep."""
     if found is None:
         return None
     return {
@@ -67,7 +67,7 @@ def doubt_json(found: RobustnessReport | None) -> Json | None:
 
 
 def _counted(job: Job, net: Replay, returns: FloatArray, symbols: tuple[str, ...]) -> TrialLog:
-    """All that was tried on these symbols and days, now with this."""
+    """Record this trial and return all trials on these symbols and days."""
     ratio = sharpe(returns, 1)
     settings = {**json.loads(job.policy.config), "strategy": str(job.policy.strategy)}
     trial = Trial(

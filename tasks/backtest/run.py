@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 
 class WindowRefused(ValueError):
-    """The window cannot be tested: empty, or with too little history (exit 2)."""
+    """A window that cannot be tested: empty, or with too little history (exit 2)."""
 
 
 TESTING = Use(failing="nothing can be tested", option="--end-date", refused=WindowRefused)
@@ -50,7 +50,7 @@ TESTING = Use(failing="nothing can be tested", option="--end-date", refused=Wind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """What to test: the strategies, the first being the subject, from `start` to the job's `as_of`, both included."""
+    """The requested backtest: strategies, the first being the subject, from `start` to the job's `as_of`, inclusive."""
 
     strategies: tuple[Strategy, ...]
     start: date | None
@@ -58,7 +58,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tested:
-    """One account over the window, and its metrics."""
+    """One account over the window, with its metrics."""
 
     label: str
     replay: Replay
@@ -69,11 +69,11 @@ class Tested:
 class Backtest:
     """A finished backtest; `gross` pays nothing, `net_2x_cost` pays twice the fee and slippage.
 
-    `benchmarks` are net. `folds` say who traded which days of `turbo`; without it there are none. `trials` counts the
-    configurations tried on these symbols in an overlapping window; None for a baseline, which is no trial.
-    `charges` are what the net account paid, at `rates`.
-    `doubt` is None where too little moves to judge. `would_halt_on` is the day on which the drawdown limit would have
-    halted the account. `bar_warnings` are those of the warnings that stand with bars.
+    `benchmarks` are net. `folds` list which model or the prior traded which days of `turbo`; without it there are none.
+    `trials` counts the configurations tried on these symbols in an overlapping window; None for a baseline, which is no
+    trial. `charges` are what the net account paid, at `rates`. `doubt` is None where equity moves on too few days to
+    judge. `would_halt_on` is the day on which the drawdown limit would have halted the account. `bar_warnings` are the
+    warnings about bars, also among `warnings`.
     """
 
     job: Job
@@ -96,16 +96,16 @@ class Backtest:
 
     @property
     def model_id(self) -> str | None:
-        """The model that traded the whole window; None if there were several, or the prior traded some of it."""
+        """Return the model that traded the whole window; None if there were several, or the prior traded some of it."""
         traded = {one.model_id if one.promoted else None for one in self.folds}
         return traded.pop() if len(traded) == 1 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Market:
-    """What is traded: instruments, bars up to the end, and the account's dates in the window.
+    """The tested market: instruments, bars up to the end, and the account's dates in the window.
 
-    `known` holds the published bars of all symbols asked for, and `listed` their instruments: a model also sees those
+    `known` holds the published bars of all requested symbols, and `listed` their instruments: a model also sees those
     that the gate holds back.
     """
 
@@ -119,11 +119,11 @@ class _Market:
 def backtest(
     job: Job, window: Window, open_source: Callable[[], BarSource], tell: Callable[[str], None] = log.info
 ) -> Backtest:
-    """The subject with no, single and double cost, and the benchmarks net, on the same bars.
+    """Run the subject at zero, single and double cost, and its benchmarks net of cost, on the same bars.
 
-    `turbo` is walked forward: each year is traded by a model of its past. `tell` hears of a training before it begins.
-    Nothing dated after `as_of` is fetched or validated; symbols that the gate holds back are dropped with a warning.
-    Raises WindowRefused, NothingPublishable, TrainingRefused, and what the source and the store raise.
+    `turbo` is walked forward: each year is traded by a model trained on its past. `tell` is called before each
+    training. Nothing dated after `as_of` is fetched or validated; symbols that the gate holds back are dropped with a
+    warning. Raises WindowRefused, NothingPublishable, TrainingRefused, and what the source and the store raise.
     """
     ingest(job, open_source)
     gate = inspect(job, None, window.start and window.start - LOOK_BACK)
@@ -187,7 +187,7 @@ def _market(job: Job, symbols: tuple[str, ...], window: Window) -> _Market:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Accounts:
-    """The accounts of one backtest, which differ in strategy and cost alone."""
+    """The accounts of one backtest, which differ only in strategy and cost."""
 
     job: Job
     symbols: tuple[str, ...]
@@ -196,7 +196,7 @@ class _Accounts:
     quotes: QuotesByDate
 
     def run(self, strategy: Strategy, label: str, costs: Costs) -> Tested:
-        """The account of a strategy at these costs."""
+        """Replay the account of a strategy at these costs."""
         market, job = self.market, self.job
         policy = replace(job.policy, strategy=strategy, costs=costs)
         mandate = policy.mandate(job.account, self.symbols, market.instruments)
@@ -205,7 +205,7 @@ class _Accounts:
 
 
 def _walk(job: Job, window: Window, market: _Market, tell: Callable[[str], None]) -> Walk:
-    """The folds of the window and what they foretell; without `turbo` there is nothing to fit."""
+    """Return the folds of the window and their signals; without `turbo` there is nothing to fit."""
     if Strategy.TURBO not in window.strategies:
         return Walk(folds=(), signals={})
     mandate = job.policy.mandate(job.account, job.symbols, market.listed)
@@ -214,7 +214,7 @@ def _walk(job: Job, window: Window, market: _Market, tell: Callable[[str], None]
 
 
 def _view(strategy: Strategy, symbols: Sequence[str], market: _Market, walked: Walk) -> AlignedSignals:
-    """What the strategy sees: `turbo` the signals of its folds where they have any, else its prior."""
+    """Return the strategy's signals: for `turbo` those of its folds where they have any, else its prior's."""
     calendars = {symbol: market.listed[symbol].calendar for symbol in market.known}
     seen = symbol_signals(market.known, calendars, strategy)
     if strategy is Strategy.TURBO:
@@ -223,7 +223,7 @@ def _view(strategy: Strategy, symbols: Sequence[str], market: _Market, walked: W
 
 
 def measure(replayed: Replay, instruments: Mapping[str, Instrument]) -> Metrics:
-    """The metrics of an account, annualised by its account days."""
+    """Return the metrics of an account, annualised by its account days."""
     equity = [float(snapshot.equity) for snapshot in replayed.snapshots]
     return metrics(equity, turnovers(replayed), _days_per_year(instruments))
 
@@ -238,7 +238,7 @@ def _capped(job: Job, subject: Strategy, replayed: Replay) -> list[str]:
 
 
 def _demand_a_decision(replayed: Replay, strategy: Strategy, market: _Market) -> None:
-    """None; refuses a window in which no symbol ever was in the universe, or had history enough to be traded."""
+    """Raise WindowRefused if no symbol was ever in the universe, or none had enough history to be traded."""
     if any(decision.status is Status.TRADED for decision in replayed.decisions):
         return
     if not any(one.member(day) for one in market.instruments.values() for day in market.dates):

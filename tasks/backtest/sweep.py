@@ -1,4 +1,4 @@
-"""Sweep: the accounts of all points of a grid on the same bars, and how much of the best one is luck."""
+"""Sweep: the accounts of all points of a grid on the same bars, and how much of the best one may be luck."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -35,17 +35,17 @@ from tasks.run.trial_key import configuration
 from tasks.validation.eligible import remarks, usable
 from tasks.validation.gate import inspect
 
-#: Daily returns of all points at most: 2 GB, held up to three times over.
+#: Most daily returns of all points together: 2 GB, held in up to three copies.
 MOST_RETURNS = 250_000_000
 
 
-#: What the settings do not name, and a backtest's configuration therefore leaves out, where it is as by default.
+#: Sizing parameters that no setting names; at their defaults a backtest's configuration omits them.
 DEFAULT_SIZING = SizingParams()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Result:
-    """A point, its metrics in the kernel's account, and its daily net Sharpe ratio; None if it never varies."""
+    """A point, its metrics in the kernel's account, and its daily net Sharpe ratio (None if returns never vary)."""
 
     point: Point
     metrics: Metrics
@@ -54,13 +54,13 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sweep:
-    """A finished sweep over the dates of all accounts: one result a point, and `net` (D, N), their daily returns.
+    """A finished sweep over the dates of all accounts: one result per point, and `net` (D, N), their daily returns.
 
     The returns are those of the dates that all accounts share, without the first.
 
-    `best` is the number of the point with the highest net Sharpe ratio, `exact` the metrics of its account with lots,
-    rounding and limits. `tried` counts all configurations that were ever tried on these accounts, with the daily Sharpe
-    ratios known of them.
+    `best` is the index of the point with the highest net Sharpe ratio, `exact` the metrics of its account with lots,
+    rounding and limits. `tried` counts all configurations ever tried on these accounts, with their daily Sharpe ratios
+    where known.
     """
 
     job: Job
@@ -78,9 +78,9 @@ class Sweep:
 def sweep(
     job: Job, wanted: tuple[Sequence[Point], date | None], open_source: Callable[[], BarSource], run: Runner
 ) -> Sweep:
-    """The points, traded from the given date (None: the first bar) to `as_of`; each is counted as a trial.
+    """Trade the points from the given date (None: the first bar) to `as_of`, and record each as a trial.
 
-    A symbol that the gate holds back is left out of its accounts with a warning. Raises SweepRefused,
+    A symbol that the data gate holds back is left out of its accounts with a warning. Raises SweepRefused,
     WindowRefused, NothingPublishable, and what the source and the store raise.
     """
     job = replace(job, symbols=_symbols(wanted[0]))
@@ -109,12 +109,12 @@ def sweep(
 
 
 def _symbols(points: Sequence[Point]) -> tuple[str, ...]:
-    """All that any of the points trades, sorted."""
+    """Return all symbols that any of the points trades, sorted."""
     return tuple(sorted({symbol for point in points for symbol in point.symbols}))
 
 
 def _among(points: Sequence[Point], symbols: Sequence[str]) -> tuple[Point, ...]:
-    """The distinct points on these symbols alone, without those that trade none of them."""
+    """Return the distinct points restricted to these symbols, without those that trade none of them."""
     kept = [replace(point, symbols=tuple(one for one in point.symbols if one in symbols)) for point in points]
     return tuple(dict.fromkeys(point for point in kept if point.symbols))
 
@@ -128,7 +128,7 @@ def _market(job: Job, start: date | None, symbols: Sequence[str]) -> SweepMarket
 
 
 def _demand_room(points: Sequence[Point], market: SweepMarket) -> None:
-    """None; refuses more returns than memory holds."""
+    """Raise SweepRefused for more returns than memory holds."""
     days = max(len(market.dates(symbols)) for symbols in {point.symbols for point in points})
     if len(points) * days > MOST_RETURNS:
         raise SweepRefused(
@@ -146,7 +146,7 @@ def _results(parts: Sequence[Swept]) -> tuple[Result, ...]:
 
 
 def _best(results: Sequence[Result]) -> int:
-    """The number of the point with the highest Sharpe ratio, the first of equals; raises SweepRefused if none has."""
+    """Return the index of the first point with the highest Sharpe ratio. Raises SweepRefused if no point has one."""
     ratios = [-np.inf if one.metrics.sharpe is None else one.metrics.sharpe for one in results]
     if max(ratios) == -np.inf:
         raise SweepRefused("no point of the grid ever held a position; widen the window or the grid")
@@ -154,7 +154,7 @@ def _best(results: Sequence[Result]) -> int:
 
 
 def _exact(job: Job, point: Point, market: SweepMarket) -> Metrics:
-    """The metrics of the point's account in Decimal, with lots, rounding and limits."""
+    """Return the metrics of the point's account in Decimal, with lots, rounding and limits."""
     policy = replace(job.policy, strategy=point.strategy, sizing=point.sizing, costs=point.costs)
     mandate = policy.mandate(job.account, point.symbols, market.instruments)
     bars, dates = market.of(point.symbols), market.dates(point.symbols)
@@ -165,7 +165,7 @@ def _exact(job: Job, point: Point, market: SweepMarket) -> Metrics:
 
 
 def _counted(job: Job, results: Sequence[Result], market: SweepMarket) -> TrialLog:
-    """All that was ever tried on the accounts of the sweep, which now counts too."""
+    """Record the sweep's points as trials and return all trials ever made on its accounts."""
     settings = json.loads(job.policy.config)
     spans = {symbols: market.dates(symbols) for symbols in {one.point.symbols for one in results}}
     fresh = [
@@ -189,9 +189,9 @@ def _counted(job: Job, results: Sequence[Result], market: SweepMarket) -> TrialL
 
 
 def _config(settings: Mapping[str, object], point: Point) -> str:
-    """The configuration of a point, in the words of the settings, so that a backtest of it is no further trial.
+    """Return the configuration of a point as the settings spell it, so that a backtest of it is no further trial.
 
-    But `turbo` in a sweep is its prior, which is another one than that of the networks.
+    The exception is `turbo`, which in a sweep is its prior, another configuration than that with networks.
     """
     changed = values_read(point)
     for name in ("drawdown_start", "drawdown_full", "drawdown_floor"):

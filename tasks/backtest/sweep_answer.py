@@ -1,4 +1,4 @@
-"""What a sweep leaves: the answer of the command, and a table with a row for each point."""
+"""Output of a sweep: the answer of the command, and a table with one row per point."""
 
 import json
 import math
@@ -21,20 +21,20 @@ from tasks.backtest.sweep import Result, Sweep
 
 #: Points in the answer itself; all are in the table.
 SHOWN_POINTS = 10
-#: Blocks of days that the probability of overfitting is told from.
+#: Blocks of days that the probability of backtest overfitting is computed from.
 BLOCKS = 16
 #: Every parameter that a point may have.
 PARAMETERS = tuple(values_read(Point(symbols=("",), strategy=Strategy.RULES, sizing=SizingParams(), costs=Costs())))
 
 
 def save(swept: Sweep, folder: Path) -> tuple[str, ...]:
-    """The path of sweep.parquet, one row a point, the best first. Raises StoreFull, StoreReadOnly."""
+    """Write sweep.parquet, one row per point, best first; return its path. Raises StoreFull, StoreReadOnly."""
     table = pd.DataFrame([_row(one) for one in _ranked(swept)])
     return (str(reports.write_table(folder, "sweep.parquet", table)),)
 
 
 def sweep_json(swept: Sweep, files: Sequence[str]) -> dict[str, object]:
-    """The answer of `turbodmt backtest --grid`."""
+    """Return the answer of `turbodmt backtest --grid`."""
     job = swept.job
     rows = [_row(one) for one in _ranked(swept)]
     return {
@@ -59,21 +59,21 @@ def sweep_json(swept: Sweep, files: Sequence[str]) -> dict[str, object]:
 
 
 def _ranked(swept: Sweep) -> list[Result]:
-    """The results, the best first, and those that never varied last."""
+    """Return the results, best first; those whose returns never vary come last."""
     return sorted(swept.results, key=lambda one: np.inf if one.metrics.sharpe is None else -one.metrics.sharpe)
 
 
 def _row(result: Result) -> dict[str, Any]:
-    """A point's parameters and its metrics; None where its strategy does not read a parameter."""
+    """Return a point's parameters and metrics; None where its strategy does not read a parameter."""
     point, nothing = result.point, dict.fromkeys(PARAMETERS)
     names = {"symbols": ",".join(point.symbols), "strategy": str(point.strategy)}
     return {**names, **nothing, **values_read(point), **asdict(result.metrics)}
 
 
 def _doubt(swept: Sweep) -> dict[str, float | int | None]:
-    """How much of the best point may be luck: after all trials ever counted, and as a choice on these days.
+    """Return how much of the best point may be luck: after all trials ever counted, and as the choice on these days.
 
-    None where too little varies to tell: a single point, or fewer days than the halves of PBO need.
+    None where too little varies to judge: a single point, or fewer days than the halves of PBO need.
     """
     best = swept.net[:, swept.best]
     variance = swept.tried.variance(len(best))

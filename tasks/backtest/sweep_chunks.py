@@ -1,4 +1,4 @@
-"""The work of a sweep: what a worker needs to know of a chunk of points, and how chunks are run."""
+"""Chunks of a sweep: a worker's input, and the runners that process them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,18 +17,18 @@ from strategy.signals.outlook import Strategy, warm_up_bars
 
 
 class SweepRefused(ValueError):
-    """The sweep cannot be run: nothing to trade in the window, or more than memory holds (exit 2)."""
+    """A sweep that cannot be run: nothing to trade in the window, or more than memory holds (exit 2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Work:
-    """One chunk of points with the panel that they share: all that a worker needs to know."""
+    """One chunk of points with the panel that they share: the complete input of a worker."""
 
     panel: SweepPanel
     points: tuple[Point, ...]
 
 
-#: How chunks of work are run; the answers come in the order of the work.
+#: A function that runs chunks of work and yields the results in the same order.
 Runner = Callable[[Sequence[Work]], Iterable[Swept]]
 
 
@@ -42,11 +42,11 @@ class SweepMarket:
     start: date
 
     def of(self, symbols: Sequence[str]) -> dict[str, Bars]:
-        """The bars of an account."""
+        """Return the bars of an account."""
         return {symbol: self.bars[symbol] for symbol in symbols}
 
     def dates(self, symbols: Sequence[str]) -> tuple[date, ...]:
-        """The dates of an account in the window. Raises SweepRefused where there are fewer than two."""
+        """Return the dates of an account in the window. Raises SweepRefused if there are fewer than two."""
         every = account_dates(self.of(symbols))
         dates = tuple(day for day in every if day >= self.start)
         if len(dates) < 2:
@@ -58,7 +58,7 @@ class SweepMarket:
 
 
 def cut_work(points: Sequence[Point], market: SweepMarket) -> tuple[Work, ...]:
-    """The points in chunks, those of an account and strategy with one panel."""
+    """Return the points in chunks; those with the same symbols and strategy share one panel. Raises SweepRefused."""
     groups: dict[tuple[tuple[str, ...], Strategy], list[Point]] = {}
     for point in points:
         groups.setdefault((point.symbols, point.strategy), []).append(point)
@@ -76,7 +76,7 @@ def cut_work(points: Sequence[Point], market: SweepMarket) -> tuple[Work, ...]:
 
 
 def side_by_side(threads: int) -> Runner:
-    """A runner on this machine: so many threads, which the compiled kernel lets run at once."""
+    """Return a runner with this many threads on this machine, which run in parallel inside the compiled kernel."""
 
     def run(work: Sequence[Work]) -> list[Swept]:
         with ThreadPoolExecutor(max_workers=threads) as pool:
@@ -86,5 +86,5 @@ def side_by_side(threads: int) -> Runner:
 
 
 def sweep_chunks(work: Sequence[Work]) -> tuple[Swept, ...]:
-    """The accounts of some chunks: pure, so that any worker may run it, and again where one was lost."""
+    """Return the accounts of some chunks; pure, so any worker may run it, and a lost one is simply run again."""
     return tuple(swept(one.panel, one.points) for one in work)

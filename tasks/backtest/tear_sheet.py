@@ -1,4 +1,4 @@
-"""The report of a backtest, put together from what its accounts did."""
+"""Tear sheet: the report of a backtest, assembled from its accounts."""
 
 from dataclasses import replace
 
@@ -27,12 +27,12 @@ from tasks.report.robustness_text import evidence
 from tasks.report.scales import signed_percent
 from tasks.report.settings_table import configured, in_bps
 
-#: Fewer days than this make no rolling statistics worth a plot.
+#: With a rolling window shorter than this, in days, no rolling statistic is plotted.
 FEWEST_ROLLING_DAYS = 21
 
 
 def tear_sheet(tested: Backtest) -> BacktestPage:
-    """What the report shows of a backtest."""
+    """Return the content of the report on a backtest."""
     job = tested.job
     measured = (tested.gross, tested.net, tested.net_2x_cost, *tested.benchmarks.values())
     reasons = trade_reasons(tested.net.replay, job.policy.limits)
@@ -65,7 +65,7 @@ def tear_sheet(tested: Backtest) -> BacktestPage:
 
 
 def _picture(tested: Backtest) -> EquityPicture:
-    """The net equity of the subject against its benchmarks, with its drawdown and the regime of each day."""
+    """Return the net equity of the subject against its benchmarks, with its drawdown and the regime of each day."""
     subject = str(tested.job.policy.strategy)
     lines = {f"{subject}, net": tested.net, **tested.benchmarks}
     return EquityPicture(
@@ -78,7 +78,7 @@ def _picture(tested: Backtest) -> EquityPicture:
 
 
 def _panels(tested: Backtest) -> tuple[Panel, ...]:
-    """Rolling Sharpe ratio and volatility beside the first benchmark's, then exposure and turnover."""
+    """Return the panels: rolling Sharpe ratio and volatility beside the first benchmark's, exposure and turnover."""
     days_per_year = _days_per_year(tested)
     lookback = min(days_per_year // 2, len(tested.dates) // 4)
     held = _exposure_panels(tested)
@@ -112,7 +112,7 @@ def _panels(tested: Backtest) -> tuple[Panel, ...]:
 
 
 def _exposure_panels(tested: Backtest) -> tuple[Panel, ...]:
-    """The signed exposure; where longs and shorts stood side by side also the gross one."""
+    """Return the signed exposure, and the gross one if longs and shorts were ever held together."""
     each = np.array([exposures(tested.net, symbol) for symbol in tested.symbols])
     net, gross = each.sum(axis=0), np.abs(each).sum(axis=0)
     signed = Panel(heading="Exposure, long less short", lines=(_line("exposure", net),), level=0.0)
@@ -152,7 +152,7 @@ def _change(value: float | None) -> str:
 
 
 def _returns(tested: Backtest) -> Distribution | None:
-    """The returns of the days that moved; None if there are too few to draw."""
+    """Return the non-zero daily returns; None if there are too few to draw."""
     path = _equity(tested.net)
     if not (path > 0).all():
         return None
@@ -177,7 +177,7 @@ def _spread(tested: Backtest, drawn: Distribution) -> tuple[tuple[str, str], ...
 
 
 def _costs(tested: Backtest) -> tuple[CostLine, ...]:
-    """What the net account paid, and at which values."""
+    """Return what the net account paid, and at which rates."""
     paid, at = tested.charges, tested.rates
     lines = (
         ("Fees", paid.fees, f"{in_bps(at.fee_bps)} of what is traded"),
@@ -196,7 +196,7 @@ def _yearly(share_per_year: float | None) -> str:
 
 
 def _model(tested: Backtest) -> str | None:
-    """The model that traded, or in words why there is not one; None where the prior traded all of it."""
+    """Return the model that traded, or in words why there is no single one; None if the prior traded all of it."""
     if tested.job.policy.strategy is not Strategy.TURBO:
         return f"none: {tested.job.policy.strategy} is a rule"
     promoted = {fold.model_id for fold in tested.folds if fold.promoted}

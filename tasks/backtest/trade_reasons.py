@@ -1,4 +1,4 @@
-"""Why each trade of a backtest was made: what its decision saw, and what the decision changed."""
+"""Reasons for the trades of a backtest: the inputs of each decision, and what it changed."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -11,10 +11,10 @@ from strategy.portfolio.risk import RiskLimits
 
 
 def trade_reasons(replay: Replay, limits: RiskLimits) -> dict[str, str]:
-    """One sentence for the order id of every trade.
+    """Return one sentence per trade, by order id.
 
-    Regime, signal, volatility and drawdown at the decision, the exposure held and the one decided, then the limit that
-    cut it, if one did. A trade that nobody ordered closes a delisted position.
+    It gives regime, signal, volatility and drawdown at the decision, the exposure held and the one decided, then the
+    limit that cut it, if any. A trade without an order closes a delisted position.
     """
     snapshots = {snapshot.account.as_of: snapshot for snapshot in replay.snapshots}
     decisions = {(decision.as_of, decision.symbol): decision for decision in replay.decisions}
@@ -46,7 +46,7 @@ def _seen(decision: Decision, snapshot: Snapshot) -> str:
 
 
 def _moved(decisions: Mapping[tuple[date, str], Decision], snapshots: Mapping[date, Snapshot]) -> dict[date, float]:
-    """By day, how far the decisions move the exposures of all symbols together."""
+    """Return by day how far the decisions move the exposures of all symbols together."""
     moved = dict.fromkeys(snapshots, 0.0)
     for (as_of, symbol), decision in decisions.items():
         if decision.exposure is not None:
@@ -55,7 +55,7 @@ def _moved(decisions: Mapping[tuple[date, str], Decision], snapshots: Mapping[da
 
 
 def _cut(decision: Decision, snapshot: Snapshot, moved: float, limits: RiskLimits) -> str:
-    """The limit that the decision stands at, or nothing."""
+    """Return the limit that capped the decision; empty if none did."""
     if decision.exposure is None:
         return ""
     if moved >= limits.max_turnover * (1 - 1e-9):

@@ -1,4 +1,4 @@
-"""Walk-forward: each year of a backtest is traded by the first model that its past gave, or by the prior."""
+"""Walk-forward: each year of a backtest is traded by the model trained on its past, or by the prior."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -22,9 +22,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradedFold:
-    """The days from `start` to `end`, both included, and who traded them: the model if promoted, else the prior.
+    """The days from `start` to `end`, both included, and what traded them: the model if promoted, else the prior.
 
-    The model saw bars up to `fitted_to`; `model_id` is None where none could be trained. `reason` says why it is so.
+    The model saw bars up to `fitted_to`; `model_id` is None if none could be trained. `reason` says why.
     """
 
     start: date
@@ -37,18 +37,18 @@ class TradedFold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walk:
-    """The folds of a window, and by symbol and day the signals of their models; on all other days the prior trades."""
+    """The folds of a window, and their models' signals by symbol and day; on all other days the prior trades."""
 
     folds: tuple[TradedFold, ...]
     signals: Mapping[str, Mapping[date, float]]
 
 
 def walk(job: Job, history: History, tell: Callable[[str], None] = log.info) -> Walk:
-    """The folds of the window by calendar years, and their signals; what was fitted before is read from the store.
+    """Return the folds of the window by calendar year, with their signals; folds fitted before are read from the store.
 
-    A fold does what the product would have done from nothing: its networks are trained on the bars up to `fitted_to`
-    and judged by the gate as a single trial, since with the trials that the store has counted an old fold would depend
-    on what was tried later. Each is kept as soon as it is finished. `tell` hears of a training before it begins.
+    A fold does what the product would have done from scratch: its networks are trained on the bars up to `fitted_to`
+    and judged by the promotion gate as a single trial; with the trials counted in the store, an old fold would depend
+    on what was tried later. Each is saved as soon as it is finished. `tell` is called before each training.
     Raises TrainingRefused where the recipe or the device admits no training at all.
     """
     asked = _asked(job, history)
@@ -85,7 +85,7 @@ def _asked(job: Job, history: History) -> tuple[AskedFold, ...]:
             (symbol, days[symbol][row], known[days[symbol][row]])
             for symbol, own in rows.items()
             for row in own[number]
-            # Before it there is no prior to depart from.
+            # On earlier rows there is no prior, which the network's signal is an offset to.
             if row >= PRIOR_BARS - 1
         )
         asked.append(
@@ -117,7 +117,7 @@ def _traded(asked: AskedFold, known: KnownFold) -> TradedFold:
 
 
 def left_to_the_prior(folds: Sequence[TradedFold]) -> tuple[str, ...]:
-    """One sentence on the folds that the prior traded, if there are any."""
+    """Return one sentence on the folds that the prior traded, if there are any."""
     left = [one for one in folds if not one.promoted]
     if not left:
         return ()
@@ -138,6 +138,6 @@ def left_to_the_prior(folds: Sequence[TradedFold]) -> tuple[str, ...]:
 
 
 def folds_json(folds: Sequence[TradedFold]) -> list[Json]:
-    """The folds in the answer of `turbodmt backtest`."""
+    """Return the folds as they appear in the answer of `turbodmt backtest`."""
     days = ("start", "end", "fitted_to")
     return [{**asdict(one), **{day: getattr(one, day).isoformat() for day in days}} for one in folds]

@@ -1,4 +1,4 @@
-"""An account's books at a broker outside, by the ledger: what it owns now, and what the broker must hold."""
+"""An account's books at an external broker, from the ledger: what it owns now, and what the broker must hold."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -33,7 +33,7 @@ from tasks.run.job import Customer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
-    """What the broker told just now and the ledger does not hold yet, and the orders of which it will tell no more."""
+    """Events from the broker that the ledger does not hold yet, and orders whose outcome it will never report."""
 
     executions: tuple[BrokerFill, ...] = ()
     charges: tuple[FundingPayment, ...] = ()
@@ -44,20 +44,20 @@ NO_NEWS = News()
 
 
 def is_current_baseline(store: Connection, account: str, broker: Broker, adopted: BrokerBaseline) -> bool:
-    """Whether that is the account's newest adoption: another run may have adopted the broker anew meanwhile."""
+    """Return whether this is the account's newest baseline; another run may have recorded a newer one meanwhile."""
     newest = venues.adoption(store, account, broker.name)
     return newest is not None and newest.number == adopted.number
 
 
 def holdings_of(broker: Broker, symbols: Sequence[str]) -> Balances:
-    """What the broker outside holds. Raises BrokerUnavailable, BrokerRefused."""
+    """Return the balances at the external broker. Raises BrokerUnavailable, BrokerRefused."""
     holdings = broker.holdings(tuple(symbols))
     assert holdings is not None, "a broker outside the process has books of its own"
     return holdings
 
 
 def standing_now(store: Connection, account: str, news: News = NO_NEWS) -> Account | None:
-    """Return the account of the last snapshot, changed by all that is booked after it; None before its first day."""
+    """Return the account of the last snapshot plus everything booked after it; None before its first day."""
     snapshot = ledger.latest_snapshot(store, account)
     if snapshot is None:
         return None
@@ -76,7 +76,7 @@ def standing_now(store: Connection, account: str, news: News = NO_NEWS) -> Accou
 
 
 def first_open_day(store: Connection, account: str, settled: date, news: News = NO_NEWS) -> date:
-    """Return the first day that is not settled, but none before trades that are booked already."""
+    """Return the first day that is not settled, but none earlier than trades that are booked already."""
     told = (*venues.executions_after(store, account, settled), *news.executions)
     return max([booking_day(one.executed_at, settled) for one in told], default=settled + timedelta(days=1))
 
@@ -84,7 +84,7 @@ def first_open_day(store: Connection, account: str, settled: date, news: News = 
 def books_of(
     store: Connection, account: str, broker: str, adopted: BrokerBaseline, news: News = NO_NEWS
 ) -> Books | None:
-    """Return the account's books, with what its positions on margin cost; None before its first day."""
+    """Return the account's books, with the cost of its positions on margin; None before its first day."""
     now = standing_now(store, account, news)
     if now is None:
         return None
@@ -102,7 +102,7 @@ def books_of(
 
 
 def expected(store: Connection, account: str, adopted: BrokerBaseline, news: News = NO_NEWS) -> Holding:
-    """What the broker must hold: what was adopted, changed by our trades and charges."""
+    """Return what the broker must hold: the baseline, changed by our trades and funding payments."""
     executions = (*venues.executions(store, account, adopted.number), *news.executions)
     on_margin = any(one.realised is not None for one in executions)
     ours = realised(executions) if on_margin else traded(executions)
@@ -121,7 +121,7 @@ def expected(store: Connection, account: str, adopted: BrokerBaseline, news: New
 
 
 def found_of(holdings: Balances, due: Holding, unknown: Sequence[Order] = ()) -> Found:
-    """Return what the broker holds beside what it must hold, and what orders of unknown outcome may have traded."""
+    """Return the broker's balances beside those expected, and the orders of unknown outcome that may have traded."""
     return Found(
         expected=due,
         cash=holdings.cash,
@@ -134,7 +134,7 @@ def found_of(holdings: Balances, due: Holding, unknown: Sequence[Order] = ()) ->
 
 
 def untold(store: Connection, account: str, adopted: BrokerBaseline, news: News) -> tuple[Order, ...]:
-    """Return the orders of which the broker will tell no more, each with its mark and what no trade tells of it."""
+    """Return the orders whose outcome will never be reported, each with its mark and the quantity without trades."""
     told: dict[str, Decimal] = {}
     for one in (*venues.executions(store, account, adopted.number), *news.executions):
         told[one.order_id] = told.get(one.order_id, Decimal(0)) + one.quantity
@@ -146,9 +146,9 @@ def untold(store: Connection, account: str, adopted: BrokerBaseline, news: News)
 
 
 def as_recorded(store: Connection, customer: Customer, fresh: Sequence[BrokerFill]) -> tuple[BrokerFill, ...]:
-    """Return trades that are not in the ledger as it will hold them, oldest first: with assets, and with who paid fees.
+    """Return new trades, oldest first, as the ledger will hold them: with assets, and with what paid their fees.
 
-    Decide it where the trades are recorded, within one transaction: a later trade may use up what paid.
+    Call it where the trades are recorded, within one transaction: a later trade may use up what paid the fee.
     """
     account, broker = customer.account, customer.broker
     terms = instrument_store.load(store, broker, sorted({one.symbol for one in fresh}))
@@ -167,7 +167,7 @@ def as_recorded(store: Connection, customer: Customer, fresh: Sequence[BrokerFil
 def traded_since(
     store: Connection, account: str, broker: str, adopted: BrokerBaseline, news: News = NO_NEWS
 ) -> Holding:
-    """Return the positions that the account must own: those it kept at the adoption, and its trades since."""
+    """Return the positions that the account must own: those it kept at the baseline, and its trades since."""
     kept = takeovers.kept(store, account, broker, adopted.number).positions
     ours = traded((*venues.executions(store, account, adopted.number), *news.executions)).positions
     symbols = {*kept, *ours}

@@ -1,7 +1,7 @@
-"""The broker's books beside the ledger's: what was adopted, what our trades made of it, and what is there.
+"""Comparison of the broker's balances with the ledger: the baseline, the trades since, and the balances now.
 
-Two statements must hold to the last digit. The broker's balances are those that it had at adoption, changed by our
-trades and charges alone. The ledger's positions are the sum of the same trades.
+Two statements must hold to the last digit. The broker's balances are those of the baseline, changed by our trades and
+funding payments alone. The ledger's positions are the sum of the same trades.
 """
 
 import logging
@@ -28,11 +28,11 @@ log = logging.getLogger(__name__)
 
 
 class BrokerDisagrees(Exception):
-    """Ledger and broker do not hold the same: nothing may be ordered until a person has looked (exit 7)."""
+    """Ledger and broker hold different balances: nothing may be ordered until a person has looked (exit 7)."""
 
 
 class BookSide(StrEnum):
-    """Whose books say something else than our trades: the ledger's, or the broker's; or another run was at work."""
+    """The side whose books contradict our trades, ledger or broker, or a change made by another run meanwhile."""
 
     LEDGER = "ledger"
     BROKER = "broker"
@@ -41,14 +41,14 @@ class BookSide(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """In what the books differ."""
+    """A balance mismatch: whose side, and the description."""
 
     side: BookSide
     words: str
 
 
 def difference(job: Job, broker: Broker, adopted: BrokerBaseline) -> Difference | None:
-    """Return in what the books differ, if only because another run trades at this moment; None if in nothing."""
+    """Return the balance mismatch, even one caused by another run that trades right now; None if the books agree."""
     with connect(job.home) as store:
         now = standing_now(store, job.account)
     holdings = holdings_of(broker, sorted({*job.symbols, *adopted.positions, *(now.positions if now else ())}))
@@ -56,7 +56,7 @@ def difference(job: Job, broker: Broker, adopted: BrokerBaseline) -> Difference 
         if not is_current_baseline(store, job.account, broker, adopted):
             words = f"{broker.name} was adopted anew by another run at this moment"
             return Difference(side=BookSide.MEANWHILE, words=words)
-        # A symbol that joins later is taken over as it stands now: nothing of it is ours yet.
+        # A symbol added later joins the baseline as it stands now: the account owns none of it yet.
         joined = {symbol: held for symbol, held in holdings.positions.items() if symbol not in adopted.positions}
         late = replace(adopted, positions=joined, adopted_at=broker.now())
         venues.adopt(store, job.account, broker.name, late)
@@ -72,7 +72,7 @@ def difference(job: Job, broker: Broker, adopted: BrokerBaseline) -> Difference 
 
 
 def differ_by_fills(job: Job, broker: Broker, adopted: BrokerBaseline, unknown: Sequence[Order]) -> bool:
-    """Return whether the books differ by no more than fills of these orders, whose outcome is unknown, would make."""
+    """Return whether the books differ by no more than fills of these orders of unknown outcome would make."""
     symbols = tuple(sorted({*job.symbols, *adopted.positions, *(one.symbol for one in unknown)}))
     holdings = holdings_of(broker, symbols)
     with connect(job.home) as store:
@@ -94,10 +94,10 @@ def differ_by_fills(job: Job, broker: Broker, adopted: BrokerBaseline, unknown: 
 
 
 def settle_difference(job: Job, broker: Broker, adopted: BrokerBaseline, found: Difference) -> tuple[str, ...]:
-    """Return what to warn of where the books differ because the broker was reset; nothing where another run was faster.
+    """Record a new baseline if the broker was reset, and return warnings; return none if another run did so first.
 
-    It is adopted anew: what it took away is cash at the last marks, as far as its own cash goes.
-    Raises BrokerDisagrees where it was not reset.
+    Positions that the reset removed become cash at the last marks, as far as the broker's own cash suffices.
+    Raises BrokerDisagrees if the broker was not reset.
     """
     if found.side is BookSide.MEANWHILE:
         return ()
@@ -107,7 +107,7 @@ def settle_difference(job: Job, broker: Broker, adopted: BrokerBaseline, found: 
     holdings = holdings_of(broker, sorted({*job.symbols, *adopted.positions}))
     standing = (job.account, broker, adopted)
     with connect(job.home) as store, transaction(store):
-        # What is known now may be of another run's orders, which left after it adopted the broker anew.
+        # The mismatch may come from orders that another run sent after it recorded a new baseline.
         if not is_current_baseline(store, job.account, broker, adopted):
             return ()
         if not verdict.reset:
@@ -121,7 +121,7 @@ def settle_difference(job: Job, broker: Broker, adopted: BrokerBaseline, found: 
 
 
 def _told(job: Job, broker: Broker, verdict: Verdict, plan: Plan) -> str:
-    """What was found and done, in words."""
+    """Return in words what was found and done."""
     if not verdict.met:
         return f"{broker.name} was adopted anew: its balances have changed, and {verdict.words}"
     gone = [one for one, _ in plan.changes if one.cause is Cause.RESET]
@@ -135,9 +135,9 @@ def _told(job: Job, broker: Broker, verdict: Verdict, plan: Plan) -> str:
 
 
 def broker_difference(holdings: Balances, due_there: Holding) -> str:
-    """In what the broker's balances differ from those expected; empty if in nothing.
+    """Return how the broker's balances differ from those expected; empty if they do not.
 
-    A symbol that it lists no longer is not told, and not compared.
+    A symbol that the broker no longer lists is missing from its balances, and not compared.
     """
     for symbol, there in sorted(holdings.positions.items()):
         due = due_there.positions.get(symbol, Decimal(0))
@@ -149,7 +149,7 @@ def broker_difference(holdings: Balances, due_there: Holding) -> str:
 
 
 def ledger_difference(positions: Mapping[str, Decimal], due: Mapping[str, Decimal]) -> str:
-    """In what the ledger's positions differ from the trades they come from; empty if in nothing."""
+    """Return how the ledger's positions differ from the sum of its trades; empty if they do not."""
     for symbol in sorted({*positions, *due}):
         held, told = positions.get(symbol, Decimal(0)), due.get(symbol, Decimal(0))
         if held != told:

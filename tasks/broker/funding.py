@@ -1,18 +1,18 @@
-"""Funding at a margin venue: paid on the hour, and told seconds before or after it has moved the balance."""
+"""Funding at a margin venue: paid on the hour, and reported seconds before or after it changes the balance."""
 
 from exchange.ports import Broker
 from tasks.run.job import FUTURES
 
-#: Funding may be told and booked so many seconds after the hour.
+#: Funding may be reported and booked up to this many seconds after the hour.
 FUNDING_S = 60
-#: The waits after each look at the books where they differ.
+#: Waits after each comparison of the books that finds a mismatch.
 FUNDING_LOOKS_S = (2.0, 8.0, 30.0, 0.0)
 
 
 def past_funding(broker: Broker) -> None:
-    """Wait until what is paid on the hour is in the balances and is told, where a venue pays funding.
+    """Wait until funding paid on the hour is both reported and in the balances, at a venue that pays funding.
 
-    An adoption in that minute could count it twice, or not at all.
+    A baseline recorded in that minute could count it twice, or not at all.
     """
     if broker.name != FUTURES:
         return

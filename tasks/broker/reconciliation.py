@@ -1,4 +1,4 @@
-"""Agreement: before a day is settled, the ledger knows all that became of its orders, and the books agree."""
+"""Reconciliation: before a day is settled, the ledger learns the outcome of its orders, and the books must agree."""
 
 import logging
 from collections.abc import Mapping
@@ -24,29 +24,29 @@ from tasks.run.job import FUTURES, PAPER, Customer, Job
 
 log = logging.getLogger(__name__)
 
-#: How often the books are compared before a difference counts: another run may be trading at this moment.
+#: Comparisons of the books before a mismatch counts: another run may be trading at this moment.
 LOOKS = 3
-#: How long the venue's answers may lag behind an order, and the waits between looks at the books while they may.
+#: How long the venue's answers may lag behind an order, and the waits between comparisons during that time.
 LAG = timedelta(minutes=3)
 LATE_LOOKS_S = (1.0, 4.0, 25.0, 150.0, 0.0)
 
-#: How far before the newest known charge others are asked for again: a venue may tell one after a later one.
+#: Overlap with the newest known funding payment when querying: a venue may report one after a later one.
 CHARGES_OVERLAP = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
-    """What the broker will not trade today, by symbol with the reason, and what to warn of."""
+    """Result of a reconciliation: the symbols that the broker will not trade today, with reasons, and warnings."""
 
     barred: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
 
 def reconcile_broker(job: Job, broker: Broker) -> Agreement:
-    """What the broker bars today; the ledger knows all that became of its orders, and holds what the broker holds.
+    """Bring the ledger up to date with the broker, demand that their books agree, and return the symbols barred today.
 
-    A venue that was reset is adopted anew: what it took away is booked as cash at the last marks, not as a loss.
-    Raises BrokerDisagrees, BrokerUnavailable, BrokerRefused.
+    A venue that was reset gets a new baseline: positions it removed are booked as cash at the last marks, not as a
+    loss. Raises BrokerDisagrees, BrokerUnavailable, BrokerRefused.
     """
     _demand_same_broker(job)
     expire_unsent(job)
@@ -66,7 +66,7 @@ def reconcile_broker(job: Job, broker: Broker) -> Agreement:
     waited = waited_for(broker, unknown)
     doubted = (f"what became of order {one.order_id} of {one.as_of} is not known ({one.reason})" for one in unknown)
     found = replace(found, words="; ".join((found.words, *doubted, *elsewhere)))
-    # What a fill of ours would explain is no reset, although the venue may have forgotten the order that filled.
+    # A mismatch that our fill would explain is no reset, even if the venue has forgotten the order that filled.
     if unknown and differ_by_fills(job, broker, adopted, unknown):
         if is_late(job, broker, unknown):
             way = f"nothing was ordered; look, then {remedy(job)} takes the broker over as it stands"
@@ -84,28 +84,28 @@ def reconcile_broker(job: Job, broker: Broker) -> Agreement:
 
 
 def _compared(job: Job, broker: Broker) -> tuple[BrokerBaseline, tuple[Order, ...], Difference | None]:
-    """The adoption that stands, the orders of unknown outcome, and in what the books differ."""
-    # Another run may have adopted the venue, or adopted it anew, since the last look.
+    """Return the current baseline, the orders of unknown outcome, and the balance mismatch if there is one."""
+    # Another run may have recorded a first or a new baseline since the last comparison.
     adopted = _adopted(job, broker) or _adopt_first(job, broker)
     return adopted, _catch_up(job, broker, adopted), difference(job, broker, adopted)
 
 
 def _looks_s(job: Job, broker: Broker) -> tuple[float, ...]:
-    """The waits after each look at the books: funding moves a balance seconds before it is told, or after."""
+    """Return the waits after each comparison: funding changes a balance seconds before or after it is reported."""
     if _sent_lately(job, broker):
         return LATE_LOOKS_S
     return FUNDING_LOOKS_S if broker.name == FUTURES else (0.0,) * LOOKS
 
 
 def _sent_lately(job: Job, broker: Broker) -> bool:
-    """Whether an order left so lately that balances, told from a memory, may not hold its trades yet."""
+    """Return whether an order was sent so recently that cached balances may not include its trades yet."""
     with connect(job.home) as store:
         at = venues.last_sent_at(store, job.account)
     return at is not None and broker.now() - at < LAG
 
 
 def expire_unsent(job: Job) -> None:
-    """None; what was written for an earlier day and never left will not leave any more."""
+    """Expire the orders of earlier days that were never sent."""
     with connect(job.home) as store:
         for order in order_store.open_orders(store, job.account):
             if order.state is OrderState.INTENDED and order.as_of < job.as_of:
@@ -115,7 +115,7 @@ def expire_unsent(job: Job) -> None:
 
 
 def _demand_same_broker(job: Job) -> None:
-    """None; an account stays with the broker that it began with, and a broker outside serves one account."""
+    """Raise BrokerRefused unless the account stays with its first broker and no other account trades at this one."""
     with connect(job.home) as store:
         began = venues.broker_of(store, job.account)
         snapshot = ledger.latest_snapshot(store, job.account)
@@ -135,9 +135,9 @@ def _demand_same_broker(job: Job) -> None:
 
 
 def _listed(job: Job, broker: Broker) -> dict[str, str]:
-    """The symbols that the broker does not trade today, with the reason; the terms of the others are in the store.
+    """Return the symbols that the broker does not trade today, with reasons; store the terms of the others.
 
-    A day on which all that it has is halted there is lived all the same. Raises BrokerRefused if it has none of them.
+    A day on which all of its symbols are halted there still runs. Raises BrokerRefused if it has none of the symbols.
     """
     with connect(job.home) as store:
         known = instrument_store.load(store, job.source, job.symbols)
@@ -161,10 +161,10 @@ def _adopted(job: Job, broker: Broker) -> BrokerBaseline | None:
 
 
 def _adopt_first(job: Job, broker: Broker) -> BrokerBaseline:
-    """The adoption of what the broker holds now: the account owns none of it but cash, up to its capital."""
+    """Record the broker's balances as the first baseline: the account owns only cash, up to its capital."""
     holdings = holdings_of(broker, job.symbols)
     with connect(job.home) as store, transaction(store):
-        # Another first run may have adopted the venue meanwhile, and traded: what it left is no fresh beginning.
+        # Another first run may have recorded a baseline meanwhile and traded: then the balances are not untouched.
         if (other := venues.adoption(store, job.account, broker.name)) is not None:
             return other
         _demand(job, broker, holdings.cash)
@@ -183,7 +183,7 @@ def _adopt_first(job: Job, broker: Broker) -> BrokerBaseline:
 
 
 def _demand_capital(job: Job, broker: Broker) -> None:
-    """Raise BrokerRefused for an account that has not opened yet and would open with more than was adopted."""
+    """Raise BrokerRefused for an account that has not opened yet if its capital exceeds the baseline's cash."""
     adopted = _adopted(job, broker)
     with connect(job.home) as store:
         opened = ledger.latest_snapshot(store, job.account) is not None
@@ -200,9 +200,9 @@ def _demand(job: Job, broker: Broker, cash: Decimal) -> None:
 
 
 def _catch_up(job: Job, broker: Broker, adopted: BrokerBaseline) -> tuple[Order, ...]:
-    """The orders of which it is not known what became; every other one that left has ended, and charges are on record.
+    """Return the orders of unknown outcome, after all others have ended and funding payments are recorded.
 
-    Raises BrokerDisagrees where nobody will ever say.
+    Raises BrokerDisagrees for an order whose outcome will never be known.
     """
     unknown = sync_orders(job, broker, job.as_of)
     for order in unknown:
@@ -216,7 +216,7 @@ def _catch_up(job: Job, broker: Broker, adopted: BrokerBaseline) -> tuple[Order,
 
 
 def record_charges(customer: Customer, broker: Broker, adopted: BrokerBaseline, opened: date) -> None:
-    """None; every charge since the adoption is on record, for days after `opened` where the account has lived none.
+    """Record every funding payment since the baseline, on days after `opened` while the account has no day yet.
 
     Raises BrokerUnavailable.
     """
@@ -225,20 +225,20 @@ def record_charges(customer: Customer, broker: Broker, adopted: BrokerBaseline, 
     settled = snapshot.account.as_of if snapshot else opened
     charges = charges_since(customer, broker, adopted)
     with connect(customer.home) as store, transaction(store):
-        # Whoever has adopted the venue anew meanwhile books what was charged since.
+        # If another run has recorded a newer baseline meanwhile, that run books the later funding payments.
         for one in charges if is_current_baseline(store, customer.account, broker, adopted) else ():
             venues.record_charge(store, customer.account, adopted.number, one, booking_day(one.charged_at, settled))
 
 
 def charges_since(customer: Customer, broker: Broker, adopted: BrokerBaseline) -> tuple[FundingPayment, ...]:
-    """Return the newest charges since the adoption, some of which may be on record. Raises BrokerUnavailable."""
+    """Return the newest funding payments since the baseline; some may be recorded already. Raises BrokerUnavailable."""
     with connect(customer.home) as store:
         known = venues.charges(store, customer.account, adopted.number)
     return broker.charges(max([adopted.adopted_at, *(one.charged_at - CHARGES_OVERLAP for one in known)]))
 
 
 def _paid_elsewhere(job: Job, broker: Broker) -> tuple[str, ...]:
-    """A warning for fees that were taken from an asset which the account does not own."""
+    """Return a warning if fees were taken from an asset that the account does not own."""
     with connect(job.home) as store:
         adopted = venues.adoption(store, job.account, broker.name)
         executions = venues.executions(store, job.account, adopted.number) if adopted else ()

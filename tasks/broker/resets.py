@@ -1,7 +1,7 @@
-"""Whether a broker was reset: only what is missing everywhere shows it, and one thing that is still there refutes it.
+"""Detection of a broker's reset: only the absence of everything proves it, and a single survivor refutes it.
 
 A testnet's reset deletes pending and executed orders and grants fresh balances, about once a month and without notice:
-https://developers.binance.com/docs/binance-spot-api-docs/testnet/general-info. That an order or a trade is not told
+https://developers.binance.com/docs/binance-spot-api-docs/testnet/general-info. One order or trade that is not reported
 proves nothing by itself.
 """
 
@@ -19,14 +19,14 @@ from strategy.account.orders import OrderState, ReasonCode
 from tasks.broker.account_books import standing_now
 from tasks.run.job import Job
 
-#: An order that ended without a trade is told of for so long at every venue: futures forget it after three days.
+#: Every venue reports an order that ended without a trade for at least this long; futures forget it after three days.
 #: https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Query-Order
 TOLD_FOR = timedelta(days=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Whether the broker was reset (or nothing of the account can be there), and what shows it or refutes it."""
+    """The verdict on a reset: `reset` (also if the account can have nothing there), and the evidence for or against."""
 
     reset: bool
     words: str
@@ -35,15 +35,15 @@ class Verdict:
 
     @property
     def reason(self) -> str:
-        """Why the broker is adopted anew."""
+        """Return why a new baseline is recorded."""
         return "the venue was reset" if self.met else "the balances changed before an order had left"
 
 
 def judged(job: Job, broker: Broker, adopted: BrokerBaseline) -> Verdict:
-    """Return whether the broker, whose balances differ from what they must be, was reset.
+    """Return whether the broker, whose balances differ from those expected, was reset.
 
-    It was if it knows none of the orders that it took since its last reset and must remember, and tells none of our
-    trades. Nothing at all can be wrong where no order has ever left and nothing is held. Raises BrokerUnavailable.
+    It was if it knows none of the orders that it took since its last reset and must remember, and reports none of our
+    trades. If no order was ever sent and nothing is held, no mismatch can be ours. Raises BrokerUnavailable.
     """
     with connect(job.home) as store:
         since = resets.remembers_from(store, job.account, broker.name) or adopted.adopted_at

@@ -1,4 +1,4 @@
-"""Sending: an order is claimed in the ledger, leaves once, and whatever came of it is asked for, never sent again."""
+"""Submission: an order is claimed in the ledger, sent once, and its outcome then queried; it is never sent again."""
 
 import logging
 from dataclasses import replace
@@ -29,22 +29,22 @@ from tasks.run.job import PAPER, Customer, Job
 
 log = logging.getLogger(__name__)
 
-#: How often what waits is sent, at most, where the broker asks for patience.
+#: Most rounds of sending the waiting orders while the broker asks to retry later.
 ROUNDS = 6
-#: When an order of unknown outcome is asked for, in seconds after it left, by the waits alone and by no clock: soon,
-#: before the next one leaves, and later, once all have left.
+#: When an order of unknown outcome is queried, in seconds after it was sent, counting waits, not clock time: soon,
+#: before the next one is sent, and later, once all are sent.
 SOON_S = (1.0, 5.0)
 LATER_S = (30.0, 180.0)
-#: States of orders at a broker outside of which it is not known whether they have traded.
+#: States of orders at an external broker in which it is unknown whether they have traded.
 _DOUBTFUL = frozenset({OrderState.SENT, OrderState.UNKNOWN})
 
 
 def send_all(job: Job, broker: Broker, account: tuple[AccountState, AccountConfig]) -> None:
-    """Send every order of the day that waits, once; what came of it is in the ledger.
+    """Send every waiting order of the day, once, and record the outcomes in the ledger.
 
-    What an earlier run sent is asked for first. What reduces a position leaves before the rest: it frees the cash that
-    the others need. An order of unknown outcome is asked for until LATER_S is over, and never sent again on its day:
-    that it is not known yet does not mean that it did not arrive. Raises BrokerUnavailable; what has not left waits.
+    Orders that an earlier run sent are queried first. Orders that reduce a position are sent before the rest: they free
+    cash that the others need. An order of unknown outcome is queried until LATER_S is over, and never sent again on its
+    day: it may have arrived although its outcome is unknown. Raises BrokerUnavailable; unsent orders stay waiting.
     """
     held = account[0].account
     for order in _of_the_day(job, OrderState.SENT, OrderState.UNKNOWN):
@@ -69,7 +69,7 @@ def send_all(job: Job, broker: Broker, account: tuple[AccountState, AccountConfi
 
 
 def _ask_later(job: Job, broker: Broker) -> None:
-    """None; what is unknown after the last order left is asked for until LATER_S is over."""
+    """Query the orders still unknown after the last one was sent, until LATER_S is over."""
     for wait_s in _waits(*SOON_S[-1:], *LATER_S):
         unknown = _of_the_day(job, OrderState.SENT, OrderState.UNKNOWN)
         if not unknown:
@@ -80,9 +80,9 @@ def _ask_later(job: Job, broker: Broker) -> None:
 
 
 def send(job: Job, broker: Broker, order: Order, account: tuple[AccountState, AccountConfig]) -> Order:
-    """The order as the broker left it, or as it stays if it may not leave or another run has taken it.
+    """Send the order and return it as it is afterwards; send nothing if it may not leave or another run has claimed it.
 
-    Raises BrokerUnavailable, BrokerRefused where it certainly did not arrive; then it waits again.
+    Raises BrokerUnavailable, BrokerRefused if it certainly did not arrive; then it waits again.
     """
     now = broker.now()
     with connect(job.home) as store, transaction(store):
@@ -111,23 +111,23 @@ def send(job: Job, broker: Broker, order: Order, account: tuple[AccountState, Ac
 
 
 def query_order(customer: Customer, broker: Broker, order: Order) -> Order:
-    """Return the order as the broker has it now. Raises BrokerUnavailable; the order stays as it was."""
+    """Return the order as the broker reports it now. Raises BrokerUnavailable; the order then stays as it was."""
     with connect(customer.home) as store:
         confirmed = evidence.evidence_of(store, customer.account, broker.name, order.order_id)
     return record(customer, broker, broker.enquire(order, sent_at(customer, order), confirmed))
 
 
 def record(customer: Customer, broker: Broker, receipt: OrderReport) -> Order:
-    """Record the order's state, its evidence and its trades, each once, on the account day it belongs to; the order."""
+    """Record the order's state, evidence and trades, each once, on the account day they belong to; return the order."""
     now = broker.now()
     with connect(customer.home) as store, transaction(store):
         known = order_store.order(store, customer.account, receipt.order.order_id)
-        # Evidence is kept whatever else is known: what the broker once confirmed has arrived.
+        # Always record evidence: an order that the broker once confirmed has arrived.
         if receipt.venue is not None:
             evidence.record_evidence(store, customer.account, broker.name, known.order_id, receipt.venue)
         order = _still_cut(receipt.order, known)
         if order.state is OrderState.UNKNOWN and known.state not in OPEN_STATES:
-            # Another run has asked meanwhile, and knows more.
+            # Another run has queried the order meanwhile and knows more.
             return known
         snapshot = ledger.latest_snapshot(store, customer.account)
         settled = snapshot.account.as_of if snapshot else order.as_of
@@ -150,8 +150,8 @@ def sent_at(customer: Customer, order: Order) -> datetime:
 def _new(store: Connection, customer: Customer, receipt: OrderReport) -> tuple[BrokerFill, ...]:
     """Return the trades that are not in the ledger, as it will hold them.
 
-    One that is told otherwise now stays as it was told first. Which of the two is right shows in the broker's balances:
-    the ledger's trades must give them.
+    A trade that is reported differently now keeps its first version. Which version is right shows in the broker's
+    balances: the ledger's trades must add up to them.
     """
     known = {one.trade_id: one for one in executions_of(store, customer.account, receipt.order.order_id)}
     for one in receipt.executions:
@@ -171,25 +171,25 @@ def _money(one: BrokerFill) -> str:
 
 
 def _waits(*after_s: float) -> tuple[float, ...]:
-    """The waits between these instants."""
+    """Return the waits between these instants."""
     return tuple(later - earlier for earlier, later in pairwise(after_s))
 
 
 def _step(store: Connection, customer: Customer, order: Order, now: datetime) -> None:
-    """None; the step is kept, but for paper's: its orders come to nothing that the ledger does not decide itself."""
+    """Record the step, except for paper orders: their whole course is decided by the ledger itself."""
     if customer.broker != PAPER:
         venues.record_step(store, customer.account, order, now)
 
 
 def _still_cut(order: Order, before: Order) -> Order:
-    """The order with its reason, at whose end stays that a halted account has sent only a part of it."""
+    """Return the order, its reason still ending with the note that a halted account sent only part of it."""
     if not before.cut_by_halt or order.reason == before.reason:
         return order
     return replace(order, reason=f"{order.reason}; {CUT}" if order.reason else CUT)
 
 
 def _of_the_day(job: Job, *states: OrderState) -> tuple[Order, ...]:
-    """The orders of the day that stand in one of the states."""
+    """Return the day's orders that are in one of the states."""
     with connect(job.home) as store:
         orders = order_store.orders_on(store, job.account, job.as_of)
     return tuple(order for order in orders if order.state in states)
@@ -206,7 +206,7 @@ def _refused(order: Order, why: PreTradeViolation) -> Order:
 def _refusal(
     store: Connection, job: Job, order: Order, account: tuple[AccountState, AccountConfig], now: datetime
 ) -> PreTradeViolation | None:
-    """Return why the order may not leave after all, as things stand now; None if it may."""
+    """Return why the order may not be sent after all, as things stand now; None if it may."""
     if order.as_of != job.as_of:
         return not_sent(f"decided for {order.as_of}, which is over")
     if job.sends_until is not None and now > job.sends_until:
@@ -215,7 +215,7 @@ def _refusal(
         if other.symbol == order.symbol and other.order_id != order.order_id and other.state in _DOUBTFUL:
             return not_sent(f"it is not known yet what became of order {other.order_id} of {other.as_of}")
     if takeovers.entries_after(store, job.account, job.as_of):
-        # It was decided on books that say something else now.
+        # It was decided on books that have changed since.
         return PreTradeViolation(code=ReasonCode.OVERTAKEN, reason=UNSENT)
     return pretrade_violation(order, _desk(store, job, account))
 
@@ -238,13 +238,13 @@ def _desk(store: Connection, job: Job, account: tuple[AccountState, AccountConfi
 
 
 def _model_age_bars(store: Connection, job: Job) -> int | None:
-    """The account days since the model that decided the day was trained; None where none of the register did."""
+    """Return the account days since the deciding model was trained; None if no registered model decided."""
     provenance = ledger.provenance_on(store, job.account, job.as_of)
     if provenance is None or provenance.model_id is None:
         return None
     try:
         trained_to = model_store.find(store, provenance.model_id).trained_to
     except model_store.ModelUnknown:
-        # An audit lends the days models of a walk-forward's folds, which are no part of the register.
+        # An audit decides days with models of walk-forward folds, which are not in the registry.
         return None
     return len(bar_store.session_dates(store, job.source, job.symbols, after=trained_to, until=job.as_of))

@@ -1,4 +1,4 @@
-"""Taking a broker over anew: what will be booked, in values and in words, before any of it is written."""
+"""Plan of a broker takeover: the entries to be booked, in values and in words, before anything is written."""
 
 import logging
 from collections.abc import Callable
@@ -23,16 +23,16 @@ from tasks.run.job import Customer
 
 log = logging.getLogger(__name__)
 
-#: Why an order that was decided before an adoption ends.
+#: Reason with which an unsent order ends at a takeover.
 UNSENT = "the broker was adopted before it left"
 
-#: What becomes of an account's books: `taken_over` by hand, `given_back` after a reset.
+#: The rule that changes an account's books: `taken_over` by hand, `given_back` after a reset.
 Law = Callable[[Books, Found], Takeover]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What taking a broker over will do to an account: `takeover` and `before` are None before its first day."""
+    """The effect of a takeover on an account; `takeover` and `before` are None before its first day."""
 
     broker: str
     as_of: date
@@ -42,12 +42,12 @@ class Plan:
 
     @property
     def changes(self) -> tuple[tuple[Change, str], ...]:
-        """What is booked, each with its reason."""
+        """Return the changes to be booked, each with its reason."""
         return tuple((one, self._reason(one)) for one in self.takeover.changes) if self.takeover else ()
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is there and stays as it is."""
+        """Return notes on balances that differ and stay as they are."""
         owned = self.before.positions if self.before else {}
         gone = {one.symbol: one.quantity for one, _ in self.changes}
         told = list[str]()
@@ -99,7 +99,7 @@ class Plan:
         )
 
     def _taken(self, change: Change) -> str:
-        """Why a difference is taken for a trade of the account's, and at which price."""
+        """Return why a mismatch is taken for a trade of the account, and at which price."""
         assert self.before is not None, "an account without a day has nothing to change"
         found, owned = self.found, self.before.positions.get(change.symbol, Decimal(0))
         ids = ", ".join(one.order_id for one in found.unknown if one.symbol == change.symbol)
@@ -119,7 +119,7 @@ class Plan:
 def planned(
     store: Connection, standing: tuple[str, str, BrokerBaseline], holdings: Balances, law: Law, news: News = NO_NEWS
 ) -> Plan:
-    """Return what adopting the holdings anew will do by the law, once the news is on record; nothing is written."""
+    """Return what taking the broker over will do by the law, once the news is recorded; write nothing."""
     account, broker, adopted = standing
     found = found_of(holdings, expected(store, account, adopted, news), untold(store, account, adopted, news))
     books = books_of(store, account, broker, adopted, news)
@@ -137,9 +137,9 @@ def planned(
 def take_over(
     store: Connection, standing: tuple[str, Broker, BrokerBaseline], holdings: Balances, told: tuple[Plan, str]
 ) -> None:
-    """Adopt the broker anew as planned, within a transaction in which its adoption still stands.
+    """Record a new baseline as planned; call it within a transaction in which the old baseline is still current.
 
-    What was ordered before it and has not left never will.
+    Orders decided before it and not sent yet expire.
     """
     account, broker, before = standing
     plan, reason = told
@@ -163,7 +163,7 @@ def take_over(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adopted:
-    """What an adoption has done, or would do: `number` is the one that stands then, `changed` whether it is new."""
+    """Result of a takeover, done or planned: `number` of the baseline then current; `changed` if it is a new one."""
 
     plan: Plan
     number: int
@@ -204,7 +204,7 @@ def answered(customer: Customer, adopted: Adopted) -> Json:
 
 
 def _told(books: Books | None) -> Json | None:
-    """The account's books as JSON."""
+    """Return the account's books as JSON."""
     if books is None:
         return None
     held = {symbol: text(quantity) for symbol, quantity in sorted(books.positions.items())}

@@ -1,9 +1,9 @@
-"""Orders of which the broker does not say what became: looked for everywhere, closed only where everything agrees.
+"""Orders of unknown outcome: searched for by every query, and closed only if all of them agree.
 
-Such an order is never sent again on its day, and its symbol takes no other order until it is known what became of it.
-That a venue does not know an order says nothing: it may be late, or tell from a memory that is. So it is closed as
-absent only by a run CLOSED_AFTER later, and only if the order itself, open orders, all orders, trades and balances
-agree.
+Such an order is never sent again on its day, and its symbol takes no other order until its outcome is known. A venue
+that does not know an order proves nothing: it may be late, or answer from a stale cache. So the order is closed as
+absent only by a run at least CLOSED_AFTER later, and only if the order itself, open orders, all orders, trades and
+balances agree.
 """
 
 import logging
@@ -26,18 +26,19 @@ from tasks.run.job import Customer, Job
 
 log = logging.getLogger(__name__)
 
-#: How long after it left an order may be closed without a word of the broker about it.
+#: Time after sending from which an order that the broker never reported may be closed.
 CLOSED_AFTER = timedelta(hours=12)
-#: How long after it left nobody waits for an order any more who adopts the broker: what comes later shows in the books.
+#: Time after sending from which a takeover no longer waits for an order: later fills show in the books.
 WAITED_FOR = timedelta(minutes=10)
-#: How long before an order left its traces are looked for: our clock and the venue's may have been apart.
+#: How long before an order was sent its traces are searched for: our clock and the venue's may differ.
 MARGIN = timedelta(hours=1)
 
 
 def sync_orders(customer: Customer, broker: Broker, over_before: date) -> tuple[Order, ...]:
-    """Return the orders of which the broker does not say what became; the others that left have ended, or wait.
+    """Return the orders of unknown outcome; record the outcome of all others that were sent.
 
-    What still rests there of a day before `over_before` is cancelled, and nothing is sent. Raises BrokerUnavailable.
+    Orders of days before `over_before` that still rest at the broker are cancelled; nothing is sent. Raises
+    BrokerUnavailable.
     """
     with connect(customer.home) as store:
         waiting = order_store.open_orders(store, customer.account)
@@ -46,7 +47,7 @@ def sync_orders(customer: Customer, broker: Broker, over_before: date) -> tuple[
         if order.state is OrderState.INTENDED:
             continue
         found = query_order(customer, broker, order)
-        # A remainder that the fill bar could not take is not carried into the next day.
+        # The remainder of an order that did not fill on its bar is not carried into the next day.
         if order.as_of < over_before and found.state in (OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED):
             found = record(customer, broker, broker.cancel(found, sent_at(customer, order)))
         if found.code is ReasonCode.UNSEEN:
@@ -57,9 +58,9 @@ def sync_orders(customer: Customer, broker: Broker, over_before: date) -> tuple[
 
 
 def close_absent(job: Job, broker: Broker, adopted: BrokerBaseline, unknown: Sequence[Order]) -> dict[str, str]:
-    """Return why each symbol takes no order whose order stays unknown; those without a trace have ended.
+    """Close the unknown orders that left no trace; return by symbol why the others keep it from trading.
 
-    It is for books that agree: the balances are what our trades give. Raises BrokerUnavailable.
+    Call it when the books agree: the balances are the sum of our trades. Raises BrokerUnavailable.
     """
     barred = {}
     for order in unknown:
@@ -79,7 +80,7 @@ def close_absent(job: Job, broker: Broker, adopted: BrokerBaseline, unknown: Seq
 
 
 def waited_for(broker: Broker, unknown: Sequence[Order]) -> dict[str, str]:
-    """Return why each symbol takes no order whose order is of unknown outcome while the books differ."""
+    """Return by symbol why it takes no order while it has one of unknown outcome and the books differ."""
     return {
         one.symbol: f"{_doubt(one)}: the balances of {broker.name} may hold what it traded, which no trade tells yet; "
         "the next run asks again"
@@ -88,20 +89,20 @@ def waited_for(broker: Broker, unknown: Sequence[Order]) -> dict[str, str]:
 
 
 def is_late(customer: Customer, broker: Broker, unknown: Sequence[Order]) -> bool:
-    """Return whether one of the orders left so long ago that the venue should have told what became of it."""
+    """Return whether one of the orders was sent so long ago that the venue should have reported its outcome."""
     now = broker.now()
     return any(now - sent_at(customer, one) >= CLOSED_AFTER for one in unknown)
 
 
 def unresolved(store: Connection, account: str, order: Order, now: datetime) -> bool:
-    """Return whether nobody can be expected to say what became of the order, so that an adoption may end it."""
+    """Return whether the order's outcome will not become known, so that a takeover may end it."""
     at = venues.sent_at(store, account, order.order_id)
     late = at is None or now - at >= WAITED_FOR
     return order.state is OrderState.UNKNOWN and (order.code is ReasonCode.FORGOTTEN or late)
 
 
 def doubts(job: Job, told: Collection[str]) -> tuple[str, ...]:
-    """Return a warning for each order of the day of which it is not known what became, but for symbols `told` of."""
+    """Return a warning for each order of the day of unknown outcome, except for the symbols in `told`."""
     with connect(job.home) as store:
         orders = order_store.orders_on(store, job.account, job.as_of)
     hours = _hours(CLOSED_AFTER)
@@ -119,7 +120,7 @@ def remedy(customer: Customer) -> str:
 
 
 def end(customer: Customer, broker: Broker, ended: Order) -> None:
-    """Record that the order has ended without a trade of its own, unless another run knows more by now."""
+    """Record that the order has ended without a trade of its own, unless another run knows its outcome by now."""
     now = broker.now()
     with connect(customer.home) as store, transaction(store):
         if order_store.order(store, customer.account, ended.order_id).state is not OrderState.UNKNOWN:
@@ -132,7 +133,7 @@ def end(customer: Customer, broker: Broker, ended: Order) -> None:
 
 
 def _looked_for(customer: Customer, broker: Broker, order: Order) -> Order:
-    """The order as it is told by the number under which the broker lists it, if it does, whatever it says of its id."""
+    """Return the order as reported under the venue's own number if the broker lists it, whatever our id gives."""
     found = _listed(customer, broker, order)
     if found is None:
         return order
@@ -145,7 +146,7 @@ def _listed(customer: Customer, broker: Broker, order: Order) -> ListedOrder | N
 
 
 def _trace(job: Job, broker: Broker, adopted: BrokerBaseline, order: Order) -> str:
-    """What speaks against the order's being absent, with the way out; empty if nothing does."""
+    """Return the evidence that the order may not be absent, with the remedy; empty if there is none."""
     since = sent_at(job, order) - MARGIN
     way = f"look, then {remedy(job)} ends it"
     if order.code is not ReasonCode.UNSEEN:

@@ -1,4 +1,4 @@
-"""A challenger: trained on the past of a job's symbols, registered, judged by the gate and promoted or refused."""
+"""Challenger: a model trained on the history of a job's symbols, registered, and judged by the promotion gate."""
 
 import json
 import logging
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Challenged:
-    """A challenger as it was registered, how it was trained, and what the gate said."""
+    """A challenger as registered, its validation figures, and the verdict of the promotion gate."""
 
     record: ModelRecord
     validation: Mapping[str, Any]
@@ -44,11 +44,11 @@ class Challenged:
 
 
 def challenge(job: Job, champion: ModelRecord | None, since: date) -> Challenged:
-    """The challenger of the job's day, judged against the champion, or against the prior where None rules.
+    """Train the challenger of the job's day and judge it against the champion, or the prior if there is none.
 
-    If it is promoted it decides from the day `since`. Same bars, account, recipe and champion: the same model and
-    verdict; what was judged so already is answered from the register. Raises TrainingRefused if the history is too
-    short or the training fails; then nothing is registered.
+    If promoted, it decides from the day `since`. The same bars, account, recipe and champion give the same model and
+    verdict, so one judged before is answered from the registry. Raises TrainingRefused if the history is too short or
+    the training fails; then nothing is registered.
     """
     with connect(job.home) as store:
         bars = bar_store.load(store, job.source, job.symbols, until=job.as_of)
@@ -77,9 +77,9 @@ def challenge(job: Job, champion: ModelRecord | None, since: date) -> Challenged
 def _known(
     job: Job, champion: ModelRecord | None, market: tuple[Mapping[str, Bars], AccountConfig]
 ) -> Challenged | None:
-    """The challenger that was judged on the same day, bars, account, recipe, code and rival, if its weights are there.
+    """Return the challenger judged on the same day, bars, account, recipe, code and rival, if its weights are there.
 
-    One that is the champion by now was judged against the champion before it.
+    One that is the champion by now was judged against the previous champion.
     """
     bars, mandate = market
     rival = champion.model_id if champion else PRIOR
@@ -107,7 +107,7 @@ def _trained(
     from strategy.training.loop import TrainingDiverged
 
     if plan.settings.device == "cuda":
-        # CUDA's own products are deterministic only with this, and only if it is there before they begin.
+        # cuBLAS is deterministic only with this variable, and only if it is set before its first call.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     try:
         return fitted(bars, mandate, plan.shape, plan.settings, start)
@@ -122,7 +122,7 @@ def _trained(
 def _record(
     job: Job, plan: TrainingPlan, trained: "Trained", market: tuple[Mapping[str, Bars], AccountConfig]
 ) -> tuple[ModelRecord, Mapping[str, Any]]:
-    """The record of the trained model, whose weights lie on disk before the store names them."""
+    """Save the trained weights, then return the model's record and its validation figures."""
     from strategy.networks.ensemble import keep
 
     bars, mandate = market
@@ -138,8 +138,8 @@ def _record(
     }
     networks = [member.network for member in trained.members]
     digest = data_sha256(bars)
-    # The same weights of another registry, of other symbols or bars are another model, refused or promoted there; and
-    # weights that no training improved are the same for all of them.
+    # The same weights for another registry, other symbols or other bars are another model, with a verdict of its own;
+    # and weights that no training improved are equal for all of them.
     metadata = {
         "config": config,
         "trained_to": job.as_of.isoformat(),
@@ -165,7 +165,7 @@ def _record(
 
 
 def _config(job: Job, plan: TrainingPlan, mandate: AccountConfig) -> str:
-    """What the training was given beside bars, as canonical JSON."""
+    """Return the training's inputs other than bars, as canonical JSON."""
     given = {
         "shape": asdict(plan.shape),
         "training": asdict(plan.settings),
@@ -178,7 +178,7 @@ def _config(job: Job, plan: TrainingPlan, mandate: AccountConfig) -> str:
 
 
 def _trials(store: Connection, job: Job, trained: "Trained") -> int:
-    """The configurations tried on these symbols and the dates that judge, this one included; a retraining is none."""
+    """Count the configurations tried on these symbols and gate dates, with this one; a retraining is no new trial."""
     config = configuration({**json.loads(job.policy.config), "strategy": str(Strategy.TURBO)}, job.symbols)
     first, last = (day.astype("M8[D]").item() for day in trained.gate_dates[[0, -1]])
     trial = Trial(symbols=job.symbols, start=first, end=last, config=config, recorded_at=job.now)
@@ -188,9 +188,9 @@ def _trials(store: Connection, job: Job, trained: "Trained") -> int:
 def _judged(
     job: Job, market: tuple[Mapping[str, Bars], AccountConfig], plan: TrainingPlan, trained: "Trained", rules: GateRules
 ) -> Verdict:
-    """What the gate says of the challenger, on dates that it did not learn from.
+    """Return the promotion gate's verdict on the challenger, on dates that it did not learn from.
 
-    A champion that was trained with other shares may know some of them, which is to its advantage.
+    A champion that was trained with other shares may know some of these dates, which is to its advantage.
     """
     prior = trained.prior_gate.net
     if plan.champion is None:
@@ -203,7 +203,7 @@ def _judged(
 
 
 def _settled(job: Job, record: ModelRecord, verdict: Verdict, since: date) -> Verdict:
-    """The verdict that stands, with the promotion that it means."""
+    """Record the verdict, and the promotion if it means one; return the verdict on record."""
     with connect(job.home) as store, transaction(store):
         stands = promotions.record_verdict(
             store, StoredVerdict(model_id=record.model_id, as_of=job.as_of, verdict=verdict, created_at=job.now)

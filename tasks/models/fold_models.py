@@ -1,4 +1,4 @@
-"""The model of one fold: trained, judged and kept, or read back, with the signals that it foretells."""
+"""The model of one walk-forward fold: trained, judged and stored, or read back, with its signals."""
 
 import json
 import logging
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: What of a recipe says when to train, not how: no fold depends on it.
+#: The recipe's parameters that say when to train, not how: no fold depends on them.
 _SCHEDULE = frozenset({"warm_steps", "retrain_every_bars", "cold_start_every_bars", "model_max_age_bars"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class History:
-    """All bars of the job's symbols up to the last day, the account that trades them, and the days it is tested on."""
+    """All bars of the job's symbols up to the last day, the account that trades them, and the days tested."""
 
     bars: Mapping[str, Bars]
     mandate: AccountConfig
@@ -46,7 +46,7 @@ class History:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedFold:
-    """One fold: its first and last day, a key for all that determines its model, and the signals that are wanted."""
+    """A requested fold: first and last day, a key for everything that determines its model, and the signals needed."""
 
     key: str
     start: date
@@ -57,20 +57,20 @@ class AskedFold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownFold:
-    """A fold as it was kept, and every signal that is known of its model."""
+    """A fold as stored, and every known signal of its model."""
 
     stored: StoredFold
     signals: Mapping[SignalKey, float]
 
     def lacking(self, asked: AskedFold) -> tuple[SignalKey, ...]:
-        """The signals that are wanted and not known; none of a model that does not trade."""
+        """Return the signals that are requested and not known; none for a model that does not trade."""
         if not self.stored.verdict.promoted:
             return ()
         return tuple(key for key in asked.wanted if key not in self.signals)
 
 
 def fold_key(job: Job, mandate: AccountConfig, fitted_to: date, bars_sha256: str) -> str:
-    """The hash of all that determines a fold's model."""
+    """Return the hash of everything that determines a fold's model."""
     determined_by = {
         "bars": bars_sha256,
         "fitted_to": fitted_to,
@@ -82,14 +82,14 @@ def fold_key(job: Job, mandate: AccountConfig, fitted_to: date, bars_sha256: str
 
 
 def account_sha256(mandate: AccountConfig, day: date) -> str:
-    """The hash of what a training on bars up to the day takes of the account: sizing, limits, costs, instruments."""
+    """Return the hash of what training up to the day uses of the account: sizing, limits, costs, instruments."""
     return _sha256(_account(mandate, day))
 
 
 def _account(mandate: AccountConfig, day: date) -> dict[str, object]:
     terms = mandate.terms
     listed = {symbol: terms.instruments[symbol] for symbol in mandate.symbols}
-    # Before the setting was obeyed every model was trained with its default, and such models stay as they are.
+    # Models trained before this setting was respected used its default: leave it out of their hash at the default.
     stale = mandate.limits.stale_days
     obeyed = {} if stale == RiskLimits().stale_days else {"stale_days": stale}
     return obeyed | {
@@ -104,7 +104,7 @@ def _sha256(values: Mapping[str, object]) -> str:
 
 
 def _membership(instrument: Instrument, day: date) -> list[tuple[date, date | None]] | None:
-    """The symbol's place in the universe as the day knew it: what begins or ends later was not known."""
+    """Return the symbol's universe membership as known on that day: later starts and ends are left out."""
     if instrument.memberships is None:
         return None
     begun = [one for one in instrument.memberships if one.first <= day]
@@ -112,7 +112,7 @@ def _membership(instrument: Instrument, day: date) -> list[tuple[date, date | No
 
 
 def fitted(job: Job, history: History, asked: AskedFold) -> KnownFold:
-    """The fold, trained and judged. Raises TrainingRefused as `tasks.backtest.walk_forward.walk` does."""
+    """Train, judge and store the fold. Raises TrainingRefused as `tasks.backtest.walk_forward.walk` does."""
     candidate, model_id = _trained(job, history, asked)
     fold = StoredFold(
         key=asked.key,
@@ -126,9 +126,9 @@ def fitted(job: Job, history: History, asked: AskedFold) -> KnownFold:
 
 
 def extended(job: Job, history: History, asked: AskedFold, known: KnownFold) -> KnownFold:
-    """A promoted fold with the signals it lacks: of days that were not asked for then, or whose bars were others.
+    """Add the signals that a promoted fold lacks: of days not requested before, or whose bars have changed.
 
-    A model whose file is gone or damaged is trained again, to the same bytes.
+    A model whose file is missing or damaged is trained again, to the same bytes.
     """
     assert known.stored.model_id is not None, "nothing is promoted that was not trained"
     try:
@@ -141,20 +141,20 @@ def extended(job: Job, history: History, asked: AskedFold, known: KnownFold) -> 
 
 
 def _kept(job: Job, fold: StoredFold, fresh: Mapping[SignalKey, float]) -> KnownFold:
-    """The fold and its signals as the store has them now: what another process kept first stands."""
+    """Store the fold and its signals and return what the store holds; what another process stored first wins."""
     with connect(job.home) as store:
         fold_store.record(store, fold, fresh)
         return KnownFold(stored=fold_store.find(store, fold.key) or fold, signals=fold_store.signals(store, fold.key))
 
 
 def _trained(job: Job, history: History, asked: AskedFold) -> tuple["Candidate", str | None]:
-    """The candidate of the fold, whose weights now lie on disk, and its id."""
+    """Train the candidate of the fold and save its weights; return it and its id, None where no model came of it."""
     from strategy.networks.ensemble import keep
     from strategy.training.candidate import candidate
 
     shape, settings = shape_of(job.policy.recipe), settings_of(job.policy.recipe)
     if settings.device == "cuda":
-        # CUDA's own products are deterministic only with this, and only if it is there before they begin.
+        # cuBLAS is deterministic only with this variable, and only if it is set before its first call.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     try:
         found = candidate(_until(history.bars, asked.fitted_to), history.mandate, shape, settings)
@@ -172,7 +172,7 @@ def _trained(job: Job, history: History, asked: AskedFold) -> tuple["Candidate",
 
 
 def _foretold(history: History, wanted: Sequence[SignalKey], model: "Ensemble") -> dict[SignalKey, float]:
-    """The signals that are wanted, each computed alone as a daily run does, from no bar after the last of them."""
+    """Return the requested signals, each computed alone as a daily run does, from no bar after the last of them."""
     if not wanted:
         return {}
     days = [day for _, day, _ in wanted]
@@ -185,6 +185,6 @@ def _foretold(history: History, wanted: Sequence[SignalKey], model: "Ensemble") 
 
 
 def _until(bars: Mapping[str, Bars], day: date) -> dict[str, Bars]:
-    """The bars dated that day or earlier, of the symbols that have any."""
+    """Return the bars dated that day or earlier, of the symbols that have any."""
     cut = {symbol: one.until(np.datetime64(day, "us")) for symbol, one in bars.items()}
     return {symbol: one for symbol, one in cut.items() if len(one)}

@@ -1,4 +1,4 @@
-"""The model of the day, read back from the registry and ready to forecast."""
+"""Loading of registered models for forecasting."""
 
 import json
 from pathlib import Path
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def forecaster(home: Path, model_id: str | None) -> Forecaster | None:
-    """The registered model, or None for the prior. Raises ModelDamaged as `ensemble` does."""
+    """Return the registered model, or None for the prior. Raises ModelDamaged as `ensemble` does."""
     return None if model_id is None else ensemble(home, model_id)
 
 
 def ensemble(home: Path, model_id: str) -> "Ensemble":
-    """The networks of a registered model.
+    """Return the networks of a registered model.
 
     Raises ModelDamaged if the file is not the one that was registered, or this version cannot use it.
     """

@@ -1,4 +1,4 @@
-"""Retrain if due: a challenger is fitted on the past only, and the gate says whether it trades."""
+"""Retraining if due: a challenger is trained on the past only, and the promotion gate decides whether it trades."""
 
 import logging
 from dataclasses import asdict, dataclass, replace
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Champion:
-    """The model that may trade, None for the prior, and why it is so, in words and as a code (None: nobody ruled)."""
+    """The model that may trade (None: the prior), with the reason in words and as a code (None in an audit)."""
 
     model_id: str | None
     reason: str
@@ -29,13 +29,13 @@ class Champion:
 
     @property
     def warning(self) -> str:
-        """The reason, where something went wrong; else empty."""
+        """Return the reason if it is a fault; else an empty string."""
         return self.reason if self.code in MODEL_FAULTS else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Registry:
-    """What the register says on the job's day: its champion, and account days since that and any training (or None).
+    """The registry on the job's day: the champion, and account days since its and since any training (None: never).
 
     `damage` says why there is no champion although one is promoted: its file cannot be used.
     """
@@ -47,10 +47,10 @@ class _Registry:
 
 
 def retrain(job: Job) -> Champion:
-    """The champion of the day, None for the prior; a challenger is trained first if that is due.
+    """Return the champion of the day, None for the prior, after training a challenger if one is due.
 
-    A training that fails, or a challenger that is refused, leaves the champion as it was; one past
-    `model_max_age_bars` gives way to the prior.
+    If the training fails or the challenger is rejected, the champion stays; one past `model_max_age_bars` gives way to
+    the prior.
     """
     if job.policy.strategy is not Strategy.TURBO:
         return Champion(model_id=None, reason=f"{job.policy.strategy} needs no model", code=ModelCode.NOT_NEEDED)
@@ -69,7 +69,7 @@ def retrain(job: Job) -> Champion:
 
 
 def _known(job: Job) -> _Registry:
-    """The register on the job's day. A champion whose file cannot be used is none, and to be replaced at once."""
+    """Return the registry on the job's day; a champion with an unusable file counts as none and is replaced at once."""
     with connect(job.home) as store:
         champion = model_store.champion(store, job.registry, job.symbols, trained_until=job.as_of)
         trained = model_store.last_trained(store, job.registry, job.symbols, until=job.as_of)
@@ -96,7 +96,7 @@ def _age_bars(store: Connection, job: Job, since: date) -> int:
 
 
 def _refusal(job: Job, known: _Registry) -> str:
-    """What became of the challenger of the job's day, if it was refused and nobody overruled that."""
+    """Return the rejection of the day's challenger as a text; empty unless it was rejected and not promoted by hand."""
     with connect(job.home) as store:
         stored = model_store.judged_on(store, job.registry, job.symbols, job.as_of)
     if stored is None or stored.verdict.promoted or (known.champion and known.champion.model_id == stored.model_id):
@@ -105,7 +105,7 @@ def _refusal(job: Job, known: _Registry) -> str:
 
 
 def _ruling(job: Job, known: _Registry, newer: str) -> Champion:
-    """Who trades by the register; `newer` says what became of a challenger of the day."""
+    """Return the model that trades by the registry; `newer` is the text on the day's challenger."""
     age, limit = known.champion_age_bars, job.policy.recipe.model_max_age_bars
     if known.champion is None:
         why = known.damage or "no network is promoted"
@@ -120,9 +120,9 @@ def _ruling(job: Job, known: _Registry, newer: str) -> Champion:
 
 
 def train_now(job: Job) -> dict[str, object]:
-    """The answer of `turbodmt train`: the challenger, how it did on dates that chose nothing, and the verdict.
+    """Return the answer of `turbodmt train`: the challenger, its figures on dates used for nothing else, the verdict.
 
-    If it is promoted it decides from the first day that is not decided yet. Raises TrainingRefused.
+    If promoted, it decides from the first day that is not decided yet. Raises TrainingRefused.
     """
     with connect(job.home) as store:
         since = promotions.first_open_day(store, job.registry, job.symbols, job.as_of)

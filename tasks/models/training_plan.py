@@ -1,4 +1,4 @@
-"""What a challenger is: its networks, how they are trained, and whether they go on from the champion."""
+"""Plan of a training: the networks, their settings, and whether they start from the champion."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class TrainingRefused(ValueError):
-    """There is too little history to train on, or the training failed (exit 2 when training was asked for)."""
+    """Too little history to train on, or a failed training (exit 2 when training was requested)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingPlan:
-    """What is trained: shape, settings, the champion to go on from if any, and the day of the last cold start."""
+    """The training to run: shape, settings, the champion to start from if any, and the day of the last cold start."""
 
     shape: "NetworkShape"
     settings: "TrainingSettings"
@@ -31,9 +31,9 @@ class TrainingPlan:
 
 
 def training_plan(store: Connection, job: Job, champion: ModelRecord | None) -> TrainingPlan:
-    """A warm start from a champion of the same build whose own cold start is recent enough, else a cold one.
+    """Plan a warm start from a champion of the same build whose own cold start is recent enough, else a cold start.
 
-    Only with the same shares of the same history do the dates that judge lie after all that the champion learned from.
+    Only with the same shares of the same history do the gate's dates lie after all that the champion learned from.
     """
     recipe = job.policy.recipe
     shape, settings = shape_of(recipe), settings_of(recipe)
@@ -56,7 +56,7 @@ def training_plan(store: Connection, job: Job, champion: ModelRecord | None) -> 
 
 
 def shape_of(recipe: TrainingConfig) -> "NetworkShape":
-    """The shape of a recipe's networks. Raises TrainingRefused where there can be no such network."""
+    """Return the shape of a recipe's networks. Raises TrainingRefused if there can be no such network."""
     from strategy.networks.transformer import NetworkShape
 
     try:
@@ -68,7 +68,7 @@ def shape_of(recipe: TrainingConfig) -> "NetworkShape":
 
 
 def settings_of(recipe: TrainingConfig) -> "TrainingSettings":
-    """How a recipe's networks are trained from nothing."""
+    """Return the settings with which a recipe's networks are trained from scratch."""
     from strategy.training.settings import TrainingSettings
 
     return TrainingSettings(

@@ -1,4 +1,4 @@
-"""What a person does or asks by hand: status, halt, explain, adopt, promote, import.
+"""Operations by hand: status, halt, explain, adopt, promote, import.
 
 Start with `status`.
 """

@@ -1,4 +1,4 @@
-"""The accounts of a store: their list, a question for one that there is not, and one forgotten."""
+"""Accounts of a store: list them, check a name, and forget an account or a source's bars."""
 
 import shutil
 from collections.abc import Collection
@@ -18,7 +18,7 @@ from tasks.run.job import PAPER
 
 
 class NotForgotten(ValueError):
-    """An account or a source is still needed, and what must be done first is said (exit 2)."""
+    """An account or a source that is still needed; the message says what must be done first (exit 2)."""
 
 
 def accounts_json(home: Path) -> Json:
@@ -45,9 +45,9 @@ def _account_json(store: Connection, one: KnownAccount) -> Json:
 
 
 def demand_known(home: Path, account: str, expected: Collection[str] = ()) -> None:
-    """Raise AccountUnknown for an account that the store does not know, naming those that it does.
+    """Raise AccountUnknown, naming the known accounts, if the store does not know this one.
 
-    One of those `expected` may not have begun yet; in a store without any account every name is as good.
+    One of those `expected` may not have begun yet; in a store without any account every name passes.
     """
     if not (home / DATABASE_NAME).exists():
         return
@@ -58,7 +58,7 @@ def demand_known(home: Path, account: str, expected: Collection[str] = ()) -> No
 
 
 def demand_forgettable(home: Path, account: str) -> KnownAccount:
-    """Return the account; raise AccountUnknown, or NotForgotten where it is halted or open at a broker outside."""
+    """Return the account; raise AccountUnknown, or NotForgotten if it is halted or open at an external broker."""
     with connect(home) as store:
         return _forgettable(store, account)
 
@@ -80,7 +80,7 @@ def _forgettable(store: Connection, account: str) -> KnownAccount:
 
 
 def _demand_flat(store: Connection, account: str) -> None:
-    """Raise NotForgotten where a broker outside may still hold something of the account's."""
+    """Raise NotForgotten if an external broker may still hold a position or an order of the account."""
     broker = venues.broker_of(store, account)
     if broker is None:
         return
@@ -96,12 +96,12 @@ def _demand_flat(store: Connection, account: str) -> None:
 
 
 def forget_account(home: Path, account: str) -> Json:
-    """Return the answer of `turbodmt accounts forget`: the account's rows and pages are gone, its trials are counted.
+    """Return the answer of `turbodmt accounts forget`: delete the account's rows and pages, keep its trials counted.
 
     Raises AccountUnknown, NotForgotten.
     """
     with connect(home) as store:
-        # Asked again: it may have been halted while the question stood.
+        # Check again: it may have been halted while the confirmation was pending.
         found = _forgettable(store, account)
         rows = account_store.forget(store, account)
     pages = home / "reports" / account
@@ -118,7 +118,7 @@ def forget_account(home: Path, account: str) -> Json:
 
 
 def demand_unused(home: Path, source: str) -> int:
-    """Return how many bars of the source are published; raise NotForgotten where none are, or accounts need them."""
+    """Return how many bars of the source are published; raise NotForgotten if none are, or if accounts need them."""
     with connect(home) as store:
         return _unused(store, source)
 

@@ -1,4 +1,4 @@
-"""Adopting a broker by hand: a person has looked at what is there, and has the ledger say the same."""
+"""Broker takeover by hand: after a person has looked, the ledger is made to match what the broker holds."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -36,17 +36,17 @@ from tasks.run.job import PAPER
 
 log = logging.getLogger(__name__)
 
-#: How long after a trade the balances may be told without it.
+#: How long after a trade the reported balances may not include it.
 BALANCES_AFTER = timedelta(seconds=90)
 
 
 class NothingToAdopt(ValueError):
-    """The account has no broker outside whose books could differ (exit 2)."""
+    """The account has no external broker whose books could differ (exit 2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adopter:
-    """The account that takes its broker over at the instant `now`: the customer whose orders are asked for."""
+    """The account that takes its broker over at the instant `now`, acting as the customer of order queries."""
 
     home: Path
     account: str
@@ -55,12 +55,12 @@ class Adopter:
 
 
 def adopt(home: Path, account: str, reason: str, open_broker: Callable[[datetime], Broker], now: datetime) -> Json:
-    """Return the answer of `turbodmt adopt`: the ledger says what the broker holds, each difference by an entry.
+    """Return the answer of `turbodmt adopt`: match the ledger to the broker, each difference booked as an entry.
 
-    What became of its orders is asked for first, and what still rests at the broker is cancelled; nothing is sent, and
-    what has not left yet never will. Right after an adoption, where nothing differs, nothing is written.
-    An order of which the broker will never say what became ends here: whatever it traded is among the balances, and
-    the account's as far as they differ by no more than it may have traded.
+    First the outcome of its orders is queried, and orders still resting at the broker are cancelled; nothing is sent,
+    and unsent orders expire. Right after a takeover, if nothing differs, nothing is written. An order whose outcome the
+    broker will never report ends here: whatever it traded is in the balances, and counts as the account's as far as
+    they differ by no more than it may have traded.
     Raises ReasonMissing, NothingToAdopt, BrokerUnavailable.
     """
     if not reason.strip():
@@ -79,7 +79,7 @@ def adopt(home: Path, account: str, reason: str, open_broker: Callable[[datetime
 
 
 def foresee(home: Path, account: str, open_broker: Callable[[datetime], Broker], now: datetime) -> Json:
-    """Return the answer that `adopt` would give now; nothing is written, sent or cancelled.
+    """Return the answer that `adopt` would give now; write, send and cancel nothing.
 
     Raises NothingToAdopt, BrokerUnavailable.
     """
@@ -112,7 +112,7 @@ def foresee(home: Path, account: str, open_broker: Callable[[datetime], Broker],
 def _adopter(
     home: Path, account: str, open_broker: Callable[[datetime], Broker], now: datetime
 ) -> tuple[Broker, Adopter]:
-    """The broker, and the account that has adopted it before. Raises NothingToAdopt."""
+    """Return the broker, and the account that has a baseline there. Raises NothingToAdopt."""
     broker = open_broker(now)
     with connect(home) as store:
         before = venues.adoption(store, account, broker.name)
@@ -140,7 +140,7 @@ def _newest(adopter: Adopter) -> BrokerBaseline:
 
 
 def _holdings(adopter: Adopter, broker: Broker, before: BrokerBaseline, news: News = NO_NEWS) -> Balances:
-    """What the broker holds, asked for when it must have counted our newest trade: balances are told later."""
+    """Return the broker's balances, after waiting until they must include our newest trade."""
     with connect(adopter.home) as store:
         now = standing_now(store, adopter.account)
         told = (*venues.executions(store, adopter.account, before.number), *news.executions)
@@ -151,7 +151,7 @@ def _holdings(adopter: Adopter, broker: Broker, before: BrokerBaseline, news: Ne
 
 
 def _catch_up(adopter: Adopter, broker: Broker, adopted: BrokerBaseline) -> None:
-    """Ask until every order that left has ended, or will never be told of, and every charge is on record."""
+    """Record the outcome of every sent order, as far as it will ever be known, and every funding payment."""
     _demand_told(adopter, sync_orders(adopter, broker, date.max), broker)
     record_charges(adopter, broker, adopted, adopter.now.date() - timedelta(days=1))
 
@@ -172,10 +172,10 @@ def _demand_told(adopter: Adopter, orders: Sequence[Order], broker: Broker) -> N
 
 
 def _took_over(adopter: Adopter, broker: Broker, before: BrokerBaseline, reason: str) -> Adopted | None:
-    """What was adopted, or that nothing differs; None where a run was at work meanwhile: look again.
+    """Record the takeover, or that nothing differs, and return it; None if a run was active meanwhile: try again.
 
-    The balances are not the account's where an order of ours traded while they were asked for, or may yet: they would
-    count that or not.
+    The balances cannot be used if an order of ours traded while they were queried, or still may: they may or may not
+    include that trade.
     """
     account = adopter.account
     with connect(adopter.home) as store:
@@ -200,7 +200,7 @@ def _took_over(adopter: Adopter, broker: Broker, before: BrokerBaseline, reason:
 
 
 def _due(store: Connection, adopter: Adopter, before: BrokerBaseline, holdings: Balances, news: News = NO_NEWS) -> bool:
-    """Whether an adoption is no repetition: the books differ, if only in what is not ours, or something went on."""
+    """Return whether a takeover has an effect: the books differ, even in what is not ours, or something happened."""
     account = adopter.account
     traded = (*venues.executions(store, account, before.number), *news.executions)
     if before.number == 1 or traded or order_store.open_orders(store, account):
@@ -213,7 +213,7 @@ def _due(store: Connection, adopter: Adopter, before: BrokerBaseline, holdings: 
 
 
 def _end(store: Connection, account: str, ended: Order, now: datetime) -> None:
-    """End the order without a trade of its own: none is known, and none is made up."""
+    """End the order without a trade of its own: none is known, and none is invented."""
     snapshot = ledger.latest_snapshot(store, account)
     settled = snapshot.account.as_of if snapshot else ended.as_of
     order_store.update_orders(store, account, [ended], day=booking_day(now, settled))

@@ -1,4 +1,4 @@
-"""What is not as it should be, as the store tells it: accounts that stand still, failed runs, missed orders, halts."""
+"""Concerns read from the store: overdue accounts, failed runs, missed orders, halts, and symbols held back."""
 
 import json
 from collections.abc import Collection, Iterator
@@ -19,32 +19,32 @@ from tasks.notices.missed_orders import missed_among, sentences
 from tasks.run.answers import MODEL_FAULTS
 from tasks.run.runs import DAILY
 
-#: A run of which nothing was heard for so long has ended without a word.
+#: An unfinished run that began longer ago than this has died silently.
 LEASE = timedelta(hours=6)
-#: After a bar's close a run may come so late before it is missed.
+#: A run is overdue this long after its bar's close.
 PATIENCE = timedelta(hours=12)
-#: A day run so long after its date was a replay, which nobody waits for.
+#: A day run later than this after its date was a replay, not a live run.
 LIVE_WITHIN = timedelta(days=7)
 
 
-#: Orders that missed on so many of the account's last days that ordered are a concern.
+#: Orders missed on this many of the account's last days with orders are a concern.
 MISSED_DAYS, MISSED_OF = 2, 3
-#: States of orders of which it is too early to say anything.
+#: States of orders that it is too early to judge.
 WAITING = OPEN_STATES - {OrderState.UNKNOWN}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concern:
-    """Something to be told once: its key, and a sentence that ends with the remedy."""
+    """A concern to be reported once: its key, and a sentence that ends with the remedy."""
 
     key: str
     text: str
 
 
 def look(home: Path, now: datetime, watched: Collection[str] | None = None) -> tuple[Concern, ...]:
-    """Return all concerns at the instant, in the order of their keys; of the accounts `watched` alone.
+    """Return all concerns at the instant, sorted by key; with `watched`, of those accounts alone.
 
-    Where nobody says which (None), those whose newest run was live: a replay is an experiment. Raises StoreError.
+    With None, of the accounts whose newest run was live: a replay is an experiment. Raises StoreError.
     """
     with connect(home) as store:
         found = [
@@ -101,10 +101,10 @@ def _of_account(store: Connection, record: RunRecord, now: datetime) -> Iterator
 
 
 def _orders_missed(store: Connection, account: str) -> Iterator[Concern]:
-    """A concern where orders miss again and again; none once those of the newest day were taken whole.
+    """Yield a concern if orders miss repeatedly; none once the newest day's orders were taken in full.
 
-    Days on which nothing was ordered do not count, nor does one whose orders may all still trade, as paper's do until
-    their bar arrives.
+    Days without orders do not count, nor does a day whose orders may all still trade, as paper's do until their bar
+    arrives.
     """
     source, _ = ledger.newest_panel(store, account)
     days = order_store.days_ordered(store, account, most=MISSED_OF + 1)
@@ -125,12 +125,12 @@ def _orders_missed(store: Connection, account: str) -> Iterator[Concern]:
 
 
 def _live(record: RunRecord) -> bool:
-    """Return whether the run came when its day had just ended."""
+    """Return whether the run started soon after its day had ended."""
     return record.run.started_at.date() - record.run.as_of <= LIVE_WITHIN
 
 
 def _model_warning(record: RunRecord) -> str:
-    """What the run warned of about its model: too old, damaged, or none could be trained; empty if of nothing."""
+    """Return the run's warning about its model (too old, damaged, or none could be trained); empty if there is none."""
     if record.outcome is None or record.outcome.result is None:
         return ""
     answer = json.loads(record.outcome.result)
@@ -143,6 +143,6 @@ def _last(store: Connection, account: str) -> date | None:
 
 
 def _expected(store: Connection, account: str, now: datetime) -> date | None:
-    """The newest day that the account should have lived by now; None if nothing is known of its symbols."""
+    """Return the newest day that the account should have reached by now; None if its symbols are unknown."""
     known = instrument_store.find(store, *ledger.newest_panel(store, account))
     return max((last_closed(one.calendar, now - PATIENCE) for one in known.values()), default=None)

@@ -1,4 +1,4 @@
-"""Explain: an order from the bars that it came from to the fills that it came to, every number as it is stored."""
+"""Explanation of an order, from its bars to its fills, every number as stored."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ from tasks.report.markup import exactly
 from tasks.run.answers import Json, decision_json, fill_json, order_json, text
 from tasks.run.job import RunConfig
 
-#: How many orders are named where none, or more than one, is meant.
+#: Most orders listed when the given id matches none, or several.
 NAMED = 5
 STORED, REPLAYED = "stored", "replayed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """All that the store holds of an order: the decisions of its day, its own among them, and what became of it."""
+    """The stored record of an order: the decisions of its day, its own among them, its steps, fills and trades."""
 
     found: Found
     order: Order
@@ -43,21 +43,21 @@ class Record:
 
     @property
     def decision(self) -> Decision:
-        """The decision that the order carries out."""
+        """Return the decision that the order carries out."""
         return next(one for one in self.decisions if one.symbol == self.found.symbol)
 
 
 def orders_named(home: Path, text: str, account: str | None) -> tuple[Found, ...]:
-    """The orders whose id begins so, newest first; "" names all. At most NAMED of them."""
+    """Return the orders whose id begins with `text`, newest first ("" matches all); at most NAMED of them."""
     with connect(home) as store:
         return order_history.beginning(store, text, account, most=NAMED)
 
 
 def explain(home: Path, found: Found, policy_of: Callable[[str], RunConfig]) -> Json:
-    """The answer of `turbodmt explain`.
+    """Return the answer of `turbodmt explain`.
 
-    Where nothing was kept when the day was decided, the day is decided again, by the settings that `policy_of` reads
-    from its run; the answer says so, and whether that gave the decision which is on record.
+    If no explanation was stored when the day was decided, the day is decided again, with the settings that `policy_of`
+    reads from its run; the answer says so, and whether the result equals the decision on record.
     """
     with connect(home) as store:
         record = _record(store, found)
@@ -115,7 +115,7 @@ def _record(store: Connection, found: Found) -> Record:
 
 
 def _verified(store: Connection, record: Record, trace: Trace) -> bool:
-    """Whether the bars in the store still hash to those that were decided on."""
+    """Return whether the bars in the store still hash to those decided on."""
     symbols = [one.symbol for one in record.decisions]
     count = trace["window"]["look_back_bars"]
     bars = bar_store.load(store, trace["source"], symbols, until=record.found.as_of, last_bars=count)
@@ -123,7 +123,7 @@ def _verified(store: Connection, record: Record, trace: Trace) -> bool:
 
 
 def _parts(record: Record, trace: Trace | None) -> Json:
-    """The parts of the explanation in their order; None where there is none."""
+    """Return the parts of the explanation in order; each is None without a trace."""
     if trace is None:
         return dict.fromkeys(("bars", "features", "regime", "forecast", "size", "limits", "planned"))
     forecast = dict(trace["forecast"])
@@ -140,7 +140,7 @@ def _parts(record: Record, trace: Trace | None) -> Json:
 
 
 def _opens(store: Connection, record: Record, trace: Trace | None) -> dict[Fill, Decimal]:
-    """Return the open of the bar of each fill's day, where there is one, as it was told when the order was filled."""
+    """Return the open of each fill's bar, where there is one, in the units in which the order was filled."""
     opens: dict[Fill, Decimal] = {}
     if trace is None:
         return opens
@@ -152,7 +152,7 @@ def _opens(store: Connection, record: Record, trace: Trace | None) -> dict[Fill,
 
 
 def _fill_json(fill: Fill, opened: Decimal | None) -> Json:
-    """The fill beside its bar's open; slippage is money, and positive where it cost."""
+    """Return the fill beside its bar's open; slippage is money, positive where it cost."""
     cost = None if opened is None else (fill.price - opened) * (1 if fill.side is Side.BUY else -1)
     return {
         **fill_json(fill),

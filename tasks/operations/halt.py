@@ -1,4 +1,4 @@
-"""Halt and resume by hand: a halted account settles, decides and reports, and sends only orders that reduce."""
+"""Halt and resume by hand: a halted account settles, decides and reports, but sends only orders that reduce."""
 
 from pathlib import Path
 
@@ -10,15 +10,15 @@ from tasks.run.answers import Json
 
 
 class ReasonMissing(ValueError):
-    """Halting and resuming need a reason that can be read later (exit 2)."""
+    """A halt or a resumption without a reason that can be read later (exit 2)."""
 
 
 class AccountUnknown(ValueError):
-    """There is no such account to halt or to resume: a misspelt name must not look like a halt (exit 2)."""
+    """No such account to halt or to resume: a misspelt name must not look like a halt (exit 2)."""
 
 
 def halt(home: Path, account: str, reason: str) -> Json:
-    """The answer of `turbodmt halt`: the account stays halted until it is resumed.
+    """Halt the account until it is resumed; return the answer of `turbodmt halt`.
 
     Raises ReasonMissing, AccountUnknown.
     """
@@ -26,7 +26,7 @@ def halt(home: Path, account: str, reason: str) -> Json:
 
 
 def resume(home: Path, account: str, reason: str) -> Json:
-    """The answer of `turbodmt resume`: trading goes on, and the drawdown counts from today's equity.
+    """Resume trading, with the drawdown counted from today's equity; return the answer of `turbodmt resume`.
 
     Raises ReasonMissing, AccountUnknown.
     """

@@ -1,4 +1,4 @@
-"""Import: all bars of a source through the gate, and what a person releases by hand."""
+"""Import: all bars of a source through the data gate, and bars that a person releases by hand."""
 
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -15,10 +15,11 @@ from tasks.validation.gate import NothingPublishable, in_words, inspect
 def import_bars(
     job: Job, open_source: Callable[[], BarSource], release: tuple[Sequence[tuple[str, date]], str]
 ) -> dict[str, object]:
-    """The answer of `turbodmt import`: rows published per symbol, and every finding that holds one back.
+    """Return the answer of `turbodmt import`: rows published per symbol, and every finding that holds a symbol back.
 
-    `release` names bars (symbol, date) that are right as they are, and why. Bars dated after today are staged too, so
-    that the gate can name them. Raises NothingPublishable if no symbol of the source has published bars afterwards.
+    `release` names bars (symbol, date) that are right as they are, and the reason. Bars dated after today are staged
+    too, so that the gate can report them. Raises NothingPublishable if no symbol of the source has published bars
+    afterwards.
     """
     accepted, reason = release
     for symbol, _ in accepted:

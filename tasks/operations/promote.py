@@ -1,4 +1,4 @@
-"""Models on request: the registry as a list with its verdicts, and a promotion by hand with its reason."""
+"""Model registry by hand: the list of models with their verdicts, and a promotion with its reason."""
 
 import json
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from tasks.models.load import forecaster
 from tasks.operations.halt import ReasonMissing
 from tasks.run.answers import Json
 
-#: The prior while a model is champion: it trades where that model cannot.
+#: State of the prior while a model is champion: it trades where that model cannot.
 FALLBACK = "fallback"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """A source and symbols of it: whom a model is for."""
+    """A source and symbols of it, which a model trades."""
 
     source: str
     symbols: tuple[str, ...]
@@ -30,21 +30,21 @@ class Panel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which models to list; None for those of every source, or of any symbols."""
+    """The models to list, by source and symbols; None matches any."""
 
     source: str | None = None
     symbols: tuple[str, ...] | None = None
 
     def admits(self, panel: Panel) -> bool:
-        """Whether models of the panel are listed; the order of symbols does not matter."""
+        """Return whether models of the panel are listed; the order of symbols does not matter."""
         same = self.symbols is None or sorted(set(self.symbols)) == sorted(panel.symbols)
         return same and self.source in (None, panel.source)
 
 
 def models_json(home: Path, wanted: Filter, usual: Panel) -> Json:
-    """The answer of `turbodmt models`: the models, newest training first, then the prior of each of their panels.
+    """Return the answer of `turbodmt models`: models, newest training first, then the prior of each of their panels.
 
-    Where no model is listed, the prior of what is wanted, or of the usual panel, is.
+    If no model matches, the prior of the requested panel is listed, completed from the usual one.
     """
     with connect(home) as store:
         records = [one for one in model_store.records(store) if wanted.admits(_panel(one))]
@@ -56,10 +56,10 @@ def models_json(home: Path, wanted: Filter, usual: Panel) -> Json:
 
 
 def promote(home: Path, model: str, reason: str, at: datetime) -> Json:
-    """The answer of `turbodmt promote MODEL`: the model decides from the first day that is not decided yet.
+    """Promote the model from the first undecided day on; return the answer of `turbodmt promote MODEL`.
 
-    Its file is read and made ready first. Raises ReasonMissing, ModelUnknown, and ModelDamaged for a file that is not
-    the registered one or cannot be used by this version.
+    Its file is loaded first. Raises ReasonMissing, ModelUnknown, and ModelDamaged for a file that is not the registered
+    one or cannot be used by this version.
     """
     demand_reason(reason)
     with connect(home) as store:
@@ -69,7 +69,7 @@ def promote(home: Path, model: str, reason: str, at: datetime) -> Json:
 
 
 def promote_prior(home: Path, panel: Panel, reason: str, at: datetime) -> Json:
-    """The answer of `turbodmt promote prior`: no model decides until the gate or a person promotes one.
+    """Let the prior decide until the gate or a person promotes a model; return the answer of `turbodmt promote prior`.
 
     Raises ReasonMissing.
     """
@@ -78,7 +78,7 @@ def promote_prior(home: Path, panel: Panel, reason: str, at: datetime) -> Json:
 
 
 def demand_reason(reason: str) -> None:
-    """None; raises ReasonMissing for a blank one."""
+    """Raise ReasonMissing for a blank reason."""
     if not reason.strip():
         raise ReasonMissing(f"--reason is {reason!r}; say in a few words why, for whoever reads it later")
 
@@ -135,7 +135,7 @@ def _model_json(record: ModelRecord, verdicts: Sequence[StoredVerdict]) -> Json:
 
 
 def verdict_json(stored: StoredVerdict) -> Json:
-    """A verdict with its figures."""
+    """Return a verdict with its figures."""
     verdict = stored.verdict
     return {
         "promoted": verdict.promoted,
@@ -147,7 +147,7 @@ def verdict_json(stored: StoredVerdict) -> Json:
 
 
 def _prior_json(store: Connection, panel: Panel) -> Json:
-    """The prior as an entry of the registry: it was never trained and never expires."""
+    """Return the prior as an entry of the registry: never trained, never expiring."""
     ruling = promotions.in_force(store, panel.source, panel.symbols, date.max)
     reason = ruling.reason if ruling else "no model of these symbols was promoted"
     rules = ruling is None or ruling.model_id == PRIOR

@@ -1,4 +1,4 @@
-"""A day decided again, to explain what was decided when no explanation was kept."""
+"""A past day decided again, to explain its decisions when no explanation was stored."""
 
 import json
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from tasks.run.job import Job, RunConfig
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """An account's day: its decisions, at least one, and what they came from."""
+    """A past account day: its decisions, at least one, and their provenance."""
 
     home: Path
     account: str
@@ -34,21 +34,21 @@ class Asked:
 
     @property
     def as_of(self) -> date:
-        """The day."""
+        """Return the day."""
         return self.decisions[0].as_of
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """What was decided for, sorted."""
+        """Return the symbols decided, sorted."""
         return tuple(decision.symbol for decision in self.decisions)
 
 
 def replayed_trace(
     store: Connection, asked: Asked, symbol: str, policy_of: Callable[[str], RunConfig]
 ) -> tuple[Trace | None, list[str]]:
-    """How the symbol's order came about, by deciding the day again on the bars of today, and what to warn of.
+    """Return the trace of the symbol's order, by deciding the day again on today's bars, and warnings.
 
-    None, and why, where the day cannot be decided again.
+    The trace is None, with the reason as a warning, if the day cannot be decided again.
     """
     settings = order_history.settings_behind(store, asked.account, asked.as_of)
     if settings is None:
@@ -74,7 +74,7 @@ def replayed_trace(
 
 
 def _sources(store: Connection, asked: Asked, settings: str) -> tuple[str, ...]:
-    """Where the bars may have come from: what the run says, or every source that has some of a symbol."""
+    """Return the possible sources of the bars: the run's, or every source that has some of a symbol."""
     named = json.loads(settings).get("source")
     if named is not None:
         return (str(named),)
@@ -83,7 +83,7 @@ def _sources(store: Connection, asked: Asked, settings: str) -> tuple[str, ...]:
 
 
 def _job(asked: Asked, source: str, policy: RunConfig) -> Job:
-    """A job of that day that sends nothing."""
+    """Return a job of that day that sends nothing."""
     return Job(
         home=asked.home,
         run_id="",
@@ -99,7 +99,7 @@ def _job(asked: Asked, source: str, policy: RunConfig) -> Job:
 
 
 def _judged(store: Connection, job: Job, asked: Asked) -> Judgement | None:
-    """The day as it is judged today, under what held symbols back then; None without instruments or a standing."""
+    """Return the day judged again, with the symbols held back then; None without instruments or an account state."""
     model_id = asked.provenance.model_id
     model = None if model_id is None else ensemble(job.home, model_id)
     standing = standing_at(store, job, job.as_of)
@@ -108,7 +108,7 @@ def _judged(store: Connection, job: Job, asked: Asked) -> Judgement | None:
     try:
         mandate = mandate_of(store, job)
     except ValueError:
-        # Another source, which does not know all of the symbols.
+        # Another source, which lacks some of the symbols.
         return None
     held_back = {one.symbol: one.reason for one in asked.decisions if one.status is Status.QUARANTINED}
     standing = restated(store, job, standing).standing

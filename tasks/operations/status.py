@@ -1,4 +1,4 @@
-"""Where an account stands, on one screen: data, model, positions, risk, the last run."""
+"""Status of an account on one screen: data, model, positions, risk, the last run."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +16,7 @@ from tasks.run.job import PAPER
 
 
 def status_json(home: Path, account: str) -> Json:
-    """The account's part of `turbodmt status`; an account without a day has no equity."""
+    """Return the account's part of `turbodmt status`; an account without a day has no equity."""
     with connect(home) as store:
         snapshot = ledger.latest_snapshot(store, account)
         orders = order_store.open_orders(store, account)
@@ -55,7 +55,7 @@ def status_json(home: Path, account: str) -> Json:
 
 
 def _exposures(snapshot: Snapshot | None) -> dict[str, float]:
-    """The signed value of each position over equity."""
+    """Return the signed value of each position over equity."""
     if snapshot is None or snapshot.equity <= 0:
         return {}
     held = sorted(snapshot.account.positions.items())
@@ -63,7 +63,7 @@ def _exposures(snapshot: Snapshot | None) -> dict[str, float]:
 
 
 def _last_run(store: Connection, account: str) -> Json | None:
-    """How the account's newest run went, daily or a backfill; None if it never had one."""
+    """Return the account's newest run, daily or backfill; None if it never had one."""
     newest = runs.runs(store, account=account, last=1)
     if not newest:
         return None

@@ -1,4 +1,4 @@
-"""`--calendar NAME`: the calendar of the symbols of this run and of all later ones."""
+"""`--calendar NAME`: the calendar of the symbols, for this run and all later ones."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -16,14 +16,14 @@ from storage.bars.named_calendars import forget_calendars, keep_calendars
 from storage.database import connect
 from strategy.market.instruments import OBSERVED, Calendar
 
-#: What to name instead of a calendar to go back to what the source knows, or its dates suggest.
+#: Value of --calendar that goes back to the calendar the source knows, or its dates suggest.
 INFERRED = "inferred"
 
 
 def with_calendar(given: Mapping[str, object], name: str | None) -> Mapping[str, object]:
-    """Return the options as they are; the calendar is kept for the symbols that they mean. None: nothing is named.
+    """Store the calendar for the symbols of the options, unless it is None, and return the options unchanged.
 
-    Raises RequestRefused for a name that nobody knows, and what the source raises.
+    Raises RequestRefused for an unknown name, and what the source raises.
     """
     if name is None:
         return given
@@ -34,13 +34,13 @@ def with_calendar(given: Mapping[str, object], name: str | None) -> Mapping[str,
     settings = load(given)
     source = open_source(settings)
     symbols = wanted_symbols(settings, source)
-    # A symbol that the source does not have is refused before anything is kept.
+    # Refuse a symbol that the source does not have before anything is stored.
     source.instruments(symbols)
     named = {} if calendar is None else _of_each(source, symbols, calendar)
     with connect(settings.home) as store:
         forget_calendars(store, source.name, symbols)
         keep_calendars(store, source.name, named, clock())
-    # Opened anew, it knows the names; a source that streams is not asked for known symbols again.
+    # A reopened source uses the new calendars; a streaming source is not queried again for known symbols.
     fresh = open_source(settings).instruments(symbols)
     with connect(settings.home) as store:
         instrument_store.save(store, source.name, fresh)
@@ -48,14 +48,14 @@ def with_calendar(given: Mapping[str, object], name: str | None) -> Mapping[str,
 
 
 def file_options(given: Mapping[str, object], file: str) -> Mapping[str, object]:
-    """Return the options that mean what `turbodmt import FILE` reads: what is traded elsewhere says nothing of it."""
+    """Return the options for what `turbodmt import FILE` reads; configured symbols do not apply to a file."""
     if file in NAMED_SOURCES:
         return {**given, "source": file}
     return {**given, "source": f"file:{file.removeprefix('file:')}", "symbols": given.get("symbols") or ()}
 
 
 def _of_each(source: BarSource, symbols: tuple[str, ...], calendar: Calendar) -> dict[str, Calendar]:
-    """The calendar of each symbol: of observed dates, by how many days of the week have bars."""
+    """Return the calendar of each symbol; for observed dates, by how many days of the week have bars."""
     if calendar.value != OBSERVED:
         return dict.fromkeys(symbols, calendar)
     bars = source.fetch(BarRequest(since=dict.fromkeys(symbols), until=date.max, now=clock()))

@@ -1,4 +1,4 @@
-"""`turbodmt accounts` and `turbodmt bars`: what there is, and one of it forgotten once a person has said yes."""
+"""`turbodmt accounts` and `turbodmt bars`: list them, and forget one after confirmation."""
 
 import sys
 from enum import StrEnum
@@ -14,13 +14,13 @@ Json = dict[str, Any]
 
 
 class Deed(StrEnum):
-    """What may be done to an account or to the bars of a source."""
+    """The actions on an account or on the bars of a source."""
 
     FORGET = "forget"
 
 
 class NotConfirmed(ValueError):
-    """Nobody has said yes, and nothing was forgotten (exit 2)."""
+    """An action that nobody confirmed; nothing was forgotten (exit 2)."""
 
 
 Doing = Annotated[Deed | None, typer.Argument(metavar="forget", help="Forget one. Without it, all are listed.")]
@@ -121,7 +121,7 @@ def shown_accounts(answer: Json) -> str:
 
 
 def shown_forgotten(answer: Json) -> str:
-    """Return what has gone, and what stays."""
+    """Return a sentence on what was deleted, and what stays."""
     if "bars" in answer:
         return f"{answer['bars']:,} bars of {answer['forgotten']} are forgotten; what was tried on them stays counted."
     return (

@@ -1,4 +1,4 @@
-"""The universe on the command line: what might be held, and when."""
+"""The universe on the command line: which symbols might be held, and when."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,7 +27,7 @@ def universe(
 
 
 def run_universe(given: Mapping[str, object], file: str | None) -> Json:
-    """The universe of the source, after the file has replaced it where one is named."""
+    """Return the universe of the source, replaced by the file's if one is given."""
     from flows.config.paths import expanded
     from flows.config.settings import load
     from flows.planning.adapters import open_source

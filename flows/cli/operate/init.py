@@ -1,4 +1,4 @@
-"""`turbodmt init`: asks what an installation needs to know, checks each answer, and writes one settings file."""
+"""`turbodmt init`: prompt for the settings of an installation, check each answer, and write one settings file."""
 
 import sys
 from collections.abc import Mapping
@@ -18,14 +18,14 @@ QUESTIONS = {
     "capital": "With how much money does an account start?",
     "broker": "Where do orders go (paper, testnet-spot or testnet-futures)?",
 }
-#: How much risk: the volatility aimed at, a fraction, and the largest exposure, a multiple of equity, which agree.
+#: Risk levels: target volatility, a fraction, and the matching largest exposure, a multiple of equity.
 RISKS = {"cautious": (0.10, 1.0), "normal": (0.15, 1.5), "published": (0.35, 2.0)}
-#: How often a question is put before it is given up.
+#: Most times that a question is asked.
 TRIES = 5
 
 
 class NotInitialised(ValueError):
-    """Nothing was written: there is a file already, or nobody to ask (exit 2)."""
+    """Nothing was written: the file exists already, or there is no terminal to ask at (exit 2)."""
 
 
 def init(
@@ -46,7 +46,10 @@ def init(
 
 
 def run_init(given: Mapping[str, str | None], home: str | None, yes: bool, risk: str | None = None) -> dict[str, Any]:
-    """What to say at the end. Raises ConfigurationError for an option outside its limits, NotInitialised."""
+    """Write the settings file and return the closing message.
+
+    Raises ConfigurationError for an option outside its limits, NotInitialised.
+    """
     from flows.config.settings import FILE_NAME, Settings, checked_value, load
     from storage.files import private_folder, write_whole
 
@@ -79,7 +82,7 @@ def run_init(given: Mapping[str, str | None], home: str | None, yes: bool, risk:
 
 
 def _risk_asked() -> str:
-    """Return the first answer that names a risk. Raises NotInitialised if none comes."""
+    """Return the first answer that names a risk level. Raises NotInitialised after TRIES wrong answers."""
     question = "How much risk: cautious (10 % a year, 1x equity at most), normal (15 %, 1.5x) or published (35 %, 2x)?"
     for _ in range(TRIES):
         answer = str(typer.prompt(question, default="published", show_default=True)).strip()
@@ -90,7 +93,7 @@ def _risk_asked() -> str:
 
 
 def _risk_lines(risk: str | None) -> str:
-    """Return the settings of a risk; none where nobody chose one, so that the defaults hold."""
+    """Return the settings of a risk level; none if no level was chosen, so that the defaults hold."""
     if risk is None:
         return ""
     target, most = RISKS[risk]
@@ -98,7 +101,7 @@ def _risk_lines(risk: str | None) -> str:
 
 
 def _file_of(source: str) -> Path | None:
-    """Where the file of a source lies, whatever folder a later run starts in; None for a source by its name."""
+    """Return the absolute path of a source's file, so that later runs may start anywhere; None for a named source."""
     named, _, path = source.partition("file:")
     from flows.config.paths import expanded
 
@@ -106,7 +109,7 @@ def _file_of(source: str) -> Path | None:
 
 
 def _asked(name: str, question: str, default: str) -> str:
-    """The first answer within the limits. Raises NotInitialised if none comes."""
+    """Return the first answer within the limits. Raises NotInitialised after TRIES wrong answers."""
     from flows.config.settings import ConfigurationError, checked_value
 
     for _ in range(TRIES):
@@ -123,7 +126,7 @@ def _asked(name: str, question: str, default: str) -> str:
 
 
 def _content(answers: Mapping[str, str]) -> str:
-    """The file; an answer that is empty stays a comment."""
+    """Return the content of the settings file; empty symbols stay a comment."""
     import json
 
     symbols = [part.strip() for part in answers["symbols"].split(",") if part.strip()]
@@ -132,7 +135,7 @@ def _content(answers: Mapping[str, str]) -> str:
         if name == "symbols":
             lines.append(f"symbols = {json.dumps(symbols)}" if symbols else '# symbols = ["A", "B"]')
         else:
-            # A JSON text is a TOML text, as long as no character is written as two halves.
+            # A JSON string is a TOML string, as long as no character is written as a surrogate pair.
             lines.append(f"{name} = {json.dumps(answer, ensure_ascii=False)}")
     return "\n".join(lines) + "\n"
 
@@ -144,7 +147,7 @@ def _next(path: Path, answers: Mapping[str, str]) -> str:
             f"{broker} needs TURBODMT_TESTNET_KEY and TURBODMT_TESTNET_SECRET in the environment, or Prefect's Secret "
             "blocks; neither was asked for or written here."
         )
-    # The deployment that `up` offers trades an account of its own, and a testnet serves one account alone.
+    # The deployment that `up` offers trades its own account, and a testnet serves one account only.
     every_day = (
         "the sample never gets another bar, so nothing can run it every day"
         if answers["source"] == "sample"

@@ -1,4 +1,4 @@
-"""`turbodmt up`: Prefect's server, the deployments and a worker, for one person on one machine, until it is stopped."""
+"""`turbodmt up`: Prefect's server, the deployments and a worker, for one person on one machine, until stopped."""
 
 import fcntl
 import os
@@ -28,18 +28,18 @@ from flows.server.up_server import DemandedFrom, forget, healthy, note
 Json = dict[str, Any]
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HEALTH_S = 120.0
-#: How long the scheduler may take to write down the first runs.
+#: How long the scheduler may take to create the first runs.
 SCHEDULED_S = 15.0
-#: How many may wait for a server that is being started again.
+#: Most connections that wait while the server restarts.
 BACKLOG = 128
 
 
 class UpRefused(ValueError):
-    """What was asked for cannot be brought up as it is (exit 2)."""
+    """A request that `up` cannot start as given (exit 2)."""
 
 
 class ServerSilent(Exception):
-    """The server was started and did not answer in time (exit 4)."""
+    """The server was started but did not answer in time (exit 4)."""
 
 
 def up(
@@ -62,7 +62,7 @@ def up(
 
 
 def run_show_secret(home: str | None) -> Json:
-    """Return the user:password that `up` demands, in `said`; it is made if there is none yet."""
+    """Return the user:password that `up` demands, in `said`; create it if there is none yet."""
     from flows.config.settings import load
 
     folder = load({"home": home}).home
@@ -70,9 +70,9 @@ def run_show_secret(home: str | None) -> Json:
 
 
 def run_up(given: Mapping[str, object], account: str | None, host: str, port: int) -> Json:
-    """Return what to say at the end; the servers run until SIGINT (KeyboardInterrupt then) or SIGTERM.
+    """Run the servers until SIGINT (then raise KeyboardInterrupt) or SIGTERM, and return the closing message.
 
-    Source, symbols or an account that are given have a deployment of their own from now on. Raises NotScheduled.
+    A given source, symbols or account get a deployment of their own, which stays. Raises NotScheduled.
     """
     from flows.config.settings import load
     from flows.server.environment import prepare, read_settings
@@ -84,7 +84,7 @@ def run_up(given: Mapping[str, object], account: str | None, host: str, port: in
     _demand_secret(host)
     prepare(home, "WARNING")
     with _alone(home), _stoppable() as (stop, received):
-        # A killed one may have left it, and whoever listens there now is not ours.
+        # A killed `up` may have left its note, and another process may listen at that address now.
         forget(home)
         demanded = DemandedFrom.ENVIRONMENT if server_password.given() else DemandedFrom.HOME
         environment = _environment(home, host, port)
@@ -114,8 +114,8 @@ def run_up(given: Mapping[str, object], account: str | None, host: str, port: in
 
 
 def _environment(home: Path, host: str, port: int) -> dict[str, str]:
-    """What server, worker and commands share; the password goes this way alone, in no command and in no address."""
-    # Whoever listens everywhere is reached on loopback.
+    """Return the environment of server, worker and commands; the password is passed in it alone."""
+    # A server that listens on all interfaces is reached on loopback.
     reached = "127.0.0.1" if host in ("0.0.0.0", "::", "localhost") else host  # noqa: S104 (compared, not bound)
     api = f"http://{f'[{reached}]' if ':' in reached else reached}:{port}/api"
     named = os.environ.get("PREFECT_API_URL")
@@ -125,9 +125,9 @@ def _environment(home: Path, host: str, port: int) -> dict[str, str]:
         )
     page, password = api.removesuffix("/api"), server_password.given() or server_password.of_home(home)
     return {
-        # Without them every page that the user's browser shows may ask; the page of a proxy in front is its own.
+        # Unset, any page in the user's browser could query the API; a proxy in front serves the page as same origin.
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": page,
-        # The page asks where it came from, be that this address, a tunnel's or a proxy's.
+        # The page queries the origin it was loaded from: this address, a tunnel's or a proxy's.
         "PREFECT_UI_API_URL": "/api",
         **os.environ,
         server_password.DEMANDED: password,
@@ -139,7 +139,7 @@ def _environment(home: Path, host: str, port: int) -> dict[str, str]:
 
 
 def _deploy(environment: Mapping[str, str]) -> None:
-    # Prefect reads its settings when it is imported, so not before the environment is set.
+    # Prefect reads its settings at import, so import it after the environment is set.
     from flows.scheduling.deployments import deploy
 
     deploy(environment)
@@ -201,7 +201,7 @@ def _demand_secret(host: str) -> None:
 
 @contextmanager
 def _bound(host: str, port: int) -> Iterator[socket.socket]:
-    """The socket that listens there, from now to the end: each server is handed it, and nobody else gets the port."""
+    """Yield the listening socket, open to the end: each server inherits it, and no other process gets the port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         bound = socket.create_server((host, port), family=family, backlog=BACKLOG)
@@ -216,7 +216,7 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
 
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
-    """None; no other `turbodmt up` serves the home meanwhile. Raises UpRefused."""
+    """Hold the home's lock: no other `turbodmt up` serves the home meanwhile. Raises UpRefused."""
     from flows.server.up_server import address, lock_file
 
     with lock_file(home).open("a") as lock:
@@ -230,7 +230,7 @@ def _alone(home: Path) -> Iterator[None]:
 
 @contextmanager
 def _stoppable() -> Iterator[tuple[Event, list[int]]]:
-    """An event that SIGINT and SIGTERM set, and which of them came."""
+    """Yield an event that SIGINT and SIGTERM set, and the list of signals received."""
     stop, received = Event(), list[int]()
 
     def asked(number: int, _: object) -> None:

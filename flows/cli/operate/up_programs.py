@@ -1,4 +1,4 @@
-"""The two programs that `turbodmt up` keeps running: Prefect's server, with its page, and a worker."""
+"""The two programs that `turbodmt up` keeps running: Prefect's server with its page, and a worker."""
 
 import socket
 import sys
@@ -10,7 +10,7 @@ from flows.server.supervisor import Program
 
 
 def server(home: Path, bound: socket.socket, environment: Mapping[str, str]) -> Program:
-    """Return Prefect's server on the socket, with the home's reports beside its page."""
+    """Return the program of Prefect's server on the socket, with the home's reports beside its page."""
     descriptor = bound.fileno()
     return Program(
         name="server",
@@ -22,10 +22,10 @@ def server(home: Path, bound: socket.socket, environment: Mapping[str, str]) -> 
 
 
 def worker(home: Path, environment: Mapping[str, str]) -> Program:
-    """Return a worker of the pool, for runs that lie in the home."""
+    """Return the program of a worker of the pool, for runs in the home."""
     from flows.scheduling.deployments import POOL
 
-    # It and its runs ask the server; what the server itself demands is none of theirs.
+    # The worker and its runs are clients: they get the password to send, not the one the server demands.
     asking = {name: value for name, value in environment.items() if name != server_password.DEMANDED}
     command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process")
     return Program(name="worker", command=command, environment=asking, log=home / "prefect" / "worker.log")

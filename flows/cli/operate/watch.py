@@ -1,4 +1,4 @@
-"""`turbodmt watch`: the watchdog's look at the store, without a server and without telling anybody."""
+"""`turbodmt watch`: the watchdog's checks of the store, without a server and without notifications."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -24,8 +24,8 @@ def watch(
 def run_watch(home: str | None, accounts: Sequence[str] = ()) -> dict[str, Any]:
     """Return the answer of `turbodmt watch`.
 
-    Where nobody names accounts and no server schedules any, those count whose newest run came when its day had just
-    ended: somebody runs them every day.
+    If no accounts are named and no server schedules any, the accounts are those whose newest run was live: somebody
+    runs them every day.
     """
     from flows.config.settings import load
     from flows.config.wall_clock import clock
@@ -48,6 +48,6 @@ def run_watch(home: str | None, accounts: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def shown_watch(answer: dict[str, Any]) -> str:
-    """The concerns as a table, or a sentence that there is none."""
+    """Return the concerns as a table, or a sentence that there are none."""
     concerns = table(answer["concerns"], ("key", "text")) if answer["concerns"] else "All is well."
     return sections(concerns, warned(answer))

@@ -1,4 +1,4 @@
-"""The audits on the command line: what must be equal is computed twice and compared, claims are measured."""
+"""The audits on the command line: values that must be equal are computed twice and compared; claims are measured."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -12,13 +12,13 @@ from flows.cli.options import AsJson, Home, Source, Symbols
 
 Json = dict[str, Any]
 
-#: What is audited where the options do not say: dates sampled, and days lived through.
+#: Defaults of --days: dates sampled (lookahead), and days run (parity).
 LOOKAHEAD_DAYS, PARITY_DAYS = 25, 20
 MOST_DAYS = 10_000
 
 
 class Audit(StrEnum):
-    """What may be audited."""
+    """The audits."""
 
     LOOKAHEAD = "lookahead"
     PARITY = "parity"
@@ -47,7 +47,7 @@ def audit(
 def run_audit(
     given: Mapping[str, object], what: Audit, window: tuple[str | None, str | None, str | None], days: int | None
 ) -> Json:
-    """The answer of an audit; no Prefect server, and no account but those that it makes and removes."""
+    """Return the answer of an audit; without Prefect server, and with only temporary accounts."""
     from flows.cli.console import quiet_logs
     from flows.config.settings import load
     from flows.planning.adapters import open_source, source_factory
@@ -88,7 +88,7 @@ def run_audit(
 
 
 def _usual_days(what: Audit, end: date | None) -> int:
-    """How many days, where the options do not say: all of a window whose both ends are given, or a few."""
+    """Return the default number of days: all of a window whose both ends are given, or a few."""
     if what is Audit.PARITY:
         return MOST_DAYS if end else PARITY_DAYS
     return LOOKAHEAD_DAYS

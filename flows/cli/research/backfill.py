@@ -1,4 +1,4 @@
-"""`turbodmt backfill`: its options, and what it does before and after the flow."""
+"""`turbodmt backfill`: its options, and the steps before and after the flow."""
 
 import json
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ def backfill(
 
 
 def run_backfill(given: Mapping[str, object], window: tuple[str, str], account: str | None) -> dict[str, Any]:
-    """The answer of the backfill flow, under Prefect; at once if nothing is left to do."""
+    """Run the backfill flow under Prefect and return its answer; at once if nothing is left to do."""
     from flows.cli.commands import prepare_run
     from flows.config.settings import load
     from flows.config.wall_clock import clock
@@ -50,7 +50,7 @@ def run_backfill(given: Mapping[str, object], window: tuple[str, str], account: 
     assert end is not None, "the option is required"
     settings = load({**given, "broker": "paper"})
     wanted = plan_backfill(settings, open_source(settings), Asked(start=start, end=end, account=account, clock=clock()))
-    # What cannot be done is told now: Prefect's own start takes ten seconds, and would count as a failed run.
+    # Refuse invalid requests now: Prefect takes ten seconds to start, and would record a failed run.
     demand_own(wanted)
     done = answered(wanted)
     if done is not None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from strategy.kernel.grid_accounts import Swept
     from tasks.backtest.sweep_chunks import Runner, Work
 
-#: Prefect's tasks in a spread sweep, at most: each costs about 75 ms, and a lost worker costs those it was at.
+#: Most Prefect tasks in a spread sweep: each costs about 75 ms, and a lost worker loses those it was running.
 MOST_TASKS = 64
 #: How long a Dask scheduler may take to answer.
 ANSWER_S = 10
@@ -31,7 +31,7 @@ ANSWER_S = 10
 def run_sweep(
     given: Mapping[str, object], grid: tuple[str | None, str | None], window: tuple[str | None, ...], folder: str | None
 ) -> dict[str, Any]:
-    """The answer of a sweep: `grid` is its file and the address of a Dask scheduler, `window` as in a backtest."""
+    """Return the answer of a sweep: `grid` is its file and a Dask scheduler's address, `window` as in a backtest."""
     started = perf_counter()
     file, address = grid
     if file is None:
@@ -63,7 +63,7 @@ def run_sweep(
 
 
 def spread_over(address: str) -> "Runner":
-    """A runner over the workers of the Dask scheduler at the address, through Prefect.
+    """Return a runner over the workers of the Dask scheduler at the address, through Prefect.
 
     Raises RequestRefused without the extra that it needs, PrefectUnreachable if no worker answers.
     """

@@ -1,4 +1,4 @@
-"""The file of a sweep: lists of values, checked as a whole before anything runs."""
+"""The grid file of a sweep: lists of values, checked as a whole before anything runs."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -16,22 +16,22 @@ from strategy.kernel.grid import MOST_POINTS, Grid
 from strategy.portfolio.sizing import SizingParams
 from tasks.run.job import RunConfig
 
-#: A larger file lists more values than a grid may have points.
+#: Largest file: a larger one would list more values than a grid may have points.
 MOST_BYTES = 4_000_000
 SIZING_NAMES = tuple(one.name for one in fields(SizingParams))
 COST_NAMES = ("fee_bps", "slippage_bps", "financing_rate")
 NAMES = ("symbols", "strategy", *SIZING_NAMES, *COST_NAMES)
-#: What an option says as well: it may stand in one place only.
+#: Names that are options as well: each may be given in one place only.
 OPTIONS = {"symbols": "--symbols", "strategy": "--strategy", "fee_bps": "--fee-bps", "slippage_bps": "--slippage-bps"}
 
 Axes = Mapping[str, Sequence[Any]]
 
 
 def read_axes(path: Path, given: Mapping[str, object]) -> Axes:
-    """The values of a grid file by name, each checked; `given` are the command's options.
+    """Return the values of a grid file by name, each checked; `given` are the command's options.
 
-    Raises RequestRefused for a name that is unknown or stands in the options too, for what is no list or empty, and
-    for too many points; ConfigurationError for a value outside its limits.
+    Raises RequestRefused for a name that is unknown or also given as an option, for a value that is not a list or is
+    empty, and for too many points; ConfigurationError for a value outside its limits.
     """
     lists: dict[str, list[object]] = {}
     for name, values in _content(path).items():
@@ -73,7 +73,7 @@ def _demand_known(name: str) -> None:
 
 
 def _value(name: str, value: object) -> Any:
-    """The value of one axis, within its limits; an account's symbols as a sorted tuple."""
+    """Return one value of an axis, checked against its limits; an account's symbols as a sorted tuple."""
     if name == "symbols":
         symbols = checked_value(name, tuple(value) if isinstance(value, list) else (value,))
         assert isinstance(symbols, tuple), "the setting holds a tuple"
@@ -91,9 +91,9 @@ def _value(name: str, value: object) -> Any:
 
 
 def make_grid(axes: Axes, policy: RunConfig, symbols: tuple[str, ...]) -> Grid:
-    """The grid of the axes; what they leave out is the policy's, and `symbols` together are one account.
+    """Return the grid of the axes; values not on an axis are the policy's, and by default `symbols` are one account.
 
-    Raises RequestRefused for values that do not go together.
+    Raises RequestRefused for values that contradict each other.
     """
     sizing_names = [name for name in SIZING_NAMES if name in axes]
     cost_names = [name for name in COST_NAMES if name in axes]

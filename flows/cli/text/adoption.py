@@ -1,4 +1,4 @@
-"""The answer of `turbodmt adopt` in words: what it does to the account, entry by entry."""
+"""The answer of `turbodmt adopt` in words: its effect on the account, entry by entry."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ Json = Mapping[str, Any]
 
 
 def shown_adopted(answer: Json) -> str:
-    """Say what `adopt` has done or would do, with the account before and after it."""
+    """Return what `adopt` has done or would do, with the account before and after it."""
     account, broker = answer["account"], answer["broker"]
     if not answer["changed"]:
         head = f"Account {account} and {broker} agree; nothing is to be booked."

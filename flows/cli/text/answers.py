@@ -1,4 +1,4 @@
-"""The answers of the commands in words, for a person at a terminal."""
+"""Answers of the commands in words, for a person at a terminal."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,14 +11,14 @@ from strategy.account.state import DUST
 
 Json = Mapping[str, Any]
 
-#: What a sweep tells of each point, and the audit of the headline of each account.
+#: Metrics shown of each point of a sweep, and of each account of the headline audit.
 METRICS = ("sharpe", "cagr", "annual_vol", "max_drawdown", "turnover_per_year")
 MEASURED = ("total_return", "sharpe", "max_drawdown", "win_rate")
 ORDER = ("symbol", "side", "quantity", "state", "order_id")
 
 
 def shown_daily(answer: Json) -> str:
-    """A day: where the account stands, what was decided, ordered and filled, and where the report lies."""
+    """Return a day in words: account, decisions, orders, fills, and the path of the report."""
     rows = [{"symbol": symbol, **decision(one)} for symbol, one in answer["symbols"].items()]
     columns = ("symbol", "status", "regime", "confidence", "signal", "volatility", "exposure")
     ruled = f", model {answer['model_id'][:12]}" if answer["model_id"] else ", the prior"
@@ -42,10 +42,10 @@ def shown_daily(answer: Json) -> str:
 
 
 def shown_backtest(answer: Json) -> str:
-    """A backtest: its metrics side by side, and how far they can be believed."""
+    """Return a backtest in words: its metrics side by side, and how far they can be trusted."""
     accounts = {name: answer[name] for name in ("gross", "net", "net_2x_cost")}
     accounts |= {name: one["net"] for name, one in answer["benchmarks"].items()}
-    # Metrics downwards: the accounts are fewer, and eighty columns hold them.
+    # One metric per row: there are fewer accounts than metrics, so eighty columns are enough.
     rows = [
         {"metric": name, **{label: metric(name, one[name]) for label, one in accounts.items()}}
         for name in answer["net"]
@@ -65,7 +65,7 @@ def shown_backtest(answer: Json) -> str:
 
 
 def shown_backfill(answer: Json) -> str:
-    """A backfill: what was added to the account, how it has done, and who decided when."""
+    """Return a backfill in words: the days added, the account's metrics, and which model decided when."""
     changes = [{"since": one["as_of"], "model": (one["model_id"] or "none")[:12]} for one in answer["model_changes"]]
     return sections(
         f"Account {answer['account']}: {answer['strategy']} on {', '.join(answer['symbols'])}, {answer['start']} to "
@@ -81,7 +81,7 @@ def shown_backfill(answer: Json) -> str:
 
 
 def shown_sweep(answer: Json) -> str:
-    """A sweep: its ten best points, and how much of the best one may be luck."""
+    """Return a sweep in words: its ten best points, and how much of the best one may be luck."""
     best, trials = answer["best"], answer["trials"]
     columns = (*answer["varied"], *METRICS)
     doubt = [
@@ -106,7 +106,7 @@ def shown_sweep(answer: Json) -> str:
 
 
 def shown_train(answer: Json) -> str:
-    """A training: the model and its validation."""
+    """Return a training in words: the model and its validation."""
     validation = answer["validation"]
     return sections(
         f"Model {answer['model_id']}\ntrained on {', '.join(answer['symbols'])} from {answer['trained_from']} to "
@@ -119,7 +119,7 @@ def shown_train(answer: Json) -> str:
 
 
 def shown_models(answer: Json) -> str:
-    """The registry: one line each, then why."""
+    """Return the registry in words: one line per model, then the reasons."""
     rows = [
         {
             **one,
@@ -135,7 +135,7 @@ def shown_models(answer: Json) -> str:
 
 
 def shown_promote(answer: Json) -> str:
-    """Who decides now, and since when."""
+    """Return in words which model decides now, and since when."""
     who = "The prior" if answer["model_id"] == "prior" else f"Model {answer['model_id'][:12]}"
     panel = f"{', '.join(answer['symbols'])} of {answer['source']}"
     if not answer["changed"]:
@@ -145,7 +145,7 @@ def shown_promote(answer: Json) -> str:
 
 
 def shown_twin(answer: Json) -> str:
-    """A twin: its facts beside the real ones, those out of their band marked."""
+    """Return a twin in words: its facts beside the real ones, those outside their band marked."""
     verdict = {True: "pass", False: "FAIL", None: "undefined"}
     rows = [{**fact, "pass": verdict[fact["pass"]]} for fact in answer["facts"]]
     judged = [fact["pass"] for fact in answer["facts"] if fact["pass"] is not None]
@@ -160,7 +160,7 @@ def shown_twin(answer: Json) -> str:
 
 
 def shown_audit(answer: Json) -> str:
-    """An audit: what was compared, or the seed's figures beside those that were measured."""
+    """Return an audit in words: the checks made, or the claimed figures beside the measured ones."""
     days = f"{', '.join(answer['symbols'])} of {answer['source']}, {answer['start']} to {answer['end']}"
     if answer["audit"] == "headline":
         columns = ("account", *MEASURED, "days_right_needed")
@@ -181,14 +181,14 @@ def shown_audit(answer: Json) -> str:
 
 
 def shown_status(answer: Json) -> str:
-    """Where the account stands, on one screen."""
+    """Return the status of the account in words, on one screen."""
     if answer["as_of"] is None:
         return _shown_without_day(answer)
     shares = answer["exposures"]
     positions = [
         {"symbol": symbol, "quantity": quantity(held), "over equity": percent(shares.get(symbol))}
         for symbol, held in answer["positions"].items()
-        # Dust is no position to a person; --json keeps it.
+        # Dust is not shown as a position; --json keeps it.
         if abs(shares.get(symbol, 1.0)) >= DUST
     ]
     model = f"model {answer['model_id'][:12]}" if answer["model_id"] else "no network"
@@ -224,7 +224,7 @@ def _where(broker: str) -> str:
 
 
 def shown_halt(answer: Json) -> str:
-    """Whether an account may trade, and why."""
+    """Return in words whether an account may trade, and why."""
     state = "halted: only orders that reduce are sent" if answer["halted"] else "trading"
     reason = f" Reason: {answer['reason'].rstrip('.')}." if answer["reason"] else ""
     already = "" if answer["changed"] else " It already was; nothing has changed."
@@ -232,7 +232,7 @@ def shown_halt(answer: Json) -> str:
 
 
 def shown_doctor(answer: Json) -> str:
-    """The checks, each with its remedy if it failed."""
+    """Return the checks in words, each with its remedy if it failed."""
     rows = [{**check, "ok": "ok" if check["ok"] else "FAILED"} for check in answer["checks"]]
     remedies = [f"{check['name']}: {check['remedy']}" for check in answer["checks"] if check["remedy"]]
     return sections(table(rows, ("ok", "name", "detail")), "\n".join(remedies))

@@ -1,4 +1,4 @@
-"""What the store holds of bars, what it holds back and why, in words."""
+"""Bars in words: those in the store, and those held back with the reasons."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -7,12 +7,12 @@ from flows.cli.console import listed, sections, table, warned
 
 Json = Mapping[str, Any]
 
-#: Findings of one kind that are listed; `--json` has all.
+#: Most findings of one kind that are listed; `--json` has all.
 MOST_LISTED = 10
 
 
 def shown_import(answer: Json) -> str:
-    """An import: what was published and what is held back."""
+    """Return an import in words: the bars published and those held back."""
     published = [{"symbol": symbol, "rows": rows} for symbol, rows in answer["published"].items() if rows]
     idle = [symbol for symbol, rows in answer["published"].items() if not rows]
     return sections(
@@ -24,7 +24,7 @@ def shown_import(answer: Json) -> str:
 
 
 def shown_universe(answer: Json) -> str:
-    """Which symbols might be held, and when."""
+    """Return in words which symbols might be held, and when."""
     if answer["universe"] is None:
         return f"Nobody keeps a universe of {answer['source']}: every symbol may be held at any time."
     rows = [{**one, "to": one["to"] or "today"} for one in answer["universe"]]
@@ -32,7 +32,7 @@ def shown_universe(answer: Json) -> str:
 
 
 def shown_bars(answer: Json) -> str:
-    """What the store holds."""
+    """Return in words the bars in the store, and those held back."""
     columns = ("source", "symbol", "rows", "first", "last", "revisions")
     empty = "No bars yet; `turbodmt import FILE` or `turbodmt daily` brings some."
     return sections(
@@ -42,7 +42,7 @@ def shown_bars(answer: Json) -> str:
 
 
 def _held(findings: Sequence[Json], whose: Callable[[Json], str]) -> str:
-    """What is held back: each reason once, and below it the dates with value and limit."""
+    """Return the bars held back: each reason once, and below it the dates with value and limit."""
     kinds: dict[str, list[Json]] = {}
     for one in findings:
         kinds.setdefault(f"{whose(one)}: {one['reason']}", []).append(one)

@@ -1,4 +1,4 @@
-"""The costs of a backtest in words: what was paid, how much that is a year, and at which values."""
+"""Costs of a backtest in words: money paid, the share per year, and the rates."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 from flows.cli.console import table
 from flows.cli.number_format import ABSENT, money
 
-#: Symbols named beside a value; of more the count is told.
+#: Most symbols named beside a value; above that, only their count is given.
 MOST_NAMED = 4
 
 
 def shown_costs(costs: Mapping[str, Any]) -> str:
-    """Return a line for each cost."""
+    """Return one line per cost."""
     at = {
         "fees": f"{in_bps(costs['fee_bps'])} of what is traded",
         "slippage": f"{in_bps(costs['slippage_bps'])} of the open",
@@ -22,12 +22,12 @@ def shown_costs(costs: Mapping[str, Any]) -> str:
         {"costs": name, "paid": money(costs[name]), "a year": _yearly(costs[f"{name}_pct_per_year"]), "at": terms}
         for name, terms in at.items()
     ]
-    # A dash would read as a value that is missing.
+    # A dash would read as a missing value.
     return table([{**row, "at": row["at"] or " "} for row in rows], ("costs", "paid", "a year", "at"))
 
 
 def in_bps(values: Mapping[str, float]) -> str:
-    """Return the basis points, with the symbols that pay them where not all pay the same.
+    """Return the basis points, with the symbols that pay them unless all pay the same.
 
     >>> in_bps({"A": 1.0, "B": 1.0}), in_bps({"A": 1.0, "BTCUSDT": 10.0})
     ('1 bps', '1 bps (A), 10 bps (BTCUSDT)')

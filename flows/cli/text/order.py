@@ -1,4 +1,4 @@
-"""An explained order as a page for a terminal: from the bars down to the fills, every number as it is stored."""
+"""An explained order as a page for a terminal: from the bars down to the fills, every number as stored."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,16 +10,16 @@ from rich.table import Table
 from rich.text import Text
 
 Json = Mapping[str, Any]
-#: What stands in a line: a name, a value, and what to say of it.
+#: A line of the page: name, value and remark.
 Line = tuple[str, object, str]
 
 ABSENT = "-"
-#: Wide enough for any line, where nothing is known of who reads.
+#: Wide enough for any line when the output is not a terminal.
 _PIPED_COLUMNS = 200
 
 
 def shown_explanation(answer: Json) -> str:
-    """The page; with bold headings on a terminal, plain where it goes elsewhere."""
+    """Return the page, with bold headings on a terminal and as plain text elsewhere."""
     terminal = sys.stdout.isatty()
     page = StringIO()
     console = Console(
@@ -44,7 +44,7 @@ def _grid(lines: Sequence[Line]) -> Table:
 
 
 def _figure(value: object) -> str:
-    """A value as it is stored."""
+    """Return a value as stored."""
     return ABSENT if value is None or value == "" else str(value)
 
 
@@ -65,7 +65,7 @@ def _headline(answer: Json) -> str:
 
 
 def _parts(answer: Json) -> list[tuple[str, list[Line]]]:
-    """The page's parts in the order in which one comes from the other; those of the decision only where it is known."""
+    """Return the page's parts in causal order; those of the decision only if it is known how the day was decided."""
     parts: list[tuple[str, list[Line]]] = []
     if answer["origin"] is not None:
         parts = [

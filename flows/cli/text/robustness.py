@@ -1,11 +1,11 @@
-"""The doubt about a backtest in words."""
+"""Robustness of a backtest in words."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 def doubts(found: Mapping[str, Any] | None) -> list[str]:
-    """Lines on how sure the net Sharpe ratio is, how long it takes to be sure, and how it compares.
+    """Return lines on the confidence in the net Sharpe ratio, the track record needed, and the benchmarks.
 
     `found` is the `significance` of a backtest's answer.
     """
@@ -41,5 +41,5 @@ def _p(value: float) -> str:
 
 
 def _chance(value: float) -> str:
-    """A probability in percent, never told as certain."""
+    """Return a probability in percent, never shown as certain."""
     return "over 99%" if value > 0.99 else "under 1%" if value < 0.01 else f"{value:.0%}"

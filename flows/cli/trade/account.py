@@ -1,4 +1,4 @@
-"""Commands on one account of the ledger: where it stands, and whether it may trade."""
+"""Commands on one account of the ledger: its status, halt and resume."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""`turbodmt adopt`: its options, and what it does."""
+"""`turbodmt adopt`: its options and body."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -41,7 +41,7 @@ def run_foresee(given: Mapping[str, object], account: str) -> dict[str, Any]:
 
 
 def run_adopt(given: Mapping[str, object], account: str, reason: str) -> dict[str, Any]:
-    """The answer of `turbodmt adopt`."""
+    """Return the answer of `turbodmt adopt`."""
     from flows.config.settings import load
     from flows.config.wall_clock import clock
     from flows.planning.adapters import broker_factory

@@ -1,4 +1,4 @@
-"""`turbodmt explain`: why an order is what it is."""
+"""`turbodmt explain`: how an order came about."""
 
 import json
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ def explain(
 
 
 def run_explain(given: Mapping[str, object], order: str, account: str | None) -> Json:
-    """The explanation of the one order whose id begins so. Raises RequestRefused where none does, or more than one."""
+    """Return the explanation of the one order whose id begins with `order`. Raises RequestRefused unless it is one."""
     from flows.config.settings import load
     from flows.planning.plan import RequestRefused
     from tasks.operations.accounts import demand_known
@@ -53,7 +53,7 @@ def run_explain(given: Mapping[str, object], order: str, account: str | None) ->
 
 
 def _policy(config: str) -> "RunConfig":
-    """The rules of a run, as its record has them."""
+    """Return the rules of a run, as its record has them."""
     from flows.config.settings import Settings
     from flows.planning.plan import PLACES, policy
 

@@ -1,4 +1,4 @@
-"""`turbodmt report`: where the page of a day lies."""
+"""`turbodmt report`: the path of a day's page."""
 
 from typing import Annotated, Any
 
@@ -19,7 +19,7 @@ def report(
 
 
 def run_report(home: str | None, account: str, as_of: str | None) -> dict[str, Any]:
-    """The answer of `turbodmt report`. Raises RequestRefused where there is no such page."""
+    """Return the answer of `turbodmt report`. Raises RequestRefused if there is no such page."""
     from flows.config.settings import load
     from flows.planning.plan import RequestRefused, day, demand_account
     from storage.reports import day_pages
@@ -45,5 +45,5 @@ def run_report(home: str | None, account: str, as_of: str | None) -> dict[str, A
 
 
 def shown_report(answer: dict[str, Any]) -> str:
-    """The path alone on its line, so that a shell can pass it on."""
+    """Return only the path, so that a shell can pass it on."""
     return str(answer["report"])
