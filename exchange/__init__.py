@@ -1,1 +1,1 @@
-"""The outside world: where bars come from and where orders go."""
+"""Adapters to the outside world: bar sources, brokers, and trading calendars."""

@@ -1,7 +1,7 @@
-"""The currency that a symbol's prices are in, as Yahoo spells it: `GBp` is a penny, a hundredth of `GBP`."""
+"""Currencies of prices, as Yahoo spells them: `GBp` is a penny, a hundredth of `GBP`."""
 
-#: The currency of an exchange's shares by the suffix of its tickers in Yahoo's spelling. Funds of London are also
-#: listed in dollars or pounds, so that what Yahoo tells of a symbol itself counts first.
+#: The currency of an exchange's shares by the suffix of its Yahoo tickers. London's funds are also listed in dollars or
+#: pounds, so the currency that Yahoo reports for a symbol takes precedence.
 _BY_SUFFIX = {
     suffix: currency
     for currency, suffixes in {
@@ -41,13 +41,13 @@ _BY_SUFFIX = {
     }.items()
     for suffix in suffixes.split()
 }
-#: Hundredths that have a name of their own, in capitals as others write them.
+#: Hundredths with a name of their own, by their spelling in capitals.
 _HUNDREDTHS = {"GBX": "GBp", "ZAC": "ZAc", "ILA": "ILA"}
 _LETTERS = 3
 
 
 def of_ticker(symbol: str) -> str | None:
-    """Return the currency that the spelling of a Yahoo ticker tells; None where it tells none, as of an index.
+    """Return the currency implied by the spelling of a Yahoo ticker; None if it implies none, as for an index.
 
     >>> [of_ticker(one) for one in ("SPY", "BRK-B", "BARC.L", "7203.T", "BTC-EUR", "EURUSD=X", "JPY=X", "^FTSE")]
     ['USD', 'USD', 'GBp', 'JPY', 'EUR', 'USD', 'JPY', None]
@@ -65,7 +65,7 @@ def of_ticker(symbol: str) -> str | None:
 
 
 def spelled(text: object) -> str | None:
-    """Return a currency as it is compared; None where the text names none. Pence stay pence, whatever their spelling.
+    """Return the canonical spelling of a currency, None if the text is empty; pence stay pence in any spelling.
 
     >>> spelled("usd"), spelled("GBp"), spelled("GBX"), spelled("GBP"), spelled(" ")
     ('USD', 'GBp', 'GBp', 'GBP', None)

@@ -1,7 +1,7 @@
-"""A request ends in time as a whole, however slowly its answer trickles in.
+"""Deadline for a whole request, however slowly its answer arrives.
 
 The time-out of requests bounds each wait for the socket, not their sum: a server that sends a byte every nine seconds
-is never late by it. https://requests.readthedocs.io/en/latest/user/quickstart/#timeouts
+never exceeds it. https://requests.readthedocs.io/en/latest/user/quickstart/#timeouts
 """
 
 import threading
@@ -14,12 +14,12 @@ from requests.adapters import HTTPAdapter
 
 Answer = TypeVar("Answer")
 
-#: How long a request may take in all, as a multiple of the longest single wait.
+#: Longest total duration of a request, as a multiple of the longest single wait.
 WHOLE = 3.0
 
 
 class PunctualAdapter(HTTPAdapter):
-    """Sends requests whose whole answer, from the name's look-up to the last byte, arrives within `total_s` or not."""
+    """Adapter with a deadline: the whole request, from name look-up to last byte, must end within `total_s`."""
 
     def __init__(self, total_s: float) -> None:
         super().__init__()
@@ -34,11 +34,11 @@ class PunctualAdapter(HTTPAdapter):
         cert: Any = None,
         proxies: Any = None,
     ) -> requests.Response:
-        """Return the answer with all of its content. Raises ReadTimeout, and what the library does."""
+        """Return the answer with all of its content. Raises ReadTimeout, and whatever the library raises."""
 
         def whole() -> requests.Response:
             response = super(PunctualAdapter, self).send(request, stream, timeout, verify, cert, proxies)
-            # Read here: by itself the library reads it after the adapter has returned.
+            # Read it here: the library itself reads it only after the adapter has returned.
             response.content  # noqa: B018 - it is kept
             return response
 
@@ -46,9 +46,9 @@ class PunctualAdapter(HTTPAdapter):
 
 
 def within(seconds: float, call: Callable[[], Answer]) -> Answer:
-    """Return what the call returns, or raise what it raises; ReadTimeout if it did neither in time.
+    """Return the result of the call, or raise its exception; raises ReadTimeout if it does not end in time.
 
-    A call that is late goes on in its own thread, and nobody hears of what comes of it.
+    A late call continues in its own thread, and its result is discarded.
 
     >>> within(5.0, lambda: 7)
     7

@@ -1,4 +1,4 @@
-"""What the product asks of the outside world, and the ways in which the world fails it."""
+"""Ports to the outside world: bar source and broker, their values and their exceptions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,11 +20,11 @@ from strategy.market.instruments import Instrument
 #: NaN), symbol is str, open_time is datetime64[us], the UTC session date at midnight.
 BAR_COLUMNS = ("symbol", "open_time", "open", "high", "low", "close", "volume", "adj_close")
 
-#: A column that a frame has besides, where cells were written and are no numbers: which, and their text; else "".
+#: Optional column of a frame: the names and texts of cells that are neither empty nor numbers; else "".
 UNREAD = "unread"
 
-#: A column that a frame has besides, where rows were not in the order of their dates and were sorted: the row, counted
-#: from 1, in which a bar stood that was out of order; else 0.
+#: Optional column of a frame whose rows were not in date order and were sorted: the original row number, counted from
+#: 1, of a bar that was out of order; else 0.
 MOVED = "moved"
 
 
@@ -38,9 +38,9 @@ class SourceRefused(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BarRequest:
-    """Which bars to fetch: per symbol the first wanted session date (None: the whole history), up to `until`, included.
+    """Request for bars: per symbol the first session date (None: the whole history), up to and including `until`.
 
-    `now` is the decided instant (timezone-aware UTC): a source that streams returns only bars closed before it.
+    `now` is the instant of the run (timezone-aware UTC): a streaming source returns only bars closed before it.
     """
 
     since: Mapping[str, date | None]
@@ -55,42 +55,43 @@ class BarRequest:
 
 
 class BarSource(Protocol):
-    """Where daily bars come from."""
+    """Port for sources of daily bars."""
 
     @property
     def name(self) -> str:
-        """The key of its bars in the store: `sample`, `binance`, `yahoo`, `file:/absolute/path`."""
+        """Return the key of its bars in the store: `sample`, `binance`, `yahoo`, `file:/absolute/path`."""
         ...
 
     @property
     def streaming(self) -> bool:
-        """Whether new bars keep coming by the wall clock (binance, yahoo), or it is a record (sample, file)."""
+        """Return True if new bars arrive with time (binance, yahoo), False for a fixed record (sample, file)."""
         ...
 
     def symbols(self) -> tuple[str, ...]:
-        """The symbols it serves by default, when the user names none."""
+        """Return the default symbols, for when the user names none."""
         ...
 
     def instruments(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...]:
-        """What it knows, or infers, about each symbol. Raises SourceRefused for a symbol it does not have."""
+        """Return what is known or inferred about each symbol. Raises SourceRefused for a symbol it does not have."""
         ...
 
     def last_session(self, symbols: tuple[str, ...], now: datetime) -> date:
-        """The newest session date on which any of the symbols has a closed bar."""
+        """Return the newest session date on which any of the symbols has a closed bar."""
         ...
 
     def fetch(self, request: BarRequest) -> pd.DataFrame:
-        """The bars asked for, as BAR_COLUMNS, **in the source's own order and with its faults** (the gate judges).
+        """Return the requested bars, as BAR_COLUMNS, **in the source's own order and with its faults**.
 
-        Rows may be sorted only where a column MOVED tells it. Raises SourceRefused, SourceUnavailable.
+        The data gate judges them. Rows may be sorted only if a column MOVED marks them. Raises SourceRefused,
+        SourceUnavailable.
         """
         ...
 
 
 class BrokerUnavailable(Exception):
-    """The broker did not answer, or did not take what was asked; it may be asked again (exit 4).
+    """The broker did not answer, or did not accept the request; it may be tried again (exit 4).
 
-    `retry_after_s` is when, in seconds, where that is known and short.
+    `retry_after_s` is the wait in seconds before the next try, if known and short.
     """
 
     def __init__(self, said: str, retry_after_s: float | None = None) -> None:
@@ -103,15 +104,15 @@ class BrokerRefused(ValueError):
 
 
 class NotTrading(BrokerRefused):
-    """The broker has the symbol, and does not trade it now: halted, or no market orders."""
+    """The broker lists the symbol but does not trade it now: halted, or no market orders."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderReport:
-    """What a broker knows of an order: the order in its new state, with the reason, and all its trades so far.
+    """A broker's report on an order: the order in its new state, with the reason, and all its trades so far.
 
-    The state is UNKNOWN where the broker may or may not have taken it: ask again, never send again. `venue` is what the
-    broker confirmed of it in this answer, also where the rest of the answer could not be read; None if nothing.
+    The state is UNKNOWN if the broker may or may not have accepted it: query again, never send again. `venue` is the
+    broker's confirmation in this answer, even if the rest of the answer could not be read; None if there is none.
     """
 
     order: Order
@@ -121,12 +122,12 @@ class OrderReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balances:
-    """All that the broker holds for its user: cash in the quote asset, and the signed quantity of each symbol.
+    """All holdings of a user at the broker: cash in the quote asset, and the signed quantity of each symbol.
 
-    Spot: the balance of the quote asset, free and locked, and those of the base assets. Futures: the wallet balance,
-    which trades move by their realised profit alone, and the positions.
-    `locked` is the part of the cash that resting orders hold back; `on_margin`: positions are not paid in full, and
-    `entry_prices` says what a unit of each cost, where it is told.
+    Spot: the balances of the quote asset, free and locked, and of the base assets. Futures: the wallet balance, which
+    trades change only by their realised profit, and the positions.
+    `locked` is the part of the cash that is reserved for resting orders; `on_margin`: positions are not paid in full,
+    and `entry_prices` holds the cost per unit of each, if reported.
     """
 
     cash: Decimal
@@ -137,71 +138,74 @@ class Balances:
 
 
 class Broker(Protocol):
-    """Where orders go. Every method but `submit` may be repeated at will."""
+    """Port for brokers. Every method except `submit` may be repeated at will."""
 
     @property
     def name(self) -> str:
-        """`paper`, `testnet-spot` or `testnet-futures`."""
+        """Return the broker's name: `paper`, `testnet-spot` or `testnet-futures`."""
         ...
 
     def now(self) -> datetime:
-        """The venue's clock, timezone-aware UTC: the instants of sending and asking are told by it."""
+        """Return the venue's clock, timezone-aware UTC, by which orders are sent and queried."""
         ...
 
     def instruments(self, instruments: tuple[Instrument, ...]) -> tuple[Instrument, ...]:
-        """The instruments as this venue trades them: its lots, ticks, least and most of an order, and shorts.
+        """Return the instruments with this venue's rules: its lots, ticks, order limits, and short sales.
 
-        Raises BrokerRefused for a symbol that it does not list, NotTrading for one that it has halted,
+        Raises BrokerRefused for a symbol that it does not list, NotTrading for one that it has halted, and
         BrokerUnavailable.
         """
         ...
 
     def wait(self, seconds: float) -> None:
-        """None, after the wait."""
+        """Wait for that many seconds."""
         ...
 
     def submit(self, order: Order, sent_at: datetime) -> OrderReport:
-        """The order as the broker took it; it leaves at once, `sent_at` being the venue's clock, or not at all.
+        """Submit the order at once or not at all; `sent_at` is the instant of its claim by the venue's clock.
 
-        Sends once: whatever leaves the outcome open gives UNKNOWN, not an error. Raises BrokerUnavailable,
-        BrokerRefused only where the order certainly did not arrive.
+        It is sent once: a failure that leaves the outcome open gives UNKNOWN, not an error. Raises BrokerUnavailable or
+        BrokerRefused only if the order certainly did not arrive.
         """
         ...
 
     def enquire(self, order: Order, sent_at: datetime, venue: VenueOrder | None = None) -> OrderReport:
-        """Return what became of an order that was sent at that instant, `venue` being what was confirmed of it before.
+        """Return the current state of an order that was sent at that instant; `venue` is its earlier confirmation.
 
-        It is asked for once. UNKNOWN where the broker does not say, with the code that tells how: that it knows no such
-        order says nothing about whether one arrived. Raises BrokerUnavailable.
+        It is queried once. The state is UNKNOWN, with a reason code, if the broker does not report it: even if the
+        broker knows no such order, it may have arrived. Raises BrokerUnavailable.
         """
         ...
 
     def cancel(self, order: Order, sent_at: datetime) -> OrderReport:
-        """The order with its remainder cancelled, or as it ended before. Raises BrokerUnavailable."""
+        """Cancel the rest of the order, and return its state, or the state in which it had already ended.
+
+        Raises BrokerUnavailable.
+        """
         ...
 
     def orders_since(self, symbol: str, since: datetime) -> tuple[ListedOrder, ...]:
-        """Return the orders of the symbol that are open, and all that came at `since` or later.
+        """Return the open orders of the symbol, and all its orders at `since` or later.
 
         Raises BrokerUnavailable.
         """
         ...
 
     def trades_since(self, symbol: str, since: datetime) -> tuple[VenueTrade, ...]:
-        """Return all trades of the symbol at `since` or later, by whatever order. Raises BrokerUnavailable."""
+        """Return all trades of the symbol at `since` or later, of any order. Raises BrokerUnavailable."""
         ...
 
     def all_trades(self, symbol: str) -> tuple[VenueTrade, ...]:
-        """Return every trade of the symbol that it still tells of, from the first on. Raises BrokerUnavailable."""
+        """Return every trade of the symbol that it still reports, from the first on. Raises BrokerUnavailable."""
         ...
 
     def holdings(self, symbols: tuple[str, ...]) -> Balances | None:
-        """What the broker holds of the symbols that it lists; None where the ledger itself is the book.
+        """Return the broker's holdings of the symbols that it lists; None if the ledger itself is the only record.
 
-        Raises BrokerUnavailable, BrokerRefused if it lists none of them.
+        Raises BrokerUnavailable, and BrokerRefused if it lists none of them.
         """
         ...
 
     def charges(self, since: datetime) -> tuple[FundingPayment, ...]:
-        """What it charged or paid without a trade at `since` or later. Raises BrokerUnavailable."""
+        """Return what it charged or paid without a trade at `since` or later. Raises BrokerUnavailable."""
         ...

@@ -1,4 +1,4 @@
-"""Questions to an exchange, asked again while the failure may pass."""
+"""Retries of requests to an exchange on transient failures, and its rate limits."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -10,17 +10,17 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 Answer = TypeVar("Answer")
 
 TRIES = 5
-#: The longest wait that is obeyed; who is told to stay away longer should come back in a later run.
+#: Longest wait that is accepted; if the exchange requests a longer one, try again in a later run.
 LONGEST_WAIT_S = 120.0
-#: Binance counts the request weight of an address by the minute.
+#: Binance counts the request weight of an IP address by the minute.
 WEIGHT_WINDOW_S = 60.0
-#: How -1003 tells the end of a ban, in milliseconds: "Way too much request weight used; IP banned until %s."
+#: The end of a ban in the message of -1003, in milliseconds: "Way too much request weight used; IP banned until %s."
 #: https://github.com/binance/binance-spot-api-docs/blob/master/errors.md
 _BANNED_UNTIL = re.compile(r"banned until (\d{13})\b")
 
 
 class Transient(Exception):
-    """A failure that may pass: what was said, and the wait asked for, in seconds (None: not said)."""
+    """A transient failure: its message, and the wait requested in seconds (None: not stated)."""
 
     def __init__(self, said: str, wait_s: float | None = None) -> None:
         super().__init__(said)
@@ -28,9 +28,9 @@ class Transient(Exception):
 
 
 def retried(ask: Callable[[], Answer], sleep: Callable[[float], None]) -> Answer:
-    """What `ask` returns, after at most five tries; the waits are those asked for, else 1, 2, 4, 8 seconds.
+    """Return the result of `ask`, after at most five tries; waits are those requested, else 1, 2, 4, 8 seconds.
 
-    Raises Transient where the last try failed too, and at once whatever else `ask` raises.
+    Raises Transient if the last try fails too, and any other exception of `ask` at once.
 
     >>> waits, answers = [], [Transient("busy", 3.0), Transient("busy"), None]
     >>> def ask():
@@ -52,9 +52,9 @@ def retried(ask: Callable[[], Answer], sleep: Callable[[float], None]) -> Answer
 
 
 def stated_wait_s(headers: Mapping[str, str], said: str, now: datetime) -> float:
-    """Return the wait that an answer asks for, by its header or by the end of a ban in its words, whichever is longer.
+    """Return the wait that an answer requests, by its header or by the end of a ban in its message, if that is longer.
 
-    A weight window where it names neither. `now` is the time by which the ban is told.
+    It is a weight window if the answer states neither. `now` is the time to which the end of the ban is compared.
 
     >>> noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
     >>> stated_wait_s({"Retry-After": "7"}, "", noon)
@@ -74,7 +74,7 @@ def stated_wait_s(headers: Mapping[str, str], said: str, now: datetime) -> float
 
 
 def used_weight(headers: Mapping[str, str]) -> int:
-    """Return the request weight that an answer says the address has used within the minute; 0 where it says none.
+    """Return the request weight that the IP address has used within the minute, by the answer's header; 0 without one.
 
     >>> used_weight({"x-mbx-used-weight-1m": "12"}), used_weight({"x-mbx-used-weight-1m": "?"}), used_weight({})
     (12, 0, 0)

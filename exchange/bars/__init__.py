@@ -1,4 +1,4 @@
-"""Where daily bars come from: the sample, files, Binance and Yahoo, behind the port `BarSource`.
+"""Sources of daily bars behind the port `BarSource`: the sample, files, Binance and Yahoo.
 
 Start with `sample`, the smallest, or `files`.
 """

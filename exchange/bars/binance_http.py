@@ -1,4 +1,4 @@
-"""One public call to Binance, tried again while the failure may pass."""
+"""Public HTTP calls to Binance, retried on transient failures."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -15,21 +15,21 @@ from exchange.retries import LONGEST_WAIT_S, TRIES, WEIGHT_WINDOW_S, Transient, 
 
 Answer = TypeVar("Answer")
 
-#: Binance allows 6,000 weight units a minute and address. Others may share the address, so a fifth stays free.
+#: Binance allows 6,000 weight units per minute and IP address. Others may share the address, so a fifth stays free.
 WEIGHT_LIMIT = 4_800
 
 _UNKNOWN_SYMBOL = -1121
-#: Statuses of an address that Binance does not serve.
+#: HTTP statuses for an IP address that Binance does not serve.
 _BARRED = (403, 451)
 
 
 def public_client(timeout_s: float) -> Any:
     """Return a python-binance client without keys.
 
-    Every request of it ends after `timeout_s` in which nothing came, and after WHOLE times as long in any case.
+    Each of its requests ends after `timeout_s` without data, and after WHOLE times as long in any case.
     """
     with warnings.catch_warnings():
-        # python-binance 1.0.37 uses websockets' old names; it takes 0.5 s to import, so only who needs it pays.
+        # python-binance 1.0.37 uses deprecated names of websockets. It takes 0.5 s to import, so it is imported here.
         warnings.simplefilter("ignore", DeprecationWarning)
         from binance.client import Client
 
@@ -41,10 +41,10 @@ def public_client(timeout_s: float) -> Any:
 
 
 def answer(client: Any, ask: Callable[[], Answer], sleep: Callable[[float], None], symbol: str = "") -> Answer:
-    """What `ask` returns, after at most five tries and the waits that the exchange asks for.
+    """Return the result of `ask`, after at most five tries and the waits that the exchange requests.
 
-    `client` is python-binance's, whose last response carries the used request weight: near the limit the call waits a
-    minute before it returns. Raises SourceRefused for what will never be answered, SourceUnavailable for the rest.
+    `client` is python-binance's; its last response carries the used request weight: near the limit, the call waits a
+    minute before it returns. Raises SourceRefused for a request that will never succeed, SourceUnavailable otherwise.
     """
     try:
         result = retried(lambda: _once(ask, symbol), sleep)
@@ -70,12 +70,12 @@ def _once(ask: Callable[[], Answer], symbol: str) -> Answer:
     except requests.RequestException as error:
         raise Transient(type(error).__name__) from error
     except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-        # The library trips over JSON of another shape than an error's, or too deep to be read.
+        # The library fails on JSON that does not have the shape of an error, or is nested too deeply.
         raise Transient("an answer of an unknown shape") from error
 
 
 def _judged(error: Any, symbol: str) -> Exception:
-    """The failure to raise for an error answer."""
+    """Return the exception to raise for an error answer."""
     status, code = int(error.status_code), error.code if isinstance(error.code, int) else 0
     said = f"HTTP {status}, code {code}: {str(error.message)[:80]}"
     judgement = judge_answer(status, code, str(error.message))
@@ -97,7 +97,7 @@ def _judged(error: Any, symbol: str) -> Exception:
 
 
 def _wait_s(headers: Mapping[str, str], said: str) -> float:
-    """The wait that an answer asks for; the end of a ban counts from when the answer was given, by its own clock."""
+    """Return the wait that an answer requests; the end of a ban counts from the answer's own time, by its header."""
     try:
         return stated_wait_s(headers, said, parsedate_to_datetime(headers["Date"]).astimezone(UTC))
     except (LookupError, TypeError, ValueError):

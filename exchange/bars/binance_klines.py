@@ -21,14 +21,14 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _TIMEOUT_S = 10.0
 _PAGE_ROWS = 1000
 _DAY_MS = 86_400_000
-#: A hundred pages are 270 years of days; more means that the answers do not advance.
+#: A hundred pages are 270 years of days; more mean that the answers do not advance.
 _MAX_PAGES = 100
 
 
 class BinanceBars:
     """Closed daily klines of the main site's spot market.
 
-    `base_url` is for tests alone and must be on loopback; no setting reaches it. `sleep` waits between tries.
+    `base_url` is only for tests and must be on loopback; no setting changes it. `sleep` waits between tries.
     """
 
     name = "binance"
@@ -42,24 +42,24 @@ class BinanceBars:
         self._sleep = sleep
 
     def symbols(self) -> tuple[str, ...]:
-        """BTCUSDT and ETHUSDT."""
+        """Return BTCUSDT and ETHUSDT."""
         return ("BTCUSDT", "ETHUSDT")
 
     def instruments(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...]:
-        """Lot, tick, and the least and most of an order as the exchange states them; sessions around the clock.
+        """Return instruments with the exchange's lot, tick and order limits, and sessions around the clock.
 
-        Raises SourceRefused for a symbol it does not list, SourceUnavailable.
+        Raises SourceRefused for a symbol that is not listed, and SourceUnavailable.
         """
         return tuple(self._instrument(symbol) for symbol in symbols)
 
     def last_session(self, symbols: tuple[str, ...], now: datetime) -> date:  # noqa: ARG002 (all trade every day)
-        """The newest day that is over by both now and the exchange's own clock; raises SourceUnavailable."""
+        """Return the newest day that has ended by both `now` and the exchange's clock; raises SourceUnavailable."""
         return last_closed(Calendar.ALWAYS, min(now.astimezone(UTC), self.server_time()))
 
     def fetch(self, request: BarRequest) -> pd.DataFrame:
-        """The bars asked for that are closed by both request.now and the exchange's clock; adj_close is NaN.
+        """Return the requested bars that are closed by both request.now and the exchange's clock; adj_close is NaN.
 
-        Raises SourceRefused for a symbol it does not list, SourceUnavailable after bounded retries.
+        Raises SourceRefused for a symbol that is not listed, and SourceUnavailable after bounded retries.
         """
         closed_before = min(request.now.astimezone(UTC), self.server_time())
         rows = [row for symbol in request.since for row in self._klines(symbol, request, _milliseconds(closed_before))]
@@ -73,7 +73,7 @@ class BinanceBars:
         return bars
 
     def server_time(self) -> datetime:
-        """The exchange's clock. Raises SourceUnavailable."""
+        """Return the exchange's clock. Raises SourceUnavailable."""
         stated = answer(self._client, self._client.get_server_time, self._sleep)
         try:
             return datetime.fromtimestamp(stated["serverTime"] / 1000, tz=UTC)
@@ -84,10 +84,10 @@ class BinanceBars:
     def _client(self) -> Any:
         client = public_client(_TIMEOUT_S)
         client.API_URL = f"{self._base_url}/api"
-        # A proxy set in the environment must not see, or break, what is meant for loopback.
+        # A proxy set in the environment must not see or break requests to loopback.
         client.session.trust_env = self._base_url == _MAIN_SITE
         if client.session.trust_env:
-            # Hidden from Python by an empty name in small letters, as Prefect's client needs it; not meant for here.
+            # An empty lower-case variable hides a SOCKS proxy, as Prefect's client needs; requests here must use it.
             schemes = {scheme: f"{scheme}_proxy" for scheme in ("all", "http", "https")}
             client.session.proxies = {
                 scheme: os.environ[name.upper()]
@@ -97,7 +97,7 @@ class BinanceBars:
         return client
 
     def _klines(self, symbol: str, request: BarRequest, closed_before_ms: int) -> list[tuple[Any, ...]]:
-        """The symbol's closed klines, page by page, as (symbol, open time in ms, open, high, low, close, volume)."""
+        """Return the symbol's closed klines as (symbol, open time in ms, open, high, low, close, volume)."""
         since = request.since[symbol]
         start_ms = _midnight_ms(since) if since is not None else 0
         end_ms = min(_midnight_ms(request.until) + _DAY_MS - 1, closed_before_ms)
@@ -128,7 +128,7 @@ class BinanceBars:
 
     def _instrument(self, symbol: str) -> Instrument:
         def ask() -> Any:
-            # The library's own get_exchange_info takes no symbol and would fetch all two thousand.
+            # The library's own get_exchange_info takes no symbol and would fetch all two thousand of them.
             return self._client._get("exchangeInfo", data={"symbol": symbol})
 
         info = answer(self._client, ask, self._sleep, symbol)

@@ -1,4 +1,4 @@
-"""Cells of a table of bars: text, numbers and dates, each read right or refused with the text that was found."""
+"""Cells of a table of bars: text, numbers and dates, each parsed or refused with the text found."""
 
 from pathlib import Path
 
@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from exchange.ports import SourceRefused
 
-#: What people and programs write where a number is not known, in lower case.
+#: Spellings of an unknown number, in lower case.
 _UNKNOWN = frozenset({"", "-", "--", ".", "?", "n/a", "#n/a", "na", "nan", "none", "null", "nil", "missing"})
 _DATE_REMEDY = "write dates like 2020-12-31"
-#: The last instant that a date of four-digit years can name.
+#: The last year that a date with a four-digit year can have.
 _LAST_YEAR = 9999
 
 
 def texts(path: Path, column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return the column as text; raises SourceRefused where it holds lists and the like."""
+    """Return the column as text; raises SourceRefused if it holds lists or the like."""
     try:
         return pc.cast(_decoded(column), pa.string())
     except pa.ArrowException as error:
@@ -26,9 +26,9 @@ def texts(path: Path, column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def numbers(column: pa.ChunkedArray) -> tuple["pd.Series[float]", "pd.Series[str]"]:
-    """Return the column as float64, and the text of each cell that is written and is no number, else "".
+    """Return the column as float64, and the text of each non-empty cell that is not a number, else "".
 
-    NaN stands for such a cell, and where nothing is written, or that the number is not known.
+    Such a cell is NaN, and so is an empty cell or one that says the number is unknown.
     """
     column = _decoded(column)
     kind = column.type
@@ -46,9 +46,9 @@ def numbers(column: pa.ChunkedArray) -> tuple["pd.Series[float]", "pd.Series[str
 
 
 def stamps(path: Path, symbol: str, column: pa.ChunkedArray) -> "pd.Series[pd.Timestamp]":
-    """Return the instants as they are written, zones left out, NaT where nothing is; raises SourceRefused.
+    """Return the timestamps as written, without zones, NaT for empty cells; raises SourceRefused.
 
-    The day as written in the stamp's own zone is the session: New York's midnight is not the day before.
+    The session is the date in the timestamp's own zone: New York's midnight is not the day before.
     """
     column = _decoded(column)
     if pa.types.is_date(column.type):
@@ -72,21 +72,21 @@ def stamps(path: Path, symbol: str, column: pa.ChunkedArray) -> "pd.Series[pd.Ti
 
 
 def _spelled(written: "pd.Series[str]") -> tuple["pd.Series[float]", "pd.Series[str]"]:
-    """The numbers of cells of which some are none for Arrow: with blanks around them, or said to be unknown."""
+    """Parse cells that Arrow does not parse: numbers with surrounding blanks, or marked as unknown."""
     values: pd.Series[float] = pd.to_numeric(written, errors="coerce").astype("float64")
     read = values.notna() | written.str.lower().isin(_UNKNOWN)
     return values, written.where(~read, "").astype("str")
 
 
 def _counted(text: str) -> str:
-    """What to say after a text that is no date."""
+    """Return the end of an error message about a text that is not a date."""
     if text.isdigit() and len(text) > len("20201231"):
         return f", a count of seconds or parts of them; {_DATE_REMEDY}"
     return f"; {_DATE_REMEDY}"
 
 
 def _demand_years(path: Path, symbol: str, column: pa.ChunkedArray) -> None:
-    """Raise SourceRefused for an instant outside the years 1 to 9999: its unit is not the one that the file names."""
+    """Raise SourceRefused for a timestamp outside the years 1 to 9999: its unit is not the one that the file states."""
     unit = column.type.unit
     per_day = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}[unit]
     counts = pc.cast(column, pa.int64()).to_pandas()
@@ -108,7 +108,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The column in plain types: dictionaries and views, as categories and Polars write them, are unpacked."""
+    """Return the column in plain types: dictionaries (categories) and views (as Polars writes them) are unpacked."""
     if pa.types.is_dictionary(column.type):
         column = pc.cast(column, column.type.value_type)
     return pc.cast(column, pa.string()) if _is_text(column.type) else column

@@ -1,4 +1,4 @@
-"""Which column of a table of bars holds what, by the names that people and programs give them."""
+"""Column names of tables of bars, in the spellings of common programs."""
 
 import csv
 import re
@@ -9,7 +9,7 @@ from exchange.ports import SourceRefused
 
 REQUIRED = ("date", "open", "high", "low", "close")
 
-#: Spellings of each column, in lower case without separators, the most telling first.
+#: Spellings of each column, in lower case without separators, the most specific first.
 _SPELLINGS = {
     "symbol": ("symbol", "ticker"),
     "date": ("date", "datetime", "timestamp", "opentime", "time", "day", "session", "index"),
@@ -18,25 +18,25 @@ _SPELLINGS = {
     "low": ("low", "lowprice"),
     "close": ("close", "closeprice"),
     "volume": ("volume", "vol", "volumetraded", "tradedvolume", "sharestraded", "totaltradequantity"),
-    # tidyquant and quantmod, both of R, write `adjusted` alone.
+    # The R packages tidyquant and quantmod write just `adjusted`.
     "adj_close": ("adjclose", "adjustedclose", "closeadj", "closeadjusted", "adjcloseprice", "adjusted", "adj"),
     "currency": ("currency", "ccy"),
 }
 _KNOWN = frozenset(spelling for spellings in _SPELLINGS.values() for spelling in spellings)
-#: Columns of Investing.com's downloads, plain: the close is called a price.
+#: Columns of Investing.com's downloads, normalised: the close is called price.
 _INVESTING = frozenset({"price", "open", "high", "low", "change"})
 _DATE = re.compile(r"\d{4}-\d\d-\d\d|\d{8}$")
 
 
 def positions(path: Path, header: Sequence[str]) -> dict[str, int]:
-    """Return the position of each known column that the header has; raises SourceRefused if it lacks one or has two."""
+    """Return the position of each known column in the header; raises SourceRefused if one is missing or there twice."""
     plain = _plain(_unprefixed(header))
     shown = ", ".join(name.strip() or "(unnamed)" for name in header)[:120]
     position: dict[str, int] = {}
     for known, spellings in _SPELLINGS.items():
         found = next((spelling for spelling in spellings if spelling in plain), None)
         if found is None and known == "adj_close":
-            # One that is spelled yet otherwise must not be left aside: splits would then read as losses.
+            # Another spelling of adjusted close must not be ignored: splits would then look like losses.
             found = next((name for name in plain if "adj" in name and "clos" in name), None)
         if found is None:
             continue
@@ -59,7 +59,7 @@ def positions(path: Path, header: Sequence[str]) -> dict[str, int]:
 
 
 def with_row_names(header: Sequence[str], row: Sequence[str]) -> tuple[str, ...]:
-    """Return the header with what R and pandas leave out of it: nothing stands above the names of rows, often dates."""
+    """Return the header completed for row names, often dates, for which R and pandas write no column name."""
     names = ["", *header] if len(row) == len(header) + 1 else list(header)
     dated = [number for number, name in enumerate(_plain(names)) if name in _SPELLINGS["date"]]
     if not dated and not names[0].strip():
@@ -69,12 +69,12 @@ def with_row_names(header: Sequence[str], row: Sequence[str]) -> tuple[str, ...]
 
 
 def naming(line: str) -> Callable[[str], int]:
-    """How many columns that are known a header names, by the separator that it is read with."""
+    """Return a function from a separator to the number of known columns that the header line then names."""
     return lambda separator: sum(name in _KNOWN for name in _plain(next(csv.reader([line], delimiter=separator), [])))
 
 
 def _unprefixed(header: Sequence[str]) -> Sequence[str]:
-    """The header without the symbol before each name, as R's quantmod writes it: `SPY.Open`, `SPY.Adjusted`."""
+    """Return the header without a symbol before each name, as R's quantmod writes it: `SPY.Open`, `SPY.Adjusted`."""
     parts = [name.strip().rpartition(".") for name in header]
     prefixes = {prefix for prefix, dot, name in parts if dot and _plain([name])[0] in _KNOWN}
     prefixed = sum(dot != "" and _plain([name])[0] in _KNOWN for _, dot, name in parts)
@@ -84,11 +84,11 @@ def _unprefixed(header: Sequence[str]) -> Sequence[str]:
 
 
 def _plain(header: Sequence[str]) -> list[str]:
-    """Column names in lower case, letters and digits only."""
+    """Return the column names in lower case, with letters and digits only."""
     return ["".join(letter for letter in name.lower() if letter.isalnum()) for name in header]
 
 
 def is_data(line: Sequence[str]) -> bool:
-    """Whether a line holds values: a field begins like a number or a date, and it does not name the columns."""
+    """Return whether a line holds values: a field begins like a number or a date, and it does not name the columns."""
     named = sum(name in _KNOWN for name in _plain(line))
     return named < 2 and any(field.strip().lstrip("+-.")[:1].isdigit() for field in line)

@@ -1,4 +1,4 @@
-"""Tables of bars in csv and parquet files: which column holds what, and the columns that are wanted."""
+"""Tables of bars in csv and parquet files: their layout, and the columns to read."""
 
 import codecs
 import csv
@@ -16,15 +16,15 @@ from exchange.bars.column_names import REQUIRED, is_data, naming, positions, wit
 from exchange.ports import SourceRefused
 
 _HEAD_LINES = 10
-#: What stands between the columns of a line of text, the usual one first.
+#: Separators between the columns of a line of text, the usual one first.
 _SEPARATORS = (",", "\t", ";", "|")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Where a file keeps what: for each known column its position; `header_lines` stand above the first row (text).
+    """Layout of a file: the position of each known column, and the number of lines before the first row (csv).
 
-    `separator` stands between the columns of a text in the `encoding`; a parquet file has neither.
+    `separator` separates the columns of a csv, which is in `encoding`; a parquet file has neither.
     """
 
     path: Path
@@ -36,9 +36,9 @@ class Layout:
 
 
 def layout(path: Path) -> Layout:
-    """The layout of a csv or parquet file.
+    """Return the layout of a csv or parquet file.
 
-    Raises SourceRefused where there is no such file, or nothing in it that reads as a table of daily bars.
+    Raises SourceRefused if there is no such file, or it does not hold a table of daily bars.
     """
     if path.is_dir():
         raise SourceRefused(f"{path} is a folder; name one csv or parquet file in it")
@@ -65,9 +65,9 @@ def layout(path: Path) -> Layout:
 
 
 def read_columns(plan: Layout, symbols: tuple[str, ...] | None) -> pa.Table:
-    """The known columns under their own names, rows of the given symbols only (None: all rows).
+    """Read the known columns under their standard names, only rows of the given symbols (None: all rows).
 
-    Columns of a csv are text; parquet keeps its types. Raises SourceRefused where the file cannot be read.
+    Columns of a csv are text; parquet keeps its types. Raises SourceRefused if the file cannot be read.
     """
     try:
         table = _read_csv(plan) if plan.header_lines else _read_parquet(plan, symbols)
@@ -79,7 +79,7 @@ def read_columns(plan: Layout, symbols: tuple[str, ...] | None) -> pa.Table:
 
 
 def read_symbols(plan: Layout) -> tuple[str, ...]:
-    """The symbols in the file, in order of appearance; raises SourceRefused if a row has none."""
+    """Return the symbols in the file, in order of appearance; raises SourceRefused if a row has none."""
     only = replace(plan, position={"symbol": plan.position["symbol"]})
     names = texts(plan.path, read_columns(only, None)["symbol"])
     distinct = pc.unique(names).to_pylist()
@@ -123,7 +123,10 @@ def _csv_layout(path: Path) -> Layout:
 
 
 def _encoding(path: Path) -> str:
-    """Return UTF-16, as Excel writes it, where the file begins with its mark, else UTF-8; raises SourceRefused."""
+    """Return UTF-16, as Excel writes it, if the file starts with its byte order mark, else UTF-8.
+
+    Raises SourceRefused for zero bytes without that mark.
+    """
     with path.open("rb") as file:
         top = file.read(1_000)
     if top.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -143,7 +146,7 @@ def _read_csv(plan: Layout) -> pa.Table:
             column_names=names, skip_rows=plan.header_lines, encoding=plan.encoding.removesuffix("-sig")
         ),
         parse_options=arrow_csv.ParseOptions(delimiter=plan.separator, newlines_in_values=False),
-        # All as text: guessing types from the first block of a file fails in a later one.
+        # Everything as text: types guessed from the first block of a file fail in a later one.
         convert_options=arrow_csv.ConvertOptions(
             include_columns=[str(position) for position in plan.position.values()],
             column_types=dict.fromkeys(names, pa.string()),
@@ -162,9 +165,9 @@ def _read_parquet(plan: Layout, symbols: tuple[str, ...] | None) -> pa.Table:
         kind = pq.read_schema(plan.path).field(name).type
         if pa.types.is_string(kind) or pa.types.is_large_string(kind):
             wanted = pc.field(name).isin(pa.array(symbols, kind))
-    # Without `partitioning=None` a folder called year=2020 would add a column.
+    # Without `partitioning=None`, a folder called year=2020 would add a column.
     table = pq.read_table(plan.path, columns=columns, filters=wanted, partitioning=None).select(columns)
-    # Polars writes views, which Arrow can neither compare nor pick from.
+    # Polars writes string views, which Arrow can neither compare nor filter.
     plain = [pa.field(one.name, pa.string() if pa.types.is_string_view(one.type) else one.type) for one in table.schema]
     return table.cast(pa.schema(plain)).rename_columns(list(plan.position))
 

@@ -1,4 +1,4 @@
-"""Daily bars from a csv or parquet file: a record to replay."""
+"""Daily bars from a csv or parquet file, as a historical record to replay."""
 
 from datetime import date, datetime
 from difflib import get_close_matches
@@ -18,27 +18,27 @@ from exchange.ports import BAR_COLUMNS, MOVED, UNREAD, BarRequest, SourceRefused
 from exchange.sessions.calendars import infer_calendar
 from strategy.market.instruments import Instrument
 
-#: Letters of a cell that are shown.
+#: Most characters of a cell that are shown.
 _SHOWN = 40
 _PRICES = ("open", "high", "low", "close", "volume", "adj_close")
 
 
 class FileBars:
-    """The bars of one file, read once and only as far as asked for.
+    """Bars of one file, read once and only for the symbols requested.
 
-    `symbol` names the bars of a file without a symbol column; where there is one, it picks a single symbol. Columns:
-    date, open, high, low, close and, if they are there, symbol, volume, adj_close and currency, in any case and usual
-    spelling; others are ignored. A date is the day that is written, whatever time and zone follow it. Text that is no
-    number is NaN and stands in a column UNREAD of the frame, an empty date is NaT: the gate names them. Rows out of
-    order are sorted where each has a date of its own, and a column MOVED tells which.
+    `symbol` names the bars of a file without a symbol column; if there is one, it selects a single symbol. Columns:
+    date, open, high, low, close and, optionally, symbol, volume, adj_close and currency, in any case and usual
+    spelling; others are ignored. A date is the day as written, whatever time and zone follow it. Text that is not a
+    number becomes NaN and is kept in a column UNREAD of the frame, an empty date is NaT: the data gate reports both.
+    Rows out of order are sorted if their dates are distinct, and a column MOVED marks them.
 
-    Raises SourceRefused where the file is missing, cannot be read, has no single header or lacks a column.
+    Raises SourceRefused if the file is missing, cannot be read, has no single header or lacks a column.
     """
 
     streaming = False
 
     def __init__(self, path: Path, symbol: str | None = None) -> None:
-        # A link that is pointed to a new file each night is one source: its own path names it, not its target's.
+        # A link that points to a new file each night is one source: it is named by its own path, not its target's.
         self._path = path.expanduser().absolute()
         self._layout: Layout = layout(self._path)
         self._symbol = symbol
@@ -47,16 +47,16 @@ class FileBars:
         self.name = f"file:{self._path}"
 
     def symbols(self) -> tuple[str, ...]:
-        """The symbols in the file, in order of appearance, or the one it was opened for; raises SourceRefused."""
+        """Return the symbols in the file, in order of appearance, or the one selected; raises SourceRefused."""
         if self._symbol is not None:
             self._demand((self._symbol,))
             return (self._symbol,)
         return self._in_file
 
     def instruments(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...]:
-        """The calendar that the dates of each symbol let infer, and the currency that the file names.
+        """Return instruments with the calendar inferred from each symbol's dates, and the currency in the file.
 
-        Raises SourceRefused for a symbol it does not have.
+        Raises SourceRefused for a symbol that is not in the file.
         """
         bars = self._bars(symbols)
         return tuple(
@@ -69,14 +69,14 @@ class FileBars:
         )
 
     def last_session(self, symbols: tuple[str, ...], now: datetime) -> date:
-        """The newest date of the symbols' bars, now's date at most (later ones are the gate's).
+        """Return the newest date of the symbols' bars, at most the date of `now` (the data gate judges later ones).
 
-        Raises SourceRefused for a symbol it does not have, and if all dates lie in the future.
+        Raises SourceRefused for a symbol that is not in the file, and if all dates lie in the future.
         """
         return newest_until(self._bars(symbols), now)
 
     def fetch(self, request: BarRequest) -> pd.DataFrame:
-        """The bars asked for, as BAR_COLUMNS, oldest first, with the file's faults; raises SourceRefused."""
+        """Return the requested bars, as BAR_COLUMNS, oldest first, with the file's faults; raises SourceRefused."""
         return requested(self._bars(tuple(request.since)), request)
 
     @cached_property
@@ -110,7 +110,7 @@ class FileBars:
         return {symbol: self._known[symbol] for symbol in symbols}
 
     def _table(self, symbols: tuple[str, ...]) -> pa.Table:
-        # A csv has to be parsed as a whole anyway; parquet is asked for the rows alone.
+        # A csv must be parsed as a whole anyway; from parquet only the rows needed are read.
         if self._layout.header_lines:
             return self._whole_csv
         return read_columns(self._layout, symbols)
@@ -125,7 +125,7 @@ def _empty(path: Path) -> SourceRefused:
 
 
 def _by_symbol(path: Path, symbols: tuple[str, ...], table: pa.Table) -> dict[str, pa.Table]:
-    """The rows of each symbol, in the file's order; one pass however many there are."""
+    """Return the rows of each symbol, in the file's order, in one pass over the table."""
     if "symbol" not in table.column_names:
         return dict.fromkeys(symbols, table)
     names = pa.array(symbols, pa.string())
@@ -137,7 +137,7 @@ def _by_symbol(path: Path, symbols: tuple[str, ...], table: pa.Table) -> dict[st
 
 
 def _currency(path: Path, symbol: str, table: pa.Table) -> str | None:
-    """Return the one currency of the symbol's rows, None where none is named; raises SourceRefused for several."""
+    """Return the currency of the symbol's rows, None if there is none; raises SourceRefused if there are several."""
     if "currency" not in table.column_names:
         return None
     named = {spelled(text) for text in pc.unique(texts(path, table["currency"])).to_pylist()} - {None}
@@ -171,9 +171,10 @@ def _frame(path: Path, symbol: str, table: pa.Table) -> pd.DataFrame:
 
 
 def _oldest_first(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows by date, with a column MOVED where any was out of order.
+    """Return the rows sorted by date, with a column MOVED if any was out of order.
 
-    Where a date is missing or stands twice, no order is certain: the rows stay as they are, and the gate refuses them.
+    If a date is missing or occurs twice, the order is ambiguous: the rows stay as they are, and the data gate refuses
+    them.
     """
     days = frame["open_time"]
     if days.is_monotonic_increasing or not days.is_unique or days.isna().any():
@@ -186,7 +187,7 @@ def _oldest_first(frame: pd.DataFrame) -> pd.DataFrame:
 def _demand_daily(
     path: Path, symbol: str, instants: "pd.Series[pd.Timestamp]", days: "pd.Series[pd.Timestamp]"
 ) -> None:
-    """Raise SourceRefused if a date carries bars at differing times of day: those are not daily bars."""
+    """Raise SourceRefused if a date has bars at different times of day, which are not daily bars."""
     times = pd.DataFrame({"day": days, "stamp": instants}).drop_duplicates()
     counts = times.groupby("day", sort=False)["stamp"].size()
     crowded = counts[counts > 1]

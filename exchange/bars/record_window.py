@@ -1,4 +1,4 @@
-"""The part of a record of bars that a request asks for."""
+"""Window of a historical record of bars, as specified by a request."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -8,14 +8,14 @@ import pandas as pd
 
 from exchange.ports import BAR_COLUMNS, MOVED, UNREAD, BarRequest, SourceRefused
 
-#: What a row has in a column that only another symbol needed.
+#: Default in a column that only another symbol's rows need.
 _NOTHING: Mapping[str, str | int] = {UNREAD: "", MOVED: 0}
 
 
 def requested(bars: Mapping[str, pd.DataFrame], request: BarRequest) -> pd.DataFrame:
-    """The rows of the request's symbols and dates, as BAR_COLUMNS, each symbol in its record's order, faults included.
+    """Return the rows of the request's symbols and dates, as BAR_COLUMNS, in each record's order, faults included.
 
-    `bars` holds each symbol's whole record. A row whose date is missing stays: the gate has to see it.
+    `bars` holds each symbol's whole record. A row without a date is kept, so that the data gate sees it.
     """
     parts = []
     for symbol, since in request.since.items():
@@ -29,7 +29,7 @@ def requested(bars: Mapping[str, pd.DataFrame], request: BarRequest) -> pd.DataF
 
 
 def newest_until(bars: Mapping[str, pd.DataFrame], now: datetime) -> date:
-    """The newest date in any of the records, now's UTC date at most; raises SourceRefused if there is none."""
+    """Return the newest date in any of the records, at most the UTC date of `now`; raises SourceRefused if none."""
     today = now.astimezone(UTC).date()
     limit = np.datetime64(today, "us")
     dates = np.concatenate([rows["open_time"].to_numpy() for rows in bars.values()])

@@ -1,4 +1,4 @@
-"""The embedded sample: real daily bars of the S&P 500 and the Nasdaq Composite, 1999 to 2018, offline."""
+"""Embedded sample: real daily bars of the S&P 500 and the Nasdaq Composite, 1999 to 2018, available offline."""
 
 from datetime import date, datetime
 from functools import cached_property
@@ -15,27 +15,27 @@ _FILES = {"^GSPC": "sp500/sp500.csv.gz", "^IXIC": "nasdaq/nasdaq.csv.gz"}
 
 
 class SampleBars:
-    """The bars that the `arch` package carries as example data; a record to replay."""
+    """Bars from the example data of the `arch` package, as a historical record to replay."""
 
     name = "sample"
     streaming = False
 
     def symbols(self) -> tuple[str, ...]:
-        """^GSPC and ^IXIC."""
+        """Return ^GSPC and ^IXIC."""
         return tuple(_FILES)
 
     def instruments(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...]:
-        """New York sessions for each symbol; raises SourceRefused for one that is not in the sample."""
+        """Return instruments with New York sessions; raises SourceRefused for a symbol that is not in the sample."""
         self._demand(symbols)
         return tuple(Instrument(symbol=symbol, calendar=Calendar.XNYS) for symbol in symbols)
 
     def last_session(self, symbols: tuple[str, ...], now: datetime) -> date:
-        """The newest date of the symbols' bars, now's date at most; raises SourceRefused."""
+        """Return the newest date of the symbols' bars, at most the date of `now`; raises SourceRefused."""
         self._demand(symbols)
         return newest_until({symbol: self._bars[symbol] for symbol in symbols}, now)
 
     def fetch(self, request: BarRequest) -> pd.DataFrame:
-        """The bars asked for, as BAR_COLUMNS; raises SourceRefused for a symbol that is not in the sample."""
+        """Return the requested bars, as BAR_COLUMNS; raises SourceRefused for a symbol that is not in the sample."""
         self._demand(tuple(request.since))
         return requested(self._bars, request)
 
@@ -48,7 +48,7 @@ class SampleBars:
 
     @cached_property
     def _bars(self) -> dict[str, pd.DataFrame]:
-        # Importing arch for the path alone would cost a second.
+        # Importing arch only for its path would take a second.
         spec = find_spec("arch")
         if spec is None or not spec.submodule_search_locations:
             raise SourceRefused(

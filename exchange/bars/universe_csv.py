@@ -1,4 +1,4 @@
-"""The universe of a source from a csv file: which symbols might be held, and when."""
+"""Universe of a source from a csv file: its symbols, and the spans in which each belonged to it."""
 
 import csv
 from datetime import date
@@ -12,9 +12,9 @@ COLUMNS = ("symbol", "from", "to")
 
 
 def read_universe(path: Path) -> dict[str, tuple[Membership, ...]]:
-    """The spans of each symbol, oldest first, from columns symbol, from and to (empty: until today).
+    """Read the spans of each symbol, oldest first, from columns symbol, from and to (empty: until today).
 
-    Raises SourceRefused where the file cannot be read, lacks a column, or a row is no span or overlaps another.
+    Raises SourceRefused if the file cannot be read or lacks a column, or if a row is not a span or overlaps another.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:

@@ -17,21 +17,21 @@ from exchange.retries import TRIES, Transient, retried
 from exchange.sessions.calendars import last_closed
 from strategy.market.instruments import Calendar, Instrument
 
-#: The frame of a symbol from the first date (None: its whole history) until today, as yfinance's
-#: `Ticker.history(auto_adjust=False)` gives it; its attribute `currency` is that of the prices, where Yahoo tells it.
+#: Function that returns the frame of a symbol from a first date (None: its whole history) until today, as yfinance's
+#: `Ticker.history(auto_adjust=False)` does; its attribute `currency` is that of the prices, if Yahoo reports it.
 History = Callable[[str, date | None], pd.DataFrame]
 
 _TIMEOUT_S = 10.0
 _PRICES = ["Open", "High", "Low", "Close"]
 _CRYPTO = re.compile(r"-(USD|USDT|EUR|GBP|BTC)$")
-#: `BARC.L`, `EURUSD=X`, `^FTSE.L`: whatever is listed elsewhere carries a suffix.
+#: `BARC.L`, `EURUSD=X`, `^FTSE.L`: symbols listed outside the US have a suffix.
 _ELSEWHERE = re.compile(r"[.=]")
 
 
 class YahooBars:
-    """Closed daily bars at the prices that were traded, beside closes adjusted for splits and dividends.
+    """Closed daily bars at the prices that were traded, with closes adjusted for splits and dividends.
 
-    `history` asks Yahoo; tests hand in another. `sleep` waits between tries.
+    `history` queries Yahoo; tests pass another function. `sleep` waits between tries.
     """
 
     name = "yahoo"
@@ -43,13 +43,13 @@ class YahooBars:
         self._currency: dict[str, str] = {}
 
     def symbols(self) -> tuple[str, ...]:
-        """Shares, bonds and gold, as exchange traded funds."""
+        """Return SPY, TLT and GLD: exchange-traded funds of shares, bonds and gold."""
         return ("SPY", "TLT", "GLD")
 
     def instruments(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...]:
-        """The calendar by the spelling: `BTC-USD` around the clock, `BARC.L` on weekdays, all others New York's.
+        """Return instruments with the calendar of each spelling: `BTC-USD` always, `BARC.L` weekdays, others New York.
 
-        The currency is what Yahoo told with the bars that were fetched before, else what the spelling tells.
+        The currency is the one that Yahoo reported with bars fetched earlier, else the one implied by the spelling.
         """
         return tuple(
             Instrument(
@@ -59,13 +59,13 @@ class YahooBars:
         )
 
     def last_session(self, symbols: tuple[str, ...], now: datetime) -> date:
-        """The newest session of any of the symbols that is over."""
+        """Return the newest session of any of the symbols that has ended."""
         return max(last_closed(_calendar(symbol), now) for symbol in symbols)
 
     def fetch(self, request: BarRequest) -> pd.DataFrame:
-        """The bars asked for that are closed by request.now.
+        """Return the requested bars that are closed by request.now.
 
-        Raises SourceRefused for a symbol of which Yahoo has no bar at all, SourceUnavailable after bounded retries.
+        Raises SourceRefused for a symbol of which Yahoo has no bar at all, and SourceUnavailable after bounded retries.
         """
         parts = [self._bars(symbol, request) for symbol in request.since]
         bars: pd.DataFrame = pd.concat(parts, ignore_index=True)[list(BAR_COLUMNS)]
@@ -74,7 +74,7 @@ class YahooBars:
     def _bars(self, symbol: str, request: BarRequest) -> pd.DataFrame:
         since = request.since[symbol]
         try:
-            # Asked for until today whatever is wanted: later splits tell at what price a bar was traded.
+            # Always fetch until today: later splits are needed to compute the price at which a bar was traded.
             told = retried(lambda: self._history(symbol, since), self._sleep)
         except Transient as failure:
             raise SourceUnavailable(
@@ -98,7 +98,7 @@ class YahooBars:
 
 
 def _as_traded(told: pd.DataFrame) -> pd.DataFrame:
-    """Bars at the prices of their day: Yahoo divides prices by every later split, and multiplies volumes."""
+    """Return bars at the prices of their day: Yahoo divides prices by every later split, and multiplies volumes."""
     splits = told["Stock Splits"].fillna(0.0).to_numpy(dtype="float64")
     ratios = np.where(splits > 0, splits, 1.0)
     later = np.append(np.cumprod(ratios[::-1])[::-1][1:], 1.0)
@@ -114,9 +114,9 @@ def _as_traded(told: pd.DataFrame) -> pd.DataFrame:
 
 
 def _seven_digits(prices: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The prices to the seven digits that Yahoo's single precision carries.
+    """Round prices to the seven digits that Yahoo's single precision carries.
 
-    A split would otherwise restate every older bar in its last bits.
+    Otherwise a split would change every older bar in its last bits.
     """
     sized = np.isfinite(prices) & (prices != 0.0)
     exponent = np.floor(np.log10(np.abs(prices), out=np.zeros_like(prices), where=sized))
@@ -131,13 +131,13 @@ def _calendar(symbol: str) -> Calendar:
 
 
 def _asked(symbol: str, since: date | None) -> pd.DataFrame:
-    """What Yahoo tells; empty where it knows the symbol and has no bar. Raises SourceRefused, Transient."""
+    """Return Yahoo's history; empty if it knows the symbol but has no bar. Raises SourceRefused, Transient."""
     try:
         import yfinance
         from yfinance.exceptions import YFException, YFPricesMissingError
     except ImportError as error:
         raise SourceRefused('source yahoo needs yfinance; run: pip install -e ".[equities]"') from error
-    # What it logs of a failure is told in our sentence.
+    # Our own message reports the failures that yfinance would log.
     logging.getLogger("yfinance").setLevel(logging.CRITICAL)
     window: dict[str, Any] = {"period": "max"} if since is None else {"start": since.isoformat()}
     try:
@@ -150,17 +150,17 @@ def _asked(symbol: str, since: date | None) -> pd.DataFrame:
     # An unknown symbol and a missing network look alike: both leave the library without a time zone.
     except (YFException, OSError, ValueError) as error:
         raise Transient(f"{type(error).__name__}: {str(error)[:80]}") from error
-    # This may ask Yahoo once more, so that it is left out where the ticker says as much: without a suffix, dollars.
+    # This may query Yahoo once more, so it is skipped if the ticker implies the currency: dollars without a suffix.
     if since is None or _ELSEWHERE.search(symbol):
         frame.attrs["currency"] = _currency(ticker)
     return frame
 
 
 def _currency(ticker: Any) -> str | None:
-    """Return the currency that Yahoo tells of the ticker; None where it does not, which costs no bar."""
+    """Return the currency that Yahoo reports for the ticker; None if it does not, which loses no bar."""
     try:
         stated = ticker.history_metadata
         return spelled(stated.get("currency")) if isinstance(stated, dict) else None
-    # Whatever the library raises of itself or of the network: the spelling of the ticker is asked instead.
+    # Whatever the library raises, the currency then follows from the spelling of the ticker.
     except Exception:  # noqa: BLE001
         return None

@@ -1,4 +1,4 @@
-"""Where orders go: the paper broker and Binance's testnets, behind the port `Broker`.
+"""Brokers behind the port `Broker`: the paper broker and Binance's testnets.
 
-Nothing here can reach real money. Start with `paper`, then `binance_orders`.
+No code here can reach real money. Start with `paper`, then `binance_orders`.
 """

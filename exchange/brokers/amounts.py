@@ -1,13 +1,13 @@
-"""Amounts as a venue tells them."""
+"""Amounts in a venue's answers."""
 
 from decimal import Decimal
 from typing import Any
 
 
 def amount(told: Any) -> Decimal:
-    """Return the finite number that a venue tells, as text or as a number of JSON.
+    """Return the finite number in a venue's answer, given as text or as a JSON number.
 
-    Raises ArithmeticError for what is no number, `NaN` and infinity among it: it would compare with nothing.
+    Raises ArithmeticError if it is not a number, or is `NaN` or infinite, which would break comparisons.
 
     >>> amount("0.10")
     Decimal('0.10')

@@ -1,4 +1,4 @@
-"""Binance's USD-M futures testnet: positions on margin, long and short, in one-way mode."""
+"""Broker for Binance's USD-M futures testnet: positions on margin, long and short, in one-way mode."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ from exchange.retries import Answer
 from strategy.account.orders import Order
 from strategy.market.instruments import Instrument
 
-#: 2,400 weight units a minute and address; a fifth stays free for whoever shares the address.
+#: 2,400 weight units per minute and IP address; a fifth stays free for others who share the address.
 FUTURES = Endpoint(
     url="https://testnet.binancefuture.com",
     server_time=lambda client: client.futures_time(),
@@ -42,11 +42,11 @@ _DESK = OrderEndpoints(
     trades=lambda client, told: client.futures_account_trades(
         symbol=told["symbol"],
         orderId=told["orderId"],
-        # Without a time only the trades of the last seven days are told.
+        # Without a time, only the trades of the last seven days are returned.
         startTime=int(told.get("time", told["updateTime"])) - 1_000,
         limit=MOST_TRADES,
     ),
-    # No time may stand beside a number to begin from.
+    # A start time and a first trade id cannot be combined.
     trades_from=lambda client, told, first: client.futures_account_trades(
         symbol=told["symbol"], orderId=told["orderId"], fromId=first, limit=MOST_TRADES
     ),
@@ -73,13 +73,13 @@ class FuturesTestnet:
         self._info: dict[str, Any] | None = None
 
     def now(self) -> datetime:
-        """The venue's clock. Raises BrokerUnavailable."""
+        """Return the venue's clock. Raises BrokerUnavailable."""
         return self._session.now()
 
     def instruments(self, instruments: tuple[Instrument, ...]) -> tuple[Instrument, ...]:
-        """The instruments by the venue's rules, each with its leverage set.
+        """Return the instruments with the venue's rules, after setting the leverage of each.
 
-        Raises BrokerRefused, for an account in hedge mode too, and BrokerUnavailable.
+        Raises BrokerRefused, also for an account in hedge mode, and BrokerUnavailable.
         """
         if self._ask(lambda client: client.futures_get_position_mode()["dualSidePosition"]):
             raise BrokerRefused(f"{self.name} is in hedge mode; switch the account to one-way mode")
@@ -91,37 +91,37 @@ class FuturesTestnet:
         return tuple(self._listing(one.symbol).applied_to(one, shortable=True) for one in instruments)
 
     def wait(self, seconds: float) -> None:
-        """None, after the wait."""
+        """Wait for that many seconds."""
         self._session.wait(seconds)
 
     def submit(self, order: Order, sent_at: datetime) -> OrderReport:
-        """The order as the venue took it. Raises BrokerUnavailable, BrokerRefused if it was certainly not taken."""
+        """Submit the order. Raises BrokerUnavailable or BrokerRefused if it was certainly not accepted."""
         return binance_orders.submit(self._session, _DESK, order, sent_at)
 
     def enquire(self, order: Order, sent_at: datetime, venue: VenueOrder | None = None) -> OrderReport:
-        """What became of the order. Raises BrokerUnavailable."""
+        """Return the current state of the order. Raises BrokerUnavailable."""
         return binance_orders.enquire(self._session, _DESK, order, sent_at, venue)
 
     def cancel(self, order: Order, sent_at: datetime) -> OrderReport:
-        """The order without its remainder. Raises BrokerUnavailable."""
+        """Cancel the rest of the order. Raises BrokerUnavailable."""
         return binance_orders.cancel(self._session, _DESK, order, sent_at)
 
     def orders_since(self, symbol: str, since: datetime) -> tuple[ListedOrder, ...]:
-        """Return the orders that are open, and all that came since. Raises BrokerUnavailable."""
+        """Return the open orders, and all orders since then. Raises BrokerUnavailable."""
         return binance_history.orders_since(self._session, _DESK, symbol, since)
 
     def trades_since(self, symbol: str, since: datetime) -> tuple[VenueTrade, ...]:
-        """Return all trades of the symbol since. Raises BrokerUnavailable."""
+        """Return all trades of the symbol since then. Raises BrokerUnavailable."""
         return binance_history.trades_since(self._session, _DESK, symbol, since)
 
     def all_trades(self, symbol: str) -> tuple[VenueTrade, ...]:
-        """Return every trade of the symbol that is still told of. Raises BrokerUnavailable."""
+        """Return every trade of the symbol that the venue still reports. Raises BrokerUnavailable."""
         return binance_history.all_trades(self._session, _DESK, symbol)
 
     def holdings(self, symbols: tuple[str, ...]) -> Balances | None:
-        """The wallet's balance in the quote asset, and the signed positions in what is listed.
+        """Return the wallet balance in the quote asset, and the signed positions in the listed symbols.
 
-        Raises BrokerUnavailable, BrokerRefused if none of the symbols is listed.
+        Raises BrokerUnavailable, and BrokerRefused if none of the symbols is listed.
         """
         listings = listed(symbols, self._listing, self.name)
         quote = one_quote(listings)
@@ -135,7 +135,7 @@ class FuturesTestnet:
         )
 
     def charges(self, since: datetime) -> tuple[FundingPayment, ...]:
-        """The funding received and paid since then, in the order of time. Raises BrokerUnavailable."""
+        """Return the funding received and paid since then, in chronological order. Raises BrokerUnavailable."""
         start_ms = _milliseconds(since)
         found: dict[str, FundingPayment] = {}
         for _ in range(_MAX_PAGES):
@@ -182,7 +182,7 @@ def _amounts(told: Sequence[Mapping[str, Any]], named: str, size: str) -> dict[s
 
 
 def _positions(told: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
-    """The signed quantity of each symbol, and what a unit of it cost, where that is told."""
+    """Return the signed quantity of each symbol, and its entry price per unit, if reported."""
     priced = [one for one in told if "entryPrice" in one]
     return _amounts(told, "symbol", "positionAmt"), _amounts(priced, "symbol", "entryPrice")
 
@@ -193,7 +193,7 @@ def _milliseconds(instant: datetime) -> int:
 
 def _charge(told: dict[str, Any]) -> FundingPayment:
     return FundingPayment(
-        # A testnet that was reset counts its numbers from one again.
+        # After a reset, a testnet numbers from one again.
         charge_id=f"{told['incomeType']}-{told['tranId']}-{told['symbol']}-{told['time']}",
         charged_at=datetime.fromtimestamp(int(told["time"]) / 1000, tz=UTC),
         symbol=str(told["symbol"]),

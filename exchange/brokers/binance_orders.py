@@ -1,4 +1,4 @@
-"""One market order at a testnet: sent once, asked for as often as it takes, and told in our words."""
+"""Market orders at a testnet: sent once, queried as often as necessary, and translated to our order states."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -14,17 +14,17 @@ from exchange.brokers.testnet_session import TestnetSession
 from exchange.ports import BrokerUnavailable, OrderReport, VenueOrder
 from strategy.account.orders import Order, OrderState, ReasonCode
 
-#: How long after its claim an order may still leave.
+#: Longest time after its claim for which an order may still be sent.
 PROMPT = timedelta(seconds=2)
 
 
 def submit(session: TestnetSession, desk: OrderEndpoints, order: Order, sent_at: datetime) -> OrderReport:
-    """The order as the venue took it; UNKNOWN where nobody knows whether it did. It leaves once, within PROMPT.
+    """Submit the order once, within PROMPT; the report is UNKNOWN if the venue may or may not have accepted it.
 
-    Raises BrokerUnavailable, BrokerRefused where it was certainly not taken.
+    Raises BrokerUnavailable or BrokerRefused if it was certainly not accepted.
     """
-    # Who was asleep since may have been declared lost by another run: an order that leaves late could be the second. A
-    # clock that was set back says nothing about how long it was.
+    # If this process was suspended, another run may have declared the order lost and sent it again: an order sent late
+    # could be the second. If the clock was set back, the delay is unknown, hence the absolute value.
     if abs(session.now() - sent_at) > PROMPT:
         raise BrokerUnavailable(f"order {order.order_id} was held up on its way out; it did not leave", 0.0)
     wanted = {
@@ -40,18 +40,19 @@ def submit(session: TestnetSession, desk: OrderEndpoints, order: Order, sent_at:
         return OrderReport(order=known(order, OrderState.REJECTED, str(refusal)))
     except (Uncertain, Duplicate) as error:
         return OrderReport(order=unknown(order, ReasonCode.UNSEEN, str(error)))
-    # It was taken: no failure after that may read as if it had not been.
+    # It was accepted: no later failure may be reported as if it had not been.
     return confirmed(session, desk, order, (taken, sent_at))
 
 
 def enquire(
     session: TestnetSession, desk: OrderEndpoints, order: Order, sent_at: datetime, venue: VenueOrder | None = None
 ) -> OrderReport:
-    """Return what became of an order that was sent at that instant of the venue's clock; it is asked for once.
+    """Return the current state of an order that was sent at that instant of the venue's clock; it is queried once.
 
-    It is asked for by its id, then by the number that the venue once confirmed. That the venue knows neither says
-    nothing: recvWindow is checked before a request is passed on to the engine, and answers come from memory and
-    databases that lag behind it. https://developers.binance.com/docs/binance-spot-api-docs/rest-api/general-api-information
+    It is queried by its id, then by the number that the venue once confirmed. If the venue knows neither, the outcome
+    is still unknown: recvWindow is checked before a request is passed on to the engine, and answers come from memory
+    and databases that lag behind it.
+    https://developers.binance.com/docs/binance-spot-api-docs/rest-api/general-api-information
     Raises BrokerUnavailable.
     """
     named = [{"symbol": order.symbol, "origClientOrderId": order.order_id}]
@@ -66,7 +67,7 @@ def enquire(
             if refusal.code == ARCHIVED_ORDER:
                 return OrderReport(order=known(order, OrderState.EXPIRED, str(refusal)))
             return OrderReport(order=unknown(order, ReasonCode.UNTOLD, f"the venue refuses to tell of it ({refusal})"))
-        # A testnet that was reset counts its numbers from one again: that number may be another order's by now.
+        # After a reset, a testnet numbers from one again: the number may now be another order's.
         if asked is named[0] or (isinstance(found, Mapping) and found.get("clientOrderId") == order.order_id):
             return confirmed(session, desk, order, (found, sent_at))
     if venue is not None and venue.venue_order_id and (traded := traded_under(session, desk, order, venue)):
@@ -78,7 +79,10 @@ def enquire(
 
 
 def cancel(session: TestnetSession, desk: OrderEndpoints, order: Order, sent_at: datetime) -> OrderReport:
-    """The order with its remainder cancelled, or as it ended before. Raises BrokerUnavailable."""
+    """Cancel the rest of the order, and return its state, or the state in which it had already ended.
+
+    Raises BrokerUnavailable.
+    """
     named = {"symbol": order.symbol, "origClientOrderId": order.order_id}
     try:
         session.ask(lambda client: desk.cancel(client, named))

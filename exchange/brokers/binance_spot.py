@@ -1,4 +1,4 @@
-"""Binance's spot testnet: what is bought is paid for, what is sold is owned."""
+"""Broker for Binance's spot testnet: fully paid positions, no short sales."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -27,7 +27,7 @@ from exchange.retries import Answer
 from strategy.account.orders import Order
 from strategy.market.instruments import Instrument
 
-#: 6,000 weight units a minute and address; a fifth stays free for whoever shares the address.
+#: 6,000 weight units per minute and IP address; a fifth stays free for others who share the address.
 SPOT = Endpoint(
     url="https://testnet.binance.vision",
     server_time=lambda client: client.get_server_time(),
@@ -59,11 +59,11 @@ class SpotTestnet:
         self._listings: dict[str, Listing] = {}
 
     def now(self) -> datetime:
-        """The venue's clock. Raises BrokerUnavailable."""
+        """Return the venue's clock. Raises BrokerUnavailable."""
         return self._session.now()
 
     def instruments(self, instruments: tuple[Instrument, ...]) -> tuple[Instrument, ...]:
-        """The instruments by the venue's rules, none of which may be sold short.
+        """Return the instruments with the venue's rules; none may be sold short.
 
         Raises BrokerRefused, BrokerUnavailable.
         """
@@ -74,37 +74,37 @@ class SpotTestnet:
         return tuple(self._listing(one.symbol).applied_to(one, shortable=False) for one in instruments)
 
     def wait(self, seconds: float) -> None:
-        """None, after the wait."""
+        """Wait for that many seconds."""
         self._session.wait(seconds)
 
     def submit(self, order: Order, sent_at: datetime) -> OrderReport:
-        """The order as the venue took it. Raises BrokerUnavailable, BrokerRefused if it was certainly not taken."""
+        """Submit the order. Raises BrokerUnavailable or BrokerRefused if it was certainly not accepted."""
         return binance_orders.submit(self._session, _DESK, order, sent_at)
 
     def enquire(self, order: Order, sent_at: datetime, venue: VenueOrder | None = None) -> OrderReport:
-        """What became of the order. Raises BrokerUnavailable."""
+        """Return the current state of the order. Raises BrokerUnavailable."""
         return binance_orders.enquire(self._session, _DESK, order, sent_at, venue)
 
     def cancel(self, order: Order, sent_at: datetime) -> OrderReport:
-        """The order without its remainder. Raises BrokerUnavailable."""
+        """Cancel the rest of the order. Raises BrokerUnavailable."""
         return binance_orders.cancel(self._session, _DESK, order, sent_at)
 
     def orders_since(self, symbol: str, since: datetime) -> tuple[ListedOrder, ...]:
-        """Return the orders that are open, and all that came since. Raises BrokerUnavailable."""
+        """Return the open orders, and all orders since then. Raises BrokerUnavailable."""
         return binance_history.orders_since(self._session, _DESK, symbol, since)
 
     def trades_since(self, symbol: str, since: datetime) -> tuple[VenueTrade, ...]:
-        """Return all trades of the symbol since. Raises BrokerUnavailable."""
+        """Return all trades of the symbol since then. Raises BrokerUnavailable."""
         return binance_history.trades_since(self._session, _DESK, symbol, since)
 
     def all_trades(self, symbol: str) -> tuple[VenueTrade, ...]:
-        """Return every trade of the symbol that is still told of. Raises BrokerUnavailable."""
+        """Return every trade of the symbol that the venue still reports. Raises BrokerUnavailable."""
         return binance_history.all_trades(self._session, _DESK, symbol)
 
     def holdings(self, symbols: tuple[str, ...]) -> Balances | None:
-        """The balances of the quote asset and of the base assets of what is listed, free and locked.
+        """Return the balances, free and locked, of the quote asset and of the listed symbols' base assets.
 
-        Raises BrokerUnavailable, BrokerRefused if none of the symbols is listed.
+        Raises BrokerUnavailable, and BrokerRefused if none of the symbols is listed.
         """
         listings = listed(symbols, self._listing, self.name)
         quote = one_quote(listings)
@@ -117,12 +117,12 @@ class SpotTestnet:
         )
 
     def charges(self, since: datetime) -> tuple[FundingPayment, ...]:  # noqa: ARG002 - there are none, whenever it was
-        """None at all: spot lends nothing."""
+        """Return no payments: there is no funding on spot."""
         return ()
 
     def _listing(self, symbol: str) -> Listing:
         if symbol not in self._listings:
-            # The library's own get_exchange_info takes no symbol and would fetch all of them.
+            # The library's own get_exchange_info takes no symbol and would fetch all symbols.
             try:
                 info = self._session.ask(lambda client: client._get("exchangeInfo", data={"symbol": symbol}))
             except VenueRefusal as refusal:
@@ -138,7 +138,7 @@ class SpotTestnet:
 
 
 def _balances(told: Mapping[str, Any]) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
-    """What is free and what is locked, by asset."""
+    """Return the free and the locked amounts, by asset."""
     balances = told["balances"]
     return (
         {one["asset"]: amount(one["free"]) for one in balances},

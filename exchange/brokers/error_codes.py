@@ -1,7 +1,7 @@
-"""What an error answer of Binance says about the request: refused for good, not taken yet, or nobody knows.
+"""Error codes of Binance, classified: request refused for good, not accepted yet, or outcome unknown.
 
 Codes: https://github.com/binance/binance-spot-api-docs/blob/master/errors.md and
-https://developers.binance.com/docs/derivatives/usds-margined-futures/error-code. What a 5XX and a -1007 leave open:
+https://developers.binance.com/docs/derivatives/usds-margined-futures/error-code. 5XX and -1007 leave the outcome open:
 https://github.com/binance/binance-spot-api-docs/blob/master/rest-api.md#http-return-codes
 """
 
@@ -12,18 +12,19 @@ from urllib3.exceptions import NewConnectionError
 
 #: -2008, "Invalid Api-Key ID.", is not in those lists: https://github.com/ccxt/ccxt/issues/29099
 _KEYS = frozenset({-1002, -1022, -2008, -2014, -2015})
-#: The stamp is outside recvWindow: before the engine (-1021), or at the futures' engine, which rejects the order for it
-#: (-5028, ME_RECVWINDOW_REJECT). Either way there is no order, and the same one with a new stamp may be taken.
+#: The timestamp is outside recvWindow: before the engine (-1021), or at the futures engine, which then rejects the
+#: order (-5028, ME_RECVWINDOW_REJECT). Either way there is no order, and the same one with a new timestamp may be
+#: accepted.
 _SKEWED = frozenset({-1021, -5028})
-#: Too many requests, too many orders: certainly not taken.
+#: Too many requests, too many orders: certainly not accepted.
 LIMITED_CODES = frozenset({-1003, -1015})
-#: Unknown error, disconnected, unexpected response, time-out, overloaded: the execution status is unknown. Orders were
-#: filled behind a 503 with -1008 that said "overloaded": https://github.com/banbox/banbot/issues/114
+#: Unknown error, disconnected, unexpected response, time-out, overloaded: the outcome is unknown. Orders have filled
+#: despite a 503 with -1008, "overloaded": https://github.com/banbox/banbot/issues/114
 _OPEN = frozenset({-1000, -1001, -1006, -1007, -1008})
-#: A request time-out, and a request of which one half was done.
+#: Request time-out, and a request that was only half completed.
 _OPEN_STATUS = frozenset({408, 409})
-#: How the messages of a 503 begin of which the futures' documentation says that the request has failed. Its "Internal
-#: error" comes with -1001, which other pages leave open; spot's says of every 5XX that the status is unknown.
+#: Beginnings of 503 messages that mean, according to the futures documentation, that the request has failed. Its
+#: "Internal error" comes with -1001, whose outcome other pages leave open; for spot, every 5XX is of unknown outcome.
 #: https://developers.binance.com/docs/derivatives/usds-margined-futures/general-info#http-return-codes
 FUTURES_NOT_TAKEN = ("Service Unavailable.", "Request throttled by system-level protection.")
 _FUTURES_DUPLICATE = -4116
@@ -34,7 +35,7 @@ ARCHIVED_ORDER = -2026
 
 
 class Judgement(StrEnum):
-    """What is known of a request that failed."""
+    """Classification of a failed request."""
 
     REFUSED = "refused"
     DUPLICATE = "duplicate"
@@ -46,7 +47,7 @@ class Judgement(StrEnum):
 
 
 class VenueRefusal(Exception):
-    """The venue will never take this request: its code, and its words with the code in them."""
+    """The venue will never accept this request; it carries the venue's code and its message with the code."""
 
     def __init__(self, said: str, code: int = 0) -> None:
         super().__init__(said)
@@ -54,15 +55,15 @@ class VenueRefusal(Exception):
 
 
 class Uncertain(Exception):
-    """The venue may or may not have taken the request."""
+    """The venue may or may not have accepted the request."""
 
 
 class Duplicate(Exception):
-    """The venue has an order of that id already."""
+    """The venue already has an order with that id."""
 
 
 def judge_answer(status: int, code: int, said: str, not_taken: tuple[str, ...] = ()) -> Judgement:
-    """What an error answer says; `not_taken` are the messages of a 503 by which the venue says that it has failed.
+    """Return the classification of an error answer; `not_taken` are 503 messages that mean the request has failed.
 
     >>> judge_answer(400, -1013, "Filter failure: LOT_SIZE"), judge_answer(502, 0, "<html>")
     (<Judgement.REFUSED: 'refused'>, <Judgement.OPEN: 'open'>)
@@ -77,7 +78,7 @@ def judge_answer(status: int, code: int, said: str, not_taken: tuple[str, ...] =
         or (status == 503 and said.startswith(not_taken))
     ):
         return Judgement.LIMITED
-    # An answer without a code is not the venue's, but of something on the way to it.
+    # An answer without a code does not come from the venue but from something on the way to it.
     if status >= 500 or status in _OPEN_STATUS or code in _OPEN or not code:
         return Judgement.OPEN
     if code == _FUTURES_DUPLICATE or (code == _NEW_ORDER_REJECTED and said.startswith("Duplicate order")):
@@ -86,7 +87,7 @@ def judge_answer(status: int, code: int, said: str, not_taken: tuple[str, ...] =
 
 
 def judge_failure(error: requests.RequestException) -> Judgement:
-    """What a failure without an answer says: only a connection that was never made is certain."""
+    """Return the classification of a failure without an answer: only a connection never made is a certain outcome."""
     reason = getattr(error.args[0], "reason", None) if error.args else None
     if isinstance(error, requests.ConnectTimeout) or isinstance(reason, NewConnectionError):
         return Judgement.NOT_SENT

@@ -1,6 +1,6 @@
-"""All orders and all trades of a symbol at a testnet since an instant: where an order leaves traces.
+"""Order and trade history of a symbol at a testnet since an instant, to find traces of an order.
 
-Both are asked for a span at a time, none longer than the venue answers for:
+Both are queried in spans no longer than the venue allows:
 https://developers.binance.com/docs/binance-spot-api-docs/rest-api/account-endpoints and
 https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/All-Orders
 """
@@ -19,7 +19,7 @@ from exchange.ports import BrokerUnavailable, ListedOrder, VenueOrder, VenueTrad
 Found = TypeVar("Found", ListedOrder, VenueTrade)
 
 _PAGE_ROWS = 1_000
-#: The most answers that are read; a span without anything takes one.
+#: Most answers that are read; a span without orders or trades takes one.
 _MOST_PAGES = 500
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -28,7 +28,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 def orders_since(
     session: TestnetSession, desk: OrderEndpoints, symbol: str, since: datetime
 ) -> tuple[ListedOrder, ...]:
-    """Return the orders that are open, and all that came at `since` or later. Raises BrokerUnavailable."""
+    """Return the open orders, and all orders at `since` or later. Raises BrokerUnavailable."""
     listed = {one.venue.venue_order_id: one for page in _order_pages(session, desk, symbol, since) for one in page}
     return tuple(listed.values())
 
@@ -41,7 +41,7 @@ def trades_since(session: TestnetSession, desk: OrderEndpoints, symbol: str, sin
 
 
 def all_trades(session: TestnetSession, desk: OrderEndpoints, symbol: str) -> tuple[VenueTrade, ...]:
-    """Return every trade of the symbol that the venue tells of, oldest first. Raises BrokerUnavailable."""
+    """Return every trade of the symbol that the venue reports, oldest first. Raises BrokerUnavailable."""
     found: dict[str, VenueTrade] = {}
     first = 0
     for _ in range(_MOST_PAGES):
@@ -67,18 +67,18 @@ def _spans(
     wanted: tuple[str, datetime],
     read: Callable[[Json], Found],
 ) -> Iterator[Sequence[Found]]:
-    """The pages of one span after another, up to the venue's now; what lies on a border comes twice."""
+    """Yield the pages of one span after another, up to the venue's current time; rows on a border come twice."""
     question, longest = ask
     symbol, since = wanted
     start, until = _milliseconds(since), _milliseconds(session.now())
     for _ in range(_MOST_PAGES):
         end = min(start + longest // _MILLISECOND, until)
-        # One that came while we ask is not missed: the last span has no end.
+        # The last span has no end, so that rows that arrive meanwhile are not missed.
         asked = {"symbol": symbol, "startTime": start, "limit": _PAGE_ROWS} | ({"endTime": end} if end < until else {})
         page = _asked(session, partial(_read, question, read, asked))
         yield page
         if len(page) >= _PAGE_ROWS:
-            # A full page ends within the span: the next one begins where it ended.
+            # A full page ends within the span: the next one starts where it ended.
             start = max(_milliseconds(_instant(page[-1])), start + 1)
         elif end >= until:
             return
@@ -114,7 +114,7 @@ def _trade(told: Json) -> VenueTrade:
         trade_id=str(told["id"]),
         symbol=str(told["symbol"]),
         executed_at=datetime.fromtimestamp(int(told["time"]) / 1000, tz=UTC),
-        # Spot says isBuyer, futures say buyer.
+        # The field is isBuyer on spot, buyer on futures.
         signed_quantity=quantity if told["isBuyer" if "isBuyer" in told else "buyer"] else -quantity,
     )
 

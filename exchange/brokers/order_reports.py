@@ -1,4 +1,4 @@
-"""What a testnet tells of one order, in our words: its state, what was confirmed of it, and all its trades."""
+"""Order reports from a testnet's answers: an order's state, its confirmation, and all its trades."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,13 +13,13 @@ from exchange.brokers.testnet_session import TestnetSession
 from exchange.ports import BrokerFill, BrokerRefused, BrokerUnavailable, OrderReport, VenueOrder
 from strategy.account.orders import Order, OrderState, ReasonCode, Side
 
-#: The venue tells trades a moment later than orders: how often they are asked for, and the wait in between.
+#: The venue reports trades a moment later than orders: the number of queries, and the wait between them.
 ASKED = 5
 WAIT_S = 1.0
-#: The most trades that one answer tells, and the most answers that are read of one order.
+#: Most trades in one answer, and most answers that are read for one order.
 MOST_TRADES = 1_000
 MOST_PAGES = 100
-#: How far from the instant at which a market order was taken its trades may be.
+#: Largest time between the acceptance of a market order and its trades.
 AT_ONCE = timedelta(minutes=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -40,26 +40,26 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderEndpoints:
-    """The calls of one venue about orders; each takes python-binance's client and the parameters."""
+    """Order endpoints of one venue; each takes python-binance's client and the parameters."""
 
     create: Callable[[Any, Json], Json]
     find: Callable[[Any, Json], Json]
     cancel: Callable[[Any, Json], Json]
     trades: Callable[[Any, Json], Sequence[Json]]
-    """Called with the order as the venue told it: its newest trades, as many as one answer tells."""
+    """Called with the venue's answer about the order: its newest trades, as many as fit in one answer."""
     trades_from: Callable[[Any, Json, int], Sequence[Json]]
-    """Called with a number too: the order's trades of that number and above, oldest first."""
+    """Called with a trade id as well: the order's trades from that id on, oldest first."""
     open_orders: Callable[[Any, str], Sequence[Json]]
     all_orders: Callable[[Any, Json], Sequence[Json]]
     all_trades: Callable[[Any, Json], Sequence[Json]]
     longest_span: timedelta
-    """The longest time between the ends of what the two before may be asked for."""
+    """The longest time span that the previous two accept."""
     remembers: timedelta = timedelta.max
-    """How long the venue tells of an order."""
+    """How long the venue reports an order."""
 
 
 def confirmed(session: TestnetSession, desk: OrderEndpoints, order: Order, told: tuple[Json, datetime]) -> OrderReport:
-    """The order as told, with what the venue confirmed; UNKNOWN where the rest of what it tells cannot be read."""
+    """Return the report of an order from the venue's answer; UNKNOWN, with the confirmation, if it cannot be read."""
     answer, sent_at = told
     venue = _venue_order(answer, sent_at)
     try:
@@ -69,9 +69,10 @@ def confirmed(session: TestnetSession, desk: OrderEndpoints, order: Order, told:
 
 
 def _venue_order(told: Json, sent_at: datetime) -> VenueOrder | None:
-    """What an answer about an order confirms; taken when it was sent, where it tells no time.
+    """Return the confirmation in an answer about an order; None if it cannot be read.
 
-    A new spot order tells `transactTime`, a query `time`, a new futures order `updateTime` alone.
+    Without a time in the answer, the order counts as accepted at `sent_at`. A new spot order has `transactTime`, a
+    query has `time`, a new futures order only `updateTime`.
     """
     try:
         number = str(told["orderId"])
@@ -83,7 +84,7 @@ def _venue_order(told: Json, sent_at: datetime) -> VenueOrder | None:
 
 
 def _receipt(session: TestnetSession, desk: OrderEndpoints, order: Order, told: Json) -> OrderReport:
-    """The order as told, with all its trades; UNKNOWN while the venue tells fewer trades than it has filled."""
+    """Return the order's state with all its trades; UNKNOWN while the venue reports fewer trades than were filled."""
     try:
         status, filled = str(told["status"]), amount(told["executedQty"])
     except (KeyError, TypeError, ArithmeticError):
@@ -109,16 +110,16 @@ def _receipt(session: TestnetSession, desk: OrderEndpoints, order: Order, told: 
 
 
 def _whole(order: Order, executions: Sequence[BrokerFill]) -> OrderReport | None:
-    """The order as filled, whatever is said of it, where its trades are all that it asked for; else None."""
+    """Return the order as FILLED, whatever its reported state, if its trades add up to its quantity; else None."""
     if sum((one.quantity for one in executions), Decimal(0)) != order.quantity:
         return None
     return OrderReport(order=known(order, OrderState.FILLED, ""), executions=tuple(executions))
 
 
 def traded_under(session: TestnetSession, desk: OrderEndpoints, order: Order, venue: VenueOrder) -> OrderReport | None:
-    """The order by the trades under the number that was once confirmed, at that instant; None if none is told.
+    """Return the report from trades under the order number and at the time once confirmed; None if there are none.
 
-    Only there and then: a testnet that was reset counts its numbers from one again. Raises BrokerUnavailable.
+    Number and time must both match: after a reset, a testnet numbers from one again. Raises BrokerUnavailable.
     """
     named = {"symbol": order.symbol, "orderId": venue.venue_order_id}
     taken_ms = (venue.transacted_at - _EPOCH) // timedelta(milliseconds=1)
@@ -134,12 +135,12 @@ def traded_under(session: TestnetSession, desk: OrderEndpoints, order: Order, ve
 
 
 def _trades(session: TestnetSession, desk: OrderEndpoints, order: Order, told: Json) -> tuple[BrokerFill, ...]:
-    """All trades of an order as told, oldest first, however many answers they fill. Raises BrokerUnavailable."""
+    """Return all trades of an order, oldest first, however many answers they fill. Raises BrokerUnavailable."""
     try:
         page = session.ask(lambda client: _executions(order, desk.trades(client, told)))
         if len(page) < MOST_TRADES:
             return page
-        # One answer tells the newest: those before it are found by going through the numbers from the first.
+        # One answer has only the newest trades: to find the others, go through the trade ids from the first.
         found, first = dict[str, BrokerFill](), 0
         for _ in range(MOST_PAGES):
             page = session.ask(partial(_page_from, desk, order, (told, first)))
@@ -168,31 +169,31 @@ def _execution(order: Order, told: Json) -> BrokerFill:
         trade_id=str(told["id"]),
         symbol=order.symbol,
         executed_at=datetime.fromtimestamp(int(told["time"]) / 1000, tz=UTC),
-        # Spot says isBuyer, futures say buyer.
+        # The field is isBuyer on spot, buyer on futures.
         side=Side.BUY if told["isBuyer" if "isBuyer" in told else "buyer"] else Side.SELL,
         quantity=amount(told["qty"]),
         price=amount(told["price"]),
-        # The documentation shows what futures took as a negative number.
+        # The documentation shows the futures commission as a negative number.
         fee=abs(amount(told["commission"])),
         fee_asset=str(told["commissionAsset"]),
         realised=None if realised is None else amount(realised),
-        # A wallet on margin moves by the realised profit alone.
+        # Only the realised profit moves a wallet on margin.
         amount=amount(told["quoteQty"]) if realised is None and "quoteQty" in told else None,
     )
 
 
 def known(order: Order, state: OrderState, reason: str) -> Order:
-    """Return the order in a state that the venue tells, with the reason."""
+    """Return the order in the state that the venue reports, with the reason."""
     return replace(order, state=state, reason=reason, code=None)
 
 
 def unknown(order: Order, code: ReasonCode, reason: str) -> Order:
-    """Return the order of which it is not known what became, with how that comes, in a code and in words."""
+    """Return the order as of unknown outcome, with the reason as a code and in words."""
     return replace(order, state=OrderState.UNKNOWN, reason=reason, code=code)
 
 
 def plain(quantity: Decimal) -> str:
-    """The quantity without exponent and trailing zeros, as venues read it.
+    """Return the quantity without exponent and trailing zeros, as venues read it.
 
     >>> plain(Decimal("0.500000000000")), plain(Decimal("1E+2"))
     ('0.5', '100')

@@ -1,4 +1,4 @@
-"""The embedded paper broker: it holds no state, the ledger does."""
+"""Embedded paper broker; it holds no state, because the ledger does."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -9,9 +9,9 @@ from strategy.market.instruments import Instrument
 
 
 class PaperBroker:
-    """Takes every order; `strategy.account.settlement.settle` fills it at the open of the symbol's next bar.
+    """Broker that accepts every order; `strategy.account.settlement.settle` fills it at the open of the next bar.
 
-    Its clock stands at `now`, the instant of the run.
+    Its clock is fixed at `now`, the instant of the run.
     """
 
     name = "paper"
@@ -20,44 +20,44 @@ class PaperBroker:
         self._now = now
 
     def now(self) -> datetime:
-        """The instant of the run."""
+        """Return the instant of the run."""
         return self._now
 
     def instruments(self, instruments: tuple[Instrument, ...]) -> tuple[Instrument, ...]:
-        """The instruments as they are: paper trades by the rules of the source's market."""
+        """Return the instruments unchanged: paper trades by the rules of the source's market."""
         return instruments
 
     def wait(self, seconds: float) -> None:
-        """None, at once."""
+        """Return at once."""
 
     def submit(self, order: Order, sent_at: datetime) -> OrderReport:  # noqa: ARG002 - what is sent arrives
-        """The order, acknowledged. Nothing fills before the next bar."""
+        """Acknowledge the order; nothing fills before the next bar."""
         return OrderReport(order=replace(order, state=OrderState.ACKNOWLEDGED, code=None))
 
     def enquire(self, order: Order, sent_at: datetime, venue: VenueOrder | None = None) -> OrderReport:  # noqa: ARG002
-        """The order, acknowledged: what the ledger says was sent is here."""
+        """Return the order as acknowledged: every order that the ledger has sent has arrived."""
         return OrderReport(order=replace(order, state=OrderState.ACKNOWLEDGED, code=None))
 
     def cancel(self, order: Order, sent_at: datetime) -> OrderReport:  # noqa: ARG002 - what was sent has arrived
-        """The order, cancelled."""
+        """Return the order as cancelled."""
         return OrderReport(order=replace(order, state=OrderState.CANCELLED))
 
     def orders_since(self, symbol: str, since: datetime) -> tuple[ListedOrder, ...]:  # noqa: ARG002 - as below
-        """Return none: the ledger itself is the book."""
+        """Return no orders: the ledger itself is the only record."""
         return ()
 
     def trades_since(self, symbol: str, since: datetime) -> tuple[VenueTrade, ...]:  # noqa: ARG002 - as below
-        """Return none: the ledger itself is the book."""
+        """Return no trades: the ledger itself is the only record."""
         return ()
 
     def all_trades(self, symbol: str) -> tuple[VenueTrade, ...]:  # noqa: ARG002 - as below
-        """Return none: the ledger itself is the book."""
+        """Return no trades: the ledger itself is the only record."""
         return ()
 
     def holdings(self, symbols: tuple[str, ...]) -> Balances | None:  # noqa: ARG002 - whatever they are
-        """None: the ledger itself is the book."""
+        """Return None: the ledger itself is the only record."""
         return None
 
     def charges(self, since: datetime) -> tuple[FundingPayment, ...]:  # noqa: ARG002 - whenever it was
-        """None at all: financing is part of the settlement."""
+        """Return no payments: financing is part of the settlement."""
         return ()

@@ -1,8 +1,8 @@
-"""What `exchangeInfo` says of a symbol: its assets, and the least and most of a market order.
+"""Trading rules of a symbol from `exchangeInfo`: its assets, and the limits of a market order.
 
 Market orders are bound by LOT_SIZE, MARKET_LOT_SIZE and NOTIONAL or MIN_NOTIONAL; PRICE_FILTER and the PERCENT_PRICE
-filters bind orders that name a price, and MAX_NUM_ORDERS those that stay open. A filter that is missing, or a size of 0
-in one, is no rule.
+filters bind orders with a price, and MAX_NUM_ORDERS binds open ones. A missing filter, or a size of 0 in one, means no
+rule.
 https://github.com/binance/binance-spot-api-docs/blob/master/filters.md
 """
 
@@ -20,9 +20,9 @@ from strategy.market.instruments import Instrument
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """One symbol at a venue. Sizes are in units of the base asset, the notionals in the quote asset.
+    """One symbol at a venue. Sizes are in units of the base asset, notionals in the quote asset.
 
-    None is no rule.
+    None means no rule.
     """
 
     symbol: str
@@ -38,7 +38,7 @@ class Listing:
     takes_market_orders: bool
 
     def applied_to(self, instrument: Instrument, *, shortable: bool) -> Instrument:
-        """The instrument as this venue trades it."""
+        """Return the instrument with this venue's rules."""
         return replace(
             instrument,
             lot=self.lot,
@@ -54,9 +54,9 @@ class Listing:
 
 
 def listing(info: Mapping[str, Any], symbol: str, venue: str) -> Listing:
-    """The listing in an answer of `exchangeInfo`, whether it trades or not.
+    """Return the listing in an answer of `exchangeInfo`, whether the symbol is trading or not.
 
-    Raises BrokerRefused for a symbol that is not listed, BrokerUnavailable for an answer of another shape.
+    Raises BrokerRefused for a symbol that is not listed, and BrokerUnavailable for an answer of another shape.
     """
     try:
         stated = next((one for one in info["symbols"] if one["symbol"] == symbol), None)
@@ -72,7 +72,7 @@ def listing(info: Mapping[str, Any], symbol: str, venue: str) -> Listing:
 
 
 def listed(symbols: Sequence[str], find: Callable[[str], Listing], venue: str) -> tuple[Listing, ...]:
-    """The listings of the symbols that the venue has; raises BrokerRefused if it has none of them."""
+    """Return the listings of the symbols that the venue has; raises BrokerRefused if it has none of them."""
     found = []
     for symbol in symbols:
         with suppress(BrokerRefused):
@@ -83,7 +83,7 @@ def listed(symbols: Sequence[str], find: Callable[[str], Listing], venue: str) -
 
 
 def one_quote(listings: Sequence[Listing]) -> str:
-    """The asset that all of them are paid in; raises BrokerRefused for several, as one account has one cash."""
+    """Return the quote asset of all listings; raises BrokerRefused if they differ, as an account has one cash asset."""
     quotes = sorted({one.quote for one in listings})
     if len(quotes) != 1:
         raise BrokerRefused(f"the symbols are paid in {', '.join(quotes)}; one account has one cash, name one kind")
@@ -91,13 +91,13 @@ def one_quote(listings: Sequence[Listing]) -> str:
 
 
 def demand_trading(one: Listing, venue: str) -> None:
-    """None; raises NotTrading for a symbol that is not trading, or takes no market orders."""
+    """Raise NotTrading if the symbol is not trading, or does not accept market orders."""
     if one.status != "TRADING" or not one.takes_market_orders:
         raise NotTrading(f"{one.symbol} is not trading at {venue} (status {one.status}); it is kept as it is")
 
 
 def market_rules(stated: Mapping[str, Any]) -> Listing:
-    """The listing behind one symbol of `exchangeInfo`; of several rules about one size the narrower counts.
+    """Return the listing of one symbol in `exchangeInfo`; of several rules on one size, the narrowest applies.
 
     Raises KeyError, ArithmeticError.
     """
@@ -107,7 +107,7 @@ def market_rules(stated: Mapping[str, Any]) -> Listing:
     steps = [step for one in lots if (step := amount(one.get("stepSize", 0))) > 0]
     tick = amount(filters.get("PRICE_FILTER", {}).get("tickSize", 0))
     notional = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL") or {}
-    # Spot says minNotional and whether it binds market orders, futures say notional, and it does.
+    # Spot has minNotional and a flag whether it binds market orders; futures have notional, which always does.
     binds = notional.get("applyMinToMarket", notional.get("applyToMarket", True))
     least = amount(notional.get("minNotional", notional.get("notional", 0))) if binds else Decimal(0)
     largest = amount(notional.get("maxNotional", 0)) if notional.get("applyMaxToMarket", True) else Decimal(0)
@@ -127,12 +127,12 @@ def market_rules(stated: Mapping[str, Any]) -> Listing:
 
 
 def _finest(stated: Mapping[str, Any]) -> Decimal:
-    """The finest quantity that the venue writes: futures say quantityPrecision, spot baseAssetPrecision."""
+    """Return the finest quantity that the venue writes: quantityPrecision on futures, baseAssetPrecision on spot."""
     return Decimal(1).scaleb(-int(stated.get("quantityPrecision", stated.get("baseAssetPrecision", 8))))
 
 
 def _common_step(steps: Sequence[Decimal]) -> Decimal:
-    """The least size that is a multiple of every step.
+    """Return the smallest size that is a multiple of every step.
 
     >>> _common_step([Decimal("0.001"), Decimal("0.01")]), _common_step([Decimal("0.02"), Decimal("0.05")])
     (Decimal('0.01'), Decimal('0.1'))
@@ -143,6 +143,6 @@ def _common_step(steps: Sequence[Decimal]) -> Decimal:
 
 
 def _size(stated: Decimal) -> Decimal:
-    """The decimal without trailing zeros, and without the exponent that `normalize` gives to 10."""
+    """Return the decimal without trailing zeros, and without the exponent that `normalize` gives to 10."""
     size = stated.normalize()
     return size.quantize(Decimal(1)) if size == size.to_integral_value() else size

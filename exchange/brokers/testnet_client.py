@@ -1,4 +1,4 @@
-"""python-binance's client for a testnet, which can reach that testnet alone and tells no secret."""
+"""The python-binance client for a testnet, which can reach only that testnet and never reveals a secret."""
 
 import logging
 import time
@@ -16,7 +16,7 @@ from exchange.deadline import WHOLE, PunctualAdapter
 from exchange.ports import BrokerRefused
 
 TIMEOUT_S = 10.0
-#: How old a request may be when it arrives, by the venue's clock.
+#: Largest age of a request on arrival, by the venue's clock.
 WINDOW = timedelta(seconds=5)
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -31,9 +31,9 @@ class ApiKeys:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wire:
-    """How a broker reaches its venue: `clock` tells our time, timezone-aware UTC, and `sleep` waits, in seconds.
+    """Connection of a broker to its venue: `clock` returns our time, timezone-aware UTC, and `sleep` waits in seconds.
 
-    `base_url`, on loopback, and `transport` are for tests alone; no setting reaches them.
+    `base_url`, on loopback, and `transport` are only for tests; no setting changes them.
     """
 
     clock: Callable[[], datetime]
@@ -50,11 +50,11 @@ class Wire:
 
 
 class Redirected(BrokerRefused):
-    """The venue answered with another address, which is never followed."""
+    """The venue answered with a redirect, which is never followed."""
 
 
 class Guard(BaseAdapter):
-    """Lets requests pass to one address alone, whatever a client, a setting or an answer asks for."""
+    """Adapter that lets requests pass to only one address, whatever a client, a setting or an answer requests."""
 
     def __init__(self, address: str, inner: BaseAdapter) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class Guard(BaseAdapter):
         cert: Any = None,
         proxies: Any = None,
     ) -> requests.Response:
-        """The answer. Raises BrokerRefused for any other address, Redirected for an answer that leads to one."""
+        """Send the request. Raises BrokerRefused for any other address, and Redirected for a redirect."""
         asked = urlsplit(str(request.url))
         if asked[:2] != self._address:
             raise BrokerRefused(
@@ -83,14 +83,14 @@ class Guard(BaseAdapter):
         return response
 
     def close(self) -> None:
-        """None; connections are closed."""
+        """Close the connections."""
         self._inner.close()
 
 
 def testnet_client(keys: ApiKeys, url: str, wire: Wire) -> Any:
-    """Return python-binance's client, every request of which goes through the guard.
+    """Return python-binance's client, with every request going through the guard.
 
-    It ends after TIMEOUT_S in which nothing came, and after WHOLE times as long in any case.
+    A request ends after TIMEOUT_S without data, and after WHOLE times as long in any case.
     """
     address = wire.base_url or url
     with warnings.catch_warnings():
@@ -107,5 +107,5 @@ def testnet_client(keys: ApiKeys, url: str, wire: Wire) -> Any:
 
 
 def _unsigned(record: logging.LogRecord) -> bool:
-    """Whether the record tells no signed address."""
+    """Return whether the log record contains no signed URL."""
     return "signature=" not in record.getMessage()

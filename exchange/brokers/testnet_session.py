@@ -1,4 +1,4 @@
-"""Signed calls to Binance's testnets: to one host, by its clock, within its limits, and without a secret told."""
+"""Signed calls to Binance's testnets: to one host, by its clock, within its limits, without revealing a secret."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """A testnet: its only address, how its time is asked, and the request weight a minute that is left to others.
+    """A testnet: its only address, the call for its time, and the used request weight per minute at which to wait.
 
-    `not_taken` are the messages of a 503 by which it says that a request has failed, and may be sent again.
+    `not_taken` are 503 messages that mean the request has failed, and may be sent again.
     """
 
     url: str
@@ -45,20 +45,21 @@ class TestnetSession:
         return f"TestnetSession({self._endpoint.url})"
 
     def now(self) -> datetime:
-        """The venue's clock, from ours and the difference measured. Raises BrokerUnavailable."""
+        """Return the venue's clock, from ours and the measured difference. Raises BrokerUnavailable."""
         self._demand_clock()
         ahead: int = self._client.timestamp_offset
         return self._wire.clock() + timedelta(milliseconds=ahead)
 
     def wait(self, seconds: float) -> None:
-        """None, after the wait; the clocks are compared anew after it."""
+        """Wait for that many seconds; the clocks are compared again afterwards."""
         self._wire.sleep(seconds)
         self._measured = False
 
     def ask(self, question: Callable[[Any], Answer]) -> Answer:
-        """What the client's call returns, asked at most five times.
+        """Return the result of the client's call, tried at most five times.
 
-        Raises VenueRefusal for what will never be answered, BrokerRefused for bad keys, BrokerUnavailable for the rest.
+        Raises VenueRefusal for a request that will never succeed, BrokerRefused for bad keys, and BrokerUnavailable
+        otherwise.
         """
         return self._repeated(question, self._demand_clock)
 
@@ -74,9 +75,9 @@ class TestnetSession:
         return answer
 
     def send(self, request: Callable[[Any], Answer]) -> Answer:
-        """What the client's call returns; it leaves once, without a wait.
+        """Return the result of the client's call, which is sent once, without waiting.
 
-        Raises VenueRefusal, Duplicate, Uncertain, BrokerRefused, or BrokerUnavailable where it was certainly not taken.
+        Raises VenueRefusal, Duplicate, Uncertain, BrokerRefused, or BrokerUnavailable if it was certainly not accepted.
         """
         try:
             judgement, said, answer = self._call(request)
@@ -108,12 +109,12 @@ class TestnetSession:
             told: Answer = answer
             return told
         if judgement is Judgement.SKEWED:
-            # The wait has the clocks compared anew.
+            # The wait causes the clocks to be compared again.
             raise Transient(said, 0.0)
         raise Transient(said, self._stated_wait_s(said) if judgement is Judgement.LIMITED else None)
 
     def _call(self, call: Callable[[Any], Answer]) -> tuple[Judgement | None, str, Any]:
-        """How the call failed (None: it did not), in words without a secret, and its answer.
+        """Return how the call failed (None: it did not), the failure in words without a secret, and the answer.
 
         Raises VenueRefusal, BrokerRefused.
         """
@@ -127,13 +128,13 @@ class TestnetSession:
         except BinanceRequestException:
             return Judgement.OPEN, "an answer that is no JSON", None
         except requests.RequestException as error:
-            # Its text holds the signed address.
+            # Its text contains the signed URL.
             return judge_failure(error), type(error).__name__, None
         except BrokerRefused:
             raise
         except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
-            # The library trips over JSON of another shape than an error's, or too deep to be read, and whoever asks
-            # over an answer's.
+            # The library fails on JSON that does not have the shape of an error or is nested too deeply, and the caller
+            # on an answer of an unexpected shape.
             return Judgement.OPEN, "an answer of an unknown shape", None
 
     def _judged(self, status: int, code: int, said: str) -> tuple[Judgement, str, None]:
@@ -149,14 +150,14 @@ class TestnetSession:
         return judgement, words, None
 
     def _demand_clock(self) -> None:
-        """None; the difference between the venue's clock and ours is measured, at the middle of the question."""
+        """Measure the difference between the venue's clock and ours, unless it is known."""
         if self._measured:
             return
         self._client.timestamp_offset = self._repeated(self._ahead_ms, lambda: None)
         self._measured = True
 
     def _ahead_ms(self, client: Any) -> int:
-        """By how much the venue's clock is ahead of ours; measured within one question, not over its repetitions."""
+        """Return by how many ms the venue's clock is ahead of ours at the middle of one request, not of its retries."""
         started = self._wire.clock()
         stated = self._endpoint.server_time(client)
         ours = started + (self._wire.clock() - started) / 2
@@ -174,6 +175,6 @@ class TestnetSession:
         return wait_s
 
     def _mind_the_weight(self) -> None:
-        """None; near the limit it waits a minute before the next call."""
+        """Wait a minute if the used request weight is near the limit."""
         if used_weight(self._client.response.headers) >= self._endpoint.weight_limit:
             self.wait(WEIGHT_WINDOW_S)

@@ -1,4 +1,4 @@
-"""When a symbol trades, and when its bar is closed.
+"""Trading calendars: the sessions of a symbol, and the times at which its bars are closed.
 
 Start with `calendars`.
 """

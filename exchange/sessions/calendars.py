@@ -1,4 +1,4 @@
-"""When a symbol has a session, and when that session's bar is closed."""
+"""Trading calendars: session dates, and the instants at which their bars are closed."""
 
 import warnings
 from collections.abc import Callable
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from exchange.sessions.weekdays import COMMON, LAST_SATURDAYS, WEEKS, DayArray, infer_week, shares, weekday
 from strategy.market.instruments import OBSERVED, Calendar
 
-#: exchange_calendars knows the New York holidays that return every year only from here on. Earlier sessions are the
-#: weekdays but its list of special closings (1933, 1968, ...), so single ones of them may never have been held.
+#: exchange_calendars knows New York's annual holidays only from this date on. Earlier sessions are the weekdays except
+#: its list of special closings (1933, 1968, ...), so some of them may never have been held.
 HOLIDAYS_KNOWN_FROM = date(1970, 1, 1)
 
 _FIRST_KNOWN = "1885-01-01"
@@ -25,10 +25,10 @@ _DAY = timedelta(days=1)
 
 
 def sessions(calendar: Calendar, first: date, last: date) -> DayArray:
-    """The session dates from first to last, both included, as datetime64[D], increasing.
+    """Return the session dates from first to last, both included, as datetime64[D], increasing.
 
-    Where the holidays of an exchange are not known, XNYS before 1970 and after 2199, they are the days of its week less
-    special closings. Of observed dates any day may be one.
+    Where the holidays of an exchange are not known (XNYS before 1970 and after 2199), they are the days of its trading
+    week except special closings. For observed dates, any day may be a session.
 
     >>> sessions(Calendar.XNYS, date(2021, 1, 15), date(2021, 1, 19)).astype(str).tolist()
     ['2021-01-15', '2021-01-19']
@@ -51,7 +51,7 @@ def sessions(calendar: Calendar, first: date, last: date) -> DayArray:
 
 
 def holidays_known(calendar: Calendar, days: DayArray) -> NDArray[np.bool_]:
-    """Return for each day whether the calendar knows all holidays of its time: a missing bar is then a hole."""
+    """Return for each day whether the calendar knows all holidays of its time, so that a missing bar is a gap."""
     if calendar is Calendar.ALWAYS:
         return np.ones(len(days), dtype=bool)
     if calendar in WEEKS or calendar.is_observed:
@@ -63,10 +63,10 @@ def holidays_known(calendar: Calendar, days: DayArray) -> NDArray[np.bool_]:
 
 
 def closed_by(calendar: Calendar, session: date) -> datetime:
-    """The UTC instant at which the session's bar is complete.
+    """Return the UTC instant at which the session's bar is complete.
 
-    The next midnight UTC, but for an exchange its close, early closes included; 16:00 in New York on a date of which
-    it knows no session.
+    For an exchange, that is its close, early closes included, and for XNYS 16:00 in New York on a date that is not a
+    known session; for everything else, the next midnight UTC.
 
     >>> closed_by(Calendar.XNYS, date(2021, 11, 26)).isoformat()
     '2021-11-26T18:00:00+00:00'
@@ -85,7 +85,7 @@ def closed_by(calendar: Calendar, session: date) -> datetime:
 
 
 def last_closed(calendar: Calendar, now: datetime) -> date:
-    """The newest session whose bar is complete at now; raises ValueError if now carries no time zone.
+    """Return the newest session whose bar is complete at `now`; raises ValueError if `now` has no time zone.
 
     >>> last_closed(Calendar.XNYS, datetime(2021, 11, 26, 17, 59, tzinfo=UTC)).isoformat()
     '2021-11-24'
@@ -95,7 +95,7 @@ def last_closed(calendar: Calendar, now: datetime) -> date:
     if now.tzinfo is None:
         raise ValueError(f"now is {now}; it must carry a time zone")
     today = now.astimezone(UTC).date()
-    # The longest pause on record, New York in 1914, was four and a half months.
+    # The longest closure on record, New York in 1914, was four and a half months.
     recent = sessions(calendar, today - timedelta(days=180), today)
     for session in recent[::-1].astype(object):
         if closed_by(calendar, session) <= now:
@@ -105,12 +105,12 @@ def last_closed(calendar: Calendar, now: datetime) -> date:
 
 
 def infer_calendar(symbol: str, dates: DayArray) -> Calendar:
-    """The calendar that the dates of a symbol's bars suggest; raises ValueError if there is no date.
+    """Infer the calendar from the dates of a symbol's bars; raises ValueError if there is no date.
 
-    A week with weekends in it and days off, where the dates leave no doubt of it; else around the clock if at least a
-    tenth of the bars lie on weekends (2/7 would be all); else New York if at most a tenth of its holidays within the
-    dates carry a bar, and a hundredth of the bars a weekend's date (single wrong dates must not change the verdict);
-    else weekdays. Saturdays until 1952 are no weekend.
+    If at least a tenth of the bars fall on weekends (2/7 would be all): a trading week that includes weekend days and
+    has days off, if the dates are clear, else around the clock. Otherwise New York if at most a tenth of its holidays
+    within the dates have a bar and at most a hundredth of the bars fall on weekends (single wrong dates must not
+    change the result), else weekdays. Saturdays until 1952 do not count as weekend.
 
     >>> infer_calendar("SPY", np.array(["2020-12-31", "2021-01-04", "2021-01-15", "2021-01-19"], "datetime64[D]"))
     <Calendar.XNYS: 'XNYS'>
@@ -136,7 +136,7 @@ def infer_calendar(symbol: str, dates: DayArray) -> Calendar:
 
 
 def why_inferred(calendar: Calendar) -> str:
-    """Return what in the dates of a file's bars suggests the calendar."""
+    """Return the reason, in words, why the dates of a file's bars suggest the calendar."""
     if calendar is Calendar.XNYS:
         return "hardly a bar lies on a holiday of New York"
     if calendar is Calendar.WEEKDAYS:
@@ -147,9 +147,9 @@ def why_inferred(calendar: Calendar) -> str:
 
 
 def calendar_named(name: str) -> Calendar:
-    """Return the calendar that a person names: one of ours, an exchange's, or `observed`.
+    """Return the calendar of this name: one of ours, an exchange's, or `observed`.
 
-    Raises ValueError for a name that nobody knows, and for a calendar that cannot be built.
+    Raises ValueError for an unknown name, and for a calendar that cannot be built.
 
     >>> calendar_named("nyse"), calendar_named("XTKS")
     (<Calendar.XNYS: 'XNYS'>, <Calendar.XTKS: 'XTKS'>)
@@ -173,22 +173,22 @@ def calendar_named(name: str) -> Calendar:
 
 
 def _week_of(known: DayArray) -> str:
-    """The days of the week on which an exchange commonly has sessions, by its newest year."""
+    """Return a mask of the days of the week on which an exchange usually has sessions, by its newest year."""
     held = shares(known[-250:])
     return "".join("1" if share >= COMMON else "0" for share in held)
 
 
 @lru_cache(maxsize=16)
 def _held(name: str) -> tuple[DayArray, NDArray[np.datetime64]]:
-    """Session dates (datetime64[D]) and their closes (datetime64[us], UTC) of an exchange as far as they are known.
+    """Return the known session dates (datetime64[D]) of an exchange, and their closes (datetime64[us], UTC).
 
-    Raises ValueError where they cannot be computed.
+    Raises ValueError if they cannot be computed.
     """
-    # Building costs 0.15 s whatever the span, the import 0.1 s beside pandas: hence here, and once.
+    # Building takes 0.15 s whatever the span, the import 0.1 s on top of pandas: so it happens here, and once.
     import exchange_calendars
 
     with warnings.catch_warnings():
-        # exchange_calendars 4.13 reads Series.values, which pandas 3.1 announces to change.
+        # exchange_calendars 4.13 reads Series.values, for which pandas 3.1 warns of a change.
         warnings.filterwarnings("ignore", message="Series.values returning an ndarray", category=DeprecationWarning)
         try:
             calendar: Any = exchange_calendars.get_calendar(name)
@@ -204,13 +204,13 @@ def _held(name: str) -> tuple[DayArray, NDArray[np.datetime64]]:
     closes = calendar.closes.dt.tz_convert(None).to_numpy().astype("datetime64[us]")
     if name != Calendar.XNYS:
         return days, closes
-    # Saturday mornings were held until 1952; records have them or leave them out.
+    # There were Saturday morning sessions until 1952; some records have them, others leave them out.
     usual = np.is_busday(days)
     return days[usual], closes[usual]
 
 
 def _bound(asked: Callable[[], Any], otherwise: str) -> Any:
-    """The first or last date that an exchange's calendar knows, or ours where it names none."""
+    """Return the first or last date that an exchange's calendar supports, or ours if it states none."""
     try:
         return asked() or otherwise
     except NotImplementedError:

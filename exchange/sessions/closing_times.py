@@ -1,4 +1,4 @@
-"""At which time of which days the bars of some calendars are closed, as a clock on the wall shows it."""
+"""Closing times: the wall-clock time and weekdays at which the bars of some calendars are closed."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from exchange.sessions.calendars import closed_by, sessions
 from exchange.sessions.weekdays import WEEKS, weekday
 from strategy.market.instruments import Calendar
 
-#: Bars of an exchange are told with a delay of up to 20 minutes; what closes at midnight UTC is told at once.
+#: Bars of an exchange are published with a delay of up to 20 minutes; those that close at midnight UTC at once.
 AFTER_CLOSE, AFTER_MIDNIGHT = timedelta(minutes=30), timedelta(minutes=5)
-#: So many days back hold a usual session at summer and at winter time.
+#: This many past days include a regular session in both summer and winter time.
 _DAYS_BACK = 370
 _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Daily:
-    """A time of some days of the week, as a cron line in a zone.
+    """A time on some days of the week, as a cron line in a time zone.
 
     >>> Daily(cron="30 16 * * 1-5", zone="America/New_York").in_words
     '16:30 America/New_York, Monday to Friday'
@@ -30,7 +30,7 @@ class Daily:
 
     @property
     def in_words(self) -> str:
-        """The time, zone and days as a person says them."""
+        """Return the time, zone and days in words."""
         minute, hour, _, _, days = self.cron.split()
         names = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
         spans = [" to ".join(names[int(day)] for day in span.split("-")) for span in days.split(",") if span != "*"]
@@ -38,7 +38,7 @@ class Daily:
 
 
 def daily_after(calendars: Collection[Calendar], now: datetime) -> Daily:
-    """Return when the bars of a day are closed in all of the calendars: after the one that closes last.
+    """Return the time at which a day's bars are closed in all of the calendars, after the one that closes last.
 
     >>> daily_after([Calendar.XNYS], datetime(2021, 6, 1, tzinfo=UTC)).in_words
     '16:30 America/New_York, Monday to Friday'
@@ -48,7 +48,7 @@ def daily_after(calendars: Collection[Calendar], now: datetime) -> Daily:
     last = max(calendars, key=lambda calendar: _after_midnight(calendar, now))
     zone = ZoneInfo(_zone(last))
     closes = [(day, closed_by(last, day).astimezone(zone)) for day in _recent(last, now)]
-    # Early closes are the exception; the difference of wall clocks knows no summer time.
+    # Early closes are the exception, hence the maximum; differences of wall-clock times ignore daylight saving.
     day, close = max(closes, key=lambda one: one[1].replace(tzinfo=None) - datetime.combine(one[0], time()))
     begins = close + (AFTER_CLOSE if _of_exchange(last) else AFTER_MIDNIGHT)
     shift = (begins.date() - day).days
@@ -62,7 +62,7 @@ def daily_after(calendars: Collection[Calendar], now: datetime) -> Daily:
 
 
 def _spans(days: list[int]) -> str:
-    """Days of the week as cron writes them, 0 for Sunday.
+    """Return days of the week in cron's notation, 0 for Sunday.
 
     >>> _spans([1, 2, 3, 4, 5]), _spans([0, 1, 2, 4]), _spans(list(range(7)))
     ('1-5', '0-2,4', '*')
@@ -84,7 +84,7 @@ def _recent(calendar: Calendar, now: datetime) -> list[Any]:
 
 
 def _after_midnight(calendar: Calendar, now: datetime) -> timedelta:
-    """How long after a session's midnight UTC its bar is closed at the latest."""
+    """Return the longest time from a session's midnight UTC until its bar is closed."""
     return max(closed_by(calendar, day) - datetime.combine(day, time(), tzinfo=UTC) for day in _recent(calendar, now))
 
 
@@ -93,7 +93,7 @@ def _of_exchange(calendar: Calendar) -> bool:
 
 
 def _zone(calendar: Calendar) -> str:
-    """The zone of an exchange's clocks; all else closes by UTC."""
+    """Return the time zone of an exchange, or UTC for every other calendar."""
     if not _of_exchange(calendar):
         return "UTC"
     import exchange_calendars

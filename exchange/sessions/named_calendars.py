@@ -1,4 +1,4 @@
-"""A source whose symbols have the calendars that a person named."""
+"""Bar source wrapper that gives symbols the calendars named by the user."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,19 +12,19 @@ from strategy.market.instruments import Calendar, Instrument
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedCalendars:
-    """The source behind it, but for the calendars of some symbols."""
+    """Wrapper of the source `behind` that replaces the calendars of some symbols."""
 
     behind: BarSource
     calendars: Mapping[str, Calendar]
 
     @property
     def name(self) -> str:
-        """The key of its bars in the store."""
+        """Return the key of its bars in the store."""
         return self.behind.name
 
     @property
     def streaming(self) -> bool:
-        """Whether new bars keep coming by the wall clock."""
+        """Return whether new bars arrive with time."""
         return self.behind.streaming
 
     def symbols(self) -> tuple[str, ...]:
@@ -32,7 +32,7 @@ class NamedCalendars:
         return self.behind.symbols()
 
     def instruments(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...]:
-        """Return what is known of each symbol, with the calendar that was named for it."""
+        """Return what is known about each symbol, with the calendar named for it."""
         return tuple(
             replace(one, calendar=self.calendars.get(one.symbol, one.calendar))
             for one in self.behind.instruments(symbols)
@@ -43,5 +43,5 @@ class NamedCalendars:
         return self.behind.last_session(symbols, now)
 
     def fetch(self, request: BarRequest) -> pd.DataFrame:
-        """Return the bars asked for."""
+        """Return the requested bars."""
         return self.behind.fetch(request)

@@ -1,4 +1,4 @@
-"""The days of the week on which a market has sessions, where no list of its holidays is known."""
+"""Trading weeks: the days of the week with sessions, for markets without a list of holidays."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,7 +7,7 @@ from strategy.market.instruments import Calendar
 
 DayArray = NDArray[np.datetime64]
 
-#: New York, and what is measured there, held sessions on Saturday mornings up to this day.
+#: New York, and indices measured there, had Saturday morning sessions up to this day.
 LAST_SATURDAYS = np.datetime64("1952-09-28", "D")
 
 #: Monday to Sunday, 1 where the calendar has sessions.
@@ -20,9 +20,9 @@ WEEKS = {
 }
 DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
-#: Weeks that a series has to span before a day of the week that it lacks says something.
+#: Fewest weeks that a series must span before a missing day of the week is evidence.
 FEWEST_WEEKS = 8
-#: Share of the weeks below which a day of the week has no session, and above which it commonly has one.
+#: Fraction of weeks up to which a day of the week counts as having no session, and from which as usually having one.
 RARE, COMMON = 0.05, 0.5
 
 
@@ -37,14 +37,14 @@ def weekday(days: DayArray) -> NDArray[np.int64]:
 
 
 def shares(days: DayArray) -> NDArray[np.float64]:
-    """Return for each day of the week, Monday first, in which share of the weeks from first to last it has a bar."""
+    """Return for each day of the week, Monday first, the fraction of the weeks from first to last with a bar on it."""
     weeks = max(1.0, (float((days.max() - days.min()).astype(int)) + 1.0) / 7.0)
     result: NDArray[np.float64] = np.bincount(weekday(days), minlength=7) / weeks
     return result
 
 
 def infer_week(days: DayArray) -> Calendar | None:
-    """Return the calendar whose week the dates keep, where they leave no doubt: weekends among them, and rare days off.
+    """Return the calendar with days off whose trading week clearly fits the dates; None if none does.
 
     >>> days = np.arange(np.datetime64("2021-01-03"), np.datetime64("2021-06-30"))
     >>> infer_week(days[np.isin(weekday(days), (6, 0, 1, 2, 3))])
@@ -63,7 +63,7 @@ def infer_week(days: DayArray) -> Calendar | None:
 
 
 def observed(days: DayArray) -> Calendar:
-    """Return the calendar of dates that are sessions because a bar carries them, by how many days of the week do so.
+    """Return the observed calendar of these session dates, by the number of weekdays that usually have a bar.
 
     >>> observed(np.arange(np.datetime64("2021-01-01"), np.datetime64("2021-03-01")))
     <Calendar.observed-7: 'observed-7'>

@@ -1,4 +1,4 @@
-"""The account in exact money: cash, positions, orders, and how a new bar settles them.
+"""The account in exact money: cash, positions, orders, and their settlement on a new bar.
 
-Knows nothing of signals or sizing. Start with `state`, then `settlement`.
+Independent of signals and sizing. Start with `state`, then `settlement`.
 """

@@ -1,4 +1,4 @@
-"""Orders that did not trade as they were decided: refused, lost, cut and the like, each told by a code."""
+"""Orders that did not trade as decided: rejected, lost, cut and so on, each with a code."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from strategy.account.orders import OPEN_STATES, Fill, Order, OrderState, Reason
 
 
 class Miss(StrEnum):
-    """How an order missed what it was decided for."""
+    """The way in which an order fell short of its decision."""
 
     REFUSED = "refused"
     LOST = "lost"
@@ -23,7 +23,7 @@ class Miss(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissedOrder:
-    """An order, how it missed, and which share of its quantity traded."""
+    """An order that fell short, the way it did, and the fraction of its quantity that traded."""
 
     order: Order
     miss: Miss
@@ -32,7 +32,7 @@ class MissedOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
-    """How many orders of a symbol were cut, and to which share of what was wanted: the median and the least."""
+    """The number of a symbol's orders that were cut, and the median and lowest fraction of their quantity filled."""
 
     symbol: str
     count: int
@@ -41,9 +41,9 @@ class Cut:
 
 
 def miss(order: Order, filled: Decimal) -> Miss | None:
-    """Return how the order missed, `filled` being what traded of it; None where it did not, or may still trade.
+    """Return how the order fell short, given the quantity `filled`; None if it did not, or may still trade.
 
-    An order that is skipped is too small for the market, which its decision knows; it misses nothing.
+    A SKIPPED order is below the market's minimum, which was known when it was decided; it does not count.
     """
     if order.state in (OrderState.FILLED, OrderState.SKIPPED):
         return None
@@ -63,9 +63,9 @@ def miss(order: Order, filled: Decimal) -> Miss | None:
 
 
 def missed_orders(orders: Sequence[Order], filled: Mapping[str, Decimal]) -> tuple[MissedOrder, ...]:
-    """Return the orders that missed, by day and symbol; the attempts of one intent count as one.
+    """Return the orders that fell short, by day and symbol; all attempts at one intent count as one.
 
-    `filled` is what traded, by order id, in the units of the order's own day.
+    `filled` is the quantity traded by order id, in the units of the order's own day.
     """
     intents: dict[tuple[date, str], list[Order]] = {}
     for order in orders:
@@ -75,7 +75,7 @@ def missed_orders(orders: Sequence[Order], filled: Mapping[str, Decimal]) -> tup
         judged = [(order, miss(order, filled.get(order.order_id, Decimal(0)))) for order in attempts]
         if any(one is None for _, one in judged):
             continue
-        # What an attempt came to says more than that the others never arrived.
+        # Report an attempt that reached the broker rather than one that was lost.
         order, how = next(((order, one) for order, one in judged if one is not Miss.LOST), judged[-1])
         assert how is not None, "an order that missed nothing was passed over"
         share = float(filled.get(order.order_id, Decimal(0)) / order.quantity) if order.quantity else 0.0
@@ -84,9 +84,9 @@ def missed_orders(orders: Sequence[Order], filled: Mapping[str, Decimal]) -> tup
 
 
 def filled_quantities(fills: Sequence[Fill], factors: Mapping[tuple[str, date], Decimal]) -> dict[str, Decimal]:
-    """Return what traded by order id, in the units of the order's own day.
+    """Return the quantity traded by order id, in the units of the order's own day.
 
-    `factors` holds, by symbol and day of a fill, what a split has multiplied the order by; absent where nothing has.
+    `factors` holds, by symbol and day of a fill, the factor by which a split has multiplied the order; absent if none.
     """
     filled: dict[str, Decimal] = {}
     for one in fills:
@@ -96,9 +96,9 @@ def filled_quantities(fills: Sequence[Fill], factors: Mapping[tuple[str, date], 
 
 
 def cuts(missed: Sequence[MissedOrder]) -> tuple[Cut, ...]:
-    """Return how the orders of each symbol were cut by the volume of their fill bars, sorted by symbol.
+    """Return how far the volume of the fill bars cut the orders of each symbol, sorted by symbol.
 
-    An order of which the bar took nothing counts as cut to nothing; a delisted symbol's does not.
+    An order of which the bar filled nothing counts as cut to 0, unless its symbol was delisted.
     """
     shares: dict[str, list[float]] = {}
     for one in missed:

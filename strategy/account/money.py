@@ -1,10 +1,11 @@
-"""Where float estimates become exact money: the one crossing from float64 to Decimal."""
+"""Exact money: the only conversion from float64 to Decimal."""
 
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 
 #: Twelve decimals hold a 1e-8 price times a 1e-4 lot; the ledger's DECIMAL(38, 12) columns hold the same.
 QUANTUM = Decimal("1e-12")
-#: What those columns cannot hold any more. Python's usual 28 digits would end at 1e16, below a volume of cheap tokens.
+#: The first value too large for those columns. Python's default of 28 digits would end at 1e16, below the volume of
+#: cheap tokens.
 LARGEST = Decimal("1e26")
 _LEDGER = Context(prec=38, rounding=ROUND_HALF_EVEN)
 
@@ -14,7 +15,7 @@ class AmountTooLarge(ValueError):
 
 
 def exact(value: float) -> Decimal:
-    """The Decimal that prints as the float does, to twelve decimals.
+    """Return the Decimal that prints as the float does, to twelve decimals.
 
     Raises ValueError if the value is not finite.
 
@@ -28,9 +29,9 @@ def exact(value: float) -> Decimal:
 
 
 def quantised(value: Decimal) -> Decimal:
-    """The value rounded half-even to twelve decimals, as the ledger stores it.
+    """Return the value rounded half-even to twelve decimals, as the ledger stores it.
 
-    Raises AmountTooLarge for what its columns cannot hold.
+    Raises AmountTooLarge if it does not fit the ledger's columns.
 
     >>> quantised(Decimal("2.5e25"))
     Decimal('25000000000000000000000000.000000000000')
@@ -47,7 +48,7 @@ def quantised(value: Decimal) -> Decimal:
 
 
 def whole_lots(quantity: Decimal, lot: Decimal) -> Decimal:
-    """The quantity rounded towards zero to a multiple of the lot.
+    """Return the quantity rounded towards zero to a multiple of the lot.
 
     >>> whole_lots(Decimal("-1.2345"), Decimal("0.01"))
     Decimal('-1.230000000000')

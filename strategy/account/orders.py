@@ -1,4 +1,4 @@
-"""Orders and fills: what the ledger remembers and brokers speak of."""
+"""Orders and fills, as the ledger and the brokers exchange them."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -18,7 +18,7 @@ class Side(StrEnum):
 
 
 class OrderState(StrEnum):
-    """Where an order is in its life."""
+    """State in the life cycle of an order."""
 
     INTENDED = "intended"
     SENT = "sent"
@@ -33,18 +33,19 @@ class OrderState(StrEnum):
 
 
 class ReasonCode(StrEnum):
-    """Why an order stands or has ended as it does, for whoever decides by it; its `reason` says the same to people.
+    """Reason for the state of an order, for code that branches on it; `Order.reason` gives the same in words.
 
-    Before it leaves. TOO_SMALL: the market takes no order of so little. HALTED: the account is halted, and it would not
-    reduce a position. NOT_SENT: it was planned, and then not let out. OVERTAKEN: the broker was adopted before it left.
+    Before submission. TOO_SMALL: the order is below the market's minimum. HALTED: the account is halted, and the order
+    would not reduce a position. NOT_SENT: the order was planned, then held back by a check. OVERTAKEN: the broker was
+    taken over before the order was submitted.
 
-    Where the broker does not say what became of it. UNSEEN: it knows no such order, which may have arrived all the
-    same. UNTOLD: it has the order, and does not tell its state or its trades. FORGOTTEN: it tells of no order that old.
-    ABSENT: the order has ended, because order, open orders, all orders, trades and balances agreed that it is not
-    there. ADOPTED: it was ended by an adoption, in whose balances is whatever it traded. NEVER_ARRIVED: how orders
-    ended until 0.1 that the broker did not know.
+    Unknown outcome. UNSEEN: the broker reports no such order, which may have arrived all the same. UNTOLD: the broker
+    has the order but does not report its state or its trades. FORGOTTEN: the broker no longer reports orders that old.
+    ABSENT: the order is closed, because the order query, open orders, all orders, trades and balances agree that it
+    does not exist. ADOPTED: the order was closed by a takeover, whose balances include whatever it traded.
+    NEVER_ARRIVED: the code that closed orders unknown to the broker up to version 0.1.
 
-    At its fill bar. DELISTED: the symbol has none. VOLUME: the bar's volume took only a part of it, or nothing.
+    At its fill bar. DELISTED: the symbol has no bar any more. VOLUME: the bar's volume filled only part of it, or none.
     """
 
     TOO_SMALL = "too_small"
@@ -65,7 +66,7 @@ class ReasonCode(StrEnum):
 OPEN_STATES = frozenset(
     {OrderState.INTENDED, OrderState.SENT, OrderState.ACKNOWLEDGED, OrderState.PARTIALLY_FILLED, OrderState.UNKNOWN}
 )
-#: How much of the most money of an order is used: by the price at which it is measured it may be worth more.
+#: Fraction of `max_notional` that an order uses: at the price by which the broker measures it, it may be worth more.
 NOTIONAL_ROOM = Decimal("0.98")
 
 
@@ -73,9 +74,9 @@ NOTIONAL_ROOM = Decimal("0.98")
 class Order:
     """A market order decided at the close of `as_of`, to be filled at the open of the symbol's next bar.
 
-    `code` and `reason` say why it stands as it does, to the program and to people. `cut_by_halt`: the account was
-    halted, and this is the part of what was decided that closes the position; so it stays, whatever becomes of it.
-    `mark` is that close, whose unit is the quantity's (None: not known).
+    `code` and `reason` give the reason for its state, for code and in words. `cut_by_halt`: the account was halted, and
+    this is the part of the decided order that closes the position; the flag stays set whatever happens to the order.
+    `mark` is that close, in the same price unit as the quantity (None: unknown).
     """
 
     order_id: str
@@ -95,7 +96,7 @@ class Order:
 
     @property
     def signed_quantity(self) -> Decimal:
-        """Positive for a buy, negative for a sell."""
+        """Return the quantity, positive for a buy, negative for a sell."""
         return self.quantity if self.side is Side.BUY else -self.quantity
 
 
@@ -103,7 +104,7 @@ class Order:
 class Fill:
     """A trade: `price` includes slippage, `fee` is paid in cash besides. Natural key: (order_id, trade_id).
 
-    `amount` is the money that a broker outside booked for it; None where quantity times price is that.
+    `amount` is the money that an external broker booked for it; None if that is quantity times price.
     """
 
     order_id: str
@@ -118,21 +119,21 @@ class Fill:
 
     @property
     def paid(self) -> Decimal:
-        """What was paid in cash, before the fee; negative where it was received."""
+        """Return the cash paid, before the fee; negative if it was received."""
         if self.amount is None:
             return quantised(self.signed_quantity * self.price)
         return self.amount if self.side is Side.BUY else -self.amount
 
     @property
     def signed_quantity(self) -> Decimal:
-        """Positive for a buy, negative for a sell."""
+        """Return the quantity, positive for a buy, negative for a sell."""
         return self.quantity if self.side is Side.BUY else -self.quantity
 
 
 def order_series(account: str, number: int, adopted_at: datetime) -> str:
-    """Return what the order ids at a broker outside begin from: the account, and which of its adoptions it is.
+    """Return the seed of the order ids at an external broker: the account, and the number and time of its takeover.
 
-    The instant of an adoption tells homes apart: what one of them has sent is never taken for another's.
+    The time of the takeover keeps homes apart: an order sent from one home is never mistaken for another's.
 
     >>> order_series("daily", 2, datetime(2026, 1, 6, 0, 5, 0, 250))
     'daily|2|2026-01-06T00:05:00.000250'
@@ -141,9 +142,9 @@ def order_series(account: str, number: int, adopted_at: datetime) -> str:
 
 
 def client_order_id(account: str, strategy: str, symbol: str, as_of: date, attempt: int = 1) -> str:
-    """The order id that the same intent always gets: at most 36 characters that any venue takes.
+    """Return the order id of an intent, always the same: at most 36 characters, valid at any venue.
 
-    At a broker outside the series of the account's orders stands for `account`.
+    At an external broker, pass the account's `order_series` as `account`.
 
     >>> client_order_id("daily", "turbo", "SPY", date(2020, 1, 2))
     'tdmt-f65b9c475369935bde69d47e'
@@ -154,7 +155,7 @@ def client_order_id(account: str, strategy: str, symbol: str, as_of: date, attem
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What a decision asks of one position: hold `exposure` × equity of the instrument, at the close `mark`."""
+    """Target of one position: hold `exposure` × equity of the instrument, at the close `mark`; `held` is held now."""
 
     instrument: Instrument
     exposure: Decimal
@@ -163,10 +164,10 @@ class Target:
 
 
 def plan_order(target: Target, equity: Decimal, as_of: date, order_id: str) -> Order | None:
-    """The order that moves the position to its target, rounded down to whole lots; None if nothing is to be changed.
+    """Return the order that moves the position to its target, rounded down to whole lots; None if nothing changes.
 
-    It is cut to the largest order that the market takes. A change below the least one, which is one lot at least,
-    gives a SKIPPED order, so that the reason can be read later.
+    It is cut to the market's largest order. A change below the market's minimum, which is at least one lot, gives a
+    SKIPPED order, so that the reason can be read later.
 
     >>> from strategy.market.instruments import Calendar
     >>> share = Instrument(symbol="SPY", calendar=Calendar.XNYS, lot=Decimal(1))
@@ -198,7 +199,7 @@ def plan_order(target: Target, equity: Decimal, as_of: date, order_id: str) -> O
 
 
 def too_small(quantity: Decimal, notional: Decimal, instrument: Instrument) -> str:
-    """Why the market takes no order of so little, in words that follow its name; empty if it does."""
+    """Return why the order is below the market's minimum, as a phrase that follows its name; empty if it is not."""
     if not quantity:
         return f"is below one lot of {instrument.lot:f}"
     if quantity < instrument.min_quantity:

@@ -1,4 +1,4 @@
-"""What each date's bars mean for an account: prices, factor changes and volumes, by date and symbol."""
+"""Quotes of an account: prices, factor changes and volumes, by date and symbol."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ UNCHANGED = exact(1.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotesByDate:
-    """Every closed bar as the account needs it, by date and symbol."""
+    """Quotes of all closed bars, by date and symbol."""
 
     quotes: Mapping[date, Mapping[str, Quote]]
 
     def on(self, as_of: date) -> Mapping[str, Quote]:
-        """The quotes of one date; empty if no symbol had a session."""
+        """Return the quotes of one date; empty if no symbol had a session."""
         return self.quotes.get(as_of, {})
 
 
 def quotes_by_date(bars: Mapping[str, Bars], first: date, last: date) -> QuotesByDate:
-    """The quotes of all bars dated first to last, both included."""
+    """Return the quotes of all bars dated `first` to `last`, both included."""
     quotes: dict[date, dict[str, Quote]] = {}
     for symbol in sorted(bars):
         for day, quote in _quotes(bars[symbol], first, last):
@@ -53,7 +53,7 @@ def _quotes(bars: Bars, first: date, last: date) -> list[tuple[date, Quote]]:
                 open=exact(opened),
                 close=exact(closed),
                 factor_change=UNCHANGED if change == 1.0 else exact(change),
-                # Vendors write 0 for what they do not count.
+                # Vendors write 0 where they have no volume.
                 volume=volume if volume > 0 else None,
             ),
         )

@@ -1,4 +1,4 @@
-"""How a new bar settles an account: financing, adjustments, fills at the open, marks at the close."""
+"""Settlement of an account on a new bar: financing, adjustments, fills at the open, marks at the close."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,16 +12,16 @@ from strategy.account.state import Account, Entry, EntryKind, Position
 from strategy.market.instruments import CALENDAR_DAYS_PER_YEAR, Calendar, Instrument
 
 BASIS_POINT = Decimal("0.0001")
-#: Fee and slippage by default, in basis points: around the clock (crypto), and everything else.
+#: Default fee and slippage, in basis points: for symbols that trade around the clock (crypto), and for all others.
 CRYPTO_BPS = (Decimal(10), Decimal(5))
 OTHER_BPS = (Decimal(1), Decimal(1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
-    """What trading and leverage cost; None means the default of the asset's class.
+    """Costs of trading and leverage; None means the default of the asset class.
 
-    `multiplier` scales fee and slippage alone: 2 for "net at twice the cost". `financing_rate` is per year.
+    `multiplier` scales only fee and slippage: 2 for "net at twice the cost". `financing_rate` is per year.
     """
 
     fee_bps: Decimal | None = None
@@ -36,19 +36,19 @@ class Costs:
                 raise ValueError(f"{name} is {value}; it must be at least 0")
 
     def fee(self, instrument: Instrument) -> Decimal:
-        """Fee as a fraction of the traded notional."""
+        """Return the fee as a fraction of the traded notional."""
         default = CRYPTO_BPS if instrument.calendar is Calendar.ALWAYS else OTHER_BPS
         return (default[0] if self.fee_bps is None else self.fee_bps) * BASIS_POINT * self.multiplier
 
     def slippage(self, instrument: Instrument) -> Decimal:
-        """Slippage as a fraction of the open, always against the order."""
+        """Return the slippage as a fraction of the open, always against the order."""
         default = CRYPTO_BPS if instrument.calendar is Calendar.ALWAYS else OTHER_BPS
         return (default[1] if self.slippage_bps is None else self.slippage_bps) * BASIS_POINT * self.multiplier
 
 
 #: No money, as the ledger writes it.
 NOTHING = quantised(Decimal(0))
-#: What an order takes of the volume of its fill bar, at most; the remainder is cancelled.
+#: Largest fraction of the fill bar's volume that an order may fill; the remainder is cancelled.
 VOLUME_SHARE = 0.1
 #: Gross: no fee, no slippage, no financing.
 NO_COSTS = Costs(fee_bps=Decimal(0), slippage_bps=Decimal(0), financing_rate=Decimal(0))
@@ -56,9 +56,9 @@ NO_COSTS = Costs(fee_bps=Decimal(0), slippage_bps=Decimal(0), financing_rate=Dec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
-    """One closed bar as the account needs it: raw open and close, and factor over the factor of the bar before.
+    """One closed bar as the account sees it: raw open and close, and its factor over the previous bar's factor.
 
-    `volume` is in units; None where nobody knows it, as for an index or a currency.
+    `volume` is in units; None if unknown, as for an index or a currency.
     """
 
     open: Decimal
@@ -69,7 +69,7 @@ class Quote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """The account at the new close, what happened to it, and the orders in their new states."""
+    """The account at the new close, its fills and entries, and the orders in their new states."""
 
     account: Account
     fills: tuple[Fill, ...]
@@ -84,9 +84,9 @@ def settle(
     as_of: date,
     terms: "TradingTerms",
 ) -> Settlement:
-    """The account after the bars of `as_of`: a symbol without a quote keeps its position, its mark and its open order.
+    """Settle the account on the bars of `as_of`; a symbol without a quote keeps its position, mark and open order.
 
-    In this order: financing of what was held since the last marks, split and dividend factors, open orders filled at
+    In this order: financing of the positions since the last marks, split and dividend factors, open orders filled at
     the open, delisted positions closed at their last mark, marks at the close. Raises ValueError if the day is not new.
     """
     if as_of <= account.as_of:
@@ -124,10 +124,10 @@ def settle(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradingTerms:
-    """On what terms an account trades: its name, its instruments and its costs.
+    """The terms on which an account trades: its name, its instruments and its costs.
 
-    `series` tells its order ids from those of another home with an account of that name, where both trade at one
-    broker; empty where the account's name will do.
+    `series` distinguishes its order ids from those of another home with an account of the same name at the same broker;
+    empty if the account's name suffices.
     """
 
     account: str
@@ -136,13 +136,13 @@ class TradingTerms:
     series: str = ""
 
     def delisted(self, symbol: str, as_of: date) -> bool:
-        """Whether the symbol's last session lies before `as_of`."""
+        """Return whether the symbol's last session lies before `as_of`."""
         instrument = self.instruments.get(symbol)
         return instrument is not None and instrument.listed_to is not None and instrument.listed_to < as_of
 
 
 def financing(account: Account, as_of: date, costs: Costs) -> Decimal:
-    """Interest on borrowed cash and borrowed stock from the account's last marks to `as_of`, never negative.
+    """Return the interest on borrowed cash and borrowed stock from the account's last marks to `as_of`, at least 0.
 
     financing_rate · days / 365 · (max(0, long − equity) + short)
     """
@@ -156,7 +156,7 @@ def financing(account: Account, as_of: date, costs: Costs) -> Decimal:
 
 
 def _fill(order: Order, quantity: Decimal, quote: Quote, as_of: date, terms: TradingTerms) -> Fill:
-    """The quantity of the order filled at the open, slippage against it."""
+    """Return the fill of this quantity at the open, with slippage against the order."""
     instrument = terms.instruments[order.symbol]
     slippage = terms.costs.slippage(instrument)
     price = quote.open * (1 + slippage if order.side is Side.BUY else 1 - slippage)
@@ -173,7 +173,7 @@ def _fill(order: Order, quantity: Decimal, quote: Quote, as_of: date, terms: Tra
 
 
 def _closures(account: Account, as_of: date, terms: TradingTerms) -> list[Fill]:
-    """Fills that close what is held of delisted symbols, at the last published close."""
+    """Return fills that close the positions of delisted symbols at the last published close."""
     fills = []
     for symbol, position in sorted(account.positions.items()):
         if terms.delisted(symbol, as_of):
@@ -194,7 +194,7 @@ def _closures(account: Account, as_of: date, terms: TradingTerms) -> list[Fill]:
 
 
 def _after(order: Order, quotes: Mapping[str, Quote], as_of: date, terms: TradingTerms) -> tuple[Order, Fill | None]:
-    """The order as the day left it, and its fill; a split since the decision scales it."""
+    """Return the order in its state after the day, and its fill; a split since the decision scales it."""
     if order.symbol not in quotes:
         if terms.delisted(order.symbol, as_of):
             return replace(order, state=OrderState.CANCELLED, reason="delisted", code=ReasonCode.DELISTED), None
@@ -207,7 +207,7 @@ def _after(order: Order, quotes: Mapping[str, Quote], as_of: date, terms: Tradin
         reason = f"filled {' of '.join(told)}, {VOLUME_SHARE:.0%} of the bar's volume; the rest is cancelled"
         cut = replace(order, state=OrderState.CANCELLED, reason=reason, code=ReasonCode.VOLUME)
         return cut, _fill(order, taken, quote, as_of, terms) if taken else None
-    # Built anew: `replace` would take twice as long, for every order of a backtest.
+    # The constructor, because `replace` takes twice as long, for every order of a backtest.
     filled = Order(
         order_id=order.order_id,
         symbol=order.symbol,
@@ -223,7 +223,7 @@ def _after(order: Order, quotes: Mapping[str, Quote], as_of: date, terms: Tradin
 
 
 def _taken(wanted: Decimal, quote: Quote, instrument: Instrument) -> Decimal:
-    """How much of the quantity the bar takes, in whole lots where that is not all of it."""
+    """Return how much of the quantity the bar's volume allows, in whole lots if that is only a part."""
     if quote.volume is None or wanted <= (most := VOLUME_SHARE * quote.volume):
         return wanted
     return whole_lots(exact(most), instrument.lot)

@@ -1,4 +1,4 @@
-"""The account, in Decimal: cash, positions and their marks, and how a day changes them."""
+"""The account in Decimal: cash, positions and their marks, and the ledger entries that are not trades."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from strategy.account.money import quantised
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """What is held of one symbol: signed quantity, the last close and its session (None: not known)."""
+    """Position in one symbol: signed quantity, its last close and the session of that close (None: unknown)."""
 
     quantity: Decimal
     mark: Decimal
@@ -20,7 +20,7 @@ class Position:
 
     @property
     def value(self) -> Decimal:
-        """Signed market value at the mark."""
+        """Return the signed market value at the mark."""
         return quantised(self.quantity * self.mark)
 
 
@@ -34,21 +34,21 @@ class Account:
 
     @property
     def equity(self) -> Decimal:
-        """Cash and the value of all positions at their marks."""
+        """Return cash plus the value of all positions at their marks."""
         return self.cash + sum((position.value for position in self.positions.values()), Decimal(0))
 
     def quantity(self, symbol: str) -> Decimal:
-        """Signed quantity held of the symbol; zero if none."""
+        """Return the signed quantity held of the symbol; zero if none."""
         position = self.positions.get(symbol)
         return position.quantity if position else Decimal(0)
 
 
-#: A position worth less than this share of equity is dust: the leftover of rounding, too small to sell.
+#: A position worth less than this fraction of equity is dust: a rounding remainder, too small to sell.
 DUST = Decimal("1e-5")
 
 
 class EntryKind(StrEnum):
-    """Why the ledger changed without a trade."""
+    """Reason for a ledger entry that is not a trade."""
 
     FINANCING = "financing"
     FACTOR = "factor"
@@ -60,10 +60,10 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A change without a trade: cash paid for financing, or units added by a split or a reinvested dividend.
+    """Change of the account without a trade: cash paid for financing, or units added by a split or reinvested dividend.
 
-    Units are added, too, where the prices of the past were restated in another unit.
-    At a broker outside also units kept as a fee, funding received or paid, and what its reset took away or gave back.
+    Units are also added when past prices are restated in another unit. At an external broker, entries also book units
+    withheld as a fee, funding received or paid, and what a reset of the broker added or removed.
     Natural key: (as_of, kind, symbol); financing concerns the whole account and has symbol "".
     """
 
@@ -96,7 +96,7 @@ class Snapshot:
 
     @property
     def held(self) -> dict[str, Position]:
-        """Return the positions that a person should see, by symbol: neither empty nor dust.
+        """Return the positions worth showing, by symbol: neither empty nor dust.
 
         >>> held = {
         ...     "A": Position(quantity=Decimal("0.000001"), mark=Decimal(50)),

@@ -1,4 +1,4 @@
-"""Audits by computing twice: look-ahead, account arithmetic, fold boundaries and the paper's claims.
+"""Audits by recomputation: look-ahead, account arithmetic, fold boundaries and the seed document's claims.
 
 Start with `lookahead`.
 """

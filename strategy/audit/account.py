@@ -1,4 +1,4 @@
-"""Audits of an account: it lives through the same days whatever follows, and trades at the prices it says it does."""
+"""Audits of an account: its history must not depend on later bars, and its trades must have the right prices."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,16 +15,19 @@ from strategy.audit.lookahead import Checked, Market, until, with_another_future
 from strategy.backtest.day_loop import Replay
 from strategy.portfolio.account_config import AccountConfig
 
-#: What tells an event from others: its day, its kind, and what else it takes.
+#: Key of an event: its day, its kind, and the rest of its natural key.
 Name = tuple[str, ...]
-#: The kinds of events, and how the checks of them are called.
+#: The kinds of events, and the names of their checks.
 KINDS = {"decision": "decisions", "order": "orders", "fill": "fills", "entry": "entries", "snapshot": "equity"}
-#: Days that an account lives on in another future: long enough for its last orders to fill.
+#: Days that an account is run on with altered later bars: long enough for its last orders to fill.
 DAYS_AFTER = 10
 
 
 def accounts(subject: str, run: Callable[[Market], Replay], bars: Market, cuts: Sequence[date], seed: int) -> Checked:
-    """What an account did up to each of the days, lived again with another future; `run` replays it on any bars."""
+    """Check that an account's history up to each of the days is the same with altered later bars.
+
+    `run` replays the account on any bars.
+    """
     lived = run(bars)
     differences = []
     for number, day in enumerate(cuts):
@@ -39,9 +42,9 @@ def accounts(subject: str, run: Callable[[Market], Replay], bars: Market, cuts: 
 
 
 def parity(subject: str, lived: Replay, tested: Replay) -> tuple[Checked, ...]:
-    """Whether daily runs and a backtest of the same days did the same: one check for each kind of event.
+    """Check that daily runs and a backtest of the same days agree: one check for each kind of event.
 
-    An order that a broker has taken is still intended in a backtest.
+    Open orders count as equal: an order that a broker has accepted is still INTENDED in a backtest.
     """
     last = max(one.account.as_of for one in (*lived.snapshots, *tested.snapshots))
     daily, backtest = _events(lived, last, _as_it_stands), _events(tested, last, _as_it_stands)
@@ -72,7 +75,7 @@ def _as_it_stands(order: Order) -> Order:
 
 
 def _events(replay: Replay, last: date, view: Callable[[Order], Order] = _as_made) -> dict[Name, object]:
-    """All that happened up to the day, by day, kind and natural key."""
+    """Return all events up to the day, by day, kind and natural key."""
     found: list[tuple[date, tuple[str, ...], object]] = [
         *((one.account.as_of, ("snapshot",), one) for one in replay.snapshots),
         *((one.as_of, ("decision", one.symbol), one) for one in replay.decisions),
@@ -85,21 +88,21 @@ def _events(replay: Replay, last: date, view: Callable[[Order], Order] = _as_mad
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trading:
-    """What the fills of an account are held against: its mandate, and the real quotes of its days."""
+    """Reference for the fills of an account: its configuration, and the real quotes of its days."""
 
     mandate: AccountConfig
     tape: QuotesByDate
 
     def next_session(self, symbol: str, after: date) -> date | None:
-        """The symbol's first session after the day; None if there is none."""
+        """Return the symbol's first session after the day; None if there is none."""
         return next((day for day in sorted(self.tape.quotes) if day > after and symbol in self.tape.quotes[day]), None)
 
 
 def fills(subject: str, run: Callable[[Decimal], Replay], trading: Trading) -> Checked:
-    """Whether every trade is made at the open after its decision and costs once what it must, at single and twice cost.
+    """Check that every trade fills at the open after its decision, with exact costs, at single and at double cost.
 
-    `run` replays the account with fee and slippage multiplied. Cash must move by price and fee of each trade and by
-    the entries, to the last digit.
+    `run` replays the account with fee and slippage multiplied. Cash must change by the price and fee of each trade and
+    by the entries, to the last digit.
     """
     dates, differences = 0, []
     for times in (Decimal(1), Decimal(2)):
@@ -114,7 +117,7 @@ def fills(subject: str, run: Callable[[Decimal], Replay], trading: Trading) -> C
 
 
 def _wrong(fill: Fill, order: Order | None, trading: Trading, times: Decimal) -> list[str]:
-    """What is wrong with a trade, in words."""
+    """Return what is wrong with a trade, in words; empty if nothing is."""
     terms = trading.mandate.terms
     instrument = terms.instruments[fill.symbol]
     single = replace(terms.costs, multiplier=Decimal(1))
@@ -137,7 +140,7 @@ def _wrong(fill: Fill, order: Order | None, trading: Trading, times: Decimal) ->
 
 
 def _wrong_closure(fill: Fill, trading: Trading, fee: Decimal) -> list[str]:
-    """A trade without an order closes what is held of a delisted symbol, at its last close."""
+    """Return what is wrong with a trade without an order, which must close a delisted position at its last close."""
     if not trading.mandate.terms.delisted(fill.symbol, fill.as_of):
         return ["no order asked for it, and the symbol is still listed"]
     before = [day for day, quotes in trading.tape.quotes.items() if day < fill.as_of and fill.symbol in quotes]
@@ -156,7 +159,7 @@ def _not_as_expected(fill: Fill, expected: Mapping[str, object]) -> list[str]:
 
 
 def _unpaid(replayed: Replay, times: Decimal) -> list[str]:
-    """The days whose cash does not move by what was traded and entered on them."""
+    """Return the days, in words, whose change of cash is not that of their trades and entries."""
     moved: dict[date, Decimal] = {}
     for entry in replayed.entries:
         moved[entry.as_of] = moved.get(entry.as_of, Decimal(0)) + entry.cash

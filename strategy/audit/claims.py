@@ -1,4 +1,4 @@
-"""What the seed document claims, what perfect foresight would earn, and how often one would have to be right."""
+"""Audit of the seed document's claims, against perfect foresight and the hit rate that the claims require."""
 
 import math
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from strategy.training.training_panel import TrainingPanel, training_panel
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Headline:
-    """Four figures of an account, as fractions; the Sharpe ratio is annual."""
+    """Four headline figures of an account, as fractions; the Sharpe ratio is annualised."""
 
     total_return: float
     sharpe: float
@@ -28,11 +28,11 @@ CLAIMED = Headline(total_return=3.5099, sharpe=5.77, max_drawdown=0.0943, win_ra
 
 
 def foresight(bars: Mapping[str, Bars], mandate: AccountConfig, first: np.datetime64) -> AccountPath:
-    """The account of the mandate from the date on, with a signal that knows the side of what each decision will earn.
+    """Run the configured account from the date on, with a signal that knows the sign of what each decision will earn.
 
-    A decision is filled at the next open and holds until the open after it. This looks ahead on purpose: no rule that
-    takes one side a day, whatever it knows, is right more often. Equity starts at 1 and is a float: years of perfect
-    calls come to more than any exact account can hold. Limits on turnover, order size and lots are left out.
+    A decision is filled at the next open and held until the open after it. This looks ahead on purpose: no rule that
+    takes one side a day can be right more often. Equity starts at 1 and is a float: years of perfect calls exceed what
+    an exact account can hold. Limits on turnover, order size and lots are left out.
     """
     panel = training_panel(bars, mandate)
     start = int(np.searchsorted(panel.open_time, first))
@@ -49,7 +49,7 @@ def _ordered(bars: Mapping[str, Bars], panel: TrainingPanel) -> list[Bars]:
 
 
 def sides(bars: Bars) -> FloatArray:
-    """The sign of the adjusted return from the next open to the one after it, (T,); 0 in the last two rows.
+    """Return the sign of the adjusted return from the next open to the one after it, (T,); 0 in the last two rows.
 
     >>> from strategy.market.bars import make_bars
     >>> sides(make_bars("A", ["2020-01-01", "2020-01-02", "2020-01-03"], close=[9.0] * 3, open=[9.0, 8.0, 7.0]))
@@ -62,10 +62,10 @@ def sides(bars: Bars) -> FloatArray:
 
 
 def days_right_needed(sharpe: float, returns: FloatArray, days_per_year: int) -> float | None:
-    """The share of days that must be called right for an annual Sharpe ratio, on one symbol's returns (T,).
+    """Return the fraction of days that must be called right for an annual Sharpe ratio, on one symbol's returns (T,).
 
-    One unit long or short every day without costs, right with the same chance p on large days as on small: the mean is
-    (2p − 1)·E|r| and the variance E r² less its square. None where no share is enough, or nothing moves.
+    One unit long or short every day without costs, right with the same probability p on large days as on small: the
+    mean is (2p − 1)·E|r| and the variance E r² less its square. None if no fraction is enough, or all returns are 0.
 
     >>> draw = np.random.default_rng(1).standard_normal(100_000)
     >>> round(days_right_needed(0.0, draw, 252), 3), round(days_right_needed(5.77, draw, 252), 3)

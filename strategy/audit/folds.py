@@ -1,4 +1,4 @@
-"""Audits of the walk-forward: a fold learns nothing of what it will trade, nor of what stops and judges it."""
+"""Audits of walk-forward folds: training must not depend on bars that a fold trades, stops on or is judged on."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,25 +17,28 @@ from strategy.training.training_panel import TrainingPanel, training_panel
 from strategy.training.walk_forward import EMBARGO_BARS, Fold
 from strategy.training.windows import Split, SplitRule, split
 
-#: The arrays of a panel beside its inputs and dates.
+#: The arrays of a panel besides its inputs and dates.
 COLUMNS = ("prior", "weight", "tradable", "open", "close", "days", "cost", "floor")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Lesson:
-    """What a fold is taught: the market's panel, those of its twin, and how the dates are shared out."""
+    """Training data of a fold: the market's panel, the panels of its twin, and the split of the dates."""
 
     panel: TrainingPanel
     twins: Sequence[TrainingPanel]
     parts: Split
 
 
-#: From all bars and a fold's `fitted_to` to what the fold is taught.
+#: Function from all bars and a fold's `fitted_to` to the fold's training data.
 Teacher = Callable[[Market, np.datetime64], Lesson]
 
 
 def teacher(mandate: AccountConfig, rule: SplitRule, settings: TrainingSettings) -> Teacher:
-    """The lesson that `training.fit.fitted` gives the networks of a fold. Raises ValueError for too few bars."""
+    """Return the function that builds a fold's training data as `training.fit.fitted` does.
+
+    The function raises ValueError for too few bars.
+    """
 
     def teach(bars: Market, fitted_to: np.datetime64) -> Lesson:
         past = until(bars, session_date(fitted_to))
@@ -47,9 +50,9 @@ def teacher(mandate: AccountConfig, rule: SplitRule, settings: TrainingSettings)
 
 
 def folds(teach: Teacher, bars: Market, open_time: TimeArray, plan: Sequence[Fold], rule: SplitRule) -> Checked:
-    """Whether bars after `fitted_to` leave every fold's lesson as it is, to the last bit, and no label reaches too far.
+    """Check that bars after `fitted_to` do not change any fold's training data by a bit, and that no label leaks.
 
-    `open_time` (U,) are the account's dates that the folds of the plan number.
+    `open_time` (U,) are the account's dates, which the folds of the plan refer to by number.
     """
     differences = []
     for number, fold in enumerate(plan):
@@ -76,9 +79,9 @@ def _too_late(open_time: TimeArray, fold: Fold) -> list[str]:
 
 
 def _leaks(lesson: Lesson, rule: SplitRule) -> list[str]:
-    """Whether a label reaches into the purge, or the dates that stop and judge overlap."""
+    """Return labels that reach into the purge, and overlaps of the stopping and gate dates, in words."""
     panel, parts = lesson.panel, lesson.parts
-    # The return of a window's last decision is paid a date later.
+    # The return of a window's last decision comes a date later.
     learned, purge = int(parts.training.max()) + rule.scored_bars, parts.stop.start - rule.purge_bars
     wrong = []
     if learned >= purge:
@@ -103,7 +106,7 @@ def _changed(lesson: Lesson, again: Lesson) -> list[str]:
 
 
 def _twin_changed(lesson: Lesson, teach: Teacher, bars: Market, fold: Fold, rule: SplitRule) -> list[str]:
-    """Whether the twin knows of dates that stop or judge."""
+    """Return a difference, in words, if the twin depends on stopping or gate dates."""
     learned = lesson.panel.open_time[int(lesson.parts.training.max()) + rule.scored_bars]
     again = teach(with_another_future(bars, session_date(learned), np.random.default_rng(0)), fold.fitted_to)
     same = _hash(_twin_arrays(lesson)) == _hash(_twin_arrays(again))

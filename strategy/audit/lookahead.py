@@ -1,4 +1,4 @@
-"""Audits of look-ahead: what is said of a date must not change with what came after it, to the last bit."""
+"""Audits of look-ahead: values of a date must not change with later bars, to the last bit."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,16 +20,16 @@ from strategy.signals.outlook import Forecaster, Strategy, look_back, symbol_sig
 
 Market = Mapping[str, Bars]
 
-#: Another future's prices are those of other days, multiplied by something between these.
+#: Altered later prices are those of other days, multiplied by a random factor between these.
 LEAST_SCALE, MOST_SCALE = 0.5, 2.0
 PRICES = ("open", "high", "low", "close")
-#: What an outlook says of a row.
+#: Fields of SymbolSignals that are compared at a row.
 ESTIMATES = ("signal", "regime", "confidence", "volatility", "change")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What an audit found: how many dates it looked at, and every difference in words, the first one first."""
+    """Result of an audit: the number of dates checked, and every difference in words, in order."""
 
     check: str
     subject: str
@@ -38,13 +38,13 @@ class Checked:
 
     @property
     def passed(self) -> bool:
-        """Whether everything was equal."""
+        """Return whether everything was equal."""
         return not self.differences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Claim:
-    """What is said of a day: `of` gives named values, each from bars that may hold later ones.
+    """Values of a day to audit: `of` computes named values from bars that may include later ones.
 
     `window` cuts bars that end on the day down to those that the values may depend on.
     """
@@ -56,9 +56,9 @@ class Claim:
 
 
 def lookahead(claim: Claim, bars: Market, days: Sequence[date], seed: int) -> Checked:
-    """Every value of each day, computed again from bars that end there, go on otherwise, or begin with the window.
+    """Check every value of each day, recomputed from bars that end there, differ later, or start with the window.
 
-    Values must be equal, NaN equal to NaN.
+    Values must be equal; NaN is equal to NaN.
     """
     differences = []
     for number, day in enumerate(days):
@@ -80,29 +80,29 @@ def lookahead(claim: Claim, bars: Market, days: Sequence[date], seed: int) -> Ch
 
 
 def same(one: object, other: object) -> bool:
-    """Whether two values are equal; NaN is equal to NaN.
+    """Return whether two values are equal; NaN is equal to NaN.
 
     >>> same(float("nan"), float("nan")), same(0.1 + 0.2, 0.3)
     (True, False)
     """
-    # NaN alone differs from itself.
+    # Only NaN differs from itself.
     both_undefined = one != one and other != other
     return both_undefined or one == other
 
 
 def until(bars: Market, day: date) -> dict[str, Bars]:
-    """The bars of all symbols that end on the day of the account, whatever their calendars; none without any."""
+    """Return the bars of all symbols up to the account day, whatever their calendars; omit symbols without any."""
     cut = {symbol: one.until(np.datetime64(day, "us")) for symbol, one in bars.items()}
     return {symbol: one for symbol, one in cut.items() if len(one)}
 
 
 def newest(bars: Market, count: int) -> dict[str, Bars]:
-    """The newest `count` bars of every symbol."""
+    """Return the newest `count` bars of every symbol."""
     return {symbol: one.rows(max(0, len(one) - count), len(one)) for symbol, one in bars.items()}
 
 
 def with_another_future(bars: Market, day: date, draw: np.random.Generator) -> dict[str, Bars]:
-    """The same bars up to the day; later ones are shuffled, and their prices and factors scaled at random."""
+    """Return the same bars up to the day; later ones are shuffled, and their prices and factors scaled at random."""
     return {symbol: _with_another_future(one, np.datetime64(day, "us"), draw) for symbol, one in sorted(bars.items())}
 
 
@@ -126,7 +126,7 @@ def _scales(past: int, rows: int, draw: np.random.Generator) -> NDArray[np.float
 def estimates(
     strategy: Strategy, subject: str, calendars: Mapping[str, Calendar], model: Forecaster | None = None
 ) -> Claim:
-    """What a strategy estimates of every symbol: its outlook at the newest row dated the day or earlier."""
+    """Return the claim on a strategy's estimates of every symbol, at the newest row dated the day or earlier."""
 
     def of(bars: Market, day: date) -> dict[str, object]:
         at = np.datetime64(day, "us")
@@ -140,7 +140,7 @@ def estimates(
 
 
 def feature_values(made: Callable[[NDArray[np.float64]], NDArray[np.float64]] = features) -> Claim:
-    """Every feature of every symbol."""
+    """Return the claim on every feature of every symbol."""
 
     def of(bars: Market, day: date) -> dict[str, object]:
         rows = {symbol: made(one.close * one.factor) for symbol, one in bars.items()}
@@ -150,7 +150,7 @@ def feature_values(made: Callable[[NDArray[np.float64]], NDArray[np.float64]] = 
 
 
 def input_values() -> Claim:
-    """Every column that the network sees of every symbol, those of the market included."""
+    """Return the claim on every network input of every symbol, market features included."""
 
     def of(bars: Market, day: date) -> dict[str, object]:
         columns = {symbol: _named(INPUTS, rows) for symbol, rows in inputs(bars).items()}
@@ -165,7 +165,7 @@ def input_values() -> Claim:
 def decisions(
     mandate: AccountConfig, subject: str, snapshots: Sequence[Snapshot], model: Forecaster | None = None
 ) -> Claim:
-    """What an account decides for every symbol on the days of its snapshots."""
+    """Return the claim on an account's decisions for every symbol on the days of its snapshots."""
     standing = {snapshot.account.as_of: snapshot for snapshot in snapshots}
     calendars = {symbol: mandate.terms.instruments[symbol].calendar for symbol in mandate.symbols}
 
@@ -187,7 +187,7 @@ def _named(names: Sequence[str], rows: NDArray[np.float64]) -> dict[str, NDArray
 def _at(
     bars: Market, day: np.datetime64, columns: Mapping[str, Mapping[str, NDArray[np.generic]]]
 ) -> dict[str, object]:
-    """Every column of every symbol at its newest row dated the day or earlier; nothing of a symbol without one."""
+    """Return every column of every symbol at its newest row dated the day or earlier; omit symbols without one."""
     rows = {symbol: int(np.searchsorted(one.open_time, day, side="right")) - 1 for symbol, one in sorted(bars.items())}
     return {
         f"{symbol} {name}": values[row].item()

@@ -1,4 +1,4 @@
-"""The day loop that backtest, backfill and daily run share, and what interrupts it: halts and restated prices.
+"""The day loop shared by backtest, backfill and daily run, with its exceptions: halts and restated prices.
 
 Start with `day_loop`.
 """

@@ -1,4 +1,4 @@
-"""The day loop: one function advances an account by a day, and a backtest is nothing but that, repeated."""
+"""Day loop: one function advances an account by a day; a backtest only repeats it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,10 +21,10 @@ from strategy.portfolio.decision import ORDERED, Decision, decided, pretrade_vie
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountState:
-    """Where an account stands at the close of a day: all that the next day needs to know of the past.
+    """State of an account at the close of a day: everything about the past that the next day needs.
 
     `equities` holds the equity of the last `lookback_period` account days, oldest first, this day's last; `known_peak`
-    is the highest of them where the day before told it, so that a backtest need not look at them all every day.
+    is the highest of them if known from the day before, so that a backtest need not scan them all every day.
     """
 
     account: Account
@@ -34,12 +34,12 @@ class AccountState:
 
     @property
     def peak(self) -> Decimal:
-        """The highest of `equities`."""
+        """Return the highest of `equities`."""
         return max(self.equities) if self.known_peak is None else self.known_peak
 
     @property
     def last_seen(self) -> dict[str, date]:
-        """The session of the last bar that the account was given of each symbol it holds or is about to."""
+        """Return the session of the last bar used for each symbol that the account holds or has an open order in."""
         ordered = {order.symbol: order.as_of for order in self.open_orders}
         marked = {
             symbol: position.marked_on or self.account.as_of for symbol, position in self.account.positions.items()
@@ -48,7 +48,7 @@ class AccountState:
 
     @property
     def snapshot(self) -> Snapshot:
-        """The account with its drawdown from the highest of `equities`."""
+        """Return the account with its drawdown from the highest of `equities`."""
         equity, peak = self.equities[-1], self.peak
         drawdown = float(1 - equity / peak) if peak > 0 else 0.0
         return Snapshot(account=self.account, equity=equity, drawdown=drawdown)
@@ -56,7 +56,7 @@ class AccountState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
-    """What a settled day did: the standing after it, the trades, and the orders that changed state."""
+    """Result of a settled day: the account state after it, fills, entries, and the orders that changed state."""
 
     standing: AccountState
     fills: tuple[Fill, ...]
@@ -65,14 +65,14 @@ class Day:
 
 
 def opening(as_of: date, capital: Decimal) -> AccountState:
-    """The standing of a new account: cash alone. Raises ValueError unless the capital is positive."""
+    """Return the state of a new account: only cash. Raises ValueError unless the capital is positive."""
     if not (capital.is_finite() and capital > 0):
         raise ValueError(f"capital is {capital}; it must be above 0")
     return AccountState(account=Account(as_of=as_of, cash=capital), open_orders=(), equities=(capital,))
 
 
 def settle_day(standing: AccountState, quotes: Mapping[str, Quote], as_of: date, mandate: AccountConfig) -> Day:
-    """The standing after the bars of `as_of` have filled its orders and marked its positions."""
+    """Settle a day: the bars of `as_of` fill the open orders and mark the positions."""
     settlement = settle(standing.account, standing.open_orders, quotes, as_of, mandate.terms)
     equity = settlement.account.equity
     equities = (*standing.equities[1 - mandate.sizing.lookback_period :], equity)
@@ -87,10 +87,10 @@ def settle_day(standing: AccountState, quotes: Mapping[str, Quote], as_of: date,
 
 
 def unseen(standing: AccountState, bars: Mapping[str, Bars], last: date) -> QuotesByDate:
-    """The quotes of the days after the standing, up to `last`.
+    """Return the quotes of the days after the account's, up to `last`.
 
-    A bar of an earlier day that arrived late, when the account had been settled without it, is left out: the first one
-    after it carries the whole change of the adjustment factor since the bar that was seen, so that no split is lost.
+    A bar that arrived late, after its day had been settled without it, is left out: the next bar carries the whole
+    change of the adjustment factor since the last bar used, so that no split is lost.
     """
     as_of = standing.account.as_of
     seen = standing.last_seen
@@ -104,7 +104,7 @@ def unseen(standing: AccountState, bars: Mapping[str, Bars], last: date) -> Quot
 def plan_orders(
     standing: AccountState, decisions: Sequence[Decision], quotes: Mapping[str, Quote], mandate: AccountConfig
 ) -> tuple[Order, ...]:
-    """The orders that the decisions of a day ask for, one for each traded symbol whose position must change."""
+    """Return the orders that carry out a day's decisions, one for each traded symbol whose position must change."""
     orders = []
     equity = standing.equities[-1]
     for decision in decisions:
@@ -125,7 +125,7 @@ def plan_orders(
 
 
 def with_orders(standing: AccountState, orders: Sequence[Order]) -> AccountState:
-    """The standing with new orders beside the open ones."""
+    """Return the account state with the new orders added to the open ones."""
     fresh = tuple(order for order in orders if order.state in OPEN_STATES)
     return AccountState(
         account=standing.account,
@@ -137,7 +137,7 @@ def with_orders(standing: AccountState, orders: Sequence[Order]) -> AccountState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """Everything an account did: one snapshot a day; decisions, orders, fills and entries in order of time."""
+    """Full history of an account: one snapshot a day; decisions, orders, fills and entries in chronological order."""
 
     snapshots: tuple[Snapshot, ...]
     decisions: tuple[Decision, ...]
@@ -149,9 +149,9 @@ class Replay:
 def replay(
     view: AlignedSignals, quotes: QuotesByDate, dates: Sequence[date], capital: Decimal, mandate: AccountConfig
 ) -> Replay:
-    """What the account would have done on these dates (sorted, at least one), starting from cash on the first.
+    """Run the account over these dates (sorted, at least one), starting with cash on the first.
 
-    Every date settles, then decides; the decision of the last date stays open.
+    Each date is settled, then decided; the orders of the last date stay open.
     """
     snapshots: list[Snapshot] = []
     decisions: list[Decision] = []
@@ -184,7 +184,7 @@ def replay(
 
 
 def turnovers(replayed: Replay) -> list[float]:
-    """The traded notional of each day over the equity before it; 0 on the first."""
+    """Return the traded notional of each day over the equity of the day before; 0 on the first."""
     traded: dict[date, Decimal] = {}
     for fill in replayed.fills:
         traded[fill.as_of] = traded.get(fill.as_of, Decimal(0)) + fill.quantity * fill.price

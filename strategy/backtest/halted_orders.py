@@ -1,4 +1,4 @@
-"""What is left of a day's orders while an account is halted."""
+"""Orders of a halted account: only those that reduce a position."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from strategy.portfolio.risk import reduced
 
 
 def only_reducing(orders: Sequence[Order], standing: AccountState, mandate: AccountConfig) -> tuple[Order, ...]:
-    """The orders as a halted account may send them, see `reduced`."""
+    """Return the orders as a halted account may send them; see `reduced`."""
     return tuple(
         reduced(order, standing.account.quantity(order.symbol), mandate.terms.instruments[order.symbol].lot)
         for order in orders

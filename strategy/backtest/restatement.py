@@ -1,8 +1,8 @@
-"""A change of unit: published prices that are told again at one common ratio, and what it means for an account.
+"""Restated prices: published prices delivered again at one common ratio, and the change of unit in an account.
 
-A split, a redenomination or a dividend that a vendor takes out of its raw prices restates the past. The prices of a bar
-are known to their printed decimals, so that each gives an interval for the ratio; where the intervals of FEWEST_BARS
-bars have a value in common that is not 1, the ratio is certain.
+A split, a redenomination or a dividend that a vendor takes out of its raw prices restates the past. Prices are known to
+their printed decimals, so each price gives an interval for the ratio; if the intervals of FEWEST_BARS bars share a
+value other than 1, the ratio is certain.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,19 +20,19 @@ from strategy.market.bars import FloatArray
 
 #: Bars that must agree on a ratio before it is certain.
 FEWEST_BARS = 5
-#: Share of restated bars that may lie off the ratio: a vendor corrects a price on the same occasion.
+#: Fraction of restated bars that may deviate from the ratio: vendors correct prices on the same occasion.
 MOST_STRAYS = 0.1
-#: Relative precision beyond which no vendor's price is believed: Yahoo's single precision carries seven digits.
+#: Best relative precision assumed of any vendor's price: Yahoo's single precision carries seven digits.
 PRICE_PRECISION = 1e-6
-#: Change of a close that no ratio explains, up to which it is the correction of a price.
+#: Largest change of a close, not explained by a ratio, that still counts as a price correction.
 LARGEST_CORRECTION = 0.05
-#: Decimals beyond which a float says nothing.
+#: Number of decimals beyond which a float's digits carry no information.
 _MOST_DECIMALS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ratio:
-    """New over old prices: the interval that the restated bars leave, how many agree on it, and the newest of them."""
+    """Ratio of new to old prices: the interval that the restated bars allow, their number, and the newest one's row."""
 
     least: float
     most: float
@@ -41,7 +41,7 @@ class Ratio:
 
     @property
     def value(self) -> float:
-        """Return the simplest fraction in the interval, or its middle where none is simple.
+        """Return the simplest fraction in the interval, or its midpoint if there is no simple one.
 
         >>> Ratio(least=0.66660, most=0.66671, bars=9, last=8).value == 2 / 3
         True
@@ -57,7 +57,7 @@ class Ratio:
 
 
 def rounding(prices: FloatArray) -> float:
-    """Return half a unit of the last decimal that any of the prices has.
+    """Return half a unit in the last decimal place that any of the prices uses.
 
     >>> rounding(np.array([10.25, 3.0]))
     0.005
@@ -67,9 +67,9 @@ def rounding(prices: FloatArray) -> float:
 
 
 def intervals(old: FloatArray, new: FloatArray, halves: tuple[float, float]) -> tuple[FloatArray, FloatArray]:
-    """Return for each bar the least and the most that its four prices allow new over old to be, (N,) each.
+    """Return the lowest and highest ratio of new to old that each bar's four prices allow, (N,) each.
 
-    `old` and `new` are (N, 4), `halves` their `rounding`. Prices that contradict each other have least above most.
+    `old` and `new` are (N, 4), `halves` their `rounding`. If the prices contradict each other, lowest exceeds highest.
     """
     below = np.fmax(halves[0], PRICE_PRECISION * np.abs(old))
     above = np.fmax(halves[1], PRICE_PRECISION * np.abs(new))
@@ -82,9 +82,9 @@ def intervals(old: FloatArray, new: FloatArray, halves: tuple[float, float]) -> 
 def common_ratio(old: FloatArray, new: FloatArray) -> Ratio | None:
     """Return the ratio at which a history was restated from its newest changed bar backwards; None if none is certain.
 
-    `old` and `new` are the open, high, low and close of the bars that were published and are told again, (N, 4) each,
-    oldest first. Bars after the newest changed one are in the new unit already. At most MOST_STRAYS of the others may
-    lie off the ratio.
+    `old` and `new` are open, high, low and close of the bars as published and as delivered again, (N, 4) each, oldest
+    first. Bars after the newest changed one are in the new unit already. At most MOST_STRAYS of the others may deviate
+    from the ratio.
     """
     changed = np.flatnonzero((old != new).any(axis=1))
     if not changed.size:
@@ -99,10 +99,10 @@ def common_ratio(old: FloatArray, new: FloatArray) -> Ratio | None:
 
 
 def _agreement(spans: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[float, float, int] | None:
-    """Return what the intervals of the bars, newest first, have in common, and how many they are; None if not certain.
+    """Return the interval common to the bars, newest first, and how many bars agree on it; None if not certain.
 
-    Each bar brings one interval for each of its former revisions, as least and most. The newest and the oldest must be
-    among those that agree: a stretch that was wrong and is corrected leaves what lies before it as it was.
+    Each bar brings one interval per former revision, as lowest and highest. The newest and the oldest bar must agree: a
+    correction of one wrong period leaves the bars before it unchanged.
     """
     low, high, agreeing, oldest = 0.0, np.inf, 0, False
     for least, most in spans:
@@ -116,7 +116,7 @@ def _agreement(spans: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[float, f
     strays = len(spans) - agreeing
     if agreeing < FEWEST_BARS or not oldest or strays > MOST_STRAYS * len(spans):
         return None
-    # Prices of few digits allow many ratios: what is left must be narrower than its distance from 1.
+    # Prices with few digits allow many ratios: the interval must be narrower than its distance from 1.
     if not low > 0.0 or not np.log(high / low) < abs(np.log(low * high)) / 2.0:
         return None
     return low, high, agreeing
@@ -124,7 +124,7 @@ def _agreement(spans: Sequence[tuple[FloatArray, FloatArray]]) -> tuple[float, f
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitChange:
-    """The close of `on` as an account used it and as it stands now; `bars` bars agree on the ratio (0: not certain)."""
+    """The close of `on` as an account used it, and as it is now; `bars` bars agree on the ratio (0: not certain)."""
 
     symbol: str
     on: date
@@ -134,21 +134,22 @@ class UnitChange:
 
     @property
     def certain(self) -> bool:
-        """Whether enough bars agree."""
+        """Return whether enough bars agree on the ratio."""
         return self.bars >= FEWEST_BARS
 
     @property
     def misleading(self) -> bool:
-        """Whether the closes lie too far apart for the correction of a price."""
+        """Return whether the closes are too far apart to be a price correction."""
         return abs(float(self.new / self.old) - 1.0) > LARGEST_CORRECTION
 
 
 def in_new_units(
     standing: AccountState, held: Mapping[str, UnitChange], ordered: Mapping[str, UnitChange]
 ) -> AccountState:
-    """Return the standing in the units of today's bars: what it is worth and what its orders are worth stay the same.
+    """Return the account state in the units of today's bars; positions and open orders keep their value.
 
-    `held` is by symbol and tells of marks, `ordered` by order id and tells of the closes that orders were decided at.
+    `held` maps symbols to the changes of their marks, `ordered` maps order ids to the changes of the closes at which
+    the orders were decided.
     """
     account = standing.account
     positions = {
@@ -172,7 +173,7 @@ def _in_units(quantity: Decimal, change: UnitChange) -> Decimal:
 
 
 def unit_entries(before: AccountState, after: AccountState, as_of: date) -> tuple[Entry, ...]:
-    """Return the entries of the units that a change of unit added, dated `as_of`, sorted by symbol."""
+    """Return entries for the units that a change of unit added, dated `as_of`, sorted by symbol."""
     positions = after.account.positions
     return tuple(
         Entry(as_of=as_of, kind=EntryKind.UNIT, symbol=symbol, cash=Decimal(0), quantity=added)
@@ -182,10 +183,10 @@ def unit_entries(before: AccountState, after: AccountState, as_of: date) -> tupl
 
 
 def agreeing_bars(old: Sequence[Sequence[FloatArray]], new: FloatArray) -> int:
-    """Return how many bars have some former revision at one common ratio to today's; 0 where that is not certain.
+    """Return how many bars have a former revision at one common ratio to today's prices; 0 if that is not certain.
 
-    `old` holds for each bar, newest first, the open, high, low and close (4,) of its former revisions; `new` (N, 4) is
-    how they stand today.
+    `old` holds for each bar, newest first, open, high, low and close (4,) of its former revisions; `new` (N, 4) are
+    today's.
     """
     known = [np.reshape(former, (-1, 4)) for former in old]
     halves = rounding(np.concatenate(known)), rounding(new)

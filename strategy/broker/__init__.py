@@ -1,4 +1,4 @@
-"""What a broker outside the process reports, as changes of an account: fills, a day's booking, a takeover of its books.
+"""Reports of an external broker as changes of an account: fills, the booking of a day, a takeover of its balances.
 
 Start with `fills`.
 """

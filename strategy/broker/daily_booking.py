@@ -1,4 +1,4 @@
-"""How a day changes an account whose trades happened at a broker outside: what was told is booked, no more."""
+"""Daily booking of an account that trades at an external broker: only what the broker reported is booked."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from strategy.broker.fills import BrokerFill, PaidIn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """Cash and signed quantities, without a price; symbols of which nothing is held are absent."""
+    """Cash and signed quantities, without prices; symbols without a position are absent."""
 
     cash: Decimal
     positions: Mapping[str, Decimal]
@@ -24,11 +24,10 @@ class Holding:
 
 
 def booked_day(standing: AccountState, booked: Day, quotes: Mapping[str, Quote], lookback_period: int) -> Day:
-    """The day with its standing: `booked` holds the fills and entries of the day and the orders that are still open.
+    """Return the day with the account after it; `booked` holds the day's fills and entries and the open orders.
 
-    A symbol without a quote keeps its mark; one that was traded without ever having had a quote is marked at its fill,
-    or at the price of its entry.
-    Raises ValueError if the day is not new.
+    A symbol without a quote keeps its mark; one that traded without ever having had a quote is marked at the price of
+    its fill or entry. Raises ValueError if the day is not new.
     """
     as_of = booked.standing.account.as_of
     before = standing.account
@@ -59,7 +58,7 @@ def booked_day(standing: AccountState, booked: Day, quotes: Mapping[str, Quote],
 
 
 def traded(executions: Sequence[BrokerFill]) -> Holding:
-    """What trades that are paid in full add to the balances."""
+    """Return the change in balances from trades that are paid in full."""
     cash, units = Decimal(0), dict[str, Decimal]()
     for one in executions:
         cash -= one.paid
@@ -74,11 +73,11 @@ def traded(executions: Sequence[BrokerFill]) -> Holding:
 def with_fee_payers(
     executions: Sequence[BrokerFill], owned: Mapping[str, Decimal], bases: Mapping[str, str]
 ) -> tuple[BrokerFill, ...]:
-    """Return the trades with the account's position that paid each fee which the trade itself did not pay.
+    """Return the trades, each with the position that paid its fee if the trade itself did not.
 
-    `owned` is what the account held before the first of them, and `bases` names the asset of each symbol. A position
-    pays a fee in whole or not at all: what it does not cover was paid by what the account does not own. On margin none
-    pays.
+    `owned` are the account's positions before the first trade, and `bases` names the asset of each symbol. A position
+    pays a fee in full or not at all: a fee that no position covers was paid from assets outside the account. On margin,
+    no position pays.
     """
     held, told = dict(owned), list[BrokerFill]()
     for execution in executions:
@@ -91,7 +90,7 @@ def with_fee_payers(
 
 
 def _payer(one: BrokerFill, held: Mapping[str, Decimal], bases: Mapping[str, str]) -> str:
-    """Return the first symbol by name whose position covers a fee that the trade itself did not pay; empty if none."""
+    """Return the first symbol by name whose position covers a fee that the trade did not pay itself; empty if none."""
     if one.paid_in is not PaidIn.ELSEWHERE or one.realised is not None:
         return ""
     payers = (symbol for symbol, base in sorted(bases.items()) if base == one.fee_asset)
@@ -99,7 +98,7 @@ def _payer(one: BrokerFill, held: Mapping[str, Decimal], bases: Mapping[str, str
 
 
 def realised(executions: Sequence[BrokerFill]) -> Holding:
-    """What trades on margin add to the wallet, which is their realised profit less fees, and to the positions."""
+    """Return the change from trades on margin: realised profit less fees in the wallet, and the positions."""
     owned = traded(executions)
     cash = sum((one.realised or Decimal(0) for one in executions), Decimal(0))
     fees = sum((one.fee for one in executions if one.paid_in is PaidIn.CASH), Decimal(0))

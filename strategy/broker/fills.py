@@ -1,4 +1,4 @@
-"""What trades at a broker outside the process mean for the account."""
+"""Fills, fees and funding at an external broker, and their fills and entries in the account."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,14 +12,13 @@ from strategy.account.state import Entry, EntryKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerFill:
-    """A trade as the broker tells it. Natural key: (order_id, trade_id).
+    """A trade as reported by the broker. Natural key: (order_id, trade_id).
 
-    `executed_at` is timezone-aware UTC. `fee` is in `fee_asset`, which may be the very asset that was bought.
-    `realised` is what a margin account's wallet gained by it before the fee; None where trades are paid in full.
-    `amount` is what was paid or received in the quote asset, to the digits in which the broker keeps its books; None
-    where it did not say. `base` and `quote` are the assets of the symbol by the broker's own fields; empty in stores of
-    old, where the symbol's name must do. `fee_symbol` names the position of the account that paid a fee which the trade
-    itself did not pay; empty where none did.
+    `executed_at` is timezone-aware UTC. `fee` is in `fee_asset`, which may be the asset that was bought. `realised` is
+    the trade's profit in the wallet of a margin account, before the fee; None if trades are paid in full. `amount` is
+    the amount paid or received in the quote asset, with the broker's own precision; None if it is not reported. `base`
+    and `quote` are the symbol's assets as the broker names them; empty in old stores, where they are derived from the
+    symbol's name. `fee_symbol` names the position that paid a fee which the trade did not pay itself; empty if none.
     """
 
     order_id: str
@@ -39,19 +38,19 @@ class BrokerFill:
 
     @property
     def signed_quantity(self) -> Decimal:
-        """Positive for a buy, negative for a sell."""
+        """Return the quantity, positive for a buy, negative for a sell."""
         return self.quantity if self.side is Side.BUY else -self.quantity
 
     @property
     def paid(self) -> Decimal:
-        """What was paid in the quote asset, before the fee; negative where it was received."""
+        """Return the amount paid in the quote asset, before the fee; negative if it was received."""
         if self.amount is None:
             return self.signed_quantity * self.price
         return self.amount if self.side is Side.BUY else -self.amount
 
     @property
     def paid_in(self) -> "PaidIn":
-        """Which side of the symbol the fee was taken from.
+        """Return whether the fee was paid in cash, in units of a position, or in assets outside the account.
 
         >>> BrokerFill(
         ...     order_id="a", trade_id="1", symbol="BTCUSDT", executed_at=datetime(2020, 1, 1, tzinfo=UTC),
@@ -64,8 +63,8 @@ class BrokerFill:
             return PaidIn.CASH
         if self.fee_symbol:
             return PaidIn.UNITS
-        # A position on margin is not made of what was bought; and a sale pays in what it sold only where all fees are
-        # paid in one asset (BNB), from whatever the user has of it.
+        # A position on margin does not hold the asset that was bought. A sale pays its fee in the asset sold only if
+        # all fees are paid in one asset (BNB), from whatever balance the user has of it.
         if self.base:
             owned = self.realised is None and self.fee_asset == self.base and self.side is Side.BUY
         else:
@@ -75,9 +74,9 @@ class BrokerFill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueOrder:
-    """What a broker outside confirms of an order that it took: its own number for it, and when it took it.
+    """An external broker's confirmation of an order that it accepted: the broker's own order number and the time.
 
-    `venue_order_id` is empty where only trades of the order are known. `transacted_at` is timezone-aware UTC.
+    `venue_order_id` is empty if only trades of the order are known. `transacted_at` is timezone-aware UTC.
     """
 
     venue_order_id: str
@@ -86,7 +85,7 @@ class VenueOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedOrder:
-    """An order in a broker's list of orders: under which id it was sent, and what the broker confirms of it."""
+    """An order in a broker's list of orders: the id under which it was sent, and the broker's confirmation."""
 
     order_id: str
     venue: VenueOrder
@@ -94,7 +93,7 @@ class ListedOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueTrade:
-    """A trade in a broker's list of trades, which names its order by the broker's number alone."""
+    """A trade in a broker's list of trades, which identifies its order only by the broker's number."""
 
     venue_order_id: str
     trade_id: str
@@ -104,7 +103,7 @@ class VenueTrade:
 
 
 class PaidIn(StrEnum):
-    """What a fee was paid in: the quote asset, units of a position, or something that the account does not own."""
+    """Means of payment of a fee: the quote asset, units of a position, or an asset outside the account."""
 
     CASH = "cash"
     UNITS = "units"
@@ -113,7 +112,7 @@ class PaidIn(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FundingPayment:
-    """Cash that moved without a trade, as funding does: positive when received. Natural key: `charge_id`."""
+    """Cash that moved without a trade, such as funding; positive if received. Natural key: `charge_id`."""
 
     charge_id: str
     charged_at: datetime
@@ -122,9 +121,9 @@ class FundingPayment:
 
 
 def fees_elsewhere(executions: Sequence[BrokerFill], bases: Mapping[str, str]) -> dict[str, Decimal]:
-    """Return by symbol the units that fees took from what the account does not own; `bases` names each symbol's asset.
+    """Return by symbol the units that fees took from assets outside the account; `bases` names each symbol's asset.
 
-    An asset that is the base of several symbols shrinks the balance of each.
+    A fee in an asset that is the base of several symbols reduces the balance of each.
     """
     units: dict[str, Decimal] = {}
     for one in executions:
@@ -135,7 +134,7 @@ def fees_elsewhere(executions: Sequence[BrokerFill], bases: Mapping[str, str]) -
 
 
 def booking_day(at: datetime, settled: date) -> date:
-    """The account day that an event belongs to: its own date, or the first open one if that is settled already.
+    """Return the account day on which to book an event: its own date, or the day after `settled` if that is later.
 
     >>> booking_day(datetime(2020, 1, 2, 0, 5, tzinfo=UTC), date(2020, 1, 1))
     datetime.date(2020, 1, 2)
@@ -146,7 +145,7 @@ def booking_day(at: datetime, settled: date) -> date:
 
 
 def as_fill(execution: BrokerFill, as_of: date) -> Fill:
-    """The fill that the account books on the day; a fee that was not paid in cash is none here."""
+    """Return the fill to book on the day; a fee that was not paid in cash counts as 0 here."""
     return Fill(
         order_id=execution.order_id,
         trade_id=execution.trade_id,
@@ -161,7 +160,7 @@ def as_fill(execution: BrokerFill, as_of: date) -> Fill:
 
 
 def fee_entries(executions: Sequence[BrokerFill], as_of: date) -> tuple[Entry, ...]:
-    """The units that paid fees of the day's trades, one entry for each position that paid, sorted by symbol."""
+    """Return the units that paid fees of the day's trades, one entry per paying position, sorted by symbol."""
     units: dict[str, Decimal] = {}
     for one in executions:
         if one.paid_in is PaidIn.UNITS:
@@ -174,7 +173,7 @@ def fee_entries(executions: Sequence[BrokerFill], as_of: date) -> tuple[Entry, .
 
 
 def charge_entries(charges: Sequence[FundingPayment], as_of: date) -> tuple[Entry, ...]:
-    """The cash that moved without a trade on the day, one entry a symbol, sorted by symbol."""
+    """Return the cash that moved without a trade on the day, one entry per symbol, sorted by symbol."""
     cash: dict[str, Decimal] = {}
     for one in charges:
         cash[one.symbol] = cash.get(one.symbol, Decimal(0)) + one.cash

@@ -1,7 +1,8 @@
-"""Taking a broker's books over: which positions an account keeps, and what the difference does to its cash.
+"""Takeover of a broker's balances: which positions an account keeps, and how the difference changes its cash.
 
-The account owns what its orders made. A position on which ledger and broker agree stays; what the broker no longer has
-is gone, and what it holds beyond is not the account's, unless an order of unknown outcome accounts for it.
+The account owns the results of its own orders. A position on which ledger and broker agree is kept; what the broker no
+longer holds is removed; any excess at the broker does not belong to the account, unless an order of unknown outcome
+accounts for it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,15 +14,15 @@ from strategy.account.money import quantised
 from strategy.account.orders import Order
 from strategy.broker.daily_booking import Holding
 
-#: Venues state cash in eight decimals: less than that is no difference.
+#: Venues report cash with eight decimals: a smaller difference is ignored.
 CASH_STEP = Decimal("1e-8")
-#: How far from its mark a symbol may have traded, as a share: beyond, something else has moved the cash as well.
+#: Largest relative distance between trade price and mark: beyond it, something else must have moved the cash as well.
 PRICE_SPAN = Decimal("0.5")
 ZERO = Decimal(0)
 
 
 class Cause(StrEnum):
-    """Why a takeover changes the ledger."""
+    """Reason for a ledger change in a takeover."""
 
     POSITION = "position"
     FILL = "fill"
@@ -32,10 +33,10 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Books:
-    """An account by its ledger: cash, signed quantities, their marks, and what positions on margin cost.
+    """An account according to its ledger: cash, signed quantities, their marks, and the costs of positions on margin.
 
-    `costs` is empty where trades are paid in full. On margin the wallet holds the cash and the costs: what was bought
-    there was booked as paid, and is not.
+    `costs` is empty if trades are paid in full. On margin, the wallet holds cash plus costs: the ledger books a
+    purchase as paid, but the wallet still holds the money.
     """
 
     cash: Decimal
@@ -45,23 +46,23 @@ class Books:
 
     @property
     def equity(self) -> Decimal:
-        """Cash and the value of all positions at their marks."""
+        """Return cash plus the value of all positions at their marks."""
         held = (quantised(quantity * self.marks[symbol]) for symbol, quantity in self.positions.items())
         return self.cash + sum(held, ZERO)
 
     @property
     def claim(self) -> Decimal:
-        """How much of the broker's cash is the account's."""
+        """Return how much of the broker's cash belongs to the account."""
         return self.cash + sum((self.costs.get(symbol, ZERO) for symbol in self.positions), ZERO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a broker holds beside what it is expected to hold.
+    """A broker's balances, together with those expected of it.
 
-    `positions` are those that it tells of, zeros too; `available` is the part of its cash that can be spent.
-    `unknown` are the orders of which it never said what became, each with the quantity that no trade tells;
-    `entry_prices` what a unit of each position on margin cost, where it says so.
+    `positions` are the positions that it reports, zeros included; `available` is the part of its cash that can be
+    spent. `unknown` are the orders of unknown outcome, each with the quantity that no reported trade covers;
+    `entry_prices` are the unit costs of positions on margin, where the broker reports them.
     """
 
     expected: Holding
@@ -73,13 +74,13 @@ class Found:
     entry_prices: Mapping[str, Decimal] = field(default_factory=dict)
 
     def due(self, symbol: str) -> Decimal:
-        """Return the signed quantity that it is expected to hold."""
+        """Return the signed quantity of the symbol that the broker is expected to hold."""
         return self.expected.positions.get(symbol, ZERO)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What the ledger books without a trade; the symbol is empty where it is cash alone."""
+    """A change that the ledger books without a trade; the symbol is empty if only cash changes."""
 
     symbol: str
     cash: Decimal
@@ -96,12 +97,12 @@ class Takeover:
 
 
 def taken_over(books: Books, found: Found) -> Takeover:
-    """Return what makes the ledger say what the broker holds of the account's.
+    """Return the changes that bring the ledger into line with the broker's balances.
 
-    What orders of unknown outcome may have traded comes first and is the account's. Then a position moves towards zero
-    by what the broker lacks, never beyond, and at its cost where it is on margin; a symbol of which the broker does not
-    tell stays. The difference in cash is the account's, down to all that it has, unless others' units alone have moved;
-    in the end it owns no more cash than can be spent.
+    First, what orders of unknown outcome may have traded is credited to the account. Then each position moves towards
+    zero by the quantity that the broker lacks, never beyond zero, and at its cost if on margin; a symbol that the
+    broker does not report is kept. The account takes the difference in cash, at most losing all it has, unless only
+    units outside the account have moved. Finally, its cash is limited to what can be spent.
 
     >>> books = Books(cash=Decimal(40), positions={"A": Decimal(2)}, marks={"A": Decimal(30)}, costs={})
     >>> there = Found(
@@ -119,14 +120,14 @@ def taken_over(books: Books, found: Found) -> Takeover:
 
 
 def _lacking(books: Books, found: Found) -> Takeover:
-    """The changes by what the broker lacks, and by its cash."""
+    """Return the changes for quantities that the broker lacks, and for its difference in cash."""
     changes, others, moved_by_others = list[Change](), ZERO, False
     for symbol, there in sorted(found.positions.items()):
         owned, missing = books.positions.get(symbol, ZERO), there - found.due(symbol)
         kept = _towards_zero(owned, owned + missing)
         beyond = missing - (kept - owned)
         if not found.on_margin:
-            # Less is there than was due even before, as where commissions were taken from it: nobody paid for that.
+            # The broker held less than due even before, for instance after commissions in units: that earned no cash.
             kept = min(kept, max(there, ZERO))
         if kept != owned:
             cost = quantised(books.costs.get(symbol, ZERO) * (owned - kept) / owned)
@@ -141,9 +142,9 @@ def _lacking(books: Books, found: Found) -> Takeover:
 
 
 def given_back(books: Books, found: Found) -> Takeover:
-    """Return what becomes of an account whose broker was reset: each position is cash at its mark.
+    """Return the takeover after the broker was reset: each position becomes cash at its mark.
 
-    That is neither profit nor loss, unless the broker has less cash than that.
+    That is neither profit nor loss, unless the broker has less cash than the result.
     """
     changes = [
         Change(symbol=symbol, cash=quantised(quantity * books.marks[symbol]), quantity=-quantity, cause=Cause.RESET)
@@ -153,7 +154,7 @@ def given_back(books: Books, found: Found) -> Takeover:
 
 
 def _limited(books: Books, changes: list[Change], found: Found) -> Takeover:
-    """The changes, and one more where the account would own more cash than can be spent."""
+    """Return the changes, plus one that reduces cash if the account would own more than can be spent."""
     after = _changed(books, changes, found)
     excess = quantised(after.claim - found.available)
     if excess <= CASH_STEP:
@@ -179,7 +180,7 @@ def _changed(books: Books, changes: Sequence[Change], found: Found) -> Books:
 
 
 def _fills(books: Books, found: Found) -> tuple[Change, ...]:
-    """What the orders of unknown outcome have traded, where the broker's balances differ by no more than that."""
+    """Return what orders of unknown outcome have traded, where they explain the whole gap in the broker's balances."""
     gaps = {one: there - found.due(one) for one, there in sorted(found.positions.items()) if there != found.due(one)}
     gained = {symbol: gap for symbol, gap in gaps.items() if _is_of_unknown(books, found, symbol, gap)}
     marks = {one.symbol: one.mark for one in found.unknown if one.mark} | dict(books.marks)
@@ -194,7 +195,7 @@ def _fills(books: Books, found: Found) -> tuple[Change, ...]:
 
 
 def _is_of_unknown(books: Books, found: Found, symbol: str, gap: Decimal) -> bool:
-    """Whether orders of unknown outcome account for all that the broker holds beside what is due."""
+    """Return whether orders of unknown outcome explain the whole gap between the broker's balance and the one due."""
     asked = [one.signed_quantity for one in found.unknown if one.symbol == symbol]
     sold, bought = sum((min(one, ZERO) for one in asked), ZERO), sum((max(one, ZERO) for one in asked), ZERO)
     owned = books.positions.get(symbol, ZERO) + gap
@@ -202,9 +203,10 @@ def _is_of_unknown(books: Books, found: Found, symbol: str, gap: Decimal) -> boo
 
 
 def _paid(gained: Mapping[str, Decimal], marks: Mapping[str, Decimal], spent: Decimal) -> dict[str, Decimal]:
-    """What was paid for each, fees included: `spent` in all; nothing where the cash did not move the other way.
+    """Return what was paid for each symbol, fees included, `spent` in total; empty if cash and units do not match.
 
-    It is the marks where the cash implies prices too far from them: something else has moved it as well.
+    They match if cash moved in the opposite direction. If the cash implies prices too far from the marks, something
+    else has moved it as well, and the marks are used.
     """
     if len(gained) == 1 and not marks.keys() & gained.keys():
         return {one: spent for one, gap in gained.items() if gap * spent > 0}
@@ -221,10 +223,10 @@ def _paid(gained: Mapping[str, Decimal], marks: Mapping[str, Decimal], spent: De
 
 
 def _cost(books: Books, found: Found, symbol: str, mark: Decimal | None) -> Decimal:
-    """What the ledger books as paid for what was gained on margin, where the wallet moves by realised profit alone.
+    """Return what the ledger books as paid for units gained on margin, where only realised profit moves the wallet.
 
-    What it closes leaves at its cost. What it opens costs its entry price, which is known where the whole position is
-    the account's; else it is taken at the mark.
+    The part that closes a position is booked at its cost. The part that opens one costs its entry price, which is known
+    only if the whole position belongs to the account; otherwise it is booked at the mark.
     """
     owned, cost, there = books.positions.get(symbol, ZERO), books.costs.get(symbol, ZERO), found.positions[symbol]
     after = owned + there - found.due(symbol)
@@ -238,7 +240,7 @@ def _cost(books: Books, found: Found, symbol: str, mark: Decimal | None) -> Deci
 
 
 def _with_fills(found: Found, fills: Sequence[Change]) -> Found:
-    """The same, with the fills among what is expected: on margin they cost nothing of the wallet."""
+    """Return the balances with the fills added to what is expected; on margin they take no cash from the wallet."""
     positions = {one.symbol: found.due(one.symbol) + one.quantity for one in fills}
     cash = ZERO if found.on_margin else sum((one.cash for one in fills), ZERO)
     due = Holding(cash=found.expected.cash + cash, positions={**found.expected.positions, **positions})
@@ -246,5 +248,5 @@ def _with_fills(found: Found, fills: Sequence[Change]) -> Found:
 
 
 def _towards_zero(owned: Decimal, wanted: Decimal) -> Decimal:
-    """`wanted`, but between zero and what is owned."""
+    """Return `wanted`, clipped to lie between zero and what is owned."""
     return max(min(owned, ZERO), min(wanted, max(owned, ZERO)))

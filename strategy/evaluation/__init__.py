@@ -1,4 +1,4 @@
-"""What a backtest is worth: metrics, intervals, and tests that account for luck and for the number of trials.
+"""Evaluation of a backtest: metrics, intervals, and tests that account for luck and for the number of trials.
 
-Knows equity curves only. Start with `metrics`, then `robustness`.
+Needs only equity curves. Start with `metrics`, then `robustness`.
 """

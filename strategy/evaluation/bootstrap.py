@@ -1,7 +1,7 @@
-"""Series resampled in blocks, so that what hangs together from day to day stays together.
+"""Block bootstrap: series are resampled in blocks, which preserves the dependence between days.
 
-The rows are drawn here and not by `arch`, whose bootstrap takes 1.3 times the processor time (0.22 against 0.17 s for
-2,000 resamples of 2,520 days in four columns) and whose import alone takes 1.5 s; tests hold both to the same results.
+The rows are drawn here and not by `arch`, whose bootstrap takes 1.3 times the CPU time (0.22 against 0.17 s for 2,000
+resamples of 2,520 days in four columns) and whose import alone takes 1.5 s; tests require the same results of both.
 """
 
 import math
@@ -13,23 +13,23 @@ from numpy.typing import NDArray
 
 from strategy.market.bars import FloatArray
 
-#: Resampled numbers held at once: few enough to stay in the processor's cache, which makes it twice as fast.
+#: Resampled numbers held at once: few enough to stay in the CPU cache, which makes it twice as fast.
 _CHUNK_NUMBERS = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blocks:
-    """How a series is resampled: the mean length of a block, and the generator that draws."""
+    """Parameters of the block bootstrap: the mean block length in days, and the random generator."""
 
     days: float
     random: np.random.Generator
 
 
 def block_days(series: FloatArray) -> float:
-    """The mean block length that suits the stationary bootstrap of a series (T,) of at least 20 days; 1 or more.
+    """Return the optimal mean block length for a stationary bootstrap of a series (T,) of at least 20 days; 1 or more.
 
-    Politis and White (2004) as corrected by Patton, Politis and White (2009), and as `arch` has it, whose import alone
-    takes as long as a backtest.
+    Politis and White (2004) as corrected by Patton, Politis and White (2009); the result equals that of `arch`, whose
+    import alone takes as long as a backtest.
 
     >>> round(block_days(np.sin(np.arange(400) / 20))), round(block_days(np.random.default_rng(1).normal(size=400)))
     (31, 4)
@@ -41,7 +41,7 @@ def block_days(series: FloatArray) -> float:
     covariances = np.array([centred[lag:] @ centred[: days - lag] for lag in range(most + 1)]) / days
     band = 2.0 * math.sqrt(math.log10(days) / days)
     silent = np.abs(covariances[:most]) < band * covariances[0]
-    # The first of so many lags in a row that tell nothing ends the memory of the series.
+    # The memory of the series ends at the first of `run` insignificant lags in a row.
     ends = np.flatnonzero(sliding_window_view(silent, run).all(axis=1))
     reach = min(2 * int(ends[0]), most) if len(ends) else most
     lags = np.arange(1, reach + 1)
@@ -54,7 +54,7 @@ def block_days(series: FloatArray) -> float:
 
 
 def stationary_rows(days: int, resamples: int, blocks: Blocks) -> NDArray[np.int64]:
-    """Rows to draw, (resamples, days), in blocks of geometric length around the circle (Politis and Romano 1994)."""
+    """Return the rows to draw, (resamples, days), in circular blocks of geometric length (Politis and Romano 1994)."""
     begins = blocks.random.random((resamples, days)) < 1.0 / blocks.days
     begins[:, 0] = True
     at = np.arange(days)
@@ -65,7 +65,9 @@ def stationary_rows(days: int, resamples: int, blocks: Blocks) -> NDArray[np.int
 
 
 def resampled_means(series: FloatArray, resamples: int, blocks: Blocks) -> FloatArray:
-    """The mean of each column of the series (T, N) in each resample, (resamples, N); all columns share the drawn days.
+    """Return the mean of each column of the series (T, N) in each resample, (resamples, N).
+
+    All columns share the drawn days.
 
     >>> blocks = Blocks(days=5.0, random=np.random.default_rng(1))
     >>> resampled_means(np.ones((50, 2)), 3, blocks).tolist()
@@ -77,7 +79,7 @@ def resampled_means(series: FloatArray, resamples: int, blocks: Blocks) -> Float
     for first in range(0, resamples, size):
         count = min(size, resamples - first)
         rows = stationary_rows(days, count, blocks) + np.arange(count)[:, None] * days
-        # A mean needs no more than how often each day was drawn: a product of matrices, and no copy of a resample.
+        # A mean needs only how often each day was drawn: a matrix product, without a copy of the resample.
         drawn = np.bincount(rows.ravel(), minlength=count * days).reshape(count, days)
         parts.append(drawn.astype(np.float64) @ series / days)
     return np.concatenate(parts)

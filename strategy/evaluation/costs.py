@@ -1,4 +1,4 @@
-"""What an account paid to trade and to borrow, told apart."""
+"""Trading costs of an account: fees, slippage and financing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Quotes(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charges:
-    """Money paid over the life of an account, and its average equity; `years` is None where no day has passed."""
+    """Money paid over the life of an account, and its average equity; `years` is None if no day has passed."""
 
     fees: Decimal
     slippage: Decimal
@@ -32,11 +32,11 @@ class Charges:
 
     @property
     def total(self) -> Decimal:
-        """All three."""
+        """Return the sum of fees, slippage and financing."""
         return self.fees + self.slippage + self.financing
 
     def per_year(self, paid: Decimal) -> float | None:
-        """Return the money as a share of the average equity a year; None where either is nothing.
+        """Return the money paid per year as a fraction of average equity; None without time or positive equity.
 
         >>> one = Charges(
         ...     fees=Decimal(20), slippage=Decimal(0), financing=Decimal(0), average_equity=Decimal(1000), years=2.0
@@ -75,7 +75,7 @@ def charges(replayed: Replay, quotes: Quotes, days_per_year: int) -> Charges:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """The costs in force: basis points by symbol, the yearly rate as a fraction."""
+    """The cost rates that apply: basis points by symbol, the yearly financing rate as a fraction."""
 
     fee_bps: Mapping[str, float]
     slippage_bps: Mapping[str, float]
@@ -83,7 +83,7 @@ class Rates:
 
 
 def rates(costs: Costs, instruments: Mapping[str, Instrument]) -> Rates:
-    """Return what each symbol pays, the default of its class where nothing else was set."""
+    """Return the rates of each symbol, with the default of its asset class where none is set."""
     return Rates(
         fee_bps={symbol: float(costs.fee(one) / BASIS_POINT) for symbol, one in sorted(instruments.items())},
         slippage_bps={symbol: float(costs.slippage(one) / BASIS_POINT) for symbol, one in sorted(instruments.items())},

@@ -10,10 +10,10 @@ from strategy.market.bars import FloatArray
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
-    """Performance of one account. Fractions, not percent; None where it is undefined (no variation, no time).
+    """Performance of one account, as fractions, not percent; None if undefined (no variation, no time).
 
-    `win_rate` is the share of days with a gain among the days with a gain or a loss. `turnover_per_year` is the traded
-    notional over the equity before it, summed and annualised.
+    `win_rate` is the fraction of days with a gain among the days with a gain or a loss. `turnover_per_year` is the
+    traded notional over the equity before it, summed and annualised.
     """
 
     total_return: float | None
@@ -29,7 +29,7 @@ class Metrics:
 def metrics(
     equity: Sequence[float] | FloatArray, turnover: Sequence[float] | FloatArray, days_per_year: int
 ) -> Metrics:
-    """The metrics of equity (T,) at the account's dates; `turnover` (T,) is each date's traded notional over equity.
+    """Return the metrics of an equity (T,) by account date; `turnover` (T,) is each date's traded notional over equity.
 
     Sharpe and Sortino (Sortino and Price 1994, target 0) are annualised with a risk-free rate of 0; deviations are
     sample deviations. Raises ValueError if the equity is empty or starts at or below zero.
@@ -60,9 +60,9 @@ def metrics(
 
 
 def daily_returns(equity: FloatArray) -> FloatArray:
-    """The return of each date but the first, (T - 1,), of an equity (T,) that starts above 0.
+    """Return the return of each date except the first, (T - 1,), of an equity (T,) that starts above 0.
 
-    An account that was lost at any time is measured by its highest value before, since nothing can be divided by 0.
+    If equity ever falls to 0 or below, all changes are divided by the highest equity so far, to avoid a division by 0.
 
     >>> daily_returns(np.array([100.0, 80.0, 120.0])), daily_returns(np.array([100.0, 80.0, 0.0, 0.0]))
     (array([-0.2,  0.5]), array([-0.2, -0.8,  0. ]))
@@ -75,7 +75,7 @@ def daily_returns(equity: FloatArray) -> FloatArray:
 
 
 def drawdowns(equity: FloatArray) -> FloatArray:
-    """Distance below the highest value so far as a fraction of it, (T,).
+    """Return the distance below the highest value so far, as a fraction of it, (T,).
 
     >>> drawdowns(np.array([100.0, 80.0, 120.0]))
     array([0. , 0.2, 0. ])

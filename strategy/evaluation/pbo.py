@@ -1,4 +1,4 @@
-"""Backtest overfitting: how often the best of many configurations is a poor choice for other days."""
+"""Probability of backtest overfitting: how often the best of many configurations is a poor choice on other days."""
 
 import math
 from collections.abc import Iterator
@@ -9,21 +9,21 @@ import numpy as np
 
 from strategy.market.bars import FloatArray
 
-#: More blocks would be more than a million splits.
+#: More blocks would give more than a million splits.
 _MOST_BLOCKS = 20
-#: Numbers held at once; more splits are judged in several goes.
+#: Numbers held at once; more splits are processed in several chunks.
 _CHUNK_NUMBERS = 2_000_000
-#: What is less than this part of the mean square is a rounding error in place of a variance.
+#: A variance below this fraction of the mean square is a rounding error.
 _NO_VARIANCE = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overfitting:
-    """How the configuration that is best on one half of the days does on the other half, over all `splits`.
+    """Performance, on the other half of the days, of the configuration that is best on one half, over all `splits`.
 
-    `pbo` is the share of splits in which it does no better there than the median of all configurations; about 1/2 if
-    they differ by luck alone. `loss` is the share in which it loses there. `slope` is that of a line through its daily
-    Sharpe ratios, in the other half against the half in which it was chosen; None if the latter are all equal.
+    `pbo` is the fraction of splits in which it does no better there than the median configuration; about 1/2 if they
+    differ by luck alone. `loss` is the fraction in which it loses there. `slope` is that of a regression of its daily
+    Sharpe ratio in the other half on that in the half where it was chosen; None if the latter are all equal.
     """
 
     pbo: float
@@ -33,11 +33,11 @@ class Overfitting:
 
 
 def overfitting(returns: FloatArray, blocks: int = 16) -> Overfitting:
-    """The probability of backtest overfitting of daily returns (T, N), one column for each configuration.
+    """Return the probability of backtest overfitting of daily returns (T, N), one column per configuration.
 
     Combinatorially symmetric cross-validation (Bailey, Borwein, López de Prado and Zhu 2017) on Sharpe ratios: the days
-    are cut into so many blocks in order of time, and each half of the blocks chooses once. Ties rank in the middle. A
-    configuration that does not vary on a half has a ratio of 0 there.
+    are cut into `blocks` consecutive blocks, and the best configuration is chosen on each half of the blocks. Ties rank
+    in the middle. A configuration that does not vary on a half has a ratio of 0 there.
     Raises ValueError for fewer than two configurations, an odd number of blocks, fewer than two days in a block, and
     returns that are not finite.
 
@@ -56,7 +56,7 @@ def overfitting(returns: FloatArray, blocks: int = 16) -> Overfitting:
         there = np.take_along_axis(outside, best, axis=1)
         chosen.append(np.take_along_axis(inside, best, axis=1)[:, 0])
         other.append(there[:, 0])
-        # Below minus above: at or below 0 it is in the lower half, as a logit of its rank is.
+        # Count below minus count above: at or below 0 means the lower half, as does a logit of the rank at or below 0.
         beaten.append((outside < there).sum(axis=1) - (outside > there).sum(axis=1))
     first, second = np.concatenate(chosen), np.concatenate(other)
     spread = float(first.var())
@@ -80,7 +80,7 @@ def _check(returns: FloatArray, blocks: int) -> None:
 
 
 def _halves(blocks: int, size: int) -> Iterator[FloatArray]:
-    """All halves of the blocks as rows of ones and zeros, so many rows at a time."""
+    """Yield all halves of the blocks as rows of ones and zeros, `size` rows at a time."""
     every = np.zeros((math.comb(blocks, blocks // 2), blocks))
     at = np.array(list(combinations(range(blocks), blocks // 2)))
     np.put_along_axis(every, at, 1.0, axis=1)
@@ -89,7 +89,7 @@ def _halves(blocks: int, size: int) -> Iterator[FloatArray]:
 
 
 def _ratios(sums: FloatArray, squares: FloatArray, days: FloatArray) -> FloatArray:
-    """The daily Sharpe ratios of the splits, (splits, N)."""
+    """Return the daily Sharpe ratios of the splits, (splits, N)."""
     mean = sums / days[:, None]
     square = squares / days[:, None]
     variance = square - mean**2

@@ -1,4 +1,4 @@
-"""How far the result of a backtest can be believed."""
+"""Robustness of a backtest's result: intervals, deflated Sharpe ratio, and tests against benchmarks."""
 
 import math
 from collections.abc import Mapping
@@ -19,13 +19,13 @@ from strategy.market.bars import FloatArray
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RobustnessReport:
-    """What speaks against a net Sharpe ratio; ratios are annualised, chances between 0 and 1.
+    """Robustness of a net Sharpe ratio; ratios are annualised, probabilities lie between 0 and 1.
 
-    `low` and `high` hold the true ratio in 95 of 100 cases. `probabilistic` is the chance that it lies above 0,
-    `deflated` that it lies above `luckiest`, which the best of so many `trials` without skill is expected to show; both
-    take the days as independent. `min_track_record_days` is how long such returns must go on until `probabilistic`
-    reaches 95 %, None if the ratio is not positive. `spa_p` is the chance that the account looks this much better than
-    the benchmark that is hardest to beat by luck alone, None without a benchmark that varies. `against` has the
+    `low` and `high` are the 95 % interval of the true ratio. `probabilistic` is the probability that it is above 0,
+    `deflated` that it is above `luckiest`, the ratio expected of the best of `trials` trials without skill; both assume
+    independent days. `min_track_record_days` is how long such returns must continue until `probabilistic` reaches 95 %,
+    None if the ratio is not positive. `spa_p` is the probability that luck alone makes the account look this much
+    better than the benchmark that is hardest to beat, None without a benchmark that varies. `against` has the
     difference from each benchmark, None for one that does not vary enough to compare.
     """
 
@@ -45,10 +45,10 @@ class RobustnessReport:
 def doubt(
     net: FloatArray, benchmarks: Mapping[str, FloatArray], trials: TrialLog, *, days_per_year: int, seed: int
 ) -> RobustnessReport | None:
-    """The doubt about daily net returns (T,) beside those of benchmarks on the same days, (T,) each.
+    """Return the robustness of daily net returns (T,), given those of benchmarks on the same days, (T,) each.
 
-    None where nothing can be said: fewer than 20 days on which the account moves, returns that never vary, or so few
-    that a resample of the days can miss them all.
+    None if it cannot be assessed: fewer than 20 days on which the account moves, returns that never vary, or moving
+    days so few that a resample can miss them all.
 
     >>> import numpy as np
     >>> returns = np.random.default_rng(1).normal(0.001, 0.01, size=500)
@@ -62,7 +62,7 @@ def doubt(
         return None
     year = math.sqrt(days_per_year)
     observed = sample(net)
-    # A baseline is no trial, and the luck of one is none.
+    # A baseline is not a trial; one trial has no selection luck.
     count, variance = max(trials.count, 1), trials.variance(observed.days)
     length = min_track_record_days(observed)
     superior = [_superiority(net, one, seed) for one in benchmarks.values()]
@@ -76,7 +76,7 @@ def doubt(
         deflated=deflated_sharpe(observed, count, variance),
         luckiest=expected_max_sharpe(count, variance) * year,
         min_track_record_days=None if length is None else math.ceil(length),
-        # To be better than the best of them is to be better than each, so the weakest evidence counts.
+        # Beating the best benchmark means beating each of them, so the weakest evidence counts.
         spa_p=max((p for p in superior if p is not None), default=None),
         against={name: _difference(net, one, days_per_year, seed) for name, one in benchmarks.items()},
     )

@@ -1,4 +1,4 @@
-"""Statistics of an account over the days before each of its days."""
+"""Rolling statistics of an account over the days up to each of its days."""
 
 import numpy as np
 
@@ -7,15 +7,15 @@ from strategy.signals.rolling import change, deviation, mean
 
 
 def rolling_sharpe(equity: FloatArray, lookback_days: int, days_per_year: int) -> FloatArray:
-    """The annualised Sharpe ratio of the last `lookback_days` returns, (T,), risk-free rate 0.
+    """Return the annualised Sharpe ratio of the last `lookback_days` returns, (T,), with a risk-free rate of 0.
 
-    NaN before there are so many, where they do not vary and where nothing was left of the equity.
+    NaN where there are fewer returns, where they do not vary and where no equity was left.
 
     >>> rolling_sharpe(np.array([100.0, 101.0, 104.03, 104.03]), 2, 252)
     array([       nan,        nan, 22.4...,  11.2...])
     """
     returns = _returns(equity)
-    # Equal returns leave rounding errors in place of a deviation.
+    # Equal returns give a deviation that is only rounding error.
     spread = deviation(returns, lookback_days)
     spread = np.where(spread > 1e-12, spread, np.nan)
     result: FloatArray = mean(returns, lookback_days) / spread * np.sqrt(days_per_year)
@@ -23,24 +23,24 @@ def rolling_sharpe(equity: FloatArray, lookback_days: int, days_per_year: int) -
 
 
 def rolling_volatility(equity: FloatArray, lookback_days: int, days_per_year: int) -> FloatArray:
-    """The annualised sample deviation of the last `lookback_days` returns, (T,), a fraction; NaN before."""
+    """Return the annualised sample deviation of the last `lookback_days` returns, (T,), a fraction; NaN before."""
     result: FloatArray = deviation(_returns(equity), lookback_days) * np.sqrt(days_per_year)
     return result
 
 
 def rolling_turnover(turnover: FloatArray, lookback_days: int, days_per_year: int) -> FloatArray:
-    """Turnover over equity of the last `lookback_days`, annualised, (T,); NaN before."""
+    """Return the turnover over equity of the last `lookback_days`, annualised, (T,); NaN before."""
     result: FloatArray = mean(turnover, lookback_days) * days_per_year
     return result
 
 
 def _returns(equity: FloatArray) -> FloatArray:
-    """Relative changes, (T,); NaN beside a day on which nothing was left."""
+    """Return the relative changes, (T,); NaN on and after a day on which no equity was left."""
     return change(np.where(equity > 0, equity, np.nan), 1)
 
 
 def longest_underwater(equity: FloatArray) -> int:
-    """The most days in a row below an earlier high.
+    """Return the largest number of consecutive days below an earlier high.
 
     >>> longest_underwater(np.array([100.0, 90.0, 95.0, 100.0, 99.0]))
     2

@@ -1,4 +1,4 @@
-"""The Sharpe ratio, its error, and the chance that it is no luck."""
+"""Sharpe ratio, its standard error, and its probabilistic and deflated forms."""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ NORMAL = NormalDist()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """What the probabilistic Sharpe ratio needs of returns; `sharpe` is per day, `kurtosis` of a normal sample is 3."""
+    """Sample moments for the probabilistic Sharpe ratio; `sharpe` is per day, a normal sample has a `kurtosis` of 3."""
 
     sharpe: float
     days: int
@@ -27,9 +27,9 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialLog:
-    """How many configurations were tried, the present one included, and the daily Sharpe ratios known of them.
+    """The number of configurations tried, the present one included, and the known daily Sharpe ratios of them.
 
-    A `count` of 0 stands for a rule that nobody chose after a look at its results.
+    A `count` of 0 means a rule that was not chosen by its results.
     """
 
     count: int
@@ -40,10 +40,10 @@ class TrialLog:
             raise ValueError(f"{len(self.sharpes)} Sharpe ratios of {self.count} trials; a trial has one at most")
 
     def variance(self, days: int) -> float:
-        """The variance of the daily Sharpe ratios between trials of so many days, as `expected_max_sharpe` takes it.
+        """Return the variance of daily Sharpe ratios between trials of `days` days, for `expected_max_sharpe`.
 
-        A trial whose ratio is not known is taken to differ from the others by as much as luck alone does, 1 / days;
-        with fewer than two known that is all there is.
+        A trial whose ratio is unknown is assumed to differ from the others by luck alone, with variance 1 / days; with
+        fewer than two known ratios, that is the result.
 
         >>> TrialLog(count=5).variance(250), TrialLog(count=2, sharpes=(0.0, 0.2)).variance(250)
         (0.004, 0.02...)
@@ -56,23 +56,23 @@ class TrialLog:
 
 
 def sharpe(returns: FloatArray, days_per_year: int) -> float | None:
-    """The annualised Sharpe ratio of daily returns (T,), risk-free rate 0; None if they never vary.
+    """Return the annualised Sharpe ratio of daily returns (T,), risk-free rate 0; None if they never vary.
 
     >>> sharpe(np.array([0.01, 0.03]), 252), sharpe(np.zeros(3), 252)
     (22.4..., None)
     """
     spread = float(np.std(returns, ddof=1)) if len(returns) > 1 else 0.0
-    # Equal returns leave rounding errors in place of a deviation.
+    # Equal returns give a deviation that is only rounding error.
     if spread <= 1e-12 * float(np.max(np.abs(returns), initial=0.0)):
         return None
     return float(np.mean(returns)) / spread * math.sqrt(days_per_year)
 
 
 def sharpe_error(returns: FloatArray, rival: FloatArray, days_per_year: int) -> float:
-    """The standard error of the difference of two annualised Sharpe ratios on the same days (T,), to first order.
+    """Return the standard error of the difference of two annualised Sharpe ratios on the same days (T,).
 
-    Jobson and Korkie (1981) without their assumption of normal returns; days are taken as independent. 0 where one of
-    the accounts never varies.
+    First-order approximation: Jobson and Korkie (1981) without their assumption of normal returns; days are assumed
+    independent. 0 if one of the accounts never varies.
 
     >>> a = np.tile([0.01, -0.01], 126)
     >>> sharpe_error(a, a, 252), round(sharpe_error(a, np.repeat([0.01, -0.01], 126), 252), 2)
@@ -87,14 +87,17 @@ def sharpe_error(returns: FloatArray, rival: FloatArray, days_per_year: int) -> 
 
 
 def sharpe_shares(series: FloatArray, ratios: FloatArray) -> FloatArray:
-    """How each day moves the daily Sharpe ratios (N,) of the series (N, T), (N, T), to first order; 0 on average."""
+    """Return how much each day moves the daily Sharpe ratios (N,) of the series (N, T), as (N, T).
+
+    First-order approximation; 0 on average.
+    """
     scaled = (series - series.mean(axis=1, keepdims=True)) / series.std(axis=1, keepdims=True)
     result: FloatArray = scaled - ratios[:, None] / 2 * (scaled**2 - 1.0)
     return result
 
 
 def sample(returns: FloatArray) -> Sample:
-    """The daily Sharpe ratio of returns (T,) with its skewness and kurtosis. Raises ValueError if they never vary."""
+    """Return the daily Sharpe ratio, skewness and kurtosis of returns (T,); raises ValueError if they never vary."""
     ratio = sharpe(returns, 1)
     if ratio is None:
         raise ValueError(f"{len(returns)} returns never vary; a Sharpe ratio needs variation")
@@ -105,16 +108,19 @@ def sample(returns: FloatArray) -> Sample:
 
 
 def probabilistic_sharpe(observed: Sample, threshold: float = 0.0) -> float:
-    """The chance that the true daily Sharpe ratio lies above the threshold (Bailey and López de Prado 2012)."""
+    """Return the probability that the true daily Sharpe ratio is above the threshold.
+
+    Bailey and López de Prado (2012).
+    """
     distance = (observed.sharpe - threshold) * math.sqrt(observed.days - 1)
     return float(NORMAL.cdf(distance / math.sqrt(_daily_variance(observed))))
 
 
 def min_track_record_days(observed: Sample, threshold: float = 0.0, confidence: float = 0.95) -> float | None:
-    """How many days such returns must go on until the probabilistic Sharpe ratio reaches the confidence.
+    """Return how many days such returns must continue until the probabilistic Sharpe ratio reaches the confidence.
 
-    None where the ratio is not above the threshold: then no length is enough. Minimum track record length of Bailey and
-    López de Prado (2012); their example, an annual ratio of 2 from normal daily returns that is to be above 1:
+    None if the ratio is not above the threshold: then no length is enough. Minimum track record length of Bailey and
+    López de Prado (2012); their example, an annual ratio of 2 from normal daily returns, tested against 1:
 
     >>> example = Sample(sharpe=2 / 252**0.5, days=252, skewness=0.0, kurtosis=3.0)
     >>> round(min_track_record_days(example, 1 / 252**0.5) / 252, 2)
@@ -126,17 +132,18 @@ def min_track_record_days(observed: Sample, threshold: float = 0.0, confidence: 
 
 
 def _daily_variance(observed: Sample) -> float:
-    """The variance of the estimated daily Sharpe ratio times the number of days less one (Mertens 2002)."""
+    """Return the variance of the estimated daily Sharpe ratio, times the number of days less one (Mertens 2002)."""
     ratio = observed.sharpe
     spread = 1.0 - observed.skewness * ratio + (observed.kurtosis - 1.0) / 4.0 * ratio * ratio
-    # Nothing but a rounding error takes it to 0: no series has a kurtosis below 1 + skewness².
+    # Only a rounding error can make it 0: no series has a kurtosis below 1 + skewness².
     return max(spread, 1e-12)
 
 
 def expected_max_sharpe(trials: int, variance: float) -> float:
-    """The daily Sharpe ratio that the best of so many trials without skill is expected to show.
+    """Return the daily Sharpe ratio expected of the best of this many trials without skill.
 
-    `variance` is that of the daily Sharpe ratios between the trials (Bailey and López de Prado 2014).
+    `variance` is that of the daily Sharpe ratios between the trials (Bailey and López de Prado 2014). Raises ValueError
+    for no trials or a negative variance.
     """
     if trials < 1 or not variance >= 0.0:
         raise ValueError(f"{trials} trials with variance {variance}; at least 1 trial and 0 are needed")
@@ -149,7 +156,7 @@ def expected_max_sharpe(trials: int, variance: float) -> float:
 
 
 def deflated_sharpe(observed: Sample, trials: int, variance: float) -> float:
-    """The chance that the true daily Sharpe ratio lies above what luck gives the best of the trials.
+    """Return the probability that the true daily Sharpe ratio is above the one that luck gives the best trial.
 
     The worked example of Bailey and López de Prado (2014):
 

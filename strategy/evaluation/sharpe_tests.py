@@ -1,4 +1,4 @@
-"""How sure a Sharpe ratio is, and whether one account is better than another or only luckier: the bootstrap of both."""
+"""Bootstrap interval of a Sharpe ratio, and bootstrap test of the difference between two."""
 
 import math
 from dataclasses import dataclass
@@ -9,25 +9,25 @@ from strategy.evaluation.bootstrap import Blocks, block_days, resampled_means
 from strategy.evaluation.sharpe import sharpe, sharpe_shares
 from strategy.market.bars import FloatArray
 
-#: Fewer days on which an account moves leave no room for blocks, and could all be missing from a resample.
+#: Fewer moving days leave no room for blocks, and a resample could miss them all.
 MIN_DAYS = 20
 RESAMPLES = 1_000
 #: Two-sided coverage of every interval.
 COVERAGE = 0.95
-#: What is less than this part of the observed variance is a rounding error.
+#: A variance below this fraction of the observed one is a rounding error.
 _NO_VARIANCE = 1e-9
 
 
 class Incomparable(ValueError):
-    """The returns of an account cannot be judged: too few, not finite, or without variation."""
+    """The returns of an account cannot be compared: too few, not finite, or without variation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharpeDifference:
-    """Annualised Sharpe ratios of two accounts on the same days, their difference, and how sure it is.
+    """Annualised Sharpe ratios of two accounts on the same days, their difference, its interval and its p-value.
 
-    `low` and `high` hold the true difference in 95 of 100 cases; `p` is the chance of a difference at least as large if
-    the first were no better. `block_days` is the mean length of the resampled blocks.
+    `low` and `high` are the 95 % interval of the true difference; `p` is the probability of a difference at least as
+    large if the first were no better. `block_days` is the mean length of the resampled blocks.
     """
 
     sharpe: float
@@ -42,12 +42,12 @@ class SharpeDifference:
 def compare(
     returns: FloatArray, rival: FloatArray, *, days_per_year: int, seed: int, resamples: int = RESAMPLES
 ) -> SharpeDifference:
-    """How much better the first daily net returns (T,) are than the second (T,), which lie on the same days.
+    """Compare the Sharpe ratios of two series of daily net returns (T,) on the same days.
 
-    Paired stationary bootstrap (Politis and Romano 1994), blocks as long as Patton, Politis and White (2009) advise for
-    the days' share in the difference; the test is one-sided and centred. Studentising it (Ledoit and Wolf 2008) changed
-    neither size nor coverage in simulation. Equal series: difference 0, p 1. Raises Incomparable where fewer than 20
-    days move, a return is not finite or all are equal, and ValueError for series of other shapes.
+    Paired stationary bootstrap (Politis and Romano 1994), with the block length of Patton, Politis and White (2009) for
+    the days' contributions to the difference; the test is one-sided and centred. Studentising it (Ledoit and Wolf 2008)
+    changed neither size nor coverage in simulation. Equal series: difference 0, p 1. Raises Incomparable if fewer than
+    20 days move, a return is not finite or all are equal, and ValueError if the series differ in shape.
 
     >>> compare(np.arange(30) % 3 - 0.5, np.arange(30) % 2 - 0.5, days_per_year=252, seed=1).p < 0.01
     True
@@ -60,7 +60,7 @@ def compare(
     difference = float(ratios[0] - ratios[1])
     ours, theirs = sharpe_shares(pair, ratios)
     shares = ours - theirs
-    # What trades alike differs by rounding errors at most, and those are no difference.
+    # Identical trades differ by rounding errors at most, which do not count as a difference.
     if np.abs(shares).max() < 1e-9:
         length = p = 1.0
         difference = low = high = 0.0
@@ -84,7 +84,7 @@ def compare(
 def sharpe_interval(
     returns: FloatArray, *, days_per_year: int, seed: int, resamples: int = RESAMPLES
 ) -> tuple[float, float]:
-    """Between what the true annualised Sharpe ratio of daily returns (T,) lies in 95 of 100 cases.
+    """Return the 95 % interval of the true annualised Sharpe ratio of daily returns (T,).
 
     Stationary bootstrap with blocks as in `compare`. Raises Incomparable as `compare` does.
 
@@ -101,7 +101,7 @@ def sharpe_interval(
 
 
 def sidak(p: float, trials: int) -> float:
-    """The chance that the best of so many independent trials shows a p this low by luck (Šidák 1967).
+    """Return the probability that the best of this many independent trials shows a p this low by luck (Šidák 1967).
 
     >>> round(sidak(0.01, 10), 4), sidak(0.2, 1), sidak(1.0, 5)
     (0.0956, 0.2, 1.0)
@@ -114,7 +114,7 @@ def sidak(p: float, trials: int) -> float:
 
 
 def _checked(returns: FloatArray, name: str) -> FloatArray:
-    """The returns, which can be judged."""
+    """Return the returns as float64; raises Incomparable if they are not finite or hardly vary."""
     strange = int((~np.isfinite(returns)).sum())
     if strange:
         raise Incomparable(f"{strange} of the {len(returns)} returns of the {name} account are not finite")
@@ -127,16 +127,16 @@ def _checked(returns: FloatArray, name: str) -> FloatArray:
 
 
 def _interval(value: float, errors: FloatArray) -> tuple[float, float]:
-    """What holds the truth if the value is as far from it as the resampled ones are from the value."""
+    """Return the basic bootstrap interval of the value, given the errors of the resampled values."""
     tail = (1.0 - COVERAGE) / 2
     high, low = np.quantile(errors, [tail, 1.0 - tail])
     return float(value - low), float(value - high)
 
 
 def _errors(series: FloatArray, resamples: int, blocks: Blocks) -> FloatArray:
-    """The daily Sharpe ratios of the series (N, T) in each resample less the observed ones, (N, resamples).
+    """Return the daily Sharpe ratios of the series (N, T) in each resample less the observed ones, (N, resamples).
 
-    Raises Incomparable where a resample does not vary.
+    Raises Incomparable if a resample does not vary.
     """
     spreads = series.std(axis=1, ddof=1, keepdims=True)
     offsets = series.mean(axis=1, keepdims=True) / spreads

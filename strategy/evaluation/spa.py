@@ -1,4 +1,4 @@
-"""Superior predictive ability: whether the best of several accounts beats a benchmark by more than luck."""
+"""Superior predictive ability (SPA): test whether the best of several accounts beats a benchmark by more than luck."""
 
 import math
 
@@ -13,12 +13,12 @@ _ROUNDING = 1e-9
 
 
 def superiority(accounts: FloatArray, benchmark: FloatArray, *, seed: int, resamples: int = RESAMPLES) -> float:
-    """The chance that the best of the accounts (T, N) looks this much better than the benchmark (T,) by luck alone.
+    """Return the probability that the best account (T, N) looks this much better than the benchmark (T,) by luck alone.
 
     Hansen (2005): stationary bootstrap, studentised, the consistent p. The loss of a day is minus its return over the
-    account's own deviation, since at unequal risk leverage alone would win; so it is Sharpe ratios that are compared.
-    An account that never varies, does what the benchmark does or is clearly worse than it cannot be superior.
-    Raises Incomparable if the benchmark varies on fewer than 20 days, and ValueError for other shapes.
+    account's own deviation, because at unequal risk leverage alone would win; so in effect Sharpe ratios are compared.
+    An account that never varies, equals the benchmark or is clearly worse than it cannot be superior. Raises
+    Incomparable if the benchmark varies on fewer than 20 days, and ValueError if the shapes do not match.
 
     >>> ours = np.arange(60) % 3 - 0.5
     >>> superiority(ours[:, None], np.arange(60) % 2 - 0.5, seed=1) < 0.01
@@ -43,7 +43,7 @@ def superiority(accounts: FloatArray, benchmark: FloatArray, *, seed: int, resam
     # A constant gain has no error at all.
     error = np.maximum(errors.std(axis=0), _ROUNDING)
     scores = mean / error
-    # What is clearly worse than the benchmark would only hide the others.
+    # Accounts clearly worse than the benchmark would only mask the others.
     contenders = scores >= -math.sqrt(2.0 * math.log(math.log(days)))
     if not contenders.any():
         return 1.0

@@ -1,4 +1,4 @@
-"""Every number between a day's bars and its orders: sizes, forecasts, the order itself.
+"""Explanation of orders: every number between a day's bars and its orders.
 
 Start with `order`.
 """

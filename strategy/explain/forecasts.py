@@ -1,4 +1,4 @@
-"""What a signal was made from: the evidence of the regime, the inputs of a rule, what each network saw and said."""
+"""Explanation of a signal: the evidence for the regime, the inputs of the rule, each network's inputs and signal."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -21,14 +21,14 @@ from strategy.signals.rolling import change, daily_volatility, rolling
 if TYPE_CHECKING:
     from strategy.networks.ensemble import Ensemble
 
-#: Numbers by name; None where one is not known.
+#: Numbers by name; None if unknown.
 Named = Mapping[str, float | None]
 _NO_NUMBERS: Named = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """The regime: the four scores of the evidence, their weighted sum, and how likely it makes each regime."""
+    """Evidence for the regime: the four scores, their weighted sum, and the resulting probability of each regime."""
 
     scores: Named
     score: float | None
@@ -39,11 +39,11 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """The signal, and what it came from.
+    """The signal and its components.
 
-    `inputs` are what the rule starts from. Where networks trade, `features` are the newest row that they saw, `members`
-    the signal of each one alone and `mean` theirs: the signal is the prior plus the mean of their departures from it,
-    cut to ±1. Where the prior trades alone these are empty.
+    `inputs` are the inputs of the rule. If networks trade, `features` is their newest row of inputs, `members` the
+    signal of each network alone and `mean` the mean of those: the signal is the prior plus the mean of the networks'
+    departures from it, clipped to ±1. If the prior trades alone, these are empty.
     """
 
     signal: float | None
@@ -56,7 +56,7 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Members:
-    """What the networks of a model saw and said at the newest row of every symbol.
+    """Inputs and signals of a model's networks at the newest row of every symbol.
 
     `inputs` (T, 30) and `signals` (T,) are by symbol, the latter for each network alone; a symbol with fewer closes
     than `history_bars` gets the prior from each.
@@ -68,7 +68,7 @@ class Members:
 
 
 def members(bars: Mapping[str, Bars], as_of: date, model: "Ensemble") -> Members:
-    """What the networks see in these bars, and what each says by itself: in company its windows would be the same."""
+    """Return the networks' inputs from these bars, and each network's own signal, the same as within the ensemble."""
     since = np.datetime64(as_of, "us")
     return Members(
         history_bars=model.history_bars,
@@ -78,7 +78,7 @@ def members(bars: Mapping[str, Bars], as_of: date, model: "Ensemble") -> Members
 
 
 def explained_regime(bars: Bars, decision: Decision) -> Evidence:
-    """What the regime of the decision was made from; `bars` end with the day that was decided."""
+    """Return the evidence behind the decision's regime; `bars` end on the day of the decision."""
     scores = evidence(_closes(bars)[-regime_bars() :])[-1:]
     score = weighed(scores)
     return Evidence(
@@ -91,7 +91,7 @@ def explained_regime(bars: Bars, decision: Decision) -> Evidence:
 
 
 def explained_forecast(bars: Bars, decision: Decision, strategy: Strategy, networks: Members | None) -> Forecast:
-    """What the signal of the decision was made from; `bars` end with the day that was decided."""
+    """Return the components of the decision's signal; `bars` end on the day of the decision."""
     close = _closes(bars)
     base = Forecast(
         signal=decision.signal,
@@ -106,7 +106,7 @@ def explained_forecast(bars: Bars, decision: Decision, strategy: Strategy, netwo
 
 
 def _inputs(strategy: Strategy, close: FloatArray) -> Named:
-    """What the rule of the strategy starts from, at the newest close."""
+    """Return the inputs of the strategy's rule at the newest close."""
     match strategy:
         case Strategy.TURBO:
             sigma = daily_volatility(close)
@@ -124,12 +124,12 @@ def _inputs(strategy: Strategy, close: FloatArray) -> Named:
 
 
 def _percentile(values: FloatArray, percent: float) -> float:
-    """The percentile over the newest RULES_RANGE_BARS values; NaN where there are fewer."""
+    """Return the percentile over the newest RULES_RANGE_BARS values; NaN if there are fewer."""
     return float(rolling(values, RULES_RANGE_BARS, lambda rows: np.percentile(rows, percent, axis=-1))[-1])
 
 
 def _closes(bars: Bars) -> FloatArray:
-    """Adjusted closes, (T,)."""
+    """Return adjusted closes, (T,)."""
     return bars.close * bars.factor
 
 

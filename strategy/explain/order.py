@@ -1,4 +1,4 @@
-"""Why an order is what it is: every number between the bars of a day and its orders, as they were used."""
+"""Explanation of an order: every number between the bars of a day and its orders, as it was used."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """The bars of a symbol that were seen, from `first` to `last`, and the newest close with its adjustment factor.
+    """The bars of a symbol that were used, from `first` to `last`, and the newest close with its adjustment factor.
 
-    There are `bars` of them, at most the `look_back_bars` that the decision takes of every symbol.
+    `bars` is their number, at most the `look_back_bars` that the decision uses of any symbol.
     """
 
     first: date
@@ -40,9 +40,9 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """The order: equity and mark make the exposure a change of the quantity that is held, cut down to whole lots.
+    """The planned order: exposure, equity and mark give the change of the position, rounded down to whole lots.
 
-    `change` and `quantity` are signed. A halt, which is no part of a decision, may cut the order further.
+    `change` and `quantity` are signed. A halt, which is not part of the decision, may cut the order further.
     """
 
     exposure: float
@@ -57,7 +57,7 @@ class Planned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """Every number behind the order of one symbol; each part starts from what the one before it came to."""
+    """Every number behind the order of one symbol; each part starts from the result of the previous one."""
 
     as_of: date
     symbol: str
@@ -73,9 +73,9 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Judgement:
-    """All that a day's decisions are made from, and the networks among it (None: none trades).
+    """All inputs of a day's decisions, including the networks (None: no network trades).
 
-    `standing` is the account at the close, `bars` the look-back windows and `view` the outlooks on them.
+    `standing` is the account at the close, `bars` are the look-back windows and `view` the signals on them.
     """
 
     standing: AccountState
@@ -87,14 +87,14 @@ class Judgement:
 
     @property
     def as_of(self) -> date:
-        """The day."""
+        """Return the day of the decisions."""
         return self.standing.account.as_of
 
 
 def explanations(day: Judgement) -> tuple[Explanation, ...]:
-    """Why each of the day's orders is what it is, sorted by symbol; symbols without an order are absent.
+    """Return the explanation of each of the day's orders, sorted by symbol; symbols without an order are absent.
 
-    The functions that decide give every number: what a rule does is shown by deciding with it and without it.
+    Every number comes from the functions that decide: a rule's effect is shown by deciding with and without it.
     """
     snapshot, mandate = day.standing.snapshot, day.mandate
     (outset,) = pretrade_views(day.view, [day.as_of], mandate, day.held_back)
@@ -131,13 +131,13 @@ def explanations(day: Judgement) -> tuple[Explanation, ...]:
 
 
 def _orders(day: Judgement, decisions: tuple[Decision, ...], mandate: AccountConfig) -> dict[str, Order]:
-    """The orders that the decisions ask for, by symbol."""
+    """Return the orders that carry out the decisions, by symbol."""
     quotes = quotes_by_date(day.bars, day.as_of, day.as_of).on(day.as_of)
     return {order.symbol: order for order in plan_orders(day.standing, decisions, quotes, mandate)}
 
 
 def _unrounded(mandate: AccountConfig) -> AccountConfig:
-    """The mandate as if every quantity could be traded."""
+    """Return the account's configuration as if every quantity could be traded."""
     free = {
         symbol: replace(
             one, lot=QUANTUM, min_quantity=Decimal(0), max_quantity=None, min_notional=Decimal(0), max_notional=None

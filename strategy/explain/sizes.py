@@ -1,4 +1,4 @@
-"""How a signal became an exposure, step by step: the rules of sizing and the limits, each with and without."""
+"""Explanation of an exposure, step by step: the sizing rules and the limits, each applied and left out."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -15,17 +15,17 @@ from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import drawdown_multiplier, soft_signal
 from strategy.signals.outlook import Sizing, sizing_of
 
-#: A position size that nothing reaches, and that is still a number to divide by.
+#: An unreachable position size that is still a finite number.
 _BOUNDLESS = float(np.finfo(np.float64).max)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sized:
-    """From the signal to the exposure of an account that stands at its peak; exposures are multiples of equity.
+    """Step from the signal to the exposure of an account at its peak; exposures are multiples of equity.
 
-    `uncapped` is the soft signal × the regime multiplier (the bare signal where the strategy has neither) × the budget
-    × the volatility multiplier; all symbols together are scaled down to `max_position_size` in `capped`.
-    None where the strategy has no such step, or the number is not known.
+    `uncapped` is the soft signal × the regime multiplier (the plain signal if the strategy has neither) × the budget ×
+    the volatility multiplier; in `capped` all symbols together are scaled down to `max_position_size`. A field is None
+    if the strategy has no such step, or the number is unknown.
     """
 
     signal: float | None
@@ -42,10 +42,10 @@ class Sized:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restrained:
-    """From there to the exposure that is wanted as the account stands.
+    """Step from there to the exposure wanted in the account's current state.
 
-    The drawdown (its multiplier is None where the strategy does not mind), the venue (nothing below `floor`; None:
-    shorts are admitted) and the room that positions kept beside, of the gross exposure `kept_beside`, leave for all.
+    It applies the drawdown control (its multiplier is None if the strategy has none), the venue (no exposure below
+    `floor`; None: shorts are allowed), and the room that kept positions, of gross exposure `kept_beside`, leave.
     """
 
     drawdown: float
@@ -59,10 +59,10 @@ class Restrained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limited:
-    """From the exposure that is wanted to the one that was decided.
+    """Step from the wanted exposure to the decided one.
 
-    `after_cap` keeps each order below `order_cap` (over equity; None: no cap). `turnover` of all symbols then is scaled
-    down to `max_turnover`. Both move back towards `current`, what is held.
+    `after_cap` keeps each order below `order_cap` (over equity; None: no cap). Then the `turnover` of all symbols is
+    scaled down to `max_turnover`. Both move the exposure back towards `current`, the position held.
     """
 
     wanted: float
@@ -75,14 +75,14 @@ class Limited:
 
 
 def sized(view: AlignedSignals, outset: PreTradeView, mandate: AccountConfig) -> tuple[Sized | None, ...]:
-    """How each symbol was sized, in the order of the mandate's symbols; None where capital is shared, not risk."""
+    """Return how each symbol was sized, in the order of the account's symbols; None if capital is split, not risk."""
     if sizing_of(mandate.strategy) is Sizing.ONCE:
         return (None,) * len(mandate.symbols)
     known = estimates(view, [outset.as_of])
     shares = np.array([[status in SIZED for status, _ in outset.statuses]])
     rule, params = portfolio_sizing(known, shares, view, mandate), mandate.sizing
     uncapped = rule.exposures(replace(params, max_position_size=_BOUNDLESS))
-    # s' and g; the strategies that are sized by the volatility target alone have neither.
+    # s' and g; strategies that are sized by the volatility target alone have neither.
     full = rule.sizing is Sizing.FULL
     soft = soft_signal(rule.signal[0], params.neutral_zone) if full else np.full(len(mandate.symbols), np.nan)
     regime = rule.multiplier[0] if full else np.full(len(mandate.symbols), np.nan)
@@ -104,9 +104,9 @@ def sized(view: AlignedSignals, outset: PreTradeView, mandate: AccountConfig) ->
 
 
 def restrained(outset: PreTradeView, snapshot: Snapshot, mandate: AccountConfig) -> tuple[Restrained, ...]:
-    """What the account's state left of each symbol's exposure, in the order of the mandate's symbols.
+    """Return what the account's state leaves of each symbol's exposure, in the order of the account's symbols.
 
-    Where a position is kept as it is the exposures are what is held.
+    If a position is kept, its exposures are those held.
     """
     minds = sizing_of(mandate.strategy) is Sizing.FULL
     after_drawdown, after_floor, wanted = _wanted(outset, snapshot, mandate)
@@ -126,7 +126,7 @@ def restrained(outset: PreTradeView, snapshot: Snapshot, mandate: AccountConfig)
 
 
 def _wanted(outset: PreTradeView, snapshot: Snapshot, mandate: AccountConfig) -> Iterator[list[float]]:
-    """The exposures after drawdown control, after the venue's floor too, and beside what is kept: decided so far."""
+    """Yield the exposures after drawdown control, then after the venue's floor, then after room for kept positions."""
     free = _under(mandate, RiskLimits(max_turnover=inf, max_order_notional=None))
     roomy = replace(free, sizing=replace(mandate.sizing, max_position_size=inf))
     floorless = replace(outset, floor=np.full_like(outset.floor, -inf))
@@ -135,7 +135,7 @@ def _wanted(outset: PreTradeView, snapshot: Snapshot, mandate: AccountConfig) ->
 
 
 def limited(outset: PreTradeView, snapshot: Snapshot, mandate: AccountConfig) -> tuple[Limited, ...]:
-    """How the limits moved each symbol's exposure, in the order of the mandate's symbols."""
+    """Return how the limits moved each symbol's exposure, in the order of the account's symbols."""
     limits, equity = mandate.limits, snapshot.equity
     *_, wanted = _wanted(outset, snapshot, mandate)
     capped = _exposures(outset, snapshot, _under(mandate, replace(limits, max_turnover=inf)))
@@ -162,13 +162,13 @@ def _under(mandate: AccountConfig, limits: RiskLimits) -> AccountConfig:
 
 
 def _exposures(outset: PreTradeView, snapshot: Snapshot, mandate: AccountConfig) -> list[float]:
-    """The exposure decided for each symbol; of one that is kept as it is, what is held."""
+    """Return the exposure decided for each symbol; if its position is kept, the exposure held."""
     decisions = decided(outset, snapshot, mandate)
     return [snapshot.exposure(one.symbol) if one.exposure is None else one.exposure for one in decisions]
 
 
 def _kept(outset: PreTradeView, snapshot: Snapshot, mandate: AccountConfig) -> float:
-    """The gross exposure of the positions that the day does not order."""
+    """Return the gross exposure of the positions that get no order on the day."""
     current = np.array([snapshot.exposure(symbol) for symbol in mandate.symbols])
     beside = [symbol for symbol in snapshot.account.positions if symbol not in mandate.symbols]
     kept = 0.0 if outset.whole else float(np.abs(current[~outset.ordered]).sum())

@@ -1,4 +1,4 @@
-"""The account of the day loop, compiled: many paths or grid points side by side, with a gradient.
+"""The account of the day loop as a compiled kernel: many paths or grid points in parallel, with a gradient.
 
-Must equal the exact account within rounding. Start with `simulate`.
+It must equal the exact account within rounding. Start with `simulate`.
 """

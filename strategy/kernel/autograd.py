@@ -14,20 +14,21 @@ from strategy.market.bars import FloatArray
 from strategy.market.instruments import CALENDAR_DAYS_PER_YEAR
 from strategy.portfolio.sizing import SizingParams
 
-#: Far below any real variance of daily returns; it keeps an account that never trades at a defined Sharpe of 0.
+#: Far below any real variance of daily returns; it gives an account that never trades a defined Sharpe ratio of 0.
 LEAST_VARIANCE = 1e-12
-#: Places in the work array: d, d·E, the adjoints of d·E, of E[t] and of the peak, the long value, its adjoint and
+#: Offsets in the work array: d, d·E, the adjoints of d·E, of E[t] and of the peak, the long value, its adjoint and
 #: that of the short value; after them, for each symbol in turn, the adjoints of the quantities wanted and held.
 MULTIPLIER, BUDGET, FROM_BUDGET, LAMBDA, PULL, LONG, FROM_LONG, FROM_SHORT, UNITS = range(0, 9 * LANES, LANES)
 
 
 def account(target: Tensor, market: AccountMarket, params: SizingParams, threads: int = 1) -> Tensor:
-    """Equity (T, N), float64 on the target's device, of the accounts of `simulate`, differentiable in target (T, S, N).
+    """Return the equity (T, N) of the accounts of `simulate`, differentiable in `target` (T, S, N).
 
-    The gradient is exact away from kinks. At a kink it is that of one side: a trade of exactly nothing counts as a buy;
-    a position of exactly nothing as long; long of exactly the equity as not borrowed; a drawdown at either knee as on
-    the flat side of it; an equity that equals the peak as the new peak, and of equal peaks the latest counts. An
-    account without equity has targets of 0 whatever x is. A target that is not followed has a gradient of 0.
+    The result is float64 on the target's device. The gradient is exact away from kinks. At a kink it is that of one
+    side: a trade of exactly 0 counts as a buy; a position of exactly 0 as long; a long value of exactly the equity as
+    not borrowed; a drawdown at either knee as on its flat side; an equity equal to the peak as the new peak, and of
+    equal peaks the latest counts. An account without equity has targets of 0 whatever x is. A target that is not
+    followed has a gradient of 0.
 
     Raises ValueError if the target does not fit the market.
     """
@@ -37,21 +38,21 @@ def account(target: Tensor, market: AccountMarket, params: SizingParams, threads
 
 
 def returns_of(equity: Tensor) -> Tensor:
-    """Net returns (T − 1, N) from each row of equity (T, N) to the next; 0 once no equity is left.
+    """Return the net returns (T − 1, N) from each row of equity (T, N) to the next; 0 once no equity is left.
 
     >>> returns_of(torch.tensor([[1.0], [1.5], [-0.5], [-0.5]])).flatten().tolist()
     [0.5, -1.3333333730697632, 0.0]
     """
     before, after = equity[:-1], equity[1:]
     alive = before > 0
-    # Selected before and after the division, so that no gradient passes through a division by nothing.
+    # Selected before and after the division, so that no gradient passes through a division by zero.
     return torch.where(alive, (after - before) / torch.where(alive, before, 1.0), 0.0)
 
 
 def sharpe(returns: Tensor, days: Tensor) -> Tensor:
-    """Annualised Sharpe ratio, a scalar, of all returns pooled; `days` are the calendar days that each return took.
+    """Return the annualised Sharpe ratio, a scalar, of all returns pooled; `days` are the calendar days of each return.
 
-    The risk-free rate is 0; returns that never vary give 0 for a mean of 0.
+    The risk-free rate is 0; constant returns give 0 if their mean is 0.
     """
     bars_per_year = CALENDAR_DAYS_PER_YEAR / days.mean()
     spread = (returns.var() + LEAST_VARIANCE).sqrt()
@@ -60,13 +61,13 @@ def sharpe(returns: Tensor, days: Tensor) -> Tensor:
 
 
 class _Account(torch.autograd.Function):
-    """The forward pass, which keeps its ledger, and the backward pass over it."""
+    """Torch function of the account: the forward pass, which saves its ledger, and the backward pass over it."""
 
     @staticmethod
     def forward(ctx: Any, target: Tensor, market: AccountMarket, params: SizingParams, threads: int) -> Tensor:
         rule = rule_of(market, params)
         ledger = run(tape_of(target.detach().numpy(), market), rule, threads)
-        # It is the ledger's own array; saved as well, so that torch refuses a backward pass after it was written to.
+        # This is the ledger's own array; it is saved so that torch refuses a backward pass if it was modified since.
         equity = torch.from_numpy(ledger.equity)
         ctx.save_for_backward(target, equity)
         ctx.kept = (market, ledger, rule, threads)
@@ -89,10 +90,10 @@ class _Account(torch.autograd.Function):
 
 
 class Reverse(NamedTuple):
-    """What the backward pass reads and fills.
+    """Inputs and outputs of the backward pass.
 
-    It fills `target` (T, S, N), the gradient of x; `equity` (T, N) comes with the gradient of what is made of the
-    equity, and gathers what later rows add to it.
+    It fills `target` (T, S, N), the gradient with respect to x. `equity` (T, N) starts as the gradient with respect to
+    the equity, and accumulates the contributions of later rows.
     """
 
     tape: KernelInputs
@@ -104,7 +105,7 @@ class Reverse(NamedTuple):
 
 @compiled
 def backward(reverse: Reverse, first: int, last: int) -> None:
-    """Fills the gradient for paths first to last: the adjoint of each forward step, from the last row up."""
+    """Fill in the gradient for paths `first` to `last`: the adjoint of each forward step, from the last row up."""
     T, S, _ = reverse.target.shape
     work = np.empty(UNITS + 2 * S * LANES)
     for begin in range(first, last, LANES):
@@ -121,7 +122,7 @@ def backward(reverse: Reverse, first: int, last: int) -> None:
 
 @inner
 def _decided(reverse: Reverse, work: FloatArray, t: int, block: Block) -> None:
-    """Adjoint of w = x·d·E / C: the gradient of x, and what d·E receives."""
+    """Apply the adjoint of w = x·d·E / C: the gradient of x, and the contribution to d·E."""
     begin, end = block
     rule, equity, peak = reverse.rule, reverse.ledger.equity[t, begin:end], reverse.ledger.peak[t, begin:end]
     for n in range(end - begin):
@@ -142,7 +143,7 @@ def _decided(reverse: Reverse, work: FloatArray, t: int, block: Block) -> None:
 
 @inner
 def _measured(reverse: Reverse, work: FloatArray, t: int, block: Block) -> None:
-    """Adjoint of d·E: what E[t] receives, all of it now, and what the peak does, which is the equity of its own row."""
+    """Apply the adjoint of d·E: the contributions to E[t], now complete, and to the peak, the equity of its own row."""
     begin, end = block
     rule, peak_row = reverse.rule, reverse.ledger.peak_row[t, begin:end]
     equity, peak, given = reverse.ledger.equity[t, begin:end], reverse.ledger.peak[t, begin:end], reverse.equity[t]
@@ -159,7 +160,7 @@ def _measured(reverse: Reverse, work: FloatArray, t: int, block: Block) -> None:
 
 @inner
 def _financed(reverse: Reverse, work: FloatArray, t: int, block: Block) -> None:
-    """Adjoint of E[t] = E[t − 1] + … − financing: what E[t − 1] receives, and a unit of long and of short value."""
+    """Apply the adjoint of E[t] = E[t − 1] + … − financing: contributions to E[t − 1] and to long and short value."""
     begin, end = block
     for n in range(end - begin):
         work[LONG + n] = 0.0
@@ -179,7 +180,7 @@ def _financed(reverse: Reverse, work: FloatArray, t: int, block: Block) -> None:
 
 @inner
 def _settled(reverse: Reverse, work: FloatArray, t: int, block: Block) -> None:
-    """Adjoint of fills, costs and marks: what the units held before and those wanted before receive."""
+    """Apply the adjoint of fills, costs and marks: contributions to the units held before and those wanted before."""
     begin, end = block
     tape = reverse.tape
     for s in range(reverse.target.shape[1]):

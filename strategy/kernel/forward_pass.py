@@ -1,8 +1,9 @@
-"""The compiled forward pass of the account, and what it shares with the backward pass of `account_gradient`.
+"""The compiled forward pass of the account, and what it shares with the backward pass in `autograd`.
 
-Both walk blocks of paths through all rows, a loop over paths innermost, so that it fills vector lanes. LLVM leaves a
-loop scalar over more arrays than it can tell apart with eight checks at run time; so a block keeps its state in
-one work array, where constant places show that rows are apart, and a loop that writes elsewhere writes one array only.
+Both process blocks of paths row by row, with the loop over paths innermost, so that it fills vector lanes. LLVM does
+not vectorise a loop over more arrays than it can prove disjoint with eight run-time checks. So a block keeps its state
+in one work array, where constant offsets prove that rows are disjoint, and a loop that writes elsewhere writes only one
+array.
 """
 
 from collections.abc import Callable
@@ -18,14 +19,14 @@ BoolArray = NDArray[np.bool_]
 #: The first path of a block, and the one after its last.
 Block = tuple[int, int]
 P = ParamSpec("P")
-#: Paths in a block: few enough that its state stays in the caches.
+#: Paths in a block: few enough for its state to stay in the caches.
 LANES = 512
-#: Places in the work array; after them, the quantity wanted of each symbol.
+#: Offsets in the work array; after them, the quantity wanted of each symbol.
 EQUITY, GAIN, LONG, SHORT, BUDGET, PEAK, PEAK_ROW, HIGH, HIGH_ROW, WANTED = range(0, 10 * LANES, LANES)
 
 
 class KernelInputs(NamedTuple):
-    """What the passes read, see AccountMarket. Named tuples, because numba takes no dataclass."""
+    """Inputs of both passes; see AccountMarket. A named tuple, because numba does not accept dataclasses."""
 
     target: FloatArray
     opening: FloatArray
@@ -38,9 +39,9 @@ class KernelInputs(NamedTuple):
 
 
 class Ledger(NamedTuple):
-    """What the forward pass leaves: adjusted units `held` (T, S, N) after the fills of a row; the rest is (T, N).
+    """Results of the forward pass: adjusted units `held` (T, S, N) after the fills of a row; the rest is (T, N).
 
-    `peak` is the highest equity of the look-back and `peak_row` its row, the latest of equals, −1 before the path.
+    `peak` is the highest equity of the look-back, and `peak_row` its row: the latest of equals, −1 before the path.
     """
 
     held: FloatArray
@@ -50,7 +51,7 @@ class Ledger(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """Financing per day, the knees of d, its floor and the slope between, and the look-back in rows."""
+    """Parameters of the account: financing per day, knees, floor and slope of d, and the look-back in rows."""
 
     rate: float
     start: float
@@ -61,20 +62,20 @@ class Rule(NamedTuple):
 
 
 def compiled(function: Callable[P, None]) -> Callable[P, None]:
-    """The function compiled at its first call; it lets other threads run."""
+    """Return the function, compiled at its first call; it releases the GIL."""
     result: Callable[P, None] = njit(nogil=True, error_model="numpy")(function)
     return result
 
 
 def inner(function: Callable[P, None]) -> Callable[P, None]:
-    """A part of a compiled function, written into it: compiled on its own as well it would take a fifth longer."""
+    """Return a part of a compiled function, inlined into it: compiling it separately as well takes a fifth longer."""
     result: Callable[P, None] = njit(nogil=True, error_model="numpy", inline="always")(function)
     return result
 
 
 @compiled
 def forward(tape: KernelInputs, ledger: Ledger, rule: Rule, first: int, last: int) -> None:
-    """Fills the ledger for paths first to last."""
+    """Fill in the ledger for paths `first` to `last`."""
     T, S, _ = tape.target.shape
     work = np.empty(WANTED + S * LANES)
     for begin in range(first, last, LANES):
@@ -92,7 +93,7 @@ def forward(tape: KernelInputs, ledger: Ledger, rule: Rule, first: int, last: in
 
 @inner
 def _begin(tape: KernelInputs, ledger: Ledger, rule: Rule, work: FloatArray, block: Block) -> None:
-    """Cash alone at row 0, and the peak from before the path for as long as the look-back reaches it."""
+    """Start with only cash at row 0, and with the peak from before the path for as long as the look-back reaches it."""
     begin, end = block
     T, S, _ = tape.target.shape
     for n in range(end - begin):
@@ -111,7 +112,7 @@ def _begin(tape: KernelInputs, ledger: Ledger, rule: Rule, work: FloatArray, blo
 
 @inner
 def _settle(tape: KernelInputs, ledger: Ledger, work: FloatArray, t: int, block: Block) -> None:
-    """Fills open orders and sums what positions and costs make of the equity, and what was held at the last marks."""
+    """Fill open orders, and sum the gain from positions and costs, and the long and short value at the last marks."""
     begin, end = block
     for n in range(end - begin):
         work[GAIN + n] = 0.0
@@ -134,7 +135,7 @@ def _settle(tape: KernelInputs, ledger: Ledger, work: FloatArray, t: int, block:
 
 @inner
 def _account(tape: KernelInputs, rule: Rule, work: FloatArray, t: int, block: Block) -> None:
-    """E[t] from E[t − 1]."""
+    """Compute E[t] from E[t − 1]."""
     begin, end = block
     days = tape.days[t, begin:end]
     for n in range(end - begin):
@@ -145,9 +146,9 @@ def _account(tape: KernelInputs, rule: Rule, work: FloatArray, t: int, block: Bl
 
 @inner
 def _hand_over(ledger: Ledger, rule: Rule, work: FloatArray, t: int, block: Block) -> None:
-    """Leaves to each of the next rows the highest equity of its look-back before row t; its own part is yet to come.
+    """Store for each of the next rows the highest equity of its look-back before row t; rows from t on follow later.
 
-    So the sliding maximum costs three comparisons a row however long the look-back is (van Herk; Gil and Werman).
+    So the sliding maximum costs three comparisons a row, however long the look-back is (van Herk; Gil and Werman).
     """
     begin, end = block
     T = ledger.equity.shape[0]
@@ -174,7 +175,7 @@ def _hand_over(ledger: Ledger, rule: Rule, work: FloatArray, t: int, block: Bloc
 
 @inner
 def _measure(ledger: Ledger, rule: Rule, work: FloatArray, t: int, block: Block) -> None:
-    """Writes the equity and its peak, and leaves d·E, of which targets are multiples; 0 if no equity is left."""
+    """Write the equity and its peak, and compute d·E, which scales the targets; 0 if no equity is left."""
     begin, end = block
     peak, peak_row, equities = ledger.peak[t, begin:end], ledger.peak_row[t, begin:end], ledger.equity[t, begin:end]
     for n in range(end - begin):
@@ -200,7 +201,7 @@ def _measure(ledger: Ledger, rule: Rule, work: FloatArray, t: int, block: Block)
 
 @inner
 def _want(tape: KernelInputs, work: FloatArray, t: int, block: Block) -> None:
-    """The quantity wanted of every symbol whose target is followed; the others want what they wanted before."""
+    """Compute the quantity wanted of every symbol whose target is followed; the others keep theirs."""
     begin, end = block
     for s in range(tape.target.shape[1]):
         target, mark = tape.target[t, s, begin:end], tape.mark[t, s, begin:end]

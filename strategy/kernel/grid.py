@@ -1,4 +1,4 @@
-"""A sweep: many configurations on the same bars, each a point of a grid with an account of its own."""
+"""Grid of a parameter sweep: many configurations on the same bars, each a point with an account of its own."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -8,16 +8,16 @@ from strategy.account.settlement import Costs
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import Sizing, Strategy, sizing_of
 
-#: Points of the largest grid that is run.
+#: Largest number of points in a grid.
 MOST_POINTS = 100_000
-#: Points of a chunk at most, and numbers of one of its arrays (dates × symbols × points): what fits the caches.
+#: Most points in a chunk, and most numbers in one of its arrays (dates × symbols × points), so that it fits the caches.
 CHUNK_POINTS = 256
 CHUNK_NUMBERS = 2_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """One configuration: what trades which symbols (sorted) together, how it is sized and what it pays."""
+    """One configuration: the symbols (sorted) of an account, its strategy, its sizing and its costs."""
 
     symbols: tuple[str, ...]
     strategy: Strategy
@@ -29,8 +29,8 @@ class Point:
 class Grid:
     """Every combination of accounts (the symbols that each trades, sorted), strategies, sizings and costs.
 
-    Raises ValueError if an axis is empty, `hold` is among the strategies, whose account has nothing to size, or there
-    are more than MOST_POINTS combinations.
+    Raises ValueError if an axis is empty, if `hold` is among the strategies, whose account has nothing to size, or if
+    there are more than MOST_POINTS combinations.
     """
 
     accounts: tuple[tuple[str, ...], ...]
@@ -47,10 +47,10 @@ class Grid:
 
 
 def points(grid: Grid) -> tuple[Point, ...]:
-    """The distinct points of the grid.
+    """Return the distinct points of the grid.
 
-    A strategy that is sized by the volatility target alone reads neither neutral zone nor drawdown control: values of
-    those make no point of their own.
+    A strategy that is sized by the volatility target alone uses neither neutral zone nor drawdown control: points that
+    differ only in those are the same.
 
     >>> sizings = (SizingParams(neutral_zone=0.0), SizingParams(neutral_zone=0.1))
     >>> both = (Strategy.RULES, Strategy.MOMENTUM)
@@ -68,14 +68,14 @@ def points(grid: Grid) -> tuple[Point, ...]:
 
 
 def sizing_read(strategy: Strategy, sizing: SizingParams) -> SizingParams:
-    """The sizing with defaults for all that the strategy does not read."""
+    """Return the sizing with defaults for every parameter that the strategy does not use."""
     if sizing_of(strategy) is Sizing.FULL:
         return sizing
     return SizingParams(target_annual_vol=sizing.target_annual_vol, max_position_size=sizing.max_position_size)
 
 
 def values_read(point: Point) -> dict[str, float | None]:
-    """The parameters of a point that its strategy reads, by name; a cost of None is the default of the asset's class.
+    """Return the parameters of a point that its strategy uses, by name; a cost of None is the asset class's default.
 
     >>> point = Point(symbols=("SPY",), strategy=Strategy.MOMENTUM, sizing=SizingParams(), costs=Costs())
     >>> list(values_read(point))
@@ -89,7 +89,7 @@ def values_read(point: Point) -> dict[str, float | None]:
 
 
 def account_rule(point: Point) -> SizingParams:
-    """What the account itself needs to know of the sizing: equal for points that one run of the kernel can share.
+    """Return the part of the sizing that the account itself uses; points with an equal one can share a kernel run.
 
     The volatility target alone has no drawdown control: its multiplier stays at 1.
     """
@@ -98,9 +98,9 @@ def account_rule(point: Point) -> SizingParams:
 
 
 def chunks(wanted: Sequence[Point], rows: int) -> tuple[tuple[Point, ...], ...]:
-    """The points in chunks, each of one account, strategy, account rule and financing rate, and `rows` dates.
+    """Return the points in chunks, each of one account, strategy, account rule and financing rate, for `rows` dates.
 
-    The chunks depend on nothing but these, so that a sweep gives the same bits wherever its chunks are run.
+    The chunks depend on nothing else, so that a sweep gives the same bits wherever its chunks are run.
     """
     groups: dict[object, list[Point]] = {}
     for point in wanted:

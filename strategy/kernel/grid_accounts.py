@@ -1,7 +1,7 @@
-"""The accounts of a sweep, run side by side by the compiled kernel: what a point needs to know, and what it earned.
+"""Accounts of a sweep, run in parallel by the compiled kernel: the inputs of the points, and their results.
 
-The kernel's account is the exact one without lots, rounding, limits on turnover and order size, and without room
-kept for what positions in closed markets hold; a delisted symbol keeps its last mark there.
+The kernel's account is the exact one without lots, rounding, or limits on turnover and order size. It does not reserve
+exposure for positions in closed markets, and a delisted symbol keeps its last mark.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,17 +25,17 @@ from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams, portfolio_exposures
 from strategy.signals.outlook import Strategy, symbol_signals
 
-#: The limits of an account that nobody has given others.
+#: The limits of an account for which none are given.
 DEFAULT_LIMITS = RiskLimits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SweepPanel:
-    """What all points of one account and strategy share: T dates, S symbols in sorted order.
+    """Inputs shared by all points of one account and strategy: T dates, S symbols in sorted order.
 
-    `sizing` is what is known at each close, its signal 0 where nothing may be held. `tradable` (T, S) marks where a
-    target is followed. `open` and `close` (T, S) are adjusted, NaN without a session, `days` (T,) the calendar days
-    since the date before. `floor` (S,) is the least exposure admitted.
+    `sizing` holds the estimates at each close, its signal 0 where no position is allowed. `tradable` (T, S) marks where
+    a target is followed. `open` and `close` (T, S) are adjusted, NaN without a session, `days` (T,) are the calendar
+    days since the previous date. `floor` (S,) is the lowest exposure allowed.
     """
 
     instruments: tuple[Instrument, ...]
@@ -50,18 +50,18 @@ class SweepPanel:
 
     @property
     def signal(self) -> FloatArray:
-        """Return the signals, (T, S); 0 where nothing may be held."""
+        """Return the signals, (T, S); 0 where no position is allowed."""
         return self.sizing.signal
 
     @property
     def days_per_year(self) -> int:
-        """Account days in a year."""
+        """Return the account days in a year."""
         return account_days_per_year(frozenset(one.calendar for one in self.instruments))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Swept:
-    """What became of N points: `net` (T − 1, N) are the daily returns from the second date on."""
+    """Results of N points: `net` (T − 1, N) are the daily returns from the second date on."""
 
     points: tuple[Point, ...]
     metrics: tuple[Metrics, ...]
@@ -75,9 +75,9 @@ def sweep_panel(
     first: np.datetime64,
     limits: RiskLimits = DEFAULT_LIMITS,
 ) -> SweepPanel:
-    """The panel of raw bars on the dates of the account from `first` on; earlier ones are history.
+    """Return the panel of raw bars on the account's dates from `first` on; earlier dates are history.
 
-    Of the limits it obeys `stale_days` alone.
+    Of the limits, only `stale_days` is applied.
     """
     panel = side_by_side({symbol: one.open_time for symbol, one in bars.items()})
     ordered = [bars[symbol] for symbol in panel.symbols]
@@ -111,7 +111,7 @@ def sweep_panel(
 
 
 def _on_dates(panel: Panel, columns: Iterable[FloatArray]) -> FloatArray:
-    """Each symbol's own rows (T,) as they stood on every date, (U, S)."""
+    """Return each symbol's own rows (T,), carried forward to every date, (U, S)."""
     return np.stack([panel.spread(number, values) for number, values in enumerate(columns)], axis=-1)
 
 
@@ -120,10 +120,10 @@ def _at_sessions(panel: Panel, values: FloatArray) -> FloatArray:
 
 
 def return_matrix(parts: Sequence[tuple[TimeArray, FloatArray]]) -> FloatArray:
-    """The daily returns of some accounts on the dates that they share, (D, N): all points side by side.
+    """Return the daily returns of several accounts on their common span of dates, (D, N), one column per point.
 
-    Each part holds the dates (T,) of an account and the returns (T, N) that some points earned on them. The dates run
-    from the latest start to the earliest end; on a date without a session an account earned nothing.
+    Each part holds the dates (T,) of an account and its points' returns (T, N) on them. The dates run from the latest
+    start to the earliest end; on a date without a session the return is 0.
 
     >>> a, b = np.array(["2020-01-03", "2020-01-06"], "M8[us]"), np.array(["2020-01-03", "2020-01-04"], "M8[us]")
     >>> return_matrix([(a, np.array([[1.0], [2.0]])), (b, np.array([[3.0], [4.0]]))]).tolist()
@@ -143,7 +143,7 @@ def return_matrix(parts: Sequence[tuple[TimeArray, FloatArray]]) -> FloatArray:
 
 
 def swept(panel: SweepPanel, chunk: Sequence[Point]) -> Swept:
-    """The accounts of a chunk of points, see `chunks`; each starts in cash on the first date.
+    """Run the accounts of a chunk of points, see `chunks`; each starts with cash on the first date.
 
     Raises ValueError if the points do not share what a chunk shares, or the panel has fewer than two dates.
     """
@@ -155,7 +155,7 @@ def swept(panel: SweepPanel, chunk: Sequence[Point]) -> Swept:
         raise ValueError(f"{len(panel.open_time)} date gives no return; a sweep needs at least 2")
     path = simulate(targets(panel, chunk), _market(panel, chunk), account_rule(chunk[0]))
     before, change = path.equity[:-1], np.diff(path.equity, axis=0)
-    # An account without equity has nothing left to earn on.
+    # An account without equity earns nothing.
     net = np.divide(change, before, out=np.zeros_like(change), where=before > 0)
     days_per_year = panel.days_per_year
     return Swept(
@@ -166,7 +166,7 @@ def swept(panel: SweepPanel, chunk: Sequence[Point]) -> Swept:
 
 
 def targets(panel: SweepPanel, chunk: Sequence[Point]) -> FloatArray:
-    """Target exposures before the drawdown control, (T, S, N)."""
+    """Return the target exposures before drawdown control, (T, S, N)."""
     result = np.empty((*panel.signal.shape, len(chunk)))
     direction, weight = cache(panel.sizing.directions), cache(panel.sizing.weights)
     for number, point in enumerate(chunk):

@@ -1,4 +1,4 @@
-"""The account of the day loop for many paths and symbols at a time: what it meets, and what becomes of it."""
+"""Simulation of the day loop's account for many paths and symbols at a time."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +12,7 @@ from strategy.market.bars import FloatArray
 from strategy.market.instruments import CALENDAR_DAYS_PER_YEAR
 from strategy.portfolio.sizing import SizingParams
 
-#: Numbers of an array that are described at once: what is made of them on the way stays in the caches.
+#: Numbers of an array processed at once: intermediate results then stay in the caches.
 CHUNK_NUMBERS = 16_384
 RANGES = {
     "open": "positive and finite where there is a close, and NaN where there is none",
@@ -25,18 +25,18 @@ RANGES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AccountMarket:
-    """What N accounts meet over T account dates and S symbols; time first, paths last, so that paths fill vector lanes.
+    """Market of N accounts over T dates and S symbols; time comes first, paths last, so that paths fill vector lanes.
 
-    `open` and `close` (T, S, N) are adjusted prices, raw × factor; NaN: no session of the symbol on that date. An
-    adjusted quantity is the raw one over the factor, so a split or a reinvested dividend, which multiplies the raw one
-    by the change of the factor, leaves it alone, and the account needs no line for them. `tradable` (T, S, N): whether
-    the target of that row is followed; where not, or without a session, the position and its open order are kept. A
-    symbol that has no more sessions keeps its last mark for good. `days` (T, N) are calendar days from the account date
-    before; row 0 is not used. `cost` (S, N) is fee and slippage as a fraction of the traded notional at the open,
-    `financing_rate` is per year. `drawdown` (N,) is where each path starts: the peak before row 0 is 1 / (1 − drawdown)
-    and stands in the look-back window as if it were at row −1.
+    `open` and `close` (T, S, N) are adjusted prices, raw × factor; NaN means no session of the symbol on that date. An
+    adjusted quantity is the raw one divided by the factor: a split or a reinvested dividend multiplies the raw quantity
+    by the change of the factor, so the adjusted one does not change and needs no special case. `tradable` (T, S, N)
+    marks where the target of the row is followed; elsewhere, or without a session, the position and its open order are
+    kept. A symbol without further sessions keeps its last mark. `days` (T, N) are calendar days since the previous
+    account date; row 0 is not used. `cost` (S, N) is fee and slippage as a fraction of the traded notional at the open,
+    `financing_rate` is per year. `drawdown` (N,) is that of each path at its start: the peak before row 0 is
+    1 / (1 − drawdown), and counts in the look-back window as row −1.
 
-    Raises ValueError if shapes do not fit together or a number is out of its range.
+    Raises ValueError if shapes do not match or a number is out of range.
     """
 
     open: FloatArray
@@ -69,7 +69,7 @@ class AccountMarket:
 
 
 def as_lanes(values: FloatArray) -> FloatArray:
-    """The values in the one layout that the passes are compiled for: float64, C order, writable."""
+    """Return the values in the layout that the passes are compiled for: float64, C order, writable."""
     return np.require(values, np.float64, ["C", "A", "W"])
 
 
@@ -104,10 +104,10 @@ def _check_ranges(market: AccountMarket) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AccountPath:
-    """What became of N accounts.
+    """Paths of N accounts.
 
     `equity` (T, N) at the closes; `exposure` (T, S, N) as decided, NaN where the position was kept; `turnover` (T, N),
-    the notional traded at the opens over the equity before, 0 where none was left.
+    the notional traded at the opens over the equity before, 0 where no equity was left.
     """
 
     equity: FloatArray
@@ -116,14 +116,14 @@ class AccountPath:
 
 
 def simulate(target: FloatArray, market: AccountMarket, params: SizingParams, threads: int = 1) -> AccountPath:
-    """The paths of N accounts that start at row 0 with equity 1 in cash and follow target exposures x (T, S, N).
+    """Simulate N accounts that start at row 0 with equity 1 in cash and follow target exposures x (T, S, N).
 
-    Row t settles as the day loop does: financing of what was held at the last marks, open orders filled at the open,
+    Row t settles as the day loop does: financing of the positions at the last marks, open orders filled at the open,
     marks at the close. Then e[t] = x[t]·d(drawdown) is decided for every symbol that is followed, and the order for
-    e·E / C waits for the symbol's next open. As in the day loop all targets are 0 while the equity is not above 0.
-    A target is not read where it is not followed; elsewhere a NaN spreads. The result does not depend on `threads`.
+    e·E / C waits for the symbol's next open. As in the day loop, all targets are 0 while the equity is not above 0.
+    A target is not read where it is not followed; elsewhere a NaN propagates. The result does not depend on `threads`.
 
-    Raises ValueError if the target does not fit the market.
+    Raises ValueError if the target's shape is not that of the market.
 
     >>> close, one = np.array([[[100.0]], [[110.0]], [[121.0]]]), np.ones((3, 1))
     >>> market = AccountMarket(
@@ -148,27 +148,27 @@ def simulate(target: FloatArray, market: AccountMarket, params: SizingParams, th
 
 
 def _expose(exposure: FloatArray, target: FloatArray, marked: tuple[FloatArray, FloatArray], rule: Rule) -> None:
-    """Fills in the exposures that were decided at some rows, `marked` by their equity and its peak."""
+    """Fill in the exposures decided at some rows; `marked` holds their equity and its peak."""
     equity, peak = marked
     depth = np.clip(rule.slope * (1.0 - equity / peak - rule.start), 0.0, 1.0 - rule.floor)
     np.multiply(target, np.where(equity > 0, 1.0 - depth, 0.0)[:, None], out=exposure)
 
 
 def _turn_over(turnover: FloatArray, held: FloatArray, opening: FloatArray, equity: FloatArray) -> None:
-    """Fills in the turnover of all of these rows but the first."""
+    """Fill in the turnover of all these rows except the first."""
     traded = (np.abs(np.diff(held, axis=0)) * opening[1:]).sum(axis=1)
     np.divide(traded, equity[:-1], out=turnover[1:], where=equity[:-1] > 0)
 
 
 def tape_of(target: FloatArray, market: AccountMarket) -> KernelInputs:
-    """Target and market as the passes read them; raises ValueError if their shapes differ."""
+    """Return target and market as the passes read them; raises ValueError if their shapes differ."""
     if target.shape != market.close.shape:
         raise ValueError(f"target has shape {target.shape}; it must be that of the closes, {market.close.shape}")
     return KernelInputs(as_lanes(target), *(getattr(market, name) for name in KernelInputs._fields[1:]))
 
 
 def rule_of(market: AccountMarket, params: SizingParams) -> Rule:
-    """The numbers of the account as the passes read them."""
+    """Return the parameters of the account as the passes read them."""
     return Rule(
         rate=market.financing_rate / CALENDAR_DAYS_PER_YEAR,
         start=float(params.drawdown_start),
@@ -180,7 +180,7 @@ def rule_of(market: AccountMarket, params: SizingParams) -> Rule:
 
 
 def run(tape: KernelInputs, rule: Rule, threads: int) -> Ledger:
-    """The forward pass over all paths."""
+    """Run the forward pass over all paths."""
     T, S, N = tape.target.shape
     ledger = Ledger(np.empty((T, S, N)), np.empty((T, N)), np.empty((T, N)), np.empty((T, N), np.int32))
     over_lanes(partial(forward, tape, ledger, rule), N, threads)
@@ -188,7 +188,7 @@ def run(tape: KernelInputs, rule: Rule, threads: int) -> Ledger:
 
 
 def over_lanes(work: Callable[[int, int], None], N: int, threads: int) -> None:
-    """The work done on paths 0 to N, in at most `threads` shares side by side; raises ValueError below one thread."""
+    """Do the work on paths 0 to N in at most `threads` parallel parts; raises ValueError below one thread."""
     if threads < 1:
         raise ValueError(f"threads is {threads}; it must be at least 1")
     if threads == 1 or N == 1:

@@ -1,4 +1,4 @@
-"""What is known of symbols: bars, instruments and what the gate found, as plain values.
+"""Market data as plain values: bars, instruments and the findings of the data gate.
 
-Knows nothing of accounts or signals. Start with `bars`.
+Independent of accounts and signals. Start with `bars`.
 """

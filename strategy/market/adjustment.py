@@ -1,8 +1,8 @@
-"""The adjustment factor kept forward: 1 at the first bar, and unmoved when a source rebases its adjusted prices.
+"""Forward adjustment factor: 1 at the first bar, and unchanged when a source rebases its adjusted prices.
 
-Sources scale adjusted closes to their newest bar, so each split or dividend changes all of the past. Kept forward,
-the ratio of adjusted to raw close is divided by a `link`: the ratio that stands for a factor of 1. A rebase scales
-ratio and link alike, hence no factor that was published.
+Sources scale adjusted closes to their newest bar, so each split or dividend changes the whole history. The forward
+factor is the ratio of adjusted to raw close, divided by a `link`: the ratio that corresponds to a factor of 1. A rebase
+scales ratio and link alike, so a published factor never changes.
 """
 
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from strategy.market.bars import FloatArray
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Overlap:
-    """Bars that are published already and were delivered again, oldest first; every array is (N,).
+    """Bars that were published before and are delivered again, oldest first; every array is (N,).
 
     `ratio` is the adjusted over the raw close as delivered now; `stored_ratio`, `stored_link` and `stored_factor` are
-    what was kept when they were published.
+    the values stored when the bars were published.
     """
 
     ratio: FloatArray
@@ -30,7 +30,7 @@ class Overlap:
 
 
 def adjustment_ratio(close: FloatArray, adjusted_close: FloatArray) -> FloatArray:
-    """Adjusted over raw close, (T,); a missing adjusted close takes the ratio before it, else after it, else 1.
+    """Return adjusted over raw close, (T,); a missing adjusted close takes the ratio before it, else after it, else 1.
 
     >>> adjustment_ratio(np.array([40.0, 10.0, 11.0]), np.array([10.0, 10.0, np.nan]))
     array([0.25, 1.  , 1.  ])
@@ -45,11 +45,11 @@ def adjustment_ratio(close: FloatArray, adjusted_close: FloatArray) -> FloatArra
 
 
 def link(ratio: FloatArray, overlap: Overlap) -> float:
-    """The ratio that stands for factor 1 in this delivery.
+    """Return the ratio that corresponds to factor 1 in this delivery.
 
-    A new series links to its first ratio. Where all overlapping bars have the very ratios that were stored, the link
-    goes on to the last bit; else the source was rebased, even if rounding hides that on some of them, and the link is
-    such that the last overlapping bar keeps its factor.
+    A new series links to its first ratio. If every overlapping bar has exactly its stored ratio, the stored link is
+    kept, bit for bit. Otherwise the source was rebased, even if rounding hides that on some bars, and the link is
+    chosen so that the last overlapping bar keeps its factor.
     """
     if not len(overlap):
         return float(ratio[0])

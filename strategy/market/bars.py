@@ -1,4 +1,4 @@
-"""Daily bars of one symbol: the value every estimate starts from."""
+"""Daily bars of one symbol, the input of every estimate."""
 
 from dataclasses import dataclass, fields
 
@@ -14,8 +14,8 @@ class Bars:
     """Closed daily bars of one symbol, oldest first.
 
     Shape: every array is (T,). Prices are raw, in the quote currency; `volume` is in units of the asset and NaN where
-    it is not known. `open_time` is the UTC session date as datetime64[us], strictly increasing. `factor` is the
-    adjustment factor kept forward (1 at the first bar ever published): raw price × factor is the adjusted price.
+    it is unknown. `open_time` is the UTC session date as datetime64[us], strictly increasing. `factor` is the
+    forward adjustment factor (1 at the first bar ever published): raw price × factor is the adjusted price.
 
     Raises ValueError if lengths differ, dates do not increase, or a price or factor is not positive and finite.
 
@@ -51,23 +51,23 @@ class Bars:
         return len(self.open_time)
 
     def __getitem__(self, name: str) -> FloatArray:
-        """One column by name, so that Bars, a dict and a DataFrame read alike."""
+        """Return one column by name, so that Bars, a dict and a DataFrame are read alike."""
         if name not in COLUMNS:
             raise KeyError(name)
         column: FloatArray = getattr(self, name)
         return column
 
     def rows(self, start: int, stop: int) -> "Bars":
-        """The bars of rows start up to, not including, stop."""
+        """Return the bars of rows `start` up to, but not including, `stop`."""
         return Bars(symbol=self.symbol, **{name: getattr(self, name)[start:stop] for name in COLUMNS})
 
     def without(self, after: np.datetime64, until: np.datetime64) -> "Bars":
-        """The bars but those dated later than `after`, up to `until`, included."""
+        """Return the bars except those dated later than `after` and no later than `until`."""
         kept = (self.open_time <= after) | (self.open_time > until)
         return Bars(symbol=self.symbol, **{name: getattr(self, name)[kept] for name in COLUMNS})
 
     def until(self, as_of: np.datetime64) -> "Bars":
-        """The bars dated as_of or earlier."""
+        """Return the bars dated `as_of` or earlier."""
         return self.rows(0, int(np.searchsorted(self.open_time, as_of, side="right")))
 
 
@@ -77,7 +77,7 @@ COLUMNS = tuple(field.name for field in fields(Bars) if field.name != "symbol")
 def make_bars(
     symbol: str, dates: list[str] | TimeArray, *, close: list[float] | FloatArray, open: list[float] | None = None
 ) -> Bars:
-    """Bars from dates and closes alone; each bar opens at the close before it unless `open` is given.
+    """Build bars from dates and closes alone; each bar opens at the previous close unless `open` is given.
 
     Highs and lows span open and close; volume is unknown (NaN); the factor is 1.
     """

@@ -1,4 +1,4 @@
-"""A hash of the bars that a decision or a backtest rests on."""
+"""Hash of the bars on which a decision or a backtest is based."""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -9,7 +9,7 @@ from strategy.market.bars import COLUMNS, Bars
 
 
 def data_sha256(bars: Mapping[str, Bars]) -> str:
-    """Hash of the bars themselves: every symbol, column and row, bit for bit."""
+    """Return the SHA-256 of the bars: every symbol, column and row, bit for bit."""
     digest = sha256()
     for symbol in sorted(bars):
         digest.update(symbol.encode())

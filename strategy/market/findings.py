@@ -1,4 +1,4 @@
-"""What the gate found wrong with a symbol's bars."""
+"""Findings of the data gate: what is wrong with a symbol's bars."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -6,7 +6,7 @@ from datetime import date
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One broken expectation: when (None: the whole window), the value seen, the limit, and a sentence."""
+    """A failed expectation: the date (None: the whole window), the observed value, the limit and a sentence."""
 
     symbol: str
     open_time: date | None

@@ -1,4 +1,4 @@
-"""What is known of a symbol besides its bars."""
+"""Instruments: a symbol's calendar, order sizes, listing, universe membership and currency."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -6,17 +6,18 @@ from decimal import Decimal
 from enum import StrEnum
 from re import fullmatch
 
-#: Days of a year by which rates are paid and time is annualised, leap years included; sessions a year are a calendar's.
+#: Days in a year for interest and for annualising calendar time, leap years included; each calendar has its own number
+#: of sessions a year.
 CALENDAR_DAYS_PER_YEAR = 365
-#: The calendar of a person who says that the dates of the bars are the sessions.
+#: The calendar to configure when the dates of the bars are the sessions.
 OBSERVED = "observed"
 
 
 class Calendar(StrEnum):
-    """When a symbol has a session.
+    """Trading calendar: the dates on which a symbol has a session.
 
-    Any other value names a calendar of an exchange, such as `XTKS`, or the dates observed: `observed-5` are those of a
-    series that has bars on five days of the week.
+    Besides the members below, a value may name an exchange calendar, such as `XTKS`, or observed dates: `observed-5` is
+    a series with bars on five days of the week.
 
     >>> Calendar("XTKS") is Calendar("XTKS"), Calendar("XTKS").days_per_year
     (True, 252)
@@ -36,18 +37,18 @@ class Calendar(StrEnum):
             return None
         named = str.__new__(cls, value)
         named._name_ = named._value_ = value
-        # As `Flag` does with its combinations: the same value is the same object from here on.
+        # As `Flag` does with its combinations: equal values are the same object from here on.
         cls._value2member_map_[value] = named
         return named
 
     @property
     def is_observed(self) -> bool:
-        """Whether the bars themselves say which dates are sessions."""
+        """Return whether the dates of the bars are the sessions."""
         return self.value.startswith(OBSERVED)
 
     @property
     def days_per_year(self) -> int:
-        """Sessions in a year, for annualising: 365 around the clock, 252 on five days a week.
+        """Return the sessions in a year, for annualising: 365 around the clock, 252 on five days a week.
 
         >>> Calendar.SUNDAY_TO_FRIDAY.days_per_year, Calendar("observed-7").days_per_year, Calendar.XNYS.days_per_year
         (302, 365, 252)
@@ -72,19 +73,19 @@ class Membership:
             raise ValueError(f"a membership from {self.first} to {self.last} runs backwards; swap the dates")
 
     def holds(self, day: date) -> bool:
-        """Whether the day lies in the span."""
+        """Return whether the day lies in the span."""
         return self.first <= day and (self.last is None or day <= self.last)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instrument:
-    """One tradable symbol: its sessions, its order sizes and when it was listed (both dates included).
+    """One tradable symbol: its calendar, its order sizes and its listing dates (both included).
 
-    One order holds at least `min_quantity` and `min_notional` (money), at most `max_quantity` and `max_notional` (None:
-    no limit).
-    `memberships` says when it might be chosen at all; None where nobody keeps a universe. `base` and `quote` are the
-    assets that a market exchanges, where it names them. `currency` is what its prices are in, `GBp` for pence; None
-    where nobody says.
+    An order must be at least `min_quantity` and `min_notional` (money), and at most `max_quantity` and `max_notional`
+    (None: no limit).
+    `memberships` are the spans in which it belonged to the universe; None if no universe is kept. `base` and `quote`
+    are the two assets of the market, where the market names them. `currency` is the unit of its prices, `GBp` for
+    pence; None if unknown.
     """
 
     symbol: str
@@ -122,11 +123,11 @@ class Instrument:
 
     @property
     def money(self) -> str | None:
-        """What one unit of its price is: its currency, or the asset that its market is paid in; None if not known."""
+        """Return the unit of its prices: its currency, else its quote asset; None if neither is known."""
         return self.currency or self.quote or None
 
     def member(self, day: date) -> bool:
-        """Whether the symbol belonged to the universe on that day; always, where there is none.
+        """Return whether the symbol belonged to the universe on that day; always True if no universe is kept.
 
         >>> share = Instrument(symbol="A", calendar=Calendar.XNYS, memberships=(Membership(first=date(2020, 1, 2)),))
         >>> share.member(date(2020, 1, 1)), share.member(date(2020, 1, 2))
@@ -136,7 +137,7 @@ class Instrument:
 
 
 def account_days_per_year(calendars: frozenset[Calendar]) -> int:
-    """Account days in a year of a portfolio on these calendars: the busiest calendar's.
+    """Return the account days in a year of a portfolio on these calendars: those of the busiest calendar.
 
     >>> account_days_per_year(frozenset({Calendar.XNYS, Calendar.ALWAYS}))
     365

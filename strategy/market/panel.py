@@ -1,4 +1,4 @@
-"""Symbols side by side: which row of each is its newest on every date of the account."""
+"""Panel of symbols: the index of each symbol's newest row on every date of the account."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ from numpy.typing import NDArray
 
 from strategy.market.bars import FloatArray, TimeArray
 
-#: Calendar days for which a symbol's last row counts in the market that networks see: a long weekend, not a symbol that
-#: has gone. Weights are tied to it, unlike to the `stale_days` after which an account drops a symbol.
+#: Calendar days for which a symbol's last row counts in the market features of networks: it spans a long weekend, not
+#: a symbol that has disappeared. Trained weights depend on it, but not on an account's `stale_days`.
 CURRENT_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Panel:
-    """The union of the symbols' dates, and where each symbol stands on it; U dates, S symbols, in sorted order.
+    """The union of the symbols' dates, and each symbol's newest row on them; U dates, S symbols, in sorted order.
 
-    `row` (U, S) numbers each symbol's newest own row dated that date or earlier, -1 where it has none; `session`
-    (U, S) marks its own dates; `current` (U, S) rows that are at most so many days old as was asked for.
+    `row` (U, S) is the index of each symbol's newest own row dated that date or earlier, -1 if it has none; `session`
+    (U, S) marks its own dates; `current` (U, S) marks rows that are no older than the `current_days` requested.
     """
 
     symbols: tuple[str, ...]
@@ -31,7 +31,10 @@ class Panel:
         return len(self.open_time)
 
     def spread(self, column: int, values: FloatArray) -> FloatArray:
-        """One symbol's own rows (T,) or (T, F) as they stood on every date, (U,) or (U, F); NaN before its first."""
+        """Return one symbol's own rows, (T,) or (T, F), carried forward to every date, (U,) or (U, F).
+
+        NaN before its first row.
+        """
         row = self.row[:, column]
         known = row >= 0
         result = np.full((len(self), *values.shape[1:]), np.nan)
@@ -40,7 +43,7 @@ class Panel:
 
 
 def side_by_side(open_times: Mapping[str, TimeArray], current_days: int = CURRENT_DAYS) -> Panel:
-    """The panel of these symbols' dates, each (T,), increasing; rows are current for so many calendar days.
+    """Return the panel of these symbols' dates, each (T,), increasing; a row is current for `current_days` days.
 
     >>> panel = side_by_side({"B": np.array(["2020-01-06"], "M8[us]"), "A": np.array(["2020-01-03"], "M8[us]")})
     >>> panel.symbols, panel.row.tolist(), panel.session.tolist()

@@ -9,7 +9,7 @@ from strategy.market.bars import Bars
 
 
 def session_date(open_time: np.datetime64) -> date:
-    """The session date of a bar.
+    """Return the session date of a bar.
 
     >>> session_date(np.datetime64("2020-01-02", "us"))
     datetime.date(2020, 1, 2)
@@ -19,7 +19,7 @@ def session_date(open_time: np.datetime64) -> date:
 
 
 def account_dates(bars: Mapping[str, Bars]) -> tuple[date, ...]:
-    """The union of all symbols' session dates, sorted."""
+    """Return the union of all symbols' session dates, sorted."""
     if not bars:
         return ()
     union = np.unique(np.concatenate([symbol_bars.open_time for symbol_bars in bars.values()]))

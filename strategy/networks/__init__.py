@@ -1,4 +1,4 @@
-"""The transformer whose signal departs from the prior rule, its attention, and an ensemble of networks.
+"""The transformer whose signal is a departure from the prior rule, its attention, and an ensemble of networks.
 
 Start with `transformer`.
 """

@@ -1,4 +1,4 @@
-"""Causal attention for training on a processor: torch's own where no gradient is wanted, else compiled passes."""
+"""Causal attention: compiled passes for training on a CPU, torch's own kernel everywhere else."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ from strategy.networks.attention_kernels import backward, forward
 
 
 def attention(mixed: Tensor, heads: int) -> Tensor:
-    """What each row draws from itself and earlier rows, (N, T, D), of its query, key and value side by side (N, T, 3D).
+    """Return causal attention (N, T, D) of query, key and value, concatenated as `mixed` (N, T, 3D).
 
-    Where a gradient is wanted on a processor the passes below run, elsewhere torch's kernel; they differ by rounding.
+    The compiled passes run if a gradient is needed on a CPU, otherwise torch's kernel; the two differ by rounding.
     """
     if mixed.is_cpu and mixed.dtype == torch.float32 and torch.is_grad_enabled():
         # torch leaves its own apply without annotations.
@@ -25,7 +25,7 @@ def attention(mixed: Tensor, heads: int) -> Tensor:
 
 
 class _Attention(torch.autograd.Function):
-    """Both passes. Between them only the logarithm of each row's sum of exponentials is kept, not the weights."""
+    """Torch function of both passes; only the log of each row's sum of exponentials is saved, not the weights."""
 
     @staticmethod
     def forward(ctx: Any, mixed: Tensor, heads: int) -> Tensor:

@@ -1,8 +1,9 @@
-"""The compiled passes of causal attention and of its gradient.
+"""Compiled passes of causal attention and of its gradient.
 
-torch's own kernel multiplies whole blocks of keys, future ones too, and copies the heads apart. These passes read and
-write the projections as they lie: ROWS queries at a time meet the keys up to them, which stand along the vector lanes.
-Columns are padded with zeros to whole vectors, since LLVM leaves what remains of a loop scalar.
+torch's own kernel multiplies whole blocks of keys, future ones included, and copies the heads into separate arrays.
+These passes read and write the projections in place: ROWS queries at a time are multiplied with the keys up to them,
+which lie along the vector lanes. Columns are padded with zeros to whole vectors, because LLVM leaves the remainder of a
+loop scalar.
 """
 
 import math
@@ -16,21 +17,21 @@ from numpy.typing import NDArray
 Single = NDArray[np.float32]
 P = ParamSpec("P")
 T = TypeVar("T")
-#: Queries at a time, which is also how many terms one pass over a row adds, and float32 numbers in a vector.
+#: Queries at a time, which is also the number of terms added in one pass over a row; and float32 numbers in a vector.
 ROWS, LANES = 8, 16
 ONE = np.float32(1.0)
-#: Sums may be regrouped. NaN and infinity keep their meaning, so that a training that diverges shows it.
+#: Sums may be regrouped. NaN and infinity keep their meaning, so that a diverging training is noticed.
 FAST = {"reassoc", "contract", "arcp", "nsz"}
 
 
 def _compiled(function: Callable[P, None]) -> Callable[P, None]:
-    """The function compiled at its first call; it lets other threads run."""
+    """Return the function, compiled at its first call; it releases the GIL."""
     result: Callable[P, None] = njit(nogil=True, error_model="numpy", fastmath=FAST)(function)
     return result
 
 
 def _inner(function: Callable[P, T]) -> Callable[P, T]:
-    """A part of a compiled function. It cannot be called from Python, which spares half of its compilation."""
+    """Return a part of a compiled function; it cannot be called from Python, which halves its compilation time."""
     # Both wrappers' options are missing in numba's own annotations.
     part = njit(nogil=True, error_model="numpy", fastmath=FAST, no_cpython_wrapper=True, no_cfunc_wrapper=True)  # type: ignore[call-overload]
     result: Callable[P, T] = part(function)
@@ -58,7 +59,7 @@ def _restore(columns: Single, block: Single) -> None:
 
 @_inner
 def _read(block: Single, scale: np.float32, rows: Single) -> None:
-    """Copies at most ROWS rows of the block; what is missing becomes 0."""
+    """Copy at most ROWS rows of the block, scaled; missing rows become 0."""
     rows[block.shape[0] :] = np.float32(0.0)
     for r in range(block.shape[0]):
         for d in range(block.shape[1]):
@@ -74,7 +75,7 @@ def _write(rows: Single, scale: Single, block: Single) -> None:
 
 @_inner
 def _products(rows: Single, columns: Single, result: Single, count: int) -> None:
-    """result[r, j] = Σd rows[r, d]·columns[d, j] for j below count."""
+    """Set result[r, j] = Σd rows[r, d]·columns[d, j] for j below count."""
     for r in range(ROWS):
         for d in range(0, columns.shape[0], ROWS):
             a0, a1, a2, a3 = rows[r, d], rows[r, d + 1], rows[r, d + 2], rows[r, d + 3]
@@ -89,7 +90,7 @@ def _products(rows: Single, columns: Single, result: Single, count: int) -> None
 
 @_inner
 def _gather(weights: Single, columns: Single, result: Single, count: int) -> None:
-    """result[r, d] = Σj weights[r, j]·columns[d, j] over j below count."""
+    """Set result[r, d] = Σj weights[r, j]·columns[d, j] over j below count."""
     for d in range(columns.shape[0]):
         s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = np.float32(0.0)
         for j in range(count):
@@ -108,7 +109,7 @@ def _gather(weights: Single, columns: Single, result: Single, count: int) -> Non
 
 @_inner
 def _scatter(weights: Single, rows: Single, columns: Single, count: int) -> None:
-    """columns[d, j] += Σr rows[r, d]·weights[r, j] for j below count."""
+    """Add Σr rows[r, d]·weights[r, j] to columns[d, j] for j below count."""
     for d in range(columns.shape[0]):
         a0, a1, a2, a3 = rows[0, d], rows[1, d], rows[2, d], rows[3, d]
         a4, a5, a6, a7 = rows[4, d], rows[5, d], rows[6, d], rows[7, d]
@@ -120,7 +121,7 @@ def _scatter(weights: Single, rows: Single, columns: Single, count: int) -> None
 
 @_inner
 def _exp(x: np.float32) -> np.float32:
-    """e^x to 1e-6 of itself for x <= 0, and at least 2^-126: a power of two by its bits, a polynomial between."""
+    """Return e^x for x <= 0, at least 2^-126, to a relative 1e-6: a power of two by its bits, a polynomial between."""
     power = min(max(x * np.float32(1.4426950408889634), np.float32(-126.0)), np.float32(0.0))
     whole = np.float32(math.floor(power))
     rest = power - whole
@@ -135,7 +136,7 @@ def _exp(x: np.float32) -> np.float32:
 
 @_inner
 def _ordered(bits: np.int32) -> np.int32:
-    """Integers in the order of the float32 numbers whose bits they hold, and back."""
+    """Map the bits of a float32 number to an integer of the same order, and back."""
     return np.int32(bits ^ ((bits >> np.int32(31)) & np.int32(0x7FFFFFFF)))
 
 
@@ -149,9 +150,9 @@ def _dot(left: Single, right: Single) -> np.float32:
 
 @_inner
 def _softmax(scores: Single, seen: int, count: int) -> tuple[np.float32, np.float32]:
-    """Turns a row of scores into e^(score - top), 0 from `seen` on; returns their sum and the top.
+    """Turn a row of scores into e^(score - top), 0 from `seen` on; return their sum and the top.
 
-    The maximum is sought among integers, as LLVM does not vectorise it among floats.
+    The maximum is taken over integers, because LLVM does not vectorise it over floats.
     """
     bits = scores.view(np.int32)
     highest = np.int32(-2147483648)
@@ -169,9 +170,9 @@ def _softmax(scores: Single, seen: int, count: int) -> tuple[np.float32, np.floa
 
 @_inner
 def _recall(scores: Single, pulls: Single, seen: int, count: int, row: tuple[np.float32, np.float32]) -> None:
-    """Turns a row of scores into weights, by the logarithm of their sum, and pulls on weights into pulls on scores.
+    """Turn a row of scores into weights, and in `pulls` the gradient of the weights into that of the scores.
 
-    `row` holds that logarithm and the mean pull under the weights.
+    `row` holds the log of the sum of exponentials, and the mean of that gradient under the weights.
     """
     log, mean = row
     for j in range(count):
@@ -182,7 +183,7 @@ def _recall(scores: Single, pulls: Single, seen: int, count: int, row: tuple[np.
 
 @_compiled
 def forward(mixed: Single, attended: Single, logs: Single) -> None:
-    """Fills what is drawn (N, T, D) and the logarithm of each row's sum of exponentials (N, H, T)."""
+    """Fill in `attended` (N, T, D) and, in `logs`, the log of each row's sum of exponentials (N, H, T)."""
     N, heads, T = logs.shape
     width = attended.shape[2]
     size = width // heads
@@ -210,7 +211,7 @@ def forward(mixed: Single, attended: Single, logs: Single) -> None:
 
 @_compiled
 def backward(mixed: Single, attended: Single, logs: Single, given: Single, result: Single) -> None:
-    """Fills the gradient of mixed (N, T, 3D) for the gradient given of attended (N, T, D)."""
+    """Fill in the gradient of `mixed` (N, T, 3D), given the gradient of `attended` (N, T, D)."""
     N, heads, T = logs.shape
     width = attended.shape[2]
     size = width // heads

@@ -1,4 +1,4 @@
-"""Several networks as one model: the mean of their departures from the prior, and the arrays they are kept as."""
+"""Ensemble of networks as one model: the mean of their departures from the prior, and their stored arrays."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from strategy.networks.transformer import Arrays, Network, NetworkShape, from_ar
 from strategy.signals.network_inputs import inputs
 from strategy.signals.prior import prior
 
-#: Windows that are laid out at once: it bounds the memory of a long backtest.
+#: Windows that are built at once: it bounds the memory of a long backtest.
 FORECAST_WINDOWS = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ensemble:
-    """A trained model as the rest of the product sees it: networks of one shape. Raises ValueError without any."""
+    """A trained model: networks of one shape. Raises ValueError if there is none."""
 
     members: tuple[Network, ...]
 
@@ -26,19 +26,19 @@ class Ensemble:
 
     @property
     def history_bars(self) -> int:
-        """Closes of a symbol without which it gets the prior."""
+        """Return the closes that a symbol needs; with fewer, its signal is the prior."""
         return self.members[0].shape.history_bars
 
     @property
     def context_bars(self) -> int:
-        """Rows of inputs that one signal sees."""
+        """Return the rows of inputs on which one signal depends."""
         return self.members[0].shape.context_bars
 
     def forecast(self, bars: Mapping[str, Bars], since: np.datetime64 | None = None) -> dict[str, FloatArray]:
-        """Signals in [-1, 1] at every row of each symbol, (T,); the prior with fewer than `history_bars` closes.
+        """Return signals in [-1, 1] at every row of each symbol, (T,); the prior with fewer than `history_bars` closes.
 
-        With `since`, rows before each symbol's newest one dated at most then are the prior too. Every signal is
-        computed alone, in one shape and thread count: a bare window gives the very same bits as the whole history.
+        With `since`, rows before each symbol's newest row dated at most `since` are the prior too. Every signal is
+        computed alone, with one shape and thread count: a bare window gives the same bits as the whole history.
         """
         seen = inputs(bars)
         signals = {symbol: prior(one.close * one.factor) for symbol, one in sorted(bars.items())}
@@ -52,21 +52,21 @@ class Ensemble:
         return {symbol: np.clip(one, -1.0, 1.0) for symbol, one in signals.items()}
 
     def _asked(self, open_time: TimeArray, since: np.datetime64 | None) -> range:
-        """The rows of a symbol that are worth a window."""
+        """Return the rows of a symbol for which the networks compute a signal."""
         first = 0 if since is None else int(np.searchsorted(open_time, since, side="right")) - 1
         return range(max(first, self.history_bars - 1), len(open_time))
 
 
 def keep(members: Sequence[Network]) -> Arrays:
-    """The weights of all members by name, `0.`, `1.` … before each, and the list of inputs they were trained on."""
+    """Return the weights of all members by name, prefixed with `0.`, `1.` …, and the list of their inputs."""
     return {f"{number}.{name}": array for number, one in enumerate(members) for name, array in to_arrays(one).items()}
 
 
 def revive(shape: NetworkShape, arrays: Arrays) -> Ensemble:
-    """The ensemble that `keep` gave these arrays, in evaluation mode.
+    """Return the ensemble that `keep` turned into these arrays, in evaluation mode.
 
-    Raises ValueError if there is no member, or one has other inputs or weights that are missing, foreign, wrongly
-    shaped or not finite.
+    Raises ValueError if there is no member, or if one has different inputs or weights that are missing, unknown,
+    wrongly shaped or not finite.
     """
     parts: dict[str, Arrays] = {}
     for name, array in arrays.items():

@@ -1,4 +1,4 @@
-"""A batch through the network in parts side by side, which two cores do faster than every product by both."""
+"""Parallel micro-batches: on few cores, faster than threading each matrix product."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,16 +11,16 @@ from torch.autograd.function import once_differentiable
 
 from strategy.networks.transformer import Network, fixed_threads
 
-#: A constant, since gradients are added up part by part: the number of threads must not change the result.
+#: A constant, because gradients are summed part by part: the number of threads must not change the result.
 PARTS = 4
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
 class Parts:
-    """A network that is trained in parts: the departures of a batch, and their gradient in the weights.
+    """A network trained in micro-batches: the departures of a batch, and their gradient with respect to the weights.
 
-    The weights stay the network's own, so they may be changed in place, but not be replaced or moved to another device.
+    The weights stay the network's own: they may be changed in place, but not replaced or moved to another device.
     Raises ValueError below one thread.
     """
 
@@ -29,14 +29,14 @@ class Parts:
             raise ValueError(f"threads is {threads}; it must be at least 1")
         self.network = network
         self.twins = [_twin(network) for _ in range(PARTS)]
-        # Threads that stay keep their memory warm: new ones at every step take a third longer. They end with the value.
+        # A pool keeps its threads' memory warm: new threads at every step take a third longer. They end with the value.
         self._pool = ThreadPoolExecutor(max_workers=threads)
 
     def departures(self, rows: Tensor) -> Tensor:
-        """network(rows), (N, T), with its gradient in the weights: the same bits for any number of threads.
+        """Return network(rows), (N, T), differentiable in the weights, with the same bits for any number of threads.
 
-        Each part of the batch goes through on one torch thread and draws what it drops out from a generator of its
-        own, which torch's seeds. On another device than a processor the batch stays whole.
+        Each part of the batch runs on one torch thread and draws its dropout from its own generator, which is seeded
+        from torch's. On a device other than the CPU the batch stays whole.
         """
         if not rows.is_cpu:
             whole: Tensor = self.network(rows)
@@ -46,14 +46,14 @@ class Parts:
         return result
 
     def side_by_side(self, work: Callable[[Given], Made], given: Iterable[Given]) -> list[Made]:
-        """What the work makes of each, in order, with one torch thread for each of the pool's."""
-        # torch counts threads for each thread that calls it; a new one takes the count that was set last.
+        """Return the results of the work on each item, in order, with one torch thread for each of the pool's."""
+        # torch keeps a thread count for each calling thread; a new thread takes the count that was set last.
         with fixed_threads(1):
             return list(self._pool.map(work, given))
 
 
 class _InParts(torch.autograd.Function):
-    """Keeps a graph for each part, and adds up their gradients in order."""
+    """Torch function that keeps a graph for each part and sums their gradients in order."""
 
     @staticmethod
     def forward(ctx: Any, parts: Parts, rows: Tensor, *_: Tensor) -> Tensor:
@@ -82,6 +82,6 @@ class _InParts(torch.autograd.Function):
 
 
 def _twin(network: Network) -> Network:
-    """A network with the same weights in the same memory, but gradients of its own: parts may not add to one sum."""
+    """Return a network that shares the weights' memory but has its own gradients, so that parts do not share a sum."""
     own: dict[int, Any] = {id(weight): nn.Parameter(weight.detach()) for weight in network.parameters()}
     return deepcopy(network, own)

@@ -1,4 +1,4 @@
-"""The network: a causal transformer whose signal is a bounded departure from the prior rule."""
+"""Network: a causal transformer whose signal is a bounded departure from the prior rule."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -20,17 +20,17 @@ from strategy.signals.network_inputs import INPUTS
 
 Arrays = dict[str, NDArray[np.generic]]
 
-#: How far the network may move the signal away from the prior.
+#: Largest distance by which the network may move the signal away from the prior.
 DEPARTURE_LIMIT = 1.0
-#: Under this name the list of inputs travels with the weights, as UTF-8 bytes, one name a line.
+#: Key under which the list of inputs is stored with the weights, as UTF-8 bytes, one name per line.
 INPUTS_KEY = "inputs"
-#: Signals that are computed side by side, each on one torch thread.
+#: Signals that are computed in parallel, each on one torch thread.
 SIGNAL_THREADS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkShape:
-    """Sizes of the network; `context_bars` counts the feature rows that one signal sees.
+    """Sizes of the network; `context_bars` counts the feature rows on which one signal depends.
 
     Raises ValueError if a size is not positive, heads do not divide dimensions, or dropout is outside [0, 1).
 
@@ -56,7 +56,7 @@ class NetworkShape:
 
     @property
     def history_bars(self) -> int:
-        """Closes that one signal sees."""
+        """Return the closes on which one signal depends."""
         return self.context_bars + FEATURE_BARS - 1
 
 
@@ -72,16 +72,16 @@ class Network(nn.Module):
         self.blocks = nn.ModuleList(_Block(shape) for _ in range(shape.layers))
         self.norm = nn.LayerNorm(shape.dimensions)
         self.head = nn.Linear(shape.dimensions, 1)
-        # An open gate lets each feature through as it is; what it learns are products of two features.
+        # An open gate passes each feature unchanged; it then learns products of two features.
         nn.init.ones_(self.gate.bias)
         # An untrained network must trade exactly the prior.
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
     def forward(self, rows: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Departure from the prior at every row, (N, T), of features (N, T, F); T at most context_bars.
+        """Return the departure from the prior at every row, (N, T), of features (N, T, F); T at most context_bars.
 
-        The generator draws what is dropped out in training; without one torch's own does.
+        The generator draws the dropout in training; without one, torch's own does.
         """
         hidden = self._embedded(rows)
         kept = self._kept(hidden, generator)
@@ -90,7 +90,7 @@ class Network(nn.Module):
         return self._departure(hidden)
 
     def newest(self, rows: Tensor) -> Tensor:
-        """Departure at the last row, (N,), of features (N, T, F), as in evaluation: nothing is dropped out."""
+        """Return the departure at the last row, (N,), of features (N, T, F), as in evaluation: without dropout."""
         hidden = self._embedded(rows)
         *before, last = self.blocks
         for block in before:
@@ -106,26 +106,27 @@ class Network(nn.Module):
         return departure
 
     def _kept(self, hidden: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Factors of what each block adds, (2·layers, N, T, D): 0 for what is dropped out; empty where nothing is.
+        """Return dropout factors of what each block adds, (2·layers, N, T, D): 0 where dropped; empty without dropout.
 
-        All are drawn at once, a byte each, so that shares are whole 256ths: one draw a number takes ten times as long.
+        All are drawn at once, a byte each, so the rate is a multiple of 1/256: one draw per number takes ten times as
+        long.
         """
         level = round(256 * self.shape.dropout)
         if not self.training or level == 0:
             return hidden.new_empty(0)
         shape = (2 * len(self.blocks), *hidden.shape)
         drawn = torch.empty(-(-math.prod(shape) // 8), dtype=torch.int64, device=hidden.device)
-        # The range without an upper end is the only one that fills all 64 bits.
+        # Only the range without an upper end fills all 64 bits.
         drawn.random_(-(2**63), None, generator=generator)
         kept = drawn.view(torch.uint8)[: math.prod(shape)].view(shape) >= level
         return kept.to(hidden.dtype).mul_(256 / (256 - level))
 
 
 class _Block(nn.Module):
-    """Attention and a gated feed-forward (SwiGLU), each added to what it read; dropout acts on what is added.
+    """Attention and a gated feed-forward (SwiGLU), each with a residual connection; dropout acts on what is added.
 
-    The gated form has as many weights as a plain one of four times the dimensions. The norms before them have biases
-    already, and adding one to a product takes a copy of it.
+    The gated form has as many weights as a plain one of four times the dimensions. The linear layers have no bias: the
+    norms before them have one, and adding a bias copies the product.
     """
 
     def __init__(self, shape: NetworkShape) -> None:
@@ -141,13 +142,13 @@ class _Block(nn.Module):
         self.forward_out = nn.Linear(inner, dimensions, bias=False)
 
     def forward(self, hidden: Tensor, kept: Tensor | None = None) -> Tensor:
-        """The hidden rows (N, T, D) after this block; `kept` (2, N, T, D) are the factors of what it adds, or empty."""
+        """Return the hidden rows (N, T, D) after this block; `kept` (2, N, T, D) are its dropout factors, or empty."""
         attended = self.attention_out(attention(self.attention_in(self.attention_norm(hidden)), self.heads))
         hidden = _added(hidden, attended, kept, 0)
         return _added(hidden, self._forwarded(hidden), kept, 1)
 
     def newest(self, hidden: Tensor) -> Tensor:
-        """The last hidden row (N, 1, D) after this block, where nothing is dropped out."""
+        """Return the last hidden row (N, 1, D) after this block, without dropout."""
         paths, bars, dimensions = hidden.shape
         weight = self.attention_in.weight
         read = self.attention_norm(hidden)
@@ -168,27 +169,27 @@ def _added(hidden: Tensor, added: Tensor, kept: Tensor | None, place: int) -> Te
 
 
 def newest_departures(network: Network, windows: FloatArray, threads: int = SIGNAL_THREADS) -> FloatArray:
-    """The network's departure at the end of each window (N, context_bars, F), (N,).
+    """Return the network's departure at the end of each window (N, context_bars, F), as (N,).
 
-    Every window goes through alone, on one torch thread, so that its departure is the same to the last bit in any
-    company and order, and for any `threads` working side by side. Puts the network into evaluation mode.
+    Every window is evaluated alone, on one torch thread, so that its departure is the same to the last bit whatever the
+    other windows, their order, and the number of parallel `threads`. Puts the network into evaluation mode.
     """
     network.eval()
 
     def departure(window: FloatArray) -> float:
-        # A tensor of its own starts on a whole cache line, wherever the window lay.
+        # A new tensor starts on a cache line, wherever the window was in memory.
         rows = torch.tensor(window, dtype=torch.float32)[None].to(network.positions.device)
         with torch.no_grad():
             return network.newest(rows).item()
 
-    # torch counts threads for each thread that calls it; a new one takes the count that was set last.
+    # torch keeps a thread count for each calling thread; a new thread takes the count that was set last.
     with fixed_threads(1), ThreadPoolExecutor(max_workers=threads) as pool:
         return np.array(list(pool.map(departure, windows)), dtype=np.float64)
 
 
 @contextmanager
 def fixed_threads(threads: int) -> Iterator[None]:
-    """Runs the block with this many torch threads and puts the number back that was set before."""
+    """Run the block with this many torch threads, then restore the previous number."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -198,23 +199,23 @@ def fixed_threads(threads: int) -> Iterator[None]:
 
 
 def new_network(shape: NetworkShape, seed: int) -> Network:
-    """An untrained network, the same for the same seed; it trades exactly the prior."""
+    """Return an untrained network, the same for the same seed; it trades exactly the prior."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         return Network(shape)
 
 
 def to_arrays(network: Network) -> Arrays:
-    """The weights by name, as independent float32 arrays, and the feature list they were trained on."""
+    """Return the weights by name, as independent float32 arrays, and the feature list they were trained on."""
     arrays: Arrays = {name: weight.detach().numpy().copy() for name, weight in network.state_dict().items()}
     arrays[INPUTS_KEY] = np.frombuffer("\n".join(INPUTS).encode(), dtype=np.uint8).copy()
     return arrays
 
 
 def from_arrays(shape: NetworkShape, arrays: Mapping[str, NDArray[np.generic]]) -> Network:
-    """The network with these weights, in evaluation mode.
+    """Return the network with these weights, in evaluation mode.
 
-    Raises ValueError if the feature list is another one, or a weight is missing, foreign, wrongly shaped or not finite.
+    Raises ValueError if the feature list differs, or a weight is missing, unknown, wrongly shaped or not finite.
     """
     _refuse_other_features(arrays)
     network = new_network(shape, seed=0)

@@ -1,4 +1,4 @@
-"""How an account is to be run: its strategy, symbols, sizing, limits and terms."""
+"""Configuration of an account: its strategy, symbols, sizing, limits and trading terms."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,10 @@ from strategy.signals.outlook import Strategy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountConfig:
-    """How an account is to be run: by which strategy and limits, on which symbols (sorted), on what terms."""
+    """Configuration of an account: strategy, symbols (sorted), sizing, risk limits and trading terms.
+
+    Raises ValueError if the symbols are not sorted and distinct, or if one of them has no instrument.
+    """
 
     strategy: Strategy
     symbols: tuple[str, ...]

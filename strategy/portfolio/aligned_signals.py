@@ -1,4 +1,4 @@
-"""The signals of all symbols side by side, on the union of their dates."""
+"""The signals of all symbols, aligned on the union of their dates."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from strategy.signals.outlook import SymbolSignals, no_outlook
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AlignedSignals:
-    """The outlooks of all symbols, and their returns on the union of their dates: `changes` is (U, S)."""
+    """The signals of all symbols, and their returns on the union of their dates: `changes` is (U, S)."""
 
     outlooks: Sequence[SymbolSignals]
     union: TimeArray
@@ -20,14 +20,14 @@ class AlignedSignals:
 
 
 def aligned_signals(outlooks: Mapping[str, SymbolSignals], symbols: Sequence[str]) -> AlignedSignals:
-    """The outlooks side by side, in the order of the symbols; a symbol without bars has an empty outlook."""
+    """Align the signals in the order of the symbols; a symbol without bars gets signals without rows."""
     ordered = [outlooks[symbol] if symbol in outlooks else no_outlook(symbol) for symbol in symbols]
     union, changes = aligned_changes(ordered)
     return AlignedSignals(outlooks=ordered, union=union, changes=changes)
 
 
 def aligned_changes(outlooks: Sequence[SymbolSignals]) -> tuple[TimeArray, NDArray[np.float64]]:
-    """The union of the outlooks' dates (U,) and their returns on it, (U, S); 0 where a symbol has no session."""
+    """Return the union of the symbols' dates, (U,), and their returns on it, (U, S); 0 on dates without a session."""
     union = np.unique(np.concatenate([outlook.open_time for outlook in outlooks]))
     changes = np.zeros((len(union), len(outlooks)))
     for column, outlook in enumerate(outlooks):

@@ -1,4 +1,4 @@
-"""What is decided for each symbol at the close of a day."""
+"""The decision of a day: each symbol's target exposure at the close."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from strategy.signals.regime import REGIMES
 
 
 class Status(StrEnum):
-    """Why a symbol may or may not trade on this day."""
+    """Trading status of a symbol on a day."""
 
     TRADED = "traded"
     NO_SESSION = "no_session"
@@ -32,7 +32,7 @@ class Status(StrEnum):
     OUTSIDE = "outside"
 
 
-#: Statuses whose symbols are ordered to their exposure; the others keep what they hold.
+#: Statuses whose symbols get an order towards their exposure; the others keep their position.
 ORDERED = frozenset({Status.TRADED, Status.OUTSIDE})
 
 
@@ -41,8 +41,8 @@ class Decision:
     """The target exposure of one symbol at the close of `as_of`, and every number that led to it.
 
     `signal` in [-1, 1]; `volatility` annualised, a fraction; `exposure` is signed notional over equity, after sizing
-    and limits. Numbers are None where the symbol could not be judged. Where the exposure is None the position is kept.
-    A symbol OUTSIDE the universe is sold.
+    and limits. Numbers are None if they could not be estimated. If the exposure is None, the position is kept. A symbol
+    OUTSIDE the universe is sold.
     """
 
     as_of: date
@@ -64,11 +64,11 @@ SymbolEstimate = tuple[int, float, int, float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PreTradeView:
-    """A day's decisions before anybody has looked at the account; everything is by symbol.
+    """The part of a day's decisions that does not depend on the account; every field is by symbol.
 
-    `statuses` come with their reasons. `ordered` (S,) marks the symbols that are ordered to their exposure, `whole`
-    says that all are, `outside` (S,) marks those of them that are sold. `exposures` (S,) stand before drawdown control
-    and limits, `floor` (S,) is the least that is admitted.
+    `statuses` come with their reasons. `ordered` (S,) marks the symbols that get an order towards their exposure,
+    `whole` is True if all do, `outside` (S,) marks those that are sold. `exposures` (S,) are those before drawdown
+    control and limits, `floor` (S,) is the lowest exposure allowed.
     """
 
     as_of: date
@@ -84,10 +84,10 @@ class PreTradeView:
 def decide(
     view: AlignedSignals, snapshot: Snapshot, mandate: AccountConfig, held_back: Mapping[str, str] | None = None
 ) -> tuple[Decision, ...]:
-    """The decision for every symbol at the close of the snapshot's day, from rows dated that day or earlier.
+    """Return the decision for every symbol at the close of the snapshot's day, from rows dated that day or earlier.
 
-    `held_back` names symbols that must not trade today, with the reason. A symbol that is not ORDERED keeps its
-    position and its open order; it still takes its share of the budgets unless it is stale, delisted or warming up.
+    `held_back` maps symbols that must not trade today to the reason. A symbol whose status is not in ORDERED keeps its
+    position and its open order; it still has a risk budget unless it is stale, delisted or warming up.
     """
     return decided(pretrade_views(view, [snapshot.account.as_of], mandate, held_back)[0], snapshot, mandate)
 
@@ -95,7 +95,10 @@ def decide(
 def pretrade_views(
     view: AlignedSignals, dates: Sequence[date], mandate: AccountConfig, held_back: Mapping[str, str] | None = None
 ) -> tuple[PreTradeView, ...]:
-    """All of `decide` that does not depend on the account, for many dates at once: a date's bits are the same alone."""
+    """Return the part of `decide` that does not depend on the account, for many dates at once.
+
+    A date gives the same bits alone as among others.
+    """
     known = estimates(view, dates)
     numbers = (known.age_days, known.signal, known.regime, known.confidence, known.volatility)
     columns = [list(zip(*rows, strict=True)) for rows in zip(*(one.T.tolist() for one in numbers), strict=True)]
@@ -125,10 +128,10 @@ def pretrade_views(
 def _statuses(
     known: Estimates, dates: Sequence[date], mandate: AccountConfig, held_back: Mapping[str, str]
 ) -> list[tuple[tuple[Status, str], ...]]:
-    """Whether each symbol may trade on each date, and why not."""
+    """Return each symbol's status on each date, and the reason if it may not trade."""
     why = availability(known, mandate)
     held = np.broadcast_to([symbol in held_back for symbol in mandate.symbols], why.unborn.shape)
-    # A symbol that is held back for good must stop taking a share of the budgets: stale comes first.
+    # A symbol that is held back permanently must lose its risk budget: stale comes first.
     causes = [
         (why.unborn & held, Status.QUARANTINED, "{held_back}"),
         (why.unborn, Status.WARMING_UP, "no bar yet"),
@@ -152,7 +155,7 @@ def _statuses(
 
 
 def decided(outset: PreTradeView, snapshot: Snapshot, mandate: AccountConfig) -> tuple[Decision, ...]:
-    """The decisions of a day once the account is known, see `decide`."""
+    """Return the decisions of a day, given its pre-trade view and the account; see `decide`."""
     current = np.array([snapshot.exposure(symbol) for symbol in mandate.symbols])
     once = sizing_of(mandate.strategy) is Sizing.ONCE
     if snapshot.equity <= 0:
@@ -193,7 +196,7 @@ def _decision(
 
 
 def _bought_once(outset: PreTradeView, snapshot: Snapshot, current: FloatArray, most: float) -> FloatArray:
-    """(S,) what is left of the capital, shared by the symbols that are still to be bought; nothing is borrowed."""
+    """Return exposures (S,) that split the remaining capital among the symbols still to be bought; never borrows."""
     left, wanting = max(0.0, float(snapshot.account.cash / snapshot.equity)), (current == 0.0) & ~outset.outside
     held = sum(abs(snapshot.exposure(symbol)) for symbol in snapshot.account.positions)
     share = min(left, max(0.0, most - held)) / max(1, int(wanting.sum()))
@@ -203,7 +206,7 @@ def _bought_once(outset: PreTradeView, snapshot: Snapshot, current: FloatArray, 
 def _beside_kept(
     wanted: FloatArray, current: FloatArray, outset: PreTradeView, snapshot: Snapshot, mandate: AccountConfig
 ) -> FloatArray:
-    """The wanted exposures (S,), scaled down to what the positions that are kept leave of `max_position_size`."""
+    """Return the wanted exposures (S,), scaled down to what the kept positions leave of `max_position_size`."""
     others = [symbol for symbol in snapshot.account.positions if symbol not in mandate.symbols]
     kept = 0.0 if outset.whole else float(np.abs(current[~outset.ordered]).sum())
     kept += sum(abs(snapshot.exposure(symbol)) for symbol in others)

@@ -1,6 +1,6 @@
-"""What is known at the closes of many dates before the account is looked at: estimates, and exposures from them.
+"""Estimates at the closes of many dates, and exposures from them, independent of the account.
 
-A date's numbers depend on its own rows alone, to the last bit: one date at a time or all of them at once.
+A date's numbers depend on its own rows alone: computed one date at a time or all at once, they agree to the last bit.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from strategy.portfolio.account_config import AccountConfig
     from strategy.portfolio.aligned_signals import AlignedSignals
 
-#: Column of the regime that counts where none is known: Neutral, whose multiplier is 1.
+#: Code of the regime to use when none is known: Neutral, whose multiplier is 1.
 NEUTRAL_CODE = 1
 
 
@@ -36,7 +36,7 @@ NEUTRAL_CODE = 1
 class Estimates:
     """Each symbol's newest row on or before each date; all arrays are (T, S).
 
-    `age_days` is negative where there is no row; estimates are NaN where they are not known.
+    `age_days` is negative where there is no row; unknown estimates are NaN.
     """
 
     dates: NDArray[np.datetime64]
@@ -48,7 +48,7 @@ class Estimates:
 
 
 def estimates(view: "AlignedSignals", dates: "Sequence[date] | TimeArray") -> Estimates:
-    """The estimates of the panorama as they stood at the close of each date."""
+    """Return every symbol's estimates as of the close of each date."""
     days = np.array(dates, dtype="datetime64[us]")
     shape = len(days), len(view.outlooks)
     age, regime = np.full(shape, -1, dtype=np.int64), np.full(shape, NEUTRAL_CODE, dtype=np.int64)
@@ -70,11 +70,11 @@ def estimates(view: "AlignedSignals", dates: "Sequence[date] | TimeArray") -> Es
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Availability:
-    """Why symbols may not trade, whatever the account holds; every mask is (T, S), and several may hold at once.
+    """Reasons why symbols may not trade, whatever the account holds; masks are (T, S), and several may hold at once.
 
     `unborn`: no row yet. `delisted`: its last session is past. `stale`: its newest row is older than `stale_days`.
-    `closed`: no session on the date. `outside`: a session, but no place in the universe. `warming_up`: its estimates
-    are not known yet.
+    `closed`: no session on the date. `outside`: a session, but not a member of the universe. `warming_up`: its
+    estimates are not known yet.
     """
 
     unborn: NDArray[np.bool_]
@@ -86,17 +86,20 @@ class Availability:
 
     @property
     def sized(self) -> NDArray[np.bool_]:
-        """Symbols that share the budgets of the date."""
+        """Return the mask (T, S) of the symbols that get a risk budget on the date."""
         return ~(self.unborn | self.delisted | self.stale | self.outside | self.warming_up)
 
     @property
     def ordered(self) -> NDArray[np.bool_]:
-        """Symbols that are ordered to their exposure, which is 0 outside the universe; the others stay as they are."""
+        """Return the mask (T, S) of symbols that get an order, to their exposure or to 0 outside the universe.
+
+        The others keep their position.
+        """
         return (self.sized | self.outside) & ~(self.unborn | self.delisted | self.stale | self.closed)
 
 
 def availability(known: Estimates, mandate: "AccountConfig") -> Availability:
-    """Judge every symbol of the mandate on every date of the estimates."""
+    """Return the availability of every configured symbol on every date of the estimates."""
     days: list[date] = known.dates.astype("datetime64[D]").tolist()
     delisted, outside = np.zeros((2, *known.signal.shape), dtype=np.bool_)
     for column, symbol in enumerate(mandate.symbols):
@@ -118,11 +121,11 @@ def availability(known: Estimates, mandate: "AccountConfig") -> Availability:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PortfolioSizing:
-    """What makes exposures of the signals of an account that stands at its peak: the one rule of all that size.
+    """The sizing rule that turns signals into exposures, for an account at its peak; every caller that sizes uses it.
 
-    `signal` (T, S) is 0 where it is not known. `multiplier` (T, S) is the regime's, 1 where the strategy minds none or
-    it is not known. `budgets` (T, S) share out the risk, 0 for symbols without a share. `volatility` (T,) is that of
-    the portfolio of these budgets, NaN where it is not known.
+    `signal` (T, S) is 0 where unknown. `multiplier` (T, S) is that of the regime, 1 if the strategy ignores regimes or
+    the regime is unknown. `budgets` (T, S) are the risk budgets, 0 for symbols without one. `volatility` (T,) is that
+    of the portfolio with these budgets, NaN where unknown.
     """
 
     sizing: Sizing
@@ -132,7 +135,7 @@ class PortfolioSizing:
     volatility: FloatArray
 
     def directions(self, neutral_zone: float) -> FloatArray:
-        """Return s'·g, (T, S); the bare signal where the strategy is sized by the volatility target alone."""
+        """Return s'·g, (T, S); the plain signal if the strategy is sized by the volatility target alone."""
         if self.sizing is not Sizing.FULL:
             return self.signal
         return soft_signal(self.signal, neutral_zone) * self.multiplier
@@ -154,7 +157,7 @@ class PortfolioSizing:
 def portfolio_sizing(
     known: Estimates, sized: NDArray[np.bool_], view: "AlignedSignals", mandate: "AccountConfig"
 ) -> PortfolioSizing:
-    """Share out the risk of every date among the symbols that are `sized` (T, S)."""
+    """Split the risk of every date among the symbols that are `sized` (T, S)."""
     sizing = sizing_of(mandate.strategy)
     multiplier = np.ones(known.signal.shape)
     if sizing is Sizing.FULL:

@@ -1,4 +1,4 @@
-"""When the largest exposure decided, not the volatility aimed at."""
+"""Days on which the cap on exposure, not the volatility target, set the exposures."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -8,16 +8,16 @@ from strategy.portfolio.decision import Decision
 from strategy.portfolio.sizing import SizingParams, drawdown_multiplier
 from strategy.signals.outlook import Strategy
 
-#: Exposures that differ by less from the cap stand at it.
+#: Exposures within this relative distance of the cap count as capped.
 NEAR = 1e-9
 
 
 def capped_days(
     strategy: Strategy, decisions: Sequence[Decision], snapshots: Sequence[Snapshot], sizing: SizingParams
 ) -> tuple[date, ...]:
-    """Return the days whose exposures, drawdown control aside, were cut down to `max_position_size`, in order.
+    """Return the days, in order, whose exposures were capped at `max_position_size`, drawdown control aside.
 
-    `hold` is bought once and aims at no volatility: none of its days count.
+    `hold` buys once and has no volatility target: none of its days count.
     """
     if strategy is Strategy.HOLD:
         return ()

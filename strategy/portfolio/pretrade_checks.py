@@ -1,4 +1,4 @@
-"""The second look at an order: the limits again, at the moment when it is about to leave."""
+"""Pre-trade checks: the limits, checked again just before an order is submitted."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from strategy.account.state import Account
 from strategy.market.instruments import Instrument
 from strategy.portfolio.risk import HALTED, RiskLimits
 
-#: What rounding may add to a limit that was met exactly.
+#: Relative rounding error allowed above a limit.
 ROUNDING = Decimal("1e-9")
-#: States of orders that will not trade, whatever they ask for.
+#: States of orders that will never trade.
 _OVER = frozenset({OrderState.SKIPPED, OrderState.REJECTED, OrderState.CANCELLED, OrderState.EXPIRED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreTradeViolation:
-    """Why an order must not leave, as a code and in words."""
+    """The reason why an order must not be submitted, as a code and in words."""
 
     code: ReasonCode
     reason: str
@@ -26,11 +26,11 @@ class PreTradeViolation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreTradeState:
-    """What is known when an order is about to leave.
+    """The state against which an order is checked just before it is submitted.
 
-    `account` stands at the close of the day that was decided, `marks` are its closes, `today` are all orders of the
-    day in the states they have now. `max_position_size` is gross exposure over equity. `model_age_bars` counts the
-    account days that the deciding model has not seen (None: none decided), of which `model_max_age_bars` are admitted.
+    `account` is the account at the close of the decision's day, `marks` are that day's closes, `today` are all orders
+    of the day in their current states. `max_position_size` is gross exposure over equity. `model_age_bars` counts the
+    account days after the deciding model's training data (None: no model decided), at most `model_max_age_bars`.
     """
 
     account: Account
@@ -45,12 +45,12 @@ class PreTradeState:
 
     @property
     def live(self) -> list[Order]:
-        """The orders of the day that trade, have traded or may still."""
+        """Return the orders of the day that have traded or may still trade."""
         return [order for order in self.today if order.state not in _OVER]
 
 
 def reduces(order: Order, held: Decimal) -> bool:
-    """Whether the order brings the position nearer to zero, and not beyond.
+    """Return whether the order brings the position nearer to zero without crossing it.
 
     >>> from datetime import date
     >>> from strategy.account.orders import Side
@@ -62,12 +62,12 @@ def reduces(order: Order, held: Decimal) -> bool:
 
 
 def not_sent(why: str) -> PreTradeViolation:
-    """Return the objection to an order that was planned, and is not let out."""
+    """Return the violation of an order that was planned but must not be submitted, for this reason."""
     return PreTradeViolation(code=ReasonCode.NOT_SENT, reason=f"not sent: {why}")
 
 
 def pretrade_violation(order: Order, desk: PreTradeState) -> PreTradeViolation | None:
-    """Return why the order must not leave; None if it may."""
+    """Return the violation that forbids submitting the order; None if there is none."""
     if desk.halted and not reduces(order, desk.account.quantity(order.symbol)):
         return PreTradeViolation(code=ReasonCode.HALTED, reason=HALTED)
     if order.symbol not in desk.marks or order.symbol not in desk.instruments:
@@ -79,7 +79,7 @@ def pretrade_violation(order: Order, desk: PreTradeState) -> PreTradeViolation |
 
 
 def _filter_broken(order: Order, desk: PreTradeState) -> str:
-    """Which rule of the market about a single order it breaks."""
+    """Return which market rule for single orders it breaks; empty if none."""
     instrument, quantity = desk.instruments[order.symbol], order.quantity
     notional = quantity * desk.marks[order.symbol]
     if whole_lots(quantity, instrument.lot) != quantity:
@@ -97,7 +97,7 @@ def _filter_broken(order: Order, desk: PreTradeState) -> str:
 
 
 def _limit_broken(order: Order, desk: PreTradeState) -> str:
-    """Which of the account's own limits it breaks, alone or with the other orders of the day."""
+    """Return which account limit it breaks, alone or with the day's other orders; empty if none."""
     equity, limits = desk.account.equity, desk.limits
     notional = order.quantity * desk.marks[order.symbol]
     if limits.max_order_notional is not None and notional > limits.max_order_notional * (1 + ROUNDING):
@@ -112,7 +112,7 @@ def _limit_broken(order: Order, desk: PreTradeState) -> str:
             f"the day's orders turn over {turnover / equity:.3f} of equity, above max_turnover, {limits.max_turnover}"
         )
     gross, slack = _gross_after(desk)
-    # Prices alone may have brought the account above its limit; orders then leave that as it is.
+    # Price moves alone may have taken the account above its limit; orders must then not raise it further.
     most = max(Decimal(repr(desk.max_position_size)) * equity, _gross(desk, {}))
     if gross > most * (1 + ROUNDING) + slack:
         return f"gross exposure would be {gross / equity:.3f} of equity, above {desk.max_position_size}"
@@ -120,9 +120,9 @@ def _limit_broken(order: Order, desk: PreTradeState) -> str:
 
 
 def _gross_after(desk: PreTradeState) -> tuple[Decimal, Decimal]:
-    """The gross notional once all orders of the day have filled, and what may have been added to it since the decision.
+    """Return the gross notional once all orders of the day have filled, and the tolerance on it.
 
-    That is the rounding to lots, and what would have reduced but is too small for an order.
+    The tolerance covers rounding to lots, and reductions that were too small for an order.
     """
     moved = dict[str, Decimal]()
     for order in desk.live:
@@ -136,7 +136,7 @@ def _gross_after(desk: PreTradeState) -> tuple[Decimal, Decimal]:
 
 
 def _gross(desk: PreTradeState, moved: Mapping[str, Decimal]) -> Decimal:
-    """The gross notional of what is held at the marks, and of what has moved."""
+    """Return the gross notional at the marks of the positions held, changed by the quantities in `moved`."""
     held = {symbol: position.quantity for symbol, position in desk.account.positions.items()}
     marks = {symbol: position.mark for symbol, position in desk.account.positions.items()} | dict(desk.marks)
     return sum(

@@ -1,4 +1,4 @@
-"""Limits on what may be decided, whatever the model says."""
+"""Risk limits on decisions, whatever the model says, and the drawdown halt."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,14 +12,14 @@ from strategy.account.orders import Order, OrderState, ReasonCode
 from strategy.account.state import Snapshot
 from strategy.market.bars import FloatArray
 
-#: What people read of an order that a halt has skipped, and of one that it has cut.
+#: Reason texts of an order that a halt skipped, and of one that it cut.
 HALTED = "halted: only orders that reduce are sent"
 CUT = "halted: cut to what closes the position"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RiskLimits:
-    """The limits that are part of a decision, and the halt that is not.
+    """Limits that apply to every decision, and the drawdown at which the account is halted.
 
     `max_turnover`: traded notional of one day over equity. `max_order_notional`: money per order (None: no cap).
     `stale_days`: calendar days after which a bar is too old to act on. `max_drawdown_halt`: fraction below the peak.
@@ -43,7 +43,7 @@ class RiskLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RiskState:
-    """Whether an account is halted, since when and why; `peak_equity` is the highest since it resumed, if known."""
+    """Halt state of an account: since when and why; `peak_equity` is the highest since it resumed, if known."""
 
     halted: bool = False
     since: date | None = None
@@ -52,9 +52,9 @@ class RiskState:
 
 
 def update_halt(state: RiskState, snapshot: Snapshot, limits: RiskLimits) -> RiskState:
-    """The risk state after a settled day: halted once equity stands `max_drawdown_halt` below its peak.
+    """Return the risk state after a settled day: halted once equity is `max_drawdown_halt` below its peak.
 
-    Only a person resumes an account; until then the state stays as it is, whatever the equity does.
+    Only a person can resume a halted account; until then the state does not change, whatever the equity does.
     """
     if state.halted:
         return state
@@ -74,9 +74,9 @@ def update_halt(state: RiskState, snapshot: Snapshot, limits: RiskLimits) -> Ris
 def watched_at_worst(
     state: RiskState, snapshot: Snapshot, limits: RiskLimits, doubtful: Mapping[str, Decimal]
 ) -> RiskState:
-    """Return the risk state where some positions have a newer close that is not believed yet: the worse mark counts.
+    """Return the risk state when some positions have a newer close that is held back: the worse mark counts.
 
-    `doubtful` holds these closes by symbol. The peak is that of the equity at the marks.
+    `doubtful` holds these closes by symbol. The peak is taken from the equity at the marks.
     """
     after = update_halt(state, snapshot, limits)
     losses = {
@@ -94,7 +94,7 @@ def watched_at_worst(
 
 
 def reduced(order: Order, held: Decimal, lot: Decimal) -> Order:
-    """The order as a halted account may send it: what reduces the position stays, what would go beyond zero is cut off.
+    """Return the order as a halted account may send it: the part that reduces the position, without crossing zero.
 
     It is cut to whole lots; an order that reduces nothing is skipped.
     """
@@ -108,7 +108,7 @@ def reduced(order: Order, held: Decimal, lot: Decimal) -> Order:
 
 
 def clip_to_limits(current: FloatArray, target: FloatArray, equity: Decimal, limits: RiskLimits) -> FloatArray:
-    """The target exposures (S,) moved back towards the current ones until no limit is broken.
+    """Move the target exposures (S,) back towards the current ones until no limit is broken.
 
     Each change is first cut to the order cap, then all changes are scaled together to the turnover bound.
 
@@ -124,12 +124,12 @@ def clip_to_limits(current: FloatArray, target: FloatArray, equity: Decimal, lim
         change = change * (limits.max_turnover / turnover)
         result: FloatArray = current + change
         return result
-    # Unchanged targets are returned as they came, so that a limit that does not bind leaves no rounding behind.
+    # Unchanged targets are returned as they are, so that a limit that does not bind adds no rounding error.
     return target if limits.max_order_notional is None else current + change
 
 
 def halt_date(snapshots: Sequence[Snapshot], limits: RiskLimits) -> date | None:
-    """The first day on which equity stood `max_drawdown_halt` below its highest so far, or None."""
+    """Return the first day on which equity was `max_drawdown_halt` below its highest so far, or None."""
     state = RiskState()
     for snapshot in snapshots:
         state = update_halt(state, snapshot, limits)

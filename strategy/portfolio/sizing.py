@@ -1,4 +1,7 @@
-"""From a signal to a target exposure: the seed's rule, hard-edged as published and soft-edged as it trades."""
+"""Position sizing, from a signal to a target exposure: the seed document's rule with hard edges, and with soft edges.
+
+The hard-edged rule is the one the seed document gives; the soft-edged one trades.
+"""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -12,19 +15,19 @@ from strategy.signals.regime import REGIMES, Regime
 if TYPE_CHECKING:
     from torch import Tensor
 
-#: What trades is sized in numpy, what trains in torch: the same lines serve both.
+#: Trading sizes in numpy, training in torch: the same lines serve both.
 Numbers = TypeVar("Numbers", FloatArray, "Tensor")
 
-#: The most that a calm market may scale a position up.
+#: The largest factor by which low volatility may scale a position up.
 VOLATILITY_CAP = 2.0
 MULTIPLIER = {Regime.BULL: 1.25, Regime.NEUTRAL: 1.0, Regime.BEAR: 0.75}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SizingParams:
-    """The seed's four parameters, and the knees of the drawdown control (fractions of the peak).
+    """The seed document's four parameters, and the knees of the drawdown control (fractions of the peak).
 
-    Raises ValueError where a parameter is outside its range.
+    Raises ValueError if a parameter is outside its range.
     """
 
     target_annual_vol: float = 0.35
@@ -53,7 +56,7 @@ class SizingParams:
 
 
 def calculate_position_size(signal: float, regime: Regime | str, volatility: float, params: SizingParams) -> float:
-    """The seed document's own position size, hard-edged, as a multiple of equity.
+    """Return the seed document's own position size, with hard edges, as a multiple of equity.
 
     `volatility` is annualised; zero or missing volatility means no position. Raises ValueError for an unknown regime.
 
@@ -69,7 +72,7 @@ def calculate_position_size(signal: float, regime: Regime | str, volatility: flo
 
 
 def soft_signal(signal: Numbers, neutral_zone: float) -> Numbers:
-    """s' = sign(s)·max(|s| − z, 0)/(1 − z): the signal with the neutral zone cut out of it, same shape.
+    """Return s' = sign(s)·max(|s| − z, 0)/(1 − z), the signal with the neutral zone cut out, same shape.
 
     >>> soft_signal(np.array([0.02, 0.515, -1.0]), 0.03)
     array([ 0. ,  0.5, -1. ])
@@ -79,7 +82,7 @@ def soft_signal(signal: Numbers, neutral_zone: float) -> Numbers:
 
 
 def regime_multiplier(code: NDArray[np.int64], confidence: FloatArray) -> FloatArray:
-    """g = 1 + c·(m − 1), same shape; `code` indexes REGIMES and an unknown confidence (NaN) counts as none.
+    """Return g = 1 + c·(m − 1), same shape; `code` indexes REGIMES, and an unknown confidence (NaN) counts as 0.
 
     >>> regime_multiplier(np.array([0, 2]), np.array([1.0, 0.5]))
     array([1.25 , 0.875])
@@ -90,7 +93,7 @@ def regime_multiplier(code: NDArray[np.int64], confidence: FloatArray) -> FloatA
 
 
 def volatility_multiplier(volatility: FloatArray, target_annual_vol: float) -> FloatArray:
-    """v = min(target / volatility, 2), same shape; 0 where volatility is zero or missing.
+    """Return v = min(target / volatility, 2), same shape; 0 where volatility is zero or missing.
 
     >>> volatility_multiplier(np.array([0.7, 0.1, 0.0]), 0.35)
     array([0.5, 2. , 0. ])
@@ -101,7 +104,7 @@ def volatility_multiplier(volatility: FloatArray, target_annual_vol: float) -> F
 
 
 def drawdown_multiplier(drawdown: float, params: SizingParams) -> float:
-    """d: 1 up to the first knee, then linear to the floor at the second, and the floor beyond.
+    """Return d: 1 up to the first knee, then linear to the floor at the second, and the floor beyond.
 
     >>> [drawdown_multiplier(d, SizingParams()) for d in (0.05, 0.25, 0.5)]
     [1.0, 0.25, 0.25]
@@ -112,7 +115,7 @@ def drawdown_multiplier(drawdown: float, params: SizingParams) -> float:
 
 
 def risk_budgets(volatility: FloatArray) -> FloatArray:
-    """b = (1/σ) / Σ(1/σ) over the symbols, (..., S); 0 for a symbol without volatility.
+    """Return b = (1/σ) / Σ(1/σ) over the symbols, (..., S); 0 for a symbol without volatility.
 
     >>> risk_budgets(np.array([0.1, 0.3]))
     array([0.75, 0.25])
@@ -125,7 +128,7 @@ def risk_budgets(volatility: FloatArray) -> FloatArray:
 
 
 def portfolio_exposures(directions: Numbers, weights: Numbers, max_position_size: float) -> Numbers:
-    """x = s'·g·b·k, (..., S), the symbols of an account scaled down together to `max_position_size` of gross exposure.
+    """Return x = s'·g·b·k, (..., S), all symbols scaled down together to a gross exposure of `max_position_size`.
 
     `directions` is s'·g, `weights` b·k with k = min(target / σₚ, 2). With one symbol this is the single-symbol rule.
 

@@ -1,4 +1,4 @@
-"""The volatility of a portfolio of symbols."""
+"""Volatility of a portfolio of symbols."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,18 +6,18 @@ from numpy.typing import NDArray
 from strategy.market.bars import FloatArray
 from strategy.signals.rolling import VOLATILITY_BARS, VOLATILITY_SPAN, exponential_weights
 
-#: Account dates that the volatility of a portfolio sees.
+#: Account dates in the window of a portfolio's volatility.
 PORTFOLIO_BARS = VOLATILITY_BARS
 
 
-#: Numbers held at once while portfolios of many dates are weighed.
+#: Most numbers held at once while the volatilities of many dates are computed.
 _CHUNK_NUMBERS = 1_000_000
 
 
 def portfolio_volatilities(
     changes: FloatArray, stops: NDArray[np.int64], budgets: FloatArray, days_per_year: int
 ) -> FloatArray:
-    """σₚ: the annualised, exponentially weighted volatility of Σ b·r over the last account dates, (T,).
+    """Return σₚ, the annualised, exponentially weighted volatility of Σ b·r over the last account dates, (T,).
 
     `changes` (U, S) are the symbols' returns; the window of a result ends before row `stops` (T,), and `budgets` (T, S)
     are those of its last date. NaN where fewer than PORTFOLIO_BARS rows come before.

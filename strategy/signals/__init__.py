@@ -1,4 +1,4 @@
-"""From bars to a signal for each symbol: indicators, features, the regime, the prior rule and each symbol's outlook.
+"""Signals from bars: indicators, features, the regime, the prior rule, and the signals of each strategy.
 
-Causal: row t reads rows up to t. Knows nothing of accounts. Start with `outlook`.
+Causal: row t reads rows up to t. Independent of accounts. Start with `outlook`.
 """

@@ -1,4 +1,4 @@
-"""What the network sees: fifteen causal, scale-free numbers per bar."""
+"""Features of the network: fifteen causal, scale-free numbers per bar."""
 
 import numpy as np
 
@@ -22,7 +22,7 @@ FEATURES: tuple[str, ...] = (
     "log_volatility",
 )
 
-#: Closes that one row of features sees.
+#: Closes in the window of one row of features.
 FEATURE_BARS = 253
 
 #: Every feature is of order one and is cut off here: a crash must not drive the network out of its training range.
@@ -33,10 +33,10 @@ TYPICAL_VOLATILITY = 0.01
 
 
 def features(close: FloatArray) -> FloatArray:
-    """Features of adjusted closes (T,), (T, 15) in the order of FEATURES, each within ±FEATURE_LIMIT.
+    """Return the features of adjusted closes (T,), as (T, 15) in the order of FEATURES, each within ±FEATURE_LIMIT.
 
-    Row t sees the FEATURE_BARS closes up to t and nothing else, to the last bit; scaling all prices by a power of two
-    changes nothing. Returns are measured in daily volatility σ. NaN in the first FEATURE_BARS - 1 rows; where a
+    Row t depends on the FEATURE_BARS closes up to t and nothing else, to the last bit; scaling all prices by a power of
+    two changes nothing. Returns are measured in daily volatility σ. NaN in the first FEATURE_BARS - 1 rows; where a
     divisor is zero (prices that do not move) the feature is 0.
 
     >>> features(np.full(254, 10.0))[-2:].any()
@@ -63,24 +63,24 @@ def features(close: FloatArray) -> FloatArray:
 
 
 def momentum(close: FloatArray, sigma: FloatArray, lag_bars: int) -> FloatArray:
-    """Return over `lag_bars` in units of what σ makes of as many independent days, (T,); 0 where σ is 0."""
+    """Return the change over `lag_bars`, divided by σ·√`lag_bars`, (T,); 0 where σ is 0."""
     return ratio(change(close, lag_bars), sigma * np.sqrt(float(lag_bars)))
 
 
 def ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
-    """Quotient, (T,); 0 where the denominator is 0, NaN where either is."""
+    """Return the quotient, (T,); 0 where the denominator is 0, NaN where either is NaN."""
     result = np.where(np.isnan(numerator) | np.isnan(denominator), np.nan, 0.0)
     np.divide(numerator, denominator, out=result, where=denominator > 0)
     return result
 
 
 def _macd_weights(scale_bars: int) -> FloatArray:
-    """Weights with alpha = 1 / scale, as in Baz et al., Dissecting Investment Strategies (2015), cut to a year."""
+    """Return weights of alpha = 1 / scale, as in Baz et al., Dissecting Investment Strategies (2015), cut to a year."""
     return exponential_weights(2 * scale_bars - 1, FEATURE_BARS - 1)
 
 
 def _average_gap(close: FloatArray, sigma: FloatArray, fast: FloatArray, slow: FloatArray) -> FloatArray:
-    """Fast minus slow moving average over the standard deviation that a random walk of volatility σ gives it."""
+    """Return fast minus slow moving average, over the standard deviation it has on a random walk of volatility σ."""
     newest_fast = np.zeros(len(slow))
     newest_fast[len(slow) - len(fast) :] = fast
     sensitivity = np.cumsum(slow - newest_fast)

@@ -1,4 +1,4 @@
-"""Classic indicators in window-exact form: no recursive average, so a bare window gives the very same bits."""
+"""Classic indicators over exact windows: no recursive averages, so a bare window gives identical bits."""
 
 import numpy as np
 
@@ -9,10 +9,10 @@ RSI_MIDPOINT = 50.0
 
 
 def rsi(close: FloatArray, lookback_bars: int = 14) -> FloatArray:
-    """Relative strength index of closes (T,), (T,) in 0..100; 50 where nothing moved.
+    """Return the relative strength index of closes (T,), as (T,) in 0..100; 50 where nothing moved.
 
-    Cutler's form: simple sums of gains and losses over exactly `lookback_bars` changes, where Wilder's (New Concepts in
-    Technical Trading Systems, 1978) remembers all history. NaN in the first `lookback_bars` rows.
+    Cutler's form: simple sums of gains and losses over exactly `lookback_bars` changes, whereas Wilder's (New Concepts
+    in Technical Trading Systems, 1978) depends on all history. NaN in the first `lookback_bars` rows.
 
     >>> rsi(np.array([1.0, 2.0, 3.0, 2.0, 2.0, 2.0]), 2)
     array([ nan,  nan, 100.,  50.,   0.,  50.])

@@ -1,4 +1,4 @@
-"""What the network sees: each symbol's own features, and beside them the market's, their mean over all symbols."""
+"""Inputs of the network: each symbol's own features, and the market's, which are their mean over all symbols."""
 
 from collections.abc import Mapping
 
@@ -13,9 +13,9 @@ INPUTS: tuple[str, ...] = (*FEATURES, *(f"market_{name}" for name in FEATURES))
 
 
 def inputs(bars: Mapping[str, Bars]) -> dict[str, FloatArray]:
-    """The network's inputs at every own row of each symbol, (T, 30) in the order of INPUTS, from raw bars.
+    """Return the network's inputs at every own row of each symbol, (T, 30) in the order of INPUTS, from raw bars.
 
-    The market's features of a date are the mean over the symbols that have a current row with features; alone, a
+    The market's features of a date are the mean over the symbols that have a current row with features; a single
     symbol is its own market. Row t uses rows dated t or earlier. NaN in a symbol's first FEATURE_BARS - 1 rows.
     """
     panel = side_by_side({symbol: one.open_time for symbol, one in bars.items()})
@@ -28,10 +28,10 @@ def inputs(bars: Mapping[str, Bars]) -> dict[str, FloatArray]:
 
 
 def _market(panel: Panel, own: Mapping[str, FloatArray]) -> FloatArray:
-    """(U, F) mean over the current symbols; NaN where there is none.
+    """Return the mean over the current symbols, (U, F); NaN where there is none.
 
-    Added up symbol by symbol: a sum over an axis may group its terms by the number of dates, and a bare window must
-    give the very same bits as the whole history.
+    It is summed symbol by symbol: a sum over an axis may group its terms by the number of dates, and a bare window must
+    give the same bits as the whole history.
     """
     total = np.zeros((len(panel), len(FEATURES)))
     count = np.zeros((len(panel), 1))
@@ -46,9 +46,9 @@ def _market(panel: Panel, own: Mapping[str, FloatArray]) -> FloatArray:
 
 
 def bars_behind(open_times: Mapping[str, TimeArray], context_bars: int) -> int:
-    """How many newest bars of every symbol determine the inputs of the last `context_bars` rows of each.
+    """Return how many of each symbol's newest bars determine the inputs of the last `context_bars` rows of all symbols.
 
-    A row sees the market of its date, and so other symbols' features then; there is at most one bar a day.
+    A row includes the market of its date, and so other symbols' features on it; there is at most one bar a day.
     """
     known = [times for times in open_times.values() if len(times)]
     if not known:

@@ -1,4 +1,4 @@
-"""The signal of every strategy, and all else that is estimated from the bars of the symbols."""
+"""Signals of every strategy, with regime, volatility and returns, estimated from each symbol's bars."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ MOMENTUM_BARS = 252
 
 
 class Strategy(StrEnum):
-    """What may be asked for with `--strategy`."""
+    """Strategies, the choices of `--strategy`."""
 
     TURBO = "turbo"
     RULES = "rules"
@@ -31,31 +31,31 @@ class Strategy(StrEnum):
 
 
 class Sizing(StrEnum):
-    """How a signal becomes an exposure."""
+    """Ways to turn a signal into an exposure."""
 
-    #: The whole rule of the seed: neutral zone, regime, volatility target, drawdown control.
+    #: The full rule of the seed document: neutral zone, regime, volatility target, drawdown control.
     FULL = "full"
-    #: The volatility target alone.
+    #: Only the volatility target.
     VOLATILITY = "volatility"
     #: An equal share of the capital, bought once and kept.
     ONCE = "once"
 
 
 class Forecaster(Protocol):
-    """A trained model: the signals of all symbols, each from its own bars and those of the others."""
+    """A trained model that gives the signals of all symbols, each from its own bars and those of the others."""
 
     @property
     def history_bars(self) -> int:
-        """Closes of a symbol without which it gets the prior."""
+        """Return the closes that a symbol needs; with fewer, its signal is the prior."""
         ...
 
     @property
     def context_bars(self) -> int:
-        """Rows of inputs that one signal sees."""
+        """Return the rows of inputs on which one signal depends."""
         ...
 
     def forecast(self, bars: Mapping[str, Bars], since: np.datetime64 | None = None) -> dict[str, FloatArray]:
-        """Signals in [-1, 1] at every row of each symbol, (T,); NaN where there is too little history.
+        """Return signals in [-1, 1] at every row of each symbol, (T,); NaN where there is too little history.
 
         If `since` is given, rows before each symbol's newest row dated at most `since` need not be computed.
         """
@@ -64,7 +64,7 @@ class Forecaster(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SymbolSignals:
-    """One symbol's estimates, row by row; each array is (T,), NaN before its warm-up ends.
+    """One symbol's estimates by row; each array is (T,), NaN before its warm-up ends.
 
     `signal` in [-1, 1], `regime` indexes REGIMES, `volatility` is annualised by the symbol's calendar, `change` is the
     return of the adjusted close. Row t uses rows up to t only.
@@ -80,14 +80,14 @@ class SymbolSignals:
 
 
 def sizing_of(strategy: Strategy) -> Sizing:
-    """The sizing that belongs to a strategy."""
+    """Return the sizing that a strategy uses."""
     if strategy is Strategy.HOLD:
         return Sizing.ONCE
     return Sizing.FULL if strategy in (Strategy.TURBO, Strategy.RULES) else Sizing.VOLATILITY
 
 
 def history_bars(strategy: Strategy, model: Forecaster | None = None) -> int:
-    """How many closes a decision sees: the warm-up, and the bare window that a daily run loads.
+    """Return how many closes a decision depends on: the warm-up, and the bare window that a daily run loads.
 
     >>> history_bars(Strategy.RULES)
     127
@@ -103,17 +103,17 @@ def history_bars(strategy: Strategy, model: Forecaster | None = None) -> int:
 
 
 def warm_up_bars(strategy: Strategy) -> int:
-    """How many closes a symbol must have before the strategy may trade it."""
+    """Return how many closes a symbol must have before the strategy may trade it."""
     return 1 if strategy is Strategy.HOLD else history_bars(strategy)
 
 
 def look_back(
     newest: Callable[[int], Mapping[str, Bars]], strategy: Strategy, model: Forecaster | None = None
 ) -> Mapping[str, Bars]:
-    """Return the bars that a decision sees: each symbol's own look-back, and what the others showed meanwhile.
+    """Return the bars that a decision depends on: each symbol's own look-back, and other symbols' bars on its dates.
 
-    `newest` gives the newest so many bars of every symbol up to the day that is decided. A network sees the other
-    symbols too, on the dates of its own context: where they trade more often it takes more of their bars.
+    `newest(n)` returns the newest `n` bars of every symbol up to the day of the decision. A network also reads the
+    other symbols on the dates of its own context: if they trade more often, more of their bars are needed.
     """
     own = newest(history_bars(strategy, model))
     if model is None or len(own) < 2:
@@ -129,9 +129,9 @@ def symbol_signals(
     model: Forecaster | None = None,
     since: np.datetime64 | None = None,
 ) -> dict[str, SymbolSignals]:
-    """The outlook of every symbol at every row of its raw bars; estimates are taken on adjusted prices.
+    """Return the signals of every symbol at every row of its raw bars; estimates use adjusted prices.
 
-    With `since`, a model is not asked about rows before each symbol's newest one dated at most then.
+    With `since`, a model skips the rows before each symbol's newest row dated at most `since`.
     """
     forecasts = model.forecast(bars, since) if model and strategy is Strategy.TURBO else {}
     return {symbol: _outlook(one, calendars[symbol], strategy, forecasts.get(symbol)) for symbol, one in bars.items()}
@@ -152,7 +152,7 @@ def _outlook(bars: Bars, calendar: Calendar, strategy: Strategy, forecast: Float
 
 
 def no_outlook(symbol: str) -> SymbolSignals:
-    """The outlook of a symbol that has no bar yet: no rows."""
+    """Return the signals of a symbol that has no bar yet: no rows."""
     empty = np.empty(0)
     return SymbolSignals(
         symbol=symbol,
@@ -178,7 +178,7 @@ def _signal(strategy: Strategy, close: FloatArray) -> FloatArray:
 
 
 def rules(close: FloatArray) -> FloatArray:
-    """The seed's rules without a network: a signal in [-1, 1] at every row of adjusted closes (T,).
+    """Return the seed document's rule without a network: a signal in [-1, 1] at every row of adjusted closes (T,).
 
     g = 0.6·r10 + 0.4·r50 over h: the 90th percentile of r10 over 100 bars when g is positive, else minus the 10th, and
     never below 0.02. NaN before 110 closes.

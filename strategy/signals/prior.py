@@ -1,4 +1,4 @@
-"""The rule the network starts from: holding and following the trend, at equal risk."""
+"""Prior rule, from which the network starts: holding and trend following at equal risk."""
 
 import numpy as np
 
@@ -8,19 +8,19 @@ from strategy.signals.rolling import daily_volatility, mean
 
 PRIOR_HORIZON_BARS = (21, 63, 126, 252)
 PRIOR_SMOOTHING_BARS = 5
-#: On a random walk the trend below has a root mean square of one half, holding one of one: with twice the weight on the
-#: trend both carry the same risk. Together they reach 1.
+#: On a random walk the trend below has a root mean square of one half, holding has one of 1: with twice the weight on
+#: the trend, both carry the same risk. The weights add up to 1.
 PRIOR_HOLD_WEIGHT = 1.0 / 3.0
 PRIOR_TREND_WEIGHT = 2.0 / 3.0
 
-#: Closes that one value of the prior sees.
+#: Closes on which one value of the prior depends.
 PRIOR_BARS = max(PRIOR_HORIZON_BARS) + PRIOR_SMOOTHING_BARS
 
 
 def prior(close: FloatArray) -> FloatArray:
-    """Signal of the prior rule on adjusted closes (T,), (T,) in [-1/3, 1].
+    """Return the signal of the prior rule on adjusted closes (T,), as (T,) in [-1/3, 1].
 
-    1/3 + 2/3 × the five-day mean of tanh momentum, averaged over 21, 63, 126 and 252 days. Row t sees the PRIOR_BARS
+    1/3 + 2/3 × the five-day mean of tanh momentum, averaged over 21, 63, 126 and 252 days. Row t uses the PRIOR_BARS
     closes up to t and nothing else, to the last bit. NaN in the first PRIOR_BARS - 1 rows; prices that do not move
     have no trend.
 

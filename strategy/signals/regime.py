@@ -1,4 +1,4 @@
-"""The market's regime: Bull, Neutral or Bear, and how sure the evidence is."""
+"""Market regime (Bull, Neutral or Bear) and the confidence in it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,12 +16,12 @@ SHORT_BARS, LONG_BARS, VOLATILITY_BARS, RSI_BARS = 20, 50, 20, 14
 TREND_WEIGHT, CALM_WEIGHT, RSI_WEIGHT, RETURN_WEIGHT = 0.35, 0.15, 0.15, 0.35
 #: The scores of the evidence, in order.
 SCORES = ("trend", "calm", "rsi", "return")
-#: How sharply the weighted score separates the regimes, and how strong a score Neutral withstands.
+#: Steepness with which the weighted score separates the regimes, and the score up to which Neutral prevails.
 SHARPNESS, NEUTRAL_SCORE = 4.0, 0.25
 
 
 class Regime(StrEnum):
-    """The three regimes, by the seed document's names."""
+    """The three regimes, named as in the seed document."""
 
     BULL = "Bull"
     NEUTRAL = "Neutral"
@@ -33,23 +33,23 @@ REGIMES = (Regime.BULL, Regime.NEUTRAL, Regime.BEAR)
 
 
 class HasClose(Protocol):
-    """Anything whose "close" column converts to an array: Bars, a dict, a DataFrame."""
+    """Any value whose "close" column converts to an array: Bars, a dict, a DataFrame."""
 
     def __getitem__(self, name: Any, /) -> Any:
-        """The column."""
+        """Return the column."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RegimePath:
-    """`code` (T,) indexes REGIMES at every row, `confidence` (T,) is in [0, 1], NaN before the warm-up ends."""
+    """Regime at every row: `code` (T,) indexes REGIMES, `confidence` (T,) in [0, 1] is NaN before the warm-up ends."""
 
     code: NDArray[np.int64]
     confidence: FloatArray
 
 
 def regime_bars(lookback_bars: int = 40) -> int:
-    """How many closes one row needs.
+    """Return how many closes one row needs.
 
     >>> regime_bars(40)
     60
@@ -58,7 +58,7 @@ def regime_bars(lookback_bars: int = 40) -> int:
 
 
 def detect_market_regime(data: HasClose, lookback_period: int = 40) -> tuple[Regime, float]:
-    """The regime at the last bar and the confidence in it, 0 to 1 (0: all three are equally likely).
+    """Return the regime at the last bar and the confidence in it, 0 to 1 (0: all three are equally likely).
 
     `data["close"]` holds adjusted closes, oldest first. Raises ValueError with fewer closes than the evidence needs.
     """
@@ -71,7 +71,7 @@ def detect_market_regime(data: HasClose, lookback_period: int = 40) -> tuple[Reg
 
 
 def regimes(close: FloatArray, lookback_bars: int = 40) -> RegimePath:
-    """The regime at every row of adjusted closes (T,); row t sees exactly its last `regime_bars` closes."""
+    """Return the regime at every row of adjusted closes (T,); row t uses exactly its last `regime_bars` closes."""
     probability = probabilities(weighed(evidence(close, lookback_bars)))
     known = np.isfinite(probability).all(axis=-1)
     best = np.where(known, np.argmax(np.where(np.isfinite(probability), probability, -1.0), axis=-1), 1)
@@ -80,12 +80,12 @@ def regimes(close: FloatArray, lookback_bars: int = 40) -> RegimePath:
 
 
 def evidence(close: FloatArray, lookback_bars: int = 40) -> FloatArray:
-    """The four scores of adjusted closes (T,), (T, 4) in the order of SCORES, in [-1, 1]; positive speaks for Bull.
+    """Return the four scores of adjusted closes (T,), as (T, 4) in the order of SCORES, in [-1, 1].
 
-    NaN before the warm-up ends. A series that does not move has no evidence: zero.
+    Positive scores are evidence for Bull. NaN before the warm-up ends. A series that does not move has scores of 0.
     """
     volatility = deviation(change(close, 1), VOLATILITY_BARS)
-    # A series that does not move has no volatility to measure its trend by: its evidence is zero, not undefined.
+    # A series that does not move has no volatility to divide its trend by: its score is 0, not undefined.
     unit = np.where(volatility > 0, volatility, np.where(volatility == 0, np.inf, np.nan))
     gap = mean(close, SHORT_BARS) / mean(close, LONG_BARS) - 1.0
     trend = np.tanh(gap / (unit * np.sqrt(LONG_BARS - SHORT_BARS)))
@@ -99,14 +99,14 @@ def evidence(close: FloatArray, lookback_bars: int = 40) -> FloatArray:
 
 
 def weighed(scores: FloatArray) -> FloatArray:
-    """The weighted sum of the four scores (T, 4), (T,) in [-1, 1]."""
+    """Return the weighted sum of the four scores (T, 4), as (T,) in [-1, 1]."""
     trend, calm, strength, gain = scores.T
     result: FloatArray = TREND_WEIGHT * trend + CALM_WEIGHT * calm + RSI_WEIGHT * strength + RETURN_WEIGHT * gain
     return result
 
 
 def probabilities(score: FloatArray) -> FloatArray:
-    """The probability of each regime given the weighted sums (T,), (T, 3) in the order of REGIMES."""
+    """Return the probability of each regime given the weighted sums (T,), as (T, 3) in the order of REGIMES."""
     # In the order of REGIMES.
     logits = SHARPNESS * np.stack([score, NEUTRAL_SCORE - np.abs(score), -score], axis=-1)
     likely = np.exp(logits - logits.max(axis=-1, keepdims=True))

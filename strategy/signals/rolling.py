@@ -1,4 +1,4 @@
-"""Rolling windows that see exactly their rows: no running sums, so a bare window gives the very same bits."""
+"""Rolling windows over exactly their own rows: no running sums, so a bare window gives identical bits."""
 
 from collections.abc import Callable
 
@@ -7,13 +7,13 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from strategy.market.bars import FloatArray
 
-#: Span of the exponential weights of every volatility, in bars, and how many returns they see.
+#: Span of the exponential weights of every volatility, in bars, and the number of returns they cover.
 VOLATILITY_SPAN = 60
 VOLATILITY_BARS = 126
 
 
 def rolling(values: FloatArray, lookback_bars: int, reduce: Callable[[FloatArray], FloatArray]) -> FloatArray:
-    """`reduce` of every window of `lookback_bars` rows, (T,); NaN until the first full window.
+    """Return `reduce` of every window of `lookback_bars` rows, (T,); NaN until the first full window.
 
     `reduce` maps (N, lookback_bars) to (N,) row by row.
 
@@ -27,12 +27,12 @@ def rolling(values: FloatArray, lookback_bars: int, reduce: Callable[[FloatArray
 
 
 def mean(values: FloatArray, lookback_bars: int) -> FloatArray:
-    """Rolling mean, (T,)."""
+    """Return the rolling mean, (T,)."""
     return rolling(values, lookback_bars, lambda rows: rows.sum(axis=-1) / lookback_bars)
 
 
 def deviation(values: FloatArray, lookback_bars: int) -> FloatArray:
-    """Rolling sample standard deviation, (T,)."""
+    """Return the rolling sample standard deviation, (T,)."""
 
     def spread(rows: FloatArray) -> FloatArray:
         centred = rows - (rows.sum(axis=-1) / lookback_bars)[:, None]
@@ -43,12 +43,12 @@ def deviation(values: FloatArray, lookback_bars: int) -> FloatArray:
 
 
 def weighted(values: FloatArray, weights: FloatArray) -> FloatArray:
-    """Rolling weighted sum, (T,); weights run from the oldest row to the newest."""
+    """Return the rolling weighted sum, (T,); weights run from the oldest row to the newest."""
     return rolling(values, len(weights), lambda rows: (rows * weights).sum(axis=-1))
 
 
 def exponential_weights(span_bars: int, lookback_bars: int) -> FloatArray:
-    """Exponential weights of a span (alpha = 2 / (span + 1)), cut to `lookback_bars` rows and summing to one."""
+    """Return exponential weights of a span (alpha = 2 / (span + 1)), cut to `lookback_bars` rows, that sum to one."""
     decay = 1.0 - 2.0 / (span_bars + 1.0)
     weights = decay ** np.arange(lookback_bars - 1, -1, -1, dtype=np.float64)
     result: FloatArray = weights / weights.sum()
@@ -56,7 +56,7 @@ def exponential_weights(span_bars: int, lookback_bars: int) -> FloatArray:
 
 
 def change(values: FloatArray, lag_bars: int) -> FloatArray:
-    """Relative change over `lag_bars` rows, (T,); NaN in the first rows.
+    """Return the relative change over `lag_bars` rows, (T,); NaN in the first rows.
 
     >>> change(np.array([1.0, 2.0, 3.0]), 1)
     array([nan, 1. , 0.5])
@@ -67,7 +67,9 @@ def change(values: FloatArray, lag_bars: int) -> FloatArray:
 
 
 def daily_volatility(close: FloatArray) -> FloatArray:
-    """Exponentially weighted root mean square of daily returns, (T,), a fraction per bar; NaN before 127 closes.
+    """Return the exponentially weighted root mean square of daily returns, (T,), a fraction per bar.
+
+    NaN before 127 closes.
 
     Zero-mean, as in RiskMetrics (J.P. Morgan 1996), with the weights cut to exactly VOLATILITY_BARS returns.
     """
@@ -78,6 +80,6 @@ def daily_volatility(close: FloatArray) -> FloatArray:
 
 
 def annual_volatility(close: FloatArray, days_per_year: int) -> FloatArray:
-    """Daily volatility times the square root of the calendar's days per year, (T,)."""
+    """Return daily volatility times the square root of the calendar's days per year, (T,)."""
     result: FloatArray = daily_volatility(close) * np.sqrt(float(days_per_year))
     return result

@@ -1,4 +1,4 @@
-"""Training end to end on the account's Sharpe ratio: windows, the loop, walk-forward and the promotion gate.
+"""End-to-end training on the account's Sharpe ratio: windows, the training loop, walk-forward and the promotion gate.
 
 Start with `fit`.
 """

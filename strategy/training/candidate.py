@@ -1,4 +1,4 @@
-"""The first network of some history, and whether the gate lets it trade in place of the prior."""
+"""First candidate: the first network trained on a history, and the promotion gate's verdict on it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from strategy.training.settings import TrainingSettings
 from strategy.training.training_panel import training_panel
 from strategy.training.windows import split
 
-#: Whoever trains on this history for the first time has tried nothing else on it.
+#: The first training on a history is the only trial on it.
 _TRIALS = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Candidate:
-    """A model and the gate's verdict on it; no model where none could be trained, which the verdict explains."""
+    """A model and the promotion gate's verdict on it; if none could be trained, the verdict explains why."""
 
     model: Ensemble | None
     verdict: Verdict
@@ -29,9 +29,9 @@ class Candidate:
 def candidate(
     bars: Mapping[str, Bars], mandate: AccountConfig, shape: NetworkShape, settings: TrainingSettings
 ) -> Candidate:
-    """The first network that these bars, all of them, give, judged against the prior as a single trial.
+    """Train the first network on all these bars, and judge it against the prior as a single trial.
 
-    None where they are too few or the training diverges. Raises ValueError if the device is missing.
+    The model is None if there are too few bars or the training diverges. Raises ValueError if the device is missing.
     """
     if not bars:
         return _untrained("there is no bar to train on")

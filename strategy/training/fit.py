@@ -1,4 +1,4 @@
-"""From bars to a model: the market's panel, those of its twin, and the networks trained on both."""
+"""Fit of a model: the market's panel, the panels of its synthetic twin, and the networks trained on both."""
 
 from collections.abc import Mapping
 
@@ -15,9 +15,9 @@ from strategy.training.training_panel import TrainingPanel, training_panel
 from strategy.training.windows import SplitRule, split
 from strategy.twin.generator import fit, simulate
 
-#: Account dates of one synthetic history: five years, of which the first one and a half warm up.
+#: Account dates of one synthetic history: five years, of which the first one and a half are warm-up.
 TWIN_ROWS = 1260
-#: Keeps the twin's draws apart from those of the networks, which have the same seed.
+#: Separates the twin's random draws from those of the networks, which have the same seed.
 TWIN_STREAM = 1_000_000
 
 
@@ -28,9 +28,10 @@ def fitted(
     settings: TrainingSettings,
     start: Ensemble | None = None,
 ) -> Trained:
-    """The model of these bars, all of them, for the account of the mandate; the same inputs give the same bytes.
+    """Train a model on all these bars for the configured account; the same inputs give the same bytes.
 
-    Raises TrainingDiverged; ValueError if the history is too short or `start` has another shape.
+    Raises TrainingDiverged if the loss or its gradient is no longer finite, and ValueError if the history is too short
+    or `start` has another shape.
     """
     panel = training_panel(bars, mandate)
     twins = twin_panels(bars, mandate, last_learned(panel, settings.rule(shape)), settings)
@@ -40,14 +41,14 @@ def fitted(
 def rival_returns(
     bars: Mapping[str, Bars], mandate: AccountConfig, rival: Ensemble, span: range, settings: TrainingSettings
 ) -> Returns:
-    """What another model earns on the dates that judged a training on these bars, net at single cost."""
+    """Return what another model earns on the gate dates of a training on these bars, net at single cost."""
     rule = settings.rule(rival.members[0].shape)
     with reproducible(settings):
         return judge(rival.members, training_panel(bars, mandate), span, rule)
 
 
 def last_learned(panel: TrainingPanel, rule: SplitRule) -> np.datetime64:
-    """The newest date whose prices a training reaches; what validates lies after it."""
+    """Return the newest date whose prices a training uses; the validation dates lie after it."""
     newest = int(split(panel, rule).training.max()) + rule.scored_bars
     return np.datetime64(panel.open_time[newest])
 
@@ -55,9 +56,9 @@ def last_learned(panel: TrainingPanel, rule: SplitRule) -> np.datetime64:
 def twin_panels(
     bars: Mapping[str, Bars], mandate: AccountConfig, until: np.datetime64, settings: TrainingSettings
 ) -> tuple[TrainingPanel, ...]:
-    """Panels of synthetic histories, fitted to no bar after `until`; none where the symbols share too little history.
+    """Return panels of synthetic histories, fitted to no bar after `until`; none if the common history is too short.
 
-    A symbol that was listed for less than half of the past is left out: it would cut short what all have in common.
+    A symbol with less than half of the longest history is left out, because it would shorten the common history.
     """
     past = {symbol: one.until(until) for symbol, one in bars.items()}
     longest = max(map(len, past.values()))

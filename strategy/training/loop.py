@@ -1,4 +1,4 @@
-"""Training networks end to end on the net-of-cost Sharpe ratio of the account that will trade them."""
+"""Training loop: networks trained end to end on the net-of-cost Sharpe ratio of the account that will trade them."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,17 +22,17 @@ from strategy.training.training_panel import TrainingPanel
 from strategy.training.training_progress import TrainingStep, taken
 from strategy.training.windows import Split, SplitRule, Windows, split, window_starts, windows
 
-#: Dates between the ends of two windows where a model is judged: a signal there sees nearly its whole context.
+#: Dates between the ends of two windows when a model is judged: each signal then has nearly its whole context.
 GATE_STRIDE = 21
 
 
 class TrainingDiverged(Exception):
-    """The loss or its gradient stopped being a number."""
+    """The loss or its gradient is no longer finite."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSet:
-    """The market's own panel, and panels of its twin, which are learned from but never validate."""
+    """The market's own panel, and panels of its synthetic twin, which are used for training but never validation."""
 
     market: TrainingPanel
     twins: tuple[TrainingPanel, ...] = ()
@@ -40,11 +40,11 @@ class TrainingSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Member:
-    """One trained network and how it came about.
+    """One trained network and the record of its training.
 
-    `best_step` is the step whose averaged weights did best where training stops; 0 are the weights it started from.
-    `losses` holds minus the training Sharpe of every step; the Sharpe ratios are annualised, net at single cost, on
-    the dates that stop the training: the best of several checkpoints is flattered by that much.
+    `best_step` is the step whose averaged weights did best on the early-stopping dates; 0 means the starting weights.
+    `losses` holds minus the training Sharpe of every step. The Sharpe ratios are annualised, net at single cost, on the
+    early-stopping dates: as the best of several checkpoints, they are biased upwards.
     """
 
     network: Network
@@ -56,10 +56,10 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Trained:
-    """The networks that were trained, and what they and the prior earn on dates that no choice was made by.
+    """The trained networks, and the returns of networks and prior on dates that influenced no choice.
 
-    `gate` and `prior_gate` are net at single cost on the decisions of `gate_span`, the panel's numbers of its newest
-    dates; `gate_dates` are those of the returns. `twins` counts the synthetic panels that were learned from.
+    `gate` and `prior_gate` are net at single cost on the decisions of `gate_span`, the row numbers of the panel's
+    newest dates; `gate_dates` are the dates of the returns. `twins` counts the synthetic panels used for training.
     """
 
     members: tuple[Member, ...]
@@ -72,17 +72,17 @@ class Trained:
 
     @property
     def ensemble(self) -> Ensemble:
-        """The model that these members are."""
+        """Return the model made of these members."""
         return Ensemble(members=tuple(member.network for member in self.members))
 
 
 def train(shape: NetworkShape, data: TrainingSet, settings: TrainingSettings, start: Ensemble | None = None) -> Trained:
-    """Networks trained on the past of all symbols together; the same inputs and threads give the same bytes.
+    """Train networks on the past of all symbols together; the same inputs and threads give the same bytes.
 
-    Each step follows portfolio accounts through drawn windows of the market and of its twin and raises the pooled
-    Sharpe ratio of their net returns. With `start` its members are trained on, else new ones that trade the prior.
-    Raises TrainingDiverged; ValueError if the history is too short, the ensemble to start from has another shape, or
-    the device is missing.
+    Each step runs portfolio accounts through randomly drawn windows of the market and of its twin, and ascends the
+    gradient of the pooled Sharpe ratio of their net returns. With `start`, its members are trained further; otherwise
+    new ones that trade the prior. Raises TrainingDiverged if the loss or its gradient is no longer finite, and
+    ValueError if the history is too short, `start` has another shape, or the device is missing.
     """
     if start is not None and (start.members[0].shape != shape or len(start.members) != settings.members):
         raise ValueError("the model to start from has another shape or number of members; train from the prior instead")
@@ -90,7 +90,7 @@ def train(shape: NetworkShape, data: TrainingSet, settings: TrainingSettings, st
         raise ValueError("device is cuda, but torch finds none on this machine; set device to cpu")
     rule = settings.rule(shape)
     parts = split(data.market, rule)
-    # A synthetic history shorter than a context holds nothing to learn from.
+    # A synthetic history shorter than a context has no window to train on.
     data = replace(data, twins=tuple(twin for twin in data.twins if len(window_starts(twin, rule))))
     with reproducible(settings):
         members = tuple(
@@ -117,7 +117,7 @@ def train(shape: NetworkShape, data: TrainingSet, settings: TrainingSettings, st
 
 
 def judge(networks: Sequence[Network], panel: TrainingPanel, span: range, rule: SplitRule) -> Returns:
-    """What the mean of these networks earns on the span, net at single cost; without any, what the prior earns."""
+    """Return the returns of these networks' mean signal on the span, net at single cost; without any, the prior's."""
     moved = (
         departures(networks, panel, span, rule, min(GATE_STRIDE, rule.scored_bars))
         if networks
@@ -128,7 +128,7 @@ def judge(networks: Sequence[Network], panel: TrainingPanel, span: range, rule: 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
-    """The training of one member."""
+    """Training of one member."""
 
     data: TrainingSet
     parts: Split
@@ -138,7 +138,7 @@ class _Run:
     number: int
 
     def fit(self, network: Network) -> Member:
-        """The network, trained from its present weights."""
+        """Train the network, starting from its current weights."""
         settings = self.settings
         torch.manual_seed(int(self.draw.integers(2**63)))
         average = deepcopy(network.to(settings.device))
@@ -173,7 +173,7 @@ class _Run:
         )
 
     def _learn(self, parts: Parts, optimiser: torch.optim.Optimizer) -> float:
-        """The loss of a drawn batch, after one step against its gradient."""
+        """Take one gradient step on a drawn batch and return the batch's loss."""
         network = parts.network.train()
         batch = self._drawn()
         seen = parts.departures(torch.from_numpy(np.concatenate([at.rows for at in batch])).to(self.settings.device))
@@ -198,7 +198,7 @@ class _Run:
         return loss.item()
 
     def _drawn(self) -> list[Windows]:
-        """Windows of the market, and of one twin if there are any."""
+        """Draw windows of the market, and of one twin if there are any."""
         market, twins, settings = self.data.market, self.data.twins, self.settings
         paths = max(2, round(settings.batch_windows / len(market.inputs)))
         mirrored = round(paths * settings.twin_share) if twins else 0
@@ -212,22 +212,22 @@ class _Run:
         return batch
 
     def _stop_returns(self, network: Network) -> Returns:
-        """What the network earns on the dates that stop the training, net at single cost."""
+        """Return what the network earns on the early-stopping dates, net at single cost."""
         panel, span = self.data.market, self.parts.stop
         return net_returns(departures([network], panel, span, self.rule, self.rule.scored_bars), panel, span)
 
 
 @contextmanager
 def reproducible(settings: TrainingSettings) -> Iterator[None]:
-    """Keeps torch's own random state, fixes its threads and asks for deterministic kernels; puts all of it back."""
+    """Fork torch's random state, fix its threads and use deterministic kernels; restore everything at the end."""
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    # torch leaves this switch without a type.
+    # torch does not annotate this switch.
     memory: Any = torch.utils.deterministic
     filled = memory.fill_uninitialized_memory
     with torch.random.fork_rng(devices=[]), fixed_threads(settings.threads):
         torch.use_deterministic_algorithms(mode=True)
-        # Nothing here reads memory before it is written; filling it would cost a tenth of a step.
+        # No code here reads memory before writing it; filling it would cost a tenth of a step.
         memory.fill_uninitialized_memory = False
         try:
             yield
@@ -237,7 +237,7 @@ def reproducible(settings: TrainingSettings) -> Iterator[None]:
 
 
 def _rate(step: int, settings: TrainingSettings) -> float:
-    """Share of the learning rate at a step that counts from 1: a linear rise, then a cosine down to zero."""
+    """Return the fraction of the learning rate at a step, counted from 1: a linear rise, then a cosine down to zero."""
     if step <= settings.warmup_steps:
         return step / settings.warmup_steps
     rest = (step - settings.warmup_steps) / (settings.steps - settings.warmup_steps + 1)

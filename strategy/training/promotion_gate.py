@@ -1,4 +1,4 @@
-"""The promotion gate: a first network must beat the prior, a refresh must not be worse than the champion."""
+"""Promotion gate: a first network must beat the prior, a refresh must not be worse than the champion."""
 
 from dataclasses import dataclass
 
@@ -8,23 +8,23 @@ from strategy.evaluation.sharpe import sharpe
 from strategy.evaluation.sharpe_tests import RESAMPLES, Incomparable, SharpeDifference, compare, sidak
 from strategy.market.bars import FloatArray
 
-#: The rule that trades where no model does: an entry of the registry that never expires.
+#: The rule that trades if no model does: a registry entry that never expires.
 PRIOR = "prior"
 
-#: So many resamples for each trial that the deflated p can fall below the level at all, up to a bound.
+#: Resamples per trial, enough for the deflated p to fall below the level, and an upper bound on their total.
 _RESAMPLES_PER_TRIAL = 100
 _MOST_RESAMPLES = 50_000
 
-#: Daily returns that differ by less are the same trades.
+#: Daily returns that differ by less come from the same trades.
 _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateRules:
-    """What a promotion takes: `trials` counts the configurations tried on these bars, the present one included.
+    """Rules of promotion: `trials` counts the configurations tried on these bars, the present one included.
 
-    `margin` is in annualised Sharpe, `level` the deflated p that a first network must stay under, `min_days` the least
-    number of days to judge on.
+    `margin` is in annualised Sharpe, `level` is the deflated p below which a first network must be, `min_days` is the
+    fewest days on which to judge.
     """
 
     days_per_year: int
@@ -46,15 +46,15 @@ class GateRules:
 
     @property
     def resamples(self) -> int:
-        """The resamples that a p is counted from."""
+        """Return the number of resamples from which p is computed."""
         return min(max(RESAMPLES, _RESAMPLES_PER_TRIAL * self.trials), _MOST_RESAMPLES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """What a verdict rests on: annualised net Sharpe ratios, their difference, its 95 % interval, the chance of luck.
+    """Figures behind a verdict: annualised net Sharpe ratios, their difference with its 95 % interval, and p-values.
 
-    None where there was nothing to compare; `margin` is None for a first network.
+    Fields are None if there was nothing to compare; `margin` is None for a first network.
     """
 
     trials: int
@@ -71,7 +71,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Whether a challenger may trade instead of its rival, `prior` or a model's id, and why in one sentence."""
+    """Verdict on whether a challenger replaces its rival (`prior` or a model's id), with the reason in one sentence."""
 
     promoted: bool
     rival: str
@@ -80,12 +80,12 @@ class Verdict:
 
 
 def judge_first(challenger: FloatArray, prior: FloatArray, rules: GateRules) -> Verdict:
-    """Promoted only if the challenger's daily net returns (T,) beat the prior's (T,) by more than luck explains.
+    """Promote only if the challenger's daily net returns (T,) beat the prior's (T,) by more than luck explains.
 
-    The p of "no better" is deflated by the trials (Šidák). Where they are so many that no p of the resamples is low
-    enough, the reason says so: a normal tail in their place would be far too small. What cannot be judged is refused:
-    too few days, returns that are not finite or never vary, and a network that trades exactly what the prior trades.
-    Raises ValueError for series of other shapes.
+    The p of "no better" is deflated by the trials (Šidák). If there are so many trials that no p of the resamples is
+    low enough, the reason says so: a normal tail instead would give a p far too small. Cases that cannot be judged are
+    rejected: too few days, returns that are not finite or never vary, and a network that trades exactly like the prior.
+    Raises ValueError if the series differ in shape.
     """
     name = "the prior"
     found = _compared(challenger, prior, name, rules)
@@ -111,11 +111,11 @@ def judge_first(challenger: FloatArray, prior: FloatArray, rules: GateRules) -> 
 def judge_refresh(
     challenger: FloatArray, champion: FloatArray, rival: str, rules: GateRules, prior: FloatArray | None = None
 ) -> Verdict:
-    """Promoted if the challenger's daily net returns (T,) are no worse than the champion's (T,) by the margin.
+    """Promote if the challenger's daily net returns (T,) are no worse than the champion's (T,) by more than the margin.
 
-    `rival` is the champion's id. With the prior's returns (T,) the same is asked against the prior, or a chain of
-    refreshes, each a little worse, would end below it. What cannot be judged is refused, and the champion stays.
-    Raises ValueError for series of other shapes.
+    `rival` is the champion's id. If the prior's returns (T,) are given, the challenger must also be no worse than the
+    prior by more than the margin; otherwise a chain of refreshes, each a little worse, would end below it. Cases that
+    cannot be judged are rejected, and the champion stays. Raises ValueError if the series differ in shape.
     """
     name = f"the champion {rival[:12]}"
     found = _compared(challenger, champion, name, rules)
@@ -147,7 +147,7 @@ def _sharpe_of_prior(prior: FloatArray, champion: FloatArray, rules: GateRules) 
 
 
 def _compared(challenger: FloatArray, rival: FloatArray, name: str, rules: GateRules) -> SharpeDifference | str:
-    """The comparison, or why there is none."""
+    """Return the comparison, or the reason why there is none."""
     if challenger.shape == rival.shape and len(rival) < rules.min_days:
         return f"rejected: {len(rival)} days of validation are too few, needs {rules.min_days}"
     try:
@@ -170,7 +170,7 @@ def _told(found: SharpeDifference, name: str, days: int) -> str:
 
 
 def _p(value: float) -> str:
-    """Return a p-value with two decimals, four where it is small.
+    """Return a p-value with two decimals, or four if it is small.
 
     >>> _p(0.9243), _p(0.0007)
     ('0.92', '0.0007')
@@ -198,7 +198,7 @@ def _figures(found: SharpeDifference, days: int, rules: GateRules, margin: float
 
 
 def _refused(rival: str, reason: str, days: int, rules: GateRules, margin: float | None = None) -> Verdict:
-    """A refusal without a comparison."""
+    """Return a rejection without a comparison."""
     return Verdict(
         promoted=False,
         rival=rival,

@@ -1,4 +1,4 @@
-"""The account that a network's signals run: differentiable over windows, and in one piece over a span of dates."""
+"""Rollout of a network's signals in an account: differentiable over windows, or in one run over a span of dates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from strategy.training.windows import SplitRule, Windows, windows
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Returns:
-    """Net returns of an account, (D,), the calendar days each took, (D,), and its account days per year."""
+    """Net returns of an account, (D,), the calendar days of each, (D,), and its account days per year."""
 
     net: FloatArray
     days: FloatArray
@@ -27,14 +27,14 @@ class Returns:
 
     @property
     def sharpe(self) -> float:
-        """Annualised; 0 for an account that never moves."""
+        """Return the annualised Sharpe ratio; 0 for an account that never moves."""
         return sharpe(self.net, self.days_per_year) or 0.0
 
 
 def target(departure: Tensor, at: Windows) -> Tensor:
-    """Target exposures (D + 1, S, N) in float64 of the network's departures (M, context) on the rows of the windows.
+    """Return float64 target exposures (D + 1, S, N) of the network's departures (M, context) on the windows' rows.
 
-    The neutral zone is left out: inside it nothing could be learned. The last date only settles.
+    The neutral zone is left out, because the gradient inside it is 0. The last date only settles.
     """
     panel, paths, symbols = at.panel, len(at.first), len(at.panel.inputs)
     chosen = departure.gather(1, torch.from_numpy(at.position).to(departure.device))
@@ -46,17 +46,17 @@ def target(departure: Tensor, at: Windows) -> Tensor:
     signal = (torch.from_numpy(panel.prior[dates]) + moved).clamp(-1.0, 1.0)
     wanted = portfolio_exposures(signal, torch.from_numpy(panel.weight[dates]), panel.sizing.max_position_size)
     allowed = wanted.clip(torch.from_numpy(panel.floor))
-    # Paths come last in the account, which runs them side by side.
+    # Paths come last in the account, which runs them in parallel.
     return torch.nn.functional.pad(allowed.permute(1, 2, 0), (0, 0, 0, 0, 0, 1)).contiguous()
 
 
 def departures(
     networks: Sequence[Network], panel: TrainingPanel, span: range, rule: SplitRule, stride: int
 ) -> FloatArray:
-    """The mean departure of the networks at each date of the span, (D, S); 0 where a symbol has no full context.
+    """Return the mean departure of the networks at each date of the span, (D, S); 0 where a symbol lacks full context.
 
-    Windows end every `stride` dates, so that a signal sees at least context_bars - stride + 1 rows of its symbol.
-    Puts the networks into evaluation mode. Raises ValueError if the stride is longer than what a window scores.
+    Windows end every `stride` dates, so that a signal has at least context_bars - stride + 1 rows of its symbol. Puts
+    the networks into evaluation mode. Raises ValueError if the stride exceeds the dates that a window scores.
     """
     if not 1 <= stride <= rule.scored_bars:
         raise ValueError(f"stride is {stride}; it must be between 1 and {rule.scored_bars}")
@@ -77,7 +77,7 @@ def departures(
 
 
 def net_returns(departure: FloatArray, panel: TrainingPanel, span: range, cost_multiplier: float = 1.0) -> Returns:
-    """What the account earned that started on the span's first date and followed prior plus departure (D, S)."""
+    """Return the returns of an account that starts on the span's first date and follows prior plus departure (D, S)."""
     dates = np.arange(span.start, span.stop)
     signal = soft_signal(np.clip(panel.prior[dates] + departure, -1.0, 1.0), panel.sizing.neutral_zone)
     wanted = portfolio_exposures(signal, panel.weight[dates], panel.sizing.max_position_size).clip(panel.floor)

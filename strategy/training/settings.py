@@ -1,4 +1,4 @@
-"""How the networks are trained."""
+"""Training settings of the networks."""
 
 from dataclasses import dataclass
 
@@ -10,15 +10,15 @@ from strategy.training.windows import SplitRule
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSettings:
-    """How the networks are trained; the defaults are the recipe that trained stably.
+    """Settings of a training; the defaults are the recipe that trained stably.
 
-    `batch_windows` counts a batch's windows of one symbol; a portfolio's window counts once for each symbol, and there
-    are two at least. Of them `twin_share` come from one of the `twins`, synthetic histories. `cost_multiplier` scales
-    fee and slippage while learning, so that thin edges are not chased. The rate rises linearly over `warmup_steps` and
-    falls as a cosine to zero at the last step; training stops early after `patience_steps` without a better network.
-    The best network is kept only if it gained more than `gain_errors` standard errors of Sharpe on what it started
-    from, on the dates that stop the training: the one-standard-error rule of Breiman et al. (1984).
-    Raises ValueError for a value out of range.
+    `batch_windows` counts a batch's windows by symbol: a portfolio's window counts once for each symbol, and a batch
+    has at least two windows. The fraction `twin_share` of them comes from one of the `twins`, synthetic histories.
+    `cost_multiplier` scales fee and slippage in training, so that thin edges are not chased. The learning rate rises
+    linearly over `warmup_steps` and falls as a cosine to zero at the last step; training stops early after
+    `patience_steps` without a better network. The best network is kept only if, on the early-stopping dates, it gained
+    more than `gain_errors` standard errors of Sharpe on its starting weights: the one-standard-error rule of Breiman et
+    al. (1984). Raises ValueError for a value out of range.
     """
 
     seed: int = 0
@@ -58,7 +58,7 @@ class TrainingSettings:
             raise ValueError(f"validation_share is {self.validation_share}; it must be between 0 and 1")
 
     def rule(self, shape: NetworkShape) -> SplitRule:
-        """How dates are shared out when networks of this shape are trained."""
+        """Return the rule that splits the dates when networks of this shape are trained."""
         return SplitRule(
             context_bars=shape.context_bars, validation_share=self.validation_share, purge_bars=self.purge_bars
         )

@@ -1,4 +1,4 @@
-"""What the network learns from: all symbols side by side, and all that sizes and pays for them but its own signal."""
+"""Training panel: inputs, prior, sizing and prices of all symbols, i.e. everything but the network's own signal."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -25,12 +25,12 @@ FIRST_ROW = max(FEATURE_BARS, PRIOR_BARS) - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TrainingPanel:
-    """Symbols (S) on the account's dates (U): what is known at each close, and the prices that pay for it.
+    """Symbols (S) on the account's dates (U): estimates at each close, and the prices at which they are traded.
 
-    `inputs` holds float32 (T, F) of each symbol's own rows, which `dates.row` numbers. `prior` (U, S) is 0 where it is
-    not known; `weight` (U, S) is g·b·k, so that a signal times it is an exposure, 0 where nothing may be held. `open`
-    and `close` (U, S) are adjusted, NaN without a session; `days` (U,) are calendar days since the account date before;
-    `cost` (S,) is fee and slippage as a fraction of the traded notional, `floor` (S,) the least exposure admitted.
+    `inputs` holds float32 (T, F) of each symbol's own rows, which `dates.row` numbers. `prior` (U, S) is 0 where
+    unknown; `weight` (U, S) is g·b·k, which turns a signal into an exposure, 0 where no position is allowed. `open` and
+    `close` (U, S) are adjusted, NaN without a session; `days` (U,) are calendar days since the previous account date;
+    `cost` (S,) is fee and slippage as a fraction of the traded notional, `floor` (S,) the lowest exposure allowed.
     """
 
     dates: Panel
@@ -52,11 +52,11 @@ class TrainingPanel:
 
     @property
     def open_time(self) -> TimeArray:
-        """The account's dates, (U,)."""
+        """Return the account's dates, (U,)."""
         return self.dates.open_time
 
     def market(self, first: NDArray[np.int64], count: int, cost_multiplier: float) -> AccountMarket:
-        """What N accounts meet on `count` dates from each of `first` (N,) on; they start at their peak."""
+        """Return the market of N accounts on `count` dates from each of `first` (N,) on; they start at their peak."""
         rows = first[None, :] + np.arange(count)[:, None]
         return AccountMarket(
             open=np.ascontiguousarray(np.moveaxis(self.open[rows], 2, 1)),
@@ -70,9 +70,9 @@ class TrainingPanel:
 
 
 def training_panel(bars: Mapping[str, Bars], mandate: AccountConfig) -> TrainingPanel:
-    """The panel of raw bars, sized as the account of the mandate sizes all these symbols together.
+    """Return the panel of raw bars, sized as the configured account sizes all these symbols together.
 
-    Limits on turnover and order size are not part of it. Raises ValueError if there is no symbol.
+    Limits on turnover and order size are not applied. Raises ValueError if there is no symbol.
     """
     if not bars:
         raise ValueError("training was given no symbol; give at least one")
@@ -107,7 +107,7 @@ def training_panel(bars: Mapping[str, Bars], mandate: AccountConfig) -> Training
 
 
 def _on_dates(panel: Panel, columns: Iterable[FloatArray]) -> FloatArray:
-    """Each symbol's own rows (T,) as they stood on every date, (U, S)."""
+    """Return each symbol's own rows (T,), carried forward to every date, (U, S)."""
     return np.stack([panel.spread(number, values) for number, values in enumerate(columns)], axis=-1)
 
 

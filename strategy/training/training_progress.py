@@ -1,4 +1,4 @@
-"""How far a training has come, for whoever listens: nothing here changes a number."""
+"""Training progress, reported to a listener; it never affects a result."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingStep:
-    """A step that was taken, of so many at most: a training may stop earlier. Both count all members together.
+    """A completed step, out of `most` at most, since a training may stop early. Both count all members together.
 
-    `training` says which of the `trainings` of a walk-forward this is.
+    `training` is the number of this training among the `trainings` of a walk-forward.
     """
 
     step: int
@@ -26,7 +26,7 @@ _LISTENER: ContextVar[Listener | None] = ContextVar("training_listener", default
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Let the listener hear of every step of the trainings inside the block."""
+    """Call the listener for every step of the trainings inside the block."""
     before = _LISTENER.set(listener)
     try:
         yield
@@ -36,7 +36,7 @@ def listening(listener: Listener) -> Iterator[None]:
 
 @contextmanager
 def one_of(training: int, trainings: int) -> Iterator[None]:
-    """Let who listens hear that the steps inside the block are of this training, of so many."""
+    """Report the steps inside the block as those of this training, out of so many."""
     listener = _LISTENER.get()
     if listener is None:
         yield
@@ -46,7 +46,7 @@ def one_of(training: int, trainings: int) -> Iterator[None]:
 
 
 def taken(step: TrainingStep) -> None:
-    """Tell whoever listens of a step."""
+    """Report a step to the listener, if there is one."""
     listener = _LISTENER.get()
     if listener is not None:
         listener(step)

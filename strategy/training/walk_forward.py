@@ -1,4 +1,4 @@
-"""Walk-forward: every date is traded by a model that was fitted on bars before it."""
+"""Walk-forward: every date is traded by a model fitted on earlier bars."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,18 +13,21 @@ from strategy.market.bars import COLUMNS, Bars, FloatArray, TimeArray
 from strategy.market.panel import side_by_side
 from strategy.signals.outlook import SymbolSignals
 
-# A backtest that is repeated asks for folds and runs no network: it must not wait for torch.
+# Repeating a backtest needs folds but runs no network, so it must not wait for the import of torch.
 if TYPE_CHECKING:
     from strategy.networks.ensemble import Ensemble
     from strategy.training.training_panel import TrainingPanel
 
-#: Account dates between the last bar that a model saw and its first decision.
+#: Account dates between the last bar that a model was fitted on and its first decision.
 EMBARGO_BARS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Fold:
-    """A model fitted on bars dated `fitted_to` or earlier decides on `dates`, the numbers of account dates."""
+    """Walk-forward fold: a model fitted on bars dated `fitted_to` or earlier decides on `dates`.
+
+    `dates` are row numbers of account dates.
+    """
 
     fitted_to: np.datetime64
     dates: range
@@ -33,10 +36,10 @@ class Fold:
 def folds(
     open_time: TimeArray, first: np.datetime64, fold_bars: int, embargo_bars: int = EMBARGO_BARS
 ) -> tuple[Fold, ...]:
-    """The folds of account dates (U,) from `first` on, each of `fold_bars` dates, the last one shorter.
+    """Return the folds of account dates (U,) from `first` on, each of `fold_bars` dates, the last one shorter.
 
-    Between the last bar that a model saw and its first decision lie `embargo_bars` dates. Raises ValueError if no date
-    is left to fit on or to decide on, or a count is out of range.
+    Between the last bar that a model was fitted on and its first decision lie `embargo_bars` dates. Raises ValueError
+    if no date is left to fit on or to decide on, or a count is out of range.
 
     >>> dates = np.arange("2020-01-01", "2020-01-13", dtype="M8[D]").astype("M8[us]")
     >>> [(str(one.fitted_to)[:10], one.dates) for one in folds(dates, np.datetime64("2020-01-08"), 3, embargo_bars=2)]
@@ -56,10 +59,11 @@ def folds(
 def yearly(
     open_time: TimeArray, start: np.datetime64, end: np.datetime64, embargo_bars: int = EMBARGO_BARS
 ) -> tuple[Fold, ...]:
-    """A fold for each calendar year that has account dates (U,) from `start` to `end`, both included.
+    """Return a fold for each calendar year that has account dates (U,) from `start` to `end`, both included.
 
-    What a model is fitted to depends on its year alone, not on the dates asked for: its newest bar lies `embargo_bars`
-    dates before the first of the year. Where there is no such date, `fitted_to` is the day before all bars.
+    The bars that a model is fitted on depend on its year alone, not on `start` and `end`: the newest lies
+    `embargo_bars` dates before the first date of the year. If there is no such date, `fitted_to` is the day before all
+    bars.
 
     >>> dates = np.arange("2018-12-20", "2020-03-01", dtype="M8[D]").astype("M8[us]")
     >>> plan = yearly(dates, np.datetime64("2018-12-30"), np.datetime64("2020-01-03"))
@@ -78,9 +82,9 @@ def yearly(
 
 
 def decided_rows(plan: Sequence[Fold], dates: TimeArray, open_time: TimeArray) -> tuple[range, ...]:
-    """The rows of a symbol (T,) that each fold of account dates (U,) decides by: those dated within it.
+    """Return the rows of a symbol (T,) on which each fold of account dates (U,) decides: those dated within the fold.
 
-    The first fold also takes the newest row before it of a symbol without a session on its first date.
+    If the symbol has no session on the first fold's first date, that fold also takes the newest row before it.
 
     >>> days = np.arange("2020-01-01", "2020-01-08", dtype="M8[D]").astype("M8[us]")
     >>> plan = (Fold(fitted_to=days[0], dates=range(2, 4)), Fold(fitted_to=days[1], dates=range(4, 6)))
@@ -94,7 +98,7 @@ def decided_rows(plan: Sequence[Fold], dates: TimeArray, open_time: TimeArray) -
 
 
 def histories(bars: Mapping[str, Bars]) -> dict[date, str]:
-    """For every account date, the hash of all bars dated then or earlier, bit for bit: what was known that day.
+    """Return for every account date the hash of all bars dated then or earlier, bit for bit: the data known that day.
 
     >>> from strategy.market.bars import make_bars
     >>> known, revised = (
@@ -115,12 +119,12 @@ def histories(bars: Mapping[str, Bars]) -> dict[date, str]:
 
 
 def _table(bars: Bars) -> FloatArray:
-    """(T, columns), the dates as their microseconds' bits."""
+    """Return the columns as (T, columns), with the bits of the dates in microseconds."""
     return np.stack([bars[name].view(np.float64) for name in COLUMNS], axis=-1)
 
 
 def overlaid(outlook: SymbolSignals, signals: Mapping[date, float]) -> SymbolSignals:
-    """The outlook with these signals on their dates in place of its own."""
+    """Return the symbol's signals with these values on their dates in place of its own."""
     days = outlook.open_time.astype("M8[D]").tolist()
     own = zip(days, outlook.signal.tolist(), strict=True)
     return replace(outlook, signal=np.array([signals.get(day, signal) for day, signal in own]))
@@ -129,7 +133,7 @@ def overlaid(outlook: SymbolSignals, signals: Mapping[date, float]) -> SymbolSig
 def walked(
     panel: "TrainingPanel", plan: Sequence[Fold], models: Sequence["Ensemble | None"], context_bars: int
 ) -> FloatArray:
-    """The departures (D, S) from the prior on the dates of all folds, each by its own model; None is the prior.
+    """Return the departures (D, S) from the prior on the dates of all folds, each by its own model; None is the prior.
 
     The panel may hold later bars than a fold: every input is causal.
     """

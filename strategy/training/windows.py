@@ -1,4 +1,4 @@
-"""Which dates are learned from, which stop the training and which judge it, and the windows cut from them."""
+"""Training windows, and the split of dates into training, early stopping and promotion gate."""
 
 from dataclasses import dataclass
 
@@ -8,18 +8,18 @@ from numpy.typing import NDArray
 from strategy.signals.features import FEATURE_BARS
 from strategy.training.training_panel import FIRST_ROW, TrainingPanel
 
-#: Fewer dates than a quarter's could not tell one network from another.
+#: A quarter: fewer dates cannot distinguish one network from another.
 LEAST_STOP_DAYS = 63
-#: Fewer dates than half a year's could not tell a network from its prior.
+#: Half a year: fewer dates cannot distinguish a network from its prior.
 LEAST_GATE_DAYS = 126
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitRule:
-    """How dates are shared out: rows that one signal sees, the newest share that validates, the dates left out before.
+    """Rule that splits the dates: rows of context per signal, newest fraction for validation, dates purged before it.
 
-    The older half of the validation stops the training, the newer half judges what it gave: a network that is kept
-    because it did best on some dates must not be promoted for having done well on the same ones.
+    The older half of the validation dates stops the training early, the newer half judges the result: a network that
+    was selected for doing best on some dates must not be promoted for doing well on the same dates.
     """
 
     context_bars: int = 252
@@ -36,15 +36,15 @@ class SplitRule:
 
     @property
     def scored_bars(self) -> int:
-        """Dates of a window that count: its second half, which has at least half the context before it."""
+        """Return the number of scored dates in a window: its second half, with at least half the context before it."""
         return self.context_bars - self.context_bars // 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Split:
-    """Dates by number: the first of every window that is learned from (N,), and the two spans that validate it.
+    """Dates by row number: the first of every training window (N,), and the two validation spans.
 
-    A span is a first and a last decision date; the return of the last one comes a date later.
+    A span holds decision dates; the return of the last one comes a date later.
     """
 
     training: NDArray[np.int64]
@@ -53,15 +53,15 @@ class Split:
 
 
 def split(panel: TrainingPanel, rule: SplitRule) -> Split:
-    """The dates of the panel shared out by the rule; the purge ends before the first validation date.
+    """Split the dates of the panel by the rule; the purge ends before the first validation date.
 
-    Dates before the inputs of any symbol are known are not counted. Raises ValueError if too few are left.
+    Dates before any symbol's inputs are known are not counted. Raises ValueError if too few are left.
     """
     starts = window_starts(panel, rule)
     usable = np.flatnonzero((panel.dates.row >= FIRST_ROW).any(axis=1))[:-1]
     border = usable[int(len(usable) * (1.0 - rule.validation_share))] if len(usable) else len(panel)
     middle = (border + len(panel) - 1) // 2
-    # A decision is paid a date later, which must lie before the purge.
+    # The return of a decision comes a date later, which must lie before the purge.
     training = starts[starts + rule.scored_bars < border - rule.purge_bars]
     stop, gate = range(border, middle), range(middle, len(panel) - 1)
     if not len(training) or len(stop) < LEAST_STOP_DAYS or len(gate) < LEAST_GATE_DAYS:
@@ -75,15 +75,15 @@ def split(panel: TrainingPanel, rule: SplitRule) -> Split:
 
 
 def window_starts(panel: TrainingPanel, rule: SplitRule) -> NDArray[np.int64]:
-    """First dates (N,) from which `scored_bars` decisions can be paid while some symbol has a full context."""
+    """Return the first dates (N,) of windows with returns for `scored_bars` decisions and full context of a symbol."""
     starts = np.arange(0, len(panel) - rule.scored_bars, dtype=np.int64)
     return starts[_shown(panel, starts, rule.scored_bars, rule.context_bars).any(axis=1)]
 
 
 def _shown(panel: TrainingPanel, first: NDArray[np.int64], decisions: int, context_bars: int) -> NDArray[np.bool_]:
-    """Which symbols show the network their rows in each window, (N, S): those with as many as a forecast asks for.
+    """Return which symbols the network sees in each window, (N, S): those with as many rows as a forecast needs.
 
-    A symbol that goes or comes back within the window is shown, since on its own dates nobody knew of the others.
+    A symbol that disappears or returns within the window is included: on its own dates this could not be known.
     """
     last = first + decisions - 1
     enough: NDArray[np.bool_] = panel.dates.row[last] >= FEATURE_BARS + context_bars - 2
@@ -92,11 +92,11 @@ def _shown(panel: TrainingPanel, first: NDArray[np.int64], decisions: int, conte
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Windows:
-    """N windows of one panel: D decision dates each, on which M of the N·S symbols show the network their rows.
+    """N windows of one panel: D decision dates each, on which the network sees M of the N·S symbols.
 
     `rows` (M, context, F) are those symbols' inputs up to the last date, `owner` (M,) numbers them as path·S + symbol,
-    `position` (M, D) says which row each stands on at each date, `current` (M, D) whether it still speaks for its
-    symbol then. `first` (N,) are the first dates.
+    `position` (M, D) is the index of each one's row on each date, `current` (M, D) marks rows that are still current on
+    the date. `first` (N,) are the first dates.
     """
 
     panel: TrainingPanel
@@ -109,7 +109,7 @@ class Windows:
 
 
 def windows(panel: TrainingPanel, first: NDArray[np.int64], decisions: int, context_bars: int) -> Windows:
-    """The windows of these first dates (N,). A symbol without a full context is left to the prior."""
+    """Return the windows that start on these dates (N,); a symbol without a full context follows the prior."""
     path, symbol = np.nonzero(_shown(panel, first, decisions, context_bars))
     newest = panel.dates.row[first[path] + decisions - 1, symbol]
     oldest = newest - context_bars + 1

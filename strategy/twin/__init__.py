@@ -1,4 +1,4 @@
-"""The Differentiable Market Twin's paths: a generator of joint market histories and the measure of its fidelity.
+"""Differentiable Market Twin: a generator of joint synthetic market histories, and a test of its fidelity.
 
 Start with `generator`.
 """

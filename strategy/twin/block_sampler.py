@@ -1,4 +1,4 @@
-"""Succession: which past date may follow which, so that the week and the state of the market go on."""
+"""Block sampler: which past date may follow which, so that weekday and market state are continuous."""
 
 from dataclasses import dataclass
 
@@ -9,17 +9,17 @@ from strategy.market.bars import FloatArray, TimeArray
 
 IntArray = NDArray[np.int64]
 
-#: A date's neighbours: this share of the dates with the same weekday, to either side of it in the market's state.
+#: A date's neighbours: this fraction of the dates with the same weekday, on either side of it in market state.
 NEIGHBOUR_SHARE, LEAST_NEIGHBOURS = 0.1, 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Succession:
-    """The N dates that paths are made of, as whole days since 1970.
+    """The N source dates of paths, as whole days since 1970, and their order of succession.
 
-    `gap` (N,) leads to the next date. `order` (N,) lists the rows by weekday, then by market state; `place` (N,) is a
-    row's position in it, `group` (N, 2) where its weekday begins and ends there. `oldest` is the first row on the
-    weekday that follows the last.
+    `gap` (N,) are the days to the next date. `order` (N,) lists the rows by weekday, then by market state; `place` (N,)
+    is a row's position in it, `group` (N, 2) are the bounds of its weekday in it. `oldest` is the first row on the
+    weekday that follows the last row.
     """
 
     day: IntArray
@@ -33,9 +33,9 @@ class Succession:
         return len(self.day)
 
     def instead_of(self, row: int, draw: np.random.Generator) -> int:
-        """A row to go on at instead of `row`: same weekday, similar state. The oldest, if there is no such row.
+        """Return a row to continue from instead of `row`: same weekday, similar state; the oldest past the last row.
 
-        Places beyond the ends are reflected and the newest row is followed by the oldest, so that in the long run
+        Places beyond the ends are reflected, and the newest row is followed by the oldest, so that in the long run
         every row is drawn equally often.
         """
         if row >= len(self):
@@ -47,9 +47,9 @@ class Succession:
         return int(self.order[min(max(place, first), stop - 1)])
 
     def dates(self, source: IntArray) -> TimeArray:
-        """The dates of a path over these rows (P,): their gaps from a day on the first one's weekday, none too new.
+        """Return the dates of a path over these rows (P,): their gaps, starting on the first row's weekday.
 
-        The last is the newest date of the twin, or up to six days before it.
+        The last date is the newest date of the twin, or up to six days before it.
         """
         passed = np.concatenate([[0], np.cumsum(self.gap[source[:-1]])])
         start = int(self.day[-1] - passed[-1])
@@ -58,7 +58,7 @@ class Succession:
 
 
 def succession(open_time: TimeArray, state: FloatArray) -> Succession:
-    """The succession of these dates (N,), increasing, in these states of the market (N,): near in number, alike.
+    """Return the succession of these dates (N,), increasing, given their market states (N,): near numbers are similar.
 
     >>> dates = np.arange("2020-01-01", "2020-03-01", dtype="M8[D]").astype("M8[us]")
     >>> successors = succession(dates, np.zeros(len(dates)))
@@ -68,7 +68,7 @@ def succession(open_time: TimeArray, state: FloatArray) -> Succession:
     day = open_time.astype("datetime64[D]").astype(np.int64)
     gap = np.diff(day)
     weekday = day % 7
-    # Nobody knows what follows the newest date: the gap that its weekday mostly has.
+    # The gap after the newest date is unknown: use the most frequent gap of its weekday.
     alike = gap[weekday[:-1] == weekday[-1]]
     gap = np.append(gap, np.bincount(alike).argmax() if len(alike) else 1).astype(np.int64)
     follows = np.flatnonzero(weekday == (day[-1] + gap[-1]) % 7)

@@ -1,4 +1,4 @@
-"""The twin's fidelity: stylised facts of its paths against a band from the real data's own bootstrap."""
+"""Fidelity of the twin: stylised facts of its paths, against a band from a bootstrap of the real data."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from strategy.market.instruments import CALENDAR_DAYS_PER_YEAR
 from strategy.twin.generator import Twin, common_period, simulate
 from strategy.twin.stylised_facts import fact_labels, joint_returns, measured
 
-#: Share of the bootstrap's samples inside the band.
+#: Fraction of the bootstrap samples inside the band.
 LEVEL = 0.95
 SAMPLES = 500
-#: Mean block of the band's bootstrap in account dates, whatever the twin's own: five times the longest lag of a fact,
-#: so that four fifths of the days it compares come from one block. Politis and White's rule (2004), which is meant for
-#: means, asks for less: 45 to 65 for the absolute returns of SPY, TLT, GLD and BTCUSDT.
+#: Mean block length of the band's bootstrap in account dates, independent of the twin's: five times the longest lag of
+#: a fact, so that four fifths of the days it compares come from one block. Politis and White's rule (2004), which is
+#: meant for means, gives less: 45 to 65 for the absolute returns of SPY, TLT, GLD and BTCUSDT.
 BAND_BLOCK_ROWS = 100
 
 
@@ -25,7 +25,7 @@ BAND_BLOCK_ROWS = 100
 class Fact:
     """One stylised fact of a symbol, or of a pair A/B: the real value, the band, and the median of the paths.
 
-    None where a value is undefined, as for a price that never moves.
+    A value is None if it is undefined, as for a price that never moves.
     """
 
     name: str
@@ -37,16 +37,16 @@ class Fact:
 
     @property
     def passed(self) -> bool | None:
-        """Whether the paths' median lies in the band; None if there is no band."""
+        """Return whether the paths' median lies in the band; None if there is no band."""
         if self.low is None or self.high is None:
             return None
         return self.twin is not None and self.low <= self.twin <= self.high
 
 
 def facts(bars: Mapping[str, Bars], twin: Twin, *, paths: int, seed: int) -> tuple[Fact, ...]:
-    """The facts of `paths` simulated paths as long as the real bars in common, against those bars.
+    """Return the facts of `paths` simulated paths, as long as the real bars' common period, against those bars.
 
-    Give the bars that the twin was fitted to. Raises ValueError for fewer than one path.
+    Give the bars on which the twin was fitted. Raises ValueError for fewer than one path.
     """
     if paths < 1:
         raise ValueError(f"{paths} paths were asked for; give at least 1")
@@ -55,10 +55,10 @@ def facts(bars: Mapping[str, Bars], twin: Twin, *, paths: int, seed: int) -> tup
 
 
 def judge(bars: Mapping[str, Bars], paths: Iterable[Mapping[str, Bars]], *, seed: int) -> tuple[Fact, ...]:
-    """The facts of any generator's paths of the same symbols, against the real bars in their common period.
+    """Return the facts of any generator's paths of the same symbols, against the real bars in their common period.
 
     The band holds the middle LEVEL of SAMPLES stationary bootstraps (Politis and Romano 1994) of the real
-    cross-sections: what the same market could have shown. Raises ValueError if there is no path.
+    cross-sections: values that the same market could have produced. Raises ValueError if there is no path.
     """
     first, last = common_period(bars)
     real = {symbol: _between(one, first, last) for symbol, one in bars.items()}
@@ -78,13 +78,13 @@ def judge(bars: Mapping[str, Bars], paths: Iterable[Mapping[str, Bars]], *, seed
 
 
 def resampled_rows(rows: int, draw: np.random.Generator) -> NDArray[np.int64]:
-    """One stationary bootstrap of `rows` rows, (rows,): circular blocks of mean length BAND_BLOCK_ROWS."""
+    """Return one stationary bootstrap of `rows` rows, (rows,): circular blocks of mean length BAND_BLOCK_ROWS."""
     (drawn,) = stationary_rows(rows, 1, Blocks(days=BAND_BLOCK_ROWS, random=draw))
     return np.asarray(drawn, dtype=np.int64)
 
 
 def _between(bars: Bars, first: np.datetime64, last: np.datetime64) -> Bars:
-    """The bars of the common period and the one before it, from which the first return is taken."""
+    """Return the bars of the common period and the bar before it, from which the first return is computed."""
     start, stop = np.searchsorted(bars.open_time, [first, last + np.timedelta64(1, "us")])
     return bars.rows(int(start) - 1, int(stop))
 

@@ -1,4 +1,4 @@
-"""The twin: synthetic joint market paths, resampled from the past in long blocks that keep volatility continuous."""
+"""Twin generator: synthetic joint market paths, resampled from the past in long blocks with continuous volatility."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ BoolArray = NDArray[np.bool_]
 
 #: Mean length of a block in account dates; the lengths are geometric (Politis and Romano 1994).
 BLOCK_ROWS = 126
-#: Fewer common account dates than this hold two blocks, of which no path differs from another.
+#: Fewer common account dates hold less than two blocks, so that paths would not differ.
 LEAST_ROWS = 252
-#: A path of so many account dates spans almost three centuries; beyond, prices could leave the range of a float.
+#: A path of this many account dates spans almost three centuries; beyond that, prices could leave the range of a float.
 MOST_ROWS = 100_000
-#: Account dates after which half of the volatility that a block inherits is gone: the memory of EWMA-60 itself.
+#: Account dates in which half of the volatility that a block inherits decays: the half-life of EWMA-60 itself.
 HALF_LIFE_ROWS = 21
-#: A block is scaled to the volatility before it by at most this factor, so that no path's volatility can run away.
+#: A block is scaled to the volatility before it by at most this factor, so that no path's volatility can diverge.
 MOST_SCALE = 2.0
-#: At a lower daily volatility a price stands still, and the logarithm says nothing about the market.
+#: Below this daily volatility a price does not move, and its logarithm carries no information.
 LEAST_VOLATILITY = 1e-6
 OPEN, HIGH, LOW, CLOSE = range(4)
 EPOCH = date(1970, 1, 1)
@@ -35,7 +35,7 @@ EPOCH = date(1970, 1, 1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Jitter:
-    """How paths differ beyond their blocks; both draws are normal with mean 0, once per path.
+    """Random variation of paths besides their blocks; both draws are normal with mean 0, once per path.
 
     `drift` is the deviation of a shift of each symbol's return, in units of its annual Sharpe ratio; `volatility` that
     of the logarithm of one factor for the volatility of all symbols. Raises ValueError outside 0 to 1.
@@ -52,12 +52,12 @@ class Jitter:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Twin:
-    """What paths are drawn from: the N account dates on which all S symbols were listed, oldest first.
+    """Source of paths: the N account dates on which all S symbols were listed, oldest first.
 
-    `session` (N, S) marks who traded; `shape` (N, S, 4) holds the logarithms of adjusted open, high, low and close over
-    the previous adjusted close, 0 without a session; `volume` (N, S) is as published, else NaN. `log_volatility` (N, S)
-    is the logarithm of the daily volatility known before the row. `first_close` (S,) are adjusted closes before the
-    first row; `sessions_per_year` (S,) annualises.
+    `session` (N, S) marks symbols with a session; `shape` (N, S, 4) holds the logarithms of adjusted open, high, low
+    and close over the previous adjusted close, 0 without a session; `volume` (N, S) is as published, else NaN.
+    `log_volatility` (N, S) is the logarithm of the daily volatility known before the row. `first_close` (S,) are
+    adjusted closes before the first row; `sessions_per_year` (S,) annualises.
     """
 
     symbols: tuple[str, ...]
@@ -74,17 +74,17 @@ class Twin:
 
     @property
     def first(self) -> date:
-        """The oldest date that paths are made of."""
+        """Return the oldest source date of paths."""
         return EPOCH + timedelta(days=int(self.rows.day[0]))
 
     @property
     def last(self) -> date:
-        """The newest date that paths are made of."""
+        """Return the newest source date of paths."""
         return EPOCH + timedelta(days=int(self.rows.day[-1]))
 
     @property
     def drift_unit(self) -> FloatArray:
-        """The daily log return of each symbol, (S,), that adds 1 to its annual Sharpe ratio."""
+        """Return the daily log return of each symbol, (S,), that adds 1 to its annual Sharpe ratio."""
         close = self.shape[:, :, CLOSE]
         squares = (close * close).sum(axis=0) / self.session.sum(axis=0)
         result: FloatArray = np.sqrt(squares / self.sessions_per_year)
@@ -92,7 +92,7 @@ class Twin:
 
 
 def common_period(bars: Mapping[str, Bars]) -> tuple[np.datetime64, np.datetime64]:
-    """The first and last date on which every symbol is listed and has a close before it.
+    """Return the first and last date on which every symbol is listed and has a previous close.
 
     Raises ValueError if there is no symbol, or one with less than two bars.
     """
@@ -108,11 +108,11 @@ def common_period(bars: Mapping[str, Bars]) -> tuple[np.datetime64, np.datetime6
 
 
 def fit(bars: Mapping[str, Bars]) -> Twin:
-    """The twin of these symbols, from all rows that it is given: the caller cuts them at its `as_of` (`Bars.until`).
+    """Fit the twin of these symbols to all the rows given; the caller cuts them at its `as_of` (`Bars.until`).
 
-    Prices are adjusted (raw × factor), rows are the union of the symbols' dates in their common period; an earlier
-    history serves as warm-up of the volatility alone. Where that lacks, the first known volatility stands for those
-    before it. Raises ValueError if the common period is shorter than LEAST_ROWS, or a symbol hardly traded in it.
+    Prices are adjusted (raw × factor), rows are the union of the symbols' dates in their common period; earlier history
+    serves only as warm-up of the volatility. Without it, the first known volatility is used for the rows before.
+    Raises ValueError if the common period is shorter than LEAST_ROWS, or a symbol hardly traded in it.
     """
     first, last = common_period(bars)
     panel = side_by_side({symbol: one.open_time for symbol, one in bars.items()})
@@ -148,14 +148,14 @@ def fit(bars: Mapping[str, Bars]) -> Twin:
 
 
 def _columns(bars: Mapping[str, Bars], panel: Panel, rows: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """`shape`, `volume` and `log_volatility` of these rows of the panel."""
+    """Return `shape`, `volume` and `log_volatility` of these rows of the panel."""
     shape = np.zeros((len(rows), len(panel.symbols), 4))
     volume = np.full(shape.shape[:2], np.nan)
     log_volatility = np.empty(shape.shape[:2])
     for column, symbol in enumerate(panel.symbols):
         one = bars[symbol]
         traded, own = panel.session[rows, column], panel.row[rows, column]
-        # Some vendors' ranges do not hold their own open and close.
+        # Some vendors' ranges do not contain their own open and close.
         high = np.maximum.reduce([one.open, one.high, one.close])
         low = np.minimum.reduce([one.open, one.low, one.close])
         prices = np.stack([one.open, high, low, one.close], axis=-1) * one.factor[:, None]
@@ -164,19 +164,19 @@ def _columns(bars: Mapping[str, Bars], panel: Panel, rows: IntArray) -> tuple[Fl
         volume[traded, column] = one.volume[at]
         volatility = daily_volatility(prices[:, CLOSE])
         volatility[:VOLATILITY_BARS] = volatility[VOLATILITY_BARS]
-        # A date's own bar is no part of the volatility that its return is standardised by.
+        # The volatility that standardises a date's return must not include the date's own bar.
         log_volatility[:, column] = np.log(np.maximum(volatility[own - traded], LEAST_VOLATILITY))
     return shape, volume, log_volatility
 
 
 def _state(change: FloatArray, session: BoolArray, log_volatility: FloatArray) -> FloatArray:
-    """The market's state before each row, (N,): a whole number per regime, within it ordered by volatility.
+    """Return the market's state before each row, (N,): a whole number per regime, plus the rank of its volatility.
 
-    The middle one runs from high to low, so that neighbours across the border of two regimes are alike as well.
+    The middle regime runs from high to low volatility, so that neighbours across the border of two regimes are similar.
     """
     volatility = (log_volatility - log_volatility.mean(axis=0)).mean(axis=1)
     moved = np.where(session, change / np.exp(log_volatility), 0.0).sum(axis=1) / session.sum(axis=1)
-    # An index of equal risks at 1 % a day; the clip keeps a price that woke up from being the whole market.
+    # An equal-risk index at 1 % a day; the clip keeps a price that jumps after standing still from dominating it.
     index = np.exp(np.concatenate([[0.0], np.cumsum(0.01 * np.clip(moved, -10.0, 10.0))[:-1]]))
     code = regimes(index).code.astype(np.float64)
     rank = np.argsort(np.argsort(volatility, kind="stable"), kind="stable") / len(volatility)
@@ -186,13 +186,14 @@ def _state(change: FloatArray, session: BoolArray, log_volatility: FloatArray) -
 def simulate(
     twin: Twin, *, rows: int, seed: int | np.random.Generator, jitter: Jitter | None = None
 ) -> dict[str, Bars]:
-    """One path of `rows` account dates: real Bars of every symbol, with factor 1. The same seed gives the same bytes.
+    """Simulate one path of `rows` account dates: Bars of every symbol, with factor 1.
 
-    Whole cross-sections in blocks of geometric length (stationary bootstrap, Politis and Romano 1994); a block goes on
-    where the week does and the market was in a similar state. Returns are standardised by the volatility before them
-    and scaled to the path's, which a join leaves as it was and which then reverts to the source's (filtered as by
-    Barone-Adesi, Giannopoulos and Vosper 1999). Dates are made up and never later than the twin's newest. A symbol has
-    no bar where its source date had none. Raises ValueError for rows outside 1 to MOST_ROWS.
+    The same seed gives the same bytes. Whole cross-sections are drawn in blocks of geometric length (stationary
+    bootstrap, Politis and Romano 1994); the next block starts on the right weekday, in a similar market state. Returns
+    are standardised by the volatility before them and scaled to the path's, which is continuous at a join and then
+    reverts to the source's (filtered as by Barone-Adesi, Giannopoulos and Vosper 1999). Dates are invented and never
+    later than the twin's newest. A symbol has no bar if its source date had none. Raises ValueError for rows outside 1
+    to MOST_ROWS.
     """
     if not 1 <= rows <= MOST_ROWS:
         raise ValueError(f"a path of {rows} rows was asked for; it must have 1 to {MOST_ROWS}")
@@ -206,7 +207,7 @@ def simulate(
     for column, symbol in enumerate(twin.symbols):
         traded = twin.session[source, column]
         own = source[traded]
-        # All four prices are scaled and shifted alike, which keeps the bar's shape and order.
+        # All four prices are scaled and shifted alike, which preserves the bar's shape and the order of its prices.
         logs = twin.shape[own, column] * np.exp(log_scale[traded, column])[:, None] + drift[column]
         level = np.log(twin.first_close[column]) + np.cumsum(logs[:, CLOSE]) - logs[:, CLOSE]
         prices = np.exp(level[:, None] + logs)
@@ -224,7 +225,7 @@ def simulate(
 
 
 def _blocks(twin: Twin, rows: int, draw: np.random.Generator) -> tuple[IntArray, FloatArray]:
-    """The source row of every row of the path (rows,), and the logarithm of its scale (rows, S)."""
+    """Return the source row of every row of the path, (rows,), and the logarithm of its scale, (rows, S)."""
     fade = 0.5 ** (np.arange(len(twin) + 1) / HALF_LIFE_ROWS)
     most = np.log(MOST_SCALE)
     source = np.empty(rows, dtype=np.int64)

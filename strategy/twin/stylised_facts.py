@@ -1,4 +1,4 @@
-"""Stylised facts of daily returns (Cont 2001): the numbers that a believable path must share with the real market.
+"""Stylised facts of daily returns (Cont 2001): the statistics that a realistic path must share with the real market.
 
 A fact that cannot be computed (a price that never moves, too few rows) is NaN.
 """
@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 
 from strategy.market.bars import Bars, FloatArray
 
-#: Sessions of the windows in which volatility is measured: a month.
+#: Sessions in the windows in which volatility is measured: a month.
 MONTH_BARS = 21
 #: Lags over which the autocorrelation of absolute returns is averaged.
 SHORT_LAGS, LONG_LAGS = 5, 20
 LEVERAGE_LAGS = 10
-#: Share of the days, those of the highest market volatility, that is stress; the others are calm.
+#: Fraction of days, those with the highest market volatility, that count as stress; the others are calm.
 STRESS_SHARE = 0.2
 #: Fewer days than this give no correlation.
 LEAST_DAYS = 10
-#: A variance below this is the rounding of a price that stands still or grows evenly.
+#: A variance below this is the rounding error of a price that stands still or grows evenly.
 STILL = 1e-20
 SYMBOL_FACTS = (
     "excess_kurtosis",
@@ -41,7 +41,7 @@ PAIR_FACTS = ("correlation_calm", "correlation_stress")
 
 
 def joint_returns(bars: Mapping[str, Bars]) -> FloatArray:
-    """Log returns of adjusted closes on the union of the dates, (U, S), symbols sorted.
+    """Return the log returns of adjusted closes on the union of the dates, (U, S), symbols sorted.
 
     NaN where a symbol has no session, and on its first.
     """
@@ -54,7 +54,7 @@ def joint_returns(bars: Mapping[str, Bars]) -> FloatArray:
 
 
 def fact_labels(symbols: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """The name of every fact and whom it is about, in the order of `measured`; a pair is written A/B.
+    """Return the name and symbol of every fact, in the order of `measured`; a pair is written A/B.
 
     >>> fact_labels(("A", "B"))[0], fact_labels(("A", "B"))[-1]
     (('excess_kurtosis', 'A'), ('correlation_stress', 'A/B'))
@@ -64,7 +64,10 @@ def fact_labels(symbols: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
 
 
 def measured(returns: FloatArray, sessions_per_year: FloatArray) -> FloatArray:
-    """All facts of joint log returns (U, S), in the order of `fact_labels`; `sessions_per_year` (S,) annualises."""
+    """Return all facts of joint log returns (U, S), in the order of `fact_labels`.
+
+    `sessions_per_year` (S,) annualises.
+    """
     columns = returns.T
     alone = [
         _symbol_facts(column[np.isfinite(column)], year)
@@ -74,7 +77,7 @@ def measured(returns: FloatArray, sessions_per_year: FloatArray) -> FloatArray:
 
 
 def _symbol_facts(returns: FloatArray, sessions_per_year: float) -> FloatArray:
-    """The facts of one symbol's log returns (T,), in the order of SYMBOL_FACTS."""
+    """Return the facts of one symbol's log returns (T,), in the order of SYMBOL_FACTS."""
     size = len(returns)
     facts = np.full(len(SYMBOL_FACTS), np.nan)
     if size < 2 * MONTH_BARS:
@@ -101,7 +104,7 @@ def _symbol_facts(returns: FloatArray, sessions_per_year: float) -> FloatArray:
 
 
 def autocorrelations(values: FloatArray, lags: int) -> FloatArray:
-    """Autocorrelations at lags 1 to `lags`, (lags,), of values (T,) that are not all equal.
+    """Return the autocorrelations at lags 1 to `lags`, (lags,), of values (T,) that are not all equal.
 
     >>> autocorrelations(np.array([1.0, -1.0, 1.0, -1.0]), 2)
     array([-0.75,  0.5 ])
@@ -113,20 +116,23 @@ def autocorrelations(values: FloatArray, lags: int) -> FloatArray:
 
 
 def _leverage(returns: FloatArray, sizes: FloatArray) -> float:
-    """Mean correlation of a return with the sizes of the next ones, both standardised: negative if falls upset."""
+    """Return the mean correlation of a return with the sizes of the next ones, both standardised.
+
+    It is negative if losses raise volatility.
+    """
     total = sum(float(returns[:-lag] @ sizes[lag:]) for lag in range(1, LEVERAGE_LAGS + 1))
     return total / (LEVERAGE_LAGS * len(returns))
 
 
 def _volatility_of_volatility(returns: FloatArray) -> float:
-    """Deviation of the logarithm of the volatility of a month."""
+    """Return the standard deviation of the log of monthly volatility."""
     months = sliding_window_view(returns, MONTH_BARS).std(axis=-1)
     moving = months[months > 0]
     return float(np.log(moving).std()) if len(moving) >= LEAST_DAYS else float("nan")
 
 
 def _under_water(returns: FloatArray) -> tuple[float, float, float]:
-    """The deepest drawdown, the longest time below a high as a share of all days, and the share of days below one."""
+    """Return the maximum drawdown, and the longest spell and all days below a high as fractions of the days."""
     wealth = np.concatenate([[0.0], np.cumsum(returns)])
     below = wealth - np.maximum.accumulate(wealth)
     highs = np.append(np.flatnonzero(below == 0.0), len(wealth))
@@ -135,7 +141,7 @@ def _under_water(returns: FloatArray) -> tuple[float, float, float]:
 
 
 def _pair_facts(returns: FloatArray) -> FloatArray:
-    """Correlations of every pair in calm and in stress, in the order of PAIR_FACTS."""
+    """Return the correlations of every pair in calm and in stress, in the order of PAIR_FACTS."""
     pairs = list(combinations(range(returns.shape[1]), 2))
     if not pairs or len(returns) < MONTH_BARS + LEAST_DAYS:
         return np.full(len(PAIR_FACTS) * len(pairs), np.nan)
@@ -155,7 +161,10 @@ def _pair_facts(returns: FloatArray) -> FloatArray:
 
 
 def _correlations(values: FloatArray, known: NDArray[np.bool_]) -> FloatArray:
-    """Pearson's correlation of every two columns (T, S) on the days known of both, (S, S); unknown values are 0."""
+    """Return Pearson's correlation of every two columns (T, S) on days known for both, (S, S).
+
+    Unknown values are 0 in `values`.
+    """
     here = known.astype(np.float64)
     days = here.T @ here
     sums = values.T @ here
@@ -163,6 +172,6 @@ def _correlations(values: FloatArray, known: NDArray[np.bool_]) -> FloatArray:
         squares = (values * values).T @ here - sums * sums / days
         products = values.T @ values - sums * sums.T / days
         result: FloatArray = products / np.sqrt(squares * squares.T)
-    # On standard values, less than this is what the differences above leave of nothing.
+    # On standardised values, anything below this is rounding error of the differences above.
     moving = np.minimum(squares, squares.T) > 1e-9 * days
     return np.where(moving & (days >= LEAST_DAYS), result, np.nan)
