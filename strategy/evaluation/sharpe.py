@@ -161,7 +161,7 @@ def deflated_sharpe(observed: Sample, trials: int, variance: float) -> float:
     The worked example of Bailey and López de Prado (2014):
 
     >>> example = Sample(sharpe=2.5 / 250**0.5, days=1250, skewness=-3.0, kurtosis=10.0)
-    >>> round(luckiest_sharpe(100, 0.5 / 250), 4), round(deflated_sharpe(example, 100, 0.5 / 250), 4)
+    >>> round(expected_max_sharpe(100, 0.5 / 250), 4), round(deflated_sharpe(example, 100, 0.5 / 250), 4)
     (0.1132, 0.9004)
     """
     return probabilistic_sharpe(observed, expected_max_sharpe(trials, variance))

@@ -112,7 +112,7 @@ def clip_to_limits(current: FloatArray, target: FloatArray, equity: Decimal, lim
 
     Each change is first cut to the order cap, then all changes are scaled together to the turnover bound.
 
-    >>> within_limits(np.array([0.0]), np.array([2.0]), Decimal(100), RiskLimits(max_turnover=0.5))
+    >>> clip_to_limits(np.array([0.0]), np.array([2.0]), Decimal(100), RiskLimits(max_turnover=0.5))
     array([0.5])
     """
     change = target - current
