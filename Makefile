@@ -15,8 +15,8 @@
 PYTHON ?= python3
 TORCH_INDEX ?=
 SEEDS ?= 6
-# Two files are tested at a time: many tests wait for servers.
-PROCESSES ?= 2
+# Three files are tested at a time on two cores: many tests wait for servers.
+PROCESSES ?= 3
 ONLY ?=
 # Where the tests leave their pictures of Prefect's page.
 export SCREENSHOTS ?= build/screenshots
