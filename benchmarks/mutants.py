@@ -33,7 +33,7 @@ GROUPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "evaluation.costs",
         ),
         (
-            *("account.money", "account.settlement", "account.orders"),
+            *("account.money", "account.state", "account.settlement", "account.orders"),
             *("account.order_laws", "account.missed_orders"),
             *("portfolio.sizing", "portfolio.risk", "portfolio.pretrade_checks"),
             *("backtest.halted_orders", "backtest.restatement"),
