@@ -2,11 +2,13 @@
 
 Starting an instance registers all of DuckDB's functions, which takes 14 ms of processor time; attaching a file takes
 0.6 ms. The file is locked while it is attached, as with a database that is opened and closed.
-The caller serialises all calls of a process.
+An instance has threads, which no fork inherits, so the idle one ends before a fork. The caller serialises all calls of
+a process.
 """
 
 import atexit
 import os
+import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,14 +26,13 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Instance:
     root: duckdb.DuckDBPyConnection
-    process: int
     connections: set[int] = field(default_factory=set)
 
 
-#: Instances by the file that they attach; at most one of them idles.
+#: Instances by the file that they attach.
 _INSTANCES: dict[Path, _Instance] = {}
-#: Instances inherited by a fork have no threads: closing one could block for ever, so they are kept and not touched.
-_INHERITED: list[_Instance] = []
+#: Another thread may fork at any moment.
+_LOCK = threading.RLock()
 
 
 def open_connection(path: Path) -> duckdb.DuckDBPyConnection:
@@ -39,40 +40,34 @@ def open_connection(path: Path) -> duckdb.DuckDBPyConnection:
 
     Raises duckdb.Error, for instance if another process holds the file or it is no database.
     """
-    instance = _instance_of(path)
-    if not instance.connections:
-        instance.root.execute(f"ATTACH {_quoted(path)} AS store (TYPE duckdb)")
-    connection = instance.root.cursor()
+    with _LOCK:
+        if path not in _INSTANCES:
+            _end_idle()
+            root = duckdb.connect(":memory:", config={**CONFIG, "temp_directory": f"{path}.tmp"})
+            _INSTANCES[path] = _Instance(root=root)
+        instance = _INSTANCES[path]
+        if not instance.connections:
+            instance.root.execute(f"ATTACH {_quoted(path)} AS store (TYPE duckdb)")
+        connection = instance.root.cursor()
+        instance.connections.add(id(connection))
     connection.execute("USE store")
-    instance.connections.add(id(connection))
     return connection
 
 
 def close_connection(path: Path, connection: duckdb.DuckDBPyConnection, *, broken: bool) -> None:
-    """Close the connection; detach the file after the last one, and discard a broken instance."""
-    instance = _INSTANCES[path]
-    connection.close()
-    instance.connections.remove(id(connection))
-    if instance.connections:
-        return
-    try:
-        instance.root.execute("DETACH store")
-    except duckdb.Error:
-        broken = True
-    if broken:
-        _end(path)
-
-
-def _instance_of(path: Path) -> _Instance:
-    for other, instance in list(_INSTANCES.items()):
-        if instance.process != os.getpid():
-            _INHERITED.append(_INSTANCES.pop(other))
-        elif other != path and not instance.connections:
-            _end(other)
-    if path not in _INSTANCES:
-        root = duckdb.connect(":memory:", config={**CONFIG, "temp_directory": f"{path}.tmp"})
-        _INSTANCES[path] = _Instance(root=root, process=os.getpid())
-    return _INSTANCES[path]
+    """Close the connection; detach the file after the last one, and end an instance that broke."""
+    with _LOCK:
+        instance = _INSTANCES[path]
+        connection.close()
+        instance.connections.remove(id(connection))
+        if instance.connections:
+            return
+        try:
+            instance.root.execute("DETACH store")
+        except duckdb.Error:
+            broken = True
+        if broken:
+            _end(path)
 
 
 def _end(path: Path) -> None:
@@ -81,10 +76,17 @@ def _end(path: Path) -> None:
 
 
 @atexit.register
-def _end_all() -> None:
-    for path, instance in list(_INSTANCES.items()):
-        if instance.process == os.getpid():
-            _end(path)
+def _end_idle() -> None:
+    for path in [path for path, instance in _INSTANCES.items() if not instance.connections]:
+        _end(path)
+
+
+def _before_fork() -> None:
+    _LOCK.acquire()
+    _end_idle()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
 
 
 def _quoted(path: Path) -> str:
