@@ -44,7 +44,7 @@ def measure(folder: Path, years: int) -> tuple[float, float, float]:
     os.environ["TURBODMT_HOME"] = str(folder / f"home{years}")
     os.environ["TURBODMT_SOURCE"] = f"file:{source}"
     os.environ["TURBODMT_TRAINING_STEPS"] = "2"
-    from flows.cli.commands import prepare_run
+    from flows.cli.prefect_run import prepare_run
 
     prepare_run(folder / f"home{years}")
     # Prefect reads its environment when it is imported.

@@ -53,7 +53,7 @@ def measured(folder: Path, count: int) -> list[tuple[float, float, float]]:
     """Seconds of the newest days as plain functions, as the daily flow, and of the bare flow."""
     under = folder / "under"
     os.environ["TURBODMT_HOME"] = str(under)
-    from flows.cli.commands import prepare_run
+    from flows.cli.prefect_run import prepare_run
 
     prepare_run(under)
     from prefect import flow, task

@@ -10,7 +10,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 import tasks.operations.halt
-from flows.cli.text.answers import shown_halt
+from flows.cli.trade.halt import shown_halt
 from flows.config.settings import load
 from flows.runs.docstrings import documented
 from flows.runs.run_states import in_one_sentence

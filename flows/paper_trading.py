@@ -27,7 +27,7 @@ def paper_trade(
     if interval != "1d":
         raise RequestRefused(f"interval is {interval!r}; this system decides once a day: use '1d'")
     hold(api_key, api_secret)
-    from flows.cli.commands import run_daily
+    from flows.cli.trade.daily import run_daily
 
     given = {
         "source": "binance",

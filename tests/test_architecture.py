@@ -179,7 +179,7 @@ QUESTIONS = {
     "the webhook is called": "flows/scheduling/alerts",
     "positions are read": "storage/ledger/days",
     "a session's close is known": "exchange/sessions/calendars",
-    "an order is explained in words": "flows/cli/text/order",
+    "an order is explained in words": "flows/cli/trade/explain",
     "the drawdown halt has its limit": "strategy/portfolio/risk",
     "the rate limit is obeyed": "exchange/brokers/testnet_session",
     "a baseline such as hold is defined": "strategy/signals/outlook",

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from flows.cli.console import quiet_logs, tell
+from flows.cli.prefect_run import prepare_run
 from flows.config.paths import expanded
 from flows.config.settings import NAMED_SOURCES, load
 from flows.config.wall_clock import clock
-from flows.planning.adapters import broker_factory, open_source, source_factory
+from flows.planning.adapters import open_source, source_factory
 from flows.planning.plan import (
     Request,
     RequestRefused,
     between,
     day,
-    demand_live,
     plan,
     strategies_named,
     wanted_symbols,
@@ -27,41 +27,6 @@ from strategy.signals.outlook import Strategy
 
 Json = dict[str, Any]
 Given = Mapping[str, object]
-
-
-def run_daily(given: Given, as_of: str | None, account: str) -> Json:
-    """Run the daily flow under Prefect and return its answer."""
-    from tasks.run.runs import demand_own, finished
-
-    wanted = day(as_of, "--as-of")
-    settings = load(given)
-    # Refuse invalid requests now: Prefect takes ten seconds to start, and would record a failed run.
-    source = open_source(settings)
-    request = Request(account=account, as_of=wanted, clock=clock(), broker=settings.broker)
-    demand_live(source, request)
-    broker_factory(settings)
-    job = plan(settings, source, request)
-    demand_own(job)
-    done = finished(job)
-    if done is not None:
-        return done
-    prepare_run(settings.home)
-    from flows.daily import daily
-    from flows.runs.training_progress import training_told
-
-    symbols = list(settings.symbols) or None
-    with served(settings.home), training_told():
-        text = daily(
-            as_of=wanted,
-            source=settings.source,
-            symbols=symbols,
-            strategy=settings.strategy,
-            broker=settings.broker,
-            capital=settings.capital,
-            account=account,
-            home=settings.home,
-        )
-    return dict(json.loads(text))
 
 
 def run_train(given: Given, as_of: str | None) -> Json:
@@ -114,16 +79,6 @@ def run_twin(given: Given, as_of: str | None) -> Json:
     from tasks.audit.twin_fidelity import twin
 
     return twin(job, source_factory(settings))
-
-
-def prepare_run(home: Path) -> None:
-    """Set Prefect up for a flow, and start its server."""
-    from flows.server.environment import prepare, quiet
-    from flows.server.run_server import serve
-
-    prepare(home, "WARNING")
-    serve(home)
-    quiet()
 
 
 def run_backtest(given: Given, window: tuple[str | None, str | None, str | None], folder: str | None) -> Json:
@@ -223,31 +178,3 @@ def run_bars(given: Given) -> Json:
             for one in held
         ],
     }
-
-
-def run_status(given: Given, account: str) -> Json:
-    """Return the status of the account, and its scheduled runs."""
-    from flows.planning.backfill_plan import TRADED
-    from flows.scheduling.next_runs import next_runs
-    from tasks.operations.accounts import demand_known
-    from tasks.operations.status import status_json
-
-    home = load(given).home
-    demand_known(home, account, TRADED)
-    answer = status_json(home, account)
-    runs, warnings = next_runs(home, account)
-    return {**answer, "next_runs": runs, "warnings": warnings}
-
-
-def run_halt(given: Given, account: str, reason: str) -> Json:
-    """Halt the account."""
-    from tasks.operations.halt import halt
-
-    return halt(load(given).home, account, reason)
-
-
-def run_resume(given: Given, account: str, reason: str) -> Json:
-    """Resume the account."""
-    from tasks.operations.halt import resume
-
-    return resume(load(given).home, account, reason)

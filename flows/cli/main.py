@@ -7,20 +7,24 @@ from typing import Annotated
 import typer
 
 from flows.cli.console import STOPPED, fail, run_command
-from flows.cli.data.forget import accounts, bars
+from flows.cli.data.forget import bars
 from flows.cli.data.universe import universe
 from flows.cli.operate.init import init
 from flows.cli.operate.up import up
 from flows.cli.operate.watch import watch
-from flows.cli.options import Account, AsJson, AsOf, Calendar, Capital, Home, Source, Symbols
+from flows.cli.options import AsJson, AsOf, Calendar, Capital, Home, Source, Symbols
 from flows.cli.research.audit import audit
 from flows.cli.research.backfill import backfill
 from flows.cli.set_option import SettingsCommand
 from flows.cli.streams import open_closed_streams
-from flows.cli.trade.account import halt, resume, status
+from flows.cli.trade.accounts import accounts
 from flows.cli.trade.adopt import adopt
+from flows.cli.trade.daily import daily
 from flows.cli.trade.explain import explain
+from flows.cli.trade.halt import halt
 from flows.cli.trade.report import report
+from flows.cli.trade.resume import resume
+from flows.cli.trade.status import status
 from flows.config.exit_codes import Exit
 from flows.runs.docstrings import documented
 
@@ -53,27 +57,7 @@ def turbodmt(
         raise typer.Exit(int(Exit.USAGE))
 
 
-@app.command(cls=SettingsCommand)
-def daily(
-    as_of: AsOf = None,
-    source: Source = None,
-    symbols: Symbols = None,
-    strategy: Annotated[str | None, typer.Option(help="turbo, rules, hold, vol-target or momentum.")] = None,
-    broker: Annotated[str | None, typer.Option(help="Where orders go: paper, testnet-spot or testnet-futures.")] = None,
-    capital: Capital = None,
-    account: Account = "daily",
-    calendar: Calendar = None,
-    home: Home = None,
-    as_json: AsJson = False,
-) -> None:
-    """Run one day: ingest, validate, settle, retrain if due, signal, order, reconcile, report."""
-    from flows.cli.commands import run_daily
-    from flows.cli.data.calendar_option import with_calendar
-    from flows.cli.text.answers import shown_daily
-
-    settings = {"source": source, "symbols": symbols, "strategy": strategy, "broker": broker, "capital": capital}
-    given = {**settings, "home": home}
-    run_command(lambda: run_daily(with_calendar(given, calendar), as_of, account), shown_daily, as_json)
+app.command(cls=SettingsCommand)(daily)
 
 
 @app.command(cls=SettingsCommand)
@@ -94,8 +78,8 @@ def backtest(
     as_json: AsJson = False,
 ) -> None:
     """Test a strategy on history: gross, net and net at twice the cost, beside its benchmarks."""
+    from flows.cli.calendar_option import with_calendar
     from flows.cli.commands import run_backtest
-    from flows.cli.data.calendar_option import with_calendar
     from flows.cli.research.sweep import run_sweep
     from flows.cli.text.answers import shown_backtest, shown_sweep
 
@@ -125,8 +109,8 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a challenger on the past of the symbols; the gate promotes or refuses it."""
+    from flows.cli.calendar_option import with_calendar
     from flows.cli.commands import run_train
-    from flows.cli.data.calendar_option import with_calendar
     from flows.cli.text.answers import shown_train
 
     given = {"source": source, "symbols": symbols, "home": home}
@@ -190,8 +174,8 @@ def import_file(
     as_json: AsJson = False,
 ) -> None:
     """Pass bars through the gate: published whole per symbol, or quarantined with the reasons."""
+    from flows.cli.calendar_option import file_options, with_calendar
     from flows.cli.commands import run_import
-    from flows.cli.data.calendar_option import file_options, with_calendar
     from flows.cli.text.bars import shown_import
 
     def answer() -> dict[str, object]:

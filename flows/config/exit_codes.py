@@ -47,7 +47,7 @@ _CODES: Mapping[str, Exit] = {
     "tasks.run.runs.AccountFilled": Exit.USAGE,
     "tasks.operations.halt.ReasonMissing": Exit.USAGE,
     "tasks.operations.accounts.NotForgotten": Exit.USAGE,
-    "flows.cli.data.forget.NotConfirmed": Exit.USAGE,
+    "flows.cli.forgetting.NotConfirmed": Exit.USAGE,
     "tasks.operations.halt.AccountUnknown": Exit.USAGE,
     "tasks.models.training_plan.TrainingRefused": Exit.USAGE,
     "tasks.backtest.sweep_chunks.SweepRefused": Exit.USAGE,

@@ -13,7 +13,7 @@ from prefect.testing.utilities import prefect_test_harness
 
 from exchange.bars.sample import SampleBars
 from exchange.ports import BarRequest
-from flows.cli.text.answers import shown_status
+from flows.cli.trade.status import shown_status
 from flows.config.settings import load
 from flows.daily import daily
 from flows.planning.plan import Request, RequestRefused, plan

@@ -23,7 +23,7 @@ def backfill(
     as_json: AsJson = False,
 ) -> None:
     """Replay the daily decisions over history into an account of their own; the same command goes on after a stop."""
-    from flows.cli.data.calendar_option import with_calendar
+    from flows.cli.calendar_option import with_calendar
     from flows.cli.text.answers import shown_backfill
 
     settings = {"source": source, "symbols": symbols, "strategy": strategy, "capital": capital, "home": home}
@@ -36,7 +36,7 @@ def backfill(
 
 def run_backfill(given: Mapping[str, object], window: tuple[str, str], account: str | None) -> dict[str, Any]:
     """Run the backfill flow under Prefect and return its answer; at once if nothing is left to do."""
-    from flows.cli.commands import prepare_run
+    from flows.cli.prefect_run import prepare_run
     from flows.config.settings import load
     from flows.config.wall_clock import clock
     from flows.planning.adapters import open_source

@@ -6,8 +6,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from flows.cli.commands import prepare_run, results_folder
+from flows.cli.commands import results_folder
 from flows.cli.console import quiet_logs
+from flows.cli.prefect_run import prepare_run
 from flows.cli.research.sweep_file import make_grid, read_axes
 from flows.config.paths import expanded
 from flows.config.settings import load

@@ -4,41 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flows.cli.console import counted, listed, sections, table, warned
-from flows.cli.number_format import decision, metric, money, percent, quantity, trade
+from flows.cli.number_format import metric, money
 from flows.cli.text.costs import shown_costs
 from flows.cli.text.robustness import doubts
-from strategy.account.state import DUST
 
 Json = Mapping[str, Any]
 
 #: Metrics shown of each point of a sweep, and of each account of the headline audit.
 METRICS = ("sharpe", "cagr", "annual_vol", "max_drawdown", "turnover_per_year")
 MEASURED = ("total_return", "sharpe", "max_drawdown", "win_rate")
-ORDER = ("symbol", "side", "quantity", "state", "order_id")
-
-
-def shown_daily(answer: Json) -> str:
-    """Return a day in words: account, decisions, orders, fills, and the path of the report."""
-    rows = [{"symbol": symbol, **decision(one)} for symbol, one in answer["symbols"].items()]
-    columns = ("symbol", "status", "regime", "confidence", "signal", "volatility", "exposure")
-    ruled = f", model {answer['model_id'][:12]}" if answer["model_id"] else ", the prior"
-    reason = answer.get("model_reason") if answer["strategy"] == "turbo" else None
-    halted = answer.get("halted_reason")
-    return sections(
-        f"{halted}; only orders that reduce a position are sent. Once you know why, `turbodmt resume --account "
-        f"{answer['account']} --reason TEXT` lets it trade again."
-        if halted
-        else "",
-        f"{answer['as_of']}  account {answer['account']}  strategy {answer['strategy']}"
-        + (ruled if answer["strategy"] == "turbo" else "")
-        + (f"\n{reason}" if reason else ""),
-        table(rows, columns) if rows else "",
-        listed("Fills", [*map(trade, answer["fills"])], ("symbol", "side", "quantity", "price", "fee", "order_id")),
-        listed("Orders for the next open", [*map(trade, answer["orders"])], ORDER),
-        f"Equity {money(answer['equity'])}, cash {money(answer['cash'])}" if answer["equity"] else "",
-        f"Report {answer['report']}" if answer["report"] else "",
-        warned(answer),
-    )
 
 
 def shown_backtest(answer: Json) -> str:
@@ -178,57 +152,6 @@ def shown_audit(answer: Json) -> str:
         f"All {len(rows)} checks passed.",
         warned(answer),
     )
-
-
-def shown_status(answer: Json) -> str:
-    """Return the status of the account in words, on one screen."""
-    if answer["as_of"] is None:
-        return _shown_without_day(answer)
-    shares = answer["exposures"]
-    positions = [
-        {"symbol": symbol, "quantity": quantity(held), "over equity": percent(shares.get(symbol))}
-        for symbol, held in answer["positions"].items()
-        # Dust is not shown as a position; --json keeps it.
-        if abs(shares.get(symbol, 1.0)) >= DUST
-    ]
-    model = f"model {answer['model_id'][:12]}" if answer["model_id"] else "no network"
-    last = answer["last_run"]
-    return sections(
-        f"Account {answer['account']} on {answer['as_of']}: equity {money(answer['equity'])}, cash "
-        f"{money(answer['cash'])}\n"
-        f"{answer['strategy']}, {model}, {_where(answer['broker'])}; drawdown {answer['drawdown']:.1%}, "
-        f"{'halted: ' + answer['halted_reason'] if answer['halted'] else 'not halted'}",
-        listed("Data", answer["data"], ("symbol", "last", "source")),
-        f"Held back: {', '.join(answer['held_back'])}" if answer["held_back"] else "",
-        listed("Positions", positions, ("symbol", "quantity", "over equity")),
-        listed("Open orders", [*map(trade, answer["open_orders"])], (*ORDER[:-1], "as_of", "order_id")),
-        f"Last run: {last['as_of']}, begun {last['started_at']}, {last['status']}" if last else "",
-        listed("Next runs", [{"run": run} for run in answer["next_runs"]], ("run",)),
-        warned(answer),
-    )
-
-
-def _shown_without_day(answer: Json) -> str:
-    account, last = answer["account"], answer["last_run"]
-    if last and last["command"] == "backfill":
-        return (
-            f"Account {account} has no day yet; its backfill, begun {last['started_at']}, is {last['status']}. The "
-            f"same `turbodmt backfill` fills it; `turbodmt accounts forget {account}` removes it."
-        )
-    named = "" if account == "daily" else f" --account {account}"
-    return f"Account {account} has no day yet; `turbodmt daily{named}` makes its first."
-
-
-def _where(broker: str) -> str:
-    return "on paper" if broker == "paper" else f"at {broker}"
-
-
-def shown_halt(answer: Json) -> str:
-    """Return in words whether an account may trade, and why."""
-    state = "halted: only orders that reduce are sent" if answer["halted"] else "trading"
-    reason = f" Reason: {answer['reason'].rstrip('.')}." if answer["reason"] else ""
-    already = "" if answer["changed"] else " It already was; nothing has changed."
-    return f"Account {answer['account']} is {state}.{reason}{already}"
 
 
 def shown_doctor(answer: Json) -> str:

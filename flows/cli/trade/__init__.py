@@ -1,1 +1,1 @@
-"""Commands on an account: halt, resume, status, adopt, explain, report."""
+"""Commands on an account, one a module: run its day, look at it, halt it, explain its orders."""

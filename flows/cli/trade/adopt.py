@@ -1,11 +1,11 @@
-"""`turbodmt adopt`: its options and body."""
+"""`turbodmt adopt`: have the ledger say what a broker holds."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
-from flows.cli.console import quiet_logs, run_command
+from flows.cli.console import quiet_logs, run_command, sections
 from flows.cli.options import Account, AsJson, Home
 
 
@@ -18,8 +18,6 @@ def adopt(
     as_json: AsJson = False,
 ) -> None:
     """Have the ledger say what a broker holds, after the two disagreed and you know why."""
-    from flows.cli.text.adoption import shown_adopted
-
     given = {"home": home, "broker": broker}
     run = (lambda: run_foresee(given, account)) if dry_run else (lambda: run_adopt(given, account, reason))
     run_command(run, shown_adopted, as_json)
@@ -53,3 +51,29 @@ def run_adopt(given: Mapping[str, object], account: str, reason: str) -> dict[st
     demand_known(settings.home, account, TRADED)
     quiet_logs()
     return adopt_anew(settings.home, account, reason, broker_factory(settings), clock())
+
+
+def shown_adopted(answer: Mapping[str, Any]) -> str:
+    """Return what `adopt` has done or would do, with the account before and after it."""
+    account, broker = answer["account"], answer["broker"]
+    if not answer["changed"]:
+        head = f"Account {account} and {broker} agree; nothing is to be booked."
+    elif answer["dry_run"]:
+        head = (
+            f"`turbodmt adopt --reason TEXT` would have account {account} say what {broker} holds; nothing is done yet."
+        )
+    else:
+        head = f"Account {account} says what {broker} holds: adoption {answer['number']}, {answer['reason']}."
+    booked = [f"{one['as_of']}: {one['reason']}." for one in answer["entries"]]
+    if answer["changed"] and not booked:
+        booked = ["No entry: the account's cash and positions stay as they are; orders that have not left never will."]
+    return sections(
+        head,
+        "\n".join([*booked, *(f"{note}." for note in answer["notes"])]),
+        "\n".join(_books(name, answer[name]) for name in ("before", "after") if answer[name]),
+    )
+
+
+def _books(name: str, books: Mapping[str, Any]) -> str:
+    held = ", ".join(f"{quantity} {symbol}" for symbol, quantity in books["positions"].items()) or "no position"
+    return f"{name.capitalize()}: equity {books['equity']}, cash {books['cash']}, {held}."

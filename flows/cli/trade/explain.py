@@ -1,7 +1,9 @@
-"""`turbodmt explain`: how an order came about."""
+"""`turbodmt explain`: how an order came about, as a page from the bars down to the fills."""
 
 import json
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
+from io import StringIO
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,9 +12,17 @@ from flows.cli.console import run_command
 from flows.cli.options import AsJson, Home
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from tasks.run.job import RunConfig
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
+#: A line of the page: name, value and remark.
+Line = tuple[str, object, str]
+
+ABSENT = "-"
+#: Wide enough for any line when the output is not a terminal.
+_PIPED_COLUMNS = 200
 
 
 def explain(
@@ -22,12 +32,10 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Show where an order came from: bars, features, regime, forecast, size, limits, order, fills."""
-    from flows.cli.text.order import shown_explanation
-
     run_command(lambda: run_explain({"home": home}, order, account), shown_explanation, as_json)
 
 
-def run_explain(given: Mapping[str, object], order: str, account: str | None) -> Json:
+def run_explain(given: Mapping[str, object], order: str, account: str | None) -> dict[str, Any]:
     """Return the explanation of the one order whose id begins with `order`. Raises RequestRefused unless it is one."""
     from flows.config.settings import load
     from flows.planning.plan import RequestRefused
@@ -59,3 +67,189 @@ def _policy(config: str) -> "RunConfig":
 
     known = Settings.model_fields.keys() - PLACES
     return policy(Settings(**{name: value for name, value in json.loads(config).items() if name in known}))
+
+
+def shown_explanation(answer: Json) -> str:
+    """Return the page, with bold headings on a terminal and as plain text elsewhere."""
+    from rich.console import Console
+    from rich.text import Text
+
+    terminal = sys.stdout.isatty()
+    page = StringIO()
+    console = Console(
+        file=page, force_terminal=terminal, width=None if terminal else _PIPED_COLUMNS, highlight=False, markup=False
+    )
+    console.print(Text(_headline(answer), style="bold"))
+    for number, (heading, lines) in enumerate(_parts(answer), start=1):
+        console.print()
+        console.print(Text(f"{number} {heading}", style="bold"))
+        console.print(_grid(lines))
+    for warning in answer["warnings"]:
+        console.print()
+        console.print(Text(f"Warning: {warning}", style="yellow"))
+    return "\n".join(line.rstrip() for line in page.getvalue().rstrip().splitlines())
+
+
+def _grid(lines: Sequence[Line]) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    for name, value, remark in lines:
+        grid.add_row(Text(f"  {name}"), Text(_figure(value), overflow="fold"), Text(remark, style="dim"))
+    return grid
+
+
+def _figure(value: object) -> str:
+    """Return a value as stored."""
+    return ABSENT if value is None or value == "" else str(value)
+
+
+def _headline(answer: Json) -> str:
+    order, decision = answer["order"], answer["decision"]
+    nobody = "the prior" if decision["strategy"] == "turbo" else "no network"
+    who = f"model {decision['model_id'][:12]}" if decision["model_id"] else nobody
+    origin = {
+        "stored": "Every number was stored when the day was decided.",
+        "replayed": "Nothing was kept then, as a backfill keeps nothing: the day was decided again just now.",
+        None: "How the day was decided is not known any more.",
+    }[answer["origin"]]
+    return (
+        f"Order {order['order_id']} of account {order['account']}: {order['side']} {order['quantity']} "
+        f"{order['symbol']}, {order['state']}\n"
+        f"Decided at the close of {order['as_of']} by {decision['strategy']}, {who}. {origin}"
+    )
+
+
+def _parts(answer: Json) -> list[tuple[str, list[Line]]]:
+    """Return the page's parts in causal order; those of the decision only if it is known how the day was decided."""
+    parts: list[tuple[str, list[Line]]] = []
+    if answer["origin"] is not None:
+        parts = [
+            ("Bars", _bars(answer)),
+            ("Features", _features(answer)),
+            ("Regime", _regime(answer["regime"])),
+            ("Forecast", _forecast(answer)),
+            ("Size, as a multiple of equity", _size(answer["size"])),
+            ("Clip and limits", _limits(answer["limits"])),
+        ]
+    return [*parts, ("Order", _order(answer)), ("Fills", _fills(answer))]
+
+
+def _bars(answer: Json) -> list[Line]:
+    bars = answer["bars"]
+    kept = "the bars in the store still give it" if answer["verified"] else "THE BARS IN THE STORE NO LONGER GIVE IT"
+    return [
+        ("source", bars["source"], ""),
+        ("window", f"{bars['first']} to {bars['last']}", f"{bars['bars']} bars of {answer['order']['symbol']}"),
+        ("close", bars["close"], "raw, of the last bar"),
+        ("adjustment factor", bars["factor"], "raw × factor is the adjusted price"),
+        ("sha256", answer["decision"]["data_sha256"], f"of the windows of {', '.join(bars['symbols'])}: {kept}"),
+    ]
+
+
+def _features(answer: Json) -> list[Line]:
+    if answer["features"]:
+        return [(name, value, "") for name, value in answer["features"].items()]
+    return [("none", None, "no network decided; the rule's own inputs stand under Forecast")]
+
+
+def _regime(regime: Json) -> list[Line]:
+    scores: list[Line] = [(f"{name} score", value, "") for name, value in regime["scores"].items()]
+    return [
+        *scores,
+        ("weighted score", regime["score"], "-1 to 1, positive speaks for Bull"),
+        *((f"P({name})", value, "") for name, value in regime["probabilities"].items()),
+        ("regime", regime["regime"], ""),
+        ("confidence", regime["confidence"], "0: all three are equally likely, 1: certain"),
+    ]
+
+
+def _forecast(answer: Json) -> list[Line]:
+    forecast = answer["forecast"]
+    lines: list[Line] = [(name, value, "") for name, value in forecast["inputs"].items()]
+    if forecast["prior"] is not None:
+        lines.append(("prior", forecast["prior"], "the rule that the networks start from"))
+    lines += [(f"network {number}", value, "") for number, value in enumerate(forecast["members"], start=1)]
+    if forecast["members"]:
+        lines.append(("mean of the networks", forecast["mean"], "before the mean of their departures is cut to ±1"))
+    return [*lines, ("signal", forecast["signal"], "-1 to 1")]
+
+
+def _size(size: Json) -> list[Line]:
+    at_peak: list[Line] = []
+    if "capped" in size:
+        at_peak = [
+            ("signal", size["signal"], ""),
+            ("s'", size["soft_signal"], "the signal with the neutral zone cut out"),
+            ("g", size["regime_multiplier"], "regime multiplier"),
+            ("σ", size["volatility"], "annualised volatility of the symbol"),
+            ("b", size["budget"], "share of the risk budget, by 1/σ"),
+            ("σ of the portfolio", size["portfolio_volatility"], "annualised, of Σ b·r"),
+            ("k", size["volatility_multiplier"], "target volatility over that of the portfolio, at most 2"),
+            ("x", size["uncapped"], "s' · g · b · k, or signal · b · k without the first two"),
+            ("x, capped", size["capped"], f"all symbols together at most {size['max_position_size']}"),
+        ]
+    floor = "shorts are admitted" if size["floor"] is None else f"nothing below {size['floor']}"
+    return [
+        *at_peak,
+        ("drawdown", size["drawdown"], "from the highest equity of the look-back"),
+        ("d", size["drawdown_multiplier"], "drawdown multiplier"),
+        ("after the drawdown", size["after_drawdown"], ""),
+        ("after the venue's floor", size["after_floor"], floor),
+        ("kept beside", size["kept_beside"], "gross exposure of positions that are not ordered"),
+        ("wanted", size["wanted"], ""),
+    ]
+
+
+def _limits(limits: Json) -> list[Line]:
+    cap = "no cap" if limits["order_cap"] is None else f"one order moves at most {limits['order_cap']}"
+    bound = f"of all symbols, at most {limits['max_turnover']}"
+    return [
+        ("wanted", limits["wanted"], ""),
+        ("current", limits["current"], "what is held, at the close"),
+        ("after the order cap", limits["after_cap"], cap),
+        ("turnover", limits["turnover"], bound),
+        ("exposure", limits["exposure"], "as decided"),
+    ]
+
+
+def _order(answer: Json) -> list[Line]:
+    order, planned = answer["order"], answer["planned"]
+    lines: list[Line] = []
+    if planned is not None:
+        lines = [
+            ("exposure", planned["exposure"], ""),
+            ("equity", planned["equity"], ""),
+            ("mark", planned["mark"], "the close"),
+            ("held", planned["held"], ""),
+            ("change", planned["change"], "exposure · equity / mark, less what is held"),
+            ("lot", planned["lot"], ""),
+            ("planned", planned["quantity"], planned["reason"] or "the change in whole lots"),
+        ]
+    steps: list[Line] = [(one["recorded_at"], one["state"], one["reason"]) for one in answer["steps"]]
+    ordered, state = ("order", f"{order['side']} {order['quantity']}", ""), ("state", order["state"], order["reason"])
+    return [*lines, ordered, *steps, state]
+
+
+def _fills(answer: Json) -> list[Line]:
+    lines: list[Line] = []
+    for one in answer["fills"]:
+        lines += [
+            (f"{one['as_of']}, trade {one['trade_id']}", f"{one['side']} {one['quantity']}", ""),
+            ("  open of the bar", one["open"], ""),
+            ("  price", one["price"], ""),
+            ("  slippage", one["slippage"], f"in money, {_figure(one['slippage_bps'])} basis points against the open"),
+            ("  fee", one["fee"], "in money"),
+        ]
+    for one in answer["executions"]:
+        lines += [
+            (
+                f"broker's trade {one['trade_id']}",
+                f"{one['side']} {one['quantity']} at {one['price']}",
+                one["executed_at"],
+            ),
+            ("  fee", one["fee"], one["fee_asset"]),
+            ("  realised", one["realised"], "by the broker's count"),
+        ]
+    return lines or [("none", None, "")]

@@ -106,7 +106,7 @@ def test_one_call_trades_with_keys_that_are_no_parameter(home: Path, monkeypatch
         asked.extend([given, account])
         return {"equity": "5000"}
 
-    monkeypatch.setattr("flows.cli.commands.run_daily", run_daily)
+    monkeypatch.setattr("flows.cli.trade.daily.run_daily", run_daily)
     assert paper_trade("mine", "too", "BTCUSDT", initial_capital=5_000) == {"equity": "5000"}
     assert asked[1] == "paper-testnet-spot"
     assert "mine" not in str(asked)

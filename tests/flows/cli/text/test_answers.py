@@ -1,64 +1,15 @@
 """The answers in words."""
 
-from flows.cli.text.adoption import shown_adopted
 from flows.cli.text.answers import (
     shown_backtest,
-    shown_daily,
-    shown_halt,
     shown_models,
     shown_promote,
-    shown_status,
     shown_train,
     shown_twin,
 )
 from flows.cli.text.bars import shown_bars, shown_import
 
 METRICS = {"total_return": 0.5, "sharpe": None}
-NO_DAY = {
-    "account": "daily",
-    "broker": "paper",
-    "exposures": {},
-    "drawdown": None,
-    "strategy": None,
-    "data": [],
-    "held_back": [],
-    "last_run": None,
-    "as_of": None,
-    "equity": None,
-    "cash": None,
-    "positions": {},
-    "open_orders": [],
-    "model_id": None,
-    "halted": False,
-    "halted_reason": None,
-    "next_runs": [],
-    "warnings": [],
-}
-
-
-def test_an_account_without_a_day_says_how_to_make_one() -> None:
-    assert shown_status(NO_DAY) == "Account daily has no day yet; `turbodmt daily` makes its first."
-    assert shown_status({**NO_DAY, "account": "desk"}).endswith("; `turbodmt daily --account desk` makes its first.")
-
-
-def test_a_backfill_that_was_killed_before_its_first_day_is_not_sent_to_daily() -> None:
-    run = {"command": "backfill", "started_at": "2020-01-03T00:05:00+00:00", "status": "running or killed"}
-    text = shown_status({**NO_DAY, "account": "past", "last_run": run})
-    assert text == (
-        "Account past has no day yet; its backfill, begun 2020-01-03T00:05:00+00:00, is running or killed. The same "
-        "`turbodmt backfill` fills it; `turbodmt accounts forget past` removes it."
-    )
-
-
-def test_a_halted_account_says_so() -> None:
-    day = {"as_of": "2020-01-02", "equity": "1", "cash": "1", "drawdown": 0.25, "strategy": "rules"}
-    run = {"as_of": "2020-01-02", "started_at": "2020-01-03T00:05:00+00:00", "status": "done", "warnings": []}
-    held = {"positions": {"A": "2"}, "exposures": {"A": -0.5}, "held_back": ["B"], "last_run": run}
-    text = shown_status({**NO_DAY, **day, **held, "halted": True, "halted_reason": "why"})
-    assert "rules, no network, on paper; drawdown 25.0%, halted: why" in text
-    assert "Held back: B" in text
-    assert "A       2         -50.0%" in text
-    assert "Last run: 2020-01-02, begun 2020-01-03T00:05:00+00:00, done" in text
 
 
 def test_an_import_that_brings_nothing_new_says_so() -> None:
@@ -241,67 +192,3 @@ def test_a_twin_shows_every_fact_and_marks_what_is_out_of_its_band() -> None:
         "",
         "Warning: look",
     ]
-
-
-def test_a_day_without_symbols_or_account_is_short() -> None:
-    answer = {
-        "as_of": "2018-12-30",
-        "account": "daily",
-        "strategy": "rules",
-        "symbols": {},
-        "orders": [],
-        "fills": [],
-        "equity": None,
-        "cash": None,
-        "model_id": None,
-        "halted": False,
-        "report": None,
-        "warnings": ["2018-12-30 is no session of A; there was nothing to do"],
-    }
-    assert shown_daily(answer).splitlines() == [
-        "2018-12-30  account daily  strategy rules",
-        "",
-        "Warning: 2018-12-30 is no session of A; there was nothing to do",
-    ]
-
-
-def test_a_halted_day_says_so_before_all_else() -> None:
-    answer = {"as_of": "2020-01-02", "account": "desk", "strategy": "rules", "symbols": {}, "orders": [], "fills": []}
-    rest = {"equity": "1", "cash": "1", "model_id": None, "halted": True, "report": None, "warnings": []}
-    told = shown_daily({**answer, **rest, "halted_reason": "Halted since 2020-01-01: too deep"})
-    assert told.splitlines()[0] == (
-        "Halted since 2020-01-01: too deep; only orders that reduce a position are sent. Once you know why, `turbodmt "
-        "resume --account desk --reason TEXT` lets it trade again."
-    )
-
-
-def test_a_halt_and_a_resumption_without_need_say_what_has_changed() -> None:
-    halted = {"account": "desk", "halted": True, "reason": "the feed looks wrong.", "changed": True}
-    assert shown_halt(halted) == (
-        "Account desk is halted: only orders that reduce are sent. Reason: the feed looks wrong."
-    )
-    trading = {"account": "desk", "halted": False, "reason": "", "changed": False}
-    assert shown_halt(trading) == "Account desk is trading. It already was; nothing has changed."
-
-
-def test_an_adoption_says_what_it_would_book_and_what_it_has() -> None:
-    booked = {"as_of": "2025-01-03", "reason": "the broker holds 0.5 more"}
-    answer = {
-        "account": "daily",
-        "broker": "testnet-spot",
-        "number": 2,
-        "reason": "a rebate",
-        "dry_run": True,
-        "changed": True,
-        "entries": [booked],
-        "notes": ["1 ETHUSDT is not the account's"],
-        "before": {"equity": "100", "cash": "40", "positions": {"BTCUSDT": "2"}},
-        "after": {"equity": "100.5", "cash": "40.5", "positions": {}},
-    }
-    told = shown_adopted(answer)
-    assert "would have account daily say what testnet-spot holds; nothing is done yet" in told
-    assert "2025-01-03: the broker holds 0.5 more.\n1 ETHUSDT is not the account's." in told
-    assert "Before: equity 100, cash 40, 2 BTCUSDT." in told
-    assert "After: equity 100.5, cash 40.5, no position." in told
-    assert "adoption 2, a rebate." in shown_adopted({**answer, "dry_run": False})
-    assert "nothing is to be booked" in shown_adopted({**answer, "changed": False, "entries": []})

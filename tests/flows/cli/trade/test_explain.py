@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli.text.order import shown_explanation
+from flows.cli.trade.explain import shown_explanation
 from flows.config.settings import Settings
 from flows.planning.plan import policy
 from storage.database import connect
@@ -159,7 +159,7 @@ def test_a_page_of_what_is_not_known_any_more_has_no_empty_parts(run: Run, ids: 
 
 def test_explaining_imports_neither_prefect_nor_torch(ids: list[str]) -> None:
     code = (
-        "import sys; import flows.cli.trade.explain, flows.cli.text.order, tasks.operations.explain; "
+        "import sys; import flows.cli.trade.explain, tasks.operations.explain; "
         "print([n for n in ('prefect', 'torch') if n in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)

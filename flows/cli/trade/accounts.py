@@ -1,0 +1,74 @@
+"""`turbodmt accounts`: list the accounts, and forget one after confirmation."""
+
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.console import run_command, sections, table, warned
+from flows.cli.forgetting import Doing, NotConfirmed, Yes, demand_yes
+from flows.cli.number_format import money
+from flows.cli.options import AsJson, Home
+
+Json = dict[str, Any]
+
+
+def accounts(
+    deed: Doing = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The account to forget.")] = None,
+    yes: Yes = False,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the accounts of the ledger, or forget one: its rows and pages go, its trials stay counted."""
+    if deed is None:
+        run_command(lambda: run_accounts(home), shown_accounts, as_json)
+    else:
+        run_command(lambda: run_forget_account(home, name, yes), shown_forgotten_account, as_json)
+
+
+def run_accounts(home: str | None) -> Json:
+    """Return the answer of `turbodmt accounts`."""
+    from flows.config.settings import load
+    from tasks.operations.accounts import accounts_json
+
+    return accounts_json(load({"home": home}).home)
+
+
+def run_forget_account(home: str | None, name: str | None, yes: bool) -> Json:
+    """Return the answer of `turbodmt accounts forget`. Raises NotConfirmed, NotForgotten, AccountUnknown."""
+    from flows.config.settings import load
+    from flows.scheduling.schedules import accounts_by_deployment
+    from tasks.operations.accounts import NotForgotten, demand_forgettable, forget_account
+
+    if not name:
+        raise NotConfirmed("NAME is missing; `turbodmt accounts` lists the accounts")
+    folder = load({"home": home}).home
+    found = demand_forgettable(folder, name)
+    deployments = [one for one, account in accounts_by_deployment(folder, switched_on=True) if account == name]
+    if deployments:
+        raise NotForgotten(
+            f"account {name} is scheduled by {', '.join(deployments)}; switch that schedule off on its page first"
+        )
+    span = f" of {found.first} to {found.last}" if found.first else ""
+    demand_yes(yes, f"Forget account {name}{span}, with its orders, fills and pages? It cannot be undone.")
+    return forget_account(folder, name)
+
+
+def shown_accounts(answer: Json) -> str:
+    """Return the accounts as a table."""
+    if not answer["accounts"]:
+        return "There is no account yet; `turbodmt daily` makes one."
+    rows = [
+        {**one, "equity": money(one["equity"]), "halted": "yes" if one["halted"] else "no"}
+        for one in answer["accounts"]
+    ]
+    columns = ("account", "filled_by", "strategy", "source", "broker", "first", "last", "equity", "halted")
+    return sections(table(rows, columns), warned(answer))
+
+
+def shown_forgotten_account(answer: Json) -> str:
+    """Return a sentence on what was deleted, and what stays."""
+    return (
+        f"Account {answer['forgotten']} is forgotten: {answer['days']:,} days, {answer['orders']:,} orders, "
+        f"{answer['fills']:,} fills, and its pages. What was tried stays counted."
+    )

@@ -1,0 +1,98 @@
+"""`turbodmt daily`: run one day of an account."""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.console import listed, run_command, sections, table, warned
+from flows.cli.number_format import decision, money, trade
+from flows.cli.options import Account, AsJson, AsOf, Calendar, Capital, Home, Source, Symbols
+
+Json = dict[str, Any]
+
+
+def daily(
+    as_of: AsOf = None,
+    source: Source = None,
+    symbols: Symbols = None,
+    strategy: Annotated[str | None, typer.Option(help="turbo, rules, hold, vol-target or momentum.")] = None,
+    broker: Annotated[str | None, typer.Option(help="Where orders go: paper, testnet-spot or testnet-futures.")] = None,
+    capital: Capital = None,
+    account: Account = "daily",
+    calendar: Calendar = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run one day: ingest, validate, settle, retrain if due, signal, order, reconcile, report."""
+    from flows.cli.calendar_option import with_calendar
+
+    settings = {"source": source, "symbols": symbols, "strategy": strategy, "broker": broker, "capital": capital}
+    given = {**settings, "home": home}
+    run_command(lambda: run_daily(with_calendar(given, calendar), as_of, account), shown_daily, as_json)
+
+
+def run_daily(given: Mapping[str, object], as_of: str | None, account: str) -> Json:
+    """Run the daily flow under Prefect and return its answer."""
+    from flows.cli.prefect_run import prepare_run
+    from flows.config.settings import load
+    from flows.config.wall_clock import clock
+    from flows.planning.adapters import broker_factory, open_source
+    from flows.planning.plan import Request, day, demand_live, plan
+    from flows.server.availability import served
+    from tasks.run.runs import demand_own, finished
+
+    wanted = day(as_of, "--as-of")
+    settings = load(given)
+    # Refuse invalid requests now: Prefect takes ten seconds to start, and would record a failed run.
+    source = open_source(settings)
+    request = Request(account=account, as_of=wanted, clock=clock(), broker=settings.broker)
+    demand_live(source, request)
+    broker_factory(settings)
+    job = plan(settings, source, request)
+    demand_own(job)
+    done = finished(job)
+    if done is not None:
+        return done
+    prepare_run(settings.home)
+    from flows.daily import daily as flow
+    from flows.runs.training_progress import training_told
+
+    with served(settings.home), training_told():
+        text = flow(
+            as_of=wanted,
+            source=settings.source,
+            symbols=list(settings.symbols) or None,
+            strategy=settings.strategy,
+            broker=settings.broker,
+            capital=settings.capital,
+            account=account,
+            home=settings.home,
+        )
+    return dict(json.loads(text))
+
+
+def shown_daily(answer: Json) -> str:
+    """Return a day in words: account, decisions, orders, fills, and the path of the report."""
+    rows = [{"symbol": symbol, **decision(one)} for symbol, one in answer["symbols"].items()]
+    columns = ("symbol", "status", "regime", "confidence", "signal", "volatility", "exposure")
+    orders, fills = [*map(trade, answer["orders"])], [*map(trade, answer["fills"])]
+    ruled = f", model {answer['model_id'][:12]}" if answer["model_id"] else ", the prior"
+    reason = answer.get("model_reason") if answer["strategy"] == "turbo" else None
+    halted = answer.get("halted_reason")
+    return sections(
+        f"{halted}; only orders that reduce a position are sent. Once you know why, `turbodmt resume --account "
+        f"{answer['account']} --reason TEXT` lets it trade again."
+        if halted
+        else "",
+        f"{answer['as_of']}  account {answer['account']}  strategy {answer['strategy']}"
+        + (ruled if answer["strategy"] == "turbo" else "")
+        + (f"\n{reason}" if reason else ""),
+        table(rows, columns) if rows else "",
+        listed("Fills", fills, ("symbol", "side", "quantity", "price", "fee", "order_id")),
+        listed("Orders for the next open", orders, ("symbol", "side", "quantity", "state", "order_id")),
+        f"Equity {money(answer['equity'])}, cash {money(answer['cash'])}" if answer["equity"] else "",
+        f"Report {answer['report']}" if answer["report"] else "",
+        warned(answer),
+    )

@@ -1,0 +1,36 @@
+"""`turbodmt halt`: stop an account from sending orders."""
+
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.console import run_command
+from flows.cli.options import Account, AsJson, Home
+
+Json = dict[str, Any]
+
+
+def halt(
+    reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")] = "",
+    account: Account = "daily",
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Stop an account from sending orders but those that reduce; data, decisions and reports go on."""
+    run_command(lambda: run_halt(home, account, reason), shown_halt, as_json)
+
+
+def run_halt(home: str | None, account: str, reason: str) -> Json:
+    """Halt the account and return the answer of `turbodmt halt`."""
+    from flows.config.settings import load
+    from tasks.operations.halt import halt as halt_account
+
+    return halt_account(load({"home": home}).home, account, reason)
+
+
+def shown_halt(answer: Json) -> str:
+    """Return in words whether an account may trade, and why."""
+    state = "halted: only orders that reduce are sent" if answer["halted"] else "trading"
+    reason = f" Reason: {answer['reason'].rstrip('.')}." if answer["reason"] else ""
+    already = "" if answer["changed"] else " It already was; nothing has changed."
+    return f"Account {answer['account']} is {state}.{reason}{already}"

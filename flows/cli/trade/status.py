@@ -1,0 +1,77 @@
+"""`turbodmt status`: where an account stands, on one screen."""
+
+from typing import Any
+
+from flows.cli.console import listed, run_command, sections, warned
+from flows.cli.number_format import money, percent, quantity, trade
+from flows.cli.options import Account, AsJson, Home
+
+Json = dict[str, Any]
+
+
+def status(account: Account = "daily", home: Home = None, as_json: AsJson = False) -> None:
+    """Show where the account stands: equity, positions, open orders, model, next runs."""
+    run_command(lambda: run_status(home, account), shown_status, as_json)
+
+
+def run_status(home: str | None, account: str) -> Json:
+    """Return the status of the account, and its scheduled runs."""
+    from flows.config.settings import load
+    from flows.planning.backfill_plan import TRADED
+    from flows.scheduling.next_runs import next_runs
+    from tasks.operations.accounts import demand_known
+    from tasks.operations.status import status_json
+
+    folder = load({"home": home}).home
+    demand_known(folder, account, TRADED)
+    answer = status_json(folder, account)
+    runs, warnings = next_runs(folder, account)
+    return {**answer, "next_runs": runs, "warnings": warnings}
+
+
+def shown_status(answer: Json) -> str:
+    """Return the status of the account in words, on one screen."""
+    if answer["as_of"] is None:
+        return _shown_without_day(answer)
+    model = f"model {answer['model_id'][:12]}" if answer["model_id"] else "no network"
+    last, orders = answer["last_run"], [*map(trade, answer["open_orders"])]
+    return sections(
+        f"Account {answer['account']} on {answer['as_of']}: equity {money(answer['equity'])}, cash "
+        f"{money(answer['cash'])}\n"
+        f"{answer['strategy']}, {model}, {_where(answer['broker'])}; drawdown {answer['drawdown']:.1%}, "
+        f"{'halted: ' + answer['halted_reason'] if answer['halted'] else 'not halted'}",
+        listed("Data", answer["data"], ("symbol", "last", "source")),
+        f"Held back: {', '.join(answer['held_back'])}" if answer["held_back"] else "",
+        listed("Positions", _positions(answer), ("symbol", "quantity", "over equity")),
+        listed("Open orders", orders, ("symbol", "side", "quantity", "state", "as_of", "order_id")),
+        f"Last run: {last['as_of']}, begun {last['started_at']}, {last['status']}" if last else "",
+        listed("Next runs", [{"run": run} for run in answer["next_runs"]], ("run",)),
+        warned(answer),
+    )
+
+
+def _positions(answer: Json) -> list[dict[str, str]]:
+    """Return a row per position; dust is not shown as one, and --json keeps it."""
+    from strategy.account.state import DUST
+
+    shares = answer["exposures"]
+    return [
+        {"symbol": symbol, "quantity": quantity(held), "over equity": percent(shares.get(symbol))}
+        for symbol, held in answer["positions"].items()
+        if abs(shares.get(symbol, 1.0)) >= DUST
+    ]
+
+
+def _shown_without_day(answer: Json) -> str:
+    account, last = answer["account"], answer["last_run"]
+    if last and last["command"] == "backfill":
+        return (
+            f"Account {account} has no day yet; its backfill, begun {last['started_at']}, is {last['status']}. The "
+            f"same `turbodmt backfill` fills it; `turbodmt accounts forget {account}` removes it."
+        )
+    named = "" if account == "daily" else f" --account {account}"
+    return f"Account {account} has no day yet; `turbodmt daily{named}` makes its first."
+
+
+def _where(broker: str) -> str:
+    return "on paper" if broker == "paper" else f"at {broker}"

@@ -1,0 +1,49 @@
+"""An account's status in words."""
+
+from flows.cli.trade.status import shown_status
+
+NO_DAY = {
+    "account": "daily",
+    "broker": "paper",
+    "exposures": {},
+    "drawdown": None,
+    "strategy": None,
+    "data": [],
+    "held_back": [],
+    "last_run": None,
+    "as_of": None,
+    "equity": None,
+    "cash": None,
+    "positions": {},
+    "open_orders": [],
+    "model_id": None,
+    "halted": False,
+    "halted_reason": None,
+    "next_runs": [],
+    "warnings": [],
+}
+
+
+def test_an_account_without_a_day_says_how_to_make_one() -> None:
+    assert shown_status(NO_DAY) == "Account daily has no day yet; `turbodmt daily` makes its first."
+    assert shown_status({**NO_DAY, "account": "desk"}).endswith("; `turbodmt daily --account desk` makes its first.")
+
+
+def test_a_backfill_that_was_killed_before_its_first_day_is_not_sent_to_daily() -> None:
+    run = {"command": "backfill", "started_at": "2020-01-03T00:05:00+00:00", "status": "running or killed"}
+    text = shown_status({**NO_DAY, "account": "past", "last_run": run})
+    assert text == (
+        "Account past has no day yet; its backfill, begun 2020-01-03T00:05:00+00:00, is running or killed. The same "
+        "`turbodmt backfill` fills it; `turbodmt accounts forget past` removes it."
+    )
+
+
+def test_a_halted_account_says_so() -> None:
+    day = {"as_of": "2020-01-02", "equity": "1", "cash": "1", "drawdown": 0.25, "strategy": "rules"}
+    run = {"as_of": "2020-01-02", "started_at": "2020-01-03T00:05:00+00:00", "status": "done", "warnings": []}
+    held = {"positions": {"A": "2"}, "exposures": {"A": -0.5}, "held_back": ["B"], "last_run": run}
+    text = shown_status({**NO_DAY, **day, **held, "halted": True, "halted_reason": "why"})
+    assert "rules, no network, on paper; drawdown 25.0%, halted: why" in text
+    assert "Held back: B" in text
+    assert "A       2         -50.0%" in text
+    assert "Last run: 2020-01-02, begun 2020-01-03T00:05:00+00:00, done" in text
