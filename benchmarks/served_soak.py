@@ -19,6 +19,7 @@ from pathlib import Path
 from threading import Event
 
 import numpy as np
+import psutil
 
 from exchange.bars.sample import SampleBars
 from exchange.ports import BarRequest
@@ -81,15 +82,9 @@ def sizes(up: Up) -> tuple[float, ...]:
         store.stat().st_size / MB,
         used * block_bytes / MB,
         sum(path.stat().st_size for path in records.parent.glob("prefect.db*")) / MB,
-        sum(resident(one) for one in (server, *descendants(server))) / MB,
-        resident(worker) / MB,
+        sum(one.memory_info().rss for one in (psutil.Process(server), *descendants(server))) / MB,
+        psutil.Process(worker).memory_info().rss / MB,
     )
-
-
-def resident(process: int) -> int:
-    """Bytes of memory that the process holds."""
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
 
 
 def fitted(rows: Sequence[tuple[float, ...]]) -> list[Line]:

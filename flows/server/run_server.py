@@ -15,7 +15,7 @@ from pathlib import Path
 
 from flows.server import password as server_password
 from flows.server.environment import heed, read_settings
-from flows.server.up_server import awaited_address, join, up_lives
+from flows.server.up_server import await_join
 
 HOST = "127.0.0.1"
 #: How long the command may wait at exit for its server to end.
@@ -50,14 +50,11 @@ def serve(home: Path) -> None:
     folder = home / "prefect"
     if named_by_user(home):
         return
-    standing = awaited_address(home, STANDING_S)
-    if standing is not None and join(home) is not None:
-        return
-    if up_lives(home):
-        raise PrefectUnreachable(
-            f"the server of `turbodmt up` for {home} did not answer within {STANDING_S:.0f} s; run the same command "
-            "again once it does, or stop `turbodmt up`"
-        )
+    try:
+        if await_join(home, STANDING_S) is not None:
+            return
+    except TimeoutError as error:
+        raise PrefectUnreachable(f"{error}; run the same command again once it does, or stop `turbodmt up`") from error
     word = server_password.of_process()
     os.environ |= {server_password.DEMANDED: word, server_password.SENT: word}
     if _hinted(folder):

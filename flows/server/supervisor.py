@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
+import psutil
+
 #: How long a process may take to end after SIGTERM.
 END_S = 20.0
 #: Waits before each restart of a process; after a life of STEADY_S they start over.
@@ -44,7 +46,7 @@ class ManagedProcess:
     def __init__(self, program: Program) -> None:
         self.program = program
         self._deaths = 0
-        self._left: set[_Process] = set()
+        self._left: set[psutil.Process] = set()
         self._begin()
 
     def _begin(self) -> None:
@@ -77,21 +79,20 @@ class ManagedProcess:
 
     def again(self) -> None:
         """Start a new process. Children of the old one keep running, and end with `stop` at the latest."""
-        self._left |= {one for one in _processes().values() if one.group == self._process.pid}
+        self._left |= _of_group(self._process.pid)
         self._begin()
 
     def stop(self) -> None:
         """Stop the process and all its descendants: first SIGTERM, then SIGKILL."""
-        there = _processes()
-        family = self._left | {there[one] for one in descendants(self._process.pid) if one in there}
+        family = self._left | descendants(self._process.pid)
         if self.ended is None:
             self._process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(END_S)
-        still = set(_processes().values())
-        for process in family & still:
-            with suppress(ProcessLookupError):
-                os.kill(process.number, signal.SIGKILL)
+        for process in family:
+            # psutil refuses to signal a later process with the same number.
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         if self.ended is None:
             self._process.kill()
         self._process.wait()
@@ -111,38 +112,20 @@ def supervise(kept: Sequence[ManagedProcess], stop: Event, tell: Callable[[str],
             one.again()
 
 
-def descendants(process: int) -> list[int]:
-    """Return all processes started by a process, directly or indirectly; none if there is no /proc."""
-    there = _processes().values()
-    found, left = list[int](), [process]
-    while left:
-        above = left.pop()
-        below = [one.number for one in there if one.parent == above]
-        found += below
-        left += below
-    return found
+def descendants(process: int) -> set[psutil.Process]:
+    """Return all processes started by a process, directly or indirectly; none if it has ended."""
+    with suppress(psutil.NoSuchProcess):
+        return set(psutil.Process(process).children(recursive=True))
+    return set()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Process:
-    """A process of this machine; `began` distinguishes it from a later one with the same number."""
-
-    number: int
-    parent: int = field(compare=False)
-    group: int = field(compare=False)
-    began: str
-
-
-def _processes() -> dict[int, _Process]:
-    """Return all processes by number; none if there is no /proc."""
-    found = {}
-    for place in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError, ValueError, IndexError):
-            # The name in parentheses may hold blanks; state, parent and group follow it, and the start time is the
-            # 20th.
-            told = place.read_text().rpartition(")")[2].split()
-            number = int(place.parent.name)
-            found[number] = _Process(number=number, parent=int(told[1]), group=int(told[2]), began=told[19])
+def _of_group(group: int) -> set[psutil.Process]:
+    """Return the processes of a group, which outlives its leader."""
+    found = set()
+    for process in psutil.process_iter():
+        with suppress(ProcessLookupError):
+            if os.getpgid(process.pid) == group:
+                found.add(process)
     return found
 
 

@@ -4,7 +4,6 @@ A server at an address noted by an `up` is trusted, and sent the password, only 
 home's lock, and its socket, from start to end.
 """
 
-import fcntl
 import json
 import os
 import time
@@ -14,6 +13,9 @@ from enum import StrEnum
 from http import HTTPStatus
 from pathlib import Path
 
+import psutil
+from filelock import FileLock, lock_descriptor
+
 from flows.server import password as server_password
 from flows.server.environment import heed
 
@@ -21,6 +23,7 @@ from flows.server.environment import heed
 REPORTS = "/reports"
 HEALTH_TIMEOUT_S = 1.0
 _POLL_S = 0.25
+_ASKED_S = 1.0
 
 
 class DemandedFrom(StrEnum):
@@ -37,7 +40,7 @@ def note(home: Path, api: str, process: int, demanded: DemandedFrom) -> None:
     held = {
         "address": api,
         "pid": process,
-        "began": began(process),
+        "began": _began(process),
         "demanded": demanded,
     }
     write_whole(_file(home), json.dumps(held).encode())
@@ -85,29 +88,32 @@ def served_at(home: Path) -> str | None:
     return REPORTS if ours else None
 
 
-def awaited_address(home: Path, timeout_s: float) -> str | None:
-    """Return the address, waiting while `turbodmt up` runs and may be starting its server; None on timeout."""
+def await_join(home: Path, timeout_s: float) -> str | None:
+    """Join the home's server, waiting while `turbodmt up` runs and may be starting it; return what `join` does.
+
+    Raises PasswordUnsafe, TimeoutError if `turbodmt up` still runs without an answer after `timeout_s`.
+    """
     deadline = time.monotonic() + timeout_s
-    while (api := address(home)) is None and up_lives(home) and time.monotonic() < deadline:
+    while (api := join(home)) is None and up_lives(home):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the server of `turbodmt up` for {home} did not answer within {timeout_s:.0f} s")
         time.sleep(_POLL_S)
     return api
 
 
 def up_lives(home: Path) -> bool:
-    """Return whether a `turbodmt up` runs for the home."""
+    """Return whether a `turbodmt up` runs for the home, or another process asks the same at this moment."""
     try:
-        with lock_file(home).open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        with _lock_file(home).open("rb") as lock:
+            return not lock_descriptor(lock.fileno(), blocking=False)
     except FileNotFoundError:
         return False
-    except BlockingIOError:
-        return True
-    return False
 
 
-def lock_file(home: Path) -> Path:
-    """Return the file that `turbodmt up` keeps locked while it runs."""
-    return home / "prefect" / "up.lock"
+def up_lock(home: Path) -> FileLock:
+    """Return the lock that `turbodmt up` holds while it runs; the kernel releases it however the process ends."""
+    # Wait out those who ask whether it is held. The soft lock of file systems without flock would survive a kill.
+    return FileLock(_lock_file(home), timeout=_ASKED_S, mode=0o600, fallback_to_soft=False)
 
 
 def healthy(api: str) -> bool:
@@ -121,13 +127,13 @@ def healthy(api: str) -> bool:
     return answered == HTTPStatus.OK
 
 
-def began(process: int) -> str | None:
-    """Return the start time that distinguishes a process from a later one with its number; None if /proc lacks it."""
-    try:
-        # The name in parentheses may hold blanks; the start time is the 20th word after it.
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return None
+def _began(process: int) -> float:
+    """Return what distinguishes a process from a later one with its number: its start, in seconds after the machine's.
+
+    A clock that is set later moves both. Raises psutil.NoSuchProcess.
+    """
+    began: float = psutil.Process(process).create_time() - psutil.boot_time()
+    return round(began, 2)
 
 
 def _held(home: Path) -> dict[str, str] | None:
@@ -135,11 +141,15 @@ def _held(home: Path) -> dict[str, str] | None:
     try:
         noted = json.loads(_file(home).read_bytes())
         held = {"address": str(noted["address"]), "demanded": str(noted["demanded"])}
-        same = noted["began"] == began(int(noted["pid"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        same = noted["began"] == _began(int(noted["pid"]))
+    except (OSError, ValueError, KeyError, TypeError, psutil.NoSuchProcess):
         return None
     return held if same and up_lives(home) else None
 
 
 def _file(home: Path) -> Path:
     return home / "prefect" / "up.json"
+
+
+def _lock_file(home: Path) -> Path:
+    return home / "prefect" / "up.lock"

@@ -1,8 +1,5 @@
 """`turbodmt up` for a test: a process of its own, its address and its runs, and nothing left of it at the end."""
 
-import fcntl
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,8 +9,10 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psutil
+
 from flows.server.supervisor import descendants
-from flows.server.up_server import lock_file
+from flows.server.up_server import up_lock
 from tests.fakes.prefect_server import PrefectServer, clean_environment, free_port, until
 
 TURBODMT = str(Path(sys.executable).with_name("turbodmt"))
@@ -56,9 +55,9 @@ class Up:
     def part(self, words: str) -> int | None:
         """The process of the server or the worker."""
         for one in descendants(self.process.pid):
-            with suppress(OSError):
-                if words in Path(f"/proc/{one}/cmdline").read_bytes().replace(b"\0", b" ").decode():
-                    return one
+            with suppress(psutil.NoSuchProcess):
+                if words in " ".join(one.cmdline()):
+                    return one.pid
         return None
 
     def deployment(self, name: str, flow: str = "daily") -> Any:
@@ -91,18 +90,16 @@ class Up:
         return code
 
 
-def alive(process: int) -> bool:
-    with suppress(OSError):
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+def alive(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False
 
 
 @contextmanager
 def held_up(home: Path) -> Iterator[None]:
     """This process holds the home as a `turbodmt up` does; `note` says what it serves."""
-    lock_file(home).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with lock_file(home).open("a") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with up_lock(home):
         yield
 
 
@@ -127,12 +124,13 @@ def brought_up(
     try:
         yield up
     finally:
-        family = [process.pid, *descendants(process.pid)]
+        family = descendants(process.pid)
         if process.poll() is None:
             process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 process.wait(END_S)
         for one in family:
-            with suppress(ProcessLookupError):
-                os.kill(one, signal.SIGKILL)
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+        process.kill()
         process.wait()

@@ -1,6 +1,5 @@
 """`turbodmt up`: Prefect's server, the deployments and a worker, for one person on one machine, until stopped."""
 
-import fcntl
 import os
 import shlex
 import signal
@@ -14,6 +13,7 @@ from threading import Event
 from typing import Annotated, Any
 
 import typer
+from filelock import Timeout
 
 from flows.cli.console import run_command
 from flows.cli.operate.up_programs import server, worker
@@ -217,14 +217,14 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
     """Hold the home's lock: no other `turbodmt up` serves the home meanwhile. Raises UpRefused."""
-    from flows.server.up_server import address, lock_file
+    from flows.server.up_server import address, up_lock
 
-    with lock_file(home).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            url = (address(home) or "an address that does not answer yet").removesuffix("/api")
-            raise UpRefused(f"TurboDMT is already up for {home}, at {url}; use that, or stop it first") from error
+    try:
+        held = up_lock(home).acquire()
+    except Timeout as error:
+        url = (address(home) or "an address that does not answer yet").removesuffix("/api")
+        raise UpRefused(f"TurboDMT is already up for {home}, at {url}; use that, or stop it first") from error
+    with held:
         yield
 
 

@@ -1,6 +1,5 @@
 """The server that a command brings along: there when it is asked, gone with the command."""
 
-import fcntl
 import os
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import pytest
 from flows.server import run_server as prefect_server
 from flows.server.environment import prepare
 from flows.server.run_server import ELSEWHERE_NAMES, PrefectUnreachable, owned, serve
-from flows.server.up_server import lock_file
+from flows.server.up_server import up_lock
 from tests.fakes.prefect_server import ROOT, clean_environment, until
 
 COMMAND = """
@@ -104,9 +103,8 @@ def test_a_prefect_file_of_the_user_is_heeded(unconfigured: Path, name: str) -> 
 def test_no_second_server_starts_while_up_lives(unconfigured: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prefect_server, "STANDING_S", 1.0)
     (unconfigured / "prefect" / "server.log").write_text("of up")
-    with lock_file(unconfigured).open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(PrefectUnreachable, match="did not answer within 1 s; run the same command again"):
-            serve(unconfigured)
+    refused = pytest.raises(PrefectUnreachable, match="did not answer within 1 s; run the same command again")
+    with up_lock(unconfigured), refused:
+        serve(unconfigured)
     assert not owned()
     assert (unconfigured / "prefect" / "server.log").read_text() == "of up"
