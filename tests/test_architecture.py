@@ -186,7 +186,7 @@ QUESTIONS = {
     "the API keys are read": "flows/planning/api_keys",
     "the largest order's notional is checked": "strategy/portfolio/pretrade_checks",
     "the Sharpe loss is computed": "strategy/kernel/autograd",
-    "the backtest command has its options": "flows/cli/main",
+    "the backtest command has its options": "flows/cli/research/backtest",
     "the page of a day is laid out": "tasks/report/daily_page",
     "an order of unknown outcome is resolved": "tasks/broker/unknown_orders",
     "a quantity is rounded to lots": "strategy/account/orders",

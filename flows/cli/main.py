@@ -12,9 +12,14 @@ from flows.cli.data.universe import universe
 from flows.cli.operate.init import init
 from flows.cli.operate.up import up
 from flows.cli.operate.watch import watch
-from flows.cli.options import AsJson, AsOf, Calendar, Capital, Home, Source, Symbols
+from flows.cli.options import AsJson, Calendar, Home
 from flows.cli.research.audit import audit
 from flows.cli.research.backfill import backfill
+from flows.cli.research.backtest import backtest
+from flows.cli.research.models import models
+from flows.cli.research.promote import promote
+from flows.cli.research.train import train
+from flows.cli.research.twin import twin
 from flows.cli.set_option import SettingsCommand
 from flows.cli.streams import open_closed_streams
 from flows.cli.trade.accounts import accounts
@@ -57,104 +62,12 @@ def turbodmt(
         raise typer.Exit(int(Exit.USAGE))
 
 
-app.command(cls=SettingsCommand)(daily)
-
-
-@app.command(cls=SettingsCommand)
-def backtest(
-    symbols: Symbols = None,
-    start_date: Annotated[str | None, typer.Option(metavar="DATE", help="First day traded.")] = None,
-    end_date: Annotated[str | None, typer.Option(metavar="DATE", help="Last day traded.")] = None,
-    capital: Capital = None,
-    strategy: Annotated[str | None, typer.Option(help="One or more, separated by commas; the first is tested.")] = None,
-    source: Source = None,
-    fee_bps: Annotated[str | None, typer.Option(help="Fee in basis points.")] = None,
-    slippage_bps: Annotated[str | None, typer.Option(help="Slippage in basis points.")] = None,
-    save_results: Annotated[str | None, typer.Option(metavar="DIR", help="Write equity, trades and a report.")] = None,
-    grid: Annotated[str | None, typer.Option(metavar="FILE", help="Sweep the lists of parameters in a file.")] = None,
-    dask: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Spread the sweep over a Dask cluster.")] = None,
-    calendar: Calendar = None,
-    home: Home = None,
-    as_json: AsJson = False,
-) -> None:
-    """Test a strategy on history: gross, net and net at twice the cost, beside its benchmarks."""
-    from flows.cli.calendar_option import with_calendar
-    from flows.cli.commands import run_backtest
-    from flows.cli.research.sweep import run_sweep
-    from flows.cli.text.answers import shown_backtest, shown_sweep
-
-    settings = {
-        "source": source,
-        "symbols": symbols,
-        "capital": capital,
-        "fee_bps": fee_bps,
-        "slippage_bps": slippage_bps,
-    }
-    given, window = {**settings, "home": home}, (strategy, start_date, end_date)
-    if grid is None and dask is None:
-        run_command(lambda: run_backtest(with_calendar(given, calendar), window, save_results), shown_backtest, as_json)
-    else:
-        run_command(
-            lambda: run_sweep(with_calendar(given, calendar), (grid, dask), window, save_results), shown_sweep, as_json
-        )
-
-
-@app.command(cls=SettingsCommand)
-def train(
-    as_of: AsOf = None,
-    source: Source = None,
-    symbols: Symbols = None,
-    calendar: Calendar = None,
-    home: Home = None,
-    as_json: AsJson = False,
-) -> None:
-    """Train a challenger on the past of the symbols; the gate promotes or refuses it."""
-    from flows.cli.calendar_option import with_calendar
-    from flows.cli.commands import run_train
-    from flows.cli.text.answers import shown_train
-
-    given = {"source": source, "symbols": symbols, "home": home}
-    run_command(lambda: run_train(with_calendar(given, calendar), as_of), shown_train, as_json)
-
-
-@app.command(cls=SettingsCommand)
-def models(source: Source = None, symbols: Symbols = None, home: Home = None, as_json: AsJson = False) -> None:
-    """List the models and the prior: who trades, what each was trained on, and the verdict on it."""
-    from flows.cli.commands import run_models
-    from flows.cli.text.answers import shown_models
-
-    run_command(lambda: run_models({"source": source, "symbols": symbols, "home": home}), shown_models, as_json)
-
-
-@app.command(cls=SettingsCommand)
-def promote(
-    model: Annotated[str, typer.Argument(help="Eight or more digits of a model's id, or prior.")],
-    reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")] = "",
-    source: Source = None,
-    symbols: Symbols = None,
-    home: Home = None,
-    as_json: AsJson = False,
-) -> None:
-    """Let a model, an older one or the prior trade by hand; --source and --symbols say for what, with prior alone."""
-    from flows.cli.commands import run_promote
-    from flows.cli.text.answers import shown_promote
-
-    settings = {"source": source, "symbols": symbols, "home": home}
-    run_command(lambda: run_promote(settings, model, reason), shown_promote, as_json)
-
-
-@app.command(cls=SettingsCommand)
-def twin(
-    as_of: AsOf = None, source: Source = None, symbols: Symbols = None, home: Home = None, as_json: AsJson = False
-) -> None:
-    """Fit synthetic market paths to the past of the symbols and show how faithful they are."""
-    from flows.cli.commands import run_twin
-    from flows.cli.text.answers import shown_twin
-
-    run_command(lambda: run_twin({"source": source, "symbols": symbols, "home": home}, as_of), shown_twin, as_json)
-
-
-for _command in (adopt, audit, backfill, universe, explain, report, bars, accounts, status, halt, resume, up, watch):
+#: The commands that take --set, in the order of the help.
+COMMANDS = (
+    *(daily, backtest, train, models, promote, twin, adopt, audit, backfill, universe, explain, report, bars, accounts),
+    *(status, halt, resume, up, watch),
+)
+for _command in COMMANDS:
     app.command(cls=SettingsCommand)(_command)
 # `init` writes the settings and prompts for them, so it takes no --set.
 app.command()(init)

@@ -1,6 +1,6 @@
 """Number formats for a terminal; `--json` keeps every digit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -67,6 +67,15 @@ def figure(value: float | None, decimals: int = 2) -> str:
     return ABSENT if value is None else f"{value:,.{decimals}f}"
 
 
+def ratio(value: float | None) -> str:
+    """Return a ratio within a sentence, where a dash would read as a minus sign.
+
+    >>> ratio(-0.51234), ratio(None)
+    ('-0.51', 'undefined')
+    """
+    return "undefined" if value is None else f"{value:.2f}"
+
+
 def metric(name: str, value: float | None) -> str:
     """Return a metric in its unit.
 
@@ -74,6 +83,11 @@ def metric(name: str, value: float | None) -> str:
     ('3.6%', '0.30')
     """
     return percent(value) if name in FRACTIONS else figure(value)
+
+
+def in_units(metrics: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
+    """Return the named metrics, each in its unit."""
+    return {name: metric(name, metrics[name]) for name in names}
 
 
 def decision(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""Commands on history: backtest grids, backfill and audits."""
+"""Commands on history, one a module: backtests and their grids, models, audits, backfills."""

@@ -1,4 +1,4 @@
-"""The audits on the command line: values that must be equal are computed twice and compared; claims are measured."""
+"""`turbodmt audit`: values that must be equal are computed twice and compared; claims are measured."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.console import run_command, tell
+from flows.cli.console import run_command, sections, table, tell, warned
+from flows.cli.number_format import in_units
 from flows.cli.options import AsJson, Home, Source, Symbols
 
 Json = dict[str, Any]
@@ -15,6 +16,8 @@ Json = dict[str, Any]
 #: Defaults of --days: dates sampled (lookahead), and days run (parity).
 LOOKAHEAD_DAYS, PARITY_DAYS = 25, 20
 MOST_DAYS = 10_000
+#: Metrics shown of each account of the headline audit.
+MEASURED = ("total_return", "sharpe", "max_drawdown", "win_rate")
 
 
 class Audit(StrEnum):
@@ -37,8 +40,6 @@ def audit(
     as_json: AsJson = False,
 ) -> None:
     """Prove that nothing looks ahead, that daily runs equal a backtest, and what the seed's figures are worth."""
-    from flows.cli.text.answers import shown_audit
-
     given = {"source": source, "symbols": symbols, "home": home}
     window = (strategy, start_date, end_date)
     run_command(lambda: run_audit(given, what, window, days), shown_audit, as_json)
@@ -92,3 +93,24 @@ def _usual_days(what: Audit, end: date | None) -> int:
     if what is Audit.PARITY:
         return MOST_DAYS if end else PARITY_DAYS
     return LOOKAHEAD_DAYS
+
+
+def shown_audit(answer: Json) -> str:
+    """Return an audit in words: the checks made, or the claimed figures beside the measured ones."""
+    days = f"{', '.join(answer['symbols'])} of {answer['source']}, {answer['start']} to {answer['end']}"
+    if answer["audit"] == "headline":
+        columns = ("account", *MEASURED, "days_right_needed")
+        return sections(
+            f"The seed document's figures beside net ones of {days}, {answer['days']} days",
+            table([{**one, **in_units(one, MEASURED)} for one in answer["accounts"]], columns),
+            "The claimed win rate counts trades, the measured ones count days.",
+            answer["verdict"],
+            warned(answer),
+        )
+    rows = [{**check, "pass": "pass" if check["pass"] else "FAIL"} for check in answer["checks"]]
+    return sections(
+        f"{answer['audit']} audit on {days}",
+        table(rows, ("check", "strategy", "dates", "mismatches", "pass")),
+        f"All {len(rows)} checks passed.",
+        warned(answer),
+    )

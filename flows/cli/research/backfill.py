@@ -1,4 +1,4 @@
-"""`turbodmt backfill`: its options, and the steps before and after the flow."""
+"""`turbodmt backfill`: replay the daily decisions over history into an account of their own."""
 
 import json
 from collections.abc import Mapping
@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.console import run_command
+from flows.cli.console import counted, listed, run_command, sections, table, warned
+from flows.cli.number_format import in_units, money
 from flows.cli.options import AsJson, Calendar, Capital, Home, Source, Symbols
 
 
@@ -24,7 +25,6 @@ def backfill(
 ) -> None:
     """Replay the daily decisions over history into an account of their own; the same command goes on after a stop."""
     from flows.cli.calendar_option import with_calendar
-    from flows.cli.text.answers import shown_backfill
 
     settings = {"source": source, "symbols": symbols, "strategy": strategy, "capital": capital, "home": home}
     run_command(
@@ -70,3 +70,19 @@ def run_backfill(given: Mapping[str, object], window: tuple[str, str], account: 
             home=settings.home,
         )
     return dict(json.loads(text))
+
+
+def shown_backfill(answer: dict[str, Any]) -> str:
+    """Return a backfill in words: the days added, the account's metrics, and which model decided when."""
+    changes = [{"since": one["as_of"], "model": (one["model_id"] or "none")[:12]} for one in answer["model_changes"]]
+    return sections(
+        f"Account {answer['account']}: {answer['strategy']} on {', '.join(answer['symbols'])}, {answer['start']} to "
+        f"{answer['end']}\n{counted(answer['days_done'], 'day')} done, {answer['days_skipped']} already there; "
+        f"{counted(answer['orders'], 'order')}, {answer['orders_withheld']} withheld, "
+        f"{counted(answer['fills'], 'fill')}",
+        table([in_units(answer["metrics"], tuple(answer["metrics"]))], tuple(answer["metrics"])),
+        f"Equity {money(answer['equity'])}" + (f", halted since {answer['halted_since']}" if answer["halted"] else ""),
+        listed("Models", changes, ("since", "model")) if answer["strategy"] == "turbo" else "",
+        f"Report {answer['report']}" if answer["report"] else "",
+        warned(answer),
+    )

@@ -6,18 +6,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from flows.cli.commands import results_folder
-from flows.cli.console import quiet_logs
-from flows.cli.prefect_run import prepare_run
-from flows.cli.research.sweep_file import make_grid, read_axes
-from flows.config.paths import expanded
-from flows.config.settings import load
-from flows.planning.adapters import open_source, source_factory
-from flows.planning.plan import RequestRefused, between, plan
-from flows.server.availability import served
-from flows.server.environment import attend_run
-from flows.server.run_server import PrefectUnreachable
-from strategy.kernel.grid import points
+from flows.cli.console import counted, quiet_logs, sections, table, warned
+from flows.cli.number_format import in_units, ratio
 
 if TYPE_CHECKING:
     from strategy.kernel.grid_accounts import Swept
@@ -27,12 +17,24 @@ if TYPE_CHECKING:
 MOST_TASKS = 64
 #: How long a Dask scheduler may take to answer.
 ANSWER_S = 10
+#: Metrics shown of each point.
+METRICS = ("sharpe", "cagr", "annual_vol", "max_drawdown", "turnover_per_year")
 
 
 def run_sweep(
     given: Mapping[str, object], grid: tuple[str | None, str | None], window: tuple[str | None, ...], folder: str | None
 ) -> dict[str, Any]:
     """Return the answer of a sweep: `grid` is its file and a Dask scheduler's address, `window` as in a backtest."""
+    from flows.cli.prefect_run import prepare_run
+    from flows.cli.research.results_folder import results_folder
+    from flows.cli.research.sweep_file import make_grid, read_axes
+    from flows.config.paths import expanded
+    from flows.config.settings import load
+    from flows.planning.adapters import open_source, source_factory
+    from flows.planning.plan import RequestRefused, between, plan
+    from flows.server.availability import served
+    from strategy.kernel.grid import points
+
     started = perf_counter()
     file, address = grid
     if file is None:
@@ -68,6 +70,10 @@ def spread_over(address: str) -> "Runner":
 
     Raises RequestRefused without the extra that it needs, PrefectUnreachable if no worker answers.
     """
+    from flows.planning.plan import RequestRefused
+    from flows.server.environment import attend_run
+    from flows.server.run_server import PrefectUnreachable
+
     try:
         from distributed import Client
         from prefect_dask import DaskTaskRunner
@@ -101,3 +107,28 @@ def spread_over(address: str) -> "Runner":
         return spread()
 
     return run
+
+
+def shown_sweep(answer: dict[str, Any]) -> str:
+    """Return a sweep in words: its ten best points, and how much of the best one may be luck."""
+    best, trials = answer["best"], answer["trials"]
+    columns = (*answer["varied"], *METRICS)
+    doubt = [
+        f"The best of {counted(trials, 'trial')} without skill would show a Sharpe of "
+        f"{answer['luckiest_sharpe']:.2f}; the chance that the best point's is more than luck is "
+        f"{ratio(answer['deflated_sharpe'])}."
+    ]
+    if answer["pbo"] is not None:
+        doubt.append(
+            f"In {answer['pbo']:.0%} of the splits of the days, what was best on one half was no better than the "
+            "median point on the other."
+        )
+    return sections(
+        f"{counted(answer['points'], 'point')} on {', '.join(answer['symbols'])}, {answer['start']} to "
+        f"{answer['end']}, {counted(answer['bars'], 'day')}",
+        table([{**one, **in_units(one, METRICS)} for one in answer["top"]], columns),
+        f"The best point's exact account, with lots and limits: net Sharpe {ratio(best['exact']['sharpe'])}",
+        " ".join(doubt),
+        "\n".join(answer["files"]),
+        warned(answer),
+    )

@@ -1,4 +1,4 @@
-from flows.cli.text.robustness import doubts
+from flows.cli.research.significance import doubts
 
 HOLD = {"difference": 0.126, "low": -0.5, "high": 0.75, "p": 0.3}
 SIGNIFICANCE = {

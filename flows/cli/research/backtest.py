@@ -1,0 +1,113 @@
+"""`turbodmt backtest`: test a strategy on history, or with --grid many parameters of one."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.console import quiet_logs, run_command, sections, table, tell, warned
+from flows.cli.number_format import metric
+from flows.cli.options import AsJson, Calendar, Capital, Home, Source, Symbols
+from flows.cli.research.costs import shown_costs
+from flows.cli.research.significance import doubts
+from flows.cli.research.sweep import run_sweep, shown_sweep
+
+if TYPE_CHECKING:
+    from strategy.signals.outlook import Strategy
+
+Json = dict[str, Any]
+
+
+def backtest(
+    symbols: Symbols = None,
+    start_date: Annotated[str | None, typer.Option(metavar="DATE", help="First day traded.")] = None,
+    end_date: Annotated[str | None, typer.Option(metavar="DATE", help="Last day traded.")] = None,
+    capital: Capital = None,
+    strategy: Annotated[str | None, typer.Option(help="One or more, separated by commas; the first is tested.")] = None,
+    source: Source = None,
+    fee_bps: Annotated[str | None, typer.Option(help="Fee in basis points.")] = None,
+    slippage_bps: Annotated[str | None, typer.Option(help="Slippage in basis points.")] = None,
+    save_results: Annotated[str | None, typer.Option(metavar="DIR", help="Write equity, trades and a report.")] = None,
+    grid: Annotated[str | None, typer.Option(metavar="FILE", help="Sweep the lists of parameters in a file.")] = None,
+    dask: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Spread the sweep over a Dask cluster.")] = None,
+    calendar: Calendar = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Test a strategy on history: gross, net and net at twice the cost, beside its benchmarks."""
+    from flows.cli.calendar_option import with_calendar
+
+    settings = {
+        "source": source,
+        "symbols": symbols,
+        "capital": capital,
+        "fee_bps": fee_bps,
+        "slippage_bps": slippage_bps,
+    }
+    given, window = {**settings, "home": home}, (strategy, start_date, end_date)
+    if grid is None and dask is None:
+        run_command(lambda: run_backtest(with_calendar(given, calendar), window, save_results), shown_backtest, as_json)
+    else:
+        run_command(
+            lambda: run_sweep(with_calendar(given, calendar), (grid, dask), window, save_results), shown_sweep, as_json
+        )
+
+
+def run_backtest(
+    given: Mapping[str, object], window: tuple[str | None, str | None, str | None], folder: str | None
+) -> Json:
+    """Return the answer of a backtest; without Prefect server or account."""
+    from flows.cli.research.results_folder import results_folder
+    from flows.config.settings import load
+    from flows.planning.adapters import open_source, source_factory
+    from flows.planning.plan import between, plan
+
+    names, request = window[0], between("backtest", window[1], window[2])
+    settings = load(given)
+    strategies = _strategies(settings.strategy if names is None else names)
+    settings = load({**given, "strategy": strategies[0]})
+    job = plan(settings, open_source(settings), request)
+    results = None if folder is None else results_folder(folder)
+    # The answer holds all warnings of the steps.
+    quiet_logs()
+    from flows.runs.training_progress import training_told
+    from tasks.backtest.answer import backtest_json
+    from tasks.backtest.export import save
+    from tasks.backtest.run import Window
+    from tasks.backtest.run import backtest as run_job
+
+    with training_told():
+        tested = run_job(job, Window(strategies=strategies, start=request.since), source_factory(settings), tell)
+    return backtest_json(tested, save(tested, results) if results is not None else ())
+
+
+def _strategies(names: str) -> "tuple[Strategy, ...]":
+    """Return the named strategies, with buy and hold added beside a single one."""
+    from flows.planning.plan import strategies_named
+    from strategy.signals.outlook import Strategy
+
+    wanted = list(strategies_named(names))
+    return tuple(wanted if len(wanted) > 1 or wanted == [Strategy.HOLD] else [*wanted, Strategy.HOLD])
+
+
+def shown_backtest(answer: Json) -> str:
+    """Return a backtest in words: its metrics side by side, and how far they can be trusted."""
+    accounts = {name: answer[name] for name in ("gross", "net", "net_2x_cost")}
+    accounts |= {name: one["net"] for name, one in answer["benchmarks"].items()}
+    # One metric per row: there are fewer accounts than metrics, so eighty columns are enough.
+    rows = [
+        {"metric": name, **{label: metric(name, one[name]) for label, one in accounts.items()}}
+        for name in answer["net"]
+    ]
+    count = answer["trials"]
+    trials = f"; {count} configuration{'s' if count > 1 else ''} tried on these bars" if count else ""
+    return sections(
+        f"{answer['strategy']} on {', '.join(answer['symbols'])}, {answer['start']} to {answer['end']}, "
+        f"{answer['bars']} days{trials}",
+        table(rows, ("metric", *accounts)),
+        shown_costs(answer["costs"]),
+        f"The drawdown limit would have halted it on {answer['would_halt_on']}." if answer["would_halt_on"] else "",
+        "\n".join(doubts(answer["significance"])),
+        "\n".join(answer["files"]),
+        warned(answer),
+    )

@@ -1,0 +1,53 @@
+"""`turbodmt promote`: let a model, or the prior, trade by hand."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from flows.cli.console import run_command
+from flows.cli.options import AsJson, Home, Source, Symbols
+
+Json = dict[str, Any]
+
+
+def promote(
+    model: Annotated[str, typer.Argument(help="Eight or more digits of a model's id, or prior.")],
+    reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")] = "",
+    source: Source = None,
+    symbols: Symbols = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a model, an older one or the prior trade by hand; --source and --symbols say for what, with prior alone."""
+    given = {"source": source, "symbols": symbols, "home": home}
+    run_command(lambda: run_promote(given, model, reason), shown_promote, as_json)
+
+
+def run_promote(given: Mapping[str, object], model: str, reason: str) -> Json:
+    """Promote a model, which has its symbols on record, or the prior for the symbols of the settings."""
+    from flows.config.settings import load
+    from flows.config.wall_clock import clock
+    from flows.planning.adapters import open_source
+    from flows.planning.plan import RequestRefused, wanted_symbols
+    from tasks.operations.promote import Panel, promote_prior
+    from tasks.operations.promote import promote as promote_model
+
+    settings = load(given)
+    if model == "prior":
+        source = open_source(settings)
+        panel = Panel(source=source.name, symbols=wanted_symbols(settings, source))
+        return promote_prior(settings.home, panel, reason, clock())
+    if given.get("source") or given.get("symbols"):
+        raise RequestRefused(f"model {model} knows its source and symbols; leave out --source and --symbols")
+    return promote_model(settings.home, model, reason, clock())
+
+
+def shown_promote(answer: Json) -> str:
+    """Return in words which model decides now, and since when."""
+    who = "The prior" if answer["model_id"] == "prior" else f"Model {answer['model_id'][:12]}"
+    panel = f"{', '.join(answer['symbols'])} of {answer['source']}"
+    if not answer["changed"]:
+        return f"{who} trades {panel} already ({answer['reason']}); nothing has changed."
+    replaced = "the prior" if answer["replaced"] == "prior" else f"model {answer['replaced'][:12]}"
+    return f"{who} trades {panel} from {answer['as_of']} on, instead of {replaced}: {answer['reason']}"

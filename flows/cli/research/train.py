@@ -1,0 +1,61 @@
+"""`turbodmt train`: train a challenger, which the promotion gate judges."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from flows.cli.console import run_command, sections, warned
+from flows.cli.number_format import ratio
+from flows.cli.options import AsJson, AsOf, Calendar, Home, Source, Symbols
+
+Json = dict[str, Any]
+
+
+def train(
+    as_of: AsOf = None,
+    source: Source = None,
+    symbols: Symbols = None,
+    calendar: Calendar = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a challenger on the past of the symbols; the gate promotes or refuses it."""
+    from flows.cli.calendar_option import with_calendar
+
+    given = {"source": source, "symbols": symbols, "home": home}
+    run_command(lambda: run_train(with_calendar(given, calendar), as_of), shown_train, as_json)
+
+
+def run_train(given: Mapping[str, object], as_of: str | None) -> Json:
+    """Run the training flow under Prefect and return its answer."""
+    from flows.cli.prefect_run import prepare_run
+    from flows.config.settings import load
+    from flows.config.wall_clock import clock
+    from flows.planning.adapters import open_source
+    from flows.planning.plan import Request, day, plan
+    from flows.server.availability import served
+
+    wanted = day(as_of, "--as-of")
+    settings = load(given)
+    plan(settings, open_source(settings), Request(account="train", as_of=wanted, clock=clock()))
+    prepare_run(settings.home)
+    from flows.runs.training_progress import training_told
+    from flows.train import train as flow
+
+    symbols = list(settings.symbols) or None
+    with served(settings.home), training_told():
+        text = flow(as_of=wanted, source=settings.source, symbols=symbols, home=settings.home)
+    return dict(json.loads(text))
+
+
+def shown_train(answer: Json) -> str:
+    """Return a training in words: the model and its validation."""
+    validation = answer["validation"]
+    return sections(
+        f"Model {answer['model_id']}\ntrained on {', '.join(answer['symbols'])} from {answer['trained_from']} to "
+        f"{answer['trained_to']}",
+        f"Net Sharpe on {validation['validation_bars']} dates that it neither learned from nor stopped at: "
+        f"{ratio(validation['network_sharpe'])}, the prior {ratio(validation['prior_sharpe'])}",
+        f"{'Promoted' if answer['promoted'] else 'Refused'}: {answer['verdict']['reason']}",
+        warned(answer),
+    )
