@@ -23,7 +23,7 @@ SQL_SPELLING = re.compile(
 #: Where it may be asked: what others say without a code (DuckDB, Prefect), digits of numbers, and keys of a mapping.
 SPELT = {
     "exchange/brokers/order_reports.py": ["'.' in text"],
-    "flows/cli/commands.py": ["text.rpartition(':')"],
+    "flows/cli/data/import_bars.py": ["text.rpartition(':')"],
     "flows/cli/number_format.py": ["text in ('', '-', '-0')"],
     "flows/cli/settings_reference.py": ["'$ref' in found"],
     "flows/server/availability.py": [

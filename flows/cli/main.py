@@ -1,4 +1,7 @@
-"""The command line: options in, one answer out. Heavy modules are imported by the command that needs them."""
+"""The command line: register each command and turn its end into an exit code.
+
+A command's module imports what is heavy inside the function that needs it, so that help comes at once.
+"""
 
 import os
 import sys
@@ -6,13 +9,14 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.console import STOPPED, fail, run_command
-from flows.cli.data.forget import bars
+from flows.cli.console import STOPPED, fail
+from flows.cli.data.bars import bars
+from flows.cli.data.import_bars import import_bars
 from flows.cli.data.universe import universe
+from flows.cli.operate.doctor import doctor
 from flows.cli.operate.init import init
 from flows.cli.operate.up import up
 from flows.cli.operate.watch import watch
-from flows.cli.options import AsJson, Calendar, Home
 from flows.cli.research.audit import audit
 from flows.cli.research.backfill import backfill
 from flows.cli.research.backtest import backtest
@@ -71,41 +75,8 @@ for _command in COMMANDS:
     app.command(cls=SettingsCommand)(_command)
 # `init` writes the settings and prompts for them, so it takes no --set.
 app.command()(init)
-
-
-@app.command(name="import", cls=SettingsCommand)
-def import_file(
-    file: Annotated[str, typer.Argument(help="A csv or parquet file of daily bars, or sample, binance or yahoo.")],
-    symbols: Annotated[
-        str | None,
-        typer.Option("--symbol", "--symbols", help="Which symbols; the one of a file that has no column of them."),
-    ] = None,
-    accept: Annotated[list[str] | None, typer.Option(metavar="SYMBOL:DATE", help="Release a bar by hand.")] = None,
-    reason: Annotated[str | None, typer.Option(help="Why it is released.")] = None,
-    calendar: Calendar = None,
-    home: Home = None,
-    as_json: AsJson = False,
-) -> None:
-    """Pass bars through the gate: published whole per symbol, or quarantined with the reasons."""
-    from flows.cli.calendar_option import file_options, with_calendar
-    from flows.cli.commands import run_import
-    from flows.cli.text.bars import shown_import
-
-    def answer() -> dict[str, object]:
-        given = {"symbols": symbols, "home": home}
-        with_calendar(file_options(given, file), calendar)
-        return run_import(given, file, (accept or [], reason))
-
-    run_command(answer, shown_import, as_json)
-
-
-@app.command(cls=SettingsCommand)
-def doctor(home: Home = None, as_json: AsJson = False) -> None:
-    """Check versions, disk, store, source, keys, clock, server and schedules; each with a remedy."""
-    from flows.cli.text.answers import shown_doctor
-    from flows.doctor.checks import run_doctor
-
-    run_command(lambda: run_doctor({"home": home}), shown_doctor, as_json)
+app.command(name="import", cls=SettingsCommand)(import_bars)
+app.command(cls=SettingsCommand)(doctor)
 
 
 def main() -> None:

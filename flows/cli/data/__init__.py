@@ -1,1 +1,1 @@
-"""Commands on bars and universes."""
+"""Commands on bars and universes, one a module."""

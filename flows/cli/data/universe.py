@@ -1,4 +1,4 @@
-"""The universe on the command line: which symbols might be held, and when."""
+"""`turbodmt universe`: which symbols of a source might be held, and when."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.console import run_command
+from flows.cli.console import run_command, table
 from flows.cli.options import AsJson, Home, Source
 
 Json = dict[str, Any]
@@ -21,8 +21,6 @@ def universe(
     as_json: AsJson = False,
 ) -> None:
     """Say which symbols of a source might be held, and when, so that no survivor is chosen in hindsight."""
-    from flows.cli.text.bars import shown_universe
-
     run_command(lambda: run_universe({"source": source, "home": home}, file), shown_universe, as_json)
 
 
@@ -40,3 +38,11 @@ def run_universe(given: Mapping[str, object], file: str | None) -> Json:
     from exchange.bars.universe_csv import read_universe
 
     return keep_universe(settings.home, name, read_universe(expanded(Path(file))))
+
+
+def shown_universe(answer: Json) -> str:
+    """Return in words which symbols might be held, and when."""
+    if answer["universe"] is None:
+        return f"Nobody keeps a universe of {answer['source']}: every symbol may be held at any time."
+    rows = [{**one, "to": one["to"] or "today"} for one in answer["universe"]]
+    return f"The universe of {answer['source']}\n{table(rows, ('symbol', 'from', 'to'))}"

@@ -1,1 +1,1 @@
-"""Commands on the installation: init, up, watch."""
+"""Commands on the installation, one a module: set it up, keep it running, check it."""

@@ -236,7 +236,7 @@ def test_ctrl_c_is_told_and_no_failure_of_ours(run: Run, monkeypatch: pytest.Mon
     def interrupted(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("flows.cli.commands.run_bars", interrupted)
+    monkeypatch.setattr("flows.cli.data.bars.run_bars", interrupted)
     ended = run("bars", "--json")
     assert (ended.code, ended.failure) == (130, "stopped by the user; run the same command again to go on")
 
@@ -245,14 +245,14 @@ def test_a_bug_shows_its_traceback_beside_the_one_json_object(run: Run, monkeypa
     def broken(*arguments: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("flows.cli.commands.run_bars", broken)
+    monkeypatch.setattr("flows.cli.data.bars.run_bars", broken)
     ended = run("bars", "--json")
     assert (ended.code, ended.answer) == (1, {"error": {"exit": 1, "message": "a bug"}})
     assert "Traceback" in ended.err
 
 
 def test_a_number_that_json_does_not_know_is_a_bug(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flows.cli.commands.run_bars", lambda given: {"published": float("nan")})
+    monkeypatch.setattr("flows.cli.data.bars.run_bars", lambda given: {"published": float("nan")})
     ended = run("bars", "--json")
     assert ended.code == 1
     assert ended.answer["error"]["exit"] == 1

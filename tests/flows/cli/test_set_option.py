@@ -28,8 +28,8 @@ def test_a_setting_given_so_is_in_force_above_the_file_and_the_environment(
     (home / "settings.toml").write_text("target_annual_vol = 0.3\nseed = 3\n", encoding="utf-8")
     monkeypatch.setenv("TURBODMT_TARGET_ANNUAL_VOL", "0.2")
     seen = []
-    monkeypatch.setattr("flows.cli.commands.run_bars", lambda given: seen.append(load(given)) or {})
-    monkeypatch.setattr("flows.cli.text.bars.shown_bars", lambda answer: "")
+    monkeypatch.setattr("flows.cli.data.bars.run_bars", lambda home: seen.append(load({"home": home})) or {})
+    monkeypatch.setattr("flows.cli.data.bars.shown_bars", lambda answer: "")
     assert run("bars", "--set", "target_annual_vol=0.1", "--set", "symbols=A,B").code == 0
     assert (seen[0].target_annual_vol, seen[0].symbols, seen[0].seed) == (0.1, ("A", "B"), 3)
 

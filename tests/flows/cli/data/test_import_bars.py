@@ -1,6 +1,6 @@
-"""The answers in words."""
+"""An import in words."""
 
-from flows.cli.text.bars import shown_bars, shown_import
+from flows.cli.data.import_bars import shown_import
 
 
 def test_an_import_that_brings_nothing_new_says_so() -> None:
@@ -13,19 +13,6 @@ def test_an_import_that_brings_nothing_new_says_so() -> None:
         "Nothing new of B; published before.",
         "",
         "Warning: look",
-    ]
-
-
-def test_what_is_held_back_is_told_with_its_reason() -> None:
-    row = {"source": "file:x", "symbol": "A", "date": None, "value": "0", "limit": "1", "reason": "too low"}
-    assert shown_bars({"published": [], "quarantined": [row]}).splitlines() == [
-        "No bars yet; `turbodmt import FILE` or `turbodmt daily` brings some.",
-        "",
-        "Held back",
-        "",
-        "A of file:x: too low",
-        "date  value  limit",
-        "-     0      1",
     ]
 
 

@@ -1,0 +1,20 @@
+"""`turbodmt doctor`: check the installation, each check with a remedy."""
+
+from typing import Any
+
+from flows.cli.console import run_command, sections, table
+from flows.cli.options import AsJson, Home
+
+
+def doctor(home: Home = None, as_json: AsJson = False) -> None:
+    """Check versions, disk, store, source, keys, clock, server and schedules; each with a remedy."""
+    from flows.doctor.checks import run_doctor
+
+    run_command(lambda: run_doctor({"home": home}), shown_doctor, as_json)
+
+
+def shown_doctor(answer: dict[str, Any]) -> str:
+    """Return the checks in words, each with its remedy if it failed."""
+    rows = [{**check, "ok": "ok" if check["ok"] else "FAILED"} for check in answer["checks"]]
+    remedies = [f"{check['name']}: {check['remedy']}" for check in answer["checks"] if check["remedy"]]
+    return sections(table(rows, ("ok", "name", "detail")), "\n".join(remedies))
