@@ -6,10 +6,8 @@ slides.
 """
 
 import argparse
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,9 +17,7 @@ from numpy.typing import NDArray
 from strategy.kernel.autograd import account
 from strategy.kernel.simulate import AccountMarket, simulate
 from strategy.portfolio.sizing import SizingParams
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.fakes.account_scan import scanned
+from testing.accounts.torch_scan import scanned
 
 FloatArray = NDArray[np.float64]
 

@@ -9,13 +9,11 @@ import argparse
 import gc
 import io
 import statistics
-import sys
 import time
 import warnings
 from collections.abc import Callable
 from contextlib import redirect_stderr
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,9 +31,7 @@ from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import Strategy, symbol_signals
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.fakes.panels import stock
+from testing.markets.panels import stock
 
 #: So much money that whole units follow the targets closely: the peer knows no fractions of one.
 CAPITAL = Decimal(1_000_000_000)

@@ -6,16 +6,14 @@ ends in order, and a second run must change nothing. Prints a table in Markdown.
 
 import argparse
 import logging
-import sys
 import tempfile
 from datetime import date, timedelta
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from exchange.ports import BrokerRefused, BrokerUnavailable
 from tasks.daily.order import OrdersBlocked
-from tests.fakes.exchange_faults import Fault, Kind
-from tests.fakes.simulated_year import FIRST, CalmYear
+from testing.exchange.faults import Fault, Kind
+from testing.simulation.year import FIRST, CalmYear
 
 #: How often the day is run at most, half an hour apart.
 RUNS = 6

@@ -8,9 +8,7 @@ below the prior, with standard errors over the seeds, where any gain is kept and
 """
 
 import argparse
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
@@ -19,9 +17,7 @@ from strategy.signals.features import FEATURE_BARS
 from strategy.training.fit import fitted
 from strategy.training.loop import judge
 from strategy.training.settings import TrainingSettings
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.fakes.planted import Plant, Universe, interaction, linear, noise, sown
+from testing.markets.planted_signals import Plant, Universe, interaction, linear, noise, sown
 
 SHAPE = NetworkShape(dimensions=16, heads=2, layers=2, context_bars=64)
 SETTINGS = TrainingSettings(batch_windows=64, learning_rate=4e-3, threads=1)

@@ -166,13 +166,14 @@ def complaints(lived: Mapping[Mutant, str], tried: Sequence[str], reasons: Mappi
 
 def laid_out(folder: Path, group: str, modules: Sequence[str]) -> None:
     """None; the folder holds a copy of the code and the tests, and what mutmut is to do with them."""
-    for name in (*FLOORS, "tests", "benchmarks"):
+    for name in (*FLOORS, "testing", "tests"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy2(ROOT / "pyproject.toml", folder)
     tests = [test_file(group, name) for name in GROUPS[group][1]]
     options = {
         "source_paths": FLOORS,
         "only_mutate": [f"{group}/{name.replace('.', '/')}.py" for name in modules],
+        "also_copy": ["testing"],
         "pytest_add_cli_args_test_selection": tests,
         # A counterexample need not be the smallest to kill.
         "pytest_add_cli_args": ["--hypothesis-profile=mutants"],

@@ -7,10 +7,8 @@ volatility. Small networks, trained as the large ones are: with the twin, an ens
 """
 
 import argparse
-import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from scipy.stats import binom
@@ -19,9 +17,7 @@ from strategy.networks.transformer import NetworkShape
 from strategy.training.fit import fitted
 from strategy.training.promotion_gate import GateRules, Verdict, judge_first
 from strategy.training.settings import TrainingSettings
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.fakes.planted import Universe, noise, sown
+from testing.markets.planted_signals import Universe, noise, sown
 
 SHAPE = NetworkShape(dimensions=16, heads=2, layers=2, context_bars=64)
 #: A window of 64 rows scores 32: four times as many windows make the days of a batch of the full network. What is

@@ -8,19 +8,15 @@ net, on the gate's dates. `attainable` is what the same account earns whose sign
 """
 
 import argparse
-import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from strategy.networks.transformer import DEPARTURE_LIMIT, NetworkShape
 from strategy.training.fit import fitted
 from strategy.training.settings import TrainingSettings
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.fakes.planted import Plant, Universe, interaction, linear, noise, sown
+from testing.markets.planted_signals import Plant, Universe, interaction, linear, noise, sown
 
 
 def main() -> None:

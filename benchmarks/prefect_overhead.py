@@ -8,7 +8,6 @@ flow is what our own report, artifacts, names and logs add.
 import argparse
 import os
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,7 +16,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
 if TYPE_CHECKING:
     from exchange.ports import BarRequest
 

@@ -5,7 +5,6 @@ The exponent is the slope of the logarithm of the CPU time; 1 is linear.
 """
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,9 +21,7 @@ from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import symbol_signals
 from tasks.report.plots import Canvas, below_axis, drawing, key, line_mark, value_axis
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.fakes.panels import mandate, walk
+from testing.markets.panels import mandate, walk
 
 #: Bars before the first that is traded: what the prior needs.
 HISTORY = 260

@@ -8,7 +8,6 @@ moved on by 100 days, past the 90 that Prefect keeps a run for.
 import argparse
 import signal
 import sqlite3
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -26,11 +25,9 @@ from exchange.ports import BarRequest
 from flows.server.supervisor import descendants
 from storage.database import connect
 from tasks.report.plots import Canvas, below_axis, drawing, key, line_mark, value_axis
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.fakes.brought_up import Up, brought_up
-from tests.fakes.prefect_server import until
-from tests.fakes.shifted import shifted_clock
+from testing.servers.prefect_server import until
+from testing.servers.shifted_clock import shifted_clock
+from testing.servers.up_server import Up, brought_up
 
 DEPLOYMENT, ACCOUNT = "daily-equities", "soak"
 MB = 1e6

@@ -19,8 +19,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from ctypes.util import find_library
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.fakes.simulated_year import VENUES, SimulatedYear
+from testing.simulation.year import VENUES, SimulatedYear
 
 
 def lived(seed: int, venue: str, days: int) -> tuple[Counter[str], str]:

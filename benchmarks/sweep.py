@@ -58,7 +58,7 @@ def tasks(count: int) -> "list[tuple[Work, ...]]":
     from strategy.portfolio.sizing import SizingParams
     from strategy.signals.outlook import Strategy
     from tasks.backtest.sweep_chunks import Work
-    from tests.fakes.panels import mandate, walk
+    from testing.markets.panels import mandate, walk
 
     bars = {"A": walk("A", 1, 4540)}
     instruments = mandate(bars).terms.instruments
@@ -116,5 +116,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     main()

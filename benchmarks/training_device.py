@@ -11,7 +11,6 @@ import os
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,9 +19,7 @@ from strategy.networks.transformer import NetworkShape
 from strategy.training.fit import fitted
 from strategy.training.loop import Trained
 from strategy.training.settings import TrainingSettings
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.fakes.planted import Universe, linear, sown
+from testing.markets.planted_signals import Universe, linear, sown
 
 # As the tasks do: CUDA's own products are deterministic only with this.
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

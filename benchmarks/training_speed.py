@@ -10,10 +10,8 @@ rows that a row sees (the causal half); the gradient counts twice, what is compu
 """
 
 import argparse
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -25,9 +23,7 @@ from strategy.networks.microbatches import Parts
 from strategy.networks.transformer import Network, NetworkShape, fixed_threads, new_network
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.network_inputs import INPUTS
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.fakes.account_scan import scanned
+from testing.accounts.torch_scan import scanned
 
 WINDOWS, THREADS, PEAK_SIZES = 16, 2, (1024, 1536, 2048)
 SHAPE = NetworkShape(features=len(INPUTS))

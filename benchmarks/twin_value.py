@@ -7,9 +7,7 @@ years of a fresh universe with the same law. Prints Markdown with 95 % intervals
 """
 
 import argparse
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from scipy.stats import t
@@ -19,9 +17,7 @@ from strategy.signals.features import FEATURE_BARS
 from strategy.training.fit import fitted
 from strategy.training.loop import judge
 from strategy.training.settings import TrainingSettings
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.fakes.planted import Plant, Universe, interaction, linear, noise, sown
+from testing.markets.planted_signals import Plant, Universe, interaction, linear, noise, sown
 
 SHAPE = NetworkShape(dimensions=16, heads=2, layers=2, context_bars=64)
 SETTINGS = TrainingSettings(members=2, batch_windows=64, learning_rate=4e-3, threads=1)

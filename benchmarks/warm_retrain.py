@@ -5,18 +5,14 @@
 The bars are made up; time does not depend on them. Prints the seconds of the twin and of the training together.
 """
 
-import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 from strategy.networks.ensemble import Ensemble
 from strategy.networks.transformer import NetworkShape, new_network
 from strategy.training.fit import fitted
 from strategy.training.settings import TrainingSettings
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.fakes.planted import Universe, noise, sown
+from testing.markets.planted_signals import Universe, noise, sown
 
 SYMBOLS, DAYS, WARM_STEPS = 10, 2_520, 40
 

@@ -8,10 +8,10 @@ from decimal import Decimal
 import pytest
 from binance.client import Client
 
-from tests.fakes.exchange_access import Refusal, SetClock
-from tests.fakes.exchange_clients import BUY, REST, SHORT, an_exchange, connected, mounted, refused
-from tests.fakes.exchange_core import FakeExchange
-from tests.fakes.exchange_filters import Listing, spot_rules
+from testing.exchange.access import Refusal, SetClock
+from testing.exchange.clients import BUY, REST, SHORT, an_exchange, connected, mounted, refused
+from testing.exchange.core import FakeExchange
+from testing.exchange.filters import Listing, spot_rules
 
 
 @pytest.fixture

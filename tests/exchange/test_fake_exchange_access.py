@@ -8,9 +8,9 @@ from decimal import Decimal
 import pytest
 from binance.client import Client
 
-from tests.fakes.exchange_access import SetClock, WallClock
-from tests.fakes.exchange_clients import BUY, REST, SHORT, an_exchange, connected, mounted, refused
-from tests.fakes.exchange_core import FakeExchange
+from testing.exchange.access import SetClock, WallClock
+from testing.exchange.clients import BUY, REST, SHORT, an_exchange, connected, mounted, refused
+from testing.exchange.core import FakeExchange
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fakes.exchange_access import Refusal
-from tests.fakes.exchange_core import FakeExchange
+from testing.exchange.access import Refusal
+from testing.exchange.core import FakeExchange
 
 Act = Callable[[FakeExchange], object]
 SPOT, FUTURES = "/api/v3", "/fapi/v1"

@@ -15,11 +15,11 @@ import requests
 from binance.client import Client
 from binance.exceptions import BinanceAPIException
 
-from tests.fakes.exchange_access import SetClock, milliseconds
-from tests.fakes.exchange_clients import BUY, SHORT, an_exchange, connected, mounted, refused
-from tests.fakes.exchange_core import KEY, SECRET, Answer, FakeExchange
-from tests.fakes.exchange_delays import NONE, Delays, Lags
-from tests.fakes.exchange_faults import ACCEPTED, LATE, UNKNOWN, Fault, Faults, Kind
+from testing.exchange.access import SetClock, milliseconds
+from testing.exchange.clients import BUY, SHORT, an_exchange, connected, mounted, refused
+from testing.exchange.core import KEY, SECRET, Answer, FakeExchange
+from testing.exchange.delays import NONE, Delays, Lags
+from testing.exchange.faults import ACCEPTED, LATE, UNKNOWN, Fault, Faults, Kind
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 from binance.client import Client
 
-from tests.fakes.exchange_clients import SHORT, an_exchange, connected, mounted, refused
-from tests.fakes.exchange_core import FakeExchange
-from tests.fakes.exchange_filters import Listing, futures_rules
+from testing.exchange.clients import SHORT, an_exchange, connected, mounted, refused
+from testing.exchange.core import FakeExchange
+from testing.exchange.filters import Listing, futures_rules
 
 
 @pytest.fixture

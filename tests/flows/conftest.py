@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from flows.cli.main import main
-from tests.fakes.bars import Listing, record
+from testing.markets.bars import Listing, record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

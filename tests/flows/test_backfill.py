@@ -31,7 +31,7 @@ from storage.ledger import order_lookup as order_history
 from storage.ledger import runs
 from storage.ledger.days import snapshots
 from tasks.run.runs import AccountFilled
-from tests.fakes.ledgers import contents
+from testing.accounts.ledgers import contents
 from tests.flows.conftest import Run
 
 ROOT = Path(__file__).parents[2]

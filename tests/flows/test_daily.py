@@ -28,7 +28,7 @@ from tasks.operations.concerns import look
 from tasks.operations.halt import resume
 from tasks.operations.status import status_json
 from tasks.run.runs import begin, close_failed
-from tests.fakes.ledgers import contents, replayed, tidied
+from testing.accounts.ledgers import contents, replayed, tidied
 
 DAYS = (date(2018, 12, 27), date(2018, 12, 28), date(2018, 12, 31))
 SYMBOLS = ("^GSPC", "^IXIC")

@@ -20,12 +20,12 @@ from storage.database import connect
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from storage.ledger import runs
-from tests.fakes.binance import FakeBinance, daily_klines
-from tests.fakes.brought_up import Up, brought_up
-from tests.fakes.ledgers import contents
-from tests.fakes.main_site import MainSite
-from tests.fakes.prefect_server import ROOT, until
-from tests.fakes.shifted import ShiftedClock, shifted_clock
+from testing.accounts.ledgers import contents
+from testing.servers.main_site import MainSite
+from testing.servers.market_data import FakeBinance, daily_klines
+from testing.servers.prefect_server import ROOT, until
+from testing.servers.shifted_clock import ShiftedClock, shifted_clock
+from testing.servers.up_server import Up, brought_up
 
 pytestmark = pytest.mark.server
 

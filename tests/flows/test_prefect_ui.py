@@ -15,10 +15,10 @@ import pytest
 import yaml
 from playwright.sync_api import Browser, ViewportSize, expect
 
-from tests.fakes.bars import SHARE, TOKEN
-from tests.fakes.brought_up import brought_up
-from tests.fakes.prefect_page import HEIGHT_PX, PATIENCE_MS, WIDTH_PX, PrefectPage
-from tests.fakes.prefect_server import ROOT
+from testing.markets.bars import SHARE, TOKEN
+from testing.servers.prefect_page import HEIGHT_PX, PATIENCE_MS, WIDTH_PX, PrefectPage
+from testing.servers.prefect_server import ROOT
+from testing.servers.up_server import brought_up
 from tests.flows.conftest import write_bars
 
 #: A halt and its end are four runs, each half a minute on a machine that is busy with others.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.prefect_server import ROOT, clean_environment
+from testing.servers.prefect_server import ROOT, clean_environment
 
 DAYS = 200
 #: What a run may leave in Prefect's file, and in the memory of server and worker, and how far from a straight line.

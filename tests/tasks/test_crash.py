@@ -12,9 +12,9 @@ import pytest
 
 from flows.config.exit_codes import Exit
 from storage.database import connect
-from tests.fakes.bars import DEEP, account_days
-from tests.fakes.crashes import Crashes, Order, crashes
-from tests.fakes.ledgers import Rows, contents
+from testing.accounts.ledgers import Rows, contents
+from testing.markets.bars import DEEP, account_days
+from testing.simulation.crashes import Crashes, Order, crashes
 
 FIRST, LAST = "2020-06-10", "2020-06-14"
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from storage.database import connect
-from tests.fakes.crashes import Crashes, Order, crashes
-from tests.fakes.exchange_faults import Faults
-from tests.fakes.exchange_server import ExchangeServer
-from tests.fakes.simulated_checks import Checks
-from tests.fakes.simulated_year import FIRST, REMOTE_SEED, SimulatedYear
+from testing.exchange.faults import Faults
+from testing.exchange.server import ExchangeServer
+from testing.simulation.checks import Checks
+from testing.simulation.crashes import Crashes, Order, crashes
+from testing.simulation.year import FIRST, REMOTE_SEED, SimulatedYear
 
 SECOND = FIRST + timedelta(days=1)
 UNDISTURBED = Order(home="", as_of="")

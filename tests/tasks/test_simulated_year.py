@@ -4,8 +4,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.fakes.remembered import Answer, Remembered
-from tests.fakes.simulated_year import VENUES, SimulatedYear
+from testing.simulation.statement_cache import Answer, Remembered
+from testing.simulation.year import VENUES, SimulatedYear
 
 
 @pytest.mark.parametrize("venue", VENUES)

@@ -9,7 +9,7 @@ from exchange.bars.binance_klines import BinanceBars
 from exchange.brokers.error_codes import Judgement, judge_answer
 from exchange.ports import BAR_COLUMNS, BarRequest, SourceRefused, SourceUnavailable
 from strategy.market.instruments import Calendar
-from tests.fakes.binance import FakeBinance, Fault, daily_klines, midnight_ms, too_many
+from testing.servers.market_data import FakeBinance, Fault, daily_klines, midnight_ms, too_many
 
 NOON = datetime(2021, 1, 10, 12, tzinfo=UTC)
 FIRST = date(2021, 1, 1)

@@ -13,8 +13,8 @@ from exchange.brokers.binance_spot import SpotTestnet
 from exchange.brokers.order_reports import plain
 from exchange.ports import BrokerFill, BrokerUnavailable, VenueOrder
 from strategy.account.orders import OrderState, ReasonCode, Side
-from tests.fakes.testnets import KEYS, an_order
-from tests.fakes.told import START, Told, refused
+from testing.exchange.scripted_venue import START, Told, refused
+from testing.exchange.testnets import KEYS, an_order
 
 D = Decimal
 BOUGHT = an_order(7, quantity="0.500000000000")

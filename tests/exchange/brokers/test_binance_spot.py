@@ -9,8 +9,8 @@ import pytest
 from exchange.brokers.binance_spot import SpotTestnet
 from exchange.ports import Balances, BrokerRefused, BrokerUnavailable
 from strategy.market.instruments import Calendar, Instrument
-from tests.fakes.testnets import BTC, KEYS
-from tests.fakes.told import START, Told, refused
+from testing.exchange.scripted_venue import START, Told, refused
+from testing.exchange.testnets import BTC, KEYS
 
 D = Decimal
 ETH = Instrument(symbol="ETHUSDT", calendar=Calendar.ALWAYS)

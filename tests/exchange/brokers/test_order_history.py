@@ -9,8 +9,8 @@ import pytest
 from exchange.brokers.binance_futures import FuturesTestnet
 from exchange.brokers.binance_spot import SpotTestnet
 from exchange.ports import BrokerUnavailable, ListedOrder, VenueOrder, VenueTrade
-from tests.fakes.testnets import KEYS
-from tests.fakes.told import START, Told, refused
+from testing.exchange.scripted_venue import START, Told, refused
+from testing.exchange.testnets import KEYS
 
 D = Decimal
 START_MS = 1767657900000

@@ -14,8 +14,8 @@ from requests.adapters import HTTPAdapter
 from exchange.brokers.testnet_client import Guard, Redirected, Wire
 from exchange.brokers.testnet_client import testnet_client as opened
 from exchange.ports import BrokerRefused
-from tests.fakes.testnets import KEYS
-from tests.fakes.told import Said, Told
+from testing.exchange.scripted_venue import Said, Told
+from testing.exchange.testnets import KEYS
 
 VISION = "https://testnet.binance.vision"
 

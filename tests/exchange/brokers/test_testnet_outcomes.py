@@ -13,9 +13,9 @@ from exchange.brokers.error_codes import Judgement, judge_answer
 from exchange.brokers.testnet_client import Wire
 from exchange.ports import BrokerRefused
 from strategy.account.orders import OrderState, ReasonCode
-from tests.fakes.exchange_core import FakeExchange
-from tests.fakes.exchange_transport import ExchangeTransport
-from tests.fakes.testnets import BTC, KEYS, PRICE, Testnet, an_order
+from testing.exchange.core import FakeExchange
+from testing.exchange.testnets import BTC, KEYS, PRICE, Testnet, an_order
+from testing.exchange.transport import ExchangeTransport
 
 each_venue = pytest.mark.parametrize("venue", ["testnet-spot", "testnet-futures"])
 

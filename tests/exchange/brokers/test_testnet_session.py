@@ -13,8 +13,8 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 from exchange.brokers.error_codes import FUTURES_NOT_TAKEN, Duplicate, Uncertain, VenueRefusal
 from exchange.brokers.testnet_session import Endpoint, TestnetSession
 from exchange.ports import BrokerRefused, BrokerUnavailable
-from tests.fakes.testnets import KEYS
-from tests.fakes.told import START, Said, Told, refused
+from testing.exchange.scripted_venue import START, Said, Told, refused
+from testing.exchange.testnets import KEYS
 
 SPOT = Endpoint(
     url="https://testnet.binance.vision", server_time=lambda client: client.get_server_time(), weight_limit=100

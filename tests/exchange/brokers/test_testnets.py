@@ -17,12 +17,12 @@ from exchange.brokers.binance_spot import SpotTestnet
 from exchange.brokers.testnet_client import ApiKeys, Wire
 from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, OrderReport
 from strategy.account.orders import Order, OrderState, ReasonCode, Side
-from tests.fakes import exchange_faults
-from tests.fakes.exchange_core import KEY, SECRET
-from tests.fakes.exchange_faults import Fault, Faults, Kind
-from tests.fakes.exchange_server import ExchangeServer
-from tests.fakes.exchange_transport import ExchangeTransport
-from tests.fakes.testnets import BTC, KEYS, PRICE, Testnet, an_order, utc_now
+from testing.exchange import faults as exchange_faults
+from testing.exchange.core import KEY, SECRET
+from testing.exchange.faults import Fault, Faults, Kind
+from testing.exchange.server import ExchangeServer
+from testing.exchange.testnets import BTC, KEYS, PRICE, Testnet, an_order, utc_now
+from testing.exchange.transport import ExchangeTransport
 
 D = Decimal
 each_venue = pytest.mark.parametrize("venue", ["testnet-spot", "testnet-futures"])

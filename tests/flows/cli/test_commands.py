@@ -16,9 +16,9 @@ from storage.database import connect
 from storage.models import registry as model_store
 from storage.models.registry import ModelRecord
 from strategy.market.instruments import Calendar
-from tests.fakes.bars import Listing, record
-from tests.fakes.binance import FakeBinance, daily_klines
-from tests.fakes.main_site import MainSite
+from testing.markets.bars import Listing, record
+from testing.servers.main_site import MainSite
+from testing.servers.market_data import FakeBinance, daily_klines
 from tests.flows.conftest import Ended, Run, write_bars
 
 FIRST, LAST = date(2020, 1, 2), date(2021, 3, 31)

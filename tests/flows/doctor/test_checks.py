@@ -10,8 +10,8 @@ import pytest
 
 import flows.doctor.checks
 from flows.doctor.checks import run_doctor
-from tests.fakes.binance import FakeBinance, Fault, daily_klines
-from tests.fakes.main_site import MainSite
+from testing.servers.main_site import MainSite
+from testing.servers.market_data import FakeBinance, Fault, daily_klines
 
 
 def checks(home: Path) -> dict[str, dict[str, Any]]:

@@ -7,7 +7,7 @@ from flows.config.settings import load
 from flows.planning.adapters import open_source
 from flows.planning.plan import MOST_SYMBOLS, RequestRefused, wanted_symbols
 from storage.database import connect
-from tests.fakes.deliveries import deliver, delivery
+from testing.markets.deliveries import deliver, delivery
 
 BARS = "date,open,high,low,close\n2020-01-02,1,1,1,1\n"
 

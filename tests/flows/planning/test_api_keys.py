@@ -19,8 +19,8 @@ from flows.planning.api_keys import KeysMissing, hold
 from flows.planning.api_keys import testnet_keys as found_keys
 from flows.planning.plan import RequestRefused
 from flows.server.up_server import DemandedFrom, note
-from tests.fakes.brought_up import held_up
-from tests.fakes.prefect_server import clean_environment, prefect_server
+from testing.servers.prefect_server import clean_environment, prefect_server
+from testing.servers.up_server import held_up
 
 SAVE = """
 from prefect.blocks.system import Secret

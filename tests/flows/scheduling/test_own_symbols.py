@@ -17,7 +17,7 @@ from flows.config.settings import Settings, load
 from flows.planning.plan import RequestRefused
 from flows.scheduling.offering import offer
 from flows.scheduling.own_symbols import NotScheduled, Own, own, renew, schedule, when
-from tests.fakes.bars import SHARE, TOKEN
+from testing.markets.bars import SHARE, TOKEN
 from tests.flows.conftest import Run, write_bars
 
 CLOSE = Daily(cron="30 16 * * 1-5", zone="America/New_York")

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from flows.scheduling.deployments import JOB_TEMPLATE
-from tests.fakes.prefect_server import (
+from testing.servers.prefect_server import (
     ROOT,
     PrefectServer,
     clean_environment,

@@ -9,8 +9,8 @@ import pytest
 from prefect.settings.models.server.services import ServerServicesDBVacuumSettings
 
 from flows.server.environment import NotOfTheRun, prepare
-from tests.fakes.brought_up import TURBODMT
-from tests.fakes.prefect_server import clean_environment, free_port
+from testing.servers.prefect_server import clean_environment, free_port
+from testing.servers.up_server import TURBODMT
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ import pytest
 from flows.server.report_route import LOADER, beside
 from flows.server.up_server import DemandedFrom, note, served_at
 from storage import reports
-from tests.fakes.brought_up import held_up
+from testing.servers.up_server import held_up
 
 WORD = "turbodmt:a-word"
 DAY = date(2018, 12, 28)

@@ -14,7 +14,7 @@ from flows.server import run_server as prefect_server
 from flows.server.environment import prepare
 from flows.server.run_server import ELSEWHERE_NAMES, PrefectUnreachable, owned, serve
 from flows.server.up_server import up_lock
-from tests.fakes.prefect_server import ROOT, clean_environment, until
+from testing.servers.prefect_server import ROOT, clean_environment, until
 
 COMMAND = """
 import os, sys, time

@@ -9,8 +9,8 @@ import pytest
 
 from flows.server import supervisor
 from flows.server.supervisor import ManagedProcess, Program
-from tests.fakes.brought_up import alive
-from tests.fakes.prefect_server import until
+from testing.servers.prefect_server import until
+from testing.servers.up_server import alive
 
 #: Starts a child that ignores SIGTERM, writes its number, and ends.
 PARENT = """

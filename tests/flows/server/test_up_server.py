@@ -19,8 +19,8 @@ from flows.server.password import PasswordUnsafe, kept, of_home, password_file
 from flows.server.run_server import serve
 from flows.server.up_server import DemandedFrom, address, note
 from storage.files import temporary_beside
-from tests.fakes.brought_up import TURBODMT, held_up
-from tests.fakes.prefect_server import ROOT, clean_environment
+from testing.servers.prefect_server import ROOT, clean_environment
+from testing.servers.up_server import TURBODMT, held_up
 
 #: What a flow's command does before it imports Prefect; what it would send to which server comes out.
 SERVED = """

@@ -11,7 +11,7 @@ from storage.bars import quarantine as quality
 from storage.bars import staging
 from storage.database import DATABASE_NAME, StoreDamaged, connect
 from strategy.market.findings import Finding
-from tests.fakes.deliveries import AT, END, deliver, delivery
+from testing.markets.deliveries import AT, END, deliver, delivery
 
 LATER = datetime(2020, 2, 2, tzinfo=UTC)
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "ohlcv_daily.parquet"

@@ -12,7 +12,7 @@ from storage.bars import published as bars
 from storage.bars import staging
 from storage.bars.restatements import Restatement, restatement, unchanged_days
 from storage.database import Connection, connect
-from tests.fakes.deliveries import deliver, delivery
+from testing.markets.deliveries import deliver, delivery
 
 LATER = datetime(2020, 3, 1, tzinfo=UTC)
 CLOSES = [100.0 + i for i in range(12)]

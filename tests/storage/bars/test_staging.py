@@ -12,7 +12,7 @@ from storage.bars import published as bars
 from storage.bars import staging
 from storage.database import Connection, connect
 from strategy.market.bars import FloatArray
-from tests.fakes.deliveries import AT, END, deliver, delivery
+from testing.markets.deliveries import AT, END, deliver, delivery
 
 TWELVE = [100.0 + i for i in range(12)]
 

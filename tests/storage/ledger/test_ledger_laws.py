@@ -17,7 +17,7 @@ from storage.keyed_rows import LedgerConflict
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from strategy.account.orders import OPEN_STATES, Fill, Order, OrderState, Side
-from tests.fakes.simulated_store import Dice, stored_in_memory
+from testing.simulation.store import Dice, stored_in_memory
 
 FIRST = date(2020, 1, 6)
 ACCOUNT = "daily"

@@ -8,7 +8,7 @@ from storage.database import connect
 from storage.ledger.price_units import Used, open_as_used, unit_changes
 from strategy.account.orders import Fill, Side
 from strategy.backtest.restatement import UnitChange
-from tests.fakes.deliveries import deliver, delivery
+from testing.markets.deliveries import deliver, delivery
 
 D = Decimal
 LATER = datetime(2020, 3, 1, tzinfo=UTC)

@@ -41,8 +41,8 @@ from strategy.training.settings import TrainingSettings
 from strategy.training.training_panel import training_panel
 from strategy.training.walk_forward import Fold, yearly
 from strategy.training.windows import SplitRule
-from tests.fakes.networks import opinionated
-from tests.fakes.panels import mandate, market, stock, walk
+from testing.markets.panels import mandate, market, stock, walk
+from testing.runs.networks import opinionated
 
 #: A coin, a stock on weekdays with a split, and a symbol that is listed late.
 STOCK = stock("STOCK", 2, 430)

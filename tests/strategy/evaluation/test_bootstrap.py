@@ -4,7 +4,7 @@ from arch.bootstrap import StationaryBootstrap, optimal_block_length
 
 from strategy.evaluation.bootstrap import Blocks, block_days, resampled_means, stationary_rows
 from strategy.market.bars import FloatArray
-from tests.fakes.accounts import universe
+from testing.accounts.returns import universe
 
 
 def from_arch(series: FloatArray) -> float:

@@ -5,7 +5,7 @@ from strategy.evaluation.robustness import RobustnessReport, doubt
 from strategy.evaluation.sharpe import TrialLog, sharpe
 from strategy.evaluation.sharpe_tests import compare
 from strategy.market.bars import FloatArray
-from tests.fakes.accounts import universe
+from testing.accounts.returns import universe
 
 ALONE = TrialLog(count=1)
 

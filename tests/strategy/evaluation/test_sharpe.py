@@ -14,7 +14,7 @@ from strategy.evaluation.sharpe import (
     sharpe,
     sharpe_error,
 )
-from tests.fakes.accounts import universe
+from testing.accounts.returns import universe
 
 EXAMPLE = Sample(sharpe=2.5 / 250**0.5, days=1250, skewness=-3.0, kurtosis=10.0)
 

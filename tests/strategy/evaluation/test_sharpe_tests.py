@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from strategy.evaluation.sharpe import sharpe
 from strategy.evaluation.sharpe_tests import Incomparable, SharpeDifference, compare, sharpe_interval, sidak
 from strategy.market.bars import FloatArray
-from tests.fakes.accounts import universe
+from testing.accounts.returns import universe
 
 
 def judged(mine: FloatArray, rival: FloatArray, resamples: int = 300) -> SharpeDifference:

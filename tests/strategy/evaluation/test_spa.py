@@ -5,7 +5,7 @@ from arch.bootstrap import SPA
 from strategy.evaluation.sharpe_tests import Incomparable, compare
 from strategy.evaluation.spa import superiority
 from strategy.market.bars import FloatArray
-from tests.fakes.accounts import universe
+from testing.accounts.returns import universe
 
 
 def family(seed: int, size: int, days: int = 300) -> tuple[FloatArray, FloatArray]:

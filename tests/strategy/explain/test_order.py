@@ -30,8 +30,8 @@ from strategy.signals.network_inputs import INPUTS, inputs
 from strategy.signals.outlook import RULES_FLOOR, Strategy, symbol_signals
 from strategy.signals.prior import prior
 from strategy.signals.regime import evidence, probabilities, regimes, weighed
-from tests.fakes.networks import TINY, opinionated
-from tests.fakes.panels import mandate, market, stock, walk
+from testing.markets.panels import mandate, market, stock, walk
+from testing.runs.networks import TINY, opinionated
 
 D = Decimal
 ALONE = market(walk("COIN", 1, 330))

@@ -10,7 +10,7 @@ from torch import Tensor
 from strategy.kernel.autograd import account, returns_of, sharpe
 from strategy.kernel.simulate import AccountMarket, simulate
 from strategy.portfolio.sizing import SizingParams
-from tests.fakes.account_scan import scanned
+from testing.accounts.torch_scan import scanned
 
 FREE = SizingParams(drawdown_start=0.9, drawdown_full=0.95)
 

@@ -21,7 +21,7 @@ from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import Strategy, symbol_signals
-from tests.fakes.panels import stock, walk
+from testing.markets.panels import stock, walk
 
 D = Decimal
 FIRST = date(2011, 1, 3)

@@ -12,8 +12,8 @@ from strategy.networks.transformer import DEPARTURE_LIMIT, NetworkShape, new_net
 from strategy.signals.features import FEATURE_BARS
 from strategy.signals.network_inputs import bars_behind
 from strategy.signals.prior import PRIOR_BARS, prior
-from tests.fakes.networks import TINY, opinionated
-from tests.fakes.panels import market, stock, walk
+from testing.markets.panels import market, stock, walk
+from testing.runs.networks import TINY, opinionated
 
 
 def model(shape: NetworkShape = TINY) -> Ensemble:

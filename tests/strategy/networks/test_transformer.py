@@ -17,7 +17,7 @@ from strategy.networks.transformer import (
     to_arrays,
 )
 from strategy.signals.network_inputs import INPUTS
-from tests.fakes.networks import TINY, opinionated
+from testing.runs.networks import TINY, opinionated
 
 
 def rows_of(shape: NetworkShape, paths: int = 1) -> Tensor:

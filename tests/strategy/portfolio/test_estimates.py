@@ -16,7 +16,7 @@ from strategy.portfolio.decision import decide, pretrade_views
 from strategy.portfolio.volatility import PORTFOLIO_BARS, portfolio_volatilities
 from strategy.signals.outlook import Strategy, symbol_signals
 from strategy.signals.rolling import VOLATILITY_SPAN, exponential_weights
-from tests.fakes.panels import mandate, market, stock, walk
+from testing.markets.panels import mandate, market, stock, walk
 
 #: So many symbols that a sum over them is taken in pairs, on two calendars.
 BARS = market(*(walk(f"C{number:02}", number, 420) for number in range(9)), stock("S", 20, 300))

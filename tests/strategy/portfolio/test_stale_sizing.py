@@ -24,7 +24,7 @@ from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import Strategy, symbol_signals
 from strategy.training.rollout import net_returns
 from strategy.training.training_panel import training_panel
-from tests.fakes.panels import mandate, market, walk
+from testing.markets.panels import mandate, market, walk
 
 D = Decimal
 FIRST = date(2011, 3, 1)

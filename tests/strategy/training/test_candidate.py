@@ -3,8 +3,8 @@ import pytest
 from strategy.networks.transformer import NetworkShape
 from strategy.training.candidate import candidate
 from strategy.training.settings import TrainingSettings
-from tests.fakes.panels import mandate, market, walk
-from tests.fakes.planted import Universe, linear, sown
+from testing.markets.panels import mandate, market, walk
+from testing.markets.planted_signals import Universe, linear, sown
 
 SMALL = NetworkShape(dimensions=8, heads=2, layers=1, context_bars=20)
 BRISK = TrainingSettings(seed=7, members=1, steps=40, twins=0, threads=1, validation_share=0.4)

@@ -12,7 +12,7 @@ from strategy.training.fit import fitted, last_learned
 from strategy.training.loop import Trained, TrainingDiverged, TrainingSet, train
 from strategy.training.settings import TrainingSettings
 from strategy.training.training_panel import TrainingPanel, training_panel
-from tests.fakes.panels import dates, mandate, market, stock, walk
+from testing.markets.panels import dates, mandate, market, stock, walk
 
 SMALL = NetworkShape(dimensions=16, heads=2, layers=1, context_bars=32, features=30, dropout=0.1)
 FAST = TrainingSettings(

@@ -11,7 +11,7 @@ from strategy.training.fit import fitted
 from strategy.training.loop import Trained
 from strategy.training.promotion_gate import GateRules, judge_first
 from strategy.training.settings import TrainingSettings
-from tests.fakes.planted import Plant, Sown, Universe, interaction, known_of, linear, noise, planted, sown
+from testing.markets.planted_signals import Plant, Sown, Universe, interaction, known_of, linear, noise, planted, sown
 
 SMALL = NetworkShape(dimensions=16, heads=2, layers=1, context_bars=32)
 #: A window of 32 rows scores 16 of them: many windows make the days of a batch of the full network, and what is small

@@ -18,7 +18,7 @@ from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.signals.outlook import symbol_signals
 from strategy.training.rollout import net_returns
 from strategy.training.training_panel import FIRST_ROW, training_panel
-from tests.fakes.panels import mandate, market, stock, walk
+from testing.markets.panels import mandate, market, stock, walk
 
 
 def mixed() -> dict[str, Bars]:

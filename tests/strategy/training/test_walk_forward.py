@@ -8,7 +8,7 @@ from strategy.market.bars import Bars
 from strategy.market.instruments import Calendar
 from strategy.signals.outlook import Strategy, symbol_signals
 from strategy.training.walk_forward import Fold, decided_rows, folds, histories, overlaid, yearly
-from tests.fakes.panels import dates, stock, walk
+from testing.markets.panels import dates, stock, walk
 
 DAYS = dates("2017-11-01", 1_000)
 

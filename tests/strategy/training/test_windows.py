@@ -10,8 +10,8 @@ from strategy.signals.features import FEATURE_BARS
 from strategy.training.rollout import departures
 from strategy.training.training_panel import FIRST_ROW, TrainingPanel, training_panel
 from strategy.training.windows import LEAST_GATE_DAYS, LEAST_STOP_DAYS, SplitRule, split, window_starts, windows
-from tests.fakes.networks import TINY, opinionated
-from tests.fakes.panels import mandate, market, stock, walk
+from testing.markets.panels import mandate, market, stock, walk
+from testing.runs.networks import TINY, opinionated
 
 RULE = SplitRule(context_bars=32, validation_share=0.4, purge_bars=20)
 

@@ -13,7 +13,7 @@ from strategy.market.bars import Bars, make_bars
 from strategy.twin.fidelity import Fact, facts, judge, resampled_rows
 from strategy.twin.generator import fit
 from strategy.twin.stylised_facts import PAIR_FACTS, SYMBOL_FACTS, autocorrelations, fact_labels, measured
-from tests.fakes.joint_market import joint_market, with_closes
+from testing.markets.joint_market import joint_market, with_closes
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "ohlcv_daily.parquet"
 PATHS = 20

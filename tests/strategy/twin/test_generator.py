@@ -16,7 +16,7 @@ from strategy.signals.features import FEATURE_BARS, features
 from strategy.signals.rolling import daily_volatility
 from strategy.twin.generator import HALF_LIFE_ROWS, LEAST_ROWS, MOST_SCALE, Jitter, Twin, _blocks, fit, simulate
 from strategy.twin.stylised_facts import joint_returns
-from tests.fakes.joint_market import joint_market
+from testing.markets.joint_market import joint_market
 
 STEADY = Jitter(drift=0.0, volatility=0.0)
 TWENTY_YEARS = 7_300

@@ -9,8 +9,8 @@ import pytest
 from storage.database import connect
 from tasks.audit.twin_fidelity import TwinRefused, twin
 from tasks.validation.gate import NothingPublishable
-from tests.fakes.bars import DEEP, UNBORN, FakeBars, Fault
-from tests.fakes.jobs import a_job, on
+from testing.markets.bars import DEEP, UNBORN, FakeBars, Fault
+from testing.runs.jobs import a_job, on
 
 END = date(2020, 8, 31)
 PATHS = 5

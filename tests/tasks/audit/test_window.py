@@ -23,9 +23,9 @@ from tasks.audit.window import Asked, AuditFailed, AuditRefused, answered, audit
 from tasks.models.training_plan import shape_of
 from tasks.run.job import Job
 from tasks.validation.gate import NothingPublishable
-from tests.fakes.bars import COIN, MARKET, STOCK, UNBORN, FakeBars, Fault
-from tests.fakes.jobs import RECIPE, UNTRAINABLE, a_job, policy, promote
-from tests.fakes.networks import opinionated
+from testing.markets.bars import COIN, MARKET, STOCK, UNBORN, FakeBars, Fault
+from testing.runs.jobs import RECIPE, UNTRAINABLE, a_job, policy, promote
+from testing.runs.networks import opinionated
 
 #: A stock with a split and dividends, and a coin that trades on weekends too.
 MIXED = FakeBars(listings=(STOCK, COIN))

@@ -19,9 +19,9 @@ from tasks.backfill import batch as stretch
 from tasks.daily.signals import judge_day
 from tasks.data.ingest import ingest
 from tasks.validation.gate import validate
-from tests.fakes.bars import COIN, MARKET, STOCK, UNBORN
-from tests.fakes.jobs import a_job
-from tests.fakes.networks import TINY, opinionated
+from testing.markets.bars import COIN, MARKET, STOCK, UNBORN
+from testing.runs.jobs import a_job
+from testing.runs.networks import TINY, opinionated
 
 DAY, LAST = date(2020, 6, 15), date(2020, 6, 22)
 MODEL = Ensemble(members=(opinionated(TINY),))

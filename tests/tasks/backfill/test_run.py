@@ -38,9 +38,9 @@ from tasks.run.job import Job
 from tasks.run.runs import DAILY, Findings
 from tasks.run.runs import begin as begin_daily
 from tasks.validation.gate import NothingPublishable, inspect
-from tests.fakes.bars import COIN, DEEP, MARKET, STOCK, DeadBars, FakeBars, Fault, Listing, account_days
-from tests.fakes.jobs import RECIPE, UNTRAINABLE, a_job, on, policy, promote, run_day
-from tests.fakes.ledgers import Rows, contents, replayed, tidied
+from testing.accounts.ledgers import Rows, contents, replayed, tidied
+from testing.markets.bars import COIN, DEEP, MARKET, STOCK, DeadBars, FakeBars, Fault, Listing, account_days
+from testing.runs.jobs import RECIPE, UNTRAINABLE, a_job, on, policy, promote, run_day
 
 FIRST, LAST = date(2020, 6, 8), date(2020, 6, 24)
 SHORT = date(2020, 6, 17)

@@ -19,8 +19,8 @@ from strategy.market.instruments import Calendar, Instrument
 from strategy.signals.outlook import Strategy
 from tasks.backtest.robustness import doubt_json, judged
 from tasks.run.job import Job
-from tests.fakes.accounts import universe
-from tests.fakes.jobs import a_job, policy
+from testing.accounts.returns import universe
+from testing.runs.jobs import a_job, policy
 
 START = date(2019, 1, 1)
 INSTRUMENTS = {"COIN": Instrument(symbol="COIN", calendar=Calendar.ALWAYS)}

@@ -21,10 +21,10 @@ from tasks.backtest.run import Window, WindowRefused, backtest
 from tasks.models.challenger import challenge
 from tasks.models.load import ensemble
 from tasks.validation.gate import NothingPublishable
-from tests.fakes.bars import COIN, PAIR, TOKEN, UNBORN, FakeBars, Fault
-from tests.fakes.jobs import a_job, policy, promote
-from tests.fakes.ledgers import TABLES, contents
-from tests.fakes.sown_bars import SOWN, SownBars, a_sown_job
+from testing.accounts.ledgers import TABLES, contents
+from testing.markets.bars import COIN, PAIR, TOKEN, UNBORN, FakeBars, Fault
+from testing.runs.jobs import a_job, policy, promote
+from testing.runs.sown_bars import SOWN, SownBars, a_sown_job
 
 START, END = date(2020, 6, 8), date(2020, 8, 31)
 RULES = Window(strategies=(Strategy.RULES, Strategy.HOLD), start=START)

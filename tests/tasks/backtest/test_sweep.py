@@ -22,8 +22,8 @@ from tasks.backtest.sweep_answer import save, sweep_json
 from tasks.backtest.sweep_chunks import SweepRefused, side_by_side
 from tasks.run.job import Job
 from tasks.validation.gate import NothingPublishable
-from tests.fakes.bars import PAIR, UNBORN, FakeBars, Fault
-from tests.fakes.jobs import SIZING, a_job
+from testing.markets.bars import PAIR, UNBORN, FakeBars, Fault
+from testing.runs.jobs import SIZING, a_job
 
 START, END = date(2020, 6, 8), date(2020, 8, 31)
 AIMS = (0.1, 0.2, 0.3, 0.4)

@@ -13,8 +13,8 @@ from tasks.backtest.export import equity_table
 from tasks.backtest.run import Backtest, Window, backtest
 from tasks.backtest.tear_sheet import tear_sheet
 from tasks.backtest.walk_forward import TradedFold
-from tests.fakes.bars import PAIR
-from tests.fakes.jobs import a_job
+from testing.markets.bars import PAIR
+from testing.runs.jobs import a_job
 
 START, END = date(2020, 6, 8), date(2020, 12, 31)
 

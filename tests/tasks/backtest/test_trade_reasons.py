@@ -13,8 +13,8 @@ from tasks.backtest.export import save
 from tasks.backtest.run import Backtest, Window, backtest
 from tasks.backtest.trade_reasons import trade_reasons
 from tasks.run.job import Job
-from tests.fakes.bars import PAIR, SHARE, TOKEN, FakeBars
-from tests.fakes.jobs import a_job
+from testing.markets.bars import PAIR, SHARE, TOKEN, FakeBars
+from testing.runs.jobs import a_job
 
 START, END = date(2020, 6, 8), date(2020, 8, 31)
 

@@ -18,9 +18,9 @@ from tasks.models.fold_models import History
 from tasks.models.load import ensemble
 from tasks.models.training_plan import TrainingRefused
 from tasks.run.job import Job
-from tests.fakes.jobs import UNTRAINABLE
-from tests.fakes.panels import mandate
-from tests.fakes.sown_bars import SOWN, a_sown_job
+from testing.markets.panels import mandate
+from testing.runs.jobs import UNTRAINABLE
+from testing.runs.sown_bars import SOWN, a_sown_job
 
 START, END = date(1999, 6, 1), date(2000, 6, 30)
 FITTED_TO = date(1998, 12, 24)

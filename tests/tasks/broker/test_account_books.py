@@ -18,10 +18,10 @@ from tasks.daily.replay_check import reconcile
 from tasks.daily.settle import settle
 from tasks.daily.signals import settled_standing
 from tasks.operations.adopt import adopt, foresee
-from tests.fakes.calm_days import BTC, DAYS, ETH, Calm
-from tests.fakes.exchange_core import FakeExchange, spot_listings
-from tests.fakes.exchange_filters import Listing, spot_rules
-from tests.fakes.exchange_spot_account import Discount
+from testing.exchange.core import FakeExchange, spot_listings
+from testing.exchange.filters import Listing, spot_rules
+from testing.exchange.spot.account import Discount
+from testing.simulation.calm_days import BTC, DAYS, ETH, Calm
 
 D = Decimal
 BNB = "BNBUSDT"

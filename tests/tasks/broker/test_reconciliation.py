@@ -31,11 +31,11 @@ from tasks.daily.settle import settle
 from tasks.daily.signals import settled_standing
 from tasks.operations.adopt import NothingToAdopt, adopt
 from tasks.operations.halt import ReasonMissing
-from tests.fakes.calm_days import BTC, DAYS, ETH, Calm, Interrupted
-from tests.fakes.exchange_core import KEY, SECRET, FakeExchange
-from tests.fakes.exchange_faults import Fault, Faults, Kind
-from tests.fakes.exchange_transport import ExchangeTransport
-from tests.fakes.testnets import stamped_by
+from testing.exchange.core import KEY, SECRET, FakeExchange
+from testing.exchange.faults import Fault, Faults, Kind
+from testing.exchange.testnets import stamped_by
+from testing.exchange.transport import ExchangeTransport
+from testing.simulation.calm_days import BTC, DAYS, ETH, Calm, Interrupted
 
 D = Decimal
 SPOT, FUTURES = "testnet-spot", "testnet-futures"

@@ -20,10 +20,10 @@ from strategy.account.orders import OrderState
 from tasks.broker.balances import BrokerDisagrees
 from tasks.broker.reconciliation import reconcile_broker
 from tasks.operations.adopt import adopt
-from tests.fakes.calm_days import BTC, DAYS, Calm
-from tests.fakes.exchange_core import FakeExchange
-from tests.fakes.exchange_transport import ExchangeTransport
-from tests.fakes.simulated_store import Killed
+from testing.exchange.core import FakeExchange
+from testing.exchange.transport import ExchangeTransport
+from testing.simulation.calm_days import BTC, DAYS, Calm
+from testing.simulation.store import Killed
 
 D = Decimal
 SPOT, FUTURES = "testnet-spot", "testnet-futures"

@@ -16,7 +16,7 @@ from strategy.account.state import EntryKind, Snapshot
 from tasks.broker.balances import BrokerDisagrees
 from tasks.daily.order import OrdersBlocked
 from tasks.operations.adopt import adopt, foresee
-from tests.fakes.calm_days import BTC, DAYS, ETH, Calm
+from testing.simulation.calm_days import BTC, DAYS, ETH, Calm
 
 D = Decimal
 SPOT, FUTURES = "testnet-spot", "testnet-futures"

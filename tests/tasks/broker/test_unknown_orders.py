@@ -29,8 +29,8 @@ from tasks.models.retrain import Champion
 from tasks.operations.adopt import adopt, foresee
 from tasks.run.answers import day_json
 from tasks.run.runs import day_result
-from tests.fakes.calm_days import DAYS, Calm
-from tests.fakes.exchange_transport import ExchangeTransport
+from testing.exchange.transport import ExchangeTransport
+from testing.simulation.calm_days import DAYS, Calm
 
 SPOT, FUTURES = "testnet-spot", "testnet-futures"
 RULES = Champion(model_id=None, reason="rules needs no model")

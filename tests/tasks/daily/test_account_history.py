@@ -18,8 +18,8 @@ from tasks.backfill.runs import Backfill
 from tasks.backtest.run import Window, backtest
 from tasks.daily.account_history import AccountHistory, account_history
 from tasks.run.job import Job
-from tests.fakes.bars import MARKET
-from tests.fakes.jobs import SIZING, a_job
+from testing.markets.bars import MARKET
+from testing.runs.jobs import SIZING, a_job
 
 FIRST, LAST = date(2020, 3, 2), date(2020, 6, 24)
 

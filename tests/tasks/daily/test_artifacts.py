@@ -9,7 +9,7 @@ from strategy.market.findings import Finding
 from tasks.daily.artifacts import Place, in_rows, markdown, summary
 from tasks.report.daily_tables import changes_table, risk_table, verdicts_table
 from tasks.report.markup import Table
-from tests.fakes.reports import TODAY, a_daily_page
+from testing.runs.reports import TODAY, a_daily_page
 
 
 def test_the_summary_tells_all_that_the_report_does() -> None:

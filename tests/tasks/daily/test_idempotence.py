@@ -29,9 +29,9 @@ from tasks.models.retrain import Champion, retrain
 from tasks.operations.import_bars import import_bars
 from tasks.run.job import Job
 from tasks.validation.gate import NothingPublishable, validate
-from tests.fakes.bars import PAIR, FakeBars, Fault, account_days
-from tests.fakes.jobs import a_job, live, on, policy, run_day
-from tests.fakes.ledgers import contents
+from testing.accounts.ledgers import contents
+from testing.markets.bars import PAIR, FakeBars, Fault, account_days
+from testing.runs.jobs import a_job, live, on, policy, run_day
 
 FIRST, SECOND = date(2020, 6, 8), date(2020, 6, 9)
 RULES = Champion(model_id=None, reason="rules needs no model")

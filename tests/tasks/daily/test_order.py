@@ -12,7 +12,7 @@ from strategy.portfolio.risk import CUT
 from strategy.signals.outlook import Strategy
 from tasks.daily.order import AccountHalted, OrdersBlocked, demand_nothing_withheld, withheld
 from tasks.run.job import Job
-from tests.fakes.jobs import a_job
+from testing.runs.jobs import a_job
 
 DAY = date(2020, 6, 8)
 ORDER = Order(order_id="o1", symbol="SPY", as_of=DAY, side=Side.SELL, quantity=Decimal(3))

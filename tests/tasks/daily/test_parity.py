@@ -32,10 +32,10 @@ from tasks.models.load import forecaster
 from tasks.models.retrain import Champion
 from tasks.run.job import Job
 from tasks.validation.gate import validate
-from tests.fakes.bars import COIN, MARKET, STOCK, UNBORN, FakeBars, account_days
-from tests.fakes.jobs import RECIPE, a_job, on, policy, promote, retrain_and_promote, run_day
-from tests.fakes.ledgers import replayed, tidied
-from tests.fakes.sown_bars import SOWN, SownBars, a_sown_job
+from testing.accounts.ledgers import replayed, tidied
+from testing.markets.bars import COIN, MARKET, STOCK, UNBORN, FakeBars, account_days
+from testing.runs.jobs import RECIPE, a_job, on, policy, promote, retrain_and_promote, run_day
+from testing.runs.sown_bars import SOWN, SownBars, a_sown_job
 
 BEFORE, FIRST, LAST = date(2020, 6, 7), date(2020, 6, 8), date(2020, 7, 7)
 RETRAIN_EVERY_BARS = 4

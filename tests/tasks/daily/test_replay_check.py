@@ -15,8 +15,8 @@ from tasks.data.ingest import ingest
 from tasks.models.retrain import Champion
 from tasks.run.job import Job
 from tasks.validation.gate import validate
-from tests.fakes.bars import PAIR
-from tests.fakes.jobs import a_job, on, run_day
+from testing.markets.bars import PAIR
+from testing.runs.jobs import a_job, on, run_day
 
 FIRST, SECOND, THIRD = date(2020, 6, 8), date(2020, 6, 9), date(2020, 6, 10)
 RULES = Champion(model_id=None, reason="rules needs no model")

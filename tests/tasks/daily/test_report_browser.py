@@ -11,8 +11,8 @@ from strategy.signals.outlook import Strategy
 from tasks.backtest.export import save
 from tasks.backtest.run import Window, backtest
 from tasks.report.markup import document
-from tests.fakes.bars import PAIR
-from tests.fakes.jobs import a_job
+from testing.markets.bars import PAIR
+from testing.runs.jobs import a_job
 
 pytestmark = pytest.mark.browser
 

@@ -31,9 +31,9 @@ from tasks.models.retrain import Champion
 from tasks.operations.explain import explain, orders_named
 from tasks.run.job import SPOT, Job
 from tasks.validation.gate import NothingPublishable, validate
-from tests.fakes.bars import TOKEN
-from tests.fakes.bars_in_units import InUnits
-from tests.fakes.jobs import a_job, on, run_day
+from testing.markets.bars import TOKEN
+from testing.markets.bars_in_units import InUnits
+from testing.runs.jobs import a_job, on, run_day
 
 D = Decimal
 FIRST, SECOND, THIRD, FOURTH = (date(2020, 6, day) for day in (8, 9, 10, 11))

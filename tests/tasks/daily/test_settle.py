@@ -19,8 +19,8 @@ from tasks.data.ingest import ingest
 from tasks.models.retrain import Champion
 from tasks.run.job import Job
 from tasks.validation.gate import validate
-from tests.fakes.bars import PAIR, SHARE, FakeBars, record
-from tests.fakes.jobs import a_job, on, run_day
+from testing.markets.bars import PAIR, SHARE, FakeBars, record
+from testing.runs.jobs import a_job, on, run_day
 
 FIRST, SECOND, THIRD = date(2020, 6, 8), date(2020, 6, 9), date(2020, 6, 10)
 

@@ -9,8 +9,8 @@ from strategy.market.instruments import Membership
 from strategy.portfolio.decision import Decision, Status
 from tasks.daily.signals import in_words
 from tasks.run.job import Job
-from tests.fakes.bars import PAIR, SHARE, TOKEN, UNBORN, FakeBars, Fault
-from tests.fakes.jobs import a_job, on, run_day
+from testing.markets.bars import PAIR, SHARE, TOKEN, UNBORN, FakeBars, Fault
+from testing.runs.jobs import a_job, on, run_day
 
 FIRST = date(2020, 6, 8)
 

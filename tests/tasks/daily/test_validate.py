@@ -11,8 +11,8 @@ from tasks.daily.validate import LEARNED, TRADED, described, inspect_past
 from tasks.data.ingest import ingest
 from tasks.models.training_plan import TrainingRefused
 from tasks.validation.gate import Gate, NothingPublishable, validate
-from tests.fakes.bars import PAIR, Fault
-from tests.fakes.jobs import a_job
+from testing.markets.bars import PAIR, Fault
+from testing.runs.jobs import a_job
 
 DAY = date(2020, 6, 10)
 

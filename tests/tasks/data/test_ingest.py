@@ -18,9 +18,9 @@ from strategy.account.state import Account, Position, Snapshot
 from strategy.market.instruments import Instrument
 from tasks.data.ingest import ingest, ingest_all
 from tasks.validation.gate import NothingPublishable, inspect, validate
-from tests.fakes.bars import COIN, PAIR, SHARE, STOCK, TOKEN, UNBORN, DeadBars, FakeBars, Fault
-from tests.fakes.jobs import a_job, on
-from tests.fakes.ledgers import contents
+from testing.accounts.ledgers import contents
+from testing.markets.bars import COIN, PAIR, SHARE, STOCK, TOKEN, UNBORN, DeadBars, FakeBars, Fault
+from testing.runs.jobs import a_job, on
 
 FIRST, SECOND = date(2020, 6, 8), date(2020, 6, 9)
 

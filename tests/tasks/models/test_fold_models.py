@@ -5,7 +5,7 @@ from datetime import date
 
 from strategy.portfolio.risk import RiskLimits
 from tasks.models.fold_models import account_sha256
-from tests.fakes.panels import mandate, market, walk
+from testing.markets.panels import mandate, market, walk
 
 DAY = date(2012, 1, 2)
 

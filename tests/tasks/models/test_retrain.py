@@ -25,8 +25,8 @@ from tasks.models.retrain import retrain, train_now
 from tasks.models.training_plan import TrainingRefused
 from tasks.run.job import Job
 from tasks.validation.gate import validate
-from tests.fakes.bars import MARKET, Fault
-from tests.fakes.jobs import RECIPE, SIZING, UNTRAINABLE, a_job, on, policy, promote, retrain_and_promote
+from testing.markets.bars import MARKET, Fault
+from testing.runs.jobs import RECIPE, SIZING, UNTRAINABLE, a_job, on, policy, promote, retrain_and_promote
 
 FIRST = date(2020, 6, 8)
 

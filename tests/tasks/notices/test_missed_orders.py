@@ -24,12 +24,12 @@ from tasks.operations.concerns import look
 from tasks.run.answers import day_json
 from tasks.run.job import Job
 from tasks.run.runs import begin, close_done, day_result
-from tests.fakes.bars import PAIR
-from tests.fakes.calm_days import DAYS, Calm
-from tests.fakes.exchange_transport import ExchangeTransport
-from tests.fakes.jobs import a_job, on
-from tests.fakes.simulated_year import SYMBOLS
-from tests.fakes.testnets import KEYS
+from testing.exchange.testnets import KEYS
+from testing.exchange.transport import ExchangeTransport
+from testing.markets.bars import PAIR
+from testing.runs.jobs import a_job, on
+from testing.simulation.calm_days import DAYS, Calm
+from testing.simulation.year import SYMBOLS
 
 FRIDAY = date(2020, 6, 12)
 RULES = Champion(model_id=None, reason="rules needs no model")

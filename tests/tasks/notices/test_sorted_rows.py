@@ -17,8 +17,8 @@ from tasks.data.ingest import ingest
 from tasks.operations.import_bars import import_bars
 from tasks.run.job import Job
 from tasks.validation.gate import NothingPublishable, inspect, validate
-from tests.fakes.bars import SHARE, TOKEN, record
-from tests.fakes.jobs import Strategy, a_job, run_day
+from testing.markets.bars import SHARE, TOKEN, record
+from testing.runs.jobs import Strategy, a_job, run_day
 
 FIRST, SPLIT, LAST = date(2020, 3, 2), date(2020, 6, 12), date(2020, 6, 15)
 WINDOW = Window(strategies=(Strategy.RULES,), start=FIRST)

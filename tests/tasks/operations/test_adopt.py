@@ -23,11 +23,11 @@ from strategy.broker.fills import BrokerFill
 from tasks.broker.balances import BrokerDisagrees
 from tasks.operations.adopt import adopt
 from tasks.operations.explain import explain, orders_named
-from tests.fakes.calm_days import BTC, DAYS, Calm, Interrupted
-from tests.fakes.exchange_faults import Fault, Faults, Kind
-from tests.fakes.exchange_orders import Order as Accepted
-from tests.fakes.exchange_transport import ExchangeTransport
-from tests.fakes.simulated_store import Killed
+from testing.exchange.faults import Fault, Faults, Kind
+from testing.exchange.orders import Order as Accepted
+from testing.exchange.transport import ExchangeTransport
+from testing.simulation.calm_days import BTC, DAYS, Calm, Interrupted
+from testing.simulation.store import Killed
 
 D = Decimal
 SPOT, FUTURES = "testnet-spot", "testnet-futures"

@@ -22,8 +22,8 @@ from tasks.operations.status import status_json
 from tasks.run.answers import ModelCode, day_json
 from tasks.run.job import Job
 from tasks.run.runs import begin, close_done, close_failed, day_result
-from tests.fakes.bars import PAIR
-from tests.fakes.jobs import a_job, on, run_day
+from testing.markets.bars import PAIR
+from testing.runs.jobs import a_job, on, run_day
 
 FRIDAY = date(2020, 6, 12)
 SATURDAY_NIGHT = datetime(2020, 6, 14, 0, 5, tzinfo=UTC)

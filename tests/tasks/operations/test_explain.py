@@ -29,8 +29,8 @@ from tasks.run.answers import Json
 from tasks.run.job import Job, RunConfig
 from tasks.run.runs import begin as begin_daily
 from tasks.validation.gate import validate
-from tests.fakes.bars import DEEP, PAIR, FakeBars
-from tests.fakes.jobs import a_job, on, policy, retrain_and_promote, run_day
+from testing.markets.bars import DEEP, PAIR, FakeBars
+from testing.runs.jobs import a_job, on, policy, retrain_and_promote, run_day
 
 FIRST, SECOND, THIRD = date(2020, 6, 8), date(2020, 6, 9), date(2020, 6, 10)
 

@@ -15,8 +15,8 @@ from tasks.daily.order import OrdersBlocked, demand_nothing_withheld, planned_or
 from tasks.daily.signals import settled_standing
 from tasks.operations.halt import AccountUnknown, ReasonMissing, halt, resume
 from tasks.run.job import Job
-from tests.fakes.bars import PAIR, FakeBars
-from tests.fakes.jobs import a_job, on, run_day
+from testing.markets.bars import PAIR, FakeBars
+from testing.runs.jobs import a_job, on, run_day
 
 FIRST = date(2020, 6, 8)
 DAY = timedelta(days=1)

@@ -8,9 +8,9 @@ from storage.database import connect
 from tasks.operations.import_bars import import_bars
 from tasks.run.job import Job
 from tasks.validation.gate import NothingPublishable
-from tests.fakes.bars import PAIR, FakeBars, Fault
-from tests.fakes.jobs import a_job
-from tests.fakes.ledgers import contents
+from testing.accounts.ledgers import contents
+from testing.markets.bars import PAIR, FakeBars, Fault
+from testing.runs.jobs import a_job
 
 LAST, WICK = date(2020, 12, 31), date(2020, 3, 2)
 NOTHING: tuple[list[tuple[str, date]], str] = ([], "")

@@ -16,7 +16,7 @@ from strategy.networks.transformer import new_network
 from strategy.training.promotion_gate import PRIOR, Figures, Verdict
 from tasks.operations.halt import ReasonMissing
 from tasks.operations.promote import Filter, Panel, models_json, promote, promote_prior
-from tests.fakes.networks import TINY
+from testing.runs.networks import TINY
 
 AT = datetime(2020, 6, 9, tzinfo=UTC)
 FIRST, SECOND = date(2020, 1, 6), date(2020, 2, 3)

@@ -20,7 +20,7 @@ from tasks.report.charts import (
     svg_data_uri,
 )
 from tasks.report.plots import Canvas, text_px
-from tests.fakes.reports import a_panel, a_picture
+from testing.runs.reports import a_panel, a_picture
 
 SPACE = "{http://www.w3.org/2000/svg}"
 

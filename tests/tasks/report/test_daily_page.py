@@ -12,7 +12,7 @@ from tasks.report.backtest_page import backtest_page
 from tasks.report.backtest_tables import Measured, metrics_table
 from tasks.report.daily_page import daily_page
 from tasks.report.markup import POLICY, Table, exactly, table
-from tests.fakes.reports import a_backtest_page, a_daily_page
+from testing.runs.reports import a_backtest_page, a_daily_page
 
 HOSTILE = "</td></style><script>alert(1)</script><img src=https://evil.example/x onerror=alert(1)>\"'&"
 VOID = {"meta", "line", "rect", "path", "circle"}

@@ -26,9 +26,9 @@ from tasks.run.runs import (
     finished,
     last_day,
 )
-from tests.fakes.bars import PAIR
-from tests.fakes.jobs import a_job, run_day
-from tests.fakes.ledgers import contents
+from testing.accounts.ledgers import contents
+from testing.markets.bars import PAIR
+from testing.runs.jobs import a_job, run_day
 
 FIRST = date(2020, 6, 8)
 

@@ -10,8 +10,8 @@ from storage.bars.staging import staged_symbols
 from storage.database import connect
 from tasks.data.ingest import ingest
 from tasks.validation.gate import NothingPublishable, inspect, validate
-from tests.fakes.bars import PAIR, SHARE, TOKEN, FakeBars, Fault
-from tests.fakes.jobs import a_job, on
+from testing.markets.bars import PAIR, SHARE, TOKEN, FakeBars, Fault
+from testing.runs.jobs import a_job, on
 
 FRIDAY, SATURDAY = date(2020, 6, 12), date(2020, 6, 13)
 

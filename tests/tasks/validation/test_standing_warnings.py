@@ -16,8 +16,8 @@ from tasks.run.job import Job
 from tasks.validation.eligible import remarks
 from tasks.validation.gate import inspect, validate
 from tasks.validation.standing_warnings import grouped
-from tests.fakes.bars import PAIR, FakeBars, Fault
-from tests.fakes.jobs import Strategy, a_job
+from testing.markets.bars import PAIR, FakeBars, Fault
+from testing.runs.jobs import Strategy, a_job
 
 JUMP, LATER, LAST = date(2020, 3, 2), date(2020, 6, 12), date(2020, 12, 31)
 FLAT = ("open", "high", "low", "close")

@@ -16,9 +16,9 @@ from tasks.daily.settle import settle
 from tasks.data.ingest import ingest
 from tasks.run.job import Job
 from tasks.validation.gate import Gate, NothingPublishable, inspect, validate
-from tests.fakes.bars import TOKEN, Listing
-from tests.fakes.bars_in_units import InUnits
-from tests.fakes.jobs import a_job, on, run_day
+from testing.markets.bars import TOKEN, Listing
+from testing.markets.bars_in_units import InUnits
+from testing.runs.jobs import a_job, on, run_day
 
 FIRST, SECOND, EX, NEXT = (date(2020, 6, day) for day in (8, 9, 10, 11))
 PLAIN = Listing(symbol="PLAIN", calendar=Calendar.XNYS, first=date(2019, 11, 1), last=date(2020, 12, 31), seed=31)

@@ -21,10 +21,10 @@ from flows.scheduling.deployments import SCHEDULED
 from flows.server.password import kept
 from flows.server.supervisor import descendants
 from flows.server.up_server import DemandedFrom, address, healthy, note
-from tests.fakes.bars import SHARE, TOKEN
-from tests.fakes.brought_up import TURBODMT, Up, brought_up
-from tests.fakes.ledgers import contents
-from tests.fakes.prefect_server import ROOT, clean_environment, free_port, until
+from testing.accounts.ledgers import contents
+from testing.markets.bars import SHARE, TOKEN
+from testing.servers.prefect_server import ROOT, clean_environment, free_port, until
+from testing.servers.up_server import TURBODMT, Up, brought_up
 from tests.flows.conftest import Run, write_bars
 
 DAY = "2018-12-28"

@@ -8,7 +8,7 @@ import pytest
 from flows.config.exit_codes import Exit, exit_code
 from strategy.market.instruments import Calendar
 from tasks.audit.window import AuditFailed
-from tests.fakes.bars import Listing
+from testing.markets.bars import Listing
 from tests.flows.conftest import Run, write_bars
 
 FIRST, LAST = date(2019, 9, 2), date(2021, 3, 31)

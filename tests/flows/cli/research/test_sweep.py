@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.bars import SHARE, TOKEN
-from tests.fakes.prefect_server import until
+from testing.markets.bars import SHARE, TOKEN
+from testing.servers.prefect_server import until
 from tests.flows.conftest import Run, write_bars
 
 ROOT = Path(__file__).parents[4]

@@ -13,8 +13,8 @@ from strategy.signals.outlook import Strategy
 from tasks.operations.concerns import look
 from tasks.operations.halt import halt, resume
 from tasks.run.job import Job
-from tests.fakes.bars import PAIR
-from tests.fakes.jobs import a_job, run_day
+from testing.markets.bars import PAIR
+from testing.runs.jobs import a_job, run_day
 from tests.flows.conftest import Run
 
 FRIDAY = date(2020, 6, 12)

@@ -18,8 +18,8 @@ from storage.ledger import orders as order_store
 from storage.ledger import runs
 from strategy.signals.outlook import Strategy
 from tasks.run.job import Job
-from tests.fakes.bars import PAIR
-from tests.fakes.jobs import SIZING, a_job, on, run_day
+from testing.markets.bars import PAIR
+from testing.runs.jobs import SIZING, a_job, on, run_day
 from tests.flows.conftest import Run
 
 FIRST, SECOND = date(2020, 6, 8), date(2020, 6, 9)

@@ -1,0 +1,341 @@
+"""A year of an account at a fake broker, with faults drawn from a seed; every day must end in order.
+
+It drives what the tasks call, without Prefect, Great Expectations and torch.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Self
+
+import requests
+
+from exchange.brokers.paper import PaperBroker
+from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, SourceUnavailable
+from storage.bars import published as bar_store
+from storage.bars import staging
+from storage.database import StoreError, connect
+from strategy.market.instruments import Calendar
+from strategy.signals.outlook import Strategy
+from tasks.daily.order import OrdersBlocked, demand_nothing_withheld, trade
+from tasks.daily.settle import settle
+from tasks.daily.signals import signal
+from tasks.data.ingest import ingest
+from tasks.models.retrain import Champion
+from tasks.operations.halt import halt, resume
+from tasks.run.job import PAPER, Job
+from testing.exchange.access import SetClock
+from testing.exchange.faults import Faults, Kind
+from testing.exchange.testnets import Testnet, stamped_by
+from testing.exchange.transport import ExchangeTransport
+from testing.markets.bars import DeadBars, FakeBars, Listing, record
+from testing.runs.jobs import a_job
+from testing.simulation.checks import Checks
+from testing.simulation.store import Dice, Killed, stored_in_memory
+
+FIRST = date(2025, 1, 1)
+VENUES = (PAPER, "testnet-spot", "testnet-futures")
+SYMBOLS = ("BTCUSDT", "ETHUSDT")
+RULES = Champion(model_id=None, reason="rules needs no model")
+#: How often a run is repeated with faults before the last one, which meets none.
+ATTEMPTS = 6
+EXPECTED = (BrokerUnavailable, SourceUnavailable, StoreError, OrdersBlocked, BrokerRefused)
+#: What a year meets; of the bans nobody knows the end.
+KINDS = tuple(kind for kind in Kind if kind not in {Kind.BANNED, Kind.BANNED_BY_TEXT})
+#: How many of all orders are told of late, each kind of answer by up to a minute.
+FORGETFUL = 0.2
+#: How often, at a request, our clock or the exchange's is set; neither is ever further than that from the right time.
+CLOCKS_SET, CLOCK_OFF_S = 0.004, 60.0
+#: What a request takes; nothing else takes any time.
+LATENCY = timedelta(milliseconds=20)
+#: Of the year that is lived in a process of its own: both sides of the socket know it.
+REMOTE_SEED = 3
+
+
+@dataclass
+class DeadlyTransport(ExchangeTransport):
+    """The way to the exchange, on which the process may die before the request leaves and after it was answered."""
+
+    dice: Dice = field(kw_only=True)
+    clock: SetClock = field(kw_only=True)
+    beside: Callable[[float], None] = field(kw_only=True)
+    set_clocks: Callable[[], None] = field(kw_only=True)
+
+    def send(self, request: requests.PreparedRequest, *given: Any, **options: Any) -> requests.Response:
+        self.dice.maybe_kill("sending")
+        self.beside(0.05 if request.method == "POST" else 0.001)
+        self.set_clocks()
+        self.clock.advance(LATENCY)
+        response = super().send(request, *given, **options)
+        self.set_clocks()
+        self.dice.maybe_kill("an answer")
+        return response
+
+
+class SimulatedYear:
+    """An account's year, from its seed alone; `days` may be fewer."""
+
+    symbols: tuple[str, ...] = SYMBOLS
+
+    def __init__(self, seed: int, home: Path, venue: str, days: int = 365) -> None:
+        self.seed, self.home, self.venue, self.days = seed, home, venue, days
+        self.random = random.Random(f"year {seed} {venue}")
+        self.dice = Dice(seed)
+        self.events: Counter[str] = Counter()
+        first, last = FIRST - timedelta(days=300), FIRST + timedelta(days=days + 2)
+        self.source = FakeBars(
+            listings=tuple(
+                Listing(symbol=one, calendar=Calendar.ALWAYS, first=first, last=last, seed=1_000 * seed + number)
+                for number, one in enumerate(self.symbols)
+            ),
+            streaming=True,
+        )
+        # No two machines are equally fast: by their clocks a seed would not live the same year again.
+        self.clock = SetClock(self._instant(FIRST))
+        self.testnet = Testnet(clock=self.clock, start=self.clock.now)
+        self.testnet.exchange.faults = Faults.drawn(seed=seed, rate=0.1, kinds=KINDS)
+        self.testnet.exchange.delays.rate, self.testnet.exchange.delays.seed = FORGETFUL, seed
+        #: By how much our clock and the exchange's are ahead of the right time, and who says when they are set.
+        self.ours_s = self.theirs_s = 0.0
+        self.clocksmith = random.Random(f"clocks {seed} {venue}")
+        self.beside = False
+        #: Nobody halts an account that has not lived a day.
+        self.lived = False
+        self.halted_since: date | None = None
+
+    def live(self) -> Counter[str]:
+        """What went wrong on the way, by kind; raises AssertionError as soon as a day did not end in order."""
+        with stored_in_memory(self.home, self.dice) as store, stamped_by(self.clock):
+            self.checks = Checks(store=store, exchange=self.testnet.exchange, venue=self.venue)
+            day = FIRST
+            while day < FIRST + timedelta(days=self.days):
+                self._between(day)
+                if self.random.random() < 0.03:
+                    missed = self.random.randint(1, 5)
+                    self.events["days missed"] += missed
+                    for _ in range(missed):
+                        self._fund()
+                    day += timedelta(days=missed)
+                    continue
+                self._day(day)
+                day += timedelta(days=1)
+            self.dice.calm = True
+            self.checks.every_day_once()
+        faults = {str(kind): count for kind, count in self.testnet.exchange.faults.injected.items()}
+        return self.events + self.dice.thrown + Counter(faults)
+
+    def _day(self, day: date) -> None:
+        """The runs of one day, until one comes through; then the checks, and a run that must change nothing."""
+        late = self.random.random() < 0.03
+        at = self._instant(day) + timedelta(hours=13 if late else 0, minutes=self.random.randint(0, 20))
+        self.events["late runs"] += late
+        self.testnet.move_to(at + timedelta(seconds=self.theirs_s))
+        self._quote(day)
+        for attempt in range(ATTEMPTS + 1):
+            if attempt == ATTEMPTS:
+                self._calm()
+            if self._attempt(day):
+                break
+            self.testnet.sleep(self.random.randint(30, 1_200))
+        else:
+            raise AssertionError(f"{day} did not end without a fault")
+        with self._quiet():
+            self.checks.after(day, self._job(day))
+            before = self.checks.contents()
+            self._attempt(day)
+            assert self.checks.contents() == before, f"a second run of {day} changed something"
+            self.checks.with_the_exchange(self._job(day))
+            self.checks.balances()
+        self.lived = True
+
+    def _attempt(self, day: date) -> bool:
+        """Whether a run of the day came to its end, or said in a sentence why it sends no orders."""
+        try:
+            self._run(day)
+        except Killed:
+            return False
+        except OrdersBlocked:
+            self.events["blocked"] += not self.dice.calm
+            return True
+        except EXPECTED as error:
+            self.events[f"ended by {type(error).__name__}"] += 1
+            return False
+        return True
+
+    def _run(self, day: date) -> None:
+        job, source = self._job(day), self.source
+        if self.dice.hit(0.03, "source late"):
+            source = DeadBars(listings=self.source.listings, streaming=True)
+        ingest(job, lambda: source)
+        barred = self._publish(job)
+        settled = settle(job, self._broker)
+        barred |= settled.agreement.barred
+        signal(job, RULES, barred)
+        trade(job, self._broker)
+        demand_nothing_withheld(job)
+
+    def _publish(self, job: Job) -> dict[str, str]:
+        """What stands for the gate: staged bars are published, but for a symbol that is found corrupt today."""
+        barred: dict[str, str] = {}
+        with connect(job.home) as store:
+            for symbol in staging.staged_symbols(store, job.source):
+                if symbol == SYMBOLS[1] and self._corrupt(job.as_of):
+                    barred[symbol] = f"{symbol}: its newest bar is corrupt"
+                    continue
+                bar_store.publish(store, job.source, symbol, ingested_at=job.now)
+        return barred
+
+    def _corrupt(self, day: date) -> bool:
+        return random.Random(f"corrupt {self.seed} {day}").random() < 0.02
+
+    def _broker(self, now: datetime) -> Broker:
+        if self.venue == PAPER:
+            return PaperBroker(now)
+        transport = DeadlyTransport(
+            self.testnet.exchange,
+            dice=self.dice,
+            clock=self.clock,
+            beside=self._second_run,
+            set_clocks=self._set_clocks,
+        )
+        return self.testnet.broker(self.venue, transport)
+
+    def _set_clocks(self) -> None:
+        """Set our clock or the exchange's forward or back, now and then; what a monotonic clock measures goes on."""
+        if self.dice.calm or self.clocksmith.random() >= CLOCKS_SET:
+            return
+        self.events["clocks set"] += 1
+        to_s, ours = self.clocksmith.uniform(-CLOCK_OFF_S, CLOCK_OFF_S), self.clocksmith.random() < 0.5
+        step = timedelta(seconds=to_s - (self.ours_s if ours else self.theirs_s))
+        if ours:
+            self.ours_s = to_s
+            self.clock.now, self.clock.offset = self.clock.now + step, self.clock.offset - step
+        else:
+            self.theirs_s = to_s
+            self.clock.offset += step
+
+    def _second_run(self, rate: float) -> None:
+        """Now and then another run of the same day goes all its way while this one waits for an answer."""
+        if self.beside or self.dice.calm or self.random.random() >= rate:
+            return
+        self.beside, self.events["second runs"] = True, self.events["second runs"] + 1
+        try:
+            self._run(self.today)
+        except EXPECTED:
+            pass
+        finally:
+            self.beside = False
+
+    def _job(self, day: date) -> Job:
+        self.today = day
+        closed = self._instant(day) - timedelta(minutes=5)
+        job = replace(a_job(self.home, self.symbols, day, Strategy.RULES), broker=self.venue)
+        now = closed + timedelta(minutes=5) if self.venue == PAPER else self._now()
+        return replace(job, now=now, sends_until=closed + timedelta(hours=12))
+
+    def _now(self) -> datetime:
+        """Our time, which is the exchange's but for what the two are wrong by."""
+        return self.testnet.clock.server() + timedelta(seconds=self.ours_s - self.theirs_s)
+
+    def _between(self, day: date) -> None:
+        """What people and venues do between two runs."""
+        self._fund()
+        dice = self.random.random()
+        with self._quiet():
+            if self.halted_since is None and dice < 0.01 and self.lived:
+                self.halted_since, self.events["halts"] = day, self.events["halts"] + 1
+                halt(self.home, "daily", "the test says so")
+                self.checks.halted = True
+            elif self.halted_since is not None and day >= self.halted_since + timedelta(days=4):
+                self.halted_since = None
+                resume(self.home, "daily", "the test says so")
+                self.checks.halted = False
+            elif dice > 0.99 and self.venue != PAPER and day > FIRST + timedelta(days=20):
+                self.events["resets"] += 1
+                self.testnet.exchange.reset()
+                self.checks.reset()
+        broken = random.Random(f"break {self.seed} {day.toordinal() // 5}").random() < 0.04
+        for books in (self.testnet.exchange.spot.books, self.testnet.exchange.futures.books):
+            books[SYMBOLS[1]].listing.status = "BREAK" if broken else "TRADING"
+        self.events["days a symbol is halted"] += broken
+
+    def _fund(self) -> None:
+        if self.venue == VENUES[2] and self.testnet.exchange.futures.books[SYMBOLS[0]].last:
+            for symbol in SYMBOLS:
+                self.testnet.exchange.fund(symbol, Decimal(self.random.choice(("0.0001", "-0.0001", "0.0003"))))
+
+    def _quote(self, day: date) -> None:
+        """The exchange stands at the open of the bar that comes; now and then its book is thin."""
+        for listing in self.source.listings:
+            frame = record(listing)
+            opened = float(frame.loc[frame["open_time"] == str(day + timedelta(days=1)), "open"].iloc[0])
+            thin = self.random.random() < 0.05
+            self.events["thin books"] += thin
+            price = Decimal(round(opened * 10)) / 10
+            self.testnet.exchange.quote(listing.symbol, price, depth=Decimal(3) if thin else None)
+
+    def _calm(self) -> None:
+        self.dice.calm = True
+        self._kept, self.testnet.exchange.faults = self.testnet.exchange.faults, Faults()
+        self.testnet.exchange.delays.rate = 0.0
+
+    def _quiet(self) -> "Quiet":
+        return Quiet(self)
+
+    @staticmethod
+    def _instant(day: date) -> datetime:
+        """Five minutes after the close of the day's bar."""
+        return datetime.combine(day + timedelta(days=1), time(0, 5), tzinfo=UTC)
+
+
+@dataclass
+class Quiet:
+    """A block in which nothing goes wrong."""
+
+    year: SimulatedYear
+
+    def __enter__(self) -> None:
+        year = self.year
+        if not year.dice.calm:
+            year._calm()
+
+    def __exit__(self, *failure: object) -> None:
+        self.year.dice.calm = False
+        self.year.testnet.exchange.faults = self.year._kept
+        self.year.testnet.exchange.delays.rate = FORGETFUL
+
+
+class CalmYear(SimulatedYear):
+    """A year in which nothing goes wrong but what its user does."""
+
+    @contextmanager
+    def open(self) -> Iterator[Self]:
+        """The year, with a store of its own."""
+        self.dice.calm, self.testnet.exchange.faults = True, Faults()
+        self.testnet.exchange.delays.rate = 0.0
+        with stored_in_memory(self.home, self.dice) as store, stamped_by(self.clock):
+            self.checks = Checks(store=store, exchange=self.testnet.exchange, venue=self.venue)
+            yield self
+
+
+class RemoteYear(SimulatedYear):
+    """A year whose store lies on the disk and whose exchange is another process's, at the address."""
+
+    def __init__(self, home: Path, venue: str, url: str) -> None:
+        super().__init__(REMOTE_SEED, home, venue)
+        self.url, self.dice.calm = url, True
+        # The exchange's process goes by the machine's clock.
+        self.testnet = Testnet(start=self.clock.now)
+
+    def run(self, day: date) -> None:
+        """None; the day is run once, five minutes after its close."""
+        self.testnet.move_to(self._instant(day))
+        self._run(day)
+
+    def _broker(self, now: datetime) -> Broker:
+        return self.testnet.broker(self.venue, url=self.url)
