@@ -15,9 +15,9 @@ from tasks.report.backtest_tables import (
     trades_table,
 )
 from tasks.report.charts import EquityPicture
-from tasks.report.daily_page import Provenance, both, equity_section, origin, title
+from tasks.report.daily_page import Provenance, equity_drawings
 from tasks.report.distribution import Distribution, distribution_picture
-from tasks.report.markup import Table, document, folded, folded_notice, notice, pairs, table, told
+from tasks.report.markup import Table, render
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,26 +66,17 @@ class BacktestPage:
 def backtest_page(page: BacktestPage) -> str:
     """Return the report of a backtest as one HTML document."""
     dates = page.picture.dates
-    span = f"{dates[0]} to {dates[-1]}, {len(dates):,} days"
-    halt = (
-        (f"The drawdown limit would have halted this account on {page.would_halt_on}.",) if page.would_halt_on else ()
-    )
-    sections = (
-        title(f"Backtest of {page.strategy} on {', '.join(page.symbols)}", span),
-        f"<section>{pairs('figures', page.facts)}</section>",
-        notice("notice", "Warnings", (*halt, *page.warnings)),
-        equity_section(page.picture),
-        folded_notice("Warnings about the bars", page.bar_warnings),
-        table(metrics_table(page.measured, len(dates))),
-        table(_costs(page.costs)) if page.costs else "",
-        _evidence(page.evidence) if page.evidence else "",
-        table(monthly_table(dates, page.picture.lines)),
-        _returns(page.returns, page.spread) if page.returns else "",
-        table(folds_table(page.folds)) if page.folds else "",
-        folded(trades_table(page.trades)),
-        origin(page.provenance),
-    )
-    return document(f"TurboDMT backtest {page.strategy} {', '.join(page.symbols)}", sections)
+    values = {
+        "page": page,
+        "equity": equity_drawings(page.picture),
+        "returns": _drawings(page.returns) if page.returns else (),
+        "metrics": metrics_table(page.measured, len(dates)),
+        "costs": _costs(page.costs),
+        "monthly": monthly_table(dates, page.picture.lines),
+        "folds": folds_table(page.folds),
+        "trades": trades_table(page.trades),
+    }
+    return render("backtest_page.html.j2", values)
 
 
 def _costs(lines: Sequence[CostLine]) -> Table:
@@ -97,11 +88,5 @@ def _costs(lines: Sequence[CostLine]) -> Table:
     )
 
 
-def _evidence(evidence: Sequence[Evidence]) -> str:
-    cards = told([(one.name, one.value, one.meaning) for one in evidence])
-    return f"<section><h2>Skill or luck: the net Sharpe ratio</h2>{cards}</section>"
-
-
-def _returns(returns: Distribution, spread: tuple[tuple[str, str], ...]) -> str:
-    drawn = both(distribution_picture(returns, distribution.WIDE), distribution_picture(returns, distribution.NARROW))
-    return f'<section class="drawn">{drawn}{pairs("spread", spread)}</section>'
+def _drawings(returns: Distribution) -> tuple[str, str]:
+    return distribution_picture(returns, distribution.WIDE), distribution_picture(returns, distribution.NARROW)

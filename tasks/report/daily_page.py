@@ -1,7 +1,6 @@
 """The report of a day: one self-contained HTML file without scripts."""
 
 from dataclasses import dataclass
-from html import escape
 
 from strategy.account.orders import Fill, Order
 from strategy.account.state import Snapshot
@@ -10,7 +9,7 @@ from strategy.portfolio.decision import Decision
 from tasks.report.backtest_tables import Measured, a_year, metrics_table, monthly_table
 from tasks.report.charts import NARROW, WIDE, EquityPicture, equity_picture
 from tasks.report.daily_tables import decisions_table, fills_table, findings_table, orders_table, positions_table
-from tasks.report.markup import document, figure, folded_notice, money, notice, pairs, share, table
+from tasks.report.markup import Table, figure, money, render, share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,31 +66,30 @@ def daily_page(page: DailyPage) -> str:
         *_figures(page),
         ("Signals from", page.model),
     )
-    sections = (
-        title(f"Daily report, {as_of}", page.account),
-        notice("stop", "Trading is halted", (page.halted,) if page.halted else ()),
-        notice("notice", "Warnings", page.warnings),
-        f"<section>{pairs('figures', facts)}</section>",
-        equity_section(page.picture) if page.picture else "",
-        folded_notice("Warnings about the bars", page.bar_warnings),
-        table(decisions_table(page.decisions)),
-        table(orders_table(page.orders)),
-        table(fills_table("Fills of the day", page.fills)),
-        table(positions_table(page.snapshot)),
-        _life(page),
-        table(findings_table(page.findings)),
-        origin(page.provenance),
+    tables = (
+        decisions_table(page.decisions),
+        orders_table(page.orders),
+        fills_table("Fills of the day", page.fills),
+        positions_table(page.snapshot),
+        *_life(page),
+        findings_table(page.findings),
     )
-    return document(f"TurboDMT daily report {as_of}", sections)
+    drawings = equity_drawings(page.picture) if page.picture else ()
+    values = {"page": page, "as_of": as_of, "facts": facts, "drawings": drawings, "tables": tables}
+    return render("daily_page.html.j2", values)
 
 
-def _life(page: DailyPage) -> str:
-    """Return the metrics and months since the account opened; empty for fewer than two days, which have no return."""
+def equity_drawings(picture: EquityPicture) -> tuple[str, str]:
+    """Return the picture as SVG for a wide and for a narrow screen."""
+    return equity_picture(picture, WIDE), equity_picture(picture, NARROW)
+
+
+def _life(page: DailyPage) -> tuple[Table, ...]:
+    """Return the metrics and months since the account opened; none for fewer than two days, which have no return."""
     if page.picture is None or len(page.picture.dates) < 2:
-        return ""
-    return table(metrics_table(page.measured, len(page.picture.dates))) + table(
-        monthly_table(page.picture.dates, page.picture.lines)
-    )
+        return ()
+    dates = page.picture.dates
+    return metrics_table(page.measured, len(dates)), monthly_table(dates, page.picture.lines)
 
 
 def _figures(page: DailyPage) -> list[tuple[str, str]]:
@@ -110,36 +108,3 @@ def _figures(page: DailyPage) -> list[tuple[str, str]]:
         ("Sharpe ratio", a_year(figure(own.sharpe), days)),
         ("Deepest drawdown", share(own.max_drawdown)),
     ]
-
-
-def title(heading: str, under: str) -> str:
-    """Return the header of a page."""
-    return f'<header><h1>{escape(heading)}</h1><p class="soft">{escape(under)}</p></header>'
-
-
-def both(wide: str, narrow: str) -> str:
-    """Return two drawings of one thing, of which the style sheet shows the one that fits the screen."""
-    return f'<div class="picture"><div class="wide">{wide}</div><div class="narrow">{narrow}</div></div>'
-
-
-def equity_section(picture: EquityPicture) -> str:
-    """Return the picture as a section, drawn for both widths."""
-    return f'<section class="drawn">{both(equity_picture(picture, WIDE), equity_picture(picture, NARROW))}</section>'
-
-
-def origin(known: Provenance) -> str:
-    """Return the provenance of a page's numbers as a section."""
-    entries = [
-        ("Run", known.run_id),
-        ("Code version", known.code_version),
-        ("Seed", str(known.seed)),
-        ("Model", known.model_id or "no network"),
-        ("Data sha256", known.data_sha256),
-    ]
-    if known.trials is not None:
-        entries.append(("Configurations tried", str(known.trials)))
-    settings = pairs("origin", known.configuration)
-    return (
-        f"<section><h2>Where this comes from</h2>{pairs('origin', entries)}"
-        f"<details><summary>Configuration</summary>{settings}</details></section>"
-    )

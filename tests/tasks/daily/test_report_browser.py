@@ -10,7 +10,6 @@ from playwright.sync_api import Browser
 from strategy.signals.outlook import Strategy
 from tasks.backtest.export import save
 from tasks.backtest.run import Window, backtest
-from tasks.report.markup import document
 from testing.markets.bars import PAIR
 from testing.runs.jobs import a_job
 
@@ -70,9 +69,10 @@ def test_a_printed_table_loses_no_column(browser: Browser, report: Path) -> None
     assert [size for size in sizes if size[0] > size[1]] == []
 
 
-def test_a_page_that_does_otherwise_is_caught(browser: Browser, tmp_path: Path) -> None:
+def test_a_page_that_does_otherwise_is_caught(browser: Browser, report: Path, tmp_path: Path) -> None:
     page = tmp_path / "bad.html"
-    page.write_text(document("Bad", ['<img src="other.png"><p style="width:500px">wide</p>']), encoding="utf-8")
+    bad = '<img src="other.png"><p style="width:500px">wide</p></main>'
+    page.write_text(report.read_text(encoding="utf-8").replace("</main>", bad), encoding="utf-8")
     seen = visit(browser, page, 390)
     assert "Content Security Policy" in " ".join(seen.complaints)
     assert seen.width_px > 390
