@@ -14,6 +14,7 @@ from strategy.broker.fills import FundingPayment as FundingPayment
 from strategy.broker.fills import ListedOrder as ListedOrder
 from strategy.broker.fills import VenueOrder as VenueOrder
 from strategy.broker.fills import VenueTrade as VenueTrade
+from strategy.exit_codes import Exit
 from strategy.market.instruments import Instrument
 
 #: Columns of the frame that a source returns, in order. Prices and volume are float64 (volume and adj_close may be
@@ -31,9 +32,13 @@ MOVED = "moved"
 class SourceUnavailable(Exception):
     """The source did not answer within the bounded retries; try again later (exit 4)."""
 
+    exit_code = Exit.UNREACHABLE
+
 
 class SourceRefused(ValueError):
     """The request or the file cannot be served as it is: unknown symbol, not daily, missing columns (exit 2)."""
+
+    exit_code = Exit.USAGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +99,8 @@ class BrokerUnavailable(Exception):
     `retry_after_s` is the wait in seconds before the next try, if known and short.
     """
 
+    exit_code = Exit.UNREACHABLE
+
     def __init__(self, said: str, retry_after_s: float | None = None) -> None:
         super().__init__(said)
         self.retry_after_s = retry_after_s
@@ -101,6 +108,8 @@ class BrokerUnavailable(Exception):
 
 class BrokerRefused(ValueError):
     """The broker will not serve this account as it is: bad keys, an unlisted symbol, the wrong mode (exit 2)."""
+
+    exit_code = Exit.USAGE
 
 
 class NotTrading(BrokerRefused):

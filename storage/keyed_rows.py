@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from storage.database import Connection
+from strategy.exit_codes import Exit
 
 
 class LedgerConflict(Exception):
-    """A stored row that differs from the one to be written under its key: two runs disagree about the past."""
+    """A stored row that differs from the one to be written under its key: two runs disagree (exit 7)."""
+
+    exit_code = Exit.RECONCILIATION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,16 @@ import os
 import stat
 from pathlib import Path
 
+from strategy.exit_codes import Exit
+
 #: Subfolders of a home; each must be a real folder, not a link.
 FOLDERS = ("models", "prefect", "reports")
 
 
 class PlaceUnsafe(ValueError):
-    """A folder that others can write to, or that is a link: what is wrong, and the remedy."""
+    """A folder that others can write to, or that is a link (exit 2): what is wrong, and the remedy."""
+
+    exit_code = Exit.USAGE
 
     def __init__(self, what: str, remedy: str = "") -> None:
         super().__init__(f"{what}; {remedy}" if remedy else what)

@@ -176,7 +176,7 @@ QUESTIONS = {
     "the fold split is made": "strategy/training/walk_forward",
     "the deflated Sharpe ratio is computed": "strategy/evaluation/sharpe",
     "the bootstrap is drawn": "strategy/evaluation/bootstrap",
-    "an exit code is chosen": "flows/config/exit_codes",
+    "an exit code is chosen": "strategy/exit_codes",
     "a request is retried": "exchange/retries",
     "the store's lock is waited for": "storage/database",
     "a setting has its default": "flows/config/settings",

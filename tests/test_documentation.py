@@ -9,10 +9,10 @@ from typer.main import get_command
 
 from flows.cli.main import app
 from flows.cli.settings_reference import page
-from flows.config.exit_codes import Exit
 from flows.config.settings import Settings
 from flows.planning.api_keys import VARIABLES
 from flows.scheduling.alerts import WEBHOOK
+from strategy.exit_codes import Exit
 from tasks.validation.bar_checks import CHECKS
 
 ROOT = Path(__file__).parent.parent

@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from flows.config.exit_codes import Exit, exit_code
+from strategy.exit_codes import Exit, exit_code
 
 Json = dict[str, Any]
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from strategy.exit_codes import Exit
+
 
 class Deed(StrEnum):
     """The actions on an account or on the bars of a source."""
@@ -15,6 +17,8 @@ class Deed(StrEnum):
 
 class NotConfirmed(ValueError):
     """An action that nobody confirmed; nothing was forgotten (exit 2)."""
+
+    exit_code = Exit.USAGE
 
 
 Doing = Annotated[Deed | None, typer.Argument(metavar="forget", help="Forget one. Without it, all are listed.")]

@@ -34,8 +34,8 @@ from flows.cli.trade.halt import halt
 from flows.cli.trade.report import report
 from flows.cli.trade.resume import resume
 from flows.cli.trade.status import status
-from flows.config.exit_codes import Exit
 from flows.runs.docstrings import documented
+from strategy.exit_codes import Exit
 
 app = typer.Typer(
     name="turbodmt",

@@ -10,7 +10,7 @@ from typer.core import TyperCommand
 
 from flows.cli.console import fail, tell
 from flows.cli.environment import PREFIX, remedy_of, strange_names
-from flows.config.exit_codes import Exit
+from strategy.exit_codes import Exit
 
 OPTION = "--set"
 

@@ -1,4 +1,4 @@
-"""Settings, paths, exit codes and the wall clock.
+"""Settings, paths and the wall clock.
 
 Start with `settings`.
 """

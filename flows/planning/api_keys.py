@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from exchange.brokers.testnet_client import ApiKeys
+from strategy.exit_codes import Exit
 
 #: Names of key and secret, first in the environment, then as Prefect Secret blocks.
 VARIABLES = ("TURBODMT_TESTNET_KEY", "TURBODMT_TESTNET_SECRET")
@@ -16,6 +17,8 @@ _HELD: list[ApiKeys] = []
 
 class KeysMissing(ValueError):
     """An external broker needs a key and a secret, and none were found (exit 2)."""
+
+    exit_code = Exit.USAGE
 
 
 def hold(key: str, secret: str) -> None:

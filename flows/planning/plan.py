@@ -16,6 +16,7 @@ from flows.config.spelling import ACCOUNT_PATTERN
 from flows.config.wall_clock import clock
 from flows.planning.adapters import code_version
 from strategy.account.settlement import Costs
+from strategy.exit_codes import Exit
 from strategy.market.instruments import Instrument
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
@@ -30,6 +31,8 @@ MOST_SYMBOLS = 5_000
 
 class RequestRefused(ValueError):
     """A request of the user that cannot be fulfilled (exit 2)."""
+
+    exit_code = Exit.USAGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import TypeVar, cast
 
 from prefect.states import Completed, Failed
 
-from flows.config.exit_codes import Exit, exit_code
+from strategy.exit_codes import Exit, exit_code
 from tasks.daily.order import AccountHalted
 
 R = TypeVar("R")

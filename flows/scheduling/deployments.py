@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.scheduling.own_symbols import renew
 from flows.scheduling.parameter_forms import plain
+from strategy.exit_codes import Exit
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -26,6 +27,8 @@ DEPLOY_TIMEOUT_S = 180.0
 
 class DeploymentFailed(Exception):
     """`prefect deploy` failed (exit 4)."""
+
+    exit_code = Exit.UNREACHABLE
 
 
 def deploy(environment: Mapping[str, str]) -> None:

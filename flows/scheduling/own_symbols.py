@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.config.wall_clock import clock
 from flows.planning.deployed_accounts import ACCOUNT, TAG, TAKEN
+from strategy.exit_codes import Exit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,8 @@ _SLUG = "after-close"
 
 class NotScheduled(ValueError):
     """A request that cannot be scheduled as it is (exit 2)."""
+
+    exit_code = Exit.USAGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-from flows.config.exit_codes import Exit, exit_code
 from flows.server.proxies import reach_loopback_directly
+from strategy.exit_codes import Exit, exit_code
 
 OUR_LOGGERS = ("tasks", "flows")
 #: Loggers whose records make up a run's log.
@@ -55,6 +55,8 @@ def prepare(home: Path, console_level: str) -> None:
 
 class PrefectMisconfigured(ValueError):
     """A value that Prefect refuses for one of its own settings (exit 2)."""
+
+    exit_code = Exit.USAGE
 
 
 def read_settings() -> None:

@@ -7,6 +7,8 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+from strategy.exit_codes import Exit
+
 #: Variables with what Prefect's server demands and what its clients send; passed only in the environment.
 DEMANDED = "PREFECT_SERVER_API_AUTH_STRING"
 SENT = "PREFECT_API_AUTH_STRING"
@@ -18,6 +20,8 @@ _MOST_BYTES = 1_000
 
 class PasswordUnsafe(ValueError):
     """A password file that others can read, or that holds something else (exit 2)."""
+
+    exit_code = Exit.USAGE
 
 
 @cache

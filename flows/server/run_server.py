@@ -16,6 +16,7 @@ from pathlib import Path
 from flows.server import password as server_password
 from flows.server.environment import heed, read_settings
 from flows.server.up_server import await_join
+from strategy.exit_codes import Exit
 
 HOST = "127.0.0.1"
 #: How long the command may wait at exit for its server to end.
@@ -35,6 +36,8 @@ _OWNED: "list[subprocess.Popen[bytes]]" = []
 
 class PrefectUnreachable(Exception):
     """Prefect's server does not answer, or did not start for a run that needs its own (exit 4)."""
+
+    exit_code = Exit.UNREACHABLE
 
 
 def serve(home: Path) -> None:

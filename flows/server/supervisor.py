@@ -14,6 +14,8 @@ from threading import Event
 
 import psutil
 
+from strategy.exit_codes import Exit
+
 #: How long a process may take to end after SIGTERM.
 END_S = 20.0
 #: Waits before each restart of a process; after a life of STEADY_S they start over.
@@ -27,6 +29,8 @@ _SET_PARENT_DEATH_SIGNAL = 1
 
 class GaveUp(Exception):
     """A process that ended again and again (exit 4)."""
+
+    exit_code = Exit.UNREACHABLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

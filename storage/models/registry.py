@@ -21,6 +21,7 @@ from storage.files import write_whole
 from storage.keyed_rows import Table, insert_once
 from storage.models import promotions
 from storage.models.promotions import StoredVerdict, as_json
+from strategy.exit_codes import Exit
 from strategy.training.promotion_gate import PRIOR
 
 #: Any values that JSON can hold.
@@ -33,9 +34,13 @@ _METADATA_KEY = "turbodmt"
 class ModelDamaged(Exception):
     """A model file that is missing or does not match the hash in its name (exit 6)."""
 
+    exit_code = Exit.STORE
+
 
 class ModelUnknown(ValueError):
     """An id prefix that no registered model has, or more than one (exit 2)."""
+
+    exit_code = Exit.USAGE
 
 
 class ModelState(StrEnum):

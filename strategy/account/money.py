@@ -2,6 +2,8 @@
 
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 
+from strategy.exit_codes import Exit
+
 #: Twelve decimals hold a 1e-8 price times a 1e-4 lot; the ledger's DECIMAL(38, 12) columns hold the same.
 QUANTUM = Decimal("1e-12")
 #: The first value too large for those columns. Python's default of 28 digits would end at 1e16, below the volume of
@@ -12,6 +14,8 @@ _LEDGER = Context(prec=38, rounding=ROUND_HALF_EVEN)
 
 class AmountTooLarge(ValueError):
     """An amount of money or a quantity has more digits than the ledger holds (exit 2)."""
+
+    exit_code = Exit.USAGE
 
 
 def exact(value: float) -> Decimal:

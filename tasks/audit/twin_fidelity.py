@@ -5,6 +5,7 @@ from collections.abc import Callable
 from exchange.ports import BarSource
 from storage.bars import published as bar_store
 from storage.database import connect
+from strategy.exit_codes import Exit
 from strategy.market.data_hash import data_sha256
 from strategy.twin.fidelity import LEVEL, Fact, facts
 from strategy.twin.generator import fit
@@ -19,6 +20,8 @@ PATHS = 200
 
 class TwinRefused(ValueError):
     """Too little history in common to fit a twin to (exit 2)."""
+
+    exit_code = Exit.USAGE
 
 
 _FITTING = Use(failing="no twin can be fitted", option="--as-of", refused=TwinRefused)

@@ -13,6 +13,7 @@ from storage.bars import published as bar_store
 from storage.database import connect
 from storage.models import registry as model_store
 from strategy.audit.lookahead import Checked, Market
+from strategy.exit_codes import Exit
 from strategy.market.data_hash import data_sha256
 from strategy.market.instruments import Instrument
 from strategy.market.session_dates import account_dates
@@ -31,12 +32,16 @@ TOLD = 3
 class AuditRefused(ValueError):
     """Nothing to audit in the window (exit 2)."""
 
+    exit_code = Exit.USAGE
+
 
 _AUDITING = Use(failing="nothing can be audited", option="--end-date", refused=AuditRefused)
 
 
 class AuditFailed(Exception):
     """Two results that must be equal are not (exit 7)."""
+
+    exit_code = Exit.RECONCILIATION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from hashlib import sha256
 from storage.database import Connection, connect
 from storage.ledger import runs
 from storage.ledger.runs import Outcome, Run, RunStatus
+from strategy.exit_codes import Exit
 from tasks.run.answers import Json, with_warnings
 from tasks.run.job import Job
 from tasks.run.runs import BACKFILL, DAILY
@@ -15,6 +16,8 @@ from tasks.run.runs import BACKFILL, DAILY
 
 class BackfillRefused(ValueError):
     """An account or a window that a backfill cannot fill (exit 2)."""
+
+    exit_code = Exit.USAGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from strategy.backtest.day_loop import Replay, replay, turnovers
 from strategy.evaluation.costs import Charges, Rates, charges, rates
 from strategy.evaluation.metrics import Metrics, metrics
 from strategy.evaluation.robustness import RobustnessReport
+from strategy.exit_codes import Exit
 from strategy.market.bars import Bars
 from strategy.market.data_hash import data_sha256
 from strategy.market.instruments import Instrument, account_days_per_year
@@ -43,6 +44,8 @@ log = logging.getLogger(__name__)
 
 class WindowRefused(ValueError):
     """A window that cannot be tested: empty, or with too little history (exit 2)."""
+
+    exit_code = Exit.USAGE
 
 
 TESTING = Use(failing="nothing can be tested", option="--end-date", refused=WindowRefused)

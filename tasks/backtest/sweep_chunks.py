@@ -7,6 +7,7 @@ from datetime import date
 
 import numpy as np
 
+from strategy.exit_codes import Exit
 from strategy.kernel.grid import Point, chunks
 from strategy.kernel.grid_accounts import SweepPanel, Swept, sweep_panel, swept
 from strategy.market.bars import Bars
@@ -18,6 +19,8 @@ from strategy.signals.outlook import Strategy, warm_up_bars
 
 class SweepRefused(ValueError):
     """A sweep that cannot be run: nothing to trade in the window, or more than memory holds (exit 2)."""
+
+    exit_code = Exit.USAGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -18,6 +18,7 @@ from storage.ledger.broker_events import BrokerBaseline
 from strategy.account.orders import Order
 from strategy.broker.daily_booking import Holding
 from strategy.broker.takeover import CASH_STEP, Cause, given_back
+from strategy.exit_codes import Exit
 from tasks.broker.account_books import expected, holdings_of, is_current_baseline, standing_now, traded_since
 from tasks.broker.resets import Verdict, judged
 from tasks.broker.takeover_plan import Plan, planned, take_over
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 
 class BrokerDisagrees(Exception):
     """Ledger and broker hold different balances: nothing may be ordered until a person has looked (exit 7)."""
+
+    exit_code = Exit.RECONCILIATION
 
 
 class BookSide(StrEnum):

@@ -14,6 +14,7 @@ from strategy.account.orders import Order, OrderState, ReasonCode
 from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import AccountState, plan_orders
 from strategy.backtest.halted_orders import only_reducing
+from strategy.exit_codes import Exit
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.decision import Decision
 from tasks.broker.submission import send_all
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 
 class OrdersBlocked(Exception):
     """Orders that may not be sent: the run is late, or the account is halted (exit 5)."""
+
+    exit_code = Exit.BLOCKED
 
 
 class AccountHalted(OrdersBlocked):

@@ -10,6 +10,7 @@ from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from strategy.account.orders import Order, OrderState
 from strategy.backtest.day_loop import settle_day
+from strategy.exit_codes import Exit
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.decision import Status
 from tasks.daily.account_days import next_day
@@ -44,6 +45,8 @@ class Reconciliation:
 
 class ReconciliationFailed(Exception):
     """A ledger that differs from its replay through the backtest path (exit 7)."""
+
+    exit_code = Exit.RECONCILIATION
 
 
 def reconcile(job: Job) -> Reconciliation:

@@ -12,6 +12,7 @@ from storage.ledger import days as ledger
 from storage.ledger import explanations as explanation_store
 from storage.ledger.row_codec import Provenance
 from strategy.backtest.day_loop import AccountState
+from strategy.exit_codes import Exit
 from strategy.explain.order import Judgement, explanations
 from strategy.market.bars import Bars
 from strategy.market.data_hash import data_sha256
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 
 class DecidedOtherwise(ValueError):
     """A day that an unfinished run decided by another strategy, or for other symbols (exit 2)."""
+
+    exit_code = Exit.USAGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

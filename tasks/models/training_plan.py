@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from storage.bars import published as bar_store
 from storage.database import Connection
 from storage.models.registry import ModelRecord
+from strategy.exit_codes import Exit
 from tasks.run.job import Job, TrainingConfig
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 class TrainingRefused(ValueError):
     """Too little history to train on, or a failed training (exit 2 when training was requested)."""
+
+    exit_code = Exit.USAGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from storage.ledger import risk_state
 from storage.ledger.accounts import KnownAccount
+from strategy.exit_codes import Exit
 from tasks.operations.halt import AccountUnknown
 from tasks.run.answers import Json, text
 from tasks.run.job import PAPER
@@ -19,6 +20,8 @@ from tasks.run.job import PAPER
 
 class NotForgotten(ValueError):
     """An account or a source that is still needed; the message says what must be done first (exit 2)."""
+
+    exit_code = Exit.USAGE
 
 
 def accounts_json(home: Path) -> Json:

@@ -16,6 +16,7 @@ from storage.ledger.broker_events import BrokerBaseline
 from strategy.account.orders import Order, OrderState, ReasonCode
 from strategy.broker.fills import booking_day
 from strategy.broker.takeover import taken_over
+from strategy.exit_codes import Exit
 from tasks.broker.account_books import (
     NO_NEWS,
     News,
@@ -42,6 +43,8 @@ BALANCES_AFTER = timedelta(seconds=90)
 
 class NothingToAdopt(ValueError):
     """The account has no external broker whose books could differ (exit 2)."""
+
+    exit_code = Exit.USAGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 from storage.database import connect, transaction
 from storage.ledger import days as ledger
 from storage.ledger import risk_state
+from strategy.exit_codes import Exit
 from strategy.portfolio.risk import RiskState
 from tasks.run.answers import Json
 
@@ -12,9 +13,13 @@ from tasks.run.answers import Json
 class ReasonMissing(ValueError):
     """A halt or a resumption without a reason that can be read later (exit 2)."""
 
+    exit_code = Exit.USAGE
+
 
 class AccountUnknown(ValueError):
     """No such account to halt or to resume: a misspelt name must not look like a halt (exit 2)."""
+
+    exit_code = Exit.USAGE
 
 
 def halt(home: Path, account: str, reason: str) -> Json:

@@ -9,6 +9,7 @@ from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from storage.ledger import risk_state, runs
 from storage.ledger.runs import Outcome, Run, RunStatus
+from strategy.exit_codes import Exit
 from strategy.portfolio.risk import RiskState
 from tasks.run.answers import DayResult, Json, ModelCode, with_warnings
 from tasks.run.job import Job
@@ -18,6 +19,8 @@ DAILY, BACKFILL = "daily", "backfill"
 
 class AccountFilled(ValueError):
     """An account that backfills write, which a daily run must not continue (exit 2)."""
+
+    exit_code = Exit.USAGE
 
 
 def demand_own(job: Job) -> None:

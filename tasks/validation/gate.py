@@ -18,6 +18,7 @@ from storage.bars.restatements import unchanged_days
 from storage.bars.sorted_rows import load_sorted_rows
 from storage.bars.staging import staged, staged_symbols
 from storage.database import Connection, connect, transaction
+from strategy.exit_codes import Exit
 from strategy.market.bars import COLUMNS
 from strategy.market.findings import Finding
 from strategy.market.instruments import Instrument
@@ -64,6 +65,8 @@ class Gate:
 
 class NothingPublishable(Exception):
     """No symbol has usable bars (exit 3); `gate` holds the findings if one day was to be traded."""
+
+    exit_code = Exit.DATA
 
     def __init__(self, sentence: str, gate: Gate | None = None) -> None:
         super().__init__(sentence)

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from flows.config.exit_codes import Exit, exit_code
+from strategy.exit_codes import Exit, exit_code
 from strategy.signals.outlook import Strategy
 from strategy.training.loop import TrainingSet, train
 from strategy.training.settings import TrainingSettings

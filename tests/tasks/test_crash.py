@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.config.exit_codes import Exit
 from storage.database import connect
+from strategy.exit_codes import Exit
 from testing.accounts.ledgers import Rows, contents
 from testing.markets.bars import DEEP, account_days
 from testing.simulation.crashes import Crashes, Order, crashes

@@ -10,6 +10,7 @@ import typer
 from flows.cli.console import run_command
 from flows.cli.options import Capital, Home, Source, Symbols
 from flows.planning.deployed_accounts import ACCOUNT
+from strategy.exit_codes import Exit
 
 QUESTIONS = {
     "source": "Where do bars come from (sample, binance, yahoo or file:PATH)?",
@@ -26,6 +27,8 @@ TRIES = 5
 
 class NotInitialised(ValueError):
     """Nothing was written: the file exists already, or there is no terminal to ask at (exit 2)."""
+
+    exit_code = Exit.USAGE
 
 
 def init(

@@ -24,6 +24,7 @@ from flows.scheduling.own_symbols import own
 from flows.server import password as server_password
 from flows.server.supervisor import ManagedProcess, supervise
 from flows.server.up_server import DemandedFrom, forget, healthy, note
+from strategy.exit_codes import Exit
 
 Json = dict[str, Any]
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -37,9 +38,13 @@ BACKLOG = 128
 class UpRefused(ValueError):
     """A request that `up` cannot start as given (exit 2)."""
 
+    exit_code = Exit.USAGE
+
 
 class ServerSilent(Exception):
     """The server was started but did not answer in time (exit 4)."""
+
+    exit_code = Exit.UNREACHABLE
 
 
 def up(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.config.exit_codes import Exit, exit_code
+from strategy.exit_codes import Exit, exit_code
 from strategy.market.instruments import Calendar
 from tasks.audit.window import AuditFailed
 from testing.markets.bars import Listing

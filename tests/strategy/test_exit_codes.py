@@ -3,12 +3,13 @@
 import importlib
 import inspect
 import pkgutil
+import re
 
-import pytest
+import typer
 
-from flows.config.exit_codes import _CODES, Exit, exit_code
 from flows.config.settings import ConfigurationError
 from storage.errors import StoreLocked
+from strategy.exit_codes import Exit, exit_code
 
 FLOORS = ("strategy", "exchange", "storage", "tasks", "flows")
 #: Caught where they are raised, or a sign of a bug.
@@ -35,14 +36,18 @@ def failures() -> dict[str, type[Exception]]:
     return found
 
 
-@pytest.mark.parametrize("name", _CODES)
-def test_every_named_failure_exists(name: str) -> None:
-    assert issubclass(failures()[name], Exception)
-
-
 def test_every_failure_of_the_product_has_an_exit_code() -> None:
     nameless = {name for name, kind in failures().items() if exit_code(kind("told")) is Exit.BUG}
     assert nameless == INTERNAL
+
+
+def test_the_docstring_of_a_failure_names_its_exit_code() -> None:
+    told = {
+        name: re.findall(r"\(exit (\d+)", kind.__doc__ or "")
+        for name, kind in failures().items()
+        if "exit_code" in vars(kind)
+    }
+    assert told == {name: [str(int(exit_code(failures()[name]("told"))))] for name in told}
 
 
 def test_a_failure_counts_as_its_parent() -> None:
@@ -50,6 +55,7 @@ def test_a_failure_counts_as_its_parent() -> None:
 
 
 def test_what_nobody_named_is_a_bug() -> None:
+    assert exit_code(typer.Exit(2)) is Exit.BUG
     assert [exit_code(error) for error in (ValueError("x"), OSError("x"), ZeroDivisionError())] == [Exit.BUG] * 3
 
 
@@ -65,5 +71,6 @@ def test_the_codes_are_those_that_are_documented() -> None:
         "RECONCILIATION": 7,
         "STOPPED": 130,
     }
-    assert set(_CODES.values()) == set(Exit) - {Exit.DONE, Exit.BUG, Exit.STOPPED}
+    carried = {exit_code(kind("told")) for kind in failures().values()}
+    assert carried == set(Exit) - {Exit.DONE, Exit.STOPPED}
     assert exit_code(ConfigurationError("x")) is Exit.USAGE
