@@ -67,4 +67,4 @@ def test_each_reason_is_given_and_given_once() -> None:
     ],
 )
 def test_a_statement_in_another_case_is_the_same_statement(was: str, now: str, blind: bool) -> None:
-    assert Mutant(function="storage.ledger.orders.order", was=was, now=now).equivalent_sql is blind
+    assert Mutant(function="storage.ledger.orders.read_order", was=was, now=now).equivalent_sql is blind

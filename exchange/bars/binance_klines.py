@@ -122,7 +122,7 @@ class BinanceBars:
             )
 
         page = answer(self._client, ask, self._sleep, symbol)
-        if not isinstance(page, list) or not all(_is_kline(one) for one in page):
+        if not isinstance(page, list) or not all(_is_kline(kline) for kline in page):
             raise _unexpected(page, f"a list of klines of {symbol}")
         return page
 
@@ -139,8 +139,8 @@ class BinanceBars:
             raise _unexpected(info, f"the filters of {symbol}") from error
 
 
-def _is_kline(one: Any) -> bool:
-    return isinstance(one, list) and len(one) >= 7 and isinstance(one[0], int) and isinstance(one[6], int)
+def _is_kline(kline: Any) -> bool:
+    return isinstance(kline, list) and len(kline) >= 7 and isinstance(kline[0], int) and isinstance(kline[6], int)
 
 
 def _unexpected(stated: Any, wanted: str) -> SourceUnavailable:

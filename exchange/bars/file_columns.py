@@ -168,7 +168,10 @@ def _read_parquet(plan: Layout, symbols: tuple[str, ...] | None) -> pa.Table:
     # Without `partitioning=None`, a folder called year=2020 would add a column.
     table = pq.read_table(plan.path, columns=columns, filters=wanted, partitioning=None).select(columns)
     # Polars writes string views, which Arrow can neither compare nor filter.
-    plain = [pa.field(one.name, pa.string() if pa.types.is_string_view(one.type) else one.type) for one in table.schema]
+    plain = [
+        pa.field(field.name, pa.string() if pa.types.is_string_view(field.type) else field.type)
+        for field in table.schema
+    ]
     return table.cast(pa.schema(plain)).rename_columns(list(plan.position))
 
 

@@ -53,11 +53,11 @@ def _span(path: Path, number: int, cells: dict[str, str]) -> Membership:
 
 
 def _in_order(path: Path, symbol: str, spans: list[Membership]) -> tuple[Membership, ...]:
-    ordered = sorted(spans, key=lambda one: one.first)
-    for one, after in pairwise(ordered):
-        if one.last is None or after.first <= one.last:
+    ordered = sorted(spans, key=lambda span: span.first)
+    for span, after in pairwise(ordered):
+        if span.last is None or after.first <= span.last:
             raise SourceRefused(
-                f"{path}: {symbol} belongs from {one.first} to {one.last or 'today'} and again from {after.first}; "
+                f"{path}: {symbol} belongs from {span.first} to {span.last or 'today'} and again from {after.first}; "
                 "let spans not overlap"
             )
     return tuple(ordered)

@@ -11,7 +11,7 @@ from exchange.brokers import order_history as binance_history
 from exchange.brokers.amounts import amount
 from exchange.brokers.binance_orders import MOST_TRADES, OrderEndpoints
 from exchange.brokers.error_codes import FUTURES_NOT_TAKEN, VenueRefusal
-from exchange.brokers.symbol_rules import Listing, demand_trading, listed, listing, one_quote
+from exchange.brokers.symbol_rules import Listing, demand_trading, listed, one_quote, read_listing
 from exchange.brokers.testnet_client import ApiKeys, Wire
 from exchange.brokers.testnet_session import Endpoint, TestnetSession
 from exchange.ports import (
@@ -83,12 +83,14 @@ class FuturesTestnet:
         """
         if self._ask(lambda client: client.futures_get_position_mode()["dualSidePosition"]):
             raise BrokerRefused(f"{self.name} is in hedge mode; switch the account to one-way mode")
-        listings = [self._listing(one.symbol) for one in instruments]
+        listings = [self._listing(instrument.symbol) for instrument in instruments]
         one_quote(listings)
-        for one in listings:
-            demand_trading(one, self.name)
-            self._demand_leverage(one.symbol)
-        return tuple(self._listing(one.symbol).applied_to(one, shortable=True) for one in instruments)
+        for listing in listings:
+            demand_trading(listing, self.name)
+            self._demand_leverage(listing.symbol)
+        return tuple(
+            self._listing(instrument.symbol).applied_to(instrument, shortable=True) for instrument in instruments
+        )
 
     def wait(self, seconds: float) -> None:
         """Wait for that many seconds."""
@@ -129,9 +131,9 @@ class FuturesTestnet:
         held, costs = self._ask(lambda client: _positions(client.futures_position_information()))
         return Balances(
             cash=wallet.get(quote, Decimal(0)),
-            positions={one.symbol: held.get(one.symbol, Decimal(0)) for one in listings},
+            positions={listing.symbol: held.get(listing.symbol, Decimal(0)) for listing in listings},
             on_margin=True,
-            entry_prices={one.symbol: costs[one.symbol] for one in listings if costs.get(one.symbol)},
+            entry_prices={listing.symbol: costs[listing.symbol] for listing in listings if costs.get(listing.symbol)},
         )
 
     def charges(self, since: datetime) -> tuple[FundingPayment, ...]:
@@ -141,9 +143,9 @@ class FuturesTestnet:
         for _ in range(_MAX_PAGES):
             asked = {"incomeType": "FUNDING_FEE", "startTime": start_ms, "limit": _PAGE_ROWS}
             page = self._ask(partial(_income, asked=asked))
-            found |= {one.charge_id: one for one in page}
+            found |= {charge.charge_id: charge for charge in page}
             if len(page) < _PAGE_ROWS:
-                return tuple(sorted(found.values(), key=lambda one: (one.charged_at, one.charge_id)))
+                return tuple(sorted(found.values(), key=lambda charge: (charge.charged_at, charge.charge_id)))
             start_ms = max(_milliseconds(page[-1].charged_at), start_ms + 1)
         raise BrokerUnavailable(f"{self.name}'s funding since {since:%Y-%m-%d} does not end; try again later")
 
@@ -160,7 +162,7 @@ class FuturesTestnet:
     def _listing(self, symbol: str) -> Listing:
         if self._info is None:
             self._info = self._ask(lambda client: client.futures_exchange_info())
-        return listing(self._info, symbol, self.name)
+        return read_listing(self._info, symbol, self.name)
 
     def _ask(self, question: Callable[[Any], Answer]) -> Answer:
         try:
@@ -174,16 +176,16 @@ def _set_leverage(client: Any, wanted: Mapping[str, Any]) -> Any:
 
 
 def _income(client: Any, asked: Mapping[str, Any]) -> list[FundingPayment]:
-    return [_charge(one) for one in client.futures_income_history(**asked)]
+    return [_charge(charge) for charge in client.futures_income_history(**asked)]
 
 
 def _amounts(told: Sequence[Mapping[str, Any]], named: str, size: str) -> dict[str, Decimal]:
-    return {one[named]: amount(one[size]) for one in told}
+    return {row[named]: amount(row[size]) for row in told}
 
 
 def _positions(told: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
     """Return the signed quantity of each symbol, and its entry price per unit, if reported."""
-    priced = [one for one in told if "entryPrice" in one]
+    priced = [position for position in told if "entryPrice" in position]
     return _amounts(told, "symbol", "positionAmt"), _amounts(priced, "symbol", "entryPrice")
 
 

@@ -10,7 +10,7 @@ from exchange.brokers import order_history as binance_history
 from exchange.brokers.amounts import amount
 from exchange.brokers.binance_orders import MOST_TRADES, OrderEndpoints
 from exchange.brokers.error_codes import VenueRefusal
-from exchange.brokers.symbol_rules import Listing, demand_trading, listed, listing, one_quote
+from exchange.brokers.symbol_rules import Listing, demand_trading, listed, one_quote, read_listing
 from exchange.brokers.testnet_client import ApiKeys, Wire
 from exchange.brokers.testnet_session import Endpoint, TestnetSession
 from exchange.ports import (
@@ -67,11 +67,13 @@ class SpotTestnet:
 
         Raises BrokerRefused, BrokerUnavailable.
         """
-        listings = [self._listing(one.symbol) for one in instruments]
+        listings = [self._listing(instrument.symbol) for instrument in instruments]
         one_quote(listings)
-        for one in listings:
-            demand_trading(one, self.name)
-        return tuple(self._listing(one.symbol).applied_to(one, shortable=False) for one in instruments)
+        for listing in listings:
+            demand_trading(listing, self.name)
+        return tuple(
+            self._listing(instrument.symbol).applied_to(instrument, shortable=False) for instrument in instruments
+        )
 
     def wait(self, seconds: float) -> None:
         """Wait for that many seconds."""
@@ -112,7 +114,7 @@ class SpotTestnet:
         held = {asset: amount + locked[asset] for asset, amount in free.items()}
         return Balances(
             cash=held.get(quote, Decimal(0)),
-            positions={one.symbol: held.get(one.base, Decimal(0)) for one in listings},
+            positions={listing.symbol: held.get(listing.base, Decimal(0)) for listing in listings},
             locked=locked.get(quote, Decimal(0)),
         )
 
@@ -127,7 +129,7 @@ class SpotTestnet:
                 info = self._session.ask(lambda client: client._get("exchangeInfo", data={"symbol": symbol}))
             except VenueRefusal as refusal:
                 raise BrokerRefused(f"{self.name} does not trade {symbol} ({refusal}); name another") from None
-            self._listings[symbol] = listing(info, symbol, self.name)
+            self._listings[symbol] = read_listing(info, symbol, self.name)
         return self._listings[symbol]
 
     def _ask(self, question: Callable[[Any], Answer]) -> Answer:
@@ -141,6 +143,6 @@ def _balances(told: Mapping[str, Any]) -> tuple[dict[str, Decimal], dict[str, De
     """Return the free and the locked amounts, by asset."""
     balances = told["balances"]
     return (
-        {one["asset"]: amount(one["free"]) for one in balances},
-        {one["asset"]: amount(one["locked"]) for one in balances},
+        {balance["asset"]: amount(balance["free"]) for balance in balances},
+        {balance["asset"]: amount(balance["locked"]) for balance in balances},
     )

@@ -29,14 +29,16 @@ def orders_since(
     session: TestnetSession, desk: OrderEndpoints, symbol: str, since: datetime
 ) -> tuple[ListedOrder, ...]:
     """Return the open orders, and all orders at `since` or later. Raises BrokerUnavailable."""
-    listed = {one.venue.venue_order_id: one for page in _order_pages(session, desk, symbol, since) for one in page}
+    listed = {
+        order.venue.venue_order_id: order for page in _order_pages(session, desk, symbol, since) for order in page
+    }
     return tuple(listed.values())
 
 
 def trades_since(session: TestnetSession, desk: OrderEndpoints, symbol: str, since: datetime) -> tuple[VenueTrade, ...]:
     """Return all trades at `since` or later, oldest first. Raises BrokerUnavailable."""
     pages = _spans(session, (desk.all_trades, desk.longest_span), (symbol, since), _trade)
-    found = {one.trade_id: one for page in pages for one in page}
+    found = {trade.trade_id: trade for page in pages for trade in page}
     return tuple(found.values())
 
 
@@ -47,17 +49,17 @@ def all_trades(session: TestnetSession, desk: OrderEndpoints, symbol: str) -> tu
     for _ in range(_MOST_PAGES):
         asked = {"symbol": symbol, "fromId": first, "limit": _PAGE_ROWS}
         page = _asked(session, partial(_read, desk.all_trades, _trade, asked))
-        found |= {one.trade_id: one for one in page}
+        found |= {trade.trade_id: trade for trade in page}
         if len(page) < _PAGE_ROWS:
             return tuple(found.values())
-        first = max(first, *(int(one.trade_id) for one in page)) + 1
+        first = max(first, *(int(trade.trade_id) for trade in page)) + 1
     raise BrokerUnavailable(f"the trades of {symbol} do not end; try again later")
 
 
 def _order_pages(
     session: TestnetSession, desk: OrderEndpoints, symbol: str, since: datetime
 ) -> Iterator[Sequence[ListedOrder]]:
-    yield _asked(session, lambda client: [_listed(one) for one in desk.open_orders(client, symbol)])
+    yield _asked(session, lambda client: [_listed(order) for order in desk.open_orders(client, symbol)])
     yield from _spans(session, (desk.all_orders, desk.longest_span), (symbol, since), _listed)
 
 
@@ -90,7 +92,7 @@ def _spans(
 def _read(
     question: Callable[[Any, Json], Sequence[Json]], read: Callable[[Json], Found], asked: Json, client: Any
 ) -> list[Found]:
-    return [read(one) for one in question(client, asked)]
+    return [read(row) for row in question(client, asked)]
 
 
 def _asked(session: TestnetSession, question: Callable[[Any], Sequence[Found]]) -> Sequence[Found]:

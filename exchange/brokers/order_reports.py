@@ -94,7 +94,7 @@ def _receipt(session: TestnetSession, desk: OrderEndpoints, order: Order, told: 
         if count:
             session.wait(WAIT_S)
         executions = _trades(session, desk, order, told)
-        if sum((one.quantity for one in executions), Decimal(0)) >= filled:
+        if sum((execution.quantity for execution in executions), Decimal(0)) >= filled:
             break
     else:
         if filled:
@@ -111,7 +111,7 @@ def _receipt(session: TestnetSession, desk: OrderEndpoints, order: Order, told: 
 
 def _whole(order: Order, executions: Sequence[BrokerFill]) -> OrderReport | None:
     """Return the order as FILLED, whatever its reported state, if its trades add up to its quantity; else None."""
-    if sum((one.quantity for one in executions), Decimal(0)) != order.quantity:
+    if sum((execution.quantity for execution in executions), Decimal(0)) != order.quantity:
         return None
     return OrderReport(order=known(order, OrderState.FILLED, ""), executions=tuple(executions))
 
@@ -124,9 +124,9 @@ def traded_under(session: TestnetSession, desk: OrderEndpoints, order: Order, ve
     named = {"symbol": order.symbol, "orderId": venue.venue_order_id}
     taken_ms = (venue.transacted_at - _EPOCH) // timedelta(milliseconds=1)
     executions = tuple(
-        one
-        for one in _trades(session, desk, order, {**named, "time": taken_ms, "updateTime": taken_ms})
-        if one.side is order.side and abs(one.executed_at - venue.transacted_at) <= AT_ONCE
+        execution
+        for execution in _trades(session, desk, order, {**named, "time": taken_ms, "updateTime": taken_ms})
+        if execution.side is order.side and abs(execution.executed_at - venue.transacted_at) <= AT_ONCE
     )
     if not executions:
         return None
@@ -144,10 +144,10 @@ def _trades(session: TestnetSession, desk: OrderEndpoints, order: Order, told: J
         found, first = dict[str, BrokerFill](), 0
         for _ in range(MOST_PAGES):
             page = session.ask(partial(_page_from, desk, order, (told, first)))
-            found |= {one.trade_id: one for one in page}
+            found |= {execution.trade_id: execution for execution in page}
             if len(page) < MOST_TRADES:
                 return tuple(found.values())
-            first = max(int(one.trade_id) for one in page) + 1
+            first = max(int(execution.trade_id) for execution in page) + 1
     except VenueRefusal as refusal:
         raise BrokerUnavailable(f"its trades cannot be asked for ({refusal})") from None
     raise BrokerUnavailable(f"its trades do not end within {MOST_PAGES * MOST_TRADES:,}")
@@ -159,7 +159,7 @@ def _page_from(desk: OrderEndpoints, order: Order, wanted: tuple[Json, int], cli
 
 
 def _executions(order: Order, told: Sequence[Json]) -> tuple[BrokerFill, ...]:
-    return tuple(_execution(order, one) for one in told)
+    return tuple(_execution(order, trade) for trade in told)
 
 
 def _execution(order: Order, told: Json) -> BrokerFill:

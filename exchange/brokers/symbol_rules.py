@@ -53,13 +53,13 @@ class Listing:
         )
 
 
-def listing(info: Mapping[str, Any], symbol: str, venue: str) -> Listing:
+def read_listing(info: Mapping[str, Any], symbol: str, venue: str) -> Listing:
     """Return the listing in an answer of `exchangeInfo`, whether the symbol is trading or not.
 
     Raises BrokerRefused for a symbol that is not listed, and BrokerUnavailable for an answer of another shape.
     """
     try:
-        stated = next((one for one in info["symbols"] if one["symbol"] == symbol), None)
+        stated = next((entry for entry in info["symbols"] if entry["symbol"] == symbol), None)
         if stated is None:
             raise BrokerRefused(f"{venue} lists no {symbol}; name symbols that it does, for example BTCUSDT")
         return market_rules(stated)
@@ -84,16 +84,16 @@ def listed(symbols: Sequence[str], find: Callable[[str], Listing], venue: str) -
 
 def one_quote(listings: Sequence[Listing]) -> str:
     """Return the quote asset of all listings; raises BrokerRefused if they differ, as an account has one cash asset."""
-    quotes = sorted({one.quote for one in listings})
+    quotes = sorted({listing.quote for listing in listings})
     if len(quotes) != 1:
         raise BrokerRefused(f"the symbols are paid in {', '.join(quotes)}; one account has one cash, name one kind")
     return quotes[0]
 
 
-def demand_trading(one: Listing, venue: str) -> None:
+def demand_trading(listing: Listing, venue: str) -> None:
     """Raise NotTrading if the symbol is not trading, or does not accept market orders."""
-    if one.status != "TRADING" or not one.takes_market_orders:
-        raise NotTrading(f"{one.symbol} is not trading at {venue} (status {one.status}); it is kept as it is")
+    if listing.status != "TRADING" or not listing.takes_market_orders:
+        raise NotTrading(f"{listing.symbol} is not trading at {venue} (status {listing.status}); it is kept as it is")
 
 
 def market_rules(stated: Mapping[str, Any]) -> Listing:
@@ -101,10 +101,10 @@ def market_rules(stated: Mapping[str, Any]) -> Listing:
 
     Raises KeyError, ArithmeticError.
     """
-    filters = {one["filterType"]: one for one in stated["filters"]}
-    lots = [one for one in (filters.get("LOT_SIZE"), filters.get("MARKET_LOT_SIZE")) if one is not None]
-    most = [most for one in lots if (most := amount(one.get("maxQty", 0))) > 0]
-    steps = [step for one in lots if (step := amount(one.get("stepSize", 0))) > 0]
+    filters = {rule["filterType"]: rule for rule in stated["filters"]}
+    lots = [lot for lot in (filters.get("LOT_SIZE"), filters.get("MARKET_LOT_SIZE")) if lot is not None]
+    most = [most for lot in lots if (most := amount(lot.get("maxQty", 0))) > 0]
+    steps = [step for lot in lots if (step := amount(lot.get("stepSize", 0))) > 0]
     tick = amount(filters.get("PRICE_FILTER", {}).get("tickSize", 0))
     notional = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL") or {}
     # Spot has minNotional and a flag whether it binds market orders; futures have notional, which always does.
@@ -117,7 +117,7 @@ def market_rules(stated: Mapping[str, Any]) -> Listing:
         quote=stated["quoteAsset"],
         lot=_common_step(steps or [_finest(stated)]),
         tick=_size(tick) if tick > 0 else None,
-        min_quantity=max((amount(one.get("minQty", 0)) for one in lots), default=Decimal(0)),
+        min_quantity=max((amount(lot.get("minQty", 0)) for lot in lots), default=Decimal(0)),
         max_quantity=min(most) if most else None,
         min_notional=least,
         max_notional=largest if largest > 0 else None,

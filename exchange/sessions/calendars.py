@@ -156,12 +156,16 @@ def calendar_named(name: str) -> Calendar:
     """
     import exchange_calendars
 
-    ours = [*(str(one) for one in Calendar.__members__.values()), OBSERVED]
+    ours = [*(str(calendar) for calendar in Calendar.__members__.values()), OBSERVED]
     exact = {known.lower(): known for known in (*exchange_calendars.get_calendar_names(include_aliases=True), *ours)}
     known = exact.get(name.strip().lower())
     if known is None:
         close = get_close_matches(name.strip().lower(), exact, n=3)
-        remedy = f"did you mean {', '.join(exact[one] for one in close)}" if close else "such as XLON, XTKS or XSHG"
+        remedy = (
+            f"did you mean {', '.join(exact[spelling] for spelling in close)}"
+            if close
+            else "such as XLON, XTKS or XSHG"
+        )
         raise ValueError(
             f"no calendar is called {name!r}; name one that exchange-calendars has ({remedy}), or one of "
             f"{', '.join(ours)}"

@@ -49,13 +49,13 @@ def daily_after(calendars: Collection[Calendar], now: datetime) -> Daily:
     zone = ZoneInfo(_zone(last))
     closes = [(day, closed_by(last, day).astimezone(zone)) for day in _recent(last, now)]
     # Early closes are the exception, hence the maximum; differences of wall-clock times ignore daylight saving.
-    day, close = max(closes, key=lambda one: one[1].replace(tzinfo=None) - datetime.combine(one[0], time()))
+    day, close = max(closes, key=lambda session: session[1].replace(tzinfo=None) - datetime.combine(session[0], time()))
     begins = close + (AFTER_CLOSE if _of_exchange(last) else AFTER_MIDNIGHT)
     shift = (begins.date() - day).days
     held = {
         int(number)
-        for one in calendars
-        for number in weekday(sessions(one, now.date() - _DAYS_BACK * _DAY, now.date()))
+        for calendar in calendars
+        for number in weekday(sessions(calendar, now.date() - _DAYS_BACK * _DAY, now.date()))
     }
     days = sorted((number + 1 + shift) % 7 for number in held)
     return Daily(cron=f"{begins.minute} {begins.hour} * * {_spans(days)}", zone=str(zone))

@@ -34,8 +34,8 @@ class NamedCalendars:
     def instruments(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...]:
         """Return what is known about each symbol, with the calendar named for it."""
         return tuple(
-            replace(one, calendar=self.calendars.get(one.symbol, one.calendar))
-            for one in self.behind.instruments(symbols)
+            replace(instrument, calendar=self.calendars.get(instrument.symbol, instrument.calendar))
+            for instrument in self.behind.instruments(symbols)
         )
 
     def last_session(self, symbols: tuple[str, ...], now: datetime) -> date:

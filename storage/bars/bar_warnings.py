@@ -31,12 +31,12 @@ def record_warnings(
     )
     days = sorted(set(judged))
     rows = {
-        (one.expectation, one.open_time): [
-            *(source, symbol, one.expectation, one.open_time, one.value, one.limit, one.reason),
-            *(reasons.get(one.open_time), noted_at),
+        (finding.expectation, finding.open_time): [
+            *(source, symbol, finding.expectation, finding.open_time, finding.value, finding.limit, finding.reason),
+            *(reasons.get(finding.open_time), noted_at),
         ]
-        for one in found
-        if one.open_time is not None
+        for finding in found
+        if finding.open_time is not None
     }
     with transaction(connection):
         connection.execute(

@@ -18,7 +18,7 @@ _COLUMNS = (
 def save(connection: Connection, source: str, instruments: Sequence[Instrument]) -> None:
     """Store the source's instruments as given, replacing those of the same symbols."""
     with transaction(connection):
-        known = set(_rows(connection, source, [one.symbol for one in instruments]))
+        known = set(_rows(connection, source, [instrument.symbol for instrument in instruments]))
         for row in map(_row, instruments):
             if row not in known:
                 connection.execute(
@@ -34,7 +34,7 @@ def load(connection: Connection, source: str, symbols: Sequence[str]) -> dict[st
     kept = universe.load(connection, source)
     if kept is None:
         return known
-    return {symbol: replace(one, memberships=kept.get(symbol, ())) for symbol, one in known.items()}
+    return {symbol: replace(instrument, memberships=kept.get(symbol, ())) for symbol, instrument in known.items()}
 
 
 def find(connection: Connection, source: str | None, symbols: Sequence[str]) -> dict[str, Instrument]:
@@ -69,13 +69,28 @@ def _rows(connection: Connection, source: str, symbols: Sequence[str]) -> list[t
     ).fetchall()
 
 
-def _row(one: Instrument) -> tuple[Any, ...]:
+def _row(instrument: Instrument) -> tuple[Any, ...]:
     """Return the instrument as a row, in the order of the columns."""
-    most, dearest = (None if size is None else quantised(size) for size in (one.max_quantity, one.max_notional))
+    most, dearest = (
+        None if size is None else quantised(size) for size in (instrument.max_quantity, instrument.max_notional)
+    )
     return (
-        *(one.symbol, str(one.calendar), quantised(one.lot), quantised(one.tick), one.shortable),
-        *(one.listed_from, one.listed_to, quantised(one.min_quantity), most, quantised(one.min_notional), dearest),
-        *(one.base or None, one.quote or None, one.currency),
+        *(
+            instrument.symbol,
+            str(instrument.calendar),
+            quantised(instrument.lot),
+            quantised(instrument.tick),
+            instrument.shortable,
+        ),
+        *(
+            instrument.listed_from,
+            instrument.listed_to,
+            quantised(instrument.min_quantity),
+            most,
+            quantised(instrument.min_notional),
+            dearest,
+        ),
+        *(instrument.base or None, instrument.quote or None, instrument.currency),
     )
 
 

@@ -11,7 +11,7 @@ Universe = Mapping[str, tuple[Membership, ...]]
 
 def replace(connection: Connection, source: str, universe: Universe) -> None:
     """Replace the source's universe by the given one; an empty one removes it."""
-    rows = [[source, symbol, one.first, one.last] for symbol, spans in universe.items() for one in spans]
+    rows = [[source, symbol, span.first, span.last] for symbol, spans in universe.items() for span in spans]
     with transaction(connection):
         connection.execute("DELETE FROM universe WHERE source = ?", [source])
         if rows:
@@ -28,6 +28,6 @@ def load(connection: Connection, source: str) -> Universe | None:
 
 def _by_symbol(rows: Sequence[tuple[str, Membership]]) -> Universe:
     spans: dict[str, tuple[Membership, ...]] = {}
-    for symbol, one in rows:
-        spans[symbol] = (*spans.get(symbol, ()), one)
+    for symbol, span in rows:
+        spans[symbol] = (*spans.get(symbol, ()), span)
     return spans

@@ -129,15 +129,25 @@ def record_executions(
 ) -> tuple[BrokerFill, ...]:
     """Record the trades and return those that were new. Raises LedgerConflict if a stored one differs."""
     fresh = []
-    for one in told:
-        money = (quantised(one.quantity), quantised(one.price), quantised(one.fee))
-        realised, amount = (None if sum_ is None else quantised(sum_) for sum_ in (one.realised, one.amount))
+    for execution in told:
+        money = (quantised(execution.quantity), quantised(execution.price), quantised(execution.fee))
+        realised, amount = (
+            None if sum_ is None else quantised(sum_) for sum_ in (execution.realised, execution.amount)
+        )
         row: Row = (
-            *(account, one.order_id, one.trade_id, one.symbol, one.executed_at, str(one.side), *money),
-            *(one.fee_asset, realised, number, amount, one.base, one.quote, one.fee_symbol),
+            *(
+                account,
+                execution.order_id,
+                execution.trade_id,
+                execution.symbol,
+                execution.executed_at,
+                str(execution.side),
+                *money,
+            ),
+            *(execution.fee_asset, realised, number, amount, execution.base, execution.quote, execution.fee_symbol),
         )
         if insert_once(connection, EXECUTIONS, [row]):
-            fresh.append(one)
+            fresh.append(execution)
     return tuple(fresh)
 
 

@@ -58,11 +58,11 @@ def record(connection: Connection, account: str, days: Sequence[SimulatedDay], r
     One statement for a table costs hardly more than one for a row. Raises LedgerConflict if the ledger holds different
     rows for these days; then nothing is written.
     """
-    decisions = [decision_row(account, one, day.provenance) for day in days for one in day.decisions]
+    decisions = [decision_row(account, decision, day.provenance) for day in days for decision in day.decisions]
     with transaction(connection):
         insert_once(connection, DECISIONS, decisions)
-        insert_once(connection, FILLS, [fill_row(account, one) for day in days for one in day.settled.fills])
-        insert_once(connection, ENTRIES, [entry_row(account, one) for day in days for one in day.settled.entries])
+        insert_once(connection, FILLS, [fill_row(account, fill) for day in days for fill in day.settled.fills])
+        insert_once(connection, ENTRIES, [entry_row(account, entry) for day in days for entry in day.settled.entries])
         insert_once(connection, SNAPSHOTS, [snapshot_row(account, day.settled.standing.snapshot) for day in days])
         insert_once(connection, ORDERS, _order_rows(account, days))
         fresh = {order.order_id for day in days for order in day.orders}

@@ -34,7 +34,7 @@ def record_decisions(
 
     Raises LedgerConflict if a different one is stored for the same day and symbol.
     """
-    rows = [decision_row(account, one, provenance) for one in decisions]
+    rows = [decision_row(account, decision, provenance) for decision in decisions]
     with transaction(connection):
         return insert_once(connection, DECISIONS, rows)
 

@@ -25,7 +25,8 @@ def record(connection: Connection, account: str, source: str, explained: Sequenc
     Floats are kept to the last bit. Raises LedgerConflict if a stored one differs.
     """
     rows: list[Row] = [
-        (account, one.as_of, one.symbol, json.dumps(trace(one, source), allow_nan=False)) for one in explained
+        (account, explanation.as_of, explanation.symbol, json.dumps(trace(explanation, source), allow_nan=False))
+        for explanation in explained
     ]
     with transaction(connection):
         return insert_once(connection, EXPLANATIONS, rows)
@@ -46,11 +47,11 @@ def trace(explained: Explanation, source: str) -> Trace:
 
 def _plain(value: Any) -> Any:
     if is_dataclass(value):
-        return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
-        return {name: _plain(one) for name, one in value.items()}
+        return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, tuple):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     if isinstance(value, Decimal):
         return f"{value.normalize():f}"
     if isinstance(value, date):

@@ -17,7 +17,7 @@ def record_orders(connection: Connection, account: str, orders: Sequence[Order])
     Raises LedgerConflict if a stored order differs in symbol, day, side or quantity.
     """
     with transaction(connection):
-        return insert_once(connection, ORDERS, [order_row(account, one, one.as_of) for one in orders])
+        return insert_once(connection, ORDERS, [order_row(account, order, order.as_of) for order in orders])
 
 
 def update_orders(connection: Connection, account: str, orders: Sequence[Order], *, day: date | None = None) -> None:
@@ -51,7 +51,7 @@ def release_order(connection: Connection, account: str, order_id: str) -> bool:
     return released is not None
 
 
-def order(connection: Connection, account: str, order_id: str) -> Order:
+def read_order(connection: Connection, account: str, order_id: str) -> Order:
     """Return the order of that id. Raises ValueError if the account has none."""
     row = connection.execute(
         f"SELECT {ORDER_COLUMNS} FROM orders WHERE account = ? AND order_id = ?",  # noqa: S608

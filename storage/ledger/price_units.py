@@ -42,20 +42,20 @@ def unit_changes(connection: Connection, source: str, used: Iterable[Used]) -> d
     A close that no former revision of its bar has comes from elsewhere, such as another source or a fill, and is
     absent; so is one whose bar the source does not have.
     """
-    asked = sorted(set(used), key=lambda one: (one.symbol, one.on))
+    asked = sorted(set(used), key=lambda price: (price.symbol, price.on))
     if not asked:
         return {}
-    window = {"first": min(one.on for one in asked), "beyond": max(one.on for one in asked) + timedelta(days=1)}
-    symbols = sorted({one.symbol for one in asked})
+    window = {"first": min(price.on for price in asked), "beyond": max(price.on for price in asked) + timedelta(days=1)}
+    symbols = sorted({price.symbol for price in asked})
     rows = connection.execute(_TODAY, {"source": source, "symbols": symbols, **window}).fetchall()
     today = {(symbol, day): exact(close) for symbol, day, close in rows}
     found = {}
-    for one in asked:
-        close = today.get((one.symbol, one.on))
-        if close is not None and close != one.close:
-            change = _change(connection, source, one, close)
+    for price in asked:
+        close = today.get((price.symbol, price.on))
+        if close is not None and close != price.close:
+            change = _change(connection, source, price, close)
             if change is not None:
-                found[one] = change
+                found[price] = change
     return found
 
 
@@ -78,9 +78,9 @@ def _change(connection: Connection, source: str, used: Used, close: Decimal) -> 
     for open_time, _, *four in rows:
         prices.setdefault(open_time, []).append(np.array(four, dtype=np.float64))
     revisions = list(prices.values())
-    new = np.stack([one[0] for one in revisions])
-    former = [one[1:] for one in revisions]
-    former[0] = [one for one in former[0] if exact(float(one[3])) == used.close]
+    new = np.stack([revision[0] for revision in revisions])
+    former = [revision[1:] for revision in revisions]
+    former[0] = [price for price in former[0] if exact(float(price[3])) == used.close]
     if not former[0]:
         return None
     return UnitChange(symbol=used.symbol, on=used.on, old=used.close, new=close, bars=agreeing_bars(former, new))

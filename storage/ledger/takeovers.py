@@ -60,10 +60,10 @@ def record_changes(
     """Record the entries that a takeover (account, broker, number) books on the day, each change with its reason."""
     rows: list[Row] = [
         (
-            *(*adoption, line, as_of, one.symbol, quantised(one.cash), quantised(one.quantity)),
-            *(str(one.cause), reason),
+            *(*adoption, line, as_of, change.symbol, quantised(change.cash), quantised(change.quantity)),
+            *(str(change.cause), reason),
         )
-        for line, (one, reason) in enumerate(changes, start=1)
+        for line, (change, reason) in enumerate(changes, start=1)
     ]
     insert_once(connection, ENTRIES, rows)
 

@@ -66,7 +66,9 @@ def record_verdict(connection: Connection, stored: StoredVerdict) -> Verdict:
     figures = json.dumps(asdict(verdict.figures), sort_keys=True, allow_nan=False)
     key = (stored.model_id, verdict.rival, stored.as_of)
     insert_once(connection, _VERDICTS, [(*key, verdict.promoted, figures, verdict.reason, stored.created_at)])
-    return next(one for one in verdicts(connection, stored.model_id) if _key(one) == key).verdict
+    return next(
+        stored_verdict for stored_verdict in verdicts(connection, stored.model_id) if _key(stored_verdict) == key
+    ).verdict
 
 
 def verdicts(connection: Connection, model_id: str) -> tuple[StoredVerdict, ...]:

@@ -48,7 +48,7 @@ def record(connection: Connection, trial: Trial) -> int:
 
 def record_all(connection: Connection, trials: Sequence[Trial]) -> None:
     """Record the trials. A known trial takes the new Sharpe ratio, if there is one."""
-    rows = {_key(one): (_spelled(one.config), one.recorded_at, one.sharpe, one.days) for one in trials}
+    rows = {_key(trial): (_spelled(trial.config), trial.recorded_at, trial.sharpe, trial.days) for trial in trials}
     if not rows:
         return
     columns = zip(*((*key, *values) for key, values in rows.items()), strict=True)

@@ -40,7 +40,7 @@ class Cut:
     least: float
 
 
-def miss(order: Order, filled: Decimal) -> Miss | None:
+def classify_miss(order: Order, filled: Decimal) -> Miss | None:
     """Return how the order fell short, given the quantity `filled`; None if it did not, or may still trade.
 
     A SKIPPED order is below the market's minimum, which was known when it was decided; it does not count.
@@ -72,11 +72,11 @@ def missed_orders(orders: Sequence[Order], filled: Mapping[str, Decimal]) -> tup
         intents.setdefault((order.as_of, order.symbol), []).append(order)
     found = []
     for _, attempts in sorted(intents.items()):
-        judged = [(order, miss(order, filled.get(order.order_id, Decimal(0)))) for order in attempts]
-        if any(one is None for _, one in judged):
+        judged = [(order, classify_miss(order, filled.get(order.order_id, Decimal(0)))) for order in attempts]
+        if any(miss is None for _, miss in judged):
             continue
         # Report an attempt that reached the broker rather than one that was lost.
-        order, how = next(((order, one) for order, one in judged if one is not Miss.LOST), judged[-1])
+        order, how = next(((order, miss) for order, miss in judged if miss is not Miss.LOST), judged[-1])
         assert how is not None, "an order that missed nothing was passed over"
         share = float(filled.get(order.order_id, Decimal(0)) / order.quantity) if order.quantity else 0.0
         found.append(MissedOrder(order=order, miss=how, share=share))
@@ -89,9 +89,9 @@ def filled_quantities(fills: Sequence[Fill], factors: Mapping[tuple[str, date], 
     `factors` holds, by symbol and day of a fill, the factor by which a split has multiplied the order; absent if none.
     """
     filled: dict[str, Decimal] = {}
-    for one in fills:
-        units = one.quantity / factors.get((one.symbol, one.as_of), Decimal(1))
-        filled[one.order_id] = filled.get(one.order_id, Decimal(0)) + units
+    for fill in fills:
+        units = fill.quantity / factors.get((fill.symbol, fill.as_of), Decimal(1))
+        filled[fill.order_id] = filled.get(fill.order_id, Decimal(0)) + units
     return filled
 
 
@@ -101,9 +101,11 @@ def cuts(missed: Sequence[MissedOrder]) -> tuple[Cut, ...]:
     An order of which the bar filled nothing counts as cut to 0, unless its symbol was delisted.
     """
     shares: dict[str, list[float]] = {}
-    for one in missed:
-        if one.miss is Miss.CUT or (one.miss is Miss.CANCELLED and one.order.code is not ReasonCode.DELISTED):
-            shares.setdefault(one.order.symbol, []).append(one.share)
+    for missed_order in missed:
+        if missed_order.miss is Miss.CUT or (
+            missed_order.miss is Miss.CANCELLED and missed_order.order.code is not ReasonCode.DELISTED
+        ):
+            shares.setdefault(missed_order.order.symbol, []).append(missed_order.share)
     return tuple(
         Cut(symbol=symbol, count=len(some), median=sorted(some)[(len(some) - 1) // 2], least=min(some))
         for symbol, some in sorted(shares.items())

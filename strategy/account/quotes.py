@@ -45,7 +45,7 @@ def _quotes(bars: Bars, first: date, last: date) -> list[tuple[date, Quote]]:
     changes[np.abs(changes - 1.0) < FACTOR_NOISE] = 1.0
     rows = slice(start, stop)
     days: list[date] = bars.open_time[rows].astype("datetime64[D]").tolist()
-    numbers = (one[rows].tolist() for one in (bars.open, bars.close, changes, bars.volume))
+    numbers = (column[rows].tolist() for column in (bars.open, bars.close, changes, bars.volume))
     return [
         (
             day,

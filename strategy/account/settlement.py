@@ -203,7 +203,7 @@ def _after(order: Order, quotes: Mapping[str, Quote], as_of: date, terms: Tradin
     wanted = quantised(order.quantity * quote.factor_change)
     taken = _taken(wanted, quote, terms.instruments[order.symbol])
     if taken < wanted:
-        told = (f"{one.normalize():f}" for one in (taken, wanted))
+        told = (f"{quantity.normalize():f}" for quantity in (taken, wanted))
         reason = f"filled {' of '.join(told)}, {VOLUME_SHARE:.0%} of the bar's volume; the rest is cancelled"
         cut = replace(order, state=OrderState.CANCELLED, reason=reason, code=ReasonCode.VOLUME)
         return cut, _fill(order, taken, quote, as_of, terms) if taken else None

@@ -46,22 +46,22 @@ def parity(subject: str, lived: Replay, tested: Replay) -> tuple[Checked, ...]:
 
     Open orders count as equal: an order that a broker has accepted is still INTENDED in a backtest.
     """
-    last = max(one.account.as_of for one in (*lived.snapshots, *tested.snapshots))
+    last = max(snapshot.account.as_of for snapshot in (*lived.snapshots, *tested.snapshots))
     daily, backtest = _events(lived, last, _as_it_stands), _events(tested, last, _as_it_stands)
     differences: dict[str, list[str]] = {kind: [] for kind in KINDS}
     for name in _unequal(daily, backtest):
         differences[name[1]].append(
             f"{' '.join(name)}: {daily.get(name)!r} in the daily run, {backtest.get(name)!r} in the backtest"
         )
-    days = len({one.account.as_of for one in (*lived.snapshots, *tested.snapshots)})
+    days = len({snapshot.account.as_of for snapshot in (*lived.snapshots, *tested.snapshots)})
     return tuple(
         Checked(check=check, subject=subject, dates=days, differences=tuple(differences[kind]))
         for kind, check in KINDS.items()
     )
 
 
-def _unequal(one: Mapping[Name, object], other: Mapping[Name, object]) -> list[Name]:
-    return [name for name in sorted(one.keys() | other.keys()) if one.get(name) != other.get(name)]
+def _unequal(first: Mapping[Name, object], other: Mapping[Name, object]) -> list[Name]:
+    return [name for name in sorted(first.keys() | other.keys()) if first.get(name) != other.get(name)]
 
 
 def _as_made(order: Order) -> Order:
@@ -77,13 +77,13 @@ def _as_it_stands(order: Order) -> Order:
 def _events(replay: Replay, last: date, view: Callable[[Order], Order] = _as_made) -> dict[Name, object]:
     """Return all events up to the day, by day, kind and natural key."""
     found: list[tuple[date, tuple[str, ...], object]] = [
-        *((one.account.as_of, ("snapshot",), one) for one in replay.snapshots),
-        *((one.as_of, ("decision", one.symbol), one) for one in replay.decisions),
-        *((one.as_of, ("order", one.symbol, one.order_id), view(one)) for one in replay.orders),
-        *((one.as_of, ("fill", one.symbol, one.order_id, one.trade_id), one) for one in replay.fills),
-        *((one.as_of, ("entry", one.kind, one.symbol), one) for one in replay.entries),
+        *((snapshot.account.as_of, ("snapshot",), snapshot) for snapshot in replay.snapshots),
+        *((decision.as_of, ("decision", decision.symbol), decision) for decision in replay.decisions),
+        *((order.as_of, ("order", order.symbol, order.order_id), view(order)) for order in replay.orders),
+        *((fill.as_of, ("fill", fill.symbol, fill.order_id, fill.trade_id), fill) for fill in replay.fills),
+        *((entry.as_of, ("entry", entry.kind, entry.symbol), entry) for entry in replay.entries),
     ]
-    return {(day.isoformat(), *name): one for day, name, one in found if day <= last}
+    return {(day.isoformat(), *name): value for day, name, value in found if day <= last}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +111,7 @@ def fills(subject: str, run: Callable[[Decimal], Replay], trading: Trading) -> C
         orders = {order.order_id: order for order in replayed.orders}
         for fill in replayed.fills:
             wrong = _wrong(fill, orders.get(fill.order_id), trading, times)
-            differences += [f"{fill.symbol} on {fill.as_of} at {times} × cost: {one}" for one in wrong]
+            differences += [f"{fill.symbol} on {fill.as_of} at {times} × cost: {fault}" for fault in wrong]
         differences += _unpaid(replayed, times)
     return Checked(check="fills", subject=subject, dates=dates, differences=tuple(differences))
 

@@ -36,7 +36,7 @@ def foresight(bars: Mapping[str, Bars], mandate: AccountConfig, first: np.dateti
     """
     panel = training_panel(bars, mandate)
     start = int(np.searchsorted(panel.open_time, first))
-    signal = np.stack([panel.dates.spread(*one) for one in enumerate(map(sides, _ordered(bars, panel)))], axis=-1)
+    signal = np.stack([panel.dates.spread(*column) for column in enumerate(map(sides, _ordered(bars, panel)))], axis=-1)
     exposure = portfolio_exposures(
         np.nan_to_num(signal[start:]), panel.weight[start:], mandate.sizing.max_position_size
     )

@@ -64,7 +64,7 @@ def folds(teach: Teacher, bars: Market, open_time: TimeArray, plan: Sequence[Fol
             *_changed(lesson, teach(with_another_future(bars, session_date(fold.fitted_to), draw), fold.fitted_to)),
             *_twin_changed(lesson, teach, bars, fold, rule),
         ]
-        differences += [f"fold fitted to {session_date(fold.fitted_to)}: {one}" for one in wrong]
+        differences += [f"fold fitted to {session_date(fold.fitted_to)}: {difference}" for difference in wrong]
     return Checked(check="folds", subject="turbo", dates=len(plan), differences=tuple(differences))
 
 
@@ -102,7 +102,11 @@ def _changed(lesson: Lesson, again: Lesson) -> list[str]:
         "twin": (_twin_arrays(lesson), _twin_arrays(again)),
         "share of the dates": (_shares(lesson.parts), _shares(again.parts)),
     }
-    return [f"its {name} changes with later bars" for name, (one, other) in pairs.items() if _hash(one) != _hash(other)]
+    return [
+        f"its {name} changes with later bars"
+        for name, (before, other) in pairs.items()
+        if _hash(before) != _hash(other)
+    ]
 
 
 def _twin_changed(lesson: Lesson, teach: Teacher, bars: Market, fold: Fold, rule: SplitRule) -> list[str]:

@@ -79,31 +79,33 @@ def lookahead(claim: Claim, bars: Market, days: Sequence[date], seed: int) -> Ch
     return Checked(check=claim.check, subject=claim.subject, dates=len(days), differences=tuple(differences))
 
 
-def same(one: object, other: object) -> bool:
+def same(first: object, other: object) -> bool:
     """Return whether two values are equal; NaN is equal to NaN.
 
     >>> same(float("nan"), float("nan")), same(0.1 + 0.2, 0.3)
     (True, False)
     """
     # Only NaN differs from itself.
-    both_undefined = one != one and other != other
-    return both_undefined or one == other
+    both_undefined = first != first and other != other
+    return both_undefined or first == other
 
 
 def until(bars: Market, day: date) -> dict[str, Bars]:
     """Return the bars of all symbols up to the account day, whatever their calendars; omit symbols without any."""
-    cut = {symbol: one.until(np.datetime64(day, "us")) for symbol, one in bars.items()}
-    return {symbol: one for symbol, one in cut.items() if len(one)}
+    cut = {symbol: series.until(np.datetime64(day, "us")) for symbol, series in bars.items()}
+    return {symbol: series for symbol, series in cut.items() if len(series)}
 
 
 def newest(bars: Market, count: int) -> dict[str, Bars]:
     """Return the newest `count` bars of every symbol."""
-    return {symbol: one.rows(max(0, len(one) - count), len(one)) for symbol, one in bars.items()}
+    return {symbol: series.rows(max(0, len(series) - count), len(series)) for symbol, series in bars.items()}
 
 
 def with_another_future(bars: Market, day: date, draw: np.random.Generator) -> dict[str, Bars]:
     """Return the same bars up to the day; later ones are shuffled, and their prices and factors scaled at random."""
-    return {symbol: _with_another_future(one, np.datetime64(day, "us"), draw) for symbol, one in sorted(bars.items())}
+    return {
+        symbol: _with_another_future(series, np.datetime64(day, "us"), draw) for symbol, series in sorted(bars.items())
+    }
 
 
 def _with_another_future(bars: Bars, day: np.datetime64, draw: np.random.Generator) -> Bars:
@@ -131,7 +133,7 @@ def estimates(
     def of(bars: Market, day: date) -> dict[str, object]:
         at = np.datetime64(day, "us")
         seen = symbol_signals(bars, calendars, strategy, model, since=at)
-        columns = {symbol: {name: getattr(one, name) for name in ESTIMATES} for symbol, one in seen.items()}
+        columns = {symbol: {name: getattr(signals, name) for name in ESTIMATES} for symbol, signals in seen.items()}
         return _at(bars, at, columns)
 
     return Claim(
@@ -143,8 +145,8 @@ def feature_values(made: Callable[[NDArray[np.float64]], NDArray[np.float64]] = 
     """Return the claim on every feature of every symbol."""
 
     def of(bars: Market, day: date) -> dict[str, object]:
-        rows = {symbol: made(one.close * one.factor) for symbol, one in bars.items()}
-        return _at(bars, np.datetime64(day, "us"), {symbol: _named(FEATURES, one) for symbol, one in rows.items()})
+        rows = {symbol: made(series.close * series.factor) for symbol, series in bars.items()}
+        return _at(bars, np.datetime64(day, "us"), {symbol: _named(FEATURES, row) for symbol, row in rows.items()})
 
     return Claim(check="features", subject="network", of=of, window=lambda past: newest(past, FEATURE_BARS))
 
@@ -157,7 +159,7 @@ def input_values() -> Claim:
         return _at(bars, np.datetime64(day, "us"), columns)
 
     def window(past: Market) -> Market:
-        return newest(past, bars_behind({symbol: one.open_time for symbol, one in past.items()}, 1))
+        return newest(past, bars_behind({symbol: series.open_time for symbol, series in past.items()}, 1))
 
     return Claim(check="inputs", subject="network", of=of, window=window)
 
@@ -172,7 +174,7 @@ def decisions(
     def of(bars: Market, day: date) -> dict[str, object]:
         seen = symbol_signals(bars, calendars, mandate.strategy, model, since=np.datetime64(day, "us"))
         decided = decide(aligned_signals(seen, mandate.symbols), standing[day], mandate)
-        return {f"{one.symbol} decision": one for one in decided}
+        return {f"{decision.symbol} decision": decision for decision in decided}
 
     def window(past: Market) -> Market:
         return look_back(partial(newest, past), mandate.strategy, model)
@@ -188,7 +190,9 @@ def _at(
     bars: Market, day: np.datetime64, columns: Mapping[str, Mapping[str, NDArray[np.generic]]]
 ) -> dict[str, object]:
     """Return every column of every symbol at its newest row dated the day or earlier; omit symbols without one."""
-    rows = {symbol: int(np.searchsorted(one.open_time, day, side="right")) - 1 for symbol, one in sorted(bars.items())}
+    rows = {
+        symbol: int(np.searchsorted(series.open_time, day, side="right")) - 1 for symbol, series in sorted(bars.items())
+    }
     return {
         f"{symbol} {name}": values[row].item()
         for symbol, row in rows.items()

@@ -95,8 +95,8 @@ def unseen(standing: AccountState, bars: Mapping[str, Bars], last: date) -> Quot
     as_of = standing.account.as_of
     seen = standing.last_seen
     known = {
-        symbol: one.without(np.datetime64(seen.get(symbol, as_of), "us"), np.datetime64(as_of, "us"))
-        for symbol, one in bars.items()
+        symbol: series.without(np.datetime64(seen.get(symbol, as_of), "us"), np.datetime64(as_of, "us"))
+        for symbol, series in bars.items()
     }
     return quotes_by_date(known, as_of + timedelta(days=1), last)
 

@@ -153,16 +153,16 @@ def in_new_units(
     """
     account = standing.account
     positions = {
-        symbol: replace(one, quantity=_in_units(one.quantity, held[symbol]), mark=held[symbol].new)
+        symbol: replace(position, quantity=_in_units(position.quantity, held[symbol]), mark=held[symbol].new)
         if symbol in held
-        else one
-        for symbol, one in account.positions.items()
+        else position
+        for symbol, position in account.positions.items()
     }
     orders = tuple(
-        replace(one, quantity=_in_units(one.quantity, ordered[one.order_id]), mark=ordered[one.order_id].new)
-        if one.order_id in ordered
-        else one
-        for one in standing.open_orders
+        replace(order, quantity=_in_units(order.quantity, ordered[order.order_id]), mark=ordered[order.order_id].new)
+        if order.order_id in ordered
+        else order
+        for order in standing.open_orders
     )
     moved = Account(as_of=account.as_of, cash=account.cash, positions=MappingProxyType(positions))
     return replace(standing, account=moved, open_orders=orders)
@@ -177,8 +177,8 @@ def unit_entries(before: AccountState, after: AccountState, as_of: date) -> tupl
     positions = after.account.positions
     return tuple(
         Entry(as_of=as_of, kind=EntryKind.UNIT, symbol=symbol, cash=Decimal(0), quantity=added)
-        for symbol, one in sorted(before.account.positions.items())
-        if (added := positions[symbol].quantity - one.quantity)
+        for symbol, position in sorted(before.account.positions.items())
+        if (added := positions[symbol].quantity - position.quantity)
     )
 
 

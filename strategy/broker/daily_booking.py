@@ -60,13 +60,13 @@ def booked_day(standing: AccountState, booked: Day, quotes: Mapping[str, Quote],
 def traded(executions: Sequence[BrokerFill]) -> Holding:
     """Return the change in balances from trades that are paid in full."""
     cash, units = Decimal(0), dict[str, Decimal]()
-    for one in executions:
-        cash -= one.paid
-        cash -= one.fee if one.paid_in is PaidIn.CASH else 0
-        units[one.symbol] = units.get(one.symbol, Decimal(0)) + one.signed_quantity
-        if one.paid_in is PaidIn.UNITS:
-            payer = one.fee_symbol or one.symbol
-            units[payer] = units.get(payer, Decimal(0)) - one.fee
+    for execution in executions:
+        cash -= execution.paid
+        cash -= execution.fee if execution.paid_in is PaidIn.CASH else 0
+        units[execution.symbol] = units.get(execution.symbol, Decimal(0)) + execution.signed_quantity
+        if execution.paid_in is PaidIn.UNITS:
+            payer = execution.fee_symbol or execution.symbol
+            units[payer] = units.get(payer, Decimal(0)) - execution.fee
     return Holding(cash=cash, positions=units)
 
 
@@ -82,24 +82,24 @@ def with_fee_payers(
     held, told = dict(owned), list[BrokerFill]()
     for execution in executions:
         held[execution.symbol] = held.get(execution.symbol, Decimal(0)) + execution.signed_quantity
-        one = replace(execution, fee_symbol=_payer(execution, held, bases))
-        if one.paid_in is PaidIn.UNITS:
-            held[one.fee_symbol or one.symbol] -= one.fee
-        told.append(one)
+        booked = replace(execution, fee_symbol=_payer(execution, held, bases))
+        if booked.paid_in is PaidIn.UNITS:
+            held[booked.fee_symbol or booked.symbol] -= booked.fee
+        told.append(booked)
     return tuple(told)
 
 
-def _payer(one: BrokerFill, held: Mapping[str, Decimal], bases: Mapping[str, str]) -> str:
+def _payer(execution: BrokerFill, held: Mapping[str, Decimal], bases: Mapping[str, str]) -> str:
     """Return the first symbol by name whose position covers a fee that the trade did not pay itself; empty if none."""
-    if one.paid_in is not PaidIn.ELSEWHERE or one.realised is not None:
+    if execution.paid_in is not PaidIn.ELSEWHERE or execution.realised is not None:
         return ""
-    payers = (symbol for symbol, base in sorted(bases.items()) if base == one.fee_asset)
-    return next((symbol for symbol in payers if held.get(symbol, Decimal(0)) >= one.fee), "")
+    payers = (symbol for symbol, base in sorted(bases.items()) if base == execution.fee_asset)
+    return next((symbol for symbol in payers if held.get(symbol, Decimal(0)) >= execution.fee), "")
 
 
 def realised(executions: Sequence[BrokerFill]) -> Holding:
     """Return the change from trades on margin: realised profit less fees in the wallet, and the positions."""
     owned = traded(executions)
-    cash = sum((one.realised or Decimal(0) for one in executions), Decimal(0))
-    fees = sum((one.fee for one in executions if one.paid_in is PaidIn.CASH), Decimal(0))
+    cash = sum((execution.realised or Decimal(0) for execution in executions), Decimal(0))
+    fees = sum((execution.fee for execution in executions if execution.paid_in is PaidIn.CASH), Decimal(0))
     return Holding(cash=cash - fees, positions=owned.positions)

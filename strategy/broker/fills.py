@@ -126,10 +126,10 @@ def fees_elsewhere(executions: Sequence[BrokerFill], bases: Mapping[str, str]) -
     A fee in an asset that is the base of several symbols reduces the balance of each.
     """
     units: dict[str, Decimal] = {}
-    for one in executions:
-        if one.paid_in is PaidIn.ELSEWHERE and one.realised is None:
-            for symbol in (symbol for symbol, base in bases.items() if base == one.fee_asset):
-                units[symbol] = units.get(symbol, Decimal(0)) + one.fee
+    for execution in executions:
+        if execution.paid_in is PaidIn.ELSEWHERE and execution.realised is None:
+            for symbol in (symbol for symbol, base in bases.items() if base == execution.fee_asset):
+                units[symbol] = units.get(symbol, Decimal(0)) + execution.fee
     return units
 
 
@@ -162,10 +162,10 @@ def as_fill(execution: BrokerFill, as_of: date) -> Fill:
 def fee_entries(executions: Sequence[BrokerFill], as_of: date) -> tuple[Entry, ...]:
     """Return the units that paid fees of the day's trades, one entry per paying position, sorted by symbol."""
     units: dict[str, Decimal] = {}
-    for one in executions:
-        if one.paid_in is PaidIn.UNITS:
-            payer = one.fee_symbol or one.symbol
-            units[payer] = units.get(payer, Decimal(0)) - one.fee
+    for execution in executions:
+        if execution.paid_in is PaidIn.UNITS:
+            payer = execution.fee_symbol or execution.symbol
+            units[payer] = units.get(payer, Decimal(0)) - execution.fee
     return tuple(
         Entry(as_of=as_of, kind=EntryKind.FEE, symbol=symbol, cash=Decimal(0), quantity=quantity)
         for symbol, quantity in sorted(units.items())
@@ -175,8 +175,8 @@ def fee_entries(executions: Sequence[BrokerFill], as_of: date) -> tuple[Entry, .
 def charge_entries(charges: Sequence[FundingPayment], as_of: date) -> tuple[Entry, ...]:
     """Return the cash that moved without a trade on the day, one entry per symbol, sorted by symbol."""
     cash: dict[str, Decimal] = {}
-    for one in charges:
-        cash[one.symbol] = cash.get(one.symbol, Decimal(0)) + one.cash
+    for charge in charges:
+        cash[charge.symbol] = cash.get(charge.symbol, Decimal(0)) + charge.cash
     return tuple(
         Entry(as_of=as_of, kind=EntryKind.FUNDING, symbol=symbol, cash=moved, quantity=Decimal(0))
         for symbol, moved in sorted(cash.items())

@@ -165,15 +165,15 @@ def _limited(books: Books, changes: list[Change], found: Found) -> Takeover:
 
 def _changed(books: Books, changes: Sequence[Change], found: Found) -> Books:
     cash, positions, costs, marks = books.cash, dict(books.positions), dict(books.costs), dict(books.marks)
-    for one in changes:
-        cash += one.cash
-        if not one.quantity:
+    for change in changes:
+        cash += change.cash
+        if not change.quantity:
             continue
-        positions[one.symbol] = positions.get(one.symbol, ZERO) + one.quantity
-        marks.setdefault(one.symbol, abs(one.cash / one.quantity))
+        positions[change.symbol] = positions.get(change.symbol, ZERO) + change.quantity
+        marks.setdefault(change.symbol, abs(change.cash / change.quantity))
         if found.on_margin:
-            cost = costs.get(one.symbol, ZERO)
-            costs[one.symbol] = cost - one.cash if positions[one.symbol] else ZERO
+            cost = costs.get(change.symbol, ZERO)
+            costs[change.symbol] = cost - change.cash if positions[change.symbol] else ZERO
     held = {symbol: quantity for symbol, quantity in positions.items() if quantity}
     kept = {symbol: cost for symbol, cost in costs.items() if symbol in held}
     return Books(cash=cash, positions=held, marks=marks, costs=kept)
@@ -181,23 +181,36 @@ def _changed(books: Books, changes: Sequence[Change], found: Found) -> Books:
 
 def _fills(books: Books, found: Found) -> tuple[Change, ...]:
     """Return what orders of unknown outcome have traded, where they explain the whole gap in the broker's balances."""
-    gaps = {one: there - found.due(one) for one, there in sorted(found.positions.items()) if there != found.due(one)}
+    gaps = {
+        symbol: there - found.due(symbol)
+        for symbol, there in sorted(found.positions.items())
+        if there != found.due(symbol)
+    }
     gained = {symbol: gap for symbol, gap in gaps.items() if _is_of_unknown(books, found, symbol, gap)}
-    marks = {one.symbol: one.mark for one in found.unknown if one.mark} | dict(books.marks)
+    marks = {order.symbol: order.mark for order in found.unknown if order.mark} | dict(books.marks)
     if found.on_margin:
-        paid = {one: _cost(books, found, one, marks.get(one)) for one in gained if one in {*marks, *found.entry_prices}}
+        paid = {
+            symbol: _cost(books, found, symbol, marks.get(symbol))
+            for symbol in gained
+            if symbol in {*marks, *found.entry_prices}
+        }
     elif gained == gaps:
         paid = _paid(gained, marks, found.expected.cash - found.cash)
     else:
-        paid = {one: quantised(gap * marks[one]) for one, gap in gained.items() if one in marks}
-    fills = tuple(Change(symbol=one, cash=-cost, quantity=gained[one], cause=Cause.FILL) for one, cost in paid.items())
+        paid = {symbol: quantised(gap * marks[symbol]) for symbol, gap in gained.items() if symbol in marks}
+    fills = tuple(
+        Change(symbol=symbol, cash=-cost, quantity=gained[symbol], cause=Cause.FILL) for symbol, cost in paid.items()
+    )
     return fills if found.on_margin or _changed(books, fills, found).claim >= ZERO else ()
 
 
 def _is_of_unknown(books: Books, found: Found, symbol: str, gap: Decimal) -> bool:
     """Return whether orders of unknown outcome explain the whole gap between the broker's balance and the one due."""
-    asked = [one.signed_quantity for one in found.unknown if one.symbol == symbol]
-    sold, bought = sum((min(one, ZERO) for one in asked), ZERO), sum((max(one, ZERO) for one in asked), ZERO)
+    asked = [order.signed_quantity for order in found.unknown if order.symbol == symbol]
+    sold, bought = (
+        sum((min(quantity, ZERO) for quantity in asked), ZERO),
+        sum((max(quantity, ZERO) for quantity in asked), ZERO),
+    )
     owned = books.positions.get(symbol, ZERO) + gap
     return sold <= gap <= bought and (found.on_margin or ZERO <= owned <= found.positions[symbol])
 
@@ -209,15 +222,15 @@ def _paid(gained: Mapping[str, Decimal], marks: Mapping[str, Decimal], spent: De
     else has moved it as well, and the marks are used.
     """
     if len(gained) == 1 and not marks.keys() & gained.keys():
-        return {one: spent for one, gap in gained.items() if gap * spent > 0}
-    worth = {one: quantised(gap * marks[one]) for one, gap in gained.items() if one in marks}
-    total, volume = sum(worth.values(), ZERO), sum((abs(one) for one in worth.values()), ZERO)
+        return {symbol: spent for symbol, gap in gained.items() if gap * spent > 0}
+    worth = {symbol: quantised(gap * marks[symbol]) for symbol, gap in gained.items() if symbol in marks}
+    total, volume = sum(worth.values(), ZERO), sum((abs(value) for value in worth.values()), ZERO)
     if len(worth) < len(gained) or total * spent <= 0:
         return {}
     beyond = (spent - total) / volume
     if abs(beyond) > PRICE_SPAN:
         return worth
-    paid = {one: quantised(value + beyond * abs(value)) for one, value in worth.items()}
+    paid = {symbol: quantised(value + beyond * abs(value)) for symbol, value in worth.items()}
     last = max(paid)
     return paid | {last: paid[last] + spent - sum(paid.values(), ZERO)}
 
@@ -241,8 +254,8 @@ def _cost(books: Books, found: Found, symbol: str, mark: Decimal | None) -> Deci
 
 def _with_fills(found: Found, fills: Sequence[Change]) -> Found:
     """Return the balances with the fills added to what is expected; on margin they take no cash from the wallet."""
-    positions = {one.symbol: found.due(one.symbol) + one.quantity for one in fills}
-    cash = ZERO if found.on_margin else sum((one.cash for one in fills), ZERO)
+    positions = {change.symbol: found.due(change.symbol) + change.quantity for change in fills}
+    cash = ZERO if found.on_margin else sum((change.cash for change in fills), ZERO)
     due = Holding(cash=found.expected.cash + cash, positions={**found.expected.positions, **positions})
     return replace(found, expected=due)
 

@@ -85,7 +85,12 @@ class Rates:
 def rates(costs: Costs, instruments: Mapping[str, Instrument]) -> Rates:
     """Return the rates of each symbol, with the default of its asset class where none is set."""
     return Rates(
-        fee_bps={symbol: float(costs.fee(one) / BASIS_POINT) for symbol, one in sorted(instruments.items())},
-        slippage_bps={symbol: float(costs.slippage(one) / BASIS_POINT) for symbol, one in sorted(instruments.items())},
+        fee_bps={
+            symbol: float(costs.fee(instrument) / BASIS_POINT) for symbol, instrument in sorted(instruments.items())
+        },
+        slippage_bps={
+            symbol: float(costs.slippage(instrument) / BASIS_POINT)
+            for symbol, instrument in sorted(instruments.items())
+        },
         financing_rate=float(costs.financing_rate),
     )

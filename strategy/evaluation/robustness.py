@@ -65,7 +65,7 @@ def doubt(
     # A baseline is not a trial; one trial has no selection luck.
     count, variance = max(trials.count, 1), trials.variance(observed.days)
     length = min_track_record_days(observed)
-    superior = [_superiority(net, one, seed) for one in benchmarks.values()]
+    superior = [_superiority(net, benchmark, seed) for benchmark in benchmarks.values()]
     return RobustnessReport(
         days=observed.days,
         trials=trials.count,
@@ -78,7 +78,7 @@ def doubt(
         min_track_record_days=None if length is None else math.ceil(length),
         # Beating the best benchmark means beating each of them, so the weakest evidence counts.
         spa_p=max((p for p in superior if p is not None), default=None),
-        against={name: _difference(net, one, days_per_year, seed) for name, one in benchmarks.items()},
+        against={name: _difference(net, benchmark, days_per_year, seed) for name, benchmark in benchmarks.items()},
     )
 
 

@@ -38,7 +38,7 @@ def superiority(accounts: FloatArray, benchmark: FloatArray, *, seed: int, resam
     if not gains.shape[1]:
         return 1.0
     mean = gains.mean(axis=0)
-    blocks = Blocks(days=float(np.median([block_days(one) for one in gains.T])), random=np.random.default_rng(seed))
+    blocks = Blocks(days=float(np.median([block_days(gain) for gain in gains.T])), random=np.random.default_rng(seed))
     errors = resampled_means(gains - mean, resamples, blocks)
     # A constant gain has no error at all.
     error = np.maximum(errors.std(axis=0), _ROUNDING)

@@ -73,7 +73,7 @@ def members(bars: Mapping[str, Bars], as_of: date, model: "Ensemble") -> Members
     return Members(
         history_bars=model.history_bars,
         inputs=inputs(bars),
-        signals=tuple(replace(model, members=(one,)).forecast(bars, since) for one in model.members),
+        signals=tuple(replace(model, members=(network,)).forecast(bars, since) for network in model.members),
     )
 
 
@@ -84,7 +84,7 @@ def explained_regime(bars: Bars, decision: Decision) -> Evidence:
     return Evidence(
         scores=_named(SCORES, scores[0]),
         score=_known(score[0]),
-        probabilities=_named(tuple(str(one) for one in REGIMES), probabilities(score)[0]),
+        probabilities=_named(tuple(str(regime) for regime in REGIMES), probabilities(score)[0]),
         regime=decision.regime,
         confidence=decision.confidence,
     )

@@ -140,9 +140,14 @@ def _unrounded(mandate: AccountConfig) -> AccountConfig:
     """Return the account's configuration as if every quantity could be traded."""
     free = {
         symbol: replace(
-            one, lot=QUANTUM, min_quantity=Decimal(0), max_quantity=None, min_notional=Decimal(0), max_notional=None
+            instrument,
+            lot=QUANTUM,
+            min_quantity=Decimal(0),
+            max_quantity=None,
+            min_notional=Decimal(0),
+            max_notional=None,
         )
-        for symbol, one in mandate.terms.instruments.items()
+        for symbol, instrument in mandate.terms.instruments.items()
     }
     return replace(mandate, terms=replace(mandate.terms, instruments=free))
 
@@ -153,7 +158,7 @@ def _window(day: Judgement, symbol: str) -> Window:
         first=session_date(bars.open_time[0]),
         last=session_date(bars.open_time[-1]),
         bars=len(bars),
-        look_back_bars=max(len(one) for one in day.bars.values()),
+        look_back_bars=max(len(series) for series in day.bars.values()),
         close=float(bars.close[-1]),
         factor=float(bars.factor[-1]),
     )

@@ -164,7 +164,9 @@ def _under(mandate: AccountConfig, limits: RiskLimits) -> AccountConfig:
 def _exposures(outset: PreTradeView, snapshot: Snapshot, mandate: AccountConfig) -> list[float]:
     """Return the exposure decided for each symbol; if its position is kept, the exposure held."""
     decisions = decided(outset, snapshot, mandate)
-    return [snapshot.exposure(one.symbol) if one.exposure is None else one.exposure for one in decisions]
+    return [
+        snapshot.exposure(decision.symbol) if decision.exposure is None else decision.exposure for decision in decisions
+    ]
 
 
 def _kept(outset: PreTradeView, snapshot: Snapshot, mandate: AccountConfig) -> float:

@@ -82,7 +82,7 @@ def values_read(point: Point) -> dict[str, float | None]:
     ['target_annual_vol', 'max_position_size', 'fee_bps', 'slippage_bps', 'financing_rate']
     """
     full = sizing_of(point.strategy) is Sizing.FULL
-    names = [one.name for one in fields(SizingParams)] if full else ["target_annual_vol", "max_position_size"]
+    names = [field.name for field in fields(SizingParams)] if full else ["target_annual_vol", "max_position_size"]
     sizes = {name: getattr(point.sizing, name) for name in names}
     costs = {name: getattr(point.costs, name) for name in ("fee_bps", "slippage_bps", "financing_rate")}
     return sizes | {name: None if value is None else float(value) for name, value in costs.items()}

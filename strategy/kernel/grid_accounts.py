@@ -56,7 +56,7 @@ class SweepPanel:
     @property
     def days_per_year(self) -> int:
         """Return the account days in a year."""
-        return account_days_per_year(frozenset(one.calendar for one in self.instruments))
+        return account_days_per_year(frozenset(instrument.calendar for instrument in self.instruments))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -79,7 +79,7 @@ def sweep_panel(
 
     Of the limits, only `stale_days` is applied.
     """
-    panel = side_by_side({symbol: one.open_time for symbol, one in bars.items()})
+    panel = side_by_side({symbol: series.open_time for symbol, series in bars.items()})
     ordered = [bars[symbol] for symbol in panel.symbols]
     traded = tuple(instruments[symbol] for symbol in panel.symbols)
     mandate = AccountConfig(
@@ -89,7 +89,7 @@ def sweep_panel(
         limits=limits,
         terms=TradingTerms(account="sweep", instruments=instruments, costs=Costs()),
     )
-    calendars = {one.symbol: one.calendar for one in traded}
+    calendars = {instrument.symbol: instrument.calendar for instrument in traded}
     view = aligned_signals(symbol_signals(bars, calendars, strategy), panel.symbols)
     window = slice(int(np.searchsorted(panel.open_time, first)), None)
     known = estimates(view, panel.open_time[window])
@@ -103,10 +103,10 @@ def sweep_panel(
         open_time=panel.open_time[window],
         sizing=replace(rule, signal=np.where(sized, rule.signal, 0.0)),
         tradable=available.ordered,
-        open=_at_sessions(panel, _on_dates(panel, (one.open * one.factor for one in ordered)))[window],
-        close=_at_sessions(panel, _on_dates(panel, (one.close * one.factor for one in ordered)))[window],
+        open=_at_sessions(panel, _on_dates(panel, (series.open * series.factor for series in ordered)))[window],
+        close=_at_sessions(panel, _on_dates(panel, (series.close * series.factor for series in ordered)))[window],
         days=days[window],
-        floor=np.array([-np.inf if one.shortable else 0.0 for one in traded]),
+        floor=np.array([-np.inf if instrument.shortable else 0.0 for instrument in traded]),
     )
 
 
@@ -147,9 +147,9 @@ def swept(panel: SweepPanel, chunk: Sequence[Point]) -> Swept:
 
     Raises ValueError if the points do not share what a chunk shares, or the panel has fewer than two dates.
     """
-    rules = {(one.strategy, account_rule(one), one.costs.financing_rate) for one in chunk}
-    symbols = tuple(one.symbol for one in panel.instruments)
-    if len(rules) != 1 or {one.symbols for one in chunk} != {symbols} or chunk[0].strategy is not panel.strategy:
+    rules = {(point.strategy, account_rule(point), point.costs.financing_rate) for point in chunk}
+    symbols = tuple(instrument.symbol for instrument in panel.instruments)
+    if len(rules) != 1 or {point.symbols for point in chunk} != {symbols} or chunk[0].strategy is not panel.strategy:
         raise ValueError(f"{len(chunk)} points do not share account, strategy and rules with their panel; cut chunks")
     if len(panel.open_time) < 2:
         raise ValueError(f"{len(panel.open_time)} date gives no return; a sweep needs at least 2")
@@ -180,7 +180,9 @@ def targets(panel: SweepPanel, chunk: Sequence[Point]) -> FloatArray:
 
 def _market(panel: SweepPanel, chunk: Sequence[Point]) -> AccountMarket:
     N = len(chunk)
-    cost = [[float(one.costs.fee(name) + one.costs.slippage(name)) for one in chunk] for name in panel.instruments]
+    cost = [
+        [float(point.costs.fee(name) + point.costs.slippage(name)) for point in chunk] for name in panel.instruments
+    ]
     return AccountMarket(
         open=np.repeat(panel.open[:, :, None], N, axis=2),
         close=np.repeat(panel.close[:, :, None], N, axis=2),

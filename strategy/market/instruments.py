@@ -133,7 +133,7 @@ class Instrument:
         >>> share.member(date(2020, 1, 1)), share.member(date(2020, 1, 2))
         (False, True)
         """
-        return self.memberships is None or any(one.holds(day) for one in self.memberships)
+        return self.memberships is None or any(span.holds(day) for span in self.memberships)
 
 
 def account_days_per_year(calendars: frozenset[Calendar]) -> int:

@@ -41,7 +41,7 @@ class Ensemble:
         computed alone, with one shape and thread count: a bare window gives the same bits as the whole history.
         """
         seen = inputs(bars)
-        signals = {symbol: prior(one.close * one.factor) for symbol, one in sorted(bars.items())}
+        signals = {symbol: prior(series.close * series.factor) for symbol, series in sorted(bars.items())}
         asked = [(symbol, row) for symbol in signals for row in self._asked(bars[symbol].open_time, since)]
         for start in range(0, len(asked), FORECAST_WINDOWS):
             some = asked[start : start + FORECAST_WINDOWS]
@@ -49,7 +49,7 @@ class Ensemble:
             departures = [newest_departures(network, windows.astype(np.float32)) for network in self.members]
             for (symbol, row), departure in zip(some, np.mean(departures, axis=0), strict=True):
                 signals[symbol][row] += departure
-        return {symbol: np.clip(one, -1.0, 1.0) for symbol, one in signals.items()}
+        return {symbol: np.clip(signal, -1.0, 1.0) for symbol, signal in signals.items()}
 
     def _asked(self, open_time: TimeArray, since: np.datetime64 | None) -> range:
         """Return the rows of a symbol for which the networks compute a signal."""
@@ -59,7 +59,11 @@ class Ensemble:
 
 def keep(members: Sequence[Network]) -> Arrays:
     """Return the weights of all members by name, prefixed with `0.`, `1.` …, and the list of their inputs."""
-    return {f"{number}.{name}": array for number, one in enumerate(members) for name, array in to_arrays(one).items()}
+    return {
+        f"{number}.{name}": array
+        for number, network in enumerate(members)
+        for name, array in to_arrays(network).items()
+    }
 
 
 def revive(shape: NetworkShape, arrays: Arrays) -> Ensemble:

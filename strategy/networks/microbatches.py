@@ -76,8 +76,8 @@ class _InParts(torch.autograd.Function):
             twin, departure, some = given
             return torch.autograd.grad(departure, list(twin.parameters()), some)
 
-        each = zip(ctx.parts.twins, ctx.kept, gradient.chunk(PARTS), strict=False)
-        shares = ctx.parts.side_by_side(gradients, each)
+        twins = zip(ctx.parts.twins, ctx.kept, gradient.chunk(PARTS), strict=False)
+        shares = ctx.parts.side_by_side(gradients, twins)
         return None, None, *(sum(rest, first) for first, *rest in zip(*shares, strict=True))
 
 

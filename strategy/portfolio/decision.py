@@ -101,7 +101,7 @@ def pretrade_views(
     """
     known = estimates(view, dates)
     numbers = (known.age_days, known.signal, known.regime, known.confidence, known.volatility)
-    columns = [list(zip(*rows, strict=True)) for rows in zip(*(one.T.tolist() for one in numbers), strict=True)]
+    columns = [list(zip(*rows, strict=True)) for rows in zip(*(number.T.tolist() for number in numbers), strict=True)]
     statuses = _statuses(known, dates, mandate, held_back or {})
     sized, ordered, outside = (
         np.array([[status in wanted for status, _ in rows] for rows in statuses])
@@ -109,7 +109,7 @@ def pretrade_views(
     )
     exposures = portfolio_sizing(known, sized, view, mandate).exposures(mandate.sizing)
     whole: list[bool] = np.all(ordered, axis=1).tolist()
-    floor = np.array([-np.inf if mandate.terms.instruments[one].shortable else 0.0 for one in mandate.symbols])
+    floor = np.array([-np.inf if mandate.terms.instruments[symbol].shortable else 0.0 for symbol in mandate.symbols])
     return tuple(
         PreTradeView(
             as_of=as_of,
@@ -174,7 +174,7 @@ def decided(outset: PreTradeView, snapshot: Snapshot, mandate: AccountConfig) ->
         kept = ~outset.ordered | (once & (current != 0.0) & ~outset.outside)
         exposures = [None if keep else value for value, keep in zip(exposures, kept.tolist(), strict=True)]
     seen = zip(mandate.symbols, outset.rows, outset.statuses, exposures, strict=True)
-    return tuple(_decision(outset.as_of, *one) for one in seen)
+    return tuple(_decision(outset.as_of, *row) for row in seen)
 
 
 def _decision(

@@ -22,9 +22,9 @@ def capped_days(
     if strategy is Strategy.HOLD:
         return ()
     gross: dict[date, float] = {}
-    for one in decisions:
-        gross[one.as_of] = gross.get(one.as_of, 0.0) + abs(one.exposure or 0.0)
-    standing: Mapping[date, Snapshot] = {one.account.as_of: one for one in snapshots}
+    for decision in decisions:
+        gross[decision.as_of] = gross.get(decision.as_of, 0.0) + abs(decision.exposure or 0.0)
+    standing: Mapping[date, Snapshot] = {snapshot.account.as_of: snapshot for snapshot in snapshots}
     return tuple(
         day
         for day, exposed in sorted(gross.items())

@@ -106,7 +106,10 @@ def _limit_broken(order: Order, desk: PreTradeState) -> str:
         return ""
     if desk.model_age_bars is not None and desk.model_age_bars > desk.model_max_age_bars:
         return f"the model is {desk.model_age_bars} bars old, above model_max_age_bars, {desk.model_max_age_bars}"
-    turnover = sum((one.quantity * desk.marks[one.symbol] for one in desk.live if one.symbol in desk.marks), Decimal(0))
+    turnover = sum(
+        (earlier.quantity * desk.marks[earlier.symbol] for earlier in desk.live if earlier.symbol in desk.marks),
+        Decimal(0),
+    )
     if turnover > Decimal(repr(limits.max_turnover)) * equity * (1 + ROUNDING):
         return (
             f"the day's orders turn over {turnover / equity:.3f} of equity, above max_turnover, {limits.max_turnover}"
@@ -127,11 +130,13 @@ def _gross_after(desk: PreTradeState) -> tuple[Decimal, Decimal]:
     moved = dict[str, Decimal]()
     for order in desk.live:
         moved[order.symbol] = moved.get(order.symbol, Decimal(0)) + order.signed_quantity
-    small = [one for one in desk.today if one.state is OrderState.SKIPPED and one.code is not ReasonCode.HALTED]
-    slack = sum((one.quantity * desk.marks[one.symbol] for one in small if one.symbol in desk.marks), Decimal(0))
-    for one in (*desk.live, *small):
-        if one.symbol in desk.instruments and one.symbol in desk.marks:
-            slack += desk.instruments[one.symbol].lot * desk.marks[one.symbol]
+    small = [order for order in desk.today if order.state is OrderState.SKIPPED and order.code is not ReasonCode.HALTED]
+    slack = sum(
+        (order.quantity * desk.marks[order.symbol] for order in small if order.symbol in desk.marks), Decimal(0)
+    )
+    for order in (*desk.live, *small):
+        if order.symbol in desk.instruments and order.symbol in desk.marks:
+            slack += desk.instruments[order.symbol].lot * desk.marks[order.symbol]
     return _gross(desk, moved), slack
 
 

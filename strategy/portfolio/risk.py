@@ -80,9 +80,9 @@ def watched_at_worst(
     """
     after = update_halt(state, snapshot, limits)
     losses = {
-        symbol: quantised(one.quantity * (doubtful[symbol] - one.mark))
-        for symbol, one in snapshot.account.positions.items()
-        if symbol in doubtful and one.quantity * (doubtful[symbol] - one.mark) < 0
+        symbol: quantised(position.quantity * (doubtful[symbol] - position.mark))
+        for symbol, position in snapshot.account.positions.items()
+        if symbol in doubtful and position.quantity * (doubtful[symbol] - position.mark) < 0
     }
     if after.halted or not losses:
         return after

@@ -18,7 +18,7 @@ def inputs(bars: Mapping[str, Bars]) -> dict[str, FloatArray]:
     The market's features of a date are the mean over the symbols that have a current row with features; a single
     symbol is its own market. Row t uses rows dated t or earlier. NaN in a symbol's first FEATURE_BARS - 1 rows.
     """
-    panel = side_by_side({symbol: one.open_time for symbol, one in bars.items()})
+    panel = side_by_side({symbol: series.open_time for symbol, series in bars.items()})
     own = {symbol: features(bars[symbol].close * bars[symbol].factor) for symbol in panel.symbols}
     market = _market(panel, own)
     return {

@@ -118,7 +118,7 @@ def look_back(
     own = newest(history_bars(strategy, model))
     if model is None or len(own) < 2:
         return own
-    needed = bars_behind({symbol: one.open_time for symbol, one in own.items()}, model.context_bars)
+    needed = bars_behind({symbol: series.open_time for symbol, series in own.items()}, model.context_bars)
     return newest(max(history_bars(strategy, model), needed))
 
 
@@ -134,7 +134,9 @@ def symbol_signals(
     With `since`, a model skips the rows before each symbol's newest row dated at most `since`.
     """
     forecasts = model.forecast(bars, since) if model and strategy is Strategy.TURBO else {}
-    return {symbol: _outlook(one, calendars[symbol], strategy, forecasts.get(symbol)) for symbol, one in bars.items()}
+    return {
+        symbol: _outlook(series, calendars[symbol], strategy, forecasts.get(symbol)) for symbol, series in bars.items()
+    }
 
 
 def _outlook(bars: Bars, calendar: Calendar, strategy: Strategy, forecast: FloatArray | None) -> SymbolSignals:

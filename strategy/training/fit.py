@@ -60,10 +60,10 @@ def twin_panels(
 
     A symbol with less than half of the longest history is left out, because it would shorten the common history.
     """
-    past = {symbol: one.until(until) for symbol, one in bars.items()}
+    past = {symbol: series.until(until) for symbol, series in bars.items()}
     longest = max(map(len, past.values()))
     try:
-        twin = fit({symbol: one for symbol, one in past.items() if 2 * len(one) >= longest})
+        twin = fit({symbol: series for symbol, series in past.items() if 2 * len(series) >= longest})
     except ValueError:
         return ()
     return tuple(

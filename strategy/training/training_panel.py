@@ -76,12 +76,12 @@ def training_panel(bars: Mapping[str, Bars], mandate: AccountConfig) -> Training
     """
     if not bars:
         raise ValueError("training was given no symbol; give at least one")
-    panel = side_by_side({symbol: one.open_time for symbol, one in bars.items()}, mandate.limits.stale_days)
+    panel = side_by_side({symbol: series.open_time for symbol, series in bars.items()}, mandate.limits.stale_days)
     account = replace(mandate, strategy=Strategy.TURBO, symbols=panel.symbols)
     ordered = [bars[symbol] for symbol in panel.symbols]
     instruments = [mandate.terms.instruments[symbol] for symbol in panel.symbols]
     costs, sizing = mandate.terms.costs, mandate.sizing
-    calendars = {one.symbol: one.calendar for one in instruments}
+    calendars = {instrument.symbol: instrument.calendar for instrument in instruments}
     view = aligned_signals(symbol_signals(bars, calendars, account.strategy), panel.symbols)
     known = estimates(view, panel.open_time)
     available = availability(known, account)
@@ -95,11 +95,11 @@ def training_panel(bars: Mapping[str, Bars], mandate: AccountConfig) -> Training
         prior=np.where(sized, rule.signal, 0.0),
         weight=np.where(sized, rule.multiplier * rule.budgets * scale[:, None], 0.0),
         tradable=available.ordered,
-        open=_at_sessions(panel, _on_dates(panel, (one.open * one.factor for one in ordered))),
-        close=_at_sessions(panel, _on_dates(panel, (one.close * one.factor for one in ordered))),
+        open=_at_sessions(panel, _on_dates(panel, (series.open * series.factor for series in ordered))),
+        close=_at_sessions(panel, _on_dates(panel, (series.close * series.factor for series in ordered))),
         days=np.diff(panel.open_time, prepend=panel.open_time[:1]) / np.timedelta64(1, "D"),
-        cost=np.array([float(costs.fee(one) + costs.slippage(one)) for one in instruments]),
-        floor=np.array([-np.inf if one.shortable else 0.0 for one in instruments]),
+        cost=np.array([float(costs.fee(instrument) + costs.slippage(instrument)) for instrument in instruments]),
+        floor=np.array([-np.inf if instrument.shortable else 0.0 for instrument in instruments]),
         sizing=sizing,
         financing_rate=float(costs.financing_rate),
         days_per_year=account_days_per_year(frozenset(calendars.values())),

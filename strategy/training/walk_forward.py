@@ -107,7 +107,7 @@ def histories(bars: Mapping[str, Bars]) -> dict[date, str]:
     >>> [known[day] == revised[day] for day in known]
     [True, False]
     """
-    panel = side_by_side({symbol: one.open_time for symbol, one in bars.items()})
+    panel = side_by_side({symbol: series.open_time for symbol, series in bars.items()})
     tables = [_table(bars[symbol]) for symbol in panel.symbols]
     digest, found = sha256(), {}
     for number, day in enumerate(panel.open_time.astype("M8[D]").tolist()):

@@ -61,7 +61,7 @@ def judge(bars: Mapping[str, Bars], paths: Iterable[Mapping[str, Bars]], *, seed
     cross-sections: values that the same market could have produced. Raises ValueError if there is no path.
     """
     first, last = common_period(bars)
-    real = {symbol: _between(one, first, last) for symbol, one in bars.items()}
+    real = {symbol: _between(series, first, last) for symbol, series in bars.items()}
     returns = joint_returns(real)
     years = (last - first) / np.timedelta64(1, "D") / CALENDAR_DAYS_PER_YEAR
     year = np.isfinite(returns).sum(axis=0) / years

@@ -98,13 +98,13 @@ def common_period(bars: Mapping[str, Bars]) -> tuple[np.datetime64, np.datetime6
     """
     if not bars:
         raise ValueError("the twin was given no symbol; give at least one")
-    for symbol, one in sorted(bars.items()):
-        if len(one) < 2:
+    for symbol, series in sorted(bars.items()):
+        if len(series) < 2:
             raise ValueError(
-                f"{symbol} has {len(one)} {'bar' if len(one) == 1 else 'bars'}, hence no return; a twin needs "
+                f"{symbol} has {len(series)} {'bar' if len(series) == 1 else 'bars'}, hence no return; a twin needs "
                 f"{LEAST_ROWS} dates: leave it out or give more history"
             )
-    return max(one.open_time[1] for one in bars.values()), min(one.open_time[-1] for one in bars.values())
+    return max(series.open_time[1] for series in bars.values()), min(series.open_time[-1] for series in bars.values())
 
 
 def fit(bars: Mapping[str, Bars]) -> Twin:
@@ -115,7 +115,7 @@ def fit(bars: Mapping[str, Bars]) -> Twin:
     Raises ValueError if the common period is shorter than LEAST_ROWS, or a symbol hardly traded in it.
     """
     first, last = common_period(bars)
-    panel = side_by_side({symbol: one.open_time for symbol, one in bars.items()})
+    panel = side_by_side({symbol: series.open_time for symbol, series in bars.items()})
     rows = np.flatnonzero((panel.open_time >= first) & (panel.open_time <= last))
     if len(rows) < LEAST_ROWS:
         raise ValueError(
@@ -133,7 +133,7 @@ def fit(bars: Mapping[str, Bars]) -> Twin:
     shape, volume, log_volatility = _columns(bars, panel, rows)
     open_time = panel.open_time[rows]
     listed = [bars[symbol] for symbol in panel.symbols]
-    before = [int(np.searchsorted(one.open_time, first)) - 1 for one in listed]
+    before = [int(np.searchsorted(series.open_time, first)) - 1 for series in listed]
     years = (last - first) / np.timedelta64(1, "D") / CALENDAR_DAYS_PER_YEAR
     return Twin(
         symbols=panel.symbols,
@@ -142,7 +142,9 @@ def fit(bars: Mapping[str, Bars]) -> Twin:
         shape=shape,
         volume=volume,
         log_volatility=log_volatility,
-        first_close=np.array([one.close[row] * one.factor[row] for one, row in zip(listed, before, strict=True)]),
+        first_close=np.array(
+            [series.close[row] * series.factor[row] for series, row in zip(listed, before, strict=True)]
+        ),
         sessions_per_year=counts / years,
     )
 
@@ -153,15 +155,15 @@ def _columns(bars: Mapping[str, Bars], panel: Panel, rows: IntArray) -> tuple[Fl
     volume = np.full(shape.shape[:2], np.nan)
     log_volatility = np.empty(shape.shape[:2])
     for column, symbol in enumerate(panel.symbols):
-        one = bars[symbol]
+        series = bars[symbol]
         traded, own = panel.session[rows, column], panel.row[rows, column]
         # Some vendors' ranges do not contain their own open and close.
-        high = np.maximum.reduce([one.open, one.high, one.close])
-        low = np.minimum.reduce([one.open, one.low, one.close])
-        prices = np.stack([one.open, high, low, one.close], axis=-1) * one.factor[:, None]
+        high = np.maximum.reduce([series.open, series.high, series.close])
+        low = np.minimum.reduce([series.open, series.low, series.close])
+        prices = np.stack([series.open, high, low, series.close], axis=-1) * series.factor[:, None]
         at = own[traded]
         shape[traded, column] = np.log(prices[at] / prices[at - 1, CLOSE][:, None])
-        volume[traded, column] = one.volume[at]
+        volume[traded, column] = series.volume[at]
         volatility = daily_volatility(prices[:, CLOSE])
         volatility[:VOLATILITY_BARS] = volatility[VOLATILITY_BARS]
         # The volatility that standardises a date's return must not include the date's own bar.

@@ -45,11 +45,11 @@ def joint_returns(bars: Mapping[str, Bars]) -> FloatArray:
 
     NaN where a symbol has no session, and on its first.
     """
-    union = np.unique(np.concatenate([one.open_time for one in bars.values()]))
+    union = np.unique(np.concatenate([own.open_time for own in bars.values()]))
     returns = np.full((len(union), len(bars)), np.nan)
     for column, symbol in enumerate(sorted(bars)):
-        one = bars[symbol]
-        returns[np.searchsorted(union, one.open_time[1:]), column] = np.diff(np.log(one.close * one.factor))
+        series = bars[symbol]
+        returns[np.searchsorted(union, series.open_time[1:]), column] = np.diff(np.log(series.close * series.factor))
     return returns
 
 
@@ -60,7 +60,7 @@ def fact_labels(symbols: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     (('excess_kurtosis', 'A'), ('correlation_stress', 'A/B'))
     """
     alone = [(name, symbol) for symbol in symbols for name in SYMBOL_FACTS]
-    return (*alone, *((name, f"{one}/{other}") for one, other in combinations(symbols, 2) for name in PAIR_FACTS))
+    return (*alone, *((name, f"{first}/{other}") for first, other in combinations(symbols, 2) for name in PAIR_FACTS))
 
 
 def measured(returns: FloatArray, sessions_per_year: FloatArray) -> FloatArray:
@@ -155,8 +155,8 @@ def _pair_facts(returns: FloatArray) -> FloatArray:
     month = sliding_window_view(today, MONTH_BARS).mean(axis=-1)
     stress = np.zeros(len(returns), dtype=np.bool_)
     stress[MONTH_BARS - 1 :] = month > np.quantile(month, 1.0 - STRESS_SHARE)
-    one, other = np.array(pairs).T
-    facts = [_correlations(standard[when], known[when])[one, other] for when in (~stress, stress)]
+    left, right = np.array(pairs).T
+    facts = [_correlations(standard[when], known[when])[left, right] for when in (~stress, stress)]
     return np.stack(facts, axis=-1).ravel()
 
 

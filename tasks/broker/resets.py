@@ -49,7 +49,7 @@ def judged(job: Job, broker: Broker, adopted: BrokerBaseline) -> Verdict:
         since = resets.remembers_from(store, job.account, broker.name) or adopted.adopted_at
         confirmed = evidence.evidence_since(store, job.account, broker.name, since)
         traded = {(one.symbol, one.trade_id): one for one in venues.executions_since(store, job.account, since)}
-        orders = {one.order_id: order_store.order(store, job.account, one.order_id) for one in confirmed}
+        orders = {one.order_id: order_store.read_order(store, job.account, one.order_id) for one in confirmed}
         ever = venues.last_sent_at(store, job.account) is not None
         now = standing_now(store, job.account)
     if not ever and not (now and now.positions):

@@ -89,7 +89,7 @@ def send(job: Job, broker: Broker, order: Order, account: tuple[AccountState, Ac
         refusal = _refusal(store, job, order, account, now)
         claimed = _refused(order, refusal) if refusal else _sent(order)
         if not order_store.claim_order(store, job.account, claimed):
-            return order_store.order(store, job.account, order.order_id)
+            return order_store.read_order(store, job.account, order.order_id)
         _step(store, job, claimed, now)
     if refusal:
         log.warning("%s %s %s: %s.", order.side.capitalize(), order.quantity, order.symbol, refusal.reason)
@@ -121,7 +121,7 @@ def record(customer: Customer, broker: Broker, receipt: OrderReport) -> Order:
     """Record the order's state, evidence and trades, each once, on the account day they belong to; return the order."""
     now = broker.now()
     with connect(customer.home) as store, transaction(store):
-        known = order_store.order(store, customer.account, receipt.order.order_id)
+        known = order_store.read_order(store, customer.account, receipt.order.order_id)
         # Always record evidence: an order that the broker once confirmed has arrived.
         if receipt.venue is not None:
             evidence.record_evidence(store, customer.account, broker.name, known.order_id, receipt.venue)

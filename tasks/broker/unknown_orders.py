@@ -123,7 +123,7 @@ def end(customer: Customer, broker: Broker, ended: Order) -> None:
     """Record that the order has ended without a trade of its own, unless another run knows its outcome by now."""
     now = broker.now()
     with connect(customer.home) as store, transaction(store):
-        if order_store.order(store, customer.account, ended.order_id).state is not OrderState.UNKNOWN:
+        if order_store.read_order(store, customer.account, ended.order_id).state is not OrderState.UNKNOWN:
             return
         snapshot = ledger.latest_snapshot(store, customer.account)
         settled = snapshot.account.as_of if snapshot else ended.as_of

@@ -105,7 +105,7 @@ def _record(store: Connection, found: Found) -> Record:
     assert provenance is not None, "an order has a decision"
     return Record(
         found=found,
-        order=order_store.order(*key),
+        order=order_store.read_order(*key),
         decisions=ledger.decisions_on(store, found.account, found.as_of),
         provenance=provenance,
         steps=order_history.steps(*key),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from exchange.brokers.symbol_rules import Listing, demand_trading, listing, market_rules, one_quote
+from exchange.brokers.symbol_rules import Listing, demand_trading, market_rules, one_quote, read_listing
 from exchange.ports import BrokerRefused, BrokerUnavailable
 from strategy.market.instruments import Calendar, Instrument
 
@@ -163,13 +163,13 @@ def test_an_instrument_takes_the_venues_sizes_and_keeps_the_rest() -> None:
 
 def test_a_symbol_is_found_among_others() -> None:
     info = {"symbols": [{**SPOT, "symbol": "ETHUSDT"}, SPOT, {**SPOT, "status": "BREAK"}]}
-    assert listing(info, "BTCUSDT", "testnet-spot") == RULES
+    assert read_listing(info, "BTCUSDT", "testnet-spot") == RULES
 
 
 def test_a_symbol_that_is_not_listed_is_refused() -> None:
     told = "^testnet-spot lists no NOPEUSDT; name symbols that it does, for example BTCUSDT$"
     with pytest.raises(BrokerRefused, match=told):
-        listing({"symbols": [SPOT]}, "NOPEUSDT", "testnet-spot")
+        read_listing({"symbols": [SPOT]}, "NOPEUSDT", "testnet-spot")
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_a_symbol_that_is_not_listed_is_refused() -> None:
 def test_a_listing_of_another_shape_is_no_answer(info: dict[str, Any]) -> None:
     told = "^testnet-spot describes BTCUSDT in a way that is not known here; try again later$"
     with pytest.raises(BrokerUnavailable, match=told):
-        listing(info, "BTCUSDT", "testnet-spot")
+        read_listing(info, "BTCUSDT", "testnet-spot")
 
 
 def test_an_account_has_one_cash() -> None:

@@ -24,7 +24,7 @@ def test_of_two_that_would_send_an_order_one_may(home: Path) -> None:
         assert orders.claim_order(store, "other", SENT) is False
         assert orders.claim_order(store, "daily", SENT) is True
         assert orders.claim_order(store, "daily", SENT) is False
-        assert orders.order(store, "daily", "o1") == SENT
+        assert orders.read_order(store, "daily", "o1") == SENT
         assert orders.orders_open_at(store, "daily", MONDAY) == (SENT, replace(ORDER, order_id="o2"))
 
 
@@ -33,7 +33,7 @@ def test_an_order_that_is_claimed_only_to_be_ended_has_ended_on_its_day(home: Pa
     with connect(home) as store:
         orders.record_orders(store, "daily", [ORDER])
         assert orders.claim_order(store, "daily", ended) is True
-        assert orders.order(store, "daily", "o1") == ended
+        assert orders.read_order(store, "daily", "o1") == ended
         assert orders.open_orders(store, "daily") == ()
         assert orders.orders_open_at(store, "daily", SUNDAY) == orders.orders_open_at(store, "daily", MONDAY) == ()
 
@@ -46,7 +46,7 @@ def test_an_order_that_certainly_did_not_arrive_waits_again_and_may_be_claimed_a
         assert orders.release_order(store, "other", "o1") is orders.release_order(store, "daily", "o2") is False
         assert orders.release_order(store, "daily", "o1") is True
         waiting = replace(SENT, state=OrderState.INTENDED)
-        assert orders.order(store, "daily", "o1") == waiting
+        assert orders.read_order(store, "daily", "o1") == waiting
         assert orders.orders_open_at(store, "daily", MONDAY)[0] == waiting
         assert orders.claim_order(store, "daily", SENT) is True
 
@@ -58,7 +58,7 @@ def test_an_order_keeps_the_newest_code_it_reached(home: Path) -> None:
         orders.record_orders(store, "daily", [ORDER])
         for reached in (unseen, untold):
             orders.update_orders(store, "daily", [reached])
-            assert orders.order(store, "daily", "o1") == reached
+            assert orders.read_order(store, "daily", "o1") == reached
 
 
 def test_an_order_comes_back_with_its_mark_and_whether_a_halt_cut_it(home: Path) -> None:
@@ -75,7 +75,7 @@ def test_an_order_beyond_its_claim_is_not_released(home: Path) -> None:
         orders.record_orders(store, "daily", [ORDER])
         orders.update_orders(store, "daily", [replace(ORDER, state=OrderState.UNKNOWN)])
         assert orders.release_order(store, "daily", "o1") is False
-        assert orders.order(store, "daily", "o1").state is OrderState.UNKNOWN
+        assert orders.read_order(store, "daily", "o1").state is OrderState.UNKNOWN
 
 
 def test_an_order_that_is_not_there_is_named(home: Path) -> None:
@@ -83,7 +83,7 @@ def test_an_order_that_is_not_there_is_named(home: Path) -> None:
         orders.record_orders(store, "daily", [ORDER])
         for account, order_id in (("other", "o1"), ("daily", "o2")):
             with pytest.raises(ValueError, match=f"^account {account} has no order {order_id}$"):
-                orders.order(store, account, order_id)
+                orders.read_order(store, account, order_id)
 
 
 def test_orders_are_told_by_day_and_symbol(home: Path) -> None:
@@ -116,14 +116,14 @@ def test_an_order_of_more_digits_than_the_store_keeps_goes_on(home: Path) -> Non
     with connect(home) as store:
         orders.record_orders(store, "daily", [long])
         orders.update_orders(store, "daily", [replace(long, state=OrderState.SENT)])
-        assert orders.order(store, "daily", "o1").state is OrderState.SENT
+        assert orders.read_order(store, "daily", "o1").state is OrderState.SENT
 
 
 def test_a_new_reason_alone_is_a_step_and_is_none_once_the_order_has_ended(home: Path) -> None:
     with connect(home) as store:
         orders.record_orders(store, "daily", [ORDER])
         orders.update_orders(store, "daily", [replace(ORDER, reason="held back")])
-        assert orders.order(store, "daily", "o1").reason == "held back"
+        assert orders.read_order(store, "daily", "o1").reason == "held back"
         orders.update_orders(store, "daily", [replace(ORDER, state=OrderState.REJECTED, reason="a")])
         with pytest.raises(LedgerConflict, match=r"^daily: order o1 has ended as rejected; it cannot be rejected$"):
             orders.update_orders(store, "daily", [replace(ORDER, state=OrderState.REJECTED, reason="b")])

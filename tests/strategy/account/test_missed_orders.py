@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from strategy.account.missed_orders import Miss, cuts, filled_quantities, miss, missed_orders
+from strategy.account.missed_orders import Miss, classify_miss, cuts, filled_quantities, missed_orders
 from strategy.account.orders import Fill, Order, OrderState, ReasonCode, Side
 
 MONDAY, TUESDAY = date(2020, 1, 6), date(2020, 1, 7)
@@ -55,7 +55,7 @@ def a_fill(order_id: str, quantity: str, symbol: str = "SPY") -> Fill:
     ],
 )
 def test_each_end_of_an_order_has_its_code(state: OrderState, reason: str, filled: int, expected: Miss | None) -> None:
-    assert miss(an_order(state, reason), Decimal(filled)) == expected
+    assert classify_miss(an_order(state, reason), Decimal(filled)) == expected
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_each_end_of_an_order_has_its_code(state: OrderState, reason: str, fille
     ],
 )
 def test_each_code_says_how_an_order_missed(state: OrderState, code: ReasonCode, expected: Miss) -> None:
-    assert miss(replace(an_order(state), code=code), Decimal(0)) is expected
+    assert classify_miss(replace(an_order(state), code=code), Decimal(0)) is expected
 
 
 def test_an_intent_missed_only_if_all_its_attempts_did() -> None:

@@ -90,7 +90,7 @@ def test_all_that_is_left_of_a_position_that_paid_commissions_can_be_sold(tmp_pa
             order_store.record_orders(store, "daily", [sale])
         send_all(job, year._broker(job.now), account)
         with connect(year.home) as store:
-            sold = order_store.order(store, "daily", sale.order_id)
+            sold = order_store.read_order(store, "daily", sale.order_id)
         assert (sold.state, sold.reason) == (OrderState.FILLED, "")
         assert D(0) <= year.owned() == year.there < STEP
         # Nothing was left to pay with.

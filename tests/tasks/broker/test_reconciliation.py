@@ -164,7 +164,7 @@ def test_what_an_earlier_run_left_open_is_asked_for_before_anything_is_sent(year
     year.testnet.exchange.faults = Faults()
     year.on(later)
     with connect(year.home) as store:
-        assert order_store.order(store, "daily", hanging.order_id).state is OrderState.FILLED
+        assert order_store.read_order(store, "daily", hanging.order_id).state is OrderState.FILLED
     assert len(year.testnet.exchange.accepted(hanging.order_id)) == 1
 
 

@@ -123,12 +123,12 @@ def until_met(year: Calm, way: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[in
         steps = store.execute(
             "SELECT order_id FROM order_events WHERE state = 'unknown' ORDER BY recorded_at"
         ).fetchall()
-        return number, order_store.order(store, "daily", steps[0][0])
+        return number, order_store.read_order(store, "daily", steps[0][0])
 
 
 def stored(year: Calm, order: Order) -> Order:
     with connect(year.home) as store:
-        return order_store.order(store, "daily", order.order_id)
+        return order_store.read_order(store, "daily", order.order_id)
 
 
 def bought(year: Calm, order: Order) -> tuple[int, Decimal]:
@@ -357,7 +357,7 @@ def test_a_trade_that_is_told_otherwise_stays_as_it_was_told_first(
     with connect(spot.home) as store:
         first = venues.executions(store, "daily", 1)[0]
         store.execute("UPDATE orders SET state = 'unknown', settled_on = NULL WHERE order_id = ?", [first.order_id])
-        order = order_store.order(store, "daily", first.order_id)
+        order = order_store.read_order(store, "daily", first.order_id)
         fee = first.fee + Decimal("0.00000001")
     record(
         job, broker, OrderReport(order=replace(order, state=OrderState.FILLED), executions=(replace(first, fee=fee),))

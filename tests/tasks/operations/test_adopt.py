@@ -57,7 +57,7 @@ def newest(year: Calm) -> BrokerBaseline:
 
 def stored(year: Calm, order_id: str) -> Order:
     with connect(year.home) as store:
-        return order_store.order(store, "daily", order_id)
+        return order_store.read_order(store, "daily", order_id)
 
 
 def trades(year: Calm, order_id: str) -> dict[int, list[BrokerFill]]:
