@@ -137,6 +137,7 @@ class Balances:
     trades change only by their realised profit, and the positions.
     `locked` is the part of the cash that is reserved for resting orders; `on_margin`: positions are not paid in full,
     and `entry_prices` holds the cost per unit of each, if reported.
+    `charges_held`: the ids of recent funding payments that the cash includes, where a baseline is made of it.
     """
 
     cash: Decimal
@@ -144,6 +145,7 @@ class Balances:
     locked: Decimal = Decimal(0)
     on_margin: bool = False
     entry_prices: Mapping[str, Decimal] = field(default_factory=dict)
+    charges_held: frozenset[str] = frozenset()
 
 
 class Broker(Protocol):

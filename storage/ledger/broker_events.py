@@ -16,8 +16,9 @@ ADOPTIONS = Table(
     name="adoptions",
     key=("account", "broker", "number", "symbol"),
     values=(),
-    changing=("quantity", "adopted_at", "reason"),
+    changing=("quantity", "adopted_at", "reason", "charges_from"),
 )
+BASELINE_CHARGES = Table(name="baseline_charges", key=("account", "broker", "number", "charge_id"), values=())
 EXECUTIONS = Table(
     name="executions",
     key=("account", "order_id", "trade_id"),
@@ -37,31 +38,44 @@ CASH = ""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerBaseline:
-    """The broker's balances when the account took it over for the `number`-th time: cash and signed quantities."""
+    """The broker's balances when the account took it over for the `number`-th time: cash and signed quantities.
+
+    Funding payments stamped `charges_from` or later change them, except those in `charges_held`, which they hold
+    already; the time is None in baselines of old, where it is `adopted_at`.
+    """
 
     number: int
     reason: str
     adopted_at: datetime
     cash: Decimal
     positions: Mapping[str, Decimal]
+    charges_from: datetime | None = None
+    charges_held: frozenset[str] = frozenset()
 
 
 def adoption(connection: Connection, account: str, broker: str) -> BrokerBaseline | None:
     """Return the account's newest baseline at the broker; None if it never took the broker over."""
     rows = connection.execute(
-        "SELECT number, adopted_at, symbol, quantity, reason FROM adoptions WHERE account = ? AND broker = ? "
-        "QUALIFY number = max(number) OVER () ORDER BY symbol",
+        "SELECT number, adopted_at, symbol, quantity, reason, charges_from FROM adoptions "
+        "WHERE account = ? AND broker = ? QUALIFY number = max(number) OVER () ORDER BY symbol",
         [account, broker],
     ).fetchall()
     if not rows:
         return None
-    held = {symbol: quantity for _, _, symbol, quantity, _ in rows}
+    number, adopted_at, _, _, reason, charges_from = rows[0]
+    held = {row[2]: row[3] for row in rows}
+    charges = connection.execute(
+        "SELECT charge_id FROM baseline_charges WHERE account = ? AND broker = ? AND number = ?",
+        [account, broker, number],
+    ).fetchall()
     return BrokerBaseline(
-        number=rows[0][0],
-        reason=rows[0][4],
-        adopted_at=rows[0][1].astimezone(UTC),
+        number=number,
+        reason=reason,
+        adopted_at=adopted_at.astimezone(UTC),
         cash=held.pop(CASH),
         positions=held,
+        charges_from=charges_from and charges_from.astimezone(UTC),
+        charges_held=frozenset(charge_id for (charge_id,) in charges),
     )
 
 
@@ -84,10 +98,12 @@ def adopt(connection: Connection, account: str, broker: str, taken: BrokerBaseli
     """
     held = {CASH: taken.cash, **taken.positions}
     rows: list[Row] = [
-        (account, broker, taken.number, symbol, quantised(quantity), taken.adopted_at, taken.reason)
+        (account, broker, taken.number, symbol, quantised(quantity), taken.adopted_at, taken.reason, taken.charges_from)
         for symbol, quantity in sorted(held.items())
     ]
     insert_once(connection, ADOPTIONS, rows)
+    charges: list[Row] = [(account, broker, taken.number, charge_id) for charge_id in sorted(taken.charges_held)]
+    insert_once(connection, BASELINE_CHARGES, charges)
 
 
 def record_step(connection: Connection, account: str, order: Order, at: datetime) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
-from exchange.ports import Balances, Broker
+from exchange.ports import Balances, Broker, BrokerUnavailable
 from storage.bars import instruments as instrument_store
 from storage.database import Connection
 from storage.ledger import broker_events as venues
@@ -28,6 +28,7 @@ from strategy.broker.fills import (
     fees_elsewhere,
 )
 from strategy.broker.takeover import Books, Found
+from tasks.broker.funding import past_funding
 from tasks.run.job import Customer
 
 
@@ -42,6 +43,11 @@ class News:
 
 NO_NEWS = News()
 
+#: Times to read balances that are to become a baseline, if funding is paid meanwhile.
+LOOKS = 3
+#: A venue's clock may be set back by less than this after a baseline: funding paid later is then stamped before it.
+CLOCK_STEP = timedelta(minutes=2)
+
 
 def is_current_baseline(store: Connection, account: str, broker: Broker, adopted: BrokerBaseline) -> bool:
     """Return whether this is the account's newest baseline; another run may have recorded a newer one meanwhile."""
@@ -54,6 +60,38 @@ def holdings_of(broker: Broker, symbols: Sequence[str]) -> Balances:
     holdings = broker.holdings(tuple(symbols))
     assert holdings is not None, "a broker outside the process has books of its own"
     return holdings
+
+
+def baseline_holdings(broker: Broker, symbols: Sequence[str]) -> Balances:
+    """Return balances to make a baseline of, with the ids of the recent funding payments that they hold.
+
+    Waits until funding of the hour is paid. Raises BrokerUnavailable, BrokerRefused.
+    """
+    past_funding(broker)
+    for _ in range(LOOKS):
+        charges_held = _recent_charges(broker)
+        holdings = holdings_of(broker, symbols)
+        if _recent_charges(broker) <= charges_held:
+            return replace(holdings, charges_held=charges_held)
+    raise BrokerUnavailable(f"{broker.name} pays funding at this moment; run the same command again in a minute")
+
+
+def _recent_charges(broker: Broker) -> frozenset[str]:
+    return frozenset(charge.charge_id for charge in broker.charges(broker.now() - CLOCK_STEP))
+
+
+def baseline(broker: Broker, number: int, reason: str, holdings: Balances) -> BrokerBaseline:
+    """Return the account's `number`-th baseline, made of these balances now."""
+    now = broker.now()
+    return BrokerBaseline(
+        number=number,
+        reason=reason,
+        adopted_at=now,
+        cash=holdings.cash,
+        positions=holdings.positions,
+        charges_from=now - CLOCK_STEP,
+        charges_held=holdings.charges_held,
+    )
 
 
 def standing_now(store: Connection, account: str, news: News = NO_NEWS) -> Account | None:

@@ -19,7 +19,14 @@ from strategy.account.orders import Order
 from strategy.broker.daily_booking import Holding
 from strategy.broker.takeover import CASH_STEP, Cause, given_back
 from strategy.exit_codes import Exit
-from tasks.broker.account_books import expected, holdings_of, is_current_baseline, standing_now, traded_since
+from tasks.broker.account_books import (
+    baseline_holdings,
+    expected,
+    holdings_of,
+    is_current_baseline,
+    standing_now,
+    traded_since,
+)
 from tasks.broker.resets import Verdict, judged
 from tasks.broker.takeover_plan import Plan, planned, take_over
 from tasks.report.markup import exactly
@@ -107,7 +114,7 @@ def settle_difference(job: Job, broker: Broker, adopted: BrokerBaseline, found: 
     if found.side is BookSide.LEDGER:
         raise BrokerDisagrees(f"{found.words}; {_remedy(job)}")
     verdict = judged(job, broker, adopted)
-    holdings = holdings_of(broker, sorted({*job.symbols, *adopted.positions}))
+    holdings = baseline_holdings(broker, sorted({*job.symbols, *adopted.positions}))
     standing = (job.account, broker, adopted)
     with connect(job.home) as store, transaction(store):
         # The mismatch may come from orders that another run sent after it recorded a new baseline.

@@ -16,7 +16,7 @@ from storage.ledger.broker_events import BrokerBaseline
 from strategy.account.orders import Order, OrderState, ReasonCode
 from strategy.broker.fills import PaidIn, booking_day
 from strategy.market.instruments import Instrument
-from tasks.broker.account_books import holdings_of, is_current_baseline
+from tasks.broker.account_books import baseline, baseline_holdings, is_current_baseline
 from tasks.broker.balances import BrokerDisagrees, Difference, differ_by_fills, difference, settle_difference
 from tasks.broker.funding import FUNDING_LOOKS_S, past_funding
 from tasks.broker.unknown_orders import close_absent, is_late, remedy, sync_orders, waited_for
@@ -162,15 +162,13 @@ def _adopted(job: Job, broker: Broker) -> BrokerBaseline | None:
 
 def _adopt_first(job: Job, broker: Broker) -> BrokerBaseline:
     """Record the broker's balances as the first baseline: the account owns only cash, up to its capital."""
-    holdings = holdings_of(broker, job.symbols)
+    holdings = baseline_holdings(broker, job.symbols)
     with connect(job.home) as store, transaction(store):
         # Another first run may have recorded a baseline meanwhile and traded: then the balances are not untouched.
         if (other := venues.adoption(store, job.account, broker.name)) is not None:
             return other
         _demand(job, broker, holdings.cash)
-        adopted = BrokerBaseline(
-            number=1, reason="first run", adopted_at=broker.now(), cash=holdings.cash, positions=holdings.positions
-        )
+        adopted = baseline(broker, 1, "first run", holdings)
         venues.adopt(store, job.account, broker.name, adopted)
     log.info(
         "Account %s adopts %s with %s in cash, %s of it its own.",
@@ -234,7 +232,9 @@ def charges_since(customer: Customer, broker: Broker, adopted: BrokerBaseline) -
     """Return the newest funding payments since the baseline; some may be recorded already. Raises BrokerUnavailable."""
     with connect(customer.home) as store:
         known = venues.charges(store, customer.account, adopted.number)
-    return broker.charges(max([adopted.adopted_at, *(one.charged_at - CHARGES_OVERLAP for one in known)]))
+    since = adopted.charges_from or adopted.adopted_at
+    charges = broker.charges(max([since, *(charge.charged_at - CHARGES_OVERLAP for charge in known)]))
+    return tuple(charge for charge in charges if charge.charge_id not in adopted.charges_held)
 
 
 def _paid_elsewhere(job: Job, broker: Broker) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from storage.ledger.broker_events import BrokerBaseline
 from storage.ledger.takeovers import Kept
 from strategy.account.orders import OrderState, ReasonCode
 from strategy.broker.takeover import Books, Cause, Change, Found, Takeover
-from tasks.broker.account_books import NO_NEWS, News, books_of, expected, first_open_day, found_of, untold
+from tasks.broker.account_books import NO_NEWS, News, baseline, books_of, expected, first_open_day, found_of, untold
 from tasks.report.markup import exactly, money
 from tasks.run.answers import Json, text
 from tasks.run.job import Customer
@@ -148,10 +148,7 @@ def take_over(
         ended = replace(order, state=OrderState.EXPIRED, reason=UNSENT, code=ReasonCode.OVERTAKEN)
         if order.state is OrderState.INTENDED and order_store.claim_order(store, account, ended):
             venues.record_step(store, account, ended, now)
-    taken = BrokerBaseline(
-        number=number, reason=reason, adopted_at=now, cash=holdings.cash, positions=holdings.positions
-    )
-    venues.adopt(store, account, broker.name, taken)
+    venues.adopt(store, account, broker.name, baseline(broker, number, reason, holdings))
     if plan.takeover is not None:
         after = plan.takeover.books
         takeovers.record_kept(store, account, broker.name, number, Kept(positions=after.positions, costs=after.costs))

@@ -21,8 +21,8 @@ from tasks.broker.account_books import (
     NO_NEWS,
     News,
     as_recorded,
+    baseline_holdings,
     expected,
-    holdings_of,
     is_current_baseline,
     standing_now,
     traded_since,
@@ -150,7 +150,7 @@ def _holdings(adopter: Adopter, broker: Broker, before: BrokerBaseline, news: Ne
     young = broker.now() - max((one.executed_at for one in told), default=before.adopted_at)
     if timedelta(0) <= young < BALANCES_AFTER:
         broker.wait((BALANCES_AFTER - young).total_seconds())
-    return holdings_of(broker, sorted({*before.positions, *(now.positions if now else ())}))
+    return baseline_holdings(broker, sorted({*before.positions, *(now.positions if now else ())}))
 
 
 def _catch_up(adopter: Adopter, broker: Broker, adopted: BrokerBaseline) -> None:

@@ -53,6 +53,7 @@ def a_fill(trade: BrokerFill, day: date) -> Fill:
 
 def test_a_broker_is_taken_over_as_it_stood_and_later_anew(home: Path) -> None:
     again = replace(FIRST, number=2, reason="reset", adopted_at=NOON + timedelta(days=9), cash=D(7), positions={})
+    again = replace(again, charges_from=again.adopted_at - timedelta(minutes=2), charges_held=frozenset({"c1", "c2"}))
     with connect(home) as store:
         assert venues.adoption(store, "spot", "testnet-spot") is None
         venues.adopt(store, "spot", "testnet-spot", FIRST)

@@ -47,8 +47,9 @@ def test_orders_that_traded_before_evidence_was_kept_have_some(home: Path) -> No
     text = (Path(evidence.__file__).parents[1] / "migrations" / "0012_order_evidence.sql").read_text()
     with connect(home) as store:
         store.execute("DROP TABLE order_evidence")
-        store.execute("INSERT INTO adoptions VALUES ('spot', 'testnet-spot', 1, '', 1, ?, 'first run')", [NOON])
-        store.execute("INSERT INTO adoptions VALUES ('spot', 'testnet-spot', 1, 'BTCUSDT', 1, ?, 'first run')", [NOON])
+        for symbol in ("", "BTCUSDT"):
+            row = ["spot", "testnet-spot", 1, symbol, 1, NOON, "first run"]
+            store.execute(f"INSERT INTO adoptions VALUES ({', '.join('?' * 7)}, NULL)", row)
         for number, at in (("t1", LATER.transacted_at), ("t2", NOON)):
             row = ["spot", "o1", number, "BTCUSDT", at, "buy", Decimal(1), Decimal(1), Decimal(0), "USDT", None, 1]
             store.execute(f"INSERT INTO executions ({COLUMNS}) VALUES ({', '.join('?' * 12)})", row)

@@ -424,6 +424,55 @@ def test_a_charge_that_the_venue_tells_after_a_later_one_is_not_missed(tmp_path:
     assert known == [first, second]
 
 
+def test_funding_paid_after_the_venue_set_its_clock_back_counts_once(tmp_path: Path) -> None:
+    with Calm(3, tmp_path / "home", FUTURES).open() as year:
+        day, exchange = year.until_it_holds(), year.testnet.exchange
+        exchange.futures.account.wallet += D("0.50")
+        adopt(year.home, "daily", "a rebate", year._broker, year._now())
+        year.clock.offset -= timedelta(seconds=59)
+        paid = exchange.futures.account.fund(BTC, D("0.0001"))
+        for later in (1, 2, 3):
+            year.on(day + later)
+        with connect(year.home) as store:
+            adopted = venues.adoption(store, "daily", FUTURES)
+            charges = venues.charges(store, "daily", 2)
+    assert adopted is not None
+    assert paid != 0
+    assert [(charge.cash, charge.charged_at < adopted.adopted_at) for charge in charges] == [(paid, True)]
+
+
+@pytest.mark.parametrize("before_s", [1, 30, 61, 119, 121])
+def test_funding_that_a_baseline_holds_is_not_counted_again(tmp_path: Path, before_s: float) -> None:
+    with Calm(3, tmp_path / "home", FUTURES).open() as year:
+        day = year.until_it_holds()
+        year.testnet.exchange.futures.account.wallet += D("0.50")
+        paid = year.testnet.exchange.futures.account.fund(BTC, D("0.0001"))
+        year.testnet.sleep(before_s)
+        adopt(year.home, "daily", "a rebate", year._broker, year._now())
+        for later in (1, 2, 3):
+            year.on(day + later)
+        with connect(year.home) as store:
+            after = venues.charges(store, "daily", 1), venues.charges(store, "daily", 2)
+    assert [[charge.cash for charge in charges] for charges in after] == [[paid], []]
+
+
+@pytest.mark.parametrize("before_s", [1, 61, 121])
+def test_funding_before_the_first_run_is_not_the_accounts(tmp_path: Path, before_s: float) -> None:
+    with Calm(3, tmp_path / "home", FUTURES).open() as year:
+        account = year.testnet.exchange.futures.account
+        year.testnet.move_to(year._instant(DAYS[0]) - timedelta(seconds=before_s))
+        year._quote(DAYS[0])
+        account.positions[BTC].amount = D("0.01")
+        paid = account.fund(BTC, D("-0.0001"))
+        account.positions[BTC].amount = D(0)
+        for number in (0, 1, 2):
+            year.on(number)
+        with connect(year.home) as store:
+            charges = venues.charges(store, "daily", 1)
+    assert paid != 0
+    assert charges == ()
+
+
 def test_after_days_of_trading_no_file_holds_a_secret(tmp_path: Path) -> None:
     year = Calm(3, tmp_path / "home", SPOT)
     year.dice.calm, year.testnet.exchange.faults = True, Faults()
