@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 COMMAND = (
@@ -21,7 +22,7 @@ COMMAND = (
 SIZE_PX = (1280, 1030)
 
 
-def answer(folder: Path) -> dict:
+def answer(folder: Path) -> dict[str, Any]:
     """What the command answers; its report lies in the folder afterwards."""
     program = Path(sys.executable).parent / "turbodmt"
     with tempfile.TemporaryDirectory() as home:
@@ -31,7 +32,8 @@ def answer(folder: Path) -> dict:
             stdout=subprocess.PIPE,
         )
     (folder / "answer.json").write_bytes(told.stdout)
-    return json.loads(told.stdout)
+    answered: dict[str, Any] = json.loads(told.stdout)
+    return answered
 
 
 def photograph(page: Path, picture: Path) -> None:

@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 from statistics import median
 
@@ -39,13 +40,11 @@ SPELT = {
     "tasks/report/scales.py": ["text == '0.0%'"],
 }
 
-#: The fakes are held to the rules of shape, too, not to those of values: a fake changes.
-TESTING = sorted((ROOT / "testing").rglob("*.py"))
+#: What stands beside the product is held to the rules of shape, too, not to those of values: a fake changes.
+BESIDE = sorted(path for name in ("testing", "benchmarks") for path in (ROOT / name).rglob("*.py"))
 
 each_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-each_module_and_fake = pytest.mark.parametrize(
-    "path", [*MODULES, *TESTING], ids=lambda path: str(path.relative_to(ROOT))
-)
+each_module_of_all = pytest.mark.parametrize("path", [*MODULES, *BESIDE], ids=lambda path: str(path.relative_to(ROOT)))
 
 
 def syntax(path: Path) -> ast.Module:
@@ -59,19 +58,19 @@ def named(call: ast.Call) -> tuple[str, str]:
     return "", ""
 
 
-@each_module_and_fake
+@each_module_of_all
 def test_a_module_has_at_most_400_lines(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
-@each_module_and_fake
+@each_module_of_all
 def test_a_function_has_at_most_50_lines(path: Path) -> None:
     functions = [node for node in ast.walk(syntax(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     too_long = {f.name: f.end_lineno - f.lineno + 1 for f in functions if (f.end_lineno or 0) - f.lineno >= 50}
     assert too_long == {}
 
 
-@each_module_and_fake
+@each_module_of_all
 def test_a_module_name_is_a_noun_of_its_own(path: Path) -> None:
     if path.stem != "__init__":
         assert path.stem not in FORBIDDEN_NAMES
@@ -162,7 +161,7 @@ def test_a_sentence_may_be_empty_or_the_same(code: str) -> None:
     assert spelt(ast.parse(code)) == []
 
 
-PACKAGES = sorted({path.parent for path in [*MODULES, *TESTING]})
+PACKAGES = sorted({path.parent for path in [*MODULES, *BESIDE]})
 QUESTIONS = {
     "the fee is charged": "strategy/account/settlement",
     "slippage is added": "strategy/account/settlement",
@@ -210,8 +209,8 @@ def dotted(path: Path) -> str:
 
 
 def imports() -> dict[str, set[str]]:
-    """What each module imports of the product and the fakes, inside functions and under TYPE_CHECKING too."""
-    modules = [*MODULES, *TESTING]
+    """What each module imports of ours, inside functions and under TYPE_CHECKING too."""
+    modules = [*MODULES, *BESIDE]
     names = {dotted(path) for path in modules}
     found: dict[str, set[str]] = {name: set() for name in names}
     for path in modules:
@@ -259,11 +258,14 @@ def test_a_circle_is_found() -> None:
 
 
 def test_a_package_holds_at_most_15_modules_and_the_median_8() -> None:
-    counts = {
-        package: len([path for path in [*MODULES, *TESTING] if path.parent == package]) - 1 for package in PACKAGES
-    }
+    counts = Counter(path.parent for path in [*MODULES, *BESIDE] if path.stem != "__init__")
     assert {package: count for package, count in counts.items() if count > 15} == {}
-    assert median(counts.values()) <= 8
+    assert median(counts[package] for package in PACKAGES) <= 8
+
+
+def test_a_folder_of_tests_holds_at_most_15() -> None:
+    counts = Counter(path.parent for path in (ROOT / "tests").rglob("test_*.py"))
+    assert {folder: count for folder, count in counts.items() if count > 15} == {}
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -18,6 +18,8 @@ from tasks.validation.bar_checks import CHECKS
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CLI = get_command(app)
+#: A file of the benchmarks, or a test, as documents name it.
+PROGRAM = re.compile(r"\b(?:benchmarks|tests)/[\w/]+\.\w+")
 
 
 def commands(path: Path) -> list[list[str]]:
@@ -54,6 +56,13 @@ def test_every_link_into_the_project_leads_somewhere(path: Path) -> None:
     targets = re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text(encoding="utf-8"))
     missing = [target for target in targets if not (path.parent / target).exists()]
     assert missing == []
+
+
+def test_every_program_that_is_named_exists() -> None:
+    texts = [*ROOT.glob("*.md"), *DOCUMENTS, ROOT / "Makefile", *(ROOT / "benchmarks").rglob("*.py")]
+    named = {name for path in texts for name in PROGRAM.findall(path.read_text(encoding="utf-8"))}
+    assert len(named) > 20
+    assert sorted(name for name in named if not (ROOT / name).exists()) == []
 
 
 def test_every_exit_code_is_documented() -> None:

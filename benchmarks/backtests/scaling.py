@@ -1,4 +1,6 @@
-"""Prints what a backtest costs against bars, paths and symbols: `.venv/bin/python benchmarks/scaling.py --plot FILE`.
+"""Prints what a backtest costs against bars, paths and symbols.
+
+    .venv/bin/python benchmarks/backtests/scaling.py --plot FILE
 
 The account in bulk is varied around 512 paths x 2520 bars x 1 symbol, the exact backtest around 2520 bars of 2 symbols.
 The exponent is the slope of the logarithm of the CPU time; 1 is linear.

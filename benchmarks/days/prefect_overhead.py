@@ -1,4 +1,4 @@
-"""What Prefect costs a day on top of its work: `.venv/bin/python -W ignore benchmarks/prefect_overhead.py`.
+"""What Prefect costs a day on top of its work: `.venv/bin/python -W ignore benchmarks/days/prefect_overhead.py`.
 
 Each day of the sample is run three times in turn: its steps as plain functions, as the daily flow, and a bare flow of
 as many tasks that do nothing, against one server on loopback. The overhead is flow less plain; its ratio to the bare

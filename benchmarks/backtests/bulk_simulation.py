@@ -1,7 +1,9 @@
 """Prints symbol-bars a second of the account in bulk, with costs, position limits and drawdown control, and peers.
 
-`.venv/bin/python benchmarks/bulk_simulation.py` after `pip install -e ".[peers]"`; without vectorbt it is left out. All
-meet the same arrays in turn on one thread, and CPU time counts, so that what else runs on the machine does not. The
+    .venv/bin/python benchmarks/backtests/bulk_simulation.py
+
+vectorbt comes with `pip install -e ".[peers]"` and is left out without it. All meet the same arrays in turn on one
+thread, and CPU time counts, so that what else runs on the machine does not. The
 account clips its targets, and `simulate` reports exposures and turnover besides the equity; vectorbt's
 `Portfolio.from_orders` trades the clipped targets with the same fees and no drawdown control; the NumPy pass is one
 expression that reads the same arrays, about what memory allows.

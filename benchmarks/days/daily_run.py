@@ -1,4 +1,6 @@
-"""Times a daily run of ten symbols with ten and with twenty years of bars: `.venv/bin/python benchmarks/daily_run.py`.
+"""Times a daily run of ten symbols with ten and with twenty years of bars.
+
+    .venv/bin/python benchmarks/days/daily_run.py
 
 The model is trained on the first day and not due on the others. Each figure is the median of several days: the whole
 command; the flow in a process that has imported everything, on a Prefect server that runs already; and the steps from
@@ -12,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -52,9 +55,9 @@ def measure(folder: Path, years: int) -> tuple[float, float, float]:
 
     days = [(LAST - np.timedelta64(3 * REPEATS - back, "D")).astype(date) for back in range(3 * REPEATS + 1)]
     daily(as_of=days[0])
-    flow = [_seconds(lambda day=day: daily(as_of=day)) for day in days[1 : REPEATS + 1]]
-    steps = [_seconds(lambda day=day: _steps(day)) for day in days[REPEATS + 1 : 2 * REPEATS + 1]]
-    wall = [_seconds(lambda day=day: _command(day)) for day in days[2 * REPEATS + 1 :]]
+    flow = [_seconds(partial(daily, as_of=day)) for day in days[1 : REPEATS + 1]]
+    steps = [_seconds(partial(_steps, day)) for day in days[REPEATS + 1 : 2 * REPEATS + 1]]
+    wall = [_seconds(partial(_command, day)) for day in days[2 * REPEATS + 1 :]]
     return float(np.median(wall)), float(np.median(flow)), float(np.median(steps))
 
 

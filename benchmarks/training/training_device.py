@@ -1,6 +1,6 @@
 """Trains the same networks on the processor and on a CUDA device, and prints what that changes.
 
-    .venv/bin/python benchmarks/training_device.py [--symbols 4] [--days 10000] [--steps 160]
+    .venv/bin/python benchmarks/training/training_device.py [--symbols 4] [--days 10000] [--steps 160]
 
 On a made-up universe with a planted linear signal: seconds of the whole training (twin, three networks, gate), how far
 the returns on the gate's dates lie apart, and whether the device gives the same bytes twice.

@@ -1,6 +1,6 @@
 """How often the gate promotes a network that was trained on pure noise: at most 19 of 200 at a level of 0.05.
 
-    .venv/bin/python benchmarks/noise_gate.py [--universes 200]
+    .venv/bin/python benchmarks/studies/noise_gate.py [--universes 200]
 
 Universe n has the seed n and is one of four kinds in turn: independent or correlated symbols, steady or clustered
 volatility. Small networks, trained as the large ones are: with the twin, an ensemble, early stopping and the purge.

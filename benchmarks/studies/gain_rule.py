@@ -1,6 +1,6 @@
 """What keeping a training only beyond `gain_errors` standard errors of its gain costs and saves, on made-up universes.
 
-    .venv/bin/python benchmarks/gain_rule.py [--seeds 8]
+    .venv/bin/python benchmarks/studies/gain_rule.py [--seeds 8]
 
 Small networks learn fourteen years of four symbols, with noise or a planted signal of some strength in them, and are
 judged by what they earn, net, on eight years of a fresh universe with the same law. Prints how far they end above or

@@ -1,4 +1,4 @@
-"""Times one day's signals of 50 symbols by one network: `.venv/bin/python benchmarks/signal_speed.py`.
+"""Times one day's signals of 50 symbols by one network: `.venv/bin/python benchmarks/days/signal_speed.py`.
 
 Windows go through one at a time, each on one torch thread, two side by side; beside it the same on one thread, and the
 whole forward pass of each window, as a measure of what computing the last row alone spares. All take turns; figures

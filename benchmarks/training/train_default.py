@@ -1,6 +1,6 @@
 """Trains the default model on the sample, cold and then warm, and prints the seconds.
 
-.venv/bin/python benchmarks/train_default.py
+.venv/bin/python benchmarks/training/train_default.py
 """
 
 import argparse
@@ -8,8 +8,8 @@ import time
 from dataclasses import replace
 
 import numpy as np
-from markets import mandate, sample
 
+from benchmarks.studies.markets import mandate, sample
 from strategy.market.instruments import Calendar
 from strategy.networks.transformer import NetworkShape
 from strategy.training.fit import fitted

@@ -1,6 +1,6 @@
 """Times a walk-forward backtest of one symbol over one year with the default recipe, and the same once more.
 
-    .venv/bin/python benchmarks/backtest_turbo.py --data FOLDER
+    .venv/bin/python benchmarks/backtests/backtest_turbo.py --data FOLDER
 
 FOLDER holds ohlcv_daily.parquet; the symbol is SPY, the year 2020. Both are whole commands, the first in a new home.
 """

@@ -1,4 +1,6 @@
-"""What a day of `rules` and its store cost against symbols and bars: `.venv/bin/python -W ignore benchmarks/growth.py`.
+"""What a day of `rules` and its store cost against symbols and bars.
+
+    .venv/bin/python -W ignore benchmarks/days/growth.py
 
 Random walks around the clock, as a Parquet file. For each size: the first day, which fetches, judges and publishes the
 whole history; the days after it, the median of three; and the store. Processor seconds of the steps from ingest to

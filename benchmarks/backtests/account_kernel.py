@@ -1,4 +1,6 @@
-"""Prints symbol-bars a second of the account kernel and its peers: `.venv/bin/python benchmarks/account_kernel.py`.
+"""Prints symbol-bars a second of the account kernel and its peers.
+
+    .venv/bin/python benchmarks/backtests/account_kernel.py
 
 The peers meet the same arrays in the same run: one NumPy expression over all of them (about what memory allows), a
 plain numba loop over one path after the other, and the plain torch loop of the tests, which is spared a look-back that
@@ -85,7 +87,7 @@ def main() -> None:
 
     def learn(follower: Callable[..., torch.Tensor]) -> None:
         wanted.grad = None
-        follower(wanted, market, params).sum().backward()
+        follower(wanted, market, params).sum().backward()  # type: ignore[no-untyped-call]
 
     started = time.process_time()
     follow(1)
@@ -102,7 +104,7 @@ def main() -> None:
     if options.symbols == 1:
         rows = [np.ascontiguousarray(one[:, 0].T) for one in (target, market.open, market.close)]
         equities, days = np.empty_like(rows[0]), np.ascontiguousarray(market.days.T)
-        works["plain numba loop, forward"] = lambda: plain(*rows, days, equities)
+        works["plain numba loop, forward"] = lambda: plain(*rows, days, equities)  # type: ignore[call-arg]
     rates = {name: target.size / seconds(work, options.repeats) / 1e6 for name, work in works.items()}
     bars = min(options.bars, params.lookback_period - 1)
     short, least = drawn(bars, options.symbols, options.paths)

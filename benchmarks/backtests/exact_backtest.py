@@ -1,8 +1,10 @@
 """Prints bars a second of one exact backtest and of backtesting.py given the same orders, as a ratio of paired runs.
 
-`.venv/bin/python benchmarks/exact_backtest.py` after `pip install -e ".[peers]"`, or without the peer alone. Ours
-decides, orders, fills and marks in Decimal, day by day, and is timed with its metrics; the peer is handed the orders
-ready made, trades them in float at the same opens with the same cost, and is timed with its statistics.
+    .venv/bin/python benchmarks/backtests/exact_backtest.py
+
+The peer comes with `pip install -e ".[peers]"` and is left out without it. Ours decides, orders, fills and marks in
+Decimal, day by day, and is timed with its metrics; the peer gets the orders ready made, trades in float at the same
+opens with the same cost, and is timed with its statistics.
 """
 
 import argparse
@@ -91,7 +93,8 @@ def theirs(bars: Bars, replayed: Replay) -> Callable[[], Any]:
                 self.sell(size=-size)
 
     test = Backtest(frame, Handed, cash=float(CAPITAL), commission=float(COST_BPS) / 1e4, margin=0.1)
-    return test.run
+    run: Callable[[], Any] = test.run
+    return run
 
 
 def seconds(work: Callable[[], object]) -> float:

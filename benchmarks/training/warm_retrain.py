@@ -1,6 +1,6 @@
 """How long the daily retraining takes: three networks trained on for 40 steps, ten symbols and ten years.
 
-    .venv/bin/python benchmarks/warm_retrain.py
+    .venv/bin/python benchmarks/training/warm_retrain.py
 
 The bars are made up; time does not depend on them. Prints the seconds of the twin and of the training together.
 """

@@ -1,4 +1,4 @@
-"""Times a training step beside the machine's peak and a peer: `.venv/bin/python benchmarks/training_speed.py`.
+"""Times a training step beside the machine's peak and a peer: `.venv/bin/python benchmarks/training/training_speed.py`.
 
 A step is 16 windows of 252 rows through the default network, 16 accounts over the second halves, the gradient, clipping
 and AdamW. The peer is torch's own encoder of the same sizes with the account as a plain torch loop. All take
@@ -12,6 +12,7 @@ rows that a row sees (the causal half); the gradient counts twice, what is compu
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -71,7 +72,7 @@ def learner(network: nn.Module, optimiser: torch.optim.Optimizer, loss: Callable
 
     def step() -> None:
         optimiser.zero_grad()
-        loss().backward()
+        loss().backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
 
@@ -108,7 +109,7 @@ def contestants() -> tuple[Network, Callable[[], None], Callable[[], None], Call
     return (
         network,
         learner(network, fused, lambda: loss(parts.departures(rows), account)),
-        lambda: loss(departure, account).backward(),
+        lambda: loss(departure, account).backward(),  # type: ignore[no-untyped-call]
         learner(peer, plain, lambda: loss(peer(rows), scanned)),
     )
 
@@ -131,7 +132,7 @@ def main() -> None:
     torch.manual_seed(0)
     torch.use_deterministic_algorithms(mode=True)
     # As in training: what this would fill is never read.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     network, step, account_alone, peer_step = contestants()
     squares = [torch.randn(size, size) for size in PEAK_SIZES]
     taken = np.empty((rounds, 4))
@@ -139,7 +140,7 @@ def main() -> None:
         for run in (step, account_alone, peer_step):
             run()
         for number in range(rounds):
-            peak = max(2 * len(square) ** 3 / seconds(lambda one=square: one @ one, 2) for square in squares)
+            peak = max(2 * len(square) ** 3 / seconds(partial(torch.matmul, square, square), 2) for square in squares)
             taken[number] = peak / 1e9, seconds(step, 2), seconds(account_alone, 2), seconds(peer_step, 2)
     peak, ours, alone, theirs = np.median(taken, axis=0)
     rate = work(network) / taken[:, 1]

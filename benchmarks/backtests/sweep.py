@@ -1,6 +1,6 @@
 """Prints how long a grid of 1000 points takes, on this machine and on Dask workers.
 
-    .venv/bin/python benchmarks/sweep.py --bars ../shared/data/ohlcv_daily.parquet
+    .venv/bin/python benchmarks/backtests/sweep.py --bars ../shared/data/ohlcv_daily.parquet
 
 The whole command is timed, from its start to its statistics, in a fresh home and in one that holds the bars. With Dask
 the tasks of a larger grid are timed, once the workers have compiled the account, on one worker process and on two.
@@ -27,7 +27,7 @@ max_position_size = [0.5, 1.0, 1.5, 2.0, 3.0]
 neutral_zone = [0.0, 0.03]
 fee_bps = [0.0, 1.0, 2.0, 3.0, 5.0]
 """
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def command(options: Sequence[str]) -> tuple[float, dict[str, object]]:

@@ -1,6 +1,6 @@
 """Whether training with the twin is worth it: planted signals, three lengths of history, paired over seeds.
 
-    .venv/bin/python benchmarks/twin_value.py [--seeds 8]
+    .venv/bin/python benchmarks/studies/twin_value.py [--seeds 8]
 
 Small networks learn from 3, 6 or 12 years, with four twins and with none, and are judged by what they earn, net, on ten
 years of a fresh universe with the same law. Prints Markdown with 95 % intervals of the paired difference.

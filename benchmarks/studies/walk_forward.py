@@ -1,6 +1,6 @@
 """Walk-forward on real bars before 2022, against the baselines, with every part switched off in turn.
 
-    .venv/bin/python benchmarks/walk_forward.py --data FOLDER --panel etf --cache FOLDER
+    .venv/bin/python benchmarks/studies/walk_forward.py --data FOLDER --panel etf --cache FOLDER
 
 Each fold's networks are fitted on bars before it alone. A fold that was computed is kept in the cache by the hash of
 what determines it, so that a killed study goes on where it was. Prints Markdown.
@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from folded import TRIALS, Study, Walked, Way, departed
-from markets import PANELS, load
 
+from benchmarks.studies.folded import TRIALS, Study, Walked, Way, departed
+from benchmarks.studies.markets import PANELS, load
 from strategy.evaluation.metrics import metrics
 from strategy.evaluation.sharpe_tests import compare, sidak
 from strategy.market.bars import FloatArray

@@ -1,6 +1,6 @@
 """How much of a planted signal the default recipe learns, on dates that chose nothing.
 
-    .venv/bin/python benchmarks/planted.py [--seeds 1 2] [--days 10000] [--members 3]
+    .venv/bin/python benchmarks/studies/planted.py [--seeds 1 2] [--days 10000] [--members 3]
 
 Trains the full network on made-up universes of four symbols with twin and ensemble, and prints Markdown: Sharpe ratios,
 net, on the gate's dates. `attainable` is what the same account earns whose signal is the planted one itself,
