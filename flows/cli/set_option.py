@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand
 
 from flows.cli.console import fail, tell
-from flows.cli.environment import PREFIX, remedy_of, strange_names
+from flows.doctor.environment_names import PREFIX, remedy_of, strange_names
 from strategy.exit_codes import Exit
 
 OPTION = "--set"

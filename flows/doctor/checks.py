@@ -10,10 +10,10 @@ from typing import Any, Protocol
 
 from packaging.requirements import Requirement
 
-from flows.cli.environment import remedy_of, strange_names
 from flows.config.paths import HomeUnknown
 from flows.config.settings import ConfigurationError, Settings, load
 from flows.doctor.clock_check import compare_clocks
+from flows.doctor.environment_names import remedy_of, strange_names
 from flows.doctor.server_check import server_checks
 from storage.privacy import PlaceUnsafe
 
