@@ -59,21 +59,21 @@ def _watch(folder: Path, accounts: Sequence[str]) -> "State[Any]":
             Table(
                 heading=f"Concerns at {now:%Y-%m-%d %H:%M} UTC",
                 columns=("Key", "Concern"),
-                rows=tuple((one.key, one.text) for one in concerns) or (("-", "none"),),
+                rows=tuple((concern.key, concern.text) for concern in concerns) or (("-", "none"),),
             )
         ),
         key="watch",
         description=f"Concerns at {now:%Y-%m-%d %H:%M} UTC",
     )
-    for one in fresh:
-        log.warning("New: %s.", one.text)
+    for concern in fresh:
+        log.warning("New: %s.", concern.text)
     for key in over:
         log.info("Over: %s.", key)
-    body = "\n".join([*(f"{one.text}." for one in fresh), *(f"Over: {key}." for key in over)])
+    body = "\n".join([*(f"{concern.text}." for concern in fresh), *(f"Over: {key}." for key in over)])
     # Concerns that could not be reported are new again at the next check.
     if not body or notify(f"TurboDMT: {len(fresh)} new, {len(over)} over, {len(concerns)} in all", body):
         remember(folder, concerns)
-    summary = "; ".join(one.key for one in concerns) or "all is well"
+    summary = "; ".join(concern.key for concern in concerns) or "all is well"
     return Completed(message=summary[:1_000])
 
 
@@ -95,13 +95,13 @@ def changes(home: Path, concerns: Sequence[Concern]) -> tuple[tuple[Concern, ...
         known = set(json.loads((home / MEMORY).read_bytes()))
     except (OSError, ValueError, TypeError):
         known = set()
-    keys = {one.key for one in concerns}
-    return tuple(one for one in concerns if one.key not in known), tuple(sorted(known - keys))
+    keys = {concern.key for concern in concerns}
+    return tuple(concern for concern in concerns if concern.key not in known), tuple(sorted(known - keys))
 
 
 def remember(home: Path, concerns: Sequence[Concern]) -> None:
     """Remember the concerns as reported."""
-    write_whole(home / MEMORY, json.dumps(sorted({one.key for one in concerns})).encode())
+    write_whole(home / MEMORY, json.dumps(sorted({concern.key for concern in concerns})).encode())
 
 
 def _late(client: "SyncPrefectClient", now: datetime) -> list[Concern]:
@@ -110,7 +110,7 @@ def _late(client: "SyncPrefectClient", now: datetime) -> list[Concern]:
     )
     if not late:
         return []
-    since = min((one.expected_start_time for one in late if one.expected_start_time), default=now)
+    since = min((run.expected_start_time for run in late if run.expected_start_time), default=now)
     return [
         Concern(
             key="late",
@@ -129,10 +129,10 @@ def _workerless(client: "SyncPrefectClient") -> list[Concern]:
 def _paused(client: "SyncPrefectClient") -> list[Concern]:
     return [
         Concern(
-            key=f"paused:{one.name}",
-            text=f"the schedule of {one.name} is switched off, so nothing of it runs by itself; switch it on on the "
-            "deployment's page",
+            key=f"paused:{deployment.name}",
+            text=f"the schedule of {deployment.name} is switched off, so nothing of it runs by itself; switch it on on "
+            "the deployment's page",
         )
-        for one in client.read_deployments()
-        if one.name in SCHEDULED and not active(one)
+        for deployment in client.read_deployments()
+        if deployment.name in SCHEDULED and not active(deployment)
     ]

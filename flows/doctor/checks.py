@@ -64,7 +64,11 @@ def _pins() -> list[Json]:
     """Return one check per dependency that is missing or outside its range; a single passed one if all are inside."""
     wrong = []
     needed = [Requirement(text) for text in requires("turbodmt") or []]
-    plain = [one for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})]
+    plain = [
+        requirement
+        for requirement in needed
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+    ]
     for requirement in plain:
         try:
             installed = version(requirement.name)
@@ -93,7 +97,7 @@ def _store(home: Path) -> Json:
             series = bar_store.published_counts(store)
     except StoreError as error:
         return _failed("store", error)
-    return _check("store", True, f"{len(series)} series, {sum(one.rows for one in series)} bars", "")
+    return _check("store", True, f"{len(series)} series, {sum(published.rows for published in series)} bars", "")
 
 
 def _private(home: Path) -> Json:

@@ -70,7 +70,7 @@ def _schedules(client: "SyncPrefectClient") -> list[Json]:
     from flows.scheduling.deployments import SCHEDULED
     from flows.scheduling.schedules import active
 
-    known = {one.name: one for one in client.read_deployments()}
+    known = {deployed.name: deployed for deployed in client.read_deployments()}
     found = []
     for name in SCHEDULED:
         deployment = known.get(name)
@@ -110,7 +110,7 @@ def _next(client: "SyncPrefectClient", deployment: Any) -> datetime | None:
 def _automations(client: "SyncPrefectClient") -> Json:
     from flows.scheduling.automations import wanted
 
-    names = [one.name for one in wanted(None)]
-    on = [name for name in names if any(one.enabled for one in client.read_automations_by_name(name))]
+    names = [automation.name for automation in wanted(None)]
+    on = [name for name in names if any(automation.enabled for automation in client.read_automations_by_name(name))]
     detail = f"{len(on)} of {len(names)} that mark silent runs as crashed are on"
     return _check("automations", detail, "" if on == names else "run `turbodmt up` again, or switch them on in the UI")

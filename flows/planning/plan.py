@@ -155,7 +155,7 @@ def strategies_named(names: str) -> tuple[Strategy, ...]:
     >>> strategies_named("turbo, hold,turbo")
     (<Strategy.TURBO: 'turbo'>, <Strategy.HOLD: 'hold'>)
     """
-    known = [str(one) for one in Strategy]
+    known = [str(strategy) for strategy in Strategy]
     chosen = [name.strip() for name in names.split(",") if name.strip()]
     unknown = [name for name in chosen if name not in known]
     if unknown or not chosen:

@@ -46,7 +46,7 @@ def _block() -> Any:
     from prefect.client.orchestration import get_client
 
     with get_client(sync_client=True) as client:
-        found = [one for one in client.read_block_documents() if one.name == BLOCK]
+        found = [document for document in client.read_block_documents() if document.name == BLOCK]
     return Block._from_block_document(found[0]) if found else None
 
 

@@ -58,20 +58,20 @@ def ensure(client: "SyncPrefectClient") -> tuple[str, ...]:
     """Create or update our automations on the server, each once, and return their names; one switched off stays off."""
     block = _block(client)
     made = wanted(block)
-    for one in made:
-        found = client.read_automations_by_name(one.name)
+    for automation in made:
+        found = client.read_automations_by_name(automation.name)
         for surplus in found[1:]:
             client.delete_automation(surplus.id)
         if found:
-            client.update_automation(found[0].id, one.model_copy(update={"enabled": found[0].enabled}))
+            client.update_automation(found[0].id, automation.model_copy(update={"enabled": found[0].enabled}))
         else:
-            client.create_automation(one)
-    return tuple(one.name for one in made)
+            client.create_automation(automation)
+    return tuple(automation.name for automation in made)
 
 
 def _block(client: "SyncPrefectClient") -> "UUID | None":
     """Return the id of the notification block that a person has created, of any kind; None if there is none."""
-    found = [one for one in client.read_block_documents(include_secrets=False) if one.name == BLOCK]
+    found = [document for document in client.read_block_documents(include_secrets=False) if document.name == BLOCK]
     return found[0].id if found else None
 
 

@@ -42,7 +42,7 @@ def deploy(environment: Mapping[str, str]) -> None:
     from flows.scheduling.automations import ensure
 
     with get_client(sync_client=True) as client:
-        before = {one.id: one for one in client.read_deployments()}
+        before = {deployment.id: deployment for deployment in client.read_deployments()}
         _make_pool(client)
         try:
             _command(environment)
@@ -54,9 +54,9 @@ def deploy(environment: Mapping[str, str]) -> None:
         _keep_schedules(client, before)
         renew(client)
         _simplify_forms(client)
-        for one in before.values():
-            if one.paused:
-                client.pause_deployment(one.id)
+        for deployment in before.values():
+            if deployment.paused:
+                client.pause_deployment(deployment.id)
         ensure(client)
 
 
@@ -66,7 +66,7 @@ def workers_online(client: "SyncPrefectClient") -> int:
 
     there = any(pool.name == POOL for pool in client.read_work_pools())
     workers = client.read_workers_for_work_pool(POOL) if there else []
-    return sum(one.status is WorkerStatus.ONLINE for one in workers)
+    return sum(worker.status is WorkerStatus.ONLINE for worker in workers)
 
 
 def job_template() -> dict[str, Any]:
@@ -93,40 +93,40 @@ def _make_pool(client: "SyncPrefectClient") -> None:
 
 def _keep_schedules(client: "SyncPrefectClient", before: Mapping[Any, Any]) -> None:
     """Restore every schedule that the deployments, given by id, had before."""
-    for one in client.read_deployments():
-        if one.id in before:
-            _keep(client, before[one.id], one)
+    for deployment in client.read_deployments():
+        if deployment.id in before:
+            _keep(client, before[deployment.id], deployment)
 
 
 def _keep(client: "SyncPrefectClient", before: Any, now: Any) -> None:
     from prefect.client.schemas.actions import DeploymentScheduleCreate
 
-    there = {one.slug or one.id: one for one in now.schedules}
-    for one in before.schedules:
-        found = there.get(one.slug or one.id)
+    there = {schedule.slug or schedule.id: schedule for schedule in now.schedules}
+    for schedule in before.schedules:
+        found = there.get(schedule.slug or schedule.id)
         if found is None:
             again = DeploymentScheduleCreate(
-                schedule=one.schedule,
-                active=one.active,
-                max_scheduled_runs=one.max_scheduled_runs,
-                parameters=one.parameters,
-                slug=one.slug,
+                schedule=schedule.schedule,
+                active=schedule.active,
+                max_scheduled_runs=schedule.max_scheduled_runs,
+                parameters=schedule.parameters,
+                slug=schedule.slug,
             )
             client.create_deployment_schedules(now.id, [again])
-        elif (found.schedule, found.active) != (one.schedule, one.active):
-            client.update_deployment_schedule(now.id, found.id, active=one.active, schedule=one.schedule)
+        elif (found.schedule, found.active) != (schedule.schedule, schedule.active):
+            client.update_deployment_schedule(now.id, found.id, active=schedule.active, schedule=schedule.schedule)
 
 
 def _simplify_forms(client: "SyncPrefectClient") -> None:
     from prefect.client.schemas.actions import DeploymentUpdate
 
-    for one in client.read_deployments():
-        if one.work_pool_name == POOL:
+    for deployment in client.read_deployments():
+        if deployment.work_pool_name == POOL:
             # Clear job variables of older versions, which the pool would refuse now.
             form = DeploymentUpdate(
-                parameter_openapi_schema=plain(one.parameter_openapi_schema or {}), job_variables={}
+                parameter_openapi_schema=plain(deployment.parameter_openapi_schema or {}), job_variables={}
             )
-            client.update_deployment(one.id, form)
+            client.update_deployment(deployment.id, form)
 
 
 def _command(environment: Mapping[str, str]) -> None:

@@ -51,8 +51,12 @@ def _ask(account: str | None) -> list[str]:
             limit=_LOOKED_THROUGH,
         )
         # A run without an account parameter trades the flow's default account.
-        runs = [one for one in planned if account in (None, one.parameters.get("account", "daily"))][:MOST_RUNS]
-        names = {one: client.read_deployment(one).name for one in {run.deployment_id for run in runs} if one}
+        runs = [run for run in planned if account in (None, run.parameters.get("account", "daily"))][:MOST_RUNS]
+        names = {
+            deployment_id: client.read_deployment(deployment_id).name
+            for deployment_id in {run.deployment_id for run in runs}
+            if deployment_id
+        }
     return [
         f"{run.expected_start_time:%Y-%m-%d %H:%M} UTC, {names[run.deployment_id] if run.deployment_id else run.name}"
         for run in runs

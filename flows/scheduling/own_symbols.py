@@ -96,7 +96,7 @@ def when(settings: "Settings") -> "Daily":
 
     source = open_source(settings)
     instruments = source.instruments(wanted_symbols(settings, source))
-    return daily_after({one.calendar for one in instruments}, clock())
+    return daily_after({instrument.calendar for instrument in instruments}, clock())
 
 
 def is_scheduled(wanted: Own, deployments: Sequence[Any]) -> bool:
@@ -106,13 +106,13 @@ def is_scheduled(wanted: Own, deployments: Sequence[Any]) -> bool:
     """
     from flows.scheduling.schedules import active
 
-    for one in daily_ones(deployments):
-        if not one.schedules:
+    for deployment in daily_deployments(deployments):
+        if not deployment.schedules:
             continue
-        given = one.parameters or {}
+        given = deployment.parameters or {}
         symbols = tuple(given.get("symbols") or wanted.symbols)
         same = given.get("source", wanted.source) == wanted.source and sorted(symbols) == sorted(wanted.symbols)
-        if same and ("source" in given or active(one)):
+        if same and ("source" in given or active(deployment)):
             return True
     return False
 
@@ -123,7 +123,7 @@ def schedule(client: "SyncPrefectClient", wanted: Own, timed: "Callable[[], Dail
     One with the same parameters is left as it is, schedule and switch included; one with others keeps its switch.
     Raises NotScheduled if somebody else made a deployment of that name, and what `timed` raises.
     """
-    known = {one.name: one for one in daily_ones(client.read_deployments())}
+    known = {deployment.name: deployment for deployment in daily_deployments(client.read_deployments())}
     found = known.get(wanted.account)
     if found is None:
         daily = timed()
@@ -142,9 +142,9 @@ def renew(client: "SyncPrefectClient") -> None:
     """Point the deployments made here to the flow that prefect.yaml has just deployed, wherever it lies now."""
     from prefect.client.schemas.actions import DeploymentUpdate
 
-    known = {one.name: one for one in daily_ones(client.read_deployments())}
-    for one in known.values():
-        if TAG in one.tags:
+    known = {deployment.name: deployment for deployment in daily_deployments(client.read_deployments())}
+    for deployment in known.values():
+        if TAG in deployment.tags:
             pattern = known[_PATTERN]
             moved = DeploymentUpdate(
                 path=pattern.path,
@@ -152,12 +152,12 @@ def renew(client: "SyncPrefectClient") -> None:
                 pull_steps=pattern.pull_steps,
                 parameter_openapi_schema=pattern.parameter_openapi_schema,
             )
-            client.update_deployment(one.id, moved)
+            client.update_deployment(deployment.id, moved)
 
 
-def daily_ones(deployments: Sequence[Any]) -> list[Any]:
+def daily_deployments(deployments: Sequence[Any]) -> list[Any]:
     """Return the deployments of the daily flow."""
-    return [one for one in deployments if (one.entrypoint or "").endswith(f":{_FLOW}")]
+    return [deployment for deployment in deployments if (deployment.entrypoint or "").endswith(f":{_FLOW}")]
 
 
 def _create(client: "SyncPrefectClient", wanted: Own, daily: "Daily", pattern: Any) -> None:
@@ -187,9 +187,9 @@ def _change(client: "SyncPrefectClient", wanted: Own, daily: "Daily", found: Any
     from prefect.client.schemas.actions import DeploymentUpdate
 
     client.update_deployment(found.id, DeploymentUpdate(parameters=wanted.parameters, description=_described(wanted)))
-    for one in found.schedules:
-        if one.slug == _SLUG:
-            client.update_deployment_schedule(found.id, one.id, active=one.active, schedule=_cron(daily))
+    for existing in found.schedules:
+        if existing.slug == _SLUG:
+            client.update_deployment_schedule(found.id, existing.id, active=existing.active, schedule=_cron(daily))
 
 
 def _described(wanted: Own) -> str:

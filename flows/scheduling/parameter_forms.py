@@ -23,7 +23,7 @@ def plain(schema: Mapping[str, Any]) -> Schema:
 
 
 def _field(shown: Schema, known: Mapping[str, Schema]) -> Schema:
-    choices = [one for one in shown.get("anyOf", ()) if one.get("type") != "null"]
+    choices = [choice for choice in shown.get("anyOf", ()) if choice.get("type") != "null"]
     if not choices or shown.get("default", "given") is not None:
         return shown
     chosen = known.get(choices[0].get("$ref", "").removeprefix("#/definitions/"), choices[0])

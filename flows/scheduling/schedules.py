@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def active(deployment: Any) -> bool:
     """Return whether any schedule of the deployment, as Prefect's client reads it, starts runs."""
-    return not deployment.paused and any(one.active for one in deployment.schedules)
+    return not deployment.paused and any(schedule.active for schedule in deployment.schedules)
 
 
 def accounts_by_deployment(home: Path, *, switched_on: bool) -> list[tuple[str, str]]:
@@ -39,7 +39,9 @@ def accounts_by_deployment(home: Path, *, switched_on: bool) -> list[tuple[str, 
 def of_client(client: "SyncPrefectClient", *, switched_on: bool) -> list[tuple[str, str]]:
     """Return each deployment of the daily flow that has a schedule, with its account."""
     return [
-        (one.name, str((one.parameters or {}).get("account", "daily")))
-        for one in client.read_deployments()
-        if one.schedules and (one.entrypoint or "").endswith(":daily") and (active(one) or not switched_on)
+        (deployment.name, str((deployment.parameters or {}).get("account", "daily")))
+        for deployment in client.read_deployments()
+        if deployment.schedules
+        and (deployment.entrypoint or "").endswith(":daily")
+        and (active(deployment) or not switched_on)
     ]

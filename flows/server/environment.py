@@ -73,7 +73,7 @@ def read_settings() -> None:
         first = error.errors(include_url=False)[0]
         kind, name = error.title.removesuffix("Settings"), ".".join(str(part) for part in first["loc"])
         limit = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ").partition(", unable")[0]
-        variable = next((one for one in os.environ if _means(one, kind, name)), None)
+        variable = next((key for key in os.environ if _means(key, kind, name)), None)
         said = f"{variable} is {os.environ[variable]!r}" if variable else f"Prefect's setting {kind} {name} is refused"
         if variable and any(mark in variable for mark in ("KEY", "AUTH", "URL", "PASSWORD")):
             said = f"{variable} is refused by Prefect"

@@ -16,7 +16,7 @@ def reach_loopback_directly() -> None:
     """
     excepted = [part.strip() for part in _named("no_proxy").split(",") if part.strip()]
     if "*" not in excepted:
-        whole = ",".join((*excepted, *(one for one in LOOPBACK if one not in excepted)))
+        whole = ",".join((*excepted, *(host for host in LOOPBACK if host not in excepted)))
         os.environ |= {"no_proxy": whole, "NO_PROXY": whole}
     if find_spec("socksio") is not None:
         return
@@ -28,7 +28,7 @@ def reach_loopback_directly() -> None:
 
 def hidden() -> str | None:
     """Return the name of a SOCKS proxy that is hidden from Prefect's client; None if there is none."""
-    return next((one.upper() for one in NAMES if os.environ.get(one) == "" and os.environ.get(one.upper())), None)
+    return next((name.upper() for name in NAMES if os.environ.get(name) == "" and os.environ.get(name.upper())), None)
 
 
 def _named(name: str) -> str:

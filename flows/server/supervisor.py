@@ -105,15 +105,15 @@ class ManagedProcess:
 def supervise(kept: Sequence[ManagedProcess], stop: Event, tell: Callable[[str], None]) -> None:
     """Restart processes that end, until `stop` is set. Raises GaveUp."""
     while not stop.wait(_POLL_S):
-        for one in kept:
-            code = one.ended
+        for process in kept:
+            code = process.ended
             if code is None:
                 continue
-            pause_s = one.pause_s()
-            tell(f"The {one.program.name} ended with code {code}; it starts again in {pause_s:.0f} s.")
+            pause_s = process.pause_s()
+            tell(f"The {process.program.name} ended with code {code}; it starts again in {pause_s:.0f} s.")
             if stop.wait(pause_s):
                 return
-            one.again()
+            process.again()
 
 
 def descendants(process: int) -> set[psutil.Process]:

@@ -51,13 +51,13 @@ def headline(
     known = audited(job, asked.start, open_source)
     known = replace(known, dates=_tradable(known))
     returns = _returns(known)
-    days_per_year = account_days_per_year(frozenset(one.calendar for one in known.instruments.values()))
-    measured = _measured(known, [one for one in asked.strategies if one is not Strategy.TURBO], count)
+    days_per_year = account_days_per_year(frozenset(instrument.calendar for instrument in known.instruments.values()))
+    measured = _measured(known, [strategy for strategy in asked.strategies if strategy is not Strategy.TURBO], count)
     if Strategy.TURBO in asked.strategies:
         policy = replace(job.policy, strategy=Strategy.TURBO)
         window = Window(strategies=(Strategy.TURBO,), start=known.dates[0])
         measured["turbo"] = backtest(replace(job, policy=policy), window, open_source, tell).net.metrics
-    figures = {name: {figure: getattr(one, figure) for figure in FIGURES} for name, one in measured.items()}
+    figures = {name: {figure: getattr(account, figure) for figure in FIGURES} for name, account in measured.items()}
     rows = {"claimed": asdict(CLAIMED), **figures}
     return {
         "audit": "headline",
@@ -98,8 +98,8 @@ def _returns(known: Audited) -> FloatArray:
 
 
 def _measured(known: Audited, strategies: list[Strategy], count: Callable[[int, int], None]) -> dict[str, Metrics]:
-    calendars = {symbol: one.calendar for symbol, one in known.instruments.items()}
-    names = {"turbo (prior)": Strategy.TURBO, **{str(one): one for one in strategies}}
+    calendars = {symbol: instrument.calendar for symbol, instrument in known.instruments.items()}
+    names = {"turbo (prior)": Strategy.TURBO, **{str(strategy): strategy for strategy in strategies}}
     found = {}
     for done, (name, strategy) in enumerate(names.items()):
         count(done, len(names))
@@ -136,7 +136,7 @@ def verdict(measured: Mapping[str, Mapping[str, float | None]], symbol: str, day
     if not missed:
         return "Each of the claimed figures is reached by some account here, which says nothing of other data."
     needed = "more than all days" if days_right is None else f"{days_right:.0%} of all days"
-    listed = " and ".join(one for one in (", ".join(missed[:-1]), missed[-1]) if one)
+    listed = " and ".join(part for part in (", ".join(missed[:-1]), missed[-1]) if part)
     return (
         f"Not reproducible here: a {listed}; a Sharpe ratio of {CLAIMED.sharpe} takes the right side of {symbol} on "
         f"{needed}, and in the public code that carries the claims they come from a random generator tuned to them."

@@ -47,7 +47,7 @@ def look_ahead(job: Job, asked: Asked, open_source: Callable[[], BarSource]) -> 
         )
     seed = job.policy.recipe.seed
     days = spread(candidates, asked.days)
-    checks = [lookahead(one, known.bars, days, seed) for one in (feature_values(), input_values())]
+    checks = [lookahead(claim, known.bars, days, seed) for claim in (feature_values(), input_values())]
     for strategy in asked.strategies:
         checks += _of_strategy(known, strategy, candidates, days)
     warnings: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ def _of_strategy(
     """Audit a strategy without a model: its estimates, decisions, account under another future, and trades."""
     name = "turbo (prior)" if strategy is Strategy.TURBO else str(strategy)
     seed, dates = known.job.policy.recipe.seed, candidates[-ACCOUNT_DAYS:]
-    calendars = {symbol: one.calendar for symbol, one in known.instruments.items()}
+    calendars = {symbol: instrument.calendar for symbol, instrument in known.instruments.items()}
 
     def run(bars: Market, times: Decimal = Decimal(1)) -> Replay:
         view = aligned_signals(symbol_signals(bars, calendars, strategy), known.symbols)
@@ -86,7 +86,7 @@ def _of_strategy(
 
 def _of_model(known: Audited, model: Forecaster | None, candidates: Sequence[date]) -> tuple[Checked, ...]:
     """Audit the estimates of the champion network on some of the newest dates."""
-    calendars = {symbol: one.calendar for symbol, one in known.instruments.items()}
+    calendars = {symbol: instrument.calendar for symbol, instrument in known.instruments.items()}
     claim = estimates(Strategy.TURBO, "turbo (model)", calendars, model)
     days = spread(candidates[-MODEL_DAYS:], MODEL_DATES)
     return (lookahead(claim, known.bars, days, known.job.policy.recipe.seed),)

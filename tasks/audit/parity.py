@@ -91,7 +91,7 @@ def _case(known: Audited, strategy: Strategy, home: Path, model_id: str | None) 
     """Return the account of a strategy, with the drawdown halt switched off."""
     policy = known.job.policy
     calm = replace(policy, strategy=strategy, limits=replace(policy.limits, max_drawdown_halt=1.0))
-    calendars = {one.calendar for one in known.instruments.values()}
+    calendars = {instrument.calendar for instrument in known.instruments.values()}
     jobs = tuple(
         replace(
             known.job,
@@ -135,7 +135,7 @@ def _tested(case: Case, home: Path, open_source: OpenSource) -> Replay:
         bars = bar_store.load(store, job.source, job.symbols, until=job.as_of)
         instruments = instrument_store.load(store, job.source, job.symbols)
     model = forecaster(case.jobs[0].home, case.model_id)
-    calendars = {symbol: one.calendar for symbol, one in instruments.items()}
+    calendars = {symbol: instrument.calendar for symbol, instrument in instruments.items()}
     seen = symbol_signals(bars, calendars, Strategy.TURBO, model, since=np.datetime64(case.days[0], "us"))
     mandate = job.policy.mandate(job.account, job.symbols, instruments)
     quotes = quotes_by_date(bars, case.days[0], case.days[-1])
@@ -148,8 +148,8 @@ def _told(case: Case) -> Replay:
     with connect(case.jobs[0].home) as store:
         return Replay(
             snapshots=ledger.snapshots(store, account, until=days[-1], last_days=len(days)),
-            decisions=tuple(one for day in days for one in ledger.decisions_on(store, account, day)),
-            orders=tuple(one for day in days for one in order_store.orders_on(store, account, day)),
-            fills=tuple(one for day in days for one in ledger.fills_on(store, account, day)),
-            entries=tuple(one for day in days for one in ledger.entries_on(store, account, day)),
+            decisions=tuple(decision for day in days for decision in ledger.decisions_on(store, account, day)),
+            orders=tuple(order for day in days for order in order_store.orders_on(store, account, day)),
+            fills=tuple(fill for day in days for fill in ledger.fills_on(store, account, day)),
+            entries=tuple(entry for day in days for entry in ledger.entries_on(store, account, day)),
         )

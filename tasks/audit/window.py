@@ -117,11 +117,11 @@ def spread(days: Sequence[date], count: int) -> tuple[date, ...]:
 
 def answered(known: Audited, audit: str, checks: Sequence[Checked], warnings: Sequence[str] = ()) -> Json:
     """Return the answer of an audit whose checks all passed. Raises AuditFailed, naming the first mismatches."""
-    failed = [one for one in checks if not one.passed]
+    failed = [check for check in checks if not check.passed]
     if failed:
         told = "; ".join(
-            f"{one.check} of {one.subject}, {len(one.differences)} mismatches, the first: {one.differences[0]}"
-            for one in failed[:TOLD]
+            f"{check.check} of {check.subject}, {len(check.differences)} mismatches, the first: {check.differences[0]}"
+            for check in failed[:TOLD]
         )
         raise AuditFailed(f"{len(failed)} of {len(checks)} checks failed: {told}{'; …' if len(failed) > TOLD else ''}")
     return {
@@ -129,14 +129,14 @@ def answered(known: Audited, audit: str, checks: Sequence[Checked], warnings: Se
         **provenance(known),
         "checks": [
             {
-                "check": one.check,
-                "strategy": one.subject,
-                "dates": one.dates,
-                "mismatches": len(one.differences),
-                "first_mismatch": one.differences[0] if one.differences else None,
-                "pass": one.passed,
+                "check": check.check,
+                "strategy": check.subject,
+                "dates": check.dates,
+                "mismatches": len(check.differences),
+                "first_mismatch": check.differences[0] if check.differences else None,
+                "pass": check.passed,
             }
-            for one in checks
+            for check in checks
         ],
         "pass": True,
         "warnings": [*known.warnings, *warnings],

@@ -90,7 +90,7 @@ def _lived(
         decisions = decide(view, standing.snapshot, mandate, stretch.barred.get(as_of))
         planned = _planned(standing, decisions, quotes, mandate, risk)
         orders = tuple(
-            broker.submit(one, job.now).order if one.state is OrderState.INTENDED else one for one in planned
+            broker.submit(order, job.now).order if order.state is OrderState.INTENDED else order for order in planned
         )
         standing = with_orders(standing, orders)
         provenance = Provenance(
@@ -143,7 +143,7 @@ def _planned(
 def newest(bars: Mapping[str, Bars], as_of: date, count: int) -> dict[str, Bars]:
     """Return the newest bars up to the day, at most `count` of each symbol; those without any are absent."""
     stops = {
-        symbol: int(np.searchsorted(one.open_time, np.datetime64(as_of, "us"), side="right"))
-        for symbol, one in bars.items()
+        symbol: int(np.searchsorted(series.open_time, np.datetime64(as_of, "us"), side="right"))
+        for symbol, series in bars.items()
     }
     return {symbol: bars[symbol].rows(max(0, stop - count), stop) for symbol, stop in sorted(stops.items()) if stop}

@@ -57,7 +57,9 @@ def open_market(job: Job, source: BarSource) -> tuple[Gate, Market]:
         dates=tuple(sorted(day for day in dates if day <= job.as_of)),
         bars=bars,
         faulty=faulty,
-        doubtful=frozenset().union(*(_lacking(one, instruments[one.symbol], sorted(dates)) for one in bars.values())),
+        doubtful=frozenset().union(
+            *(_lacking(series, instruments[series.symbol], sorted(dates)) for series in bars.values())
+        ),
     )
 
 
@@ -77,7 +79,7 @@ def _lacking(bars: Bars, instrument: Instrument, dates: list[date]) -> frozenset
 
 def on(job: Job, as_of: date, market: Market) -> Job:
     """Return the job as the daily run of that past day would have had it: just after the bars of the day closed."""
-    closed = max(closed_by(one.calendar, as_of) for one in market.instruments.values())
+    closed = max(closed_by(instrument.calendar, as_of) for instrument in market.instruments.values())
     return replace(job, as_of=as_of, now=min(closed, job.now))
 
 

@@ -35,9 +35,9 @@ def judged(
     known = _counted(job, net, returns, tuple(instruments)) if job.policy.strategy in _TRIED else None
     found = doubt(
         returns,
-        {name: _returns(one) for name, one in benchmarks.items()},
+        {name: _returns(replay) for name, replay in benchmarks.items()},
         known or TrialLog(count=0),
-        days_per_year=account_days_per_year(frozenset(one.calendar for one in instruments.values())),
+        days_per_year=account_days_per_year(frozenset(instrument.calendar for instrument in instruments.values())),
         seed=job.policy.recipe.seed,
     )
     return known.count if known else None, found
@@ -58,8 +58,9 @@ def doubt_json(found: RobustnessReport | None) -> Json | None:
         "pbo": None,
         "spa_p": found.spa_p,
         "against": {
-            name: one and {"difference": one.difference, "low": one.low, "high": one.high, "p": one.p}
-            for name, one in found.against.items()
+            name: difference
+            and {"difference": difference.difference, "low": difference.low, "high": difference.high, "p": difference.p}
+            for name, difference in found.against.items()
         },
         "trials": found.trials or None,
         "bars": found.days,

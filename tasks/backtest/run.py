@@ -100,7 +100,7 @@ class Backtest:
     @property
     def model_id(self) -> str | None:
         """Return the model that traded the whole window; None if there were several, or the prior traded some of it."""
-        traded = {one.model_id if one.promoted else None for one in self.folds}
+        traded = {fold.model_id if fold.promoted else None for fold in self.folds}
         return traded.pop() if len(traded) == 1 else None
 
 
@@ -134,14 +134,14 @@ def backtest(
     subject = window.strategies[0]
     market = _market(job, symbols, window)
     walked = _walk(job, window, market, tell)
-    views = {one: _view(one, symbols, market, walked) for one in window.strategies}
+    views = {strategy: _view(strategy, symbols, market, walked) for strategy in window.strategies}
     quotes = quotes_by_date(market.bars, market.dates[0], market.dates[-1])
     accounts = _Accounts(job=job, symbols=symbols, market=market, views=views, quotes=quotes)
     costs = job.policy.costs
     net = accounts.run(subject, "net", costs)
     _demand_a_decision(net.replay, subject, market)
-    benchmarks = {str(one): accounts.run(one, str(one), costs) for one in window.strategies[1:]}
-    others = {name: one.replay for name, one in benchmarks.items()}
+    benchmarks = {str(strategy): accounts.run(strategy, str(strategy), costs) for strategy in window.strategies[1:]}
+    others = {name: benchmark.replay for name, benchmark in benchmarks.items()}
     cut = cut_orders({str(subject): net.replay, **others}, market.bars)
     trials, found = judged(job, net.replay, others, market.instruments)
     return Backtest(
@@ -175,7 +175,7 @@ def _market(job: Job, symbols: tuple[str, ...], window: Window) -> _Market:
     with connect(job.home) as store:
         known = bar_store.load(store, job.source, job.symbols, until=job.as_of)
         instruments = instrument_store.load(store, job.source, job.symbols)
-    bars = {symbol: one for symbol, one in known.items() if symbol in symbols}
+    bars = {symbol: series for symbol, series in known.items() if symbol in symbols}
     every = account_dates(bars)
     start = window.start or every[0]
     dates = tuple(day for day in every if start <= day)
@@ -184,7 +184,7 @@ def _market(job: Job, symbols: tuple[str, ...], window: Window) -> _Market:
             f"no bar of {', '.join(symbols)} lies between {start} and {job.as_of}; they run from {every[0]} to "
             f"{every[-1]}"
         )
-    traded = {symbol: one for symbol, one in instruments.items() if symbol in symbols}
+    traded = {symbol: instrument for symbol, instrument in instruments.items() if symbol in symbols}
     return _Market(instruments=traded, bars=bars, known=known, listed=instruments, dates=dates)
 
 
@@ -221,7 +221,7 @@ def _view(strategy: Strategy, symbols: Sequence[str], market: _Market, walked: W
     calendars = {symbol: market.listed[symbol].calendar for symbol in market.known}
     seen = symbol_signals(market.known, calendars, strategy)
     if strategy is Strategy.TURBO:
-        seen = {symbol: overlaid(one, walked.signals[symbol]) for symbol, one in seen.items()}
+        seen = {symbol: overlaid(signals, walked.signals[symbol]) for symbol, signals in seen.items()}
     return aligned_signals(seen, symbols)
 
 
@@ -232,7 +232,7 @@ def measure(replayed: Replay, instruments: Mapping[str, Instrument]) -> Metrics:
 
 
 def _days_per_year(instruments: Mapping[str, Instrument]) -> int:
-    return account_days_per_year(frozenset(one.calendar for one in instruments.values()))
+    return account_days_per_year(frozenset(instrument.calendar for instrument in instruments.values()))
 
 
 def _capped(job: Job, subject: Strategy, replayed: Replay) -> list[str]:
@@ -244,7 +244,7 @@ def _demand_a_decision(replayed: Replay, strategy: Strategy, market: _Market) ->
     """Raise WindowRefused if no symbol was ever in the universe, or none had enough history to be traded."""
     if any(decision.status is Status.TRADED for decision in replayed.decisions):
         return
-    if not any(one.member(day) for one in market.instruments.values() for day in market.dates):
+    if not any(instrument.member(day) for instrument in market.instruments.values() for day in market.dates):
         raise WindowRefused(
             f"the universe holds none of {', '.join(market.bars)} between {market.dates[0]} and {market.dates[-1]}; "
             "choose other dates or symbols, or correct it with `turbodmt universe`"

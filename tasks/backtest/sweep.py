@@ -92,14 +92,14 @@ def sweep(
     work = cut_work(points, market)
     parts = list(run(work))
     results = _results(parts)
-    net = return_matrix([(one.panel.open_time[1:], part.net) for one, part in zip(work, parts, strict=True)])
+    net = return_matrix([(chunk.panel.open_time[1:], part.net) for chunk, part in zip(work, parts, strict=True)])
     best = _best(results)
     return Sweep(
         job=job,
-        dates=tuple(sorted({day for one in work for day in map(session_date, one.panel.open_time)})),
+        dates=tuple(sorted({day for chunk in work for day in map(session_date, chunk.panel.open_time)})),
         results=results,
         net=net,
-        days_per_year=max(one.panel.days_per_year for one in work),
+        days_per_year=max(chunk.panel.days_per_year for chunk in work),
         best=best,
         exact=_exact(job, results[best].point, market),
         tried=_counted(job, results, market),
@@ -115,7 +115,7 @@ def _symbols(points: Sequence[Point]) -> tuple[str, ...]:
 
 def _among(points: Sequence[Point], symbols: Sequence[str]) -> tuple[Point, ...]:
     """Return the distinct points restricted to these symbols, without those that trade none of them."""
-    kept = [replace(point, symbols=tuple(one for one in point.symbols if one in symbols)) for point in points]
+    kept = [replace(point, symbols=tuple(symbol for symbol in point.symbols if symbol in symbols)) for point in points]
     return tuple(dict.fromkeys(point for point in kept if point.symbols))
 
 
@@ -147,7 +147,7 @@ def _results(parts: Sequence[Swept]) -> tuple[Result, ...]:
 
 def _best(results: Sequence[Result]) -> int:
     """Return the index of the first point with the highest Sharpe ratio. Raises SweepRefused if no point has one."""
-    ratios = [-np.inf if one.metrics.sharpe is None else one.metrics.sharpe for one in results]
+    ratios = [-np.inf if result.metrics.sharpe is None else result.metrics.sharpe for result in results]
     if max(ratios) == -np.inf:
         raise SweepRefused("no point of the grid ever held a position; widen the window or the grid")
     return int(np.argmax(ratios))
@@ -167,24 +167,24 @@ def _exact(job: Job, point: Point, market: SweepMarket) -> Metrics:
 def _counted(job: Job, results: Sequence[Result], market: SweepMarket) -> TrialLog:
     """Record the sweep's points as trials and return all trials ever made on its accounts."""
     settings = json.loads(job.policy.config)
-    spans = {symbols: market.dates(symbols) for symbols in {one.point.symbols for one in results}}
+    spans = {symbols: market.dates(symbols) for symbols in {result.point.symbols for result in results}}
     fresh = [
         Trial(
-            symbols=one.point.symbols,
-            start=spans[one.point.symbols][0],
-            end=spans[one.point.symbols][-1],
-            config=_config(settings, one.point),
+            symbols=result.point.symbols,
+            start=spans[result.point.symbols][0],
+            end=spans[result.point.symbols][-1],
+            config=_config(settings, result.point),
             recorded_at=job.now,
-            sharpe=one.daily_sharpe,
-            days=None if one.daily_sharpe is None else len(spans[one.point.symbols]) - 1,
+            sharpe=result.daily_sharpe,
+            days=None if result.daily_sharpe is None else len(spans[result.point.symbols]) - 1,
         )
-        for one in results
+        for result in results
     ]
     with connect(job.home) as store:
         trials.record_all(store, fresh)
         every = [trials.tried(store, trial) for trial in {trial.symbols: trial for trial in fresh}.values()]
     return TrialLog(
-        count=sum(one.count for one in every), sharpes=tuple(ratio for one in every for ratio in one.sharpes)
+        count=sum(log.count for log in every), sharpes=tuple(ratio for log in every for ratio in log.sharpes)
     )
 
 

@@ -83,11 +83,11 @@ def side_by_side(threads: int) -> Runner:
 
     def run(work: Sequence[Work]) -> list[Swept]:
         with ThreadPoolExecutor(max_workers=threads) as pool:
-            return list(pool.map(lambda one: swept(one.panel, one.points), work))
+            return list(pool.map(lambda chunk: swept(chunk.panel, chunk.points), work))
 
     return run
 
 
 def sweep_chunks(work: Sequence[Work]) -> tuple[Swept, ...]:
     """Return the accounts of some chunks; pure, so any worker may run it, and a lost one is simply run again."""
-    return tuple(swept(one.panel, one.points) for one in work)
+    return tuple(swept(chunk.panel, chunk.points) for chunk in work)

@@ -41,14 +41,14 @@ def tear_sheet(tested: Backtest) -> BacktestPage:
         strategy=str(job.policy.strategy),
         symbols=tested.symbols,
         facts=_facts(tested),
-        measured=tuple(Measured(label=one.label, metrics=one.metrics) for one in measured),
+        measured=tuple(Measured(label=backtest.label, metrics=backtest.metrics) for backtest in measured),
         picture=replace(_picture(tested), panels=_panels(tested)),
         evidence=evidence(tested.doubt) if tested.doubt else (),
         returns=returns,
         spread=_spread(tested, returns) if returns else (),
         folds=tuple(map(_fold, tested.folds)),
         trades=tuple(Trade(fill=fill, reason=reasons[fill.order_id]) for fill in tested.net.replay.fills),
-        warnings=tuple(one for one in tested.warnings if one not in tested.bar_warnings),
+        warnings=tuple(remark for remark in tested.warnings if remark not in tested.bar_warnings),
         bar_warnings=tested.bar_warnings,
         would_halt_on=tested.would_halt_on,
         provenance=Provenance(
@@ -71,7 +71,7 @@ def _picture(tested: Backtest) -> EquityPicture:
     return EquityPicture(
         title=f"Equity of {subject} on {', '.join(tested.symbols)}",
         dates=tested.dates,
-        lines=tuple(Line(label=label, values=tuple(_equity(one).tolist())) for label, one in lines.items()),
+        lines=tuple(Line(label=label, values=tuple(_equity(backtest).tolist())) for label, backtest in lines.items()),
         drawdown=tuple(drawdowns(_equity(tested.net)).tolist()),
         regimes=tuple(regimes(tested)),
     )
@@ -85,19 +85,22 @@ def _panels(tested: Backtest) -> tuple[Panel, ...]:
     if lookback < FEWEST_ROLLING_DAYS:
         return held
     accounts = {"net": tested.net, **dict(list(tested.benchmarks.items())[:1])}
-    equities = {label: _equity(one) for label, one in accounts.items()}
+    equities = {label: _equity(backtest) for label, backtest in accounts.items()}
     target = tested.job.policy.sizing.target_annual_vol
     traded = np.array(turnovers(tested.net.replay))
     return (
         Panel(
             heading=f"Sharpe ratio, {lookback} days",
-            lines=tuple(_line(one, rolling_sharpe(path, lookback, days_per_year)) for one, path in equities.items()),
+            lines=tuple(
+                _line(label, rolling_sharpe(path, lookback, days_per_year)) for label, path in equities.items()
+            ),
             level=0.0,
         ),
         Panel(
             heading=f"Volatility, {lookback} days; dashed: target",
             lines=tuple(
-                _line(one, 100 * rolling_volatility(path, lookback, days_per_year)) for one, path in equities.items()
+                _line(label, 100 * rolling_volatility(path, lookback, days_per_year))
+                for label, path in equities.items()
             ),
             level=100 * target,
             unit="%",
@@ -113,8 +116,8 @@ def _panels(tested: Backtest) -> tuple[Panel, ...]:
 
 def _exposure_panels(tested: Backtest) -> tuple[Panel, ...]:
     """Return the signed exposure, and the gross one if longs and shorts were ever held together."""
-    each = np.array([exposures(tested.net, symbol) for symbol in tested.symbols])
-    net, gross = each.sum(axis=0), np.abs(each).sum(axis=0)
+    signed_by_symbol = np.array([exposures(tested.net, symbol) for symbol in tested.symbols])
+    net, gross = signed_by_symbol.sum(axis=0), np.abs(signed_by_symbol).sum(axis=0)
     signed = Panel(heading="Exposure, long less short", lines=(_line("exposure", net),), level=0.0)
     if np.allclose(np.abs(net), gross):
         return (signed,)
@@ -132,17 +135,17 @@ def _equity(tested: Tested) -> FloatArray:
 def _days_per_year(tested: Backtest) -> int:
     with connect(tested.job.home) as store:
         instruments = instrument_store.load(store, tested.job.source, tested.symbols)
-    return account_days_per_year(frozenset(one.calendar for one in instruments.values()))
+    return account_days_per_year(frozenset(instrument.calendar for instrument in instruments.values()))
 
 
 def _facts(tested: Backtest) -> tuple[tuple[str, str], ...]:
     net, rivals = tested.net.metrics, tested.benchmarks.items()
     return (
         ("Net return", _change(net.total_return)),
-        *((f"Return of {label}", _change(one.metrics.total_return)) for label, one in list(rivals)[:1]),
+        *((f"Return of {label}", _change(backtest.metrics.total_return)) for label, backtest in list(rivals)[:1]),
         ("Growth per year", _change(net.cagr)),
         ("Sharpe ratio", figure(net.sharpe)),
-        *((f"Sharpe ratio of {label}", figure(one.metrics.sharpe)) for label, one in list(rivals)[:1]),
+        *((f"Sharpe ratio of {label}", figure(backtest.metrics.sharpe)) for label, backtest in list(rivals)[:1]),
         ("Deepest drawdown", share(net.max_drawdown)),
     )
 

@@ -53,20 +53,22 @@ def walk(job: Job, history: History, tell: Callable[[str], None] = log.info) -> 
     """
     asked = _asked(job, history)
     with connect(job.home) as store:
-        found = [_known(store, one) for one in asked]
-    lacking = [number for number, one in enumerate(found) if one is None]
+        found = [_known(store, fold) for fold in asked]
+    lacking = [number for number, fold in enumerate(found) if fold is None]
     folds: list[TradedFold] = []
     signals: dict[str, dict[date, float]] = {symbol: {} for symbol in history.bars}
-    for number, (one, before) in enumerate(zip(asked, found, strict=True)):
+    for number, (fold, before) in enumerate(zip(asked, found, strict=True)):
         if before is None:
-            tell(f"Training the fold of {one.start.year} on bars up to {one.fitted_to}, {number + 1} of {len(asked)}.")
+            tell(
+                f"Training the fold of {fold.start.year} on bars up to {fold.fitted_to}, {number + 1} of {len(asked)}."
+            )
             with one_of(lacking.index(number) + 1, len(lacking)):
-                known = fitted(job, history, one)
+                known = fitted(job, history, fold)
         else:
-            known = extended(job, history, one, before) if before.lacking(one) else before
-        folds.append(_traded(one, known))
+            known = extended(job, history, fold, before) if before.lacking(fold) else before
+        folds.append(_traded(fold, known))
         if known.stored.verdict.promoted:
-            for symbol, day, history_sha256 in one.wanted:
+            for symbol, day, history_sha256 in fold.wanted:
                 signals[symbol][day] = known.signals[symbol, day, history_sha256]
     return Walk(folds=tuple(folds), signals=signals)
 
@@ -76,8 +78,8 @@ def _asked(job: Job, history: History) -> tuple[AskedFold, ...]:
     dates = np.array(account_dates(bars), dtype="M8[us]")
     known = histories(bars)
     plan = yearly(dates, np.datetime64(history.start, "us"), np.datetime64(history.end, "us"))
-    rows = {symbol: decided_rows(plan, dates, one.open_time) for symbol, one in sorted(bars.items())}
-    days = {symbol: one.open_time.astype("M8[D]").tolist() for symbol, one in bars.items()}
+    rows = {symbol: decided_rows(plan, dates, series.open_time) for symbol, series in sorted(bars.items())}
+    days = {symbol: series.open_time.astype("M8[D]").tolist() for symbol, series in bars.items()}
     asked = []
     for number, fold in enumerate(plan):
         fitted_to = session_date(fold.fitted_to)
@@ -118,10 +120,10 @@ def _traded(asked: AskedFold, known: KnownFold) -> TradedFold:
 
 def left_to_the_prior(folds: Sequence[TradedFold]) -> tuple[str, ...]:
     """Return one sentence on the folds that the prior traded, if there are any."""
-    left = [one for one in folds if not one.promoted]
+    left = [fold for fold in folds if not fold.promoted]
     if not left:
         return ()
-    untrained = sum(one.model_id is None for one in left)
+    untrained = sum(fold.model_id is None for fold in left)
     counted = {
         "the promotion gate rejected the network in": len(left) - untrained,
         "none could be trained in": untrained,
@@ -130,7 +132,7 @@ def left_to_the_prior(folds: Sequence[TradedFold]) -> tuple[str, ...]:
         " and ".join(f"{what} {count}" for what, count in counted.items() if count)
         + "; --json gives the reason of each"
     )
-    years = ", ".join(str(one.start.year) for one in left)
+    years = ", ".join(str(fold.start.year) for fold in left)
     return (
         f"the prior traded {len(left)} of {len(folds)} folds of turbo ({years}): "
         f"{left[0].reason if len(left) == 1 else why}",
@@ -140,4 +142,4 @@ def left_to_the_prior(folds: Sequence[TradedFold]) -> tuple[str, ...]:
 def folds_json(folds: Sequence[TradedFold]) -> list[Json]:
     """Return the folds as they appear in the answer of `turbodmt backtest`."""
     days = ("start", "end", "fitted_to")
-    return [{**asdict(one), **{day: getattr(one, day).isoformat() for day in days}} for one in folds]
+    return [{**asdict(fold), **{day: getattr(fold, day).isoformat() for day in days}} for fold in folds]

@@ -102,7 +102,7 @@ def standing_now(store: Connection, account: str, news: News = NO_NEWS) -> Accou
     settled = snapshot.account.as_of
     day = first_open_day(store, account, settled, news)
     executions = (*venues.executions_after(store, account, settled), *news.executions)
-    fills = (*ledger.fills_after(store, account, settled), *(as_fill(one, day) for one in news.executions))
+    fills = (*ledger.fills_after(store, account, settled), *(as_fill(execution, day) for execution in news.executions))
     entries = (
         *fee_entries(executions, day),
         *charge_entries((*venues.charges_after(store, account, settled), *news.charges), day),
@@ -116,7 +116,7 @@ def standing_now(store: Connection, account: str, news: News = NO_NEWS) -> Accou
 def first_open_day(store: Connection, account: str, settled: date, news: News = NO_NEWS) -> date:
     """Return the first day that is not settled, but none earlier than trades that are booked already."""
     told = (*venues.executions_after(store, account, settled), *news.executions)
-    return max([booking_day(one.executed_at, settled) for one in told], default=settled + timedelta(days=1))
+    return max([booking_day(execution.executed_at, settled) for execution in told], default=settled + timedelta(days=1))
 
 
 def books_of(
@@ -127,10 +127,10 @@ def books_of(
     if now is None:
         return None
     costs = dict(takeovers.kept(store, account, broker, adopted.number).costs)
-    for one in (*venues.executions(store, account, adopted.number), *news.executions):
-        if one.realised is not None:
-            cost = costs.get(one.symbol, Decimal(0))
-            costs[one.symbol] = cost + one.realised + one.signed_quantity * one.price
+    for execution in (*venues.executions(store, account, adopted.number), *news.executions):
+        if execution.realised is not None:
+            cost = costs.get(execution.symbol, Decimal(0))
+            costs[execution.symbol] = cost + execution.realised + execution.signed_quantity * execution.price
     return Books(
         cash=now.cash,
         positions={symbol: position.quantity for symbol, position in now.positions.items()},
@@ -142,18 +142,18 @@ def books_of(
 def expected(store: Connection, account: str, adopted: BrokerBaseline, news: News = NO_NEWS) -> Holding:
     """Return what the broker must hold: the baseline, changed by our trades and funding payments."""
     executions = (*venues.executions(store, account, adopted.number), *news.executions)
-    on_margin = any(one.realised is not None for one in executions)
+    on_margin = any(execution.realised is not None for execution in executions)
     ours = realised(executions) if on_margin else traded(executions)
     charges = (*venues.charges(store, account, adopted.number), *news.charges)
-    charged = sum((one.cash for one in charges), Decimal(0))
+    charged = sum((charge.cash for charge in charges), Decimal(0))
     symbols = {*adopted.positions, *ours.positions}
     spent = fees_elsewhere(executions, instrument_store.bases(store, sorted(symbols)))
     zero = Decimal(0)
     return Holding(
         cash=adopted.cash + ours.cash + charged,
         positions={
-            one: adopted.positions.get(one, zero) + ours.positions.get(one, zero) - spent.get(one, zero)
-            for one in symbols
+            symbol: adopted.positions.get(symbol, zero) + ours.positions.get(symbol, zero) - spent.get(symbol, zero)
+            for symbol in symbols
         },
     )
 
@@ -174,12 +174,14 @@ def found_of(holdings: Balances, due: Holding, unknown: Sequence[Order] = ()) ->
 def untold(store: Connection, account: str, adopted: BrokerBaseline, news: News) -> tuple[Order, ...]:
     """Return the orders whose outcome will never be reported, each with its mark and the quantity without trades."""
     told: dict[str, Decimal] = {}
-    for one in (*venues.executions(store, account, adopted.number), *news.executions):
-        told[one.order_id] = told.get(one.order_id, Decimal(0)) + one.quantity
-    marks, zero = order_store.marks_of(store, account, [one.order_id for one in news.unknown]), Decimal(0)
+    for execution in (*venues.executions(store, account, adopted.number), *news.executions):
+        told[execution.order_id] = told.get(execution.order_id, Decimal(0)) + execution.quantity
+    marks, zero = order_store.marks_of(store, account, [order.order_id for order in news.unknown]), Decimal(0)
     return tuple(
-        replace(one, quantity=max(one.quantity - told.get(one.order_id, zero), zero), mark=marks.get(one.order_id))
-        for one in news.unknown
+        replace(
+            order, quantity=max(order.quantity - told.get(order.order_id, zero), zero), mark=marks.get(order.order_id)
+        )
+        for order in news.unknown
     )
 
 
@@ -189,16 +191,18 @@ def as_recorded(store: Connection, customer: Customer, fresh: Sequence[BrokerFil
     Call it where the trades are recorded, within one transaction: a later trade may use up what paid the fee.
     """
     account, broker = customer.account, customer.broker
-    terms = instrument_store.load(store, broker, sorted({one.symbol for one in fresh}))
+    terms = instrument_store.load(store, broker, sorted({execution.symbol for execution in fresh}))
     told = tuple(
-        replace(one, base=terms[one.symbol].base, quote=terms[one.symbol].quote) if one.symbol in terms else one
-        for one in fresh
+        replace(execution, base=terms[execution.symbol].base, quote=terms[execution.symbol].quote)
+        if execution.symbol in terms
+        else execution
+        for execution in fresh
     )
     adopted = venues.adoption(store, account, broker)
-    if adopted is None or all(one.paid_in is not PaidIn.ELSEWHERE for one in told):
+    if adopted is None or all(execution.paid_in is not PaidIn.ELSEWHERE for execution in told):
         return told
     owned = traded_since(store, account, broker, adopted).positions
-    symbols = {*owned, *(one.symbol for one in told)}
+    symbols = {*owned, *(execution.symbol for execution in told)}
     return with_fee_payers(told, owned, instrument_store.bases(store, sorted(symbols)))
 
 
@@ -211,5 +215,5 @@ def traded_since(
     symbols = {*kept, *ours}
     return Holding(
         cash=Decimal(0),
-        positions={one: kept.get(one, Decimal(0)) + ours.get(one, Decimal(0)) for one in symbols},
+        positions={symbol: kept.get(symbol, Decimal(0)) + ours.get(symbol, Decimal(0)) for symbol in symbols},
     )

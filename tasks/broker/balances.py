@@ -83,7 +83,7 @@ def difference(job: Job, broker: Broker, adopted: BrokerBaseline) -> Difference 
 
 def differ_by_fills(job: Job, broker: Broker, adopted: BrokerBaseline, unknown: Sequence[Order]) -> bool:
     """Return whether the books differ by no more than fills of these orders of unknown outcome would make."""
-    symbols = tuple(sorted({*job.symbols, *adopted.positions, *(one.symbol for one in unknown)}))
+    symbols = tuple(sorted({*job.symbols, *adopted.positions, *(order.symbol for order in unknown)}))
     holdings = holdings_of(broker, symbols)
     with connect(job.home) as store:
         now = standing_now(store, job.account)
@@ -94,9 +94,9 @@ def differ_by_fills(job: Job, broker: Broker, adopted: BrokerBaseline, unknown: 
     moved = False
     for symbol, there in holdings.positions.items():
         gap = there - there_due.get(symbol, Decimal(0))
-        asked = [one.signed_quantity for one in unknown if one.symbol == symbol]
-        sold = sum((one for one in asked if one < 0), Decimal(0))
-        bought = sum((one for one in asked if one > 0), Decimal(0))
+        asked = [order.signed_quantity for order in unknown if order.symbol == symbol]
+        sold = sum((quantity for quantity in asked if quantity < 0), Decimal(0))
+        bought = sum((quantity for quantity in asked if quantity > 0), Decimal(0))
         if not sold <= gap <= bought:
             return False
         moved = moved or gap != 0
@@ -126,7 +126,7 @@ def settle_difference(job: Job, broker: Broker, adopted: BrokerBaseline, found: 
         take_over(store, standing, holdings, (plan, verdict.reason))
         if verdict.met:
             resets.record_reset(store, job.account, broker.name, adopted.number + 1, broker.now())
-    lacking = "".join(f"; {words}" for one, words in plan.changes if one.cause is Cause.LIMIT)
+    lacking = "".join(f"; {words}" for change, words in plan.changes if change.cause is Cause.LIMIT)
     return (f"{_told(job, broker, verdict, plan)}{lacking}",)
 
 
@@ -134,8 +134,8 @@ def _told(job: Job, broker: Broker, verdict: Verdict, plan: Plan) -> str:
     """Return in words what was found and done."""
     if not verdict.met:
         return f"{broker.name} was adopted anew: its balances have changed, and {verdict.words}"
-    gone = [one for one, _ in plan.changes if one.cause is Cause.RESET]
-    lost = ", ".join(f"{exactly(-one.quantity)} {one.symbol}" for one in gone)
+    gone = [change for change, _ in plan.changes if change.cause is Cause.RESET]
+    lost = ", ".join(f"{exactly(-change.quantity)} {change.symbol}" for change in gone)
     given = f"what it took away, {lost}, is cash of account {job.account} now, at the last marks"
     given = given if lost else f"account {job.account} had no position there"
     return (

@@ -64,7 +64,9 @@ def reconcile_broker(job: Job, broker: Broker) -> Agreement:
             broker.wait(wait_s)
     assert found is not None, "books that agree were answered above"
     waited = waited_for(broker, unknown)
-    doubted = (f"what became of order {one.order_id} of {one.as_of} is not known ({one.reason})" for one in unknown)
+    doubted = (
+        f"what became of order {order.order_id} of {order.as_of} is not known ({order.reason})" for order in unknown
+    )
     found = replace(found, words="; ".join((found.words, *doubted, *elsewhere)))
     # A mismatch that our fill would explain is no reset, even if the venue has forgotten the order that filled.
     if unknown and differ_by_fills(job, broker, adopted, unknown):
@@ -224,8 +226,10 @@ def record_charges(customer: Customer, broker: Broker, adopted: BrokerBaseline, 
     charges = charges_since(customer, broker, adopted)
     with connect(customer.home) as store, transaction(store):
         # If another run has recorded a newer baseline meanwhile, that run books the later funding payments.
-        for one in charges if is_current_baseline(store, customer.account, broker, adopted) else ():
-            venues.record_charge(store, customer.account, adopted.number, one, booking_day(one.charged_at, settled))
+        for charge in charges if is_current_baseline(store, customer.account, broker, adopted) else ():
+            venues.record_charge(
+                store, customer.account, adopted.number, charge, booking_day(charge.charged_at, settled)
+            )
 
 
 def charges_since(customer: Customer, broker: Broker, adopted: BrokerBaseline) -> tuple[FundingPayment, ...]:
@@ -242,7 +246,7 @@ def _paid_elsewhere(job: Job, broker: Broker) -> tuple[str, ...]:
     with connect(job.home) as store:
         adopted = venues.adoption(store, job.account, broker.name)
         executions = venues.executions(store, job.account, adopted.number) if adopted else ()
-    assets = sorted({one.fee_asset for one in executions if one.paid_in is PaidIn.ELSEWHERE})
+    assets = sorted({execution.fee_asset for execution in executions if execution.paid_in is PaidIn.ELSEWHERE})
     return (
         (f"fees were paid in {', '.join(assets)}, which the ledger does not count; switch that off at {broker.name}",)
         if assets

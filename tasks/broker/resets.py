@@ -48,24 +48,29 @@ def judged(job: Job, broker: Broker, adopted: BrokerBaseline) -> Verdict:
     with connect(job.home) as store:
         since = resets.remembers_from(store, job.account, broker.name) or adopted.adopted_at
         confirmed = evidence.evidence_since(store, job.account, broker.name, since)
-        traded = {(one.symbol, one.trade_id): one for one in venues.executions_since(store, job.account, since)}
-        orders = {one.order_id: order_store.read_order(store, job.account, one.order_id) for one in confirmed}
+        traded = {
+            (execution.symbol, execution.trade_id): execution
+            for execution in venues.executions_since(store, job.account, since)
+        }
+        orders = {sent.order_id: order_store.read_order(store, job.account, sent.order_id) for sent in confirmed}
         ever = venues.last_sent_at(store, job.account) is not None
         now = standing_now(store, job.account)
     if not ever and not (now and now.positions):
         return Verdict(
             reset=True, words=f"account {job.account} holds no position and has never sent an order there", met=False
         )
-    with_trades = {one.order_id for one in traded.values()}
+    with_trades = {execution.order_id for execution in traded.values()}
     proofs = 0
-    for one in reversed(confirmed):
-        order = orders[one.order_id]
-        found = broker.enquire(replace(order, state=OrderState.SENT, reason="", code=None), one.venue.transacted_at)
+    for sent in reversed(confirmed):
+        order = orders[sent.order_id]
+        found = broker.enquire(replace(order, state=OrderState.SENT, reason="", code=None), sent.venue.transacted_at)
         if found.order.code is ReasonCode.FORGOTTEN:
             continue
         if found.order.code is not ReasonCode.UNSEEN:
-            return Verdict(reset=False, words=f"it was not reset: it still knows order {one.order_id} of {order.as_of}")
-        proofs += one.order_id in with_trades or broker.now() - one.venue.transacted_at < TOLD_FOR
+            return Verdict(
+                reset=False, words=f"it was not reset: it still knows order {sent.order_id} of {order.as_of}"
+            )
+        proofs += sent.order_id in with_trades or broker.now() - sent.venue.transacted_at < TOLD_FOR
     if not proofs:
         return Verdict(
             reset=False, words="nothing shows that it was reset: it has taken no order since that it would still know"

@@ -53,9 +53,9 @@ def send_all(job: Job, broker: Broker, account: tuple[AccountState, AccountConfi
         waiting = _of_the_day(job, OrderState.INTENDED)
         if not waiting:
             break
-        first = [one for one in waiting if reduces(one, held.quantity(one.symbol))]
+        first = [order for order in waiting if reduces(order, held.quantity(order.symbol))]
         try:
-            for order in (*first, *(one for one in waiting if one not in first)):
+            for order in (*first, *(other for other in waiting if other not in first)):
                 send(job, broker, order, account)
         except BrokerUnavailable as error:
             if error.retry_after_s is None:
@@ -133,9 +133,17 @@ def record(customer: Customer, broker: Broker, receipt: OrderReport) -> Order:
         settled = snapshot.account.as_of if snapshot else order.as_of
         adopted = venues.adoption(store, customer.account, broker.name)
         number = adopted.number if adopted else 0
-        for one in venues.record_executions(store, customer.account, number, _new(store, customer, receipt)):
-            ledger.record_fills(store, customer.account, [as_fill(one, booking_day(one.executed_at, settled))])
-            log.info("%s %s %s filled at %s.", one.side.capitalize(), one.quantity, one.symbol, one.price)
+        for execution in venues.record_executions(store, customer.account, number, _new(store, customer, receipt)):
+            ledger.record_fills(
+                store, customer.account, [as_fill(execution, booking_day(execution.executed_at, settled))]
+            )
+            log.info(
+                "%s %s %s filled at %s.",
+                execution.side.capitalize(),
+                execution.quantity,
+                execution.symbol,
+                execution.price,
+            )
         order_store.update_orders(store, customer.account, [order], day=booking_day(now, settled))
         _step(store, customer, order, now)
     return order
@@ -153,21 +161,27 @@ def _new(store: Connection, customer: Customer, receipt: OrderReport) -> tuple[B
     A trade that is reported differently now keeps its first version. Which version is right shows in the broker's
     balances: the ledger's trades must add up to them.
     """
-    known = {one.trade_id: one for one in executions_of(store, customer.account, receipt.order.order_id)}
-    for one in receipt.executions:
-        before = known.get(one.trade_id)
-        if before is not None and _money(before) != _money(one):
+    known = {
+        execution.trade_id: execution for execution in executions_of(store, customer.account, receipt.order.order_id)
+    }
+    for execution in receipt.executions:
+        before = known.get(execution.trade_id)
+        if before is not None and _money(before) != _money(execution):
             log.warning(
                 "Trade %s of order %s was told as %s, and is told as %s now; the first stays in the ledger, and if the "
                 "balances say otherwise the books differ.",
-                *(one.trade_id, one.order_id, _money(before), _money(one)),
+                *(execution.trade_id, execution.order_id, _money(before), _money(execution)),
             )
-    return as_recorded(store, customer, [one for one in receipt.executions if one.trade_id not in known])
+    return as_recorded(
+        store, customer, [execution for execution in receipt.executions if execution.trade_id not in known]
+    )
 
 
-def _money(one: BrokerFill) -> str:
-    quantity, price, fee = (f"{quantised(value).normalize():f}" for value in (one.quantity, one.price, one.fee))
-    return f"{quantity} at {price}, commission {fee} {one.fee_asset}"
+def _money(execution: BrokerFill) -> str:
+    quantity, price, fee = (
+        f"{quantised(value).normalize():f}" for value in (execution.quantity, execution.price, execution.fee)
+    )
+    return f"{quantity} at {price}, commission {fee} {execution.fee_asset}"
 
 
 def _waits(*after_s: float) -> tuple[float, ...]:

@@ -43,13 +43,13 @@ class Plan:
     @property
     def changes(self) -> tuple[tuple[Change, str], ...]:
         """Return the changes to be booked, each with its reason."""
-        return tuple((one, self._reason(one)) for one in self.takeover.changes) if self.takeover else ()
+        return tuple((change, self._reason(change)) for change in self.takeover.changes) if self.takeover else ()
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Return notes on balances that differ and stay as they are."""
         owned = self.before.positions if self.before else {}
-        gone = {one.symbol: one.quantity for one, _ in self.changes}
+        gone = {change.symbol: change.quantity for change, _ in self.changes}
         told = list[str]()
         for symbol, there in sorted(self.found.positions.items()):
             beyond = there - self.found.due(symbol) - gone.get(symbol, Decimal(0))
@@ -102,7 +102,7 @@ class Plan:
         """Return why a mismatch is taken for a trade of the account, and at which price."""
         assert self.before is not None, "an account without a day has nothing to change"
         found, owned = self.found, self.before.positions.get(change.symbol, Decimal(0))
-        ids = ", ".join(one.order_id for one in found.unknown if one.symbol == change.symbol)
+        ids = ", ".join(order.order_id for order in found.unknown if order.symbol == change.symbol)
         price = money(abs(change.cash / change.quantity))
         paid = (
             f"at their cost of {money(-change.cash)}"
@@ -186,13 +186,13 @@ def answered(customer: Customer, adopted: Adopted) -> Json:
         "entries": [
             {
                 "as_of": plan.as_of.isoformat(),
-                "symbol": one.symbol,
-                "cash": text(one.cash),
-                "quantity": text(one.quantity),
-                "cause": str(one.cause),
+                "symbol": change.symbol,
+                "cash": text(change.cash),
+                "quantity": text(change.quantity),
+                "cause": str(change.cause),
                 "reason": words,
             }
-            for one, words in plan.changes
+            for change, words in plan.changes
         ],
         "notes": list(plan.notes),
         "before": _told(plan.before),

@@ -82,16 +82,16 @@ def close_absent(job: Job, broker: Broker, adopted: BrokerBaseline, unknown: Seq
 def waited_for(broker: Broker, unknown: Sequence[Order]) -> dict[str, str]:
     """Return by symbol why it takes no order while it has one of unknown outcome and the books differ."""
     return {
-        one.symbol: f"{_doubt(one)}: the balances of {broker.name} may hold what it traded, which no trade tells yet; "
-        "the next run asks again"
-        for one in unknown
+        order.symbol: f"{_doubt(order)}: the balances of {broker.name} may hold what it traded, which no trade tells "
+        "yet; the next run asks again"
+        for order in unknown
     }
 
 
 def is_late(customer: Customer, broker: Broker, unknown: Sequence[Order]) -> bool:
     """Return whether one of the orders was sent so long ago that the venue should have reported its outcome."""
     now = broker.now()
-    return any(now - sent_at(customer, one) >= CLOSED_AFTER for one in unknown)
+    return any(now - sent_at(customer, order) >= CLOSED_AFTER for order in unknown)
 
 
 def unresolved(store: Connection, account: str, order: Order, now: datetime) -> bool:
@@ -107,10 +107,10 @@ def doubts(job: Job, told: Collection[str]) -> tuple[str, ...]:
         orders = order_store.orders_on(store, job.account, job.as_of)
     hours = _hours(CLOSED_AFTER)
     return tuple(
-        f"{_doubt(one)}: {one.reason}; a run at least {hours} later looks for it again, and closes it if no trace is "
-        "left"
-        for one in orders
-        if one.state is OrderState.UNKNOWN and one.symbol not in told
+        f"{_doubt(order)}: {order.reason}; a run at least {hours} later looks for it again, and closes it if no "
+        "trace is left"
+        for order in orders
+        if order.state is OrderState.UNKNOWN and order.symbol not in told
     )
 
 
@@ -142,7 +142,7 @@ def _looked_for(customer: Customer, broker: Broker, order: Order) -> Order:
 
 def _listed(customer: Customer, broker: Broker, order: Order) -> ListedOrder | None:
     listed = broker.orders_since(order.symbol, sent_at(customer, order) - MARGIN)
-    return next((one for one in listed if one.order_id == order.order_id), None)
+    return next((candidate for candidate in listed if candidate.order_id == order.order_id), None)
 
 
 def _trace(job: Job, broker: Broker, adopted: BrokerBaseline, order: Order) -> str:

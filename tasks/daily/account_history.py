@@ -50,10 +50,10 @@ def account_history(job: Job) -> AccountHistory:
         picture=EquityPicture(
             title=f"Equity of account {job.account}",
             dates=dates,
-            lines=tuple(Line(label=one.label, values=_equity(one.replay)) for one in tested),
+            lines=tuple(Line(label=backtest.label, values=_equity(backtest.replay)) for backtest in tested),
             drawdown=tuple(drawdowns(np.array(_equity(lived))).tolist()),
         ),
-        measured=tuple(Measured(label=one.label, metrics=one.metrics) for one in tested),
+        measured=tuple(Measured(label=backtest.label, metrics=backtest.metrics) for backtest in tested),
     )
 
 
@@ -72,8 +72,8 @@ def _buy_and_hold(job: Job, bars: Mapping[str, Bars], instruments: Mapping[str, 
     """Replay an account that buys the same symbols on the first day with the same money, and holds them."""
     dates, hold = _dates(lived), str(Strategy.HOLD)
     policy = replace(job.policy, strategy=Strategy.HOLD)
-    traded = {symbol: one for symbol, one in instruments.items() if symbol in bars}
-    seen = symbol_signals(bars, {symbol: one.calendar for symbol, one in traded.items()}, Strategy.HOLD)
+    traded = {symbol: instrument for symbol, instrument in instruments.items() if symbol in bars}
+    seen = symbol_signals(bars, {symbol: instrument.calendar for symbol, instrument in traded.items()}, Strategy.HOLD)
     held = replay(
         aligned_signals(seen, tuple(sorted(bars))),
         quotes_by_date(bars, dates[0], dates[-1]),

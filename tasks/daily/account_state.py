@@ -28,7 +28,7 @@ def mandate_of(store: Connection, job: Job) -> AccountConfig:
     """
     known = instrument_store.load(store, job.source, job.symbols)
     terms = {} if job.broker == PAPER else instrument_store.load(store, job.broker, job.symbols)
-    known = {symbol: _on_terms(one, terms.get(symbol, one)) for symbol, one in known.items()}
+    known = {symbol: _on_terms(instrument, terms.get(symbol, instrument)) for symbol, instrument in known.items()}
     besides = [symbol for symbol in order_store.ordered_symbols(store, job.account) if symbol not in known]
     outside = instrument_store.find(store, job.source, besides)
     mandate = job.policy.mandate(job.account, job.symbols, {**outside, **known})

@@ -25,9 +25,9 @@ def publish_newest_card(job: Job) -> None:
     """Publish the card of the model that was trained on the job's day, if there is one."""
     with connect(job.home) as store:
         trained = [
-            (one, promotions.verdicts(store, one.model_id))
-            for one in model_store.records(store)
-            if (one.source, one.symbols, one.trained_to) == (job.registry, job.symbols, job.as_of)
+            (record, promotions.verdicts(store, record.model_id))
+            for record in model_store.records(store)
+            if (record.source, record.symbols, record.trained_to) == (job.registry, job.symbols, job.as_of)
         ]
     for record, verdicts in trained[-1:]:
         for stored in verdicts[:1]:

@@ -64,7 +64,9 @@ def reconcile(job: Job) -> Reconciliation:
         equity, again, shortfall = _equities(store, job, mandate)
         standing = settled_standing(store, job)
         decisions = ledger.decisions_on(store, job.account, job.as_of)
-        held_back = {one.symbol: one.reason for one in decisions if one.status is Status.QUARANTINED}
+        held_back = {
+            decision.symbol: decision.reason for decision in decisions if decision.status is Status.QUARANTINED
+        }
         replayed = judge_day(store, job, (standing, mandate), model, held_back).decisions
         planned = planned_orders(store, job, (standing, mandate), replayed)
         orders = order_store.orders_on(store, job.account, job.as_of)

@@ -118,7 +118,7 @@ def _page(result: DayResult, champion: Champion, gate: Gate) -> DailyPage:
         decisions=result.decisions,
         orders=result.orders,
         fills=result.fills,
-        warnings=tuple(one for one in result.warnings if one not in gate.standing),
+        warnings=tuple(remark for remark in result.warnings if remark not in gate.standing),
         bar_warnings=gate.standing,
         findings=gate.findings,
         provenance=Provenance(

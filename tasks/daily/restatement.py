@@ -34,7 +34,7 @@ class Restated:
     @property
     def remarks(self) -> tuple[str, ...]:
         """Return one sentence for each converted symbol, sorted."""
-        return tuple(_moved(one, self) for one in self.changes)
+        return tuple(_moved(change, self) for change in self.changes)
 
 
 def restated(store: Connection, job: Job, standing: AccountState) -> Restated:
@@ -45,30 +45,32 @@ def restated(store: Connection, job: Job, standing: AccountState) -> Restated:
     accepts the bar of that close confirms it.
     """
     held = {
-        symbol: Used(symbol=symbol, on=one.marked_on or standing.account.as_of, close=one.mark)
-        for symbol, one in standing.account.positions.items()
+        symbol: Used(symbol=symbol, on=position.marked_on or standing.account.as_of, close=position.mark)
+        for symbol, position in standing.account.positions.items()
     }
     ordered = {
-        one.order_id: Used(symbol=one.symbol, on=one.as_of, close=mark)
-        for one in standing.open_orders
-        if (mark := one.mark or _decided_at(store, job, one)) is not None
+        order.order_id: Used(symbol=order.symbol, on=order.as_of, close=mark)
+        for order in standing.open_orders
+        if (mark := order.mark or _decided_at(store, job, order)) is not None
     }
     changes = unit_changes(store, job.source, (*held.values(), *ordered.values()))
     doubtful = {
-        used.symbol: one
-        for used, one in changes.items()
-        if (job.broker != PAPER if one.certain else one.misleading)
-        and one.on not in quality.accepted(store, job.source, one.symbol)
+        used.symbol: change
+        for used, change in changes.items()
+        if (job.broker != PAPER if change.certain else change.misleading)
+        and change.on not in quality.accepted(store, job.source, change.symbol)
     }
     moving = {
-        used: one for used, one in changes.items() if one.certain and job.broker == PAPER and one.symbol not in doubtful
+        used: change
+        for used, change in changes.items()
+        if change.certain and job.broker == PAPER and change.symbol not in doubtful
     }
     after = in_new_units(
         standing,
         {symbol: moving[used] for symbol, used in held.items() if used in moving},
         {order_id: moving[used] for order_id, used in ordered.items() if used in moving},
     )
-    named = {one.symbol: one for one in moving.values()}
+    named = {change.symbol: change for change in moving.values()}
     return Restated(
         standing=after, before=standing, changes=tuple(named[name] for name in sorted(named)), doubtful=doubtful
     )
@@ -87,7 +89,7 @@ def _moved(change: UnitChange, found: Restated) -> str:
     if quantity:
         after = found.standing.account.quantity(change.symbol)
         parts.append(f"the position of {exactly(quantity)} became {exactly(after)}")
-    count = sum(one.symbol == change.symbol for one in found.before.open_orders)
+    count = sum(order.symbol == change.symbol for order in found.before.open_orders)
     if count:
         parts.append(f"open orders were scaled alike ({count})")
     return (

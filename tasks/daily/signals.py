@@ -72,8 +72,8 @@ def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> str:
         with transaction(store):
             ledger.record_decisions(store, job.account, judged.decisions, provenance)
             explanation_store.record(store, job.account, job.source, explanations(day))
-    for one in judged.decisions:
-        log.info("%s", in_words(one))
+    for decision in judged.decisions:
+        log.info("%s", in_words(decision))
     return digest
 
 

@@ -14,12 +14,14 @@ def demand_one_currency(instruments: Mapping[str, Instrument]) -> None:
     Pence and pounds count as different: amounts are added without conversion. Unknown currencies are not judged.
     """
     by_currency: dict[str, list[str]] = {}
-    for symbol, one in sorted(instruments.items()):
-        if one.money:
-            by_currency.setdefault(one.money, []).append(symbol)
+    for symbol, instrument in sorted(instruments.items()):
+        if instrument.money:
+            by_currency.setdefault(instrument.money, []).append(symbol)
     if len(by_currency) < 2:
         return
-    listed = "; ".join(f"{', '.join(names[:_SHOWN])}{_more(names)} in {one}" for one, names in by_currency.items())
+    listed = "; ".join(
+        f"{', '.join(names[:_SHOWN])}{_more(names)} in {currency}" for currency, names in by_currency.items()
+    )
     pence = " (GBp is a penny, a hundredth of GBP)" if "GBp" in by_currency else ""
     raise SourceRefused(
         f"one account knows one currency, and its symbols are priced in {len(by_currency)}: {listed}{pence}; give each "

@@ -47,7 +47,7 @@ def ingest(job: Job, open_source: Callable[[], BarSource]) -> dict[str, int]:
     found = _delivered(job, open_source(), job.as_of)
     with connect(job.home) as store:
         traded = instrument_store.find(store, job.source, orders.ordered_symbols(store, job.account))
-    demand_one_currency({**traded, **found.known, **{one.symbol: one for one in found.fresh}})
+    demand_one_currency({**traded, **found.known, **{instrument.symbol: instrument for instrument in found.fresh}})
     return _staged(job, found)
 
 
@@ -73,7 +73,10 @@ def _delivered(job: Job, source: BarSource, until: date) -> _Delivery:
     bars = source.fetch(BarRequest(since=_since(source, job, overlap, held), until=until, now=job.now))
     # Queried after the bars, since a source may state the currency with them; other known fields of a symbol stay.
     stated = source.instruments(asked) if asked else ()
-    fresh = tuple(_completed(known.get(one.symbol), one) if source.streaming else one for one in stated)
+    fresh = tuple(
+        _completed(known.get(instrument.symbol), instrument) if source.streaming else instrument
+        for instrument in stated
+    )
     return _Delivery(bars=bars, fresh=fresh, known=known)
 
 

@@ -24,9 +24,9 @@ def universe_json(home: Path, source: str) -> dict[str, object]:
         None
         if kept is None
         else [
-            {"symbol": symbol, "from": one.first.isoformat(), "to": one.last.isoformat() if one.last else None}
+            {"symbol": symbol, "from": span.first.isoformat(), "to": span.last.isoformat() if span.last else None}
             for symbol, known in kept.items()
-            for one in known
+            for span in known
         ]
     )
     return {"source": source, "universe": spans}
@@ -34,6 +34,6 @@ def universe_json(home: Path, source: str) -> dict[str, object]:
 
 def chosen_in_hindsight(instruments: Mapping[str, Instrument]) -> tuple[str, ...]:
     """Return the warning that several symbols without a universe may be survivors; empty for a single symbol."""
-    if len(instruments) < 2 or any(one.memberships is not None for one in instruments.values()):
+    if len(instruments) < 2 or any(instrument.memberships is not None for instrument in instruments.values()):
         return ()
     return ("no universe is kept of this source: symbols chosen today may be the survivors; see `turbodmt universe`",)

@@ -152,7 +152,7 @@ def _record(
         model_id=model_id,
         source=job.registry,
         symbols=job.symbols,
-        trained_from=min(one.open_time[0] for one in bars.values()).astype("M8[D]").item(),
+        trained_from=min(series.open_time[0] for series in bars.values()).astype("M8[D]").item(),
         trained_to=job.as_of,
         created_at=job.now,
         seed=plan.settings.seed,

@@ -95,7 +95,10 @@ def _account(mandate: AccountConfig, day: date) -> dict[str, object]:
     return obeyed | {
         "sizing": asdict(mandate.sizing),
         "costs": asdict(terms.costs),
-        "instruments": {symbol: (one.calendar, one.shortable, _membership(one, day)) for symbol, one in listed.items()},
+        "instruments": {
+            symbol: (instrument.calendar, instrument.shortable, _membership(instrument, day))
+            for symbol, instrument in listed.items()
+        },
     }
 
 
@@ -107,8 +110,8 @@ def _membership(instrument: Instrument, day: date) -> list[tuple[date, date | No
     """Return the symbol's universe membership as known on that day: later starts and ends are left out."""
     if instrument.memberships is None:
         return None
-    begun = [one for one in instrument.memberships if one.first <= day]
-    return [(one.first, one.last if one.last and one.last < day else None) for one in begun]
+    begun = [span for span in instrument.memberships if span.first <= day]
+    return [(span.first, span.last if span.last and span.last < day else None) for span in begun]
 
 
 def fitted(job: Job, history: History, asked: AskedFold) -> KnownFold:
@@ -186,5 +189,5 @@ def _foretold(history: History, wanted: Sequence[SignalKey], model: "Ensemble") 
 
 def _until(bars: Mapping[str, Bars], day: date) -> dict[str, Bars]:
     """Return the bars dated that day or earlier, of the symbols that have any."""
-    cut = {symbol: one.until(np.datetime64(day, "us")) for symbol, one in bars.items()}
-    return {symbol: one for symbol, one in cut.items() if len(one)}
+    cut = {symbol: series.until(np.datetime64(day, "us")) for symbol, series in bars.items()}
+    return {symbol: series for symbol, series in cut.items() if len(series)}

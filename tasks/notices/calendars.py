@@ -24,8 +24,10 @@ def calendar_remarks(job: Job, instruments: Mapping[str, Instrument]) -> tuple[s
 
     A calendar determines costs and the number of sessions a year.
     """
-    named = {symbol: one.calendar for symbol, one in sorted(instruments.items()) if symbol in _named(job)}
-    inferred = {symbol: one.calendar for symbol, one in sorted(instruments.items()) if symbol not in named}
+    named = {symbol: instrument.calendar for symbol, instrument in sorted(instruments.items()) if symbol in _named(job)}
+    inferred = {
+        symbol: instrument.calendar for symbol, instrument in sorted(instruments.items()) if symbol not in named
+    }
     remarks = []
     if inferred and job.source.startswith("file:"):
         listed = ", ".join(f"{symbol} {calendar}" for symbol, calendar in inferred.items())
@@ -37,4 +39,4 @@ def calendar_remarks(job: Job, instruments: Mapping[str, Instrument]) -> tuple[s
 
 
 def _named(job: Job) -> set[str]:
-    return {one.rpartition(" ")[0] for one in job.calendars}
+    return {calendar.rpartition(" ")[0] for calendar in job.calendars}

@@ -48,25 +48,27 @@ def missed_since_last_answer(job: Job) -> tuple[str, ...]:
     with connect(job.home) as store:
         last = runs.last_done(store, job.account, DAILY, before=job.as_of)
         since = last.run.as_of if last else ledger.last_decided(store, job.account, before=job.as_of) or job.as_of
-        orders = [one for one in order_store.orders_since(store, job.account, since) if one.as_of <= job.as_of]
+        orders = [order for order in order_store.orders_since(store, job.account, since) if order.as_of <= job.as_of]
         told = last.outcome.warnings if last and last.outcome else ()
         found = missed_among(store, (job.account, job.source), orders)
-    known = [one for one in found if one.miss is not Miss.UNKNOWN]
-    return tuple(one for one in sentences(known) if one not in told)
+    known = [missed_order for missed_order in found if missed_order.miss is not Miss.UNKNOWN]
+    return tuple(sentence for sentence in sentences(known) if sentence not in told)
 
 
 def missed_among(store: Connection, account: tuple[str, str], orders: Sequence[Order]) -> tuple[MissedOrder, ...]:
     """Return the orders that missed; `account` is its name and the source whose bars give the splits."""
     name, source = account
-    fills = ledger.fills_of(store, name, [one.order_id for one in orders])
+    fills = ledger.fills_of(store, name, [order.order_id for order in orders])
     return missed_orders(orders, filled_quantities(fills, _factors(store, source, orders, fills)))
 
 
 def sentences(missed: Sequence[MissedOrder]) -> tuple[str, ...]:
     """Return what became of the orders, one sentence for all orders of a day that missed for the same reason."""
     alike: dict[tuple[date, Miss, str], list[MissedOrder]] = {}
-    for one in missed:
-        alike.setdefault((one.order.as_of, one.miss, one.order.reason), []).append(one)
+    for missed_order in missed:
+        alike.setdefault((missed_order.order.as_of, missed_order.miss, missed_order.order.reason), []).append(
+            missed_order
+        )
     return tuple(_sentence(some) for some in alike.values())
 
 
@@ -74,21 +76,23 @@ def cut_in_window(
     label: str, orders: Sequence[Order], fills: Sequence[Fill], bars: Mapping[str, Bars]
 ) -> tuple[str, ...]:
     """Return a warning for each symbol whose orders the paper broker cut over a window, with count and shares."""
-    if not any(one.state is OrderState.CANCELLED for one in orders):
+    if not any(order.state is OrderState.CANCELLED for order in orders):
         return ()
-    days = [one.as_of for one in fills]
+    days = [fill.as_of for fill in fills]
     quotes = quotes_by_date(bars, min(days), max(days)) if days else QuotesByDate(quotes={})
     factors = {
-        (one.symbol, one.as_of): quotes.on(one.as_of)[one.symbol].factor_change
-        for one in fills
-        if one.symbol in quotes.on(one.as_of)
+        (fill.symbol, fill.as_of): quotes.on(fill.as_of)[fill.symbol].factor_change
+        for fill in fills
+        if fill.symbol in quotes.on(fill.as_of)
     }
-    return tuple(_cut(label, one) for one in cuts(missed_orders(orders, filled_quantities(fills, factors))))
+    return tuple(_cut(label, cut) for cut in cuts(missed_orders(orders, filled_quantities(fills, factors))))
 
 
 def cut_orders(replays: Mapping[str, Replay], bars: Mapping[str, Bars]) -> tuple[str, ...]:
     """Return the warnings of `cut_in_window` for each account, by its label."""
-    return tuple(said for label, one in replays.items() for said in cut_in_window(label, one.orders, one.fills, bars))
+    return tuple(
+        said for label, replay in replays.items() for said in cut_in_window(label, replay.orders, replay.fills, bars)
+    )
 
 
 def percent(share: float) -> str:
@@ -108,18 +112,20 @@ def _sentence(alike: Sequence[MissedOrder]) -> str:
         shown = f" to {percent(first.share)}" if first.miss is Miss.CUT else ""
         what = f"the order of {order.as_of} to {order.side} {exactly(order.quantity)} {order.symbol} {_ONE[first.miss]}"
     else:
-        shares = sorted(one.share for one in alike)
+        shares = sorted(missed_order.share for missed_order in alike)
         shown = f" to {percent(shares[0])} to {percent(shares[-1])}" if first.miss is Miss.CUT else ""
-        named = ", ".join(one.order.symbol for one in alike[:NAMED])
+        named = ", ".join(missed_order.order.symbol for missed_order in alike[:NAMED])
         more = f" and {len(alike) - NAMED} more" if len(alike) > NAMED else ""
         what = f"{len(alike)} orders of {order.as_of} ({named}{more}) {_SEVERAL[first.miss]}"
     return f"{what}{shown}: {order.reason}" if order.reason else f"{what}{shown}"
 
 
 def _cut(label: str, cut: Cut) -> str:
-    one = cut.count == 1
-    count = f"1 order of {cut.symbol} was" if one else f"{cut.count} orders of {cut.symbol} were"
-    shares = f"{percent(cut.least)}" if one else f"{percent(cut.median)} in the median, {percent(cut.least)} at least,"
+    single = cut.count == 1
+    count = f"1 order of {cut.symbol} was" if single else f"{cut.count} orders of {cut.symbol} were"
+    shares = (
+        f"{percent(cut.least)}" if single else f"{percent(cut.median)} in the median, {percent(cut.least)} at least,"
+    )
     return (
         f"{label}: {count} cut to {shares} of what was wanted: an order takes at most {VOLUME_SHARE:.0%} of the volume "
         "of its fill bar and the rest is cancelled; trade less capital, or, if the volumes are stated in thousands, "
@@ -131,12 +137,12 @@ def _factors(
     store: Connection, source: str, orders: Sequence[Order], fills: Sequence[Fill]
 ) -> Mapping[tuple[str, date], Decimal]:
     """Return the split factor of each order that did not trade whole, by symbol and day of the fill."""
-    asked = {one.order_id: one.quantity for one in orders}
-    cut = [one for one in fills if one.quantity != asked[one.order_id]]
+    asked = {order.order_id: order.quantity for order in orders}
+    cut = [fill for fill in fills if fill.quantity != asked[fill.order_id]]
     factors = {}
-    for one in cut:
-        bars = bar_store.load(store, source, (one.symbol,), until=one.as_of, last_bars=2)
-        quotes = quotes_by_date(bars, one.as_of, one.as_of).on(one.as_of)
-        if one.symbol in quotes:
-            factors[one.symbol, one.as_of] = quotes[one.symbol].factor_change
+    for fill in cut:
+        bars = bar_store.load(store, source, (fill.symbol,), until=fill.as_of, last_bars=2)
+        quotes = quotes_by_date(bars, fill.as_of, fill.as_of).on(fill.as_of)
+        if fill.symbol in quotes:
+            factors[fill.symbol, fill.as_of] = quotes[fill.symbol].factor_change
     return factors

@@ -10,7 +10,7 @@ def sorted_remarks(job: Job, found: Sequence[SortedRows]) -> tuple[str, ...]:
     """Return one warning for the whole file: how many rows were sorted, and the first of them."""
     if not found:
         return ()
-    count = sum(one.rows for one in found)
+    count = sum(sorted_rows.rows for sorted_rows in found)
     first = found[0]
     whose = first.symbol if len(found) == 1 else f"{len(found)} symbols"
     rows = "1 row" if count == 1 else f"{count} rows"

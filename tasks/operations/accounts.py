@@ -67,7 +67,9 @@ def demand_forgettable(home: Path, account: str) -> KnownAccount:
 
 
 def _forgettable(store: Connection, account: str) -> KnownAccount:
-    found = next((one for one in account_store.known(store) if one.account == account), None)
+    found = next(
+        (known_account for known_account in account_store.known(store) if known_account.account == account), None
+    )
     if found is None:
         names = account_store.names(store)
         held = f"the ledger holds {', '.join(names)}; name one of these" if names else "the ledger holds no account yet"
@@ -91,7 +93,7 @@ def _demand_flat(store: Connection, account: str) -> None:
     held = sorted(snapshot.held) if snapshot else []
     waiting = order_store.open_orders(store, account)
     if held or waiting:
-        what = ", ".join([*held, *(one.order_id for one in waiting)])
+        what = ", ".join([*held, *(order.order_id for order in waiting)])
         raise NotForgotten(
             f"account {account} is open at {broker} ({what}), and forgetting it here would close nothing there; close "
             "its positions there and run its next day first"
@@ -128,8 +130,8 @@ def demand_unused(home: Path, source: str) -> int:
 
 def _unused(store: Connection, source: str) -> int:
     rows: dict[str, int] = {}
-    for one in bar_store.published_counts(store):
-        rows[one.source] = rows.get(one.source, 0) + one.rows
+    for count in bar_store.published_counts(store):
+        rows[count.source] = rows.get(count.source, 0) + count.rows
     users = account_store.deciding(store, source)
     if source not in rows:
         held = f"there are bars of {', '.join(sorted(rows))}; name one of these" if rows else "there are no bars at all"

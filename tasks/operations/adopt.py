@@ -89,22 +89,26 @@ def foresee(home: Path, account: str, open_broker: Callable[[datetime], Broker],
     broker, adopter = _adopter(home, account, open_broker, now)
     before = _newest(adopter)
     with connect(home) as store:
-        waiting = [one for one in order_store.open_orders(store, account) if one.state is not OrderState.INTENDED]
-        sent = {one.order_id: venues.sent_at(store, account, one.order_id) or now for one in waiting}
-        known = {(one.order_id, one.trade_id) for one in venues.executions(store, account, before.number)}
-        charged = {one.charge_id for one in venues.charges(store, account, before.number)}
-        confirmed = {one.order_id: evidence.evidence_of(store, account, broker.name, one.order_id) for one in waiting}
-    receipts = [broker.enquire(one, sent[one.order_id], confirmed[one.order_id]) for one in waiting]
-    _demand_told(adopter, [one.order for one in receipts], broker)
-    told = [one for receipt in receipts for one in receipt.executions]
-    fresh = [one for one in told if (one.order_id, one.trade_id) not in known]
-    charges = tuple(one for one in charges_since(adopter, broker, before) if one.charge_id not in charged)
+        waiting = [order for order in order_store.open_orders(store, account) if order.state is not OrderState.INTENDED]
+        sent = {order.order_id: venues.sent_at(store, account, order.order_id) or now for order in waiting}
+        known = {
+            (execution.order_id, execution.trade_id) for execution in venues.executions(store, account, before.number)
+        }
+        charged = {charge.charge_id for charge in venues.charges(store, account, before.number)}
+        confirmed = {
+            order.order_id: evidence.evidence_of(store, account, broker.name, order.order_id) for order in waiting
+        }
+    receipts = [broker.enquire(order, sent[order.order_id], confirmed[order.order_id]) for order in waiting]
+    _demand_told(adopter, [report.order for report in receipts], broker)
+    told = [execution for receipt in receipts for execution in receipt.executions]
+    fresh = [execution for execution in told if (execution.order_id, execution.trade_id) not in known]
+    charges = tuple(charge for charge in charges_since(adopter, broker, before) if charge.charge_id not in charged)
     with connect(home) as store:
         news = News(executions=as_recorded(store, adopter, fresh), charges=charges)
     holdings = _holdings(adopter, broker, before, news)
     now_there = broker.now()
     with connect(home) as store:
-        forgotten = [one.order for one in receipts if unresolved(store, account, one.order, now_there)]
+        forgotten = [report.order for report in receipts if unresolved(store, account, report.order, now_there)]
         news = replace(news, unknown=tuple(forgotten))
         plan = planned(store, (account, broker.name, before), holdings, taken_over, news)
         due = bool(forgotten) or bool(plan.changes) or _due(store, adopter, before, holdings, news)
@@ -147,7 +151,7 @@ def _holdings(adopter: Adopter, broker: Broker, before: BrokerBaseline, news: Ne
     with connect(adopter.home) as store:
         now = standing_now(store, adopter.account)
         told = (*venues.executions(store, adopter.account, before.number), *news.executions)
-    young = broker.now() - max((one.executed_at for one in told), default=before.adopted_at)
+    young = broker.now() - max((execution.executed_at for execution in told), default=before.adopted_at)
     if timedelta(0) <= young < BALANCES_AFTER:
         broker.wait((BALANCES_AFTER - young).total_seconds())
     return baseline_holdings(broker, sorted({*before.positions, *(now.positions if now else ())}))
@@ -163,9 +167,9 @@ def _demand_told(adopter: Adopter, orders: Sequence[Order], broker: Broker) -> N
     now = broker.now()
     with connect(adopter.home) as store:
         unknown = [
-            one
-            for one in orders
-            if one.state is OrderState.UNKNOWN and not unresolved(store, adopter.account, one, now)
+            order
+            for order in orders
+            if order.state is OrderState.UNKNOWN and not unresolved(store, adopter.account, order, now)
         ]
     if unknown:
         raise BrokerUnavailable(
@@ -187,17 +191,17 @@ def _took_over(adopter: Adopter, broker: Broker, before: BrokerBaseline, reason:
     with connect(adopter.home) as store, transaction(store):
         if not is_current_baseline(store, account, broker, before):
             return None
-        out = [one for one in order_store.open_orders(store, account) if one.state is not OrderState.INTENDED]
-        forgotten = [one for one in out if unresolved(store, account, one, broker.now())]
+        out = [order for order in order_store.open_orders(store, account) if order.state is not OrderState.INTENDED]
+        forgotten = [order for order in out if unresolved(store, account, order, broker.now())]
         if out != forgotten or venues.executions(store, account, before.number) != known:
             return None
         plan = planned(store, (account, broker.name, before), holdings, taken_over, News(unknown=tuple(forgotten)))
         if not (forgotten or plan.changes or _due(store, adopter, before, holdings)):
             return Adopted(plan=plan, number=before.number, reason=before.reason, holdings=holdings, changed=False)
         take_over(store, (account, broker, before), holdings, (plan, reason))
-        for one in forgotten:
-            what = f"{one.reason}; what it may have traded is in the balances of adoption {before.number + 1}"
-            ended = replace(one, state=OrderState.EXPIRED, reason=what, code=ReasonCode.ADOPTED)
+        for order in forgotten:
+            what = f"{order.reason}; what it may have traded is in the balances of adoption {before.number + 1}"
+            ended = replace(order, state=OrderState.EXPIRED, reason=what, code=ReasonCode.ADOPTED)
             _end(store, account, ended, broker.now())
     return Adopted(plan=plan, number=before.number + 1, reason=reason, holdings=holdings, changed=True)
 

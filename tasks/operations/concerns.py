@@ -48,20 +48,20 @@ def look(home: Path, now: datetime, watched: Collection[str] | None = None) -> t
     """
     with connect(home) as store:
         found = [
-            one
+            concern
             for record in runs.newest_runs(store, DAILY)
             if (_live(record) if watched is None else record.run.account in watched)
-            for one in _of_account(store, record, now)
+            for concern in _of_account(store, record, now)
         ]
         held = [
             Concern(
-                key=f"held:{one.source}:{one.finding.symbol}",
-                text=f"{one.finding.symbol} of {one.source} is held back: {one.finding.reason}; `turbodmt bars` shows "
+                key=f"held:{row.source}:{row.finding.symbol}",
+                text=f"{row.finding.symbol} of {row.source} is held back: {row.finding.reason}; `turbodmt bars` shows "
                 "what; correct the source, or release a bar that is right as it is with `turbodmt import --accept`",
             )
-            for one in quality.quarantined(store)
+            for row in quality.quarantined(store)
         ]
-    once = {one.key: one for one in (*held, *found)}
+    once = {concern.key: concern for concern in (*held, *found)}
     return tuple(once[key] for key in sorted(once))
 
 
@@ -111,10 +111,10 @@ def _orders_missed(store: Connection, account: str) -> Iterator[Concern]:
     judged = []
     for day in days:
         orders = order_store.orders_on(store, account, day)
-        if not all(one.state in WAITING for one in orders if one.state is not OrderState.SKIPPED):
+        if not all(order.state in WAITING for order in orders if order.state is not OrderState.SKIPPED):
             judged.append(missed_among(store, (account, source or ""), orders))
     judged = judged[:MISSED_OF]
-    missed = [one for one in judged if one]
+    missed = [orders for orders in judged if orders]
     if judged and judged[0] and len(missed) >= MISSED_DAYS:
         yield Concern(
             key=f"orders:{account}",
@@ -145,4 +145,4 @@ def _last(store: Connection, account: str) -> date | None:
 def _expected(store: Connection, account: str, now: datetime) -> date | None:
     """Return the newest day that the account should have reached by now; None if its symbols are unknown."""
     known = instrument_store.find(store, *ledger.newest_panel(store, account))
-    return max((last_closed(one.calendar, now - PATIENCE) for one in known.values()), default=None)
+    return max((last_closed(instrument.calendar, now - PATIENCE) for instrument in known.values()), default=None)

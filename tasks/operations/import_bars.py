@@ -46,13 +46,13 @@ def import_bars(
         "published": {symbol: gate.published.get(symbol, 0) for symbol in job.symbols if symbol not in gate.held_back},
         "quarantined": [
             {
-                "symbol": one.symbol,
-                "date": one.open_time.isoformat() if one.open_time else None,
-                "value": one.value,
-                "limit": one.limit,
-                "reason": one.reason,
+                "symbol": finding.symbol,
+                "date": finding.open_time.isoformat() if finding.open_time else None,
+                "value": finding.value,
+                "limit": finding.limit,
+                "reason": finding.reason,
             }
-            for one in gate.findings
+            for finding in gate.findings
         ],
         "warnings": list(gate.warnings),
     }

@@ -47,10 +47,10 @@ def models_json(home: Path, wanted: Filter, usual: Panel) -> Json:
     If no model matches, the prior of the requested panel is listed, completed from the usual one.
     """
     with connect(home) as store:
-        records = [one for one in model_store.records(store) if wanted.admits(_panel(one))]
-        listed = [_model_json(one, promotions.verdicts(store, one.model_id)) for one in reversed(records)]
+        records = [record for record in model_store.records(store) if wanted.admits(_panel(record))]
+        listed = [_model_json(record, promotions.verdicts(store, record.model_id)) for record in reversed(records)]
         asked = Panel(source=wanted.source or usual.source, symbols=wanted.symbols or usual.symbols)
-        panels = dict.fromkeys(_panel(one) for one in reversed(records)) or (asked,)
+        panels = dict.fromkeys(_panel(record) for record in reversed(records)) or (asked,)
         priors = [_prior_json(store, panel) for panel in panels]
     return {"models": [*listed, *priors], "warnings": []}
 

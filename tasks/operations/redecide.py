@@ -64,8 +64,8 @@ def replayed_trace(
         return None, [f"nothing was kept of how {asked.as_of} was decided, and its bars are not in the store"]
     same = [source for source, day in known.items() if data_sha256(day.bars) == asked.provenance.data_sha256]
     source = (same or list(known))[0]
-    told = {one.symbol: one for one in explanations(known[source])}
-    decision = next(one for one in asked.decisions if one.symbol == symbol)
+    told = {explanation.symbol: explanation for explanation in explanations(known[source])}
+    decision = next(made for made in asked.decisions if made.symbol == symbol)
     warnings = []
     if symbol not in told or told[symbol].planned.exposure != decision.exposure:
         found = told[symbol].planned.exposure if symbol in told else "no order"
@@ -79,7 +79,7 @@ def _sources(store: Connection, asked: Asked, settings: str) -> tuple[str, ...]:
     if named is not None:
         return (str(named),)
     published = bar_store.published_counts(store)
-    return tuple(sorted({one.source for one in published if one.symbol in asked.symbols}))
+    return tuple(sorted({row.source for row in published if row.symbol in asked.symbols}))
 
 
 def _job(asked: Asked, source: str, policy: RunConfig) -> Job:
@@ -110,7 +110,9 @@ def _judged(store: Connection, job: Job, asked: Asked) -> Judgement | None:
     except ValueError:
         # Another source, which lacks some of the symbols.
         return None
-    held_back = {one.symbol: one.reason for one in asked.decisions if one.status is Status.QUARANTINED}
+    held_back = {
+        decision.symbol: decision.reason for decision in asked.decisions if decision.status is Status.QUARANTINED
+    }
     standing = restated(store, job, standing).standing
     judged = judge_day(store, job, (standing, mandate), model, held_back)
     return Judgement(

@@ -84,7 +84,7 @@ def _costs(lines: Sequence[CostLine]) -> Table:
         heading="Costs of the net account",
         columns=("", "Paid", "A year, of equity", "At"),
         numbers=frozenset({"Paid", "A year, of equity"}),
-        rows=tuple((one.name, one.paid, one.per_year, one.terms) for one in lines),
+        rows=tuple((line.name, line.paid, line.per_year, line.terms) for line in lines),
     )
 
 

@@ -83,8 +83,8 @@ def folds_table(folds: Sequence[Fold]) -> Table:
         heading="Walk-forward",
         columns=("Traded from", "To", "Saw bars up to", "Traded by", "Why"),
         rows=tuple(
-            (one.start.isoformat(), one.end.isoformat(), one.fitted_to.isoformat(), one.trader, one.reason)
-            for one in folds
+            (fold.start.isoformat(), fold.end.isoformat(), fold.fitted_to.isoformat(), fold.trader, fold.reason)
+            for fold in folds
         ),
     )
 

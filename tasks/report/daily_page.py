@@ -103,7 +103,7 @@ def _figures(page: DailyPage) -> list[tuple[str, str]]:
     own, days = measured[0].metrics, len(page.picture.dates)
     return [
         ("Net return since it opened", share(own.total_return)),
-        *((f"Return of {one.label}", share(one.metrics.total_return)) for one in measured[1:2]),
+        *((f"Return of {row.label}", share(row.metrics.total_return)) for row in measured[1:2]),
         ("Growth per year", a_year(share(own.cagr), days)),
         ("Sharpe ratio", a_year(figure(own.sharpe), days)),
         ("Deepest drawdown", share(own.max_drawdown)),

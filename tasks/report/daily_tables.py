@@ -34,7 +34,7 @@ def decisions_table(decisions: Sequence[Decision]) -> Table:
 
 def changes_table(decisions: Sequence[Decision], before: Sequence[Decision]) -> Table:
     """Return the decisions with the change of signal and exposure since the decisions `before`."""
-    plain, known = decisions_table(decisions), {one.symbol: one for one in before}
+    plain, known = decisions_table(decisions), {decision.symbol: decision for decision in before}
     rows = []
     for cells, decision in zip(plain.rows, decisions, strict=True):
         old = known.get(decision.symbol)
@@ -95,10 +95,12 @@ def risk_table(snapshot: Snapshot, decisions: Sequence[Decision], limits: Mappin
     """Return the account's risk beside its limits; turnover is what the decisions change, before rounding to lots."""
     held = snapshot.account.positions
     equity = float(snapshot.equity)
-    gross = sum(abs(float(one.value)) for one in held.values())
-    worth = {symbol: float(one.value) for symbol, one in held.items()}
+    gross = sum(abs(float(position.value)) for position in held.values())
+    worth = {symbol: float(position.value) for symbol, position in held.items()}
     turned = sum(
-        abs(one.exposure * equity - worth.get(one.symbol, 0.0)) for one in decisions if one.exposure is not None
+        abs(decision.exposure * equity - worth.get(decision.symbol, 0.0))
+        for decision in decisions
+        if decision.exposure is not None
     )
 
     def over_equity(value: float) -> str:

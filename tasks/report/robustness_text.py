@@ -34,7 +34,7 @@ def evidence(doubt: RobustnessReport) -> tuple[Evidence, ...]:
         ),
         _above_luck(doubt),
         _length(doubt),
-        *(_against(name, one) for name, one in doubt.against.items()),
+        *(_against(name, difference) for name, difference in doubt.against.items()),
         *_superiority(doubt.spa_p),
     )
 

@@ -31,4 +31,6 @@ def in_bps(values: Mapping[str, float]) -> str:
     different = sorted(set(values.values()))
     if len(different) == 1:
         return f"{different[0]:g} bps"
-    return ", ".join(f"{bps:g} bps ({', '.join(one for one in values if values[one] == bps)})" for bps in different)
+    return ", ".join(
+        f"{bps:g} bps ({', '.join(value for value in values if values[value] == bps)})" for bps in different
+    )

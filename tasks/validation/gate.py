@@ -106,11 +106,17 @@ def inspect(job: Job, must_reach: date | None, since: date | None = None) -> Gat
             (window, _context(store, job, (window, instruments[symbol]), must_reach)) for window, symbol in windows
         ]
         anew = restatements(store, job.source, waiting)
-    judged = [(window, replace(one, history=in_its_unit(one.history, anew.get(one.symbol)))) for window, one in judged]
+    judged = [
+        (window, replace(context, history=in_its_unit(context.history, anew.get(context.symbol))))
+        for window, context in judged
+    ]
     verdicts = tuple(told(verdict, anew) for verdict in judge_all(judged)) if judged else ()
     published: dict[str, int] = {}
     findings: list[Finding] = []
-    fresh = {one.symbol: {day.date() for day in window["open_time"].dropna()} - one.settled for window, one in judged}
+    fresh = {
+        context.symbol: {day.date() for day in window["open_time"].dropna()} - context.settled
+        for window, context in judged
+    }
     with connect(job.home) as store:
         for verdict in verdicts:
             rows, held = _pass_or_hold(store, job, verdict, fresh[verdict.symbol])

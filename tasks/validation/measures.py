@@ -109,7 +109,7 @@ def _spelled(rows: pd.DataFrame) -> dict[str, object]:
             f"{name} {text.get(name) or f'{value:.8g}'}" for name, value in zip(PRICES, values[at], strict=True)
         )
         others[at] = "; ".join(f"{name} {cell}" for name, cell in text.items() if name not in PRICES)
-    return {"prices": prices, "unread_others": others, "cells_unread": [float(one != "") for one in others]}
+    return {"prices": prices, "unread_others": others, "cells_unread": [float(cells != "") for cells in others]}
 
 
 def _history(days: DayArray, context: Context) -> pd.DataFrame:

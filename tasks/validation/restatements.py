@@ -18,7 +18,7 @@ ONE_UNIT = "one_unit"
 def restatements(store: Connection, source: str, symbols: list[str]) -> dict[str, Restatement]:
     """Return by symbol how the staged bars restate the published ones; symbols without a restatement are absent."""
     found = {symbol: restatement(store, source, symbol) for symbol in symbols}
-    return {symbol: one for symbol, one in found.items() if one is not None}
+    return {symbol: restated for symbol, restated in found.items() if restated is not None}
 
 
 def in_its_unit(history: pd.DataFrame | None, found: Restatement | None) -> pd.DataFrame | None:
@@ -33,29 +33,29 @@ def told(verdict: Verdict, found: Mapping[str, Restatement]) -> Verdict:
 
     If bars beyond the delivery are published, their unit is unknown, so the symbol is held back.
     """
-    one = found.get(verdict.symbol)
-    if one is None:
+    restated = found.get(verdict.symbol)
+    if restated is None:
         return verdict
     said = Finding(
         symbol=verdict.symbol,
-        open_time=one.last,
+        open_time=restated.last,
         expectation=ONE_UNIT,
-        value=f"{one.bars} published bars up to {one.last} at x{one.ratio:.6g}",
+        value=f"{restated.bars} published bars up to {restated.last} at x{restated.ratio:.6g}",
         limit="x1",
         reason="the source tells its past in another unit, open, high, low and close alike; positions, marks and open "
         "orders move with it",
     )
-    if one.late:
+    if restated.late:
         said = replace(
             said,
             reason="the source tells its past in another unit, but bars after it were published in that unit before; "
             "accounts whose last mark is older move with it; in others what they held then has lost or gained by the "
             "ratio and is not corrected: compare them with a backtest, or start another with --account",
         )
-    if one.beyond is None:
+    if restated.beyond is None:
         return replace(verdict, warnings=(*verdict.warnings, said))
     reason = (
-        f"the source tells its past in another unit, but only up to {one.told_until}, and bars up to {one.beyond} are "
-        "published; run `turbodmt import` of the same source first, which reads all of it"
+        f"the source tells its past in another unit, but only up to {restated.told_until}, and bars up to "
+        f"{restated.beyond} are published; run `turbodmt import` of the same source first, which reads all of it"
     )
     return replace(verdict, findings=(*verdict.findings, replace(said, reason=reason)))

@@ -37,7 +37,9 @@ def first_day_behind(store: Connection, job: Job) -> date:
 def grouped(found: Sequence[StandingWarning]) -> tuple[str, ...]:
     """Return one line for each symbol, rule and acceptance, with the number of its bars and their date range."""
     lines = []
-    for _, same in groupby(found, key=lambda one: (one.finding.symbol, one.finding.expectation, one.accepted)):
+    for _, same in groupby(
+        found, key=lambda warning: (warning.finding.symbol, warning.finding.expectation, warning.accepted)
+    ):
         lines.append(_line(list(same)))
     return tuple(lines)
 
@@ -71,7 +73,7 @@ def look_through(job: Job) -> None:
             for symbol in bars
             if symbol in instruments
         ]
-    verdicts = judge_all([(_frame(bars[one.symbol]), one) for one in contexts])
+    verdicts = judge_all([(_frame(bars[context.symbol]), context) for context in contexts])
     with connect(job.home) as store:
         for verdict in verdicts:
             days = bars[verdict.symbol].open_time.astype("datetime64[D]").tolist()

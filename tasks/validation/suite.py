@@ -139,8 +139,8 @@ def _verdict(number: int, context: Context, broken: Mapping[str, pd.DataFrame], 
             check.finding(context.symbol, {str(name): values[row] for name, values in columns.items()})
             for row in range(len(rows))
         ]
-        waived = [one for one in found if check.waivable and one.open_time in context.accepted]
-        standing = [one for one in found if one not in waived]
+        waived = [finding for finding in found if check.waivable and finding.open_time in context.accepted]
+        standing = [finding for finding in found if finding not in waived]
         cautions += waived
         if check.blocks:
             findings += _first_few(standing)
@@ -154,14 +154,14 @@ def _first_few(found: Sequence[Finding]) -> list[Finding]:
     note = f" ({count} such bars; the first {MOST_FINDINGS} are listed)" if count > MOST_FINDINGS else ""
     return [
         Finding(
-            symbol=one.symbol,
-            open_time=one.open_time,
-            expectation=one.expectation,
-            value=one.value,
-            limit=one.limit,
-            reason=one.reason + note,
+            symbol=finding.symbol,
+            open_time=finding.open_time,
+            expectation=finding.expectation,
+            value=finding.value,
+            limit=finding.limit,
+            reason=finding.reason + note,
         )
-        for one in found[:MOST_FINDINGS]
+        for finding in found[:MOST_FINDINGS]
     ]
 
 
@@ -179,7 +179,9 @@ def _validate(batch: str, checks: Sequence[Check], frame: pd.DataFrame) -> dict[
             raise RuntimeError(f"the expectation {name} could not be put: {result.exception_info['exception_message']}")
         if not result.success:
             broken[name] = frame.iloc[result.result["unexpected_index_list"]]
-    unanswered = {check.name for check in checks} - {one.expectation_config.meta["check"] for one in outcome.results}
+    unanswered = {check.name for check in checks} - {
+        result.expectation_config.meta["check"] for result in outcome.results
+    }
     if unanswered:
         raise RuntimeError(f"the suite left out {', '.join(sorted(unanswered))}")
     return broken

@@ -6,7 +6,7 @@ from tasks.validation.unit_gaps import CONFIRMING_SESSIONS, RATIOS
 #: The name of the check that holds a bar back until its unit is known.
 UNIT_KEPT = "unit_kept"
 _VALUE = "open {open:.8g}, {gap_found:.6g} times the close before"
-_LIMIT = f"no gap within 3 % of {', '.join(f'{one:g}' for one in RATIOS)} (around the clock: 100) or an inverse"
+_LIMIT = f"no gap within 3 % of {', '.join(f'{ratio:g}' for ratio in RATIOS)} (around the clock: 100) or an inverse"
 
 #: Expectations on a table with one row per bar.
 UNIT_CHECKS = (
