@@ -1,15 +1,14 @@
 """Broker for Binance's USD-M futures testnet: positions on margin, long and short, in one-way mode."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from exchange.brokers import binance_orders
-from exchange.brokers import order_history as binance_history
 from exchange.brokers.amounts import amount
 from exchange.brokers.binance_orders import MOST_TRADES, OrderEndpoints
+from exchange.brokers.binance_testnet import BinanceTestnet
 from exchange.brokers.error_codes import FUTURES_NOT_TAKEN, VenueRefusal
 from exchange.brokers.symbol_rules import Listing, demand_trading, listed, one_quote, read_listing
 from exchange.brokers.testnet_client import ApiKeys, Wire
@@ -19,13 +18,7 @@ from exchange.ports import (
     BrokerRefused,
     BrokerUnavailable,
     FundingPayment,
-    ListedOrder,
-    OrderReport,
-    VenueOrder,
-    VenueTrade,
 )
-from exchange.retries import Answer
-from strategy.account.orders import Order
 from strategy.market.instruments import Instrument
 
 #: 2,400 weight units per minute and IP address; a fifth stays free for others who share the address.
@@ -35,7 +28,7 @@ FUTURES = Endpoint(
     weight_limit=1_920,
     not_taken=FUTURES_NOT_TAKEN,
 )
-_DESK = OrderEndpoints(
+_ENDPOINTS = OrderEndpoints(
     create=lambda client, wanted: client.futures_create_order(**wanted, newOrderRespType="RESULT"),
     find=lambda client, asked: client.futures_get_order(**asked),
     cancel=lambda client, named: client.futures_cancel_order(**named),
@@ -62,19 +55,15 @@ _PAGE_ROWS = 1_000
 _MAX_PAGES = 100
 
 
-class FuturesTestnet:
+class FuturesTestnet(BinanceTestnet):
     """Market orders on the futures testnet; each symbol's leverage is set to `leverage`."""
 
     name = "testnet-futures"
 
     def __init__(self, keys: ApiKeys, wire: Wire, *, leverage: int = 2) -> None:
-        self._session = TestnetSession(keys, FUTURES, wire)
+        super().__init__(TestnetSession(keys, FUTURES, wire), _ENDPOINTS)
         self._leverage = leverage
         self._info: dict[str, Any] | None = None
-
-    def now(self) -> datetime:
-        """Return the venue's clock. Raises BrokerUnavailable."""
-        return self._session.now()
 
     def instruments(self, instruments: tuple[Instrument, ...]) -> tuple[Instrument, ...]:
         """Return the instruments with the venue's rules, after setting the leverage of each.
@@ -91,34 +80,6 @@ class FuturesTestnet:
         return tuple(
             self._listing(instrument.symbol).applied_to(instrument, shortable=True) for instrument in instruments
         )
-
-    def wait(self, seconds: float) -> None:
-        """Wait for that many seconds."""
-        self._session.wait(seconds)
-
-    def submit(self, order: Order, sent_at: datetime) -> OrderReport:
-        """Submit the order. Raises BrokerUnavailable or BrokerRefused if it was certainly not accepted."""
-        return binance_orders.submit(self._session, _DESK, order, sent_at)
-
-    def enquire(self, order: Order, sent_at: datetime, venue: VenueOrder | None = None) -> OrderReport:
-        """Return the current state of the order. Raises BrokerUnavailable."""
-        return binance_orders.enquire(self._session, _DESK, order, sent_at, venue)
-
-    def cancel(self, order: Order, sent_at: datetime) -> OrderReport:
-        """Cancel the rest of the order. Raises BrokerUnavailable."""
-        return binance_orders.cancel(self._session, _DESK, order, sent_at)
-
-    def orders_since(self, symbol: str, since: datetime) -> tuple[ListedOrder, ...]:
-        """Return the open orders, and all orders since then. Raises BrokerUnavailable."""
-        return binance_history.orders_since(self._session, _DESK, symbol, since)
-
-    def trades_since(self, symbol: str, since: datetime) -> tuple[VenueTrade, ...]:
-        """Return all trades of the symbol since then. Raises BrokerUnavailable."""
-        return binance_history.trades_since(self._session, _DESK, symbol, since)
-
-    def all_trades(self, symbol: str) -> tuple[VenueTrade, ...]:
-        """Return every trade of the symbol that the venue still reports. Raises BrokerUnavailable."""
-        return binance_history.all_trades(self._session, _DESK, symbol)
 
     def holdings(self, symbols: tuple[str, ...]) -> Balances | None:
         """Return the wallet balance in the quote asset, and the signed positions in the listed symbols.
@@ -163,12 +124,6 @@ class FuturesTestnet:
         if self._info is None:
             self._info = self._ask(lambda client: client.futures_exchange_info())
         return read_listing(self._info, symbol, self.name)
-
-    def _ask(self, question: Callable[[Any], Answer]) -> Answer:
-        try:
-            return self._session.ask(question)
-        except VenueRefusal as refusal:
-            raise BrokerUnavailable(f"{self.name} does not answer ({refusal}); try again later") from None
 
 
 def _set_leverage(client: Any, wanted: Mapping[str, Any]) -> Any:

@@ -1,14 +1,13 @@
 """Broker for Binance's spot testnet: fully paid positions, no short sales."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from exchange.brokers import binance_orders
-from exchange.brokers import order_history as binance_history
 from exchange.brokers.amounts import amount
 from exchange.brokers.binance_orders import MOST_TRADES, OrderEndpoints
+from exchange.brokers.binance_testnet import BinanceTestnet
 from exchange.brokers.error_codes import VenueRefusal
 from exchange.brokers.symbol_rules import Listing, demand_trading, listed, one_quote, read_listing
 from exchange.brokers.testnet_client import ApiKeys, Wire
@@ -16,15 +15,8 @@ from exchange.brokers.testnet_session import Endpoint, TestnetSession
 from exchange.ports import (
     Balances,
     BrokerRefused,
-    BrokerUnavailable,
     FundingPayment,
-    ListedOrder,
-    OrderReport,
-    VenueOrder,
-    VenueTrade,
 )
-from exchange.retries import Answer
-from strategy.account.orders import Order
 from strategy.market.instruments import Instrument
 
 #: 6,000 weight units per minute and IP address; a fifth stays free for others who share the address.
@@ -33,7 +25,7 @@ SPOT = Endpoint(
     server_time=lambda client: client.get_server_time(),
     weight_limit=4_800,
 )
-_DESK = OrderEndpoints(
+_ENDPOINTS = OrderEndpoints(
     create=lambda client, wanted: client.create_order(**wanted, newOrderRespType="RESULT"),
     find=lambda client, asked: client.get_order(**asked),
     cancel=lambda client, named: client.cancel_order(**named),
@@ -49,18 +41,14 @@ _DESK = OrderEndpoints(
 )
 
 
-class SpotTestnet:
+class SpotTestnet(BinanceTestnet):
     """Market orders on the spot testnet."""
 
     name = "testnet-spot"
 
     def __init__(self, keys: ApiKeys, wire: Wire) -> None:
-        self._session = TestnetSession(keys, SPOT, wire)
+        super().__init__(TestnetSession(keys, SPOT, wire), _ENDPOINTS)
         self._listings: dict[str, Listing] = {}
-
-    def now(self) -> datetime:
-        """Return the venue's clock. Raises BrokerUnavailable."""
-        return self._session.now()
 
     def instruments(self, instruments: tuple[Instrument, ...]) -> tuple[Instrument, ...]:
         """Return the instruments with the venue's rules; none may be sold short.
@@ -74,34 +62,6 @@ class SpotTestnet:
         return tuple(
             self._listing(instrument.symbol).applied_to(instrument, shortable=False) for instrument in instruments
         )
-
-    def wait(self, seconds: float) -> None:
-        """Wait for that many seconds."""
-        self._session.wait(seconds)
-
-    def submit(self, order: Order, sent_at: datetime) -> OrderReport:
-        """Submit the order. Raises BrokerUnavailable or BrokerRefused if it was certainly not accepted."""
-        return binance_orders.submit(self._session, _DESK, order, sent_at)
-
-    def enquire(self, order: Order, sent_at: datetime, venue: VenueOrder | None = None) -> OrderReport:
-        """Return the current state of the order. Raises BrokerUnavailable."""
-        return binance_orders.enquire(self._session, _DESK, order, sent_at, venue)
-
-    def cancel(self, order: Order, sent_at: datetime) -> OrderReport:
-        """Cancel the rest of the order. Raises BrokerUnavailable."""
-        return binance_orders.cancel(self._session, _DESK, order, sent_at)
-
-    def orders_since(self, symbol: str, since: datetime) -> tuple[ListedOrder, ...]:
-        """Return the open orders, and all orders since then. Raises BrokerUnavailable."""
-        return binance_history.orders_since(self._session, _DESK, symbol, since)
-
-    def trades_since(self, symbol: str, since: datetime) -> tuple[VenueTrade, ...]:
-        """Return all trades of the symbol since then. Raises BrokerUnavailable."""
-        return binance_history.trades_since(self._session, _DESK, symbol, since)
-
-    def all_trades(self, symbol: str) -> tuple[VenueTrade, ...]:
-        """Return every trade of the symbol that the venue still reports. Raises BrokerUnavailable."""
-        return binance_history.all_trades(self._session, _DESK, symbol)
 
     def holdings(self, symbols: tuple[str, ...]) -> Balances | None:
         """Return the balances, free and locked, of the quote asset and of the listed symbols' base assets.
@@ -131,12 +91,6 @@ class SpotTestnet:
                 raise BrokerRefused(f"{self.name} does not trade {symbol} ({refusal}); name another") from None
             self._listings[symbol] = read_listing(info, symbol, self.name)
         return self._listings[symbol]
-
-    def _ask(self, question: Callable[[Any], Answer]) -> Answer:
-        try:
-            return self._session.ask(question)
-        except VenueRefusal as refusal:
-            raise BrokerUnavailable(f"{self.name} does not tell what it holds ({refusal}); try again later") from None
 
 
 def _balances(told: Mapping[str, Any]) -> tuple[dict[str, Decimal], dict[str, Decimal]]:

@@ -32,6 +32,11 @@ CHARGES = Table(
     changing=("as_of", "adoption"),
 )
 _EXECUTION = ", ".join(name for name in EXECUTIONS.columns if name not in {"account", "adoption"})
+#: The condition that a trade has a fill whose account day is as follows.
+_BOOKED = (
+    "EXISTS (SELECT 1 FROM fills WHERE fills.account = executions.account AND fills.order_id = executions.order_id "
+    "AND fills.trade_id = executions.trade_id AND fills.as_of"
+)
 #: The symbol under which the adoptions table keeps cash.
 CASH = ""
 
@@ -144,37 +149,12 @@ def record_executions(
     connection: Connection, account: str, number: int, told: Sequence[BrokerFill]
 ) -> tuple[BrokerFill, ...]:
     """Record the trades and return those that were new. Raises LedgerConflict if a stored one differs."""
-    fresh = []
-    for execution in told:
-        money = (quantised(execution.quantity), quantised(execution.price), quantised(execution.fee))
-        realised, amount = (
-            None if sum_ is None else quantised(sum_) for sum_ in (execution.realised, execution.amount)
-        )
-        row: Row = (
-            *(
-                account,
-                execution.order_id,
-                execution.trade_id,
-                execution.symbol,
-                execution.executed_at,
-                str(execution.side),
-                *money,
-            ),
-            *(execution.fee_asset, realised, number, amount, execution.base, execution.quote, execution.fee_symbol),
-        )
-        if insert_once(connection, EXECUTIONS, [row]):
-            fresh.append(execution)
-    return tuple(fresh)
+    return tuple(fill for fill in told if insert_once(connection, EXECUTIONS, [_execution_row(account, number, fill)]))
 
 
 def executions(connection: Connection, account: str, number: int) -> tuple[BrokerFill, ...]:
     """Return the trades since the takeover of that number, in order of time."""
-    rows = connection.execute(
-        f"SELECT {_EXECUTION} FROM executions "  # noqa: S608 - names alone
-        "WHERE account = ? AND adoption = ? ORDER BY executed_at, order_id, trade_id",
-        [account, number],
-    ).fetchall()
-    return tuple(_execution(row) for row in rows)
+    return _executions(connection, "account = ? AND adoption = ?", [account, number])
 
 
 def trade_ids(connection: Connection, account: str, symbol: str) -> frozenset[str]:
@@ -187,25 +167,12 @@ def trade_ids(connection: Connection, account: str, symbol: str) -> frozenset[st
 
 def executions_booked(connection: Connection, account: str, day: date) -> tuple[BrokerFill, ...]:
     """Return the trades whose fills belong to the account day, sorted by order and trade."""
-    rows = connection.execute(
-        f"SELECT {_EXECUTION} FROM executions "  # noqa: S608 - names alone
-        "WHERE account = $account AND EXISTS (SELECT 1 FROM fills WHERE fills.account = $account "
-        "AND fills.order_id = executions.order_id AND fills.trade_id = executions.trade_id AND fills.as_of = $day) "
-        "ORDER BY order_id, trade_id",
-        {"account": account, "day": day},
-    ).fetchall()
-    return tuple(_execution(row) for row in rows)
+    return _executions(connection, f"account = ? AND {_BOOKED} = ?)", [account, day], "order_id, trade_id")
 
 
 def executions_after(connection: Connection, account: str, day: date) -> tuple[BrokerFill, ...]:
     """Return the trades whose fills belong to later account days, in order of time."""
-    rows = connection.execute(
-        f"SELECT {_EXECUTION} FROM executions WHERE account = $account AND EXISTS "  # noqa: S608 - names alone
-        "(SELECT 1 FROM fills WHERE fills.account = $account AND fills.order_id = executions.order_id "
-        "AND fills.trade_id = executions.trade_id AND fills.as_of > $day) ORDER BY executed_at, order_id, trade_id",
-        {"account": account, "day": day},
-    ).fetchall()
-    return tuple(_execution(row) for row in rows)
+    return _executions(connection, f"account = ? AND {_BOOKED} > ?)", [account, day])
 
 
 def record_charge(connection: Connection, account: str, number: int, charge: FundingPayment, as_of: date) -> bool:
@@ -219,40 +186,52 @@ def record_charge(connection: Connection, account: str, number: int, charge: Fun
 
 def charges(connection: Connection, account: str, number: int) -> tuple[FundingPayment, ...]:
     """Return the funding payments since the takeover of that number, in order of time."""
-    rows = connection.execute(
-        "SELECT charge_id, charged_at, symbol, cash FROM charges WHERE account = ? AND adoption = ? "
-        "ORDER BY charged_at, charge_id",
-        [account, number],
-    ).fetchall()
-    return tuple(_charge(row) for row in rows)
+    return _charges(connection, "account = ? AND adoption = ?", [account, number])
 
 
 def charges_booked(connection: Connection, account: str, day: date) -> tuple[FundingPayment, ...]:
     """Return the funding payments that belong to the account day, sorted by id."""
-    rows = connection.execute(
-        "SELECT charge_id, charged_at, symbol, cash FROM charges WHERE account = ? AND as_of = ? ORDER BY charge_id",
-        [account, day],
-    ).fetchall()
-    return tuple(_charge(row) for row in rows)
+    return _charges(connection, "account = ? AND as_of = ?", [account, day], "charge_id")
 
 
 def executions_since(connection: Connection, account: str, since: datetime) -> tuple[BrokerFill, ...]:
     """Return the trades at that instant or later, whatever the takeover, in order of time."""
-    rows = connection.execute(
-        f"SELECT {_EXECUTION} FROM executions "  # noqa: S608 - names alone
-        "WHERE account = ? AND executed_at >= ? ORDER BY executed_at, order_id, trade_id",
-        [account, since],
-    ).fetchall()
-    return tuple(_execution(row) for row in rows)
+    return _executions(connection, "account = ? AND executed_at >= ?", [account, since])
 
 
 def charges_after(connection: Connection, account: str, day: date) -> tuple[FundingPayment, ...]:
     """Return the funding payments that belong to later account days, sorted by id."""
-    rows = connection.execute(
-        "SELECT charge_id, charged_at, symbol, cash FROM charges WHERE account = ? AND as_of > ? ORDER BY charge_id",
-        [account, day],
-    ).fetchall()
-    return tuple(_charge(row) for row in rows)
+    return _charges(connection, "account = ? AND as_of > ?", [account, day], "charge_id")
+
+
+def executions_of(connection: Connection, account: str, order_id: str) -> tuple[BrokerFill, ...]:
+    """Return the order's trades, in order of time; empty for paper orders."""
+    return _executions(connection, "account = ? AND order_id = ?", [account, order_id])
+
+
+def _executions(
+    connection: Connection, where: str, values: Sequence[object], order: str = "executed_at, order_id, trade_id"
+) -> tuple[BrokerFill, ...]:
+    """Return the trades that fulfil the condition, whose values are bound."""
+    select = f"SELECT {_EXECUTION} FROM executions WHERE {where} ORDER BY {order}"  # noqa: S608 - names alone
+    return tuple(map(_execution, connection.execute(select, values).fetchall()))
+
+
+def _charges(
+    connection: Connection, where: str, values: Sequence[object], order: str = "charged_at, charge_id"
+) -> tuple[FundingPayment, ...]:
+    """Return the funding payments that fulfil the condition, whose values are bound."""
+    select = f"SELECT charge_id, charged_at, symbol, cash FROM charges WHERE {where} ORDER BY {order}"  # noqa: S608
+    return tuple(map(_charge, connection.execute(select, values).fetchall()))
+
+
+def _execution_row(account: str, number: int, fill: BrokerFill) -> Row:
+    money = (quantised(fill.quantity), quantised(fill.price), quantised(fill.fee))
+    realised, amount = (None if cash is None else quantised(cash) for cash in (fill.realised, fill.amount))
+    return (
+        *(account, fill.order_id, fill.trade_id, fill.symbol, fill.executed_at, str(fill.side), *money),
+        *(fill.fee_asset, realised, number, amount, fill.base, fill.quote, fill.fee_symbol),
+    )
 
 
 def _execution(row: tuple[Any, ...]) -> BrokerFill:

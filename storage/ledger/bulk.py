@@ -11,7 +11,6 @@ from storage.ledger import risk_state
 from storage.ledger.row_codec import (
     DECISIONS,
     ENTRIES,
-    FILL_COLUMNS,
     FILLS,
     ORDERS,
     SNAPSHOTS,
@@ -20,8 +19,8 @@ from storage.ledger.row_codec import (
     entry_row,
     fill_row,
     order_row,
+    select_fills,
     snapshot_row,
-    to_fill,
 )
 from strategy.account.orders import OPEN_STATES, Fill, Order, ReasonCode
 from strategy.backtest.day_loop import Day
@@ -91,12 +90,7 @@ def _order_rows(account: str, days: Sequence[SimulatedDay]) -> list[Row]:
 
 def fills(connection: Connection, account: str, until: date) -> tuple[Fill, ...]:
     """Return every trade of the account up to the day, oldest first."""
-    rows = connection.execute(
-        f"SELECT {FILL_COLUMNS} FROM fills WHERE account = ? AND as_of <= ? "  # noqa: S608
-        "ORDER BY as_of, symbol, order_id, trade_id",
-        [account, until],
-    ).fetchall()
-    return tuple(map(to_fill, rows))
+    return select_fills(connection, "account = ? AND as_of <= ?", [account, until])
 
 
 def order_counts(connection: Connection, account: str, until: date) -> tuple[int, int]:

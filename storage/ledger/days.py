@@ -10,15 +10,14 @@ from storage.ledger.orders import advance
 from storage.ledger.row_codec import (
     DECISIONS,
     ENTRIES,
-    FILL_COLUMNS,
     FILLS,
     SNAPSHOTS,
     Provenance,
     decision_row,
     entry_row,
     fill_row,
+    select_fills,
     snapshot_row,
-    to_fill,
     to_snapshot,
 )
 from strategy.account.orders import Fill
@@ -105,32 +104,17 @@ def record_fills(connection: Connection, account: str, fills: Sequence[Fill]) ->
 
 def fills_on(connection: Connection, account: str, day: date) -> tuple[Fill, ...]:
     """Return the trades of the day, sorted by symbol."""
-    rows = connection.execute(
-        f"SELECT {FILL_COLUMNS} FROM fills WHERE account = ? AND as_of = ? "  # noqa: S608
-        "ORDER BY symbol, order_id, trade_id",
-        [account, day],
-    ).fetchall()
-    return tuple(map(to_fill, rows))
+    return select_fills(connection, "account = ? AND as_of = ?", [account, day])
 
 
 def fills_after(connection: Connection, account: str, day: date) -> tuple[Fill, ...]:
     """Return the trades of later account days, by day and symbol."""
-    rows = connection.execute(
-        f"SELECT {FILL_COLUMNS} FROM fills WHERE account = ? AND as_of > ? "  # noqa: S608
-        "ORDER BY as_of, symbol, order_id, trade_id",
-        [account, day],
-    ).fetchall()
-    return tuple(map(to_fill, rows))
+    return select_fills(connection, "account = ? AND as_of > ?", [account, day])
 
 
 def fills_of(connection: Connection, account: str, order_ids: Sequence[str]) -> tuple[Fill, ...]:
     """Return the trades of the orders, by day, symbol, order and trade."""
-    rows = connection.execute(
-        f"SELECT {FILL_COLUMNS} FROM fills WHERE account = ? AND list_contains(?, order_id) "  # noqa: S608
-        "ORDER BY as_of, symbol, order_id, trade_id",
-        [account, list(order_ids)],
-    ).fetchall()
-    return tuple(map(to_fill, rows))
+    return select_fills(connection, "account = ? AND list_contains(?, order_id)", [account, list(order_ids)])
 
 
 def record_entries(connection: Connection, account: str, entries: Sequence[Entry]) -> int:

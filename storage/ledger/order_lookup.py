@@ -1,12 +1,11 @@
-"""Look-up of one order by the beginning of its id, with its steps, fills and broker trades."""
+"""Look-up of one order by the beginning of its id, with its steps and fills."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from storage.database import Connection
-from storage.ledger.row_codec import FILL_COLUMNS, to_fill
-from strategy.account.orders import Fill, OrderState, Side
-from strategy.broker.fills import BrokerFill
+from storage.ledger.row_codec import select_fills
+from strategy.account.orders import Fill, OrderState
 
 #: The prefix of every order id; it may be omitted in a look-up.
 _PREFIX = "tdmt-"
@@ -55,35 +54,7 @@ def steps(connection: Connection, account: str, order_id: str) -> tuple[Step, ..
 
 def fills_of(connection: Connection, account: str, order_id: str) -> tuple[Fill, ...]:
     """Return the order's fills, by day and trade."""
-    rows = connection.execute(
-        f"SELECT {FILL_COLUMNS} FROM fills WHERE account = ? AND order_id = ? ORDER BY as_of, trade_id",  # noqa: S608
-        [account, order_id],
-    ).fetchall()
-    return tuple(map(to_fill, rows))
-
-
-def executions_of(connection: Connection, account: str, order_id: str) -> tuple[BrokerFill, ...]:
-    """Return the order's trades as the broker reported them, in order of time; empty for paper orders."""
-    rows = connection.execute(
-        "SELECT trade_id, symbol, executed_at, side, quantity, price, fee, fee_asset, realised FROM executions "
-        "WHERE account = ? AND order_id = ? ORDER BY executed_at, trade_id",
-        [account, order_id],
-    ).fetchall()
-    return tuple(
-        BrokerFill(
-            order_id=order_id,
-            trade_id=trade_id,
-            symbol=symbol,
-            executed_at=executed_at.astimezone(UTC),
-            side=Side(side),
-            quantity=quantity,
-            price=price,
-            fee=fee,
-            fee_asset=fee_asset,
-            realised=realised,
-        )
-        for trade_id, symbol, executed_at, side, quantity, price, fee, fee_asset, realised in rows
-    )
+    return select_fills(connection, "account = ? AND order_id = ?", [account, order_id], "as_of, trade_id")
 
 
 def settings_behind(connection: Connection, account: str, day: date) -> str | None:

@@ -1,12 +1,14 @@
 """Conversion between the ledger's values and its table rows: money in twelve decimals, one row per natural key."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
+from storage.database import Connection
 from storage.keyed_rows import Row, Table
 from strategy.account.money import quantised
 from strategy.account.orders import OPEN_STATES, Fill, Order, OrderState, ReasonCode, Side
@@ -105,12 +107,16 @@ def fill_row(account: str, fill: Fill) -> Row:
     )
 
 
-#: The columns of a row that `to_fill` reads, in its order.
-FILL_COLUMNS = "order_id, trade_id, symbol, as_of, side, quantity, price, fee, amount"
+def select_fills(
+    connection: Connection, where: str, values: Sequence[object], order: str = "as_of, symbol, order_id, trade_id"
+) -> tuple[Fill, ...]:
+    """Return the trades that fulfil the condition, whose values are bound."""
+    columns = "order_id, trade_id, symbol, as_of, side, quantity, price, fee, amount"
+    select = f"SELECT {columns} FROM fills WHERE {where} ORDER BY {order}"  # noqa: S608 - names alone
+    return tuple(map(_fill, connection.execute(select, values).fetchall()))
 
 
-def to_fill(row: tuple[Any, ...]) -> Fill:
-    """Return the trade in a row of FILL_COLUMNS."""
+def _fill(row: tuple[Any, ...]) -> Fill:
     order_id, trade_id, symbol, as_of, side, quantity, price, fee, amount = row
     return Fill(
         order_id=order_id,

@@ -13,7 +13,6 @@ from storage.ledger import days as ledger
 from storage.ledger import order_evidence as evidence
 from storage.ledger import orders as order_store
 from storage.ledger import risk_state, takeovers
-from storage.ledger.order_lookup import executions_of
 from storage.models import registry as model_store
 from strategy.account.money import quantised
 from strategy.account.orders import OPEN_STATES, Order, OrderState, ReasonCode
@@ -162,7 +161,8 @@ def _new(store: Connection, customer: Customer, receipt: OrderReport) -> tuple[B
     balances: the ledger's trades must add up to them.
     """
     known = {
-        execution.trade_id: execution for execution in executions_of(store, customer.account, receipt.order.order_id)
+        execution.trade_id: execution
+        for execution in venues.executions_of(store, customer.account, receipt.order.order_id)
     }
     for execution in receipt.executions:
         before = known.get(execution.trade_id)

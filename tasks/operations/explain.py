@@ -7,6 +7,7 @@ from pathlib import Path
 
 from storage.bars import published as bar_store
 from storage.database import Connection, connect
+from storage.ledger import broker_events as venues
 from storage.ledger import days as ledger
 from storage.ledger import explanations as explanation_store
 from storage.ledger import order_lookup as order_history
@@ -110,7 +111,7 @@ def _record(store: Connection, found: Found) -> Record:
         provenance=provenance,
         steps=order_history.steps(*key),
         fills=order_history.fills_of(*key),
-        executions=order_history.executions_of(*key),
+        executions=venues.executions_of(*key),
     )
 
 

@@ -88,7 +88,7 @@ def test_a_symbol_that_is_not_traded_is_refused_by_name() -> None:
 
 def test_an_account_that_is_not_told_is_not_guessed() -> None:
     venue = Told({"GET exchangeInfo": BITCOIN, "GET account": refused(-1100, "Illegal characters.")})
-    told = r"^testnet-spot does not tell what it holds \(HTTP 400, code -1100: Illegal characters.\); try again later$"
+    told = r"^testnet-spot does not answer \(HTTP 400, code -1100: Illegal characters.\); try again later$"
     with pytest.raises(BrokerUnavailable, match=told):
         SpotTestnet(KEYS, venue.wire()).holdings(("BTCUSDT",))
 

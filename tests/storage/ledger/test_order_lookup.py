@@ -75,12 +75,10 @@ def test_the_steps_fills_and_trades_are_those_of_the_one_order(home: Path) -> No
         ledger.record_fills(store, "spot", [fill])
         (step,) = order_history.steps(store, "spot", "tdmt-a")
         assert (step.state, step.reason, step.recorded_at) == (OrderState.SENT, "attempt 2", NOW)
-        assert (
-            step.recorded_at.tzinfo is order_history.executions_of(store, "spot", "tdmt-a")[0].executed_at.tzinfo is UTC
-        )
+        assert step.recorded_at.tzinfo is venues.executions_of(store, "spot", "tdmt-a")[0].executed_at.tzinfo is UTC
         assert order_history.fills_of(store, "spot", "tdmt-a") == (fill,)
-        assert order_history.executions_of(store, "spot", "tdmt-a") == (trade,)
-        for told in (order_history.steps, order_history.fills_of, order_history.executions_of):
+        assert venues.executions_of(store, "spot", "tdmt-a") == (trade,)
+        for told in (order_history.steps, order_history.fills_of, venues.executions_of):
             assert told(store, "spot", "tdmt-b") == told(store, "other", "tdmt-a") == ()
 
 
