@@ -5,7 +5,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
-from flows.planning.api_keys import hold
+from exchange.brokers.testnet_client import ApiKeys
+from flows.planning.api_keys import passed
 from flows.planning.plan import RequestRefused
 
 
@@ -21,12 +22,11 @@ def paper_trade(
 ) -> dict[str, Any]:
     """Trade today at the testnet with these keys and return the answer of `turbodmt daily --json`; call it once a day.
 
-    The keys stay in this process: they are no parameter of the flow, and no file or log holds them.
+    The keys last for this call: they are no parameter of the flow, and no file or log holds them.
     Raises RequestRefused for another interval than a day, and what the daily run raises.
     """
     if interval != "1d":
         raise RequestRefused(f"interval is {interval!r}; this system decides once a day: use '1d'")
-    hold(api_key, api_secret)
     from flows.cli.trade.daily import run_daily
 
     given = {
@@ -37,5 +37,6 @@ def paper_trade(
         "capital": str(initial_capital),
         "home": home,
     }
-    answer: dict[str, Any] = json.loads(json.dumps(run_daily(given, None, f"paper-{broker}")))
+    with passed(ApiKeys(key=api_key, secret=api_secret)):
+        answer: dict[str, Any] = json.loads(json.dumps(run_daily(given, None, f"paper-{broker}")))
     return answer

@@ -21,7 +21,6 @@ def quiet_logs() -> None:
     """Show only errors on the console, for a command without Prefect whose answer holds all warnings."""
     from flows.server.environment import NotOfTheRun
 
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     handler = logging.StreamHandler()
     handler.setLevel(logging.ERROR)
     handler.addFilter(NotOfTheRun())

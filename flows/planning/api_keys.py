@@ -1,6 +1,9 @@
 """API keys of the testnets: from the caller, the environment or Prefect's secrets; never from a setting."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from exchange.brokers.testnet_client import ApiKeys
@@ -10,9 +13,8 @@ from strategy.exit_codes import Exit
 VARIABLES = ("TURBODMT_TESTNET_KEY", "TURBODMT_TESTNET_SECRET")
 BLOCKS = ("turbodmt-testnet-key", "turbodmt-testnet-secret")
 
-
-#: Keys passed to `hold` in this process.
-_HELD: list[ApiKeys] = []
+#: Keys of the caller: no parameter of a flow, because Prefect stores parameters.
+_PASSED: ContextVar[ApiKeys | None] = ContextVar("_PASSED", default=None)
 
 
 class KeysMissing(ValueError):
@@ -21,15 +23,20 @@ class KeysMissing(ValueError):
     exit_code = Exit.USAGE
 
 
-def hold(key: str, secret: str) -> None:
-    """Use these keys for every later run of this process; they are written nowhere."""
-    _HELD[:] = [ApiKeys(key=key, secret=secret)]
+@contextmanager
+def passed(keys: ApiKeys) -> Iterator[None]:
+    """Use these keys for the runs inside the block; they are written nowhere."""
+    before = _PASSED.set(keys)
+    try:
+        yield
+    finally:
+        _PASSED.reset(before)
 
 
 def testnet_keys(home: Path) -> ApiKeys:
     """Return the keys of the testnet. Raises KeysMissing, PrefectUnreachable."""
-    if _HELD:
-        return _HELD[0]
+    if (keys := _PASSED.get()) is not None:
+        return keys
     key, secret = (os.environ.get(name, "").strip() for name in VARIABLES)
     if not (key and secret) and _server_named(home):
         key, secret = (key or _block(BLOCKS[0])), (secret or _block(BLOCKS[1]))

@@ -31,7 +31,6 @@ DEFAULTS = {
     # By default Prefect deletes events after a week, but never a run.
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
-    "GX_ANALYTICS_ENABLED": "false",
     # Prefect's newer page contacts its vendor's analytics at every visit, even with the server's analytics off.
     "PREFECT_SERVER_UI_V2_ENABLED": "false",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",

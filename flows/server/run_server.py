@@ -31,8 +31,6 @@ ELSEWHERE_FILES = ("prefect.toml", ".env")
 #: Start of Prefect's section in pyproject.toml.
 _PROJECT_MARK = "[tool.prefect"
 
-_OWNED: "list[subprocess.Popen[bytes]]" = []
-
 
 class PrefectUnreachable(Exception):
     """Prefect's server does not answer, or did not start for a run that needs its own (exit 4)."""
@@ -78,13 +76,12 @@ def serve(home: Path) -> None:
         )
         os.environ["PREFECT_API_URL"] = f"http://{HOST}:{bound.getsockname()[1]}/api"
     heed()
-    _OWNED.append(process)
     atexit.register(_end, process)
 
 
 def owned() -> bool:
-    """Return whether this process has started a server of its own."""
-    return bool(_OWNED)
+    """Return whether this process has started the server that its runs ask: nobody else knows that password."""
+    return "PREFECT_API_URL" in os.environ and os.environ.get(server_password.SENT) == server_password.of_process()
 
 
 def named_by_user(home: Path) -> bool:

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -23,7 +22,7 @@ from strategy.signals.outlook import Strategy
 from strategy.training.promotion_gate import PRIOR, GateRules, Verdict, judge_first, judge_refresh
 from tasks.models.fold_models import account_sha256
 from tasks.models.load import ensemble
-from tasks.models.training_plan import TrainingPlan, TrainingRefused, training_plan
+from tasks.models.training_plan import TrainingPlan, TrainingRefused, training_on, training_plan
 from tasks.run.job import Job
 from tasks.run.trial_key import configuration
 
@@ -106,17 +105,11 @@ def _trained(
     from strategy.training.fit import fitted
     from strategy.training.loop import TrainingDiverged
 
-    if plan.settings.device == "cuda":
-        # cuBLAS is deterministic only with this variable, and only if it is set before its first call.
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     try:
-        return fitted(bars, mandate, plan.shape, plan.settings, start)
-    except (TrainingDiverged, ValueError) as error:
+        with training_on(plan.settings.device):
+            return fitted(bars, mandate, plan.shape, plan.settings, start)
+    except TrainingDiverged as error:
         raise TrainingRefused(str(error)) from error
-    except RuntimeError as error:
-        if plan.settings.device == "cpu":
-            raise
-        raise TrainingRefused(f"training on {plan.settings.device} failed: {error}; set device to cpu") from error
 
 
 def _record(

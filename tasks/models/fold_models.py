@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -21,7 +20,7 @@ from strategy.market.instruments import Instrument
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.risk import RiskLimits
 from tasks.models.load import ensemble
-from tasks.models.training_plan import TrainingRefused, settings_of, shape_of
+from tasks.models.training_plan import settings_of, shape_of, training_on
 from tasks.run.job import Job
 
 if TYPE_CHECKING:
@@ -156,17 +155,8 @@ def _trained(job: Job, history: History, asked: AskedFold) -> tuple["Candidate",
     from strategy.training.candidate import candidate
 
     shape, settings = shape_of(job.policy.recipe), settings_of(job.policy.recipe)
-    if settings.device == "cuda":
-        # cuBLAS is deterministic only with this variable, and only if it is set before its first call.
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    try:
+    with training_on(settings.device):
         found = candidate(_until(history.bars, asked.fitted_to), history.mandate, shape, settings)
-    except ValueError as error:
-        raise TrainingRefused(str(error)) from error
-    except RuntimeError as error:
-        if settings.device == "cpu":
-            raise
-        raise TrainingRefused(f"training on {settings.device} failed: {error}; set device to cpu") from error
     if found.model is None:
         return found, None
     config = json.dumps({"shape": asdict(shape), "training": asdict(settings)}, sort_keys=True)

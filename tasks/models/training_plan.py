@@ -1,6 +1,9 @@
 """Plan of a training: the networks, their settings, and whether they start from the champion."""
 
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
@@ -83,3 +86,19 @@ def settings_of(recipe: TrainingConfig) -> "TrainingSettings":
         threads=recipe.threads,
         device=recipe.device,
     )
+
+
+@contextmanager
+def training_on(device: str) -> Iterator[None]:
+    """Train inside the block, reproducibly. Raises TrainingRefused for what keeps it from training."""
+    if device == "cuda":
+        # cuBLAS is deterministic only with this variable, and only if it is set before its first call.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    try:
+        yield
+    except ValueError as error:
+        raise TrainingRefused(str(error)) from error
+    except RuntimeError as error:
+        if device == "cpu":
+            raise
+        raise TrainingRefused(f"training on {device} failed: {error}; set device to cpu") from error

@@ -2,7 +2,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from flows.config.settings import load
 from flows.paper_trading import paper_trade
 from flows.planning import api_keys as keys
 from flows.planning.adapters import broker_factory
-from flows.planning.api_keys import KeysMissing, hold
+from flows.planning.api_keys import KeysMissing, passed
 from flows.planning.api_keys import testnet_keys as found_keys
 from flows.planning.plan import RequestRefused
 from flows.server.up_server import DemandedFrom, note
@@ -28,14 +27,13 @@ for name in ("turbodmt-testnet-key", "turbodmt-testnet-secret"):
     Secret(value="s3cr3t-word").save(name)
 """
 
+MINE = ApiKeys(key="mine", secret="too")
+
 
 @pytest.fixture(autouse=True)
-def nothing_held(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in keys.VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    keys._HELD.clear()
-    yield
-    keys._HELD.clear()
 
 
 def test_keys_come_from_the_environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,8 +44,10 @@ def test_keys_come_from_the_environment(home: Path, monkeypatch: pytest.MonkeyPa
 
 def test_keys_of_the_caller_come_before_the_environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TURBODMT_TESTNET_KEY", "a key")
-    hold("mine", "too")
-    assert found_keys(home) == ApiKeys(key="mine", secret="too")
+    monkeypatch.setenv("TURBODMT_TESTNET_SECRET", "a secret")
+    with passed(MINE):
+        assert found_keys(home) == MINE
+    assert found_keys(home).key == "a key"
 
 
 @pytest.mark.parametrize("broker", ["testnet-spot", "testnet-futures"])
@@ -84,17 +84,16 @@ def test_a_command_asks_the_server_that_stands_for_the_home(home: Path, tmp_path
 
 @pytest.mark.parametrize("broker", ["testnet-spot", "testnet-futures"])
 def test_the_settings_name_the_broker_and_nothing_else_of_it(broker: str) -> None:
-    hold("mine", "too")
     settings = load({"broker": broker})
-    made = broker_factory(settings)
-    assert made is not None
+    with passed(MINE):
+        assert broker_factory(settings) is not None
     assert not [name for name in type(settings).model_fields if any(word in name for word in ("key", "secret", "url"))]
 
 
 @pytest.mark.parametrize(("most", "leverage"), [(0.5, 1), (1.0, 2), (1.5, 2), (2.0, 3)])
 def test_futures_leave_margin_for_fees_at_the_largest_exposure(most: float, leverage: int) -> None:
-    hold("mine", "too")
-    broker = broker_factory(load({"broker": "testnet-futures", "max_position_size": most}))(datetime.now(UTC))
+    with passed(MINE):
+        broker = broker_factory(load({"broker": "testnet-futures", "max_position_size": most}))(datetime.now(UTC))
     assert isinstance(broker, FuturesTestnet)
     assert broker._leverage == leverage
 
@@ -104,13 +103,15 @@ def test_one_call_trades_with_keys_that_are_no_parameter(home: Path, monkeypatch
 
     def run_daily(given: object, as_of: None, account: str) -> dict[str, str]:
         asked.extend([given, account])
+        assert found_keys(home) == MINE
         return {"equity": "5000"}
 
     monkeypatch.setattr("flows.cli.trade.daily.run_daily", run_daily)
     assert paper_trade("mine", "too", "BTCUSDT", initial_capital=5_000) == {"equity": "5000"}
     assert asked[1] == "paper-testnet-spot"
     assert "mine" not in str(asked)
-    assert found_keys(home) == ApiKeys(key="mine", secret="too")
+    with pytest.raises(KeysMissing, match="none were found"):
+        found_keys(home)
 
 
 def test_another_interval_than_a_day_is_refused() -> None:

@@ -45,7 +45,6 @@ def test_nothing_is_reported_to_anyone(tmp_path: Path) -> None:
     prepare(tmp_path / "home", "WARNING")
     assert os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
     assert os.environ["DO_NOT_TRACK"] == "1"
-    assert os.environ["GX_ANALYTICS_ENABLED"] == "false"
 
 
 def test_a_setting_that_prefect_refuses_is_told_in_a_sentence(tmp_path: Path) -> None:

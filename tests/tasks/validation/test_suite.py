@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,13 @@ ROWS = 120
 LAST = FIRST + timedelta(days=ROWS - 1)
 NOW = datetime(2020, 12, 31, tzinfo=UTC)
 CONTEXT = Context(symbol="X", calendar=Calendar.ALWAYS, as_of=LAST, now=NOW)
+
+
+def test_great_expectations_reports_to_nobody_whatever_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GX_ANALYTICS_ENABLED", "true")
+    _gate.cache_clear()
+    _gate()
+    assert os.environ["GX_ANALYTICS_ENABLED"] == "false"
 
 
 def window(rows: int = ROWS, first: date = FIRST) -> pd.DataFrame:
