@@ -25,7 +25,7 @@ from flows.runs.run_names import name_run
 from flows.runs.run_states import ended_well, in_one_sentence
 from flows.server.environment import attend_run
 from flows.server.up_server import served_at
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.backfill.answer import backfill_json
 from tasks.backfill.run import Progress
 from tasks.backfill.runs import Backfill, answered, begin, close_done, demand_own

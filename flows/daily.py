@@ -23,7 +23,7 @@ from flows.runs.run_names import name_run
 from flows.runs.run_states import ended_well, in_one_sentence
 from flows.server.environment import attend_run
 from flows.server.up_server import served_at
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.broker.unknown_orders import doubts
 from tasks.daily.order import AccountHalted, OrdersBlocked, demand_nothing_withheld
 from tasks.daily.replay_check import Reconciliation

@@ -56,7 +56,7 @@ def tasks(count: int) -> "list[tuple[Work, ...]]":
     from strategy.kernel.grid import CHUNK_POINTS, Point
     from strategy.kernel.grid_accounts import sweep_panel
     from strategy.portfolio.sizing import SizingParams
-    from strategy.signals.outlook import Strategy
+    from strategy.signals.strategies import Strategy
     from tasks.backtest.sweep_chunks import Work
     from testing.markets.panels import mandate, walk
 

@@ -59,7 +59,7 @@ def measured(folder: Path, count: int) -> list[tuple[float, float, float]]:
     from exchange.bars.sample import SampleBars
     from flows.config.wall_clock import clock
     from flows.daily import daily
-    from strategy.signals.outlook import Strategy
+    from strategy.signals.strategies import Strategy
 
     @task
     def nothing() -> None:
@@ -87,7 +87,7 @@ def by_hand(home: Path, day: date) -> None:
     from flows.config.settings import load
     from flows.config.wall_clock import clock
     from flows.planning.plan import Request, plan
-    from strategy.signals.outlook import Strategy
+    from strategy.signals.strategies import Strategy
     from tasks.daily import order as trade
     from tasks.daily import replay_check as reconcile
     from tasks.daily import settle, signals

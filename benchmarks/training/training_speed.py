@@ -18,7 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from strategy.kernel.autograd import account, returns_of, sharpe
+from strategy.kernel.autograd import account
+from strategy.kernel.sharpe_loss import returns_of, sharpe
 from strategy.kernel.simulate import AccountMarket
 from strategy.networks.microbatches import Parts
 from strategy.networks.transformer import Network, NetworkShape, fixed_threads, new_network

@@ -13,7 +13,7 @@ import pandas as pd
 from exchange.bars.binance_http import answer, public_client
 from exchange.brokers.symbol_rules import market_rules
 from exchange.ports import BAR_COLUMNS, BarRequest, SourceUnavailable
-from exchange.sessions.calendars import last_closed
+from exchange.sessions.closing_times import last_closed
 from strategy.market.instruments import Calendar, Instrument
 
 _MAIN_SITE = "https://api.binance.com"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from exchange.currencies import of_ticker, spelled
 from exchange.ports import BAR_COLUMNS, BarRequest, SourceRefused, SourceUnavailable
 from exchange.retries import TRIES, Transient, retried
-from exchange.sessions.calendars import last_closed
+from exchange.sessions.closing_times import last_closed
 from strategy.market.instruments import Calendar, Instrument
 
 #: Function that returns the frame of a symbol from a first date (None: its whole history) until today, as yfinance's

@@ -2,11 +2,10 @@
 
 import warnings
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +19,6 @@ HOLIDAYS_KNOWN_FROM = date(1970, 1, 1)
 
 _FIRST_KNOWN = "1885-01-01"
 _LAST_KNOWN = "2199-12-31"
-_NEW_YORK = ZoneInfo("America/New_York")
-_DAY = timedelta(days=1)
 
 
 def sessions(calendar: Calendar, first: date, last: date) -> DayArray:
@@ -42,7 +39,7 @@ def sessions(calendar: Calendar, first: date, last: date) -> DayArray:
         return days
     if calendar in WEEKS:
         return days[np.is_busday(days, weekmask=WEEKS[calendar])]
-    known, _ = _held(str(calendar))
+    known, _ = sessions_and_closes(str(calendar))
     usual = days[np.is_busday(days, weekmask=_week_of(known))]
     held = (
         known[np.searchsorted(known, days[0]) : np.searchsorted(known, days[-1], side="right")] if len(days) else days
@@ -58,50 +55,8 @@ def holidays_known(calendar: Calendar, days: DayArray) -> NDArray[np.bool_]:
         return np.zeros(len(days), dtype=bool)
     if calendar is Calendar.XNYS:
         return np.asarray(days >= np.datetime64(HOLIDAYS_KNOWN_FROM, "D"))
-    known, _ = _held(str(calendar))
+    known, _ = sessions_and_closes(str(calendar))
     return np.asarray((days >= known[0]) & (days <= known[-1]))
-
-
-def closed_by(calendar: Calendar, session: date) -> datetime:
-    """Return the UTC instant at which the session's bar is complete.
-
-    For an exchange, that is its close, early closes included, and for XNYS 16:00 in New York on a date that is not a
-    known session; for everything else, the next midnight UTC.
-
-    >>> closed_by(Calendar.XNYS, date(2021, 11, 26)).isoformat()
-    '2021-11-26T18:00:00+00:00'
-    >>> closed_by(Calendar.ALWAYS, date(2021, 11, 26)).isoformat()
-    '2021-11-27T00:00:00+00:00'
-    """
-    if calendar is not Calendar.ALWAYS and calendar not in WEEKS and not calendar.is_observed:
-        known, closes = _held(str(calendar))
-        row = int(np.searchsorted(known, np.datetime64(session, "D")))
-        if row < len(known) and known[row] == np.datetime64(session, "D"):
-            close: datetime = closes[row].astype(datetime)
-            return close.replace(tzinfo=UTC)
-        if calendar is Calendar.XNYS:
-            return datetime.combine(session, time(16), tzinfo=_NEW_YORK).astimezone(UTC)
-    return datetime.combine(session + _DAY, time(), tzinfo=UTC)
-
-
-def last_closed(calendar: Calendar, now: datetime) -> date:
-    """Return the newest session whose bar is complete at `now`; raises ValueError if `now` has no time zone.
-
-    >>> last_closed(Calendar.XNYS, datetime(2021, 11, 26, 17, 59, tzinfo=UTC)).isoformat()
-    '2021-11-24'
-    >>> last_closed(Calendar.ALWAYS, datetime(2021, 11, 26, 0, 0, tzinfo=UTC)).isoformat()
-    '2021-11-25'
-    """
-    if now.tzinfo is None:
-        raise ValueError(f"now is {now}; it must carry a time zone")
-    today = now.astimezone(UTC).date()
-    # The longest closure on record, New York in 1914, was four and a half months.
-    recent = sessions(calendar, today - timedelta(days=180), today)
-    for session in recent[::-1].astype(object):
-        if closed_by(calendar, session) <= now:
-            closed: date = session
-            return closed
-    raise ValueError(f"no {calendar} session closed in the 180 days before {now}")
 
 
 def infer_calendar(symbol: str, dates: DayArray) -> Calendar:
@@ -172,7 +127,7 @@ def calendar_named(name: str) -> Calendar:
         )
     if known not in ours:
         known = exchange_calendars.resolve_alias(known)
-        _held(known)
+        sessions_and_closes(known)
     return Calendar(known)
 
 
@@ -183,7 +138,7 @@ def _week_of(known: DayArray) -> str:
 
 
 @lru_cache(maxsize=16)
-def _held(name: str) -> tuple[DayArray, NDArray[np.datetime64]]:
+def sessions_and_closes(name: str) -> tuple[DayArray, NDArray[np.datetime64]]:
     """Return the known session dates (datetime64[D]) of an exchange, and their closes (datetime64[us], UTC).
 
     Raises ValueError if they cannot be computed.

@@ -2,11 +2,13 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from exchange.sessions.calendars import closed_by, sessions
+import numpy as np
+
+from exchange.sessions.calendars import sessions, sessions_and_closes
 from exchange.sessions.weekdays import WEEKS, weekday
 from strategy.market.instruments import Calendar
 
@@ -15,6 +17,49 @@ AFTER_CLOSE, AFTER_MIDNIGHT = timedelta(minutes=30), timedelta(minutes=5)
 #: This many past days include a regular session in both summer and winter time.
 _DAYS_BACK = 370
 _DAY = timedelta(days=1)
+_NEW_YORK = ZoneInfo("America/New_York")
+
+
+def closed_by(calendar: Calendar, session: date) -> datetime:
+    """Return the UTC instant at which the session's bar is complete.
+
+    For an exchange, that is its close, early closes included, and for XNYS 16:00 in New York on a date that is not a
+    known session; for everything else, the next midnight UTC.
+
+    >>> closed_by(Calendar.XNYS, date(2021, 11, 26)).isoformat()
+    '2021-11-26T18:00:00+00:00'
+    >>> closed_by(Calendar.ALWAYS, date(2021, 11, 26)).isoformat()
+    '2021-11-27T00:00:00+00:00'
+    """
+    if calendar is not Calendar.ALWAYS and calendar not in WEEKS and not calendar.is_observed:
+        known, closes = sessions_and_closes(str(calendar))
+        row = int(np.searchsorted(known, np.datetime64(session, "D")))
+        if row < len(known) and known[row] == np.datetime64(session, "D"):
+            close: datetime = closes[row].astype(datetime)
+            return close.replace(tzinfo=UTC)
+        if calendar is Calendar.XNYS:
+            return datetime.combine(session, time(16), tzinfo=_NEW_YORK).astimezone(UTC)
+    return datetime.combine(session + _DAY, time(), tzinfo=UTC)
+
+
+def last_closed(calendar: Calendar, now: datetime) -> date:
+    """Return the newest session whose bar is complete at `now`; raises ValueError if `now` has no time zone.
+
+    >>> last_closed(Calendar.XNYS, datetime(2021, 11, 26, 17, 59, tzinfo=UTC)).isoformat()
+    '2021-11-24'
+    >>> last_closed(Calendar.ALWAYS, datetime(2021, 11, 26, 0, 0, tzinfo=UTC)).isoformat()
+    '2021-11-25'
+    """
+    if now.tzinfo is None:
+        raise ValueError(f"now is {now}; it must carry a time zone")
+    today = now.astimezone(UTC).date()
+    # The longest closure on record, New York in 1914, was four and a half months.
+    recent = sessions(calendar, today - timedelta(days=180), today)
+    for session in recent[::-1].astype(object):
+        if closed_by(calendar, session) <= now:
+            closed: date = session
+            return closed
+    raise ValueError(f"no {calendar} session closed in the 180 days before {now}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

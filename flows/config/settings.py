@@ -23,7 +23,7 @@ from flows.config.spelling import SYMBOL_PATTERN as SYMBOL_PATTERN
 from flows.config.spelling import with_prefix
 from storage.privacy import demand_private
 from strategy.exit_codes import Exit
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 
 FILE_NAME = "settings.toml"
 

@@ -9,7 +9,8 @@ from re import fullmatch
 from uuid import uuid4
 
 from exchange.ports import BarSource
-from exchange.sessions.calendars import closed_by, sessions
+from exchange.sessions.calendars import sessions
+from exchange.sessions.closing_times import closed_by
 from exchange.sessions.named_calendars import NamedCalendars
 from flows.config.settings import PATTERNS, SYMBOL_PATTERN, Settings
 from flows.config.spelling import ACCOUNT_PATTERN
@@ -20,7 +21,7 @@ from strategy.exit_codes import Exit
 from strategy.market.instruments import Instrument
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.run.job import PAPER, Job, RunConfig, TrainingConfig
 
 #: Settings that say where to run and on what, not how: they are no part of a result's configuration.

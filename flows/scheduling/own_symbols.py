@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.config.wall_clock import clock
 from flows.planning.deployed_accounts import ACCOUNT, TAG, TAKEN
+from flows.scheduling.schedules import cron_schedule
 from strategy.exit_codes import Exit
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def _create(client: "SyncPrefectClient", wanted: Own, daily: "Daily", pattern: A
         description=_described(wanted),
         tags=["daily", TAG],
         parameters=wanted.parameters,
-        schedules=[DeploymentScheduleCreate(schedule=_cron(daily), active=True, slug=_SLUG)],
+        schedules=[DeploymentScheduleCreate(schedule=cron_schedule(daily), active=True, slug=_SLUG)],
         # A run waits for the previous one, as in prefect.yaml.
         concurrency_limit=1,
         concurrency_options=ConcurrencyOptions(collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
@@ -189,14 +190,10 @@ def _change(client: "SyncPrefectClient", wanted: Own, daily: "Daily", found: Any
     client.update_deployment(found.id, DeploymentUpdate(parameters=wanted.parameters, description=_described(wanted)))
     for existing in found.schedules:
         if existing.slug == _SLUG:
-            client.update_deployment_schedule(found.id, existing.id, active=existing.active, schedule=_cron(daily))
+            client.update_deployment_schedule(
+                found.id, existing.id, active=existing.active, schedule=cron_schedule(daily)
+            )
 
 
 def _described(wanted: Own) -> str:
     return f"One trading day of {wanted} on the account **{wanted.account}**, as `turbodmt up` was asked for."
-
-
-def _cron(daily: "Daily") -> Any:
-    from prefect.client.schemas.schedules import CronSchedule
-
-    return CronSchedule(cron=daily.cron, timezone=daily.zone)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
+    from exchange.sessions.closing_times import Daily
+
 
 def active(deployment: Any) -> bool:
     """Return whether any schedule of the deployment, as Prefect's client reads it, starts runs."""
@@ -45,3 +47,10 @@ def of_client(client: "SyncPrefectClient", *, switched_on: bool) -> list[tuple[s
         and (deployment.entrypoint or "").endswith(":daily")
         and (active(deployment) or not switched_on)
     ]
+
+
+def cron_schedule(daily: "Daily") -> Any:
+    """Return the schedule on which a deployment runs after each close, as Prefect's client takes it."""
+    from prefect.client.schemas.schedules import CronSchedule
+
+    return CronSchedule(cron=daily.cron, timezone=daily.zone)

@@ -11,7 +11,7 @@ from typing import Any
 
 from storage.database import Connection, transaction
 from storage.keyed_rows import Row, Table, insert_once
-from strategy.explain.order import Explanation
+from strategy.explain.record import Explanation
 
 #: An explanation as JSON: money as text with all digits, dates as text, unknown values as null.
 Trace = dict[str, Any]

@@ -1,6 +1,6 @@
 """Exact money: the only conversion from float64 to Decimal."""
 
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 
 from strategy.exit_codes import Exit
 
@@ -49,12 +49,3 @@ def quantised(value: Decimal) -> Decimal:
             f"an amount or quantity comes to {value:.3E}, and the ledger holds less than {LARGEST:.0E}; lower the "
             "capital, or leave out a symbol whose price is so small"
         ) from error
-
-
-def whole_lots(quantity: Decimal, lot: Decimal) -> Decimal:
-    """Return the quantity rounded towards zero to a multiple of the lot.
-
-    >>> whole_lots(Decimal("-1.2345"), Decimal("0.01"))
-    Decimal('-1.230000000000')
-    """
-    return quantised((quantity / lot).to_integral_value(rounding=ROUND_DOWN) * lot)

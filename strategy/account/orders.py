@@ -6,7 +6,8 @@ from decimal import Decimal
 from enum import StrEnum
 from hashlib import sha256
 
-from strategy.account.money import quantised, whole_lots
+from strategy.account.lots import whole_lots
+from strategy.account.money import quantised
 from strategy.market.instruments import Instrument
 
 

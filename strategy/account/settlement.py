@@ -6,7 +6,8 @@ from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
 
-from strategy.account.money import exact, quantised, whole_lots
+from strategy.account.lots import whole_lots
+from strategy.account.money import exact, quantised
 from strategy.account.orders import Fill, Order, OrderState, ReasonCode, Side, client_order_id
 from strategy.account.state import Account, Entry, EntryKind, Position
 from strategy.market.instruments import CALENDAR_DAYS_PER_YEAR, Calendar, Instrument

@@ -13,10 +13,10 @@ from strategy.market.bars import Bars, FloatArray
 from strategy.portfolio.decision import Decision
 from strategy.signals.features import momentum
 from strategy.signals.network_inputs import INPUTS, inputs
-from strategy.signals.outlook import MOMENTUM_BARS, RULES_FAST_BARS, RULES_RANGE_BARS, RULES_SLOW_BARS, Strategy
 from strategy.signals.prior import PRIOR_HORIZON_BARS, prior
 from strategy.signals.regime import REGIMES, SCORES, evidence, probabilities, regime_bars, weighed
 from strategy.signals.rolling import change, daily_volatility, rolling
+from strategy.signals.strategies import MOMENTUM_BARS, RULES_FAST_BARS, RULES_RANGE_BARS, RULES_SLOW_BARS, Strategy
 
 if TYPE_CHECKING:
     from strategy.networks.ensemble import Ensemble

@@ -13,7 +13,7 @@ from strategy.portfolio.decision import SIZED, PreTradeView, decided
 from strategy.portfolio.estimates import estimates, portfolio_sizing
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import drawdown_multiplier, soft_signal
-from strategy.signals.outlook import Sizing, sizing_of
+from strategy.signals.strategies import Sizing, sizing_of
 
 #: An unreachable position size that is still a finite number.
 _BOUNDLESS = float(np.finfo(np.float64).max)

@@ -11,11 +11,8 @@ from torch.autograd.function import once_differentiable
 from strategy.kernel.forward_pass import LANES, Block, KernelInputs, Ledger, Rule, compiled, inner
 from strategy.kernel.simulate import AccountMarket, over_lanes, rule_of, run, tape_of
 from strategy.market.bars import FloatArray
-from strategy.market.instruments import CALENDAR_DAYS_PER_YEAR
 from strategy.portfolio.sizing import SizingParams
 
-#: Far below any real variance of daily returns; it gives an account that never trades a defined Sharpe ratio of 0.
-LEAST_VARIANCE = 1e-12
 #: Offsets in the work array: d, d·E, the adjoints of d·E, of E[t] and of the peak, the long value, its adjoint and
 #: that of the short value; after them, for each symbol in turn, the adjoints of the quantities wanted and held.
 MULTIPLIER, BUDGET, FROM_BUDGET, LAMBDA, PULL, LONG, FROM_LONG, FROM_SHORT, UNITS = range(0, 9 * LANES, LANES)
@@ -35,29 +32,6 @@ def account(target: Tensor, market: AccountMarket, params: SizingParams, threads
     exact = target.to(device="cpu", dtype=torch.float64)
     equity: Tensor = _Account.apply(exact, market, params, threads)  # type: ignore[no-untyped-call]  # torch's own
     return equity.to(target.device)
-
-
-def returns_of(equity: Tensor) -> Tensor:
-    """Return the net returns (T − 1, N) from each row of equity (T, N) to the next; 0 once no equity is left.
-
-    >>> returns_of(torch.tensor([[1.0], [1.5], [-0.5], [-0.5]])).flatten().tolist()
-    [0.5, -1.3333333730697632, 0.0]
-    """
-    before, after = equity[:-1], equity[1:]
-    alive = before > 0
-    # Selected before and after the division, so that no gradient passes through a division by zero.
-    return torch.where(alive, (after - before) / torch.where(alive, before, 1.0), 0.0)
-
-
-def sharpe(returns: Tensor, days: Tensor) -> Tensor:
-    """Return the annualised Sharpe ratio, a scalar, of all returns pooled; `days` are the calendar days of each return.
-
-    The risk-free rate is 0; constant returns give 0 if their mean is 0.
-    """
-    bars_per_year = CALENDAR_DAYS_PER_YEAR / days.mean()
-    spread = (returns.var() + LEAST_VARIANCE).sqrt()
-    result: Tensor = returns.mean() / spread * bars_per_year.sqrt()
-    return result
 
 
 class _Account(torch.autograd.Function):

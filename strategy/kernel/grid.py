@@ -6,7 +6,7 @@ from itertools import product
 
 from strategy.account.settlement import Costs
 from strategy.portfolio.sizing import SizingParams
-from strategy.signals.outlook import Sizing, Strategy, sizing_of
+from strategy.signals.strategies import Sizing, Strategy, sizing_of
 
 #: Largest number of points in a grid.
 MOST_POINTS = 100_000

@@ -23,7 +23,8 @@ from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.estimates import PortfolioSizing, availability, estimates, portfolio_sizing
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams, portfolio_exposures
-from strategy.signals.outlook import Strategy, symbol_signals
+from strategy.signals.outlook import symbol_signals
+from strategy.signals.strategies import Strategy
 
 #: The limits of an account for which none are given.
 DEFAULT_LIMITS = RiskLimits()

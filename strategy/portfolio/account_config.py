@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from strategy.account.settlement import TradingTerms
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

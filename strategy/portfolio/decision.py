@@ -16,8 +16,9 @@ from strategy.portfolio.aligned_signals import AlignedSignals
 from strategy.portfolio.estimates import Estimates, availability, estimates, portfolio_sizing
 from strategy.portfolio.risk import clip_to_limits
 from strategy.portfolio.sizing import drawdown_multiplier
-from strategy.signals.outlook import Sizing, sizing_of, warm_up_bars
+from strategy.signals.outlook import warm_up_bars
 from strategy.signals.regime import REGIMES
+from strategy.signals.strategies import Sizing, sizing_of
 
 
 class Status(StrEnum):

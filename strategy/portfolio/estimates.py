@@ -22,7 +22,8 @@ from strategy.portfolio.sizing import (
     volatility_multiplier,
 )
 from strategy.portfolio.volatility import portfolio_volatilities
-from strategy.signals.outlook import Sizing, sizing_of, warm_up_bars
+from strategy.signals.outlook import warm_up_bars
+from strategy.signals.strategies import Sizing, sizing_of
 
 if TYPE_CHECKING:
     from strategy.portfolio.account_config import AccountConfig

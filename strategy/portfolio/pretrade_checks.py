@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from strategy.account.money import whole_lots
+from strategy.account.lots import whole_lots
 from strategy.account.orders import Order, OrderState, ReasonCode, too_small
 from strategy.account.state import Account
 from strategy.market.instruments import Instrument

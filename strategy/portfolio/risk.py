@@ -7,7 +7,8 @@ from decimal import Decimal
 
 import numpy as np
 
-from strategy.account.money import quantised, whole_lots
+from strategy.account.lots import whole_lots
+from strategy.account.money import quantised
 from strategy.account.orders import Order, OrderState, ReasonCode
 from strategy.account.state import Snapshot
 from strategy.market.bars import FloatArray

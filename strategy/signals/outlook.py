@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
@@ -11,34 +10,17 @@ from numpy.typing import NDArray
 from strategy.market.bars import Bars, FloatArray, TimeArray
 from strategy.market.instruments import Calendar
 from strategy.signals.network_inputs import bars_behind
-from strategy.signals.prior import PRIOR_BARS, prior
+from strategy.signals.prior import PRIOR_BARS
 from strategy.signals.regime import regime_bars, regimes
-from strategy.signals.rolling import VOLATILITY_BARS, annual_volatility, change, rolling
-
-RULES_FAST_BARS, RULES_SLOW_BARS, RULES_RANGE_BARS = 10, 50, 100
-RULES_FLOOR = 0.02
-MOMENTUM_BARS = 252
-
-
-class Strategy(StrEnum):
-    """Strategies, the choices of `--strategy`."""
-
-    TURBO = "turbo"
-    RULES = "rules"
-    HOLD = "hold"
-    VOL_TARGET = "vol-target"
-    MOMENTUM = "momentum"
-
-
-class Sizing(StrEnum):
-    """Ways to turn a signal into an exposure."""
-
-    #: The full rule of the seed document: neutral zone, regime, volatility target, drawdown control.
-    FULL = "full"
-    #: Only the volatility target.
-    VOLATILITY = "volatility"
-    #: An equal share of the capital, bought once and kept.
-    ONCE = "once"
+from strategy.signals.rolling import VOLATILITY_BARS, annual_volatility, change
+from strategy.signals.strategies import (
+    MOMENTUM_BARS,
+    RULES_FAST_BARS,
+    RULES_RANGE_BARS,
+    RULES_SLOW_BARS,
+    Strategy,
+    signal_of,
+)
 
 
 class Forecaster(Protocol):
@@ -77,13 +59,6 @@ class SymbolSignals:
     confidence: FloatArray
     volatility: FloatArray
     change: FloatArray
-
-
-def sizing_of(strategy: Strategy) -> Sizing:
-    """Return the sizing that a strategy uses."""
-    if strategy is Strategy.HOLD:
-        return Sizing.ONCE
-    return Sizing.FULL if strategy in (Strategy.TURBO, Strategy.RULES) else Sizing.VOLATILITY
 
 
 def history_bars(strategy: Strategy, model: Forecaster | None = None) -> int:
@@ -145,7 +120,7 @@ def _outlook(bars: Bars, calendar: Calendar, strategy: Strategy, forecast: Float
     return SymbolSignals(
         symbol=bars.symbol,
         open_time=bars.open_time,
-        signal=_signal(strategy, close) if forecast is None else forecast,
+        signal=signal_of(strategy, close) if forecast is None else forecast,
         regime=path.code,
         confidence=path.confidence,
         volatility=annual_volatility(close, calendar.days_per_year),
@@ -165,37 +140,3 @@ def no_outlook(symbol: str) -> SymbolSignals:
         volatility=empty,
         change=empty,
     )
-
-
-def _signal(strategy: Strategy, close: FloatArray) -> FloatArray:
-    match strategy:
-        case Strategy.TURBO:
-            return prior(close)
-        case Strategy.RULES:
-            return rules(close)
-        case Strategy.MOMENTUM:
-            return np.sign(change(close, MOMENTUM_BARS))
-        case Strategy.HOLD | Strategy.VOL_TARGET:
-            return np.ones(len(close))
-
-
-def rules(close: FloatArray) -> FloatArray:
-    """Return the seed document's rule without a network: a signal in [-1, 1] at every row of adjusted closes (T,).
-
-    g = 0.6·r10 + 0.4·r50 over h: the 90th percentile of r10 over 100 bars when g is positive, else minus the 10th, and
-    never below 0.02. NaN before 110 closes.
-    """
-    fast, slow = change(close, RULES_FAST_BARS), change(close, RULES_SLOW_BARS)
-    gain = 0.6 * fast + 0.4 * slow
-    high = rolling(fast, RULES_RANGE_BARS, _percentile(90.0))
-    low = rolling(fast, RULES_RANGE_BARS, _percentile(10.0))
-    unit = np.maximum(RULES_FLOOR, np.where(gain > 0, high, -low))
-    return np.clip(gain / unit, -1.0, 1.0)
-
-
-def _percentile(percent: float) -> Callable[[FloatArray], FloatArray]:
-    def reduce(windows: FloatArray) -> FloatArray:
-        result: FloatArray = np.percentile(windows, percent, axis=-1)
-        return result
-
-    return reduce

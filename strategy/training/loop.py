@@ -11,7 +11,8 @@ import torch
 from numpy.random import Generator
 
 from strategy.evaluation.sharpe import sharpe_error
-from strategy.kernel.autograd import account, returns_of, sharpe
+from strategy.kernel.autograd import account
+from strategy.kernel.sharpe_loss import returns_of, sharpe
 from strategy.market.bars import TimeArray
 from strategy.networks.ensemble import Ensemble
 from strategy.networks.microbatches import Parts

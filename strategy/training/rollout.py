@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from strategy.evaluation.sharpe import sharpe
-from strategy.kernel.autograd import returns_of
+from strategy.kernel.sharpe_loss import returns_of
 from strategy.kernel.simulate import simulate
 from strategy.market.bars import FloatArray
 from strategy.networks.transformer import Network

@@ -16,8 +16,9 @@ from strategy.portfolio.estimates import availability, estimates, portfolio_sizi
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.features import FEATURE_BARS
 from strategy.signals.network_inputs import inputs
-from strategy.signals.outlook import Strategy, symbol_signals
+from strategy.signals.outlook import symbol_signals
 from strategy.signals.prior import PRIOR_BARS
+from strategy.signals.strategies import Strategy
 
 #: A symbol's own row from which inputs and prior are both known.
 FIRST_ROW = max(FEATURE_BARS, PRIOR_BARS) - 1

@@ -15,9 +15,10 @@ from strategy.market.bars import FloatArray
 from strategy.market.instruments import account_days_per_year
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.aligned_signals import aligned_signals
-from strategy.signals.outlook import Strategy, SymbolSignals, symbol_signals
+from strategy.signals.outlook import SymbolSignals, symbol_signals
 from strategy.signals.prior import PRIOR_BARS
 from strategy.signals.rolling import change
+from strategy.signals.strategies import Strategy
 from tasks.audit.window import Asked, Audited, AuditRefused, audited, provenance
 from tasks.backtest.run import Window, backtest, measure
 from tasks.run.answers import Json

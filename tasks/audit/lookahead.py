@@ -15,7 +15,8 @@ from strategy.backtest.day_loop import Replay, replay
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.signals.features import FEATURE_BARS
-from strategy.signals.outlook import Forecaster, Strategy, symbol_signals
+from strategy.signals.outlook import Forecaster, symbol_signals
+from strategy.signals.strategies import Strategy
 from tasks.audit.window import Asked, Audited, AuditRefused, answered, audited, promoted, spread
 from tasks.models.load import forecaster
 from tasks.run.answers import Json

@@ -10,7 +10,7 @@ import numpy as np
 
 from exchange.brokers.paper import PaperBroker
 from exchange.ports import BarSource
-from exchange.sessions.calendars import closed_by
+from exchange.sessions.closing_times import closed_by
 from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
 from storage.database import connect
@@ -23,7 +23,8 @@ from strategy.audit.account import parity
 from strategy.audit.lookahead import Checked
 from strategy.backtest.day_loop import Replay, replay
 from strategy.portfolio.aligned_signals import aligned_signals
-from strategy.signals.outlook import Strategy, symbol_signals
+from strategy.signals.outlook import symbol_signals
+from strategy.signals.strategies import Strategy
 from tasks.audit.window import Asked, Audited, AuditRefused, answered, audited, promoted
 from tasks.backtest.run import Window, backtest
 from tasks.daily.order import trade

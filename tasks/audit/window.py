@@ -18,7 +18,7 @@ from strategy.market.data_hash import data_sha256
 from strategy.market.instruments import Instrument
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.account_config import AccountConfig
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.data.ingest import ingest
 from tasks.run.answers import Json
 from tasks.run.job import Job

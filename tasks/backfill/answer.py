@@ -17,7 +17,7 @@ from storage.models.trials import Trial
 from strategy.backtest.day_loop import Replay
 from strategy.market.data_hash import data_sha256
 from strategy.portfolio.risk import RiskState
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.backfill.run import Filled
 from tasks.backfill.runs import Backfill
 from tasks.backtest.run import measure

@@ -7,7 +7,8 @@ from datetime import date, timedelta
 import numpy as np
 
 from exchange.ports import BarSource
-from exchange.sessions.calendars import closed_by, sessions
+from exchange.sessions.calendars import sessions
+from exchange.sessions.closing_times import closed_by
 from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
 from storage.bars.staging import staged

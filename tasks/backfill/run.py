@@ -9,7 +9,7 @@ from storage.bars import published as bar_store
 from storage.database import connect
 from storage.ledger import days as ledger
 from storage.models import registry as model_store
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.backfill.batch import DayBatch, live
 from tasks.backfill.market import Market, bars_on, gate_of, on, open_market, tradable
 from tasks.backfill.runs import Backfill, BackfillRefused

@@ -14,7 +14,7 @@ from strategy.evaluation.robustness import RobustnessReport, doubt
 from strategy.evaluation.sharpe import TrialLog, sharpe
 from strategy.market.bars import FloatArray
 from strategy.market.instruments import Instrument, account_days_per_year
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.run.answers import Json
 from tasks.run.job import Job
 from tasks.run.trial_key import configuration

@@ -22,10 +22,11 @@ from strategy.market.data_hash import data_sha256
 from strategy.market.instruments import Instrument, account_days_per_year
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.aligned_signals import AlignedSignals, aligned_signals
+from strategy.portfolio.capped_days import capped_days
 from strategy.portfolio.decision import Status
-from strategy.portfolio.exposure_cap import capped_days
 from strategy.portfolio.risk import halt_date
-from strategy.signals.outlook import Strategy, symbol_signals, warm_up_bars
+from strategy.signals.outlook import symbol_signals, warm_up_bars
+from strategy.signals.strategies import Strategy
 from strategy.training.walk_forward import overlaid
 from tasks.backtest.robustness import judged
 from tasks.backtest.walk_forward import TradedFold, Walk, left_to_the_prior, walk

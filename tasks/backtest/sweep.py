@@ -24,7 +24,8 @@ from strategy.market.data_hash import data_sha256
 from strategy.market.session_dates import account_dates, session_date
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.sizing import SizingParams
-from strategy.signals.outlook import Strategy, symbol_signals
+from strategy.signals.outlook import symbol_signals
+from strategy.signals.strategies import Strategy
 from strategy.training.promotion_gate import PRIOR
 from tasks.backtest.run import TESTING, measure
 from tasks.backtest.sweep_chunks import Runner, SweepMarket, SweepRefused, cut_work

@@ -16,7 +16,7 @@ from strategy.evaluation.pbo import overfitting
 from strategy.evaluation.sharpe import deflated_sharpe, expected_max_sharpe, sample, sharpe
 from strategy.kernel.grid import Point, values_read
 from strategy.portfolio.sizing import SizingParams
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.backtest.sweep import Result, Sweep
 
 #: Points in the answer itself; all are in the table.

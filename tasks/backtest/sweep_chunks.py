@@ -14,7 +14,8 @@ from strategy.market.bars import Bars
 from strategy.market.instruments import Instrument
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.risk import RiskLimits
-from strategy.signals.outlook import Strategy, warm_up_bars
+from strategy.signals.outlook import warm_up_bars
+from strategy.signals.strategies import Strategy
 
 
 class SweepRefused(ValueError):

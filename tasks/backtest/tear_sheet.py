@@ -12,7 +12,7 @@ from strategy.evaluation.rolling_metrics import longest_underwater, rolling_shar
 from strategy.evaluation.sharpe import sample
 from strategy.market.bars import FloatArray
 from strategy.market.instruments import account_days_per_year
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.backtest.exposures import exposures, regimes
 from tasks.backtest.run import Backtest, Tested
 from tasks.backtest.trade_reasons import trade_reasons

@@ -17,7 +17,8 @@ from strategy.evaluation.metrics import drawdowns
 from strategy.market.bars import Bars
 from strategy.market.instruments import Instrument
 from strategy.portfolio.aligned_signals import aligned_signals
-from strategy.signals.outlook import Strategy, symbol_signals
+from strategy.signals.outlook import symbol_signals
+from strategy.signals.strategies import Strategy
 from tasks.backtest.run import Tested, measure
 from tasks.report.backtest_tables import Measured
 from tasks.report.charts import EquityPicture, Line

@@ -9,8 +9,8 @@ from storage.database import connect
 from storage.errors import StoreError
 from storage.ledger import days as ledger
 from storage.ledger import runs
+from strategy.portfolio.capped_days import capped_days
 from strategy.portfolio.decision import Decision
-from strategy.portfolio.exposure_cap import capped_days
 from tasks.daily.account_history import account_history
 from tasks.daily.artifacts import Place, publish, publish_reconciliation
 from tasks.daily.model_card import publish_newest_card

@@ -13,7 +13,7 @@ from storage.ledger import explanations as explanation_store
 from storage.ledger.row_codec import Provenance
 from strategy.backtest.day_loop import AccountState
 from strategy.exit_codes import Exit
-from strategy.explain.order import Judgement, explanations
+from strategy.explain.record import Judgement, explanations
 from strategy.market.bars import Bars
 from strategy.market.data_hash import data_sha256
 from strategy.portfolio.account_config import AccountConfig

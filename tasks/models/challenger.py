@@ -18,7 +18,7 @@ from storage.models.trials import Trial
 from strategy.market.bars import Bars
 from strategy.market.data_hash import data_sha256
 from strategy.portfolio.account_config import AccountConfig
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from strategy.training.promotion_gate import PRIOR, GateRules, Verdict, judge_first, judge_refresh
 from tasks.models.fold_models import account_sha256
 from tasks.models.load import ensemble

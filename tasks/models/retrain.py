@@ -9,7 +9,7 @@ from storage.database import Connection, connect
 from storage.models import promotions
 from storage.models import registry as model_store
 from storage.models.registry import ModelDamaged, ModelRecord
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.models.challenger import Challenged, challenge
 from tasks.models.load import forecaster
 from tasks.models.training_plan import TrainingRefused

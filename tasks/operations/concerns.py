@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from exchange.sessions.calendars import last_closed
+from exchange.sessions.closing_times import last_closed
 from storage.bars import instruments as instrument_store
 from storage.bars import quarantine as quality
 from storage.database import Connection, connect

@@ -12,10 +12,10 @@ from storage.ledger import order_lookup as order_history
 from storage.ledger.explanations import Trace, trace
 from storage.ledger.row_codec import Provenance
 from storage.models.registry import ModelDamaged
-from strategy.explain.order import Judgement, explanations
+from strategy.explain.record import Judgement, explanations
 from strategy.market.data_hash import data_sha256
 from strategy.portfolio.decision import Decision, Status
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.daily.account_state import mandate_of, standing_at
 from tasks.daily.restatement import restated
 from tasks.daily.signals import judge_day

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection, Mapping
 
-from strategy.signals.outlook import Sizing, Strategy, sizing_of
+from strategy.signals.strategies import Sizing, Strategy, sizing_of
 from strategy.training.promotion_gate import PRIOR
 
 #: The drawdown at which an account halts. No decision reads it, so it counts only where it withheld orders.

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from exchange.ports import UNREAD
-from exchange.sessions.calendars import last_closed
+from exchange.sessions.closing_times import last_closed
 from strategy.market.instruments import Calendar
 from tasks.validation.scale_measures import rounding
 from tasks.validation.session_measures import density_measures, hole_measures

@@ -11,7 +11,7 @@ from strategy.market.instruments import Calendar, Instrument
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 
 
 def dates(first: str, count: int, calendar: Calendar = Calendar.ALWAYS) -> np.ndarray:

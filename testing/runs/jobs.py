@@ -8,7 +8,7 @@ from pathlib import Path
 
 from exchange.brokers.paper import PaperBroker
 from exchange.ports import BarSource
-from exchange.sessions.calendars import closed_by
+from exchange.sessions.closing_times import closed_by
 from storage.database import connect
 from storage.models import promotions
 from storage.models import registry as model_store
@@ -17,7 +17,7 @@ from strategy.account.settlement import Costs
 from strategy.market.instruments import Calendar
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.daily.order import trade
 from tasks.daily.replay_check import reconcile
 from tasks.daily.settle import settle

@@ -12,7 +12,7 @@ from exchange.bars.record_window import newest_until, requested
 from exchange.ports import BAR_COLUMNS, BarRequest
 from strategy.market.bars import Bars
 from strategy.market.instruments import Calendar, Instrument
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.run.job import Job
 from testing.markets.planted_signals import Universe, linear, planted
 from testing.runs.jobs import RECIPE, a_job, policy

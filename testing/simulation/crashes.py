@@ -21,7 +21,7 @@ from types import FrameType
 from typing import Any
 
 from strategy.exit_codes import Exit, exit_code
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from strategy.training.loop import TrainingSet, train
 from strategy.training.settings import TrainingSettings
 from strategy.training.training_panel import training_panel

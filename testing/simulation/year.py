@@ -21,7 +21,7 @@ from storage.bars import published as bar_store
 from storage.bars import staging
 from storage.database import StoreError, connect
 from strategy.market.instruments import Calendar
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.daily.order import OrdersBlocked, demand_nothing_withheld, trade
 from tasks.daily.settle import settle
 from tasks.daily.signals import signal

@@ -20,7 +20,7 @@ from flows.planning.plan import Request, RequestRefused, plan
 from flows.train import train
 from storage.database import connect
 from storage.ledger import runs
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.backtest.run import Window, backtest
 from tasks.daily.order import OrdersBlocked
 from tasks.models.training_plan import TrainingRefused

@@ -53,7 +53,7 @@ def run_audit(
     from flows.config.settings import load
     from flows.planning.adapters import open_source, source_factory
     from flows.planning.plan import RequestRefused, between, plan, strategies_named
-    from strategy.signals.outlook import Strategy
+    from strategy.signals.strategies import Strategy
 
     request = between("audit", window[1], window[2])
     if days is not None and not 1 <= days <= MOST_DAYS:

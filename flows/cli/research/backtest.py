@@ -13,7 +13,7 @@ from flows.cli.research.significance import doubts
 from flows.cli.research.sweep import run_sweep, shown_sweep
 
 if TYPE_CHECKING:
-    from strategy.signals.outlook import Strategy
+    from strategy.signals.strategies import Strategy
 
 Json = dict[str, Any]
 
@@ -84,7 +84,7 @@ def run_backtest(
 def _strategies(names: str) -> "tuple[Strategy, ...]":
     """Return the named strategies, with buy and hold added beside a single one."""
     from flows.planning.plan import strategies_named
-    from strategy.signals.outlook import Strategy
+    from strategy.signals.strategies import Strategy
 
     wanted = list(strategies_named(names))
     return tuple(wanted if len(wanted) > 1 or wanted == [Strategy.HOLD] else [*wanted, Strategy.HOLD])

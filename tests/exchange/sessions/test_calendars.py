@@ -6,7 +6,8 @@ import pytest
 
 from exchange.bars.files import FileBars
 from exchange.bars.sample import SampleBars
-from exchange.sessions.calendars import closed_by, infer_calendar, last_closed, sessions
+from exchange.sessions.calendars import infer_calendar, sessions
+from exchange.sessions.closing_times import closed_by, last_closed
 from strategy.market.instruments import Calendar
 
 DATA = Path(__file__).parents[4] / "shared" / "data"

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from flows.config.settings import FILE_NAME, ConfigurationError, Settings, load
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 
 
 def write_file(home: Path, text: str) -> None:

@@ -12,7 +12,7 @@ from storage.database import connect
 from storage.keyed_rows import LedgerConflict
 from storage.ledger import explanations
 from strategy.explain.forecasts import Evidence, Forecast
-from strategy.explain.order import Explanation, Planned, Window
+from strategy.explain.record import Explanation, Planned, Window
 from strategy.explain.sizes import Limited, Restrained, Sized
 
 DAY = date(2020, 1, 2)

@@ -2,7 +2,8 @@ from decimal import ROUND_UP, Decimal, localcontext
 
 import pytest
 
-from strategy.account.money import AmountTooLarge, exact, quantised, whole_lots
+from strategy.account.lots import whole_lots
+from strategy.account.money import AmountTooLarge, exact, quantised
 
 D = Decimal
 

@@ -6,7 +6,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strategy.account.money import quantised, whole_lots
+from strategy.account.lots import whole_lots
+from strategy.account.money import quantised
 from strategy.account.orders import Order, OrderState, Side, Target, plan_order, too_small
 from strategy.account.settlement import VOLUME_SHARE, Costs, Quote, TradingTerms, financing, settle
 from strategy.account.state import Account, Position

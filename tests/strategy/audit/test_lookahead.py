@@ -36,7 +36,8 @@ from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.features import features
-from strategy.signals.outlook import Strategy, SymbolSignals, symbol_signals
+from strategy.signals.outlook import SymbolSignals, symbol_signals
+from strategy.signals.strategies import Strategy
 from strategy.training.settings import TrainingSettings
 from strategy.training.training_panel import training_panel
 from strategy.training.walk_forward import Fold, yearly

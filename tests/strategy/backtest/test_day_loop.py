@@ -18,7 +18,8 @@ from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Status, decide
 from strategy.portfolio.risk import RiskLimits, halt_date
 from strategy.portfolio.sizing import SizingParams
-from strategy.signals.outlook import Strategy, history_bars, symbol_signals
+from strategy.signals.outlook import history_bars, symbol_signals
+from strategy.signals.strategies import Strategy
 
 D = Decimal
 

@@ -11,7 +11,7 @@ from strategy.account.settlement import Costs
 from strategy.evaluation.costs import Charges, charges, rates
 from strategy.market.bars import make_bars
 from strategy.market.instruments import Calendar, Instrument
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tests.strategy.backtest.test_day_loop import STOCK, days, mandate, run, walk
 
 D = Decimal

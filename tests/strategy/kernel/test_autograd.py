@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from strategy.kernel.autograd import account, returns_of, sharpe
+from strategy.kernel.autograd import account
+from strategy.kernel.sharpe_loss import returns_of, sharpe
 from strategy.kernel.simulate import AccountMarket, simulate
 from strategy.portfolio.sizing import SizingParams
 from testing.accounts.torch_scan import scanned

@@ -20,7 +20,8 @@ from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
-from strategy.signals.outlook import Strategy, symbol_signals
+from strategy.signals.outlook import symbol_signals
+from strategy.signals.strategies import Strategy
 from testing.markets.panels import stock, walk
 
 D = Decimal

@@ -19,7 +19,8 @@ from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Decision, Status
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams, drawdown_multiplier
-from strategy.signals.outlook import Strategy, symbol_signals
+from strategy.signals.outlook import symbol_signals
+from strategy.signals.strategies import Strategy
 
 D = Decimal
 CAPITAL = D(10_000)

@@ -14,8 +14,9 @@ from strategy.market.session_dates import account_dates
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import decide, pretrade_views
 from strategy.portfolio.volatility import PORTFOLIO_BARS, portfolio_volatilities
-from strategy.signals.outlook import Strategy, symbol_signals
+from strategy.signals.outlook import symbol_signals
 from strategy.signals.rolling import VOLATILITY_SPAN, exponential_weights
+from strategy.signals.strategies import Strategy
 from testing.markets.panels import mandate, market, stock, walk
 
 #: So many symbols that a sum over them is taken in pairs, on two calendars.

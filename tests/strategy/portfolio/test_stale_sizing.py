@@ -21,7 +21,8 @@ from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Status, pretrade_views
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
-from strategy.signals.outlook import Strategy, symbol_signals
+from strategy.signals.outlook import symbol_signals
+from strategy.signals.strategies import Strategy
 from strategy.training.rollout import net_returns
 from strategy.training.training_panel import training_panel
 from testing.markets.panels import mandate, market, walk

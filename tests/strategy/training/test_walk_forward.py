@@ -6,7 +6,8 @@ import pytest
 
 from strategy.market.bars import Bars
 from strategy.market.instruments import Calendar
-from strategy.signals.outlook import Strategy, symbol_signals
+from strategy.signals.outlook import symbol_signals
+from strategy.signals.strategies import Strategy
 from strategy.training.walk_forward import Fold, decided_rows, folds, histories, overlaid, yearly
 from testing.markets.panels import dates, stock, walk
 

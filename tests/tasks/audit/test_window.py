@@ -15,7 +15,7 @@ from storage.models import registry as model_store
 from storage.models.registry import ModelRecord
 from strategy.audit.lookahead import Checked
 from strategy.networks.ensemble import keep
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.audit.claims import headline
 from tasks.audit.lookahead import look_ahead
 from tasks.audit.parity import daily_parity

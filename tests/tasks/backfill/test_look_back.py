@@ -14,7 +14,8 @@ from strategy.audit import lookahead as audit
 from strategy.backtest.day_loop import opening
 from strategy.market.data_hash import data_sha256
 from strategy.networks.ensemble import Ensemble
-from strategy.signals.outlook import Strategy, history_bars, look_back
+from strategy.signals.outlook import history_bars, look_back
+from strategy.signals.strategies import Strategy
 from tasks.backfill import batch as stretch
 from tasks.daily.signals import judge_day
 from tasks.data.ingest import ingest

@@ -10,7 +10,7 @@ import pytest
 
 from exchange.brokers.paper import PaperBroker
 from exchange.ports import BarSource, OrderReport, SourceUnavailable
-from exchange.sessions.calendars import closed_by
+from exchange.sessions.closing_times import closed_by
 from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
 from storage.database import connect
@@ -27,7 +27,8 @@ from strategy.market.instruments import Calendar
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Status
 from strategy.portfolio.risk import RiskLimits
-from strategy.signals.outlook import Strategy, symbol_signals
+from strategy.signals.outlook import symbol_signals
+from strategy.signals.strategies import Strategy
 from tasks.backfill.answer import backfill_json
 from tasks.backfill.run import Filled, Progress, fill
 from tasks.backfill.runs import Backfill, BackfillRefused, begin, close_done, demand_own, own_account

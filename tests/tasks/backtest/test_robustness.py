@@ -16,7 +16,7 @@ from strategy.evaluation.robustness import RobustnessReport
 from strategy.evaluation.sharpe import sharpe
 from strategy.market.bars import FloatArray
 from strategy.market.instruments import Calendar, Instrument
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.backtest.robustness import doubt_json, judged
 from tasks.run.job import Job
 from testing.accounts.returns import universe

@@ -14,7 +14,7 @@ from storage.bars import universe
 from storage.database import connect
 from strategy.market.instruments import Membership
 from strategy.portfolio.decision import Status
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.backtest.answer import backtest_json
 from tasks.backtest.export import equity_table, save
 from tasks.backtest.run import Window, WindowRefused, backtest

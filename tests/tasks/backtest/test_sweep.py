@@ -15,7 +15,7 @@ from storage.database import connect
 from strategy.account.settlement import Costs
 from strategy.kernel.grid import Grid, Point, points
 from strategy.market.instruments import Membership
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.backtest.run import Window, backtest
 from tasks.backtest.sweep import sweep
 from tasks.backtest.sweep_answer import save, sweep_json

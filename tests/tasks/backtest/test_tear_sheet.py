@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from strategy.account.state import Account, Snapshot
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.backtest.export import equity_table
 from tasks.backtest.run import Backtest, Window, backtest
 from tasks.backtest.tear_sheet import tear_sheet

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from strategy.portfolio.risk import RiskLimits
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.backtest.export import save
 from tasks.backtest.run import Backtest, Window, backtest
 from tasks.backtest.trade_reasons import trade_reasons

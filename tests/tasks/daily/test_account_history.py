@@ -12,7 +12,7 @@ from exchange.brokers.paper import PaperBroker
 from storage.database import connect
 from storage.ledger import days as ledger
 from strategy.evaluation.metrics import drawdowns
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.backfill.run import fill
 from tasks.backfill.runs import Backfill
 from tasks.backtest.run import Window, backtest

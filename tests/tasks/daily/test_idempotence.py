@@ -18,7 +18,7 @@ from strategy.account.orders import OrderState
 from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import opening, plan_orders, settle_day, with_orders
 from strategy.portfolio.decision import Decision, Status
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.daily.account_state import mandate_of
 from tasks.daily.order import OrdersBlocked, trade
 from tasks.daily.replay_check import reconcile

@@ -20,7 +20,8 @@ from strategy.account.state import EntryKind
 from strategy.backtest.day_loop import Replay, replay
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Status
-from strategy.signals.outlook import Strategy, SymbolSignals, symbol_signals
+from strategy.signals.outlook import SymbolSignals, symbol_signals
+from strategy.signals.strategies import Strategy
 from tasks.backtest.run import Backtest, Window, backtest
 from tasks.daily.order import trade
 from tasks.daily.replay_check import reconcile

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.backtest.export import save
 from tasks.backtest.run import Window, backtest
 from testing.markets.bars import PAIR

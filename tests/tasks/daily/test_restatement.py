@@ -19,7 +19,7 @@ from storage.database import connect
 from storage.ledger import days as ledger
 from strategy.account.money import exact
 from strategy.account.state import EntryKind
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.daily.account_state import standing_at
 from tasks.daily.order import trade
 from tasks.daily.replay_check import reconcile

@@ -16,7 +16,7 @@ from storage.models import registry as model_store
 from storage.models.registry import ModelDamaged, ModelRecord, ModelState
 from strategy.account.settlement import Costs
 from strategy.market.instruments import Membership
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from strategy.training.promotion_gate import PRIOR
 from tasks.data.ingest import ingest
 from tasks.models.challenger import challenge

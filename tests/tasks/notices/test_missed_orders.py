@@ -14,7 +14,7 @@ from storage.database import connect
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from strategy.account.orders import Fill, Order, OrderState, Side
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.backfill.market import OPEN
 from tasks.backtest.run import Window, backtest
 from tasks.daily.report import report

@@ -12,7 +12,7 @@ from storage.database import connect
 from storage.ledger import runs
 from storage.ledger.runs import Outcome, RunStatus
 from strategy.market.instruments import Calendar
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.backfill.market import OPEN
 from tasks.daily.report import report
 from tasks.models.retrain import Champion

@@ -16,7 +16,7 @@ from storage.ledger import explanations as explanation_store
 from storage.ledger import orders as order_store
 from strategy.account.orders import Order, OrderState, Side
 from strategy.broker.fills import BrokerFill
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.backfill.run import fill
 from tasks.backfill.runs import Backfill, begin
 from tasks.daily.settle import settle

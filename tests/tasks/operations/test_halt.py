@@ -9,7 +9,7 @@ from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from storage.ledger import risk_state
 from strategy.account.orders import Order, OrderState
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.daily.account_state import mandate_of
 from tasks.daily.order import OrdersBlocked, demand_nothing_withheld, planned_orders
 from tasks.daily.signals import settled_standing

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flows.config.settings import load
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from strategy.training.promotion_gate import PRIOR
 from tasks.run.trial_key import HALT, configuration
 

@@ -11,7 +11,7 @@ from storage.database import connect
 from storage.ledger import risk_state
 from strategy.market.instruments import Calendar
 from strategy.portfolio.risk import RiskLimits
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.daily.settle import settle
 from tasks.data.ingest import ingest
 from tasks.run.job import Job

@@ -9,7 +9,7 @@ import pytest
 from storage.database import connect
 from storage.ledger import broker_events as venues
 from storage.ledger.broker_events import BrokerBaseline
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.operations.concerns import look
 from tasks.operations.halt import halt, resume
 from tasks.run.job import Job

@@ -16,7 +16,7 @@ from flows.planning.plan import policy
 from storage.database import connect
 from storage.ledger import orders as order_store
 from storage.ledger import runs
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 from tasks.run.job import Job
 from testing.markets.bars import PAIR
 from testing.runs.jobs import SIZING, a_job, on, run_day

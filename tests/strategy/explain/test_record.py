@@ -9,13 +9,14 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from strategy.account.money import exact, quantised, whole_lots
+from strategy.account.lots import whole_lots
+from strategy.account.money import exact, quantised
 from strategy.account.orders import Order
 from strategy.account.quotes import quotes_by_date
 from strategy.account.settlement import Costs
 from strategy.account.state import Account, Position
 from strategy.backtest.day_loop import AccountState, opening, plan_orders, settle_day, with_orders
-from strategy.explain.order import Explanation, Judgement, explanations
+from strategy.explain.record import Explanation, Judgement, explanations
 from strategy.market.bars import Bars, FloatArray
 from strategy.market.instruments import Instrument, Membership
 from strategy.market.session_dates import account_dates
@@ -27,9 +28,10 @@ from strategy.portfolio.decision import Decision, Status, decide
 from strategy.portfolio.risk import RiskLimits, clip_to_limits
 from strategy.portfolio.sizing import SizingParams, portfolio_exposures
 from strategy.signals.network_inputs import INPUTS, inputs
-from strategy.signals.outlook import RULES_FLOOR, Strategy, symbol_signals
+from strategy.signals.outlook import symbol_signals
 from strategy.signals.prior import prior
 from strategy.signals.regime import evidence, probabilities, regimes, weighed
+from strategy.signals.strategies import RULES_FLOOR, Strategy
 from testing.markets.panels import mandate, market, stock, walk
 from testing.runs.networks import TINY, opinionated
 

@@ -4,10 +4,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from strategy.account.state import Account, Snapshot
+from strategy.portfolio.capped_days import capped_days
 from strategy.portfolio.decision import Decision, Status
-from strategy.portfolio.exposure_cap import capped_days
 from strategy.portfolio.sizing import SizingParams
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 
 FIRST = date(2020, 1, 1)
 

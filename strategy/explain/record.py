@@ -17,7 +17,7 @@ from strategy.market.session_dates import session_date
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import AlignedSignals
 from strategy.portfolio.decision import Decision, decided, pretrade_views
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 
 if TYPE_CHECKING:
     from strategy.networks.ensemble import Ensemble

@@ -6,7 +6,7 @@ from datetime import date
 from strategy.account.state import Snapshot
 from strategy.portfolio.decision import Decision
 from strategy.portfolio.sizing import SizingParams, drawdown_multiplier
-from strategy.signals.outlook import Strategy
+from strategy.signals.strategies import Strategy
 
 #: Exposures within this relative distance of the cap count as capped.
 NEAR = 1e-9
