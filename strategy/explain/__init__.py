@@ -1,4 +1,4 @@
 """Explanation of orders: every number between a day's bars and its orders.
 
-Start with `order`.
+Start with `record`.
 """
