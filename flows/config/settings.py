@@ -236,7 +236,8 @@ def _unknown(name: str) -> tuple[str, str]:
 def _file_settings(path: Path) -> dict[str, object]:
     """Return the content of settings.toml, {} if there is none. Raises ConfigurationError if it cannot be read."""
     try:
-        # Editors on Windows write a byte order mark, which TOML does not allow.
+        # Editors on Windows write a byte order mark, which TOML does not allow. pydantic-settings' own source of TOML
+        # would refuse it, and take a folder in place of the file for no file.
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (FileNotFoundError, NotADirectoryError):
         return {}

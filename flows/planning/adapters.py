@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from exchange.ports import BarSource, Broker
 
 FLOORS = ("strategy", "exchange", "storage", "tasks", "flows")
+#: Suffixes of the files that make a result and its page.
+SOURCES = (".css", ".j2", ".py", ".sql")
 
 
 def open_source(settings: Settings) -> "BarSource":
@@ -105,6 +107,7 @@ def code_version() -> str:
     for floor in FLOORS:
         spec = find_spec(floor)
         folder = Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
-        for path in sorted(folder.rglob("*.py")) + sorted(folder.rglob("*.sql")) if folder else []:
+        files = [path for path in sorted(folder.rglob("*")) if path.suffix in SOURCES] if folder else []
+        for path in files:
             digest.update(path.read_bytes())
     return f"{version('turbodmt')}+{digest.hexdigest()[:12]}"
