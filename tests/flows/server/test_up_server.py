@@ -17,9 +17,9 @@ import pytest
 from flows.server.environment import prepare
 from flows.server.password import PasswordUnsafe, kept, of_home, password_file
 from flows.server.run_server import serve
-from flows.server.up_server import DemandedFrom, address, note
+from flows.server.up_server import DemandedFrom, address, note, up_lives
 from storage.files import temporary_beside
-from testing.servers.prefect_server import ROOT, clean_environment
+from testing.servers.prefect_server import ROOT, clean_environment, until
 from testing.servers.up_server import TURBODMT, held_up
 
 #: What a flow's command does before it imports Prefect; what it would send to which server comes out.
@@ -35,6 +35,19 @@ from prefect.settings import get_current_settings as settings
 api, server = settings().api, settings().server.api
 words = [one.get_secret_value() if one else None for one in (api.auth_string, server.auth_string)]
 print(json.dumps([api.url, *words, prefect_server.owned()]))
+"""
+
+
+#: A `turbodmt up` that holds its home and does nothing.
+HOLDING = """
+import os, sys, time
+from pathlib import Path
+from flows.server.up_server import DemandedFrom, note, up_lock
+home = Path(sys.argv[1])
+with up_lock(home):
+    note(home, sys.argv[2], os.getpid(), DemandedFrom.HOME)
+    print("held", flush=True)
+    time.sleep(120)
 """
 
 
@@ -131,6 +144,21 @@ def test_whoever_listens_at_an_old_address_is_sent_nothing(home: Path, locked: L
     assert address(home) is None, "no `up` lives"
     assert answered(home, "status")["next_runs"] == []
     assert locked.sent == []
+
+
+def test_a_killed_up_holds_nothing_even_before_anyone_has_waited_for_it(home: Path, locked: Locked) -> None:
+    command = [sys.executable, "-c", HOLDING, str(home), locked.api]
+    with subprocess.Popen(command, env={**clean_environment(), "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE) as up:
+        try:
+            assert up.stdout is not None
+            assert up.stdout.readline() == b"held\n"
+            assert (up_lives(home), address(home)) == (True, locked.api)
+            assert (home / "prefect" / "up.lock").stat().st_mode & 0o777 == 0o600
+        finally:
+            up.kill()
+        # Its number is still taken: nobody has waited for it.
+        until(lambda: not up_lives(home) or None, "the end of the lock", 20)
+        assert address(home) is None
 
 
 @pytest.mark.parametrize("left", [{"began": "0"}, {"pid": 2**22 + 1}])
