@@ -4,6 +4,8 @@ import ast
 import re
 import sys
 from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from statistics import median
 
@@ -43,10 +45,33 @@ SPELT = {
 #: What stands beside the product is held to the rules of shape, too, not to those of values: a fake changes.
 BESIDE = sorted(path for name in ("testing", "benchmarks") for path in (ROOT / name).rglob("*.py"))
 
-each_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-each_module_of_all = pytest.mark.parametrize("path", [*MODULES, *BESIDE], ids=lambda path: str(path.relative_to(ROOT)))
+Check = Callable[[Path], None]
 
 
+def each(paths: Sequence[Path]) -> Callable[[Check], Callable[[], None]]:
+    """One test of all the paths, whose failure lists those that break the rule: thousands of tests cost more."""
+
+    def of_all(check: Check) -> Callable[[], None]:
+        def test() -> None:
+            broken: dict[str, str] = {}
+            for path in paths:
+                try:
+                    check(path)
+                except AssertionError as error:
+                    broken[str(path.relative_to(ROOT))] = str(error)
+            assert broken == {}
+
+        test.__name__, test.__doc__ = check.__name__, check.__doc__
+        return test
+
+    return of_all
+
+
+each_module = each(MODULES)
+each_module_of_all = each([*MODULES, *BESIDE])
+
+
+@cache
 def syntax(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
@@ -268,7 +293,7 @@ def test_a_folder_of_tests_holds_at_most_15() -> None:
     assert {folder: count for folder, count in counts.items() if count > 15} == {}
 
 
-@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: str(path.relative_to(ROOT)))
+@each(PACKAGES)
 def test_a_package_opens_with_what_it_promises(package: Path) -> None:
     assert ast.get_docstring(syntax(package / "__init__.py"))
 
