@@ -17,7 +17,7 @@ from exchange.ports import BarSource
 from flows.config.settings import Symbol, load
 from flows.config.wall_clock import clock
 from flows.planning.adapters import open_source, source_factory
-from flows.planning.backfill_plan import Asked, plan_backfill
+from flows.planning.backfill_plan import BackfillRequest, plan_backfill
 from flows.runs.docstrings import documented
 from flows.runs.interrupts import stoppable
 from flows.runs.progress import ProgressReporter
@@ -72,13 +72,13 @@ def backfill(
     """
     attend_run()
     options = {"source": source, "symbols": symbols, "strategy": strategy, "capital": capital, "home": home}
-    asked = Asked(start=start_date, end=end_date, account=account, clock=clock())
-    return in_one_sentence(lambda: _run({**options, "broker": "paper"}, asked))
+    request = BackfillRequest(start=start_date, end=end_date, account=account, clock=clock())
+    return in_one_sentence(lambda: _run({**options, "broker": "paper"}, request))
 
 
-def _run(given: Mapping[str, object], asked: Asked) -> str:
+def _run(given: Mapping[str, object], request: BackfillRequest) -> str:
     settings = load(given)
-    wanted = plan_backfill(settings, open_source(settings), asked)
+    wanted = plan_backfill(settings, open_source(settings), request)
     demand_own(wanted)
     name_run(wanted.job, f"{wanted.start} to {wanted.job.as_of}")
     done = answered(wanted)
@@ -110,11 +110,11 @@ def in_words(answer: Mapping[str, Any]) -> str:
 
 def run_days(wanted: Backfill, open_bars: Callable[[], BarSource]) -> Json:
     """Fill every remaining day, write the report of the last one, and return the answer."""
-    with stoppable() as stop_if_asked, ProgressReporter(wanted.job.account) as told:
+    with stoppable() as stop_if_asked, ProgressReporter(wanted.job.account) as reporter:
 
         def tell(progress: Progress) -> None:
             stop_if_asked()
-            told(progress)
+            reporter(progress)
 
         filled = fill(wanted, open_bars, PaperBroker, tell)
     findings = report(filled.last, filled.champion, filled.gate, served_at=served_at(wanted.job.home))

@@ -40,7 +40,7 @@ def halt(account: str, reason: str, home: Path | None = None) -> "State[Any]":
         home: The folder of the database, models and reports; left out, that of the worker.
     """
     attend_run()
-    return in_one_sentence(lambda: _told(tasks.operations.halt.halt(load({"home": home}).home, account, reason)))
+    return in_one_sentence(lambda: _final_state(tasks.operations.halt.halt(load({"home": home}).home, account, reason)))
 
 
 @flow(name="resume", flow_run_name=run_name)
@@ -54,10 +54,12 @@ def resume(account: str, reason: str, home: Path | None = None) -> "State[Any]":
         home: The folder of the database, models and reports; left out, that of the worker.
     """
     attend_run()
-    return in_one_sentence(lambda: _told(tasks.operations.halt.resume(load({"home": home}).home, account, reason)))
+    return in_one_sentence(
+        lambda: _final_state(tasks.operations.halt.resume(load({"home": home}).home, account, reason))
+    )
 
 
-def _told(answer: dict[str, Any]) -> "State[Any]":
+def _final_state(answer: dict[str, Any]) -> "State[Any]":
     """Publish the change as an artifact of the account, and return the final state with the command's sentence."""
     row = {
         "Account": answer["account"],

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from strategy.kernel.simulate import AccountMarket, rule_of, run, simulate, tape_of
+from strategy.kernel.simulate import AccountMarket, kernel_inputs, rule_of, run, simulate
 from strategy.market.bars import FloatArray
 from strategy.portfolio.sizing import SizingParams
 
@@ -78,10 +78,10 @@ def main() -> None:
     options = parser.parse_args()
     wanted, market = drawn(options.bars, options.paths)
     params = SizingParams()
-    tape, rule = tape_of(np.clip(wanted, -CAP, CAP), market), rule_of(market, params)
+    inputs, rule = kernel_inputs(np.clip(wanted, -CAP, CAP), market), rule_of(market, params)
     works: dict[str, Callable[[], object]] = {
         "account, simulate": lambda: simulate(np.clip(wanted, -CAP, CAP), market, params),
-        "account, kernel alone": lambda: run(tape, rule, 1),
+        "account, kernel alone": lambda: run(inputs, rule, 1),
         "NumPy, one expression": lambda: wanted * market.open + market.close * market.days[:, None],
     }
     try:

@@ -44,7 +44,7 @@ COST_BPS = Decimal(2)
 def ours(bars: Bars, count: int) -> Callable[[], Replay]:
     """The exact backtest of the rules over the last `count` bars, estimates ready."""
     instruments = {bars.symbol: Instrument(symbol=bars.symbol, calendar=Calendar.WEEKDAYS, lot=Decimal(1))}
-    mandate = AccountConfig(
+    config = AccountConfig(
         strategy=Strategy.RULES,
         symbols=(bars.symbol,),
         sizing=SizingParams(),
@@ -56,11 +56,11 @@ def ours(bars: Bars, count: int) -> Callable[[], Replay]:
         ),
     )
     known = {bars.symbol: bars}
-    view = aligned_signals(symbol_signals(known, {bars.symbol: Calendar.WEEKDAYS}, Strategy.RULES), mandate.symbols)
+    view = aligned_signals(symbol_signals(known, {bars.symbol: Calendar.WEEKDAYS}, Strategy.RULES), config.symbols)
     dates = account_dates(known)[-count:]
 
     def run() -> Replay:
-        replayed = replay(view, quotes_by_date(known, dates[0], dates[-1]), dates, CAPITAL, mandate)
+        replayed = replay(view, quotes_by_date(known, dates[0], dates[-1]), dates, CAPITAL, config)
         metrics([float(one.equity) for one in replayed.snapshots], turnovers(replayed), 252)
         return replayed
 

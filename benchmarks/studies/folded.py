@@ -31,7 +31,7 @@ class Study:
     """One panel with its folds."""
 
     bars: Mapping[str, Bars]
-    mandate: AccountConfig
+    config: AccountConfig
     panel: TrainingPanel
     plan: tuple[Fold, ...]
     cache: Path
@@ -109,8 +109,8 @@ def _code_sha256() -> str:
 def _trained(study: Study, way: Way, fold: Fold, shape: NetworkShape) -> Trained:
     past = {symbol: one.until(fold.fitted_to) for symbol, one in study.bars.items()}
     past = {symbol: one for symbol, one in past.items() if len(one)}
-    panel = training_panel(past, study.mandate)
-    twins = twin_panels(past, study.mandate, last_learned(panel, way.settings.rule(shape)), way.settings)
+    panel = training_panel(past, study.config)
+    twins = twin_panels(past, study.config, last_learned(panel, way.settings.rule(shape)), way.settings)
     if way.alone:
         panel, twins = _alone(panel), tuple(map(_alone, twins))
     return train(shape, TrainingSet(market=panel, twins=twins), way.settings)

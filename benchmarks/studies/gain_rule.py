@@ -50,7 +50,7 @@ def gains(plant: Plant, seed: int) -> tuple[float, ...]:
     fresh = sown(plant, replace(universe, days=WARM_UP_BARS + FRESH_BARS), FRESH_SEED + seed).panel
     span, rule = range(WARM_UP_BARS, len(fresh) - 1), SETTINGS.rule(SHAPE)
     models = [
-        fitted(field.bars, field.mandate, SHAPE, replace(SETTINGS, seed=seed, gain_errors=errors)) for errors in RULES
+        fitted(field.bars, field.config, SHAPE, replace(SETTINGS, seed=seed, gain_errors=errors)) for errors in RULES
     ]
     prior = judge((), fresh, span, rule).sharpe
     return tuple(judge(one.ensemble.members, fresh, span, rule).sharpe - prior for one in models)

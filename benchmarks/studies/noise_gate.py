@@ -35,7 +35,7 @@ def universe(seed: int) -> Universe:
 def judged(seed: int) -> Verdict:
     """The gate's verdict on networks trained on the noise of this seed."""
     field = sown(noise(), universe(seed), seed)
-    trained = fitted(field.bars, field.mandate, SHAPE, replace(SETTINGS, seed=seed))
+    trained = fitted(field.bars, field.config, SHAPE, replace(SETTINGS, seed=seed))
     rules = GateRules(days_per_year=trained.gate.days_per_year, trials=1, level=LEVEL)
     return judge_first(trained.gate.net, trained.prior_gate.net, rules)
 

@@ -45,7 +45,7 @@ def measured(plant: Plant, universe: Universe, settings: TrainingSettings) -> tu
     """Sharpe ratios of the oracle, the oracle within the departure's bound, the prior and the networks; prints them."""
     field = sown(plant, universe, settings.seed)
     started = time.perf_counter()
-    trained = fitted(field.bars, field.mandate, NetworkShape(), settings)
+    trained = fitted(field.bars, field.config, NetworkShape(), settings)
     seconds = time.perf_counter() - started
     span = trained.gate_span
     oracle = [field.attainable(span, limit).sharpe for limit in (np.inf, DEPARTURE_LIMIT)] if plant.rho else [0.0, 0.0]

@@ -58,7 +58,7 @@ def measured(plant: Plant, years: int, seed: int) -> tuple[float, float, float]:
     rule = settings.rule(SHAPE)
     span = range(2 * YEAR_BARS, len(fresh) - 1)
     plain, mirrored = (
-        fitted(field.bars, field.mandate, SHAPE, replace(settings, twins=twins)).ensemble.members for twins in (0, 4)
+        fitted(field.bars, field.config, SHAPE, replace(settings, twins=twins)).ensemble.members for twins in (0, 4)
     )
     prior, off, on = (judge(networks, fresh, span, rule).sharpe for networks in ((), plain, mirrored))
     return prior, off, on

@@ -39,12 +39,12 @@ def main() -> None:
     parser.add_argument("--fold-bars", type=int, default=504)
     parser.add_argument("--ways", type=int, default=3, help="how many of the ways to train are compared, at most 3")
     options = parser.parse_args()
-    bars, mandate = load(options.panel, options.data)
-    panel = training_panel(bars, mandate)
+    bars, config = load(options.panel, options.data)
+    panel = training_panel(bars, config)
     first = max(FIRST, panel.open_time[min(len(panel) - 2, 1_000)])
     study = Study(
         bars=bars,
-        mandate=mandate,
+        config=config,
         panel=panel,
         plan=folds(panel.open_time, first, options.fold_bars),
         cache=options.cache,

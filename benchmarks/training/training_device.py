@@ -43,7 +43,7 @@ def main() -> None:
         started = time.perf_counter()
         # The first steps rise to the learning rate.
         one = replace(settings, device=device, steps=steps, warmup_steps=min(settings.warmup_steps, steps))
-        result = fitted(field.bars, field.mandate, NetworkShape(), one)
+        result = fitted(field.bars, field.config, NetworkShape(), one)
         taken = sum(len(member.losses) for member in result.members)
         seconds, best = time.perf_counter() - started, [member.best_step for member in result.members]
         figures = f"Sharpe ratio {result.gate.sharpe:.4f} against {result.prior_gate.sharpe:.4f} of the prior"

@@ -24,7 +24,7 @@ def main() -> None:
     field = sown(noise(), Universe(symbols=SYMBOLS, days=DAYS, correlation=0.5), seed=0)
     champion = Ensemble(members=tuple(new_network(NetworkShape(), seed) for seed in range(warm.members)))
     started, busy = time.perf_counter(), time.process_time()
-    trained = fitted(field.bars, field.mandate, NetworkShape(), warm, champion)
+    trained = fitted(field.bars, field.config, NetworkShape(), warm, champion)
     steps = [len(member.losses) for member in trained.members]
     print(f"warm retraining, {SYMBOLS} symbols, {DAYS} days: {time.perf_counter() - started:.1f} s, of a processor")
     print(f"{time.process_time() - busy:.1f} s; steps {steps}")

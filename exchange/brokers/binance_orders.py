@@ -18,7 +18,7 @@ from strategy.account.orders import Order, OrderState, ReasonCode
 PROMPT = timedelta(seconds=2)
 
 
-def submit(session: TestnetSession, desk: OrderEndpoints, order: Order, sent_at: datetime) -> OrderReport:
+def submit(session: TestnetSession, endpoints: OrderEndpoints, order: Order, sent_at: datetime) -> OrderReport:
     """Submit the order once, within PROMPT; the report is UNKNOWN if the venue may or may not have accepted it.
 
     Raises BrokerUnavailable or BrokerRefused if it was certainly not accepted.
@@ -35,17 +35,17 @@ def submit(session: TestnetSession, desk: OrderEndpoints, order: Order, sent_at:
         "newClientOrderId": order.order_id,
     }
     try:
-        taken = session.send(lambda client: desk.create(client, wanted))
+        taken = session.send(lambda client: endpoints.create(client, wanted))
     except VenueRefusal as refusal:
         return OrderReport(order=known(order, OrderState.REJECTED, str(refusal)))
     except (Uncertain, Duplicate) as error:
         return OrderReport(order=unknown(order, ReasonCode.UNSEEN, str(error)))
     # It was accepted: no later failure may be reported as if it had not been.
-    return confirmed(session, desk, order, (taken, sent_at))
+    return confirmed(session, endpoints, order, (taken, sent_at))
 
 
 def enquire(
-    session: TestnetSession, desk: OrderEndpoints, order: Order, sent_at: datetime, venue: VenueOrder | None = None
+    session: TestnetSession, endpoints: OrderEndpoints, order: Order, sent_at: datetime, venue: VenueOrder | None = None
 ) -> OrderReport:
     """Return the current state of an order that was sent at that instant of the venue's clock; it is queried once.
 
@@ -60,7 +60,7 @@ def enquire(
         named.append({"symbol": order.symbol, "orderId": venue.venue_order_id})
     for asked in named:
         try:
-            found: Any = session.ask(partial(_found, desk, asked))
+            found: Any = session.ask(partial(_found, endpoints, asked))
         except VenueRefusal as refusal:
             if refusal.code in UNKNOWN_ORDER:
                 continue
@@ -69,28 +69,28 @@ def enquire(
             return OrderReport(order=unknown(order, ReasonCode.UNTOLD, f"the venue refuses to tell of it ({refusal})"))
         # After a reset, a testnet numbers from one again: the number may now be another order's.
         if asked is named[0] or (isinstance(found, Mapping) and found.get("clientOrderId") == order.order_id):
-            return confirmed(session, desk, order, (found, sent_at))
-    if venue is not None and venue.venue_order_id and (traded := traded_under(session, desk, order, venue)):
+            return confirmed(session, endpoints, order, (found, sent_at))
+    if venue is not None and venue.venue_order_id and (traded := traded_under(session, endpoints, order, venue)):
         return traded
-    if session.now() - sent_at > desk.remembers:
-        reason = f"the venue tells of no order after {desk.remembers.days} days"
+    if session.now() - sent_at > endpoints.remembers:
+        reason = f"the venue tells of no order after {endpoints.remembers.days} days"
         return OrderReport(order=unknown(order, ReasonCode.FORGOTTEN, reason))
     return OrderReport(order=unknown(order, ReasonCode.UNSEEN, "the venue knows no such order"))
 
 
-def cancel(session: TestnetSession, desk: OrderEndpoints, order: Order, sent_at: datetime) -> OrderReport:
+def cancel(session: TestnetSession, endpoints: OrderEndpoints, order: Order, sent_at: datetime) -> OrderReport:
     """Cancel the rest of the order, and return its state, or the state in which it had already ended.
 
     Raises BrokerUnavailable.
     """
     named = {"symbol": order.symbol, "origClientOrderId": order.order_id}
     try:
-        session.ask(lambda client: desk.cancel(client, named))
+        session.ask(lambda client: endpoints.cancel(client, named))
     except VenueRefusal as refusal:
         if refusal.code not in UNKNOWN_ORDER:
             return OrderReport(order=unknown(order, ReasonCode.UNTOLD, f"it cannot be cancelled ({refusal})"))
-    return enquire(session, desk, order, sent_at)
+    return enquire(session, endpoints, order, sent_at)
 
 
-def _found(desk: OrderEndpoints, asked: Json, client: Any) -> Json:
-    return desk.find(client, asked)
+def _found(endpoints: OrderEndpoints, asked: Json, client: Any) -> Json:
+    return endpoints.find(client, asked)

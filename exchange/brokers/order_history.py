@@ -26,29 +26,31 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 
 def orders_since(
-    session: TestnetSession, desk: OrderEndpoints, symbol: str, since: datetime
+    session: TestnetSession, endpoints: OrderEndpoints, symbol: str, since: datetime
 ) -> tuple[ListedOrder, ...]:
     """Return the open orders, and all orders at `since` or later. Raises BrokerUnavailable."""
     listed = {
-        order.venue.venue_order_id: order for page in _order_pages(session, desk, symbol, since) for order in page
+        order.venue.venue_order_id: order for page in _order_pages(session, endpoints, symbol, since) for order in page
     }
     return tuple(listed.values())
 
 
-def trades_since(session: TestnetSession, desk: OrderEndpoints, symbol: str, since: datetime) -> tuple[VenueTrade, ...]:
+def trades_since(
+    session: TestnetSession, endpoints: OrderEndpoints, symbol: str, since: datetime
+) -> tuple[VenueTrade, ...]:
     """Return all trades at `since` or later, oldest first. Raises BrokerUnavailable."""
-    pages = _spans(session, (desk.all_trades, desk.longest_span), (symbol, since), _trade)
+    pages = _spans(session, (endpoints.all_trades, endpoints.longest_span), (symbol, since), _trade)
     found = {trade.trade_id: trade for page in pages for trade in page}
     return tuple(found.values())
 
 
-def all_trades(session: TestnetSession, desk: OrderEndpoints, symbol: str) -> tuple[VenueTrade, ...]:
+def all_trades(session: TestnetSession, endpoints: OrderEndpoints, symbol: str) -> tuple[VenueTrade, ...]:
     """Return every trade of the symbol that the venue reports, oldest first. Raises BrokerUnavailable."""
     found: dict[str, VenueTrade] = {}
     first = 0
     for _ in range(_MOST_PAGES):
         asked = {"symbol": symbol, "fromId": first, "limit": _PAGE_ROWS}
-        page = _asked(session, partial(_read, desk.all_trades, _trade, asked))
+        page = _asked(session, partial(_read, endpoints.all_trades, _trade, asked))
         found |= {trade.trade_id: trade for trade in page}
         if len(page) < _PAGE_ROWS:
             return tuple(found.values())
@@ -57,10 +59,10 @@ def all_trades(session: TestnetSession, desk: OrderEndpoints, symbol: str) -> tu
 
 
 def _order_pages(
-    session: TestnetSession, desk: OrderEndpoints, symbol: str, since: datetime
+    session: TestnetSession, endpoints: OrderEndpoints, symbol: str, since: datetime
 ) -> Iterator[Sequence[ListedOrder]]:
-    yield _asked(session, lambda client: [_listed(order) for order in desk.open_orders(client, symbol)])
-    yield from _spans(session, (desk.all_orders, desk.longest_span), (symbol, since), _listed)
+    yield _asked(session, lambda client: [_listed(order) for order in endpoints.open_orders(client, symbol)])
+    yield from _spans(session, (endpoints.all_orders, endpoints.longest_span), (symbol, since), _listed)
 
 
 def _spans(

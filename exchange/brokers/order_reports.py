@@ -58,12 +58,14 @@ class OrderEndpoints:
     """How long the venue reports an order."""
 
 
-def confirmed(session: TestnetSession, desk: OrderEndpoints, order: Order, told: tuple[Json, datetime]) -> OrderReport:
+def confirmed(
+    session: TestnetSession, endpoints: OrderEndpoints, order: Order, told: tuple[Json, datetime]
+) -> OrderReport:
     """Return the report of an order from the venue's answer; UNKNOWN, with the confirmation, if it cannot be read."""
     answer, sent_at = told
     venue = _venue_order(answer, sent_at)
     try:
-        return replace(_receipt(session, desk, order, answer), venue=venue)
+        return replace(_receipt(session, endpoints, order, answer), venue=venue)
     except (BrokerUnavailable, BrokerRefused) as error:
         return OrderReport(order=unknown(order, ReasonCode.UNTOLD, str(error)), venue=venue)
 
@@ -83,7 +85,7 @@ def _venue_order(told: Json, sent_at: datetime) -> VenueOrder | None:
     return VenueOrder(venue_order_id=number, transacted_at=at)
 
 
-def _receipt(session: TestnetSession, desk: OrderEndpoints, order: Order, told: Json) -> OrderReport:
+def _receipt(session: TestnetSession, endpoints: OrderEndpoints, order: Order, told: Json) -> OrderReport:
     """Return the order's state with all its trades; UNKNOWN while the venue reports fewer trades than were filled."""
     try:
         status, filled = str(told["status"]), amount(told["executedQty"])
@@ -93,7 +95,7 @@ def _receipt(session: TestnetSession, desk: OrderEndpoints, order: Order, told: 
     for count in range(ASKED if filled else 0):
         if count:
             session.wait(WAIT_S)
-        executions = _trades(session, desk, order, told)
+        executions = _trades(session, endpoints, order, told)
         if sum((execution.quantity for execution in executions), Decimal(0)) >= filled:
             break
     else:
@@ -116,7 +118,9 @@ def _whole(order: Order, executions: Sequence[BrokerFill]) -> OrderReport | None
     return OrderReport(order=known(order, OrderState.FILLED, ""), executions=tuple(executions))
 
 
-def traded_under(session: TestnetSession, desk: OrderEndpoints, order: Order, venue: VenueOrder) -> OrderReport | None:
+def traded_under(
+    session: TestnetSession, endpoints: OrderEndpoints, order: Order, venue: VenueOrder
+) -> OrderReport | None:
     """Return the report from trades under the order number and at the time once confirmed; None if there are none.
 
     Number and time must both match: after a reset, a testnet numbers from one again. Raises BrokerUnavailable.
@@ -125,7 +129,7 @@ def traded_under(session: TestnetSession, desk: OrderEndpoints, order: Order, ve
     taken_ms = (venue.transacted_at - _EPOCH) // timedelta(milliseconds=1)
     executions = tuple(
         execution
-        for execution in _trades(session, desk, order, {**named, "time": taken_ms, "updateTime": taken_ms})
+        for execution in _trades(session, endpoints, order, {**named, "time": taken_ms, "updateTime": taken_ms})
         if execution.side is order.side and abs(execution.executed_at - venue.transacted_at) <= AT_ONCE
     )
     if not executions:
@@ -134,16 +138,16 @@ def traded_under(session: TestnetSession, desk: OrderEndpoints, order: Order, ve
     return _whole(order, executions) or OrderReport(order=untold, executions=executions)
 
 
-def _trades(session: TestnetSession, desk: OrderEndpoints, order: Order, told: Json) -> tuple[BrokerFill, ...]:
+def _trades(session: TestnetSession, endpoints: OrderEndpoints, order: Order, told: Json) -> tuple[BrokerFill, ...]:
     """Return all trades of an order, oldest first, however many answers they fill. Raises BrokerUnavailable."""
     try:
-        page = session.ask(lambda client: _executions(order, desk.trades(client, told)))
+        page = session.ask(lambda client: _executions(order, endpoints.trades(client, told)))
         if len(page) < MOST_TRADES:
             return page
         # One answer has only the newest trades: to find the others, go through the trade ids from the first.
         found, first = dict[str, BrokerFill](), 0
         for _ in range(MOST_PAGES):
-            page = session.ask(partial(_page_from, desk, order, (told, first)))
+            page = session.ask(partial(_page_from, endpoints, order, (told, first)))
             found |= {execution.trade_id: execution for execution in page}
             if len(page) < MOST_TRADES:
                 return tuple(found.values())
@@ -153,9 +157,11 @@ def _trades(session: TestnetSession, desk: OrderEndpoints, order: Order, told: J
     raise BrokerUnavailable(f"its trades do not end within {MOST_PAGES * MOST_TRADES:,}")
 
 
-def _page_from(desk: OrderEndpoints, order: Order, wanted: tuple[Json, int], client: Any) -> tuple[BrokerFill, ...]:
+def _page_from(
+    endpoints: OrderEndpoints, order: Order, wanted: tuple[Json, int], client: Any
+) -> tuple[BrokerFill, ...]:
     told, first = wanted
-    return _executions(order, desk.trades_from(client, told, first))
+    return _executions(order, endpoints.trades_from(client, told, first))
 
 
 def _executions(order: Order, told: Sequence[Json]) -> tuple[BrokerFill, ...]:

@@ -15,7 +15,7 @@ TRADED = (DAILY, *TAKEN, ACCOUNT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class BackfillRequest:
     """The user's request: both dates included, and the account (None: one derived from the rest)."""
 
     start: date
@@ -24,23 +24,23 @@ class Asked:
     clock: datetime
 
 
-def plan_backfill(settings: Settings, source: BarSource, asked: Asked) -> Backfill:
+def plan_backfill(settings: Settings, source: BarSource, wanted: BackfillRequest) -> Backfill:
     """Return the backfill up to the requested end or the source's last closed bar, whichever is earlier: a replay.
 
     Raises RequestRefused for dates or an account that no backfill can have, and what the source raises.
     """
-    request = Request(account=asked.account or "backfill", since=asked.start, until=asked.end, clock=asked.clock)
-    if asked.account in TRADED:
+    request = Request(account=wanted.account or "backfill", since=wanted.start, until=wanted.end, clock=wanted.clock)
+    if wanted.account in TRADED:
         raise RequestRefused(
-            f"--account is {asked.account!r}, which `turbodmt daily` trades; name another, or leave it out for one of "
+            f"--account is {wanted.account!r}, which `turbodmt daily` trades; name another, or leave it out for one of "
             "its own"
         )
     job = plan(settings, source, request)
-    if asked.start > job.as_of:
+    if wanted.start > job.as_of:
         raise RequestRefused(
-            f"--start-date is {asked.start}, after the last closed bar of {source.name}, {job.as_of}; name that day or "
-            "an earlier one"
+            f"--start-date is {wanted.start}, after the last closed bar of {source.name}, {job.as_of}; name that day "
+            "or an earlier one"
         )
-    backfill = Backfill(job=job, start=asked.start)
-    account = asked.account or own_account(backfill)
+    backfill = Backfill(job=job, start=wanted.start)
+    account = wanted.account or own_account(backfill)
     return replace(backfill, job=replace(backfill.job, account=account, models_of=account))

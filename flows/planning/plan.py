@@ -83,7 +83,7 @@ def between(account: str, start: str | None, end: str | None) -> Request:
     return Request(account=account, since=since, until=until, clock=clock())
 
 
-def policy(settings: Settings) -> RunConfig:
+def run_config(settings: Settings) -> RunConfig:
     """Return the rules that the settings describe."""
     return RunConfig(
         strategy=settings.strategy,
@@ -204,7 +204,7 @@ def plan(settings: Settings, source: BarSource, request: Request) -> Job:
         now=request.clock if live else min(closed, request.clock),
         sends_until=closed + timedelta(hours=settings.max_lateness_hours) if live else None,
         code_version=code_version(),
-        policy=policy(settings),
+        policy=run_config(settings),
         broker=request.broker,
         calendars=_named(source, symbols),
     )

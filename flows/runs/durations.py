@@ -25,8 +25,8 @@ def about(seconds: float) -> str:
 class Expected:
     """Estimate of the time for several equal units, from the first; call it before the first and after each."""
 
-    def __init__(self, unit: str, tell: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
-        self._unit, self._tell, self._clock = unit, tell, clock
+    def __init__(self, unit: str, notify: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+        self._unit, self._tell, self._clock = unit, notify, clock
         self._begun_s = 0.0
 
     def __call__(self, done: int, units: int) -> None:

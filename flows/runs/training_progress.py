@@ -74,20 +74,20 @@ class Teller:
         self._write, self._clock, self._pace = write, clock, Pace()
         self._lined_s = 0.0
 
-    def __call__(self, heard: TrainingStep) -> None:
+    def __call__(self, step: TrainingStep) -> None:
         """Report a step."""
         now_s = self._clock()
-        if self._pace.heard(heard, now_s):
+        if self._pace.heard(step, now_s):
             self._lined_s = now_s
         rate = self._pace.rate
         if not rate:
             return
         left = self._pace.left
         if self._pace.measured == MEASURED_STEPS:
-            self._write(f"{named(heard)}: {heard.most:,} steps at most, {rate:.1f} steps/s here, {left}\n")
+            self._write(f"{named(step)}: {step.most:,} steps at most, {rate:.1f} steps/s here, {left}\n")
         elif now_s - self._lined_s >= LINE_S:
             self._lined_s = now_s
-            self._write(f"{named(heard)}: step {heard.step:,} of {heard.most:,} at most, {rate:.1f} steps/s, {left}\n")
+            self._write(f"{named(step)}: step {step.step:,} of {step.most:,} at most, {rate:.1f} steps/s, {left}\n")
 
 
 @contextmanager

@@ -102,7 +102,7 @@ class ManagedProcess:
         self._process.wait()
 
 
-def supervise(kept: Sequence[ManagedProcess], stop: Event, tell: Callable[[str], None]) -> None:
+def supervise(kept: Sequence[ManagedProcess], stop: Event, notify: Callable[[str], None]) -> None:
     """Restart processes that end, until `stop` is set. Raises GaveUp."""
     while not stop.wait(_POLL_S):
         for process in kept:
@@ -110,7 +110,7 @@ def supervise(kept: Sequence[ManagedProcess], stop: Event, tell: Callable[[str],
             if code is None:
                 continue
             pause_s = process.pause_s()
-            tell(f"The {process.program.name} ended with code {code}; it starts again in {pause_s:.0f} s.")
+            notify(f"The {process.program.name} ended with code {code}; it starts again in {pause_s:.0f} s.")
             if stop.wait(pause_s):
                 return
             process.again()

@@ -58,7 +58,7 @@ class BrokerBaseline:
     charges_held: frozenset[str] = frozenset()
 
 
-def adoption(connection: Connection, account: str, broker: str) -> BrokerBaseline | None:
+def newest_baseline(connection: Connection, account: str, broker: str) -> BrokerBaseline | None:
     """Return the account's newest baseline at the broker; None if it never took the broker over."""
     rows = connection.execute(
         "SELECT number, adopted_at, symbol, quantity, reason, charges_from FROM adoptions "
@@ -90,13 +90,13 @@ def broker_of(connection: Connection, account: str) -> str | None:
     return str(row[0]) if row else None
 
 
-def adopter(connection: Connection, broker: str) -> str | None:
+def account_at(connection: Connection, broker: str) -> str | None:
     """Return the account that trades at the broker; None if none does."""
     row = connection.execute("SELECT account FROM adoptions WHERE broker = ? ORDER BY account", [broker]).fetchone()
     return str(row[0]) if row else None
 
 
-def adopt(connection: Connection, account: str, broker: str, taken: BrokerBaseline) -> None:
+def record_baseline(connection: Connection, account: str, broker: str, taken: BrokerBaseline) -> None:
     """Record the baseline with which the account takes the broker over.
 
     Symbols may join it later, with their balances at that time.

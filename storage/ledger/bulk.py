@@ -40,7 +40,7 @@ class SimulatedDay:
     @property
     def as_of(self) -> date:
         """Return the day's date."""
-        return self.settled.standing.account.as_of
+        return self.settled.state.account.as_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ def record(connection: Connection, account: str, days: Sequence[SimulatedDay], r
         insert_once(connection, DECISIONS, decisions)
         insert_once(connection, FILLS, [fill_row(account, fill) for day in days for fill in day.settled.fills])
         insert_once(connection, ENTRIES, [entry_row(account, entry) for day in days for entry in day.settled.entries])
-        insert_once(connection, SNAPSHOTS, [snapshot_row(account, day.settled.standing.snapshot) for day in days])
+        insert_once(connection, SNAPSHOTS, [snapshot_row(account, day.settled.state.snapshot) for day in days])
         insert_once(connection, ORDERS, _order_rows(account, days))
         fresh = {order.order_id for day in days for order in day.orders}
         for day in days:

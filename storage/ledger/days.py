@@ -86,7 +86,7 @@ def record_settlement(connection: Connection, account: str, day: Day) -> None:
 
     Raises LedgerConflict if the ledger holds different rows for the day.
     """
-    snapshot = day.standing.snapshot
+    snapshot = day.state.snapshot
     as_of = snapshot.account.as_of
     with transaction(connection):
         record_fills(connection, account, day.fills)

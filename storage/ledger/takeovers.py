@@ -22,14 +22,14 @@ ENTRIES = Table(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class KeptPositions:
     """The signed quantities that the account owned after a takeover, and the cost of those on margin."""
 
     positions: Mapping[str, Decimal]
     costs: Mapping[str, Decimal]
 
 
-def record_kept(connection: Connection, account: str, broker: str, number: int, kept: Kept) -> None:
+def record_kept_positions(connection: Connection, account: str, broker: str, number: int, kept: KeptPositions) -> None:
     """Record what the account owns after the takeover of that number; writes nothing if it owns nothing."""
     rows: list[Row] = [
         (account, broker, number, symbol, quantised(quantity), quantised(kept.costs.get(symbol, Decimal(0))))
@@ -38,14 +38,14 @@ def record_kept(connection: Connection, account: str, broker: str, number: int, 
     insert_once(connection, POSITIONS, rows)
 
 
-def kept(connection: Connection, account: str, broker: str, number: int) -> Kept:
+def kept_positions(connection: Connection, account: str, broker: str, number: int) -> KeptPositions:
     """Return what the account owned after the takeover of that number; empty for the first."""
     rows = connection.execute(
         "SELECT symbol, quantity, cost FROM takeover_positions WHERE account = ? AND broker = ? AND number = ? "
         "ORDER BY symbol",
         [account, broker, number],
     ).fetchall()
-    return Kept(
+    return KeptPositions(
         positions={symbol: quantity for symbol, quantity, _ in rows},
         costs={symbol: cost for symbol, _, cost in rows if cost},
     )

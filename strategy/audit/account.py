@@ -28,11 +28,11 @@ def accounts(subject: str, run: Callable[[Market], Replay], bars: Market, cuts: 
 
     `run` replays the account on any bars.
     """
-    lived = run(bars)
+    replay = run(bars)
     differences = []
     for number, day in enumerate(cuts):
         changed = with_another_future(bars, day, np.random.default_rng([seed, number]))
-        expected = _events(lived, day)
+        expected = _events(replay, day)
         actual = _events(run(until(changed, day + timedelta(days=DAYS_AFTER))), day)
         differences += [
             f"{' '.join(name)}: {expected.get(name)!r} with the real bars after {day}, {actual.get(name)!r} with others"
@@ -41,19 +41,19 @@ def accounts(subject: str, run: Callable[[Market], Replay], bars: Market, cuts: 
     return Checked(check="account", subject=subject, dates=len(cuts), differences=tuple(differences))
 
 
-def parity(subject: str, lived: Replay, tested: Replay) -> tuple[Checked, ...]:
+def parity(subject: str, replay: Replay, tested: Replay) -> tuple[Checked, ...]:
     """Check that daily runs and a backtest of the same days agree: one check for each kind of event.
 
     Open orders count as equal: an order that a broker has accepted is still INTENDED in a backtest.
     """
-    last = max(snapshot.account.as_of for snapshot in (*lived.snapshots, *tested.snapshots))
-    daily, backtest = _events(lived, last, _as_it_stands), _events(tested, last, _as_it_stands)
+    last = max(snapshot.account.as_of for snapshot in (*replay.snapshots, *tested.snapshots))
+    daily, backtest = _events(replay, last, _as_it_stands), _events(tested, last, _as_it_stands)
     differences: dict[str, list[str]] = {kind: [] for kind in KINDS}
     for name in _unequal(daily, backtest):
         differences[name[1]].append(
             f"{' '.join(name)}: {daily.get(name)!r} in the daily run, {backtest.get(name)!r} in the backtest"
         )
-    days = len({snapshot.account.as_of for snapshot in (*lived.snapshots, *tested.snapshots)})
+    days = len({snapshot.account.as_of for snapshot in (*replay.snapshots, *tested.snapshots)})
     return tuple(
         Checked(check=check, subject=subject, dates=days, differences=tuple(differences[kind]))
         for kind, check in KINDS.items()
@@ -90,12 +90,14 @@ def _events(replay: Replay, last: date, view: Callable[[Order], Order] = _as_mad
 class Trading:
     """Reference for the fills of an account: its configuration, and the real quotes of its days."""
 
-    mandate: AccountConfig
-    tape: QuotesByDate
+    config: AccountConfig
+    quotes: QuotesByDate
 
     def next_session(self, symbol: str, after: date) -> date | None:
         """Return the symbol's first session after the day; None if there is none."""
-        return next((day for day in sorted(self.tape.quotes) if day > after and symbol in self.tape.quotes[day]), None)
+        return next(
+            (day for day in sorted(self.quotes.quotes) if day > after and symbol in self.quotes.quotes[day]), None
+        )
 
 
 def fills(subject: str, run: Callable[[Decimal], Replay], trading: Trading) -> Checked:
@@ -118,7 +120,7 @@ def fills(subject: str, run: Callable[[Decimal], Replay], trading: Trading) -> C
 
 def _wrong(fill: Fill, order: Order | None, trading: Trading, times: Decimal) -> list[str]:
     """Return what is wrong with a trade, in words; empty if nothing is."""
-    terms = trading.mandate.terms
+    terms = trading.config.terms
     instrument = terms.instruments[fill.symbol]
     single = replace(terms.costs, multiplier=Decimal(1))
     if order is None:
@@ -126,7 +128,7 @@ def _wrong(fill: Fill, order: Order | None, trading: Trading, times: Decimal) ->
     expected = trading.next_session(fill.symbol, order.as_of)
     if fill.as_of != expected:
         return [f"decided on {order.as_of}, filled on {fill.as_of}, but the next session is {expected}"]
-    quote = trading.tape.on(fill.as_of)[fill.symbol]
+    quote = trading.quotes.on(fill.as_of)[fill.symbol]
     quantity, slippage = quantised(order.quantity * quote.factor_change), single.slippage(instrument) * times
     return _not_as_expected(
         fill,
@@ -141,12 +143,12 @@ def _wrong(fill: Fill, order: Order | None, trading: Trading, times: Decimal) ->
 
 def _wrong_closure(fill: Fill, trading: Trading, fee: Decimal) -> list[str]:
     """Return what is wrong with a trade without an order, which must close a delisted position at its last close."""
-    if not trading.mandate.terms.delisted(fill.symbol, fill.as_of):
+    if not trading.config.terms.delisted(fill.symbol, fill.as_of):
         return ["no order asked for it, and the symbol is still listed"]
-    before = [day for day, quotes in trading.tape.quotes.items() if day < fill.as_of and fill.symbol in quotes]
+    before = [day for day, quotes in trading.quotes.quotes.items() if day < fill.as_of and fill.symbol in quotes]
     if not before:
         return ["it was delisted before it had a close"]
-    close = trading.tape.on(max(before))[fill.symbol].close
+    close = trading.quotes.on(max(before))[fill.symbol].close
     return _not_as_expected(fill, {"price": close, "fee": quantised(quantised(fill.quantity * close) * fee)})
 
 

@@ -27,21 +27,19 @@ class Headline:
 CLAIMED = Headline(total_return=3.5099, sharpe=5.77, max_drawdown=0.0943, win_rate=0.682)
 
 
-def foresight(bars: Mapping[str, Bars], mandate: AccountConfig, first: np.datetime64) -> AccountPath:
+def foresight(bars: Mapping[str, Bars], config: AccountConfig, first: np.datetime64) -> AccountPath:
     """Run the configured account from the date on, with a signal that knows the sign of what each decision will earn.
 
     A decision is filled at the next open and held until the open after it. This looks ahead on purpose: no rule that
     takes one side a day can be right more often. Equity starts at 1 and is a float: years of perfect calls exceed what
     an exact account can hold. Limits on turnover, order size and lots are left out.
     """
-    panel = training_panel(bars, mandate)
+    panel = training_panel(bars, config)
     start = int(np.searchsorted(panel.open_time, first))
     signal = np.stack([panel.dates.spread(*column) for column in enumerate(map(sides, _ordered(bars, panel)))], axis=-1)
-    exposure = portfolio_exposures(
-        np.nan_to_num(signal[start:]), panel.weight[start:], mandate.sizing.max_position_size
-    )
+    exposure = portfolio_exposures(np.nan_to_num(signal[start:]), panel.weight[start:], config.sizing.max_position_size)
     market = panel.market(np.array([start]), len(panel) - start, 1.0)
-    return simulate(np.maximum(exposure, panel.floor)[:, :, None], market, mandate.sizing)
+    return simulate(np.maximum(exposure, panel.floor)[:, :, None], market, config.sizing)
 
 
 def _ordered(bars: Mapping[str, Bars], panel: TrainingPanel) -> list[Bars]:

@@ -34,7 +34,7 @@ class Lesson:
 Teacher = Callable[[Market, np.datetime64], Lesson]
 
 
-def teacher(mandate: AccountConfig, rule: SplitRule, settings: TrainingSettings) -> Teacher:
+def teacher(config: AccountConfig, rule: SplitRule, settings: TrainingSettings) -> Teacher:
     """Return the function that builds a fold's training data as `training.fit.fitted` does.
 
     The function raises ValueError for too few bars.
@@ -42,9 +42,9 @@ def teacher(mandate: AccountConfig, rule: SplitRule, settings: TrainingSettings)
 
     def teach(bars: Market, fitted_to: np.datetime64) -> Lesson:
         past = until(bars, session_date(fitted_to))
-        panel = training_panel(past, mandate)
+        panel = training_panel(past, config)
         parts = split(panel, rule)
-        return Lesson(panel=panel, twins=twin_panels(past, mandate, last_learned(panel, rule), settings), parts=parts)
+        return Lesson(panel=panel, twins=twin_panels(past, config, last_learned(panel, rule), settings), parts=parts)
 
     return teach
 

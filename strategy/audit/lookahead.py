@@ -166,19 +166,19 @@ def input_values() -> Claim:
 
 
 def decisions(
-    mandate: AccountConfig, subject: str, snapshots: Sequence[Snapshot], model: Forecaster | None = None
+    config: AccountConfig, subject: str, snapshots: Sequence[Snapshot], model: Forecaster | None = None
 ) -> Claim:
     """Return the claim on an account's decisions for every symbol on the days of its snapshots."""
-    standing = {snapshot.account.as_of: snapshot for snapshot in snapshots}
-    calendars = {symbol: mandate.terms.instruments[symbol].calendar for symbol in mandate.symbols}
+    by_day = {snapshot.account.as_of: snapshot for snapshot in snapshots}
+    calendars = {symbol: config.terms.instruments[symbol].calendar for symbol in config.symbols}
 
     def of(bars: Market, day: date) -> dict[str, object]:
-        seen = symbol_signals(bars, calendars, mandate.strategy, model, since=np.datetime64(day, "us"))
-        decided = decide(aligned_signals(seen, mandate.symbols), standing[day], mandate)
+        seen = symbol_signals(bars, calendars, config.strategy, model, since=np.datetime64(day, "us"))
+        decided = decide(aligned_signals(seen, config.symbols), by_day[day], config)
         return {f"{decision.symbol} decision": decision for decision in decided}
 
     def window(past: Market) -> Market:
-        return look_back(partial(newest, past), mandate.strategy, model)
+        return look_back(partial(newest, past), config.strategy, model)
 
     return Claim(check="decisions", subject=subject, of=of, window=window)
 

@@ -58,7 +58,7 @@ class AccountState:
 class Day:
     """Result of a settled day: the account state after it, fills, entries, and the orders that changed state."""
 
-    standing: AccountState
+    state: AccountState
     fills: tuple[Fill, ...]
     entries: tuple[Entry, ...]
     settled: tuple[Order, ...]
@@ -71,29 +71,29 @@ def opening(as_of: date, capital: Decimal) -> AccountState:
     return AccountState(account=Account(as_of=as_of, cash=capital), open_orders=(), equities=(capital,))
 
 
-def settle_day(standing: AccountState, quotes: Mapping[str, Quote], as_of: date, mandate: AccountConfig) -> Day:
+def settle_day(state: AccountState, quotes: Mapping[str, Quote], as_of: date, config: AccountConfig) -> Day:
     """Settle a day: the bars of `as_of` fill the open orders and mark the positions."""
-    settlement = settle(standing.account, standing.open_orders, quotes, as_of, mandate.terms)
+    settlement = settle(state.account, state.open_orders, quotes, as_of, config.terms)
     equity = settlement.account.equity
-    equities = (*standing.equities[1 - mandate.sizing.lookback_period :], equity)
-    left = standing.equities[: len(standing.equities) + 1 - len(equities)]
+    equities = (*state.equities[1 - config.sizing.lookback_period :], equity)
+    left = state.equities[: len(state.equities) + 1 - len(equities)]
     after = AccountState(
         account=settlement.account,
         open_orders=tuple(order for order in settlement.orders if order.state in OPEN_STATES),
         equities=equities,
-        known_peak=None if standing.peak in left else max(standing.peak, equity),
+        known_peak=None if state.peak in left else max(state.peak, equity),
     )
-    return Day(standing=after, fills=settlement.fills, entries=settlement.entries, settled=settlement.orders)
+    return Day(state=after, fills=settlement.fills, entries=settlement.entries, settled=settlement.orders)
 
 
-def unseen(standing: AccountState, bars: Mapping[str, Bars], last: date) -> QuotesByDate:
+def unseen(state: AccountState, bars: Mapping[str, Bars], last: date) -> QuotesByDate:
     """Return the quotes of the days after the account's, up to `last`.
 
     A bar that arrived late, after its day had been settled without it, is left out: the next bar carries the whole
     change of the adjustment factor since the last bar used, so that no split is lost.
     """
-    as_of = standing.account.as_of
-    seen = standing.last_seen
+    as_of = state.account.as_of
+    seen = state.last_seen
     known = {
         symbol: series.without(np.datetime64(seen.get(symbol, as_of), "us"), np.datetime64(as_of, "us"))
         for symbol, series in bars.items()
@@ -102,36 +102,36 @@ def unseen(standing: AccountState, bars: Mapping[str, Bars], last: date) -> Quot
 
 
 def plan_orders(
-    standing: AccountState, decisions: Sequence[Decision], quotes: Mapping[str, Quote], mandate: AccountConfig
+    state: AccountState, decisions: Sequence[Decision], quotes: Mapping[str, Quote], config: AccountConfig
 ) -> tuple[Order, ...]:
     """Return the orders that carry out a day's decisions, one for each traded symbol whose position must change."""
     orders = []
-    equity = standing.equities[-1]
+    equity = state.equities[-1]
     for decision in decisions:
         if decision.status not in ORDERED or decision.exposure is None:
             continue
         target = Target(
-            instrument=mandate.terms.instruments[decision.symbol],
+            instrument=config.terms.instruments[decision.symbol],
             exposure=exact(decision.exposure),
             mark=quotes[decision.symbol].close,
-            held=standing.account.quantity(decision.symbol),
+            held=state.account.quantity(decision.symbol),
         )
-        terms = mandate.terms
-        order_id = client_order_id(terms.series or terms.account, mandate.strategy, decision.symbol, decision.as_of)
+        terms = config.terms
+        order_id = client_order_id(terms.series or terms.account, config.strategy, decision.symbol, decision.as_of)
         order = plan_order(target, equity, decision.as_of, order_id)
         if order is not None:
             orders.append(order)
     return tuple(orders)
 
 
-def with_orders(standing: AccountState, orders: Sequence[Order]) -> AccountState:
+def with_orders(state: AccountState, orders: Sequence[Order]) -> AccountState:
     """Return the account state with the new orders added to the open ones."""
     fresh = tuple(order for order in orders if order.state in OPEN_STATES)
     return AccountState(
-        account=standing.account,
-        open_orders=(*standing.open_orders, *fresh),
-        equities=standing.equities,
-        known_peak=standing.known_peak,
+        account=state.account,
+        open_orders=(*state.open_orders, *fresh),
+        equities=state.equities,
+        known_peak=state.known_peak,
     )
 
 
@@ -147,7 +147,7 @@ class Replay:
 
 
 def replay(
-    view: AlignedSignals, quotes: QuotesByDate, dates: Sequence[date], capital: Decimal, mandate: AccountConfig
+    view: AlignedSignals, quotes: QuotesByDate, dates: Sequence[date], capital: Decimal, config: AccountConfig
 ) -> Replay:
     """Run the account over these dates (sorted, at least one), starting with cash on the first.
 
@@ -158,22 +158,22 @@ def replay(
     orders: dict[str, Order] = {}
     fills: list[Fill] = []
     entries: list[Entry] = []
-    standing = opening(dates[0], capital)
-    for as_of, outset in zip(dates, pretrade_views(view, dates, mandate), strict=True):
+    state = opening(dates[0], capital)
+    for as_of, pretrade_view in zip(dates, pretrade_views(view, dates, config), strict=True):
         today = quotes.on(as_of)
         if snapshots:
-            day = settle_day(standing, today, as_of, mandate)
-            standing = day.standing
+            day = settle_day(state, today, as_of, config)
+            state = day.state
             fills.extend(day.fills)
             entries.extend(day.entries)
             orders.update({order.order_id: order for order in day.settled})
-        snapshot = standing.snapshot
+        snapshot = state.snapshot
         snapshots.append(snapshot)
-        today_decided = decided(outset, snapshot, mandate)
+        today_decided = decided(pretrade_view, snapshot, config)
         decisions.extend(today_decided)
-        planned = plan_orders(standing, today_decided, today, mandate)
+        planned = plan_orders(state, today_decided, today, config)
         orders.update({order.order_id: order for order in planned})
-        standing = with_orders(standing, planned)
+        state = with_orders(state, planned)
     return Replay(
         snapshots=tuple(snapshots),
         decisions=tuple(decisions),

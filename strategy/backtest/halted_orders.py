@@ -8,9 +8,9 @@ from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.risk import reduced
 
 
-def only_reducing(orders: Sequence[Order], standing: AccountState, mandate: AccountConfig) -> tuple[Order, ...]:
+def only_reducing(orders: Sequence[Order], state: AccountState, config: AccountConfig) -> tuple[Order, ...]:
     """Return the orders as a halted account may send them; see `reduced`."""
     return tuple(
-        reduced(order, standing.account.quantity(order.symbol), mandate.terms.instruments[order.symbol].lot)
+        reduced(order, state.account.quantity(order.symbol), config.terms.instruments[order.symbol].lot)
         for order in orders
     )

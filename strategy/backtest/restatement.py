@@ -144,14 +144,14 @@ class UnitChange:
 
 
 def in_new_units(
-    standing: AccountState, held: Mapping[str, UnitChange], ordered: Mapping[str, UnitChange]
+    state: AccountState, held: Mapping[str, UnitChange], ordered: Mapping[str, UnitChange]
 ) -> AccountState:
     """Return the account state in the units of today's bars; positions and open orders keep their value.
 
     `held` maps symbols to the changes of their marks, `ordered` maps order ids to the changes of the closes at which
     the orders were decided.
     """
-    account = standing.account
+    account = state.account
     positions = {
         symbol: replace(position, quantity=_in_units(position.quantity, held[symbol]), mark=held[symbol].new)
         if symbol in held
@@ -162,10 +162,10 @@ def in_new_units(
         replace(order, quantity=_in_units(order.quantity, ordered[order.order_id]), mark=ordered[order.order_id].new)
         if order.order_id in ordered
         else order
-        for order in standing.open_orders
+        for order in state.open_orders
     )
     moved = Account(as_of=account.as_of, cash=account.cash, positions=MappingProxyType(positions))
-    return replace(standing, account=moved, open_orders=orders)
+    return replace(state, account=moved, open_orders=orders)
 
 
 def _in_units(quantity: Decimal, change: UnitChange) -> Decimal:

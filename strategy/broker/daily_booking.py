@@ -23,14 +23,14 @@ class Holding:
         object.__setattr__(self, "positions", MappingProxyType(held))
 
 
-def booked_day(standing: AccountState, booked: Day, quotes: Mapping[str, Quote], lookback_period: int) -> Day:
+def booked_day(state: AccountState, booked: Day, quotes: Mapping[str, Quote], lookback_period: int) -> Day:
     """Return the day with the account after it; `booked` holds the day's fills and entries and the open orders.
 
     A symbol without a quote keeps its mark; one that traded without ever having had a quote is marked at the price of
     its fill or entry. Raises ValueError if the day is not new.
     """
-    as_of = booked.standing.account.as_of
-    before = standing.account
+    as_of = booked.state.account.as_of
+    before = state.account
     if as_of <= before.as_of:
         raise ValueError(f"{as_of} cannot be booked: the account already stands at {before.as_of}")
     cash = before.cash
@@ -52,9 +52,9 @@ def booked_day(standing: AccountState, booked: Day, quotes: Mapping[str, Quote],
         if quantity
     }
     account = Account(as_of=as_of, cash=cash, positions=MappingProxyType(positions))
-    equities = (*standing.equities[1 - lookback_period :], account.equity)
-    after = AccountState(account=account, open_orders=booked.standing.open_orders, equities=equities)
-    return replace(booked, standing=after)
+    equities = (*state.equities[1 - lookback_period :], account.equity)
+    after = AccountState(account=account, open_orders=booked.state.open_orders, equities=equities)
+    return replace(booked, state=after)
 
 
 def traded(executions: Sequence[BrokerFill]) -> Holding:

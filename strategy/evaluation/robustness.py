@@ -42,7 +42,7 @@ class RobustnessReport:
     against: Mapping[str, SharpeDifference | None]
 
 
-def doubt(
+def assess_robustness(
     net: FloatArray, benchmarks: Mapping[str, FloatArray], trials: TrialLog, *, days_per_year: int, seed: int
 ) -> RobustnessReport | None:
     """Return the robustness of daily net returns (T,), given those of benchmarks on the same days, (T,) each.
@@ -52,7 +52,7 @@ def doubt(
 
     >>> import numpy as np
     >>> returns = np.random.default_rng(1).normal(0.001, 0.01, size=500)
-    >>> found = doubt(returns, {}, TrialLog(count=1, sharpes=(0.1,)), days_per_year=252, seed=1)
+    >>> found = assess_robustness(returns, {}, TrialLog(count=1, sharpes=(0.1,)), days_per_year=252, seed=1)
     >>> found.low < found.sharpe < found.high, found.deflated == found.probabilistic, found.spa_p
     (True, True, None)
     """

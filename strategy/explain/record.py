@@ -75,20 +75,20 @@ class Explanation:
 class Judgement:
     """All inputs of a day's decisions, including the networks (None: no network trades).
 
-    `standing` is the account at the close, `bars` are the look-back windows and `view` the signals on them.
+    `state` is the account at the close, `bars` are the look-back windows and `view` the signals on them.
     """
 
-    standing: AccountState
+    state: AccountState
     bars: Mapping[str, Bars]
     view: AlignedSignals
-    mandate: AccountConfig
+    config: AccountConfig
     held_back: Mapping[str, str]
     model: "Ensemble | None"
 
     @property
     def as_of(self) -> date:
         """Return the day of the decisions."""
-        return self.standing.account.as_of
+        return self.state.account.as_of
 
 
 def explanations(day: Judgement) -> tuple[Explanation, ...]:
@@ -96,30 +96,30 @@ def explanations(day: Judgement) -> tuple[Explanation, ...]:
 
     Every number comes from the functions that decide: a rule's effect is shown by deciding with and without it.
     """
-    snapshot, mandate = day.standing.snapshot, day.mandate
-    (outset,) = pretrade_views(day.view, [day.as_of], mandate, day.held_back)
-    decisions = decided(outset, snapshot, mandate)
-    orders = _orders(day, decisions, mandate)
+    snapshot, config = day.state.snapshot, day.config
+    (view,) = pretrade_views(day.view, [day.as_of], config, day.held_back)
+    decisions = decided(view, snapshot, config)
+    orders = _orders(day, decisions, config)
     if not orders:
         return ()
-    changes = _orders(day, decisions, _unrounded(mandate))
-    asked = day.model if mandate.strategy is Strategy.TURBO else None
+    changes = _orders(day, decisions, _unrounded(config))
+    asked = day.model if config.strategy is Strategy.TURBO else None
     networks = None if asked is None else members(day.bars, day.as_of, asked)
     steps = zip(
         decisions,
-        sized(day.view, outset, mandate),
-        restrained(outset, snapshot, mandate),
-        limited(outset, snapshot, mandate),
+        sized(day.view, view, config),
+        restrained(view, snapshot, config),
+        limited(view, snapshot, config),
         strict=True,
     )
     return tuple(
         Explanation(
             as_of=day.as_of,
             symbol=decision.symbol,
-            strategy=str(mandate.strategy),
+            strategy=str(config.strategy),
             window=_window(day, decision.symbol),
             evidence=explained_regime(day.bars[decision.symbol], decision),
-            forecast=explained_forecast(day.bars[decision.symbol], decision, mandate.strategy, networks),
+            forecast=explained_forecast(day.bars[decision.symbol], decision, config.strategy, networks),
             sized=size,
             restrained=restraint,
             limited=limit,
@@ -130,13 +130,13 @@ def explanations(day: Judgement) -> tuple[Explanation, ...]:
     )
 
 
-def _orders(day: Judgement, decisions: tuple[Decision, ...], mandate: AccountConfig) -> dict[str, Order]:
+def _orders(day: Judgement, decisions: tuple[Decision, ...], config: AccountConfig) -> dict[str, Order]:
     """Return the orders that carry out the decisions, by symbol."""
     quotes = quotes_by_date(day.bars, day.as_of, day.as_of).on(day.as_of)
-    return {order.symbol: order for order in plan_orders(day.standing, decisions, quotes, mandate)}
+    return {order.symbol: order for order in plan_orders(day.state, decisions, quotes, config)}
 
 
-def _unrounded(mandate: AccountConfig) -> AccountConfig:
+def _unrounded(config: AccountConfig) -> AccountConfig:
     """Return the account's configuration as if every quantity could be traded."""
     free = {
         symbol: replace(
@@ -147,9 +147,9 @@ def _unrounded(mandate: AccountConfig) -> AccountConfig:
             min_notional=Decimal(0),
             max_notional=None,
         )
-        for symbol, instrument in mandate.terms.instruments.items()
+        for symbol, instrument in config.terms.instruments.items()
     }
-    return replace(mandate, terms=replace(mandate.terms, instruments=free))
+    return replace(config, terms=replace(config.terms, instruments=free))
 
 
 def _window(day: Judgement, symbol: str) -> Window:
@@ -168,11 +168,11 @@ def _planned(day: Judgement, order: Order, unrounded: Order, exposure: float) ->
     quotes = quotes_by_date({order.symbol: day.bars[order.symbol]}, day.as_of, day.as_of).on(day.as_of)
     return Planned(
         exposure=exposure,
-        equity=day.standing.equities[-1],
+        equity=day.state.equities[-1],
         mark=quotes[order.symbol].close,
-        held=day.standing.account.quantity(order.symbol),
+        held=day.state.account.quantity(order.symbol),
         change=unrounded.signed_quantity,
-        lot=day.mandate.terms.instruments[order.symbol].lot,
+        lot=day.config.terms.instruments[order.symbol].lot,
         quantity=order.signed_quantity,
         reason=order.reason,
     )

@@ -74,18 +74,18 @@ class Limited:
     exposure: float
 
 
-def sized(view: AlignedSignals, outset: PreTradeView, mandate: AccountConfig) -> tuple[Sized | None, ...]:
+def sized(view: AlignedSignals, of_day: PreTradeView, config: AccountConfig) -> tuple[Sized | None, ...]:
     """Return how each symbol was sized, in the order of the account's symbols; None if capital is split, not risk."""
-    if sizing_of(mandate.strategy) is Sizing.ONCE:
-        return (None,) * len(mandate.symbols)
-    known = estimates(view, [outset.as_of])
-    shares = np.array([[status in SIZED for status, _ in outset.statuses]])
-    rule, params = portfolio_sizing(known, shares, view, mandate), mandate.sizing
+    if sizing_of(config.strategy) is Sizing.ONCE:
+        return (None,) * len(config.symbols)
+    known = estimates(view, [of_day.as_of])
+    shares = np.array([[status in SIZED for status, _ in of_day.statuses]])
+    rule, params = portfolio_sizing(known, shares, view, config), config.sizing
     uncapped = rule.exposures(replace(params, max_position_size=_BOUNDLESS))
     # s' and g; strategies that are sized by the volatility target alone have neither.
     full = rule.sizing is Sizing.FULL
-    soft = soft_signal(rule.signal[0], params.neutral_zone) if full else np.full(len(mandate.symbols), np.nan)
-    regime = rule.multiplier[0] if full else np.full(len(mandate.symbols), np.nan)
+    soft = soft_signal(rule.signal[0], params.neutral_zone) if full else np.full(len(config.symbols), np.nan)
+    regime = rule.multiplier[0] if full else np.full(len(config.symbols), np.nan)
     return tuple(
         Sized(
             signal=_known(known.signal[0, i]),
@@ -97,50 +97,50 @@ def sized(view: AlignedSignals, outset: PreTradeView, mandate: AccountConfig) ->
             volatility_multiplier=float(rule.scale(params.target_annual_vol)[0]),
             uncapped=float(uncapped[0, i]),
             max_position_size=params.max_position_size,
-            capped=float(outset.exposures[i]),
+            capped=float(of_day.exposures[i]),
         )
-        for i in range(len(mandate.symbols))
+        for i in range(len(config.symbols))
     )
 
 
-def restrained(outset: PreTradeView, snapshot: Snapshot, mandate: AccountConfig) -> tuple[Restrained, ...]:
+def restrained(view: PreTradeView, snapshot: Snapshot, config: AccountConfig) -> tuple[Restrained, ...]:
     """Return what the account's state leaves of each symbol's exposure, in the order of the account's symbols.
 
     If a position is kept, its exposures are those held.
     """
-    minds = sizing_of(mandate.strategy) is Sizing.FULL
-    after_drawdown, after_floor, wanted = _wanted(outset, snapshot, mandate)
-    kept = _kept(outset, snapshot, mandate)
+    minds = sizing_of(config.strategy) is Sizing.FULL
+    after_drawdown, after_floor, wanted = _wanted(view, snapshot, config)
+    kept = _kept(view, snapshot, config)
     return tuple(
         Restrained(
             drawdown=snapshot.drawdown,
-            drawdown_multiplier=drawdown_multiplier(snapshot.drawdown, mandate.sizing) if minds else None,
+            drawdown_multiplier=drawdown_multiplier(snapshot.drawdown, config.sizing) if minds else None,
             after_drawdown=after_drawdown[i],
-            floor=_known(outset.floor[i]),
+            floor=_known(view.floor[i]),
             after_floor=after_floor[i],
             kept_beside=kept,
             wanted=wanted[i],
         )
-        for i in range(len(mandate.symbols))
+        for i in range(len(config.symbols))
     )
 
 
-def _wanted(outset: PreTradeView, snapshot: Snapshot, mandate: AccountConfig) -> Iterator[list[float]]:
+def _wanted(view: PreTradeView, snapshot: Snapshot, config: AccountConfig) -> Iterator[list[float]]:
     """Yield the exposures after drawdown control, then after the venue's floor, then after room for kept positions."""
-    free = _under(mandate, RiskLimits(max_turnover=inf, max_order_notional=None))
-    roomy = replace(free, sizing=replace(mandate.sizing, max_position_size=inf))
-    floorless = replace(outset, floor=np.full_like(outset.floor, -inf))
-    for start, rules in ((floorless, roomy), (outset, roomy), (outset, free)):
+    free = _under(config, RiskLimits(max_turnover=inf, max_order_notional=None))
+    roomy = replace(free, sizing=replace(config.sizing, max_position_size=inf))
+    floorless = replace(view, floor=np.full_like(view.floor, -inf))
+    for start, rules in ((floorless, roomy), (view, roomy), (view, free)):
         yield _exposures(start, snapshot, rules)
 
 
-def limited(outset: PreTradeView, snapshot: Snapshot, mandate: AccountConfig) -> tuple[Limited, ...]:
+def limited(view: PreTradeView, snapshot: Snapshot, config: AccountConfig) -> tuple[Limited, ...]:
     """Return how the limits moved each symbol's exposure, in the order of the account's symbols."""
-    limits, equity = mandate.limits, snapshot.equity
-    *_, wanted = _wanted(outset, snapshot, mandate)
-    capped = _exposures(outset, snapshot, _under(mandate, replace(limits, max_turnover=inf)))
-    final = _exposures(outset, snapshot, mandate)
-    current = [snapshot.exposure(symbol) for symbol in mandate.symbols]
+    limits, equity = config.limits, snapshot.equity
+    *_, wanted = _wanted(view, snapshot, config)
+    capped = _exposures(view, snapshot, _under(config, replace(limits, max_turnover=inf)))
+    final = _exposures(view, snapshot, config)
+    current = [snapshot.exposure(symbol) for symbol in config.symbols]
     turnover = float(np.abs(np.array(capped) - np.array(current)).sum())
     cap = None if limits.max_order_notional is None or equity <= 0 else float(limits.max_order_notional / equity)
     return tuple(
@@ -153,27 +153,27 @@ def limited(outset: PreTradeView, snapshot: Snapshot, mandate: AccountConfig) ->
             max_turnover=limits.max_turnover,
             exposure=final[i],
         )
-        for i in range(len(mandate.symbols))
+        for i in range(len(config.symbols))
     )
 
 
-def _under(mandate: AccountConfig, limits: RiskLimits) -> AccountConfig:
-    return replace(mandate, limits=limits)
+def _under(config: AccountConfig, limits: RiskLimits) -> AccountConfig:
+    return replace(config, limits=limits)
 
 
-def _exposures(outset: PreTradeView, snapshot: Snapshot, mandate: AccountConfig) -> list[float]:
+def _exposures(view: PreTradeView, snapshot: Snapshot, config: AccountConfig) -> list[float]:
     """Return the exposure decided for each symbol; if its position is kept, the exposure held."""
-    decisions = decided(outset, snapshot, mandate)
+    decisions = decided(view, snapshot, config)
     return [
         snapshot.exposure(decision.symbol) if decision.exposure is None else decision.exposure for decision in decisions
     ]
 
 
-def _kept(outset: PreTradeView, snapshot: Snapshot, mandate: AccountConfig) -> float:
+def _kept(view: PreTradeView, snapshot: Snapshot, config: AccountConfig) -> float:
     """Return the gross exposure of the positions that get no order on the day."""
-    current = np.array([snapshot.exposure(symbol) for symbol in mandate.symbols])
-    beside = [symbol for symbol in snapshot.account.positions if symbol not in mandate.symbols]
-    kept = 0.0 if outset.whole else float(np.abs(current[~outset.ordered]).sum())
+    current = np.array([snapshot.exposure(symbol) for symbol in config.symbols])
+    beside = [symbol for symbol in snapshot.account.positions if symbol not in config.symbols]
+    kept = 0.0 if view.whole else float(np.abs(current[~view.ordered]).sum())
     return kept + sum(abs(snapshot.exposure(symbol)) for symbol in beside)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from strategy.kernel.forward_pass import LANES, Block, KernelInputs, Ledger, Rule, compiled, inner
-from strategy.kernel.simulate import AccountMarket, over_lanes, rule_of, run, tape_of
+from strategy.kernel.simulate import AccountMarket, kernel_inputs, over_lanes, rule_of, run
 from strategy.market.bars import FloatArray
 from strategy.portfolio.sizing import SizingParams
 
@@ -40,7 +40,7 @@ class _Account(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, target: Tensor, market: AccountMarket, params: SizingParams, threads: int) -> Tensor:
         rule = rule_of(market, params)
-        ledger = run(tape_of(target.detach().numpy(), market), rule, threads)
+        ledger = run(kernel_inputs(target.detach().numpy(), market), rule, threads)
         # This is the ledger's own array; it is saved so that torch refuses a backward pass if it was modified since.
         equity = torch.from_numpy(ledger.equity)
         ctx.save_for_backward(target, equity)
@@ -53,7 +53,7 @@ class _Account(torch.autograd.Function):
         target, _ = ctx.saved_tensors
         market, ledger, rule, threads = ctx.kept
         reverse = Reverse(
-            tape=tape_of(target.detach().numpy(), market),
+            inputs=kernel_inputs(target.detach().numpy(), market),
             ledger=ledger,
             rule=rule,
             target=np.empty(target.shape),
@@ -70,7 +70,7 @@ class Reverse(NamedTuple):
     the equity, and accumulates the contributions of later rows.
     """
 
-    tape: KernelInputs
+    inputs: KernelInputs
     ledger: Ledger
     rule: Rule
     target: FloatArray
@@ -105,8 +105,8 @@ def _decided(reverse: Reverse, work: FloatArray, t: int, block: Block) -> None:
         work[BUDGET + n] = work[MULTIPLIER + n] * equity[n]
         work[FROM_BUDGET + n] = 0.0
     for s in range(reverse.target.shape[1]):
-        target, mark = reverse.tape.target[t, s, begin:end], reverse.tape.mark[t, s, begin:end]
-        followed, gradient = reverse.tape.followed[t, s, begin:end], reverse.target[t, s, begin:end]
+        target, mark = reverse.inputs.target[t, s, begin:end], reverse.inputs.mark[t, s, begin:end]
+        followed, gradient = reverse.inputs.followed[t, s, begin:end], reverse.target[t, s, begin:end]
         wanted = UNITS + 2 * s * LANES
         for n in range(end - begin):
             gradient[n] = work[wanted + n] * work[BUDGET + n] / mark[n] if followed[n] else 0.0
@@ -139,10 +139,10 @@ def _financed(reverse: Reverse, work: FloatArray, t: int, block: Block) -> None:
     for n in range(end - begin):
         work[LONG + n] = 0.0
     for s in range(reverse.target.shape[1]):
-        before, last = reverse.ledger.held[t - 1, s, begin:end], reverse.tape.mark[t - 1, s, begin:end]
+        before, last = reverse.ledger.held[t - 1, s, begin:end], reverse.inputs.mark[t - 1, s, begin:end]
         for n in range(end - begin):
             work[LONG + n] += max(before[n] * last[n], 0.0)
-    days, equity = reverse.tape.days[t, begin:end], reverse.ledger.equity[t - 1, begin:end]
+    days, equity = reverse.inputs.days[t, begin:end], reverse.ledger.equity[t - 1, begin:end]
     for n in range(end - begin):
         owed = reverse.rule.rate * days[n] * work[LAMBDA + n]
         work[FROM_SHORT + n] = owed
@@ -156,11 +156,15 @@ def _financed(reverse: Reverse, work: FloatArray, t: int, block: Block) -> None:
 def _settled(reverse: Reverse, work: FloatArray, t: int, block: Block) -> None:
     """Apply the adjoint of fills, costs and marks: contributions to the units held before and those wanted before."""
     begin, end = block
-    tape = reverse.tape
+    inputs = reverse.inputs
     for s in range(reverse.target.shape[1]):
         before, held = reverse.ledger.held[t - 1, s, begin:end], reverse.ledger.held[t, s, begin:end]
-        last, mark = tape.mark[t - 1, s, begin:end], tape.mark[t, s, begin:end]
-        opening, cost, session = tape.opening[t, s, begin:end], tape.cost[s, begin:end], tape.session[t, s, begin:end]
+        last, mark = inputs.mark[t - 1, s, begin:end], inputs.mark[t, s, begin:end]
+        opening, cost, session = (
+            inputs.opening[t, s, begin:end],
+            inputs.cost[s, begin:end],
+            inputs.session[t, s, begin:end],
+        )
         wanted = UNITS + 2 * s * LANES
         units = wanted + LANES
         for n in range(end - begin):

@@ -74,28 +74,28 @@ def inner(function: Callable[P, None]) -> Callable[P, None]:
 
 
 @compiled
-def forward(tape: KernelInputs, ledger: Ledger, rule: Rule, first: int, last: int) -> None:
+def forward(inputs: KernelInputs, ledger: Ledger, rule: Rule, first: int, last: int) -> None:
     """Fill in the ledger for paths `first` to `last`."""
-    T, S, _ = tape.target.shape
+    T, S, _ = inputs.target.shape
     work = np.empty(WANTED + S * LANES)
     for begin in range(first, last, LANES):
         block = (begin, min(begin + LANES, last))
-        _begin(tape, ledger, rule, work, block)
+        _begin(inputs, ledger, rule, work, block)
         for t in range(T):
             if t > 0:
-                _settle(tape, ledger, work, t, block)
-                _account(tape, rule, work, t, block)
+                _settle(inputs, ledger, work, t, block)
+                _account(inputs, rule, work, t, block)
             if (t + 1) % rule.lookback == 0:
                 _hand_over(ledger, rule, work, t, block)
             _measure(ledger, rule, work, t, block)
-            _want(tape, work, t, block)
+            _want(inputs, work, t, block)
 
 
 @inner
-def _begin(tape: KernelInputs, ledger: Ledger, rule: Rule, work: FloatArray, block: Block) -> None:
+def _begin(inputs: KernelInputs, ledger: Ledger, rule: Rule, work: FloatArray, block: Block) -> None:
     """Start with only cash at row 0, and with the peak from before the path for as long as the look-back reaches it."""
     begin, end = block
-    T, S, _ = tape.target.shape
+    T, S, _ = inputs.target.shape
     for n in range(end - begin):
         work[EQUITY + n] = 1.0
         work[HIGH + n] = -np.inf
@@ -106,25 +106,25 @@ def _begin(tape: KernelInputs, ledger: Ledger, rule: Rule, work: FloatArray, blo
             ledger.held[0, s, begin + n] = 0.0
     for t in range(min(T, rule.lookback - 1)):
         for n in range(begin, end):
-            ledger.peak[t, n] = 1.0 / (1.0 - tape.drawdown[n])
+            ledger.peak[t, n] = 1.0 / (1.0 - inputs.drawdown[n])
             ledger.peak_row[t, n] = -1
 
 
 @inner
-def _settle(tape: KernelInputs, ledger: Ledger, work: FloatArray, t: int, block: Block) -> None:
+def _settle(inputs: KernelInputs, ledger: Ledger, work: FloatArray, t: int, block: Block) -> None:
     """Fill open orders, and sum the gain from positions and costs, and the long and short value at the last marks."""
     begin, end = block
     for n in range(end - begin):
         work[GAIN + n] = 0.0
         work[LONG + n] = 0.0
         work[SHORT + n] = 0.0
-    for s in range(tape.target.shape[1]):
+    for s in range(inputs.target.shape[1]):
         before, held = ledger.held[t - 1, s, begin:end], ledger.held[t, s, begin:end]
-        session, wanted = tape.session[t, s, begin:end], WANTED + s * LANES
+        session, wanted = inputs.session[t, s, begin:end], WANTED + s * LANES
         for n in range(end - begin):
             held[n] = work[wanted + n] if session[n] else before[n]
-        last, mark = tape.mark[t - 1, s, begin:end], tape.mark[t, s, begin:end]
-        opening, cost = tape.opening[t, s, begin:end], tape.cost[s, begin:end]
+        last, mark = inputs.mark[t - 1, s, begin:end], inputs.mark[t, s, begin:end]
+        opening, cost = inputs.opening[t, s, begin:end], inputs.cost[s, begin:end]
         for n in range(end - begin):
             value = before[n] * last[n]
             work[LONG + n] += max(value, 0.0)
@@ -134,10 +134,10 @@ def _settle(tape: KernelInputs, ledger: Ledger, work: FloatArray, t: int, block:
 
 
 @inner
-def _account(tape: KernelInputs, rule: Rule, work: FloatArray, t: int, block: Block) -> None:
+def _account(inputs: KernelInputs, rule: Rule, work: FloatArray, t: int, block: Block) -> None:
     """Compute E[t] from E[t − 1]."""
     begin, end = block
-    days = tape.days[t, begin:end]
+    days = inputs.days[t, begin:end]
     for n in range(end - begin):
         equity = work[EQUITY + n]
         borrowed = max(work[LONG + n] - equity, 0.0) + work[SHORT + n]
@@ -200,11 +200,11 @@ def _measure(ledger: Ledger, rule: Rule, work: FloatArray, t: int, block: Block)
 
 
 @inner
-def _want(tape: KernelInputs, work: FloatArray, t: int, block: Block) -> None:
+def _want(inputs: KernelInputs, work: FloatArray, t: int, block: Block) -> None:
     """Compute the quantity wanted of every symbol whose target is followed; the others keep theirs."""
     begin, end = block
-    for s in range(tape.target.shape[1]):
-        target, mark = tape.target[t, s, begin:end], tape.mark[t, s, begin:end]
-        followed, wanted = tape.followed[t, s, begin:end], WANTED + s * LANES
+    for s in range(inputs.target.shape[1]):
+        target, mark = inputs.target[t, s, begin:end], inputs.mark[t, s, begin:end]
+        followed, wanted = inputs.followed[t, s, begin:end], WANTED + s * LANES
         for n in range(end - begin):
             work[wanted + n] = target[n] * work[BUDGET + n] / mark[n] if followed[n] else work[wanted + n]

@@ -83,7 +83,7 @@ def sweep_panel(
     panel = side_by_side({symbol: series.open_time for symbol, series in bars.items()})
     ordered = [bars[symbol] for symbol in panel.symbols]
     traded = tuple(instruments[symbol] for symbol in panel.symbols)
-    mandate = AccountConfig(
+    config = AccountConfig(
         strategy=strategy,
         symbols=panel.symbols,
         sizing=SizingParams(),
@@ -94,9 +94,9 @@ def sweep_panel(
     view = aligned_signals(symbol_signals(bars, calendars, strategy), panel.symbols)
     window = slice(int(np.searchsorted(panel.open_time, first)), None)
     known = estimates(view, panel.open_time[window])
-    available = availability(known, mandate)
+    available = availability(known, config)
     sized = available.sized
-    rule = portfolio_sizing(known, sized, view, mandate)
+    rule = portfolio_sizing(known, sized, view, config)
     days = np.diff(panel.open_time, prepend=panel.open_time[:1]) / np.timedelta64(1, "D")
     return SweepPanel(
         instruments=traded,

@@ -134,7 +134,7 @@ def simulate(target: FloatArray, market: AccountMarket, params: SizingParams, th
     array([1.    , 1.05  , 1.1025])
     """
     rule = rule_of(market, params)
-    ledger = run(tape_of(target, market), rule, threads)
+    ledger = run(kernel_inputs(target, market), rule, threads)
     exposure, turnover = np.empty_like(ledger.held), np.zeros_like(ledger.equity)
     rows = max(1, CHUNK_NUMBERS // target[0].size)
     for first in range(0, len(target), rows):
@@ -160,7 +160,7 @@ def _turn_over(turnover: FloatArray, held: FloatArray, opening: FloatArray, equi
     np.divide(traded, equity[:-1], out=turnover[1:], where=equity[:-1] > 0)
 
 
-def tape_of(target: FloatArray, market: AccountMarket) -> KernelInputs:
+def kernel_inputs(target: FloatArray, market: AccountMarket) -> KernelInputs:
     """Return target and market as the passes read them; raises ValueError if their shapes differ."""
     if target.shape != market.close.shape:
         raise ValueError(f"target has shape {target.shape}; it must be that of the closes, {market.close.shape}")
@@ -179,11 +179,11 @@ def rule_of(market: AccountMarket, params: SizingParams) -> Rule:
     )
 
 
-def run(tape: KernelInputs, rule: Rule, threads: int) -> Ledger:
+def run(inputs: KernelInputs, rule: Rule, threads: int) -> Ledger:
     """Run the forward pass over all paths."""
-    T, S, N = tape.target.shape
+    T, S, N = inputs.target.shape
     ledger = Ledger(np.empty((T, S, N)), np.empty((T, N)), np.empty((T, N)), np.empty((T, N), np.int32))
-    over_lanes(partial(forward, tape, ledger, rule), N, threads)
+    over_lanes(partial(forward, inputs, ledger, rule), N, threads)
     return ledger
 
 

@@ -24,10 +24,10 @@ def capped_days(
     gross: dict[date, float] = {}
     for decision in decisions:
         gross[decision.as_of] = gross.get(decision.as_of, 0.0) + abs(decision.exposure or 0.0)
-    standing: Mapping[date, Snapshot] = {snapshot.account.as_of: snapshot for snapshot in snapshots}
+    by_day: Mapping[date, Snapshot] = {snapshot.account.as_of: snapshot for snapshot in snapshots}
     return tuple(
         day
         for day, exposed in sorted(gross.items())
-        if day in standing
-        and exposed >= sizing.max_position_size * drawdown_multiplier(standing[day].drawdown, sizing) * (1 - NEAR)
+        if day in by_day
+        and exposed >= sizing.max_position_size * drawdown_multiplier(by_day[day].drawdown, sizing) * (1 - NEAR)
     )

@@ -83,18 +83,18 @@ class PreTradeView:
 
 
 def decide(
-    view: AlignedSignals, snapshot: Snapshot, mandate: AccountConfig, held_back: Mapping[str, str] | None = None
+    view: AlignedSignals, snapshot: Snapshot, config: AccountConfig, held_back: Mapping[str, str] | None = None
 ) -> tuple[Decision, ...]:
     """Return the decision for every symbol at the close of the snapshot's day, from rows dated that day or earlier.
 
     `held_back` maps symbols that must not trade today to the reason. A symbol whose status is not in ORDERED keeps its
     position and its open order; it still has a risk budget unless it is stale, delisted or warming up.
     """
-    return decided(pretrade_views(view, [snapshot.account.as_of], mandate, held_back)[0], snapshot, mandate)
+    return decided(pretrade_views(view, [snapshot.account.as_of], config, held_back)[0], snapshot, config)
 
 
 def pretrade_views(
-    view: AlignedSignals, dates: Sequence[date], mandate: AccountConfig, held_back: Mapping[str, str] | None = None
+    view: AlignedSignals, dates: Sequence[date], config: AccountConfig, held_back: Mapping[str, str] | None = None
 ) -> tuple[PreTradeView, ...]:
     """Return the part of `decide` that does not depend on the account, for many dates at once.
 
@@ -103,14 +103,14 @@ def pretrade_views(
     known = estimates(view, dates)
     numbers = (known.age_days, known.signal, known.regime, known.confidence, known.volatility)
     columns = [list(zip(*rows, strict=True)) for rows in zip(*(number.T.tolist() for number in numbers), strict=True)]
-    statuses = _statuses(known, dates, mandate, held_back or {})
+    statuses = _statuses(known, dates, config, held_back or {})
     sized, ordered, outside = (
         np.array([[status in wanted for status, _ in rows] for rows in statuses])
         for wanted in (SIZED, ORDERED, {Status.OUTSIDE})
     )
-    exposures = portfolio_sizing(known, sized, view, mandate).exposures(mandate.sizing)
+    exposures = portfolio_sizing(known, sized, view, config).exposures(config.sizing)
     whole: list[bool] = np.all(ordered, axis=1).tolist()
-    floor = np.array([-np.inf if mandate.terms.instruments[symbol].shortable else 0.0 for symbol in mandate.symbols])
+    floor = np.array([-np.inf if config.terms.instruments[symbol].shortable else 0.0 for symbol in config.symbols])
     return tuple(
         PreTradeView(
             as_of=as_of,
@@ -127,11 +127,11 @@ def pretrade_views(
 
 
 def _statuses(
-    known: Estimates, dates: Sequence[date], mandate: AccountConfig, held_back: Mapping[str, str]
+    known: Estimates, dates: Sequence[date], config: AccountConfig, held_back: Mapping[str, str]
 ) -> list[tuple[tuple[Status, str], ...]]:
     """Return each symbol's status on each date, and the reason if it may not trade."""
-    why = availability(known, mandate)
-    held = np.broadcast_to([symbol in held_back for symbol in mandate.symbols], why.unborn.shape)
+    why = availability(known, config)
+    held = np.broadcast_to([symbol in held_back for symbol in config.symbols], why.unborn.shape)
     # A symbol that is held back permanently must lose its risk budget: stale comes first.
     causes = [
         (why.unborn & held, Status.QUARANTINED, "{held_back}"),
@@ -140,12 +140,12 @@ def _statuses(
         (why.stale, Status.STALE, "last bar is {age} days old"),
         (held, Status.QUARANTINED, "{held_back}"),
         (why.outside, Status.OUTSIDE, "not in the universe on {day}"),
-        (why.warming_up, Status.WARMING_UP, f"fewer than {warm_up_bars(mandate.strategy)} bars"),
+        (why.warming_up, Status.WARMING_UP, f"fewer than {warm_up_bars(config.strategy)} bars"),
         (why.closed, Status.NO_SESSION, "no session on {day}"),
         (np.ones_like(held), Status.TRADED, ""),
     ]
     first = np.argmax([mask for mask, _, _ in causes], axis=0).tolist()
-    told = [held_back.get(symbol, "") for symbol in mandate.symbols]
+    told = [held_back.get(symbol, "") for symbol in config.symbols]
     return [
         tuple(
             (causes[code][1], causes[code][2].format(held_back=text, age=age, day=day))
@@ -155,27 +155,27 @@ def _statuses(
     ]
 
 
-def decided(outset: PreTradeView, snapshot: Snapshot, mandate: AccountConfig) -> tuple[Decision, ...]:
+def decided(view: PreTradeView, snapshot: Snapshot, config: AccountConfig) -> tuple[Decision, ...]:
     """Return the decisions of a day, given its pre-trade view and the account; see `decide`."""
-    current = np.array([snapshot.exposure(symbol) for symbol in mandate.symbols])
-    once = sizing_of(mandate.strategy) is Sizing.ONCE
+    current = np.array([snapshot.exposure(symbol) for symbol in config.symbols])
+    once = sizing_of(config.strategy) is Sizing.ONCE
     if snapshot.equity <= 0:
         wanted = np.zeros(len(current))
     elif once:
-        wanted = _bought_once(outset, snapshot, current, mandate.sizing.max_position_size)
+        wanted = _bought_once(view, snapshot, current, config.sizing.max_position_size)
     else:
-        full = sizing_of(mandate.strategy) is Sizing.FULL
-        share = drawdown_multiplier(snapshot.drawdown, mandate.sizing) if full else 1.0
-        wanted = np.maximum(outset.exposures * share, outset.floor)
-        wanted = _beside_kept(wanted, current, outset, snapshot, mandate)
-    wanted = wanted if outset.whole else np.where(outset.ordered, wanted, current)
-    limited = clip_to_limits(current, wanted, snapshot.equity, mandate.limits) if snapshot.equity > 0 else wanted
+        full = sizing_of(config.strategy) is Sizing.FULL
+        share = drawdown_multiplier(snapshot.drawdown, config.sizing) if full else 1.0
+        wanted = np.maximum(view.exposures * share, view.floor)
+        wanted = _beside_kept(wanted, current, view, snapshot, config)
+    wanted = wanted if view.whole else np.where(view.ordered, wanted, current)
+    limited = clip_to_limits(current, wanted, snapshot.equity, config.limits) if snapshot.equity > 0 else wanted
     exposures: list[float | None] = limited.tolist()
-    if once or not outset.whole:
-        kept = ~outset.ordered | (once & (current != 0.0) & ~outset.outside)
+    if once or not view.whole:
+        kept = ~view.ordered | (once & (current != 0.0) & ~view.outside)
         exposures = [None if keep else value for value, keep in zip(exposures, kept.tolist(), strict=True)]
-    seen = zip(mandate.symbols, outset.rows, outset.statuses, exposures, strict=True)
-    return tuple(_decision(outset.as_of, *row) for row in seen)
+    seen = zip(config.symbols, view.rows, view.statuses, exposures, strict=True)
+    return tuple(_decision(view.as_of, *row) for row in seen)
 
 
 def _decision(
@@ -196,21 +196,21 @@ def _decision(
     )
 
 
-def _bought_once(outset: PreTradeView, snapshot: Snapshot, current: FloatArray, most: float) -> FloatArray:
+def _bought_once(view: PreTradeView, snapshot: Snapshot, current: FloatArray, most: float) -> FloatArray:
     """Return exposures (S,) that split the remaining capital among the symbols still to be bought; never borrows."""
-    left, wanting = max(0.0, float(snapshot.account.cash / snapshot.equity)), (current == 0.0) & ~outset.outside
+    left, wanting = max(0.0, float(snapshot.account.cash / snapshot.equity)), (current == 0.0) & ~view.outside
     held = sum(abs(snapshot.exposure(symbol)) for symbol in snapshot.account.positions)
     share = min(left, max(0.0, most - held)) / max(1, int(wanting.sum()))
-    return np.where(outset.outside, 0.0, np.where(wanting, share, current))
+    return np.where(view.outside, 0.0, np.where(wanting, share, current))
 
 
 def _beside_kept(
-    wanted: FloatArray, current: FloatArray, outset: PreTradeView, snapshot: Snapshot, mandate: AccountConfig
+    wanted: FloatArray, current: FloatArray, view: PreTradeView, snapshot: Snapshot, config: AccountConfig
 ) -> FloatArray:
     """Return the wanted exposures (S,), scaled down to what the kept positions leave of `max_position_size`."""
-    others = [symbol for symbol in snapshot.account.positions if symbol not in mandate.symbols]
-    kept = 0.0 if outset.whole else float(np.abs(current[~outset.ordered]).sum())
+    others = [symbol for symbol in snapshot.account.positions if symbol not in config.symbols]
+    kept = 0.0 if view.whole else float(np.abs(current[~view.ordered]).sum())
     kept += sum(abs(snapshot.exposure(symbol)) for symbol in others)
-    room = max(0.0, mandate.sizing.max_position_size - kept)
-    gross = float(np.abs(wanted if outset.whole else wanted[outset.ordered]).sum())
+    room = max(0.0, config.sizing.max_position_size - kept)
+    gross = float(np.abs(wanted if view.whole else wanted[view.ordered]).sum())
     return wanted * (room / gross) if gross > room else wanted

@@ -99,21 +99,21 @@ class Availability:
         return (self.sized | self.outside) & ~(self.unborn | self.delisted | self.stale | self.closed)
 
 
-def availability(known: Estimates, mandate: "AccountConfig") -> Availability:
+def availability(known: Estimates, config: "AccountConfig") -> Availability:
     """Return the availability of every configured symbol on every date of the estimates."""
     days: list[date] = known.dates.astype("datetime64[D]").tolist()
     delisted, outside = np.zeros((2, *known.signal.shape), dtype=np.bool_)
-    for column, symbol in enumerate(mandate.symbols):
-        instrument = mandate.terms.instruments[symbol]
+    for column, symbol in enumerate(config.symbols):
+        instrument = config.terms.instruments[symbol]
         if instrument.listed_to is not None:
-            delisted[:, column] = [mandate.terms.delisted(symbol, day) for day in days]
+            delisted[:, column] = [config.terms.delisted(symbol, day) for day in days]
         if instrument.memberships is not None:
             outside[:, column] = [not instrument.member(day) for day in days]
-    needs_volatility = warm_up_bars(mandate.strategy) > 1
+    needs_volatility = warm_up_bars(config.strategy) > 1
     return Availability(
         unborn=known.age_days < 0,
         delisted=delisted,
-        stale=known.age_days > mandate.limits.stale_days,
+        stale=known.age_days > config.limits.stale_days,
         closed=known.age_days > 0,
         outside=outside & (known.age_days == 0),
         warming_up=~np.isfinite(known.signal) | (needs_volatility & ~np.isfinite(known.volatility)),
@@ -156,16 +156,16 @@ class PortfolioSizing:
 
 
 def portfolio_sizing(
-    known: Estimates, sized: NDArray[np.bool_], view: "AlignedSignals", mandate: "AccountConfig"
+    known: Estimates, sized: NDArray[np.bool_], view: "AlignedSignals", config: "AccountConfig"
 ) -> PortfolioSizing:
     """Split the risk of every date among the symbols that are `sized` (T, S)."""
-    sizing = sizing_of(mandate.strategy)
+    sizing = sizing_of(config.strategy)
     multiplier = np.ones(known.signal.shape)
     if sizing is Sizing.FULL:
         code = np.where(np.isfinite(known.confidence), known.regime, NEUTRAL_CODE)
         multiplier = regime_multiplier(code, known.confidence)
     budgets = risk_budgets(np.where(sized, known.volatility, np.nan))
-    calendars = frozenset(mandate.terms.instruments[symbol].calendar for symbol in mandate.symbols)
+    calendars = frozenset(config.terms.instruments[symbol].calendar for symbol in config.symbols)
     stops = np.searchsorted(view.union, known.dates, side="right")
     return PortfolioSizing(
         sizing=sizing,

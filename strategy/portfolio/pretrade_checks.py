@@ -66,22 +66,22 @@ def not_sent(why: str) -> PreTradeViolation:
     return PreTradeViolation(code=ReasonCode.NOT_SENT, reason=f"not sent: {why}")
 
 
-def pretrade_violation(order: Order, desk: PreTradeState) -> PreTradeViolation | None:
+def pretrade_violation(order: Order, state: PreTradeState) -> PreTradeViolation | None:
     """Return the violation that forbids submitting the order; None if there is none."""
-    if desk.halted and not reduces(order, desk.account.quantity(order.symbol)):
+    if state.halted and not reduces(order, state.account.quantity(order.symbol)):
         return PreTradeViolation(code=ReasonCode.HALTED, reason=HALTED)
-    if order.symbol not in desk.marks or order.symbol not in desk.instruments:
-        return not_sent(f"no close of {order.symbol} is known on {desk.account.as_of}")
-    if desk.account.equity <= 0 and not reduces(order, desk.account.quantity(order.symbol)):
-        return not_sent(f"equity is {desk.account.equity:.2f}; it must be above 0")
-    broken = _filter_broken(order, desk) or _limit_broken(order, desk)
+    if order.symbol not in state.marks or order.symbol not in state.instruments:
+        return not_sent(f"no close of {order.symbol} is known on {state.account.as_of}")
+    if state.account.equity <= 0 and not reduces(order, state.account.quantity(order.symbol)):
+        return not_sent(f"equity is {state.account.equity:.2f}; it must be above 0")
+    broken = _filter_broken(order, state) or _limit_broken(order, state)
     return not_sent(broken) if broken else None
 
 
-def _filter_broken(order: Order, desk: PreTradeState) -> str:
+def _filter_broken(order: Order, state: PreTradeState) -> str:
     """Return which market rule for single orders it breaks; empty if none."""
-    instrument, quantity = desk.instruments[order.symbol], order.quantity
-    notional = quantity * desk.marks[order.symbol]
+    instrument, quantity = state.instruments[order.symbol], order.quantity
+    notional = quantity * state.marks[order.symbol]
     if whole_lots(quantity, instrument.lot) != quantity:
         return f"quantity {quantity:f} is no multiple of the lot, {instrument.lot:f}"
     if small := too_small(quantity, notional, instrument):
@@ -90,60 +90,63 @@ def _filter_broken(order: Order, desk: PreTradeState) -> str:
         return f"quantity {quantity:f} is above {instrument.max_quantity:f}, the largest order"
     if instrument.max_notional is not None and notional > instrument.max_notional:
         return f"notional {notional:.2f} is above {instrument.max_notional:.2f}, the largest order"
-    after = desk.account.quantity(order.symbol) + order.signed_quantity
+    after = state.account.quantity(order.symbol) + order.signed_quantity
     if after < 0 and not instrument.shortable:
         return f"it would leave {after:f}; {order.symbol} cannot be sold short here"
     return ""
 
 
-def _limit_broken(order: Order, desk: PreTradeState) -> str:
+def _limit_broken(order: Order, state: PreTradeState) -> str:
     """Return which account limit it breaks, alone or with the day's other orders; empty if none."""
-    equity, limits = desk.account.equity, desk.limits
-    notional = order.quantity * desk.marks[order.symbol]
+    equity, limits = state.account.equity, state.limits
+    notional = order.quantity * state.marks[order.symbol]
     if limits.max_order_notional is not None and notional > limits.max_order_notional * (1 + ROUNDING):
         return f"notional {notional:.2f} is above max_order_notional, {limits.max_order_notional:.2f}"
-    if reduces(order, desk.account.quantity(order.symbol)):
+    if reduces(order, state.account.quantity(order.symbol)):
         return ""
-    if desk.model_age_bars is not None and desk.model_age_bars > desk.model_max_age_bars:
-        return f"the model is {desk.model_age_bars} bars old, above model_max_age_bars, {desk.model_max_age_bars}"
+    if state.model_age_bars is not None and state.model_age_bars > state.model_max_age_bars:
+        return f"the model is {state.model_age_bars} bars old, above model_max_age_bars, {state.model_max_age_bars}"
     turnover = sum(
-        (earlier.quantity * desk.marks[earlier.symbol] for earlier in desk.live if earlier.symbol in desk.marks),
+        (earlier.quantity * state.marks[earlier.symbol] for earlier in state.live if earlier.symbol in state.marks),
         Decimal(0),
     )
     if turnover > Decimal(repr(limits.max_turnover)) * equity * (1 + ROUNDING):
         return (
             f"the day's orders turn over {turnover / equity:.3f} of equity, above max_turnover, {limits.max_turnover}"
         )
-    gross, slack = _gross_after(desk)
+    gross, slack = _gross_after(state)
     # Price moves alone may have taken the account above its limit; orders must then not raise it further.
-    most = max(Decimal(repr(desk.max_position_size)) * equity, _gross(desk, {}))
+    most = max(Decimal(repr(state.max_position_size)) * equity, _gross(state, {}))
     if gross > most * (1 + ROUNDING) + slack:
-        return f"gross exposure would be {gross / equity:.3f} of equity, above {desk.max_position_size}"
+        return f"gross exposure would be {gross / equity:.3f} of equity, above {state.max_position_size}"
     return ""
 
 
-def _gross_after(desk: PreTradeState) -> tuple[Decimal, Decimal]:
+def _gross_after(state: PreTradeState) -> tuple[Decimal, Decimal]:
     """Return the gross notional once all orders of the day have filled, and the tolerance on it.
 
     The tolerance covers rounding to lots, and reductions that were too small for an order.
     """
     moved = dict[str, Decimal]()
-    for order in desk.live:
+    for order in state.live:
         moved[order.symbol] = moved.get(order.symbol, Decimal(0)) + order.signed_quantity
-    small = [order for order in desk.today if order.state is OrderState.SKIPPED and order.code is not ReasonCode.HALTED]
+    small = [
+        order for order in state.today if order.state is OrderState.SKIPPED and order.code is not ReasonCode.HALTED
+    ]
     slack = sum(
-        (order.quantity * desk.marks[order.symbol] for order in small if order.symbol in desk.marks), Decimal(0)
+        (order.quantity * state.marks[order.symbol] for order in small if order.symbol in state.marks),
+        Decimal(0),
     )
-    for order in (*desk.live, *small):
-        if order.symbol in desk.instruments and order.symbol in desk.marks:
-            slack += desk.instruments[order.symbol].lot * desk.marks[order.symbol]
-    return _gross(desk, moved), slack
+    for order in (*state.live, *small):
+        if order.symbol in state.instruments and order.symbol in state.marks:
+            slack += state.instruments[order.symbol].lot * state.marks[order.symbol]
+    return _gross(state, moved), slack
 
 
-def _gross(desk: PreTradeState, moved: Mapping[str, Decimal]) -> Decimal:
+def _gross(state: PreTradeState, moved: Mapping[str, Decimal]) -> Decimal:
     """Return the gross notional at the marks of the positions held, changed by the quantities in `moved`."""
-    held = {symbol: position.quantity for symbol, position in desk.account.positions.items()}
-    marks = {symbol: position.mark for symbol, position in desk.account.positions.items()} | dict(desk.marks)
+    held = {symbol: position.quantity for symbol, position in state.account.positions.items()}
+    marks = {symbol: position.mark for symbol, position in state.account.positions.items()} | dict(state.marks)
     return sum(
         (
             abs(held.get(symbol, Decimal(0)) + moved.get(symbol, Decimal(0))) * marks[symbol]

@@ -27,7 +27,7 @@ class Candidate:
 
 
 def candidate(
-    bars: Mapping[str, Bars], mandate: AccountConfig, shape: NetworkShape, settings: TrainingSettings
+    bars: Mapping[str, Bars], config: AccountConfig, shape: NetworkShape, settings: TrainingSettings
 ) -> Candidate:
     """Train the first network on all these bars, and judge it against the prior as a single trial.
 
@@ -36,11 +36,11 @@ def candidate(
     if not bars:
         return _untrained("there is no bar to train on")
     try:
-        split(training_panel(bars, mandate), settings.rule(shape))
+        split(training_panel(bars, config), settings.rule(shape))
     except ValueError as error:
         return _untrained(str(error))
     try:
-        trained = fitted(bars, mandate, shape, settings)
+        trained = fitted(bars, config, shape, settings)
     except TrainingDiverged as error:
         return _untrained(str(error))
     rules = GateRules(days_per_year=trained.gate.days_per_year, trials=_TRIALS)

@@ -23,7 +23,7 @@ TWIN_STREAM = 1_000_000
 
 def fitted(
     bars: Mapping[str, Bars],
-    mandate: AccountConfig,
+    config: AccountConfig,
     shape: NetworkShape,
     settings: TrainingSettings,
     start: Ensemble | None = None,
@@ -33,18 +33,18 @@ def fitted(
     Raises TrainingDiverged if the loss or its gradient is no longer finite, and ValueError if the history is too short
     or `start` has another shape.
     """
-    panel = training_panel(bars, mandate)
-    twins = twin_panels(bars, mandate, last_learned(panel, settings.rule(shape)), settings)
+    panel = training_panel(bars, config)
+    twins = twin_panels(bars, config, last_learned(panel, settings.rule(shape)), settings)
     return train(shape, TrainingSet(market=panel, twins=twins), settings, start)
 
 
 def rival_returns(
-    bars: Mapping[str, Bars], mandate: AccountConfig, rival: Ensemble, span: range, settings: TrainingSettings
+    bars: Mapping[str, Bars], config: AccountConfig, rival: Ensemble, span: range, settings: TrainingSettings
 ) -> Returns:
     """Return what another model earns on the gate dates of a training on these bars, net at single cost."""
     rule = settings.rule(rival.members[0].shape)
     with reproducible(settings):
-        return judge(rival.members, training_panel(bars, mandate), span, rule)
+        return judge(rival.members, training_panel(bars, config), span, rule)
 
 
 def last_learned(panel: TrainingPanel, rule: SplitRule) -> np.datetime64:
@@ -54,7 +54,7 @@ def last_learned(panel: TrainingPanel, rule: SplitRule) -> np.datetime64:
 
 
 def twin_panels(
-    bars: Mapping[str, Bars], mandate: AccountConfig, until: np.datetime64, settings: TrainingSettings
+    bars: Mapping[str, Bars], config: AccountConfig, until: np.datetime64, settings: TrainingSettings
 ) -> tuple[TrainingPanel, ...]:
     """Return panels of synthetic histories, fitted to no bar after `until`; none if the common history is too short.
 
@@ -68,7 +68,7 @@ def twin_panels(
         return ()
     return tuple(
         training_panel(
-            simulate(twin, rows=TWIN_ROWS, seed=np.random.default_rng([settings.seed, TWIN_STREAM, number])), mandate
+            simulate(twin, rows=TWIN_ROWS, seed=np.random.default_rng([settings.seed, TWIN_STREAM, number])), config
         )
         for number in range(settings.twins)
     )

@@ -103,7 +103,7 @@ def judge_first(challenger: FloatArray, prior: FloatArray, rules: GateRules) -> 
         rival=PRIOR,
         figures=figures,
         reason=f"{'promoted' if promoted else 'rejected'}: p = {_p(deflated)}{_corrected(rules.trials)}, needs < "
-        f"{rules.level:g}; {_told(found, name, len(prior))}"
+        f"{rules.level:g}; {_in_words(found, name, len(prior))}"
         + (f"; {rules.resamples} resamples cannot show a lower p for so many trials" if unresolved else ""),
     )
 
@@ -126,7 +126,7 @@ def judge_refresh(
     promoted = found.difference >= -rules.margin and not below
     reason = (
         f"{'promoted' if promoted else 'rejected'}: a refresh may have a net Sharpe lower by at most "
-        f"{rules.margin:.2f}; {_told(found, name, len(champion))}"
+        f"{rules.margin:.2f}; {_in_words(found, name, len(champion))}"
     )
     if below:
         reason += f"; the prior has {least:.2f}"
@@ -162,7 +162,7 @@ def _compared(challenger: FloatArray, rival: FloatArray, name: str, rules: GateR
         return f"rejected: the network (first) cannot be compared with {name} (second): {error}"
 
 
-def _told(found: SharpeDifference, name: str, days: int) -> str:
+def _in_words(found: SharpeDifference, name: str, days: int) -> str:
     return (
         f"net Sharpe {found.sharpe:.2f} against {found.rival_sharpe:.2f} of {name} on {days} days (difference "
         f"{found.difference:.2f}, 95% interval {found.low:.2f} to {found.high:.2f})"

@@ -70,18 +70,18 @@ class TrainingPanel:
         )
 
 
-def training_panel(bars: Mapping[str, Bars], mandate: AccountConfig) -> TrainingPanel:
+def training_panel(bars: Mapping[str, Bars], config: AccountConfig) -> TrainingPanel:
     """Return the panel of raw bars, sized as the configured account sizes all these symbols together.
 
     Limits on turnover and order size are not applied. Raises ValueError if there is no symbol.
     """
     if not bars:
         raise ValueError("training was given no symbol; give at least one")
-    panel = side_by_side({symbol: series.open_time for symbol, series in bars.items()}, mandate.limits.stale_days)
-    account = replace(mandate, strategy=Strategy.TURBO, symbols=panel.symbols)
+    panel = side_by_side({symbol: series.open_time for symbol, series in bars.items()}, config.limits.stale_days)
+    account = replace(config, strategy=Strategy.TURBO, symbols=panel.symbols)
     ordered = [bars[symbol] for symbol in panel.symbols]
-    instruments = [mandate.terms.instruments[symbol] for symbol in panel.symbols]
-    costs, sizing = mandate.terms.costs, mandate.sizing
+    instruments = [config.terms.instruments[symbol] for symbol in panel.symbols]
+    costs, sizing = config.terms.costs, config.sizing
     calendars = {instrument.symbol: instrument.calendar for instrument in instruments}
     view = aligned_signals(symbol_signals(bars, calendars, account.strategy), panel.symbols)
     known = estimates(view, panel.open_time)

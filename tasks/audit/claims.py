@@ -19,7 +19,7 @@ from strategy.signals.outlook import SymbolSignals, symbol_signals
 from strategy.signals.prior import PRIOR_BARS
 from strategy.signals.rolling import change
 from strategy.signals.strategies import Strategy
-from tasks.audit.window import Asked, Audited, AuditRefused, audited, provenance
+from tasks.audit.window import Audited, AuditRefused, AuditRequest, audited, provenance
 from tasks.backtest.run import Window, backtest, measure
 from tasks.run.answers import Json
 from tasks.run.job import Job
@@ -35,29 +35,29 @@ FIGURES = {
 
 def headline(
     job: Job,
-    asked: Asked,
+    request: AuditRequest,
     open_source: Callable[[], BarSource],
-    tell: Callable[[str], None],
+    notify: Callable[[str], None],
     count: Callable[[int, int], None],
 ) -> Json:
     """Return the answer of `turbodmt audit headline`: net figures of one symbol's accounts from the day all may trade.
 
     The accounts are turbo's prior, the requested strategies, `turbo` itself walked forward, and one-day perfect
-    foresight, all under the same account rules. `tell` is called before each training; `count` is called with the
+    foresight, all under the same account rules. `notify` is called before each training; `count` is called with the
     number of finished accounts that replay a rule, and their total. Raises AuditRefused and what `audited` and the
     backtest raise.
     """
     if len(job.symbols) > 1:
         raise AuditRefused(f"the seed's figures are of one symbol, not of {', '.join(job.symbols)}; name one of them")
-    known = audited(job, asked.start, open_source)
+    known = audited(job, request.start, open_source)
     known = replace(known, dates=_tradable(known))
     returns = _returns(known)
     days_per_year = account_days_per_year(frozenset(instrument.calendar for instrument in known.instruments.values()))
-    measured = _measured(known, [strategy for strategy in asked.strategies if strategy is not Strategy.TURBO], count)
-    if Strategy.TURBO in asked.strategies:
+    measured = _measured(known, [strategy for strategy in request.strategies if strategy is not Strategy.TURBO], count)
+    if Strategy.TURBO in request.strategies:
         policy = replace(job.policy, strategy=Strategy.TURBO)
         window = Window(strategies=(Strategy.TURBO,), start=known.dates[0])
-        measured["turbo"] = backtest(replace(job, policy=policy), window, open_source, tell).net.metrics
+        measured["turbo"] = backtest(replace(job, policy=policy), window, open_source, notify).net.metrics
     figures = {name: {figure: getattr(account, figure) for figure in FIGURES} for name, account in measured.items()}
     rows = {"claimed": asdict(CLAIMED), **figures}
     return {
@@ -111,15 +111,17 @@ def _measured(known: Audited, strategies: list[Strategy], count: Callable[[int, 
 
 def _foresight(known: Audited, days_per_year: int) -> Metrics:
     first = np.datetime64(known.dates[0], "us")
-    path = foresight(known.bars, known.mandate(Strategy.TURBO), first)
+    path = foresight(known.bars, known.account_config(Strategy.TURBO), first)
     return metrics(path.equity[:, 0], path.turnover[:, 0], days_per_year)
 
 
 def _account(known: Audited, strategy: Strategy, seen: Mapping[str, SymbolSignals]) -> Metrics:
     quotes = quotes_by_date(known.bars, known.dates[0], known.dates[-1])
     capital = known.job.policy.capital
-    lived = replay(aligned_signals(seen, known.symbols), quotes, known.dates, capital, known.mandate(strategy))
-    return measure(lived, known.instruments)
+    daily_replay = replay(
+        aligned_signals(seen, known.symbols), quotes, known.dates, capital, known.account_config(strategy)
+    )
+    return measure(daily_replay, known.instruments)
 
 
 def verdict(measured: Mapping[str, Mapping[str, float | None]], symbol: str, days_right: float | None) -> str:

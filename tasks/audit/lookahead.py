@@ -17,7 +17,7 @@ from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.signals.features import FEATURE_BARS
 from strategy.signals.outlook import Forecaster, symbol_signals
 from strategy.signals.strategies import Strategy
-from tasks.audit.window import Asked, Audited, AuditRefused, answered, audited, promoted, spread
+from tasks.audit.window import Audited, AuditRefused, AuditRequest, answered, audited, promoted, spread
 from tasks.models.load import forecaster
 from tasks.run.answers import Json
 from tasks.run.job import Job
@@ -34,9 +34,9 @@ MODEL_DAYS, MODEL_DATES = 42, 8
 FOLDS = 3
 
 
-def look_ahead(job: Job, asked: Asked, open_source: Callable[[], BarSource]) -> Json:
+def look_ahead(job: Job, request: AuditRequest, open_source: Callable[[], BarSource]) -> Json:
     """Return the answer of `turbodmt audit lookahead`. Raises AuditFailed, AuditRefused and what `audited` raises."""
-    known = audited(job, asked.start, open_source)
+    known = audited(job, request.start, open_source)
     every = account_dates(known.bars)
     # Before the first feature there is little to compare; on the newest date there is no future to change.
     first = max(known.dates[0], every[min(FEATURE_BARS, len(every) - 1)])
@@ -47,12 +47,12 @@ def look_ahead(job: Job, asked: Asked, open_source: Callable[[], BarSource]) -> 
             f"{every[-1]}, and there are {len(every)}; choose a later --end-date or a source with more history"
         )
     seed = job.policy.recipe.seed
-    days = spread(candidates, asked.days)
+    days = spread(candidates, request.days)
     checks = [lookahead(claim, known.bars, days, seed) for claim in (feature_values(), input_values())]
-    for strategy in asked.strategies:
+    for strategy in request.strategies:
         checks += _of_strategy(known, strategy, candidates, days)
     warnings: tuple[str, ...] = ()
-    if Strategy.TURBO in asked.strategies:
+    if Strategy.TURBO in request.strategies:
         model_id, absent = promoted(known)
         if model_id is not None:
             checks += _of_model(known, forecaster(job.home, model_id), candidates)
@@ -73,13 +73,15 @@ def _of_strategy(
         view = aligned_signals(symbol_signals(bars, calendars, strategy), known.symbols)
         lived = [day for day in account_dates(bars) if dates[0] <= day <= dates[-1]]
         quotes = quotes_by_date(bars, dates[0], dates[-1])
-        return replay(view, quotes, lived, known.job.policy.capital, known.mandate(strategy, times))
+        return replay(view, quotes, lived, known.job.policy.capital, known.account_config(strategy, times))
 
     snapshots = run(known.bars).snapshots
-    trading = Trading(mandate=known.mandate(strategy), tape=quotes_by_date(known.bars, dates[0], dates[-1]))
+    trading = Trading(config=known.account_config(strategy), quotes=quotes_by_date(known.bars, dates[0], dates[-1]))
     return (
         lookahead(estimates(strategy, name, calendars), known.bars, days, seed),
-        lookahead(decisions(known.mandate(strategy), name, snapshots), known.bars, spread(dates, len(days)), seed),
+        lookahead(
+            decisions(known.account_config(strategy), name, snapshots), known.bars, spread(dates, len(days)), seed
+        ),
         accounts(name, run, known.bars, spread(dates, 3)[:-1] or dates, seed),
         fills(name, lambda times: run(known.bars, times), trading),
     )
@@ -103,7 +105,7 @@ def _folds(known: Audited) -> tuple[tuple[Checked, ...], tuple[str, ...]]:
     recipe = known.job.policy.recipe
     settings = settings_of(recipe)
     rule = settings.rule(shape_of(recipe))
-    teach = teacher(known.mandate(Strategy.TURBO), rule, settings)
+    teach = teacher(known.account_config(Strategy.TURBO), rule, settings)
     open_time = np.array(account_dates(known.bars), dtype="datetime64[us]")
     first, last = (np.datetime64(day, "us") for day in (known.dates[0], known.dates[-1]))
     plan = yearly(open_time, first, last)

@@ -25,7 +25,7 @@ from strategy.backtest.day_loop import Replay, replay
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.signals.outlook import symbol_signals
 from strategy.signals.strategies import Strategy
-from tasks.audit.window import Asked, Audited, AuditRefused, answered, audited, promoted
+from tasks.audit.window import Audited, AuditRefused, AuditRequest, answered, audited, promoted
 from tasks.backtest.run import Window, backtest
 from tasks.daily.order import trade
 from tasks.daily.replay_check import reconcile
@@ -59,32 +59,32 @@ class Case:
         return replace(self.jobs[-1], home=home)
 
 
-def daily_parity(job: Job, asked: Asked, open_source: OpenSource) -> Json:
+def daily_parity(job: Job, request: AuditRequest, open_source: OpenSource) -> Json:
     """Return the answer of `turbodmt audit parity`: decisions, orders, fills, entries and equity of every strategy.
 
     Daily runs publish their bars day by day in one temporary home, the backtest all at once in another, both below the
     job's home and removed at the end. Neither retrains or halts: a backtest of one model does neither.
     Raises AuditFailed, AuditRefused and what the tasks raise.
     """
-    known = audited(job, asked.start, open_source)
-    days = known.dates[: asked.days] if asked.start else known.dates[-asked.days :]
+    known = audited(job, request.start, open_source)
+    days = known.dates[: request.days] if request.start else known.dates[-request.days :]
     if len(days) < 2:
         raise AuditRefused(f"{days[0]} is the only day; an order fills a day later, so parity needs two: raise --days")
     source = open_source()
-    model_id, warnings = promoted(known) if Strategy.TURBO in asked.strategies else (None, ())
+    model_id, warnings = promoted(known) if Strategy.TURBO in request.strategies else (None, ())
     private_folder(job.home)
     with (
         TemporaryDirectory(prefix=".parity-daily-", dir=job.home) as daily,
         TemporaryDirectory(prefix=".parity-backtest-", dir=job.home) as once,
     ):
-        cases = [_case(replace(known, dates=days), strategy, Path(daily), model_id) for strategy in asked.strategies]
+        cases = [_case(replace(known, dates=days), strategy, Path(daily), model_id) for strategy in request.strategies]
         if model_id is not None:
             model_store.save(Path(daily), *model_store.read(job.home, model_id))
-        _live(cases, lambda: source)
+        _run_daily(cases, lambda: source)
         checks: list[Checked] = []
         for case in cases:
             tested = _tested(case, Path(once), lambda: source)
-            checks += parity(case.name, _told(case), tested)
+            checks += parity(case.name, _recorded_replay(case), tested)
     return answered(replace(known, dates=days), "parity", checks, warnings)
 
 
@@ -112,7 +112,7 @@ def _case(known: Audited, strategy: Strategy, home: Path, model_id: str | None) 
     return Case(name="turbo (model)" if model_id else "turbo (prior)", jobs=jobs, model_id=model_id)
 
 
-def _live(cases: Sequence[Case], open_source: OpenSource) -> None:
+def _run_daily(cases: Sequence[Case], open_source: OpenSource) -> None:
     """Run every day of every account by the steps of the daily run; ingest and validate once a day for all accounts."""
     for number in range(len(cases[0].jobs)):
         ingest(cases[0].jobs[number], open_source)
@@ -138,12 +138,12 @@ def _tested(case: Case, home: Path, open_source: OpenSource) -> Replay:
     model = forecaster(case.jobs[0].home, case.model_id)
     calendars = {symbol: instrument.calendar for symbol, instrument in instruments.items()}
     seen = symbol_signals(bars, calendars, Strategy.TURBO, model, since=np.datetime64(case.days[0], "us"))
-    mandate = job.policy.mandate(job.account, job.symbols, instruments)
+    config = job.policy.account_config(job.account, job.symbols, instruments)
     quotes = quotes_by_date(bars, case.days[0], case.days[-1])
-    return replay(aligned_signals(seen, job.symbols), quotes, case.days, job.policy.capital, mandate)
+    return replay(aligned_signals(seen, job.symbols), quotes, case.days, job.policy.capital, config)
 
 
-def _told(case: Case) -> Replay:
+def _recorded_replay(case: Case) -> Replay:
     """Return the account as its ledger records it."""
     account, days = case.jobs[0].account, case.days
     with connect(case.jobs[0].home) as store:

@@ -45,7 +45,7 @@ class AuditFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class AuditRequest:
     """The request for an audit: strategies, first day, and how many dates to sample or days to run."""
 
     strategies: tuple[Strategy, ...]
@@ -68,11 +68,11 @@ class Audited:
         """Return the audited symbols, sorted."""
         return tuple(sorted(self.bars))
 
-    def mandate(self, strategy: Strategy, times: Decimal = Decimal(1)) -> AccountConfig:
+    def account_config(self, strategy: Strategy, times: Decimal = Decimal(1)) -> AccountConfig:
         """Return the account config of a strategy on these symbols, with fee and slippage multiplied by `times`."""
         policy = self.job.policy
         policy = replace(policy, strategy=strategy, costs=replace(policy.costs, multiplier=times))
-        return policy.mandate(self.job.account, self.symbols, self.instruments)
+        return policy.account_config(self.job.account, self.symbols, self.instruments)
 
 
 def audited(job: Job, start: date | None, open_source: Callable[[], BarSource]) -> Audited:

@@ -8,9 +8,8 @@ from datetime import date
 from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
 from storage.database import Connection, connect
-from storage.ledger import bulk as stretches
+from storage.ledger import bulk, risk_state
 from storage.ledger import orders as order_store
-from storage.ledger import risk_state
 from storage.ledger.bulk import ModelChange
 from storage.models import trials
 from storage.models.trials import Trial
@@ -21,7 +20,7 @@ from strategy.signals.strategies import Strategy
 from tasks.backfill.run import Filled
 from tasks.backfill.runs import Backfill
 from tasks.backtest.run import measure
-from tasks.daily.account_history import lived_until
+from tasks.daily.account_history import replay_until
 from tasks.notices.missed_orders import cut_in_window
 from tasks.run.answers import Json, text
 from tasks.run.runs import Findings
@@ -32,9 +31,9 @@ def backfill_json(backfill: Backfill, filled: Filled, findings: Findings) -> Jso
     """Return the answer of `turbodmt backfill`; orders and fills are counts, since there may be thousands."""
     job, until = backfill.job, filled.last.as_of
     with connect(job.home) as store:
-        told = lived_until(store, job.account, until)
-        orders, withheld = stretches.order_counts(store, job.account, until)
-        switches = stretches.switches(store, job.account, until)
+        told = replay_until(store, job.account, until)
+        orders, withheld = bulk.order_counts(store, job.account, until)
+        switches = bulk.switches(store, job.account, until)
         risk = risk_state.load(store, job.account)
         instruments = instrument_store.load(store, job.source, job.symbols)
         bars = bar_store.load(store, job.source, job.symbols, until=until)

@@ -9,8 +9,7 @@ import numpy as np
 
 from exchange.ports import Broker
 from storage.database import Connection, connect
-from storage.ledger import bulk as stretches
-from storage.ledger import risk_state
+from storage.ledger import bulk, risk_state
 from storage.ledger.bulk import SimulatedDay
 from storage.ledger.row_codec import Provenance
 from strategy.account.orders import Order, OrderState
@@ -26,7 +25,7 @@ from strategy.portfolio.decision import Decision, decide
 from strategy.portfolio.risk import RiskState, update_halt
 from strategy.signals.outlook import Forecaster, look_back, symbol_signals
 from tasks.backfill.runs import BackfillRefused
-from tasks.daily.account_state import mandate_of, standing_at
+from tasks.daily.account_state import account_config, state_at
 from tasks.daily.restatement import Restated, restated
 from tasks.models.load import forecaster
 from tasks.run.job import Job
@@ -47,56 +46,56 @@ class DayBatch:
     barred: Mapping[date, Mapping[str, str]]
 
 
-def live(stretch: DayBatch, open_broker: Callable[[datetime], Broker]) -> None:
+def run_batch(batch: DayBatch, open_broker: Callable[[datetime], Broker]) -> None:
     """Simulate the batch and write its days to the ledger, all of them or none.
 
     Every day settles, decides and orders as a daily run does, on its look-back window alone.
     """
-    job = stretch.job
-    model = forecaster(job.home, stretch.model_id)
+    job = batch.job
+    model = forecaster(job.home, batch.model_id)
     with connect(job.home) as store:
-        lived, risk = _lived(store, stretch, model, open_broker(job.now))
-        stretches.record(store, job.account, lived, risk)
+        lived, risk = _simulated(store, batch, model, open_broker(job.now))
+        bulk.record(store, job.account, lived, risk)
 
 
-def _lived(
-    store: Connection, stretch: DayBatch, model: Forecaster | None, broker: Broker
+def _simulated(
+    store: Connection, batch: DayBatch, model: Forecaster | None, broker: Broker
 ) -> tuple[list[SimulatedDay], RiskState]:
-    job = stretch.job
-    mandate, risk = mandate_of(store, job), risk_state.load(store, job.account)
-    standing = standing_at(store, job, date.max)
-    if standing is not None and standing.account.as_of >= stretch.days[0]:
+    job = batch.job
+    config, risk = account_config(store, job), risk_state.load(store, job.account)
+    state = state_at(store, job, date.max)
+    if state is not None and state.account.as_of >= batch.days[0]:
         raise BackfillRefused(
-            f"account {job.account} has come to {standing.account.as_of} while {stretch.days[0]} was to be filled; "
+            f"account {job.account} has come to {state.account.as_of} while {batch.days[0]} was to be filled; "
             "another run fills it too: wait until that ends"
         )
     moved: tuple[Entry, ...] = ()
-    if standing is not None:
-        found = restated(store, job, standing)
+    if state is not None:
+        found = restated(store, job, state)
         _demand_known_units(found, job)
-        standing, moved = found.standing, found.entries(stretch.days[0])
-    quotes = _quotes(stretch, standing)
+        state, moved = found.state, found.entries(batch.days[0])
+    quotes = _quotes(batch, state)
     lived: list[SimulatedDay] = []
-    for as_of in stretch.days:
-        settled = _settled(job, standing, quotes, as_of, mandate)
-        if as_of == stretch.days[0]:
+    for as_of in batch.days:
+        settled = _settled(job, state, quotes, as_of, config)
+        if as_of == batch.days[0]:
             settled = replace(settled, entries=(*moved, *settled.entries))
-        standing = settled.standing
-        risk = update_halt(risk, standing.snapshot, job.policy.limits)
-        window = look_back(partial(newest, stretch.bars, as_of), job.policy.strategy, model)
-        calendars = {symbol: mandate.terms.instruments[symbol].calendar for symbol in window}
+        state = settled.state
+        risk = update_halt(risk, state.snapshot, job.policy.limits)
+        window = look_back(partial(newest, batch.bars, as_of), job.policy.strategy, model)
+        calendars = {symbol: config.terms.instruments[symbol].calendar for symbol in window}
         seen = symbol_signals(window, calendars, job.policy.strategy, model, since=np.datetime64(as_of, "us"))
         view = aligned_signals(seen, job.symbols)
-        decisions = decide(view, standing.snapshot, mandate, stretch.barred.get(as_of))
-        planned = _planned(standing, decisions, quotes, mandate, risk)
+        decisions = decide(view, state.snapshot, config, batch.barred.get(as_of))
+        planned = _planned(state, decisions, quotes, config, risk)
         orders = tuple(
             broker.submit(order, job.now).order if order.state is OrderState.INTENDED else order for order in planned
         )
-        standing = with_orders(standing, orders)
+        state = with_orders(state, orders)
         provenance = Provenance(
             source=job.source,
             strategy=job.policy.strategy,
-            model_id=stretch.model_id,
+            model_id=batch.model_id,
             data_sha256=data_sha256(window),
         )
         lived.append(SimulatedDay(settled=settled, decisions=decisions, provenance=provenance, orders=orders))
@@ -113,31 +112,31 @@ def _demand_known_units(found: Restated, job: Job) -> None:
         )
 
 
-def _quotes(stretch: DayBatch, standing: AccountState | None) -> QuotesByDate:
+def _quotes(batch: DayBatch, state: AccountState | None) -> QuotesByDate:
     """Return the quotes of the batch, in which the account has not settled yet."""
-    last = stretch.days[-1]
-    known = {symbol: bars.until(np.datetime64(last, "us")) for symbol, bars in stretch.bars.items()}
-    return quotes_by_date(known, stretch.days[0], last) if standing is None else unseen(standing, known, last)
+    last = batch.days[-1]
+    known = {symbol: bars.until(np.datetime64(last, "us")) for symbol, bars in batch.bars.items()}
+    return quotes_by_date(known, batch.days[0], last) if state is None else unseen(state, known, last)
 
 
-def _settled(job: Job, standing: AccountState | None, quotes: QuotesByDate, as_of: date, mandate: AccountConfig) -> Day:
-    if standing is None:
-        return Day(standing=opening(as_of, job.policy.capital), fills=(), entries=(), settled=())
-    return settle_day(standing, quotes.on(as_of), as_of, mandate)
+def _settled(job: Job, state: AccountState | None, quotes: QuotesByDate, as_of: date, config: AccountConfig) -> Day:
+    if state is None:
+        return Day(state=opening(as_of, job.policy.capital), fills=(), entries=(), settled=())
+    return settle_day(state, quotes.on(as_of), as_of, config)
 
 
 def _planned(
-    standing: AccountState,
+    state: AccountState,
     decisions: tuple[Decision, ...],
     quotes: QuotesByDate,
-    mandate: AccountConfig,
+    config: AccountConfig,
     risk: RiskState,
 ) -> tuple[Order, ...]:
     """Return the orders of the day; those of a halted account only reduce positions."""
-    planned = plan_orders(standing, decisions, quotes.on(standing.account.as_of), mandate)
+    planned = plan_orders(state, decisions, quotes.on(state.account.as_of), config)
     if not risk.halted:
         return planned
-    return only_reducing(planned, standing, mandate)
+    return only_reducing(planned, state, config)
 
 
 def newest(bars: Mapping[str, Bars], as_of: date, count: int) -> dict[str, Bars]:

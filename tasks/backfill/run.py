@@ -10,7 +10,7 @@ from storage.database import connect
 from storage.ledger import days as ledger
 from storage.models import registry as model_store
 from strategy.signals.strategies import Strategy
-from tasks.backfill.batch import DayBatch, live
+from tasks.backfill.batch import DayBatch, run_batch
 from tasks.backfill.market import Market, bars_on, gate_of, on, open_market, tradable
 from tasks.backfill.runs import Backfill, BackfillRefused
 from tasks.daily.replay_check import reconcile
@@ -58,12 +58,12 @@ def fill(
     backfill: Backfill,
     open_source: Callable[[], BarSource],
     open_broker: Callable[[datetime], Broker],
-    tell: Callable[[Progress], None],
+    notify: Callable[[Progress], None],
 ) -> Filled:
     """Record every day of the window in the ledger, going on after the last one that is there.
 
-    Bars are fetched and validated once; each day sees those that its daily run would have seen. `tell` is called before
-    each batch of days, and may stop the run there by raising.
+    Bars are fetched and validated once; each day sees those that its daily run would have seen. `notify` is called
+    before each batch of days, and may stop the run there by raising.
     Raises BackfillRefused, NothingPublishable, and what the source and the store raise.
     """
     source, job = open_source(), backfill.job
@@ -75,7 +75,7 @@ def fill(
     unruled: dict[date, str] = {}
     position = 0
     while position < len(todo):
-        tell(Progress(done=position, days=len(todo), as_of=todo[position]))
+        notify(Progress(done=position, days=len(todo), as_of=todo[position]))
         today = on(job, todo[position], market)
         gate = gate_of(today, market, source)
         if not tradable(today, gate, market):
@@ -86,8 +86,8 @@ def fill(
         if champion.warning:
             unruled[today.as_of] = champion.warning
         count = 1 if market.faulty else _days_ruled(today, champion)
-        position += _live(today, todo[position : position + count], (champion, gate), world)
-    tell(Progress(done=len(todo), days=len(todo), as_of=todo[-1] if todo else job.as_of))
+        position += _run_batches(today, todo[position : position + count], (champion, gate), world)
+    notify(Progress(done=len(todo), days=len(todo), as_of=todo[-1] if todo else job.as_of))
     newest = _last_day(job)
     if newest is None:
         raise NothingPublishable(f"nothing might be traded in the window: {'; '.join(_gaps(shut, unruled))}")
@@ -163,15 +163,15 @@ def _days_ruled(job: Job, champion: Champion) -> int:
     return max(1, min(STRETCH_DAYS, until_due, until_old))
 
 
-def _live(today: Job, days: tuple[date, ...], ruling: tuple[Champion, Gate], world: _World) -> int:
+def _run_batches(today: Job, days: tuple[date, ...], ruling: tuple[Champion, Gate], world: _World) -> int:
     """Simulate these days under the champion, replay-check the last of them, and return how many they are."""
     champion, gate = ruling
     market = world.market
     barred = {day: gate_of(on(today, day, market), market, world.source).barred for day in days[1:]}
     barred[today.as_of] = gate.barred
     last = on(today, days[-1], market)
-    stretch = DayBatch(job=last, days=days, model_id=champion.model_id, bars=bars_on(last, market), barred=barred)
-    live(stretch, world.open_broker)
+    batch = DayBatch(job=last, days=days, model_id=champion.model_id, bars=bars_on(last, market), barred=barred)
+    run_batch(batch, world.open_broker)
     reconcile(last)
     return len(days)
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from strategy.evaluation.costs import Charges, Rates
-from tasks.backtest.robustness import doubt_json
+from tasks.backtest.robustness import robustness_json
 from tasks.backtest.run import Backtest
 from tasks.backtest.walk_forward import folds_json
 from tasks.run.answers import Json, text
@@ -25,7 +25,7 @@ def backtest_json(tested: Backtest, files: Sequence[str]) -> Json:
         "net_2x_cost": asdict(tested.net_2x_cost.metrics),
         "benchmarks": {name: {"net": asdict(one.metrics)} for name, one in tested.benchmarks.items()},
         "costs": costs_json(tested.charges, tested.rates),
-        "significance": doubt_json(tested.doubt),
+        "significance": robustness_json(tested.robustness),
         "data_sha256": tested.data_sha256,
         "code_version": job.code_version,
         "config": json.loads(job.policy.config),

@@ -10,7 +10,7 @@ from storage.models import trials
 from storage.models.trials import Trial
 from strategy.backtest.day_loop import Replay
 from strategy.evaluation.metrics import daily_returns
-from strategy.evaluation.robustness import RobustnessReport, doubt
+from strategy.evaluation.robustness import RobustnessReport, assess_robustness
 from strategy.evaluation.sharpe import TrialLog, sharpe
 from strategy.market.bars import FloatArray
 from strategy.market.instruments import Instrument, account_days_per_year
@@ -33,7 +33,7 @@ def judged(
     """
     returns = _returns(net)
     known = _counted(job, net, returns, tuple(instruments)) if job.policy.strategy in _TRIED else None
-    found = doubt(
+    found = assess_robustness(
         returns,
         {name: _returns(replay) for name, replay in benchmarks.items()},
         known or TrialLog(count=0),
@@ -43,7 +43,7 @@ def judged(
     return known.count if known else None, found
 
 
-def doubt_json(found: RobustnessReport | None) -> Json | None:
+def robustness_json(found: RobustnessReport | None) -> Json | None:
     """Return the `significance` of a backtest's answer; `trials` is null for a baseline, `pbo` unless it is a sweep."""
     if found is None:
         return None

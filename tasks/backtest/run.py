@@ -75,9 +75,9 @@ class Backtest:
 
     `benchmarks` are net. `folds` list which model or the prior traded which days of `turbo`; without it there are none.
     `trials` counts the configurations tried on these symbols in an overlapping window; None for a baseline, which is no
-    trial. `charges` are what the net account paid, at `rates`. `doubt` is None where equity moves on too few days to
-    judge. `would_halt_on` is the day on which the drawdown limit would have halted the account. `bar_warnings` are the
-    warnings about bars, also among `warnings`.
+    trial. `charges` are what the net account paid, at `rates`. `robustness` is None where equity moves on too few days
+    to judge. `would_halt_on` is the day on which the drawdown limit would have halted the account. `bar_warnings` are
+    the warnings about bars, also among `warnings`.
     """
 
     job: Job
@@ -90,7 +90,7 @@ class Backtest:
     data_sha256: str
     folds: tuple[TradedFold, ...]
     trials: int | None
-    doubt: RobustnessReport | None
+    robustness: RobustnessReport | None
     would_halt_on: date | None
     warnings: tuple[str, ...]
     bar_warnings: tuple[str, ...]
@@ -121,11 +121,11 @@ class _Market:
 
 
 def backtest(
-    job: Job, window: Window, open_source: Callable[[], BarSource], tell: Callable[[str], None] = log.info
+    job: Job, window: Window, open_source: Callable[[], BarSource], notify: Callable[[str], None] = log.info
 ) -> Backtest:
     """Run the subject at zero, single and double cost, and its benchmarks net of cost, on the same bars.
 
-    `turbo` is walked forward: each year is traded by a model trained on its past. `tell` is called before each
+    `turbo` is walked forward: each year is traded by a model trained on its past. `notify` is called before each
     training. Nothing dated after `as_of` is fetched or validated; symbols that the gate holds back are dropped with a
     warning. Raises WindowRefused, NothingPublishable, TrainingRefused, and what the source and the store raise.
     """
@@ -134,7 +134,7 @@ def backtest(
     symbols = usable(job, gate, TESTING)
     subject = window.strategies[0]
     market = _market(job, symbols, window)
-    walked = _walk(job, window, market, tell)
+    walked = _walk(job, window, market, notify)
     views = {strategy: _view(strategy, symbols, market, walked) for strategy in window.strategies}
     quotes = quotes_by_date(market.bars, market.dates[0], market.dates[-1])
     accounts = _Accounts(job=job, symbols=symbols, market=market, views=views, quotes=quotes)
@@ -157,7 +157,7 @@ def backtest(
         folds=walked.folds,
         would_halt_on=halt_date(net.replay.snapshots, job.policy.limits),
         trials=trials,
-        doubt=found,
+        robustness=found,
         warnings=(
             *remarks(gate),
             *left_to_the_prior(walked.folds),
@@ -203,18 +203,18 @@ class _Accounts:
         """Replay the account of a strategy at these costs."""
         market, job = self.market, self.job
         policy = replace(job.policy, strategy=strategy, costs=costs)
-        mandate = policy.mandate(job.account, self.symbols, market.instruments)
-        replayed = replay(self.views[strategy], self.quotes, market.dates, job.policy.capital, mandate)
+        config = policy.account_config(job.account, self.symbols, market.instruments)
+        replayed = replay(self.views[strategy], self.quotes, market.dates, job.policy.capital, config)
         return Tested(label=label, replay=replayed, metrics=measure(replayed, market.instruments))
 
 
-def _walk(job: Job, window: Window, market: _Market, tell: Callable[[str], None]) -> Walk:
+def _walk(job: Job, window: Window, market: _Market, notify: Callable[[str], None]) -> Walk:
     """Return the folds of the window and their signals; without `turbo` there is nothing to fit."""
     if Strategy.TURBO not in window.strategies:
         return Walk(folds=(), signals={})
-    mandate = job.policy.mandate(job.account, job.symbols, market.listed)
-    history = History(bars=market.known, mandate=mandate, start=market.dates[0], end=market.dates[-1])
-    return walk(job, history, tell)
+    config = job.policy.account_config(job.account, job.symbols, market.listed)
+    history = History(bars=market.known, config=config, start=market.dates[0], end=market.dates[-1])
+    return walk(job, history, notify)
 
 
 def _view(strategy: Strategy, symbols: Sequence[str], market: _Market, walked: Walk) -> AlignedSignals:

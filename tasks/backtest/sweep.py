@@ -157,11 +157,11 @@ def _best(results: Sequence[Result]) -> int:
 def _exact(job: Job, point: Point, market: SweepMarket) -> Metrics:
     """Return the metrics of the point's account in Decimal, with lots, rounding and limits."""
     policy = replace(job.policy, strategy=point.strategy, sizing=point.sizing, costs=point.costs)
-    mandate = policy.mandate(job.account, point.symbols, market.instruments)
+    config = policy.account_config(job.account, point.symbols, market.instruments)
     bars, dates = market.of(point.symbols), market.dates(point.symbols)
     seen = symbol_signals(bars, {symbol: market.instruments[symbol].calendar for symbol in bars}, point.strategy)
     quotes = quotes_by_date(bars, dates[0], dates[-1])
-    replayed = replay(aligned_signals(seen, point.symbols), quotes, dates, policy.capital, mandate)
+    replayed = replay(aligned_signals(seen, point.symbols), quotes, dates, policy.capital, config)
     return measure(replayed, {symbol: market.instruments[symbol] for symbol in point.symbols})
 
 

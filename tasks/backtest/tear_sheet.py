@@ -43,7 +43,7 @@ def tear_sheet(tested: Backtest) -> BacktestPage:
         facts=_facts(tested),
         measured=tuple(Measured(label=backtest.label, metrics=backtest.metrics) for backtest in measured),
         picture=replace(_picture(tested), panels=_panels(tested)),
-        evidence=evidence(tested.doubt) if tested.doubt else (),
+        evidence=evidence(tested.robustness) if tested.robustness else (),
         returns=returns,
         spread=_spread(tested, returns) if returns else (),
         folds=tuple(map(_fold, tested.folds)),

@@ -13,7 +13,7 @@ from strategy.market.session_dates import account_dates, session_date
 from strategy.signals.prior import PRIOR_BARS
 from strategy.training.training_progress import one_of
 from strategy.training.walk_forward import decided_rows, histories, yearly
-from tasks.models.fold_models import AskedFold, History, KnownFold, extended, fitted, fold_key
+from tasks.models.fold_models import FoldRequest, History, KnownFold, extended, fitted, fold_key
 from tasks.run.answers import Json
 from tasks.run.job import Job
 
@@ -43,25 +43,24 @@ class Walk:
     signals: Mapping[str, Mapping[date, float]]
 
 
-def walk(job: Job, history: History, tell: Callable[[str], None] = log.info) -> Walk:
+def walk(job: Job, history: History, notify: Callable[[str], None] = log.info) -> Walk:
     """Return the folds of the window by calendar year, with their signals; folds fitted before are read from the store.
 
     A fold does what the product would have done from scratch: its networks are trained on the bars up to `fitted_to`
     and judged by the promotion gate as a single trial; with the trials counted in the store, an old fold would depend
-    on what was tried later. Each is saved as soon as it is finished. `tell` is called before each training.
+    on what was tried later. Each is saved as soon as it is finished. `notify` is called before each training.
     Raises TrainingRefused where the recipe or the device admits no training at all.
     """
-    asked = _asked(job, history)
+    requested = _requested(job, history)
     with connect(job.home) as store:
-        found = [_known(store, fold) for fold in asked]
+        found = [_known(store, fold) for fold in requested]
     lacking = [number for number, fold in enumerate(found) if fold is None]
     folds: list[TradedFold] = []
     signals: dict[str, dict[date, float]] = {symbol: {} for symbol in history.bars}
-    for number, (fold, before) in enumerate(zip(asked, found, strict=True)):
+    for number, (fold, before) in enumerate(zip(requested, found, strict=True)):
         if before is None:
-            tell(
-                f"Training the fold of {fold.start.year} on bars up to {fold.fitted_to}, {number + 1} of {len(asked)}."
-            )
+            count = f"{number + 1} of {len(requested)}"
+            notify(f"Training the fold of {fold.start.year} on bars up to {fold.fitted_to}, {count}.")
             with one_of(lacking.index(number) + 1, len(lacking)):
                 known = fitted(job, history, fold)
         else:
@@ -73,14 +72,14 @@ def walk(job: Job, history: History, tell: Callable[[str], None] = log.info) -> 
     return Walk(folds=tuple(folds), signals=signals)
 
 
-def _asked(job: Job, history: History) -> tuple[AskedFold, ...]:
+def _requested(job: Job, history: History) -> tuple[FoldRequest, ...]:
     bars = history.bars
     dates = np.array(account_dates(bars), dtype="M8[us]")
     known = histories(bars)
     plan = yearly(dates, np.datetime64(history.start, "us"), np.datetime64(history.end, "us"))
     rows = {symbol: decided_rows(plan, dates, series.open_time) for symbol, series in sorted(bars.items())}
     days = {symbol: series.open_time.astype("M8[D]").tolist() for symbol, series in bars.items()}
-    asked = []
+    requested = []
     for number, fold in enumerate(plan):
         fitted_to = session_date(fold.fitted_to)
         wanted = tuple(
@@ -90,28 +89,28 @@ def _asked(job: Job, history: History) -> tuple[AskedFold, ...]:
             # On earlier rows there is no prior, which the network's signal is an offset to.
             if row >= PRIOR_BARS - 1
         )
-        asked.append(
-            AskedFold(
-                key=fold_key(job, history.mandate, fitted_to, known.get(fitted_to, "no bar")),
+        requested.append(
+            FoldRequest(
+                key=fold_key(job, history.config, fitted_to, known.get(fitted_to, "no bar")),
                 start=session_date(dates[fold.dates[0]]),
                 end=session_date(dates[fold.dates[-1]]),
                 fitted_to=fitted_to,
                 wanted=wanted,
             )
         )
-    return tuple(asked)
+    return tuple(requested)
 
 
-def _known(store: Connection, asked: AskedFold) -> KnownFold | None:
-    stored = fold_store.find(store, asked.key)
-    return KnownFold(stored=stored, signals=fold_store.signals(store, asked.key)) if stored else None
+def _known(store: Connection, fold: FoldRequest) -> KnownFold | None:
+    stored = fold_store.find(store, fold.key)
+    return KnownFold(stored=stored, signals=fold_store.signals(store, fold.key)) if stored else None
 
 
-def _traded(asked: AskedFold, known: KnownFold) -> TradedFold:
+def _traded(fold: FoldRequest, known: KnownFold) -> TradedFold:
     return TradedFold(
-        start=asked.start,
-        end=asked.end,
-        fitted_to=asked.fitted_to,
+        start=fold.start,
+        end=fold.end,
+        fitted_to=fold.fitted_to,
         model_id=known.stored.model_id,
         promoted=known.stored.verdict.promoted,
         reason=known.stored.verdict.reason,

@@ -8,10 +8,9 @@ from decimal import Decimal
 from exchange.ports import Balances, Broker, BrokerUnavailable
 from storage.bars import instruments as instrument_store
 from storage.database import Connection
-from storage.ledger import broker_events as venues
+from storage.ledger import broker_events, takeovers
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
-from storage.ledger import takeovers
 from storage.ledger.broker_events import BrokerBaseline
 from strategy.account.orders import Order
 from strategy.account.state import Account
@@ -33,7 +32,7 @@ from tasks.run.job import Customer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class News:
+class UnrecordedEvents:
     """Events from the broker that the ledger does not hold yet, and orders whose outcome it will never report."""
 
     executions: tuple[BrokerFill, ...] = ()
@@ -41,7 +40,7 @@ class News:
     unknown: tuple[Order, ...] = ()
 
 
-NO_NEWS = News()
+NO_EVENTS = UnrecordedEvents()
 
 #: Times to read balances that are to become a baseline, if funding is paid meanwhile.
 LOOKS = 3
@@ -49,10 +48,10 @@ LOOKS = 3
 CLOCK_STEP = timedelta(minutes=2)
 
 
-def is_current_baseline(store: Connection, account: str, broker: Broker, adopted: BrokerBaseline) -> bool:
+def is_current_baseline(store: Connection, account: str, broker: Broker, current: BrokerBaseline) -> bool:
     """Return whether this is the account's newest baseline; another run may have recorded a newer one meanwhile."""
-    newest = venues.adoption(store, account, broker.name)
-    return newest is not None and newest.number == adopted.number
+    newest = broker_events.newest_baseline(store, account, broker.name)
+    return newest is not None and newest.number == current.number
 
 
 def holdings_of(broker: Broker, symbols: Sequence[str]) -> Balances:
@@ -94,40 +93,43 @@ def baseline(broker: Broker, number: int, reason: str, holdings: Balances) -> Br
     )
 
 
-def standing_now(store: Connection, account: str, news: News = NO_NEWS) -> Account | None:
+def account_now(store: Connection, account: str, events: UnrecordedEvents = NO_EVENTS) -> Account | None:
     """Return the account of the last snapshot plus everything booked after it; None before its first day."""
     snapshot = ledger.latest_snapshot(store, account)
     if snapshot is None:
         return None
     settled = snapshot.account.as_of
-    day = first_open_day(store, account, settled, news)
-    executions = (*venues.executions_after(store, account, settled), *news.executions)
-    fills = (*ledger.fills_after(store, account, settled), *(as_fill(execution, day) for execution in news.executions))
+    day = first_open_day(store, account, settled, events)
+    executions = (*broker_events.executions_after(store, account, settled), *events.executions)
+    fills = (
+        *ledger.fills_after(store, account, settled),
+        *(as_fill(execution, day) for execution in events.executions),
+    )
     entries = (
         *fee_entries(executions, day),
-        *charge_entries((*venues.charges_after(store, account, settled), *news.charges), day),
+        *charge_entries((*broker_events.charges_after(store, account, settled), *events.charges), day),
         *takeovers.entries_after(store, account, settled),
     )
-    standing = AccountState(account=snapshot.account, open_orders=(), equities=(snapshot.equity,))
+    state = AccountState(account=snapshot.account, open_orders=(), equities=(snapshot.equity,))
     told = AccountState(account=Account(as_of=day, cash=Decimal(0)), open_orders=(), equities=())
-    return booked_day(standing, Day(standing=told, fills=fills, entries=entries, settled=()), {}, 2).standing.account
+    return booked_day(state, Day(state=told, fills=fills, entries=entries, settled=()), {}, 2).state.account
 
 
-def first_open_day(store: Connection, account: str, settled: date, news: News = NO_NEWS) -> date:
+def first_open_day(store: Connection, account: str, settled: date, events: UnrecordedEvents = NO_EVENTS) -> date:
     """Return the first day that is not settled, but none earlier than trades that are booked already."""
-    told = (*venues.executions_after(store, account, settled), *news.executions)
+    told = (*broker_events.executions_after(store, account, settled), *events.executions)
     return max([booking_day(execution.executed_at, settled) for execution in told], default=settled + timedelta(days=1))
 
 
 def books_of(
-    store: Connection, account: str, broker: str, adopted: BrokerBaseline, news: News = NO_NEWS
+    store: Connection, account: str, broker: str, current: BrokerBaseline, events: UnrecordedEvents = NO_EVENTS
 ) -> Books | None:
     """Return the account's books, with the cost of its positions on margin; None before its first day."""
-    now = standing_now(store, account, news)
+    now = account_now(store, account, events)
     if now is None:
         return None
-    costs = dict(takeovers.kept(store, account, broker, adopted.number).costs)
-    for execution in (*venues.executions(store, account, adopted.number), *news.executions):
+    costs = dict(takeovers.kept_positions(store, account, broker, current.number).costs)
+    for execution in (*broker_events.executions(store, account, current.number), *events.executions):
         if execution.realised is not None:
             cost = costs.get(execution.symbol, Decimal(0))
             costs[execution.symbol] = cost + execution.realised + execution.signed_quantity * execution.price
@@ -139,20 +141,20 @@ def books_of(
     )
 
 
-def expected(store: Connection, account: str, adopted: BrokerBaseline, news: News = NO_NEWS) -> Holding:
+def expected(store: Connection, account: str, current: BrokerBaseline, events: UnrecordedEvents = NO_EVENTS) -> Holding:
     """Return what the broker must hold: the baseline, changed by our trades and funding payments."""
-    executions = (*venues.executions(store, account, adopted.number), *news.executions)
+    executions = (*broker_events.executions(store, account, current.number), *events.executions)
     on_margin = any(execution.realised is not None for execution in executions)
     ours = realised(executions) if on_margin else traded(executions)
-    charges = (*venues.charges(store, account, adopted.number), *news.charges)
+    charges = (*broker_events.charges(store, account, current.number), *events.charges)
     charged = sum((charge.cash for charge in charges), Decimal(0))
-    symbols = {*adopted.positions, *ours.positions}
+    symbols = {*current.positions, *ours.positions}
     spent = fees_elsewhere(executions, instrument_store.bases(store, sorted(symbols)))
     zero = Decimal(0)
     return Holding(
-        cash=adopted.cash + ours.cash + charged,
+        cash=current.cash + ours.cash + charged,
         positions={
-            symbol: adopted.positions.get(symbol, zero) + ours.positions.get(symbol, zero) - spent.get(symbol, zero)
+            symbol: current.positions.get(symbol, zero) + ours.positions.get(symbol, zero) - spent.get(symbol, zero)
             for symbol in symbols
         },
     )
@@ -171,17 +173,19 @@ def found_of(holdings: Balances, due: Holding, unknown: Sequence[Order] = ()) ->
     )
 
 
-def untold(store: Connection, account: str, adopted: BrokerBaseline, news: News) -> tuple[Order, ...]:
+def unreported_orders(
+    store: Connection, account: str, current: BrokerBaseline, events: UnrecordedEvents
+) -> tuple[Order, ...]:
     """Return the orders whose outcome will never be reported, each with its mark and the quantity without trades."""
     told: dict[str, Decimal] = {}
-    for execution in (*venues.executions(store, account, adopted.number), *news.executions):
+    for execution in (*broker_events.executions(store, account, current.number), *events.executions):
         told[execution.order_id] = told.get(execution.order_id, Decimal(0)) + execution.quantity
-    marks, zero = order_store.marks_of(store, account, [order.order_id for order in news.unknown]), Decimal(0)
+    marks, zero = order_store.marks_of(store, account, [order.order_id for order in events.unknown]), Decimal(0)
     return tuple(
         replace(
             order, quantity=max(order.quantity - told.get(order.order_id, zero), zero), mark=marks.get(order.order_id)
         )
-        for order in news.unknown
+        for order in events.unknown
     )
 
 
@@ -198,20 +202,20 @@ def as_recorded(store: Connection, customer: Customer, fresh: Sequence[BrokerFil
         else execution
         for execution in fresh
     )
-    adopted = venues.adoption(store, account, broker)
-    if adopted is None or all(execution.paid_in is not PaidIn.ELSEWHERE for execution in told):
+    current = broker_events.newest_baseline(store, account, broker)
+    if current is None or all(execution.paid_in is not PaidIn.ELSEWHERE for execution in told):
         return told
-    owned = traded_since(store, account, broker, adopted).positions
+    owned = traded_since(store, account, broker, current).positions
     symbols = {*owned, *(execution.symbol for execution in told)}
     return with_fee_payers(told, owned, instrument_store.bases(store, sorted(symbols)))
 
 
 def traded_since(
-    store: Connection, account: str, broker: str, adopted: BrokerBaseline, news: News = NO_NEWS
+    store: Connection, account: str, broker: str, current: BrokerBaseline, events: UnrecordedEvents = NO_EVENTS
 ) -> Holding:
     """Return the positions that the account must own: those it kept at the baseline, and its trades since."""
-    kept = takeovers.kept(store, account, broker, adopted.number).positions
-    ours = traded((*venues.executions(store, account, adopted.number), *news.executions)).positions
+    kept = takeovers.kept_positions(store, account, broker, current.number).positions
+    ours = traded((*broker_events.executions(store, account, current.number), *events.executions)).positions
     symbols = {*kept, *ours}
     return Holding(
         cash=Decimal(0),

@@ -12,19 +12,18 @@ from enum import StrEnum
 
 from exchange.ports import Balances, Broker
 from storage.database import connect, transaction
-from storage.ledger import broker_events as venues
-from storage.ledger import resets
+from storage.ledger import broker_events, resets
 from storage.ledger.broker_events import BrokerBaseline
 from strategy.account.orders import Order
 from strategy.broker.daily_booking import Holding
 from strategy.broker.takeover import CASH_STEP, Cause, given_back
 from strategy.exit_codes import Exit
 from tasks.broker.account_books import (
+    account_now,
     baseline_holdings,
     expected,
     holdings_of,
     is_current_baseline,
-    standing_now,
     traded_since,
 )
 from tasks.broker.resets import Verdict, judged
@@ -57,23 +56,23 @@ class Difference:
     words: str
 
 
-def difference(job: Job, broker: Broker, adopted: BrokerBaseline) -> Difference | None:
+def difference(job: Job, broker: Broker, baseline: BrokerBaseline) -> Difference | None:
     """Return the balance mismatch, even one caused by another run that trades right now; None if the books agree."""
     with connect(job.home) as store:
-        now = standing_now(store, job.account)
-    holdings = holdings_of(broker, sorted({*job.symbols, *adopted.positions, *(now.positions if now else ())}))
+        now = account_now(store, job.account)
+    holdings = holdings_of(broker, sorted({*job.symbols, *baseline.positions, *(now.positions if now else ())}))
     with connect(job.home) as store, transaction(store):
-        if not is_current_baseline(store, job.account, broker, adopted):
+        if not is_current_baseline(store, job.account, broker, baseline):
             words = f"{broker.name} was adopted anew by another run at this moment"
             return Difference(side=BookSide.MEANWHILE, words=words)
         # A symbol added later joins the baseline as it stands now: the account owns none of it yet.
-        joined = {symbol: held for symbol, held in holdings.positions.items() if symbol not in adopted.positions}
-        late = replace(adopted, positions=joined, adopted_at=broker.now())
-        venues.adopt(store, job.account, broker.name, late)
-        whole = replace(adopted, positions={**adopted.positions, **joined})
-        now = standing_now(store, job.account)
+        joined = {symbol: held for symbol, held in holdings.positions.items() if symbol not in baseline.positions}
+        late = replace(baseline, positions=joined, adopted_at=broker.now())
+        broker_events.record_baseline(store, job.account, broker.name, late)
+        whole = replace(baseline, positions={**baseline.positions, **joined})
+        now = account_now(store, job.account)
         owned = {symbol: position.quantity for symbol, position in now.positions.items()} if now else {}
-        due = traded_since(store, job.account, broker.name, adopted).positions
+        due = traded_since(store, job.account, broker.name, baseline).positions
         ours = ledger_difference(owned, due)
         theirs = broker_difference(holdings, expected(store, job.account, whole))
     if ours:
@@ -81,16 +80,16 @@ def difference(job: Job, broker: Broker, adopted: BrokerBaseline) -> Difference 
     return Difference(side=BookSide.BROKER, words=f"{broker.name} {theirs}") if theirs else None
 
 
-def differ_by_fills(job: Job, broker: Broker, adopted: BrokerBaseline, unknown: Sequence[Order]) -> bool:
+def differ_by_fills(job: Job, broker: Broker, baseline: BrokerBaseline, unknown: Sequence[Order]) -> bool:
     """Return whether the books differ by no more than fills of these orders of unknown outcome would make."""
-    symbols = tuple(sorted({*job.symbols, *adopted.positions, *(order.symbol for order in unknown)}))
+    symbols = tuple(sorted({*job.symbols, *baseline.positions, *(order.symbol for order in unknown)}))
     holdings = holdings_of(broker, symbols)
     with connect(job.home) as store:
-        now = standing_now(store, job.account)
+        now = account_now(store, job.account)
         owned = {symbol: position.quantity for symbol, position in now.positions.items()} if now else {}
-        if ledger_difference(owned, traded_since(store, job.account, broker.name, adopted).positions):
+        if ledger_difference(owned, traded_since(store, job.account, broker.name, baseline).positions):
             return False
-        there_due = expected(store, job.account, adopted).positions
+        there_due = expected(store, job.account, baseline).positions
     moved = False
     for symbol, there in holdings.positions.items():
         gap = there - there_due.get(symbol, Decimal(0))
@@ -103,7 +102,7 @@ def differ_by_fills(job: Job, broker: Broker, adopted: BrokerBaseline, unknown: 
     return moved
 
 
-def settle_difference(job: Job, broker: Broker, adopted: BrokerBaseline, found: Difference) -> tuple[str, ...]:
+def settle_difference(job: Job, broker: Broker, baseline: BrokerBaseline, found: Difference) -> tuple[str, ...]:
     """Record a new baseline if the broker was reset, and return warnings; return none if another run did so first.
 
     Positions that the reset removed become cash at the last marks, as far as the broker's own cash suffices.
@@ -113,24 +112,24 @@ def settle_difference(job: Job, broker: Broker, adopted: BrokerBaseline, found: 
         return ()
     if found.side is BookSide.LEDGER:
         raise BrokerDisagrees(f"{found.words}; {_remedy(job)}")
-    verdict = judged(job, broker, adopted)
-    holdings = baseline_holdings(broker, sorted({*job.symbols, *adopted.positions}))
-    standing = (job.account, broker, adopted)
+    verdict = judged(job, broker, baseline)
+    holdings = baseline_holdings(broker, sorted({*job.symbols, *baseline.positions}))
+    standing = (job.account, broker, baseline)
     with connect(job.home) as store, transaction(store):
         # The mismatch may come from orders that another run sent after it recorded a new baseline.
-        if not is_current_baseline(store, job.account, broker, adopted):
+        if not is_current_baseline(store, job.account, broker, baseline):
             return ()
         if not verdict.reset:
             raise BrokerDisagrees(f"{found.words}; {verdict.words}; {_remedy(job)}")
-        plan = planned(store, (job.account, broker.name, adopted), holdings, given_back)
+        plan = planned(store, (job.account, broker.name, baseline), holdings, given_back)
         take_over(store, standing, holdings, (plan, verdict.reason))
         if verdict.met:
-            resets.record_reset(store, job.account, broker.name, adopted.number + 1, broker.now())
+            resets.record_reset(store, job.account, broker.name, baseline.number + 1, broker.now())
     lacking = "".join(f"; {words}" for change, words in plan.changes if change.cause is Cause.LIMIT)
-    return (f"{_told(job, broker, verdict, plan)}{lacking}",)
+    return (f"{_described(job, broker, verdict, plan)}{lacking}",)
 
 
-def _told(job: Job, broker: Broker, verdict: Verdict, plan: Plan) -> str:
+def _described(job: Job, broker: Broker, verdict: Verdict, plan: Plan) -> str:
     """Return in words what was found and done."""
     if not verdict.met:
         return f"{broker.name} was adopted anew: its balances have changed, and {verdict.words}"

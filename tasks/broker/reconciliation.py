@@ -9,7 +9,7 @@ from decimal import Decimal
 from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, FundingPayment, NotTrading
 from storage.bars import instruments as instrument_store
 from storage.database import connect, transaction
-from storage.ledger import broker_events as venues
+from storage.ledger import broker_events
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from storage.ledger.broker_events import BrokerBaseline
@@ -56,10 +56,10 @@ def reconcile_broker(job: Job, broker: Broker) -> Agreement:
     elsewhere = _paid_elsewhere(job, broker)
     past_funding(broker)
     for wait_s in _looks_s(job, broker):
-        adopted, unknown, found = _compared(job, broker)
+        current, unknown, found = _compared(job, broker)
         if found is None:
             _demand_capital(job, broker)
-            return Agreement(barred=barred | close_absent(job, broker, adopted, unknown), warnings=elsewhere)
+            return Agreement(barred=barred | close_absent(job, broker, current, unknown), warnings=elsewhere)
         if wait_s:
             broker.wait(wait_s)
     assert found is not None, "books that agree were answered above"
@@ -69,27 +69,27 @@ def reconcile_broker(job: Job, broker: Broker) -> Agreement:
     )
     found = replace(found, words="; ".join((found.words, *doubted, *elsewhere)))
     # A mismatch that our fill would explain is no reset, even if the venue has forgotten the order that filled.
-    if unknown and differ_by_fills(job, broker, adopted, unknown):
+    if unknown and differ_by_fills(job, broker, current, unknown):
         if is_late(job, broker, unknown):
             way = f"nothing was ordered; look, then {remedy(job)} takes the broker over as it stands"
             raise BrokerDisagrees(f"{found.words}; {way}")
         return Agreement(barred=barred | waited, warnings=elsewhere)
-    told = settle_difference(job, broker, adopted, found)
+    told = settle_difference(job, broker, current, found)
     for _ in range(LOOKS):
-        adopted, unknown, found = _compared(job, broker)
+        current, unknown, found = _compared(job, broker)
         if found is None:
             break
     if found is not None:
         raise BrokerUnavailable(f"{found.words}, while another run was at work; run the same command again after it")
     _demand_capital(job, broker)
-    return Agreement(barred=barred | close_absent(job, broker, adopted, unknown), warnings=(*told, *elsewhere))
+    return Agreement(barred=barred | close_absent(job, broker, current, unknown), warnings=(*told, *elsewhere))
 
 
 def _compared(job: Job, broker: Broker) -> tuple[BrokerBaseline, tuple[Order, ...], Difference | None]:
     """Return the current baseline, the orders of unknown outcome, and the balance mismatch if there is one."""
     # Another run may have recorded a first or a new baseline since the last comparison.
-    adopted = _adopted(job, broker) or _adopt_first(job, broker)
-    return adopted, _catch_up(job, broker, adopted), difference(job, broker, adopted)
+    current = _adopted(job, broker) or _adopt_first(job, broker)
+    return current, _catch_up(job, broker, current), difference(job, broker, current)
 
 
 def _looks_s(job: Job, broker: Broker) -> tuple[float, ...]:
@@ -102,7 +102,7 @@ def _looks_s(job: Job, broker: Broker) -> tuple[float, ...]:
 def _sent_lately(job: Job, broker: Broker) -> bool:
     """Return whether an order was sent so recently that cached balances may not include its trades yet."""
     with connect(job.home) as store:
-        at = venues.last_sent_at(store, job.account)
+        at = broker_events.last_sent_at(store, job.account)
     return at is not None and broker.now() - at < LAG
 
 
@@ -119,9 +119,9 @@ def expire_unsent(job: Job) -> None:
 def _demand_same_broker(job: Job) -> None:
     """Raise BrokerRefused unless the account stays with its first broker and no other account trades at this one."""
     with connect(job.home) as store:
-        began = venues.broker_of(store, job.account)
+        began = broker_events.broker_of(store, job.account)
         snapshot = ledger.latest_snapshot(store, job.account)
-        holder = venues.adopter(store, job.broker)
+        holder = broker_events.account_at(store, job.broker)
     if began is None and snapshot is not None:
         began = PAPER
     if began is not None and began != job.broker:
@@ -159,7 +159,7 @@ def _listed(job: Job, broker: Broker) -> dict[str, str]:
 
 def _adopted(job: Job, broker: Broker) -> BrokerBaseline | None:
     with connect(job.home) as store:
-        return venues.adoption(store, job.account, broker.name)
+        return broker_events.newest_baseline(store, job.account, broker.name)
 
 
 def _adopt_first(job: Job, broker: Broker) -> BrokerBaseline:
@@ -167,11 +167,11 @@ def _adopt_first(job: Job, broker: Broker) -> BrokerBaseline:
     holdings = baseline_holdings(broker, job.symbols)
     with connect(job.home) as store, transaction(store):
         # Another first run may have recorded a baseline meanwhile and traded: then the balances are not untouched.
-        if (other := venues.adoption(store, job.account, broker.name)) is not None:
+        if (other := broker_events.newest_baseline(store, job.account, broker.name)) is not None:
             return other
         _demand(job, broker, holdings.cash)
-        adopted = baseline(broker, 1, "first run", holdings)
-        venues.adopt(store, job.account, broker.name, adopted)
+        current = baseline(broker, 1, "first run", holdings)
+        broker_events.record_baseline(store, job.account, broker.name, current)
     log.info(
         "Account %s adopts %s with %s in cash, %s of it its own.",
         job.account,
@@ -179,16 +179,16 @@ def _adopt_first(job: Job, broker: Broker) -> BrokerBaseline:
         holdings.cash,
         job.policy.capital,
     )
-    return adopted
+    return current
 
 
 def _demand_capital(job: Job, broker: Broker) -> None:
     """Raise BrokerRefused for an account that has not opened yet if its capital exceeds the baseline's cash."""
-    adopted = _adopted(job, broker)
+    current = _adopted(job, broker)
     with connect(job.home) as store:
         opened = ledger.latest_snapshot(store, job.account) is not None
-    if adopted is not None and not opened:
-        _demand(job, broker, adopted.cash)
+    if current is not None and not opened:
+        _demand(job, broker, current.cash)
 
 
 def _demand(job: Job, broker: Broker, cash: Decimal) -> None:
@@ -199,7 +199,7 @@ def _demand(job: Job, broker: Broker, cash: Decimal) -> None:
         )
 
 
-def _catch_up(job: Job, broker: Broker, adopted: BrokerBaseline) -> tuple[Order, ...]:
+def _catch_up(job: Job, broker: Broker, current: BrokerBaseline) -> tuple[Order, ...]:
     """Return the orders of unknown outcome, after all others have ended and funding payments are recorded.
 
     Raises BrokerDisagrees for an order whose outcome will never be known.
@@ -211,11 +211,11 @@ def _catch_up(job: Job, broker: Broker, adopted: BrokerBaseline) -> tuple[Order,
                 f"{broker.name} tells no more what became of order {order.order_id} of {order.as_of}; nothing was "
                 f"ordered; look, then {remedy(job)} ends it and takes the broker over as it stands"
             )
-    record_charges(job, broker, adopted, job.as_of)
+    record_charges(job, broker, current, job.as_of)
     return unknown
 
 
-def record_charges(customer: Customer, broker: Broker, adopted: BrokerBaseline, opened: date) -> None:
+def record_charges(customer: Customer, broker: Broker, current: BrokerBaseline, opened: date) -> None:
     """Record every funding payment since the baseline, on days after `opened` while the account has no day yet.
 
     Raises BrokerUnavailable.
@@ -223,29 +223,29 @@ def record_charges(customer: Customer, broker: Broker, adopted: BrokerBaseline, 
     with connect(customer.home) as store:
         snapshot = ledger.latest_snapshot(store, customer.account)
     settled = snapshot.account.as_of if snapshot else opened
-    charges = charges_since(customer, broker, adopted)
+    charges = charges_since(customer, broker, current)
     with connect(customer.home) as store, transaction(store):
         # If another run has recorded a newer baseline meanwhile, that run books the later funding payments.
-        for charge in charges if is_current_baseline(store, customer.account, broker, adopted) else ():
-            venues.record_charge(
-                store, customer.account, adopted.number, charge, booking_day(charge.charged_at, settled)
+        for charge in charges if is_current_baseline(store, customer.account, broker, current) else ():
+            broker_events.record_charge(
+                store, customer.account, current.number, charge, booking_day(charge.charged_at, settled)
             )
 
 
-def charges_since(customer: Customer, broker: Broker, adopted: BrokerBaseline) -> tuple[FundingPayment, ...]:
+def charges_since(customer: Customer, broker: Broker, current: BrokerBaseline) -> tuple[FundingPayment, ...]:
     """Return the newest funding payments since the baseline; some may be recorded already. Raises BrokerUnavailable."""
     with connect(customer.home) as store:
-        known = venues.charges(store, customer.account, adopted.number)
-    since = adopted.charges_from or adopted.adopted_at
+        known = broker_events.charges(store, customer.account, current.number)
+    since = current.charges_from or current.adopted_at
     charges = broker.charges(max([since, *(charge.charged_at - CHARGES_OVERLAP for charge in known)]))
-    return tuple(charge for charge in charges if charge.charge_id not in adopted.charges_held)
+    return tuple(charge for charge in charges if charge.charge_id not in current.charges_held)
 
 
 def _paid_elsewhere(job: Job, broker: Broker) -> tuple[str, ...]:
     """Return a warning if fees were taken from an asset that the account does not own."""
     with connect(job.home) as store:
-        adopted = venues.adoption(store, job.account, broker.name)
-        executions = venues.executions(store, job.account, adopted.number) if adopted else ()
+        current = broker_events.newest_baseline(store, job.account, broker.name)
+        executions = broker_events.executions(store, job.account, current.number) if current else ()
     assets = sorted({execution.fee_asset for execution in executions if execution.paid_in is PaidIn.ELSEWHERE})
     return (
         (f"fees were paid in {', '.join(assets)}, which the ledger does not count; switch that off at {broker.name}",)

@@ -10,13 +10,12 @@ from datetime import timedelta
 
 from exchange.ports import Broker
 from storage.database import connect
-from storage.ledger import broker_events as venues
+from storage.ledger import broker_events, resets
 from storage.ledger import order_evidence as evidence
 from storage.ledger import orders as order_store
-from storage.ledger import resets
 from storage.ledger.broker_events import BrokerBaseline
 from strategy.account.orders import OrderState, ReasonCode
-from tasks.broker.account_books import standing_now
+from tasks.broker.account_books import account_now
 from tasks.run.job import Job
 
 #: Every venue reports an order that ended without a trade for at least this long; futures forget it after three days.
@@ -39,22 +38,22 @@ class Verdict:
         return "the venue was reset" if self.met else "the balances changed before an order had left"
 
 
-def judged(job: Job, broker: Broker, adopted: BrokerBaseline) -> Verdict:
+def judged(job: Job, broker: Broker, baseline: BrokerBaseline) -> Verdict:
     """Return whether the broker, whose balances differ from those expected, was reset.
 
     It was if it knows none of the orders that it took since its last reset and must remember, and reports none of our
     trades. If no order was ever sent and nothing is held, no mismatch can be ours. Raises BrokerUnavailable.
     """
     with connect(job.home) as store:
-        since = resets.remembers_from(store, job.account, broker.name) or adopted.adopted_at
+        since = resets.remembers_from(store, job.account, broker.name) or baseline.adopted_at
         confirmed = evidence.evidence_since(store, job.account, broker.name, since)
         traded = {
             (execution.symbol, execution.trade_id): execution
-            for execution in venues.executions_since(store, job.account, since)
+            for execution in broker_events.executions_since(store, job.account, since)
         }
         orders = {sent.order_id: order_store.read_order(store, job.account, sent.order_id) for sent in confirmed}
-        ever = venues.last_sent_at(store, job.account) is not None
-        now = standing_now(store, job.account)
+        ever = broker_events.last_sent_at(store, job.account) is not None
+        now = account_now(store, job.account)
     if not ever and not (now and now.positions):
         return Verdict(
             reset=True, words=f"account {job.account} holds no position and has never sent an order there", met=False

@@ -8,11 +8,10 @@ from itertools import pairwise
 from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, OrderReport
 from storage.bars import published as bar_store
 from storage.database import Connection, connect, transaction
-from storage.ledger import broker_events as venues
+from storage.ledger import broker_events, risk_state, takeovers
 from storage.ledger import days as ledger
 from storage.ledger import order_evidence as evidence
 from storage.ledger import orders as order_store
-from storage.ledger import risk_state, takeovers
 from storage.models import registry as model_store
 from strategy.account.money import quantised
 from strategy.account.orders import OPEN_STATES, Order, OrderState, ReasonCode
@@ -130,9 +129,11 @@ def record(customer: Customer, broker: Broker, receipt: OrderReport) -> Order:
             return known
         snapshot = ledger.latest_snapshot(store, customer.account)
         settled = snapshot.account.as_of if snapshot else order.as_of
-        adopted = venues.adoption(store, customer.account, broker.name)
-        number = adopted.number if adopted else 0
-        for execution in venues.record_executions(store, customer.account, number, _new(store, customer, receipt)):
+        baseline = broker_events.newest_baseline(store, customer.account, broker.name)
+        number = baseline.number if baseline else 0
+        for execution in broker_events.record_executions(
+            store, customer.account, number, _new(store, customer, receipt)
+        ):
             ledger.record_fills(
                 store, customer.account, [as_fill(execution, booking_day(execution.executed_at, settled))]
             )
@@ -151,7 +152,7 @@ def record(customer: Customer, broker: Broker, receipt: OrderReport) -> Order:
 def sent_at(customer: Customer, order: Order) -> datetime:
     """Return when the order was last handed to the broker."""
     with connect(customer.home) as store:
-        return venues.sent_at(store, customer.account, order.order_id) or customer.now
+        return broker_events.sent_at(store, customer.account, order.order_id) or customer.now
 
 
 def _new(store: Connection, customer: Customer, receipt: OrderReport) -> tuple[BrokerFill, ...]:
@@ -162,7 +163,7 @@ def _new(store: Connection, customer: Customer, receipt: OrderReport) -> tuple[B
     """
     known = {
         execution.trade_id: execution
-        for execution in venues.executions_of(store, customer.account, receipt.order.order_id)
+        for execution in broker_events.executions_of(store, customer.account, receipt.order.order_id)
     }
     for execution in receipt.executions:
         before = known.get(execution.trade_id)
@@ -192,7 +193,7 @@ def _waits(*after_s: float) -> tuple[float, ...]:
 def _step(store: Connection, customer: Customer, order: Order, now: datetime) -> None:
     """Record the step, except for paper orders: their whole course is decided by the ledger itself."""
     if customer.broker != PAPER:
-        venues.record_step(store, customer.account, order, now)
+        broker_events.record_step(store, customer.account, order, now)
 
 
 def _still_cut(order: Order, before: Order) -> Order:
@@ -231,20 +232,20 @@ def _refusal(
     if takeovers.entries_after(store, job.account, job.as_of):
         # It was decided on books that have changed since.
         return PreTradeViolation(code=ReasonCode.OVERTAKEN, reason=UNSENT)
-    return pretrade_violation(order, _desk(store, job, account))
+    return pretrade_violation(order, _pretrade_state(store, job, account))
 
 
-def _desk(store: Connection, job: Job, account: tuple[AccountState, AccountConfig]) -> PreTradeState:
-    standing, mandate = account
+def _pretrade_state(store: Connection, job: Job, account: tuple[AccountState, AccountConfig]) -> PreTradeState:
+    state, config = account
     bars = bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=1)
     quotes = quotes_by_date(bars, job.as_of, job.as_of).on(job.as_of)
     return PreTradeState(
-        account=standing.account,
+        account=state.account,
         marks={symbol: quote.close for symbol, quote in quotes.items()},
         today=order_store.orders_on(store, job.account, job.as_of),
-        instruments=mandate.terms.instruments,
-        limits=mandate.limits,
-        max_position_size=mandate.sizing.max_position_size,
+        instruments=config.terms.instruments,
+        limits=config.limits,
+        max_position_size=config.sizing.max_position_size,
         halted=risk_state.load(store, job.account).halted,
         model_age_bars=_model_age_bars(store, job),
         model_max_age_bars=job.policy.recipe.model_max_age_bars,

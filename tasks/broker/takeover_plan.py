@@ -8,15 +8,23 @@ from decimal import Decimal
 
 from exchange.ports import Balances, Broker
 from storage.database import Connection
-from storage.ledger import broker_events as venues
+from storage.ledger import broker_events, takeovers
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
-from storage.ledger import takeovers
 from storage.ledger.broker_events import BrokerBaseline
-from storage.ledger.takeovers import Kept
+from storage.ledger.takeovers import KeptPositions
 from strategy.account.orders import OrderState, ReasonCode
 from strategy.broker.takeover import Books, Cause, Change, Found, Takeover
-from tasks.broker.account_books import NO_NEWS, News, baseline, books_of, expected, first_open_day, found_of, untold
+from tasks.broker.account_books import (
+    NO_EVENTS,
+    UnrecordedEvents,
+    baseline,
+    books_of,
+    expected,
+    first_open_day,
+    found_of,
+    unreported_orders,
+)
 from tasks.report.markup import exactly, money
 from tasks.run.answers import Json, text
 from tasks.run.job import Customer
@@ -117,14 +125,20 @@ class Plan:
 
 
 def planned(
-    store: Connection, standing: tuple[str, str, BrokerBaseline], holdings: Balances, law: Law, news: News = NO_NEWS
+    store: Connection,
+    standing: tuple[str, str, BrokerBaseline],
+    holdings: Balances,
+    law: Law,
+    events: UnrecordedEvents = NO_EVENTS,
 ) -> Plan:
     """Return what taking the broker over will do by the law, once the news is recorded; write nothing."""
-    account, broker, adopted = standing
-    found = found_of(holdings, expected(store, account, adopted, news), untold(store, account, adopted, news))
-    books = books_of(store, account, broker, adopted, news)
+    account, broker, current = standing
+    found = found_of(
+        holdings, expected(store, account, current, events), unreported_orders(store, account, current, events)
+    )
+    books = books_of(store, account, broker, current, events)
     snapshot = ledger.latest_snapshot(store, account)
-    day = first_open_day(store, account, snapshot.account.as_of, news) if snapshot else adopted.adopted_at.date()
+    day = first_open_day(store, account, snapshot.account.as_of, events) if snapshot else current.adopted_at.date()
     return Plan(
         broker=broker,
         as_of=day,
@@ -147,11 +161,13 @@ def take_over(
     for order in order_store.open_orders(store, account):
         ended = replace(order, state=OrderState.EXPIRED, reason=UNSENT, code=ReasonCode.OVERTAKEN)
         if order.state is OrderState.INTENDED and order_store.claim_order(store, account, ended):
-            venues.record_step(store, account, ended, now)
-    venues.adopt(store, account, broker.name, baseline(broker, number, reason, holdings))
+            broker_events.record_step(store, account, ended, now)
+    broker_events.record_baseline(store, account, broker.name, baseline(broker, number, reason, holdings))
     if plan.takeover is not None:
         after = plan.takeover.books
-        takeovers.record_kept(store, account, broker.name, number, Kept(positions=after.positions, costs=after.costs))
+        takeovers.record_kept_positions(
+            store, account, broker.name, number, KeptPositions(positions=after.positions, costs=after.costs)
+        )
         takeovers.record_changes(store, (account, broker.name, number), plan.as_of, plan.changes)
     log.warning("Account %s adopts %s anew.", account, broker.name)
     for _, words in plan.changes:
@@ -195,12 +211,12 @@ def answered(customer: Customer, adopted: Adopted) -> Json:
             for change, words in plan.changes
         ],
         "notes": list(plan.notes),
-        "before": _told(plan.before),
-        "after": _told(after),
+        "before": _books_json(plan.before),
+        "after": _books_json(after),
     }
 
 
-def _told(books: Books | None) -> Json | None:
+def _books_json(books: Books | None) -> Json | None:
     """Return the account's books as JSON."""
     if books is None:
         return None

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 
 from exchange.ports import Broker, ListedOrder
 from storage.database import Connection, connect, transaction
-from storage.ledger import broker_events as venues
+from storage.ledger import broker_events
 from storage.ledger import days as ledger
 from storage.ledger import order_evidence as evidence
 from storage.ledger import orders as order_store
@@ -57,7 +57,7 @@ def sync_orders(customer: Customer, broker: Broker, over_before: date) -> tuple[
     return tuple(untold)
 
 
-def close_absent(job: Job, broker: Broker, adopted: BrokerBaseline, unknown: Sequence[Order]) -> dict[str, str]:
+def close_absent(job: Job, broker: Broker, baseline: BrokerBaseline, unknown: Sequence[Order]) -> dict[str, str]:
     """Close the unknown orders that left no trace; return by symbol why the others keep it from trading.
 
     Call it when the books agree: the balances are the sum of our trades. Raises BrokerUnavailable.
@@ -65,10 +65,10 @@ def close_absent(job: Job, broker: Broker, adopted: BrokerBaseline, unknown: Seq
     barred = {}
     for order in unknown:
         at = sent_at(job, order)
-        if at < adopted.adopted_at and broker.now() - at >= WAITED_FOR:
-            reason = f"{order.reason}; what it may have traded is in the balances of adoption {adopted.number}"
+        if at < baseline.adopted_at and broker.now() - at >= WAITED_FOR:
+            reason = f"{order.reason}; what it may have traded is in the balances of adoption {baseline.number}"
             end(job, broker, replace(order, state=OrderState.EXPIRED, reason=reason, code=ReasonCode.ADOPTED))
-        elif trace := _trace(job, broker, adopted, order):
+        elif trace := _trace(job, broker, baseline, order):
             barred[order.symbol] = f"{_doubt(order)}: {trace}"
         else:
             reason = (
@@ -96,7 +96,7 @@ def is_late(customer: Customer, broker: Broker, unknown: Sequence[Order]) -> boo
 
 def unresolved(store: Connection, account: str, order: Order, now: datetime) -> bool:
     """Return whether the order's outcome will not become known, so that a takeover may end it."""
-    at = venues.sent_at(store, account, order.order_id)
+    at = broker_events.sent_at(store, account, order.order_id)
     late = at is None or now - at >= WAITED_FOR
     return order.state is OrderState.UNKNOWN and (order.code is ReasonCode.FORGOTTEN or late)
 
@@ -128,7 +128,7 @@ def end(customer: Customer, broker: Broker, ended: Order) -> None:
         snapshot = ledger.latest_snapshot(store, customer.account)
         settled = snapshot.account.as_of if snapshot else ended.as_of
         order_store.update_orders(store, customer.account, [ended], day=booking_day(now, settled))
-        venues.record_step(store, customer.account, ended, now)
+        broker_events.record_step(store, customer.account, ended, now)
     log.warning("Order %s has ended as %s: %s.", ended.order_id, ended.state, ended.reason)
 
 
@@ -145,7 +145,7 @@ def _listed(customer: Customer, broker: Broker, order: Order) -> ListedOrder | N
     return next((candidate for candidate in listed if candidate.order_id == order.order_id), None)
 
 
-def _trace(job: Job, broker: Broker, adopted: BrokerBaseline, order: Order) -> str:
+def _trace(job: Job, broker: Broker, baseline: BrokerBaseline, order: Order) -> str:
     """Return the evidence that the order may not be absent, with the remedy; empty if there is none."""
     since = sent_at(job, order) - MARGIN
     way = f"look, then {remedy(job)} ends it"
@@ -153,7 +153,7 @@ def _trace(job: Job, broker: Broker, adopted: BrokerBaseline, order: Order) -> s
         return f"{order.reason}; the next run asks again; if it stays so, {way}"
     with connect(job.home) as store:
         confirmed = evidence.evidence_of(store, job.account, broker.name, order.order_id)
-        booked = venues.trade_ids(store, job.account, order.symbol)
+        booked = broker_events.trade_ids(store, job.account, order.symbol)
     if confirmed is not None:
         return (
             f"{broker.name} took it at {confirmed.transacted_at:%Y-%m-%d %H:%M:%S} UTC and does not know it now; {way}"
@@ -163,7 +163,7 @@ def _trace(job: Job, broker: Broker, adopted: BrokerBaseline, order: Order) -> s
     if _listed(job, broker, order) is not None:
         return f"{broker.name} lists it, and does not tell what became of it; {way}"
     for trade in broker.trades_since(order.symbol, since):
-        if trade.trade_id not in booked and trade.executed_at >= adopted.adopted_at:
+        if trade.trade_id not in booked and trade.executed_at >= baseline.adopted_at:
             what = f"trade {trade.trade_id} of {trade.signed_quantity:f} at {trade.executed_at:%Y-%m-%d %H:%M} UTC"
             return f"{broker.name} tells {what}, which is by no order of ours that is known; {way}"
     return ""

@@ -5,10 +5,9 @@ from dataclasses import replace
 from datetime import date
 
 from storage.database import Connection
-from storage.ledger import broker_events as venues
+from storage.ledger import broker_events, takeovers
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
-from storage.ledger import takeovers
 from strategy.account.orders import OPEN_STATES
 from strategy.account.settlement import Quote
 from strategy.backtest.day_loop import AccountState, Day, settle_day
@@ -27,24 +26,24 @@ def next_day(
     If history was restated in another unit, the account is converted first; a symbol whose conversion is doubtful keeps
     its mark and its open order.
     """
-    standing, mandate = account
-    found = restated(store, job, standing)
+    state, config = account
+    found = restated(store, job, state)
     quotes = {symbol: quote for symbol, quote in quotes.items() if symbol not in found.doubtful}
     if job.broker == PAPER:
-        day = settle_day(found.standing, quotes, as_of, mandate)
+        day = settle_day(found.state, quotes, as_of, config)
         return replace(day, entries=(*found.entries(as_of), *day.entries))
     entries = (
-        *fee_entries(venues.executions_booked(store, job.account, as_of), as_of),
-        *charge_entries(venues.charges_booked(store, job.account, as_of), as_of),
+        *fee_entries(broker_events.executions_booked(store, job.account, as_of), as_of),
+        *charge_entries(broker_events.charges_booked(store, job.account, as_of), as_of),
         *takeovers.entries_on(store, job.account, as_of),
     )
     waiting = tuple(
         order for order in order_store.orders_open_at(store, job.account, as_of) if order.state in OPEN_STATES
     )
     told = Day(
-        standing=replace(standing, account=replace(standing.account, as_of=as_of), open_orders=waiting),
+        state=replace(state, account=replace(state.account, as_of=as_of), open_orders=waiting),
         fills=ledger.fills_on(store, job.account, as_of),
         entries=entries,
         settled=(),
     )
-    return booked_day(standing, told, quotes, mandate.sizing.lookback_period)
+    return booked_day(state, told, quotes, config.sizing.lookback_period)

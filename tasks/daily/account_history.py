@@ -9,7 +9,7 @@ import numpy as np
 from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
 from storage.database import Connection, connect
-from storage.ledger import bulk as stretches
+from storage.ledger import bulk
 from storage.ledger import days as ledger
 from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import Replay, replay
@@ -39,39 +39,41 @@ class AccountHistory:
 def account_history(job: Job) -> AccountHistory:
     """Return the account's history since it opened; its ledger must hold at least one day up to `as_of`."""
     with connect(job.home) as store:
-        lived = lived_until(store, job.account, job.as_of)
+        daily_replay = replay_until(store, job.account, job.as_of)
         instruments = instrument_store.load(store, job.source, job.symbols)
         bars = bar_store.load(store, job.source, job.symbols, until=job.as_of)
     strategy = str(job.policy.strategy)
-    tested = [Tested(label=strategy, replay=lived, metrics=measure(lived, instruments))]
+    tested = [Tested(label=strategy, replay=daily_replay, metrics=measure(daily_replay, instruments))]
     if job.policy.strategy is not Strategy.HOLD and bars:
-        tested.append(_buy_and_hold(job, bars, instruments, lived))
-    dates = _dates(lived)
+        tested.append(_buy_and_hold(job, bars, instruments, daily_replay))
+    dates = _dates(daily_replay)
     return AccountHistory(
         picture=EquityPicture(
             title=f"Equity of account {job.account}",
             dates=dates,
             lines=tuple(Line(label=backtest.label, values=_equity(backtest.replay)) for backtest in tested),
-            drawdown=tuple(drawdowns(np.array(_equity(lived))).tolist()),
+            drawdown=tuple(drawdowns(np.array(_equity(daily_replay))).tolist()),
         ),
         measured=tuple(Measured(label=backtest.label, metrics=backtest.metrics) for backtest in tested),
     )
 
 
-def lived_until(store: Connection, account: str, day: date) -> Replay:
+def replay_until(store: Connection, account: str, day: date) -> Replay:
     """Return the account's days and trades up to the day, oldest first, without its decisions, orders and entries."""
     return Replay(
         snapshots=ledger.snapshots(store, account, until=day, last_days=MOST_DAYS),
         decisions=(),
         orders=(),
-        fills=stretches.fills(store, account, day),
+        fills=bulk.fills(store, account, day),
         entries=(),
     )
 
 
-def _buy_and_hold(job: Job, bars: Mapping[str, Bars], instruments: Mapping[str, Instrument], lived: Replay) -> Tested:
+def _buy_and_hold(
+    job: Job, bars: Mapping[str, Bars], instruments: Mapping[str, Instrument], daily_replay: Replay
+) -> Tested:
     """Replay an account that buys the same symbols on the first day with the same money, and holds them."""
-    dates, hold = _dates(lived), str(Strategy.HOLD)
+    dates, hold = _dates(daily_replay), str(Strategy.HOLD)
     policy = replace(job.policy, strategy=Strategy.HOLD)
     traded = {symbol: instrument for symbol, instrument in instruments.items() if symbol in bars}
     seen = symbol_signals(bars, {symbol: instrument.calendar for symbol, instrument in traded.items()}, Strategy.HOLD)
@@ -79,15 +81,15 @@ def _buy_and_hold(job: Job, bars: Mapping[str, Bars], instruments: Mapping[str, 
         aligned_signals(seen, tuple(sorted(bars))),
         quotes_by_date(bars, dates[0], dates[-1]),
         dates,
-        lived.snapshots[0].equity,
-        policy.mandate(job.account, tuple(sorted(bars)), traded),
+        daily_replay.snapshots[0].equity,
+        policy.account_config(job.account, tuple(sorted(bars)), traded),
     )
     return Tested(label=hold, replay=held, metrics=measure(held, traded))
 
 
-def _dates(lived: Replay) -> tuple[date, ...]:
-    return tuple(snapshot.account.as_of for snapshot in lived.snapshots)
+def _dates(daily_replay: Replay) -> tuple[date, ...]:
+    return tuple(snapshot.account.as_of for snapshot in daily_replay.snapshots)
 
 
-def _equity(lived: Replay) -> tuple[float, ...]:
-    return tuple(float(snapshot.equity) for snapshot in lived.snapshots)
+def _equity(daily_replay: Replay) -> tuple[float, ...]:
+    return tuple(float(snapshot.equity) for snapshot in daily_replay.snapshots)

@@ -6,7 +6,7 @@ from datetime import date
 from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
 from storage.database import Connection
-from storage.ledger import broker_events as venues
+from storage.ledger import broker_events
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from strategy.account.orders import order_series
@@ -20,7 +20,7 @@ from tasks.run.job import PAPER, SPOT, Job
 SPOT_EXPOSURE = 0.99
 
 
-def mandate_of(store: Connection, job: Job) -> AccountConfig:
+def account_config(store: Connection, job: Job) -> AccountConfig:
     """Return the account's configuration, with the instruments of its symbols and of everything it ever ordered.
 
     At an external broker the lots and limits are the broker's, and on spot the exposure is limited to what cash can
@@ -31,12 +31,12 @@ def mandate_of(store: Connection, job: Job) -> AccountConfig:
     known = {symbol: _on_terms(instrument, terms.get(symbol, instrument)) for symbol, instrument in known.items()}
     besides = [symbol for symbol in order_store.ordered_symbols(store, job.account) if symbol not in known]
     outside = instrument_store.find(store, job.source, besides)
-    mandate = job.policy.mandate(job.account, job.symbols, {**outside, **known})
-    mandate = replace(mandate, terms=replace(mandate.terms, series=series_of(store, job)))
+    config = job.policy.account_config(job.account, job.symbols, {**outside, **known})
+    config = replace(config, terms=replace(config.terms, series=series_of(store, job)))
     if job.broker != SPOT:
-        return mandate
-    most = min(mandate.sizing.max_position_size, SPOT_EXPOSURE)
-    return replace(mandate, sizing=replace(mandate.sizing, max_position_size=most))
+        return config
+    most = min(config.sizing.max_position_size, SPOT_EXPOSURE)
+    return replace(config, sizing=replace(config.sizing, max_position_size=most))
 
 
 def series_of(store: Connection, job: Job) -> str:
@@ -44,8 +44,8 @@ def series_of(store: Connection, job: Job) -> str:
 
     It is empty if the account's name suffices, and before a takeover.
     """
-    adopted = None if job.broker == PAPER else venues.adoption(store, job.account, job.broker)
-    return order_series(job.account, adopted.number, adopted.adopted_at) if adopted else ""
+    baseline = None if job.broker == PAPER else broker_events.newest_baseline(store, job.account, job.broker)
+    return order_series(job.account, baseline.number, baseline.adopted_at) if baseline else ""
 
 
 def _on_terms(known: Instrument, venue: Instrument) -> Instrument:
@@ -62,17 +62,17 @@ def _on_terms(known: Instrument, venue: Instrument) -> Instrument:
     )
 
 
-def quotes_since(store: Connection, job: Job, standing: AccountState) -> QuotesByDate:
+def quotes_since(store: Connection, job: Job, state: AccountState) -> QuotesByDate:
     """Return the quotes of every day after the account's last, up to `as_of`, of the job's symbols and others held."""
-    seen = standing.last_seen
+    seen = state.last_seen
     symbols = tuple(sorted({*job.symbols, *seen}))
-    first = min(seen.values(), default=standing.account.as_of)
+    first = min(seen.values(), default=state.account.as_of)
     # Enough bars to cover the days since the first one needed, and the bar before them.
     span_bars = (job.as_of - first).days + 2
-    return unseen(standing, bar_store.load(store, job.source, symbols, until=job.as_of, last_bars=span_bars), job.as_of)
+    return unseen(state, bar_store.load(store, job.source, symbols, until=job.as_of, last_bars=span_bars), job.as_of)
 
 
-def standing_at(store: Connection, job: Job, day: date) -> AccountState | None:
+def state_at(store: Connection, job: Job, day: date) -> AccountState | None:
     """Return the account at its last settled day up to `day`, with the orders open then; None if it has none."""
     snapshots = ledger.snapshots(store, job.account, until=day, last_days=job.policy.sizing.lookback_period)
     if not snapshots:

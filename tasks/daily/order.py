@@ -18,8 +18,8 @@ from strategy.exit_codes import Exit
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.decision import Decision
 from tasks.broker.submission import send_all
-from tasks.daily.account_state import mandate_of
-from tasks.daily.signals import settled_standing
+from tasks.daily.account_state import account_config
+from tasks.daily.signals import settled_state
 from tasks.report.markup import exactly
 from tasks.run.job import Job
 
@@ -42,13 +42,13 @@ def trade(job: Job, open_broker: Callable[[datetime], Broker]) -> tuple[Order, .
     Raises OrdersBlocked if the run is later than its bar allows; the decisions stay in the ledger.
     """
     with connect(job.home) as store:
-        standing, mandate = settled_standing(store, job), mandate_of(store, job)
+        state, config = settled_state(store, job), account_config(store, job)
         decisions = ledger.decisions_on(store, job.account, job.as_of)
-        planned = planned_orders(store, job, (standing, mandate), decisions)
+        planned = planned_orders(store, job, (state, config), decisions)
         written = order_store.orders_on(store, job.account, job.as_of)
         _demand_in_time(job, _unwritten(planned, written))
         order_store.record_orders(store, job.account, _under_their_ids(planned, written))
-    send_all(job, open_broker(job.now), (standing, mandate))
+    send_all(job, open_broker(job.now), (state, config))
     with connect(job.home) as store:
         orders = order_store.orders_on(store, job.account, job.as_of)
     for order in orders:
@@ -65,12 +65,12 @@ def planned_orders(
 
     Orders already recorded decide whether the day counts as halted, even if the account was halted or resumed since.
     """
-    standing, mandate = account
+    state, config = account
     bars = bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=2)
-    planned = plan_orders(standing, decisions, quotes_by_date(bars, job.as_of, job.as_of).on(job.as_of), mandate)
+    planned = plan_orders(state, decisions, quotes_by_date(bars, job.as_of, job.as_of).on(job.as_of), config)
     written = order_store.orders_on(store, job.account, job.as_of)
     if withheld(written) if written else risk_state.load(store, job.account).halted:
-        return only_reducing(planned, standing, mandate)
+        return only_reducing(planned, state, config)
     return planned
 
 

@@ -14,10 +14,10 @@ from strategy.exit_codes import Exit
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.decision import Status
 from tasks.daily.account_days import next_day
-from tasks.daily.account_state import mandate_of, quotes_since, standing_at
+from tasks.daily.account_state import account_config, quotes_since, state_at
 from tasks.daily.order import planned_orders
 from tasks.daily.restatement import restated
-from tasks.daily.signals import judge_day, settled_standing
+from tasks.daily.signals import judge_day, settled_state
 from tasks.models.load import forecaster
 from tasks.run.job import PAPER, Job
 
@@ -60,15 +60,15 @@ def reconcile(job: Job) -> Reconciliation:
     model_id = provenance.model_id if provenance else None
     model = forecaster(job.home, model_id)
     with connect(job.home) as store:
-        mandate = mandate_of(store, job)
-        equity, again, shortfall = _equities(store, job, mandate)
-        standing = settled_standing(store, job)
+        config = account_config(store, job)
+        equity, again, shortfall = _equities(store, job, config)
+        state = settled_state(store, job)
         decisions = ledger.decisions_on(store, job.account, job.as_of)
         held_back = {
             decision.symbol: decision.reason for decision in decisions if decision.status is Status.QUARANTINED
         }
-        replayed = judge_day(store, job, (standing, mandate), model, held_back).decisions
-        planned = planned_orders(store, job, (standing, mandate), replayed)
+        replayed = judge_day(store, job, (state, config), model, held_back).decisions
+        planned = planned_orders(store, job, (state, config), replayed)
         orders = order_store.orders_on(store, job.account, job.as_of)
     if replayed != decisions:
         wrong = next(
@@ -97,14 +97,14 @@ def reconcile(job: Job) -> Reconciliation:
 REMEDY = "no figure of this day can be trusted: check whether its bars or the code changed since it was decided"
 
 
-def _equities(store: Connection, job: Job, mandate: AccountConfig) -> tuple[Decimal, Decimal, float | None]:
+def _equities(store: Connection, job: Job, config: AccountConfig) -> tuple[Decimal, Decimal, float | None]:
     """Return the ledger's equity, the replayed one, and the shortfall against paper fills at an external broker."""
-    settled = settled_standing(store, job).snapshot
-    before = standing_at(store, job, job.as_of - timedelta(days=1))
+    settled = settled_state(store, job).snapshot
+    before = state_at(store, job, job.as_of - timedelta(days=1))
     if before is None:
         return settled.equity, settled.equity, None
     quotes = quotes_since(store, job, before).on(job.as_of)
-    replayed = next_day(store, job, (before, mandate), quotes, job.as_of).standing.snapshot
+    replayed = next_day(store, job, (before, config), quotes, job.as_of).state.snapshot
     difference = _gap(settled.equity, replayed.equity)
     if difference > TOLERANCE:
         raise ReconciliationFailed(
@@ -113,7 +113,7 @@ def _equities(store: Connection, job: Job, mandate: AccountConfig) -> tuple[Deci
         )
     if job.broker == PAPER:
         return settled.equity, replayed.equity, None
-    paper = settle_day(restated(store, job, before).standing, quotes, job.as_of, mandate).standing.snapshot.equity
+    paper = settle_day(restated(store, job, before).state, quotes, job.as_of, config).state.snapshot.equity
     return settled.equity, replayed.equity, float((paper - settled.equity) / paper) if paper else None
 
 

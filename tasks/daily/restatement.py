@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from storage.bars import quarantine as quality
+from storage.bars import quarantine
 from storage.database import Connection
 from storage.ledger import explanations as explanation_store
 from storage.ledger.price_units import Used, unit_changes
@@ -22,14 +22,14 @@ from tasks.run.job import PAPER, Job
 class Restated:
     """An account in the units of today's bars, the account before, and by symbol why it cannot be converted."""
 
-    standing: AccountState
+    state: AccountState
     before: AccountState
     changes: tuple[UnitChange, ...]
     doubtful: Mapping[str, UnitChange]
 
     def entries(self, as_of: date) -> tuple[Entry, ...]:
         """Return the units that the conversion added, as entries of the day."""
-        return unit_entries(self.before, self.standing, as_of)
+        return unit_entries(self.before, self.state, as_of)
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -37,7 +37,7 @@ class Restated:
         return tuple(_moved(change, self) for change in self.changes)
 
 
-def restated(store: Connection, job: Job, standing: AccountState) -> Restated:
+def restated(store: Connection, job: Job, state: AccountState) -> Restated:
     """Return the account in the units of today's bars, by the mark of each position and each open order.
 
     Only the paper account can be converted: positions at an external broker stay as they are, and their symbols are
@@ -45,12 +45,12 @@ def restated(store: Connection, job: Job, standing: AccountState) -> Restated:
     accepts the bar of that close confirms it.
     """
     held = {
-        symbol: Used(symbol=symbol, on=position.marked_on or standing.account.as_of, close=position.mark)
-        for symbol, position in standing.account.positions.items()
+        symbol: Used(symbol=symbol, on=position.marked_on or state.account.as_of, close=position.mark)
+        for symbol, position in state.account.positions.items()
     }
     ordered = {
         order.order_id: Used(symbol=order.symbol, on=order.as_of, close=mark)
-        for order in standing.open_orders
+        for order in state.open_orders
         if (mark := order.mark or _decided_at(store, job, order)) is not None
     }
     changes = unit_changes(store, job.source, (*held.values(), *ordered.values()))
@@ -58,7 +58,7 @@ def restated(store: Connection, job: Job, standing: AccountState) -> Restated:
         used.symbol: change
         for used, change in changes.items()
         if (job.broker != PAPER if change.certain else change.misleading)
-        and change.on not in quality.accepted(store, job.source, change.symbol)
+        and change.on not in quarantine.accepted(store, job.source, change.symbol)
     }
     moving = {
         used: change
@@ -66,14 +66,12 @@ def restated(store: Connection, job: Job, standing: AccountState) -> Restated:
         if change.certain and job.broker == PAPER and change.symbol not in doubtful
     }
     after = in_new_units(
-        standing,
+        state,
         {symbol: moving[used] for symbol, used in held.items() if used in moving},
         {order_id: moving[used] for order_id, used in ordered.items() if used in moving},
     )
     named = {change.symbol: change for change in moving.values()}
-    return Restated(
-        standing=after, before=standing, changes=tuple(named[name] for name in sorted(named)), doubtful=doubtful
-    )
+    return Restated(state=after, before=state, changes=tuple(named[name] for name in sorted(named)), doubtful=doubtful)
 
 
 def _decided_at(store: Connection, job: Job, order: Order) -> Decimal | None:
@@ -87,7 +85,7 @@ def _moved(change: UnitChange, found: Restated) -> str:
     quantity = found.before.account.quantity(change.symbol)
     parts = []
     if quantity:
-        after = found.standing.account.quantity(change.symbol)
+        after = found.state.account.quantity(change.symbol)
         parts.append(f"the position of {exactly(quantity)} became {exactly(after)}")
     count = sum(order.symbol == change.symbol for order in found.before.open_orders)
     if count:

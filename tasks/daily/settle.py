@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from exchange.ports import Broker
 from storage.bars import published as bar_store
-from storage.bars import quarantine as quality
+from storage.bars import quarantine
 from storage.database import Connection, connect, transaction
 from storage.ledger import days as ledger
 from storage.ledger import risk_state
@@ -16,7 +16,7 @@ from strategy.backtest.day_loop import Day, opening
 from strategy.portfolio.risk import watched_at_worst
 from tasks.broker.reconciliation import Agreement, reconcile_broker
 from tasks.daily.account_days import next_day
-from tasks.daily.account_state import mandate_of, quotes_since, standing_at
+from tasks.daily.account_state import account_config, quotes_since, state_at
 from tasks.daily.restatement import Restated, restated, why_held
 from tasks.report.markup import exactly, money, priced
 from tasks.run.job import Job
@@ -40,25 +40,25 @@ def settle(job: Job, open_broker: Callable[[datetime], Broker]) -> Settled:
     """
     agreement = reconcile_broker(job, open_broker(job.now))
     with connect(job.home) as store:
-        standing = standing_at(store, job, job.as_of)
-        if standing is None:
-            first = Day(standing=opening(job.as_of, job.policy.capital), fills=(), entries=(), settled=())
+        state = state_at(store, job, job.as_of)
+        if state is None:
+            first = Day(state=opening(job.as_of, job.policy.capital), fills=(), entries=(), settled=())
             _record(store, job, first)
             log.info("Account %s opens on %s with %s.", job.account, job.as_of, money(job.policy.capital))
             return Settled(dates=(job.as_of,), agreement=agreement)
-        mandate = mandate_of(store, job)
-        found = restated(store, job, standing)
-        quotes = quotes_since(store, job, standing)
-        after = standing.account.as_of
+        config = account_config(store, job)
+        found = restated(store, job, state)
+        quotes = quotes_since(store, job, state)
+        after = state.account.as_of
         dates = bar_store.session_dates(store, job.source, job.symbols, after=after, until=job.as_of)
         for day in dates:
-            settled = next_day(store, job, (standing, mandate), quotes.on(day), day)
-            standing = settled.standing
+            settled = next_day(store, job, (state, config), quotes.on(day), day)
+            state = settled.state
             _record(store, job, settled)
             for fill in settled.fills:
                 filled = f"{fill.side} {exactly(fill.quantity)} {fill.symbol} filled at {priced(fill.price)}"
                 log.info("%s: %s.", day, filled)
-            equity = settled.standing.snapshot.equity
+            equity = settled.state.snapshot.equity
             log.info("Account %s stands at %s at the close of %s.", job.account, money(equity), day)
     return Settled(dates=dates, agreement=_with_history(agreement, found, job))
 
@@ -77,8 +77,8 @@ def _record(store: Connection, job: Job, day: Day) -> None:
     Worse closes that the data gate holds back count for the halt too.
     """
     before = risk_state.load(store, job.account)
-    snapshot = day.standing.snapshot
-    doubtful = quality.held_closes(store, job.source, UNIT_KEPT, snapshot.account.as_of)
+    snapshot = day.state.snapshot
+    doubtful = quarantine.held_closes(store, job.source, UNIT_KEPT, snapshot.account.as_of)
     closes = {symbol: exact(close) for symbol, close in doubtful.items()}
     after = watched_at_worst(before, snapshot, job.policy.limits, closes)
     with transaction(store):

@@ -20,7 +20,7 @@ from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import AlignedSignals, aligned_signals
 from strategy.portfolio.decision import Decision, decide
 from strategy.signals.outlook import Forecaster, look_back, symbol_signals
-from tasks.daily.account_state import mandate_of, standing_at
+from tasks.daily.account_state import account_config, state_at
 from tasks.daily.restatement import restated
 from tasks.models.load import ensemble
 from tasks.models.retrain import Champion
@@ -51,8 +51,8 @@ def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> str:
     """
     model = None if champion.model_id is None else ensemble(job.home, champion.model_id)
     with connect(job.home) as store:
-        standing, mandate = settled_standing(store, job), mandate_of(store, job)
-        judged = judge_day(store, job, (standing, mandate), model, held_back)
+        state, config = settled_state(store, job), account_config(store, job)
+        judged = judge_day(store, job, (state, config), model, held_back)
         stored = ledger.provenance_on(store, job.account, job.as_of)
         if stored is not None:
             _demand_same_day(job, stored, ledger.decisions_on(store, job.account, job.as_of))
@@ -62,10 +62,10 @@ def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> str:
             source=job.source, strategy=job.policy.strategy, model_id=champion.model_id, data_sha256=digest
         )
         day = Judgement(
-            standing=standing,
+            state=state,
             bars=judged.bars,
             view=judged.view,
-            mandate=mandate,
+            config=config,
             held_back=held_back,
             model=model,
         )
@@ -92,12 +92,12 @@ def _demand_same_day(job: Job, stored: Provenance, decisions: tuple[Decision, ..
         )
 
 
-def settled_standing(store: Connection, job: Job) -> AccountState:
+def settled_state(store: Connection, job: Job) -> AccountState:
     """Return the account at the close of `as_of`, in the units of today's bars; the day must be settled."""
-    standing = standing_at(store, job, job.as_of)
-    assert standing is not None, "the account is opened before it is judged"
-    assert standing.account.as_of == job.as_of, "the day is settled before it is judged"
-    return restated(store, job, standing).standing
+    state = state_at(store, job, job.as_of)
+    assert state is not None, "the account is opened before it is judged"
+    assert state.account.as_of == job.as_of, "the day is settled before it is judged"
+    return restated(store, job, state).state
 
 
 def judge_day(
@@ -108,16 +108,16 @@ def judge_day(
     held_back: Mapping[str, str],
 ) -> Judged:
     """Return the decisions at the close of `as_of`, from exactly each symbol's look-back window."""
-    standing, mandate = account
+    state, config = account
 
     def newest(count: int) -> dict[str, Bars]:
         return bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=count)
 
     bars = look_back(newest, job.policy.strategy, model)
-    calendars = {symbol: mandate.terms.instruments[symbol].calendar for symbol in bars}
+    calendars = {symbol: config.terms.instruments[symbol].calendar for symbol in bars}
     seen = symbol_signals(bars, calendars, job.policy.strategy, model, since=np.datetime64(job.as_of, "us"))
     view = aligned_signals(seen, job.symbols)
-    return Judged(decisions=decide(view, standing.snapshot, mandate, held_back), bars=bars, view=view)
+    return Judged(decisions=decide(view, state.snapshot, config, held_back), bars=bars, view=view)
 
 
 def in_words(decision: Decision) -> str:

@@ -55,8 +55,8 @@ def challenge(job: Job, champion: ModelRecord | None, since: date) -> Challenged
         plan = training_plan(store, job, champion)
     if not bars:
         raise TrainingRefused(f"no bars of {', '.join(job.symbols)} are published up to {job.as_of}; import some first")
-    mandate = job.policy.mandate(job.account, job.symbols, instruments)
-    if (known := _known(job, champion, (bars, mandate))) is not None:
+    config = job.policy.account_config(job.account, job.symbols, instruments)
+    if (known := _known(job, champion, (bars, config))) is not None:
         return known
     start = ensemble(job.home, champion.model_id) if champion and plan.warm else None
     log.info(
@@ -64,12 +64,12 @@ def challenge(job: Job, champion: ModelRecord | None, since: date) -> Challenged
         *(plan.settings.members, plan.shape.dimensions, plan.shape.heads, plan.shape.layers),
         *(", ".join(job.symbols), job.as_of, f", going on from {champion.model_id[:12]}" if start and champion else ""),
     )
-    trained = _trained(bars, mandate, plan, start)
-    record, validation = _record(job, plan, trained, (bars, mandate))
+    trained = _trained(bars, config, plan, start)
+    record, validation = _record(job, plan, trained, (bars, config))
     with connect(job.home) as store:
         model_store.register(store, record)
         rules = GateRules(days_per_year=trained.gate.days_per_year, trials=_trials(store, job, trained))
-    verdict = _judged(job, (bars, mandate), plan, trained, rules)
+    verdict = _judged(job, (bars, config), plan, trained, rules)
     return Challenged(record=record, validation=validation, verdict=_settled(job, record, verdict, since))
 
 
@@ -80,7 +80,7 @@ def _known(
 
     One that is the champion by now was judged against the previous champion.
     """
-    bars, mandate = market
+    bars, account_config = market
     rival = champion.model_id if champion else PRIOR
     with connect(job.home) as store:
         stored = model_store.judged_on(store, job.registry, job.symbols, job.as_of)
@@ -89,7 +89,7 @@ def _known(
         return None
     if (record.data_sha256, record.code_version) != (data_sha256(bars), job.code_version):
         return None
-    config, account = json.loads(record.config), account_sha256(mandate, job.as_of)
+    config, account = json.loads(record.config), account_sha256(account_config, job.as_of)
     if (config.get("recipe"), config.get("account_sha256")) != (asdict(job.policy.recipe), account):
         return None
     try:
@@ -100,14 +100,14 @@ def _known(
 
 
 def _trained(
-    bars: Mapping[str, Bars], mandate: AccountConfig, plan: TrainingPlan, start: "Ensemble | None"
+    bars: Mapping[str, Bars], config: AccountConfig, plan: TrainingPlan, start: "Ensemble | None"
 ) -> "Trained":
     from strategy.training.fit import fitted
     from strategy.training.loop import TrainingDiverged
 
     try:
         with training_on(plan.settings.device):
-            return fitted(bars, mandate, plan.shape, plan.settings, start)
+            return fitted(bars, config, plan.shape, plan.settings, start)
     except TrainingDiverged as error:
         raise TrainingRefused(str(error)) from error
 
@@ -118,8 +118,8 @@ def _record(
     """Save the trained weights, then return the model's record and its validation figures."""
     from strategy.networks.ensemble import keep
 
-    bars, mandate = market
-    config = _config(job, plan, mandate)
+    bars, account_config = market
+    config = _config(job, plan, account_config)
     validation = {
         "network_sharpe": trained.gate.sharpe,
         "prior_sharpe": trained.prior_gate.sharpe,
@@ -157,13 +157,13 @@ def _record(
     return record, validation
 
 
-def _config(job: Job, plan: TrainingPlan, mandate: AccountConfig) -> str:
+def _config(job: Job, plan: TrainingPlan, config: AccountConfig) -> str:
     """Return the training's inputs other than bars, as canonical JSON."""
     given = {
         "shape": asdict(plan.shape),
         "training": asdict(plan.settings),
         "recipe": asdict(job.policy.recipe),
-        "account_sha256": account_sha256(mandate, job.as_of),
+        "account_sha256": account_sha256(config, job.as_of),
         "cold_start": plan.cold_start.isoformat(),
         "started_from": plan.champion.model_id if plan.champion and plan.warm else None,
     }

@@ -38,13 +38,13 @@ class History:
     """All bars of the job's symbols up to the last day, the account that trades them, and the days tested."""
 
     bars: Mapping[str, Bars]
-    mandate: AccountConfig
+    config: AccountConfig
     start: date
     end: date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AskedFold:
+class FoldRequest:
     """A requested fold: first and last day, a key for everything that determines its model, and the signals needed."""
 
     key: str
@@ -61,38 +61,38 @@ class KnownFold:
     stored: StoredFold
     signals: Mapping[SignalKey, float]
 
-    def lacking(self, asked: AskedFold) -> tuple[SignalKey, ...]:
+    def lacking(self, fold: FoldRequest) -> tuple[SignalKey, ...]:
         """Return the signals that are requested and not known; none for a model that does not trade."""
         if not self.stored.verdict.promoted:
             return ()
-        return tuple(key for key in asked.wanted if key not in self.signals)
+        return tuple(key for key in fold.wanted if key not in self.signals)
 
 
-def fold_key(job: Job, mandate: AccountConfig, fitted_to: date, bars_sha256: str) -> str:
+def fold_key(job: Job, config: AccountConfig, fitted_to: date, bars_sha256: str) -> str:
     """Return the hash of everything that determines a fold's model."""
     determined_by = {
         "bars": bars_sha256,
         "fitted_to": fitted_to,
         "code_version": job.code_version,
         "recipe": {name: value for name, value in asdict(job.policy.recipe).items() if name not in _SCHEDULE},
-        **_account(mandate, fitted_to),
+        **_account(config, fitted_to),
     }
     return _sha256(determined_by)
 
 
-def account_sha256(mandate: AccountConfig, day: date) -> str:
+def account_sha256(config: AccountConfig, day: date) -> str:
     """Return the hash of what training up to the day uses of the account: sizing, limits, costs, instruments."""
-    return _sha256(_account(mandate, day))
+    return _sha256(_account(config, day))
 
 
-def _account(mandate: AccountConfig, day: date) -> dict[str, object]:
-    terms = mandate.terms
-    listed = {symbol: terms.instruments[symbol] for symbol in mandate.symbols}
+def _account(config: AccountConfig, day: date) -> dict[str, object]:
+    terms = config.terms
+    listed = {symbol: terms.instruments[symbol] for symbol in config.symbols}
     # Models trained before this setting was respected used its default: leave it out of their hash at the default.
-    stale = mandate.limits.stale_days
+    stale = config.limits.stale_days
     obeyed = {} if stale == RiskLimits().stale_days else {"stale_days": stale}
     return obeyed | {
-        "sizing": asdict(mandate.sizing),
+        "sizing": asdict(config.sizing),
         "costs": asdict(terms.costs),
         "instruments": {
             symbol: (instrument.calendar, instrument.shortable, _membership(instrument, day))
@@ -113,21 +113,21 @@ def _membership(instrument: Instrument, day: date) -> list[tuple[date, date | No
     return [(span.first, span.last if span.last and span.last < day else None) for span in begun]
 
 
-def fitted(job: Job, history: History, asked: AskedFold) -> KnownFold:
+def fitted(job: Job, history: History, requested: FoldRequest) -> KnownFold:
     """Train, judge and store the fold. Raises TrainingRefused as `tasks.backtest.walk_forward.walk` does."""
-    candidate, model_id = _trained(job, history, asked)
+    candidate, model_id = _trained(job, history, requested)
     fold = StoredFold(
-        key=asked.key,
-        fitted_to=asked.fitted_to,
+        key=requested.key,
+        fitted_to=requested.fitted_to,
         model_id=model_id,
         verdict=candidate.verdict,
         created_at=job.now,
     )
     trades = candidate.model if candidate.verdict.promoted else None
-    return _kept(job, fold, _foretold(history, asked.wanted, trades) if trades else {})
+    return _kept(job, fold, _foretold(history, requested.wanted, trades) if trades else {})
 
 
-def extended(job: Job, history: History, asked: AskedFold, known: KnownFold) -> KnownFold:
+def extended(job: Job, history: History, fold: FoldRequest, known: KnownFold) -> KnownFold:
     """Add the signals that a promoted fold lacks: of days not requested before, or whose bars have changed.
 
     A model whose file is missing or damaged is trained again, to the same bytes.
@@ -136,10 +136,10 @@ def extended(job: Job, history: History, asked: AskedFold, known: KnownFold) -> 
     try:
         model: Ensemble | None = ensemble(job.home, known.stored.model_id)
     except ModelDamaged as error:
-        log.warning("The fold of %d is trained again: %s.", asked.start.year, error)
-        model = _trained(job, history, asked)[0].model
+        log.warning("The fold of %d is trained again: %s.", fold.start.year, error)
+        model = _trained(job, history, fold)[0].model
     assert model is not None, "the same bars gave a model before"
-    return _kept(job, known.stored, _foretold(history, known.lacking(asked), model))
+    return _kept(job, known.stored, _foretold(history, known.lacking(fold), model))
 
 
 def _kept(job: Job, fold: StoredFold, fresh: Mapping[SignalKey, float]) -> KnownFold:
@@ -149,18 +149,18 @@ def _kept(job: Job, fold: StoredFold, fresh: Mapping[SignalKey, float]) -> Known
         return KnownFold(stored=fold_store.find(store, fold.key) or fold, signals=fold_store.signals(store, fold.key))
 
 
-def _trained(job: Job, history: History, asked: AskedFold) -> tuple["Candidate", str | None]:
+def _trained(job: Job, history: History, fold: FoldRequest) -> tuple["Candidate", str | None]:
     """Train the candidate of the fold and save its weights; return it and its id, None where no model came of it."""
     from strategy.networks.ensemble import keep
     from strategy.training.candidate import candidate
 
     shape, settings = shape_of(job.policy.recipe), settings_of(job.policy.recipe)
     with training_on(settings.device):
-        found = candidate(_until(history.bars, asked.fitted_to), history.mandate, shape, settings)
+        found = candidate(_until(history.bars, fold.fitted_to), history.config, shape, settings)
     if found.model is None:
         return found, None
     config = json.dumps({"shape": asdict(shape), "training": asdict(settings)}, sort_keys=True)
-    metadata = {"config": config, "trained_to": asked.fitted_to.isoformat()}
+    metadata = {"config": config, "trained_to": fold.fitted_to.isoformat()}
     return found, model_store.save(job.home, keep(found.model.members), metadata)
 
 

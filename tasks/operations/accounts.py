@@ -7,10 +7,9 @@ from pathlib import Path
 from storage.bars import published as bar_store
 from storage.database import DATABASE_NAME, Connection, connect
 from storage.ledger import accounts as account_store
-from storage.ledger import broker_events as venues
+from storage.ledger import broker_events, risk_state
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
-from storage.ledger import risk_state
 from storage.ledger.accounts import KnownAccount
 from strategy.exit_codes import Exit
 from tasks.operations.halt import AccountUnknown
@@ -39,7 +38,7 @@ def _account_json(store: Connection, one: KnownAccount) -> Json:
         "source": source,
         "symbols": list(symbols),
         "strategy": decided.strategy if decided else None,
-        "broker": venues.broker_of(store, one.account) or PAPER,
+        "broker": broker_events.broker_of(store, one.account) or PAPER,
         "first": one.first.isoformat() if one.first else None,
         "last": one.last.isoformat() if one.last else None,
         "equity": text(one.equity) if one.equity is not None else None,
@@ -86,7 +85,7 @@ def _forgettable(store: Connection, account: str) -> KnownAccount:
 
 def _demand_flat(store: Connection, account: str) -> None:
     """Raise NotForgotten if an external broker may still hold a position or an order of the account."""
-    broker = venues.broker_of(store, account)
+    broker = broker_events.broker_of(store, account)
     if broker is None:
         return
     snapshot = ledger.latest_snapshot(store, account)

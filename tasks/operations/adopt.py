@@ -8,7 +8,7 @@ from pathlib import Path
 
 from exchange.ports import Balances, Broker, BrokerUnavailable
 from storage.database import Connection, connect, transaction
-from storage.ledger import broker_events as venues
+from storage.ledger import broker_events
 from storage.ledger import days as ledger
 from storage.ledger import order_evidence as evidence
 from storage.ledger import orders as order_store
@@ -18,13 +18,13 @@ from strategy.broker.fills import booking_day
 from strategy.broker.takeover import taken_over
 from strategy.exit_codes import Exit
 from tasks.broker.account_books import (
-    NO_NEWS,
-    News,
+    NO_EVENTS,
+    UnrecordedEvents,
+    account_now,
     as_recorded,
     baseline_holdings,
     expected,
     is_current_baseline,
-    standing_now,
     traded_since,
 )
 from tasks.broker.balances import broker_difference, ledger_difference
@@ -90,11 +90,12 @@ def foresee(home: Path, account: str, open_broker: Callable[[datetime], Broker],
     before = _newest(adopter)
     with connect(home) as store:
         waiting = [order for order in order_store.open_orders(store, account) if order.state is not OrderState.INTENDED]
-        sent = {order.order_id: venues.sent_at(store, account, order.order_id) or now for order in waiting}
+        sent = {order.order_id: broker_events.sent_at(store, account, order.order_id) or now for order in waiting}
         known = {
-            (execution.order_id, execution.trade_id) for execution in venues.executions(store, account, before.number)
+            (execution.order_id, execution.trade_id)
+            for execution in broker_events.executions(store, account, before.number)
         }
-        charged = {charge.charge_id for charge in venues.charges(store, account, before.number)}
+        charged = {charge.charge_id for charge in broker_events.charges(store, account, before.number)}
         confirmed = {
             order.order_id: evidence.evidence_of(store, account, broker.name, order.order_id) for order in waiting
         }
@@ -104,14 +105,14 @@ def foresee(home: Path, account: str, open_broker: Callable[[datetime], Broker],
     fresh = [execution for execution in told if (execution.order_id, execution.trade_id) not in known]
     charges = tuple(charge for charge in charges_since(adopter, broker, before) if charge.charge_id not in charged)
     with connect(home) as store:
-        news = News(executions=as_recorded(store, adopter, fresh), charges=charges)
-    holdings = _holdings(adopter, broker, before, news)
+        events = UnrecordedEvents(executions=as_recorded(store, adopter, fresh), charges=charges)
+    holdings = _holdings(adopter, broker, before, events)
     now_there = broker.now()
     with connect(home) as store:
         forgotten = [report.order for report in receipts if unresolved(store, account, report.order, now_there)]
-        news = replace(news, unknown=tuple(forgotten))
-        plan = planned(store, (account, broker.name, before), holdings, taken_over, news)
-        due = bool(forgotten) or bool(plan.changes) or _due(store, adopter, before, holdings, news)
+        events = replace(events, unknown=tuple(forgotten))
+        plan = planned(store, (account, broker.name, before), holdings, taken_over, events)
+        due = bool(forgotten) or bool(plan.changes) or _due(store, adopter, before, holdings, events)
     number = before.number + due
     return answered(adopter, Adopted(plan=plan, number=number, reason="", holdings=holdings, changed=due, dry=True))
 
@@ -122,8 +123,8 @@ def _adopter(
     """Return the broker, and the account that has a baseline there. Raises NothingToAdopt."""
     broker = open_broker(now)
     with connect(home) as store:
-        before = venues.adoption(store, account, broker.name)
-        began = venues.broker_of(store, account)
+        before = broker_events.newest_baseline(store, account, broker.name)
+        began = broker_events.broker_of(store, account)
     if before is None and began is not None:
         raise NothingToAdopt(
             f"account {account} trades at {began}, not at {broker.name}; adopt it with --broker {began}"
@@ -141,26 +142,28 @@ def _adopter(
 
 def _newest(adopter: Adopter) -> BrokerBaseline:
     with connect(adopter.home) as store:
-        newest = venues.adoption(store, adopter.account, adopter.broker)
+        newest = broker_events.newest_baseline(store, adopter.account, adopter.broker)
     assert newest is not None, "it was adopted before"
     return newest
 
 
-def _holdings(adopter: Adopter, broker: Broker, before: BrokerBaseline, news: News = NO_NEWS) -> Balances:
+def _holdings(
+    adopter: Adopter, broker: Broker, before: BrokerBaseline, events: UnrecordedEvents = NO_EVENTS
+) -> Balances:
     """Return the broker's balances, after waiting until they must include our newest trade."""
     with connect(adopter.home) as store:
-        now = standing_now(store, adopter.account)
-        told = (*venues.executions(store, adopter.account, before.number), *news.executions)
+        now = account_now(store, adopter.account)
+        told = (*broker_events.executions(store, adopter.account, before.number), *events.executions)
     young = broker.now() - max((execution.executed_at for execution in told), default=before.adopted_at)
     if timedelta(0) <= young < BALANCES_AFTER:
         broker.wait((BALANCES_AFTER - young).total_seconds())
     return baseline_holdings(broker, sorted({*before.positions, *(now.positions if now else ())}))
 
 
-def _catch_up(adopter: Adopter, broker: Broker, adopted: BrokerBaseline) -> None:
+def _catch_up(adopter: Adopter, broker: Broker, baseline: BrokerBaseline) -> None:
     """Record the outcome of every sent order, as far as it will ever be known, and every funding payment."""
     _demand_told(adopter, sync_orders(adopter, broker, date.max), broker)
-    record_charges(adopter, broker, adopted, adopter.now.date() - timedelta(days=1))
+    record_charges(adopter, broker, baseline, adopter.now.date() - timedelta(days=1))
 
 
 def _demand_told(adopter: Adopter, orders: Sequence[Order], broker: Broker) -> None:
@@ -186,16 +189,18 @@ def _took_over(adopter: Adopter, broker: Broker, before: BrokerBaseline, reason:
     """
     account = adopter.account
     with connect(adopter.home) as store:
-        known = venues.executions(store, account, before.number)
+        known = broker_events.executions(store, account, before.number)
     holdings = _holdings(adopter, broker, before)
     with connect(adopter.home) as store, transaction(store):
         if not is_current_baseline(store, account, broker, before):
             return None
         out = [order for order in order_store.open_orders(store, account) if order.state is not OrderState.INTENDED]
         forgotten = [order for order in out if unresolved(store, account, order, broker.now())]
-        if out != forgotten or venues.executions(store, account, before.number) != known:
+        if out != forgotten or broker_events.executions(store, account, before.number) != known:
             return None
-        plan = planned(store, (account, broker.name, before), holdings, taken_over, News(unknown=tuple(forgotten)))
+        plan = planned(
+            store, (account, broker.name, before), holdings, taken_over, UnrecordedEvents(unknown=tuple(forgotten))
+        )
         if not (forgotten or plan.changes or _due(store, adopter, before, holdings)):
             return Adopted(plan=plan, number=before.number, reason=before.reason, holdings=holdings, changed=False)
         take_over(store, (account, broker, before), holdings, (plan, reason))
@@ -206,16 +211,22 @@ def _took_over(adopter: Adopter, broker: Broker, before: BrokerBaseline, reason:
     return Adopted(plan=plan, number=before.number + 1, reason=reason, holdings=holdings, changed=True)
 
 
-def _due(store: Connection, adopter: Adopter, before: BrokerBaseline, holdings: Balances, news: News = NO_NEWS) -> bool:
+def _due(
+    store: Connection,
+    adopter: Adopter,
+    before: BrokerBaseline,
+    holdings: Balances,
+    events: UnrecordedEvents = NO_EVENTS,
+) -> bool:
     """Return whether a takeover has an effect: the books differ, even in what is not ours, or something happened."""
     account = adopter.account
-    traded = (*venues.executions(store, account, before.number), *news.executions)
+    traded = (*broker_events.executions(store, account, before.number), *events.executions)
     if before.number == 1 or traded or order_store.open_orders(store, account):
         return True
-    now = standing_now(store, account, news)
+    now = account_now(store, account, events)
     owned = {symbol: position.quantity for symbol, position in now.positions.items()} if now else {}
-    due = traded_since(store, account, adopter.broker, before, news).positions
-    there = expected(store, account, before, news)
+    due = traded_since(store, account, adopter.broker, before, events).positions
+    there = expected(store, account, before, events)
     return bool(ledger_difference(owned, due) or broker_difference(holdings, there))
 
 
@@ -224,5 +235,5 @@ def _end(store: Connection, account: str, ended: Order, now: datetime) -> None:
     snapshot = ledger.latest_snapshot(store, account)
     settled = snapshot.account.as_of if snapshot else ended.as_of
     order_store.update_orders(store, account, [ended], day=booking_day(now, settled))
-    venues.record_step(store, account, ended, now)
+    broker_events.record_step(store, account, ended, now)
     log.warning("Order %s has ended as %s: %s.", ended.order_id, ended.state, ended.reason)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from exchange.sessions.closing_times import last_closed
 from storage.bars import instruments as instrument_store
-from storage.bars import quarantine as quality
+from storage.bars import quarantine
 from storage.database import Connection, connect
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
@@ -59,7 +59,7 @@ def look(home: Path, now: datetime, watched: Collection[str] | None = None) -> t
                 text=f"{row.finding.symbol} of {row.source} is held back: {row.finding.reason}; `turbodmt bars` shows "
                 "what; correct the source, or release a bar that is right as it is with `turbodmt import --accept`",
             )
-            for row in quality.quarantined(store)
+            for row in quarantine.quarantined(store)
         ]
     once = {concern.key: concern for concern in (*held, *found)}
     return tuple(once[key] for key in sorted(once))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from storage.bars import published as bar_store
 from storage.database import Connection, connect
-from storage.ledger import broker_events as venues
+from storage.ledger import broker_events
 from storage.ledger import days as ledger
 from storage.ledger import explanations as explanation_store
 from storage.ledger import order_lookup as order_history
@@ -20,7 +20,7 @@ from strategy.account.orders import Fill, Order, Side
 from strategy.broker.fills import BrokerFill
 from strategy.market.data_hash import data_sha256
 from strategy.portfolio.decision import Decision
-from tasks.operations.redecide import Asked, replayed_trace
+from tasks.operations.redecide import PastDay, replayed_trace
 from tasks.report.markup import exactly
 from tasks.run.answers import Json, decision_json, fill_json, order_json, text
 from tasks.run.job import RunConfig
@@ -66,8 +66,10 @@ def explain(home: Path, found: Found, policy_of: Callable[[str], RunConfig]) -> 
         trace = explanation_store.load(store, found.account, found.as_of, found.symbol)
         origin = STORED if trace is not None else REPLAYED
         if trace is None:
-            asked = Asked(home=home, account=found.account, decisions=record.decisions, provenance=record.provenance)
-            trace, warnings = replayed_trace(store, asked, found.symbol, policy_of)
+            request = PastDay(
+                home=home, account=found.account, decisions=record.decisions, provenance=record.provenance
+            )
+            trace, warnings = replayed_trace(store, request, found.symbol, policy_of)
         verified = None if trace is None else _verified(store, record, trace)
         opens = _opens(store, record, trace)
     if verified is False:
@@ -111,7 +113,7 @@ def _record(store: Connection, found: Found) -> Record:
         provenance=provenance,
         steps=order_history.steps(*key),
         fills=order_history.fills_of(*key),
-        executions=venues.executions_of(*key),
+        executions=broker_events.executions_of(*key),
     )
 
 

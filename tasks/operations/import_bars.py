@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 from exchange.ports import BarSource, SourceRefused
-from storage.bars import quarantine as quality
+from storage.bars import quarantine
 from storage.bars.quarantine import Acceptance
 from storage.database import connect
 from tasks.data.ingest import ingest_all
@@ -30,7 +30,7 @@ def import_bars(
             )
     with connect(job.home) as store:
         for symbol, day in accepted:
-            quality.accept(
+            quarantine.accept(
                 store, Acceptance(source=job.source, symbol=symbol, day=day, reason=reason, accepted_at=job.now)
             )
     ingest_all(job, open_source)

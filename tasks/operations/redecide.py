@@ -16,7 +16,7 @@ from strategy.explain.record import Judgement, explanations
 from strategy.market.data_hash import data_sha256
 from strategy.portfolio.decision import Decision, Status
 from strategy.signals.strategies import Strategy
-from tasks.daily.account_state import mandate_of, standing_at
+from tasks.daily.account_state import account_config, state_at
 from tasks.daily.restatement import restated
 from tasks.daily.signals import judge_day
 from tasks.models.load import ensemble
@@ -24,7 +24,7 @@ from tasks.run.job import Job, RunConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class PastDay:
     """A past account day: its decisions, at least one, and their provenance."""
 
     home: Path
@@ -44,82 +44,82 @@ class Asked:
 
 
 def replayed_trace(
-    store: Connection, asked: Asked, symbol: str, policy_of: Callable[[str], RunConfig]
+    store: Connection, request: PastDay, symbol: str, policy_of: Callable[[str], RunConfig]
 ) -> tuple[Trace | None, list[str]]:
     """Return the trace of the symbol's order, by deciding the day again on today's bars, and warnings.
 
     The trace is None, with the reason as a warning, if the day cannot be decided again.
     """
-    settings = order_history.settings_behind(store, asked.account, asked.as_of)
+    settings = order_history.settings_behind(store, request.account, request.as_of)
     if settings is None:
-        return None, [f"nothing was kept of how {asked.as_of} was decided, and no run says by which settings"]
-    policy = replace(policy_of(settings), strategy=Strategy(asked.provenance.strategy))
+        return None, [f"nothing was kept of how {request.as_of} was decided, and no run says by which settings"]
+    policy = replace(policy_of(settings), strategy=Strategy(request.provenance.strategy))
     try:
-        sources = _sources(store, asked, settings)
-        days = {source: _judged(store, _job(asked, source, policy), asked) for source in sources}
+        sources = _sources(store, request, settings)
+        days = {source: _judged(store, _job(request, source, policy), request) for source in sources}
     except ModelDamaged as error:
-        return None, [f"nothing was kept of how {asked.as_of} was decided, and it cannot be decided again: {error}"]
+        return None, [f"nothing was kept of how {request.as_of} was decided, and it cannot be decided again: {error}"]
     known = {source: day for source, day in days.items() if day is not None}
     if not known:
-        return None, [f"nothing was kept of how {asked.as_of} was decided, and its bars are not in the store"]
-    same = [source for source, day in known.items() if data_sha256(day.bars) == asked.provenance.data_sha256]
+        return None, [f"nothing was kept of how {request.as_of} was decided, and its bars are not in the store"]
+    same = [source for source, day in known.items() if data_sha256(day.bars) == request.provenance.data_sha256]
     source = (same or list(known))[0]
     told = {explanation.symbol: explanation for explanation in explanations(known[source])}
-    decision = next(made for made in asked.decisions if made.symbol == symbol)
+    decision = next(made for made in request.decisions if made.symbol == symbol)
     warnings = []
     if symbol not in told or told[symbol].planned.exposure != decision.exposure:
         found = told[symbol].planned.exposure if symbol in told else "no order"
-        warnings.append(f"deciding {asked.as_of} again gives {found} where {decision.exposure} is on record")
+        warnings.append(f"deciding {request.as_of} again gives {found} where {decision.exposure} is on record")
     return (trace(told[symbol], source) if symbol in told else None), warnings
 
 
-def _sources(store: Connection, asked: Asked, settings: str) -> tuple[str, ...]:
+def _sources(store: Connection, request: PastDay, settings: str) -> tuple[str, ...]:
     """Return the possible sources of the bars: the run's, or every source that has some of a symbol."""
     named = json.loads(settings).get("source")
     if named is not None:
         return (str(named),)
     published = bar_store.published_counts(store)
-    return tuple(sorted({row.source for row in published if row.symbol in asked.symbols}))
+    return tuple(sorted({row.source for row in published if row.symbol in request.symbols}))
 
 
-def _job(asked: Asked, source: str, policy: RunConfig) -> Job:
+def _job(request: PastDay, source: str, policy: RunConfig) -> Job:
     """Return a job of that day that sends nothing."""
     return Job(
-        home=asked.home,
+        home=request.home,
         run_id="",
-        account=asked.account,
+        account=request.account,
         source=source,
-        symbols=asked.symbols,
-        as_of=asked.as_of,
-        now=datetime.combine(asked.as_of, time(), tzinfo=UTC),
+        symbols=request.symbols,
+        as_of=request.as_of,
+        now=datetime.combine(request.as_of, time(), tzinfo=UTC),
         sends_until=None,
         code_version="",
         policy=policy,
     )
 
 
-def _judged(store: Connection, job: Job, asked: Asked) -> Judgement | None:
+def _judged(store: Connection, job: Job, request: PastDay) -> Judgement | None:
     """Return the day judged again, with the symbols held back then; None without instruments or an account state."""
-    model_id = asked.provenance.model_id
+    model_id = request.provenance.model_id
     model = None if model_id is None else ensemble(job.home, model_id)
-    standing = standing_at(store, job, job.as_of)
-    if standing is None or standing.account.as_of != job.as_of:
+    state = state_at(store, job, job.as_of)
+    if state is None or state.account.as_of != job.as_of:
         return None
     try:
-        mandate = mandate_of(store, job)
+        config = account_config(store, job)
     except ValueError:
         # Another source, which lacks some of the symbols.
         return None
     held_back = {
-        decision.symbol: decision.reason for decision in asked.decisions if decision.status is Status.QUARANTINED
+        decision.symbol: decision.reason for decision in request.decisions if decision.status is Status.QUARANTINED
     }
-    standing = restated(store, job, standing).standing
-    judged = judge_day(store, job, (standing, mandate), model, held_back)
+    state = restated(store, job, state).state
+    judged = judge_day(store, job, (state, config), model, held_back)
     return Judgement(
-        standing=standing,
+        state=state,
         bars=judged.bars,
         view=judged.view,
-        mandate=mandate,
+        config=config,
         held_back=held_back,
         model=model,
     )

@@ -4,12 +4,11 @@ from decimal import Decimal
 from pathlib import Path
 
 from storage.bars import published as bar_store
-from storage.bars import quarantine as quality
+from storage.bars import quarantine
 from storage.database import Connection, connect
-from storage.ledger import broker_events as venues
+from storage.ledger import broker_events, risk_state, runs
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
-from storage.ledger import risk_state, runs
 from strategy.account.state import Snapshot
 from tasks.run.answers import Json, order_json, positions_json, text
 from tasks.run.job import PAPER
@@ -30,8 +29,8 @@ def status_json(home: Path, account: str) -> Json:
             for one in bar_store.published_counts(store)
             if one.symbol in symbols and (source is None or one.source == source)
         ]
-        held = [one.finding.symbol for one in quality.quarantined(store, source) if one.finding.symbol in symbols]
-        broker = venues.broker_of(store, account) or PAPER
+        held = [one.finding.symbol for one in quarantine.quarantined(store, source) if one.finding.symbol in symbols]
+        broker = broker_events.broker_of(store, account) or PAPER
         last = _last_run(store, account)
     return {
         "account": account,

@@ -18,45 +18,47 @@ def record_length(days: int) -> str:
     return f"{days:,} days" if days <= _CENTURY_DAYS else "more than 100 years"
 
 
-def evidence(doubt: RobustnessReport) -> tuple[Evidence, ...]:
+def evidence(robustness: RobustnessReport) -> tuple[Evidence, ...]:
     """Return the lines of the report, from the ratio itself to each benchmark."""
     return (
         Evidence(
             name="Measured",
-            value=f"{figure(doubt.sharpe)} ({figure(doubt.low)} to {figure(doubt.high)})",
+            value=f"{figure(robustness.sharpe)} ({figure(robustness.low)} to {figure(robustness.high)})",
             meaning="Sharpe ratio with its 95% confidence interval"
-            + (", which includes 0" if doubt.low <= 0 <= doubt.high else ""),
+            + (", which includes 0" if robustness.low <= 0 <= robustness.high else ""),
         ),
         Evidence(
             name="Probabilistic Sharpe",
-            value=share(doubt.probabilistic),
+            value=share(robustness.probabilistic),
             meaning="probability that the true ratio is above 0",
         ),
-        _above_luck(doubt),
-        _length(doubt),
-        *(_against(name, difference) for name, difference in doubt.against.items()),
-        *_superiority(doubt.spa_p),
+        _above_luck(robustness),
+        _length(robustness),
+        *(_against(name, difference) for name, difference in robustness.against.items()),
+        *_superiority(robustness.spa_p),
     )
 
 
-def _above_luck(doubt: RobustnessReport) -> Evidence:
+def _above_luck(robustness: RobustnessReport) -> Evidence:
     told = (
-        f"probability that the true ratio is above {figure(doubt.luckiest)}, the expected best of {doubt.trials:,} "
-        "trials without skill"
+        f"probability that the true ratio is above {figure(robustness.luckiest)}, the expected best of "
+        f"{robustness.trials:,} trials without skill"
     )
     alone = "the same as above: no other configuration was tried on these days"
-    return Evidence(name="Deflated Sharpe", value=share(doubt.deflated), meaning=told if doubt.trials > 1 else alone)
+    return Evidence(
+        name="Deflated Sharpe", value=share(robustness.deflated), meaning=told if robustness.trials > 1 else alone
+    )
 
 
-def _length(doubt: RobustnessReport) -> Evidence:
-    days = doubt.min_track_record_days
+def _length(robustness: RobustnessReport) -> Evidence:
+    days = robustness.min_track_record_days
     if days is None:
         return Evidence(name="Minimum track record", value=ABSENT, meaning="undefined: the ratio is not positive")
-    enough = "reached" if days <= doubt.days else "not reached"
+    enough = "reached" if days <= robustness.days else "not reached"
     return Evidence(
         name="Minimum track record",
         value=record_length(days),
-        meaning=f"for 95% confidence that the ratio is above 0; {enough} with {doubt.days:,} days",
+        meaning=f"for 95% confidence that the ratio is above 0; {enough} with {robustness.days:,} days",
     )
 
 

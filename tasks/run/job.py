@@ -60,7 +60,9 @@ class RunConfig:
     config: str
     """Canonical JSON of the settings behind all of these."""
 
-    def mandate(self, account: str, symbols: tuple[str, ...], instruments: Mapping[str, Instrument]) -> AccountConfig:
+    def account_config(
+        self, account: str, symbols: tuple[str, ...], instruments: Mapping[str, Instrument]
+    ) -> AccountConfig:
         """Return the configuration of an account on these symbols.
 
         The instruments may include more symbols, for positions held besides.

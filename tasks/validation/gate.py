@@ -10,7 +10,7 @@ import pandas as pd
 from exchange.sessions.calendars import sessions
 from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
-from storage.bars import quarantine as quality
+from storage.bars import quarantine
 from storage.bars.bar_warnings import record_warnings
 from storage.bars.published import BarsUnpublishable
 from storage.bars.quarantine import Inspection
@@ -167,7 +167,7 @@ def _context(
         now=job.now,
         since=_day_after(history["open_time"][-1].astype("datetime64[D]").item()) if history else None,
         fresh_until=_expected(instrument, must_reach) if must_reach else None,
-        accepted=frozenset(quality.accepted(store, job.source, instrument.symbol)),
+        accepted=frozenset(quarantine.accepted(store, job.source, instrument.symbol)),
         settled=unchanged_days(store, job.source, instrument.symbol),
         history=pd.DataFrame({name: history[name] for name in COLUMNS}) if history else None,
         calendar_from=told_calendar(job, instrument),
@@ -197,15 +197,15 @@ def _pass_or_hold(store: Connection, job: Job, verdict: Verdict, fresh: set[date
     if not findings:
         try:
             with transaction(store):
-                quality.record(store, inspection, tuple(verdict.checks), ())
+                quarantine.record(store, inspection, tuple(verdict.checks), ())
                 remarks = tuple(filter(_stands, verdict.warnings))
                 record_warnings(store, (job.source, verdict.symbol), fresh, remarks, job.now)
                 return bar_store.publish(store, job.source, verdict.symbol, ingested_at=job.now), ()
         except BarsUnpublishable as error:
             findings = (_unpublishable(verdict.symbol, str(error)),)
     with transaction(store):
-        quality.record(store, inspection, tuple(verdict.checks), findings)
-        quality.quarantine(store, inspection, findings)
+        quarantine.record(store, inspection, tuple(verdict.checks), findings)
+        quarantine.quarantine(store, inspection, findings)
     return 0, findings
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from exchange.ports import BAR_COLUMNS
 from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
-from storage.bars import quarantine as quality
+from storage.bars import quarantine
 from storage.bars.bar_warnings import StandingWarning, not_looked_through, record_warnings, standing_warnings
 from storage.database import Connection, connect
 from storage.ledger import days as ledger
@@ -68,7 +68,7 @@ def look_through(job: Job) -> None:
                 calendar=instruments[symbol].calendar,
                 as_of=job.as_of,
                 now=job.now,
-                accepted=frozenset(quality.accepted(store, job.source, symbol)),
+                accepted=frozenset(quarantine.accepted(store, job.source, symbol)),
             )
             for symbol in bars
             if symbol in instruments

@@ -80,7 +80,7 @@ class Sown:
     """A universe as training sees it, at default costs, and g of every date and symbol, (U, S)."""
 
     bars: Mapping[str, Bars]
-    mandate: AccountConfig
+    config: AccountConfig
     panel: TrainingPanel
     known: FloatArray
 
@@ -96,7 +96,7 @@ def sown(plant: Plant, universe: Universe, seed: int) -> Sown:
     bars = planted(plant, universe, seed)
     rules = mandate(bars, Costs())
     known = np.stack([known_of(plant, bars[symbol]) for symbol in rules.symbols], axis=-1)
-    return Sown(bars=bars, mandate=rules, panel=training_panel(bars, rules), known=known)
+    return Sown(bars=bars, config=rules, panel=training_panel(bars, rules), known=known)
 
 
 def planted(plant: Plant, universe: Universe, seed: int) -> dict[str, Bars]:

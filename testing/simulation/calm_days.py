@@ -8,7 +8,7 @@ import requests
 
 from exchange.ports import Broker
 from storage.database import connect
-from storage.ledger import broker_events as venues
+from storage.ledger import broker_events
 from testing.exchange.core import FakeExchange
 from testing.exchange.transport import ExchangeTransport
 from testing.simulation.year import FIRST, SYMBOLS, CalmYear
@@ -42,7 +42,7 @@ class Calm(CalmYear):
         for number in range(len(DAYS)):
             self.on(number)
             with connect(self.home) as store:
-                if any(one.symbol == symbol for one in venues.executions(store, "daily", 1)):
+                if any(one.symbol == symbol for one in broker_events.executions(store, "daily", 1)):
                     return number
         raise AssertionError(f"nothing of {symbol} was bought within {len(DAYS)} days; take another seed")
 

@@ -23,7 +23,7 @@ from exchange.bars.sample import SampleBars
 from flows.backfill import backfill
 from flows.config.settings import load
 from flows.daily import daily
-from flows.planning.backfill_plan import TRADED, Asked, plan_backfill
+from flows.planning.backfill_plan import TRADED, BackfillRequest, plan_backfill
 from flows.planning.deployed_accounts import ACCOUNT, TAKEN
 from flows.runs.interrupts import stoppable
 from storage.database import connect
@@ -98,7 +98,7 @@ def test_what_cannot_be_done_is_told_in_one_sentence_and_leaves_nothing(
 
 def test_an_end_after_the_last_bar_means_the_last_bar(tmp_path: Path) -> None:
     settings = load({"home": tmp_path, "strategy": "rules"})
-    asked = Asked(start=START, end=date(2030, 1, 1), account=None, clock=datetime.now(tz=UTC))
+    asked = BackfillRequest(start=START, end=date(2030, 1, 1), account=None, clock=datetime.now(tz=UTC))
     planned = plan_backfill(settings, SampleBars(), asked)
     assert planned.job.as_of == END
     assert planned.job.sends_until is None

@@ -32,11 +32,11 @@ def run_bars(home: str | None) -> Json:
 
     from flows.config.settings import load
     from storage.bars import published as bar_store
-    from storage.bars import quarantine as quality
+    from storage.bars import quarantine
     from storage.database import connect
 
     with connect(load({"home": home}).home) as store:
-        published, held = bar_store.published_counts(store), quality.quarantined(store)
+        published, held = bar_store.published_counts(store), quarantine.quarantined(store)
     return {
         "published": [{**asdict(one), "first": str(one.first), "last": str(one.last)} for one in published],
         "quarantined": [

@@ -68,24 +68,24 @@ def run_audit(
     strategies = usual if window[0] is None else strategies_named(window[0])
     job = plan(settings, source, request)
     quiet_logs()
-    from tasks.audit.window import Asked
+    from tasks.audit.window import AuditRequest
 
     count = days or _usual_days(what, request.since and request.until)
-    asked = Asked(strategies=strategies, start=request.since, days=count)
+    audit_request = AuditRequest(strategies=strategies, start=request.since, days=count)
     if what is Audit.PARITY:
         from tasks.audit.parity import daily_parity
 
-        return daily_parity(job, asked, source_factory(settings))
+        return daily_parity(job, audit_request, source_factory(settings))
     if what is Audit.HEADLINE:
         from flows.runs.durations import Expected
         from flows.runs.training_progress import training_told
         from tasks.audit.claims import headline
 
         with training_told():
-            return headline(job, asked, source_factory(settings), tell, Expected("account", tell))
+            return headline(job, audit_request, source_factory(settings), tell, Expected("account", tell))
     from tasks.audit.lookahead import look_ahead
 
-    return look_ahead(job, asked, source_factory(settings))
+    return look_ahead(job, audit_request, source_factory(settings))
 
 
 def _usual_days(what: Audit, end: date | None) -> int:

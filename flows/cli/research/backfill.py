@@ -40,7 +40,7 @@ def run_backfill(given: Mapping[str, object], window: tuple[str, str], account: 
     from flows.config.settings import load
     from flows.config.wall_clock import clock
     from flows.planning.adapters import open_source
-    from flows.planning.backfill_plan import Asked, plan_backfill
+    from flows.planning.backfill_plan import BackfillRequest, plan_backfill
     from flows.planning.plan import day
     from flows.server.availability import served
     from tasks.backfill.runs import answered, demand_own
@@ -49,7 +49,9 @@ def run_backfill(given: Mapping[str, object], window: tuple[str, str], account: 
     assert start is not None, "the option is required"
     assert end is not None, "the option is required"
     settings = load({**given, "broker": "paper"})
-    wanted = plan_backfill(settings, open_source(settings), Asked(start=start, end=end, account=account, clock=clock()))
+    wanted = plan_backfill(
+        settings, open_source(settings), BackfillRequest(start=start, end=end, account=account, clock=clock())
+    )
     # Refuse invalid requests now: Prefect takes ten seconds to start, and would record a failed run.
     demand_own(wanted)
     done = answered(wanted)

@@ -63,10 +63,10 @@ def run_explain(given: Mapping[str, object], order: str, account: str | None) ->
 def _policy(config: str) -> "RunConfig":
     """Return the rules of a run, as its record has them."""
     from flows.config.settings import Settings
-    from flows.planning.plan import PLACES, policy
+    from flows.planning.plan import PLACES, run_config
 
     known = Settings.model_fields.keys() - PLACES
-    return policy(Settings(**{name: value for name, value in json.loads(config).items() if name in known}))
+    return run_config(Settings(**{name: value for name, value in json.loads(config).items() if name in known}))
 
 
 def shown_explanation(answer: Json) -> str:

@@ -7,8 +7,7 @@ import pytest
 
 from exchange import ports
 from storage.bars import published as bars
-from storage.bars import quarantine as quality
-from storage.bars import staging
+from storage.bars import quarantine, staging
 from storage.database import DATABASE_NAME, StoreDamaged, connect
 from strategy.market.findings import Finding
 from testing.markets.deliveries import AT, END, deliver, delivery
@@ -170,17 +169,17 @@ def test_publishing_ends_the_quarantine_and_so_does_a_delivery_without_news(home
     finding = Finding(
         symbol="A", open_time=date(2020, 1, 3), expectation="low", value="0.01", limit="5", reason="far too low"
     )
-    inspection = quality.Inspection(run_id="r", source="test", symbol="A", checked_at=AT)
+    inspection = quarantine.Inspection(run_id="r", source="test", symbol="A", checked_at=AT)
     with connect(home) as store:
         deliver(store, delivery("A", "2020-01-01", [10.0, 11.0]))
         staging.stage(store, "test", delivery("A", "2020-01-01", [10.0, 11.0, 12.0]), ingested_at=AT)
-        quality.quarantine(store, inspection, [finding])
+        quarantine.quarantine(store, inspection, [finding])
         staging.stage(store, "test", delivery("A", "2020-01-01", [10.0, 11.0]), ingested_at=LATER)
-        assert quality.quarantined(store) == ()
+        assert quarantine.quarantined(store) == ()
         staging.stage(store, "test", delivery("A", "2020-01-01", [10.0, 11.0, 12.0]), ingested_at=AT)
-        quality.quarantine(store, inspection, [finding])
+        quarantine.quarantine(store, inspection, [finding])
         assert bars.publish(store, "test", "A", ingested_at=LATER) == 1
-        assert quality.quarantined(store) == ()
+        assert quarantine.quarantined(store) == ()
 
 
 def test_a_frame_without_a_column_or_a_symbol_is_refused(home: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.bars import quarantine as quality
+from storage.bars import quarantine
 from storage.bars.quarantine import Acceptance, Held, Inspection
 from storage.database import connect
 from strategy.market.findings import Finding
@@ -25,7 +25,7 @@ STALE = replace(LOW, open_time=None, expectation="fresh", value="2008-09-30", li
 def test_each_expectation_has_a_verdict_per_run(home: Path) -> None:
     with connect(home) as store:
         for findings in ([LOW, LOW], [LOW, LOW, LOW]):
-            quality.record(store, INSPECTION, ["ordered", "low_near_body"], findings)
+            quarantine.record(store, INSPECTION, ["ordered", "low_near_body"], findings)
         rows = store.execute("SELECT expectation, passed, findings FROM validations ORDER BY expectation").fetchall()
     assert rows == [("low_near_body", False, 3), ("ordered", True, 0)]
 
@@ -33,11 +33,11 @@ def test_each_expectation_has_a_verdict_per_run(home: Path) -> None:
 def test_what_is_held_back_is_listed_with_its_findings(home: Path) -> None:
     held = tuple(Held(source="file:x", finding=finding, run_id="run", quarantined_at=AT) for finding in (STALE, LOW))
     with connect(home) as store:
-        quality.quarantine(store, INSPECTION, [LOW])
-        quality.quarantine(store, INSPECTION, [STALE, LOW])
-        assert quality.quarantined(store) == held
-        assert quality.quarantined(store, "file:x") == held
-        assert quality.quarantined(store, "other") == ()
+        quarantine.quarantine(store, INSPECTION, [LOW])
+        quarantine.quarantine(store, INSPECTION, [STALE, LOW])
+        assert quarantine.quarantined(store) == held
+        assert quarantine.quarantined(store, "file:x") == held
+        assert quarantine.quarantined(store, "other") == ()
 
 
 def test_an_acceptance_is_kept_with_its_first_reason(home: Path) -> None:
@@ -45,10 +45,10 @@ def test_an_acceptance_is_kept_with_its_first_reason(home: Path) -> None:
         source="file:x", symbol="GOOGL", day=date(2008, 9, 30), reason="checked by hand", accepted_at=AT
     )
     with connect(home) as store:
-        quality.accept(store, acceptance)
-        quality.accept(store, replace(acceptance, reason="again"))
-        assert quality.accepted(store, "file:x", "GOOGL") == {date(2008, 9, 30)}
-        assert quality.accepted(store, "file:y", "GOOGL") == set()
+        quarantine.accept(store, acceptance)
+        quarantine.accept(store, replace(acceptance, reason="again"))
+        assert quarantine.accepted(store, "file:x", "GOOGL") == {date(2008, 9, 30)}
+        assert quarantine.accepted(store, "file:y", "GOOGL") == set()
         assert store.execute("SELECT reason FROM acceptances").fetchall() == [("checked by hand",)]
 
 

@@ -23,7 +23,7 @@ def lived(store: Connection, account: str) -> None:
     )
     runs.start_run(store, run)
     standing = AccountState(account=Account(as_of=DAY, cash=Decimal(5)), open_orders=(), equities=(Decimal(5),))
-    ledger.record_settlement(store, account, Day(standing=standing, fills=(), entries=(), settled=()))
+    ledger.record_settlement(store, account, Day(state=standing, fills=(), entries=(), settled=()))
     assert isinstance(standing.snapshot, Snapshot)
 
 

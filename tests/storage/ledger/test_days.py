@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from storage.database import connect
 from storage.keyed_rows import LedgerConflict
-from storage.ledger import bulk as stretches
+from storage.ledger import bulk
 from storage.ledger import days as ledger
 from storage.ledger import order_lookup as order_history
 from storage.ledger import orders as order_store
@@ -54,7 +54,7 @@ ACCOUNT = Account(
     positions={"SPY": Position(quantity=Decimal("1.5"), mark=Decimal("321.5"))},
 )
 DAY = Day(
-    standing=AccountState(account=ACCOUNT, open_orders=(), equities=(Decimal(10_000), ACCOUNT.equity)),
+    state=AccountState(account=ACCOUNT, open_orders=(), equities=(Decimal(10_000), ACCOUNT.equity)),
     fills=(FILL,),
     entries=(FINANCING,),
     settled=(FILLED,),
@@ -94,7 +94,7 @@ def test_days_without_a_decision_are_missed_back_to_the_last_one_that_had_one(ho
     days = [date(2020, 1, day) for day in (3, 6, 7, 8, 9)]
     with connect(home) as store:
         for day in days:
-            settled = Day(standing=opening(day, Decimal(1)), fills=(), entries=(), settled=())
+            settled = Day(state=opening(day, Decimal(1)), fills=(), entries=(), settled=())
             ledger.record_settlement(store, "daily", settled)
             ledger.record_settlement(store, "other", settled)
         assert ledger.missed_days(store, "daily", date(2020, 1, 9)) == ()
@@ -111,7 +111,7 @@ def test_the_accounts_are_those_that_have_lived_a_day_each_once_by_name(home: Pa
         assert ledger.accounts(store) == ()
         for account in ("paper", "daily"):
             for day in (date(2020, 1, 6), date(2020, 1, 7)):
-                lived = Day(standing=opening(day, Decimal(10_000)), fills=(), entries=(), settled=())
+                lived = Day(state=opening(day, Decimal(10_000)), fills=(), entries=(), settled=())
                 ledger.record_settlement(store, account, lived)
         assert ledger.accounts(store) == ("daily", "paper")
 
@@ -188,16 +188,16 @@ def test_the_open_orders_of_a_past_day_are_those_that_were_open_then(home: Path)
 
 
 def test_a_settled_day_comes_back_and_settling_it_again_is_no_news(home: Path) -> None:
-    first = Day(standing=opening(MONDAY, Decimal(10_000)), fills=(), entries=(), settled=())
+    first = Day(state=opening(MONDAY, Decimal(10_000)), fills=(), entries=(), settled=())
     with connect(home) as store:
         assert ledger.latest_snapshot(store, "daily") is None
         ledger.record_settlement(store, "daily", first)
         order_store.record_orders(store, "daily", [ORDER])
         for _ in range(2):
             ledger.record_settlement(store, "daily", DAY)
-        assert ledger.latest_snapshot(store, "daily") == DAY.standing.snapshot
+        assert ledger.latest_snapshot(store, "daily") == DAY.state.snapshot
         both = ledger.snapshots(store, "daily", until=WEDNESDAY, last_days=5)
-        assert both == (first.standing.snapshot, DAY.standing.snapshot)
+        assert both == (first.state.snapshot, DAY.state.snapshot)
         assert ledger.snapshots(store, "daily", until=WEDNESDAY, last_days=1) == both[1:]
         assert ledger.snapshots(store, "daily", until=MONDAY, last_days=5) == both[:1]
         assert ledger.fills_on(store, "daily", TUESDAY) == (FILL,)
@@ -237,7 +237,7 @@ def test_a_snapshot_loses_no_digit(cash: Decimal, quantity: Decimal, drawdown: f
 @pytest.mark.parametrize("amount", ["0.000000000001", "-0.000000000001", "99999999999999.999999999999", "1E+3", "0"])
 def test_money_keeps_twelve_decimals_in_the_store(home: Path, amount: str) -> None:
     entry = replace(FINANCING, cash=Decimal(amount))
-    day = Day(standing=opening(TUESDAY, Decimal(1)), fills=(), entries=(entry,), settled=())
+    day = Day(state=opening(TUESDAY, Decimal(1)), fills=(), entries=(entry,), settled=())
     with connect(home) as store:
         ledger.record_settlement(store, "daily", day)
         assert ledger.entries_on(store, "daily", TUESDAY) == (entry,)
@@ -261,7 +261,7 @@ def test_every_reader_of_fills_tells_what_the_venue_booked(tmp_path: Path) -> No
             ledger.fills_on(store, "daily", fill.as_of),
             ledger.fills_after(store, "daily", date(2020, 1, 2)),
             ledger.fills_of(store, "daily", ["one"]),
-            stretches.fills(store, "daily", fill.as_of),
+            bulk.fills(store, "daily", fill.as_of),
             order_history.fills_of(store, "daily", "one"),
         )
     assert readings == ((fill,),) * 5

@@ -3,10 +3,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from storage.database import Connection, connect
-from storage.ledger import broker_events as venues
+from storage.ledger import broker_events, orders, runs
 from storage.ledger import days as ledger
 from storage.ledger import order_lookup as order_history
-from storage.ledger import orders, runs
 from storage.ledger.runs import Run
 from strategy.account.orders import Fill, Order, OrderState, Side
 from strategy.broker.fills import BrokerFill
@@ -70,15 +69,17 @@ def test_the_steps_fills_and_trades_are_those_of_the_one_order(home: Path) -> No
     )
     with connect(home) as store:
         orders.record_orders(store, "spot", [order("tdmt-a"), order("tdmt-b", symbol="B")])
-        venues.record_step(store, "spot", sent, NOW)
-        venues.record_executions(store, "spot", 1, [trade])
+        broker_events.record_step(store, "spot", sent, NOW)
+        broker_events.record_executions(store, "spot", 1, [trade])
         ledger.record_fills(store, "spot", [fill])
         (step,) = order_history.steps(store, "spot", "tdmt-a")
         assert (step.state, step.reason, step.recorded_at) == (OrderState.SENT, "attempt 2", NOW)
-        assert step.recorded_at.tzinfo is venues.executions_of(store, "spot", "tdmt-a")[0].executed_at.tzinfo is UTC
+        assert (
+            step.recorded_at.tzinfo is broker_events.executions_of(store, "spot", "tdmt-a")[0].executed_at.tzinfo is UTC
+        )
         assert order_history.fills_of(store, "spot", "tdmt-a") == (fill,)
-        assert venues.executions_of(store, "spot", "tdmt-a") == (trade,)
-        for told in (order_history.steps, order_history.fills_of, venues.executions_of):
+        assert broker_events.executions_of(store, "spot", "tdmt-a") == (trade,)
+        for told in (order_history.steps, order_history.fills_of, broker_events.executions_of):
             assert told(store, "spot", "tdmt-b") == told(store, "other", "tdmt-a") == ()
 
 

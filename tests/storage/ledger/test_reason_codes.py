@@ -8,8 +8,7 @@ import duckdb
 import pytest
 
 from storage.database import DATABASE_NAME, MIGRATIONS, connect, migrate
-from storage.ledger import bulk as stretches
-from storage.ledger import orders
+from storage.ledger import bulk, orders
 from strategy.account.orders import Order, OrderState, ReasonCode
 from tasks.daily.order import withheld
 
@@ -110,7 +109,7 @@ def test_what_a_halt_withheld_in_an_old_store_is_still_known(old: Path) -> None:
 
     with connect(old) as store:
         known = orders.orders_on(store, "daily", MONDAY)
-        counted = stretches.order_counts(store, "daily", MONDAY)
+        counted = bulk.order_counts(store, "daily", MONDAY)
     cut = {"CUT", "TOLD", "DOUBT", "ENDED", "STEPPED", "AGAIN", "AGAIN-1"}
     assert named(withheld(known)) == {"HELD", "STOPPED", *cut}
     assert counted == (len(OLD) + 1, 9)

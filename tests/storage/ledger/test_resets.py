@@ -3,7 +3,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from storage.database import connect
-from storage.ledger import broker_events as venues
+from storage.ledger import broker_events
 from storage.ledger.broker_events import BrokerBaseline
 from storage.ledger.resets import record_reset, remembers_from
 
@@ -19,13 +19,13 @@ def adoption(number: int, at: datetime, **positions: str) -> BrokerBaseline:
 def test_a_broker_knows_of_an_account_since_its_first_adoption_or_its_newest_reset(tmp_path: Path) -> None:
     with connect(tmp_path) as store:
         assert remembers_from(store, "daily", "b") is None
-        venues.adopt(store, "daily", "b", adoption(1, ADOPTED, A="1"))
+        broker_events.record_baseline(store, "daily", "b", adoption(1, ADOPTED, A="1"))
         # A symbol that joins later, an adoption by hand, other accounts and other brokers begin nothing.
-        venues.adopt(store, "daily", "b", adoption(1, ADOPTED, A="1", B="2"))
+        broker_events.record_baseline(store, "daily", "b", adoption(1, ADOPTED, A="1", B="2"))
         store.execute("UPDATE adoptions SET adopted_at = ? WHERE symbol = 'B'", [ADOPTED + DAY])
-        venues.adopt(store, "daily", "b", adoption(2, ADOPTED + 2 * DAY))
-        venues.adopt(store, "daily", "c", adoption(1, ADOPTED + 3 * DAY))
-        venues.adopt(store, "other", "b", adoption(1, ADOPTED + 4 * DAY))
+        broker_events.record_baseline(store, "daily", "b", adoption(2, ADOPTED + 2 * DAY))
+        broker_events.record_baseline(store, "daily", "c", adoption(1, ADOPTED + 3 * DAY))
+        broker_events.record_baseline(store, "other", "b", adoption(1, ADOPTED + 4 * DAY))
         record_reset(store, "other", "b", 2, ADOPTED + 5 * DAY)
         record_reset(store, "daily", "c", 2, ADOPTED + 6 * DAY)
         assert remembers_from(store, "daily", "b") == ADOPTED

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from storage.database import connect
 from storage.ledger import takeovers
-from storage.ledger.takeovers import Kept
+from storage.ledger.takeovers import KeptPositions
 from strategy.account.state import Entry, EntryKind
 from strategy.broker.takeover import Cause, Change
 
@@ -29,11 +29,11 @@ def test_what_adoptions_book_on_a_day_is_added_up_by_symbol(tmp_path: Path) -> N
 
 
 def test_what_was_kept_belongs_to_its_adoption(tmp_path: Path) -> None:
-    kept = Kept(positions={"A": D(2), "B": D(1)}, costs={"A": D(600)})
+    kept = KeptPositions(positions={"A": D(2), "B": D(1)}, costs={"A": D(600)})
     with connect(tmp_path) as store:
-        takeovers.record_kept(store, "daily", "b", 2, kept)
-        assert takeovers.kept(store, "daily", "b", 2) == kept
-        assert takeovers.kept(store, "daily", "b", 1) == Kept(positions={}, costs={})
+        takeovers.record_kept_positions(store, "daily", "b", 2, kept)
+        assert takeovers.kept_positions(store, "daily", "b", 2) == kept
+        assert takeovers.kept_positions(store, "daily", "b", 1) == KeptPositions(positions={}, costs={})
 
 
 def test_what_a_store_of_before_had_booked_for_a_day_to_come_still_is(tmp_path: Path) -> None:

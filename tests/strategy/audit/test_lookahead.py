@@ -70,7 +70,7 @@ def run_of(strategy: Strategy, dates: tuple[date, ...] = DATES[450:560]) -> Call
 
 
 RUN = run_of(Strategy.RULES)
-TRADING = Trading(mandate=mandate(BARS, COSTS), tape=quotes_by_date(BARS, DATES[450], DATES[559]))
+TRADING = Trading(config=mandate(BARS, COSTS), quotes=quotes_by_date(BARS, DATES[450], DATES[559]))
 
 
 @pytest.mark.parametrize("strategy", Strategy)
@@ -184,7 +184,7 @@ def test_an_account_that_knows_the_next_day_is_caught() -> None:
         seen = {symbol: ahead(one) for symbol, one in symbol_signals(bars, CALENDARS, Strategy.RULES).items()}
         dates = [day for day in account_dates(bars) if DATES[450] <= day <= DATES[559]]
         quotes = quotes_by_date(bars, dates[0], dates[-1])
-        return replay(aligned_signals(seen, TRADING.mandate.symbols), quotes, dates, CAPITAL, rules(TRADING.mandate))
+        return replay(aligned_signals(seen, TRADING.config.symbols), quotes, dates, CAPITAL, rules(TRADING.config))
 
     def ahead(one: SymbolSignals) -> SymbolSignals:
         return replace(one, signal=np.append(one.signal[1:], one.signal[-1:]))
@@ -205,7 +205,7 @@ def test_a_fill_at_the_deciding_bars_close_is_caught() -> None:
     def at_close(times: Decimal) -> Replay:
         quotes: dict[date, dict[str, object]] = {}
         last: dict[str, Decimal] = {}
-        for day, of_day in sorted(TRADING.tape.quotes.items()):
+        for day, of_day in sorted(TRADING.quotes.quotes.items()):
             quotes[day] = {s: replace(one, open=last.get(s, one.open)) for s, one in of_day.items()}
             last |= {symbol: one.close for symbol, one in of_day.items()}
         whose = rules(mandate(BARS, replace(COSTS, multiplier=times)))
@@ -250,7 +250,7 @@ def test_a_cost_that_is_told_but_not_paid_is_caught() -> None:
     def unpaid(times: Decimal) -> Replay:
         told = RUN(BARS, times)
         view = aligned_signals(symbol_signals(BARS, CALENDARS, Strategy.RULES), free.symbols)
-        lived = replay(view, TRADING.tape, DATES[450:560], CAPITAL, free)
+        lived = replay(view, TRADING.quotes, DATES[450:560], CAPITAL, free)
         return replace(told, snapshots=lived.snapshots)
 
     found = fills("fault", unpaid, TRADING).differences
@@ -283,7 +283,7 @@ def test_a_delisted_symbol_is_closed_at_its_last_close_and_pays_for_it() -> None
         terms = replace(whose.terms, costs=costs)
         return replay(view, quotes, DATES[450:521], CAPITAL, replace(whose, terms=terms))
 
-    trading = Trading(mandate=whose, tape=quotes)
+    trading = Trading(config=whose, quotes=quotes)
     assert fills("it", run, trading).differences == ()
     closed = [one for one in run(Decimal(1)).fills if one.as_of == DATES[500] and one.symbol == "GONE"]
     assert len(closed) == 1

@@ -37,7 +37,7 @@ def booked(
     on: date = TUESDAY,
 ) -> Day:
     told = Day(
-        standing=AccountState(account=Account(as_of=on, cash=D(0)), open_orders=(), equities=(D(0),)),
+        state=AccountState(account=Account(as_of=on, cash=D(0)), open_orders=(), equities=(D(0),)),
         fills=tuple(as_fill(one, on) for one in executions),
         entries=(*fee_entries(executions, on), *entries),
         settled=(),
@@ -50,31 +50,31 @@ def test_cash_moves_by_what_the_broker_booked() -> None:
     bought = replace(an_execution("0.0123", "0.051237"), amount=D("0.00063021"))
     sold = replace(an_execution("0.0123", "0.051237", Side.SELL), amount=D("0.00063022"))
     day = booked(opening(MONDAY, D(1)), bought, bought, sold)
-    assert day.standing.account.cash == D(1) - D("0.00063020")
+    assert day.state.account.cash == D(1) - D("0.00063020")
     assert traded([bought, bought, sold]).cash == -D("0.00063020")
 
 
 def test_a_fee_in_units_leaves_fewer_units_and_all_the_cash() -> None:
     day = booked(opening(MONDAY, D(10_000)), an_execution("2", "100", fee="0.002", asset="BTC"))
-    account = day.standing.account
+    account = day.state.account
     assert (account.cash, account.quantity("BTCUSDT")) == (D(9_800), D("1.998"))
     assert account.equity == D(9_800) + D("1.998") * 110
 
 
 def test_units_that_an_entry_brings_without_a_quote_are_marked_at_its_price() -> None:
     brought = Entry(as_of=TUESDAY, kind=EntryKind.REBASE, symbol="NEWUSDT", cash=D(-300), quantity=D(2))
-    account = booked(opening(MONDAY, D(1_000)), entries=(brought,)).standing.account
+    account = booked(opening(MONDAY, D(1_000)), entries=(brought,)).state.account
     assert dict(account.positions) == {"NEWUSDT": Position(quantity=D(2), mark=D(150), marked_on=TUESDAY)}
     assert (account.cash, account.equity) == (D(700), D(1_000))
 
 
 def test_a_fee_in_cash_is_paid_in_cash() -> None:
-    account = booked(opening(MONDAY, D(10_000)), an_execution("2", "100", fee="0.2")).standing.account
+    account = booked(opening(MONDAY, D(10_000)), an_execution("2", "100", fee="0.2")).state.account
     assert (account.cash, account.quantity("BTCUSDT")) == (D("9799.8"), D(2))
 
 
 def test_a_fee_in_a_third_asset_touches_nothing_of_the_account() -> None:
-    account = booked(opening(MONDAY, D(10_000)), an_execution("2", "100", fee="0.3", asset="BNB")).standing.account
+    account = booked(opening(MONDAY, D(10_000)), an_execution("2", "100", fee="0.3", asset="BNB")).state.account
     assert (account.cash, account.quantity("BTCUSDT")) == (D(9_800), D(2))
 
 
@@ -126,7 +126,7 @@ def test_no_position_pays_a_fee_in_cash_on_margin_or_in_an_asset_that_no_symbol_
 
 def test_partial_fills_add_up_to_the_last_digit() -> None:
     parts = [an_execution("0.00001", "100.01"), an_execution("1.99999", "100.02")]
-    account = booked(opening(MONDAY, D(10_000)), *parts).standing.account
+    account = booked(opening(MONDAY, D(10_000)), *parts).state.account
     assert account.cash == 10_000 - D("0.00001") * D("100.01") - D("1.99999") * D("100.02")
 
 
@@ -134,34 +134,34 @@ def test_funding_moves_the_cash_alone() -> None:
     charge = FundingPayment(
         charge_id="1", charged_at=datetime(2020, 1, 7, 8, tzinfo=UTC), symbol="BTCUSDT", cash=D("-1.5")
     )
-    account = booked(opening(MONDAY, D(10_000)), entries=charge_entries([charge], TUESDAY)).standing.account
+    account = booked(opening(MONDAY, D(10_000)), entries=charge_entries([charge], TUESDAY)).state.account
     assert (account.cash, dict(account.positions)) == (D("9998.5"), {})
 
 
 def test_a_trade_adds_to_what_is_held_of_its_symbol() -> None:
     day = booked(
-        booked(opening(SUNDAY, D(10_000)), an_execution("2", "100"), on=MONDAY).standing, an_execution("1", "110")
+        booked(opening(SUNDAY, D(10_000)), an_execution("2", "100"), on=MONDAY).state, an_execution("1", "110")
     )
-    account = day.standing.account
+    account = day.state.account
     assert (account.cash, account.quantity("BTCUSDT")) == (D(9_690), D(3))
 
 
 def test_a_symbol_without_a_quote_is_marked_at_its_fill_and_keeps_that_mark() -> None:
-    monday = booked(opening(SUNDAY, D(10_000)), an_execution("2", "100"), on=MONDAY, close=None).standing
-    tuesday = booked(monday, an_execution("1", "120"), close=None).standing
+    monday = booked(opening(SUNDAY, D(10_000)), an_execution("2", "100"), on=MONDAY, close=None).state
+    tuesday = booked(monday, an_execution("1", "120"), close=None).state
     for standing, quantity in ((monday, D(2)), (tuesday, D(3))):
         expected = Position(quantity=quantity, mark=D(100), marked_on=MONDAY)
         assert dict(standing.account.positions) == {"BTCUSDT": expected}
 
 
 def test_a_quote_marks_what_is_held_at_its_close() -> None:
-    account = booked(opening(MONDAY, D(10_000)), an_execution("2", "100"), close="110").standing.account
+    account = booked(opening(MONDAY, D(10_000)), an_execution("2", "100"), close="110").state.account
     assert account.positions["BTCUSDT"] == Position(quantity=D(2), mark=D(110), marked_on=TUESDAY)
 
 
 def test_units_that_a_broker_gives_back_are_held_and_marked() -> None:
     entry = Entry(as_of=TUESDAY, kind=EntryKind.REBASE, symbol="BTCUSDT", cash=D(-200), quantity=D(2))
-    account = booked(opening(MONDAY, D(10_000)), entries=(entry,)).standing.account
+    account = booked(opening(MONDAY, D(10_000)), entries=(entry,)).state.account
     assert (account.cash, account.quantity("BTCUSDT"), account.equity) == (D(9_800), D(2), D(10_020))
 
 
@@ -170,12 +170,12 @@ def test_a_booked_day_keeps_its_open_orders_and_the_equities_of_the_look_back() 
     before = replace(opening(MONDAY, D(10_000)), equities=(D(1), D(2), D(3)))
     account = Account(as_of=TUESDAY, cash=D(0))
     told = Day(
-        standing=AccountState(account=account, open_orders=(waiting,), equities=(D(0),)),
+        state=AccountState(account=account, open_orders=(waiting,), equities=(D(0),)),
         fills=(),
         entries=(),
         settled=(),
     )
-    after = booked_day(before, told, {}, 3).standing
+    after = booked_day(before, told, {}, 3).state
     assert (after.open_orders, after.equities) == ((waiting,), (D(2), D(3), D(10_000)))
 
 
@@ -209,4 +209,4 @@ def test_a_margin_wallet_moves_by_what_was_realised_less_fees() -> None:
 def test_a_day_is_booked_once() -> None:
     day = booked(opening(MONDAY, D(10_000)))
     with pytest.raises(ValueError, match="2020-01-07 cannot be booked: the account already stands at 2020-01-07"):
-        booked(day.standing)
+        booked(day.state)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from strategy.evaluation.robustness import RobustnessReport, doubt
+from strategy.evaluation.robustness import RobustnessReport, assess_robustness
 from strategy.evaluation.sharpe import TrialLog, sharpe
 from strategy.evaluation.sharpe_tests import compare
 from strategy.market.bars import FloatArray
@@ -11,7 +11,7 @@ ALONE = TrialLog(count=1)
 
 
 def doubted(net: FloatArray, *, trials: TrialLog = ALONE, **benchmarks: FloatArray) -> RobustnessReport:
-    found = doubt(net, benchmarks, trials, days_per_year=252, seed=1)
+    found = assess_robustness(net, benchmarks, trials, days_per_year=252, seed=1)
     assert found is not None
     return found
 
@@ -99,5 +99,5 @@ def test_nothing_is_said_of_too_little() -> None:
     late = np.zeros(300)
     late[-21:] = universe(1)[0][:21]
     for net in (np.zeros(300), np.full(300, 0.001), rare, late, universe(1)[0][:19], np.zeros(0)):
-        assert doubt(net, {}, ALONE, days_per_year=252, seed=1) is None
-    assert doubt(np.full(300, np.nan), {}, ALONE, days_per_year=252, seed=1) is None
+        assert assess_robustness(net, {}, ALONE, days_per_year=252, seed=1) is None
+    assert assess_robustness(np.full(300, np.nan), {}, ALONE, days_per_year=252, seed=1) is None

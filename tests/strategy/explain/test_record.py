@@ -112,7 +112,7 @@ def lived(case: Case) -> Iterator[Lived]:
     standing = opening(dates[0], D(10_000))
     for as_of in dates:
         if as_of > dates[0]:
-            standing = settle_day(standing, quotes.on(as_of), as_of, rules).standing
+            standing = settle_day(standing, quotes.on(as_of), as_of, rules).state
         day = judged(case.bars, standing, rules, case.model, calendars)
         decisions = decide(day.view, standing.snapshot, rules)
         orders = plan_orders(standing, decisions, quotes.on(as_of), rules)
@@ -131,10 +131,10 @@ def judged(
     seen = {symbol: past for symbol, one in bars.items() if len(past := one.until(edge))}
     looks = symbol_signals(seen, calendars, rules.strategy, model, since=edge)  # type: ignore[arg-type]
     return Judgement(
-        standing=standing,
+        state=standing,
         bars=seen,
         view=aligned_signals(looks, rules.symbols),
-        mandate=rules,
+        config=rules,
         held_back={},
         model=model,
     )
@@ -206,7 +206,7 @@ def test_the_forecast_gives_the_signal_that_is_sized(told: Told) -> None:
 
 def test_every_step_of_the_sizing_starts_where_the_one_before_ended(told: Told) -> None:
     for day, explained in told[1]:
-        rules, equity = day.day.mandate, day.day.standing.equities[-1]
+        rules, equity = day.day.config, day.day.state.equities[-1]
         for one in explained:
             held, limit = one.restrained, one.limited
             if one.sized is not None:
@@ -233,9 +233,9 @@ def test_the_parts_of_the_size_multiply_to_it(told: Told) -> None:
                 size.signal if size.soft_signal is None else size.soft_signal * (size.regime_multiplier or np.nan)
             )
             assert size.uncapped == (direction or 0.0) * (size.budget * size.volatility_multiplier)
-        if len(sizes) == len(day.day.mandate.symbols):
+        if len(sizes) == len(day.day.config.symbols):
             gross = np.array([size.uncapped for size in sizes])
-            cap = day.day.mandate.sizing.max_position_size
+            cap = day.day.config.sizing.max_position_size
             capped = portfolio_exposures(gross, np.ones(len(gross)), cap)
             assert capped.tolist() == [size.capped for size in sizes]
 
@@ -297,11 +297,11 @@ def test_what_is_kept_beside_leaves_its_room() -> None:
     shut = date(2011, 1, 29)
     assert shut.isoweekday() == 6
     *_, sunday = (day for day in lived(case) if day.day.as_of <= shut)
-    standing = sunday.day.standing
+    standing = sunday.day.state
     other = Position(quantity=D(20), mark=D(100), marked_on=shut)
     held = {**standing.account.positions, "OTHER": other}
     account = Account(as_of=shut, cash=standing.account.cash - other.value, positions=MappingProxyType(held))
-    day = replace(sunday.day, standing=replace(standing, account=account))
+    day = replace(sunday.day, state=replace(standing, account=account))
     found = explanations(day)
     assert {one.symbol for one in found} == {"COIN", "YOUNG"}
     share = abs(float(held["SHARE"].value / standing.equities[-1]))
@@ -315,12 +315,12 @@ def test_what_is_kept_beside_leaves_its_room() -> None:
 
 def test_what_left_the_universe_is_explained_as_sold() -> None:
     *_, before = lived(Case(strategy=Strategy.VOL_TARGET, bars=ALONE, days=4))
-    rules = before.day.mandate
+    rules = before.day.config
     gone = (Membership(first=date(2000, 1, 1), last=date(2005, 1, 1)),)
     out: dict[str, Instrument] = {**rules.terms.instruments, "COIN": replace(instrument(rules), memberships=gone)}
-    day = replace(before.day, mandate=replace(rules, terms=replace(rules.terms, instruments=out)))
+    day = replace(before.day, config=replace(rules, terms=replace(rules.terms, instruments=out)))
     sold = next(one for one in explanations(day) if one.symbol == "COIN")
-    statuses = {one.symbol: one.status for one in decide(day.view, day.standing.snapshot, day.mandate)}
+    statuses = {one.symbol: one.status for one in decide(day.view, day.state.snapshot, day.config)}
     assert statuses["COIN"] is Status.OUTSIDE
     assert sold.sized is not None
     assert (sold.sized.budget, sold.limited.exposure) == (0.0, 0.0)

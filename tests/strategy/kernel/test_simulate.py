@@ -57,7 +57,7 @@ class World:
     params: SizingParams
 
     @property
-    def mandate(self) -> AccountConfig:
+    def account_config(self) -> AccountConfig:
         instruments = {one.symbol: one for one in (COIN, STOCK) if one.symbol in self.bars}
         return AccountConfig(
             strategy=Strategy.TURBO,
@@ -77,7 +77,7 @@ class World:
             rows = np.searchsorted(dates, one.open_time)
             opens[rows, column, 0] = one.open * one.factor
             closes[rows, column, 0] = one.close * one.factor
-        terms = self.mandate.terms
+        terms = self.config.terms
         cost = [float(terms.costs.fee(one) + terms.costs.slippage(one)) for one in terms.instruments.values()]
         days = np.diff(dates, prepend=dates[0]).astype("timedelta64[D]").astype(np.float64)
         return AccountMarket(
@@ -92,13 +92,13 @@ class World:
 
     def exact(self) -> tuple[np.ndarray, list[float]]:
         """Equity over capital, and the drawdowns, of the day loop's own account, lots off, in Decimal."""
-        dates, mandate = account_dates(self.bars), self.mandate
+        dates, mandate = account_dates(self.bars), self.config
         quotes = quotes_by_date(self.bars, dates[0], dates[-1])
         standing = opening(dates[0], CAPITAL)
         equities, drawdowns = [], []
         for row, as_of in enumerate(dates):
             if row > 0:
-                standing = settle_day(standing, quotes.on(as_of), as_of, mandate).standing
+                standing = settle_day(standing, quotes.on(as_of), as_of, mandate).state
             snapshot = standing.snapshot
             equities.append(float(snapshot.equity / CAPITAL))
             drawdowns.append(snapshot.drawdown)
@@ -164,7 +164,7 @@ def test_the_kernel_repeats_a_backtest_of_what_was_decided() -> None:
     looks = symbol_signals(bars, {"COIN": COIN.calendar, "STOCK": STOCK.calendar}, Strategy.TURBO)
     dates = account_dates(bars)
     whole = quotes_by_date(bars, dates[0], dates[-1])
-    result = replay(aligned_signals(looks, ("COIN", "STOCK")), whole, dates, CAPITAL, made.mandate)
+    result = replay(aligned_signals(looks, ("COIN", "STOCK")), whole, dates, CAPITAL, made.config)
     multiplier = np.repeat([drawdown_multiplier(one.drawdown, made.params) for one in result.snapshots], 2)
     decided = np.array([np.nan if one.exposure is None else one.exposure for one in result.decisions], np.float64)
     target = (decided / multiplier).reshape(len(dates), 2)

@@ -12,7 +12,7 @@ BRISK = TrainingSettings(seed=7, members=1, steps=40, twins=0, threads=1, valida
 
 def test_what_beats_the_prior_is_promoted_with_its_model() -> None:
     field = sown(linear(0.9), Universe(symbols=2, days=1_300), seed=1)
-    found = candidate(field.bars, field.mandate, SMALL, BRISK)
+    found = candidate(field.bars, field.config, SMALL, BRISK)
     assert found.model is not None
     assert len(found.model.members) == 1
     assert (found.verdict.promoted, found.verdict.figures.trials) == (True, 1)

@@ -105,7 +105,7 @@ def share(plant: Plant, shape: NetworkShape, settings: TrainingSettings) -> floa
 
 
 def learned(field: Sown, shape: NetworkShape, settings: TrainingSettings) -> Trained:
-    return fitted(field.bars, field.mandate, shape, settings)
+    return fitted(field.bars, field.config, shape, settings)
 
 
 def universe(seed: int) -> Universe:

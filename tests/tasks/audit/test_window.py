@@ -19,7 +19,7 @@ from strategy.signals.strategies import Strategy
 from tasks.audit.claims import headline
 from tasks.audit.lookahead import look_ahead
 from tasks.audit.parity import daily_parity
-from tasks.audit.window import Asked, AuditFailed, AuditRefused, answered, audited
+from tasks.audit.window import AuditFailed, AuditRefused, AuditRequest, answered, audited
 from tasks.models.training_plan import shape_of
 from tasks.run.job import Job
 from tasks.validation.gate import NothingPublishable
@@ -30,7 +30,7 @@ from testing.runs.networks import opinionated
 #: A stock with a split and dividends, and a coin that trades on weekends too.
 MIXED = FakeBars(listings=(STOCK, COIN))
 LAST = date(2020, 7, 7)
-ALL = Asked(strategies=tuple(Strategy), start=None, days=3)
+ALL = AuditRequest(strategies=tuple(Strategy), start=None, days=3)
 
 
 def mixed() -> FakeBars:
@@ -86,7 +86,7 @@ def test_nothing_that_we_have_looks_ahead(job: Job) -> None:
 
 
 def test_without_a_network_only_the_prior_is_audited_and_that_is_said(job: Job) -> None:
-    asked = Asked(strategies=(Strategy.TURBO,), start=date(2020, 1, 1), days=2)
+    asked = AuditRequest(strategies=(Strategy.TURBO,), start=date(2020, 1, 1), days=2)
     answer = look_ahead(job, asked, mixed)
     assert ("estimates", "turbo (model)") not in rows(answer)
     assert {one["dates"] for one in answer["checks"] if one["check"] == "features"} == {2}
@@ -97,7 +97,7 @@ def test_daily_runs_of_every_strategy_equal_a_backtest_and_leave_nothing_behind(
     put_in_charge(job)
     before = sorted(job.home.rglob("*"))
     chosen = (Strategy.TURBO, Strategy.RULES, Strategy.HOLD)
-    answer = daily_parity(job, Asked(strategies=chosen, start=date(2020, 6, 20), days=5), mixed)
+    answer = daily_parity(job, AuditRequest(strategies=chosen, start=date(2020, 6, 20), days=5), mixed)
     names = ("turbo (model)", "rules", "hold")
     checks = ("decisions", "orders", "fills", "entries", "equity")
     assert rows(answer) == {(check, name) for name in names for check in checks}
@@ -109,18 +109,21 @@ def test_daily_runs_of_every_strategy_equal_a_backtest_and_leave_nothing_behind(
 
 
 def test_the_newest_days_are_lived_where_none_are_named(job: Job) -> None:
-    answer = daily_parity(job, Asked(strategies=(Strategy.TURBO,), start=None, days=2), mixed)
+    answer = daily_parity(job, AuditRequest(strategies=(Strategy.TURBO,), start=None, days=2), mixed)
     assert {strategy for _, strategy in rows(answer)} == {"turbo (prior)"}
     assert (answer["start"], answer["end"]) == ("2020-07-06", "2020-07-07")
 
 
 def test_one_day_is_too_few_for_parity(job: Job) -> None:
     with pytest.raises(AuditRefused, match=r"2020-07-07 is the only day; .* raise --days"):
-        daily_parity(job, Asked(strategies=(Strategy.RULES,), start=None, days=1), mixed)
+        daily_parity(job, AuditRequest(strategies=(Strategy.RULES,), start=None, days=1), mixed)
 
 
 def test_the_headline_stands_beside_what_is_measured(job: Job) -> None:
-    asked, counted = Asked(strategies=(Strategy.RULES, Strategy.HOLD), start=None, days=1), list[tuple[int, ...]]()
+    asked, counted = (
+        AuditRequest(strategies=(Strategy.RULES, Strategy.HOLD), start=None, days=1),
+        list[tuple[int, ...]](),
+    )
     answer = headline(replace(job, symbols=(COIN.symbol,)), asked, mixed, print, lambda *done: counted.append(done))
     assert counted == [(0, 3), (1, 3), (2, 3), (3, 3)]
     measured = {one["account"]: one for one in answer["accounts"]}
@@ -137,7 +140,9 @@ def test_the_headline_stands_beside_what_is_measured(job: Job) -> None:
 def test_the_headline_walks_the_network_forward_if_it_is_asked_for(job: Job) -> None:
     """No fold of this recipe can be trained, so the prior trades them all."""
     job = replace(job, symbols=(COIN.symbol,), policy=policy(Strategy.TURBO, UNTRAINABLE))
-    answer = headline(job, Asked(strategies=(Strategy.TURBO,), start=date(2020, 1, 1), days=1), mixed, print, print)
+    answer = headline(
+        job, AuditRequest(strategies=(Strategy.TURBO,), start=date(2020, 1, 1), days=1), mixed, print, print
+    )
     measured = {one.pop("account"): one for one in answer["accounts"]}
     assert list(measured) == ["claimed", "turbo (prior)", "foresight", "turbo"]
     assert measured["turbo"] == measured["turbo (prior)"]
@@ -161,7 +166,7 @@ def test_a_failed_audit_names_its_first_mismatches_and_counts_the_rest(job: Job)
 def test_a_symbol_that_the_gate_holds_back_is_left_out_and_a_model_of_both_is_not_asked(job: Job) -> None:
     put_in_charge(job)
     faulty = MIXED.faulty(Fault(symbol=STOCK.symbol, day=date(2020, 3, 2), column="close", value=-1.0))
-    answer = look_ahead(job, Asked(strategies=(Strategy.TURBO,), start=None, days=2), lambda: faulty)
+    answer = look_ahead(job, AuditRequest(strategies=(Strategy.TURBO,), start=None, days=2), lambda: faulty)
     assert answer["symbols"] == [COIN.symbol]
     assert "STOCK" in answer["warnings"][0]
     assert any("a model decides for all of its symbols together" in one for one in answer["warnings"])

@@ -39,7 +39,7 @@ def test_a_day_is_decided_on_the_same_bars_by_whoever_decides_it(
     day = a_job(tmp_path, symbols, DAY, Strategy.TURBO)
     with connect(tmp_path) as store:
         instruments = instrument_store.load(store, job.source, job.symbols)
-        mandate = job.policy.mandate(job.account, job.symbols, instruments)
+        mandate = job.policy.account_config(job.account, job.symbols, instruments)
         daily = judge_day(store, day, (opening(DAY, job.policy.capital), mandate), model, {}).bars
         known = bar_store.load(store, job.source, job.symbols, until=LAST)
     filled = look_back(partial(stretch.newest, known, DAY), Strategy.TURBO, model)

@@ -128,7 +128,7 @@ def test_a_backfill_equals_the_replay_of_its_window(tmp_path: Path, strategy: St
         bars = bar_store.load(store, job.source, job.symbols, until=SHORT)
         instruments = instrument_store.load(store, job.source, job.symbols)
     seen = symbol_signals(bars, {symbol: instruments[symbol].calendar for symbol in bars}, strategy)
-    mandate = job.policy.mandate(ACCOUNT, job.symbols, instruments)
+    mandate = job.policy.account_config(ACCOUNT, job.symbols, instruments)
     expected = replay(
         aligned_signals(seen, job.symbols), quotes_by_date(bars, FIRST, SHORT), days, job.policy.capital, mandate
     )

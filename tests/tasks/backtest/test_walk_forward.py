@@ -33,7 +33,7 @@ def history(
 ) -> History:
     """What is known on the last day."""
     cut = {symbol: one.until(np.datetime64(end, "us")) for symbol, one in bars.items()}
-    return History(bars=cut, mandate=mandate(bars, costs), start=start, end=end)
+    return History(bars=cut, config=mandate(bars, costs), start=start, end=end)
 
 
 def walked(job: Job, asked: History) -> tuple[Walk, list[str]]:
@@ -172,9 +172,9 @@ def test_who_left_the_universe_since_then_fits_nothing_anew(again: tuple[Job, Wa
     def kept_until(last: date | None) -> History:
         plain = history()
         members = (Membership(first=date(1990, 1, 1), last=last),)
-        listed = {symbol: replace(one, memberships=members) for symbol, one in plain.mandate.terms.instruments.items()}
-        terms = replace(plain.mandate.terms, instruments=listed)
-        return replace(plain, mandate=replace(plain.mandate, terms=terms))
+        listed = {symbol: replace(one, memberships=members) for symbol, one in plain.config.terms.instruments.items()}
+        terms = replace(plain.config.terms, instruments=listed)
+        return replace(plain, config=replace(plain.config, terms=terms))
 
     assert walked(job, kept_until(None))[1] == [OF_1999, OF_2000]
     assert walked(job, kept_until(date(2000, 2, 1)))[1] == []

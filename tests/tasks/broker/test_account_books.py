@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from storage.database import connect
-from storage.ledger import broker_events as venues
+from storage.ledger import broker_events
 from storage.ledger import orders as order_store
 from strategy.account.orders import Order, OrderState, Side
 from strategy.broker.fills import BrokerFill, PaidIn
-from tasks.broker.account_books import standing_now
+from tasks.broker.account_books import account_now
 from tasks.broker.submission import send_all
-from tasks.daily.account_state import mandate_of
+from tasks.daily.account_state import account_config
 from tasks.daily.replay_check import reconcile
 from tasks.daily.settle import settle
-from tasks.daily.signals import settled_standing
+from tasks.daily.signals import settled_state
 from tasks.operations.adopt import adopt, foresee
 from testing.exchange.core import FakeExchange, spot_listings
 from testing.exchange.filters import Listing, spot_rules
@@ -48,12 +48,12 @@ class InCoin(Calm):
     def owned(self) -> Decimal:
         """Return how much of it the ledger says is the account's."""
         with connect(self.home) as store:
-            now = standing_now(store, "daily")
+            now = account_now(store, "daily")
         return now.quantity(BNB) if now else D(0)
 
     def trades(self) -> tuple[BrokerFill, ...]:
         with connect(self.home) as store:
-            return venues.executions(store, "daily", 1)
+            return broker_events.executions(store, "daily", 1)
 
     def until_its_position_pays(self) -> int:
         """Return the number of the day on which the account's BNB first paid for a trade in another symbol."""
@@ -84,7 +84,7 @@ def test_all_that_is_left_of_a_position_that_paid_commissions_can_be_sold(tmp_pa
         assert quantity > 0
         sale = Order(order_id=f"tdmt-{7:024x}", symbol=BNB, as_of=job.as_of, side=Side.SELL, quantity=quantity)
         with connect(year.home) as store:
-            account = settled_standing(store, job), mandate_of(store, job)
+            account = settled_state(store, job), account_config(store, job)
             # What else the day ordered would be in the way.
             store.execute("DELETE FROM orders WHERE as_of = ?", [job.as_of])
             order_store.record_orders(store, "daily", [sale])
@@ -116,7 +116,7 @@ def test_a_dry_run_of_an_adoption_counts_what_a_position_will_have_paid(tmp_path
             order_store.record_orders(store, "daily", [order])
             sent = replace(order, state=OrderState.SENT)
             order_store.claim_order(store, "daily", sent)
-            venues.record_step(store, "daily", sent, now)
+            broker_events.record_step(store, "daily", sent, now)
         named = {"type": "MARKET", "newClientOrderId": order.order_id}
         year.testnet.exchange.call("POST", "/api/v3/order", symbol=ETH, side=side.upper(), quantity="1", **named)
         contents = year.checks.contents()

@@ -15,20 +15,19 @@ import requests
 from exchange.brokers.paper import PaperBroker
 from exchange.ports import BrokerRefused, BrokerUnavailable
 from storage.database import connect
-from storage.ledger import broker_events as venues
+from storage.ledger import broker_events, risk_state
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
-from storage.ledger import risk_state
 from strategy.account.orders import Order, OrderState, Side
 from strategy.account.state import EntryKind
 from strategy.portfolio.risk import CUT, RiskState
 from tasks.broker.balances import BrokerDisagrees
 from tasks.broker.funding import past_funding
 from tasks.broker.submission import send_all
-from tasks.daily.account_state import mandate_of
+from tasks.daily.account_state import account_config
 from tasks.daily.order import OrdersBlocked, trade, withheld
 from tasks.daily.settle import settle
-from tasks.daily.signals import settled_standing
+from tasks.daily.signals import settled_state
 from tasks.operations.adopt import NothingToAdopt, adopt
 from tasks.operations.halt import ReasonMissing
 from testing.exchange.core import KEY, SECRET, FakeExchange
@@ -56,7 +55,7 @@ def spot(tmp_path: Path) -> Iterator[Calm]:
 def test_the_first_run_adopts_what_is_there_and_owns_only_its_capital(year: Calm) -> None:
     year.on(0)
     with connect(year.home) as store:
-        adopted = venues.adoption(store, "daily", year.venue)
+        adopted = broker_events.newest_baseline(store, "daily", year.venue)
         snapshot = ledger.latest_snapshot(store, "daily")
     assert adopted is not None
     assert snapshot is not None
@@ -129,14 +128,14 @@ def test_orders_that_are_written_keep_their_ids_when_the_broker_is_adopted_anew(
 def test_a_reset_is_adopted_anew_and_is_neither_profit_nor_loss(year: Calm) -> None:
     number = year.until_it_holds()
     with connect(year.home) as store:
-        trades = venues.executions(store, "daily", 1)
+        trades = broker_events.executions(store, "daily", 1)
         before = ledger.latest_snapshot(store, "daily")
     assert before is not None
     year.testnet.exchange.reset()
     year.checks.reset()
     year.on(number + 1)
     with connect(year.home) as store:
-        adopted = venues.adoption(store, "daily", year.venue)
+        adopted = broker_events.newest_baseline(store, "daily", year.venue)
         after = ledger.snapshots(store, "daily", until=DAYS[number + 1], last_days=1)[0]
     assert adopted is not None
     assert (adopted.number, adopted.reason) == (2, "the venue was reset")
@@ -288,7 +287,7 @@ def test_a_symbol_that_the_venue_lists_no_longer_is_kept_while_the_others_trade(
     assert decisions == {BTC: "traded", ETH: "quarantined"}
     adopt(year.home, "daily", "ETHUSDT is gone", year._broker, year._now())
     with connect(year.home) as store:
-        taken = venues.adoption(store, "daily", year.venue)
+        taken = broker_events.newest_baseline(store, "daily", year.venue)
     assert taken is not None
     assert set(taken.positions) == {BTC}
 
@@ -300,7 +299,7 @@ def test_a_symbol_that_the_venue_never_listed_does_not_keep_the_others_from_trad
     monkeypatch.setattr(year, "_broker", lambda _: year.testnet.broker(year.venue, Delisting(exchange)))
     year.until_it_holds(BTC)
     with connect(year.home) as store:
-        adopted = venues.adoption(store, "daily", year.venue)
+        adopted = broker_events.newest_baseline(store, "daily", year.venue)
     assert adopted is not None
     assert set(adopted.positions) == {BTC}
 
@@ -312,7 +311,7 @@ def test_an_order_that_a_halt_has_cut_stays_withheld_whatever_the_venue_says_of_
     sale = Order(order_id=f"tdmt-{7:024x}", symbol=BTC, as_of=job.as_of, side=Side.SELL, quantity=D(1))
     sale = replace(sale, reason=CUT, cut_by_halt=True)
     with connect(spot.home) as store:
-        account = settled_standing(store, job), mandate_of(store, job)
+        account = settled_state(store, job), account_config(store, job)
         # What else the day ordered would be in the way.
         store.execute("DELETE FROM orders WHERE as_of = ?", [job.as_of])
         order_store.record_orders(store, "daily", [sale])
@@ -402,7 +401,7 @@ def test_two_runs_that_meet_on_the_day_of_a_reset_adopt_the_venue_once(tmp_path:
             sent = way.sent
             year.checks.after(day, year._job(day))
             with connect(year.home) as store:
-                adopted = venues.adoption(store, "daily", venue)
+                adopted = broker_events.newest_baseline(store, "daily", venue)
             assert adopted is not None
             assert adopted.number == 2, number
 
@@ -420,7 +419,7 @@ def test_a_charge_that_the_venue_tells_after_a_later_one_is_not_missed(tmp_path:
         account.wallet += first
         year.on(day + 2)
         with connect(year.home) as store:
-            known = [one.cash for one in venues.charges(store, "daily", 1)]
+            known = [one.cash for one in broker_events.charges(store, "daily", 1)]
     assert known == [first, second]
 
 
@@ -434,8 +433,8 @@ def test_funding_paid_after_the_venue_set_its_clock_back_counts_once(tmp_path: P
         for later in (1, 2, 3):
             year.on(day + later)
         with connect(year.home) as store:
-            adopted = venues.adoption(store, "daily", FUTURES)
-            charges = venues.charges(store, "daily", 2)
+            adopted = broker_events.newest_baseline(store, "daily", FUTURES)
+            charges = broker_events.charges(store, "daily", 2)
     assert adopted is not None
     assert paid != 0
     assert [(charge.cash, charge.charged_at < adopted.adopted_at) for charge in charges] == [(paid, True)]
@@ -452,7 +451,7 @@ def test_funding_that_a_baseline_holds_is_not_counted_again(tmp_path: Path, befo
         for later in (1, 2, 3):
             year.on(day + later)
         with connect(year.home) as store:
-            after = venues.charges(store, "daily", 1), venues.charges(store, "daily", 2)
+            after = broker_events.charges(store, "daily", 1), broker_events.charges(store, "daily", 2)
     assert [[charge.cash for charge in charges] for charges in after] == [[paid], []]
 
 
@@ -468,7 +467,7 @@ def test_funding_before_the_first_run_is_not_the_accounts(tmp_path: Path, before
         for number in (0, 1, 2):
             year.on(number)
         with connect(year.home) as store:
-            charges = venues.charges(store, "daily", 1)
+            charges = broker_events.charges(store, "daily", 1)
     assert paid != 0
     assert charges == ()
 

@@ -12,10 +12,9 @@ import requests
 
 from exchange.ports import BrokerRefused
 from storage.database import connect
-from storage.ledger import broker_events as venues
+from storage.ledger import broker_events, resets
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
-from storage.ledger import resets
 from strategy.account.orders import OrderState
 from tasks.broker.balances import BrokerDisagrees
 from tasks.broker.reconciliation import reconcile_broker
@@ -64,7 +63,7 @@ class Forgetful(ExchangeTransport):
 
 def number_of(year: Calm) -> int:
     with connect(year.home) as store:
-        found = venues.adoption(store, "daily", year.venue)
+        found = broker_events.newest_baseline(store, "daily", year.venue)
     assert found is not None
     return found.number
 

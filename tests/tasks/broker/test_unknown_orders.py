@@ -14,7 +14,7 @@ import requests
 
 from exchange.ports import OrderReport
 from storage.database import connect
-from storage.ledger import broker_events as venues
+from storage.ledger import broker_events
 from storage.ledger import days as ledger
 from storage.ledger import order_evidence as evidence
 from storage.ledger import orders as order_store
@@ -135,7 +135,7 @@ def bought(year: Calm, order: Order) -> tuple[int, Decimal]:
     """How many orders of its symbol and day the exchange has taken, and what the ledger says that they traded."""
     with connect(year.home) as store:
         ids = [one.order_id for one in order_store.orders_on(store, "daily", order.as_of) if one.symbol == order.symbol]
-        told = [one for one in venues.executions(store, "daily", 1) if one.order_id in ids]
+        told = [one for one in broker_events.executions(store, "daily", 1) if one.order_id in ids]
     return sum(len(year.testnet.exchange.accepted(one)) for one in ids), sum((one.quantity for one in told), Decimal(0))
 
 
@@ -355,7 +355,7 @@ def test_a_trade_that_is_told_otherwise_stays_as_it_was_told_first(
     number = spot.until_it_holds()
     job, broker = spot._job(DAYS[number]), spot._broker(spot._now())
     with connect(spot.home) as store:
-        first = venues.executions(store, "daily", 1)[0]
+        first = broker_events.executions(store, "daily", 1)[0]
         store.execute("UPDATE orders SET state = 'unknown', settled_on = NULL WHERE order_id = ?", [first.order_id])
         order = order_store.read_order(store, "daily", first.order_id)
         fee = first.fee + Decimal("0.00000001")
@@ -363,7 +363,7 @@ def test_a_trade_that_is_told_otherwise_stays_as_it_was_told_first(
         job, broker, OrderReport(order=replace(order, state=OrderState.FILLED), executions=(replace(first, fee=fee),))
     )
     with connect(spot.home) as store:
-        assert venues.executions(store, "daily", 1)[0] == first
+        assert broker_events.executions(store, "daily", 1)[0] == first
     assert stored(spot, order).state is OrderState.FILLED
     assert f"Trade {first.trade_id} of order {first.order_id} was told as" in caplog.text
     spot.on(number + 1)

@@ -19,7 +19,7 @@ from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import opening, plan_orders, settle_day, with_orders
 from strategy.portfolio.decision import Decision, Status
 from strategy.signals.strategies import Strategy
-from tasks.daily.account_state import mandate_of
+from tasks.daily.account_state import account_config
 from tasks.daily.order import OrdersBlocked, trade
 from tasks.daily.replay_check import reconcile
 from tasks.daily.settle import settle
@@ -100,7 +100,7 @@ def test_missed_days_are_all_settled_and_only_the_newest_is_traded(job: Job) -> 
     signal(newest, RULES, {})
     trade(newest, PaperBroker)
     with connect(job.home) as store:
-        mandate = mandate_of(store, newest)
+        mandate = account_config(store, newest)
         bars = bar_store.load(store, job.source, job.symbols, until=newest.as_of)
         first_orders = order_store.orders_on(store, job.account, FIRST)
         told = ledger.snapshots(store, job.account, until=newest.as_of, last_days=100)
@@ -111,7 +111,7 @@ def test_missed_days_are_all_settled_and_only_the_newest_is_traded(job: Job) -> 
     standing = with_orders(opening(FIRST, job.policy.capital), intended)
     expected = [standing.snapshot]
     for day in missed:
-        standing = settle_day(standing, quotes.on(day), day, mandate).standing
+        standing = settle_day(standing, quotes.on(day), day, mandate).state
         expected.append(standing.snapshot)
     assert list(told) == expected
     assert [day for day, orders in traded.items() if orders] == [newest.as_of]

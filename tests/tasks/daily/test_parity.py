@@ -172,7 +172,7 @@ def test_runs_by_models_equal_a_replay_with_each_days_model(lived: Lived, name: 
     ids = [one.model_id if one else None for one in models]
     assert None not in ids
     assert [day for day, model in enumerate(ids) if day == 0 or model != ids[day - 1]] == changes
-    mandate = job.policy.mandate(job.account, job.symbols, instruments)
+    mandate = job.policy.account_config(job.account, job.symbols, instruments)
     calendars = {symbol: instruments[symbol].calendar for symbol in bars}
 
     def seen(model_id: str | None) -> dict[str, SymbolSignals]:

@@ -13,19 +13,19 @@ import pytest
 from exchange.brokers.paper import PaperBroker
 from exchange.ports import BarRequest
 from storage.bars import published as bars
-from storage.bars import quarantine as quality
+from storage.bars import quarantine
 from storage.bars.quarantine import Acceptance
 from storage.database import connect
 from storage.ledger import days as ledger
 from strategy.account.money import exact
 from strategy.account.state import EntryKind
 from strategy.signals.strategies import Strategy
-from tasks.daily.account_state import standing_at
+from tasks.daily.account_state import state_at
 from tasks.daily.order import trade
 from tasks.daily.replay_check import reconcile
 from tasks.daily.restatement import restated, why_held
 from tasks.daily.settle import settle
-from tasks.daily.signals import settled_standing, signal
+from tasks.daily.signals import settled_state, signal
 from tasks.data.ingest import ingest
 from tasks.models.retrain import Champion
 from tasks.operations.explain import explain, orders_named
@@ -62,7 +62,7 @@ def job(shared: Job, tmp_path: Path) -> Job:
 
 def equity(job: Job) -> Decimal:
     with connect(job.home) as store:
-        return settled_standing(store, job).snapshot.equity
+        return settled_state(store, job).snapshot.equity
 
 
 def lived_on(job: Job, tmp_path: Path, ratio: float) -> tuple[Decimal, Decimal]:
@@ -136,7 +136,7 @@ def test_a_killed_day_is_moved_once(job: Job) -> None:
     (order,) = trade(third, PaperBroker)
     assert equity(third) == settled
     with connect(job.home) as store:
-        standing = settled_standing(store, third)
+        standing = settled_state(store, third)
         before = ledger.snapshots(store, "daily", until=SECOND, last_days=1)[0].account.quantity("TOKEN")
     # In the newest unit, and a small change beside the position: not ten or forty times of it.
     assert float(standing.account.quantity("TOKEN") / before) == pytest.approx(40, rel=0.05)
@@ -181,7 +181,7 @@ def test_a_close_told_by_no_common_ratio_holds_its_symbol_until_it_is_accepted(j
     assert reconcile(third).difference == 0.0
     with connect(job.home) as store:
         word = Acceptance(source="fake", symbol="TOKEN", day=SECOND, reason="it is so", accepted_at=job.now)
-        quality.accept(store, word)
+        quarantine.accept(store, word)
     fourth = on(job, FOURTH)
     ingest(fourth, lambda: source(changed={"2020-06-07": 0.25, "2020-06-08": 0.25, "2020-06-09": 0.25}))
     validate(fourth)
@@ -193,10 +193,10 @@ def test_a_position_at_a_broker_outside_is_not_moved(job: Job) -> None:
     ingest(outside, lambda: source(ratio=0.25))
     validate(outside)
     with connect(job.home) as store:
-        standing = standing_at(store, outside, SECOND)
+        standing = state_at(store, outside, SECOND)
         assert standing is not None
         found = restated(store, outside, standing)
-    assert found.standing == standing
+    assert found.state == standing
     assert "161 bars say that this is a change of unit, which a position at testnet-spot does not follow" in why_held(
         found.doubtful["TOKEN"], outside
     )

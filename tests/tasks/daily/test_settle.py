@@ -12,7 +12,7 @@ from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from strategy.account.orders import Fill
 from strategy.account.state import Snapshot
-from tasks.daily.account_state import mandate_of
+from tasks.daily.account_state import account_config
 from tasks.daily.settle import settle
 from tasks.daily.signals import signal
 from tasks.data.ingest import ingest
@@ -86,7 +86,7 @@ def test_what_another_source_says_of_a_position_outside_the_symbols_does_not_cou
     assert fills(alone, THIRD) == {}
     assert snapshot(alone).account.positions["SHARE"].quantity == held.quantity
     with connect(job.home) as store:
-        assert mandate_of(store, alone).terms.instruments["SHARE"] == SHARE.instrument
+        assert account_config(store, alone).terms.instruments["SHARE"] == SHARE.instrument
 
 
 def test_an_order_outside_the_symbols_fills_when_its_bar_is_in_the_store(job: Job) -> None:

@@ -14,7 +14,7 @@ import requests
 
 from exchange.ports import BrokerUnavailable
 from storage.database import connect
-from storage.ledger import broker_events as venues
+from storage.ledger import broker_events
 from storage.ledger import order_lookup as order_history
 from storage.ledger import orders as order_store
 from storage.ledger.broker_events import BrokerBaseline
@@ -50,7 +50,7 @@ def taken_over(year: Calm) -> dict[str, Any]:
 
 def newest(year: Calm) -> BrokerBaseline:
     with connect(year.home) as store:
-        found = venues.adoption(store, "daily", year.venue)
+        found = broker_events.newest_baseline(store, "daily", year.venue)
     assert found is not None
     return found
 
@@ -63,7 +63,9 @@ def stored(year: Calm, order_id: str) -> Order:
 def trades(year: Calm, order_id: str) -> dict[int, list[BrokerFill]]:
     """The order's trades in the ledger, by the number of the adoption under which they count."""
     with connect(year.home) as store:
-        every = {number: venues.executions(store, "daily", number) for number in range(1, newest(year).number + 1)}
+        every = {
+            number: broker_events.executions(store, "daily", number) for number in range(1, newest(year).number + 1)
+        }
     return {number: found for number, all_ in every.items() if (found := [o for o in all_ if o.order_id == order_id])}
 
 
@@ -103,7 +105,7 @@ def put(year: Calm, number: int, price: str) -> Order:
         order_store.record_orders(store, "daily", [order])
         sent = replace(order, state=OrderState.SENT)
         order_store.claim_order(store, "daily", sent)
-        venues.record_step(store, "daily", sent, now)
+        broker_events.record_step(store, "daily", sent, now)
     limit = {"type": "LIMIT", "timeInForce": "GTC", "price": price, "newClientOrderId": order.order_id}
     exchange.call("POST", ORDERS[year.venue], symbol=BTC, side="SELL", quantity=order.quantity, **limit)
     return order

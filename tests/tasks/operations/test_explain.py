@@ -10,7 +10,7 @@ import pytest
 
 from exchange.brokers.paper import PaperBroker
 from storage.database import connect
-from storage.ledger import broker_events as venues
+from storage.ledger import broker_events
 from storage.ledger import days as ledger
 from storage.ledger import explanations as explanation_store
 from storage.ledger import orders as order_store
@@ -243,9 +243,9 @@ def test_steps_and_trades_at_a_broker_are_told(job: Job) -> None:
         fee_asset="BNB",
     )
     with connect(job.home) as store:
-        venues.record_step(store, job.account, replace(order, state=OrderState.SENT), at)
-        venues.record_step(store, job.account, replace(order, state=OrderState.UNKNOWN, reason="timed out"), at)
-        venues.record_executions(store, job.account, 1, [trade])
+        broker_events.record_step(store, job.account, replace(order, state=OrderState.SENT), at)
+        broker_events.record_step(store, job.account, replace(order, state=OrderState.UNKNOWN, reason="timed out"), at)
+        broker_events.record_executions(store, job.account, 1, [trade])
     answer = told(job, order)
     assert answer["steps"] == [
         {"state": "sent", "reason": order.reason, "recorded_at": "2020-06-11T00:00:00+00:00"},

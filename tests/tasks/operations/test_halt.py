@@ -10,9 +10,9 @@ from storage.ledger import orders as order_store
 from storage.ledger import risk_state
 from strategy.account.orders import Order, OrderState
 from strategy.signals.strategies import Strategy
-from tasks.daily.account_state import mandate_of
+from tasks.daily.account_state import account_config
 from tasks.daily.order import OrdersBlocked, demand_nothing_withheld, planned_orders
-from tasks.daily.signals import settled_standing
+from tasks.daily.signals import settled_state
 from tasks.operations.halt import AccountUnknown, ReasonMissing, halt, resume
 from tasks.run.job import Job
 from testing.markets.bars import PAIR, FakeBars
@@ -78,7 +78,7 @@ def test_what_is_written_stays_as_it_was_planned_when_the_account_is_halted_afte
 
     def planned() -> tuple[Order, ...]:
         with connect(eager.home) as store:
-            account = settled_standing(store, eager), mandate_of(store, eager)
+            account = settled_state(store, eager), account_config(store, eager)
             return planned_orders(store, eager, account, ledger.decisions_on(store, "daily", eager.as_of))
 
     before = planned()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.bars import quarantine as quality
+from storage.bars import quarantine
 from storage.bars.quarantine import Inspection
 from storage.database import connect
 from storage.ledger import runs
@@ -111,7 +111,7 @@ def test_the_screen_shows_what_the_account_s_own_source_holds_and_holds_back(job
     run_day(elsewhere, lambda: replace(PAIR, name="file:/bad.csv"))
     finding = Finding(symbol="SHARE", open_time=None, expectation="it is right", value="", limit="", reason="bad")
     with connect(job.home) as store:
-        quality.quarantine(
+        quarantine.quarantine(
             store, Inspection(run_id="r", source=elsewhere.source, symbol="SHARE", checked_at=job.now), [finding]
         )
     own, other = status_json(job.home, "daily"), status_json(job.home, "other")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from storage.bars import published as bar_store
-from storage.bars import quarantine as quality
+from storage.bars import quarantine
 from storage.bars.staging import staged_symbols
 from storage.database import connect
 from tasks.data.ingest import ingest
@@ -29,7 +29,7 @@ def test_a_faulty_symbol_publishes_nothing_of_its_window_and_the_other_all_of_it
     with connect(tmp_path) as store:
         assert set(bar_store.last_published(store, "fake", job.symbols)) == {"TOKEN"}
         assert staged_symbols(store, "fake") == ("SHARE",)
-        assert {held.finding.symbol for held in quality.quarantined(store)} == {"SHARE"}
+        assert {held.finding.symbol for held in quarantine.quarantined(store)} == {"SHARE"}
 
 
 def test_a_symbol_whose_newest_session_is_missing_is_held_back_and_what_came_is_kept(tmp_path: Path) -> None:

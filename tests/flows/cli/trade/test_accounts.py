@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from storage.database import connect
-from storage.ledger import broker_events as venues
+from storage.ledger import broker_events
 from storage.ledger.broker_events import BrokerBaseline
 from strategy.signals.strategies import Strategy
 from tasks.operations.concerns import look
@@ -86,7 +86,7 @@ def test_what_is_halted_or_open_at_a_broker_outside_is_not_forgotten(run: Run, j
     resume(home, "daily", "it was right")
     with connect(home) as store:
         taken = BrokerBaseline(number=1, adopted_at=job.now, cash=Decimal(5), positions={}, reason="new")
-        venues.adopt(store, "daily", "testnet-spot", taken)
+        broker_events.record_baseline(store, "daily", "testnet-spot", taken)
     told = run("accounts", "forget", "daily", "--yes")
     assert (told.code, "daily is open at testnet-spot (" in told.failure) == (2, True)
 

@@ -12,7 +12,7 @@ import pytest
 
 from flows.cli.trade.explain import shown_explanation
 from flows.config.settings import Settings
-from flows.planning.plan import policy
+from flows.planning.plan import run_config
 from storage.database import connect
 from storage.ledger import orders as order_store
 from storage.ledger import runs
@@ -115,7 +115,7 @@ def test_an_order_of_a_backfill_is_decided_again_by_the_settings_of_its_run(
 ) -> None:
     stored = run("explain", ids[0], "--json").answer
     # The account was lived through by the look-back of the tests, and a backfill's record names its place too.
-    rules = policy(Settings(strategy=Strategy.RULES, lookback_period=SIZING.lookback_period))
+    rules = run_config(Settings(strategy=Strategy.RULES, lookback_period=SIZING.lookback_period))
     config = json.dumps({**json.loads(rules.config), "start": "2020-06-01", "source": "fake", "symbols": ["A"]})
     filled = runs.Run(
         run_id="filled",
