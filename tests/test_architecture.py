@@ -130,6 +130,46 @@ def test_nobody_configures_the_root_logger_or_forwards_keywords(path: Path) -> N
     assert [f.name for f in functions if f.args.kwarg is not None] == []
 
 
+@each_module_of_all
+def test_a_parameter_of_many_values_has_names_for_them(path: Path) -> None:
+    functions = [node for node in ast.walk(syntax(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    packed = [
+        f"{function.name}({ast.unparse(argument)})"
+        for function in functions
+        for argument in [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+        if argument.annotation is not None and has_a_long_tuple(argument.annotation)
+    ]
+    assert packed == []
+
+
+def has_a_long_tuple(annotation: ast.expr) -> bool:
+    """Whether a tuple of more than two members, each with a meaning of its own, stands anywhere in the annotation."""
+    if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
+        annotation = ast.parse(annotation.value, mode="eval").body
+    return any(
+        isinstance(node, ast.Subscript)
+        and ast.unparse(node.value).lower().endswith("tuple")
+        and isinstance(node.slice, ast.Tuple)
+        and len(node.slice.elts) > 2
+        for node in ast.walk(annotation)
+    )
+
+
+@pytest.mark.parametrize(
+    ("annotation", "long"),
+    [
+        ("tuple[int, str, None]", True),
+        ("Sequence[Tuple[int, str, None]] | None", True),
+        ("'tuple[int, str, None]'", True),
+        ("tuple[int, ...]", False),
+        ("tuple[int, str]", False),
+        ("dict[str, int]", False),
+    ],
+)
+def test_a_long_tuple_is_seen_wherever_it_stands(annotation: str, long: bool) -> None:
+    assert has_a_long_tuple(ast.parse(annotation, mode="eval").body) is long
+
+
 def is_sentence(node: ast.expr) -> bool:
     """Whether the expression is named as what people read: a name, an attribute, a key, or `str` of one."""
     name = ""

@@ -22,6 +22,15 @@ ENTRIES = Table(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TakeoverKey:
+    """The key of a takeover: an account's takeovers of a broker are numbered from 1."""
+
+    account: str
+    broker: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeptPositions:
     """The signed quantities that the account owned after a takeover, and the cost of those on margin."""
 
@@ -52,15 +61,13 @@ def kept_positions(connection: Connection, account: str, broker: str, number: in
 
 
 def record_changes(
-    connection: Connection,
-    adoption: tuple[str, str, int],
-    as_of: date,
-    changes: Sequence[tuple[Change, str]],
+    connection: Connection, takeover: TakeoverKey, as_of: date, changes: Sequence[tuple[Change, str]]
 ) -> None:
-    """Record the entries that a takeover (account, broker, number) books on the day, each change with its reason."""
+    """Record the entries that a takeover books on the day, each change with its reason."""
+    key = (takeover.account, takeover.broker, takeover.number)
     rows: list[Row] = [
         (
-            *(*adoption, line, as_of, change.symbol, quantised(change.cash), quantised(change.quantity)),
+            *(*key, line, as_of, change.symbol, quantised(change.cash), quantised(change.quantity)),
             *(str(change.cause), reason),
         )
         for line, (change, reason) in enumerate(changes, start=1)

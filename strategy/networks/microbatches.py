@@ -17,7 +17,6 @@ from strategy.networks.transformer import Network, fixed_threads
 
 #: A constant, because gradients are summed part by part: the number of threads must not change the result.
 PARTS = 4
-Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
@@ -49,11 +48,11 @@ class Parts:
         result: Tensor = _InParts.apply(self, rows, *self.network.parameters())  # type: ignore[no-untyped-call]
         return result
 
-    def side_by_side(self, work: Callable[[Given], Made], given: Iterable[Given]) -> list[Made]:
-        """Return the results of the work on each item, in order, with one torch thread for each of the pool's."""
+    def side_by_side(self, work: Callable[..., Made], *arguments: Iterable[Any]) -> list[Made]:
+        """Return the results of the work for each part's arguments, in order, with one torch thread each."""
         # torch keeps a thread count for each calling thread; a new thread takes the count that was set last.
         with fixed_threads(1):
-            return list(self._pool.map(work, given))
+            return list(self._pool.map(work, *arguments))
 
 
 class _InParts(torch.autograd.Function):
@@ -61,8 +60,7 @@ class _InParts(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, parts: Parts, rows: Tensor, *_: Tensor) -> Tensor:
-        def departure(given: tuple[Network, int, Tensor]) -> Tensor:
-            twin, seed, some = given
+        def departure(twin: Network, seed: int, some: Tensor) -> Tensor:
             twin.train(parts.network.training)
             with torch.enable_grad():
                 result: Tensor = twin(some, torch.Generator().manual_seed(seed))
@@ -70,18 +68,16 @@ class _InParts(torch.autograd.Function):
 
         seeds = torch.randint(2**62, (PARTS,)).tolist()
         ctx.parts = parts
-        ctx.kept = parts.side_by_side(departure, zip(parts.twins, seeds, rows.chunk(PARTS), strict=False))
+        ctx.kept = parts.side_by_side(departure, parts.twins, seeds, rows.chunk(PARTS))
         return torch.cat([kept.detach() for kept in ctx.kept])
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        def gradients(given: tuple[Network, Tensor, Tensor]) -> tuple[Tensor, ...]:
-            twin, departure, some = given
+        def gradients(twin: Network, departure: Tensor, some: Tensor) -> tuple[Tensor, ...]:
             return torch.autograd.grad(departure, list(twin.parameters()), some)
 
-        twins = zip(ctx.parts.twins, ctx.kept, gradient.chunk(PARTS), strict=False)
-        shares = ctx.parts.side_by_side(gradients, twins)
+        shares = ctx.parts.side_by_side(gradients, ctx.parts.twins, ctx.kept, gradient.chunk(PARTS))
         return None, None, *(sum(rest, first) for first, *rest in zip(*shares, strict=True))
 
 

@@ -27,7 +27,7 @@ from tasks.broker.account_books import (
     traded_since,
 )
 from tasks.broker.resets import Verdict, judged
-from tasks.broker.takeover_plan import Plan, planned, take_over
+from tasks.broker.takeover_plan import AccountAtBroker, Plan, planned, take_over
 from tasks.report.markup import exactly
 from tasks.run.job import Job
 
@@ -114,15 +114,15 @@ def settle_difference(job: Job, broker: Broker, baseline: BrokerBaseline, found:
         raise BrokerDisagrees(f"{found.words}; {_remedy(job)}")
     verdict = judged(job, broker, baseline)
     holdings = baseline_holdings(broker, sorted({*job.symbols, *baseline.positions}))
-    standing = (job.account, broker, baseline)
+    at = AccountAtBroker(account=job.account, broker=broker.name, baseline=baseline)
     with connect(job.home) as store, transaction(store):
         # The mismatch may come from orders that another run sent after it recorded a new baseline.
         if not is_current_baseline(store, job.account, broker, baseline):
             return ()
         if not verdict.reset:
             raise BrokerDisagrees(f"{found.words}; {verdict.words}; {_remedy(job)}")
-        plan = planned(store, (job.account, broker.name, baseline), holdings, given_back)
-        take_over(store, standing, holdings, (plan, verdict.reason))
+        plan = planned(store, at, holdings, given_back)
+        take_over(store, broker, plan, holdings, verdict.reason)
         if verdict.met:
             resets.record_reset(store, job.account, broker.name, baseline.number + 1, broker.now())
     lacking = "".join(f"; {words}" for change, words in plan.changes if change.cause is Cause.LIMIT)

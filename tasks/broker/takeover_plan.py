@@ -12,7 +12,7 @@ from storage.ledger import broker_events, takeovers
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from storage.ledger.broker_events import BrokerBaseline
-from storage.ledger.takeovers import KeptPositions
+from storage.ledger.takeovers import KeptPositions, TakeoverKey
 from strategy.account.orders import OrderState, ReasonCode
 from strategy.broker.takeover import Books, Cause, Change, Found, Takeover
 from tasks.broker.account_books import (
@@ -39,14 +39,28 @@ Law = Callable[[Books, Found], Takeover]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountAtBroker:
+    """An account at an external broker, named by `broker`, and its current baseline there."""
+
+    account: str
+    broker: str
+    baseline: BrokerBaseline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The effect of a takeover on an account; `takeover` and `before` are None before its first day."""
 
-    broker: str
+    at: AccountAtBroker
     as_of: date
     found: Found
     before: Books | None
     takeover: Takeover | None
+
+    @property
+    def broker(self) -> str:
+        """Return the broker's name."""
+        return self.at.broker
 
     @property
     def changes(self) -> tuple[tuple[Change, str], ...]:
@@ -126,21 +140,21 @@ class Plan:
 
 def planned(
     store: Connection,
-    standing: tuple[str, str, BrokerBaseline],
+    at: AccountAtBroker,
     holdings: Balances,
     law: Law,
     events: UnrecordedEvents = NO_EVENTS,
 ) -> Plan:
-    """Return what taking the broker over will do by the law, once the news is recorded; write nothing."""
-    account, broker, current = standing
+    """Return what taking the broker over will do by the law, once the events are recorded; write nothing."""
+    account, current = at.account, at.baseline
     found = found_of(
         holdings, expected(store, account, current, events), unreported_orders(store, account, current, events)
     )
-    books = books_of(store, account, broker, current, events)
+    books = books_of(store, account, at.broker, current, events)
     snapshot = ledger.latest_snapshot(store, account)
     day = first_open_day(store, account, snapshot.account.as_of, events) if snapshot else current.adopted_at.date()
     return Plan(
-        broker=broker,
+        at=at,
         as_of=day,
         found=found,
         before=books,
@@ -148,16 +162,12 @@ def planned(
     )
 
 
-def take_over(
-    store: Connection, standing: tuple[str, Broker, BrokerBaseline], holdings: Balances, told: tuple[Plan, str]
-) -> None:
+def take_over(store: Connection, broker: Broker, plan: Plan, holdings: Balances, reason: str) -> None:
     """Record a new baseline as planned; call it within a transaction in which the old baseline is still current.
 
     Orders decided before it and not sent yet expire.
     """
-    account, broker, before = standing
-    plan, reason = told
-    number, now = before.number + 1, broker.now()
+    account, number, now = plan.at.account, plan.at.baseline.number + 1, broker.now()
     for order in order_store.open_orders(store, account):
         ended = replace(order, state=OrderState.EXPIRED, reason=UNSENT, code=ReasonCode.OVERTAKEN)
         if order.state is OrderState.INTENDED and order_store.claim_order(store, account, ended):
@@ -168,7 +178,8 @@ def take_over(
         takeovers.record_kept_positions(
             store, account, broker.name, number, KeptPositions(positions=after.positions, costs=after.costs)
         )
-        takeovers.record_changes(store, (account, broker.name, number), plan.as_of, plan.changes)
+        key = TakeoverKey(account=account, broker=broker.name, number=number)
+        takeovers.record_changes(store, key, plan.as_of, plan.changes)
     log.warning("Account %s adopts %s anew.", account, broker.name)
     for _, words in plan.changes:
         log.warning("%s.", words)

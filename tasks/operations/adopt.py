@@ -29,7 +29,7 @@ from tasks.broker.account_books import (
 )
 from tasks.broker.balances import broker_difference, ledger_difference
 from tasks.broker.reconciliation import LOOKS, charges_since, record_charges
-from tasks.broker.takeover_plan import Adopted, answered, planned, take_over
+from tasks.broker.takeover_plan import AccountAtBroker, Adopted, answered, planned, take_over
 from tasks.broker.unknown_orders import WAITED_FOR, sync_orders, unresolved
 from tasks.operations.halt import ReasonMissing
 from tasks.run.answers import Json
@@ -111,7 +111,8 @@ def foresee(home: Path, account: str, open_broker: Callable[[datetime], Broker],
     with connect(home) as store:
         forgotten = [report.order for report in receipts if unresolved(store, account, report.order, now_there)]
         events = replace(events, unknown=tuple(forgotten))
-        plan = planned(store, (account, broker.name, before), holdings, taken_over, events)
+        at = AccountAtBroker(account=account, broker=broker.name, baseline=before)
+        plan = planned(store, at, holdings, taken_over, events)
         due = bool(forgotten) or bool(plan.changes) or _due(store, adopter, before, holdings, events)
     number = before.number + due
     return answered(adopter, Adopted(plan=plan, number=number, reason="", holdings=holdings, changed=due, dry=True))
@@ -198,12 +199,11 @@ def _took_over(adopter: Adopter, broker: Broker, before: BrokerBaseline, reason:
         forgotten = [order for order in out if unresolved(store, account, order, broker.now())]
         if out != forgotten or broker_events.executions(store, account, before.number) != known:
             return None
-        plan = planned(
-            store, (account, broker.name, before), holdings, taken_over, UnrecordedEvents(unknown=tuple(forgotten))
-        )
+        at = AccountAtBroker(account=account, broker=broker.name, baseline=before)
+        plan = planned(store, at, holdings, taken_over, UnrecordedEvents(unknown=tuple(forgotten)))
         if not (forgotten or plan.changes or _due(store, adopter, before, holdings)):
             return Adopted(plan=plan, number=before.number, reason=before.reason, holdings=holdings, changed=False)
-        take_over(store, (account, broker, before), holdings, (plan, reason))
+        take_over(store, broker, plan, holdings, reason)
         for order in forgotten:
             what = f"{order.reason}; what it may have traded is in the balances of adoption {before.number + 1}"
             ended = replace(order, state=OrderState.EXPIRED, reason=what, code=ReasonCode.ADOPTED)

@@ -186,7 +186,7 @@ class OrderBooks:
         """The orders of a symbol from a number on, or made within a span, or the most recent ones; oldest first."""
         now_ms = self._now_ms
         orders = [one for one in self.orders.values() if one.symbol == symbol and one.lags.lists_ms <= now_ms]
-        return _page(orders, [(order.id, order.time_ms) for order in orders], (first, *span), limit)
+        return _page(orders, [(order.id, order.time_ms) for order in orders], first, span, limit)
 
     def trade_page(
         self, symbol: str, first: int | None, span: tuple[int | None, int | None], limit: int, order_id: int | None
@@ -199,13 +199,13 @@ class OrderBooks:
             found = self.trades
         now_ms = self._now_ms
         trades = [one for one in found if one.symbol == symbol and self.orders[one.order_id].lags.trades_ms <= now_ms]
-        return _page(trades, [(trade.id, trade.time_ms) for trade in trades], (first, *span), limit)
+        return _page(trades, [(trade.id, trade.time_ms) for trade in trades], first, span, limit)
 
 
 def _page(
-    items: list[Any], marks: list[tuple[int, int]], window: tuple[int | None, int | None, int | None], limit: int
+    items: list[Any], marks: list[tuple[int, int]], first: int | None, span: tuple[int | None, int | None], limit: int
 ) -> list[Any]:
-    first, start_ms, end_ms = window
+    start_ms, end_ms = span
     chosen = [
         item
         for item, (number, moment) in zip(items, marks, strict=True)

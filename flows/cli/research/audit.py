@@ -10,6 +10,7 @@ import typer
 from flows.cli.console import run_command, sections, table, tell, warned
 from flows.cli.number_format import in_units
 from flows.cli.options import AsJson, Home, Source, Symbols
+from flows.cli.research.window_options import WindowOptions
 
 Json = dict[str, Any]
 
@@ -41,13 +42,11 @@ def audit(
 ) -> None:
     """Prove that nothing looks ahead, that daily runs equal a backtest, and what the seed's figures are worth."""
     given = {"source": source, "symbols": symbols, "home": home}
-    window = (strategy, start_date, end_date)
+    window = WindowOptions(strategy=strategy, start_date=start_date, end_date=end_date)
     run_command(lambda: run_audit(given, what, window, days), shown_audit, as_json)
 
 
-def run_audit(
-    given: Mapping[str, object], what: Audit, window: tuple[str | None, str | None, str | None], days: int | None
-) -> Json:
+def run_audit(given: Mapping[str, object], what: Audit, window: WindowOptions, days: int | None) -> Json:
     """Return the answer of an audit; without Prefect server, and with only temporary accounts."""
     from flows.cli.console import quiet_logs
     from flows.config.settings import load
@@ -55,7 +54,7 @@ def run_audit(
     from flows.planning.plan import RequestRefused, between, plan, strategies_named
     from strategy.signals.strategies import Strategy
 
-    request = between("audit", window[1], window[2])
+    request = between("audit", window.start_date, window.end_date)
     if days is not None and not 1 <= days <= MOST_DAYS:
         raise RequestRefused(f"--days is {days}; it must lie between 1 and {MOST_DAYS}")
     if what is Audit.HEADLINE and days is not None:
@@ -65,7 +64,7 @@ def run_audit(
     if what is Audit.HEADLINE and not settings.symbols:
         settings = load({**given, "symbols": source.symbols()[0]})
     usual = (Strategy.RULES, Strategy.HOLD) if what is Audit.HEADLINE else tuple(Strategy)
-    strategies = usual if window[0] is None else strategies_named(window[0])
+    strategies = usual if window.strategy is None else strategies_named(window.strategy)
     job = plan(settings, source, request)
     quiet_logs()
     from tasks.audit.window import AuditRequest

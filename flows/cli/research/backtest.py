@@ -11,6 +11,7 @@ from flows.cli.options import AsJson, Calendar, Capital, Home, Source, Symbols
 from flows.cli.research.costs import shown_costs
 from flows.cli.research.significance import doubts
 from flows.cli.research.sweep import run_sweep, shown_sweep
+from flows.cli.research.window_options import WindowOptions
 
 if TYPE_CHECKING:
     from strategy.signals.strategies import Strategy
@@ -44,7 +45,8 @@ def backtest(
         "fee_bps": fee_bps,
         "slippage_bps": slippage_bps,
     }
-    given, window = {**settings, "home": home}, (strategy, start_date, end_date)
+    given = {**settings, "home": home}
+    window = WindowOptions(strategy=strategy, start_date=start_date, end_date=end_date)
     if grid is None and dask is None:
         run_command(lambda: run_backtest(with_calendar(given, calendar), window, save_results), shown_backtest, as_json)
     else:
@@ -53,16 +55,14 @@ def backtest(
         )
 
 
-def run_backtest(
-    given: Mapping[str, object], window: tuple[str | None, str | None, str | None], folder: str | None
-) -> Json:
+def run_backtest(given: Mapping[str, object], window: WindowOptions, folder: str | None) -> Json:
     """Return the answer of a backtest; without Prefect server or account."""
     from flows.cli.research.results_folder import results_folder
     from flows.config.settings import load
     from flows.planning.adapters import open_source, source_factory
     from flows.planning.plan import between, plan
 
-    names, request = window[0], between("backtest", window[1], window[2])
+    names, request = window.strategy, between("backtest", window.start_date, window.end_date)
     settings = load(given)
     strategies = _strategies(settings.strategy if names is None else names)
     settings = load({**given, "strategy": strategies[0]})

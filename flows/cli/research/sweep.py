@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.cli.console import counted, quiet_logs, sections, table, warned
 from flows.cli.number_format import in_units, ratio
+from flows.cli.research.window_options import WindowOptions
 
 if TYPE_CHECKING:
     from strategy.kernel.grid_accounts import Swept
@@ -22,7 +23,7 @@ METRICS = ("sharpe", "cagr", "annual_vol", "max_drawdown", "turnover_per_year")
 
 
 def run_sweep(
-    given: Mapping[str, object], grid: tuple[str | None, str | None], window: tuple[str | None, ...], folder: str | None
+    given: Mapping[str, object], grid: tuple[str | None, str | None], window: WindowOptions, folder: str | None
 ) -> dict[str, Any]:
     """Return the answer of a sweep: `grid` is its file and a Dask scheduler's address, `window` as in a backtest."""
     from flows.cli.prefect_run import prepare_run
@@ -39,8 +40,8 @@ def run_sweep(
     file, address = grid
     if file is None:
         raise RequestRefused(f"--dask is {address}, but only a sweep is spread; name its file with --grid")
-    request = between("backtest", window[1], window[2])
-    options = {**given, "strategy": window[0]}
+    request = between("backtest", window.start_date, window.end_date)
+    options = {**given, "strategy": window.strategy}
     axes = read_axes(expanded(Path(file)), options)
     if "symbols" in axes:
         options["symbols"] = tuple(sorted({symbol for account in axes["symbols"] for symbol in account}))

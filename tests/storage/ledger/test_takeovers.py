@@ -4,7 +4,7 @@ from pathlib import Path
 
 from storage.database import connect
 from storage.ledger import takeovers
-from storage.ledger.takeovers import KeptPositions
+from storage.ledger.takeovers import KeptPositions, TakeoverKey
 from strategy.account.state import Entry, EntryKind
 from strategy.broker.takeover import Cause, Change
 
@@ -18,7 +18,8 @@ def test_what_adoptions_book_on_a_day_is_added_up_by_symbol(tmp_path: Path) -> N
     with connect(tmp_path) as store:
         for number in (2, 2, 3):
             changes = [(gone, "sold"), (rebate, "paid")] if number == 2 else [(rebate, "paid")]
-            takeovers.record_changes(store, ("daily", "b", number), TUESDAY, changes)
+            key = TakeoverKey(account="daily", broker="b", number=number)
+            takeovers.record_changes(store, key, TUESDAY, changes)
         rows = store.execute("SELECT line, symbol, cause, reason FROM takeover_entries WHERE number = 2 ORDER BY line")
         assert rows.fetchall() == [(1, "A", "position", "sold"), (2, "", "cash", "paid")]
         cash = Entry(as_of=TUESDAY, kind=EntryKind.REBASE, symbol="", cash=D(1), quantity=D(0))
