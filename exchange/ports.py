@@ -54,7 +54,7 @@ class BarRequest:
 
     def __post_init__(self) -> None:
         if not self.since:
-            raise ValueError("no symbol was asked for; name at least one")
+            raise ValueError("no symbol was requested; name at least one")
         if self.now.tzinfo is None:
             raise ValueError(f"now is {self.now}; it must carry a time zone")
 
@@ -213,7 +213,7 @@ class Broker(Protocol):
     def holdings(self, symbols: tuple[str, ...]) -> Balances | None:
         """Return the broker's holdings of the symbols that it lists; None if the ledger itself is the only record.
 
-        Raises BrokerUnavailable, and BrokerRefused if it lists none of them.
+        Raises BrokerUnavailable, and BrokerRefused if it does not list them.
         """
         ...
 

@@ -97,7 +97,7 @@ def _run(given: Mapping[str, object], account: str, as_of: date | None) -> str:
         return ended_well(json.dumps(done), again)
     _demand_newest(job)
     if holiday(bars, job):
-        closed = f"{job.as_of} is no session of {', '.join(job.symbols)}; there was nothing to do"
+        closed = f"{job.as_of} is not a session of {', '.join(job.symbols)}; there was nothing to do"
         log.info("%s.", closed)
         return ended_well(json.dumps(day_json(day_result(job, Findings(warnings=(closed,))))), f"{closed}.")
     name_run(job, f"{job.as_of}")

@@ -68,7 +68,7 @@ def _folder(home: Path, account: str) -> Path:
 
 def _demand_plain(account: str) -> None:
     if not account or Path(account).name != account or account.startswith("."):
-        raise ValueError(f"{account!r} is no name of an account; give a plain name")
+        raise ValueError(f"{account!r} is not a valid account name; give a plain name")
 
 
 def write(folder: Path, name: str, text: str) -> Path:
@@ -77,7 +77,7 @@ def write(folder: Path, name: str, text: str) -> Path:
     Raises ValueError if the name is a path; StoreFull, StoreReadOnly.
     """
     if not name or Path(name).name != name or name.startswith("."):
-        raise ValueError(f"{name!r} is no name of a report; give a plain file name")
+        raise ValueError(f"{name!r} is not a valid report name; give a plain file name")
     return write_whole(folder / name, text.encode("utf-8"))
 
 
@@ -87,7 +87,7 @@ def write_table(folder: Path, name: str, table: "pd.DataFrame") -> Path:
     Raises ValueError if the name is a path; StoreFull, StoreReadOnly.
     """
     if Path(name).name != name or name.startswith("."):
-        raise ValueError(f"{name!r} is no name of a table; give a plain file name")
+        raise ValueError(f"{name!r} is not a valid table name; give a plain file name")
     buffer = BytesIO()
     table.to_parquet(buffer, index=False)
     return write_whole(folder / name, buffer.getvalue())

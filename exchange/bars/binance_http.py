@@ -66,7 +66,7 @@ def _once(ask: Callable[[], Answer], symbol: str) -> Answer:
     except BinanceAPIException as error:
         raise _judged(error, symbol) from error
     except BinanceRequestException as error:
-        raise Transient(f"an answer that is no JSON, {str(error.message)[:60]!r}") from error
+        raise Transient(f"an answer that is not JSON, {str(error.message)[:60]!r}") from error
     except requests.RequestException as error:
         raise Transient(type(error).__name__) from error
     except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:

@@ -87,7 +87,7 @@ class FileBars:
                 raise _empty(self._path)
             return symbols
         if self._symbol is None:
-            raise SourceRefused(f"{self._path} has no symbol column; say whose bars these are with --symbol")
+            raise SourceRefused(f"{self._path} has no symbol column; name their symbol with --symbol")
         return (self._symbol,)
 
     def _demand(self, symbols: tuple[str, ...]) -> None:

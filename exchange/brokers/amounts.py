@@ -14,9 +14,9 @@ def amount(told: Any) -> Decimal:
     >>> amount("NaN")
     Traceback (most recent call last):
     ...
-    ArithmeticError: NaN is no finite amount
+    ArithmeticError: NaN is not a finite amount
     """
     value = Decimal(told)
     if not value.is_finite():
-        raise ArithmeticError(f"{value} is no finite amount")
+        raise ArithmeticError(f"{value} is not a finite amount")
     return value

@@ -66,16 +66,16 @@ def enquire(
                 continue
             if refusal.code == ARCHIVED_ORDER:
                 return OrderReport(order=known(order, OrderState.EXPIRED, str(refusal)))
-            return OrderReport(order=unknown(order, ReasonCode.UNTOLD, f"the venue refuses to tell of it ({refusal})"))
+            return OrderReport(order=unknown(order, ReasonCode.UNTOLD, f"the venue refuses to report it ({refusal})"))
         # After a reset, a testnet numbers from one again: the number may now be another order's.
         if asked is named[0] or (isinstance(found, Mapping) and found.get("clientOrderId") == order.order_id):
             return confirmed(session, endpoints, order, (found, sent_at))
     if venue is not None and venue.venue_order_id and (traded := traded_under(session, endpoints, order, venue)):
         return traded
     if session.now() - sent_at > endpoints.remembers:
-        reason = f"the venue tells of no order after {endpoints.remembers.days} days"
+        reason = f"the venue reports no order older than {endpoints.remembers.days} days"
         return OrderReport(order=unknown(order, ReasonCode.FORGOTTEN, reason))
-    return OrderReport(order=unknown(order, ReasonCode.UNSEEN, "the venue knows no such order"))
+    return OrderReport(order=unknown(order, ReasonCode.UNSEEN, "the venue has no such order"))
 
 
 def cancel(session: TestnetSession, endpoints: OrderEndpoints, order: Order, sent_at: datetime) -> OrderReport:

@@ -101,7 +101,7 @@ def _asked(session: TestnetSession, question: Callable[[Any], Sequence[Found]]) 
     try:
         return session.ask(question)
     except VenueRefusal as refusal:
-        raise BrokerUnavailable(f"orders and trades cannot be asked for ({refusal}); try again later") from None
+        raise BrokerUnavailable(f"orders and trades cannot be queried ({refusal}); try again later") from None
 
 
 def _listed(told: Json) -> ListedOrder:

@@ -90,7 +90,7 @@ def _receipt(session: TestnetSession, endpoints: OrderEndpoints, order: Order, t
     try:
         status, filled = str(told["status"]), amount(told["executedQty"])
     except (KeyError, TypeError, ArithmeticError):
-        raise BrokerUnavailable("the venue tells of it in a way that is not known here") from None
+        raise BrokerUnavailable("the venue reports it in an unknown format") from None
     executions: tuple[BrokerFill, ...] = ()
     for count in range(ASKED if filled else 0):
         if count:
@@ -100,12 +100,12 @@ def _receipt(session: TestnetSession, endpoints: OrderEndpoints, order: Order, t
             break
     else:
         if filled:
-            untold = f"filled {plain(filled)}, but not all its trades are told yet"
+            untold = f"filled {plain(filled)}, but not all its trades are reported yet"
             return OrderReport(order=unknown(order, ReasonCode.UNTOLD, untold))
     if whole := _whole(order, executions):
         return whole
     if status not in _STATES:
-        odd = unknown(order, ReasonCode.UNTOLD, f"the venue says {status}, a state that is not known here")
+        odd = unknown(order, ReasonCode.UNTOLD, f"the venue says {status}, an unknown state")
         return OrderReport(order=odd, executions=executions)
     reason = "" if status == "FILLED" else f"the venue says {status}"
     return OrderReport(order=known(order, _STATES[status], reason), executions=executions)
@@ -134,7 +134,7 @@ def traded_under(
     )
     if not executions:
         return None
-    untold = unknown(order, ReasonCode.UNTOLD, "its trades are told, and it is not")
+    untold = unknown(order, ReasonCode.UNTOLD, "its trades are reported, but the order is not")
     return _whole(order, executions) or OrderReport(order=untold, executions=executions)
 
 
@@ -153,7 +153,7 @@ def _trades(session: TestnetSession, endpoints: OrderEndpoints, order: Order, to
                 return tuple(found.values())
             first = max(int(execution.trade_id) for execution in page) + 1
     except VenueRefusal as refusal:
-        raise BrokerUnavailable(f"its trades cannot be asked for ({refusal})") from None
+        raise BrokerUnavailable(f"its trades cannot be queried ({refusal})") from None
     raise BrokerUnavailable(f"its trades do not end within {MOST_PAGES * MOST_TRADES:,}")
 
 

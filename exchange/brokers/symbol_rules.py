@@ -66,9 +66,7 @@ def read_listing(info: Mapping[str, Any], symbol: str, venue: str) -> Listing:
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         if isinstance(error, BrokerRefused):
             raise
-        raise BrokerUnavailable(
-            f"{venue} describes {symbol} in a way that is not known here; try again later"
-        ) from error
+        raise BrokerUnavailable(f"{venue} describes {symbol} in an unknown format; try again later") from error
 
 
 def listed(symbols: Sequence[str], find: Callable[[str], Listing], venue: str) -> tuple[Listing, ...]:
@@ -78,7 +76,7 @@ def listed(symbols: Sequence[str], find: Callable[[str], Listing], venue: str) -
         with suppress(BrokerRefused):
             found.append(find(symbol))
     if not found:
-        raise BrokerRefused(f"{venue} lists none of {', '.join(symbols)}; name symbols that it does")
+        raise BrokerRefused(f"{venue} does not list {', '.join(symbols)}; name symbols that it does")
     return tuple(found)
 
 

@@ -126,7 +126,7 @@ class TestnetSession:
             code = error.code if isinstance(error.code, int) else 0
             return self._judged(int(error.status_code), code, str(error.message)[:120])
         except BinanceRequestException:
-            return Judgement.OPEN, "an answer that is no JSON", None
+            return Judgement.OPEN, "an answer that is not JSON", None
         except requests.RequestException as error:
             # Its text contains the signed URL.
             return judge_failure(error), type(error).__name__, None

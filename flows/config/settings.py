@@ -77,7 +77,7 @@ class Settings(BaseSettings):
         default=252, ge=20, le=2_520, description="rows the network sees and account days a drawdown looks back"
     )
 
-    retrain_every_bars: int = Field(default=21, ge=1, le=10_000, description="age at which a model is trained anew")
+    retrain_every_bars: int = Field(default=21, ge=1, le=10_000, description="age at which a model is retrained")
     cold_start_every_bars: int = Field(
         default=252, ge=1, le=10_000, description="age of a model's first training at which it is trained from nothing"
     )
@@ -174,7 +174,7 @@ class Settings(BaseSettings):
         most, every = self.model_max_age_bars, self.retrain_every_bars
         if most < every:
             what = f"model_max_age_bars is {most}, below retrain_every_bars, {every}"
-            raise ConfigurationError(what, "a model must live until the next is trained")
+            raise ConfigurationError(what, "a model must last until the next is trained")
         return self
 
 
@@ -229,8 +229,8 @@ def _told(error: ValidationError) -> tuple[str, str]:
 
 def _unknown(name: str) -> tuple[str, str]:
     close = get_close_matches(name.lower().replace("-", "_"), Settings.model_fields, n=1)
-    remedy = f"did you mean {close[0]}" if close else f"known are {', '.join(Settings.model_fields)}"
-    return f"{name} is no setting", remedy
+    remedy = f"did you mean {close[0]}?" if close else f"known are {', '.join(Settings.model_fields)}"
+    return f"unknown setting {name}", remedy
 
 
 def _file_settings(path: Path) -> dict[str, object]:

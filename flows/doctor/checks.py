@@ -102,7 +102,7 @@ def _store(home: Path) -> Json:
 
 def _private(home: Path) -> Json:
     if not home.is_dir():
-        return _check("privacy", False, f"{home} is no folder", "name a writable folder with --home")
+        return _check("privacy", False, f"{home} is not a folder", "name a writable folder with --home")
     mode = home.stat().st_mode & 0o777
     return _check("privacy", mode & 0o077 == 0, f"{home} has mode {mode:o}", f"chmod 700 {home}")
 

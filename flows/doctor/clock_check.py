@@ -16,7 +16,7 @@ def compare_clocks(settings: Settings) -> tuple[bool, str, str]:
     External brokers are not queried: a run measures their clock itself. Raises SourceUnavailable.
     """
     if settings.source != "binance":
-        return True, f"nothing to compare it with: {settings.source.partition(':')[0]} tells no time", ""
+        return True, f"nothing to compare it with: {settings.source.partition(':')[0]} reports no time", ""
     from exchange.bars.binance_klines import BinanceBars
 
     exchange = BinanceBars()

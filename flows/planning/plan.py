@@ -139,7 +139,7 @@ def wanted_symbols(settings: Settings, source: BarSource) -> tuple[str, ...]:
     if len(symbols) > MOST_SYMBOLS:
         raise RequestRefused(
             f"{source.name} holds {len(symbols):,} symbols, of which one run takes {MOST_SYMBOLS:,} at most; name "
-            "those that are meant with --symbols, or split the file"
+            "the ones to trade with --symbols, or split the file"
         )
     for symbol in symbols:
         if not fullmatch(SYMBOL_PATTERN, symbol):

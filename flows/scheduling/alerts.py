@@ -34,7 +34,7 @@ def notify(subject: str, body: str) -> bool:
                 block.notify(body, subject)
     # A block may use any library, whose error messages may hold the address.
     except Exception as error:  # noqa: BLE001
-        log.warning("Nobody could be told of %s (%s).", subject, type(error).__name__)
+        log.warning("The alert %s could not be sent (%s).", subject, type(error).__name__)
         return False
     return True
 

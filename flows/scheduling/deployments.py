@@ -151,4 +151,6 @@ def _command(environment: Mapping[str, str]) -> None:
         ) from error
     if done.returncode:
         last = done.stdout.strip().splitlines()[-1:] or ["nothing was said"]
-        raise DeploymentFailed(f"`prefect deploy --all` failed in {ROOT}: {last[0]}; run it by hand to see all it says")
+        raise DeploymentFailed(
+            f"`prefect deploy --all` failed in {ROOT}: {last[0]}; run it by hand to see its whole output"
+        )

@@ -91,7 +91,7 @@ def settle(
     the open, delisted positions closed at their last mark, marks at the close. Raises ValueError if the day is not new.
     """
     if as_of <= account.as_of:
-        raise ValueError(f"{as_of} cannot be settled: the account already stands at {account.as_of}")
+        raise ValueError(f"{as_of} cannot be settled: the account is already at {account.as_of}")
     paid = financing(account, as_of, terms.costs)
     entries = [Entry(as_of=as_of, kind=EntryKind.FINANCING, symbol="", cash=-paid, quantity=Decimal(0))] if paid else []
     quantity = {symbol: position.quantity for symbol, position in account.positions.items()}

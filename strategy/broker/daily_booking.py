@@ -32,7 +32,7 @@ def booked_day(state: AccountState, booked: Day, quotes: Mapping[str, Quote], lo
     as_of = booked.state.account.as_of
     before = state.account
     if as_of <= before.as_of:
-        raise ValueError(f"{as_of} cannot be booked: the account already stands at {before.as_of}")
+        raise ValueError(f"{as_of} cannot be booked: the account is already at {before.as_of}")
     cash = before.cash
     held = {symbol: position.quantity for symbol, position in before.positions.items()}
     marks = {symbol: (position.mark, position.marked_on) for symbol, position in before.positions.items()}

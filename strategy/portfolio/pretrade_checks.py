@@ -83,7 +83,7 @@ def _filter_broken(order: Order, state: PreTradeState) -> str:
     instrument, quantity = state.instruments[order.symbol], order.quantity
     notional = quantity * state.marks[order.symbol]
     if whole_lots(quantity, instrument.lot) != quantity:
-        return f"quantity {quantity:f} is no multiple of the lot, {instrument.lot:f}"
+        return f"quantity {quantity:f} is not a multiple of the lot, {instrument.lot:f}"
     if small := too_small(quantity, notional, instrument):
         return f"quantity {quantity:f} {small}"
     if instrument.max_quantity is not None and quantity > instrument.max_quantity:

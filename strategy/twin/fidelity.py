@@ -49,7 +49,7 @@ def facts(bars: Mapping[str, Bars], twin: Twin, *, paths: int, seed: int) -> tup
     Give the bars on which the twin was fitted. Raises ValueError for fewer than one path.
     """
     if paths < 1:
-        raise ValueError(f"{paths} paths were asked for; give at least 1")
+        raise ValueError(f"{paths} paths were requested; give at least 1")
     draws = np.random.default_rng(seed).spawn(paths)
     return judge(bars, (simulate(twin, rows=len(twin), seed=draw) for draw in draws), seed=seed)
 

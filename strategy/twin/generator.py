@@ -198,7 +198,7 @@ def simulate(
     to MOST_ROWS.
     """
     if not 1 <= rows <= MOST_ROWS:
-        raise ValueError(f"a path of {rows} rows was asked for; it must have 1 to {MOST_ROWS}")
+        raise ValueError(f"a path of {rows} rows was requested; it must have 1 to {MOST_ROWS}")
     draw = np.random.default_rng(seed)
     source, log_scale = _blocks(twin, rows, draw)
     wobble = jitter or Jitter()

@@ -137,7 +137,7 @@ def verdict(measured: Mapping[str, Mapping[str, float | None]], symbol: str, day
         if not any(_reaches(figure, row[figure]) for row in honest)
     ]
     if not missed:
-        return "Each of the claimed figures is reached by some account here, which says nothing of other data."
+        return "Each of the claimed figures is reached by some account here, which proves nothing for other data."
     needed = "more than all days" if days_right is None else f"{days_right:.0%} of all days"
     listed = " and ".join(part for part in (", ".join(missed[:-1]), missed[-1]) if part)
     return (

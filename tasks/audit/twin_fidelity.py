@@ -78,4 +78,4 @@ def _undefined(symbols: list[str]) -> list[str]:
     """Return a warning for symbols with a fact that has no band."""
     if not symbols:
         return []
-    return [f"some facts of {', '.join(symbols)} are undefined: a price stands still or too few days are shared"]
+    return [f"some facts of {', '.join(symbols)} are undefined: a price does not move or too few days are shared"]

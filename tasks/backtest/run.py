@@ -247,7 +247,7 @@ def _demand_a_decision(replayed: Replay, strategy: Strategy, market: _Market) ->
         return
     if not any(instrument.member(day) for instrument in market.instruments.values() for day in market.dates):
         raise WindowRefused(
-            f"the universe holds none of {', '.join(market.bars)} between {market.dates[0]} and {market.dates[-1]}; "
+            f"the universe contains none of {', '.join(market.bars)} between {market.dates[0]} and {market.dates[-1]}; "
             "choose other dates or symbols, or correct it with `turbodmt universe`"
         )
     most = max(len(bars) for bars in market.bars.values())

@@ -63,7 +63,7 @@ def difference(job: Job, broker: Broker, baseline: BrokerBaseline) -> Difference
     holdings = holdings_of(broker, sorted({*job.symbols, *baseline.positions, *(now.positions if now else ())}))
     with connect(job.home) as store, transaction(store):
         if not is_current_baseline(store, job.account, broker, baseline):
-            words = f"{broker.name} was adopted anew by another run at this moment"
+            words = f"{broker.name} was taken over by another run at the same time"
             return Difference(side=BookSide.MEANWHILE, words=words)
         # A symbol added later joins the baseline as it stands now: the account owns none of it yet.
         joined = {symbol: held for symbol, held in holdings.positions.items() if symbol not in baseline.positions}

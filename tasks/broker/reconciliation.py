@@ -208,7 +208,7 @@ def _catch_up(job: Job, broker: Broker, current: BrokerBaseline) -> tuple[Order,
     for order in unknown:
         if order.code is ReasonCode.FORGOTTEN:
             raise BrokerDisagrees(
-                f"{broker.name} tells no more what became of order {order.order_id} of {order.as_of}; nothing was "
+                f"{broker.name} no longer reports what became of order {order.order_id} of {order.as_of}; nothing was "
                 f"ordered; look, then {remedy(job)} ends it and takes the broker over as it stands"
             )
     record_charges(job, broker, current, job.as_of)

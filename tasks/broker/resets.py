@@ -41,7 +41,7 @@ class Verdict:
 def judged(job: Job, broker: Broker, baseline: BrokerBaseline) -> Verdict:
     """Return whether the broker, whose balances differ from those expected, was reset.
 
-    It was if it knows none of the orders that it took since its last reset and must remember, and reports none of our
+    It was if it has none of the orders that it took since its last reset and must remember, and reports none of our
     trades. If no order was ever sent and nothing is held, no mismatch can be ours. Raises BrokerUnavailable.
     """
     with connect(job.home) as store:
@@ -66,9 +66,7 @@ def judged(job: Job, broker: Broker, baseline: BrokerBaseline) -> Verdict:
         if found.order.code is ReasonCode.FORGOTTEN:
             continue
         if found.order.code is not ReasonCode.UNSEEN:
-            return Verdict(
-                reset=False, words=f"it was not reset: it still knows order {sent.order_id} of {order.as_of}"
-            )
+            return Verdict(reset=False, words=f"it was not reset: it still has order {sent.order_id} of {order.as_of}")
         proofs += sent.order_id in with_trades or broker.now() - sent.venue.transacted_at < TOLD_FOR
     if not proofs:
         return Verdict(
@@ -78,10 +76,10 @@ def judged(job: Job, broker: Broker, baseline: BrokerBaseline) -> Verdict:
         for trade in broker.all_trades(symbol):
             ours = traded.get((symbol, trade.trade_id))
             if ours is not None and ours.executed_at == trade.executed_at:
-                words = f"it was not reset: it still tells trade {trade.trade_id} of order {ours.order_id}"
+                words = f"it was not reset: it still reports trade {trade.trade_id} of order {ours.order_id}"
                 return Verdict(reset=False, words=words)
     return Verdict(
         reset=True,
-        words=f"it knows none of the {proofs} orders that it had taken and must remember, and tells none of our "
+        words=f"it has none of the {proofs} orders that it had taken and must remember, and reports none of our "
         f"{len(traded)} trades",
     )

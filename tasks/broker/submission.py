@@ -169,8 +169,8 @@ def _new(store: Connection, customer: Customer, receipt: OrderReport) -> tuple[B
         before = known.get(execution.trade_id)
         if before is not None and _money(before) != _money(execution):
             log.warning(
-                "Trade %s of order %s was told as %s, and is told as %s now; the first stays in the ledger, and if the "
-                "balances say otherwise the books differ.",
+                "Trade %s of order %s was reported as %s, and is now reported as %s; the first stays in the ledger, "
+                "and if the balances say otherwise the books differ.",
                 *(execution.trade_id, execution.order_id, _money(before), _money(execution)),
             )
     return as_recorded(

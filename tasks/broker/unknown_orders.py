@@ -72,7 +72,7 @@ def close_absent(job: Job, broker: Broker, baseline: BrokerBaseline, unknown: Se
             barred[order.symbol] = f"{_doubt(order)}: {trace}"
         else:
             reason = (
-                f"{broker.name} knows no such order, lists none among open orders and all orders, tells no trade of "
+                f"{broker.name} has no such order, lists none among open orders and all orders, reports no trade of "
                 f"it, and its balances hold none, {_hours(broker.now() - at)} after it was sent"
             )
             end(job, broker, replace(order, state=OrderState.EXPIRED, reason=reason, code=ReasonCode.ABSENT))
@@ -82,7 +82,7 @@ def close_absent(job: Job, broker: Broker, baseline: BrokerBaseline, unknown: Se
 def waited_for(broker: Broker, unknown: Sequence[Order]) -> dict[str, str]:
     """Return by symbol why it takes no order while it has one of unknown outcome and the books differ."""
     return {
-        order.symbol: f"{_doubt(order)}: the balances of {broker.name} may hold what it traded, which no trade tells "
+        order.symbol: f"{_doubt(order)}: the balances of {broker.name} may hold what it traded, which no trade reports "
         "yet; the next run asks again"
         for order in unknown
     }
@@ -156,16 +156,16 @@ def _trace(job: Job, broker: Broker, baseline: BrokerBaseline, order: Order) -> 
         booked = broker_events.trade_ids(store, job.account, order.symbol)
     if confirmed is not None:
         return (
-            f"{broker.name} took it at {confirmed.transacted_at:%Y-%m-%d %H:%M:%S} UTC and does not know it now; {way}"
+            f"{broker.name} took it at {confirmed.transacted_at:%Y-%m-%d %H:%M:%S} UTC and does not have it now; {way}"
         )
     if broker.now() - sent_at(job, order) < CLOSED_AFTER:
         return f"{order.reason}; a run {_hours(CLOSED_AFTER)} after it was sent closes it if no trace is left"
     if _listed(job, broker, order) is not None:
-        return f"{broker.name} lists it, and does not tell what became of it; {way}"
+        return f"{broker.name} lists it, and does not report what became of it; {way}"
     for trade in broker.trades_since(order.symbol, since):
         if trade.trade_id not in booked and trade.executed_at >= baseline.adopted_at:
             what = f"trade {trade.trade_id} of {trade.signed_quantity:f} at {trade.executed_at:%Y-%m-%d %H:%M} UTC"
-            return f"{broker.name} tells {what}, which is by no order of ours that is known; {way}"
+            return f"{broker.name} tells {what}, which belongs to no known order of ours; {way}"
     return ""
 
 

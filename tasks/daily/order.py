@@ -100,7 +100,7 @@ def demand_nothing_withheld(job: Job) -> None:
     if kept:
         raise OrdersBlocked(
             f"orders of {job.as_of} did not leave ({len(kept)}), {kept[0].symbol} was {kept[0].reason}; the next day "
-            "decides anew: correct what it names before"
+            "decides again: correct what it names before"
         )
 
 

@@ -92,7 +92,7 @@ def _moved(change: UnitChange, found: Restated) -> str:
         parts.append(f"open orders were scaled alike ({count})")
     return (
         f"{change.symbol}: the source restated its past in another unit: the last {change.bars} bars up to {change.on} "
-        f"stand at x{ratio:.6g} of what this account used, open, high, low and close alike; "
+        f"are at x{ratio:.6g} of what this account used, open, high, low and close alike; "
         f"{' and '.join(parts)}, at the same value"
     )
 
@@ -106,7 +106,7 @@ def why_held(change: UnitChange, job: Job) -> str:
     why = (
         f"{change.bars} bars say that this is a change of unit, which a position at {job.broker} does not follow"
         if change.certain
-        else "fewer than five bars agree on that ratio, so that it is no certain change of unit"
+        else "fewer than five bars agree on that ratio, so the change of unit is not certain"
     )
     return (
         f"{what}; {why}; its position, mark and open orders stay as they are: correct the source, or if the close is "

@@ -59,7 +59,7 @@ def settle(job: Job, open_broker: Callable[[datetime], Broker]) -> Settled:
                 filled = f"{fill.side} {exactly(fill.quantity)} {fill.symbol} filled at {priced(fill.price)}"
                 log.info("%s: %s.", day, filled)
             equity = settled.state.snapshot.equity
-            log.info("Account %s stands at %s at the close of %s.", job.account, money(equity), day)
+            log.info("Account %s is at %s at the close of %s.", job.account, money(equity), day)
     return Settled(dates=dates, agreement=_with_history(agreement, found, job))
 
 

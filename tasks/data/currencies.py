@@ -24,7 +24,7 @@ def demand_one_currency(instruments: Mapping[str, Instrument]) -> None:
     )
     pence = " (GBp is a penny, a hundredth of GBP)" if "GBp" in by_currency else ""
     raise SourceRefused(
-        f"one account knows one currency, and its symbols are priced in {len(by_currency)}: {listed}{pence}; give each "
+        f"an account has one currency, and its symbols are priced in {len(by_currency)}: {listed}{pence}; give each "
         "currency an account and a run of its own, with --account and --symbols"
     )
 

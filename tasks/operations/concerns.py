@@ -120,7 +120,7 @@ def _orders_missed(store: Connection, account: str) -> Iterator[Concern]:
             key=f"orders:{account}",
             text=f"orders of {account} were not taken as decided on {len(missed)} of the last {len(judged)} days that "
             f"ordered: {sentences(missed[0])[0]}; see the reason, and check the broker's balance, keys and rules; "
-            f"`turbodmt explain {missed[0][0].order.order_id}` tells the order's steps",
+            f"`turbodmt explain {missed[0][0].order.order_id}` shows the order's steps",
         )
 
 

@@ -61,5 +61,7 @@ def _set(home: Path, account: str, reason: str, *, halted: bool) -> Json:
 
 def _demand_known(account: str, known: tuple[str, ...]) -> None:
     if account not in known:
-        held = f"the ledger holds {', '.join(known)}; name one of these" if known else "no account has lived a day yet"
+        held = (
+            f"the ledger holds {', '.join(known)}; name one of these" if known else "no account has settled a day yet"
+        )
         raise AccountUnknown(f"--account is {account!r}, and {held}")

@@ -25,7 +25,7 @@ def import_bars(
     for symbol, _ in accepted:
         if symbol not in job.symbols:
             raise SourceRefused(
-                f"--accept names {symbol}, which is none of the symbols imported, {', '.join(job.symbols[:5])}; "
+                f"--accept names {symbol}, which is not among the symbols imported, {', '.join(job.symbols[:5])}; "
                 "name it with --symbols"
             )
     with connect(job.home) as store:

@@ -44,7 +44,7 @@ CHECKS = (
         most=0.0,
         value="{unread_others}",
         limit="a plain number like 1234567.8, or nothing",
-        reason="a volume or adjusted close is written and is no number: separators, units and letters are not read",
+        reason="a volume or adjusted close is given but is not a number: separators, units and letters are not read",
         waivable=False,
     ),
     Check(
@@ -62,7 +62,7 @@ CHECKS = (
         most=0.0,
         value="adjusted close {adj_close:.8g}",
         limit="above 0 and finite, or unknown on every bar",
-        reason="an adjusted close that is no price, or is missing on some bars only, would read as a split",
+        reason="an adjusted close that is not a price, or is missing on some bars only, would read as a split",
         waivable=False,
     ),
     Check(
@@ -222,7 +222,7 @@ CHECKS = (
         value="{move_found:+.2%} from the close before",
         limit="{move_limit:+.2%}",
         reason=f"the move is more than {MOVE_MEDIANS:.0f} times the median of the {LOOKBACK_BARS} bars before; if "
-        "it is a split or a dividend, the source must tell it, a file in its column adj_close",
+        "it is a split or a dividend, the source must report it, a file in its column adj_close",
         blocks=False,
     ),
 )

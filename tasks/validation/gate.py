@@ -223,7 +223,7 @@ def _unpublishable(symbol: str, reason: str) -> Finding:
 def _lacking(symbol: str, instrument: Instrument | None, last: date | None, must_reach: date | None) -> Finding | None:
     """Return the finding that a symbol without new bars does not reach the day; None if it does."""
     if last is None:
-        reason, value = "the source has no bar of it up to the day asked for", "none"
+        reason, value = "the source has no bar of it up to the requested day", "none"
         return Finding(
             symbol=symbol, open_time=None, expectation=NO_BARS, value=value, limit="at least one", reason=reason
         )

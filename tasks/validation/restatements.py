@@ -42,20 +42,20 @@ def told(verdict: Verdict, found: Mapping[str, Restatement]) -> Verdict:
         expectation=ONE_UNIT,
         value=f"{restated.bars} published bars up to {restated.last} at x{restated.ratio:.6g}",
         limit="x1",
-        reason="the source tells its past in another unit, open, high, low and close alike; positions, marks and open "
-        "orders move with it",
+        reason="the source restates its past in another unit, open, high, low and close alike; positions, marks and "
+        "open orders move with it",
     )
     if restated.late:
         said = replace(
             said,
-            reason="the source tells its past in another unit, but bars after it were published in that unit before; "
-            "accounts whose last mark is older move with it; in others what they held then has lost or gained by the "
-            "ratio and is not corrected: compare them with a backtest, or start another with --account",
+            reason="the source restates its past in another unit, but bars after it were published in that unit "
+            "before; accounts whose last mark is older move with it; in others what they held then has lost or gained "
+            "by the ratio and is not corrected: compare them with a backtest, or start another with --account",
         )
     if restated.beyond is None:
         return replace(verdict, warnings=(*verdict.warnings, said))
     reason = (
-        f"the source tells its past in another unit, but only up to {restated.told_until}, and bars up to "
+        f"the source restates its past in another unit, but only up to {restated.told_until}, and bars up to "
         f"{restated.beyond} are published; run `turbodmt import` of the same source first, which reads all of it"
     )
     return replace(verdict, findings=(*verdict.findings, replace(said, reason=reason)))

@@ -17,7 +17,7 @@ UNIT_CHECKS = (
         value=_VALUE,
         limit=_LIMIT,
         reason="the bar opens at a whole ratio to the close before and hardly moves itself, as after a split or in "
-        "another unit; it clears itself once the source restates the past, tells the event or confirms the level for "
+        "another unit; it clears itself once the source restates the past, reports the event or confirms the level for "
         f"{CONFIRMING_SESSIONS} sessions, or when a person accepts it",
     ),
     Check(
@@ -26,8 +26,8 @@ UNIT_CHECKS = (
         most=0.0,
         value=_VALUE,
         limit=_LIMIT,
-        reason="the bar opens at a whole ratio to the close before, as after a split that the source has not told; the "
-        "level was confirmed since",
+        reason="the bar opens at a whole ratio to the close before, as after a split that the source has not reported; "
+        "the level was confirmed since",
         blocks=False,
     ),
 )

@@ -82,7 +82,7 @@ def test_a_day_before_the_ledger_s_last_one_is_refused(lived: Path) -> None:
 
 def test_a_holiday_changes_nothing(tmp_path: Path) -> None:
     answer = json.loads(daily(as_of=SUNDAY, strategy=Strategy.RULES, home=tmp_path / "home"))
-    assert answer["warnings"] == ["2018-12-30 is no session of ^GSPC, ^IXIC; there was nothing to do"]
+    assert answer["warnings"] == ["2018-12-30 is not a session of ^GSPC, ^IXIC; there was nothing to do"]
     assert answer["orders"] == []
     assert contents(tmp_path / "home")["account_snapshots"] == []
 

@@ -19,7 +19,7 @@ def test_a_report_is_private_and_replaced_as_a_whole(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["../day.html", "/tmp/day.html", ".day.html", ""])
 def test_a_report_stays_in_its_folder(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ValueError, match="is no name of a report"):
+    with pytest.raises(ValueError, match="is not a valid report name"):
         reports.write(tmp_path, name, "")
 
 

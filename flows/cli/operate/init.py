@@ -92,7 +92,7 @@ def _risk_asked() -> str:
         if answer in RISKS:
             return answer
         typer.echo(f"risk is {answer!r}; it must be {', '.join(RISKS)}.", err=True)
-    raise NotInitialised(f"risk was asked for {TRIES} times; it must be {', '.join(RISKS)}")
+    raise NotInitialised(f"risk was prompted for {TRIES} times; it must be {', '.join(RISKS)}")
 
 
 def _risk_lines(risk: str | None) -> str:
@@ -125,7 +125,7 @@ def _asked(name: str, question: str, default: str) -> str:
             typer.echo(f"{error}.", err=True)
         else:
             return answer
-    raise NotInitialised(f"{name} was asked for {TRIES} times; docs/configuration.md tells its limits")
+    raise NotInitialised(f"{name} was asked for {TRIES} times; docs/configuration.md states its limits")
 
 
 def _content(answers: Mapping[str, str]) -> str:

@@ -69,7 +69,7 @@ def _demand_known(name: str) -> None:
     if name not in NAMES:
         close = get_close_matches(name, NAMES, n=1)
         remedy = f"did you mean {close[0]}" if close else f"known are {', '.join(NAMES)}"
-        raise RequestRefused(f"{name} is no parameter of a grid; {remedy}")
+        raise RequestRefused(f"{name} is not a grid parameter; {remedy}")
 
 
 def _value(name: str, value: object) -> Any:

@@ -151,7 +151,7 @@ def _bars(answer: Json) -> list[Line]:
 def _features(answer: Json) -> list[Line]:
     if answer["features"]:
         return [(name, value, "") for name, value in answer["features"].items()]
-    return [("none", None, "no network decided; the rule's own inputs stand under Forecast")]
+    return [("none", None, "no network decided; the rule's own inputs are under Forecast")]
 
 
 def _regime(regime: Json) -> list[Line]:

@@ -344,7 +344,7 @@ def test_paths_that_are_no_file_are_refused(tmp_path):
 
 def test_a_file_without_symbols_needs_a_name(tmp_path):
     source = FileBars(written(tmp_path, "date,open,high,low,close\n2020-01-02,1,1,1,1\n"))
-    with pytest.raises(SourceRefused, match="no symbol column; say whose bars these are with --symbol"):
+    with pytest.raises(SourceRefused, match="no symbol column; name their symbol with --symbol"):
         source.symbols()
 
 

@@ -12,5 +12,5 @@ def test_an_amount_is_the_number_that_was_told_to_its_last_digit() -> None:
 
 @pytest.mark.parametrize(("told", "said"), [("NaN", "NaN"), ("Infinity", "Infinity"), ("-inf", "-Infinity")])
 def test_what_compares_with_nothing_is_no_amount(told: str, said: str) -> None:
-    with pytest.raises(ArithmeticError, match=f"^{said} is no finite amount$"):
+    with pytest.raises(ArithmeticError, match=f"^{said} is not a finite amount$"):
         amount(told)

@@ -58,7 +58,7 @@ def test_what_is_held_is_told_of_what_is_listed_alone() -> None:
     venue = Told({"GET exchangeInfo": INFO, "GET balance": [], "GET positionRisk": risk})
     held = FuturesTestnet(KEYS, venue.wire()).holdings(("GONE", "BTCUSDT"))
     assert held == Balances(cash=D(0), positions={"BTCUSDT": D("-0.75")}, on_margin=True)
-    with pytest.raises(BrokerRefused, match=r"^testnet-futures lists none of GONE, LOST; name symbols that it does$"):
+    with pytest.raises(BrokerRefused, match=r"^testnet-futures does not list GONE, LOST; name symbols that it does$"):
         FuturesTestnet(KEYS, venue.wire()).holdings(("GONE", "LOST"))
 
 

@@ -187,7 +187,7 @@ def test_trades_that_are_not_told_in_five_questions_leave_the_order_unknown() ->
     part = {**SPOT_TRADE, "qty": "0.49999999"}
     venue = Told({"GET order": SPOT_ORDER, "GET myTrades": [part]})
     receipt = SpotTestnet(KEYS, venue.wire()).enquire(BOUGHT, START)
-    reason = "filled 0.5, but not all its trades are told yet"
+    reason = "filled 0.5, but not all its trades are reported yet"
     untold = replace(BOUGHT, state=OrderState.UNKNOWN, reason=reason, code=ReasonCode.UNTOLD)
     assert (receipt.order, receipt.executions) == (untold, ())
     assert [asked for asked, _ in venue.asked] == ["GET order", *["GET myTrades"] * 5]
@@ -213,12 +213,12 @@ def test_an_order_leaves_within_two_seconds_of_its_claim_or_not_at_all() -> None
         (
             {**SPOT_ORDER, "status": "ODD", "executedQty": "0"},
             OrderState.UNKNOWN,
-            "the venue says ODD, a state that is not known here",
+            "the venue says ODD, an unknown state",
         ),
         (
             {**SPOT_ORDER, "executedQty": "many"},
             OrderState.UNKNOWN,
-            "the venue tells of it in a way that is not known here",
+            "the venue reports it in an unknown format",
         ),
     ],
 )
@@ -239,7 +239,7 @@ def test_an_order_that_the_venue_does_not_know_is_asked_for_once_and_never_calle
     broker.now()
     venue.now += step
     unseen = broker.enquire(BOUGHT, START).order
-    reason = "the venue knows no such order"
+    reason = "the venue has no such order"
     assert unseen == replace(BOUGHT, state=OrderState.UNKNOWN, reason=reason, code=ReasonCode.UNSEEN)
     assert (venue.waits, venue.asked) == ([], [("GET order", NAMED)])
 
@@ -267,7 +267,7 @@ def test_an_order_that_is_told_no_more_is_known_by_the_trades_under_its_number(k
     found = part.enquire(order, START, confirmed)
     assert (found.order.state, found.order.code) == (OrderState.UNKNOWN, ReasonCode.UNTOLD)
     assert [one.quantity for one in found.executions] == [D("0.2")]
-    assert found.order.reason == "its trades are told, and it is not"
+    assert found.order.reason == "its trades are reported, but the order is not"
     late = kind(KEYS, Told({"GET order": UNKNOWN, trades: [{**one, "time": 1767661200000}]}).wire())
     assert late.enquire(order, START, confirmed).order.code is ReasonCode.UNSEEN
 
@@ -333,9 +333,9 @@ def test_a_futures_order_is_remembered_for_ninety_days() -> None:
         order = FuturesTestnet(KEYS, Told({"GET order": UNKNOWN}).wire()).enquire(BOUGHT, START - age).order
         return order.state, order.code, order.reason
 
-    unseen = (OrderState.UNKNOWN, ReasonCode.UNSEEN, "the venue knows no such order")
+    unseen = (OrderState.UNKNOWN, ReasonCode.UNSEEN, "the venue has no such order")
     assert asked(timedelta(days=90)) == unseen
-    forgotten = (OrderState.UNKNOWN, ReasonCode.FORGOTTEN, "the venue tells of no order after 90 days")
+    forgotten = (OrderState.UNKNOWN, ReasonCode.FORGOTTEN, "the venue reports no order older than 90 days")
     assert asked(timedelta(days=90, seconds=1)) == forgotten
 
 
@@ -344,14 +344,14 @@ def test_an_archived_order_has_expired_and_another_refusal_tells_nothing() -> No
     ended = archived.enquire(BOUGHT, START).order
     assert ended == replace(BOUGHT, state=OrderState.EXPIRED, reason="HTTP 400, code -2026: Archived.")
     odd = SpotTestnet(KEYS, Told({"GET order": refused(-1121, "Invalid symbol.")}).wire())
-    reason = "the venue refuses to tell of it (HTTP 400, code -1121: Invalid symbol.)"
+    reason = "the venue refuses to report it (HTTP 400, code -1121: Invalid symbol.)"
     untold = replace(BOUGHT, state=OrderState.UNKNOWN, reason=reason, code=ReasonCode.UNTOLD)
     assert odd.enquire(BOUGHT, START).order == untold
 
 
 def test_trades_that_are_refused_leave_what_became_of_the_order_open() -> None:
     broker = SpotTestnet(KEYS, Told({"GET order": SPOT_ORDER, "GET myTrades": refused(-1121, "no")}).wire())
-    reason = "its trades cannot be asked for (HTTP 400, code -1121: no)"
+    reason = "its trades cannot be queried (HTTP 400, code -1121: no)"
     untold = replace(BOUGHT, state=OrderState.UNKNOWN, reason=reason, code=ReasonCode.UNTOLD)
     assert broker.enquire(BOUGHT, START).order == untold
 

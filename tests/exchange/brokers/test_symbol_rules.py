@@ -183,7 +183,7 @@ def test_a_symbol_that_is_not_listed_is_refused() -> None:
     ],
 )
 def test_a_listing_of_another_shape_is_no_answer(info: dict[str, Any]) -> None:
-    told = "^testnet-spot describes BTCUSDT in a way that is not known here; try again later$"
+    told = "^testnet-spot describes BTCUSDT in an unknown format; try again later$"
     with pytest.raises(BrokerUnavailable, match=told):
         read_listing(info, "BTCUSDT", "testnet-spot")
 

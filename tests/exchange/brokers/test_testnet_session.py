@@ -111,7 +111,7 @@ def test_a_skewed_clock_is_measured_again_before_the_question_is_asked_again() -
         (refused(-1000, "x" * 130), "HTTP 400, code -1000: " + "x" * 120),
         (Said(body="<html>", status=502), "HTTP 502, code 0: no JSON"),
         (Said(body={"code": "X12", "msg": "no"}, status=500), "HTTP 500, code 0: no JSON"),
-        (Said(body="<html>"), "an answer that is no JSON"),
+        (Said(body="<html>"), "an answer that is not JSON"),
         (Said(body="[]", status=502), "an answer of an unknown shape"),
         (Said(failure=requests.ReadTimeout("signature=secret")), "ReadTimeout"),
     ],
@@ -227,7 +227,7 @@ def test_a_request_refused_for_its_clock_has_it_measured_again_and_no_other_has(
     ("answer", "said"),
     [
         (refused(-1007, "Timeout.", 408), "HTTP 408, code -1007: Timeout."),
-        (Said(body="<html>"), "an answer that is no JSON"),
+        (Said(body="<html>"), "an answer that is not JSON"),
         (Said(failure=requests.ReadTimeout("signature=secret")), "ReadTimeout"),
         (Said(failure=requests.ConnectionError("cut")), "ConnectionError"),
         (

@@ -203,7 +203,7 @@ def test_what_a_later_run_has_published_changes_nothing(run: Run, tmp_path: Path
     again = backtested(run, path, "--strategy", "hold")
     assert fresh.answer == again.answer
     assert fresh.answer["symbols"] == ["SHARE"]
-    assert "LATE: the source has no bar of it up to the day asked for" in fresh.answer["warnings"][0]
+    assert "LATE: the source has no bar of it up to the requested day" in fresh.answer["warnings"][0]
 
 
 def test_a_symbol_with_a_fault_is_dropped_and_alone_it_is_refused(run: Run, file: Path) -> None:
@@ -343,7 +343,7 @@ def test_a_file_without_symbols_takes_the_one_that_is_named(run: Run, tmp_path: 
     refused = run("import", path, "--json")
     assert (refused.code, refused.failure) == (
         2,
-        f"{path} has no symbol column; say whose bars these are with --symbol",
+        f"{path} has no symbol column; name their symbol with --symbol",
     )
     assert run("import", path, "--symbol", "MINE", "--json").answer["published"] == {"MINE": 314}
 
@@ -360,7 +360,7 @@ def test_the_symbols_of_the_settings_are_none_of_a_file_s(
         refused = run("import", named, "--json")
         assert (refused.code, refused.failure) == (
             2,
-            f"{plain} has no symbol column; say whose bars these are with --symbol",
+            f"{plain} has no symbol column; name their symbol with --symbol",
         )
     assert {row["symbol"] for row in run("bars", "--json").answer["published"]} == {"BOND", "SHARE", "TOKEN"}
 

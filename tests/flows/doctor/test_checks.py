@@ -27,7 +27,7 @@ def test_a_sound_installation_passes_every_check(home: Path) -> None:
     installed = {"python", "packages", "environment", "disk", "store", "privacy"}
     assert set(found) == {*installed, "sample", "clock", "prefect server"}
     assert found["sample"]["detail"] == "last session 2018-12-31"
-    assert found["clock"]["detail"] == "nothing to compare it with: sample tells no time"
+    assert found["clock"]["detail"] == "nothing to compare it with: sample reports no time"
 
 
 def test_a_home_that_others_can_read_is_told(home: Path) -> None:
@@ -66,8 +66,8 @@ def test_wrong_settings_are_told_beside_what_needs_none(home: Path) -> None:
     (home / "settings.toml").write_text("sede = 1\n")
     found = checks(home)
     assert [name for name, check in found.items() if not check["ok"]] == ["settings"]
-    assert found["settings"]["remedy"] == "did you mean seed"
-    assert found["settings"]["detail"] == f"{home / 'settings.toml'}: sede is no setting"
+    assert found["settings"]["remedy"] == "did you mean seed?"
+    assert found["settings"]["detail"] == f"{home / 'settings.toml'}: unknown setting sede"
 
 
 def test_the_server_that_runs_go_to_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -153,7 +153,7 @@ def test_a_symbol_trades_to_the_end_of_its_last_session() -> None:
 
 
 def test_a_day_is_settled_once() -> None:
-    with pytest.raises(ValueError, match="2020-01-06 cannot be settled: the account already stands at 2020-01-06"):
+    with pytest.raises(ValueError, match="2020-01-06 cannot be settled: the account is already at 2020-01-06"):
         settle(account("1"), [], {}, MONDAY, TERMS)
 
 

@@ -208,5 +208,5 @@ def test_a_margin_wallet_moves_by_what_was_realised_less_fees() -> None:
 
 def test_a_day_is_booked_once() -> None:
     day = booked(opening(MONDAY, D(10_000)))
-    with pytest.raises(ValueError, match="2020-01-07 cannot be booked: the account already stands at 2020-01-07"):
+    with pytest.raises(ValueError, match="2020-01-07 cannot be booked: the account is already at 2020-01-07"):
         booked(day.state)

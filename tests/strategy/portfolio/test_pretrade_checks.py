@@ -72,7 +72,7 @@ def test_an_order_is_worth_what_the_market_takes_at_most() -> None:
 @pytest.mark.parametrize(
     ("order", "reason"),
     [
-        (an_order("0.015"), "is no multiple of the lot"),
+        (an_order("0.015"), "is not a multiple of the lot"),
         (an_order("0.01"), "is below the least order, 0.02"),
         (an_order("0.09"), "is worth 9.00, below the least order, 10.00"),
         (an_order("101"), "is above 100, the largest order"),

@@ -139,7 +139,7 @@ def test_what_is_undefined_has_no_verdict() -> None:
 
 def test_a_verdict_needs_a_path() -> None:
     bars = {"TOKEN": made_market()["TOKEN"]}
-    with pytest.raises(ValueError, match="0 paths were asked for; give at least 1"):
+    with pytest.raises(ValueError, match="0 paths were requested; give at least 1"):
         facts(bars, fit(bars), paths=0, seed=1)
     with pytest.raises(ValueError, match="the twin was judged by no path; give at least one"):
         judge(bars, [], seed=1)

@@ -249,7 +249,7 @@ def test_symbols_of_different_age_share_their_common_period() -> None:
 
 def test_what_cannot_be_drawn_is_refused() -> None:
     for rows in (0, -1, 100_001):
-        with pytest.raises(ValueError, match=rf"a path of {rows} rows was asked for; it must have 1 to 100000"):
+        with pytest.raises(ValueError, match=rf"a path of {rows} rows was requested; it must have 1 to 100000"):
             simulate(fitted(), rows=rows, seed=1)
     with pytest.raises(ValueError, match=r"the jitter of the drift is -0\.1; it must lie between 0 and 1"):
         Jitter(drift=-0.1)

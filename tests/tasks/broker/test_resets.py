@@ -84,8 +84,8 @@ def next_run(year: Calm, number: int) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("newest_only", "trades", "told"),
     [
-        (True, True, "it was not reset: it still knows order"),
-        (False, False, "it was not reset: it still tells trade"),
+        (True, True, "it was not reset: it still has order"),
+        (False, False, "it was not reset: it still reports trade"),
     ],
 )
 def test_orders_that_are_not_told_are_no_reset_while_anything_of_ours_is(
@@ -110,7 +110,7 @@ def test_an_adoption_without_trades_since_is_no_reset_where_orders_have_left(yea
     adopt(year.home, "daily", "a rebate", year._broker, year._now())
     rebate(year, D("0.25"))
     sent = len(year.testnet.exchange.accepted_orders)
-    with pytest.raises(BrokerDisagrees, match="it was not reset: it still knows order"):
+    with pytest.raises(BrokerDisagrees, match="it was not reset: it still has order"):
         next_run(year, number)
     assert (number_of(year), len(year.testnet.exchange.accepted_orders)) == (2, sent)
 
@@ -123,7 +123,7 @@ def test_a_reset_is_told_with_what_shows_it(year: Calm) -> None:
     year.testnet.exchange.reset()
     year.checks.reset()
     (told,) = next_run(year, number)
-    assert told.startswith(f"{year.venue} was reset: it knows none of the {orders} orders that it had taken")
+    assert told.startswith(f"{year.venue} was reset: it has none of the {orders} orders that it had taken")
     assert "about once a month and without notice" in told
     assert "is cash of account daily now, at the last marks" in told
     assert number_of(year) == 3

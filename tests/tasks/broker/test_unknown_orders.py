@@ -177,7 +177,7 @@ def test_an_order_that_left_no_trace_is_closed_by_the_next_day_and_never_sent_ag
     year.on(number + 1)
     ended = stored(year, order)
     assert (ended.state, ended.code) == (OrderState.EXPIRED, ReasonCode.ABSENT)
-    assert "knows no such order, lists none among open orders and all orders, tells no trade of it" in ended.reason
+    assert "has no such order, lists none among open orders and all orders, reports no trade of it" in ended.reason
     year.on(number + 2)
     assert bought(year, order) == (0, Decimal(0))
     with connect(year.home) as store:
@@ -301,9 +301,9 @@ def refused(_: requests.Response) -> requests.Response:
 @pytest.mark.parametrize(
     ("spoils", "told"),
     [
-        ({"GET myTrades": without_the_last}, "but not all its trades are told yet"),
+        ({"GET myTrades": without_the_last}, "but not all its trades are reported yet"),
         ({"GET myTrades": refused}, "its trades cannot be asked for"),
-        ({"GET myTrades": refused, "GET order": refused}, "the venue refuses to tell of it"),
+        ({"GET myTrades": refused, "GET order": refused}, "the venue refuses to report it"),
     ],
 )
 def test_an_order_that_the_venue_does_not_tell_of_hangs_until_the_broker_is_adopted(
@@ -365,7 +365,7 @@ def test_a_trade_that_is_told_otherwise_stays_as_it_was_told_first(
     with connect(spot.home) as store:
         assert broker_events.executions(store, "daily", 1)[0] == first
     assert stored(spot, order).state is OrderState.FILLED
-    assert f"Trade {first.trade_id} of order {first.order_id} was told as" in caplog.text
+    assert f"Trade {first.trade_id} of order {first.order_id} was reported as" in caplog.text
     spot.on(number + 1)
 
 

@@ -128,7 +128,7 @@ def test_what_an_earlier_longer_delivery_left_at_the_gate_is_not_judged_again(tm
     earlier = on(job, FIRST)
     ingest(earlier, lambda: spoiled)
     assert inspect(earlier, None).held_back == {
-        "UNBORN": "UNBORN: the source has no bar of it up to the day asked for (bars: none, limit at least one)"
+        "UNBORN": "UNBORN: the source has no bar of it up to the requested day (bars: none, limit at least one)"
     }
 
 
@@ -145,7 +145,7 @@ def test_symbols_of_two_currencies_are_refused_and_nothing_changes(tmp_path: Pat
 def test_a_store_without_currencies_learns_them(tmp_path: Path) -> None:
     job = a_job(tmp_path, PAIR.symbols(), FIRST)
     ingest(job, lambda: FakeBars(listings=PAIR.listings, streaming=True))
-    with pytest.raises(SourceRefused, match="one account knows one currency"):
+    with pytest.raises(SourceRefused, match="an account has one currency"):
         ingest(job, lambda: Priced(listings=PAIR.listings, streaming=True))
 
 

@@ -291,7 +291,7 @@ def test_a_futures_order_that_the_venue_has_forgotten_is_ended_by_an_adoption(tm
         number, hanging = left_hanging(year, TAKEN if filled else LOST)
         later, sent = DAYS[number] + LONG_AFTER, len(year.testnet.exchange.accepted_orders)
         told = (
-            rf"^{FUTURES} tells no more what became of order {hanging.order_id} of {DAYS[number]}; nothing was "
+            rf"^{FUTURES} no longer reports what became of order {hanging.order_id} of {DAYS[number]}; nothing was "
             rf"ordered; look, then `turbodmt adopt --account daily --broker {FUTURES} --reason TEXT` ends it and takes "
             r"the broker over as it stands$"
         )
@@ -303,7 +303,7 @@ def test_a_futures_order_that_the_venue_has_forgotten_is_ended_by_an_adoption(tm
         ended = stored(year, hanging.order_id)
         assert (ended.state, ended.reason) == (
             OrderState.EXPIRED,
-            "the venue tells of no order after 90 days; what it may have traded is in the balances of adoption 2",
+            "the venue reports no order older than 90 days; what it may have traded is in the balances of adoption 2",
         )
         assert trades(year, hanging.order_id) == {}
         assert len(year.testnet.exchange.accepted_orders) == sent
@@ -322,7 +322,7 @@ def test_the_explanation_tells_why_a_forgotten_order_has_ended(tmp_path: Path) -
         answer = explain(year.home, found, lambda _: year._job(DAYS[number]).policy)
         with connect(year.home) as store:
             steps = order_history.steps(store, "daily", hanging.order_id)
-    reason = "the venue tells of no order after 90 days; what it may have traded is in the balances of adoption 2"
+    reason = "the venue reports no order older than 90 days; what it may have traded is in the balances of adoption 2"
     assert (answer["order"]["state"], answer["order"]["reason"]) == ("expired", reason)
     assert [(str(one.state), one.reason) for one in steps[-1:]] == [("expired", reason)]
     assert (answer["steps"][-1]["reason"], answer["fills"]) == (reason, [])

@@ -134,5 +134,5 @@ def test_a_misspelt_account_is_refused_and_stays_as_it_is(job: Job) -> None:
 
 
 def test_before_the_first_day_there_is_no_account_to_halt(tmp_path: Path) -> None:
-    with pytest.raises(AccountUnknown, match="--account is 'daily', and no account has lived a day yet"):
+    with pytest.raises(AccountUnknown, match="--account is 'daily', and no account has settled a day yet"):
         halt(tmp_path, "daily", "not yet")

@@ -59,7 +59,7 @@ def test_importing_twice_changes_nothing(job: Job) -> None:
 
 def test_what_cannot_be_imported_is_refused_with_the_reason(job: Job) -> None:
     with pytest.raises(
-        SourceRefused, match="--accept names OTHER, which is none of the symbols imported, SHARE, TOKEN"
+        SourceRefused, match="--accept names OTHER, which is not among the symbols imported, SHARE, TOKEN"
     ):
         import_bars(job, lambda: PAIR, ([("OTHER", WICK)], "because"))
     alone = a_job(job.home, ("SHARE",), LAST)

@@ -16,12 +16,12 @@ def test_a_day_without_symbols_or_account_is_short() -> None:
         "model_id": None,
         "halted": False,
         "report": None,
-        "warnings": ["2018-12-30 is no session of A; there was nothing to do"],
+        "warnings": ["2018-12-30 is not a session of A; there was nothing to do"],
     }
     assert shown_daily(answer).splitlines() == [
         "2018-12-30  account daily  strategy rules",
         "",
-        "Warning: 2018-12-30 is no session of A; there was nothing to do",
+        "Warning: 2018-12-30 is not a session of A; there was nothing to do",
     ]
 
 

@@ -60,6 +60,6 @@ def test_nothing_is_read_or_written_through_a_link(run: Run, home: Path, tmp_pat
     for ask in (lambda: write_day(home, "demo", FRIDAY, "<p>"), lambda: day_pages(home, "demo")):
         with pytest.raises(PlaceUnsafe, match="demo is a link to "):
             ask()
-    with pytest.raises(ValueError, match="is no name of an account"):
+    with pytest.raises(ValueError, match="is not a valid account name"):
         write_day(home, "../x", FRIDAY, "<p>")
     assert list((tmp_path / "theirs").iterdir()) == []
