@@ -157,9 +157,11 @@ def explained(text: str) -> dict[Mutant, str]:
 
 def complaints(lived: Mapping[Mutant, str], tried: Sequence[str], reasons: Mapping[Mutant, str]) -> list[str]:
     """What does not fit: mutants of the `tried` modules that lived without a reason, and reasons of none that lived."""
-    unexplained = [f"{outcome}: {one}" for one, outcome in sorted(lived.items()) if one not in reasons]
+    unexplained = [f"{outcome}: {mutant}" for mutant, outcome in sorted(lived.items()) if mutant not in reasons]
     stale = [
-        f"listed, but killed or gone: {one}" for one in sorted(reasons) if one.module in tried and one not in lived
+        f"listed, but killed or gone: {mutant}"
+        for mutant in sorted(reasons)
+        if mutant.module in tried and mutant not in lived
     ]
     return [*unexplained, *stale]
 
@@ -178,7 +180,7 @@ def laid_out(folder: Path, group: str, modules: Sequence[str]) -> None:
         # A counterexample need not be the smallest to kill.
         "pytest_add_cli_args": ["--hypothesis-profile=mutants"],
     }
-    lines = [f"{name} =\n" + "".join(f"    {one}\n" for one in values) for name, values in options.items()]
+    lines = [f"{name} =\n" + "".join(f"    {value}\n" for value in values) for name, values in options.items()]
     (folder / "setup.cfg").write_text("[mutmut]\n" + "".join(lines), encoding="utf-8")
 
 
@@ -218,7 +220,7 @@ def run(group: str, modules: Sequence[str], processes: int) -> list[tuple[Mutant
     with tempfile.TemporaryDirectory(prefix="mutants-") as name:
         folder = Path(name)
         laid_out(folder, group, modules)
-        names = [f"{group}.{one}" for one in modules]
+        names = [f"{group}.{module}" for module in modules]
         command = [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", str(processes)]
         tried(folder, command)
         # mutmut forks, and one in several hundred of the forks crashes in DuckDB, whatever was changed.
@@ -242,17 +244,17 @@ def main() -> None:
     started = time.monotonic()
     print(f"{'module':40} mutants  killed  timed out  case of SQL  lived")
     for group, (names, _) in GROUPS.items():
-        modules = [one for one in names if not given.only or {group, f"{group}.{one}"} & set(given.only)]
+        modules = [name for name in names if not given.only or {group, f"{group}.{name}"} & set(given.only)]
         if not modules:
             continue
         found = run(group, modules, given.processes)
         for name in modules:
-            counts = Counter(outcome for one, outcome in found if one.module == f"{group}.{name}")
+            counts = Counter(outcome for mutant, outcome in found if mutant.module == f"{group}.{name}")
             told = [counts.pop(one, 0) for one in ("killed", "timed out", BLIND)]
             row = "{:7} {:7} {:10} {:12} {:6}".format(sum(told) + counts.total(), *told, counts.total())
             print(f"{f'{group}.{name}':40} {row}", flush=True)
-        gaps = {one: outcome for one, outcome in found if outcome not in NO_GAPS}
-        wrong += complaints(gaps, [f"{group}.{one}" for one in modules], reasons)
+        gaps = {mutant: outcome for mutant, outcome in found if outcome not in NO_GAPS}
+        wrong += complaints(gaps, [f"{group}.{module}" for module in modules], reasons)
     print(f"in {time.monotonic() - started:.0f} s")
     if wrong:
         sys.exit("\n\n".join(wrong) + f"\n\n{len(wrong)} do not fit {SURVIVORS.name}")

@@ -57,9 +57,9 @@ def main() -> None:
         results = options.results or Path(folder)
         told = json.loads((results / "answer.json").read_text()) if options.results else answer(results)
         photograph(results / "report.html", ROOT / "docs" / "report.png")
-    figures = {"turbo": told["net"], **{name: one["net"] for name, one in told["benchmarks"].items()}}
-    for name, one in figures.items():
-        print(f"{name:12} net Sharpe {one['sharpe']:6.2f}, total return {one['total_return']:+.1%}")
+    figures = {"turbo": told["net"], **{name: benchmark["net"] for name, benchmark in told["benchmarks"].items()}}
+    for name, figure in figures.items():
+        print(f"{name:12} net Sharpe {figure['sharpe']:6.2f}, total return {figure['total_return']:+.1%}")
     print(json.dumps(told["significance"], indent=2))
 
 

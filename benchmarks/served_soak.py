@@ -79,7 +79,7 @@ def sizes(up: Up) -> tuple[float, ...]:
         store.stat().st_size / MB,
         used * block_bytes / MB,
         sum(path.stat().st_size for path in records.parent.glob("prefect.db*")) / MB,
-        sum(one.memory_info().rss for one in (psutil.Process(server), *descendants(server))) / MB,
+        sum(process.memory_info().rss for process in (psutil.Process(server), *descendants(server))) / MB,
         psutil.Process(worker).memory_info().rss / MB,
     )
 
@@ -173,7 +173,9 @@ def forgotten(up: Up, move: Callable[[datetime], None]) -> tuple[float, float]:
 def plot(rows: Sequence[tuple[float, ...]], lines: Sequence[Line]) -> str:
     """MB over days of each figure. An SVG text."""
     canvas = Canvas(width_px=760, height_px=420)
-    captions = [(line_mark(index), f"{one.name} ({one.a_day * 1e3:+.0f} kB a day)") for index, one in enumerate(lines)]
+    captions = [
+        (line_mark(index), f"{line.name} ({line.a_day * 1e3:+.0f} kB a day)") for index, line in enumerate(lines)
+    ]
     head, top_px = key("Files and memory over the days of the soak, MB", captions, canvas)
     top_px, floor_px = top_px + 8.0, float(canvas.height_px - 34)
     highest = 50 * np.ceil(np.array(rows).max() / 50)
@@ -213,14 +215,14 @@ def main() -> None:
             # No schedule starts a run beside those of the soak.
             up.pause("daily-crypto")
             up.pause("watchdog", "watchdog")
-            print(" day                    ", *(f"{one}," for one in FIGURES), "MB")
+            print(" day                    ", *(f"{figure}," for figure in FIGURES), "MB")
             rows = soak(up, days)
             days = days[: len(rows)]
             lines, states, surplus = fitted(rows), runs_by_state(up), doubled(up.home, days)
-            for one in lines:
+            for line in lines:
                 print(
-                    f"{one.name:16} {one.last:7.1f} MB at the end, {one.a_day * 1e3:+7.1f} kB a day, "
-                    f"never more than {one.residual:.2f} MB off that line"
+                    f"{line.name:16} {line.last:7.1f} MB at the end, {line.a_day * 1e3:+7.1f} kB a day, "
+                    f"never more than {line.residual:.2f} MB off that line"
                 )
             print(f"runs by state: {states}; {', '.join(f'{count} {what}' for what, count in surplus.items())}")
             if given.plot is not None:

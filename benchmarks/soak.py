@@ -54,7 +54,7 @@ def main() -> None:
     started, total, done = time.monotonic(), Counter[str](), 0
     # What was imported stays: looking for garbage among it would take a twentieth of the time.
     with ProcessPoolExecutor(given.processes, initializer=begin) as pool:
-        runs = {pool.submit(lived, *one, given.days): one for one in asked}
+        runs = {pool.submit(lived, *query, given.days): query for query in asked}
         try:
             for run in as_completed(runs):
                 faults, disorder = run.result()

@@ -95,9 +95,9 @@ def main() -> None:
     print(f"{options.paths} paths x {options.bars} bars, medians of {options.runs}")
     print(f"{'':24}{'M symbol-bars/s':>16}{'simulate is x times':>21}{'kernel is x times':>19}")
     for name in works:
-        rate = wanted.size / statistics.median(one[name] for one in taken) / 1e6
+        rate = wanted.size / statistics.median(figures[name] for figures in taken) / 1e6
         ratios = [
-            statistics.median(one[name] / one[own] for one in taken)
+            statistics.median(figures[name] / figures[own] for figures in taken)
             for own in ("account, simulate", "account, kernel alone")
         ]
         print(f"{name:24}{rate:16.1f}{ratios[0]:21.2f}{ratios[1]:19.2f}")

@@ -61,7 +61,7 @@ def ours(bars: Bars, count: int) -> Callable[[], Replay]:
 
     def run() -> Replay:
         replayed = replay(view, quotes_by_date(known, dates[0], dates[-1]), dates, CAPITAL, config)
-        metrics([float(one.equity) for one in replayed.snapshots], turnovers(replayed), 252)
+        metrics([float(snapshot.equity) for snapshot in replayed.snapshots], turnovers(replayed), 252)
         return replayed
 
     return run

@@ -50,7 +50,7 @@ def exactly(bars: int, symbols: int) -> Callable[[], object]:
     """The exact backtest of the prior, from the estimates to the last mark."""
     known = {f"S{number:02}": walk(f"S{number:02}", number, bars + HISTORY) for number in range(symbols)}
     rules = mandate(known)
-    calendars = {symbol: one.calendar for symbol, one in rules.terms.instruments.items()}
+    calendars = {symbol: instrument.calendar for symbol, instrument in rules.terms.instruments.items()}
     dates = account_dates(known)[HISTORY:]
 
     def work() -> object:

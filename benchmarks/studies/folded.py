@@ -65,7 +65,9 @@ def departed(study: Study, way: Way) -> Walked:
     """The departures of a way to train, fold by fold."""
     parts = [_fold(study, way, fold) for fold in study.plan]
     whole = np.concatenate(parts, axis=1)
-    return Walked(ensemble=whole[0], single=whole[1], gated=whole[2], promoted=sum(bool(one[2].any()) for one in parts))
+    return Walked(
+        ensemble=whole[0], single=whole[1], gated=whole[2], promoted=sum(bool(part[2].any()) for part in parts)
+    )
 
 
 def _fold(study: Study, way: Way, fold: Fold) -> FloatArray:
@@ -89,7 +91,7 @@ def _fold(study: Study, way: Way, fold: Fold) -> FloatArray:
     else:
         panel = _alone(study.panel) if way.alone else study.panel
         models = [trained.ensemble, replace(trained.ensemble, members=trained.ensemble.members[:1])]
-        both = [walked(panel, [fold], [one], shape.context_bars) for one in models]
+        both = [walked(panel, [fold], [model], shape.context_bars) for model in models]
         rules = GateRules(days_per_year=trained.gate.days_per_year, trials=TRIALS)
         verdict = judge_first(trained.gate.net, trained.prior_gate.net, rules)
         print(f"<!-- {way.name}, fitted to {str(fold.fitted_to)[:10]}: {verdict.reason} -->", flush=True)
@@ -107,8 +109,8 @@ def _code_sha256() -> str:
 
 
 def _trained(study: Study, way: Way, fold: Fold, shape: NetworkShape) -> Trained:
-    past = {symbol: one.until(fold.fitted_to) for symbol, one in study.bars.items()}
-    past = {symbol: one for symbol, one in past.items() if len(one)}
+    past = {symbol: series.until(fold.fitted_to) for symbol, series in study.bars.items()}
+    past = {symbol: series for symbol, series in past.items() if len(series)}
     panel = training_panel(past, study.config)
     twins = twin_panels(past, study.config, last_learned(panel, way.settings.rule(shape)), way.settings)
     if way.alone:

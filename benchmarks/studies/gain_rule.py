@@ -53,7 +53,7 @@ def gains(plant: Plant, seed: int) -> tuple[float, ...]:
         fitted(field.bars, field.config, SHAPE, replace(SETTINGS, seed=seed, gain_errors=errors)) for errors in RULES
     ]
     prior = judge((), fresh, span, rule).sharpe
-    return tuple(judge(one.ensemble.members, fresh, span, rule).sharpe - prior for one in models)
+    return tuple(judge(trained.ensemble.members, fresh, span, rule).sharpe - prior for trained in models)
 
 
 if __name__ == "__main__":

@@ -57,9 +57,9 @@ def main() -> None:
     for number, kind in enumerate(KINDS):
         told(kind, [verdicts[seed] for seed in seeds if seed % len(KINDS) == number])
     told("**all**", list(verdicts.values()))
-    promoted = sum(one.promoted for one in verdicts.values())
+    promoted = sum(verdict.promoted for verdict in verdicts.values())
     luck = binom.sf(promoted - 1, len(verdicts), LEVEL)
-    p = np.array([one.figures.p for one in verdicts.values() if one.figures.p is not None])
+    p = np.array([verdict.figures.p for verdict in verdicts.values() if verdict.figures.p is not None])
     print(f"\n{promoted} of {len(verdicts)} at a level of {LEVEL}: as many or more come by luck with p {luck:.2f}.")
     print(f"Shares of p below 0.1, 0.25, 0.5: {(p < 0.1).mean():.2f}, {(p < 0.25).mean():.2f}, {(p < 0.5).mean():.2f}.")
     print(f"{time.perf_counter() - started:.0f} s.")
@@ -67,9 +67,11 @@ def main() -> None:
 
 def told(kind: str, verdicts: list[Verdict]) -> None:
     """Prints one row of the table."""
-    differences = np.array([one.figures.difference for one in verdicts if one.figures.difference is not None])
+    differences = np.array(
+        [verdict.figures.difference for verdict in verdicts if verdict.figures.difference is not None]
+    )
     error = differences.std() / np.sqrt(len(differences))
-    promoted = sum(one.promoted for one in verdicts)
+    promoted = sum(verdict.promoted for verdict in verdicts)
     print(f"| {kind} | {len(verdicts)} | {promoted} | {differences.mean():+.2f} ± {error:.2f} |")
 
 

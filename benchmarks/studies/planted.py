@@ -53,7 +53,7 @@ def measured(plant: Plant, universe: Universe, settings: TrainingSettings) -> tu
     share = f"{found[3] / found[0]:.0%}" if plant.rho else ""
     steps = " ".join(str(member.best_step) for member in trained.members)
     print(
-        f"| {plant.name} | {settings.seed} | {' | '.join(f'{one:.2f}' for one in found)} | {share} | {steps} "
+        f"| {plant.name} | {settings.seed} | {' | '.join(f'{value:.2f}' for value in found)} | {share} | {steps} "
         f"| {seconds:.0f} |",
         flush=True,
     )

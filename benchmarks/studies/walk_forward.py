@@ -65,9 +65,9 @@ def report(study: Study, name: str, ways: Mapping[str, Walked]) -> None:
     first, last = (str(day)[:10] for day in dates)
     print(f"\n### {name}: {', '.join(study.panel.dates.symbols)}, {first} to {last}, {len(study.plan)} folds\n")
     print("| account | net Sharpe | volatility | deepest loss |\n|---|---|---|---|")
-    for label, one in accounts.items():
-        equity = np.cumprod(np.concatenate([[1.0], 1.0 + one.net]))
-        found = metrics(equity, np.zeros(len(equity)), one.days_per_year)
+    for label, account in accounts.items():
+        equity = np.cumprod(np.concatenate([[1.0], 1.0 + account.net]))
+        found = metrics(equity, np.zeros(len(equity)), account.days_per_year)
         print(f"| {label} | {found.sharpe:.2f} | {found.annual_vol:.1%} | {found.max_drawdown:.1%} |")
     if "network" in ways:
         print(f"\nThe gate promoted {ways['network'].promoted} of {len(study.plan)} first networks.\n")
@@ -126,7 +126,7 @@ def _closes(study: Study) -> list[FloatArray]:
 def _regime(study: Study) -> FloatArray:
     """g of every date and symbol, (U, S); 1 where it is not known."""
     paths = [regimes(close) for close in _closes(study)]
-    return np.nan_to_num(_columns(study, [regime_multiplier(one.code, one.confidence) for one in paths]), nan=1.0)
+    return np.nan_to_num(_columns(study, [regime_multiplier(path.code, path.confidence) for path in paths]), nan=1.0)
 
 
 def _trend(study: Study) -> FloatArray:

@@ -35,7 +35,7 @@ def main() -> None:
     warm = fitted(bars, rules, NetworkShape(), warm_settings, start=cold.ensemble)
     again = time.perf_counter()
     steps = [len(member.losses) for member in cold.members]
-    print(f"bars                  {[len(one) for one in bars.values()]}")
+    print(f"bars                  {[len(series) for series in bars.values()]}")
     print(f"training windows      {cold.training_windows}, twins {cold.twins}")
     print(f"cold                  {done - started:.1f} s for {steps} steps, {settings.threads} threads")
     print(f"warm                  {again - done:.1f} s for {[len(member.losses) for member in warm.members]} steps")

@@ -51,27 +51,27 @@ def replayed(home: Path, account: str, days: Sequence[date]) -> Replay:
     with connect(home) as store:
         return Replay(
             snapshots=ledger.snapshots(store, account, until=date.max, last_days=10_000),
-            decisions=tuple(one for day in days for one in ledger.decisions_on(store, account, day)),
+            decisions=tuple(decision for day in days for decision in ledger.decisions_on(store, account, day)),
             orders=in_order(
-                replace(one, state=OrderState.INTENDED) if one.state is OrderState.ACKNOWLEDGED else one
+                replace(order, state=OrderState.INTENDED) if order.state is OrderState.ACKNOWLEDGED else order
                 for day in days
-                for one in order_store.orders_on(store, account, day)
+                for order in order_store.orders_on(store, account, day)
             ),
-            fills=by_day(one for day in days for one in ledger.fills_on(store, account, day)),
-            entries=by_kind(one for day in days for one in ledger.entries_on(store, account, day)),
+            fills=by_day(fill for day in days for fill in ledger.fills_on(store, account, day)),
+            entries=by_kind(entry for day in days for entry in ledger.entries_on(store, account, day)),
         )
 
 
 def in_order(orders: Iterable[Order]) -> tuple[Order, ...]:
-    return tuple(sorted(orders, key=lambda one: (one.as_of, one.symbol)))
+    return tuple(sorted(orders, key=lambda order: (order.as_of, order.symbol)))
 
 
 def by_day(fills: Iterable[Fill]) -> tuple[Fill, ...]:
-    return tuple(sorted(fills, key=lambda one: (one.as_of, one.symbol, one.order_id)))
+    return tuple(sorted(fills, key=lambda fill: (fill.as_of, fill.symbol, fill.order_id)))
 
 
 def by_kind(entries: Iterable[Entry]) -> tuple[Entry, ...]:
-    return tuple(sorted(entries, key=lambda one: (one.as_of, one.kind, one.symbol)))
+    return tuple(sorted(entries, key=lambda entry: (entry.as_of, entry.kind, entry.symbol)))
 
 
 def tidied(replay: Replay) -> Replay:

@@ -100,11 +100,11 @@ class FakeExchange:
         self.delays = Delays(self.clock)
         #: Until when trades cannot be read.
         self._unread_until_ms = 0
-        listed = {one.symbol: one for one in self.spot_listed}
-        books = {symbol: Book(one, self.clock) for symbol, one in listed.items()}
+        listed = {listing.symbol: listing for listing in self.spot_listed}
+        books = {symbol: Book(listing, self.clock) for symbol, listing in listed.items()}
         orders = OrderBooks("spot", self.clock, self.accepted_orders, self.delays)
         self.spot = SpotVenue(self.clock, SpotAccount(self.spot_initial, listed), books, orders)
-        books = {one.symbol: Book(one, self.clock) for one in self.futures_listed}
+        books = {listing.symbol: Book(listing, self.clock) for listing in self.futures_listed}
         orders = OrderBooks("futures", self.clock, self.accepted_orders, self.delays)
         account = FuturesAccount(self.clock, books, self.futures_initial)
         self.futures = FuturesVenue(self.clock, account, books, orders)

@@ -66,8 +66,8 @@ class Delays:
     def arrive(self) -> None:
         """Let the engine see what is due by now, each at its own moment, oldest first."""
         now_ms = milliseconds(self.clock.server())
-        due = sorted((one for one in self._forwarded if one[0] <= now_ms), key=lambda one: one[0])
-        self._forwarded = [one for one in self._forwarded if one[0] > now_ms]
+        due = sorted((entry for entry in self._forwarded if entry[0] <= now_ms), key=lambda one: one[0])
+        self._forwarded = [entry for entry in self._forwarded if entry[0] > now_ms]
         for at_ms, engine in due:
             ago = timedelta(milliseconds=now_ms - at_ms)
             self.clock.offset -= ago
@@ -96,7 +96,7 @@ class Memory(Generic[Books]):
         if not self._past:
             return books
         now_ms = milliseconds(self.clock.server())
-        self._past = [one for one in self._past if one[0] > now_ms]
+        self._past = [entry for entry in self._past if entry[0] > now_ms]
         return self._past[0][1] if self._past else books
 
     def reset(self) -> None:

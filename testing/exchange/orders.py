@@ -185,7 +185,7 @@ class OrderBooks:
     def page(self, symbol: str, first: int | None, span: tuple[int | None, int | None], limit: int) -> list[Order]:
         """The orders of a symbol from a number on, or made within a span, or the most recent ones; oldest first."""
         now_ms = self._now_ms
-        orders = [one for one in self.orders.values() if one.symbol == symbol and one.lags.lists_ms <= now_ms]
+        orders = [order for order in self.orders.values() if order.symbol == symbol and order.lags.lists_ms <= now_ms]
         return _page(orders, [(order.id, order.time_ms) for order in orders], first, span, limit)
 
     def trade_page(
@@ -198,7 +198,9 @@ class OrderBooks:
         else:
             found = self.trades
         now_ms = self._now_ms
-        trades = [one for one in found if one.symbol == symbol and self.orders[one.order_id].lags.trades_ms <= now_ms]
+        trades = [
+            trade for trade in found if trade.symbol == symbol and self.orders[trade.order_id].lags.trades_ms <= now_ms
+        ]
         return _page(trades, [(trade.id, trade.time_ms) for trade in trades], first, span, limit)
 
 

@@ -43,16 +43,16 @@ def _bars(symbol: str, dates: np.ndarray, log_close: np.ndarray, draw: np.random
 def with_closes(bars: Mapping[str, Bars], returns: Mapping[str, np.ndarray]) -> dict[str, Bars]:
     """Bars on the same dates whose closes follow these log returns (T - 1,)."""
     made = {}
-    for symbol, one in bars.items():
+    for symbol, series in bars.items():
         close = np.exp(np.concatenate([[0.0], np.cumsum(returns[symbol])]))
         made[symbol] = Bars(
             symbol=symbol,
-            open_time=one.open_time,
+            open_time=series.open_time,
             open=close,
             high=close,
             low=close,
             close=close,
-            volume=one.volume,
+            volume=series.volume,
             factor=np.ones(len(close)),
         )
     return made

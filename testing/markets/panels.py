@@ -36,7 +36,7 @@ def stock(symbol: str, seed: int, count: int, first: str = "2010-01-01") -> Bars
 
 
 def market(*bars: Bars) -> dict[str, Bars]:
-    return {one.symbol: one for one in bars}
+    return {series.symbol: series for series in bars}
 
 
 def mandate(bars: Mapping[str, Bars], costs: Costs | None = None, *, shortable: bool = True) -> AccountConfig:
@@ -48,7 +48,7 @@ def mandate(bars: Mapping[str, Bars], costs: Costs | None = None, *, shortable: 
         limits=RiskLimits(),
         terms=TradingTerms(
             account="test",
-            instruments={symbol: _instrument(one, shortable) for symbol, one in bars.items()},
+            instruments={symbol: _instrument(series, shortable) for symbol, series in bars.items()},
             costs=costs or Costs(fee_bps=Decimal(1), slippage_bps=Decimal(0)),
         ),
     )

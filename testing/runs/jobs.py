@@ -99,9 +99,9 @@ def retrain_and_promote(job: Job) -> Champion:
     retrain(job)
     with connect(job.home) as store:
         of_today = [
-            one.model_id
-            for one in model_store.records(store)
-            if (one.source, one.symbols, one.trained_to) == (job.source, job.symbols, job.as_of)
+            record.model_id
+            for record in model_store.records(store)
+            if (record.source, record.symbols, record.trained_to) == (job.source, job.symbols, job.as_of)
         ]
     for model_id in of_today:
         promote(job, model_id)

@@ -139,7 +139,7 @@ class FakeBinance:
         limit = min(int(parameters.get("limit", 500)), 1000)
         end_ms = int(parameters.get("endTime", 2**62))
         # Without startTime Binance gives the newest klines; the one still running is among them.
-        begun = [one for one in klines if one[0] <= min(end_ms, int(self.server_time.timestamp() * 1000))]
+        begun = [kline for kline in klines if kline[0] <= min(end_ms, int(self.server_time.timestamp() * 1000))]
         if "startTime" not in parameters:
             return 200, begun[-limit:]
         return 200, [one for one in begun if one[0] >= int(parameters["startTime"])][:limit]

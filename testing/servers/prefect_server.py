@@ -133,7 +133,7 @@ def worker(server: PrefectServer, pool: str, home: Path) -> Iterator[None]:
 
         def pool_there() -> bool | None:
             assert process.poll() is None, f"the worker ended early: {_log(server.folder, 'worker')}"
-            return any(one["name"] == pool for one in server.ask("/work_pools/filter", {})) or None
+            return any(item["name"] == pool for item in server.ask("/work_pools/filter", {})) or None
 
         until(pool_there, f"the pool {pool}", 60)
         yield

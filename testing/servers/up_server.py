@@ -54,10 +54,10 @@ class Up:
 
     def part(self, words: str) -> int | None:
         """The process of the server or the worker."""
-        for one in descendants(self.process.pid):
+        for descendant in descendants(self.process.pid):
             with suppress(psutil.NoSuchProcess):
-                if words in " ".join(one.cmdline()):
-                    return int(one.pid)
+                if words in " ".join(descendant.cmdline()):
+                    return int(descendant.pid)
         return None
 
     def deployment(self, name: str, flow: str = "daily") -> Any:
@@ -86,7 +86,7 @@ class Up:
         family = descendants(self.process.pid)
         self.process.send_signal(how)
         code = self.process.wait(END_S)
-        until(lambda: not any(alive(one) for one in family) or None, "the end of all processes", END_S)
+        until(lambda: not any(alive(process) for process in family) or None, "the end of all processes", END_S)
         return code
 
 
@@ -129,8 +129,8 @@ def brought_up(
             process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 process.wait(END_S)
-        for one in family:
+        for member in family:
             with suppress(psutil.NoSuchProcess):
-                one.kill()
+                member.kill()
         process.kill()
         process.wait()

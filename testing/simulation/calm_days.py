@@ -42,7 +42,7 @@ class Calm(CalmYear):
         for number in range(len(DAYS)):
             self.on(number)
             with connect(self.home) as store:
-                if any(one.symbol == symbol for one in broker_events.executions(store, "daily", 1)):
+                if any(execution.symbol == symbol for execution in broker_events.executions(store, "daily", 1)):
                     return number
         raise AssertionError(f"nothing of {symbol} was bought within {len(DAYS)} days; take another seed")
 

@@ -86,9 +86,9 @@ class Checks:
                 "SELECT order_id, symbol, as_of FROM orders WHERE account = ?", ACCOUNT
             )
         }
-        strangers = [one.client_id for one in self.exchange.accepted_orders if one.client_id not in known]
+        strangers = [order.client_id for order in self.exchange.accepted_orders if order.client_id not in known]
         assert not strangers, f"the exchange accepted {strangers}, which the ledger does not know"
-        counts = Counter(known[one.client_id] for one in self.exchange.accepted_orders)
+        counts = Counter(known[order.client_id] for order in self.exchange.accepted_orders)
         twice = [key for key, count in counts.items() if count > 1]
         assert not twice, f"more than one order was accepted for {twice}"
 
@@ -157,10 +157,10 @@ class Checks:
         }
         venue = self.exchange.spot if self.venue == "testnet-spot" else self.exchange.futures
         there = {
-            (one.client_id, str(trade.id)): (trade.quantity, trade.price)
-            for one in self.exchange.accepted_orders
-            if one.era == venue.orders.era
-            for trade in one.trades
+            (order.client_id, str(trade.id)): (trade.quantity, trade.price)
+            for order in self.exchange.accepted_orders
+            if order.era == venue.orders.era
+            for trade in order.trades
         }
         assert told == there, f"the exchange has {set(there) - set(told)} more, the ledger {set(told) - set(there)}"
 
@@ -170,21 +170,21 @@ class Checks:
         self.seen = len(self.exchange.accepted_orders)
         assert job.sends_until is not None
         limit_ms = job.sends_until.timestamp() * 1000
-        late = [one.client_id for one in fresh if one.time_ms > limit_ms]
+        late = [order.client_id for order in fresh if order.time_ms > limit_ms]
         assert not late, f"{late} were accepted after {job.sends_until}"
         if not self.halted:
             return
-        for one in fresh:
+        for order in fresh:
             (held,) = self.rows(
                 "SELECT coalesce(sum(if(side = 'buy', quantity, -quantity)), 0) FROM executions WHERE account = ? "
                 "AND symbol = ? AND order_id <> ? AND adoption = (SELECT max(number) FROM adoptions WHERE account = ?)",
                 ACCOUNT,
-                one.symbol,
-                one.client_id,
+                order.symbol,
+                order.client_id,
                 ACCOUNT,
             )[0]
-            signed = one.quantity if one.side == "BUY" else -one.quantity
-            assert held * signed < 0, f"{one.client_id} of {signed} was accepted while halted with {held}"
+            signed = order.quantity if order.side == "BUY" else -order.quantity
+            assert held * signed < 0, f"{order.client_id} of {signed} was accepted while halted with {held}"
 
     def balances(self) -> None:
         """The exchange's balances are its first ones with every trade and charge of the ledger, to the last digit."""
@@ -213,7 +213,7 @@ class Checks:
         else:
             there = {one: position.amount for one, position in futures.positions.items()}
             assert cash == futures.wallet - futures.initial
-        assert {one: held[one] for one in there} == there
+        assert {item: held[item] for item in there} == there
 
     def every_day_once(self) -> None:
         """One snapshot for every day from the first to the last, and one current bar of each symbol."""

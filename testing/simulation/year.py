@@ -90,8 +90,8 @@ class SimulatedYear:
         first, last = FIRST - timedelta(days=300), FIRST + timedelta(days=days + 2)
         self.source = FakeBars(
             listings=tuple(
-                Listing(symbol=one, calendar=Calendar.ALWAYS, first=first, last=last, seed=1_000 * seed + number)
-                for number, one in enumerate(self.symbols)
+                Listing(symbol=symbol, calendar=Calendar.ALWAYS, first=first, last=last, seed=1_000 * seed + number)
+                for number, symbol in enumerate(self.symbols)
             ),
             streaming=True,
         )

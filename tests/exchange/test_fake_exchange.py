@@ -73,7 +73,7 @@ def test_a_market_order_takes_what_is_there_and_the_rest_expires(exchange: FakeE
     exchange.quote("BTCUSDT", Decimal(50_000), depth=Decimal("0.006"), levels=2)
     order = client.create_order(**BUY)
     assert (order["status"], order["executedQty"]) == ("EXPIRED", "0.00600000")
-    assert [one["price"] for one in order["fills"]] == ["50000.00000000", "50000.01000000"]
+    assert [fill["price"] for fill in order["fills"]] == ["50000.00000000", "50000.01000000"]
     assert client.create_order(**BUY)["executedQty"] == "0.00000000"
 
 
@@ -87,7 +87,7 @@ def test_a_resting_order_locks_fills_at_its_price_and_releases(exchange: FakeExc
     client.create_order(**REST, price="49000", newClientOrderId="resting")
     balance = client.get_asset_balance("USDT")
     assert (balance["free"], balance["locked"]) == ("9510.00000000", "490.00000000")
-    assert [one["clientOrderId"] for one in client.get_open_orders()] == ["resting"]
+    assert [order["clientOrderId"] for order in client.get_open_orders()] == ["resting"]
     exchange.quote("BTCUSDT", Decimal(48_000), depth=Decimal("0.004"))
     assert client.get_order(symbol="BTCUSDT", origClientOrderId="resting")["status"] == "PARTIALLY_FILLED"
     cancelled = client.cancel_order(symbol="BTCUSDT", origClientOrderId="resting")
@@ -182,7 +182,7 @@ def test_a_name_is_refused_only_while_its_order_is_open(exchange: FakeExchange, 
     client.cancel_order(symbol="BTCUSDT", origClientOrderId="name")
     client.create_order(**BUY, newClientOrderId="name")
     client.create_order(**BUY, newClientOrderId="name")
-    assert [one.status for one in exchange.accepted("name")] == ["CANCELED", "FILLED", "FILLED"]
+    assert [order.status for order in exchange.accepted("name")] == ["CANCELED", "FILLED", "FILLED"]
     assert list(exchange.duplicates()) == ["name"]
 
 
@@ -207,4 +207,4 @@ def test_a_reset_blanks_everything_but_the_witness(exchange: FakeExchange, clien
         client.get_order(symbol="BTCUSDT", origClientOrderId="before")
     assert client.futures_position_information() == client.futures_income_history() == []
     assert client.create_order(**BUY, newClientOrderId="before")["orderId"] == 1
-    assert [(one.era, one.id) for one in exchange.accepted("before")] == [(0, 1), (1, 1)]
+    assert [(order.era, order.id) for order in exchange.accepted("before")] == [(0, 1), (1, 1)]

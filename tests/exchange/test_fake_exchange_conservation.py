@@ -45,8 +45,8 @@ def quote(cents: int, depth: int, levels: int) -> Act:
 
 def cancel(venue: str) -> Act:
     def act(exchange: FakeExchange) -> None:
-        for one in exchange.call("GET", f"{venue}/openOrders")[:1]:
-            exchange.call("DELETE", f"{venue}/order", symbol="BTCUSDT", orderId=one["orderId"])
+        for resting in exchange.call("GET", f"{venue}/openOrders")[:1]:
+            exchange.call("DELETE", f"{venue}/order", symbol="BTCUSDT", orderId=resting["orderId"])
 
     return act
 
@@ -79,10 +79,10 @@ def check_spot(exchange: FakeExchange) -> None:
         expected["USDT"] -= sign * Decimal(trade["price"]) * Decimal(trade["qty"])
         expected[trade["commissionAsset"]] -= Decimal(trade["commission"])
     locked = dict.fromkeys(INITIAL, Decimal(0))
-    for one in exchange.call("GET", f"{SPOT}/openOrders"):
-        left = Decimal(one["origQty"]) - Decimal(one["executedQty"])
-        buys = one["side"] == "BUY"
-        locked["USDT" if buys else "BTC"] += left * Decimal(one["price"]) if buys else left
+    for resting in exchange.call("GET", f"{SPOT}/openOrders"):
+        left = Decimal(resting["origQty"]) - Decimal(resting["executedQty"])
+        buys = resting["side"] == "BUY"
+        locked["USDT" if buys else "BTC"] += left * Decimal(resting["price"]) if buys else left
     for balance in exchange.call("GET", f"{SPOT}/account")["balances"]:
         free, held = Decimal(balance["free"]), Decimal(balance["locked"])
         assert free >= 0

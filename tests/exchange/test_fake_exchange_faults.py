@@ -97,8 +97,8 @@ def test_drawn_faults_come_again_with_their_seed() -> None:
         faults = Faults.drawn(seed=seed, rate=0.2, kinds=[Kind.CUT, Kind.HTML_ACCEPTED], method="POST")
         found = [faults.next("POST", "/api/v3/order") for _ in range(500)]
         assert faults.next("GET", "/api/v3/order") is None
-        assert faults.injected.total() == sum(one is not None for one in found)
-        return [one.kind if one else None for one in found]
+        assert faults.injected.total() == sum(fault is not None for fault in found)
+        return [fault.kind if fault else None for fault in found]
 
     assert met(1) == met(1) != met(2)
     assert 60 <= sum(kind is not None for kind in met(3)) <= 140
@@ -190,7 +190,7 @@ def test_each_answer_lags_by_itself_and_by_the_seed() -> None:
         exchange.delays = exchange.spot.orders.delays = Delays(exchange.clock, rate=0.5, seed=seed)
         for number in range(20):
             ask("POST", "order", **_ORDER | {"newClientOrderId": f"{number}", "quantity": "0.001"})
-        return [one.lags for one in exchange.accepted_orders]
+        return [order.lags for order in exchange.accepted_orders]
 
     assert lags(1) == lags(1) != lags(2)
     drawn = [one for one in lags(1) if one != NONE]

@@ -34,7 +34,7 @@ def test_a_short_earns_when_the_price_falls(exchange: FakeExchange, client: Clie
     client.futures_create_order(**{**SHORT, "side": "BUY"}, reduceOnly="true")
     (balance,) = client.futures_account_balance()
     assert balance["balance"] == balance["availableBalance"] == "10099.55000000"
-    assert [(one["incomeType"], one["income"]) for one in client.futures_income_history()] == [
+    assert [(payment["incomeType"], payment["income"]) for payment in client.futures_income_history()] == [
         ("COMMISSION", "-0.25000000"),
         ("REALIZED_PNL", "100.00000000"),
         ("COMMISSION", "-0.20000000"),
@@ -67,7 +67,7 @@ def test_funding_is_paid_by_longs_to_shorts(exchange: FakeExchange, client: Clie
     exchange.fund("BTCUSDT", Decimal("0.0001"))
     exchange.fund("BTCUSDT", Decimal("-0.0002"))
     paid = client.futures_income_history(incomeType="FUNDING_FEE")
-    assert [one["income"] for one in paid] == ["0.05000000", "-0.10000000"]
+    assert [payment["income"] for payment in paid] == ["0.05000000", "-0.10000000"]
     assert exchange.futures.account.wallet == Decimal("9999.70")
 
 

@@ -54,7 +54,7 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     handlers = [(handler, handler.level, list(handler.filters)) for handler in logging.getLogger().handlers]
 
     def command(*arguments: object) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["turbodmt", *(str(one) for one in arguments)])
+        monkeypatch.setattr(sys, "argv", ["turbodmt", *(str(argument) for argument in arguments)])
         capsys.readouterr()
         try:
             main()

@@ -177,7 +177,11 @@ def test_a_daily_run_refuses_the_account_and_all_else_takes_it(lived: tuple[Path
 
 def test_the_deployments_of_daily_runs_have_accounts_that_no_backfill_takes() -> None:
     project = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
-    accounts = [one["parameters"]["account"] for one in project["deployments"] if one["name"].startswith("daily")]
+    accounts = [
+        deployment["parameters"]["account"]
+        for deployment in project["deployments"]
+        if deployment["name"].startswith("daily")
+    ]
     assert sorted(TRADED) == sorted(["daily", ACCOUNT, *accounts])
     assert tuple(accounts) == TAKEN
 
@@ -203,7 +207,7 @@ def test_parameters_that_make_no_sense_are_refused_before_the_run(name: str, val
 
 def test_the_deployment_asks_for_dates_and_waits_its_turn() -> None:
     project = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
-    (one,) = [each for each in project["deployments"] if each["name"] == "backfill"]
+    (one,) = [deployment for deployment in project["deployments"] if deployment["name"] == "backfill"]
     assert one["entrypoint"] == "flows/backfill.py:backfill"
     assert (one["schedules"], one["concurrency_limit"]["collision_strategy"]) == ([], "ENQUEUE")
     assert one["concurrency_limit"]["limit"] == 1

@@ -105,7 +105,7 @@ def bought(answer: Said) -> dict[str, Decimal]:
     asked = BarRequest(since=dict.fromkeys(SYMBOLS, DAYS[0]), until=DAYS[0], now=datetime.now(tz=UTC))
     last = SampleBars().fetch(asked).groupby("symbol")["close"].last()
     close = {symbol: Decimal(str(last[symbol])) for symbol in SYMBOLS}
-    return {one["symbol"]: Decimal(one["quantity"]) * close[one["symbol"]] for one in answer["orders"]}
+    return {order["symbol"]: Decimal(order["quantity"]) * close[order["symbol"]] for order in answer["orders"]}
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_the_drawdown_halt_withholds_orders_until_a_person_resumes(home: Path, m
         daily(as_of=DAYS[0], strategy=Strategy.RULES, home=home)
     told = {**status_json(home, "daily"), "next_runs": [], "warnings": []}
     assert re.search(rf"Last run: {DAYS[0]}, begun \S+, halted$", shown_status(told), re.MULTILINE)
-    assert not any(one.key.startswith("failed") for one in look(home, datetime.now(tz=UTC)))
+    assert not any(concern.key.startswith("failed") for concern in look(home, datetime.now(tz=UTC)))
     resume(home, "daily", "the limit was a demonstration")
     monkeypatch.delenv("TURBODMT_MAX_DRAWDOWN_HALT")
     assert json.loads(daily(as_of=DAYS[1], strategy=Strategy.RULES, home=home))["halted"] is False
@@ -147,7 +147,7 @@ def test_days_that_no_run_came_for_are_told_once(home: Path) -> None:
     assert json.loads(daily(as_of=DAYS[2], strategy=Strategy.RULES, home=home))["warnings"] == []
     with connect(home) as store:
         newest = runs.runs(store, last=2)
-    assert [len(one.outcome.warnings) if one.outcome else None for one in newest] == [0, 1]
+    assert [len(record.outcome.warnings) if record.outcome else None for record in newest] == [0, 1]
 
 
 def test_a_missed_day_whose_run_failed_says_why(home: Path) -> None:

@@ -65,7 +65,7 @@ class Machine:
 
         def found() -> list[Any] | None:
             there: list[Any] = self.up.server.ask("/flow_runs/filter", question)
-            return there if len(there) >= least and all(one["state_type"] in ENDS for one in there) else None
+            return there if len(there) >= least and all(ended["state_type"] in ENDS for ended in there) else None
 
         return until(found, f"{least} runs due from {since} to {until_now}", RUNS_S)
 
@@ -77,8 +77,8 @@ class Machine:
 
         def found() -> list[str] | None:
             lines = self.up.server.ask("/logs/filter", {"logs": {"flow_run_id": {"any_": [run["id"]]}}})
-            said = [one["message"] for one in lines]
-            return said if any(text in one for one in said) else None
+            said = [line["message"] for line in lines]
+            return said if any(text in message for message in said) else None
 
         return until(found, f"{text!r} in the log of {run['name']}", 30)
 
@@ -98,7 +98,7 @@ def market() -> FakeBinance:
     draw = np.random.default_rng(7)
     walks = {symbol: 100 * np.exp(np.cumsum(draw.normal(0.002, 0.02, 430))) for symbol in SYMBOLS}
     begin = FIRST - timedelta(days=400)
-    klines = {symbol: daily_klines(begin, [float(one) for one in walk]) for symbol, walk in walks.items()}
+    klines = {symbol: daily_klines(begin, [float(price) for price in walk]) for symbol, walk in walks.items()}
     return FakeBinance(klines=klines, server_time=at(1, 0))
 
 
@@ -127,15 +127,15 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 def test_after_five_days_off_the_data_are_whole_one_day_trades_and_the_rest_is_missed(machine: Machine) -> None:
     # Prefect had planned two or three of the five, and runs them all, one after the other.
     late = machine.ended(at(2, 0), at(6, 1), 2)
-    assert {one["state_type"] for one in late} == {"COMPLETED"}
-    assert [machine.steps(one) for one in late] == [8, 0, 0][: len(late)]
+    assert {ended["state_type"] for ended in late} == {"COMPLETED"}
+    assert [machine.steps(ended) for ended in late] == [8, 0, 0][: len(late)]
     traded = FIRST + timedelta(days=5)
     for idle in late[1:]:
         assert f"{traded} was already done; nothing was left to do." in machine.log_of(idle, "already done")
     with connect(machine.up.home) as store:
-        lived = [one.account.as_of for one in ledger.snapshots(store, ACCOUNT, until=date.max, last_days=100)]
-        decided = [one for one in lived if ledger.decisions_on(store, ACCOUNT, one)]
-        ordered = [one for one in lived if order_store.orders_on(store, ACCOUNT, one)]
+        lived = [snapshot.account.as_of for snapshot in ledger.snapshots(store, ACCOUNT, until=date.max, last_days=100)]
+        decided = [day for day in lived if ledger.decisions_on(store, ACCOUNT, day)]
+        ordered = [day for day in lived if order_store.orders_on(store, ACCOUNT, day)]
         newest = store.execute(
             "SELECT symbol, max(CAST(open_time AS DATE)), count(*) FROM current_bars GROUP BY ALL ORDER BY ALL"
         ).fetchall()
@@ -170,9 +170,9 @@ def test_of_two_at_once_one_works_and_the_other_says_so_and_ends_well(machine: M
     # The scheduled one is due since midnight, and somebody presses the button.
     machine.up.start_run(ACCOUNT, {})
     both = machine.ended(at(8, 0), at(8, 10), 2)
-    assert [one["state_type"] for one in both] == ["COMPLETED"] * 2
-    assert sorted(machine.steps(one) for one in both) == [0, 8]
-    (idle,) = (one for one in both if not machine.steps(one))
+    assert [ended["state_type"] for ended in both] == ["COMPLETED"] * 2
+    assert sorted(machine.steps(ended) for ended in both) == [0, 8]
+    (idle,) = (ended for ended in both if not machine.steps(ended))
     assert f"{day} was already done; nothing was left to do." in machine.log_of(idle, "already done")
 
 

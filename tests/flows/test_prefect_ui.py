@@ -157,7 +157,7 @@ def test_every_deployment_is_there_with_its_schedules(page: PrefectPage, schedul
     page.await_text("Active Work Pools", "turbodmt")
     page.shoot("1-dashboard")
     page.visit("/deployments")
-    named = [one["name"] for one in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]]
+    named = [deployment["name"] for deployment in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]]
     page.await_text(*named, "At 12:05 AM every day")
     page.shoot("1-deployments")
     page.open_deployment("daily-crypto")

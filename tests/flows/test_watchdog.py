@@ -78,7 +78,7 @@ def test_what_could_not_be_told_is_told_at_the_next_look(home: Path, monkeypatch
     with receiver() as (address, posted):
         monkeypatch.setenv(WEBHOOK, address)
         watchdog(home=home)
-    assert [one["title"] for one in posted] == ["TurboDMT: 1 new, 0 over, 1 in all"]
+    assert [message["title"] for message in posted] == ["TurboDMT: 1 new, 0 over, 1 in all"]
 
 
 def test_what_is_new_and_what_is_over_is_told_from_what_was_remembered(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_a_block_that_fails_in_silence_has_told_nobody(monkeypatch: pytest.Monke
             # Apprise stands behind it, as behind the blocks for Teams, e-mail and their like.
             SlackWebhook(url=SecretStr(address.replace("http:", "json:"))).save(BLOCK, overwrite=True)
             told.append(notify("TurboDMT: 1 new", "the text"))
-        assert (told, [one["title"] for one in posted]) == ([False, True], ["TurboDMT: 1 new"])
+        assert (told, [message["title"] for message in posted]) == ([False, True], ["TurboDMT: 1 new"])
         SlackWebhook.delete(BLOCK)
 
 
@@ -161,6 +161,6 @@ def test_a_disk_that_is_nearly_full_keeps_nobody_from_looking(
     usage = shutil.disk_usage(home)._replace(free=50_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     assert run("status", "--json").code == 0
-    found = {one["name"]: one for one in run("doctor", "--json").answer["checks"]}
+    found = {check["name"]: check for check in run("doctor", "--json").answer["checks"]}
     assert (found["disk"]["ok"], found["prefect server"]["ok"]) == (False, True)
     assert found["worker"]["detail"] == "0 online in the pool turbodmt"

@@ -12,7 +12,7 @@ def test_a_report_is_private_and_replaced_as_a_whole(tmp_path: Path) -> None:
     reports.write(folder, "day.html", "<p>first")
     path = reports.write(folder, "day.html", "<p>é")
     assert path.read_bytes() == "<p>é".encode()
-    assert [one.name for one in folder.iterdir()] == ["day.html"]
+    assert [place.name for place in folder.iterdir()] == ["day.html"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 

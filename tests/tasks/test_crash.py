@@ -84,7 +84,7 @@ def test_a_run_killed_in_a_call_is_repaired_by_the_next(
     assert repaired(machine, lived, tmp_path / "home", Order(home="", as_of=LAST, function=function, n=n)) == lines[0]
 
 
-@pytest.mark.parametrize("share", [*SHARES, *(pytest.param(one, marks=pytest.mark.slow) for one in MANY_SHARES)])
+@pytest.mark.parametrize("share", [*SHARES, *(pytest.param(value, marks=pytest.mark.slow) for value in MANY_SHARES)])
 def test_a_run_killed_at_a_line_is_repaired_by_the_next(
     machine: Crashes, lived: Path, lines: tuple[Rows, int], tmp_path: Path, share: float
 ) -> None:

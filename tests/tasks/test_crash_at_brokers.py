@@ -48,7 +48,9 @@ class Venue:
         return self.machine.run(replace(order, **where))
 
     def accepted(self) -> list[tuple[str, str, Decimal]]:
-        return sorted((one.symbol, one.side, one.quantity) for one in self.year.testnet.exchange.accepted_orders)
+        return sorted(
+            (order.symbol, order.side, order.quantity) for order in self.year.testnet.exchange.accepted_orders
+        )
 
     def check(self, day: date) -> None:
         """None; every law of the simulated year holds after the day."""
@@ -99,7 +101,7 @@ def test_a_run_killed_in_a_call_has_sent_each_order_at_most_once(
     only_once(repaired(machine, name, tmp_path, replace(UNDISTURBED, function=function, n=n)), orders)
 
 
-@pytest.mark.parametrize("share", [*SHARES, *(pytest.param(one, marks=pytest.mark.slow) for one in MANY_SHARES)])
+@pytest.mark.parametrize("share", [*SHARES, *(pytest.param(value, marks=pytest.mark.slow) for value in MANY_SHARES)])
 def test_a_run_killed_at_a_line_has_sent_each_order_at_most_once(
     machine: Crashes, undisturbed: tuple[str, list[tuple[str, str, Decimal]], int], tmp_path: Path, share: float
 ) -> None:
@@ -112,7 +114,7 @@ def only_once(accepted: list[tuple[str, str, Decimal]], orders: list[tuple[str, 
 
     Nobody knows whether it did, so that it is not sent again on its day.
     """
-    assert accepted == [one for one in orders if one in accepted]
+    assert accepted == [order for order in orders if order in accepted]
     assert len(orders) - len(accepted) <= 1
 
 

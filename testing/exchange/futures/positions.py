@@ -90,8 +90,8 @@ class FuturesAccount:
 
     def order_margin(self, symbol: str = "") -> Decimal:
         """The initial margin of the resting orders that do not only reduce."""
-        resting = [one for one in self.held.values() if symbol in ("", one.symbol) and not one.reduce_only]
-        return sum((one.price * one.left / self.positions[one.symbol].leverage for one in resting), ZERO)
+        resting = [order for order in self.held.values() if symbol in ("", order.symbol) and not order.reduce_only]
+        return sum((order.price * order.left / self.positions[order.symbol].leverage for order in resting), ZERO)
 
     def balance(self) -> Decimal:
         """The margin balance: the wallet with what the positions have gained."""

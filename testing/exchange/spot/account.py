@@ -37,7 +37,9 @@ class SpotAccount:
         self.reset()
 
     def reset(self) -> None:
-        assets = {asset for one in self.listings.values() for asset in (one.base, one.quote)} | set(self.initial)
+        assets = {asset for listing in self.listings.values() for asset in (listing.base, listing.quote)} | set(
+            self.initial
+        )
         self.free = {asset: self.initial.get(asset, ZERO) for asset in sorted(assets)}
         self.locked = dict.fromkeys(self.free, ZERO)
         self.fees = dict.fromkeys(self.free, ZERO)

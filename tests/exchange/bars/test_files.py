@@ -382,7 +382,7 @@ def test_a_column_of_currencies_is_that_of_the_symbol(tmp_path: Path) -> None:
     head = "symbol,date,open,high,low,close,Currency\n"
     rows = "A,2020-01-02,1,1,1,1,GBX\nA,2020-01-03,1,1,1,1,GBp\nB,2020-01-02,1,1,1,1,GBP\nC,2020-01-02,1,1,1,1,\n"
     source = FileBars(written(tmp_path, head + rows))
-    assert [one.currency for one in source.instruments(("A", "B", "C"))] == ["GBp", "GBP", None]
+    assert [instrument.currency for instrument in source.instruments(("A", "B", "C"))] == ["GBp", "GBP", None]
     mixed = FileBars(written(tmp_path, head + rows + "B,2020-01-03,1,1,1,1,EUR\n", "mixed.csv"))
     with pytest.raises(SourceRefused, match="the prices of B are in EUR, GBP; one series has one currency"):
         mixed.instruments(("B",))

@@ -84,7 +84,7 @@ def test_instruments_take_the_venues_sizes_and_each_its_leverage() -> None:
     venue = Told({"GET dual": ONE_WAY, "GET exchangeInfo": INFO, "POST leverage": {"leverage": 3}})
     taken = FuturesTestnet(KEYS, venue.wire(), leverage=3).instruments((BTC, ETH))
     sizes: dict[str, Any] = {"lot": D("0.001"), "tick": D("0.1"), "min_quantity": D("0.001"), "max_quantity": D(1000)}
-    assert taken == tuple(replace(one, **sizes, shortable=True) for one in (BTC, ETH))
+    assert taken == tuple(replace(instrument, **sizes, shortable=True) for instrument in (BTC, ETH))
     assert venue.asked == [
         ("GET dual", {}),
         ("GET exchangeInfo", {}),
@@ -147,7 +147,7 @@ def test_funding_is_told_in_the_order_of_time_each_once() -> None:
             charge_id=f"FUNDING_FEE-3-BTCUSDT-{START_MS + 28_800_000}", charged_at=at, symbol="BTCUSDT", cash=D("-0.25")
         ),
     )
-    assert all(one.charged_at.tzinfo is UTC for one in charges)
+    assert all(charge.charged_at.tzinfo is UTC for charge in charges)
     asked = {"incomeType": "FUNDING_FEE", "startTime": str(START_MS), "limit": "1000"}
     assert venue.asked == [("GET income", asked)]
 

@@ -108,7 +108,7 @@ def test_the_side_of_a_trade_is_the_venues_word() -> None:
     both = [{**SPOT_TRADE, "id": number, "isBuyer": buyer, "qty": "0.25"} for number, buyer in enumerate((True, False))]
     venue = Told({"POST order": SPOT_ORDER, "GET myTrades": both})
     told = SpotTestnet(KEYS, venue.wire()).submit(BOUGHT, START).executions
-    assert [one.side for one in told] == [Side.BUY, Side.SELL]
+    assert [execution.side for execution in told] == [Side.BUY, Side.SELL]
     futures = [{**FUTURES_TRADE, "buyer": True}]
     venue = Told({"POST order": FUTURES_ORDER, "GET userTrades": futures})
     (told_one,) = FuturesTestnet(KEYS, venue.wire()).submit(BOUGHT, START).executions
@@ -179,7 +179,7 @@ def test_trades_that_are_told_late_are_asked_for_until_they_are_whole(kind: type
     venue = Told({"GET order": FUTURES_ORDER, trades: ([], [part], [part, rest])})
     receipt = kind(KEYS, venue.wire()).enquire(BOUGHT, START)
     assert receipt.order.state is OrderState.FILLED
-    assert [one.trade_id for one in receipt.executions] == ["1", "2"]
+    assert [execution.trade_id for execution in receipt.executions] == ["1", "2"]
     assert venue.waits == [1.0, 1.0]
 
 
@@ -266,7 +266,7 @@ def test_an_order_that_is_told_no_more_is_known_by_the_trades_under_its_number(k
     part = kind(KEYS, Told({"GET order": UNKNOWN, trades: [{**one, "qty": "0.2"}]}).wire())
     found = part.enquire(order, START, confirmed)
     assert (found.order.state, found.order.code) == (OrderState.UNKNOWN, ReasonCode.UNTOLD)
-    assert [one.quantity for one in found.executions] == [D("0.2")]
+    assert [execution.quantity for execution in found.executions] == [D("0.2")]
     assert found.order.reason == "its trades are reported, but the order is not"
     late = kind(KEYS, Told({"GET order": UNKNOWN, trades: [{**one, "time": 1767661200000}]}).wire())
     assert late.enquire(order, START, confirmed).order.code is ReasonCode.UNSEEN
@@ -311,7 +311,7 @@ def test_trades_that_are_all_that_was_asked_for_are_a_fill_whatever_the_state_is
     assert (found.order.state, len(found.executions)) == (OrderState.FILLED, 1)
     part = Told({"GET order": {**odd, "executedQty": "0.2"}, "GET myTrades": [{**SPOT_TRADE, "qty": "0.2"}]})
     found = SpotTestnet(KEYS, part.wire()).enquire(BOUGHT, START)
-    assert (found.order.code, [one.quantity for one in found.executions]) == (ReasonCode.UNTOLD, [D("0.2")])
+    assert (found.order.code, [execution.quantity for execution in found.executions]) == (ReasonCode.UNTOLD, [D("0.2")])
 
 
 @each_kind
@@ -322,7 +322,7 @@ def test_trades_beyond_a_thousand_are_read_by_their_numbers(kind: type, trades: 
     venue = Told({"GET order": {**FUTURES_ORDER, "executedQty": "2.501"}, trades: (newest, *pages)})
     receipt = kind(KEYS, venue.wire()).enquire(BOUGHT, START)
     assert (receipt.order.state, len(receipt.executions)) == (OrderState.FILLED, 2_501)
-    assert len({one.trade_id for one in receipt.executions}) == 2_501
+    assert len({execution.trade_id for execution in receipt.executions}) == 2_501
     asked = [given for what, given in venue.asked if what == trades][1:]
     wanted = {"symbol": "BTCUSDT", "orderId": "28", "limit": "1000"}
     assert asked == [{**wanted, "fromId": first} for first in ("0", "1005", "2005")]

@@ -62,7 +62,7 @@ def test_instruments_take_the_venues_sizes_each_its_own_and_are_asked_for_once()
     venue = Told({"GET exchangeInfo": (BITCOIN, ETHER)})
     broker = SpotTestnet(KEYS, venue.wire())
     sizes: dict[str, Any] = {"lot": D("0.0001"), "tick": D("0.01"), "min_quantity": D("0.0001"), "max_quantity": D(100)}
-    expected = tuple(replace(one, **sizes, shortable=False) for one in (BTC, ETH))
+    expected = tuple(replace(instrument, **sizes, shortable=False) for instrument in (BTC, ETH))
     assert broker.instruments((BTC, ETH)) == broker.instruments((BTC, ETH)) == expected
     assert len(venue.asked) == 2
 

@@ -46,11 +46,11 @@ def traded(number: int, quantity: str, at_ms: int = START_MS) -> VenueTrade:
 
 def spans(venue: Told, what: str) -> list[tuple[int, int | None]]:
     """From when and until when it was asked, in milliseconds after START; None is without an end."""
-    asked = [given for one, given in venue.asked if one == what]
-    assert all(one["symbol"] == "BTCUSDT" and one["limit"] == "1000" for one in asked)
+    asked = [given for query, given in venue.asked if query == what]
+    assert all(query["symbol"] == "BTCUSDT" and query["limit"] == "1000" for query in asked)
     return [
-        (int(one["startTime"]) - START_MS, int(one["endTime"]) - START_MS if "endTime" in one else None)
-        for one in asked
+        (int(query["startTime"]) - START_MS, int(query["endTime"]) - START_MS if "endTime" in query else None)
+        for query in asked
     ]
 
 
@@ -112,7 +112,7 @@ def test_a_full_page_goes_on_where_it_ended_and_past_a_page_of_one_instant() -> 
     )
     venue = Told({"GET myTrades": pages})
     found = SpotTestnet(KEYS, venue.wire()).trades_since("BTCUSDT", since)
-    assert [int(one.trade_id) for one in found] == [*range(1, 2_000), 2_001]
+    assert [int(trade.trade_id) for trade in found] == [*range(1, 2_000), 2_001]
     starts = [start + 3_600_000 for start, _ in spans(venue, "GET myTrades")]
     assert starts == [0, 1_000, 1_001]
 

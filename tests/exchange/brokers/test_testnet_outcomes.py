@@ -133,7 +133,7 @@ def test_an_order_of_many_trades_is_told_whole(testnet: Testnet, venue: str) -> 
     broker = testnet.broker(venue)
     receipt = broker.submit(an_order(quantity="2.3"), broker.now())
     assert (receipt.order.state, len(receipt.executions)) == (OrderState.FILLED, 2_300)
-    assert len({one.trade_id for one in receipt.executions}) == 2_300
+    assert len({execution.trade_id for execution in receipt.executions}) == 2_300
 
 
 class Passing:
@@ -222,8 +222,8 @@ def test_an_archived_order_ended_without_a_trade(testnet: Testnet) -> None:
 def test_futures_forget_an_order_which_does_not_mean_that_it_never_arrived(testnet: Testnet) -> None:
     broker = testnet.broker("testnet-futures")
     found = [broker.enquire(an_order(), broker.now() - timedelta(days=days)).order for days in (89, 91)]
-    assert [one.state for one in found] == [OrderState.UNKNOWN] * 2
-    assert [one.code for one in found] == [ReasonCode.UNSEEN, ReasonCode.FORGOTTEN]
+    assert [order.state for order in found] == [OrderState.UNKNOWN] * 2
+    assert [order.code for order in found] == [ReasonCode.UNSEEN, ReasonCode.FORGOTTEN]
 
 
 def test_a_leverage_that_is_not_taken_is_refused_with_a_remedy(testnet: Testnet) -> None:

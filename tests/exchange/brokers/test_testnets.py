@@ -77,8 +77,8 @@ def test_an_order_fills_at_the_book_with_all_its_trades(testnet: Testnet, venue:
     testnet.exchange.quote("BTCUSDT", PRICE, depth=D("0.02"), levels=4)
     receipt = submitted(testnet.broker(venue), an_order(quantity="0.02"))
     assert receipt.order.state is OrderState.FILLED
-    assert len({one.trade_id for one in receipt.executions}) == len(receipt.executions) > 1
-    assert sum(one.quantity for one in receipt.executions) == D("0.02")
+    assert len({execution.trade_id for execution in receipt.executions}) == len(receipt.executions) > 1
+    assert sum(execution.quantity for execution in receipt.executions) == D("0.02")
 
 
 @each_venue
@@ -86,7 +86,7 @@ def test_a_book_that_runs_dry_leaves_a_part_and_the_order_expires(testnet: Testn
     testnet.exchange.quote("BTCUSDT", PRICE, depth=D("0.01"))
     receipt = submitted(testnet.broker(venue), an_order(quantity="0.03"))
     assert receipt.order.state is OrderState.EXPIRED
-    assert sum(one.quantity for one in receipt.executions) == D("0.01")
+    assert sum(execution.quantity for execution in receipt.executions) == D("0.01")
 
 
 @pytest.mark.parametrize("kind", ACCEPTED)
@@ -100,7 +100,7 @@ def test_an_accepted_order_whose_answer_is_lost_is_found_and_not_sent_again(
     assert submitted(broker, order).order.state is OrderState.UNKNOWN
     found = asked(broker, order, sent_at)
     assert found.order.state is OrderState.FILLED
-    assert sum(one.quantity for one in found.executions) == order.quantity
+    assert sum(execution.quantity for execution in found.executions) == order.quantity
     assert len(testnet.exchange.accepted(order.order_id)) == 1
 
 
@@ -133,14 +133,14 @@ def test_what_a_symbol_traded_is_listed_by_order_and_trade(testnet: Testnet, ven
     assert sold.venue is not None
     listed = {one.order_id: one.venue.venue_order_id for one in broker.orders_since("BTCUSDT", started)}
     assert listed == {
-        an_order(n).order_id: one.venue.venue_order_id for n, one in ((1, bought), (2, sold)) if one.venue
+        an_order(n).order_id: report.venue.venue_order_id for n, report in ((1, bought), (2, sold)) if report.venue
     }
     trades = broker.trades_since("BTCUSDT", started)
-    told = [one for receipt in (bought, sold) for one in receipt.executions]
-    assert [(one.trade_id, one.signed_quantity, one.executed_at) for one in trades] == [
-        (one.trade_id, one.signed_quantity, one.executed_at) for one in told
+    told = [execution for receipt in (bought, sold) for execution in receipt.executions]
+    assert [(trade.trade_id, trade.signed_quantity, trade.executed_at) for trade in trades] == [
+        (execution.trade_id, execution.signed_quantity, execution.executed_at) for execution in told
     ]
-    assert {one.venue_order_id for one in trades} == {bought.venue.venue_order_id, sold.venue.venue_order_id}
+    assert {trade.venue_order_id for trade in trades} == {bought.venue.venue_order_id, sold.venue.venue_order_id}
     assert len(broker.orders_since("BTCUSDT", started + timedelta(days=1))) == 1
 
 
@@ -234,7 +234,7 @@ def test_a_definitive_rejection_is_final_and_told_in_the_venues_words(
     receipt = submitted(testnet.broker(venue), an_order(quantity=quantity))
     assert receipt.order.state is OrderState.REJECTED
     assert code in receipt.order.reason
-    assert len([one for one in testnet.exchange.asked if one[0] == "POST" and one[1].endswith("/order")]) == 1
+    assert len([query for query in testnet.exchange.asked if query[0] == "POST" and query[1].endswith("/order")]) == 1
 
 
 def test_an_order_id_that_is_there_already_is_asked_for(testnet: Testnet) -> None:
@@ -293,7 +293,7 @@ def test_of_many_orders_with_faults_each_is_accepted_at_most_once_and_none_is_lo
         ended[receipt.order.state] += 1
         accepted = len(testnet.exchange.accepted(order.order_id))
         assert accepted == (receipt.order.state is OrderState.FILLED)
-        assert sum((one.quantity for one in receipt.executions), D(0)) == accepted * order.quantity
+        assert sum((execution.quantity for execution in receipt.executions), D(0)) == accepted * order.quantity
     assert set(ended) == {OrderState.FILLED, OrderState.UNKNOWN}
     assert not testnet.exchange.duplicates()
     assert sum(testnet.exchange.faults.injected.values()) > 0.15 * count

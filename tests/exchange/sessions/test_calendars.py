@@ -120,4 +120,4 @@ def test_the_sample_has_exactly_the_sessions_of_new_york():
 def test_real_series_show_their_calendars():
     source = FileBars(DATA / "ohlcv_daily.parquet")
     wanted = {"SPY": "XNYS", "^GSPC": "XNYS", "BTCUSDT": "24/7", "EURGBP": "weekdays", "XAUUSD": "weekdays"}
-    assert {one.symbol: str(one.calendar) for one in source.instruments(tuple(wanted))} == wanted
+    assert {instrument.symbol: str(instrument.calendar) for instrument in source.instruments(tuple(wanted))} == wanted

@@ -28,7 +28,7 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
     ],
 )
 def test_a_day_is_run_after_the_last_of_its_bars_is_closed(calendars: list[str], cron: str, zone: str) -> None:
-    assert daily_after([Calendar(one) for one in calendars], NOW) == Daily(cron=cron, zone=zone)
+    assert daily_after([Calendar(calendar) for calendar in calendars], NOW) == Daily(cron=cron, zone=zone)
 
 
 def test_the_time_is_the_same_in_summer_and_winter() -> None:

@@ -75,7 +75,7 @@ def test_a_command_asks_the_server_that_stands_for_the_home(home: Path, tmp_path
         subprocess.run([sys.executable, "-c", SAVE], env=server.environment, capture_output=True, check=True)
         note(home, server.api, os.getpid(), DemandedFrom.ENVIRONMENT)
         _, answer, said = ended(home, "doctor", "--json")
-        checks = {one["name"]: one["detail"] for one in json.loads(answer)["checks"]}
+        checks = {check["name"]: check["detail"] for check in json.loads(answer)["checks"]}
         assert (checks["keys"], said) == ("testnet-spot: there, and not shown", "")
         # What is wrong with this is found after the keys.
         told = "turbodmt: --reason is ''; say in a few words why, for whoever reads it later\n"

@@ -90,7 +90,7 @@ def served(server: PrefectServer, folder: Path, home: Path) -> Iterator[Deployed
 def with_soon() -> dict[str, Any]:
     """The project's own deployments, and `soon`: daily-crypto on the sample's last day, every twenty seconds."""
     project: dict[str, Any] = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
-    crypto = next(one for one in project["deployments"] if one["name"] == "daily-crypto")
+    crypto = next(deployment for deployment in project["deployments"] if deployment["name"] == "daily-crypto")
     start = datetime.now(tz=UTC) + timedelta(seconds=5)
     schedule = {"slug": "soon", "interval": 20, "anchor_date": start.isoformat(), "active": True}
     project["deployments"].append({**crypto, "name": "soon", "parameters": DAY, "schedules": [schedule]})
@@ -104,7 +104,9 @@ def first_run(deployed: Deployed) -> Any:
 
 def test_deploy_creates_the_scheduled_deployments(deployed: Deployed) -> None:
     crypto, equities, train = (deployed.deployment(name) for name in ("daily-crypto", "daily-equities", "train"))
-    schedules = [(one["schedule"], one["active"]) for each in (crypto, equities) for one in each["schedules"]]
+    schedules = [
+        (schedule["schedule"], schedule["active"]) for each in (crypto, equities) for schedule in each["schedules"]
+    ]
     assert schedules == [
         ({"cron": "5 0 * * *", "timezone": "UTC", "day_or": True}, True),
         ({"cron": "30 16 * * 1-5", "timezone": "America/New_York", "day_or": True}, False),
@@ -141,7 +143,7 @@ def test_each_step_is_one_task_run(deployed: Deployed, first_run: Any) -> None:
 
 def test_the_artifacts_of_a_run_tell_the_day(deployed: Deployed, first_run: Any) -> None:
     artifacts = {one["key"]: one for one in deployed.of_run("artifacts", first_run) if one["key"]}
-    assert {key: one["type"] for key, one in artifacts.items()} == {
+    assert {key: artifact["type"] for key, artifact in artifacts.items()} == {
         "decisions-soon": "table",
         "validation-soon": "table",
         "orders-soon": "table",
@@ -190,9 +192,11 @@ def test_a_run_cannot_tell_the_worker_another_command_environment_or_folder(depl
         "env": {"PYTHONPATH": str(tmp_path / "site"), "TURBODMT_HOME": str(tmp_path / "other")},
         "working_dir": str(tmp_path),
     }
-    for one in variables:
+    for variable in variables:
         with pytest.raises(AssertionError, match="409"):
-            deployed.server.ask(f"/deployments/{halt['id']}/create_flow_run", {"job_variables": {one: variables[one]}})
+            deployed.server.ask(
+                f"/deployments/{halt['id']}/create_flow_run", {"job_variables": {variable: variables[variable]}}
+            )
     # This way in Prefect checks nothing, and the worker has to hold out.
     asked = {
         "flow_id": halt["flow_id"],

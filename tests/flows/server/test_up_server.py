@@ -125,7 +125,7 @@ def test_a_server_that_lets_nobody_in_is_told_in_a_sentence(home: Path, locked: 
     assert address(home) == locked.api
     (warning,) = answered(home, "status")["warnings"]
     assert warning.startswith("Prefect's server asks for a password; set PREFECT_API_AUTH_STRING")
-    checks = {one["name"]: one for one in answered(home, "doctor", TURBODMT_BROKER="testnet-spot")["checks"]}
+    checks = {check["name"]: check for check in answered(home, "doctor", TURBODMT_BROKER="testnet-spot")["checks"]}
     assert (checks["prefect server"]["ok"], checks["prefect server"]["remedy"]) == (False, warning)
     assert (checks["keys"]["ok"], checks["keys"]["detail"]) == (False, warning)
     assert locked.sent == []

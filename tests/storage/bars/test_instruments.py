@@ -48,4 +48,4 @@ def test_the_currency_is_kept(home: Path) -> None:
     with connect(home) as store:
         instruments.save(store, "yahoo", [SPY, replace(SPY, symbol="BARC.L", currency="GBp")])
         known = instruments.load(store, "yahoo", ["SPY", "BARC.L"])
-        assert {symbol: one.currency for symbol, one in known.items()} == {"SPY": None, "BARC.L": "GBp"}
+        assert {symbol: instrument.currency for symbol, instrument in known.items()} == {"SPY": None, "BARC.L": "GBp"}

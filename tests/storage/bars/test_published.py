@@ -206,7 +206,7 @@ def test_bars_are_cut_at_the_end_and_to_the_newest(home: Path) -> None:
         assert bars.first_published(store, "test", ["B", "A"]) == date(2020, 1, 1)
         with pytest.raises(ValueError, match="no bar of C from test"):
             bars.first_published(store, "test", ["C"])
-    assert {symbol: one.close.tolist() for symbol, one in loaded.items()} == {"B": [20.0], "A": [11.0, 12.0]}
+    assert {symbol: series.close.tolist() for symbol, series in loaded.items()} == {"B": [20.0], "A": [11.0, 12.0]}
     assert list(loaded) == ["B", "A"]
 
 

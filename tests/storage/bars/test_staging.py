@@ -38,7 +38,7 @@ def test_a_dividend_restated_anywhere_is_a_revision_from_its_ex_date(home: Path,
         deliver(store, delivery("A", "2020-01-01", TWELVE, TWELVE))
         assert staged_rows(store, corrected) == 12 - max(0, ex - 5)
         assert deliver(store, corrected) == 12 - ex
-        assert [one.revisions for one in bars.published_counts(store)] == [12 - ex]
+        assert [published.revisions for published in bars.published_counts(store)] == [12 - ex]
         assert factors(store) == pytest.approx([1.0] * ex + [1 / 0.997] * (12 - ex), rel=1e-12)
         assert staged_rows(store, corrected) == 0
 

@@ -39,7 +39,7 @@ def test_an_account_goes_from_every_table_and_the_others_and_all_trials_stay(tmp
         }
         assert tables >= {"orders", "fills", "decisions", "account_snapshots", "runs", "risk_state", "adoptions"}
         before = accounts.known(store)
-        assert [(one.account, one.command, one.first, one.equity) for one in before] == [
+        assert [(account.account, account.command, account.first, account.equity) for account in before] == [
             ("one", "daily", DAY, 5),
             ("two", "daily", DAY, 5),
         ]

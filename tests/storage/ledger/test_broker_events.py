@@ -84,11 +84,11 @@ def test_an_account_and_its_broker_are_found_by_each_other(home: Path) -> None:
         assert broker_events.broker_of(store, "spot") is broker_events.account_at(store, "testnet-spot") is None
         broker_events.record_baseline(store, "spot", "testnet-spot", FIRST)
         broker_events.record_baseline(store, "futures", "testnet-futures", FIRST)
-        assert [broker_events.broker_of(store, one) for one in ("spot", "futures")] == [
+        assert [broker_events.broker_of(store, venue) for venue in ("spot", "futures")] == [
             "testnet-spot",
             "testnet-futures",
         ]
-        assert [broker_events.account_at(store, one) for one in ("testnet-spot", "testnet-futures")] == [
+        assert [broker_events.account_at(store, venue) for venue in ("testnet-spot", "testnet-futures")] == [
             "spot",
             "futures",
         ]
@@ -102,8 +102,8 @@ def test_each_step_of_an_order_is_counted_once_however_often_it_is_told(home: Pa
     sent, unknown = (replace(ORDER, state=state) for state in (OrderState.SENT, OrderState.UNKNOWN))
     told = [ORDER, sent, sent, unknown, unknown, replace(unknown, reason="time-out"), sent]
     with connect(home) as store:
-        for hours, one in enumerate(told):
-            broker_events.record_step(store, "spot", one, NOON + timedelta(hours=hours))
+        for hours, order in enumerate(told):
+            broker_events.record_step(store, "spot", order, NOON + timedelta(hours=hours))
         broker_events.record_step(store, "other", ORDER, NOON)
         assert steps(store) == [
             ("other", "o1", 1, "intended", ""),
@@ -121,8 +121,8 @@ def test_an_order_was_sent_when_it_was_last_handed_over(home: Path) -> None:
         assert broker_events.sent_at(store, "spot", "o1") is None
         broker_events.record_step(store, "spot", ORDER, NOON)
         assert broker_events.sent_at(store, "spot", "o1") is None
-        for hours, one in ((1, sent), (2, ORDER), (3, sent), (4, ORDER)):
-            broker_events.record_step(store, "spot", one, NOON + timedelta(hours=hours))
+        for hours, order in ((1, sent), (2, ORDER), (3, sent), (4, ORDER)):
+            broker_events.record_step(store, "spot", order, NOON + timedelta(hours=hours))
         at = broker_events.sent_at(store, "spot", "o1")
         assert at == NOON + timedelta(hours=3)
         assert at.tzinfo is UTC
@@ -136,8 +136,8 @@ def test_trades_come_back_in_the_order_of_time_by_the_adoption_that_they_followe
         assert broker_events.record_executions(store, "spot", 2, [later, TRADE]) == (later,)
         assert broker_events.executions(store, "spot", 1) == (TRADE, SALE)
         assert broker_events.executions(store, "spot", 2) == (later,)
-        assert {one.executed_at.tzinfo for one in broker_events.executions(store, "spot", 1)} == {UTC}
-        assert all(one.executed_at.tzinfo is UTC for one in broker_events.executions(store, "spot", 1))
+        assert {execution.executed_at.tzinfo for execution in broker_events.executions(store, "spot", 1)} == {UTC}
+        assert all(execution.executed_at.tzinfo is UTC for execution in broker_events.executions(store, "spot", 1))
         assert broker_events.executions(store, "other", 1) == ()
 
 
@@ -198,13 +198,16 @@ def test_trades_are_found_by_the_day_that_their_fills_are_booked_on(home: Path) 
 def test_a_charge_counts_once_and_belongs_to_its_account_day_and_adoption(home: Path) -> None:
     late = replace(FUNDING, charge_id="c0", charged_at=NOON + timedelta(hours=8), cash=D(2))
     with connect(home) as store:
-        assert [broker_events.record_charge(store, "spot", 1, one, TUESDAY) for one in (late, FUNDING)] == [True, True]
+        assert [broker_events.record_charge(store, "spot", 1, charge, TUESDAY) for charge in (late, FUNDING)] == [
+            True,
+            True,
+        ]
         assert broker_events.record_charge(store, "spot", 2, FUNDING, WEDNESDAY) is False
         assert broker_events.record_charge(store, "spot", 2, replace(FUNDING, charge_id="c2"), WEDNESDAY) is True
         assert broker_events.charges(store, "spot", 1) == (FUNDING, late)
         assert broker_events.charges(store, "spot", 2) == (replace(FUNDING, charge_id="c2"),)
         assert broker_events.charges_booked(store, "spot", TUESDAY) == (late, FUNDING)
-        assert all(one.charged_at.tzinfo is UTC for one in broker_events.charges(store, "spot", 1))
+        assert all(charge.charged_at.tzinfo is UTC for charge in broker_events.charges(store, "spot", 1))
         nothing = (
             broker_events.charges_booked(store, "spot", MONDAY),
             broker_events.charges_booked(store, "x", TUESDAY),

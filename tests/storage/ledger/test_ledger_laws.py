@@ -125,12 +125,12 @@ class LedgerHistory(RuleBasedStateMachine):
 
     @invariant()
     def orders_stand_as_they_were_told(self) -> None:
-        due = sorted(self.orders.values(), key=lambda one: (one.as_of, one.symbol))
+        due = sorted(self.orders.values(), key=lambda order: (order.as_of, order.symbol))
         with connect(self.home) as store:
-            stored = [one for number in range(2) for one in self._on(store, FIRST + timedelta(days=number))]
+            stored = [order for number in range(2) for order in self._on(store, FIRST + timedelta(days=number))]
             waiting = order_store.open_orders(store, ACCOUNT)
         assert stored == due
-        assert list(waiting) == [one for one in due if one.state in OPEN_STATES]
+        assert list(waiting) == [order for order in due if order.state in OPEN_STATES]
 
     @invariant()
     def the_past_is_told_as_it_was(self) -> None:
@@ -141,16 +141,16 @@ class LedgerHistory(RuleBasedStateMachine):
             if order_id in self.was_open and self.settled.get(order_id, date.max) > day
         }
         with connect(self.home) as store:
-            told = {one.order_id: one.state for one in order_store.orders_open_at(store, ACCOUNT, day)}
+            told = {order.order_id: order.state for order in order_store.orders_open_at(store, ACCOUNT, day)}
         assert told == due
 
     @invariant()
     def a_trade_counts_once(self) -> None:
         day = FIRST + timedelta(days=1)
         due: dict[str, Decimal] = {}
-        for one in self.fills.values():
-            if one.as_of > day:
-                due[one.symbol] = due.get(one.symbol, Decimal(0)) + one.signed_quantity
+        for fill in self.fills.values():
+            if fill.as_of > day:
+                due[fill.symbol] = due.get(fill.symbol, Decimal(0)) + fill.signed_quantity
         with connect(self.home) as store:
             assert ledger.units_after(store, ACCOUNT, day) == due
 

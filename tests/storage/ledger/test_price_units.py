@@ -32,7 +32,7 @@ def test_a_close_is_compared_with_the_revision_that_was_used(home: Path) -> None
         for ratio in (1.0, 0.5, 0.25):
             deliver(store, restated(ratio), LATER)
         found = unit_changes(store, "test", [used("107"), used("53.5"), used("26.75"), used("77")])
-        assert {float(one.close): (float(two.new / two.old), two.bars) for one, two in found.items()} == {
+        assert {float(price.close): (float(two.new / two.old), two.bars) for price, two in found.items()} == {
             107.0: (0.25, 8),
             53.5: (0.5, 8),
         }

@@ -96,7 +96,7 @@ def old(tmp_path: Path, home: Path) -> Path:
 
 def test_the_sentences_of_an_old_store_become_codes(old: Path) -> None:
     with connect(old) as store:
-        found = {one.order_id: one for one in orders.orders_on(store, "daily", MONDAY)}
+        found = {order.order_id: order for order in orders.orders_on(store, "daily", MONDAY)}
         words = dict(store.execute("SELECT order_id, reason FROM orders").fetchall())
     told = {symbol: (found[symbol].code, found[symbol].cut_by_halt) for symbol, *_ in OLD}
     assert told == {symbol: (code and ReasonCode(code), cut) for symbol, _, _, _, code, cut in OLD}
@@ -105,7 +105,7 @@ def test_the_sentences_of_an_old_store_become_codes(old: Path) -> None:
 
 def test_what_a_halt_withheld_in_an_old_store_is_still_known(old: Path) -> None:
     def named(some: tuple[Order, ...]) -> set[str]:
-        return {one.order_id for one in some}
+        return {order.order_id for order in some}
 
     with connect(old) as store:
         known = orders.orders_on(store, "daily", MONDAY)
@@ -113,7 +113,7 @@ def test_what_a_halt_withheld_in_an_old_store_is_still_known(old: Path) -> None:
     cut = {"CUT", "TOLD", "DOUBT", "ENDED", "STEPPED", "AGAIN", "AGAIN-1"}
     assert named(withheld(known)) == {"HELD", "STOPPED", *cut}
     assert counted == (len(OLD) + 1, 9)
-    assert {one.state for one in known if one.order_id == "DOUBT"} == {OrderState.UNKNOWN}
+    assert {order.state for order in known if order.order_id == "DOUBT"} == {OrderState.UNKNOWN}
 
 
 def test_what_an_old_run_warned_of_its_model_becomes_a_code(old: Path) -> None:
@@ -121,9 +121,9 @@ def test_what_an_old_run_warned_of_its_model_becomes_a_code(old: Path) -> None:
         rows = dict(store.execute("SELECT run_id, result FROM runs").fetchall())
     assert rows.pop("failed") is None
     answers = {run_id: json.loads(answer) for run_id, answer in rows.items()}
-    assert {run_id: one.get("model_code") for run_id, one in answers.items()} == {
+    assert {run_id: answer.get("model_code") for run_id, answer in answers.items()} == {
         run_id: code for run_id, (_, _, code) in MODELS.items()
     }
-    assert {run_id: (one["as_of"], one["model_reason"]) for run_id, one in answers.items()} == {
+    assert {run_id: (answer["as_of"], answer["model_reason"]) for run_id, answer in answers.items()} == {
         run_id: ("2020-01-06", reason) for run_id, (reason, _, _) in MODELS.items()
     }

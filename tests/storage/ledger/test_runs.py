@@ -73,7 +73,7 @@ def test_the_first_run_of_a_command_is_its_own(home: Path) -> None:
             at = AT + timedelta(hours=number)
             runs.start_run(store, replace(RUN, run_id=f"r{number}", command=command, started_at=at))
         first = [runs.first_run(store, *asked) for asked in (("daily", "daily"), ("daily", "backfill"))]
-        assert [one and one.run.run_id for one in first] == ["r1", "r0"]
+        assert [record and record.run.run_id for record in first] == ["r1", "r0"]
         assert runs.first_run(store, "other", "daily") is None
 
 

@@ -49,4 +49,4 @@ def test_what_a_store_of_before_had_booked_for_a_day_to_come_still_is(tmp_path: 
         waiting = takeovers.entries_after(store, "daily", MONDAY)
         assert takeovers.entries_on(store, "daily", MONDAY)[0].quantity == D(-2)
     assert settled == [(MONDAY,)]
-    assert [(one.symbol, one.cash, one.quantity) for one in waiting] == [("A", D(200), D(-2))]
+    assert [(entry.symbol, entry.cash, entry.quantity) for entry in waiting] == [("A", D(200), D(-2))]

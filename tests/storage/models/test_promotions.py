@@ -99,7 +99,7 @@ def test_the_first_verdict_stands(registered: Path) -> None:
         later = promotions.record_verdict(store, replace(VERDICT, verdict=stricter, as_of=SECOND))
         known = promotions.verdicts(store, "m1")
     assert (again, later) == (VERDICT.verdict, stricter)
-    assert [one.as_of for one in known] == [SECOND, FIRST]
+    assert [verdict.as_of for verdict in known] == [SECOND, FIRST]
 
 
 def test_each_day_has_the_champion_it_had(registered: Path) -> None:

@@ -87,7 +87,7 @@ def test_where_no_attempt_arrived_the_last_one_is_told_and_what_others_missed_to
     lost = replace(an_order(OrderState.REJECTED), code=ReasonCode.NEVER_ARRIVED)
     filled, expired = an_order(OrderState.FILLED), replace(an_order(OrderState.EXPIRED), symbol="TLT")
     found = missed_orders([filled, expired, replace(lost, symbol="QQQ"), replace(lost, symbol="QQQ", order_id="b")], {})
-    assert [(one.order.symbol, one.order.order_id, one.miss) for one in found] == [
+    assert [(missed.order.symbol, missed.order.order_id, missed.miss) for missed in found] == [
         ("QQQ", "b", Miss.LOST),
         ("TLT", "a", Miss.EXPIRED),
     ]
@@ -128,7 +128,7 @@ def test_cuts_are_counted_by_symbol_and_a_delisting_is_none() -> None:
     ]
     orders += [replace(an_order(OrderState.CANCELLED, "", "d", "GONE"), code=ReasonCode.DELISTED)]
     missed = missed_orders(orders, {"a": Decimal(1), "b": Decimal("0.5"), "c": Decimal(0)})
-    assert [(one.symbol, one.count, one.median, one.least) for one in cuts(missed)] == [
+    assert [(cut.symbol, cut.count, cut.median, cut.least) for cut in cuts(missed)] == [
         ("QQQ", 1, 0.0, 0.0),
         ("SPY", 2, 0.05, 0.05),
     ]

@@ -51,7 +51,7 @@ def test_an_order_is_the_change_in_whole_lots_within_what_the_market_takes(
 
 def test_an_order_keeps_the_close_that_it_was_decided_at() -> None:
     found = planned("0.2"), planned("-0.2"), planned("0.1", "10.05")
-    assert [one.mark for one in found if one is not None] == [D(100)] * 3
+    assert [order.mark for order in found if order is not None] == [D(100)] * 3
 
 
 def test_an_order_is_not_cut_where_the_market_has_no_largest_one() -> None:

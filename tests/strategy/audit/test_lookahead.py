@@ -109,8 +109,8 @@ def test_a_feature_that_peeks_one_bar_is_caught() -> None:
 
     found = planted(peeking)
     assert found[0].startswith(f"COIN momentum_126 on {DAYS[0]}: ")
-    assert all("momentum_126" in one for one in found)
-    assert any("from another future" in one for one in found)
+    assert all("momentum_126" in difference for difference in found)
+    assert any("from another future" in difference for difference in found)
 
 
 def test_normalisation_by_the_full_sample_is_caught() -> None:
@@ -121,7 +121,7 @@ def test_normalisation_by_the_full_sample_is_caught() -> None:
         return rows
 
     for history in ("bars that end that day", "another future", "the bare window"):
-        assert any(one.startswith("COIN return") and history in one for one in planted(normalised))
+        assert any(difference.startswith("COIN return") and history in difference for difference in planted(normalised))
 
 
 def test_an_expanding_window_is_caught_by_the_bare_one() -> None:
@@ -132,7 +132,7 @@ def test_an_expanding_window_is_caught_by_the_bare_one() -> None:
 
     found = planted(expanding)
     assert found
-    assert all(one.endswith("from the bare window") for one in found)
+    assert all(difference.endswith("from the bare window") for difference in found)
 
 
 def test_another_symbols_bar_of_a_later_day_is_caught() -> None:
@@ -157,12 +157,12 @@ def test_a_value_that_a_history_does_not_give_is_a_difference() -> None:
 def test_another_future_leaves_the_past_and_changes_every_later_bar() -> None:
     day = DAYS[1]
     changed = with_another_future(BARS, day, np.random.default_rng(1))
-    for symbol, one in BARS.items():
-        past = len(one.until(np.datetime64(day, "us")))
+    for symbol, series in BARS.items():
+        past = len(series.until(np.datetime64(day, "us")))
         for name in ("open", "close", "factor"):
-            assert np.array_equal(changed[symbol][name][:past], one[name][:past])
-            assert (changed[symbol][name][past:] != one[name][past:]).all()
-        assert np.array_equal(changed[symbol].open_time, one.open_time)
+            assert np.array_equal(changed[symbol][name][:past], series[name][:past])
+            assert (changed[symbol][name][past:] != series[name][past:]).all()
+        assert np.array_equal(changed[symbol].open_time, series.open_time)
 
 
 def test_equal_is_exact() -> None:
@@ -181,7 +181,7 @@ def test_every_account_lives_the_same_days_whatever_follows_and_trades_at_its_pr
 
 def test_an_account_that_knows_the_next_day_is_caught() -> None:
     def run(bars: Market) -> Replay:
-        seen = {symbol: ahead(one) for symbol, one in symbol_signals(bars, CALENDARS, Strategy.RULES).items()}
+        seen = {symbol: ahead(signals) for symbol, signals in symbol_signals(bars, CALENDARS, Strategy.RULES).items()}
         dates = [day for day in account_dates(bars) if DATES[450] <= day <= DATES[559]]
         quotes = quotes_by_date(bars, dates[0], dates[-1])
         return replay(aligned_signals(seen, TRADING.config.symbols), quotes, dates, CAPITAL, rules(TRADING.config))
@@ -206,15 +206,15 @@ def test_a_fill_at_the_deciding_bars_close_is_caught() -> None:
         quotes: dict[date, dict[str, object]] = {}
         last: dict[str, Decimal] = {}
         for day, of_day in sorted(TRADING.quotes.quotes.items()):
-            quotes[day] = {s: replace(one, open=last.get(s, one.open)) for s, one in of_day.items()}
-            last |= {symbol: one.close for symbol, one in of_day.items()}
+            quotes[day] = {s: replace(quote, open=last.get(s, quote.open)) for s, quote in of_day.items()}
+            last |= {symbol: quote.close for symbol, quote in of_day.items()}
         whose = rules(mandate(BARS, replace(COSTS, multiplier=times)))
         view = aligned_signals(symbol_signals(BARS, CALENDARS, Strategy.RULES), whose.symbols)
         return replay(view, QuotesByDate(quotes=quotes), DATES[450:560], CAPITAL, whose)
 
     found = fills("fault", at_close, TRADING).differences
     # The coin opens where it closed; a stock's fill after its split shows it.
-    assert any(" price is " in one for one in found)
+    assert any(" price is " in difference for difference in found)
 
 
 def test_a_fill_on_the_day_of_its_decision_is_caught() -> None:
@@ -240,8 +240,8 @@ def test_a_cost_that_a_round_trip_pays_once_is_caught() -> None:
 
     found = with_fills(on_the_way_in)
     assert "fee is 0, it must be" in found[0]
-    assert any("at 2 × cost: fee is 0" in one for one in found)
-    assert any(one.startswith("cash on") for one in found)
+    assert any("at 2 × cost: fee is 0" in difference for difference in found)
+    assert any(difference.startswith("cash on") for difference in found)
 
 
 def test_a_cost_that_is_told_but_not_paid_is_caught() -> None:
@@ -255,13 +255,13 @@ def test_a_cost_that_is_told_but_not_paid_is_caught() -> None:
 
     found = fills("fault", unpaid, TRADING).differences
     assert found
-    assert all(one.startswith("cash on") for one in found)
+    assert all(difference.startswith("cash on") for difference in found)
 
 
 def test_a_cost_that_is_not_doubled_is_caught() -> None:
     found = fills("fault", lambda _: RUN(BARS, Decimal(1)), TRADING).differences
     assert found
-    assert all("at 2 × cost" in one for one in found)
+    assert all("at 2 × cost" in difference for difference in found)
 
 
 def test_a_trade_that_nobody_ordered_is_caught() -> None:
@@ -285,13 +285,13 @@ def test_a_delisted_symbol_is_closed_at_its_last_close_and_pays_for_it() -> None
 
     trading = Trading(config=whose, quotes=quotes)
     assert fills("it", run, trading).differences == ()
-    closed = [one for one in run(Decimal(1)).fills if one.as_of == DATES[500] and one.symbol == "GONE"]
+    closed = [fill for fill in run(Decimal(1)).fills if fill.as_of == DATES[500] and fill.symbol == "GONE"]
     assert len(closed) == 1
 
     def cheap(times: Decimal) -> Replay:
         lived = run(times)
         return replace(
-            lived, fills=tuple(replace(one, fee=Decimal(0)) if one in closed else one for one in lived.fills)
+            lived, fills=tuple(replace(fill, fee=Decimal(0)) if fill in closed else fill for fill in lived.fills)
         )
 
     assert "fee is 0, it must be" in fills("fault", cheap, trading).differences[0]
@@ -299,7 +299,7 @@ def test_a_delisted_symbol_is_closed_at_its_last_close_and_pays_for_it() -> None
 
 def test_parity_of_a_replay_with_itself_holds_and_every_kind_of_difference_is_named() -> None:
     lived = RUN(BARS, Decimal(1))
-    assert [(one.check, one.dates, one.passed) for one in parity("it", lived, lived)] == [
+    assert [(check.check, check.dates, check.passed) for check in parity("it", lived, lived)] == [
         (check, 110, True) for check in ("decisions", "orders", "fills", "entries", "equity")
     ]
     other = replace(
@@ -310,7 +310,7 @@ def test_parity_of_a_replay_with_itself_holds_and_every_kind_of_difference_is_na
         fills=lived.fills[:-1],
     )
     found = parity("it", lived, other)
-    assert [len(one.differences) for one in found] == [1, 1, 1, 0, 1]
+    assert [len(check.differences) for check in found] == [1, 1, 1, 0, 1]
     assert found[0].differences[0].startswith(f"{DATES[450]} decision COIN: ")
     assert found[0].differences[0].endswith("None in the backtest")
 
@@ -359,7 +359,7 @@ def test_a_panel_that_knows_later_bars_is_caught() -> None:
         return replace(TEACH(bars, fitted_to), panel=training_panel(bars, whole))
 
     found = folds(unbounded, LONG, LONG_TIME, PLAN[-1:], RULE).differences
-    assert any(one.endswith("its panel changes with later bars") for one in found)
+    assert any(difference.endswith("its panel changes with later bars") for difference in found)
 
 
 def test_a_twin_of_the_dates_that_judge_is_caught() -> None:
@@ -394,7 +394,7 @@ def test_foresight_earns_what_the_exact_account_earns_with_the_same_signal() -> 
     )
     exact = replay(view, quotes_by_date(coin, dates[0], dates[-1]), dates, CAPITAL, free)
     path = foresight(coin, free, np.datetime64(dates[0], "us")).equity[:, 0]
-    assert path == pytest.approx([float(one.equity / CAPITAL) for one in exact.snapshots], rel=1e-9)
+    assert path == pytest.approx([float(snapshot.equity / CAPITAL) for snapshot in exact.snapshots], rel=1e-9)
     assert path[-1] > 5
 
 

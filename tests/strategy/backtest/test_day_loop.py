@@ -43,7 +43,9 @@ def mandate(
         symbols=tuple(sorted(instrument.symbol for instrument in instruments)),
         sizing=SizingParams(),
         limits=limits or RiskLimits(),
-        terms=TradingTerms(account="test", instruments={one.symbol: one for one in instruments}, costs=costs),
+        terms=TradingTerms(
+            account="test", instruments={instrument.symbol: instrument for instrument in instruments}, costs=costs
+        ),
     )
 
 
@@ -104,16 +106,16 @@ def test_changing_or_deleting_later_bars_changes_no_decision(strategy: Strategy)
     cut = date(2020, 4, 1)
     edge = np.datetime64(cut, "us")
     spoiled = {
-        symbol: replace(one, close=np.where(one.open_time > edge, one.close * 7, one.close))
-        for symbol, one in bars.items()
+        symbol: replace(series, close=np.where(series.open_time > edge, series.close * 7, series.close))
+        for symbol, series in bars.items()
     }
-    shortened = {symbol: one.until(edge) for symbol, one in bars.items()}
+    shortened = {symbol: series.until(edge) for symbol, series in bars.items()}
     rules = mandate(strategy, STOCK, COIN, costs=Costs())
     first = date(2020, 1, 2)
     expected = run(bars, rules, first, cut).decisions
     for altered in (spoiled, shortened):
         last = date(2020, 5, 1)
-        seen = [one for one in run(altered, rules, first, last).decisions if one.as_of <= cut]
+        seen = [decision for decision in run(altered, rules, first, last).decisions if decision.as_of <= cut]
         assert seen == list(expected)
 
 
@@ -135,7 +137,7 @@ def test_a_symbol_warms_up_before_it_trades_and_others_do_not_wait() -> None:
         "COIN": walk("COIN", days("2019-11-01", 100), 8),
     }
     result = run(bars, mandate(Strategy.RULES, STOCK, COIN), date(2019, 12, 2), date(2019, 12, 31))
-    statuses = {(one.symbol, one.status) for one in result.decisions}
+    statuses = {(decision.symbol, decision.status) for decision in result.decisions}
     assert ("COIN", Status.WARMING_UP) in statuses
     assert ("COIN", Status.TRADED) not in statuses
     assert {status for symbol, status in statuses if symbol == "STK"} == {Status.TRADED, Status.NO_SESSION}
@@ -145,7 +147,9 @@ def test_a_stale_symbol_keeps_its_position_and_gets_no_order() -> None:
     stock = walk("STK", days("2019-01-01", 300, weekend=False), 9)
     bars = {"STK": stock.until(np.datetime64("2019-12-02", "us")), "COIN": walk("COIN", days("2019-01-01", 420), 10)}
     result = run(bars, mandate(Strategy.VOL_TARGET, STOCK, COIN), date(2019, 11, 1), date(2019, 12, 31))
-    late = [one for one in result.decisions if one.symbol == "STK" and one.as_of == date(2019, 12, 31)]
+    late = [
+        decision for decision in result.decisions if decision.symbol == "STK" and decision.as_of == date(2019, 12, 31)
+    ]
     assert late[0].status is Status.STALE
     assert result.snapshots[-1].account.quantity("STK") > 0
     assert max(order.as_of for order in result.orders if order.symbol == "STK") == date(2019, 12, 2)
@@ -156,7 +160,7 @@ def test_a_symbol_held_back_without_a_bar_is_quarantined_and_not_young() -> None
     view = aligned_signals({}, rules.symbols)
     snapshot = opening(date(2020, 1, 2), D(100)).snapshot
     decisions = decide(view, snapshot, rules, {"COIN": "its bars are faulty"})
-    assert [(one.symbol, one.status, one.reason) for one in decisions] == [
+    assert [(decision.symbol, decision.status, decision.reason) for decision in decisions] == [
         ("COIN", Status.QUARANTINED, "its bars are faulty"),
         ("STK", Status.WARMING_UP, "no bar yet"),
     ]
@@ -178,7 +182,7 @@ def test_what_is_kept_counts_towards_the_largest_exposure() -> None:
     assert account.equity == 10_000
     decisions = decide(view, Snapshot(account=account, equity=D(10_000), drawdown=0.0), rules)
     # 1.2 of the stock without bars and 0.5 of a symbol outside are kept: 0.3 of the 2 are left.
-    assert [one.exposure for one in decisions] == [pytest.approx(0.3), None]
+    assert [decision.exposure for decision in decisions] == [pytest.approx(0.3), None]
 
 
 def test_buy_and_hold_shares_its_cash_and_borrows_nothing() -> None:
@@ -197,7 +201,7 @@ def test_the_turnover_bound_is_part_of_the_decision() -> None:
     bars = {"COIN": walk("COIN", days("2019-01-01", 400), 11)}
     limits = RiskLimits(max_turnover=0.1)
     result = run(bars, mandate(Strategy.VOL_TARGET, COIN, limits=limits), date(2019, 10, 1), date(2019, 10, 20))
-    exposures = [one.exposure for one in result.decisions]
+    exposures = [decision.exposure for decision in result.decisions]
     assert exposures[0] == pytest.approx(0.1)
     for order, snapshot in zip(result.orders, result.snapshots, strict=False):
         mark = bars["COIN"].close[int(np.searchsorted(bars["COIN"].open_time, np.datetime64(order.as_of, "us")))]
@@ -210,10 +214,10 @@ def test_what_may_not_be_shorted_is_not() -> None:
     )
     long_only = replace(COIN, shortable=False)
     result = run({"COIN": falling}, mandate(Strategy.RULES, long_only), date(2019, 9, 1), date(2019, 9, 30))
-    assert all(one.exposure == 0.0 for one in result.decisions)
+    assert all(decision.exposure == 0.0 for decision in result.decisions)
     assert result.orders == ()
     shorted = run({"COIN": falling}, mandate(Strategy.RULES, COIN), date(2019, 9, 1), date(2019, 9, 30))
-    assert any(one.exposure < 0 for one in shorted.decisions if one.exposure is not None)
+    assert any(decision.exposure < 0 for decision in shorted.decisions if decision.exposure is not None)
 
 
 def test_the_last_days_orders_stay_open() -> None:
@@ -253,9 +257,11 @@ def test_what_leaves_the_universe_is_sold_at_its_next_open_and_not_bought_before
     joined, left = date(2019, 9, 2), date(2020, 3, 2)
     member = replace(STOCK, memberships=(Membership(first=joined, last=left),))
     done = run(bars, mandate(strategy, member), date(2019, 6, 3), date(2020, 5, 1))
-    held = {one.account.as_of: one.account.quantity("STK") for one in done.snapshots}
+    held = {snapshot.account.as_of: snapshot.account.quantity("STK") for snapshot in done.snapshots}
     # Decided at the close of the day after the last one inside, and of the first day inside: traded a session later.
     assert not any(quantity for day, quantity in held.items() if day <= joined or day > date(2020, 3, 4))
     assert held[left] != 0
     assert held[date(2020, 3, 3)] != 0
-    assert {one.status for one in done.decisions if one.symbol == "STK" and one.as_of > left} == {Status.OUTSIDE}
+    assert {decision.status for decision in done.decisions if decision.symbol == "STK" and decision.as_of > left} == {
+        Status.OUTSIDE
+    }

@@ -23,7 +23,7 @@ def an_order(symbol: str, side: Side, quantity: str) -> Order:
 
 def test_each_order_of_a_halted_account_is_cut_by_its_own_position_and_lot() -> None:
     lots = {"A": D(1), "B": D("0.1"), "C": D(1)}
-    instruments = {one: Instrument(symbol=one, calendar=Calendar.ALWAYS, lot=lot) for one, lot in lots.items()}
+    instruments = {symbol: Instrument(symbol=symbol, calendar=Calendar.ALWAYS, lot=lot) for symbol, lot in lots.items()}
     mandate = AccountConfig(
         strategy=Strategy.RULES,
         symbols=("A", "B", "C"),

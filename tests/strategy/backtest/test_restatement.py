@@ -98,8 +98,8 @@ def test_a_change_of_unit_changes_no_value(q: Decimal, old: Decimal, o: Decimal,
     assert abs(after.account.equity - before.account.equity) <= rounding
     assert abs(order.quantity * new - o * old) <= rounding
     assert held.mark == order.mark == new
-    assert held.quantity - q == sum(one.quantity for one in unit_entries(before, after, TUESDAY))
-    assert all((one.kind, one.as_of) == (EntryKind.UNIT, TUESDAY) for one in unit_entries(before, after, TUESDAY))
+    assert held.quantity - q == sum(entry.quantity for entry in unit_entries(before, after, TUESDAY))
+    assert all((entry.kind, entry.as_of) == (EntryKind.UNIT, TUESDAY) for entry in unit_entries(before, after, TUESDAY))
     # Again to the same unit moves nothing; by one step or by two is the same but for the rounding of the step between.
     assert moved(after, new) == after
     twice, once = moved(after, newer), moved(before, newer)
@@ -185,7 +185,10 @@ def test_only_what_a_change_tells_of_is_moved() -> None:
     after = moved(before, D(25))
     assert (after.account.as_of, after.account.cash) == (MONDAY, D(1000))
     assert dict(after.account.positions) == {"A": Position(quantity=D(12), mark=D(25), marked_on=MONDAY), "B": other}
-    assert [(one.order_id, one.quantity, one.mark) for one in after.open_orders] == [("o", 8, 25), ("p", 2, 100)]
+    assert [(order.order_id, order.quantity, order.mark) for order in after.open_orders] == [
+        ("o", 8, 25),
+        ("p", 2, 100),
+    ]
     assert unit_entries(before, after, TUESDAY) == (
         Entry(as_of=TUESDAY, kind=EntryKind.UNIT, symbol="A", cash=D(0), quantity=D(9)),
     )

@@ -38,7 +38,7 @@ def booked(
 ) -> Day:
     told = Day(
         state=AccountState(account=Account(as_of=on, cash=D(0)), open_orders=(), equities=(D(0),)),
-        fills=tuple(as_fill(one, on) for one in executions),
+        fills=tuple(as_fill(execution, on) for execution in executions),
         entries=(*fee_entries(executions, on), *entries),
         settled=(),
     )
@@ -100,7 +100,7 @@ def test_a_position_pays_fees_trade_by_trade_while_it_covers_the_whole_fee(
     owned: str, fees: tuple[str, ...], payers: tuple[str, ...]
 ) -> None:
     told = with_fee_payers([in_coin(fee) for fee in fees], {"BNBUSDT": D(owned)}, COIN)
-    assert tuple(one.fee_symbol for one in told) == payers
+    assert tuple(execution.fee_symbol for execution in told) == payers
     paid = sum((D(fee) for fee, payer in zip(fees, payers, strict=True) if payer), D(0))
     assert (traded(told).cash, traded(told).positions.get("BNBUSDT", D(0))) == (D(-100) * len(fees), -paid)
 
@@ -108,20 +108,20 @@ def test_a_position_pays_fees_trade_by_trade_while_it_covers_the_whole_fee(
 def test_a_sale_pays_in_what_it_sold_only_where_enough_of_it_is_left() -> None:
     owned = {"BNBUSDT": D("1.1")}
     kept, out = in_coin("0.1", "BNBUSDT", Side.SELL), in_coin("0.1", "BNBUSDT", Side.SELL, "1.1")
-    assert [one.fee_symbol for one in with_fee_payers([kept], owned, COIN)] == ["BNBUSDT"]
-    assert [one.fee_symbol for one in with_fee_payers([out], owned, COIN)] == [""]
+    assert [execution.fee_symbol for execution in with_fee_payers([kept], owned, COIN)] == ["BNBUSDT"]
+    assert [execution.fee_symbol for execution in with_fee_payers([out], owned, COIN)] == [""]
     bought = in_coin("0.1", "BNBUSDT")
     # What was bought pays for itself, and then for what follows.
     told = with_fee_payers([bought, in_coin("0.9")], {}, COIN)
-    assert [one.fee_symbol for one in told] == ["", "BNBUSDT"]
+    assert [execution.fee_symbol for execution in told] == ["", "BNBUSDT"]
     assert traded(told).positions == {"BTCUSDT": D(1)}
 
 
 def test_no_position_pays_a_fee_in_cash_on_margin_or_in_an_asset_that_no_symbol_names() -> None:
     owned = {"BNBUSDT": D(9)}
     fees = [replace(in_coin("0.1"), fee_asset="USDT"), replace(in_coin("0.1"), realised=D(0)), in_coin("0")]
-    assert [one.fee_symbol for one in with_fee_payers(fees, owned, COIN)] == ["", "", ""]
-    assert [one.fee_symbol for one in with_fee_payers([in_coin("0.1")], owned, {"BTCUSDT": "BTC"})] == [""]
+    assert [execution.fee_symbol for execution in with_fee_payers(fees, owned, COIN)] == ["", "", ""]
+    assert [execution.fee_symbol for execution in with_fee_payers([in_coin("0.1")], owned, {"BTCUSDT": "BTC"})] == [""]
 
 
 def test_partial_fills_add_up_to_the_last_digit() -> None:

@@ -14,7 +14,7 @@ MARKS = {"A": D(100), "B": D(50)}
 
 def books(cash: str, a: str = "0", b: str = "0", **costs: str) -> Books:
     held = {symbol: D(quantity) for symbol, quantity in {"A": a, "B": b}.items() if D(quantity)}
-    return Books(cash=D(cash), positions=held, marks=MARKS, costs={one: D(cost) for one, cost in costs.items()})
+    return Books(cash=D(cash), positions=held, marks=MARKS, costs={symbol: D(cost) for symbol, cost in costs.items()})
 
 
 def found(due: tuple[str, str, str], there: tuple[str, str, str], locked: str = "0", *, margin: bool = False) -> Found:

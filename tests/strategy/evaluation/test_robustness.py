@@ -28,10 +28,12 @@ def tried(seed: int, days: int, skill: float = 0.0) -> RobustnessReport:
 
 def test_the_best_of_twenty_strategies_on_noise_is_not_believed() -> None:
     found = [tried(seed, 500) for seed in range(40)]
-    assert sum(one.deflated >= 0.95 for one in found) <= 3
+    assert sum(report.deflated >= 0.95 for report in found) <= 3
     # Without the deflation most would be.
-    assert sum(one.probabilistic >= 0.95 for one in found) > 15
-    assert np.mean([one.sharpe for one in found]) == pytest.approx(np.mean([one.luckiest for one in found]), rel=0.1)
+    assert sum(report.probabilistic >= 0.95 for report in found) > 15
+    assert np.mean([report.sharpe for report in found]) == pytest.approx(
+        np.mean([report.luckiest for report in found]), rel=0.1
+    )
 
 
 @pytest.mark.slow
@@ -42,9 +44,9 @@ def test_noise_passes_at_most_19_of_200_times() -> None:
 def test_a_planted_strategy_is_believed() -> None:
     """Five years of all days; with its own ratio among the 20, what luck may do is put higher."""
     found = [tried(seed, 5 * 365, skill=0.12) for seed in range(30)]
-    assert np.median([one.deflated for one in found]) > 0.95
-    assert np.mean([one.deflated >= 0.95 for one in found]) > 0.6
-    assert np.mean([one.probabilistic >= 0.95 for one in found]) == 1.0
+    assert np.median([report.deflated for report in found]) > 0.95
+    assert np.mean([report.deflated >= 0.95 for report in found]) > 0.6
+    assert np.mean([report.probabilistic >= 0.95 for report in found]) == 1.0
 
 
 def test_the_figures_hang_together() -> None:

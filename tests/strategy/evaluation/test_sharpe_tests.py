@@ -32,7 +32,7 @@ def test_a_truly_better_account_is_found_and_its_interval_holds_the_truth() -> N
 
 def test_the_interval_covers_the_true_difference() -> None:
     found = [judged(*universe(seed), resamples=199) for seed in range(300)]
-    assert np.mean([one.low <= 0.0 <= one.high for one in found]) > 0.9
+    assert np.mean([difference.low <= 0.0 <= difference.high for difference in found]) > 0.9
 
 
 @pytest.mark.parametrize(("days", "drift"), [(250, 0.0), (700, 0.001)])

@@ -128,7 +128,7 @@ def judged(
     calendars: dict[str, object],
 ) -> Judgement:
     edge = np.datetime64(standing.account.as_of, "us")
-    seen = {symbol: past for symbol, one in bars.items() if len(past := one.until(edge))}
+    seen = {symbol: past for symbol, series in bars.items() if len(past := series.until(edge))}
     looks = symbol_signals(seen, calendars, rules.strategy, model, since=edge)  # type: ignore[arg-type]
     return Judgement(
         state=standing,
@@ -143,40 +143,40 @@ def judged(
 @pytest.fixture(scope="module", params=list(CASES))
 def told(request: pytest.FixtureRequest) -> tuple[Case, list[tuple[Lived, tuple[Explanation, ...]]]]:
     case = CASES[request.param]
-    return case, [(one, explanations(one.day)) for one in lived(case)]
+    return case, [(day, explanations(day.day)) for day in lived(case)]
 
 
 Told = tuple[Case, list[tuple[Lived, tuple[Explanation, ...]]]]
 
 
 def every(told: Told) -> list[tuple[Lived, Explanation]]:
-    return [(day, one) for day, explained in told[1] for one in explained]
+    return [(day, explanation) for day, explained in told[1] for explanation in explained]
 
 
 def test_every_order_is_explained_and_ends_as_it_was_decided(told: Told) -> None:
     assert every(told)
     for day, explained in told[1]:
-        assert [one.symbol for one in explained] == [order.symbol for order in day.orders]
-        decisions = {one.symbol: one for one in day.decisions}
-        for one, order in zip(explained, day.orders, strict=True):
-            assert one.limited.exposure == decisions[one.symbol].exposure
-            assert one.planned.exposure == decisions[one.symbol].exposure
-            assert (one.planned.quantity, one.planned.reason) == (order.signed_quantity, order.reason)
+        assert [explanation.symbol for explanation in explained] == [order.symbol for order in day.orders]
+        decisions = {decision.symbol: decision for decision in day.decisions}
+        for explanation, order in zip(explained, day.orders, strict=True):
+            assert explanation.limited.exposure == decisions[explanation.symbol].exposure
+            assert explanation.planned.exposure == decisions[explanation.symbol].exposure
+            assert (explanation.planned.quantity, explanation.planned.reason) == (order.signed_quantity, order.reason)
 
 
 def test_the_window_ends_with_the_close_that_was_seen(told: Told) -> None:
-    for day, one in every(told):
-        bars = day.day.bars[one.symbol]
-        assert (one.window.bars, one.window.last) == (len(bars), one.as_of)
-        assert (one.window.close, one.window.factor) == (bars.close[-1], bars.factor[-1])
-        assert one.window.look_back_bars == max(len(other) for other in day.day.bars.values())
+    for day, explanation in every(told):
+        bars = day.day.bars[explanation.symbol]
+        assert (explanation.window.bars, explanation.window.last) == (len(bars), explanation.as_of)
+        assert (explanation.window.close, explanation.window.factor) == (bars.close[-1], bars.factor[-1])
+        assert explanation.window.look_back_bars == max(len(other) for other in day.day.bars.values())
 
 
 def test_the_evidence_gives_the_regime_of_the_decision(told: Told) -> None:
-    for day, one in every(told):
-        decision = next(other for other in day.decisions if other.symbol == one.symbol)
-        assert (one.evidence.regime, one.evidence.confidence) == (decision.regime, decision.confidence)
-        likely = {name: p or 0.0 for name, p in one.evidence.probabilities.items()}
+    for day, explanation in every(told):
+        decision = next(other for other in day.decisions if other.symbol == explanation.symbol)
+        assert (explanation.evidence.regime, explanation.evidence.confidence) == (decision.regime, decision.confidence)
+        likely = {name: p or 0.0 for name, p in explanation.evidence.probabilities.items()}
         if decision.regime is not None:
             assert max(likely, key=likely.__getitem__) == decision.regime
             assert min(max((max(likely.values()) - 1.0 / 3.0) * 1.5, 0.0), 1.0) == decision.confidence
@@ -184,33 +184,35 @@ def test_the_evidence_gives_the_regime_of_the_decision(told: Told) -> None:
 
 def test_the_forecast_gives_the_signal_that_is_sized(told: Told) -> None:
     case, _ = told
-    for day, one in every(told):
-        decision = next(other for other in day.decisions if other.symbol == one.symbol)
-        assert one.forecast.signal == decision.signal
-        assert one.sized is None or one.sized.signal == one.forecast.signal
-        numbers = one.forecast.inputs
-        close = day.day.bars[one.symbol].close
+    for day, explanation in every(told):
+        decision = next(other for other in day.decisions if other.symbol == explanation.symbol)
+        assert explanation.forecast.signal == decision.signal
+        assert explanation.sized is None or explanation.sized.signal == explanation.forecast.signal
+        numbers = explanation.forecast.inputs
+        close = day.day.bars[explanation.symbol].close
         match case.strategy:
             case Strategy.TURBO:
-                assert one.forecast.prior == prior(close)[-1]
+                assert explanation.forecast.prior == prior(close)[-1]
                 assert list(numbers) == ["momentum_21", "momentum_63", "momentum_126", "momentum_252"]
             case Strategy.RULES:
                 fast, slow, high, low = (number or 0.0 for number in numbers.values())
                 gain = 0.6 * fast + 0.4 * slow
-                assert one.forecast.signal == np.clip(gain / max(RULES_FLOOR, high if gain > 0 else -low), -1.0, 1.0)
+                assert explanation.forecast.signal == np.clip(
+                    gain / max(RULES_FLOOR, high if gain > 0 else -low), -1.0, 1.0
+                )
             case Strategy.MOMENTUM:
-                assert one.forecast.signal == np.sign(numbers["return_252"] or 0.0)
+                assert explanation.forecast.signal == np.sign(numbers["return_252"] or 0.0)
             case Strategy.HOLD | Strategy.VOL_TARGET:
-                assert (numbers, one.forecast.signal) == ({}, 1.0)
+                assert (numbers, explanation.forecast.signal) == ({}, 1.0)
 
 
 def test_every_step_of_the_sizing_starts_where_the_one_before_ended(told: Told) -> None:
     for day, explained in told[1]:
         rules, equity = day.day.config, day.day.state.equities[-1]
-        for one in explained:
-            held, limit = one.restrained, one.limited
-            if one.sized is not None:
-                assert held.after_drawdown == one.sized.capped * (held.drawdown_multiplier or 1.0)
+        for explanation in explained:
+            held, limit = explanation.restrained, explanation.limited
+            if explanation.sized is not None:
+                assert held.after_drawdown == explanation.sized.capped * (held.drawdown_multiplier or 1.0)
             floor = -np.inf if held.floor is None else held.floor
             assert held.after_floor == max(held.after_drawdown, floor)
             assert limit.wanted == held.wanted
@@ -227,7 +229,7 @@ def test_every_step_of_the_sizing_starts_where_the_one_before_ended(told: Told) 
 
 def test_the_parts_of_the_size_multiply_to_it(told: Told) -> None:
     for day, explained in told[1]:
-        sizes = [one.sized for one in explained if one.sized is not None]
+        sizes = [explanation.sized for explanation in explained if explanation.sized is not None]
         for size in sizes:
             direction = (
                 size.signal if size.soft_signal is None else size.soft_signal * (size.regime_multiplier or np.nan)
@@ -241,9 +243,9 @@ def test_the_parts_of_the_size_multiply_to_it(told: Told) -> None:
 
 
 def test_the_order_is_the_change_of_the_exposure_in_whole_lots(told: Told) -> None:
-    for _, one in every(told):
-        order = one.planned
-        assert order.exposure == one.limited.exposure
+    for _, explanation in every(told):
+        order = explanation.planned
+        assert order.exposure == explanation.limited.exposure
         assert order.change == quantised(exact(order.exposure) * order.equity / order.mark) - order.held
         assert order.quantity == whole_lots(order.change, order.lot)
         assert order.lot == LOTS
@@ -251,36 +253,39 @@ def test_the_order_is_the_change_of_the_exposure_in_whole_lots(told: Told) -> No
 
 def test_the_cases_show_what_they_are_for(told: Told, request: pytest.FixtureRequest) -> None:
     case, _ = told
-    found = [one for _, one in every(told)]
+    found = [explanation for _, explanation in every(told)]
     name = next(name for name, one in CASES.items() if one is case)
     if "calendars" in name:
-        assert {one.symbol for one in found} == {"COIN", "SHARE", "YOUNG"}
+        assert {explanation.symbol for explanation in found} == {"COIN", "SHARE", "YOUNG"}
     if "shorts" in name:
-        assert any(one.restrained.after_floor > one.restrained.after_drawdown for one in found)
+        assert any(explanation.restrained.after_floor > explanation.restrained.after_drawdown for explanation in found)
     if "turnover" in name:
-        assert any(one.limited.exposure != one.limited.after_cap for one in found)
+        assert any(explanation.limited.exposure != explanation.limited.after_cap for explanation in found)
     if "cap" in name:
-        assert any(one.limited.after_cap != one.limited.wanted for one in found)
+        assert any(explanation.limited.after_cap != explanation.limited.wanted for explanation in found)
     if name == "position size":
-        assert any(one.sized is not None and one.sized.capped != one.sized.uncapped for one in found)
-        assert any(one.restrained.wanted != one.restrained.after_floor for one in found)
+        assert any(
+            explanation.sized is not None and explanation.sized.capped != explanation.sized.uncapped
+            for explanation in found
+        )
+        assert any(explanation.restrained.wanted != explanation.restrained.after_floor for explanation in found)
     if name == "drawdown":
-        assert any((one.restrained.drawdown_multiplier or 1.0) < 1.0 for one in found)
+        assert any((explanation.restrained.drawdown_multiplier or 1.0) < 1.0 for explanation in found)
 
 
 @pytest.mark.parametrize("name", ["network alone", "network on mixed calendars"])
 def test_the_members_and_the_features_are_those_of_the_forecast(name: str) -> None:
     for day in lived(CASES[name]):
-        for one in explanations(day.day):
-            seen = inputs(day.day.bars)[one.symbol]
-            assert dict(one.forecast.features) == dict(zip(INPUTS, seen[-1].tolist(), strict=True))
+        for explanation in explanations(day.day):
+            seen = inputs(day.day.bars)[explanation.symbol]
+            assert dict(explanation.forecast.features) == dict(zip(INPUTS, seen[-1].tolist(), strict=True))
             window = seen[None, -MODEL.context_bars :].astype(np.float32)
             said = [newest_departures(network, window)[0] for network in MODEL.members]
-            before = one.forecast.prior or 0.0
-            assert one.forecast.members == tuple(np.clip(before + departure, -1.0, 1.0) for departure in said)
-            assert len(one.forecast.members) == 3
-            assert one.forecast.signal == np.clip(before + np.mean(np.array(said)), -1.0, 1.0)
-            assert one.forecast.mean == sum(one.forecast.members) / 3
+            before = explanation.forecast.prior or 0.0
+            assert explanation.forecast.members == tuple(np.clip(before + departure, -1.0, 1.0) for departure in said)
+            assert len(explanation.forecast.members) == 3
+            assert explanation.forecast.signal == np.clip(before + np.mean(np.array(said)), -1.0, 1.0)
+            assert explanation.forecast.mean == sum(explanation.forecast.members) / 3
 
 
 def test_a_network_without_history_enough_is_not_said_to_have_spoken() -> None:
@@ -303,13 +308,13 @@ def test_what_is_kept_beside_leaves_its_room() -> None:
     account = Account(as_of=shut, cash=standing.account.cash - other.value, positions=MappingProxyType(held))
     day = replace(sunday.day, state=replace(standing, account=account))
     found = explanations(day)
-    assert {one.symbol for one in found} == {"COIN", "YOUNG"}
+    assert {explanation.symbol for explanation in found} == {"COIN", "YOUNG"}
     share = abs(float(held["SHARE"].value / standing.equities[-1]))
-    for one in found:
-        assert one.restrained.kept_beside == share + float(other.value / standing.equities[-1])
+    for explanation in found:
+        assert explanation.restrained.kept_beside == share + float(other.value / standing.equities[-1])
         gross = sum(abs(other.restrained.after_floor) for other in found)
-        scale = (0.5 - one.restrained.kept_beside) / gross
-        assert one.restrained.wanted == one.restrained.after_floor * scale
+        scale = (0.5 - explanation.restrained.kept_beside) / gross
+        assert explanation.restrained.wanted == explanation.restrained.after_floor * scale
         assert scale < 1.0
 
 
@@ -319,8 +324,8 @@ def test_what_left_the_universe_is_explained_as_sold() -> None:
     gone = (Membership(first=date(2000, 1, 1), last=date(2005, 1, 1)),)
     out: dict[str, Instrument] = {**rules.terms.instruments, "COIN": replace(instrument(rules), memberships=gone)}
     day = replace(before.day, config=replace(rules, terms=replace(rules.terms, instruments=out)))
-    sold = next(one for one in explanations(day) if one.symbol == "COIN")
-    statuses = {one.symbol: one.status for one in decide(day.view, day.state.snapshot, day.config)}
+    sold = next(explanation for explanation in explanations(day) if explanation.symbol == "COIN")
+    statuses = {decision.symbol: decision.status for decision in decide(day.view, day.state.snapshot, day.config)}
     assert statuses["COIN"] is Status.OUTSIDE
     assert sold.sized is not None
     assert (sold.sized.budget, sold.limited.exposure) == (0.0, 0.0)

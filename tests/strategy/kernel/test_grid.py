@@ -39,7 +39,9 @@ COSTS = (Costs(), Costs(fee_bps=D(10), slippage_bps=D(5), financing_rate=D("0.02
 
 def traded(*bars: Bars) -> dict[str, Instrument]:
     """The instruments of the bars, with lots so small that they do not show."""
-    return {one.symbol: Instrument(symbol=one.symbol, calendar=Calendar.ALWAYS, lot=D("1e-12")) for one in bars}
+    return {
+        series.symbol: Instrument(symbol=series.symbol, calendar=Calendar.ALWAYS, lot=D("1e-12")) for series in bars
+    }
 
 
 def exact(bars: dict[str, Bars], instruments: dict[str, Instrument], point: Point) -> Replay:
@@ -51,7 +53,7 @@ def exact(bars: dict[str, Bars], instruments: dict[str, Instrument], point: Poin
         limits=RiskLimits(max_turnover=1e9),
         terms=TradingTerms(account="sweep", instruments=instruments, costs=point.costs),
     )
-    calendars = {symbol: one.calendar for symbol, one in instruments.items()}
+    calendars = {symbol: instrument.calendar for symbol, instrument in instruments.items()}
     view = aligned_signals(symbol_signals(bars, calendars, point.strategy), point.symbols)
     dates = [day for day in account_dates(bars) if day >= FIRST]
     return replay(view, quotes_by_date(bars, dates[0], dates[-1]), dates, D(10_000), mandate)
@@ -71,7 +73,7 @@ def test_a_point_is_the_exact_account_with_lots_and_limits_off(symbols: tuple[st
         found = swept(panel, chunk)
         for number, point in enumerate(found.points):
             replayed = exact(bars, instruments, point)
-            equity = np.array([float(one.equity / 10_000) for one in replayed.snapshots])
+            equity = np.array([float(snapshot.equity / 10_000) for snapshot in replayed.snapshots])
             assert np.abs(np.cumprod(1.0 + found.net[:, number]) - equity[1:]).max() < 1e-9, point
             expected = metrics(equity, turnovers(replayed), 365)
             assert found.metrics[number].sharpe == pytest.approx(expected.sharpe, abs=1e-9)
@@ -92,7 +94,7 @@ def test_what_has_left_the_universe_is_sold() -> None:
     found = swept(sweep_panel(bars, instruments, point.strategy, np.datetime64(FIRST, "us")), (point,))
     replayed = exact(bars, instruments, point)
     assert replayed.snapshots[-1].account.quantity("B") == 0
-    equity = [float(one.equity / 10_000) for one in replayed.snapshots]
+    equity = [float(snapshot.equity / 10_000) for snapshot in replayed.snapshots]
     assert np.cumprod(1.0 + found.net[:, 0]) == pytest.approx(equity[1:], abs=1e-9)
 
 
@@ -115,7 +117,7 @@ def test_what_may_not_be_shorted_is_not() -> None:
 def test_values_that_a_strategy_does_not_read_make_no_point() -> None:
     found = all_points(("A",))
     assert len(found) == len(set(found)) == 24
-    assert {one.sizing.neutral_zone for one in found if one.strategy is Strategy.MOMENTUM} == {0.03}
+    assert {point.sizing.neutral_zone for point in found if point.strategy is Strategy.MOMENTUM} == {0.03}
 
 
 def test_chunks_share_an_account_and_lose_no_point() -> None:
@@ -126,7 +128,10 @@ def test_chunks_share_an_account_and_lose_no_point() -> None:
     assert sorted(map(repr, wanted)) == sorted(repr(point) for chunk in cut for point in chunk)
     assert max(map(len, cut)) == CHUNK_POINTS
     for chunk in cut:
-        assert len({(one.symbols, one.strategy, account_rule(one), one.costs.financing_rate) for one in chunk}) == 1
+        assert (
+            len({(point.symbols, point.strategy, account_rule(point), point.costs.financing_rate) for point in chunk})
+            == 1
+        )
 
 
 def test_the_chunks_do_not_change_a_bit() -> None:
@@ -136,8 +141,8 @@ def test_the_chunks_do_not_change_a_bit() -> None:
     panel = sweep_panel(bars, traded(*bars.values()), Strategy.RULES, np.datetime64(FIRST, "us"))
     whole = swept(panel, wanted)
     parts = [swept(panel, wanted[first : first + 5]) for first in range(0, len(wanted), 5)]
-    assert np.array_equal(whole.net, np.concatenate([one.net for one in parts], axis=1))
-    assert whole.metrics == tuple(figures for one in parts for figures in one.metrics)
+    assert np.array_equal(whole.net, np.concatenate([part.net for part in parts], axis=1))
+    assert whole.metrics == tuple(figures for part in parts for figures in part.metrics)
 
 
 def test_an_account_without_equity_earns_nothing_more() -> None:

@@ -58,7 +58,7 @@ class World:
 
     @property
     def account_config(self) -> AccountConfig:
-        instruments = {one.symbol: one for one in (COIN, STOCK) if one.symbol in self.bars}
+        instruments = {instrument.symbol: instrument for instrument in (COIN, STOCK) if instrument.symbol in self.bars}
         return AccountConfig(
             strategy=Strategy.TURBO,
             symbols=tuple(sorted(self.bars)),
@@ -78,7 +78,10 @@ class World:
             opens[rows, column, 0] = one.open * one.factor
             closes[rows, column, 0] = one.close * one.factor
         terms = self.config.terms
-        cost = [float(terms.costs.fee(one) + terms.costs.slippage(one)) for one in terms.instruments.values()]
+        cost = [
+            float(terms.costs.fee(instrument) + terms.costs.slippage(instrument))
+            for instrument in terms.instruments.values()
+        ]
         days = np.diff(dates, prepend=dates[0]).astype("timedelta64[D]").astype(np.float64)
         return AccountMarket(
             open=opens,
@@ -113,7 +116,7 @@ class World:
 
 
 def world(bars: list[Bars], seed: int, *, scale: float = 1.0, lookback: int = 252, costs: Costs | None = None) -> World:
-    by_symbol = {one.symbol: one for one in bars}
+    by_symbol = {series.symbol: series for series in bars}
     rng = np.random.default_rng(seed)
     T, S = len(account_dates(by_symbol)), len(bars)
     slow = np.repeat(rng.uniform(-0.5, 1.0, (T // 10 + 1, S)), 10, axis=0)[:T]
@@ -149,8 +152,8 @@ def test_the_kernel_is_the_exact_account(name: str) -> None:
 
 def test_the_worlds_are_what_their_names_say() -> None:
     deep = WORLDS["deep drawdowns, short look-back"].exact()[1]
-    assert any(0.10 < one < 0.25 for one in deep)
-    assert any(one > 0.25 for one in deep)
+    assert any(0.10 < share < 0.25 for share in deep)
+    assert any(share > 0.25 for share in deep)
     assert min(WORLDS["a ruin"].exact()[0]) <= 0
     levered = WORLDS["leverage and shorts at a high rate"]
     free = replace(levered, costs=Costs(financing_rate=D(0)))
@@ -165,12 +168,14 @@ def test_the_kernel_repeats_a_backtest_of_what_was_decided() -> None:
     dates = account_dates(bars)
     whole = quotes_by_date(bars, dates[0], dates[-1])
     result = replay(aligned_signals(looks, ("COIN", "STOCK")), whole, dates, CAPITAL, made.config)
-    multiplier = np.repeat([drawdown_multiplier(one.drawdown, made.params) for one in result.snapshots], 2)
-    decided = np.array([np.nan if one.exposure is None else one.exposure for one in result.decisions], np.float64)
+    multiplier = np.repeat([drawdown_multiplier(snapshot.drawdown, made.params) for snapshot in result.snapshots], 2)
+    decided = np.array(
+        [np.nan if decision.exposure is None else decision.exposure for decision in result.decisions], np.float64
+    )
     target = (decided / multiplier).reshape(len(dates), 2)
     made = replace(made, target=target, tradable=np.isfinite(target))
     path = simulate(target[:, :, None], made.market, made.params)
-    equity = np.array([float(one.equity / CAPITAL) for one in result.snapshots])
+    equity = np.array([float(snapshot.equity / CAPITAL) for snapshot in result.snapshots])
     assert np.nanmax(np.abs(decided)) > 0.2
     assert multiplier.min() < 1
     assert path.equity[:, 0] == pytest.approx(equity, abs=1e-9)

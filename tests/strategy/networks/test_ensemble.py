@@ -52,12 +52,12 @@ def test_the_bare_window_gives_the_very_same_signals() -> None:
     """Other symbols, other calendars and a late listing included, on every one of the last ten dates."""
     whole = model().forecast(bars())
     for cut in bars()["COIN"].open_time[-10:]:
-        past = {symbol: one.until(cut) for symbol, one in bars().items()}
+        past = {symbol: series.until(cut) for symbol, series in bars().items()}
         count = max(
             TINY.history_bars,
-            bars_behind({symbol: one.open_time for symbol, one in past.items()}, TINY.context_bars),
+            bars_behind({symbol: series.open_time for symbol, series in past.items()}, TINY.context_bars),
         )
-        bare = {symbol: one.rows(max(0, len(one) - count), len(one)) for symbol, one in past.items()}
+        bare = {symbol: series.rows(max(0, len(series) - count), len(series)) for symbol, series in past.items()}
         for symbol, signal in model().forecast(bare, since=cut).items():
             assert signal[-1] == whole[symbol][len(past[symbol]) - 1], (symbol, cut)
 
@@ -76,14 +76,14 @@ def test_rows_since_a_date_are_those_of_the_whole() -> None:
     whole = model().forecast(bars())
     sunday = np.datetime64("2011-01-09", "us")
     asked = model().forecast(bars(), since=sunday)
-    for symbol, one in bars().items():
-        first = int(np.searchsorted(one.open_time, sunday, side="right")) - 1
+    for symbol, series in bars().items():
+        first = int(np.searchsorted(series.open_time, sunday, side="right")) - 1
         assert np.array_equal(asked[symbol][first:], whole[symbol][first:], equal_nan=True)
 
 
 def test_signals_ignore_the_future() -> None:
     cut = bars()["COIN"].open_time[400]
-    past = {symbol: one.until(cut) for symbol, one in bars().items()}
+    past = {symbol: series.until(cut) for symbol, series in bars().items()}
     whole, seen = model().forecast(bars()), model().forecast(past)
     for symbol in past:
         assert np.array_equal(whole[symbol][: len(seen[symbol])], seen[symbol], equal_nan=True)

@@ -26,7 +26,7 @@ BARS = market(*(walk(f"C{number:02}", number, 420) for number in range(9)), stoc
 @pytest.mark.parametrize("strategy", list(Strategy))
 def test_one_day_alone_and_all_days_at_once_give_the_same_bits(strategy: Strategy) -> None:
     rules = replace(mandate(BARS, Costs()), strategy=strategy)
-    calendars = {symbol: one.calendar for symbol, one in rules.terms.instruments.items()}
+    calendars = {symbol: instrument.calendar for symbol, instrument in rules.terms.instruments.items()}
     view = aligned_signals(symbol_signals(BARS, calendars, strategy), rules.symbols)
     dates = [day for day in account_dates(BARS) if day >= date(2010, 4, 1)]
     for day, among in zip(dates, pretrade_views(view, dates, rules), strict=True):
@@ -34,7 +34,7 @@ def test_one_day_alone_and_all_days_at_once_give_the_same_bits(strategy: Strateg
         assert repr((alone.rows, alone.statuses)) == repr((among.rows, among.statuses))
         assert np.array_equal(alone.exposures, among.exposures)
     replayed = replay(view, quotes_by_date(BARS, dates[0], dates[-1]), dates, Decimal(10_000), rules)
-    again = [decision for one in replayed.snapshots for decision in decide(view, one, rules)]
+    again = [decision for snapshot in replayed.snapshots for decision in decide(view, snapshot, rules)]
     assert tuple(again) == replayed.decisions
 
 
@@ -63,7 +63,7 @@ def test_a_standing_knows_its_peak_until_it_leaves_the_look_back() -> None:
     dates = account_dates(bars)[260:]
     quotes = quotes_by_date(bars, dates[0], dates[-1])
     replayed = replay(view, quotes, dates, Decimal(10_000), rules)
-    equities = [one.equity for one in replayed.snapshots]
+    equities = [snapshot.equity for snapshot in replayed.snapshots]
     fallen = 0
     for row, snapshot in enumerate(replayed.snapshots):
         peak = max(equities[max(0, row - 19) : row + 1])

@@ -47,11 +47,11 @@ def rules(stale_days: int, strategy: Strategy = Strategy.TURBO) -> AccountConfig
 
 
 def exact_returns(wanted: AccountConfig) -> np.ndarray:
-    calendars = {symbol: one.calendar for symbol, one in wanted.terms.instruments.items()}
+    calendars = {symbol: instrument.calendar for symbol, instrument in wanted.terms.instruments.items()}
     view = aligned_signals(symbol_signals(BARS, calendars, wanted.strategy), wanted.symbols)
     dates = [day for day in account_dates(BARS) if day >= FIRST]
     replayed = replay(view, quotes_by_date(BARS, dates[0], dates[-1]), dates, D(10_000), wanted)
-    equity = np.array([float(one.equity) for one in replayed.snapshots])
+    equity = np.array([float(snapshot.equity) for snapshot in replayed.snapshots])
     returns: np.ndarray = equity[1:] / equity[:-1] - 1.0
     return returns
 
@@ -81,7 +81,7 @@ def test_the_account_that_is_learned_on_drops_a_symbol_on_the_day_that_the_exact
 @pytest.mark.parametrize("stale_days", [1, 3, 7, 10, 40])
 def test_live_sweep_training_and_explanation_size_every_date_to_the_same_bits(stale_days: int) -> None:
     wanted = rules(stale_days)
-    calendars = {symbol: one.calendar for symbol, one in wanted.terms.instruments.items()}
+    calendars = {symbol: instrument.calendar for symbol, instrument in wanted.terms.instruments.items()}
     view = aligned_signals(symbol_signals(BARS, calendars, wanted.strategy), wanted.symbols)
     dates = [day for day in account_dates(BARS) if day >= FIRST]
     days = pretrade_views(view, dates, wanted)
@@ -90,12 +90,14 @@ def test_live_sweep_training_and_explanation_size_every_date_to_the_same_bits(st
     panel = sweep_panel(BARS, wanted.terms.instruments, wanted.strategy, np.datetime64(FIRST, "us"), wanted.limits)
     assert np.array_equal(targets(panel, (point,))[:, :, 0], live)
     told = [sized(view, day, wanted) for day in days]
-    assert [[one.uncapped for one in day if one] for day in told] == live.tolist()
-    budgets = np.array([[one.budget for one in day if one] for day in told])
+    assert [[size.uncapped for size in day if size] for day in told] == live.tolist()
+    budgets = np.array([[size.budget for size in day if size] for day in told])
     learned = training_panel(BARS, wanted)
     begin = len(learned) - len(dates)
     assert np.array_equal(learned.weight[begin:] > 0.0, budgets > 0.0)
-    assert np.array_equal(learned.tradable[begin:], [[one[0] is Status.TRADED for one in day.statuses] for day in days])
+    assert np.array_equal(
+        learned.tradable[begin:], [[status[0] is Status.TRADED for status in day.statuses] for day in days]
+    )
     # The symbol is silent for fourteen days, and then for good: it has a share up to the day that it is stale.
     age = np.array([[row[0] for row in day.rows] for day in days])
     assert np.array_equal(budgets[:, 1] > 0.0, age[:, 1] <= stale_days)
@@ -107,7 +109,7 @@ def test_what_is_delisted_loses_its_share_at_once_in_every_account() -> None:
     gone = replace(wanted.terms.instruments["GONE"], listed_to=BARS["GONE"].open_time[-1].astype("M8[D]").item())
     instruments = {**wanted.terms.instruments, "GONE": gone}
     wanted = replace(wanted, terms=replace(wanted.terms, instruments=instruments))
-    calendars = {symbol: one.calendar for symbol, one in instruments.items()}
+    calendars = {symbol: instrument.calendar for symbol, instrument in instruments.items()}
     view = aligned_signals(symbol_signals(BARS, calendars, wanted.strategy), wanted.symbols)
     dates = [day for day in account_dates(BARS) if day >= FIRST]
     live = np.array([day.exposures for day in pretrade_views(view, dates, wanted)])

@@ -71,7 +71,7 @@ def test_a_symbol_joins_the_market_once_its_features_are_known() -> None:
 def test_inputs_ignore_the_future() -> None:
     bars = market()
     cut = np.datetime64("2019-12-01", "us")
-    whole, past = inputs(bars), inputs({symbol: one.until(cut) for symbol, one in bars.items()})
+    whole, past = inputs(bars), inputs({symbol: series.until(cut) for symbol, series in bars.items()})
     for symbol, rows in past.items():
         assert np.array_equal(whole[symbol][: len(rows)], rows, equal_nan=True)
 
@@ -79,10 +79,10 @@ def test_inputs_ignore_the_future() -> None:
 @pytest.mark.parametrize("context_bars", [20, 252])
 @pytest.mark.parametrize("missing", [None, "GONE"])
 def test_the_bars_behind_a_context_determine_it_to_the_last_bit(context_bars: int, missing: str | None) -> None:
-    bars = {symbol: one for symbol, one in market().items() if symbol != missing}
+    bars = {symbol: series for symbol, series in market().items() if symbol != missing}
     whole = inputs(bars)
-    count = bars_behind({symbol: one.open_time for symbol, one in bars.items()}, context_bars)
-    bare = inputs({symbol: one.rows(max(0, len(one) - count), len(one)) for symbol, one in bars.items()})
+    count = bars_behind({symbol: series.open_time for symbol, series in bars.items()}, context_bars)
+    bare = inputs({symbol: series.rows(max(0, len(series) - count), len(series)) for symbol, series in bars.items()})
     for symbol in bars:
         assert np.array_equal(bare[symbol][-context_bars:], whole[symbol][-context_bars:], equal_nan=True), symbol
 

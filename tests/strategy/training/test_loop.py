@@ -72,10 +72,10 @@ def test_every_step_has_its_loss(trained: Trained) -> None:
 
 def test_training_twice_gives_the_same_bytes() -> None:
     first, second = train(SMALL, noise(), BRIEF), train(SMALL, noise(), BRIEF)
-    assert [one.losses for one in first.members] == [one.losses for one in second.members]
+    assert [member.losses for member in first.members] == [member.losses for member in second.members]
     assert np.array_equal(first.gate.net, second.gate.net)
-    for one, other in zip(first.members, second.members, strict=True):
-        weights, again = to_arrays(one.network), to_arrays(other.network)
+    for member, other in zip(first.members, second.members, strict=True):
+        weights, again = to_arrays(member.network), to_arrays(other.network)
         assert all(weights[name].tobytes() == again[name].tobytes() for name in weights)
 
 
@@ -159,12 +159,12 @@ def test_bars_that_are_not_learned_from_change_no_weight() -> None:
     rules = mandate(bars)
     cut = last_learned(training_panel(bars, rules), BRIEF.rule(SMALL))
     other = {}
-    for symbol, one in bars.items():
-        late = one.open_time > cut
-        other[symbol] = make_bars(symbol, one.open_time, close=np.where(late, one.close * 1.5, one.close))
+    for symbol, series in bars.items():
+        late = series.open_time > cut
+        other[symbol] = make_bars(symbol, series.open_time, close=np.where(late, series.close * 1.5, series.close))
     settings = replace(BRIEF, twins=1, steps=3)
     first, second = fitted(bars, rules, SMALL, settings), fitted(other, rules, SMALL, settings)
-    assert [one.losses for one in first.members] == [one.losses for one in second.members]
+    assert [member.losses for member in first.members] == [member.losses for member in second.members]
     assert not np.array_equal(first.prior_gate.net, second.prior_gate.net)
 
 

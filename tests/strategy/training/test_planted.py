@@ -33,8 +33,8 @@ def test_what_is_planted_foretells_the_next_return_as_strongly_as_it_says(plant:
 
 def test_no_column_alone_foretells_anything_of_the_interaction() -> None:
     bars = planted(interaction(), LONG, seed=1)
-    rows = np.concatenate([features(one.close)[300:-1] for one in bars.values()])
-    came = np.concatenate([(one.close[1:] / one.close[:-1] - 1.0)[300:] for one in bars.values()])
+    rows = np.concatenate([features(series.close)[300:-1] for series in bars.values()])
+    came = np.concatenate([(series.close[1:] / series.close[:-1] - 1.0)[300:] for series in bars.values()])
     correlations = [np.corrcoef(rows[:, column], came)[0, 1] for column in range(len(FEATURES))]
     assert np.abs(correlations).max() < 0.03
 
@@ -43,8 +43,8 @@ def test_noise_foretells_nothing_and_is_as_correlated_and_clustered_as_asked() -
     plain, rough = Universe(days=4_000), Universe(days=4_000, correlation=0.6, clustering=0.4)
     for universe in (plain, rough):
         bars = planted(noise(), universe, seed=3)
-        changes = np.stack([one.close[1:] / one.close[:-1] - 1.0 for one in bars.values()], axis=-1)
-        assert not any(known_of(noise(), one).any() for one in bars.values())
+        changes = np.stack([series.close[1:] / series.close[:-1] - 1.0 for series in bars.values()], axis=-1)
+        assert not any(known_of(noise(), series).any() for series in bars.values())
         assert np.corrcoef(changes.T)[0, 1] == pytest.approx(universe.correlation, abs=0.08)
         calm, sizes = changes.mean(axis=1), np.abs(changes[:, 0])
         assert np.corrcoef(calm[1:], calm[:-1])[0, 1] == pytest.approx(0.0, abs=0.06)
@@ -52,10 +52,10 @@ def test_noise_foretells_nothing_and_is_as_correlated_and_clustered_as_asked() -
 
 
 def test_bars_are_whole_and_open_near_the_close_before() -> None:
-    for one in planted(linear(), Universe(days=1_000), seed=4).values():
-        assert (one.low <= np.minimum(one.open, one.close)).all()
-        assert (one.high >= np.maximum(one.open, one.close)).all()
-        assert np.abs(one.open[1:] / one.close[:-1] - 1.0).max() < 0.005
+    for series in planted(linear(), Universe(days=1_000), seed=4).values():
+        assert (series.low <= np.minimum(series.open, series.close)).all()
+        assert (series.high >= np.maximum(series.open, series.close)).all()
+        assert np.abs(series.open[1:] / series.close[:-1] - 1.0).max() < 0.005
 
 
 @pytest.mark.parametrize(("plant", "least"), [(linear(), 0.75), (interaction(), 0.5)], ids=["linear", "interaction"])
@@ -89,8 +89,8 @@ def test_noise_is_refused_with_a_twin_and_an_ensemble() -> None:
 def pooled(plant: Plant) -> tuple[np.ndarray, np.ndarray]:
     """g and the return after it in units of the volatility, over all rows of all symbols."""
     bars = planted(plant, LONG, seed=1)
-    foretold = np.concatenate([known_of(plant, one)[300:-1] for one in bars.values()])
-    came = np.concatenate([(one.close[1:] / one.close[:-1] - 1.0)[300:] for one in bars.values()])
+    foretold = np.concatenate([known_of(plant, series)[300:-1] for series in bars.values()])
+    came = np.concatenate([(series.close[1:] / series.close[:-1] - 1.0)[300:] for series in bars.values()])
     return foretold, came
 
 
@@ -98,10 +98,12 @@ def share(plant: Plant, shape: NetworkShape, settings: TrainingSettings) -> floa
     """What networks earn over what could be, mean net Sharpe ratios on the gates of two universes; both promoted."""
     fields = [sown(plant, LONG, seed) for seed in (1, 2)]
     found = [learned(field, shape, replace(settings, seed=seed)) for seed, field in enumerate(fields, start=1)]
-    attainable = np.mean([field.attainable(one.gate_span).sharpe for field, one in zip(fields, found, strict=True)])
+    attainable = np.mean(
+        [field.attainable(trained.gate_span).sharpe for field, trained in zip(fields, found, strict=True)]
+    )
     assert 2.5 < attainable < 3.5
     assert all(map(promoted, found))
-    return float(np.mean([one.gate.sharpe for one in found]) / attainable)
+    return float(np.mean([trained.gate.sharpe for trained in found]) / attainable)
 
 
 def learned(field: Sown, shape: NetworkShape, settings: TrainingSettings) -> Trained:

@@ -46,7 +46,7 @@ def trades_as_the_exact_backtest(rules: AccountConfig) -> None:
     panel = training_panel(bars, rules)
     first = date(2011, 3, 1)
     days = [day for day in account_dates(bars) if day >= first]
-    calendars = {symbol: one.calendar for symbol, one in rules.terms.instruments.items()}
+    calendars = {symbol: instrument.calendar for symbol, instrument in rules.terms.instruments.items()}
     view = aligned_signals(symbol_signals(bars, calendars, rules.strategy), rules.symbols)
     exact = replay(view, quotes_by_date(bars, days[0], days[-1]), days, Decimal(10_000), rules)
     equity = np.array([float(snapshot.equity) for snapshot in exact.snapshots])
@@ -70,7 +70,7 @@ def test_the_panel_ignores_the_future() -> None:
     bars = mixed()
     cut = np.datetime64("2012-03-01", "us")
     whole = training_panel(bars, mandate(bars))
-    past = training_panel({symbol: one.until(cut) for symbol, one in bars.items()}, mandate(bars))
+    past = training_panel({symbol: series.until(cut) for symbol, series in bars.items()}, mandate(bars))
     for name in ("prior", "weight", "tradable", "open", "close", "days"):
         assert np.array_equal(getattr(whole, name)[: len(past)], getattr(past, name), equal_nan=True), name
     for longer, shorter in zip(whole.inputs, past.inputs, strict=True):
@@ -81,7 +81,7 @@ def test_a_split_of_the_stock_is_no_return() -> None:
     plain = walk("A", 1)
     raw = np.where(np.arange(len(plain)) < 450, 2.0, 1.0)
     halved = replace(plain, factor=1.0 / raw, **{name: plain[name] * raw for name in ("open", "high", "low", "close")})
-    split, whole = (training_panel(market(one), mandate(market(one))) for one in (halved, plain))
+    split, whole = (training_panel(market(series), mandate(market(series))) for series in (halved, plain))
     assert split.close == pytest.approx(whole.close, rel=1e-15, nan_ok=True)
 
 

@@ -19,7 +19,9 @@ def day(text: str) -> np.datetime64:
 
 
 def dated(plan: tuple[Fold, ...]) -> list[tuple[str, str, str]]:
-    return [(str(one.fitted_to)[:10], *(str(DAYS[row])[:10] for row in (one.dates[0], one.dates[-1]))) for one in plan]
+    return [
+        (str(fold.fitted_to)[:10], *(str(DAYS[row])[:10] for row in (fold.dates[0], fold.dates[-1]))) for fold in plan
+    ]
 
 
 def test_every_year_of_the_window_is_a_fold_fitted_five_dates_before_the_year() -> None:
@@ -31,10 +33,10 @@ def test_every_year_of_the_window_is_a_fold_fitted_five_dates_before_the_year() 
 
 
 def test_another_window_fits_the_same_years_to_the_same_dates() -> None:
-    long = {one.dates.stop: one.fitted_to for one in yearly(DAYS, DAYS[0], DAYS[-1])}
+    long = {fold.dates.stop: fold.fitted_to for fold in yearly(DAYS, DAYS[0], DAYS[-1])}
     short = yearly(DAYS, day("2019-07-01"), day("2019-12-31"))
-    assert [(one.dates.stop, one.fitted_to) for one in short] == [
-        (one.dates.stop, long[one.dates.stop]) for one in short
+    assert [(fold.dates.stop, fold.fitted_to) for fold in short] == [
+        (fold.dates.stop, long[fold.dates.stop]) for fold in short
     ]
 
 
@@ -64,7 +66,7 @@ def test_each_row_belongs_to_one_fold_and_an_idle_symbol_brings_its_newest_row()
 
 def test_a_symbol_that_is_not_listed_yet_has_no_row_in_any_fold() -> None:
     plan = yearly(DAYS, day("2018-12-30"), day("2019-02-01"))
-    assert [len(one) for one in decided_rows(plan, DAYS, DAYS[800:])] == [0, 0]
+    assert [len(row) for row in decided_rows(plan, DAYS, DAYS[800:])] == [0, 0]
 
 
 def altered(bars: Bars, row: int, name: str) -> Bars:

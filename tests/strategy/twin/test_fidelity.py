@@ -44,14 +44,17 @@ def one_symbol(frame: pd.DataFrame, symbol: str) -> Bars:
 
 def common(bars: dict[str, Bars]) -> dict[str, Bars]:
     """The bars from the first date on which all are listed."""
-    first = max(one.open_time[0] for one in bars.values())
-    return {symbol: one.rows(int(np.searchsorted(one.open_time, first)), len(one)) for symbol, one in bars.items()}
+    first = max(series.open_time[0] for series in bars.values())
+    return {
+        symbol: series.rows(int(np.searchsorted(series.open_time, first)), len(series))
+        for symbol, series in bars.items()
+    }
 
 
 def verdicts(bars: dict[str, Bars], generator: Generator) -> dict[tuple[str, str], Fact]:
     """The facts of paths that a generator makes of the real log returns on the real dates."""
     shared = common(bars)
-    returns = {symbol: np.diff(np.log(one.close * one.factor)) for symbol, one in shared.items()}
+    returns = {symbol: np.diff(np.log(series.close * series.factor)) for symbol, series in shared.items()}
 
     def paths() -> Iterator[dict[str, Bars]]:
         for seed in range(PATHS):
@@ -119,7 +122,7 @@ def test_symbols_resampled_one_by_one_fail_the_correlations(bars: Callable[[], d
 
 
 def test_the_same_seed_gives_the_same_facts() -> None:
-    bars = {symbol: one.rows(0, 400) for symbol, one in made_market().items()}
+    bars = {symbol: series.rows(0, 400) for symbol, series in made_market().items()}
     twin = fit(bars)
     assert facts(bars, twin, paths=3, seed=4) == facts(bars, twin, paths=3, seed=4)
     assert facts(bars, twin, paths=3, seed=4) != facts(bars, twin, paths=3, seed=5)
@@ -188,6 +191,6 @@ def test_correlation_in_stress_is_told_from_that_in_calm() -> None:
 def test_resampled_rows_are_blocks_of_the_stated_mean_length() -> None:
     draw = np.random.default_rng(3)
     rows = [resampled_rows(2_000, draw) for _ in range(50)]
-    assert all(one.shape == (2_000,) and one.min() >= 0 and one.max() < 2_000 for one in rows)
-    joins = sum(int((after - before) % 2_000 != 1) for one in rows for before, after in pairwise(one.tolist()))
+    assert all(row.shape == (2_000,) and row.min() >= 0 and row.max() < 2_000 for row in rows)
+    joins = sum(int((after - before) % 2_000 != 1) for row in rows for before, after in pairwise(row.tolist()))
     assert joins == pytest.approx(50 * 2_000 / 100, rel=0.15)

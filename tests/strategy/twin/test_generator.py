@@ -52,10 +52,10 @@ def contents(value: object) -> list[bytes]:
 @pytest.mark.parametrize("row", [700, 1_000])
 def test_what_comes_after_the_cut_changes_nothing(row: int) -> None:
     day = market()["TOKEN"].open_time[row]
-    future = {symbol: replace_after(one, day) for symbol, one in market().items()}
+    future = {symbol: replace_after(series, day) for symbol, series in market().items()}
     assert data_sha256(future) != data_sha256(market())
-    cut = fit({symbol: one.until(day) for symbol, one in market().items()})
-    assert contents(fit({symbol: one.until(day) for symbol, one in future.items()})) == contents(cut)
+    cut = fit({symbol: series.until(day) for symbol, series in market().items()})
+    assert contents(fit({symbol: series.until(day) for symbol, series in future.items()})) == contents(cut)
     assert contents(cut) != contents(fitted())
 
 
@@ -90,11 +90,11 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
 def test_every_bar_holds_its_open_and_close_and_opens_near_the_close_before(seed: int, rows: int) -> None:
     path = simulate(fitted(), rows=rows, seed=seed)
     assert list(path) == ["BOND", "SHARE", "TOKEN"]
-    for one in path.values():
-        assert (one.low <= np.minimum(one.open, one.close)).all()
-        assert (one.high >= np.maximum(one.open, one.close)).all()
-        assert (one.factor == 1.0).all()
-        assert (np.abs(np.log(one.open[1:] / one.close[:-1])) < 0.1).all()
+    for series in path.values():
+        assert (series.low <= np.minimum(series.open, series.close)).all()
+        assert (series.high >= np.maximum(series.open, series.close)).all()
+        assert (series.factor == 1.0).all()
+        assert (np.abs(np.log(series.open[1:] / series.close[:-1])) < 0.1).all()
 
 
 def test_a_bar_keeps_the_shape_of_a_real_one() -> None:
@@ -110,7 +110,9 @@ def test_a_bar_keeps_the_shape_of_a_real_one() -> None:
 
 def test_a_symbol_has_no_bar_where_its_calendar_has_none() -> None:
     path = simulate(fitted(), rows=1_000, seed=9)
-    weekday = {symbol: (one.open_time.astype("datetime64[D]").astype(int) + 3) % 7 for symbol, one in path.items()}
+    weekday = {
+        symbol: (series.open_time.astype("datetime64[D]").astype(int) + 3) % 7 for symbol, series in path.items()
+    }
     assert weekday["SHARE"].max() == weekday["BOND"].max() == 4
     assert np.array_equal(path["SHARE"].open_time, path["BOND"].open_time)
     assert (np.diff(path["TOKEN"].open_time) == np.timedelta64(1, "D")).all()
@@ -133,8 +135,8 @@ def test_ranges_that_do_not_hold_their_own_close_are_widened() -> None:
 
 
 def test_every_feature_can_be_computed_on_a_path() -> None:
-    for one in simulate(fitted(), rows=1_000, seed=8).values():
-        assert np.isfinite(features(one.close)[FEATURE_BARS:]).all()
+    for series in simulate(fitted(), rows=1_000, seed=8).values():
+        assert np.isfinite(features(series.close)[FEATURE_BARS:]).all()
 
 
 # --- joint
@@ -178,8 +180,8 @@ def test_volatility_goes_on_over_a_join() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_volatility_neither_explodes_nor_vanishes_in_twenty_years(seed: int) -> None:
     path = simulate(fitted(), rows=TWENTY_YEARS, seed=seed, jitter=STEADY)
-    for symbol, one in path.items():
-        real, made = daily_volatility(market()[symbol].close), daily_volatility(one.close)
+    for symbol, series in path.items():
+        real, made = daily_volatility(market()[symbol].close), daily_volatility(series.close)
         assert np.nanmax(made) < 2.0 * np.nanmax(real)
         assert np.nanmin(made) > np.nanmin(real) / 2.0
         early, late = np.nanmedian(made[: len(made) // 3]), np.nanmedian(made[-len(made) // 3 :])
@@ -191,7 +193,9 @@ def test_the_jitter_is_symmetric_and_of_the_stated_size() -> None:
     shifts, factors = [], []
     for seed in range(300):
         jitter = Jitter(drift=0.5, volatility=0.2)
-        steady, moved = (joint_returns(simulate(twin, rows=40, seed=seed, jitter=one)) for one in (STEADY, jitter))
+        steady, moved = (
+            joint_returns(simulate(twin, rows=40, seed=seed, jitter=variant)) for variant in (STEADY, jitter)
+        )
         # Two unknowns, the factor and the shift, of one line per symbol.
         known = np.isfinite(steady[:, 2])
         slope, shift = np.polyfit(steady[known, 2], moved[known, 2], 1)
@@ -203,8 +207,8 @@ def test_the_jitter_is_symmetric_and_of_the_stated_size() -> None:
 
 
 def test_a_path_of_ten_symbols_takes_less_than_a_tenth_of_a_second() -> None:
-    bars = {f"{symbol}{number}": replace(one, symbol=f"{symbol}{number}")
-            for number in range(4) for symbol, one in market().items()}  # fmt: skip
+    bars = {f"{symbol}{number}": replace(series, symbol=f"{symbol}{number}")
+            for number in range(4) for symbol, series in market().items()}  # fmt: skip
     twin = fit({symbol: bars[symbol] for symbol in sorted(bars)[:10]})
     seconds = []
     for seed in range(5):

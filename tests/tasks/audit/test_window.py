@@ -38,8 +38,10 @@ def mixed() -> FakeBars:
 
 
 def rows(answer: Mapping[str, Any]) -> set[tuple[str, str]]:
-    assert all(one["pass"] and one["mismatches"] == 0 and one["first_mismatch"] is None for one in answer["checks"])
-    return {(one["check"], one["strategy"]) for one in answer["checks"]}
+    assert all(
+        check["pass"] and check["mismatches"] == 0 and check["first_mismatch"] is None for check in answer["checks"]
+    )
+    return {(check["check"], check["strategy"]) for check in answer["checks"]}
 
 
 @pytest.fixture
@@ -89,7 +91,7 @@ def test_without_a_network_only_the_prior_is_audited_and_that_is_said(job: Job) 
     asked = AuditRequest(strategies=(Strategy.TURBO,), start=date(2020, 1, 1), days=2)
     answer = look_ahead(job, asked, mixed)
     assert ("estimates", "turbo (model)") not in rows(answer)
-    assert {one["dates"] for one in answer["checks"] if one["check"] == "features"} == {2}
+    assert {check["dates"] for check in answer["checks"] if check["check"] == "features"} == {2}
     assert "no network of these symbols is promoted, so only turbo's prior was audited" in answer["warnings"]
 
 
@@ -101,7 +103,7 @@ def test_daily_runs_of_every_strategy_equal_a_backtest_and_leave_nothing_behind(
     names = ("turbo (model)", "rules", "hold")
     checks = ("decisions", "orders", "fills", "entries", "equity")
     assert rows(answer) == {(check, name) for name in names for check in checks}
-    assert {one["dates"] for one in answer["checks"]} == {5}
+    assert {check["dates"] for check in answer["checks"]} == {5}
     assert (answer["start"], answer["end"]) == ("2020-06-20", "2020-06-24")
     assert sorted(job.home.rglob("*")) == before
     with connect(job.home) as store:
@@ -126,7 +128,7 @@ def test_the_headline_stands_beside_what_is_measured(job: Job) -> None:
     )
     answer = headline(replace(job, symbols=(COIN.symbol,)), asked, mixed, print, lambda *done: counted.append(done))
     assert counted == [(0, 3), (1, 3), (2, 3), (3, 3)]
-    measured = {one["account"]: one for one in answer["accounts"]}
+    measured = {account["account"]: account for account in answer["accounts"]}
     assert list(measured) == ["claimed", "turbo (prior)", "rules", "hold", "foresight"]
     claimed = {"total_return": 3.5099, "sharpe": 5.77, "max_drawdown": 0.0943, "win_rate": 0.682}
     assert claimed.items() <= measured["claimed"].items()
@@ -143,7 +145,7 @@ def test_the_headline_walks_the_network_forward_if_it_is_asked_for(job: Job) -> 
     answer = headline(
         job, AuditRequest(strategies=(Strategy.TURBO,), start=date(2020, 1, 1), days=1), mixed, print, print
     )
-    measured = {one.pop("account"): one for one in answer["accounts"]}
+    measured = {account.pop("account"): account for account in answer["accounts"]}
     assert list(measured) == ["claimed", "turbo (prior)", "foresight", "turbo"]
     assert measured["turbo"] == measured["turbo (prior)"]
 
@@ -169,7 +171,7 @@ def test_a_symbol_that_the_gate_holds_back_is_left_out_and_a_model_of_both_is_no
     answer = look_ahead(job, AuditRequest(strategies=(Strategy.TURBO,), start=None, days=2), lambda: faulty)
     assert answer["symbols"] == [COIN.symbol]
     assert "STOCK" in answer["warnings"][0]
-    assert any("a model decides for all of its symbols together" in one for one in answer["warnings"])
+    assert any("a model decides for all of its symbols together" in warning for warning in answer["warnings"])
 
 
 def test_what_cannot_be_audited_is_refused_in_one_sentence(job: Job) -> None:
@@ -189,7 +191,7 @@ def test_what_cannot_be_audited_is_refused_in_one_sentence(job: Job) -> None:
 
 def test_bars_that_the_gate_refuses_altogether_are_not_audited(job: Job) -> None:
     faulty = MIXED.faulty(
-        *(Fault(symbol=one, day=date(2020, 3, 2), column="close", value=-1.0) for one in MIXED.symbols())
+        *(Fault(symbol=symbol, day=date(2020, 3, 2), column="close", value=-1.0) for symbol in MIXED.symbols())
     )
     with pytest.raises(NothingPublishable, match="nothing can be audited: COIN on 2020-03-02"):
         look_ahead(job, ALL, lambda: faulty)

@@ -43,9 +43,9 @@ def test_a_day_is_decided_on_the_same_bars_by_whoever_decides_it(
         daily = judge_day(store, day, (opening(DAY, job.policy.capital), mandate), model, {}).bars
         known = bar_store.load(store, job.source, job.symbols, until=LAST)
     filled = look_back(partial(stretch.newest, known, DAY), Strategy.TURBO, model)
-    past = {symbol: one.until(np.datetime64(DAY, "us")) for symbol, one in known.items()}
+    past = {symbol: series.until(np.datetime64(DAY, "us")) for symbol, series in known.items()}
     audited = look_back(
-        partial(audit.newest, {symbol: one for symbol, one in past.items() if len(one)}), Strategy.TURBO, model
+        partial(audit.newest, {symbol: series for symbol, series in past.items() if len(series)}), Strategy.TURBO, model
     )
     assert data_sha256(daily) == data_sha256(filled) == data_sha256(audited)
     assert UNBORN.symbol not in daily

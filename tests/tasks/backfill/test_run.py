@@ -168,7 +168,7 @@ def test_networks_leave_the_rows_of_daily_runs(
     with connect(tmp_path / "backfill") as store:
         found = [ledger.provenance_on(store, ACCOUNT, day) for day in account_days(DEEP, FIRST, SHORT)]
         trained = model_store.records(store)
-    assert (len({one.model_id for one in found if one}), len(trained)) == (deciders, models)
+    assert (len({provenance.model_id for provenance in found if provenance}), len(trained)) == (deciders, models)
 
 
 def bars_up_to(job: Job, source: FakeBars) -> None:
@@ -184,8 +184,10 @@ def test_a_day_without_a_due_session_is_judged_as_its_daily_run_would(tmp_path: 
     source = FakeBars(listings=(STOCK, PLAIN)).faulty(HOLE)
     mirrored(tmp_path, lambda home: a_backfill(home, source, SHORT), source)
     with connect(tmp_path / "backfill") as store:
-        hole = {one.symbol: one.status for one in ledger.decisions_on(store, ACCOUNT, HOLE.day)}
-        after = {one.symbol: one.status for one in ledger.decisions_on(store, ACCOUNT, date(2020, 6, 12))}
+        hole = {decision.symbol: decision.status for decision in ledger.decisions_on(store, ACCOUNT, HOLE.day)}
+        after = {
+            decision.symbol: decision.status for decision in ledger.decisions_on(store, ACCOUNT, date(2020, 6, 12))
+        }
     assert hole == {"PLAIN": Status.QUARANTINED, "STOCK": Status.TRADED}
     assert after == {"PLAIN": Status.TRADED, "STOCK": Status.TRADED}
 
@@ -196,7 +198,11 @@ def test_a_symbol_trades_up_to_its_first_fault_and_no_further(tmp_path: Path) ->
     assert "2 days were left out, since nothing might trade; the first, 2020-06-13: COIN" in " ".join(result.warnings)
     with connect(tmp_path / "backfill") as store:
         statuses = [
-            next(one.status for one in ledger.decisions_on(store, ACCOUNT, day) if one.symbol == COIN.symbol)
+            next(
+                decision.status
+                for decision in ledger.decisions_on(store, ACCOUNT, day)
+                if decision.symbol == COIN.symbol
+            )
             for day in (date(2020, 6, 11), date(2020, 6, 12), date(2020, 6, 15))
         ]
     assert statuses == [Status.TRADED, Status.QUARANTINED, Status.QUARANTINED]
@@ -247,9 +253,9 @@ def test_a_halted_account_goes_on_with_what_reduces(tmp_path: Path) -> None:
     assert f"the account was halted on {since}" in " ".join(str(answer["warnings"]).split())
     with connect(tmp_path / "backfill") as store:
         days = account_days(MARKET, since, SHORT)
-        later = [one for day in days for one in order_store.orders_on(store, ACCOUNT, day)]
+        later = [order for day in days for order in order_store.orders_on(store, ACCOUNT, day)]
         last = ledger.latest_snapshot(store, ACCOUNT)
-    assert answer["orders_withheld"] == sum(one.code is ReasonCode.HALTED or one.cut_by_halt for one in later) > 0
+    assert answer["orders_withheld"] == sum(order.code is ReasonCode.HALTED or order.cut_by_halt for order in later) > 0
     assert last is not None
     assert last.account.as_of == SHORT
 
@@ -294,8 +300,8 @@ def test_progress_counts_from_nothing_to_all(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr("tasks.backfill.run.STRETCH_DAYS", 4)
     watch = Watch()
     filled(a_backfill(tmp_path, last=SHORT), MARKET, watch)
-    assert [(one.done, one.days) for one in watch.heard] == [(0, 10), (4, 10), (8, 10), (10, 10)]
-    assert [one.as_of for one in watch.heard] == [FIRST, date(2020, 6, 12), date(2020, 6, 16), SHORT]
+    assert [(progress.done, progress.days) for progress in watch.heard] == [(0, 10), (4, 10), (8, 10), (10, 10)]
+    assert [progress.as_of for progress in watch.heard] == [FIRST, date(2020, 6, 12), date(2020, 6, 16), SHORT]
 
 
 def test_models_of_a_backfill_never_trade_for_a_daily_run(tmp_path: Path) -> None:
@@ -325,8 +331,8 @@ def test_models_of_a_backfill_never_trade_for_a_daily_run(tmp_path: Path) -> Non
     daily = on(replace(job, account="daily", models_of=""), FIRST)
     assert retrain(daily).model_id is None
     with connect(tmp_path) as store:
-        theirs = [one for one in model_store.records(store) if one.source == "fake"]
-    assert [one.trained_to for one in theirs] == [FIRST], "the daily run trains its own, from the same bars"
+        theirs = [record for record in model_store.records(store) if record.source == "fake"]
+    assert [record.trained_to for record in theirs] == [FIRST], "the daily run trains its own, from the same bars"
 
 
 def test_a_source_that_is_down_changes_nothing(tmp_path: Path) -> None:

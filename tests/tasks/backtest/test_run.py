@@ -94,17 +94,20 @@ def test_turbo_trades_each_year_by_the_signals_of_its_fold(tmp_path: Path) -> No
         "Training the fold of 1999 on bars up to 1998-12-24, 1 of 2.",
         "Training the fold of 2000 on bars up to 1999-12-24, 2 of 2.",
     ]
-    assert [one.promoted for one in tested.folds] == [True, True]
+    assert [fold.promoted for fold in tested.folds] == [True, True]
     assert tested.model_id is None
-    assert [one.split(":")[0] for one in tested.warnings] == ["no universe is kept of this source"]
-    by_fold = [ensemble(tmp_path, one.model_id).forecast(SOWN) for one in tested.folds if one.model_id]
-    days = {symbol: one.open_time.astype("M8[D]").tolist() for symbol, one in SOWN.items()}
-    decided = [one for one in tested.net.replay.decisions if one.status is Status.TRADED]
+    assert [warning.split(":")[0] for warning in tested.warnings] == ["no universe is kept of this source"]
+    by_fold = [ensemble(tmp_path, fold.model_id).forecast(SOWN) for fold in tested.folds if fold.model_id]
+    days = {symbol: series.open_time.astype("M8[D]").tolist() for symbol, series in SOWN.items()}
+    decided = [decision for decision in tested.net.replay.decisions if decision.status is Status.TRADED]
     assert len(decided) == len(SOWN) * len(tested.dates)
-    for one in decided:
-        assert one.signal == by_fold[one.as_of.year - 1999][one.symbol][days[one.symbol].index(one.as_of)]
+    for decision in decided:
+        assert (
+            decision.signal
+            == by_fold[decision.as_of.year - 1999][decision.symbol][days[decision.symbol].index(decision.as_of)]
+        )
     folds = json.loads(json.dumps(backtest_json(tested, ())))["folds"]
-    assert [(one["start"], one["end"], one["fitted_to"]) for one in folds] == [
+    assert [(fold["start"], fold["end"], fold["fitted_to"]) for fold in folds] == [
         ("1999-12-01", "1999-12-31", "1998-12-24"),
         ("2000-01-03", "2000-02-29", "1999-12-24"),
     ]
@@ -175,7 +178,7 @@ def test_the_answer_is_json_without_numbers_that_are_none(tmp_path: Path) -> Non
 def test_the_saved_exposure_is_what_was_decided_at_that_close(tmp_path: Path) -> None:
     tested = backtest(a_job(tmp_path, PAIR.symbols(), END), RULES, lambda: PAIR)
     saved = equity_table(tested).set_index("as_of")
-    decided = [one for one in tested.net.replay.decisions if one.exposure is not None]
+    decided = [decision for decision in tested.net.replay.decisions if decision.exposure is not None]
     assert decided
     for decision in decided:
         assert saved.loc[decision.as_of, f"exposure_{decision.symbol}"] == decision.exposure
@@ -193,8 +196,8 @@ def test_where_a_universe_is_kept_no_hindsight_is_suspected_and_outsiders_are_no
     with connect(job.home) as store:
         universe.replace(store, job.source, {"TOKEN": (Membership(first=date(2000, 1, 1)),)})
     known = backtest(job, window, lambda: PAIR)
-    assert any("no universe is kept" in one for one in suspected.warnings)
-    assert not any("no universe is kept" in one for one in known.warnings)
+    assert any("no universe is kept" in warning for warning in suspected.warnings)
+    assert not any("no universe is kept" in warning for warning in known.warnings)
     assert {fill.symbol for fill in suspected.net.replay.fills} == {"SHARE", "TOKEN"}
     assert {fill.symbol for fill in known.net.replay.fills} == {"TOKEN"}
 

@@ -93,7 +93,7 @@ def test_accounts_on_other_calendars_share_their_days(job: Job) -> None:
     swept = sweep(job, (a_grid(("SHARE",), ("TOKEN",), ("SHARE", "TOKEN")), START), lambda: PAIR, side_by_side(2))
     assert swept.net.shape == (84, 48)
     weekend = [day.weekday() >= 5 for day in swept.dates[1:]]
-    column = next(n for n, one in enumerate(swept.results) if one.point.symbols == ("SHARE",))
+    column = next(n for n, result in enumerate(swept.results) if result.point.symbols == ("SHARE",))
     assert not swept.net[weekend, column].any()
     assert swept.tried.count == 48
     with connect(job.home) as store:
@@ -105,7 +105,7 @@ def test_a_symbol_that_is_held_back_is_left_out_of_its_accounts(job: Job) -> Non
     spoiled = PAIR.faulty(Fault(symbol="SHARE", day=date(2020, 7, 1), column="close", value=-1.0))
     both = a_grid(("SHARE",), ("SHARE", "TOKEN"), ("TOKEN",))
     swept = sweep(job, (both, START), lambda: spoiled, side_by_side(1))
-    assert {one.point.symbols for one in swept.results} == {("TOKEN",)}
+    assert {result.point.symbols for result in swept.results} == {("TOKEN",)}
     assert len(swept.results) == 16
     assert swept.warnings[0].endswith("it is left out")
     only = a_job(job.home, ("SHARE",), END)

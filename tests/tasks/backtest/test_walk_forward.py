@@ -32,7 +32,7 @@ def history(
     bars: Mapping[str, Bars] = SOWN, start: date = START, end: date = END, costs: Costs | None = None
 ) -> History:
     """What is known on the last day."""
-    cut = {symbol: one.until(np.datetime64(end, "us")) for symbol, one in bars.items()}
+    cut = {symbol: series.until(np.datetime64(end, "us")) for symbol, series in bars.items()}
     return History(bars=cut, config=mandate(bars, costs), start=start, end=end)
 
 
@@ -77,7 +77,7 @@ def model_files(job: Job) -> dict[str, int]:
 
 def test_a_fold_is_a_year_and_knows_what_its_model_saw(first: tuple[Job, Walk]) -> None:
     _, found = first
-    assert [(one.start, one.end, one.fitted_to) for one in found.folds] == [
+    assert [(fold.start, fold.end, fold.fitted_to) for fold in found.folds] == [
         (START, date(1999, 12, 31), FITTED_TO),
         (date(2000, 1, 3), END, date(1999, 12, 24)),
     ]
@@ -94,7 +94,7 @@ def test_a_fold_is_a_year_and_knows_what_its_model_saw(first: tuple[Job, Walk]) 
 
 def test_a_planted_signal_is_promoted_and_trades_by_the_very_signals_of_its_models(first: tuple[Job, Walk]) -> None:
     job, found = first
-    assert [one.promoted for one in found.folds] == [True, True]
+    assert [fold.promoted for fold in found.folds] == [True, True]
     for fold in found.folds:
         assert fold.model_id is not None
         foretold = ensemble(job.home, fold.model_id).forecast(SOWN)
@@ -105,7 +105,7 @@ def test_a_planted_signal_is_promoted_and_trades_by_the_very_signals_of_its_mode
             }
             assert {day: found.signals[symbol][day] for day in expected} == expected
             assert len(expected) > 100
-    assert {(min(one), max(one)) for one in found.signals.values()} == {(START, END)}
+    assert {(min(signal), max(signal)) for signal in found.signals.values()} == {(START, END)}
 
 
 def test_a_repeat_reads_everything_from_the_store(again: tuple[Job, Walk], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +119,7 @@ def test_a_repeat_reads_everything_from_the_store(again: tuple[Job, Walk], monke
         store.execute("UPDATE folds SET reason = 'as the store says'")
     poisoned, _ = walked(job, history())
     assert poisoned.signals["S00"][date(2000, 3, 1)] == 0.125
-    assert {one.reason for one in poisoned.folds} == {"as the store says"}
+    assert {fold.reason for fold in poisoned.folds} == {"as the store says"}
     assert model_files(job) == files
 
 
@@ -172,7 +172,10 @@ def test_who_left_the_universe_since_then_fits_nothing_anew(again: tuple[Job, Wa
     def kept_until(last: date | None) -> History:
         plain = history()
         members = (Membership(first=date(1990, 1, 1), last=last),)
-        listed = {symbol: replace(one, memberships=members) for symbol, one in plain.config.terms.instruments.items()}
+        listed = {
+            symbol: replace(instrument, memberships=members)
+            for symbol, instrument in plain.config.terms.instruments.items()
+        }
         terms = replace(plain.config.terms, instruments=listed)
         return replace(plain, config=replace(plain.config, terms=terms))
 
@@ -235,8 +238,8 @@ def test_the_prior_trades_where_there_is_too_little_to_train_on(tmp_path: Path) 
     found, told = walked(job, history())
     assert told == [OF_1999, OF_2000]
     assert set(map(len, found.signals.values())) == {0}
-    assert [(one.promoted, one.model_id) for one in found.folds] == [(False, None)] * 2
-    assert all(one.reason.startswith("not enough history to train: ") for one in found.folds)
+    assert [(fold.promoted, fold.model_id) for fold in found.folds] == [(False, None)] * 2
+    assert all(fold.reason.startswith("not enough history to train: ") for fold in found.folds)
     assert left_to_the_prior(found.folds) == (
         "the prior traded 2 of 2 folds of turbo (1999, 2000): none could be trained in 2; "
         "--json gives the reason of each",
@@ -246,7 +249,7 @@ def test_the_prior_trades_where_there_is_too_little_to_train_on(tmp_path: Path) 
 
 def test_years_before_and_at_the_first_bars_are_the_priors(tmp_path: Path) -> None:
     found, _ = walked(a_sown_job(tmp_path, END), history(start=date(1995, 1, 2), end=date(1996, 1, 31)))
-    assert [(one.fitted_to, one.reason.split(" bars")[0]) for one in found.folds] == [
+    assert [(fold.fitted_to, fold.reason.split(" bars")[0]) for fold in found.folds] == [
         (date(1995, 1, 1), "there is no bar to train on"),
         (date(1995, 12, 22), "not enough history to train: 255"),
     ]

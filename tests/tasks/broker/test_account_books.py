@@ -59,7 +59,7 @@ class InCoin(Calm):
         """Return the number of the day on which the account's BNB first paid for a trade in another symbol."""
         for number in range(len(DAYS)):
             self.on(number)
-            if any(one.fee_symbol == BNB and one.symbol != BNB for one in self.trades()):
+            if any(execution.fee_symbol == BNB and execution.symbol != BNB for execution in self.trades()):
                 return number
         raise AssertionError("the account's BNB paid for no trade in these days; take another seed")
 
@@ -73,7 +73,7 @@ def test_ledger_and_venue_stay_equal_while_a_position_pays_commissions(tmp_path:
             year.checks.balances()
             assert reconcile(job).difference == 0.0
             assert year.owned() == year.there
-        assert {one.symbol for one in year.trades() if one.fee_symbol == BNB} == {BTC, ETH, BNB}
+        assert {execution.symbol for execution in year.trades() if execution.fee_symbol == BNB} == {BTC, ETH, BNB}
 
 
 def test_all_that_is_left_of_a_position_that_paid_commissions_can_be_sold(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_all_that_is_left_of_a_position_that_paid_commissions_can_be_sold(tmp_pa
 def test_what_a_position_does_not_cover_others_pay_with_a_warning(tmp_path: Path) -> None:
     with InCoin(tmp_path / "home", others="50", seed=3).open() as year:
         number = year.until_it_holds(BTC)
-        assert [one.paid_in for one in year.trades()[:1]] == [PaidIn.ELSEWHERE]
+        assert [execution.paid_in for execution in year.trades()[:1]] == [PaidIn.ELSEWHERE]
         job = replace(year._job(DAYS[number + 1]), now=year._now())
         told = settle(job, year._broker).agreement.warnings
         assert told == ("fees were paid in BNB, which the ledger does not count; switch that off at testnet-spot",)

@@ -94,7 +94,7 @@ def test_a_trade_by_somebody_else_stops_everything_until_a_person_adopts_it(year
     assert (told["number"], told["reason"]) == (2, "I tried something")
     year.on(number + 1)
     with connect(year.home) as store:
-        assert {one.kind for one in ledger.entries_on(store, "daily", DAYS[number + 1])} >= {EntryKind.REBASE}
+        assert {entry.kind for entry in ledger.entries_on(store, "daily", DAYS[number + 1])} >= {EntryKind.REBASE}
 
 
 def test_what_another_home_has_sent_under_the_same_name_is_never_taken_for_ours(tmp_path: Path) -> None:
@@ -139,7 +139,9 @@ def test_a_reset_is_adopted_anew_and_is_neither_profit_nor_loss(year: Calm) -> N
         after = ledger.snapshots(store, "daily", until=DAYS[number + 1], last_days=1)[0]
     assert adopted is not None
     assert (adopted.number, adopted.reason) == (2, "the venue was reset")
-    fees = sum((one.fee * (1 if one.fee_asset == "USDT" else one.price) for one in trades), D(0))
+    fees = sum(
+        (execution.fee * (1 if execution.fee_asset == "USDT" else execution.price) for execution in trades), D(0)
+    )
     # What was bought after the last snapshot is given back at what it was bought for; its fees are gone.
     assert abs(after.equity - (before.equity - fees)) < D("0.02")
     assert dict(after.account.positions) == {}
@@ -159,7 +161,7 @@ def test_what_an_earlier_run_left_open_is_asked_for_before_anything_is_sent(year
         raise AssertionError("no order was due in these days; take another seed")
     with connect(year.home) as store:
         waiting = order_store.open_orders(store, "daily")
-    (hanging,) = [one for one in waiting if one.state is OrderState.UNKNOWN]
+    (hanging,) = [order for order in waiting if order.state is OrderState.UNKNOWN]
     year.testnet.exchange.faults = Faults()
     year.on(later)
     with connect(year.home) as store:
@@ -171,10 +173,10 @@ def test_a_symbol_that_the_venue_has_halted_keeps_its_position_and_the_others_tr
     number = year.until_it_holds()
     books = (year.testnet.exchange.spot if year.venue == SPOT else year.testnet.exchange.futures).books
     books[BTC].listing.status = "BREAK"
-    before = [one for one in year.testnet.exchange.accepted_orders if one.symbol == BTC]
+    before = [order for order in year.testnet.exchange.accepted_orders if order.symbol == BTC]
     for later in range(number + 1, number + 4):
         year.on(later)
-    assert [one for one in year.testnet.exchange.accepted_orders if one.symbol == BTC] == before
+    assert [order for order in year.testnet.exchange.accepted_orders if order.symbol == BTC] == before
     with connect(year.home) as store:
         decision = ledger.decisions_on(store, "daily", DAYS[number + 3])[0]
     assert (decision.status, "is not trading at" in decision.reason) == ("quarantined", True)
@@ -194,7 +196,9 @@ def test_a_day_on_which_the_venue_has_halted_everything_is_lived(year: Calm) -> 
     assert snapshot is not None
     assert snapshot.account.as_of == DAYS[number + 1]
     assert snapshot.account.quantity(BTC)
-    assert {(one.status, "is not trading at" in one.reason) for one in decisions} == {("quarantined", True)}
+    assert {(decision.status, "is not trading at" in decision.reason) for decision in decisions} == {
+        ("quarantined", True)
+    }
 
 
 def test_two_first_runs_at_once_both_end_well(tmp_path: Path) -> None:
@@ -218,7 +222,7 @@ class LateFunding(ExchangeTransport):
         response = super().send(request, *given, **options)
         if "/fapi/v1/income" in str(request.url):
             told_ms = round((self.exchange.clock.server().timestamp() - 7) * 1000)
-            told = [one for one in response.json() if one["time"] <= told_ms]
+            told = [item for item in response.json() if item["time"] <= told_ms]
             response._content = json.dumps(told).encode()
         return response
 
@@ -235,10 +239,10 @@ def test_funding_that_is_told_seconds_late_is_booked_once_on_its_day(tmp_path: P
         year.on(number + 1)
         with connect(year.home) as store:
             entries = [
-                one
+                entry
                 for lived in DAYS[: number + 3]
-                for one in ledger.entries_on(store, "daily", lived)
-                if one.kind is EntryKind.FUNDING
+                for entry in ledger.entries_on(store, "daily", lived)
+                if entry.kind is EntryKind.FUNDING
             ]
         assert len(entries) == 1
         assert entries[0].as_of == DAYS[number + 1]
@@ -265,7 +269,7 @@ class Delisting(ExchangeTransport):
             response.status_code, response._content = 400, b'{"code": -1121, "msg": "Invalid symbol."}'
         elif path.endswith("/fapi/v1/exchangeInfo"):
             told = response.json()
-            told["symbols"] = [one for one in told["symbols"] if one["symbol"] != ETH]
+            told["symbols"] = [symbol for symbol in told["symbols"] if symbol["symbol"] != ETH]
             response._content = json.dumps(told).encode()
         return response
 
@@ -278,10 +282,10 @@ def test_a_symbol_that_the_venue_lists_no_longer_is_kept_while_the_others_trade(
     monkeypatch.setattr(year, "_broker", lambda _: year.testnet.broker(year.venue, Delisting(exchange)))
     for later in range(number + 1, len(DAYS)):
         year.on(later)
-    assert {one.symbol for one in exchange.accepted_orders[before:]} == {BTC}
+    assert {order.symbol for order in exchange.accepted_orders[before:]} == {BTC}
     with connect(year.home) as store:
         snapshot = ledger.latest_snapshot(store, "daily")
-        decisions = {one.symbol: one.status for one in ledger.decisions_on(store, "daily", DAYS[-1])}
+        decisions = {decision.symbol: decision.status for decision in ledger.decisions_on(store, "daily", DAYS[-1])}
     assert snapshot is not None
     assert snapshot.account.quantity(ETH) > 0
     assert decisions == {BTC: "traded", ETH: "quarantined"}
@@ -319,7 +323,7 @@ def test_an_order_that_a_halt_has_cut_stays_withheld_whatever_the_venue_says_of_
     send_all(job, spot._broker(job.now), account)
     with connect(spot.home) as store:
         orders = order_store.orders_on(store, "daily", job.as_of)
-    assert [(one.state, one.reason) for one in orders] == [(OrderState.FILLED, CUT)]
+    assert [(order.state, order.reason) for order in orders] == [(OrderState.FILLED, CUT)]
     assert withheld(orders) == orders
 
 
@@ -419,7 +423,7 @@ def test_a_charge_that_the_venue_tells_after_a_later_one_is_not_missed(tmp_path:
         account.wallet += first
         year.on(day + 2)
         with connect(year.home) as store:
-            known = [one.cash for one in broker_events.charges(store, "daily", 1)]
+            known = [charge.cash for charge in broker_events.charges(store, "daily", 1)]
     assert known == [first, second]
 
 

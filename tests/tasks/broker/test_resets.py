@@ -72,7 +72,7 @@ def positions(year: Calm) -> dict[str, Decimal]:
     with connect(year.home) as store:
         found = ledger.latest_snapshot(store, "daily")
     assert found is not None
-    return {symbol: one.quantity for symbol, one in found.account.positions.items()}
+    return {symbol: position.quantity for symbol, position in found.account.positions.items()}
 
 
 def next_run(year: Calm, number: int) -> tuple[str, ...]:
@@ -151,7 +151,7 @@ def test_a_reset_to_less_cash_leaves_no_account_whose_orders_cannot_be_paid(tmp_
         assert snapshot is not None
         assert (snapshot.account.cash, snapshot.equity) == (D(7_000), D(7_000))
         assert orders
-        assert not [one for one in orders if one.state is OrderState.REJECTED]
+        assert not [order for order in orders if order.state is OrderState.REJECTED]
 
 
 def test_an_account_that_never_sent_an_order_has_nothing_that_could_be_wrong(year: Calm) -> None:
@@ -209,5 +209,5 @@ def test_a_run_that_meets_a_reset_and_is_killed_anywhere_leaves_books_that_agree
             year.checks.after(DAYS[day], year._job(DAYS[day]))
             year.on(day + 1)
             assert number_of(year) == 2
-            assert len([one for one in year.testnet.exchange.accepted_orders if one.symbol == BTC]) >= 1
+            assert len([order for order in year.testnet.exchange.accepted_orders if order.symbol == BTC]) >= 1
         number += step

@@ -89,8 +89,8 @@ def test_a_rebate_is_booked_as_cash_and_the_positions_stay(tmp_path: Path, venue
             ]
         assert (entry.cash, entry.quantity) == (D("0.5"), D(0))
         year.checks._conserved(DAYS[number + 2])
-        symbols = [one.symbol for one in untouched.testnet.exchange.accepted_orders]
-        assert [one.symbol for one in year.testnet.exchange.accepted_orders] == symbols
+        symbols = [order.symbol for order in untouched.testnet.exchange.accepted_orders]
+        assert [order.symbol for order in year.testnet.exchange.accepted_orders] == symbols
         assert set(snapshot(year).account.positions) == set(due.account.positions)
         assert abs(snapshot(year).equity - due.equity - D("0.5")) < D("0.01")
 
@@ -107,7 +107,7 @@ def test_a_liquidation_is_booked_at_what_it_left_and_the_halt_sees_it(tmp_path: 
         refused(year, number + 2)
         told = taken_over(year)
         assert BTC not in told["after"]["positions"]
-        assert {one["cause"] for one in told["entries"]} == {"position", "cash"}
+        assert {entry["cause"] for entry in told["entries"]} == {"position", "cash"}
         # On margin what is held was booked as paid, and is not: the wallet is what is really there.
         costs = sum(one.cost for one in venue.account.positions.values())
         assert D(told["after"]["cash"]) + costs == venue.account.wallet
@@ -134,7 +134,7 @@ def test_what_was_sold_by_hand_is_gone_and_its_cash_is_there(tmp_path: Path, ven
         by_hand(year, "SELL", BTC, sold)
         refused(year, number + 1)
         told = taken_over(year)
-        (gone,) = [one for one in told["entries"] if one["symbol"] == BTC]
+        (gone,) = [entry for entry in told["entries"] if entry["symbol"] == BTC]
         assert D(gone["quantity"]) == -sold
         # It was sold for what it was bought for, less the fees.
         assert abs(D(told["after"]["equity"]) / before.equity - 1) < D("0.005")
@@ -150,7 +150,7 @@ def test_what_somebody_else_bought_is_not_ours_and_no_more_cash_than_there_is_ei
         by_hand(year, "BUY", ETH, spent)
         refused(year, number + 1)
         told = taken_over(year)
-        assert [one["cause"] for one in told["entries"]] == ["limit"]
+        assert [entry["cause"] for entry in told["entries"]] == ["limit"]
         assert "so that its orders can be paid" in told["entries"][0]["reason"]
         assert "is not the account's and stays as it is" in told["notes"][0]
         assert D(told["after"]["cash"]) == free["USDT"]
@@ -158,7 +158,7 @@ def test_what_somebody_else_bought_is_not_ours_and_no_more_cash_than_there_is_ei
             year.on(later)
             with connect(year.home) as store:
                 orders = order_store.orders_on(store, "daily", DAYS[later])
-            assert not [one for one in orders if one.state is OrderState.REJECTED]
+            assert not [order for order in orders if order.state is OrderState.REJECTED]
 
 
 def test_two_adoptions_before_one_day_are_both_booked(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_two_adoptions_before_one_day_are_both_booked(tmp_path: Path) -> None:
             taken_over(year)
         with connect(year.home) as store:
             waiting = takeovers.entries_after(store, "daily", DAYS[number])
-        assert [(one.symbol, one.cash) for one in waiting] == [("", D("-1.75"))]
+        assert [(entry.symbol, entry.cash) for entry in waiting] == [("", D("-1.75"))]
         before = snapshot(year).account.cash
         year.on(number + 1)
         year.checks._conserved(DAYS[number + 1])

@@ -135,8 +135,10 @@ def bought(year: Calm, order: Order) -> tuple[int, Decimal]:
     """How many orders of its symbol and day the exchange has taken, and what the ledger says that they traded."""
     with connect(year.home) as store:
         ids = [one.order_id for one in order_store.orders_on(store, "daily", order.as_of) if one.symbol == order.symbol]
-        told = [one for one in broker_events.executions(store, "daily", 1) if one.order_id in ids]
-    return sum(len(year.testnet.exchange.accepted(one)) for one in ids), sum((one.quantity for one in told), Decimal(0))
+        told = [execution for execution in broker_events.executions(store, "daily", 1) if execution.order_id in ids]
+    return sum(len(year.testnet.exchange.accepted(one)) for one in ids), sum(
+        (execution.quantity for execution in told), Decimal(0)
+    )
 
 
 @pytest.mark.parametrize(("late_s", "answer"), [(12, TIME_OUT), (16, None), (20, TIME_OUT), (60, None)])
@@ -199,7 +201,9 @@ def test_the_answer_of_the_day_tells_an_unknown_order_once(spot: Calm, monkeypat
     spot._run(DAYS[number])
     second = answered(settle(job, spot._broker).agreement.barred)
     for answer in (first, second):
-        (told,) = [one for one in answer["warnings"] if order.order_id in one or f"of {order.as_of} to" in one]
+        (told,) = [
+            warning for warning in answer["warnings"] if order.order_id in warning or f"of {order.as_of} to" in warning
+        ]
         assert told.startswith(f"{order.symbol} takes no order until it is known what became of order {order.order_id}")
         assert answer["orders"]
 
@@ -214,7 +218,7 @@ def test_the_others_trade_on_while_an_order_is_unknown(year: Calm, monkeypatch: 
         taken |= dict.fromkeys(one.symbol for one in year.testnet.exchange.accepted_orders)
         assert order.symbol not in taken
         with connect(year.home) as store:
-            status = {one.symbol: one.status for one in ledger.decisions_on(store, "daily", DAYS[later])}
+            status = {decision.symbol: decision.status for decision in ledger.decisions_on(store, "daily", DAYS[later])}
         assert (status[order.symbol], len(set(status.values()))) == ("quarantined", 2)
     assert taken
 
@@ -254,14 +258,14 @@ def test_a_fill_that_is_never_told_stops_the_next_day_until_the_broker_is_adopte
     ended = stored(year, order)
     assert (ended.state, ended.code) == (OrderState.EXPIRED, ReasonCode.ADOPTED)
     # What the venue has is the account's, at what the venue's books say that it cost.
-    fills = [one for one in answer["entries"] if one["cause"] == "fill"]
+    fills = [entry for entry in answer["entries"] if entry["cause"] == "fill"]
     trades = [trade for one in year.testnet.exchange.accepted_orders for trade in one.trades]
-    spent = sum((one.price * one.quantity for one in trades), Decimal(0))
-    assert order.symbol in {one["symbol"] for one in fills}
+    spent = sum((trade.price * trade.quantity for trade in trades), Decimal(0))
+    assert order.symbol in {fill["symbol"] for fill in fills}
     assert f"order {order.order_id} of unknown outcome" in next(
-        one["reason"] for one in fills if one["symbol"] == order.symbol
+        fill["reason"] for fill in fills if fill["symbol"] == order.symbol
     )
-    assert abs(-sum(Decimal(one["cash"]) for one in fills) / spent - 1) < Decimal("0.002")
+    assert abs(-sum(Decimal(fill["cash"]) for fill in fills) / spent - 1) < Decimal("0.002")
     assert abs(Decimal(answer["after"]["equity"]) / Decimal(answer["before"]["equity"]) - 1) < Decimal("0.02")
     way.forgets = False
     for later in (number + 1, number + 2):

@@ -48,10 +48,10 @@ def test_the_picture_begins_where_the_account_did(job: Job, history: AccountHist
 def test_the_drawdown_counts_from_the_highest_equity_of_the_whole_life(job: Job, history: AccountHistory) -> None:
     with connect(job.home) as store:
         snapshots = ledger.snapshots(store, job.account, until=LAST, last_days=10_000)
-    equity = np.array([float(one.equity) for one in snapshots])
+    equity = np.array([float(snapshot.equity) for snapshot in snapshots])
     assert history.picture.drawdown == tuple(drawdowns(equity))
     # The look-back forgets an older peak; the picture must not.
-    assert history.picture.drawdown != tuple(one.drawdown for one in snapshots)
+    assert history.picture.drawdown != tuple(snapshot.drawdown for snapshot in snapshots)
 
 
 def test_figures_and_benchmark_are_those_of_a_backtest_of_the_same_days(job: Job, history: AccountHistory) -> None:
@@ -64,7 +64,7 @@ def test_figures_and_benchmark_are_those_of_a_backtest_of_the_same_days(job: Job
 
 def test_an_account_of_hold_has_no_benchmark_but_itself(job: Job) -> None:
     held = replace(job, policy=replace(job.policy, strategy=Strategy.HOLD))
-    assert [one.label for one in account_history(held).measured] == ["hold"]
+    assert [measured.label for measured in account_history(held).measured] == ["hold"]
 
 
 def test_dust_is_shown_nowhere(job: Job) -> None:

@@ -58,7 +58,7 @@ def job(lived: Path, tmp_path: Path) -> Job:
 
 def decisions(job: Job) -> dict[str, Decision]:
     with connect(job.home) as store:
-        return {one.symbol: one for one in ledger.decisions_on(store, job.account, job.as_of)}
+        return {decision.symbol: decision for decision in ledger.decisions_on(store, job.account, job.as_of)}
 
 
 def quantities(job: Job) -> dict[str, Decimal]:
@@ -145,7 +145,7 @@ def test_a_late_run_without_anything_to_send_is_not_blocked(job: Job) -> None:
     idle = replace(job, policy=policy(Strategy.HOLD), account="idle")
     run_day(on(idle, FIRST), open_pair)
     run_day(live(idle, timedelta(hours=1)), open_pair)
-    assert {one.exposure for one in decisions(idle).values()} == {None}
+    assert {decision.exposure for decision in decisions(idle).values()} == {None}
 
 
 def test_a_symbol_held_back_keeps_its_position_until_its_bar_is_accepted(job: Job) -> None:
@@ -198,7 +198,9 @@ def test_a_weekend_on_which_the_only_open_symbol_is_held_back_changes_nothing(jo
     assert contents(job.home) == before
     run_day(monday, open_pair)
     with connect(job.home) as store:
-        told = [one.account.as_of for one in ledger.snapshots(store, "daily", until=monday.as_of, last_days=3)]
+        told = [
+            snapshot.account.as_of for snapshot in ledger.snapshots(store, "daily", until=monday.as_of, last_days=3)
+        ]
     assert told == [date(2020, 6, 13), date(2020, 6, 14), date(2020, 6, 15)]
 
 
@@ -212,8 +214,8 @@ def test_a_split_on_a_bar_that_arrives_late_is_not_lost(job: Job) -> None:
     run_day(on(job, date(2020, 6, 12)), lambda: gap)
     run_day(on(job, date(2020, 6, 15)), open_pair)
     with connect(job.home) as store:
-        entries = [one for one in ledger.entries_on(store, "daily", date(2020, 6, 15)) if one.symbol == "SHARE"]
-        fills = [one for one in ledger.fills_on(store, "daily", date(2020, 6, 15)) if one.symbol == "SHARE"]
+        entries = [entry for entry in ledger.entries_on(store, "daily", date(2020, 6, 15)) if entry.symbol == "SHARE"]
+        fills = [fill for fill in ledger.fills_on(store, "daily", date(2020, 6, 15)) if fill.symbol == "SHARE"]
         order = next(one for one in order_store.orders_on(store, "daily", date(2020, 6, 11)) if one.symbol == "SHARE")
     assert [entry.quantity for entry in entries] == [held]
     assert [fill.quantity for fill in fills] == [2 * order.quantity]

@@ -76,7 +76,7 @@ def accounts(home: Path) -> dict[str, Job]:
 
 
 def days_of(job: Job) -> tuple[date, ...]:
-    listings = tuple(one for one in MARKET.listings if one.symbol in job.symbols)
+    listings = tuple(listing for listing in MARKET.listings if listing.symbol in job.symbols)
     return account_days(FakeBars(listings=listings), FIRST, job.as_of)
 
 
@@ -140,12 +140,12 @@ def test_daily_runs_equal_one_backtest_to_the_last_digit(lived: Lived, fresh_hom
 
 def test_the_month_holds_what_parity_has_to_be_shown_for(lived: Lived) -> None:
     rules, prior = lived.replayed("rules"), lived.replayed("prior")
-    stock = [one for one in rules.entries if one.kind is EntryKind.FACTOR and one.symbol == STOCK.symbol]
+    stock = [entry for entry in rules.entries if entry.kind is EntryKind.FACTOR and entry.symbol == STOCK.symbol]
     assert [entry.as_of for entry in stock] == [date(2020, 6, 10), date(2020, 6, 23), date(2020, 7, 1)]
-    assert any(one.kind is EntryKind.FINANCING for one in (*rules.entries, *prior.entries))
-    statuses = {(one.symbol, one.status) for one in prior.decisions}
+    assert any(entry.kind is EntryKind.FINANCING for entry in (*rules.entries, *prior.entries))
+    statuses = {(decision.symbol, decision.status) for decision in prior.decisions}
     assert {("YOUNG", Status.WARMING_UP), ("YOUNG", Status.TRADED), ("STOCK", Status.NO_SESSION)} <= statuses
-    unborn = {one.as_of: one.reason for one in prior.decisions if one.symbol == UNBORN.symbol}
+    unborn = {decision.as_of: decision.reason for decision in prior.decisions if decision.symbol == UNBORN.symbol}
     assert unborn[date(2020, 6, 16)] == "no bar yet"
     assert unborn[date(2020, 6, 17)] != "no bar yet"
     assert {fill.symbol for fill in prior.fills} == {"STOCK", "COIN", "YOUNG"}
@@ -169,7 +169,7 @@ def test_runs_by_models_equal_a_replay_with_each_days_model(lived: Lived, name: 
         models = [ledger.provenance_on(store, job.account, day) for day in days]
         bars = bar_store.load(store, job.source, job.symbols, until=job.as_of)
         instruments = instrument_store.load(store, job.source, job.symbols)
-    ids = [one.model_id if one else None for one in models]
+    ids = [provenance.model_id if provenance else None for provenance in models]
     assert None not in ids
     assert [day for day, model in enumerate(ids) if day == 0 or model != ids[day - 1]] == changes
     mandate = job.policy.account_config(job.account, job.symbols, instruments)
@@ -238,7 +238,7 @@ def test_the_ledger_balances_to_the_last_digit(lived: Lived) -> None:
             assert {symbol: units for symbol, units in held.items() if units} == {
                 symbol: position.quantity for symbol, position in snapshot.account.positions.items()
             }, (name, day)
-            worth = sum((one.value for one in snapshot.account.positions.values()), cash)
+            worth = sum((position.value for position in snapshot.account.positions.values()), cash)
             assert snapshot.equity == worth
             assert 0.0 <= snapshot.drawdown < 1.0
 
@@ -264,4 +264,4 @@ def test_a_vendor_that_rebases_its_adjusted_closes_every_day_changes_nothing(tmp
     assert replayed(tmp_path, "daily", days) == tidied(once.net.replay)
     with connect(tmp_path) as store:
         published = bar_store.published_counts(store)
-    assert [one.revisions for one in published] == [0]
+    assert [row.revisions for row in published] == [0]

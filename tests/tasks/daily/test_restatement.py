@@ -109,10 +109,10 @@ def test_an_account_that_was_away_is_moved_from_the_unit_it_used(job: Job) -> No
     assert float(equity(fifth)) == pytest.approx(float(equity(job)), rel=0.2)
     with connect(job.home) as store:
         moved = {
-            day: one.quantity
+            day: entry.quantity
             for day in (THIRD, FOURTH, fifth.as_of)
-            for one in ledger.entries_on(store, "daily", day)
-            if one.kind is EntryKind.UNIT
+            for entry in ledger.entries_on(store, "daily", day)
+            if entry.kind is EntryKind.UNIT
         }
         held = ledger.snapshots(store, "daily", until=SECOND, last_days=1)[0].account.quantity("TOKEN")
     assert list(moved) == [THIRD]

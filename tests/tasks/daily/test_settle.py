@@ -117,7 +117,7 @@ def test_a_delisted_position_is_closed_at_its_last_published_close(tmp_path: Pat
     assert float(closing.price) == pytest.approx(float(close("SHARE", THIRD)))
     assert SHARE.symbol not in snapshot(job).account.positions
     with connect(tmp_path) as store:
-        last = {one.symbol: one for one in ledger.decisions_on(store, job.account, date(2020, 6, 13))}
+        last = {decision.symbol: decision for decision in ledger.decisions_on(store, job.account, date(2020, 6, 13))}
         ordered = order_store.orders_on(store, job.account, date(2020, 6, 13))
         assert order_store.open_orders(store, job.account) == ordered
     assert (last["SHARE"].status, last["TOKEN"].status) == ("delisted", "traded")

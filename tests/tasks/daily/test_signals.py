@@ -17,7 +17,7 @@ FIRST = date(2020, 6, 8)
 
 def decided(job: Job) -> dict[str, Decision]:
     with connect(job.home) as store:
-        return {one.symbol: one for one in ledger.decisions_on(store, job.account, job.as_of)}
+        return {decision.symbol: decision for decision in ledger.decisions_on(store, job.account, job.as_of)}
 
 
 def digest(job: Job) -> str:

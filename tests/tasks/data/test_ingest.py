@@ -30,7 +30,9 @@ class Priced(FakeBars):
 
     def instruments(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...]:
         named = {"SHARE": "GBp", "TOKEN": "GBP"}
-        return tuple(replace(one, currency=named[one.symbol]) for one in super().instruments(symbols))
+        return tuple(
+            replace(instrument, currency=named[instrument.symbol]) for instrument in super().instruments(symbols)
+        )
 
 
 class Asked(FakeBars):

@@ -271,7 +271,7 @@ def test_another_account_or_rival_is_not_answered_from_the_register(job: Job) ->
     dearer = replace(day, policy=replace(day.policy, costs=Costs(fee_bps=Decimal(50))))
     bolder = replace(day, policy=replace(day.policy, sizing=replace(SIZING, target_annual_vol=0.6)))
     others = [challenge(other, champion, day.as_of) for other in (dearer, bolder)]
-    assert len({one.record.model_id for one in (first, *others)}) == 3
+    assert len({challenged.record.model_id for challenged in (first, *others)}) == 3
     unrivalled = challenge(day, None, day.as_of)
     assert (first.verdict.rival, unrivalled.verdict.rival) == (champion.model_id, PRIOR)
     with connect(job.home) as store:
@@ -291,7 +291,7 @@ def test_weights_that_no_training_improved_are_another_model_of_other_bars_or_sy
     validate(fresh)
     again = challenge(fresh, None, FIRST)
     assert set(again.validation["best_steps"]) == set(of_both.validation["best_steps"]) == {0}
-    assert len({one.record.model_id for one in (first, of_both, again)}) == 3
+    assert len({challenged.record.model_id for challenged in (first, of_both, again)}) == 3
 
 
 def test_a_model_of_another_version_gives_way_to_the_prior(job: Job) -> None:

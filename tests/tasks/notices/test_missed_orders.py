@@ -59,11 +59,11 @@ class Barren(Calm):
         self.on(number)
         result = day_result(job, report(job, RULES, OPEN))
         close_done(job, job.now, result, json.dumps(day_json(result)))
-        return [one for one in result.warnings if "refused" in one]
+        return [warning for warning in result.warnings if "refused" in warning]
 
     def concerns(self) -> list[str]:
         """What the watchdog says of the account's orders."""
-        return [one.text for one in look(self.home, self._now()) if one.key == "orders:daily"]
+        return [concern.text for concern in look(self.home, self._now()) if concern.key == "orders:daily"]
 
 
 @pytest.fixture
@@ -132,6 +132,6 @@ def test_a_backtest_counts_the_orders_that_volume_cut(job: Job) -> None:
     rich = replace(job, symbols=("SHARE",), policy=replace(job.policy, capital=Decimal(50_000_000)))
     tested = backtest(rich, Window(strategies=(Strategy.HOLD,), start=None), lambda: PAIR)
     (order,), (fill,) = tested.net.replay.orders, tested.net.replay.fills
-    (told,) = (one for one in tested.warnings if "cut" in one)
+    (told,) = (warning for warning in tested.warnings if "cut" in warning)
     share = percent(float(fill.quantity / order.quantity))
     assert told.startswith(f"hold: 1 order of SHARE was cut to {share} of what was wanted: an order takes at most 10%")

@@ -27,7 +27,7 @@ WINDOW = Window(strategies=(Strategy.RULES,), start=FIRST)
 def rows() -> pd.DataFrame:
     """Two symbols, of which one has a split that its adjusted closes tell, as of the last day."""
     listings = (replace(SHARE, last=LAST), replace(TOKEN, last=LAST))
-    frame: pd.DataFrame = pd.concat([record(one) for one in listings], ignore_index=True)
+    frame: pd.DataFrame = pd.concat([record(listing) for listing in listings], ignore_index=True)
     return frame.rename(columns={"open_time": "date"})
 
 
@@ -50,7 +50,7 @@ def job_of(home: Path, file: Path) -> Job:
 
 
 def told(warnings: tuple[str, ...]) -> list[str]:
-    return [one for one in warnings if "sorted by date" in one]
+    return [warning for warning in warnings if "sorted by date" in warning]
 
 
 def figures(tested: Backtest) -> tuple[object, ...]:
@@ -70,7 +70,7 @@ def test_a_file_out_of_order_gives_what_the_sorted_one_gives(
     tested = backtest(job, WINDOW, lambda: FileBars(file))
     assert figures(tested) == figures(expected)
     assert len(told(tested.warnings)) == 1
-    assert [one for one in tested.warnings if one not in told(tested.warnings)] == list(expected.warnings)
+    assert [warning for warning in tested.warnings if warning not in told(tested.warnings)] == list(expected.warnings)
     with connect(tmp_path / "sorted") as one, connect(job.home) as other:
         want, got = (bar_store.load(store, job.source, job.symbols, until=LAST) for store in (one, other))
     assert want["SHARE"].factor.tolist() == got["SHARE"].factor.tolist()

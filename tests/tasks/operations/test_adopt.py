@@ -87,7 +87,9 @@ def left_hanging(year: Calm, first: Fault) -> tuple[int, Order]:
         raise AssertionError("no order was due in these days; take another seed")
     year.testnet.exchange.faults = Faults()
     with connect(year.home) as store:
-        (hanging,) = [one for one in order_store.open_orders(store, "daily") if one.state is not OrderState.INTENDED]
+        (hanging,) = [
+            order for order in order_store.open_orders(store, "daily") if order.state is not OrderState.INTENDED
+        ]
     return later, hanging
 
 
@@ -146,9 +148,9 @@ def test_what_still_rests_at_the_venue_is_cancelled_before_the_balances_are_adop
     taken_over(year)
     assert (there(year, order.order_id).status, there(year, order.order_id).executed) == ("CANCELED", D(filled))
     assert stored(year, order.order_id).state is OrderState.CANCELLED
-    assert {number: sum(one.quantity for one in told) for number, told in trades(year, order.order_id).items()} == (
-        {1: D(filled)} if depth else {}
-    )
+    assert {
+        number: sum(execution.quantity for execution in told) for number, told in trades(year, order.order_id).items()
+    } == ({1: D(filled)} if depth else {})
     year.on(number + 1)
     assert newest(year).number == 2
 
@@ -324,7 +326,7 @@ def test_the_explanation_tells_why_a_forgotten_order_has_ended(tmp_path: Path) -
             steps = order_history.steps(store, "daily", hanging.order_id)
     reason = "the venue reports no order older than 90 days; what it may have traded is in the balances of adoption 2"
     assert (answer["order"]["state"], answer["order"]["reason"]) == ("expired", reason)
-    assert [(str(one.state), one.reason) for one in steps[-1:]] == [("expired", reason)]
+    assert [(str(step.state), step.reason) for step in steps[-1:]] == [("expired", reason)]
     assert (answer["steps"][-1]["reason"], answer["fills"]) == (reason, [])
 
 

@@ -46,7 +46,7 @@ def at(day: date) -> datetime:
 
 
 def keys(job: Job, now: datetime) -> list[str]:
-    return [one.key for one in look(job.home, now)]
+    return [concern.key for concern in look(job.home, now)]
 
 
 def test_an_empty_home_is_well(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_an_account_is_overdue_half_a_day_after_a_bar_that_it_did_not_see(job: J
 def test_shares_alone_are_not_expected_on_a_weekend(job: Job) -> None:
     with connect(job.home) as store:
         known = instruments.load(store, job.source, job.symbols)
-        shares = [replace(one, calendar=Calendar.WEEKDAYS) for one in known.values()]
+        shares = [replace(instrument, calendar=Calendar.WEEKDAYS) for instrument in known.values()]
         instruments.save(store, job.source, shares)
     assert keys(job, datetime(2020, 6, 15, 9, tzinfo=UTC)) == []
     assert keys(job, datetime(2020, 6, 16, 13, tzinfo=UTC)) == ["overdue:daily"]
@@ -94,8 +94,10 @@ def test_no_account_is_forgotten_however_often_the_others_run(job: Job) -> None:
 def test_the_calendar_of_another_source_makes_no_account_overdue(job: Job) -> None:
     with connect(job.home) as store:
         known = instruments.load(store, job.source, job.symbols).values()
-        instruments.save(store, job.source, [replace(one, calendar=Calendar.WEEKDAYS) for one in known])
-        instruments.save(store, "a-source-of-always", [replace(one, calendar=Calendar.ALWAYS) for one in known])
+        instruments.save(store, job.source, [replace(instrument, calendar=Calendar.WEEKDAYS) for instrument in known])
+        instruments.save(
+            store, "a-source-of-always", [replace(instrument, calendar=Calendar.ALWAYS) for instrument in known]
+        )
     assert keys(job, datetime(2020, 6, 15, 9, tzinfo=UTC)) == []
 
 

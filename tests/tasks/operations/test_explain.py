@@ -219,7 +219,7 @@ def test_an_order_that_a_halt_cut_is_told_as_planned_and_as_it_stands(job: Job) 
     halt(job.home, job.account, "the test wants it")
     fourth = on(job, date(2020, 6, 11))
     run_day(fourth, open_pair)
-    held = [one for one in orders(job, fourth.as_of) if one.reason.startswith("halted")]
+    held = [order for order in orders(job, fourth.as_of) if order.reason.startswith("halted")]
     assert held
     for order in held:
         answer = told(job, order)

@@ -71,7 +71,7 @@ def pair(home: Path) -> tuple[str, str]:
 
 def listed(home: Path, wanted: Filter | None = None) -> list[tuple[object, object, object]]:
     answer = json.loads(json.dumps(models_json(home, wanted or Filter(), USUAL)))
-    return [(one["model_id"], one["state"], one["reason"]) for one in answer["models"]]
+    return [(model["model_id"], model["state"], model["reason"]) for model in answer["models"]]
 
 
 def test_the_list_begins_with_the_newest_and_ends_with_the_prior(home: Path, pair: tuple[str, str]) -> None:

@@ -141,7 +141,7 @@ def test_no_label_of_the_equity_axis_is_cut_off(around: float) -> None:
     values = tuple(around * (1.0 + 1e-8 * day) for day in range(50))
     picture = replace(days, lines=(Line(label="a", values=values),))
     texts = drawn(picture).iter(SPACE + "text")
-    labels = [one for one in texts if one.get("text-anchor") == "end" and one.get("class") == "td-text"]
+    labels = [element for element in texts if element.get("text-anchor") == "end" and element.get("class") == "td-text"]
     assert len(labels) > 4
     for label in labels:
         assert float(label.get("x", "nan")) - text_px(label.text or "") >= 0.0, label.text

@@ -14,7 +14,11 @@ SPACE = "{http://www.w3.org/2000/svg}"
 
 
 def bars(svg: str) -> list[ET.Element]:
-    return [one for one in ET.fromstring(svg).iter(SPACE + "rect") if one.get("class") == "td-bar" and one.get("x")]
+    return [
+        element
+        for element in ET.fromstring(svg).iter(SPACE + "rect")
+        if element.get("class") == "td-bar" and element.get("x")
+    ]
 
 
 @given(st.lists(st.floats(-0.9, 3.0), min_size=2, max_size=60).filter(lambda values: np.ptp(values) > 1e-9))
@@ -37,7 +41,7 @@ def test_a_bar_is_as_high_as_it_has_days() -> None:
 def test_the_bell_of_normal_returns_follows_their_bars() -> None:
     draws = np.random.default_rng(1).normal(0.001, 0.01, 200_000)
     svg = distribution_picture(Distribution(title="Returns", returns=tuple(draws)))
-    bell = next(one for one in ET.fromstring(svg).iter(SPACE + "path")).get("d", "")
+    bell = next(element for element in ET.fromstring(svg).iter(SPACE + "path")).get("d", "")
     tops = {float(point.split()[0]): float(point.split()[1]) for point in bell[1:].split("L")}
     for bar in bars(svg):
         middle = float(bar.get("x", "")) + float(bar.get("width", "")) / 2

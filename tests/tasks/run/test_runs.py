@@ -98,8 +98,8 @@ def test_the_screen_of_an_account_names_its_data_its_exposure_and_its_last_run(j
     close_failed(job, job.now, "the feed is down")
     told = status_json(job.home, "daily")
     assert told["broker"] == "paper"
-    assert {one["symbol"] for one in told["data"]} == set(job.symbols)
-    assert {one["last"] for one in told["data"]} == {job.as_of.isoformat()}
+    assert {row["symbol"] for row in told["data"]} == set(job.symbols)
+    assert {row["last"] for row in told["data"]} == {job.as_of.isoformat()}
     assert told["last_run"]["as_of"] == job.as_of.isoformat()
     assert (told["last_run"]["status"], told["last_run"]["warnings"]) == ("failed", ["the feed is down"])
     assert told["held_back"] == []
@@ -116,5 +116,5 @@ def test_the_screen_shows_what_the_account_s_own_source_holds_and_holds_back(job
         )
     own, other = status_json(job.home, "daily"), status_json(job.home, "other")
     assert (own["held_back"], other["held_back"]) == ([], ["SHARE"])
-    assert {one["source"] for one in own["data"]} == {"fake"}
-    assert {one["source"] for one in other["data"]} == {elsewhere.source}
+    assert {row["source"] for row in own["data"]} == {"fake"}
+    assert {row["source"] for row in other["data"]} == {elsewhere.source}

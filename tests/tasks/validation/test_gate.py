@@ -76,4 +76,4 @@ def test_a_correction_of_the_past_is_published_as_a_revision(tmp_path: Path) -> 
     ingest(job, lambda: corrected)
     assert inspect(job, FRIDAY).published == {"TOKEN": 1}
     with connect(tmp_path) as store:
-        assert [one.revisions for one in bar_store.published_counts(store)] == [1]
+        assert [published.revisions for published in bar_store.published_counts(store)] == [1]

@@ -38,7 +38,7 @@ def job(tmp_path: Path) -> Job:
 
 
 def told(warnings: tuple[str, ...]) -> list[str]:
-    return [one for one in warnings if "no_flat_bar" in one]
+    return [warning for warning in warnings if "no_flat_bar" in warning]
 
 
 def test_what_was_let_through_is_told_again_by_every_answer(job: Job) -> None:

@@ -242,7 +242,7 @@ def test_single_flat_bars_warn_and_a_run_of_five_fails():
         return bars
 
     rows = [range(60, 64), range(60, 65), range(30, 90, 4), range(30, 94, 4)]
-    calm, run, spread, crowd = judge_all([(flattened(one), CONTEXT) for one in rows])
+    calm, run, spread, crowd = judge_all([(flattened(row), CONTEXT) for row in rows])
     assert calm.passed
     assert {finding.expectation for finding in calm.warnings} == {"no_flat_bar"}
     assert [(finding.expectation, finding.open_time) for finding in run.findings] == [("few_flat_bars", day(64))]
@@ -320,7 +320,7 @@ def test_accepted_dates_are_waived_but_not_what_no_account_could_use():
     bars = [spoiled(60, low=1.0), spoiled(61, low=1.0), spoiled(60, close=np.nan), window().drop(index=60)]
     waived, other_date, impossible, hole = judge_all([(one, accepted) for one in bars])
     assert waived.passed
-    assert [one.open_time for one in waived.warnings] == [day(60)]
+    assert [finding.open_time for finding in waived.warnings] == [day(60)]
     assert not waived.checks["low_near_open_close"]
     assert broken(other_date) == {"low_near_open_close"}
     assert broken(impossible) == {"prices_known"}
@@ -348,7 +348,9 @@ def test_the_last_bit_of_an_adjusted_series_is_no_fault():
 def test_many_findings_are_cut_and_counted():
     verdict = judge(window().assign(volume=-1.0), CONTEXT)
     assert len(verdict.findings) == MOST_FINDINGS
-    assert all(f"({ROWS} such bars; the first {MOST_FINDINGS} are listed)" in one.reason for one in verdict.findings)
+    assert all(
+        f"({ROWS} such bars; the first {MOST_FINDINGS} are listed)" in finding.reason for finding in verdict.findings
+    )
 
 
 def random_window(seed: int) -> pd.DataFrame:
@@ -390,21 +392,26 @@ def test_the_suite_answers_with_the_fields_the_gate_reads():
     outcome = definition.get_batch({"dataframe": rows}).validate(
         suites["bars"], result_format={"result_format": "COMPLETE", "return_unexpected_index_query": False}
     )
-    answers = {one.expectation_config.meta["check"]: one for one in outcome.results}
+    answers = {result.expectation_config.meta["check"]: result for result in outcome.results}
     assert answers["low_at_most_open_close"].result["unexpected_index_list"] == [1, 4]
     assert answers["low_at_most_open_close"].success is False
     assert answers["dates_unique"].result["unexpected_index_list"] == [7, 8]
     assert answers["date_known"].success is True
-    assert all(one.exception_info["raised_exception"] is False for one in outcome.results)
+    assert all(result.exception_info["raised_exception"] is False for result in outcome.results)
 
 
 def from_source(source: SampleBars | FileBars, symbols: tuple[str, ...]) -> list[tuple[pd.DataFrame, Context]]:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     bars = source.fetch(BarRequest(since=dict.fromkeys(symbols), until=date(2030, 1, 1), now=now))
     return [
-        (rows, Context(symbol=one.symbol, calendar=one.calendar, as_of=rows["open_time"].max().date(), now=now))
-        for one in source.instruments(symbols)
-        for rows in [bars[bars["symbol"] == one.symbol]]
+        (
+            rows,
+            Context(
+                symbol=instrument.symbol, calendar=instrument.calendar, as_of=rows["open_time"].max().date(), now=now
+            ),
+        )
+        for instrument in source.instruments(symbols)
+        for rows in [bars[bars["symbol"] == instrument.symbol]]
     ]
 
 
@@ -435,10 +442,17 @@ def test_of_the_real_file_only_known_faults_are_held_back():
         "^GSPC": {"few_flat_bars"},
         "^VIX": {"few_flat_bars"},
     }
-    assert [str(one.open_time) for one in verdicts["GOOGL"].findings] == ["2007-12-18", "2008-09-30"]
-    assert [str(one.open_time) for one in verdicts["AAPL"].findings] == ["2009-09-21", "2010-08-31", "2011-01-03"]
-    assert "usual_move" in {one.expectation for one in verdicts["SPY"].warnings}
-    wicks = {one.symbol: float(measure(bars, one)[["low_wick", "high_wick"]].max(axis=None)) for bars, one in windows}
+    assert [str(finding.open_time) for finding in verdicts["GOOGL"].findings] == ["2007-12-18", "2008-09-30"]
+    assert [str(finding.open_time) for finding in verdicts["AAPL"].findings] == [
+        "2009-09-21",
+        "2010-08-31",
+        "2011-01-03",
+    ]
+    assert "usual_move" in {finding.expectation for finding in verdicts["SPY"].warnings}
+    wicks = {
+        context.symbol: float(measure(bars, context)[["low_wick", "high_wick"]].max(axis=None))
+        for bars, context in windows
+    }
     assert max(wick for symbol, wick in wicks.items() if symbol not in held) < 0.7
     assert min(wicks[symbol] for symbol in ("AAPL", "BIL", "GOOGL", "VTI")) > 2.0
 
@@ -479,7 +493,7 @@ def test_text_that_is_no_number_is_shown_where_it_holds_a_bar_back() -> None:
     bars.loc[40, "unread"] = "open '$99.98'; volume '1,234'"
     bars.loc[40, "open"] = np.nan
     bars.loc[41, "unread"] = "volume '0.46M'"
-    found = {(one.expectation, one.open_time): one.value for one in judge(bars, CONTEXT).findings}
+    found = {(finding.expectation, finding.open_time): finding.value for finding in judge(bars, CONTEXT).findings}
     assert found["prices_known", day(40)].startswith("open '$99.98', high 10")
     assert found["cells_read", day(40)] == "volume '1,234'"
     assert found["cells_read", day(41)] == "volume '0.46M'"

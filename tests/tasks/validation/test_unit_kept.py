@@ -41,7 +41,7 @@ def test_a_gap_is_held_until_it_is_confirmed_and_the_remark_stays(tmp_path: Path
         validate(on(job, date(2020, 6, 12)))
     gate = judged(on(job, date(2020, 6, 15)), LATE)
     assert (gate.held_back, gate.published) == ({}, {"PLAIN": 4})
-    assert any("the level was confirmed since (unit_confirmed" in one for one in gate.warnings)
+    assert any("the level was confirmed since (unit_confirmed" in warning for warning in gate.warnings)
 
 
 def test_a_gap_clears_itself_when_the_past_is_restated(tmp_path: Path) -> None:
