@@ -1,12 +1,11 @@
 """The backfill flow: many past days in one run, as one task, resumable after any stop."""
 
-import json
 import logging
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from prefect import flow
 from prefect.runtime import flow_run
@@ -26,12 +25,12 @@ from flows.runs.run_states import ended_well, in_one_sentence
 from flows.server.environment import attend_run
 from flows.server.up_server import served_at
 from strategy.signals.strategies import Strategy
-from tasks.backfill.answer import backfill_json
+from tasks.backfill.answer import backfill_answer
+from tasks.backfill.answer_model import BackfillAnswer
 from tasks.backfill.run import Progress
 from tasks.backfill.runs import Backfill, answered, begin, close_done, demand_own
 from tasks.prefect_tasks import fill, report
 from tasks.report.markup import money
-from tasks.run.answers import Json
 from tasks.run.runs import close_failed
 
 # A worker loads this file by its path, under another module name.
@@ -85,7 +84,7 @@ def _run(given: Mapping[str, object], request: BackfillRequest) -> str:
     if done is not None:
         again = f"{wanted.job.account} was already filled up to {wanted.job.as_of}; nothing was left to do."
         log.info("%s", again)
-        return ended_well(json.dumps(done), again)
+        return ended_well(done.to_json(), again)
     begin(wanted, clock())
     try:
         answer = run_days(wanted, source_factory(settings))
@@ -93,22 +92,23 @@ def _run(given: Mapping[str, object], request: BackfillRequest) -> str:
         close_failed(wanted.job, clock(), str(error) or type(error).__name__)
         raise
     close_done(wanted, clock(), answer)
-    return ended_well(json.dumps(answer), in_words(answer))
+    return ended_well(answer.to_json(), in_words(answer))
 
 
-def in_words(answer: Mapping[str, Any]) -> str:
-    """Return the window in one sentence, for the state of its run.
+def in_words(answer: BackfillAnswer) -> str:
+    """Return the backfill in one sentence, for the state of its run.
 
-    >>> window = {"account": "what-if", "days_done": 40, "end": "2018-12-31"}
-    >>> in_words({**window, "equity": "9812.5475", "orders": 12, "fills": 11, "warnings": []})
+    >>> counts = {"days_done": 40, "orders": 12, "fills": 11, "warnings": ()}
+    >>> last = {"account": "what-if", "end": date(2018, 12, 31), "equity": Decimal("9812.5475")}
+    >>> in_words(BackfillAnswer.model_construct(**last, **counts))
     'Account what-if: equity 9,812.55 at the close of 2018-12-31; days: 40, orders: 12, fills: 11, warnings: 0.'
     """
-    counts = f"days: {answer['days_done']}, orders: {answer['orders']}, fills: {answer['fills']}"
-    equity = f"equity {money(Decimal(answer['equity']))} at the close of {answer['end']}"
-    return f"Account {answer['account']}: {equity}; {counts}, warnings: {len(answer['warnings'])}."
+    counts = f"days: {answer.days_done}, orders: {answer.orders}, fills: {answer.fills}"
+    equity = f"equity {money(answer.equity)} at the close of {answer.end}"
+    return f"Account {answer.account}: {equity}; {counts}, warnings: {len(answer.warnings)}."
 
 
-def run_days(wanted: Backfill, open_bars: Callable[[], BarSource]) -> Json:
+def run_days(wanted: Backfill, open_bars: Callable[[], BarSource]) -> BackfillAnswer:
     """Fill every remaining day, write the report of the last one, and return the answer."""
     with stoppable() as stop_if_asked, ProgressReporter(wanted.job.account) as reporter:
 
@@ -118,4 +118,4 @@ def run_days(wanted: Backfill, open_bars: Callable[[], BarSource]) -> Json:
 
         filled = fill(wanted, open_bars, PaperBroker, tell)
     findings = report(filled.last, filled.champion, filled.gate, served_at=served_at(wanted.job.home))
-    return backfill_json(wanted, filled, findings)
+    return backfill_answer(wanted, filled, findings)

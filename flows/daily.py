@@ -1,13 +1,11 @@
 """The daily flow: one task per step, each idempotent for its day, so that a run may be killed and repeated."""
 
-import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from prefect import flow
 from prefect.runtime import flow_run
@@ -29,7 +27,7 @@ from tasks.daily.order import AccountHalted, OrdersBlocked, demand_nothing_withh
 from tasks.daily.replay_check import Reconciliation
 from tasks.prefect_tasks import ingest, order, reconcile, report, retrain, settle, signal, validate
 from tasks.report.markup import money
-from tasks.run.answers import day_json
+from tasks.run.answers import DayAnswer, day_answer
 from tasks.run.job import Job
 from tasks.run.runs import (
     Findings,
@@ -94,12 +92,12 @@ def _run(given: Mapping[str, object], account: str, as_of: date | None) -> str:
     if done is not None:
         again = f"{job.as_of} was already done; nothing was left to do."
         log.info("%s", again)
-        return ended_well(json.dumps(done), again)
+        return ended_well(done.to_json(), again)
     _demand_newest(job)
     if holiday(bars, job):
         closed = f"{job.as_of} is not a session of {', '.join(job.symbols)}; there was nothing to do"
         log.info("%s.", closed)
-        return ended_well(json.dumps(day_json(day_result(job, Findings(warnings=(closed,))))), f"{closed}.")
+        return ended_well(day_answer(day_result(job, Findings(warnings=(closed,)))).to_json(), f"{closed}.")
     name_run(job, f"{job.as_of}")
     begin(job, clock())
     try:
@@ -110,7 +108,7 @@ def _run(given: Mapping[str, object], account: str, as_of: date | None) -> str:
     except BaseException as error:
         close_failed(job, clock(), str(error) or type(error).__name__)
         raise
-    return ended_well(answer, in_words(json.loads(answer)))
+    return ended_well(answer, in_words(DayAnswer.of_json(answer)))
 
 
 def run_day(job: Job, open_bars: Callable[[], BarSource], open_broker: Callable[[datetime], Broker]) -> str:
@@ -142,21 +140,24 @@ def run_day(job: Job, open_bars: Callable[[], BarSource], open_broker: Callable[
         raise blocked
     demand_nothing_withheld(job)
     result = day_result(job, findings)
-    answer = json.dumps(day_json(result))
+    answer = day_answer(result).to_json()
     close_done(job, clock(), result, answer)
     return answer
 
 
-def in_words(answer: Mapping[str, Any]) -> str:
+def in_words(answer: DayAnswer) -> str:
     """Return the day in one sentence, for the state of its run.
 
-    >>> day = {"as_of": "2018-12-28", "equity": "9812.5475", "orders": [{}, {}], "fills": [], "warnings": ["look"]}
-    >>> in_words(day)
+    >>> day = {"as_of": date(2018, 12, 28), "equity": Decimal("9812.5475"), "orders": ("A", "B"), "fills": ()}
+    >>> in_words(DayAnswer.model_construct(**day, warnings=("look",)))
     'Equity 9,812.55 at the close of 2018-12-28; fills: 0, orders: 2, warnings: 1.'
     """
-    counts = ", ".join(f"{name}: {len(answer[name])}" for name in ("fills", "orders", "warnings"))
-    halted = f"{answer['halted_reason']}. " if answer.get("halted_reason") else ""
-    return f"{halted}Equity {money(Decimal(answer['equity']))} at the close of {answer['as_of']}; {counts}."
+    halted = f"{answer.halted_reason}. " if answer.halted_reason else ""
+    assert answer.equity is not None, "a day that ran has an equity"
+    return (
+        f"{halted}Equity {money(answer.equity)} at the close of {answer.as_of}; fills: {len(answer.fills)}, "
+        f"orders: {len(answer.orders)}, warnings: {len(answer.warnings)}."
+    )
 
 
 def _demand_newest(job: Job) -> None:

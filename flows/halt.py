@@ -15,6 +15,7 @@ from flows.config.settings import load
 from flows.runs.docstrings import documented
 from flows.runs.run_states import in_one_sentence
 from flows.server.environment import attend_run
+from tasks.operations.halt import HaltAnswer
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
@@ -59,16 +60,16 @@ def resume(account: str, reason: str, home: Path | None = None) -> "State[Any]":
     )
 
 
-def _final_state(answer: dict[str, Any]) -> "State[Any]":
+def _final_state(answer: HaltAnswer) -> "State[Any]":
     """Publish the change as an artifact of the account, and return the final state with the command's sentence."""
     row = {
-        "Account": answer["account"],
-        "Halted": "yes" if answer["halted"] else "no",
-        "Since": answer["since"] or "",
-        "Reason": answer["reason"],
-        "Changed": "yes" if answer["changed"] else "no, it was so already",
+        "Account": answer.account,
+        "Halted": "yes" if answer.halted else "no",
+        "Since": str(answer.since or ""),
+        "Reason": answer.reason,
+        "Changed": "yes" if answer.changed else "no, it was so already",
     }
     sentence = shown_halt(answer)
-    create_table_artifact(table=[row], key=f"halt-{answer['account']}", description=sentence)
+    create_table_artifact(table=[row], key=f"halt-{answer.account}", description=sentence)
     log.info("%s", sentence)
     return Completed(message=sentence)

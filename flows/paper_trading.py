@@ -1,6 +1,5 @@
 """Paper trading in one call from Python, by the seed document's names."""
 
-import json
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -38,5 +37,4 @@ def paper_trade(
         "home": home,
     }
     with passed(ApiKeys(key=api_key, secret=api_secret)):
-        answer: dict[str, Any] = json.loads(json.dumps(run_daily(given, None, f"paper-{broker}")))
-    return answer
+        return run_daily(given, None, f"paper-{broker}").json_values()

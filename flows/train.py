@@ -1,10 +1,8 @@
 """The training flow: a model on demand, through the same promotion gate and tasks as the daily run."""
 
-import json
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from prefect import flow
 from prefect.runtime import flow_run
@@ -18,6 +16,7 @@ from flows.runs.run_names import name_run
 from flows.runs.run_states import ended_well, in_one_sentence
 from flows.server.environment import attend_run
 from tasks.daily.model_card import publish_newest_card
+from tasks.models.retrain import TrainAnswer
 from tasks.prefect_tasks import ingest, inspect_past
 from tasks.prefect_tasks import train as train_now
 
@@ -55,15 +54,17 @@ def _run(given: Mapping[str, object], as_of: date | None) -> str:
     gate = inspect_past(job)
     answer = train_now(job)
     publish_newest_card(job)
-    whole = json.dumps({**answer, "warnings": [*gate.held_back.values(), *gate.warnings]})
-    return ended_well(whole, in_words(answer))
+    answer = answer.model_copy(update={"warnings": (*gate.held_back.values(), *gate.warnings)})
+    return ended_well(answer.to_json(), in_words(answer))
 
 
-def in_words(answer: Mapping[str, Any]) -> str:
+def in_words(answer: TrainAnswer) -> str:
     """Return the training in one sentence, for the state of its run.
 
-    >>> in_words({"model_id": "0123456789abcdef", "promoted": False, "verdict": {"reason": "no better than the prior"}})
+    >>> from tasks.models.retrain import VerdictAnswer
+    >>> verdict = VerdictAnswer.model_construct(reason="no better than the prior")
+    >>> in_words(TrainAnswer.model_construct(model_id="0123456789abcdef", promoted=False, verdict=verdict))
     'Model 0123456789ab was refused: no better than the prior.'
     """
-    verdict = "promoted" if answer["promoted"] else "refused"
-    return f"Model {answer['model_id'][:12]} was {verdict}: {answer['verdict']['reason']}."
+    verdict = "promoted" if answer.promoted else "refused"
+    return f"Model {answer.model_id[:12]} was {verdict}: {answer.verdict.reason}."

@@ -6,15 +6,26 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import typer
 
 from strategy.exit_codes import Exit, exit_code
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from tasks.run.answers import Answer
+
+A = TypeVar("A", bound="Answer")
 
 STOPPED = "stopped by the user; run the same command again to go on"
+
+
+class Warned(Protocol):
+    """An answer with warnings."""
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """Return the warnings."""
 
 
 def quiet_logs() -> None:
@@ -27,12 +38,19 @@ def quiet_logs() -> None:
     logging.getLogger().addHandler(handler)
 
 
-def run_command(answer: Callable[[], Json], show: Callable[[Json], str], as_json: bool) -> None:
+def run_command(answer: Callable[[], A], show: Callable[[A], str], as_json: bool) -> None:
     """Print the answer, as JSON or in words, or the failure in one sentence, and exit with its code."""
+    _finish(lambda: answer().to_json() if as_json else show(answer()), as_json)
+
+
+def run_dialogue(answer: Callable[[], str]) -> None:
+    """Print the closing words of a command without --json, or the failure in one sentence, and exit with its code."""
+    _finish(answer, as_json=False)
+
+
+def _finish(produce: Callable[[], str], as_json: bool) -> None:
     try:
-        result = answer()
-        # JSON has neither NaN nor infinity: an undefined value is None by now, or it is a bug.
-        text = json.dumps(result, allow_nan=False) if as_json else show(result)
+        text = produce()
     # During a prompt, Ctrl-C and Ctrl-D raise Abort.
     except (typer.Abort, KeyboardInterrupt):
         fail(STOPPED, Exit.STOPPED, as_json)
@@ -103,9 +121,9 @@ def listed(heading: str, rows: Sequence[Mapping[str, object]], columns: tuple[st
     return f"{heading}\n{table(rows, columns)}" if rows else ""
 
 
-def warned(answer: Mapping[str, Any]) -> str:
+def warned(answer: Warned) -> str:
     """Return the warnings of an answer, one per line."""
-    return "\n".join(f"Warning: {warning}" for warning in answer["warnings"])
+    return "\n".join(f"Warning: {warning}" for warning in answer.warnings)
 
 
 def counted(count: int, noun: str) -> str:

@@ -1,8 +1,14 @@
 """Number formats for a terminal; `--json` keeps every digit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from strategy.evaluation.metrics import Metrics
+    from tasks.audit.claims import AccountAnswer
+    from tasks.backtest.sweep_answer import PointAnswer
+    from tasks.run.answers import DecisionAnswer, FillAnswer, OrderAnswer
 
 #: Placeholder for a missing number.
 ABSENT = "-"
@@ -15,7 +21,7 @@ SMALL = Decimal("0.001")
 FRACTIONS = frozenset({"total_return", "cagr", "annual_vol", "max_drawdown", "win_rate"})
 
 
-def money(value: str | None) -> str:
+def money(value: Decimal | str | None) -> str:
     """Return money to the cent.
 
     >>> money("9997.577998337469"), money("-0.001"), money(None)
@@ -27,7 +33,7 @@ def money(value: str | None) -> str:
     return text.removeprefix("-") if not text.strip("-0.,") else text
 
 
-def quantity(value: str) -> str:
+def quantity(value: Decimal | str) -> str:
     """Return a quantity with the decimals of its lot: six for paper, eight for the finest of a venue.
 
     >>> quantity("0.036303"), quantity("12.345678901234"), quantity("0.00012345678"), quantity("1000000")
@@ -39,7 +45,7 @@ def quantity(value: str) -> str:
     return "0" if text in ("", "-", "-0") else text
 
 
-def price(value: str) -> str:
+def price(value: Decimal | str) -> str:
     """Return a price with six significant digits, and at least to the cent.
 
     >>> price("2499.1898349941"), price("0.0001234567"), price("0")
@@ -85,25 +91,32 @@ def metric(name: str, value: float | None) -> str:
     return percent(value) if name in FRACTIONS else figure(value)
 
 
-def in_units(metrics: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
+def in_units(metrics: "Metrics | PointAnswer | AccountAnswer", names: Sequence[str]) -> dict[str, str]:
     """Return the named metrics, each in its unit."""
-    return {name: metric(name, metrics[name]) for name in names}
+    return {name: metric(name, getattr(metrics, name)) for name in names}
 
 
-def decision(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a decision with its fractions as percentages."""
+def decision(answer: "DecisionAnswer") -> dict[str, object]:
+    """Return a decision as a row, with its fractions as percentages."""
     return {
-        **row,
-        "confidence": percent(row["confidence"], 0),
-        "signal": figure(row["signal"]),
-        "volatility": percent(row["volatility"]),
-        "exposure": percent(row["exposure"]),
+        **dict(answer),
+        "confidence": percent(answer.confidence, 0),
+        "signal": figure(answer.signal),
+        "volatility": percent(answer.volatility),
+        "exposure": percent(answer.exposure),
     }
 
 
-def trade(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an order or a fill with quantity, price and fee formatted."""
-    told = {"quantity": quantity(row["quantity"])}
-    told |= {"price": price(row["price"])} if "price" in row else {}
-    told |= {"fee": money(row["fee"])} if "fee" in row else {}
-    return {**row, **told}
+def order(answer: "OrderAnswer") -> dict[str, object]:
+    """Return an order as a row, with its quantity formatted."""
+    return {**dict(answer), "quantity": quantity(answer.quantity)}
+
+
+def fill(answer: "FillAnswer") -> dict[str, object]:
+    """Return a fill as a row, with quantity, price and fee formatted."""
+    return {
+        **dict(answer),
+        "quantity": quantity(answer.quantity),
+        "price": price(answer.price),
+        "fee": money(answer.fee),
+    }

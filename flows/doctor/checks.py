@@ -6,18 +6,19 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from packaging.requirements import Requirement
 
 from flows.config.paths import HomeUnknown
 from flows.config.settings import ConfigurationError, Settings, load
+from flows.doctor.check import CheckAnswer
 from flows.doctor.clock_check import compare_clocks
 from flows.doctor.environment_names import remedy_of, strange_names
 from flows.doctor.server_check import server_checks
 from storage.privacy import PlaceUnsafe
+from tasks.run.answers import Answer
 
-Json = dict[str, Any]
 #: With less free space a training or a report may fail.
 LEAST_FREE_BYTES = 1_000_000_000
 #: Days of bars fetched to test the source.
@@ -31,36 +32,43 @@ class Remedied(Protocol):
     remedy: str
 
 
-def run_doctor(given: Mapping[str, object]) -> Json:
+class DoctorAnswer(Answer):
+    """The answer of `turbodmt doctor`: every check, and whether all passed."""
+
+    ok: bool
+    checks: tuple[CheckAnswer, ...]
+
+
+def run_doctor(given: Mapping[str, object]) -> DoctorAnswer:
     """Return every check with its verdict, detail and remedy; if the settings are wrong, only checks that need none."""
     try:
         settings = load(given)
     except (ConfigurationError, HomeUnknown, PlaceUnsafe) as error:
         checks = [_python(), *_pins(), _environment(), _failed("settings", error)]
-        return {"ok": False, "checks": checks}
+        return DoctorAnswer(ok=False, checks=tuple(checks))
     home = settings.home
     checks = [_python(), *_pins(), _environment(), _disk(home), _store(home), _private(home), _sample()]
     source, silent = _source(settings)
     checks += [*source, *_keys(settings)]
     checks += [_incomparable("the source does not answer") if silent else _clock(settings), *server_checks(home)]
-    return {"ok": all(check["ok"] for check in checks), "checks": checks}
+    return DoctorAnswer(ok=all(check.ok for check in checks), checks=tuple(checks))
 
 
-def _check(name: str, ok: bool, detail: str, remedy: str) -> Json:
-    return {"name": name, "ok": ok, "detail": detail, "remedy": "" if ok else remedy}
+def _check(name: str, ok: bool, detail: str, remedy: str) -> CheckAnswer:
+    return CheckAnswer(name=name, ok=ok, detail=detail, remedy="" if ok else remedy)
 
 
-def _failed(name: str, error: Remedied) -> Json:
+def _failed(name: str, error: Remedied) -> CheckAnswer:
     """Return the failed check, with the description and remedy of its error."""
     return _check(name, False, error.what, error.remedy or error.what)
 
 
-def _python() -> Json:
+def _python() -> CheckAnswer:
     found = ".".join(str(part) for part in sys.version_info[:3])
     return _check("python", sys.version_info >= (3, 11), found, "install Python 3.11 or newer and run make again")
 
 
-def _pins() -> list[Json]:
+def _pins() -> list[CheckAnswer]:
     """Return one check per dependency that is missing or outside its range; a single passed one if all are inside."""
     wrong = []
     needed = [Requirement(text) for text in requires("turbodmt") or []]
@@ -80,14 +88,14 @@ def _pins() -> list[Json]:
     return wrong or [_check("packages", True, f"{len(plain)} within the ranges known to work", "")]
 
 
-def _disk(home: Path) -> Json:
+def _disk(home: Path) -> CheckAnswer:
     folder = next(parent for parent in (home, *home.parents) if parent.exists())
     free_bytes = shutil.disk_usage(folder).free
     detail = f"{free_bytes / 1e9:.1f} GB free where {home} lies"
     return _check("disk", free_bytes >= LEAST_FREE_BYTES, detail, "free at least 1 GB, or name another --home")
 
 
-def _store(home: Path) -> Json:
+def _store(home: Path) -> CheckAnswer:
     from storage.bars import published as bar_store
     from storage.database import connect
     from storage.errors import StoreError
@@ -100,14 +108,14 @@ def _store(home: Path) -> Json:
     return _check("store", True, f"{len(series)} series, {sum(published.rows for published in series)} bars", "")
 
 
-def _private(home: Path) -> Json:
+def _private(home: Path) -> CheckAnswer:
     if not home.is_dir():
         return _check("privacy", False, f"{home} is not a folder", "name a writable folder with --home")
     mode = home.stat().st_mode & 0o777
     return _check("privacy", mode & 0o077 == 0, f"{home} has mode {mode:o}", f"chmod 700 {home}")
 
 
-def _sample() -> Json:
+def _sample() -> CheckAnswer:
     return _answers("sample", lambda: f"last session {_last_sample_session()}", "install requirements.lock again")
 
 
@@ -119,14 +127,14 @@ def _last_sample_session() -> object:
     return source.last_session(source.symbols(), clock())
 
 
-def _answers(name: str, ask: Callable[[], str], remedy: str) -> Json:
+def _answers(name: str, ask: Callable[[], str], remedy: str) -> CheckAnswer:
     try:
         return _check(name, True, ask(), "")
     except (ValueError, OSError) as error:
         return _check(name, False, str(error), remedy)
 
 
-def _environment() -> Json:
+def _environment() -> CheckAnswer:
     """Return the check that something reads every TURBODMT_ name in the environment."""
     strange = strange_names()
     if not strange:
@@ -134,7 +142,7 @@ def _environment() -> Json:
     return _check("environment", False, f"{', '.join(strange)}: read by nobody", remedy_of(strange[0]))
 
 
-def _clock(settings: Settings) -> Json:
+def _clock(settings: Settings) -> CheckAnswer:
     from exchange.ports import SourceUnavailable
 
     try:
@@ -143,11 +151,11 @@ def _clock(settings: Settings) -> Json:
         return _incomparable(str(error))
 
 
-def _incomparable(reason: str) -> Json:
+def _incomparable(reason: str) -> CheckAnswer:
     return _check("clock", False, f"not compared: {reason}", "correct that, and run the doctor again")
 
 
-def _source(settings: Settings) -> tuple[list[Json], bool]:
+def _source(settings: Settings) -> tuple[list[CheckAnswer], bool]:
     """Return the check of an external source, and whether it is unavailable, which takes a while to find out."""
     from exchange.ports import SourceUnavailable
 
@@ -160,7 +168,7 @@ def _source(settings: Settings) -> tuple[list[Json], bool]:
         return [_check("source", False, str(error), "check the network, or try again later")], True
 
 
-def _keys(settings: Settings) -> list[Json]:
+def _keys(settings: Settings) -> list[CheckAnswer]:
     """Return the check of the keys of an external broker."""
     from flows.planning.api_keys import KeysMissing, testnet_keys
     from flows.server.run_server import PrefectUnreachable

@@ -5,16 +5,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows.doctor.check import CheckAnswer
 from flows.server.run_server import named_by_user
 from flows.server.up_server import healthy, join
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-Json = dict[str, Any]
 
-
-def server_checks(home: Path) -> list[Json]:
+def server_checks(home: Path) -> list[CheckAnswer]:
     """Return one check if there is no server or it does not answer; else one for each part of it."""
     api = _named(home)
     if api is None:
@@ -54,19 +53,19 @@ def _named(home: Path) -> str | None:
     return get_current_settings().api.url
 
 
-def _check(name: str, detail: str, remedy: str) -> Json:
+def _check(name: str, detail: str, remedy: str) -> CheckAnswer:
     """Return a check, failed if it has a remedy."""
-    return {"name": name, "ok": not remedy, "detail": detail, "remedy": remedy}
+    return CheckAnswer(name=name, ok=not remedy, detail=detail, remedy=remedy)
 
 
-def _worker(client: "SyncPrefectClient") -> Json:
+def _worker(client: "SyncPrefectClient") -> CheckAnswer:
     from flows.scheduling.deployments import POOL, workers_online
 
     online = workers_online(client)
     return _check("worker", f"{online} online in the pool {POOL}", "" if online else "start one with `turbodmt up`")
 
 
-def _schedules(client: "SyncPrefectClient") -> list[Json]:
+def _schedules(client: "SyncPrefectClient") -> list[CheckAnswer]:
     from flows.scheduling.deployments import SCHEDULED
     from flows.scheduling.schedules import active
 
@@ -107,7 +106,7 @@ def _next(client: "SyncPrefectClient", deployment: Any) -> datetime | None:
     return planned[0].expected_start_time if planned else None
 
 
-def _automations(client: "SyncPrefectClient") -> Json:
+def _automations(client: "SyncPrefectClient") -> CheckAnswer:
     from flows.scheduling.automations import wanted
 
     names = [automation.name for automation in wanted(None)]

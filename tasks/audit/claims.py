@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from datetime import date
+from typing import Literal
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from strategy.audit.claims import CLAIMED, days_right_needed, foresight
 from strategy.backtest.day_loop import replay
 from strategy.evaluation.metrics import Metrics, metrics
 from strategy.market.bars import FloatArray
+from strategy.market.data_hash import data_sha256
 from strategy.market.instruments import account_days_per_year
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.aligned_signals import aligned_signals
@@ -19,9 +21,9 @@ from strategy.signals.outlook import SymbolSignals, symbol_signals
 from strategy.signals.prior import PRIOR_BARS
 from strategy.signals.rolling import change
 from strategy.signals.strategies import Strategy
-from tasks.audit.window import Audited, AuditRefused, AuditRequest, audited, provenance
+from tasks.audit.window import AuditAnswer, Audited, AuditRefused, AuditRequest, audited
 from tasks.backtest.run import Window, backtest, measure
-from tasks.run.answers import Json
+from tasks.run.answers import Answer
 from tasks.run.job import Job
 
 FORESIGHT = "foresight"
@@ -33,13 +35,34 @@ FIGURES = {
 }
 
 
+class AccountAnswer(Answer):
+    """The figures of an account, and the share of days on the right side that its Sharpe ratio takes."""
+
+    account: str
+    total_return: float | None
+    sharpe: float | None
+    max_drawdown: float | None
+    win_rate: float | None
+    days_right_needed: float | None
+
+
+class HeadlineAnswer(AuditAnswer):
+    """The answer of `turbodmt audit headline`."""
+
+    audit: Literal["headline"]
+    days: int
+    accounts: tuple[AccountAnswer, ...]
+    verdict: str
+    warnings: tuple[str, ...]
+
+
 def headline(
     job: Job,
     request: AuditRequest,
     open_source: Callable[[], BarSource],
     notify: Callable[[str], None],
     count: Callable[[int, int], None],
-) -> Json:
+) -> HeadlineAnswer:
     """Return the answer of `turbodmt audit headline`: net figures of one symbol's accounts from the day all may trade.
 
     The accounts are turbo's prior, the requested strategies, `turbo` itself walked forward, and one-day perfect
@@ -60,23 +83,29 @@ def headline(
         measured["turbo"] = backtest(replace(job, policy=policy), window, open_source, notify).net.metrics
     figures = {name: {figure: getattr(account, figure) for figure in FIGURES} for name, account in measured.items()}
     rows = {"claimed": asdict(CLAIMED), **figures}
-    return {
-        "audit": "headline",
-        **provenance(known),
-        "days": len(known.dates),
-        "accounts": [
-            {
-                "account": name,
+    return HeadlineAnswer(
+        audit="headline",
+        source=job.source,
+        symbols=known.symbols,
+        start=known.dates[0],
+        end=known.dates[-1],
+        data_sha256=data_sha256(known.bars),
+        code_version=job.code_version,
+        seed=job.policy.recipe.seed,
+        days=len(known.dates),
+        accounts=tuple(
+            AccountAnswer(
+                account=name,
                 **row,
-                "days_right_needed": None
+                days_right_needed=None
                 if row["sharpe"] is None
                 else days_right_needed(row["sharpe"], returns, days_per_year),
-            }
+            )
             for name, row in rows.items()
-        ],
-        "verdict": verdict(figures, known.symbols[0], days_right_needed(CLAIMED.sharpe, returns, days_per_year)),
-        "warnings": list(known.warnings),
-    }
+        ),
+        verdict=verdict(figures, known.symbols[0], days_right_needed(CLAIMED.sharpe, returns, days_per_year)),
+        warnings=known.warnings,
+    )
 
 
 def _tradable(known: Audited) -> tuple[date, ...]:

@@ -17,9 +17,8 @@ from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.signals.features import FEATURE_BARS
 from strategy.signals.outlook import Forecaster, symbol_signals
 from strategy.signals.strategies import Strategy
-from tasks.audit.window import Audited, AuditRefused, AuditRequest, answered, audited, promoted, spread
+from tasks.audit.window import Audited, AuditRefused, AuditRequest, ChecksAnswer, answered, audited, promoted, spread
 from tasks.models.load import forecaster
-from tasks.run.answers import Json
 from tasks.run.job import Job
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ MODEL_DAYS, MODEL_DATES = 42, 8
 FOLDS = 3
 
 
-def look_ahead(job: Job, request: AuditRequest, open_source: Callable[[], BarSource]) -> Json:
+def look_ahead(job: Job, request: AuditRequest, open_source: Callable[[], BarSource]) -> ChecksAnswer:
     """Return the answer of `turbodmt audit lookahead`. Raises AuditFailed, AuditRefused and what `audited` raises."""
     known = audited(job, request.start, open_source)
     every = account_dates(known.bars)

@@ -25,7 +25,7 @@ from strategy.backtest.day_loop import Replay, replay
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.signals.outlook import symbol_signals
 from strategy.signals.strategies import Strategy
-from tasks.audit.window import Audited, AuditRefused, AuditRequest, answered, audited, promoted
+from tasks.audit.window import Audited, AuditRefused, AuditRequest, ChecksAnswer, answered, audited, promoted
 from tasks.backtest.run import Window, backtest
 from tasks.daily.order import trade
 from tasks.daily.replay_check import reconcile
@@ -34,7 +34,6 @@ from tasks.daily.signals import signal
 from tasks.data.ingest import ingest
 from tasks.models.load import forecaster
 from tasks.models.retrain import Champion
-from tasks.run.answers import Json
 from tasks.run.job import Job
 from tasks.validation.gate import inspect, validate
 
@@ -59,7 +58,7 @@ class Case:
         return replace(self.jobs[-1], home=home)
 
 
-def daily_parity(job: Job, request: AuditRequest, open_source: OpenSource) -> Json:
+def daily_parity(job: Job, request: AuditRequest, open_source: OpenSource) -> ChecksAnswer:
     """Return the answer of `turbodmt audit parity`: decisions, orders, fills, entries and equity of every strategy.
 
     Daily runs publish their bars day by day in one temporary home, the backtest all at once in another, both below the

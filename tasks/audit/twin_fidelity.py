@@ -1,6 +1,9 @@
 """Fidelity of the twin: fit the synthetic paths to the history of the symbols and compare their stylised facts."""
 
 from collections.abc import Callable
+from datetime import date
+
+from pydantic import Field
 
 from exchange.ports import BarSource
 from storage.bars import published as bar_store
@@ -10,6 +13,7 @@ from strategy.market.data_hash import data_sha256
 from strategy.twin.fidelity import LEVEL, Fact, facts
 from strategy.twin.generator import fit
 from tasks.data.ingest import ingest
+from tasks.run.answers import Answer
 from tasks.run.job import Job
 from tasks.validation.eligible import Use, remarks, usable
 from tasks.validation.gate import inspect
@@ -27,7 +31,37 @@ class TwinRefused(ValueError):
 _FITTING = Use(failing="no twin can be fitted", option="--as-of", refused=TwinRefused)
 
 
-def twin(job: Job, open_source: Callable[[], BarSource], paths: int = PATHS) -> dict[str, object]:
+class FactAnswer(Answer):
+    """A stylised fact of a symbol, or of a pair A/B; null where it is undefined."""
+
+    name: str
+    symbol: str
+    real: float | None
+    low: float | None
+    high: float | None
+    twin: float | None
+    passed: bool | None = Field(validation_alias="pass", serialization_alias="pass")
+
+
+class TwinAnswer(Answer):
+    """The answer of `turbodmt twin`."""
+
+    as_of: date
+    source: str
+    symbols: tuple[str, ...]
+    start: date
+    end: date
+    rows: int
+    paths: int
+    level: float
+    seed: int
+    facts: tuple[FactAnswer, ...]
+    data_sha256: str
+    code_version: str
+    warnings: tuple[str, ...]
+
+
+def twin(job: Job, open_source: Callable[[], BarSource], paths: int = PATHS) -> TwinAnswer:
     """Return the answer of `turbodmt twin`: every stylised fact, real and synthetic, on bars dated `as_of` or earlier.
 
     Symbols that the data gate holds back are left out with a warning. Raises TwinRefused, NothingPublishable, and what
@@ -45,33 +79,33 @@ def twin(job: Job, open_source: Callable[[], BarSource], paths: int = PATHS) -> 
         raise TwinRefused(str(error)) from error
     found = facts(bars, fitted, paths=paths, seed=seed)
     unknown = sorted({fact.symbol for fact in found if fact.passed is None})
-    return {
-        "as_of": job.as_of.isoformat(),
-        "source": job.source,
-        "symbols": list(symbols),
-        "start": fitted.first.isoformat(),
-        "end": fitted.last.isoformat(),
-        "rows": len(fitted),
-        "paths": paths,
-        "level": LEVEL,
-        "seed": seed,
-        "facts": [_fact_json(fact) for fact in found],
-        "data_sha256": data_sha256(bars),
-        "code_version": job.code_version,
-        "warnings": [*remarks(gate), *_undefined(unknown)],
-    }
+    return TwinAnswer(
+        as_of=job.as_of,
+        source=job.source,
+        symbols=tuple(symbols),
+        start=fitted.first,
+        end=fitted.last,
+        rows=len(fitted),
+        paths=paths,
+        level=LEVEL,
+        seed=seed,
+        facts=tuple(map(_fact_answer, found)),
+        data_sha256=data_sha256(bars),
+        code_version=job.code_version,
+        warnings=(*remarks(gate), *_undefined(unknown)),
+    )
 
 
-def _fact_json(fact: Fact) -> dict[str, object]:
-    return {
-        "name": fact.name,
-        "symbol": fact.symbol,
-        "real": fact.real,
-        "low": fact.low,
-        "high": fact.high,
-        "twin": fact.twin,
-        "pass": fact.passed,
-    }
+def _fact_answer(fact: Fact) -> FactAnswer:
+    return FactAnswer(
+        name=fact.name,
+        symbol=fact.symbol,
+        real=fact.real,
+        low=fact.low,
+        high=fact.high,
+        twin=fact.twin,
+        passed=fact.passed,
+    )
 
 
 def _undefined(symbols: list[str]) -> list[str]:

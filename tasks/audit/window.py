@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from typing import Literal
 
 import numpy as np
+from pydantic import Field
 
 from exchange.ports import BarSource
 from storage.bars import instruments as instrument_store
@@ -20,11 +22,13 @@ from strategy.market.session_dates import account_dates
 from strategy.portfolio.account_config import AccountConfig
 from strategy.signals.strategies import Strategy
 from tasks.data.ingest import ingest
-from tasks.run.answers import Json
+from tasks.run.answers import Answer
 from tasks.run.job import Job
 from tasks.validation.eligible import Use, remarks, usable
 from tasks.validation.gate import inspect
 
+#: The audits that compute twice what must be equal.
+Comparison = Literal["lookahead", "parity"]
 #: Failed checks that the error message describes; the rest are only counted.
 TOLD = 3
 
@@ -115,7 +119,42 @@ def spread(days: Sequence[date], count: int) -> tuple[date, ...]:
     return tuple(days[place] for place in places)
 
 
-def answered(known: Audited, audit: str, checks: Sequence[Checked], warnings: Sequence[str] = ()) -> Json:
+class AuditAnswer(Answer):
+    """What every audit answers first: the data and the code version that it ran on."""
+
+    audit: str
+    source: str
+    symbols: tuple[str, ...]
+    start: date
+    end: date
+    data_sha256: str
+    code_version: str
+    seed: int
+
+
+class CheckAnswer(Answer):
+    """A check of an audit, and the first difference that it found."""
+
+    check: str
+    strategy: str
+    dates: int
+    mismatches: int
+    first_mismatch: str | None
+    passed: bool = Field(validation_alias="pass", serialization_alias="pass")
+
+
+class ChecksAnswer(AuditAnswer):
+    """The answer of `turbodmt audit lookahead` and `parity`."""
+
+    audit: Comparison
+    checks: tuple[CheckAnswer, ...]
+    passed: bool = Field(validation_alias="pass", serialization_alias="pass")
+    warnings: tuple[str, ...]
+
+
+def answered(
+    known: Audited, audit: Comparison, checks: Sequence[Checked], warnings: Sequence[str] = ()
+) -> ChecksAnswer:
     """Return the answer of an audit whose checks all passed. Raises AuditFailed, naming the first mismatches."""
     failed = [check for check in checks if not check.passed]
     if failed:
@@ -124,34 +163,27 @@ def answered(known: Audited, audit: str, checks: Sequence[Checked], warnings: Se
             for check in failed[:TOLD]
         )
         raise AuditFailed(f"{len(failed)} of {len(checks)} checks failed: {told}{'; …' if len(failed) > TOLD else ''}")
-    return {
-        "audit": audit,
-        **provenance(known),
-        "checks": [
-            {
-                "check": check.check,
-                "strategy": check.subject,
-                "dates": check.dates,
-                "mismatches": len(check.differences),
-                "first_mismatch": check.differences[0] if check.differences else None,
-                "pass": check.passed,
-            }
-            for check in checks
-        ],
-        "pass": True,
-        "warnings": [*known.warnings, *warnings],
-    }
-
-
-def provenance(known: Audited) -> Json:
-    """Return the data and the code version that the audit ran on."""
     job = known.job
-    return {
-        "source": job.source,
-        "symbols": list(known.symbols),
-        "start": known.dates[0].isoformat(),
-        "end": known.dates[-1].isoformat(),
-        "data_sha256": data_sha256(known.bars),
-        "code_version": job.code_version,
-        "seed": job.policy.recipe.seed,
-    }
+    return ChecksAnswer(
+        audit=audit,
+        source=job.source,
+        symbols=known.symbols,
+        start=known.dates[0],
+        end=known.dates[-1],
+        data_sha256=data_sha256(known.bars),
+        code_version=job.code_version,
+        seed=job.policy.recipe.seed,
+        checks=tuple(
+            CheckAnswer(
+                check=check.check,
+                strategy=check.subject,
+                dates=check.dates,
+                mismatches=len(check.differences),
+                first_mismatch=check.differences[0] if check.differences else None,
+                passed=check.passed,
+            )
+            for check in checks
+        ),
+        passed=True,
+        warnings=(*known.warnings, *warnings),
+    )

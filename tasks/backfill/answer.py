@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
 from datetime import date
 
 from storage.bars import instruments as instrument_store
@@ -17,17 +16,17 @@ from strategy.backtest.day_loop import Replay
 from strategy.market.data_hash import data_sha256
 from strategy.portfolio.risk import RiskState
 from strategy.signals.strategies import Strategy
+from tasks.backfill.answer_model import BackfillAnswer, ModelChangeAnswer
 from tasks.backfill.run import Filled
 from tasks.backfill.runs import Backfill
 from tasks.backtest.run import measure
 from tasks.daily.account_history import replay_until
 from tasks.notices.missed_orders import cut_in_window
-from tasks.run.answers import Json, text
 from tasks.run.runs import Findings
 from tasks.run.trial_key import HALT, configuration
 
 
-def backfill_json(backfill: Backfill, filled: Filled, findings: Findings) -> Json:
+def backfill_answer(backfill: Backfill, filled: Filled, findings: Findings) -> BackfillAnswer:
     """Return the answer of `turbodmt backfill`; orders and fills are counts, since there may be thousands."""
     job, until = backfill.job, filled.last.as_of
     with connect(job.home) as store:
@@ -42,31 +41,31 @@ def backfill_json(backfill: Backfill, filled: Filled, findings: Findings) -> Jso
         measured = measure(told, instruments)
         tried = _count_trial(store, backfill, told, {HALT} if withheld else set())
     warnings = (*filled.warnings, *findings.warnings, *cut, *_halt(risk), *_prior(job.policy.strategy, switches))
-    return {
-        "account": job.account,
-        "symbols": list(job.symbols),
-        "strategy": str(job.policy.strategy),
-        "start": told.snapshots[0].account.as_of.isoformat(),
-        "end": until.isoformat(),
-        "days_done": filled.days_done,
-        "days_skipped": filled.days_skipped,
-        "equity": text(told.snapshots[-1].equity),
-        "metrics": asdict(measured),
-        "orders": orders,
-        "orders_withheld": withheld,
-        "fills": len(told.fills),
-        "model_changes": [{"as_of": one.as_of.isoformat(), "model_id": one.model_id} for one in switches],
-        "trials": tried,
-        "halted": risk.halted,
-        "halted_since": risk.since.isoformat() if risk.halted and risk.since else None,
-        "data_sha256": digest,
-        "code_version": job.code_version,
-        "config": json.loads(job.policy.config),
-        "seed": job.policy.recipe.seed,
-        "run_id": job.run_id,
-        "warnings": list(dict.fromkeys(warnings)),
-        "report": findings.report,
-    }
+    return BackfillAnswer(
+        account=job.account,
+        symbols=job.symbols,
+        strategy=job.policy.strategy,
+        start=told.snapshots[0].account.as_of,
+        end=until,
+        days_done=filled.days_done,
+        days_skipped=filled.days_skipped,
+        equity=told.snapshots[-1].equity,
+        metrics=measured,
+        orders=orders,
+        orders_withheld=withheld,
+        fills=len(told.fills),
+        model_changes=tuple(ModelChangeAnswer(as_of=change.as_of, model_id=change.model_id) for change in switches),
+        trials=tried,
+        halted=risk.halted,
+        halted_since=risk.since if risk.halted else None,
+        data_sha256=digest,
+        code_version=job.code_version,
+        config=json.loads(job.policy.config),
+        seed=job.policy.recipe.seed,
+        run_id=job.run_id,
+        warnings=tuple(dict.fromkeys(warnings)),
+        report=findings.report,
+    )
 
 
 def _halt(risk: RiskState) -> list[str]:

@@ -9,7 +9,7 @@ from storage.database import Connection, connect
 from storage.ledger import runs
 from storage.ledger.runs import Outcome, Run, RunStatus
 from strategy.exit_codes import Exit
-from tasks.run.answers import Json, with_warnings
+from tasks.backfill.answer_model import BackfillAnswer
 from tasks.run.job import Job
 from tasks.run.runs import BACKFILL, DAILY
 
@@ -71,16 +71,17 @@ def _named(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def answered(backfill: Backfill) -> Json | None:
+def answered(backfill: Backfill) -> BackfillAnswer | None:
     """Return the answer of the run that filled the account up to the same day, with a warning so; None if none has."""
     job = backfill.job
     with connect(job.home) as store:
         result = runs.finished_run(store, job.account, job.as_of, BACKFILL)
     if result is None:
         return None
-    answer = json.loads(result)
-    answer |= {"days_done": 0, "days_skipped": answer["days_done"] + answer["days_skipped"]}
-    return with_warnings(answer, [f"{job.account} was already filled up to {job.as_of}; nothing was left to do"])
+    answer = BackfillAnswer.of_json(result)
+    again = f"{job.account} was already filled up to {job.as_of}; nothing was left to do"
+    skipped = {"days_done": 0, "days_skipped": answer.days_done + answer.days_skipped}
+    return answer.model_copy(update={**skipped, "warnings": (*answer.warnings, again)})
 
 
 def begin(backfill: Backfill, at: datetime) -> None:
@@ -101,8 +102,8 @@ def begin(backfill: Backfill, at: datetime) -> None:
         runs.start_run(store, run)
 
 
-def close_done(backfill: Backfill, at: datetime, answer: Json) -> None:
+def close_done(backfill: Backfill, at: datetime, answer: BackfillAnswer) -> None:
     """Record the run as done, with its answer."""
-    outcome = Outcome(status=RunStatus.DONE, finished_at=at, result=json.dumps(answer))
+    outcome = Outcome(status=RunStatus.DONE, finished_at=at, result=answer.to_json())
     with connect(backfill.job.home) as store:
         runs.finish_run(store, backfill.job.run_id, outcome)

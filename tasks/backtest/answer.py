@@ -1,55 +1,192 @@
-"""The answer of a backtest, as the JSON of the command line's contract."""
+"""The answer of `turbodmt backtest`."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from datetime import date
+
+from pydantic import JsonValue
 
 from strategy.evaluation.costs import Charges, Rates
-from tasks.backtest.robustness import robustness_json
+from strategy.evaluation.metrics import Metrics
+from strategy.evaluation.robustness import RobustnessReport
 from tasks.backtest.run import Backtest
-from tasks.backtest.walk_forward import folds_json
-from tasks.run.answers import Json, text
+from tasks.backtest.walk_forward import TradedFold
+from tasks.run.answers import Answer, Exact
 
 
-def backtest_json(tested: Backtest, files: Sequence[str]) -> Json:
-    """Return the answer of `turbodmt backtest`."""
+class BenchmarkAnswer(Answer):
+    """A benchmark, net of its costs."""
+
+    net: Metrics
+
+
+class CostsAnswer(Answer):
+    """What the net account paid: money, percent a year of its average equity, and the rates used."""
+
+    fees: Exact
+    slippage: Exact
+    financing: Exact
+    total: Exact
+    fees_pct_per_year: float | None
+    slippage_pct_per_year: float | None
+    financing_pct_per_year: float | None
+    total_pct_per_year: float | None
+    average_equity: Exact
+    fee_bps: dict[str, float]
+    slippage_bps: dict[str, float]
+    financing_rate: float
+
+
+class DifferenceAnswer(Answer):
+    """The Sharpe ratio less a benchmark's, with its 95 % interval and p-value."""
+
+    difference: float
+    low: float
+    high: float
+    p: float
+
+
+class SignificanceAnswer(Answer):
+    """How far the net Sharpe ratio can be trusted; `trials` is null for a baseline, `pbo` unless it is a sweep."""
+
+    sharpe: float
+    low: float
+    high: float
+    probabilistic_sharpe: float
+    deflated_sharpe: float
+    luckiest_sharpe: float
+    min_track_record_bars: int | None
+    pbo: None
+    spa_p: float | None
+    against: dict[str, DifferenceAnswer | None]
+    trials: int | None
+    bars: int
+
+
+class FoldAnswer(Answer):
+    """The days that one fold traded, and by what; the model is null if none could be trained."""
+
+    start: date
+    end: date
+    fitted_to: date
+    model_id: str | None
+    promoted: bool
+    reason: str
+
+
+class BacktestAnswer(Answer):
+    """The answer of `turbodmt backtest`."""
+
+    symbols: tuple[str, ...]
+    start: date
+    end: date
+    bars: int
+    strategy: str
+    gross: Metrics
+    net: Metrics
+    net_2x_cost: Metrics
+    benchmarks: dict[str, BenchmarkAnswer]
+    costs: CostsAnswer
+    significance: SignificanceAnswer | None
+    data_sha256: str
+    code_version: str
+    config: dict[str, JsonValue]
+    model_id: str | None
+    folds: tuple[FoldAnswer, ...]
+    seed: int
+    trials: int | None
+    would_halt_on: date | None
+    files: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def backtest_answer(tested: Backtest, files: Sequence[str]) -> BacktestAnswer:
+    """Return the answer of `turbodmt backtest`, which wrote the files."""
     job = tested.job
+    return BacktestAnswer(
+        symbols=tuple(tested.symbols),
+        start=tested.dates[0],
+        end=tested.dates[-1],
+        bars=len(tested.dates),
+        strategy=job.policy.strategy,
+        gross=tested.gross.metrics,
+        net=tested.net.metrics,
+        net_2x_cost=tested.net_2x_cost.metrics,
+        benchmarks={name: BenchmarkAnswer(net=benchmark.metrics) for name, benchmark in tested.benchmarks.items()},
+        costs=costs_answer(tested.charges, tested.rates),
+        significance=significance_answer(tested.robustness),
+        data_sha256=tested.data_sha256,
+        code_version=job.code_version,
+        config=json.loads(job.policy.config),
+        model_id=tested.model_id,
+        folds=tuple(map(fold_answer, tested.folds)),
+        seed=job.policy.recipe.seed,
+        trials=tested.trials,
+        would_halt_on=tested.would_halt_on,
+        files=tuple(files),
+        warnings=tuple(tested.warnings),
+    )
+
+
+def costs_answer(paid: Charges, at: Rates) -> CostsAnswer:
+    """Return what the net account paid, at these rates."""
+    return CostsAnswer(
+        fees=paid.fees,
+        slippage=paid.slippage,
+        financing=paid.financing,
+        total=paid.total,
+        fees_pct_per_year=_percent(paid.per_year(paid.fees)),
+        slippage_pct_per_year=_percent(paid.per_year(paid.slippage)),
+        financing_pct_per_year=_percent(paid.per_year(paid.financing)),
+        total_pct_per_year=_percent(paid.per_year(paid.total)),
+        average_equity=paid.average_equity,
+        fee_bps=dict(at.fee_bps),
+        slippage_bps=dict(at.slippage_bps),
+        financing_rate=at.financing_rate,
+    )
+
+
+def significance_answer(found: RobustnessReport | None) -> SignificanceAnswer | None:
+    """Return how far the net Sharpe ratio can be trusted; None where there is too little to judge."""
+    if found is None:
+        return None
+    return SignificanceAnswer(
+        sharpe=found.sharpe,
+        low=found.low,
+        high=found.high,
+        probabilistic_sharpe=found.probabilistic,
+        deflated_sharpe=found.deflated,
+        luckiest_sharpe=found.luckiest,
+        min_track_record_bars=found.min_track_record_days,
+        pbo=None,
+        spa_p=found.spa_p,
+        against=_against(found),
+        trials=found.trials or None,
+        bars=found.days,
+    )
+
+
+def _against(found: RobustnessReport) -> dict[str, DifferenceAnswer | None]:
     return {
-        "symbols": list(tested.symbols),
-        "start": tested.dates[0].isoformat(),
-        "end": tested.dates[-1].isoformat(),
-        "bars": len(tested.dates),
-        "strategy": str(job.policy.strategy),
-        "gross": asdict(tested.gross.metrics),
-        "net": asdict(tested.net.metrics),
-        "net_2x_cost": asdict(tested.net_2x_cost.metrics),
-        "benchmarks": {name: {"net": asdict(one.metrics)} for name, one in tested.benchmarks.items()},
-        "costs": costs_json(tested.charges, tested.rates),
-        "significance": robustness_json(tested.robustness),
-        "data_sha256": tested.data_sha256,
-        "code_version": job.code_version,
-        "config": json.loads(job.policy.config),
-        "model_id": tested.model_id,
-        "folds": folds_json(tested.folds),
-        "seed": job.policy.recipe.seed,
-        "trials": tested.trials,
-        "would_halt_on": tested.would_halt_on.isoformat() if tested.would_halt_on else None,
-        "files": list(files),
-        "warnings": list(tested.warnings),
+        name: None
+        if difference is None
+        else DifferenceAnswer(
+            difference=difference.difference, low=difference.low, high=difference.high, p=difference.p
+        )
+        for name, difference in found.against.items()
     }
 
 
-def costs_json(paid: Charges, at: Rates) -> Json:
-    """Return what the net account paid: money, percent a year of its average equity, and the values used."""
-    money = {"fees": paid.fees, "slippage": paid.slippage, "financing": paid.financing, "total": paid.total}
-    return {
-        **{name: text(value) for name, value in money.items()},
-        **{f"{name}_pct_per_year": _percent(paid.per_year(value)) for name, value in money.items()},
-        "average_equity": text(paid.average_equity),
-        "fee_bps": dict(at.fee_bps),
-        "slippage_bps": dict(at.slippage_bps),
-        "financing_rate": at.financing_rate,
-    }
+def fold_answer(fold: TradedFold) -> FoldAnswer:
+    """Return the answer's part on a fold."""
+    return FoldAnswer(
+        start=fold.start,
+        end=fold.end,
+        fitted_to=fold.fitted_to,
+        model_id=fold.model_id,
+        promoted=fold.promoted,
+        reason=fold.reason,
+    )
 
 
 def _percent(share: float | None) -> float | None:

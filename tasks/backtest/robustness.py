@@ -15,7 +15,6 @@ from strategy.evaluation.sharpe import TrialLog, sharpe
 from strategy.market.bars import FloatArray
 from strategy.market.instruments import Instrument, account_days_per_year
 from strategy.signals.strategies import Strategy
-from tasks.run.answers import Json
 from tasks.run.job import Job
 from tasks.run.trial_key import configuration
 
@@ -41,30 +40,6 @@ def judged(
         seed=job.policy.recipe.seed,
     )
     return known.count if known else None, found
-
-
-def robustness_json(found: RobustnessReport | None) -> Json | None:
-    """Return the `significance` of a backtest's answer; `trials` is null for a baseline, `pbo` unless it is a sweep."""
-    if found is None:
-        return None
-    return {
-        "sharpe": found.sharpe,
-        "low": found.low,
-        "high": found.high,
-        "probabilistic_sharpe": found.probabilistic,
-        "deflated_sharpe": found.deflated,
-        "luckiest_sharpe": found.luckiest,
-        "min_track_record_bars": found.min_track_record_days,
-        "pbo": None,
-        "spa_p": found.spa_p,
-        "against": {
-            name: difference
-            and {"difference": difference.difference, "low": difference.low, "high": difference.high, "p": difference.p}
-            for name, difference in found.against.items()
-        },
-        "trials": found.trials or None,
-        "bars": found.days,
-    }
 
 
 def _counted(job: Job, net: Replay, returns: FloatArray, symbols: tuple[str, ...]) -> TrialLog:

@@ -3,21 +3,25 @@
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import JsonValue
 
 from storage import reports
 from strategy.account.settlement import Costs
+from strategy.evaluation.metrics import Metrics
 from strategy.evaluation.pbo import overfitting
 from strategy.evaluation.sharpe import deflated_sharpe, expected_max_sharpe, sample, sharpe
 from strategy.kernel.grid import Point, values_read
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.strategies import Strategy
 from tasks.backtest.sweep import Result, Sweep
+from tasks.run.answers import Answer
 
 #: Points in the answer itself; all are in the table.
 SHOWN_POINTS = 10
@@ -33,29 +37,93 @@ def save(swept: Sweep, folder: Path) -> tuple[str, ...]:
     return (str(reports.write_table(folder, "sweep.parquet", table)),)
 
 
-def sweep_json(swept: Sweep, files: Sequence[str]) -> dict[str, object]:
-    """Return the answer of `turbodmt backtest --grid`."""
-    job = swept.job
+class PointAnswer(Answer):
+    """A point of the grid: its symbols, its parameters (null where its strategy reads none), and its metrics."""
+
+    symbols: str
+    strategy: str
+    target_annual_vol: float | None
+    max_position_size: float | None
+    neutral_zone: float | None
+    lookback_period: int | None
+    drawdown_start: float | None
+    drawdown_full: float | None
+    drawdown_floor: float | None
+    fee_bps: float | None
+    slippage_bps: float | None
+    financing_rate: float | None
+    total_return: float | None
+    cagr: float | None
+    annual_vol: float | None
+    sharpe: float | None
+    sortino: float | None
+    max_drawdown: float | None
+    win_rate: float | None
+    turnover_per_year: float | None
+
+
+class BestPointAnswer(PointAnswer):
+    """The best point, and the metrics of its exact account, with lots, rounding and limits."""
+
+    exact: Metrics
+
+
+class SweepAnswer(Answer):
+    """The answer of `turbodmt backtest --grid`: the points, and how much of the best one may be luck.
+
+    `deflated_sharpe` is after all trials ever counted, `pbo` and `probability_of_loss` are of the choice on these days;
+    null where too little varies to judge: a single point, or fewer days than the halves of PBO need.
+    """
+
+    symbols: tuple[str, ...]
+    start: date
+    end: date
+    bars: int
+    points: int
+    varied: tuple[str, ...]
+    best: BestPointAnswer
+    top: tuple[PointAnswer, ...]
+    pbo: float | None
+    probability_of_loss: float | None
+    deflated_sharpe: float | None
+    luckiest_sharpe: float
+    trials: int
+    data_sha256: str
+    code_version: str
+    config: dict[str, JsonValue]
+    table: str | None
+    files: tuple[str, ...]
+    warnings: tuple[str, ...]
+    seconds: float | None = None
+
+
+def sweep_answer(swept: Sweep, files: Sequence[str]) -> SweepAnswer:
+    """Return the answer of `turbodmt backtest --grid`, without the time it took."""
+    job, doubt = swept.job, _doubt(swept)
     rows = [_row(one) for one in _ranked(swept)]
-    return {
-        "symbols": sorted({symbol for one in swept.results for symbol in one.point.symbols}),
-        "start": swept.dates[0].isoformat(),
-        "end": swept.dates[-1].isoformat(),
-        "bars": len(swept.dates),
-        "points": len(rows),
-        "varied": [
+    return SweepAnswer(
+        symbols=tuple(sorted({symbol for result in swept.results for symbol in result.point.symbols})),
+        start=swept.dates[0],
+        end=swept.dates[-1],
+        bars=len(swept.dates),
+        points=len(rows),
+        varied=tuple(
             name for name in ("symbols", "strategy", *PARAMETERS) if len({row[name] for row in rows} - {None}) > 1
-        ],
-        "best": {**_row(swept.results[swept.best]), "exact": asdict(swept.exact)},
-        "top": rows[:SHOWN_POINTS],
-        **_doubt(swept),
-        "data_sha256": swept.data_sha256,
-        "code_version": job.code_version,
-        "config": json.loads(job.policy.config),
-        "table": files[0] if files else None,
-        "files": list(files),
-        "warnings": list(swept.warnings),
-    }
+        ),
+        best=BestPointAnswer(**_row(swept.results[swept.best]), exact=swept.exact),
+        top=tuple(PointAnswer(**row) for row in rows[:SHOWN_POINTS]),
+        pbo=doubt.pbo,
+        probability_of_loss=doubt.loss,
+        deflated_sharpe=doubt.deflated,
+        luckiest_sharpe=doubt.luckiest,
+        trials=swept.tried.count,
+        data_sha256=swept.data_sha256,
+        code_version=job.code_version,
+        config=json.loads(job.policy.config),
+        table=files[0] if files else None,
+        files=tuple(files),
+        warnings=tuple(swept.warnings),
+    )
 
 
 def _ranked(swept: Sweep) -> list[Result]:
@@ -70,19 +138,23 @@ def _row(result: Result) -> dict[str, Any]:
     return {**names, **nothing, **values_read(point), **asdict(result.metrics)}
 
 
-def _doubt(swept: Sweep) -> dict[str, float | int | None]:
-    """Return how much of the best point may be luck: after all trials ever counted, and as the choice on these days.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Doubt:
+    pbo: float | None
+    loss: float | None
+    deflated: float | None
+    luckiest: float
 
-    None where too little varies to judge: a single point, or fewer days than the halves of PBO need.
-    """
+
+def _doubt(swept: Sweep) -> _Doubt:
+    """Return how much of the best point may be luck: after all trials ever counted, and as the choice on these days."""
     best = swept.net[:, swept.best]
     variance = swept.tried.variance(len(best))
     varies = sharpe(best, 1) is not None
     cut = overfitting(swept.net, BLOCKS) if swept.net.shape[1] > 1 and len(best) >= 2 * BLOCKS else None
-    return {
-        "pbo": cut.pbo if cut else None,
-        "probability_of_loss": cut.loss if cut else None,
-        "deflated_sharpe": deflated_sharpe(sample(best), swept.tried.count, variance) if varies else None,
-        "luckiest_sharpe": expected_max_sharpe(swept.tried.count, variance) * math.sqrt(swept.days_per_year),
-        "trials": swept.tried.count,
-    }
+    return _Doubt(
+        pbo=cut.pbo if cut else None,
+        loss=cut.loss if cut else None,
+        deflated=deflated_sharpe(sample(best), swept.tried.count, variance) if varies else None,
+        luckiest=expected_max_sharpe(swept.tried.count, variance) * math.sqrt(swept.days_per_year),
+    )

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -14,7 +14,6 @@ from strategy.signals.prior import PRIOR_BARS
 from strategy.training.training_progress import one_of
 from strategy.training.walk_forward import decided_rows, histories, yearly
 from tasks.models.fold_models import FoldRequest, History, KnownFold, extended, fitted, fold_key
-from tasks.run.answers import Json
 from tasks.run.job import Job
 
 log = logging.getLogger(__name__)
@@ -136,9 +135,3 @@ def left_to_the_prior(folds: Sequence[TradedFold]) -> tuple[str, ...]:
         f"the prior traded {len(left)} of {len(folds)} folds of turbo ({years}): "
         f"{left[0].reason if len(left) == 1 else why}",
     )
-
-
-def folds_json(folds: Sequence[TradedFold]) -> list[Json]:
-    """Return the folds as they appear in the answer of `turbodmt backtest`."""
-    days = ("start", "end", "fitted_to")
-    return [{**asdict(fold), **{day: getattr(fold, day).isoformat() for day in days}} for fold in folds]

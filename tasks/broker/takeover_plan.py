@@ -26,7 +26,7 @@ from tasks.broker.account_books import (
     unreported_orders,
 )
 from tasks.report.markup import exactly, money
-from tasks.run.answers import Json, text
+from tasks.run.answers import Answer, Exact
 from tasks.run.job import Customer
 
 log = logging.getLogger(__name__)
@@ -197,39 +197,73 @@ class Adopted:
     dry: bool = False
 
 
-def answered(customer: Customer, adopted: Adopted) -> Json:
+class BooksAnswer(Answer):
+    """The account's books."""
+
+    cash: Exact
+    positions: dict[str, Exact]
+    equity: Exact
+
+
+class EntryAnswer(Answer):
+    """An entry that the takeover books, with its cause as a code and in words."""
+
+    as_of: date
+    symbol: str
+    cash: Exact
+    quantity: Exact
+    cause: str
+    reason: str
+
+
+class AdoptAnswer(Answer):
+    """The answer of `turbodmt adopt`, with and without --dry-run: what the broker holds, and what is booked for it."""
+
+    account: str
+    broker: str
+    number: int
+    reason: str
+    cash: Exact
+    positions: dict[str, Exact]
+    dry_run: bool
+    changed: bool
+    entries: tuple[EntryAnswer, ...]
+    notes: tuple[str, ...]
+    before: BooksAnswer | None
+    after: BooksAnswer | None
+
+
+def answered(customer: Customer, adopted: Adopted) -> AdoptAnswer:
     """Return the answer of `turbodmt adopt`, with and without --dry-run."""
     plan = adopted.plan
     after = plan.takeover.books if plan.takeover else None
-    return {
-        "account": customer.account,
-        "broker": plan.broker,
-        "number": adopted.number,
-        "reason": adopted.reason,
-        "cash": text(adopted.holdings.cash),
-        "positions": {symbol: text(quantity) for symbol, quantity in sorted(adopted.holdings.positions.items())},
-        "dry_run": adopted.dry,
-        "changed": adopted.changed,
-        "entries": [
-            {
-                "as_of": plan.as_of.isoformat(),
-                "symbol": change.symbol,
-                "cash": text(change.cash),
-                "quantity": text(change.quantity),
-                "cause": str(change.cause),
-                "reason": words,
-            }
+    return AdoptAnswer(
+        account=customer.account,
+        broker=plan.broker,
+        number=adopted.number,
+        reason=adopted.reason,
+        cash=adopted.holdings.cash,
+        positions=dict(sorted(adopted.holdings.positions.items())),
+        dry_run=adopted.dry,
+        changed=adopted.changed,
+        entries=tuple(
+            EntryAnswer(
+                as_of=plan.as_of,
+                symbol=change.symbol,
+                cash=change.cash,
+                quantity=change.quantity,
+                cause=change.cause,
+                reason=words,
+            )
             for change, words in plan.changes
-        ],
-        "notes": list(plan.notes),
-        "before": _books_json(plan.before),
-        "after": _books_json(after),
-    }
+        ),
+        notes=tuple(plan.notes),
+        before=_books_answer(plan.before),
+        after=_books_answer(after),
+    )
 
 
-def _books_json(books: Books | None) -> Json | None:
-    """Return the account's books as JSON."""
+def _books_answer(books: Books | None) -> BooksAnswer | None:
     if books is None:
         return None
-    held = {symbol: text(quantity) for symbol, quantity in sorted(books.positions.items())}
-    return {"cash": text(books.cash), "positions": held, "equity": text(books.equity)}
+    return BooksAnswer(cash=books.cash, positions=dict(sorted(books.positions.items())), equity=books.equity)

@@ -13,7 +13,7 @@ from strategy.signals.strategies import Strategy
 from tasks.models.challenger import Challenged, challenge
 from tasks.models.load import forecaster
 from tasks.models.training_plan import TrainingRefused
-from tasks.run.answers import MODEL_FAULTS, ModelCode
+from tasks.run.answers import MODEL_FAULTS, Answer, ModelCode
 from tasks.run.job import Job
 
 log = logging.getLogger(__name__)
@@ -119,8 +119,55 @@ def _ruling(job: Job, known: _Registry, newer: str) -> Champion:
     return Champion(model_id=known.champion.model_id, reason=reason, code=ModelCode.IN_USE)
 
 
-def train_now(job: Job) -> dict[str, object]:
-    """Return the answer of `turbodmt train`: the challenger, its figures on dates used for nothing else, the verdict.
+class ValidationAnswer(Answer):
+    """The figures of a challenger on dates that it neither learned from nor stopped at, and of its training."""
+
+    network_sharpe: float | None
+    prior_sharpe: float | None
+    validation_bars: int
+    best_steps: tuple[int, ...] = ()
+    steps: tuple[int, ...] = ()
+    training_windows: int = 0
+    twins: int = 0
+
+
+class VerdictAnswer(Answer):
+    """The verdict of the promotion gate, and the figures behind it."""
+
+    trials: int
+    days: int
+    margin: float | None
+    sharpe: float | None
+    rival_sharpe: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    p_deflated: float | None
+    reason: str
+
+
+class TrainAnswer(Answer):
+    """The answer of `turbodmt train`: the challenger, its figures on dates used for nothing else, the verdict."""
+
+    as_of: date
+    model_id: str
+    source: str
+    symbols: tuple[str, ...]
+    trained_from: date
+    trained_to: date
+    validation: ValidationAnswer
+    promoted: bool
+    rival: str
+    verdict: VerdictAnswer
+    data_sha256: str
+    code_version: str
+    seed: int
+    warnings: tuple[str, ...] = ()
+
+
+def train_now(job: Job) -> TrainAnswer:
+    """Return the answer of `turbodmt train`, without warnings of the data.
 
     If promoted, it decides from the first day that is not decided yet. Raises TrainingRefused.
     """
@@ -129,20 +176,20 @@ def train_now(job: Job) -> dict[str, object]:
     return _answer(challenge(job, _known(job).champion, since))
 
 
-def _answer(challenged: Challenged) -> dict[str, object]:
+def _answer(challenged: Challenged) -> TrainAnswer:
     record, verdict = challenged.record, challenged.verdict
-    return {
-        "as_of": record.trained_to.isoformat(),
-        "model_id": record.model_id,
-        "source": record.source,
-        "symbols": list(record.symbols),
-        "trained_from": record.trained_from.isoformat(),
-        "trained_to": record.trained_to.isoformat(),
-        "validation": challenged.validation,
-        "promoted": verdict.promoted,
-        "rival": verdict.rival,
-        "verdict": {**asdict(verdict.figures), "reason": verdict.reason},
-        "data_sha256": record.data_sha256,
-        "code_version": record.code_version,
-        "seed": record.seed,
-    }
+    return TrainAnswer(
+        as_of=record.trained_to,
+        model_id=record.model_id,
+        source=record.source,
+        symbols=record.symbols,
+        trained_from=record.trained_from,
+        trained_to=record.trained_to,
+        validation=ValidationAnswer.model_validate(dict(challenged.validation), extra="ignore"),
+        promoted=verdict.promoted,
+        rival=verdict.rival,
+        verdict=VerdictAnswer(**asdict(verdict.figures), reason=verdict.reason),
+        data_sha256=record.data_sha256,
+        code_version=record.code_version,
+        seed=record.seed,
+    )

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Collection
+from datetime import date
 from pathlib import Path
 
 from storage.bars import published as bar_store
@@ -13,7 +14,7 @@ from storage.ledger import orders as order_store
 from storage.ledger.accounts import KnownAccount
 from strategy.exit_codes import Exit
 from tasks.operations.halt import AccountUnknown
-from tasks.run.answers import Json, text
+from tasks.run.answers import Answer, Exact
 from tasks.run.job import PAPER
 
 
@@ -23,27 +24,69 @@ class NotForgotten(ValueError):
     exit_code = Exit.USAGE
 
 
-def accounts_json(home: Path) -> Json:
+class AccountAnswer(Answer):
+    """An account of the ledger; its source, strategy and equity are null until it has a day."""
+
+    account: str
+    filled_by: str
+    source: str | None
+    symbols: tuple[str, ...]
+    strategy: str | None
+    broker: str
+    first: date | None
+    last: date | None
+    equity: Exact | None
+    halted: bool
+
+
+class AccountsAnswer(Answer):
+    """The answer of `turbodmt accounts`."""
+
+    accounts: tuple[AccountAnswer, ...]
+    warnings: tuple[str, ...]
+
+
+class ForgottenAccountAnswer(Answer):
+    """The answer of `turbodmt accounts forget`: how many rows of the account are gone."""
+
+    forgotten: str
+    filled_by: str
+    days: int
+    orders: int
+    fills: int
+    warnings: tuple[str, ...]
+
+
+class ForgottenBarsAnswer(Answer):
+    """The answer of `turbodmt bars forget`: how many bars of the source are gone."""
+
+    forgotten: str
+    bars: int
+    warnings: tuple[str, ...]
+
+
+def accounts(home: Path) -> AccountsAnswer:
     """Return the answer of `turbodmt accounts`."""
     with connect(home) as store:
-        return {"accounts": [_account_json(store, one) for one in account_store.known(store)], "warnings": []}
+        known = tuple(_account_answer(store, account) for account in account_store.known(store))
+    return AccountsAnswer(accounts=known, warnings=())
 
 
-def _account_json(store: Connection, one: KnownAccount) -> Json:
-    source, symbols = ledger.newest_panel(store, one.account)
-    decided = ledger.provenance_on(store, one.account, one.last) if one.last else None
-    return {
-        "account": one.account,
-        "filled_by": one.command,
-        "source": source,
-        "symbols": list(symbols),
-        "strategy": decided.strategy if decided else None,
-        "broker": broker_events.broker_of(store, one.account) or PAPER,
-        "first": one.first.isoformat() if one.first else None,
-        "last": one.last.isoformat() if one.last else None,
-        "equity": text(one.equity) if one.equity is not None else None,
-        "halted": risk_state.load(store, one.account).halted,
-    }
+def _account_answer(store: Connection, known: KnownAccount) -> AccountAnswer:
+    source, symbols = ledger.newest_panel(store, known.account)
+    decided = ledger.provenance_on(store, known.account, known.last) if known.last else None
+    return AccountAnswer(
+        account=known.account,
+        filled_by=known.command,
+        source=source,
+        symbols=tuple(symbols),
+        strategy=decided.strategy if decided else None,
+        broker=broker_events.broker_of(store, known.account) or PAPER,
+        first=known.first,
+        last=known.last,
+        equity=known.equity,
+        halted=risk_state.load(store, known.account).halted,
+    )
 
 
 def demand_known(home: Path, account: str, expected: Collection[str] = ()) -> None:
@@ -99,7 +142,7 @@ def _demand_flat(store: Connection, account: str) -> None:
         )
 
 
-def forget_account(home: Path, account: str) -> Json:
+def forget_account(home: Path, account: str) -> ForgottenAccountAnswer:
     """Return the answer of `turbodmt accounts forget`: delete the account's rows and pages, keep its trials counted.
 
     Raises AccountUnknown, NotForgotten.
@@ -111,14 +154,14 @@ def forget_account(home: Path, account: str) -> Json:
     pages = home / "reports" / account
     if pages.is_dir() and not pages.is_symlink():
         shutil.rmtree(pages)
-    return {
-        "forgotten": account,
-        "filled_by": found.command,
-        "days": rows.get("account_snapshots", 0),
-        "orders": rows.get("orders", 0),
-        "fills": rows.get("fills", 0),
-        "warnings": [],
-    }
+    return ForgottenAccountAnswer(
+        forgotten=account,
+        filled_by=found.command,
+        days=rows.get("account_snapshots", 0),
+        orders=rows.get("orders", 0),
+        fills=rows.get("fills", 0),
+        warnings=(),
+    )
 
 
 def demand_unused(home: Path, source: str) -> int:
@@ -143,9 +186,9 @@ def _unused(store: Connection, source: str) -> int:
     return rows[source]
 
 
-def forget_bars(home: Path, source: str) -> Json:
+def forget_bars(home: Path, source: str) -> ForgottenBarsAnswer:
     """Return the answer of `turbodmt bars forget`. Raises NotForgotten."""
     with connect(home) as store:
         bars = _unused(store, source)
         account_store.forget_bars(store, source)
-    return {"forgotten": source, "bars": bars, "warnings": []}
+    return ForgottenBarsAnswer(forgotten=source, bars=bars, warnings=())

@@ -29,10 +29,9 @@ from tasks.broker.account_books import (
 )
 from tasks.broker.balances import broker_difference, ledger_difference
 from tasks.broker.reconciliation import LOOKS, charges_since, record_charges
-from tasks.broker.takeover_plan import AccountAtBroker, Adopted, answered, planned, take_over
+from tasks.broker.takeover_plan import AccountAtBroker, AdoptAnswer, Adopted, answered, planned, take_over
 from tasks.broker.unknown_orders import WAITED_FOR, sync_orders, unresolved
 from tasks.operations.halt import ReasonMissing
-from tasks.run.answers import Json
 from tasks.run.job import PAPER
 
 log = logging.getLogger(__name__)
@@ -57,7 +56,9 @@ class Adopter:
     now: datetime
 
 
-def adopt(home: Path, account: str, reason: str, open_broker: Callable[[datetime], Broker], now: datetime) -> Json:
+def adopt(
+    home: Path, account: str, reason: str, open_broker: Callable[[datetime], Broker], now: datetime
+) -> AdoptAnswer:
     """Return the answer of `turbodmt adopt`: match the ledger to the broker, each difference booked as an entry.
 
     First the outcome of its orders is queried, and orders still resting at the broker are cancelled; nothing is sent,
@@ -81,7 +82,7 @@ def adopt(home: Path, account: str, reason: str, open_broker: Callable[[datetime
     )
 
 
-def foresee(home: Path, account: str, open_broker: Callable[[datetime], Broker], now: datetime) -> Json:
+def foresee(home: Path, account: str, open_broker: Callable[[datetime], Broker], now: datetime) -> AdoptAnswer:
     """Return the answer that `adopt` would give now; write, send and cancel nothing.
 
     Raises NothingToAdopt, BrokerUnavailable.

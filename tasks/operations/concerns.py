@@ -16,7 +16,7 @@ from storage.ledger import risk_state, runs
 from storage.ledger.runs import RunRecord, RunStatus
 from strategy.account.orders import OPEN_STATES, OrderState
 from tasks.notices.missed_orders import missed_among, sentences
-from tasks.run.answers import MODEL_FAULTS
+from tasks.run.answers import MODEL_FAULTS, Answer
 from tasks.run.runs import DAILY
 
 #: An unfinished run that began longer ago than this has died silently.
@@ -39,6 +39,13 @@ class Concern:
 
     key: str
     text: str
+
+
+class WatchAnswer(Answer):
+    """The answer of `turbodmt watch`."""
+
+    concerns: tuple[Concern, ...]
+    warnings: tuple[str, ...]
 
 
 def look(home: Path, now: datetime, watched: Collection[str] | None = None) -> tuple[Concern, ...]:

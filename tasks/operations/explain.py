@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from storage.bars import published as bar_store
 from storage.database import Connection, connect
@@ -20,9 +21,23 @@ from strategy.account.orders import Fill, Order, Side
 from strategy.broker.fills import BrokerFill
 from strategy.market.data_hash import data_sha256
 from strategy.portfolio.decision import Decision
+from tasks.operations.explain_answer import (
+    BarsPart,
+    ExecutionPart,
+    ExplainAnswer,
+    ExplainedDecisionAnswer,
+    ExplainedOrderAnswer,
+    FillPart,
+    ForecastPart,
+    LimitsPart,
+    PlannedPart,
+    RegimePart,
+    SizePart,
+    StepPart,
+)
 from tasks.operations.redecide import PastDay, replayed_trace
 from tasks.report.markup import exactly
-from tasks.run.answers import Json, decision_json, fill_json, order_json, text
+from tasks.run.answers import decision_answer, fill_answer, order_answer
 from tasks.run.job import RunConfig
 
 #: Most orders listed when the given id matches none, or several.
@@ -54,7 +69,7 @@ def orders_named(home: Path, text: str, account: str | None) -> tuple[Found, ...
         return order_history.beginning(store, text, account, most=NAMED)
 
 
-def explain(home: Path, found: Found, policy_of: Callable[[str], RunConfig]) -> Json:
+def explain(home: Path, found: Found, policy_of: Callable[[str], RunConfig]) -> ExplainAnswer:
     """Return the answer of `turbodmt explain`.
 
     If no explanation was stored when the day was decided, the day is decided again, with the settings that `policy_of`
@@ -84,22 +99,23 @@ def explain(home: Path, found: Found, policy_of: Callable[[str], RunConfig]) -> 
             f"{exactly(filled)} were filled of an order of {exactly(record.order.quantity)}: the unit changed "
             "in between, by a split or a past that was restated, and the order with it, at the same value"
         )
-    return {
-        "order": {"account": found.account, **order_json(record.order)},
-        "decision": {
-            **decision_json(record.decision),
-            "strategy": record.provenance.strategy,
-            "model_id": record.provenance.model_id,
-            "data_sha256": record.provenance.data_sha256,
-        },
-        "origin": origin if trace is not None else None,
-        "verified": verified,
+    decision, provenance = record.decision, record.provenance
+    return ExplainAnswer(
+        order=ExplainedOrderAnswer(account=found.account, **dict(order_answer(record.order))),
+        decision=ExplainedDecisionAnswer(
+            **dict(decision_answer(decision)),
+            strategy=provenance.strategy,
+            model_id=provenance.model_id,
+            data_sha256=provenance.data_sha256,
+        ),
+        origin=origin if trace is not None else None,
+        verified=verified,
         **_parts(record, trace),
-        "steps": [_step_json(one) for one in record.steps],
-        "fills": [_fill_json(one, opens.get(one)) for one in record.fills],
-        "executions": [_execution_json(one) for one in record.executions],
-        "warnings": warnings,
-    }
+        steps=tuple(map(_step_part, record.steps)),
+        fills=tuple(_fill_part(fill, opens.get(fill)) for fill in record.fills),
+        executions=tuple(map(_execution_part, record.executions)),
+        warnings=tuple(warnings),
+    )
 
 
 def _record(store: Connection, found: Found) -> Record:
@@ -125,20 +141,21 @@ def _verified(store: Connection, record: Record, trace: Trace) -> bool:
     return data_sha256(bars) == record.provenance.data_sha256
 
 
-def _parts(record: Record, trace: Trace | None) -> Json:
+def _parts(record: Record, trace: Trace | None) -> dict[str, Any]:
     """Return the parts of the explanation in order; each is None without a trace."""
     if trace is None:
         return dict.fromkeys(("bars", "features", "regime", "forecast", "size", "limits", "planned"))
     forecast = dict(trace["forecast"])
     features = forecast.pop("features")
+    symbols = [decision.symbol for decision in record.decisions]
     return {
-        "bars": {"source": trace["source"], "symbols": [one.symbol for one in record.decisions], **trace["window"]},
+        "bars": BarsPart.model_validate({"source": trace["source"], "symbols": symbols, **trace["window"]}),
         "features": features,
-        "regime": trace["evidence"],
-        "forecast": forecast,
-        "size": {**(trace["sized"] or {}), **trace["restrained"]},
-        "limits": trace["limited"],
-        "planned": trace["planned"],
+        "regime": RegimePart.model_validate(trace["evidence"]),
+        "forecast": ForecastPart.model_validate(forecast),
+        "size": SizePart.model_validate({**(trace["sized"] or {}), **trace["restrained"]}),
+        "limits": LimitsPart.model_validate(trace["limited"]),
+        "planned": PlannedPart.model_validate(trace["planned"]),
     }
 
 
@@ -154,29 +171,28 @@ def _opens(store: Connection, record: Record, trace: Trace | None) -> dict[Fill,
     return opens
 
 
-def _fill_json(fill: Fill, opened: Decimal | None) -> Json:
-    """Return the fill beside its bar's open; slippage is money, positive where it cost."""
+def _fill_part(fill: Fill, opened: Decimal | None) -> FillPart:
     cost = None if opened is None else (fill.price - opened) * (1 if fill.side is Side.BUY else -1)
-    return {
-        **fill_json(fill),
-        "open": None if opened is None else text(opened),
-        "slippage": None if cost is None else text(cost * fill.quantity),
-        "slippage_bps": None if cost is None or opened is None else float(cost / opened * 10_000),
-    }
+    return FillPart(
+        **dict(fill_answer(fill)),
+        open=opened,
+        slippage=None if cost is None else cost * fill.quantity,
+        slippage_bps=None if cost is None or opened is None else float(cost / opened * 10_000),
+    )
 
 
-def _step_json(step: Step) -> Json:
-    return {"state": str(step.state), "reason": step.reason, "recorded_at": step.recorded_at.isoformat()}
+def _step_part(step: Step) -> StepPart:
+    return StepPart(state=step.state, reason=step.reason, recorded_at=step.recorded_at.isoformat())
 
 
-def _execution_json(one: BrokerFill) -> Json:
-    return {
-        "trade_id": one.trade_id,
-        "executed_at": one.executed_at.isoformat(),
-        "side": str(one.side),
-        "quantity": text(one.quantity),
-        "price": text(one.price),
-        "fee": text(one.fee),
-        "fee_asset": one.fee_asset,
-        "realised": None if one.realised is None else text(one.realised),
-    }
+def _execution_part(trade: BrokerFill) -> ExecutionPart:
+    return ExecutionPart(
+        trade_id=trade.trade_id,
+        executed_at=trade.executed_at.isoformat(),
+        side=trade.side,
+        quantity=trade.quantity,
+        price=trade.price,
+        fee=trade.fee,
+        fee_asset=trade.fee_asset,
+        realised=trade.realised,
+    )

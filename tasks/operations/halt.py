@@ -1,5 +1,6 @@
 """Halt and resume by hand: a halted account settles, decides and reports, but sends only orders that reduce."""
 
+from datetime import date
 from pathlib import Path
 
 from storage.database import connect, transaction
@@ -7,7 +8,7 @@ from storage.ledger import days as ledger
 from storage.ledger import risk_state
 from strategy.exit_codes import Exit
 from strategy.portfolio.risk import RiskState
-from tasks.run.answers import Json
+from tasks.run.answers import Answer
 
 
 class ReasonMissing(ValueError):
@@ -22,7 +23,17 @@ class AccountUnknown(ValueError):
     exit_code = Exit.USAGE
 
 
-def halt(home: Path, account: str, reason: str) -> Json:
+class HaltAnswer(Answer):
+    """The answer of `turbodmt halt` and `resume`: the account's state, since when, and whether that is new."""
+
+    account: str
+    halted: bool
+    since: date | None
+    reason: str
+    changed: bool
+
+
+def halt(home: Path, account: str, reason: str) -> HaltAnswer:
     """Halt the account until it is resumed; return the answer of `turbodmt halt`.
 
     Raises ReasonMissing, AccountUnknown.
@@ -30,7 +41,7 @@ def halt(home: Path, account: str, reason: str) -> Json:
     return _set(home, account, reason, halted=True)
 
 
-def resume(home: Path, account: str, reason: str) -> Json:
+def resume(home: Path, account: str, reason: str) -> HaltAnswer:
     """Resume trading, with the drawdown counted from today's equity; return the answer of `turbodmt resume`.
 
     Raises ReasonMissing, AccountUnknown.
@@ -38,7 +49,7 @@ def resume(home: Path, account: str, reason: str) -> Json:
     return _set(home, account, reason, halted=False)
 
 
-def _set(home: Path, account: str, reason: str, *, halted: bool) -> Json:
+def _set(home: Path, account: str, reason: str, *, halted: bool) -> HaltAnswer:
     if not reason.strip():
         raise ReasonMissing(f"--reason is {reason!r}; say in a few words why, for whoever reads it later")
     with connect(home) as store, transaction(store):
@@ -50,13 +61,9 @@ def _set(home: Path, account: str, reason: str, *, halted: bool) -> Json:
         unchanged = before.halted == halted
         after = before if unchanged else RiskState(halted=halted, since=since, reason=reason.strip(), peak_equity=peak)
         risk_state.save(store, account, after)
-    return {
-        "account": account,
-        "halted": after.halted,
-        "since": after.since.isoformat() if after.since else None,
-        "reason": after.reason,
-        "changed": not unchanged,
-    }
+    return HaltAnswer(
+        account=account, halted=after.halted, since=after.since, reason=after.reason, changed=not unchanged
+    )
 
 
 def _demand_known(account: str, known: tuple[str, ...]) -> None:

@@ -8,13 +8,23 @@ from storage.bars import quarantine
 from storage.bars.quarantine import Acceptance
 from storage.database import connect
 from tasks.data.ingest import ingest_all
+from tasks.data.stored_bars import FindingAnswer, finding_answer
+from tasks.run.answers import Answer
 from tasks.run.job import Job
 from tasks.validation.gate import NothingPublishable, in_words, inspect
 
 
+class ImportAnswer(Answer):
+    """The answer of `turbodmt import`: rows published by symbol, and every finding that holds a symbol back."""
+
+    published: dict[str, int]
+    quarantined: tuple[FindingAnswer, ...]
+    warnings: tuple[str, ...]
+
+
 def import_bars(
     job: Job, open_source: Callable[[], BarSource], release: tuple[Sequence[tuple[str, date]], str]
-) -> dict[str, object]:
+) -> ImportAnswer:
     """Return the answer of `turbodmt import`: rows published per symbol, and every finding that holds a symbol back.
 
     `release` names bars (symbol, date) that are right as they are, and the reason. Bars dated after today are staged
@@ -42,17 +52,8 @@ def import_bars(
             f"no symbol passed the gate, so no bar was published; {first}"
             + (f"; and {rest} more, see `turbodmt bars`" if rest else "")
         )
-    return {
-        "published": {symbol: gate.published.get(symbol, 0) for symbol in job.symbols if symbol not in gate.held_back},
-        "quarantined": [
-            {
-                "symbol": finding.symbol,
-                "date": finding.open_time.isoformat() if finding.open_time else None,
-                "value": finding.value,
-                "limit": finding.limit,
-                "reason": finding.reason,
-            }
-            for finding in gate.findings
-        ],
-        "warnings": list(gate.warnings),
-    }
+    return ImportAnswer(
+        published={symbol: gate.published.get(symbol, 0) for symbol in job.symbols if symbol not in gate.held_back},
+        quarantined=tuple(map(finding_answer, gate.findings)),
+        warnings=tuple(gate.warnings),
+    )

@@ -2,19 +2,21 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+
+from pydantic import JsonValue
 
 from storage.database import Connection, connect
 from storage.models import promotions
 from storage.models import registry as model_store
 from storage.models.promotions import Promoter, Promotion, StoredVerdict
 from storage.models.registry import ModelRecord, ModelState
-from strategy.training.promotion_gate import PRIOR
+from strategy.training.promotion_gate import PRIOR, Figures
 from tasks.models.load import forecaster
 from tasks.operations.halt import ReasonMissing
-from tasks.run.answers import Json
+from tasks.run.answers import Answer
 
 #: State of the prior while a model is champion: it trades where that model cannot.
 FALLBACK = "fallback"
@@ -41,21 +43,89 @@ class Filter:
         return same and self.source in (None, panel.source)
 
 
-def models_json(home: Path, wanted: Filter, usual: Panel) -> Json:
+class StoredVerdictAnswer(Answer):
+    """The verdict of the promotion gate on a model, and the figures behind it."""
+
+    promoted: bool
+    rival: str
+    as_of: date
+    reason: str
+    figures: Figures
+
+
+class ModelAnswer(Answer):
+    """A model of the registry."""
+
+    model_id: str
+    state: str
+    source: str
+    symbols: tuple[str, ...]
+    trained_from: date
+    trained_to: date
+    seed: int
+    validation: dict[str, JsonValue]
+    verdict: StoredVerdictAnswer | None
+    reason: str
+    config: dict[str, JsonValue]
+    data_sha256: str
+    code_version: str
+    created_at: str
+
+
+class PriorAnswer(Answer):
+    """The prior as an entry of the registry: it is never trained and never expires, so most of it is null."""
+
+    model_id: str
+    state: str
+    source: str
+    symbols: tuple[str, ...]
+    trained_from: None
+    trained_to: None
+    seed: None
+    validation: None
+    verdict: None
+    config: None
+    data_sha256: None
+    code_version: None
+    reason: str
+    created_at: None
+
+
+class ModelsAnswer(Answer):
+    """The answer of `turbodmt models`."""
+
+    models: tuple[ModelAnswer | PriorAnswer, ...]
+    warnings: tuple[str, ...]
+
+
+class PromoteAnswer(Answer):
+    """The answer of `turbodmt promote`: who decides from which day on, and instead of whom."""
+
+    model_id: str
+    source: str
+    symbols: tuple[str, ...]
+    as_of: date | None
+    reason: str
+    replaced: str
+    changed: bool
+    warnings: tuple[str, ...]
+
+
+def models(home: Path, wanted: Filter, usual: Panel) -> ModelsAnswer:
     """Return the answer of `turbodmt models`: models, newest training first, then the prior of each of their panels.
 
     If no model matches, the prior of the requested panel is listed, completed from the usual one.
     """
     with connect(home) as store:
         records = [record for record in model_store.records(store) if wanted.admits(_panel(record))]
-        listed = [_model_json(record, promotions.verdicts(store, record.model_id)) for record in reversed(records)]
+        listed = [_model_answer(record, promotions.verdicts(store, record.model_id)) for record in reversed(records)]
         asked = Panel(source=wanted.source or usual.source, symbols=wanted.symbols or usual.symbols)
         panels = dict.fromkeys(_panel(record) for record in reversed(records)) or (asked,)
-        priors = [_prior_json(store, panel) for panel in panels]
-    return {"models": [*listed, *priors], "warnings": []}
+        priors = [_prior_answer(store, panel) for panel in panels]
+    return ModelsAnswer(models=(*listed, *priors), warnings=())
 
 
-def promote(home: Path, model: str, reason: str, at: datetime) -> Json:
+def promote(home: Path, model: str, reason: str, at: datetime) -> PromoteAnswer:
     """Promote the model from the first undecided day on; return the answer of `turbodmt promote MODEL`.
 
     Its file is loaded first. Raises ReasonMissing, ModelUnknown, and ModelDamaged for a file that is not the registered
@@ -68,7 +138,7 @@ def promote(home: Path, model: str, reason: str, at: datetime) -> Json:
     return _promote(home, _panel(record), record, reason.strip(), at)
 
 
-def promote_prior(home: Path, panel: Panel, reason: str, at: datetime) -> Json:
+def promote_prior(home: Path, panel: Panel, reason: str, at: datetime) -> PromoteAnswer:
     """Let the prior decide until the gate or a person promotes a model; return the answer of `turbodmt promote prior`.
 
     Raises ReasonMissing.
@@ -83,7 +153,7 @@ def demand_reason(reason: str) -> None:
         raise ReasonMissing(f"--reason is {reason!r}; say in a few words why, for whoever reads it later")
 
 
-def _promote(home: Path, panel: Panel, record: ModelRecord | None, reason: str, at: datetime) -> Json:
+def _promote(home: Path, panel: Panel, record: ModelRecord | None, reason: str, at: datetime) -> PromoteAnswer:
     model_id = record.model_id if record else PRIOR
     with connect(home) as store:
         before = promotions.in_force(store, panel.source, panel.symbols, date.max)
@@ -99,67 +169,70 @@ def _promote(home: Path, panel: Panel, record: ModelRecord | None, reason: str, 
         )
         changed = promotions.promote(store, promotion)
     ruling = promotion if changed else before
-    return {
-        "model_id": model_id,
-        "source": panel.source,
-        "symbols": list(panel.symbols),
-        "as_of": ruling.as_of.isoformat() if ruling else None,
-        "reason": ruling.reason if ruling else "nothing was ever promoted",
-        "replaced": before.model_id if before else PRIOR,
-        "changed": changed,
-        "warnings": [],
-    }
+    return PromoteAnswer(
+        model_id=model_id,
+        source=panel.source,
+        symbols=panel.symbols,
+        as_of=ruling.as_of if ruling else None,
+        reason=ruling.reason if ruling else "nothing was ever promoted",
+        replaced=before.model_id if before else PRIOR,
+        changed=changed,
+        warnings=(),
+    )
 
 
 def _panel(record: ModelRecord) -> Panel:
     return Panel(source=record.source, symbols=record.symbols)
 
 
-def _model_json(record: ModelRecord, verdicts: Sequence[StoredVerdict]) -> Json:
-    return {
-        "model_id": record.model_id,
-        "state": str(record.state),
-        "source": record.source,
-        "symbols": list(record.symbols),
-        "trained_from": record.trained_from.isoformat(),
-        "trained_to": record.trained_to.isoformat(),
-        "seed": record.seed,
-        "validation": json.loads(record.validation),
-        "verdict": verdict_json(verdicts[0]) if verdicts else None,
-        "reason": record.reason,
-        "config": json.loads(record.config),
-        "data_sha256": record.data_sha256,
-        "code_version": record.code_version,
-        "created_at": record.created_at.isoformat(),
-    }
+def _model_answer(record: ModelRecord, verdicts: Sequence[StoredVerdict]) -> ModelAnswer:
+    return ModelAnswer(
+        model_id=record.model_id,
+        state=record.state,
+        source=record.source,
+        symbols=record.symbols,
+        trained_from=record.trained_from,
+        trained_to=record.trained_to,
+        seed=record.seed,
+        validation=json.loads(record.validation),
+        verdict=verdict_answer(verdicts[0]) if verdicts else None,
+        reason=record.reason,
+        config=json.loads(record.config),
+        data_sha256=record.data_sha256,
+        code_version=record.code_version,
+        created_at=record.created_at.isoformat(),
+    )
 
 
-def verdict_json(stored: StoredVerdict) -> Json:
-    """Return a verdict with its figures."""
+def verdict_answer(stored: StoredVerdict) -> StoredVerdictAnswer:
+    """Return the answer's part on a verdict."""
     verdict = stored.verdict
-    return {
-        "promoted": verdict.promoted,
-        "rival": verdict.rival,
-        "as_of": stored.as_of.isoformat(),
-        "reason": verdict.reason,
-        "figures": asdict(verdict.figures),
-    }
+    return StoredVerdictAnswer(
+        promoted=verdict.promoted,
+        rival=verdict.rival,
+        as_of=stored.as_of,
+        reason=verdict.reason,
+        figures=verdict.figures,
+    )
 
 
-def _prior_json(store: Connection, panel: Panel) -> Json:
-    """Return the prior as an entry of the registry: never trained, never expiring."""
+def _prior_answer(store: Connection, panel: Panel) -> PriorAnswer:
     ruling = promotions.in_force(store, panel.source, panel.symbols, date.max)
     reason = ruling.reason if ruling else "no model of these symbols was promoted"
     rules = ruling is None or ruling.model_id == PRIOR
-    nothing = dict.fromkeys(
-        ("trained_from", "trained_to", "seed", "validation", "verdict", "config", "data_sha256", "code_version")
+    return PriorAnswer(
+        model_id=PRIOR,
+        state=ModelState.CHAMPION if rules else FALLBACK,
+        source=panel.source,
+        symbols=panel.symbols,
+        trained_from=None,
+        trained_to=None,
+        seed=None,
+        validation=None,
+        verdict=None,
+        config=None,
+        data_sha256=None,
+        code_version=None,
+        reason=reason if rules else "trades where no model may",
+        created_at=None,
     )
-    return {
-        "model_id": PRIOR,
-        "state": str(ModelState.CHAMPION) if rules else FALLBACK,
-        "source": panel.source,
-        "symbols": list(panel.symbols),
-        **nothing,
-        "reason": reason if rules else "trades where no model may",
-        "created_at": None,
-    }

@@ -1,5 +1,6 @@
 """Status of an account on one screen: data, model, positions, risk, the last run."""
 
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,12 +11,54 @@ from storage.ledger import broker_events, risk_state, runs
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from strategy.account.state import Snapshot
-from tasks.run.answers import Json, order_json, positions_json, text
+from tasks.run.answers import Answer, Exact, OrderAnswer, order_answer, positions_of
 from tasks.run.job import PAPER
 
 
-def status_json(home: Path, account: str) -> Json:
-    """Return the account's part of `turbodmt status`; an account without a day has no equity."""
+class NewestBarAnswer(Answer):
+    """The date of a symbol's newest bar."""
+
+    source: str
+    symbol: str
+    last: date
+
+
+class LastRunAnswer(Answer):
+    """The account's newest run, daily or backfill."""
+
+    command: str
+    as_of: date
+    started_at: str
+    status: str
+    warnings: tuple[str, ...]
+
+
+class StatusAnswer(Answer):
+    """The answer of `turbodmt status`; an account without a day has no equity."""
+
+    account: str
+    broker: str
+    as_of: date | None
+    equity: Exact | None
+    cash: Exact | None
+    positions: dict[str, Exact]
+    exposures: dict[str, float]
+    drawdown: float | None
+    open_orders: tuple[OrderAnswer, ...]
+    strategy: str | None
+    model_id: str | None
+    halted: bool
+    halted_since: date | None
+    halted_reason: str | None
+    data: tuple[NewestBarAnswer, ...]
+    held_back: tuple[str, ...]
+    last_run: LastRunAnswer | None
+    next_runs: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def account_status(home: Path, account: str) -> StatusAnswer:
+    """Return the answer of `turbodmt status`, without the runs to come, which the store does not know."""
     with connect(home) as store:
         snapshot = ledger.latest_snapshot(store, account)
         orders = order_store.open_orders(store, account)
@@ -32,25 +75,25 @@ def status_json(home: Path, account: str) -> Json:
         held = [one.finding.symbol for one in quarantine.quarantined(store, source) if one.finding.symbol in symbols]
         broker = broker_events.broker_of(store, account) or PAPER
         last = _last_run(store, account)
-    return {
-        "account": account,
-        "broker": broker,
-        "as_of": day.isoformat() if day else None,
-        "equity": text(snapshot.equity) if snapshot else None,
-        "cash": text(snapshot.account.cash) if snapshot else None,
-        "positions": positions_json(snapshot),
-        "exposures": _exposures(snapshot),
-        "drawdown": snapshot.drawdown if snapshot else None,
-        "open_orders": [order_json(order) for order in orders],
-        "strategy": provenance.strategy if provenance else None,
-        "model_id": provenance.model_id if provenance else None,
-        "halted": risk.halted,
-        "halted_since": risk.since.isoformat() if risk.halted and risk.since else None,
-        "halted_reason": risk.reason if risk.halted else None,
-        "data": [{"source": one.source, "symbol": one.symbol, "last": one.last.isoformat()} for one in data],
-        "held_back": sorted(set(held)),
-        "last_run": last,
-    }
+    return StatusAnswer(
+        account=account,
+        broker=broker,
+        as_of=day,
+        equity=snapshot.equity if snapshot else None,
+        cash=snapshot.account.cash if snapshot else None,
+        positions=positions_of(snapshot),
+        exposures=_exposures(snapshot),
+        drawdown=snapshot.drawdown if snapshot else None,
+        open_orders=tuple(map(order_answer, orders)),
+        strategy=provenance.strategy if provenance else None,
+        model_id=provenance.model_id if provenance else None,
+        halted=risk.halted,
+        halted_since=risk.since if risk.halted else None,
+        halted_reason=risk.reason if risk.halted else None,
+        data=tuple(NewestBarAnswer(source=series.source, symbol=series.symbol, last=series.last) for series in data),
+        held_back=tuple(sorted(set(held))),
+        last_run=last,
+    )
 
 
 def _exposures(snapshot: Snapshot | None) -> dict[str, float]:
@@ -61,16 +104,16 @@ def _exposures(snapshot: Snapshot | None) -> dict[str, float]:
     return {symbol: snapshot.exposure(symbol) for symbol, position in held if position.quantity != Decimal(0)}
 
 
-def _last_run(store: Connection, account: str) -> Json | None:
+def _last_run(store: Connection, account: str) -> LastRunAnswer | None:
     """Return the account's newest run, daily or backfill; None if it never had one."""
     newest = runs.runs(store, account=account, last=1)
     if not newest:
         return None
     run, outcome = newest[0].run, newest[0].outcome
-    return {
-        "command": run.command,
-        "as_of": run.as_of.isoformat(),
-        "started_at": run.started_at.isoformat(timespec="seconds"),
-        "status": str(outcome.status) if outcome else "running or killed",
-        "warnings": list(outcome.warnings) if outcome else [],
-    }
+    return LastRunAnswer(
+        command=run.command,
+        as_of=run.as_of,
+        started_at=run.started_at.isoformat(timespec="seconds"),
+        status=outcome.status if outcome else "running or killed",
+        warnings=outcome.warnings if outcome else (),
+    )

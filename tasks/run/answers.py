@@ -1,18 +1,57 @@
-"""Answers of commands as the JSON of the command line's contract: money as text, statistics as numbers."""
+"""Answers of commands as values: frozen models, whose fields are the keys that `--json` prints, in that order."""
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, JsonValue, PlainSerializer
 
 from strategy.account.orders import Fill, Order
 from strategy.account.state import Snapshot
 from strategy.portfolio.decision import Decision
 from tasks.run.job import Job
 
-#: A JSON object as `json.loads` returns it.
-Json = dict[str, object]
+
+def text(value: Decimal) -> str:
+    """Return the number with all digits, without trailing zeros or an exponent.
+
+    >>> text(Decimal("10000.000000000000")), text(Decimal("-0.5000"))
+    ('10000', '-0.5')
+    """
+    return f"{value.normalize():f}"
+
+
+#: Money or a quantity: exact, and text in JSON, whose numbers would round it.
+Exact = Annotated[Decimal, PlainSerializer(text, return_type=str, when_used="json")]
+
+
+class Answer(BaseModel):
+    """The answer of a command, or a part of it.
+
+    JSON holds exact amounts as text, statistics as numbers, and null for what is undefined. A field that has a default
+    and was not given stays out: older versions stored answers without it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True)
+
+    def json_values(self) -> dict[str, Any]:
+        """Return the answer as JSON values, by the keys that users see."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+    def to_json(self) -> str:
+        """Return the answer as one line of JSON.
+
+        Raises ValueError for NaN and infinity, which JSON has not: an undefined number is None by now, or it is a bug.
+        """
+        return json.dumps(self.json_values(), allow_nan=False)
+
+    @classmethod
+    def of_json(cls, stored: str) -> Self:
+        """Return the answer from its JSON; ignore keys that only older versions wrote."""
+        return cls.model_validate_json(stored, extra="ignore")
 
 
 class ModelCode(StrEnum):
@@ -53,92 +92,141 @@ class DayResult:
     report: str | None
 
 
-def text(value: Decimal) -> str:
-    """Return the number with all digits, without trailing zeros or an exponent.
+class DecisionAnswer(Answer):
+    """A decision, without its day and symbol."""
 
-    >>> text(Decimal("10000.000000000000")), text(Decimal("-0.5000"))
-    ('10000', '-0.5')
-    """
-    return f"{value.normalize():f}"
+    regime: str | None
+    confidence: float | None
+    signal: float | None
+    volatility: float | None
+    exposure: float | None
+    status: str
+    reason: str
 
 
-def day_json(result: DayResult) -> Json:
+class OrderAnswer(Answer):
+    """An order with its state, and the reason for the state in words and as a code."""
+
+    order_id: str
+    symbol: str
+    as_of: date
+    side: str
+    quantity: Exact
+    state: str
+    reason: str
+    code: str | None = None
+
+
+class FillAnswer(Answer):
+    """A fill of an order."""
+
+    order_id: str
+    trade_id: str
+    symbol: str
+    as_of: date
+    side: str
+    quantity: Exact
+    price: Exact
+    fee: Exact
+
+
+class DayAnswer(Answer):
+    """The answer of `turbodmt daily`; `equity` and `cash` are null for an account without a day."""
+
+    as_of: date
+    run_id: str
+    account: str
+    strategy: str
+    symbols: dict[str, DecisionAnswer]
+    orders: tuple[OrderAnswer, ...]
+    fills: tuple[FillAnswer, ...]
+    equity: Exact | None
+    cash: Exact | None
+    positions: dict[str, Exact]
+    model_id: str | None
+    model_reason: str | None = None
+    model_code: str | None = None
+    data_sha256: str | None
+    code_version: str
+    config: dict[str, JsonValue]
+    seed: int
+    halted: bool
+    halted_reason: str | None = None
+    warnings: tuple[str, ...]
+    report: str | None
+
+
+def day_answer(result: DayResult) -> DayAnswer:
     """Return the answer of `turbodmt daily`."""
     snapshot = result.snapshot
-    return {
-        "as_of": result.job.as_of.isoformat(),
-        "run_id": result.job.run_id,
-        "account": result.job.account,
-        "strategy": str(result.job.policy.strategy),
-        "symbols": {decision.symbol: decision_json(decision) for decision in result.decisions},
-        "orders": [order_json(order) for order in result.orders],
-        "fills": [fill_json(fill) for fill in result.fills],
-        "equity": text(snapshot.equity) if snapshot else None,
-        "cash": text(snapshot.account.cash) if snapshot else None,
-        "positions": positions_json(snapshot),
-        "model_id": result.model_id,
-        "model_reason": result.model_reason,
-        "model_code": result.model_code and str(result.model_code),
-        "data_sha256": result.data_sha256,
-        "code_version": result.job.code_version,
-        "config": json.loads(result.job.policy.config),
-        "seed": result.job.policy.recipe.seed,
-        "halted": bool(result.halted),
-        "halted_reason": result.halted or None,
-        "warnings": list(result.warnings),
-        "report": result.report,
-    }
+    return DayAnswer(
+        as_of=result.job.as_of,
+        run_id=result.job.run_id,
+        account=result.job.account,
+        strategy=result.job.policy.strategy,
+        symbols={decision.symbol: decision_answer(decision) for decision in result.decisions},
+        orders=tuple(map(order_answer, result.orders)),
+        fills=tuple(map(fill_answer, result.fills)),
+        equity=snapshot.equity if snapshot else None,
+        cash=snapshot.account.cash if snapshot else None,
+        positions=positions_of(snapshot),
+        model_id=result.model_id,
+        model_reason=result.model_reason,
+        model_code=result.model_code,
+        data_sha256=result.data_sha256,
+        code_version=result.job.code_version,
+        config=json.loads(result.job.policy.config),
+        seed=result.job.policy.recipe.seed,
+        halted=bool(result.halted),
+        halted_reason=result.halted or None,
+        warnings=result.warnings,
+        report=result.report,
+    )
 
 
-def decision_json(decision: Decision) -> Json:
-    """Return a decision as JSON, without its day and symbol."""
-    return {
-        "regime": decision.regime,
-        "confidence": decision.confidence,
-        "signal": decision.signal,
-        "volatility": decision.volatility,
-        "exposure": decision.exposure,
-        "status": str(decision.status),
-        "reason": decision.reason,
-    }
+def decision_answer(decision: Decision) -> DecisionAnswer:
+    """Return the answer's part on a decision."""
+    return DecisionAnswer(
+        regime=decision.regime,
+        confidence=decision.confidence,
+        signal=decision.signal,
+        volatility=decision.volatility,
+        exposure=decision.exposure,
+        status=decision.status,
+        reason=decision.reason,
+    )
 
 
-def order_json(order: Order) -> Json:
-    """Return an order as JSON."""
-    return {
-        "order_id": order.order_id,
-        "symbol": order.symbol,
-        "as_of": order.as_of.isoformat(),
-        "side": str(order.side),
-        "quantity": text(order.quantity),
-        "state": str(order.state),
-        "reason": order.reason,
-        "code": order.code and str(order.code),
-    }
+def order_answer(order: Order) -> OrderAnswer:
+    """Return the answer's part on an order."""
+    return OrderAnswer(
+        order_id=order.order_id,
+        symbol=order.symbol,
+        as_of=order.as_of,
+        side=order.side,
+        quantity=order.quantity,
+        state=order.state,
+        reason=order.reason,
+        code=order.code,
+    )
 
 
-def fill_json(fill: Fill) -> Json:
-    """Return a fill as JSON."""
-    return {
-        "order_id": fill.order_id,
-        "trade_id": fill.trade_id,
-        "symbol": fill.symbol,
-        "as_of": fill.as_of.isoformat(),
-        "side": str(fill.side),
-        "quantity": text(fill.quantity),
-        "price": text(fill.price),
-        "fee": text(fill.fee),
-    }
+def fill_answer(fill: Fill) -> FillAnswer:
+    """Return the answer's part on a fill."""
+    return FillAnswer(
+        order_id=fill.order_id,
+        trade_id=fill.trade_id,
+        symbol=fill.symbol,
+        as_of=fill.as_of,
+        side=fill.side,
+        quantity=fill.quantity,
+        price=fill.price,
+        fee=fill.fee,
+    )
 
 
-def positions_json(snapshot: Snapshot | None) -> Mapping[str, str]:
+def positions_of(snapshot: Snapshot | None) -> dict[str, Decimal]:
     """Return the quantity held of each symbol."""
     if snapshot is None:
         return {}
-    return {symbol: text(position.quantity) for symbol, position in sorted(snapshot.account.positions.items())}
-
-
-def with_warnings(result: Json, warnings: Sequence[str]) -> Json:
-    """Return the result with the warnings appended to those it has."""
-    known = result.get("warnings")
-    return {**result, "warnings": [*(known if isinstance(known, list) else []), *warnings]}
+    return {symbol: position.quantity for symbol, position in sorted(snapshot.account.positions.items())}

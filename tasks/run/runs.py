@@ -1,6 +1,5 @@
 """The record of runs: their begin and end, and a day's result as the ledger has it."""
 
-import json
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -11,7 +10,7 @@ from storage.ledger import risk_state, runs
 from storage.ledger.runs import Outcome, Run, RunStatus
 from strategy.exit_codes import Exit
 from strategy.portfolio.risk import RiskState
-from tasks.run.answers import DayResult, Json, ModelCode, with_warnings
+from tasks.run.answers import DayAnswer, DayResult, ModelCode
 from tasks.run.job import Job
 
 DAILY, BACKFILL = "daily", "backfill"
@@ -38,7 +37,7 @@ def _demand_own(store: Connection, account: str) -> None:
         )
 
 
-def finished(job: Job) -> Json | None:
+def finished(job: Job) -> DayAnswer | None:
     """Return the result of the run that has already done this account's day; None if none has.
 
     The result has a warning that says so.
@@ -47,7 +46,9 @@ def finished(job: Job) -> Json | None:
         result = runs.finished_run(store, job.account, job.as_of, DAILY)
     if result is None:
         return None
-    return with_warnings(json.loads(result), [f"{job.as_of} was already done; nothing was left to do"])
+    answer = DayAnswer.of_json(result)
+    again = f"{job.as_of} was already done; nothing was left to do"
+    return answer.model_copy(update={"warnings": (*answer.warnings, again)})
 
 
 def last_day(job: Job) -> date | None:

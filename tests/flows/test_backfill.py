@@ -30,6 +30,7 @@ from storage.database import connect
 from storage.ledger import order_lookup as order_history
 from storage.ledger import runs
 from storage.ledger.days import snapshots
+from tasks.backfill.answer_model import BackfillAnswer
 from tasks.run.runs import AccountFilled
 from testing.accounts.ledgers import contents
 from tests.flows.conftest import Run
@@ -120,7 +121,9 @@ def lived(tmp_path_factory: pytest.TempPathFactory, _prefect: None) -> tuple[Pat
     """A home whose backfill was done in two runs, and the answer of the second."""
     folder = tmp_path_factory.mktemp("sample") / "home"
     backfill(start_date=START, end_date=date(2018, 12, 3), strategy="rules", home=folder)
-    return folder, json.loads(backfill(start_date=START, end_date=END, strategy="rules", home=folder))
+    text = backfill(start_date=START, end_date=END, strategy="rules", home=folder)
+    assert BackfillAnswer.model_validate_json(text).to_json() == text
+    return folder, json.loads(text)
 
 
 def test_the_flow_goes_on_to_a_later_end_and_answers_in_the_contract_s_keys(lived: tuple[Path, dict[str, Any]]) -> None:

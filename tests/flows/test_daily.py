@@ -23,10 +23,12 @@ from storage.ledger import runs
 from strategy.signals.strategies import Strategy
 from tasks.backtest.run import Window, backtest
 from tasks.daily.order import OrdersBlocked
+from tasks.models.retrain import TrainAnswer
 from tasks.models.training_plan import TrainingRefused
 from tasks.operations.concerns import look
 from tasks.operations.halt import resume
-from tasks.operations.status import status_json
+from tasks.operations.status import account_status
+from tasks.run.answers import DayAnswer
 from tasks.run.runs import begin, close_failed
 from testing.accounts.ledgers import contents, replayed, tidied
 
@@ -47,7 +49,9 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home after three days of the sample."""
     home = tmp_path_factory.mktemp("sample") / "home"
     for day in DAYS:
-        answer = json.loads(daily(as_of=day, strategy=Strategy.RULES, home=home))
+        text = daily(as_of=day, strategy=Strategy.RULES, home=home)
+        assert DayAnswer.model_validate_json(text).to_json() == text
+        answer = json.loads(text)
         assert (answer["as_of"], answer["warnings"]) == (day.isoformat(), [])
     return home
 
@@ -91,7 +95,9 @@ def test_a_training_on_a_sunday_learns_from_the_days_before(tmp_path: Path, monk
     tiny = {"NETWORK_DIMENSIONS": 8, "NETWORK_HEADS": 2, "NETWORK_LAYERS": 1, "ENSEMBLE_MEMBERS": 1, "TWINS": 0}
     for name, value in {**tiny, "TRAINING_STEPS": 2, "LOOKBACK_PERIOD": 60, "THREADS": 1}.items():
         monkeypatch.setenv(f"TURBODMT_{name}", str(value))
-    answer = json.loads(train(as_of=SUNDAY, symbols=["^IXIC"], home=tmp_path / "home"))
+    text = train(as_of=SUNDAY, symbols=["^IXIC"], home=tmp_path / "home")
+    assert TrainAnswer.model_validate_json(text).to_json() == text
+    answer = json.loads(text)
     assert (answer["as_of"], answer["warnings"]) == ("2018-12-30", [])
     with pytest.raises(TrainingRefused, match="dated 1990-01-01 or earlier; choose a later --as-of"):
         train(as_of=date(1990, 1, 1), symbols=["^IXIC"], home=tmp_path / "home")
@@ -131,7 +137,7 @@ def test_the_drawdown_halt_withholds_orders_until_a_person_resumes(home: Path, m
     daily(as_of=before, strategy=Strategy.RULES, home=home)
     with pytest.raises(OrdersBlocked, match=r"below its peak of 10000.00, the limit is 0.1%; .*turbodmt resume"):
         daily(as_of=DAYS[0], strategy=Strategy.RULES, home=home)
-    told = {**status_json(home, "daily"), "next_runs": [], "warnings": []}
+    told = account_status(home, "daily")
     assert re.search(rf"Last run: {DAYS[0]}, begun \S+, halted$", shown_status(told), re.MULTILINE)
     assert not any(concern.key.startswith("failed") for concern in look(home, datetime.now(tz=UTC)))
     resume(home, "daily", "the limit was a demonstration")

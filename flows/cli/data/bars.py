@@ -1,6 +1,6 @@
 """`turbodmt bars`: list the bars in the store, and forget those of a source after confirmation."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,7 +9,9 @@ from flows.cli.data.held_back import shown_held_back
 from flows.cli.forgetting import Doing, NotConfirmed, Yes, demand_yes
 from flows.cli.options import AsJson, Home
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from tasks.data.stored_bars import BarsAnswer
+    from tasks.operations.accounts import ForgottenBarsAnswer
 
 
 def bars(
@@ -26,34 +28,15 @@ def bars(
         run_command(lambda: run_forget_bars(home, source, yes), shown_forgotten_bars, as_json)
 
 
-def run_bars(home: str | None) -> Json:
+def run_bars(home: str | None) -> "BarsAnswer":
     """Return the bars in the store, and those that the data gate holds back."""
-    from dataclasses import asdict
-
     from flows.config.settings import load
-    from storage.bars import published as bar_store
-    from storage.bars import quarantine
-    from storage.database import connect
+    from tasks.data.stored_bars import stored_bars
 
-    with connect(load({"home": home}).home) as store:
-        published, held = bar_store.published_counts(store), quarantine.quarantined(store)
-    return {
-        "published": [{**asdict(one), "first": str(one.first), "last": str(one.last)} for one in published],
-        "quarantined": [
-            {
-                "source": one.source,
-                "symbol": one.finding.symbol,
-                "date": str(one.finding.open_time) if one.finding.open_time else None,
-                "value": one.finding.value,
-                "limit": one.finding.limit,
-                "reason": one.finding.reason,
-            }
-            for one in held
-        ],
-    }
+    return stored_bars(load({"home": home}).home)
 
 
-def run_forget_bars(home: str | None, source: str | None, yes: bool) -> Json:
+def run_forget_bars(home: str | None, source: str | None, yes: bool) -> "ForgottenBarsAnswer":
     """Return the answer of `turbodmt bars forget`. Raises NotConfirmed, NotForgotten."""
     from flows.config.settings import load
     from tasks.operations.accounts import demand_unused, forget_bars
@@ -66,16 +49,16 @@ def run_forget_bars(home: str | None, source: str | None, yes: bool) -> Json:
     return forget_bars(folder, source)
 
 
-def shown_bars(answer: Json) -> str:
+def shown_bars(answer: "BarsAnswer") -> str:
     """Return in words the bars in the store, and those held back."""
     columns = ("source", "symbol", "rows", "first", "last", "revisions")
     empty = "No bars yet; `turbodmt import FILE` or `turbodmt daily` brings some."
     return sections(
-        table(answer["published"], columns) if answer["published"] else empty,
-        shown_held_back(answer["quarantined"], lambda finding: f"{finding['symbol']} of {finding['source']}"),
+        table([*map(dict, answer.published)], columns) if answer.published else empty,
+        shown_held_back([(f"{bar.symbol} of {bar.source}", bar) for bar in answer.quarantined]),
     )
 
 
-def shown_forgotten_bars(answer: Json) -> str:
+def shown_forgotten_bars(answer: "ForgottenBarsAnswer") -> str:
     """Return a sentence on what was deleted, and what stays."""
-    return f"{answer['bars']:,} bars of {answer['forgotten']} are forgotten; what was tried on them stays counted."
+    return f"{answer.bars:,} bars of {answer.forgotten} are forgotten; what was tried on them stays counted."

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,7 +10,8 @@ from flows.cli.console import listed, quiet_logs, run_command, sections, warned
 from flows.cli.data.held_back import shown_held_back
 from flows.cli.options import AsJson, Calendar, Home
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from tasks.operations.import_bars import ImportAnswer
 
 
 def import_bars(
@@ -28,7 +29,7 @@ def import_bars(
     """Pass bars through the gate: published whole per symbol, or quarantined with the reasons."""
     from flows.cli.calendar_option import file_options, with_calendar
 
-    def answer() -> Json:
+    def answer() -> "ImportAnswer":
         given = {"symbols": symbols, "home": home}
         with_calendar(file_options(given, file), calendar)
         return run_import(given, file, (accept or [], reason))
@@ -36,7 +37,7 @@ def import_bars(
     run_command(answer, shown_import, as_json)
 
 
-def run_import(given: Mapping[str, object], file: str, release: tuple[Sequence[str], str | None]) -> Json:
+def run_import(given: Mapping[str, object], file: str, release: tuple[Sequence[str], str | None]) -> "ImportAnswer":
     """Return what the data gate published of a file or a named source, and what it holds back.
 
     Raises NothingPublishable if nothing is left.
@@ -81,13 +82,13 @@ def _acceptance(text: str) -> tuple[str, date]:
     return symbol, accepted
 
 
-def shown_import(answer: Json) -> str:
+def shown_import(answer: "ImportAnswer") -> str:
     """Return an import in words: the bars published and those held back."""
-    published = [{"symbol": symbol, "rows": rows} for symbol, rows in answer["published"].items() if rows]
-    idle = [symbol for symbol, rows in answer["published"].items() if not rows]
+    published = [{"symbol": symbol, "rows": rows} for symbol, rows in answer.published.items() if rows]
+    idle = [symbol for symbol, rows in answer.published.items() if not rows]
     return sections(
         listed("Published", published, ("symbol", "rows")),
         f"Nothing new of {', '.join(idle)}; published before." if idle else "",
-        shown_held_back(answer["quarantined"], lambda finding: str(finding["symbol"])),
+        shown_held_back([(finding.symbol, finding) for finding in answer.quarantined]),
         warned(answer),
     )

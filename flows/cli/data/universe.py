@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.cli.console import run_command, table
 from flows.cli.options import AsJson, Home, Source
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from tasks.data.universe import UniverseAnswer
 
 
 def universe(
@@ -24,25 +25,25 @@ def universe(
     run_command(lambda: run_universe({"source": source, "home": home}, file), shown_universe, as_json)
 
 
-def run_universe(given: Mapping[str, object], file: str | None) -> Json:
+def run_universe(given: Mapping[str, object], file: str | None) -> "UniverseAnswer":
     """Return the universe of the source, replaced by the file's if one is given."""
     from flows.config.paths import expanded
     from flows.config.settings import load
     from flows.planning.adapters import open_source
-    from tasks.data.universe import keep_universe, universe_json
+    from tasks.data.universe import keep_universe, universe_of
 
     settings = load(given)
     name = open_source(settings).name
     if file is None:
-        return universe_json(settings.home, name)
+        return universe_of(settings.home, name)
     from exchange.bars.universe_csv import read_universe
 
     return keep_universe(settings.home, name, read_universe(expanded(Path(file))))
 
 
-def shown_universe(answer: Json) -> str:
+def shown_universe(answer: "UniverseAnswer") -> str:
     """Return in words which symbols might be held, and when."""
-    if answer["universe"] is None:
-        return f"Nobody keeps a universe of {answer['source']}: every symbol may be held at any time."
-    rows = [{**one, "to": one["to"] or "today"} for one in answer["universe"]]
-    return f"The universe of {answer['source']}\n{table(rows, ('symbol', 'from', 'to'))}"
+    if answer.universe is None:
+        return f"Nobody keeps a universe of {answer.source}: every symbol may be held at any time."
+    rows = [{"symbol": span.symbol, "from": span.first, "to": span.last or "today"} for span in answer.universe]
+    return f"The universe of {answer.source}\n{table(rows, ('symbol', 'from', 'to'))}"

@@ -1,9 +1,12 @@
 """`turbodmt doctor`: check the installation, each check with a remedy."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from flows.cli.console import run_command, sections, table
 from flows.cli.options import AsJson, Home
+
+if TYPE_CHECKING:
+    from flows.doctor.checks import DoctorAnswer
 
 
 def doctor(home: Home = None, as_json: AsJson = False) -> None:
@@ -13,8 +16,8 @@ def doctor(home: Home = None, as_json: AsJson = False) -> None:
     run_command(lambda: run_doctor({"home": home}), shown_doctor, as_json)
 
 
-def shown_doctor(answer: dict[str, Any]) -> str:
+def shown_doctor(answer: "DoctorAnswer") -> str:
     """Return the checks in words, each with its remedy if it failed."""
-    rows = [{**check, "ok": "ok" if check["ok"] else "FAILED"} for check in answer["checks"]]
-    remedies = [f"{check['name']}: {check['remedy']}" for check in answer["checks"] if check["remedy"]]
+    rows = [{**dict(check), "ok": "ok" if check.ok else "FAILED"} for check in answer.checks]
+    remedies = [f"{check.name}: {check.remedy}" for check in answer.checks if check.remedy]
     return sections(table(rows, ("ok", "name", "detail")), "\n".join(remedies))

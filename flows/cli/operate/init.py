@@ -3,11 +3,11 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from flows.cli.console import run_command
+from flows.cli.console import run_dialogue
 from flows.cli.options import Capital, Home, Source, Symbols
 from flows.planning.deployed_accounts import ACCOUNT
 from strategy.exit_codes import Exit
@@ -45,10 +45,10 @@ def init(
 ) -> None:
     """Ask what is needed and write settings.toml; keys are never written."""
     given = {"source": source, "symbols": symbols, "strategy": strategy, "capital": capital, "broker": broker}
-    run_command(lambda: run_init(given, home, yes, risk), lambda answer: str(answer["said"]), as_json=False)
+    run_dialogue(lambda: run_init(given, home, yes, risk))
 
 
-def run_init(given: Mapping[str, str | None], home: str | None, yes: bool, risk: str | None = None) -> dict[str, Any]:
+def run_init(given: Mapping[str, str | None], home: str | None, yes: bool, risk: str | None = None) -> str:
     """Write the settings file and return the closing message.
 
     Raises ConfigurationError for an option outside its limits, NotInitialised.
@@ -81,7 +81,7 @@ def run_init(given: Mapping[str, str | None], home: str | None, yes: bool, risk:
     private_folder(folder)
     write_whole(path, (_content(answers) + _risk_lines(chosen)).encode())
     absent = f"\nThere is no file {file} yet." if file is not None and not file.exists() else ""
-    return {"said": _next(path, answers) + absent}
+    return _next(path, answers) + absent
 
 
 def _risk_asked() -> str:

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from filelock import Timeout
 
-from flows.cli.console import run_command
+from flows.cli.console import run_dialogue
 from flows.cli.operate.up_programs import server, worker
 from flows.cli.options import Home, Source, Symbols
 from flows.planning.deployed_accounts import ACCOUNT
@@ -26,7 +26,6 @@ from flows.server.supervisor import ManagedProcess, supervise
 from flows.server.up_server import DemandedFrom, forget, healthy, note
 from strategy.exit_codes import Exit
 
-Json = dict[str, Any]
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HEALTH_S = 120.0
 #: How long the scheduler may take to create the first runs.
@@ -63,18 +62,18 @@ def up(
     """Start the server, the deployments and a worker, and keep them running until Ctrl-C."""
     given = {"home": home, "source": source, "symbols": symbols}
     answer = (lambda: run_show_secret(home)) if show_secret else (lambda: run_up(given, account, host, port))
-    run_command(answer, lambda answer: str(answer["said"]), as_json=False)
+    run_dialogue(answer)
 
 
-def run_show_secret(home: str | None) -> Json:
-    """Return the user:password that `up` demands, in `said`; create it if there is none yet."""
+def run_show_secret(home: str | None) -> str:
+    """Return the user:password that `up` demands; create it if there is none yet."""
     from flows.config.settings import load
 
     folder = load({"home": home}).home
-    return {"said": server_password.given() or server_password.of_home(folder)}
+    return server_password.given() or server_password.of_home(folder)
 
 
-def run_up(given: Mapping[str, object], account: str | None, host: str, port: int) -> Json:
+def run_up(given: Mapping[str, object], account: str | None, host: str, port: int) -> str:
     """Run the servers until SIGINT (then raise KeyboardInterrupt) or SIGTERM, and return the closing message.
 
     A given source, symbols or account get a deployment of their own, which stays. Raises NotScheduled.
@@ -115,7 +114,7 @@ def run_up(given: Mapping[str, object], account: str | None, host: str, port: in
                     one.stop()
     if signal.SIGINT in received:
         raise KeyboardInterrupt
-    return {"said": "Stopped. Nothing runs any more; `turbodmt up` goes on where it was."}
+    return "Stopped. Nothing runs any more; `turbodmt up` goes on where it was."
 
 
 def _environment(home: Path, host: str, port: int) -> dict[str, str]:

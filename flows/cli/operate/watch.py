@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.cli.console import run_command, sections, table, warned
 from flows.cli.options import AsJson, Home
+
+if TYPE_CHECKING:
+    from tasks.operations.concerns import WatchAnswer
 
 
 def watch(
@@ -21,7 +24,7 @@ def watch(
     run_command(lambda: run_watch(home, account or ()), shown_watch, as_json)
 
 
-def run_watch(home: str | None, accounts: Sequence[str] = ()) -> dict[str, Any]:
+def run_watch(home: str | None, accounts: Sequence[str] = ()) -> "WatchAnswer":
     """Return the answer of `turbodmt watch`.
 
     If no accounts are named and no server schedules any, the accounts are those whose newest run was live: somebody
@@ -32,7 +35,7 @@ def run_watch(home: str | None, accounts: Sequence[str] = ()) -> dict[str, Any]:
     from flows.scheduling.schedules import accounts_by_deployment
     from flows.server.run_server import PrefectUnreachable
     from tasks.operations.accounts import demand_known
-    from tasks.operations.concerns import look
+    from tasks.operations.concerns import WatchAnswer, look
 
     folder = load({"home": home}).home
     warnings = []
@@ -44,10 +47,10 @@ def run_watch(home: str | None, accounts: Sequence[str] = ()) -> dict[str, Any]:
             watched = {account for _, account in accounts_by_deployment(folder, switched_on=False)}
         except PrefectUnreachable as error:
             warnings.append(str(error))
-    return {"concerns": [asdict(one) for one in look(folder, clock(), watched or None)], "warnings": warnings}
+    return WatchAnswer(concerns=look(folder, clock(), watched or None), warnings=tuple(warnings))
 
 
-def shown_watch(answer: dict[str, Any]) -> str:
+def shown_watch(answer: "WatchAnswer") -> str:
     """Return the concerns as a table, or a sentence that there are none."""
-    concerns = table(answer["concerns"], ("key", "text")) if answer["concerns"] else "All is well."
+    concerns = table([*map(asdict, answer.concerns)], ("key", "text")) if answer.concerns else "All is well."
     return sections(concerns, warned(answer))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +12,9 @@ from flows.cli.number_format import in_units
 from flows.cli.options import AsJson, Home, Source, Symbols
 from flows.cli.research.window_options import WindowOptions
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from tasks.audit.claims import HeadlineAnswer
+    from tasks.audit.window import ChecksAnswer
 
 #: Defaults of --days: dates sampled (lookahead), and days run (parity).
 LOOKAHEAD_DAYS, PARITY_DAYS = 25, 20
@@ -46,7 +48,9 @@ def audit(
     run_command(lambda: run_audit(given, what, window, days), shown_audit, as_json)
 
 
-def run_audit(given: Mapping[str, object], what: Audit, window: WindowOptions, days: int | None) -> Json:
+def run_audit(
+    given: Mapping[str, object], what: Audit, window: WindowOptions, days: int | None
+) -> "ChecksAnswer | HeadlineAnswer":
     """Return the answer of an audit; without Prefect server, and with only temporary accounts."""
     from flows.cli.console import quiet_logs
     from flows.config.settings import load
@@ -94,21 +98,27 @@ def _usual_days(what: Audit, end: date | None) -> int:
     return LOOKAHEAD_DAYS
 
 
-def shown_audit(answer: Json) -> str:
+def shown_audit(answer: "ChecksAnswer | HeadlineAnswer") -> str:
     """Return an audit in words: the checks made, or the claimed figures beside the measured ones."""
-    days = f"{', '.join(answer['symbols'])} of {answer['source']}, {answer['start']} to {answer['end']}"
-    if answer["audit"] == "headline":
-        columns = ("account", *MEASURED, "days_right_needed")
-        return sections(
-            f"The seed document's figures beside net ones of {days}, {answer['days']} days",
-            table([{**one, **in_units(one, MEASURED)} for one in answer["accounts"]], columns),
-            "The claimed win rate counts trades, the measured ones count days.",
-            answer["verdict"],
-            warned(answer),
-        )
-    rows = [{**check, "pass": "pass" if check["pass"] else "FAIL"} for check in answer["checks"]]
+    days = f"{', '.join(answer.symbols)} of {answer.source}, {answer.start} to {answer.end}"
+    return _shown_headline(answer, days) if answer.audit == "headline" else _shown_checks(answer, days)
+
+
+def _shown_headline(answer: "HeadlineAnswer", days: str) -> str:
+    columns = ("account", *MEASURED, "days_right_needed")
     return sections(
-        f"{answer['audit']} audit on {days}",
+        f"The seed document's figures beside net ones of {days}, {answer.days} days",
+        table([{**dict(account), **in_units(account, MEASURED)} for account in answer.accounts], columns),
+        "The claimed win rate counts trades, the measured ones count days.",
+        answer.verdict,
+        warned(answer),
+    )
+
+
+def _shown_checks(answer: "ChecksAnswer", days: str) -> str:
+    rows = [{**dict(check), "pass": "pass" if check.passed else "FAIL"} for check in answer.checks]
+    return sections(
+        f"{answer.audit} audit on {days}",
         table(rows, ("check", "strategy", "dates", "mismatches", "pass")),
         f"All {len(rows)} checks passed.",
         warned(answer),

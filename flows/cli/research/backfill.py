@@ -1,14 +1,17 @@
 """`turbodmt backfill`: replay the daily decisions over history into an account of their own."""
 
-import json
 from collections.abc import Mapping
-from typing import Annotated, Any
+from dataclasses import fields
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.cli.console import counted, listed, run_command, sections, table, warned
 from flows.cli.number_format import in_units, money
 from flows.cli.options import AsJson, Calendar, Capital, Home, Source, Symbols
+
+if TYPE_CHECKING:
+    from tasks.backfill.answer_model import BackfillAnswer
 
 
 def backfill(
@@ -34,7 +37,7 @@ def backfill(
     )
 
 
-def run_backfill(given: Mapping[str, object], window: tuple[str, str], account: str | None) -> dict[str, Any]:
+def run_backfill(given: Mapping[str, object], window: tuple[str, str], account: str | None) -> "BackfillAnswer":
     """Run the backfill flow under Prefect and return its answer; at once if nothing is left to do."""
     from flows.cli.prefect_run import prepare_run
     from flows.config.settings import load
@@ -59,6 +62,7 @@ def run_backfill(given: Mapping[str, object], window: tuple[str, str], account: 
         return done
     prepare_run(settings.home)
     from flows.backfill import backfill as flow
+    from tasks.backfill.answer_model import BackfillAnswer
 
     with served(settings.home):
         text = flow(
@@ -71,20 +75,21 @@ def run_backfill(given: Mapping[str, object], window: tuple[str, str], account: 
             account=account,
             home=settings.home,
         )
-    return dict(json.loads(text))
+    return BackfillAnswer.of_json(text)
 
 
-def shown_backfill(answer: dict[str, Any]) -> str:
+def shown_backfill(answer: "BackfillAnswer") -> str:
     """Return a backfill in words: the days added, the account's metrics, and which model decided when."""
-    changes = [{"since": one["as_of"], "model": (one["model_id"] or "none")[:12]} for one in answer["model_changes"]]
+    names = tuple(field.name for field in fields(answer.metrics))
+    changes = [{"since": change.as_of, "model": (change.model_id or "none")[:12]} for change in answer.model_changes]
     return sections(
-        f"Account {answer['account']}: {answer['strategy']} on {', '.join(answer['symbols'])}, {answer['start']} to "
-        f"{answer['end']}\n{counted(answer['days_done'], 'day')} done, {answer['days_skipped']} already there; "
-        f"{counted(answer['orders'], 'order')}, {answer['orders_withheld']} withheld, "
-        f"{counted(answer['fills'], 'fill')}",
-        table([in_units(answer["metrics"], tuple(answer["metrics"]))], tuple(answer["metrics"])),
-        f"Equity {money(answer['equity'])}" + (f", halted since {answer['halted_since']}" if answer["halted"] else ""),
-        listed("Models", changes, ("since", "model")) if answer["strategy"] == "turbo" else "",
-        f"Report {answer['report']}" if answer["report"] else "",
+        f"Account {answer.account}: {answer.strategy} on {', '.join(answer.symbols)}, {answer.start} to "
+        f"{answer.end}\n{counted(answer.days_done, 'day')} done, {answer.days_skipped} already there; "
+        f"{counted(answer.orders, 'order')}, {answer.orders_withheld} withheld, "
+        f"{counted(answer.fills, 'fill')}",
+        table([in_units(answer.metrics, names)], names),
+        f"Equity {money(answer.equity)}" + (f", halted since {answer.halted_since}" if answer.halted else ""),
+        listed("Models", changes, ("since", "model")) if answer.strategy == "turbo" else "",
+        f"Report {answer.report}" if answer.report else "",
         warned(answer),
     )

@@ -1,7 +1,8 @@
 """`turbodmt backtest`: test a strategy on history, or with --grid many parameters of one."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import fields
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,8 +16,7 @@ from flows.cli.research.window_options import WindowOptions
 
 if TYPE_CHECKING:
     from strategy.signals.strategies import Strategy
-
-Json = dict[str, Any]
+    from tasks.backtest.answer import BacktestAnswer
 
 
 def backtest(
@@ -55,7 +55,7 @@ def backtest(
         )
 
 
-def run_backtest(given: Mapping[str, object], window: WindowOptions, folder: str | None) -> Json:
+def run_backtest(given: Mapping[str, object], window: WindowOptions, folder: str | None) -> "BacktestAnswer":
     """Return the answer of a backtest; without Prefect server or account."""
     from flows.cli.research.results_folder import results_folder
     from flows.config.settings import load
@@ -71,14 +71,14 @@ def run_backtest(given: Mapping[str, object], window: WindowOptions, folder: str
     # The answer holds all warnings of the steps.
     quiet_logs()
     from flows.runs.training_progress import training_told
-    from tasks.backtest.answer import backtest_json
+    from tasks.backtest.answer import backtest_answer
     from tasks.backtest.export import save
     from tasks.backtest.run import Window
     from tasks.backtest.run import backtest as run_job
 
     with training_told():
         tested = run_job(job, Window(strategies=strategies, start=request.since), source_factory(settings), tell)
-    return backtest_json(tested, save(tested, results) if results is not None else ())
+    return backtest_answer(tested, save(tested, results) if results is not None else ())
 
 
 def _strategies(names: str) -> "tuple[Strategy, ...]":
@@ -90,24 +90,26 @@ def _strategies(names: str) -> "tuple[Strategy, ...]":
     return tuple(wanted if len(wanted) > 1 or wanted == [Strategy.HOLD] else [*wanted, Strategy.HOLD])
 
 
-def shown_backtest(answer: Json) -> str:
+def shown_backtest(answer: "BacktestAnswer") -> str:
     """Return a backtest in words: its metrics side by side, and how far they can be trusted."""
-    accounts = {name: answer[name] for name in ("gross", "net", "net_2x_cost")}
-    accounts |= {name: one["net"] for name, one in answer["benchmarks"].items()}
+    accounts = {"gross": answer.gross, "net": answer.net, "net_2x_cost": answer.net_2x_cost}
+    accounts |= {name: benchmark.net for name, benchmark in answer.benchmarks.items()}
     # One metric per row: there are fewer accounts than metrics, so eighty columns are enough.
     rows = [
-        {"metric": name, **{label: metric(name, one[name]) for label, one in accounts.items()}}
-        for name in answer["net"]
+        {
+            "metric": field.name,
+            **{label: metric(field.name, getattr(one, field.name)) for label, one in accounts.items()},
+        }
+        for field in fields(answer.net)
     ]
-    count = answer["trials"]
+    count = answer.trials
     trials = f"; {count} configuration{'s' if count > 1 else ''} tried on these bars" if count else ""
     return sections(
-        f"{answer['strategy']} on {', '.join(answer['symbols'])}, {answer['start']} to {answer['end']}, "
-        f"{answer['bars']} days{trials}",
+        f"{answer.strategy} on {', '.join(answer.symbols)}, {answer.start} to {answer.end}, {answer.bars} days{trials}",
         table(rows, ("metric", *accounts)),
-        shown_costs(answer["costs"]),
-        f"The drawdown limit would have halted it on {answer['would_halt_on']}." if answer["would_halt_on"] else "",
-        "\n".join(doubts(answer["significance"])),
-        "\n".join(answer["files"]),
+        shown_costs(answer.costs),
+        f"The drawdown limit would have halted it on {answer.would_halt_on}." if answer.would_halt_on else "",
+        "\n".join(doubts(answer.significance)),
+        "\n".join(answer.files),
         warned(answer),
     )

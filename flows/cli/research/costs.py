@@ -1,26 +1,34 @@
 """Costs of a backtest in words: money paid, the share per year, and the rates."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from flows.cli.console import table
 from flows.cli.number_format import ABSENT, money
+
+if TYPE_CHECKING:
+    from tasks.backtest.answer import CostsAnswer
 
 #: Most symbols named beside a value; above that, only their count is given.
 MOST_NAMED = 4
 
 
-def shown_costs(costs: Mapping[str, Any]) -> str:
+def shown_costs(costs: "CostsAnswer") -> str:
     """Return one line per cost."""
-    at = {
-        "fees": f"{in_bps(costs['fee_bps'])} of what is traded",
-        "slippage": f"{in_bps(costs['slippage_bps'])} of the open",
-        "financing": f"{100 * costs['financing_rate']:g}% a year of what is borrowed or sold short",
-        "total": "",
-    }
+    lines = [
+        ("fees", costs.fees, costs.fees_pct_per_year, f"{in_bps(costs.fee_bps)} of what is traded"),
+        ("slippage", costs.slippage, costs.slippage_pct_per_year, f"{in_bps(costs.slippage_bps)} of the open"),
+        (
+            "financing",
+            costs.financing,
+            costs.financing_pct_per_year,
+            f"{100 * costs.financing_rate:g}% a year of what is borrowed or sold short",
+        ),
+        ("total", costs.total, costs.total_pct_per_year, ""),
+    ]
     rows = [
-        {"costs": name, "paid": money(costs[name]), "a year": _yearly(costs[f"{name}_pct_per_year"]), "at": terms}
-        for name, terms in at.items()
+        {"costs": name, "paid": money(paid), "a year": _yearly(share), "at": terms}
+        for name, paid, share, terms in lines
     ]
     # A dash would read as a missing value.
     return table([{**row, "at": row["at"] or " "} for row in rows], ("costs", "paid", "a year", "at"))

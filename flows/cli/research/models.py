@@ -1,12 +1,14 @@
 """`turbodmt models`: the registry of models, and the prior."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from flows.cli.console import run_command, sections, table, warned
 from flows.cli.options import AsJson, Home, Source, Symbols
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from tasks.operations.promote import ModelsAnswer
 
 
 def models(source: Source = None, symbols: Symbols = None, home: Home = None, as_json: AsJson = False) -> None:
@@ -14,31 +16,32 @@ def models(source: Source = None, symbols: Symbols = None, home: Home = None, as
     run_command(lambda: run_models({"source": source, "symbols": symbols, "home": home}), shown_models, as_json)
 
 
-def run_models(given: Mapping[str, object]) -> Json:
+def run_models(given: Mapping[str, object]) -> "ModelsAnswer":
     """Return the registry, filtered by the options; the settings do not filter it."""
     from flows.config.settings import load
     from flows.planning.adapters import open_source
-    from tasks.operations.promote import Filter, Panel, models_json
+    from tasks.operations.promote import Filter, Panel
+    from tasks.operations.promote import models as registered
 
     settings = load(given)
     wanted = Filter(
         source=open_source(settings).name if given.get("source") else None,
         symbols=settings.symbols if given.get("symbols") else None,
     )
-    return models_json(settings.home, wanted, Panel(source=settings.source, symbols=settings.symbols))
+    return registered(settings.home, wanted, Panel(source=settings.source, symbols=settings.symbols))
 
 
-def shown_models(answer: Json) -> str:
+def shown_models(answer: "ModelsAnswer") -> str:
     """Return the registry in words: one line per model, then the reasons."""
     rows = [
         {
-            **one,
-            "model": one["model_id"][:12],
-            "symbols": ",".join(one["symbols"]),
-            **(one["verdict"] or {"figures": {}})["figures"],
+            **dict(model),
+            "model": model.model_id[:12],
+            "symbols": ",".join(model.symbols),
+            **(asdict(model.verdict.figures) if model.verdict else {}),
         }
-        for one in answer["models"]
+        for model in answer.models
     ]
     columns = ("model", "state", "source", "symbols", "trained_to", "seed", "sharpe", "rival_sharpe", "p_deflated")
-    reasons = [f"{row['model']}: {row['reason']}" for row in rows if row["reason"]]
+    reasons = [f"{model.model_id[:12]}: {model.reason}" for model in answer.models if model.reason]
     return sections(table(rows, columns), "\n".join(reasons), warned(answer))

@@ -1,14 +1,15 @@
 """`turbodmt promote`: let a model, or the prior, trade by hand."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.cli.console import run_command
 from flows.cli.options import AsJson, Home, Source, Symbols
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from tasks.operations.promote import PromoteAnswer
 
 
 def promote(
@@ -24,7 +25,7 @@ def promote(
     run_command(lambda: run_promote(given, model, reason), shown_promote, as_json)
 
 
-def run_promote(given: Mapping[str, object], model: str, reason: str) -> Json:
+def run_promote(given: Mapping[str, object], model: str, reason: str) -> "PromoteAnswer":
     """Promote a model, which has its symbols on record, or the prior for the symbols of the settings."""
     from flows.config.settings import load
     from flows.config.wall_clock import clock
@@ -43,11 +44,11 @@ def run_promote(given: Mapping[str, object], model: str, reason: str) -> Json:
     return promote_model(settings.home, model, reason, clock())
 
 
-def shown_promote(answer: Json) -> str:
+def shown_promote(answer: "PromoteAnswer") -> str:
     """Return in words which model decides now, and since when."""
-    who = "The prior" if answer["model_id"] == "prior" else f"Model {answer['model_id'][:12]}"
-    panel = f"{', '.join(answer['symbols'])} of {answer['source']}"
-    if not answer["changed"]:
-        return f"{who} trades {panel} already ({answer['reason']}); nothing has changed."
-    replaced = "the prior" if answer["replaced"] == "prior" else f"model {answer['replaced'][:12]}"
-    return f"{who} trades {panel} from {answer['as_of']} on, instead of {replaced}: {answer['reason']}"
+    who = "The prior" if answer.model_id == "prior" else f"Model {answer.model_id[:12]}"
+    panel = f"{', '.join(answer.symbols)} of {answer.source}"
+    if not answer.changed:
+        return f"{who} trades {panel} already ({answer.reason}); nothing has changed."
+    replaced = "the prior" if answer.replaced == "prior" else f"model {answer.replaced[:12]}"
+    return f"{who} trades {panel} from {answer.as_of} on, instead of {replaced}: {answer.reason}"

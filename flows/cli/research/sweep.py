@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import ceil
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flows.cli.console import counted, quiet_logs, sections, table, warned
 from flows.cli.number_format import in_units, ratio
@@ -12,6 +12,7 @@ from flows.cli.research.window_options import WindowOptions
 
 if TYPE_CHECKING:
     from strategy.kernel.grid_accounts import Swept
+    from tasks.backtest.sweep_answer import SweepAnswer
     from tasks.backtest.sweep_chunks import Runner, Work
 
 #: Most Prefect tasks in a spread sweep: each costs about 75 ms, and a lost worker loses those it was running.
@@ -24,7 +25,7 @@ METRICS = ("sharpe", "cagr", "annual_vol", "max_drawdown", "turnover_per_year")
 
 def run_sweep(
     given: Mapping[str, object], grid: tuple[str | None, str | None], window: WindowOptions, folder: str | None
-) -> dict[str, Any]:
+) -> "SweepAnswer":
     """Return the answer of a sweep: `grid` is its file and a Dask scheduler's address, `window` as in a backtest."""
     from flows.cli.prefect_run import prepare_run
     from flows.cli.research.results_folder import results_folder
@@ -54,7 +55,7 @@ def run_sweep(
     else:
         prepare_run(settings.home)
     from tasks.backtest.sweep import sweep
-    from tasks.backtest.sweep_answer import save, sweep_json
+    from tasks.backtest.sweep_answer import save, sweep_answer
     from tasks.backtest.sweep_chunks import side_by_side
 
     if address is None:
@@ -62,8 +63,8 @@ def run_sweep(
     else:
         with served(settings.home):
             swept = sweep(job, (wanted, request.since), source_factory(settings), spread_over(address))
-    answer = sweep_json(swept, save(swept, results) if results is not None else ())
-    return {**answer, "seconds": round(perf_counter() - started, 2)}
+    answer = sweep_answer(swept, save(swept, results) if results is not None else ())
+    return answer.model_copy(update={"seconds": round(perf_counter() - started, 2)})
 
 
 def spread_over(address: str) -> "Runner":
@@ -110,26 +111,25 @@ def spread_over(address: str) -> "Runner":
     return run
 
 
-def shown_sweep(answer: dict[str, Any]) -> str:
+def shown_sweep(answer: "SweepAnswer") -> str:
     """Return a sweep in words: its ten best points, and how much of the best one may be luck."""
-    best, trials = answer["best"], answer["trials"]
-    columns = (*answer["varied"], *METRICS)
+    columns = (*answer.varied, *METRICS)
     doubt = [
-        f"The best of {counted(trials, 'trial')} without skill would show a Sharpe of "
-        f"{answer['luckiest_sharpe']:.2f}; the chance that the best point's is more than luck is "
-        f"{ratio(answer['deflated_sharpe'])}."
+        f"The best of {counted(answer.trials, 'trial')} without skill would show a Sharpe of "
+        f"{answer.luckiest_sharpe:.2f}; the chance that the best point's is more than luck is "
+        f"{ratio(answer.deflated_sharpe)}."
     ]
-    if answer["pbo"] is not None:
+    if answer.pbo is not None:
         doubt.append(
-            f"In {answer['pbo']:.0%} of the splits of the days, what was best on one half was no better than the "
+            f"In {answer.pbo:.0%} of the splits of the days, what was best on one half was no better than the "
             "median point on the other."
         )
     return sections(
-        f"{counted(answer['points'], 'point')} on {', '.join(answer['symbols'])}, {answer['start']} to "
-        f"{answer['end']}, {counted(answer['bars'], 'day')}",
-        table([{**one, **in_units(one, METRICS)} for one in answer["top"]], columns),
-        f"The best point's exact account, with lots and limits: net Sharpe {ratio(best['exact']['sharpe'])}",
+        f"{counted(answer.points, 'point')} on {', '.join(answer.symbols)}, {answer.start} to "
+        f"{answer.end}, {counted(answer.bars, 'day')}",
+        table([{**dict(point), **in_units(point, METRICS)} for point in answer.top], columns),
+        f"The best point's exact account, with lots and limits: net Sharpe {ratio(answer.best.exact.sharpe)}",
         " ".join(doubt),
-        "\n".join(answer["files"]),
+        "\n".join(answer.files),
         warned(answer),
     )

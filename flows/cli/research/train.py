@@ -1,14 +1,14 @@
 """`turbodmt train`: train a challenger, which the promotion gate judges."""
 
-import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from flows.cli.console import run_command, sections, warned
 from flows.cli.number_format import ratio
 from flows.cli.options import AsJson, AsOf, Calendar, Home, Source, Symbols
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from tasks.models.retrain import TrainAnswer
 
 
 def train(
@@ -26,7 +26,7 @@ def train(
     run_command(lambda: run_train(with_calendar(given, calendar), as_of), shown_train, as_json)
 
 
-def run_train(given: Mapping[str, object], as_of: str | None) -> Json:
+def run_train(given: Mapping[str, object], as_of: str | None) -> "TrainAnswer":
     """Run the training flow under Prefect and return its answer."""
     from flows.cli.prefect_run import prepare_run
     from flows.config.settings import load
@@ -41,21 +41,22 @@ def run_train(given: Mapping[str, object], as_of: str | None) -> Json:
     prepare_run(settings.home)
     from flows.runs.training_progress import training_told
     from flows.train import train as flow
+    from tasks.models.retrain import TrainAnswer
 
     symbols = list(settings.symbols) or None
     with served(settings.home), training_told():
         text = flow(as_of=wanted, source=settings.source, symbols=symbols, home=settings.home)
-    return dict(json.loads(text))
+    return TrainAnswer.of_json(text)
 
 
-def shown_train(answer: Json) -> str:
+def shown_train(answer: "TrainAnswer") -> str:
     """Return a training in words: the model and its validation."""
-    validation = answer["validation"]
+    validation = answer.validation
     return sections(
-        f"Model {answer['model_id']}\ntrained on {', '.join(answer['symbols'])} from {answer['trained_from']} to "
-        f"{answer['trained_to']}",
-        f"Net Sharpe on {validation['validation_bars']} dates that it neither learned from nor stopped at: "
-        f"{ratio(validation['network_sharpe'])}, the prior {ratio(validation['prior_sharpe'])}",
-        f"{'Promoted' if answer['promoted'] else 'Refused'}: {answer['verdict']['reason']}",
+        f"Model {answer.model_id}\ntrained on {', '.join(answer.symbols)} from {answer.trained_from} to "
+        f"{answer.trained_to}",
+        f"Net Sharpe on {validation.validation_bars} dates that it neither learned from nor stopped at: "
+        f"{ratio(validation.network_sharpe)}, the prior {ratio(validation.prior_sharpe)}",
+        f"{'Promoted' if answer.promoted else 'Refused'}: {answer.verdict.reason}",
         warned(answer),
     )

@@ -1,6 +1,6 @@
 """`turbodmt accounts`: list the accounts, and forget one after confirmation."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,7 +9,8 @@ from flows.cli.forgetting import Doing, NotConfirmed, Yes, demand_yes
 from flows.cli.number_format import money
 from flows.cli.options import AsJson, Home
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from tasks.operations.accounts import AccountsAnswer, ForgottenAccountAnswer
 
 
 def accounts(
@@ -26,15 +27,15 @@ def accounts(
         run_command(lambda: run_forget_account(home, name, yes), shown_forgotten_account, as_json)
 
 
-def run_accounts(home: str | None) -> Json:
+def run_accounts(home: str | None) -> "AccountsAnswer":
     """Return the answer of `turbodmt accounts`."""
     from flows.config.settings import load
-    from tasks.operations.accounts import accounts_json
+    from tasks.operations.accounts import accounts as known_accounts
 
-    return accounts_json(load({"home": home}).home)
+    return known_accounts(load({"home": home}).home)
 
 
-def run_forget_account(home: str | None, name: str | None, yes: bool) -> Json:
+def run_forget_account(home: str | None, name: str | None, yes: bool) -> "ForgottenAccountAnswer":
     """Return the answer of `turbodmt accounts forget`. Raises NotConfirmed, NotForgotten, AccountUnknown."""
     from flows.config.settings import load
     from flows.scheduling.schedules import accounts_by_deployment
@@ -54,21 +55,21 @@ def run_forget_account(home: str | None, name: str | None, yes: bool) -> Json:
     return forget_account(folder, name)
 
 
-def shown_accounts(answer: Json) -> str:
+def shown_accounts(answer: "AccountsAnswer") -> str:
     """Return the accounts as a table."""
-    if not answer["accounts"]:
+    if not answer.accounts:
         return "There is no account yet; `turbodmt daily` makes one."
     rows = [
-        {**one, "equity": money(one["equity"]), "halted": "yes" if one["halted"] else "no"}
-        for one in answer["accounts"]
+        {**dict(account), "equity": money(account.equity), "halted": "yes" if account.halted else "no"}
+        for account in answer.accounts
     ]
     columns = ("account", "filled_by", "strategy", "source", "broker", "first", "last", "equity", "halted")
     return sections(table(rows, columns), warned(answer))
 
 
-def shown_forgotten_account(answer: Json) -> str:
+def shown_forgotten_account(answer: "ForgottenAccountAnswer") -> str:
     """Return a sentence on what was deleted, and what stays."""
     return (
-        f"Account {answer['forgotten']} is forgotten: {answer['days']:,} days, {answer['orders']:,} orders, "
-        f"{answer['fills']:,} fills, and its pages. What was tried stays counted."
+        f"Account {answer.forgotten} is forgotten: {answer.days:,} days, {answer.orders:,} orders, "
+        f"{answer.fills:,} fills, and its pages. What was tried stays counted."
     )

@@ -1,12 +1,15 @@
 """`turbodmt adopt`: have the ledger say what a broker holds."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.cli.console import quiet_logs, run_command, sections
 from flows.cli.options import Account, AsJson, Home
+
+if TYPE_CHECKING:
+    from tasks.broker.takeover_plan import AdoptAnswer, BooksAnswer
 
 
 def adopt(
@@ -23,7 +26,7 @@ def adopt(
     run_command(run, shown_adopted, as_json)
 
 
-def run_foresee(given: Mapping[str, object], account: str) -> dict[str, Any]:
+def run_foresee(given: Mapping[str, object], account: str) -> "AdoptAnswer":
     """Return the answer of `turbodmt adopt --dry-run`."""
     from flows.config.settings import load
     from flows.config.wall_clock import clock
@@ -38,7 +41,7 @@ def run_foresee(given: Mapping[str, object], account: str) -> dict[str, Any]:
     return foresee(settings.home, account, broker_factory(settings), clock())
 
 
-def run_adopt(given: Mapping[str, object], account: str, reason: str) -> dict[str, Any]:
+def run_adopt(given: Mapping[str, object], account: str, reason: str) -> "AdoptAnswer":
     """Return the answer of `turbodmt adopt`."""
     from flows.config.settings import load
     from flows.config.wall_clock import clock
@@ -53,27 +56,33 @@ def run_adopt(given: Mapping[str, object], account: str, reason: str) -> dict[st
     return adopt_anew(settings.home, account, reason, broker_factory(settings), clock())
 
 
-def shown_adopted(answer: Mapping[str, Any]) -> str:
+def shown_adopted(answer: "AdoptAnswer") -> str:
     """Return what `adopt` has done or would do, with the account before and after it."""
-    account, broker = answer["account"], answer["broker"]
-    if not answer["changed"]:
+    account, broker = answer.account, answer.broker
+    if not answer.changed:
         head = f"Account {account} and {broker} agree; nothing is to be booked."
-    elif answer["dry_run"]:
+    elif answer.dry_run:
         head = (
             f"`turbodmt adopt --reason TEXT` would have account {account} say what {broker} holds; nothing is done yet."
         )
     else:
-        head = f"Account {account} says what {broker} holds: adoption {answer['number']}, {answer['reason']}."
-    booked = [f"{one['as_of']}: {one['reason']}." for one in answer["entries"]]
-    if answer["changed"] and not booked:
+        head = f"Account {account} says what {broker} holds: adoption {answer.number}, {answer.reason}."
+    booked = [f"{entry.as_of}: {entry.reason}." for entry in answer.entries]
+    if answer.changed and not booked:
         booked = ["No entry: the account's cash and positions stay as they are; orders that have not left never will."]
     return sections(
         head,
-        "\n".join([*booked, *(f"{note}." for note in answer["notes"])]),
-        "\n".join(_books(name, answer[name]) for name in ("before", "after") if answer[name]),
+        "\n".join([*booked, *(f"{note}." for note in answer.notes)]),
+        "\n".join(
+            _books(name, books)
+            for name, books in (("Before", answer.before), ("After", answer.after))
+            if books is not None
+        ),
     )
 
 
-def _books(name: str, books: Mapping[str, Any]) -> str:
-    held = ", ".join(f"{quantity} {symbol}" for symbol, quantity in books["positions"].items()) or "no position"
-    return f"{name.capitalize()}: equity {books['equity']}, cash {books['cash']}, {held}."
+def _books(name: str, books: "BooksAnswer") -> str:
+    from tasks.run.answers import text
+
+    held = ", ".join(f"{text(quantity)} {symbol}" for symbol, quantity in books.positions.items()) or "no position"
+    return f"{name}: equity {text(books.equity)}, cash {text(books.cash)}, {held}."

@@ -1,16 +1,16 @@
 """`turbodmt daily`: run one day of an account."""
 
-import json
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.cli.console import listed, run_command, sections, table, warned
-from flows.cli.number_format import decision, money, trade
+from flows.cli.number_format import decision, fill, money, order
 from flows.cli.options import Account, AsJson, AsOf, Calendar, Capital, Home, Source, Symbols
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from tasks.run.answers import DayAnswer
 
 
 def daily(
@@ -33,7 +33,7 @@ def daily(
     run_command(lambda: run_daily(with_calendar(given, calendar), as_of, account), shown_daily, as_json)
 
 
-def run_daily(given: Mapping[str, object], as_of: str | None, account: str) -> Json:
+def run_daily(given: Mapping[str, object], as_of: str | None, account: str) -> "DayAnswer":
     """Run the daily flow under Prefect and return its answer."""
     from flows.cli.prefect_run import prepare_run
     from flows.config.settings import load
@@ -41,6 +41,7 @@ def run_daily(given: Mapping[str, object], as_of: str | None, account: str) -> J
     from flows.planning.adapters import broker_factory, open_source
     from flows.planning.plan import Request, day, demand_live, plan
     from flows.server.availability import served
+    from tasks.run.answers import DayAnswer
     from tasks.run.runs import demand_own, finished
 
     wanted = day(as_of, "--as-of")
@@ -70,29 +71,29 @@ def run_daily(given: Mapping[str, object], as_of: str | None, account: str) -> J
             account=account,
             home=settings.home,
         )
-    return dict(json.loads(text))
+    return DayAnswer.of_json(text)
 
 
-def shown_daily(answer: Json) -> str:
+def shown_daily(answer: "DayAnswer") -> str:
     """Return a day in words: account, decisions, orders, fills, and the path of the report."""
-    rows = [{"symbol": symbol, **decision(one)} for symbol, one in answer["symbols"].items()]
+    rows = [{"symbol": symbol, **decision(one)} for symbol, one in answer.symbols.items()]
     columns = ("symbol", "status", "regime", "confidence", "signal", "volatility", "exposure")
-    orders, fills = [*map(trade, answer["orders"])], [*map(trade, answer["fills"])]
-    ruled = f", model {answer['model_id'][:12]}" if answer["model_id"] else ", the prior"
-    reason = answer.get("model_reason") if answer["strategy"] == "turbo" else None
-    halted = answer.get("halted_reason")
+    orders, fills = [*map(order, answer.orders)], [*map(fill, answer.fills)]
+    ruled = f", model {answer.model_id[:12]}" if answer.model_id else ", the prior"
+    reason = answer.model_reason if answer.strategy == "turbo" else None
+    halted = answer.halted_reason
     return sections(
         f"{halted}; only orders that reduce a position are sent. Once you know why, `turbodmt resume --account "
-        f"{answer['account']} --reason TEXT` lets it trade again."
+        f"{answer.account} --reason TEXT` lets it trade again."
         if halted
         else "",
-        f"{answer['as_of']}  account {answer['account']}  strategy {answer['strategy']}"
-        + (ruled if answer["strategy"] == "turbo" else "")
+        f"{answer.as_of}  account {answer.account}  strategy {answer.strategy}"
+        + (ruled if answer.strategy == "turbo" else "")
         + (f"\n{reason}" if reason else ""),
         table(rows, columns) if rows else "",
         listed("Fills", fills, ("symbol", "side", "quantity", "price", "fee", "order_id")),
         listed("Orders for the next open", orders, ("symbol", "side", "quantity", "state", "order_id")),
-        f"Equity {money(answer['equity'])}, cash {money(answer['cash'])}" if answer["equity"] else "",
-        f"Report {answer['report']}" if answer["report"] else "",
+        f"Equity {money(answer.equity)}, cash {money(answer.cash)}" if answer.equity is not None else "",
+        f"Report {answer.report}" if answer.report else "",
         warned(answer),
     )

@@ -3,8 +3,9 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from io import StringIO
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,9 +15,9 @@ from flows.cli.options import AsJson, Home
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from tasks.operations.explain_answer import BarsPart, ExplainAnswer, ForecastPart, LimitsPart, RegimePart, SizePart
     from tasks.run.job import RunConfig
 
-Json = Mapping[str, Any]
 #: A line of the page: name, value and remark.
 Line = tuple[str, object, str]
 
@@ -35,7 +36,7 @@ def explain(
     run_command(lambda: run_explain({"home": home}, order, account), shown_explanation, as_json)
 
 
-def run_explain(given: Mapping[str, object], order: str, account: str | None) -> dict[str, Any]:
+def run_explain(given: Mapping[str, object], order: str, account: str | None) -> "ExplainAnswer":
     """Return the explanation of the one order whose id begins with `order`. Raises RequestRefused unless it is one."""
     from flows.config.settings import load
     from flows.planning.plan import RequestRefused
@@ -69,7 +70,7 @@ def _policy(config: str) -> "RunConfig":
     return run_config(Settings(**{name: value for name, value in json.loads(config).items() if name in known}))
 
 
-def shown_explanation(answer: Json) -> str:
+def shown_explanation(answer: "ExplainAnswer") -> str:
     """Return the page, with bold headings on a terminal and as plain text elsewhere."""
     from rich.console import Console
     from rich.text import Text
@@ -84,7 +85,7 @@ def shown_explanation(answer: Json) -> str:
         console.print()
         console.print(Text(f"{number} {heading}", style="bold"))
         console.print(_grid(lines))
-    for warning in answer["warnings"]:
+    for warning in answer.warnings:
         console.print()
         console.print(Text(f"Warning: {warning}", style="yellow"))
     return "\n".join(line.rstrip() for line in page.getvalue().rstrip().splitlines())
@@ -102,154 +103,163 @@ def _grid(lines: Sequence[Line]) -> "Table":
 
 def _figure(value: object) -> str:
     """Return a value as stored."""
+    if isinstance(value, Decimal):
+        from tasks.run.answers import text
+
+        return text(value)
     return ABSENT if value is None or value == "" else str(value)
 
 
-def _headline(answer: Json) -> str:
-    order, decision = answer["order"], answer["decision"]
-    nobody = "the prior" if decision["strategy"] == "turbo" else "no network"
-    who = f"model {decision['model_id'][:12]}" if decision["model_id"] else nobody
+def _headline(answer: "ExplainAnswer") -> str:
+    order, decision = answer.order, answer.decision
+    nobody = "the prior" if decision.strategy == "turbo" else "no network"
+    who = f"model {decision.model_id[:12]}" if decision.model_id else nobody
     origin = {
         "stored": "Every number was stored when the day was decided.",
         "replayed": "Nothing was kept then, as a backfill keeps nothing: the day was decided again just now.",
         None: "How the day was decided is not known any more.",
-    }[answer["origin"]]
+    }[answer.origin]
     return (
-        f"Order {order['order_id']} of account {order['account']}: {order['side']} {order['quantity']} "
-        f"{order['symbol']}, {order['state']}\n"
-        f"Decided at the close of {order['as_of']} by {decision['strategy']}, {who}. {origin}"
+        f"Order {order.order_id} of account {order.account}: {order.side} {_figure(order.quantity)} "
+        f"{order.symbol}, {order.state}\n"
+        f"Decided at the close of {order.as_of} by {decision.strategy}, {who}. {origin}"
     )
 
 
-def _parts(answer: Json) -> list[tuple[str, list[Line]]]:
+def _parts(answer: "ExplainAnswer") -> list[tuple[str, list[Line]]]:
     """Return the page's parts in causal order; those of the decision only if it is known how the day was decided."""
     parts: list[tuple[str, list[Line]]] = []
-    if answer["origin"] is not None:
+    regime, forecast, size, limits = answer.regime, answer.forecast, answer.size, answer.limits
+    if (
+        answer.bars is not None
+        and regime is not None
+        and forecast is not None
+        and size is not None
+        and limits is not None
+    ):
         parts = [
-            ("Bars", _bars(answer)),
+            ("Bars", _bars(answer, answer.bars)),
             ("Features", _features(answer)),
-            ("Regime", _regime(answer["regime"])),
-            ("Forecast", _forecast(answer)),
-            ("Size, as a multiple of equity", _size(answer["size"])),
-            ("Clip and limits", _limits(answer["limits"])),
+            ("Regime", _regime(regime)),
+            ("Forecast", _forecast(forecast)),
+            ("Size, as a multiple of equity", _size(size)),
+            ("Clip and limits", _limits(limits)),
         ]
     return [*parts, ("Order", _order(answer)), ("Fills", _fills(answer))]
 
 
-def _bars(answer: Json) -> list[Line]:
-    bars = answer["bars"]
-    kept = "the bars in the store still give it" if answer["verified"] else "THE BARS IN THE STORE NO LONGER GIVE IT"
+def _bars(answer: "ExplainAnswer", bars: "BarsPart") -> list[Line]:
+    kept = "the bars in the store still give it" if answer.verified else "THE BARS IN THE STORE NO LONGER GIVE IT"
     return [
-        ("source", bars["source"], ""),
-        ("window", f"{bars['first']} to {bars['last']}", f"{bars['bars']} bars of {answer['order']['symbol']}"),
-        ("close", bars["close"], "raw, of the last bar"),
-        ("adjustment factor", bars["factor"], "raw × factor is the adjusted price"),
-        ("sha256", answer["decision"]["data_sha256"], f"of the windows of {', '.join(bars['symbols'])}: {kept}"),
+        ("source", bars.source, ""),
+        ("window", f"{bars.first} to {bars.last}", f"{bars.bars} bars of {answer.order.symbol}"),
+        ("close", bars.close, "raw, of the last bar"),
+        ("adjustment factor", bars.factor, "raw × factor is the adjusted price"),
+        ("sha256", answer.decision.data_sha256, f"of the windows of {', '.join(bars.symbols)}: {kept}"),
     ]
 
 
-def _features(answer: Json) -> list[Line]:
-    if answer["features"]:
-        return [(name, value, "") for name, value in answer["features"].items()]
+def _features(answer: "ExplainAnswer") -> list[Line]:
+    if answer.features:
+        return [(name, value, "") for name, value in answer.features.items()]
     return [("none", None, "no network decided; the rule's own inputs are under Forecast")]
 
 
-def _regime(regime: Json) -> list[Line]:
-    scores: list[Line] = [(f"{name} score", value, "") for name, value in regime["scores"].items()]
+def _regime(regime: "RegimePart") -> list[Line]:
+    scores: list[Line] = [(f"{name} score", value, "") for name, value in regime.scores.items()]
     return [
         *scores,
-        ("weighted score", regime["score"], "-1 to 1, positive speaks for Bull"),
-        *((f"P({name})", value, "") for name, value in regime["probabilities"].items()),
-        ("regime", regime["regime"], ""),
-        ("confidence", regime["confidence"], "0: all three are equally likely, 1: certain"),
+        ("weighted score", regime.score, "-1 to 1, positive speaks for Bull"),
+        *((f"P({name})", value, "") for name, value in regime.probabilities.items()),
+        ("regime", regime.regime, ""),
+        ("confidence", regime.confidence, "0: all three are equally likely, 1: certain"),
     ]
 
 
-def _forecast(answer: Json) -> list[Line]:
-    forecast = answer["forecast"]
-    lines: list[Line] = [(name, value, "") for name, value in forecast["inputs"].items()]
-    if forecast["prior"] is not None:
-        lines.append(("prior", forecast["prior"], "the rule that the networks start from"))
-    lines += [(f"network {number}", value, "") for number, value in enumerate(forecast["members"], start=1)]
-    if forecast["members"]:
-        lines.append(("mean of the networks", forecast["mean"], "before the mean of their departures is cut to ±1"))
-    return [*lines, ("signal", forecast["signal"], "-1 to 1")]
+def _forecast(forecast: "ForecastPart") -> list[Line]:
+    lines: list[Line] = [(name, value, "") for name, value in forecast.inputs.items()]
+    if forecast.prior is not None:
+        lines.append(("prior", forecast.prior, "the rule that the networks start from"))
+    lines += [(f"network {number}", value, "") for number, value in enumerate(forecast.members, start=1)]
+    if forecast.members:
+        lines.append(("mean of the networks", forecast.mean, "before the mean of their departures is cut to ±1"))
+    return [*lines, ("signal", forecast.signal, "-1 to 1")]
 
 
-def _size(size: Json) -> list[Line]:
+def _size(size: "SizePart") -> list[Line]:
     at_peak: list[Line] = []
-    if "capped" in size:
+    if size.capped is not None:
         at_peak = [
-            ("signal", size["signal"], ""),
-            ("s'", size["soft_signal"], "the signal with the neutral zone cut out"),
-            ("g", size["regime_multiplier"], "regime multiplier"),
-            ("σ", size["volatility"], "annualised volatility of the symbol"),
-            ("b", size["budget"], "share of the risk budget, by 1/σ"),
-            ("σ of the portfolio", size["portfolio_volatility"], "annualised, of Σ b·r"),
-            ("k", size["volatility_multiplier"], "target volatility over that of the portfolio, at most 2"),
-            ("x", size["uncapped"], "s' · g · b · k, or signal · b · k without the first two"),
-            ("x, capped", size["capped"], f"all symbols together at most {size['max_position_size']}"),
+            ("signal", size.signal, ""),
+            ("s'", size.soft_signal, "the signal with the neutral zone cut out"),
+            ("g", size.regime_multiplier, "regime multiplier"),
+            ("σ", size.volatility, "annualised volatility of the symbol"),
+            ("b", size.budget, "share of the risk budget, by 1/σ"),
+            ("σ of the portfolio", size.portfolio_volatility, "annualised, of Σ b·r"),
+            ("k", size.volatility_multiplier, "target volatility over that of the portfolio, at most 2"),
+            ("x", size.uncapped, "s' · g · b · k, or signal · b · k without the first two"),
+            ("x, capped", size.capped, f"all symbols together at most {size.max_position_size}"),
         ]
-    floor = "shorts are admitted" if size["floor"] is None else f"nothing below {size['floor']}"
+    floor = "shorts are admitted" if size.floor is None else f"nothing below {size.floor}"
     return [
         *at_peak,
-        ("drawdown", size["drawdown"], "from the highest equity of the look-back"),
-        ("d", size["drawdown_multiplier"], "drawdown multiplier"),
-        ("after the drawdown", size["after_drawdown"], ""),
-        ("after the venue's floor", size["after_floor"], floor),
-        ("kept beside", size["kept_beside"], "gross exposure of positions that are not ordered"),
-        ("wanted", size["wanted"], ""),
+        ("drawdown", size.drawdown, "from the highest equity of the look-back"),
+        ("d", size.drawdown_multiplier, "drawdown multiplier"),
+        ("after the drawdown", size.after_drawdown, ""),
+        ("after the venue's floor", size.after_floor, floor),
+        ("kept beside", size.kept_beside, "gross exposure of positions that are not ordered"),
+        ("wanted", size.wanted, ""),
     ]
 
 
-def _limits(limits: Json) -> list[Line]:
-    cap = "no cap" if limits["order_cap"] is None else f"one order moves at most {limits['order_cap']}"
-    bound = f"of all symbols, at most {limits['max_turnover']}"
+def _limits(limits: "LimitsPart") -> list[Line]:
+    cap = "no cap" if limits.order_cap is None else f"one order moves at most {limits.order_cap}"
+    bound = f"of all symbols, at most {limits.max_turnover}"
     return [
-        ("wanted", limits["wanted"], ""),
-        ("current", limits["current"], "what is held, at the close"),
-        ("after the order cap", limits["after_cap"], cap),
-        ("turnover", limits["turnover"], bound),
-        ("exposure", limits["exposure"], "as decided"),
+        ("wanted", limits.wanted, ""),
+        ("current", limits.current, "what is held, at the close"),
+        ("after the order cap", limits.after_cap, cap),
+        ("turnover", limits.turnover, bound),
+        ("exposure", limits.exposure, "as decided"),
     ]
 
 
-def _order(answer: Json) -> list[Line]:
-    order, planned = answer["order"], answer["planned"]
+def _order(answer: "ExplainAnswer") -> list[Line]:
+    order, planned = answer.order, answer.planned
     lines: list[Line] = []
     if planned is not None:
         lines = [
-            ("exposure", planned["exposure"], ""),
-            ("equity", planned["equity"], ""),
-            ("mark", planned["mark"], "the close"),
-            ("held", planned["held"], ""),
-            ("change", planned["change"], "exposure · equity / mark, less what is held"),
-            ("lot", planned["lot"], ""),
-            ("planned", planned["quantity"], planned["reason"] or "the change in whole lots"),
+            ("exposure", planned.exposure, ""),
+            ("equity", planned.equity, ""),
+            ("mark", planned.mark, "the close"),
+            ("held", planned.held, ""),
+            ("change", planned.change, "exposure · equity / mark, less what is held"),
+            ("lot", planned.lot, ""),
+            ("planned", planned.quantity, planned.reason or "the change in whole lots"),
         ]
-    steps: list[Line] = [(one["recorded_at"], one["state"], one["reason"]) for one in answer["steps"]]
-    ordered, state = ("order", f"{order['side']} {order['quantity']}", ""), ("state", order["state"], order["reason"])
+    steps: list[Line] = [(step.recorded_at, step.state, step.reason) for step in answer.steps]
+    ordered, state = ("order", f"{order.side} {_figure(order.quantity)}", ""), ("state", order.state, order.reason)
     return [*lines, ordered, *steps, state]
 
 
-def _fills(answer: Json) -> list[Line]:
+def _fills(answer: "ExplainAnswer") -> list[Line]:
     lines: list[Line] = []
-    for one in answer["fills"]:
+    for fill in answer.fills:
         lines += [
-            (f"{one['as_of']}, trade {one['trade_id']}", f"{one['side']} {one['quantity']}", ""),
-            ("  open of the bar", one["open"], ""),
-            ("  price", one["price"], ""),
-            ("  slippage", one["slippage"], f"in money, {_figure(one['slippage_bps'])} basis points against the open"),
-            ("  fee", one["fee"], "in money"),
+            (f"{fill.as_of}, trade {fill.trade_id}", f"{fill.side} {_figure(fill.quantity)}", ""),
+            ("  open of the bar", fill.open, ""),
+            ("  price", fill.price, ""),
+            ("  slippage", fill.slippage, f"in money, {_figure(fill.slippage_bps)} basis points against the open"),
+            ("  fee", fill.fee, "in money"),
         ]
-    for one in answer["executions"]:
+    for trade in answer.executions:
         lines += [
             (
-                f"broker's trade {one['trade_id']}",
-                f"{one['side']} {one['quantity']} at {one['price']}",
-                one["executed_at"],
+                f"broker's trade {trade.trade_id}",
+                f"{trade.side} {_figure(trade.quantity)} at {_figure(trade.price)}",
+                trade.executed_at,
             ),
-            ("  fee", one["fee"], one["fee_asset"]),
-            ("  realised", one["realised"], "by the broker's count"),
+            ("  fee", trade.fee, trade.fee_asset),
+            ("  realised", trade.realised, "by the broker's count"),
         ]
     return lines or [("none", None, "")]

@@ -1,13 +1,14 @@
 """`turbodmt halt`: stop an account from sending orders."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.cli.console import run_command
 from flows.cli.options import Account, AsJson, Home
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from tasks.operations.halt import HaltAnswer
 
 
 def halt(
@@ -20,7 +21,7 @@ def halt(
     run_command(lambda: run_halt(home, account, reason), shown_halt, as_json)
 
 
-def run_halt(home: str | None, account: str, reason: str) -> Json:
+def run_halt(home: str | None, account: str, reason: str) -> "HaltAnswer":
     """Halt the account and return the answer of `turbodmt halt`."""
     from flows.config.settings import load
     from tasks.operations.halt import halt as halt_account
@@ -28,9 +29,9 @@ def run_halt(home: str | None, account: str, reason: str) -> Json:
     return halt_account(load({"home": home}).home, account, reason)
 
 
-def shown_halt(answer: Json) -> str:
+def shown_halt(answer: "HaltAnswer") -> str:
     """Return in words whether an account may trade, and why."""
-    state = "halted: only orders that reduce are sent" if answer["halted"] else "trading"
-    reason = f" Reason: {answer['reason'].rstrip('.')}." if answer["reason"] else ""
-    already = "" if answer["changed"] else " It already was; nothing has changed."
-    return f"Account {answer['account']} is {state}.{reason}{already}"
+    state = "halted: only orders that reduce are sent" if answer.halted else "trading"
+    reason = f" Reason: {answer.reason.rstrip('.')}." if answer.reason else ""
+    already = "" if answer.changed else " It already was; nothing has changed."
+    return f"Account {answer.account} is {state}.{reason}{already}"

@@ -1,11 +1,14 @@
 """`turbodmt report`: the path of a day's page."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.cli.console import run_command
 from flows.cli.options import Account, AsJson, Home
+
+if TYPE_CHECKING:
+    from tasks.operations.day_pages import ReportAnswer
 
 
 def report(
@@ -18,12 +21,13 @@ def report(
     run_command(lambda: run_report(home, account, as_of), shown_report, as_json)
 
 
-def run_report(home: str | None, account: str, as_of: str | None) -> dict[str, Any]:
+def run_report(home: str | None, account: str, as_of: str | None) -> "ReportAnswer":
     """Return the answer of `turbodmt report`. Raises RequestRefused if there is no such page."""
     from flows.config.settings import load
     from flows.planning.plan import RequestRefused, day, demand_account
     from storage.reports import day_pages
     from tasks.operations.accounts import demand_known
+    from tasks.operations.day_pages import ReportAnswer
 
     demand_account(account)
     folder = load({"home": home}).home
@@ -41,9 +45,9 @@ def run_report(home: str | None, account: str, as_of: str | None) -> dict[str, A
             f"account {account} has no report of {shown}; name one of the {len(pages)} days that have one, from "
             f"{first} to {newest}"
         )
-    return {"account": account, "as_of": str(shown), "report": str(pages[shown]), "days": [str(one) for one in pages]}
+    return ReportAnswer(account=account, as_of=shown, report=str(pages[shown]), days=tuple(pages))
 
 
-def shown_report(answer: dict[str, Any]) -> str:
+def shown_report(answer: "ReportAnswer") -> str:
     """Return only the path, so that a shell can pass it on."""
-    return str(answer["report"])
+    return answer.report

@@ -1,12 +1,15 @@
 """`turbodmt resume`: let a halted account trade again."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.cli.console import run_command
 from flows.cli.options import Account, AsJson, Home
 from flows.cli.trade.halt import shown_halt
+
+if TYPE_CHECKING:
+    from tasks.operations.halt import HaltAnswer
 
 
 def resume(
@@ -19,7 +22,7 @@ def resume(
     run_command(lambda: run_resume(home, account, reason), shown_halt, as_json)
 
 
-def run_resume(home: str | None, account: str, reason: str) -> dict[str, Any]:
+def run_resume(home: str | None, account: str, reason: str) -> "HaltAnswer":
     """Resume the account and return the answer of `turbodmt resume`."""
     from flows.config.settings import load
     from tasks.operations.halt import resume as resume_account

@@ -1,12 +1,13 @@
 """`turbodmt status`: where an account stands, on one screen."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from flows.cli.console import listed, run_command, sections, warned
-from flows.cli.number_format import money, percent, quantity, trade
+from flows.cli.number_format import money, order, percent, quantity
 from flows.cli.options import Account, AsJson, Home
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from tasks.operations.status import StatusAnswer
 
 
 def status(account: Account = "daily", home: Home = None, as_json: AsJson = False) -> None:
@@ -14,59 +15,58 @@ def status(account: Account = "daily", home: Home = None, as_json: AsJson = Fals
     run_command(lambda: run_status(home, account), shown_status, as_json)
 
 
-def run_status(home: str | None, account: str) -> Json:
+def run_status(home: str | None, account: str) -> "StatusAnswer":
     """Return the status of the account, and its scheduled runs."""
     from flows.config.settings import load
     from flows.planning.backfill_plan import TRADED
     from flows.scheduling.next_runs import next_runs
     from tasks.operations.accounts import demand_known
-    from tasks.operations.status import status_json
+    from tasks.operations.status import account_status
 
     folder = load({"home": home}).home
     demand_known(folder, account, TRADED)
-    answer = status_json(folder, account)
     runs, warnings = next_runs(folder, account)
-    return {**answer, "next_runs": runs, "warnings": warnings}
+    return account_status(folder, account).model_copy(update={"next_runs": tuple(runs), "warnings": tuple(warnings)})
 
 
-def shown_status(answer: Json) -> str:
+def shown_status(answer: "StatusAnswer") -> str:
     """Return the status of the account in words, on one screen."""
-    if answer["as_of"] is None:
+    if answer.as_of is None:
         return _shown_without_day(answer)
-    model = f"model {answer['model_id'][:12]}" if answer["model_id"] else "no network"
-    last, orders = answer["last_run"], [*map(trade, answer["open_orders"])]
+    model = f"model {answer.model_id[:12]}" if answer.model_id else "no network"
+    last, orders = answer.last_run, [*map(order, answer.open_orders)]
     return sections(
-        f"Account {answer['account']} on {answer['as_of']}: equity {money(answer['equity'])}, cash "
-        f"{money(answer['cash'])}\n"
-        f"{answer['strategy']}, {model}, {_where(answer['broker'])}; drawdown {answer['drawdown']:.1%}, "
-        f"{'halted: ' + answer['halted_reason'] if answer['halted'] else 'not halted'}",
-        listed("Data", answer["data"], ("symbol", "last", "source")),
-        f"Held back: {', '.join(answer['held_back'])}" if answer["held_back"] else "",
+        f"Account {answer.account} on {answer.as_of}: equity {money(answer.equity)}, cash "
+        f"{money(answer.cash)}\n"
+        f"{answer.strategy}, {model}, {_where(answer.broker)}; drawdown {answer.drawdown:.1%}, "
+        f"{f'halted: {answer.halted_reason}' if answer.halted else 'not halted'}",
+        listed("Data", [*map(dict, answer.data)], ("symbol", "last", "source")),
+        f"Held back: {', '.join(answer.held_back)}" if answer.held_back else "",
         listed("Positions", _positions(answer), ("symbol", "quantity", "over equity")),
         listed("Open orders", orders, ("symbol", "side", "quantity", "state", "as_of", "order_id")),
-        f"Last run: {last['as_of']}, begun {last['started_at']}, {last['status']}" if last else "",
-        listed("Next runs", [{"run": run} for run in answer["next_runs"]], ("run",)),
+        f"Last run: {last.as_of}, begun {last.started_at}, {last.status}" if last else "",
+        listed("Next runs", [{"run": run} for run in answer.next_runs], ("run",)),
         warned(answer),
     )
 
 
-def _positions(answer: Json) -> list[dict[str, str]]:
+def _positions(answer: "StatusAnswer") -> list[dict[str, str]]:
     """Return a row per position; dust is not shown as one, and --json keeps it."""
     from strategy.account.state import DUST
 
-    shares = answer["exposures"]
+    shares = answer.exposures
     return [
         {"symbol": symbol, "quantity": quantity(held), "over equity": percent(shares.get(symbol))}
-        for symbol, held in answer["positions"].items()
+        for symbol, held in answer.positions.items()
         if abs(shares.get(symbol, 1.0)) >= DUST
     ]
 
 
-def _shown_without_day(answer: Json) -> str:
-    account, last = answer["account"], answer["last_run"]
-    if last and last["command"] == "backfill":
+def _shown_without_day(answer: "StatusAnswer") -> str:
+    account, last = answer.account, answer.last_run
+    if last and last.command == "backfill":
         return (
-            f"Account {account} has no day yet; its backfill, begun {last['started_at']}, is {last['status']}. The "
+            f"Account {account} has no day yet; its backfill, begun {last.started_at}, is {last.status}. The "
             f"same `turbodmt backfill` fills it; `turbodmt accounts forget {account}` removes it."
         )
     named = "" if account == "daily" else f" --account {account}"

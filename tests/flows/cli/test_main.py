@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.data.stored_bars import BarsAnswer
 from tests.flows.conftest import Run
 
 TURBODMT = Path(sys.executable).with_name("turbodmt")
@@ -252,7 +253,7 @@ def test_a_bug_shows_its_traceback_beside_the_one_json_object(run: Run, monkeypa
 
 
 def test_a_number_that_json_does_not_know_is_a_bug(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flows.cli.data.bars.run_bars", lambda given: {"published": float("nan")})
+    monkeypatch.setattr("flows.cli.data.bars.run_bars", lambda home: BarsAnswer.model_construct(published=float("nan")))
     ended = run("bars", "--json")
     assert ended.code == 1
     assert ended.answer["error"]["exit"] == 1

@@ -15,7 +15,7 @@ from testing.servers.market_data import FakeBinance, Fault, daily_klines
 
 
 def checks(home: Path) -> dict[str, dict[str, Any]]:
-    answer = run_doctor({"home": home})
+    answer = run_doctor({"home": home}).json_values()
     assert answer["ok"] is all(check["ok"] for check in answer["checks"])
     assert all(bool(check["remedy"]) is not check["ok"] for check in answer["checks"])
     return {check["name"]: check for check in answer["checks"]}

@@ -17,7 +17,7 @@ PATHS = 5
 
 
 def test_every_fact_is_told_in_the_contract_s_keys(tmp_path: Path) -> None:
-    answer = twin(a_job(tmp_path, DEEP.symbols(), END), lambda: DEEP, PATHS)
+    answer = twin(a_job(tmp_path, DEEP.symbols(), END), lambda: DEEP, PATHS).json_values()
     facts = answer["facts"]
     assert isinstance(facts, list)
     assert len(facts) == 26
@@ -32,19 +32,22 @@ def test_every_fact_is_told_in_the_contract_s_keys(tmp_path: Path) -> None:
 def test_nothing_after_the_day_is_read(tmp_path: Path) -> None:
     job = a_job(tmp_path, DEEP.symbols(), END)
     later = DEEP.faulty(Fault(symbol="TOKEN", day=date(2020, 9, 1), column="close", value=-1.0))
-    told = twin(job, lambda: later, PATHS)
-    assert told == twin(a_job(tmp_path / "clean", DEEP.symbols(), END), lambda: DEEP, PATHS)
+    told = twin(job, lambda: later, PATHS).json_values()
+    assert told == twin(a_job(tmp_path / "clean", DEEP.symbols(), END), lambda: DEEP, PATHS).json_values()
     with connect(tmp_path) as store:
         assert store.execute("SELECT max(open_time)::DATE FROM bars").fetchone() == (END,)
     full = replace(on(job, date(2020, 12, 31)), home=tmp_path / "full")
-    assert twin(full, lambda: DEEP, PATHS)["data_sha256"] != told["data_sha256"]
+    assert twin(full, lambda: DEEP, PATHS).json_values()["data_sha256"] != told["data_sha256"]
     # What was published before is not warned of again.
-    assert {**twin(replace(job, home=tmp_path / "full"), lambda: DEEP, PATHS), "warnings": told["warnings"]} == told
+    assert {
+        **twin(replace(job, home=tmp_path / "full"), lambda: DEEP, PATHS).json_values(),
+        "warnings": told["warnings"],
+    } == told
 
 
 def test_a_symbol_that_is_held_back_is_left_out_with_a_warning(tmp_path: Path) -> None:
     spoiled = DEEP.faulty(Fault(symbol="SHARE", day=date(2020, 7, 1), column="close", value=-1.0))
-    answer = twin(a_job(tmp_path, DEEP.symbols(), END), lambda: spoiled, PATHS)
+    answer = twin(a_job(tmp_path, DEEP.symbols(), END), lambda: spoiled, PATHS).json_values()
     assert answer["symbols"] == ["TOKEN"]
     warnings = answer["warnings"]
     assert isinstance(warnings, list)

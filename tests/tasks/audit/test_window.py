@@ -78,7 +78,7 @@ def put_in_charge(job: Job) -> str:
 
 def test_nothing_that_we_have_looks_ahead(job: Job) -> None:
     put_in_charge(job)
-    answer = look_ahead(job, ALL, mixed)
+    answer = look_ahead(job, ALL, mixed).json_values()
     names = ("turbo (prior)", "rules", "hold", "vol-target", "momentum")
     of_strategies = {(check, name) for name in names for check in ("estimates", "decisions", "account", "fills")}
     of_networks = {("features", "network"), ("inputs", "network"), ("estimates", "turbo (model)"), ("folds", "turbo")}
@@ -89,7 +89,7 @@ def test_nothing_that_we_have_looks_ahead(job: Job) -> None:
 
 def test_without_a_network_only_the_prior_is_audited_and_that_is_said(job: Job) -> None:
     asked = AuditRequest(strategies=(Strategy.TURBO,), start=date(2020, 1, 1), days=2)
-    answer = look_ahead(job, asked, mixed)
+    answer = look_ahead(job, asked, mixed).json_values()
     assert ("estimates", "turbo (model)") not in rows(answer)
     assert {check["dates"] for check in answer["checks"] if check["check"] == "features"} == {2}
     assert "no network of these symbols is promoted, so only turbo's prior was audited" in answer["warnings"]
@@ -99,7 +99,7 @@ def test_daily_runs_of_every_strategy_equal_a_backtest_and_leave_nothing_behind(
     put_in_charge(job)
     before = sorted(job.home.rglob("*"))
     chosen = (Strategy.TURBO, Strategy.RULES, Strategy.HOLD)
-    answer = daily_parity(job, AuditRequest(strategies=chosen, start=date(2020, 6, 20), days=5), mixed)
+    answer = daily_parity(job, AuditRequest(strategies=chosen, start=date(2020, 6, 20), days=5), mixed).json_values()
     names = ("turbo (model)", "rules", "hold")
     checks = ("decisions", "orders", "fills", "entries", "equity")
     assert rows(answer) == {(check, name) for name in names for check in checks}
@@ -111,7 +111,7 @@ def test_daily_runs_of_every_strategy_equal_a_backtest_and_leave_nothing_behind(
 
 
 def test_the_newest_days_are_lived_where_none_are_named(job: Job) -> None:
-    answer = daily_parity(job, AuditRequest(strategies=(Strategy.TURBO,), start=None, days=2), mixed)
+    answer = daily_parity(job, AuditRequest(strategies=(Strategy.TURBO,), start=None, days=2), mixed).json_values()
     assert {strategy for _, strategy in rows(answer)} == {"turbo (prior)"}
     assert (answer["start"], answer["end"]) == ("2020-07-06", "2020-07-07")
 
@@ -126,7 +126,9 @@ def test_the_headline_stands_beside_what_is_measured(job: Job) -> None:
         AuditRequest(strategies=(Strategy.RULES, Strategy.HOLD), start=None, days=1),
         list[tuple[int, ...]](),
     )
-    answer = headline(replace(job, symbols=(COIN.symbol,)), asked, mixed, print, lambda *done: counted.append(done))
+    answer = headline(
+        replace(job, symbols=(COIN.symbol,)), asked, mixed, print, lambda *done: counted.append(done)
+    ).json_values()
     assert counted == [(0, 3), (1, 3), (2, 3), (3, 3)]
     measured = {account["account"]: account for account in answer["accounts"]}
     assert list(measured) == ["claimed", "turbo (prior)", "rules", "hold", "foresight"]
@@ -144,8 +146,8 @@ def test_the_headline_walks_the_network_forward_if_it_is_asked_for(job: Job) -> 
     job = replace(job, symbols=(COIN.symbol,), policy=policy(Strategy.TURBO, UNTRAINABLE))
     answer = headline(
         job, AuditRequest(strategies=(Strategy.TURBO,), start=date(2020, 1, 1), days=1), mixed, print, print
-    )
-    measured = {account.pop("account"): account for account in answer["accounts"]}
+    ).json_values()
+    measured = {one.pop("account"): one for one in answer["accounts"]}
     assert list(measured) == ["claimed", "turbo (prior)", "foresight", "turbo"]
     assert measured["turbo"] == measured["turbo (prior)"]
 
@@ -168,7 +170,9 @@ def test_a_failed_audit_names_its_first_mismatches_and_counts_the_rest(job: Job)
 def test_a_symbol_that_the_gate_holds_back_is_left_out_and_a_model_of_both_is_not_asked(job: Job) -> None:
     put_in_charge(job)
     faulty = MIXED.faulty(Fault(symbol=STOCK.symbol, day=date(2020, 3, 2), column="close", value=-1.0))
-    answer = look_ahead(job, AuditRequest(strategies=(Strategy.TURBO,), start=None, days=2), lambda: faulty)
+    answer = look_ahead(
+        job, AuditRequest(strategies=(Strategy.TURBO,), start=None, days=2), lambda: faulty
+    ).json_values()
     assert answer["symbols"] == [COIN.symbol]
     assert "STOCK" in answer["warnings"][0]
     assert any("a model decides for all of its symbols together" in warning for warning in answer["warnings"])

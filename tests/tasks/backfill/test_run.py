@@ -29,7 +29,7 @@ from strategy.portfolio.decision import Status
 from strategy.portfolio.risk import RiskLimits
 from strategy.signals.outlook import symbol_signals
 from strategy.signals.strategies import Strategy
-from tasks.backfill.answer import backfill_json
+from tasks.backfill.answer import backfill_answer
 from tasks.backfill.run import Filled, Progress, fill
 from tasks.backfill.runs import Backfill, BackfillRefused, begin, close_done, demand_own, own_account
 from tasks.data.ingest import ingest
@@ -234,7 +234,7 @@ def test_the_halt_makes_another_trial_where_it_withheld_orders(tmp_path: Path) -
         config = json.dumps({**unread, "max_drawdown_halt": most})
         rules = replace(made.job.policy, limits=RiskLimits(max_drawdown_halt=most), config=config)
         wanted = replace(made, job=replace(made.job, account=account, models_of=account, policy=rules))
-        return backfill_json(wanted, filled(wanted), Findings())["trials"]
+        return backfill_answer(wanted, filled(wanted), Findings()).json_values()["trials"]
 
     assert [tried("a", 0.9), tried("b", 0.8), tried("c", 0.01), tried("d", 0.01), tried("e", 0.02)] == [1, 1, 2, 2, 3]
     assert tried("f", 0.9, max_lateness_hours=13, training_steps=161) == 3
@@ -247,7 +247,7 @@ def test_a_halted_account_goes_on_with_what_reduces(tmp_path: Path) -> None:
         return replace(made, job=replace(made.job, policy=replace(made.job.policy, limits=limits)))
 
     result = mirrored(tmp_path, make)
-    answer = backfill_json(make(tmp_path / "backfill"), result, Findings())
+    answer = backfill_answer(make(tmp_path / "backfill"), result, Findings()).json_values()
     assert answer["halted"] is True
     since = date.fromisoformat(str(answer["halted_since"]))
     assert f"the account was halted on {since}" in " ".join(str(answer["warnings"]).split())
@@ -424,7 +424,7 @@ def test_an_account_that_a_daily_run_has_traded_since_is_filled_no_further(tmp_p
 def test_the_answer_counts_the_whole_account(tmp_path: Path) -> None:
     backfill = a_backfill(tmp_path)
     begin(backfill, backfill.job.now)
-    answer = backfill_json(backfill, filled(backfill), Findings())
+    answer = backfill_answer(backfill, filled(backfill), Findings()).json_values()
     close_done(backfill, backfill.job.now, answer)
     told = contents(tmp_path)
     days = account_days(MARKET, FIRST, LAST)

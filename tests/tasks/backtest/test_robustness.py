@@ -17,7 +17,8 @@ from strategy.evaluation.sharpe import sharpe
 from strategy.market.bars import FloatArray
 from strategy.market.instruments import Calendar, Instrument
 from strategy.signals.strategies import Strategy
-from tasks.backtest.robustness import judged, robustness_json
+from tasks.backtest.answer import significance_answer
+from tasks.backtest.robustness import judged
 from tasks.run.job import Job
 from testing.accounts.returns import universe
 from testing.runs.jobs import a_job, policy
@@ -73,16 +74,16 @@ def test_every_further_configuration_leaves_less_to_believe(tmp_path: Path) -> N
 def test_a_baseline_is_judged_but_no_trial(tmp_path: Path) -> None:
     job = replace(a_job(tmp_path, ("COIN",), date(2020, 6, 1)), policy=policy(Strategy.MOMENTUM))
     count, found = a_backtest(job, NET)
-    answer = robustness_json(found)
+    answer = significance_answer(found)
     assert answer is not None
-    assert (count, answer["trials"]) == (None, None)
-    assert answer["deflated_sharpe"] == answer["probabilistic_sharpe"]
+    assert (count, answer.trials) == (None, None)
+    assert answer.deflated_sharpe == answer.probabilistic_sharpe
 
 
 def test_an_account_that_never_moved_is_a_trial_of_which_nothing_is_known(tmp_path: Path) -> None:
     job = a_job(tmp_path, ("COIN",), date(2020, 6, 1))
     count, found = a_backtest(with_target(job, 0.3), np.zeros(400))
-    assert (count, found, robustness_json(found)) == (1, None, None)
+    assert (count, found, significance_answer(found)) == (1, None, None)
     count, found = a_backtest(with_target(job, 0.2), NET)
     assert found is not None
     assert (count, found.trials) == (2, 2)
@@ -95,7 +96,9 @@ def test_the_answer_has_the_keys_of_the_contract_and_is_json(tmp_path: Path) -> 
     job = a_job(tmp_path, ("COIN",), date(2020, 6, 1))
     benchmarks = {"hold": account(RIVAL), "momentum": account(np.zeros(400))}
     _, found = judged(job, account(NET), benchmarks, INSTRUMENTS)
-    answer = json.loads(json.dumps(robustness_json(found), allow_nan=False))
+    told = significance_answer(found)
+    assert told is not None
+    answer = json.loads(told.to_json())
     assert list(answer) == [
         *("sharpe", "low", "high", "probabilistic_sharpe", "deflated_sharpe", "luckiest_sharpe"),
         *("min_track_record_bars", "pbo", "spa_p", "against", "trials", "bars"),

@@ -15,7 +15,7 @@ from storage.database import connect
 from strategy.market.instruments import Membership
 from strategy.portfolio.decision import Status
 from strategy.signals.strategies import Strategy
-from tasks.backtest.answer import backtest_json
+from tasks.backtest.answer import backtest_answer
 from tasks.backtest.export import equity_table, save
 from tasks.backtest.run import Window, WindowRefused, backtest
 from tasks.models.challenger import challenge
@@ -101,13 +101,10 @@ def test_turbo_trades_each_year_by_the_signals_of_its_fold(tmp_path: Path) -> No
     days = {symbol: series.open_time.astype("M8[D]").tolist() for symbol, series in SOWN.items()}
     decided = [decision for decision in tested.net.replay.decisions if decision.status is Status.TRADED]
     assert len(decided) == len(SOWN) * len(tested.dates)
-    for decision in decided:
-        assert (
-            decision.signal
-            == by_fold[decision.as_of.year - 1999][decision.symbol][days[decision.symbol].index(decision.as_of)]
-        )
-    folds = json.loads(json.dumps(backtest_json(tested, ())))["folds"]
-    assert [(fold["start"], fold["end"], fold["fitted_to"]) for fold in folds] == [
+    for one in decided:
+        assert one.signal == by_fold[one.as_of.year - 1999][one.symbol][days[one.symbol].index(one.as_of)]
+    folds = json.loads(backtest_answer(tested, ()).to_json())["folds"]
+    assert [(one["start"], one["end"], one["fitted_to"]) for one in folds] == [
         ("1999-12-01", "1999-12-31", "1998-12-24"),
         ("2000-01-03", "2000-02-29", "1999-12-24"),
     ]
@@ -120,7 +117,7 @@ def test_turbo_without_history_trades_its_prior_and_says_so(tmp_path: Path) -> N
     market = FakeBars(listings=(COIN,))
     job = a_job(tmp_path, ("COIN",), END, Strategy.TURBO)
     tested = backtest(job, Window(strategies=(Strategy.TURBO,), start=START), lambda: market)
-    answer = backtest_json(tested, ())
+    answer = backtest_answer(tested, ()).json_values()
     assert answer["model_id"] is None
     assert tested.warnings == (f"the prior traded 1 of 1 folds of turbo (2020): {tested.folds[0].reason}",)
     assert tested.folds[0].reason.startswith("not enough history to train: 725 bars give 151 training windows")
@@ -163,7 +160,7 @@ def test_what_is_saved_reads_back(tmp_path: Path) -> None:
 
 def test_the_answer_is_json_without_numbers_that_are_none(tmp_path: Path) -> None:
     tested = backtest(a_job(tmp_path, PAIR.symbols(), END), RULES, lambda: PAIR)
-    answer = json.loads(json.dumps(backtest_json(tested, ["a"]), allow_nan=False))
+    answer = json.loads(backtest_answer(tested, ["a"]).to_json())
     assert answer["symbols"] == ["SHARE", "TOKEN"]
     assert (answer["start"], answer["end"], answer["bars"]) == ("2020-06-08", "2020-08-31", 85)
     for figures in (answer["gross"], answer["net"], answer["net_2x_cost"], answer["benchmarks"]["hold"]["net"]):

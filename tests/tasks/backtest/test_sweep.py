@@ -18,7 +18,7 @@ from strategy.market.instruments import Membership
 from strategy.signals.strategies import Strategy
 from tasks.backtest.run import Window, backtest
 from tasks.backtest.sweep import sweep
-from tasks.backtest.sweep_answer import save, sweep_json
+from tasks.backtest.sweep_answer import save, sweep_answer
 from tasks.backtest.sweep_chunks import SweepRefused, side_by_side
 from tasks.run.job import Job
 from tasks.validation.gate import NothingPublishable
@@ -48,7 +48,7 @@ def job(tmp_path: Path) -> Job:
 
 def test_every_point_is_a_row_and_a_trial(job: Job, tmp_path: Path) -> None:
     swept = sweep(job, (a_grid(("TOKEN",)), START), lambda: PAIR, side_by_side(2))
-    answer = json.loads(json.dumps(sweep_json(swept, save(swept, tmp_path / "out")), allow_nan=False))
+    answer = json.loads(sweep_answer(swept, save(swept, tmp_path / "out")).to_json())
     assert (answer["start"], answer["end"], answer["bars"]) == ("2020-06-08", "2020-08-31", 85)
     assert (answer["points"], answer["trials"], len(answer["top"])) == (16, 16, 10)
     assert answer["varied"] == ["strategy", "target_annual_vol"]
@@ -144,8 +144,8 @@ def test_more_returns_than_memory_holds_are_refused(job: Job, monkeypatch: pytes
 
 def test_a_sweep_of_one_point_or_few_days_has_no_pbo(job: Job) -> None:
     one = sweep(job, (a_grid(("TOKEN",))[:1], START), lambda: PAIR, side_by_side(1))
-    assert sweep_json(one, ())["pbo"] is None
+    assert sweep_answer(one, ()).json_values()["pbo"] is None
     short = sweep(job, (a_grid(("TOKEN",)), date(2020, 8, 10)), lambda: PAIR, side_by_side(1))
-    answer = sweep_json(short, ())
+    answer = sweep_answer(short, ()).json_values()
     assert answer["pbo"] is None
     assert isinstance(answer["deflated_sharpe"], float)

@@ -120,9 +120,9 @@ def test_a_dry_run_of_an_adoption_counts_what_a_position_will_have_paid(tmp_path
         named = {"type": "MARKET", "newClientOrderId": order.order_id}
         year.testnet.exchange.call("POST", "/api/v3/order", symbol=ETH, side=side.upper(), quantity="1", **named)
         contents = year.checks.contents()
-        foreseen = foresee(year.home, "daily", year._broker, year._now())
+        foreseen = foresee(year.home, "daily", year._broker, year._now()).json_values()
         assert year.checks.contents() == contents
-        told = adopt(year.home, "daily", "I looked", year._broker, year._now())
+        told = adopt(year.home, "daily", "I looked", year._broker, year._now()).json_values()
         assert foreseen | {"dry_run": False, "reason": "I looked"} == told
         assert told["entries"] == told["notes"] == []
         assert D(told["before"]["positions"][BNB]) == year.owned() == year.there < before

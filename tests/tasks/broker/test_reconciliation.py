@@ -90,7 +90,7 @@ def test_a_trade_by_somebody_else_stops_everything_until_a_person_adopts_it(year
     with pytest.raises(BrokerDisagrees, match=r"of ETHUSDT where our trades since its adoption give .*turbodmt adopt"):
         year.on(number + 1)
     assert len(year.testnet.exchange.accepted_orders) == before
-    told = adopt(year.home, "daily", "I tried something", year._broker, year._now())
+    told = adopt(year.home, "daily", "I tried something", year._broker, year._now()).json_values()
     assert (told["number"], told["reason"]) == (2, "I tried something")
     year.on(number + 1)
     with connect(year.home) as store:

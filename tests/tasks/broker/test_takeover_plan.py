@@ -38,12 +38,12 @@ def by_hand(year: Calm, side: str, symbol: str, quantity: Decimal) -> None:
 def taken_over(year: Calm) -> Any:
     """The answer of an adoption, which is what the dry run said before; a second one changes nothing."""
     before = year.checks.contents()
-    foreseen = foresee(year.home, "daily", year._broker, year._now())
+    foreseen = foresee(year.home, "daily", year._broker, year._now()).json_values()
     assert year.checks.contents() == before
-    told = adopt(year.home, "daily", "I looked", year._broker, year._now())
+    told = adopt(year.home, "daily", "I looked", year._broker, year._now()).json_values()
     assert foreseen | {"dry_run": False, "reason": "I looked"} == told
     after = year.checks.contents()
-    again = adopt(year.home, "daily", "I looked", year._broker, year._now())
+    again = adopt(year.home, "daily", "I looked", year._broker, year._now()).json_values()
     assert (again["changed"], again["entries"], again["number"]) == (False, [], told["number"])
     assert year.checks.contents() == after
     return told

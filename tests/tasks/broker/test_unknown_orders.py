@@ -27,7 +27,7 @@ from tasks.daily.report import report
 from tasks.daily.settle import settle
 from tasks.models.retrain import Champion
 from tasks.operations.adopt import adopt, foresee
-from tasks.run.answers import day_json
+from tasks.run.answers import day_answer
 from tasks.run.runs import day_result
 from testing.exchange.transport import ExchangeTransport
 from testing.simulation.calm_days import DAYS, Calm
@@ -194,7 +194,7 @@ def test_the_answer_of_the_day_tells_an_unknown_order_once(spot: Calm, monkeypat
 
     def answered(barred: Mapping[str, str]) -> Any:
         gate = replace(OPEN, held_back=barred, warnings=doubts(job, barred))
-        return json.loads(json.dumps(day_json(day_result(job, report(job, RULES, gate)))))
+        return json.loads(day_answer(day_result(job, report(job, RULES, gate))).to_json())
 
     first = answered({})
     spot.testnet.sleep(3_600)
@@ -252,8 +252,8 @@ def test_a_fill_that_is_never_told_stops_the_next_day_until_the_broker_is_adopte
     told = rf"what became of order {order.order_id} of .* is not known .*turbodmt adopt --account daily --broker"
     with pytest.raises(BrokerDisagrees, match=told):
         year.on(number + 1)
-    foreseen = foresee(year.home, "daily", year._broker, year._now())
-    answer = adopt(year.home, "daily", "I looked", year._broker, year._now())
+    foreseen = foresee(year.home, "daily", year._broker, year._now()).json_values()
+    answer = adopt(year.home, "daily", "I looked", year._broker, year._now()).json_values()
     assert foreseen | {"dry_run": False, "reason": "I looked"} == answer
     ended = stored(year, order)
     assert (ended.state, ended.code) == (OrderState.EXPIRED, ReasonCode.ADOPTED)
@@ -322,7 +322,7 @@ def test_an_order_that_the_venue_does_not_tell_of_hangs_until_the_broker_is_adop
             BrokerDisagrees, match="`turbodmt adopt --account daily --broker testnet-spot --reason TEXT`"
         ):
             spot.on(number + 1)
-    answer = adopt(spot.home, "daily", "I looked", spot._broker, spot._now())
+    answer = adopt(spot.home, "daily", "I looked", spot._broker, spot._now()).json_values()
     assert (stored(spot, order).state, stored(spot, order).code) == (OrderState.EXPIRED, ReasonCode.ADOPTED)
     assert abs(Decimal(answer["after"]["equity"]) / Decimal(answer["before"]["equity"]) - 1) < Decimal("0.02")
     spot.on(number + 1)
@@ -385,4 +385,4 @@ def test_books_that_lag_behind_an_order_are_looked_at_again(year: Calm) -> None:
 def test_an_adoption_waits_for_balances_that_lag_behind_an_order(year: Calm) -> None:
     year.testnet.exchange.delays.rate = 1.0
     year.until_it_holds()
-    assert adopt(year.home, "daily", "I looked", year._broker, year._now())["entries"] == []
+    assert adopt(year.home, "daily", "I looked", year._broker, year._now()).json_values()["entries"] == []

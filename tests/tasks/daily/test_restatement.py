@@ -94,7 +94,7 @@ def test_a_past_in_another_unit_moves_the_account_there(job: Job, tmp_path: Path
     assert reconcile(third).difference == 0.0
     if ratio < 1:
         (order,) = orders_named(job.home, fill.order_id, "daily")
-        answer = explain(job.home, order, lambda _: job.policy)
+        answer = explain(job.home, order, lambda _: job.policy).json_values()
         assert answer["fills"][0]["slippage_bps"] == pytest.approx(5.0, rel=1e-4)
         assert "the unit changed in between" in answer["warnings"][-1]
 

@@ -230,7 +230,7 @@ def test_other_strategies_ask_for_no_model(job: Job) -> None:
 
 
 def test_the_answer_of_train_names_what_it_came_from_and_the_verdict(job: Job) -> None:
-    answer = json.loads(json.dumps(train_now(after(job, 2))))
+    answer = json.loads(train_now(after(job, 2)).to_json())
     assert answer["symbols"] == ["COIN"]
     assert (answer["trained_from"], answer["trained_to"]) == ("2018-01-01", "2020-06-10")
     assert answer["seed"] == RECIPE.seed
@@ -256,9 +256,9 @@ def test_a_model_of_an_earlier_day_does_not_take_the_champions_place(job: Job) -
 
 def test_training_twice_on_the_same_bars_is_answered_from_the_register(job: Job) -> None:
     day = after(job, 2)
-    first = train_now(day)
+    first = train_now(day).json_values()
     promote(day, str(first["model_id"]))
-    assert train_now(day) == first
+    assert train_now(day).json_values() == first
     assert len(known(job)) == 2
 
 

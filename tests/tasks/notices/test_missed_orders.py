@@ -1,6 +1,5 @@
 """Orders that were not taken are told in the day's answer and on its page, once, and are a concern when they repeat."""
 
-import json
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -21,7 +20,7 @@ from tasks.daily.report import report
 from tasks.models.retrain import Champion
 from tasks.notices.missed_orders import missed_among, missed_since_last_answer, percent, sentences
 from tasks.operations.concerns import look
-from tasks.run.answers import day_json
+from tasks.run.answers import day_answer
 from tasks.run.job import Job
 from tasks.run.runs import begin, close_done, day_result
 from testing.exchange.testnets import KEYS
@@ -58,8 +57,8 @@ class Barren(Calm):
         begin(job, job.now)
         self.on(number)
         result = day_result(job, report(job, RULES, OPEN))
-        close_done(job, job.now, result, json.dumps(day_json(result)))
-        return [warning for warning in result.warnings if "refused" in warning]
+        close_done(job, job.now, result, day_answer(result).to_json())
+        return [one for one in result.warnings if "refused" in one]
 
     def concerns(self) -> list[str]:
         """What the watchdog says of the account's orders."""

@@ -88,7 +88,7 @@ def test_each_answer_says_how_many_rows_and_where_until_the_file_is_in_order(tmp
     gate, _ = run_day(job, lambda: FileBars(file))
     assert told(gate.warnings) == [line]
     assert told(inspect(job, None).warnings) == [line]
-    assert line in import_bars(job, lambda: FileBars(file), ((), ""))["warnings"]  # type: ignore[operator]
+    assert line in import_bars(job, lambda: FileBars(file), ((), "")).warnings
     newest_first(rows()).to_csv(file, index=False)
     ingest(job, lambda: FileBars(file))
     assert told(validate(job).warnings) == [

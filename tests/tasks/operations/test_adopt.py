@@ -45,7 +45,7 @@ def year(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Calm]:
 
 
 def taken_over(year: Calm) -> dict[str, Any]:
-    return adopt(year.home, "daily", "I looked", year._broker, year._now())
+    return adopt(year.home, "daily", "I looked", year._broker, year._now()).json_values()
 
 
 def newest(year: Calm) -> BrokerBaseline:
@@ -321,7 +321,7 @@ def test_the_explanation_tells_why_a_forgotten_order_has_ended(tmp_path: Path) -
         year.testnet.move_to(year._instant(DAYS[number] + LONG_AFTER))
         taken_over(year)
         (found,) = orders_named(year.home, hanging.order_id, "daily")
-        answer = explain(year.home, found, lambda _: year._job(DAYS[number]).policy)
+        answer = explain(year.home, found, lambda _: year._job(DAYS[number]).policy).json_values()
         with connect(year.home) as store:
             steps = order_history.steps(store, "daily", hanging.order_id)
     reason = "the venue reports no order older than 90 days; what it may have traded is in the balances of adoption 2"

@@ -1,6 +1,5 @@
 """Each concern comes when it should, in one sentence with its remedy, and goes when its cause does."""
 
-import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -18,8 +17,8 @@ from tasks.daily.report import report
 from tasks.models.retrain import Champion
 from tasks.operations.concerns import LEASE, look
 from tasks.operations.halt import halt, resume
-from tasks.operations.status import status_json
-from tasks.run.answers import ModelCode, day_json
+from tasks.operations.status import account_status
+from tasks.run.answers import ModelCode, day_answer
 from tasks.run.job import Job
 from tasks.run.runs import begin, close_done, close_failed, day_result
 from testing.markets.bars import PAIR
@@ -80,7 +79,7 @@ def test_no_account_is_forgotten_however_often_the_others_run(job: Job) -> None:
             "now(), 'done', '', '{}', '[]' FROM range(1, 601) AS numbers(number)"
         )
     assert keys(job, SATURDAY_NIGHT + timedelta(days=1)) == ["halted:daily", "overdue:daily"]
-    told = status_json(job.home, "daily")
+    told = account_status(job.home, "daily").json_values()
     assert told["last_run"] == {
         "command": "daily",
         "as_of": "2020-06-12",
@@ -88,7 +87,7 @@ def test_no_account_is_forgotten_however_often_the_others_run(job: Job) -> None:
         "status": "done",
         "warnings": [],
     }
-    assert status_json(job.home, "filled")["last_run"]["command"] == "backfill"
+    assert account_status(job.home, "filled").json_values()["last_run"]["command"] == "backfill"
 
 
 def test_the_calendar_of_another_source_makes_no_account_overdue(job: Job) -> None:
@@ -150,7 +149,7 @@ def test_a_network_that_a_run_warned_of_is_told_until_a_run_has_nothing_to_warn_
         began = at(FRIDAY) + timedelta(hours=number)
         begin(run, began)
         result = day_result(run, report(run, champion, OPEN))
-        close_done(run, began, result, json.dumps(day_json(result)))
+        close_done(run, began, result, day_answer(result).to_json())
         assert keys(run, began) == due
 
 

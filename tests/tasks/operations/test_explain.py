@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,6 @@ from tasks.data.ingest import ingest
 from tasks.models.retrain import Champion
 from tasks.operations.explain import explain, orders_named
 from tasks.operations.halt import halt
-from tasks.run.answers import Json
 from tasks.run.job import Job, RunConfig
 from tasks.run.runs import begin as begin_daily
 from tasks.validation.gate import validate
@@ -63,9 +63,9 @@ def orders(job: Job, day: date) -> tuple[Order, ...]:
         return order_store.orders_on(store, job.account, day)
 
 
-def told(job: Job, order: Order) -> Json:
+def told(job: Job, order: Order) -> dict[str, Any]:
     (found,) = orders_named(job.home, order.order_id, None)
-    return explain(job.home, found, by_rules)
+    return explain(job.home, found, by_rules).json_values()
 
 
 def forget(job: Job, day: date) -> None:
@@ -75,7 +75,7 @@ def forget(job: Job, day: date) -> None:
     begin_daily(on(job, day), job.now)
 
 
-def section(answer: Json, name: str) -> Json:
+def section(answer: dict[str, Any], name: str) -> dict[str, Any]:
     part = answer[name]
     assert isinstance(part, dict)
     return part
@@ -102,7 +102,7 @@ def test_every_order_is_told_as_the_ledger_has_it(job: Job) -> None:
 def test_a_fill_stands_beside_the_open_of_its_bar(job: Job) -> None:
     order = next(one for one in orders(job, FIRST) if one.symbol == "TOKEN")
     assert order.state is OrderState.FILLED
-    (filled,) = told(job, order)["fills"]  # type: ignore[misc]
+    (filled,) = told(job, order)["fills"]
     opened, price = Decimal(filled["open"]), Decimal(filled["price"])
     sign = 1 if order.side is Side.BUY else -1
     assert (filled["as_of"], filled["quantity"]) == (SECOND.isoformat(), f"{order.quantity.normalize():f}")
@@ -160,8 +160,8 @@ def test_a_replay_by_other_settings_says_that_it_differs(job: Job) -> None:
     forget(job, SECOND)
     (found,) = orders_named(job.home, order.order_id, None)
     halved = replace(job.policy, sizing=replace(job.policy.sizing, target_annual_vol=0.01))
-    answer = explain(job.home, found, lambda config: halved)
-    (warning,) = answer["warnings"]  # type: ignore[misc]
+    answer = explain(job.home, found, lambda config: halved).json_values()
+    (warning,) = answer["warnings"]
     assert warning.startswith(f"deciding {SECOND} again gives ")
     assert f"where {section(answer, 'decision')['exposure']} is on record" in warning
 
@@ -176,7 +176,7 @@ def test_where_no_run_says_how_it_was_decided_the_rest_is_told(job: Job) -> None
         f"nothing was kept of how {FIRST} was decided, and no run says by which settings",
     ]
     assert section(answer, "order")["order_id"] == order.order_id
-    assert len(answer["fills"]) == 1  # type: ignore[arg-type]
+    assert len(answer["fills"]) == 1
 
 
 def test_a_backfilled_order_is_decided_again(tmp_path: Path) -> None:
@@ -207,10 +207,10 @@ def test_a_network_is_told_with_what_it_saw(tmp_path: Path) -> None:
     assert answer["verified"] is True
     forget(job, SECOND)
     (found,) = orders_named(job.home, order.order_id, None)
-    again = explain(job.home, found, lambda config: policy(Strategy.TURBO))
+    again = explain(job.home, found, lambda config: policy(Strategy.TURBO)).json_values()
     assert {**again, "origin": "stored"} == answer
     next((tmp_path / "models").glob(f"{champion.model_id}*")).unlink()
-    lost = explain(job.home, found, lambda config: policy(Strategy.TURBO))
+    lost = explain(job.home, found, lambda config: policy(Strategy.TURBO)).json_values()
     assert lost["origin"] is None
     assert "and it cannot be decided again: " in str(lost["warnings"])
 

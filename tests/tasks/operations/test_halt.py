@@ -106,7 +106,7 @@ def test_the_drawdown_limit_halts_by_itself_and_stays(job: Job) -> None:
 
 def test_after_resuming_the_drawdown_counts_from_there(job: Job) -> None:
     halt(job.home, job.account, "why not")
-    answer = resume(job.home, job.account, "fine")
+    answer = resume(job.home, job.account, "fine").json_values()
     with connect(job.home) as store:
         snapshot = ledger.latest_snapshot(store, job.account)
         state = risk_state.load(store, job.account)
@@ -116,8 +116,8 @@ def test_after_resuming_the_drawdown_counts_from_there(job: Job) -> None:
 
 
 def test_halting_twice_changes_nothing(job: Job) -> None:
-    first = halt(job.home, job.account, "first")
-    second = halt(job.home, job.account, "second")
+    first = halt(job.home, job.account, "first").json_values()
+    second = halt(job.home, job.account, "second").json_values()
     assert (second["reason"], second["changed"]) == (first["reason"], False)
 
 

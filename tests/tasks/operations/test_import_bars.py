@@ -26,7 +26,7 @@ def spoiled(column: str, value: float) -> FakeBars:
 
 
 def test_what_is_good_is_published_and_what_is_not_is_told(job: Job) -> None:
-    answer = import_bars(job, lambda: spoiled("low", 0.5), NOTHING)
+    answer = import_bars(job, lambda: spoiled("low", 0.5), NOTHING).json_values()
     assert answer["published"] == {"TOKEN": 366}
     quarantined = answer["quarantined"]
     assert isinstance(quarantined, list)
@@ -36,24 +36,24 @@ def test_what_is_good_is_published_and_what_is_not_is_told(job: Job) -> None:
 
 def test_a_bar_that_a_person_accepts_is_published_and_remembered(job: Job) -> None:
     import_bars(job, lambda: spoiled("low", 0.5), NOTHING)
-    answer = import_bars(job, lambda: spoiled("low", 0.5), ([("SHARE", WICK)], "a real flash crash"))
+    answer = import_bars(job, lambda: spoiled("low", 0.5), ([("SHARE", WICK)], "a real flash crash")).json_values()
     assert answer["published"] == {"SHARE": 294, "TOKEN": 0}
     assert answer["quarantined"] == []
     assert "; accepted: " in str(answer["warnings"])
     assert contents(job.home)["bars_quarantine"] == []
-    again = import_bars(job, lambda: spoiled("low", 0.5), NOTHING)
+    again = import_bars(job, lambda: spoiled("low", 0.5), NOTHING).json_values()
     assert (again["published"], again["quarantined"]) == ({"SHARE": 0, "TOKEN": 0}, [])
 
 
 def test_a_price_that_no_bar_can_have_is_not_accepted(job: Job) -> None:
-    answer = import_bars(job, lambda: spoiled("close", -1.0), ([("SHARE", WICK)], "wishful thinking"))
+    answer = import_bars(job, lambda: spoiled("close", -1.0), ([("SHARE", WICK)], "wishful thinking")).json_values()
     assert answer["published"] == {"TOKEN": 366}
 
 
 def test_importing_twice_changes_nothing(job: Job) -> None:
     import_bars(job, lambda: PAIR, NOTHING)
     told = contents(job.home)
-    assert import_bars(job, lambda: PAIR, NOTHING)["published"] == {"SHARE": 0, "TOKEN": 0}
+    assert import_bars(job, lambda: PAIR, NOTHING).json_values()["published"] == {"SHARE": 0, "TOKEN": 0}
     assert contents(job.home) == told
 
 

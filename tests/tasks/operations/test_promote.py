@@ -15,7 +15,7 @@ from strategy.networks.ensemble import keep
 from strategy.networks.transformer import new_network
 from strategy.training.promotion_gate import PRIOR, Figures, Verdict
 from tasks.operations.halt import ReasonMissing
-from tasks.operations.promote import Filter, Panel, models_json, promote, promote_prior
+from tasks.operations.promote import Filter, Panel, models, promote, promote_prior
 from testing.runs.networks import TINY
 
 AT = datetime(2020, 6, 9, tzinfo=UTC)
@@ -70,8 +70,8 @@ def pair(home: Path) -> tuple[str, str]:
 
 
 def listed(home: Path, wanted: Filter | None = None) -> list[tuple[object, object, object]]:
-    answer = json.loads(json.dumps(models_json(home, wanted or Filter(), USUAL)))
-    return [(model["model_id"], model["state"], model["reason"]) for model in answer["models"]]
+    answer = json.loads(models(home, wanted or Filter(), USUAL).to_json())
+    return [(one["model_id"], one["state"], one["reason"]) for one in answer["models"]]
 
 
 def test_the_list_begins_with_the_newest_and_ends_with_the_prior(home: Path, pair: tuple[str, str]) -> None:
@@ -81,7 +81,7 @@ def test_the_list_begins_with_the_newest_and_ends_with_the_prior(home: Path, pai
         (old, "champion", "better"),
         (PRIOR, "fallback", "trades where no model may"),
     ]
-    newest = models_json(home, Filter(), USUAL)["models"][0]  # type: ignore[index]
+    newest = models(home, Filter(), USUAL).json_values()["models"][0]
     assert newest["verdict"]["figures"]["p"] == 0.25
     assert newest["validation"] == {"network_sharpe": 0.5}
     assert (newest["trained_to"], newest["seed"]) == ("2020-02-03", 2)
@@ -99,7 +99,7 @@ def test_the_list_is_narrowed_by_source_and_symbols(home: Path, pair: tuple[str,
 
 def test_a_hand_promotes_a_refused_model_and_puts_the_old_one_back(home: Path, pair: tuple[str, str]) -> None:
     old, new = pair
-    answer = promote(home, new[:8], " I know better ", AT)
+    answer = promote(home, new[:8], " I know better ", AT).json_values()
     assert answer == {
         "model_id": new,
         "source": "sample",
@@ -111,9 +111,9 @@ def test_a_hand_promotes_a_refused_model_and_puts_the_old_one_back(home: Path, p
         "warnings": [],
     }
     assert listed(home)[0] == (new, "champion", "I know better")
-    again = promote(home, new, "again", AT)
+    again = promote(home, new, "again", AT).json_values()
     assert (again["changed"], again["reason"]) == (False, "I know better")
-    back = promote(home, old, "I did not", AT)
+    back = promote(home, old, "I did not", AT).json_values()
     assert (back["replaced"], back["as_of"]) == (new, "2020-02-03")
     with connect(home) as store:
         found = [
@@ -124,14 +124,14 @@ def test_a_hand_promotes_a_refused_model_and_puts_the_old_one_back(home: Path, p
 
 
 def test_the_prior_is_put_back_by_hand(home: Path, pair: tuple[str, str]) -> None:
-    answer = promote_prior(home, USUAL, "a storm", AT)
+    answer = promote_prior(home, USUAL, "a storm", AT).json_values()
     assert (answer["model_id"], answer["replaced"], answer["changed"]) == (PRIOR, pair[0], True)
     assert listed(home)[1:] == [(pair[0], "retired", "replaced by prior"), (PRIOR, "champion", "a storm")]
-    assert promote_prior(home, USUAL, "again", AT)["changed"] is False
+    assert promote_prior(home, USUAL, "again", AT).changed is False
 
 
 def test_the_prior_of_symbols_without_a_model_rules_already(home: Path) -> None:
-    answer = promote_prior(home, USUAL, "why not", AT)
+    answer = promote_prior(home, USUAL, "why not", AT).json_values()
     assert (answer["changed"], answer["as_of"], answer["reason"]) == (False, None, "nothing was ever promoted")
 
 

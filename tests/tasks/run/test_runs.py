@@ -1,4 +1,3 @@
-import json
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -12,8 +11,8 @@ from storage.ledger import runs
 from strategy.market.findings import Finding
 from tasks.backfill.runs import Backfill
 from tasks.backfill.runs import begin as begin_backfill
-from tasks.operations.status import status_json
-from tasks.run.answers import day_json
+from tasks.operations.status import account_status
+from tasks.run.answers import day_answer
 from tasks.run.job import Job
 from tasks.run.runs import (
     AccountFilled,
@@ -45,13 +44,11 @@ def test_a_day_is_finished_only_when_its_run_is_closed(job: Job) -> None:
     run_day(job, lambda: PAIR)
     assert (finished(job), last_day(job)) == (None, FIRST)
     result = day_result(job, Findings(warnings=("beware",), report="/tmp/page.html"))
-    close_done(job, job.now + timedelta(minutes=1), result, json.dumps(day_json(result)))
+    close_done(job, job.now + timedelta(minutes=1), result, day_answer(result).to_json())
     answer = finished(job)
     assert answer is not None
-    assert answer["warnings"] == ["beware", "2020-06-08 was already done; nothing was left to do"]
-    assert {key: answer[key] for key in answer if key != "warnings"} == {
-        key: value for key, value in json.loads(json.dumps(day_json(result))).items() if key != "warnings"
-    }
+    assert answer.warnings == ("beware", "2020-06-08 was already done; nothing was left to do")
+    assert answer.model_copy(update={"warnings": result.warnings}) == day_answer(result)
 
 
 def test_an_account_that_a_backfill_has_begun_to_fill_is_refused(job: Job) -> None:
@@ -81,10 +78,10 @@ def test_a_failed_run_is_on_record_with_its_reason_and_the_day_is_open(job: Job)
 
 
 def test_status_tells_where_the_account_stands(job: Job) -> None:
-    empty = status_json(job.home, "daily")
+    empty = account_status(job.home, "daily").json_values()
     assert (empty["as_of"], empty["equity"], empty["positions"], empty["open_orders"]) == (None, None, {}, [])
     run_day(job, lambda: PAIR)
-    told = status_json(job.home, "daily")
+    told = account_status(job.home, "daily").json_values()
     assert (told["as_of"], told["equity"], told["cash"], told["halted"]) == ("2020-06-08", "10000", "10000", False)
     orders = told["open_orders"]
     assert isinstance(orders, list)
@@ -96,7 +93,7 @@ def test_the_screen_of_an_account_names_its_data_its_exposure_and_its_last_run(j
     run_day(job, lambda: PAIR)
     begin(job, job.now)
     close_failed(job, job.now, "the feed is down")
-    told = status_json(job.home, "daily")
+    told = account_status(job.home, "daily").json_values()
     assert told["broker"] == "paper"
     assert {row["symbol"] for row in told["data"]} == set(job.symbols)
     assert {row["last"] for row in told["data"]} == {job.as_of.isoformat()}
@@ -114,7 +111,7 @@ def test_the_screen_shows_what_the_account_s_own_source_holds_and_holds_back(job
         quarantine.quarantine(
             store, Inspection(run_id="r", source=elsewhere.source, symbol="SHARE", checked_at=job.now), [finding]
         )
-    own, other = status_json(job.home, "daily"), status_json(job.home, "other")
+    own, other = account_status(job.home, "daily").json_values(), account_status(job.home, "other").json_values()
     assert (own["held_back"], other["held_back"]) == ([], ["SHARE"])
     assert {row["source"] for row in own["data"]} == {"fake"}
     assert {row["source"] for row in other["data"]} == {elsewhere.source}

@@ -52,7 +52,7 @@ def test_what_was_let_through_is_told_again_by_every_answer(job: Job) -> None:
     tested = backtest(job, Window(strategies=(Strategy.HOLD,), start=JUMP), lambda: flat(JUMP))
     assert told(tested.warnings) == told(tested.bar_warnings) == first
     whole = a_job(job.home, PAIR.symbols(), LAST)
-    assert first[0] in str(import_bars(whole, lambda: flat(JUMP), ((), ""))["warnings"])
+    assert first[0] in str(import_bars(whole, lambda: flat(JUMP), ((), "")).json_values()["warnings"])
 
 
 def test_one_line_tells_of_all_bars_of_a_symbol_and_rule(job: Job) -> None:
@@ -89,7 +89,7 @@ def test_a_store_that_kept_no_warnings_is_looked_through_once(job: Job) -> None:
 def test_an_accepted_bar_says_why_it_was(tmp_path: Path) -> None:
     job = a_job(tmp_path, PAIR.symbols(), LAST)
     low = PAIR.faulty(Fault(symbol="SHARE", day=JUMP, column="low", value=0.5))
-    answer = import_bars(job, lambda: low, ([("SHARE", JUMP)], "a real flash crash"))
+    answer = import_bars(job, lambda: low, ([("SHARE", JUMP)], "a real flash crash")).json_values()
     assert "bars before (or tenfold) below open and close" in str(answer["warnings"])
     assert "; accepted: a real flash crash" in str(answer["warnings"])
 

@@ -1,50 +1,78 @@
 """A backtest in words."""
 
-from flows.cli.research.backtest import shown_backtest
+from datetime import date
+from decimal import Decimal
 
-METRICS = {"total_return": 0.5, "sharpe": None}
+from flows.cli.research.backtest import shown_backtest
+from strategy.evaluation.metrics import Metrics
+from tasks.backtest.answer import BacktestAnswer, BenchmarkAnswer, CostsAnswer
+
+METRICS = Metrics(
+    total_return=0.5,
+    cagr=None,
+    annual_vol=None,
+    sharpe=None,
+    sortino=None,
+    max_drawdown=None,
+    win_rate=None,
+    turnover_per_year=None,
+)
+PAID = Decimal("12.3456")
+COSTS = CostsAnswer(
+    fees=PAID,
+    slippage=PAID,
+    financing=PAID,
+    total=PAID,
+    fees_pct_per_year=0.1234,
+    slippage_pct_per_year=0.1234,
+    financing_pct_per_year=0.1234,
+    total_pct_per_year=None,
+    average_equity=Decimal(10_000),
+    fee_bps={"A": 1.0},
+    slippage_bps={"A": 5.0},
+    financing_rate=0.05,
+)
 
 
 def test_a_backtest_shows_every_account_and_what_is_undefined_as_a_dash() -> None:
-    answer = {
-        "symbols": ["A"],
-        "start": "2020-01-02",
-        "end": "2020-01-03",
-        "bars": 2,
-        "strategy": "rules",
-        "gross": METRICS,
-        "net": METRICS,
-        "net_2x_cost": METRICS,
-        "benchmarks": {"hold": {"net": METRICS}},
-        "costs": {
-            **dict.fromkeys(("fees", "slippage", "financing", "total"), "12.3456"),
-            **{f"{name}_pct_per_year": 0.1234 for name in ("fees", "slippage", "financing")},
-            "total_pct_per_year": None,
-            "fee_bps": {"A": 1.0},
-            "slippage_bps": {"A": 5.0},
-            "financing_rate": 0.05,
-        },
-        "trials": 1,
-        "significance": None,
-        "would_halt_on": None,
-        "files": [],
-        "warnings": [],
-    }
+    answer = BacktestAnswer(
+        symbols=("A",),
+        start=date(2020, 1, 2),
+        end=date(2020, 1, 3),
+        bars=2,
+        strategy="rules",
+        gross=METRICS,
+        net=METRICS,
+        net_2x_cost=METRICS,
+        benchmarks={"hold": BenchmarkAnswer(net=METRICS)},
+        costs=COSTS,
+        significance=None,
+        data_sha256="ab",
+        code_version="test",
+        config={},
+        model_id=None,
+        folds=(),
+        seed=7,
+        trials=1,
+        would_halt_on=None,
+        files=(),
+        warnings=(),
+    )
     lines = shown_backtest(answer).splitlines()
     assert lines[0] == "rules on A, 2020-01-02 to 2020-01-03, 2 days; 1 configuration tried on these bars"
     assert [line.split() for line in lines[2:5]] == [
         ["metric", "gross", "net", "net_2x_cost", "hold"],
         ["total_return", "50.0%", "50.0%", "50.0%", "50.0%"],
-        ["sharpe", "-", "-", "-", "-"],
+        ["cagr", "-", "-", "-", "-"],
     ]
-    assert max(len(line) for line in lines[2:5]) < 80
-    assert lines[6:11] == [
+    assert max(len(line) for line in lines[2:11]) < 80
+    assert lines[12:17] == [
         "costs      paid   a year  at",
         "fees       12.35  0.12%   1 bps of what is traded",
         "slippage   12.35  0.12%   5 bps of the open",
         "financing  12.35  0.12%   5% a year of what is borrowed or sold short",
         "total      12.35  -",
     ]
-    halted = shown_backtest({**answer, "would_halt_on": "2020-01-03"})
+    halted = shown_backtest(answer.model_copy(update={"would_halt_on": date(2020, 1, 3)}))
     assert "The drawdown limit would have halted it on 2020-01-03." in halted
     assert lines[-1] == "Too few days with a change in equity: no confidence interval for the Sharpe ratio."

@@ -1,30 +1,38 @@
 """The registry in words."""
 
+from datetime import date
+
 from flows.cli.research.models import shown_models
+from strategy.training.promotion_gate import Figures
+from tasks.operations.promote import ModelAnswer, ModelsAnswer, PriorAnswer, StoredVerdictAnswer
 
 
 def test_the_registry_shows_who_trades_and_why() -> None:
-    prior = {
-        "model_id": "prior",
-        "state": "champion",
-        "source": "sample",
-        "symbols": ["A", "B"],
-        "trained_to": None,
-        "seed": None,
-        "verdict": None,
-        "reason": "nothing better",
-    }
-    figures = {"sharpe": 0.5, "rival_sharpe": 0.25, "p_deflated": 0.125}
-    model = {
-        **prior,
-        "model_id": "0123456789abcdef",
-        "state": "refused",
-        "trained_to": "2020-01-02",
-        "seed": 7,
-        "verdict": {"figures": figures},
-        "reason": "too lucky",
-    }
-    assert shown_models({"models": [model, prior], "warnings": []}).splitlines() == [
+    panel = {"source": "sample", "symbols": ("A", "B")}
+    nothing = ("trained_from", "trained_to", "seed", "validation", "verdict", "config", "data_sha256", "code_version")
+    prior = PriorAnswer(
+        model_id="prior", state="champion", **panel, **dict.fromkeys(nothing), reason="nothing better", created_at=None
+    )
+    figures = Figures(trials=1, days=250, margin=None, sharpe=0.5, rival_sharpe=0.25, p_deflated=0.125)
+    verdict = StoredVerdictAnswer(
+        promoted=False, rival="prior", as_of=date(2020, 1, 2), reason="too lucky", figures=figures
+    )
+    model = ModelAnswer(
+        model_id="0123456789abcdef",
+        state="refused",
+        **panel,
+        trained_from=date(2000, 1, 3),
+        trained_to=date(2020, 1, 2),
+        seed=7,
+        validation={},
+        verdict=verdict,
+        reason="too lucky",
+        config={},
+        data_sha256="ab",
+        code_version="test",
+        created_at="2020-01-03T00:05:00+00:00",
+    )
+    assert shown_models(ModelsAnswer(models=(model, prior), warnings=())).splitlines() == [
         "model         state     source  symbols  trained_to  seed  sharpe  rival_sharpe  p_deflated",
         "0123456789ab  refused   sample  A,B      2020-01-02  7     0.5000  0.2500        0.1250",
         "prior         champion  sample  A,B      -           -     -       -             -",

@@ -1,20 +1,21 @@
 from flows.cli.research.significance import doubts
+from tasks.backtest.answer import DifferenceAnswer, SignificanceAnswer
 
-HOLD = {"difference": 0.126, "low": -0.5, "high": 0.75, "p": 0.3}
-SIGNIFICANCE = {
-    "sharpe": 0.314,
-    "low": -0.2,
-    "high": 0.8,
-    "probabilistic_sharpe": 0.996,
-    "deflated_sharpe": 0.62,
-    "luckiest_sharpe": 0.25,
-    "min_track_record_bars": 900,
-    "pbo": None,
-    "spa_p": 0.3,
-    "against": {"hold": HOLD, "momentum": None},
-    "trials": 3,
-    "bars": 252,
-}
+HOLD = DifferenceAnswer(difference=0.126, low=-0.5, high=0.75, p=0.3)
+SIGNIFICANCE = SignificanceAnswer(
+    sharpe=0.314,
+    low=-0.2,
+    high=0.8,
+    probabilistic_sharpe=0.996,
+    deflated_sharpe=0.62,
+    luckiest_sharpe=0.25,
+    min_track_record_bars=900,
+    pbo=None,
+    spa_p=0.3,
+    against={"hold": HOLD, "momentum": None},
+    trials=3,
+    bars=252,
+)
 
 
 def test_a_backtest_says_how_far_it_can_be_believed() -> None:
@@ -28,7 +29,11 @@ def test_a_backtest_says_how_far_it_can_be_believed() -> None:
 
 
 def test_a_length_that_nobody_lives_to_see_is_told_in_years() -> None:
-    (line,) = [one for one in doubts({**SIGNIFICANCE, "min_track_record_bars": 2_911_405}) if "track record" in one]
+    (line,) = [
+        one
+        for one in doubts(SIGNIFICANCE.model_copy(update={"min_track_record_bars": 2_911_405}))
+        if "track record" in one
+    ]
     assert line == (
         "Minimum track record for 95% confidence that it is above 0: more than 100 years; this one has 252 days."
     )
@@ -36,7 +41,7 @@ def test_a_length_that_nobody_lives_to_see_is_told_in_years() -> None:
 
 def test_a_loss_needs_no_length_and_a_baseline_no_luck() -> None:
     poor = {"probabilistic_sharpe": 0.004, "min_track_record_bars": None, "trials": None, "against": {}}
-    assert doubts({**SIGNIFICANCE, **poor}) == [
+    assert doubts(SIGNIFICANCE.model_copy(update=poor)) == [
         "Net Sharpe 0.31 (95% interval -0.20 to 0.80); probability that it is above 0: under 1%."
     ]
 

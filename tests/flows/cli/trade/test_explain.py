@@ -17,6 +17,7 @@ from storage.database import connect
 from storage.ledger import orders as order_store
 from storage.ledger import runs
 from strategy.signals.strategies import Strategy
+from tasks.operations.explain_answer import ExplainAnswer
 from tasks.run.job import Job
 from testing.markets.bars import PAIR
 from testing.runs.jobs import SIZING, a_job, on, run_day
@@ -135,7 +136,7 @@ def test_an_order_of_a_backfill_is_decided_again_by_the_settings_of_its_run(
 
 
 def test_a_terminal_gets_bold_headings(run: Run, ids: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    told = run("explain", ids[0], "--json").answer
+    told = ExplainAnswer.of_json(run("explain", ids[0], "--json").out)
     plain = shown_explanation(told)
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")

@@ -1,48 +1,54 @@
 """An account's status in words."""
 
-from flows.cli.trade.status import shown_status
+from datetime import date
 
-NO_DAY = {
-    "account": "daily",
-    "broker": "paper",
-    "exposures": {},
-    "drawdown": None,
-    "strategy": None,
-    "data": [],
-    "held_back": [],
-    "last_run": None,
-    "as_of": None,
-    "equity": None,
-    "cash": None,
-    "positions": {},
-    "open_orders": [],
-    "model_id": None,
-    "halted": False,
-    "halted_reason": None,
-    "next_runs": [],
-    "warnings": [],
-}
+from flows.cli.trade.status import shown_status
+from tasks.operations.status import LastRunAnswer, StatusAnswer
+
+NO_DAY = StatusAnswer(
+    account="daily",
+    broker="paper",
+    as_of=None,
+    equity=None,
+    cash=None,
+    positions={},
+    exposures={},
+    drawdown=None,
+    open_orders=(),
+    strategy=None,
+    model_id=None,
+    halted=False,
+    halted_since=None,
+    halted_reason=None,
+    data=(),
+    held_back=(),
+    last_run=None,
+)
+RUN = LastRunAnswer(
+    command="daily", as_of=date(2020, 1, 2), started_at="2020-01-03T00:05:00+00:00", status="done", warnings=()
+)
 
 
 def test_an_account_without_a_day_says_how_to_make_one() -> None:
     assert shown_status(NO_DAY) == "Account daily has no day yet; `turbodmt daily` makes its first."
-    assert shown_status({**NO_DAY, "account": "desk"}).endswith("; `turbodmt daily --account desk` makes its first.")
+    desk = NO_DAY.model_copy(update={"account": "desk"})
+    assert shown_status(desk).endswith("; `turbodmt daily --account desk` makes its first.")
 
 
 def test_a_backfill_that_was_killed_before_its_first_day_is_not_sent_to_daily() -> None:
-    run = {"command": "backfill", "started_at": "2020-01-03T00:05:00+00:00", "status": "running or killed"}
-    text = shown_status({**NO_DAY, "account": "past", "last_run": run})
-    assert text == (
+    run = RUN.model_copy(update={"command": "backfill", "status": "running or killed"})
+    assert shown_status(NO_DAY.model_copy(update={"account": "past", "last_run": run})) == (
         "Account past has no day yet; its backfill, begun 2020-01-03T00:05:00+00:00, is running or killed. The same "
         "`turbodmt backfill` fills it; `turbodmt accounts forget past` removes it."
     )
 
 
 def test_a_halted_account_says_so() -> None:
-    day = {"as_of": "2020-01-02", "equity": "1", "cash": "1", "drawdown": 0.25, "strategy": "rules"}
-    run = {"as_of": "2020-01-02", "started_at": "2020-01-03T00:05:00+00:00", "status": "done", "warnings": []}
-    held = {"positions": {"A": "2"}, "exposures": {"A": -0.5}, "held_back": ["B"], "last_run": run}
-    text = shown_status({**NO_DAY, **day, **held, "halted": True, "halted_reason": "why"})
+    day = {"as_of": "2020-01-02", "equity": "1", "cash": "1", "drawdown": 0.25, "strategy": "rules", "last_run": RUN}
+    held = {"positions": {"A": "2"}, "exposures": {"A": -0.5}, "held_back": ["B"]}
+    text = shown_status(
+        StatusAnswer.model_validate({**dict(NO_DAY), **day, **held, "halted": True, "halted_reason": "why"})
+    )
     assert "rules, no network, on paper; drawdown 25.0%, halted: why" in text
     assert "Held back: B" in text
     assert "A       2         -50.0%" in text

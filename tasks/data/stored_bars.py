@@ -1,0 +1,82 @@
+"""The bars in the store, and those that the data gate holds back."""
+
+from datetime import date
+from pathlib import Path
+
+from pydantic import Field
+
+from storage.bars import published as bar_store
+from storage.bars import quarantine as quality
+from storage.database import connect
+from strategy.market.findings import Finding
+from tasks.run.answers import Answer
+
+
+class FindingAnswer(Answer):
+    """A reason for which the gate holds a symbol back; the date is null if it is not of one bar."""
+
+    symbol: str
+    open_time: date | None = Field(validation_alias="date", serialization_alias="date")
+    value: str
+    limit: str
+    reason: str
+
+
+class HeldBarAnswer(Answer):
+    """A finding of the gate, and the source that it is about."""
+
+    source: str
+    symbol: str
+    open_time: date | None = Field(validation_alias="date", serialization_alias="date")
+    value: str
+    limit: str
+    reason: str
+
+
+class SeriesAnswer(Answer):
+    """The published bars of a symbol."""
+
+    source: str
+    symbol: str
+    rows: int
+    first: date
+    last: date
+    revisions: int
+
+
+class BarsAnswer(Answer):
+    """The answer of `turbodmt bars`."""
+
+    published: tuple[SeriesAnswer, ...]
+    quarantined: tuple[HeldBarAnswer, ...]
+
+
+def stored_bars(home: Path) -> BarsAnswer:
+    """Return the answer of `turbodmt bars`."""
+    with connect(home) as store:
+        published, held = bar_store.published_counts(store), quality.quarantined(store)
+    return BarsAnswer(
+        published=tuple(
+            SeriesAnswer(
+                source=series.source,
+                symbol=series.symbol,
+                rows=series.rows,
+                first=series.first,
+                last=series.last,
+                revisions=series.revisions,
+            )
+            for series in published
+        ),
+        quarantined=tuple(HeldBarAnswer(source=bar.source, **finding_answer(bar.finding).model_dump()) for bar in held),
+    )
+
+
+def finding_answer(finding: Finding) -> FindingAnswer:
+    """Return the answer's part on a finding."""
+    return FindingAnswer(
+        symbol=finding.symbol,
+        open_time=finding.open_time,
+        value=finding.value,
+        limit=finding.limit,
+        reason=finding.reason,
+    )

@@ -1,0 +1,171 @@
+"""The answer of `turbodmt explain`, part by part."""
+
+from datetime import date
+
+from tasks.run.answers import Answer, Exact
+
+
+class ExplainedOrderAnswer(Answer):
+    """The order with its account, its state, and the reason for the state in words and as a code."""
+
+    account: str
+    order_id: str
+    symbol: str
+    as_of: date
+    side: str
+    quantity: Exact
+    state: str
+    reason: str
+    code: str | None
+
+
+class ExplainedDecisionAnswer(Answer):
+    """The decision that the order carries out, by whom, and the hash of the bars that it was made on."""
+
+    regime: str | None
+    confidence: float | None
+    signal: float | None
+    volatility: float | None
+    exposure: float | None
+    status: str
+    reason: str
+    strategy: str
+    model_id: str | None
+    data_sha256: str
+
+
+class BarsPart(Answer):
+    """The bars of the symbol that the decision used, of at most `look_back_bars`, and the newest close."""
+
+    source: str
+    symbols: tuple[str, ...]
+    first: date
+    last: date
+    bars: int
+    look_back_bars: int
+    close: float
+    factor: float
+
+
+class RegimePart(Answer):
+    """The evidence for the regime: the scores, their weighted sum, and the probability of each regime."""
+
+    scores: dict[str, float | None]
+    score: float | None
+    probabilities: dict[str, float | None]
+    regime: str | None
+    confidence: float | None
+
+
+class ForecastPart(Answer):
+    """The signal and its components: the inputs of the rule, the prior, each network alone, and their mean."""
+
+    signal: float | None
+    inputs: dict[str, float | None]
+    prior: float | None = None
+    members: tuple[float, ...] = ()
+    mean: float | None = None
+
+
+class SizePart(Answer):
+    """The steps from the signal to the exposure wanted; the first ten stay out if capital is split, not risk."""
+
+    signal: float | None = None
+    soft_signal: float | None = None
+    regime_multiplier: float | None = None
+    volatility: float | None = None
+    budget: float | None = None
+    portfolio_volatility: float | None = None
+    volatility_multiplier: float | None = None
+    uncapped: float | None = None
+    max_position_size: float | None = None
+    capped: float | None = None
+    drawdown: float | None
+    drawdown_multiplier: float | None
+    after_drawdown: float | None
+    floor: float | None
+    after_floor: float | None
+    kept_beside: float | None
+    wanted: float | None
+
+
+class LimitsPart(Answer):
+    """The steps from the exposure wanted to the one decided."""
+
+    wanted: float | None
+    current: float | None
+    order_cap: float | None
+    after_cap: float | None
+    turnover: float | None
+    max_turnover: float | None
+    exposure: float | None
+
+
+class PlannedPart(Answer):
+    """The steps from the exposure decided to the order planned."""
+
+    exposure: float | None
+    equity: Exact
+    mark: Exact
+    held: Exact
+    change: Exact
+    lot: Exact
+    quantity: Exact
+    reason: str
+
+
+class StepPart(Answer):
+    """A change of the order's state."""
+
+    state: str
+    reason: str
+    recorded_at: str
+
+
+class FillPart(Answer):
+    """A fill beside its bar's open; slippage is money, positive where it cost."""
+
+    order_id: str
+    trade_id: str
+    symbol: str
+    as_of: date
+    side: str
+    quantity: Exact
+    price: Exact
+    fee: Exact
+    open: Exact | None
+    slippage: Exact | None
+    slippage_bps: float | None
+
+
+class ExecutionPart(Answer):
+    """A trade of the order, as the broker reported it."""
+
+    trade_id: str
+    executed_at: str
+    side: str
+    quantity: Exact
+    price: Exact
+    fee: Exact
+    fee_asset: str
+    realised: Exact | None
+
+
+class ExplainAnswer(Answer):
+    """The answer of `turbodmt explain`; the parts from `bars` to `planned` are null if nobody knows them any more."""
+
+    order: ExplainedOrderAnswer
+    decision: ExplainedDecisionAnswer
+    origin: str | None
+    verified: bool | None
+    bars: BarsPart | None
+    features: dict[str, float | None] | None
+    regime: RegimePart | None
+    forecast: ForecastPart | None
+    size: SizePart | None
+    limits: LimitsPart | None
+    planned: PlannedPart | None
+    steps: tuple[StepPart, ...]
+    fills: tuple[FillPart, ...]
+    executions: tuple[ExecutionPart, ...]
+    warnings: tuple[str, ...]
