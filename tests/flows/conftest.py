@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from flows.cli.answer_schemas import ANSWERS
 from flows.cli.main import main
+from flows.cli.research.audit import Audit
+from tasks.run.answers import Answer
 from testing.markets.bars import Listing, record
 
 
@@ -47,6 +50,12 @@ class Ended:
 Run = Callable[..., Ended]
 
 
+def answer_of(arguments: Sequence[str]) -> type[Answer]:
+    """The model of what the command answers with --json, of which its schema in docs/schemas is made."""
+    words = [arguments[0], *(word for word in arguments[1:] if word in {"forget", "--grid", *Audit})]
+    return ANSWERS[" ".join(words)]
+
+
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     """Runs `turbodmt` with the arguments; what a command sets for its whole process is put back afterwards."""
@@ -60,6 +69,9 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
             main()
         except SystemExit as ended:
             out, err = capsys.readouterr()
+            if "--json" in arguments and not ended.code:
+                # Nothing more, nothing less, and every number as it was.
+                assert answer_of([str(one) for one in arguments]).model_validate_json(out).to_json() == out.rstrip("\n")
             return Ended(code=int(ended.code or 0), out=out, err=err)
         raise AssertionError("main returned; it must leave with an exit code")
 

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from flows.planning.api_keys import KeysMissing, passed
 from flows.planning.api_keys import testnet_keys as found_keys
 from flows.planning.plan import RequestRefused
 from flows.server.up_server import DemandedFrom, note
+from tasks.run.answers import DayAnswer
 from testing.servers.prefect_server import clean_environment, prefect_server
 from testing.servers.up_server import held_up
 
@@ -101,10 +103,10 @@ def test_futures_leave_margin_for_fees_at_the_largest_exposure(most: float, leve
 def test_one_call_trades_with_keys_that_are_no_parameter(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
 
-    def run_daily(given: object, as_of: None, account: str) -> dict[str, str]:
+    def run_daily(given: object, as_of: None, account: str) -> DayAnswer:
         asked.extend([given, account])
         assert found_keys(home) == MINE
-        return {"equity": "5000"}
+        return DayAnswer.model_construct(equity=Decimal(5_000))
 
     monkeypatch.setattr("flows.cli.trade.daily.run_daily", run_daily)
     assert paper_trade("mine", "too", "BTCUSDT", initial_capital=5_000) == {"equity": "5000"}
