@@ -22,7 +22,7 @@ from flows.runs.run_states import ended_well, in_one_sentence
 from flows.server.environment import attend_run
 from flows.server.up_server import served_at
 from strategy.signals.strategies import Strategy
-from tasks.broker.unknown_orders import doubts
+from tasks.broker.unknown_orders import unresolved_notices
 from tasks.daily.order import AccountHalted, OrdersBlocked, demand_nothing_withheld
 from tasks.daily.replay_check import Reconciliation
 from tasks.prefect_tasks import ingest, order, reconcile, report, retrain, settle, signal, validate
@@ -130,7 +130,7 @@ def run_day(job: Job, open_bars: Callable[[], BarSource], open_broker: Callable[
     reconciled: Reconciliation | None = None
     try:
         order(job, open_broker)
-        gate = replace(gate, warnings=(*gate.warnings, *doubts(job, gate.held_back)))
+        gate = replace(gate, warnings=(*gate.warnings, *unresolved_notices(job, gate.held_back)))
     except OrdersBlocked as error:
         blocked = error
     else:

@@ -38,7 +38,7 @@ class YahooBars:
     streaming = True
 
     def __init__(self, history: History | None = None, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._history = _asked if history is None else history
+        self._history = _queried if history is None else history
         self._sleep = sleep
         self._currency: dict[str, str] = {}
 
@@ -75,21 +75,21 @@ class YahooBars:
         since = request.since[symbol]
         try:
             # Always fetch until today: later splits are needed to compute the price at which a bar was traded.
-            told = retried(lambda: self._history(symbol, since), self._sleep)
+            frame = retried(lambda: self._history(symbol, since), self._sleep)
         except Transient as failure:
             raise SourceUnavailable(
                 f"yahoo did not answer for {symbol} within {TRIES} tries (last: {failure}); check the symbol's "
                 "spelling and the network, or try again later"
             ) from failure
-        currency = spelled(told.attrs.get("currency"))
+        currency = spelled(frame.attrs.get("currency"))
         if currency:
             self._currency[symbol] = currency
-        missing = {*_PRICES, "Adj Close", "Volume", "Stock Splits"} - set(told.columns)
-        if missing and len(told):
+        missing = {*_PRICES, "Adj Close", "Volume", "Stock Splits"} - set(frame.columns)
+        if missing and len(frame):
             raise SourceUnavailable(f"yahoo's answer for {symbol} lacks {', '.join(sorted(missing))}; try again later")
-        if not len(told) and since is None:
+        if not len(frame) and since is None:
             raise SourceRefused(f"yahoo has no bar of {symbol}; check the spelling, for example SPY or BTC-USD")
-        bars = _as_traded(told) if len(told) else pd.DataFrame(columns=list(BAR_COLUMNS[1:]), dtype="float64")
+        bars = _as_traded(frame) if len(frame) else pd.DataFrame(columns=list(BAR_COLUMNS[1:]), dtype="float64")
         bars["open_time"] = bars["open_time"].astype("datetime64[us]")
         bars.insert(0, "symbol", pd.Series(symbol, index=bars.index, dtype="str"))
         last = min(request.until, last_closed(_calendar(symbol), request.now))
@@ -97,18 +97,18 @@ class YahooBars:
         return bars[(bars["open_time"] >= first) & (bars["open_time"] <= np.datetime64(last, "us"))]
 
 
-def _as_traded(told: pd.DataFrame) -> pd.DataFrame:
+def _as_traded(frame: pd.DataFrame) -> pd.DataFrame:
     """Return bars at the prices of their day: Yahoo divides prices by every later split, and multiplies volumes."""
-    splits = told["Stock Splits"].fillna(0.0).to_numpy(dtype="float64")
+    splits = frame["Stock Splits"].fillna(0.0).to_numpy(dtype="float64")
     ratios = np.where(splits > 0, splits, 1.0)
     later = np.append(np.cumprod(ratios[::-1])[::-1][1:], 1.0)
-    prices = {name.lower(): _seven_digits(told[name].to_numpy(dtype="float64") * later) for name in _PRICES}
+    prices = {name.lower(): _seven_digits(frame[name].to_numpy(dtype="float64") * later) for name in _PRICES}
     return pd.DataFrame(
         {
-            "open_time": pd.to_datetime([stamp.date() for stamp in told.index]),
+            "open_time": pd.to_datetime([stamp.date() for stamp in frame.index]),
             **prices,
-            "volume": told["Volume"].to_numpy(dtype="float64") / later,
-            "adj_close": told["Adj Close"].to_numpy(dtype="float64"),
+            "volume": frame["Volume"].to_numpy(dtype="float64") / later,
+            "adj_close": frame["Adj Close"].to_numpy(dtype="float64"),
         }
     )
 
@@ -130,7 +130,7 @@ def _calendar(symbol: str) -> Calendar:
     return Calendar.WEEKDAYS if _ELSEWHERE.search(symbol) else Calendar.XNYS
 
 
-def _asked(symbol: str, since: date | None) -> pd.DataFrame:
+def _queried(symbol: str, since: date | None) -> pd.DataFrame:
     """Return Yahoo's history; empty if it knows the symbol but has no bar. Raises SourceRefused, Transient."""
     try:
         import yfinance

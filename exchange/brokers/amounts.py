@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 
-def amount(told: Any) -> Decimal:
+def amount(stated: Any) -> Decimal:
     """Return the finite number in a venue's answer, given as text or as a JSON number.
 
     Raises ArithmeticError if it is not a number, or is `NaN` or infinite, which would break comparisons.
@@ -16,7 +16,7 @@ def amount(told: Any) -> Decimal:
     ...
     ArithmeticError: NaN is not a finite amount
     """
-    value = Decimal(told)
+    value = Decimal(stated)
     if not value.is_finite():
         raise ArithmeticError(f"{value} is not a finite amount")
     return value

@@ -30,22 +30,22 @@ FUTURES = Endpoint(
 )
 _ENDPOINTS = OrderEndpoints(
     create=lambda client, wanted: client.futures_create_order(**wanted, newOrderRespType="RESULT"),
-    find=lambda client, asked: client.futures_get_order(**asked),
+    find=lambda client, query: client.futures_get_order(**query),
     cancel=lambda client, named: client.futures_cancel_order(**named),
-    trades=lambda client, told: client.futures_account_trades(
-        symbol=told["symbol"],
-        orderId=told["orderId"],
+    trades=lambda client, reply: client.futures_account_trades(
+        symbol=reply["symbol"],
+        orderId=reply["orderId"],
         # Without a time, only the trades of the last seven days are returned.
-        startTime=int(told.get("time", told["updateTime"])) - 1_000,
+        startTime=int(reply.get("time", reply["updateTime"])) - 1_000,
         limit=MOST_TRADES,
     ),
     # A start time and a first trade id cannot be combined.
-    trades_from=lambda client, told, first: client.futures_account_trades(
-        symbol=told["symbol"], orderId=told["orderId"], fromId=first, limit=MOST_TRADES
+    trades_from=lambda client, reply, first: client.futures_account_trades(
+        symbol=reply["symbol"], orderId=reply["orderId"], fromId=first, limit=MOST_TRADES
     ),
     open_orders=lambda client, symbol: client.futures_get_open_orders(symbol=symbol),
-    all_orders=lambda client, asked: client.futures_get_all_orders(**asked),
-    all_trades=lambda client, asked: client.futures_account_trades(**asked),
+    all_orders=lambda client, query: client.futures_get_all_orders(**query),
+    all_trades=lambda client, query: client.futures_account_trades(**query),
     # Below seven days: https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/All-Orders
     longest_span=timedelta(days=7) - timedelta(seconds=1),
     # https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Query-Order
@@ -102,8 +102,8 @@ class FuturesTestnet(BinanceTestnet):
         start_ms = _milliseconds(since)
         found: dict[str, FundingPayment] = {}
         for _ in range(_MAX_PAGES):
-            asked = {"incomeType": "FUNDING_FEE", "startTime": start_ms, "limit": _PAGE_ROWS}
-            page = self._ask(partial(_income, asked=asked))
+            query = {"incomeType": "FUNDING_FEE", "startTime": start_ms, "limit": _PAGE_ROWS}
+            page = self._ask(partial(_income, query=query))
             found |= {charge.charge_id: charge for charge in page}
             if len(page) < _PAGE_ROWS:
                 return tuple(sorted(found.values(), key=lambda charge: (charge.charged_at, charge.charge_id)))
@@ -130,29 +130,29 @@ def _set_leverage(client: Any, wanted: Mapping[str, Any]) -> Any:
     return client.futures_change_leverage(**wanted)
 
 
-def _income(client: Any, asked: Mapping[str, Any]) -> list[FundingPayment]:
-    return [_charge(charge) for charge in client.futures_income_history(**asked)]
+def _income(client: Any, query: Mapping[str, Any]) -> list[FundingPayment]:
+    return [_charge(charge) for charge in client.futures_income_history(**query)]
 
 
-def _amounts(told: Sequence[Mapping[str, Any]], named: str, size: str) -> dict[str, Decimal]:
-    return {row[named]: amount(row[size]) for row in told}
+def _amounts(reply: Sequence[Mapping[str, Any]], named: str, size: str) -> dict[str, Decimal]:
+    return {row[named]: amount(row[size]) for row in reply}
 
 
-def _positions(told: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
+def _positions(reply: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
     """Return the signed quantity of each symbol, and its entry price per unit, if reported."""
-    priced = [position for position in told if "entryPrice" in position]
-    return _amounts(told, "symbol", "positionAmt"), _amounts(priced, "symbol", "entryPrice")
+    priced = [position for position in reply if "entryPrice" in position]
+    return _amounts(reply, "symbol", "positionAmt"), _amounts(priced, "symbol", "entryPrice")
 
 
 def _milliseconds(instant: datetime) -> int:
     return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
-def _charge(told: dict[str, Any]) -> FundingPayment:
+def _charge(reply: dict[str, Any]) -> FundingPayment:
     return FundingPayment(
         # After a reset, a testnet numbers from one again.
-        charge_id=f"{told['incomeType']}-{told['tranId']}-{told['symbol']}-{told['time']}",
-        charged_at=datetime.fromtimestamp(int(told["time"]) / 1000, tz=UTC),
-        symbol=str(told["symbol"]),
-        cash=amount(told["income"]),
+        charge_id=f"{reply['incomeType']}-{reply['tranId']}-{reply['symbol']}-{reply['time']}",
+        charged_at=datetime.fromtimestamp(int(reply["time"]) / 1000, tz=UTC),
+        symbol=str(reply["symbol"]),
+        cash=amount(reply["income"]),
     )

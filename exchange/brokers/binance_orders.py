@@ -58,9 +58,9 @@ def enquire(
     named = [{"symbol": order.symbol, "origClientOrderId": order.order_id}]
     if venue is not None and venue.venue_order_id:
         named.append({"symbol": order.symbol, "orderId": venue.venue_order_id})
-    for asked in named:
+    for query in named:
         try:
-            found: Any = session.ask(partial(_found, endpoints, asked))
+            found: Any = session.ask(partial(_found, endpoints, query))
         except VenueRefusal as refusal:
             if refusal.code in UNKNOWN_ORDER:
                 continue
@@ -68,7 +68,7 @@ def enquire(
                 return OrderReport(order=known(order, OrderState.EXPIRED, str(refusal)))
             return OrderReport(order=unknown(order, ReasonCode.UNTOLD, f"the venue refuses to report it ({refusal})"))
         # After a reset, a testnet numbers from one again: the number may now be another order's.
-        if asked is named[0] or (isinstance(found, Mapping) and found.get("clientOrderId") == order.order_id):
+        if query is named[0] or (isinstance(found, Mapping) and found.get("clientOrderId") == order.order_id):
             return confirmed(session, endpoints, order, (found, sent_at))
     if venue is not None and venue.venue_order_id and (traded := traded_under(session, endpoints, order, venue)):
         return traded
@@ -92,5 +92,5 @@ def cancel(session: TestnetSession, endpoints: OrderEndpoints, order: Order, sen
     return enquire(session, endpoints, order, sent_at)
 
 
-def _found(endpoints: OrderEndpoints, asked: Json, client: Any) -> Json:
-    return endpoints.find(client, asked)
+def _found(endpoints: OrderEndpoints, query: Json, client: Any) -> Json:
+    return endpoints.find(client, query)

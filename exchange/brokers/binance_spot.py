@@ -27,15 +27,17 @@ SPOT = Endpoint(
 )
 _ENDPOINTS = OrderEndpoints(
     create=lambda client, wanted: client.create_order(**wanted, newOrderRespType="RESULT"),
-    find=lambda client, asked: client.get_order(**asked),
+    find=lambda client, query: client.get_order(**query),
     cancel=lambda client, named: client.cancel_order(**named),
-    trades=lambda client, told: client.get_my_trades(symbol=told["symbol"], orderId=told["orderId"], limit=MOST_TRADES),
-    trades_from=lambda client, told, first: client.get_my_trades(
-        symbol=told["symbol"], orderId=told["orderId"], fromId=first, limit=MOST_TRADES
+    trades=lambda client, reply: client.get_my_trades(
+        symbol=reply["symbol"], orderId=reply["orderId"], limit=MOST_TRADES
+    ),
+    trades_from=lambda client, reply, first: client.get_my_trades(
+        symbol=reply["symbol"], orderId=reply["orderId"], fromId=first, limit=MOST_TRADES
     ),
     open_orders=lambda client, symbol: client.get_open_orders(symbol=symbol),
-    all_orders=lambda client, asked: client.get_all_orders(**asked),
-    all_trades=lambda client, asked: client.get_my_trades(**asked),
+    all_orders=lambda client, query: client.get_all_orders(**query),
+    all_trades=lambda client, query: client.get_my_trades(**query),
     # https://developers.binance.com/docs/binance-spot-api-docs/rest-api/account-endpoints
     longest_span=timedelta(hours=24),
 )
@@ -93,9 +95,9 @@ class SpotTestnet(BinanceTestnet):
         return self._listings[symbol]
 
 
-def _balances(told: Mapping[str, Any]) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
+def _balances(reply: Mapping[str, Any]) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
     """Return the free and the locked amounts, by asset."""
-    balances = told["balances"]
+    balances = reply["balances"]
     return (
         {balance["asset"]: amount(balance["free"]) for balance in balances},
         {balance["asset"]: amount(balance["locked"]) for balance in balances},

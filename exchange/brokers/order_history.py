@@ -49,8 +49,8 @@ def all_trades(session: TestnetSession, endpoints: OrderEndpoints, symbol: str) 
     found: dict[str, VenueTrade] = {}
     first = 0
     for _ in range(_MOST_PAGES):
-        asked = {"symbol": symbol, "fromId": first, "limit": _PAGE_ROWS}
-        page = _asked(session, partial(_read, endpoints.all_trades, _trade, asked))
+        query = {"symbol": symbol, "fromId": first, "limit": _PAGE_ROWS}
+        page = _queried(session, partial(_read, endpoints.all_trades, _trade, query))
         found |= {trade.trade_id: trade for trade in page}
         if len(page) < _PAGE_ROWS:
             return tuple(found.values())
@@ -61,7 +61,7 @@ def all_trades(session: TestnetSession, endpoints: OrderEndpoints, symbol: str) 
 def _order_pages(
     session: TestnetSession, endpoints: OrderEndpoints, symbol: str, since: datetime
 ) -> Iterator[Sequence[ListedOrder]]:
-    yield _asked(session, lambda client: [_listed(order) for order in endpoints.open_orders(client, symbol)])
+    yield _queried(session, lambda client: [_listed(order) for order in endpoints.open_orders(client, symbol)])
     yield from _spans(session, (endpoints.all_orders, endpoints.longest_span), (symbol, since), _listed)
 
 
@@ -78,8 +78,8 @@ def _spans(
     for _ in range(_MOST_PAGES):
         end = min(start + longest // _MILLISECOND, until)
         # The last span has no end, so that rows that arrive meanwhile are not missed.
-        asked = {"symbol": symbol, "startTime": start, "limit": _PAGE_ROWS} | ({"endTime": end} if end < until else {})
-        page = _asked(session, partial(_read, question, read, asked))
+        query = {"symbol": symbol, "startTime": start, "limit": _PAGE_ROWS} | ({"endTime": end} if end < until else {})
+        page = _queried(session, partial(_read, question, read, query))
         yield page
         if len(page) >= _PAGE_ROWS:
             # A full page ends within the span: the next one starts where it ended.
@@ -92,34 +92,34 @@ def _spans(
 
 
 def _read(
-    question: Callable[[Any, Json], Sequence[Json]], read: Callable[[Json], Found], asked: Json, client: Any
+    question: Callable[[Any, Json], Sequence[Json]], read: Callable[[Json], Found], query: Json, client: Any
 ) -> list[Found]:
-    return [read(row) for row in question(client, asked)]
+    return [read(row) for row in question(client, query)]
 
 
-def _asked(session: TestnetSession, question: Callable[[Any], Sequence[Found]]) -> Sequence[Found]:
+def _queried(session: TestnetSession, question: Callable[[Any], Sequence[Found]]) -> Sequence[Found]:
     try:
         return session.ask(question)
     except VenueRefusal as refusal:
         raise BrokerUnavailable(f"orders and trades cannot be queried ({refusal}); try again later") from None
 
 
-def _listed(told: Json) -> ListedOrder:
-    at = datetime.fromtimestamp(int(told["time"]) / 1000, tz=UTC)
+def _listed(reply: Json) -> ListedOrder:
+    at = datetime.fromtimestamp(int(reply["time"]) / 1000, tz=UTC)
     return ListedOrder(
-        order_id=str(told["clientOrderId"]), venue=VenueOrder(venue_order_id=str(told["orderId"]), transacted_at=at)
+        order_id=str(reply["clientOrderId"]), venue=VenueOrder(venue_order_id=str(reply["orderId"]), transacted_at=at)
     )
 
 
-def _trade(told: Json) -> VenueTrade:
-    quantity = amount(told["qty"])
+def _trade(reply: Json) -> VenueTrade:
+    quantity = amount(reply["qty"])
     return VenueTrade(
-        venue_order_id=str(told["orderId"]),
-        trade_id=str(told["id"]),
-        symbol=str(told["symbol"]),
-        executed_at=datetime.fromtimestamp(int(told["time"]) / 1000, tz=UTC),
+        venue_order_id=str(reply["orderId"]),
+        trade_id=str(reply["id"]),
+        symbol=str(reply["symbol"]),
+        executed_at=datetime.fromtimestamp(int(reply["time"]) / 1000, tz=UTC),
         # The field is isBuyer on spot, buyer on futures.
-        signed_quantity=quantity if told["isBuyer" if "isBuyer" in told else "buyer"] else -quantity,
+        signed_quantity=quantity if reply["isBuyer" if "isBuyer" in reply else "buyer"] else -quantity,
     )
 
 

@@ -70,32 +70,32 @@ def confirmed(
         return OrderReport(order=unknown(order, ReasonCode.UNTOLD, str(error)), venue=venue)
 
 
-def _venue_order(told: Json, sent_at: datetime) -> VenueOrder | None:
+def _venue_order(reply: Json, sent_at: datetime) -> VenueOrder | None:
     """Return the confirmation in an answer about an order; None if it cannot be read.
 
     Without a time in the answer, the order counts as accepted at `sent_at`. A new spot order has `transactTime`, a
     query has `time`, a new futures order only `updateTime`.
     """
     try:
-        number = str(told["orderId"])
-        stated = next((told[name] for name in ("transactTime", "time", "updateTime") if name in told), None)
+        number = str(reply["orderId"])
+        stated = next((reply[name] for name in ("transactTime", "time", "updateTime") if name in reply), None)
         at = sent_at if stated is None else datetime.fromtimestamp(int(stated) / 1000, tz=UTC)
     except (KeyError, TypeError, ValueError, OverflowError, OSError):
         return None
     return VenueOrder(venue_order_id=number, transacted_at=at)
 
 
-def _receipt(session: TestnetSession, endpoints: OrderEndpoints, order: Order, told: Json) -> OrderReport:
+def _receipt(session: TestnetSession, endpoints: OrderEndpoints, order: Order, reply: Json) -> OrderReport:
     """Return the order's state with all its trades; UNKNOWN while the venue reports fewer trades than were filled."""
     try:
-        status, filled = str(told["status"]), amount(told["executedQty"])
+        status, filled = str(reply["status"]), amount(reply["executedQty"])
     except (KeyError, TypeError, ArithmeticError):
         raise BrokerUnavailable("the venue reports it in an unknown format") from None
     executions: tuple[BrokerFill, ...] = ()
     for count in range(ASKED if filled else 0):
         if count:
             session.wait(WAIT_S)
-        executions = _trades(session, endpoints, order, told)
+        executions = _trades(session, endpoints, order, reply)
         if sum((execution.quantity for execution in executions), Decimal(0)) >= filled:
             break
     else:
@@ -138,16 +138,16 @@ def traded_under(
     return _whole(order, executions) or OrderReport(order=untold, executions=executions)
 
 
-def _trades(session: TestnetSession, endpoints: OrderEndpoints, order: Order, told: Json) -> tuple[BrokerFill, ...]:
+def _trades(session: TestnetSession, endpoints: OrderEndpoints, order: Order, reply: Json) -> tuple[BrokerFill, ...]:
     """Return all trades of an order, oldest first, however many answers they fill. Raises BrokerUnavailable."""
     try:
-        page = session.ask(lambda client: _executions(order, endpoints.trades(client, told)))
+        page = session.ask(lambda client: _executions(order, endpoints.trades(client, reply)))
         if len(page) < MOST_TRADES:
             return page
         # One answer has only the newest trades: to find the others, go through the trade ids from the first.
         found, first = dict[str, BrokerFill](), 0
         for _ in range(MOST_PAGES):
-            page = session.ask(partial(_page_from, endpoints, order, (told, first)))
+            page = session.ask(partial(_page_from, endpoints, order, (reply, first)))
             found |= {execution.trade_id: execution for execution in page}
             if len(page) < MOST_TRADES:
                 return tuple(found.values())
@@ -160,31 +160,31 @@ def _trades(session: TestnetSession, endpoints: OrderEndpoints, order: Order, to
 def _page_from(
     endpoints: OrderEndpoints, order: Order, wanted: tuple[Json, int], client: Any
 ) -> tuple[BrokerFill, ...]:
-    told, first = wanted
-    return _executions(order, endpoints.trades_from(client, told, first))
+    reply, first = wanted
+    return _executions(order, endpoints.trades_from(client, reply, first))
 
 
 def _executions(order: Order, told: Sequence[Json]) -> tuple[BrokerFill, ...]:
     return tuple(_execution(order, trade) for trade in told)
 
 
-def _execution(order: Order, told: Json) -> BrokerFill:
-    realised = told.get("realizedPnl")
+def _execution(order: Order, reply: Json) -> BrokerFill:
+    realised = reply.get("realizedPnl")
     return BrokerFill(
         order_id=order.order_id,
-        trade_id=str(told["id"]),
+        trade_id=str(reply["id"]),
         symbol=order.symbol,
-        executed_at=datetime.fromtimestamp(int(told["time"]) / 1000, tz=UTC),
+        executed_at=datetime.fromtimestamp(int(reply["time"]) / 1000, tz=UTC),
         # The field is isBuyer on spot, buyer on futures.
-        side=Side.BUY if told["isBuyer" if "isBuyer" in told else "buyer"] else Side.SELL,
-        quantity=amount(told["qty"]),
-        price=amount(told["price"]),
+        side=Side.BUY if reply["isBuyer" if "isBuyer" in reply else "buyer"] else Side.SELL,
+        quantity=amount(reply["qty"]),
+        price=amount(reply["price"]),
         # The documentation shows the futures commission as a negative number.
-        fee=abs(amount(told["commission"])),
-        fee_asset=str(told["commissionAsset"]),
+        fee=abs(amount(reply["commission"])),
+        fee_asset=str(reply["commissionAsset"]),
         realised=None if realised is None else amount(realised),
         # Only the realised profit moves a wallet on margin.
-        amount=amount(told["quoteQty"]) if realised is None and "quoteQty" in told else None,
+        amount=amount(reply["quoteQty"]) if realised is None and "quoteQty" in reply else None,
     )
 
 

@@ -94,12 +94,12 @@ def demand_trading(listing: Listing, venue: str) -> None:
         raise NotTrading(f"{listing.symbol} is not trading at {venue} (status {listing.status}); it is kept as it is")
 
 
-def market_rules(stated: Mapping[str, Any]) -> Listing:
+def market_rules(symbol_info: Mapping[str, Any]) -> Listing:
     """Return the listing of one symbol in `exchangeInfo`; of several rules on one size, the narrowest applies.
 
     Raises KeyError, ArithmeticError.
     """
-    filters = {rule["filterType"]: rule for rule in stated["filters"]}
+    filters = {rule["filterType"]: rule for rule in symbol_info["filters"]}
     lots = [lot for lot in (filters.get("LOT_SIZE"), filters.get("MARKET_LOT_SIZE")) if lot is not None]
     most = [most for lot in lots if (most := amount(lot.get("maxQty", 0))) > 0]
     steps = [step for lot in lots if (step := amount(lot.get("stepSize", 0))) > 0]
@@ -110,23 +110,23 @@ def market_rules(stated: Mapping[str, Any]) -> Listing:
     least = amount(notional.get("minNotional", notional.get("notional", 0))) if binds else Decimal(0)
     largest = amount(notional.get("maxNotional", 0)) if notional.get("applyMaxToMarket", True) else Decimal(0)
     return Listing(
-        symbol=stated["symbol"],
-        base=stated["baseAsset"],
-        quote=stated["quoteAsset"],
-        lot=_common_step(steps or [_finest(stated)]),
+        symbol=symbol_info["symbol"],
+        base=symbol_info["baseAsset"],
+        quote=symbol_info["quoteAsset"],
+        lot=_common_step(steps or [_finest(symbol_info)]),
         tick=_size(tick) if tick > 0 else None,
         min_quantity=max((amount(lot.get("minQty", 0)) for lot in lots), default=Decimal(0)),
         max_quantity=min(most) if most else None,
         min_notional=least,
         max_notional=largest if largest > 0 else None,
-        status=stated["status"],
-        takes_market_orders="MARKET" in stated["orderTypes"],
+        status=symbol_info["status"],
+        takes_market_orders="MARKET" in symbol_info["orderTypes"],
     )
 
 
-def _finest(stated: Mapping[str, Any]) -> Decimal:
+def _finest(symbol_info: Mapping[str, Any]) -> Decimal:
     """Return the finest quantity that the venue writes: quantityPrecision on futures, baseAssetPrecision on spot."""
-    return Decimal(1).scaleb(-int(stated.get("quantityPrecision", stated.get("baseAssetPrecision", 8))))
+    return Decimal(1).scaleb(-int(symbol_info.get("quantityPrecision", symbol_info.get("baseAssetPrecision", 8))))
 
 
 def _common_step(steps: Sequence[Decimal]) -> Decimal:

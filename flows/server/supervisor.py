@@ -102,10 +102,10 @@ class ManagedProcess:
         self._process.wait()
 
 
-def supervise(kept: Sequence[ManagedProcess], stop: Event, notify: Callable[[str], None]) -> None:
+def supervise(processes: Sequence[ManagedProcess], stop: Event, notify: Callable[[str], None]) -> None:
     """Restart processes that end, until `stop` is set. Raises GaveUp."""
     while not stop.wait(_POLL_S):
-        for process in kept:
+        for process in processes:
             code = process.ended
             if code is None:
                 continue

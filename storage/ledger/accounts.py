@@ -36,7 +36,7 @@ def known(connection: Connection) -> tuple[KnownAccount, ...]:
     rows = connection.execute(
         "SELECT account, min(as_of), max(as_of), arg_max(equity, as_of) FROM account_snapshots GROUP BY account"
     ).fetchall()
-    lived = {row[0]: row[1:] for row in rows}
+    days = {row[0]: row[1:] for row in rows}
     commands = dict(
         connection.execute("SELECT account, arg_min(command, started_at) FROM runs GROUP BY account").fetchall()
     )
@@ -44,9 +44,9 @@ def known(connection: Connection) -> tuple[KnownAccount, ...]:
         KnownAccount(
             account=name,
             command=commands.get(name, "daily"),
-            first=lived[name][0] if name in lived else None,
-            last=lived[name][1] if name in lived else None,
-            equity=lived[name][2] if name in lived else None,
+            first=days[name][0] if name in days else None,
+            last=days[name][1] if name in days else None,
+            equity=days[name][2] if name in days else None,
         )
         for name in names(connection)
     )

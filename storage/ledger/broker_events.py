@@ -146,10 +146,12 @@ def last_sent_at(connection: Connection, account: str) -> datetime | None:
 
 
 def record_executions(
-    connection: Connection, account: str, number: int, told: Sequence[BrokerFill]
+    connection: Connection, account: str, number: int, reported: Sequence[BrokerFill]
 ) -> tuple[BrokerFill, ...]:
     """Record the trades and return those that were new. Raises LedgerConflict if a stored one differs."""
-    return tuple(fill for fill in told if insert_once(connection, EXECUTIONS, [_execution_row(account, number, fill)]))
+    return tuple(
+        fill for fill in reported if insert_once(connection, EXECUTIONS, [_execution_row(account, number, fill)])
+    )
 
 
 def executions(connection: Connection, account: str, number: int) -> tuple[BrokerFill, ...]:

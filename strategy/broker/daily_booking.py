@@ -79,14 +79,14 @@ def with_fee_payers(
     pays a fee in full or not at all: a fee that no position covers was paid from assets outside the account. On margin,
     no position pays.
     """
-    held, told = dict(owned), list[BrokerFill]()
+    held, reported = dict(owned), list[BrokerFill]()
     for execution in executions:
         held[execution.symbol] = held.get(execution.symbol, Decimal(0)) + execution.signed_quantity
         booked = replace(execution, fee_symbol=_payer(execution, held, bases))
         if booked.paid_in is PaidIn.UNITS:
             held[booked.fee_symbol or booked.symbol] -= booked.fee
-        told.append(booked)
-    return tuple(told)
+        reported.append(booked)
+    return tuple(reported)
 
 
 def _payer(execution: BrokerFill, held: Mapping[str, Decimal], bases: Mapping[str, str]) -> str:

@@ -122,13 +122,13 @@ def taken_over(books: Books, found: Found) -> Takeover:
 def _lacking(books: Books, found: Found) -> Takeover:
     """Return the changes for quantities that the broker lacks, and for its difference in cash."""
     changes, others, moved_by_others = list[Change](), ZERO, False
-    for symbol, there in sorted(found.positions.items()):
-        owned, missing = books.positions.get(symbol, ZERO), there - found.due(symbol)
+    for symbol, balance in sorted(found.positions.items()):
+        owned, missing = books.positions.get(symbol, ZERO), balance - found.due(symbol)
         kept = _towards_zero(owned, owned + missing)
         beyond = missing - (kept - owned)
         if not found.on_margin:
             # The broker held less than due even before, for instance after commissions in units: that earned no cash.
-            kept = min(kept, max(there, ZERO))
+            kept = min(kept, max(balance, ZERO))
         if kept != owned:
             cost = quantised(books.costs.get(symbol, ZERO) * (owned - kept) / owned)
             changes.append(Change(symbol=symbol, cash=cost, quantity=kept - owned, cause=Cause.POSITION))
@@ -182,9 +182,9 @@ def _changed(books: Books, changes: Sequence[Change], found: Found) -> Books:
 def _fills(books: Books, found: Found) -> tuple[Change, ...]:
     """Return what orders of unknown outcome have traded, where they explain the whole gap in the broker's balances."""
     gaps = {
-        symbol: there - found.due(symbol)
-        for symbol, there in sorted(found.positions.items())
-        if there != found.due(symbol)
+        symbol: balance - found.due(symbol)
+        for symbol, balance in sorted(found.positions.items())
+        if balance != found.due(symbol)
     }
     gained = {symbol: gap for symbol, gap in gaps.items() if _is_of_unknown(books, found, symbol, gap)}
     marks = {order.symbol: order.mark for order in found.unknown if order.mark} | dict(books.marks)
@@ -206,10 +206,10 @@ def _fills(books: Books, found: Found) -> tuple[Change, ...]:
 
 def _is_of_unknown(books: Books, found: Found, symbol: str, gap: Decimal) -> bool:
     """Return whether orders of unknown outcome explain the whole gap between the broker's balance and the one due."""
-    asked = [order.signed_quantity for order in found.unknown if order.symbol == symbol]
+    quantities = [order.signed_quantity for order in found.unknown if order.symbol == symbol]
     sold, bought = (
-        sum((min(quantity, ZERO) for quantity in asked), ZERO),
-        sum((max(quantity, ZERO) for quantity in asked), ZERO),
+        sum((min(quantity, ZERO) for quantity in quantities), ZERO),
+        sum((max(quantity, ZERO) for quantity in quantities), ZERO),
     )
     owned = books.positions.get(symbol, ZERO) + gap
     return sold <= gap <= bought and (found.on_margin or ZERO <= owned <= found.positions[symbol])
@@ -241,14 +241,14 @@ def _cost(books: Books, found: Found, symbol: str, mark: Decimal | None) -> Deci
     The part that closes a position is booked at its cost. The part that opens one costs its entry price, which is known
     only if the whole position belongs to the account; otherwise it is booked at the mark.
     """
-    owned, cost, there = books.positions.get(symbol, ZERO), books.costs.get(symbol, ZERO), found.positions[symbol]
-    after = owned + there - found.due(symbol)
+    owned, cost, balance = books.positions.get(symbol, ZERO), books.costs.get(symbol, ZERO), found.positions[symbol]
+    after = owned + balance - found.due(symbol)
     kept = _towards_zero(owned, after)
     left = cost * kept / owned if owned else ZERO
     price = found.entry_prices.get(symbol, ZERO)
     paid = (after - kept) * (mark or price)
-    if price and there == after != kept:
-        paid = there * price - left
+    if price and balance == after != kept:
+        paid = balance * price - left
     return quantised(paid + left - cost)
 
 

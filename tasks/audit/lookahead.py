@@ -70,9 +70,9 @@ def _of_strategy(
 
     def run(bars: Market, times: Decimal = Decimal(1)) -> Replay:
         view = aligned_signals(symbol_signals(bars, calendars, strategy), known.symbols)
-        lived = [day for day in account_dates(bars) if dates[0] <= day <= dates[-1]]
+        simulated = [day for day in account_dates(bars) if dates[0] <= day <= dates[-1]]
         quotes = quotes_by_date(bars, dates[0], dates[-1])
-        return replay(view, quotes, lived, known.job.policy.capital, known.account_config(strategy, times))
+        return replay(view, quotes, simulated, known.job.policy.capital, known.account_config(strategy, times))
 
     snapshots = run(known.bars).snapshots
     trading = Trading(config=known.account_config(strategy), quotes=quotes_by_date(known.bars, dates[0], dates[-1]))

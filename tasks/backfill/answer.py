@@ -30,30 +30,30 @@ def backfill_answer(backfill: Backfill, filled: Filled, findings: Findings) -> B
     """Return the answer of `turbodmt backfill`; orders and fills are counts, since there may be thousands."""
     job, until = backfill.job, filled.last.as_of
     with connect(job.home) as store:
-        told = replay_until(store, job.account, until)
+        recorded = replay_until(store, job.account, until)
         orders, withheld = bulk.order_counts(store, job.account, until)
         switches = bulk.switches(store, job.account, until)
         risk = risk_state.load(store, job.account)
         instruments = instrument_store.load(store, job.source, job.symbols)
         bars = bar_store.load(store, job.source, job.symbols, until=until)
         digest = data_sha256(bars)
-        cut = cut_in_window(job.account, order_store.orders_since(store, job.account, date.min), told.fills, bars)
-        measured = measure(told, instruments)
-        tried = _count_trial(store, backfill, told, {HALT} if withheld else set())
+        cut = cut_in_window(job.account, order_store.orders_since(store, job.account, date.min), recorded.fills, bars)
+        measured = measure(recorded, instruments)
+        tried = _count_trial(store, backfill, recorded, {HALT} if withheld else set())
     warnings = (*filled.warnings, *findings.warnings, *cut, *_halt(risk), *_prior(job.policy.strategy, switches))
     return BackfillAnswer(
         account=job.account,
         symbols=job.symbols,
         strategy=job.policy.strategy,
-        start=told.snapshots[0].account.as_of,
+        start=recorded.snapshots[0].account.as_of,
         end=until,
         days_done=filled.days_done,
         days_skipped=filled.days_skipped,
-        equity=told.snapshots[-1].equity,
+        equity=recorded.snapshots[-1].equity,
         metrics=measured,
         orders=orders,
         orders_withheld=withheld,
-        fills=len(told.fills),
+        fills=len(recorded.fills),
         model_changes=tuple(ModelChangeAnswer(as_of=change.as_of, model_id=change.model_id) for change in switches),
         trials=tried,
         halted=risk.halted,
@@ -81,12 +81,12 @@ def _prior(strategy: Strategy, switches: Sequence[ModelChange]) -> list[str]:
     return ["the promotion gate accepted no network in the window: turbo traded its prior"]
 
 
-def _count_trial(store: Connection, backfill: Backfill, told: Replay, acted: Collection[str]) -> int | None:
+def _count_trial(store: Connection, backfill: Backfill, recorded: Replay, acted: Collection[str]) -> int | None:
     """Count the configurations tried on these symbols in an overlapping window, with this one; None for a baseline."""
     job = backfill.job
     if job.policy.strategy not in (Strategy.TURBO, Strategy.RULES):
         return None
-    days = [snapshot.account.as_of for snapshot in told.snapshots]
+    days = [snapshot.account.as_of for snapshot in recorded.snapshots]
     settings = {**json.loads(job.policy.config), "strategy": str(job.policy.strategy)}
     config = configuration(settings, job.symbols, acted)
     trial = Trial(symbols=job.symbols, start=days[0], end=days[-1], config=config, recorded_at=job.now)

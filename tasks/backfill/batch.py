@@ -54,8 +54,8 @@ def run_batch(batch: DayBatch, open_broker: Callable[[datetime], Broker]) -> Non
     job = batch.job
     model = forecaster(job.home, batch.model_id)
     with connect(job.home) as store:
-        lived, risk = _simulated(store, batch, model, open_broker(job.now))
-        bulk.record(store, job.account, lived, risk)
+        simulated, risk = _simulated(store, batch, model, open_broker(job.now))
+        bulk.record(store, job.account, simulated, risk)
 
 
 def _simulated(
@@ -75,7 +75,7 @@ def _simulated(
         _demand_known_units(found, job)
         state, moved = found.state, found.entries(batch.days[0])
     quotes = _quotes(batch, state)
-    lived: list[SimulatedDay] = []
+    simulated: list[SimulatedDay] = []
     for as_of in batch.days:
         settled = _settled(job, state, quotes, as_of, config)
         if as_of == batch.days[0]:
@@ -98,8 +98,8 @@ def _simulated(
             model_id=batch.model_id,
             data_sha256=data_sha256(window),
         )
-        lived.append(SimulatedDay(settled=settled, decisions=decisions, provenance=provenance, orders=orders))
-    return lived, risk
+        simulated.append(SimulatedDay(settled=settled, decisions=decisions, provenance=provenance, orders=orders))
+    return simulated, risk
 
 
 def _demand_known_units(found: Restated, job: Job) -> None:

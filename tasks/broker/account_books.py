@@ -111,14 +111,16 @@ def account_now(store: Connection, account: str, events: UnrecordedEvents = NO_E
         *takeovers.entries_after(store, account, settled),
     )
     state = AccountState(account=snapshot.account, open_orders=(), equities=(snapshot.equity,))
-    told = AccountState(account=Account(as_of=day, cash=Decimal(0)), open_orders=(), equities=())
-    return booked_day(state, Day(state=told, fills=fills, entries=entries, settled=()), {}, 2).state.account
+    start = AccountState(account=Account(as_of=day, cash=Decimal(0)), open_orders=(), equities=())
+    return booked_day(state, Day(state=start, fills=fills, entries=entries, settled=()), {}, 2).state.account
 
 
 def first_open_day(store: Connection, account: str, settled: date, events: UnrecordedEvents = NO_EVENTS) -> date:
     """Return the first day that is not settled, but none earlier than trades that are booked already."""
-    told = (*broker_events.executions_after(store, account, settled), *events.executions)
-    return max([booking_day(execution.executed_at, settled) for execution in told], default=settled + timedelta(days=1))
+    executions = (*broker_events.executions_after(store, account, settled), *events.executions)
+    return max(
+        [booking_day(execution.executed_at, settled) for execution in executions], default=settled + timedelta(days=1)
+    )
 
 
 def books_of(
@@ -196,18 +198,18 @@ def as_recorded(store: Connection, customer: Customer, fresh: Sequence[BrokerFil
     """
     account, broker = customer.account, customer.broker
     terms = instrument_store.load(store, broker, sorted({execution.symbol for execution in fresh}))
-    told = tuple(
+    executions = tuple(
         replace(execution, base=terms[execution.symbol].base, quote=terms[execution.symbol].quote)
         if execution.symbol in terms
         else execution
         for execution in fresh
     )
     current = broker_events.newest_baseline(store, account, broker)
-    if current is None or all(execution.paid_in is not PaidIn.ELSEWHERE for execution in told):
-        return told
+    if current is None or all(execution.paid_in is not PaidIn.ELSEWHERE for execution in executions):
+        return executions
     owned = traded_since(store, account, broker, current).positions
-    symbols = {*owned, *(execution.symbol for execution in told)}
-    return with_fee_payers(told, owned, instrument_store.bases(store, sorted(symbols)))
+    symbols = {*owned, *(execution.symbol for execution in executions)}
+    return with_fee_payers(executions, owned, instrument_store.bases(store, sorted(symbols)))
 
 
 def traded_since(

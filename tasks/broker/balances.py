@@ -91,11 +91,11 @@ def differ_by_fills(job: Job, broker: Broker, baseline: BrokerBaseline, unknown:
             return False
         there_due = expected(store, job.account, baseline).positions
     moved = False
-    for symbol, there in holdings.positions.items():
-        gap = there - there_due.get(symbol, Decimal(0))
-        asked = [order.signed_quantity for order in unknown if order.symbol == symbol]
-        sold = sum((quantity for quantity in asked if quantity < 0), Decimal(0))
-        bought = sum((quantity for quantity in asked if quantity > 0), Decimal(0))
+    for symbol, balance in holdings.positions.items():
+        gap = balance - there_due.get(symbol, Decimal(0))
+        quantities = [order.signed_quantity for order in unknown if order.symbol == symbol]
+        sold = sum((quantity for quantity in quantities if quantity < 0), Decimal(0))
+        bought = sum((quantity for quantity in quantities if quantity > 0), Decimal(0))
         if not sold <= gap <= bought:
             return False
         moved = moved or gap != 0
@@ -148,10 +148,10 @@ def broker_difference(holdings: Balances, due_there: Holding) -> str:
 
     A symbol that the broker no longer lists is missing from its balances, and not compared.
     """
-    for symbol, there in sorted(holdings.positions.items()):
+    for symbol, balance in sorted(holdings.positions.items()):
         due = due_there.positions.get(symbol, Decimal(0))
-        if there != due:
-            return f"holds {there:f} of {symbol} where our trades since its adoption give {due:f}"
+        if balance != due:
+            return f"holds {balance:f} of {symbol} where our trades since its adoption give {due:f}"
     if abs(holdings.cash - due_there.cash) > CASH_STEP:
         return f"holds {holdings.cash:f} in cash where our trades since its adoption give {due_there.cash:f}"
     return ""

@@ -73,8 +73,8 @@ class Plan:
         owned = self.before.positions if self.before else {}
         gone = {change.symbol: change.quantity for change, _ in self.changes}
         told = list[str]()
-        for symbol, there in sorted(self.found.positions.items()):
-            beyond = there - self.found.due(symbol) - gone.get(symbol, Decimal(0))
+        for symbol, balance in sorted(self.found.positions.items()):
+            beyond = balance - self.found.due(symbol) - gone.get(symbol, Decimal(0))
             if beyond:
                 shared = (
                     "; on margin it shares one position with the account's, whose orders still count alone"

@@ -69,7 +69,7 @@ def close_absent(job: Job, broker: Broker, baseline: BrokerBaseline, unknown: Se
             reason = f"{order.reason}; what it may have traded is in the balances of adoption {baseline.number}"
             end(job, broker, replace(order, state=OrderState.EXPIRED, reason=reason, code=ReasonCode.ADOPTED))
         elif trace := _trace(job, broker, baseline, order):
-            barred[order.symbol] = f"{_doubt(order)}: {trace}"
+            barred[order.symbol] = f"{_named(order)}: {trace}"
         else:
             reason = (
                 f"{broker.name} has no such order, lists none among open orders and all orders, reports no trade of "
@@ -82,7 +82,7 @@ def close_absent(job: Job, broker: Broker, baseline: BrokerBaseline, unknown: Se
 def waited_for(broker: Broker, unknown: Sequence[Order]) -> dict[str, str]:
     """Return by symbol why it takes no order while it has one of unknown outcome and the books differ."""
     return {
-        order.symbol: f"{_doubt(order)}: the balances of {broker.name} may hold what it traded, which no trade reports "
+        order.symbol: f"{_named(order)}: the balances of {broker.name} may hold what it traded, which no trade reports "
         "yet; the next run asks again"
         for order in unknown
     }
@@ -101,13 +101,13 @@ def unresolved(store: Connection, account: str, order: Order, now: datetime) -> 
     return order.state is OrderState.UNKNOWN and (order.code is ReasonCode.FORGOTTEN or late)
 
 
-def doubts(job: Job, told: Collection[str]) -> tuple[str, ...]:
+def unresolved_notices(job: Job, told: Collection[str]) -> tuple[str, ...]:
     """Return a warning for each order of the day of unknown outcome, except for the symbols in `told`."""
     with connect(job.home) as store:
         orders = order_store.orders_on(store, job.account, job.as_of)
     hours = _hours(CLOSED_AFTER)
     return tuple(
-        f"{_doubt(order)}: {order.reason}; a run at least {hours} later looks for it again, and closes it if no "
+        f"{_named(order)}: {order.reason}; a run at least {hours} later looks for it again, and closes it if no "
         "trace is left"
         for order in orders
         if order.state is OrderState.UNKNOWN and order.symbol not in told
@@ -169,7 +169,7 @@ def _trace(job: Job, broker: Broker, baseline: BrokerBaseline, order: Order) -> 
     return ""
 
 
-def _doubt(order: Order) -> str:
+def _named(order: Order) -> str:
     what = f"order {order.order_id} of {order.as_of} ({order.side} {exactly(order.quantity)} {order.symbol})"
     return f"{order.symbol} takes no order until it is known what became of {what}"
 

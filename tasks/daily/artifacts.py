@@ -91,12 +91,12 @@ def _where(report: Place) -> str:
 
 def in_rows(content: Table) -> list[dict[str, str]]:
     """Return the rows of a table by column name; if it is empty, one row that says so."""
-    told = telling(content)
+    told = informative(content)
     rows = [dict(zip(told.columns, row, strict=True)) for row in told.rows]
     return rows or [{content.heading: content.empty}]
 
 
-def telling(content: Table) -> Table:
+def informative(content: Table) -> Table:
     """Return the table without the columns that are empty in every row."""
     kept = [place for place in range(len(content.columns)) if any(row[place] for row in content.rows)]
     return replace(
@@ -169,7 +169,7 @@ def markdown(content: Table) -> str:
     """
     if not content.rows:
         return f"## {content.heading}\n\n{content.empty}"
-    told = telling(content)
+    told = informative(content)
     lines = [told.columns, *told.rows]
     texts = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
     texts.insert(1, "|" + "---|" * len(told.columns))

@@ -102,8 +102,8 @@ def foresee(home: Path, account: str, open_broker: Callable[[datetime], Broker],
         }
     receipts = [broker.enquire(order, sent[order.order_id], confirmed[order.order_id]) for order in waiting]
     _demand_told(adopter, [report.order for report in receipts], broker)
-    told = [execution for receipt in receipts for execution in receipt.executions]
-    fresh = [execution for execution in told if (execution.order_id, execution.trade_id) not in known]
+    executions = [execution for receipt in receipts for execution in receipt.executions]
+    fresh = [execution for execution in executions if (execution.order_id, execution.trade_id) not in known]
     charges = tuple(charge for charge in charges_since(adopter, broker, before) if charge.charge_id not in charged)
     with connect(home) as store:
         events = UnrecordedEvents(executions=as_recorded(store, adopter, fresh), charges=charges)
@@ -155,8 +155,8 @@ def _holdings(
     """Return the broker's balances, after waiting until they must include our newest trade."""
     with connect(adopter.home) as store:
         now = account_now(store, adopter.account)
-        told = (*broker_events.executions(store, adopter.account, before.number), *events.executions)
-    young = broker.now() - max((execution.executed_at for execution in told), default=before.adopted_at)
+        executions = (*broker_events.executions(store, adopter.account, before.number), *events.executions)
+    young = broker.now() - max((execution.executed_at for execution in executions), default=before.adopted_at)
     if timedelta(0) <= young < BALANCES_AFTER:
         broker.wait((BALANCES_AFTER - young).total_seconds())
     return baseline_holdings(broker, sorted({*before.positions, *(now.positions if now else ())}))

@@ -64,13 +64,13 @@ def replayed_trace(
         return None, [f"nothing was kept of how {request.as_of} was decided, and its bars are not in the store"]
     same = [source for source, day in known.items() if data_sha256(day.bars) == request.provenance.data_sha256]
     source = (same or list(known))[0]
-    told = {explanation.symbol: explanation for explanation in explanations(known[source])}
+    by_symbol = {explanation.symbol: explanation for explanation in explanations(known[source])}
     decision = next(made for made in request.decisions if made.symbol == symbol)
     warnings = []
-    if symbol not in told or told[symbol].planned.exposure != decision.exposure:
-        found = told[symbol].planned.exposure if symbol in told else "no order"
+    if symbol not in by_symbol or by_symbol[symbol].planned.exposure != decision.exposure:
+        found = by_symbol[symbol].planned.exposure if symbol in by_symbol else "no order"
         warnings.append(f"deciding {request.as_of} again gives {found} where {decision.exposure} is on record")
-    return (trace(told[symbol], source) if symbol in told else None), warnings
+    return (trace(by_symbol[symbol], source) if symbol in by_symbol else None), warnings
 
 
 def _sources(store: Connection, request: PastDay, settings: str) -> tuple[str, ...]:

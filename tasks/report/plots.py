@@ -155,10 +155,10 @@ def kept(values: Sequence[float], most: int = 1200) -> list[int]:
     """
     if len(values) <= most:
         return list(range(len(values)))
-    stretch = math.ceil(len(values) * 4 / most)
+    width = math.ceil(len(values) * 4 / most)
     rows: set[int] = set()
-    for start in range(0, len(values), stretch):
-        stop = min(start + stretch, len(values))
+    for start in range(0, len(values), width):
+        stop = min(start + width, len(values))
         known = [row for row in range(start, stop) if math.isfinite(values[row])] or [start]
         rows |= {start, stop - 1, min(known, key=values.__getitem__), max(known, key=values.__getitem__)}
     return sorted(rows)

@@ -25,7 +25,7 @@ from strategy.market.instruments import Instrument
 from tasks.notices.calendars import calendar_remarks, told_calendar
 from tasks.notices.sorted_rows import sorted_remarks
 from tasks.run.job import Job
-from tasks.validation.restatements import ONE_UNIT, in_its_unit, restatements, told
+from tasks.validation.restatements import ONE_UNIT, in_its_unit, restatements, with_restatements
 from tasks.validation.standing_warnings import first_day_behind, look_through, warning_lines
 from tasks.validation.suite import Context, Verdict, judge_all
 
@@ -110,7 +110,7 @@ def inspect(job: Job, must_reach: date | None, since: date | None = None) -> Gat
         (window, replace(context, history=in_its_unit(context.history, anew.get(context.symbol))))
         for window, context in judged
     ]
-    verdicts = tuple(told(verdict, anew) for verdict in judge_all(judged)) if judged else ()
+    verdicts = tuple(with_restatements(verdict, anew) for verdict in judge_all(judged)) if judged else ()
     published: dict[str, int] = {}
     findings: list[Finding] = []
     fresh = {

@@ -28,7 +28,7 @@ def in_its_unit(history: pd.DataFrame | None, found: Restatement | None) -> pd.D
     return history.assign(**{name: history[name] * found.ratio for name in PRICES})
 
 
-def told(verdict: Verdict, found: Mapping[str, Restatement]) -> Verdict:
+def with_restatements(verdict: Verdict, found: Mapping[str, Restatement]) -> Verdict:
     """Return the verdict with a warning, or a finding, for a restatement.
 
     If bars beyond the delivery are published, their unit is unknown, so the symbol is held back.

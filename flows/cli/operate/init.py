@@ -92,7 +92,7 @@ def _risk_asked() -> str:
         if answer in RISKS:
             return answer
         typer.echo(f"risk is {answer!r}; it must be {', '.join(RISKS)}.", err=True)
-    raise NotInitialised(f"risk was prompted for {TRIES} times; it must be {', '.join(RISKS)}")
+    raise NotInitialised(f"risk was asked for {TRIES} times; it must be {', '.join(RISKS)}")
 
 
 def _risk_lines(risk: str | None) -> str:

@@ -147,6 +147,6 @@ def test_a_history_that_does_not_end_is_given_up() -> None:
 
 def test_a_history_that_is_refused_is_not_guessed() -> None:
     venue = Told({"GET myTrades": refused(-1121, "Invalid symbol.")})
-    told = r"^orders and trades cannot be asked for \(HTTP 400, code -1121: Invalid symbol.\); try again later$"
+    told = r"^orders and trades cannot be queried \(HTTP 400, code -1121: Invalid symbol.\); try again later$"
     with pytest.raises(BrokerUnavailable, match=told):
         SpotTestnet(KEYS, venue.wire()).all_trades("BTCUSDT")

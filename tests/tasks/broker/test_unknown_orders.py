@@ -22,7 +22,7 @@ from strategy.account.orders import Order, OrderState, ReasonCode
 from tasks.backfill.market import OPEN
 from tasks.broker.balances import BrokerDisagrees
 from tasks.broker.submission import record
-from tasks.broker.unknown_orders import doubts
+from tasks.broker.unknown_orders import unresolved_notices
 from tasks.daily.report import report
 from tasks.daily.settle import settle
 from tasks.models.retrain import Champion
@@ -167,9 +167,9 @@ def test_an_order_that_left_no_trace_is_closed_by_the_next_day_and_never_sent_ag
 ) -> None:
     number, order = until_met(year, Late(year.testnet.exchange, year=year, late=None), monkeypatch)
     assert (order.state, order.code) == (OrderState.UNKNOWN, ReasonCode.UNSEEN)
-    (told,) = doubts(year._job(DAYS[number]), ())
+    (told,) = unresolved_notices(year._job(DAYS[number]), ())
     assert told.startswith(f"{order.symbol} takes no order until it is known what became of order {order.order_id}")
-    assert doubts(year._job(DAYS[number]), (order.symbol,)) == ()
+    assert unresolved_notices(year._job(DAYS[number]), (order.symbol,)) == ()
     # The same day again, an hour later: still unknown, nothing sent, and the symbol is held back with the reason.
     year.testnet.sleep(3_600)
     year._run(DAYS[number])
@@ -193,7 +193,7 @@ def test_the_answer_of_the_day_tells_an_unknown_order_once(spot: Calm, monkeypat
     job = spot._job(DAYS[number])
 
     def answered(barred: Mapping[str, str]) -> Any:
-        gate = replace(OPEN, held_back=barred, warnings=doubts(job, barred))
+        gate = replace(OPEN, held_back=barred, warnings=unresolved_notices(job, barred))
         return json.loads(day_answer(day_result(job, report(job, RULES, gate))).to_json())
 
     first = answered({})
@@ -306,7 +306,7 @@ def refused(_: requests.Response) -> requests.Response:
     ("spoils", "told"),
     [
         ({"GET myTrades": without_the_last}, "but not all its trades are reported yet"),
-        ({"GET myTrades": refused}, "its trades cannot be asked for"),
+        ({"GET myTrades": refused}, "its trades cannot be queried"),
         ({"GET myTrades": refused, "GET order": refused}, "the venue refuses to report it"),
     ],
 )
