@@ -1,4 +1,4 @@
-"""What becomes of one order under each fault of a broker: `.venv/bin/python benchmarks/fault_table.py`.
+"""The outcome of one order under each fault of a broker: `.venv/bin/python benchmarks/fault_table.py`.
 
 For every fault the account's first order that buys meets it on its way to a fake exchange; the same day is run until it
 ends in order, and a second run must change nothing. Prints a table in Markdown.
@@ -24,7 +24,7 @@ class Calm(CalmYear):
     """A year in which nothing goes wrong but the one fault."""
 
     def meet(self, kind: Kind) -> tuple[str, ...]:
-        """How the day of the fault ended: its runs, what the first one said, the order's ids and acceptances."""
+        """Return how the day of the fault ended: its runs, what the first one said, the order's ids and acceptances."""
         fault = Fault(kind=kind, method="POST", path="order")
         self.testnet.exchange.faults.add(fault)
         for number in range(30):

@@ -108,7 +108,7 @@ class Mutant:
 
     @property
     def equivalent_sql(self) -> bool:
-        """Whether it changed the case of a statement or of its parameters alone, to which DuckDB is blind.
+        """Return whether it changed the case of a statement or of its parameters alone, to which DuckDB is blind.
 
         What stands between quotes is data, whose case counts.
         """
@@ -156,7 +156,7 @@ def explained(text: str) -> dict[Mutant, str]:
 
 
 def complaints(lived: Mapping[Mutant, str], tried: Sequence[str], reasons: Mapping[Mutant, str]) -> list[str]:
-    """What does not fit: mutants of the `tried` modules that lived without a reason, and reasons of none that lived."""
+    """Return mutants of the `tried` modules that live without a reason, and reasons of none that lives."""
     unexplained = [f"{outcome}: {mutant}" for mutant, outcome in sorted(lived.items()) if mutant not in reasons]
     stale = [
         f"listed, but killed or gone: {mutant}"
@@ -167,7 +167,7 @@ def complaints(lived: Mapping[Mutant, str], tried: Sequence[str], reasons: Mappi
 
 
 def laid_out(folder: Path, group: str, modules: Sequence[str]) -> None:
-    """None; the folder holds a copy of the code and the tests, and what mutmut is to do with them."""
+    """Copy the code, the tests and mutmut's settings to the folder."""
     for name in (*FLOORS, "testing", "tests"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy2(ROOT / "pyproject.toml", folder)

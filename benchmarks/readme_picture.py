@@ -23,7 +23,7 @@ SIZE_PX = (1280, 1030)
 
 
 def answer(folder: Path) -> dict[str, Any]:
-    """What the command answers; its report lies in the folder afterwards."""
+    """Return what the command answers; its report lies in the folder afterwards."""
     program = Path(sys.executable).parent / "turbodmt"
     with tempfile.TemporaryDirectory() as home:
         told = subprocess.run(
@@ -37,7 +37,7 @@ def answer(folder: Path) -> dict[str, Any]:
 
 
 def photograph(page: Path, picture: Path) -> None:
-    """None; the head of the page as a browser shows it."""
+    """Save the head of the page as a browser shows it."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     if browser is None:
         raise SystemExit("no Chromium was found; install it to draw the picture")

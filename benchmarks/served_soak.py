@@ -95,7 +95,7 @@ def fitted(rows: Sequence[tuple[float, ...]]) -> list[Line]:
 
 
 def runs_by_state(up: Up) -> dict[str, int]:
-    """How many runs of the deployment Prefect has in each state."""
+    """Return how many runs of the deployment Prefect has in each state."""
     states = ("SCHEDULED", "PENDING", "RUNNING", "COMPLETED", "FAILED", "CRASHED", "CANCELLED", "PAUSED", "CANCELLING")
     counted = {}
     for state in states:
@@ -144,7 +144,7 @@ def records(up: Up) -> Iterator[sqlite3.Connection]:
 
 
 def pages(database: sqlite3.Connection, name: str) -> int:
-    """What SQLite says of the database's pages."""
+    """Return what SQLite says of the database's pages."""
     return int(database.execute(f"PRAGMA {name}").fetchone()[0])
 
 

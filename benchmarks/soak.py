@@ -23,7 +23,7 @@ from testing.simulation.year import VENUES, SimulatedYear
 
 
 def lived(seed: int, venue: str, days: int) -> tuple[Counter[str], str]:
-    """What went wrong in the year, by kind, and how it ended: empty if in order."""
+    """Return what went wrong in the year, by kind, and how it ended: empty if in order."""
     logging.disable(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as folder:
         year = SimulatedYear(seed, Path(folder) / "home", venue, days)
@@ -34,7 +34,7 @@ def lived(seed: int, venue: str, days: int) -> tuple[Counter[str], str]:
 
 
 def use_mimalloc() -> None:
-    """None; begins anew with it, if the system has it and nothing else was asked for."""
+    """Restart with mimalloc if the system has it and no other allocator is set."""
     library = find_library("mimalloc")
     if library and "LD_PRELOAD" not in os.environ:
         os.execve(sys.executable, sys.orig_argv, {**os.environ, "LD_PRELOAD": library})
@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def begin() -> None:
-    """None; a process of the pool is ready: Ctrl-C is for the one that started it."""
+    """Prepare a process of the pool: leave Ctrl-C to the one that started it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.freeze()
 

@@ -1,4 +1,4 @@
-"""What every test stands on: no trace in the user's home, no telemetry, the same examples every time."""
+"""Common set-up of every test: no trace in the user's home, no telemetry, the same examples every time."""
 
 import os
 import shutil

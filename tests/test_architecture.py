@@ -143,7 +143,7 @@ def test_a_parameter_of_many_values_has_names_for_them(path: Path) -> None:
 
 
 def has_a_long_tuple(annotation: ast.expr) -> bool:
-    """Whether a tuple of more than two members, each with a meaning of its own, stands anywhere in the annotation."""
+    """Return whether the annotation holds a tuple of more than two members, each with a meaning of its own."""
     if isinstance(annotation, ast.Constant) and isinstance(annotation.value, str):
         annotation = ast.parse(annotation.value, mode="eval").body
     return any(
@@ -171,7 +171,7 @@ def test_a_long_tuple_is_seen_wherever_it_stands(annotation: str, long: bool) ->
 
 
 def is_sentence(node: ast.expr) -> bool:
-    """Whether the expression is named as what people read: a name, an attribute, a key, or `str` of one."""
+    """Return whether the expression is named as what people read: a name, an attribute, a key, or `str` of one."""
     name = ""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "str" and node.args:
         return is_sentence(node.args[0])
@@ -274,7 +274,7 @@ def dotted(path: Path) -> str:
 
 
 def imports() -> dict[str, set[str]]:
-    """What each module imports of ours, inside functions and under TYPE_CHECKING too."""
+    """Return what each module imports of ours, inside functions and under TYPE_CHECKING too."""
     modules = [*MODULES, *BESIDE]
     names = {dotted(path) for path in modules}
     found: dict[str, set[str]] = {name: set() for name in names}

@@ -26,7 +26,7 @@ REPEATS = 3
 
 
 def write_bars(path: Path, years: int) -> None:
-    """None; random walks around the clock over so many years, as a Parquet file."""
+    """Write random walks around the clock over so many years as a Parquet file."""
     days = np.arange(LAST - np.timedelta64(365 * years, "D"), LAST + 1)
     draw = np.random.default_rng(0)
     parts = []
@@ -98,7 +98,7 @@ def _seconds(run: Callable[[], object]) -> float:
 
 
 def measured(years: int) -> list[float]:
-    """What `measure` gives in a process of its own, since Prefect is set up once a process."""
+    """Return what `measure` gives in a process of its own, since Prefect is set up once a process."""
     command = [sys.executable, __file__, str(years)]
     answer = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, text=True)
     return [float(seconds) for seconds in answer.stdout.split()]

@@ -1,4 +1,4 @@
-"""What a day of `rules` and its store cost against symbols and bars.
+"""The cost of a day of `rules` and the size of its store, by symbols and bars.
 
     .venv/bin/python -W ignore benchmarks/days/growth.py
 
@@ -23,7 +23,7 @@ ROW = "{:>8} {:>10} {:>12} {:>12} {:>11} {:>14}"
 
 
 def write_bars(path: Path, symbols: int, bars: int) -> None:
-    """None; random walks of so many symbols and bars, as a Parquet file."""
+    """Write random walks of so many symbols and bars as a Parquet file."""
     days = pd.date_range(end=pd.Timestamp(LAST), periods=bars)
     draw = np.random.default_rng(0)
     parts = []
@@ -62,7 +62,7 @@ def lived(home: Path, source: Path, day: date) -> float:
 
 
 def measure(folder: Path, symbols: int, bars: int) -> None:
-    """None; prints the row of this size."""
+    """Print the row of this size."""
     source, home = folder / f"{symbols}-{bars}.parquet", folder / f"{symbols}-{bars}"
     write_bars(source, symbols, bars)
     first = lived(home, source, LAST - timedelta(days=LATER_DAYS))

@@ -1,4 +1,4 @@
-"""What Prefect costs a day on top of its work: `.venv/bin/python -W ignore benchmarks/days/prefect_overhead.py`.
+"""Prefect's share of a day's time: `.venv/bin/python -W ignore benchmarks/days/prefect_overhead.py`.
 
 Each day of the sample is run three times in turn: its steps as plain functions, as the daily flow, and a bare flow of
 as many tasks that do nothing, against one server on loopback. The overhead is flow less plain; its ratio to the bare
@@ -81,7 +81,7 @@ def measured(folder: Path, count: int) -> list[tuple[float, float, float]]:
 
 
 def by_hand(home: Path, day: date) -> None:
-    """None; the day's steps but for its report, without Prefect."""
+    """Run the day's steps without Prefect, but for its report."""
     from exchange.bars.sample import SampleBars
     from exchange.brokers.paper import PaperBroker
     from flows.config.settings import load

@@ -53,7 +53,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Walked:
-    """What a way to train gave on all dates: departures (D, S) of the ensemble, of one member, and those promoted."""
+    """Result of one way to train on all dates: departures (D, S) of the ensemble, of one member, and those promoted."""
 
     ensemble: FloatArray
     single: FloatArray

@@ -1,4 +1,4 @@
-"""What keeping a training only beyond `gain_errors` standard errors of its gain costs and saves, on made-up universes.
+"""Cost and benefit of keeping a training only beyond `gain_errors` standard errors of its gain, on made-up universes.
 
     .venv/bin/python benchmarks/studies/gain_rule.py [--seeds 8]
 

@@ -1,4 +1,4 @@
-"""How often the gate promotes a network that was trained on pure noise: at most 19 of 200 at a level of 0.05.
+"""Rate at which the gate promotes a network trained on pure noise: at most 19 of 200 at a level of 0.05.
 
     .venv/bin/python benchmarks/studies/noise_gate.py [--universes 200]
 

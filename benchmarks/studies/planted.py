@@ -1,4 +1,4 @@
-"""How much of a planted signal the default recipe learns, on dates that chose nothing.
+"""Share of a planted signal that the default recipe learns, on dates that chose nothing.
 
     .venv/bin/python benchmarks/studies/planted.py [--seeds 1 2] [--days 10000] [--members 3]
 

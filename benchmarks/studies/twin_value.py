@@ -1,4 +1,4 @@
-"""Whether training with the twin is worth it: planted signals, three lengths of history, paired over seeds.
+"""Value of training with the twin: planted signals, three lengths of history, paired over seeds.
 
     .venv/bin/python benchmarks/studies/twin_value.py [--seeds 8]
 

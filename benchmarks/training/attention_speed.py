@@ -28,7 +28,7 @@ ATTEND = "strategy.networks.transformer.attention"
 
 
 def torch_attention(mixed: Tensor, heads: int) -> Tensor:
-    """What our attention gives, by torch's kernel in training too."""
+    """Return what our attention gives, by torch's kernel in training too."""
     query, key, value = mixed.view(*mixed.shape[:2], 3, heads, -1).permute(2, 0, 3, 1, 4)
     return scaled_dot_product_attention(query, key, value, is_causal=True).transpose(1, 2).flatten(2)
 

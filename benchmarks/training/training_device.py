@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def same(one: Trained, other: Trained) -> bool:
-    """Whether both took the same steps to the same ends."""
+    """Return whether both took the same steps to the same ends."""
     losses = all(a.losses == b.losses for a, b in zip(one.members, other.members, strict=True))
     return losses and np.array_equal(one.gate.net, other.gate.net)
 

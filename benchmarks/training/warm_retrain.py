@@ -1,4 +1,4 @@
-"""How long the daily retraining takes: three networks trained on for 40 steps, ten symbols and ten years.
+"""Time of the daily retraining: three networks trained on for 40 steps, ten symbols and ten years.
 
     .venv/bin/python benchmarks/training/warm_retrain.py
 

@@ -1,4 +1,4 @@
-"""What Binance's spot and futures testnets share: orders, their trades, the clock."""
+"""Common part of Binance's spot and futures testnets: orders, their trades, the clock."""
 
 from collections.abc import Callable
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What the store holds, read back whole for comparison."""
+"""The content of the store, read back whole for comparison."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace

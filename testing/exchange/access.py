@@ -1,4 +1,4 @@
-"""Who may ask the fake exchange, when and how often: its clock, keys and signatures, request and order limits."""
+"""Access to the fake exchange: its clock, keys and signatures, request and order limits."""
 
 import hashlib
 import hmac
@@ -21,7 +21,7 @@ class Refusal(Exception):
 
 
 class Clock(Protocol):
-    """What the exchange asks for the time: `server` is its own, `offset` ahead of the machine's."""
+    """The exchange's clocks: `server` is its own, `offset` ahead of the machine's."""
 
     offset: timedelta
 

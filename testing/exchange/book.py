@@ -14,7 +14,7 @@ Level = tuple[Decimal, Decimal]
 
 @dataclass
 class Book:
-    """What other people offer in one symbol: levels on both sides, best first; a quantity of None has no end."""
+    """Other people's offers in one symbol: levels on both sides, best first; a quantity of None has no end."""
 
     listing: Listing
     clock: Clock
@@ -41,7 +41,7 @@ class Book:
         return sum(prices, ZERO) / len(prices)
 
     def reach(self, side: str, quantity: Decimal, limit: Decimal | None) -> list[Level]:
-        """What an order of this side would take, best first, not beyond its limit; nothing is taken yet."""
+        """Return what an order of this side would take, best first, not beyond its limit; nothing is taken yet."""
         taken: list[Level] = []
         for price, there in self.asks if side == "BUY" else self.bids:
             if quantity <= 0 or (limit is not None and (price > limit if side == "BUY" else price < limit)):

@@ -56,7 +56,7 @@ _ANSWERS[Kind.UNKNOWN_ERROR_ACCEPTED] = _ANSWERS[Kind.UNKNOWN_ERROR]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back: after `delay_s`, or, where `cut`, a connection that closes without a word."""
+    """An answer: sent after `delay_s`, or, where `cut`, a connection that closes without a word."""
 
     status: int
     headers: Mapping[str, str]
@@ -138,7 +138,7 @@ class FakeExchange:
         return paid
 
     def reset(self) -> None:
-        """What the testnet does about once a month: initial balances, no orders, no trades; keys and prices stay."""
+        """Reset as the testnet does monthly: initial balances, no orders, no trades; keys and prices stay."""
         self.delays.arrive()
         self.delays.reset()
         for venue in (self.spot, self.futures):
@@ -172,7 +172,7 @@ class FakeExchange:
         return self._failed(fault, path, carried)
 
     def _delay(self, fault: Fault) -> None:
-        """None; what is accepted next is told of late, or its trades cannot be read for a while."""
+        """Report what is accepted next late, or hide its trades for a while."""
         if fault.kind == Kind.TRADES_UNREAD:
             self._unread_until_ms = milliseconds(self.clock.server()) + int(fault.late_s * 1000)
         else:
@@ -181,7 +181,7 @@ class FakeExchange:
     def _forward(
         self, late_s: float, method: str, path: str, query: str, body: str, headers: Mapping[str, str]
     ) -> None:
-        """None; a request that is allowed now is seen by the engine so much later, whose answer nobody hears."""
+        """Pass an allowed request to the engine so much later; its answer reaches nobody."""
 
         def engine() -> None:
             with suppress(Refusal):

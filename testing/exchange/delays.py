@@ -1,4 +1,4 @@
-"""What the fake exchange does late: orders that reach its engine later, answers that lag behind the engine.
+"""Delays of the fake exchange: orders that reach its engine later, answers that lag behind the engine.
 
 https://github.com/binance/binance-spot-api-docs/blob/master/rest-api.md#data-sources: "the API system is asynchronous,
 so some delay in the response is normal"; New Order is answered by the matching engine, while Query Order, Current Open

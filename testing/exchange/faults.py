@@ -1,4 +1,4 @@
-"""What goes wrong between the fake exchange and its clients, in a fixed order or drawn from a seed; all counted."""
+"""Faults between the fake exchange and its clients, in a fixed order or drawn from a seed; all counted."""
 
 import random
 from collections import Counter
@@ -124,7 +124,7 @@ class Faults:
         self.listed.extend(faults)
 
     def next(self, method: str, path: str) -> Fault | None:
-        """What this request meets; it is counted."""
+        """Return what this request meets; it is counted."""
         fault = self._listed(method, path) if self.listed else self._drawn(method, path)
         if fault is not None:
             self.injected[fault.kind] += 1

@@ -12,7 +12,7 @@ DIGIT = Decimal("1E-8")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What the rules look at: an order as it was sent, and the prices it is measured by."""
+    """Input of the rules: an order as it was sent, and the prices it is measured by."""
 
     side: str
     market: bool

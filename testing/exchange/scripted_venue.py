@@ -56,7 +56,7 @@ class Told(BaseAdapter):
         return Wire(clock=lambda: self.now, sleep=self.wait, transport=self, **given)
 
     def wait(self, seconds: float) -> None:
-        """None; the clock goes on by so much."""
+        """Advance the clock by so much."""
         self.waits.append(seconds)
         self.now += timedelta(seconds=seconds)
 

@@ -45,11 +45,11 @@ class Testnet:
         self.exchange = FakeExchange(clock=self.clock)
 
     def sleep(self, seconds: float) -> None:
-        """None; the exchange's time goes on by so much."""
+        """Advance the exchange's time by so much."""
         self.clock.offset += timedelta(seconds=seconds)
 
     def move_to(self, instant: datetime) -> None:
-        """None; the exchange's clock shows that instant."""
+        """Set the exchange's clock to that instant."""
         self.clock.offset = instant - self.clock.now
 
     def wire(self, transport: BaseAdapter | None = None, base_url: str | None = None) -> Wire:

@@ -116,7 +116,7 @@ class FakeBars:
 
 @lru_cache(maxsize=8)
 def _delivered(source: FakeBars, since: tuple[tuple[str, date | None], ...], until: date) -> pd.DataFrame:
-    """What the source has of these days, its faults aside; a simulated day asks several times."""
+    """Return what the source has of these days, its faults aside; a simulated day asks several times."""
     records = {symbol: record(source._listing(symbol)) for symbol, _ in since}
     # These bars are closed whenever they are asked for.
     frame = requested(records, BarRequest(since=dict(since), until=until, now=datetime.max.replace(tzinfo=UTC)))

@@ -1,4 +1,4 @@
-"""What a source delivers of one symbol, and its way into the store."""
+"""A source's delivery of one symbol, and its way into the store."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime

@@ -67,7 +67,7 @@ def noise() -> Plant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Universe:
-    """How many symbols and weekdays, the correlation of their shocks, and the spread of the logarithm of volatility."""
+    """Symbols, weekdays, the correlation of their shocks, and the spread of the logarithm of volatility."""
 
     symbols: int = 4
     days: int = 5_000
@@ -85,7 +85,7 @@ class Sown:
     known: FloatArray
 
     def attainable(self, span: range, limit: float = np.inf) -> Returns:
-        """What the account earns whose signal is g, clipped to [-1, 1], and moved at most `limit` from the prior."""
+        """Return the earnings of a signal g, clipped to [-1, 1] and moved at most `limit` from the prior."""
         signal = np.clip(ORACLE_SIGNAL * self.known[span.start : span.stop], -1.0, 1.0)
         moved = np.clip(signal - self.panel.prior[span.start : span.stop], -limit, limit)
         return net_returns(moved, self.panel, span)

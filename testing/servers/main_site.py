@@ -32,7 +32,7 @@ class MainSite:
 
     @property
     def environment(self) -> dict[str, str]:
-        """How a process finds it: as anybody's company proxy."""
+        """Return how a process finds it: as anybody's company proxy."""
         proxy, direct = f"http://127.0.0.1:{self._port}", "127.0.0.1,localhost"
         names = {"HTTPS_PROXY": proxy, "https_proxy": proxy, "NO_PROXY": direct, "no_proxy": direct}
         return {**names, "REQUESTS_CA_BUNDLE": str(self._certificate)}
@@ -47,7 +47,7 @@ class MainSite:
         self.close()
 
     def open(self) -> None:
-        """None; it answers."""
+        """Answer from now on."""
         site, binance = self, self._binance
 
         class Handler(BaseHTTPRequestHandler):
@@ -79,14 +79,14 @@ class MainSite:
         self._thread.start()
 
     def close(self) -> None:
-        """None; every connection is refused, as where the network is gone."""
+        """Refuse every connection, as if the network were gone."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(timeout=5)
 
 
 def _write_certificate(path: Path) -> None:
-    """None; the file holds a key and a certificate of the host that was signed with it, good at any time."""
+    """Write a key and a certificate of the host, signed with it and valid at any time."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
     certificate = (

@@ -19,7 +19,7 @@ Kline = list[Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What goes wrong with one request: `status` 0 cuts the connection, 200 answers well, but `delay_s` late."""
+    """Fault of one request: `status` 0 cuts the connection, 200 answers well, but `delay_s` late."""
 
     status: int = 0
     body: str = "<html><body>502 Bad Gateway</body></html>"
@@ -102,7 +102,7 @@ class FakeBinance:
         return [parameters for name, parameters in self.requests if name == path]
 
     def serve(self, handler: BaseHTTPRequestHandler) -> None:
-        """None; the handler's request is answered."""
+        """Answer the handler's request."""
         address = urlsplit(handler.path)
         parameters = dict(parse_qsl(address.query))
         self.requests.append((address.path, parameters))

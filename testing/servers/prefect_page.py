@@ -88,7 +88,7 @@ class PrefectPage:
             self.field(name).locator("textarea, input").fill(value)
 
     def submit(self) -> tuple[str, str]:
-        """How the run that the form asked for ended, and its name; its page is open.
+        """Return how the run that the form asked for ended, and its name; its page is open.
 
         The server answers 503, and has done nothing, while its own database is locked: then it is asked again.
         """
@@ -101,12 +101,12 @@ class PrefectPage:
         return self.ended(answer.value.json()["id"])
 
     def run(self, deployment: str, values: Mapping[str, str | date]) -> tuple[str, str]:
-        """How a run from the form ended, and its name; its page is open."""
+        """Return how a run from the form ended, and its name; its page is open."""
         self.open_form(deployment, values)
         return self.submit()
 
     def ended(self, run: str) -> tuple[str, str]:
-        """How a run ended, and its name, as its page has them.
+        """Return how a run ended, and its name, as its page has them.
 
         Until then the server is asked: the page draws the run anew all the time, which slows it down.
         """
@@ -164,7 +164,7 @@ class PrefectPage:
         return self.tab.locator(".deployment-schedule-card", has_text=slug)
 
     def is_on(self, slug: str) -> bool:
-        """Whether a schedule of the deployment whose page is open is active."""
+        """Return whether a schedule of the deployment whose page is open is active."""
         return self.schedule(slug).locator("input[type=checkbox]").is_checked()
 
     def switch(self, slug: str) -> None:

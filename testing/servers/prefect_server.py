@@ -61,7 +61,7 @@ class PrefectServer:
         raise AssertionError("the last try has returned or raised")
 
     def command(self, *arguments: str, folder: Path = ROOT) -> str:
-        """What `prefect ARGUMENTS` printed; it must succeed, and may ask for nothing."""
+        """Return what `prefect ARGUMENTS` printed; it must succeed, and may ask for nothing."""
         done = subprocess.run(
             [sys.executable, "-m", "prefect", "--no-prompt", *arguments],
             cwd=folder,

@@ -25,7 +25,7 @@ class ShiftedClock:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What makes a process and all that it starts go by this clock."""
+        """Return what makes a process and all that it starts go by this clock."""
         return {"LD_PRELOAD": str(self.library), "SHIFTED_CLOCK": str(self.file)}
 
     def set(self, instant: datetime) -> None:

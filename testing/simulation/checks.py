@@ -47,7 +47,7 @@ class Checks:
         ((self.database,),) = self.store.execute("SELECT current_database()").fetchall()
 
     def rows(self, statement: str, *given: Any) -> list[tuple[Any, ...]]:
-        """What is committed: a cursor of its own does not see what a run left open."""
+        """Return what is committed: a cursor of its own does not see what a run left open."""
         if statement not in self.parsed:
             (self.parsed[statement],) = self.store.extract_statements(statement)
         cursor = self.store.cursor()

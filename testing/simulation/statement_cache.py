@@ -122,7 +122,7 @@ class Remembered:
         return [self._written[table] for table in tables]
 
     def _only_reads(self, statement: str) -> bool:
-        """Whether it reads what the store keeps, and nothing else."""
+        """Return whether it reads what the store keeps, and nothing else."""
         if statement not in self._reads:
             named = set(_READ.findall(statement))
             self._reads[statement] = statement.lstrip().startswith("SELECT") and named <= self._behind.keys()

@@ -38,7 +38,7 @@ class Dice:
         self._random = random.Random(f"dice {self.seed}")
 
     def hit(self, rate: float, what: str) -> bool:
-        """Whether it happens now."""
+        """Return whether it happens now."""
         if self.calm or self._random.random() >= rate:
             return False
         self.thrown[what] += 1

@@ -109,7 +109,7 @@ class SimulatedYear:
         self.halted_since: date | None = None
 
     def live(self) -> Counter[str]:
-        """What went wrong on the way, by kind; raises AssertionError as soon as a day did not end in order."""
+        """Return what went wrong on the way, by kind; raises AssertionError as soon as a day did not end in order."""
         with stored_in_memory(self.home, self.dice) as store, stamped_by(self.clock):
             self.checks = Checks(store=store, exchange=self.testnet.exchange, venue=self.venue)
             day = FIRST
@@ -154,7 +154,7 @@ class SimulatedYear:
         self.lived = True
 
     def _attempt(self, day: date) -> bool:
-        """Whether a run of the day came to its end, or said in a sentence why it sends no orders."""
+        """Return whether a run of the day came to its end, or said in a sentence why it sends no orders."""
         try:
             self._run(day)
         except Killed:
@@ -180,7 +180,7 @@ class SimulatedYear:
         demand_nothing_withheld(job)
 
     def _publish(self, job: Job) -> dict[str, str]:
-        """What stands for the gate: staged bars are published, but for a symbol that is found corrupt today."""
+        """Return what stands for the gate: staged bars are published, but for a symbol that is found corrupt today."""
         barred: dict[str, str] = {}
         with connect(job.home) as store:
             for symbol in staging.staged_symbols(store, job.source):

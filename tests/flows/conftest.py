@@ -21,7 +21,7 @@ from testing.markets.bars import Listing, record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """How a command ended: its exit code, and what it left on stdout and stderr."""
+    """Result of a command: its exit code, and what it left on stdout and stderr."""
 
     code: int
     out: str

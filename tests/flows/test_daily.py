@@ -107,7 +107,7 @@ Said = dict[str, Any]
 
 
 def bought(answer: Said) -> dict[str, Decimal]:
-    """What each order of the first day is worth at the closes of the sample."""
+    """Return what each order of the first day is worth at the closes of the sample."""
     asked = BarRequest(since=dict.fromkeys(SYMBOLS, DAYS[0]), until=DAYS[0], now=datetime.now(tz=UTC))
     last = SampleBars().fetch(asked).groupby("symbol")["close"].last()
     close = {symbol: Decimal(str(last[symbol])) for symbol in SYMBOLS}

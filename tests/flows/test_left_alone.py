@@ -51,7 +51,7 @@ class Machine:
     binance: FakeBinance
 
     def wake(self, instant: datetime) -> None:
-        """None; the machine, and the exchange, find that it is this instant."""
+        """Set the clocks of the machine and the exchange to this instant."""
         set_clocks(self.clock, self.binance, instant)
 
     def ended(self, since: datetime, until_now: datetime, least: int = 1) -> list[Any]:
@@ -224,7 +224,7 @@ def demand_told(machine: Machine, run: Any) -> str:
 
 
 def demand_repaired(machine: Machine, day: date) -> None:
-    """None; a new run of the day does all of it, and no day before it is left out."""
+    """Demand that a new run of the day does all of it, and leaves no day before it out."""
     run = machine.up.await_state(machine.up.start_run(ACCOUNT, {}), *ENDS)
     assert (run["state_type"], machine.steps(run)) == ("COMPLETED", 8)
     with connect(machine.up.home) as store:

@@ -54,7 +54,7 @@ def lived(machine: Crashes, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def lines(machine: Crashes, lived: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Rows, int]:
-    """What an undisturbed run leaves of the days up to LAST, and how many lines it went through."""
+    """Return what an undisturbed run leaves of the days up to LAST, and how many lines it went through."""
     folder = tmp_path_factory.mktemp("undisturbed")
     shutil.copytree(lived, folder / "home")
     tally = folder / "tally.json"
@@ -159,7 +159,7 @@ def test_a_store_that_stays_locked_ends_the_run_unchanged(machine: Crashes, live
 
 
 def repaired(machine: Crashes, lived: Path, home: Path, order: Order) -> Rows:
-    """What the store holds when the run was killed and then repeated."""
+    """Return what the store holds when the run was killed and then repeated."""
     shutil.copytree(lived, home)
     killed = Order(home=str(home), as_of=order.as_of, function=order.function, n=order.n)
     assert machine.run(killed) == -signal.SIGKILL

@@ -41,7 +41,7 @@ class Venue:
     url: str
 
     def run(self, day: date, order: Order = UNDISTURBED, late: timedelta = timedelta()) -> int:
-        """How the run of the day ended."""
+        """Return how the run of the day ended."""
         self.year.testnet.move_to(self.year._instant(day) + late)
         self.year._quote(day)
         where = {"home": str(self.year.home), "as_of": str(day), "venue": self.year.venue, "url": self.url}
@@ -53,7 +53,7 @@ class Venue:
         )
 
     def check(self, day: date) -> None:
-        """None; every law of the simulated year holds after the day."""
+        """Demand that every law of the simulated year holds after the day."""
         with connect(self.year.home) as store:
             checks = Checks(store=store, exchange=self.year.testnet.exchange, venue=self.year.venue)
             checks.after(day, self.year._job(day))

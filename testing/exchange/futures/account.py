@@ -1,4 +1,4 @@
-"""What the fake futures venue tells of its account: balances, margins and positions, in the pages' versions 2 and 3.
+"""The fake futures venue's answers about its account: balances, margins and positions, in the pages' versions 2 and 3.
 
 https://developers.binance.com/docs/derivatives/usds-margined-futures/account/rest-api
 https://developers.binance.com/docs/derivatives/usds-margined-futures/trade/rest-api/Position-Information-V3

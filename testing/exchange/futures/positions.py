@@ -19,7 +19,7 @@ ASSET = "USDT"
 
 @dataclass(slots=True)
 class Position:
-    """What is held of one symbol; `cost` is the signed sum of price × quantity that stands for it, kept exactly."""
+    """The position in one symbol; `cost` is the signed sum of price × quantity that stands for it, kept exactly."""
 
     leverage: int
     amount: Decimal = ZERO
@@ -151,7 +151,7 @@ class FuturesAccount:
         self.held.pop(order.id, None)
 
     def fund(self, symbol: str, rate: Decimal) -> Decimal:
-        """What the position pays (negative) or receives at this funding rate: longs pay where it is positive."""
+        """Return what the position pays (negative) or receives at this funding rate: longs pay where it is positive."""
         paid = _digit(-self.positions[symbol].amount * self.books[symbol].last * rate)
         if self.positions[symbol].amount:
             self._earn(symbol, "FUNDING_FEE", paid, "")

@@ -42,12 +42,12 @@ def fault(kind: Kind) -> Fault:
 
 
 def submitted(broker: Broker, order: Order) -> OrderReport:
-    """What comes of the order, sent now."""
+    """Return what comes of the order, sent now."""
     return broker.submit(order, broker.now())
 
 
 def patiently(broker: Broker, order: Order) -> OrderReport:
-    """What comes of the order, sent again only where it certainly did not arrive, and asked for where nobody knows."""
+    """Return the order's outcome: sent again only where it certainly did not arrive, queried where nobody knows."""
     while True:
         sent_at = broker.now()
         try:
@@ -61,7 +61,7 @@ def patiently(broker: Broker, order: Order) -> OrderReport:
 
 
 def asked(broker: Broker, order: Order, sent_at: datetime) -> OrderReport:
-    """What became of the order, asked for until nobody asks any more, as `tasks.broker.submission` does."""
+    """Return what became of the order, asked for until nobody asks any more, as `tasks.broker.submission` does."""
     receipt = OrderReport(order=order)
     for wait_s in (1, 4, 25, 150):
         broker.wait(wait_s)

@@ -59,7 +59,7 @@ def test_a_broker_without_keys_says_where_they_are_looked_for(broker: str) -> No
 
 
 def ended(home: Path, *arguments: str) -> tuple[int, str, str]:
-    """How a process of its own ended, what it answered and what else it said."""
+    """Return how a process of its own ended, what it answered and what else it said."""
     done = subprocess.run(
         [Path(sys.executable).with_name("turbodmt"), *arguments, "--home", str(home)],
         env={**clean_environment(), "TURBODMT_BROKER": "testnet-spot"},

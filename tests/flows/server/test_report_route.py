@@ -26,7 +26,7 @@ FIGURE = "Equity 9,812.55"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back over the wire."""
+    """An answer of the server."""
 
     status: int
     headers: dict[str, str]

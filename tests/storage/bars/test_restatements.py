@@ -34,7 +34,7 @@ def store(home: Path) -> Iterator[Connection]:
 
 
 def found(store: Connection, frame: pd.DataFrame, source: str = "test") -> Restatement | None:
-    """What the delivery restates; it stays staged."""
+    """Return what the delivery restates; it stays staged."""
     staging.stage(store, source, frame, ingested_at=LATER)
     return restatement(store, source, "A")
 

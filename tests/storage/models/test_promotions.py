@@ -69,7 +69,7 @@ def decided(
     strategy: str = "turbo",
     symbols: tuple[str, ...] = ("A", "B"),
 ) -> None:
-    """None; the account has decided the day."""
+    """Record that the account has decided the day."""
     provenance = Provenance(source=source, strategy=strategy, model_id=None, data_sha256="ab")
     decisions = [Decision(as_of=day, symbol=symbol, status=Status.TRADED) for symbol in symbols]
     ledger.record_decisions(store, account, decisions, provenance)

@@ -38,7 +38,7 @@ NEWER = replace(RECORD, model_id="m2", trained_to=date(2012, 1, 3))
 
 
 def promotion_of(record: ModelRecord) -> Promotion:
-    """What the gate does on the day that the model was trained."""
+    """Return what the gate does on the day that the model was trained."""
     return Promotion(
         source=record.source,
         symbols=record.symbols,

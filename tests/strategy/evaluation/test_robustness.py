@@ -17,7 +17,7 @@ def doubted(net: FloatArray, *, trials: TrialLog = ALONE, **benchmarks: FloatArr
 
 
 def tried(seed: int, days: int, skill: float = 0.0) -> RobustnessReport:
-    """What is said of the best of 20 strategies that bet on a market's noise; the first has the daily Sharpe ratio."""
+    """Return the report on the best of 20 strategies that bet on noise; the first has the daily Sharpe ratio."""
     random = np.random.default_rng(seed)
     market = 0.01 * random.standard_t(5, size=days) / (5 / 3) ** 0.5
     bets = random.choice([-1.0, 1.0], size=(20, days)) * market

@@ -18,7 +18,7 @@ FREE = SizingParams(drawdown_start=0.9, drawdown_full=0.95)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draw:
-    """What a drawn market is like."""
+    """Parameters of a drawn market."""
 
     T: int = 12
     S: int = 1

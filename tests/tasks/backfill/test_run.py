@@ -109,7 +109,7 @@ def ledger_of(home: Path) -> Rows:
 
 
 def mirrored(tmp_path: Path, make: Callable[[Path], Backfill], source: FakeBars = MARKET) -> Filled:
-    """What the backfill did, after checking that daily runs in another home leave the very same rows."""
+    """Return what the backfill did, after checking that daily runs in another home leave the very same rows."""
     made = make(tmp_path / "backfill")
     result = filled(made, source)
     days = lived(replace(made.job, home=tmp_path / "daily"), source)

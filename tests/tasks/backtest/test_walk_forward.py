@@ -32,7 +32,7 @@ OF_2000 = "Training the fold of 2000 on bars up to 1999-12-24, 2 of 2."
 def history(
     bars: Mapping[str, Bars] = SOWN, start: date = START, end: date = END, costs: Costs | None = None
 ) -> History:
-    """What is known on the last day."""
+    """Return what is known on the last day."""
     cut = {symbol: series.until(np.datetime64(end, "us")) for symbol, series in bars.items()}
     return History(bars=cut, config=mandate(bars, costs), start=start, end=end)
 

@@ -42,7 +42,7 @@ class InCoin(Calm):
 
     @property
     def there(self) -> Decimal:
-        """How much BNB the venue holds."""
+        """Return how much BNB the venue holds."""
         return self.testnet.exchange.spot.account.total("BNB")
 
     def owned(self) -> Decimal:

@@ -46,7 +46,7 @@ NO_MODEL = Champion(model_id=None, reason="the prior trades")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lived:
-    """What the accounts lived through: the home, each account's job on its last day, and its days."""
+    """History of the accounts: the home, each account's job on its last day, and its days."""
 
     home: Path
     jobs: Mapping[str, Job]

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """What a page did while it was loaded, and how wide it turned out in a window of the asked width."""
+    """Result of loading a page: what it did, and how wide it turned out in a window of the asked width."""
 
     requests: tuple[str, ...]
     complaints: tuple[str, ...]

@@ -52,7 +52,7 @@ class Barren(Calm):
         return Refusing(KEYS, wire) if self.refusing else super()._broker(now)
 
     def answered(self, number: int) -> list[str]:
-        """What the answer of the day of that number says of orders that were refused."""
+        """Return what the answer of the day of that number says of orders that were refused."""
         job = replace(self._job(DAYS[number]), run_id=f"run-{number}")
         begin(job, job.now)
         self.on(number)
@@ -61,7 +61,7 @@ class Barren(Calm):
         return [one for one in result.warnings if "refused" in one]
 
     def concerns(self) -> list[str]:
-        """What the watchdog says of the account's orders."""
+        """Return what the watchdog says of the account's orders."""
         return [concern.text for concern in look(self.home, self._now()) if concern.key == "orders:daily"]
 
 

@@ -247,7 +247,7 @@ def test_an_adoption_and_a_run_that_meet_at_any_request_leave_books_that_agree(
 
 
 def killed_at(year: Calm, monkeypatch: pytest.MonkeyPatch, number: int) -> int:
-    """How many statements and requests an adoption takes that is killed at that one, or at none (0)."""
+    """Return how many statements and requests an adoption takes that is killed at that one, or at none (0)."""
     seen = 0
 
     def maybe_kill(_: str) -> None:

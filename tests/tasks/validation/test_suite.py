@@ -58,7 +58,7 @@ def spoiled(row: int, **values: object) -> pd.DataFrame:
 
 
 def breaks(*windows: tuple[pd.DataFrame, Context]) -> list[set[str]]:
-    """Which expectations hold each window back."""
+    """Return which expectations hold each window back."""
     return [broken(verdict) for verdict in judge_all(windows)]
 
 

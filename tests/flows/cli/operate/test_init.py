@@ -54,7 +54,7 @@ def test_an_option_outside_its_limits_writes_nothing(run: Run, home: Path) -> No
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the user will type."""
+    """Return what the user will type."""
     typed: list[str] = []
 
     def prompt(question: str, default: str, show_default: bool) -> str:

@@ -38,7 +38,7 @@ def grid(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def options(tmp_path: Path) -> list[str]:
-    """What every sweep of these tests is told."""
+    """Return what every sweep of these tests is told."""
     path = tmp_path / "bars.csv"
     write_bars(path, SHARE, TOKEN)
     window = ["--start-date", START, "--end-date", END]
