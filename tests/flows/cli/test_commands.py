@@ -323,7 +323,7 @@ def test_a_file_is_named_as_the_store_names_its_source(run: Run, file: Path) -> 
         (["--accept", "SHARE:soon", "--reason", "x"], "--accept is 'soon'; it must be a date"),
         (
             ["--accept", "OTHER:2020-03-02", "--reason", "x"],
-            "--accept names OTHER, which is none of the symbols",
+            "--accept names OTHER, which is not among the symbols",
         ),
         (["--symbol", "OTHER"], "has no bars of OTHER; it holds 3"),
     ],
