@@ -108,7 +108,7 @@ def test_a_webhook_that_fails_is_logged_without_its_address(
         monkeypatch.setenv(WEBHOOK, address)
         with caplog.at_level(logging.WARNING, "flows.scheduling.alerts"):
             assert notify("TurboDMT: 1 new", "text") is False
-    assert "Nobody could be told of TurboDMT: 1 new" in caplog.text
+    assert "The alert TurboDMT: 1 new" in caplog.text
     assert "s3cr3t-word" not in caplog.text
 
 

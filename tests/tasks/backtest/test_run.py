@@ -203,6 +203,6 @@ def test_a_window_before_the_universe_holds_a_symbol_is_refused_as_such(tmp_path
     job = a_job(tmp_path, ("TOKEN",), END, strategy=Strategy.HOLD)
     with connect(job.home) as store:
         universe.replace(store, job.source, {"TOKEN": (Membership(first=date(2020, 9, 1)),)})
-    told = r"universe holds none of TOKEN between 2020-06-08 and 2020-08-31; .* correct it with `turbodmt universe`"
+    told = r"universe contains none of TOKEN between 2020-06-08 and 2020-08-31; .* correct it with `turbodmt universe`"
     with pytest.raises(WindowRefused, match=told):
         backtest(job, Window(strategies=(Strategy.HOLD,), start=START), lambda: FakeBars(listings=(TOKEN,)))
