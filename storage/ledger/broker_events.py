@@ -32,6 +32,7 @@ CHARGES = Table(
     changing=("as_of", "adoption"),
 )
 _EXECUTION = ", ".join(name for name in EXECUTIONS.columns if name not in {"account", "adoption"})
+_CHARGE = "charge_id, charged_at, symbol, cash"
 #: The condition that a trade has a fill whose account day is as follows.
 _BOOKED = (
     "EXISTS (SELECT 1 FROM fills WHERE fills.account = executions.account AND fills.order_id = executions.order_id "
@@ -168,8 +169,8 @@ def trade_ids(connection: Connection, account: str, symbol: str) -> frozenset[st
 
 
 def executions_booked(connection: Connection, account: str, day: date) -> tuple[BrokerFill, ...]:
-    """Return the trades whose fills belong to the account day, sorted by order and trade."""
-    return _executions(connection, f"account = ? AND {_BOOKED} = ?)", [account, day], "order_id, trade_id")
+    """Return the trades whose fills belong to the account day, in order of time."""
+    return _executions(connection, f"account = ? AND {_BOOKED} = ?)", [account, day])
 
 
 def executions_after(connection: Connection, account: str, day: date) -> tuple[BrokerFill, ...]:
@@ -192,8 +193,8 @@ def charges(connection: Connection, account: str, number: int) -> tuple[FundingP
 
 
 def charges_booked(connection: Connection, account: str, day: date) -> tuple[FundingPayment, ...]:
-    """Return the funding payments that belong to the account day, sorted by id."""
-    return _charges(connection, "account = ? AND as_of = ?", [account, day], "charge_id")
+    """Return the funding payments that belong to the account day, in order of time."""
+    return _charges(connection, "account = ? AND as_of = ?", [account, day])
 
 
 def executions_since(connection: Connection, account: str, since: datetime) -> tuple[BrokerFill, ...]:
@@ -202,8 +203,8 @@ def executions_since(connection: Connection, account: str, since: datetime) -> t
 
 
 def charges_after(connection: Connection, account: str, day: date) -> tuple[FundingPayment, ...]:
-    """Return the funding payments that belong to later account days, sorted by id."""
-    return _charges(connection, "account = ? AND as_of > ?", [account, day], "charge_id")
+    """Return the funding payments that belong to later account days, in order of time."""
+    return _charges(connection, "account = ? AND as_of > ?", [account, day])
 
 
 def executions_of(connection: Connection, account: str, order_id: str) -> tuple[BrokerFill, ...]:
@@ -211,19 +212,15 @@ def executions_of(connection: Connection, account: str, order_id: str) -> tuple[
     return _executions(connection, "account = ? AND order_id = ?", [account, order_id])
 
 
-def _executions(
-    connection: Connection, where: str, values: Sequence[object], order: str = "executed_at, order_id, trade_id"
-) -> tuple[BrokerFill, ...]:
-    """Return the trades that fulfil the condition, whose values are bound."""
-    select = f"SELECT {_EXECUTION} FROM executions WHERE {where} ORDER BY {order}"  # noqa: S608 - names alone
+def _executions(connection: Connection, where: str, values: Sequence[object]) -> tuple[BrokerFill, ...]:
+    """Return the trades that fulfil the condition, whose values are bound, in order of time."""
+    select = f"SELECT {_EXECUTION} FROM executions WHERE {where} ORDER BY executed_at, order_id, trade_id"  # noqa: S608
     return tuple(map(_execution, connection.execute(select, values).fetchall()))
 
 
-def _charges(
-    connection: Connection, where: str, values: Sequence[object], order: str = "charged_at, charge_id"
-) -> tuple[FundingPayment, ...]:
-    """Return the funding payments that fulfil the condition, whose values are bound."""
-    select = f"SELECT charge_id, charged_at, symbol, cash FROM charges WHERE {where} ORDER BY {order}"  # noqa: S608
+def _charges(connection: Connection, where: str, values: Sequence[object]) -> tuple[FundingPayment, ...]:
+    """Return the funding payments that fulfil the condition, whose values are bound, in order of time."""
+    select = f"SELECT {_CHARGE} FROM charges WHERE {where} ORDER BY charged_at, charge_id"  # noqa: S608 - names alone
     return tuple(map(_charge, connection.execute(select, values).fetchall()))
 
 

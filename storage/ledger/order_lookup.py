@@ -54,7 +54,7 @@ def steps(connection: Connection, account: str, order_id: str) -> tuple[Step, ..
 
 def fills_of(connection: Connection, account: str, order_id: str) -> tuple[Fill, ...]:
     """Return the order's fills, by day and trade."""
-    return select_fills(connection, "account = ? AND order_id = ?", [account, order_id], "as_of, trade_id")
+    return select_fills(connection, "account = ? AND order_id = ?", [account, order_id])
 
 
 def settings_behind(connection: Connection, account: str, day: date) -> str | None:

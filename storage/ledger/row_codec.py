@@ -107,12 +107,12 @@ def fill_row(account: str, fill: Fill) -> Row:
     )
 
 
-def select_fills(
-    connection: Connection, where: str, values: Sequence[object], order: str = "as_of, symbol, order_id, trade_id"
-) -> tuple[Fill, ...]:
-    """Return the trades that fulfil the condition, whose values are bound."""
-    columns = "order_id, trade_id, symbol, as_of, side, quantity, price, fee, amount"
-    select = f"SELECT {columns} FROM fills WHERE {where} ORDER BY {order}"  # noqa: S608 - names alone
+_FILL = "order_id, trade_id, symbol, as_of, side, quantity, price, fee, amount"
+
+
+def select_fills(connection: Connection, where: str, values: Sequence[object]) -> tuple[Fill, ...]:
+    """Return the trades that fulfil the condition, whose values are bound, by day, symbol, order and trade."""
+    select = f"SELECT {_FILL} FROM fills WHERE {where} ORDER BY as_of, symbol, order_id, trade_id"  # noqa: S608
     return tuple(map(_fill, connection.execute(select, values).fetchall()))
 
 

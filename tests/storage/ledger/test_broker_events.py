@@ -62,6 +62,10 @@ def test_a_broker_is_taken_over_as_it_stood_and_later_anew(home: Path) -> None:
         assert taken.adopted_at.tzinfo is UTC
         broker_events.record_baseline(store, "spot", "testnet-spot", again)
         assert broker_events.newest_baseline(store, "spot", "testnet-spot") == again
+        newest = broker_events.newest_baseline(store, "spot", "testnet-spot")
+        assert newest is not None
+        assert newest.charges_from is not None
+        assert newest.charges_from.tzinfo is UTC
         assert (
             broker_events.newest_baseline(store, "spot", "testnet-futures")
             is broker_events.newest_baseline(store, "x", "testnet-spot")
@@ -206,7 +210,7 @@ def test_a_charge_counts_once_and_belongs_to_its_account_day_and_adoption(home: 
         assert broker_events.record_charge(store, "spot", 2, replace(FUNDING, charge_id="c2"), WEDNESDAY) is True
         assert broker_events.charges(store, "spot", 1) == (FUNDING, late)
         assert broker_events.charges(store, "spot", 2) == (replace(FUNDING, charge_id="c2"),)
-        assert broker_events.charges_booked(store, "spot", TUESDAY) == (late, FUNDING)
+        assert broker_events.charges_booked(store, "spot", TUESDAY) == (FUNDING, late)
         assert all(charge.charged_at.tzinfo is UTC for charge in broker_events.charges(store, "spot", 1))
         nothing = (
             broker_events.charges_booked(store, "spot", MONDAY),
