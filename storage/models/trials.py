@@ -8,7 +8,7 @@ from datetime import date, datetime
 from hashlib import sha256
 
 from storage.database import Connection, transaction
-from strategy.evaluation.sharpe import TrialLog
+from strategy.evaluation.deflated_sharpe import TrialLog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

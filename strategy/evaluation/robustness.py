@@ -4,14 +4,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from strategy.evaluation.sharpe import (
-    TrialLog,
-    deflated_sharpe,
-    expected_max_sharpe,
-    min_track_record_days,
-    probabilistic_sharpe,
-    sample,
-)
+from strategy.evaluation.deflated_sharpe import TrialLog, deflated_sharpe, expected_max_sharpe
+from strategy.evaluation.sharpe import min_track_record_days, probabilistic_sharpe, sample
 from strategy.evaluation.sharpe_tests import Incomparable, SharpeDifference, compare, sharpe_interval
 from strategy.evaluation.spa import superiority
 from strategy.market.bars import FloatArray

@@ -20,7 +20,8 @@ from strategy.market.instruments import Instrument, account_days_per_year
 from strategy.market.panel import Panel, side_by_side
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
-from strategy.portfolio.estimates import PortfolioSizing, availability, estimates, portfolio_sizing
+from strategy.portfolio.availability import availability
+from strategy.portfolio.estimates import PortfolioSizing, estimates, portfolio_sizing
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams, portfolio_exposures
 from strategy.signals.outlook import symbol_signals

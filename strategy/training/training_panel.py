@@ -12,7 +12,8 @@ from strategy.market.instruments import account_days_per_year
 from strategy.market.panel import Panel, side_by_side
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
-from strategy.portfolio.estimates import availability, estimates, portfolio_sizing
+from strategy.portfolio.availability import availability
+from strategy.portfolio.estimates import estimates, portfolio_sizing
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.features import FEATURE_BARS
 from strategy.signals.network_inputs import inputs

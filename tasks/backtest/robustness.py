@@ -9,9 +9,10 @@ from storage.database import connect
 from storage.models import trials
 from storage.models.trials import Trial
 from strategy.backtest.day_loop import Replay
+from strategy.evaluation.deflated_sharpe import TrialLog
 from strategy.evaluation.metrics import daily_returns
 from strategy.evaluation.robustness import RobustnessReport, assess_robustness
-from strategy.evaluation.sharpe import TrialLog, sharpe
+from strategy.evaluation.sharpe import sharpe
 from strategy.market.bars import FloatArray
 from strategy.market.instruments import Instrument, account_days_per_year
 from strategy.signals.strategies import Strategy

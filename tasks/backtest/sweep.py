@@ -15,8 +15,9 @@ from storage.models import trials
 from storage.models.trials import Trial
 from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import replay
+from strategy.evaluation.deflated_sharpe import TrialLog
 from strategy.evaluation.metrics import Metrics
-from strategy.evaluation.sharpe import TrialLog, sharpe
+from strategy.evaluation.sharpe import sharpe
 from strategy.kernel.grid import Point, values_read
 from strategy.kernel.grid_accounts import Swept, return_matrix
 from strategy.market.bars import FloatArray

@@ -14,9 +14,10 @@ from pydantic import JsonValue
 
 from storage import reports
 from strategy.account.settlement import Costs
+from strategy.evaluation.deflated_sharpe import deflated_sharpe, expected_max_sharpe
 from strategy.evaluation.metrics import Metrics
 from strategy.evaluation.pbo import overfitting
-from strategy.evaluation.sharpe import deflated_sharpe, expected_max_sharpe, sample, sharpe
+from strategy.evaluation.sharpe import sample, sharpe
 from strategy.kernel.grid import Point, values_read
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.strategies import Strategy

@@ -7,7 +7,7 @@ import pytest
 from storage.database import connect
 from storage.models import trials
 from storage.models.trials import Trial
-from strategy.evaluation.sharpe import TrialLog
+from strategy.evaluation.deflated_sharpe import TrialLog
 
 TRIAL = Trial(
     symbols=("SPY", "TLT"),

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from strategy.evaluation.deflated_sharpe import TrialLog
 from strategy.evaluation.robustness import RobustnessReport, assess_robustness
-from strategy.evaluation.sharpe import TrialLog, sharpe
+from strategy.evaluation.sharpe import sharpe
 from strategy.evaluation.sharpe_tests import compare
 from strategy.market.bars import FloatArray
 from testing.accounts.returns import universe

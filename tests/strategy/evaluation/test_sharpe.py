@@ -3,17 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from strategy.evaluation.sharpe import (
-    Sample,
-    TrialLog,
-    deflated_sharpe,
-    expected_max_sharpe,
-    min_track_record_days,
-    probabilistic_sharpe,
-    sample,
-    sharpe,
-    sharpe_error,
-)
+from strategy.evaluation.deflated_sharpe import TrialLog, deflated_sharpe, expected_max_sharpe
+from strategy.evaluation.sharpe import Sample, min_track_record_days, probabilistic_sharpe, sample, sharpe, sharpe_error
 from testing.accounts.returns import universe
 
 EXAMPLE = Sample(sharpe=2.5 / 250**0.5, days=1250, skewness=-3.0, kurtosis=10.0)
