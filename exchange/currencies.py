@@ -49,7 +49,7 @@ _LETTERS = 3
 def of_ticker(symbol: str) -> str | None:
     """Return the currency implied by the spelling of a Yahoo ticker; None if it implies none, as for an index.
 
-    >>> [of_ticker(one) for one in ("SPY", "BRK-B", "BARC.L", "7203.T", "BTC-EUR", "EURUSD=X", "JPY=X", "^FTSE")]
+    >>> [of_ticker(ticker) for ticker in ("SPY", "BRK-B", "BARC.L", "7203.T", "BTC-EUR", "EURUSD=X", "JPY=X", "^FTSE")]
     ['USD', 'USD', 'GBp', 'JPY', 'EUR', 'USD', 'JPY', None]
     """
     name, _, exchanged = symbol.rpartition("-")

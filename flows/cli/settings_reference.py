@@ -69,7 +69,7 @@ def _limits(name: str) -> str:
         return PATTERNS[name]
     schema = _schema(name)
     if "enum" in schema:
-        return ", ".join(str(one) for one in schema["enum"])
+        return ", ".join(str(choice) for choice in schema["enum"])
     told = (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
     return ", ".join(f"{sign} {_plain(schema[key])}" for key, sign in told if key in schema)
 
@@ -87,9 +87,9 @@ def _schema(name: str) -> dict[str, Any]:
     """Return pydantic's JSON schema of the field, without the alternatives null and text."""
     whole = Settings.model_json_schema()
     found: dict[str, Any] = whole["properties"][name]
-    for one in found.get("anyOf", ()):
-        if one.get("type") in ("number", "integer"):
-            return dict(one)
+    for variant in found.get("anyOf", ()):
+        if variant.get("type") in ("number", "integer"):
+            return dict(variant)
     if "$ref" in found:
         return dict(whole["$defs"][found["$ref"].rpartition("/")[2]])
     return found

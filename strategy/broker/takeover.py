@@ -109,7 +109,7 @@ def taken_over(books: Books, found: Found) -> Takeover:
     ...     expected=Holding(cash=Decimal(40), positions={"A": Decimal(2)}), cash=Decimal("40.5"),
     ...     available=Decimal("40.5"), positions={"A": Decimal(2)}, on_margin=False,
     ... )
-    >>> [(str(one.cause), str(one.cash)) for one in taken_over(books, there).changes]
+    >>> [(str(change.cause), str(change.cash)) for change in taken_over(books, there).changes]
     [('cash', '0.500000000000')]
     """
     fills = _fills(books, found)

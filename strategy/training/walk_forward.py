@@ -42,7 +42,8 @@ def folds(
     if no date is left to fit on or to decide on, or a count is out of range.
 
     >>> dates = np.arange("2020-01-01", "2020-01-13", dtype="M8[D]").astype("M8[us]")
-    >>> [(str(one.fitted_to)[:10], one.dates) for one in folds(dates, np.datetime64("2020-01-08"), 3, embargo_bars=2)]
+    >>> two = folds(dates, np.datetime64("2020-01-08"), 3, embargo_bars=2)
+    >>> [(str(fold.fitted_to)[:10], fold.dates) for fold in two]
     [('2020-01-05', range(7, 10)), ('2020-01-08', range(10, 11))]
     """
     if fold_bars < 1 or embargo_bars < 0:
@@ -67,7 +68,7 @@ def yearly(
 
     >>> dates = np.arange("2018-12-20", "2020-03-01", dtype="M8[D]").astype("M8[us]")
     >>> plan = yearly(dates, np.datetime64("2018-12-30"), np.datetime64("2020-01-03"))
-    >>> [(str(one.fitted_to)[:10], str(dates[one.dates][0])[:10], len(one.dates)) for one in plan]
+    >>> [(str(fold.fitted_to)[:10], str(dates[fold.dates][0])[:10], len(fold.dates)) for fold in plan]
     [('2018-12-19', '2018-12-30', 2), ('2018-12-26', '2019-01-01', 365), ('2019-12-26', '2020-01-01', 3)]
     """
     years = open_time.astype("M8[Y]")

@@ -76,7 +76,7 @@ def _halt(risk: RiskState) -> list[str]:
 
 def _prior(strategy: Strategy, switches: Sequence[ModelChange]) -> list[str]:
     """Return a warning if turbo never had a network."""
-    if strategy is not Strategy.TURBO or any(one.model_id for one in switches):
+    if strategy is not Strategy.TURBO or any(switch.model_id for switch in switches):
         return []
     return ["the promotion gate accepted no network in the window: turbo traded its prior"]
 

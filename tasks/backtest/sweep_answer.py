@@ -34,7 +34,7 @@ PARAMETERS = tuple(values_read(Point(symbols=("",), strategy=Strategy.RULES, siz
 
 def save(swept: Sweep, folder: Path) -> tuple[str, ...]:
     """Write sweep.parquet, one row per point, best first; return its path. Raises StoreFull, StoreReadOnly."""
-    table = pd.DataFrame([_row(one) for one in _ranked(swept)])
+    table = pd.DataFrame([_row(result) for result in _ranked(swept)])
     return (str(reports.write_table(folder, "sweep.parquet", table)),)
 
 
@@ -101,7 +101,7 @@ class SweepAnswer(Answer):
 def sweep_answer(swept: Sweep, files: Sequence[str]) -> SweepAnswer:
     """Return the answer of `turbodmt backtest --grid`, without the time it took."""
     job, doubt = swept.job, _doubt(swept)
-    rows = [_row(one) for one in _ranked(swept)]
+    rows = [_row(result) for result in _ranked(swept)]
     return SweepAnswer(
         symbols=tuple(sorted({symbol for result in swept.results for symbol in result.point.symbols})),
         start=swept.dates[0],
@@ -129,7 +129,7 @@ def sweep_answer(swept: Sweep, files: Sequence[str]) -> SweepAnswer:
 
 def _ranked(swept: Sweep) -> list[Result]:
     """Return the results, best first; those whose returns never vary come last."""
-    return sorted(swept.results, key=lambda one: np.inf if one.metrics.sharpe is None else -one.metrics.sharpe)
+    return sorted(swept.results, key=lambda result: np.inf if result.metrics.sharpe is None else -result.metrics.sharpe)
 
 
 def _row(result: Result) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class Record:
     @property
     def decision(self) -> Decision:
         """Return the decision that the order carries out."""
-        return next(one for one in self.decisions if one.symbol == self.found.symbol)
+        return next(decision for decision in self.decisions if decision.symbol == self.found.symbol)
 
 
 def orders_named(home: Path, text: str, account: str | None) -> tuple[Found, ...]:
@@ -93,7 +93,7 @@ def explain(home: Path, found: Found, policy_of: Callable[[str], RunConfig]) -> 
             f"{record.provenance.data_sha256[:12]}): some were revised since"
             + ("; what is shown was kept when the day was decided" if origin == STORED else "")
         )
-    filled = sum((one.quantity for one in record.fills), Decimal(0))
+    filled = sum((fill.quantity for fill in record.fills), Decimal(0))
     if filled > record.order.quantity:
         warnings.append(
             f"{exactly(filled)} were filled of an order of {exactly(record.order.quantity)}: the unit changed "
@@ -135,7 +135,7 @@ def _record(store: Connection, found: Found) -> Record:
 
 def _verified(store: Connection, record: Record, trace: Trace) -> bool:
     """Return whether the bars in the store still hash to those decided on."""
-    symbols = [one.symbol for one in record.decisions]
+    symbols = [decision.symbol for decision in record.decisions]
     count = trace["window"]["look_back_bars"]
     bars = bar_store.load(store, trace["source"], symbols, until=record.found.as_of, last_bars=count)
     return data_sha256(bars) == record.provenance.data_sha256

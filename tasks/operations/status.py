@@ -68,11 +68,11 @@ def account_status(home: Path, account: str) -> StatusAnswer:
         source, decided = ledger.newest_panel(store, account)
         symbols = {*decided, *(snapshot.account.positions if snapshot else ())}
         data = [
-            one
-            for one in bar_store.published_counts(store)
-            if one.symbol in symbols and (source is None or one.source == source)
+            count
+            for count in bar_store.published_counts(store)
+            if count.symbol in symbols and (source is None or count.source == source)
         ]
-        held = [one.finding.symbol for one in quarantine.quarantined(store, source) if one.finding.symbol in symbols]
+        held = [bar.finding.symbol for bar in quarantine.quarantined(store, source) if bar.finding.symbol in symbols]
         broker = broker_events.broker_of(store, account) or PAPER
         last = _last_run(store, account)
     return StatusAnswer(

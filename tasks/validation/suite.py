@@ -182,7 +182,7 @@ def _validate(batch: str, checks: Sequence[Check], frame: pd.DataFrame) -> dict[
 def _results(batch: Any, suite: Any, checks: Sequence[Check], detail: str) -> dict[str, Any]:
     """Return the result of each check; raise RuntimeError if one could not be put or was left out."""
     outcome = batch.validate(suite, result_format={"result_format": detail, "return_unexpected_index_query": False})
-    results = {one.expectation_config.meta["check"]: one for one in outcome.results}
+    results = {result.expectation_config.meta["check"]: result for result in outcome.results}
     for name, result in results.items():
         if result.exception_info["raised_exception"]:
             raise RuntimeError(f"the expectation {name} could not be put: {result.exception_info['exception_message']}")

@@ -110,8 +110,8 @@ def run_up(given: Mapping[str, object], account: str | None, host: str, port: in
                     supervise(kept, stop, _say)
             finally:
                 forget(home)
-                for one in reversed(kept):
-                    one.stop()
+                for process in reversed(kept):
+                    process.stop()
     if signal.SIGINT in received:
         raise KeyboardInterrupt
     return "Stopped. Nothing runs any more; `turbodmt up` goes on where it was."
@@ -158,12 +158,12 @@ def _greeting(home: Path, url: str) -> str:
     runs: list[str] = []
     with suppress(PrefectUnreachable):
         on = {name for name, _ in accounts_by_deployment(home, switched_on=True)}
-        while not on <= {one.partition(", ")[2] for one in runs} and time.monotonic() < deadline:
+        while not on <= {run.partition(", ")[2] for run in runs} and time.monotonic() < deadline:
             runs, _ = next_runs(home)
             if len(runs) == MOST_RUNS:
                 break
             time.sleep(0.5)
-    planned = [f"  {one}" for one in runs] or ["  nothing is scheduled; see the deployments' page"]
+    planned = [f"  {run}" for run in runs] or ["  nothing is scheduled; see the deployments' page"]
     return "\n".join(
         [
             f"TurboDMT is up: {url}",
@@ -241,12 +241,12 @@ def _stoppable() -> Iterator[tuple[Event, list[int]]]:
         received.append(number)
         stop.set()
 
-    before = {one: signal.signal(one, asked) for one in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop, received
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _say(text: str) -> None:

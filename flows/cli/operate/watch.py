@@ -39,8 +39,8 @@ def run_watch(home: str | None, accounts: Sequence[str] = ()) -> "WatchAnswer":
 
     folder = load({"home": home}).home
     warnings = []
-    for one in accounts:
-        demand_known(folder, one)
+    for account in accounts:
+        demand_known(folder, account)
     watched = set(accounts)
     if not watched:
         try:

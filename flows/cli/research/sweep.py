@@ -104,7 +104,7 @@ def spread_over(address: str) -> "Runner":
             attend_run()
             parts = [work[first : first + size] for first in range(0, len(work), size)]
             futures = [sweep.submit(part) for part in parts]
-            return [one for future in futures for one in future.result()]
+            return [row for future in futures for row in future.result()]
 
         return spread()
 

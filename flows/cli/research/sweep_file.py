@@ -18,7 +18,7 @@ from tasks.run.job import RunConfig
 
 #: Largest file: a larger one would list more values than a grid may have points.
 MOST_BYTES = 4_000_000
-SIZING_NAMES = tuple(one.name for one in fields(SizingParams))
+SIZING_NAMES = tuple(parameter.name for parameter in fields(SizingParams))
 COST_NAMES = ("fee_bps", "slippage_bps", "financing_rate")
 NAMES = ("symbols", "strategy", *SIZING_NAMES, *COST_NAMES)
 #: Names that are options as well: each may be given in one place only.
@@ -44,7 +44,7 @@ def read_axes(path: Path, given: Mapping[str, object]) -> Axes:
     count = prod(len(values) for values in lists.values())
     if count > MOST_POINTS:
         raise RequestRefused(f"{path.name} spans {count:,} points; a grid may have {MOST_POINTS:,}; shorten its lists")
-    return {name: [_value(name, one) for one in values] for name, values in lists.items()}
+    return {name: [_value(name, value) for value in values] for name, values in lists.items()}
 
 
 def _content(path: Path) -> dict[str, object]:

@@ -45,7 +45,8 @@ def run_forget_account(home: str | None, name: str | None, yes: bool) -> "Forgot
         raise NotConfirmed("NAME is missing; `turbodmt accounts` lists the accounts")
     folder = load({"home": home}).home
     found = demand_forgettable(folder, name)
-    deployments = [one for one, account in accounts_by_deployment(folder, switched_on=True) if account == name]
+    runs = accounts_by_deployment(folder, switched_on=True)
+    deployments = [deployment for deployment, account in runs if account == name]
     if deployments:
         raise NotForgotten(
             f"account {name} is scheduled by {', '.join(deployments)}; switch that schedule off on its page first"

@@ -51,12 +51,12 @@ def run_explain(given: Mapping[str, object], order: str, account: str | None) ->
         return explain(home, found[0], _policy)
     whose = f"of account {account} " if account is not None else ""
     if found:
-        several = ", ".join(f"{one.order_id} ({one.account}, {one.symbol}, {one.as_of})" for one in found)
+        several = ", ".join(f"{order.order_id} ({order.account}, {order.symbol}, {order.as_of})" for order in found)
         raise RequestRefused(
             f"ORDER is {order!r}, with which several order ids {whose}begin: {several}; name one whole"
         )
     newest = orders_named(home, "", account)
-    known = ", ".join(f"{one.order_id} ({one.account}, {one.symbol}, {one.as_of})" for one in newest)
+    known = ", ".join(f"{order.order_id} ({order.account}, {order.symbol}, {order.as_of})" for order in newest)
     remedy = f"the newest are {known}" if newest else "there is none yet; `turbodmt daily` makes some"
     raise RequestRefused(f"ORDER is {order!r}, with which no order id {whose}begins; {remedy}")
 
