@@ -53,7 +53,9 @@ def compare(
     True
     """
     if returns.ndim != 1 or returns.shape != rival.shape:
-        raise ValueError(f"returns of shape {returns.shape} and {rival.shape} do not match; give both on the same days")
+        raise ValueError(
+            f"returns have shapes {returns.shape} and {rival.shape}; give two series (T,) of the same days"
+        )
     pair = np.stack([_checked(returns, "first"), _checked(rival, "second")])
     year = math.sqrt(days_per_year)
     ratios = pair.mean(axis=1) / pair.std(axis=1, ddof=1)

@@ -166,7 +166,7 @@ def test_html_in_a_good_answer_is_tried_again():
     waits = []
     with fake() as server:
         server.faults = [Fault(status=203, body="<html>maintenance</html>")] * 5
-        with pytest.raises(SourceUnavailable, match="no JSON"):
+        with pytest.raises(SourceUnavailable, match="not JSON"):
             source(server, waits).fetch(request())
     assert len(waits) == 4
 

@@ -102,9 +102,9 @@ def test_what_cannot_be_compared_is_named() -> None:
         judged(rare, rival)
     with pytest.raises(Incomparable, match="the second account moves on 300 of 300 days; it must vary"):
         judged(mine, np.full(300, 0.001))
-    with pytest.raises(ValueError, match=r"shape \(300,\) and \(299,\) are no pair"):
+    with pytest.raises(ValueError, match=r"shapes \(300,\) and \(299,\); give two series"):
         judged(mine, rival[1:])
-    with pytest.raises(ValueError, match=r"shape \(2, 300\) and \(2, 300\) are no pair"):
+    with pytest.raises(ValueError, match=r"shapes \(2, 300\) and \(2, 300\); give two series"):
         judged(universe(1), universe(1))
 
 

@@ -48,7 +48,7 @@ def drawn_bars(instrument: Instrument, count: int, seed: int, *, vol: float = 0.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """Bars, and the mandate to trade them; `target` and `tradable` (T, S) on the union of their dates."""
+    """Bars, and the configuration to trade them; `target` and `tradable` (T, S) on the union of their dates."""
 
     bars: dict[str, Bars]
     target: np.ndarray
@@ -77,7 +77,7 @@ class World:
             rows = np.searchsorted(dates, one.open_time)
             opens[rows, column, 0] = one.open * one.factor
             closes[rows, column, 0] = one.close * one.factor
-        terms = self.config.terms
+        terms = self.account_config.terms
         cost = [
             float(terms.costs.fee(instrument) + terms.costs.slippage(instrument))
             for instrument in terms.instruments.values()
@@ -95,7 +95,7 @@ class World:
 
     def exact(self) -> tuple[np.ndarray, list[float]]:
         """Equity over capital, and the drawdowns, of the day loop's own account, lots off, in Decimal."""
-        dates, mandate = account_dates(self.bars), self.config
+        dates, mandate = account_dates(self.bars), self.account_config
         quotes = quotes_by_date(self.bars, dates[0], dates[-1])
         standing = opening(dates[0], CAPITAL)
         equities, drawdowns = [], []
@@ -167,7 +167,7 @@ def test_the_kernel_repeats_a_backtest_of_what_was_decided() -> None:
     looks = symbol_signals(bars, {"COIN": COIN.calendar, "STOCK": STOCK.calendar}, Strategy.TURBO)
     dates = account_dates(bars)
     whole = quotes_by_date(bars, dates[0], dates[-1])
-    result = replay(aligned_signals(looks, ("COIN", "STOCK")), whole, dates, CAPITAL, made.config)
+    result = replay(aligned_signals(looks, ("COIN", "STOCK")), whole, dates, CAPITAL, made.account_config)
     multiplier = np.repeat([drawdown_multiplier(snapshot.drawdown, made.params) for snapshot in result.snapshots], 2)
     decided = np.array(
         [np.nan if decision.exposure is None else decision.exposure for decision in result.decisions], np.float64

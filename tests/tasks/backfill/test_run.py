@@ -424,8 +424,9 @@ def test_an_account_that_a_daily_run_has_traded_since_is_filled_no_further(tmp_p
 def test_the_answer_counts_the_whole_account(tmp_path: Path) -> None:
     backfill = a_backfill(tmp_path)
     begin(backfill, backfill.job.now)
-    answer = backfill_answer(backfill, filled(backfill), Findings()).json_values()
-    close_done(backfill, backfill.job.now, answer)
+    made = backfill_answer(backfill, filled(backfill), Findings())
+    close_done(backfill, backfill.job.now, made)
+    answer = made.json_values()
     told = contents(tmp_path)
     days = account_days(MARKET, FIRST, LAST)
     assert (answer["start"], answer["end"], answer["days_done"]) == (str(FIRST), str(LAST), len(days))
