@@ -197,15 +197,15 @@ def outcomes(folder: Path, modules: Sequence[str]) -> Iterator[tuple[Mutant, str
                 function = re.sub(r"(?:x_|xǁ)(.*)__mutmut_\d+$", r"\1", name).replace("ǁ", ".")
                 changed = get_diff_for_mutant(name, path=path).splitlines()[2:]
                 was, now = (" ".join(line[1:].strip() for line in changed if line[0] == sign) for sign in "-+")
-                one, outcome = Mutant(function=function, was=was, now=now), OUTCOMES.get(code, f"undecided ({code})")
-                yield one, BLIND if outcome == "survived" and one.equivalent_sql else outcome
+                mutant, outcome = Mutant(function=function, was=was, now=now), OUTCOMES.get(code, f"undecided ({code})")
+                yield mutant, BLIND if outcome == "survived" and mutant.equivalent_sql else outcome
 
 
 def undecided(folder: Path, modules: Sequence[str]) -> list[str]:
     """Return mutmut's names of the mutants whose tests ended neither way, such as by a crash."""
     metas = [folder / "mutants" / f"{module.replace('.', '/')}.py.meta" for module in modules]
     codes = [json.loads(meta.read_text(encoding="utf-8"))["exit_code_by_key"] for meta in metas]
-    return [name for one in codes for name, code in one.items() if code not in OUTCOMES]
+    return [name for by_name in codes for name, code in by_name.items() if code not in OUTCOMES]
 
 
 def tried(folder: Path, command: Sequence[str]) -> None:
@@ -250,7 +250,7 @@ def main() -> None:
         found = run(group, modules, given.processes)
         for name in modules:
             counts = Counter(outcome for mutant, outcome in found if mutant.module == f"{group}.{name}")
-            told = [counts.pop(one, 0) for one in ("killed", "timed out", BLIND)]
+            told = [counts.pop(outcome, 0) for outcome in ("killed", "timed out", BLIND)]
             row = "{:7} {:7} {:10} {:12} {:6}".format(sum(told) + counts.total(), *told, counts.total())
             print(f"{f'{group}.{name}':40} {row}", flush=True)
         gaps = {mutant: outcome for mutant, outcome in found if outcome not in NO_GAPS}

@@ -105,7 +105,7 @@ def runs_by_state(up: Up) -> dict[str, int]:
 
 
 def doubled(home: Path, days: Sequence[date]) -> dict[str, int]:
-    """What the ledger has beside one settled day and one run for each of the days, and one decision for each symbol."""
+    """Return the rows of the ledger beyond a settled day and a run for each day, and a decision for each symbol."""
     with connect(home) as store:
 
         def count(question: str) -> int:

@@ -40,7 +40,7 @@ MEMORY = "watch.json"
 @flow(name="watchdog", flow_run_name="watchdog")
 @documented
 def watchdog(home: Path | None = None, accounts: list[str] | None = None) -> "State[Any]":
-    """What is not as it should be: told once by the block `turbodmt-alerts` or the webhook, and listed as an artifact.
+    """Report each concern once, by the block `turbodmt-alerts` or the webhook, and list all of them in an artifact.
 
     Args:
         home: The folder of the database, models and reports; left out, that of the worker.

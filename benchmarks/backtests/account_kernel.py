@@ -102,7 +102,7 @@ def main() -> None:
         "NumPy, one expression": lambda: target * market.open + market.close * market.days[:, None],
     }
     if options.symbols == 1:
-        rows = [np.ascontiguousarray(one[:, 0].T) for one in (target, market.open, market.close)]
+        rows = [np.ascontiguousarray(values[:, 0].T) for values in (target, market.open, market.close)]
         equities, days = np.empty_like(rows[0]), np.ascontiguousarray(market.days.T)
         works["plain numba loop, forward"] = lambda: plain(*rows, days, equities)  # type: ignore[call-arg]
     rates = {name: target.size / seconds(work, options.repeats) / 1e6 for name, work in works.items()}

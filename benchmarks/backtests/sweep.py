@@ -89,7 +89,7 @@ def on_workers(runs: int) -> None:
             )
             for _ in range(runs):
                 started = time.perf_counter()
-                client.gather([client.submit(sweep_chunks, one, pure=False) for one in work])
+                client.gather([client.submit(sweep_chunks, chunk, pure=False) for chunk in work])
                 taken[number].append(time.perf_counter() - started)
     one, two = (statistics.median(taken[number]) for number in (1, 2))
     print(f"{len(work) * len(work[0][0].points)} points in {len(work)} Dask tasks, their returns sent back")

@@ -39,7 +39,7 @@ def main() -> None:
             rows = np.array([measured(plant, years, seed) for seed in range(options.seeds)])
             gain = rows[:, 2] - rows[:, 1]
             half = t.ppf(0.975, len(gain) - 1) * gain.std(ddof=1) / np.sqrt(len(gain))
-            means = " | ".join(f"{one:.2f}" for one in rows.mean(axis=0))
+            means = " | ".join(f"{value:.2f}" for value in rows.mean(axis=0))
             print(
                 f"| {plant.name} | {years} | {means} | {gain.mean():+.2f} "
                 f"| {gain.mean() - half:+.2f} to {gain.mean() + half:+.2f} |",

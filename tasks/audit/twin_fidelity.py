@@ -10,7 +10,7 @@ from storage.bars import published as bar_store
 from storage.database import connect
 from strategy.exit_codes import Exit
 from strategy.market.data_hash import data_sha256
-from strategy.twin.fidelity import LEVEL, Fact, facts
+from strategy.twin.fidelity import LEVEL, facts
 from strategy.twin.generator import fit
 from tasks.data.ingest import ingest
 from tasks.run.answers import Answer
@@ -89,22 +89,10 @@ def twin(job: Job, open_source: Callable[[], BarSource], paths: int = PATHS) -> 
         paths=paths,
         level=LEVEL,
         seed=seed,
-        facts=tuple(map(_fact_answer, found)),
+        facts=tuple(map(FactAnswer.model_validate, found)),
         data_sha256=data_sha256(bars),
         code_version=job.code_version,
         warnings=(*remarks(gate), *_undefined(unknown)),
-    )
-
-
-def _fact_answer(fact: Fact) -> FactAnswer:
-    return FactAnswer(
-        name=fact.name,
-        symbol=fact.symbol,
-        real=fact.real,
-        low=fact.low,
-        high=fact.high,
-        twin=fact.twin,
-        passed=fact.passed,
     )
 
 

@@ -120,7 +120,7 @@ def spread(days: Sequence[date], count: int) -> tuple[date, ...]:
 
 
 class AuditAnswer(Answer):
-    """What every audit answers first: the data and the code version that it ran on."""
+    """The head of every audit's answer: the data and the code version that it ran on."""
 
     audit: str
     source: str

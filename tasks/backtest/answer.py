@@ -21,7 +21,7 @@ class BenchmarkAnswer(Answer):
 
 
 class CostsAnswer(Answer):
-    """What the net account paid: money, percent a year of its average equity, and the rates used."""
+    """Costs of the net account: money, percent a year of its average equity, and the rates used."""
 
     fees: Exact
     slippage: Exact
@@ -168,25 +168,14 @@ def significance_answer(found: RobustnessReport | None) -> SignificanceAnswer | 
 
 def _against(found: RobustnessReport) -> dict[str, DifferenceAnswer | None]:
     return {
-        name: None
-        if difference is None
-        else DifferenceAnswer(
-            difference=difference.difference, low=difference.low, high=difference.high, p=difference.p
-        )
+        name: None if difference is None else DifferenceAnswer.model_validate(difference)
         for name, difference in found.against.items()
     }
 
 
 def fold_answer(fold: TradedFold) -> FoldAnswer:
     """Return the answer's part on a fold."""
-    return FoldAnswer(
-        start=fold.start,
-        end=fold.end,
-        fitted_to=fold.fitted_to,
-        model_id=fold.model_id,
-        promoted=fold.promoted,
-        reason=fold.reason,
-    )
+    return FoldAnswer.model_validate(fold)
 
 
 def _percent(share: float | None) -> float | None:

@@ -43,7 +43,7 @@ class UnrecordedEvents:
 NO_EVENTS = UnrecordedEvents()
 
 #: Times to read balances that are to become a baseline, if funding is paid meanwhile.
-LOOKS = 3
+_READS = 3
 #: A venue's clock may be set back by less than this after a baseline: funding paid later is then stamped before it.
 CLOCK_STEP = timedelta(minutes=2)
 
@@ -67,7 +67,7 @@ def baseline_holdings(broker: Broker, symbols: Sequence[str]) -> Balances:
     Waits until funding of the hour is paid. Raises BrokerUnavailable, BrokerRefused.
     """
     past_funding(broker)
-    for _ in range(LOOKS):
+    for _ in range(_READS):
         charges_held = _recent_charges(broker)
         holdings = holdings_of(broker, symbols)
         if _recent_charges(broker) <= charges_held:

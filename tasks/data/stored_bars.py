@@ -56,27 +56,11 @@ def stored_bars(home: Path) -> BarsAnswer:
     with connect(home) as store:
         published, held = bar_store.published_counts(store), quality.quarantined(store)
     return BarsAnswer(
-        published=tuple(
-            SeriesAnswer(
-                source=series.source,
-                symbol=series.symbol,
-                rows=series.rows,
-                first=series.first,
-                last=series.last,
-                revisions=series.revisions,
-            )
-            for series in published
-        ),
+        published=tuple(map(SeriesAnswer.model_validate, published)),
         quarantined=tuple(HeldBarAnswer(source=bar.source, **finding_answer(bar.finding).model_dump()) for bar in held),
     )
 
 
 def finding_answer(finding: Finding) -> FindingAnswer:
     """Return the answer's part on a finding."""
-    return FindingAnswer(
-        symbol=finding.symbol,
-        open_time=finding.open_time,
-        value=finding.value,
-        limit=finding.limit,
-        reason=finding.reason,
-    )
+    return FindingAnswer.model_validate(finding)

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from tasks.run.answers import Answer, Exact
+from tasks.run.answers import Answer, DecisionAnswer, Exact, FillAnswer
 
 
 class ExplainedOrderAnswer(Answer):
@@ -19,16 +19,9 @@ class ExplainedOrderAnswer(Answer):
     code: str | None
 
 
-class ExplainedDecisionAnswer(Answer):
+class ExplainedDecisionAnswer(DecisionAnswer):
     """The decision that the order carries out, by whom, and the hash of the bars that it was made on."""
 
-    regime: str | None
-    confidence: float | None
-    signal: float | None
-    volatility: float | None
-    exposure: float | None
-    status: str
-    reason: str
     strategy: str
     model_id: str | None
     data_sha256: str
@@ -122,17 +115,9 @@ class StepPart(Answer):
     recorded_at: str
 
 
-class FillPart(Answer):
+class FillPart(FillAnswer):
     """A fill beside its bar's open; slippage is money, positive where it cost."""
 
-    order_id: str
-    trade_id: str
-    symbol: str
-    as_of: date
-    side: str
-    quantity: Exact
-    price: Exact
-    fee: Exact
     open: Exact | None
     slippage: Exact | None
     slippage_bps: float | None

@@ -32,10 +32,13 @@ class Answer(BaseModel):
     """The answer of a command, or a part of it.
 
     JSON holds exact amounts as text, statistics as numbers, and null for what is undefined. A field that has a default
-    and was not given stays out: older versions stored answers without it.
+    and was not given stays out: older versions stored answers without it. `model_validate` takes any value that has the
+    fields as attributes, with others beside.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True, from_attributes=True
+    )
 
     def json_values(self) -> dict[str, Any]:
         """Return the answer as JSON values, by the keys that users see."""
@@ -186,43 +189,17 @@ def day_answer(result: DayResult) -> DayAnswer:
 
 def decision_answer(decision: Decision) -> DecisionAnswer:
     """Return the answer's part on a decision."""
-    return DecisionAnswer(
-        regime=decision.regime,
-        confidence=decision.confidence,
-        signal=decision.signal,
-        volatility=decision.volatility,
-        exposure=decision.exposure,
-        status=decision.status,
-        reason=decision.reason,
-    )
+    return DecisionAnswer.model_validate(decision)
 
 
 def order_answer(order: Order) -> OrderAnswer:
     """Return the answer's part on an order."""
-    return OrderAnswer(
-        order_id=order.order_id,
-        symbol=order.symbol,
-        as_of=order.as_of,
-        side=order.side,
-        quantity=order.quantity,
-        state=order.state,
-        reason=order.reason,
-        code=order.code,
-    )
+    return OrderAnswer.model_validate(order)
 
 
 def fill_answer(fill: Fill) -> FillAnswer:
     """Return the answer's part on a fill."""
-    return FillAnswer(
-        order_id=fill.order_id,
-        trade_id=fill.trade_id,
-        symbol=fill.symbol,
-        as_of=fill.as_of,
-        side=fill.side,
-        quantity=fill.quantity,
-        price=fill.price,
-        fee=fill.fee,
-    )
+    return FillAnswer.model_validate(fill)
 
 
 def positions_of(snapshot: Snapshot | None) -> dict[str, Decimal]:

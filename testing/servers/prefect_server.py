@@ -120,7 +120,7 @@ def prefect_server(folder: Path) -> Iterator[PrefectServer]:
 
 @contextmanager
 def worker(server: PrefectServer, pool: str, home: Path) -> Iterator[None]:
-    """None; a process worker takes the pool's runs, with the home as TURBODMT_HOME, until the end."""
+    """Run a process worker on the pool within the context, with the home as TURBODMT_HOME."""
     told = {"PREFECT_LOGGING_EXTRA_LOGGERS": "tasks,flows", "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
     environment = {
         **server.environment,
@@ -210,7 +210,7 @@ def _process(
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """None; nothing of the process's session is left."""
+    """End every process of the session."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait(10)

@@ -29,7 +29,7 @@ class ShiftedClock:
         return {"LD_PRELOAD": str(self.library), "SHIFTED_CLOCK": str(self.file)}
 
     def set(self, instant: datetime) -> None:
-        """None; it is that instant now, at once, for processes that run already too."""
+        """Set the clock to that instant, for running processes too."""
         ahead_ns = (instant - datetime.now(tz=UTC)) // timedelta(microseconds=1) * 1_000
         with self.file.open("r+b") as file:
             file.write(struct.pack("=q", ahead_ns))

@@ -64,7 +64,7 @@ class Up:
         return self.server.ask(f"/deployments/name/{flow}/{name}")
 
     def pause(self, name: str, flow: str = "daily") -> None:
-        """None; the deployment's schedules start no run any more, in later lives of the home neither."""
+        """Pause the deployment's schedules, for later servers of the home too."""
         self.server.ask(f"/deployments/{self.deployment(name, flow)['id']}/pause_deployment", {})
 
     def start_run(self, deployment: str, parameters: Mapping[str, object], flow: str = "daily") -> str:

@@ -28,11 +28,11 @@ class Calm(CalmYear):
         return self.testnet.broker(self.venue, self.ways.pop()) if self.ways else super()._broker(now)
 
     def on(self, number: int) -> None:
-        """None; the day of that number is run once."""
+        """Run the day of that number once."""
         self.lived_on(DAYS[number])
 
     def lived_on(self, day: date) -> None:
-        """None; the day is run once."""
+        """Run the day once."""
         self.testnet.move_to(self._instant(day))
         self._quote(day)
         self._run(day)

@@ -1,4 +1,4 @@
-"""What must hold after every simulated day, told from the tables and the exchange's own books, not from our code."""
+"""Laws that hold after every simulated day, checked on the tables and the exchange's own books, not by our code."""
 
 import json
 from collections import Counter
@@ -165,7 +165,7 @@ class Checks:
         assert told == there, f"the exchange has {set(there) - set(told)} more, the ledger {set(told) - set(there)}"
 
     def _only_in_time(self, job: Job) -> None:
-        """What was accepted for this day came in time, and while halted it only reduced."""
+        """Demand that orders accepted for this day came in time and, while halted, only reduced."""
         fresh: list[Accepted] = self.exchange.accepted_orders[self.seen :]
         self.seen = len(self.exchange.accepted_orders)
         assert job.sends_until is not None

@@ -83,7 +83,7 @@ def crashes() -> Iterator[Crashes]:
 
 
 def serve() -> None:
-    """None; forks a run for every order until there is none left."""
+    """Fork a run for every line of stdin, until there is none left."""
     _import_everything()
     for line in sys.stdin:
         order = Order(**json.loads(line))
@@ -96,7 +96,7 @@ def serve() -> None:
 
 
 def _import_everything() -> None:
-    """None; no thread may be left behind: it would be missing in the forked runs."""
+    """Import everything and leave no thread behind: it would be missing in the forked runs."""
     # The first demand for deterministic kernels imports the compiler.
     for name in ("torch._inductor", "strategy.training.fit"):
         import_module(name)

@@ -21,7 +21,7 @@ _DONE_ONCE = re.compile(r"DELETE FROM \w+ WHERE (?!.*\b(?:SELECT|USING)\b)", re.
 
 @dataclass
 class Answer:
-    """What a statement answers, asked for when it is fetched first; whoever fetches it may change what is fetched."""
+    """The result of a statement, run when it is first fetched; the caller may change what it fetched."""
 
     fetched: dict[str, Any] = field(default_factory=dict)
     ask: Callable[[], duckdb.DuckDBPyConnection] = field(init=False)
@@ -83,7 +83,7 @@ class Remembered:
         return self._asked(statement, *given)
 
     def _bound(self, statement: str) -> None:
-        """None; begins a transaction when it is needed, and ends it if it was."""
+        """Begin a transaction once it is needed, and end it if it was."""
         if statement == "BEGIN TRANSACTION":
             self._wanted = True
             return
@@ -95,7 +95,7 @@ class Remembered:
         self._wanted = self._begun = False
 
     def _write(self, statement: str, tables: tuple[str, ...], *given: Any) -> list[tuple[Any, ...]]:
-        """What the store answers; nothing was written where the same was just done and no table has changed since."""
+        """Return the store's answer; write nothing if the same was just done and no table has changed since."""
         key = (statement, repr(given))
         if self._done.get(key) == self._counts(tables):
             return _NOTHING_CHANGED

@@ -25,7 +25,7 @@ class Killed(BaseException):
 
 @dataclass
 class Dice:
-    """What may go wrong in a call, and how often it did; `calm` stops it all."""
+    """Chances of a fault in a call, and how often each fell; `calm` stops them all."""
 
     seed: int
     kill_rate: float = 0.0015

@@ -243,7 +243,7 @@ class SimulatedYear:
         return self.testnet.clock.server() + timedelta(seconds=self.ours_s - self.theirs_s)
 
     def _between(self, day: date) -> None:
-        """What people and venues do between two runs."""
+        """Do what people and venues do between two runs."""
         self._fund()
         dice = self.random.random()
         with self._quiet():
@@ -333,7 +333,7 @@ class RemoteYear(SimulatedYear):
         self.testnet = Testnet(start=self.clock.now)
 
     def run(self, day: date) -> None:
-        """None; the day is run once, five minutes after its close."""
+        """Run the day once, five minutes after its close."""
         self.testnet.move_to(self._instant(day))
         self._run(day)
 
