@@ -201,13 +201,6 @@ def outcomes(folder: Path, modules: Sequence[str]) -> Iterator[tuple[Mutant, str
                 yield mutant, BLIND if outcome == "survived" and mutant.equivalent_sql else outcome
 
 
-def undecided(folder: Path, modules: Sequence[str]) -> list[str]:
-    """Return mutmut's names of the mutants whose tests ended neither way, such as by a crash."""
-    metas = [folder / "mutants" / f"{module.replace('.', '/')}.py.meta" for module in modules]
-    codes = [json.loads(meta.read_text(encoding="utf-8"))["exit_code_by_key"] for meta in metas]
-    return [name for by_name in codes for name, code in by_name.items() if code not in OUTCOMES]
-
-
 def tried(folder: Path, command: Sequence[str]) -> None:
     """Run mutmut in the folder; exit with what it said if it fails."""
     told = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -223,9 +216,6 @@ def run(group: str, modules: Sequence[str], processes: int) -> list[tuple[Mutant
         names = [f"{group}.{module}" for module in modules]
         command = [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", str(processes)]
         tried(folder, command)
-        # mutmut forks, and one in several hundred of the forks crashes in DuckDB, whatever was changed.
-        if again := undecided(folder, names):
-            tried(folder, [*command, *again])
         return list(outcomes(folder, names))
 
 
