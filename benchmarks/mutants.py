@@ -25,7 +25,7 @@ FLOORS = ("exchange", "flows", "storage", "strategy", "tasks")
 GROUPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "strategy": (
         (
-            *("account.money", "account.lots", "account.state", "account.settlement"),
+            *("account.money", "account.lots", "account.state", "account.fees_and_slippage", "account.settlement"),
             *("account.orders", "account.missed_orders"),
             *("portfolio.sizing", "portfolio.risk", "portfolio.pretrade_checks"),
             *("backtest.halted_orders", "backtest.restatement"),
@@ -33,7 +33,7 @@ GROUPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "evaluation.costs",
         ),
         (
-            *("account.money", "account.state", "account.settlement", "account.orders"),
+            *("account.money", "account.state", "account.fees_and_slippage", "account.settlement", "account.orders"),
             *("account.order_laws", "account.missed_orders"),
             *("portfolio.sizing", "portfolio.risk", "portfolio.pretrade_checks"),
             *("backtest.halted_orders", "backtest.restatement"),

@@ -228,8 +228,8 @@ def test_a_sentence_may_be_empty_or_the_same(code: str) -> None:
 
 PACKAGES = sorted({path.parent for path in [*MODULES, *BESIDE]})
 QUESTIONS = {
-    "the fee is charged": "strategy/account/settlement",
-    "slippage is added": "strategy/account/settlement",
+    "the fee is charged": "strategy/account/fees_and_slippage",
+    "slippage is added": "strategy/account/fees_and_slippage",
     "the client order id is built": "strategy/account/orders",
     "a stale bar is refused": "strategy/portfolio/availability",
     "the champion is picked": "strategy/training/promotion_gate",

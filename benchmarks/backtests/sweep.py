@@ -52,7 +52,7 @@ def tasks(count: int) -> "list[tuple[Work, ...]]":
     """Work of `count` chunks on random walks as long as the window of the grid."""
     import numpy as np
 
-    from strategy.account.settlement import Costs
+    from strategy.account.fees_and_slippage import Costs
     from strategy.kernel.grid import CHUNK_POINTS, Point
     from strategy.kernel.grid_accounts import sweep_panel
     from strategy.portfolio.sizing import SizingParams

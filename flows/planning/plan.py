@@ -16,7 +16,7 @@ from flows.config.settings import PATTERNS, SYMBOL_PATTERN, Settings
 from flows.config.spelling import ACCOUNT_PATTERN
 from flows.config.wall_clock import clock
 from flows.planning.adapters import code_version
-from strategy.account.settlement import Costs
+from strategy.account.fees_and_slippage import Costs
 from strategy.exit_codes import Exit
 from strategy.market.instruments import Instrument
 from strategy.portfolio.risk import RiskLimits

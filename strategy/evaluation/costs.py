@@ -6,8 +6,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Protocol
 
+from strategy.account.fees_and_slippage import BASIS_POINT, Costs
 from strategy.account.money import quantised
-from strategy.account.settlement import BASIS_POINT, Costs, Quote
+from strategy.account.settlement import Quote
 from strategy.account.state import EntryKind
 from strategy.backtest.day_loop import Replay
 from strategy.market.instruments import Instrument

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import product
 
-from strategy.account.settlement import Costs
+from strategy.account.fees_and_slippage import Costs
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.strategies import Sizing, Strategy, sizing_of
 

@@ -11,7 +11,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from strategy.account.settlement import Costs, TradingTerms
+from strategy.account.fees_and_slippage import Costs
+from strategy.account.settlement import TradingTerms
 from strategy.evaluation.metrics import Metrics, metrics
 from strategy.kernel.grid import Point, account_rule
 from strategy.kernel.simulate import AccountMarket, simulate

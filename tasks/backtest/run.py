@@ -10,8 +10,8 @@ from exchange.ports import BarSource
 from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
 from storage.database import connect
+from strategy.account.fees_and_slippage import NO_COSTS, Costs
 from strategy.account.quotes import QuotesByDate, quotes_by_date
-from strategy.account.settlement import NO_COSTS, Costs
 from strategy.backtest.day_loop import Replay, replay, turnovers
 from strategy.evaluation.costs import Charges, Rates, charges, rates
 from strategy.evaluation.metrics import Metrics, metrics

@@ -13,7 +13,7 @@ import pandas as pd
 from pydantic import JsonValue
 
 from storage import reports
-from strategy.account.settlement import Costs
+from strategy.account.fees_and_slippage import Costs
 from strategy.evaluation.deflated_sharpe import deflated_sharpe, expected_max_sharpe
 from strategy.evaluation.metrics import Metrics
 from strategy.evaluation.pbo import overfitting

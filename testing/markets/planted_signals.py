@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from strategy.account.settlement import Costs
+from strategy.account.fees_and_slippage import Costs
 from strategy.market.bars import Bars, FloatArray
 from strategy.market.instruments import Calendar
 from strategy.portfolio.account_config import AccountConfig

@@ -13,7 +13,7 @@ from storage.database import connect
 from storage.models import promotions
 from storage.models import registry as model_store
 from storage.models.promotions import Promoter, Promotion
-from strategy.account.settlement import Costs
+from strategy.account.fees_and_slippage import Costs
 from strategy.market.instruments import Calendar
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams

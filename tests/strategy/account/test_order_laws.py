@@ -6,10 +6,11 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from strategy.account.fees_and_slippage import Costs
 from strategy.account.lots import whole_lots
 from strategy.account.money import quantised
 from strategy.account.orders import Order, OrderState, Side, Target, plan_order, too_small
-from strategy.account.settlement import VOLUME_SHARE, Costs, Quote, TradingTerms, financing, settle
+from strategy.account.settlement import VOLUME_SHARE, Quote, TradingTerms, financing, settle
 from strategy.account.state import Account, Position
 from strategy.market.instruments import Calendar, Instrument
 from strategy.portfolio.pretrade_checks import PreTradeState, pretrade_violation

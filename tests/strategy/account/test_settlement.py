@@ -4,8 +4,9 @@ from decimal import Decimal
 
 import pytest
 
+from strategy.account.fees_and_slippage import NO_COSTS, Costs
 from strategy.account.orders import Fill, Order, OrderState, ReasonCode, Side, client_order_id
-from strategy.account.settlement import NO_COSTS, Costs, Quote, TradingTerms, financing, settle
+from strategy.account.settlement import Quote, TradingTerms, financing, settle
 from strategy.account.state import Account, Entry, EntryKind, Position
 from strategy.market.instruments import Calendar, Instrument
 
@@ -155,12 +156,6 @@ def test_a_symbol_trades_to_the_end_of_its_last_session() -> None:
 def test_a_day_is_settled_once() -> None:
     with pytest.raises(ValueError, match="2020-01-06 cannot be settled: the account is already at 2020-01-06"):
         settle(account("1"), [], {}, MONDAY, TERMS)
-
-
-def test_costs_below_zero_are_refused() -> None:
-    with pytest.raises(ValueError, match="fee_bps is -1; it must be at least 0"):
-        Costs(fee_bps=D(-1))
-    assert Costs(fee_bps=D(0)).fee(SPY) == 0
 
 
 def test_a_bar_takes_a_tenth_of_its_volume_in_whole_lots_and_the_rest_is_cancelled() -> None:

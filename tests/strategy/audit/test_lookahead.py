@@ -8,9 +8,9 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from strategy.account.fees_and_slippage import Costs
 from strategy.account.orders import Side
 from strategy.account.quotes import QuotesByDate, quotes_by_date
-from strategy.account.settlement import Costs
 from strategy.audit.account import Trading, accounts, fills, parity
 from strategy.audit.claims import CLAIMED, days_right_needed, foresight, sides
 from strategy.audit.folds import Lesson, folds, teacher

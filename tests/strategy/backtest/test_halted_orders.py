@@ -2,8 +2,9 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
+from strategy.account.fees_and_slippage import Costs
 from strategy.account.orders import Order, OrderState, ReasonCode, Side
-from strategy.account.settlement import Costs, TradingTerms
+from strategy.account.settlement import TradingTerms
 from strategy.account.state import Account, Position
 from strategy.backtest.day_loop import AccountState
 from strategy.backtest.halted_orders import only_reducing

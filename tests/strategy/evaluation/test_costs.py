@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
+from strategy.account.fees_and_slippage import Costs
 from strategy.account.quotes import quotes_by_date
-from strategy.account.settlement import Costs
 from strategy.evaluation.costs import Charges, charges, rates
 from strategy.market.bars import make_bars
 from strategy.market.instruments import Calendar, Instrument

@@ -9,11 +9,11 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
+from strategy.account.fees_and_slippage import Costs
 from strategy.account.lots import whole_lots
 from strategy.account.money import exact, quantised
 from strategy.account.orders import Order
 from strategy.account.quotes import quotes_by_date
-from strategy.account.settlement import Costs
 from strategy.account.state import Account, Position
 from strategy.backtest.day_loop import AccountState, opening, plan_orders, settle_day, with_orders
 from strategy.explain.record import Explanation, Judgement, explanations

@@ -7,8 +7,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from strategy.account.fees_and_slippage import Costs
 from strategy.account.quotes import quotes_by_date
-from strategy.account.settlement import Costs
 from strategy.backtest.day_loop import replay
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.aligned_signals import aligned_signals

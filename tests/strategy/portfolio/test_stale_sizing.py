@@ -8,8 +8,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from strategy.account.fees_and_slippage import Costs
 from strategy.account.quotes import quotes_by_date
-from strategy.account.settlement import Costs
 from strategy.backtest.day_loop import replay
 from strategy.explain.sizes import sized
 from strategy.kernel.grid import Point

@@ -7,8 +7,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from strategy.account.fees_and_slippage import NO_COSTS
 from strategy.account.quotes import quotes_by_date
-from strategy.account.settlement import NO_COSTS
 from strategy.backtest.day_loop import replay
 from strategy.market.bars import Bars
 from strategy.market.instruments import Membership

@@ -12,7 +12,7 @@ import pytest
 
 from storage.bars import universe
 from storage.database import connect
-from strategy.account.settlement import Costs
+from strategy.account.fees_and_slippage import Costs
 from strategy.kernel.grid import Grid, Point, points
 from strategy.market.instruments import Membership
 from strategy.signals.strategies import Strategy

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from storage.database import connect
-from strategy.account.settlement import Costs
+from strategy.account.fees_and_slippage import Costs
 from strategy.market.bars import Bars
 from strategy.market.instruments import Membership
 from tasks.backtest.answer import fold_answer

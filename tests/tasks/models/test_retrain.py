@@ -14,7 +14,7 @@ from storage.database import connect
 from storage.models import promotions
 from storage.models import registry as model_store
 from storage.models.registry import ModelDamaged, ModelRecord, ModelState
-from strategy.account.settlement import Costs
+from strategy.account.fees_and_slippage import Costs
 from strategy.market.instruments import Membership
 from strategy.signals.strategies import Strategy
 from strategy.training.promotion_gate import PRIOR
