@@ -25,16 +25,16 @@ FLOORS = ("exchange", "flows", "storage", "strategy", "tasks")
 GROUPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "strategy": (
         (
-            *("account.money", "account.lots", "account.state", "account.fees_and_slippage", "account.settlement"),
-            *("account.orders", "account.missed_orders"),
+            *("account.money", "account.lots", "account.state", "account.fees_and_slippage", "account.trading_terms"),
+            *("account.paper_fills", "account.settlement", "account.orders", "account.missed_orders"),
             *("portfolio.sizing", "portfolio.risk", "portfolio.pretrade_checks"),
             *("backtest.halted_orders", "backtest.restatement"),
             *("broker.fills", "broker.daily_booking", "broker.takeover"),
             "evaluation.costs",
         ),
         (
-            *("account.money", "account.state", "account.fees_and_slippage", "account.settlement", "account.orders"),
-            *("account.order_laws", "account.missed_orders"),
+            *("account.money", "account.state", "account.fees_and_slippage", "account.paper_fills"),
+            *("account.settlement", "account.orders", "account.order_laws", "account.missed_orders"),
             *("portfolio.sizing", "portfolio.risk", "portfolio.pretrade_checks"),
             *("backtest.halted_orders", "backtest.restatement"),
             *("broker.fills", "broker.daily_booking", "broker.takeover"),

@@ -263,7 +263,7 @@ QUESTIONS = {
     "whether a retraining is due is decided": "tasks/models/retrain",
     "a run is compared with its replay": "tasks/daily/replay_check",
     "the cron schedule is written": "flows/scheduling/schedules",
-    "a paper order is filled": "strategy/account/settlement",
+    "a paper order is filled": "strategy/account/paper_fills",
 }
 
 

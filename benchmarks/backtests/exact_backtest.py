@@ -23,7 +23,7 @@ import pandas as pd
 
 from strategy.account.fees_and_slippage import Costs
 from strategy.account.quotes import quotes_by_date
-from strategy.account.settlement import TradingTerms
+from strategy.account.trading_terms import TradingTerms
 from strategy.backtest.day_loop import Replay, replay, turnovers
 from strategy.evaluation.metrics import metrics
 from strategy.market.bars import Bars

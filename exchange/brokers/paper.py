@@ -9,7 +9,7 @@ from strategy.market.instruments import Instrument
 
 
 class PaperBroker:
-    """Broker that accepts every order; `strategy.account.settlement.settle` fills it at the open of the next bar.
+    """Broker that accepts every order; `strategy.account.paper_fills` fills it at the open of the next bar.
 
     Its clock is fixed at `now`, the instant of the run.
     """

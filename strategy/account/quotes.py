@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 import numpy as np
 
 from strategy.account.money import exact
-from strategy.account.settlement import Quote
 from strategy.market.bars import Bars
 
 #: Relative change of the adjustment factor below which it is the rounding of a vendor's prices, not an event.
@@ -15,6 +15,19 @@ FACTOR_NOISE = 1e-5
 
 
 UNCHANGED = exact(1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """One closed bar as the account sees it: raw open and close, and its factor over the previous bar's factor.
+
+    `volume` is in units; None if unknown, as for an index or a currency.
+    """
+
+    open: Decimal
+    close: Decimal
+    factor_change: Decimal = Decimal(1)
+    volume: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

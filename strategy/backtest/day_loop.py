@@ -10,8 +10,8 @@ import numpy as np
 
 from strategy.account.money import exact
 from strategy.account.orders import OPEN_STATES, Fill, Order, Target, client_order_id, plan_order
-from strategy.account.quotes import QuotesByDate, quotes_by_date
-from strategy.account.settlement import Quote, settle
+from strategy.account.quotes import Quote, QuotesByDate, quotes_by_date
+from strategy.account.settlement import settle
 from strategy.account.state import Account, Entry, Snapshot
 from strategy.market.bars import Bars
 from strategy.portfolio.account_config import AccountConfig

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from types import MappingProxyType
 
-from strategy.account.settlement import Quote
+from strategy.account.quotes import Quote
 from strategy.account.state import Account, Position
 from strategy.backtest.day_loop import AccountState, Day
 from strategy.broker.fills import BrokerFill, PaidIn

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from strategy.account.fees_and_slippage import BASIS_POINT, Costs
 from strategy.account.money import quantised
-from strategy.account.settlement import Quote
+from strategy.account.quotes import Quote
 from strategy.account.state import EntryKind
 from strategy.backtest.day_loop import Replay
 from strategy.market.instruments import Instrument

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strategy.account.fees_and_slippage import Costs
-from strategy.account.settlement import TradingTerms
+from strategy.account.trading_terms import TradingTerms
 from strategy.evaluation.metrics import Metrics, metrics
 from strategy.kernel.grid import Point, account_rule
 from strategy.kernel.simulate import AccountMarket, simulate

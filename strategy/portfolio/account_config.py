@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from strategy.account.settlement import TradingTerms
+from strategy.account.trading_terms import TradingTerms
 from strategy.portfolio.risk import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.strategies import Strategy

@@ -9,7 +9,7 @@ from storage.ledger import broker_events, takeovers
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from strategy.account.orders import OPEN_STATES
-from strategy.account.settlement import Quote
+from strategy.account.quotes import Quote
 from strategy.backtest.day_loop import AccountState, Day, settle_day
 from strategy.broker.daily_booking import booked_day
 from strategy.broker.fills import charge_entries, fee_entries

@@ -11,8 +11,8 @@ from storage.ledger import orders as order_store
 from storage.ledger import runs
 from strategy.account.missed_orders import Cut, Miss, MissedOrder, cuts, filled_quantities, missed_orders
 from strategy.account.orders import Fill, Order, OrderState
+from strategy.account.paper_fills import VOLUME_SHARE
 from strategy.account.quotes import QuotesByDate, quotes_by_date
-from strategy.account.settlement import VOLUME_SHARE
 from strategy.backtest.day_loop import Replay
 from strategy.market.bars import Bars
 from tasks.report.markup import exactly

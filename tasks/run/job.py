@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from strategy.account.fees_and_slippage import Costs
-from strategy.account.settlement import TradingTerms
+from strategy.account.trading_terms import TradingTerms
 from strategy.market.instruments import Instrument
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.risk import RiskLimits

@@ -6,7 +6,7 @@ from decimal import Decimal
 import numpy as np
 
 from strategy.account.fees_and_slippage import Costs
-from strategy.account.settlement import TradingTerms
+from strategy.account.trading_terms import TradingTerms
 from strategy.market.bars import Bars, make_bars
 from strategy.market.instruments import Calendar, Instrument
 from strategy.portfolio.account_config import AccountConfig

@@ -10,8 +10,11 @@ from strategy.account.fees_and_slippage import Costs
 from strategy.account.lots import whole_lots
 from strategy.account.money import quantised
 from strategy.account.orders import Order, OrderState, Side, Target, plan_order, too_small
-from strategy.account.settlement import VOLUME_SHARE, Quote, TradingTerms, financing, settle
+from strategy.account.paper_fills import VOLUME_SHARE
+from strategy.account.quotes import Quote
+from strategy.account.settlement import financing, settle
 from strategy.account.state import Account, Position
+from strategy.account.trading_terms import TradingTerms
 from strategy.market.instruments import Calendar, Instrument
 from strategy.portfolio.pretrade_checks import PreTradeState, pretrade_violation
 from strategy.portfolio.risk import RiskLimits, reduced

@@ -8,8 +8,8 @@ import pytest
 from strategy.account.fees_and_slippage import NO_COSTS, Costs
 from strategy.account.orders import OrderState
 from strategy.account.quotes import quotes_by_date
-from strategy.account.settlement import TradingTerms
 from strategy.account.state import Account, Position, Snapshot
+from strategy.account.trading_terms import TradingTerms
 from strategy.backtest.day_loop import Replay, opening, replay
 from strategy.market.bars import Bars, make_bars
 from strategy.market.instruments import Calendar, Instrument, Membership

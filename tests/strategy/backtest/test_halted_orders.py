@@ -4,8 +4,8 @@ from decimal import Decimal
 
 from strategy.account.fees_and_slippage import Costs
 from strategy.account.orders import Order, OrderState, ReasonCode, Side
-from strategy.account.settlement import TradingTerms
 from strategy.account.state import Account, Position
+from strategy.account.trading_terms import TradingTerms
 from strategy.backtest.day_loop import AccountState
 from strategy.backtest.halted_orders import only_reducing
 from strategy.market.instruments import Calendar, Instrument

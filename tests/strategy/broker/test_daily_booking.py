@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from strategy.account.orders import Order, Side
-from strategy.account.settlement import Quote
+from strategy.account.quotes import Quote
 from strategy.account.state import Account, Entry, EntryKind, Position
 from strategy.backtest.day_loop import AccountState, Day, opening
 from strategy.broker.daily_booking import booked_day, realised, traded, with_fee_payers

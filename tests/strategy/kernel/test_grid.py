@@ -9,7 +9,7 @@ import pytest
 
 from strategy.account.fees_and_slippage import Costs
 from strategy.account.quotes import quotes_by_date
-from strategy.account.settlement import TradingTerms
+from strategy.account.trading_terms import TradingTerms
 from strategy.backtest.day_loop import Replay, replay, turnovers
 from strategy.evaluation.metrics import metrics
 from strategy.kernel.grid import CHUNK_POINTS, MOST_POINTS, Grid, Point, account_rule, chunks, points

@@ -8,7 +8,7 @@ import pytest
 
 from strategy.account.fees_and_slippage import Costs
 from strategy.account.quotes import quotes_by_date
-from strategy.account.settlement import TradingTerms
+from strategy.account.trading_terms import TradingTerms
 from strategy.backtest.day_loop import opening, plan_orders, replay, settle_day, turnovers, with_orders
 from strategy.kernel.forward_pass import LANES
 from strategy.kernel.simulate import AccountMarket, simulate

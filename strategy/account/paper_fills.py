@@ -1,0 +1,71 @@
+"""Fills of a paper account's orders at the open of the next bar, as much of each as the bar's volume allows."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+from strategy.account.lots import whole_lots
+from strategy.account.money import exact, quantised
+from strategy.account.orders import Fill, Order, OrderState, ReasonCode, Side
+from strategy.account.quotes import Quote
+from strategy.account.trading_terms import TradingTerms
+from strategy.market.instruments import Instrument
+
+#: Largest fraction of the fill bar's volume that an order may fill; the remainder is cancelled.
+VOLUME_SHARE = 0.1
+
+
+def fill_at_open(
+    order: Order, quotes: Mapping[str, Quote], as_of: date, terms: TradingTerms
+) -> tuple[Order, Fill | None]:
+    """Return the order in its state after the day, and its fill; a split since the decision scales it."""
+    if order.symbol not in quotes:
+        if terms.delisted(order.symbol, as_of):
+            return replace(order, state=OrderState.CANCELLED, reason="delisted", code=ReasonCode.DELISTED), None
+        return order, None
+    quote = quotes[order.symbol]
+    wanted = quantised(order.quantity * quote.factor_change)
+    taken = _taken(wanted, quote, terms.instruments[order.symbol])
+    if taken < wanted:
+        told = (f"{quantity.normalize():f}" for quantity in (taken, wanted))
+        reason = f"filled {' of '.join(told)}, {VOLUME_SHARE:.0%} of the bar's volume; the rest is cancelled"
+        cut = replace(order, state=OrderState.CANCELLED, reason=reason, code=ReasonCode.VOLUME)
+        return cut, _fill(order, taken, quote, as_of, terms) if taken else None
+    # The constructor, because `replace` takes twice as long, for every order of a backtest.
+    filled = Order(
+        order_id=order.order_id,
+        symbol=order.symbol,
+        as_of=order.as_of,
+        side=order.side,
+        quantity=order.quantity,
+        state=OrderState.FILLED,
+        reason=order.reason,
+        cut_by_halt=order.cut_by_halt,
+        mark=order.mark,
+    )
+    return filled, _fill(order, wanted, quote, as_of, terms)
+
+
+def _fill(order: Order, quantity: Decimal, quote: Quote, as_of: date, terms: TradingTerms) -> Fill:
+    """Return the fill of this quantity at the open, with slippage against the order."""
+    instrument = terms.instruments[order.symbol]
+    slippage = terms.costs.slippage(instrument)
+    price = quote.open * (1 + slippage if order.side is Side.BUY else 1 - slippage)
+    return Fill(
+        order_id=order.order_id,
+        trade_id="1",
+        symbol=order.symbol,
+        as_of=as_of,
+        side=order.side,
+        quantity=quantity,
+        price=quantised(price),
+        fee=quantised(quantity * quote.open * terms.costs.fee(instrument)),
+    )
+
+
+def _taken(wanted: Decimal, quote: Quote, instrument: Instrument) -> Decimal:
+    """Return how much of the quantity the bar's volume allows, in whole lots if that is only a part."""
+    if quote.volume is None or wanted <= (most := VOLUME_SHARE * quote.volume):
+        return wanted
+    return whole_lots(exact(most), instrument.lot)
