@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import date
-from decimal import Decimal
 
 from storage.database import Connection, transaction
 from storage.keyed_rows import insert_once
@@ -115,25 +114,6 @@ def fills_after(connection: Connection, account: str, day: date) -> tuple[Fill, 
 def fills_of(connection: Connection, account: str, order_ids: Sequence[str]) -> tuple[Fill, ...]:
     """Return the trades of the orders, by day, symbol, order and trade."""
     return select_fills(connection, "account = ? AND list_contains(?, order_id)", [account, list(order_ids)])
-
-
-def record_entries(connection: Connection, account: str, entries: Sequence[Entry]) -> int:
-    """Record the entries (changes without a trade) and return how many were new.
-
-    Raises LedgerConflict if a stored one differs.
-    """
-    return insert_once(connection, ENTRIES, [entry_row(account, entry) for entry in entries])
-
-
-def units_after(connection: Connection, account: str, day: date) -> dict[str, Decimal]:
-    """Return by symbol the signed quantity that fills and entries of later account days add."""
-    rows = connection.execute(
-        "SELECT symbol, sum(units) FROM (SELECT symbol, if(side = 'buy', quantity, -quantity) AS units FROM fills "
-        "WHERE account = $account AND as_of > $day UNION ALL SELECT symbol, quantity FROM entries "
-        "WHERE account = $account AND as_of > $day) WHERE units <> 0 GROUP BY symbol ORDER BY symbol",
-        {"account": account, "day": day},
-    ).fetchall()
-    return dict(rows)
 
 
 def entries_on(connection: Connection, account: str, day: date) -> tuple[Entry, ...]:

@@ -116,27 +116,15 @@ def test_the_accounts_are_those_that_have_lived_a_day_each_once_by_name(home: Pa
         assert ledger.accounts(store) == ("daily", "paper")
 
 
-def test_later_units_are_those_of_fills_and_entries_after_the_day(home: Path) -> None:
-    fills = [
-        FILL,
-        replace(FILL, trade_id="t2", as_of=WEDNESDAY, quantity=Decimal(2)),
-        replace(FILL, trade_id="t3", as_of=WEDNESDAY, side=Side.SELL, quantity=Decimal("0.5")),
-        replace(FILL, trade_id="t4", as_of=WEDNESDAY, symbol="AAA"),
-    ]
-    entries = [
-        replace(FINANCING, as_of=WEDNESDAY),
-        Entry(as_of=WEDNESDAY, kind=EntryKind.FEE, symbol="SPY", cash=Decimal(0), quantity=Decimal("-0.25")),
-        Entry(as_of=TUESDAY, kind=EntryKind.FEE, symbol="SPY", cash=Decimal(0), quantity=Decimal("-0.125")),
-    ]
+def test_settling_again_with_another_entry_is_a_conflict(home: Path) -> None:
+    fee = Entry(as_of=TUESDAY, kind=EntryKind.FEE, symbol="SPY", cash=Decimal(0), quantity=Decimal("-0.125"))
+    day = replace(DAY, entries=(FINANCING, fee), settled=())
     with connect(home) as store:
-        ledger.record_fills(store, "daily", fills)
-        assert ledger.record_entries(store, "daily", entries) == 3
-        assert ledger.record_entries(store, "daily", entries) == 0
-        assert ledger.units_after(store, "daily", TUESDAY) == {"AAA": Decimal("1.5"), "SPY": Decimal("1.25")}
-        assert ledger.units_after(store, "daily", MONDAY)["SPY"] == Decimal("2.625")
-        assert ledger.units_after(store, "daily", WEDNESDAY) == ledger.units_after(store, "other", MONDAY) == {}
-        with pytest.raises(LedgerConflict, match="entries already holds another row for daily, 2020-01-08, fee, SPY"):
-            ledger.record_entries(store, "daily", [replace(entries[1], quantity=Decimal("-0.3"))])
+        ledger.record_settlement(store, "daily", day)
+        ledger.record_settlement(store, "daily", day)
+        assert ledger.entries_on(store, "daily", TUESDAY) == (fee, FINANCING)
+        with pytest.raises(LedgerConflict, match="entries already holds another row for daily, 2020-01-07, fee, SPY"):
+            ledger.record_settlement(store, "daily", replace(day, entries=(replace(fee, quantity=Decimal("-0.3")),)))
 
 
 def test_deciding_again_alike_is_no_news_and_otherwise_a_conflict(home: Path) -> None:

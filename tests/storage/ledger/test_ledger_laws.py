@@ -147,12 +147,12 @@ class LedgerHistory(RuleBasedStateMachine):
     @invariant()
     def a_trade_counts_once(self) -> None:
         day = FIRST + timedelta(days=1)
-        due: dict[str, Decimal] = {}
-        for fill in self.fills.values():
-            if fill.as_of > day:
-                due[fill.symbol] = due.get(fill.symbol, Decimal(0)) + fill.signed_quantity
+        due = sorted(
+            (fill for fill in self.fills.values() if fill.as_of > day),
+            key=lambda fill: (fill.as_of, fill.symbol, fill.order_id, fill.trade_id),
+        )
         with connect(self.home) as store:
-            assert ledger.units_after(store, ACCOUNT, day) == due
+            assert list(ledger.fills_after(store, ACCOUNT, day)) == due
 
     def _on(self, store: Connection, day: date) -> tuple[Order, ...]:
         return order_store.orders_on(store, ACCOUNT, day)
