@@ -250,7 +250,7 @@ QUESTIONS = {
     "positions are read": "storage/ledger/days",
     "a session's close is known": "exchange/sessions/closing_times",
     "an order is explained in words": "flows/cli/trade/explain",
-    "the drawdown halt has its limit": "strategy/portfolio/risk",
+    "the drawdown halt has its limit": "strategy/portfolio/drawdown_halt",
     "the rate limit is obeyed": "exchange/brokers/testnet_session",
     "a baseline such as hold is defined": "strategy/signals/strategies",
     "the API keys are read": "flows/planning/api_keys",

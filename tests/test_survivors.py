@@ -10,9 +10,9 @@ from benchmarks.mutants import test_file as file_of_tests
 
 ROOT = Path(__file__).parents[1]
 LISTED = explained(SURVIVORS.read_text(encoding="utf-8"))
-KEPT = Mutant(function="strategy.portfolio.risk.reduced", was="a < b", now="a <= b")
-NEW = Mutant(function="strategy.portfolio.risk.reduced", was="a < b", now="a < c")
-BLOCK = "strategy.portfolio.risk.reduced\n    - a < b\n    + a <= b\n    = Equivalent.\n"
+KEPT = Mutant(function="strategy.portfolio.drawdown_halt.reduced", was="a < b", now="a <= b")
+NEW = Mutant(function="strategy.portfolio.drawdown_halt.reduced", was="a < b", now="a < c")
+BLOCK = "strategy.portfolio.drawdown_halt.reduced\n    - a < b\n    + a <= b\n    = Equivalent.\n"
 
 
 def source_of(function: str) -> str:
@@ -40,9 +40,11 @@ def test_every_module_and_every_test_that_is_named_exists() -> None:
 
 def test_a_mutant_that_lives_without_a_reason_and_a_reason_without_such_a_mutant_are_told() -> None:
     reasons = explained(BLOCK)
-    assert complaints({KEPT: "survived"}, ["strategy.portfolio.risk"], reasons) == []
-    assert complaints({KEPT: "survived", NEW: "no test"}, ["strategy.portfolio.risk"], reasons) == [f"no test: {NEW}"]
-    assert complaints({}, ["strategy.portfolio.risk"], reasons) == [f"listed, but killed or gone: {KEPT}"]
+    assert complaints({KEPT: "survived"}, ["strategy.portfolio.drawdown_halt"], reasons) == []
+    assert complaints({KEPT: "survived", NEW: "no test"}, ["strategy.portfolio.drawdown_halt"], reasons) == [
+        f"no test: {NEW}"
+    ]
+    assert complaints({}, ["strategy.portfolio.drawdown_halt"], reasons) == [f"listed, but killed or gone: {KEPT}"]
     assert complaints({}, ["strategy.portfolio.sizing"], reasons) == []
 
 
@@ -50,7 +52,11 @@ def test_each_reason_is_given_and_given_once() -> None:
     assert explained(f"# why\n\n{BLOCK}") == {KEPT: "Equivalent."}
     with pytest.raises(ValueError, match="is listed twice"):
         explained(f"{BLOCK}\n{BLOCK}")
-    for block in (BLOCK.replace("Equivalent.", ""), BLOCK.replace("+ a <= b\n", ""), "strategy.portfolio.risk.reduced"):
+    for block in (
+        BLOCK.replace("Equivalent.", ""),
+        BLOCK.replace("+ a <= b\n", ""),
+        "strategy.portfolio.drawdown_halt.reduced",
+    ):
         with pytest.raises(ValueError, match="is no function with its lines -, "):
             explained(block)
 

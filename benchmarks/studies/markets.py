@@ -13,7 +13,7 @@ from strategy.account.trading_terms import TradingTerms
 from strategy.market.bars import Bars, make_bars
 from strategy.market.instruments import Calendar, Instrument
 from strategy.portfolio.account_config import AccountConfig
-from strategy.portfolio.risk import RiskLimits
+from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.strategies import Strategy
 

@@ -19,7 +19,7 @@ from flows.planning.adapters import code_version
 from strategy.account.fees_and_slippage import Costs
 from strategy.exit_codes import Exit
 from strategy.market.instruments import Instrument
-from strategy.portfolio.risk import RiskLimits
+from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.strategies import Strategy
 from tasks.run.job import PAPER, Job, RunConfig, TrainingConfig

@@ -25,7 +25,7 @@ from storage.ledger.row_codec import (
 from strategy.account.orders import OPEN_STATES, Fill, Order, ReasonCode
 from strategy.backtest.day_loop import Day
 from strategy.portfolio.decision import Decision
-from strategy.portfolio.risk import RiskState
+from strategy.portfolio.drawdown_halt import RiskState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from storage.database import Connection
 from strategy.account.money import quantised
-from strategy.portfolio.risk import RiskState
+from strategy.portfolio.drawdown_halt import RiskState
 
 
 def load(connection: Connection, account: str) -> RiskState:

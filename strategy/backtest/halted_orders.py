@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from strategy.account.orders import Order
 from strategy.backtest.day_loop import AccountState
 from strategy.portfolio.account_config import AccountConfig
-from strategy.portfolio.risk import reduced
+from strategy.portfolio.drawdown_halt import reduced
 
 
 def only_reducing(orders: Sequence[Order], state: AccountState, config: AccountConfig) -> tuple[Order, ...]:

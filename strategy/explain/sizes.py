@@ -11,7 +11,7 @@ from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import AlignedSignals
 from strategy.portfolio.decision import SIZED, PreTradeView, decided
 from strategy.portfolio.estimates import estimates, portfolio_sizing
-from strategy.portfolio.risk import RiskLimits
+from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import drawdown_multiplier, soft_signal
 from strategy.signals.strategies import Sizing, sizing_of
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from strategy.account.trading_terms import TradingTerms
-from strategy.portfolio.risk import RiskLimits
+from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.strategies import Strategy
 

@@ -15,7 +15,7 @@ from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import AlignedSignals
 from strategy.portfolio.availability import availability
 from strategy.portfolio.estimates import Estimates, estimates, portfolio_sizing
-from strategy.portfolio.risk import clip_to_limits
+from strategy.portfolio.risk_limits import clip_to_limits
 from strategy.portfolio.sizing import drawdown_multiplier
 from strategy.signals.outlook import warm_up_bars
 from strategy.signals.regime import REGIMES

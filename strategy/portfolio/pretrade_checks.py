@@ -8,7 +8,8 @@ from strategy.account.lots import whole_lots
 from strategy.account.orders import Order, OrderState, ReasonCode, too_small
 from strategy.account.state import Account
 from strategy.market.instruments import Instrument
-from strategy.portfolio.risk import HALTED, RiskLimits
+from strategy.portfolio.drawdown_halt import HALTED
+from strategy.portfolio.risk_limits import RiskLimits
 
 #: Relative rounding error allowed above a limit.
 ROUNDING = Decimal("1e-9")

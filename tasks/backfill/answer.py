@@ -14,7 +14,7 @@ from storage.models import trials
 from storage.models.trials import Trial
 from strategy.backtest.day_loop import Replay
 from strategy.market.data_hash import data_sha256
-from strategy.portfolio.risk import RiskState
+from strategy.portfolio.drawdown_halt import RiskState
 from strategy.signals.strategies import Strategy
 from tasks.backfill.answer_model import BackfillAnswer, ModelChangeAnswer
 from tasks.backfill.run import Filled

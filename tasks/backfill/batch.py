@@ -22,7 +22,7 @@ from strategy.market.data_hash import data_sha256
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Decision, decide
-from strategy.portfolio.risk import RiskState, update_halt
+from strategy.portfolio.drawdown_halt import RiskState, update_halt
 from strategy.signals.outlook import Forecaster, look_back, symbol_signals
 from tasks.backfill.runs import BackfillRefused
 from tasks.daily.account_state import account_config, state_at

@@ -24,7 +24,7 @@ from strategy.market.session_dates import account_dates
 from strategy.portfolio.aligned_signals import AlignedSignals, aligned_signals
 from strategy.portfolio.capped_days import capped_days
 from strategy.portfolio.decision import Status
-from strategy.portfolio.risk import halt_date
+from strategy.portfolio.drawdown_halt import halt_date
 from strategy.signals.outlook import symbol_signals, warm_up_bars
 from strategy.signals.strategies import Strategy
 from strategy.training.walk_forward import overlaid

@@ -13,7 +13,7 @@ from strategy.kernel.grid_accounts import SweepPanel, Swept, sweep_panel, swept
 from strategy.market.bars import Bars
 from strategy.market.instruments import Instrument
 from strategy.market.session_dates import account_dates
-from strategy.portfolio.risk import RiskLimits
+from strategy.portfolio.risk_limits import RiskLimits
 from strategy.signals.outlook import warm_up_bars
 from strategy.signals.strategies import Strategy
 

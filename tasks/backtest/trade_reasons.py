@@ -7,7 +7,7 @@ from decimal import Decimal
 from strategy.account.state import Snapshot
 from strategy.backtest.day_loop import Replay
 from strategy.portfolio.decision import Decision
-from strategy.portfolio.risk import RiskLimits
+from strategy.portfolio.risk_limits import RiskLimits
 
 
 def trade_reasons(replay: Replay, limits: RiskLimits) -> dict[str, str]:

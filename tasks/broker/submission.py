@@ -19,8 +19,8 @@ from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import AccountState
 from strategy.broker.fills import BrokerFill, as_fill, booking_day
 from strategy.portfolio.account_config import AccountConfig
+from strategy.portfolio.drawdown_halt import CUT
 from strategy.portfolio.pretrade_checks import PreTradeState, PreTradeViolation, not_sent, pretrade_violation, reduces
-from strategy.portfolio.risk import CUT
 from tasks.broker.account_books import as_recorded
 from tasks.broker.takeover_plan import UNSENT
 from tasks.run.job import PAPER, Customer, Job

@@ -13,7 +13,7 @@ from storage.ledger import days as ledger
 from storage.ledger import risk_state
 from strategy.account.money import exact
 from strategy.backtest.day_loop import Day, opening
-from strategy.portfolio.risk import watched_at_worst
+from strategy.portfolio.drawdown_halt import watched_at_worst
 from tasks.broker.reconciliation import Agreement, reconcile_broker
 from tasks.daily.account_days import next_day
 from tasks.daily.account_state import account_config, quotes_since, state_at

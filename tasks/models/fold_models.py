@@ -18,7 +18,7 @@ from storage.models.registry import ModelDamaged
 from strategy.market.bars import Bars
 from strategy.market.instruments import Instrument
 from strategy.portfolio.account_config import AccountConfig
-from strategy.portfolio.risk import RiskLimits
+from strategy.portfolio.risk_limits import RiskLimits
 from tasks.models.load import ensemble
 from tasks.models.training_plan import settings_of, shape_of, training_on
 from tasks.run.job import Job

@@ -7,7 +7,7 @@ from storage.database import connect, transaction
 from storage.ledger import days as ledger
 from storage.ledger import risk_state
 from strategy.exit_codes import Exit
-from strategy.portfolio.risk import RiskState
+from strategy.portfolio.drawdown_halt import RiskState
 from tasks.run.answers import Answer
 
 

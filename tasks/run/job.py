@@ -11,7 +11,7 @@ from strategy.account.fees_and_slippage import Costs
 from strategy.account.trading_terms import TradingTerms
 from strategy.market.instruments import Instrument
 from strategy.portfolio.account_config import AccountConfig
-from strategy.portfolio.risk import RiskLimits
+from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.strategies import Strategy
 

@@ -9,7 +9,7 @@ from storage.ledger import orders as order_store
 from storage.ledger import risk_state, runs
 from storage.ledger.runs import Outcome, Run, RunStatus
 from strategy.exit_codes import Exit
-from strategy.portfolio.risk import RiskState
+from strategy.portfolio.drawdown_halt import RiskState
 from tasks.run.answers import DayAnswer, DayResult, ModelCode
 from tasks.run.job import Job
 

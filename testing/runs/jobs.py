@@ -15,7 +15,7 @@ from storage.models import registry as model_store
 from storage.models.promotions import Promoter, Promotion
 from strategy.account.fees_and_slippage import Costs
 from strategy.market.instruments import Calendar
-from strategy.portfolio.risk import RiskLimits
+from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.strategies import Strategy
 from tasks.daily.order import trade

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from flows.config.settings import FILE_NAME, ConfigurationError, Settings, load
-from strategy.portfolio.risk import RiskLimits
+from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.strategies import Strategy
 

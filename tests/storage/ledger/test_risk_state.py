@@ -4,7 +4,7 @@ from pathlib import Path
 
 from storage.database import connect
 from storage.ledger import risk_state
-from strategy.portfolio.risk import RiskState
+from strategy.portfolio.drawdown_halt import RiskState
 
 
 def test_an_account_is_not_halted_until_it_is_and_stays_so(home: Path) -> None:

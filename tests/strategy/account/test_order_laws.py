@@ -16,8 +16,9 @@ from strategy.account.settlement import financing, settle
 from strategy.account.state import Account, Position
 from strategy.account.trading_terms import TradingTerms
 from strategy.market.instruments import Calendar, Instrument
+from strategy.portfolio.drawdown_halt import reduced
 from strategy.portfolio.pretrade_checks import PreTradeState, pretrade_violation
-from strategy.portfolio.risk import RiskLimits, reduced
+from strategy.portfolio.risk_limits import RiskLimits
 
 DAY, NEXT = date(2020, 1, 6), date(2020, 1, 7)
 lots = st.sampled_from([Decimal(text) for text in ("0.000001", "0.001", "0.1", "1", "10", "0.3")])

@@ -33,7 +33,7 @@ from strategy.market.session_dates import account_dates
 from strategy.networks.ensemble import Ensemble
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
-from strategy.portfolio.risk import RiskLimits
+from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.features import features
 from strategy.signals.outlook import SymbolSignals, symbol_signals

@@ -17,7 +17,8 @@ from strategy.market.session_dates import account_dates
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Status, decide
-from strategy.portfolio.risk import RiskLimits, halt_date
+from strategy.portfolio.drawdown_halt import halt_date
+from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import history_bars, symbol_signals
 from strategy.signals.strategies import Strategy

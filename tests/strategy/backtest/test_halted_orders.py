@@ -10,7 +10,7 @@ from strategy.backtest.day_loop import AccountState
 from strategy.backtest.halted_orders import only_reducing
 from strategy.market.instruments import Calendar, Instrument
 from strategy.portfolio.account_config import AccountConfig
-from strategy.portfolio.risk import RiskLimits
+from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.strategies import Strategy
 

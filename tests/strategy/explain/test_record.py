@@ -25,7 +25,7 @@ from strategy.networks.transformer import newest_departures
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Decision, Status, decide
-from strategy.portfolio.risk import RiskLimits, clip_to_limits
+from strategy.portfolio.risk_limits import RiskLimits, clip_to_limits
 from strategy.portfolio.sizing import SizingParams, portfolio_exposures
 from strategy.signals.network_inputs import INPUTS, inputs
 from strategy.signals.outlook import symbol_signals

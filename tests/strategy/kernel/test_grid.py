@@ -19,7 +19,7 @@ from strategy.market.instruments import Calendar, Instrument, Membership
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
-from strategy.portfolio.risk import RiskLimits
+from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import symbol_signals
 from strategy.signals.strategies import Strategy

@@ -9,7 +9,7 @@ from strategy.account.orders import Order, OrderState, ReasonCode, Side
 from strategy.account.state import Account, Position
 from strategy.market.instruments import Calendar, Instrument
 from strategy.portfolio.pretrade_checks import PreTradeState, PreTradeViolation, pretrade_violation, reduces
-from strategy.portfolio.risk import RiskLimits
+from strategy.portfolio.risk_limits import RiskLimits
 
 D = Decimal
 DAY = date(2020, 1, 6)

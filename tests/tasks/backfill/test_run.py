@@ -26,7 +26,7 @@ from strategy.backtest.day_loop import replay
 from strategy.market.instruments import Calendar
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Status
-from strategy.portfolio.risk import RiskLimits
+from strategy.portfolio.risk_limits import RiskLimits
 from strategy.signals.outlook import symbol_signals
 from strategy.signals.strategies import Strategy
 from tasks.backfill.answer import backfill_answer

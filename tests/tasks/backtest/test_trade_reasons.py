@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from strategy.portfolio.risk import RiskLimits
+from strategy.portfolio.risk_limits import RiskLimits
 from strategy.signals.strategies import Strategy
 from tasks.backtest.export import save
 from tasks.backtest.run import Backtest, Window, backtest

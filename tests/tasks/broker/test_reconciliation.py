@@ -20,7 +20,7 @@ from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from strategy.account.orders import Order, OrderState, Side
 from strategy.account.state import EntryKind
-from strategy.portfolio.risk import CUT, RiskState
+from strategy.portfolio.drawdown_halt import CUT, RiskState
 from tasks.broker.balances import BrokerDisagrees
 from tasks.broker.funding import past_funding
 from tasks.broker.submission import send_all

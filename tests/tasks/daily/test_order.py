@@ -8,7 +8,7 @@ import pytest
 from storage.database import connect
 from storage.ledger import orders as order_store
 from strategy.account.orders import Order, OrderState, ReasonCode, Side
-from strategy.portfolio.risk import CUT
+from strategy.portfolio.drawdown_halt import CUT
 from strategy.signals.strategies import Strategy
 from tasks.daily.order import AccountHalted, OrdersBlocked, demand_nothing_withheld, withheld
 from tasks.run.job import Job

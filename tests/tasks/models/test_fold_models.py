@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
-from strategy.portfolio.risk import RiskLimits
+from strategy.portfolio.risk_limits import RiskLimits
 from tasks.models.fold_models import account_sha256
 from testing.markets.panels import mandate, market, walk
 

@@ -10,7 +10,7 @@ from exchange.brokers.paper import PaperBroker
 from storage.database import connect
 from storage.ledger import risk_state
 from strategy.market.instruments import Calendar
-from strategy.portfolio.risk import RiskLimits
+from strategy.portfolio.risk_limits import RiskLimits
 from strategy.signals.strategies import Strategy
 from tasks.daily.settle import settle
 from tasks.data.ingest import ingest

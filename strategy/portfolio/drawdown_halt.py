@@ -1,45 +1,19 @@
-"""Risk limits on decisions, whatever the model says, and the drawdown halt."""
+"""The drawdown halt: when an account is halted, and what of an order a halted account may still send."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
-import numpy as np
-
 from strategy.account.lots import whole_lots
 from strategy.account.money import quantised
 from strategy.account.orders import Order, OrderState, ReasonCode
 from strategy.account.state import Snapshot
-from strategy.market.bars import FloatArray
+from strategy.portfolio.risk_limits import RiskLimits
 
 #: Reason texts of an order that a halt skipped, and of one that it cut.
 HALTED = "halted: only orders that reduce are sent"
 CUT = "halted: cut to what closes the position"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RiskLimits:
-    """Limits that apply to every decision, and the drawdown at which the account is halted.
-
-    `max_turnover`: traded notional of one day over equity. `max_order_notional`: money per order (None: no cap).
-    `stale_days`: calendar days after which a bar is too old to act on. `max_drawdown_halt`: fraction below the peak.
-    """
-
-    max_turnover: float = 4.0
-    max_order_notional: Decimal | None = None
-    stale_days: int = 7
-    max_drawdown_halt: float = 0.35
-
-    def __post_init__(self) -> None:
-        if not self.max_turnover > 0:
-            raise ValueError(f"max_turnover is {self.max_turnover}; it must be above 0")
-        if self.max_order_notional is not None and not self.max_order_notional > 0:
-            raise ValueError(f"max_order_notional is {self.max_order_notional}; it must be above 0")
-        if self.stale_days < 1:
-            raise ValueError(f"stale_days is {self.stale_days}; it must be at least 1")
-        if not 0 < self.max_drawdown_halt <= 1:
-            raise ValueError(f"max_drawdown_halt is {self.max_drawdown_halt}; it must be above 0 and at most 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,27 +80,6 @@ def reduced(order: Order, held: Decimal, lot: Decimal) -> Order:
     if allowed == 0:
         return replace(order, state=OrderState.SKIPPED, reason=HALTED, code=ReasonCode.HALTED)
     return replace(order, quantity=allowed, reason=CUT, cut_by_halt=True)
-
-
-def clip_to_limits(current: FloatArray, target: FloatArray, equity: Decimal, limits: RiskLimits) -> FloatArray:
-    """Move the target exposures (S,) back towards the current ones until no limit is broken.
-
-    Each change is first cut to the order cap, then all changes are scaled together to the turnover bound.
-
-    >>> clip_to_limits(np.array([0.0]), np.array([2.0]), Decimal(100), RiskLimits(max_turnover=0.5))
-    array([0.5])
-    """
-    change = target - current
-    if limits.max_order_notional is not None:
-        cap = float(limits.max_order_notional / equity)
-        change = np.clip(change, -cap, cap)
-    turnover = float(np.abs(change).sum())
-    if turnover > limits.max_turnover:
-        change = change * (limits.max_turnover / turnover)
-        result: FloatArray = current + change
-        return result
-    # Unchanged targets are returned as they are, so that a limit that does not bind adds no rounding error.
-    return target if limits.max_order_notional is None else current + change
 
 
 def halt_date(snapshots: Sequence[Snapshot], limits: RiskLimits) -> date | None:
