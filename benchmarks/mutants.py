@@ -27,7 +27,8 @@ GROUPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (
             *("account.money", "account.lots", "account.state", "account.fees_and_slippage", "account.trading_terms"),
             *("account.paper_fills", "account.settlement", "account.orders", "account.missed_orders"),
-            *("portfolio.sizing", "portfolio.risk_limits", "portfolio.drawdown_halt", "portfolio.pretrade_checks"),
+            *("portfolio.sizing", "portfolio.leverage_cap", "portfolio.risk_limits", "portfolio.drawdown_halt"),
+            "portfolio.pretrade_checks",
             *("backtest.halted_orders", "backtest.restatement"),
             *("broker.fills", "broker.daily_booking", "broker.takeover"),
             "evaluation.costs",
@@ -35,7 +36,8 @@ GROUPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (
             *("account.money", "account.state", "account.fees_and_slippage", "account.paper_fills"),
             *("account.settlement", "account.orders", "account.order_laws", "account.missed_orders"),
-            *("portfolio.sizing", "portfolio.risk_limits", "portfolio.drawdown_halt", "portfolio.pretrade_checks"),
+            *("portfolio.sizing", "portfolio.leverage_cap", "portfolio.risk_limits", "portfolio.drawdown_halt"),
+            "portfolio.pretrade_checks",
             *("backtest.halted_orders", "backtest.restatement"),
             *("broker.fills", "broker.daily_booking", "broker.takeover"),
             "evaluation.costs",

@@ -236,7 +236,7 @@ QUESTIONS = {
     "the report's equity curve is drawn": "tasks/report/charts",
     "the kill switch is latched": "storage/ledger/risk_state",
     "the volatility target is applied": "strategy/portfolio/sizing",
-    "the leverage cap is applied": "strategy/portfolio/sizing",
+    "the leverage cap is applied": "strategy/portfolio/leverage_cap",
     "the fold split is made": "strategy/training/walk_forward",
     "the deflated Sharpe ratio is computed": "strategy/evaluation/deflated_sharpe",
     "the bootstrap is drawn": "strategy/evaluation/bootstrap",

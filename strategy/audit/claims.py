@@ -9,7 +9,7 @@ import numpy as np
 from strategy.kernel.simulate import AccountPath, simulate
 from strategy.market.bars import Bars, FloatArray
 from strategy.portfolio.account_config import AccountConfig
-from strategy.portfolio.sizing import portfolio_exposures
+from strategy.portfolio.leverage_cap import portfolio_exposures
 from strategy.training.training_panel import TrainingPanel, training_panel
 
 

@@ -23,8 +23,9 @@ from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.availability import availability
 from strategy.portfolio.estimates import PortfolioSizing, estimates, portfolio_sizing
+from strategy.portfolio.leverage_cap import portfolio_exposures
 from strategy.portfolio.risk_limits import RiskLimits
-from strategy.portfolio.sizing import SizingParams, portfolio_exposures
+from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import symbol_signals
 from strategy.signals.strategies import Strategy
 

@@ -15,6 +15,7 @@ from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import AlignedSignals
 from strategy.portfolio.availability import availability
 from strategy.portfolio.estimates import Estimates, estimates, portfolio_sizing
+from strategy.portfolio.leverage_cap import capped_beside_kept
 from strategy.portfolio.risk_limits import clip_to_limits
 from strategy.portfolio.sizing import drawdown_multiplier
 from strategy.signals.outlook import warm_up_bars
@@ -212,6 +213,5 @@ def _beside_kept(
     others = [symbol for symbol in snapshot.account.positions if symbol not in config.symbols]
     kept = 0.0 if view.whole else float(np.abs(current[~view.ordered]).sum())
     kept += sum(abs(snapshot.exposure(symbol)) for symbol in others)
-    room = max(0.0, config.sizing.max_position_size - kept)
     gross = float(np.abs(wanted if view.whole else wanted[view.ordered]).sum())
-    return wanted * (room / gross) if gross > room else wanted
+    return capped_beside_kept(wanted, gross, kept, config.sizing.max_position_size)

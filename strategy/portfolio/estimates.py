@@ -13,14 +13,8 @@ from numpy.typing import NDArray
 
 from strategy.market.bars import FloatArray, TimeArray
 from strategy.market.instruments import account_days_per_year
-from strategy.portfolio.sizing import (
-    SizingParams,
-    portfolio_exposures,
-    regime_multiplier,
-    risk_budgets,
-    soft_signal,
-    volatility_multiplier,
-)
+from strategy.portfolio.leverage_cap import portfolio_exposures
+from strategy.portfolio.sizing import SizingParams, regime_multiplier, risk_budgets, soft_signal, volatility_multiplier
 from strategy.portfolio.volatility import portfolio_volatilities
 from strategy.signals.strategies import Sizing, sizing_of
 

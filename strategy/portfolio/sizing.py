@@ -125,17 +125,3 @@ def risk_budgets(volatility: FloatArray) -> FloatArray:
     total = inverse.sum(axis=-1, keepdims=True)
     result: FloatArray = inverse / np.where(total > 0, total, 1.0)
     return result
-
-
-def portfolio_exposures(directions: Numbers, weights: Numbers, max_position_size: float) -> Numbers:
-    """Return x = s'·g·b·k, (..., S), all symbols scaled down together to a gross exposure of `max_position_size`.
-
-    `directions` is s'·g, `weights` b·k with k = min(target / σₚ, 2). With one symbol this is the single-symbol rule.
-
-    >>> portfolio_exposures(np.array([1.0, -1.0]), np.array([3.0, 1.0]), 2.0)
-    array([ 1.5, -0.5])
-    """
-    wanted = directions * weights
-    gross = abs(wanted).sum(-1)[..., None]
-    result: Numbers = wanted * (max_position_size / gross.clip(min=max_position_size))
-    return result

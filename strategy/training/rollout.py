@@ -12,7 +12,8 @@ from strategy.kernel.sharpe_loss import returns_of
 from strategy.kernel.simulate import simulate
 from strategy.market.bars import FloatArray
 from strategy.networks.transformer import Network
-from strategy.portfolio.sizing import portfolio_exposures, soft_signal
+from strategy.portfolio.leverage_cap import portfolio_exposures
+from strategy.portfolio.sizing import soft_signal
 from strategy.training.training_panel import TrainingPanel
 from strategy.training.windows import SplitRule, Windows, windows
 

@@ -25,8 +25,9 @@ from strategy.networks.transformer import newest_departures
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Decision, Status, decide
+from strategy.portfolio.leverage_cap import portfolio_exposures
 from strategy.portfolio.risk_limits import RiskLimits, clip_to_limits
-from strategy.portfolio.sizing import SizingParams, portfolio_exposures
+from strategy.portfolio.sizing import SizingParams
 from strategy.signals.network_inputs import INPUTS, inputs
 from strategy.signals.outlook import symbol_signals
 from strategy.signals.prior import prior

@@ -1,12 +1,10 @@
 import numpy as np
 import pytest
-import torch
 
 from strategy.portfolio.sizing import (
     SizingParams,
     calculate_position_size,
     drawdown_multiplier,
-    portfolio_exposures,
     regime_multiplier,
     risk_budgets,
     soft_signal,
@@ -95,11 +93,6 @@ def test_budgets_add_up_to_one_on_every_day() -> None:
     np.testing.assert_allclose(budgets, [[0.75, 0.25], [0.5, 0.5]], rtol=1e-15)
 
 
-def test_each_day_of_a_portfolio_is_scaled_on_its_own() -> None:
-    wanted = portfolio_exposures(np.array([[1.0, -1.0], [0.5, 0.25]]), np.array([[3.0, 1.0], [2.0, 2.0]]), 2.0)
-    np.testing.assert_allclose(wanted, [[1.5, -0.5], [1.0, 0.5]], rtol=1e-15)
-
-
 def test_soft_edges_meet_the_hard_rule_at_full_signal_and_confidence() -> None:
     for code, regime in enumerate(REGIMES):
         direction = soft_signal(np.array([1.0]), PARAMS.neutral_zone) * regime_multiplier(
@@ -116,36 +109,3 @@ def test_no_confidence_means_no_regime_multiplier() -> None:
 def test_drawdown_control_by_hand() -> None:
     values = [drawdown_multiplier(drawdown, PARAMS) for drawdown in (0.0, 0.10, 0.13, 0.25, 0.9)]
     assert values == pytest.approx([1.0, 1.0, 0.85, 0.25, 0.25])
-
-
-def test_one_symbol_of_a_portfolio_is_the_single_rule() -> None:
-    for direction, volatility in ((0.7, 0.2), (-1.25, 0.05), (0.3, 0.9)):
-        weight = risk_budgets(np.array([volatility])) * volatility_multiplier(np.array([volatility]), 0.35)
-        alone = portfolio_exposures(np.array([direction]), weight, PARAMS.max_position_size)
-        rule = np.clip(direction * min(0.35 / volatility, 2.0), -2.0, 2.0)
-        assert alone[0] == pytest.approx(rule, rel=1e-12)
-
-
-def test_a_portfolio_by_hand() -> None:
-    budgets = risk_budgets(np.array([0.1, 0.2, np.nan]))
-    assert budgets == pytest.approx([2 / 3, 1 / 3, 0.0])
-    # k = 2 (capped at 0.35 / 0.1 = 3.5); gross 1.25·2·(2/3) + 2·(1/3) = 2.333 is scaled to 2.
-    scale = volatility_multiplier(np.array(0.1), PARAMS.target_annual_vol)
-    exposures = portfolio_exposures(np.array([1.25, -1.0, 0.5]), budgets * scale, PARAMS.max_position_size)
-    assert exposures == pytest.approx([1.666667 * 2 / 2.333333, -0.666667 * 2 / 2.333333, 0.0], rel=1e-6)
-
-
-def test_a_portfolio_without_volatility_holds_nothing() -> None:
-    scale = volatility_multiplier(np.array(float("nan")), PARAMS.target_annual_vol)
-    weights = risk_budgets(np.array([0.1, 0.1])) * scale
-    exposures = portfolio_exposures(np.ones(2), weights, PARAMS.max_position_size)
-    np.testing.assert_array_equal(exposures, [0.0, 0.0])
-
-
-def test_tensors_are_sized_as_arrays_are() -> None:
-    """What trains is what trades: the same lines serve numpy and torch, to the last bit."""
-    draw = np.random.default_rng(0)
-    signal, weight = draw.uniform(-1, 1, (50, 4)), draw.uniform(0, 2, (50, 4))
-    numbers = portfolio_exposures(soft_signal(signal, 0.03), weight, 2.0)
-    tensors = portfolio_exposures(soft_signal(torch.from_numpy(signal), 0.03), torch.from_numpy(weight), 2.0)
-    np.testing.assert_allclose(tensors.numpy(), numbers, rtol=1e-15)
