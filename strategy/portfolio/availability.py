@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strategy.portfolio.estimates import Estimates
+from strategy.portfolio.stale_bars import stale
 from strategy.signals.outlook import warm_up_bars
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def availability(known: Estimates, config: "AccountConfig") -> Availability:
     return Availability(
         unborn=known.age_days < 0,
         delisted=delisted,
-        stale=known.age_days > config.limits.stale_days,
+        stale=stale(known, config.limits),
         closed=known.age_days > 0,
         outside=outside & (known.age_days == 0),
         warming_up=~np.isfinite(known.signal) | (needs_volatility & ~np.isfinite(known.volatility)),

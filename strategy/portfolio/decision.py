@@ -18,6 +18,7 @@ from strategy.portfolio.estimates import Estimates, estimates, portfolio_sizing
 from strategy.portfolio.leverage_cap import capped_beside_kept
 from strategy.portfolio.risk_limits import clip_to_limits
 from strategy.portfolio.sizing import drawdown_multiplier
+from strategy.portfolio.stale_bars import STALE_REASON
 from strategy.signals.outlook import warm_up_bars
 from strategy.signals.regime import REGIMES
 from strategy.signals.strategies import Sizing, sizing_of
@@ -139,7 +140,7 @@ def _statuses(
         (why.unborn & held, Status.QUARANTINED, "{held_back}"),
         (why.unborn, Status.WARMING_UP, "no bar yet"),
         (why.delisted, Status.DELISTED, "delisted"),
-        (why.stale, Status.STALE, "last bar is {age} days old"),
+        (why.stale, Status.STALE, STALE_REASON),
         (held, Status.QUARANTINED, "{held_back}"),
         (why.outside, Status.OUTSIDE, "not in the universe on {day}"),
         (why.warming_up, Status.WARMING_UP, f"fewer than {warm_up_bars(config.strategy)} bars"),

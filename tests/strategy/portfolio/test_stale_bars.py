@@ -19,8 +19,10 @@ from strategy.market.session_dates import account_dates
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Status, pretrade_views
+from strategy.portfolio.estimates import Estimates
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams
+from strategy.portfolio.stale_bars import stale
 from strategy.signals.outlook import symbol_signals
 from strategy.signals.strategies import Strategy
 from strategy.training.rollout import net_returns
@@ -54,6 +56,20 @@ def exact_returns(wanted: AccountConfig) -> np.ndarray:
     equity = np.array([float(snapshot.equity) for snapshot in replayed.snapshots])
     returns: np.ndarray = equity[1:] / equity[:-1] - 1.0
     return returns
+
+
+def test_a_bar_is_stale_once_it_is_older_than_the_limit_and_a_missing_one_is_not() -> None:
+    age = np.array([[-1, 0], [7, 8]])
+    unknown = np.full(age.shape, np.nan)
+    known = Estimates(
+        dates=np.array(["2020-01-01", "2020-01-02"], dtype="M8[us]"),
+        age_days=age,
+        signal=unknown,
+        regime=np.ones_like(age),
+        confidence=unknown,
+        volatility=unknown,
+    )
+    assert stale(known, RiskLimits(stale_days=7)).tolist() == [[False, False], [False, True]]
 
 
 @pytest.mark.parametrize("strategy", [Strategy.TURBO, Strategy.MOMENTUM])
