@@ -45,7 +45,7 @@ GROUPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "storage": (
         (
-            *("ledger.days", "ledger.row_codec", "ledger.orders"),
+            *("ledger.days", "ledger.positions", "ledger.row_codec", "ledger.orders"),
             *("ledger.order_lookup", "ledger.risk_state", "ledger.broker_events"),
             *("ledger.order_evidence", "ledger.takeovers", "ledger.resets"),
             "ledger.price_units",
@@ -53,7 +53,7 @@ GROUPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "bars.restatements",
         ),
         (
-            *("ledger.days", "ledger.row_codec", "ledger.orders"),
+            *("ledger.days", "ledger.positions", "ledger.row_codec", "ledger.orders"),
             *("ledger.order_lookup", "ledger.risk_state", "ledger.broker_events"),
             *("ledger.order_evidence", "ledger.takeovers", "ledger.resets"),
             "ledger.price_units",

@@ -247,7 +247,7 @@ QUESTIONS = {
     "HTML is escaped": "tasks/report/markup",
     "a split or dividend is applied": "strategy/market/adjustment",
     "the webhook is called": "flows/scheduling/alerts",
-    "positions are read": "storage/ledger/days",
+    "positions are read": "storage/ledger/positions",
     "a session's close is known": "exchange/sessions/closing_times",
     "an order is explained in words": "flows/cli/trade/explain",
     "the drawdown halt has its limit": "strategy/portfolio/drawdown_halt",

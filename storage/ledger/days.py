@@ -17,10 +17,9 @@ from storage.ledger.row_codec import (
     fill_row,
     select_fills,
     snapshot_row,
-    to_snapshot,
 )
 from strategy.account.orders import Fill
-from strategy.account.state import Entry, EntryKind, Snapshot
+from strategy.account.state import Entry, EntryKind
 from strategy.backtest.day_loop import Day
 from strategy.portfolio.decision import Decision, Status
 
@@ -126,33 +125,6 @@ def entries_on(connection: Connection, account: str, day: date) -> tuple[Entry, 
         Entry(as_of=day, kind=EntryKind(kind), symbol=symbol, cash=cash, quantity=quantity)
         for kind, symbol, cash, quantity in rows
     )
-
-
-def snapshots(connection: Connection, account: str, *, until: date, last_days: int) -> tuple[Snapshot, ...]:
-    """Return the newest `last_days` snapshots up to `until`, included, oldest first."""
-    rows = connection.execute(
-        "SELECT as_of, cash, equity, drawdown, positions FROM account_snapshots WHERE account = ? AND as_of <= ? "
-        "ORDER BY as_of DESC LIMIT ?",
-        [account, until, last_days],
-    ).fetchall()
-    return tuple(to_snapshot(row) for row in reversed(rows))
-
-
-def held_since(connection: Connection, account: str, *, last_days: int) -> dict[str, date]:
-    """Return by symbol the first day of the position that the account holds, at most `last_days` account days ago."""
-    past = snapshots(connection, account, until=date.max, last_days=last_days)
-    found: dict[str, date] = {}
-    held = set(past[-1].account.positions) if past else set()
-    for snapshot in reversed(past):
-        held &= set(snapshot.account.positions)
-        found.update(dict.fromkeys(held, snapshot.account.as_of))
-    return found
-
-
-def latest_snapshot(connection: Connection, account: str) -> Snapshot | None:
-    """Return the account at its last settled day; None if there is none."""
-    newest = snapshots(connection, account, until=date.max, last_days=1)
-    return newest[0] if newest else None
 
 
 def first_day(connection: Connection, account: str) -> date | None:

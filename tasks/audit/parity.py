@@ -17,6 +17,7 @@ from storage.database import connect
 from storage.files import private_folder
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
+from storage.ledger import positions as position_store
 from storage.models import registry as model_store
 from strategy.account.quotes import quotes_by_date
 from strategy.audit.account import parity
@@ -147,7 +148,7 @@ def _recorded_replay(case: Case) -> Replay:
     account, days = case.jobs[0].account, case.days
     with connect(case.jobs[0].home) as store:
         return Replay(
-            snapshots=ledger.snapshots(store, account, until=days[-1], last_days=len(days)),
+            snapshots=position_store.snapshots(store, account, until=days[-1], last_days=len(days)),
             decisions=tuple(decision for day in days for decision in ledger.decisions_on(store, account, day)),
             orders=tuple(order for day in days for order in order_store.orders_on(store, account, day)),
             fills=tuple(fill for day in days for fill in ledger.fills_on(store, account, day)),

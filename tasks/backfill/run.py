@@ -7,7 +7,7 @@ from datetime import date, datetime
 from exchange.ports import BarSource, Broker
 from storage.bars import published as bar_store
 from storage.database import connect
-from storage.ledger import days as ledger
+from storage.ledger import positions as position_store
 from storage.models import registry as model_store
 from strategy.signals.strategies import Strategy
 from tasks.backfill.batch import DayBatch, run_batch
@@ -136,7 +136,7 @@ def _todo(job: Job, window: tuple[date, ...]) -> tuple[date, ...]:
 
 def _last_day(job: Job) -> date | None:
     with connect(job.home) as store:
-        snapshot = ledger.latest_snapshot(store, job.account)
+        snapshot = position_store.latest_snapshot(store, job.account)
     return snapshot.account.as_of if snapshot else None
 
 

@@ -11,6 +11,7 @@ from storage.database import Connection
 from storage.ledger import broker_events, takeovers
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
+from storage.ledger import positions as position_store
 from storage.ledger.broker_events import BrokerBaseline
 from strategy.account.orders import Order
 from strategy.account.state import Account
@@ -95,7 +96,7 @@ def baseline(broker: Broker, number: int, reason: str, holdings: Balances) -> Br
 
 def account_now(store: Connection, account: str, events: UnrecordedEvents = NO_EVENTS) -> Account | None:
     """Return the account of the last snapshot plus everything booked after it; None before its first day."""
-    snapshot = ledger.latest_snapshot(store, account)
+    snapshot = position_store.latest_snapshot(store, account)
     if snapshot is None:
         return None
     settled = snapshot.account.as_of

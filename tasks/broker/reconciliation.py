@@ -10,8 +10,8 @@ from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, FundingPaym
 from storage.bars import instruments as instrument_store
 from storage.database import connect, transaction
 from storage.ledger import broker_events
-from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
+from storage.ledger import positions as position_store
 from storage.ledger.broker_events import BrokerBaseline
 from strategy.account.orders import Order, OrderState, ReasonCode
 from strategy.broker.fills import PaidIn, booking_day
@@ -120,7 +120,7 @@ def _demand_same_broker(job: Job) -> None:
     """Raise BrokerRefused unless the account stays with its first broker and no other account trades at this one."""
     with connect(job.home) as store:
         began = broker_events.broker_of(store, job.account)
-        snapshot = ledger.latest_snapshot(store, job.account)
+        snapshot = position_store.latest_snapshot(store, job.account)
         holder = broker_events.account_at(store, job.broker)
     if began is None and snapshot is not None:
         began = PAPER
@@ -186,7 +186,7 @@ def _demand_capital(job: Job, broker: Broker) -> None:
     """Raise BrokerRefused for an account that has not opened yet if its capital exceeds the baseline's cash."""
     current = _adopted(job, broker)
     with connect(job.home) as store:
-        opened = ledger.latest_snapshot(store, job.account) is not None
+        opened = position_store.latest_snapshot(store, job.account) is not None
     if current is not None and not opened:
         _demand(job, broker, current.cash)
 
@@ -221,7 +221,7 @@ def record_charges(customer: Customer, broker: Broker, current: BrokerBaseline, 
     Raises BrokerUnavailable.
     """
     with connect(customer.home) as store:
-        snapshot = ledger.latest_snapshot(store, customer.account)
+        snapshot = position_store.latest_snapshot(store, customer.account)
     settled = snapshot.account.as_of if snapshot else opened
     charges = charges_since(customer, broker, current)
     with connect(customer.home) as store, transaction(store):

@@ -12,6 +12,7 @@ from storage.ledger import broker_events, risk_state, takeovers
 from storage.ledger import days as ledger
 from storage.ledger import order_evidence as evidence
 from storage.ledger import orders as order_store
+from storage.ledger import positions as position_store
 from storage.models import registry as model_store
 from strategy.account.money import quantised
 from strategy.account.orders import OPEN_STATES, Order, OrderState, ReasonCode
@@ -127,7 +128,7 @@ def record(customer: Customer, broker: Broker, receipt: OrderReport) -> Order:
         if order.state is OrderState.UNKNOWN and known.state not in OPEN_STATES:
             # Another run has queried the order meanwhile and knows more.
             return known
-        snapshot = ledger.latest_snapshot(store, customer.account)
+        snapshot = position_store.latest_snapshot(store, customer.account)
         settled = snapshot.account.as_of if snapshot else order.as_of
         baseline = broker_events.newest_baseline(store, customer.account, broker.name)
         number = baseline.number if baseline else 0

@@ -9,8 +9,8 @@ from decimal import Decimal
 from exchange.ports import Balances, Broker
 from storage.database import Connection
 from storage.ledger import broker_events, takeovers
-from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
+from storage.ledger import positions as position_store
 from storage.ledger.broker_events import BrokerBaseline
 from storage.ledger.takeovers import KeptPositions, TakeoverKey
 from strategy.account.orders import OrderState, ReasonCode
@@ -151,7 +151,7 @@ def planned(
         holdings, expected(store, account, current, events), unreported_orders(store, account, current, events)
     )
     books = books_of(store, account, at.broker, current, events)
-    snapshot = ledger.latest_snapshot(store, account)
+    snapshot = position_store.latest_snapshot(store, account)
     day = first_open_day(store, account, snapshot.account.as_of, events) if snapshot else current.adopted_at.date()
     return Plan(
         at=at,

@@ -14,9 +14,9 @@ from datetime import date, datetime, timedelta
 from exchange.ports import Broker, ListedOrder
 from storage.database import Connection, connect, transaction
 from storage.ledger import broker_events
-from storage.ledger import days as ledger
 from storage.ledger import order_evidence as evidence
 from storage.ledger import orders as order_store
+from storage.ledger import positions as position_store
 from storage.ledger.broker_events import BrokerBaseline
 from strategy.account.orders import Order, OrderState, ReasonCode
 from strategy.broker.fills import booking_day
@@ -125,7 +125,7 @@ def end(customer: Customer, broker: Broker, ended: Order) -> None:
     with connect(customer.home) as store, transaction(store):
         if order_store.read_order(store, customer.account, ended.order_id).state is not OrderState.UNKNOWN:
             return
-        snapshot = ledger.latest_snapshot(store, customer.account)
+        snapshot = position_store.latest_snapshot(store, customer.account)
         settled = snapshot.account.as_of if snapshot else ended.as_of
         order_store.update_orders(store, customer.account, [ended], day=booking_day(now, settled))
         broker_events.record_step(store, customer.account, ended, now)

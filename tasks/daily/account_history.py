@@ -10,7 +10,7 @@ from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
 from storage.database import Connection, connect
 from storage.ledger import bulk
-from storage.ledger import days as ledger
+from storage.ledger import positions as position_store
 from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import Replay, replay
 from strategy.evaluation.metrics import drawdowns
@@ -61,7 +61,7 @@ def account_history(job: Job) -> AccountHistory:
 def replay_until(store: Connection, account: str, day: date) -> Replay:
     """Return the account's days and trades up to the day, oldest first, without its decisions, orders and entries."""
     return Replay(
-        snapshots=ledger.snapshots(store, account, until=day, last_days=MOST_DAYS),
+        snapshots=position_store.snapshots(store, account, until=day, last_days=MOST_DAYS),
         decisions=(),
         orders=(),
         fills=bulk.fills(store, account, day),

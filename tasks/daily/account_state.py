@@ -7,8 +7,8 @@ from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
 from storage.database import Connection
 from storage.ledger import broker_events
-from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
+from storage.ledger import positions as position_store
 from strategy.account.orders import order_series
 from strategy.account.quotes import QuotesByDate
 from strategy.backtest.day_loop import AccountState, unseen
@@ -74,7 +74,7 @@ def quotes_since(store: Connection, job: Job, state: AccountState) -> QuotesByDa
 
 def state_at(store: Connection, job: Job, day: date) -> AccountState | None:
     """Return the account at its last settled day up to `day`, with the orders open then; None if it has none."""
-    snapshots = ledger.snapshots(store, job.account, until=day, last_days=job.policy.sizing.lookback_period)
+    snapshots = position_store.snapshots(store, job.account, until=day, last_days=job.policy.sizing.lookback_period)
     if not snapshots:
         return None
     account = snapshots[-1].account

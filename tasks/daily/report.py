@@ -8,6 +8,7 @@ from storage.bars import instruments as instrument_store
 from storage.database import connect
 from storage.errors import StoreError
 from storage.ledger import days as ledger
+from storage.ledger import positions as position_store
 from storage.ledger import runs
 from strategy.portfolio.capped_days import capped_days
 from strategy.portfolio.decision import Decision
@@ -64,7 +65,7 @@ def report(
 def _outside(job: Job) -> list[str]:
     """Return warnings of positions in symbols that this run does not trade."""
     with connect(job.home) as store:
-        snapshot = ledger.latest_snapshot(store, job.account)
+        snapshot = position_store.latest_snapshot(store, job.account)
     held = sorted(set(snapshot.held) - set(job.symbols)) if snapshot else []
     return [
         f"{symbol} is held but not among the symbols of this run; it is kept and marked, not traded" for symbol in held
@@ -75,7 +76,7 @@ def _capped(job: Job) -> list[str]:
     """Return a warning if the exposure cap decided the day."""
     with connect(job.home) as store:
         decisions = ledger.decisions_on(store, job.account, job.as_of)
-        snapshot = ledger.latest_snapshot(store, job.account)
+        snapshot = position_store.latest_snapshot(store, job.account)
     days = capped_days(job.policy.strategy, decisions, [snapshot] if snapshot else [], job.policy.sizing)
     return [cap_decided_today(job.policy.sizing)] if days else []
 
@@ -138,7 +139,7 @@ def _page(result: DayResult, champion: Champion, gate: Gate) -> DailyPage:
 def _before(job: Job) -> tuple[Decision, ...]:
     """Return the decisions of the account's previous day; none on its first."""
     with connect(job.home) as store:
-        snapshots = ledger.snapshots(store, job.account, until=job.as_of, last_days=2)
+        snapshots = position_store.snapshots(store, job.account, until=job.as_of, last_days=2)
         return ledger.decisions_on(store, job.account, snapshots[0].account.as_of) if len(snapshots) > 1 else ()
 
 

@@ -12,8 +12,8 @@ from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
 from storage.bars.staging import discard, stage
 from storage.database import connect
-from storage.ledger import days as ledger
 from storage.ledger import orders
+from storage.ledger import positions as position_store
 from strategy.market.instruments import Instrument
 from tasks.data.currencies import demand_one_currency
 from tasks.run.job import Job
@@ -63,7 +63,7 @@ def _delivered(job: Job, source: BarSource, until: date) -> _Delivery:
     with connect(job.home) as store:
         known = instrument_store.load(store, job.source, job.symbols)
         overlap = bar_store.nth_last_published(store, job.source, job.symbols, OVERLAP_BARS)
-        held = ledger.held_since(store, job.account, last_days=MOST_DAYS_HELD)
+        held = position_store.held_since(store, job.account, last_days=MOST_DAYS_HELD)
     # Properties inferred from a recorded file may change with every bar added to it, and querying it is cheap.
     asked = (
         tuple(symbol for symbol in job.symbols if symbol not in known or not known[symbol].money)

@@ -11,6 +11,7 @@ from storage.ledger import accounts as account_store
 from storage.ledger import broker_events, risk_state
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
+from storage.ledger import positions as position_store
 from storage.ledger.accounts import KnownAccount
 from strategy.exit_codes import Exit
 from tasks.operations.halt import AccountUnknown
@@ -131,7 +132,7 @@ def _demand_flat(store: Connection, account: str) -> None:
     broker = broker_events.broker_of(store, account)
     if broker is None:
         return
-    snapshot = ledger.latest_snapshot(store, account)
+    snapshot = position_store.latest_snapshot(store, account)
     held = sorted(snapshot.held) if snapshot else []
     waiting = order_store.open_orders(store, account)
     if held or waiting:

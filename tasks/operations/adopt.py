@@ -9,9 +9,9 @@ from pathlib import Path
 from exchange.ports import Balances, Broker, BrokerUnavailable
 from storage.database import Connection, connect, transaction
 from storage.ledger import broker_events
-from storage.ledger import days as ledger
 from storage.ledger import order_evidence as evidence
 from storage.ledger import orders as order_store
+from storage.ledger import positions as position_store
 from storage.ledger.broker_events import BrokerBaseline
 from strategy.account.orders import Order, OrderState, ReasonCode
 from strategy.broker.fills import booking_day
@@ -233,7 +233,7 @@ def _due(
 
 def _end(store: Connection, account: str, ended: Order, now: datetime) -> None:
     """End the order without a trade of its own: none is known, and none is invented."""
-    snapshot = ledger.latest_snapshot(store, account)
+    snapshot = position_store.latest_snapshot(store, account)
     settled = snapshot.account.as_of if snapshot else ended.as_of
     order_store.update_orders(store, account, [ended], day=booking_day(now, settled))
     broker_events.record_step(store, account, ended, now)

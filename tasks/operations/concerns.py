@@ -12,6 +12,7 @@ from storage.bars import quarantine
 from storage.database import Connection, connect
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
+from storage.ledger import positions as position_store
 from storage.ledger import risk_state, runs
 from storage.ledger.runs import RunRecord, RunStatus
 from strategy.account.orders import OPEN_STATES, OrderState
@@ -145,7 +146,7 @@ def _model_warning(record: RunRecord) -> str:
 
 
 def _last(store: Connection, account: str) -> date | None:
-    snapshot = ledger.latest_snapshot(store, account)
+    snapshot = position_store.latest_snapshot(store, account)
     return snapshot.account.as_of if snapshot else None
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from storage.database import connect, transaction
 from storage.ledger import days as ledger
+from storage.ledger import positions as position_store
 from storage.ledger import risk_state
 from strategy.exit_codes import Exit
 from strategy.portfolio.drawdown_halt import RiskState
@@ -55,7 +56,7 @@ def _set(home: Path, account: str, reason: str, *, halted: bool) -> HaltAnswer:
     with connect(home) as store, transaction(store):
         _demand_known(account, ledger.accounts(store))
         before = risk_state.load(store, account)
-        snapshot = ledger.latest_snapshot(store, account)
+        snapshot = position_store.latest_snapshot(store, account)
         since = snapshot.account.as_of if snapshot else None
         peak = before.peak_equity if halted else (snapshot.equity if snapshot else None)
         unchanged = before.halted == halted

@@ -10,6 +10,7 @@ from storage.database import Connection, connect
 from storage.ledger import broker_events, risk_state, runs
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
+from storage.ledger import positions as position_store
 from strategy.account.state import Snapshot
 from tasks.run.answers import Answer, Exact, OrderAnswer, order_answer, positions_of
 from tasks.run.job import PAPER
@@ -60,7 +61,7 @@ class StatusAnswer(Answer):
 def account_status(home: Path, account: str) -> StatusAnswer:
     """Return the answer of `turbodmt status`, without the runs to come, which the store does not know."""
     with connect(home) as store:
-        snapshot = ledger.latest_snapshot(store, account)
+        snapshot = position_store.latest_snapshot(store, account)
         orders = order_store.open_orders(store, account)
         day = snapshot.account.as_of if snapshot else None
         provenance = ledger.provenance_on(store, account, day) if day else None

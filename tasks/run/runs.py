@@ -6,6 +6,7 @@ from datetime import date, datetime
 from storage.database import Connection, connect
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
+from storage.ledger import positions as position_store
 from storage.ledger import risk_state, runs
 from storage.ledger.runs import Outcome, Run, RunStatus
 from strategy.exit_codes import Exit
@@ -54,7 +55,7 @@ def finished(job: Job) -> DayAnswer | None:
 def last_day(job: Job) -> date | None:
     """Return the account's last settled day; None for a new account."""
     with connect(job.home) as store:
-        snapshot = ledger.latest_snapshot(store, job.account)
+        snapshot = position_store.latest_snapshot(store, job.account)
     return snapshot.account.as_of if snapshot else None
 
 
@@ -88,7 +89,7 @@ class Findings:
 def day_result(job: Job, findings: Findings) -> DayResult:
     """Return the day's result from the ledger and the findings."""
     with connect(job.home) as store:
-        snapshot = ledger.latest_snapshot(store, job.account)
+        snapshot = position_store.latest_snapshot(store, job.account)
         provenance = ledger.provenance_on(store, job.account, job.as_of)
         return DayResult(
             job=job,

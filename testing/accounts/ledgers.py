@@ -8,6 +8,7 @@ from pathlib import Path
 from storage.database import connect
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
+from storage.ledger import positions as position_store
 from strategy.account.orders import Fill, Order, OrderState
 from strategy.account.state import Entry
 from strategy.backtest.day_loop import Replay
@@ -50,7 +51,7 @@ def replayed(home: Path, account: str, days: Sequence[date]) -> Replay:
     """The account's ledger as a replay would have given it: an order that a broker took is still intended there."""
     with connect(home) as store:
         return Replay(
-            snapshots=ledger.snapshots(store, account, until=date.max, last_days=10_000),
+            snapshots=position_store.snapshots(store, account, until=date.max, last_days=10_000),
             decisions=tuple(decision for day in days for decision in ledger.decisions_on(store, account, day)),
             orders=in_order(
                 replace(order, state=OrderState.INTENDED) if order.state is OrderState.ACKNOWLEDGED else order

@@ -29,7 +29,7 @@ from flows.runs.interrupts import stoppable
 from storage.database import connect
 from storage.ledger import order_lookup as order_history
 from storage.ledger import runs
-from storage.ledger.days import snapshots
+from storage.ledger.positions import snapshots
 from tasks.backfill.answer_model import BackfillAnswer
 from tasks.run.runs import AccountFilled
 from testing.accounts.ledgers import contents

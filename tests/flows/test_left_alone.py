@@ -19,6 +19,7 @@ import pytest
 from storage.database import connect
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
+from storage.ledger import positions as position_store
 from storage.ledger import runs
 from testing.accounts.ledgers import contents
 from testing.servers.main_site import MainSite
@@ -133,7 +134,10 @@ def test_after_five_days_off_the_data_are_whole_one_day_trades_and_the_rest_is_m
     for idle in late[1:]:
         assert f"{traded} was already done; nothing was left to do." in machine.log_of(idle, "already done")
     with connect(machine.up.home) as store:
-        lived = [snapshot.account.as_of for snapshot in ledger.snapshots(store, ACCOUNT, until=date.max, last_days=100)]
+        lived = [
+            snapshot.account.as_of
+            for snapshot in position_store.snapshots(store, ACCOUNT, until=date.max, last_days=100)
+        ]
         decided = [day for day in lived if ledger.decisions_on(store, ACCOUNT, day)]
         ordered = [day for day in lived if order_store.orders_on(store, ACCOUNT, day)]
         newest = store.execute(

@@ -13,6 +13,7 @@ from storage.ledger import bulk
 from storage.ledger import days as ledger
 from storage.ledger import order_lookup as order_history
 from storage.ledger import orders as order_store
+from storage.ledger import positions as position_store
 from storage.ledger.row_codec import Provenance, snapshot_row, to_snapshot
 from strategy.account.orders import Fill, Order, OrderState, Side
 from strategy.account.state import Account, Entry, EntryKind, Position, Snapshot
@@ -178,16 +179,16 @@ def test_the_open_orders_of_a_past_day_are_those_that_were_open_then(home: Path)
 def test_a_settled_day_comes_back_and_settling_it_again_is_no_news(home: Path) -> None:
     first = Day(state=opening(MONDAY, Decimal(10_000)), fills=(), entries=(), settled=())
     with connect(home) as store:
-        assert ledger.latest_snapshot(store, "daily") is None
+        assert position_store.latest_snapshot(store, "daily") is None
         ledger.record_settlement(store, "daily", first)
         order_store.record_orders(store, "daily", [ORDER])
         for _ in range(2):
             ledger.record_settlement(store, "daily", DAY)
-        assert ledger.latest_snapshot(store, "daily") == DAY.state.snapshot
-        both = ledger.snapshots(store, "daily", until=WEDNESDAY, last_days=5)
+        assert position_store.latest_snapshot(store, "daily") == DAY.state.snapshot
+        both = position_store.snapshots(store, "daily", until=WEDNESDAY, last_days=5)
         assert both == (first.state.snapshot, DAY.state.snapshot)
-        assert ledger.snapshots(store, "daily", until=WEDNESDAY, last_days=1) == both[1:]
-        assert ledger.snapshots(store, "daily", until=MONDAY, last_days=5) == both[:1]
+        assert position_store.snapshots(store, "daily", until=WEDNESDAY, last_days=1) == both[1:]
+        assert position_store.snapshots(store, "daily", until=MONDAY, last_days=5) == both[:1]
         assert ledger.fills_on(store, "daily", TUESDAY) == (FILL,)
         assert ledger.entries_on(store, "daily", TUESDAY) == (FINANCING,)
         assert ledger.fills_on(store, "other", TUESDAY) == ()
@@ -197,7 +198,7 @@ def test_a_settlement_that_conflicts_writes_nothing(home: Path) -> None:
     with connect(home) as store:
         with pytest.raises(LedgerConflict, match="record an order first"):
             ledger.record_settlement(store, "daily", DAY)
-        assert ledger.latest_snapshot(store, "daily") is None
+        assert position_store.latest_snapshot(store, "daily") is None
         assert ledger.fills_on(store, "daily", TUESDAY) == ()
         order_store.record_orders(store, "daily", [ORDER])
         ledger.record_settlement(store, "daily", DAY)
@@ -255,23 +256,13 @@ def test_every_reader_of_fills_tells_what_the_venue_booked(tmp_path: Path) -> No
     assert readings == ((fill,),) * 5
 
 
-def test_a_position_is_held_since_the_last_day_that_was_without_it(home: Path) -> None:
-    def lived(day: date, *symbols: str) -> Snapshot:
-        held = {symbol: Position(quantity=Decimal(1), mark=Decimal(10)) for symbol in symbols}
-        account = Account(as_of=day, cash=Decimal(5), positions=held)
-        return Snapshot(account=account, equity=account.equity, drawdown=0.0)
-
+def test_an_account_opens_on_the_day_of_its_first_snapshot(home: Path) -> None:
     with connect(home) as store:
-        assert ledger.held_since(store, "daily", last_days=9) == {}
         assert ledger.first_day(store, "daily") is None
-        days = (date(2020, 1, 3), MONDAY, TUESDAY, WEDNESDAY)
-        for day, symbols in zip(days, (("B", "C"), ("A", "C"), ("A", "B", "C"), ("A", "B", "D")), strict=True):
-            row = snapshot_row("daily", lived(day, *symbols))
-            store.execute(f"INSERT INTO account_snapshots VALUES ({', '.join('?' * len(row))})", list(row))
-        assert ledger.held_since(store, "daily", last_days=9) == {"A": MONDAY, "B": TUESDAY, "D": WEDNESDAY}
-        assert ledger.held_since(store, "daily", last_days=2) == {"A": TUESDAY, "B": TUESDAY, "D": WEDNESDAY}
-        assert ledger.held_since(store, "other", last_days=9) == {}
-        assert ledger.first_day(store, "daily") == date(2020, 1, 3)
+        for day in (MONDAY, TUESDAY):
+            state = AccountState(account=replace(ACCOUNT, as_of=day), open_orders=(), equities=(ACCOUNT.equity,))
+            ledger.record_settlement(store, "daily", replace(DAY, state=state, fills=(), entries=(), settled=()))
+        assert ledger.first_day(store, "daily") == MONDAY
         assert ledger.first_day(store, "other") is None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from storage.database import connect
-from storage.ledger import days as ledger
+from storage.ledger import positions as position_store
 from storage.models import registry as model_store
 from storage.models.registry import ModelRecord
 from strategy.audit.lookahead import Checked
@@ -107,7 +107,7 @@ def test_daily_runs_of_every_strategy_equal_a_backtest_and_leave_nothing_behind(
     assert (answer["start"], answer["end"]) == ("2020-06-20", "2020-06-24")
     assert sorted(job.home.rglob("*")) == before
     with connect(job.home) as store:
-        assert ledger.latest_snapshot(store, job.account) is None
+        assert position_store.latest_snapshot(store, job.account) is None
 
 
 def test_the_newest_days_are_lived_where_none_are_named(job: Job) -> None:

@@ -16,6 +16,7 @@ from storage.bars import published as bar_store
 from storage.database import connect
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
+from storage.ledger import positions as position_store
 from storage.ledger import runs
 from storage.ledger.runs import Run
 from storage.models import promotions
@@ -214,7 +215,7 @@ def test_where_no_symbol_is_without_fault_the_run_ends_and_keeps_the_days_before
     with pytest.raises(NothingPublishable, match="nothing may be traded from 2020-06-12 on: COIN on 2020-06-12"):
         filled(backfill, source)
     with connect(tmp_path) as store:
-        newest = ledger.latest_snapshot(store, ACCOUNT)
+        newest = position_store.latest_snapshot(store, ACCOUNT)
     assert newest is not None
     assert newest.account.as_of == date(2020, 6, 11)
     mended = filled(backfill, FakeBars(listings=(COIN,)))
@@ -254,7 +255,7 @@ def test_a_halted_account_goes_on_with_what_reduces(tmp_path: Path) -> None:
     with connect(tmp_path / "backfill") as store:
         days = account_days(MARKET, since, SHORT)
         later = [order for day in days for order in order_store.orders_on(store, ACCOUNT, day)]
-        last = ledger.latest_snapshot(store, ACCOUNT)
+        last = position_store.latest_snapshot(store, ACCOUNT)
     assert answer["orders_withheld"] == sum(order.code is ReasonCode.HALTED or order.cut_by_halt for order in later) > 0
     assert last is not None
     assert last.account.as_of == SHORT
@@ -434,7 +435,7 @@ def test_the_answer_counts_the_whole_account(tmp_path: Path) -> None:
     assert (answer["trials"], answer["halted"], answer["report"]) == (1, False, None)
     assert answer["model_changes"] == [{"as_of": str(FIRST), "model_id": None}]
     with connect(tmp_path) as store:
-        snapshot = ledger.latest_snapshot(store, ACCOUNT)
+        snapshot = position_store.latest_snapshot(store, ACCOUNT)
     assert snapshot is not None
     assert answer["equity"] == f"{snapshot.equity.normalize():f}"
     metrics = answer["metrics"]

@@ -18,6 +18,7 @@ from storage.database import connect
 from storage.ledger import broker_events, risk_state
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
+from storage.ledger import positions as position_store
 from strategy.account.orders import Order, OrderState, Side
 from strategy.account.state import EntryKind
 from strategy.portfolio.drawdown_halt import CUT, RiskState
@@ -56,7 +57,7 @@ def test_the_first_run_adopts_what_is_there_and_owns_only_its_capital(year: Calm
     year.on(0)
     with connect(year.home) as store:
         adopted = broker_events.newest_baseline(store, "daily", year.venue)
-        snapshot = ledger.latest_snapshot(store, "daily")
+        snapshot = position_store.latest_snapshot(store, "daily")
     assert adopted is not None
     assert snapshot is not None
     assert (adopted.number, adopted.reason, adopted.cash) == (1, "first run", D(10_000))
@@ -129,14 +130,14 @@ def test_a_reset_is_adopted_anew_and_is_neither_profit_nor_loss(year: Calm) -> N
     number = year.until_it_holds()
     with connect(year.home) as store:
         trades = broker_events.executions(store, "daily", 1)
-        before = ledger.latest_snapshot(store, "daily")
+        before = position_store.latest_snapshot(store, "daily")
     assert before is not None
     year.testnet.exchange.reset()
     year.checks.reset()
     year.on(number + 1)
     with connect(year.home) as store:
         adopted = broker_events.newest_baseline(store, "daily", year.venue)
-        after = ledger.snapshots(store, "daily", until=DAYS[number + 1], last_days=1)[0]
+        after = position_store.snapshots(store, "daily", until=DAYS[number + 1], last_days=1)[0]
     assert adopted is not None
     assert (adopted.number, adopted.reason) == (2, "the venue was reset")
     fees = sum(
@@ -192,7 +193,7 @@ def test_a_day_on_which_the_venue_has_halted_everything_is_lived(year: Calm) -> 
     assert year.testnet.exchange.accepted_orders == before
     with connect(year.home) as store:
         decisions = ledger.decisions_on(store, "daily", DAYS[number + 1])
-        snapshot = ledger.latest_snapshot(store, "daily")
+        snapshot = position_store.latest_snapshot(store, "daily")
     assert snapshot is not None
     assert snapshot.account.as_of == DAYS[number + 1]
     assert snapshot.account.quantity(BTC)
@@ -284,7 +285,7 @@ def test_a_symbol_that_the_venue_lists_no_longer_is_kept_while_the_others_trade(
         year.on(later)
     assert {order.symbol for order in exchange.accepted_orders[before:]} == {BTC}
     with connect(year.home) as store:
-        snapshot = ledger.latest_snapshot(store, "daily")
+        snapshot = position_store.latest_snapshot(store, "daily")
         decisions = {decision.symbol: decision.status for decision in ledger.decisions_on(store, "daily", DAYS[-1])}
     assert snapshot is not None
     assert snapshot.account.quantity(ETH) > 0

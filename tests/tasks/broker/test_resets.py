@@ -13,8 +13,8 @@ import requests
 from exchange.ports import BrokerRefused
 from storage.database import connect
 from storage.ledger import broker_events, resets
-from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
+from storage.ledger import positions as position_store
 from strategy.account.orders import OrderState
 from tasks.broker.balances import BrokerDisagrees
 from tasks.broker.reconciliation import reconcile_broker
@@ -70,7 +70,7 @@ def number_of(year: Calm) -> int:
 
 def positions(year: Calm) -> dict[str, Decimal]:
     with connect(year.home) as store:
-        found = ledger.latest_snapshot(store, "daily")
+        found = position_store.latest_snapshot(store, "daily")
     assert found is not None
     return {symbol: position.quantity for symbol, position in found.account.positions.items()}
 
@@ -146,7 +146,7 @@ def test_a_reset_to_less_cash_leaves_no_account_whose_orders_cannot_be_paid(tmp_
         assert "testnet-spot has 7,000.00 in cash to spend" in told
         year.on(number)
         with connect(year.home) as store:
-            snapshot = ledger.latest_snapshot(store, "daily")
+            snapshot = position_store.latest_snapshot(store, "daily")
             orders = order_store.orders_on(store, "daily", DAYS[number])
         assert snapshot is not None
         assert (snapshot.account.cash, snapshot.equity) == (D(7_000), D(7_000))

@@ -10,6 +10,7 @@ import pytest
 from storage.database import connect
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
+from storage.ledger import positions as position_store
 from storage.ledger import risk_state, takeovers
 from strategy.account.orders import OrderState
 from strategy.account.state import EntryKind, Snapshot
@@ -51,7 +52,7 @@ def taken_over(year: Calm) -> Any:
 
 def snapshot(year: Calm) -> Snapshot:
     with connect(year.home) as store:
-        found = ledger.latest_snapshot(store, "daily")
+        found = position_store.latest_snapshot(store, "daily")
     assert found is not None
     return found
 

@@ -10,7 +10,7 @@ import pytest
 
 from exchange.brokers.paper import PaperBroker
 from storage.database import connect
-from storage.ledger import days as ledger
+from storage.ledger import positions as position_store
 from strategy.evaluation.metrics import drawdowns
 from strategy.signals.strategies import Strategy
 from tasks.backfill.run import fill
@@ -47,7 +47,7 @@ def test_the_picture_begins_where_the_account_did(job: Job, history: AccountHist
 
 def test_the_drawdown_counts_from_the_highest_equity_of_the_whole_life(job: Job, history: AccountHistory) -> None:
     with connect(job.home) as store:
-        snapshots = ledger.snapshots(store, job.account, until=LAST, last_days=10_000)
+        snapshots = position_store.snapshots(store, job.account, until=LAST, last_days=10_000)
     equity = np.array([float(snapshot.equity) for snapshot in snapshots])
     assert history.picture.drawdown == tuple(drawdowns(equity))
     # The look-back forgets an older peak; the picture must not.
@@ -69,7 +69,7 @@ def test_an_account_of_hold_has_no_benchmark_but_itself(job: Job) -> None:
 
 def test_dust_is_shown_nowhere(job: Job) -> None:
     with connect(job.home) as store:
-        snapshot = ledger.latest_snapshot(store, job.account)
+        snapshot = position_store.latest_snapshot(store, job.account)
     assert snapshot is not None
     symbol, position = next(iter(snapshot.account.positions.items()))
     small = replace(position, quantity=Decimal("0.000001"), mark=Decimal(50))

@@ -14,6 +14,7 @@ from storage.bars import published as bar_store
 from storage.database import connect
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
+from storage.ledger import positions as position_store
 from strategy.account.orders import OrderState
 from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import opening, plan_orders, settle_day, with_orders
@@ -63,7 +64,7 @@ def decisions(job: Job) -> dict[str, Decision]:
 
 def quantities(job: Job) -> dict[str, Decimal]:
     with connect(job.home) as store:
-        snapshot = ledger.latest_snapshot(store, job.account)
+        snapshot = position_store.latest_snapshot(store, job.account)
     assert snapshot is not None
     return {symbol: position.quantity for symbol, position in snapshot.account.positions.items()}
 
@@ -103,7 +104,7 @@ def test_missed_days_are_all_settled_and_only_the_newest_is_traded(job: Job) -> 
         mandate = account_config(store, newest)
         bars = bar_store.load(store, job.source, job.symbols, until=newest.as_of)
         first_orders = order_store.orders_on(store, job.account, FIRST)
-        told = ledger.snapshots(store, job.account, until=newest.as_of, last_days=100)
+        told = position_store.snapshots(store, job.account, until=newest.as_of, last_days=100)
         traded = {day: order_store.orders_on(store, job.account, day) for day in missed}
         decided = ledger.decisions_on(store, job.account, newest.as_of)
     quotes = quotes_by_date(bars, FIRST, newest.as_of)
@@ -199,7 +200,8 @@ def test_a_weekend_on_which_the_only_open_symbol_is_held_back_changes_nothing(jo
     run_day(monday, open_pair)
     with connect(job.home) as store:
         told = [
-            snapshot.account.as_of for snapshot in ledger.snapshots(store, "daily", until=monday.as_of, last_days=3)
+            snapshot.account.as_of
+            for snapshot in position_store.snapshots(store, "daily", until=monday.as_of, last_days=3)
         ]
     assert told == [date(2020, 6, 13), date(2020, 6, 14), date(2020, 6, 15)]
 

@@ -17,6 +17,7 @@ from storage.bars import quarantine
 from storage.bars.quarantine import Acceptance
 from storage.database import connect
 from storage.ledger import days as ledger
+from storage.ledger import positions as position_store
 from strategy.account.money import exact
 from strategy.account.state import EntryKind
 from strategy.signals.strategies import Strategy
@@ -71,7 +72,7 @@ def lived_on(job: Job, tmp_path: Path, ratio: float) -> tuple[Decimal, Decimal]:
     for day in (FIRST, SECOND, THIRD):
         run_day(on(alone, day), lambda: source(ratio=ratio))
     with connect(alone.home) as store:
-        second, third = ledger.snapshots(store, alone.account, until=THIRD, last_days=2)
+        second, third = position_store.snapshots(store, alone.account, until=THIRD, last_days=2)
     return second.equity, third.equity
 
 
@@ -83,7 +84,7 @@ def test_a_past_in_another_unit_moves_the_account_there(job: Job, tmp_path: Path
     assert f"161 published bars up to 2020-06-09 at x{ratio:.6g}, limit x1" in gate.warnings[0]
     with connect(job.home) as store:
         (entry,) = [one for one in ledger.entries_on(store, "daily", THIRD) if one.kind is EntryKind.UNIT]
-        held = ledger.snapshots(store, "daily", until=SECOND, last_days=1)[0].account.positions["TOKEN"]
+        held = position_store.snapshots(store, "daily", until=SECOND, last_days=1)[0].account.positions["TOKEN"]
         (fill,) = ledger.fills_on(store, "daily", THIRD)
         (close,) = bars.load(store, "fake", ["TOKEN"], until=SECOND, last_bars=1)["TOKEN"].close.tolist()
     assert close == pytest.approx(float(held.mark) * ratio, abs=0.006 * max(1.0, ratio))
@@ -114,7 +115,7 @@ def test_an_account_that_was_away_is_moved_from_the_unit_it_used(job: Job) -> No
             for entry in ledger.entries_on(store, "daily", day)
             if entry.kind is EntryKind.UNIT
         }
-        held = ledger.snapshots(store, "daily", until=SECOND, last_days=1)[0].account.quantity("TOKEN")
+        held = position_store.snapshots(store, "daily", until=SECOND, last_days=1)[0].account.quantity("TOKEN")
     assert list(moved) == [THIRD]
     assert float(moved[THIRD] / held) == pytest.approx(19.0, rel=1e-4)
 
@@ -137,7 +138,7 @@ def test_a_killed_day_is_moved_once(job: Job) -> None:
     assert equity(third) == settled
     with connect(job.home) as store:
         standing = settled_state(store, third)
-        before = ledger.snapshots(store, "daily", until=SECOND, last_days=1)[0].account.quantity("TOKEN")
+        before = position_store.snapshots(store, "daily", until=SECOND, last_days=1)[0].account.quantity("TOKEN")
     # In the newest unit, and a small change beside the position: not ten or forty times of it.
     assert float(standing.account.quantity("TOKEN") / before) == pytest.approx(40, rel=0.05)
     assert order.quantity < standing.account.quantity("TOKEN") / 10

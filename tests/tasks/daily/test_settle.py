@@ -10,6 +10,7 @@ from storage.bars import instruments as instrument_store
 from storage.database import connect
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
+from storage.ledger import positions as position_store
 from strategy.account.orders import Fill
 from strategy.account.state import Snapshot
 from tasks.daily.account_state import account_config
@@ -41,7 +42,7 @@ def job(tmp_path: Path) -> Job:
 
 def snapshot(job: Job) -> Snapshot:
     with connect(job.home) as store:
-        newest = ledger.latest_snapshot(store, job.account)
+        newest = position_store.latest_snapshot(store, job.account)
     assert newest is not None
     return newest
 

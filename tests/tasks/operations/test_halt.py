@@ -7,6 +7,7 @@ import pytest
 from storage.database import connect
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
+from storage.ledger import positions as position_store
 from storage.ledger import risk_state
 from strategy.account.orders import Order, OrderState
 from strategy.signals.strategies import Strategy
@@ -45,7 +46,7 @@ def test_a_halted_account_sends_only_what_reduces_and_says_so(job: Job) -> None:
     run_day(job, open_pair)
     assert orders(job)
     with connect(job.home) as store:
-        snapshot = ledger.latest_snapshot(store, job.account)
+        snapshot = position_store.latest_snapshot(store, job.account)
         assert snapshot is not None
         for order in order_store.orders_on(store, job.account, job.as_of):
             held = snapshot.account.quantity(order.symbol)
@@ -108,7 +109,7 @@ def test_after_resuming_the_drawdown_counts_from_there(job: Job) -> None:
     halt(job.home, job.account, "why not")
     answer = resume(job.home, job.account, "fine").json_values()
     with connect(job.home) as store:
-        snapshot = ledger.latest_snapshot(store, job.account)
+        snapshot = position_store.latest_snapshot(store, job.account)
         state = risk_state.load(store, job.account)
     assert snapshot is not None
     assert (state.halted, state.peak_equity) == (False, snapshot.equity)
