@@ -232,7 +232,7 @@ QUESTIONS = {
     "slippage is added": "strategy/account/fees_and_slippage",
     "the client order id is built": "strategy/account/orders",
     "a stale bar is refused": "strategy/portfolio/stale_bars",
-    "the champion is picked": "strategy/training/promotion_gate",
+    "the champion is picked": "storage/models/champions",
     "the report's equity curve is drawn": "tasks/report/charts",
     "the kill switch is latched": "storage/ledger/risk_state",
     "the volatility target is applied": "strategy/portfolio/sizing",

@@ -1,4 +1,4 @@
-"""Models and trials: weights by hash, promotions, walk-forward folds, and every configuration ever tried.
+"""Models and trials: weights by hash, promotions, the champion of a day, folds, and every configuration ever tried.
 
 Start with `registry`.
 """

@@ -22,7 +22,6 @@ from storage.keyed_rows import Table, insert_once
 from storage.models import promotions
 from storage.models.promotions import StoredVerdict, as_json
 from strategy.exit_codes import Exit
-from strategy.training.promotion_gate import PRIOR
 
 #: Any values that JSON can hold.
 Metadata = Mapping[str, Any]
@@ -143,12 +142,12 @@ def register(connection: Connection, record: ModelRecord) -> None:
     insert_once(connection, _MODELS, [row])
 
 
-def champion(connection: Connection, source: str, symbols: Sequence[str], *, trained_until: date) -> ModelRecord | None:
-    """Return the model that decides on `trained_until`, which saw nothing after that day; None if the prior decides."""
-    ruling = promotions.in_force(connection, source, symbols, trained_until)
-    if ruling is None or ruling.model_id == PRIOR:
-        return None
-    return _registered(connection, ruling.model_id)
+def registered(connection: Connection, model_id: str) -> ModelRecord:
+    """Return the registered model with this whole id. Raises ModelUnknown if there is none."""
+    row = connection.execute(_SELECT + "WHERE model_id = ?", [model_id]).fetchone()
+    if row is None:
+        raise ModelUnknown(f"model {model_id} is not registered; `turbodmt models` lists those that are")
+    return _record(row)
 
 
 def find(connection: Connection, prefix: str) -> ModelRecord:
@@ -199,13 +198,6 @@ def records(connection: Connection) -> tuple[ModelRecord, ...]:
 
 def _path(home: Path, model_id: str) -> Path:
     return home / "models" / f"{model_id}.safetensors"
-
-
-def _registered(connection: Connection, model_id: str) -> ModelRecord:
-    row = connection.execute(_SELECT + "WHERE model_id = ?", [model_id]).fetchone()
-    if row is None:
-        raise ModelUnknown(f"model {model_id} is not registered; `turbodmt models` lists those that are")
-    return _record(row)
 
 
 def _record(row: tuple[Any, ...]) -> ModelRecord:

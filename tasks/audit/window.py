@@ -13,7 +13,7 @@ from exchange.ports import BarSource
 from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
 from storage.database import connect
-from storage.models import registry as model_store
+from storage.models import champions
 from strategy.audit.lookahead import Checked, Market
 from strategy.exit_codes import Exit
 from strategy.market.data_hash import data_sha256
@@ -103,7 +103,7 @@ def promoted(known: Audited) -> tuple[str | None, tuple[str, ...]]:
     if known.symbols != job.symbols:
         return None, ("a model decides for all of its symbols together, so only turbo's prior was audited",)
     with connect(job.home) as store:
-        champion = model_store.champion(store, job.source, job.symbols, trained_until=date.max)
+        champion = champions.champion(store, job.source, job.symbols, trained_until=date.max)
     if champion is None:
         return None, ("no network of these symbols is promoted, so only turbo's prior was audited",)
     return champion.model_id, ()

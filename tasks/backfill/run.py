@@ -8,6 +8,7 @@ from exchange.ports import BarSource, Broker
 from storage.bars import published as bar_store
 from storage.database import connect
 from storage.ledger import positions as position_store
+from storage.models import champions
 from storage.models import registry as model_store
 from strategy.signals.strategies import Strategy
 from tasks.backfill.batch import DayBatch, run_batch
@@ -147,7 +148,7 @@ def _days_ruled(job: Job, champion: Champion) -> int:
     recipe = job.policy.recipe
     with connect(job.home) as store:
         trained = model_store.last_trained(store, job.registry, job.symbols, until=job.as_of)
-        ruling = model_store.champion(store, job.registry, job.symbols, trained_until=job.as_of)
+        ruling = champions.champion(store, job.registry, job.symbols, trained_until=job.as_of)
         ages = [
             len(bar_store.session_dates(store, job.source, job.symbols, after=since, until=job.as_of))
             if since

@@ -6,7 +6,7 @@ from datetime import date
 
 from storage.bars import published as bar_store
 from storage.database import Connection, connect
-from storage.models import promotions
+from storage.models import champions, promotions
 from storage.models import registry as model_store
 from storage.models.registry import ModelDamaged, ModelRecord
 from strategy.signals.strategies import Strategy
@@ -71,7 +71,7 @@ def retrain(job: Job) -> Champion:
 def _known(job: Job) -> _Registry:
     """Return the registry on the job's day; a champion with an unusable file counts as none and is replaced at once."""
     with connect(job.home) as store:
-        champion = model_store.champion(store, job.registry, job.symbols, trained_until=job.as_of)
+        champion = champions.champion(store, job.registry, job.symbols, trained_until=job.as_of)
         trained = model_store.last_trained(store, job.registry, job.symbols, until=job.as_of)
         known = _Registry(
             champion=champion,

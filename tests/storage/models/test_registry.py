@@ -148,33 +148,18 @@ def test_a_promotion_retires_the_champion_of_the_same_symbols(home: Path) -> Non
     }
 
 
-def test_a_champion_never_saw_the_future(home: Path) -> None:
-    symbols = ("^IXIC", "^GSPC")
-    with connect(home) as store:
-        models.register(store, RECORD)
-        models.register(store, NEWER)
-        assert models.champion(store, "sample", symbols, trained_until=date(2020, 1, 1)) is None
-        for record in (RECORD, NEWER):
-            promotions.promote(store, promotion_of(record))
-        found = [
-            models.champion(store, "sample", symbols, trained_until=day)
-            for day in (date(2010, 1, 3), date(2010, 1, 4), date(2012, 1, 2), date(2012, 1, 3))
-        ]
-    assert [record and record.model_id for record in found] == [None, "m1", "m1", "m2"]
+def test_a_model_that_nobody_registered_is_not_found(home: Path) -> None:
+    with connect(home) as store, pytest.raises(ModelUnknown, match="model m9 is not registered; `turbodmt models`"):
+        models.registered(store, "m9")
 
 
-def test_the_prior_is_no_model(home: Path) -> None:
+def test_a_model_that_gave_way_to_the_prior_is_retired(home: Path) -> None:
     with connect(home) as store:
         models.register(store, RECORD)
         promotions.promote(store, promotion_of(RECORD))
         back = replace(promotion_of(RECORD), model_id=PRIOR, as_of=date(2015, 1, 1), by=Promoter.HAND)
         promotions.promote(store, back)
-        found = [
-            models.champion(store, "sample", RECORD.symbols, trained_until=day)
-            for day in (date(2014, 12, 31), date(2015, 1, 1))
-        ]
         states = [(record.state, record.reason) for record in models.records(store)]
-    assert [record and record.model_id for record in found] == ["m1", None]
     assert states == [(ModelState.RETIRED, "replaced by prior")]
 
 

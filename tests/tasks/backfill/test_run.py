@@ -19,7 +19,7 @@ from storage.ledger import orders as order_store
 from storage.ledger import positions as position_store
 from storage.ledger import runs
 from storage.ledger.runs import Run
-from storage.models import promotions
+from storage.models import champions, promotions
 from storage.models import registry as model_store
 from strategy.account.orders import Order, ReasonCode
 from strategy.account.quotes import quotes_by_date
@@ -324,8 +324,8 @@ def test_models_of_a_backfill_never_trade_for_a_daily_run(tmp_path: Path) -> Non
             at=job.now,
         )
         promotions.promote(store, promoted)
-        assert model_store.champion(store, job.registry, job.symbols, trained_until=LAST) is not None
-        assert model_store.champion(store, job.source, job.symbols, trained_until=LAST) is None
+        assert champions.champion(store, job.registry, job.symbols, trained_until=LAST) is not None
+        assert champions.champion(store, job.source, job.symbols, trained_until=LAST) is None
         assert model_store.last_trained(store, job.source, job.symbols, until=LAST) is None
         open_day = promotions.first_open_day(store, job.source, job.symbols, FIRST)
     assert open_day == FIRST, "what the backfill decided keeps no day from a model of the daily runs"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from storage.database import connect
-from storage.models import promotions
+from storage.models import champions, promotions
 from storage.models import registry as model_store
 from storage.models.promotions import Promoter, Promotion, StoredVerdict
 from storage.models.registry import ModelDamaged, ModelRecord, ModelUnknown
@@ -117,7 +117,7 @@ def test_a_hand_promotes_a_refused_model_and_puts_the_old_one_back(home: Path, p
     assert (back["replaced"], back["as_of"]) == (new, "2020-02-03")
     with connect(home) as store:
         found = [
-            model_store.champion(store, "sample", ("A", "B"), trained_until=day)
+            champions.champion(store, "sample", ("A", "B"), trained_until=day)
             for day in (FIRST, SECOND - timedelta(days=1), SECOND)
         ]
     assert [record and record.model_id for record in found] == [old] * 3

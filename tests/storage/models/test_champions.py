@@ -1,0 +1,67 @@
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from storage.database import connect
+from storage.models import champions, promotions
+from storage.models import registry as models
+from storage.models.promotions import Promoter, Promotion
+from storage.models.registry import ModelRecord
+from strategy.training.promotion_gate import PRIOR
+
+AT = datetime(2020, 1, 7, tzinfo=UTC)
+RECORD = ModelRecord(
+    model_id="m1",
+    source="sample",
+    symbols=("^GSPC", "^IXIC"),
+    trained_from=date(2000, 1, 3),
+    trained_to=date(2010, 1, 4),
+    created_at=AT,
+    seed=7,
+    config="{}",
+    code_version="0.1.0",
+    data_sha256="ab",
+    validation="{}",
+)
+NEWER = replace(RECORD, model_id="m2", trained_to=date(2012, 1, 3))
+
+
+def promotion_of(record: ModelRecord) -> Promotion:
+    """Return what the gate does on the day that the model was trained."""
+    return Promotion(
+        source=record.source,
+        symbols=record.symbols,
+        model_id=record.model_id,
+        as_of=record.trained_to,
+        by=Promoter.GATE,
+        reason="no worse",
+        at=AT,
+    )
+
+
+def test_a_champion_never_saw_the_future(home: Path) -> None:
+    symbols = ("^IXIC", "^GSPC")
+    with connect(home) as store:
+        models.register(store, RECORD)
+        models.register(store, NEWER)
+        assert champions.champion(store, "sample", symbols, trained_until=date(2020, 1, 1)) is None
+        for record in (RECORD, NEWER):
+            promotions.promote(store, promotion_of(record))
+        found = [
+            champions.champion(store, "sample", symbols, trained_until=day)
+            for day in (date(2010, 1, 3), date(2010, 1, 4), date(2012, 1, 2), date(2012, 1, 3))
+        ]
+    assert [record and record.model_id for record in found] == [None, "m1", "m1", "m2"]
+
+
+def test_the_prior_is_no_model(home: Path) -> None:
+    with connect(home) as store:
+        models.register(store, RECORD)
+        promotions.promote(store, promotion_of(RECORD))
+        back = replace(promotion_of(RECORD), model_id=PRIOR, as_of=date(2015, 1, 1), by=Promoter.HAND)
+        promotions.promote(store, back)
+        found = [
+            champions.champion(store, "sample", RECORD.symbols, trained_until=day)
+            for day in (date(2014, 12, 31), date(2015, 1, 1))
+        ]
+    assert [record and record.model_id for record in found] == ["m1", None]
