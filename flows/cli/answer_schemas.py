@@ -24,9 +24,9 @@ from tasks.models.retrain import TrainAnswer
 from tasks.operations.accounts import AccountsAnswer, ForgottenAccountAnswer, ForgottenBarsAnswer
 from tasks.operations.concerns import WatchAnswer
 from tasks.operations.day_pages import ReportAnswer
-from tasks.operations.explain_answer import ExplainAnswer
 from tasks.operations.halt import HaltAnswer
 from tasks.operations.import_bars import ImportAnswer
+from tasks.operations.order_record_answer import ExplainAnswer
 from tasks.operations.promote import ModelsAnswer, PromoteAnswer
 from tasks.operations.status import StatusAnswer
 from tasks.run.answers import Answer, DayAnswer

@@ -15,7 +15,14 @@ from flows.cli.options import AsJson, Home
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from tasks.operations.explain_answer import BarsPart, ExplainAnswer, ForecastPart, LimitsPart, RegimePart, SizePart
+    from tasks.operations.order_record_answer import (
+        BarsPart,
+        ExplainAnswer,
+        ForecastPart,
+        LimitsPart,
+        RegimePart,
+        SizePart,
+    )
     from tasks.run.job import RunConfig
 
 #: A line of the page: name, value and remark.
@@ -41,7 +48,7 @@ def run_explain(given: Mapping[str, object], order: str, account: str | None) ->
     from flows.config.settings import load
     from flows.planning.plan import RequestRefused
     from tasks.operations.accounts import demand_known
-    from tasks.operations.explain import explain, orders_named
+    from tasks.operations.order_record import explain, orders_named
 
     home = load(given).home
     if account is not None:

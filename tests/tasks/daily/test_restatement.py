@@ -29,7 +29,7 @@ from tasks.daily.settle import settle
 from tasks.daily.signals import settled_state, signal
 from tasks.data.ingest import ingest
 from tasks.models.retrain import Champion
-from tasks.operations.explain import explain, orders_named
+from tasks.operations.order_record import explain, orders_named
 from tasks.run.job import SPOT, Job
 from tasks.validation.gate import NothingPublishable, validate
 from testing.markets.bars import TOKEN

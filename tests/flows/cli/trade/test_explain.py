@@ -17,7 +17,7 @@ from storage.database import connect
 from storage.ledger import orders as order_store
 from storage.ledger import runs
 from strategy.signals.strategies import Strategy
-from tasks.operations.explain_answer import ExplainAnswer
+from tasks.operations.order_record_answer import ExplainAnswer
 from tasks.run.job import Job
 from testing.markets.bars import PAIR
 from testing.runs.jobs import SIZING, a_job, on, run_day
@@ -160,7 +160,7 @@ def test_a_page_of_what_is_not_known_any_more_has_no_empty_parts(run: Run, ids: 
 
 def test_explaining_imports_neither_prefect_nor_torch(ids: list[str]) -> None:
     code = (
-        "import sys; import flows.cli.trade.explain, tasks.operations.explain; "
+        "import sys; import flows.cli.trade.explain, tasks.operations.order_record; "
         "print([n for n in ('prefect', 'torch') if n in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)

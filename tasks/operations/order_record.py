@@ -1,4 +1,4 @@
-"""Explanation of an order, from its bars to its fills, every number as stored."""
+"""The record of an order, gathered from its bars to its fills, every number as stored; the command line words it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from strategy.account.orders import Fill, Order, Side
 from strategy.broker.fills import BrokerFill
 from strategy.market.data_hash import data_sha256
 from strategy.portfolio.decision import Decision
-from tasks.operations.explain_answer import (
+from tasks.operations.order_record_answer import (
     BarsPart,
     ExecutionPart,
     ExplainAnswer,

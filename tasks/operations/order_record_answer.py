@@ -1,4 +1,4 @@
-"""The answer of `turbodmt explain`, part by part."""
+"""The record of an order, part by part, as `turbodmt explain` answers it."""
 
 from datetime import date
 

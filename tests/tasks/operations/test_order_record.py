@@ -24,8 +24,8 @@ from tasks.daily.settle import settle
 from tasks.daily.signals import signal
 from tasks.data.ingest import ingest
 from tasks.models.retrain import Champion
-from tasks.operations.explain import explain, orders_named
 from tasks.operations.halt import halt
+from tasks.operations.order_record import explain, orders_named
 from tasks.run.job import Job, RunConfig
 from tasks.run.runs import begin as begin_daily
 from tasks.validation.gate import validate
