@@ -67,14 +67,14 @@ GROUPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             *("brokers.binance_orders", "brokers.order_reports", "brokers.order_history"),
             *("brokers.testnet_client", "brokers.testnet_session", "brokers.symbol_rules"),
             *("brokers.error_codes", "brokers.amounts"),
-            *("retries", "deadline"),
+            *("retries", "rate_limit", "deadline"),
         ),
         (
             *("brokers.paper", "brokers.binance_spot", "brokers.binance_futures"),
             *("brokers.binance_orders", "brokers.order_history", "brokers.testnet_client"),
             *("brokers.testnet_session", "brokers.symbol_rules", "brokers.error_codes"),
             *("brokers.amounts", "brokers.testnet_outcomes", "brokers.testnets"),
-            *("retries", "deadline"),
+            *("retries", "rate_limit", "deadline"),
         ),
     ),
 }

@@ -251,7 +251,7 @@ QUESTIONS = {
     "a session's close is known": "exchange/sessions/closing_times",
     "an order is explained in words": "flows/cli/trade/explain",
     "the drawdown halt has its limit": "strategy/portfolio/drawdown_halt",
-    "the rate limit is obeyed": "exchange/brokers/testnet_session",
+    "the rate limit is obeyed": "exchange/rate_limit",
     "a baseline such as hold is defined": "strategy/signals/strategies",
     "the API keys are read": "flows/planning/api_keys",
     "the largest order's notional is checked": "strategy/portfolio/pretrade_checks",

@@ -11,7 +11,8 @@ import requests
 from exchange.brokers.error_codes import LIMITED_CODES, Judgement, judge_answer
 from exchange.deadline import WHOLE, PunctualAdapter
 from exchange.ports import SourceRefused, SourceUnavailable
-from exchange.retries import LONGEST_WAIT_S, TRIES, WEIGHT_WINDOW_S, Transient, retried, stated_wait_s, used_weight
+from exchange.rate_limit import LONGEST_WAIT_S, stated_wait_s, wait_near_limit
+from exchange.retries import TRIES, Transient, retried
 
 Answer = TypeVar("Answer")
 
@@ -53,8 +54,7 @@ def answer(client: Any, ask: Callable[[], Answer], sleep: Callable[[float], None
             f"binance did not answer within {TRIES} tries (last: {failure}); check the network or try again later"
         ) from failure
     headers = client.response.headers if client.response is not None else {}
-    if used_weight(headers) >= WEIGHT_LIMIT:
-        sleep(WEIGHT_WINDOW_S)
+    wait_near_limit(headers, WEIGHT_LIMIT, sleep)
     return result
 
 

@@ -11,7 +11,8 @@ import requests
 from exchange.brokers.error_codes import Duplicate, Judgement, Uncertain, VenueRefusal, judge_answer, judge_failure
 from exchange.brokers.testnet_client import ApiKeys, Redirected, Wire, testnet_client
 from exchange.ports import BrokerRefused, BrokerUnavailable
-from exchange.retries import LONGEST_WAIT_S, TRIES, WEIGHT_WINDOW_S, Transient, retried, stated_wait_s, used_weight
+from exchange.rate_limit import LONGEST_WAIT_S, stated_wait_s, wait_near_limit
+from exchange.retries import TRIES, Transient, retried
 
 Answer = TypeVar("Answer")
 
@@ -71,7 +72,7 @@ class TestnetSession:
                 f"{self._host} did not answer within {TRIES} tries (last: {failure}); check the network or run the "
                 "same command again later"
             ) from None
-        self._mind_the_weight()
+        wait_near_limit(self._client.response.headers, self._endpoint.weight_limit, self.wait)
         return answer
 
     def send(self, request: Callable[[Any], Answer]) -> Answer:
@@ -84,7 +85,7 @@ class TestnetSession:
         except Redirected as error:
             raise Uncertain(str(error)) from None
         if judgement is None:
-            self._mind_the_weight()
+            wait_near_limit(self._client.response.headers, self._endpoint.weight_limit, self.wait)
             taken: Answer = answer
             return taken
         if judgement is Judgement.DUPLICATE:
@@ -173,8 +174,3 @@ class TestnetSession:
                 "the same command again later"
             )
         return wait_s
-
-    def _mind_the_weight(self) -> None:
-        """Wait a minute if the used request weight is near the limit."""
-        if used_weight(self._client.response.headers) >= self._endpoint.weight_limit:
-            self.wait(WEIGHT_WINDOW_S)
