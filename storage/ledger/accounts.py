@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 
 from storage.database import Connection, transaction
+from storage.typed_rows import column
 
 #: Values of `runs.account` that name a command instead of an account.
 _NO_ACCOUNT = ("train", "import", "backtest", "twin", "audit")
@@ -23,12 +24,12 @@ class KnownAccount:
 
 def names(connection: Connection) -> tuple[str, ...]:
     """Return every account that has a settled day or a run, by name."""
-    rows = connection.execute(
+    return column(
+        connection,
         "SELECT account FROM account_snapshots UNION SELECT account FROM runs WHERE NOT list_contains(?, account) "
         "ORDER BY account",
         [list(_NO_ACCOUNT)],
-    ).fetchall()
-    return tuple(row[0] for row in rows)
+    )
 
 
 def known(connection: Connection) -> tuple[KnownAccount, ...]:
@@ -72,28 +73,25 @@ def forget_bars(connection: Connection, source: str) -> dict[str, int]:
 
 def deciding(connection: Connection, source: str) -> tuple[str, ...]:
     """Return the accounts that have decided on bars of the source, by name."""
-    rows = connection.execute(
-        "SELECT DISTINCT account FROM decisions WHERE source = ? ORDER BY account", [source]
-    ).fetchall()
-    return tuple(row[0] for row in rows)
+    return column(connection, "SELECT DISTINCT account FROM decisions WHERE source = ? ORDER BY account", [source])
 
 
-def _tables_with(connection: Connection, column: str) -> tuple[str, ...]:
-    """Return the tables that have the column, including those of later migrations."""
-    rows = connection.execute(
+def _tables_with(connection: Connection, name: str) -> tuple[str, ...]:
+    """Return the tables that have a column of the name, including those of later migrations."""
+    return column(
+        connection,
         "SELECT table_name FROM duckdb_columns() WHERE column_name = ? AND schema_name = 'main' AND NOT internal "
         # Views are listed with columns too, but hold no rows of their own.
         "AND table_oid IN (SELECT table_oid FROM duckdb_tables()) ORDER BY table_name",
-        [column],
-    ).fetchall()
-    return tuple(row[0] for row in rows)
+        [name],
+    )
 
 
-def _deleted(connection: Connection, column: str, value: str, tables: tuple[str, ...]) -> dict[str, int]:
+def _deleted(connection: Connection, key: str, value: str, tables: tuple[str, ...]) -> dict[str, int]:
     counts = {}
     with transaction(connection):
         for table in tables:
-            found = connection.execute(f'DELETE FROM "{table}" WHERE {column} = ?', [value]).fetchone()  # noqa: S608
+            found = connection.execute(f'DELETE FROM "{table}" WHERE {key} = ?', [value]).fetchone()  # noqa: S608
             if found and found[0]:
                 counts[table] = int(found[0])
     return counts

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
 
 from storage.database import Connection, transaction
 from storage.keyed_rows import Row, Table, insert_once
+from storage.typed_rows import column, read, scalar
 from strategy.account.money import quantised
-from strategy.account.orders import Order, OrderState, Side
+from strategy.account.orders import Order, OrderState
 from strategy.broker.fills import BrokerFill, FundingPayment
 
 ADOPTIONS = Table(
@@ -70,10 +70,11 @@ def newest_baseline(connection: Connection, account: str, broker: str) -> Broker
         return None
     number, adopted_at, _, _, reason, charges_from = rows[0]
     held = {row[2]: row[3] for row in rows}
-    charges = connection.execute(
+    charges = column(
+        connection,
         "SELECT charge_id FROM baseline_charges WHERE account = ? AND broker = ? AND number = ?",
         [account, broker, number],
-    ).fetchall()
+    )
     return BrokerBaseline(
         number=number,
         reason=reason,
@@ -81,20 +82,18 @@ def newest_baseline(connection: Connection, account: str, broker: str) -> Broker
         cash=held.pop(CASH),
         positions=held,
         charges_from=charges_from and charges_from.astimezone(UTC),
-        charges_held=frozenset(charge_id for (charge_id,) in charges),
+        charges_held=frozenset(charges),
     )
 
 
 def broker_of(connection: Connection, account: str) -> str | None:
     """Return the external broker that the account trades at; None if it has none."""
-    row = connection.execute("SELECT broker FROM adoptions WHERE account = ? ORDER BY broker", [account]).fetchone()
-    return str(row[0]) if row else None
+    return scalar(connection, str, "SELECT broker FROM adoptions WHERE account = ? ORDER BY broker", [account])
 
 
 def account_at(connection: Connection, broker: str) -> str | None:
     """Return the account that trades at the broker; None if none does."""
-    row = connection.execute("SELECT account FROM adoptions WHERE broker = ? ORDER BY account", [broker]).fetchone()
-    return str(row[0]) if row else None
+    return scalar(connection, str, "SELECT account FROM adoptions WHERE broker = ? ORDER BY account", [broker])
 
 
 def record_baseline(connection: Connection, account: str, broker: str, taken: BrokerBaseline) -> None:
@@ -131,19 +130,14 @@ def record_step(connection: Connection, account: str, order: Order, at: datetime
 
 def sent_at(connection: Connection, account: str, order_id: str) -> datetime | None:
     """Return when the order was last sent to the broker; None if it never was."""
-    row = connection.execute(
-        "SELECT max(recorded_at) FROM order_events WHERE account = ? AND order_id = ? AND state = ?",
-        [account, order_id, str(OrderState.SENT)],
-    ).fetchone()
-    return row[0].astimezone(UTC) if row and row[0] is not None else None
+    select = "SELECT max(recorded_at) FROM order_events WHERE account = ? AND order_id = ? AND state = ?"
+    return scalar(connection, datetime, select, [account, order_id, str(OrderState.SENT)])
 
 
 def last_sent_at(connection: Connection, account: str) -> datetime | None:
     """Return when any order of the account was last sent to the broker; None if none ever was."""
-    row = connection.execute(
-        "SELECT max(recorded_at) FROM order_events WHERE account = ? AND state = ?", [account, str(OrderState.SENT)]
-    ).fetchone()
-    return row[0].astimezone(UTC) if row and row[0] is not None else None
+    select = "SELECT max(recorded_at) FROM order_events WHERE account = ? AND state = ?"
+    return scalar(connection, datetime, select, [account, str(OrderState.SENT)])
 
 
 def record_executions(
@@ -162,10 +156,8 @@ def executions(connection: Connection, account: str, number: int) -> tuple[Broke
 
 def trade_ids(connection: Connection, account: str, symbol: str) -> frozenset[str]:
     """Return the ids of all recorded trades of the symbol."""
-    rows = connection.execute(
-        "SELECT trade_id FROM executions WHERE account = ? AND symbol = ?", [account, symbol]
-    ).fetchall()
-    return frozenset(row[0] for row in rows)
+    select = "SELECT trade_id FROM executions WHERE account = ? AND symbol = ?"
+    return frozenset(column(connection, select, [account, symbol]))
 
 
 def executions_booked(connection: Connection, account: str, day: date) -> tuple[BrokerFill, ...]:
@@ -215,13 +207,13 @@ def executions_of(connection: Connection, account: str, order_id: str) -> tuple[
 def _executions(connection: Connection, where: str, values: Sequence[object]) -> tuple[BrokerFill, ...]:
     """Return the trades that fulfil the condition, whose values are bound, in order of time."""
     select = f"SELECT {_EXECUTION} FROM executions WHERE {where} ORDER BY executed_at, order_id, trade_id"  # noqa: S608
-    return tuple(map(_execution, connection.execute(select, values).fetchall()))
+    return read(connection, BrokerFill, select, values)
 
 
 def _charges(connection: Connection, where: str, values: Sequence[object]) -> tuple[FundingPayment, ...]:
     """Return the funding payments that fulfil the condition, whose values are bound, in order of time."""
     select = f"SELECT {_CHARGE} FROM charges WHERE {where} ORDER BY charged_at, charge_id"  # noqa: S608 - names alone
-    return tuple(map(_charge, connection.execute(select, values).fetchall()))
+    return read(connection, FundingPayment, select, values)
 
 
 def _execution_row(account: str, number: int, fill: BrokerFill) -> Row:
@@ -231,29 +223,3 @@ def _execution_row(account: str, number: int, fill: BrokerFill) -> Row:
         *(account, fill.order_id, fill.trade_id, fill.symbol, fill.executed_at, str(fill.side), *money),
         *(fill.fee_asset, realised, number, amount, fill.base, fill.quote, fill.fee_symbol),
     )
-
-
-def _execution(row: tuple[Any, ...]) -> BrokerFill:
-    order_id, trade_id, symbol, executed_at, side, quantity, price, fee, *rest = row
-    fee_asset, realised, amount, base, quote, fee_symbol = rest
-    return BrokerFill(
-        order_id=order_id,
-        trade_id=trade_id,
-        symbol=symbol,
-        executed_at=executed_at.astimezone(UTC),
-        side=Side(side),
-        quantity=quantity,
-        price=price,
-        fee=fee,
-        fee_asset=fee_asset,
-        realised=realised,
-        amount=amount,
-        base=base or "",
-        quote=quote or "",
-        fee_symbol=fee_symbol or "",
-    )
-
-
-def _charge(row: tuple[Any, ...]) -> FundingPayment:
-    charge_id, charged_at, symbol, cash = row
-    return FundingPayment(charge_id=charge_id, charged_at=charged_at.astimezone(UTC), symbol=symbol, cash=cash)

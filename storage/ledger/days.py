@@ -18,10 +18,11 @@ from storage.ledger.row_codec import (
     select_fills,
     snapshot_row,
 )
+from storage.typed_rows import column, read, read_first, scalar
 from strategy.account.orders import Fill
-from strategy.account.state import Entry, EntryKind
+from strategy.account.state import Entry
 from strategy.backtest.day_loop import Day
-from strategy.portfolio.decision import Decision, Status
+from strategy.portfolio.decision import Decision
 
 
 def record_decisions(
@@ -38,35 +39,24 @@ def record_decisions(
 
 def decisions_on(connection: Connection, account: str, day: date) -> tuple[Decision, ...]:
     """Return the day's decisions, sorted by symbol."""
-    rows = connection.execute(
-        "SELECT symbol, status, regime, confidence, signal, volatility, exposure, reason FROM decisions "
+    return read(
+        connection,
+        Decision,
+        "SELECT as_of, symbol, status, regime, confidence, signal, volatility, exposure, reason FROM decisions "
         "WHERE account = ? AND as_of = ? ORDER BY symbol",
         [account, day],
-    ).fetchall()
-    return tuple(
-        Decision(
-            as_of=day,
-            symbol=symbol,
-            status=Status(status),
-            regime=regime,
-            confidence=confidence,
-            signal=signal,
-            volatility=volatility,
-            exposure=exposure,
-            reason=reason,
-        )
-        for symbol, status, regime, confidence, signal, volatility, exposure, reason in rows
     )
 
 
 def provenance_on(connection: Connection, account: str, day: date) -> Provenance | None:
     """Return the provenance of the day's decisions; None if there are none."""
-    row = connection.execute(
+    return read_first(
+        connection,
+        Provenance,
         "SELECT source, strategy, model_id, data_sha256 FROM decisions WHERE account = ? AND as_of = ? "
         "ORDER BY symbol LIMIT 1",
         [account, day],
-    ).fetchone()
-    return Provenance(source=row[0], strategy=row[1], model_id=row[2], data_sha256=row[3]) if row else None
+    )
 
 
 def newest_panel(connection: Connection, account: str) -> tuple[str | None, tuple[str, ...]]:
@@ -117,41 +107,35 @@ def fills_of(connection: Connection, account: str, order_ids: Sequence[str]) -> 
 
 def entries_on(connection: Connection, account: str, day: date) -> tuple[Entry, ...]:
     """Return the day's entries (changes without a trade), by kind and symbol."""
-    rows = connection.execute(
-        "SELECT kind, symbol, cash, quantity FROM entries WHERE account = ? AND as_of = ? ORDER BY kind, symbol",
+    return read(
+        connection,
+        Entry,
+        "SELECT as_of, kind, symbol, cash, quantity FROM entries WHERE account = ? AND as_of = ? ORDER BY kind, symbol",
         [account, day],
-    ).fetchall()
-    return tuple(
-        Entry(as_of=day, kind=EntryKind(kind), symbol=symbol, cash=cash, quantity=quantity)
-        for kind, symbol, cash, quantity in rows
     )
 
 
 def first_day(connection: Connection, account: str) -> date | None:
     """Return the day on which the account opened; None if it has none."""
-    row = connection.execute("SELECT min(as_of) FROM account_snapshots WHERE account = ?", [account]).fetchone()
-    return row[0] if row else None
+    return scalar(connection, date, "SELECT min(as_of) FROM account_snapshots WHERE account = ?", [account])
 
 
 def accounts(connection: Connection) -> tuple[str, ...]:
     """Return the accounts with a settled day, by name."""
-    rows = connection.execute("SELECT DISTINCT account FROM account_snapshots ORDER BY account").fetchall()
-    return tuple(row[0] for row in rows)
+    return column(connection, "SELECT DISTINCT account FROM account_snapshots ORDER BY account")
 
 
 def last_decided(connection: Connection, account: str, *, before: date) -> date | None:
     """Return the newest day before `before` that the account decided; None if there is none."""
-    row = connection.execute(
-        "SELECT max(as_of) FROM decisions WHERE account = ? AND as_of < ?", [account, before]
-    ).fetchone()
-    return row[0] if row else None
+    select = "SELECT max(as_of) FROM decisions WHERE account = ? AND as_of < ?"
+    return scalar(connection, date, select, [account, before])
 
 
 def missed_days(connection: Connection, account: str, day: date) -> tuple[date, ...]:
     """Return the settled days before `day` without a decision, back to the newest one that has a decision."""
-    rows = connection.execute(
+    return column(
+        connection,
         "SELECT as_of FROM account_snapshots WHERE account = $account AND as_of < $day AND as_of > "
         "(SELECT max(as_of) FROM decisions WHERE account = $account AND as_of < $day) ORDER BY as_of",
         {"account": account, "day": day},
-    ).fetchall()
-    return tuple(row[0] for row in rows)
+    )

@@ -4,9 +4,10 @@ An order with evidence has arrived, whatever the broker reports or forgets later
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from storage.database import Connection
+from storage.typed_rows import read_first, records, value
 from strategy.broker.fills import VenueOrder
 
 
@@ -30,21 +31,20 @@ def record_evidence(connection: Connection, account: str, broker: str, order_id:
 
 def evidence_of(connection: Connection, account: str, broker: str, order_id: str) -> VenueOrder | None:
     """Return the broker's confirmation of the order; None if there was none."""
-    row = connection.execute(
+    return read_first(
+        connection,
+        VenueOrder,
         "SELECT venue_order_id, transacted_at FROM order_evidence WHERE account = ? AND broker = ? AND order_id = ?",
         [account, broker, order_id],
-    ).fetchone()
-    return VenueOrder(venue_order_id=row[0], transacted_at=row[1].astimezone(UTC)) if row else None
+    )
 
 
 def evidence_since(connection: Connection, account: str, broker: str, since: datetime) -> tuple[Evidence, ...]:
     """Return the orders that the broker confirmed to have accepted at that instant or later, oldest first."""
-    rows = connection.execute(
+    found = records(
+        connection,
         "SELECT order_id, venue_order_id, transacted_at FROM order_evidence WHERE account = ? AND broker = ? "
         "AND transacted_at >= ? ORDER BY transacted_at, order_id",
         [account, broker, since],
-    ).fetchall()
-    return tuple(
-        Evidence(order_id=order_id, venue=VenueOrder(venue_order_id=number, transacted_at=at.astimezone(UTC)))
-        for order_id, number, at in rows
     )
+    return tuple(Evidence(order_id=row["order_id"], venue=value(VenueOrder, row)) for row in found)

@@ -1,10 +1,11 @@
 """Look-up of one order by the beginning of its id, with its steps and fills."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 from storage.database import Connection
 from storage.ledger.row_codec import select_fills
+from storage.typed_rows import read, scalar
 from strategy.account.orders import Fill, OrderState
 
 #: The prefix of every order id; it may be omitted in a look-up.
@@ -32,24 +33,20 @@ class Step:
 
 def beginning(connection: Connection, text: str, account: str | None, *, most: int) -> tuple[Found, ...]:
     """Return the newest orders whose id begins so, of the account or (None) of all, at most `most` of them."""
-    rows = connection.execute(
+    return read(
+        connection,
+        Found,
         "SELECT account, order_id, symbol, as_of FROM orders WHERE (starts_with(order_id, $text) OR "
         "starts_with(order_id, $prefixed)) AND ($account IS NULL OR account = $account) "
         "ORDER BY as_of DESC, account, symbol, order_id LIMIT $most",
         {"text": text, "prefixed": _PREFIX + text, "account": account, "most": most},
-    ).fetchall()
-    return tuple(Found(account=row[0], order_id=row[1], symbol=row[2], as_of=row[3]) for row in rows)
+    )
 
 
 def steps(connection: Connection, account: str, order_id: str) -> tuple[Step, ...]:
     """Return the recorded steps of an order at an external broker, oldest first; empty for paper orders."""
-    rows = connection.execute(
-        "SELECT state, reason, recorded_at FROM order_events WHERE account = ? AND order_id = ? ORDER BY number",
-        [account, order_id],
-    ).fetchall()
-    return tuple(
-        Step(state=OrderState(state), reason=reason, recorded_at=at.astimezone(UTC)) for state, reason, at in rows
-    )
+    select = "SELECT state, reason, recorded_at FROM order_events WHERE account = ? AND order_id = ? ORDER BY number"
+    return read(connection, Step, select, [account, order_id])
 
 
 def fills_of(connection: Connection, account: str, order_id: str) -> tuple[Fill, ...]:
@@ -62,9 +59,10 @@ def settings_behind(connection: Connection, account: str, day: date) -> str | No
 
     A daily run decides its own day, a backfill every day up to its own.
     """
-    row = connection.execute(
+    return scalar(
+        connection,
+        str,
         "SELECT config FROM runs WHERE account = $account AND as_of >= $day "
         "AND (as_of = $day OR command = 'backfill') ORDER BY as_of, started_at, run_id LIMIT 1",
         {"account": account, "day": day},
-    ).fetchone()
-    return str(row[0]) if row else None
+    )

@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from storage.database import Connection, transaction
 from storage.keyed_rows import LedgerConflict, insert_once
-from storage.ledger.row_codec import ORDER_COLUMNS, ORDERS, order_row, to_order
+from storage.ledger.row_codec import ORDER_COLUMNS, ORDERS, order_row
+from storage.typed_rows import Values, column, read
 from strategy.account.orders import OPEN_STATES, Order, OrderState
 
 
@@ -53,31 +54,20 @@ def release_order(connection: Connection, account: str, order_id: str) -> bool:
 
 def read_order(connection: Connection, account: str, order_id: str) -> Order:
     """Return the order of that id. Raises ValueError if the account has none."""
-    row = connection.execute(
-        f"SELECT {ORDER_COLUMNS} FROM orders WHERE account = ? AND order_id = ?",  # noqa: S608
-        [account, order_id],
-    ).fetchone()
-    if row is None:
+    order = _recorded(connection, account, order_id)
+    if order is None:
         raise ValueError(f"account {account} has no order {order_id}")
-    return to_order(row)
+    return order
 
 
 def orders_on(connection: Connection, account: str, day: date) -> tuple[Order, ...]:
     """Return the orders decided on the day, in their present state, sorted by symbol."""
-    rows = connection.execute(
-        f"SELECT {ORDER_COLUMNS} FROM orders WHERE account = ? AND as_of = ? ORDER BY symbol, order_id",  # noqa: S608
-        [account, day],
-    ).fetchall()
-    return tuple(to_order(row) for row in rows)
+    return _orders(connection, "account = ? AND as_of = ? ORDER BY symbol, order_id", [account, day])
 
 
 def open_orders(connection: Connection, account: str) -> tuple[Order, ...]:
     """Return the orders that may still trade, by day and symbol."""
-    rows = connection.execute(
-        f"SELECT {ORDER_COLUMNS} FROM orders WHERE account = ? AND settled_on IS NULL ORDER BY as_of, symbol, order_id",  # noqa: S608
-        [account],
-    ).fetchall()
-    return tuple(to_order(row) for row in rows)
+    return _orders(connection, "account = ? AND settled_on IS NULL ORDER BY as_of, symbol, order_id", [account])
 
 
 def marks_of(connection: Connection, account: str, order_ids: Sequence[str]) -> dict[str, Decimal]:
@@ -91,49 +81,49 @@ def marks_of(connection: Connection, account: str, order_ids: Sequence[str]) -> 
 
 def orders_since(connection: Connection, account: str, day: date) -> tuple[Order, ...]:
     """Return the orders that were decided on the day or later, or ended after it, by day and symbol."""
-    rows = connection.execute(
-        f"SELECT {ORDER_COLUMNS} FROM orders WHERE account = $account "  # noqa: S608
-        "AND (as_of >= $day OR settled_on > $day) ORDER BY as_of, symbol, order_id",
-        {"account": account, "day": day},
-    ).fetchall()
-    return tuple(to_order(row) for row in rows)
+    ended = "account = $account AND (as_of >= $day OR settled_on > $day) ORDER BY as_of, symbol, order_id"
+    return _orders(connection, ended, {"account": account, "day": day})
 
 
 def days_ordered(connection: Connection, account: str, *, most: int) -> tuple[date, ...]:
     """Return the newest days with an order that was not skipped, at most `most`, newest first."""
-    rows = connection.execute(
+    return column(
+        connection,
         "SELECT DISTINCT as_of FROM orders WHERE account = ? AND state <> ? ORDER BY as_of DESC LIMIT ?",
         [account, str(OrderState.SKIPPED), most],
-    ).fetchall()
-    return tuple(row[0] for row in rows)
+    )
 
 
 def ordered_symbols(connection: Connection, account: str) -> tuple[str, ...]:
     """Return every symbol that the account ever ordered, sorted: those it may hold or be about to hold."""
-    rows = connection.execute(
-        "SELECT DISTINCT symbol FROM orders WHERE account = ? ORDER BY symbol", [account]
-    ).fetchall()
-    return tuple(row[0] for row in rows)
+    return column(connection, "SELECT DISTINCT symbol FROM orders WHERE account = ? ORDER BY symbol", [account])
 
 
 def orders_open_at(connection: Connection, account: str, day: date) -> tuple[Order, ...]:
     """Return the orders that could still trade after the day, in the state they had then, by day and symbol."""
-    rows = connection.execute(
-        "SELECT order_id, symbol, as_of, side, quantity, open_state, reason, code, cut_by_halt, mark FROM orders "
-        "WHERE account = $account AND as_of <= $day AND (settled_on IS NULL OR settled_on > $day) "
+    return read(
+        connection,
+        Order,
+        "SELECT order_id, symbol, as_of, side, quantity, open_state AS state, reason, code, cut_by_halt, mark "
+        "FROM orders WHERE account = $account AND as_of <= $day AND (settled_on IS NULL OR settled_on > $day) "
         "ORDER BY as_of, symbol, order_id",
         {"account": account, "day": day},
-    ).fetchall()
-    return tuple(to_order(row) for row in rows)
+    )
+
+
+def _orders(connection: Connection, where: str, values: Values) -> tuple[Order, ...]:
+    """Return the orders that fulfil the condition, whose values are bound, in the order that it ends with."""
+    return read(connection, Order, f"SELECT {ORDER_COLUMNS} FROM orders WHERE {where}", values)  # noqa: S608
+
+
+def _recorded(connection: Connection, account: str, order_id: str) -> Order | None:
+    found = _orders(connection, "account = ? AND order_id = ?", [account, order_id])
+    return found[0] if found else None
 
 
 def advance(connection: Connection, account: str, order: Order, day: date) -> None:
     """Move the order to its new state, reached on the day. Raises LedgerConflict as `update_orders` does."""
-    row = connection.execute(
-        f"SELECT {ORDER_COLUMNS} FROM orders WHERE account = ? AND order_id = ?",  # noqa: S608
-        [account, order.order_id],
-    ).fetchone()
-    stored = to_order(row) if row else None
+    stored = _recorded(connection, account, order.order_id)
     if stored is None or replace(stored, state=order.state, reason=order.reason, code=order.code) != replace(
         order, quantity=stored.quantity
     ):

@@ -1,8 +1,9 @@
 """Resets of a broker, as an account noticed them: the broker has no record of anything before the newest one."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from storage.database import Connection
+from storage.typed_rows import scalar
 
 
 def record_reset(connection: Connection, account: str, broker: str, number: int, met_at: datetime) -> None:
@@ -18,10 +19,11 @@ def remembers_from(connection: Connection, account: str, broker: str) -> datetim
 
     None if the account never took it over.
     """
-    row = connection.execute(
+    return scalar(
+        connection,
+        datetime,
         "SELECT max(began) FROM (SELECT met_at AS began FROM resets WHERE account = $account AND broker = $broker "
         "UNION ALL SELECT adopted_at AS began FROM adoptions WHERE account = $account AND broker = $broker "
         "AND number = 1 AND symbol = '')",
         {"account": account, "broker": broker},
-    ).fetchone()
-    return row[0].astimezone(UTC) if row and row[0] is not None else None
+    )

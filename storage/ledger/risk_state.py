@@ -1,16 +1,15 @@
 """The account's halt, which stays until a person resumes the account."""
 
 from storage.database import Connection
+from storage.typed_rows import read_first
 from strategy.account.money import quantised
 from strategy.portfolio.drawdown_halt import RiskState
 
 
 def load(connection: Connection, account: str) -> RiskState:
     """Return the account's risk state; not halted if none was ever stored."""
-    row = connection.execute(
-        "SELECT halted, since, reason, peak_equity FROM risk_state WHERE account = ?", [account]
-    ).fetchone()
-    return RiskState(halted=row[0], since=row[1], reason=row[2], peak_equity=row[3]) if row else RiskState()
+    select = "SELECT halted, since, reason, peak_equity FROM risk_state WHERE account = ?"
+    return read_first(connection, RiskState, select, [account]) or RiskState()
 
 
 def save(connection: Connection, account: str, state: RiskState) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 from storage.database import Connection
 from storage.keyed_rows import Row, Table
+from storage.typed_rows import read
 from strategy.account.money import quantised
-from strategy.account.orders import OPEN_STATES, Fill, Order, OrderState, ReasonCode, Side
+from strategy.account.orders import OPEN_STATES, Fill, Order
 from strategy.account.state import Account, Entry, Position, Snapshot
 from strategy.portfolio.decision import Decision
 
@@ -75,27 +76,8 @@ def order_row(account: str, order: Order, day: date) -> Row:
     )
 
 
-#: The columns of a row that `to_order` reads, in its order.
+#: The columns of an order, but for its mark, which few readers want.
 ORDER_COLUMNS = "order_id, symbol, as_of, side, quantity, state, reason, code, cut_by_halt"
-
-
-def to_order(row: Row) -> Order:
-    """Return the order in a row of ORDER_COLUMNS, and its mark if the row has one."""
-    values: tuple[Any, ...] = row
-    order_id, symbol, as_of, side, quantity, state, reason, code, cut_by_halt, *more = values
-    (mark,) = more or (None,)
-    return Order(
-        order_id=order_id,
-        symbol=symbol,
-        as_of=as_of,
-        side=Side(side),
-        quantity=quantity,
-        state=OrderState(state),
-        reason=reason,
-        code=ReasonCode(code) if code else None,
-        cut_by_halt=bool(cut_by_halt),
-        mark=mark,
-    )
 
 
 def fill_row(account: str, fill: Fill) -> Row:
@@ -113,22 +95,7 @@ _FILL = "order_id, trade_id, symbol, as_of, side, quantity, price, fee, amount"
 def select_fills(connection: Connection, where: str, values: Sequence[object]) -> tuple[Fill, ...]:
     """Return the trades that fulfil the condition, whose values are bound, by day, symbol, order and trade."""
     select = f"SELECT {_FILL} FROM fills WHERE {where} ORDER BY as_of, symbol, order_id, trade_id"  # noqa: S608
-    return tuple(map(_fill, connection.execute(select, values).fetchall()))
-
-
-def _fill(row: tuple[Any, ...]) -> Fill:
-    order_id, trade_id, symbol, as_of, side, quantity, price, fee, amount = row
-    return Fill(
-        order_id=order_id,
-        trade_id=trade_id,
-        symbol=symbol,
-        as_of=as_of,
-        side=Side(side),
-        quantity=quantity,
-        price=price,
-        fee=fee,
-        amount=amount,
-    )
+    return read(connection, Fill, select, values)
 
 
 def entry_row(account: str, entry: Entry) -> Row:

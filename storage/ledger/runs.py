@@ -3,12 +3,12 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import StrEnum
-from typing import Any
 
 from storage.database import Connection
 from storage.keyed_rows import Table, insert_once
+from storage.typed_rows import Values, records, scalar, value
 
 
 class RunStatus(StrEnum):
@@ -88,22 +88,24 @@ def finish_run(connection: Connection, run_id: str, outcome: Outcome) -> None:
 
 def finished_run(connection: Connection, account: str, as_of: date, command: str) -> str | None:
     """Return the result (JSON text) of the last run of the command done for the account and day; None if none was."""
-    row = connection.execute(
+    return scalar(
+        connection,
+        str,
         "SELECT result FROM runs WHERE account = ? AND as_of = ? AND command = ? AND status = 'done' "
         "ORDER BY finished_at DESC, run_id LIMIT 1",
         [account, as_of, command],
-    ).fetchone()
-    return str(row[0]) if row and row[0] is not None else None
+    )
 
 
 def last_done(connection: Connection, account: str, command: str, *, before: date) -> RunRecord | None:
     """Return the account's newest run of the command that was done for a day before `before`; None if none was."""
-    rows = connection.execute(
-        _SELECT + "WHERE account = ? AND command = ? AND status = 'done' AND as_of < ? "
+    found = _records(
+        connection,
+        "WHERE account = ? AND command = ? AND status = 'done' AND as_of < ? "
         "ORDER BY as_of DESC, finished_at DESC, run_id LIMIT 1",
         [account, command, before],
-    ).fetchall()
-    return _record(rows[0]) if rows else None
+    )
+    return found[0] if found else None
 
 
 def failures(connection: Connection, account: str, days: Sequence[date]) -> dict[date, str]:
@@ -118,52 +120,34 @@ def failures(connection: Connection, account: str, days: Sequence[date]) -> dict
 
 def first_run(connection: Connection, account: str, command: str) -> RunRecord | None:
     """Return the account's first run of the command, which shows what the account is for; None if there was none."""
-    rows = connection.execute(
-        _SELECT + "WHERE account = ? AND command = ? ORDER BY started_at, run_id LIMIT 1", [account, command]
-    ).fetchall()
-    return _record(rows[0]) if rows else None
+    found = _records(
+        connection, "WHERE account = ? AND command = ? ORDER BY started_at, run_id LIMIT 1", [account, command]
+    )
+    return found[0] if found else None
 
 
 def runs(connection: Connection, *, account: str | None = None, last: int = 20) -> tuple[RunRecord, ...]:
     """Return the newest runs of the account or (None) of all, newest first."""
-    rows = connection.execute(
-        _SELECT + "WHERE $account IS NULL OR account = $account ORDER BY started_at DESC, run_id LIMIT $last",
+    return _records(
+        connection,
+        "WHERE $account IS NULL OR account = $account ORDER BY started_at DESC, run_id LIMIT $last",
         {"account": account, "last": last},
-    ).fetchall()
-    return tuple(_record(row) for row in rows)
+    )
 
 
 def newest_runs(connection: Connection, command: str) -> tuple[RunRecord, ...]:
     """Return every account's newest run of the command, by account."""
-    rows = connection.execute(
-        _SELECT + "WHERE command = ? "
+    return _records(
+        connection,
+        "WHERE command = ? "
         "QUALIFY row_number() OVER (PARTITION BY account ORDER BY started_at DESC, run_id) = 1 ORDER BY account",
         [command],
-    ).fetchall()
-    return tuple(_record(row) for row in rows)
+    )
 
 
-def _record(row: tuple[Any, ...]) -> RunRecord:
-    run_id, account, command, as_of, started_at, code_version, config, *rest = row
-    status, finished_at, data_sha256, model_id, warnings, result = rest
-    return RunRecord(
-        run=Run(
-            run_id=run_id,
-            account=account,
-            command=command,
-            as_of=as_of,
-            started_at=started_at.astimezone(UTC),
-            code_version=code_version,
-            config=config,
-        ),
-        outcome=Outcome(
-            status=RunStatus(status),
-            finished_at=finished_at.astimezone(UTC),
-            data_sha256=data_sha256,
-            model_id=model_id,
-            warnings=tuple(json.loads(warnings)),
-            result=result,
-        )
-        if finished_at is not None
-        else None,
+def _records(connection: Connection, where: str, values: Values) -> tuple[RunRecord, ...]:
+    """Return the runs that fulfil the condition, whose values are bound, in the order that it ends with."""
+    return tuple(
+        RunRecord(run=value(Run, row), outcome=value(Outcome, row) if row["finished_at"] else None)
+        for row in records(connection, _SELECT + where, values)
     )

@@ -32,6 +32,10 @@ class Answer:
     def fetchone(self) -> tuple[Any, ...] | None:
         return next(iter(self._fetched("fetchall")), None)
 
+    @property
+    def description(self) -> list[tuple[Any, ...]]:
+        return list(self._fetched("description"))
+
     def fetchnumpy(self) -> dict[str, Any]:
         return {name: column.copy() for name, column in self._fetched("fetchnumpy").items()}
 
@@ -40,7 +44,10 @@ class Answer:
 
     def _fetched(self, how: str) -> Any:
         if how not in self.fetched:
-            self.fetched[how] = getattr(self.ask(), how)()
+            result = self.ask()
+            self.fetched["description"] = result.description
+            if how != "description":
+                self.fetched[how] = getattr(result, how)()
         return self.fetched[how]
 
 
