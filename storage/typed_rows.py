@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
@@ -23,30 +23,34 @@ def records(connection: Connection, select: str, values: Values = ()) -> list[di
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def read(connection: Connection, kind: type[T], select: str, values: Values = ()) -> tuple[T, ...]:
-    """Return the rows as values of a dataclass, whose fields the columns are named after."""
+def read_all(connection: Connection, kind: type[T], select: str, values: Values = ()) -> tuple[T, ...]:
+    """Return the rows as values of a dataclass, as `value` makes them."""
     return tuple(value(kind, record) for record in records(connection, select, values))
 
 
 def read_first(connection: Connection, kind: type[T], select: str, values: Values = ()) -> T | None:
-    """Return the first row as a value of a dataclass; None if there is no row."""
-    found = read(connection, kind, select, values)
+    """Return the first row as a value of a dataclass, as `value` makes it; None if there is no row."""
+    found = read_all(connection, kind, select, values)
     return found[0] if found else None
 
 
 def value(kind: Callable[..., T], record: Record) -> T:
     """Return a value of a dataclass from the columns that it has fields for.
 
-    Codes are stored as text, tuples and dataclasses as JSON text, and instants come back in UTC. NULL leaves a field at
-    its default, and is None where there is no default.
+    Codes are stored as text and tuples as JSON text; a part that is a dataclass is JSON text too, or else has columns
+    of its own. Instants come back in UTC. NULL leaves a field at its default, and is None where there is no default.
+    Raises KeyError if a column is missing whose field has no default.
     """
     given: dict[str, Any] = {}
-    for name, (required, convert) in _conversions(kind).items():
-        stored = record[name] if required else record.get(name)
+    for field in _fields(kind):
+        if field.part is not None and field.name not in record:
+            given[field.name] = value(field.part, record)
+            continue
+        stored = record[field.name] if field.required else record.get(field.name)
         if stored is not None:
-            given[name] = convert(stored)
-        elif required:
-            given[name] = None
+            given[field.name] = field.convert(stored)
+        elif field.required:
+            given[field.name] = None
     return kind(**given)
 
 
@@ -65,11 +69,28 @@ def scalar(connection: Connection, kind: type[T], select: str, values: Values = 
     return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Field:
+    """A field of a dataclass: whether it has no default, how its column is converted, and its type if a dataclass."""
+
+    name: str
+    required: bool
+    convert: Callable[[Any], Any]
+    part: Callable[..., Any] | None
+
+
 @cache
-def _conversions(kind: Any) -> dict[str, tuple[bool, Callable[[Any], Any]]]:
-    """Return of each field whether it must be given, and how its column is converted."""
+def _fields(kind: Any) -> tuple[_Field, ...]:
     hints = get_type_hints(kind)
-    return {field.name: (field.default is MISSING, _conversion(hints[field.name])) for field in fields(kind)}
+    return tuple(
+        _Field(
+            name=field.name,
+            required=field.default is MISSING,
+            convert=_conversion(hints[field.name]),
+            part=hints[field.name] if is_dataclass(hints[field.name]) else None,
+        )
+        for field in fields(kind)
+    )
 
 
 def _conversion(hint: Any) -> Callable[[Any], Any]:

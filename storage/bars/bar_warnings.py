@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from storage.database import Connection, transaction
+from storage.typed_rows import column, read_all
 from strategy.market.findings import Finding
 
 
@@ -55,28 +56,21 @@ def standing_warnings(
 ) -> tuple[StandingWarning, ...]:
     """Return the warnings on published bars of the symbols within the window (both ends), by symbol, rule and date."""
     first, last = window
-    rows = connection.execute(
-        "SELECT symbol, expectation, open_time, value, limit_value, reason, accepted FROM bar_warnings "
+    return read_all(
+        connection,
+        StandingWarning,
+        'SELECT symbol, expectation, open_time, value, limit_value AS "limit", reason, accepted FROM bar_warnings '
         "WHERE source = ? AND list_contains(?, symbol) AND open_time BETWEEN ? AND ? "
         "ORDER BY symbol, expectation, accepted NULLS FIRST, open_time",
         [source, list(symbols), first, last],
-    ).fetchall()
-    return tuple(
-        StandingWarning(
-            finding=Finding(
-                symbol=symbol, open_time=day, expectation=expectation, value=value, limit=limit, reason=reason
-            ),
-            accepted=accepted or "",
-        )
-        for symbol, expectation, day, value, limit, reason, accepted in rows
     )
 
 
 def not_looked_through(connection: Connection, source: str, symbols: Sequence[str]) -> tuple[str, ...]:
     """Return the symbols with published bars whose warnings were never recorded: those of older stores."""
-    rows = connection.execute(
+    return column(
+        connection,
         "SELECT DISTINCT symbol FROM bars WHERE source = $source AND list_contains($symbols, symbol) "
         "AND symbol NOT IN (SELECT symbol FROM bar_warnings_kept WHERE source = $source) ORDER BY symbol",
         {"source": source, "symbols": list(symbols)},
-    ).fetchall()
-    return tuple(row[0] for row in rows)
+    )

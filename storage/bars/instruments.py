@@ -6,8 +6,9 @@ from typing import Any
 
 from storage.bars import universe
 from storage.database import Connection, transaction
+from storage.typed_rows import read_all
 from strategy.account.money import quantised
-from strategy.market.instruments import Calendar, Instrument
+from strategy.market.instruments import Instrument
 
 _COLUMNS = (
     "symbol, calendar, lot, tick, shortable, listed_from, listed_to, min_quantity, max_quantity, min_notional, "
@@ -18,7 +19,8 @@ _COLUMNS = (
 def save(connection: Connection, source: str, instruments: Sequence[Instrument]) -> None:
     """Store the source's instruments as given, replacing those of the same symbols."""
     with transaction(connection):
-        known = set(_rows(connection, source, [instrument.symbol for instrument in instruments]))
+        symbols = [instrument.symbol for instrument in instruments]
+        known = set(map(_row, _known(connection, source, symbols)))
         for row in map(_row, instruments):
             if row not in known:
                 connection.execute(
@@ -30,7 +32,7 @@ def save(connection: Connection, source: str, instruments: Sequence[Instrument])
 
 def load(connection: Connection, source: str, symbols: Sequence[str]) -> dict[str, Instrument]:
     """Return the source's instrument of each symbol, with its universe memberships; unknown symbols are absent."""
-    known = {row[0]: _instrument(row) for row in _rows(connection, source, symbols)}
+    known = {instrument.symbol: instrument for instrument in _known(connection, source, symbols)}
     kept = universe.load(connection, source)
     if kept is None:
         return known
@@ -42,13 +44,15 @@ def find(connection: Connection, source: str | None, symbols: Sequence[str]) -> 
 
     With source None the first source by name counts. Unknown symbols are absent.
     """
-    rows = connection.execute(
+    found = read_all(
+        connection,
+        Instrument,
         f"SELECT {_COLUMNS} FROM instruments "  # noqa: S608 - names of this module alone
         "WHERE list_contains(?, symbol) QUALIFY row_number() OVER "
         "(PARTITION BY symbol ORDER BY source IS DISTINCT FROM ?, source) = 1 ORDER BY symbol",
         [list(symbols), source],
-    ).fetchall()
-    return {row[0]: _instrument(row) for row in rows}
+    )
+    return {instrument.symbol: instrument for instrument in found}
 
 
 def bases(connection: Connection, symbols: Sequence[str]) -> dict[str, str]:
@@ -61,12 +65,14 @@ def bases(connection: Connection, symbols: Sequence[str]) -> dict[str, str]:
     return dict(rows)
 
 
-def _rows(connection: Connection, source: str, symbols: Sequence[str]) -> list[tuple[Any, ...]]:
-    return connection.execute(
+def _known(connection: Connection, source: str, symbols: Sequence[str]) -> tuple[Instrument, ...]:
+    return read_all(
+        connection,
+        Instrument,
         f"SELECT {_COLUMNS} FROM instruments "  # noqa: S608 - names of this module alone
         "WHERE source = ? AND list_contains(?, symbol) ORDER BY symbol",
         [source, list(symbols)],
-    ).fetchall()
+    )
 
 
 def _row(instrument: Instrument) -> tuple[Any, ...]:
@@ -91,25 +97,4 @@ def _row(instrument: Instrument) -> tuple[Any, ...]:
             dearest,
         ),
         *(instrument.base or None, instrument.quote or None, instrument.currency),
-    )
-
-
-def _instrument(row: tuple[Any, ...]) -> Instrument:
-    symbol, calendar, lot, tick, shortable, listed_from, listed_to, *sizes = row
-    min_quantity, max_quantity, min_notional, max_notional, base, quote, currency = sizes
-    return Instrument(
-        symbol=symbol,
-        calendar=Calendar(calendar),
-        lot=lot,
-        tick=tick,
-        shortable=shortable,
-        listed_from=listed_from,
-        listed_to=listed_to,
-        min_quantity=min_quantity,
-        max_quantity=max_quantity,
-        min_notional=min_notional,
-        max_notional=max_notional,
-        base=base or "",
-        quote=quote or "",
-        currency=currency,
     )

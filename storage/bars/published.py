@@ -12,6 +12,7 @@ import pandas as pd
 from storage.bars.restatements import restate_older, restatement
 from storage.bars.staging import FACTOR_TOLERANCE, OVERLAP_BARS
 from storage.database import Connection, lent, transaction
+from storage.typed_rows import column, read_all, scalar
 from strategy.market.adjustment import Overlap, adjustment_ratio, link
 from strategy.market.bars import COLUMNS, Bars, FloatArray
 
@@ -177,24 +178,21 @@ def nth_last_published(connection: Connection, source: str, symbols: Sequence[st
 
 def first_published(connection: Connection, source: str, symbols: Sequence[str]) -> date:
     """Return the date of the oldest published bar of any of the symbols. Raises ValueError if there is none."""
-    row = connection.execute(
-        "SELECT min(open_time)::DATE FROM bars WHERE source = ? AND list_contains(?, symbol)", [source, list(symbols)]
-    ).fetchone()
-    if row is None or row[0] is None:
+    select = "SELECT min(open_time)::DATE FROM bars WHERE source = ? AND list_contains(?, symbol)"
+    first = scalar(connection, date, select, [source, list(symbols)])
+    if first is None:
         raise ValueError(f"no bar of {', '.join(symbols)} from {source} is published; ingest them first")
-    first: date = row[0]
     return first
 
 
 def published_counts(connection: Connection) -> tuple[Published, ...]:
     """Return the stored series with their bar counts and dates, one per source and symbol."""
-    rows = connection.execute(
-        "SELECT source, symbol, count(DISTINCT open_time), min(open_time)::DATE, max(open_time)::DATE, "
-        "count(*) FILTER (revision > 0) FROM bars GROUP BY source, symbol ORDER BY source, symbol"
-    ).fetchall()
-    return tuple(
-        Published(source=source, symbol=symbol, rows=count, first=first, last=last, revisions=revisions)
-        for source, symbol, count, first, last, revisions in rows
+    return read_all(
+        connection,
+        Published,
+        "SELECT source, symbol, count(DISTINCT open_time) AS rows, min(open_time)::DATE AS first, "
+        "max(open_time)::DATE AS last, count(*) FILTER (revision > 0) AS revisions FROM bars "
+        "GROUP BY source, symbol ORDER BY source, symbol",
     )
 
 
@@ -202,12 +200,12 @@ def session_dates(
     connection: Connection, source: str, symbols: Sequence[str], *, after: date, until: date
 ) -> tuple[date, ...]:
     """Return the dates after `after` up to `until`, included, on which any of the symbols has a bar, sorted."""
-    rows = connection.execute(
+    return column(
+        connection,
         "SELECT DISTINCT open_time::DATE AS day FROM bars WHERE source = ? AND list_contains(?, symbol) "
         "AND open_time::DATE > ? AND open_time::DATE <= ? ORDER BY day",
         [source, list(symbols), after, until],
-    ).fetchall()
-    return tuple(row[0] for row in rows)
+    )
 
 
 def _bars(symbol: str, columns: Mapping[str, Any]) -> Bars:

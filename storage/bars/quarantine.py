@@ -4,10 +4,11 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 from storage.database import Connection, transaction
 from storage.keyed_rows import Table, insert_once
+from storage.typed_rows import column, read_all
 from strategy.market.findings import Finding
 
 
@@ -98,21 +99,12 @@ def quarantined(connection: Connection, source: str | None = None) -> tuple[Held
 
     They are sorted by source and symbol, then in the order they were found.
     """
-    rows = connection.execute(
-        "SELECT source, symbol, open_time, expectation, value, limit_value, reason, run_id, quarantined_at "
+    return read_all(
+        connection,
+        Held,
+        'SELECT source, symbol, open_time, expectation, value, limit_value AS "limit", reason, run_id, quarantined_at '
         "FROM bars_quarantine WHERE $source IS NULL OR source = $source ORDER BY source, symbol, number",
         {"source": source},
-    ).fetchall()
-    return tuple(
-        Held(
-            source=origin,
-            finding=Finding(
-                symbol=symbol, open_time=day, expectation=expectation, value=value, limit=limit, reason=reason
-            ),
-            run_id=run_id,
-            quarantined_at=quarantined_at.astimezone(UTC),
-        )
-        for origin, symbol, day, expectation, value, limit, reason, run_id, quarantined_at in rows
     )
 
 
@@ -141,7 +133,5 @@ def accept(connection: Connection, acceptance: Acceptance) -> None:
 
 def accepted(connection: Connection, source: str, symbol: str) -> set[date]:
     """Return the dates whose bars were accepted by hand."""
-    rows = connection.execute(
-        "SELECT open_time FROM acceptances WHERE source = ? AND symbol = ?", [source, symbol]
-    ).fetchall()
-    return {row[0] for row in rows}
+    select = "SELECT open_time FROM acceptances WHERE source = ? AND symbol = ?"
+    return set(column(connection, select, [source, symbol]))

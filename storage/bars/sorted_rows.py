@@ -7,6 +7,7 @@ from datetime import date
 import pandas as pd
 
 from storage.database import Connection
+from storage.typed_rows import read_all
 
 #: An optional column of a frame: the source row of a bar that was out of order, counted from 1, else 0.
 MOVED = "moved"
@@ -37,12 +38,10 @@ def keep_sorted_rows(connection: Connection, source: str, frame: pd.DataFrame, s
 
 def load_sorted_rows(connection: Connection, source: str, symbols: Sequence[str]) -> tuple[SortedRows, ...]:
     """Return the record of each symbol, by symbol; those whose rows were in order are absent."""
-    rows = connection.execute(
+    return read_all(
+        connection,
+        SortedRows,
         "SELECT symbol, rows, first_row, first_date FROM sorted_rows WHERE source = ? AND list_contains(?, symbol) "
         "ORDER BY symbol",
         [source, list(symbols)],
-    ).fetchall()
-    return tuple(
-        SortedRows(symbol=symbol, rows=count, first_row=first_row, first_date=first_date)
-        for symbol, count, first_row, first_date in rows
     )

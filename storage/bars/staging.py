@@ -9,6 +9,7 @@ import pandas as pd
 from storage.bars.sorted_rows import keep_sorted_rows
 from storage.database import Connection, lent, transaction
 from storage.files import alive
+from storage.typed_rows import column
 
 #: Columns of a delivered frame, in order; exchange.ports defines the same.
 BAR_COLUMNS = ("symbol", "open_time", "open", "high", "low", "close", "volume", "adj_close")
@@ -137,7 +138,5 @@ def staged(connection: Connection, source: str, symbol: str) -> pd.DataFrame:
 
 def staged_symbols(connection: Connection, source: str) -> tuple[str, ...]:
     """Return the symbols with staged rows, sorted, including those held back."""
-    rows = connection.execute(
-        "SELECT DISTINCT symbol FROM bars_staged WHERE owner = ? AND source = ? ORDER BY symbol", [os.getpid(), source]
-    ).fetchall()
-    return tuple(row[0] for row in rows)
+    select = "SELECT DISTINCT symbol FROM bars_staged WHERE owner = ? AND source = ? ORDER BY symbol"
+    return column(connection, select, [os.getpid(), source])

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from storage.database import Connection, transaction
 from storage.keyed_rows import Row, Table, insert_once
-from storage.typed_rows import column, read, scalar
+from storage.typed_rows import column, read_all, scalar
 from strategy.account.money import quantised
 from strategy.account.orders import Order, OrderState
 from strategy.broker.fills import BrokerFill, FundingPayment
@@ -207,13 +207,13 @@ def executions_of(connection: Connection, account: str, order_id: str) -> tuple[
 def _executions(connection: Connection, where: str, values: Sequence[object]) -> tuple[BrokerFill, ...]:
     """Return the trades that fulfil the condition, whose values are bound, in order of time."""
     select = f"SELECT {_EXECUTION} FROM executions WHERE {where} ORDER BY executed_at, order_id, trade_id"  # noqa: S608
-    return read(connection, BrokerFill, select, values)
+    return read_all(connection, BrokerFill, select, values)
 
 
 def _charges(connection: Connection, where: str, values: Sequence[object]) -> tuple[FundingPayment, ...]:
     """Return the funding payments that fulfil the condition, whose values are bound, in order of time."""
     select = f"SELECT {_CHARGE} FROM charges WHERE {where} ORDER BY charged_at, charge_id"  # noqa: S608 - names alone
-    return read(connection, FundingPayment, select, values)
+    return read_all(connection, FundingPayment, select, values)
 
 
 def _execution_row(account: str, number: int, fill: BrokerFill) -> Row:

@@ -18,7 +18,7 @@ from storage.ledger.row_codec import (
     select_fills,
     snapshot_row,
 )
-from storage.typed_rows import column, read, read_first, scalar
+from storage.typed_rows import column, read_all, read_first, scalar
 from strategy.account.orders import Fill
 from strategy.account.state import Entry
 from strategy.backtest.day_loop import Day
@@ -39,7 +39,7 @@ def record_decisions(
 
 def decisions_on(connection: Connection, account: str, day: date) -> tuple[Decision, ...]:
     """Return the day's decisions, sorted by symbol."""
-    return read(
+    return read_all(
         connection,
         Decision,
         "SELECT as_of, symbol, status, regime, confidence, signal, volatility, exposure, reason FROM decisions "
@@ -107,7 +107,7 @@ def fills_of(connection: Connection, account: str, order_ids: Sequence[str]) -> 
 
 def entries_on(connection: Connection, account: str, day: date) -> tuple[Entry, ...]:
     """Return the day's entries (changes without a trade), by kind and symbol."""
-    return read(
+    return read_all(
         connection,
         Entry,
         "SELECT as_of, kind, symbol, cash, quantity FROM entries WHERE account = ? AND as_of = ? ORDER BY kind, symbol",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from storage.database import Connection
-from storage.typed_rows import read_first, records, value
+from storage.typed_rows import read_all, read_first
 from strategy.broker.fills import VenueOrder
 
 
@@ -41,10 +41,10 @@ def evidence_of(connection: Connection, account: str, broker: str, order_id: str
 
 def evidence_since(connection: Connection, account: str, broker: str, since: datetime) -> tuple[Evidence, ...]:
     """Return the orders that the broker confirmed to have accepted at that instant or later, oldest first."""
-    found = records(
+    return read_all(
         connection,
+        Evidence,
         "SELECT order_id, venue_order_id, transacted_at FROM order_evidence WHERE account = ? AND broker = ? "
         "AND transacted_at >= ? ORDER BY transacted_at, order_id",
         [account, broker, since],
     )
-    return tuple(Evidence(order_id=row["order_id"], venue=value(VenueOrder, row)) for row in found)

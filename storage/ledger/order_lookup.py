@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from storage.database import Connection
 from storage.ledger.row_codec import select_fills
-from storage.typed_rows import read, scalar
+from storage.typed_rows import read_all, scalar
 from strategy.account.orders import Fill, OrderState
 
 #: The prefix of every order id; it may be omitted in a look-up.
@@ -33,7 +33,7 @@ class Step:
 
 def beginning(connection: Connection, text: str, account: str | None, *, most: int) -> tuple[Found, ...]:
     """Return the newest orders whose id begins so, of the account or (None) of all, at most `most` of them."""
-    return read(
+    return read_all(
         connection,
         Found,
         "SELECT account, order_id, symbol, as_of FROM orders WHERE (starts_with(order_id, $text) OR "
@@ -46,7 +46,7 @@ def beginning(connection: Connection, text: str, account: str | None, *, most: i
 def steps(connection: Connection, account: str, order_id: str) -> tuple[Step, ...]:
     """Return the recorded steps of an order at an external broker, oldest first; empty for paper orders."""
     select = "SELECT state, reason, recorded_at FROM order_events WHERE account = ? AND order_id = ? ORDER BY number"
-    return read(connection, Step, select, [account, order_id])
+    return read_all(connection, Step, select, [account, order_id])
 
 
 def fills_of(connection: Connection, account: str, order_id: str) -> tuple[Fill, ...]:

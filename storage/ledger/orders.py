@@ -8,7 +8,7 @@ from decimal import Decimal
 from storage.database import Connection, transaction
 from storage.keyed_rows import LedgerConflict, insert_once
 from storage.ledger.row_codec import ORDER_COLUMNS, ORDERS, order_row
-from storage.typed_rows import Values, column, read
+from storage.typed_rows import Values, column, read_all
 from strategy.account.orders import OPEN_STATES, Order, OrderState
 
 
@@ -101,7 +101,7 @@ def ordered_symbols(connection: Connection, account: str) -> tuple[str, ...]:
 
 def orders_open_at(connection: Connection, account: str, day: date) -> tuple[Order, ...]:
     """Return the orders that could still trade after the day, in the state they had then, by day and symbol."""
-    return read(
+    return read_all(
         connection,
         Order,
         "SELECT order_id, symbol, as_of, side, quantity, open_state AS state, reason, code, cut_by_halt, mark "
@@ -113,7 +113,7 @@ def orders_open_at(connection: Connection, account: str, day: date) -> tuple[Ord
 
 def _orders(connection: Connection, where: str, values: Values) -> tuple[Order, ...]:
     """Return the orders that fulfil the condition, whose values are bound, in the order that it ends with."""
-    return read(connection, Order, f"SELECT {ORDER_COLUMNS} FROM orders WHERE {where}", values)  # noqa: S608
+    return read_all(connection, Order, f"SELECT {ORDER_COLUMNS} FROM orders WHERE {where}", values)  # noqa: S608
 
 
 def _recorded(connection: Connection, account: str, order_id: str) -> Order | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from storage.database import Connection
 from storage.keyed_rows import Row, Table
-from storage.typed_rows import read
+from storage.typed_rows import read_all
 from strategy.account.money import quantised
 from strategy.account.orders import OPEN_STATES, Fill, Order
 from strategy.account.state import Account, Entry, Position, Snapshot
@@ -95,7 +95,7 @@ _FILL = "order_id, trade_id, symbol, as_of, side, quantity, price, fee, amount"
 def select_fills(connection: Connection, where: str, values: Sequence[object]) -> tuple[Fill, ...]:
     """Return the trades that fulfil the condition, whose values are bound, by day, symbol, order and trade."""
     select = f"SELECT {_FILL} FROM fills WHERE {where} ORDER BY as_of, symbol, order_id, trade_id"  # noqa: S608
-    return read(connection, Fill, select, values)
+    return read_all(connection, Fill, select, values)
 
 
 def entry_row(account: str, entry: Entry) -> Row:

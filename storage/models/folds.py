@@ -3,11 +3,12 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 from storage.database import Connection, transaction
 from storage.keyed_rows import Table, insert_once
-from strategy.training.promotion_gate import Figures, Verdict
+from storage.typed_rows import read_first
+from strategy.training.promotion_gate import Verdict
 
 #: A symbol, a date, and the hash of all bars up to that date.
 SignalKey = tuple[str, date, str]
@@ -58,15 +59,12 @@ def record(connection: Connection, fold: StoredFold, signals: Mapping[SignalKey,
 
 def find(connection: Connection, key: str) -> StoredFold | None:
     """Return the fold of this key; None if it was never fitted."""
-    row = connection.execute(
-        "SELECT fitted_to, model_id, promoted, rival, figures, reason, created_at FROM folds WHERE fold_key = ?", [key]
-    ).fetchone()
-    if row is None:
-        return None
-    fitted_to, model_id, promoted, rival, figures, reason, created_at = row
-    verdict = Verdict(promoted=promoted, rival=rival, figures=Figures(**json.loads(figures)), reason=reason)
-    return StoredFold(
-        key=key, fitted_to=fitted_to, model_id=model_id, verdict=verdict, created_at=created_at.astimezone(UTC)
+    return read_first(
+        connection,
+        StoredFold,
+        "SELECT fold_key AS key, fitted_to, model_id, promoted, rival, figures, reason, created_at FROM folds "
+        "WHERE fold_key = ?",
+        [key],
     )
 
 

@@ -3,13 +3,13 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 from storage.database import Connection, transaction
 from storage.keyed_rows import Table, insert_once
-from strategy.training.promotion_gate import PRIOR, Figures, Verdict
+from storage.typed_rows import read_all, read_first, scalar
+from strategy.training.promotion_gate import PRIOR, Verdict
 
 
 class Promoter(StrEnum):
@@ -52,7 +52,7 @@ _VERDICTS = Table(
     values=(),
     changing=("promoted", "figures", "reason", "created_at"),
 )
-_SELECT = "SELECT source, symbols, model_id, as_of, promoted_by, reason, promoted_at FROM promotions "
+_SELECT = "SELECT source, symbols, model_id, as_of, promoted_by AS by, reason, promoted_at AS at FROM promotions "
 _NEWEST_FIRST = " ORDER BY as_of DESC, number DESC "
 _IN_FORCE = (
     "WHERE source = ? AND symbols = ? AND as_of <= ? "
@@ -73,12 +73,13 @@ def record_verdict(connection: Connection, stored: StoredVerdict) -> Verdict:
 
 def verdicts(connection: Connection, model_id: str) -> tuple[StoredVerdict, ...]:
     """Return every verdict on the model, newest day first."""
-    rows = connection.execute(
+    return read_all(
+        connection,
+        StoredVerdict,
         "SELECT model_id, rival, as_of, promoted, figures, reason, created_at FROM verdicts WHERE model_id = ? "
         "ORDER BY as_of DESC, created_at DESC, rival",
         [model_id],
-    ).fetchall()
-    return tuple(_stored_verdict(row) for row in rows)
+    )
 
 
 def promote(connection: Connection, promotion: Promotion) -> bool:
@@ -108,15 +109,13 @@ def in_force(connection: Connection, source: str, symbols: Sequence[str], as_of:
     None if nothing was promoted up to that day: the prior decides.
     """
     found = _SELECT + _IN_FORCE + _NEWEST_FIRST + "LIMIT 1"
-    row = connection.execute(found, [source, as_json(symbols), as_of, as_of]).fetchone()
-    return _promotion(row) if row else None
+    return read_first(connection, Promotion, found, [source, as_json(symbols), as_of, as_of])
 
 
 def history(connection: Connection, source: str, symbols: Sequence[str]) -> tuple[Promotion, ...]:
     """Return every promotion for these symbols of the source, the one in force first."""
     ruled = _SELECT + "WHERE source = ? AND symbols = ?" + _NEWEST_FIRST
-    rows = connection.execute(ruled, [source, as_json(symbols)]).fetchall()
-    return tuple(_promotion(row) for row in rows)
+    return read_all(connection, Promotion, ruled, [source, as_json(symbols)])
 
 
 def first_open_day(connection: Connection, source: str, symbols: Sequence[str], trained_to: date) -> date:
@@ -125,15 +124,17 @@ def first_open_day(connection: Connection, source: str, symbols: Sequence[str], 
     Days of other symbols or another source do not count, nor do those of a backfill, which has models of its own; a day
     whose source is unknown does. Never before `trained_to` or a promotion that is in force.
     """
-    decided = connection.execute(
+    decided = scalar(
+        connection,
+        date,
         "SELECT max(as_of) FROM (SELECT as_of FROM decisions WHERE strategy = 'turbo' AND coalesce(source = ?, true) "
         "AND (account NOT IN (SELECT account FROM runs WHERE command = 'backfill') "
         "OR (account, as_of) IN (SELECT account, as_of FROM runs WHERE command = 'daily')) "
         "GROUP BY account, as_of HAVING list(symbol ORDER BY symbol) = ?)",
         [source, sorted(symbols)],
-    ).fetchone()
+    )
     newest = in_force(connection, source, symbols, date.max)
-    open_since = decided[0] + timedelta(days=1) if decided and decided[0] else trained_to
+    open_since = decided + timedelta(days=1) if decided else trained_to
     return max(open_since, trained_to, newest.as_of if newest else trained_to)
 
 
@@ -150,11 +151,13 @@ def _is_known(connection: Connection, promotion: Promotion) -> bool:
     if promotion.by is Promoter.HAND:
         ruling = in_force(connection, promotion.source, promotion.symbols, promotion.as_of)
         return (ruling.model_id if ruling else PRIOR) == promotion.model_id
-    row = connection.execute(
+    found = scalar(
+        connection,
+        int,
         "SELECT 1 FROM promotions WHERE source = ? AND symbols = ? AND model_id = ? AND as_of = ? AND promoted_by = ?",
         [promotion.source, as_json(promotion.symbols), promotion.model_id, promotion.as_of, str(promotion.by)],
-    ).fetchone()
-    return row is not None
+    )
+    return found is not None
 
 
 def _refuse_strangers(connection: Connection, promotion: Promotion) -> None:
@@ -179,22 +182,3 @@ def _refuse_strangers(connection: Connection, promotion: Promotion) -> None:
 
 def _key(stored: StoredVerdict) -> tuple[str, str, date]:
     return stored.model_id, stored.verdict.rival, stored.as_of
-
-
-def _stored_verdict(row: tuple[Any, ...]) -> StoredVerdict:
-    model_id, rival, as_of, promoted, figures, reason, created_at = row
-    verdict = Verdict(promoted=promoted, rival=rival, figures=Figures(**json.loads(figures)), reason=reason)
-    return StoredVerdict(model_id=model_id, as_of=as_of, verdict=verdict, created_at=created_at.astimezone(UTC))
-
-
-def _promotion(row: tuple[Any, ...]) -> Promotion:
-    source, symbols, model_id, as_of, by, reason, at = row
-    return Promotion(
-        source=source,
-        symbols=tuple(json.loads(symbols)),
-        model_id=model_id,
-        as_of=as_of,
-        by=Promoter(by),
-        reason=reason,
-        at=at.astimezone(UTC),
-    )

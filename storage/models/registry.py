@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
@@ -21,6 +21,7 @@ from storage.files import write_whole
 from storage.keyed_rows import Table, insert_once
 from storage.models import promotions
 from storage.models.promotions import StoredVerdict, as_json
+from storage.typed_rows import read_all, read_first, scalar
 from strategy.exit_codes import Exit
 
 #: Any values that JSON can hold.
@@ -144,10 +145,10 @@ def register(connection: Connection, record: ModelRecord) -> None:
 
 def registered(connection: Connection, model_id: str) -> ModelRecord:
     """Return the registered model with this whole id. Raises ModelUnknown if there is none."""
-    row = connection.execute(_SELECT + "WHERE model_id = ?", [model_id]).fetchone()
-    if row is None:
+    record = read_first(connection, ModelRecord, _SELECT + "WHERE model_id = ?", [model_id])
+    if record is None:
         raise ModelUnknown(f"model {model_id} is not registered; `turbodmt models` lists those that are")
-    return _record(row)
+    return record
 
 
 def find(connection: Connection, prefix: str) -> ModelRecord:
@@ -160,11 +161,13 @@ def find(connection: Connection, prefix: str) -> ModelRecord:
             f"model {prefix!r} has {len(prefix)} characters; give at least {LEAST_DIGITS} of its id, as `turbodmt "
             "models` shows them"
         )
-    rows = connection.execute(_SELECT + "WHERE starts_with(model_id, ?) ORDER BY model_id LIMIT 2", [prefix]).fetchall()
-    if len(rows) != 1:
-        what = "more than one registered model" if rows else "no registered model"
+    found = read_all(
+        connection, ModelRecord, _SELECT + "WHERE starts_with(model_id, ?) ORDER BY model_id LIMIT 2", [prefix]
+    )
+    if len(found) != 1:
+        what = "more than one registered model" if found else "no registered model"
         raise ModelUnknown(f"{what} has an id that begins with {prefix}; `turbodmt models --json` lists them in full")
-    return _record(rows[0])
+    return found[0]
 
 
 def last_trained(connection: Connection, source: str, symbols: Sequence[str], *, until: date) -> date | None:
@@ -173,48 +176,26 @@ def last_trained(connection: Connection, source: str, symbols: Sequence[str], *,
     None if there is none. Refused models count, so that one refused yesterday is not fitted again today. A model
     without a verdict does not count: the run that trained it was stopped before the promotion gate.
     """
-    row = connection.execute(
-        "SELECT max(trained_to) FROM registry WHERE source = ? AND symbols = ? AND trained_to <= ? AND state <> ?",
-        [source, as_json(symbols), until, str(ModelState.CHALLENGER)],
-    ).fetchone()
-    return row[0] if row else None
+    select = "SELECT max(trained_to) FROM registry WHERE source = ? AND symbols = ? AND trained_to <= ? AND state <> ?"
+    return scalar(connection, date, select, [source, as_json(symbols), until, str(ModelState.CHALLENGER)])
 
 
 def judged_on(connection: Connection, source: str, symbols: Sequence[str], trained_to: date) -> StoredVerdict | None:
     """Return the newest verdict on a model of these symbols that was trained up to exactly that day; None if none."""
-    row = connection.execute(
+    model_id = scalar(
+        connection,
+        str,
         "SELECT model_id FROM models JOIN verdicts USING (model_id) WHERE source = ? AND symbols = ? "
         "AND trained_to = ? ORDER BY verdicts.created_at DESC, model_id LIMIT 1",
         [source, as_json(symbols), trained_to],
-    ).fetchone()
-    return promotions.verdicts(connection, row[0])[0] if row else None
+    )
+    return promotions.verdicts(connection, model_id)[0] if model_id else None
 
 
 def records(connection: Connection) -> tuple[ModelRecord, ...]:
     """Return every registered model, oldest training first."""
-    rows = connection.execute(_SELECT + "ORDER BY trained_to, created_at, model_id").fetchall()
-    return tuple(_record(row) for row in rows)
+    return read_all(connection, ModelRecord, _SELECT + "ORDER BY trained_to, created_at, model_id")
 
 
 def _path(home: Path, model_id: str) -> Path:
     return home / "models" / f"{model_id}.safetensors"
-
-
-def _record(row: tuple[Any, ...]) -> ModelRecord:
-    model_id, source, symbols, trained_from, trained_to, created_at, seed, config, code_version, *rest = row
-    data_sha256, validation, state, reason = rest
-    return ModelRecord(
-        model_id=model_id,
-        source=source,
-        symbols=tuple(json.loads(symbols)),
-        trained_from=trained_from,
-        trained_to=trained_to,
-        created_at=created_at.astimezone(UTC),
-        seed=seed,
-        config=config,
-        code_version=code_version,
-        data_sha256=data_sha256,
-        validation=validation,
-        state=ModelState(state),
-        reason=reason,
-    )
