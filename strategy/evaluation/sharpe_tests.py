@@ -27,7 +27,7 @@ class SharpeDifference:
     """Annualised Sharpe ratios of two accounts on the same days, their difference, its interval and its p-value.
 
     `low` and `high` are the 95 % interval of the true difference; `p` is the probability of a difference at least as
-    large if the first were no better. `block_days` is the mean length of the resampled blocks.
+    large if the first were no better.
     """
 
     sharpe: float
@@ -36,7 +36,6 @@ class SharpeDifference:
     low: float
     high: float
     p: float
-    block_days: float
 
 
 def compare(
@@ -64,7 +63,7 @@ def compare(
     shares = ours - theirs
     # Identical trades differ by rounding errors at most, which do not count as a difference.
     if np.abs(shares).max() < 1e-9:
-        length = p = 1.0
+        p = 1.0
         difference = low = high = 0.0
     else:
         length = block_days(shares)
@@ -79,7 +78,6 @@ def compare(
         low=low * year,
         high=high * year,
         p=p,
-        block_days=length,
     )
 
 

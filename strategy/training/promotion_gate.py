@@ -1,6 +1,6 @@
 """Promotion gate: a first network must beat the prior, a refresh must not be worse than the champion."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -183,18 +183,8 @@ def _corrected(trials: int) -> str:
 
 
 def _figures(found: SharpeDifference, days: int, rules: GateRules, margin: float | None = None) -> Figures:
-    return Figures(
-        sharpe=found.sharpe,
-        rival_sharpe=found.rival_sharpe,
-        difference=found.difference,
-        low=found.low,
-        high=found.high,
-        p=found.p,
-        p_deflated=sidak(found.p, rules.trials),
-        trials=rules.trials,
-        days=days,
-        margin=margin,
-    )
+    p_deflated = sidak(found.p, rules.trials)
+    return Figures(**asdict(found), p_deflated=p_deflated, trials=rules.trials, days=days, margin=margin)
 
 
 def _refused(rival: str, reason: str, days: int, rules: GateRules, margin: float | None = None) -> Verdict:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from decimal import Decimal
 
@@ -247,14 +247,7 @@ def answered(customer: Customer, adopted: Adopted) -> AdoptAnswer:
         dry_run=adopted.dry,
         changed=adopted.changed,
         entries=tuple(
-            EntryAnswer(
-                as_of=plan.as_of,
-                symbol=change.symbol,
-                cash=change.cash,
-                quantity=change.quantity,
-                cause=change.cause,
-                reason=words,
-            )
+            EntryAnswer.model_validate({**asdict(change), "as_of": plan.as_of, "reason": words})
             for change, words in plan.changes
         ),
         notes=tuple(plan.notes),

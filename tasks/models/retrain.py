@@ -178,18 +178,13 @@ def train_now(job: Job) -> TrainAnswer:
 
 def _answer(challenged: Challenged) -> TrainAnswer:
     record, verdict = challenged.record, challenged.verdict
-    return TrainAnswer(
-        as_of=record.trained_to,
-        model_id=record.model_id,
-        source=record.source,
-        symbols=record.symbols,
-        trained_from=record.trained_from,
-        trained_to=record.trained_to,
-        validation=ValidationAnswer.model_validate(dict(challenged.validation), extra="ignore"),
-        promoted=verdict.promoted,
-        rival=verdict.rival,
-        verdict=VerdictAnswer(**asdict(verdict.figures), reason=verdict.reason),
-        data_sha256=record.data_sha256,
-        code_version=record.code_version,
-        seed=record.seed,
+    return TrainAnswer.model_validate(
+        {
+            **asdict(record),
+            **asdict(verdict),
+            "as_of": record.trained_to,
+            "validation": ValidationAnswer.model_validate(dict(challenged.validation), extra="ignore"),
+            "verdict": {**asdict(verdict.figures), "reason": verdict.reason},
+        },
+        extra="ignore",
     )

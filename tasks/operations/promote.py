@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
 
@@ -186,33 +186,15 @@ def _panel(record: ModelRecord) -> Panel:
 
 
 def _model_answer(record: ModelRecord, verdicts: Sequence[StoredVerdict]) -> ModelAnswer:
-    return ModelAnswer(
-        model_id=record.model_id,
-        state=record.state,
-        source=record.source,
-        symbols=record.symbols,
-        trained_from=record.trained_from,
-        trained_to=record.trained_to,
-        seed=record.seed,
-        validation=json.loads(record.validation),
-        verdict=verdict_answer(verdicts[0]) if verdicts else None,
-        reason=record.reason,
-        config=json.loads(record.config),
-        data_sha256=record.data_sha256,
-        code_version=record.code_version,
-        created_at=record.created_at.isoformat(),
-    )
-
-
-def verdict_answer(stored: StoredVerdict) -> StoredVerdictAnswer:
-    """Return the answer's part on a verdict."""
-    verdict = stored.verdict
-    return StoredVerdictAnswer(
-        promoted=verdict.promoted,
-        rival=verdict.rival,
-        as_of=stored.as_of,
-        reason=verdict.reason,
-        figures=verdict.figures,
+    newest = verdicts[0] if verdicts else None
+    return ModelAnswer.model_validate(
+        {
+            **asdict(record),
+            "validation": json.loads(record.validation),
+            "verdict": {**asdict(newest.verdict), "as_of": newest.as_of} if newest else None,
+            "config": json.loads(record.config),
+            "created_at": record.created_at.isoformat(),
+        }
     )
 
 

@@ -5,7 +5,7 @@ import os
 import threading
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -152,17 +152,7 @@ def _verdict(number: int, context: Context, broken: Mapping[str, pd.DataFrame], 
 def _first_few(found: Sequence[Finding]) -> list[Finding]:
     count = len(found)
     note = f" ({count} such bars; the first {MOST_FINDINGS} are listed)" if count > MOST_FINDINGS else ""
-    return [
-        Finding(
-            symbol=finding.symbol,
-            open_time=finding.open_time,
-            expectation=finding.expectation,
-            value=finding.value,
-            limit=finding.limit,
-            reason=finding.reason + note,
-        )
-        for finding in found[:MOST_FINDINGS]
-    ]
+    return [replace(finding, reason=finding.reason + note) for finding in found[:MOST_FINDINGS]]
 
 
 def _validate(batch: str, checks: Sequence[Check], frame: pd.DataFrame) -> dict[str, pd.DataFrame]:

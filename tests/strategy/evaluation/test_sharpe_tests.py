@@ -85,9 +85,9 @@ def test_the_same_seed_gives_the_same_answer_whatever_is_held_at_once(monkeypatc
     assert (again.difference, again.p) == pytest.approx((first.difference, first.p), abs=0.1)
 
 
-def test_a_strong_daily_dependence_lengthens_the_blocks() -> None:
-    plain = judged(*universe(4, days=1000, autocorrelation=0.0)).block_days
-    assert judged(*universe(4, days=1000, autocorrelation=0.6)).block_days > 3 * plain
+def test_a_strong_daily_dependence_lengthens_the_blocks_and_so_widens_the_interval() -> None:
+    plain, dependent = (judged(*universe(4, days=1000, autocorrelation=share)) for share in (0.0, 0.6))
+    assert dependent.high - dependent.low > 1.3 * (plain.high - plain.low)
 
 
 def test_what_cannot_be_compared_is_named() -> None:

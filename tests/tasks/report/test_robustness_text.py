@@ -6,7 +6,7 @@ from strategy.evaluation.robustness import RobustnessReport
 from strategy.evaluation.sharpe_tests import SharpeDifference
 from tasks.report.robustness_text import evidence
 
-BETTER = SharpeDifference(sharpe=0.8, rival_sharpe=0.3, difference=0.5, low=0.1, high=0.9, p=0.01, block_days=1.0)
+BETTER = SharpeDifference(sharpe=0.8, rival_sharpe=0.3, difference=0.5, low=0.1, high=0.9, p=0.01)
 DOUBT = RobustnessReport(
     days=253,
     trials=12,
