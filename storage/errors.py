@@ -9,17 +9,13 @@ from pathlib import Path
 
 import duckdb
 
-from strategy.exit_codes import Exit
+from strategy.exit_codes import Exit, Remedied
 
 
-class StoreError(Exception):
+class StoreError(Remedied):
     """An unusable store (exit 6): what is wrong, and the remedy."""
 
     exit_code = Exit.STORE
-
-    def __init__(self, what: str, remedy: str = "") -> None:
-        super().__init__(f"{what}; {remedy}" if remedy else what)
-        self.what, self.remedy = what, remedy
 
 
 class StoreLocked(StoreError):

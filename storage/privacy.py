@@ -4,20 +4,14 @@ import os
 import stat
 from pathlib import Path
 
-from strategy.exit_codes import Exit
+from strategy.exit_codes import Remedied
 
 #: Subfolders of a home; each must be a real folder, not a link.
 FOLDERS = ("models", "prefect", "reports")
 
 
-class PlaceUnsafe(ValueError):
+class PlaceUnsafe(Remedied, ValueError):
     """A folder that others can write to, or that is a link (exit 2): what is wrong, and the remedy."""
-
-    exit_code = Exit.USAGE
-
-    def __init__(self, what: str, remedy: str = "") -> None:
-        super().__init__(f"{what}; {remedy}" if remedy else what)
-        self.what, self.remedy = what, remedy
 
 
 def demand_private(home: Path) -> None:

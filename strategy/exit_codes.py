@@ -18,6 +18,16 @@ class Exit(IntEnum):
     STOPPED = 130
 
 
+class Remedied(Exception):
+    """A failure that a user can end (exit 2, unless its kind has another code): what is wrong, and the remedy."""
+
+    exit_code = Exit.USAGE
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        super().__init__(f"{what}; {remedy}" if remedy else what)
+        self.what, self.remedy = what, remedy
+
+
 def exit_code(error: BaseException) -> Exit:
     """Return the exit code of a failure; BUG for an exception that carries none of ours.
 

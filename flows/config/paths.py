@@ -4,17 +4,11 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from strategy.exit_codes import Exit
+from strategy.exit_codes import Remedied
 
 
-class HomeUnknown(RuntimeError):
+class HomeUnknown(Remedied, RuntimeError):
     """A path in the user's home folder, which cannot be determined (exit 2)."""
-
-    exit_code = Exit.USAGE
-
-    def __init__(self, what: str, remedy: str = "") -> None:
-        super().__init__(f"{what}; {remedy}" if remedy else what)
-        self.what, self.remedy = what, remedy
 
 
 def expanded(path: Path) -> Path:

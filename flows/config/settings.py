@@ -22,7 +22,7 @@ from flows.config.spelling import PATTERNS as PATTERNS
 from flows.config.spelling import SYMBOL_PATTERN as SYMBOL_PATTERN
 from flows.config.spelling import with_prefix
 from storage.privacy import demand_private
-from strategy.exit_codes import Exit
+from strategy.exit_codes import Remedied
 from strategy.signals.strategies import Strategy
 
 FILE_NAME = "settings.toml"
@@ -32,14 +32,8 @@ Symbol = Annotated[str, StringConstraints(pattern=SYMBOL_PATTERN)]
 Bps = Annotated[float, Field(ge=0, le=1_000)]
 
 
-class ConfigurationError(ValueError):
+class ConfigurationError(Remedied, ValueError):
     """A setting that is unknown or outside its limits (exit 2): what is wrong, and the remedy."""
-
-    exit_code = Exit.USAGE
-
-    def __init__(self, what: str, remedy: str = "") -> None:
-        super().__init__(f"{what}; {remedy}" if remedy else what)
-        self.what, self.remedy = what, remedy
 
 
 class Settings(BaseSettings):

@@ -6,30 +6,21 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-from typing import Protocol
 
 from packaging.requirements import Requirement
 
-from flows.config.paths import HomeUnknown
-from flows.config.settings import ConfigurationError, Settings, load
+from flows.config.settings import Settings, load
 from flows.doctor.check import CheckAnswer
 from flows.doctor.clock_check import compare_clocks
 from flows.doctor.environment_names import remedy_of, strange_names
 from flows.doctor.server_check import server_checks
-from storage.privacy import PlaceUnsafe
+from strategy.exit_codes import Remedied
 from tasks.run.answers import Answer
 
 #: With less free space a training or a report may fail.
 LEAST_FREE_BYTES = 1_000_000_000
 #: Days of bars fetched to test the source.
 FETCHED = timedelta(days=10)
-
-
-class Remedied(Protocol):
-    """A failure with a description and a remedy."""
-
-    what: str
-    remedy: str
 
 
 class DoctorAnswer(Answer):
@@ -43,7 +34,7 @@ def run_doctor(given: Mapping[str, object]) -> DoctorAnswer:
     """Return every check with its verdict, detail and remedy; if the settings are wrong, only checks that need none."""
     try:
         settings = load(given)
-    except (ConfigurationError, HomeUnknown, PlaceUnsafe) as error:
+    except Remedied as error:
         checks = [_python(), *_pins(), _environment(), _failed("settings", error)]
         return DoctorAnswer(ok=False, checks=tuple(checks))
     home = settings.home
