@@ -30,9 +30,8 @@ from flows.cli.trade.accounts import accounts
 from flows.cli.trade.adopt import adopt
 from flows.cli.trade.daily import daily
 from flows.cli.trade.explain import explain
-from flows.cli.trade.halt import halt
+from flows.cli.trade.halt import halt, resume
 from flows.cli.trade.report import report
-from flows.cli.trade.resume import resume
 from flows.cli.trade.status import status
 from flows.runs.docstrings import documented
 from strategy.exit_codes import Exit

@@ -12,7 +12,9 @@ Calendar = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Calendar of the symbols from now on: XNYS, XTKS, ..., observed or inferred."),
 ]
+Strategy = Annotated[str | None, typer.Option(help="turbo, rules, hold, vol-target or momentum.")]
 Symbols = Annotated[str | None, typer.Option("--symbols", "--symbol", help="Symbols, separated by commas.")]
 AsOf = Annotated[str | None, typer.Option(metavar="DATE", help="The last closed bar, as 2018-12-31.")]
 Account = Annotated[str, typer.Option(help="The account in the ledger.")]
 Capital = Annotated[str | None, typer.Option(help="Money that the account starts with.")]
+Reason = Annotated[str, typer.Option(help="Why, for whoever reads it later.")]

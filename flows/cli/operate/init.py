@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from flows.cli.console import run_dialogue
-from flows.cli.options import Capital, Home, Source, Symbols
+from flows.cli.options import Capital, Home, Source, Strategy, Symbols
 from flows.planning.deployed_accounts import ACCOUNT
 from strategy.exit_codes import Exit
 
@@ -34,7 +34,7 @@ class NotInitialised(ValueError):
 def init(
     source: Source = None,
     symbols: Symbols = None,
-    strategy: Annotated[str | None, typer.Option(help="turbo, rules, hold, vol-target or momentum.")] = None,
+    strategy: Strategy = None,
     capital: Capital = None,
     broker: Annotated[str | None, typer.Option(help="paper, testnet-spot or testnet-futures.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: options and defaults; replace a file.")] = False,

@@ -8,7 +8,7 @@ import typer
 
 from flows.cli.console import counted, listed, run_command, sections, table, warned
 from flows.cli.number_format import in_units, money
-from flows.cli.options import AsJson, Calendar, Capital, Home, Source, Symbols
+from flows.cli.options import AsJson, Calendar, Capital, Home, Source, Strategy, Symbols
 
 if TYPE_CHECKING:
     from tasks.backfill.answer_model import BackfillAnswer
@@ -19,7 +19,7 @@ def backfill(
     end_date: Annotated[str, typer.Option(metavar="DATE", help="Last day decided.")],
     symbols: Symbols = None,
     source: Source = None,
-    strategy: Annotated[str | None, typer.Option(help="turbo, rules, hold, vol-target or momentum.")] = None,
+    strategy: Strategy = None,
     capital: Capital = None,
     account: Annotated[str | None, typer.Option(help="The account to fill; left out, one of its own.")] = None,
     calendar: Calendar = None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli.console import run_command
-from flows.cli.options import AsJson, Home, Source, Symbols
+from flows.cli.options import AsJson, Home, Reason, Source, Symbols
 
 if TYPE_CHECKING:
     from tasks.operations.promote import PromoteAnswer
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def promote(
     model: Annotated[str, typer.Argument(help="Eight or more digits of a model's id, or prior.")],
-    reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")] = "",
+    reason: Reason = "",
     source: Source = None,
     symbols: Symbols = None,
     home: Home = None,

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli.console import quiet_logs, run_command, sections
-from flows.cli.options import Account, AsJson, Home
+from flows.cli.options import Account, AsJson, Home, Reason
 
 if TYPE_CHECKING:
     from tasks.broker.takeover_plan import AdoptAnswer, BooksAnswer
 
 
 def adopt(
-    reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")] = "",
+    reason: Reason = "",
     account: Account = "daily",
     broker: Annotated[str | None, typer.Option(help="testnet-spot or testnet-futures.")] = None,
     home: Home = None,

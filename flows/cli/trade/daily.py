@@ -7,7 +7,7 @@ import typer
 
 from flows.cli.console import listed, run_command, sections, table, warned
 from flows.cli.number_format import decision, fill, money, order
-from flows.cli.options import Account, AsJson, AsOf, Calendar, Capital, Home, Source, Symbols
+from flows.cli.options import Account, AsJson, AsOf, Calendar, Capital, Home, Source, Strategy, Symbols
 
 if TYPE_CHECKING:
     from tasks.run.answers import DayAnswer
@@ -17,7 +17,7 @@ def daily(
     as_of: AsOf = None,
     source: Source = None,
     symbols: Symbols = None,
-    strategy: Annotated[str | None, typer.Option(help="turbo, rules, hold, vol-target or momentum.")] = None,
+    strategy: Strategy = None,
     broker: Annotated[str | None, typer.Option(help="Where orders go: paper, testnet-spot or testnet-futures.")] = None,
     capital: Capital = None,
     account: Account = "daily",

@@ -1,24 +1,22 @@
-"""`turbodmt halt`: stop an account from sending orders."""
+"""`turbodmt halt` and `turbodmt resume`: stop an account from sending orders, and let it trade again."""
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from flows.cli.console import run_command
-from flows.cli.options import Account, AsJson, Home
+from flows.cli.options import Account, AsJson, Home, Reason
 
 if TYPE_CHECKING:
     from tasks.operations.halt import HaltAnswer
 
 
-def halt(
-    reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")] = "",
-    account: Account = "daily",
-    home: Home = None,
-    as_json: AsJson = False,
-) -> None:
+def halt(reason: Reason = "", account: Account = "daily", home: Home = None, as_json: AsJson = False) -> None:
     """Stop an account from sending orders but those that reduce; data, decisions and reports go on."""
     run_command(lambda: run_halt(home, account, reason), shown_halt, as_json)
+
+
+def resume(reason: Reason = "", account: Account = "daily", home: Home = None, as_json: AsJson = False) -> None:
+    """Let a halted account trade again from its next day on."""
+    run_command(lambda: run_resume(home, account, reason), shown_halt, as_json)
 
 
 def run_halt(home: str | None, account: str, reason: str) -> "HaltAnswer":
@@ -27,6 +25,14 @@ def run_halt(home: str | None, account: str, reason: str) -> "HaltAnswer":
     from tasks.operations.halt import halt as halt_account
 
     return halt_account(load({"home": home}).home, account, reason)
+
+
+def run_resume(home: str | None, account: str, reason: str) -> "HaltAnswer":
+    """Resume the account and return the answer of `turbodmt resume`."""
+    from flows.config.settings import load
+    from tasks.operations.halt import resume as resume_account
+
+    return resume_account(load({"home": home}).home, account, reason)
 
 
 def shown_halt(answer: "HaltAnswer") -> str:
