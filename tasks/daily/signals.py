@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,14 +18,17 @@ from strategy.explain.record import Judgement, explanations
 from strategy.market.bars import Bars
 from strategy.market.data_hash import data_sha256
 from strategy.portfolio.account_config import AccountConfig
-from strategy.portfolio.aligned_signals import AlignedSignals, aligned_signals
+from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Decision, decide
-from strategy.signals.outlook import Forecaster, look_back, symbol_signals
+from strategy.signals.outlook import look_back, symbol_signals
 from tasks.daily.account_state import account_config, state_at
 from tasks.daily.restatement import restated
-from tasks.models.load import ensemble
+from tasks.models.load import forecaster
 from tasks.models.retrain import Champion
 from tasks.run.job import Job
+
+if TYPE_CHECKING:
+    from strategy.networks.ensemble import Ensemble
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +41,10 @@ class DecidedOtherwise(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """The decisions of a day, the bars that they used, and the aligned signals of these."""
+    """The decisions of a day, and all that they were made from."""
 
     decisions: tuple[Decision, ...]
-    bars: Mapping[str, Bars]
-    view: AlignedSignals
+    judgement: Judgement
 
 
 def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> str:
@@ -49,7 +52,7 @@ def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> str:
 
     An explanation of every number is kept for each decision that leads to an order.
     """
-    model = None if champion.model_id is None else ensemble(job.home, champion.model_id)
+    model = forecaster(job.home, champion.model_id)
     with connect(job.home) as store:
         state, config = settled_state(store, job), account_config(store, job)
         judged = judge_day(store, job, (state, config), model, held_back)
@@ -57,21 +60,13 @@ def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> str:
         if stored is not None:
             _demand_same_day(job, stored, ledger.decisions_on(store, job.account, job.as_of))
             return stored.data_sha256
-        digest = data_sha256(judged.bars)
+        digest = data_sha256(judged.judgement.bars)
         provenance = Provenance(
             source=job.source, strategy=job.policy.strategy, model_id=champion.model_id, data_sha256=digest
         )
-        day = Judgement(
-            state=state,
-            bars=judged.bars,
-            view=judged.view,
-            config=config,
-            held_back=held_back,
-            model=model,
-        )
         with transaction(store):
             ledger.record_decisions(store, job.account, judged.decisions, provenance)
-            explanation_store.record(store, job.account, job.source, explanations(day))
+            explanation_store.record(store, job.account, job.source, explanations(judged.judgement))
     for decision in judged.decisions:
         log.info("%s", in_words(decision))
     return digest
@@ -104,7 +99,7 @@ def judge_day(
     store: Connection,
     job: Job,
     account: tuple[AccountState, AccountConfig],
-    model: Forecaster | None,
+    model: "Ensemble | None",
     held_back: Mapping[str, str],
 ) -> Judged:
     """Return the decisions at the close of `as_of`, from exactly each symbol's look-back window."""
@@ -117,7 +112,10 @@ def judge_day(
     calendars = {symbol: config.terms.instruments[symbol].calendar for symbol in bars}
     seen = symbol_signals(bars, calendars, job.policy.strategy, model, since=np.datetime64(job.as_of, "us"))
     view = aligned_signals(seen, job.symbols)
-    return Judged(decisions=decide(view, state.snapshot, config, held_back), bars=bars, view=view)
+    return Judged(
+        decisions=decide(view, state.snapshot, config, held_back),
+        judgement=Judgement(state=state, bars=bars, view=view, config=config, held_back=held_back, model=model),
+    )
 
 
 def in_words(decision: Decision) -> str:

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 from storage.models import registry as model_store
 from storage.models.registry import ModelDamaged
-from strategy.signals.outlook import Forecaster
 
 if TYPE_CHECKING:
     from strategy.networks.ensemble import Ensemble
 
 
-def forecaster(home: Path, model_id: str | None) -> Forecaster | None:
+def forecaster(home: Path, model_id: str | None) -> "Ensemble | None":
     """Return the registered model, or None for the prior. Raises ModelDamaged as `ensemble` does."""
     return None if model_id is None else ensemble(home, model_id)
 

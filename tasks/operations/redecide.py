@@ -19,7 +19,7 @@ from strategy.signals.strategies import Strategy
 from tasks.daily.account_state import account_config, state_at
 from tasks.daily.restatement import restated
 from tasks.daily.signals import judge_day
-from tasks.models.load import ensemble
+from tasks.models.load import forecaster
 from tasks.run.job import Job, RunConfig
 
 
@@ -100,8 +100,7 @@ def _job(request: PastDay, source: str, policy: RunConfig) -> Job:
 
 def _judged(store: Connection, job: Job, request: PastDay) -> Judgement | None:
     """Return the day judged again, with the symbols held back then; None without instruments or an account state."""
-    model_id = request.provenance.model_id
-    model = None if model_id is None else ensemble(job.home, model_id)
+    model = forecaster(job.home, request.provenance.model_id)
     state = state_at(store, job, job.as_of)
     if state is None or state.account.as_of != job.as_of:
         return None
@@ -114,12 +113,4 @@ def _judged(store: Connection, job: Job, request: PastDay) -> Judgement | None:
         decision.symbol: decision.reason for decision in request.decisions if decision.status is Status.QUARANTINED
     }
     state = restated(store, job, state).state
-    judged = judge_day(store, job, (state, config), model, held_back)
-    return Judgement(
-        state=state,
-        bars=judged.bars,
-        view=judged.view,
-        config=config,
-        held_back=held_back,
-        model=model,
-    )
+    return judge_day(store, job, (state, config), model, held_back).judgement

@@ -40,7 +40,7 @@ def test_a_day_is_decided_on_the_same_bars_by_whoever_decides_it(
     with connect(tmp_path) as store:
         instruments = instrument_store.load(store, job.source, job.symbols)
         mandate = job.policy.account_config(job.account, job.symbols, instruments)
-        daily = judge_day(store, day, (opening(DAY, job.policy.capital), mandate), model, {}).bars
+        daily = judge_day(store, day, (opening(DAY, job.policy.capital), mandate), model, {}).judgement.bars
         known = bar_store.load(store, job.source, job.symbols, until=LAST)
     filled = look_back(partial(stretch.newest, known, DAY), Strategy.TURBO, model)
     past = {symbol: series.until(np.datetime64(DAY, "us")) for symbol, series in known.items()}
