@@ -13,7 +13,7 @@ from pydantic import Field
 
 from exchange.brokers.paper import PaperBroker
 from exchange.ports import BarSource
-from flows.config.settings import Symbol, load
+from flows.config.settings import StrategyName, Symbol, load
 from flows.config.wall_clock import clock
 from flows.planning.adapters import open_source, source_factory
 from flows.planning.backfill_plan import BackfillRequest, plan_backfill
@@ -24,7 +24,6 @@ from flows.runs.run_names import name_run
 from flows.runs.run_states import ended_well, in_one_sentence
 from flows.server.environment import attend_run
 from flows.server.up_server import served_at
-from strategy.signals.strategies import Strategy
 from tasks.backfill.answer import backfill_answer
 from tasks.backfill.answer_model import BackfillAnswer
 from tasks.backfill.run import Progress
@@ -50,7 +49,7 @@ def backfill(
     end_date: date,
     source: str | None = None,
     symbols: list[Symbol] | None = None,
-    strategy: Strategy | None = None,
+    strategy: StrategyName | None = None,
     capital: Annotated[Decimal, Field(gt=0, le=10**12)] | None = None,
     account: str | None = None,
     home: Path | None = None,

@@ -12,7 +12,7 @@ from prefect.runtime import flow_run
 
 from exchange.ports import BarSource, Broker
 from flows.config.settings import Broker as BrokerName
-from flows.config.settings import load
+from flows.config.settings import StrategyName, load
 from flows.config.wall_clock import clock
 from flows.planning.adapters import broker_factory, open_source, source_factory
 from flows.planning.plan import Request, RequestRefused, holiday, plan
@@ -21,7 +21,6 @@ from flows.runs.run_names import name_run
 from flows.runs.run_states import ended_well, in_one_sentence
 from flows.server.environment import attend_run
 from flows.server.up_server import served_at
-from strategy.signals.strategies import Strategy
 from tasks.broker.unknown_orders import unresolved_notices
 from tasks.daily.order import AccountHalted, OrdersBlocked, demand_nothing_withheld
 from tasks.daily.replay_check import Reconciliation
@@ -57,7 +56,7 @@ def daily(
     as_of: date | None = None,
     source: str | None = None,
     symbols: list[str] | None = None,
-    strategy: Strategy | None = None,
+    strategy: StrategyName | None = None,
     broker: BrokerName | None = None,
     capital: Decimal | None = None,
     account: str = "daily",

@@ -11,6 +11,8 @@ from statistics import median
 
 import pytest
 
+from strategy.builtin.registry import BUILT_IN
+
 ROOT = Path(__file__).parents[1]
 FLOORS = ("flows", "tasks", "exchange", "storage", "strategy")
 MODULES = sorted(path for floor in FLOORS for path in (ROOT / floor).rglob("*.py"))
@@ -226,6 +228,40 @@ def test_a_sentence_may_be_empty_or_the_same(code: str) -> None:
     assert spelt(ast.parse(code)) == []
 
 
+def branches_on_a_name(tree: ast.AST) -> list[str]:
+    """Return the comparisons with a built-in strategy or its name; what differs is a field of the strategies."""
+    names = {strategy.name for strategy in BUILT_IN.values()}
+    constants = {name.upper().replace("-", "_") for name in names}
+
+    def names_one(node: ast.expr) -> bool:
+        if isinstance(node, ast.Tuple | ast.List | ast.Set):
+            return any(map(names_one, node.elts))
+        constant = isinstance(node, ast.Constant) and node.value in names
+        return constant or (
+            isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node).split(".")[-1] in constants
+        )
+
+    compared = [node for node in ast.walk(tree) if isinstance(node, ast.Compare)]
+    matched = [node for node in ast.walk(tree) if isinstance(node, ast.MatchValue) and names_one(node.value)]
+    return [
+        ast.unparse(node)
+        for node in (*compared, *matched)
+        if isinstance(node, ast.MatchValue) or any(map(names_one, (node.left, *node.comparators)))
+    ]
+
+
+@each_module
+def test_nothing_branches_on_the_name_of_a_strategy(path: Path) -> None:
+    assert branches_on_a_name(syntax(path)) == []
+
+
+@pytest.mark.parametrize(
+    "code", ["answer.strategy == 'turbo'", "strategy is not TURBO", "strategy in (registry.RULES, HOLD)"]
+)
+def test_a_branch_on_the_name_of_a_strategy_is_noticed(code: str) -> None:
+    assert len(branches_on_a_name(ast.parse(code))) == 1
+
+
 PACKAGES = sorted({path.parent for path in [*MODULES, *BESIDE]})
 QUESTIONS = {
     "the fee is charged": "strategy/account/fees_and_slippage",
@@ -252,7 +288,7 @@ QUESTIONS = {
     "an order is explained in words": "flows/cli/trade/explain",
     "the drawdown halt has its limit": "strategy/portfolio/drawdown_halt",
     "the rate limit is obeyed": "exchange/rate_limit",
-    "a baseline such as hold is defined": "strategy/signals/strategies",
+    "a baseline such as hold is defined": "strategy/builtin/hold",
     "the API keys are read": "flows/planning/api_keys",
     "the largest order's notional is checked": "strategy/portfolio/pretrade_checks",
     "the Sharpe loss is computed": "strategy/kernel/sharpe_loss",

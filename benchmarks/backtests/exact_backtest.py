@@ -25,6 +25,7 @@ from strategy.account.fees_and_slippage import Costs
 from strategy.account.quotes import quotes_by_date
 from strategy.account.trading_terms import TradingTerms
 from strategy.backtest.day_loop import Replay, replay, turnovers
+from strategy.builtin.registry import RULES
 from strategy.evaluation.metrics import metrics
 from strategy.market.bars import Bars
 from strategy.market.instruments import Calendar, Instrument
@@ -34,7 +35,6 @@ from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import symbol_signals
-from strategy.signals.strategies import Strategy
 from testing.markets.panels import stock
 
 #: So much money that whole units follow the targets closely: the peer knows no fractions of one.
@@ -46,7 +46,7 @@ def ours(bars: Bars, count: int) -> Callable[[], Replay]:
     """The exact backtest of the rules over the last `count` bars, estimates ready."""
     instruments = {bars.symbol: Instrument(symbol=bars.symbol, calendar=Calendar.WEEKDAYS, lot=Decimal(1))}
     config = AccountConfig(
-        strategy=Strategy.RULES,
+        strategy=RULES,
         symbols=(bars.symbol,),
         sizing=SizingParams(),
         limits=RiskLimits(),
@@ -57,7 +57,7 @@ def ours(bars: Bars, count: int) -> Callable[[], Replay]:
         ),
     )
     known = {bars.symbol: bars}
-    view = aligned_signals(symbol_signals(known, {bars.symbol: Calendar.WEEKDAYS}, Strategy.RULES), config.symbols)
+    view = aligned_signals(symbol_signals(known, {bars.symbol: Calendar.WEEKDAYS}, RULES), config.symbols)
     dates = account_dates(known)[-count:]
 
     def run() -> Replay:

@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from strategy.builtin.registry import TURBO
+
 if TYPE_CHECKING:
     from tasks.backtest.sweep_chunks import Work
 
@@ -56,15 +58,14 @@ def tasks(count: int) -> "list[tuple[Work, ...]]":
     from strategy.kernel.grid import CHUNK_POINTS, Point
     from strategy.kernel.grid_accounts import sweep_panel
     from strategy.portfolio.sizing import SizingParams
-    from strategy.signals.strategies import Strategy
     from tasks.backtest.sweep_chunks import Work
     from testing.markets.panels import mandate, walk
 
     bars = {"A": walk("A", 1, 4540)}
     instruments = mandate(bars).terms.instruments
-    panel = sweep_panel(bars, instruments, Strategy.TURBO, np.datetime64("2010-09-18", "us"))
+    panel = sweep_panel(bars, instruments, TURBO, np.datetime64("2010-09-18", "us"))
     aims = [SizingParams(target_annual_vol=0.001 * number) for number in range(1, 1 + CHUNK_POINTS * count)]
-    made = [Point(symbols=("A",), strategy=Strategy.TURBO, sizing=aim, costs=Costs()) for aim in aims]
+    made = [Point(symbols=("A",), strategy=TURBO, sizing=aim, costs=Costs()) for aim in aims]
     return [
         (Work(panel=panel, points=tuple(made[first : first + CHUNK_POINTS])),)
         for first in range(0, len(made), CHUNK_POINTS)

@@ -59,7 +59,6 @@ def measured(folder: Path, count: int) -> list[tuple[float, float, float]]:
     from exchange.bars.sample import SampleBars
     from flows.config.wall_clock import clock
     from flows.daily import daily
-    from strategy.signals.strategies import Strategy
 
     @task
     def nothing() -> None:
@@ -71,7 +70,7 @@ def measured(folder: Path, count: int) -> list[tuple[float, float, float]]:
             nothing()
 
     def under_prefect(day: date) -> None:
-        daily(as_of=day, strategy=Strategy.RULES, home=under)
+        daily(as_of=day, strategy="rules", home=under)
 
     days = sorted({stamp.date() for stamp in SampleBars().fetch(_request(clock()))["open_time"]})[-count:]
     return [
@@ -87,7 +86,6 @@ def by_hand(home: Path, day: date) -> None:
     from flows.config.settings import load
     from flows.config.wall_clock import clock
     from flows.planning.plan import Request, plan
-    from strategy.signals.strategies import Strategy
     from tasks.daily import order as trade
     from tasks.daily import replay_check as reconcile
     from tasks.daily import settle, signals
@@ -95,7 +93,7 @@ def by_hand(home: Path, day: date) -> None:
     from tasks.models import retrain as train
     from tasks.validation import gate as validate
 
-    settings = load({"home": home, "strategy": Strategy.RULES})
+    settings = load({"home": home, "strategy": "rules"})
     job = plan(settings, SampleBars(), Request(account="daily", as_of=day, clock=clock()))
     ingest.ingest(job, SampleBars)
     gate = validate.validate(job)

@@ -10,12 +10,12 @@ from arch.data import nasdaq, sp500
 
 from strategy.account.fees_and_slippage import Costs
 from strategy.account.trading_terms import TradingTerms
+from strategy.builtin.registry import TURBO
 from strategy.market.bars import Bars, make_bars
 from strategy.market.instruments import Calendar, Instrument
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams
-from strategy.signals.strategies import Strategy
 
 ETFS = ("EEM", "EFA", "EWJ", "GLD", "IEF", "LQD", "QQQ", "SPY", "TLT")
 CRYPTO = ("BNBUSDT", "BTCUSDT", "ETHUSDT", "XRPUSDT")
@@ -71,7 +71,7 @@ def mandate(bars: Mapping[str, Bars], calendar: Calendar) -> AccountConfig:
     """An account on these symbols with the default sizing and costs."""
     instruments = {symbol: Instrument(symbol=symbol, calendar=calendar) for symbol in bars}
     return AccountConfig(
-        strategy=Strategy.TURBO,
+        strategy=TURBO,
         symbols=tuple(sorted(bars)),
         sizing=SizingParams(),
         limits=RiskLimits(max_order_notional=None),

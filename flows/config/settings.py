@@ -22,13 +22,15 @@ from flows.config.spelling import PATTERNS as PATTERNS
 from flows.config.spelling import SYMBOL_PATTERN as SYMBOL_PATTERN
 from flows.config.spelling import with_prefix
 from storage.privacy import demand_private
+from strategy.builtin.registry import BUILT_IN, TURBO
 from strategy.exit_codes import Remedied
-from strategy.signals.strategies import Strategy
+from strategy.signals.strategies import NAME_PATTERN
 
 FILE_NAME = "settings.toml"
 
 Broker = Literal["paper", "testnet-spot", "testnet-futures"]
 Symbol = Annotated[str, StringConstraints(pattern=SYMBOL_PATTERN)]
+StrategyName = Annotated[str, StringConstraints(pattern=rf"^{NAME_PATTERN}$")]
 Bps = Annotated[float, Field(ge=0, le=1_000)]
 
 
@@ -52,7 +54,7 @@ class Settings(BaseSettings):
     symbols: Annotated[tuple[Symbol, ...], NoDecode] = Field(
         default=(), max_length=1_000, description="symbols to trade, separated by commas; none: those of the source"
     )
-    strategy: Strategy = Field(default=Strategy.TURBO, description="rule that turns bars into signals")
+    strategy: str = Field(default=TURBO.name, description="rule that turns bars into signals")
     broker: Broker = Field(default="paper", description="where orders go; no value reaches real money")
     capital: Decimal = Field(
         default=Decimal(10_000), gt=0, le=10**12, description="money that a new account starts with"
@@ -140,6 +142,14 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, home: Path) -> Path:
         return expanded(home)
+
+    @field_validator("strategy")
+    @classmethod
+    def _known(cls, strategy: str) -> str:
+        if strategy not in BUILT_IN:
+            names = [repr(name) for name in BUILT_IN]
+            raise ValueError(f"{', '.join(names[:-1])} or {names[-1]}")
+        return strategy
 
     @field_validator("source", mode="before")
     @classmethod

@@ -1,5 +1,7 @@
 """Spelling of symbols, accounts and sources."""
 
+from strategy.builtin.registry import BUILT_IN
+
 SYMBOL_PATTERN = r"^[A-Za-z0-9^=._/&-]{1,32}$"
 
 #: An account's name becomes a folder, part of artifact keys, and part of a report's address.
@@ -10,7 +12,11 @@ NAMED_SOURCES = ("sample", "binance", "yahoo")
 #: Suffixes of files of bars.
 FILE_SUFFIXES = (".csv", ".parquet")
 #: The patterns of the text fields, in words.
-PATTERNS = {"source": "sample, binance, yahoo or file:PATH", "symbols": "up to 32 letters, digits and ^ = . _ / & -"}
+PATTERNS = {
+    "source": "sample, binance, yahoo or file:PATH",
+    "symbols": "up to 32 letters, digits and ^ = . _ / & -",
+    "strategy": ", ".join(BUILT_IN),
+}
 
 
 def with_prefix(source: str) -> str:

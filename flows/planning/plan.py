@@ -17,6 +17,7 @@ from flows.config.spelling import ACCOUNT_PATTERN
 from flows.config.wall_clock import clock
 from flows.planning.adapters import code_version
 from strategy.account.fees_and_slippage import Costs
+from strategy.builtin.registry import BUILT_IN
 from strategy.exit_codes import Exit
 from strategy.market.instruments import Instrument
 from strategy.portfolio.risk_limits import RiskLimits
@@ -86,7 +87,7 @@ def between(account: str, start: str | None, end: str | None) -> Request:
 def run_config(settings: Settings) -> RunConfig:
     """Return the rules that the settings describe."""
     return RunConfig(
-        strategy=settings.strategy,
+        strategy=BUILT_IN[settings.strategy],
         sizing=SizingParams(
             target_annual_vol=settings.target_annual_vol,
             max_position_size=settings.max_position_size,
@@ -153,15 +154,14 @@ def wanted_symbols(settings: Settings, source: BarSource) -> tuple[str, ...]:
 def strategies_named(names: str) -> tuple[Strategy, ...]:
     """Return the named strategies, each once, in their order. Raises RequestRefused for an unknown one, or none.
 
-    >>> strategies_named("turbo, hold,turbo")
-    (<Strategy.TURBO: 'turbo'>, <Strategy.HOLD: 'hold'>)
+    >>> tuple(map(str, strategies_named("turbo, hold,turbo")))
+    ('turbo', 'hold')
     """
-    known = [str(strategy) for strategy in Strategy]
     chosen = [name.strip() for name in names.split(",") if name.strip()]
-    unknown = [name for name in chosen if name not in known]
+    unknown = [name for name in chosen if name not in BUILT_IN]
     if unknown or not chosen:
-        raise RequestRefused(f"--strategy is {names!r}; it must name one or more of {', '.join(known)}")
-    return tuple(dict.fromkeys(Strategy(name) for name in chosen))
+        raise RequestRefused(f"--strategy is {names!r}; it must name one or more of {', '.join(BUILT_IN)}")
+    return tuple(BUILT_IN[name] for name in dict.fromkeys(chosen))
 
 
 def demand_live(source: BarSource, request: Request) -> bool:

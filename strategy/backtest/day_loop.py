@@ -117,7 +117,7 @@ def plan_orders(
             held=state.account.quantity(decision.symbol),
         )
         terms = config.terms
-        order_id = client_order_id(terms.series or terms.account, config.strategy, decision.symbol, decision.as_of)
+        order_id = client_order_id(terms.series or terms.account, config.strategy.name, decision.symbol, decision.as_of)
         order = plan_order(target, equity, decision.as_of, order_id)
         if order is not None:
             orders.append(order)

@@ -11,12 +11,9 @@ import numpy as np
 
 from strategy.market.bars import Bars, FloatArray
 from strategy.portfolio.decision import Decision
-from strategy.signals.features import momentum
 from strategy.signals.network_inputs import INPUTS, inputs
-from strategy.signals.prior import PRIOR_HORIZON_BARS, prior
 from strategy.signals.regime import REGIMES, SCORES, evidence, probabilities, regime_bars, weighed
-from strategy.signals.rolling import change, daily_volatility, rolling
-from strategy.signals.strategies import MOMENTUM_BARS, RULES_FAST_BARS, RULES_RANGE_BARS, RULES_SLOW_BARS, Strategy
+from strategy.signals.strategies import Strategy
 
 if TYPE_CHECKING:
     from strategy.networks.ensemble import Ensemble
@@ -79,7 +76,7 @@ def members(bars: Mapping[str, Bars], as_of: date, model: "Ensemble") -> Members
 
 def explained_regime(bars: Bars, decision: Decision) -> Evidence:
     """Return the evidence behind the decision's regime; `bars` end on the day of the decision."""
-    scores = evidence(_closes(bars)[-regime_bars() :])[-1:]
+    scores = evidence(bars.adjusted_close[-regime_bars() :])[-1:]
     score = weighed(scores)
     return Evidence(
         scores=_named(SCORES, scores[0]),
@@ -92,11 +89,10 @@ def explained_regime(bars: Bars, decision: Decision) -> Evidence:
 
 def explained_forecast(bars: Bars, decision: Decision, strategy: Strategy, networks: Members | None) -> Forecast:
     """Return the components of the decision's signal; `bars` end on the day of the decision."""
-    close = _closes(bars)
     base = Forecast(
         signal=decision.signal,
-        inputs=_inputs(strategy, close),
-        prior=_known(prior(close)[-1]) if strategy is Strategy.TURBO else None,
+        inputs=_inputs(strategy, bars),
+        prior=_known(strategy.values(bars)[-1]) if strategy.learner else None,
     )
     if networks is None or len(bars) < networks.history_bars:
         return base
@@ -105,32 +101,11 @@ def explained_forecast(bars: Bars, decision: Decision, strategy: Strategy, netwo
     return replace(base, features=seen, members=said, mean=sum(said) / len(said))
 
 
-def _inputs(strategy: Strategy, close: FloatArray) -> Named:
-    """Return the inputs of the strategy's rule at the newest close."""
-    match strategy:
-        case Strategy.TURBO:
-            sigma = daily_volatility(close)
-            names = tuple(f"momentum_{lag}" for lag in PRIOR_HORIZON_BARS)
-            return _named(names, np.array([momentum(close, sigma, lag)[-1] for lag in PRIOR_HORIZON_BARS]))
-        case Strategy.RULES:
-            fast = change(close, RULES_FAST_BARS)
-            high, low = (_percentile(fast, percent) for percent in (90.0, 10.0))
-            names = ("return_10", "return_50", "return_10_percentile_90", "return_10_percentile_10")
-            return _named(names, np.array([fast[-1], change(close, RULES_SLOW_BARS)[-1], high, low]))
-        case Strategy.MOMENTUM:
-            return _named((f"return_{MOMENTUM_BARS}",), change(close, MOMENTUM_BARS)[-1:])
-        case Strategy.HOLD | Strategy.VOL_TARGET:
-            return _NO_NUMBERS
-
-
-def _percentile(values: FloatArray, percent: float) -> float:
-    """Return the percentile over the newest RULES_RANGE_BARS values; NaN if there are fewer."""
-    return float(rolling(values, RULES_RANGE_BARS, lambda rows: np.percentile(rows, percent, axis=-1))[-1])
-
-
-def _closes(bars: Bars) -> FloatArray:
-    """Return adjusted closes, (T,)."""
-    return bars.close * bars.factor
+def _inputs(strategy: Strategy, bars: Bars) -> Named:
+    """Return the numbers that the strategy names behind its newest value."""
+    if strategy.inputs is None:
+        return _NO_NUMBERS
+    return MappingProxyType({name: _known(value) for name, value in strategy.inputs(bars).items()})
 
 
 def _named(names: tuple[str, ...], values: FloatArray) -> Named:

@@ -17,7 +17,6 @@ from strategy.market.session_dates import session_date
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import AlignedSignals
 from strategy.portfolio.decision import Decision, decided, pretrade_views
-from strategy.signals.strategies import Strategy
 
 if TYPE_CHECKING:
     from strategy.networks.ensemble import Ensemble
@@ -103,7 +102,7 @@ def explanations(day: Judgement) -> tuple[Explanation, ...]:
     if not orders:
         return ()
     changes = _orders(day, decisions, _unrounded(config))
-    asked = day.model if config.strategy is Strategy.TURBO else None
+    asked = day.model if config.strategy.learner else None
     networks = None if asked is None else members(day.bars, day.as_of, asked)
     steps = zip(
         decisions,

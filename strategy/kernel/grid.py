@@ -29,7 +29,7 @@ class Point:
 class Grid:
     """Every combination of accounts (the symbols that each trades, sorted), strategies, sizings and costs.
 
-    Raises ValueError if an axis is empty, if `hold` is among the strategies, whose account has nothing to size, or if
+    Raises ValueError if an axis is empty, if one of the strategies buys once, whose account has nothing to size, or if
     there are more than MOST_POINTS combinations.
     """
 
@@ -39,8 +39,9 @@ class Grid:
     costs: tuple[Costs, ...]
 
     def __post_init__(self) -> None:
-        if Strategy.HOLD in self.strategies:
-            raise ValueError("hold has nothing to vary; leave it out of the grid, and test it with --strategy hold")
+        for strategy in self.strategies:
+            if sizing_of(strategy) is Sizing.ONCE:
+                raise ValueError(f"{strategy} has nothing to vary: it buys once; leave it out of the grid")
         count = len(self.accounts) * len(self.strategies) * len(self.sizings) * len(self.costs)
         if not 1 <= count <= MOST_POINTS:
             raise ValueError(f"the grid has {count:,} points; it must have between 1 and {MOST_POINTS:,}")
@@ -52,8 +53,9 @@ def points(grid: Grid) -> tuple[Point, ...]:
     A strategy that is sized by the volatility target alone uses neither neutral zone nor drawdown control: points that
     differ only in those are the same.
 
+    >>> from strategy.builtin.registry import MOMENTUM, RULES
     >>> sizings = (SizingParams(neutral_zone=0.0), SizingParams(neutral_zone=0.1))
-    >>> both = (Strategy.RULES, Strategy.MOMENTUM)
+    >>> both = (RULES, MOMENTUM)
     >>> [str(point.strategy) for point in points(
     ...     Grid(accounts=(("SPY",),), strategies=both, sizings=sizings, costs=(Costs(),))
     ... )]
@@ -69,21 +71,32 @@ def points(grid: Grid) -> tuple[Point, ...]:
 
 def sizing_read(strategy: Strategy, sizing: SizingParams) -> SizingParams:
     """Return the sizing with defaults for every parameter that the strategy does not use."""
+    return SizingParams(**{name: getattr(sizing, name) for name in names_read(strategy)})
+
+
+def names_read(strategy: Strategy) -> tuple[str, ...]:
+    """Return the names of the sizing's parameters that the strategy uses.
+
+    >>> from strategy.builtin.registry import MOMENTUM
+    >>> names_read(MOMENTUM)
+    ('target_annual_vol', 'max_position_size')
+    """
     if sizing_of(strategy) is Sizing.FULL:
-        return sizing
-    return SizingParams(target_annual_vol=sizing.target_annual_vol, max_position_size=sizing.max_position_size)
+        return tuple(field.name for field in fields(SizingParams))
+    return (
+        ("target_annual_vol", "max_position_size") if sizing_of(strategy).needs_volatility else ("max_position_size",)
+    )
 
 
 def values_read(point: Point) -> dict[str, float | None]:
     """Return the parameters of a point that its strategy uses, by name; a cost of None is the asset class's default.
 
-    >>> point = Point(symbols=("SPY",), strategy=Strategy.MOMENTUM, sizing=SizingParams(), costs=Costs())
+    >>> from strategy.builtin.registry import MOMENTUM
+    >>> point = Point(symbols=("SPY",), strategy=MOMENTUM, sizing=SizingParams(), costs=Costs())
     >>> list(values_read(point))
     ['target_annual_vol', 'max_position_size', 'fee_bps', 'slippage_bps', 'financing_rate']
     """
-    full = sizing_of(point.strategy) is Sizing.FULL
-    names = [field.name for field in fields(SizingParams)] if full else ["target_annual_vol", "max_position_size"]
-    sizes = {name: getattr(point.sizing, name) for name in names}
+    sizes = {name: getattr(point.sizing, name) for name in names_read(point.strategy)}
     costs = {name: getattr(point.costs, name) for name in ("fee_bps", "slippage_bps", "financing_rate")}
     return sizes | {name: None if value is None else float(value) for name, value in costs.items()}
 

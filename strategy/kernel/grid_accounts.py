@@ -153,7 +153,7 @@ def swept(panel: SweepPanel, chunk: Sequence[Point]) -> Swept:
     """
     rules = {(point.strategy, account_rule(point), point.costs.financing_rate) for point in chunk}
     symbols = tuple(instrument.symbol for instrument in panel.instruments)
-    if len(rules) != 1 or {point.symbols for point in chunk} != {symbols} or chunk[0].strategy is not panel.strategy:
+    if len(rules) != 1 or {point.symbols for point in chunk} != {symbols} or chunk[0].strategy != panel.strategy:
         raise ValueError(f"{len(chunk)} points do not share account, strategy and rules with their panel; cut chunks")
     if len(panel.open_time) < 2:
         raise ValueError(f"{len(panel.open_time)} date gives no return; a sweep needs at least 2")

@@ -57,6 +57,11 @@ class Bars:
         column: FloatArray = getattr(self, name)
         return column
 
+    @property
+    def adjusted_close(self) -> FloatArray:
+        """Return the adjusted closes, (T,): close × factor."""
+        return self.close * self.factor
+
     def rows(self, start: int, stop: int) -> "Bars":
         """Return the bars of rows `start` up to, but not including, `stop`."""
         return Bars(symbol=self.symbol, **{name: getattr(self, name)[start:stop] for name in COLUMNS})

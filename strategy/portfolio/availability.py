@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from strategy.portfolio.estimates import Estimates
 from strategy.portfolio.stale_bars import stale
-from strategy.signals.outlook import warm_up_bars
+from strategy.signals.strategies import sizing_of
 
 if TYPE_CHECKING:
     from strategy.portfolio.account_config import AccountConfig
@@ -55,7 +55,7 @@ def availability(known: Estimates, config: "AccountConfig") -> Availability:
             delisted[:, column] = [config.terms.delisted(symbol, day) for day in days]
         if instrument.memberships is not None:
             outside[:, column] = [not instrument.member(day) for day in days]
-    needs_volatility = warm_up_bars(config.strategy) > 1
+    needs_volatility = sizing_of(config.strategy).needs_volatility
     return Availability(
         unborn=known.age_days < 0,
         delisted=delisted,

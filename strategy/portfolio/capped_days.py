@@ -6,7 +6,7 @@ from datetime import date
 from strategy.account.state import Snapshot
 from strategy.portfolio.decision import Decision
 from strategy.portfolio.sizing import SizingParams, drawdown_multiplier
-from strategy.signals.strategies import Strategy
+from strategy.signals.strategies import Sizing, Strategy, sizing_of
 
 #: Exposures within this relative distance of the cap count as capped.
 NEAR = 1e-9
@@ -17,9 +17,9 @@ def capped_days(
 ) -> tuple[date, ...]:
     """Return the days, in order, whose exposures were capped at `max_position_size`, drawdown control aside.
 
-    `hold` buys once and has no volatility target: none of its days count.
+    A strategy that buys once has no volatility target: none of its days count.
     """
-    if strategy is Strategy.HOLD:
+    if sizing_of(strategy) is Sizing.ONCE:
         return ()
     gross: dict[date, float] = {}
     for decision in decisions:

@@ -68,7 +68,7 @@ class PortfolioSizing:
 
     `signal` (T, S) is 0 where unknown. `multiplier` (T, S) is that of the regime, 1 if the strategy ignores regimes or
     the regime is unknown. `budgets` (T, S) are the risk budgets, 0 for symbols without one. `volatility` (T,) is that
-    of the portfolio with these budgets, NaN where unknown.
+    of the portfolio with these budgets, NaN where unknown. With `direct` sizing every budget is 1.
     """
 
     sizing: Sizing
@@ -78,13 +78,15 @@ class PortfolioSizing:
     volatility: FloatArray
 
     def directions(self, neutral_zone: float) -> FloatArray:
-        """Return s'·g, (T, S); the plain signal if the strategy is sized by the volatility target alone."""
+        """Return s'·g, (T, S); the plain signal if the strategy has neither neutral zone nor regime."""
         if self.sizing is not Sizing.FULL:
             return self.signal
         return soft_signal(self.signal, neutral_zone) * self.multiplier
 
     def scale(self, target_annual_vol: float) -> FloatArray:
-        """Return k, (T,)."""
+        """Return k, (T,); 1 if the signal is the exposure."""
+        if self.sizing is Sizing.DIRECT:
+            return np.ones(len(self.volatility))
         return volatility_multiplier(self.volatility, target_annual_vol)
 
     def weights(self, target_annual_vol: float) -> FloatArray:
@@ -106,7 +108,8 @@ def portfolio_sizing(
     if sizing is Sizing.FULL:
         code = np.where(np.isfinite(known.confidence), known.regime, NEUTRAL_CODE)
         multiplier = regime_multiplier(code, known.confidence)
-    budgets = risk_budgets(np.where(sized, known.volatility, np.nan))
+    direct = sizing is Sizing.DIRECT
+    budgets = sized.astype(np.float64) if direct else risk_budgets(np.where(sized, known.volatility, np.nan))
     calendars = frozenset(config.terms.instruments[symbol].calendar for symbol in config.symbols)
     stops = np.searchsorted(view.union, known.dates, side="right")
     return PortfolioSizing(

@@ -10,17 +10,9 @@ from numpy.typing import NDArray
 from strategy.market.bars import Bars, FloatArray, TimeArray
 from strategy.market.instruments import Calendar
 from strategy.signals.network_inputs import bars_behind
-from strategy.signals.prior import PRIOR_BARS
 from strategy.signals.regime import regime_bars, regimes
 from strategy.signals.rolling import VOLATILITY_BARS, annual_volatility, change
-from strategy.signals.strategies import (
-    MOMENTUM_BARS,
-    RULES_FAST_BARS,
-    RULES_RANGE_BARS,
-    RULES_SLOW_BARS,
-    Strategy,
-    signal_of,
-)
+from strategy.signals.strategies import Strategy, sizing_of
 
 
 class Forecaster(Protocol):
@@ -62,24 +54,14 @@ class SymbolSignals:
 
 
 def history_bars(strategy: Strategy, model: Forecaster | None = None) -> int:
-    """Return how many closes a decision depends on: the warm-up, and the bare window that a daily run loads.
-
-    >>> history_bars(Strategy.RULES)
-    127
-    """
-    own = {
-        Strategy.TURBO: max(PRIOR_BARS, model.history_bars if model else 0),
-        Strategy.RULES: max(RULES_FAST_BARS + RULES_RANGE_BARS, RULES_SLOW_BARS + 1),
-        Strategy.HOLD: 1,
-        Strategy.VOL_TARGET: 1,
-        Strategy.MOMENTUM: MOMENTUM_BARS + 1,
-    }
-    return max(own[strategy], VOLATILITY_BARS + 1, regime_bars())
+    """Return how many closes a decision depends on: the warm-up, and the bare window that a daily run loads."""
+    own = max(strategy.history_bars, model.history_bars if model else 0)
+    return max(own, VOLATILITY_BARS + 1, regime_bars())
 
 
 def warm_up_bars(strategy: Strategy) -> int:
     """Return how many closes a symbol must have before the strategy may trade it."""
-    return 1 if strategy is Strategy.HOLD else history_bars(strategy)
+    return history_bars(strategy) if sizing_of(strategy).needs_volatility else strategy.history_bars
 
 
 def look_back(
@@ -108,19 +90,19 @@ def symbol_signals(
 
     With `since`, a model skips the rows before each symbol's newest row dated at most `since`.
     """
-    forecasts = model.forecast(bars, since) if model and strategy is Strategy.TURBO else {}
+    forecasts = model.forecast(bars, since) if model and strategy.learner else {}
     return {
         symbol: _outlook(series, calendars[symbol], strategy, forecasts.get(symbol)) for symbol, series in bars.items()
     }
 
 
 def _outlook(bars: Bars, calendar: Calendar, strategy: Strategy, forecast: FloatArray | None) -> SymbolSignals:
-    close = bars.close * bars.factor
+    close = bars.adjusted_close
     path = regimes(close)
     return SymbolSignals(
         symbol=bars.symbol,
         open_time=bars.open_time,
-        signal=signal_of(strategy, close) if forecast is None else forecast,
+        signal=strategy.values(bars) if forecast is None else forecast,
         regime=path.code,
         confidence=path.confidence,
         volatility=annual_volatility(close, calendar.days_per_year),

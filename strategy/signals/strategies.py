@@ -1,31 +1,17 @@
-"""The built-in strategies: each one's signal from adjusted closes, and how it is sized."""
+"""A strategy as a value: the signal, the history that it needs, and how it is sized."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from re import fullmatch
+from typing import Literal, Protocol
 
-import numpy as np
+from strategy.market.bars import Bars, FloatArray
 
-from strategy.market.bars import FloatArray
-from strategy.signals.prior import prior
-from strategy.signals.rolling import change, rolling
-
-RULES_FAST_BARS, RULES_SLOW_BARS, RULES_RANGE_BARS = 10, 50, 100
-
-
-RULES_FLOOR = 0.02
-
-
-MOMENTUM_BARS = 252
-
-
-class Strategy(StrEnum):
-    """Strategies, the choices of `--strategy`."""
-
-    TURBO = "turbo"
-    RULES = "rules"
-    HOLD = "hold"
-    VOL_TARGET = "vol-target"
-    MOMENTUM = "momentum"
+#: A strategy's name becomes part of order ids and of flow parameters, where a path must not pass.
+NAME_PATTERN = r"[a-z0-9][a-z0-9-]{0,63}"
+#: Numbers by name, as `explain` shows them; NaN where unknown.
+Inputs = Mapping[str, float]
 
 
 class Sizing(StrEnum):
@@ -37,45 +23,66 @@ class Sizing(StrEnum):
     VOLATILITY = "volatility"
     #: An equal share of the capital, bought once and kept.
     ONCE = "once"
+    #: The signal is the exposure, a fraction of equity; only the cap on the gross exposure applies.
+    DIRECT = "direct"
+
+    @property
+    def needs_volatility(self) -> bool:
+        """Return whether a symbol must have a volatility before it may be traded."""
+        return self in (Sizing.FULL, Sizing.VOLATILITY)
+
+
+class Learner(Protocol):
+    """A strategy's model, which is trained on the past."""
+
+    @property
+    def prior(self) -> "Strategy":
+        """Return the rule that a model departs from, and that trades while no model does."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strategy:
+    """A strategy: its name, its signal, the rows on which one value depends, and its sizing.
+
+    `signal(bars)` maps the bars of one symbol to (T,) values in [-1, 1], NaN while unknown; row t may depend on rows up
+    to t only, and on no more than the `history_bars` rows that end at t. With `parameters`, a frozen dataclass, it is
+    called as `signal(bars, parameters)`. A strategy with a `learner` has its prior's signal until a model is trained.
+    `inputs(bars)` names the numbers behind the newest value. A `baseline` is for comparison only: testing it is no
+    trial. Raises ValueError if the name is not lower-case letters, digits and dashes, or `history_bars` is below 1.
+
+    >>> Strategy(name="always-long", signal=lambda bars: bars.close * 0 + 1, history_bars=1, sizing="direct").sizing
+    <Sizing.DIRECT: 'direct'>
+    """
+
+    name: str
+    signal: Callable[..., FloatArray]
+    history_bars: int
+    sizing: Sizing | Literal["full", "volatility", "once", "direct"]
+    parameters: object | None = None
+    learner: Learner | None = None
+    inputs: Callable[[Bars], Inputs] | None = field(default=None, compare=False)
+    baseline: bool = False
+
+    def __post_init__(self) -> None:
+        if not fullmatch(NAME_PATTERN, self.name):
+            raise ValueError(
+                f"a strategy is named {self.name!r}; it must be up to 64 lower-case letters, digits and dashes"
+            )
+        if type(self.history_bars) is not int or self.history_bars < 1:
+            raise ValueError(f"history_bars of {self.name} is {self.history_bars!r}; it must be a whole number above 0")
+        if self.sizing not in list(Sizing):
+            raise ValueError(f"sizing of {self.name} is {self.sizing!r}; it must be one of {', '.join(Sizing)}")
+        object.__setattr__(self, "sizing", Sizing(self.sizing))
+
+    def __str__(self) -> str:
+        return self.name
+
+    def values(self, bars: Bars) -> FloatArray:
+        """Return the signal at every row of the bars of one symbol, (T,); that of the prior for a learner."""
+        return self.signal(bars) if self.parameters is None else self.signal(bars, self.parameters)
 
 
 def sizing_of(strategy: Strategy) -> Sizing:
     """Return the sizing that a strategy uses."""
-    if strategy is Strategy.HOLD:
-        return Sizing.ONCE
-    return Sizing.FULL if strategy in (Strategy.TURBO, Strategy.RULES) else Sizing.VOLATILITY
-
-
-def signal_of(strategy: Strategy, close: FloatArray) -> FloatArray:
-    """Return the strategy's signal at every row of adjusted closes (T,); for turbo, that of its prior."""
-    match strategy:
-        case Strategy.TURBO:
-            return prior(close)
-        case Strategy.RULES:
-            return rules(close)
-        case Strategy.MOMENTUM:
-            return np.sign(change(close, MOMENTUM_BARS))
-        case Strategy.HOLD | Strategy.VOL_TARGET:
-            return np.ones(len(close))
-
-
-def rules(close: FloatArray) -> FloatArray:
-    """Return the seed document's rule without a network: a signal in [-1, 1] at every row of adjusted closes (T,).
-
-    g = 0.6·r10 + 0.4·r50 over h: the 90th percentile of r10 over 100 bars when g is positive, else minus the 10th, and
-    never below 0.02. NaN before 110 closes.
-    """
-    fast, slow = change(close, RULES_FAST_BARS), change(close, RULES_SLOW_BARS)
-    gain = 0.6 * fast + 0.4 * slow
-    high = rolling(fast, RULES_RANGE_BARS, _percentile(90.0))
-    low = rolling(fast, RULES_RANGE_BARS, _percentile(10.0))
-    unit = np.maximum(RULES_FLOOR, np.where(gain > 0, high, -low))
-    return np.clip(gain / unit, -1.0, 1.0)
-
-
-def _percentile(percent: float) -> Callable[[FloatArray], FloatArray]:
-    def reduce(windows: FloatArray) -> FloatArray:
-        result: FloatArray = np.percentile(windows, percent, axis=-1)
-        return result
-
-    return reduce
+    return Sizing(strategy.sizing)

@@ -11,6 +11,7 @@ from exchange.ports import BarSource
 from strategy.account.quotes import quotes_by_date
 from strategy.audit.claims import CLAIMED, days_right_needed, foresight
 from strategy.backtest.day_loop import replay
+from strategy.builtin.registry import TURBO
 from strategy.evaluation.metrics import Metrics, metrics
 from strategy.market.bars import FloatArray
 from strategy.market.data_hash import data_sha256
@@ -76,11 +77,11 @@ def headline(
     known = replace(known, dates=_tradable(known))
     returns = _returns(known)
     days_per_year = account_days_per_year(frozenset(instrument.calendar for instrument in known.instruments.values()))
-    measured = _measured(known, [strategy for strategy in request.strategies if strategy is not Strategy.TURBO], count)
-    if Strategy.TURBO in request.strategies:
-        policy = replace(job.policy, strategy=Strategy.TURBO)
-        window = Window(strategies=(Strategy.TURBO,), start=known.dates[0])
-        measured["turbo"] = backtest(replace(job, policy=policy), window, open_source, notify).net.metrics
+    measured = _measured(known, [strategy for strategy in request.strategies if not strategy.learner], count)
+    for learner in [strategy for strategy in request.strategies if strategy.learner]:
+        policy = replace(job.policy, strategy=learner)
+        window = Window(strategies=(learner,), start=known.dates[0])
+        measured[learner.name] = backtest(replace(job, policy=policy), window, open_source, notify).net.metrics
     figures = {name: {figure: getattr(account, figure) for figure in FIGURES} for name, account in measured.items()}
     rows = {"claimed": asdict(CLAIMED), **figures}
     return HeadlineAnswer(
@@ -129,7 +130,7 @@ def _returns(known: Audited) -> FloatArray:
 
 def _measured(known: Audited, strategies: list[Strategy], count: Callable[[int, int], None]) -> dict[str, Metrics]:
     calendars = {symbol: instrument.calendar for symbol, instrument in known.instruments.items()}
-    names = {"turbo (prior)": Strategy.TURBO, **{str(strategy): strategy for strategy in strategies}}
+    names = {"turbo (prior)": TURBO, **{str(strategy): strategy for strategy in strategies}}
     found = {}
     for done, (name, strategy) in enumerate(names.items()):
         count(done, len(names))
@@ -140,7 +141,7 @@ def _measured(known: Audited, strategies: list[Strategy], count: Callable[[int, 
 
 def _foresight(known: Audited, days_per_year: int) -> Metrics:
     first = np.datetime64(known.dates[0], "us")
-    path = foresight(known.bars, known.account_config(Strategy.TURBO), first)
+    path = foresight(known.bars, known.account_config(TURBO), first)
     return metrics(path.equity[:, 0], path.turnover[:, 0], days_per_year)
 
 

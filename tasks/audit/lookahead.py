@@ -12,6 +12,7 @@ from strategy.account.quotes import quotes_by_date
 from strategy.audit.account import Trading, accounts, fills
 from strategy.audit.lookahead import Checked, Market, decisions, estimates, feature_values, input_values, lookahead
 from strategy.backtest.day_loop import Replay, replay
+from strategy.builtin.registry import TURBO
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.signals.features import FEATURE_BARS
@@ -51,7 +52,7 @@ def look_ahead(job: Job, request: AuditRequest, open_source: Callable[[], BarSou
     for strategy in request.strategies:
         checks += _of_strategy(known, strategy, candidates, days)
     warnings: tuple[str, ...] = ()
-    if Strategy.TURBO in request.strategies:
+    if any(strategy.learner for strategy in request.strategies):
         model_id, absent = promoted(known)
         if model_id is not None:
             checks += _of_model(known, forecaster(job.home, model_id), candidates)
@@ -64,7 +65,7 @@ def _of_strategy(
     known: Audited, strategy: Strategy, candidates: Sequence[date], days: Sequence[date]
 ) -> tuple[Checked, ...]:
     """Audit a strategy without a model: its estimates, decisions, account under another future, and trades."""
-    name = "turbo (prior)" if strategy is Strategy.TURBO else str(strategy)
+    name = f"{strategy} (prior)" if strategy.learner else str(strategy)
     seed, dates = known.job.policy.recipe.seed, candidates[-ACCOUNT_DAYS:]
     calendars = {symbol: instrument.calendar for symbol, instrument in known.instruments.items()}
 
@@ -89,7 +90,7 @@ def _of_strategy(
 def _of_model(known: Audited, model: Forecaster | None, candidates: Sequence[date]) -> tuple[Checked, ...]:
     """Audit the estimates of the champion network on some of the newest dates."""
     calendars = {symbol: instrument.calendar for symbol, instrument in known.instruments.items()}
-    claim = estimates(Strategy.TURBO, "turbo (model)", calendars, model)
+    claim = estimates(TURBO, "turbo (model)", calendars, model)
     days = spread(candidates[-MODEL_DAYS:], MODEL_DATES)
     return (lookahead(claim, known.bars, days, known.job.policy.recipe.seed),)
 
@@ -104,7 +105,7 @@ def _folds(known: Audited) -> tuple[tuple[Checked, ...], tuple[str, ...]]:
     recipe = known.job.policy.recipe
     settings = settings_of(recipe)
     rule = settings.rule(shape_of(recipe))
-    teach = teacher(known.account_config(Strategy.TURBO), rule, settings)
+    teach = teacher(known.account_config(TURBO), rule, settings)
     open_time = np.array(account_dates(known.bars), dtype="datetime64[us]")
     first, last = (np.datetime64(day, "us") for day in (known.dates[0], known.dates[-1]))
     plan = yearly(open_time, first, last)

@@ -71,7 +71,7 @@ def daily_parity(job: Job, request: AuditRequest, open_source: OpenSource) -> Ch
     if len(days) < 2:
         raise AuditRefused(f"{days[0]} is the only day; an order fills a day later, so parity needs two: raise --days")
     source = open_source()
-    model_id, warnings = promoted(known) if Strategy.TURBO in request.strategies else (None, ())
+    model_id, warnings = promoted(known) if any(strategy.learner for strategy in request.strategies) else (None, ())
     private_folder(job.home)
     with (
         TemporaryDirectory(prefix=".parity-daily-", dir=job.home) as daily,
@@ -107,9 +107,9 @@ def _case(known: Audited, strategy: Strategy, home: Path, model_id: str | None) 
         )
         for day in known.dates
     )
-    if strategy is not Strategy.TURBO:
+    if not strategy.learner:
         return Case(name=str(strategy), jobs=jobs, model_id=None)
-    return Case(name="turbo (model)" if model_id else "turbo (prior)", jobs=jobs, model_id=model_id)
+    return Case(name=f"{strategy} ({'model' if model_id else 'prior'})", jobs=jobs, model_id=model_id)
 
 
 def _run_daily(cases: Sequence[Case], open_source: OpenSource) -> None:
@@ -126,9 +126,9 @@ def _run_daily(cases: Sequence[Case], open_source: OpenSource) -> None:
 
 
 def _tested(case: Case, home: Path, open_source: OpenSource) -> Replay:
-    """Return the account as a backtest has it; for `turbo` by the day loop alone: a backtest would train networks."""
+    """Return the account as a backtest has it; for a learner by the day loop alone: a backtest would train networks."""
     job = case.at(home)
-    if job.policy.strategy is not Strategy.TURBO:
+    if not job.policy.strategy.learner:
         return backtest(job, Window(strategies=(job.policy.strategy,), start=case.days[0]), open_source).net.replay
     ingest(job, open_source)
     inspect(job, None)
@@ -137,7 +137,7 @@ def _tested(case: Case, home: Path, open_source: OpenSource) -> Replay:
         instruments = instrument_store.load(store, job.source, job.symbols)
     model = forecaster(case.jobs[0].home, case.model_id)
     calendars = {symbol: instrument.calendar for symbol, instrument in instruments.items()}
-    seen = symbol_signals(bars, calendars, Strategy.TURBO, model, since=np.datetime64(case.days[0], "us"))
+    seen = symbol_signals(bars, calendars, job.policy.strategy, model, since=np.datetime64(case.days[0], "us"))
     config = job.policy.account_config(job.account, job.symbols, instruments)
     quotes = quotes_by_date(bars, case.days[0], case.days[-1])
     return replay(aligned_signals(seen, job.symbols), quotes, case.days, job.policy.capital, config)

@@ -44,7 +44,7 @@ def backfill_answer(backfill: Backfill, filled: Filled, findings: Findings) -> B
     return BackfillAnswer(
         account=job.account,
         symbols=job.symbols,
-        strategy=job.policy.strategy,
+        strategy=job.policy.strategy.name,
         start=recorded.snapshots[0].account.as_of,
         end=until,
         days_done=filled.days_done,
@@ -75,19 +75,18 @@ def _halt(risk: RiskState) -> list[str]:
 
 
 def _prior(strategy: Strategy, switches: Sequence[ModelChange]) -> list[str]:
-    """Return a warning if turbo never had a network."""
-    if strategy is not Strategy.TURBO or any(switch.model_id for switch in switches):
+    """Return a warning if a learner never had a model."""
+    if not strategy.learner or any(switch.model_id for switch in switches):
         return []
-    return ["the promotion gate accepted no network in the window: turbo traded its prior"]
+    return [f"the promotion gate accepted no model in the window: {strategy} traded its prior"]
 
 
 def _count_trial(store: Connection, backfill: Backfill, recorded: Replay, acted: Collection[str]) -> int | None:
     """Count the configurations tried on these symbols in an overlapping window, with this one; None for a baseline."""
     job = backfill.job
-    if job.policy.strategy not in (Strategy.TURBO, Strategy.RULES):
+    if job.policy.strategy.baseline:
         return None
     days = [snapshot.account.as_of for snapshot in recorded.snapshots]
-    settings = {**json.loads(job.policy.config), "strategy": str(job.policy.strategy)}
-    config = configuration(settings, job.symbols, acted)
+    config = configuration(json.loads(job.policy.config), job.policy.strategy, job.symbols, acted)
     trial = Trial(symbols=job.symbols, start=days[0], end=days[-1], config=config, recorded_at=job.now)
     return trials.record(store, trial)

@@ -94,7 +94,7 @@ def _simulated(
         state = with_orders(state, orders)
         provenance = Provenance(
             source=job.source,
-            strategy=job.policy.strategy,
+            strategy=job.policy.strategy.name,
             model_id=batch.model_id,
             data_sha256=data_sha256(window),
         )

@@ -10,7 +10,6 @@ from storage.database import connect
 from storage.ledger import positions as position_store
 from storage.models import champions
 from storage.models import registry as model_store
-from strategy.signals.strategies import Strategy
 from tasks.backfill.batch import DayBatch, run_batch
 from tasks.backfill.market import Market, bars_on, gate_of, on, open_market, tradable
 from tasks.backfill.runs import Backfill, BackfillRefused
@@ -143,7 +142,7 @@ def _last_day(job: Job) -> date | None:
 
 def _days_ruled(job: Job, champion: Champion) -> int:
     """Return for how many account days, from the job's on, its champion decides before a retraining or a new check."""
-    if job.policy.strategy is not Strategy.TURBO:
+    if not job.policy.strategy.learner:
         return STRETCH_DAYS
     recipe = job.policy.recipe
     with connect(job.home) as store:

@@ -108,7 +108,7 @@ def backtest_answer(tested: Backtest, files: Sequence[str]) -> BacktestAnswer:
         start=tested.dates[0],
         end=tested.dates[-1],
         bars=len(tested.dates),
-        strategy=job.policy.strategy,
+        strategy=job.policy.strategy.name,
         gross=tested.gross.metrics,
         net=tested.net.metrics,
         net_2x_cost=tested.net_2x_cost.metrics,

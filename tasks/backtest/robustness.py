@@ -15,12 +15,8 @@ from strategy.evaluation.robustness import RobustnessReport, assess_robustness
 from strategy.evaluation.sharpe import sharpe
 from strategy.market.bars import FloatArray
 from strategy.market.instruments import Instrument, account_days_per_year
-from strategy.signals.strategies import Strategy
 from tasks.run.job import Job
 from tasks.run.trial_key import configuration
-
-#: Only these count as trials: nobody chooses a baseline after looking at its result.
-_TRIED = (Strategy.TURBO, Strategy.RULES)
 
 
 def judged(
@@ -32,7 +28,7 @@ def judged(
     too little to judge.
     """
     returns = _returns(net)
-    known = _counted(job, net, returns, tuple(instruments)) if job.policy.strategy in _TRIED else None
+    known = _counted(job, net, returns, tuple(instruments)) if not job.policy.strategy.baseline else None
     found = assess_robustness(
         returns,
         {name: _returns(replay) for name, replay in benchmarks.items()},
@@ -46,12 +42,11 @@ def judged(
 def _counted(job: Job, net: Replay, returns: FloatArray, symbols: tuple[str, ...]) -> TrialLog:
     """Record this trial and return all trials on these symbols and days."""
     ratio = sharpe(returns, 1)
-    settings = {**json.loads(job.policy.config), "strategy": str(job.policy.strategy)}
     trial = Trial(
         symbols=symbols,
         start=net.snapshots[0].account.as_of,
         end=net.snapshots[-1].account.as_of,
-        config=configuration(settings, symbols),
+        config=configuration(json.loads(job.policy.config), job.policy.strategy, symbols),
         recorded_at=job.now,
         sharpe=ratio,
         days=None if ratio is None else len(returns),

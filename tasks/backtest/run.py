@@ -210,7 +210,7 @@ class _Accounts:
 
 def _walk(job: Job, window: Window, market: _Market, notify: Callable[[str], None]) -> Walk:
     """Return the folds of the window and their signals; without `turbo` there is nothing to fit."""
-    if Strategy.TURBO not in window.strategies:
+    if not any(strategy.learner for strategy in window.strategies):
         return Walk(folds=(), signals={})
     config = job.policy.account_config(job.account, job.symbols, market.listed)
     history = History(bars=market.known, config=config, start=market.dates[0], end=market.dates[-1])
@@ -221,7 +221,7 @@ def _view(strategy: Strategy, symbols: Sequence[str], market: _Market, walked: W
     """Return the strategy's signals: for `turbo` those of its folds where they have any, else its prior's."""
     calendars = {symbol: market.listed[symbol].calendar for symbol in market.known}
     seen = symbol_signals(market.known, calendars, strategy)
-    if strategy is Strategy.TURBO:
+    if strategy.learner:
         seen = {symbol: overlaid(signals, walked.signals[symbol]) for symbol, signals in seen.items()}
     return aligned_signals(seen, symbols)
 

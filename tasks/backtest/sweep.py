@@ -26,8 +26,6 @@ from strategy.market.session_dates import account_dates, session_date
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import symbol_signals
-from strategy.signals.strategies import Strategy
-from strategy.training.promotion_gate import PRIOR
 from tasks.backtest.run import TESTING, measure
 from tasks.backtest.sweep_chunks import Runner, SweepMarket, SweepRefused, cut_work
 from tasks.data.ingest import ingest
@@ -193,11 +191,11 @@ def _counted(job: Job, results: Sequence[Result], market: SweepMarket) -> TrialL
 def _config(settings: Mapping[str, object], point: Point) -> str:
     """Return the configuration of a point as the settings spell it, so that a backtest of it is no further trial.
 
-    The exception is `turbo`, which in a sweep is its prior, another configuration than that with networks.
+    The exception is a learner, which in a sweep is its prior, another configuration than that with models.
     """
     changed = values_read(point)
     for name in ("drawdown_start", "drawdown_full", "drawdown_floor"):
         if changed.get(name) == getattr(DEFAULT_SIZING, name):
             del changed[name]
-    strategy = PRIOR if point.strategy is Strategy.TURBO else str(point.strategy)
-    return configuration({**settings, **changed, "strategy": strategy}, point.symbols)
+    learner = point.strategy.learner
+    return configuration({**settings, **changed}, learner.prior if learner else point.strategy, point.symbols)

@@ -14,13 +14,13 @@ from pydantic import JsonValue
 
 from storage import reports
 from strategy.account.fees_and_slippage import Costs
+from strategy.builtin.registry import RULES
 from strategy.evaluation.deflated_sharpe import deflated_sharpe, expected_max_sharpe
 from strategy.evaluation.metrics import Metrics
 from strategy.evaluation.pbo import overfitting
 from strategy.evaluation.sharpe import sample, sharpe
 from strategy.kernel.grid import Point, values_read
 from strategy.portfolio.sizing import SizingParams
-from strategy.signals.strategies import Strategy
 from tasks.backtest.sweep import Result, Sweep
 from tasks.run.answers import Answer
 
@@ -29,7 +29,7 @@ SHOWN_POINTS = 10
 #: Blocks of days that the probability of backtest overfitting is computed from.
 BLOCKS = 16
 #: Every parameter that a point may have.
-PARAMETERS = tuple(values_read(Point(symbols=("",), strategy=Strategy.RULES, sizing=SizingParams(), costs=Costs())))
+PARAMETERS = tuple(values_read(Point(symbols=("",), strategy=RULES, sizing=SizingParams(), costs=Costs())))
 
 
 def save(swept: Sweep, folder: Path) -> tuple[str, ...]:

@@ -12,7 +12,6 @@ from strategy.evaluation.rolling_metrics import longest_underwater, rolling_shar
 from strategy.evaluation.sharpe import sample
 from strategy.market.bars import FloatArray
 from strategy.market.instruments import account_days_per_year
-from strategy.signals.strategies import Strategy
 from tasks.backtest.exposures import exposures, regimes
 from tasks.backtest.run import Backtest, Tested
 from tasks.backtest.trade_reasons import trade_reasons
@@ -200,7 +199,7 @@ def _yearly(share_per_year: float | None) -> str:
 
 def _model(tested: Backtest) -> str | None:
     """Return the model that traded, or in words why there is no single one; None if the prior traded all of it."""
-    if tested.job.policy.strategy is not Strategy.TURBO:
+    if not tested.job.policy.strategy.learner:
         return f"none: {tested.job.policy.strategy} is a rule"
     promoted = {fold.model_id for fold in tested.folds if fold.promoted}
     if not promoted or tested.model_id:

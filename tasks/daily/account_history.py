@@ -13,12 +13,12 @@ from storage.ledger import bulk
 from storage.ledger import positions as position_store
 from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import Replay, replay
+from strategy.builtin.registry import BASELINE
 from strategy.evaluation.metrics import drawdowns
 from strategy.market.bars import Bars
 from strategy.market.instruments import Instrument
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.signals.outlook import symbol_signals
-from strategy.signals.strategies import Strategy
 from tasks.backtest.run import Tested, measure
 from tasks.report.backtest_tables import Measured
 from tasks.report.charts import EquityPicture, Line
@@ -44,7 +44,7 @@ def account_history(job: Job) -> AccountHistory:
         bars = bar_store.load(store, job.source, job.symbols, until=job.as_of)
     strategy = str(job.policy.strategy)
     tested = [Tested(label=strategy, replay=daily_replay, metrics=measure(daily_replay, instruments))]
-    if job.policy.strategy is not Strategy.HOLD and bars:
+    if job.policy.strategy != BASELINE and bars:
         tested.append(_buy_and_hold(job, bars, instruments, daily_replay))
     dates = _dates(daily_replay)
     return AccountHistory(
@@ -73,10 +73,10 @@ def _buy_and_hold(
     job: Job, bars: Mapping[str, Bars], instruments: Mapping[str, Instrument], daily_replay: Replay
 ) -> Tested:
     """Replay an account that buys the same symbols on the first day with the same money, and holds them."""
-    dates, hold = _dates(daily_replay), str(Strategy.HOLD)
-    policy = replace(job.policy, strategy=Strategy.HOLD)
+    dates, hold = _dates(daily_replay), str(BASELINE)
+    policy = replace(job.policy, strategy=BASELINE)
     traded = {symbol: instrument for symbol, instrument in instruments.items() if symbol in bars}
-    seen = symbol_signals(bars, {symbol: instrument.calendar for symbol, instrument in traded.items()}, Strategy.HOLD)
+    seen = symbol_signals(bars, {symbol: instrument.calendar for symbol, instrument in traded.items()}, BASELINE)
     held = replay(
         aligned_signals(seen, tuple(sorted(bars))),
         quotes_by_date(bars, dates[0], dates[-1]),

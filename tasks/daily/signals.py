@@ -62,7 +62,7 @@ def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> str:
             return stored.data_sha256
         digest = data_sha256(judged.judgement.bars)
         provenance = Provenance(
-            source=job.source, strategy=job.policy.strategy, model_id=champion.model_id, data_sha256=digest
+            source=job.source, strategy=job.policy.strategy.name, model_id=champion.model_id, data_sha256=digest
         )
         with transaction(store):
             ledger.record_decisions(store, job.account, judged.decisions, provenance)
@@ -75,7 +75,7 @@ def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> str:
 def _demand_same_day(job: Job, stored: Provenance, decisions: tuple[Decision, ...]) -> None:
     """Raise DecidedOtherwise if the day was decided by another strategy or for other symbols: orders would add up."""
     decided = tuple(decision.symbol for decision in decisions)
-    if stored.strategy != job.policy.strategy:
+    if stored.strategy != job.policy.strategy.name:
         raise DecidedOtherwise(
             f"account {job.account} has decided {job.as_of} by {stored.strategy}, not by {job.policy.strategy}; finish "
             f"that day with --strategy {stored.strategy}, or take the next day"

@@ -15,10 +15,10 @@ from storage.models import registry as model_store
 from storage.models.promotions import Promoter, Promotion, StoredVerdict
 from storage.models.registry import ModelDamaged, ModelRecord
 from storage.models.trials import Trial
+from strategy.builtin.registry import TURBO
 from strategy.market.bars import Bars
 from strategy.market.data_hash import data_sha256
 from strategy.portfolio.account_config import AccountConfig
-from strategy.signals.strategies import Strategy
 from strategy.training.promotion_gate import PRIOR, GateRules, Verdict, judge_first, judge_refresh
 from tasks.models.fold_models import account_sha256
 from tasks.models.load import ensemble
@@ -172,7 +172,7 @@ def _config(job: Job, plan: TrainingPlan, config: AccountConfig) -> str:
 
 def _trials(store: Connection, job: Job, trained: "Trained") -> int:
     """Count the configurations tried on these symbols and gate dates, with this one; a retraining is no new trial."""
-    config = configuration({**json.loads(job.policy.config), "strategy": str(Strategy.TURBO)}, job.symbols)
+    config = configuration(json.loads(job.policy.config), TURBO, job.symbols)
     first, last = (day.astype("M8[D]").item() for day in trained.gate_dates[[0, -1]])
     trial = Trial(symbols=job.symbols, start=first, end=last, config=config, recorded_at=job.now)
     return trials.record(store, trial)

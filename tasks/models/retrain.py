@@ -9,7 +9,6 @@ from storage.database import Connection, connect
 from storage.models import champions, promotions
 from storage.models import registry as model_store
 from storage.models.registry import ModelDamaged, ModelRecord
-from strategy.signals.strategies import Strategy
 from tasks.models.challenger import Challenged, challenge
 from tasks.models.load import forecaster
 from tasks.models.training_plan import TrainingRefused
@@ -52,7 +51,7 @@ def retrain(job: Job) -> Champion:
     If the training fails or the challenger is rejected, the champion stays; one past `model_max_age_bars` gives way to
     the prior.
     """
-    if job.policy.strategy is not Strategy.TURBO:
+    if not job.policy.strategy.learner:
         return Champion(model_id=None, reason=f"{job.policy.strategy} needs no model", code=ModelCode.NOT_NEEDED)
     known = _known(job)
     age = known.trained_age_bars

@@ -12,10 +12,10 @@ from storage.ledger import order_lookup as order_history
 from storage.ledger.explanations import Trace, trace
 from storage.ledger.row_codec import Provenance
 from storage.models.registry import ModelDamaged
+from strategy.builtin.registry import BUILT_IN
 from strategy.explain.record import Judgement, explanations
 from strategy.market.data_hash import data_sha256
 from strategy.portfolio.decision import Decision, Status
-from strategy.signals.strategies import Strategy
 from tasks.daily.account_state import account_config, state_at
 from tasks.daily.restatement import restated
 from tasks.daily.signals import judge_day
@@ -53,7 +53,7 @@ def replayed_trace(
     settings = order_history.settings_behind(store, request.account, request.as_of)
     if settings is None:
         return None, [f"nothing was kept of how {request.as_of} was decided, and no run says by which settings"]
-    policy = replace(policy_of(settings), strategy=Strategy(request.provenance.strategy))
+    policy = replace(policy_of(settings), strategy=BUILT_IN[request.provenance.strategy])
     try:
         sources = _sources(store, request, settings)
         days = {source: _judged(store, _job(request, source, policy), request) for source in sources}

@@ -166,7 +166,7 @@ def day_answer(result: DayResult) -> DayAnswer:
         as_of=result.job.as_of,
         run_id=result.job.run_id,
         account=result.job.account,
-        strategy=result.job.policy.strategy,
+        strategy=result.job.policy.strategy.name,
         symbols={decision.symbol: decision_answer(decision) for decision in result.decisions},
         orders=tuple(map(order_answer, result.orders)),
         fills=tuple(map(fill_answer, result.fills)),

@@ -4,7 +4,6 @@ import json
 from collections.abc import Collection, Mapping
 
 from strategy.signals.strategies import Sizing, Strategy, sizing_of
-from strategy.training.promotion_gate import PRIOR
 
 #: The drawdown at which an account halts. No decision reads it, so it counts only where it withheld orders.
 HALT = "max_drawdown_halt"
@@ -23,24 +22,27 @@ _UNSIZED: Mapping[Sizing, frozenset[str]] = {
     Sizing.FULL: frozenset(),
     Sizing.VOLATILITY: frozenset({"neutral_zone", "lookback_period"}),
     Sizing.ONCE: frozenset({"neutral_zone", "lookback_period", "target_annual_vol"}),
+    Sizing.DIRECT: frozenset({"neutral_zone", "lookback_period", "target_annual_vol"}),
 }
 
 
-def configuration(settings: Mapping[str, object], symbols: Collection[str], acted: Collection[str] = ()) -> str:
-    """Return the settings as JSON, without those that their strategy does not read on these symbols.
+def configuration(
+    settings: Mapping[str, object], strategy: Strategy, symbols: Collection[str], acted: Collection[str] = ()
+) -> str:
+    """Return the settings as JSON, without those that the strategy does not read on these symbols.
 
-    The strategy `prior` is turbo without networks. An unknown name is kept: counting a trial too many is safer than one
-    too few. `acted` names settings that took effect although the strategy does not read them.
+    An unknown name is kept: counting a trial too many is safer than one too few. `acted` names settings that took
+    effect although the strategy does not read them.
 
-    >>> configuration({"strategy": "rules", "neutral_zone": 0.03, "stale_days": 7, "seed": 7, "threads": 2}, ["SPY"])
+    >>> from strategy.builtin.registry import RULES
+    >>> configuration({"strategy": "", "neutral_zone": 0.03, "stale_days": 7, "seed": 7, "threads": 2}, RULES, ["SPY"])
     '{"strategy": "rules", "neutral_zone": 0.03}'
     """
-    name = settings["strategy"]
-    sizing = Sizing.FULL if name == PRIOR else sizing_of(Strategy(str(name)))
-    unread = _NEVER_READ | _UNSIZED[sizing]
-    if name != Strategy.TURBO:
+    unread = _NEVER_READ | _UNSIZED[sizing_of(strategy)]
+    if not strategy.learner:
         unread |= _OF_NETWORKS
     if len(symbols) == 1:
         # A single symbol has a bar on every date of its account.
         unread |= {"stale_days"}
-    return json.dumps({key: value for key, value in settings.items() if key not in unread - frozenset(acted)})
+    read = {key: value for key, value in settings.items() if key not in unread - frozenset(acted)}
+    return json.dumps({**read, "strategy": strategy.name})

@@ -7,12 +7,12 @@ import numpy as np
 
 from strategy.account.fees_and_slippage import Costs
 from strategy.account.trading_terms import TradingTerms
+from strategy.builtin.registry import TURBO
 from strategy.market.bars import Bars, make_bars
 from strategy.market.instruments import Calendar, Instrument
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams
-from strategy.signals.strategies import Strategy
 
 
 def dates(first: str, count: int, calendar: Calendar = Calendar.ALWAYS) -> np.ndarray:
@@ -43,7 +43,7 @@ def market(*bars: Bars) -> dict[str, Bars]:
 def mandate(bars: Mapping[str, Bars], costs: Costs | None = None, *, shortable: bool = True) -> AccountConfig:
     """An account on these symbols, whose calendar is read off their dates; one basis point of cost."""
     return AccountConfig(
-        strategy=Strategy.TURBO,
+        strategy=TURBO,
         symbols=tuple(sorted(bars)),
         sizing=SizingParams(),
         limits=RiskLimits(),

@@ -14,6 +14,7 @@ from storage.models import promotions
 from storage.models import registry as model_store
 from storage.models.promotions import Promoter, Promotion
 from strategy.account.fees_and_slippage import Costs
+from strategy.builtin.registry import RULES
 from strategy.market.instruments import Calendar
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams
@@ -63,7 +64,7 @@ def policy(strategy: Strategy, recipe: TrainingConfig = RECIPE) -> RunConfig:
     )
 
 
-def a_job(home: Path, symbols: tuple[str, ...], as_of: date, strategy: Strategy = Strategy.RULES) -> Job:
+def a_job(home: Path, symbols: tuple[str, ...], as_of: date, strategy: Strategy = RULES) -> Job:
     """A replay of the day on the fake source; now is the midnight after it."""
     return Job(
         home=home,

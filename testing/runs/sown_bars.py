@@ -10,9 +10,9 @@ import pandas as pd
 
 from exchange.bars.record_window import newest_until, requested
 from exchange.ports import BAR_COLUMNS, BarRequest
+from strategy.builtin.registry import TURBO
 from strategy.market.bars import Bars
 from strategy.market.instruments import Calendar, Instrument
-from strategy.signals.strategies import Strategy
 from tasks.run.job import Job
 from testing.markets.planted_signals import Universe, linear, planted
 from testing.runs.jobs import RECIPE, a_job, policy
@@ -24,7 +24,7 @@ SOWN_RECIPE = replace(RECIPE, members=1, steps=20, twins=0, validation_share=0.4
 
 def a_sown_job(home: Path, as_of: date) -> Job:
     """A replay of the day for all symbols of SOWN."""
-    return replace(a_job(home, tuple(SOWN), as_of), policy=policy(Strategy.TURBO, SOWN_RECIPE))
+    return replace(a_job(home, tuple(SOWN), as_of), policy=policy(TURBO, SOWN_RECIPE))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

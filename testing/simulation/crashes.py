@@ -20,8 +20,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from strategy.builtin.registry import TURBO
 from strategy.exit_codes import Exit, exit_code
-from strategy.signals.strategies import Strategy
 from strategy.training.loop import TrainingSet, train
 from strategy.training.settings import TrainingSettings
 from strategy.training.training_panel import training_panel
@@ -136,7 +136,7 @@ def _obey(order: Order) -> None:
 
 def _on_paper(order: Order) -> Callable[[], object]:
     job = a_job(Path(order.home), DEEP.symbols(), date.fromisoformat(order.as_of))
-    job = replace(job, policy=policy(Strategy.TURBO, replace(RECIPE, retrain_every_bars=1)))
+    job = replace(job, policy=policy(TURBO, replace(RECIPE, retrain_every_bars=1)))
     return lambda: run_day(job, lambda: DEEP)
 
 

@@ -20,8 +20,8 @@ from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, SourceUnava
 from storage.bars import published as bar_store
 from storage.bars import staging
 from storage.database import StoreError, connect
+from strategy.builtin.registry import RULES
 from strategy.market.instruments import Calendar
-from strategy.signals.strategies import Strategy
 from tasks.daily.order import OrdersBlocked, demand_nothing_withheld, trade
 from tasks.daily.settle import settle
 from tasks.daily.signals import signal
@@ -41,7 +41,7 @@ from testing.simulation.store import Dice, Killed, stored_in_memory
 FIRST = date(2025, 1, 1)
 VENUES = (PAPER, "testnet-spot", "testnet-futures")
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
-RULES = Champion(model_id=None, reason="rules needs no model")
+NO_MODEL = Champion(model_id=None, reason="rules needs no model")
 #: How often a run is repeated with faults before the last one, which meets none.
 ATTEMPTS = 6
 EXPECTED = (BrokerUnavailable, SourceUnavailable, StoreError, OrdersBlocked, BrokerRefused)
@@ -175,7 +175,7 @@ class SimulatedYear:
         barred = self._publish(job)
         settled = settle(job, self._broker)
         barred |= settled.agreement.barred
-        signal(job, RULES, barred)
+        signal(job, NO_MODEL, barred)
         trade(job, self._broker)
         demand_nothing_withheld(job)
 
@@ -234,7 +234,7 @@ class SimulatedYear:
     def _job(self, day: date) -> Job:
         self.today = day
         closed = self._instant(day) - timedelta(minutes=5)
-        job = replace(a_job(self.home, self.symbols, day, Strategy.RULES), broker=self.venue)
+        job = replace(a_job(self.home, self.symbols, day, RULES), broker=self.venue)
         now = closed + timedelta(minutes=5) if self.venue == PAPER else self._now()
         return replace(job, now=now, sends_until=closed + timedelta(hours=12))
 

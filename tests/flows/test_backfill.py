@@ -199,7 +199,7 @@ def test_prefect_shows_the_progress(lived: tuple[Path, dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("capital", -5), ("start_date", "soon"), ("symbols", ["A;B"]), ("strategy", "luck")]
+    ("name", "value"), [("capital", -5), ("start_date", "soon"), ("symbols", ["A;B"]), ("strategy", "trend.py")]
 )
 def test_parameters_that_make_no_sense_are_refused_before_the_run(name: str, value: object) -> None:
     given = {"start_date": str(START), "end_date": str(END)}

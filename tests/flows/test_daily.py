@@ -20,7 +20,7 @@ from flows.planning.plan import Request, RequestRefused, plan
 from flows.train import train
 from storage.database import connect
 from storage.ledger import runs
-from strategy.signals.strategies import Strategy
+from strategy.builtin.registry import RULES
 from tasks.backtest.run import Window, backtest
 from tasks.daily.order import OrdersBlocked
 from tasks.models.retrain import TrainAnswer
@@ -49,7 +49,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home after three days of the sample."""
     home = tmp_path_factory.mktemp("sample") / "home"
     for day in DAYS:
-        text = daily(as_of=day, strategy=Strategy.RULES, home=home)
+        text = daily(as_of=day, strategy="rules", home=home)
         assert DayAnswer.model_validate_json(text).to_json() == text
         answer = json.loads(text)
         assert (answer["as_of"], answer["warnings"]) == (day.isoformat(), [])
@@ -57,9 +57,9 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_three_days_under_prefect_equal_one_backtest(lived: Path) -> None:
-    settings = load({"home": lived, "strategy": Strategy.RULES})
+    settings = load({"home": lived, "strategy": "rules"})
     job = plan(settings, SampleBars(), Request(account="daily", as_of=DAYS[-1], clock=datetime.now(tz=UTC)))
-    once = backtest(job, Window(strategies=(Strategy.RULES,), start=DAYS[0]), SampleBars)
+    once = backtest(job, Window(strategies=(RULES,), start=DAYS[0]), SampleBars)
     assert once.dates == DAYS
     assert once.net.replay.fills
     assert replayed(lived, "daily", DAYS) == tidied(once.net.replay)
@@ -67,7 +67,7 @@ def test_three_days_under_prefect_equal_one_backtest(lived: Path) -> None:
 
 def test_a_day_that_is_done_is_not_done_again(lived: Path) -> None:
     told = contents(lived)
-    again = json.loads(daily(as_of=DAYS[-1], strategy=Strategy.RULES, home=lived))
+    again = json.loads(daily(as_of=DAYS[-1], strategy="rules", home=lived))
     assert again["warnings"] == ["2018-12-31 was already done; nothing was left to do"]
     assert contents(lived) == told
     with connect(lived) as store:
@@ -80,12 +80,12 @@ def test_a_day_that_is_done_is_not_done_again(lived: Path) -> None:
 def test_a_day_before_the_ledger_s_last_one_is_refused(lived: Path) -> None:
     told = contents(lived)
     with pytest.raises(RequestRefused, match="--as-of is 2018-12-26, before 2018-12-31, the last day of account daily"):
-        daily(as_of=date(2018, 12, 26), strategy=Strategy.RULES, home=lived)
+        daily(as_of=date(2018, 12, 26), strategy="rules", home=lived)
     assert contents(lived) == told
 
 
 def test_a_holiday_changes_nothing(tmp_path: Path) -> None:
-    answer = json.loads(daily(as_of=SUNDAY, strategy=Strategy.RULES, home=tmp_path / "home"))
+    answer = json.loads(daily(as_of=SUNDAY, strategy="rules", home=tmp_path / "home"))
     assert answer["warnings"] == ["2018-12-30 is not a session of ^GSPC, ^IXIC; there was nothing to do"]
     assert answer["orders"] == []
     assert contents(tmp_path / "home")["account_snapshots"] == []
@@ -126,7 +126,7 @@ def test_each_limit_cuts_the_orders_of_a_day(
     home: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: str, most: int, most_each: int
 ) -> None:
     monkeypatch.setenv(f"TURBODMT_{limit}", value)
-    worth = bought(json.loads(daily(as_of=DAYS[0], strategy=Strategy.HOLD, home=home)))
+    worth = bought(json.loads(daily(as_of=DAYS[0], strategy="hold", home=home)))
     assert most - 10 < sum(worth.values()) <= most
     assert max(worth.values()) <= most_each
 
@@ -134,33 +134,33 @@ def test_each_limit_cuts_the_orders_of_a_day(
 def test_the_drawdown_halt_withholds_orders_until_a_person_resumes(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TURBODMT_MAX_DRAWDOWN_HALT", "0.0005")
     before = date(2018, 12, 26)
-    daily(as_of=before, strategy=Strategy.RULES, home=home)
+    daily(as_of=before, strategy="rules", home=home)
     with pytest.raises(OrdersBlocked, match=r"below its peak of 10000.00, the limit is 0.1%; .*turbodmt resume"):
-        daily(as_of=DAYS[0], strategy=Strategy.RULES, home=home)
+        daily(as_of=DAYS[0], strategy="rules", home=home)
     told = account_status(home, "daily")
     assert re.search(rf"Last run: {DAYS[0]}, begun \S+, halted$", shown_status(told), re.MULTILINE)
     assert not any(concern.key.startswith("failed") for concern in look(home, datetime.now(tz=UTC)))
     resume(home, "daily", "the limit was a demonstration")
     monkeypatch.delenv("TURBODMT_MAX_DRAWDOWN_HALT")
-    assert json.loads(daily(as_of=DAYS[1], strategy=Strategy.RULES, home=home))["halted"] is False
+    assert json.loads(daily(as_of=DAYS[1], strategy="rules", home=home))["halted"] is False
 
 
 def test_days_that_no_run_came_for_are_told_once(home: Path) -> None:
-    assert json.loads(daily(as_of=date(2018, 12, 21), strategy=Strategy.RULES, home=home))["warnings"] == []
-    (missed,) = json.loads(daily(as_of=DAYS[1], strategy=Strategy.RULES, home=home))["warnings"]
+    assert json.loads(daily(as_of=date(2018, 12, 21), strategy="rules", home=home))["warnings"] == []
+    (missed,) = json.loads(daily(as_of=DAYS[1], strategy="rules", home=home))["warnings"]
     assert missed.startswith("3 days from 2018-12-24 to 2018-12-27 missed, nothing was decided: no run came through")
     assert missed.endswith("the account is marked" + SETTLED)
-    assert json.loads(daily(as_of=DAYS[2], strategy=Strategy.RULES, home=home))["warnings"] == []
+    assert json.loads(daily(as_of=DAYS[2], strategy="rules", home=home))["warnings"] == []
     with connect(home) as store:
         newest = runs.runs(store, last=2)
     assert [len(record.outcome.warnings) if record.outcome else None for record in newest] == [0, 1]
 
 
 def test_a_missed_day_whose_run_failed_says_why(home: Path) -> None:
-    daily(as_of=DAYS[0], strategy=Strategy.RULES, home=home)
-    settings = load({"home": home, "strategy": Strategy.RULES})
+    daily(as_of=DAYS[0], strategy="rules", home=home)
+    settings = load({"home": home, "strategy": "rules"})
     job = plan(settings, SampleBars(), Request(account="daily", as_of=DAYS[1], clock=datetime.now(tz=UTC)))
     begin(job, datetime.now(tz=UTC))
     close_failed(job, datetime.now(tz=UTC), "sample did not answer")
-    (missed,) = json.loads(daily(as_of=DAYS[2], strategy=Strategy.RULES, home=home))["warnings"]
+    (missed,) = json.loads(daily(as_of=DAYS[2], strategy="rules", home=home))["warnings"]
     assert missed == "2018-12-28 missed, nothing was decided: its run failed: sample did not answer" + SETTLED

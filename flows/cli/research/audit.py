@@ -11,6 +11,7 @@ from flows.cli.console import run_command, sections, table, tell, warned
 from flows.cli.number_format import in_units
 from flows.cli.options import AsJson, Home, Source, Symbols
 from flows.cli.research.window_options import WindowOptions
+from strategy.builtin.registry import BUILT_IN, HOLD, RULES
 
 if TYPE_CHECKING:
     from tasks.audit.claims import HeadlineAnswer
@@ -56,7 +57,6 @@ def run_audit(
     from flows.config.settings import load
     from flows.planning.adapters import open_source, source_factory
     from flows.planning.plan import RequestRefused, between, plan, strategies_named
-    from strategy.signals.strategies import Strategy
 
     request = between("audit", window.start_date, window.end_date)
     if days is not None and not 1 <= days <= MOST_DAYS:
@@ -67,7 +67,7 @@ def run_audit(
     source = open_source(settings)
     if what is Audit.HEADLINE and not settings.symbols:
         settings = load({**given, "symbols": source.symbols()[0]})
-    usual = (Strategy.RULES, Strategy.HOLD) if what is Audit.HEADLINE else tuple(Strategy)
+    usual = (RULES, HOLD) if what is Audit.HEADLINE else tuple(BUILT_IN.values())
     strategies = usual if window.strategy is None else strategies_named(window.strategy)
     job = plan(settings, source, request)
     quiet_logs()

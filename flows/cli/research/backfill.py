@@ -82,6 +82,7 @@ def shown_backfill(answer: "BackfillAnswer") -> str:
     """Return a backfill in words: the days added, the account's metrics, and which model decided when."""
     names = tuple(field.name for field in fields(answer.metrics))
     changes = [{"since": change.as_of, "model": (change.model_id or "none")[:12]} for change in answer.model_changes]
+    learned = any(change.model_id for change in answer.model_changes)
     return sections(
         f"Account {answer.account}: {answer.strategy} on {', '.join(answer.symbols)}, {answer.start} to "
         f"{answer.end}\n{counted(answer.days_done, 'day')} done, {answer.days_skipped} already there; "
@@ -89,7 +90,7 @@ def shown_backfill(answer: "BackfillAnswer") -> str:
         f"{counted(answer.fills, 'fill')}",
         table([in_units(answer.metrics, names)], names),
         f"Equity {money(answer.equity)}" + (f", halted since {answer.halted_since}" if answer.halted else ""),
-        listed("Models", changes, ("since", "model")) if answer.strategy == "turbo" else "",
+        listed("Models", changes, ("since", "model")) if learned else "",
         f"Report {answer.report}" if answer.report else "",
         warned(answer),
     )

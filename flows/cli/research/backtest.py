@@ -13,6 +13,7 @@ from flows.cli.research.costs import shown_costs
 from flows.cli.research.significance import doubts
 from flows.cli.research.sweep import run_sweep, shown_sweep
 from flows.cli.research.window_options import WindowOptions
+from strategy.builtin.registry import BASELINE
 
 if TYPE_CHECKING:
     from strategy.signals.strategies import Strategy
@@ -65,7 +66,7 @@ def run_backtest(given: Mapping[str, object], window: WindowOptions, folder: str
     names, request = window.strategy, between("backtest", window.start_date, window.end_date)
     settings = load(given)
     strategies = _strategies(settings.strategy if names is None else names)
-    settings = load({**given, "strategy": strategies[0]})
+    settings = load({**given, "strategy": strategies[0].name})
     job = plan(settings, open_source(settings), request)
     results = None if folder is None else results_folder(folder)
     # The answer holds all warnings of the steps.
@@ -84,10 +85,9 @@ def run_backtest(given: Mapping[str, object], window: WindowOptions, folder: str
 def _strategies(names: str) -> "tuple[Strategy, ...]":
     """Return the named strategies, with buy and hold added beside a single one."""
     from flows.planning.plan import strategies_named
-    from strategy.signals.strategies import Strategy
 
     wanted = list(strategies_named(names))
-    return tuple(wanted if len(wanted) > 1 or wanted == [Strategy.HOLD] else [*wanted, Strategy.HOLD])
+    return tuple(wanted if len(wanted) > 1 or wanted == [BASELINE] else [*wanted, BASELINE])
 
 
 def shown_backtest(answer: "BacktestAnswer") -> str:

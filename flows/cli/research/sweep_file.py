@@ -12,6 +12,7 @@ from typing import Any
 
 from flows.config.settings import Settings, checked_value
 from flows.planning.plan import RequestRefused
+from strategy.builtin.registry import BUILT_IN
 from strategy.kernel.grid import MOST_POINTS, Grid
 from strategy.portfolio.sizing import SizingParams
 from tasks.run.job import RunConfig
@@ -100,7 +101,7 @@ def make_grid(axes: Axes, policy: RunConfig, symbols: tuple[str, ...]) -> Grid:
     try:
         return Grid(
             accounts=tuple(axes.get("symbols", (symbols,))),
-            strategies=tuple(axes.get("strategy", (policy.strategy,))),
+            strategies=tuple(BUILT_IN[name] for name in axes["strategy"]) if "strategy" in axes else (policy.strategy,),
             sizings=tuple(
                 replace(policy.sizing, **dict(zip(sizing_names, values, strict=True)))
                 for values in product(*(axes[name] for name in sizing_names))

@@ -79,8 +79,9 @@ def shown_daily(answer: "DayAnswer") -> str:
     rows = [{"symbol": symbol, **decision(one)} for symbol, one in answer.symbols.items()]
     columns = ("symbol", "status", "regime", "confidence", "signal", "volatility", "exposure")
     orders, fills = [*map(order, answer.orders)], [*map(fill, answer.fills)]
+    learns = answer.model_code not in (None, "not_needed")
     ruled = f", model {answer.model_id[:12]}" if answer.model_id else ", the prior"
-    reason = answer.model_reason if answer.strategy == "turbo" else None
+    reason = answer.model_reason if learns else None
     halted = answer.halted_reason
     return sections(
         f"{halted}; only orders that reduce a position are sent. Once you know why, `turbodmt resume --account "
@@ -88,7 +89,7 @@ def shown_daily(answer: "DayAnswer") -> str:
         if halted
         else "",
         f"{answer.as_of}  account {answer.account}  strategy {answer.strategy}"
-        + (ruled if answer.strategy == "turbo" else "")
+        + (ruled if learns else "")
         + (f"\n{reason}" if reason else ""),
         table(rows, columns) if rows else "",
         listed("Fills", fills, ("symbol", "side", "quantity", "price", "fee", "order_id")),

@@ -119,8 +119,7 @@ def _figure(value: object) -> str:
 
 def _headline(answer: "ExplainAnswer") -> str:
     order, decision = answer.order, answer.decision
-    nobody = "the prior" if decision.strategy == "turbo" else "no network"
-    who = f"model {decision.model_id[:12]}" if decision.model_id else nobody
+    who = f"model {decision.model_id[:12]}" if decision.model_id else "no model"
     origin = {
         "stored": "Every number was stored when the day was decided.",
         "replayed": "Nothing was kept then, as a backfill keeps nothing: the day was decided again just now.",

@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from flows.config.settings import FILE_NAME, ConfigurationError, Settings, load
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams
-from strategy.signals.strategies import Strategy
 
 
 def write_file(home: Path, text: str) -> None:
@@ -20,7 +19,7 @@ def write_file(home: Path, text: str) -> None:
 def test_the_defaults_are_those_of_the_strategy(home: Path) -> None:
     settings = load({})
     assert settings.home == home
-    assert (settings.source, settings.broker, settings.strategy) == ("sample", "paper", Strategy.TURBO)
+    assert (settings.source, settings.broker, settings.strategy) == ("sample", "paper", "turbo")
     for values in (SizingParams(), RiskLimits()):
         names = [name for name in Settings.model_fields if hasattr(values, name)]
         assert len(names) == 4

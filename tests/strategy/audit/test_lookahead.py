@@ -27,6 +27,7 @@ from strategy.audit.lookahead import (
     with_another_future,
 )
 from strategy.backtest.day_loop import Replay, replay
+from strategy.builtin.registry import BUILT_IN, RULES, TURBO
 from strategy.market.bars import Bars, FloatArray
 from strategy.market.instruments import Calendar
 from strategy.market.session_dates import account_dates
@@ -69,11 +70,11 @@ def run_of(strategy: Strategy, dates: tuple[date, ...] = DATES[450:560]) -> Call
     return run
 
 
-RUN = run_of(Strategy.RULES)
+RUN = run_of(RULES)
 TRADING = Trading(config=mandate(BARS, COSTS), quotes=quotes_by_date(BARS, DATES[450], DATES[559]))
 
 
-@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize("strategy", list(BUILT_IN.values()))
 def test_no_strategy_looks_ahead(strategy: Strategy) -> None:
     whose = replace(mandate(BARS), strategy=strategy)
     snapshots = run_of(strategy, DATES[300:561])(BARS, Decimal(1)).snapshots
@@ -91,8 +92,8 @@ def test_no_feature_and_no_input_looks_ahead() -> None:
 
 def test_no_network_looks_ahead() -> None:
     model = Ensemble(members=(opinionated(),))
-    claim = estimates(Strategy.TURBO, "model", CALENDARS, model)
-    prior = estimates(Strategy.TURBO, "prior", CALENDARS)
+    claim = estimates(TURBO, "model", CALENDARS, model)
+    prior = estimates(TURBO, "prior", CALENDARS)
     assert claim.of(BARS, DAYS[2])["COIN signal"] != prior.of(BARS, DAYS[2])["COIN signal"]
     assert lookahead(claim, until(BARS, DATES[-20]), DATES[-60:-20:20], seed=1).differences == ()
 
@@ -171,7 +172,7 @@ def test_equal_is_exact() -> None:
     assert not same(None, float("nan"))
 
 
-@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize("strategy", list(BUILT_IN.values()))
 def test_every_account_lives_the_same_days_whatever_follows_and_trades_at_its_price(strategy: Strategy) -> None:
     run = run_of(strategy)
     assert accounts("it", lambda bars: run(bars, Decimal(1)), BARS, (DATES[480], DATES[530]), 1).differences == ()
@@ -181,7 +182,7 @@ def test_every_account_lives_the_same_days_whatever_follows_and_trades_at_its_pr
 
 def test_an_account_that_knows_the_next_day_is_caught() -> None:
     def run(bars: Market) -> Replay:
-        seen = {symbol: ahead(signals) for symbol, signals in symbol_signals(bars, CALENDARS, Strategy.RULES).items()}
+        seen = {symbol: ahead(signals) for symbol, signals in symbol_signals(bars, CALENDARS, RULES).items()}
         dates = [day for day in account_dates(bars) if DATES[450] <= day <= DATES[559]]
         quotes = quotes_by_date(bars, dates[0], dates[-1])
         return replay(aligned_signals(seen, TRADING.config.symbols), quotes, dates, CAPITAL, rules(TRADING.config))
@@ -194,7 +195,7 @@ def test_an_account_that_knows_the_next_day_is_caught() -> None:
 
 
 def rules(one: AccountConfig) -> AccountConfig:
-    return replace(one, strategy=Strategy.RULES)
+    return replace(one, strategy=RULES)
 
 
 def with_fills(change: Callable[[Replay], Replay]) -> tuple[str, ...]:
@@ -209,7 +210,7 @@ def test_a_fill_at_the_deciding_bars_close_is_caught() -> None:
             quotes[day] = {s: replace(quote, open=last.get(s, quote.open)) for s, quote in of_day.items()}
             last |= {symbol: quote.close for symbol, quote in of_day.items()}
         whose = rules(mandate(BARS, replace(COSTS, multiplier=times)))
-        view = aligned_signals(symbol_signals(BARS, CALENDARS, Strategy.RULES), whose.symbols)
+        view = aligned_signals(symbol_signals(BARS, CALENDARS, RULES), whose.symbols)
         return replay(view, QuotesByDate(quotes=quotes), DATES[450:560], CAPITAL, whose)
 
     found = fills("fault", at_close, TRADING).differences
@@ -249,7 +250,7 @@ def test_a_cost_that_is_told_but_not_paid_is_caught() -> None:
 
     def unpaid(times: Decimal) -> Replay:
         told = RUN(BARS, times)
-        view = aligned_signals(symbol_signals(BARS, CALENDARS, Strategy.RULES), free.symbols)
+        view = aligned_signals(symbol_signals(BARS, CALENDARS, RULES), free.symbols)
         lived = replay(view, TRADING.quotes, DATES[450:560], CAPITAL, free)
         return replace(told, snapshots=lived.snapshots)
 
@@ -276,7 +277,7 @@ def test_a_delisted_symbol_is_closed_at_its_last_close_and_pays_for_it() -> None
     instruments = {**whose.terms.instruments, "GONE": replace(listed, listed_to=DATES[499])}
     whose = rules(replace(whose, terms=replace(whose.terms, instruments=instruments)))
     quotes = quotes_by_date(gone, DATES[450], DATES[520])
-    view = aligned_signals(symbol_signals(gone, dict.fromkeys(gone, Calendar.ALWAYS), Strategy.RULES), whose.symbols)
+    view = aligned_signals(symbol_signals(gone, dict.fromkeys(gone, Calendar.ALWAYS), RULES), whose.symbols)
 
     def run(times: Decimal) -> Replay:
         costs = replace(COSTS, multiplier=times)
@@ -387,7 +388,7 @@ def test_foresight_takes_the_side_of_what_the_decision_will_earn() -> None:
 def test_foresight_earns_what_the_exact_account_earns_with_the_same_signal() -> None:
     coin = {"COIN": BARS["COIN"]}
     free = replace(mandate(coin, COSTS), sizing=SizingParams(neutral_zone=0.0), limits=RiskLimits(max_turnover=100.0))
-    (one,) = symbol_signals(coin, CALENDARS, Strategy.TURBO).values()
+    (one,) = symbol_signals(coin, CALENDARS, TURBO).values()
     view, dates = (
         aligned_signals({"COIN": replace(one, signal=sides(coin["COIN"]))}, free.symbols),
         account_dates(coin)[400:],

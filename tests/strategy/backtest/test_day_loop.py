@@ -11,6 +11,7 @@ from strategy.account.quotes import quotes_by_date
 from strategy.account.state import Account, Position, Snapshot
 from strategy.account.trading_terms import TradingTerms
 from strategy.backtest.day_loop import Replay, opening, replay
+from strategy.builtin.registry import BUILT_IN, HOLD, RULES, TURBO, VOL_TARGET
 from strategy.market.bars import Bars, make_bars
 from strategy.market.instruments import Calendar, Instrument, Membership
 from strategy.market.session_dates import account_dates
@@ -66,7 +67,7 @@ def test_hold_by_hand() -> None:
     bars = {
         "STK": make_bars("STK", ["2020-01-06", "2020-01-07", "2020-01-08"], close=[100, 120, 90], open=[100, 80, 120])
     }
-    result = run(bars, mandate(Strategy.HOLD, STOCK), date(2020, 1, 6), date(2020, 1, 8))
+    result = run(bars, mandate(HOLD, STOCK), date(2020, 1, 6), date(2020, 1, 8))
     # Decided at 100: 100 units, filled at the next open of 80, so 2000 stay in cash; marked at 120, then 90.
     assert [snapshot.equity for snapshot in result.snapshots] == [10_000, 14_000, 11_000]
     assert [(fill.quantity, fill.price) for fill in result.fills] == [(100, 80)]
@@ -76,7 +77,7 @@ def test_hold_by_hand() -> None:
 
 def test_the_decision_of_a_day_fills_at_the_next_open_and_never_on_its_own_bar() -> None:
     bars = {"STK": walk("STK", days("2019-01-01", 300, weekend=False), 1)}
-    result = run(bars, mandate(Strategy.RULES, STOCK), date(2019, 9, 2), date(2019, 12, 31))
+    result = run(bars, mandate(RULES, STOCK), date(2019, 9, 2), date(2019, 12, 31))
     placed = {order.order_id: order.as_of for order in result.orders}
     assert result.fills
     for fill in result.fills:
@@ -90,7 +91,7 @@ def test_cash_is_conserved_over_every_fill_and_entry() -> None:
         "STK": walk("STK", days("2019-01-01", 400, weekend=False), 2),
         "COIN": walk("COIN", days("2019-01-01", 560), 3),
     }
-    result = run(bars, mandate(Strategy.TURBO, STOCK, COIN, costs=Costs()), date(2019, 10, 1), date(2020, 6, 30))
+    result = run(bars, mandate(TURBO, STOCK, COIN, costs=Costs()), date(2019, 10, 1), date(2020, 6, 30))
     spent = sum((fill.signed_quantity * fill.price + fill.fee for fill in result.fills), D(0))
     entered = sum((entry.cash for entry in result.entries), D(0))
     assert abs(D(10_000) - spent + entered - result.snapshots[-1].account.cash) < D("1e-6")
@@ -99,7 +100,7 @@ def test_cash_is_conserved_over_every_fill_and_entry() -> None:
         assert traded == result.snapshots[-1].account.quantity(symbol)
 
 
-@pytest.mark.parametrize("strategy", list(Strategy))
+@pytest.mark.parametrize("strategy", list(BUILT_IN.values()))
 def test_changing_or_deleting_later_bars_changes_no_decision(strategy: Strategy) -> None:
     bars = {
         "STK": walk("STK", days("2019-01-01", 400, weekend=False), 4),
@@ -121,7 +122,7 @@ def test_changing_or_deleting_later_bars_changes_no_decision(strategy: Strategy)
         assert seen == list(expected)
 
 
-@pytest.mark.parametrize("strategy", list(Strategy))
+@pytest.mark.parametrize("strategy", list(BUILT_IN.values()))
 def test_the_bare_window_gives_the_row_that_the_whole_history_gives(strategy: Strategy) -> None:
     bars = walk("COIN", days("2019-01-01", 600), 6)
     calendars = {"COIN": Calendar.ALWAYS}
@@ -138,7 +139,7 @@ def test_a_symbol_warms_up_before_it_trades_and_others_do_not_wait() -> None:
         "STK": walk("STK", days("2019-01-01", 300, weekend=False), 7),
         "COIN": walk("COIN", days("2019-11-01", 100), 8),
     }
-    result = run(bars, mandate(Strategy.RULES, STOCK, COIN), date(2019, 12, 2), date(2019, 12, 31))
+    result = run(bars, mandate(RULES, STOCK, COIN), date(2019, 12, 2), date(2019, 12, 31))
     statuses = {(decision.symbol, decision.status) for decision in result.decisions}
     assert ("COIN", Status.WARMING_UP) in statuses
     assert ("COIN", Status.TRADED) not in statuses
@@ -148,7 +149,7 @@ def test_a_symbol_warms_up_before_it_trades_and_others_do_not_wait() -> None:
 def test_a_stale_symbol_keeps_its_position_and_gets_no_order() -> None:
     stock = walk("STK", days("2019-01-01", 300, weekend=False), 9)
     bars = {"STK": stock.until(np.datetime64("2019-12-02", "us")), "COIN": walk("COIN", days("2019-01-01", 420), 10)}
-    result = run(bars, mandate(Strategy.VOL_TARGET, STOCK, COIN), date(2019, 11, 1), date(2019, 12, 31))
+    result = run(bars, mandate(VOL_TARGET, STOCK, COIN), date(2019, 11, 1), date(2019, 12, 31))
     late = [
         decision for decision in result.decisions if decision.symbol == "STK" and decision.as_of == date(2019, 12, 31)
     ]
@@ -158,7 +159,7 @@ def test_a_stale_symbol_keeps_its_position_and_gets_no_order() -> None:
 
 
 def test_a_symbol_held_back_without_a_bar_is_quarantined_and_not_young() -> None:
-    rules = mandate(Strategy.RULES, STOCK, COIN)
+    rules = mandate(RULES, STOCK, COIN)
     view = aligned_signals({}, rules.symbols)
     snapshot = opening(date(2020, 1, 2), D(100)).snapshot
     decisions = decide(view, snapshot, rules, {"COIN": "its bars are faulty"})
@@ -169,12 +170,10 @@ def test_a_symbol_held_back_without_a_bar_is_quarantined_and_not_young() -> None
 
 
 def test_what_is_kept_counts_towards_the_largest_exposure() -> None:
-    rules = mandate(Strategy.VOL_TARGET, STOCK, COIN)
+    rules = mandate(VOL_TARGET, STOCK, COIN)
     dates = days("2019-01-01", 400)
     calm = make_bars("COIN", dates, close=100 + np.tile([0.0, 0.1], 200))
-    view = aligned_signals(
-        symbol_signals({"COIN": calm}, {"COIN": Calendar.ALWAYS}, Strategy.VOL_TARGET), rules.symbols
-    )
+    view = aligned_signals(symbol_signals({"COIN": calm}, {"COIN": Calendar.ALWAYS}, VOL_TARGET), rules.symbols)
     as_of = date(2020, 1, 10)
     held = {
         "STK": Position(quantity=D(120), mark=D(100)),
@@ -193,7 +192,7 @@ def test_buy_and_hold_shares_its_cash_and_borrows_nothing() -> None:
         "COIN": make_bars("COIN", first, close=np.linspace(100.0, 300.0, 40)),
         "STK": make_bars("STK", later, close=np.full(21, 50.0)),
     }
-    result = run(bars, mandate(Strategy.HOLD, STOCK, COIN), date(2020, 1, 1), date(2020, 2, 9))
+    result = run(bars, mandate(HOLD, STOCK, COIN), date(2020, 1, 1), date(2020, 2, 9))
     assert [order.symbol for order in result.orders] == ["COIN", "STK"]
     assert min(snapshot.account.cash for snapshot in result.snapshots) >= 0
     assert result.snapshots[-1].account.quantity("STK") == pytest.approx(D(100), rel=D("0.01"))
@@ -202,7 +201,7 @@ def test_buy_and_hold_shares_its_cash_and_borrows_nothing() -> None:
 def test_the_turnover_bound_is_part_of_the_decision() -> None:
     bars = {"COIN": walk("COIN", days("2019-01-01", 400), 11)}
     limits = RiskLimits(max_turnover=0.1)
-    result = run(bars, mandate(Strategy.VOL_TARGET, COIN, limits=limits), date(2019, 10, 1), date(2019, 10, 20))
+    result = run(bars, mandate(VOL_TARGET, COIN, limits=limits), date(2019, 10, 1), date(2019, 10, 20))
     exposures = [decision.exposure for decision in result.decisions]
     assert exposures[0] == pytest.approx(0.1)
     for order, snapshot in zip(result.orders, result.snapshots, strict=False):
@@ -215,16 +214,16 @@ def test_what_may_not_be_shorted_is_not() -> None:
         "COIN", days("2019-01-01", 300), close=np.linspace(200.0, 100.0, 300) + np.tile([0.0, 1.0], 150)
     )
     long_only = replace(COIN, shortable=False)
-    result = run({"COIN": falling}, mandate(Strategy.RULES, long_only), date(2019, 9, 1), date(2019, 9, 30))
+    result = run({"COIN": falling}, mandate(RULES, long_only), date(2019, 9, 1), date(2019, 9, 30))
     assert all(decision.exposure == 0.0 for decision in result.decisions)
     assert result.orders == ()
-    shorted = run({"COIN": falling}, mandate(Strategy.RULES, COIN), date(2019, 9, 1), date(2019, 9, 30))
+    shorted = run({"COIN": falling}, mandate(RULES, COIN), date(2019, 9, 1), date(2019, 9, 30))
     assert any(decision.exposure < 0 for decision in shorted.decisions if decision.exposure is not None)
 
 
 def test_the_last_days_orders_stay_open() -> None:
     bars = {"COIN": walk("COIN", days("2019-01-01", 300), 12)}
-    result = run(bars, mandate(Strategy.VOL_TARGET, COIN), date(2019, 9, 1), date(2019, 9, 10))
+    result = run(bars, mandate(VOL_TARGET, COIN), date(2019, 9, 1), date(2019, 9, 10))
     assert result.orders[-1].state is OrderState.INTENDED
     assert {order.state for order in result.orders[:-1]} == {OrderState.FILLED}
 
@@ -232,14 +231,14 @@ def test_the_last_days_orders_stay_open() -> None:
 def test_a_dust_change_is_recorded_as_skipped() -> None:
     bars = {"COIN": make_bars("COIN", ["2020-01-01", "2020-01-02"], close=[30_000, 30_000])}
     lots = replace(COIN, lot=D(1))
-    result = run(bars, mandate(Strategy.HOLD, lots), date(2020, 1, 1), date(2020, 1, 1))
+    result = run(bars, mandate(HOLD, lots), date(2020, 1, 1), date(2020, 1, 1))
     assert [order.state for order in result.orders] == [OrderState.SKIPPED]
     assert result.orders[0].reason == "change of 0.333333333333 is below one lot of 1"
 
 
 def test_a_backtest_names_the_day_a_live_account_would_have_halted() -> None:
     bars = {"STK": make_bars("STK", ["2020-01-06", "2020-01-07", "2020-01-08"], close=[100, 100, 60])}
-    result = run(bars, mandate(Strategy.HOLD, STOCK), date(2020, 1, 6), date(2020, 1, 8))
+    result = run(bars, mandate(HOLD, STOCK), date(2020, 1, 6), date(2020, 1, 8))
     assert halt_date(result.snapshots, RiskLimits()) == date(2020, 1, 8)
     assert halt_date(result.snapshots, RiskLimits(max_drawdown_halt=0.5)) is None
 
@@ -247,12 +246,12 @@ def test_a_backtest_names_the_day_a_live_account_would_have_halted() -> None:
 def test_a_rebased_adjustment_changes_no_decision() -> None:
     bars = walk("COIN", days("2019-01-01", 400), 13)
     rebased = replace(bars, factor=bars.factor * 0.5)
-    rules = mandate(Strategy.TURBO, COIN)
+    rules = mandate(TURBO, COIN)
     first, last = date(2019, 11, 1), date(2019, 12, 1)
     assert run({"COIN": bars}, rules, first, last) == run({"COIN": rebased}, rules, first, last)
 
 
-@pytest.mark.parametrize("strategy", list(Strategy))
+@pytest.mark.parametrize("strategy", list(BUILT_IN.values()))
 def test_what_leaves_the_universe_is_sold_at_its_next_open_and_not_bought_before_it_joins(strategy: Strategy) -> None:
     dates = days("2018-01-01", 700, weekend=False)
     bars = {"STK": walk("STK", dates, 1)}

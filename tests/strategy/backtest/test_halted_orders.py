@@ -8,11 +8,11 @@ from strategy.account.state import Account, Position
 from strategy.account.trading_terms import TradingTerms
 from strategy.backtest.day_loop import AccountState
 from strategy.backtest.halted_orders import only_reducing
+from strategy.builtin.registry import RULES
 from strategy.market.instruments import Calendar, Instrument
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams
-from strategy.signals.strategies import Strategy
 
 D = Decimal
 DAY = date(2020, 1, 6)
@@ -26,7 +26,7 @@ def test_each_order_of_a_halted_account_is_cut_by_its_own_position_and_lot() -> 
     lots = {"A": D(1), "B": D("0.1"), "C": D(1)}
     instruments = {symbol: Instrument(symbol=symbol, calendar=Calendar.ALWAYS, lot=lot) for symbol, lot in lots.items()}
     mandate = AccountConfig(
-        strategy=Strategy.RULES,
+        strategy=RULES,
         symbols=("A", "B", "C"),
         sizing=SizingParams(),
         limits=RiskLimits(),

@@ -8,10 +8,10 @@ import pytest
 
 from strategy.account.fees_and_slippage import Costs
 from strategy.account.quotes import quotes_by_date
+from strategy.builtin.registry import HOLD, VOL_TARGET
 from strategy.evaluation.costs import Charges, charges, rates
 from strategy.market.bars import make_bars
 from strategy.market.instruments import Calendar, Instrument
-from strategy.signals.strategies import Strategy
 from tests.strategy.backtest.test_day_loop import STOCK, days, mandate, run, walk
 
 D = Decimal
@@ -22,7 +22,7 @@ FIRST, LAST = date(2020, 1, 6), date(2020, 1, 8)
 def test_fees_slippage_and_financing_are_told_apart() -> None:
     bars = {"STK": make_bars("STK", DAYS, close=[100, 120, 90], open=[100, 80, 120])}
     costs = Costs(fee_bps=D(10), slippage_bps=D(50))
-    result = run(bars, mandate(Strategy.HOLD, STOCK, costs=costs), FIRST, LAST)
+    result = run(bars, mandate(HOLD, STOCK, costs=costs), FIRST, LAST)
     # 100 units decided at 100 fill at 80 · 1.005, for a fee of 0.1 % of 8,000.
     paid = charges(result, quotes_by_date(bars, FIRST, LAST), 252)
     assert (paid.fees, paid.slippage, paid.financing, paid.total) == (8, 40, 0, 48)
@@ -33,7 +33,7 @@ def test_fees_slippage_and_financing_are_told_apart() -> None:
 
 def test_each_fill_slips_by_its_own() -> None:
     bars = {"STK": make_bars("STK", DAYS, close=[100, 120, 90], open=[100, 80, 120])}
-    result = run(bars, mandate(Strategy.HOLD, STOCK, costs=Costs(slippage_bps=D(50))), FIRST, LAST)
+    result = run(bars, mandate(HOLD, STOCK, costs=Costs(slippage_bps=D(50))), FIRST, LAST)
     twice = replace(result, fills=(*result.fills, *result.fills))
     once = charges(result, quotes_by_date(bars, FIRST, LAST), 252)
     assert charges(twice, quotes_by_date(bars, FIRST, LAST), 252).slippage == 2 * once.slippage != 0
@@ -49,7 +49,7 @@ def test_a_share_a_year_needs_a_year_and_equity() -> None:
     assert (per_year(2.0, "1"), per_year(2.0, "0.5")) == (0.25, 0.5)
     assert per_year(None, "1") is per_year(0.0, "1") is per_year(2.0, "0") is per_year(2.0, "-1") is None
     bars = {"STK": make_bars("STK", DAYS, close=[100, 120, 90], open=[100, 80, 120])}
-    fresh = run(bars, mandate(Strategy.HOLD, STOCK), FIRST, FIRST)
+    fresh = run(bars, mandate(HOLD, STOCK), FIRST, FIRST)
     assert charges(fresh, quotes_by_date(bars, FIRST, FIRST), 252).years is None
 
 
@@ -58,7 +58,7 @@ def test_what_is_borrowed_is_paid_for() -> None:
     bars = {"COIN": walk("COIN", days("2019-01-01", 300), 1)}
     first, last = date(2019, 9, 2), date(2019, 10, 20)
     free = Costs(fee_bps=D(0), slippage_bps=D(0))
-    result = run(bars, mandate(Strategy.VOL_TARGET, coin, costs=free), first, last)
+    result = run(bars, mandate(VOL_TARGET, coin, costs=free), first, last)
     paid = charges(result, quotes_by_date(bars, first, last), 365)
     assert (paid.fees, paid.slippage) == (0, 0)
     assert paid.financing == -sum(entry.cash for entry in result.entries)

@@ -16,6 +16,8 @@ from strategy.account.orders import Order
 from strategy.account.quotes import quotes_by_date
 from strategy.account.state import Account, Position
 from strategy.backtest.day_loop import AccountState, opening, plan_orders, settle_day, with_orders
+from strategy.builtin.registry import HOLD, MOMENTUM, RULES, TURBO, VOL_TARGET
+from strategy.builtin.rules import FLOOR
 from strategy.explain.record import Explanation, Judgement, explanations
 from strategy.market.bars import Bars, FloatArray
 from strategy.market.instruments import Instrument, Membership
@@ -32,7 +34,7 @@ from strategy.signals.network_inputs import INPUTS, inputs
 from strategy.signals.outlook import symbol_signals
 from strategy.signals.prior import prior
 from strategy.signals.regime import evidence, probabilities, regimes, weighed
-from strategy.signals.strategies import RULES_FLOOR, Strategy
+from strategy.signals.strategies import Strategy
 from testing.markets.panels import mandate, market, stock, walk
 from testing.runs.networks import TINY, opinionated
 
@@ -48,7 +50,7 @@ class Case:
     """An account that lives through the last days of the bars, and what its explanations are to show at least once."""
 
     bars: dict[str, Bars] = field(default_factory=lambda: MIXED)
-    strategy: Strategy = Strategy.TURBO
+    strategy: Strategy = TURBO
     model: Ensemble | None = None
     sizing: SizingParams = field(default_factory=SizingParams)
     limits: RiskLimits = field(default_factory=RiskLimits)
@@ -71,16 +73,16 @@ CASES = {
     "prior on mixed calendars": Case(),
     "network alone": Case(bars=ALONE, model=MODEL, days=6),
     "network on mixed calendars": Case(model=MODEL, days=6),
-    "rules": Case(strategy=Strategy.RULES),
-    "rules without shorts": Case(strategy=Strategy.RULES, shortable=False),
-    "momentum": Case(strategy=Strategy.MOMENTUM),
-    "vol-target": Case(strategy=Strategy.VOL_TARGET),
-    "hold": Case(strategy=Strategy.HOLD),
+    "rules": Case(strategy=RULES),
+    "rules without shorts": Case(strategy=RULES, shortable=False),
+    "momentum": Case(strategy=MOMENTUM),
+    "vol-target": Case(strategy=VOL_TARGET),
+    "hold": Case(strategy=HOLD),
     "turnover": Case(limits=RiskLimits(max_turnover=0.05)),
     "order cap": Case(limits=RiskLimits(max_order_notional=D(300))),
     "cap and turnover": Case(limits=RiskLimits(max_order_notional=D(300), max_turnover=0.05)),
     "position size": Case(sizing=SizingParams(max_position_size=0.4)),
-    "drawdown": Case(bars=crashed(), strategy=Strategy.TURBO),
+    "drawdown": Case(bars=crashed(), strategy=TURBO),
 }
 
 
@@ -191,19 +193,17 @@ def test_the_forecast_gives_the_signal_that_is_sized(told: Told) -> None:
         assert explanation.sized is None or explanation.sized.signal == explanation.forecast.signal
         numbers = explanation.forecast.inputs
         close = day.day.bars[explanation.symbol].close
-        match case.strategy:
-            case Strategy.TURBO:
+        match case.strategy.name:
+            case "turbo":
                 assert explanation.forecast.prior == prior(close)[-1]
                 assert list(numbers) == ["momentum_21", "momentum_63", "momentum_126", "momentum_252"]
-            case Strategy.RULES:
+            case "rules":
                 fast, slow, high, low = (number or 0.0 for number in numbers.values())
                 gain = 0.6 * fast + 0.4 * slow
-                assert explanation.forecast.signal == np.clip(
-                    gain / max(RULES_FLOOR, high if gain > 0 else -low), -1.0, 1.0
-                )
-            case Strategy.MOMENTUM:
+                assert explanation.forecast.signal == np.clip(gain / max(FLOOR, high if gain > 0 else -low), -1.0, 1.0)
+            case "momentum":
                 assert explanation.forecast.signal == np.sign(numbers["return_252"] or 0.0)
-            case Strategy.HOLD | Strategy.VOL_TARGET:
+            case "hold" | "vol-target":
                 assert (numbers, explanation.forecast.signal) == ({}, 1.0)
 
 
@@ -299,7 +299,7 @@ def test_a_network_without_history_enough_is_not_said_to_have_spoken() -> None:
 
 def test_what_is_kept_beside_leaves_its_room() -> None:
     """A position outside the symbols and one that has no session take part of the size that is admitted."""
-    case = Case(strategy=Strategy.VOL_TARGET, sizing=SizingParams(max_position_size=0.5), days=16)
+    case = Case(strategy=VOL_TARGET, sizing=SizingParams(max_position_size=0.5), days=16)
     shut = date(2011, 1, 29)
     assert shut.isoweekday() == 6
     *_, sunday = (day for day in lived(case) if day.day.as_of <= shut)
@@ -320,7 +320,7 @@ def test_what_is_kept_beside_leaves_its_room() -> None:
 
 
 def test_what_left_the_universe_is_explained_as_sold() -> None:
-    *_, before = lived(Case(strategy=Strategy.VOL_TARGET, bars=ALONE, days=4))
+    *_, before = lived(Case(strategy=VOL_TARGET, bars=ALONE, days=4))
     rules = before.day.config
     gone = (Membership(first=date(2000, 1, 1), last=date(2005, 1, 1)),)
     out: dict[str, Instrument] = {**rules.terms.instruments, "COIN": replace(instrument(rules), memberships=gone)}
@@ -338,7 +338,7 @@ def instrument(rules: AccountConfig) -> Instrument:
 
 
 def test_a_day_without_an_order_needs_no_explanation() -> None:
-    (first, second) = (day for day in lived(Case(strategy=Strategy.HOLD, bars=ALONE, days=2)))
+    (first, second) = (day for day in lived(Case(strategy=HOLD, bars=ALONE, days=2)))
     assert len(explanations(first.day)) == 1
     assert explanations(second.day) == ()
 

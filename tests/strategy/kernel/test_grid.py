@@ -11,6 +11,7 @@ from strategy.account.fees_and_slippage import Costs
 from strategy.account.quotes import quotes_by_date
 from strategy.account.trading_terms import TradingTerms
 from strategy.backtest.day_loop import Replay, replay, turnovers
+from strategy.builtin.registry import HOLD, MOMENTUM, RULES, TURBO, VOL_TARGET
 from strategy.evaluation.metrics import metrics
 from strategy.kernel.grid import CHUNK_POINTS, MOST_POINTS, Grid, Point, account_rule, chunks, points
 from strategy.kernel.grid_accounts import sweep_panel, swept
@@ -27,7 +28,9 @@ from testing.markets.panels import stock, walk
 
 D = Decimal
 FIRST = date(2011, 1, 3)
-SWEPT = (Strategy.TURBO, Strategy.RULES, Strategy.VOL_TARGET, Strategy.MOMENTUM)
+#: Its signal is the exposure.
+HALF_LONG = Strategy(name="half-long", signal=lambda bars: 0.5 * np.sign(bars.close), history_bars=1, sizing="direct")
+SWEPT = (TURBO, RULES, VOL_TARGET, MOMENTUM, HALF_LONG)
 #: Cheap and dear, calm and bold; the drawdown control of the last two bites early and looks back a quarter.
 SIZINGS = (
     SizingParams(),
@@ -82,8 +85,8 @@ def test_a_point_is_the_exact_account_with_lots_and_limits_off(symbols: tuple[st
             # The exact account counts the slippage as part of what was traded.
             assert found.metrics[number].turnover_per_year == pytest.approx(expected.turnover_per_year, rel=1e-3)
             compared += 1
-    # Two strategies read all four sizings, two read the volatility target and the cap alone.
-    assert compared == 2 * (2 * 4 + 2 * 2)
+    # Two strategies read all four sizings, two read the volatility target and the cap alone, one the cap.
+    assert compared == 2 * (2 * 4 + 2 * 2 + 2)
 
 
 def test_what_has_left_the_universe_is_sold() -> None:
@@ -91,7 +94,7 @@ def test_what_has_left_the_universe_is_sold() -> None:
     leaves = (Membership(first=date(2010, 1, 1), last=date(2011, 5, 2)),)
     instruments = traded(*bars.values())
     instruments["B"] = replace(instruments["B"], memberships=leaves)
-    point = Point(symbols=("A", "B"), strategy=Strategy.VOL_TARGET, sizing=SizingParams(), costs=Costs())
+    point = Point(symbols=("A", "B"), strategy=VOL_TARGET, sizing=SizingParams(), costs=Costs())
     found = swept(sweep_panel(bars, instruments, point.strategy, np.datetime64(FIRST, "us")), (point,))
     replayed = exact(bars, instruments, point)
     assert replayed.snapshots[-1].account.quantity("B") == 0
@@ -102,7 +105,7 @@ def test_what_has_left_the_universe_is_sold() -> None:
 def test_what_may_not_be_shorted_is_not() -> None:
     bars = {"A": stock("A", 3, 300)}
     instruments = traded(*bars.values())
-    point = Point(symbols=("A",), strategy=Strategy.RULES, sizing=SizingParams(), costs=Costs())
+    point = Point(symbols=("A",), strategy=RULES, sizing=SizingParams(), costs=Costs())
     first = np.datetime64("2010-08-02", "us")
     short = swept(sweep_panel(bars, instruments, point.strategy, first), (point,))
     kept = {"A": replace(instruments["A"], shortable=False)}
@@ -117,8 +120,8 @@ def test_what_may_not_be_shorted_is_not() -> None:
 
 def test_values_that_a_strategy_does_not_read_make_no_point() -> None:
     found = all_points(("A",))
-    assert len(found) == len(set(found)) == 24
-    assert {point.sizing.neutral_zone for point in found if point.strategy is Strategy.MOMENTUM} == {0.03}
+    assert len(found) == len(set(found)) == 28
+    assert {point.sizing.neutral_zone for point in found if point.strategy is MOMENTUM} == {0.03}
 
 
 def test_chunks_share_an_account_and_lose_no_point() -> None:
@@ -138,8 +141,8 @@ def test_chunks_share_an_account_and_lose_no_point() -> None:
 def test_the_chunks_do_not_change_a_bit() -> None:
     bars = {"A": walk("A", 1, 600)}
     aims = tuple(SizingParams(target_annual_vol=0.05 * number) for number in range(1, 20))
-    wanted = points(Grid(accounts=(("A",),), strategies=(Strategy.RULES,), sizings=aims, costs=(Costs(),)))
-    panel = sweep_panel(bars, traded(*bars.values()), Strategy.RULES, np.datetime64(FIRST, "us"))
+    wanted = points(Grid(accounts=(("A",),), strategies=(RULES,), sizings=aims, costs=(Costs(),)))
+    panel = sweep_panel(bars, traded(*bars.values()), RULES, np.datetime64(FIRST, "us"))
     whole = swept(panel, wanted)
     parts = [swept(panel, wanted[first : first + 5]) for first in range(0, len(wanted), 5)]
     assert np.array_equal(whole.net, np.concatenate([part.net for part in parts], axis=1))
@@ -152,7 +155,7 @@ def test_an_account_without_equity_earns_nothing_more() -> None:
     bars = {
         "A": replace(bars["A"], open=bars["A"].open * crash, close=bars["A"].close * crash, high=bars["A"].high * 40)
     }
-    point = Point(symbols=("A",), strategy=Strategy.MOMENTUM, sizing=SizingParams(), costs=Costs())
+    point = Point(symbols=("A",), strategy=MOMENTUM, sizing=SizingParams(), costs=Costs())
     falling = {
         "A": replace(bars["A"], close=bars["A"].close * np.exp(-0.01 * np.arange(600)), low=bars["A"].low * 1e-4)
     }
@@ -164,22 +167,22 @@ def test_an_account_without_equity_earns_nothing_more() -> None:
 
 
 def test_grids_that_cannot_be_run_are_refused() -> None:
-    axes = {"accounts": (("A",),), "strategies": (Strategy.RULES,), "sizings": (SizingParams(),), "costs": (Costs(),)}
+    axes = {"accounts": (("A",),), "strategies": (RULES,), "sizings": (SizingParams(),), "costs": (Costs(),)}
     with pytest.raises(ValueError, match="the grid has 0 points; it must have between 1 and 100,000"):
         Grid(**{**axes, "strategies": ()})
     with pytest.raises(ValueError, match="the grid has 100,001 points; it must have"):
         Grid(**{**axes, "costs": (Costs(),) * (MOST_POINTS + 1)})
-    with pytest.raises(ValueError, match="hold has nothing to vary"):
-        Grid(**{**axes, "strategies": (Strategy.HOLD,)})
+    with pytest.raises(ValueError, match="hold has nothing to vary: it buys once"):
+        Grid(**{**axes, "strategies": (HOLD,)})
     twice = Grid(**{**axes, "accounts": (("A",), ("A",))})
     assert len(points(twice)) == 1
 
 
 def test_points_that_share_nothing_are_no_chunk() -> None:
     bars = {"A": walk("A", 1, 600)}
-    panel = sweep_panel(bars, traded(*bars.values()), Strategy.RULES, np.datetime64(FIRST, "us"))
-    with pytest.raises(ValueError, match="24 points do not share account, strategy and rules"):
+    panel = sweep_panel(bars, traded(*bars.values()), RULES, np.datetime64(FIRST, "us"))
+    with pytest.raises(ValueError, match="28 points do not share account, strategy and rules"):
         swept(panel, all_points(("A",)))
-    late = sweep_panel(bars, traded(*bars.values()), Strategy.RULES, bars["A"].open_time[-1])
+    late = sweep_panel(bars, traded(*bars.values()), RULES, bars["A"].open_time[-1])
     with pytest.raises(ValueError, match="1 date gives no return"):
         swept(late, all_points(("A",))[8:9])

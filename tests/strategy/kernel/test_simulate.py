@@ -10,6 +10,7 @@ from strategy.account.fees_and_slippage import Costs
 from strategy.account.quotes import quotes_by_date
 from strategy.account.trading_terms import TradingTerms
 from strategy.backtest.day_loop import opening, plan_orders, replay, settle_day, turnovers, with_orders
+from strategy.builtin.registry import TURBO
 from strategy.kernel.forward_pass import LANES
 from strategy.kernel.simulate import AccountMarket, simulate
 from strategy.market.bars import Bars, make_bars
@@ -21,7 +22,6 @@ from strategy.portfolio.decision import Decision, Status
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams, drawdown_multiplier
 from strategy.signals.outlook import symbol_signals
-from strategy.signals.strategies import Strategy
 
 D = Decimal
 CAPITAL = D(10_000)
@@ -61,7 +61,7 @@ class World:
     def account_config(self) -> AccountConfig:
         instruments = {instrument.symbol: instrument for instrument in (COIN, STOCK) if instrument.symbol in self.bars}
         return AccountConfig(
-            strategy=Strategy.TURBO,
+            strategy=TURBO,
             symbols=tuple(sorted(self.bars)),
             sizing=self.params,
             limits=RiskLimits(),
@@ -165,7 +165,7 @@ def test_the_worlds_are_what_their_names_say() -> None:
 def test_the_kernel_repeats_a_backtest_of_what_was_decided() -> None:
     bars = {"COIN": drawn_bars(COIN, 700, 10, vol=0.04), "STOCK": drawn_bars(STOCK, 700, 11, events=True)}
     made = World(bars=bars, target=np.empty(0), tradable=np.empty(0), costs=Costs(), params=SizingParams())
-    looks = symbol_signals(bars, {"COIN": COIN.calendar, "STOCK": STOCK.calendar}, Strategy.TURBO)
+    looks = symbol_signals(bars, {"COIN": COIN.calendar, "STOCK": STOCK.calendar}, TURBO)
     dates = account_dates(bars)
     whole = quotes_by_date(bars, dates[0], dates[-1])
     result = replay(aligned_signals(looks, ("COIN", "STOCK")), whole, dates, CAPITAL, made.account_config)

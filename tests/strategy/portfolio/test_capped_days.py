@@ -4,10 +4,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from strategy.account.state import Account, Snapshot
+from strategy.builtin.registry import HOLD, RULES
 from strategy.portfolio.capped_days import capped_days
 from strategy.portfolio.decision import Decision, Status
 from strategy.portfolio.sizing import SizingParams
-from strategy.signals.strategies import Strategy
 
 FIRST = date(2020, 1, 1)
 
@@ -23,6 +23,6 @@ def test_a_day_at_the_cap_counts_also_where_a_drawdown_has_cut_it() -> None:
             Decision(as_of=day, symbol=symbol, status=Status.TRADED, exposure=exposure)
             for symbol, exposure in zip("AB", exposures, strict=True)
         ]
-    found = capped_days(Strategy.RULES, decisions, snapshots, SizingParams())
+    found = capped_days(RULES, decisions, snapshots, SizingParams())
     assert [day.day for day in found] == [1, 3, 5]
-    assert capped_days(Strategy.HOLD, decisions, snapshots, SizingParams()) == ()
+    assert capped_days(HOLD, decisions, snapshots, SizingParams()) == ()

@@ -10,6 +10,7 @@ import pytest
 from strategy.account.fees_and_slippage import Costs
 from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import replay
+from strategy.builtin.registry import BUILT_IN, TURBO
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import decide, pretrade_views
@@ -23,7 +24,7 @@ from testing.markets.panels import mandate, market, stock, walk
 BARS = market(*(walk(f"C{number:02}", number, 420) for number in range(9)), stock("S", 20, 300))
 
 
-@pytest.mark.parametrize("strategy", list(Strategy))
+@pytest.mark.parametrize("strategy", list(BUILT_IN.values()))
 def test_one_day_alone_and_all_days_at_once_give_the_same_bits(strategy: Strategy) -> None:
     rules = replace(mandate(BARS, Costs()), strategy=strategy)
     calendars = {symbol: instrument.calendar for symbol, instrument in rules.terms.instruments.items()}
@@ -36,6 +37,27 @@ def test_one_day_alone_and_all_days_at_once_give_the_same_bits(strategy: Strateg
     replayed = replay(view, quotes_by_date(BARS, dates[0], dates[-1]), dates, Decimal(10_000), rules)
     again = [decision for snapshot in replayed.snapshots for decision in decide(view, snapshot, rules)]
     assert tuple(again) == replayed.decisions
+
+
+def test_with_direct_sizing_the_signal_is_the_exposure_up_to_the_cap_on_all_of_them() -> None:
+    share = {"A": 0.25, "B": -0.5}
+    direct = Strategy(
+        name="shares", signal=lambda bars: np.full(len(bars), share[bars.symbol]), history_bars=1, sizing="direct"
+    )
+    bars = market(walk("A", 3, 30), walk("B", 4, 30))
+    rules = replace(mandate(bars, Costs()), strategy=direct)
+    dates = account_dates(bars)
+    calendars = {symbol: instrument.calendar for symbol, instrument in rules.terms.instruments.items()}
+    view = aligned_signals(symbol_signals(bars, calendars, direct), rules.symbols)
+    # There is no volatility yet, and none is needed.
+    assert [view.exposures.tolist() for view in pretrade_views(view, dates, rules)] == [[0.25, -0.5]] * 30
+    capped = replace(rules, sizing=replace(rules.sizing, max_position_size=0.3))
+    (last,) = pretrade_views(view, dates[-1:], capped)
+    assert last.exposures == pytest.approx([0.1, -0.2])
+    fallen = replace(
+        replay(view, quotes_by_date(bars, dates[0], dates[-1]), dates, Decimal(100), rules).snapshots[-1], drawdown=0.2
+    )
+    assert [decision.exposure for decision in decide(view, fallen, rules)] == pytest.approx([0.25, -0.5])
 
 
 @pytest.mark.parametrize("chunk", [1, 3_000, 1_000_000])
@@ -57,9 +79,7 @@ def test_a_standing_knows_its_peak_until_it_leaves_the_look_back() -> None:
     bars = market(walk("A", 3, 500))
     rules = mandate(bars, Costs())
     rules = replace(rules, sizing=replace(rules.sizing, lookback_period=20))
-    view = aligned_signals(
-        symbol_signals(bars, {"A": rules.terms.instruments["A"].calendar}, Strategy.TURBO), rules.symbols
-    )
+    view = aligned_signals(symbol_signals(bars, {"A": rules.terms.instruments["A"].calendar}, TURBO), rules.symbols)
     dates = account_dates(bars)[260:]
     quotes = quotes_by_date(bars, dates[0], dates[-1])
     replayed = replay(view, quotes, dates, Decimal(10_000), rules)

@@ -11,6 +11,7 @@ import pytest
 from strategy.account.fees_and_slippage import Costs
 from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import replay
+from strategy.builtin.registry import MOMENTUM, TURBO
 from strategy.explain.sizes import sized
 from strategy.kernel.grid import Point
 from strategy.kernel.grid_accounts import sweep_panel, swept, targets
@@ -43,7 +44,7 @@ def silent_for_two_weeks_and_then_gone() -> dict[str, Bars]:
 BARS = silent_for_two_weeks_and_then_gone()
 
 
-def rules(stale_days: int, strategy: Strategy = Strategy.TURBO) -> AccountConfig:
+def rules(stale_days: int, strategy: Strategy = TURBO) -> AccountConfig:
     limits = RiskLimits(stale_days=stale_days, max_turnover=1e9)
     return replace(mandate(BARS, Costs()), strategy=strategy, sizing=SIZING, limits=limits)
 
@@ -72,7 +73,7 @@ def test_a_bar_is_stale_once_it_is_older_than_the_limit_and_a_missing_one_is_not
     assert stale(known, RiskLimits(stale_days=7)).tolist() == [[False, False], [False, True]]
 
 
-@pytest.mark.parametrize("strategy", [Strategy.TURBO, Strategy.MOMENTUM])
+@pytest.mark.parametrize("strategy", [TURBO, MOMENTUM])
 @pytest.mark.parametrize("stale_days", [1, 3, 7, 10, 40])
 def test_the_compiled_account_drops_a_symbol_on_the_day_that_the_exact_one_does(
     stale_days: int, strategy: Strategy

@@ -4,10 +4,10 @@ from datetime import date
 import numpy as np
 import pytest
 
+from strategy.builtin.registry import TURBO
 from strategy.market.bars import Bars
 from strategy.market.instruments import Calendar
 from strategy.signals.outlook import symbol_signals
-from strategy.signals.strategies import Strategy
 from strategy.training.walk_forward import Fold, decided_rows, folds, histories, overlaid, yearly
 from testing.markets.panels import dates, stock, walk
 
@@ -96,7 +96,7 @@ def test_a_bar_that_is_missing_or_of_another_symbol_is_another_history() -> None
 
 def test_signals_are_laid_over_their_dates_alone() -> None:
     bars = walk("A", 1, 400)
-    plain = symbol_signals({"A": bars}, {"A": Calendar.ALWAYS}, Strategy.TURBO)["A"]
+    plain = symbol_signals({"A": bars}, {"A": Calendar.ALWAYS}, TURBO)["A"]
     second = date(2010, 12, 27)
     laid = overlaid(plain, {second: 0.25, date(1999, 1, 1): 1.0})
     row = int(np.searchsorted(bars.open_time, np.datetime64(second, "us")))

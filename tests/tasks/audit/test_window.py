@@ -14,8 +14,8 @@ from storage.ledger import positions as position_store
 from storage.models import registry as model_store
 from storage.models.registry import ModelRecord
 from strategy.audit.lookahead import Checked
+from strategy.builtin.registry import BUILT_IN, HOLD, RULES, TURBO
 from strategy.networks.ensemble import keep
-from strategy.signals.strategies import Strategy
 from tasks.audit.claims import headline
 from tasks.audit.lookahead import look_ahead
 from tasks.audit.parity import daily_parity
@@ -30,7 +30,7 @@ from testing.runs.networks import opinionated
 #: A stock with a split and dividends, and a coin that trades on weekends too.
 MIXED = FakeBars(listings=(STOCK, COIN))
 LAST = date(2020, 7, 7)
-ALL = AuditRequest(strategies=tuple(Strategy), start=None, days=3)
+ALL = AuditRequest(strategies=tuple(BUILT_IN.values()), start=None, days=3)
 
 
 def mixed() -> FakeBars:
@@ -47,9 +47,9 @@ def rows(answer: Mapping[str, Any]) -> set[tuple[str, str]]:
 @pytest.fixture
 def job(home: Path) -> Job:
     """A job whose network needs little enough history for the fold of 2020."""
-    usual = a_job(home, MIXED.symbols(), LAST, Strategy.TURBO)
+    usual = a_job(home, MIXED.symbols(), LAST, TURBO)
     recipe = replace(RECIPE, validation_share=0.6)
-    return replace(usual, account="audit", policy=policy(Strategy.TURBO, recipe))
+    return replace(usual, account="audit", policy=policy(TURBO, recipe))
 
 
 def put_in_charge(job: Job) -> str:
@@ -88,7 +88,7 @@ def test_nothing_that_we_have_looks_ahead(job: Job) -> None:
 
 
 def test_without_a_network_only_the_prior_is_audited_and_that_is_said(job: Job) -> None:
-    asked = AuditRequest(strategies=(Strategy.TURBO,), start=date(2020, 1, 1), days=2)
+    asked = AuditRequest(strategies=(TURBO,), start=date(2020, 1, 1), days=2)
     answer = look_ahead(job, asked, mixed).json_values()
     assert ("estimates", "turbo (model)") not in rows(answer)
     assert {check["dates"] for check in answer["checks"] if check["check"] == "features"} == {2}
@@ -98,7 +98,7 @@ def test_without_a_network_only_the_prior_is_audited_and_that_is_said(job: Job) 
 def test_daily_runs_of_every_strategy_equal_a_backtest_and_leave_nothing_behind(job: Job) -> None:
     put_in_charge(job)
     before = sorted(job.home.rglob("*"))
-    chosen = (Strategy.TURBO, Strategy.RULES, Strategy.HOLD)
+    chosen = (TURBO, RULES, HOLD)
     answer = daily_parity(job, AuditRequest(strategies=chosen, start=date(2020, 6, 20), days=5), mixed).json_values()
     names = ("turbo (model)", "rules", "hold")
     checks = ("decisions", "orders", "fills", "entries", "equity")
@@ -111,19 +111,19 @@ def test_daily_runs_of_every_strategy_equal_a_backtest_and_leave_nothing_behind(
 
 
 def test_the_newest_days_are_lived_where_none_are_named(job: Job) -> None:
-    answer = daily_parity(job, AuditRequest(strategies=(Strategy.TURBO,), start=None, days=2), mixed).json_values()
+    answer = daily_parity(job, AuditRequest(strategies=(TURBO,), start=None, days=2), mixed).json_values()
     assert {strategy for _, strategy in rows(answer)} == {"turbo (prior)"}
     assert (answer["start"], answer["end"]) == ("2020-07-06", "2020-07-07")
 
 
 def test_one_day_is_too_few_for_parity(job: Job) -> None:
     with pytest.raises(AuditRefused, match=r"2020-07-07 is the only day; .* raise --days"):
-        daily_parity(job, AuditRequest(strategies=(Strategy.RULES,), start=None, days=1), mixed)
+        daily_parity(job, AuditRequest(strategies=(RULES,), start=None, days=1), mixed)
 
 
 def test_the_headline_stands_beside_what_is_measured(job: Job) -> None:
     asked, counted = (
-        AuditRequest(strategies=(Strategy.RULES, Strategy.HOLD), start=None, days=1),
+        AuditRequest(strategies=(RULES, HOLD), start=None, days=1),
         list[tuple[int, ...]](),
     )
     answer = headline(
@@ -143,9 +143,9 @@ def test_the_headline_stands_beside_what_is_measured(job: Job) -> None:
 
 def test_the_headline_walks_the_network_forward_if_it_is_asked_for(job: Job) -> None:
     """No fold of this recipe can be trained, so the prior trades them all."""
-    job = replace(job, symbols=(COIN.symbol,), policy=policy(Strategy.TURBO, UNTRAINABLE))
+    job = replace(job, symbols=(COIN.symbol,), policy=policy(TURBO, UNTRAINABLE))
     answer = headline(
-        job, AuditRequest(strategies=(Strategy.TURBO,), start=date(2020, 1, 1), days=1), mixed, print, print
+        job, AuditRequest(strategies=(TURBO,), start=date(2020, 1, 1), days=1), mixed, print, print
     ).json_values()
     measured = {one.pop("account"): one for one in answer["accounts"]}
     assert list(measured) == ["claimed", "turbo (prior)", "foresight", "turbo"]
@@ -170,9 +170,7 @@ def test_a_failed_audit_names_its_first_mismatches_and_counts_the_rest(job: Job)
 def test_a_symbol_that_the_gate_holds_back_is_left_out_and_a_model_of_both_is_not_asked(job: Job) -> None:
     put_in_charge(job)
     faulty = MIXED.faulty(Fault(symbol=STOCK.symbol, day=date(2020, 3, 2), column="close", value=-1.0))
-    answer = look_ahead(
-        job, AuditRequest(strategies=(Strategy.TURBO,), start=None, days=2), lambda: faulty
-    ).json_values()
+    answer = look_ahead(job, AuditRequest(strategies=(TURBO,), start=None, days=2), lambda: faulty).json_values()
     assert answer["symbols"] == [COIN.symbol]
     assert "STOCK" in answer["warnings"][0]
     assert any("a model decides for all of its symbols together" in warning for warning in answer["warnings"])

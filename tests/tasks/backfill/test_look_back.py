@@ -12,10 +12,10 @@ from storage.bars import published as bar_store
 from storage.database import connect
 from strategy.audit import lookahead as audit
 from strategy.backtest.day_loop import opening
+from strategy.builtin.registry import TURBO
 from strategy.market.data_hash import data_sha256
 from strategy.networks.ensemble import Ensemble
 from strategy.signals.outlook import history_bars, look_back
-from strategy.signals.strategies import Strategy
 from tasks.backfill import batch as stretch
 from tasks.daily.signals import judge_day
 from tasks.data.ingest import ingest
@@ -33,31 +33,31 @@ MODEL = Ensemble(members=(opinionated(TINY),))
 def test_a_day_is_decided_on_the_same_bars_by_whoever_decides_it(
     tmp_path: Path, symbols: tuple[str, ...], model: Ensemble | None
 ) -> None:
-    job = a_job(tmp_path, symbols, LAST, Strategy.TURBO)
+    job = a_job(tmp_path, symbols, LAST, TURBO)
     ingest(job, lambda: MARKET)
     validate(job)
-    day = a_job(tmp_path, symbols, DAY, Strategy.TURBO)
+    day = a_job(tmp_path, symbols, DAY, TURBO)
     with connect(tmp_path) as store:
         instruments = instrument_store.load(store, job.source, job.symbols)
         mandate = job.policy.account_config(job.account, job.symbols, instruments)
         daily = judge_day(store, day, (opening(DAY, job.policy.capital), mandate), model, {}).judgement.bars
         known = bar_store.load(store, job.source, job.symbols, until=LAST)
-    filled = look_back(partial(stretch.newest, known, DAY), Strategy.TURBO, model)
+    filled = look_back(partial(stretch.newest, known, DAY), TURBO, model)
     past = {symbol: series.until(np.datetime64(DAY, "us")) for symbol, series in known.items()}
     audited = look_back(
-        partial(audit.newest, {symbol: series for symbol, series in past.items() if len(series)}), Strategy.TURBO, model
+        partial(audit.newest, {symbol: series for symbol, series in past.items() if len(series)}), TURBO, model
     )
     assert data_sha256(daily) == data_sha256(filled) == data_sha256(audited)
     assert UNBORN.symbol not in daily
-    assert max(map(len, daily.values())) >= history_bars(Strategy.TURBO, model)
+    assert max(map(len, daily.values())) >= history_bars(TURBO, model)
 
 
 def test_a_network_takes_more_bars_of_what_trades_while_another_rests(tmp_path: Path) -> None:
-    job = a_job(tmp_path, (COIN.symbol, STOCK.symbol), LAST, Strategy.TURBO)
+    job = a_job(tmp_path, (COIN.symbol, STOCK.symbol), LAST, TURBO)
     ingest(job, lambda: MARKET)
     validate(job)
     with connect(tmp_path) as store:
         known = bar_store.load(store, job.source, job.symbols, until=LAST)
-    seen = look_back(partial(stretch.newest, known, LAST), Strategy.TURBO, MODEL)
-    alone = look_back(partial(stretch.newest, {COIN.symbol: known[COIN.symbol]}, LAST), Strategy.TURBO, MODEL)
-    assert len(seen[COIN.symbol]) > len(alone[COIN.symbol]) == history_bars(Strategy.TURBO, MODEL)
+    seen = look_back(partial(stretch.newest, known, LAST), TURBO, MODEL)
+    alone = look_back(partial(stretch.newest, {COIN.symbol: known[COIN.symbol]}, LAST), TURBO, MODEL)
+    assert len(seen[COIN.symbol]) > len(alone[COIN.symbol]) == history_bars(TURBO, MODEL)

@@ -24,6 +24,7 @@ from storage.models import registry as model_store
 from strategy.account.orders import Order, ReasonCode
 from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import replay
+from strategy.builtin.registry import HOLD, RULES, TURBO
 from strategy.market.instruments import Calendar
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Status
@@ -79,11 +80,9 @@ class DyingBroker(PaperBroker):
         return super().submit(order, sent_at)
 
 
-def a_backfill(
-    home: Path, source: FakeBars = MARKET, last: date = LAST, strategy: Strategy = Strategy.RULES
-) -> Backfill:
+def a_backfill(home: Path, source: FakeBars = MARKET, last: date = LAST, strategy: Strategy = RULES) -> Backfill:
     job = replace(a_job(home, source.symbols(), last, strategy), account=ACCOUNT, models_of=ACCOUNT)
-    recipe = UNTRAINABLE if strategy is Strategy.TURBO else RECIPE
+    recipe = UNTRAINABLE if strategy is TURBO else RECIPE
     return Backfill(job=replace(job, policy=policy(strategy, recipe)), start=FIRST)
 
 
@@ -119,7 +118,7 @@ def mirrored(tmp_path: Path, make: Callable[[Path], Backfill], source: FakeBars 
     return result
 
 
-@pytest.mark.parametrize("strategy", [Strategy.RULES, Strategy.TURBO, Strategy.HOLD])
+@pytest.mark.parametrize("strategy", [RULES, TURBO, HOLD])
 def test_a_backfill_equals_the_replay_of_its_window(tmp_path: Path, strategy: Strategy) -> None:
     backfill = a_backfill(tmp_path, strategy=strategy, last=SHORT)
     days = account_days(MARKET, FIRST, SHORT)
@@ -142,7 +141,7 @@ def test_a_backfill_leaves_the_rows_of_daily_runs(tmp_path: Path) -> None:
 
 
 def test_turbo_without_a_network_leaves_the_rows_of_daily_runs(tmp_path: Path) -> None:
-    result = mirrored(tmp_path, lambda home: a_backfill(home, strategy=Strategy.TURBO, last=SHORT))
+    result = mirrored(tmp_path, lambda home: a_backfill(home, strategy=TURBO, last=SHORT))
     assert "the model or its training failed on 10 days; the first, 2020-06-08" in " ".join(result.warnings)
 
 
@@ -158,7 +157,7 @@ def test_networks_leave_the_rows_of_daily_runs(
 
     def make(home: Path) -> Backfill:
         made = a_backfill(home, DEEP, SHORT)
-        job = replace(made.job, policy=policy(Strategy.TURBO, recipe))
+        job = replace(made.job, policy=policy(TURBO, recipe))
         before = replace(on(job, date(2020, 6, 6)), home=home)
         for each in (before, replace(before, home=tmp_path / "daily")):
             bars_up_to(each, DEEP)
@@ -307,7 +306,7 @@ def test_progress_counts_from_nothing_to_all(tmp_path: Path, monkeypatch: pytest
 
 def test_models_of_a_backfill_never_trade_for_a_daily_run(tmp_path: Path) -> None:
     made = a_backfill(tmp_path, DEEP, SHORT)
-    made = replace(made, job=replace(made.job, policy=policy(Strategy.TURBO)))
+    made = replace(made, job=replace(made.job, policy=policy(TURBO)))
     begin(made, made.job.now)
     filled(made, DEEP)
     job = made.job

@@ -12,11 +12,11 @@ import pytest
 from storage.database import connect
 from strategy.account.state import Account, Snapshot
 from strategy.backtest.day_loop import Replay
+from strategy.builtin.registry import MOMENTUM
 from strategy.evaluation.robustness import RobustnessReport
 from strategy.evaluation.sharpe import sharpe
 from strategy.market.bars import FloatArray
 from strategy.market.instruments import Calendar, Instrument
-from strategy.signals.strategies import Strategy
 from tasks.backtest.answer import significance_answer
 from tasks.backtest.robustness import judged
 from tasks.run.job import Job
@@ -72,7 +72,7 @@ def test_every_further_configuration_leaves_less_to_believe(tmp_path: Path) -> N
 
 
 def test_a_baseline_is_judged_but_no_trial(tmp_path: Path) -> None:
-    job = replace(a_job(tmp_path, ("COIN",), date(2020, 6, 1)), policy=policy(Strategy.MOMENTUM))
+    job = replace(a_job(tmp_path, ("COIN",), date(2020, 6, 1)), policy=policy(MOMENTUM))
     count, found = a_backtest(job, NET)
     answer = significance_answer(found)
     assert answer is not None

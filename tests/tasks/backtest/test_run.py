@@ -12,9 +12,9 @@ import pytest
 
 from storage.bars import universe
 from storage.database import connect
+from strategy.builtin.registry import HOLD, RULES, TURBO, VOL_TARGET
 from strategy.market.instruments import Membership
 from strategy.portfolio.decision import Status
-from strategy.signals.strategies import Strategy
 from tasks.backtest.answer import backtest_answer
 from tasks.backtest.export import equity_table, save
 from tasks.backtest.run import Window, WindowRefused, backtest
@@ -27,11 +27,11 @@ from testing.runs.jobs import a_job, policy, promote
 from testing.runs.sown_bars import SOWN, SownBars, a_sown_job
 
 START, END = date(2020, 6, 8), date(2020, 8, 31)
-RULES = Window(strategies=(Strategy.RULES, Strategy.HOLD), start=START)
+BESIDE_HOLD = Window(strategies=(RULES, HOLD), start=START)
 
 
 def test_costs_only_cost_and_benchmarks_are_beside_it(tmp_path: Path) -> None:
-    tested = backtest(a_job(tmp_path, PAIR.symbols(), END), RULES, lambda: PAIR)
+    tested = backtest(a_job(tmp_path, PAIR.symbols(), END), BESIDE_HOLD, lambda: PAIR)
     assert (tested.dates[0], tested.dates[-1], len(tested.dates)) == (START, END, 85)
     last = {one.label: one.replay.snapshots[-1].equity for one in (tested.gross, tested.net, tested.net_2x_cost)}
     assert last["gross"] > last["net"] > last["net at twice the cost"]
@@ -41,22 +41,22 @@ def test_costs_only_cost_and_benchmarks_are_beside_it(tmp_path: Path) -> None:
 
 def test_a_backtest_touches_no_account_and_counts_itself_once(tmp_path: Path) -> None:
     job = a_job(tmp_path, PAIR.symbols(), END)
-    assert backtest(job, RULES, lambda: PAIR).trials == 1
+    assert backtest(job, BESIDE_HOLD, lambda: PAIR).trials == 1
     told = contents(tmp_path)
     assert {table for table in TABLES if told[table]} == {"instruments", "bars"}
-    assert backtest(replace(job, run_id="again"), RULES, lambda: PAIR).trials == 1
+    assert backtest(replace(job, run_id="again"), BESIDE_HOLD, lambda: PAIR).trials == 1
     changed = replace(job, policy=replace(job.policy, config='{"target_annual_vol": 0.2}'))
-    assert backtest(changed, RULES, lambda: PAIR).trials == 2
-    baseline = replace(job, policy=policy(Strategy.HOLD))
-    assert backtest(baseline, Window(strategies=(Strategy.HOLD,), start=START), lambda: PAIR).trials is None
+    assert backtest(changed, BESIDE_HOLD, lambda: PAIR).trials == 2
+    baseline = replace(job, policy=policy(HOLD))
+    assert backtest(baseline, Window(strategies=(HOLD,), start=START), lambda: PAIR).trials is None
 
 
 def test_nothing_after_the_end_is_read_or_judged(tmp_path: Path) -> None:
     later = PAIR.faulty(Fault(symbol="TOKEN", day=date(2020, 9, 1), column="close", value=-1.0))
     job = a_job(tmp_path, PAIR.symbols(), END)
-    tested = backtest(job, RULES, lambda: later)
+    tested = backtest(job, BESIDE_HOLD, lambda: later)
     assert tested.symbols == ("SHARE", "TOKEN")
-    clean = backtest(a_job(tmp_path / "clean", PAIR.symbols(), END), RULES, lambda: PAIR)
+    clean = backtest(a_job(tmp_path / "clean", PAIR.symbols(), END), BESIDE_HOLD, lambda: PAIR)
     assert tested.data_sha256 == clean.data_sha256
     with connect(tmp_path) as store:
         assert store.execute("SELECT max(open_time)::DATE FROM bars").fetchone() == (END,)
@@ -64,30 +64,30 @@ def test_nothing_after_the_end_is_read_or_judged(tmp_path: Path) -> None:
 
 def test_a_symbol_that_is_held_back_is_left_out_with_a_warning(tmp_path: Path) -> None:
     spoiled = PAIR.faulty(Fault(symbol="SHARE", day=date(2020, 7, 1), column="close", value=-1.0))
-    tested = backtest(a_job(tmp_path, PAIR.symbols(), END), RULES, lambda: spoiled)
+    tested = backtest(a_job(tmp_path, PAIR.symbols(), END), BESIDE_HOLD, lambda: spoiled)
     assert tested.symbols == ("TOKEN",)
     assert tested.warnings[0].startswith("SHARE on 2020-07-01: open, high, low or close is not a positive")
     assert tested.warnings[0].endswith("it is left out")
     with pytest.raises(NothingPublishable, match="nothing can be tested: SHARE on 2020-07-01"):
-        backtest(a_job(tmp_path, ("SHARE",), END), RULES, lambda: spoiled)
+        backtest(a_job(tmp_path, ("SHARE",), END), BESIDE_HOLD, lambda: spoiled)
 
 
 def test_windows_that_hold_nothing_to_test_are_refused(tmp_path: Path) -> None:
     job = a_job(tmp_path, PAIR.symbols(), END)
-    late = replace(RULES, start=date(2020, 9, 1))
+    late = replace(BESIDE_HOLD, start=date(2020, 9, 1))
     with pytest.raises(WindowRefused, match=r"no bar of SHARE, TOKEN lies between 2020-09-01 and 2020-08-31"):
         backtest(job, late, lambda: PAIR)
     young = a_job(tmp_path, ("UNBORN",), END)
     with pytest.raises(WindowRefused, match="rules needs 127 bars of a symbol before it trades, and by 2020-08-31"):
-        backtest(young, replace(RULES, start=None), lambda: FakeBars(listings=(UNBORN,)))
+        backtest(young, replace(BESIDE_HOLD, start=None), lambda: FakeBars(listings=(UNBORN,)))
     unborn = a_job(tmp_path / "before", ("UNBORN",), START)
     with pytest.raises(WindowRefused, match="choose a later --end-date"):
-        backtest(unborn, replace(RULES, start=None), lambda: FakeBars(listings=(UNBORN,)))
+        backtest(unborn, replace(BESIDE_HOLD, start=None), lambda: FakeBars(listings=(UNBORN,)))
 
 
 def test_turbo_trades_each_year_by_the_signals_of_its_fold(tmp_path: Path) -> None:
     job, source = a_sown_job(tmp_path, date(2000, 2, 29)), SownBars(bars=SOWN)
-    window = Window(strategies=(Strategy.TURBO, Strategy.RULES), start=date(1999, 12, 1))
+    window = Window(strategies=(TURBO, RULES), start=date(1999, 12, 1))
     told: list[str] = []
     tested = backtest(job, window, lambda: source, told.append)
     assert told == [
@@ -115,19 +115,19 @@ def test_turbo_trades_each_year_by_the_signals_of_its_fold(tmp_path: Path) -> No
 
 def test_turbo_without_history_trades_its_prior_and_says_so(tmp_path: Path) -> None:
     market = FakeBars(listings=(COIN,))
-    job = a_job(tmp_path, ("COIN",), END, Strategy.TURBO)
-    tested = backtest(job, Window(strategies=(Strategy.TURBO,), start=START), lambda: market)
+    job = a_job(tmp_path, ("COIN",), END, TURBO)
+    tested = backtest(job, Window(strategies=(TURBO,), start=START), lambda: market)
     answer = backtest_answer(tested, ()).json_values()
     assert answer["model_id"] is None
     assert tested.warnings == (f"the prior traded 1 of 1 folds of turbo (2020): {tested.folds[0].reason}",)
     assert tested.folds[0].reason.startswith("not enough history to train: 725 bars give 151 training windows")
-    assert backtest(replace(job, policy=policy(Strategy.RULES)), RULES, lambda: market).folds == ()
+    assert backtest(replace(job, policy=policy(RULES)), BESIDE_HOLD, lambda: market).folds == ()
 
 
 def test_a_promoted_model_of_today_does_not_trade_the_past(tmp_path: Path) -> None:
     market = FakeBars(listings=(COIN,))
-    job = a_job(tmp_path, ("COIN",), END, Strategy.TURBO)
-    window = Window(strategies=(Strategy.TURBO,), start=START)
+    job = a_job(tmp_path, ("COIN",), END, TURBO)
+    window = Window(strategies=(TURBO,), start=START)
     before = backtest(job, window, lambda: market)
     promote(job, challenge(job, None, job.as_of).record.model_id)
     after = backtest(replace(job, run_id="again"), window, lambda: market)
@@ -142,7 +142,7 @@ def test_a_backtest_waits_for_no_torch_where_nothing_is_to_be_fitted() -> None:
 
 
 def test_what_is_saved_reads_back(tmp_path: Path) -> None:
-    tested = backtest(a_job(tmp_path / "home", PAIR.symbols(), END), RULES, lambda: PAIR)
+    tested = backtest(a_job(tmp_path / "home", PAIR.symbols(), END), BESIDE_HOLD, lambda: PAIR)
     files = save(tested, tmp_path / "results")
     assert [Path(file).name for file in files] == ["equity.parquet", "trades.parquet", "report.html"]
     equity, trades = pd.read_parquet(files[0]), pd.read_parquet(files[1])
@@ -159,7 +159,7 @@ def test_what_is_saved_reads_back(tmp_path: Path) -> None:
 
 
 def test_the_answer_is_json_without_numbers_that_are_none(tmp_path: Path) -> None:
-    tested = backtest(a_job(tmp_path, PAIR.symbols(), END), RULES, lambda: PAIR)
+    tested = backtest(a_job(tmp_path, PAIR.symbols(), END), BESIDE_HOLD, lambda: PAIR)
     answer = json.loads(backtest_answer(tested, ["a"]).to_json())
     assert answer["symbols"] == ["SHARE", "TOKEN"]
     assert (answer["start"], answer["end"], answer["bars"]) == ("2020-06-08", "2020-08-31", 85)
@@ -173,7 +173,7 @@ def test_the_answer_is_json_without_numbers_that_are_none(tmp_path: Path) -> Non
 
 
 def test_the_saved_exposure_is_what_was_decided_at_that_close(tmp_path: Path) -> None:
-    tested = backtest(a_job(tmp_path, PAIR.symbols(), END), RULES, lambda: PAIR)
+    tested = backtest(a_job(tmp_path, PAIR.symbols(), END), BESIDE_HOLD, lambda: PAIR)
     saved = equity_table(tested).set_index("as_of")
     decided = [decision for decision in tested.net.replay.decisions if decision.exposure is not None]
     assert decided
@@ -187,8 +187,8 @@ def test_the_saved_exposure_is_what_was_decided_at_that_close(tmp_path: Path) ->
 
 
 def test_where_a_universe_is_kept_no_hindsight_is_suspected_and_outsiders_are_not_held(tmp_path: Path) -> None:
-    job = a_job(tmp_path, PAIR.symbols(), END, strategy=Strategy.VOL_TARGET)
-    window = Window(strategies=(Strategy.VOL_TARGET,), start=START)
+    job = a_job(tmp_path, PAIR.symbols(), END, strategy=VOL_TARGET)
+    window = Window(strategies=(VOL_TARGET,), start=START)
     suspected = backtest(job, window, lambda: PAIR)
     with connect(job.home) as store:
         universe.replace(store, job.source, {"TOKEN": (Membership(first=date(2000, 1, 1)),)})
@@ -200,9 +200,9 @@ def test_where_a_universe_is_kept_no_hindsight_is_suspected_and_outsiders_are_no
 
 
 def test_a_window_before_the_universe_holds_a_symbol_is_refused_as_such(tmp_path: Path) -> None:
-    job = a_job(tmp_path, ("TOKEN",), END, strategy=Strategy.HOLD)
+    job = a_job(tmp_path, ("TOKEN",), END, strategy=HOLD)
     with connect(job.home) as store:
         universe.replace(store, job.source, {"TOKEN": (Membership(first=date(2020, 9, 1)),)})
     told = r"universe contains none of TOKEN between 2020-06-08 and 2020-08-31; .* correct it with `turbodmt universe`"
     with pytest.raises(WindowRefused, match=told):
-        backtest(job, Window(strategies=(Strategy.HOLD,), start=START), lambda: FakeBars(listings=(TOKEN,)))
+        backtest(job, Window(strategies=(HOLD,), start=START), lambda: FakeBars(listings=(TOKEN,)))

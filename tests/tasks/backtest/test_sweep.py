@@ -13,9 +13,9 @@ import pytest
 from storage.bars import universe
 from storage.database import connect
 from strategy.account.fees_and_slippage import Costs
+from strategy.builtin.registry import RULES, TURBO, VOL_TARGET
 from strategy.kernel.grid import Grid, Point, points
 from strategy.market.instruments import Membership
-from strategy.signals.strategies import Strategy
 from tasks.backtest.run import Window, backtest
 from tasks.backtest.sweep import sweep
 from tasks.backtest.sweep_answer import save, sweep_answer
@@ -34,7 +34,7 @@ def a_grid(*accounts: tuple[str, ...]) -> tuple[Point, ...]:
     return points(
         Grid(
             accounts=accounts,
-            strategies=(Strategy.RULES, Strategy.VOL_TARGET),
+            strategies=(RULES, VOL_TARGET),
             sizings=tuple(replace(SIZING, target_annual_vol=aim) for aim in AIMS),
             costs=(Costs(), Costs(fee_bps=Decimal(20))),
         )
@@ -72,14 +72,14 @@ def test_a_backtest_of_a_point_is_no_further_trial(job: Job) -> None:
     config = {"target_annual_vol": 0.35, "max_position_size": 2.0, "neutral_zone": 0.03, "lookback_period": 20}
     config |= {"fee_bps": None, "slippage_bps": None, "financing_rate": 0.05, "capital": "10000"}
     settled = replace(job, symbols=("TOKEN",), policy=replace(job.policy, config=json.dumps(config)))
-    point = Point(symbols=("TOKEN",), strategy=Strategy.RULES, sizing=SIZING, costs=Costs())
+    point = Point(symbols=("TOKEN",), strategy=RULES, sizing=SIZING, costs=Costs())
     swept = sweep(settled, ((point,), START), lambda: PAIR, side_by_side(1))
     assert swept.tried.count == 1
-    tested = backtest(settled, Window(strategies=(Strategy.RULES,), start=START), lambda: PAIR)
+    tested = backtest(settled, Window(strategies=(RULES,), start=START), lambda: PAIR)
     assert tested.trials == 1
     assert swept.exact == tested.net.metrics
     # The prior is not what `turbo` is in a backtest: its networks are another configuration.
-    prior = replace(point, strategy=Strategy.TURBO)
+    prior = replace(point, strategy=TURBO)
     deep = a_job(settled.home, ("TOKEN",), date(2020, 12, 31))
     late = sweep(replace(deep, policy=settled.policy), ((prior,), date(2020, 11, 1)), lambda: PAIR, side_by_side(1))
     assert late.tried.count == 1
@@ -115,7 +115,7 @@ def test_a_symbol_that_is_held_back_is_left_out_of_its_accounts(job: Job) -> Non
 
 def test_several_symbols_without_a_universe_are_told_to_be_chosen_in_hindsight(job: Job) -> None:
     told = "no universe is kept of this source: symbols chosen today may be the survivors; see `turbodmt universe`"
-    window = Window(strategies=(Strategy.RULES,), start=START)
+    window = Window(strategies=(RULES,), start=START)
     assert told in backtest(job, window, lambda: PAIR).warnings
     assert told in sweep(job, (a_grid(("SHARE", "TOKEN"))[:2], START), lambda: PAIR, side_by_side(1)).warnings
     # The best of many symbols is a choice as well.

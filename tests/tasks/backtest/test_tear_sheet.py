@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from strategy.account.state import Account, Snapshot
-from strategy.signals.strategies import Strategy
+from strategy.builtin.registry import HOLD, RULES, TURBO
 from tasks.backtest.export import equity_table
 from tasks.backtest.run import Backtest, Window, backtest
 from tasks.backtest.tear_sheet import tear_sheet
@@ -21,7 +21,7 @@ START, END = date(2020, 6, 8), date(2020, 12, 31)
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Backtest:
-    window = Window(strategies=(Strategy.RULES, Strategy.HOLD), start=START)
+    window = Window(strategies=(RULES, HOLD), start=START)
     return backtest(a_job(tmp_path_factory.mktemp("home"), PAIR.symbols(), END), window, lambda: PAIR)
 
 
@@ -46,7 +46,7 @@ def test_the_panels_show_what_the_account_did(pair: Backtest) -> None:
 
 
 def test_a_short_window_has_no_rolling_panels(tmp_path: Path) -> None:
-    window = Window(strategies=(Strategy.RULES,), start=date(2020, 11, 2))
+    window = Window(strategies=(RULES,), start=date(2020, 11, 2))
     sheet = tear_sheet(backtest(a_job(tmp_path, ("SHARE",), END), window, lambda: PAIR))
     assert [panel.heading for panel in sheet.picture.panels] == ["Exposure, long less short"]
 
@@ -61,7 +61,7 @@ def test_an_account_that_never_moved_has_no_distribution(pair: Backtest) -> None
 
 def test_the_model_is_named_or_told_in_words(pair: Backtest) -> None:
     assert tear_sheet(pair).provenance.model_id == "none: rules is a rule"
-    turbo = replace(pair, job=replace(pair.job, policy=replace(pair.job.policy, strategy=Strategy.TURBO)))
+    turbo = replace(pair, job=replace(pair.job, policy=replace(pair.job.policy, strategy=TURBO)))
     prior = TradedFold(start=START, end=END, fitted_to=START, model_id="b" * 64, promoted=False, reason="luck")
     first, second = (replace(prior, model_id=name * 64, promoted=True) for name in "ac")
     told = [(), (prior,), (first,), (first, second), (first, prior)]

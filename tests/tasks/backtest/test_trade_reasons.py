@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from strategy.builtin.registry import RULES
 from strategy.portfolio.risk_limits import RiskLimits
-from strategy.signals.strategies import Strategy
 from tasks.backtest.export import save
 from tasks.backtest.run import Backtest, Window, backtest
 from tasks.backtest.trade_reasons import trade_reasons
@@ -24,7 +24,7 @@ def limited(job: Job, limits: RiskLimits) -> Job:
 
 
 def run(job: Job, market: FakeBars = PAIR) -> Backtest:
-    return backtest(job, Window(strategies=(Strategy.RULES,), start=START), lambda: market)
+    return backtest(job, Window(strategies=(RULES,), start=START), lambda: market)
 
 
 def test_the_reason_of_a_trade_is_its_decision(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 from exchange.brokers.paper import PaperBroker
 from storage.database import connect
 from storage.ledger import positions as position_store
+from strategy.builtin.registry import HOLD, RULES
 from strategy.evaluation.metrics import drawdowns
-from strategy.signals.strategies import Strategy
 from tasks.backfill.run import fill
 from tasks.backfill.runs import Backfill
 from tasks.backtest.run import Window, backtest
@@ -55,7 +55,7 @@ def test_the_drawdown_counts_from_the_highest_equity_of_the_whole_life(job: Job,
 
 
 def test_figures_and_benchmark_are_those_of_a_backtest_of_the_same_days(job: Job, history: AccountHistory) -> None:
-    window = Window(strategies=(Strategy.RULES, Strategy.HOLD), start=FIRST)
+    window = Window(strategies=(RULES, HOLD), start=FIRST)
     tested = backtest(replace(job, as_of=LAST), window, lambda: MARKET)
     own, hold = history.measured
     assert own.metrics == tested.net.metrics
@@ -63,7 +63,7 @@ def test_figures_and_benchmark_are_those_of_a_backtest_of_the_same_days(job: Job
 
 
 def test_an_account_of_hold_has_no_benchmark_but_itself(job: Job) -> None:
-    held = replace(job, policy=replace(job.policy, strategy=Strategy.HOLD))
+    held = replace(job, policy=replace(job.policy, strategy=HOLD))
     assert [measured.label for measured in account_history(held).measured] == ["hold"]
 
 

@@ -18,8 +18,8 @@ from storage.ledger import positions as position_store
 from strategy.account.orders import OrderState
 from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import opening, plan_orders, settle_day, with_orders
+from strategy.builtin.registry import HOLD, MOMENTUM
 from strategy.portfolio.decision import Decision, Status
-from strategy.signals.strategies import Strategy
 from tasks.daily.account_state import account_config
 from tasks.daily.order import OrdersBlocked, trade
 from tasks.daily.replay_check import reconcile
@@ -143,7 +143,7 @@ def test_a_run_that_sent_in_time_may_be_finished_late(job: Job) -> None:
 
 
 def test_a_late_run_without_anything_to_send_is_not_blocked(job: Job) -> None:
-    idle = replace(job, policy=policy(Strategy.HOLD), account="idle")
+    idle = replace(job, policy=policy(HOLD), account="idle")
     run_day(on(idle, FIRST), open_pair)
     run_day(live(idle, timedelta(hours=1)), open_pair)
     assert {decision.exposure for decision in decisions(idle).values()} == {None}
@@ -180,7 +180,7 @@ def test_a_symbol_held_back_keeps_its_position_until_its_bar_is_accepted(job: Jo
 def test_a_day_begun_by_one_strategy_is_not_traded_again_by_another(job: Job) -> None:
     run_day(job, open_pair)
     told = contents(job.home)
-    other = replace(job, policy=policy(Strategy.MOMENTUM))
+    other = replace(job, policy=policy(MOMENTUM))
     with pytest.raises(DecidedOtherwise, match="has decided 2020-06-09 by rules, not by momentum"):
         run_day(other, open_pair)
     fewer = replace(job, symbols=("SHARE",))

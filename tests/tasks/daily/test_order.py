@@ -8,8 +8,8 @@ import pytest
 from storage.database import connect
 from storage.ledger import orders as order_store
 from strategy.account.orders import Order, OrderState, ReasonCode, Side
+from strategy.builtin.registry import RULES
 from strategy.portfolio.drawdown_halt import CUT
-from strategy.signals.strategies import Strategy
 from tasks.daily.order import AccountHalted, OrdersBlocked, demand_nothing_withheld, withheld
 from tasks.run.job import Job
 from testing.runs.jobs import a_job
@@ -21,7 +21,7 @@ PART = replace(ORDER, reason=CUT, cut_by_halt=True)
 
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
-    return a_job(tmp_path, ("SPY",), DAY, Strategy.RULES)
+    return a_job(tmp_path, ("SPY",), DAY, RULES)
 
 
 def ordered(job: Job, order: Order) -> tuple[Order, ...]:

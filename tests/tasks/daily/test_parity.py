@@ -18,6 +18,7 @@ from strategy.account.orders import OrderState
 from strategy.account.quotes import quotes_by_date
 from strategy.account.state import EntryKind
 from strategy.backtest.day_loop import Replay, replay
+from strategy.builtin.registry import HOLD, RULES, TURBO
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Status
 from strategy.signals.outlook import SymbolSignals, symbol_signals
@@ -63,14 +64,14 @@ def account(home: Path, name: str, symbols: tuple[str, ...], strategy: Strategy,
 def accounts(home: Path) -> dict[str, Job]:
     """One account for every case. A model belongs to its symbols, hence each network has other ones."""
     mixed, pair = MARKET.symbols(), (COIN.symbol, STOCK.symbol)
-    again = account(home, "retrained", (COIN.symbol,), Strategy.TURBO, date(2020, 6, 16))
+    again = account(home, "retrained", (COIN.symbol,), TURBO, date(2020, 6, 16))
     jobs = (
-        account(home, "rules", mixed, Strategy.RULES),
-        account(home, "model", pair, Strategy.TURBO, date(2020, 6, 24)),
-        account(home, "prior", mixed, Strategy.TURBO, date(2020, 6, 24)),
-        account(home, "alone", (STOCK.symbol,), Strategy.RULES, date(2020, 6, 19)),
-        account(home, "hold", pair, Strategy.HOLD, date(2020, 6, 11)),
-        replace(again, policy=policy(Strategy.TURBO, replace(RECIPE, retrain_every_bars=RETRAIN_EVERY_BARS))),
+        account(home, "rules", mixed, RULES),
+        account(home, "model", pair, TURBO, date(2020, 6, 24)),
+        account(home, "prior", mixed, TURBO, date(2020, 6, 24)),
+        account(home, "alone", (STOCK.symbol,), RULES, date(2020, 6, 19)),
+        account(home, "hold", pair, HOLD, date(2020, 6, 11)),
+        replace(again, policy=policy(TURBO, replace(RECIPE, retrain_every_bars=RETRAIN_EVERY_BARS))),
     )
     return {job.account: job for job in jobs}
 
@@ -176,7 +177,7 @@ def test_runs_by_models_equal_a_replay_with_each_days_model(lived: Lived, name: 
     calendars = {symbol: instruments[symbol].calendar for symbol in bars}
 
     def seen(model_id: str | None) -> dict[str, SymbolSignals]:
-        return symbol_signals(bars, calendars, Strategy.TURBO, forecaster(lived.home, model_id))
+        return symbol_signals(bars, calendars, TURBO, forecaster(lived.home, model_id))
 
     spliced = seen(ids[0])
     for change in changes[1:]:
@@ -192,7 +193,7 @@ def test_runs_by_models_equal_a_replay_with_each_days_model(lived: Lived, name: 
 def test_daily_runs_by_the_model_of_a_fold_equal_the_walk_forward_backtest(tmp_path: Path) -> None:
     job, source = a_sown_job(tmp_path, date(2000, 1, 7)), SownBars(bars=SOWN)
     first = date(2000, 1, 3)
-    once = backtest(job, Window(strategies=(Strategy.TURBO,), start=first), lambda: source)
+    once = backtest(job, Window(strategies=(TURBO,), start=first), lambda: source)
     (fold,) = once.folds
     assert fold.promoted
     for day in once.dates:
@@ -260,7 +261,7 @@ def test_a_vendor_that_rebases_its_adjusted_closes_every_day_changes_nothing(tmp
     days = account_days(vendor, date(2020, 6, 19), date(2020, 6, 25))
     for day in days:
         run_day(on(job, day), lambda: vendor)
-    once = backtest(on(job, days[-1]), Window(strategies=(Strategy.RULES,), start=days[0]), lambda: vendor)
+    once = backtest(on(job, days[-1]), Window(strategies=(RULES,), start=days[0]), lambda: vendor)
     assert replayed(tmp_path, "daily", days) == tidied(once.net.replay)
     with connect(tmp_path) as store:
         published = bar_store.published_counts(store)

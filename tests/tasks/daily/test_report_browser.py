@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from strategy.signals.strategies import Strategy
+from strategy.builtin.registry import HOLD, RULES
 from tasks.backtest.export import save
 from tasks.backtest.run import Window, backtest
 from testing.markets.bars import PAIR
@@ -41,7 +41,7 @@ def visit(browser: Browser, page: Path, width_px: int) -> Visit:
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
-    window = Window(strategies=(Strategy.RULES, Strategy.HOLD), start=date(2020, 6, 8))
+    window = Window(strategies=(RULES, HOLD), start=date(2020, 6, 8))
     tested = backtest(a_job(folder / "home", PAIR.symbols(), date(2020, 12, 31)), window, lambda: PAIR)
     opened = folder / "opened.html"
     html = Path(save(tested, folder)[2]).read_text(encoding="utf-8")

@@ -20,7 +20,7 @@ from storage.ledger import days as ledger
 from storage.ledger import positions as position_store
 from strategy.account.money import exact
 from strategy.account.state import EntryKind
-from strategy.signals.strategies import Strategy
+from strategy.builtin.registry import VOL_TARGET
 from tasks.daily.account_state import state_at
 from tasks.daily.order import trade
 from tasks.daily.replay_check import reconcile
@@ -48,7 +48,7 @@ def source(**changes: object) -> InUnits:
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Job:
     """An account that has lived two days, holds TOKEN and has an order of it open."""
-    job = a_job(tmp_path_factory.mktemp("lived"), ("TOKEN",), FIRST, Strategy.VOL_TARGET)
+    job = a_job(tmp_path_factory.mktemp("lived"), ("TOKEN",), FIRST, VOL_TARGET)
     run_day(job, source)
     run_day(on(job, SECOND), source)
     return on(job, SECOND)

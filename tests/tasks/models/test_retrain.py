@@ -15,8 +15,8 @@ from storage.models import champions, promotions
 from storage.models import registry as model_store
 from storage.models.registry import ModelDamaged, ModelRecord, ModelState
 from strategy.account.fees_and_slippage import Costs
+from strategy.builtin.registry import RULES, TURBO
 from strategy.market.instruments import Membership
-from strategy.signals.strategies import Strategy
 from strategy.training.promotion_gate import PRIOR
 from tasks.data.ingest import ingest
 from tasks.models.challenger import challenge
@@ -33,18 +33,18 @@ FIRST = date(2020, 6, 8)
 
 def due(job: Job, every_bars: int, **recipe: int) -> Job:
     wanted = replace(RECIPE, retrain_every_bars=every_bars, **recipe)
-    return replace(job, policy=policy(Strategy.TURBO, wanted))
+    return replace(job, policy=policy(TURBO, wanted))
 
 
 def untrainable(job: Job, max_age_bars: int) -> Job:
     recipe = replace(UNTRAINABLE, retrain_every_bars=1, model_max_age_bars=max_age_bars)
-    return replace(job, policy=policy(Strategy.TURBO, recipe))
+    return replace(job, policy=policy(TURBO, recipe))
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Job:
     """A coin with bars up to ten days after FIRST, and a model that saw them up to FIRST and was promoted by hand."""
-    job = due(a_job(tmp_path_factory.mktemp("trained"), ("COIN",), FIRST, Strategy.TURBO), every_bars=5)
+    job = due(a_job(tmp_path_factory.mktemp("trained"), ("COIN",), FIRST, TURBO), every_bars=5)
     later = on(job, FIRST + timedelta(days=10))
     ingest(later, lambda: MARKET)
     validate(later)
@@ -61,7 +61,7 @@ def job(shared: Job, tmp_path: Path) -> Job:
 @pytest.fixture
 def fresh(tmp_path: Path) -> Job:
     """The same coin in a home that holds no model."""
-    job = due(a_job(tmp_path / "fresh", ("COIN",), FIRST, Strategy.TURBO), every_bars=5)
+    job = due(a_job(tmp_path / "fresh", ("COIN",), FIRST, TURBO), every_bars=5)
     later = on(job, FIRST + timedelta(days=10))
     ingest(later, lambda: MARKET)
     validate(later)
@@ -225,7 +225,7 @@ def test_a_damaged_model_is_restored_by_the_training_that_made_it(job: Job) -> N
 
 
 def test_other_strategies_ask_for_no_model(job: Job) -> None:
-    rules = replace(job, policy=policy(Strategy.RULES))
+    rules = replace(job, policy=policy(RULES))
     assert retrain(rules).reason == "rules needs no model"
 
 

@@ -13,7 +13,7 @@ from storage.database import connect
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from strategy.account.orders import Fill, Order, OrderState, Side
-from strategy.signals.strategies import Strategy
+from strategy.builtin.registry import HOLD
 from tasks.backfill.market import OPEN
 from tasks.backtest.run import Window, backtest
 from tasks.daily.report import report
@@ -67,7 +67,7 @@ class Barren(Calm):
 
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
-    return a_job(tmp_path / "home", PAIR.symbols(), FRIDAY, Strategy.HOLD)
+    return a_job(tmp_path / "home", PAIR.symbols(), FRIDAY, HOLD)
 
 
 @pytest.fixture(autouse=True)
@@ -129,7 +129,7 @@ def test_a_cut_order_is_told_with_its_share(job: Job) -> None:
 
 def test_a_backtest_counts_the_orders_that_volume_cut(job: Job) -> None:
     rich = replace(job, symbols=("SHARE",), policy=replace(job.policy, capital=Decimal(50_000_000)))
-    tested = backtest(rich, Window(strategies=(Strategy.HOLD,), start=None), lambda: PAIR)
+    tested = backtest(rich, Window(strategies=(HOLD,), start=None), lambda: PAIR)
     (order,), (fill,) = tested.net.replay.orders, tested.net.replay.fills
     (told,) = (warning for warning in tested.warnings if "cut" in warning)
     share = percent(float(fill.quantity / order.quantity))

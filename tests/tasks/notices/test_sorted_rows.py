@@ -12,16 +12,17 @@ from exchange.bars.files import FileBars
 from storage.bars import published as bar_store
 from storage.bars.sorted_rows import load_sorted_rows
 from storage.database import connect
+from strategy.builtin.registry import RULES
 from tasks.backtest.run import Backtest, Window, backtest
 from tasks.data.ingest import ingest
 from tasks.operations.import_bars import import_bars
 from tasks.run.job import Job
 from tasks.validation.gate import NothingPublishable, inspect, validate
 from testing.markets.bars import SHARE, TOKEN, record
-from testing.runs.jobs import Strategy, a_job, run_day
+from testing.runs.jobs import a_job, run_day
 
 FIRST, SPLIT, LAST = date(2020, 3, 2), date(2020, 6, 12), date(2020, 6, 15)
-WINDOW = Window(strategies=(Strategy.RULES,), start=FIRST)
+WINDOW = Window(strategies=(RULES,), start=FIRST)
 
 
 def rows() -> pd.DataFrame:

@@ -10,8 +10,8 @@ from storage.bars import instruments
 from storage.database import connect
 from storage.ledger import runs
 from storage.ledger.runs import Outcome, RunStatus
+from strategy.builtin.registry import RULES
 from strategy.market.instruments import Calendar
-from strategy.signals.strategies import Strategy
 from tasks.backfill.market import OPEN
 from tasks.daily.report import report
 from tasks.models.retrain import Champion
@@ -31,7 +31,7 @@ SATURDAY_NIGHT = datetime(2020, 6, 14, 0, 5, tzinfo=UTC)
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
     """A live account that has lived Friday, on a share and a token."""
-    made = replace(a_job(tmp_path / "home", PAIR.symbols(), FRIDAY, Strategy.RULES), now=at(FRIDAY))
+    made = replace(a_job(tmp_path / "home", PAIR.symbols(), FRIDAY, RULES), now=at(FRIDAY))
     begin(made, made.now)
     run_day(made, lambda: PAIR)
     with connect(made.home) as store:
@@ -108,7 +108,7 @@ def test_an_overdue_account_stays_so_when_its_next_run_fails_before_it_decides(j
 
 
 def test_a_replay_is_not_waited_for(tmp_path: Path) -> None:
-    job = replace(a_job(tmp_path / "home", PAIR.symbols(), FRIDAY, Strategy.RULES), now=at(FRIDAY))
+    job = replace(a_job(tmp_path / "home", PAIR.symbols(), FRIDAY, RULES), now=at(FRIDAY))
     begin(job, at(FRIDAY) + timedelta(days=30))
     run_day(job, lambda: PAIR)
     assert keys(job, at(FRIDAY) + timedelta(days=30)) == []

@@ -10,7 +10,7 @@ from storage.ledger import orders as order_store
 from storage.ledger import positions as position_store
 from storage.ledger import risk_state
 from strategy.account.orders import Order, OrderState
-from strategy.signals.strategies import Strategy
+from strategy.builtin.registry import VOL_TARGET
 from tasks.daily.account_state import account_config
 from tasks.daily.order import OrdersBlocked, demand_nothing_withheld, planned_orders
 from tasks.daily.signals import settled_state
@@ -30,7 +30,7 @@ def open_pair() -> FakeBars:
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
     """Three days into an account that holds positions."""
-    job = a_job(tmp_path, PAIR.symbols(), FIRST, Strategy.VOL_TARGET)
+    job = a_job(tmp_path, PAIR.symbols(), FIRST, VOL_TARGET)
     for offset in range(3):
         run_day(on(job, FIRST + offset * DAY), open_pair)
     return on(job, FIRST + 3 * DAY)

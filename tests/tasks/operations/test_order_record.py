@@ -17,7 +17,7 @@ from storage.ledger import explanations as explanation_store
 from storage.ledger import orders as order_store
 from strategy.account.orders import Order, OrderState, Side
 from strategy.broker.fills import BrokerFill
-from strategy.signals.strategies import Strategy
+from strategy.builtin.registry import RULES, TURBO
 from tasks.backfill.run import fill
 from tasks.backfill.runs import Backfill, begin
 from tasks.daily.settle import settle
@@ -40,7 +40,7 @@ def open_pair() -> FakeBars:
 
 
 def by_rules(config: str) -> RunConfig:
-    return policy(Strategy.RULES)
+    return policy(RULES)
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +191,7 @@ def test_a_backfilled_order_is_decided_again(tmp_path: Path) -> None:
 
 
 def test_a_network_is_told_with_what_it_saw(tmp_path: Path) -> None:
-    job = a_job(tmp_path, DEEP.symbols(), FIRST, Strategy.TURBO)
+    job = a_job(tmp_path, DEEP.symbols(), FIRST, TURBO)
     run_day(job, lambda: DEEP)
     next_job = on(job, SECOND)
     champion = retrain_and_promote(job)
@@ -207,10 +207,10 @@ def test_a_network_is_told_with_what_it_saw(tmp_path: Path) -> None:
     assert answer["verified"] is True
     forget(job, SECOND)
     (found,) = orders_named(job.home, order.order_id, None)
-    again = explain(job.home, found, lambda config: policy(Strategy.TURBO)).json_values()
+    again = explain(job.home, found, lambda config: policy(TURBO)).json_values()
     assert {**again, "origin": "stored"} == answer
     next((tmp_path / "models").glob(f"{champion.model_id}*")).unlink()
-    lost = explain(job.home, found, lambda config: policy(Strategy.TURBO)).json_values()
+    lost = explain(job.home, found, lambda config: policy(TURBO)).json_values()
     assert lost["origin"] is None
     assert "and it cannot be decided again: " in str(lost["warnings"])
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from flows.config.settings import load
+from strategy.builtin.registry import HOLD, MOMENTUM, RULES, TURBO, VOL_TARGET
+from strategy.builtin.turbo import Network
 from strategy.signals.strategies import Strategy
-from strategy.training.promotion_gate import PRIOR
 from tasks.run.trial_key import HALT, configuration
 
 COSTS = {"capital", "fee_bps", "slippage_bps", "financing_rate", "max_turnover", "max_order_notional"}
@@ -28,26 +29,26 @@ def settings(tmp_path: Path) -> dict[str, object]:
     return known
 
 
-def that_count(settings: dict[str, object], strategy: str, *symbols: str) -> set[str]:
+def that_count(settings: dict[str, object], strategy: Strategy, *symbols: str) -> set[str]:
     """The settings whose change makes another trial of the strategy."""
-    named = {**settings, "strategy": strategy}
-    alone = configuration(named, symbols)
-    return {name for name in settings if name != "strategy" and configuration({**named, name: -1}, symbols) != alone}
+    alone = configuration(settings, strategy, symbols)
+    varied = {name: configuration({**settings, name: -1}, strategy, symbols) for name in settings}
+    return {name for name, config in varied.items() if config != alone}
 
 
 @pytest.mark.parametrize(
     ("strategy", "read"),
     [
-        (Strategy.TURBO, FULL | NETWORKS),
-        (PRIOR, FULL),
-        (Strategy.RULES, FULL),
-        (Strategy.MOMENTUM, COSTS | SIZE),
-        (Strategy.VOL_TARGET, COSTS | SIZE),
-        (Strategy.HOLD, COSTS | {"max_position_size"}),
+        (TURBO, FULL | NETWORKS),
+        (Network().prior, FULL),
+        (RULES, FULL),
+        (MOMENTUM, COSTS | SIZE),
+        (VOL_TARGET, COSTS | SIZE),
+        (HOLD, COSTS | {"max_position_size"}),
     ],
 )
 def test_a_strategy_is_tried_anew_with_what_it_reads(
-    settings: dict[str, object], strategy: str, read: set[str]
+    settings: dict[str, object], strategy: Strategy, read: set[str]
 ) -> None:
     assert that_count(settings, strategy, "SPY") == read
     # Only beside others may a symbol lack a bar on a date of the account.
@@ -59,6 +60,6 @@ def test_every_setting_is_read_by_some_strategy_or_is_known_to_change_nothing(se
 
 
 def test_what_came_to_act_and_what_nobody_knows_count(settings: dict[str, object]) -> None:
-    assert HALT not in json.loads(configuration(settings, ["SPY"]))
-    assert json.loads(configuration(settings, ["SPY"], {HALT}))[HALT] == settings[HALT]
-    assert json.loads(configuration({"strategy": "rules", "new": 1}, ["SPY"])) == {"strategy": "rules", "new": 1}
+    assert HALT not in json.loads(configuration(settings, TURBO, ["SPY"]))
+    assert json.loads(configuration(settings, TURBO, ["SPY"], {HALT}))[HALT] == settings[HALT]
+    assert json.loads(configuration({"strategy": "rules", "new": 1}, RULES, ["SPY"])) == {"strategy": "rules", "new": 1}

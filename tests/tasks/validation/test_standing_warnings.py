@@ -8,6 +8,7 @@ import pytest
 
 from storage.bars.bar_warnings import StandingWarning
 from storage.database import connect
+from strategy.builtin.registry import HOLD
 from strategy.market.findings import Finding
 from tasks.backtest.run import Window, backtest
 from tasks.data.ingest import ingest
@@ -17,7 +18,7 @@ from tasks.validation.eligible import remarks
 from tasks.validation.gate import inspect, validate
 from tasks.validation.standing_warnings import grouped
 from testing.markets.bars import PAIR, FakeBars, Fault
-from testing.runs.jobs import Strategy, a_job
+from testing.runs.jobs import a_job
 
 JUMP, LATER, LAST = date(2020, 3, 2), date(2020, 6, 12), date(2020, 12, 31)
 FLAT = ("open", "high", "low", "close")
@@ -49,7 +50,7 @@ def test_what_was_let_through_is_told_again_by_every_answer(job: Job) -> None:
     ]
     assert told(validate(job).warnings) == first
     assert told(remarks(inspect(job, None))) == first
-    tested = backtest(job, Window(strategies=(Strategy.HOLD,), start=JUMP), lambda: flat(JUMP))
+    tested = backtest(job, Window(strategies=(HOLD,), start=JUMP), lambda: flat(JUMP))
     assert told(tested.warnings) == told(tested.bar_warnings) == first
     whole = a_job(job.home, PAIR.symbols(), LAST)
     assert first[0] in str(import_bars(whole, lambda: flat(JUMP), ((), "")).json_values()["warnings"])

@@ -9,9 +9,9 @@ import pytest
 from exchange.brokers.paper import PaperBroker
 from storage.database import connect
 from storage.ledger import risk_state
+from strategy.builtin.registry import VOL_TARGET
 from strategy.market.instruments import Calendar
 from strategy.portfolio.risk_limits import RiskLimits
-from strategy.signals.strategies import Strategy
 from tasks.daily.settle import settle
 from tasks.data.ingest import ingest
 from tasks.run.job import Job
@@ -66,7 +66,7 @@ def test_a_past_that_is_restated_after_its_level_was_confirmed_is_warned_of(tmp_
 
 def test_the_halt_counts_a_lower_close_that_is_held_back(tmp_path: Path) -> None:
     """The other symbol carries the day; the held position keeps its mark."""
-    job = a_job(tmp_path, LATE.symbols(), FIRST, Strategy.VOL_TARGET)
+    job = a_job(tmp_path, LATE.symbols(), FIRST, VOL_TARGET)
     policy = replace(job.policy, limits=RiskLimits(max_drawdown_halt=0.25))
     job = replace(job, policy=policy)
     run_day(job, lambda: LATE)

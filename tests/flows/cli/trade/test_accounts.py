@@ -9,7 +9,7 @@ import pytest
 from storage.database import connect
 from storage.ledger import broker_events
 from storage.ledger.broker_events import BrokerBaseline
-from strategy.signals.strategies import Strategy
+from strategy.builtin.registry import RULES
 from tasks.operations.concerns import look
 from tasks.operations.halt import halt, resume
 from tasks.run.job import Job
@@ -23,7 +23,7 @@ FRIDAY = date(2020, 6, 12)
 @pytest.fixture
 def job(home: Path) -> Job:
     """The account `daily` has lived a day on a share and a token."""
-    made = a_job(home, PAIR.symbols(), FRIDAY, Strategy.RULES)
+    made = a_job(home, PAIR.symbols(), FRIDAY, RULES)
     run_day(made, lambda: PAIR)
     page = home / "reports" / "daily" / "2020-06-12.html"
     page.parent.mkdir(parents=True)
