@@ -18,6 +18,12 @@ class Exit(IntEnum):
     STOPPED = 130
 
 
+class UsageError(ValueError):
+    """A request that cannot be carried out as it was made (exit 2)."""
+
+    exit_code = Exit.USAGE
+
+
 class Remedied(Exception):
     """A failure that a user can end (exit 2, unless its kind has another code): what is wrong, and the remedy."""
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from strategy.exit_codes import Exit
+from strategy.exit_codes import UsageError
 
 
 class Deed(StrEnum):
@@ -15,21 +15,15 @@ class Deed(StrEnum):
     FORGET = "forget"
 
 
-class NotConfirmed(ValueError):
-    """An action that nobody confirmed; nothing was forgotten (exit 2)."""
-
-    exit_code = Exit.USAGE
-
-
 Doing = Annotated[Deed | None, typer.Argument(metavar="forget", help="Forget one. Without it, all are listed.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Ask nothing.")]
 
 
 def demand_yes(yes: bool, question: str) -> None:
-    """Return if `yes` was given or the question is answered with yes. Raises NotConfirmed."""
+    """Return if `yes` was given or the question is answered with yes. Raises UsageError."""
     if yes:
         return
     if not sys.stdin.isatty():
-        raise NotConfirmed("there is no terminal to ask at; give --yes if it is meant")
+        raise UsageError("there is no terminal to ask at; give --yes if it is meant")
     if not typer.confirm(question, err=True):
-        raise NotConfirmed("nothing was forgotten")
+        raise UsageError("nothing was forgotten")

@@ -24,7 +24,7 @@ def arrange(settings: "Settings", asked: Own | None, stop: Event) -> str:
     """Schedule the request, if there is one, on the environment's server; return a message, empty for none.
 
     Without a request, if the settings name a source that no deployment trades, the user is asked at the terminal, once
-    for that source and its symbols; without a terminal the message names the command. Raises NotScheduled,
+    for that source and its symbols; without a terminal the message names the command. Raises UsageError,
     SourceRefused, SourceUnavailable.
     """
     from prefect.client.orchestration import get_client

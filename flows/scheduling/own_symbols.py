@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flows.config.wall_clock import clock
 from flows.planning.deployed_accounts import ACCOUNT, TAG, TAKEN
 from flows.scheduling.schedules import cron_schedule
-from strategy.exit_codes import Exit
+from strategy.exit_codes import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,12 +28,6 @@ _FLOW, _PATTERN = "daily", "daily-equities"
 _SLUG = "after-close"
 
 
-class NotScheduled(ValueError):
-    """A request that cannot be scheduled as it is (exit 2)."""
-
-    exit_code = Exit.USAGE
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Own:
     """A source, symbols and account to trade every day; no symbols means all those of a file."""
@@ -47,9 +41,9 @@ class Own:
 
         demand_account(self.account)
         if self.account in TAKEN:
-            raise NotScheduled(f"--account is {self.account!r}, which has a deployment already; name another")
+            raise UsageError(f"--account is {self.account!r}, which has a deployment already; name another")
         if self.source == "sample":
-            raise NotScheduled(
+            raise UsageError(
                 "--source is 'sample', which never gets another bar; name yahoo, binance or file:PATH, or set it in "
                 "settings.toml"
             )
@@ -77,7 +71,7 @@ class Own:
 
 
 def own(settings: "Settings", account: str = ACCOUNT) -> Own:
-    """Return the source and symbols of the settings and the options above them. Raises NotScheduled, RequestRefused."""
+    """Return the source and symbols of the settings and the options above them. Raises UsageError, RequestRefused."""
     from flows.config.paths import expanded
     from flows.planning.adapters import open_source
 
@@ -122,7 +116,7 @@ def schedule(client: "SyncPrefectClient", wanted: Own, timed: "Callable[[], Dail
     """Create or change the deployment of the account to run with these parameters at that time; return what was done.
 
     One with the same parameters is left as it is, schedule and switch included; one with others keeps its switch.
-    Raises NotScheduled if somebody else made a deployment of that name, and what `timed` raises.
+    Raises UsageError if somebody else made a deployment of that name, and what `timed` raises.
     """
     known = {deployment.name: deployment for deployment in daily_deployments(client.read_deployments())}
     found = known.get(wanted.account)
@@ -131,7 +125,7 @@ def schedule(client: "SyncPrefectClient", wanted: Own, timed: "Callable[[], Dail
         _create(client, wanted, daily, known[_PATTERN])
         return f"Scheduled: {wanted}, account {wanted.account}, {daily.in_words}."
     if TAG not in found.tags:
-        raise NotScheduled(f"the deployment {found.name} was not made by `turbodmt up`; name another --account")
+        raise UsageError(f"the deployment {found.name} was not made by `turbodmt up`; name another --account")
     if found.parameters == wanted.parameters:
         return f"{wanted.account} is scheduled already; its page switches it on or off, or moves it."
     daily = timed()

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from flows.server.proxies import reach_loopback_directly
-from strategy.exit_codes import Exit, exit_code
+from strategy.exit_codes import Exit, UsageError, exit_code
 
 OUR_LOGGERS = ("tasks", "flows")
 #: Loggers whose records make up a run's log.
@@ -52,14 +52,8 @@ def prepare(home: Path, console_level: str) -> None:
     os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", ",".join(OUR_LOGGERS))
 
 
-class PrefectMisconfigured(ValueError):
-    """A value that Prefect refuses for one of its own settings (exit 2)."""
-
-    exit_code = Exit.USAGE
-
-
 def read_settings() -> None:
-    """Make Prefect read its settings, as its import does. Raises PrefectMisconfigured."""
+    """Make Prefect read its settings, as its import does. Raises UsageError."""
     from pydantic import ValidationError
     from pydantic_settings.exceptions import SettingsError
 
@@ -76,9 +70,9 @@ def read_settings() -> None:
         said = f"{variable} is {os.environ[variable]!r}" if variable else f"Prefect's setting {kind} {name} is refused"
         if variable and any(mark in variable for mark in ("KEY", "AUTH", "URL", "PASSWORD")):
             said = f"{variable} is refused by Prefect"
-        raise PrefectMisconfigured(f"{said}; it must be {limit}: correct it, or unset it") from error
+        raise UsageError(f"{said}; it must be {limit}: correct it, or unset it") from error
     except SettingsError as error:
-        raise PrefectMisconfigured(f"{error}; correct that file, or run elsewhere") from error
+        raise UsageError(f"{error}; correct that file, or run elsewhere") from error
     finally:
         logging.disable(shown)
 
@@ -101,7 +95,7 @@ def heed() -> None:
 def quiet() -> None:
     """Keep a run's own log off the console, and show the rest only from the level of `prepare` on.
 
-    Raises PrefectMisconfigured.
+    Raises UsageError.
     """
     read_settings()
     # Importing this module installs Prefect's handlers.

@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from strategy.exit_codes import Exit
+from strategy.exit_codes import UsageError
 
 #: Variables with what Prefect's server demands and what its clients send; passed only in the environment.
 DEMANDED = "PREFECT_SERVER_API_AUTH_STRING"
@@ -16,12 +16,6 @@ USER = "turbodmt"
 _RANDOM_BYTES = 32
 #: Larger than any password of ours: a longer file is something else.
 _MOST_BYTES = 1_000
-
-
-class PasswordUnsafe(ValueError):
-    """A password file that others can read, or that holds something else (exit 2)."""
-
-    exit_code = Exit.USAGE
 
 
 @cache
@@ -33,19 +27,19 @@ def of_process() -> str:
 def given() -> str | None:
     """Return the user:password that the environment sets for the server; None if it sets none.
 
-    Raises PasswordUnsafe for one without a user or a password.
+    Raises UsageError for one without a user or a password.
     """
     text = os.environ.get(DEMANDED, "")
     if not text:
         return None
     user, colon, word = text.partition(":")
     if not (user and colon and word):
-        raise PasswordUnsafe(f"{DEMANDED} is not of the form user:password; give it both, or unset it")
+        raise UsageError(f"{DEMANDED} is not of the form user:password; give it both, or unset it")
     return text
 
 
 def of_home(home: Path) -> str:
-    """Return the home's own user:password; create it if there is none yet. Raises PasswordUnsafe."""
+    """Return the home's own user:password; create it if there is none yet. Raises UsageError."""
     from storage.files import private_folder, temporary_beside
 
     private_folder(home)
@@ -66,26 +60,26 @@ def of_home(home: Path) -> str:
 
 
 def kept(home: Path) -> str:
-    """Return the user:password stored in the home. Raises PasswordUnsafe if no file holds it for its owner alone."""
+    """Return the user:password stored in the home. Raises UsageError if no file holds it for its owner alone."""
     path = password_file(home)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError as error:
-        raise PasswordUnsafe(
+        raise UsageError(
             f"{path} cannot be read ({error.strerror}); delete it, and the next `turbodmt up` makes another"
         ) from error
     with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(file.fileno())
         mode = stat.S_IMODE(found.st_mode)
         if mode & 0o077 or found.st_uid != os.geteuid():
-            raise PasswordUnsafe(
+            raise UsageError(
                 f"{path} has mode {mode:o} and owner {found.st_uid}, so others may have read it; delete it, and the "
                 "next `turbodmt up` makes another"
             )
         text = file.read(_MOST_BYTES).decode("ascii", "replace").strip()
     user, colon, word = text.partition(":")
     if not (user and colon and word):
-        raise PasswordUnsafe(f"{path} holds no user:password; delete it, and the next `turbodmt up` makes another")
+        raise UsageError(f"{path} holds no user:password; delete it, and the next `turbodmt up` makes another")
     return text
 
 

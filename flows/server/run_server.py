@@ -46,7 +46,7 @@ def serve(home: Path) -> None:
     server that the user has named is sent only the user's own PREFECT_API_AUTH_STRING.
 
     Must run after `prepare`. Requests wait until the server answers. Raises PrefectUnreachable if `turbodmt up` runs
-    but its server does not answer, PasswordUnsafe.
+    but its server does not answer, UsageError.
     """
     folder = home / "prefect"
     if named_by_user(home):

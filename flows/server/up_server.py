@@ -63,7 +63,7 @@ def address(home: Path) -> str | None:
 def join(home: Path) -> str | None:
     """Make Prefect use the home's server from now on and return its address; None if there is none.
 
-    Its password is set in the environment as well. Raises PasswordUnsafe.
+    Its password is set in the environment as well. Raises UsageError.
     """
     api = address(home)
     if api is None:
@@ -91,7 +91,7 @@ def served_at(home: Path) -> str | None:
 def await_join(home: Path, timeout_s: float) -> str | None:
     """Join the home's server, waiting while `turbodmt up` runs and may be starting it; return what `join` does.
 
-    Raises PasswordUnsafe, TimeoutError if `turbodmt up` still runs without an answer after `timeout_s`.
+    Raises UsageError, TimeoutError if `turbodmt up` still runs without an answer after `timeout_s`.
     """
     deadline = time.monotonic() + timeout_s
     while (api := join(home)) is None and up_lives(home):

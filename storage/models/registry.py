@@ -22,7 +22,7 @@ from storage.keyed_rows import Table, insert_once
 from storage.models import promotions
 from storage.models.promotions import StoredVerdict, as_json
 from storage.typed_rows import read_all, read_first, scalar
-from strategy.exit_codes import Exit
+from strategy.exit_codes import Exit, UsageError
 
 #: Any values that JSON can hold.
 Metadata = Mapping[str, Any]
@@ -35,12 +35,6 @@ class ModelDamaged(Exception):
     """A model file that is missing or does not match the hash in its name (exit 6)."""
 
     exit_code = Exit.STORE
-
-
-class ModelUnknown(ValueError):
-    """An id prefix that no registered model has, or more than one (exit 2)."""
-
-    exit_code = Exit.USAGE
 
 
 class ModelState(StrEnum):
@@ -144,20 +138,20 @@ def register(connection: Connection, record: ModelRecord) -> None:
 
 
 def registered(connection: Connection, model_id: str) -> ModelRecord:
-    """Return the registered model with this whole id. Raises ModelUnknown if there is none."""
+    """Return the registered model with this whole id. Raises UsageError if there is none."""
     record = read_first(connection, ModelRecord, _SELECT + "WHERE model_id = ?", [model_id])
     if record is None:
-        raise ModelUnknown(f"model {model_id} is not registered; `turbodmt models` lists those that are")
+        raise UsageError(f"model {model_id} is not registered; `turbodmt models` lists those that are")
     return record
 
 
 def find(connection: Connection, prefix: str) -> ModelRecord:
     """Return the one registered model whose id begins with these hexadecimal digits, at least eight.
 
-    Raises ModelUnknown for none, several, or too few digits.
+    Raises UsageError for none, several, or too few digits.
     """
     if len(prefix) < LEAST_DIGITS:
-        raise ModelUnknown(
+        raise UsageError(
             f"model {prefix!r} has {len(prefix)} characters; give at least {LEAST_DIGITS} of its id, as `turbodmt "
             "models` shows them"
         )
@@ -166,7 +160,7 @@ def find(connection: Connection, prefix: str) -> ModelRecord:
     )
     if len(found) != 1:
         what = "more than one registered model" if found else "no registered model"
-        raise ModelUnknown(f"{what} has an id that begins with {prefix}; `turbodmt models --json` lists them in full")
+        raise UsageError(f"{what} has an id that begins with {prefix}; `turbodmt models --json` lists them in full")
     return found[0]
 
 

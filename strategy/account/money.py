@@ -2,7 +2,7 @@
 
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 
-from strategy.exit_codes import Exit
+from strategy.exit_codes import UsageError
 
 #: Twelve decimals hold a 1e-8 price times a 1e-4 lot; the ledger's DECIMAL(38, 12) columns hold the same.
 QUANTUM = Decimal("1e-12")
@@ -10,12 +10,6 @@ QUANTUM = Decimal("1e-12")
 #: cheap tokens.
 LARGEST = Decimal("1e26")
 _LEDGER = Context(prec=38, rounding=ROUND_HALF_EVEN)
-
-
-class AmountTooLarge(ValueError):
-    """An amount of money or a quantity has more digits than the ledger holds (exit 2)."""
-
-    exit_code = Exit.USAGE
 
 
 def exact(value: float) -> Decimal:
@@ -35,7 +29,7 @@ def exact(value: float) -> Decimal:
 def quantised(value: Decimal) -> Decimal:
     """Return the value rounded half-even to twelve decimals, as the ledger stores it.
 
-    Raises AmountTooLarge if it does not fit the ledger's columns.
+    Raises UsageError if it does not fit the ledger's columns.
 
     >>> quantised(Decimal("2.5e25"))
     Decimal('25000000000000000000000000.000000000000')
@@ -45,7 +39,7 @@ def quantised(value: Decimal) -> Decimal:
     except InvalidOperation as error:
         if not value.is_finite():
             raise
-        raise AmountTooLarge(
+        raise UsageError(
             f"an amount or quantity comes to {value:.3E}, and the ledger holds less than {LARGEST:.0E}; lower the "
             "capital, or leave out a symbol whose price is so small"
         ) from error

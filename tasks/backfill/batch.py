@@ -17,6 +17,7 @@ from strategy.account.quotes import QuotesByDate, quotes_by_date
 from strategy.account.state import Entry
 from strategy.backtest.day_loop import AccountState, Day, opening, plan_orders, settle_day, unseen, with_orders
 from strategy.backtest.halted_orders import only_reducing
+from strategy.exit_codes import UsageError
 from strategy.market.bars import Bars
 from strategy.market.data_hash import data_sha256
 from strategy.portfolio.account_config import AccountConfig
@@ -24,7 +25,6 @@ from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Decision, decide
 from strategy.portfolio.drawdown_halt import RiskState, update_halt
 from strategy.signals.outlook import Forecaster, look_back, symbol_signals
-from tasks.backfill.runs import BackfillRefused
 from tasks.daily.account_state import account_config, state_at
 from tasks.daily.restatement import Restated, restated
 from tasks.models.load import forecaster
@@ -65,7 +65,7 @@ def _simulated(
     config, risk = account_config(store, job), risk_state.load(store, job.account)
     state = state_at(store, job, date.max)
     if state is not None and state.account.as_of >= batch.days[0]:
-        raise BackfillRefused(
+        raise UsageError(
             f"account {job.account} has come to {state.account.as_of} while {batch.days[0]} was to be filled; "
             "another run fills it too: wait until that ends"
         )
@@ -103,9 +103,9 @@ def _simulated(
 
 
 def _demand_known_units(found: Restated, job: Job) -> None:
-    """Raise BackfillRefused if the past of a symbol that the account holds was restated without one certain ratio."""
+    """Raise UsageError if the past of a symbol that the account holds was restated without one certain ratio."""
     for symbol, change in sorted(found.doubtful.items()):
-        raise BackfillRefused(
+        raise UsageError(
             f"{symbol}: its close of {change.on} was {change.old.normalize():f} when account {job.account} was filled "
             f"and is {change.new.normalize():f} now, by no ratio that five bars agree on; fill another account with "
             "--account"

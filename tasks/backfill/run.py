@@ -10,9 +10,10 @@ from storage.database import connect
 from storage.ledger import positions as position_store
 from storage.models import champions
 from storage.models import registry as model_store
+from strategy.exit_codes import UsageError
 from tasks.backfill.batch import DayBatch, run_batch
 from tasks.backfill.market import Market, bars_on, gate_of, on, open_market, tradable
-from tasks.backfill.runs import Backfill, BackfillRefused
+from tasks.backfill.runs import Backfill
 from tasks.daily.replay_check import reconcile
 from tasks.models.retrain import Champion, retrain
 from tasks.run.job import Job
@@ -64,7 +65,7 @@ def fill(
 
     Bars are fetched and validated once; each day sees those that its daily run would have seen. `notify` is called
     before each batch of days, and may stop the run there by raising.
-    Raises BackfillRefused, NothingPublishable, and what the source and the store raise.
+    Raises UsageError, NothingPublishable, and what the source and the store raise.
     """
     source, job = open_source(), backfill.job
     whole, market = open_market(job, source)
@@ -109,14 +110,14 @@ def _with_standing(gate: Gate, whole: Gate) -> Gate:
 
 
 def _window(backfill: Backfill, market: Market) -> tuple[date, ...]:
-    """Return the account dates of the window. Raises BackfillRefused if there are none."""
+    """Return the account dates of the window. Raises UsageError if there are none."""
     job, every = backfill.job, market.dates
     symbols = ", ".join(job.symbols)
     if not every:
-        raise BackfillRefused(f"no bar of {symbols} is dated {job.as_of} or earlier; choose a later --end-date")
+        raise UsageError(f"no bar of {symbols} is dated {job.as_of} or earlier; choose a later --end-date")
     window = tuple(day for day in every if backfill.start <= day)
     if not window:
-        raise BackfillRefused(
+        raise UsageError(
             f"no bar of {symbols} lies between {backfill.start} and {job.as_of}; they run from {every[0]} to "
             f"{every[-1]}, so choose an earlier --start-date"
         )
@@ -124,10 +125,10 @@ def _window(backfill: Backfill, market: Market) -> tuple[date, ...]:
 
 
 def _todo(job: Job, window: tuple[date, ...]) -> tuple[date, ...]:
-    """Return the days of the window that the account has not reached. Raises BackfillRefused if it is past the end."""
+    """Return the days of the window that the account has not reached. Raises UsageError if it is past the end."""
     last = _last_day(job)
     if last is not None and last > job.as_of:
-        raise BackfillRefused(
+        raise UsageError(
             f"--end-date is {job.as_of}, before {last}, the last day of account {job.account}; name that day or a "
             "later one, or another account with --account"
         )

@@ -8,16 +8,10 @@ from hashlib import sha256
 from storage.database import Connection, connect
 from storage.ledger import runs
 from storage.ledger.runs import Outcome, Run, RunStatus
-from strategy.exit_codes import Exit
+from strategy.exit_codes import UsageError
 from tasks.backfill.answer_model import BackfillAnswer
 from tasks.run.job import Job
 from tasks.run.runs import BACKFILL, DAILY
-
-
-class BackfillRefused(ValueError):
-    """An account or a window that a backfill cannot fill (exit 2)."""
-
-    exit_code = Exit.USAGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +36,7 @@ def own_account(backfill: Backfill) -> str:
 
 
 def demand_own(backfill: Backfill) -> None:
-    """Raise BackfillRefused for an account that daily runs trade, or that a different backfill has filled."""
+    """Raise UsageError for an account that daily runs trade, or that a different backfill has filled."""
     with connect(backfill.job.home) as store:
         _demand_own(store, backfill)
 
@@ -51,7 +45,7 @@ def _demand_own(store: Connection, backfill: Backfill) -> None:
     account = backfill.job.account
     traded = runs.first_run(store, account, DAILY)
     if traded is not None:
-        raise BackfillRefused(
+        raise UsageError(
             f"account {account} is traded by daily runs since {traded.run.as_of}; name another with --account, or "
             "leave it out"
         )
@@ -61,7 +55,7 @@ def _demand_own(store: Connection, backfill: Backfill) -> None:
     before, now = json.loads(first.run.config), json.loads(backfill.identity)
     for name in sorted({*before, *now}):
         if before.get(name) != now.get(name):
-            raise BackfillRefused(
+            raise UsageError(
                 f"account {account} was filled with {name} {_named(before.get(name))}, not {_named(now.get(name))}; "
                 "name another account with --account, or leave it out"
             )
@@ -85,7 +79,7 @@ def answered(backfill: Backfill) -> BackfillAnswer | None:
 
 
 def begin(backfill: Backfill, at: datetime) -> None:
-    """Record the run as running. Raises BackfillRefused."""
+    """Record the run as running. Raises UsageError."""
     job = backfill.job
     run = Run(
         run_id=job.run_id,

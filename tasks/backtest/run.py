@@ -16,7 +16,7 @@ from strategy.backtest.day_loop import Replay, replay, turnovers
 from strategy.evaluation.costs import Charges, Rates, charges, rates
 from strategy.evaluation.metrics import Metrics, metrics
 from strategy.evaluation.robustness import RobustnessReport
-from strategy.exit_codes import Exit
+from strategy.exit_codes import UsageError
 from strategy.market.bars import Bars
 from strategy.market.data_hash import data_sha256
 from strategy.market.instruments import Instrument, account_days_per_year
@@ -43,13 +43,7 @@ from tasks.validation.standing_warnings import LOOK_BACK
 log = logging.getLogger(__name__)
 
 
-class WindowRefused(ValueError):
-    """A window that cannot be tested: empty, or with too little history (exit 2)."""
-
-    exit_code = Exit.USAGE
-
-
-TESTING = Use(failing="nothing can be tested", option="--end-date", refused=WindowRefused)
+TESTING = Use(failing="nothing can be tested", option="--end-date", refused=UsageError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +121,7 @@ def backtest(
 
     `turbo` is walked forward: each year is traded by a model trained on its past. `notify` is called before each
     training. Nothing dated after `as_of` is fetched or validated; symbols that the gate holds back are dropped with a
-    warning. Raises WindowRefused, NothingPublishable, TrainingRefused, and what the source and the store raise.
+    warning. Raises UsageError, NothingPublishable, TrainingRefused, and what the source and the store raise.
     """
     ingest(job, open_source)
     gate = inspect(job, None, window.start and window.start - LOOK_BACK)
@@ -181,7 +175,7 @@ def _market(job: Job, symbols: tuple[str, ...], window: Window) -> _Market:
     start = window.start or every[0]
     dates = tuple(day for day in every if start <= day)
     if not dates:
-        raise WindowRefused(
+        raise UsageError(
             f"no bar of {', '.join(symbols)} lies between {start} and {job.as_of}; they run from {every[0]} to "
             f"{every[-1]}"
         )
@@ -242,16 +236,16 @@ def _capped(job: Job, subject: Strategy, replayed: Replay) -> list[str]:
 
 
 def _demand_a_decision(replayed: Replay, strategy: Strategy, market: _Market) -> None:
-    """Raise WindowRefused if no symbol was ever in the universe, or none had enough history to be traded."""
+    """Raise UsageError if no symbol was ever in the universe, or none had enough history to be traded."""
     if any(decision.status is Status.TRADED for decision in replayed.decisions):
         return
     if not any(instrument.member(day) for instrument in market.instruments.values() for day in market.dates):
-        raise WindowRefused(
+        raise UsageError(
             f"the universe contains none of {', '.join(market.bars)} between {market.dates[0]} and {market.dates[-1]}; "
             "choose other dates or symbols, or correct it with `turbodmt universe`"
         )
     most = max(len(bars) for bars in market.bars.values())
-    raise WindowRefused(
+    raise UsageError(
         f"the history is too short: {strategy} needs {warm_up_bars(strategy)} bars of a symbol before it trades, and "
         f"by {market.dates[-1]} there are {most}; choose a later --end-date or a source with more history"
     )

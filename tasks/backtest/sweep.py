@@ -18,6 +18,7 @@ from strategy.backtest.day_loop import replay
 from strategy.evaluation.deflated_sharpe import TrialLog
 from strategy.evaluation.metrics import Metrics
 from strategy.evaluation.sharpe import sharpe
+from strategy.exit_codes import UsageError
 from strategy.kernel.grid import Point, values_read
 from strategy.kernel.grid_accounts import Swept, return_matrix
 from strategy.market.bars import FloatArray
@@ -27,7 +28,7 @@ from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import symbol_signals
 from tasks.backtest.run import TESTING, measure
-from tasks.backtest.sweep_chunks import Runner, SweepMarket, SweepRefused, cut_work
+from tasks.backtest.sweep_chunks import Runner, SweepMarket, cut_work
 from tasks.data.ingest import ingest
 from tasks.data.universe import chosen_in_hindsight
 from tasks.run.job import Job
@@ -80,8 +81,8 @@ def sweep(
 ) -> Sweep:
     """Trade the points from the given date (None: the first bar) to `as_of`, and record each as a trial.
 
-    A symbol that the data gate holds back is left out of its accounts with a warning. Raises SweepRefused,
-    WindowRefused, NothingPublishable, and what the source and the store raise.
+    A symbol that the data gate holds back is left out of its accounts with a warning. Raises UsageError,
+    UsageError, NothingPublishable, and what the source and the store raise.
     """
     job = replace(job, symbols=_symbols(wanted[0]))
     ingest(job, open_source)
@@ -128,10 +129,10 @@ def _market(job: Job, start: date | None, symbols: Sequence[str]) -> SweepMarket
 
 
 def _demand_room(points: Sequence[Point], market: SweepMarket) -> None:
-    """Raise SweepRefused for more returns than memory holds."""
+    """Raise UsageError for more returns than memory holds."""
     days = max(len(market.dates(symbols)) for symbols in {point.symbols for point in points})
     if len(points) * days > MOST_RETURNS:
-        raise SweepRefused(
+        raise UsageError(
             f"{len(points):,} points on {days:,} days make {len(points) * days:,} returns, and {MOST_RETURNS:,} can be "
             "held; shorten the window or the lists of the grid"
         )
@@ -146,10 +147,10 @@ def _results(parts: Sequence[Swept]) -> tuple[Result, ...]:
 
 
 def _best(results: Sequence[Result]) -> int:
-    """Return the index of the first point with the highest Sharpe ratio. Raises SweepRefused if no point has one."""
+    """Return the index of the first point with the highest Sharpe ratio. Raises UsageError if no point has one."""
     ratios = [-np.inf if result.metrics.sharpe is None else result.metrics.sharpe for result in results]
     if max(ratios) == -np.inf:
-        raise SweepRefused("no point of the grid ever held a position; widen the window or the grid")
+        raise UsageError("no point of the grid ever held a position; widen the window or the grid")
     return int(np.argmax(ratios))
 
 

@@ -7,7 +7,7 @@ from datetime import date
 
 import numpy as np
 
-from strategy.exit_codes import Exit
+from strategy.exit_codes import UsageError
 from strategy.kernel.grid import Point, chunks
 from strategy.kernel.grid_accounts import SweepPanel, Swept, sweep_panel, swept
 from strategy.market.bars import Bars
@@ -16,12 +16,6 @@ from strategy.market.session_dates import account_dates
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.signals.outlook import warm_up_bars
 from strategy.signals.strategies import Strategy
-
-
-class SweepRefused(ValueError):
-    """A sweep that cannot be run: nothing to trade in the window, or more than memory holds (exit 2)."""
-
-    exit_code = Exit.USAGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -50,11 +44,11 @@ class SweepMarket:
         return {symbol: self.bars[symbol] for symbol in symbols}
 
     def dates(self, symbols: Sequence[str]) -> tuple[date, ...]:
-        """Return the dates of an account in the window. Raises SweepRefused if there are fewer than two."""
+        """Return the dates of an account in the window. Raises UsageError if there are fewer than two."""
         every = account_dates(self.of(symbols))
         dates = tuple(day for day in every if day >= self.start)
         if len(dates) < 2:
-            raise SweepRefused(
+            raise UsageError(
                 f"{', '.join(symbols)} has {len(dates)} bars from {self.start} on and a sweep needs 2; its bars run "
                 f"from {every[0]} to {every[-1]}"
             )
@@ -62,7 +56,7 @@ class SweepMarket:
 
 
 def cut_work(points: Sequence[Point], market: SweepMarket) -> tuple[Work, ...]:
-    """Return the points in chunks; those with the same symbols and strategy share one panel. Raises SweepRefused."""
+    """Return the points in chunks; those with the same symbols and strategy share one panel. Raises UsageError."""
     groups: dict[tuple[tuple[str, ...], Strategy], list[Point]] = {}
     for point in points:
         groups.setdefault((point.symbols, point.strategy), []).append(point)
@@ -71,7 +65,7 @@ def cut_work(points: Sequence[Point], market: SweepMarket) -> tuple[Work, ...]:
         first = np.datetime64(market.dates(symbols)[0], "us")
         panel = sweep_panel(market.of(symbols), market.instruments, strategy, first, market.limits)
         if not panel.tradable.any():
-            raise SweepRefused(
+            raise UsageError(
                 f"the history of {', '.join(symbols)} is too short: {strategy} needs {warm_up_bars(strategy)} bars of "
                 "a symbol before it trades; choose a later --end-date, or leave it out of the grid"
             )

@@ -19,6 +19,7 @@ from strategy.account.orders import OPEN_STATES, Order, OrderState, ReasonCode
 from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import AccountState
 from strategy.broker.fills import BrokerFill, as_fill, booking_day
+from strategy.exit_codes import UsageError
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.drawdown_halt import CUT
 from strategy.portfolio.pretrade_checks import PreTradeState, PreTradeViolation, not_sent, pretrade_violation, reduces
@@ -260,7 +261,7 @@ def _model_age_bars(store: Connection, job: Job) -> int | None:
         return None
     try:
         trained_to = model_store.find(store, provenance.model_id).trained_to
-    except model_store.ModelUnknown:
+    except UsageError:
         # An audit decides days with models of walk-forward folds, which are not in the registry.
         return None
     return len(bar_store.session_dates(store, job.source, job.symbols, after=trained_to, until=job.as_of))

@@ -13,7 +13,7 @@ from storage.ledger import days as ledger
 from storage.ledger import explanations as explanation_store
 from storage.ledger.row_codec import Provenance
 from strategy.backtest.day_loop import AccountState
-from strategy.exit_codes import Exit
+from strategy.exit_codes import UsageError
 from strategy.explain.record import Judgement, explanations
 from strategy.market.bars import Bars
 from strategy.market.data_hash import data_sha256
@@ -31,12 +31,6 @@ if TYPE_CHECKING:
     from strategy.networks.ensemble import Ensemble
 
 log = logging.getLogger(__name__)
-
-
-class DecidedOtherwise(ValueError):
-    """A day that an unfinished run decided by another strategy, or for other symbols (exit 2)."""
-
-    exit_code = Exit.USAGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,15 +67,15 @@ def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> str:
 
 
 def _demand_same_day(job: Job, stored: Provenance, decisions: tuple[Decision, ...]) -> None:
-    """Raise DecidedOtherwise if the day was decided by another strategy or for other symbols: orders would add up."""
+    """Raise UsageError if the day was decided by another strategy or for other symbols: orders would add up."""
     decided = tuple(decision.symbol for decision in decisions)
     if stored.strategy != job.policy.strategy.name:
-        raise DecidedOtherwise(
+        raise UsageError(
             f"account {job.account} has decided {job.as_of} by {stored.strategy}, not by {job.policy.strategy}; finish "
             f"that day with --strategy {stored.strategy}, or take the next day"
         )
     if decided != job.symbols:
-        raise DecidedOtherwise(
+        raise UsageError(
             f"account {job.account} has decided {job.as_of} for {', '.join(decided)}, not for {', '.join(job.symbols)}"
             f"; finish that day with --symbols {','.join(decided)}, or take the next day"
         )

@@ -13,16 +13,9 @@ from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from storage.ledger import positions as position_store
 from storage.ledger.accounts import KnownAccount
-from strategy.exit_codes import Exit
-from tasks.operations.halt import AccountUnknown
+from strategy.exit_codes import UsageError
 from tasks.run.answers import Answer, Exact
 from tasks.run.job import PAPER
-
-
-class NotForgotten(ValueError):
-    """An account or a source that is still needed; the message says what must be done first (exit 2)."""
-
-    exit_code = Exit.USAGE
 
 
 class AccountAnswer(Answer):
@@ -91,7 +84,7 @@ def _account_answer(store: Connection, known: KnownAccount) -> AccountAnswer:
 
 
 def demand_known(home: Path, account: str, expected: Collection[str] = ()) -> None:
-    """Raise AccountUnknown, naming the known accounts, if the store does not know this one.
+    """Raise UsageError, naming the known accounts, if the store does not know this one.
 
     One of those `expected` may not have begun yet; in a store without any account every name passes.
     """
@@ -100,11 +93,11 @@ def demand_known(home: Path, account: str, expected: Collection[str] = ()) -> No
     with connect(home) as store:
         names = account_store.names(store)
     if names and account not in names and account not in expected:
-        raise AccountUnknown(f"--account is {account!r}, and the ledger holds {', '.join(names)}; name one of these")
+        raise UsageError(f"--account is {account!r}, and the ledger holds {', '.join(names)}; name one of these")
 
 
 def demand_forgettable(home: Path, account: str) -> KnownAccount:
-    """Return the account; raise AccountUnknown, or NotForgotten if it is halted or open at an external broker."""
+    """Return the account; raise UsageError if there is none, or it is halted or open at an external broker."""
     with connect(home) as store:
         return _forgettable(store, account)
 
@@ -116,10 +109,10 @@ def _forgettable(store: Connection, account: str) -> KnownAccount:
     if found is None:
         names = account_store.names(store)
         held = f"the ledger holds {', '.join(names)}; name one of these" if names else "the ledger holds no account yet"
-        raise AccountUnknown(f"NAME is {account!r}, and {held}")
+        raise UsageError(f"NAME is {account!r}, and {held}")
     risk = risk_state.load(store, account)
     if risk.halted:
-        raise NotForgotten(
+        raise UsageError(
             f"account {account} has been halted since {risk.since}: {risk.reason}; `turbodmt resume --account "
             f"{account} --reason TEXT` first, so that no halt is forgotten by mistake"
         )
@@ -128,7 +121,7 @@ def _forgettable(store: Connection, account: str) -> KnownAccount:
 
 
 def _demand_flat(store: Connection, account: str) -> None:
-    """Raise NotForgotten if an external broker may still hold a position or an order of the account."""
+    """Raise UsageError if an external broker may still hold a position or an order of the account."""
     broker = broker_events.broker_of(store, account)
     if broker is None:
         return
@@ -137,7 +130,7 @@ def _demand_flat(store: Connection, account: str) -> None:
     waiting = order_store.open_orders(store, account)
     if held or waiting:
         what = ", ".join([*held, *(order.order_id for order in waiting)])
-        raise NotForgotten(
+        raise UsageError(
             f"account {account} is open at {broker} ({what}), and forgetting it here would close nothing there; close "
             "its positions there and run its next day first"
         )
@@ -146,7 +139,7 @@ def _demand_flat(store: Connection, account: str) -> None:
 def forget_account(home: Path, account: str) -> ForgottenAccountAnswer:
     """Return the answer of `turbodmt accounts forget`: delete the account's rows and pages, keep its trials counted.
 
-    Raises AccountUnknown, NotForgotten.
+    Raises UsageError.
     """
     with connect(home) as store:
         # Check again: it may have been halted while the confirmation was pending.
@@ -166,7 +159,7 @@ def forget_account(home: Path, account: str) -> ForgottenAccountAnswer:
 
 
 def demand_unused(home: Path, source: str) -> int:
-    """Return how many bars of the source are published; raise NotForgotten if none are, or if accounts need them."""
+    """Return how many bars of the source are published; raise UsageError if none are, or if accounts need them."""
     with connect(home) as store:
         return _unused(store, source)
 
@@ -178,9 +171,9 @@ def _unused(store: Connection, source: str) -> int:
     users = account_store.deciding(store, source)
     if source not in rows:
         held = f"there are bars of {', '.join(sorted(rows))}; name one of these" if rows else "there are no bars at all"
-        raise NotForgotten(f"SOURCE is {source!r}, and {held}")
+        raise UsageError(f"SOURCE is {source!r}, and {held}")
     if users:
-        raise NotForgotten(
+        raise UsageError(
             f"bars of {source} are what {', '.join(users)} decided on, and are needed to settle and to explain them; "
             f"`turbodmt accounts forget {users[0]}` first"
         )
@@ -188,7 +181,7 @@ def _unused(store: Connection, source: str) -> int:
 
 
 def forget_bars(home: Path, source: str) -> ForgottenBarsAnswer:
-    """Return the answer of `turbodmt bars forget`. Raises NotForgotten."""
+    """Return the answer of `turbodmt bars forget`. Raises UsageError."""
     with connect(home) as store:
         bars = _unused(store, source)
         account_store.forget_bars(store, source)

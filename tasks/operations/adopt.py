@@ -16,7 +16,7 @@ from storage.ledger.broker_events import BrokerBaseline
 from strategy.account.orders import Order, OrderState, ReasonCode
 from strategy.broker.fills import booking_day
 from strategy.broker.takeover import taken_over
-from strategy.exit_codes import Exit
+from strategy.exit_codes import UsageError
 from tasks.broker.account_books import (
     NO_EVENTS,
     UnrecordedEvents,
@@ -31,19 +31,12 @@ from tasks.broker.balances import broker_difference, ledger_difference
 from tasks.broker.reconciliation import LOOKS, charges_since, record_charges
 from tasks.broker.takeover_plan import AccountAtBroker, AdoptAnswer, Adopted, answered, planned, take_over
 from tasks.broker.unknown_orders import WAITED_FOR, sync_orders, unresolved
-from tasks.operations.halt import ReasonMissing
 from tasks.run.job import PAPER
 
 log = logging.getLogger(__name__)
 
 #: How long after a trade the reported balances may not include it.
 BALANCES_AFTER = timedelta(seconds=90)
-
-
-class NothingToAdopt(ValueError):
-    """The account has no external broker whose books could differ (exit 2)."""
-
-    exit_code = Exit.USAGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +58,10 @@ def adopt(
     and unsent orders expire. Right after a takeover, if nothing differs, nothing is written. An order whose outcome the
     broker will never report ends here: whatever it traded is in the balances, and counts as the account's as far as
     they differ by no more than it may have traded.
-    Raises ReasonMissing, NothingToAdopt, BrokerUnavailable.
+    Raises UsageError, BrokerUnavailable.
     """
     if not reason.strip():
-        raise ReasonMissing(f"--reason is {reason!r}; say in a few words why, for whoever reads it later")
+        raise UsageError(f"--reason is {reason!r}; say in a few words why, for whoever reads it later")
     broker, adopter = _adopter(home, account, open_broker, now)
     for _ in range(LOOKS):
         before = _newest(adopter)
@@ -85,7 +78,7 @@ def adopt(
 def foresee(home: Path, account: str, open_broker: Callable[[datetime], Broker], now: datetime) -> AdoptAnswer:
     """Return the answer that `adopt` would give now; write, send and cancel nothing.
 
-    Raises NothingToAdopt, BrokerUnavailable.
+    Raises UsageError, BrokerUnavailable.
     """
     broker, adopter = _adopter(home, account, open_broker, now)
     before = _newest(adopter)
@@ -122,21 +115,17 @@ def foresee(home: Path, account: str, open_broker: Callable[[datetime], Broker],
 def _adopter(
     home: Path, account: str, open_broker: Callable[[datetime], Broker], now: datetime
 ) -> tuple[Broker, Adopter]:
-    """Return the broker, and the account that has a baseline there. Raises NothingToAdopt."""
+    """Return the broker, and the account that has a baseline there. Raises UsageError."""
     broker = open_broker(now)
     with connect(home) as store:
         before = broker_events.newest_baseline(store, account, broker.name)
         began = broker_events.broker_of(store, account)
     if before is None and began is not None:
-        raise NothingToAdopt(
-            f"account {account} trades at {began}, not at {broker.name}; adopt it with --broker {began}"
-        )
+        raise UsageError(f"account {account} trades at {began}, not at {broker.name}; adopt it with --broker {began}")
     if broker.name == PAPER:
-        raise NothingToAdopt(
-            "--broker is 'paper', whose books are the ledger's own; name testnet-spot or testnet-futures"
-        )
+        raise UsageError("--broker is 'paper', whose books are the ledger's own; name testnet-spot or testnet-futures")
     if before is None:
-        raise NothingToAdopt(
+        raise UsageError(
             f"account {account} has never traded at {broker.name}; its first `turbodmt daily` there adopts it"
         )
     return broker, Adopter(home=home, account=account, broker=broker.name, now=now)

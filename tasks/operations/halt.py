@@ -7,21 +7,9 @@ from storage.database import connect, transaction
 from storage.ledger import days as ledger
 from storage.ledger import positions as position_store
 from storage.ledger import risk_state
-from strategy.exit_codes import Exit
+from strategy.exit_codes import UsageError
 from strategy.portfolio.drawdown_halt import RiskState
 from tasks.run.answers import Answer
-
-
-class ReasonMissing(ValueError):
-    """A halt or a resumption without a reason that can be read later (exit 2)."""
-
-    exit_code = Exit.USAGE
-
-
-class AccountUnknown(ValueError):
-    """No such account to halt or to resume: a misspelt name must not look like a halt (exit 2)."""
-
-    exit_code = Exit.USAGE
 
 
 class HaltAnswer(Answer):
@@ -37,7 +25,7 @@ class HaltAnswer(Answer):
 def halt(home: Path, account: str, reason: str) -> HaltAnswer:
     """Halt the account until it is resumed; return the answer of `turbodmt halt`.
 
-    Raises ReasonMissing, AccountUnknown.
+    Raises UsageError.
     """
     return _set(home, account, reason, halted=True)
 
@@ -45,14 +33,14 @@ def halt(home: Path, account: str, reason: str) -> HaltAnswer:
 def resume(home: Path, account: str, reason: str) -> HaltAnswer:
     """Resume trading, with the drawdown counted from today's equity; return the answer of `turbodmt resume`.
 
-    Raises ReasonMissing, AccountUnknown.
+    Raises UsageError.
     """
     return _set(home, account, reason, halted=False)
 
 
 def _set(home: Path, account: str, reason: str, *, halted: bool) -> HaltAnswer:
     if not reason.strip():
-        raise ReasonMissing(f"--reason is {reason!r}; say in a few words why, for whoever reads it later")
+        raise UsageError(f"--reason is {reason!r}; say in a few words why, for whoever reads it later")
     with connect(home) as store, transaction(store):
         _demand_known(account, ledger.accounts(store))
         before = risk_state.load(store, account)
@@ -72,4 +60,4 @@ def _demand_known(account: str, known: tuple[str, ...]) -> None:
         held = (
             f"the ledger holds {', '.join(known)}; name one of these" if known else "no account has settled a day yet"
         )
-        raise AccountUnknown(f"--account is {account!r}, and {held}")
+        raise UsageError(f"--account is {account!r}, and {held}")

@@ -13,9 +13,9 @@ from storage.models import promotions
 from storage.models import registry as model_store
 from storage.models.promotions import Promoter, Promotion, StoredVerdict
 from storage.models.registry import ModelRecord, ModelState
+from strategy.exit_codes import UsageError
 from strategy.training.promotion_gate import PRIOR, Figures
 from tasks.models.load import forecaster
-from tasks.operations.halt import ReasonMissing
 from tasks.run.answers import Answer
 
 #: State of the prior while a model is champion: it trades where that model cannot.
@@ -128,7 +128,7 @@ def models(home: Path, wanted: Filter, usual: Panel) -> ModelsAnswer:
 def promote(home: Path, model: str, reason: str, at: datetime) -> PromoteAnswer:
     """Promote the model from the first undecided day on; return the answer of `turbodmt promote MODEL`.
 
-    Its file is loaded first. Raises ReasonMissing, ModelUnknown, and ModelDamaged for a file that is not the registered
+    Its file is loaded first. Raises UsageError, and ModelDamaged for a file that is not the registered
     one or cannot be used by this version.
     """
     demand_reason(reason)
@@ -141,16 +141,16 @@ def promote(home: Path, model: str, reason: str, at: datetime) -> PromoteAnswer:
 def promote_prior(home: Path, panel: Panel, reason: str, at: datetime) -> PromoteAnswer:
     """Let the prior decide until the gate or a person promotes a model; return the answer of `turbodmt promote prior`.
 
-    Raises ReasonMissing.
+    Raises UsageError.
     """
     demand_reason(reason)
     return _promote(home, panel, None, reason.strip(), at)
 
 
 def demand_reason(reason: str) -> None:
-    """Raise ReasonMissing for a blank reason."""
+    """Raise UsageError for a blank reason."""
     if not reason.strip():
-        raise ReasonMissing(f"--reason is {reason!r}; say in a few words why, for whoever reads it later")
+        raise UsageError(f"--reason is {reason!r}; say in a few words why, for whoever reads it later")
 
 
 def _promote(home: Path, panel: Panel, record: ModelRecord | None, reason: str, at: datetime) -> PromoteAnswer:

@@ -6,8 +6,9 @@ import typer
 
 from flows.cli.console import run_command, sections, table
 from flows.cli.data.held_back import shown_held_back
-from flows.cli.forgetting import Doing, NotConfirmed, Yes, demand_yes
+from flows.cli.forgetting import Doing, Yes, demand_yes
 from flows.cli.options import AsJson, Home
+from strategy.exit_codes import UsageError
 
 if TYPE_CHECKING:
     from tasks.data.stored_bars import BarsAnswer
@@ -37,12 +38,12 @@ def run_bars(home: str | None) -> "BarsAnswer":
 
 
 def run_forget_bars(home: str | None, source: str | None, yes: bool) -> "ForgottenBarsAnswer":
-    """Return the answer of `turbodmt bars forget`. Raises NotConfirmed, NotForgotten."""
+    """Return the answer of `turbodmt bars forget`. Raises UsageError."""
     from flows.config.settings import load
     from tasks.operations.accounts import demand_unused, forget_bars
 
     if not source:
-        raise NotConfirmed("SOURCE is missing; `turbodmt bars` lists the sources")
+        raise UsageError("SOURCE is missing; `turbodmt bars` lists the sources")
     folder = load({"home": home}).home
     count = demand_unused(folder, source)
     demand_yes(yes, f"Forget {count:,} bars of {source}, with what the gate knows of them? It cannot be undone.")

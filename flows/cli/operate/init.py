@@ -10,7 +10,7 @@ import typer
 from flows.cli.console import run_dialogue
 from flows.cli.options import Capital, Home, Source, Strategy, Symbols
 from flows.planning.deployed_accounts import ACCOUNT
-from strategy.exit_codes import Exit
+from strategy.exit_codes import UsageError
 
 QUESTIONS = {
     "source": "Where do bars come from (sample, binance, yahoo or file:PATH)?",
@@ -23,12 +23,6 @@ QUESTIONS = {
 RISKS = {"cautious": (0.10, 1.0), "normal": (0.15, 1.5), "published": (0.35, 2.0)}
 #: Most times that a question is asked.
 TRIES = 5
-
-
-class NotInitialised(ValueError):
-    """Nothing was written: the file exists already, or there is no terminal to ask at (exit 2)."""
-
-    exit_code = Exit.USAGE
 
 
 def init(
@@ -51,7 +45,7 @@ def init(
 def run_init(given: Mapping[str, str | None], home: str | None, yes: bool, risk: str | None = None) -> str:
     """Write the settings file and return the closing message.
 
-    Raises ConfigurationError for an option outside its limits, NotInitialised.
+    Raises ConfigurationError for an option outside its limits, UsageError.
     """
     from flows.config.settings import FILE_NAME, Settings, checked_value, load
     from storage.files import private_folder, write_whole
@@ -62,13 +56,11 @@ def run_init(given: Mapping[str, str | None], home: str | None, yes: bool, risk:
         if value is not None:
             checked_value(name, value)
     if risk is not None and risk not in RISKS:
-        raise NotInitialised(f"--risk is {risk!r}; it must be {', '.join(RISKS)}")
+        raise UsageError(f"--risk is {risk!r}; it must be {', '.join(RISKS)}")
     if not yes and not sys.stdin.isatty():
-        raise NotInitialised(
-            "there is no terminal to ask at; give --source and what else is not the default, and --yes"
-        )
+        raise UsageError("there is no terminal to ask at; give --source and what else is not the default, and --yes")
     if path.exists() and not yes and not typer.confirm(f"{path} is there already. Replace it?"):
-        raise NotInitialised(f"{path} is left as it was")
+        raise UsageError(f"{path} is left as it was")
     answers = {}
     for name, question in QUESTIONS.items():
         default = "" if name == "symbols" else str(Settings.model_fields[name].get_default())
@@ -85,14 +77,14 @@ def run_init(given: Mapping[str, str | None], home: str | None, yes: bool, risk:
 
 
 def _risk_asked() -> str:
-    """Return the first answer that names a risk level. Raises NotInitialised after TRIES wrong answers."""
+    """Return the first answer that names a risk level. Raises UsageError after TRIES wrong answers."""
     question = "How much risk: cautious (10 % a year, 1x equity at most), normal (15 %, 1.5x) or published (35 %, 2x)?"
     for _ in range(TRIES):
         answer = str(typer.prompt(question, default="published", show_default=True)).strip()
         if answer in RISKS:
             return answer
         typer.echo(f"risk is {answer!r}; it must be {', '.join(RISKS)}.", err=True)
-    raise NotInitialised(f"risk was asked for {TRIES} times; it must be {', '.join(RISKS)}")
+    raise UsageError(f"risk was asked for {TRIES} times; it must be {', '.join(RISKS)}")
 
 
 def _risk_lines(risk: str | None) -> str:
@@ -112,7 +104,7 @@ def _file_of(source: str) -> Path | None:
 
 
 def _asked(name: str, question: str, default: str) -> str:
-    """Return the first answer within the limits. Raises NotInitialised after TRIES wrong answers."""
+    """Return the first answer within the limits. Raises UsageError after TRIES wrong answers."""
     from flows.config.settings import ConfigurationError, checked_value
 
     for _ in range(TRIES):
@@ -125,7 +117,7 @@ def _asked(name: str, question: str, default: str) -> str:
             typer.echo(f"{error}.", err=True)
         else:
             return answer
-    raise NotInitialised(f"{name} was asked for {TRIES} times; docs/configuration.md states its limits")
+    raise UsageError(f"{name} was asked for {TRIES} times; docs/configuration.md states its limits")
 
 
 def _content(answers: Mapping[str, str]) -> str:

@@ -24,7 +24,7 @@ from flows.scheduling.own_symbols import own
 from flows.server import password as server_password
 from flows.server.supervisor import ManagedProcess, supervise
 from flows.server.up_server import DemandedFrom, forget, healthy, note
-from strategy.exit_codes import Exit
+from strategy.exit_codes import Exit, UsageError
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HEALTH_S = 120.0
@@ -32,12 +32,6 @@ HEALTH_S = 120.0
 SCHEDULED_S = 15.0
 #: Most connections that wait while the server restarts.
 BACKLOG = 128
-
-
-class UpRefused(ValueError):
-    """A request that `up` cannot start as given (exit 2)."""
-
-    exit_code = Exit.USAGE
 
 
 class ServerSilent(Exception):
@@ -76,7 +70,7 @@ def run_show_secret(home: str | None) -> str:
 def run_up(given: Mapping[str, object], account: str | None, host: str, port: int) -> str:
     """Run the servers until SIGINT (then raise KeyboardInterrupt) or SIGTERM, and return the closing message.
 
-    A given source, symbols or account get a deployment of their own, which stays. Raises NotScheduled.
+    A given source, symbols or account get a deployment of their own, which stays. Raises UsageError.
     """
     from flows.config.settings import load
     from flows.server.environment import prepare, read_settings
@@ -124,7 +118,7 @@ def _environment(home: Path, host: str, port: int) -> dict[str, str]:
     api = f"http://{f'[{reached}]' if ':' in reached else reached}:{port}/api"
     named = os.environ.get("PREFECT_API_URL")
     if named not in (None, api):
-        raise UpRefused(
+        raise UsageError(
             f"PREFECT_API_URL is {named}, and `up` would listen at {api}; unset it, or start a worker there"
         )
     page, password = api.removesuffix("/api"), server_password.given() or server_password.of_home(home)
@@ -194,10 +188,10 @@ def _demand_secret(host: str) -> None:
         return
     try:
         word = server_password.given()
-    except server_password.PasswordUnsafe:
+    except UsageError:
         word = None
     if word is None:
-        raise UpRefused(
+        raise UsageError(
             f"--host is {host}, beyond this machine, and whoever reaches it could start runs; set "
             f"{server_password.DEMANDED} to user:password, or leave --host out"
         )
@@ -211,7 +205,7 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
         bound = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        raise UpRefused(
+        raise UsageError(
             f"port {port} at {host} cannot be taken ({reason}); stop what listens there, or name another --port"
         ) from error
     with bound:
@@ -220,14 +214,14 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
 
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
-    """Hold the home's lock: no other `turbodmt up` serves the home meanwhile. Raises UpRefused."""
+    """Hold the home's lock: no other `turbodmt up` serves the home meanwhile. Raises UsageError."""
     from flows.server.up_server import address, up_lock
 
     try:
         held = up_lock(home).acquire()
     except Timeout as error:
         url = (address(home) or "an address that does not answer yet").removesuffix("/api")
-        raise UpRefused(f"TurboDMT is already up for {home}, at {url}; use that, or stop it first") from error
+        raise UsageError(f"TurboDMT is already up for {home}, at {url}; use that, or stop it first") from error
     with held:
         yield
 

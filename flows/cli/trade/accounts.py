@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli.console import run_command, sections, table, warned
-from flows.cli.forgetting import Doing, NotConfirmed, Yes, demand_yes
+from flows.cli.forgetting import Doing, Yes, demand_yes
 from flows.cli.number_format import money
 from flows.cli.options import AsJson, Home
+from strategy.exit_codes import UsageError
 
 if TYPE_CHECKING:
     from tasks.operations.accounts import AccountsAnswer, ForgottenAccountAnswer
@@ -36,19 +37,19 @@ def run_accounts(home: str | None) -> "AccountsAnswer":
 
 
 def run_forget_account(home: str | None, name: str | None, yes: bool) -> "ForgottenAccountAnswer":
-    """Return the answer of `turbodmt accounts forget`. Raises NotConfirmed, NotForgotten, AccountUnknown."""
+    """Return the answer of `turbodmt accounts forget`. Raises UsageError."""
     from flows.config.settings import load
     from flows.scheduling.schedules import accounts_by_deployment
-    from tasks.operations.accounts import NotForgotten, demand_forgettable, forget_account
+    from tasks.operations.accounts import demand_forgettable, forget_account
 
     if not name:
-        raise NotConfirmed("NAME is missing; `turbodmt accounts` lists the accounts")
+        raise UsageError("NAME is missing; `turbodmt accounts` lists the accounts")
     folder = load({"home": home}).home
     found = demand_forgettable(folder, name)
     runs = accounts_by_deployment(folder, switched_on=True)
     deployments = [deployment for deployment, account in runs if account == name]
     if deployments:
-        raise NotForgotten(
+        raise UsageError(
             f"account {name} is scheduled by {', '.join(deployments)}; switch that schedule off on its page first"
         )
     span = f" of {found.first} to {found.last}" if found.first else ""

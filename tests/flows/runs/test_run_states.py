@@ -7,8 +7,8 @@ from prefect.states import State
 
 from flows.runs.run_states import ended_well, in_one_sentence
 from flows.server.environment import OfABug
+from strategy.exit_codes import UsageError
 from tasks.daily.order import AccountHalted
-from tasks.operations.halt import ReasonMissing
 
 
 def failing(error: Exception) -> str:
@@ -16,7 +16,7 @@ def failing(error: Exception) -> str:
 
 
 def test_a_failure_that_has_an_exit_code_is_the_state_s_message() -> None:
-    failure = ReasonMissing("say why")
+    failure = UsageError("say why")
     state: object = in_one_sentence(lambda: failing(failure))
     assert isinstance(state, State)
     assert (state.is_failed(), state.message, state.data) == (True, "say why", failure)
@@ -34,7 +34,7 @@ def test_a_bug_is_raised_and_an_answer_returned() -> None:
     assert in_one_sentence(lambda: "done") == "done"
 
 
-@pytest.mark.parametrize(("error", "kept"), [(ReasonMissing("say why"), False), (KeyError("nobody's"), True)])
+@pytest.mark.parametrize(("error", "kept"), [(UsageError("say why"), False), (KeyError("nobody's"), True)])
 def test_the_log_keeps_the_traceback_of_a_bug_alone(error: Exception, kept: bool) -> None:
     record = logging.LogRecord("prefect.task_runs", logging.ERROR, "", 0, "failed", (), (type(error), error, None))
     assert OfABug().filter(record) is kept

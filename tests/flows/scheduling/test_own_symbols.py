@@ -16,7 +16,8 @@ from exchange.sessions.closing_times import Daily
 from flows.config.settings import Settings, load
 from flows.planning.plan import RequestRefused
 from flows.scheduling.offering import offer
-from flows.scheduling.own_symbols import NotScheduled, Own, own, renew, schedule, when
+from flows.scheduling.own_symbols import Own, own, renew, schedule, when
+from strategy.exit_codes import UsageError
 from testing.markets.bars import SHARE, TOKEN
 from tests.flows.conftest import Run, write_bars
 
@@ -117,15 +118,15 @@ def test_a_deployment_follows_the_flow_to_where_it_lies_now(server: Any, named: 
 
 def test_a_deployment_that_the_user_made_is_not_taken_over(server: Any, named: Settings) -> None:
     server.kept["desk"] = SimpleNamespace(**{**vars(server.kept["daily-crypto"]), "name": "desk"})
-    with pytest.raises(NotScheduled, match="the deployment desk was not made by `turbodmt up`; name another --account"):
+    with pytest.raises(UsageError, match="the deployment desk was not made by `turbodmt up`; name another --account"):
         schedule(server, own(named, "desk"), lambda: CLOSE)
 
 
 @pytest.mark.parametrize(
     ("given", "account", "refused", "reason"),
     [
-        ({}, "desk", NotScheduled, "--source is 'sample', which never gets another bar"),
-        ({"source": "yahoo"}, "daily-crypto", NotScheduled, "'daily-crypto', which has a deployment already"),
+        ({}, "desk", UsageError, "--source is 'sample', which never gets another bar"),
+        ({"source": "yahoo"}, "daily-crypto", UsageError, "'daily-crypto', which has a deployment already"),
         ({"source": "yahoo"}, "../desk", RequestRefused, "it must be up to 64 lower-case letters, digits and dashes"),
     ],
 )

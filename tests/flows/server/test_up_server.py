@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 
 from flows.server.environment import prepare
-from flows.server.password import PasswordUnsafe, kept, of_home, password_file
+from flows.server.password import kept, of_home, password_file
 from flows.server.run_server import serve
 from flows.server.up_server import DemandedFrom, address, note, up_lives
 from storage.files import temporary_beside
+from strategy.exit_codes import UsageError
 from testing.servers.prefect_server import ROOT, clean_environment, until
 from testing.servers.up_server import TURBODMT, held_up
 
@@ -216,12 +217,12 @@ def test_the_password_of_a_home_is_made_once_and_is_its_owner_s_alone(home: Path
     path = password_file(home)
     assert path.stat().st_mode & 0o777 == 0o600
     path.chmod(0o640)
-    with pytest.raises(PasswordUnsafe, match="has mode 640 and owner "):
+    with pytest.raises(UsageError, match="has mode 640 and owner "):
         kept(home)
     path.unlink()
     (home / "theirs").write_text("theirs:word")
     path.symlink_to(home / "theirs")
-    with pytest.raises(PasswordUnsafe, match="cannot be read"):
+    with pytest.raises(UsageError, match="cannot be read"):
         of_home(home)
 
 

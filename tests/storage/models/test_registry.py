@@ -15,7 +15,8 @@ from storage.keyed_rows import LedgerConflict
 from storage.models import promotions
 from storage.models import registry as models
 from storage.models.promotions import Promoter, Promotion, StoredVerdict
-from storage.models.registry import ModelDamaged, ModelRecord, ModelState, ModelUnknown
+from storage.models.registry import ModelDamaged, ModelRecord, ModelState
+from strategy.exit_codes import UsageError
 from strategy.training.promotion_gate import PRIOR, Figures, Verdict
 
 AT = datetime(2020, 1, 7, tzinfo=UTC)
@@ -149,7 +150,7 @@ def test_a_promotion_retires_the_champion_of_the_same_symbols(home: Path) -> Non
 
 
 def test_a_model_that_nobody_registered_is_not_found(home: Path) -> None:
-    with connect(home) as store, pytest.raises(ModelUnknown, match="model m9 is not registered; `turbodmt models`"):
+    with connect(home) as store, pytest.raises(UsageError, match="model m9 is not registered; `turbodmt models`"):
         models.registered(store, "m9")
 
 
@@ -182,11 +183,11 @@ def test_a_model_is_found_by_the_beginning_of_its_id(home: Path) -> None:
             models.register(store, replace(RECORD, model_id=model_id))
         assert models.find(store, "01234567").model_id == "0123456789"
         assert models.find(store, "abcdef012").model_id == "abcdef0123"
-        with pytest.raises(ModelUnknown, match="more than one registered model has an id that begins with abcdef01;"):
+        with pytest.raises(UsageError, match="more than one registered model has an id that begins with abcdef01;"):
             models.find(store, "abcdef01")
-        with pytest.raises(ModelUnknown, match="no registered model has an id that begins with ffffffff"):
+        with pytest.raises(UsageError, match="no registered model has an id that begins with ffffffff"):
             models.find(store, "ffffffff")
-        with pytest.raises(ModelUnknown, match="model '0123456' has 7 characters; give at least 8"):
+        with pytest.raises(UsageError, match="model '0123456' has 7 characters; give at least 8"):
             models.find(store, "0123456")
 
 

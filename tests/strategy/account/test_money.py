@@ -3,7 +3,8 @@ from decimal import ROUND_UP, Decimal, localcontext
 import pytest
 
 from strategy.account.lots import whole_lots
-from strategy.account.money import AmountTooLarge, exact, quantised
+from strategy.account.money import exact, quantised
+from strategy.exit_codes import UsageError
 
 D = Decimal
 
@@ -40,5 +41,5 @@ def test_the_ledger_holds_a_quadrillion_of_a_token_and_says_where_it_ends() -> N
     assert exact(2.5e25) == D("2.5e25")
     assert whole_lots(D("1234567890123456789.1234567"), D("1e-6")) == D("1234567890123456789.123456")
     remedy = r"; lower the capital, or leave out a symbol whose price is so small$"
-    with pytest.raises(AmountTooLarge, match=rf"comes to 1\.000E\+26, and the ledger holds less than 1E\+26{remedy}"):
+    with pytest.raises(UsageError, match=rf"comes to 1\.000E\+26, and the ledger holds less than 1E\+26{remedy}"):
         quantised(D("1e26"))

@@ -25,6 +25,7 @@ from strategy.account.orders import Order, ReasonCode
 from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import replay
 from strategy.builtin.registry import HOLD, RULES, TURBO
+from strategy.exit_codes import UsageError
 from strategy.market.instruments import Calendar
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Status
@@ -33,7 +34,7 @@ from strategy.signals.outlook import symbol_signals
 from strategy.signals.strategies import Strategy
 from tasks.backfill.answer import backfill_answer
 from tasks.backfill.run import Filled, Progress, fill
-from tasks.backfill.runs import Backfill, BackfillRefused, begin, close_done, demand_own, own_account
+from tasks.backfill.runs import Backfill, begin, close_done, demand_own, own_account
 from tasks.data.ingest import ingest
 from tasks.models.challenger import challenge
 from tasks.models.retrain import retrain
@@ -292,7 +293,7 @@ def test_a_later_end_goes_on_from_the_last_day(tmp_path: Path) -> None:
     result = filled(a_backfill(tmp_path / "twice"))
     assert (result.days_skipped, result.days_done) == (first, len(account_days(MARKET, FIRST, LAST)) - first)
     assert contents(tmp_path / "twice") == contents(tmp_path / "once")
-    with pytest.raises(BackfillRefused, match="--end-date is 2020-06-17, before 2020-06-24, the last day of account"):
+    with pytest.raises(UsageError, match="--end-date is 2020-06-17, before 2020-06-24, the last day of account"):
         filled(twice)
 
 
@@ -353,7 +354,7 @@ def test_a_source_that_is_down_changes_nothing(tmp_path: Path) -> None:
 )
 def test_a_window_without_bars_is_refused(tmp_path: Path, start: date, last: date, sentence: str) -> None:
     source = FakeBars(listings=(COIN,))
-    with pytest.raises(BackfillRefused, match=sentence):
+    with pytest.raises(UsageError, match=sentence):
         filled(replace(a_backfill(tmp_path, source, last), start=start), source)
 
 
@@ -387,9 +388,9 @@ def test_an_account_of_another_making_is_refused(tmp_path: Path) -> None:
     demand_own(one)
     begin(one, one.job.now)
     demand_own(one)
-    with pytest.raises(BackfillRefused, match="filled with start 2020-06-08, not 2020-06-17; name another account"):
+    with pytest.raises(UsageError, match="filled with start 2020-06-08, not 2020-06-17; name another account"):
         demand_own(replace(one, start=SHORT))
-    with pytest.raises(BackfillRefused, match="filled with symbols COIN, STOCK, UNBORN, YOUNG, not COIN;"):
+    with pytest.raises(UsageError, match="filled with symbols COIN, STOCK, UNBORN, YOUNG, not COIN;"):
         demand_own(replace(one, job=replace(one.job, symbols=("COIN",))))
 
 
@@ -397,7 +398,7 @@ def test_an_account_of_daily_runs_is_refused(tmp_path: Path) -> None:
     daily = replace(a_job(tmp_path, MARKET.symbols(), FIRST), account="mine")
     begin_daily(daily, daily.now)
     backfill = a_backfill(tmp_path)
-    with pytest.raises(BackfillRefused, match="account mine is traded by daily runs since 2020-06-08; name another"):
+    with pytest.raises(UsageError, match="account mine is traded by daily runs since 2020-06-08; name another"):
         demand_own(replace(backfill, job=replace(backfill.job, account="mine")))
 
 
@@ -417,7 +418,7 @@ def test_an_account_that_a_daily_run_has_traded_since_is_filled_no_further(tmp_p
         runs.start_run(store, traded)
     later = replace(backfill, job=replace(backfill.job, run_id="f"))
     for refuse in (demand_own, lambda one: begin(one, one.job.now)):
-        with pytest.raises(BackfillRefused, match=f"{ACCOUNT} is traded by daily runs since 2020-06-24; name another"):
+        with pytest.raises(UsageError, match=f"{ACCOUNT} is traded by daily runs since 2020-06-24; name another"):
             refuse(later)
 
 

@@ -13,11 +13,12 @@ import pytest
 from storage.bars import universe
 from storage.database import connect
 from strategy.builtin.registry import HOLD, RULES, TURBO, VOL_TARGET
+from strategy.exit_codes import UsageError
 from strategy.market.instruments import Membership
 from strategy.portfolio.decision import Status
 from tasks.backtest.answer import backtest_answer
 from tasks.backtest.export import equity_table, save
-from tasks.backtest.run import Window, WindowRefused, backtest
+from tasks.backtest.run import Window, backtest
 from tasks.models.challenger import challenge
 from tasks.models.load import ensemble
 from tasks.validation.gate import NothingPublishable
@@ -75,13 +76,13 @@ def test_a_symbol_that_is_held_back_is_left_out_with_a_warning(tmp_path: Path) -
 def test_windows_that_hold_nothing_to_test_are_refused(tmp_path: Path) -> None:
     job = a_job(tmp_path, PAIR.symbols(), END)
     late = replace(BESIDE_HOLD, start=date(2020, 9, 1))
-    with pytest.raises(WindowRefused, match=r"no bar of SHARE, TOKEN lies between 2020-09-01 and 2020-08-31"):
+    with pytest.raises(UsageError, match=r"no bar of SHARE, TOKEN lies between 2020-09-01 and 2020-08-31"):
         backtest(job, late, lambda: PAIR)
     young = a_job(tmp_path, ("UNBORN",), END)
-    with pytest.raises(WindowRefused, match="rules needs 127 bars of a symbol before it trades, and by 2020-08-31"):
+    with pytest.raises(UsageError, match="rules needs 127 bars of a symbol before it trades, and by 2020-08-31"):
         backtest(young, replace(BESIDE_HOLD, start=None), lambda: FakeBars(listings=(UNBORN,)))
     unborn = a_job(tmp_path / "before", ("UNBORN",), START)
-    with pytest.raises(WindowRefused, match="choose a later --end-date"):
+    with pytest.raises(UsageError, match="choose a later --end-date"):
         backtest(unborn, replace(BESIDE_HOLD, start=None), lambda: FakeBars(listings=(UNBORN,)))
 
 
@@ -204,5 +205,5 @@ def test_a_window_before_the_universe_holds_a_symbol_is_refused_as_such(tmp_path
     with connect(job.home) as store:
         universe.replace(store, job.source, {"TOKEN": (Membership(first=date(2020, 9, 1)),)})
     told = r"universe contains none of TOKEN between 2020-06-08 and 2020-08-31; .* correct it with `turbodmt universe`"
-    with pytest.raises(WindowRefused, match=told):
+    with pytest.raises(UsageError, match=told):
         backtest(job, Window(strategies=(HOLD,), start=START), lambda: FakeBars(listings=(TOKEN,)))

@@ -14,12 +14,13 @@ from storage.bars import universe
 from storage.database import connect
 from strategy.account.fees_and_slippage import Costs
 from strategy.builtin.registry import RULES, TURBO, VOL_TARGET
+from strategy.exit_codes import UsageError
 from strategy.kernel.grid import Grid, Point, points
 from strategy.market.instruments import Membership
 from tasks.backtest.run import Window, backtest
 from tasks.backtest.sweep import sweep
 from tasks.backtest.sweep_answer import save, sweep_answer
-from tasks.backtest.sweep_chunks import SweepRefused, side_by_side
+from tasks.backtest.sweep_chunks import side_by_side
 from tasks.run.job import Job
 from tasks.validation.gate import NothingPublishable
 from testing.markets.bars import PAIR, UNBORN, FakeBars, Fault
@@ -129,16 +130,16 @@ def test_several_symbols_without_a_universe_are_told_to_be_chosen_in_hindsight(j
 
 
 def test_windows_that_hold_nothing_to_sweep_are_refused(job: Job, tmp_path: Path) -> None:
-    with pytest.raises(SweepRefused, match="TOKEN has 0 bars from 2020-09-01 on and a sweep needs 2"):
+    with pytest.raises(UsageError, match="TOKEN has 0 bars from 2020-09-01 on and a sweep needs 2"):
         sweep(job, (a_grid(("TOKEN",)), date(2020, 9, 1)), lambda: PAIR, side_by_side(1))
     young = a_job(tmp_path / "young", ("UNBORN",), END)
-    with pytest.raises(SweepRefused, match="the history of UNBORN is too short: rules needs 127 bars"):
+    with pytest.raises(UsageError, match="the history of UNBORN is too short: rules needs 127 bars"):
         sweep(young, (a_grid(("UNBORN",)), None), lambda: FakeBars(listings=(UNBORN,)), side_by_side(1))
 
 
 def test_more_returns_than_memory_holds_are_refused(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.backtest.sweep.MOST_RETURNS", 1_000)
-    with pytest.raises(SweepRefused, match="16 points on 85 days make 1,360 returns, and 1,000 can be held"):
+    with pytest.raises(UsageError, match="16 points on 85 days make 1,360 returns, and 1,000 can be held"):
         sweep(job, (a_grid(("TOKEN",)), START), lambda: PAIR, side_by_side(1))
 
 

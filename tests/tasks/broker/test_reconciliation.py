@@ -21,6 +21,7 @@ from storage.ledger import orders as order_store
 from storage.ledger import positions as position_store
 from strategy.account.orders import Order, OrderState, Side
 from strategy.account.state import EntryKind
+from strategy.exit_codes import UsageError
 from strategy.portfolio.drawdown_halt import CUT, RiskState
 from tasks.broker.balances import BrokerDisagrees
 from tasks.broker.funding import past_funding
@@ -29,8 +30,7 @@ from tasks.daily.account_state import account_config
 from tasks.daily.order import OrdersBlocked, trade, withheld
 from tasks.daily.settle import settle
 from tasks.daily.signals import settled_state
-from tasks.operations.adopt import NothingToAdopt, adopt
-from tasks.operations.halt import ReasonMissing
+from tasks.operations.adopt import adopt
 from testing.exchange.core import KEY, SECRET, FakeExchange
 from testing.exchange.faults import Fault, Faults, Kind
 from testing.exchange.testnets import stamped_by
@@ -375,17 +375,15 @@ def test_orders_of_a_run_that_comes_late_after_a_crash_do_not_leave(spot: Calm) 
 
 
 def test_adopting_by_hand_needs_a_reason_and_a_broker_that_was_adopted(spot: Calm) -> None:
-    with pytest.raises(ReasonMissing, match="--reason is ' '; say in a few words why"):
+    with pytest.raises(UsageError, match="--reason is ' '; say in a few words why"):
         adopt(spot.home, "daily", " ", spot._broker, spot._now())
-    with pytest.raises(NothingToAdopt, match="account daily has never traded at testnet-spot"):
+    with pytest.raises(UsageError, match="account daily has never traded at testnet-spot"):
         adopt(spot.home, "daily", "so", spot._broker, spot._now())
 
 
 def test_adopting_another_broker_than_the_accounts_names_the_right_one(spot: Calm) -> None:
     spot.on(0)
-    with pytest.raises(
-        NothingToAdopt, match="trades at testnet-spot, not at paper; adopt it with --broker testnet-spot"
-    ):
+    with pytest.raises(UsageError, match="trades at testnet-spot, not at paper; adopt it with --broker testnet-spot"):
         adopt(spot.home, "daily", "so", PaperBroker, spot._now())
 
 

@@ -19,12 +19,13 @@ from strategy.account.orders import OrderState
 from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import opening, plan_orders, settle_day, with_orders
 from strategy.builtin.registry import HOLD, MOMENTUM
+from strategy.exit_codes import UsageError
 from strategy.portfolio.decision import Decision, Status
 from tasks.daily.account_state import account_config
 from tasks.daily.order import OrdersBlocked, trade
 from tasks.daily.replay_check import reconcile
 from tasks.daily.settle import settle
-from tasks.daily.signals import DecidedOtherwise, signal
+from tasks.daily.signals import signal
 from tasks.data.ingest import ingest
 from tasks.models.retrain import Champion, retrain
 from tasks.operations.import_bars import import_bars
@@ -181,10 +182,10 @@ def test_a_day_begun_by_one_strategy_is_not_traded_again_by_another(job: Job) ->
     run_day(job, open_pair)
     told = contents(job.home)
     other = replace(job, policy=policy(MOMENTUM))
-    with pytest.raises(DecidedOtherwise, match="has decided 2020-06-09 by rules, not by momentum"):
+    with pytest.raises(UsageError, match="has decided 2020-06-09 by rules, not by momentum"):
         run_day(other, open_pair)
     fewer = replace(job, symbols=("SHARE",))
-    with pytest.raises(DecidedOtherwise, match="for SHARE, TOKEN, not for SHARE; finish that day with --symbols"):
+    with pytest.raises(UsageError, match="for SHARE, TOKEN, not for SHARE; finish that day with --symbols"):
         run_day(fewer, open_pair)
     assert contents(job.home) == told
 

@@ -11,10 +11,11 @@ from storage.ledger import positions as position_store
 from storage.ledger import risk_state
 from strategy.account.orders import Order, OrderState
 from strategy.builtin.registry import VOL_TARGET
+from strategy.exit_codes import UsageError
 from tasks.daily.account_state import account_config
 from tasks.daily.order import OrdersBlocked, demand_nothing_withheld, planned_orders
 from tasks.daily.signals import settled_state
-from tasks.operations.halt import AccountUnknown, ReasonMissing, halt, resume
+from tasks.operations.halt import halt, resume
 from tasks.run.job import Job
 from testing.markets.bars import PAIR, FakeBars
 from testing.runs.jobs import a_job, on, run_day
@@ -123,17 +124,17 @@ def test_halting_twice_changes_nothing(job: Job) -> None:
 
 
 def test_no_reason_is_refused(job: Job) -> None:
-    with pytest.raises(ReasonMissing, match="--reason is ' '; say in a few words why"):
+    with pytest.raises(UsageError, match="--reason is ' '; say in a few words why"):
         resume(job.home, job.account, " ")
 
 
 def test_a_misspelt_account_is_refused_and_stays_as_it_is(job: Job) -> None:
-    with pytest.raises(AccountUnknown, match="--account is 'dayly', and the ledger holds daily; name one of these"):
+    with pytest.raises(UsageError, match="--account is 'dayly', and the ledger holds daily; name one of these"):
         halt(job.home, "dayly", "the feed looks wrong")
     with connect(job.home) as store:
         assert not risk_state.load(store, "dayly").halted
 
 
 def test_before_the_first_day_there_is_no_account_to_halt(tmp_path: Path) -> None:
-    with pytest.raises(AccountUnknown, match="--account is 'daily', and no account has settled a day yet"):
+    with pytest.raises(UsageError, match="--account is 'daily', and no account has settled a day yet"):
         halt(tmp_path, "daily", "not yet")

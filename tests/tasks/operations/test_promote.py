@@ -10,11 +10,11 @@ from storage.database import connect
 from storage.models import champions, promotions
 from storage.models import registry as model_store
 from storage.models.promotions import Promoter, Promotion, StoredVerdict
-from storage.models.registry import ModelDamaged, ModelRecord, ModelUnknown
+from storage.models.registry import ModelDamaged, ModelRecord
+from strategy.exit_codes import UsageError
 from strategy.networks.ensemble import keep
 from strategy.networks.transformer import new_network
 from strategy.training.promotion_gate import PRIOR, Figures, Verdict
-from tasks.operations.halt import ReasonMissing
 from tasks.operations.promote import Filter, Panel, models, promote, promote_prior
 from testing.runs.networks import TINY
 
@@ -136,14 +136,14 @@ def test_the_prior_of_symbols_without_a_model_rules_already(home: Path) -> None:
 
 
 def test_no_reason_is_refused(home: Path, pair: tuple[str, str]) -> None:
-    with pytest.raises(ReasonMissing, match="--reason is ' '; say in a few words why"):
+    with pytest.raises(UsageError, match="--reason is ' '; say in a few words why"):
         promote(home, pair[1], " ", AT)
-    with pytest.raises(ReasonMissing, match="--reason is ''"):
+    with pytest.raises(UsageError, match="--reason is ''"):
         promote_prior(home, USUAL, "", AT)
 
 
 def test_an_unknown_model_is_refused(home: Path, pair: tuple[str, str]) -> None:
-    with pytest.raises(ModelUnknown, match="no registered model has an id that begins with zzzzzzzz"):
+    with pytest.raises(UsageError, match="no registered model has an id that begins with zzzzzzzz"):
         promote(home, "zzzzzzzz", "why", AT)
 
 
