@@ -10,15 +10,10 @@ from exchange.brokers.amounts import amount
 from exchange.brokers.binance_orders import MOST_TRADES, OrderEndpoints
 from exchange.brokers.binance_testnet import BinanceTestnet
 from exchange.brokers.error_codes import FUTURES_NOT_TAKEN, VenueRefusal
-from exchange.brokers.symbol_rules import Listing, demand_trading, listed, one_quote, read_listing
+from exchange.brokers.symbol_rules import Listing, listed, one_quote, read_listing
 from exchange.brokers.testnet_client import ApiKeys, Wire
 from exchange.brokers.testnet_session import Endpoint, TestnetSession
-from exchange.ports import (
-    Balances,
-    BrokerRefused,
-    BrokerUnavailable,
-    FundingPayment,
-)
+from exchange.ports import Balances, BrokerRefused, BrokerUnavailable, FundingPayment
 from strategy.market.instruments import Instrument
 
 #: 2,400 weight units per minute and IP address; a fifth stays free for others who share the address.
@@ -72,14 +67,10 @@ class FuturesTestnet(BinanceTestnet):
         """
         if self._ask(lambda client: client.futures_get_position_mode()["dualSidePosition"]):
             raise BrokerRefused(f"{self.name} is in hedge mode; switch the account to one-way mode")
-        listings = [self._listing(instrument.symbol) for instrument in instruments]
-        one_quote(listings)
-        for listing in listings:
-            demand_trading(listing, self.name)
-            self._demand_leverage(listing.symbol)
-        return tuple(
-            self._listing(instrument.symbol).applied_to(instrument, shortable=True) for instrument in instruments
-        )
+        traded = self._traded(instruments, shortable=True)
+        for instrument in traded:
+            self._demand_leverage(instrument.symbol)
+        return traded
 
     def holdings(self, symbols: tuple[str, ...]) -> Balances | None:
         """Return the wallet balance in the quote asset, and the signed positions in the listed symbols.

@@ -9,14 +9,10 @@ from exchange.brokers.amounts import amount
 from exchange.brokers.binance_orders import MOST_TRADES, OrderEndpoints
 from exchange.brokers.binance_testnet import BinanceTestnet
 from exchange.brokers.error_codes import VenueRefusal
-from exchange.brokers.symbol_rules import Listing, demand_trading, listed, one_quote, read_listing
+from exchange.brokers.symbol_rules import Listing, listed, one_quote, read_listing
 from exchange.brokers.testnet_client import ApiKeys, Wire
 from exchange.brokers.testnet_session import Endpoint, TestnetSession
-from exchange.ports import (
-    Balances,
-    BrokerRefused,
-    FundingPayment,
-)
+from exchange.ports import Balances, BrokerRefused, FundingPayment
 from strategy.market.instruments import Instrument
 
 #: 6,000 weight units per minute and IP address; a fifth stays free for others who share the address.
@@ -57,13 +53,7 @@ class SpotTestnet(BinanceTestnet):
 
         Raises BrokerRefused, BrokerUnavailable.
         """
-        listings = [self._listing(instrument.symbol) for instrument in instruments]
-        one_quote(listings)
-        for listing in listings:
-            demand_trading(listing, self.name)
-        return tuple(
-            self._listing(instrument.symbol).applied_to(instrument, shortable=False) for instrument in instruments
-        )
+        return self._traded(instruments, shortable=False)
 
     def holdings(self, symbols: tuple[str, ...]) -> Balances | None:
         """Return the balances, free and locked, of the quote asset and of the listed symbols' base assets.

@@ -25,9 +25,6 @@ class Overlap:
     stored_link: FloatArray
     stored_factor: FloatArray
 
-    def __len__(self) -> int:
-        return len(self.ratio)
-
 
 def adjustment_ratio(close: FloatArray, adjusted_close: FloatArray) -> FloatArray:
     """Return adjusted over raw close, (T,); a missing adjusted close takes the ratio before it, else after it, else 1.
@@ -51,7 +48,7 @@ def link(ratio: FloatArray, overlap: Overlap) -> float:
     kept, bit for bit. Otherwise the source was rebased, even if rounding hides that on some bars, and the link is
     chosen so that the last overlapping bar keeps its factor.
     """
-    if not len(overlap):
+    if not len(overlap.ratio):
         return float(ratio[0])
     if np.array_equal(overlap.ratio, overlap.stored_ratio):
         return float(overlap.stored_link[-1])

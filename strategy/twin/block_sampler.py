@@ -29,16 +29,13 @@ class Succession:
     group: IntArray
     oldest: int
 
-    def __len__(self) -> int:
-        return len(self.day)
-
     def instead_of(self, row: int, draw: np.random.Generator) -> int:
         """Return a row to continue from instead of `row`: same weekday, similar state; the oldest past the last row.
 
         Places beyond the ends are reflected, and the newest row is followed by the oldest, so that in the long run
         every row is drawn equally often.
         """
-        if row >= len(self):
+        if row >= len(self.day):
             return self.oldest
         first, stop = (int(bound) for bound in self.group[row])
         reach = max(LEAST_NEIGHBOURS, round(NEIGHBOUR_SHARE * (stop - first)))

@@ -70,7 +70,7 @@ class Twin:
     sessions_per_year: FloatArray
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.rows.day)
 
     @property
     def first(self) -> date:
