@@ -16,7 +16,6 @@ from storage.ledger import orders as order_store
 from storage.ledger.explanations import Trace
 from storage.ledger.order_lookup import Found, Step
 from storage.ledger.price_units import open_as_used
-from storage.ledger.row_codec import Provenance
 from strategy.account.orders import Fill, Order, Side
 from strategy.broker.fills import BrokerFill
 from strategy.market.data_hash import data_sha256
@@ -47,12 +46,11 @@ STORED, REPLAYED = "stored", "replayed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """The stored record of an order: the decisions of its day, its own among them, its steps, fills and trades."""
+    """The stored record of an order: its day, with its own decision among others, its steps, fills and trades."""
 
     found: Found
     order: Order
-    decisions: tuple[Decision, ...]
-    provenance: Provenance
+    day: PastDay
     steps: tuple[Step, ...]
     fills: tuple[Fill, ...]
     executions: tuple[BrokerFill, ...]
@@ -60,7 +58,7 @@ class Record:
     @property
     def decision(self) -> Decision:
         """Return the decision that the order carries out."""
-        return next(decision for decision in self.decisions if decision.symbol == self.found.symbol)
+        return next(decision for decision in self.day.decisions if decision.symbol == self.found.symbol)
 
 
 def orders_named(home: Path, text: str, account: str | None) -> tuple[Found, ...]:
@@ -76,21 +74,18 @@ def explain(home: Path, found: Found, policy_of: Callable[[str], RunConfig]) -> 
     reads from its run; the answer says so, and whether the result equals the decision on record.
     """
     with connect(home) as store:
-        record = _record(store, found)
+        record = _record(store, home, found)
         warnings: list[str] = []
         trace = explanation_store.load(store, found.account, found.as_of, found.symbol)
         origin = STORED if trace is not None else REPLAYED
         if trace is None:
-            request = PastDay(
-                home=home, account=found.account, decisions=record.decisions, provenance=record.provenance
-            )
-            trace, warnings = replayed_trace(store, request, found.symbol, policy_of)
+            trace, warnings = replayed_trace(store, record.day, found.symbol, policy_of)
         verified = None if trace is None else _verified(store, record, trace)
         opens = _opens(store, record, trace)
     if verified is False:
         warnings.append(
             f"the bars in the store are no longer those that were decided on (their hash is not "
-            f"{record.provenance.data_sha256[:12]}): some were revised since"
+            f"{record.day.provenance.data_sha256[:12]}): some were revised since"
             + ("; what is shown was kept when the day was decided" if origin == STORED else "")
         )
     filled = sum((fill.quantity for fill in record.fills), Decimal(0))
@@ -99,7 +94,7 @@ def explain(home: Path, found: Found, policy_of: Callable[[str], RunConfig]) -> 
             f"{exactly(filled)} were filled of an order of {exactly(record.order.quantity)}: the unit changed "
             "in between, by a split or a past that was restated, and the order with it, at the same value"
         )
-    decision, provenance = record.decision, record.provenance
+    decision, provenance = record.decision, record.day.provenance
     return ExplainAnswer(
         order=ExplainedOrderAnswer(account=found.account, **dict(order_answer(record.order))),
         decision=ExplainedDecisionAnswer(
@@ -111,22 +106,26 @@ def explain(home: Path, found: Found, policy_of: Callable[[str], RunConfig]) -> 
         origin=origin if trace is not None else None,
         verified=verified,
         **_parts(record, trace),
-        steps=tuple(map(_step_part, record.steps)),
+        steps=tuple(map(StepPart.model_validate, record.steps)),
         fills=tuple(_fill_part(fill, opens.get(fill)) for fill in record.fills),
-        executions=tuple(map(_execution_part, record.executions)),
+        executions=tuple(map(ExecutionPart.model_validate, record.executions)),
         warnings=tuple(warnings),
     )
 
 
-def _record(store: Connection, found: Found) -> Record:
+def _record(store: Connection, home: Path, found: Found) -> Record:
     key = (store, found.account, found.order_id)
     provenance = ledger.provenance_on(store, found.account, found.as_of)
     assert provenance is not None, "an order has a decision"
     return Record(
         found=found,
         order=order_store.read_order(*key),
-        decisions=ledger.decisions_on(store, found.account, found.as_of),
-        provenance=provenance,
+        day=PastDay(
+            home=home,
+            account=found.account,
+            decisions=ledger.decisions_on(store, found.account, found.as_of),
+            provenance=provenance,
+        ),
         steps=order_history.steps(*key),
         fills=order_history.fills_of(*key),
         executions=broker_events.executions_of(*key),
@@ -135,10 +134,10 @@ def _record(store: Connection, found: Found) -> Record:
 
 def _verified(store: Connection, record: Record, trace: Trace) -> bool:
     """Return whether the bars in the store still hash to those decided on."""
-    symbols = [decision.symbol for decision in record.decisions]
+    symbols = [decision.symbol for decision in record.day.decisions]
     count = trace["window"]["look_back_bars"]
     bars = bar_store.load(store, trace["source"], symbols, until=record.found.as_of, last_bars=count)
-    return data_sha256(bars) == record.provenance.data_sha256
+    return data_sha256(bars) == record.day.provenance.data_sha256
 
 
 def _parts(record: Record, trace: Trace | None) -> dict[str, Any]:
@@ -147,7 +146,7 @@ def _parts(record: Record, trace: Trace | None) -> dict[str, Any]:
         return dict.fromkeys(("bars", "features", "regime", "forecast", "size", "limits", "planned"))
     forecast = dict(trace["forecast"])
     features = forecast.pop("features")
-    symbols = [decision.symbol for decision in record.decisions]
+    symbols = [decision.symbol for decision in record.day.decisions]
     return {
         "bars": BarsPart.model_validate({"source": trace["source"], "symbols": symbols, **trace["window"]}),
         "features": features,
@@ -178,21 +177,4 @@ def _fill_part(fill: Fill, opened: Decimal | None) -> FillPart:
         open=opened,
         slippage=None if cost is None else cost * fill.quantity,
         slippage_bps=None if cost is None or opened is None else float(cost / opened * 10_000),
-    )
-
-
-def _step_part(step: Step) -> StepPart:
-    return StepPart(state=step.state, reason=step.reason, recorded_at=step.recorded_at.isoformat())
-
-
-def _execution_part(trade: BrokerFill) -> ExecutionPart:
-    return ExecutionPart(
-        trade_id=trade.trade_id,
-        executed_at=trade.executed_at.isoformat(),
-        side=trade.side,
-        quantity=trade.quantity,
-        price=trade.price,
-        fee=trade.fee,
-        fee_asset=trade.fee_asset,
-        realised=trade.realised,
     )

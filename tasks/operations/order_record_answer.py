@@ -1,8 +1,14 @@
 """The record of an order, part by part, as `turbodmt explain` answers it."""
 
-from datetime import date
+from datetime import date, datetime
+from typing import Annotated
+
+from pydantic import BeforeValidator
 
 from tasks.run.answers import Answer, DecisionAnswer, Exact, FillAnswer
+
+#: A time as text, with its offset.
+Instant = Annotated[str, BeforeValidator(lambda at: at.isoformat() if isinstance(at, datetime) else at)]
 
 
 class ExplainedOrderAnswer(Answer):
@@ -112,7 +118,7 @@ class StepPart(Answer):
 
     state: str
     reason: str
-    recorded_at: str
+    recorded_at: Instant
 
 
 class FillPart(FillAnswer):
@@ -127,7 +133,7 @@ class ExecutionPart(Answer):
     """A trade of the order, as the broker reported it."""
 
     trade_id: str
-    executed_at: str
+    executed_at: Instant
     side: str
     quantity: Exact
     price: Exact
