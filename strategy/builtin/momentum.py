@@ -27,4 +27,5 @@ strategy = Strategy(
     sizing="volatility",
     inputs=inputs,
     baseline=True,
+    trusted=True,
 )

@@ -52,5 +52,10 @@ def _percentile(percent: float) -> Callable[[FloatArray], FloatArray]:
 
 
 strategy = Strategy(
-    name="rules", signal=signal, history_bars=max(FAST_BARS + RANGE_BARS, SLOW_BARS + 1), sizing="full", inputs=inputs
+    name="rules",
+    signal=signal,
+    history_bars=max(FAST_BARS + RANGE_BARS, SLOW_BARS + 1),
+    sizing="full",
+    inputs=inputs,
+    trusted=True,
 )

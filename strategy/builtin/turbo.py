@@ -28,9 +28,11 @@ class Network:
     @property
     def prior(self) -> Strategy:
         """Return the rule without networks."""
-        return Strategy(name="prior", signal=signal, history_bars=PRIOR_BARS, sizing="full", inputs=inputs)
+        return Strategy(
+            name="prior", signal=signal, history_bars=PRIOR_BARS, sizing="full", inputs=inputs, trusted=True
+        )
 
 
 strategy = Strategy(
-    name="turbo", signal=signal, history_bars=PRIOR_BARS, sizing="full", learner=Network(), inputs=inputs
+    name="turbo", signal=signal, history_bars=PRIOR_BARS, sizing="full", learner=Network(), inputs=inputs, trusted=True
 )

@@ -11,4 +11,4 @@ def signal(bars: Bars) -> FloatArray:
     return np.ones(len(bars))
 
 
-strategy = Strategy(name="vol-target", signal=signal, history_bars=1, sizing="volatility", baseline=True)
+strategy = Strategy(name="vol-target", signal=signal, history_bars=1, sizing="volatility", baseline=True, trusted=True)

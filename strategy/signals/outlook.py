@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from strategy.market.bars import Bars, FloatArray, TimeArray
 from strategy.market.instruments import Calendar
+from strategy.signals.evaluation import evaluate
+from strategy.signals.faults import Fault, StrategyRefused
 from strategy.signals.network_inputs import bars_behind
 from strategy.signals.regime import regime_bars, regimes
 from strategy.signals.rolling import VOLATILITY_BARS, annual_volatility, change
@@ -41,7 +43,7 @@ class SymbolSignals:
     """One symbol's estimates by row; each array is (T,), NaN before its warm-up ends.
 
     `signal` in [-1, 1], `regime` indexes REGIMES, `volatility` is annualised by the symbol's calendar, `change` is the
-    return of the adjusted close. Row t uses rows up to t only.
+    return of the adjusted close. Row t uses rows up to t only. A symbol with a `fault` of its strategy has no signal.
     """
 
     symbol: str
@@ -51,6 +53,7 @@ class SymbolSignals:
     confidence: FloatArray
     volatility: FloatArray
     change: FloatArray
+    fault: Fault | None = None
 
 
 def history_bars(strategy: Strategy, model: Forecaster | None = None) -> int:
@@ -69,13 +72,15 @@ def look_back(
 ) -> Mapping[str, Bars]:
     """Return the bars that a decision depends on: each symbol's own look-back, and other symbols' bars on its dates.
 
-    `newest(n)` returns the newest `n` bars of every symbol up to the day of the decision. A network also reads the
-    other symbols on the dates of its own context: if they trade more often, more of their bars are needed.
+    `newest(n)` returns the newest `n` bars of every symbol up to the day of the decision. A network and a
+    strategy across symbols also read the other symbols on the dates of their own context: if those trade more often,
+    more of their bars are needed.
     """
     own = newest(history_bars(strategy, model))
-    if model is None or len(own) < 2:
+    context_bars = model.context_bars if model else strategy.history_bars if strategy.signals else 0
+    if not context_bars or len(own) < 2:
         return own
-    needed = bars_behind({symbol: series.open_time for symbol, series in own.items()}, model.context_bars)
+    needed = bars_behind({symbol: series.open_time for symbol, series in own.items()}, context_bars)
     return newest(max(history_bars(strategy, model), needed))
 
 
@@ -88,25 +93,45 @@ def symbol_signals(
 ) -> dict[str, SymbolSignals]:
     """Return the signals of every symbol at every row of its raw bars; estimates use adjusted prices.
 
-    With `since`, a model skips the rows before each symbol's newest row dated at most `since`.
+    With `since`, rows before each symbol's newest row dated at most `since` may be NaN. Raises StrategyRefused for a
+    fault of the strategy.
     """
+    seen = signals_with_faults(bars, calendars, strategy, model, since)
+    for signals in seen.values():
+        if signals.fault is not None:
+            raise StrategyRefused(strategy.name, signals.fault)
+    return seen
+
+
+def signals_with_faults(
+    bars: Mapping[str, Bars],
+    calendars: Mapping[str, Calendar],
+    strategy: Strategy,
+    model: Forecaster | None = None,
+    since: np.datetime64 | None = None,
+) -> dict[str, SymbolSignals]:
+    """Return what `symbol_signals` does, but a faulty symbol with its fault and without a signal."""
     forecasts = model.forecast(bars, since) if model and strategy.learner else {}
+    found = evaluate(strategy, {symbol: series for symbol, series in bars.items() if symbol not in forecasts}, since)
+    signals = {**found.signals, **forecasts}
     return {
-        symbol: _outlook(series, calendars[symbol], strategy, forecasts.get(symbol)) for symbol, series in bars.items()
+        symbol: _outlook(series, calendars[symbol], signals[symbol], found.faults.get(symbol))
+        for symbol, series in bars.items()
     }
 
 
-def _outlook(bars: Bars, calendar: Calendar, strategy: Strategy, forecast: FloatArray | None) -> SymbolSignals:
+def _outlook(bars: Bars, calendar: Calendar, signal: FloatArray, fault: Fault | None) -> SymbolSignals:
     close = bars.adjusted_close
     path = regimes(close)
     return SymbolSignals(
         symbol=bars.symbol,
         open_time=bars.open_time,
-        signal=strategy.values(bars) if forecast is None else forecast,
+        signal=signal,
         regime=path.code,
         confidence=path.confidence,
         volatility=annual_volatility(close, calendar.days_per_year),
         change=change(close, 1),
+        fault=fault,
     )
 
 

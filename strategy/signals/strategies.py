@@ -6,7 +6,11 @@ from enum import StrEnum
 from re import fullmatch
 from typing import Literal, Protocol
 
+import numpy as np
+
 from strategy.market.bars import Bars, FloatArray
+from strategy.market.price_panel import PricePanel
+from strategy.signals.faults import Fault
 
 #: A strategy's name becomes part of order ids and of flow parameters, where a path must not pass.
 NAME_PATTERN = r"[a-z0-9][a-z0-9-]{0,63}"
@@ -41,46 +45,75 @@ class Learner(Protocol):
         ...
 
 
+class Runner(Protocol):
+    """Evaluation of a strategy whose code is not ours, for example in a process of its own."""
+
+    def evaluate(self, bars: Mapping[str, Bars], since: np.datetime64 | None) -> "Evaluated":
+        """Return the signals of all symbols; with `since`, rows before each symbol's newest row by then may be NaN."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Evaluated:
+    """Signals by symbol, each (T,); all NaN for a symbol that has a fault."""
+
+    signals: Mapping[str, FloatArray]
+    faults: Mapping[str, Fault]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strategy:
     """A strategy: its name, its signal, the rows on which one value depends, and its sizing.
 
-    `signal(bars)` maps the bars of one symbol to (T,) values in [-1, 1], NaN while unknown; row t may depend on rows up
-    to t only, and on no more than the `history_bars` rows that end at t. With `parameters`, a frozen dataclass, it is
-    called as `signal(bars, parameters)`. A strategy with a `learner` has its prior's signal until a model is trained.
-    `inputs(bars)` names the numbers behind the newest value. A `baseline` is for comparison only: testing it is no
-    trial. Raises ValueError if the name is not lower-case letters, digits and dashes, or `history_bars` is below 1.
+    `signal(bars)` maps the bars of one symbol to (T,) values in [-1, 1], NaN while unknown; or `signals(panel)` maps a
+    `PricePanel` to (T, S). The value of row t is by definition the last one on exactly the `history_bars` rows that end
+    at t. With `parameters`, a frozen dataclass, they are called as `signal(bars, parameters)`. A strategy with a
+    `learner` has its prior's signal until a model is trained. `inputs(bars)` names the numbers behind the newest value.
+
+    For ours to set: a `baseline` is for comparison only, so that testing it is no trial; `trusted` code is called on
+    the whole history, which is known to give the same bits; `version` is the sha256 of a file or a distribution, and
+    `origin` says where it came from; a `runner` evaluates code in a process of its own.
+
+    Raises ValueError for a name other than lower-case letters, digits and dashes, for `history_bars` below 1, for an
+    unknown sizing, and unless exactly one of `signal` and `signals` is given.
 
     >>> Strategy(name="always-long", signal=lambda bars: bars.close * 0 + 1, history_bars=1, sizing="direct").sizing
     <Sizing.DIRECT: 'direct'>
     """
 
     name: str
-    signal: Callable[..., FloatArray]
+    signal: Callable[..., FloatArray] | None = None
+    signals: Callable[..., FloatArray] | None = None
     history_bars: int
-    sizing: Sizing | Literal["full", "volatility", "once", "direct"]
+    sizing: Sizing | Literal["full", "volatility", "once", "direct"] = Sizing.VOLATILITY
     parameters: object | None = None
     learner: Learner | None = None
     inputs: Callable[[Bars], Inputs] | None = field(default=None, compare=False)
     baseline: bool = False
+    trusted: bool = field(default=False, compare=False)
+    version: str = ""
+    origin: str = field(default="", compare=False)
+    runner: Runner | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not fullmatch(NAME_PATTERN, self.name):
-            raise ValueError(
-                f"a strategy is named {self.name!r}; it must be up to 64 lower-case letters, digits and dashes"
-            )
+        if not fullmatch(NAME_PATTERN, str(self.name)):
+            raise ValueError(f"name is {self.name!r}; it must be up to 64 lower-case letters, digits and dashes")
         if type(self.history_bars) is not int or self.history_bars < 1:
             raise ValueError(f"history_bars of {self.name} is {self.history_bars!r}; it must be a whole number above 0")
         if self.sizing not in list(Sizing):
             raise ValueError(f"sizing of {self.name} is {self.sizing!r}; it must be one of {', '.join(Sizing)}")
+        if (self.signal is None) == (self.signals is None):
+            raise ValueError(f"{self.name} must have exactly one of signal, per symbol, and signals, across symbols")
         object.__setattr__(self, "sizing", Sizing(self.sizing))
 
     def __str__(self) -> str:
         return self.name
 
-    def values(self, bars: Bars) -> FloatArray:
-        """Return the signal at every row of the bars of one symbol, (T,); that of the prior for a learner."""
-        return self.signal(bars) if self.parameters is None else self.signal(bars, self.parameters)
+    def values(self, bars: Bars | PricePanel) -> FloatArray:
+        """Return what the strategy's function returns for these bars or this panel; that of the prior for a learner."""
+        function = self.signal or self.signals
+        assert function is not None, "checked when it was made"
+        return function(bars) if self.parameters is None else function(bars, self.parameters)
 
 
 def sizing_of(strategy: Strategy) -> Sizing:

@@ -1,0 +1,215 @@
+"""Evaluation of a strategy: the value of a row is the last one on exactly the `history_bars` rows that end at it."""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from traceback import extract_tb
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strategy.market.bars import Bars, FloatArray
+from strategy.market.price_panel import PricePanel, price_panel
+from strategy.signals.faults import CallFailed, Check, Fault
+from strategy.signals.strategies import Evaluated, Strategy
+
+#: Windows of a symbol on which one call on the whole history must give the same bits before it may stand for all.
+PROBED_WINDOWS = 500
+#: A call on the whole history that differs by no more than this is only imprecise: then every window is called alone.
+IMPRECISION = 1e-9
+#: Up to so many rows are evaluated window by window without a call on the whole history.
+FEW_ROWS = 64
+_MICROSECOND = "datetime64[us]"
+
+#: Called before each call of the strategy, with the symbol; a process of its own reports progress there.
+Tick = Callable[[str], None]
+
+
+def silent(symbol: str) -> None:
+    """Report nothing."""
+
+
+def evaluate(
+    strategy: Strategy, bars: Mapping[str, Bars], since: np.datetime64 | None = None, tick: Tick = silent
+) -> Evaluated:
+    """Return the strategy's signals at every row of every symbol, by its runner if it has one.
+
+    With `since`, rows before each symbol's newest row dated at most `since` may be NaN.
+    """
+    if strategy.runner is not None:
+        return strategy.runner.evaluate(bars, since)
+    return evaluate_here(strategy, bars, since, tick)
+
+
+def evaluate_here(
+    strategy: Strategy, bars: Mapping[str, Bars], since: np.datetime64 | None = None, tick: Tick = silent
+) -> Evaluated:
+    """Return the strategy's signals as `evaluate` does, in this process."""
+    if strategy.signals is not None:
+        return _across(strategy, bars, since, tick)
+    signals: dict[str, FloatArray] = {}
+    faults: dict[str, Fault] = {}
+    for symbol, series in bars.items():
+        tick(symbol)
+        try:
+            signals[symbol] = strategy.values(series) if strategy.trusted else rows_of(strategy, series, since)
+        except CallFailed as failed:
+            faults[symbol] = failed.at(symbol, failed.fault.day)
+            signals[symbol] = np.full(len(series), np.nan)
+    return Evaluated(signals=signals, faults=faults)
+
+
+def _across(strategy: Strategy, bars: Mapping[str, Bars], since: np.datetime64 | None, tick: Tick) -> Evaluated:
+    """Return the signals of a strategy across symbols: each symbol's at its own rows; one fault is that of all."""
+    panel = price_panel(bars)
+    tick(", ".join(panel.symbols))
+    try:
+        values = strategy.values(panel) if strategy.trusted else rows_of(strategy, panel, since)
+    except CallFailed as failed:
+        faults = {symbol: failed.at(symbol, failed.fault.day) for symbol in bars}
+        return Evaluated(signals={symbol: np.full(len(bars[symbol]), np.nan) for symbol in bars}, faults=faults)
+    signals = {
+        symbol: values[np.searchsorted(panel.open_time, bars[symbol].open_time), column]
+        for column, symbol in enumerate(panel.symbols)
+    }
+    return Evaluated(signals=signals, faults={})
+
+
+def rows_of(strategy: Strategy, known: Bars | PricePanel, since: np.datetime64 | None = None) -> FloatArray:
+    """Return the values of every row from the newest one dated at most `since` on, NaN before and while warming up.
+
+    One call on the whole history stands for the windows if it equals PROBED_WINDOWS of them to the bit; if it equals
+    them to IMPRECISION, every window is called alone. Raises CallFailed if it differs by more, or a call fails.
+    """
+    first = strategy.history_bars - 1
+    if since is not None:
+        first = max(first, int(np.searchsorted(known.open_time, since, side="right")) - 1)
+    rows = np.arange(first, len(known))
+    if len(rows) <= FEW_ROWS:
+        return _at(known, rows, windows(strategy, known, rows))
+    whole = call(strategy, known)
+    probed = rows[np.unique(np.linspace(0, len(rows) - 1, PROBED_WINDOWS).astype(int))]
+    alone = windows(strategy, known, probed)
+    worst = _difference(strategy, known, probed, whole[probed], alone)
+    if worst == 0.0:
+        return _at(known, rows, whole[rows])
+    return _at(known, rows, windows(strategy, known, rows))
+
+
+def _difference(
+    strategy: Strategy, known: Bars | PricePanel, rows: NDArray[np.int64], whole: FloatArray, alone: FloatArray
+) -> float:
+    """Return the largest difference between whole history and windows; raise CallFailed above IMPRECISION."""
+    gap = np.abs(whole - alone)
+    gap[np.isnan(whole) & np.isnan(alone)] = 0.0
+    gap[np.isnan(gap)] = np.inf
+    by_row = gap.reshape(len(rows), -1).max(axis=1) if len(rows) else np.zeros(1)
+    worst = int(np.argmax(by_row))
+    if by_row[worst] > IMPRECISION:
+        column = int(np.argmax(gap.reshape(len(rows), -1)[worst]))
+        values = [float(each.reshape(len(rows), -1)[worst, column]) for each in (whole, alone)]
+        raise _failed(
+            Check.WINDOW,
+            strategy,
+            f"returns {values[0]!r} on the whole history and {values[1]!r} on the {strategy.history_bars} rows that "
+            "end there; raise history_bars, or use no more rows than it says",
+            known,
+            int(rows[worst]),
+        )
+    return float(by_row[worst])
+
+
+def _at(known: Bars | PricePanel, rows: NDArray[np.int64], values: FloatArray) -> FloatArray:
+    result = np.full(known.close.shape, np.nan)
+    result[rows] = values
+    return result
+
+
+def windows(strategy: Strategy, known: Bars | PricePanel, rows: NDArray[np.int64]) -> FloatArray:
+    """Return the value of each of the rows, (N,) or (N, S): the last one on the `history_bars` rows that end there.
+
+    Every row must have so many rows up to it. Raises CallFailed.
+    """
+    found = [call(strategy, known.rows(row + 1 - strategy.history_bars, row + 1))[-1] for row in rows.tolist()]
+    return np.array(found).reshape(len(rows), *known.close.shape[1:])
+
+
+def call(strategy: Strategy, known: Bars | PricePanel) -> FloatArray:
+    """Return what the strategy returns for these rows, (T,) or (T, S), checked. Raises CallFailed."""
+    try:
+        values = np.array(strategy.values(known), dtype=np.float64)
+    except CallFailed:
+        raise
+    except Exception as error:
+        raise CallFailed(*_raised(strategy, error)) from error
+    if values.shape != known.close.shape:
+        raise _failed(
+            Check.LENGTH, strategy, f"returns the shape {values.shape}; it must be {known.close.shape}", known
+        )
+    undefined = ~np.isfinite(values) & _warm(known.close, strategy.history_bars)
+    if undefined.any():
+        row = _first(undefined)
+        raise _failed(
+            Check.NOT_A_NUMBER,
+            strategy,
+            f"is not a number after {row + 1} rows; from row {strategy.history_bars} on, as history_bars says, it must "
+            "be one",
+            known,
+            row,
+        )
+    beyond = np.abs(np.nan_to_num(values)) > 1.0
+    if beyond.any():
+        row = _first(beyond)
+        value = float(values[row][beyond[row]][0] if values.ndim > 1 else values[row])
+        raise _failed(Check.OUT_OF_RANGE, strategy, f"is {value!r}; a signal lies between -1 and 1", known, row)
+    return values
+
+
+def _warm(close: FloatArray, history_bars: int) -> NDArray[np.bool_]:
+    """Return which values must be numbers: those whose `history_bars` rows all have a close."""
+    known = np.cumsum(np.isfinite(close), axis=0)
+    result = np.zeros(close.shape, dtype=np.bool_)
+    if len(close) >= history_bars:
+        before = np.concatenate([np.zeros((1, *close.shape[1:]), dtype=known.dtype), known[:-history_bars]])
+        result[history_bars - 1 :] = known[history_bars - 1 :] - before == history_bars
+    return result
+
+
+def _first(marked: NDArray[np.bool_]) -> int:
+    return int(np.argmax(marked.reshape(len(marked), -1).any(axis=1)))
+
+
+def _raised(strategy: Strategy, error: Exception) -> tuple[Check, str]:
+    """Return the check and the words for an exception of the strategy's code, with the line of its own file."""
+    frames = [frame for frame in extract_tb(error.__traceback__) if frame.filename == _file(strategy)]
+    line = f"line {frames[-1].lineno if frames else _line(strategy)}: "
+    if isinstance(error, ValueError) and "read-only" in str(error):
+        return Check.WRITES_INPUT, f"{_name(strategy)}, {line}writes to its input; copy an array before changing it"
+    return Check.RAISES, f"{_name(strategy)}, {line}raises {type(error).__name__}: {error}"
+
+
+def _failed(
+    check: Check, strategy: Strategy, what: str, known: Bars | PricePanel, row: int | None = None
+) -> CallFailed:
+    failed = CallFailed(check, f"{_name(strategy)}, line {_line(strategy)}: the signal {what}")
+    if row is not None:
+        day: date = known.open_time[row].astype("datetime64[D]").item()
+        failed.fault = failed.at("", day)
+    return failed
+
+
+def _name(strategy: Strategy) -> str:
+    return strategy.origin or strategy.name
+
+
+def _function(strategy: Strategy) -> object:
+    return strategy.signal or strategy.signals
+
+
+def _file(strategy: Strategy) -> str:
+    code = getattr(_function(strategy), "__code__", None)
+    return str(getattr(code, "co_filename", ""))
+
+
+def _line(strategy: Strategy) -> int:
+    code = getattr(_function(strategy), "__code__", None)
+    return int(getattr(code, "co_firstlineno", 0))
