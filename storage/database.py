@@ -12,12 +12,7 @@ from pathlib import Path
 import duckdb
 
 from storage.errors import (
-    StoreDamaged,
     StoreError,
-    StoreFull,
-    StoreLocked,
-    StoreMigration,
-    StoreReadOnly,
     damaged,
     from_database,
     lock_holder,
@@ -27,20 +22,6 @@ from storage.errors import (
 )
 from storage.files import private_folder, sweep, temporary_beside
 from storage.instance import CONFIG, close_connection, open_connection
-
-__all__ = [
-    "Connection",
-    "StoreDamaged",
-    "StoreError",
-    "StoreFull",
-    "StoreLocked",
-    "StoreMigration",
-    "StoreReadOnly",
-    "connect",
-    "lent",
-    "migrate",
-    "transaction",
-]
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -60,8 +41,8 @@ def connect(home: Path, *, timeout_s: float = 10.0) -> Iterator[Connection]:
     """Yield an open connection to the home's database, tables migrated, time zone UTC; close it at the end.
 
     Creates the home (0700) and the file (0600). Keep the block short: while the connection is open, no other process or
-    thread can open one. Raises StoreLocked after `timeout_s`, StoreDamaged, StoreReadOnly, StoreFull, StoreMigration;
-    an error of DuckDB inside the block is raised as one of these too if the disk is its cause.
+    thread can open one. Raises StoreError, for a lock after `timeout_s`; an error of DuckDB inside the block is raised
+    as one too if the disk is its cause.
     """
     path = home / DATABASE_NAME
     if not _WRITER.acquire(timeout=timeout_s):
@@ -118,7 +99,7 @@ def lent(connection: Connection, name: str, frame: object) -> Iterator[None]:
 def migrate(connection: Connection, folder: Path) -> tuple[int, ...]:
     """Apply pending migrations, each with its record in one transaction; return their numbers.
 
-    Raises StoreMigration if a migration was edited after it had been applied, or the database is newer than the code.
+    Raises StoreError if a migration was edited after it had been applied, or the database is newer than the code.
     """
     connection.execute(
         "CREATE TABLE IF NOT EXISTS migrations "
@@ -140,13 +121,13 @@ def migrate(connection: Connection, folder: Path) -> tuple[int, ...]:
 def _check_known(recorded: dict[int, str], scripts: dict[int, Path]) -> None:
     for number, digest in recorded.items():
         if number not in scripts:
-            raise StoreMigration(
+            raise StoreError(
                 f"the store was written by a newer version: it has migration {number}, this code ends at "
                 f"{max(scripts, default=0)}",
                 "install the newer version",
             )
         if _digest(scripts[number]) != digest:
-            raise StoreMigration(
+            raise StoreError(
                 f"migration {scripts[number].name} was changed after this store had applied it (as {digest[:12]})",
                 "install the version that wrote the store, and put changes into a new migration",
             )

@@ -1,4 +1,4 @@
-"""Errors of the store, one class for each way the disk fails, with messages that name the remedy."""
+"""Errors of the store, with messages that name how the disk failed and the remedy."""
 
 import errno
 import re
@@ -18,24 +18,8 @@ class StoreError(Remedied):
     exit_code = Exit.STORE
 
 
-class StoreLocked(StoreError):
-    """A store that another process held for longer than the timeout."""
-
-
-class StoreDamaged(StoreError):
-    """A database file that is not one, or whose contents are corrupt."""
-
-
 class StoreReadOnly(StoreError):
     """A home folder, or a file in it, that cannot be created or written."""
-
-
-class StoreFull(StoreError):
-    """A disk, quota or file size limit without room left; nothing of the transaction was kept."""
-
-
-class StoreMigration(StoreError):
-    """Tables made by other migrations than this code has."""
 
 
 _FULL = ("No space left on device", "Disk quota exceeded", "File too large", "max_temp_directory_size")
@@ -53,11 +37,11 @@ _READ_ONLY_CODES = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno
 _HOLDER = re.compile(r"\(PID (\d+)\)")
 
 
-def full(path: Path) -> StoreFull:
+def full(path: Path) -> StoreError:
     """Return the error for a full disk, with the free space where `path` lies and the remedy."""
     folder = next(parent for parent in (path, *path.parents) if parent.is_dir())
     free_bytes = shutil.disk_usage(folder).free
-    return StoreFull(
+    return StoreError(
         f"{path} could not be written: the disk, a quota or the file size limit is exhausted ({free_bytes} bytes of "
         "the disk are free)",
         "nothing was half-written, make room and run the same command again",
@@ -69,17 +53,17 @@ def read_only(path: Path, cause: str) -> StoreReadOnly:
     return StoreReadOnly(f"{path} cannot be written ({cause})", "name a writable folder with --home or TURBODMT_HOME")
 
 
-def damaged(path: Path, cause: str) -> StoreDamaged:
+def damaged(path: Path, cause: str) -> StoreError:
     """Return the error for a damaged database file, with the remedy."""
-    return StoreDamaged(
+    return StoreError(
         f"{path} is damaged or no DuckDB database ({cause})",
         "move it away and restore a copy, or start a new store with another --home",
     )
 
 
-def locked(path: Path, holder: str, timeout_s: float) -> StoreLocked:
+def locked(path: Path, holder: str, timeout_s: float) -> StoreError:
     """Return the error for a locked store, with its holder and the time waited."""
-    return StoreLocked(
+    return StoreError(
         f"{path} is in use by {holder} and stayed so for {timeout_s:g} s",
         "wait until that process ends, then run the same command again",
     )
@@ -115,7 +99,7 @@ def from_database(error: duckdb.Error, path: Path) -> StoreError | None:
 
 @contextmanager
 def named_system_failures(path: Path) -> Iterator[None]:
-    """Raise an OSError of the block as StoreFull or StoreReadOnly if it means a full or unwritable disk."""
+    """Raise an OSError of the block as StoreError if it means a full or unwritable disk."""
     try:
         yield
     except OSError as error:
@@ -127,7 +111,7 @@ def named_system_failures(path: Path) -> Iterator[None]:
 
 @contextmanager
 def named_database_failures(path: Path) -> Iterator[None]:
-    """Raise an error of DuckDB in the block as StoreFull, StoreReadOnly or StoreDamaged if the disk is its cause."""
+    """Raise an error of DuckDB in the block as StoreError if the disk is its cause."""
     try:
         yield
     except duckdb.Error as error:

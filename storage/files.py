@@ -10,7 +10,7 @@ def write_whole(path: Path, data: bytes) -> Path:
     """Write `data` to the path atomically and return the path: write a temporary file beside it, fsync it, rename it.
 
     The folder is created (0700) if need be; the file is 0600. Temporary files of killed processes are removed.
-    Raises StoreFull, StoreReadOnly.
+    Raises StoreError.
     """
     with named_system_failures(path):
         private_folder(path.parent)
@@ -26,7 +26,7 @@ def write_whole(path: Path, data: bytes) -> Path:
 
 
 def private_folder(folder: Path) -> None:
-    """Create the folder and its missing parents with mode 0700. Raises StoreFull, StoreReadOnly."""
+    """Create the folder and its missing parents with mode 0700. Raises StoreError."""
     with named_system_failures(folder):
         for missing in reversed([place for place in (folder, *folder.parents) if not place.exists()]):
             missing.mkdir(mode=0o700, exist_ok=True)

@@ -74,7 +74,7 @@ def _demand_plain(account: str) -> None:
 def write(folder: Path, name: str, text: str) -> Path:
     """Write the report atomically, readable by its owner only, and return its path; an older one is replaced.
 
-    Raises ValueError if the name is a path; StoreFull, StoreReadOnly.
+    Raises ValueError if the name is a path; StoreError.
     """
     if not name or Path(name).name != name or name.startswith("."):
         raise ValueError(f"{name!r} is not a valid report name; give a plain file name")
@@ -84,7 +84,7 @@ def write(folder: Path, name: str, text: str) -> Path:
 def write_table(folder: Path, name: str, table: "pd.DataFrame") -> Path:
     """Write the table atomically as a Parquet file, readable by its owner only, and return its path.
 
-    Raises ValueError if the name is a path; StoreFull, StoreReadOnly.
+    Raises ValueError if the name is a path; StoreError.
     """
     if Path(name).name != name or name.startswith("."):
         raise ValueError(f"{name!r} is not a valid table name; give a plain file name")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flows.server.run_server import LOG, PrefectUnreachable, owned
-from storage.errors import StoreFull
+from storage.errors import StoreError
 
 #: Space that the database of a run's own server takes before the first step, with room to grow.
 LEAST_FREE_BYTES = 64_000_000
@@ -15,13 +15,13 @@ LEAST_FREE_BYTES = 64_000_000
 
 @contextmanager
 def served(home: Path) -> Iterator[None]:
-    """Raise PrefectUnreachable if the block fails for want of a Prefect server, StoreFull if the disk is too full.
+    """Raise PrefectUnreachable if the block fails for want of a Prefect server, StoreError if the disk is too full.
 
     Call it after `prepare`, which sets the environment.
     """
     free_bytes = shutil.disk_usage(home).free
     if free_bytes < LEAST_FREE_BYTES:
-        raise StoreFull(
+        raise StoreError(
             f"{home} has {free_bytes / 1e6:.0f} MB free and a run needs {LEAST_FREE_BYTES / 1e6:.0f} MB",
             "make room, or name another --home",
         )

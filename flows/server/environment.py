@@ -40,7 +40,7 @@ DEFAULTS = {
 def prepare(home: Path, console_level: str) -> None:
     """Make Prefect, imported after this, keep its files in `home/prefect` and log from `console_level` on.
 
-    Raises StoreReadOnly, StoreFull: a run would otherwise wait in vain for a Prefect server that cannot write.
+    Raises StoreError: a run would otherwise wait in vain for a Prefect server that cannot write.
     """
     from storage.files import private_folder
 

@@ -88,7 +88,7 @@ def save(home: Path, arrays: Mapping[str, NDArray[Any]], metadata: Metadata) -> 
     """Save the model as `models/<id>.safetensors`; return its id, the sha256 of the file.
 
     The same arrays and metadata give the same id. Keep the time of day out of the metadata, or a repeated training
-    gives another model. Raises StoreFull, StoreReadOnly; ValueError if an array is not finite.
+    gives another model. Raises StoreError; ValueError if an array is not finite.
     """
     for name, values in arrays.items():
         if not np.isfinite(values).all():

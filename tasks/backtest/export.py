@@ -32,7 +32,7 @@ TRADE_COLUMNS = (
 def save(tested: Backtest, folder: Path) -> tuple[str, ...]:
     """Write equity.parquet, trades.parquet and report.html, each whole or not at all; return their paths.
 
-    Raises StoreFull, StoreReadOnly.
+    Raises StoreError.
     """
     return (
         str(reports.write_table(folder, "equity.parquet", equity_table(tested))),

@@ -33,7 +33,7 @@ PARAMETERS = tuple(values_read(Point(symbols=("",), strategy=RULES, sizing=Sizin
 
 
 def save(swept: Sweep, folder: Path) -> tuple[str, ...]:
-    """Write sweep.parquet, one row per point, best first; return its path. Raises StoreFull, StoreReadOnly."""
+    """Write sweep.parquet, one row per point, best first; return its path. Raises StoreError."""
     table = pd.DataFrame([_row(result) for result in _ranked(swept)])
     return (str(reports.write_table(folder, "sweep.parquet", table)),)
 

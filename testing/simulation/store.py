@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from storage import database, instance
-from storage.database import StoreFull, StoreLocked
+from storage.errors import StoreError
 from testing.simulation.statement_cache import Remembered
 
 _MIGRATE = database.migrate
@@ -84,9 +84,9 @@ def stored_in_memory(home: Path, dice: Dice) -> Iterator[duckdb.DuckDBPyConnecti
     def open_watched(path: Path, timeout_s: float) -> Iterator[Any]:
         dice.maybe_kill("opening the store")
         if dice.hit(dice.lock_rate, "store locked"):
-            raise StoreLocked(f"{path} is locked by process 1 for more than {timeout_s:.0f} s; try again")
+            raise StoreError(f"{path} is locked by process 1 for more than {timeout_s:.0f} s; try again")
         if dice.hit(dice.full_rate, "disk full"):
-            raise StoreFull(f"{path} cannot grow: the disk is full; free some space")
+            raise StoreError(f"{path} cannot grow: the disk is full; free some space")
         yield Watched(whole, dice, remembered)
 
     database._opened = open_watched

@@ -19,7 +19,8 @@ from exchange.brokers.paper import PaperBroker
 from exchange.ports import Broker, BrokerRefused, BrokerUnavailable, SourceUnavailable
 from storage.bars import published as bar_store
 from storage.bars import staging
-from storage.database import StoreError, connect
+from storage.database import connect
+from storage.errors import StoreError
 from strategy.builtin.registry import RULES
 from strategy.market.instruments import Calendar
 from tasks.daily.order import OrdersBlocked, demand_nothing_withheld, trade

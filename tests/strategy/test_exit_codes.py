@@ -8,7 +8,7 @@ import re
 import typer
 
 from flows.config.settings import ConfigurationError
-from storage.errors import StoreLocked
+from storage.errors import StoreError
 from strategy.exit_codes import Exit, exit_code
 
 FLOORS = ("strategy", "exchange", "storage", "tasks", "flows")
@@ -51,7 +51,7 @@ def test_the_docstring_of_a_failure_names_its_exit_code() -> None:
 
 
 def test_a_failure_counts_as_its_parent() -> None:
-    assert exit_code(StoreLocked("in use")) is Exit.STORE
+    assert exit_code(StoreError("in use")) is Exit.STORE
 
 
 def test_what_nobody_named_is_a_bug() -> None:
