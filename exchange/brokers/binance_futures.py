@@ -10,6 +10,7 @@ from exchange.brokers.amounts import amount
 from exchange.brokers.binance_orders import MOST_TRADES, OrderEndpoints
 from exchange.brokers.binance_testnet import BinanceTestnet
 from exchange.brokers.error_codes import FUTURES_NOT_TAKEN, VenueRefusal
+from exchange.brokers.order_history import milliseconds
 from exchange.brokers.symbol_rules import Listing, listed, one_quote, read_listing
 from exchange.brokers.testnet_client import ApiKeys, Wire
 from exchange.brokers.testnet_session import Endpoint, TestnetSession
@@ -90,7 +91,7 @@ class FuturesTestnet(BinanceTestnet):
 
     def charges(self, since: datetime) -> tuple[FundingPayment, ...]:
         """Return the funding received and paid since then, in chronological order. Raises BrokerUnavailable."""
-        start_ms = _milliseconds(since)
+        start_ms = milliseconds(since)
         found: dict[str, FundingPayment] = {}
         for _ in range(_MAX_PAGES):
             query = {"incomeType": "FUNDING_FEE", "startTime": start_ms, "limit": _PAGE_ROWS}
@@ -98,13 +99,12 @@ class FuturesTestnet(BinanceTestnet):
             found |= {charge.charge_id: charge for charge in page}
             if len(page) < _PAGE_ROWS:
                 return tuple(sorted(found.values(), key=lambda charge: (charge.charged_at, charge.charge_id)))
-            start_ms = max(_milliseconds(page[-1].charged_at), start_ms + 1)
+            start_ms = max(milliseconds(page[-1].charged_at), start_ms + 1)
         raise BrokerUnavailable(f"{self.name}'s funding since {since:%Y-%m-%d} does not end; try again later")
 
     def _demand_leverage(self, symbol: str) -> None:
-        wanted = {"symbol": symbol, "leverage": self._leverage}
         try:
-            self._session.ask(partial(_set_leverage, wanted=wanted))
+            self._session.ask(lambda client: client.futures_change_leverage(symbol=symbol, leverage=self._leverage))
         except VenueRefusal as refusal:
             raise BrokerRefused(
                 f"{self.name} does not take a leverage of {self._leverage} for {symbol} ({refusal}); close its "
@@ -115,10 +115,6 @@ class FuturesTestnet(BinanceTestnet):
         if self._info is None:
             self._info = self._ask(lambda client: client.futures_exchange_info())
         return read_listing(self._info, symbol, self.name)
-
-
-def _set_leverage(client: Any, wanted: Mapping[str, Any]) -> Any:
-    return client.futures_change_leverage(**wanted)
 
 
 def _income(client: Any, query: Mapping[str, Any]) -> list[FundingPayment]:
@@ -133,10 +129,6 @@ def _positions(reply: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Decimal], 
     """Return the signed quantity of each symbol, and its entry price per unit, if reported."""
     priced = [position for position in reply if "entryPrice" in position]
     return _amounts(reply, "symbol", "positionAmt"), _amounts(priced, "symbol", "entryPrice")
-
-
-def _milliseconds(instant: datetime) -> int:
-    return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
 def _charge(reply: dict[str, Any]) -> FundingPayment:

@@ -74,7 +74,7 @@ def _spans(
     """Yield the pages of one span after another, up to the venue's current time; rows on a border come twice."""
     question, longest = ask
     symbol, since = wanted
-    start, until = _milliseconds(since), _milliseconds(session.now())
+    start, until = milliseconds(since), milliseconds(session.now())
     for _ in range(_MOST_PAGES):
         end = min(start + longest // _MILLISECOND, until)
         # The last span has no end, so that rows that arrive meanwhile are not missed.
@@ -83,7 +83,7 @@ def _spans(
         yield page
         if len(page) >= _PAGE_ROWS:
             # A full page ends within the span: the next one starts where it ended.
-            start = max(_milliseconds(_instant(page[-1])), start + 1)
+            start = max(milliseconds(_instant(page[-1])), start + 1)
         elif end >= until:
             return
         else:
@@ -127,5 +127,6 @@ def _instant(found: ListedOrder | VenueTrade) -> datetime:
     return found.venue.transacted_at if isinstance(found, ListedOrder) else found.executed_at
 
 
-def _milliseconds(instant: datetime) -> int:
+def milliseconds(instant: datetime) -> int:
+    """Return the instant as the venue states it: in milliseconds since 1970."""
     return (instant - _EPOCH) // _MILLISECOND

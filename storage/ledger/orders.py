@@ -8,7 +8,7 @@ from decimal import Decimal
 from storage.database import Connection, transaction
 from storage.keyed_rows import LedgerConflict, insert_once
 from storage.ledger.row_codec import ORDER_COLUMNS, ORDERS, order_row
-from storage.typed_rows import Values, column, read_all
+from storage.typed_rows import Values, column, read_all, read_first
 from strategy.account.orders import OPEN_STATES, Order, OrderState
 
 
@@ -117,8 +117,8 @@ def _orders(connection: Connection, where: str, values: Values) -> tuple[Order, 
 
 
 def _recorded(connection: Connection, account: str, order_id: str) -> Order | None:
-    found = _orders(connection, "account = ? AND order_id = ?", [account, order_id])
-    return found[0] if found else None
+    select = f"SELECT {ORDER_COLUMNS} FROM orders WHERE account = ? AND order_id = ?"  # noqa: S608
+    return read_first(connection, Order, select, [account, order_id])
 
 
 def advance(connection: Connection, account: str, order: Order, day: date) -> None:

@@ -11,8 +11,9 @@ import numpy as np
 from strategy.account.money import quantised
 from strategy.account.orders import OPEN_STATES, Fill, Order, OrderState, Side
 from strategy.account.quotes import QuotesByDate
-from strategy.audit.lookahead import Checked, Market, until, with_another_future
+from strategy.audit.lookahead import Checked, Market, with_another_future
 from strategy.backtest.day_loop import Replay
+from strategy.market.bars import bars_until
 from strategy.portfolio.account_config import AccountConfig
 
 #: Key of an event: its day, its kind, and the rest of its natural key.
@@ -33,7 +34,7 @@ def accounts(subject: str, run: Callable[[Market], Replay], bars: Market, cuts: 
     for number, day in enumerate(cuts):
         changed = with_another_future(bars, day, np.random.default_rng([seed, number]))
         expected = _events(replay, day)
-        actual = _events(run(until(changed, day + timedelta(days=DAYS_AFTER))), day)
+        actual = _events(run(bars_until(changed, day + timedelta(days=DAYS_AFTER))), day)
         differences += [
             f"{' '.join(name)}: {expected.get(name)!r} with the real bars after {day}, {actual.get(name)!r} with others"
             for name in _unequal(expected, actual)

@@ -7,8 +7,8 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
-from strategy.audit.lookahead import Checked, Market, until, with_another_future
-from strategy.market.bars import TimeArray
+from strategy.audit.lookahead import Checked, Market, with_another_future
+from strategy.market.bars import TimeArray, bars_until
 from strategy.market.session_dates import session_date
 from strategy.portfolio.account_config import AccountConfig
 from strategy.training.fit import last_learned, twin_panels
@@ -41,7 +41,7 @@ def teacher(config: AccountConfig, rule: SplitRule, settings: TrainingSettings) 
     """
 
     def teach(bars: Market, fitted_to: np.datetime64) -> Lesson:
-        past = until(bars, session_date(fitted_to))
+        past = bars_until(bars, session_date(fitted_to))
         panel = training_panel(past, config)
         parts = split(panel, rule)
         return Lesson(panel=panel, twins=twin_panels(past, config, last_learned(panel, rule), settings), parts=parts)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strategy.account.state import Snapshot
-from strategy.market.bars import Bars
+from strategy.market.bars import Bars, bars_until
 from strategy.market.instruments import Calendar
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
@@ -63,7 +63,7 @@ def lookahead(claim: Claim, bars: Market, days: Sequence[date], seed: int) -> Ch
     """
     differences = []
     for number, day in enumerate(days):
-        past = until(bars, day)
+        past = bars_until(bars, day)
         retold = {
             "bars that end that day": past,
             "another future": with_another_future(bars, day, np.random.default_rng([seed, number])),
@@ -89,12 +89,6 @@ def same(first: object, other: object) -> bool:
     # Only NaN differs from itself.
     both_undefined = first != first and other != other
     return both_undefined or first == other
-
-
-def until(bars: Market, day: date) -> dict[str, Bars]:
-    """Return the bars of all symbols up to the account day, whatever their calendars; omit symbols without any."""
-    cut = {symbol: series.until(np.datetime64(day, "us")) for symbol, series in bars.items()}
-    return {symbol: series for symbol, series in cut.items() if len(series)}
 
 
 def newest(bars: Market, count: int) -> dict[str, Bars]:

@@ -4,7 +4,7 @@ The kernel's account is the exact one without lots, rounding, or limits on turno
 exposure for positions in closed markets, and a delisted symbol keeps its last mark.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -18,7 +18,7 @@ from strategy.kernel.grid import Point, account_rule
 from strategy.kernel.simulate import AccountMarket, simulate
 from strategy.market.bars import Bars, FloatArray, TimeArray
 from strategy.market.instruments import Instrument, account_days_per_year
-from strategy.market.panel import Panel, side_by_side
+from strategy.market.panel import side_by_side
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.availability import availability
@@ -107,20 +107,11 @@ def sweep_panel(
         open_time=panel.open_time[window],
         sizing=replace(rule, signal=np.where(sized, rule.signal, 0.0)),
         tradable=available.ordered,
-        open=_at_sessions(panel, _on_dates(panel, (series.open * series.factor for series in ordered)))[window],
-        close=_at_sessions(panel, _on_dates(panel, (series.close * series.factor for series in ordered)))[window],
+        open=panel.at_sessions(series.open * series.factor for series in ordered)[window],
+        close=panel.at_sessions(series.close * series.factor for series in ordered)[window],
         days=days[window],
         floor=np.array([-np.inf if instrument.shortable else 0.0 for instrument in traded]),
     )
-
-
-def _on_dates(panel: Panel, columns: Iterable[FloatArray]) -> FloatArray:
-    """Return each symbol's own rows (T,), carried forward to every date, (U, S)."""
-    return np.stack([panel.spread(number, values) for number, values in enumerate(columns)], axis=-1)
-
-
-def _at_sessions(panel: Panel, values: FloatArray) -> FloatArray:
-    return np.where(panel.session, values, np.nan)
 
 
 def return_matrix(parts: Sequence[tuple[TimeArray, FloatArray]]) -> FloatArray:

@@ -1,6 +1,8 @@
 """Daily bars of one symbol, the input of every estimate."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +76,12 @@ class Bars:
     def until(self, as_of: np.datetime64) -> "Bars":
         """Return the bars dated `as_of` or earlier."""
         return self.rows(0, int(np.searchsorted(self.open_time, as_of, side="right")))
+
+
+def bars_until(bars: Mapping[str, Bars], day: date) -> dict[str, Bars]:
+    """Return the bars of each symbol dated that day or earlier; omit symbols without any."""
+    cut = {symbol: series.until(np.datetime64(day, "us")) for symbol, series in bars.items()}
+    return {symbol: series for symbol, series in cut.items() if len(series)}
 
 
 COLUMNS = tuple(field.name for field in fields(Bars) if field.name != "symbol")

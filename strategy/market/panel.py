@@ -1,6 +1,6 @@
 """Panel of symbols: the index of each symbol's newest row on every date of the account."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +40,11 @@ class Panel:
         result = np.full((len(self), *values.shape[1:]), np.nan)
         result[known] = values[row[known]]
         return result
+
+    def at_sessions(self, columns: Iterable[FloatArray]) -> FloatArray:
+        """Return each symbol's own rows, (T,), on the dates of its sessions, (U, S); NaN on other dates."""
+        spread = np.stack([self.spread(number, values) for number, values in enumerate(columns)], axis=-1)
+        return np.where(self.session, spread, np.nan)
 
 
 def side_by_side(open_times: Mapping[str, TimeArray], current_days: int = CURRENT_DAYS) -> Panel:

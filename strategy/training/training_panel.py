@@ -1,6 +1,6 @@
 """Training panel: inputs, prior, sizing and prices of all symbols, i.e. everything but the network's own signal."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -97,8 +97,8 @@ def training_panel(bars: Mapping[str, Bars], config: AccountConfig) -> TrainingP
         prior=np.where(sized, rule.signal, 0.0),
         weight=np.where(sized, rule.multiplier * rule.budgets * scale[:, None], 0.0),
         tradable=available.ordered,
-        open=_at_sessions(panel, _on_dates(panel, (series.open * series.factor for series in ordered))),
-        close=_at_sessions(panel, _on_dates(panel, (series.close * series.factor for series in ordered))),
+        open=panel.at_sessions(series.open * series.factor for series in ordered),
+        close=panel.at_sessions(series.close * series.factor for series in ordered),
         days=np.diff(panel.open_time, prepend=panel.open_time[:1]) / np.timedelta64(1, "D"),
         cost=np.array([float(costs.fee(instrument) + costs.slippage(instrument)) for instrument in instruments]),
         floor=np.array([-np.inf if instrument.shortable else 0.0 for instrument in instruments]),
@@ -106,12 +106,3 @@ def training_panel(bars: Mapping[str, Bars], config: AccountConfig) -> TrainingP
         financing_rate=float(costs.financing_rate),
         days_per_year=account_days_per_year(frozenset(calendars.values())),
     )
-
-
-def _on_dates(panel: Panel, columns: Iterable[FloatArray]) -> FloatArray:
-    """Return each symbol's own rows (T,), carried forward to every date, (U, S)."""
-    return np.stack([panel.spread(number, values) for number, values in enumerate(columns)], axis=-1)
-
-
-def _at_sessions(panel: Panel, values: FloatArray) -> FloatArray:
-    return np.where(panel.session, values, np.nan)

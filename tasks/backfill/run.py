@@ -7,7 +7,6 @@ from datetime import date, datetime
 from exchange.ports import BarSource, Broker
 from storage.bars import published as bar_store
 from storage.database import connect
-from storage.ledger import positions as position_store
 from storage.models import champions
 from storage.models import registry as model_store
 from strategy.exit_codes import UsageError
@@ -17,6 +16,7 @@ from tasks.backfill.runs import Backfill
 from tasks.daily.replay_check import reconcile
 from tasks.models.retrain import Champion, retrain
 from tasks.run.job import Job
+from tasks.run.runs import last_day
 from tasks.validation.gate import Gate, NothingPublishable
 
 #: Most days simulated between two writes: a kill loses no more, and no other process waits longer.
@@ -89,7 +89,7 @@ def fill(
         count = 1 if market.faulty else _days_ruled(today, champion)
         position += _run_batches(today, todo[position : position + count], (champion, gate), world)
     notify(Progress(done=len(todo), days=len(todo), as_of=todo[-1] if todo else job.as_of))
-    newest = _last_day(job)
+    newest = last_day(job)
     if newest is None:
         raise NothingPublishable(f"nothing might be traded in the window: {'; '.join(_gaps(shut, unruled))}")
     last = on(job, newest, market)
@@ -126,19 +126,13 @@ def _window(backfill: Backfill, market: Market) -> tuple[date, ...]:
 
 def _todo(job: Job, window: tuple[date, ...]) -> tuple[date, ...]:
     """Return the days of the window that the account has not reached. Raises UsageError if it is past the end."""
-    last = _last_day(job)
+    last = last_day(job)
     if last is not None and last > job.as_of:
         raise UsageError(
             f"--end-date is {job.as_of}, before {last}, the last day of account {job.account}; name that day or a "
             "later one, or another account with --account"
         )
     return tuple(day for day in window if last is None or day > last)
-
-
-def _last_day(job: Job) -> date | None:
-    with connect(job.home) as store:
-        snapshot = position_store.latest_snapshot(store, job.account)
-    return snapshot.account.as_of if snapshot else None
 
 
 def _days_ruled(job: Job, champion: Champion) -> int:

@@ -10,7 +10,6 @@ from strategy.evaluation.costs import Charges, Rates
 from strategy.evaluation.metrics import Metrics
 from strategy.evaluation.robustness import RobustnessReport
 from tasks.backtest.run import Backtest
-from tasks.backtest.walk_forward import TradedFold
 from tasks.run.answers import Answer, Exact
 
 
@@ -119,7 +118,7 @@ def backtest_answer(tested: Backtest, files: Sequence[str]) -> BacktestAnswer:
         code_version=job.code_version,
         config=json.loads(job.policy.config),
         model_id=tested.model_id,
-        folds=tuple(map(fold_answer, tested.folds)),
+        folds=tuple(map(FoldAnswer.model_validate, tested.folds)),
         seed=job.policy.recipe.seed,
         trials=tested.trials,
         would_halt_on=tested.would_halt_on,
@@ -171,11 +170,6 @@ def _against(found: RobustnessReport) -> dict[str, DifferenceAnswer | None]:
         name: None if difference is None else DifferenceAnswer.model_validate(difference)
         for name, difference in found.against.items()
     }
-
-
-def fold_answer(fold: TradedFold) -> FoldAnswer:
-    """Return the answer's part on a fold."""
-    return FoldAnswer.model_validate(fold)
 
 
 def _percent(share: float | None) -> float | None:

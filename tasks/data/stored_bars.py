@@ -1,5 +1,6 @@
 """The bars in the store, and those that the data gate holds back."""
 
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
@@ -8,7 +9,6 @@ from pydantic import Field
 from storage.bars import published as bar_store
 from storage.bars import quarantine as quality
 from storage.database import connect
-from strategy.market.findings import Finding
 from tasks.run.answers import Answer
 
 
@@ -57,10 +57,5 @@ def stored_bars(home: Path) -> BarsAnswer:
         published, held = bar_store.published_counts(store), quality.quarantined(store)
     return BarsAnswer(
         published=tuple(map(SeriesAnswer.model_validate, published)),
-        quarantined=tuple(HeldBarAnswer(source=bar.source, **finding_answer(bar.finding).model_dump()) for bar in held),
+        quarantined=tuple(HeldBarAnswer.model_validate({"source": bar.source, **asdict(bar.finding)}) for bar in held),
     )
-
-
-def finding_answer(finding: Finding) -> FindingAnswer:
-    """Return the answer's part on a finding."""
-    return FindingAnswer.model_validate(finding)

@@ -15,7 +15,7 @@ from storage.models import folds as fold_store
 from storage.models import registry as model_store
 from storage.models.folds import SignalKey, StoredFold
 from storage.models.registry import ModelDamaged
-from strategy.market.bars import Bars
+from strategy.market.bars import Bars, bars_until
 from strategy.market.instruments import Instrument
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.risk_limits import RiskLimits
@@ -156,7 +156,7 @@ def _trained(job: Job, history: History, fold: FoldRequest) -> tuple["Candidate"
 
     shape, settings = shape_of(job.policy.recipe), settings_of(job.policy.recipe)
     with training_on(settings.device):
-        found = candidate(_until(history.bars, fold.fitted_to), history.config, shape, settings)
+        found = candidate(bars_until(history.bars, fold.fitted_to), history.config, shape, settings)
     if found.model is None:
         return found, None
     config = json.dumps({"shape": asdict(shape), "training": asdict(settings)}, sort_keys=True)
@@ -169,15 +169,9 @@ def _foretold(history: History, wanted: Sequence[SignalKey], model: "Ensemble") 
     if not wanted:
         return {}
     days = [day for _, day, _ in wanted]
-    seen = _until(history.bars, max(days))
+    seen = bars_until(history.bars, max(days))
     by_day = {
         symbol: dict(zip(seen[symbol].open_time.astype("M8[D]").tolist(), signals.tolist(), strict=True))
         for symbol, signals in model.forecast(seen, np.datetime64(min(days), "us")).items()
     }
     return {(symbol, day, history_sha256): by_day[symbol][day] for symbol, day, history_sha256 in wanted}
-
-
-def _until(bars: Mapping[str, Bars], day: date) -> dict[str, Bars]:
-    """Return the bars dated that day or earlier, of the symbols that have any."""
-    cut = {symbol: series.until(np.datetime64(day, "us")) for symbol, series in bars.items()}
-    return {symbol: series for symbol, series in cut.items() if len(series)}

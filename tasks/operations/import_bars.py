@@ -8,7 +8,7 @@ from storage.bars import quarantine
 from storage.bars.quarantine import Acceptance
 from storage.database import connect
 from tasks.data.ingest import ingest_all
-from tasks.data.stored_bars import FindingAnswer, finding_answer
+from tasks.data.stored_bars import FindingAnswer
 from tasks.run.answers import Answer
 from tasks.run.job import Job
 from tasks.validation.gate import NothingPublishable, in_words, inspect
@@ -54,6 +54,6 @@ def import_bars(
         )
     return ImportAnswer(
         published={symbol: gate.published.get(symbol, 0) for symbol in job.symbols if symbol not in gate.held_back},
-        quarantined=tuple(map(finding_answer, gate.findings)),
+        quarantined=tuple(map(FindingAnswer.model_validate, gate.findings)),
         warnings=tuple(gate.warnings),
     )
