@@ -49,7 +49,7 @@ GROUPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             *("ledger.order_lookup", "ledger.risk_state", "ledger.broker_events"),
             *("ledger.order_evidence", "ledger.takeovers", "ledger.resets"),
             "ledger.price_units",
-            "keyed_rows",
+            *("keyed_rows", "typed_rows"),
             "bars.restatements",
         ),
         (
@@ -57,7 +57,7 @@ GROUPS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             *("ledger.order_lookup", "ledger.risk_state", "ledger.broker_events"),
             *("ledger.order_evidence", "ledger.takeovers", "ledger.resets"),
             "ledger.price_units",
-            "keyed_rows",
+            *("keyed_rows", "typed_rows"),
             "bars.restatements",
         ),
     ),

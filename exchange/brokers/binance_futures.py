@@ -11,7 +11,7 @@ from exchange.brokers.binance_orders import MOST_TRADES, OrderEndpoints
 from exchange.brokers.binance_testnet import BinanceTestnet
 from exchange.brokers.error_codes import FUTURES_NOT_TAKEN, VenueRefusal
 from exchange.brokers.order_history import milliseconds
-from exchange.brokers.symbol_rules import Listing, listed, one_quote, read_listing
+from exchange.brokers.symbol_rules import Listing, listed, one_quote, read_listing, traded
 from exchange.brokers.testnet_client import ApiKeys, Wire
 from exchange.brokers.testnet_session import Endpoint, TestnetSession
 from exchange.ports import Balances, BrokerRefused, BrokerUnavailable, FundingPayment
@@ -68,10 +68,10 @@ class FuturesTestnet(BinanceTestnet):
         """
         if self._ask(lambda client: client.futures_get_position_mode()["dualSidePosition"]):
             raise BrokerRefused(f"{self.name} is in hedge mode; switch the account to one-way mode")
-        traded = self._traded(instruments, shortable=True)
-        for instrument in traded:
+        rules = traded(instruments, self._listing, self.name, shortable=True)
+        for instrument in rules:
             self._demand_leverage(instrument.symbol)
-        return traded
+        return rules
 
     def holdings(self, symbols: tuple[str, ...]) -> Balances | None:
         """Return the wallet balance in the quote asset, and the signed positions in the listed symbols.

@@ -9,7 +9,7 @@ from exchange.brokers.amounts import amount
 from exchange.brokers.binance_orders import MOST_TRADES, OrderEndpoints
 from exchange.brokers.binance_testnet import BinanceTestnet
 from exchange.brokers.error_codes import VenueRefusal
-from exchange.brokers.symbol_rules import Listing, listed, one_quote, read_listing
+from exchange.brokers.symbol_rules import Listing, listed, one_quote, read_listing, traded
 from exchange.brokers.testnet_client import ApiKeys, Wire
 from exchange.brokers.testnet_session import Endpoint, TestnetSession
 from exchange.ports import Balances, BrokerRefused, FundingPayment
@@ -53,7 +53,7 @@ class SpotTestnet(BinanceTestnet):
 
         Raises BrokerRefused, BrokerUnavailable.
         """
-        return self._traded(instruments, shortable=False)
+        return traded(instruments, self._listing, self.name, shortable=False)
 
     def holdings(self, symbols: tuple[str, ...]) -> Balances | None:
         """Return the balances, free and locked, of the quote asset and of the listed symbols' base assets.

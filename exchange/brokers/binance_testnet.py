@@ -7,12 +7,10 @@ from typing import Any
 from exchange.brokers import binance_orders, order_history
 from exchange.brokers.binance_orders import OrderEndpoints
 from exchange.brokers.error_codes import VenueRefusal
-from exchange.brokers.symbol_rules import Listing, demand_trading, one_quote
 from exchange.brokers.testnet_session import TestnetSession
 from exchange.ports import BrokerUnavailable, ListedOrder, OrderReport, VenueOrder, VenueTrade
 from exchange.retries import Answer
 from strategy.account.orders import Order
-from strategy.market.instruments import Instrument
 
 
 class BinanceTestnet:
@@ -55,20 +53,6 @@ class BinanceTestnet:
     def all_trades(self, symbol: str) -> tuple[VenueTrade, ...]:
         """Return every trade of the symbol that the venue still reports. Raises BrokerUnavailable."""
         return order_history.all_trades(self._session, self._endpoints, symbol)
-
-    def _listing(self, symbol: str) -> Listing:
-        raise NotImplementedError
-
-    def _traded(self, instruments: tuple[Instrument, ...], *, shortable: bool) -> tuple[Instrument, ...]:
-        """Return the instruments with the venue's rules, all trading there, for one quote asset."""
-        listings = [self._listing(instrument.symbol) for instrument in instruments]
-        one_quote(listings)
-        for listing in listings:
-            demand_trading(listing, self.name)
-        return tuple(
-            listing.applied_to(instrument, shortable=shortable)
-            for listing, instrument in zip(listings, instruments, strict=True)
-        )
 
     def _ask(self, question: Callable[[Any], Answer]) -> Answer:
         try:

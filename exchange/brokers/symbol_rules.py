@@ -80,6 +80,20 @@ def listed(symbols: Sequence[str], find: Callable[[str], Listing], venue: str) -
     return tuple(found)
 
 
+def traded(
+    instruments: Sequence[Instrument], listing_of: Callable[[str], Listing], venue: str, *, shortable: bool
+) -> tuple[Instrument, ...]:
+    """Return the instruments with the venue's rules, all trading there for one quote asset. Raises BrokerRefused."""
+    listings = [listing_of(instrument.symbol) for instrument in instruments]
+    one_quote(listings)
+    for listing in listings:
+        demand_trading(listing, venue)
+    return tuple(
+        listing.applied_to(instrument, shortable=shortable)
+        for listing, instrument in zip(listings, instruments, strict=True)
+    )
+
+
 def one_quote(listings: Sequence[Listing]) -> str:
     """Return the quote asset of all listings; raises BrokerRefused if they differ, as an account has one cash asset."""
     quotes = sorted({listing.quote for listing in listings})
