@@ -53,8 +53,8 @@ def provenance_on(connection: Connection, account: str, day: date) -> Provenance
     return read_first(
         connection,
         Provenance,
-        "SELECT source, strategy, model_id, data_sha256 FROM decisions WHERE account = ? AND as_of = ? "
-        "ORDER BY symbol LIMIT 1",
+        "SELECT source, strategy, model_id, data_sha256, strategy_sha256 FROM decisions "
+        "WHERE account = ? AND as_of = ? ORDER BY symbol LIMIT 1",
         [account, day],
     )
 

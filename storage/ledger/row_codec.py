@@ -21,7 +21,7 @@ DECISIONS = Table(
     key=("account", "as_of", "symbol"),
     values=(
         *("status", "regime", "confidence", "signal", "volatility", "exposure", "reason"),
-        *("source", "strategy", "model_id", "data_sha256"),
+        *("source", "strategy", "model_id", "data_sha256", "strategy_sha256"),
     ),
 )
 ORDERS = Table(
@@ -46,13 +46,15 @@ SNAPSHOTS = Table(
 class Provenance:
     """The origin of a day's decisions: source and hash of the bars, strategy and model.
 
-    `model_id` is None if the rules alone decided; `source` is None if the day is older than its record.
+    `model_id` is None if the rules alone decided; `source` is None if the day is older than its record;
+    `strategy_sha256` is the version of a strategy of the user's own, None for one that is built in.
     """
 
     source: str | None
     strategy: str
     model_id: str | None
     data_sha256: str
+    strategy_sha256: str | None = None
 
 
 def decision_row(account: str, decision: Decision, provenance: Provenance) -> Row:
@@ -61,6 +63,7 @@ def decision_row(account: str, decision: Decision, provenance: Provenance) -> Ro
         *(account, decision.as_of, decision.symbol, str(decision.status), decision.regime and str(decision.regime)),
         *(decision.confidence, decision.signal, decision.volatility, decision.exposure, decision.reason),
         *(provenance.source, provenance.strategy, provenance.model_id, provenance.data_sha256),
+        provenance.strategy_sha256,
     )
 
 

@@ -97,6 +97,7 @@ def _simulated(
             strategy=job.policy.strategy.name,
             model_id=batch.model_id,
             data_sha256=data_sha256(window),
+            strategy_sha256=job.policy.strategy.version or None,
         )
         simulated.append(SimulatedDay(settled=settled, decisions=decisions, provenance=provenance, orders=orders))
     return simulated, risk

@@ -56,7 +56,11 @@ def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> str:
             return stored.data_sha256
         digest = data_sha256(judged.judgement.bars)
         provenance = Provenance(
-            source=job.source, strategy=job.policy.strategy.name, model_id=champion.model_id, data_sha256=digest
+            source=job.source,
+            strategy=job.policy.strategy.name,
+            model_id=champion.model_id,
+            data_sha256=digest,
+            strategy_sha256=job.policy.strategy.version or None,
         )
         with transaction(store):
             ledger.record_decisions(store, job.account, judged.decisions, provenance)
