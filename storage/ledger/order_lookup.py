@@ -6,10 +6,7 @@ from datetime import date, datetime
 from storage.database import Connection
 from storage.ledger.row_codec import select_fills
 from storage.typed_rows import read_all, scalar
-from strategy.account.orders import Fill, OrderState
-
-#: The prefix of every order id; it may be omitted in a look-up.
-_PREFIX = "tdmt-"
+from strategy.account.orders import ID_PREFIX, Fill, OrderState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,14 +29,17 @@ class Step:
 
 
 def beginning(connection: Connection, text: str, account: str | None, *, most: int) -> tuple[Found, ...]:
-    """Return the newest orders whose id begins so, of the account or (None) of all, at most `most` of them."""
+    """Return the newest orders whose id begins so, of the account or (None) of all, at most `most` of them.
+
+    The prefix of every id may be left out.
+    """
     return read_all(
         connection,
         Found,
         "SELECT account, order_id, symbol, as_of FROM orders WHERE (starts_with(order_id, $text) OR "
         "starts_with(order_id, $prefixed)) AND ($account IS NULL OR account = $account) "
         "ORDER BY as_of DESC, account, symbol, order_id LIMIT $most",
-        {"text": text, "prefixed": _PREFIX + text, "account": account, "most": most},
+        {"text": text, "prefixed": ID_PREFIX + text, "account": account, "most": most},
     )
 
 

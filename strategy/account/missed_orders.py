@@ -30,16 +30,6 @@ class MissedOrder:
     share: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cut:
-    """The number of a symbol's orders that were cut, and the median and lowest fraction of their quantity filled."""
-
-    symbol: str
-    count: int
-    median: float
-    least: float
-
-
 def classify_miss(order: Order, filled: Decimal) -> Miss | None:
     """Return how the order fell short, given the quantity `filled`; None if it did not, or may still trade.
 
@@ -95,10 +85,10 @@ def filled_quantities(fills: Sequence[Fill], factors: Mapping[tuple[str, date], 
     return filled
 
 
-def cuts(missed: Sequence[MissedOrder]) -> tuple[Cut, ...]:
-    """Return how far the volume of the fill bars cut the orders of each symbol, sorted by symbol.
+def cuts(missed: Sequence[MissedOrder]) -> dict[str, list[float]]:
+    """Return of the orders of each symbol that the volume of the fill bars cut the fractions filled, lowest first.
 
-    An order of which the bar filled nothing counts as cut to 0, unless its symbol was delisted.
+    An order of which the bar filled nothing counts as cut to 0, unless its symbol was delisted. Symbols are sorted.
     """
     shares: dict[str, list[float]] = {}
     for missed_order in missed:
@@ -106,7 +96,4 @@ def cuts(missed: Sequence[MissedOrder]) -> tuple[Cut, ...]:
             missed_order.miss is Miss.CANCELLED and missed_order.order.code is not ReasonCode.DELISTED
         ):
             shares.setdefault(missed_order.order.symbol, []).append(missed_order.share)
-    return tuple(
-        Cut(symbol=symbol, count=len(some), median=sorted(some)[(len(some) - 1) // 2], least=min(some))
-        for symbol, some in sorted(shares.items())
-    )
+    return {symbol: sorted(some) for symbol, some in sorted(shares.items())}

@@ -10,6 +10,9 @@ from strategy.account.lots import whole_lots
 from strategy.account.money import quantised
 from strategy.market.instruments import Instrument
 
+#: The prefix of every order id.
+ID_PREFIX = "tdmt-"
+
 
 class Side(StrEnum):
     """Direction of an order."""
@@ -151,7 +154,7 @@ def client_order_id(account: str, strategy: str, symbol: str, as_of: date, attem
     'tdmt-f65b9c475369935bde69d47e'
     """
     digest = sha256(f"{account}|{strategy}|{symbol}|{as_of.isoformat()}|{attempt}".encode()).hexdigest()
-    return f"tdmt-{digest[:24]}"
+    return f"{ID_PREFIX}{digest[:24]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

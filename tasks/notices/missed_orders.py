@@ -9,7 +9,7 @@ from storage.database import Connection, connect
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from storage.ledger import runs
-from strategy.account.missed_orders import Cut, Miss, MissedOrder, cuts, filled_quantities, missed_orders
+from strategy.account.missed_orders import Miss, MissedOrder, cuts, filled_quantities, missed_orders
 from strategy.account.orders import Fill, Order, OrderState
 from strategy.account.paper_fills import VOLUME_SHARE
 from strategy.account.quotes import QuotesByDate, quotes_by_date
@@ -85,7 +85,8 @@ def cut_in_window(
         for fill in fills
         if fill.symbol in quotes.on(fill.as_of)
     }
-    return tuple(_cut(label, cut) for cut in cuts(missed_orders(orders, filled_quantities(fills, factors))))
+    shares = cuts(missed_orders(orders, filled_quantities(fills, factors)))
+    return tuple(_cut(label, symbol, some) for symbol, some in shares.items())
 
 
 def cut_orders(replays: Mapping[str, Replay], bars: Mapping[str, Bars]) -> tuple[str, ...]:
@@ -120,12 +121,11 @@ def _sentence(alike: Sequence[MissedOrder]) -> str:
     return f"{what}{shown}: {order.reason}" if order.reason else f"{what}{shown}"
 
 
-def _cut(label: str, cut: Cut) -> str:
-    single = cut.count == 1
-    count = f"1 order of {cut.symbol} was" if single else f"{cut.count} orders of {cut.symbol} were"
-    shares = (
-        f"{percent(cut.least)}" if single else f"{percent(cut.median)} in the median, {percent(cut.least)} at least,"
-    )
+def _cut(label: str, symbol: str, filled: Sequence[float]) -> str:
+    """Return the warning about a symbol's orders that were cut, given the fractions filled, lowest first."""
+    single, least, median = len(filled) == 1, percent(filled[0]), percent(filled[(len(filled) - 1) // 2])
+    count = f"1 order of {symbol} was" if single else f"{len(filled)} orders of {symbol} were"
+    shares = least if single else f"{median} in the median, {least} at least,"
     return (
         f"{label}: {count} cut to {shares} of what was wanted: an order takes at most {VOLUME_SHARE:.0%} of the volume "
         "of its fill bar and the rest is cancelled; trade less capital, or, if the volumes are stated in thousands, "

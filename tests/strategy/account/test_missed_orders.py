@@ -102,18 +102,6 @@ def test_what_no_split_has_changed_counts_as_it_is() -> None:
     assert filled_quantities([a_fill("a", "5"), a_fill("b", "1"), a_fill("a", "3")], {}) == {"a": 8, "b": 1}
 
 
-def test_the_median_of_the_cuts_is_the_lower_of_the_middle() -> None:
-    def cut(number: int) -> Order:
-        return replace(an_order(OrderState.CANCELLED, "filled", str(number)), as_of=date(2020, 1, number))
-
-    def median(*filled: str) -> float:
-        orders = [cut(number) for number in range(1, len(filled) + 1)]
-        (one,) = cuts(missed_orders(orders, {str(n): Decimal(text) for n, text in enumerate(filled, start=1)}))
-        return one.median
-
-    assert (median("6"), median("6", "2"), median("6", "2", "4"), median("6", "2", "4", "8")) == (0.6, 0.2, 0.4, 0.4)
-
-
 def test_the_share_is_of_what_a_split_has_made_of_the_order() -> None:
     cut = an_order(OrderState.CANCELLED, "filled 8 of 40")
     filled = filled_quantities([a_fill("a", "5"), a_fill("a", "3")], {("SPY", TUESDAY): Decimal(4)})
@@ -128,7 +116,4 @@ def test_cuts_are_counted_by_symbol_and_a_delisting_is_none() -> None:
     ]
     orders += [replace(an_order(OrderState.CANCELLED, "", "d", "GONE"), code=ReasonCode.DELISTED)]
     missed = missed_orders(orders, {"a": Decimal(1), "b": Decimal("0.5"), "c": Decimal(0)})
-    assert [(cut.symbol, cut.count, cut.median, cut.least) for cut in cuts(missed)] == [
-        ("QQQ", 1, 0.0, 0.0),
-        ("SPY", 2, 0.05, 0.05),
-    ]
+    assert list(cuts(missed).items()) == [("QQQ", [0.0]), ("SPY", [0.05, 0.1])]

@@ -18,7 +18,7 @@ from tasks.backfill.market import OPEN
 from tasks.backtest.run import Window, backtest
 from tasks.daily.report import report
 from tasks.models.retrain import Champion
-from tasks.notices.missed_orders import missed_among, missed_since_last_answer, percent, sentences
+from tasks.notices.missed_orders import cut_in_window, missed_among, missed_since_last_answer, percent, sentences
 from tasks.operations.concerns import look
 from tasks.run.answers import day_answer
 from tasks.run.job import Job
@@ -134,3 +134,32 @@ def test_a_backtest_counts_the_orders_that_volume_cut(job: Job) -> None:
     (told,) = (warning for warning in tested.warnings if "cut" in warning)
     share = percent(float(fill.quantity / order.quantity))
     assert told.startswith(f"hold: 1 order of SHARE was cut to {share} of what was wanted: an order takes at most 10%")
+
+
+@pytest.mark.parametrize(
+    ("filled", "shares"),
+    [
+        ((6,), "1 order of SHARE was cut to 60.0% of what"),
+        ((6, 2), "2 orders of SHARE were cut to 20.0% in the median, 20.0% at least, of what"),
+        ((6, 2, 4), "3 orders of SHARE were cut to 40.0% in the median, 20.0% at least, of what"),
+        ((6, 2, 4, 8), "4 orders of SHARE were cut to 40.0% in the median, 20.0% at least, of what"),
+    ],
+)
+def test_the_median_of_the_cuts_is_the_lower_of_the_middle(filled: tuple[int, ...], shares: str) -> None:
+    orders, fills = [], []
+    for number, quantity in enumerate(filled):
+        trade = Fill(
+            order_id=f"tdmt-{number}",
+            trade_id="1",
+            symbol="SHARE",
+            as_of=FRIDAY + timedelta(days=number),
+            side=Side.BUY,
+            quantity=Decimal(quantity),
+            price=Decimal(80),
+            fee=Decimal(0),
+        )
+        fills.append(trade)
+        key = {"order_id": trade.order_id, "symbol": trade.symbol, "as_of": trade.as_of, "side": trade.side}
+        orders.append(Order(**key, quantity=Decimal(10), state=OrderState.CANCELLED, reason="filled"))
+    (told,) = cut_in_window("hold", orders, fills, {})
+    assert told.startswith(f"hold: {shares} was wanted: ")
