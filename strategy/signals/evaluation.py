@@ -1,13 +1,14 @@
 """Evaluation of a strategy: the value of a row is the last one on exactly the `history_bars` rows that end at it."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
 from traceback import extract_tb
 
 import numpy as np
 from numpy.typing import NDArray
 
-from strategy.market.bars import Bars, FloatArray
+from strategy.market.bars import COLUMNS, Bars, FloatArray
 from strategy.market.price_panel import PricePanel, price_panel
 from strategy.signals.faults import CallFailed, Check, Fault
 from strategy.signals.strategies import Evaluated, Strategy
@@ -107,7 +108,7 @@ def _difference(
     if by_row[worst] > IMPRECISION:
         column = int(np.argmax(gap.reshape(len(rows), -1)[worst]))
         values = [float(each.reshape(len(rows), -1)[worst, column]) for each in (whole, alone)]
-        raise _failed(
+        raise failed_call(
             Check.WINDOW,
             strategy,
             f"returns {values[0]!r} on the whole history and {values[1]!r} on the {strategy.history_bars} rows that "
@@ -134,21 +135,24 @@ def windows(strategy: Strategy, known: Bars | PricePanel, rows: NDArray[np.int64
 
 
 def call(strategy: Strategy, known: Bars | PricePanel) -> FloatArray:
-    """Return what the strategy returns for these rows, (T,) or (T, S), checked. Raises CallFailed."""
+    """Return what the strategy returns for these rows, (T,) or (T, S), checked. Raises CallFailed.
+
+    It is given read-only copies: a slice would let it write to our bars, and reach through `base` for later ones.
+    """
     try:
-        values = np.array(strategy.values(known), dtype=np.float64)
+        values = np.array(strategy.values(_sealed(known)), dtype=np.float64)
     except CallFailed:
         raise
     except Exception as error:
         raise CallFailed(*_raised(strategy, error)) from error
     if values.shape != known.close.shape:
-        raise _failed(
+        raise failed_call(
             Check.LENGTH, strategy, f"returns the shape {values.shape}; it must be {known.close.shape}", known
         )
     undefined = ~np.isfinite(values) & _warm(known.close, strategy.history_bars)
     if undefined.any():
         row = _first(undefined)
-        raise _failed(
+        raise failed_call(
             Check.NOT_A_NUMBER,
             strategy,
             f"is not a number after {row + 1} rows; from row {strategy.history_bars} on, as history_bars says, it must "
@@ -160,8 +164,16 @@ def call(strategy: Strategy, known: Bars | PricePanel) -> FloatArray:
     if beyond.any():
         row = _first(beyond)
         value = float(values[row][beyond[row]][0] if values.ndim > 1 else values[row])
-        raise _failed(Check.OUT_OF_RANGE, strategy, f"is {value!r}; a signal lies between -1 and 1", known, row)
+        raise failed_call(Check.OUT_OF_RANGE, strategy, f"is {value!r}; a signal lies between -1 and 1", known, row)
     return values
+
+
+def _sealed(known: Bars | PricePanel) -> Bars | PricePanel:
+    columns = {name: getattr(known, name).copy() for name in COLUMNS}
+    for column in columns.values():
+        column.setflags(write=False)
+    # The owner of an array may make it writeable again, a view of it may not.
+    return replace(known, **{name: column.view() for name, column in columns.items()})
 
 
 def _warm(close: FloatArray, history_bars: int) -> NDArray[np.bool_]:
@@ -187,9 +199,10 @@ def _raised(strategy: Strategy, error: Exception) -> tuple[Check, str]:
     return Check.RAISES, f"{_name(strategy)}, {line}raises {type(error).__name__}: {error}"
 
 
-def _failed(
+def failed_call(
     check: Check, strategy: Strategy, what: str, known: Bars | PricePanel, row: int | None = None
 ) -> CallFailed:
+    """Return the failure "FILE, line N: the signal WHAT", dated as the row of the bars."""
     failed = CallFailed(check, f"{_name(strategy)}, line {_line(strategy)}: the signal {what}")
     if row is not None:
         day: date = known.open_time[row].astype("datetime64[D]").item()

@@ -124,14 +124,32 @@ def test_a_fault_names_check_file_and_line(signal: Callable[..., FloatArray], ch
     assert "line " in failed.value.fault.message
 
 
-def test_read_only_bars_cannot_be_written_to() -> None:
-    arrays = {name: BARS[name].copy() for name in ("open", "high", "low", "close")}
-    for array in arrays.values():
-        array.setflags(write=False)
-    kept = Bars(symbol="A", open_time=BARS.open_time, volume=BARS.volume, factor=BARS.factor, **arrays)
+def test_bars_cannot_be_written_to() -> None:
+    kept = BARS.close.copy()
     with pytest.raises(CallFailed, match="writes to its input; copy") as failed:
-        rows_of(made(writes), kept)
+        rows_of(made(writes), BARS)
     assert failed.value.fault.check is Check.WRITES_INPUT
+    assert np.array_equal(BARS.close, kept)
+
+
+def unlocks(bars: Bars) -> FloatArray:
+    bars.close.setflags(write=True)
+    return np.zeros(len(bars))
+
+
+def test_bars_cannot_be_made_writeable() -> None:
+    with pytest.raises(CallFailed, match="WRITEABLE"):
+        rows_of(made(unlocks), BARS)
+
+
+def test_a_window_does_not_lead_to_later_bars() -> None:
+    """A slice of an array keeps all of it."""
+
+    def signal(bars: Bars) -> FloatArray:
+        whole = bars.close if bars.close.base is None else bars.close.base
+        return np.full(len(bars), 1.0 if len(whole) > len(bars) else 0.0)
+
+    assert rows_of(made(signal), BARS.rows(0, 60))[19:].max() == 0.0
 
 
 def test_a_fault_refuses_or_holds_the_symbol_alone() -> None:
