@@ -50,6 +50,8 @@ class BrokerBaseline:
     already; the time is None in baselines of old, where it is `adopted_at`.
     """
 
+    account: str
+    broker: str
     number: int
     reason: str
     adopted_at: datetime
@@ -57,6 +59,11 @@ class BrokerBaseline:
     positions: Mapping[str, Decimal]
     charges_from: datetime | None = None
     charges_held: frozenset[str] = frozenset()
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """Return the natural key: an account's takeovers of a broker are numbered from 1."""
+        return self.account, self.broker, self.number
 
 
 def newest_baseline(connection: Connection, account: str, broker: str) -> BrokerBaseline | None:
@@ -76,6 +83,8 @@ def newest_baseline(connection: Connection, account: str, broker: str) -> Broker
         [account, broker, number],
     )
     return BrokerBaseline(
+        account=account,
+        broker=broker,
         number=number,
         reason=reason,
         adopted_at=adopted_at.astimezone(UTC),
@@ -96,18 +105,18 @@ def account_at(connection: Connection, broker: str) -> str | None:
     return scalar(connection, str, "SELECT account FROM adoptions WHERE broker = ? ORDER BY account", [broker])
 
 
-def record_baseline(connection: Connection, account: str, broker: str, taken: BrokerBaseline) -> None:
+def record_baseline(connection: Connection, taken: BrokerBaseline) -> None:
     """Record the baseline with which the account takes the broker over.
 
     Symbols may join it later, with their balances at that time.
     """
     held = {CASH: taken.cash, **taken.positions}
     rows: list[Row] = [
-        (account, broker, taken.number, symbol, quantised(quantity), taken.adopted_at, taken.reason, taken.charges_from)
+        (*taken.key, symbol, quantised(quantity), taken.adopted_at, taken.reason, taken.charges_from)
         for symbol, quantity in sorted(held.items())
     ]
     insert_once(connection, ADOPTIONS, rows)
-    charges: list[Row] = [(account, broker, taken.number, charge_id) for charge_id in sorted(taken.charges_held)]
+    charges: list[Row] = [(*taken.key, charge_id) for charge_id in sorted(taken.charges_held)]
     insert_once(connection, BASELINE_CHARGES, charges)
 
 

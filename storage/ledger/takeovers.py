@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from storage.database import Connection
 from storage.keyed_rows import Row, Table, insert_once
+from storage.ledger.broker_events import BrokerBaseline
 from strategy.account.money import quantised
 from strategy.account.state import Entry, EntryKind
 from strategy.broker.takeover import Change
@@ -22,15 +23,6 @@ ENTRIES = Table(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TakeoverKey:
-    """The key of a takeover: an account's takeovers of a broker are numbered from 1."""
-
-    account: str
-    broker: str
-    number: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class KeptPositions:
     """The signed quantities that the account owned after a takeover, and the cost of those on margin."""
 
@@ -38,21 +30,21 @@ class KeptPositions:
     costs: Mapping[str, Decimal]
 
 
-def record_kept_positions(connection: Connection, account: str, broker: str, number: int, kept: KeptPositions) -> None:
-    """Record what the account owns after the takeover of that number; writes nothing if it owns nothing."""
+def record_kept_positions(connection: Connection, taken: BrokerBaseline, kept: KeptPositions) -> None:
+    """Record what the account owns after the takeover with that baseline; writes nothing if it owns nothing."""
     rows: list[Row] = [
-        (account, broker, number, symbol, quantised(quantity), quantised(kept.costs.get(symbol, Decimal(0))))
+        (*taken.key, symbol, quantised(quantity), quantised(kept.costs.get(symbol, Decimal(0))))
         for symbol, quantity in sorted(kept.positions.items())
     ]
     insert_once(connection, POSITIONS, rows)
 
 
-def kept_positions(connection: Connection, account: str, broker: str, number: int) -> KeptPositions:
-    """Return what the account owned after the takeover of that number; empty for the first."""
+def kept_positions(connection: Connection, taken: BrokerBaseline) -> KeptPositions:
+    """Return what the account owned after the takeover with that baseline; empty for the first."""
     rows = connection.execute(
         "SELECT symbol, quantity, cost FROM takeover_positions WHERE account = ? AND broker = ? AND number = ? "
         "ORDER BY symbol",
-        [account, broker, number],
+        taken.key,
     ).fetchall()
     return KeptPositions(
         positions={symbol: quantity for symbol, quantity, _ in rows},
@@ -61,13 +53,12 @@ def kept_positions(connection: Connection, account: str, broker: str, number: in
 
 
 def record_changes(
-    connection: Connection, takeover: TakeoverKey, as_of: date, changes: Sequence[tuple[Change, str]]
+    connection: Connection, taken: BrokerBaseline, as_of: date, changes: Sequence[tuple[Change, str]]
 ) -> None:
     """Record the entries that a takeover books on the day, each change with its reason."""
-    key = (takeover.account, takeover.broker, takeover.number)
     rows: list[Row] = [
         (
-            *(*key, line, as_of, change.symbol, quantised(change.cash), quantised(change.quantity)),
+            *(*taken.key, line, as_of, change.symbol, quantised(change.cash), quantised(change.quantity)),
             *(str(change.cause), reason),
         )
         for line, (change, reason) in enumerate(changes, start=1)

@@ -49,9 +49,9 @@ _READS = 3
 CLOCK_STEP = timedelta(minutes=2)
 
 
-def is_current_baseline(store: Connection, account: str, broker: Broker, current: BrokerBaseline) -> bool:
+def is_current_baseline(store: Connection, current: BrokerBaseline) -> bool:
     """Return whether this is the account's newest baseline; another run may have recorded a newer one meanwhile."""
-    newest = broker_events.newest_baseline(store, account, broker.name)
+    newest = broker_events.newest_baseline(store, current.account, current.broker)
     return newest is not None and newest.number == current.number
 
 
@@ -80,10 +80,12 @@ def _recent_charges(broker: Broker) -> frozenset[str]:
     return frozenset(charge.charge_id for charge in broker.charges(broker.now() - CLOCK_STEP))
 
 
-def baseline(broker: Broker, number: int, reason: str, holdings: Balances) -> BrokerBaseline:
+def baseline(account: str, broker: Broker, number: int, reason: str, holdings: Balances) -> BrokerBaseline:
     """Return the account's `number`-th baseline, made of these balances now."""
     now = broker.now()
     return BrokerBaseline(
+        account=account,
+        broker=broker.name,
         number=number,
         reason=reason,
         adopted_at=now,
@@ -124,15 +126,13 @@ def first_open_day(store: Connection, account: str, settled: date, events: Unrec
     )
 
 
-def books_of(
-    store: Connection, account: str, broker: str, current: BrokerBaseline, events: UnrecordedEvents = NO_EVENTS
-) -> Books | None:
+def books_of(store: Connection, current: BrokerBaseline, events: UnrecordedEvents = NO_EVENTS) -> Books | None:
     """Return the account's books, with the cost of its positions on margin; None before its first day."""
-    now = account_now(store, account, events)
+    now = account_now(store, current.account, events)
     if now is None:
         return None
-    costs = dict(takeovers.kept_positions(store, account, broker, current.number).costs)
-    for execution in (*broker_events.executions(store, account, current.number), *events.executions):
+    costs = dict(takeovers.kept_positions(store, current).costs)
+    for execution in (*broker_events.executions(store, current.account, current.number), *events.executions):
         if execution.realised is not None:
             cost = costs.get(execution.symbol, Decimal(0))
             costs[execution.symbol] = cost + execution.realised + execution.signed_quantity * execution.price
@@ -144,12 +144,12 @@ def books_of(
     )
 
 
-def expected(store: Connection, account: str, current: BrokerBaseline, events: UnrecordedEvents = NO_EVENTS) -> Holding:
+def expected(store: Connection, current: BrokerBaseline, events: UnrecordedEvents = NO_EVENTS) -> Holding:
     """Return what the broker must hold: the baseline, changed by our trades and funding payments."""
-    executions = (*broker_events.executions(store, account, current.number), *events.executions)
+    executions = (*broker_events.executions(store, current.account, current.number), *events.executions)
     on_margin = any(execution.realised is not None for execution in executions)
     ours = realised(executions) if on_margin else traded(executions)
-    charges = (*broker_events.charges(store, account, current.number), *events.charges)
+    charges = (*broker_events.charges(store, current.account, current.number), *events.charges)
     charged = sum((charge.cash for charge in charges), Decimal(0))
     symbols = {*current.positions, *ours.positions}
     spent = fees_elsewhere(executions, instrument_store.bases(store, sorted(symbols)))
@@ -176,14 +176,12 @@ def found_of(holdings: Balances, due: Holding, unknown: Sequence[Order] = ()) ->
     )
 
 
-def unreported_orders(
-    store: Connection, account: str, current: BrokerBaseline, events: UnrecordedEvents
-) -> tuple[Order, ...]:
+def unreported_orders(store: Connection, current: BrokerBaseline, events: UnrecordedEvents) -> tuple[Order, ...]:
     """Return the orders whose outcome will never be reported, each with its mark and the quantity without trades."""
     told: dict[str, Decimal] = {}
-    for execution in (*broker_events.executions(store, account, current.number), *events.executions):
+    for execution in (*broker_events.executions(store, current.account, current.number), *events.executions):
         told[execution.order_id] = told.get(execution.order_id, Decimal(0)) + execution.quantity
-    marks, zero = order_store.marks_of(store, account, [order.order_id for order in events.unknown]), Decimal(0)
+    marks, zero = order_store.marks_of(store, current.account, [order.order_id for order in events.unknown]), Decimal(0)
     return tuple(
         replace(
             order, quantity=max(order.quantity - told.get(order.order_id, zero), zero), mark=marks.get(order.order_id)
@@ -208,17 +206,15 @@ def as_recorded(store: Connection, customer: Customer, fresh: Sequence[BrokerFil
     current = broker_events.newest_baseline(store, account, broker)
     if current is None or all(execution.paid_in is not PaidIn.ELSEWHERE for execution in executions):
         return executions
-    owned = traded_since(store, account, broker, current).positions
+    owned = traded_since(store, current).positions
     symbols = {*owned, *(execution.symbol for execution in executions)}
     return with_fee_payers(executions, owned, instrument_store.bases(store, sorted(symbols)))
 
 
-def traded_since(
-    store: Connection, account: str, broker: str, current: BrokerBaseline, events: UnrecordedEvents = NO_EVENTS
-) -> Holding:
+def traded_since(store: Connection, current: BrokerBaseline, events: UnrecordedEvents = NO_EVENTS) -> Holding:
     """Return the positions that the account must own: those it kept at the baseline, and its trades since."""
-    kept = takeovers.kept_positions(store, account, broker, current.number).positions
-    ours = traded((*broker_events.executions(store, account, current.number), *events.executions)).positions
+    kept = takeovers.kept_positions(store, current).positions
+    ours = traded((*broker_events.executions(store, current.account, current.number), *events.executions)).positions
     symbols = {*kept, *ours}
     return Holding(
         cash=Decimal(0),

@@ -27,7 +27,7 @@ from tasks.broker.account_books import (
     traded_since,
 )
 from tasks.broker.resets import Verdict, judged
-from tasks.broker.takeover_plan import AccountAtBroker, Plan, planned, take_over
+from tasks.broker.takeover_plan import Plan, planned, take_over
 from tasks.report.markup import exactly
 from tasks.run.job import Job
 
@@ -62,19 +62,19 @@ def difference(job: Job, broker: Broker, baseline: BrokerBaseline) -> Difference
         now = account_now(store, job.account)
     holdings = holdings_of(broker, sorted({*job.symbols, *baseline.positions, *(now.positions if now else ())}))
     with connect(job.home) as store, transaction(store):
-        if not is_current_baseline(store, job.account, broker, baseline):
+        if not is_current_baseline(store, baseline):
             words = f"{broker.name} was taken over by another run at the same time"
             return Difference(side=BookSide.MEANWHILE, words=words)
         # A symbol added later joins the baseline as it stands now: the account owns none of it yet.
         joined = {symbol: held for symbol, held in holdings.positions.items() if symbol not in baseline.positions}
         late = replace(baseline, positions=joined, adopted_at=broker.now())
-        broker_events.record_baseline(store, job.account, broker.name, late)
+        broker_events.record_baseline(store, late)
         whole = replace(baseline, positions={**baseline.positions, **joined})
         now = account_now(store, job.account)
         owned = {symbol: position.quantity for symbol, position in now.positions.items()} if now else {}
-        due = traded_since(store, job.account, broker.name, baseline).positions
+        due = traded_since(store, baseline).positions
         ours = ledger_difference(owned, due)
-        theirs = broker_difference(holdings, expected(store, job.account, whole))
+        theirs = broker_difference(holdings, expected(store, whole))
     if ours:
         return Difference(side=BookSide.LEDGER, words=f"the ledger of account {job.account} {ours}")
     return Difference(side=BookSide.BROKER, words=f"{broker.name} {theirs}") if theirs else None
@@ -87,9 +87,9 @@ def differ_by_fills(job: Job, broker: Broker, baseline: BrokerBaseline, unknown:
     with connect(job.home) as store:
         now = account_now(store, job.account)
         owned = {symbol: position.quantity for symbol, position in now.positions.items()} if now else {}
-        if ledger_difference(owned, traded_since(store, job.account, broker.name, baseline).positions):
+        if ledger_difference(owned, traded_since(store, baseline).positions):
             return False
-        there_due = expected(store, job.account, baseline).positions
+        there_due = expected(store, baseline).positions
     moved = False
     for symbol, balance in holdings.positions.items():
         gap = balance - there_due.get(symbol, Decimal(0))
@@ -114,14 +114,13 @@ def settle_difference(job: Job, broker: Broker, baseline: BrokerBaseline, found:
         raise BrokerDisagrees(f"{found.words}; {_remedy(job)}")
     verdict = judged(job, broker, baseline)
     holdings = baseline_holdings(broker, sorted({*job.symbols, *baseline.positions}))
-    at = AccountAtBroker(account=job.account, broker=broker.name, baseline=baseline)
     with connect(job.home) as store, transaction(store):
         # The mismatch may come from orders that another run sent after it recorded a new baseline.
-        if not is_current_baseline(store, job.account, broker, baseline):
+        if not is_current_baseline(store, baseline):
             return ()
         if not verdict.reset:
             raise BrokerDisagrees(f"{found.words}; {verdict.words}; {_remedy(job)}")
-        plan = planned(store, at, holdings, given_back)
+        plan = planned(store, baseline, holdings, given_back)
         take_over(store, broker, plan, holdings, verdict.reason)
         if verdict.met:
             resets.record_reset(store, job.account, broker.name, baseline.number + 1, broker.now())

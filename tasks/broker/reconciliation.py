@@ -170,8 +170,8 @@ def _adopt_first(job: Job, broker: Broker) -> BrokerBaseline:
         if (other := broker_events.newest_baseline(store, job.account, broker.name)) is not None:
             return other
         _demand(job, broker, holdings.cash)
-        current = baseline(broker, 1, "first run", holdings)
-        broker_events.record_baseline(store, job.account, broker.name, current)
+        current = baseline(job.account, broker, 1, "first run", holdings)
+        broker_events.record_baseline(store, current)
     log.info(
         "Account %s adopts %s with %s in cash, %s of it its own.",
         job.account,
@@ -226,7 +226,7 @@ def record_charges(customer: Customer, broker: Broker, current: BrokerBaseline, 
     charges = charges_since(customer, broker, current)
     with connect(customer.home) as store, transaction(store):
         # If another run has recorded a newer baseline meanwhile, that run books the later funding payments.
-        for charge in charges if is_current_baseline(store, customer.account, broker, current) else ():
+        for charge in charges if is_current_baseline(store, current) else ():
             broker_events.record_charge(
                 store, customer.account, current.number, charge, booking_day(charge.charged_at, settled)
             )

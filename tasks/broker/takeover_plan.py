@@ -12,7 +12,7 @@ from storage.ledger import broker_events, takeovers
 from storage.ledger import orders as order_store
 from storage.ledger import positions as position_store
 from storage.ledger.broker_events import BrokerBaseline
-from storage.ledger.takeovers import KeptPositions, TakeoverKey
+from storage.ledger.takeovers import KeptPositions
 from strategy.account.orders import OrderState, ReasonCode
 from strategy.broker.takeover import Books, Cause, Change, Found, Takeover
 from tasks.broker.account_books import (
@@ -39,19 +39,10 @@ Law = Callable[[Books, Found], Takeover]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccountAtBroker:
-    """An account at an external broker, named by `broker`, and its current baseline there."""
-
-    account: str
-    broker: str
-    baseline: BrokerBaseline
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The effect of a takeover on an account; `takeover` and `before` are None before its first day."""
 
-    at: AccountAtBroker
+    baseline: BrokerBaseline
     as_of: date
     found: Found
     before: Books | None
@@ -60,7 +51,7 @@ class Plan:
     @property
     def broker(self) -> str:
         """Return the broker's name."""
-        return self.at.broker
+        return self.baseline.broker
 
     @property
     def changes(self) -> tuple[tuple[Change, str], ...]:
@@ -140,21 +131,19 @@ class Plan:
 
 def planned(
     store: Connection,
-    at: AccountAtBroker,
+    current: BrokerBaseline,
     holdings: Balances,
     law: Law,
     events: UnrecordedEvents = NO_EVENTS,
 ) -> Plan:
     """Return what taking the broker over will do by the law, once the events are recorded; write nothing."""
-    account, current = at.account, at.baseline
-    found = found_of(
-        holdings, expected(store, account, current, events), unreported_orders(store, account, current, events)
-    )
-    books = books_of(store, account, at.broker, current, events)
+    account = current.account
+    found = found_of(holdings, expected(store, current, events), unreported_orders(store, current, events))
+    books = books_of(store, current, events)
     snapshot = position_store.latest_snapshot(store, account)
     day = first_open_day(store, account, snapshot.account.as_of, events) if snapshot else current.adopted_at.date()
     return Plan(
-        at=at,
+        baseline=current,
         as_of=day,
         found=found,
         before=books,
@@ -167,19 +156,18 @@ def take_over(store: Connection, broker: Broker, plan: Plan, holdings: Balances,
 
     Orders decided before it and not sent yet expire.
     """
-    account, number, now = plan.at.account, plan.at.baseline.number + 1, broker.now()
+    account, now = plan.baseline.account, broker.now()
     for order in order_store.open_orders(store, account):
         ended = replace(order, state=OrderState.EXPIRED, reason=UNSENT, code=ReasonCode.OVERTAKEN)
         if order.state is OrderState.INTENDED and order_store.claim_order(store, account, ended):
             broker_events.record_step(store, account, ended, now)
-    broker_events.record_baseline(store, account, broker.name, baseline(broker, number, reason, holdings))
+    taken = baseline(account, broker, plan.baseline.number + 1, reason, holdings)
+    broker_events.record_baseline(store, taken)
     if plan.takeover is not None:
         after = plan.takeover.books
-        takeovers.record_kept_positions(
-            store, account, broker.name, number, KeptPositions(positions=after.positions, costs=after.costs)
-        )
-        key = TakeoverKey(account=account, broker=broker.name, number=number)
-        takeovers.record_changes(store, key, plan.as_of, plan.changes)
+        kept = KeptPositions(positions=after.positions, costs=after.costs)
+        takeovers.record_kept_positions(store, taken, kept)
+        takeovers.record_changes(store, taken, plan.as_of, plan.changes)
     log.warning("Account %s adopts %s anew.", account, broker.name)
     for _, words in plan.changes:
         log.warning("%s.", words)

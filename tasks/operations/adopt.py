@@ -29,7 +29,7 @@ from tasks.broker.account_books import (
 )
 from tasks.broker.balances import broker_difference, ledger_difference
 from tasks.broker.reconciliation import LOOKS, charges_since, record_charges
-from tasks.broker.takeover_plan import AccountAtBroker, AdoptAnswer, Adopted, answered, planned, take_over
+from tasks.broker.takeover_plan import AdoptAnswer, Adopted, answered, planned, take_over
 from tasks.broker.unknown_orders import WAITED_FOR, sync_orders, unresolved
 from tasks.run.job import PAPER
 
@@ -105,8 +105,7 @@ def foresee(home: Path, account: str, open_broker: Callable[[datetime], Broker],
     with connect(home) as store:
         forgotten = [report.order for report in receipts if unresolved(store, account, report.order, now_there)]
         events = replace(events, unknown=tuple(forgotten))
-        at = AccountAtBroker(account=account, broker=broker.name, baseline=before)
-        plan = planned(store, at, holdings, taken_over, events)
+        plan = planned(store, before, holdings, taken_over, events)
         due = bool(forgotten) or bool(plan.changes) or _due(store, adopter, before, holdings, events)
     number = before.number + due
     return answered(adopter, Adopted(plan=plan, number=number, reason="", holdings=holdings, changed=due, dry=True))
@@ -183,14 +182,13 @@ def _took_over(adopter: Adopter, broker: Broker, before: BrokerBaseline, reason:
         known = broker_events.executions(store, account, before.number)
     holdings = _holdings(adopter, broker, before)
     with connect(adopter.home) as store, transaction(store):
-        if not is_current_baseline(store, account, broker, before):
+        if not is_current_baseline(store, before):
             return None
         out = [order for order in order_store.open_orders(store, account) if order.state is not OrderState.INTENDED]
         forgotten = [order for order in out if unresolved(store, account, order, broker.now())]
         if out != forgotten or broker_events.executions(store, account, before.number) != known:
             return None
-        at = AccountAtBroker(account=account, broker=broker.name, baseline=before)
-        plan = planned(store, at, holdings, taken_over, UnrecordedEvents(unknown=tuple(forgotten)))
+        plan = planned(store, before, holdings, taken_over, UnrecordedEvents(unknown=tuple(forgotten)))
         if not (forgotten or plan.changes or _due(store, adopter, before, holdings)):
             return Adopted(plan=plan, number=before.number, reason=before.reason, holdings=holdings, changed=False)
         take_over(store, broker, plan, holdings, reason)
@@ -215,8 +213,8 @@ def _due(
         return True
     now = account_now(store, account, events)
     owned = {symbol: position.quantity for symbol, position in now.positions.items()} if now else {}
-    due = traded_since(store, account, adopter.broker, before, events).positions
-    there = expected(store, account, before, events)
+    due = traded_since(store, before, events).positions
+    there = expected(store, before, events)
     return bool(ledger_difference(owned, due) or broker_difference(holdings, there))
 
 

@@ -19,7 +19,13 @@ D = Decimal
 MONDAY, TUESDAY, WEDNESDAY = date(2020, 1, 6), date(2020, 1, 7), date(2020, 1, 8)
 NOON = datetime(2020, 1, 6, 12, 0, 0, 123456, tzinfo=UTC)
 FIRST = BrokerBaseline(
-    number=1, reason="first run", adopted_at=NOON, cash=D("10000.5"), positions={"BTCUSDT": D("0.25"), "ETHUSDT": D(0)}
+    account="spot",
+    broker="testnet-spot",
+    number=1,
+    reason="first run",
+    adopted_at=NOON,
+    cash=D("10000.5"),
+    positions={"BTCUSDT": D("0.25"), "ETHUSDT": D(0)},
 )
 ORDER = Order(order_id="o1", symbol="BTCUSDT", as_of=MONDAY, side=Side.BUY, quantity=D(2))
 TRADE = BrokerFill(
@@ -56,11 +62,11 @@ def test_a_broker_is_taken_over_as_it_stood_and_later_anew(home: Path) -> None:
     again = replace(again, charges_from=again.adopted_at - timedelta(minutes=2), charges_held=frozenset({"c1", "c2"}))
     with connect(home) as store:
         assert broker_events.newest_baseline(store, "spot", "testnet-spot") is None
-        broker_events.record_baseline(store, "spot", "testnet-spot", FIRST)
+        broker_events.record_baseline(store, FIRST)
         taken = broker_events.newest_baseline(store, "spot", "testnet-spot")
         assert taken == FIRST
         assert taken.adopted_at.tzinfo is UTC
-        broker_events.record_baseline(store, "spot", "testnet-spot", again)
+        broker_events.record_baseline(store, again)
         assert broker_events.newest_baseline(store, "spot", "testnet-spot") == again
         newest = broker_events.newest_baseline(store, "spot", "testnet-spot")
         assert newest is not None
@@ -76,8 +82,8 @@ def test_a_broker_is_taken_over_as_it_stood_and_later_anew(home: Path) -> None:
 def test_a_symbol_may_join_an_adoption_and_changes_nothing_of_it(home: Path) -> None:
     joined = replace(FIRST, cash=D(1), reason="joined", positions={"BTCUSDT": D(9), "ADAUSDT": D("1.0000000000004")})
     with connect(home) as store:
-        broker_events.record_baseline(store, "spot", "testnet-spot", FIRST)
-        broker_events.record_baseline(store, "spot", "testnet-spot", joined)
+        broker_events.record_baseline(store, FIRST)
+        broker_events.record_baseline(store, joined)
         taken = broker_events.newest_baseline(store, "spot", "testnet-spot")
         assert taken == replace(FIRST, positions={"ADAUSDT": D(1), **FIRST.positions})
         assert list(taken.positions) == ["ADAUSDT", "BTCUSDT", "ETHUSDT"]
@@ -86,8 +92,8 @@ def test_a_symbol_may_join_an_adoption_and_changes_nothing_of_it(home: Path) -> 
 def test_an_account_and_its_broker_are_found_by_each_other(home: Path) -> None:
     with connect(home) as store:
         assert broker_events.broker_of(store, "spot") is broker_events.account_at(store, "testnet-spot") is None
-        broker_events.record_baseline(store, "spot", "testnet-spot", FIRST)
-        broker_events.record_baseline(store, "futures", "testnet-futures", FIRST)
+        broker_events.record_baseline(store, FIRST)
+        broker_events.record_baseline(store, replace(FIRST, account="futures", broker="testnet-futures"))
         assert [broker_events.broker_of(store, venue) for venue in ("spot", "futures")] == [
             "testnet-spot",
             "testnet-futures",

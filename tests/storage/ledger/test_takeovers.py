@@ -1,15 +1,23 @@
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
 from storage.database import connect
 from storage.ledger import takeovers
-from storage.ledger.takeovers import KeptPositions, TakeoverKey
+from storage.ledger.broker_events import BrokerBaseline
+from storage.ledger.takeovers import KeptPositions
 from strategy.account.state import Entry, EntryKind
 from strategy.broker.takeover import Cause, Change
 
 D = Decimal
 MONDAY, TUESDAY = date(2020, 1, 6), date(2020, 1, 7)
+
+
+def adoption(number: int) -> BrokerBaseline:
+    at = datetime(2020, 1, 6, tzinfo=UTC)
+    return BrokerBaseline(
+        account="daily", broker="b", number=number, reason="test", adopted_at=at, cash=D(100), positions={}
+    )
 
 
 def test_what_adoptions_book_on_a_day_is_added_up_by_symbol(tmp_path: Path) -> None:
@@ -18,8 +26,7 @@ def test_what_adoptions_book_on_a_day_is_added_up_by_symbol(tmp_path: Path) -> N
     with connect(tmp_path) as store:
         for number in (2, 2, 3):
             changes = [(gone, "sold"), (rebate, "paid")] if number == 2 else [(rebate, "paid")]
-            key = TakeoverKey(account="daily", broker="b", number=number)
-            takeovers.record_changes(store, key, TUESDAY, changes)
+            takeovers.record_changes(store, adoption(number), TUESDAY, changes)
         rows = store.execute("SELECT line, symbol, cause, reason FROM takeover_entries WHERE number = 2 ORDER BY line")
         assert rows.fetchall() == [(1, "A", "position", "sold"), (2, "", "cash", "paid")]
         cash = Entry(as_of=TUESDAY, kind=EntryKind.REBASE, symbol="", cash=D(1), quantity=D(0))
@@ -32,9 +39,9 @@ def test_what_adoptions_book_on_a_day_is_added_up_by_symbol(tmp_path: Path) -> N
 def test_what_was_kept_belongs_to_its_adoption(tmp_path: Path) -> None:
     kept = KeptPositions(positions={"A": D(2), "B": D(1)}, costs={"A": D(600)})
     with connect(tmp_path) as store:
-        takeovers.record_kept_positions(store, "daily", "b", 2, kept)
-        assert takeovers.kept_positions(store, "daily", "b", 2) == kept
-        assert takeovers.kept_positions(store, "daily", "b", 1) == KeptPositions(positions={}, costs={})
+        takeovers.record_kept_positions(store, adoption(2), kept)
+        assert takeovers.kept_positions(store, adoption(2)) == kept
+        assert takeovers.kept_positions(store, adoption(1)) == KeptPositions(positions={}, costs={})
 
 
 def test_what_a_store_of_before_had_booked_for_a_day_to_come_still_is(tmp_path: Path) -> None:

@@ -85,8 +85,16 @@ def test_what_is_halted_or_open_at_a_broker_outside_is_not_forgotten(run: Run, j
     assert "daily has been halted since 2020-06-12: the feed looks wrong" in halted
     resume(home, "daily", "it was right")
     with connect(home) as store:
-        taken = BrokerBaseline(number=1, adopted_at=job.now, cash=Decimal(5), positions={}, reason="new")
-        broker_events.record_baseline(store, "daily", "testnet-spot", taken)
+        taken = BrokerBaseline(
+            account="daily",
+            broker="testnet-spot",
+            number=1,
+            adopted_at=job.now,
+            cash=Decimal(5),
+            positions={},
+            reason="new",
+        )
+        broker_events.record_baseline(store, taken)
     told = run("accounts", "forget", "daily", "--yes")
     assert (told.code, "daily is open at testnet-spot (" in told.failure) == (2, True)
 
