@@ -3,20 +3,11 @@
 An order with evidence has arrived, whatever the broker reports or forgets later.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from storage.database import Connection
 from storage.typed_rows import read_all, read_first
-from strategy.broker.fills import VenueOrder
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """An order of ours, and the broker's confirmation of it."""
-
-    order_id: str
-    venue: VenueOrder
+from strategy.broker.fills import ListedOrder, VenueOrder
 
 
 def record_evidence(connection: Connection, account: str, broker: str, order_id: str, venue: VenueOrder) -> bool:
@@ -39,11 +30,11 @@ def evidence_of(connection: Connection, account: str, broker: str, order_id: str
     )
 
 
-def evidence_since(connection: Connection, account: str, broker: str, since: datetime) -> tuple[Evidence, ...]:
+def evidence_since(connection: Connection, account: str, broker: str, since: datetime) -> tuple[ListedOrder, ...]:
     """Return the orders that the broker confirmed to have accepted at that instant or later, oldest first."""
     return read_all(
         connection,
-        Evidence,
+        ListedOrder,
         "SELECT order_id, venue_order_id, transacted_at FROM order_evidence WHERE account = ? AND broker = ? "
         "AND transacted_at >= ? ORDER BY transacted_at, order_id",
         [account, broker, since],

@@ -10,6 +10,7 @@ from strategy.evaluation.costs import Charges, Rates
 from strategy.evaluation.metrics import Metrics
 from strategy.evaluation.robustness import RobustnessReport
 from tasks.backtest.run import Backtest
+from tasks.backtest.walk_forward import FoldAnswer
 from tasks.run.answers import Answer, Exact
 
 
@@ -62,17 +63,6 @@ class SignificanceAnswer(Answer):
     bars: int
 
 
-class FoldAnswer(Answer):
-    """The days that one fold traded, and by what; the model is null if none could be trained."""
-
-    start: date
-    end: date
-    fitted_to: date
-    model_id: str | None
-    promoted: bool
-    reason: str
-
-
 class BacktestAnswer(Answer):
     """The answer of `turbodmt backtest`."""
 
@@ -118,7 +108,7 @@ def backtest_answer(tested: Backtest, files: Sequence[str]) -> BacktestAnswer:
         code_version=job.code_version,
         config=json.loads(job.policy.config),
         model_id=tested.model_id,
-        folds=tuple(map(FoldAnswer.model_validate, tested.folds)),
+        folds=tested.folds,
         seed=job.policy.recipe.seed,
         trials=tested.trials,
         would_halt_on=tested.would_halt_on,

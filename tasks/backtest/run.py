@@ -29,7 +29,7 @@ from strategy.signals.outlook import symbol_signals, warm_up_bars
 from strategy.signals.strategies import Strategy
 from strategy.training.walk_forward import overlaid
 from tasks.backtest.robustness import judged
-from tasks.backtest.walk_forward import TradedFold, Walk, left_to_the_prior, walk
+from tasks.backtest.walk_forward import FoldAnswer, Walk, left_to_the_prior, walk
 from tasks.data.ingest import ingest
 from tasks.data.universe import chosen_in_hindsight
 from tasks.models.fold_models import History
@@ -82,7 +82,7 @@ class Backtest:
     net_2x_cost: Tested
     benchmarks: Mapping[str, Tested]
     data_sha256: str
-    folds: tuple[TradedFold, ...]
+    folds: tuple[FoldAnswer, ...]
     trials: int | None
     robustness: RobustnessReport | None
     would_halt_on: date | None

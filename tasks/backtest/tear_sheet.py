@@ -15,7 +15,7 @@ from strategy.market.instruments import account_days_per_year
 from tasks.backtest.exposures import exposures, regimes
 from tasks.backtest.run import Backtest, Tested
 from tasks.backtest.trade_reasons import trade_reasons
-from tasks.backtest.walk_forward import TradedFold
+from tasks.backtest.walk_forward import FoldAnswer
 from tasks.report.backtest_page import BacktestPage, CostLine
 from tasks.report.backtest_tables import Fold, Measured, Trade
 from tasks.report.charts import EquityPicture, Line, Panel
@@ -208,6 +208,6 @@ def _model(tested: Backtest) -> str | None:
     return f"{len(promoted)} of the walk-forward{beside}"
 
 
-def _fold(fold: TradedFold) -> Fold:
+def _fold(fold: FoldAnswer) -> Fold:
     trader = f"model {fold.model_id[:12]}" if fold.promoted and fold.model_id else "the prior"
     return Fold(start=fold.start, end=fold.end, fitted_to=fold.fitted_to, trader=trader, reason=fold.reason)

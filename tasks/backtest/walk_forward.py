@@ -14,17 +14,14 @@ from strategy.signals.prior import PRIOR_BARS
 from strategy.training.training_progress import one_of
 from strategy.training.walk_forward import decided_rows, histories, yearly
 from tasks.models.fold_models import FoldRequest, History, KnownFold, extended, fitted, fold_key
+from tasks.run.answers import Answer
 from tasks.run.job import Job
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TradedFold:
-    """The days from `start` to `end`, both included, and what traded them: the model if promoted, else the prior.
-
-    The model saw bars up to `fitted_to`; `model_id` is None if none could be trained. `reason` says why.
-    """
+class FoldAnswer(Answer):
+    """The days that one fold traded, and by what; the model is null if none could be trained."""
 
     start: date
     end: date
@@ -38,7 +35,7 @@ class TradedFold:
 class Walk:
     """The folds of a window, and their models' signals by symbol and day; on all other days the prior trades."""
 
-    folds: tuple[TradedFold, ...]
+    folds: tuple[FoldAnswer, ...]
     signals: Mapping[str, Mapping[date, float]]
 
 
@@ -54,7 +51,7 @@ def walk(job: Job, history: History, notify: Callable[[str], None] = log.info) -
     with connect(job.home) as store:
         found = [_known(store, fold) for fold in requested]
     lacking = [number for number, fold in enumerate(found) if fold is None]
-    folds: list[TradedFold] = []
+    folds: list[FoldAnswer] = []
     signals: dict[str, dict[date, float]] = {symbol: {} for symbol in history.bars}
     for number, (fold, before) in enumerate(zip(requested, found, strict=True)):
         if before is None:
@@ -105,8 +102,8 @@ def _known(store: Connection, fold: FoldRequest) -> KnownFold | None:
     return KnownFold(stored=stored, signals=fold_store.signals(store, fold.key)) if stored else None
 
 
-def _traded(fold: FoldRequest, known: KnownFold) -> TradedFold:
-    return TradedFold(
+def _traded(fold: FoldRequest, known: KnownFold) -> FoldAnswer:
+    return FoldAnswer(
         start=fold.start,
         end=fold.end,
         fitted_to=fold.fitted_to,
@@ -116,7 +113,7 @@ def _traded(fold: FoldRequest, known: KnownFold) -> TradedFold:
     )
 
 
-def left_to_the_prior(folds: Sequence[TradedFold]) -> tuple[str, ...]:
+def left_to_the_prior(folds: Sequence[FoldAnswer]) -> tuple[str, ...]:
     """Return one sentence on the folds that the prior traded, if there are any."""
     left = [fold for fold in folds if not fold.promoted]
     if not left:

@@ -106,7 +106,7 @@ def foresee(home: Path, account: str, open_broker: Callable[[datetime], Broker],
         forgotten = [report.order for report in receipts if unresolved(store, account, report.order, now_there)]
         events = replace(events, unknown=tuple(forgotten))
         plan = planned(store, before, holdings, taken_over, events)
-        due = bool(forgotten) or bool(plan.changes) or _due(store, adopter, before, holdings, events)
+        due = bool(forgotten) or bool(plan.changes) or _due(store, before, holdings, events)
     number = before.number + due
     return answered(adopter, Adopted(plan=plan, number=number, reason="", holdings=holdings, changed=due, dry=True))
 
@@ -189,7 +189,7 @@ def _took_over(adopter: Adopter, broker: Broker, before: BrokerBaseline, reason:
         if out != forgotten or broker_events.executions(store, account, before.number) != known:
             return None
         plan = planned(store, before, holdings, taken_over, UnrecordedEvents(unknown=tuple(forgotten)))
-        if not (forgotten or plan.changes or _due(store, adopter, before, holdings)):
+        if not (forgotten or plan.changes or _due(store, before, holdings)):
             return Adopted(plan=plan, number=before.number, reason=before.reason, holdings=holdings, changed=False)
         take_over(store, broker, plan, holdings, reason)
         for order in forgotten:
@@ -199,15 +199,9 @@ def _took_over(adopter: Adopter, broker: Broker, before: BrokerBaseline, reason:
     return Adopted(plan=plan, number=before.number + 1, reason=reason, holdings=holdings, changed=True)
 
 
-def _due(
-    store: Connection,
-    adopter: Adopter,
-    before: BrokerBaseline,
-    holdings: Balances,
-    events: UnrecordedEvents = NO_EVENTS,
-) -> bool:
+def _due(store: Connection, before: BrokerBaseline, holdings: Balances, events: UnrecordedEvents = NO_EVENTS) -> bool:
     """Return whether a takeover has an effect: the books differ, even in what is not ours, or something happened."""
-    account = adopter.account
+    account = before.account
     traded = (*broker_events.executions(store, account, before.number), *events.executions)
     if before.number == 1 or traded or order_store.open_orders(store, account):
         return True

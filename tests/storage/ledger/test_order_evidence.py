@@ -6,8 +6,7 @@ from pathlib import Path
 
 from storage.database import connect
 from storage.ledger import order_evidence as evidence
-from storage.ledger.order_evidence import Evidence
-from strategy.broker.fills import VenueOrder
+from strategy.broker.fills import ListedOrder, VenueOrder
 
 #: The columns of an execution when evidence began to be kept.
 COLUMNS = "account, order_id, trade_id, symbol, executed_at, side, quantity, price, fee, fee_asset, realised, adoption"
@@ -33,7 +32,7 @@ def test_confirmed_orders_are_found_by_when_they_were_taken(home: Path) -> None:
         evidence.record_evidence(store, "spot", "testnet-spot", "o2", LATER)
         evidence.record_evidence(store, "spot", "testnet-spot", "o1", FIRST)
         evidence.record_evidence(store, "other", "testnet-spot", "o3", FIRST)
-        both = (Evidence(order_id="o1", venue=FIRST), Evidence(order_id="o2", venue=LATER))
+        both = (ListedOrder(order_id="o1", venue=FIRST), ListedOrder(order_id="o2", venue=LATER))
         found = evidence.evidence_since(store, "spot", "testnet-spot", NOON)
         assert found == both
         assert {one.venue.transacted_at.tzinfo for one in found} == {UTC}

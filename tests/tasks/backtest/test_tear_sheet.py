@@ -12,7 +12,7 @@ from strategy.builtin.registry import HOLD, RULES, TURBO
 from tasks.backtest.export import equity_table
 from tasks.backtest.run import Backtest, Window, backtest
 from tasks.backtest.tear_sheet import tear_sheet
-from tasks.backtest.walk_forward import TradedFold
+from tasks.backtest.walk_forward import FoldAnswer
 from testing.markets.bars import PAIR
 from testing.runs.jobs import a_job
 
@@ -62,8 +62,8 @@ def test_an_account_that_never_moved_has_no_distribution(pair: Backtest) -> None
 def test_the_model_is_named_or_told_in_words(pair: Backtest) -> None:
     assert tear_sheet(pair).provenance.model_id == "none: rules is a rule"
     turbo = replace(pair, job=replace(pair.job, policy=replace(pair.job.policy, strategy=TURBO)))
-    prior = TradedFold(start=START, end=END, fitted_to=START, model_id="b" * 64, promoted=False, reason="luck")
-    first, second = (replace(prior, model_id=name * 64, promoted=True) for name in "ac")
+    prior = FoldAnswer(start=START, end=END, fitted_to=START, model_id="b" * 64, promoted=False, reason="luck")
+    first, second = (prior.model_copy(update={"model_id": name * 64, "promoted": True}) for name in "ac")
     told = [(), (prior,), (first,), (first, second), (first, prior)]
     assert [tear_sheet(replace(turbo, folds=folds)).provenance.model_id for folds in told] == [
         *(None, None, "a" * 64),

@@ -13,7 +13,6 @@ from storage.database import connect
 from strategy.account.fees_and_slippage import Costs
 from strategy.market.bars import Bars
 from strategy.market.instruments import Membership
-from tasks.backtest.answer import FoldAnswer
 from tasks.backtest.walk_forward import Walk, left_to_the_prior, walk
 from tasks.models.fold_models import History
 from tasks.models.load import ensemble
@@ -82,7 +81,7 @@ def test_a_fold_is_a_year_and_knows_what_its_model_saw(first: tuple[Job, Walk]) 
         (START, date(1999, 12, 31), FITTED_TO),
         (date(2000, 1, 3), END, date(1999, 12, 24)),
     ]
-    assert FoldAnswer.model_validate(found.folds[0]).json_values() == {
+    assert found.folds[0].json_values() == {
         "start": "1999-06-01",
         "end": "1999-12-31",
         "fitted_to": "1998-12-24",
