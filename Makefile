@@ -26,7 +26,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-CODE := flows tasks exchange storage strategy testing
+CODE := turbodmt flows tasks exchange storage strategy testing
 CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build turbodmt.egg-info
 
 .DELETE_ON_ERROR:

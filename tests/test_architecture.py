@@ -15,7 +15,9 @@ from strategy.builtin.registry import BUILT_IN
 
 ROOT = Path(__file__).parents[1]
 FLOORS = ("flows", "tasks", "exchange", "storage", "strategy")
-MODULES = sorted(path for floor in FLOORS for path in (ROOT / floor).rglob("*.py"))
+#: The public package above the floors obeys their rules.
+PUBLIC = "turbodmt"
+MODULES = sorted(path for floor in (*FLOORS, PUBLIC) for path in (ROOT / floor).rglob("*.py"))
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "manager", "managers", "base", "common", "misc"}
 CLOCK_CALLS = {"now", "today", "utcnow", "time", "time_ns"}
 #: How names end of what people read, and what asks how such a text is spelt.
@@ -102,7 +104,7 @@ def test_a_module_name_is_a_noun_of_its_own(path: Path) -> None:
     if path.stem != "__init__":
         assert path.stem not in FORBIDDEN_NAMES
         assert path.stem not in sys.stdlib_module_names
-        assert path.stem not in FLOORS
+        assert path.stem not in (*FLOORS, PUBLIC)
 
 
 @each_module

@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 
 import typer
 
@@ -63,7 +63,7 @@ def _finish(produce: Callable[[], str], as_json: bool) -> None:
         _print(text)
 
 
-def fail(message: str, code: Exit, as_json: bool) -> None:
+def fail(message: str, code: Exit, as_json: bool) -> NoReturn:
     """Exit with the code; write the message to stderr, and with --json to stdout as an object as well."""
     sentence = " ".join(message.split())
     if as_json:

@@ -5,7 +5,8 @@ A command's module imports what is heavy inside the function that needs it, so t
 
 import os
 import sys
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 
@@ -22,6 +23,7 @@ from flows.cli.research.backfill import backfill
 from flows.cli.research.backtest import backtest
 from flows.cli.research.models import models
 from flows.cli.research.promote import promote
+from flows.cli.research.results_folder import with_folder
 from flows.cli.research.train import train
 from flows.cli.research.twin import twin
 from flows.cli.set_option import SettingsCommand
@@ -36,8 +38,9 @@ from flows.cli.trade.status import status
 from flows.runs.docstrings import documented
 from strategy.exit_codes import Exit
 
+NAME = "turbodmt"
 app = typer.Typer(
-    name="turbodmt",
+    name=NAME,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -65,13 +68,21 @@ def turbodmt(
         raise typer.Exit(int(Exit.USAGE))
 
 
+class ResultsCommand(SettingsCommand):
+    """A command whose `--save-results` may stand without a value, as the seed document writes it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Return what is left of the arguments once the options are read."""
+        return super().parse_args(ctx, with_folder(args))
+
+
 #: The commands that take --set, in the order of the help.
 COMMANDS = (
     *(daily, backtest, train, models, promote, twin, adopt, audit, backfill, universe, explain, report, bars, accounts),
     *(status, halt, resume, up, watch),
 )
 for _command in COMMANDS:
-    app.command(cls=SettingsCommand)(_command)
+    app.command(cls=ResultsCommand if _command is backtest else SettingsCommand)(_command)
 # `init` writes the settings and prompts for them, so it takes no --set.
 app.command()(init)
 app.command(name="import", cls=SettingsCommand)(import_bars)
@@ -83,20 +94,27 @@ def main() -> None:
     open_closed_streams()
     # Files that libraries write are private to the user too, like our own.
     os.umask(0o077)
+    raise SystemExit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command of the arguments, without the program's name, and return its exit code."""
     for command in (app.registered_callback, *app.registered_commands):
         if command is not None and command.callback is not None:
             documented(command.callback)
+    as_json = "--json" in arguments
     try:
-        code = app(standalone_mode=False)
-    except typer.TyperException as error:
-        fail(_usage(error), Exit.USAGE, "--json" in sys.argv)
-    except (typer.Abort, KeyboardInterrupt):
-        fail(STOPPED, Exit.STOPPED, "--json" in sys.argv)
-    else:
-        raise SystemExit(code)
+        try:
+            return int(app(list(arguments), prog_name=NAME, standalone_mode=False) or 0)
+        except typer.TyperException as error:
+            fail(_usage(error), Exit.USAGE, as_json)
+        except (typer.Abort, KeyboardInterrupt):
+            fail(STOPPED, Exit.STOPPED, as_json)
+    except SystemExit as ended:
+        return int(ended.code or 0)
 
 
 def _usage(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
-    command = context.command_path if context is not None else "turbodmt"
+    command = context.command_path if context is not None else NAME
     return f"{error.format_message().rstrip('.')} (see `{command} --help`)"

@@ -16,8 +16,10 @@ from flows.cli.research.window_options import WindowOptions
 from strategy.builtin.registry import BASELINE
 
 if TYPE_CHECKING:
+    from flows.planning.backtest_plan import BacktestPlan
     from strategy.signals.strategies import Strategy
     from tasks.backtest.answer import BacktestAnswer
+    from tasks.backtest.run import Backtest, Window
 
 
 def backtest(
@@ -29,7 +31,10 @@ def backtest(
     source: Source = None,
     fee_bps: Annotated[str | None, typer.Option(help="Fee in basis points.")] = None,
     slippage_bps: Annotated[str | None, typer.Option(help="Slippage in basis points.")] = None,
-    save_results: Annotated[str | None, typer.Option(metavar="DIR", help="Write equity, trades and a report.")] = None,
+    save_results: Annotated[
+        str | None,
+        typer.Option(metavar="[DIR]", help="Write equity, trades and a report; without a folder, turbodmt-results."),
+    ] = None,
     grid: Annotated[str | None, typer.Option(metavar="FILE", help="Sweep the lists of parameters in a file.")] = None,
     dask: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Spread the sweep over a Dask cluster.")] = None,
     calendar: Calendar = None,
@@ -60,26 +65,31 @@ def run_backtest(given: Mapping[str, object], window: WindowOptions, folder: str
     """Return the answer of a backtest; without Prefect server or account."""
     from flows.cli.research.results_folder import results_folder
     from flows.config.settings import load
-    from flows.planning.adapters import open_source, source_factory
-    from flows.planning.plan import between, plan
+    from flows.planning.backtest_plan import plan_backtest
+    from flows.planning.plan import between
 
     names, request = window.strategy, between("backtest", window.start_date, window.end_date)
-    settings = load(given)
-    strategies = _strategies(settings.strategy if names is None else names)
-    settings = load({**given, "strategy": strategies[0].name})
-    job = plan(settings, open_source(settings), request)
+    strategies = _strategies(load(given).strategy if names is None else names)
+    planned = plan_backtest(given, request, strategies[0])
     results = None if folder is None else results_folder(folder)
     # The answer holds all warnings of the steps.
     quiet_logs()
-    from flows.runs.training_progress import training_told
     from tasks.backtest.answer import backtest_answer
     from tasks.backtest.export import save
     from tasks.backtest.run import Window
+
+    tested = run_planned(planned, Window(strategies=strategies, start=request.since))
+    return backtest_answer(tested, save(tested, results) if results is not None else ())
+
+
+def run_planned(planned: "BacktestPlan", window: "Window") -> "Backtest":
+    """Return the backtest of a plan, with the progress of its trainings on stderr."""
+    from flows.planning.adapters import source_factory
+    from flows.runs.training_progress import training_told
     from tasks.backtest.run import backtest as run_job
 
     with training_told():
-        tested = run_job(job, Window(strategies=strategies, start=request.since), source_factory(settings), tell)
-    return backtest_answer(tested, save(tested, results) if results is not None else ())
+        return run_job(planned.job, window, source_factory(planned.settings), tell)
 
 
 def _strategies(names: str) -> "tuple[Strategy, ...]":

@@ -1,0 +1,73 @@
+"""TurboDMT in Python: what notebooks, scripts and a user's own strategy import; all else is the inside.
+
+    import turbodmt as td
+
+    tested = td.backtest("bars.csv", "rules", start="2015-01-01")
+    tested.stats, tested.plot()
+
+Importing it loads neither Prefect nor torch nor DuckDB; each name loads what it needs when it is first used. It knows
+nothing of markets and accounts itself: it hands values to the code of the command line. Start with `backtests`.
+
+>>> from turbodmt import Strategy
+>>> Strategy(name="always-long", signal=lambda bars: bars.close * 0 + 1, history_bars=1, sizing="direct").name
+'always-long'
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from turbodmt.own_packages import claim
+
+if TYPE_CHECKING:
+    from strategy.portfolio.sizing import SizingParams as SizingParams
+    from strategy.signals.strategies import Strategy as Strategy
+    from turbodmt.backtests import Backtest as Backtest
+    from turbodmt.backtests import backtest as backtest
+    from turbodmt.bar_tables import BarTable as BarTable
+    from turbodmt.bar_tables import read_bars as read_bars
+    from turbodmt.command_line import main as main
+    from turbodmt.paper_trader import BinancePaperTrader as BinancePaperTrader
+    from turbodmt.seed_calls import calculate_position_size as calculate_position_size
+    from turbodmt.seed_calls import detect_market_regime as detect_market_regime
+
+#: The module of each public name, which is loaded when the name is first used.
+_MODULES = {
+    "Backtest": "turbodmt.backtests",
+    "BarTable": "turbodmt.bar_tables",
+    "BinancePaperTrader": "turbodmt.paper_trader",
+    "SizingParams": "strategy.portfolio.sizing",
+    "Strategy": "strategy.signals.strategies",
+    "backtest": "turbodmt.backtests",
+    "calculate_position_size": "turbodmt.seed_calls",
+    "detect_market_regime": "turbodmt.seed_calls",
+    "main": "turbodmt.command_line",
+    "read_bars": "turbodmt.bar_tables",
+}
+
+__all__ = [
+    "Backtest",
+    "BarTable",
+    "BinancePaperTrader",
+    "SizingParams",
+    "Strategy",
+    "backtest",
+    "calculate_position_size",
+    "detect_market_regime",
+    "main",
+    "read_bars",
+]
+
+claim()
+
+
+def __getattr__(name: str) -> Any:
+    """Return the public object of that name, and keep it."""
+    if name not in _MODULES:
+        raise AttributeError(f"module 'turbodmt' has no attribute {name!r}")
+    found = getattr(import_module(_MODULES[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,218 @@
+"""Backtest of a strategy on history, with every cost, by the code of `turbodmt backtest`."""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, replace
+from html import escape
+from os import PathLike
+from pathlib import Path
+
+import pandas as pd
+
+from flows.cli.research.backtest import run_planned
+from flows.planning.backtest_plan import BacktestPlan, plan_backtest
+from flows.planning.plan import RequestRefused, between, strategies_named
+from storage import reports
+from strategy.builtin.registry import BASELINE, BUILT_IN
+from strategy.evaluation.robustness import RobustnessReport
+from strategy.signals.strategies import Strategy
+from tasks.backtest.answer import backtest_answer
+from tasks.backtest.export import equity_table, trades_table
+from tasks.backtest.exposures import exposures
+from tasks.backtest.run import Backtest as Tested
+from tasks.backtest.run import Window
+from tasks.backtest.tear_sheet import tear_sheet
+from tasks.report.backtest_page import backtest_page
+from tasks.report.charts import equity_picture
+from turbodmt.bar_tables import Bars, read_bars
+from turbodmt.code_digest import code_digest
+from turbodmt.option_names import Day, Money, Names, day_text, in_terms_of_python, merged, money_text
+from turbodmt.pictures import Picture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Backtest:
+    """A finished backtest: the account of a strategy, net of every cost, beside its benchmarks on the same bars.
+
+    Tables are indexed by date; amounts of money, quantities and exposures are float64.
+    """
+
+    tested: Tested = field(repr=False)
+
+    @property
+    def equity(self) -> pd.DataFrame:
+        """Return the account by day: equity, drawdown (from the highest so far), exposure and regime."""
+        return _dated(equity_table(self.tested))
+
+    @property
+    def trades(self) -> pd.DataFrame:
+        """Return the fills by the day of their fill, each with its order, its reason and what was decided."""
+        table = trades_table(self.tested)
+        return _dated(table.assign(decided_on=pd.to_datetime(table["decided_on"])))
+
+    @property
+    def weights(self) -> pd.DataFrame:
+        """Return the exposure to each symbol by day, decided at its close: a signed fraction of equity."""
+        columns = {symbol: exposures(self.tested.net, symbol) for symbol in self.tested.symbols}
+        return _dated(pd.DataFrame({"as_of": self.tested.dates, **columns}))
+
+    @property
+    def stats(self) -> "pd.Series[float]":
+        """Return the statistics of the net account, under the keys of `net` in the JSON; NaN where undefined."""
+        return self.comparison["net"].rename(str(self.tested.job.policy.strategy))
+
+    @property
+    def comparison(self) -> pd.DataFrame:
+        """Return the statistics of every account: gross, net, net at twice the cost, and each benchmark, net."""
+        tested = self.tested
+        accounts = {"gross": tested.gross, "net": tested.net, "net_2x_cost": tested.net_2x_cost, **tested.benchmarks}
+        names = [metric.name for metric in fields(tested.net.metrics)]
+        values = {label: [getattr(account.metrics, name) for name in names] for label, account in accounts.items()}
+        return pd.DataFrame(values, index=pd.Index(names, name="statistic"), dtype="float64")
+
+    @property
+    def robustness(self) -> RobustnessReport | None:
+        """Return how far the net Sharpe ratio can be trusted; None where too few days move the account."""
+        return self.tested.robustness
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return the warnings about bars, orders and the window."""
+        return self.tested.warnings
+
+    def json(self) -> str:
+        """Return what `turbodmt backtest --json` prints."""
+        return backtest_answer(self.tested, ()).to_json()
+
+    def report(self, path: str | PathLike[str]) -> Path:
+        """Write the report as one HTML file at the path, and return it. Raises ValueError, StoreFull, StoreReadOnly."""
+        target = Path(path).expanduser().absolute()
+        if target.suffix.lower() != ".html":
+            raise ValueError(f"the report's path is {str(path)!r}; it must end in .html")
+        return reports.write(target.parent, target.name, backtest_page(tear_sheet(self.tested)))
+
+    def plot(self) -> Picture:
+        """Return the picture of the equity beside the benchmarks, the regime and the drawdown."""
+        return Picture(svg=equity_picture(replace(tear_sheet(self.tested).picture, panels=())))
+
+    def __repr__(self) -> str:
+        return f"Backtest({self._title})"
+
+    @property
+    def _title(self) -> str:
+        tested = self.tested
+        whom = f"{tested.job.policy.strategy} on {', '.join(tested.symbols)}"
+        ratio = tested.net.metrics.sharpe
+        return (
+            f"{whom}, {tested.dates[0]} to {tested.dates[-1]}, net Sharpe "
+            f"{'undefined' if ratio is None else f'{ratio:.2f}'}"
+        )
+
+    def _repr_html_(self) -> str:
+        warned = "".join(f"<li>{escape(warning)}</li>" for warning in self.warnings)
+        return (
+            f"<p><b>{escape(self._title)}</b></p>{self.comparison.to_html(float_format='{:.4f}'.format)}"
+            f"{self.plot().svg}{f'<ul>{warned}</ul>' if warned else ''}"
+        )
+
+
+def backtest(
+    bars: Bars,
+    strategy: str | Strategy,
+    *,
+    start: Day | None = None,
+    end: Day | None = None,
+    capital: Money | None = None,
+    symbols: Names | None = None,
+    benchmarks: Sequence[str | Strategy] = (BASELINE.name,),
+    fee_bps: float | None = None,
+    slippage_bps: float | None = None,
+    settings: Mapping[str, object] | None = None,
+    home: str | PathLike[str] | None = None,
+) -> Backtest:
+    """Test a strategy on the bars from `start` to `end`, both included, beside its benchmarks.
+
+    `strategy` is the name of a built-in one or a Strategy made in this process. `bars` and `symbols` are as in
+    `read_bars`, `settings` any others by name, and what is left out has its default. Bars before `start` serve as
+    history. Without a `home` the store is a temporary one of this process, in which its backtests count each other as
+    trials; a home of your own counts them for good.
+
+    Raises what the command line turns into an exit code, in one sentence.
+
+    >>> tested = backtest("sample", "rules", symbols="^GSPC", start="2017-01-03", end="2018-12-31")
+    >>> tested
+    Backtest(rules on ^GSPC, 2017-01-03 to 2018-12-31, net Sharpe ...)
+    >>> list(tested.comparison.columns), len(tested.equity), tested.weights.columns.tolist()
+    (['gross', 'net', 'net_2x_cost', 'hold'], 502, ['^GSPC'])
+    """
+    options = {"capital": money_text(capital), "fee_bps": fee_bps, "slippage_bps": slippage_bps}
+    with in_terms_of_python():
+        subject = strategy_of(strategy)
+        others = _benchmarks(subject, benchmarks)
+        table = read_bars(bars, symbols)
+        folder = table.home(home)
+        request = between("backtest", day_text(start), day_text(end))
+        with table.calling_it_a_frame(folder), quiet():
+            given = merged({**table.options(folder), **options}, settings)
+            planned = identified(plan_backtest(given, request, subject))
+            window = Window(strategies=(subject, *others), start=request.since)
+            return Backtest(tested=run_planned(planned, window))
+
+
+def strategy_of(strategy: str | Strategy) -> Strategy:
+    """Return the built-in strategy of that name, or the one given. Raises RequestRefused for what is neither."""
+    if isinstance(strategy, Strategy):
+        if strategy != BUILT_IN.get(strategy.name, strategy):
+            raise RequestRefused(f"the strategy has the name {strategy.name!r} of a built-in one; give it another")
+        try:
+            hash(strategy)
+        except TypeError as error:
+            raise RequestRefused(
+                f"the parameters of {strategy.name} are {strategy.parameters!r}; they must be a frozen dataclass"
+            ) from error
+        return strategy
+    found = strategies_named(strategy)
+    if len(found) > 1:
+        raise RequestRefused(f"--strategy is {strategy!r}; it must name one strategy: the others are benchmarks=")
+    return found[0]
+
+
+def _benchmarks(subject: Strategy, wanted: Sequence[str | Strategy]) -> tuple[Strategy, ...]:
+    if isinstance(wanted, str):
+        raise RequestRefused(f"benchmarks is {wanted!r}; it must be a list of strategies, such as [{wanted!r}]")
+    found = tuple(strategy for strategy in dict.fromkeys(map(strategy_of, wanted)) if strategy != subject)
+    names = [str(strategy) for strategy in (subject, *found)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise RequestRefused(f"two strategies have the name {twice[0]!r}; give each its own")
+    return found
+
+
+def identified(planned: BacktestPlan) -> BacktestPlan:
+    """Return the plan, whose configuration names the code of a strategy made in this process."""
+    policy = planned.job.policy
+    if policy.strategy.name in BUILT_IN:
+        return planned
+    config = {**json.loads(policy.config), "strategy_sha256": code_digest(policy.strategy)}
+    policy = replace(policy, config=json.dumps(config, sort_keys=True))
+    return replace(planned, job=replace(planned.job, policy=policy))
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the steps' logs off the console, unless the program shows logs: the results hold all warnings."""
+    handler = logging.NullHandler()
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+
+
+def _dated(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with the column `as_of` as its index `date`."""
+    dates = pd.DatetimeIndex(pd.to_datetime(table["as_of"]), name="date")
+    return table.drop(columns="as_of").set_index(dates)
