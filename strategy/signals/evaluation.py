@@ -135,20 +135,8 @@ def windows(strategy: Strategy, known: Bars | PricePanel, rows: NDArray[np.int64
 
 
 def call(strategy: Strategy, known: Bars | PricePanel) -> FloatArray:
-    """Return what the strategy returns for these rows, (T,) or (T, S), checked. Raises CallFailed.
-
-    It is given read-only copies: a slice would let it write to our bars, and reach through `base` for later ones.
-    """
-    try:
-        values = np.array(strategy.values(_sealed(known)), dtype=np.float64)
-    except CallFailed:
-        raise
-    except Exception as error:
-        raise CallFailed(*_raised(strategy, error)) from error
-    if values.shape != known.close.shape:
-        raise failed_call(
-            Check.LENGTH, strategy, f"returns the shape {values.shape}; it must be {known.close.shape}", known
-        )
+    """Return what the strategy returns for these rows, (T,) or (T, S), checked. Raises CallFailed."""
+    values = returned(strategy, known)
     undefined = ~np.isfinite(values) & _warm(known.close, strategy.history_bars)
     if undefined.any():
         row = _first(undefined)
@@ -165,6 +153,25 @@ def call(strategy: Strategy, known: Bars | PricePanel) -> FloatArray:
         row = _first(beyond)
         value = float(values[row][beyond[row]][0] if values.ndim > 1 else values[row])
         raise failed_call(Check.OUT_OF_RANGE, strategy, f"is {value!r}; a signal lies between -1 and 1", known, row)
+    return values
+
+
+def returned(strategy: Strategy, known: Bars | PricePanel) -> FloatArray:
+    """Return what the strategy returns for these rows, (T,) or (T, S), of any value.
+
+    It is given read-only copies: a slice would let it write to our bars, and reach through `base` for later ones.
+    Raises CallFailed if it raises, or for a wrong shape.
+    """
+    try:
+        values = np.array(strategy.values(_sealed(known)), dtype=np.float64)
+    except CallFailed:
+        raise
+    except Exception as error:
+        raise CallFailed(*_raised(strategy, error)) from error
+    if values.shape != known.close.shape:
+        raise failed_call(
+            Check.LENGTH, strategy, f"returns the shape {values.shape}; it must be {known.close.shape}", known
+        )
     return values
 
 
