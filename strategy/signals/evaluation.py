@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
+from inspect import unwrap
 from traceback import extract_tb
 
 import numpy as np
@@ -222,7 +223,9 @@ def _name(strategy: Strategy) -> str:
 
 
 def _function(strategy: Strategy) -> object:
-    return strategy.signal or strategy.signals
+    """Return the strategy's function itself, not one that is wrapped around it."""
+    function = strategy.signal or strategy.signals
+    return unwrap(function) if function is not None else None
 
 
 def _file(strategy: Strategy) -> str:

@@ -1,0 +1,88 @@
+"""Calls of a strategy's functions in its process: each reports that it begins, and is held to the rules."""
+
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import wraps
+from typing import Any
+
+from strategy.signals.faults import CallFailed, Check
+from strategy.signals.strategies import Strategy
+from tasks.strategies.clocks import watched_dates
+from tasks.strategies.loading import line_of
+from tasks.strategies.outside_world import Guard
+
+#: Seconds between two reports of calls; a call may last that much longer than its limit before it is noticed.
+REPORT_S = 0.25
+
+
+class Calls:
+    """The calls of one request; `report` is called with the symbol when one begins, at most every REPORT_S."""
+
+    def __init__(self, guard: Guard, report: Callable[[str], None]) -> None:
+        self.guard, self.report = guard, report
+        self.symbol = ""
+        self._fresh = True
+        self._reported = time.monotonic()
+
+    def begin(self, symbol: str) -> None:
+        """Report that the calls on this symbol begin: the `tick` of an evaluation."""
+        self.symbol = symbol
+        self._fresh = True
+        self._tell()
+
+    def watched(self, strategy: Strategy) -> Strategy:
+        """Return the strategy with its functions watched."""
+        return replace(
+            strategy,
+            signal=self._watched(strategy.signal),
+            signals=self._watched(strategy.signals),
+            inputs=self._watched(strategy.inputs),
+        )
+
+    def _watched(self, function: Callable[..., Any] | None) -> Callable[..., Any] | None:
+        if function is None:
+            return None
+
+        @wraps(function)
+        def watched(*given: object) -> object:
+            if time.monotonic() - self._reported >= REPORT_S:
+                self._tell()
+            watch = watched_dates(self.guard) if self._fresh else nullcontext()
+            self._fresh = False
+            try:
+                with watch:
+                    result = function(*given)
+            except (SystemExit, KeyboardInterrupt, GeneratorExit) as error:
+                line = line_of(error, self.guard.origin)
+                message = f"{self.guard.origin}, line {line}: ends the process with {type(error).__name__}"
+                raise CallFailed(Check.RAISES, message) from error
+            except Exception as error:
+                self._raise_refusal(error)
+                raise
+            self._raise_refusal(None)
+            return result
+
+        return watched
+
+    def _raise_refusal(self, error: BaseException | None) -> None:
+        """Raise what the guard refused, even if the file or a library caught it and raised something else."""
+        refusal = self.guard.take() or refusal_behind(error)
+        if refusal is not None:
+            raise refusal from None
+
+    def _tell(self) -> None:
+        self._reported = time.monotonic()
+        self.report(self.symbol)
+
+
+def refusal_behind(error: BaseException | None) -> CallFailed | None:
+    """Return the refusal that an exception is, or was raised because of; None if there is none."""
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        if isinstance(error, CallFailed):
+            return error
+        seen.append(error)
+        error = error.__cause__ or error.__context__
+    return None

@@ -1,0 +1,150 @@
+"""A strategy from a file, whose code runs in a process of its own: what the rest of TurboDMT sees of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strategy.market.bars import Bars, FloatArray
+from strategy.signals.faults import Check, Fault, StrategyRefused
+from strategy.signals.strategies import Evaluated, Strategy
+from tasks.strategies.child_process import ChildLost, Heard, StrategyFile, TimeLimits, child_of
+from tasks.strategies.frames import Message, packed_bars, unpacked_fault
+from tasks.strategies.parameter_values import rebuilt
+
+#: After so many calls that were too slow or ended the process, the remaining symbols of an evaluation are not tried.
+MOST_LOST = 3
+
+
+def own_process_only(known: object, parameters: object = None) -> FloatArray:
+    """Stand for the function of a strategy whose code runs in a process of its own. Raises TypeError."""
+    del known, parameters
+    raise TypeError("the code of a strategy from a file runs in a process of its own; use its runner")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildRunner:
+    """Evaluation of a strategy's file in a process of its own; a value that can be pickled and compared.
+
+    The process is started when first needed and shared by all runners of the same file, whatever their parameters.
+    It checks the sha256 of the bytes before it runs them.
+    """
+
+    file: StrategyFile
+    across: bool = False
+    overrides: tuple[tuple[str, str], ...] = ()
+
+    def evaluate(self, bars: Mapping[str, Bars], since: np.datetime64 | None) -> Evaluated:
+        """Return the signals of all symbols as `evaluate_here` does.
+
+        A symbol on which a call is too slow or ends the process has that fault, and the others go on in a new one.
+        Raises StrategyRefused if the file cannot be loaded.
+        """
+        pending, signals, faults = dict(bars), dict[str, FloatArray](), dict[str, Fault]()
+
+        def heard(message: Message) -> None:
+            if message.kind == "part":
+                for number, symbol in enumerate(message.content["symbols"]):
+                    signals[symbol] = message.arrays[str(number)].copy()
+                    del pending[symbol]
+                faults.update({name: unpacked_fault(said) for name, said in message.content["faults"].items()})
+
+        for lost in range(1, MOST_LOST + 1):
+            try:
+                micros = None if since is None else int(since.astype("datetime64[us]").astype(np.int64))
+                self._of_bars("evaluate", pending, {"since": micros}, heard)
+            except ChildLost as error:
+                alone = error.fault.symbol in pending and not self.across and lost < MOST_LOST
+                for symbol in [error.fault.symbol] if alone else list(pending):
+                    faults[symbol] = replace(error.fault, symbol=symbol)
+                    signals[symbol] = np.full(len(pending.pop(symbol)), np.nan)
+            if not pending:
+                break
+        assert not pending, "each answer or loss takes symbols away"
+        return Evaluated(signals={symbol: signals[symbol] for symbol in bars}, faults=faults)
+
+    def description(self) -> Mapping[str, Any]:
+        """Return the fields of the strategy, with its parameters by name. Raises StrategyRefused."""
+        try:
+            return self.request("describe").content
+        except ChildLost as error:
+            raise StrategyRefused(self.file.origin, error.fault) from error
+
+    def inputs(self, bars: Bars) -> Mapping[str, float]:
+        """Return the numbers behind the newest value of one symbol. Raises StrategyRefused."""
+        try:
+            answer = self._of_bars("inputs", {bars.symbol: bars}, {}, None)
+        except ChildLost as error:
+            raise StrategyRefused(self.file.name or self.file.origin, error.fault) from error
+        values: dict[str, float] = answer.content["inputs"]
+        return values
+
+    def request(
+        self,
+        kind: str,
+        content: Mapping[str, Any] | None = None,
+        arrays: Mapping[str, NDArray[Any]] | None = None,
+        heard: Heard | None = None,
+    ) -> Message:
+        """Return the last answer of the process to a request of one of the kinds that `child` lists.
+
+        `heard` is given the messages before it, with the progress of calls as those of the kind `tick`. Each call has
+        its time limit, the request as a whole has none. Raises StrategyRefused and ChildLost.
+        """
+        message = Message(
+            kind=kind, content={**(content or {}), "overrides": dict(self.overrides)}, arrays=arrays or {}
+        )
+        with child_of(self.file) as child:
+            return child.exchange(message, self.file.limits.call_s, heard)
+
+    def _of_bars(self, kind: str, bars: Mapping[str, Bars], content: Mapping[str, Any], heard: Heard | None) -> Message:
+        symbols, arrays = packed_bars(bars)
+        return self.request(kind, {**content, "symbols": symbols}, arrays, heard)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteInputs:
+    """The `inputs` of a strategy whose code runs in a process of its own."""
+
+    runner: ChildRunner
+
+    def __call__(self, bars: Bars) -> Mapping[str, float]:
+        """Return the numbers behind the newest value of one symbol."""
+        return self.runner.inputs(bars)
+
+
+def open_strategy(
+    source: bytes,
+    origin: str,
+    name: str | None = None,
+    overrides: Mapping[str, str] | None = None,
+    limits: TimeLimits | None = None,
+) -> Strategy:
+    """Return the strategy that a file's bytes define, with its parameters set, its code in a process of its own.
+
+    `origin` is the path as shown, which is not read; `name` chooses among several strategies; `overrides` are texts by
+    the names of parameters. Its `version` is the sha256 of the bytes. Raises StrategyRefused with one sentence.
+    """
+    version = sha256(source).hexdigest()
+    file = StrategyFile(source=source, sha256=version, origin=origin, name=name, limits=limits or TimeLimits())
+    runner = ChildRunner(file=file, overrides=tuple((overrides or {}).items()))
+    said = runner.description()
+    if said["learner"]:
+        message = f"{origin}: {said['name']} has a learner; a strategy from a file has a signal and no model"
+        raise StrategyRefused(said["name"], Fault(check=Check.NOT_LOADABLE, message=message))
+    runner = replace(runner, across=said["across"])
+    return Strategy(
+        name=said["name"],
+        signal=None if said["across"] else own_process_only,
+        signals=own_process_only if said["across"] else None,
+        history_bars=said["history_bars"],
+        sizing=said["sizing"],
+        parameters=rebuilt(said["parameters"]),
+        inputs=RemoteInputs(runner=runner) if said["inputs"] else None,
+        version=version,
+        origin=origin,
+        runner=runner,
+    )
