@@ -15,18 +15,10 @@ from strategy.broker.fills import ListedOrder as ListedOrder
 from strategy.broker.fills import VenueOrder as VenueOrder
 from strategy.broker.fills import VenueTrade as VenueTrade
 from strategy.exit_codes import Exit
+from strategy.market.delivered_columns import BAR_COLUMNS as BAR_COLUMNS
+from strategy.market.delivered_columns import MOVED as MOVED
+from strategy.market.delivered_columns import UNREAD as UNREAD
 from strategy.market.instruments import Instrument
-
-#: Columns of the frame that a source returns, in order. Prices and volume are float64 (volume and adj_close may be
-#: NaN), symbol is str, open_time is datetime64[us], the UTC session date at midnight.
-BAR_COLUMNS = ("symbol", "open_time", "open", "high", "low", "close", "volume", "adj_close")
-
-#: Optional column of a frame: the names and texts of cells that are neither empty nor numbers; else "".
-UNREAD = "unread"
-
-#: Optional column of a frame whose rows were not in date order and were sorted: the original row number, counted from
-#: 1, of a bar that was out of order; else 0.
-MOVED = "moved"
 
 
 class SourceUnavailable(Exception):

@@ -8,9 +8,7 @@ import pandas as pd
 
 from storage.database import Connection
 from storage.typed_rows import read_all
-
-#: An optional column of a frame: the source row of a bar that was out of order, counted from 1, else 0.
-MOVED = "moved"
+from strategy.market.delivered_columns import MOVED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

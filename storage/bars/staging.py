@@ -10,11 +10,7 @@ from storage.bars.sorted_rows import keep_sorted_rows
 from storage.database import Connection, lent, transaction
 from storage.files import alive
 from storage.typed_rows import column
-
-#: Columns of a delivered frame, in order; exchange.ports defines the same.
-BAR_COLUMNS = ("symbol", "open_time", "open", "high", "low", "close", "volume", "adj_close")
-#: An optional column of a frame: the text of a row's cells that are filled but are not numbers.
-UNREAD = "unread"
+from strategy.market.delivered_columns import BAR_COLUMNS, UNREAD
 
 #: Bars before the first change that are staged again, so that the adjustment factor can be carried on.
 OVERLAP_BARS = 5

@@ -31,6 +31,7 @@ from tasks.broker.balances import broker_difference, ledger_difference
 from tasks.broker.reconciliation import LOOKS, charges_since, record_charges
 from tasks.broker.takeover_plan import AdoptAnswer, Adopted, answered, planned, take_over
 from tasks.broker.unknown_orders import WAITED_FOR, sync_orders, unresolved
+from tasks.operations.halt import demand_reason
 from tasks.run.job import PAPER
 
 log = logging.getLogger(__name__)
@@ -60,8 +61,7 @@ def adopt(
     they differ by no more than it may have traded.
     Raises UsageError, BrokerUnavailable.
     """
-    if not reason.strip():
-        raise UsageError(f"--reason is {reason!r}; say in a few words why, for whoever reads it later")
+    demand_reason(reason)
     broker, adopter = _adopter(home, account, open_broker, now)
     for _ in range(LOOKS):
         before = _newest(adopter)

@@ -22,6 +22,12 @@ class HaltAnswer(Answer):
     changed: bool
 
 
+def demand_reason(reason: str) -> None:
+    """Raise UsageError for a blank reason."""
+    if not reason.strip():
+        raise UsageError(f"--reason is {reason!r}; say in a few words why, for whoever reads it later")
+
+
 def halt(home: Path, account: str, reason: str) -> HaltAnswer:
     """Halt the account until it is resumed; return the answer of `turbodmt halt`.
 
@@ -39,8 +45,7 @@ def resume(home: Path, account: str, reason: str) -> HaltAnswer:
 
 
 def _set(home: Path, account: str, reason: str, *, halted: bool) -> HaltAnswer:
-    if not reason.strip():
-        raise UsageError(f"--reason is {reason!r}; say in a few words why, for whoever reads it later")
+    demand_reason(reason)
     with connect(home) as store, transaction(store):
         _demand_known(account, ledger.accounts(store))
         before = risk_state.load(store, account)

@@ -13,9 +13,9 @@ from storage.models import promotions
 from storage.models import registry as model_store
 from storage.models.promotions import Promoter, Promotion, StoredVerdict
 from storage.models.registry import ModelRecord, ModelState
-from strategy.exit_codes import UsageError
 from strategy.training.promotion_gate import PRIOR, Figures
 from tasks.models.load import forecaster
+from tasks.operations.halt import demand_reason
 from tasks.run.answers import Answer
 
 #: State of the prior while a model is champion: it trades where that model cannot.
@@ -145,12 +145,6 @@ def promote_prior(home: Path, panel: Panel, reason: str, at: datetime) -> Promot
     """
     demand_reason(reason)
     return _promote(home, panel, None, reason.strip(), at)
-
-
-def demand_reason(reason: str) -> None:
-    """Raise UsageError for a blank reason."""
-    if not reason.strip():
-        raise UsageError(f"--reason is {reason!r}; say in a few words why, for whoever reads it later")
 
 
 def _promote(home: Path, panel: Panel, record: ModelRecord | None, reason: str, at: datetime) -> PromoteAnswer:
