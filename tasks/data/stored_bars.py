@@ -57,5 +57,7 @@ def stored_bars(home: Path) -> BarsAnswer:
         published, held = bar_store.published_counts(store), quality.quarantined(store)
     return BarsAnswer(
         published=tuple(map(SeriesAnswer.model_validate, published)),
-        quarantined=tuple(HeldBarAnswer.model_validate({"source": bar.source, **asdict(bar.finding)}) for bar in held),
+        quarantined=tuple(
+            HeldBarAnswer.model_validate({"source": bar.source, **asdict(bar.finding)}, extra="ignore") for bar in held
+        ),
     )
