@@ -187,10 +187,10 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def main() -> None:
-    """Answer requests until there are no more."""
+def main(parent: int) -> None:
+    """Answer the requests of the process `parent` until there are no more, or it is gone."""
     requests, answers = _streams()
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     child = Child(answers)
     while (request := frames.read(requests)) is not None:
         child.answer(request)

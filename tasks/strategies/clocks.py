@@ -1,7 +1,7 @@
 """Refusal of clocks in a strategy's own file; libraries may read them.
 
 Functions of `time` and pandas are replaced. Those of `datetime` cannot be: a profiler sees their calls, which is why it
-runs only while the file is loaded and in the first call of a request. What escapes shows when a call is repeated.
+runs only while the file is loaded and in one call of each symbol. What escapes shows when a call is repeated.
 """
 
 import ast

@@ -8,14 +8,12 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from hashlib import sha256
-from importlib.util import find_spec
 from traceback import extract_tb
 from types import ModuleType
 
-from strategy.portfolio.sizing import SizingParams
 from strategy.signals import strategies
 from strategy.signals.faults import CallFailed, Check, Fault, StrategyRefused
-from strategy.signals.strategies import Sizing, Strategy
+from strategy.signals.strategies import Strategy
 from tasks.strategies.imports_beside import LiesBeside
 from tasks.strategies.parameter_values import are_parameters, with_values
 
@@ -49,7 +47,6 @@ def execute(source: bytes, origin: str) -> ModuleType:
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.level:
             raise refused(origin, node.lineno, f"imports {'.' * node.level}{node.module or ''}; {_SELF_CONTAINED}")
-    offer_package()
     module = ModuleType(MODULE)
     module.__file__ = origin
     sys.modules[MODULE] = module
@@ -173,12 +170,3 @@ def _line_of_name(source: bytes, names: list[str]) -> int:
 
 def _line_of_class(source: bytes, name: str) -> int:
     return _first_line(source, lambda node: isinstance(node, ast.ClassDef) and node.name == name)
-
-
-def offer_package() -> None:
-    """Make `turbodmt` importable with what a strategy's file needs of it, where that package is missing."""
-    if "turbodmt" in sys.modules or find_spec("turbodmt") is not None:
-        return
-    package = ModuleType("turbodmt", "What a strategy's file imports.")
-    vars(package).update(Strategy=Strategy, Sizing=Sizing, SizingParams=SizingParams)
-    sys.modules["turbodmt"] = package

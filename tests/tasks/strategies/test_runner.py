@@ -1,13 +1,16 @@
 """A strategy's code runs in a process of its own, with the bits of this one, whatever that process does."""
 
 import pickle
+import subprocess
+import sys
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
-from os import getpid
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from strategy.market.bars import Bars
@@ -21,6 +24,7 @@ from tasks.strategies.loading import load_strategy
 from tasks.strategies.runner import ChildRunner, open_strategy
 from testing.markets.panels import market, stock, walk
 
+ROOT = Path(__file__).parents[3]
 BARS = market(walk("A", 1, 700), stock("B", 2, 400), walk("C", 3, 90))
 SYMBOL = b"""
 from dataclasses import dataclass
@@ -269,13 +273,17 @@ def test_a_process_ends_with_its_run() -> None:
     assert not child_process._children
 
 
-def test_a_forked_run_has_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_forked_run_has_a_process_of_its_own() -> None:
+    """It inherits what the run knows of processes, but neither speaks to them nor ends them."""
     strategy = open_strategy(SYMBOL, "mine.py")
-    monkeypatch.setattr(child_process.os, "getpid", lambda: getpid() + 1)
+    ((_, file), inherited) = child_process._children.popitem()
+    child_process._children[1, file] = inherited
     assert evaluate(strategy, {"A": BARS["A"]}).faults == {}
-    assert len(child_process._children) == 2
     end_children()
-    monkeypatch.undo()
+    assert list(child_process._children.values()) == [inherited]
+    assert inherited._process.poll() is None
+    inherited.end()
+    child_process._children.clear()
 
 
 def test_an_interrupted_request_leaves_no_answer_behind() -> None:
@@ -306,3 +314,29 @@ def test_the_process_is_lent_to_one_thread_at_a_time() -> None:
     with child_of(file) as first:
         assert first.users == 1
     assert first.users == 0
+
+
+ORPHANING = """
+import os, threading, time
+from strategy.market.bars import make_bars
+from tasks.strategies import child_process
+from tasks.strategies.runner import open_strategy
+
+strategy = open_strategy({source!r}, "mine.py")
+bars = {{"B": make_bars("B", ["2020-01-01"], close=[1.0])}}
+threading.Thread(target=strategy.runner.evaluate, args=(bars, None), daemon=True).start()
+(child,) = child_process._children.values()
+time.sleep(0.3)
+print(child._process.pid, flush=True)
+os._exit(0)
+"""
+
+
+def test_an_endless_loop_ends_when_its_run_is_gone() -> None:
+    program = ORPHANING.format(source=signalling(ENDLESS))
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    pid = int(run.stdout)
+    until = time.monotonic() + 10
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < until
+        time.sleep(0.05)
