@@ -52,7 +52,7 @@ def cause_of_look_ahead(
         return (
             f"each row reads up to {ahead[-1]} rows ahead: a centred window, or a filter that runs in both directions"
         )
-    return "look for a backward fill, an interpolation, or a place counted from the end"
+    return "look for a backward fill, an interpolation, a place counted from the end, or a cache"
 
 
 def _period(calls: SignalCalls, differences: Sequence[Difference]) -> str:

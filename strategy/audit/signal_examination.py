@@ -16,7 +16,7 @@ from strategy.signals.faults import CallFailed, Check, Fault
 #: Cuts of the bars, the last NEWEST_CUTS of them at the newest rows.
 CUTS, NEWEST_CUTS = 64, 8
 #: Calls on bars of which single rows are altered, so far apart that a row's look-back reaches the one before no more.
-ALTERED_CALLS = 128
+ALTERED_CALLS = 320
 #: Rows before an altered one that must not notice it.
 ROWS_BEFORE = 8
 #: Windows and cuts that are called again in the end.
@@ -40,8 +40,9 @@ def plan(calls: SignalCalls, draw: np.random.Generator) -> Plan:
     newest = max(first, count - NEWEST_CUTS)
     earlier = draw.permutation(np.arange(first, newest))[: CUTS - NEWEST_CUTS]
     cuts = np.sort(np.concatenate([earlier, np.arange(newest, count)]))
-    parts = np.linspace(first, count, PROBED_WINDOWS - len(cuts) + 1)
-    drawn = np.minimum(draw.uniform(parts[:-1], parts[1:]).astype(np.int64), count - 1)
+    others = np.setdiff1d(np.arange(first, count), cuts)
+    edges = np.linspace(0, len(others), min(len(others), PROBED_WINDOWS - len(cuts)) + 1).astype(np.int64)
+    drawn = others[draw.integers(edges[:-1], edges[1:])]
     apart = calls.strategy.history_bars + ROWS_BEFORE
     starts = np.sort(draw.permutation(apart)[:ALTERED_CALLS]) + calls.strategy.history_bars
     altered = [np.arange(start, count, apart) for start in starts.tolist() if start < count]

@@ -5,19 +5,21 @@ which nothing is seen too early: state that keeps later bars shows when an early
 
 This finds mistakes, not malice. It cannot find what the strategy's author knew (a crash's date as a constant, or
 parameters fitted to these bars), a file read before the audit began, a peek of less than 1e-9 (the windows are then
-called alone, which cannot peek), state that the first symbol of a process sets and that never changes after, or code
-that behaves while it is audited, for example for so many calls. A peek at few rows is found with the probability that
-one of them is a cut, the end of a probed window, or stands before an altered row.
+called alone, which cannot peek), what differs only from day to day or between processes (a date, `hash` of a text), or
+code that behaves while it is audited, for example for so many calls. State that a first call sets for good shows only
+where the code can be loaded anew. A peek at few rows is found with the probability that one of them is a cut, the end
+of a probed window, or stands before an altered row; the latter are all rows if `history_bars` is at most 312.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
 import numpy as np
 
-from strategy.audit.altered_bars import another_future, reordered
-from strategy.audit.signal_calls import Difference, SignalCalls, gaps, unequal
+from strategy.audit.altered_bars import reordered
+from strategy.audit.kept_state import state_of_first_calls, state_of_other_symbols
+from strategy.audit.signal_calls import SignalCalls, gaps
 from strategy.audit.signal_examination import Examination, examination
 from strategy.market.bars import Bars
 from strategy.market.price_panel import PricePanel, price_panel
@@ -27,8 +29,6 @@ from strategy.signals.strategies import Strategy
 
 #: The checks, the one that costs most money first.
 _WORST_FIRST = (Check.LOOKS_AHEAD, Check.OTHER_SYMBOLS, Check.UNSTABLE, Check.WRITES_INPUT, Check.WINDOW)
-#: Windows of each symbol that are called again, those of all symbols in a drawn order.
-MIXED_WINDOWS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +65,17 @@ class Audit:
         return not self.faults
 
 
-def audit_strategy(strategy: Strategy, bars: Mapping[str, Bars], seed_text: str, tick: Tick = silent) -> Audit:
+def audit_strategy(
+    strategy: Strategy,
+    bars: Mapping[str, Bars],
+    seed_text: str,
+    tick: Tick = silent,
+    anew: Callable[[], Strategy] | None = None,
+) -> Audit:
     """Audit the strategy in this process on the bars of every symbol; call `tick` with the symbol before each call.
 
     `seed_text`, the hash of the strategy's file, decides which rows are looked at. A learner is audited by its prior.
+    `anew` loads the strategy's code again, without its state: only then does a model show that the first call fits.
 
     >>> from strategy.market.bars import make_bars
     >>> series = make_bars("A", np.arange("2020-01-01", "2020-04-01", dtype="M8[D]"), close=np.arange(1.0, 92.0))
@@ -90,7 +97,9 @@ def audit_strategy(strategy: Strategy, bars: Mapping[str, Bars], seed_text: str,
     if strategy.signals is not None:
         faults += [fault for each in sound for fault in _of_order(each, draw)]
     else:
-        faults += _of_other_symbols(sound, draw)
+        faults += state_of_other_symbols(sound, draw)
+    if anew is not None:
+        faults += state_of_first_calls(sound, anew)
     return Audit(faults=_sorted(faults), coverage=_coverage(seen, short), whole=all(each.exact for each in seen))
 
 
@@ -116,39 +125,6 @@ def _coverage(seen: Sequence[Examination], short: Sequence[SignalCalls]) -> Cove
         altered=sum(len(each.plan.altered) for each in seen),
         short=tuple(symbol for each in short for symbol in symbols(each)),
     )
-
-
-def _of_other_symbols(seen: Sequence[Examination], draw: np.random.Generator) -> list[Fault]:
-    """Return faults of symbols whose values have changed since their own calls, with calls of others in between.
-
-    The others are called in the opposite order, on other bars, and then again in a drawn order.
-    """
-    if len(seen) < 2:
-        return []
-    faults = []
-    try:
-        for place, each in enumerate(reversed(seen)):
-            other = seen[-place].calls
-            other.of_altered(another_future(other.known, other.first, draw))
-            first = each.calls.first
-            faults += _moved(each, unequal(each.calls, first, each.whole[first:], each.calls.whole()[first:]))
-        mixed = [(each, row) for each in seen for row in draw.permutation(list(each.windows))[:MIXED_WINDOWS].tolist()]
-        for place in draw.permutation(len(mixed)).tolist():
-            each, row = mixed[place]
-            faults += _moved(each, unequal(each.calls, row, each.windows[row][None], each.calls.window(row)[None]))
-    except CallFailed as failed:
-        faults.append(failed.fault)
-    return faults
-
-
-def _moved(seen: Examination, moved: Difference | None) -> list[Fault]:
-    if moved is None:
-        return []
-    what = (
-        f"of row {moved.row} is {moved.value!r}, and {moved.other!r} after calls for other symbols: it keeps something "
-        "of them; a signal that compares symbols is signals(panel)"
-    )
-    return [seen.calls.fault(Check.OTHER_SYMBOLS, what, moved.row, moved.column)]
 
 
 def _of_order(seen: Examination, draw: np.random.Generator) -> list[Fault]:

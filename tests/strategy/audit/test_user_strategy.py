@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from scipy.signal import butter, fftconvolve, lfilter, savgol_coeffs
 
-from strategy.audit.user_strategy import Audit, audit_strategy
+from strategy.audit.user_strategy import Audit, Coverage, audit_strategy
 from strategy.builtin.registry import BUILT_IN
-from strategy.market.bars import Bars, FloatArray
+from strategy.market.bars import COLUMNS, Bars, FloatArray
 from strategy.market.price_panel import PricePanel
 from strategy.signals.faults import Check
 from strategy.signals.strategies import Strategy
@@ -434,6 +434,97 @@ def test_the_built_in_strategies_pass(name: str) -> None:
     assert audit.faults == ()
     assert audit.whole
     assert audit.coverage.short == ()
+
+
+def steps(symbol: str, seed: int, count: int) -> Bars:
+    """Prices that stay where they are for weeks."""
+    return replace(stock(symbol, seed, count), close=10.0 + 0.1 * (np.arange(count) // 40 % 3))
+
+
+def test_a_sign_of_rounding_errors_is_refused_with_the_remedy() -> None:
+    def gap(bars: Bars) -> FloatArray:
+        """The distance of the newest rows from their mean, by a running sum."""
+        total = np.concatenate([[0.0], np.cumsum(bars.close)])
+        return np.append(np.zeros(29), bars.close[29:] - (total[30:] - total[:-30]) / 30)
+
+    faults = audited(per_symbol(lambda bars: np.sign(gap(bars))), market(steps("A", 1, 200))).faults
+    assert [fault.check for fault in faults] == [Check.WINDOW]
+    assert "jumps there on rounding errors" in faults[0].message
+    audit = audited(per_symbol(lambda bars: np.sign(np.round(gap(bars), 9))), market(steps("A", 1, 200)))
+    assert audit.faults == ()
+
+
+def test_dates_with_holes_are_no_fault() -> None:
+    """A year is missing of A, and every third session of B."""
+    whole = market(walk("A", 1, 700), walk("B", 2, 400))
+    a, b = whole["A"], whole["B"]
+    holed = market(
+        a.without(a.open_time[150], a.open_time[515]),
+        Bars(symbol="B", **{name: b[name][np.arange(400) % 3 > 0] for name in COLUMNS}),
+    )
+    for signal in (convolves, rolls, follows_its_weeks, donchian):
+        assert audited(per_symbol(signal, 60), holed).faults == ()
+    assert audited(across(ranks_symbols), holed).faults == ()
+
+
+def test_a_symbol_without_enough_rows_has_nothing_to_audit() -> None:
+    audit = audited(per_symbol(shifts_back, 200))
+    assert audit.coverage.short == ("C",)
+    assert (audit.coverage.symbols, audit.coverage.rows) == (2, 1 + 61)
+    short = market(stock("A", 1, 29))
+    audit = audited(per_symbol(shifts_back), short)
+    assert audit.passed
+    assert audit.coverage == Coverage(symbols=0, rows=0, cuts=0, windows=0, altered=0, short=("A",))
+    assert audited(across(prefers_the_first), short).coverage.short == ("A",)
+
+
+@pytest.mark.parametrize("rows", [30, 31, 33, 40])
+def test_few_rows_are_looked_at_all(rows: int) -> None:
+    bars = market(stock("A", 1, rows))
+    assert audited(per_symbol(convolves), bars).faults == ()
+    audit = audited(per_symbol(shifts_back), bars)
+    assert audit.passed is (rows == 30)
+    assert audit.coverage.cuts == audit.coverage.windows == rows - 29
+
+
+def test_the_coverage_is_that_of_the_contract() -> None:
+    """The last 8 rows and 56 drawn ones; about 500 windows; every row but the first ones is altered once."""
+    bars, rows = market(stock("A", 1, 1500)), 1500 - 29
+    calls: list[str] = []
+    audit = audit_strategy(per_symbol(is_constant), bars, "0f5a", tick=calls.append)
+    assert (audit.coverage.cuts, audit.coverage.rows, audit.coverage.altered) == (64, rows, 38)
+    assert audit.coverage.windows == 500
+    assert calls[0] == "A"
+    assert len(calls) > 64 * 2 + audit.coverage.windows
+
+
+def test_the_seed_decides_which_rows_are_looked_at() -> None:
+    def looked_at(seed_text: str) -> list[int]:
+        lengths: list[int] = []
+
+        def signal(bars: Bars) -> FloatArray:
+            lengths.append(len(bars))
+            return np.zeros(len(bars))
+
+        audit_strategy(per_symbol(signal), market(stock("A", 1, 300)), seed_text)
+        return lengths
+
+    assert looked_at("a") == looked_at("a")
+    assert looked_at("a") != looked_at("b")
+    assert set(range(293, 301)) <= set(looked_at("a"))
+
+
+def test_faults_are_sorted_by_what_they_cost() -> None:
+    def signal(bars: Bars) -> FloatArray:
+        return {"A": is_short, "B": expands, "C": shifts_back}[bars.symbol](bars)
+
+    checks = [(fault.check, fault.symbol) for fault in audited(per_symbol(signal)).faults]
+    assert checks == [(Check.LOOKS_AHEAD, "C"), (Check.WINDOW, "B"), (Check.LENGTH, "A")]
+
+
+def test_a_rule_may_leave_its_range_on_prices_that_never_were() -> None:
+    top = {symbol: 1.05 * bars.close.max() for symbol, bars in MARKET.items()}
+    assert audited(per_symbol(lambda bars: bars.close / top[bars.symbol])).faults == ()
 
 
 # --- panels
