@@ -18,9 +18,10 @@ from strategy.signals.features import FEATURES
 from strategy.training.fit import last_learned, twin_panels
 from strategy.training.loop import Trained, TrainingSet, train
 from strategy.training.promotion_gate import GateRules, judge_first
+from strategy.training.rollout import walked
 from strategy.training.settings import TrainingSettings
 from strategy.training.training_panel import TrainingPanel, training_panel
-from strategy.training.walk_forward import Fold, walked
+from strategy.training.walk_forward import Fold
 
 #: Configurations tried on these bars: 44 before this study began, and its own three ways to train.
 TRIALS = 47

@@ -23,7 +23,8 @@ from strategy.market.instruments import Instrument
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.strategies import Strategy
-from tasks.run.job import PAPER, Job, RunConfig, TrainingConfig
+from strategy.training.recipe import TrainingConfig
+from tasks.run.job import PAPER, Job, RunConfig
 
 #: Settings that say where to run and on what, not how: they are no part of a result's configuration.
 PLACES = frozenset({"home", "source", "symbols", "broker"})

@@ -1,4 +1,4 @@
-"""Audits of walk-forward folds: training must not depend on bars that a fold trades, stops on or is judged on."""
+"""Audits of the networks' walk-forward folds: training must not depend on bars that a fold trades or is judged on."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -49,6 +49,26 @@ def teacher(config: AccountConfig, rule: SplitRule, settings: TrainingSettings) 
     return teach
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkFolds:
+    """Audit of the folds of networks that are taught in this way."""
+
+    teach: Teacher
+    rule: SplitRule
+
+    def teachable(self, bars: Market, fold: Fold) -> bool:
+        """Return whether the fold has enough history to train a network on."""
+        try:
+            self.teach(bars, fold.fitted_to)
+        except ValueError:
+            return False
+        return True
+
+    def check(self, bars: Market, open_time: TimeArray, plan: Sequence[Fold]) -> Checked:
+        """Check the folds of the plan, see `folds`."""
+        return folds(self.teach, bars, open_time, plan, self.rule)
+
+
 def folds(teach: Teacher, bars: Market, open_time: TimeArray, plan: Sequence[Fold], rule: SplitRule) -> Checked:
     """Check that bars after `fitted_to` do not change any fold's training data by a bit, and that no label leaks.
 
@@ -65,7 +85,7 @@ def folds(teach: Teacher, bars: Market, open_time: TimeArray, plan: Sequence[Fol
             *_twin_changed(lesson, teach, bars, fold, rule),
         ]
         differences += [f"fold fitted to {session_date(fold.fitted_to)}: {difference}" for difference in wrong]
-    return Checked(check="folds", subject="turbo", dates=len(plan), differences=tuple(differences))
+    return Checked(check="folds", subject="network", dates=len(plan), differences=tuple(differences))
 
 
 def _too_late(open_time: TimeArray, fold: Fold) -> list[str]:

@@ -15,8 +15,9 @@ from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import decide
 from strategy.signals.features import FEATURE_BARS, FEATURES, features
+from strategy.signals.forecaster import Forecaster
 from strategy.signals.network_inputs import INPUTS, bars_behind, inputs
-from strategy.signals.outlook import Forecaster, look_back, symbol_signals
+from strategy.signals.outlook import look_back, symbol_signals
 from strategy.signals.strategies import Strategy
 
 Market = Mapping[str, Bars]

@@ -1,22 +1,15 @@
-"""Explanation of a signal: the evidence for the regime, the inputs of the rule, each network's inputs and signal."""
+"""Explanation of a signal: the evidence for the regime, the inputs of the rule, a model's inputs and members."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
 from math import isfinite
 from types import MappingProxyType
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from strategy.market.bars import Bars, FloatArray
 from strategy.portfolio.decision import Decision
-from strategy.signals.network_inputs import INPUTS, inputs
+from strategy.signals.forecaster import SignalParts
 from strategy.signals.regime import REGIMES, SCORES, evidence, probabilities, regime_bars, weighed
 from strategy.signals.strategies import Strategy
-
-if TYPE_CHECKING:
-    from strategy.networks.ensemble import Ensemble
 
 #: Numbers by name; None if unknown.
 Named = Mapping[str, float | None]
@@ -38,9 +31,9 @@ class Evidence:
 class Forecast:
     """The signal and its components.
 
-    `inputs` are the inputs of the rule. If networks trade, `features` is their newest row of inputs, `members` the
-    signal of each network alone and `mean` the mean of those: the signal is the prior plus the mean of the networks'
-    departures from it, clipped to ±1. If the prior trades alone, these are empty.
+    `inputs` are the inputs of the rule. If a model trades, `features` is the newest row of its inputs if it names them,
+    `members` the signal of each of its members alone and `mean` the mean of those. With networks the signal is the
+    prior plus the mean of their departures from it, clipped to ±1. If the prior trades alone, these are empty.
     """
 
     signal: float | None
@@ -49,29 +42,6 @@ class Forecast:
     features: Named = field(default_factory=lambda: _NO_NUMBERS)
     members: tuple[float, ...] = ()
     mean: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Members:
-    """Inputs and signals of a model's networks at the newest row of every symbol.
-
-    `inputs` (T, 30) and `signals` (T,) are by symbol, the latter for each network alone; a symbol with fewer closes
-    than `history_bars` gets the prior from each.
-    """
-
-    history_bars: int
-    inputs: Mapping[str, FloatArray]
-    signals: tuple[Mapping[str, FloatArray], ...]
-
-
-def members(bars: Mapping[str, Bars], as_of: date, model: "Ensemble") -> Members:
-    """Return the networks' inputs from these bars, and each network's own signal, the same as within the ensemble."""
-    since = np.datetime64(as_of, "us")
-    return Members(
-        history_bars=model.history_bars,
-        inputs=inputs(bars),
-        signals=tuple(replace(model, members=(network,)).forecast(bars, since) for network in model.members),
-    )
 
 
 def explained_regime(bars: Bars, decision: Decision) -> Evidence:
@@ -87,18 +57,17 @@ def explained_regime(bars: Bars, decision: Decision) -> Evidence:
     )
 
 
-def explained_forecast(bars: Bars, decision: Decision, strategy: Strategy, networks: Members | None) -> Forecast:
+def explained_forecast(bars: Bars, decision: Decision, strategy: Strategy, parts: SignalParts | None) -> Forecast:
     """Return the components of the decision's signal; `bars` end on the day of the decision."""
     base = Forecast(
         signal=decision.signal,
         inputs=_inputs(strategy, bars),
         prior=_known(strategy.values(bars)[-1]) if strategy.learner else None,
     )
-    if networks is None or len(bars) < networks.history_bars:
+    if parts is None:
         return base
-    said = tuple(float(signals[bars.symbol][-1]) for signals in networks.signals)
-    seen = _named(INPUTS, networks.inputs[bars.symbol][-1])
-    return replace(base, features=seen, members=said, mean=sum(said) / len(said))
+    features = MappingProxyType({name: _known(value) for name, value in parts.features.items()})
+    return replace(base, features=features, members=parts.members, mean=sum(parts.members) / len(parts.members))
 
 
 def _inputs(strategy: Strategy, bars: Bars) -> Named:

@@ -4,22 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from strategy.account.money import QUANTUM
 from strategy.account.orders import Order
 from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import AccountState, plan_orders
-from strategy.explain.forecasts import Evidence, Forecast, explained_forecast, explained_regime, members
+from strategy.explain.forecasts import Evidence, Forecast, explained_forecast, explained_regime
 from strategy.explain.sizes import Limited, Restrained, Sized, limited, restrained, sized
 from strategy.market.bars import Bars
 from strategy.market.session_dates import session_date
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import AlignedSignals
 from strategy.portfolio.decision import Decision, decided, pretrade_views
-
-if TYPE_CHECKING:
-    from strategy.networks.ensemble import Ensemble
+from strategy.signals.forecaster import Forecaster, SignalParts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +71,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Judgement:
-    """All inputs of a day's decisions, including the networks (None: no network trades).
+    """All inputs of a day's decisions, including the model (None: no model trades).
 
     `state` is the account at the close, `bars` are the look-back windows and `view` the signals on them.
     """
@@ -82,7 +81,7 @@ class Judgement:
     view: AlignedSignals
     config: AccountConfig
     held_back: Mapping[str, str]
-    model: "Ensemble | None"
+    model: Forecaster | None
 
     @property
     def as_of(self) -> date:
@@ -103,7 +102,7 @@ def explanations(day: Judgement) -> tuple[Explanation, ...]:
         return ()
     changes = _orders(day, decisions, _unrounded(config))
     asked = day.model if config.strategy.learner else None
-    networks = None if asked is None else members(day.bars, day.as_of, asked)
+    parts = {} if asked is None else asked.parts(day.bars, np.datetime64(day.as_of, "us"))
     steps = zip(
         decisions,
         sized(day.view, view, config),
@@ -118,7 +117,7 @@ def explanations(day: Judgement) -> tuple[Explanation, ...]:
             strategy=str(config.strategy),
             window=_window(day, decision.symbol),
             evidence=explained_regime(day.bars[decision.symbol], decision),
-            forecast=explained_forecast(day.bars[decision.symbol], decision, config.strategy, networks),
+            forecast=_forecast(day, decision, parts.get(decision.symbol)),
             sized=size,
             restrained=restraint,
             limited=limit,
@@ -127,6 +126,10 @@ def explanations(day: Judgement) -> tuple[Explanation, ...]:
         for decision, size, restraint, limit in steps
         if decision.symbol in orders
     )
+
+
+def _forecast(day: Judgement, decision: Decision, parts: SignalParts | None) -> Forecast:
+    return explained_forecast(day.bars[decision.symbol], decision, day.config.strategy, parts)
 
 
 def _orders(day: Judgement, decisions: tuple[Decision, ...], config: AccountConfig) -> dict[str, Order]:

@@ -1,13 +1,15 @@
 """Ensemble of networks as one model: the mean of their departures from the prior, and their stored arrays."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from strategy.market.bars import Bars, FloatArray, TimeArray
 from strategy.networks.transformer import Arrays, Network, NetworkShape, from_arrays, newest_departures, to_arrays
-from strategy.signals.network_inputs import inputs
+from strategy.signals.faults import Fault
+from strategy.signals.forecaster import SignalParts
+from strategy.signals.network_inputs import INPUTS, bars_behind, inputs
 from strategy.signals.prior import prior
 
 #: Windows that are built at once: it bounds the memory of a long backtest.
@@ -50,6 +52,35 @@ class Ensemble:
             for (symbol, row), departure in zip(some, np.mean(departures, axis=0), strict=True):
                 signals[symbol][row] += departure
         return {symbol: np.clip(signal, -1.0, 1.0) for symbol, signal in signals.items()}
+
+    def signals(self, panel: Mapping[str, Bars]) -> dict[str, FloatArray]:
+        """Return the signal of every symbol at every row, (T,)."""
+        return self.forecast(panel)
+
+    def look_back_bars(self, open_times: Mapping[str, TimeArray]) -> int:
+        """Return how many of each symbol's newest bars determine the newest signal of all symbols."""
+        return bars_behind(open_times, self.context_bars)
+
+    def refusals(self, bars: Mapping[str, Bars], since: np.datetime64 | None = None) -> tuple[Fault, ...]:  # noqa: ARG002
+        """Return no refusal: a bounded departure from the prior is always a signal."""
+        return ()
+
+    def parts(self, bars: Mapping[str, Bars], since: np.datetime64) -> dict[str, SignalParts]:
+        """Return the newest row of inputs and each network's own signal, the same as within the ensemble."""
+        seen = inputs(bars)
+        alone = [replace(self, members=(network,)).forecast(bars, since) for network in self.members]
+        return {
+            symbol: SignalParts(
+                members=tuple(float(signals[symbol][-1]) for signals in alone),
+                features=dict(zip(INPUTS, seen[symbol][-1].tolist(), strict=True)),
+            )
+            for symbol, series in bars.items()
+            if len(series) >= self.history_bars
+        }
+
+    def to_arrays(self) -> Arrays:
+        """Return the weights of all members by name, and the list of their inputs."""
+        return keep(self.members)
 
     def _asked(self, open_time: TimeArray, since: np.datetime64 | None) -> range:
         """Return the rows of a symbol for which the networks compute a signal."""

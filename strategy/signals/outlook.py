@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,31 +10,11 @@ from strategy.market.bars import Bars, FloatArray, TimeArray
 from strategy.market.instruments import Calendar
 from strategy.signals.evaluation import evaluate
 from strategy.signals.faults import Fault, StrategyRefused
+from strategy.signals.forecaster import Forecaster
 from strategy.signals.network_inputs import bars_behind
 from strategy.signals.regime import regime_bars, regimes
 from strategy.signals.rolling import VOLATILITY_BARS, annual_volatility, change
 from strategy.signals.strategies import Strategy, sizing_of
-
-
-class Forecaster(Protocol):
-    """A trained model that gives the signals of all symbols, each from its own bars and those of the others."""
-
-    @property
-    def history_bars(self) -> int:
-        """Return the closes that a symbol needs; with fewer, its signal is the prior."""
-        ...
-
-    @property
-    def context_bars(self) -> int:
-        """Return the rows of inputs on which one signal depends."""
-        ...
-
-    def forecast(self, bars: Mapping[str, Bars], since: np.datetime64 | None = None) -> dict[str, FloatArray]:
-        """Return signals in [-1, 1] at every row of each symbol, (T,); NaN where there is too little history.
-
-        If `since` is given, rows before each symbol's newest row dated at most `since` need not be computed.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,15 +51,15 @@ def look_back(
 ) -> Mapping[str, Bars]:
     """Return the bars that a decision depends on: each symbol's own look-back, and other symbols' bars on its dates.
 
-    `newest(n)` returns the newest `n` bars of every symbol up to the day of the decision. A network and a
-    strategy across symbols also read the other symbols on the dates of their own context: if those trade more often,
-    more of their bars are needed.
+    `newest(n)` returns the newest `n` bars of every symbol up to the day of the decision. A model and a strategy across
+    symbols may also read the other symbols on the dates of their own context: if those trade more often, more of their
+    bars are needed.
     """
     own = newest(history_bars(strategy, model))
-    context_bars = model.context_bars if model else strategy.history_bars if strategy.signals else 0
-    if not context_bars or len(own) < 2:
+    if (model is None and strategy.signals is None) or len(own) < 2:
         return own
-    needed = bars_behind({symbol: series.open_time for symbol, series in own.items()}, context_bars)
+    times = {symbol: series.open_time for symbol, series in own.items()}
+    needed = model.look_back_bars(times) if model else bars_behind(times, strategy.history_bars)
     return newest(max(history_bars(strategy, model), needed))
 
 

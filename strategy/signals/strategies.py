@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from re import fullmatch
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from strategy.market.bars import Bars, FloatArray
 from strategy.market.price_panel import PricePanel
@@ -36,12 +37,44 @@ class Sizing(StrEnum):
         return self in (Sizing.FULL, Sizing.VOLATILITY)
 
 
+#: The content of a model, by name.
+Arrays = Mapping[str, NDArray[Any]]
+
+
+class Model(Protocol):
+    """The result of learning; its signals depend on bars alone."""
+
+    def signals(self, panel: Mapping[str, Bars]) -> Mapping[str, FloatArray]:
+        """Return the signal of every symbol at every row of its bars, (T,) in [-1, 1]; NaN while unknown.
+
+        Row t may depend on rows dated then or earlier only.
+        """
+        ...
+
+    def to_arrays(self) -> Arrays:
+        """Return all that the model consists of, as arrays of finite numbers."""
+        ...
+
+
 class Learner(Protocol):
-    """A strategy's model, which is trained on the past."""
+    """A maker of models, which it trains on the past; equal pasts and seeds give equal models."""
 
     @property
     def prior(self) -> "Strategy":
-        """Return the rule that a model departs from, and that trades while no model does."""
+        """Return the rule that a model must beat, and that trades while no model does."""
+        ...
+
+    @property
+    def history_bars(self) -> int:
+        """Return the bars of each symbol on which one signal of a model depends."""
+        ...
+
+    def fit(self, past: Mapping[str, Bars], seed: int) -> Model:
+        """Return the model trained on these bars; all randomness comes from the seed."""
+        ...
+
+    def from_arrays(self, arrays: Arrays) -> Model:
+        """Return the model that `to_arrays` turned into these arrays, with the same signals to the last bit."""
         ...
 
 

@@ -1,18 +1,10 @@
-"""First candidate: the first network trained on a history, and the promotion gate's verdict on it."""
+"""First candidate: the first model trained on a history, and the promotion gate's verdict on a model."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from strategy.market.bars import Bars
-from strategy.networks.ensemble import Ensemble
-from strategy.networks.transformer import NetworkShape
-from strategy.portfolio.account_config import AccountConfig
-from strategy.training.fit import fitted
-from strategy.training.loop import TrainingDiverged
+from strategy.signals.forecaster import Forecaster
 from strategy.training.promotion_gate import PRIOR, Figures, GateRules, Verdict, judge_first
-from strategy.training.settings import TrainingSettings
-from strategy.training.training_panel import training_panel
-from strategy.training.windows import split
+from strategy.training.trainer import Learned, NotTrained, Past, Trainer
 
 #: The first training on a history is the only trial on it.
 _TRIALS = 1
@@ -22,29 +14,28 @@ _TRIALS = 1
 class Candidate:
     """A model and the promotion gate's verdict on it; if none could be trained, the verdict explains why."""
 
-    model: Ensemble | None
+    model: Forecaster | None
     verdict: Verdict
 
 
-def candidate(
-    bars: Mapping[str, Bars], config: AccountConfig, shape: NetworkShape, settings: TrainingSettings
-) -> Candidate:
-    """Train the first network on all these bars, and judge it against the prior as a single trial.
+def candidate(past: Past, trainer: Trainer) -> Candidate:
+    """Train the first model on all these bars, and judge it against the prior as a single trial.
 
-    The model is None if there are too few bars or the training diverges. Raises ValueError if the device is missing.
+    The model is None if none came of the training. Raises ValueError for settings that admit no training at all.
     """
-    if not bars:
+    if not past.bars:
         return _untrained("there is no bar to train on")
     try:
-        split(training_panel(bars, config), settings.rule(shape))
-    except ValueError as error:
+        learned = trainer.train(past)
+    except NotTrained as error:
         return _untrained(str(error))
-    try:
-        trained = fitted(bars, config, shape, settings)
-    except TrainingDiverged as error:
-        return _untrained(str(error))
-    rules = GateRules(days_per_year=trained.gate.days_per_year, trials=_TRIALS)
-    return Candidate(model=trained.ensemble, verdict=judge_first(trained.gate.net, trained.prior_gate.net, rules))
+    rules = GateRules(days_per_year=learned.gate.days_per_year, trials=_TRIALS)
+    return Candidate(model=learned.model, verdict=first_verdict(learned, rules))
+
+
+def first_verdict(learned: Learned, rules: GateRules) -> Verdict:
+    """Return the verdict on a model that has no champion to beat, only its prior."""
+    return judge_first(learned.gate.net, learned.prior_gate.net, rules)
 
 
 def _untrained(reason: str) -> Candidate:

@@ -9,7 +9,7 @@ from strategy.networks.ensemble import Ensemble
 from strategy.networks.transformer import NetworkShape
 from strategy.portfolio.account_config import AccountConfig
 from strategy.training.loop import Trained, TrainingSet, judge, reproducible, train
-from strategy.training.rollout import Returns
+from strategy.training.returns import Returns
 from strategy.training.settings import TrainingSettings
 from strategy.training.training_panel import TrainingPanel, training_panel
 from strategy.training.windows import SplitRule, split
@@ -30,8 +30,8 @@ def fitted(
 ) -> Trained:
     """Train a model on all these bars for the configured account; the same inputs give the same bytes.
 
-    Raises TrainingDiverged if the loss or its gradient is no longer finite, and ValueError if the history is too short
-    or `start` has another shape.
+    Raises TrainingDiverged if the loss or its gradient is no longer finite, HistoryTooShort, and ValueError if `start`
+    has another shape.
     """
     panel = training_panel(bars, config)
     twins = twin_panels(bars, config, last_learned(panel, settings.rule(shape)), settings)

@@ -1,4 +1,4 @@
-"""Promotion gate: a first network must beat the prior, a refresh must not be worse than the champion."""
+"""Promotion gate: a first model must beat the prior, a refresh must not be worse than the champion."""
 
 from dataclasses import asdict, dataclass
 
@@ -23,7 +23,7 @@ _ROUNDING = 1e-12
 class GateRules:
     """Rules of promotion: `trials` counts the configurations tried on these bars, the present one included.
 
-    `margin` is in annualised Sharpe, `level` is the deflated p below which a first network must be, `min_days` is the
+    `margin` is in annualised Sharpe, `level` is the deflated p below which a first model must be, `min_days` is the
     fewest days on which to judge.
     """
 
@@ -54,7 +54,7 @@ class GateRules:
 class Figures:
     """Figures behind a verdict: annualised net Sharpe ratios, their difference with its 95 % interval, and p-values.
 
-    Fields are None if there was nothing to compare; `margin` is None for a first network.
+    Fields are None if there was nothing to compare; `margin` is None for a first model.
     """
 
     trials: int
@@ -84,7 +84,7 @@ def judge_first(challenger: FloatArray, prior: FloatArray, rules: GateRules) -> 
 
     The p of "no better" is deflated by the trials (Šidák). If there are so many trials that no p of the resamples is
     low enough, the reason says so: a normal tail instead would give a p far too small. Cases that cannot be judged are
-    rejected: too few days, returns that are not finite or never vary, and a network that trades exactly like the prior.
+    rejected: too few days, returns that are not finite or never vary, and a model that trades exactly like the prior.
     Raises ValueError if the series differ in shape.
     """
     name = "the prior"
@@ -93,7 +93,7 @@ def judge_first(challenger: FloatArray, prior: FloatArray, rules: GateRules) -> 
         return _refused(PRIOR, found, len(prior), rules)
     figures = _figures(found, len(prior), rules)
     if np.allclose(challenger, prior, rtol=0.0, atol=_ROUNDING):
-        same = f"rejected: the network trades exactly what the prior trades on all {len(prior)} days"
+        same = f"rejected: the model trades exactly what the prior trades on all {len(prior)} days"
         return Verdict(promoted=False, rival=PRIOR, figures=figures, reason=same)
     deflated = sidak(found.p, rules.trials)
     unresolved = deflated >= rules.level and found.p <= 1 / (1 + rules.resamples)
@@ -159,7 +159,7 @@ def _compared(challenger: FloatArray, rival: FloatArray, name: str, rules: GateR
             resamples=rules.resamples,
         )
     except Incomparable as error:
-        return f"rejected: the network (first) cannot be compared with {name} (second): {error}"
+        return f"rejected: the model (first) cannot be compared with {name} (second): {error}"
 
 
 def _in_words(found: SharpeDifference, name: str, days: int) -> str:

@@ -1,35 +1,25 @@
 """Rollout of a network's signals in an account: differentiable over windows, or in one run over a span of dates."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from strategy.evaluation.sharpe import sharpe
 from strategy.kernel.sharpe_loss import returns_of
 from strategy.kernel.simulate import simulate
 from strategy.market.bars import FloatArray
+from strategy.networks.ensemble import Ensemble
 from strategy.networks.transformer import Network
 from strategy.portfolio.leverage_cap import portfolio_exposures
 from strategy.portfolio.sizing import soft_signal
+from strategy.training.returns import Returns
 from strategy.training.training_panel import TrainingPanel
+from strategy.training.walk_forward import Fold
 from strategy.training.windows import SplitRule, Windows, windows
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Returns:
-    """Net returns of an account, (D,), the calendar days of each, (D,), and its account days per year."""
-
-    net: FloatArray
-    days: FloatArray
-    days_per_year: int
-
-    @property
-    def sharpe(self) -> float:
-        """Return the annualised Sharpe ratio; 0 for an account that never moves."""
-        return sharpe(self.net, self.days_per_year) or 0.0
+#: Dates between the ends of two windows when a model is judged: each signal then has nearly its whole context.
+GATE_STRIDE = 21
 
 
 def target(departure: Tensor, at: Windows) -> Tensor:
@@ -88,6 +78,23 @@ def net_returns(departure: FloatArray, panel: TrainingPanel, span: range, cost_m
     path = simulate(np.ascontiguousarray(followed[:, :, None]), market, panel.sizing)
     net: FloatArray = returns_of(torch.from_numpy(path.equity)).numpy()[:, 0]
     return Returns(net=net, days=market.days[1:, 0], days_per_year=panel.days_per_year)
+
+
+def walked(
+    panel: TrainingPanel, plan: Sequence[Fold], models: Sequence[Ensemble | None], context_bars: int
+) -> FloatArray:
+    """Return the departures (D, S) from the prior on the dates of all folds, each by its own model; None is the prior.
+
+    The panel may hold later bars than a fold: every input is causal.
+    """
+    rule = SplitRule(context_bars=context_bars)
+    parts = [
+        departures(model.members, panel, fold.dates, rule, min(GATE_STRIDE, rule.scored_bars))
+        if model
+        else np.zeros((len(fold.dates), len(panel.inputs)))
+        for fold, model in zip(plan, models, strict=True)
+    ]
+    return np.concatenate(parts)
 
 
 def _device(network: Network) -> torch.device:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from strategy.builtin.registry import TURBO
 from strategy.kernel.simulate import AccountMarket
 from strategy.market.bars import Bars, FloatArray, TimeArray
 from strategy.market.instruments import account_days_per_year
@@ -79,7 +78,7 @@ def training_panel(bars: Mapping[str, Bars], config: AccountConfig) -> TrainingP
     if not bars:
         raise ValueError("training was given no symbol; give at least one")
     panel = side_by_side({symbol: series.open_time for symbol, series in bars.items()}, config.limits.stale_days)
-    account = replace(config, strategy=TURBO, symbols=panel.symbols)
+    account = replace(config, symbols=panel.symbols)
     ordered = [bars[symbol] for symbol in panel.symbols]
     instruments = [config.terms.instruments[symbol] for symbol in panel.symbols]
     costs, sizing = config.terms.costs, config.sizing

@@ -5,18 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import sha256
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from strategy.market.bars import COLUMNS, Bars, FloatArray, TimeArray
 from strategy.market.panel import side_by_side
 from strategy.signals.outlook import SymbolSignals
-
-# Repeating a backtest needs folds but runs no network, so it must not wait for the import of torch.
-if TYPE_CHECKING:
-    from strategy.networks.ensemble import Ensemble
-    from strategy.training.training_panel import TrainingPanel
 
 #: Account dates between the last bar that a model was fitted on and its first decision.
 EMBARGO_BARS = 5
@@ -129,24 +123,3 @@ def overlaid(outlook: SymbolSignals, signals: Mapping[date, float]) -> SymbolSig
     days = outlook.open_time.astype("M8[D]").tolist()
     own = zip(days, outlook.signal.tolist(), strict=True)
     return replace(outlook, signal=np.array([signals.get(day, signal) for day, signal in own]))
-
-
-def walked(
-    panel: "TrainingPanel", plan: Sequence[Fold], models: Sequence["Ensemble | None"], context_bars: int
-) -> FloatArray:
-    """Return the departures (D, S) from the prior on the dates of all folds, each by its own model; None is the prior.
-
-    The panel may hold later bars than a fold: every input is causal.
-    """
-    from strategy.training.loop import GATE_STRIDE
-    from strategy.training.rollout import departures
-    from strategy.training.windows import SplitRule
-
-    rule = SplitRule(context_bars=context_bars)
-    parts = [
-        departures(model.members, panel, fold.dates, rule, min(GATE_STRIDE, rule.scored_bars))
-        if model
-        else np.zeros((len(fold.dates), len(panel.inputs)))
-        for fold, model in zip(plan, models, strict=True)
-    ]
-    return np.concatenate(parts)

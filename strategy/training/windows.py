@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strategy.signals.features import FEATURE_BARS
+from strategy.training.trainer import HistoryTooShort
 from strategy.training.training_panel import FIRST_ROW, TrainingPanel
 
 #: A quarter: fewer dates cannot distinguish one network from another.
@@ -55,7 +56,7 @@ class Split:
 def split(panel: TrainingPanel, rule: SplitRule) -> Split:
     """Split the dates of the panel by the rule; the purge ends before the first validation date.
 
-    Dates before any symbol's inputs are known are not counted. Raises ValueError if too few are left.
+    Dates before any symbol's inputs are known are not counted. Raises HistoryTooShort if too few are left.
     """
     starts = window_starts(panel, rule)
     usable = np.flatnonzero((panel.dates.row >= FIRST_ROW).any(axis=1))[:-1]
@@ -66,7 +67,7 @@ def split(panel: TrainingPanel, rule: SplitRule) -> Split:
     stop, gate = range(border, middle), range(middle, len(panel) - 1)
     if not len(training) or len(stop) < LEAST_STOP_DAYS or len(gate) < LEAST_GATE_DAYS:
         longest = max(map(len, panel.inputs))
-        raise ValueError(
+        raise HistoryTooShort(
             f"not enough history to train: {longest} bars give {len(training)} training windows of "
             f"{rule.context_bars} bars (needs 1), {len(stop)} days for early stopping (needs {LEAST_STOP_DAYS}) and "
             f"{len(gate)} days of validation (needs {LEAST_GATE_DAYS}); import more history"

@@ -1,34 +1,32 @@
 """Look-ahead audit: every feature, estimate, decision and trade of every strategy, on the job's own bars."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from exchange.ports import BarSource
 from strategy.account.quotes import quotes_by_date
 from strategy.audit.account import Trading, accounts, fills
+from strategy.audit.learners import fold_audit
 from strategy.audit.lookahead import Checked, Market, decisions, estimates, feature_values, input_values, lookahead
 from strategy.backtest.day_loop import Replay, replay
-from strategy.builtin.registry import TURBO
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.signals.features import FEATURE_BARS
-from strategy.signals.outlook import Forecaster, symbol_signals
+from strategy.signals.forecaster import Forecaster
+from strategy.signals.outlook import symbol_signals
 from strategy.signals.strategies import Strategy
+from strategy.training.walk_forward import yearly
 from tasks.audit.window import Audited, AuditRefused, AuditRequest, ChecksAnswer, answered, audited, promoted, spread
 from tasks.models.load import forecaster
 from tasks.run.job import Job
 
-if TYPE_CHECKING:
-    from strategy.audit.folds import Teacher
-    from strategy.training.walk_forward import Fold
-
 #: Account days that the audit's replays cover: the newest of the window.
 ACCOUNT_DAYS = 504
-#: A network forecasts every row after a date, so it is audited only on dates among the newest of the window.
+#: A model forecasts every row after a date, so it is audited only on dates among the newest of the window.
 MODEL_DAYS, MODEL_DATES = 42, 8
 #: Number of walk-forward folds whose training input is audited.
 FOLDS = 3
@@ -52,12 +50,12 @@ def look_ahead(job: Job, request: AuditRequest, open_source: Callable[[], BarSou
     for strategy in request.strategies:
         checks += _of_strategy(known, strategy, candidates, days)
     warnings: tuple[str, ...] = ()
-    if any(strategy.learner for strategy in request.strategies):
-        model_id, absent = promoted(known)
+    for strategy in [strategy for strategy in request.strategies if strategy.learner]:
+        model_id, absent = promoted(known, strategy)
         if model_id is not None:
-            checks += _of_model(known, forecaster(job.home, model_id), candidates)
-        taught, untaught = _folds(known)
-        checks, warnings = [*checks, *taught], (*absent, *untaught)
+            checks += _of_model(known, strategy, forecaster(job.home, strategy, model_id), candidates)
+        taught, untaught = _folds(known, strategy)
+        checks, warnings = [*checks, *taught], (*warnings, *absent, *untaught)
     return answered(known, "lookahead", checks, warnings)
 
 
@@ -87,40 +85,25 @@ def _of_strategy(
     )
 
 
-def _of_model(known: Audited, model: Forecaster | None, candidates: Sequence[date]) -> tuple[Checked, ...]:
-    """Audit the estimates of the champion network on some of the newest dates."""
+def _of_model(
+    known: Audited, strategy: Strategy, model: Forecaster | None, candidates: Sequence[date]
+) -> tuple[Checked, ...]:
+    """Audit the estimates of the champion model on some of the newest dates."""
     calendars = {symbol: instrument.calendar for symbol, instrument in known.instruments.items()}
-    claim = estimates(TURBO, "turbo (model)", calendars, model)
+    claim = estimates(strategy, f"{strategy} (model)", calendars, model)
     days = spread(candidates[-MODEL_DAYS:], MODEL_DATES)
     return (lookahead(claim, known.bars, days, known.job.policy.recipe.seed),)
 
 
-def _folds(known: Audited) -> tuple[tuple[Checked, ...], tuple[str, ...]]:
+def _folds(known: Audited, strategy: Strategy) -> tuple[tuple[Checked, ...], tuple[str, ...]]:
     """Audit the training input of some walk-forward folds, and return warnings; skip years with too little history."""
-    # Imports torch, which no other audit needs.
-    from strategy.audit.folds import folds, teacher
-    from strategy.training.walk_forward import yearly
-    from tasks.models.training_plan import settings_of, shape_of
-
-    recipe = known.job.policy.recipe
-    settings = settings_of(recipe)
-    rule = settings.rule(shape_of(recipe))
-    teach = teacher(known.account_config(TURBO), rule, settings)
+    audit = fold_audit(strategy, known.job.policy.recipe, known.account_config(strategy))
     open_time = np.array(account_dates(known.bars), dtype="datetime64[us]")
     first, last = (np.datetime64(day, "us") for day in (known.dates[0], known.dates[-1]))
     plan = yearly(open_time, first, last)
     # The newest years have the longest past to learn from.
     chosen = [plan[place] for place in np.unique(np.linspace(len(plan) // 2, len(plan) - 1, FOLDS).astype(int))]
-    taught = [fold for fold in chosen if _teachable(known.bars, teach, fold)]
+    taught = [fold for fold in chosen if audit.teachable(known.bars, fold)]
     if not taught:
-        return (), ("no year has history enough before it to train a network on, so no fold was audited",)
-    return (folds(teach, known.bars, open_time, taught, rule),), ()
-
-
-def _teachable(bars: Market, teach: "Teacher", fold: "Fold") -> bool:
-    """Return whether the fold has enough history to train a network on."""
-    try:
-        teach(bars, fold.fitted_to)
-    except ValueError:
-        return False
-    return True
+        return (), (f"no year has history enough before it to train a model of {strategy} on, so no fold was audited",)
+    return (replace(audit.check(known.bars, open_time, taught), subject=str(strategy)),), ()

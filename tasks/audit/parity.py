@@ -71,20 +71,27 @@ def daily_parity(job: Job, request: AuditRequest, open_source: OpenSource) -> Ch
     if len(days) < 2:
         raise AuditRefused(f"{days[0]} is the only day; an order fills a day later, so parity needs two: raise --days")
     source = open_source()
-    model_id, warnings = promoted(known) if any(strategy.learner for strategy in request.strategies) else (None, ())
+    learners = [strategy for strategy in request.strategies if strategy.learner]
+    champions = {strategy: promoted(known, strategy) for strategy in learners}
+    models = {strategy: model_id for strategy, (model_id, _) in champions.items()}
     private_folder(job.home)
     with (
         TemporaryDirectory(prefix=".parity-daily-", dir=job.home) as daily,
         TemporaryDirectory(prefix=".parity-backtest-", dir=job.home) as once,
     ):
-        cases = [_case(replace(known, dates=days), strategy, Path(daily), model_id) for strategy in request.strategies]
-        if model_id is not None:
-            model_store.save(Path(daily), *model_store.read(job.home, model_id))
+        cases = [
+            _case(replace(known, dates=days), strategy, Path(daily), models.get(strategy))
+            for strategy in request.strategies
+        ]
+        for model_id in models.values():
+            if model_id is not None:
+                model_store.save(Path(daily), *model_store.read(job.home, model_id))
         _run_daily(cases, lambda: source)
         checks: list[Checked] = []
         for case in cases:
             tested = _tested(case, Path(once), lambda: source)
             checks += parity(case.name, _recorded_replay(case), tested)
+    warnings = [warning for _, absent in champions.values() for warning in absent]
     return answered(replace(known, dates=days), "parity", checks, warnings)
 
 
@@ -135,7 +142,7 @@ def _tested(case: Case, home: Path, open_source: OpenSource) -> Replay:
     with connect(home) as store:
         bars = bar_store.load(store, job.source, job.symbols, until=job.as_of)
         instruments = instrument_store.load(store, job.source, job.symbols)
-    model = forecaster(case.jobs[0].home, case.model_id)
+    model = forecaster(case.jobs[0].home, job.policy.strategy, case.model_id)
     calendars = {symbol: instrument.calendar for symbol, instrument in instruments.items()}
     seen = symbol_signals(bars, calendars, job.policy.strategy, model, since=np.datetime64(case.days[0], "us"))
     config = job.policy.account_config(job.account, job.symbols, instruments)

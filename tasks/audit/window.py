@@ -97,15 +97,15 @@ def audited(job: Job, start: date | None, open_source: Callable[[], BarSource]) 
     return Audited(job=job, instruments=instruments, bars=bars, dates=dates, warnings=remarks(gate))
 
 
-def promoted(known: Audited) -> tuple[str | None, tuple[str, ...]]:
-    """Return the champion of the job's symbols and no warning, or None and a warning why no model is audited."""
+def promoted(known: Audited, strategy: Strategy) -> tuple[str | None, tuple[str, ...]]:
+    """Return the champion for the job's symbols and no warning, or None and a warning why no model is audited."""
     job = known.job
     if known.symbols != job.symbols:
-        return None, ("a model decides for all of its symbols together, so only turbo's prior was audited",)
+        return None, (f"a model decides for all of its symbols together, so only the prior of {strategy} was audited",)
     with connect(job.home) as store:
         champion = champions.champion(store, job.source, job.symbols, trained_until=date.max)
     if champion is None:
-        return None, ("no network of these symbols is promoted, so only turbo's prior was audited",)
+        return None, (f"no model of {strategy} is promoted for these symbols, so only its prior was audited",)
     return champion.model_id, ()
 
 

@@ -24,7 +24,8 @@ from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Decision, decide
 from strategy.portfolio.drawdown_halt import RiskState, update_halt
-from strategy.signals.outlook import Forecaster, look_back, symbol_signals
+from strategy.signals.forecaster import Forecaster
+from strategy.signals.outlook import look_back, symbol_signals
 from tasks.daily.account_state import account_config, state_at
 from tasks.daily.restatement import Restated, restated
 from tasks.models.load import forecaster
@@ -52,7 +53,7 @@ def run_batch(batch: DayBatch, open_broker: Callable[[datetime], Broker]) -> Non
     Every day settles, decides and orders as a daily run does, on its look-back window alone.
     """
     job = batch.job
-    model = forecaster(job.home, batch.model_id)
+    model = forecaster(job.home, job.policy.strategy, batch.model_id)
     with connect(job.home) as store:
         simulated, risk = _simulated(store, batch, model, open_broker(job.now))
         bulk.record(store, job.account, simulated, risk)

@@ -67,7 +67,8 @@ class Tested:
 class Backtest:
     """A finished backtest; `gross` pays nothing, `net_2x_cost` pays twice the fee and slippage.
 
-    `benchmarks` are net. `folds` list which model or the prior traded which days of `turbo`; without it there are none.
+    `benchmarks` are net. `folds` list which model or the prior traded which days of the first strategy that learns, if
+    there is one.
     `trials` counts the configurations tried on these symbols in an overlapping window; None for a baseline, which is no
     trial. `charges` are what the net account paid, at `rates`. `robustness` is None where equity moves on too few days
     to judge. `would_halt_on` is the day on which the drawdown limit would have halted the account. `bar_warnings` are
@@ -128,8 +129,8 @@ def backtest(
     symbols = usable(job, gate, TESTING)
     subject = window.strategies[0]
     market = _market(job, symbols, window)
-    walked = _walk(job, window, market, notify)
-    views = {strategy: _view(strategy, symbols, market, walked) for strategy in window.strategies}
+    walks = _walks(job, window, market, notify)
+    views = {strategy: _view(strategy, symbols, market, walks.get(strategy)) for strategy in window.strategies}
     quotes = quotes_by_date(market.bars, market.dates[0], market.dates[-1])
     accounts = _Accounts(job=job, symbols=symbols, market=market, views=views, quotes=quotes)
     costs = job.policy.costs
@@ -148,13 +149,13 @@ def backtest(
         net_2x_cost=accounts.run(subject, "net at twice the cost", replace(costs, multiplier=Decimal(2))),
         benchmarks=benchmarks,
         data_sha256=data_sha256(market.bars),
-        folds=walked.folds,
+        folds=next((walked.folds for walked in walks.values()), ()),
         would_halt_on=halt_date(net.replay.snapshots, job.policy.limits),
         trials=trials,
         robustness=found,
         warnings=(
             *remarks(gate),
-            *left_to_the_prior(walked.folds),
+            *(text for learner, walked in walks.items() for text in left_to_the_prior(learner, walked.folds)),
             *chosen_in_hindsight(market.instruments),
             *_capped(job, subject, net.replay),
             *cut,
@@ -202,20 +203,22 @@ class _Accounts:
         return Tested(label=label, replay=replayed, metrics=measure(replayed, market.instruments))
 
 
-def _walk(job: Job, window: Window, market: _Market, notify: Callable[[str], None]) -> Walk:
-    """Return the folds of the window and their signals; without `turbo` there is nothing to fit."""
-    if not any(strategy.learner for strategy in window.strategies):
-        return Walk(folds=(), signals={})
-    config = job.policy.account_config(job.account, job.symbols, market.listed)
-    history = History(bars=market.known, config=config, start=market.dates[0], end=market.dates[-1])
-    return walk(job, history, notify)
+def _walks(job: Job, window: Window, market: _Market, notify: Callable[[str], None]) -> dict[Strategy, Walk]:
+    """Return the folds of the window and their signals for each strategy that learns."""
+    walks = {}
+    for strategy in [strategy for strategy in window.strategies if strategy.learner]:
+        own = replace(job, policy=replace(job.policy, strategy=strategy))
+        config = own.policy.account_config(job.account, job.symbols, market.listed)
+        history = History(bars=market.known, config=config, start=market.dates[0], end=market.dates[-1])
+        walks[strategy] = walk(own, history, notify)
+    return walks
 
 
-def _view(strategy: Strategy, symbols: Sequence[str], market: _Market, walked: Walk) -> AlignedSignals:
-    """Return the strategy's signals: for `turbo` those of its folds where they have any, else its prior's."""
+def _view(strategy: Strategy, symbols: Sequence[str], market: _Market, walked: Walk | None) -> AlignedSignals:
+    """Return the strategy's signals: if it learns, those of its folds where they have any, else its prior's."""
     calendars = {symbol: market.listed[symbol].calendar for symbol in market.known}
     seen = symbol_signals(market.known, calendars, strategy)
-    if strategy.learner:
+    if walked is not None:
         seen = {symbol: overlaid(signals, walked.signals[symbol]) for symbol, signals in seen.items()}
     return aligned_signals(seen, symbols)
 

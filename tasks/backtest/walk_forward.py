@@ -10,7 +10,7 @@ import numpy as np
 from storage.database import Connection, connect
 from storage.models import folds as fold_store
 from strategy.market.session_dates import account_dates, session_date
-from strategy.signals.prior import PRIOR_BARS
+from strategy.signals.strategies import Strategy
 from strategy.training.training_progress import one_of
 from strategy.training.walk_forward import decided_rows, histories, yearly
 from tasks.models.fold_models import FoldRequest, History, KnownFold, extended, fitted, fold_key
@@ -42,7 +42,7 @@ class Walk:
 def walk(job: Job, history: History, notify: Callable[[str], None] = log.info) -> Walk:
     """Return the folds of the window by calendar year, with their signals; folds fitted before are read from the store.
 
-    A fold does what the product would have done from scratch: its networks are trained on the bars up to `fitted_to`
+    A fold does what the product would have done from scratch: its model is trained on the bars up to `fitted_to`
     and judged by the promotion gate as a single trial; with the trials counted in the store, an old fold would depend
     on what was tried later. Each is saved as soon as it is finished. `notify` is called before each training.
     Raises TrainingRefused where the recipe or the device admits no training at all.
@@ -82,8 +82,8 @@ def _requested(job: Job, history: History) -> tuple[FoldRequest, ...]:
             (symbol, days[symbol][row], known[days[symbol][row]])
             for symbol, own in rows.items()
             for row in own[number]
-            # On earlier rows there is no prior, which the network's signal is an offset to.
-            if row >= PRIOR_BARS - 1
+            # On earlier rows not even the prior knows a signal.
+            if row >= job.policy.strategy.history_bars - 1
         )
         requested.append(
             FoldRequest(
@@ -113,14 +113,14 @@ def _traded(fold: FoldRequest, known: KnownFold) -> FoldAnswer:
     )
 
 
-def left_to_the_prior(folds: Sequence[FoldAnswer]) -> tuple[str, ...]:
+def left_to_the_prior(strategy: Strategy, folds: Sequence[FoldAnswer]) -> tuple[str, ...]:
     """Return one sentence on the folds that the prior traded, if there are any."""
     left = [fold for fold in folds if not fold.promoted]
     if not left:
         return ()
     untrained = sum(fold.model_id is None for fold in left)
     counted = {
-        "the promotion gate rejected the network in": len(left) - untrained,
+        "the promotion gate rejected the model in": len(left) - untrained,
         "none could be trained in": untrained,
     }
     why = (
@@ -129,6 +129,6 @@ def left_to_the_prior(folds: Sequence[FoldAnswer]) -> tuple[str, ...]:
     )
     years = ", ".join(str(fold.start.year) for fold in left)
     return (
-        f"the prior traded {len(left)} of {len(folds)} folds of turbo ({years}): "
+        f"the prior traded {len(left)} of {len(folds)} folds of {strategy} ({years}): "
         f"{left[0].reason if len(left) == 1 else why}",
     )

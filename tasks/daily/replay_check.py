@@ -58,7 +58,7 @@ def reconcile(job: Job) -> Reconciliation:
     with connect(job.home) as store:
         provenance = ledger.provenance_on(store, job.account, job.as_of)
     model_id = provenance.model_id if provenance else None
-    model = forecaster(job.home, model_id)
+    model = forecaster(job.home, job.policy.strategy, model_id)
     with connect(job.home) as store:
         config = account_config(store, job)
         equity, again, shortfall = _equities(store, job, config)

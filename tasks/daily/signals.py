@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,15 +19,13 @@ from strategy.market.data_hash import data_sha256
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Decision, decide
+from strategy.signals.forecaster import Forecaster
 from strategy.signals.outlook import look_back, symbol_signals
 from tasks.daily.account_state import account_config, state_at
 from tasks.daily.restatement import restated
 from tasks.models.load import forecaster
 from tasks.models.retrain import Champion
 from tasks.run.job import Job
-
-if TYPE_CHECKING:
-    from strategy.networks.ensemble import Ensemble
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +43,7 @@ def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> str:
 
     An explanation of every number is kept for each decision that leads to an order.
     """
-    model = forecaster(job.home, champion.model_id)
+    model = forecaster(job.home, job.policy.strategy, champion.model_id)
     with connect(job.home) as store:
         state, config = settled_state(store, job), account_config(store, job)
         judged = judge_day(store, job, (state, config), model, held_back)
@@ -97,7 +94,7 @@ def judge_day(
     store: Connection,
     job: Job,
     account: tuple[AccountState, AccountConfig],
-    model: "Ensemble | None",
+    model: Forecaster | None,
     held_back: Mapping[str, str],
 ) -> Judged:
     """Return the decisions at the close of `as_of`, from exactly each symbol's look-back window."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,18 +18,15 @@ from strategy.market.bars import Bars, bars_until
 from strategy.market.instruments import Instrument
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.risk_limits import RiskLimits
-from tasks.models.load import ensemble
-from tasks.models.training_plan import settings_of, shape_of, training_on
+from strategy.signals.forecaster import Forecaster
+from strategy.training.candidate import Candidate, candidate
+from strategy.training.learners import determined_by
+from strategy.training.trainer import Past
+from tasks.models.load import stored_model
+from tasks.models.training_plan import trainer_for, training_on
 from tasks.run.job import Job
 
-if TYPE_CHECKING:
-    from strategy.networks.ensemble import Ensemble
-    from strategy.training.candidate import Candidate
-
 log = logging.getLogger(__name__)
-
-#: The recipe's parameters that say when to train, not how: no fold depends on them.
-_SCHEDULE = frozenset({"warm_steps", "retrain_every_bars", "cold_start_every_bars", "model_max_age_bars"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,14 +66,15 @@ class KnownFold:
 
 def fold_key(job: Job, config: AccountConfig, fitted_to: date, bars_sha256: str) -> str:
     """Return the hash of everything that determines a fold's model."""
-    determined_by = {
-        "bars": bars_sha256,
-        "fitted_to": fitted_to,
-        "code_version": job.code_version,
-        "recipe": {name: value for name, value in asdict(job.policy.recipe).items() if name not in _SCHEDULE},
-        **_account(config, fitted_to),
-    }
-    return _sha256(determined_by)
+    return _sha256(
+        {
+            "bars": bars_sha256,
+            "fitted_to": fitted_to,
+            "code_version": job.code_version,
+            **determined_by(job.policy.strategy, job.policy.recipe),
+            **_account(config, fitted_to),
+        }
+    )
 
 
 def account_sha256(config: AccountConfig, day: date) -> str:
@@ -115,15 +112,15 @@ def _membership(instrument: Instrument, day: date) -> list[tuple[date, date | No
 
 def fitted(job: Job, history: History, requested: FoldRequest) -> KnownFold:
     """Train, judge and store the fold. Raises TrainingRefused as `tasks.backtest.walk_forward.walk` does."""
-    candidate, model_id = _trained(job, history, requested)
+    trained, model_id = _trained(job, history, requested)
     fold = StoredFold(
         key=requested.key,
         fitted_to=requested.fitted_to,
         model_id=model_id,
-        verdict=candidate.verdict,
+        verdict=trained.verdict,
         created_at=job.now,
     )
-    trades = candidate.model if candidate.verdict.promoted else None
+    trades = trained.model if trained.verdict.promoted else None
     return _kept(job, fold, _foretold(history, requested.wanted, trades) if trades else {})
 
 
@@ -134,7 +131,7 @@ def extended(job: Job, history: History, fold: FoldRequest, known: KnownFold) ->
     """
     assert known.stored.model_id is not None, "nothing is promoted that was not trained"
     try:
-        model: Ensemble | None = ensemble(job.home, known.stored.model_id)
+        model: Forecaster | None = stored_model(job.home, job.policy.strategy, known.stored.model_id)
     except ModelDamaged as error:
         log.warning("The fold of %d is trained again: %s.", fold.start.year, error)
         model = _trained(job, history, fold)[0].model
@@ -149,22 +146,21 @@ def _kept(job: Job, fold: StoredFold, fresh: Mapping[SignalKey, float]) -> Known
         return KnownFold(stored=fold_store.find(store, fold.key) or fold, signals=fold_store.signals(store, fold.key))
 
 
-def _trained(job: Job, history: History, fold: FoldRequest) -> tuple["Candidate", str | None]:
-    """Train the candidate of the fold and save its weights; return it and its id, None where no model came of it."""
-    from strategy.networks.ensemble import keep
-    from strategy.training.candidate import candidate
-
-    shape, settings = shape_of(job.policy.recipe), settings_of(job.policy.recipe)
-    with training_on(settings.device):
-        found = candidate(bars_until(history.bars, fold.fitted_to), history.config, shape, settings)
+def _trained(job: Job, history: History, fold: FoldRequest) -> tuple[Candidate, str | None]:
+    """Train the candidate of the fold and save its model; return it and its id, None where no model came of it."""
+    trainer = trainer_for(job)
+    with training_on(job.policy.recipe.device):
+        found = candidate(Past(bars=bars_until(history.bars, fold.fitted_to), config=history.config), trainer)
     if found.model is None:
         return found, None
-    config = json.dumps({"shape": asdict(shape), "training": asdict(settings)}, sort_keys=True)
-    metadata = {"config": config, "trained_to": fold.fitted_to.isoformat()}
-    return found, model_store.save(job.home, keep(found.model.members), metadata)
+    metadata = {
+        "config": json.dumps(trainer.config(), sort_keys=True),
+        "trained_to": fold.fitted_to.isoformat(),
+    }
+    return found, model_store.save(job.home, found.model.to_arrays(), metadata)
 
 
-def _foretold(history: History, wanted: Sequence[SignalKey], model: "Ensemble") -> dict[SignalKey, float]:
+def _foretold(history: History, wanted: Sequence[SignalKey], model: Forecaster) -> dict[SignalKey, float]:
     """Return the requested signals, each computed alone as a daily run does, from no bar after the last of them."""
     if not wanted:
         return {}

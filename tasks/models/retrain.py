@@ -80,7 +80,7 @@ def _known(job: Job) -> _Registry:
     if champion is None:
         return known
     try:
-        forecaster(job.home, champion.model_id)
+        forecaster(job.home, job.policy.strategy, champion.model_id)
     except ModelDamaged as error:
         log.warning("Model %s cannot trade: %s.", champion.model_id[:12], error)
         answered = trained is not None and trained > champion.trained_to
@@ -107,7 +107,7 @@ def _ruling(job: Job, known: _Registry, newer: str) -> Champion:
     """Return the model that trades by the registry; `newer` is the text on the day's challenger."""
     age, limit = known.champion_age_bars, job.policy.recipe.model_max_age_bars
     if known.champion is None:
-        why = known.damage or "no network is promoted"
+        why = known.damage or "no model is promoted"
         reason = f"the prior trades: {why}{newer}"
         code = ModelCode.DAMAGED if known.damage else ModelCode.NONE_PROMOTED
         return Champion(model_id=None, reason=reason, code=code)

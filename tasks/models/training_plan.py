@@ -1,22 +1,19 @@
-"""Plan of a training: the networks, their settings, and whether they start from the champion."""
+"""Plan of a training: the trainer, and whether it starts from the champion."""
 
 import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
 
 from storage.bars import published as bar_store
 from storage.database import Connection
 from storage.models.registry import ModelRecord
 from strategy.exit_codes import Exit
-from tasks.run.job import Job, TrainingConfig
-
-if TYPE_CHECKING:
-    from strategy.networks.transformer import NetworkShape
-    from strategy.training.settings import TrainingSettings
+from strategy.training.learners import trainer_of
+from strategy.training.trainer import Trainer
+from tasks.run.job import Job
 
 
 class TrainingRefused(ValueError):
@@ -27,10 +24,12 @@ class TrainingRefused(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingPlan:
-    """The training to run: shape, settings, the champion to start from if any, and the day of the last cold start."""
+    """The training to run: trainer, the champion to judge against if any and whether to go on from it.
 
-    shape: "NetworkShape"
-    settings: "TrainingSettings"
+    `cold_start` is the day of the last training from scratch.
+    """
+
+    trainer: Trainer
     champion: ModelRecord | None
     warm: bool
     cold_start: date
@@ -39,53 +38,26 @@ class TrainingPlan:
 def training_plan(store: Connection, job: Job, champion: ModelRecord | None) -> TrainingPlan:
     """Plan a warm start from a champion of the same build whose own cold start is recent enough, else a cold start.
 
-    Only with the same shares of the same history do the gate's dates lie after all that the champion learned from.
+    Only on the same history do the gate's dates lie after all that the champion learned from.
     """
-    recipe = job.policy.recipe
-    shape, settings = shape_of(recipe), settings_of(recipe)
+    recipe, trainer = job.policy.recipe, trainer_for(job)
     if champion is not None:
         config = json.loads(champion.config)
         cold = date.fromisoformat(config.get("cold_start", date.min.isoformat()))
         bars = bar_store.session_dates(store, job.source, job.symbols, after=cold, until=job.as_of)
-        kept = ("members", "validation_share", "purge_bars")
-        same = (
-            config["shape"] == asdict(shape)
-            and all(config["training"].get(name) == getattr(settings, name) for name in kept)
-            and champion.trained_from == bar_store.first_published(store, job.source, job.symbols)
-        )
-        if same and len(bars) < recipe.cold_start_every_bars:
-            warm = replace(
-                settings, steps=recipe.warm_steps, warmup_steps=min(settings.warmup_steps, recipe.warm_steps // 4)
-            )
-            return TrainingPlan(shape=shape, settings=warm, champion=champion, warm=True, cold_start=cold)
-    return TrainingPlan(shape=shape, settings=settings, champion=champion, warm=False, cold_start=job.as_of)
+        warmed = trainer.warmed(config)
+        same = champion.trained_from == bar_store.first_published(store, job.source, job.symbols)
+        if warmed is not None and same and len(bars) < recipe.cold_start_every_bars:
+            return TrainingPlan(trainer=warmed, champion=champion, warm=True, cold_start=cold)
+    return TrainingPlan(trainer=trainer, champion=champion, warm=False, cold_start=job.as_of)
 
 
-def shape_of(recipe: TrainingConfig) -> "NetworkShape":
-    """Return the shape of a recipe's networks. Raises TrainingRefused if there can be no such network."""
-    from strategy.networks.transformer import NetworkShape
-
+def trainer_for(job: Job) -> Trainer:
+    """Return the trainer of the job's strategy. Raises TrainingRefused if its settings admit no model."""
     try:
-        return NetworkShape(
-            dimensions=recipe.dimensions, heads=recipe.heads, layers=recipe.layers, context_bars=recipe.context_bars
-        )
+        return trainer_of(job.policy.strategy, job.policy.recipe)
     except ValueError as error:
         raise TrainingRefused(str(error)) from error
-
-
-def settings_of(recipe: TrainingConfig) -> "TrainingSettings":
-    """Return the settings with which a recipe's networks are trained from scratch."""
-    from strategy.training.settings import TrainingSettings
-
-    return TrainingSettings(
-        seed=recipe.seed,
-        members=recipe.members,
-        steps=recipe.steps,
-        twins=recipe.twins,
-        validation_share=recipe.validation_share,
-        threads=recipe.threads,
-        device=recipe.device,
-    )
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from storage.models import promotions
 from storage.models import registry as model_store
 from storage.models.promotions import Promoter, Promotion, StoredVerdict
 from storage.models.registry import ModelRecord, ModelState
+from strategy.builtin.registry import TURBO
 from strategy.training.promotion_gate import PRIOR, Figures
 from tasks.models.load import forecaster
 from tasks.operations.halt import demand_reason
@@ -134,7 +135,7 @@ def promote(home: Path, model: str, reason: str, at: datetime) -> PromoteAnswer:
     demand_reason(reason)
     with connect(home) as store:
         record = model_store.find(store, model)
-    forecaster(home, record.model_id)
+    forecaster(home, TURBO, record.model_id)
     return _promote(home, _panel(record), record, reason.strip(), at)
 
 

@@ -100,7 +100,7 @@ def _job(request: PastDay, source: str, policy: RunConfig) -> Job:
 
 def _judged(store: Connection, job: Job, request: PastDay) -> Judgement | None:
     """Return the day judged again, with the symbols held back then; None without instruments or an account state."""
-    model = forecaster(job.home, request.provenance.model_id)
+    model = forecaster(job.home, job.policy.strategy, request.provenance.model_id)
     state = state_at(store, job, job.as_of)
     if state is None or state.account.as_of != job.as_of:
         return None

@@ -14,6 +14,7 @@ from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.strategies import Strategy
+from strategy.training.recipe import TrainingConfig
 
 #: The broker without state of its own: the ledger is its record.
 PAPER = "paper"
@@ -21,31 +22,6 @@ PAPER = "paper"
 SPOT = "testnet-spot"
 #: The futures broker: positions are on margin, and pay or receive funding.
 FUTURES = "testnet-futures"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingConfig:
-    """The shape and training of the networks, and how long a model may trade (bars are account days).
-
-    A model that is younger than `cold_start_every_bars`, counted from its cold start, is trained further for
-    `warm_steps`. `twins` is the number of synthetic panels that a training draws from, 0 for none.
-    """
-
-    dimensions: int
-    heads: int
-    layers: int
-    context_bars: int
-    members: int
-    steps: int
-    warm_steps: int
-    validation_share: float
-    twins: int
-    seed: int
-    threads: int
-    device: str
-    retrain_every_bars: int
-    cold_start_every_bars: int
-    model_max_age_bars: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,13 +19,14 @@ from strategy.market.instruments import Calendar
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.strategies import Strategy
+from strategy.training.recipe import TrainingConfig
 from tasks.daily.order import trade
 from tasks.daily.replay_check import reconcile
 from tasks.daily.settle import settle
 from tasks.daily.signals import signal
 from tasks.data.ingest import ingest
 from tasks.models.retrain import Champion, retrain
-from tasks.run.job import Job, RunConfig, TrainingConfig
+from tasks.run.job import Job, RunConfig
 from tasks.validation.gate import Gate, validate
 
 #: Tiny, yet a network: four steps train it.

@@ -87,7 +87,7 @@ def test_an_untrained_network_is_refused_because_it_is_the_prior() -> None:
     prior = account(1)
     verdict = judge_first(prior + 1e-17, prior, RULES)
     assert not verdict.promoted
-    assert verdict.reason == "rejected: the network trades exactly what the prior trades on all 504 days"
+    assert verdict.reason == "rejected: the model trades exactly what the prior trades on all 504 days"
     assert (verdict.figures.difference, verdict.figures.p) == (0.0, 1.0)
 
 
@@ -98,7 +98,7 @@ def test_what_cannot_be_judged_is_refused_with_the_reason() -> None:
         judge_first(challenger, rival, RULES).reason
         for challenger, rival in ((broken, prior), (flat, prior), (prior, flat), (prior[:100], prior[:100]))
     ]
-    start = "rejected: the network (first) cannot be compared with the prior (second): "
+    start = "rejected: the model (first) cannot be compared with the prior (second): "
     assert reasons == [
         start + "1 of the 504 returns of the first account are not finite",
         start + "the first account moves on 0 of 504 days; it must vary on at least 20",

@@ -16,11 +16,11 @@ from storage.models.registry import ModelRecord
 from strategy.audit.lookahead import Checked
 from strategy.builtin.registry import BUILT_IN, HOLD, RULES, TURBO
 from strategy.networks.ensemble import keep
+from strategy.training.network_trainer import network_trainer
 from tasks.audit.claims import headline
 from tasks.audit.lookahead import look_ahead
 from tasks.audit.parity import daily_parity
 from tasks.audit.window import AuditFailed, AuditRefused, AuditRequest, answered, audited
-from tasks.models.training_plan import shape_of
 from tasks.run.job import Job
 from tasks.validation.gate import NothingPublishable
 from testing.markets.bars import COIN, MARKET, STOCK, UNBORN, FakeBars, Fault
@@ -54,7 +54,7 @@ def job(home: Path) -> Job:
 
 def put_in_charge(job: Job) -> str:
     """The id of a network with an opinion, which decides for the job's symbols as if it had been trained."""
-    shape = shape_of(job.policy.recipe)
+    shape = network_trainer(job.policy.recipe).shape
     arrays = keep([opinionated(shape), opinionated(shape, seed=2)])
     model_id = model_store.save(job.home, arrays, {"config": json.dumps({"shape": asdict(shape)})})
     record = ModelRecord(
@@ -92,7 +92,7 @@ def test_without_a_network_only_the_prior_is_audited_and_that_is_said(job: Job) 
     answer = look_ahead(job, asked, mixed).json_values()
     assert ("estimates", "turbo (model)") not in rows(answer)
     assert {check["dates"] for check in answer["checks"] if check["check"] == "features"} == {2}
-    assert "no network of these symbols is promoted, so only turbo's prior was audited" in answer["warnings"]
+    assert "no model of turbo is promoted for these symbols, so only its prior was audited" in answer["warnings"]
 
 
 def test_daily_runs_of_every_strategy_equal_a_backtest_and_leave_nothing_behind(job: Job) -> None:

@@ -20,7 +20,7 @@ from tasks.backtest.answer import backtest_answer
 from tasks.backtest.export import equity_table, save
 from tasks.backtest.run import Window, backtest
 from tasks.models.challenger import challenge
-from tasks.models.load import ensemble
+from tasks.models.load import stored_model
 from tasks.validation.gate import NothingPublishable
 from testing.accounts.ledgers import TABLES, contents
 from testing.markets.bars import COIN, PAIR, TOKEN, UNBORN, FakeBars, Fault
@@ -98,7 +98,7 @@ def test_turbo_trades_each_year_by_the_signals_of_its_fold(tmp_path: Path) -> No
     assert [fold.promoted for fold in tested.folds] == [True, True]
     assert tested.model_id is None
     assert [warning.split(":")[0] for warning in tested.warnings] == ["no universe is kept of this source"]
-    by_fold = [ensemble(tmp_path, fold.model_id).forecast(SOWN) for fold in tested.folds if fold.model_id]
+    by_fold = [stored_model(tmp_path, TURBO, fold.model_id).forecast(SOWN) for fold in tested.folds if fold.model_id]
     days = {symbol: series.open_time.astype("M8[D]").tolist() for symbol, series in SOWN.items()}
     decided = [decision for decision in tested.net.replay.decisions if decision.status is Status.TRADED]
     assert len(decided) == len(SOWN) * len(tested.dates)

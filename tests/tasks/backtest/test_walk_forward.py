@@ -11,11 +11,12 @@ import pytest
 
 from storage.database import connect
 from strategy.account.fees_and_slippage import Costs
+from strategy.builtin.registry import TURBO
 from strategy.market.bars import Bars
 from strategy.market.instruments import Membership
 from tasks.backtest.walk_forward import Walk, left_to_the_prior, walk
 from tasks.models.fold_models import History
-from tasks.models.load import ensemble
+from tasks.models.load import stored_model
 from tasks.models.training_plan import TrainingRefused
 from tasks.run.job import Job
 from testing.markets.panels import mandate
@@ -89,7 +90,7 @@ def test_a_fold_is_a_year_and_knows_what_its_model_saw(first: tuple[Job, Walk]) 
         "promoted": True,
         "reason": found.folds[0].reason,
     }
-    assert left_to_the_prior(found.folds) == ()
+    assert left_to_the_prior(TURBO, found.folds) == ()
 
 
 def test_a_planted_signal_is_promoted_and_trades_by_the_very_signals_of_its_models(first: tuple[Job, Walk]) -> None:
@@ -97,7 +98,7 @@ def test_a_planted_signal_is_promoted_and_trades_by_the_very_signals_of_its_mode
     assert [fold.promoted for fold in found.folds] == [True, True]
     for fold in found.folds:
         assert fold.model_id is not None
-        foretold = ensemble(job.home, fold.model_id).forecast(SOWN)
+        foretold = stored_model(job.home, TURBO, fold.model_id).forecast(SOWN)
         for symbol, bars in SOWN.items():
             days = bars.open_time.astype("M8[D]").tolist()
             expected = {
@@ -111,7 +112,7 @@ def test_a_planted_signal_is_promoted_and_trades_by_the_very_signals_of_its_mode
 def test_a_repeat_reads_everything_from_the_store(again: tuple[Job, Walk], monkeypatch: pytest.MonkeyPatch) -> None:
     job, found = again
     files = model_files(job)
-    for module in ("strategy.training.candidate", "strategy.networks.ensemble"):
+    for module in ("strategy.training.network_trainer", "strategy.networks.ensemble"):
         monkeypatch.setitem(sys.modules, module, None)
     assert walked(job, history()) == (found, [])
     with connect(job.home) as store:
@@ -240,7 +241,7 @@ def test_the_prior_trades_where_there_is_too_little_to_train_on(tmp_path: Path) 
     assert set(map(len, found.signals.values())) == {0}
     assert [(fold.promoted, fold.model_id) for fold in found.folds] == [(False, None)] * 2
     assert all(fold.reason.startswith("not enough history to train: ") for fold in found.folds)
-    assert left_to_the_prior(found.folds) == (
+    assert left_to_the_prior(TURBO, found.folds) == (
         "the prior traded 2 of 2 folds of turbo (1999, 2000): none could be trained in 2; "
         "--json gives the reason of each",
     )

@@ -177,7 +177,7 @@ def test_runs_by_models_equal_a_replay_with_each_days_model(lived: Lived, name: 
     calendars = {symbol: instruments[symbol].calendar for symbol in bars}
 
     def seen(model_id: str | None) -> dict[str, SymbolSignals]:
-        return symbol_signals(bars, calendars, TURBO, forecaster(lived.home, model_id))
+        return symbol_signals(bars, calendars, TURBO, forecaster(lived.home, TURBO, model_id))
 
     spliced = seen(ids[0])
     for change in changes[1:]:

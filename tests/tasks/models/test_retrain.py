@@ -92,7 +92,7 @@ def test_a_network_that_does_not_beat_the_prior_is_refused_and_the_prior_trades(
         assert promotions.in_force(store, fresh.source, fresh.symbols, FIRST) is None
     assert (
         champion.reason
-        == "the prior trades: no network is promoted; a newer one was refused: "
+        == "the prior trades: no model is promoted; a newer one was refused: "
         + stored.verdict.reason.removeprefix("rejected: ")
     )
     assert (stored.verdict.rival, stored.verdict.figures.trials) == (PRIOR, 1)
@@ -101,7 +101,7 @@ def test_a_network_that_does_not_beat_the_prior_is_refused_and_the_prior_trades(
 def test_what_was_refused_is_not_fitted_again_until_it_is_due(fresh: Job) -> None:
     refused = retrain(fresh)
     assert retrain(fresh) == refused
-    assert retrain(after(fresh, 4)).reason == "the prior trades: no network is promoted"
+    assert retrain(after(fresh, 4)).reason == "the prior trades: no model is promoted"
     assert known(fresh) == [(FIRST, ModelState.REFUSED)]
     retrain(after(fresh, 5))
     assert [day for day, _ in known(fresh)] == [FIRST, FIRST + timedelta(days=5)]
@@ -193,7 +193,7 @@ def test_without_history_the_prior_trades(tmp_path: Path) -> None:
     champion = retrain(job)
     assert champion.model_id is None
     assert champion.warning == (
-        "the prior trades: no network is promoted; no newer one could be trained: no bars of COIN are published up to "
+        "the prior trades: no model is promoted; no newer one could be trained: no bars of COIN are published up to "
         "2020-06-08; import some first"
     )
     with pytest.raises(TrainingRefused, match="import some first"):
@@ -214,14 +214,14 @@ def test_a_damaged_model_gives_way_to_the_prior_and_a_new_one_is_trained(
     assert retrain(after(job, 1)) == repaired
     assert retrain(after(job, 2)).reason == repaired.reason.split("; a newer one")[0]
     assert newest(job).trained_to == FIRST + timedelta(days=1), "one training answers the damage; the next is due later"
-    assert forecaster(job.home, newest(job).model_id) is not None
+    assert forecaster(job.home, TURBO, newest(job).model_id) is not None
 
 
 def test_a_damaged_model_is_restored_by_the_training_that_made_it(job: Job) -> None:
     first = retrain(job)
     (job.home / "models" / f"{first.model_id}.safetensors").write_bytes(b"torn")
     assert retrain(job).model_id == first.model_id
-    assert forecaster(job.home, first.model_id) is not None
+    assert forecaster(job.home, TURBO, first.model_id) is not None
 
 
 def test_other_strategies_ask_for_no_model(job: Job) -> None:
@@ -305,4 +305,4 @@ def test_a_model_of_another_version_gives_way_to_the_prior(job: Job) -> None:
     assert champion.model_id is None
     assert f"model {foreign[:12]} was made by another version" in champion.warning
     with pytest.raises(ModelDamaged, match=r"was made by another version .*; run `turbodmt train`, or promote another"):
-        forecaster(job.home, foreign)
+        forecaster(job.home, TURBO, foreign)

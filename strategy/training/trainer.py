@@ -1,0 +1,100 @@
+"""Trainer: how a learner's models are trained and judged; a learner may bring one of its own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Protocol, runtime_checkable
+
+from strategy.market.bars import Bars, TimeArray
+from strategy.portfolio.account_config import AccountConfig
+from strategy.signals.forecaster import Forecaster
+from strategy.signals.strategies import Arrays
+from strategy.training.recipe import TrainingConfig
+from strategy.training.returns import Returns
+
+#: Values that JSON can hold.
+Settings = Mapping[str, Any]
+
+
+class HistoryTooShort(ValueError):
+    """Too few bars to train on and to judge by."""
+
+
+class NotTrained(Exception):
+    """No model came of a training: there is too little history, or the learner failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Past:
+    """All that a training may know: the bars up to its day, and the account that will trade."""
+
+    bars: Mapping[str, Bars]
+    config: AccountConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Learned:
+    """A trained model, and its returns and those of its prior on dates that influenced no choice.
+
+    `gate` and `prior_gate` are net at single cost on the decisions of `gate_span`, row numbers of the account's dates;
+    `gate_dates` are the dates of the returns. `figures` are JSON values about the training. `refused` says why the
+    model cannot be judged; empty if it can.
+    """
+
+    model: Forecaster
+    gate: Returns
+    prior_gate: Returns
+    gate_span: range
+    gate_dates: TimeArray
+    figures: Settings = field(default_factory=lambda: MappingProxyType({}))
+    refused: str = ""
+
+
+class Trainer(Protocol):
+    """A learner with all settings of its training."""
+
+    @property
+    def summary(self) -> str:
+        """Return what it trains, in a few words."""
+        ...
+
+    def config(self) -> Settings:
+        """Return the settings as JSON values; they are kept with the model."""
+        ...
+
+    def warmed(self, config: Settings) -> "Trainer | None":
+        """Return the trainer that goes on from a model of these settings; None if a model must start anew."""
+        ...
+
+    def train(self, past: Past, start: Forecaster | None = None) -> Learned:
+        """Train and judge a model, from `start` on if given; the same inputs give the same bytes.
+
+        Raises NotTrained if no model comes of it, and ValueError for settings that admit no training at all.
+        """
+        ...
+
+    def returns(self, past: Past, model: Forecaster, span: range) -> Returns:
+        """Return what another model earns on the gate dates of a training on this past, net at single cost."""
+        ...
+
+
+@runtime_checkable
+class OwnTrainer(Protocol):
+    """A learner that is trained in its own way: through the account, or on from a champion."""
+
+    @property
+    def settings(self) -> frozenset[str]:
+        """Return the names of the settings that it reads and other learners do not."""
+        ...
+
+    def determined_by(self, recipe: TrainingConfig) -> Settings:
+        """Return the values of a recipe that determine a model trained from scratch; loads nothing heavy."""
+        ...
+
+    def trainer(self, recipe: TrainingConfig) -> Trainer:
+        """Return the trainer of a recipe. Raises ValueError if there can be no such model."""
+        ...
+
+    def read(self, arrays: Arrays, config: Settings) -> Forecaster:
+        """Return the stored model. Raises KeyError, TypeError or ValueError if this version cannot use it."""
+        ...
