@@ -3,8 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from inspect import unwrap
 from traceback import extract_tb
+from types import CodeType
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +23,8 @@ PROBED_WINDOWS = 500
 IMPRECISION = 1e-9
 #: Up to so many rows are evaluated window by window without a call on the whole history.
 FEW_ROWS = 64
+#: Characters of an exception's message that are shown.
+MOST_SAID = 300
 _MICROSECOND = "datetime64[us]"
 
 #: Called before each call of the strategy, with the symbol; a process of its own reports progress there.
@@ -200,11 +205,15 @@ def _first(marked: NDArray[np.bool_]) -> int:
 
 def _raised(strategy: Strategy, error: Exception) -> tuple[Check, str]:
     """Return the check and the words for an exception of the strategy's code, with the line of its own file."""
-    frames = [frame for frame in extract_tb(error.__traceback__) if frame.filename == _file(strategy)]
+    code = _code(strategy)
+    files = {strategy.origin, code.co_filename if code is not None else ""}
+    frames = [frame for frame in extract_tb(error.__traceback__) if frame.filename in files]
     line = f"line {frames[-1].lineno if frames else _line(strategy)}: "
     if isinstance(error, ValueError) and "read-only" in str(error):
         return Check.WRITES_INPUT, f"{_name(strategy)}, {line}writes to its input; copy an array before changing it"
-    return Check.RAISES, f"{_name(strategy)}, {line}raises {type(error).__name__}: {error}"
+    # One sentence, whatever a library has to say.
+    said = " ".join(str(error).split())[:MOST_SAID]
+    return Check.RAISES, f"{_name(strategy)}, {line}raises {type(error).__name__}: {said}"
 
 
 def failed_call(
@@ -222,17 +231,15 @@ def _name(strategy: Strategy) -> str:
     return strategy.origin or strategy.name
 
 
-def _function(strategy: Strategy) -> object:
-    """Return the strategy's function itself, not one that is wrapped around it."""
-    function = strategy.signal or strategy.signals
-    return unwrap(function) if function is not None else None
-
-
-def _file(strategy: Strategy) -> str:
-    code = getattr(_function(strategy), "__code__", None)
-    return str(getattr(code, "co_filename", ""))
+def _code(strategy: Strategy) -> CodeType | None:
+    """Return the code of the strategy's function itself: not of one wrapped around it, and that of a callable value."""
+    function: object = strategy.signal or strategy.signals
+    while isinstance(function, partial) or hasattr(function, "__wrapped__"):
+        function = function.func if isinstance(function, partial) else unwrap(cast(Callable[..., object], function))
+    code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
+    return code if isinstance(code, CodeType) else None
 
 
 def _line(strategy: Strategy) -> int:
-    code = getattr(_function(strategy), "__code__", None)
-    return int(getattr(code, "co_firstlineno", 0))
+    code = _code(strategy)
+    return code.co_firstlineno if code is not None else 1

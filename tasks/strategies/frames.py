@@ -48,12 +48,13 @@ def write(stream: IO[bytes], message: Message) -> None:
 
 
 def read(stream: IO[bytes]) -> Message | None:
-    """Return the next message, None at the end of the stream."""
+    """Return the next message, None where the stream ends before or within it."""
     start = stream.read(_LENGTHS.size)
     if len(start) < _LENGTHS.size:
         return None
-    header, body = _LENGTHS.unpack(start)
-    return _message(stream.read(header), stream.read(body))
+    header, size = _LENGTHS.unpack(start)
+    text, body = stream.read(header), stream.read(size)
+    return _message(text, body) if (len(text), len(body)) == (header, size) else None
 
 
 def cut(buffer: bytearray) -> Message | None:
@@ -80,7 +81,8 @@ def _message(text: bytes, body: bytes) -> Message:
             if kind not in _TYPES:
                 raise BrokenFrame(f"an array of the type {kind}")
             size = np.dtype(kind).itemsize * int(np.prod(shape, dtype=np.int64))
-            arrays[name] = np.ndarray(shape, dtype=kind, buffer=body[offset : offset + size])
+            # A view of bytes is read-only.
+            arrays[name] = np.ndarray(shape, dtype=kind, buffer=body, offset=offset)
             offset += size
         return Message(kind=said["kind"], content=said["content"], arrays=arrays)
     except (KeyError, TypeError, ValueError) as error:

@@ -128,11 +128,11 @@ class Guard:
     def _readable(self, place: str) -> bool:
         if place in _FILES or _inside(place, _SYSTEM):
             return True
-        real = os.path.realpath(place)
-        return any(
-            _inside(path, (*self._packages, *_FOLDERS)) or (_is_code(path) and _inside(path, self._editable))
-            for path in (place, real)
-        )
+        return self._installed(place) or self._installed(os.path.realpath(place))
+
+    def _installed(self, place: str) -> bool:
+        code = _is_code(place) and _inside(place, self._editable)
+        return code or _inside(place, (*self._packages, *_FOLDERS))
 
     def _lists(self, given: tuple[object, ...]) -> str:
         if given and isinstance(given[0], int):

@@ -198,8 +198,8 @@ def test_an_endless_loop_is_stopped_and_the_other_symbols_go_on() -> None:
 
 
 def test_the_limit_is_for_each_call_and_not_for_all() -> None:
-    strategy = open_strategy(signalling("time.sleep(0.03)"), "mine.py", limits=TimeLimits(call_s=0.5))
-    assert evaluate(strategy, {"A": BARS["A"].rows(0, 40)}).faults == {}
+    strategy = open_strategy(signalling("time.sleep(0.03)"), "mine.py", limits=TimeLimits(call_s=1.0))
+    assert evaluate(strategy, {"A": BARS["A"].rows(0, 60)}).faults == {}
 
 
 def test_loading_has_a_limit_of_its_own() -> None:
@@ -241,6 +241,58 @@ def test_a_panel_has_one_fault_for_all() -> None:
     found = evaluate(open_strategy(source, "mine.py"), BARS)
     assert sorted(found.faults) == ["A", "B", "C"]
     assert all(np.isnan(values).all() for values in found.signals.values())
+
+
+FORMS = """
+import functools
+import numpy as np
+from dataclasses import dataclass
+from turbodmt import Strategy
+
+def fails(bars, days=1):
+    return bars.close[
+        10 ** 9
+    ]
+
+def fails_at_length(bars):
+    raise ValueError("one\\ntwo " + "x" * 1000)
+
+class Called:
+    def __call__(self, bars):
+        return bars.close[:-1]
+
+@functools.lru_cache
+def cached(bars):
+    return bars.close[:-1]
+
+{strategy} = Strategy(name="mine", signal={signal}, history_bars=1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("signal", "words"),
+    [
+        ("fails", "mine.py, line 8: raises IndexError: index 1000000000 is out of bounds for axis 0 with size 90"),
+        ("functools.partial(fails, days=5)", "mine.py, line 8: raises IndexError: "),
+        ("lambda bars: np.take(bars.close, 10**9)", "mine.py, line 23: raises IndexError: "),
+        ("fails_at_length", "mine.py, line 13: raises ValueError: one two xxx"),
+        ("Called()", r"mine.py, line 16: the signal returns the shape (89,)"),
+        ("Called().__call__", r"mine.py, line 16: the signal returns the shape (89,)"),
+        ("cached", "mine.py, line 19: the signal returns the shape (89,)"),
+    ],
+)
+def test_a_fault_has_one_sentence_with_the_line_in_whatever_form_the_signal_is(signal: str, words: str) -> None:
+    source = FORMS.format(strategy="strategy", signal=signal).encode()
+    message = evaluate(open_strategy(source, "mine.py"), {"C": BARS["C"]}).faults["C"].message
+    assert message.startswith(words)
+    assert "\n" not in message
+    assert len(message) < 400
+
+
+def test_annotations_may_be_text() -> None:
+    source = b"from __future__ import annotations\n" + SYMBOL
+    strategy = open_strategy(source, "mine.py", overrides={"days": "7"})
+    assert asdict(strategy.parameters) == {"days": 7}  # type: ignore[call-overload]
 
 
 def test_writing_to_the_bars_is_a_fault() -> None:
