@@ -93,6 +93,8 @@ def _rows_ahead(
 def rows_that_notice(calls: SignalCalls, whole: FloatArray, row: int, draw: np.random.Generator) -> NDArray[np.int64]:
     """Return the rows before `row` whose values change by more than IMPRECISION when it alone is altered."""
     values = calls.of_altered(altered_rows(calls.known, np.array([row]), draw))
+    if values is None:
+        return np.empty(0, np.int64)
     gap = gaps(values[calls.first : row], whole[calls.first : row]).reshape(row - calls.first, -1)
     return np.flatnonzero(gap.max(axis=1, initial=0.0) > IMPRECISION) + calls.first
 
@@ -102,9 +104,10 @@ def cause_of_other_window(calls: SignalCalls, whole: FloatArray, rows: Sequence[
     history = calls.strategy.history_bars
     if _jumps_on_rounding(calls, rows[0], history, draw):
         return _ROUNDING
-    bars, newest = 2 * history, max(rows)
-    while 2 * bars <= newest:
-        enough = [row for row in rows if row + 1 >= bars][-MANY:]
+    bars, count = 2 * history, len(calls.known)
+    while 2 * bars <= count:
+        anywhere = np.linspace(bars - 1, count - 1, MANY).astype(np.int64)
+        enough = np.union1d(anywhere, [row for row in rows if row + 1 >= bars][-MANY:]).astype(np.int64).tolist()
         if all(gaps(calls.window(row, bars), whole[row]).max() <= IMPRECISION for row in enough):
             return f"{bars} rows would be enough: raise history_bars to {bars}, or use no more rows than it says"
         bars *= 2
@@ -118,4 +121,5 @@ def _jumps_on_rounding(calls: SignalCalls, row: int, bars: int, draw: np.random.
     """Return whether the value on so many bars that end at the row changes with the last digits of their prices."""
     known = calls.known.rows(row + 1 - bars, row + 1)
     value = calls.of(known)[-1]
-    return any(gaps(calls.of_altered(rounded_otherwise(known, draw))[-1:], value).max() > IMPRECISION for _ in range(4))
+    others = [calls.of_altered(rounded_otherwise(known, draw)) for _ in range(4)]
+    return any(gaps(other[-1], value).max() > IMPRECISION for other in others if other is not None)

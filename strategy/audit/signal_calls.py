@@ -39,9 +39,17 @@ class SignalCalls:
         """Return the values on real bars of the symbol, (T,) or (T, S), which must be numbers between -1 and 1."""
         return self._of(known, call)
 
-    def of_altered(self, known: Known) -> FloatArray:
-        """Return the values on altered bars, (T,) or (T, S): a rule may leave its range on prices that never were."""
-        return self._of(known, returned)
+    def of_altered(self, known: Known) -> FloatArray | None:
+        """Return the values on altered bars, (T,) or (T, S); None if the signal raises, which shows nothing.
+
+        A rule may leave its range, or refuse the prices, where they never were.
+        """
+        try:
+            return self._of(known, returned)
+        except CallFailed as failed:
+            if failed.fault.check in (Check.RAISES, Check.LENGTH):
+                return None
+            raise
 
     def _of(self, known: Known, function: Callable[[Strategy, Known], FloatArray]) -> FloatArray:
         self.tick(self.label)
@@ -105,8 +113,13 @@ class Difference:
         return int(self.rows[-1])
 
 
-def difference(whole: FloatArray, values: FloatArray, first: int, cut: int) -> Difference | None:
-    """Return what differs of rows `first` to `cut` by more than IMPRECISION between two calls; None if nothing does."""
+def difference(whole: FloatArray, values: FloatArray | None, first: int, cut: int) -> Difference | None:
+    """Return what differs of rows `first` to `cut` by more than IMPRECISION between two calls; None if nothing does.
+
+    Nothing does where a call returned no `values`.
+    """
+    if values is None:
+        return None
     gap = gaps(whole[first : cut + 1], values[first : cut + 1]).reshape(cut + 1 - first, -1)
     changed = np.flatnonzero(gap.max(axis=1) > IMPRECISION)
     if not len(changed):

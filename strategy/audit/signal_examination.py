@@ -86,7 +86,10 @@ def _examined(calls: SignalCalls, rows: Plan, draw: np.random.Generator) -> Exam
     whole = calls.whole()
     moved = unequal(calls, calls.first, whole[calls.first :], calls.whole()[calls.first :])
     if moved is not None:
-        cause = "two calls in a row on the same bars: it reads a clock, or draws random numbers without a seed"
+        cause = (
+            "two calls in a row on the same bars: it reads a clock, draws random numbers without a seed, or keeps "
+            "something between calls"
+        )
         return _refused(calls, rows, _unstable(calls, moved, cause))
     ahead = _look_ahead(calls, rows, prefixes, whole, draw)
     windows |= {row: calls.window(row) for row in rows.windows.tolist() if row not in windows}
@@ -157,13 +160,15 @@ def _look_ahead(
 ) -> _LookAhead:
     first, exact, altered = calls.first, True, []
     noticed: dict[int, int] = {}
-    for cut in rows.cuts.tolist():
-        values = calls.of_altered(another_future(calls.known, cut, draw)) if cut + 1 < len(whole) else whole
+    for cut, prefix in prefixes.items():
+        values = calls.of_altered(another_future(calls.known, cut, draw)) if cut + 1 < len(whole) else None
         altered.append(difference(whole, values, first, cut))
-        for other in (values, prefixes[cut]):
-            exact = exact and same_bits(whole[first : cut + 1], other[first : cut + 1])
+        for other in (values, prefix):
+            exact = exact and (other is None or same_bits(whole[first : cut + 1], other[first : cut + 1]))
     for changed in rows.altered:
         values = calls.of_altered(altered_rows(calls.known, changed, draw))
+        if values is None:
+            continue
         before = np.unique(changed[:, None] - np.arange(1, ROWS_BEFORE + 1))
         before = before[before >= first]
         exact = exact and same_bits(whole[before], values[before])

@@ -18,7 +18,7 @@ from strategy.signals.strategies import Strategy
 from testing.markets.panels import market, stock, walk
 
 Signal = Callable[..., Any]
-LENGTH = 260
+LENGTH = 180
 
 
 def traded(bars: Bars, seed: int) -> Bars:

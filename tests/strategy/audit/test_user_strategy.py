@@ -31,7 +31,7 @@ def traded(bars: Bars, seed: int) -> Bars:
     return replace(bars, high=bars.high * wide, low=bars.low / wide, volume=volume, factor=factor)
 
 
-MARKET = market(traded(stock("A", 1, 200), 1), traded(walk("B", 2, 260), 2), traded(stock("C", 3, 160), 3))
+MARKET = market(traded(stock("A", 1, 160), 1), traded(walk("B", 2, 180), 2), traded(stock("C", 3, 130), 3))
 #: For what needs a long history.
 LONG_MARKET = market(traded(stock("A", 1, 420), 1), traded(walk("B", 2, 400), 2))
 
@@ -456,21 +456,21 @@ def test_a_sign_of_rounding_errors_is_refused_with_the_remedy() -> None:
 
 def test_dates_with_holes_are_no_fault() -> None:
     """A year is missing of A, and every third session of B."""
-    whole = market(walk("A", 1, 700), walk("B", 2, 400))
+    whole = market(walk("A", 1, 600), walk("B", 2, 240))
     a, b = whole["A"], whole["B"]
     holed = market(
         a.without(a.open_time[150], a.open_time[515]),
-        Bars(symbol="B", **{name: b[name][np.arange(400) % 3 > 0] for name in COLUMNS}),
+        Bars(symbol="B", **{name: b[name][np.arange(240) % 3 > 0] for name in COLUMNS}),
     )
-    for signal in (convolves, rolls, follows_its_weeks, donchian):
+    for signal in (convolves, rolls, follows_its_weeks):
         assert audited(per_symbol(signal, 60), holed).faults == ()
     assert audited(across(ranks_symbols), holed).faults == ()
 
 
 def test_a_symbol_without_enough_rows_has_nothing_to_audit() -> None:
-    audit = audited(per_symbol(shifts_back, 200))
+    audit = audited(per_symbol(shifts_back, 150))
     assert audit.coverage.short == ("C",)
-    assert (audit.coverage.symbols, audit.coverage.rows) == (2, 1 + 61)
+    assert (audit.coverage.symbols, audit.coverage.rows) == (2, 11 + 31)
     short = market(stock("A", 1, 29))
     audit = audited(per_symbol(shifts_back), short)
     assert audit.passed
@@ -525,6 +525,18 @@ def test_faults_are_sorted_by_what_they_cost() -> None:
 def test_a_rule_may_leave_its_range_on_prices_that_never_were() -> None:
     top = {symbol: 1.05 * bars.close.max() for symbol, bars in MARKET.items()}
     assert audited(per_symbol(lambda bars: bars.close / top[bars.symbol])).faults == ()
+
+
+def test_a_rule_may_refuse_prices_that_never_were() -> None:
+    def signal(bars: Bars) -> FloatArray:
+        if np.abs(np.diff(np.log(bars.close))).max() > 0.2:
+            raise ValueError("bad prices")
+        return convolves(bars)
+
+    assert audited(per_symbol(signal)).faults == ()
+    assert audited(per_symbol(lambda bars: signal(bars) + shifts_back(bars) / 2)).faults[0].check is Check.OUT_OF_RANGE
+    ahead = audited(per_symbol(lambda bars: (signal(bars) + shifts_back(bars)) / 2)).faults
+    assert ahead[0].check is Check.LOOKS_AHEAD
 
 
 # --- panels
