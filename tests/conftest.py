@@ -6,8 +6,24 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+#: Files of tests lie in memory where there is this much of it: waiting for a disk is most of what a small store does.
+_MEMORY, _LEAST_BYTES = Path("/dev/shm"), 4_000_000_000
+
+
+def _in_memory() -> bool:
+    """Return whether the memory is large enough, ours to write, and may hold the library that shifts clocks."""
+    if not (_MEMORY.is_dir() and os.access(_MEMORY, os.W_OK)):
+        return False
+    memory = os.statvfs(_MEMORY)
+    return memory.f_bavail * memory.f_frsize >= _LEAST_BYTES and not memory.f_flag & os.ST_NOEXEC
+
+
+if _in_memory():
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 # Prefect and Great Expectations read these when they are imported, hence before any fixture runs.
-_SESSION = tempfile.TemporaryDirectory(prefix="turbodmt-tests-", ignore_cleanup_errors=True)
+_SESSION = tempfile.TemporaryDirectory(
+    prefix="turbodmt-tests-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT"), ignore_cleanup_errors=True
+)
 for _name in [name for name in os.environ if name.startswith(("TURBODMT_", "PREFECT_"))]:
     del os.environ[_name]
 os.environ.update(
@@ -17,10 +33,14 @@ os.environ.update(
     PREFECT_HOME=str(Path(_SESSION.name) / "prefect"),
     TURBODMT_HOME=str(Path(_SESSION.name) / "home"),
 )
+# Threads of BLAS that wait for one another spin, at the cost of the tests beside them.
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 from playwright.sync_api import Browser, sync_playwright  # noqa: E402
+
+from testing.accounts.new_stores import stores_copied  # noqa: E402
 
 #: Without these Chromium asks hosts of its maker at every start; as root it has no sandbox.
 _CHROMIUM_OPTIONS = (
@@ -51,6 +71,13 @@ def _sweep() -> Iterator[None]:
     """Nothing; the session's folder goes when the session does."""
     yield
     _SESSION.cleanup()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """New stores are copies of one; what tests how a store is made has it made anew."""
+    with stores_copied(tmp_path_factory.mktemp("store")):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,15 @@ import pytest
 
 from storage.database import DATABASE_NAME, MIGRATIONS, Connection, connect, migrate, transaction
 from storage.errors import StoreError, StoreReadOnly, from_database
+from testing.accounts.new_stores import make_anew
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stores are made here as they are for a user."""
+    monkeypatch.setattr("storage.database._create", make_anew)
 
 
 def script(folder: Path, name: str, sql: str) -> None:
