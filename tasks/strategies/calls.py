@@ -73,7 +73,8 @@ class Calls:
 
     def _raise_refusal(self, error: BaseException | None) -> None:
         """Raise what the guard refused, even if the file or a library caught it and raised something else."""
-        refusal = self.guard.take() or refusal_behind(error)
+        taken = self.guard.take(error)
+        refusal = refusal_behind(error) or taken
         if refusal is not None:
             raise refusal from None
 

@@ -144,7 +144,9 @@ class Child:
                 module = execute(source, origin)
             self._strategy = choose(module, source, origin, request.content["name"])
         except (CallFailed, StrategyRefused) as error:
-            behind = refusal_behind(error)
+            cause = error.__cause__
+            taken = self._guard.take(cause)
+            behind = refusal_behind(error) or (taken if isinstance(cause, OSError) else None)
             if behind is None:
                 raise
             raise StrategyRefused(origin, behind.fault) from error

@@ -54,12 +54,13 @@ class OutsideWorld(CallFailed, PermissionError):
 class Guard:
     """Watch over what the file at `origin` does in this process; it cannot be taken off again.
 
-    `refusal` is the first refusal of the file's own doing since `take` was called, even if the file caught it.
+    It keeps the first refusal of the file's own doing, even if the file catches it, and the first of a package's.
     """
 
     def __init__(self, origin: str) -> None:
         self.origin = origin
-        self.refusal: OutsideWorld | None = None
+        self._refusal: OutsideWorld | None = None
+        self._of_package: OutsideWorld | None = None
         self._packages, self._editable = _folders()
         self._rules: Mapping[str, Callable[[tuple[object, ...]], str]] = {
             "open": self._opens,
@@ -75,16 +76,24 @@ class Guard:
         """Begin to watch."""
         sys.addaudithook(self._hear)
 
-    def take(self) -> OutsideWorld | None:
-        """Return the refusal, and forget it."""
-        taken, self.refusal = self.refusal, None
+    def take(self, error: BaseException | None = None) -> OutsideWorld | None:
+        """Return what was refused since the last time, None if nothing that matters, and forget it.
+
+        What was refused to a package matters if the operating system seems to be at fault for the `error` of the file:
+        a package that could not write its settings says that there is no folder for them.
+        """
+        of_package = self._of_package if isinstance(error, OSError) else None
+        taken = self._refusal or of_package
+        self._refusal = self._of_package = None
         return taken
 
     def refuse(self, what: str) -> OutsideWorld:
         """Return the refusal of what the file does now, with the line of the file that does it."""
         refusal = self.refusal_at(self._line(), what)
-        if self.refusal is None and self.file_acts():
-            self.refusal = refusal
+        if self.file_acts():
+            self._refusal = self._refusal or refusal
+        else:
+            self._of_package = self._of_package or refusal
         return refusal
 
     def refusal_at(self, line: int, what: str) -> OutsideWorld:

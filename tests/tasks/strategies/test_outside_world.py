@@ -9,6 +9,7 @@ import pytest
 from strategy.signals.evaluation import evaluate
 from strategy.signals.faults import Check, Fault, StrategyRefused
 from tasks.strategies.child_process import end_children
+from tasks.strategies.outside_world import Guard
 from tasks.strategies.runner import open_strategy
 from testing.markets.panels import market, walk
 
@@ -146,3 +147,21 @@ def test_libraries_work_under_the_guard() -> None:
     )
     before = "import pandas as pd; from scipy import ndimage, stats, signal as signal_"
     assert evaluate(open_strategy(file(*lines, before=before), "mine.py"), BARS).faults == {}
+
+
+def test_what_a_package_may_not_do_explains_the_error_of_the_operating_system_that_follows() -> None:
+    """A package that cannot write its settings says that no folder is left for them; elsewhere it does without."""
+    guard = Guard("mine.py")
+    refusal = guard.refuse("changes /home/settings")
+    assert guard.take(OSError("there is no folder for settings")) is refusal
+    assert guard.take(OSError("for another reason")) is None
+    guard.refuse("changes /home/settings")
+    assert guard.take(ValueError("for another reason")) is None
+    guard.refuse("changes /home/settings")
+    assert guard.take() is None
+
+
+def test_a_refusal_is_that_of_its_own_call() -> None:
+    lines = ("try:", "    if bars.symbol == 'A': open('eps.csv')", "except OSError:", "    open('other.csv')")
+    bars = {name: replace(BARS["A"], symbol=name) for name in "AB"}
+    assert list(evaluate(open_strategy(file(*lines), "mine.py"), bars).faults) == ["A"]
