@@ -85,6 +85,12 @@ def between(account: str, start: str | None, end: str | None) -> Request:
     return Request(account=account, since=since, until=until, clock=clock())
 
 
+def learning(settings: Settings) -> Strategy:
+    """Return the strategy of the settings if it has models, else the first built-in one that has."""
+    asked = BUILT_IN[settings.strategy]
+    return next(strategy for strategy in (asked, *BUILT_IN.values()) if strategy.learner)
+
+
 def run_config(settings: Settings) -> RunConfig:
     """Return the rules that the settings describe."""
     return RunConfig(

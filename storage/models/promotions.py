@@ -1,13 +1,13 @@
 """Verdicts on models, and promotions: which model decides from which day. Rows are only ever added."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from storage.database import Connection, transaction
 from storage.keyed_rows import Table, insert_once
+from storage.models.panels import Panel, as_json
 from storage.typed_rows import read_all, read_first, scalar
 from strategy.training.promotion_gate import PRIOR, Verdict
 
@@ -21,18 +21,24 @@ class Promoter(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promotion:
-    """A promotion: from `as_of` on the model, or `prior`, decides for these symbols of the source.
+    """A promotion: from `as_of` on the model, or `prior`, decides for the strategy on these symbols of the source.
 
     `at` is timezone-aware.
     """
 
     source: str
     symbols: tuple[str, ...]
+    strategy: str
     model_id: str
     as_of: date
     by: Promoter
     reason: str
     at: datetime
+
+    @property
+    def panel(self) -> Panel:
+        """Return what the model decides for."""
+        return Panel(source=self.source, symbols=self.symbols, strategy=self.strategy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +58,12 @@ _VERDICTS = Table(
     values=(),
     changing=("promoted", "figures", "reason", "created_at"),
 )
-_SELECT = "SELECT source, symbols, model_id, as_of, promoted_by AS by, reason, promoted_at AS at FROM promotions "
+_SELECT = (
+    "SELECT source, symbols, strategy, model_id, as_of, promoted_by AS by, reason, promoted_at AS at FROM promotions "
+)
 _NEWEST_FIRST = " ORDER BY as_of DESC, number DESC "
 _IN_FORCE = (
-    "WHERE source = ? AND symbols = ? AND as_of <= ? "
+    "WHERE source = ? AND symbols = ? AND strategy = ? AND as_of <= ? "
     "AND (model_id = 'prior' OR model_id IN (SELECT model_id FROM models WHERE trained_to <= ?))"
 )
 
@@ -86,76 +94,70 @@ def promote(connection: Connection, promotion: Promotion) -> bool:
     """Record the promotion; return False if it changes nothing.
 
     The gate promotes a model once a day, a person only a model that is not in force already. A promotion of an earlier
-    day does not displace that of a later one. Raises ValueError if the model is not registered, belongs to other
-    symbols, or saw bars after the day.
+    day does not displace that of a later one. Raises ValueError if the model is not registered, belongs to another
+    strategy or other symbols, or saw bars after the day.
     """
     with transaction(connection):
         _refuse_strangers(connection, promotion)
         if _is_known(connection, promotion):
             return False
         connection.execute(
-            "INSERT INTO promotions SELECT 1 + coalesce(max(number), 0), ?, ?, ?, ?, ?, ?, ? FROM promotions",
+            "INSERT INTO promotions "
+            "(number, source, symbols, strategy, model_id, as_of, promoted_by, reason, promoted_at) "
+            "SELECT 1 + coalesce(max(number), 0), ?, ?, ?, ?, ?, ?, ?, ? FROM promotions",
             [
-                *(promotion.source, as_json(promotion.symbols), promotion.model_id, promotion.as_of, str(promotion.by)),
+                *(*promotion.panel.key, promotion.model_id, promotion.as_of, str(promotion.by)),
                 *(promotion.reason, promotion.at),
             ],
         )
     return True
 
 
-def in_force(connection: Connection, source: str, symbols: Sequence[str], as_of: date) -> Promotion | None:
+def in_force(connection: Connection, panel: Panel, as_of: date) -> Promotion | None:
     """Return the promotion in force on the day: the newest whose model saw nothing after it.
 
     None if nothing was promoted up to that day: the prior decides.
     """
     found = _SELECT + _IN_FORCE + _NEWEST_FIRST + "LIMIT 1"
-    return read_first(connection, Promotion, found, [source, as_json(symbols), as_of, as_of])
+    return read_first(connection, Promotion, found, [*panel.key, as_of, as_of])
 
 
-def history(connection: Connection, source: str, symbols: Sequence[str]) -> tuple[Promotion, ...]:
-    """Return every promotion for these symbols of the source, the one in force first."""
-    ruled = _SELECT + "WHERE source = ? AND symbols = ?" + _NEWEST_FIRST
-    return read_all(connection, Promotion, ruled, [source, as_json(symbols)])
+def history(connection: Connection, panel: Panel) -> tuple[Promotion, ...]:
+    """Return every promotion for the panel, the one in force first."""
+    ruled = _SELECT + "WHERE source = ? AND symbols = ? AND strategy = ?" + _NEWEST_FIRST
+    return read_all(connection, Promotion, ruled, panel.key)
 
 
-def first_open_day(connection: Connection, source: str, symbols: Sequence[str], trained_to: date) -> date:
+def first_open_day(connection: Connection, panel: Panel, trained_to: date) -> date:
     """Return the first day from which a promotion by hand may apply: it changes no day that is already decided.
 
-    Days of other symbols or another source do not count, nor do those of a backfill, which has models of its own; a day
-    whose source is unknown does. Never before `trained_to` or a promotion that is in force.
+    Days of other symbols, another source or strategy do not count, nor do those of a backfill, which has models of its
+    own; a day whose source is unknown does. Never before `trained_to` or a promotion that is in force.
     """
     decided = scalar(
         connection,
         date,
-        "SELECT max(as_of) FROM (SELECT as_of FROM decisions WHERE strategy = 'turbo' AND coalesce(source = ?, true) "
+        "SELECT max(as_of) FROM (SELECT as_of FROM decisions WHERE strategy = ? AND coalesce(source = ?, true) "
         "AND (account NOT IN (SELECT account FROM runs WHERE command = 'backfill') "
         "OR (account, as_of) IN (SELECT account, as_of FROM runs WHERE command = 'daily')) "
         "GROUP BY account, as_of HAVING list(symbol ORDER BY symbol) = ?)",
-        [source, sorted(symbols)],
+        [panel.strategy, panel.source, sorted(panel.symbols)],
     )
-    newest = in_force(connection, source, symbols, date.max)
+    newest = in_force(connection, panel, date.max)
     open_since = decided + timedelta(days=1) if decided else trained_to
     return max(open_since, trained_to, newest.as_of if newest else trained_to)
 
 
-def as_json(symbols: Sequence[str]) -> str:
-    """Return a set of symbols as the store writes it.
-
-    >>> as_json(("B", "A"))
-    '["A", "B"]'
-    """
-    return json.dumps(sorted(symbols))
-
-
 def _is_known(connection: Connection, promotion: Promotion) -> bool:
     if promotion.by is Promoter.HAND:
-        ruling = in_force(connection, promotion.source, promotion.symbols, promotion.as_of)
+        ruling = in_force(connection, promotion.panel, promotion.as_of)
         return (ruling.model_id if ruling else PRIOR) == promotion.model_id
     found = scalar(
         connection,
         int,
-        "SELECT 1 FROM promotions WHERE source = ? AND symbols = ? AND model_id = ? AND as_of = ? AND promoted_by = ?",
-        [promotion.source, as_json(promotion.symbols), promotion.model_id, promotion.as_of, str(promotion.by)],
+        "SELECT 1 FROM promotions WHERE source = ? AND symbols = ? AND strategy = ? AND model_id = ? AND as_of = ? "
+        "AND promoted_by = ?",
+        [*promotion.panel.key, promotion.model_id, promotion.as_of, str(promotion.by)],
     )
     return found is not None
 
@@ -164,10 +166,16 @@ def _refuse_strangers(connection: Connection, promotion: Promotion) -> None:
     if promotion.model_id == PRIOR:
         return
     model_id = promotion.model_id
-    row = connection.execute("SELECT source, symbols, trained_to FROM models WHERE model_id = ?", [model_id]).fetchone()
+    row = connection.execute(
+        "SELECT source, symbols, strategy, trained_to FROM models WHERE model_id = ?", [model_id]
+    ).fetchone()
     if row is None:
         raise ValueError(f"model {model_id} is not registered; `turbodmt models` lists those that are")
-    source, symbols, trained_to = row
+    source, symbols, strategy, trained_to = row
+    if strategy != promotion.strategy:
+        raise ValueError(
+            f"model {model_id[:12]} belongs to strategy {strategy}, not to {promotion.strategy}; promote it for its own"
+        )
     if (source, symbols) != (promotion.source, as_json(promotion.symbols)):
         raise ValueError(
             f"model {model_id[:12]} was trained on {symbols} of {source}, not on {as_json(promotion.symbols)} of "

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -20,7 +20,8 @@ from storage.database import Connection
 from storage.files import write_whole
 from storage.keyed_rows import Table, insert_once
 from storage.models import promotions
-from storage.models.promotions import StoredVerdict, as_json
+from storage.models.panels import Panel
+from storage.models.promotions import StoredVerdict
 from storage.typed_rows import read_all, read_first, scalar
 from strategy.exit_codes import Exit, UsageError
 
@@ -50,13 +51,15 @@ class ModelState(StrEnum):
 class ModelRecord:
     """A model's record beside its weights; `model_id` is the sha256 of its file, in hexadecimal digits.
 
-    `config` and `validation` are JSON text; `created_at` is timezone-aware. `state` and its `reason` are derived from
+    `strategy_sha256` is that of the strategy's file, None for one that is built in. `config` and `validation` are JSON
+    text; `created_at` is timezone-aware. `state` and its `reason` are derived from
     verdicts and promotions when a record is read, and are not part of what is registered.
     """
 
     model_id: str
     source: str
     symbols: tuple[str, ...]
+    strategy: str
     trained_from: date
     trained_to: date
     created_at: datetime
@@ -65,8 +68,14 @@ class ModelRecord:
     code_version: str
     data_sha256: str
     validation: str
+    strategy_sha256: str | None = None
     state: ModelState = ModelState.CHALLENGER
     reason: str = ""
+
+    @property
+    def panel(self) -> Panel:
+        """Return what the model was trained for."""
+        return Panel(source=self.source, symbols=self.symbols, strategy=self.strategy)
 
 
 #: The fewest digits to which an id may be shortened.
@@ -75,12 +84,12 @@ LEAST_DIGITS = 8
 _MODELS = Table(
     name="models",
     key=("model_id",),
-    values=("source", "symbols", "trained_from", "trained_to", "seed", "data_sha256"),
-    changing=("config", "code_version", "validation", "created_at"),
+    values=("source", "symbols", "strategy", "trained_from", "trained_to", "seed", "data_sha256"),
+    changing=("config", "code_version", "validation", "created_at", "strategy_sha256"),
 )
 _SELECT = (
-    "SELECT model_id, source, symbols, trained_from, trained_to, created_at, seed, config, code_version, data_sha256, "
-    "validation, state, reason FROM registry "
+    "SELECT model_id, source, symbols, strategy, trained_from, trained_to, created_at, seed, config, code_version, "
+    "data_sha256, validation, strategy_sha256, state, reason FROM registry "
 )
 
 
@@ -128,11 +137,12 @@ def read(home: Path, model_id: str) -> tuple[dict[str, NDArray[Any]], dict[str, 
 def register(connection: Connection, record: ModelRecord) -> None:
     """Register the model. Registering it again changes nothing.
 
-    Raises LedgerConflict if it is known with other data, symbols, dates or seed.
+    Raises LedgerConflict if it is known with other data, symbols, strategy, dates or seed.
     """
     row = (
-        *(record.model_id, record.source, as_json(record.symbols), record.trained_from, record.trained_to),
+        *(record.model_id, *record.panel.key, record.trained_from, record.trained_to),
         *(record.seed, record.data_sha256, record.config, record.code_version, record.validation, record.created_at),
+        record.strategy_sha256,
     )
     insert_once(connection, _MODELS, [row])
 
@@ -164,24 +174,27 @@ def find(connection: Connection, prefix: str) -> ModelRecord:
     return found[0]
 
 
-def last_trained(connection: Connection, source: str, symbols: Sequence[str], *, until: date) -> date | None:
-    """Return the newest day, up to `until`, to which a model of these symbols was trained, promoted or refused.
+def last_trained(connection: Connection, panel: Panel, *, until: date) -> date | None:
+    """Return the newest day, up to `until`, to which a model of the panel was trained, promoted or refused.
 
     None if there is none. Refused models count, so that one refused yesterday is not fitted again today. A model
     without a verdict does not count: the run that trained it was stopped before the promotion gate.
     """
-    select = "SELECT max(trained_to) FROM registry WHERE source = ? AND symbols = ? AND trained_to <= ? AND state <> ?"
-    return scalar(connection, date, select, [source, as_json(symbols), until, str(ModelState.CHALLENGER)])
+    select = (
+        "SELECT max(trained_to) FROM registry WHERE source = ? AND symbols = ? AND strategy = ? AND trained_to <= ? "
+        "AND state <> ?"
+    )
+    return scalar(connection, date, select, [*panel.key, until, str(ModelState.CHALLENGER)])
 
 
-def judged_on(connection: Connection, source: str, symbols: Sequence[str], trained_to: date) -> StoredVerdict | None:
-    """Return the newest verdict on a model of these symbols that was trained up to exactly that day; None if none."""
+def judged_on(connection: Connection, panel: Panel, trained_to: date) -> StoredVerdict | None:
+    """Return the newest verdict on a model of the panel that was trained up to exactly that day; None if none."""
     model_id = scalar(
         connection,
         str,
         "SELECT model_id FROM models JOIN verdicts USING (model_id) WHERE source = ? AND symbols = ? "
-        "AND trained_to = ? ORDER BY verdicts.created_at DESC, model_id LIMIT 1",
-        [source, as_json(symbols), trained_to],
+        "AND strategy = ? AND trained_to = ? ORDER BY verdicts.created_at DESC, model_id LIMIT 1",
+        [*panel.key, trained_to],
     )
     return promotions.verdicts(connection, model_id)[0] if model_id else None
 

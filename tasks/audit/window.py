@@ -14,6 +14,7 @@ from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
 from storage.database import connect
 from storage.models import champions
+from storage.models.panels import Panel
 from strategy.audit.lookahead import Checked, Market
 from strategy.exit_codes import Exit
 from strategy.market.data_hash import data_sha256
@@ -102,8 +103,9 @@ def promoted(known: Audited, strategy: Strategy) -> tuple[str | None, tuple[str,
     job = known.job
     if known.symbols != job.symbols:
         return None, (f"a model decides for all of its symbols together, so only the prior of {strategy} was audited",)
+    panel = Panel(source=job.source, symbols=job.symbols, strategy=strategy.name)
     with connect(job.home) as store:
-        champion = champions.champion(store, job.source, job.symbols, trained_until=date.max)
+        champion = champions.champion(store, panel, trained_until=date.max)
     if champion is None:
         return None, (f"no model of {strategy} is promoted for these symbols, so only its prior was audited",)
     return champion.model_id, ()

@@ -141,8 +141,8 @@ def _days_ruled(job: Job, champion: Champion) -> int:
         return STRETCH_DAYS
     recipe = job.policy.recipe
     with connect(job.home) as store:
-        trained = model_store.last_trained(store, job.registry, job.symbols, until=job.as_of)
-        ruling = champions.champion(store, job.registry, job.symbols, trained_until=job.as_of)
+        trained = model_store.last_trained(store, job.panel, until=job.as_of)
+        ruling = champions.champion(store, job.panel, trained_until=job.as_of)
         ages = [
             len(bar_store.session_dates(store, job.source, job.symbols, after=since, until=job.as_of))
             if since

@@ -27,7 +27,7 @@ def publish_newest_card(job: Job) -> None:
         trained = [
             (record, promotions.verdicts(store, record.model_id))
             for record in model_store.records(store)
-            if (record.source, record.symbols, record.trained_to) == (job.registry, job.symbols, job.as_of)
+            if (record.panel, record.trained_to) == (job.panel, job.as_of)
         ]
     for record, verdicts in trained[-1:]:
         for stored in verdicts[:1]:
@@ -64,6 +64,7 @@ def _training_table(record: ModelRecord) -> Table:
         ("Model", record.model_id),
         ("Source", record.source),
         ("Symbols", ", ".join(record.symbols)),
+        ("Strategy", record.strategy),
         ("From", record.trained_from.isoformat()),
         ("To", record.trained_to.isoformat()),
         ("Seed", str(record.seed)),

@@ -77,7 +77,7 @@ def _known(job: Job, champion: ModelRecord | None, past: Past) -> Challenged | N
     """
     rival = champion.model_id if champion else PRIOR
     with connect(job.home) as store:
-        stored = model_store.judged_on(store, job.registry, job.symbols, job.as_of)
+        stored = model_store.judged_on(store, job.panel, job.as_of)
         record = model_store.find(store, stored.model_id) if stored else None
     if stored is None or record is None or rival not in (stored.verdict.rival, record.model_id):
         return None
@@ -125,6 +125,8 @@ def _record(job: Job, plan: TrainingPlan, learned: Learned, past: Past) -> tuple
         model_id=model_id,
         source=job.registry,
         symbols=job.symbols,
+        strategy=job.policy.strategy.name,
+        strategy_sha256=job.policy.strategy.version or None,
         trained_from=min(series.open_time[0] for series in past.bars.values()).astype("M8[D]").item(),
         trained_to=job.as_of,
         created_at=job.now,
@@ -179,6 +181,7 @@ def _settled(job: Job, record: ModelRecord, verdict: Verdict, since: date) -> Ve
             promotion = Promotion(
                 source=job.registry,
                 symbols=job.symbols,
+                strategy=record.strategy,
                 model_id=record.model_id,
                 as_of=since,
                 by=Promoter.GATE,

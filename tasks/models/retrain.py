@@ -70,8 +70,8 @@ def retrain(job: Job) -> Champion:
 def _known(job: Job) -> _Registry:
     """Return the registry on the job's day; a champion with an unusable file counts as none and is replaced at once."""
     with connect(job.home) as store:
-        champion = champions.champion(store, job.registry, job.symbols, trained_until=job.as_of)
-        trained = model_store.last_trained(store, job.registry, job.symbols, until=job.as_of)
+        champion = champions.champion(store, job.panel, trained_until=job.as_of)
+        trained = model_store.last_trained(store, job.panel, until=job.as_of)
         known = _Registry(
             champion=champion,
             champion_age_bars=_age_bars(store, job, champion.trained_to) if champion else 0,
@@ -97,7 +97,7 @@ def _age_bars(store: Connection, job: Job, since: date) -> int:
 def _refusal(job: Job, known: _Registry) -> str:
     """Return the rejection of the day's challenger as a text; empty unless it was rejected and not promoted by hand."""
     with connect(job.home) as store:
-        stored = model_store.judged_on(store, job.registry, job.symbols, job.as_of)
+        stored = model_store.judged_on(store, job.panel, job.as_of)
     if stored is None or stored.verdict.promoted or (known.champion and known.champion.model_id == stored.model_id):
         return ""
     return f"; a newer one was refused: {stored.verdict.reason.removeprefix('rejected: ')}"
@@ -171,7 +171,7 @@ def train_now(job: Job) -> TrainAnswer:
     If promoted, it decides from the first day that is not decided yet. Raises TrainingRefused.
     """
     with connect(job.home) as store:
-        since = promotions.first_open_day(store, job.registry, job.symbols, job.as_of)
+        since = promotions.first_open_day(store, job.panel, job.as_of)
     return _answer(challenge(job, _known(job).champion, since))
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -11,9 +11,10 @@ from pydantic import JsonValue
 from storage.database import Connection, connect
 from storage.models import promotions
 from storage.models import registry as model_store
+from storage.models.panels import Panel
 from storage.models.promotions import Promoter, Promotion, StoredVerdict
 from storage.models.registry import ModelRecord, ModelState
-from strategy.builtin.registry import TURBO
+from strategy.builtin.registry import BUILT_IN
 from strategy.training.promotion_gate import PRIOR, Figures
 from tasks.models.load import forecaster
 from tasks.operations.halt import demand_reason
@@ -21,14 +22,6 @@ from tasks.run.answers import Answer
 
 #: State of the prior while a model is champion: it trades where that model cannot.
 FALLBACK = "fallback"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Panel:
-    """A source and symbols of it, which a model trades."""
-
-    source: str
-    symbols: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +54,8 @@ class ModelAnswer(Answer):
     state: str
     source: str
     symbols: tuple[str, ...]
+    strategy: str
+    strategy_sha256: str | None
     trained_from: date
     trained_to: date
     seed: int
@@ -80,6 +75,7 @@ class PriorAnswer(Answer):
     state: str
     source: str
     symbols: tuple[str, ...]
+    strategy: str
     trained_from: None
     trained_to: None
     seed: None
@@ -105,6 +101,7 @@ class PromoteAnswer(Answer):
     model_id: str
     source: str
     symbols: tuple[str, ...]
+    strategy: str
     as_of: date | None
     reason: str
     replaced: str
@@ -118,10 +115,10 @@ def models(home: Path, wanted: Filter, usual: Panel) -> ModelsAnswer:
     If no model matches, the prior of the requested panel is listed, completed from the usual one.
     """
     with connect(home) as store:
-        records = [record for record in model_store.records(store) if wanted.admits(_panel(record))]
+        records = [record for record in model_store.records(store) if wanted.admits(record.panel)]
         listed = [_model_answer(record, promotions.verdicts(store, record.model_id)) for record in reversed(records)]
-        asked = Panel(source=wanted.source or usual.source, symbols=wanted.symbols or usual.symbols)
-        panels = dict.fromkeys(_panel(record) for record in reversed(records)) or (asked,)
+        asked = replace(usual, source=wanted.source or usual.source, symbols=wanted.symbols or usual.symbols)
+        panels = dict.fromkeys(record.panel for record in reversed(records)) or (asked,)
         priors = [_prior_answer(store, panel) for panel in panels]
     return ModelsAnswer(models=(*listed, *priors), warnings=())
 
@@ -135,8 +132,12 @@ def promote(home: Path, model: str, reason: str, at: datetime) -> PromoteAnswer:
     demand_reason(reason)
     with connect(home) as store:
         record = model_store.find(store, model)
-    forecaster(home, TURBO, record.model_id)
-    return _promote(home, _panel(record), record, reason.strip(), at)
+    # A strategy of the user's own is loaded by those who run it; here its file is only compared with its name.
+    if record.strategy in BUILT_IN:
+        forecaster(home, BUILT_IN[record.strategy], record.model_id)
+    else:
+        model_store.read(home, record.model_id)
+    return _promote(home, record.panel, record, reason.strip(), at)
 
 
 def promote_prior(home: Path, panel: Panel, reason: str, at: datetime) -> PromoteAnswer:
@@ -151,13 +152,14 @@ def promote_prior(home: Path, panel: Panel, reason: str, at: datetime) -> Promot
 def _promote(home: Path, panel: Panel, record: ModelRecord | None, reason: str, at: datetime) -> PromoteAnswer:
     model_id = record.model_id if record else PRIOR
     with connect(home) as store:
-        before = promotions.in_force(store, panel.source, panel.symbols, date.max)
+        before = promotions.in_force(store, panel, date.max)
         trained_to = record.trained_to if record else date.min
         promotion = Promotion(
             source=panel.source,
             symbols=panel.symbols,
+            strategy=panel.strategy,
             model_id=model_id,
-            as_of=promotions.first_open_day(store, panel.source, panel.symbols, trained_to),
+            as_of=promotions.first_open_day(store, panel, trained_to),
             by=Promoter.HAND,
             reason=reason,
             at=at,
@@ -168,16 +170,13 @@ def _promote(home: Path, panel: Panel, record: ModelRecord | None, reason: str, 
         model_id=model_id,
         source=panel.source,
         symbols=panel.symbols,
+        strategy=panel.strategy,
         as_of=ruling.as_of if ruling else None,
         reason=ruling.reason if ruling else "nothing was ever promoted",
         replaced=before.model_id if before else PRIOR,
         changed=changed,
         warnings=(),
     )
-
-
-def _panel(record: ModelRecord) -> Panel:
-    return Panel(source=record.source, symbols=record.symbols)
 
 
 def _model_answer(record: ModelRecord, verdicts: Sequence[StoredVerdict]) -> ModelAnswer:
@@ -194,7 +193,7 @@ def _model_answer(record: ModelRecord, verdicts: Sequence[StoredVerdict]) -> Mod
 
 
 def _prior_answer(store: Connection, panel: Panel) -> PriorAnswer:
-    ruling = promotions.in_force(store, panel.source, panel.symbols, date.max)
+    ruling = promotions.in_force(store, panel, date.max)
     reason = ruling.reason if ruling else "no model of these symbols was promoted"
     rules = ruling is None or ruling.model_id == PRIOR
     return PriorAnswer(
@@ -202,6 +201,7 @@ def _prior_answer(store: Connection, panel: Panel) -> PriorAnswer:
         state=ModelState.CHAMPION if rules else FALLBACK,
         source=panel.source,
         symbols=panel.symbols,
+        strategy=panel.strategy,
         trained_from=None,
         trained_to=None,
         seed=None,

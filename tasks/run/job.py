@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
 
+from storage.models.panels import Panel
 from strategy.account.fees_and_slippage import Costs
 from strategy.account.trading_terms import TradingTerms
 from strategy.market.instruments import Instrument
@@ -97,6 +98,11 @@ class Job:
     models_of: str = ""
     calendars: tuple[str, ...] = ()
     """What a person named: `SYMBOL CALENDAR` of each symbol that has one."""
+
+    @property
+    def panel(self) -> Panel:
+        """Return what its models decide for."""
+        return Panel(source=self.registry, symbols=self.symbols, strategy=self.policy.strategy.name)
 
     @property
     def registry(self) -> str:

@@ -86,6 +86,7 @@ def promote(job: Job, model_id: str, as_of: date | None = None) -> None:
     promotion = Promotion(
         source=job.source,
         symbols=job.symbols,
+        strategy=job.policy.strategy.name,
         model_id=model_id,
         as_of=as_of or job.as_of,
         by=Promoter.HAND,
@@ -103,7 +104,7 @@ def retrain_and_promote(job: Job) -> Champion:
         of_today = [
             record.model_id
             for record in model_store.records(store)
-            if (record.source, record.symbols, record.trained_to) == (job.source, job.symbols, job.as_of)
+            if (record.panel, record.trained_to) == (job.panel, job.as_of)
         ]
     for model_id in of_today:
         promote(job, model_id)

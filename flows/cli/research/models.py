@@ -20,7 +20,9 @@ def run_models(given: Mapping[str, object]) -> "ModelsAnswer":
     """Return the registry, filtered by the options; the settings do not filter it."""
     from flows.config.settings import load
     from flows.planning.adapters import open_source
-    from tasks.operations.promote import Filter, Panel
+    from flows.planning.plan import learning
+    from storage.models.panels import Panel
+    from tasks.operations.promote import Filter
     from tasks.operations.promote import models as registered
 
     settings = load(given)
@@ -28,7 +30,8 @@ def run_models(given: Mapping[str, object]) -> "ModelsAnswer":
         source=open_source(settings).name if given.get("source") else None,
         symbols=settings.symbols if given.get("symbols") else None,
     )
-    return registered(settings.home, wanted, Panel(source=settings.source, symbols=settings.symbols))
+    usual = Panel(source=settings.source, symbols=settings.symbols, strategy=learning(settings).name)
+    return registered(settings.home, wanted, usual)
 
 
 def shown_models(answer: "ModelsAnswer") -> str:
@@ -42,6 +45,7 @@ def shown_models(answer: "ModelsAnswer") -> str:
         }
         for model in answer.models
     ]
-    columns = ("model", "state", "source", "symbols", "trained_to", "seed", "sharpe", "rival_sharpe", "p_deflated")
+    panel, figures = ("source", "symbols", "strategy"), ("sharpe", "rival_sharpe", "p_deflated")
+    columns = ("model", "state", *panel, "trained_to", "seed", *figures)
     reasons = [f"{model.model_id[:12]}: {model.reason}" for model in answer.models if model.reason]
     return sections(table(rows, columns), "\n".join(reasons), warned(answer))

@@ -30,14 +30,15 @@ def run_promote(given: Mapping[str, object], model: str, reason: str) -> "Promot
     from flows.config.settings import load
     from flows.config.wall_clock import clock
     from flows.planning.adapters import open_source
-    from flows.planning.plan import RequestRefused, wanted_symbols
-    from tasks.operations.promote import Panel, promote_prior
+    from flows.planning.plan import RequestRefused, learning, wanted_symbols
+    from storage.models.panels import Panel
     from tasks.operations.promote import promote as promote_model
+    from tasks.operations.promote import promote_prior
 
     settings = load(given)
     if model == "prior":
         source = open_source(settings)
-        panel = Panel(source=source.name, symbols=wanted_symbols(settings, source))
+        panel = Panel(source=source.name, symbols=wanted_symbols(settings, source), strategy=learning(settings).name)
         return promote_prior(settings.home, panel, reason, clock())
     if given.get("source") or given.get("symbols"):
         raise RequestRefused(f"model {model} knows its source and symbols; leave out --source and --symbols")

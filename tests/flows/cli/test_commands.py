@@ -559,6 +559,7 @@ def registered(home: Path) -> str:
         model_id=model_id,
         source="sample",
         symbols=("^GSPC", "^IXIC"),
+        strategy="turbo",
         trained_from=FIRST,
         trained_to=LAST,
         created_at=datetime(2021, 4, 1, tzinfo=UTC),

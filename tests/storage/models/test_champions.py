@@ -2,11 +2,14 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pytest
+
 from storage.database import connect
 from storage.models import champions, promotions
 from storage.models import registry as models
+from storage.models.panels import Panel
 from storage.models.promotions import Promoter, Promotion
-from storage.models.registry import ModelRecord
+from storage.models.registry import ModelRecord, ModelState
 from strategy.training.promotion_gate import PRIOR
 
 AT = datetime(2020, 1, 7, tzinfo=UTC)
@@ -14,6 +17,7 @@ RECORD = ModelRecord(
     model_id="m1",
     source="sample",
     symbols=("^GSPC", "^IXIC"),
+    strategy="turbo",
     trained_from=date(2000, 1, 3),
     trained_to=date(2010, 1, 4),
     created_at=AT,
@@ -26,11 +30,16 @@ RECORD = ModelRecord(
 NEWER = replace(RECORD, model_id="m2", trained_to=date(2012, 1, 3))
 
 
+def panel(source: str, symbols: tuple[str, ...]) -> Panel:
+    return Panel(source=source, symbols=symbols, strategy="turbo")
+
+
 def promotion_of(record: ModelRecord) -> Promotion:
     """Return what the gate does on the day that the model was trained."""
     return Promotion(
         source=record.source,
         symbols=record.symbols,
+        strategy=record.strategy,
         model_id=record.model_id,
         as_of=record.trained_to,
         by=Promoter.GATE,
@@ -44,11 +53,11 @@ def test_a_champion_never_saw_the_future(home: Path) -> None:
     with connect(home) as store:
         models.register(store, RECORD)
         models.register(store, NEWER)
-        assert champions.champion(store, "sample", symbols, trained_until=date(2020, 1, 1)) is None
+        assert champions.champion(store, panel("sample", symbols), trained_until=date(2020, 1, 1)) is None
         for record in (RECORD, NEWER):
             promotions.promote(store, promotion_of(record))
         found = [
-            champions.champion(store, "sample", symbols, trained_until=day)
+            champions.champion(store, panel("sample", symbols), trained_until=day)
             for day in (date(2010, 1, 3), date(2010, 1, 4), date(2012, 1, 2), date(2012, 1, 3))
         ]
     assert [record and record.model_id for record in found] == [None, "m1", "m1", "m2"]
@@ -61,7 +70,29 @@ def test_the_prior_is_no_model(home: Path) -> None:
         back = replace(promotion_of(RECORD), model_id=PRIOR, as_of=date(2015, 1, 1), by=Promoter.HAND)
         promotions.promote(store, back)
         found = [
-            champions.champion(store, "sample", RECORD.symbols, trained_until=day)
+            champions.champion(store, panel("sample", RECORD.symbols), trained_until=day)
             for day in (date(2014, 12, 31), date(2015, 1, 1))
         ]
     assert [record and record.model_id for record in found] == ["m1", None]
+
+
+def test_the_models_of_two_strategies_never_meet(home: Path) -> None:
+    ridge = replace(RECORD, model_id="r1", strategy="ridge", strategy_sha256="cd", trained_to=date(2011, 1, 3))
+    own, other = (replace(RECORD.panel, strategy=name) for name in ("ridge", "turbo"))
+    day = date(2020, 1, 1)
+    with connect(home) as store:
+        for record in (RECORD, ridge):
+            models.register(store, record)
+        promotions.promote(store, promotion_of(ridge))
+        assert champions.champion(store, own, trained_until=day) == models.registered(store, "r1")
+        assert champions.champion(store, other, trained_until=day) is None
+        assert promotions.history(store, other) == ()
+        promotions.promote(store, promotion_of(RECORD))
+        promotions.promote(store, replace(promotion_of(RECORD), model_id=PRIOR, as_of=day, by=Promoter.HAND))
+        states = {record.model_id: record.state for record in models.records(store)}
+        assert champions.champion(store, own, trained_until=day) == models.registered(store, "r1")
+        assert models.last_trained(store, other, until=date(2010, 12, 31)) == RECORD.trained_to
+        assert models.last_trained(store, own, until=date(2010, 12, 31)) is None
+        with pytest.raises(ValueError, match="model r1 belongs to strategy ridge, not to turbo"):
+            promotions.promote(store, replace(promotion_of(ridge), strategy="turbo"))
+    assert states == {"m1": ModelState.RETIRED, "r1": ModelState.CHAMPION}

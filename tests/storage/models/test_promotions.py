@@ -12,6 +12,7 @@ from storage.ledger.row_codec import Provenance
 from storage.ledger.runs import Run
 from storage.models import promotions
 from storage.models import registry as models
+from storage.models.panels import Panel
 from storage.models.promotions import Promoter, Promotion, StoredVerdict
 from storage.models.registry import ModelRecord, ModelState
 from strategy.portfolio.decision import Decision, Status
@@ -24,6 +25,7 @@ RECORD = ModelRecord(
     model_id="m1",
     source="sample",
     symbols=("A", "B"),
+    strategy="turbo",
     trained_from=date(2000, 1, 3),
     trained_to=FIRST,
     created_at=AT,
@@ -34,7 +36,14 @@ RECORD = ModelRecord(
     validation="{}",
 )
 GATE = Promotion(
-    source="sample", symbols=("A", "B"), model_id="m1", as_of=FIRST, by=Promoter.GATE, reason="beats the prior", at=AT
+    source="sample",
+    symbols=("A", "B"),
+    strategy="turbo",
+    model_id="m1",
+    as_of=FIRST,
+    by=Promoter.GATE,
+    reason="beats the prior",
+    at=AT,
 )
 REFRESH = replace(GATE, model_id="m2", as_of=SECOND, reason="no worse")
 FIGURES = Figures(trials=3, days=400, margin=None, sharpe=0.5, rival_sharpe=0.25, difference=0.25, p=0.125)
@@ -44,6 +53,10 @@ VERDICT = StoredVerdict(
     verdict=Verdict(promoted=True, rival=PRIOR, figures=FIGURES, reason="beats the prior"),
     created_at=AT,
 )
+
+
+def panel(source: str, symbols: tuple[str, ...]) -> Panel:
+    return Panel(source=source, symbols=symbols, strategy="turbo")
 
 
 @pytest.fixture
@@ -56,7 +69,7 @@ def registered(home: Path) -> Path:
 
 
 def ruling(store: Connection, day: date) -> str | None:
-    found = promotions.in_force(store, "sample", ("B", "A"), day)
+    found = promotions.in_force(store, panel("sample", ("B", "A")), day)
     return found.model_id if found else None
 
 
@@ -108,9 +121,9 @@ def test_each_day_has_the_champion_it_had(registered: Path) -> None:
         assert promotions.promote(store, REFRESH)
         days = (FIRST - DAY, FIRST, SECOND - DAY, SECOND, date.max)
         assert [ruling(store, day) for day in days] == [None, "m1", "m1", "m2", "m2"]
-        assert promotions.history(store, "sample", ("A", "B")) == (REFRESH, GATE)
-        assert promotions.in_force(store, "sample", ("A",), date.max) is None
-        assert promotions.in_force(store, "binance", ("A", "B"), date.max) is None
+        assert promotions.history(store, panel("sample", ("A", "B"))) == (REFRESH, GATE)
+        assert promotions.in_force(store, panel("sample", ("A",)), date.max) is None
+        assert promotions.in_force(store, panel("binance", ("A", "B")), date.max) is None
 
 
 def test_the_replay_of_an_earlier_day_displaces_nothing(registered: Path) -> None:
@@ -132,7 +145,7 @@ def test_the_gate_promotes_once_a_day_and_never_undoes_what_a_hand_did_since(reg
         assert ruling(store, SECOND) == "m2"
         assert promotions.promote(store, back)
         assert ruling(store, SECOND) == "m1"
-        assert len(promotions.history(store, "sample", ("A", "B"))) == 5
+        assert len(promotions.history(store, panel("sample", ("A", "B")))) == 5
 
 
 def test_the_prior_can_be_put_back_by_hand(registered: Path) -> None:
@@ -152,18 +165,18 @@ def test_what_may_not_decide_is_not_promoted(registered: Path) -> None:
             promotions.promote(store, replace(GATE, symbols=("A",)))
         with pytest.raises(ValueError, match="m1 saw bars up to 2010-01-04 and cannot decide on 2010-01-03"):
             promotions.promote(store, replace(GATE, as_of=FIRST - DAY))
-        assert promotions.history(store, "sample", ("A", "B")) == ()
+        assert promotions.history(store, panel("sample", ("A", "B"))) == ()
 
 
 def test_a_hand_rewrites_no_day_that_was_decided(registered: Path) -> None:
     with connect(registered) as store:
-        assert promotions.first_open_day(store, "sample", ("A", "B"), FIRST) == FIRST
+        assert promotions.first_open_day(store, panel("sample", ("A", "B")), FIRST) == FIRST
         promotions.promote(store, REFRESH)
-        assert promotions.first_open_day(store, "sample", ("A", "B"), FIRST) == SECOND
+        assert promotions.first_open_day(store, panel("sample", ("A", "B")), FIRST) == SECOND
         decided(store, "daily", SECOND + DAY, "sample")
         decided(store, "daily", SECOND + 9 * DAY, "sample", strategy="rules")
-        assert promotions.first_open_day(store, "sample", ("B", "A"), FIRST) == SECOND + 2 * DAY
-        assert promotions.first_open_day(store, "sample", ("C",), date.min) == date.min
+        assert promotions.first_open_day(store, panel("sample", ("B", "A")), FIRST) == SECOND + 2 * DAY
+        assert promotions.first_open_day(store, panel("sample", ("C",)), date.min) == date.min
 
 
 def test_days_of_another_source_or_other_symbols_stay_open_to_a_hand(registered: Path) -> None:
@@ -172,10 +185,10 @@ def test_days_of_another_source_or_other_symbols_stay_open_to_a_hand(registered:
         decided(store, "live", SECOND, "yahoo")
         decided(store, "wide", SECOND, "sample", symbols=("A", "B", "C"))
         decided(store, "narrow", SECOND, "sample", symbols=("B",))
-        assert promotions.first_open_day(store, "sample", ("A", "B"), FIRST) == FIRST + 2 * DAY
-        assert promotions.first_open_day(store, "yahoo", ("A", "B"), FIRST) == SECOND + DAY
+        assert promotions.first_open_day(store, panel("sample", ("A", "B")), FIRST) == FIRST + 2 * DAY
+        assert promotions.first_open_day(store, panel("yahoo", ("A", "B")), FIRST) == SECOND + DAY
         decided(store, "old", SECOND, None)
-        assert promotions.first_open_day(store, "sample", ("A", "B"), FIRST) == SECOND + DAY, (
+        assert promotions.first_open_day(store, panel("sample", ("A", "B")), FIRST) == SECOND + DAY, (
             "it may have been sample's"
         )
 
@@ -188,9 +201,9 @@ def test_of_an_account_that_was_filled_and_then_run_the_days_of_its_runs_count(r
         runs.start_run(store, filled)
         for day in (SECOND, SECOND + 2 * DAY):
             decided(store, "both", day, "sample")
-        assert promotions.first_open_day(store, "sample", ("A", "B"), FIRST) == FIRST
+        assert promotions.first_open_day(store, panel("sample", ("A", "B")), FIRST) == FIRST
         runs.start_run(store, replace(filled, run_id="r2", command="daily", as_of=SECOND + 2 * DAY))
-        assert promotions.first_open_day(store, "sample", ("A", "B"), FIRST) == SECOND + 3 * DAY
+        assert promotions.first_open_day(store, panel("sample", ("A", "B")), FIRST) == SECOND + 3 * DAY
 
 
 def test_older_decisions_learn_their_source_from_what_was_written_beside_them(tmp_path: Path, home: Path) -> None:
@@ -259,7 +272,7 @@ def test_champions_of_an_older_store_stay_champions(tmp_path: Path, home: Path) 
     store.close()
     with connect(home) as store:
         found = [ruling(store, day) for day in (FIRST - 2 * DAY, FIRST - DAY, FIRST, SECOND, SECOND + DAY, date.max)]
-        other = promotions.in_force(store, "sample", ("C",), date.max)
+        other = promotions.in_force(store, panel("sample", ("C",)), date.max)
         states = {record.model_id: record.state for record in models.records(store)}
     assert found == [None, "m0", "m1", "m2", "m1", "m1"]
     assert other is not None

@@ -14,6 +14,7 @@ from storage.database import connect
 from storage.keyed_rows import LedgerConflict
 from storage.models import promotions
 from storage.models import registry as models
+from storage.models.panels import Panel
 from storage.models.promotions import Promoter, Promotion, StoredVerdict
 from storage.models.registry import ModelDamaged, ModelRecord, ModelState
 from strategy.exit_codes import UsageError
@@ -26,6 +27,7 @@ RECORD = ModelRecord(
     model_id="m1",
     source="sample",
     symbols=("^GSPC", "^IXIC"),
+    strategy="turbo",
     trained_from=date(2000, 1, 3),
     trained_to=date(2010, 1, 4),
     created_at=AT,
@@ -38,11 +40,16 @@ RECORD = ModelRecord(
 NEWER = replace(RECORD, model_id="m2", trained_to=date(2012, 1, 3))
 
 
+def panel(source: str, symbols: tuple[str, ...]) -> Panel:
+    return Panel(source=source, symbols=symbols, strategy="turbo")
+
+
 def promotion_of(record: ModelRecord) -> Promotion:
     """Return what the gate does on the day that the model was trained."""
     return Promotion(
         source=record.source,
         symbols=record.symbols,
+        strategy=record.strategy,
         model_id=record.model_id,
         as_of=record.trained_to,
         by=Promoter.GATE,
@@ -199,7 +206,7 @@ def test_the_last_training_counts_whatever_the_gate_said_of_it(home: Path) -> No
         promotions.promote(store, promotion_of(RECORD))
         promotions.record_verdict(store, refusal_of(NEWER))
         days = [
-            models.last_trained(store, "sample", ("^IXIC", "^GSPC"), until=day)
+            models.last_trained(store, panel("sample", ("^IXIC", "^GSPC")), until=day)
             for day in (date(2010, 1, 3), date(2011, 1, 1), date(2012, 1, 3), date.max)
         ]
     assert days == [None, RECORD.trained_to, NEWER.trained_to, NEWER.trained_to]
@@ -208,4 +215,4 @@ def test_the_last_training_counts_whatever_the_gate_said_of_it(home: Path) -> No
 def test_a_training_that_was_stopped_before_the_gate_does_not_count(home: Path) -> None:
     with connect(home) as store:
         models.register(store, RECORD)
-        assert models.last_trained(store, "sample", RECORD.symbols, until=date.max) is None
+        assert models.last_trained(store, panel("sample", RECORD.symbols), until=date.max) is None

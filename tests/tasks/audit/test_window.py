@@ -61,6 +61,7 @@ def put_in_charge(job: Job) -> str:
         model_id=model_id,
         source=job.source,
         symbols=job.symbols,
+        strategy="turbo",
         trained_from=STOCK.first,
         trained_to=job.as_of,
         created_at=job.now,

@@ -317,6 +317,7 @@ def test_models_of_a_backfill_never_trade_for_a_daily_run(tmp_path: Path) -> Non
         promoted = promotions.Promotion(
             source=job.registry,
             symbols=job.symbols,
+            strategy="turbo",
             model_id=own.model_id,
             as_of=own.trained_to,
             by=promotions.Promoter.GATE,
@@ -324,10 +325,11 @@ def test_models_of_a_backfill_never_trade_for_a_daily_run(tmp_path: Path) -> Non
             at=job.now,
         )
         promotions.promote(store, promoted)
-        assert champions.champion(store, job.registry, job.symbols, trained_until=LAST) is not None
-        assert champions.champion(store, job.source, job.symbols, trained_until=LAST) is None
-        assert model_store.last_trained(store, job.source, job.symbols, until=LAST) is None
-        open_day = promotions.first_open_day(store, job.source, job.symbols, FIRST)
+        assert champions.champion(store, job.panel, trained_until=LAST) is not None
+        shared = replace(job, models_of="").panel
+        assert champions.champion(store, shared, trained_until=LAST) is None
+        assert model_store.last_trained(store, shared, until=LAST) is None
+        open_day = promotions.first_open_day(store, shared, FIRST)
     assert open_day == FIRST, "what the backfill decided keeps no day from a model of the daily runs"
     daily = on(replace(job, account="daily", models_of=""), FIRST)
     assert retrain(daily).model_id is None

@@ -89,7 +89,7 @@ def test_a_network_that_does_not_beat_the_prior_is_refused_and_the_prior_trades(
     assert known(fresh) == [(FIRST, ModelState.REFUSED)]
     with connect(fresh.home) as store:
         (stored,) = promotions.verdicts(store, newest(fresh).model_id)
-        assert promotions.in_force(store, fresh.source, fresh.symbols, FIRST) is None
+        assert promotions.in_force(store, fresh.panel, FIRST) is None
     assert (
         champion.reason
         == "the prior trades: no model is promoted; a newer one was refused: "
@@ -246,8 +246,8 @@ def test_a_model_of_an_earlier_day_does_not_take_the_champions_place(job: Job) -
     older = challenge(early, None, early.as_of).record
     promote(early, older.model_id)
     with connect(job.home) as store:
-        newest = champions.champion(store, job.source, job.symbols, trained_until=FIRST)
-        replayed = champions.champion(store, job.source, job.symbols, trained_until=older.trained_to)
+        newest = champions.champion(store, job.panel, trained_until=FIRST)
+        replayed = champions.champion(store, job.panel, trained_until=older.trained_to)
     assert newest is not None
     assert replayed is not None
     assert (newest.trained_to, newest.state) == (FIRST, ModelState.CHAMPION)
@@ -265,7 +265,7 @@ def test_training_twice_on_the_same_bars_is_answered_from_the_register(job: Job)
 def test_another_account_or_rival_is_not_answered_from_the_register(job: Job) -> None:
     day = after(job, 2)
     with connect(job.home) as store:
-        champion = champions.champion(store, job.source, job.symbols, trained_until=day.as_of)
+        champion = champions.champion(store, job.panel, trained_until=day.as_of)
     assert champion is not None
     first = challenge(day, champion, day.as_of)
     dearer = replace(day, policy=replace(day.policy, costs=Costs(fee_bps=Decimal(50))))

@@ -9,21 +9,26 @@ import pytest
 from storage.database import connect
 from storage.models import champions, promotions
 from storage.models import registry as model_store
+from storage.models.panels import Panel
 from storage.models.promotions import Promoter, Promotion, StoredVerdict
 from storage.models.registry import ModelDamaged, ModelRecord
 from strategy.exit_codes import UsageError
 from strategy.networks.ensemble import keep
 from strategy.networks.transformer import new_network
 from strategy.training.promotion_gate import PRIOR, Figures, Verdict
-from tasks.operations.promote import Filter, Panel, models, promote, promote_prior
+from tasks.operations.promote import Filter, models, promote, promote_prior
 from testing.runs.networks import TINY
 
 AT = datetime(2020, 6, 9, tzinfo=UTC)
 FIRST, SECOND = date(2020, 1, 6), date(2020, 2, 3)
-USUAL = Panel(source="sample", symbols=("A", "B"))
+USUAL = Panel(source="sample", symbols=("A", "B"), strategy="turbo")
 REFUSAL = Verdict(
     promoted=False, rival=PRIOR, figures=Figures(trials=3, days=400, margin=None, p=0.25), reason="no better"
 )
+
+
+def panel(source: str, symbols: tuple[str, ...]) -> Panel:
+    return Panel(source=source, symbols=symbols, strategy="turbo")
 
 
 def trained(home: Path, seed: int, trained_to: date) -> ModelRecord:
@@ -34,6 +39,7 @@ def trained(home: Path, seed: int, trained_to: date) -> ModelRecord:
         model_id=model_id,
         source=USUAL.source,
         symbols=USUAL.symbols,
+        strategy="turbo",
         trained_from=date(2010, 1, 4),
         trained_to=trained_to,
         created_at=AT,
@@ -55,6 +61,7 @@ def pair(home: Path) -> tuple[str, str]:
     promotion = Promotion(
         source=USUAL.source,
         symbols=USUAL.symbols,
+        strategy="turbo",
         model_id=old.model_id,
         as_of=FIRST,
         by=Promoter.GATE,
@@ -104,6 +111,7 @@ def test_a_hand_promotes_a_refused_model_and_puts_the_old_one_back(home: Path, p
         "model_id": new,
         "source": "sample",
         "symbols": ["A", "B"],
+        "strategy": "turbo",
         "as_of": "2020-02-03",
         "reason": "I know better",
         "replaced": old,
@@ -117,7 +125,7 @@ def test_a_hand_promotes_a_refused_model_and_puts_the_old_one_back(home: Path, p
     assert (back["replaced"], back["as_of"]) == (new, "2020-02-03")
     with connect(home) as store:
         found = [
-            champions.champion(store, "sample", ("A", "B"), trained_until=day)
+            champions.champion(store, panel("sample", ("A", "B")), trained_until=day)
             for day in (FIRST, SECOND - timedelta(days=1), SECOND)
         ]
     assert [record and record.model_id for record in found] == [old] * 3

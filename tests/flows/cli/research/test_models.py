@@ -8,7 +8,7 @@ from tasks.operations.promote import ModelAnswer, ModelsAnswer, PriorAnswer, Sto
 
 
 def test_the_registry_shows_who_trades_and_why() -> None:
-    panel = {"source": "sample", "symbols": ("A", "B")}
+    panel = {"source": "sample", "symbols": ("A", "B"), "strategy": "turbo"}
     nothing = ("trained_from", "trained_to", "seed", "validation", "verdict", "config", "data_sha256", "code_version")
     prior = PriorAnswer(
         model_id="prior", state="champion", **panel, **dict.fromkeys(nothing), reason="nothing better", created_at=None
@@ -21,6 +21,7 @@ def test_the_registry_shows_who_trades_and_why() -> None:
         model_id="0123456789abcdef",
         state="refused",
         **panel,
+        strategy_sha256=None,
         trained_from=date(2000, 1, 3),
         trained_to=date(2020, 1, 2),
         seed=7,
@@ -33,9 +34,9 @@ def test_the_registry_shows_who_trades_and_why() -> None:
         created_at="2020-01-03T00:05:00+00:00",
     )
     assert shown_models(ModelsAnswer(models=(model, prior), warnings=())).splitlines() == [
-        "model         state     source  symbols  trained_to  seed  sharpe  rival_sharpe  p_deflated",
-        "0123456789ab  refused   sample  A,B      2020-01-02  7     0.5000  0.2500        0.1250",
-        "prior         champion  sample  A,B      -           -     -       -             -",
+        "model         state     source  symbols  strategy  trained_to  seed  sharpe  rival_sharpe  p_deflated",
+        "0123456789ab  refused   sample  A,B      turbo     2020-01-02  7     0.5000  0.2500        0.1250",
+        "prior         champion  sample  A,B      turbo     -           -     -       -             -",
         "",
         "0123456789ab: too lucky",
         "prior: nothing better",

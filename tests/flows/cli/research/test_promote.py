@@ -10,6 +10,7 @@ def test_a_promotion_says_who_trades_since_when_and_instead_of_whom() -> None:
     answer = PromoteAnswer(
         model_id="0123456789abcdef",
         symbols=("A", "B"),
+        strategy="turbo",
         source="sample",
         as_of=date(2020, 1, 2),
         reason="calmer",
