@@ -21,40 +21,58 @@ from turbodmt.own_packages import claim
 if TYPE_CHECKING:
     from strategy.portfolio.sizing import SizingParams as SizingParams
     from strategy.signals.strategies import Strategy as Strategy
+    from turbodmt.accounts import Account as Account
+    from turbodmt.audits import AuditReport as AuditReport
+    from turbodmt.audits import audit as audit
     from turbodmt.backtests import Backtest as Backtest
     from turbodmt.backtests import backtest as backtest
     from turbodmt.bar_tables import BarTable as BarTable
     from turbodmt.bar_tables import read_bars as read_bars
     from turbodmt.command_line import main as main
+    from turbodmt.daily_runs import run_daily as run_daily
     from turbodmt.paper_trader import BinancePaperTrader as BinancePaperTrader
     from turbodmt.seed_calls import calculate_position_size as calculate_position_size
     from turbodmt.seed_calls import detect_market_regime as detect_market_regime
+    from turbodmt.sweeps import Sweep as Sweep
+    from turbodmt.sweeps import sweep as sweep
 
 #: The module of each public name, which is loaded when the name is first used.
 _MODULES = {
+    "Account": "turbodmt.accounts",
+    "AuditReport": "turbodmt.audits",
     "Backtest": "turbodmt.backtests",
     "BarTable": "turbodmt.bar_tables",
     "BinancePaperTrader": "turbodmt.paper_trader",
     "SizingParams": "strategy.portfolio.sizing",
     "Strategy": "strategy.signals.strategies",
+    "Sweep": "turbodmt.sweeps",
+    "audit": "turbodmt.audits",
     "backtest": "turbodmt.backtests",
     "calculate_position_size": "turbodmt.seed_calls",
     "detect_market_regime": "turbodmt.seed_calls",
     "main": "turbodmt.command_line",
     "read_bars": "turbodmt.bar_tables",
+    "run_daily": "turbodmt.daily_runs",
+    "sweep": "turbodmt.sweeps",
 }
 
 __all__ = [
+    "Account",
+    "AuditReport",
     "Backtest",
     "BarTable",
     "BinancePaperTrader",
     "SizingParams",
     "Strategy",
+    "Sweep",
+    "audit",
     "backtest",
     "calculate_position_size",
     "detect_market_regime",
     "main",
     "read_bars",
+    "run_daily",
+    "sweep",
 ]
 
 claim()

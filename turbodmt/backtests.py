@@ -1,9 +1,6 @@
 """Backtest of a strategy on history, with every cost, by the code of `turbodmt backtest`."""
 
-import json
-import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from html import escape
 from os import PathLike
@@ -12,10 +9,10 @@ from pathlib import Path
 import pandas as pd
 
 from flows.cli.research.backtest import run_planned
-from flows.planning.backtest_plan import BacktestPlan, plan_backtest
-from flows.planning.plan import RequestRefused, between, strategies_named
+from flows.planning.backtest_plan import plan_backtest
+from flows.planning.plan import RequestRefused, between
 from storage import reports
-from strategy.builtin.registry import BASELINE, BUILT_IN
+from strategy.builtin.registry import BASELINE
 from strategy.evaluation.robustness import RobustnessReport
 from strategy.signals.strategies import Strategy
 from tasks.backtest.answer import backtest_answer
@@ -27,9 +24,10 @@ from tasks.backtest.tear_sheet import tear_sheet
 from tasks.report.backtest_page import backtest_page
 from tasks.report.charts import equity_picture
 from turbodmt.bar_tables import Bars, read_bars
-from turbodmt.code_digest import code_digest
+from turbodmt.display import Picture, dated
 from turbodmt.option_names import Day, Money, Names, day_text, in_terms_of_python, merged, money_text
-from turbodmt.pictures import Picture
+from turbodmt.own_strategies import identified, strategy_of
+from turbodmt.process_state import quiet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,19 +42,19 @@ class Backtest:
     @property
     def equity(self) -> pd.DataFrame:
         """Return the account by day: equity, drawdown (from the highest so far), exposure and regime."""
-        return _dated(equity_table(self.tested))
+        return dated(equity_table(self.tested))
 
     @property
     def trades(self) -> pd.DataFrame:
         """Return the fills by the day of their fill, each with its order, its reason and what was decided."""
         table = trades_table(self.tested)
-        return _dated(table.assign(decided_on=pd.to_datetime(table["decided_on"])))
+        return dated(table.assign(decided_on=pd.to_datetime(table["decided_on"])))
 
     @property
     def weights(self) -> pd.DataFrame:
         """Return the exposure to each symbol by day, decided at its close: a signed fraction of equity."""
         columns = {symbol: exposures(self.tested.net, symbol) for symbol in self.tested.symbols}
-        return _dated(pd.DataFrame({"as_of": self.tested.dates, **columns}))
+        return dated(pd.DataFrame({"as_of": self.tested.dates, **columns}))
 
     @property
     def stats(self) -> "pd.Series[float]":
@@ -156,27 +154,10 @@ def backtest(
         request = between("backtest", day_text(start), day_text(end))
         with table.calling_it_a_frame(folder), quiet():
             given = merged({**table.options(folder), **options}, settings)
-            planned = identified(plan_backtest(given, request, subject))
+            planned = plan_backtest(given, request, subject)
+            planned = replace(planned, job=identified(planned.job))
             window = Window(strategies=(subject, *others), start=request.since)
             return Backtest(tested=run_planned(planned, window))
-
-
-def strategy_of(strategy: str | Strategy) -> Strategy:
-    """Return the built-in strategy of that name, or the one given. Raises RequestRefused for what is neither."""
-    if isinstance(strategy, Strategy):
-        if strategy != BUILT_IN.get(strategy.name, strategy):
-            raise RequestRefused(f"the strategy has the name {strategy.name!r} of a built-in one; give it another")
-        try:
-            hash(strategy)
-        except TypeError as error:
-            raise RequestRefused(
-                f"the parameters of {strategy.name} are {strategy.parameters!r}; they must be a frozen dataclass"
-            ) from error
-        return strategy
-    found = strategies_named(strategy)
-    if len(found) > 1:
-        raise RequestRefused(f"--strategy is {strategy!r}; it must name one strategy: the others are benchmarks=")
-    return found[0]
 
 
 def _benchmarks(subject: Strategy, wanted: Sequence[str | Strategy]) -> tuple[Strategy, ...]:
@@ -188,31 +169,3 @@ def _benchmarks(subject: Strategy, wanted: Sequence[str | Strategy]) -> tuple[St
     if twice:
         raise RequestRefused(f"two strategies have the name {twice[0]!r}; give each its own")
     return found
-
-
-def identified(planned: BacktestPlan) -> BacktestPlan:
-    """Return the plan, whose configuration names the code of a strategy made in this process."""
-    policy = planned.job.policy
-    if policy.strategy.name in BUILT_IN:
-        return planned
-    config = {**json.loads(policy.config), "strategy_sha256": code_digest(policy.strategy)}
-    policy = replace(policy, config=json.dumps(config, sort_keys=True))
-    return replace(planned, job=replace(planned.job, policy=policy))
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep the steps' logs off the console, unless the program shows logs: the results hold all warnings."""
-    handler = logging.NullHandler()
-    root = logging.getLogger()
-    root.addHandler(handler)
-    try:
-        yield
-    finally:
-        root.removeHandler(handler)
-
-
-def _dated(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with the column `as_of` as its index `date`."""
-    dates = pd.DatetimeIndex(pd.to_datetime(table["as_of"]), name="date")
-    return table.drop(columns="as_of").set_index(dates)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from flows.paper_trading import paper_trade
-from turbodmt.command_line import as_before
+from turbodmt.process_state import as_before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

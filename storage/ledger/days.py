@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 from storage.database import Connection, transaction
 from storage.keyed_rows import insert_once
@@ -46,6 +47,19 @@ def decisions_on(connection: Connection, account: str, day: date) -> tuple[Decis
         "WHERE account = ? AND as_of = ? ORDER BY symbol",
         [account, day],
     )
+
+
+#: What is read of every decision, as a table has it.
+DECISION_COLUMNS = (
+    *("as_of", "symbol", "status", "regime", "confidence", "signal", "volatility", "exposure", "reason"),
+    *("source", "strategy", "model_id"),
+)
+
+
+def decision_rows(connection: Connection, account: str) -> list[tuple[Any, ...]]:
+    """Return every decision of the account by day and symbol, as DECISION_COLUMNS."""
+    select = f"SELECT {', '.join(DECISION_COLUMNS)} FROM decisions WHERE account = ? ORDER BY as_of, symbol"  # noqa: S608
+    return connection.execute(select, [account]).fetchall()
 
 
 def provenance_on(connection: Connection, account: str, day: date) -> Provenance | None:

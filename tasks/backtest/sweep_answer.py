@@ -34,8 +34,12 @@ PARAMETERS = tuple(values_read(Point(symbols=("",), strategy=RULES, sizing=Sizin
 
 def save(swept: Sweep, folder: Path) -> tuple[str, ...]:
     """Write sweep.parquet, one row per point, best first; return its path. Raises StoreError."""
-    table = pd.DataFrame([_row(result) for result in _ranked(swept)])
-    return (str(reports.write_table(folder, "sweep.parquet", table)),)
+    return (str(reports.write_table(folder, "sweep.parquet", sweep_table(swept))),)
+
+
+def sweep_table(swept: Sweep) -> pd.DataFrame:
+    """Return one row per point, best first: its symbols, strategy, parameters and metrics."""
+    return pd.DataFrame([_row(result) for result in _ranked(swept)])
 
 
 class PointAnswer(Answer):

@@ -1,6 +1,7 @@
 """The sweep of `turbodmt backtest --grid`: on this machine, or spread over the workers of a Dask cluster."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from time import perf_counter
@@ -11,9 +12,15 @@ from flows.cli.number_format import in_units, ratio
 from flows.cli.research.window_options import WindowOptions
 
 if TYPE_CHECKING:
+    from flows.cli.research.sweep_file import Axes
+    from flows.config.settings import Settings
+    from flows.planning.plan import Request
+    from strategy.kernel.grid import Point
     from strategy.kernel.grid_accounts import Swept
+    from strategy.signals.strategies import Strategy
     from tasks.backtest.sweep_answer import SweepAnswer
     from tasks.backtest.sweep_chunks import Runner, Work
+    from tasks.run.job import Job
 
 #: Most Prefect tasks in a spread sweep: each costs about 75 ms, and a lost worker loses those it was running.
 MOST_TASKS = 64
@@ -29,13 +36,11 @@ def run_sweep(
     """Return the answer of a sweep: `grid` is its file and a Dask scheduler's address, `window` as in a backtest."""
     from flows.cli.prefect_run import prepare_run
     from flows.cli.research.results_folder import results_folder
-    from flows.cli.research.sweep_file import make_grid, read_axes
+    from flows.cli.research.sweep_file import read_axes
     from flows.config.paths import expanded
-    from flows.config.settings import load
-    from flows.planning.adapters import open_source, source_factory
-    from flows.planning.plan import RequestRefused, between, plan
+    from flows.planning.adapters import source_factory
+    from flows.planning.plan import RequestRefused, between
     from flows.server.availability import served
-    from strategy.kernel.grid import points
 
     started = perf_counter()
     file, address = grid
@@ -43,12 +48,8 @@ def run_sweep(
         raise RequestRefused(f"--dask is {address}, but only a sweep is spread; name its file with --grid")
     request = between("backtest", window.start_date, window.end_date)
     options = {**given, "strategy": window.strategy}
-    axes = read_axes(expanded(Path(file)), options)
-    if "symbols" in axes:
-        options["symbols"] = tuple(sorted({symbol for account in axes["symbols"] for symbol in account}))
-    settings = load(options)
-    job = plan(settings, open_source(settings), request)
-    wanted = points(make_grid(axes, job.policy, job.symbols))
+    planned = plan_sweep(options, read_axes(expanded(Path(file)), options), request, None)
+    settings, asked = planned.settings, (planned.points, request.since)
     results = None if folder is None else results_folder(folder)
     if address is None:
         quiet_logs()
@@ -59,12 +60,37 @@ def run_sweep(
     from tasks.backtest.sweep_chunks import side_by_side
 
     if address is None:
-        swept = sweep(job, (wanted, request.since), source_factory(settings), side_by_side(settings.threads))
+        swept = sweep(planned.job, asked, source_factory(settings), side_by_side(settings.threads))
     else:
         with served(settings.home):
-            swept = sweep(job, (wanted, request.since), source_factory(settings), spread_over(address))
+            swept = sweep(planned.job, asked, source_factory(settings), spread_over(address))
     answer = sweep_answer(swept, save(swept, results) if results is not None else ())
     return answer.model_copy(update={"seconds": round(perf_counter() - started, 2)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepPlan:
+    """A sweep: the settings in force, the job up to the end of its window, and the points of its grid."""
+
+    settings: "Settings"
+    job: "Job"
+    points: "tuple[Point, ...]"
+
+
+def plan_sweep(given: Mapping[str, object], axes: "Axes", request: "Request", strategy: "Strategy | None") -> SweepPlan:
+    """Return the plan of a sweep over the axes; without a strategy, that of the settings, where no axis varies it."""
+    from flows.cli.research.sweep_file import make_grid
+    from flows.config.settings import load
+    from flows.planning.backtest_plan import plan_backtest
+    from strategy.builtin.registry import BUILT_IN
+    from strategy.kernel.grid import points
+
+    options = dict(given)
+    if "symbols" in axes:
+        options["symbols"] = tuple(sorted({symbol for account in axes["symbols"] for symbol in account}))
+    planned = plan_backtest(options, request, strategy or BUILT_IN[load(options).strategy])
+    grid = make_grid(axes, planned.job.policy, planned.job.symbols)
+    return SweepPlan(settings=planned.settings, job=planned.job, points=tuple(points(grid)))
 
 
 def spread_over(address: str) -> "Runner":

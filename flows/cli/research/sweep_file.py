@@ -34,17 +34,22 @@ def read_axes(path: Path, given: Mapping[str, object]) -> Axes:
     Raises RequestRefused for a name that is unknown or also given as an option, for a value that is not a list or is
     empty, and for too many points; ConfigurationError for a value outside its limits.
     """
+    return checked_axes(_content(path), path.name, given)
+
+
+def checked_axes(content: Mapping[str, object], file: str, given: Mapping[str, object]) -> Axes:
+    """Return the values of a grid by name, each checked as `read_axes` does; messages call the grid `file`."""
     lists: dict[str, list[object]] = {}
-    for name, values in _content(path).items():
+    for name, values in content.items():
         _demand_known(name)
         if name in OPTIONS and given.get(OPTIONS[name].removeprefix("--").replace("-", "_")) is not None:
-            raise RequestRefused(f"{name} stands in {path.name} and in {OPTIONS[name]}; name it in one of them")
+            raise RequestRefused(f"{name} stands in {file} and in {OPTIONS[name]}; name it in one of them")
         if not isinstance(values, list) or not values:
-            raise RequestRefused(f"{name} is {values!r} in {path.name}; it must be a list of at least one value")
+            raise RequestRefused(f"{name} is {values!r} in {file}; it must be a list of at least one value")
         lists[name] = values
     count = prod(len(values) for values in lists.values())
     if count > MOST_POINTS:
-        raise RequestRefused(f"{path.name} spans {count:,} points; a grid may have {MOST_POINTS:,}; shorten its lists")
+        raise RequestRefused(f"{file} spans {count:,} points; a grid may have {MOST_POINTS:,}; shorten its lists")
     return {name: [_value(name, value) for value in values] for name, values in lists.items()}
 
 

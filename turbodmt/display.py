@@ -1,8 +1,10 @@
-"""Pictures that a notebook shows."""
+"""Tables and pictures as a notebook shows them."""
 
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+
+import pandas as pd
 
 from storage.files import write_whole
 
@@ -29,3 +31,13 @@ class Picture:
 
     def _repr_svg_(self) -> str:
         return self.svg
+
+
+def dated(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with its column `as_of` as the index `date`.
+
+    >>> dated(pd.DataFrame({"as_of": ["2020-01-02"], "equity": [1.0]})).index
+    DatetimeIndex(['2020-01-02'], dtype='datetime64[...]', name='date', freq=None)
+    """
+    dates = pd.DatetimeIndex(pd.to_datetime(table["as_of"]), name="date")
+    return table.drop(columns="as_of").set_index(dates)

@@ -1,0 +1,138 @@
+"""Audits and sweeps from Python."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import turbodmt as td
+from flows.planning.plan import RequestRefused
+from strategy.market.bars import Bars, FloatArray
+from strategy.signals.faults import StrategyRefused
+from testing.markets.bars import DEEP, SHARE, TOKEN, record
+from turbodmt.own_strategies import code_digest, strategy_of
+
+WINDOW = {"start": "2020-08-03", "end": "2020-10-30"}
+GRID = {"target_annual_vol": [0.1, 0.2], "fee_bps": np.array([0.0, 5.0])}
+
+
+def trend(bars: Bars) -> FloatArray:
+    close = bars.close * bars.factor
+    mean = np.convolve(close, np.ones(20) / 20, "valid")
+    out = np.full(len(close), np.nan)
+    out[19:] = np.sign(close[19:] - mean)
+    return out
+
+
+TREND = td.Strategy(name="trend", signal=trend, history_bars=20)
+
+
+@pytest.fixture
+def bars() -> pd.DataFrame:
+    return pd.concat([record(SHARE), record(TOKEN)], ignore_index=True).rename(columns={"open_time": "date"})
+
+
+@pytest.fixture
+def deep() -> pd.DataFrame:
+    share, token = DEEP.listings
+    return pd.concat([record(share), record(token)], ignore_index=True).rename(columns={"open_time": "date"})
+
+
+def test_an_honest_strategy_passes_the_audit(deep: pd.DataFrame) -> None:
+    # With more money, orders would be cut to a tenth of a bar's volume.
+    settings = {"capital": 1_000}
+    report = td.audit(TREND, deep, start="2020-06-01", end="2020-12-31", days=3, settings=settings)
+    assert report.checks["passed"].all()
+    assert set(report.checks["strategy"]) == {"network", "trend"}
+    assert report.coverage is not None
+    assert report.coverage.symbols == 2
+    assert repr(report).endswith("checks passed, 2020-06-01 to 2020-12-31)")
+    assert "trend" in report._repr_html_()
+
+
+def test_a_built_in_one_is_audited_as_the_command_does(
+    deep: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bars.csv"
+    deep.to_csv(path, index=False)
+    options = ["--start-date", "2020-06-01", "--end-date", "2020-12-31", "--strategy", "rules", "--days", "3"]
+    capsys.readouterr()
+    home = str(tmp_path / "home")
+    assert td.main(["audit", "lookahead", "--source", str(path), *options, "--home", home, "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    report = td.audit("rules", path, start="2020-06-01", end="2020-12-31", days=3)
+    assert json.loads(report.json()) == printed
+    assert report.coverage is None
+
+
+def test_a_strategy_that_looks_ahead_is_refused_with_its_cause(bars: pd.DataFrame) -> None:
+    def tomorrow(bars: Bars) -> FloatArray:
+        return np.sign(np.append(np.diff(bars.close), 0.0))
+
+    cheat = td.Strategy(name="cheat", signal=tomorrow, history_bars=1)
+    with pytest.raises(StrategyRefused, match=r"strategy cheat is refused \(looks_ahead\): SHARE "):
+        td.audit(cheat, bars)
+    with pytest.raises(RequestRefused, match="days= is 0; it must lie between 1 and"):
+        td.audit(TREND, bars, days=0)
+
+
+def test_a_sweep_is_the_commands(bars: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, grid = tmp_path / "bars.csv", tmp_path / "grid.toml"
+    bars.to_csv(path, index=False)
+    grid.write_text("target_annual_vol = [0.1, 0.2]\nfee_bps = [0.0, 5.0]\n")
+    options = ["--start-date", WINDOW["start"], "--end-date", WINDOW["end"], "--strategy", "rules"]
+    command = ["backtest", "--source", str(path), *options, "--grid", str(grid), "--home", str(tmp_path / "home")]
+    capsys.readouterr()
+    assert td.main([*command, "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    swept = td.sweep(path, GRID, "rules", home=tmp_path / "other", **WINDOW)
+    assert json.loads(swept.json()) == {name: value for name, value in printed.items() if name != "seconds"}
+    assert swept.points["sharpe"].is_monotonic_decreasing
+    assert swept.robustness["trials"] == 4
+    assert repr(swept) == "Sweep(4 points, 2020-08-03 to 2020-10-30)"
+    assert "robustness" in swept._repr_html_()
+
+
+def test_a_strategy_made_here_is_swept(bars: pd.DataFrame, tmp_path: Path) -> None:
+    swept = td.sweep(bars, GRID, TREND, home=tmp_path, **WINDOW)
+    assert set(swept.points["strategy"]) == {"trend"}
+    td.backtest(bars, TREND, settings={"target_annual_vol": 0.1}, fee_bps=5.0, home=tmp_path, **WINDOW)
+    again = td.sweep(bars, GRID, TREND, home=tmp_path, **WINDOW)
+    # The backtest was of a point, so it is no further trial.
+    assert again.robustness["trials"] == 4
+
+
+def test_a_wrong_grid_is_told_in_one_sentence(bars: pd.DataFrame) -> None:
+    with pytest.raises(RequestRefused, match="fee is not a grid parameter; did you mean fee_bps"):
+        td.sweep(bars, {"fee": [1]}, "rules")
+    with pytest.raises(RequestRefused, match="fee_bps is 1 in the grid; it must be a list"):
+        td.sweep(bars, {"fee_bps": 1}, "rules")  # type: ignore[dict-item]
+    with pytest.raises(RequestRefused, match="strategy stands in the grid and in strategy=; name it in one of them"):
+        td.sweep(bars, {"strategy": ["rules"]}, "rules")
+
+
+def test_the_version_of_a_strategy_made_here_is_its_code() -> None:
+    def same(bars: Bars) -> FloatArray:
+        close = bars.close * bars.factor
+        mean = np.convolve(close, np.ones(20) / 20, "valid")
+        out = np.full(len(close), np.nan)
+        out[19:] = np.sign(close[19:] - mean)
+        return out
+
+    def slower(bars: Bars) -> FloatArray:
+        close = bars.close * bars.factor
+        mean = np.convolve(close, np.ones(21) / 21, "valid")
+        out = np.full(len(close), np.nan)
+        out[20:] = np.sign(close[20:] - mean)
+        return out
+
+    versions = [
+        code_digest(td.Strategy(name="trend", signal=signal, history_bars=20)) for signal in (trend, same, slower)
+    ]
+    assert versions[0] == versions[1] != versions[2]
+    assert code_digest(td.Strategy(name="trend", signal=trend, history_bars=21)) != versions[0]
+    assert strategy_of(TREND).version == versions[0]
+    flagged = td.Strategy(name="trend", signal=trend, history_bars=20, baseline=True, trusted=True)
+    assert (strategy_of(flagged).baseline, strategy_of(flagged).trusted) == (False, False)

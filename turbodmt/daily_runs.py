@@ -1,0 +1,48 @@
+"""One day of an account, as `turbodmt daily` runs it."""
+
+from os import PathLike
+from pathlib import Path
+
+from flows.cli.trade.daily import run_daily as run_job
+from flows.planning.plan import RequestRefused
+from strategy.signals.strategies import Strategy
+from tasks.run.answers import DayAnswer
+from turbodmt.option_names import Day, Money, Names, day_text, in_terms_of_python, money_text, named, source_text
+from turbodmt.process_state import as_before
+
+
+def run_daily(
+    strategy: str | Strategy | None = None,
+    *,
+    source: str | PathLike[str] | None = None,
+    symbols: Names | None = None,
+    as_of: Day | None = None,
+    broker: str | None = None,
+    capital: Money | None = None,
+    account: str = "daily",
+    home: str | PathLike[str] | None = None,
+) -> DayAnswer:
+    """Run one day of the account under Prefect, and return what `turbodmt daily --json` prints as a value.
+
+    `strategy` is the name of a registered one: a strategy made in this process is gone with it, and cannot trade.
+    `source` is the path of a file, `sample`, `binance` or `yahoo`, and `as_of` the last closed bar; what is left out is
+    taken from the settings of the home. A day that is done stays as it is.
+
+    Raises what the command line turns into an exit code, in one sentence.
+
+    >>> run_daily(Strategy(name="mine", signal=lambda bars: bars.close * 0, history_bars=1, sizing="direct"))
+    Traceback (most recent call last):
+    flows.planning.plan.RequestRefused: mine was made in this process and cannot trade; name a registered strategy
+    """
+    if isinstance(strategy, Strategy):
+        raise RequestRefused(f"{strategy} was made in this process and cannot trade; name a registered strategy")
+    given = {
+        "source": None if source is None else source_text(source),
+        "symbols": named(symbols),
+        "strategy": strategy,
+        "broker": broker,
+        "capital": money_text(capital),
+        "home": None if home is None else Path(home),
+    }
+    with as_before(), in_terms_of_python():
+        return run_job(given, day_text(as_of), account)

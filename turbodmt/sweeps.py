@@ -1,0 +1,114 @@
+"""Sweep over a grid of parameters, by the code of `turbodmt backtest --grid`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import Any
+
+import pandas as pd
+
+from flows.cli.research.sweep import plan_sweep
+from flows.cli.research.sweep_file import checked_axes
+from flows.planning.adapters import source_factory
+from flows.planning.plan import between
+from strategy.signals.strategies import Strategy
+from tasks.backtest.sweep import Sweep as Swept
+from tasks.backtest.sweep import sweep as run_job
+from tasks.backtest.sweep_answer import SweepAnswer, sweep_answer, sweep_table
+from tasks.backtest.sweep_chunks import side_by_side
+from turbodmt.bar_tables import Bars, read_bars
+from turbodmt.option_names import Day, Money, Names, day_text, in_terms_of_python, merged, money_text
+from turbodmt.own_strategies import identified, strategy_of
+from turbodmt.process_state import quiet
+
+#: The figures that say how much of the best point may be luck.
+DOUBTS = ("pbo", "probability_of_loss", "deflated_sharpe", "luckiest_sharpe", "trials")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sweep:
+    """A finished sweep: one account per point of the grid, on the same bars, each counted as a trial."""
+
+    swept: Swept = field(repr=False)
+
+    @property
+    def points(self) -> pd.DataFrame:
+        """Return one row per point, best first: its parameters and its statistics, net of every cost."""
+        return sweep_table(self.swept)
+
+    @property
+    def robustness(self) -> "pd.Series[float]":
+        """Return how much of the best point may be luck; NaN where there is too little to judge.
+
+        `pbo` is the share of splits in which the best of one half is no better than the median of the other,
+        `deflated_sharpe` the chance that its Sharpe ratio is above `luckiest_sharpe`, the one that the best of as many
+        trials without skill would show.
+        """
+        return pd.Series({name: getattr(self._answer, name) for name in DOUBTS}, dtype="float64")
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return the warnings about bars and symbols."""
+        return self.swept.warnings
+
+    def json(self) -> str:
+        """Return what `turbodmt backtest --grid FILE --json` prints, but for the time that it took."""
+        return self._answer.to_json()
+
+    @property
+    def _answer(self) -> SweepAnswer:
+        return sweep_answer(self.swept, ())
+
+    def __repr__(self) -> str:
+        return f"Sweep({len(self.swept.results)} points, {self.swept.dates[0]} to {self.swept.dates[-1]})"
+
+    def _repr_html_(self) -> str:
+        return f"{self.points.head(10).to_html()}{self.robustness.to_frame('robustness').to_html()}"
+
+
+def sweep(
+    bars: Bars,
+    grid: Mapping[str, Sequence[Any]],
+    strategy: str | Strategy | None = None,
+    *,
+    start: Day | None = None,
+    end: Day | None = None,
+    capital: Money | None = None,
+    symbols: Names | None = None,
+    settings: Mapping[str, object] | None = None,
+    home: str | PathLike[str] | None = None,
+) -> Sweep:
+    """Trade every combination of the grid's values, and measure how much of the best one may be luck.
+
+    `grid` maps names of parameters to lists: `strategy`, `symbols`, the sizing's (`neutral_zone`, `target_annual_vol`,
+    …) and costs (`fee_bps`, …), as in a file of `--grid`; the other parameters are as in `backtest`.
+
+    Raises what the command line turns into an exit code, in one sentence.
+
+    >>> swept = sweep("sample", {"neutral_zone": [0.0, 0.1]}, "rules", symbols="^GSPC", start="2017-01-03")
+    >>> swept
+    Sweep(2 points, 2017-01-03 to 2018-12-31)
+    >>> swept.points["neutral_zone"].sort_values().tolist()
+    [0.0, 0.1]
+    """
+    with in_terms_of_python():
+        subject = None if strategy is None else strategy_of(strategy)
+        table = read_bars(bars, symbols)
+        folder = table.home(home)
+        request = between("backtest", day_text(start), day_text(end))
+        options = {**table.options(folder), "capital": money_text(capital)}
+        named = {**options, "strategy": subject}
+        axes = checked_axes({name: _listed(values) for name, values in grid.items()}, "the grid", named)
+        with table.calling_it_a_frame(folder), quiet():
+            planned = plan_sweep(merged(options, settings), axes, request, subject)
+            job, runner = identified(planned.job), side_by_side(planned.settings.threads)
+            swept = run_job(job, (planned.points, request.since), source_factory(planned.settings), runner)
+            return Sweep(swept=swept)
+
+
+def _listed(values: object) -> object:
+    """Return the values as the list that a file has: of an array, a range or a tuple, with plain numbers."""
+    plain = getattr(values, "tolist", None)
+    if plain is not None:
+        return plain()
+    return list(values) if isinstance(values, tuple | range) else values
