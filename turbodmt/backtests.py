@@ -13,9 +13,8 @@ from flows.planning.backtest_plan import plan_backtest
 from flows.planning.plan import RequestRefused, between
 from storage import reports
 from strategy.builtin.registry import BASELINE
-from strategy.evaluation.robustness import RobustnessReport
 from strategy.signals.strategies import Strategy
-from tasks.backtest.answer import backtest_answer
+from tasks.backtest.answer import DifferenceAnswer, SignificanceAnswer, backtest_answer, significance_answer
 from tasks.backtest.export import equity_table, trades_table
 from tasks.backtest.exposures import exposures
 from tasks.backtest.run import Backtest as Tested
@@ -28,6 +27,9 @@ from turbodmt.display import Picture, dated
 from turbodmt.option_names import Day, Money, Names, day_text, in_terms_of_python, merged, money_text
 from turbodmt.own_strategies import identified, strategy_of
 from turbodmt.process_state import quiet
+
+#: The figures that say how far a Sharpe ratio can be trusted.
+DOUBTS = tuple(name for name in SignificanceAnswer.model_fields if name not in ("against", "pbo"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -71,9 +73,25 @@ class Backtest:
         return pd.DataFrame(values, index=pd.Index(names, name="statistic"), dtype="float64")
 
     @property
-    def robustness(self) -> RobustnessReport | None:
-        """Return how far the net Sharpe ratio can be trusted; None where too few days move the account."""
-        return self.tested.robustness
+    def robustness(self) -> "pd.Series[float]":
+        """Return how far the net Sharpe ratio can be trusted, under the keys of `significance` in the JSON.
+
+        `low` and `high` are its 95 % interval, `deflated_sharpe` the chance that it is above `luckiest_sharpe`, the one
+        that the best of as many `trials` without skill would show. NaN where undefined; all of it where the account
+        moves on too few days.
+        """
+        found = significance_answer(self.tested.robustness)
+        return pd.Series({name: getattr(found, name, None) for name in DOUBTS}, dtype="float64")
+
+    @property
+    def differences(self) -> pd.DataFrame:
+        """Return the net Sharpe ratio less that of each benchmark, with its 95 % interval and p-value, a row each."""
+        found = significance_answer(self.tested.robustness)
+        against = found.against if found else {}
+        rows = {name: dict(one) for name, one in against.items() if one is not None}
+        return pd.DataFrame.from_dict(
+            rows, orient="index", columns=list(DifferenceAnswer.model_fields), dtype="float64"
+        )
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,7 +20,10 @@ def as_before() -> Iterator[None]:
     # Files that libraries write are private to the user too, like our own.
     mode = os.umask(0o077)
     try:
-        yield
+        with warnings.catch_warnings():
+            # A library of the data gate looks for a notebook's widgets, which nothing of ours draws.
+            warnings.filterwarnings("ignore", message="IProgress not found")
+            yield
     finally:
         os.umask(mode)
         for name in _settings():

@@ -99,8 +99,11 @@ def test_a_strategy_made_here_is_tested_beside_hold(bars: pd.DataFrame) -> None:
     answer = json.loads(tested.json())
     assert (answer["strategy"], list(answer["benchmarks"])) == ("trend", ["hold"])
     assert set(tested.trades["symbol"]) == {"SHARE", "TOKEN"}
-    assert tested.robustness is not None
-    assert tested.robustness.low < tested.robustness.sharpe < tested.robustness.high
+    significance = answer["significance"]
+    found = tested.robustness.dropna().to_dict()
+    assert found == {name: value for name, value in significance.items() if name in found}
+    assert {"sharpe", "low", "high", "deflated_sharpe", "trials"} <= set(found)
+    assert tested.differences.loc["hold"].to_dict() == significance["against"]["hold"]
     assert tested.stats.name == "trend"
     assert repr(tested).startswith("Backtest(trend on SHARE, TOKEN, 2020-08-03 to 2020-10-30, net Sharpe ")
 
@@ -115,6 +118,12 @@ def crossing(speed: int) -> td.Strategy:
         return np.sign(bars.close - bars.open) * (parameters.bars > 0)
 
     return td.Strategy(name="crossing", signal=signal, history_bars=1, sizing="direct", parameters=Speed(bars=speed))
+
+
+def test_too_few_days_leave_the_robustness_undefined(bars: pd.DataFrame) -> None:
+    tested = td.backtest(bars, "rules", start="2020-10-20", end="2020-10-30")
+    assert tested.robustness.isna().all()
+    assert tested.differences.empty
 
 
 def test_what_is_tried_in_a_process_is_counted_and_a_repetition_is_not(bars: pd.DataFrame, tmp_path: Path) -> None:

@@ -85,7 +85,13 @@ def shown_explanation(answer: "ExplainAnswer") -> str:
     terminal = sys.stdout.isatty()
     page = StringIO()
     console = Console(
-        file=page, force_terminal=terminal, width=None if terminal else _PIPED_COLUMNS, highlight=False, markup=False
+        file=page,
+        force_terminal=terminal,
+        # Otherwise it would draw in a notebook by itself.
+        force_jupyter=False,
+        width=None if terminal else _PIPED_COLUMNS,
+        highlight=False,
+        markup=False,
     )
     console.print(Text(_headline(answer), style="bold"))
     for number, (heading, lines) in enumerate(_parts(answer), start=1):
