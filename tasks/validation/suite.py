@@ -206,21 +206,22 @@ def _suite(name: str, checks: Sequence[Check]) -> Any:
     """Return a suite with an expectation for each check; `_gate` must have imported the library."""
     import great_expectations as gx
 
-    return gx.ExpectationSuite(name=name, expectations=[_expectation(gx, check) for check in checks])
+    from tasks.validation import expectation_kinds as kinds
+
+    return gx.ExpectationSuite(name=name, expectations=[_expectation(kinds, check) for check in checks])
 
 
-def _expectation(gx: Any, check: Check) -> Any:
+def _expectation(kinds: Any, check: Check) -> Any:
     meta = {"check": check.name}
     severity = "critical" if check.blocks else "warning"
-    kinds = gx.expectations
     if check.rule is Rule.KNOWN:
-        return kinds.ExpectColumnValuesToNotBeNull(column=check.column, meta=meta, severity=severity)
+        return kinds.ExpectMeasureKnown(column=check.column, meta=meta, severity=severity)
     if check.rule is Rule.UNIQUE:
         # Bars without a date belong to another expectation; they are not duplicates of each other.
         columns = ["window", check.column]
-        return kinds.ExpectCompoundColumnsToBeUnique(
+        return kinds.ExpectMeasuresUnique(
             column_list=columns, ignore_row_if="any_value_is_missing", meta=meta, severity=severity
         )
-    return kinds.ExpectColumnValuesToBeBetween(
+    return kinds.ExpectMeasureBetween(
         column=check.column, min_value=check.least, max_value=check.most, meta=meta, severity=severity
     )
