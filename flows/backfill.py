@@ -17,6 +17,7 @@ from flows.config.settings import StrategyName, Symbol, load
 from flows.config.wall_clock import clock
 from flows.planning.adapters import open_source, source_factory
 from flows.planning.backfill_plan import BackfillRequest, plan_backfill
+from flows.planning.own_strategy import admit
 from flows.runs.docstrings import documented
 from flows.runs.interrupts import stoppable
 from flows.runs.progress import ProgressReporter
@@ -78,6 +79,7 @@ def _run(given: Mapping[str, object], request: BackfillRequest) -> str:
     settings = load(given)
     wanted = plan_backfill(settings, open_source(settings), request)
     demand_own(wanted)
+    admit(settings, wanted.job.account, wanted.job.policy.strategy, clock())
     name_run(wanted.job, f"{wanted.start} to {wanted.job.as_of}")
     done = answered(wanted)
     if done is not None:

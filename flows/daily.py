@@ -15,6 +15,7 @@ from flows.config.settings import Broker as BrokerName
 from flows.config.settings import StrategyName, load
 from flows.config.wall_clock import clock
 from flows.planning.adapters import broker_factory, open_source, source_factory
+from flows.planning.own_strategy import admit
 from flows.planning.plan import Request, RequestRefused, holiday, plan
 from flows.runs.docstrings import documented
 from flows.runs.run_names import name_run
@@ -24,7 +25,7 @@ from flows.server.up_server import served_at
 from tasks.broker.unknown_orders import unresolved_notices
 from tasks.daily.order import AccountHalted, OrdersBlocked, demand_nothing_withheld
 from tasks.daily.replay_check import Reconciliation
-from tasks.prefect_tasks import ingest, order, reconcile, report, retrain, settle, signal, validate
+from tasks.prefect_tasks import audit, ingest, order, reconcile, report, retrain, settle, signal, validate
 from tasks.report.markup import money
 from tasks.run.answers import DayAnswer, day_answer
 from tasks.run.job import Job
@@ -39,6 +40,7 @@ from tasks.run.runs import (
     finished,
     last_day,
 )
+from tasks.strategies.binding import changed_file
 
 # A worker loads this file by its path, under another module name.
 log = logging.getLogger("flows.daily")
@@ -87,6 +89,7 @@ def _run(given: Mapping[str, object], account: str, as_of: date | None) -> str:
     bars = open_source(settings)
     job = plan(settings, bars, Request(account=account, as_of=as_of, clock=clock(), broker=settings.broker))
     demand_own(job)
+    admit(settings, account, job.policy.strategy, clock())
     done = finished(job)
     if done is not None:
         again = f"{job.as_of} was already done; nothing was left to do."
@@ -123,8 +126,10 @@ def run_day(job: Job, open_bars: Callable[[], BarSource], open_broker: Callable[
         held_back={**gate.held_back, **settled.agreement.barred},
         warnings=(*gate.warnings, *settled.agreement.warnings),
     )
+    audit(job)
     champion = retrain(job)
-    signal(job, champion, gate.barred)
+    faults = signal(job, champion, gate.barred)
+    gate = replace(gate, warnings=(*gate.warnings, *changed_file(job.policy.strategy), *faults))
     blocked: OrdersBlocked | None = None
     reconciled: Reconciliation | None = None
     try:

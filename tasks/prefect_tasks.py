@@ -18,6 +18,7 @@ import tasks.daily.signals
 import tasks.daily.validate
 import tasks.data.ingest
 import tasks.models.retrain
+import tasks.strategies.audit_gate
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,6 +33,7 @@ ingest = step(tasks.data.ingest.ingest, "ingest")
 validate = step(tasks.daily.validate.validate, "validate")
 inspect_past = step(tasks.daily.validate.inspect_past, "validate")
 settle = step(tasks.daily.settle.settle, "settle")
+audit = step(tasks.strategies.audit_gate.audit, "audit strategy")
 retrain = step(tasks.models.retrain.retrain, "retrain if due")
 signal = step(tasks.daily.signals.signal, "signal")
 order = step(tasks.daily.order.trade, "order")

@@ -30,6 +30,9 @@ from tasks.operations.order_record_answer import ExplainAnswer
 from tasks.operations.promote import ModelsAnswer, PromoteAnswer
 from tasks.operations.status import StatusAnswer
 from tasks.run.answers import Answer, DayAnswer
+from tasks.strategies.acceptance import AcceptedAnswer
+from tasks.strategies.listing import StrategiesAnswer
+from tasks.strategies.template import NewStrategyAnswer
 
 #: The answer of each command, by its words.
 ANSWERS: Mapping[str, type[Answer]] = {
@@ -54,6 +57,9 @@ ANSWERS: Mapping[str, type[Answer]] = {
     "report": ReportAnswer,
     "resume": HaltAnswer,
     "status": StatusAnswer,
+    "strategies": StrategiesAnswer,
+    "strategies accept": AcceptedAnswer,
+    "strategies new": NewStrategyAnswer,
     "train": TrainAnswer,
     "twin": TwinAnswer,
     "universe": UniverseAnswer,

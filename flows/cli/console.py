@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 
 import typer
@@ -58,16 +59,16 @@ def _finish(produce: Callable[[], str], as_json: bool) -> None:
         code = exit_code(error)
         if code is Exit.BUG:
             traceback.print_exc(file=sys.stderr)
-        fail(str(error) or type(error).__name__, code, as_json)
+        fail(str(error) or type(error).__name__, code, as_json, getattr(error, "details", {}))
     else:
         _print(text)
 
 
-def fail(message: str, code: Exit, as_json: bool) -> NoReturn:
-    """Exit with the code; write the message to stderr, and with --json to stdout as an object as well."""
+def fail(message: str, code: Exit, as_json: bool, details: Mapping[str, object] = MappingProxyType({})) -> NoReturn:
+    """Exit with the code; write the message to stderr, and with --json to stdout as an object as well, with details."""
     sentence = " ".join(message.split())
     if as_json:
-        _print(json.dumps({"error": {"exit": int(code), "message": sentence}}))
+        _print(json.dumps({"error": {"exit": int(code), "message": sentence, **details}}))
     sys.stderr.write(f"turbodmt: {sentence}\n")
     raise SystemExit(int(code))
 

@@ -27,6 +27,9 @@ from flows.cli.research.results_folder import with_folder
 from flows.cli.research.train import train
 from flows.cli.research.twin import twin
 from flows.cli.set_option import SettingsCommand
+from flows.cli.strategies.accept import accept
+from flows.cli.strategies.listing import strategies
+from flows.cli.strategies.new import new
 from flows.cli.streams import open_closed_streams
 from flows.cli.trade.accounts import accounts
 from flows.cli.trade.adopt import adopt
@@ -86,6 +89,11 @@ for _command in COMMANDS:
 # `init` writes the settings and prompts for them, so it takes no --set.
 app.command()(init)
 app.command(name="import", cls=SettingsCommand)(import_bars)
+_strategies = typer.Typer(invoke_without_command=True)
+_strategies.callback()(strategies)
+_strategies.command()(new)
+_strategies.command(cls=SettingsCommand)(accept)
+app.add_typer(_strategies, name="strategies")
 app.command(cls=SettingsCommand)(doctor)
 
 

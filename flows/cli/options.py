@@ -12,7 +12,7 @@ Calendar = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Calendar of the symbols from now on: XNYS, XTKS, ..., observed or inferred."),
 ]
-Strategy = Annotated[str | None, typer.Option(help="turbo, rules, hold, vol-target or momentum.")]
+Strategy = Annotated[str | None, typer.Option(help="turbo, rules, hold, vol-target, momentum, or a file: trend.py.")]
 Symbols = Annotated[str | None, typer.Option("--symbols", "--symbol", help="Symbols, separated by commas.")]
 AsOf = Annotated[str | None, typer.Option(metavar="DATE", help="The last closed bar, as 2018-12-31.")]
 Account = Annotated[str, typer.Option(help="The account in the ledger.")]

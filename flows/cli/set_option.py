@@ -1,5 +1,6 @@
 """`--set KEY=VALUE`: any setting on any command that reads settings, for this run only."""
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -38,7 +39,7 @@ def _put_in_force(pairs: Sequence[str], options: Mapping[str, object]) -> None:
     from flows.config.settings import ConfigurationError
 
     try:
-        given = assigned(pairs)
+        given = assigned(pairs, takes_parameters="strategy" in options)
         for name in given:
             if options.get(name) is not None:
                 option = f"--{name.replace('_', '-')}"
@@ -48,28 +49,35 @@ def _put_in_force(pairs: Sequence[str], options: Mapping[str, object]) -> None:
     os.environ.update({f"{PREFIX}{name.upper()}": value for name, value in given.items()})
 
 
-def assigned(pairs: Sequence[str]) -> dict[str, str]:
-    """Return the settings by name. Raises ConfigurationError for a text that is no pair, no setting, or given twice.
+def assigned(pairs: Sequence[str], *, takes_parameters: bool = False) -> dict[str, str]:
+    """Return the settings by name; with `takes_parameters` any other name is a parameter of the strategy.
+
+    Raises ConfigurationError for a text that is no pair, no setting, or given twice.
 
     >>> assigned(["target_annual_vol=0.1"])
     {'target_annual_vol': '0.1'}
+    >>> assigned(["seed=1", "fast=20"], takes_parameters=True)
+    {'seed': '1', 'parameters': '{"fast": "20"}'}
     """
-    from flows.config.settings import ConfigurationError, demand_setting
+    from flows.config.settings import ConfigurationError, demand_setting, is_setting
 
     given: dict[str, str] = {}
+    parameters: dict[str, str] = {}
     for pair in pairs:
         name, _, value = (part.strip() for part in pair.partition("="))
         if not (name and value):
             raise ConfigurationError(f"{OPTION} is {pair!r}", "it must be KEY=VALUE, such as target_annual_vol=0.1")
-        demand_setting(name)
+        chosen = parameters if takes_parameters and not is_setting(name) else given
+        if chosen is given:
+            demand_setting(name)
         if name == "home":
             raise ConfigurationError(f"{OPTION} names home", "use --home or TURBODMT_HOME")
-        if name in given:
+        if name in chosen:
             raise ConfigurationError(
-                f"{OPTION} gives {name} as {given[name]!r} and as {value!r}", "leave one of them out"
+                f"{OPTION} gives {name} as {chosen[name]!r} and as {value!r}", "leave one of them out"
             )
-        given[name] = value
-    return given
+        chosen[name] = value
+    return {**given, "parameters": json.dumps(parameters)} if parameters else given
 
 
 @cache
@@ -81,7 +89,11 @@ def _option() -> Any:
     def _settings(
         settings: Annotated[
             list[str] | None,
-            typer.Option(OPTION, metavar="KEY=VALUE", help="A setting for this run alone; may be given repeatedly."),
+            typer.Option(
+                OPTION,
+                metavar="KEY=VALUE",
+                help="A setting, or a parameter of the strategy, for this run alone; repeatable.",
+            ),
         ] = None,
     ) -> None: ...
 

@@ -60,7 +60,7 @@ def _default(name: str, field: FieldInfo) -> str:
     if name == "home":
         return "the platform's user data folder"
     value = field.get_default()
-    return "none" if value is None or value == () else f"`{value}`"
+    return "none" if value is None or value in ((), {}) else f"`{value}`"
 
 
 def _limits(name: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
+from re import fullmatch
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
@@ -22,9 +23,10 @@ from flows.config.spelling import PATTERNS as PATTERNS
 from flows.config.spelling import SYMBOL_PATTERN as SYMBOL_PATTERN
 from flows.config.spelling import with_prefix
 from storage.privacy import demand_private
-from strategy.builtin.registry import BUILT_IN, TURBO
+from strategy.builtin.registry import TURBO
 from strategy.exit_codes import Remedied
 from strategy.signals.strategies import NAME_PATTERN
+from tasks.strategies.spelling import is_file
 
 FILE_NAME = "settings.toml"
 
@@ -55,6 +57,9 @@ class Settings(BaseSettings):
         default=(), max_length=1_000, description="symbols to trade, separated by commas; none: those of the source"
     )
     strategy: str = Field(default=TURBO.name, description="rule that turns bars into signals")
+    parameters: dict[str, str | int | float | bool] = Field(
+        default={}, description="parameters of the strategy, by name"
+    )
     broker: Broker = Field(default="paper", description="where orders go; no value reaches real money")
     capital: Decimal = Field(
         default=Decimal(10_000), gt=0, le=10**12, description="money that a new account starts with"
@@ -145,10 +150,9 @@ class Settings(BaseSettings):
 
     @field_validator("strategy")
     @classmethod
-    def _known(cls, strategy: str) -> str:
-        if strategy not in BUILT_IN:
-            names = [repr(name) for name in BUILT_IN]
-            raise ValueError(f"{', '.join(names[:-1])} or {names[-1]}")
+    def _spelt(cls, strategy: str) -> str:
+        if not (is_file(strategy) or fullmatch(NAME_PATTERN, strategy)):
+            raise ValueError(PATTERNS["strategy"])
         return strategy
 
     @field_validator("source", mode="before")
@@ -194,6 +198,15 @@ def load(overrides: Mapping[str, object]) -> Settings:
     home = _checked({"home": above["home"]} if "home" in above else {}).home
     demand_private(home)
     return _checked({**_file_settings(home / FILE_NAME), **above})
+
+
+def is_setting(name: str) -> bool:
+    """Return whether there is a setting of that name, or one so close that a misspelling is likelier than another name.
+
+    >>> is_setting("seed"), is_setting("fee_bp"), is_setting("fast")
+    (True, True, False)
+    """
+    return bool(get_close_matches(name.lower().replace("-", "_"), Settings.model_fields, n=1, cutoff=0.9))
 
 
 def demand_setting(name: str) -> None:
@@ -255,4 +268,7 @@ def _file_settings(path: Path) -> dict[str, object]:
         if name not in Settings.model_fields:
             what, remedy = _unknown(name)
             raise ConfigurationError(f"{path}: {what}", remedy)
+    strategy = content.get("strategy")
+    if isinstance(strategy, str) and is_file(strategy) and not Path(strategy).expanduser().is_absolute():
+        raise ConfigurationError(f"{path}: strategy is {strategy!r}", "name the file by its whole path there")
     return content

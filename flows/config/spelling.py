@@ -15,7 +15,8 @@ FILE_SUFFIXES = (".csv", ".parquet")
 PATTERNS = {
     "source": "sample, binance, yahoo or file:PATH",
     "symbols": "up to 32 letters, digits and ^ = . _ / & -",
-    "strategy": ", ".join(BUILT_IN),
+    "strategy": f"{', '.join(BUILT_IN)}, a registered name, or a file such as trend.py",
+    "parameters": "numbers, texts or truth values by name",
 }
 
 

@@ -1,13 +1,11 @@
 """Plan of a backtest: its settings, job and window, decided once, before anything is written."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from flows.config.settings import Settings, load
 from flows.planning.adapters import open_source
 from flows.planning.plan import Request, plan
-from strategy.builtin.registry import BUILT_IN
 from strategy.signals.strategies import Strategy
 from tasks.run.job import Job
 
@@ -25,12 +23,5 @@ def plan_backtest(given: Mapping[str, object], request: Request, strategy: Strat
 
     Raises ConfigurationError, RequestRefused, and what the source raises.
     """
-    if BUILT_IN.get(strategy.name) == strategy:
-        settings = load({**given, "strategy": strategy.name})
-        return BacktestPlan(settings=settings, job=plan(settings, open_source(settings), request))
-    settings = load(given)
-    job = plan(settings, open_source(settings), request)
-    config = json.dumps({**json.loads(job.policy.config), "strategy": strategy.name}, sort_keys=True)
-    return BacktestPlan(
-        settings=settings, job=replace(job, policy=replace(job.policy, strategy=strategy, config=config))
-    )
+    settings = load({**given, "strategy": strategy.name})
+    return BacktestPlan(settings=settings, job=plan(settings, open_source(settings), request, strategy))

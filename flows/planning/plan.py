@@ -12,7 +12,7 @@ from exchange.ports import BarSource
 from exchange.sessions.calendars import sessions
 from exchange.sessions.closing_times import closed_by
 from exchange.sessions.named_calendars import NamedCalendars
-from flows.config.settings import PATTERNS, SYMBOL_PATTERN, Settings
+from flows.config.settings import PATTERNS, SYMBOL_PATTERN, Settings, load
 from flows.config.spelling import ACCOUNT_PATTERN
 from flows.config.wall_clock import clock
 from flows.planning.adapters import code_version
@@ -25,6 +25,8 @@ from strategy.portfolio.sizing import SizingParams
 from strategy.signals.strategies import Strategy
 from strategy.training.recipe import TrainingConfig
 from tasks.run.job import PAPER, Job, RunConfig
+from tasks.strategies.binding import parameters_json
+from tasks.strategies.catalogue import chosen
 
 #: Settings that say where to run and on what, not how: they are no part of a result's configuration.
 PLACES = frozenset({"home", "source", "symbols", "broker"})
@@ -87,14 +89,13 @@ def between(account: str, start: str | None, end: str | None) -> Request:
 
 def learning(settings: Settings) -> Strategy:
     """Return the strategy of the settings if it has models, else the first built-in one that has."""
-    asked = BUILT_IN[settings.strategy]
-    return next(strategy for strategy in (asked, *BUILT_IN.values()) if strategy.learner)
+    return next(strategy for strategy in (strategy_of(settings), *BUILT_IN.values()) if strategy.learner)
 
 
-def run_config(settings: Settings) -> RunConfig:
-    """Return the rules that the settings describe."""
+def run_config(settings: Settings, strategy: Strategy) -> RunConfig:
+    """Return the rules that the settings describe, for this strategy."""
     return RunConfig(
-        strategy=BUILT_IN[settings.strategy],
+        strategy=strategy,
         sizing=SizingParams(
             target_annual_vol=settings.target_annual_vol,
             max_position_size=settings.max_position_size,
@@ -130,8 +131,17 @@ def run_config(settings: Settings) -> RunConfig:
             model_max_age_bars=settings.model_max_age_bars,
         ),
         capital=settings.capital,
-        config=json.dumps(settings.model_dump(mode="json", exclude=set(PLACES)), sort_keys=True),
+        config=_canonical(settings, strategy),
     )
+
+
+def _canonical(settings: Settings, strategy: Strategy) -> str:
+    """Return the settings as canonical JSON, with the strategy's version and parameters if it has any."""
+    known = settings.model_dump(mode="json", exclude={*PLACES, "parameters"})
+    own: dict[str, object] = {"strategy_sha256": strategy.version} if strategy.version else {}
+    if strategy.parameters is not None:
+        own["parameters"] = json.loads(parameters_json(strategy))
+    return json.dumps({**known, "strategy": strategy.name, **own}, sort_keys=True)
 
 
 def _decimal(value: float | None) -> Decimal | None:
@@ -158,17 +168,29 @@ def wanted_symbols(settings: Settings, source: BarSource) -> tuple[str, ...]:
     return symbols
 
 
-def strategies_named(names: str) -> tuple[Strategy, ...]:
-    """Return the named strategies, each once, in their order. Raises RequestRefused for an unknown one, or none.
+def strategy_of(settings: Settings, account: str = "") -> Strategy:
+    """Return the strategy that the settings name, with their parameters.
 
-    >>> tuple(map(str, strategies_named("turbo, hold,turbo")))
-    ('turbo', 'hold')
+    By name it is the version that the account is bound to.
+
+    Raises StrategyRefused, RequestRefused.
     """
-    chosen = [name.strip() for name in names.split(",") if name.strip()]
-    unknown = [name for name in chosen if name not in BUILT_IN]
-    if unknown or not chosen:
-        raise RequestRefused(f"--strategy is {names!r}; it must name one or more of {', '.join(BUILT_IN)}")
-    return tuple(BUILT_IN[name] for name in dict.fromkeys(chosen))
+    given = {name: str(value) for name, value in settings.parameters.items()}
+    return chosen(settings.home, settings.strategy, given, account)
+
+
+def strategies_named(names: str, settings: Settings | None = None) -> tuple[Strategy, ...]:
+    """Return the named strategies, each once, in their order; the parameters of the settings are those of the first.
+
+    Without settings they are those in force. Raises UsageError for an unknown one or none, StrategyRefused for one that
+    fails.
+    """
+    settings = settings or load({})
+    specs = list(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
+    if not specs:
+        raise RequestRefused(f"--strategy is {names!r}; it must name one or more strategies, separated by commas")
+    first = {name: str(value) for name, value in settings.parameters.items()}
+    return tuple(chosen(settings.home, spec, {} if place else first) for place, spec in enumerate(specs))
 
 
 def demand_live(source: BarSource, request: Request) -> bool:
@@ -183,10 +205,11 @@ def demand_live(source: BarSource, request: Request) -> bool:
     return live
 
 
-def plan(settings: Settings, source: BarSource, request: Request) -> Job:
+def plan(settings: Settings, source: BarSource, request: Request, strategy: Strategy | None = None) -> Job:
     """Return the job of one day: live for a streaming source unless a day is named; otherwise a replay.
 
-    Raises RequestRefused for an `as_of` after the source's last closed bar, and what the source raises.
+    Without a `strategy` it is the one that the settings name. Raises StrategyRefused,
+    RequestRefused for an `as_of` after the source's last closed bar, and what the source raises.
     """
     live = demand_live(source, request)
     symbols = wanted_symbols(settings, source)
@@ -211,7 +234,7 @@ def plan(settings: Settings, source: BarSource, request: Request) -> Job:
         now=request.clock if live else min(closed, request.clock),
         sends_until=closed + timedelta(hours=settings.max_lateness_hours) if live else None,
         code_version=code_version(),
-        policy=run_config(settings),
+        policy=run_config(settings, strategy or strategy_of(settings, request.account)),
         broker=request.broker,
         calendars=_named(source, symbols),
     )

@@ -30,11 +30,15 @@ _SLUG = "after-close"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Own:
-    """A source, symbols and account to trade every day; no symbols means all those of a file."""
+    """A source, symbols, account and strategy to trade every day.
+
+    No symbols means all those of a file, no strategy that of the settings.
+    """
 
     source: str
     symbols: tuple[str, ...]
     account: str = ACCOUNT
+    strategy: str = ""
 
     def __post_init__(self) -> None:
         from flows.planning.plan import demand_account
@@ -52,12 +56,14 @@ class Own:
     def parameters(self) -> dict[str, Any]:
         """Return the parameters of each run."""
         named = {"symbols": list(self.symbols)} if self.symbols else {}
-        return {"source": self.source, **named, "account": self.account}
+        chosen = {"strategy": self.strategy} if self.strategy else {}
+        return {"source": self.source, **named, **chosen, "account": self.account}
 
     def command(self, home: Path) -> str:
         """Return the command that schedules it."""
         words = ["turbodmt", "up", "--source", self.source]
         words += ["--symbols", ",".join(self.symbols)] if self.symbols else []
+        words += ["--strategy", self.strategy] if self.strategy else []
         return shlex.join([*words, "--account", self.account, "--home", str(home)])
 
     def __str__(self) -> str:
@@ -67,10 +73,11 @@ class Own:
         ('SPY TLT from yahoo', 'all symbols from file:/bars.csv')
         """
         listed = " ".join(self.symbols[:MOST_NAMED]) + (" ..." if len(self.symbols) > MOST_NAMED else "")
-        return f"{listed or 'all symbols'} from {self.source}"
+        by = f" by {self.strategy}" if self.strategy else ""
+        return f"{listed or 'all symbols'} from {self.source}{by}"
 
 
-def own(settings: "Settings", account: str = ACCOUNT) -> Own:
+def own(settings: "Settings", account: str = ACCOUNT, strategy: str = "") -> Own:
     """Return the source and symbols of the settings and the options above them. Raises UsageError, RequestRefused."""
     from flows.config.paths import expanded
     from flows.planning.adapters import open_source
@@ -78,9 +85,9 @@ def own(settings: "Settings", account: str = ACCOUNT) -> Own:
     if settings.source.startswith("file:"):
         # Make the path absolute: a worker may start runs in another folder.
         path = expanded(Path(settings.source.removeprefix("file:")))
-        return Own(source=f"file:{path}", symbols=settings.symbols, account=account)
+        return Own(source=f"file:{path}", symbols=settings.symbols, account=account, strategy=strategy)
     symbols = settings.symbols or open_source(settings).symbols()
-    return Own(source=settings.source, symbols=symbols, account=account)
+    return Own(source=settings.source, symbols=symbols, account=account, strategy=strategy)
 
 
 def when(settings: "Settings") -> "Daily":
@@ -107,6 +114,7 @@ def is_scheduled(wanted: Own, deployments: Sequence[Any]) -> bool:
         given = deployment.parameters or {}
         symbols = tuple(given.get("symbols") or wanted.symbols)
         same = given.get("source", wanted.source) == wanted.source and sorted(symbols) == sorted(wanted.symbols)
+        same = same and given.get("strategy", wanted.strategy) == wanted.strategy
         if same and ("source" in given or active(deployment)):
             return True
     return False

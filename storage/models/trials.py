@@ -79,6 +79,11 @@ def tried(connection: Connection, trial: Trial) -> TrialLog:
     return TrialLog(count=len(found), sharpes=tuple(float(sharpe) for (sharpe,) in found if sharpe is not None))
 
 
+def configurations(connection: Connection) -> tuple[str, ...]:
+    """Return every configuration ever tried, each once, as JSON."""
+    return tuple(str(config) for (config,) in connection.execute("SELECT DISTINCT config FROM trials").fetchall())
+
+
 def _key(trial: Trial) -> tuple[str, date, date, str]:
     """Return the natural key: the symbols sorted, the configuration by its hash."""
     digest = sha256(_spelled(trial.config).encode()).hexdigest()

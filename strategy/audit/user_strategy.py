@@ -27,6 +27,8 @@ from strategy.signals.evaluation import IMPRECISION, Tick, silent
 from strategy.signals.faults import CallFailed, Check, Fault
 from strategy.signals.strategies import Strategy
 
+#: Raised with every change of the rules: verdicts of an earlier number do not count.
+AUDIT_VERSION = 1
 #: The checks, the one that costs most money first.
 _WORST_FIRST = (Check.LOOKS_AHEAD, Check.OTHER_SYMBOLS, Check.UNSTABLE, Check.WRITES_INPUT, Check.WINDOW)
 
@@ -63,6 +65,12 @@ class Audit:
     def passed(self) -> bool:
         """Return whether no fault was found."""
         return not self.faults
+
+
+def unfinished(fault: Fault) -> Audit:
+    """Return the audit that a fault ended before it had looked at anything."""
+    nothing = Coverage(symbols=0, rows=0, cuts=0, windows=0, altered=0, short=())
+    return Audit(faults=(fault,), coverage=nothing, whole=False)
 
 
 def audit_strategy(

@@ -51,6 +51,17 @@ class StrategyRefused(ValueError):
         )
         self.strategy, self.fault = strategy, fault
 
+    @property
+    def details(self) -> dict[str, str | None]:
+        """Return what a program reads of the refusal: its code, the check, the symbol and the date."""
+        day = self.fault.day
+        return {
+            "code": "strategy_refused",
+            "check": str(self.fault.check),
+            "symbol": self.fault.symbol or None,
+            "date": day.isoformat() if day else None,
+        }
+
 
 class CallFailed(Exception):
     """A call of a strategy that failed; its evaluation adds symbol and date."""

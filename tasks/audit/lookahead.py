@@ -1,5 +1,6 @@
 """Look-ahead audit: every feature, estimate, decision and trade of every strategy, on the job's own bars."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
@@ -23,6 +24,9 @@ from strategy.training.walk_forward import yearly
 from tasks.audit.window import Audited, AuditRefused, AuditRequest, ChecksAnswer, answered, audited, promoted, spread
 from tasks.models.load import forecaster
 from tasks.run.job import Job
+from tasks.strategies.audit_gate import Subject, examine
+
+log = logging.getLogger(__name__)
 
 #: Account days that the audit's replays cover: the newest of the window.
 ACCOUNT_DAYS = 504
@@ -48,6 +52,8 @@ def look_ahead(job: Job, request: AuditRequest, open_source: Callable[[], BarSou
     days = spread(candidates, request.days)
     checks = [lookahead(claim, known.bars, days, seed) for claim in (feature_values(), input_values())]
     for strategy in request.strategies:
+        if strategy.version:
+            checks.append(_of_own(known, strategy))
         checks += _of_strategy(known, strategy, candidates, days)
     warnings: tuple[str, ...] = ()
     for strategy in [strategy for strategy in request.strategies if strategy.learner]:
@@ -57,6 +63,14 @@ def look_ahead(job: Job, request: AuditRequest, open_source: Callable[[], BarSou
         taught, untaught = _folds(known, strategy)
         checks, warnings = [*checks, *taught], (*warnings, *absent, *untaught)
     return answered(known, "lookahead", checks, warnings)
+
+
+def _of_own(known: Audited, strategy: Strategy) -> Checked:
+    """Audit the code of a strategy of the user's own, and keep the verdict. Raises StrategyRefused."""
+    job = known.job
+    subject = Subject(home=job.home, source=job.source, symbols=known.symbols, strategy=strategy, at=job.now)
+    found = examine(subject, known.bars, log.info)
+    return Checked(check="signal", subject=strategy.name, dates=found.coverage.cuts, differences=())
 
 
 def _of_strategy(

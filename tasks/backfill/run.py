@@ -17,6 +17,7 @@ from tasks.daily.replay_check import reconcile
 from tasks.models.retrain import Champion, retrain
 from tasks.run.job import Job
 from tasks.run.runs import last_day
+from tasks.strategies.audit_gate import audit
 from tasks.validation.gate import Gate, NothingPublishable
 
 #: Most days simulated between two writes: a kill loses no more, and no other process waits longer.
@@ -72,6 +73,8 @@ def fill(
     world = _World(market=market, source=source, open_broker=open_broker)
     window = _window(backfill, market)
     todo = _todo(job, window)
+    if todo:
+        audit(job)
     shut: dict[date, str] = {}
     unruled: dict[date, str] = {}
     position = 0

@@ -12,6 +12,7 @@ from strategy.evaluation.robustness import RobustnessReport
 from tasks.backtest.run import Backtest
 from tasks.backtest.walk_forward import FoldAnswer
 from tasks.run.answers import Answer, Exact
+from tasks.strategies.audit_gate import Subject, audit_state
 
 
 class BenchmarkAnswer(Answer):
@@ -64,13 +65,15 @@ class SignificanceAnswer(Answer):
 
 
 class BacktestAnswer(Answer):
-    """The answer of `turbodmt backtest`."""
+    """The answer of `turbodmt backtest`; `audit` is that of a strategy of the user's own on these symbols."""
 
     symbols: tuple[str, ...]
     start: date
     end: date
     bars: int
     strategy: str
+    strategy_sha256: str | None = None
+    audit: str | None = None
     gross: Metrics
     net: Metrics
     net_2x_cost: Metrics
@@ -92,7 +95,7 @@ class BacktestAnswer(Answer):
 def backtest_answer(tested: Backtest, files: Sequence[str]) -> BacktestAnswer:
     """Return the answer of `turbodmt backtest`, which wrote the files."""
     job = tested.job
-    return BacktestAnswer(
+    answer = BacktestAnswer(
         symbols=tuple(tested.symbols),
         start=tested.dates[0],
         end=tested.dates[-1],
@@ -115,6 +118,11 @@ def backtest_answer(tested: Backtest, files: Sequence[str]) -> BacktestAnswer:
         files=tuple(files),
         warnings=tuple(tested.warnings),
     )
+    strategy = job.policy.strategy
+    if not strategy.version:
+        return answer
+    subject = Subject(home=job.home, source=job.source, symbols=tuple(tested.symbols), strategy=strategy, at=job.now)
+    return answer.model_copy(update={"strategy_sha256": strategy.version, "audit": audit_state(subject)})
 
 
 def costs_answer(paid: Charges, at: Rates) -> CostsAnswer:

@@ -12,7 +12,7 @@ from storage.ledger import days as ledger
 from storage.ledger import explanations as explanation_store
 from storage.ledger.row_codec import Provenance
 from strategy.backtest.day_loop import AccountState
-from strategy.exit_codes import UsageError
+from strategy.exit_codes import Exit, UsageError
 from strategy.explain.record import Judgement, explanations
 from strategy.market.bars import Bars
 from strategy.market.data_hash import data_sha256
@@ -20,7 +20,7 @@ from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Decision, decide
 from strategy.signals.forecaster import Forecaster
-from strategy.signals.outlook import look_back, symbol_signals
+from strategy.signals.outlook import look_back, signals_with_faults
 from tasks.daily.account_state import account_config, state_at
 from tasks.daily.restatement import restated
 from tasks.models.load import forecaster
@@ -30,27 +30,36 @@ from tasks.run.job import Job
 log = logging.getLogger(__name__)
 
 
+class StrategyFailed(Exception):
+    """A strategy that fails on every symbol of a day (exit 3)."""
+
+    exit_code = Exit.DATA
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """The decisions of a day, and all that they were made from."""
+    """The decisions of a day, all that they were made from, and the faults of the strategy by symbol, in words."""
 
     decisions: tuple[Decision, ...]
     judgement: Judgement
+    faults: Mapping[str, str]
 
 
-def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> str:
-    """Record the day's decisions once; return the hash of the bars they used.
+def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> tuple[str, ...]:
+    """Record the day's decisions once; return a warning for each symbol that a fault of the strategy holds.
 
-    An explanation of every number is kept for each decision that leads to an order.
+    An explanation of every number is kept for each decision that leads to an order. Raises StrategyFailed if the
+    strategy has a fault on every symbol.
     """
     model = forecaster(job.home, job.policy.strategy, champion.model_id)
     with connect(job.home) as store:
         state, config = settled_state(store, job), account_config(store, job)
         judged = judge_day(store, job, (state, config), model, held_back)
+        warnings = tuple(judged.faults.values())
         stored = ledger.provenance_on(store, job.account, job.as_of)
         if stored is not None:
             _demand_same_day(job, stored, ledger.decisions_on(store, job.account, job.as_of))
-            return stored.data_sha256
+            return warnings
         digest = data_sha256(judged.judgement.bars)
         provenance = Provenance(
             source=job.source,
@@ -64,7 +73,7 @@ def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> str:
             explanation_store.record(store, job.account, job.source, explanations(judged.judgement))
     for decision in judged.decisions:
         log.info("%s", in_words(decision))
-    return digest
+    return warnings
 
 
 def _demand_same_day(job: Job, stored: Provenance, decisions: tuple[Decision, ...]) -> None:
@@ -105,11 +114,18 @@ def judge_day(
 
     bars = look_back(newest, job.policy.strategy, model)
     calendars = {symbol: config.terms.instruments[symbol].calendar for symbol in bars}
-    seen = symbol_signals(bars, calendars, job.policy.strategy, model, since=np.datetime64(job.as_of, "us"))
-    view = aligned_signals(seen, job.symbols)
+    seen = signals_with_faults(bars, calendars, job.policy.strategy, model, since=np.datetime64(job.as_of, "us"))
+    faults = {symbol: f"{symbol}: {signals.fault.message}" for symbol, signals in seen.items() if signals.fault}
+    if faults and len(faults) == len(seen):
+        raise StrategyFailed(
+            f"strategy {config.strategy} fails on every symbol of {job.as_of}, so nothing is decided: "
+            f"{'; '.join(faults.values())}"
+        )
+    view, held = aligned_signals(seen, job.symbols), {**faults, **held_back}
     return Judged(
-        decisions=decide(view, state.snapshot, config, held_back),
-        judgement=Judgement(state=state, bars=bars, view=view, config=config, held_back=held_back, model=model),
+        decisions=decide(view, state.snapshot, config, held),
+        judgement=Judgement(state=state, bars=bars, view=view, config=config, held_back=held, model=model),
+        faults=faults,
     )
 
 

@@ -16,10 +16,12 @@ from storage.ledger import orders as order_store
 from storage.ledger.explanations import Trace
 from storage.ledger.order_lookup import Found, Step
 from storage.ledger.price_units import open_as_used
+from storage.ledger.row_codec import Provenance
 from strategy.account.orders import Fill, Order, Side
 from strategy.broker.fills import BrokerFill
 from strategy.market.data_hash import data_sha256
 from strategy.portfolio.decision import Decision
+from strategy.signals.strategies import Strategy
 from tasks.operations.order_record_answer import (
     BarsPart,
     ExecutionPart,
@@ -38,6 +40,7 @@ from tasks.operations.redecide import PastDay, replayed_trace
 from tasks.report.markup import exactly
 from tasks.run.answers import decision_answer, fill_answer, order_answer
 from tasks.run.job import RunConfig
+from tasks.strategies.catalogue import origin_of
 
 #: Most orders listed when the given id matches none, or several.
 NAMED = 5
@@ -67,7 +70,7 @@ def orders_named(home: Path, text: str, account: str | None) -> tuple[Found, ...
         return order_history.beginning(store, text, account, most=NAMED)
 
 
-def explain(home: Path, found: Found, policy_of: Callable[[str], RunConfig]) -> ExplainAnswer:
+def explain(home: Path, found: Found, policy_of: Callable[[str, Strategy], RunConfig]) -> ExplainAnswer:
     """Return the answer of `turbodmt explain`.
 
     If no explanation was stored when the day was decided, the day is decided again, with the settings that `policy_of`
@@ -97,12 +100,7 @@ def explain(home: Path, found: Found, policy_of: Callable[[str], RunConfig]) -> 
     decision, provenance = record.decision, record.day.provenance
     return ExplainAnswer(
         order=ExplainedOrderAnswer(account=found.account, **dict(order_answer(record.order))),
-        decision=ExplainedDecisionAnswer(
-            **dict(decision_answer(decision)),
-            strategy=provenance.strategy,
-            model_id=provenance.model_id,
-            data_sha256=provenance.data_sha256,
-        ),
+        decision=_explained(home, decision, provenance),
         origin=origin if trace is not None else None,
         verified=verified,
         **_parts(record, trace),
@@ -111,6 +109,19 @@ def explain(home: Path, found: Found, policy_of: Callable[[str], RunConfig]) -> 
         executions=tuple(map(ExecutionPart.model_validate, record.executions)),
         warnings=tuple(warnings),
     )
+
+
+def _explained(home: Path, decision: Decision, provenance: Provenance) -> ExplainedDecisionAnswer:
+    answer = ExplainedDecisionAnswer(
+        **dict(decision_answer(decision)),
+        strategy=provenance.strategy,
+        model_id=provenance.model_id,
+        data_sha256=provenance.data_sha256,
+    )
+    version = provenance.strategy_sha256
+    if version is None:
+        return answer
+    return answer.model_copy(update={"strategy_sha256": version, "strategy_origin": origin_of(home, version)})
 
 
 def _record(store: Connection, home: Path, found: Found) -> Record:

@@ -29,6 +29,8 @@ class ExplainedDecisionAnswer(DecisionAnswer):
     """The decision that the order carries out, by whom, and the hash of the bars that it was made on."""
 
     strategy: str
+    strategy_sha256: str | None = None
+    strategy_origin: str | None = None
     model_id: str | None
     data_sha256: str
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 
@@ -12,15 +12,16 @@ from storage.ledger import order_lookup as order_history
 from storage.ledger.explanations import Trace, trace
 from storage.ledger.row_codec import Provenance
 from storage.models.registry import ModelDamaged
-from strategy.builtin.registry import BUILT_IN
 from strategy.explain.record import Judgement, explanations
 from strategy.market.data_hash import data_sha256
 from strategy.portfolio.decision import Decision, Status
+from strategy.signals.strategies import Strategy
 from tasks.daily.account_state import account_config, state_at
 from tasks.daily.restatement import restated
 from tasks.daily.signals import judge_day
 from tasks.models.load import forecaster
 from tasks.run.job import Job, RunConfig
+from tasks.strategies.catalogue import of_version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ class PastDay:
 
 
 def replayed_trace(
-    store: Connection, request: PastDay, symbol: str, policy_of: Callable[[str], RunConfig]
+    store: Connection, request: PastDay, symbol: str, policy_of: Callable[[str, Strategy], RunConfig]
 ) -> tuple[Trace | None, list[str]]:
     """Return the trace of the symbol's order, by deciding the day again on today's bars, and warnings.
 
@@ -53,7 +54,9 @@ def replayed_trace(
     settings = order_history.settings_behind(store, request.account, request.as_of)
     if settings is None:
         return None, [f"nothing was kept of how {request.as_of} was decided, and no run says by which settings"]
-    policy = replace(policy_of(settings), strategy=BUILT_IN[request.provenance.strategy])
+    provenance = request.provenance
+    given = {name: str(value) for name, value in json.loads(settings).get("parameters", {}).items()}
+    policy = policy_of(settings, of_version(request.home, provenance.strategy, provenance.strategy_sha256, given))
     try:
         sources = _sources(store, request, settings)
         days = {source: _judged(store, _job(request, source, policy), request) for source in sources}
@@ -62,7 +65,7 @@ def replayed_trace(
     known = {source: day for source, day in days.items() if day is not None}
     if not known:
         return None, [f"nothing was kept of how {request.as_of} was decided, and its bars are not in the store"]
-    same = [source for source, day in known.items() if data_sha256(day.bars) == request.provenance.data_sha256]
+    same = [source for source, day in known.items() if data_sha256(day.bars) == provenance.data_sha256]
     source = (same or list(known))[0]
     by_symbol = {explanation.symbol: explanation for explanation in explanations(known[source])}
     decision = next(made for made in request.decisions if made.symbol == symbol)

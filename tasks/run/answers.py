@@ -140,6 +140,7 @@ class DayAnswer(Answer):
     run_id: str
     account: str
     strategy: str
+    strategy_sha256: str | None = None
     symbols: dict[str, DecisionAnswer]
     orders: tuple[OrderAnswer, ...]
     fills: tuple[FillAnswer, ...]
@@ -161,8 +162,8 @@ class DayAnswer(Answer):
 
 def day_answer(result: DayResult) -> DayAnswer:
     """Return the answer of `turbodmt daily`."""
-    snapshot = result.snapshot
-    return DayAnswer(
+    snapshot, version = result.snapshot, result.job.policy.strategy.version
+    answer = DayAnswer(
         as_of=result.job.as_of,
         run_id=result.job.run_id,
         account=result.job.account,
@@ -185,6 +186,7 @@ def day_answer(result: DayResult) -> DayAnswer:
         warnings=result.warnings,
         report=result.report,
     )
+    return answer.model_copy(update={"strategy_sha256": version}) if version else answer
 
 
 def decision_answer(decision: Decision) -> DecisionAnswer:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import asdict, is_dataclass
 
 from strategy.signals.strategies import Sizing, Strategy, sizing_of
 
@@ -38,11 +39,15 @@ def configuration(
     >>> configuration({"strategy": "", "neutral_zone": 0.03, "stale_days": 7, "seed": 7, "threads": 2}, RULES, ["SPY"])
     '{"strategy": "rules", "neutral_zone": 0.03}'
     """
-    unread = _NEVER_READ | _UNSIZED[sizing_of(strategy)]
+    # Parameters count as the strategy has them: a default that is given is no other trial.
+    unread = _NEVER_READ | {"parameters"} | _UNSIZED[sizing_of(strategy)]
     if not strategy.learner:
         unread |= _OF_NETWORKS
     if len(symbols) == 1:
         # A single symbol has a bar on every date of its account.
         unread |= {"stale_days"}
     read = {key: value for key, value in settings.items() if key not in unread - frozenset(acted)}
-    return json.dumps({**read, "strategy": strategy.name})
+    own: dict[str, object] = {"strategy_sha256": strategy.version} if strategy.version else {}
+    if is_dataclass(strategy.parameters) and not isinstance(strategy.parameters, type):
+        own["parameters"] = asdict(strategy.parameters)
+    return json.dumps({**read, "strategy": strategy.name, **own})

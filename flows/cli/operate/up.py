@@ -10,14 +10,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from filelock import Timeout
 
 from flows.cli.console import run_dialogue
 from flows.cli.operate.up_programs import server, worker
-from flows.cli.options import Home, Source, Symbols
+from flows.cli.options import Home, Source, Strategy, Symbols
 from flows.planning.deployed_accounts import ACCOUNT
 from flows.scheduling.offering import arrange
 from flows.scheduling.own_symbols import own
@@ -25,6 +25,9 @@ from flows.server import password as server_password
 from flows.server.supervisor import ManagedProcess, supervise
 from flows.server.up_server import DemandedFrom, forget, healthy, note
 from strategy.exit_codes import Exit, UsageError
+
+if TYPE_CHECKING:
+    from flows.config.settings import Settings
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HEALTH_S = 120.0
@@ -48,13 +51,14 @@ def up(
     ] = False,
     source: Source = None,
     symbols: Symbols = None,
+    strategy: Strategy = None,
     account: Annotated[
         str | None, typer.Option(help=f"Trade source and symbols every day on this account.  [default: {ACCOUNT}]")
     ] = None,
     home: Home = None,
 ) -> None:
     """Start the server, the deployments and a worker, and keep them running until Ctrl-C."""
-    given = {"home": home, "source": source, "symbols": symbols}
+    given = {"home": home, "source": source, "symbols": symbols, "strategy": strategy}
     answer = (lambda: run_show_secret(home)) if show_secret else (lambda: run_up(given, account, host, port))
     run_dialogue(answer)
 
@@ -77,8 +81,9 @@ def run_up(given: Mapping[str, object], account: str | None, host: str, port: in
 
     settings = load(given)
     home = settings.home
-    named = account is not None or any(given.get(name) is not None for name in ("source", "symbols"))
-    asked = own(settings, account or ACCOUNT) if named else None
+    named = account is not None or any(given.get(name) is not None for name in ("source", "symbols", "strategy"))
+    strategy = _admitted(settings, account or ACCOUNT) if given.get("strategy") is not None else ""
+    asked = own(settings, account or ACCOUNT, strategy) if named else None
     _demand_secret(host)
     prepare(home, "WARNING")
     with _alone(home), _stoppable() as (stop, received):
@@ -109,6 +114,26 @@ def run_up(given: Mapping[str, object], account: str | None, host: str, port: in
     if signal.SIGINT in received:
         raise KeyboardInterrupt
     return "Stopped. Nothing runs any more; `turbodmt up` goes on where it was."
+
+
+def _admitted(settings: "Settings", account: str) -> str:
+    """Keep the strategy's file in the home, audit it on the bars that are there, and return its name.
+
+    Raises StrategyRefused, UsageError.
+    """
+    from flows.config.wall_clock import clock
+    from flows.planning.adapters import open_source
+    from flows.planning.own_strategy import admit
+    from flows.planning.plan import strategy_of, wanted_symbols
+    from tasks.strategies.audit_gate import Subject, demand_audited
+
+    strategy, at = strategy_of(settings, account), clock()
+    admit(settings, account, strategy, at)
+    source = open_source(settings)
+    symbols = wanted_symbols(settings, source)
+    subject = Subject(home=settings.home, source=source.name, symbols=symbols, strategy=strategy, at=at)
+    demand_audited(subject, notify=_say)
+    return strategy.name
 
 
 def _environment(home: Path, host: str, port: int) -> dict[str, str]:

@@ -68,7 +68,7 @@ def run_audit(
     if what is Audit.HEADLINE and not settings.symbols:
         settings = load({**given, "symbols": source.symbols()[0]})
     usual = (RULES, HOLD) if what is Audit.HEADLINE else tuple(BUILT_IN.values())
-    strategies = usual if window.strategy is None else strategies_named(window.strategy)
+    strategies = usual if window.strategy is None else strategies_named(window.strategy, settings)
     job = plan(settings, source, request)
     quiet_logs()
     from tasks.audit.window import AuditRequest

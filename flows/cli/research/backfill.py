@@ -44,6 +44,7 @@ def run_backfill(given: Mapping[str, object], window: tuple[str, str], account: 
     from flows.config.wall_clock import clock
     from flows.planning.adapters import open_source
     from flows.planning.backfill_plan import BackfillRequest, plan_backfill
+    from flows.planning.own_strategy import admit
     from flows.planning.plan import day
     from flows.server.availability import served
     from tasks.backfill.runs import answered, demand_own
@@ -57,6 +58,7 @@ def run_backfill(given: Mapping[str, object], window: tuple[str, str], account: 
     )
     # Refuse invalid requests now: Prefect takes ten seconds to start, and would record a failed run.
     demand_own(wanted)
+    admit(settings, wanted.job.account, wanted.job.policy.strategy, wanted.job.now)
     done = answered(wanted)
     if done is not None:
         return done
@@ -70,7 +72,7 @@ def run_backfill(given: Mapping[str, object], window: tuple[str, str], account: 
             end_date=end,
             source=settings.source,
             symbols=list(settings.symbols) or None,
-            strategy=settings.strategy,
+            strategy=wanted.job.policy.strategy.name,
             capital=settings.capital,
             account=account,
             home=settings.home,

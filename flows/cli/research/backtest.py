@@ -16,6 +16,7 @@ from flows.cli.research.window_options import WindowOptions
 from strategy.builtin.registry import BASELINE
 
 if TYPE_CHECKING:
+    from flows.config.settings import Settings
     from flows.planning.backtest_plan import BacktestPlan
     from strategy.signals.strategies import Strategy
     from tasks.backtest.answer import BacktestAnswer
@@ -69,7 +70,8 @@ def run_backtest(given: Mapping[str, object], window: WindowOptions, folder: str
     from flows.planning.plan import between
 
     names, request = window.strategy, between("backtest", window.start_date, window.end_date)
-    strategies = _strategies(load(given).strategy if names is None else names)
+    settings = load(given)
+    strategies = _strategies(settings.strategy if names is None else names, settings)
     planned = plan_backtest(given, request, strategies[0])
     results = None if folder is None else results_folder(folder)
     # The answer holds all warnings of the steps.
@@ -92,11 +94,11 @@ def run_planned(planned: "BacktestPlan", window: "Window") -> "Backtest":
         return run_job(planned.job, window, source_factory(planned.settings), tell)
 
 
-def _strategies(names: str) -> "tuple[Strategy, ...]":
+def _strategies(names: str, settings: "Settings") -> "tuple[Strategy, ...]":
     """Return the named strategies, with buy and hold added beside a single one."""
     from flows.planning.plan import strategies_named
 
-    wanted = list(strategies_named(names))
+    wanted = list(strategies_named(names, settings))
     return tuple(wanted if len(wanted) > 1 or wanted == [BASELINE] else [*wanted, BASELINE])
 
 
@@ -116,6 +118,7 @@ def shown_backtest(answer: "BacktestAnswer") -> str:
     trials = f"; {count} configuration{'s' if count > 1 else ''} tried on these bars" if count else ""
     return sections(
         f"{answer.strategy} on {', '.join(answer.symbols)}, {answer.start} to {answer.end}, {answer.bars} days{trials}",
+        _version(answer),
         table(rows, ("metric", *accounts)),
         shown_costs(answer.costs),
         f"The drawdown limit would have halted it on {answer.would_halt_on}." if answer.would_halt_on else "",
@@ -123,3 +126,11 @@ def shown_backtest(answer: "BacktestAnswer") -> str:
         "\n".join(answer.files),
         warned(answer),
     )
+
+
+def _version(answer: "BacktestAnswer") -> str:
+    """Return the version of a strategy of the user's own, and whether its audit has passed."""
+    if answer.strategy_sha256 is None:
+        return ""
+    remedy = "" if answer.audit == "passed" else ": `turbodmt audit lookahead` with the same options audits it"
+    return f"Version {answer.strategy_sha256[:12]}, {answer.audit}{remedy}."

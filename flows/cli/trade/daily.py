@@ -39,6 +39,7 @@ def run_daily(given: Mapping[str, object], as_of: str | None, account: str) -> "
     from flows.config.settings import load
     from flows.config.wall_clock import clock
     from flows.planning.adapters import broker_factory, open_source
+    from flows.planning.own_strategy import admit
     from flows.planning.plan import Request, day, demand_live, plan
     from flows.server.availability import served
     from tasks.run.answers import DayAnswer
@@ -53,6 +54,7 @@ def run_daily(given: Mapping[str, object], as_of: str | None, account: str) -> "
     broker_factory(settings)
     job = plan(settings, source, request)
     demand_own(job)
+    admit(settings, account, job.policy.strategy, request.clock)
     done = finished(job)
     if done is not None:
         return done
@@ -65,7 +67,7 @@ def run_daily(given: Mapping[str, object], as_of: str | None, account: str) -> "
             as_of=wanted,
             source=settings.source,
             symbols=list(settings.symbols) or None,
-            strategy=settings.strategy,
+            strategy=job.policy.strategy.name,
             broker=settings.broker,
             capital=settings.capital,
             account=account,

@@ -15,9 +15,11 @@ from flows.cli.options import AsJson, Home
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from strategy.signals.strategies import Strategy
     from tasks.operations.order_record_answer import (
         BarsPart,
         ExplainAnswer,
+        ExplainedDecisionAnswer,
         ForecastPart,
         LimitsPart,
         RegimePart,
@@ -68,13 +70,15 @@ def run_explain(given: Mapping[str, object], order: str, account: str | None) ->
     raise RequestRefused(f"ORDER is {order!r}, with which no order id {whose}begins; {remedy}")
 
 
-def _policy(config: str) -> "RunConfig":
-    """Return the rules of a run, as its record has them."""
+def _policy(config: str, strategy: "Strategy") -> "RunConfig":
+    """Return the rules of a run of the strategy, as its record has them."""
     from flows.config.settings import Settings
     from flows.planning.plan import PLACES, run_config
 
     known = Settings.model_fields.keys() - PLACES
-    return run_config(Settings(**{name: value for name, value in json.loads(config).items() if name in known}))
+    return run_config(
+        Settings(**{name: value for name, value in json.loads(config).items() if name in known}), strategy
+    )
 
 
 def shown_explanation(answer: "ExplainAnswer") -> str:
@@ -134,8 +138,15 @@ def _headline(answer: "ExplainAnswer") -> str:
     return (
         f"Order {order.order_id} of account {order.account}: {order.side} {_figure(order.quantity)} "
         f"{order.symbol}, {order.state}\n"
-        f"Decided at the close of {order.as_of} by {decision.strategy}, {who}. {origin}"
+        f"Decided at the close of {order.as_of} by {decision.strategy}{_version(decision)}, {who}. {origin}"
     )
+
+
+def _version(decision: "ExplainedDecisionAnswer") -> str:
+    """Return file and hash of a strategy of the user's own."""
+    if decision.strategy_sha256 is None:
+        return ""
+    return f" ({decision.strategy_origin or 'a package'}, version {decision.strategy_sha256[:12]})"
 
 
 def _parts(answer: "ExplainAnswer") -> list[tuple[str, list[Line]]]:

@@ -15,9 +15,9 @@ from tests.flows.conftest import Run
 def test_every_command_that_reads_settings_takes_them(run: Run) -> None:
     group = get_command(app)
     assert isinstance(group, TyperGroup)
-    without = {name for name, one in group.commands.items() if not isinstance(one, SettingsCommand)}
-    assert without == {"init"}
-    assert all(isinstance(one, TyperCommand) for one in group.commands.values())
+    without = {name for name, command in group.commands.items() if not isinstance(command, SettingsCommand)}
+    assert without == {"init", "strategies"}
+    assert all(isinstance(command, TyperCommand | TyperGroup) for command in group.commands.values())
     assert "--set KEY=VALUE" in run("status", "-h").out
 
 

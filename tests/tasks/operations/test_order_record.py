@@ -17,7 +17,8 @@ from storage.ledger import explanations as explanation_store
 from storage.ledger import orders as order_store
 from strategy.account.orders import Order, OrderState, Side
 from strategy.broker.fills import BrokerFill
-from strategy.builtin.registry import RULES, TURBO
+from strategy.builtin.registry import TURBO
+from strategy.signals.strategies import Strategy
 from tasks.backfill.run import fill
 from tasks.backfill.runs import Backfill, begin
 from tasks.daily.settle import settle
@@ -39,8 +40,8 @@ def open_pair() -> FakeBars:
     return PAIR
 
 
-def by_rules(config: str) -> RunConfig:
-    return policy(RULES)
+def by_settings(config: str, strategy: Strategy) -> RunConfig:
+    return policy(strategy)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ def orders(job: Job, day: date) -> tuple[Order, ...]:
 
 def told(job: Job, order: Order) -> dict[str, Any]:
     (found,) = orders_named(job.home, order.order_id, None)
-    return explain(job.home, found, by_rules).json_values()
+    return explain(job.home, found, by_settings).json_values()
 
 
 def forget(job: Job, day: date) -> None:
@@ -160,7 +161,7 @@ def test_a_replay_by_other_settings_says_that_it_differs(job: Job) -> None:
     forget(job, SECOND)
     (found,) = orders_named(job.home, order.order_id, None)
     halved = replace(job.policy, sizing=replace(job.policy.sizing, target_annual_vol=0.01))
-    answer = explain(job.home, found, lambda config: halved).json_values()
+    answer = explain(job.home, found, lambda config, strategy: halved).json_values()
     (warning,) = answer["warnings"]
     assert warning.startswith(f"deciding {SECOND} again gives ")
     assert f"where {section(answer, 'decision')['exposure']} is on record" in warning
@@ -207,10 +208,10 @@ def test_a_network_is_told_with_what_it_saw(tmp_path: Path) -> None:
     assert answer["verified"] is True
     forget(job, SECOND)
     (found,) = orders_named(job.home, order.order_id, None)
-    again = explain(job.home, found, lambda config: policy(TURBO)).json_values()
+    again = explain(job.home, found, by_settings).json_values()
     assert {**again, "origin": "stored"} == answer
     next((tmp_path / "models").glob(f"{champion.model_id}*")).unlink()
-    lost = explain(job.home, found, lambda config: policy(TURBO)).json_values()
+    lost = explain(job.home, found, by_settings).json_values()
     assert lost["origin"] is None
     assert "and it cannot be decided again: " in str(lost["warnings"])
 

@@ -56,7 +56,7 @@ def test_a_strategy_is_tried_anew_with_what_it_reads(
 
 
 def test_every_setting_is_read_by_some_strategy_or_is_known_to_change_nothing(settings: dict[str, object]) -> None:
-    assert set(settings) == FULL | NETWORKS | NEVER | {"stale_days", "strategy"}
+    assert set(settings) == FULL | NETWORKS | NEVER | {"stale_days", "strategy", "parameters"}
 
 
 def test_what_came_to_act_and_what_nobody_knows_count(settings: dict[str, object]) -> None:

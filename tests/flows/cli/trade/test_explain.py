@@ -16,6 +16,7 @@ from flows.planning.plan import run_config
 from storage.database import connect
 from storage.ledger import orders as order_store
 from storage.ledger import runs
+from strategy.builtin.registry import RULES
 from tasks.operations.order_record_answer import ExplainAnswer
 from tasks.run.job import Job
 from testing.markets.bars import PAIR
@@ -115,7 +116,7 @@ def test_an_order_of_a_backfill_is_decided_again_by_the_settings_of_its_run(
 ) -> None:
     stored = run("explain", ids[0], "--json").answer
     # The account was lived through by the look-back of the tests, and a backfill's record names its place too.
-    rules = run_config(Settings(strategy="rules", lookback_period=SIZING.lookback_period))
+    rules = run_config(Settings(strategy="rules", lookback_period=SIZING.lookback_period), RULES)
     config = json.dumps({**json.loads(rules.config), "start": "2020-06-01", "source": "fake", "symbols": ["A"]})
     filled = runs.Run(
         run_id="filled",

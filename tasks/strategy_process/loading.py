@@ -14,8 +14,8 @@ from types import ModuleType
 from strategy.signals import strategies
 from strategy.signals.faults import CallFailed, Check, Fault, StrategyRefused
 from strategy.signals.strategies import Strategy
-from tasks.strategies.imports_beside import LiesBeside
-from tasks.strategies.parameter_values import are_parameters, with_values
+from tasks.strategy_process.imports_beside import LiesBeside
+from tasks.strategy_process.parameter_values import are_parameters, with_values
 
 #: The name of the module that a file becomes; not `__main__`, so that what is meant for a script does not run.
 MODULE = "strategy_file"

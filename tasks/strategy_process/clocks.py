@@ -13,7 +13,7 @@ from datetime import date
 from types import FrameType
 from typing import Any
 
-from tasks.strategies.outside_world import Guard
+from tasks.strategy_process.outside_world import Guard
 
 #: How many arguments each function of `time` has before the one that makes it a conversion; None: it always reads.
 _READ_WITHOUT = {

@@ -6,7 +6,7 @@ import pytest
 
 from strategy.signals.faults import Check, StrategyRefused
 from strategy.signals.strategies import Sizing
-from tasks.strategies.loading import load_strategy
+from tasks.strategy_process.loading import load_strategy
 
 TREND = b"""
 from dataclasses import dataclass

@@ -17,11 +17,11 @@ from strategy.market.bars import Bars
 from strategy.signals.evaluation import evaluate, evaluate_here
 from strategy.signals.faults import Check, StrategyRefused
 from strategy.signals.strategies import Evaluated, Sizing, Strategy
-from tasks.strategies import child_process
-from tasks.strategies.child_process import StrategyFile, TimeLimits, child_of, end_children
-from tasks.strategies.frames import Message
-from tasks.strategies.loading import load_strategy
-from tasks.strategies.runner import ChildRunner, open_strategy
+from tasks.strategy_process import child_process
+from tasks.strategy_process.child_process import StrategyFile, TimeLimits, child_of, end_children
+from tasks.strategy_process.frames import Message
+from tasks.strategy_process.loading import load_strategy
+from tasks.strategy_process.runner import ChildRunner, open_strategy
 from testing.markets.panels import market, stock, walk
 
 ROOT = Path(__file__).parents[3]
@@ -371,8 +371,8 @@ def test_the_process_is_lent_to_one_thread_at_a_time() -> None:
 ORPHANING = """
 import os, threading, time
 from strategy.market.bars import make_bars
-from tasks.strategies import child_process
-from tasks.strategies.runner import open_strategy
+from tasks.strategy_process import child_process
+from tasks.strategy_process.runner import open_strategy
 
 strategy = open_strategy({source!r}, "mine.py")
 bars = {{"B": make_bars("B", ["2020-01-01"], close=[1.0])}}

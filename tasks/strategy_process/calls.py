@@ -10,9 +10,9 @@ from typing import Any
 
 from strategy.signals.faults import CallFailed, Check
 from strategy.signals.strategies import Strategy
-from tasks.strategies.clocks import watched_dates
-from tasks.strategies.loading import line_of
-from tasks.strategies.outside_world import Guard
+from tasks.strategy_process.clocks import watched_dates
+from tasks.strategy_process.loading import line_of
+from tasks.strategy_process.outside_world import Guard
 
 #: Seconds between two reports of calls; a call may last that much longer than its limit before it is noticed.
 REPORT_S = 0.25
@@ -21,11 +21,13 @@ REPORT_S = 0.25
 class Calls:
     """The calls of one request; `report` is called with the symbol when one begins, at most every REPORT_S.
 
+    `load` returns the strategy of the request, its code loaded again without its state.
+
     The clock of `datetime` is watched in the first call of each symbol on a window, which costs less than on all rows.
     """
 
-    def __init__(self, guard: Guard, report: Callable[[str], None]) -> None:
-        self.guard, self.report = guard, report
+    def __init__(self, guard: Guard, report: Callable[[str], None], load: Callable[[], Strategy]) -> None:
+        self.guard, self.report, self._load = guard, report, load
         self.symbol = ""
         self._seen: set[str] = set()
         self._reported = time.monotonic()
@@ -35,6 +37,10 @@ class Calls:
         if symbol != self.symbol:
             self.symbol = symbol
             self._tell()
+
+    def anew(self) -> Strategy:
+        """Return the strategy, its code loaded again without its state, with its functions watched."""
+        return self.watched(self._load())
 
     def watched(self, strategy: Strategy) -> Strategy:
         """Return the strategy with its functions watched."""

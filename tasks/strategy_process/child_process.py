@@ -21,9 +21,9 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from strategy.signals.faults import Check, Fault, StrategyRefused
-from tasks.strategies import frames
-from tasks.strategies.calls import REPORT_S
-from tasks.strategies.frames import BrokenFrame, Message, unpacked_fault
+from tasks.strategy_process import frames
+from tasks.strategy_process.calls import REPORT_S
+from tasks.strategy_process.frames import BrokenFrame, Message, unpacked_fault
 
 #: Processes kept for further requests; beyond, the one that was idle longest is ended.
 MOST_PROCESSES = 8
@@ -35,7 +35,7 @@ _START = (
     "library = os.path.dirname(os.__file__)\n"
     "standard = [i for i, p in enumerate(sys.path) if p in (library, library + '/lib-dynload')]\n"
     "sys.path.insert(max(standard, default=-1) + 1, sys.argv[1])\n"
-    "from tasks.strategies.child import main\n"
+    "from tasks.strategy_process.child import main\n"
     "main(int(sys.argv[2]))\n"
 )
 #: What a child gets of this process's environment: nothing secret, only where libraries and the user's packages lie.

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from strategy.audit.user_strategy import Audit, unfinished
 from strategy.market.bars import Bars, FloatArray
 from strategy.signals.faults import Check, Fault, StrategyRefused
 from strategy.signals.strategies import Evaluated, Strategy
-from tasks.strategies.child_process import ChildLost, Heard, StrategyFile, TimeLimits, child_of
-from tasks.strategies.frames import Message, packed_bars, unpacked_fault
-from tasks.strategies.parameter_values import rebuilt
+from tasks.strategy_process.child_process import ChildLost, Heard, StrategyFile, TimeLimits, child_of
+from tasks.strategy_process.frames import Message, packed_bars, unpacked_fault
+from tasks.strategy_process.packed_audit import unpacked_audit
+from tasks.strategy_process.parameter_values import rebuilt
 
 #: After so many calls that were too slow or ended the process, the remaining symbols of an evaluation are not tried.
 MOST_LOST = 3
@@ -81,6 +83,20 @@ class ChildRunner:
             raise StrategyRefused(self.file.name or self.file.origin, error.fault) from error
         values: dict[str, float] = answer.content["inputs"]
         return values
+
+    def audit(self, bars: Mapping[str, Bars], seed_text: str, heard: Heard | None = None) -> Audit:
+        """Return what `audit_strategy` finds on the bars of all symbols, in the process of the file.
+
+        A call that is too slow or ends the process is a fault. `heard` is given the progress, and may stop the audit by
+        raising.
+        """
+        try:
+            answer = self._of_bars("audit", bars, {"seed": seed_text}, heard)
+        except ChildLost as error:
+            return unfinished(error.fault)
+        except StrategyRefused as error:
+            return unfinished(error.fault)
+        return unpacked_audit(answer.content["audit"])
 
     def request(
         self,

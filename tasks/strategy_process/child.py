@@ -18,17 +18,19 @@ from typing import BinaryIO
 
 import numpy as np
 
+from strategy.audit.user_strategy import audit_strategy
 from strategy.signals.evaluation import evaluate_here
 from strategy.signals.faults import CallFailed, Fault, StrategyRefused
 from strategy.signals.strategies import Strategy, sizing_of
-from tasks.strategies import frames
-from tasks.strategies.calls import Calls, refusal_behind
-from tasks.strategies.clocks import guard_pandas, guard_time, imports_pandas, watched_dates, word_for_the_present
-from tasks.strategies.frames import Message, packed_fault
-from tasks.strategies.imports_beside import BesideFinder
-from tasks.strategies.loading import choose, execute, line_of, refused, with_parameters
-from tasks.strategies.outside_world import Guard
-from tasks.strategies.parameter_values import described
+from tasks.strategy_process import frames
+from tasks.strategy_process.calls import Calls, refusal_behind
+from tasks.strategy_process.clocks import guard_pandas, guard_time, imports_pandas, watched_dates, word_for_the_present
+from tasks.strategy_process.frames import Message, packed_fault
+from tasks.strategy_process.imports_beside import BesideFinder
+from tasks.strategy_process.loading import choose, execute, line_of, refused, with_parameters
+from tasks.strategy_process.outside_world import Guard
+from tasks.strategy_process.packed_audit import packed_audit
+from tasks.strategy_process.parameter_values import described
 
 #: Answers a request about the strategy: parts as they are found, the last message of kind `done`.
 Kind = Callable[[Strategy, Message, Calls], Iterator[Message]]
@@ -84,8 +86,15 @@ def describe(strategy: Strategy, request: Message, calls: Calls) -> Iterator[Mes
     yield Message(kind="done", content=content)
 
 
-#: What can be requested; an audit of the strategy finds its place here.
-KINDS: Mapping[str, Kind] = {"describe": describe, "evaluate": evaluate, "inputs": inputs}
+def audit(strategy: Strategy, request: Message, calls: Calls) -> Iterator[Message]:
+    """Answer with the audit of the strategy on the bars of all symbols."""
+    bars = frames.unpacked_bars(request.content["symbols"], request.arrays)
+    found = audit_strategy(strategy, bars, request.content["seed"], calls.begin, calls.anew)
+    yield Message(kind="done", content={"audit": packed_audit(found)})
+
+
+#: What can be requested.
+KINDS: Mapping[str, Kind] = {"audit": audit, "describe": describe, "evaluate": evaluate, "inputs": inputs}
 
 
 class Child:
@@ -94,6 +103,7 @@ class Child:
     def __init__(self, answers: BinaryIO) -> None:
         self._answers = answers
         self._source, self._origin = b"", ""
+        self._name: str | None = None
         self._guard = Guard("")
         self._strategy: Strategy | None = None
 
@@ -119,7 +129,13 @@ class Child:
         assert self._strategy is not None, "a file is loaded first"
         overrides = request.content["overrides"]
         strategy = with_parameters(self._strategy, self._source, self._origin, overrides)
-        calls = Calls(self._guard, self._report)
+
+        def load() -> Strategy:
+            module = execute(self._source, self._origin)
+            chosen = choose(module, self._source, self._origin, self._name)
+            return with_parameters(chosen, self._source, self._origin, overrides)
+
+        calls = Calls(self._guard, self._report, load)
         yield from KINDS[request.kind](calls.watched(strategy), request, calls)
 
     def _report(self, symbol: str) -> None:
@@ -127,7 +143,7 @@ class Child:
 
     def _load(self, request: Message) -> None:
         source, origin = request.arrays["source"].tobytes(), request.content["origin"]
-        self._source, self._origin = source, origin
+        self._source, self._origin, self._name = source, origin, request.content["name"]
         digest = sha256(source).hexdigest()
         if digest != request.content["sha256"]:
             expected = request.content["sha256"][:12]
@@ -142,7 +158,7 @@ class Child:
         try:
             with watched_dates(self._guard):
                 module = execute(source, origin)
-            self._strategy = choose(module, source, origin, request.content["name"])
+            self._strategy = choose(module, source, origin, self._name)
         except (CallFailed, StrategyRefused) as error:
             cause = error.__cause__
             taken = self._guard.take(cause)

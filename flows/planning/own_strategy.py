@@ -1,0 +1,22 @@
+"""A run's strategy: kept in the home if it is the user's own, and the version that the account is bound to."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from flows.config.settings import Settings
+from tasks.strategies.binding import demand_bound
+from tasks.strategies.catalogue import register
+from tasks.strategies.spelling import is_file
+
+if TYPE_CHECKING:
+    from strategy.signals.strategies import Strategy
+
+
+def admit(settings: Settings, account: str, strategy: "Strategy", at: datetime) -> None:
+    """Keep a copy of the strategy's file in the home, so that its name suffices from now on.
+
+    Raises StrategyChanged, before anything is written, if the account is bound to another version; UsageError.
+    """
+    demand_bound(settings.home, account, strategy)
+    if is_file(settings.strategy):
+        register(settings.home, strategy, at)

@@ -1,0 +1,94 @@
+"""Acceptance of a changed strategy: its new version is audited, then the accounts are bound to it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from storage.database import connect
+from storage.ledger import days as ledger
+from storage.strategies import registrations
+from storage.strategies.registrations import Binding
+from strategy.exit_codes import UsageError
+from strategy.signals.strategies import sizing_of
+from tasks.run.answers import Answer
+from tasks.strategies.audit_gate import Subject, demand_audited
+from tasks.strategies.binding import bound_parameters, parameters_json
+from tasks.strategies.catalogue import of_file, of_name, register, taken_names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """A person's wish to let accounts trade a changed strategy: all that are bound to it if `account` is None.
+
+    `parameters` are text by name; without any those of the binding stay.
+    """
+
+    name: str
+    account: str | None
+    reason: str
+    parameters: Mapping[str, str]
+    at: datetime
+
+
+class AcceptedAnswer(Answer):
+    """The answer of `turbodmt strategies accept`: the version that the accounts are bound to now."""
+
+    name: str
+    sha256: str
+    accounts: tuple[str, ...]
+    reason: str
+    changed: bool
+
+
+def accept_change(home: Path, wanted: Acceptance, notify: Callable[[str], None]) -> AcceptedAnswer:
+    """Audit the strategy's file as it is now on each account's symbols, then bind the accounts to it.
+
+    Nothing is bound unless all audits pass. Raises UsageError, StrategyRefused.
+    """
+    if not wanted.reason.strip():
+        raise UsageError(f"--reason is {wanted.reason!r}; say in a few words why, for whoever reads it later")
+    with connect(home) as store:
+        known = registrations.bindings(store, wanted.name)
+        versions = registrations.versions(store, wanted.name)
+    chosen = [binding for binding in known if wanted.account in (None, binding.account)]
+    if not chosen:
+        trading = ", ".join(binding.account for binding in known)
+        raise UsageError(
+            f"no account {wanted.account or ''} is bound to a strategy {wanted.name}; "
+            + (f"those bound to it are {trading}" if trading else "`turbodmt strategies` lists strategies and accounts")
+        )
+    made = [_audited(home, binding, wanted, versions[0].origin if versions else "", notify) for binding in chosen]
+    changed = [after for before, after in zip(chosen, made, strict=True) if not before.same_rule(after)]
+    with connect(home) as store:
+        for binding in changed:
+            registrations.bind(store, binding)
+    return AcceptedAnswer(
+        name=wanted.name,
+        sha256=made[0].sha256,
+        accounts=tuple(binding.account for binding in made),
+        reason=wanted.reason.strip(),
+        changed=bool(changed),
+    )
+
+
+def _audited(home: Path, before: Binding, wanted: Acceptance, origin: str, notify: Callable[[str], None]) -> Binding:
+    """Return the new binding of an account, after the audit on its source and symbols."""
+    texts = bound_parameters(before, wanted.parameters)
+    packaged = wanted.name in taken_names()
+    strategy = of_name(home, wanted.name, texts) if packaged else of_file(f"{origin}:{wanted.name}", texts)
+    with connect(home) as store:
+        source, symbols = ledger.newest_panel(store, before.account)
+    if source is not None:
+        subject = Subject(home=home, source=source, symbols=symbols, strategy=strategy, at=wanted.at)
+        demand_audited(subject, notify)
+    register(home, strategy, wanted.at)
+    return Binding(
+        account=before.account,
+        name=strategy.name,
+        sha256=strategy.version,
+        parameters=parameters_json(strategy),
+        sizing=str(sizing_of(strategy)),
+        reason=wanted.reason.strip(),
+        bound_at=wanted.at,
+    )

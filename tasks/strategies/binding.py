@@ -1,0 +1,100 @@
+"""The version of a strategy that an account trades: what was tested is what trades, until a person accepts a change."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+
+from storage.database import DATABASE_NAME, connect
+from storage.strategies import copies, registrations
+from storage.strategies.registrations import Binding
+from strategy.exit_codes import UsageError
+from strategy.signals.strategies import Strategy, sizing_of
+from tasks.run.job import Job
+
+FIRST_RUN = "first run"
+
+
+class StrategyChanged(UsageError):
+    """A strategy that is not the version that the account is bound to (exit 2)."""
+
+
+def parameters_json(strategy: Strategy) -> str:
+    """Return the strategy's parameters as canonical JSON; `{}` without any."""
+    parameters = strategy.parameters
+    assert parameters is None or is_dataclass(parameters), "checked when it was loaded"
+    known = asdict(parameters) if is_dataclass(parameters) and not isinstance(parameters, type) else {}
+    return json.dumps(known, sort_keys=True)
+
+
+def bound(home: Path, account: str, name: str) -> Binding | None:
+    """Return the binding of the account to the strategy of that name; None if it never traded it."""
+    if not (home / DATABASE_NAME).is_file():
+        return None
+    with connect(home) as store:
+        return registrations.binding(store, account, name)
+
+
+def bound_parameters(found: Binding | None, given: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the parameters given, or without any those of the binding, as text."""
+    if given or found is None:
+        return given
+    return {name: str(value) for name, value in json.loads(found.parameters).items()}
+
+
+def demand_bound(home: Path, account: str, strategy: Strategy) -> None:
+    """Raise StrategyChanged if the account is bound to another version, other parameters or another sizing."""
+    found = bound(home, account, strategy.name)
+    if found is None or not strategy.version:
+        return
+    wanted = (strategy.version, parameters_json(strategy), str(sizing_of(strategy)))
+    if wanted == (found.sha256, found.parameters, found.sizing):
+        return
+    what = (
+        f"is {strategy.version[:12]} now"
+        if strategy.version != found.sha256
+        else f"has the parameters {wanted[1]} and the sizing {wanted[2]}"
+    )
+    was = (
+        f"version {found.sha256[:12]}" if strategy.version != found.sha256 else f"{found.parameters} and {found.sizing}"
+    )
+    raise StrategyChanged(
+        f"account {account} is bound to {was} of strategy {strategy.name}, since {found.bound_at:%Y-%m-%d}, and "
+        f"{strategy.origin} {what}; accept the change with `turbodmt strategies accept {strategy.name} --account "
+        f"{account} --reason TEXT`, or name the strategy alone, --strategy {strategy.name}, to go on with the bound one"
+    )
+
+
+def bind(job: Job) -> None:
+    """Bind the job's account to its strategy, unless it is bound already or the strategy is built in."""
+    strategy = job.policy.strategy
+    if not strategy.version:
+        return
+    made = Binding(
+        account=job.account,
+        name=strategy.name,
+        sha256=strategy.version,
+        parameters=parameters_json(strategy),
+        sizing=str(sizing_of(strategy)),
+        reason=FIRST_RUN,
+        bound_at=job.now,
+    )
+    with connect(job.home) as store:
+        if registrations.binding(store, job.account, strategy.name) is None:
+            registrations.bind(store, made)
+
+
+def changed_file(strategy: Strategy) -> tuple[str, ...]:
+    """Return a warning if the strategy's file is not the version in use any more, or is gone."""
+    if not strategy.version or not Path(strategy.origin).is_absolute():
+        return ()
+    try:
+        current = copies.digest(Path(strategy.origin).read_bytes())
+    except OSError:
+        return (f"{strategy.origin} cannot be read; {strategy.name} goes on with the copy {strategy.version[:12]}",)
+    if current == strategy.version:
+        return ()
+    return (
+        f"{strategy.origin} has changed to {current[:12]}; {strategy.name} goes on with the bound version "
+        f"{strategy.version[:12]} until `turbodmt strategies accept {strategy.name} --reason TEXT`",
+    )

@@ -1,0 +1,171 @@
+"""Strategies by name or file: built in, of an installed package, in a file, or in a version that the home keeps."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from difflib import get_close_matches
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+from storage.database import DATABASE_NAME, connect
+from storage.strategies import copies, registrations
+from storage.strategies.registrations import Binding, Registration
+from strategy.builtin.registry import BUILT_IN
+from strategy.exit_codes import UsageError
+from strategy.signals.faults import Check, Fault, StrategyRefused
+from strategy.signals.strategies import Strategy
+from tasks.strategies.binding import bound, bound_parameters
+from tasks.strategies.spelling import SUFFIX, file_and_name, is_file
+from tasks.strategy_process.parameter_values import WrongParameter, with_values
+from tasks.strategy_process.runner import open_strategy
+
+#: Entry points of installed packages that are strategies.
+GROUP = "turbodmt.strategies"
+
+
+def chosen(home: Path, spec: str, parameters: Mapping[str, str], account: str = "") -> Strategy:
+    """Return the strategy of a name or of a file, with these parameters.
+
+    A name means one that is built in, one of an installed package, the version that the account is bound to, or else
+    the newest one that was registered in the home. Raises StrategyRefused, UsageError.
+    """
+    return of_file(spec, parameters) if is_file(spec) else of_name(home, spec, parameters, account)
+
+
+def of_file(spec: str, parameters: Mapping[str, str]) -> Strategy:
+    """Return the strategy in a file. Raises StrategyRefused, UsageError for a file that cannot be read."""
+    path, name = file_and_name(spec)
+    strategy = open_strategy(read(path), path, name, parameters)
+    if strategy.name in taken_names():
+        raise StrategyRefused(
+            strategy.name,
+            Fault(
+                check=Check.NOT_LOADABLE,
+                message=f"{path} names its strategy {strategy.name}, as one that is built in or of an installed "
+                "package is named; choose another name",
+            ),
+        )
+    return strategy
+
+
+def read(path: str) -> bytes:
+    """Return the bytes of a strategy's file. Raises UsageError."""
+    place = Path(path).expanduser()
+    if not path.endswith(SUFFIX) and not place.is_dir():
+        raise UsageError(f"--strategy {path} is no Python file; name a file such as trend.py")
+    try:
+        if place.stat().st_size > copies.MOST_BYTES:
+            raise UsageError(f"--strategy {path} has {place.stat().st_size:,} bytes; at most {copies.MOST_BYTES:,}")
+        return place.read_bytes()
+    except IsADirectoryError as error:
+        raise UsageError(f"--strategy {path} is a folder; name the file in it") from error
+    except OSError as error:
+        raise UsageError(f"--strategy {path} cannot be read: {error.strerror}; name a file such as trend.py") from error
+
+
+def taken_names() -> frozenset[str]:
+    """Return the names of the strategies that are built in or of installed packages."""
+    return frozenset(BUILT_IN) | frozenset(installed())
+
+
+@cache
+def installed() -> dict[str, EntryPoint]:
+    """Return the strategies of installed packages, by name."""
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def of_name(home: Path, name: str, parameters: Mapping[str, str], account: str = "") -> Strategy:
+    """Return the strategy of that name. Raises UsageError for an unknown one, StrategyRefused for one that fails."""
+    if name in BUILT_IN:
+        return _with(BUILT_IN[name], parameters)
+    if name in installed():
+        return _with(_of_package(installed()[name]), parameters)
+    found = bound(home, account, name)
+    version = _version(home, name, found)
+    if version is None:
+        raise UsageError(_unknown(home, name))
+    chosen_parameters = bound_parameters(found, parameters)
+    return open_strategy(copies.load(home, version.sha256), version.origin, name, chosen_parameters)
+
+
+def of_version(home: Path, name: str, sha256: str | None, parameters: Mapping[str, str]) -> Strategy:
+    """Return the strategy of that name in a kept version, None for one that is built in.
+
+    Raises UsageError, StrategyRefused.
+    """
+    if sha256 is None:
+        return BUILT_IN[name]
+    if name in installed():
+        return _with(_of_package(installed()[name]), parameters)
+    origin = next((version.origin for version in _versions(home, name) if version.sha256 == sha256), name)
+    return open_strategy(copies.load(home, sha256), origin, name, parameters)
+
+
+def origin_of(home: Path, sha256: str) -> str | None:
+    """Return where the file of that version lay when it was registered last; None if it never was."""
+    return next((version.origin for version in _versions(home) if version.sha256 == sha256), None)
+
+
+def register(home: Path, strategy: Strategy, at: datetime) -> None:
+    """Keep a copy of the strategy's file in the home, and its version as the newest of its name.
+
+    A strategy without a file is known by its name already.
+    Raises UsageError if the file is not the one that was loaded.
+    """
+    if strategy.name in taken_names():
+        return
+    path = strategy.origin
+    source = read(path)
+    if copies.digest(source) != strategy.version:
+        raise UsageError(f"{path} was changed while it was being read; run the command again")
+    copies.save(home, source)
+    origin = str(Path(path).expanduser().resolve())
+    made = Registration(name=strategy.name, sha256=strategy.version, origin=origin, registered_at=at)
+    with connect(home) as store:
+        registrations.register(store, made)
+
+
+def _of_package(point: EntryPoint) -> Strategy:
+    """Return a package's strategy; its version is the hash of the record of all of the package's files."""
+    try:
+        strategy = point.load()
+    except Exception as error:
+        wrong = f"{point.value} cannot be imported: {type(error).__name__}: {error}"
+        raise StrategyRefused(point.name, Fault(check=Check.NOT_LOADABLE, message=wrong)) from error
+    if not isinstance(strategy, Strategy) or strategy.name != point.name:
+        wrong = f"{point.value} is not a Strategy named {point.name}, as its entry point says"
+        raise StrategyRefused(point.name, Fault(check=Check.NOT_LOADABLE, message=wrong))
+    record = (point.dist.read_text("RECORD") if point.dist else None) or point.value
+    version = copies.digest(record.encode())
+    return replace(strategy, baseline=False, trusted=False, runner=None, version=version, origin=point.value)
+
+
+def _with(strategy: Strategy, parameters: Mapping[str, str]) -> Strategy:
+    """Return the strategy with these parameters, each from its text. Raises UsageError for one that it lacks."""
+    try:
+        return replace(strategy, parameters=with_values(strategy.parameters, parameters))
+    except WrongParameter as error:
+        raise UsageError(f"strategy {strategy.name}: {error}; leave it out") from error
+
+
+def _versions(home: Path, name: str | None = None) -> tuple[Registration, ...]:
+    if not (home / DATABASE_NAME).is_file():
+        return ()
+    with connect(home) as store:
+        return registrations.versions(store, name)
+
+
+def _version(home: Path, name: str, found: Binding | None) -> Registration | None:
+    """Return the version that the account is bound to, else the newest one; None if there is none."""
+    known = _versions(home, name)
+    if found is None:
+        return known[0] if known else None
+    return next((version for version in known if version.sha256 == found.sha256), None)
+
+
+def _unknown(home: Path, name: str) -> str:
+    names = [*BUILT_IN, *installed(), *dict.fromkeys(version.name for version in _versions(home))]
+    close = get_close_matches(name, names, n=1)
+    remedy = f"did you mean {close[0]}?" if close else f"known are {', '.join(names)}"
+    return f"--strategy is {name!r}, which is neither a known strategy nor a file such as trend.py; {remedy}"

@@ -1,0 +1,66 @@
+"""Strategy files of a user, as text, and the strategies in them."""
+
+from pathlib import Path
+
+from strategy.signals.strategies import Strategy
+from tasks.strategies.catalogue import of_file
+
+TREND = """
+import numpy as np
+from turbodmt import Strategy
+
+
+def signal(bars):
+    close = bars.close * bars.factor
+    mean = np.convolve(close, np.ones(20) / 20, "valid")
+    out = np.full(len(close), np.nan)
+    out[19:] = np.sign(close[19:] - mean)
+    return out
+
+
+strategy = Strategy(name="trend", signal=signal, history_bars=20, sizing="volatility")
+"""
+#: The same signal, other bytes.
+TREND_AGAIN = TREND.replace("np.ones(20) / 20", "np.ones(20) / 20.0")
+#: The sign of tomorrow's change.
+PEEKS = TREND.replace("np.sign(close[19:] - mean)", "np.sign(np.append(np.diff(close[19:]), 0.0))")
+#: Its signal depends on parameters.
+SPEEDS = """
+from dataclasses import dataclass
+
+import numpy as np
+from turbodmt import Strategy
+
+
+@dataclass(frozen=True)
+class Speeds:
+    bars: int = 20
+    size: float = 1.0
+
+
+def signal(bars, parameters):
+    out = np.full(len(bars.close), np.nan)
+    out[parameters.bars :] = parameters.size * np.sign(bars.close[parameters.bars :] - bars.close[: -parameters.bars])
+    return out
+
+
+strategy = Strategy(name="speeds", signal=signal, history_bars=60, sizing="direct", parameters=Speeds())
+"""
+
+
+def a_file(folder: Path, text: str = TREND, name: str = "trend.py") -> str:
+    """Write the text into a file of the folder and return its path."""
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def a_strategy(folder: Path, text: str = TREND, **parameters: str) -> Strategy:
+    """Return the strategy that the text defines, from a file of the folder."""
+    return of_file(a_file(folder, text), parameters)
+
+
+def fails_on(symbol: str, close: float, text: str = TREND) -> str:
+    """Return the text of a strategy that raises where the symbol's newest close is this."""
+    check = f"if bars.symbol == {symbol!r} and bars.close[-1] == {close!r}:\n        raise ValueError('odd')\n    "
+    return text.replace("    close = bars.close", f"    {check}close = bars.close", 1)
