@@ -15,7 +15,7 @@
 PYTHON ?= python3
 TORCH_INDEX ?=
 SEEDS ?= 6
-# Three files are tested at a time on two cores: many tests wait for servers.
+# Three files are tested at a time on two cores, the longest first: many tests wait for servers.
 PROCESSES ?= 3
 ONLY ?=
 # Where the tests leave their pictures of Prefect's page.
@@ -43,7 +43,7 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy --strict
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest --numprocesses $(PROCESSES) --dist loadfile
+	$(BIN)/pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 slow: $(READY)
 	$(BIN)/pytest -m slow
