@@ -1,7 +1,8 @@
 """Strategies as a caller names or makes them; the code of one made in this process, so that a change is a new trial."""
 
 import json
-from collections.abc import Iterator
+import pickle
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from hashlib import sha256
 from types import CodeType, FunctionType, ModuleType
@@ -55,54 +56,86 @@ def identified(job: Job) -> Job:
 def code_digest(strategy: Strategy) -> str:
     """Return the sha256 of what the strategy computes: its functions, the values they read, its other fields.
 
-    Where a function is defined, and what else its file holds, does not matter. What cannot be compared, such as an
-    object of a class without a `__repr__` of its own, makes another hash: a trial too many is safer than one too few.
+    Where a function is defined, and what else its file holds, does not matter. Functions beside it are followed, those
+    of other modules are taken as they are. What cannot be compared makes another hash: a trial too many is safer than
+    one too few.
 
     >>> def example(window):
     ...     return Strategy(name="a", signal=lambda bars: bars.close * 0 + window, history_bars=1, sizing="direct")
     >>> code_digest(example(1)) == code_digest(example(1)), code_digest(example(1)) == code_digest(example(2))
     (True, False)
     """
-    seen: set[int] = set()
-    parts = [
-        f"{field.name}: {part}"
-        for field in fields(strategy)
-        if field.compare and field.name not in UNREAD
-        for part in _value(getattr(strategy, field.name), seen)
-    ]
-    return sha256("\n".join(parts).encode()).hexdigest()
+    digest = _Digest()
+    for field in fields(strategy):
+        if field.compare and field.name not in UNREAD:
+            digest.add(field.name)
+            digest.value(getattr(strategy, field.name))
+    return digest.hexdigest()
 
 
-def _value(value: object, seen: set[int]) -> Iterator[str]:
-    if isinstance(value, FunctionType):
-        if id(value) not in seen:
-            seen.add(id(value))
-            yield from _function(value, seen)
-    elif isinstance(value, ModuleType):
-        yield value.__name__
-    else:
-        yield repr(value)
+class _Digest:
+    """A hash of functions and values; each function and class counts once."""
 
+    def __init__(self) -> None:
+        self._hash = sha256()
+        self._seen: set[int] = set()
 
-def _function(function: FunctionType, seen: set[int]) -> Iterator[str]:
-    yield from _code(function.__code__)
-    yield repr((function.__defaults__, function.__kwdefaults__))
-    for cell in function.__closure__ or ():
-        yield from _value(cell.cell_contents, seen)
-    for name in sorted(_names(function.__code__)):
-        if name in function.__globals__:
-            yield name
-            yield from _value(function.__globals__[name], seen)
+    def add(self, part: str) -> None:
+        data = part.encode()
+        self._hash.update(f"{len(data)}:".encode() + data)
 
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()
 
-def _code(code: CodeType) -> Iterator[str]:
-    yield code.co_code.hex()
-    yield repr((code.co_names, code.co_varnames))
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _code(constant)
+    def value(self, value: object, beside: Mapping[str, object] | None = None) -> None:
+        """Add a value that a function reads; `beside` are the globals of that function."""
+        if isinstance(value, ModuleType):
+            self.add(value.__name__)
+        elif isinstance(value, FunctionType | type):
+            if id(value) in self._seen:
+                return
+            self._seen.add(id(value))
+            self._class(value, beside) if isinstance(value, type) else self._function(value, beside)
         else:
-            yield repr(constant)
+            self.add(_content(value))
+
+    def _function(self, function: FunctionType, beside: Mapping[str, object] | None) -> None:
+        known = function.__globals__
+        foreign = beside is not None and known is not beside
+        if foreign:
+            self.add(f"{function.__module__}.{function.__qualname__}")
+        self._code(function.__code__)
+        self.value((function.__defaults__, function.__kwdefaults__))
+        for cell in function.__closure__ or ():
+            self.value(cell.cell_contents, known)
+        for name in () if foreign else sorted(_names(function.__code__) & known.keys()):
+            self.add(name)
+            self.value(known[name], known)
+
+    def _class(self, kind: type, beside: Mapping[str, object] | None) -> None:
+        self.add(f"{kind.__module__}.{kind.__qualname__}")
+        if beside is not None and beside.get("__name__") == kind.__module__:
+            for name, member in sorted(vars(kind).items()):
+                if isinstance(member, FunctionType | int | float | str):
+                    self.add(name)
+                    self.value(member, beside)
+
+    def _code(self, code: CodeType) -> None:
+        self.add(code.co_code.hex())
+        self.add(repr((code.co_names, code.co_varnames)))
+        for constant in code.co_consts:
+            if isinstance(constant, CodeType):
+                self._code(constant)
+            else:
+                self.add(repr(constant))
+
+
+def _content(value: object) -> str:
+    """Return a text that differs for values that differ: a long array's `repr` leaves most of it out."""
+    try:
+        return sha256(pickle.dumps(value)).hexdigest()
+    except (pickle.PicklingError, TypeError, AttributeError, RecursionError):
+        return repr(value)
 
 
 def _names(code: CodeType) -> set[str]:

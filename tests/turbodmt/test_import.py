@@ -1,5 +1,6 @@
 """`import turbodmt`: quick, whole, and from where it is installed, whatever lies beside the script."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -25,9 +26,21 @@ print(len(td.backtest(frame, strategy, symbols="ACME").equity))
 
 
 def run_script(script: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, script.name], cwd=script.parent, capture_output=True, text=True, timeout=120, check=False
+    """Run the script in its folder; what it leaves among the temporary files is a failure."""
+    temporary = script.parent / "temporary"
+    temporary.mkdir()
+    done = subprocess.run(
+        [sys.executable, script.name],
+        cwd=script.parent,
+        env={**os.environ, "TMPDIR": str(temporary)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
+    assert list(temporary.glob("turbodmt-*")) == []
+    assert not Path(os.environ["TURBODMT_HOME"]).exists()
+    return done
 
 
 def test_it_loads_nothing_heavy_before_it_is_needed() -> None:

@@ -132,7 +132,39 @@ def test_the_version_of_a_strategy_made_here_is_its_code() -> None:
         code_digest(td.Strategy(name="trend", signal=signal, history_bars=20)) for signal in (trend, same, slower)
     ]
     assert versions[0] == versions[1] != versions[2]
+    assert code_digest(td.Strategy(name="trend", signal=np.sign, history_bars=20)) not in versions
     assert code_digest(td.Strategy(name="trend", signal=trend, history_bars=21)) != versions[0]
     assert strategy_of(TREND).version == versions[0]
     flagged = td.Strategy(name="trend", signal=trend, history_bars=20, baseline=True, trusted=True)
     assert (strategy_of(flagged).baseline, strategy_of(flagged).trusted) == (False, False)
+
+
+LEVELS = {"notebook": np.zeros(5_000)}
+
+
+def level(bars: Bars) -> FloatArray:
+    return np.full(len(bars), scaled(LEVELS["notebook"]).mean())
+
+
+def scaled(values: FloatArray) -> FloatArray:
+    return values * Scale.TIMES
+
+
+class Scale:
+    TIMES = 1.0
+
+
+def test_the_version_follows_what_the_code_reads_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version() -> str:
+        return code_digest(td.Strategy(name="level", signal=level, history_bars=1))
+
+    versions = [version()]
+    assert version() == versions[0]
+    # An array of which `repr` shows only the ends.
+    LEVELS["notebook"][2_500] = 0.5
+    versions.append(version())
+    monkeypatch.setattr(Scale, "TIMES", 2.0)
+    versions.append(version())
+    monkeypatch.setitem(globals(), "scaled", lambda values: -values)
+    versions.append(version())
+    assert len(set(versions)) == 4
