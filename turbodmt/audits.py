@@ -7,15 +7,18 @@ from os import PathLike
 
 import pandas as pd
 
+from flows.cli.console import tell
 from flows.cli.research.audit import LOOKAHEAD_DAYS, MOST_DAYS
+from flows.config.settings import load
 from flows.planning.adapters import source_factory
 from flows.planning.backtest_plan import plan_backtest
 from flows.planning.plan import RequestRefused, between
-from strategy.audit.user_strategy import Coverage, audit_strategy
+from strategy.audit.user_strategy import Coverage
 from strategy.signals.faults import StrategyRefused
 from strategy.signals.strategies import Strategy
 from tasks.audit.lookahead import look_ahead
 from tasks.audit.window import Audited, AuditRequest, ChecksAnswer, audited
+from tasks.strategies.audit_gate import performed
 from turbodmt.bar_tables import Bars, read_bars
 from turbodmt.option_names import Day, Names, day_text, in_terms_of_python, merged
 from turbodmt.own_strategies import strategy_of
@@ -86,12 +89,13 @@ def audit(
     with in_terms_of_python():
         if not 1 <= days <= MOST_DAYS:
             raise RequestRefused(f"--days is {days}; it must lie between 1 and {MOST_DAYS}")
-        subject = strategy_of(strategy)
         table = read_bars(bars, symbols)
         folder = table.home(home)
         request = between("audit", day_text(start), day_text(end))
         with table.calling_it_a_frame(folder), quiet():
-            planned = plan_backtest(merged(table.options(folder), settings), request, subject)
+            given = merged(table.options(folder), settings)
+            subject = strategy_of(strategy, load(given))
+            planned = plan_backtest(given, request, subject)
             open_source = source_factory(planned.settings)
             coverage = _examined(subject, audited(planned.job, None, open_source)) if subject.version else None
             wanted = AuditRequest(strategies=(subject,), start=request.since, days=days)
@@ -100,7 +104,7 @@ def audit(
 
 def _examined(strategy: Strategy, known: Audited) -> Coverage:
     """Return what was looked at of a strategy that passed. Raises StrategyRefused for its worst fault."""
-    found = audit_strategy(strategy, known.bars, strategy.version)
+    found = performed(strategy, known.bars, tell)
     if not found.passed:
         raise StrategyRefused(strategy.name, found.faults[0])
     return found.coverage

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from flows.cli.research.backtest import run_planned
+from flows.config.settings import Settings, load
 from flows.planning.backtest_plan import plan_backtest
 from flows.planning.plan import RequestRefused, between
 from storage import reports
@@ -25,7 +26,7 @@ from tasks.report.charts import equity_picture
 from turbodmt.bar_tables import Bars, read_bars
 from turbodmt.display import Picture, dated
 from turbodmt.option_names import Day, Money, Names, day_text, in_terms_of_python, merged, money_text
-from turbodmt.own_strategies import identified, strategy_of
+from turbodmt.own_strategies import strategy_of
 from turbodmt.process_state import quiet
 
 #: The figures that say how far a Sharpe ratio can be trusted.
@@ -150,8 +151,8 @@ def backtest(
 ) -> Backtest:
     """Test a strategy on the bars from `start` to `end`, both included, beside its benchmarks.
 
-    `strategy` is the name of a built-in one or a Strategy made in this process. `bars` and `symbols` are as in
-    `read_bars`, `settings` any others by name, and what is left out has its default. Bars before `start` serve as
+    `strategy` is a name, the path of a strategy's file, or a Strategy made in this process. `bars` and `symbols` are as
+    in `read_bars`, `settings` any others by name, and what is left out has its default. Bars before `start` serve as
     history. Without a `home` the store is a temporary one of this process, in which its backtests count each other as
     trials; a home of your own counts them for good.
 
@@ -165,25 +166,27 @@ def backtest(
     """
     options = {"capital": money_text(capital), "fee_bps": fee_bps, "slippage_bps": slippage_bps}
     with in_terms_of_python():
-        subject = strategy_of(strategy)
-        others = _benchmarks(subject, benchmarks)
         table = read_bars(bars, symbols)
         folder = table.home(home)
         request = between("backtest", day_text(start), day_text(end))
         with table.calling_it_a_frame(folder), quiet():
             given = merged({**table.options(folder), **options}, settings)
+            in_force = load(given)
+            subject = strategy_of(strategy, in_force)
+            strategies = (subject, *_benchmarks(subject, benchmarks, in_force))
             planned = plan_backtest(given, request, subject)
-            planned = replace(planned, job=identified(planned.job))
-            window = Window(strategies=(subject, *others), start=request.since)
-            return Backtest(tested=run_planned(planned, window))
+            return Backtest(tested=run_planned(planned, Window(strategies=strategies, start=request.since)))
 
 
-def _benchmarks(subject: Strategy, wanted: Sequence[str | Strategy]) -> tuple[Strategy, ...]:
+def _benchmarks(subject: Strategy, wanted: Sequence[str | Strategy], settings: Settings) -> tuple[Strategy, ...]:
     if isinstance(wanted, str):
         raise RequestRefused(f"benchmarks is {wanted!r}; it must be a list of strategies, such as [{wanted!r}]")
-    found = tuple(strategy for strategy in dict.fromkeys(map(strategy_of, wanted)) if strategy != subject)
+    # The parameters of the settings are the subject's.
+    plain = settings.model_copy(update={"parameters": {}})
+    found = dict.fromkeys(strategy_of(strategy, plain) for strategy in wanted)
+    found.pop(subject, None)
     names = [str(strategy) for strategy in (subject, *found)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise RequestRefused(f"two strategies have the name {twice[0]!r}; give each its own")
-    return found
+    return tuple(found)

@@ -24,7 +24,7 @@ def run_daily(
 ) -> DayAnswer:
     """Run one day of the account under Prefect, and return what `turbodmt daily --json` prints as a value.
 
-    `strategy` is the name of a registered one: a strategy made in this process is gone with it, and cannot trade.
+    `strategy` is a name or the path of a strategy's file: one made in this process is gone with it, and cannot trade.
     `source` is the path of a file, `sample`, `binance` or `yahoo`, and `as_of` the last closed bar; what is left out is
     taken from the settings of the home. A day that is done stays as it is.
 
@@ -32,10 +32,10 @@ def run_daily(
 
     >>> run_daily(Strategy(name="mine", signal=lambda bars: bars.close * 0, history_bars=1, sizing="direct"))
     Traceback (most recent call last):
-    flows.planning.plan.RequestRefused: mine was made in this process and cannot trade; name a registered strategy
+    flows.planning.plan.RequestRefused: mine was made in this process and cannot trade; name a strategy or a file
     """
     if isinstance(strategy, Strategy):
-        raise RequestRefused(f"{strategy} was made in this process and cannot trade; name a registered strategy")
+        raise RequestRefused(f"{strategy} was made in this process and cannot trade; name a strategy or a file")
     given = {
         "source": None if source is None else source_text(source),
         "symbols": named(symbols),

@@ -1,56 +1,49 @@
 """Strategies as a caller names or makes them; the code of one made in this process, so that a change is a new trial."""
 
-import json
 import pickle
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from hashlib import sha256
 from types import CodeType, FunctionType, ModuleType
 
+from flows.config.settings import Settings
 from flows.planning.plan import RequestRefused, strategies_named
 from strategy.builtin.registry import BUILT_IN
+from strategy.exit_codes import UsageError
 from strategy.signals.strategies import Strategy
-from tasks.run.job import Job
+from tasks.strategy_process.parameter_values import WrongParameter, are_parameters, with_values
 
 #: Fields that say where a strategy comes from, not what it computes.
 UNREAD = frozenset({"version", "origin", "runner"})
 
 
-def strategy_of(strategy: str | Strategy) -> Strategy:
-    """Return the strategy of that name, or the one given, whose version is then the hash of its code.
+def strategy_of(strategy: str | Strategy, settings: Settings) -> Strategy:
+    """Return the strategy of that name or file, or the one given, whose version is then the hash of its code.
 
-    Raises RequestRefused for an unknown name, the name of a built-in one, and parameters that may change.
+    The settings name its parameters, if any, and the home that keeps strategies. Raises RequestRefused for a list of
+    names, a value with the name of a built-in strategy, and parameters that may change; UsageError for an unknown name
+    or parameter; StrategyRefused for a file that fails.
     """
     if isinstance(strategy, str):
-        return BUILT_IN[strategy] if strategy in BUILT_IN else _named(strategy)
+        found = strategies_named(strategy, settings)
+        if len(found) > 1:
+            raise RequestRefused(f"--strategy is {strategy!r}; it must name one strategy: the others are benchmarks=")
+        return found[0]
     if strategy != BUILT_IN.get(strategy.name, strategy):
         raise RequestRefused(f"the strategy has the name {strategy.name!r} of a built-in one; give it another")
-    try:
-        hash(strategy)
-    except TypeError as error:
+    if strategy.parameters is not None and not are_parameters(strategy.parameters):
         raise RequestRefused(
             f"the parameters of {strategy.name} are {strategy.parameters!r}; they must be a frozen dataclass"
-        ) from error
-    if strategy.name in BUILT_IN or strategy.version:
+        )
+    try:
+        texts = {name: str(value) for name, value in settings.parameters.items()}
+        strategy = replace(strategy, parameters=with_values(strategy.parameters, texts))
+    except WrongParameter as error:
+        raise UsageError(f"strategy {strategy.name}: {error}; leave it out") from error
+    if strategy.name in BUILT_IN or strategy.runner is not None:
         return strategy
     # A strategy of a user's own is always a trial, and always evaluated by its definition.
     return replace(strategy, version=code_digest(strategy), baseline=False, trusted=False)
-
-
-def _named(name: str) -> Strategy:
-    found = strategies_named(name)
-    if len(found) > 1:
-        raise RequestRefused(f"--strategy is {name!r}; it must name one strategy: the others are benchmarks=")
-    return found[0]
-
-
-def identified(job: Job) -> Job:
-    """Return the job, whose configuration names the version of a strategy that is not built in."""
-    policy = job.policy
-    if not policy.strategy.version:
-        return job
-    config = {**json.loads(policy.config), "strategy_sha256": policy.strategy.version}
-    return replace(job, policy=replace(policy, config=json.dumps(config, sort_keys=True)))
 
 
 def code_digest(strategy: Strategy) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from flows.cli.research.sweep import plan_sweep
 from flows.cli.research.sweep_file import checked_axes
+from flows.config.settings import load
 from flows.planning.adapters import source_factory
 from flows.planning.plan import between
 from strategy.signals.strategies import Strategy
@@ -18,7 +19,7 @@ from tasks.backtest.sweep_answer import SweepAnswer, sweep_answer, sweep_table
 from tasks.backtest.sweep_chunks import side_by_side
 from turbodmt.bar_tables import Bars, read_bars
 from turbodmt.option_names import Day, Money, Names, day_text, in_terms_of_python, merged, money_text
-from turbodmt.own_strategies import identified, strategy_of
+from turbodmt.own_strategies import strategy_of
 from turbodmt.process_state import quiet
 
 #: The figures that say how much of the best point may be luck.
@@ -92,18 +93,18 @@ def sweep(
     [0.0, 0.1]
     """
     with in_terms_of_python():
-        subject = None if strategy is None else strategy_of(strategy)
         table = read_bars(bars, symbols)
         folder = table.home(home)
         request = between("backtest", day_text(start), day_text(end))
         options = {**table.options(folder), "capital": money_text(capital)}
-        named = {**options, "strategy": subject}
-        axes = checked_axes({name: _listed(values) for name, values in grid.items()}, "the grid", named)
+        values = {name: _listed(listed) for name, listed in grid.items()}
+        axes = checked_axes(values, "the grid", {**options, "strategy": strategy})
         with table.calling_it_a_frame(folder), quiet():
-            planned = plan_sweep(merged(options, settings), axes, request, subject)
-            job, runner = identified(planned.job), side_by_side(planned.settings.threads)
-            swept = run_job(job, (planned.points, request.since), source_factory(planned.settings), runner)
-            return Sweep(swept=swept)
+            given = merged(options, settings)
+            subject = None if strategy is None else strategy_of(strategy, load(given))
+            planned = plan_sweep(given, axes, request, subject)
+            asked, runner = (planned.points, request.since), side_by_side(planned.settings.threads)
+            return Sweep(swept=run_job(planned.job, asked, source_factory(planned.settings), runner))
 
 
 def _listed(values: object) -> object:

@@ -106,5 +106,5 @@ def test_a_wrong_day_is_told_in_one_sentence(tmp_path: Path) -> None:
 
 def test_a_strategy_made_here_cannot_trade() -> None:
     mine = td.Strategy(name="mine", signal=lambda bars: bars.close * 0, history_bars=1)
-    with pytest.raises(RequestRefused, match="mine was made in this process and cannot trade; name a registered"):
+    with pytest.raises(RequestRefused, match="mine was made in this process and cannot trade; name a strategy or"):
         td.run_daily(mine)

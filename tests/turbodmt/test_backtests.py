@@ -15,6 +15,7 @@ import turbodmt as td
 from exchange.ports import SourceRefused
 from flows.config.settings import ConfigurationError
 from flows.planning.plan import RequestRefused
+from strategy.exit_codes import UsageError
 from strategy.market.bars import Bars, FloatArray
 from testing.markets.bars import SHARE, TOKEN, record
 
@@ -120,6 +121,39 @@ def crossing(speed: int) -> td.Strategy:
     return td.Strategy(name="crossing", signal=signal, history_bars=1, sizing="direct", parameters=Speed(bars=speed))
 
 
+FILE = """
+import numpy as np
+from turbodmt import Strategy
+
+
+def signal(bars):
+    close = bars.close * bars.factor
+    mean = np.convolve(close, np.ones(50) / 50, "valid")
+    out = np.full(len(close), np.nan)
+    out[49:] = np.sign(close[49:] - mean)
+    return out
+
+
+strategy = Strategy(name="trend", signal=signal, history_bars=50, sizing="volatility")
+"""
+
+
+def test_a_strategys_file_gives_the_same_figures(bars: pd.DataFrame, tmp_path: Path, home: Path) -> None:
+    (tmp_path / "trend.py").write_text(FILE)
+    of_file, here = (td.backtest(bars, one, **WINDOW) for one in (str(tmp_path / "trend.py"), TREND))
+    pd.testing.assert_frame_equal(of_file.comparison, here.comparison, check_exact=True)
+    pd.testing.assert_frame_equal(of_file.trades, here.trades, check_exact=True)
+    assert not home.exists()
+
+
+def test_parameters_are_set_by_the_settings(bars: pd.DataFrame) -> None:
+    given = {"parameters": {"bars": 2}}
+    config = json.loads(td.backtest(bars, crossing(1), settings=given, **WINDOW).json())["config"]
+    assert config["parameters"] == {"bars": 2}
+    with pytest.raises(UsageError, match=r"strategy crossing: .*speed"):
+        td.backtest(bars, crossing(1), settings={"parameters": {"speed": 2}}, **WINDOW)
+
+
 def test_too_few_days_leave_the_robustness_undefined(bars: pd.DataFrame) -> None:
     tested = td.backtest(bars, "rules", start="2020-10-20", end="2020-10-30")
     assert tested.robustness.isna().all()
@@ -174,7 +208,7 @@ def test_nothing_is_logged_and_handlers_stay(bars: pd.DataFrame, capsys: pytest.
     [
         ({"start": "2018"}, "start= is '2018'; it must be a date such as 2018-12-31"),
         ({"start": "2020-10-31"}, "start= 2020-10-31 lies after end= 2020-10-30; swap them"),
-        ({"strategy": "luck"}, "strategy= is 'luck'; it must name one or more of turbo"),
+        ({"strategy": "luck"}, "strategy= is 'luck', which is neither a known strategy nor a file"),
         ({"strategy": "rules,hold"}, "must name one strategy: the others are benchmarks="),
         ({"benchmarks": "hold"}, r"benchmarks is 'hold'; it must be a list of strategies, such as \['hold'\]"),
         ({"symbols": "SHARES"}, "the frame has no bars of SHARES; it holds 2: SHARE, TOKEN; did you mean SHARE?"),
@@ -185,7 +219,7 @@ def test_nothing_is_logged_and_handlers_stay(bars: pd.DataFrame, capsys: pytest.
 )
 def test_what_is_wrong_is_told_in_one_sentence(bars: pd.DataFrame, change: dict[str, Any], sentence: str) -> None:
     given: dict[str, Any] = {"strategy": "rules", **WINDOW, **change}
-    with pytest.raises((RequestRefused, ConfigurationError, SourceRefused), match=sentence):
+    with pytest.raises((RequestRefused, ConfigurationError, SourceRefused, UsageError), match=sentence):
         td.backtest(bars, **given)
 
 

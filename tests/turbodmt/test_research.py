@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import turbodmt as td
+from flows.config.settings import load
 from flows.planning.plan import RequestRefused
 from strategy.market.bars import Bars, FloatArray
 from strategy.signals.faults import StrategyRefused
@@ -134,9 +135,9 @@ def test_the_version_of_a_strategy_made_here_is_its_code() -> None:
     assert versions[0] == versions[1] != versions[2]
     assert code_digest(td.Strategy(name="trend", signal=np.sign, history_bars=20)) not in versions
     assert code_digest(td.Strategy(name="trend", signal=trend, history_bars=21)) != versions[0]
-    assert strategy_of(TREND).version == versions[0]
+    assert strategy_of(TREND, load({})).version == versions[0]
     flagged = td.Strategy(name="trend", signal=trend, history_bars=20, baseline=True, trusted=True)
-    assert (strategy_of(flagged).baseline, strategy_of(flagged).trusted) == (False, False)
+    assert (strategy_of(flagged, load({})).baseline, strategy_of(flagged, load({})).trusted) == (False, False)
 
 
 LEVELS = {"notebook": np.zeros(5_000)}
