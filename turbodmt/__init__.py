@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from turbodmt.own_packages import claim
 
 if TYPE_CHECKING:
+    from strategy.market.own_columns import Lag as Lag
     from strategy.portfolio.sizing import SizingParams as SizingParams
     from strategy.signals.strategies import Strategy as Strategy
     from turbodmt.accounts import Account as Account
@@ -43,6 +44,7 @@ _MODULES = {
     "Backtest": "turbodmt.backtests",
     "BarTable": "turbodmt.bar_tables",
     "BinancePaperTrader": "turbodmt.paper_trader",
+    "Lag": "strategy.market.own_columns",
     "SizingParams": "strategy.portfolio.sizing",
     "Strategy": "strategy.signals.strategies",
     "Sweep": "turbodmt.sweeps",
@@ -62,6 +64,7 @@ __all__ = [
     "Backtest",
     "BarTable",
     "BinancePaperTrader",
+    "Lag",
     "SizingParams",
     "Strategy",
     "Sweep",

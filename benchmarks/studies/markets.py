@@ -51,6 +51,7 @@ def _sampled(symbol: str, frame: pd.DataFrame) -> Bars:
         volume=frame["Volume"].to_numpy(dtype=np.float64),
         factor=np.ones(len(frame)),
         **{name.lower(): frame[name].to_numpy(dtype=np.float64) for name in ("Open", "High", "Low", "Close")},
+        columns={},
     )
 
 
@@ -95,6 +96,7 @@ def _priced(symbol: str, rows: pd.DataFrame) -> Bars:
         volume=np.full(len(rows), np.nan),
         factor=ratio / ratio[0],
         **{name: rows[name].to_numpy(dtype=np.float64) for name in ("open", "high", "low", "close")},
+        columns={},
     )
 
 

@@ -210,7 +210,7 @@ def session_dates(
 
 def _bars(symbol: str, columns: Mapping[str, Any]) -> Bars:
     floats = {name: _floats(columns[name]) for name in COLUMNS if name != "open_time"}
-    return Bars(symbol=symbol, open_time=columns["open_time"].astype("datetime64[us]"), **floats)
+    return Bars(symbol=symbol, open_time=columns["open_time"].astype("datetime64[us]"), **floats, columns={})
 
 
 def _floats(values: Any) -> FloatArray:

@@ -30,7 +30,9 @@ def another_future(known: Known, cut: int, draw: np.random.Generator) -> Known:
 
     price = scale()
     columns = {name: getattr(known, name)[order] * price for name in PRICES}
-    return replace(known, **columns, volume=known.volume[order] * scale(), factor=known.factor[order] * scale())
+    volume, factor = known.volume[order] * scale(), known.factor[order] * scale()
+    own = {name: _other_values(values[order], later, draw) for name, values in known.columns.items()}
+    return replace(known, **columns, volume=volume, factor=factor, columns=own)
 
 
 def altered_rows(known: Known, rows: NDArray[np.int64], draw: np.random.Generator) -> Known:
@@ -47,13 +49,38 @@ def altered_rows(known: Known, rows: NDArray[np.int64], draw: np.random.Generato
     columns = {name: getattr(known, name).copy() for name in scales}
     for name, scale in scales.items():
         columns[name][rows] *= scale
-    return replace(known, **columns)
+    own = {name: _against_column(values, rows, draw) for name, values in known.columns.items()}
+    return replace(known, **columns, columns=own)
 
 
 def _against(values: FloatArray, rows: NDArray[np.int64], draw: np.random.Generator) -> FloatArray:
     """Return factors, (N,) or (N, S), that take back more than the rows' changes unless these were huge."""
     size = draw.uniform(MOST_SCALE / 2, MOST_SCALE, values[rows].shape) + LEAST_SCALE
     return np.where(values[rows] > values[rows - 1], 1.0 / size, size)
+
+
+def _against_column(values: FloatArray, rows: NDArray[np.int64], draw: np.random.Generator) -> FloatArray:
+    """Return a column of the user's own whose values at the rows move the other way, beyond all that it ever was."""
+    size = _spread(values) * draw.uniform(LEAST_SCALE, MOST_SCALE, values[rows].shape)
+    altered = values.copy()
+    altered[rows] += np.where(values[rows] > values[rows - 1], -size, size)
+    return altered
+
+
+def _other_values(values: FloatArray, rows: NDArray[np.int64], draw: np.random.Generator) -> FloatArray:
+    """Return a column of the user's own that is higher at all of the rows, or lower at all, so that its mean moves."""
+    altered = values.copy()
+    size = _spread(values) * draw.uniform(LEAST_SCALE, MOST_SCALE, values[rows].shape)
+    altered[rows] += size if draw.random() < 0.5 else -size
+    return altered
+
+
+def _spread(values: FloatArray) -> float:
+    """Return the difference of the largest and the smallest number of a column, its size or 1 where that is 0."""
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return 1.0
+    return float(np.ptp(known)) or float(np.abs(known[0])) or 1.0
 
 
 def rounded_otherwise(known: Known, draw: np.random.Generator) -> Known:
@@ -66,4 +93,5 @@ def reordered(panel: PricePanel, columns: NDArray[np.int64]) -> PricePanel:
     """Return the panel with its symbols in another order."""
     symbols = tuple(panel.symbols[column] for column in columns.tolist())
     prices = {name: getattr(panel, name)[:, columns] for name in COLUMNS if name != "open_time"}
-    return replace(panel, symbols=symbols, **prices)
+    own = {name: values[:, columns] for name, values in panel.columns.items()}
+    return replace(panel, symbols=symbols, **prices, columns=own)

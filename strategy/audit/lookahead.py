@@ -114,6 +114,7 @@ def _with_another_future(bars: Bars, day: np.datetime64, draw: np.random.Generat
         volume=bars.volume[order],
         factor=bars.factor[order] * factor,
         **{name: bars[name][order] * scale for name in PRICES},
+        columns={name: values[order] * scale for name, values in bars.columns.items()},
     )
 
 

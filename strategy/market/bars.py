@@ -1,7 +1,7 @@
 """Daily bars of one symbol, the input of every estimate."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date
 
 import numpy as np
@@ -19,6 +19,9 @@ class Bars:
     it is unknown. `open_time` is the UTC session date as datetime64[us], strictly increasing. `factor` is the
     forward adjustment factor (1 at the first bar ever published): raw price × factor is the adjusted price.
 
+    `columns` are the user's own that a strategy declares, by name, each (T,): row t holds the newest value that its
+    lag allows on that day, NaN where there is none.
+
     Raises ValueError if lengths differ, dates do not increase, or a price or factor is not positive and finite.
 
     >>> bars = make_bars("SPY", ["2020-01-02", "2020-01-03"], close=[10.0, 11.0])
@@ -34,9 +37,11 @@ class Bars:
     close: FloatArray
     volume: FloatArray
     factor: FloatArray
+    columns: Mapping[str, FloatArray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         lengths = {name: len(self[name]) for name in COLUMNS}
+        lengths |= {name: len(values) for name, values in self.columns.items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"{self.symbol}: the arrays differ in length: {lengths}")
         if np.any(np.diff(self.open_time) <= np.timedelta64(0, "us")):
@@ -66,12 +71,20 @@ class Bars:
 
     def rows(self, start: int, stop: int) -> "Bars":
         """Return the bars of rows `start` up to, but not including, `stop`."""
-        return Bars(symbol=self.symbol, **{name: getattr(self, name)[start:stop] for name in COLUMNS})
+        return Bars(
+            symbol=self.symbol,
+            **{name: getattr(self, name)[start:stop] for name in COLUMNS},
+            columns={name: values[start:stop] for name, values in self.columns.items()},
+        )
 
     def without(self, after: np.datetime64, until: np.datetime64) -> "Bars":
         """Return the bars except those dated later than `after` and no later than `until`."""
         kept = (self.open_time <= after) | (self.open_time > until)
-        return Bars(symbol=self.symbol, **{name: getattr(self, name)[kept] for name in COLUMNS})
+        return Bars(
+            symbol=self.symbol,
+            **{name: getattr(self, name)[kept] for name in COLUMNS},
+            columns={name: values[kept] for name, values in self.columns.items()},
+        )
 
     def until(self, as_of: np.datetime64) -> "Bars":
         """Return the bars dated `as_of` or earlier."""
@@ -84,7 +97,7 @@ def bars_until(bars: Mapping[str, Bars], day: date) -> dict[str, Bars]:
     return {symbol: series for symbol, series in cut.items() if len(series)}
 
 
-COLUMNS = tuple(field.name for field in fields(Bars) if field.name != "symbol")
+COLUMNS = tuple(each.name for each in fields(Bars) if each.name not in ("symbol", "columns"))
 
 
 def make_bars(

@@ -1,7 +1,7 @@
 """Prices of several symbols side by side: what a strategy across symbols sees."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,7 +13,7 @@ class PricePanel:
     """Bars of S symbols on the union of their T dates, oldest first.
 
     `open_time` is (T,), every price (T, S) in the order of `symbols`, NaN where a symbol has no session. Prices are
-    raw; × `factor` they are adjusted.
+    raw; × `factor` they are adjusted. `columns` are the user's own by name, each (T, S), NaN where a symbol has none.
     """
 
     symbols: tuple[str, ...]
@@ -24,6 +24,7 @@ class PricePanel:
     close: FloatArray
     volume: FloatArray
     factor: FloatArray
+    columns: Mapping[str, FloatArray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.open_time)
@@ -35,7 +36,11 @@ class PricePanel:
 
     def rows(self, start: int, stop: int) -> "PricePanel":
         """Return the panel of rows `start` up to, but not including, `stop`."""
-        return PricePanel(symbols=self.symbols, **{name: getattr(self, name)[start:stop] for name in COLUMNS})
+        return PricePanel(
+            symbols=self.symbols,
+            **{name: getattr(self, name)[start:stop] for name in COLUMNS},
+            columns={name: values[start:stop] for name, values in self.columns.items()},
+        )
 
 
 def price_panel(bars: Mapping[str, Bars], symbols: Sequence[str] | None = None) -> PricePanel:
@@ -49,10 +54,16 @@ def price_panel(bars: Mapping[str, Bars], symbols: Sequence[str] | None = None) 
     """
     order = tuple(sorted(bars) if symbols is None else symbols)
     union = np.unique(np.concatenate([np.empty(0, "datetime64[us]"), *(bars[name].open_time for name in bars)]))
-    columns = {name: np.full((len(union), len(order)), np.nan) for name in COLUMNS if name != "open_time"}
+    shape = (len(union), len(order))
+    columns = {name: np.full(shape, np.nan) for name in COLUMNS if name != "open_time"}
+    own = {
+        name: np.full(shape, np.nan) for name in sorted({name for series in bars.values() for name in series.columns})
+    }
     for place, symbol in enumerate(order):
         if symbol in bars:
             row = np.searchsorted(union, bars[symbol].open_time)
             for name, values in columns.items():
                 values[row, place] = bars[symbol][name]
-    return PricePanel(symbols=order, open_time=union, **columns)
+            for name, values in bars[symbol].columns.items():
+                own[name][row, place] = values
+    return PricePanel(symbols=order, open_time=union, **columns, columns=own)

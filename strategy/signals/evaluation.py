@@ -7,11 +7,12 @@ from functools import partial
 from inspect import unwrap
 from traceback import extract_tb
 from types import CodeType
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from strategy.exit_codes import UsageError
 from strategy.market.bars import COLUMNS, Bars, FloatArray
 from strategy.market.price_panel import PricePanel, price_panel
 from strategy.signals.faults import CallFailed, Check, Fault
@@ -40,11 +41,24 @@ def evaluate(
 ) -> Evaluated:
     """Return the strategy's signals at every row of every symbol, by its runner if it has one.
 
-    With `since`, rows before each symbol's newest row dated at most `since` may be NaN.
+    With `since`, rows before each symbol's newest row dated at most `since` may be NaN. Raises UsageError for bars
+    without a column that it declares.
     """
+    demand_columns(strategy, bars)
     if strategy.runner is not None:
         return strategy.runner.evaluate(bars, since)
     return evaluate_here(strategy, bars, since, tick)
+
+
+def demand_columns(strategy: Strategy, bars: Mapping[str, Bars]) -> None:
+    """Raise UsageError if bars lack a column that the strategy declares, or have one that it does not."""
+    for symbol, series in bars.items():
+        apart = set(strategy.columns) ^ set(series.columns)
+        if apart:
+            raise UsageError(
+                f"strategy {strategy.name} reads the columns {', '.join(strategy.columns) or '(none)'} and the bars of "
+                f"{symbol} have {', '.join(series.columns) or 'none'}; columns come from a file: source alone"
+            )
 
 
 def evaluate_here(
@@ -143,7 +157,7 @@ def windows(strategy: Strategy, known: Bars | PricePanel, rows: NDArray[np.int64
 def call(strategy: Strategy, known: Bars | PricePanel) -> FloatArray:
     """Return what the strategy returns for these rows, (T,) or (T, S), checked. Raises CallFailed."""
     values = returned(strategy, known)
-    undefined = ~np.isfinite(values) & _warm(known.close, strategy.history_bars)
+    undefined = ~np.isfinite(values) & _warm(known, strategy.history_bars)
     if undefined.any():
         row = _first(undefined)
         raise failed_call(
@@ -182,19 +196,26 @@ def returned(strategy: Strategy, known: Bars | PricePanel) -> FloatArray:
 
 
 def _sealed(known: Bars | PricePanel) -> Bars | PricePanel:
-    columns = {name: getattr(known, name).copy() for name in COLUMNS}
-    for column in columns.values():
-        column.setflags(write=False)
+    columns: dict[str, Any] = {name: _read_only(getattr(known, name)) for name in COLUMNS}
+    return replace(known, **columns, columns={name: _read_only(values) for name, values in known.columns.items()})
+
+
+def _read_only(values: NDArray[Any]) -> NDArray[Any]:
+    copied = values.copy()
+    copied.setflags(write=False)
     # The owner of an array may make it writeable again, a view of it may not.
-    return replace(known, **{name: column.view() for name, column in columns.items()})
+    return copied.view()
 
 
-def _warm(close: FloatArray, history_bars: int) -> NDArray[np.bool_]:
-    """Return which values must be numbers: those whose `history_bars` rows all have a close."""
-    known = np.cumsum(np.isfinite(close), axis=0)
-    result = np.zeros(close.shape, dtype=np.bool_)
-    if len(close) >= history_bars:
-        before = np.concatenate([np.zeros((1, *close.shape[1:]), dtype=known.dtype), known[:-history_bars]])
+def _warm(bars: Bars | PricePanel, history_bars: int) -> NDArray[np.bool_]:
+    """Return which values must be numbers: those whose `history_bars` rows all have a close and all own columns."""
+    there = np.isfinite(bars.close)
+    for values in bars.columns.values():
+        there &= np.isfinite(values)
+    known = np.cumsum(there, axis=0)
+    result = np.zeros(known.shape, dtype=np.bool_)
+    if len(known) >= history_bars:
+        before = np.concatenate([np.zeros((1, *known.shape[1:]), dtype=known.dtype), known[:-history_bars]])
         result[history_bars - 1 :] = known[history_bars - 1 :] - before == history_bars
     return result
 

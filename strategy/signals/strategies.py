@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strategy.market.bars import Bars, FloatArray
+from strategy.market.own_columns import Lag
 from strategy.market.price_panel import PricePanel
 from strategy.signals.faults import Fault
 
@@ -102,13 +103,15 @@ class Strategy:
     `PricePanel` to (T, S). The value of row t is by definition the last one on exactly the `history_bars` rows that end
     at t. With `parameters`, a frozen dataclass, they are called as `signal(bars, parameters)`. A strategy with a
     `learner` has its prior's signal until a model is trained. `inputs(bars)` names the numbers behind the newest value.
+    `columns` declares the columns of a `file:` source that it reads, each with its lag: `bars.columns["eps"]` holds at
+    row t the newest value dated that many days before it or earlier.
 
     For ours to set: a `baseline` is for comparison only, so that testing it is no trial; `trusted` code is called on
     the whole history, which is known to give the same bits; `version` is the sha256 of a file or a distribution, and
     `origin` says where it came from; a `runner` evaluates code in a process of its own.
 
     Raises ValueError for a name other than lower-case letters, digits and dashes, for `history_bars` below 1, for an
-    unknown sizing, and unless exactly one of `signal` and `signals` is given.
+    unknown sizing, for a column without a lag, and unless exactly one of `signal` and `signals` is given.
 
     >>> Strategy(name="always-long", signal=lambda bars: bars.close * 0 + 1, history_bars=1, sizing="direct").sizing
     <Sizing.DIRECT: 'direct'>
@@ -120,6 +123,7 @@ class Strategy:
     history_bars: int
     sizing: Sizing | Literal["full", "volatility", "once", "direct"] = Sizing.VOLATILITY
     parameters: object | None = None
+    columns: Mapping[str, Lag] = field(default_factory=dict, hash=False)
     learner: Learner | None = None
     inputs: Callable[[Bars], Inputs] | None = field(default=None, compare=False)
     baseline: bool = False
@@ -137,7 +141,9 @@ class Strategy:
             raise ValueError(f"sizing of {self.name} is {self.sizing!r}; it must be one of {', '.join(Sizing)}")
         if (self.signal is None) == (self.signals is None):
             raise ValueError(f"{self.name} must have exactly one of signal, per symbol, and signals, across symbols")
+        demand_lags(self.name, self.columns)
         object.__setattr__(self, "sizing", Sizing(self.sizing))
+        object.__setattr__(self, "columns", dict(self.columns))
 
     def __str__(self) -> str:
         return self.name
@@ -147,6 +153,21 @@ class Strategy:
         function = self.signal or self.signals
         assert function is not None, "checked when it was made"
         return function(bars) if self.parameters is None else function(bars, self.parameters)
+
+
+def demand_lags(name: str, columns: object) -> None:
+    """Raise ValueError unless these are columns of a strategy by name, each with a lag."""
+    example = 'as in columns={"eps": Lag(days=45)}'
+    if not isinstance(columns, Mapping):
+        raise ValueError(f"columns of {name} is {columns!r}; give every column its lag, {example}")
+    for column, lag in columns.items():
+        if not isinstance(column, str) or not column:
+            raise ValueError(f"columns of {name} names {column!r}; a column has the name that the file gives it")
+        if not isinstance(lag, Lag):
+            raise ValueError(
+                f"the column {column} of {name} is declared with {lag!r}; say how many days after its date a value is "
+                f"known, {example}"
+            )
 
 
 def sizing_of(strategy: Strategy) -> Sizing:

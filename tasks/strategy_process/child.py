@@ -80,6 +80,7 @@ def describe(strategy: Strategy, request: Message, calls: Calls) -> Iterator[Mes
         "history_bars": strategy.history_bars,
         "sizing": sizing_of(strategy).value,
         "parameters": described(strategy.parameters),
+        "columns": {name: lag.days for name, lag in strategy.columns.items()},
         "learner": strategy.learner is not None,
         "inputs": strategy.inputs is not None,
     }

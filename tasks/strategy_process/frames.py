@@ -15,6 +15,8 @@ from strategy.signals.faults import Check, Fault
 
 #: Before each message: the length of its JSON and that of all its arrays, in bytes.
 _LENGTHS = struct.Struct(">IQ")
+#: Between the number of a symbol and the name of a column of the user's own.
+_OWN = ".own."
 #: Largest message, in bytes.
 MOST_BYTES = 1 << 34
 _TYPES = frozenset({"<f8", "<i8", "<M8[us]", "|b1", "|u1"})
@@ -92,13 +94,24 @@ def _message(text: bytes, body: bytes) -> Message:
 def packed_bars(bars: Mapping[str, Bars]) -> tuple[list[str], dict[str, NDArray[Any]]]:
     """Return the symbols of the bars, and their arrays by number and column."""
     arrays = {f"{number}.{name}": series[name] for number, series in enumerate(bars.values()) for name in COLUMNS}
+    for number, series in enumerate(bars.values()):
+        arrays |= {f"{number}{_OWN}{name}": values for name, values in series.columns.items()}
     return list(bars), arrays
 
 
 def unpacked_bars(symbols: list[str], arrays: Mapping[str, NDArray[Any]]) -> dict[str, Bars]:
     """Return the bars that `packed_bars` packed, in their order."""
+    own: dict[str, dict[str, NDArray[Any]]] = {}
+    for key, values in arrays.items():
+        number, mark, name = key.partition(_OWN)
+        if mark:
+            own.setdefault(number, {})[name] = values
     return {
-        symbol: Bars(symbol=symbol, **{name: arrays[f"{number}.{name}"] for name in COLUMNS})
+        symbol: Bars(
+            symbol=symbol,
+            **{name: arrays[f"{number}.{name}"] for name in COLUMNS},
+            columns=own.get(str(number), {}),
+        )
         for number, symbol in enumerate(symbols)
     }
 

@@ -11,6 +11,7 @@ from hashlib import sha256
 from traceback import extract_tb
 from types import ModuleType
 
+from strategy.market import own_columns
 from strategy.signals import strategies
 from strategy.signals.faults import CallFailed, Check, Fault, StrategyRefused
 from strategy.signals.strategies import Strategy
@@ -79,7 +80,7 @@ def _why(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return "ends the process; a strategy's file only defines"
     frames = extract_tb(error.__traceback__)
-    if isinstance(error, ValueError) and frames and frames[-1].filename == strategies.__file__:
+    if isinstance(error, ValueError) and frames and frames[-1].filename in (strategies.__file__, own_columns.__file__):
         return str(error)
     return f"raises {type(error).__name__}: {error}"
 

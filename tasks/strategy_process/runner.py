@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from strategy.audit.user_strategy import Audit, unfinished
 from strategy.market.bars import Bars, FloatArray
+from strategy.market.own_columns import Lag
 from strategy.signals.faults import Check, Fault, StrategyRefused
 from strategy.signals.strategies import Evaluated, Strategy
 from tasks.strategy_process.child_process import ChildLost, Heard, StrategyFile, TimeLimits, child_of
@@ -159,6 +160,7 @@ def open_strategy(
         history_bars=said["history_bars"],
         sizing=said["sizing"],
         parameters=rebuilt(said["parameters"]),
+        columns={name: Lag(days=days) for name, days in said["columns"].items()},
         inputs=RemoteInputs(runner=runner) if said["inputs"] else None,
         version=version,
         origin=origin,

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from strategy.market.bars import Bars
+from strategy.market.own_columns import Lag
 from strategy.signals.evaluation import evaluate, evaluate_here
 from strategy.signals.faults import Check, StrategyRefused
 from strategy.signals.strategies import Evaluated, Sizing, Strategy
@@ -392,3 +393,35 @@ def test_an_endless_loop_ends_when_its_run_is_gone() -> None:
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < until
         time.sleep(0.05)
+
+
+EARNINGS = b"""
+import numpy as np
+from turbodmt import Lag, Strategy
+
+def signal(bars):
+    return np.sign(bars.columns["eps"])
+
+strategy = Strategy(name="earnings", signal=signal, history_bars=2, columns={"eps": Lag(days=45)})
+"""
+
+
+def test_columns_reach_the_process_of_the_strategy() -> None:
+    strategy = open_strategy(EARNINGS, "earnings.py")
+    assert strategy.columns == {"eps": Lag(days=45)}
+    eps = {symbol: np.where(np.arange(len(series)) < 30, np.nan, -1.0) for symbol, series in BARS.items()}
+    bars = {symbol: replace(series, columns={"eps": eps[symbol]}) for symbol, series in BARS.items()}
+    signals = evaluate(strategy, bars).signals
+    assert all(np.array_equal(signals[symbol][1:], eps[symbol][1:], equal_nan=True) for symbol in bars)
+
+
+@pytest.mark.parametrize(
+    ("lag", "said"),
+    [
+        ("None", "earnings.py, line 8: the column eps of earnings is declared with None; say how many days after"),
+        ("Lag(days=-1)", "earnings.py, line 8: the lag of a column is -1 days; it must be a whole number"),
+    ],
+)
+def test_a_file_that_declares_no_lag_is_refused(lag: str, said: str) -> None:
+    with pytest.raises(StrategyRefused, match=said):
+        open_strategy(EARNINGS.replace(b"Lag(days=45)", lag.encode()), "earnings.py")
