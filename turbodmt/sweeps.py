@@ -69,7 +69,7 @@ class Sweep:
 
 def sweep(
     bars: Bars,
-    grid: Mapping[str, Sequence[Any]],
+    grid: Mapping[str, Sequence[Any] | Mapping[str, Sequence[Any]]],
     strategy: str | Strategy | None = None,
     *,
     start: Day | None = None,
@@ -82,7 +82,8 @@ def sweep(
     """Trade every combination of the grid's values, and measure how much of the best one may be luck.
 
     `grid` maps names of parameters to lists: `strategy`, `symbols`, the sizing's (`neutral_zone`, `target_annual_vol`,
-    …) and costs (`fee_bps`, …), as in a file of `--grid`; the other parameters are as in `backtest`.
+    …) and costs (`fee_bps`, …), as in a file of `--grid`, and `parameters` to a mapping of the strategy's own to lists.
+    The other arguments are as in `backtest`.
 
     Raises what the command line turns into an exit code, in one sentence.
 
@@ -97,14 +98,21 @@ def sweep(
         folder = table.home(home)
         request = between("backtest", day_text(start), day_text(end))
         options = {**table.options(folder), "capital": money_text(capital)}
-        values = {name: _listed(listed) for name, listed in grid.items()}
-        axes = checked_axes(values, "the grid", {**options, "strategy": strategy})
+        axes = checked_axes(_listed_values(grid), "the grid", {**options, "strategy": strategy})
         with table.calling_it_a_frame(folder), quiet():
             given = merged(options, settings)
             subject = None if strategy is None else strategy_of(strategy, load(given))
             planned = plan_sweep(given, axes, request, subject)
             asked, runner = (planned.points, request.since), side_by_side(planned.settings.threads)
             return Sweep(swept=run_job(planned.job, asked, source_factory(planned.settings), runner))
+
+
+def _listed_values(grid: Mapping[str, object]) -> dict[str, object]:
+    """Return the grid as a file has it, with the table of the strategy's own parameters."""
+    return {
+        name: _listed_values(values) if isinstance(values, Mapping) else _listed(values)
+        for name, values in grid.items()
+    }
 
 
 def _listed(values: object) -> object:

@@ -38,6 +38,9 @@ from tasks.validation.gate import inspect
 
 #: Most daily returns of all points together: 2 GB, held in up to three copies.
 MOST_RETURNS = 250_000_000
+#: Arrays (dates × symbols) that every strategy of a grid holds, and the most numbers in those of all together: 2 GB.
+PANEL_ARRAYS = 8
+MOST_ESTIMATES = 250_000_000
 
 
 #: Sizing parameters that no setting names; at their defaults a backtest's configuration omits them.
@@ -129,12 +132,19 @@ def _market(job: Job, start: date | None, symbols: Sequence[str]) -> SweepMarket
 
 
 def _demand_room(points: Sequence[Point], market: SweepMarket) -> None:
-    """Raise UsageError for more returns than memory holds."""
+    """Raise UsageError for more returns, or estimates of more strategies, than memory holds."""
     days = max(len(market.dates(symbols)) for symbols in {point.symbols for point in points})
     if len(points) * days > MOST_RETURNS:
         raise UsageError(
             f"{len(points):,} points on {days:,} days make {len(points) * days:,} returns, and {MOST_RETURNS:,} can be "
             "held; shorten the window or the lists of the grid"
+        )
+    panels = {(point.symbols, point.strategy) for point in points}
+    numbers = sum(len(market.dates(symbols)) * len(symbols) for symbols, _ in panels) * PANEL_ARRAYS
+    if numbers > MOST_ESTIMATES:
+        raise UsageError(
+            f"{len(panels):,} strategies with their parameters make {numbers:,} estimates on these days and symbols, "
+            f"and {MOST_ESTIMATES:,} can be held; shorten the window or the lists of [parameters]"
         )
 
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -23,6 +23,7 @@ from strategy.kernel.grid import Point, values_read
 from strategy.portfolio.sizing import SizingParams
 from tasks.backtest.sweep import Result, Sweep
 from tasks.run.answers import Answer
+from tasks.strategy_process.parameter_values import described
 
 #: Points in the answer itself; all are in the table.
 SHOWN_POINTS = 10
@@ -38,15 +39,46 @@ def save(swept: Sweep, folder: Path) -> tuple[str, ...]:
 
 
 def sweep_table(swept: Sweep) -> pd.DataFrame:
-    """Return one row per point, best first: its symbols, strategy, parameters and metrics."""
-    return pd.DataFrame([_row(result) for result in _ranked(swept)])
+    """Return one row per point, best first: its symbols, strategy, parameters and metrics.
+
+    A parameter of the strategy's own has the column `parameters.NAME`, as the grid file spells it.
+    """
+    rows = [_row(result) for result in _ranked(swept)]
+    own = [own_columns(row.pop("parameters")) for row in rows]
+    plain = {name: _plain([columns.get(name) for columns in own]) for name in _names(own)}
+    return pd.DataFrame(rows).assign(**plain)
+
+
+def own_columns(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a strategy's own by the names of their columns.
+
+    >>> own_columns({"fast": 20})
+    {'parameters.fast': 20}
+    """
+    return {f"parameters.{name}": value for name, value in parameters.items()}
+
+
+def _names(own: Sequence[Mapping[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(name for columns in own for name in columns))
+
+
+def _plain(values: Sequence[Any]) -> "pd.Series[Any]":
+    """Return the values as a column of one type: as texts where strategies give a parameter of one name other types."""
+    kinds = {type(value) for value in values if value is not None}
+    if len(kinds) > 1 and not kinds <= {int, float}:
+        return pd.Series([None if value is None else str(value) for value in values], dtype="object")
+    return pd.Series(values)
 
 
 class PointAnswer(Answer):
-    """A point of the grid: its symbols, its parameters (null where its strategy reads none), and its metrics."""
+    """A point of the grid: its symbols, its parameters (null where its strategy reads none), and its metrics.
+
+    `parameters` are the strategy's own, by name.
+    """
 
     symbols: str
     strategy: str
+    parameters: dict[str, JsonValue]
     target_annual_vol: float | None
     max_position_size: float | None
     neutral_zone: float | None
@@ -106,15 +138,15 @@ def sweep_answer(swept: Sweep, files: Sequence[str]) -> SweepAnswer:
     """Return the answer of `turbodmt backtest --grid`, without the time it took."""
     job, doubt = swept.job, _doubt(swept)
     rows = [_row(result) for result in _ranked(swept)]
+    flat = [{**row, **own_columns(row["parameters"])} for row in rows]
+    names = ("symbols", "strategy", *_names([own_columns(row["parameters"]) for row in rows]), *PARAMETERS)
     return SweepAnswer(
         symbols=tuple(sorted({symbol for result in swept.results for symbol in result.point.symbols})),
         start=swept.dates[0],
         end=swept.dates[-1],
         bars=len(swept.dates),
         points=len(rows),
-        varied=tuple(
-            name for name in ("symbols", "strategy", *PARAMETERS) if len({row[name] for row in rows} - {None}) > 1
-        ),
+        varied=tuple(name for name in names if len({row.get(name) for row in flat} - {None}) > 1),
         best=BestPointAnswer(**_row(swept.results[swept.best]), exact=swept.exact),
         top=tuple(PointAnswer(**row) for row in rows[:SHOWN_POINTS]),
         pbo=doubt.pbo,
@@ -140,7 +172,8 @@ def _row(result: Result) -> dict[str, Any]:
     """Return a point's parameters and metrics; None where its strategy does not read a parameter."""
     point, nothing = result.point, dict.fromkeys(PARAMETERS)
     names = {"symbols": ",".join(point.symbols), "strategy": str(point.strategy)}
-    return {**names, **nothing, **values_read(point), **asdict(result.metrics)}
+    own = {"parameters": described(point.strategy.parameters)}
+    return {**names, **own, **nothing, **values_read(point), **asdict(result.metrics)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,7 +40,8 @@ def configuration(
     '{"strategy": "rules", "neutral_zone": 0.03}'
     """
     # Parameters count as the strategy has them: a default that is given is no other trial.
-    unread = _NEVER_READ | {"parameters"} | _UNSIZED[sizing_of(strategy)]
+    # The same goes for the version: the settings of a sweep name that of its first strategy.
+    unread = _NEVER_READ | {"parameters", "strategy_sha256"} | _UNSIZED[sizing_of(strategy)]
     if not strategy.learner:
         unread |= _OF_NETWORKS
     if len(symbols) == 1:

@@ -18,7 +18,7 @@ from strategy.signals.strategies import Strategy
 from tasks.strategies.binding import bound, bound_parameters
 from tasks.strategies.spelling import SUFFIX, file_and_name, is_file
 from tasks.strategy_process.parameter_values import WrongParameter, with_values
-from tasks.strategy_process.runner import open_strategy
+from tasks.strategy_process.runner import ChildRunner, open_strategy
 
 #: Entry points of installed packages that are strategies.
 GROUP = "turbodmt.strategies"
@@ -87,6 +87,18 @@ def of_name(home: Path, name: str, parameters: Mapping[str, str], account: str =
         raise UsageError(_unknown(home, name))
     chosen_parameters = bound_parameters(found, parameters)
     return open_strategy(copies.load(home, version.sha256), version.origin, name, chosen_parameters)
+
+
+def with_parameters(strategy: Strategy, parameters: Mapping[str, str]) -> Strategy:
+    """Return the strategy with these parameters, each from its text, and the others as they are.
+
+    Raises UsageError or StrategyRefused for one that it lacks, or whose text is not of its type.
+    """
+    runner = strategy.runner
+    if not parameters or not isinstance(runner, ChildRunner):
+        return _with(strategy, parameters)
+    file, every = runner.file, {**dict(runner.overrides), **parameters}
+    return open_strategy(file.source, file.origin, file.name, every, file.limits)
 
 
 def of_version(home: Path, name: str, sha256: str | None, parameters: Mapping[str, str]) -> Strategy:

@@ -80,16 +80,16 @@ class SweepPlan:
 def plan_sweep(given: Mapping[str, object], axes: "Axes", request: "Request", strategy: "Strategy | None") -> SweepPlan:
     """Return the plan of a sweep over the axes; without a strategy, that of the settings, where no axis varies it."""
     from flows.cli.research.sweep_file import make_grid
-    from flows.config.settings import load
+    from flows.cli.research.sweep_strategies import swept_strategies
     from flows.planning.backtest_plan import plan_backtest
-    from strategy.builtin.registry import BUILT_IN
     from strategy.kernel.grid import points
 
     options = dict(given)
-    if "symbols" in axes:
-        options["symbols"] = tuple(sorted({symbol for account in axes["symbols"] for symbol in account}))
-    planned = plan_backtest(options, request, strategy or BUILT_IN[load(options).strategy])
-    grid = make_grid(axes, planned.job.policy, planned.job.symbols)
+    if "symbols" in axes.values:
+        options["symbols"] = tuple(sorted({symbol for account in axes.values["symbols"] for symbol in account}))
+    strategies = swept_strategies(axes, options, strategy)
+    planned = plan_backtest(options, request, strategies[0])
+    grid = make_grid(axes, planned.job.policy, planned.job.symbols, strategies)
     return SweepPlan(settings=planned.settings, job=planned.job, points=tuple(points(grid)))
 
 
@@ -139,6 +139,8 @@ def spread_over(address: str) -> "Runner":
 
 def shown_sweep(answer: "SweepAnswer") -> str:
     """Return a sweep in words: its ten best points, and how much of the best one may be luck."""
+    from tasks.backtest.sweep_answer import own_columns
+
     columns = (*answer.varied, *METRICS)
     doubt = [
         f"The best of {counted(answer.trials, 'trial')} without skill would show a Sharpe of "
@@ -153,7 +155,10 @@ def shown_sweep(answer: "SweepAnswer") -> str:
     return sections(
         f"{counted(answer.points, 'point')} on {', '.join(answer.symbols)}, {answer.start} to "
         f"{answer.end}, {counted(answer.bars, 'day')}",
-        table([{**dict(point), **in_units(point, METRICS)} for point in answer.top], columns),
+        table(
+            [{**dict(point), **own_columns(point.parameters), **in_units(point, METRICS)} for point in answer.top],
+            columns,
+        ),
         f"The best point's exact account, with lots and limits: net Sharpe {ratio(answer.best.exact.sharpe)}",
         " ".join(doubt),
         "\n".join(answer.files),

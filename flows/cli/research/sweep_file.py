@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from difflib import get_close_matches
 from itertools import product
@@ -12,9 +12,9 @@ from typing import Any
 
 from flows.config.settings import Settings, checked_value
 from flows.planning.plan import RequestRefused
-from strategy.builtin.registry import BUILT_IN
 from strategy.kernel.grid import MOST_POINTS, Grid
 from strategy.portfolio.sizing import SizingParams
+from strategy.signals.strategies import Strategy
 from tasks.run.job import RunConfig
 
 #: Largest file: a larger one would list more values than a grid may have points.
@@ -25,7 +25,16 @@ NAMES = ("symbols", "strategy", *SIZING_NAMES, *COST_NAMES)
 #: Names that are options as well: each may be given in one place only.
 OPTIONS = {"symbols": "--symbols", "strategy": "--strategy", "fee_bps": "--fee-bps", "slippage_bps": "--slippage-bps"}
 
-Axes = Mapping[str, Sequence[Any]]
+#: The table of a grid that names parameters of the strategy.
+OWN = "parameters"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axes:
+    """The values of a grid by name; those of the strategy's own parameters are texts, as `--set` spells them."""
+
+    values: Mapping[str, Sequence[Any]]
+    parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def read_axes(path: Path, given: Mapping[str, object]) -> Axes:
@@ -39,18 +48,36 @@ def read_axes(path: Path, given: Mapping[str, object]) -> Axes:
 
 def checked_axes(content: Mapping[str, object], file: str, given: Mapping[str, object]) -> Axes:
     """Return the values of a grid by name, each checked as `read_axes` does; messages call the grid `file`."""
-    lists: dict[str, list[object]] = {}
-    for name, values in content.items():
+    own = content.get(OWN, {})
+    if not isinstance(own, Mapping):
+        raise RequestRefused(f"{OWN} is {own!r} in {file}; it must be a table, such as [{OWN}] with fast = [10, 20]")
+    named = {name: values for name, values in content.items() if name != OWN}
+    for name in named:
         _demand_known(name)
         if name in OPTIONS and given.get(OPTIONS[name].removeprefix("--").replace("-", "_")) is not None:
             raise RequestRefused(f"{name} stands in {file} and in {OPTIONS[name]}; name it in one of them")
-        if not isinstance(values, list) or not values:
-            raise RequestRefused(f"{name} is {values!r} in {file}; it must be a list of at least one value")
-        lists[name] = values
-    count = prod(len(values) for values in lists.values())
+    lists = {name: _list(name, values, file) for name, values in named.items()}
+    own_lists = {name: _list(f"{OWN}.{name}", values, file) for name, values in own.items()}
+    count = prod(len(values) for values in (*lists.values(), *own_lists.values()))
     if count > MOST_POINTS:
         raise RequestRefused(f"{file} spans {count:,} points; a grid may have {MOST_POINTS:,}; shorten its lists")
-    return {name: [_value(name, value) for value in values] for name, values in lists.items()}
+    return Axes(
+        values={name: [_value(name, value) for value in values] for name, values in lists.items()},
+        parameters={name: [_text(name, value) for value in values] for name, values in own_lists.items()},
+    )
+
+
+def _list(name: str, values: object, file: str) -> Sequence[object]:
+    if not isinstance(values, list) or not values:
+        raise RequestRefused(f"{name} is {values!r} in {file}; it must be a list of at least one value")
+    return values
+
+
+def _text(name: str, value: object) -> str:
+    """Return a value of a strategy's parameter as `--set` spells it."""
+    if not isinstance(value, bool | int | float | str):
+        raise RequestRefused(f"{OWN}.{name} holds {value!r} in the grid; it must hold numbers, texts, true or false")
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _content(path: Path) -> dict[str, object]:
@@ -74,7 +101,11 @@ def _demand_known(name: str) -> None:
         )
     if name not in NAMES:
         close = get_close_matches(name, NAMES, n=1)
-        remedy = f"did you mean {close[0]}" if close else f"known are {', '.join(NAMES)}"
+        remedy = (
+            f"did you mean {close[0]}"
+            if close
+            else f"known are {', '.join(NAMES)}; the strategy's own stand under [{OWN}]"
+        )
         raise RequestRefused(f"{name} is not a grid parameter; {remedy}")
 
 
@@ -96,24 +127,27 @@ def _value(name: str, value: object) -> Any:
     return float(value)
 
 
-def make_grid(axes: Axes, policy: RunConfig, symbols: tuple[str, ...]) -> Grid:
-    """Return the grid of the axes; values not on an axis are the policy's, and by default `symbols` are one account.
+def make_grid(axes: Axes, policy: RunConfig, symbols: tuple[str, ...], strategies: tuple[Strategy, ...]) -> Grid:
+    """Return the grid of the axes and of these strategies, which have their parameters already.
+
+    Values not on an axis are the policy's, and by default `symbols` are one account.
 
     Raises RequestRefused for values that contradict each other.
     """
-    sizing_names = [name for name in SIZING_NAMES if name in axes]
-    cost_names = [name for name in COST_NAMES if name in axes]
+    lists = axes.values
+    sizing_names = [name for name in SIZING_NAMES if name in lists]
+    cost_names = [name for name in COST_NAMES if name in lists]
     try:
         return Grid(
-            accounts=tuple(axes.get("symbols", (symbols,))),
-            strategies=tuple(BUILT_IN[name] for name in axes["strategy"]) if "strategy" in axes else (policy.strategy,),
+            accounts=tuple(lists.get("symbols", (symbols,))),
+            strategies=strategies,
             sizings=tuple(
                 replace(policy.sizing, **dict(zip(sizing_names, values, strict=True)))
-                for values in product(*(axes[name] for name in sizing_names))
+                for values in product(*(lists[name] for name in sizing_names))
             ),
             costs=tuple(
                 replace(policy.costs, **dict(zip(cost_names, map(_money, values), strict=True)))
-                for values in product(*(axes[name] for name in cost_names))
+                for values in product(*(lists[name] for name in cost_names))
             ),
         )
     except ValueError as error:

@@ -141,6 +141,10 @@ def test_more_returns_than_memory_holds_are_refused(job: Job, monkeypatch: pytes
     monkeypatch.setattr("tasks.backtest.sweep.MOST_RETURNS", 1_000)
     with pytest.raises(UsageError, match="16 points on 85 days make 1,360 returns, and 1,000 can be held"):
         sweep(job, (a_grid(("TOKEN",)), START), lambda: PAIR, side_by_side(1))
+    monkeypatch.undo()
+    monkeypatch.setattr("tasks.backtest.sweep.MOST_ESTIMATES", 1_000)
+    with pytest.raises(UsageError, match="2 strategies with their parameters make 1,360 estimates"):
+        sweep(job, (a_grid(("TOKEN",)), START), lambda: PAIR, side_by_side(1))
 
 
 def test_a_sweep_of_one_point_or_few_days_has_no_pbo(job: Job) -> None:

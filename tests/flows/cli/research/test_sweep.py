@@ -75,7 +75,10 @@ def test_a_sweep_is_one_json_object_and_a_table(run: Run, options: list[str], gr
         ("fee_bps = [-1]", "fee_bps is -1; it must be greater than or equal to 0"),
         ("drawdown_floor = [1.5]", "drawdown_floor holds 1.5 in the grid; it must lie between 0 and 1"),
         ("drawdown_start = [0.3]", "the grid cannot be run: drawdown knees 0.3 and 0.25 must increase"),
-        ('strategy = ["rulez"]', "strategy is 'rulez'; it must be"),
+        (
+            'strategy = ["rulez"]',
+            "--strategy is 'rulez', which is neither a known strategy nor a file such as trend.py; did you mean rules?",
+        ),
         ('strategy = ["hold"]', "the grid cannot be run: hold has nothing to vary"),
         ("symbols = [[]]", "symbols hold [] in the grid; a portfolio needs at least one symbol"),
         ('symbols = ["NONE"]', "NONE"),
