@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,8 +34,8 @@ os.environ.update(
     PREFECT_HOME=str(Path(_SESSION.name) / "prefect"),
     TURBODMT_HOME=str(Path(_SESSION.name) / "home"),
 )
-# Threads of BLAS that wait for one another spin, at the cost of the tests beside them.
-os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+# Threads of BLAS and torch that wait for one another spin, at the cost of the tests beside them.
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", OMP_WAIT_POLICY="PASSIVE")
 
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
@@ -70,6 +71,14 @@ hypothesis.settings.load_profile("turbodmt")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest files; the rest keeps its order."""
     items.sort(key=lambda item: _RANKS.get(item.path, len(_RANKS)))
+
+
+def pytest_collection_finish() -> None:
+    """Keep what the tests compile, where they train at all: to import that takes a second."""
+    if "strategy.kernel.autograd" in sys.modules:
+        from testing.runs.compiled_passes import keep_compiled
+
+        keep_compiled()
 
 
 @pytest.fixture(autouse=True)

@@ -28,6 +28,7 @@ from strategy.training.training_panel import training_panel
 from tasks.validation.suite import _gate
 from testing.markets.bars import DEEP, record
 from testing.markets.panels import mandate, market, walk
+from testing.runs.compiled_passes import keep_compiled
 from testing.runs.jobs import RECIPE, a_job, policy, run_day
 from testing.runs.networks import TINY
 from testing.simulation.year import RemoteYear
@@ -101,6 +102,7 @@ def _import_everything() -> None:
     for name in ("torch._inductor", "strategy.training.fit"):
         import_module(name)
     # Compiling the account and the attention under a trace would take each run most of a minute.
+    keep_compiled()
     bars = market(walk("A", 1))
     settings = TrainingSettings(members=1, steps=1, twins=0, threads=1, validation_share=0.4)
     train(replace(TINY, dropout=0.0), TrainingSet(market=training_panel(bars, mandate(bars))), settings)
