@@ -17,6 +17,7 @@ from strategy.broker.fills import VenueTrade as VenueTrade
 from strategy.exit_codes import Exit
 from strategy.market.delivered_columns import BAR_COLUMNS as BAR_COLUMNS
 from strategy.market.delivered_columns import MOVED as MOVED
+from strategy.market.delivered_columns import OWN as OWN
 from strategy.market.delivered_columns import UNREAD as UNREAD
 from strategy.market.instruments import Instrument
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pyarrow as pa
 
-from exchange.ports import BarRequest, SourceRefused
+from exchange.ports import OWN, BarRequest, SourceRefused
 from flows.config.paths import expanded
 from flows.config.settings import Settings, load
 from flows.config.wall_clock import clock
@@ -63,11 +63,12 @@ class BarTable:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """Return the bars by date: symbol, open, high, low, close, volume and adj_close, as the source has them."""
+        """Return the bars by date: symbol, prices, volume, adj_close and a file's own columns, as it has them."""
         with self.open(None) as (settings, source):
             symbols = wanted_symbols(settings, source)
             request = BarRequest(since=dict.fromkeys(symbols), until=date.max, now=clock())
             bars = source.fetch(request).rename(columns={"open_time": "date"})
+            bars = bars.rename(columns=lambda name: str(name).removeprefix(OWN))
         return bars.set_index("date")
 
     @contextmanager

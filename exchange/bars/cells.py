@@ -45,6 +45,14 @@ def numbers(column: pa.ChunkedArray) -> tuple["pd.Series[float]", "pd.Series[str
     return values, pd.Series("", index=values.index, dtype="str")
 
 
+def holds_numbers(kind: pa.DataType) -> bool:
+    """Return whether cells of this type are numbers, or texts that may spell some."""
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    numeric = pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind)
+    return bool(numeric or _is_text(kind))
+
+
 def stamps(path: Path, symbol: str, column: pa.ChunkedArray) -> "pd.Series[pd.Timestamp]":
     """Return the timestamps as written, without zones, NaT for empty cells; raises SourceRefused.
 

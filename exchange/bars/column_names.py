@@ -2,10 +2,10 @@
 
 import csv
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from exchange.ports import SourceRefused
+from exchange.ports import OWN, SourceRefused
 
 REQUIRED = ("date", "open", "high", "low", "close")
 
@@ -56,6 +56,16 @@ def positions(path: Path, header: Sequence[str]) -> dict[str, int]:
             f"{shown}; add or rename columns"
         )
     return position
+
+
+def own_columns(header: Sequence[str], position: Mapping[str, int]) -> dict[str, int]:
+    """Return the positions of the other columns, each under its name after OWN; those of equal names are left out."""
+    names = [name.strip() for name in header]
+    return {
+        OWN + name: place
+        for place, name in enumerate(names)
+        if place not in position.values() and name and names.count(name) == 1 and not name.startswith("__")
+    }
 
 
 def with_row_names(header: Sequence[str], row: Sequence[str]) -> tuple[str, ...]:

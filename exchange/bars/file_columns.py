@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 
-from exchange.bars.cells import texts
-from exchange.bars.column_names import REQUIRED, is_data, naming, positions, with_row_names
+from exchange.bars.cells import holds_numbers, texts
+from exchange.bars.column_names import REQUIRED, is_data, naming, own_columns, positions, with_row_names
 from exchange.ports import SourceRefused
 
 _HEAD_LINES = 10
@@ -22,7 +22,7 @@ _SEPARATORS = (",", "\t", ";", "|")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Layout of a file: the position of each known column, and the number of lines before the first row (csv).
+    """Layout of a file: the positions of known and, after OWN, other columns, and the lines before the first row (csv).
 
     `separator` separates the columns of a csv, which is in `encoding`; a parquet file has neither.
     """
@@ -53,8 +53,7 @@ def layout(path: Path) -> Layout:
         if not path.stat().st_size:
             raise SourceRefused(f"{path} is empty; a file of bars has a header and at least one row")
         if path.suffix.lower() == ".parquet":
-            header = tuple(pq.read_schema(path).names)
-            return Layout(path=path, header=header, position=positions(path, header), header_lines=0)
+            return _parquet_layout(path)
         return _csv_layout(path)
     except (pa.ArrowException, UnicodeError, csv.Error) as error:
         kind = path.suffix.lower().removeprefix(".")
@@ -64,8 +63,21 @@ def layout(path: Path) -> Layout:
         raise SourceRefused(f"{path} cannot be read ({error.strerror or error}); check its permissions") from error
 
 
+def _parquet_layout(path: Path) -> Layout:
+    schema = pq.read_schema(path)
+    header = tuple(schema.names)
+    known = positions(path, header)
+    # A dot would be read as the path of a nested column.
+    own = {
+        name: place
+        for name, place in own_columns(header, known).items()
+        if holds_numbers(schema.field(place).type) and "." not in name
+    }
+    return Layout(path=path, header=header, position={**known, **own}, header_lines=0)
+
+
 def read_columns(plan: Layout, symbols: tuple[str, ...] | None) -> pa.Table:
-    """Read the known columns under their standard names, only rows of the given symbols (None: all rows).
+    """Read the columns under the names of their positions, only rows of the given symbols (None: all rows).
 
     Columns of a csv are text; parquet keeps its types. Raises SourceRefused if the file cannot be read.
     """
@@ -112,10 +124,11 @@ def _csv_layout(path: Path) -> Layout:
             f"{path} has {headers} header lines, the first of them {first!r}; keep one, with the columns' names"
         )
     named = with_row_names(header, filled[1][1] if len(filled) > 1 else [])
+    known = positions(path, named)
     return Layout(
         path=path,
         header=named,
-        position=positions(path, named),
+        position={**known, **own_columns(named, known)},
         header_lines=top + 1,
         separator=separator,
         encoding=encoding,

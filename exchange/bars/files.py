@@ -14,7 +14,7 @@ from exchange.bars.cells import numbers, stamps, texts
 from exchange.bars.file_columns import Layout, layout, read_columns, read_symbols
 from exchange.bars.record_window import newest_until, requested
 from exchange.currencies import spelled
-from exchange.ports import BAR_COLUMNS, MOVED, UNREAD, BarRequest, SourceRefused
+from exchange.ports import BAR_COLUMNS, MOVED, OWN, UNREAD, BarRequest, SourceRefused
 from exchange.sessions.calendars import infer_calendar
 from strategy.market.instruments import Instrument
 
@@ -28,7 +28,8 @@ class FileBars:
 
     `symbol` names the bars of a file without a symbol column; if there is one, it selects a single symbol. Columns:
     date, open, high, low, close and, optionally, symbol, volume, adj_close and currency, in any case and usual
-    spelling; others are ignored. A date is the day as written, whatever time and zone follow it. Text that is not a
+    spelling; others that hold numbers are the user's own,
+    under their names after OWN. A date is the day as written, whatever time and zone follow it. Text that is not a
     number becomes NaN and is kept in a column UNREAD of the frame, an empty date is NaT: the data gate reports both.
     Rows out of order are sorted if their dates are distinct, and a column MOVED marks them.
 
@@ -167,7 +168,19 @@ def _frame(path: Path, symbol: str, table: pa.Table) -> pd.DataFrame:
     frame: pd.DataFrame = pd.DataFrame(columns)[list(BAR_COLUMNS)].astype({"symbol": "str"})
     if (unread != "").any():
         frame = frame.assign(**{UNREAD: unread.str.removesuffix("; ")})
-    return _oldest_first(frame)
+    return _oldest_first(frame.assign(**_own(table)))
+
+
+def _own(table: pa.Table) -> "dict[str, pd.Series[float]]":
+    """Return the columns of the user's own that hold a number: NaN without a value, infinite where it is none."""
+    found = {}
+    for name in table.column_names:
+        if name.startswith(OWN):
+            values, unread = numbers(table[name])
+            values = values.where(unread == "", np.inf)
+            if np.isfinite(values).any():
+                found[name] = values
+    return found
 
 
 def _oldest_first(frame: pd.DataFrame) -> pd.DataFrame:

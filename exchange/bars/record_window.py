@@ -6,14 +6,14 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pandas as pd
 
-from exchange.ports import BAR_COLUMNS, MOVED, UNREAD, BarRequest, SourceRefused
+from exchange.ports import BAR_COLUMNS, MOVED, OWN, UNREAD, BarRequest, SourceRefused
 
 #: Default in a column that only another symbol's rows need.
 _NOTHING: Mapping[str, str | int] = {UNREAD: "", MOVED: 0}
 
 
 def requested(bars: Mapping[str, pd.DataFrame], request: BarRequest) -> pd.DataFrame:
-    """Return the rows of the request's symbols and dates, as BAR_COLUMNS, in each record's order, faults included.
+    """Return the rows of the request's symbols and dates, as BAR_COLUMNS and OWN ones, in each record's order.
 
     `bars` holds each symbol's whole record. A row without a date is kept, so that the data gate sees it.
     """
@@ -25,7 +25,8 @@ def requested(bars: Mapping[str, pd.DataFrame], request: BarRequest) -> pd.DataF
         parts.append(bars[symbol][within | np.isnat(dates)])
     whole: pd.DataFrame = pd.concat(parts, ignore_index=True)
     besides = {name: value for name, value in _NOTHING.items() if name in whole.columns}
-    return whole[[*BAR_COLUMNS, *besides]].fillna(besides)
+    own = [str(name) for name in whole.columns if str(name).startswith(OWN)]
+    return whole[[*BAR_COLUMNS, *besides, *own]].fillna(besides)
 
 
 def newest_until(bars: Mapping[str, pd.DataFrame], now: datetime) -> date:

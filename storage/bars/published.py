@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from storage.bars.own_columns import publish_columns
 from storage.bars.restatements import restate_older, restatement
 from storage.bars.staging import FACTOR_TOLERANCE, OVERLAP_BARS
 from storage.database import Connection, lent, transaction
@@ -78,6 +79,7 @@ def publish(connection: Connection, source: str, symbol: str, *, ingested_at: da
         if len(fresh):
             with lent(connection, "fresh", fresh):
                 connection.execute(_PUBLISH, {"source": source, "symbol": symbol, "ingested_at": ingested_at})
+        publish_columns(connection, source, [symbol], ingested_at)
         connection.execute(
             "DELETE FROM bars_staged WHERE owner = ? AND source = ? AND symbol = ?", [os.getpid(), source, symbol]
         )

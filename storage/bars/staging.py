@@ -6,6 +6,7 @@ from datetime import datetime
 
 import pandas as pd
 
+from storage.bars.own_columns import publish_columns, stage_columns
 from storage.bars.sorted_rows import keep_sorted_rows
 from storage.database import Connection, lent, transaction
 from storage.files import alive
@@ -68,7 +69,8 @@ def stage(connection: Connection, source: str, frame: pd.DataFrame, *, ingested_
     """Stage the delivered rows that are new or changed; return their number by symbol, 0 where nothing is new.
 
     The frame holds BAR_COLUMNS as the source delivered them, in its order and with its faults, overlapping what is
-    published by any length; UNREAD where cells were not numbers, MOVED where rows were sorted (kept for the answers).
+    published by any length; UNREAD where cells were not numbers, MOVED where rows were sorted (kept for the
+    answers), OWN columns, of which what differs is staged; that of a symbol without other news is published at once.
     Staged is everything from the first row that is new, differs in open, high, low, close or volume, or whose
     adjustment relative to the common row before it differs from the published one, and OVERLAP_BARS rows before it.
     Scaling all adjusted closes alike is not a change, nor is a difference that rounding explains: a smaller
@@ -89,12 +91,15 @@ def stage(connection: Connection, source: str, frame: pd.DataFrame, *, ingested_
     with lent(connection, "delivered", delivered), transaction(connection):
         connection.execute(_COMPARE, {"source": source, "overlap_bars": OVERLAP_BARS, "tolerance": FACTOR_TOLERANCE})
         _clear(connection, source, symbols)
+        stage_columns(connection, source, frame)
         keep_sorted_rows(connection, source, frame, symbols)
         connection.execute(_STAGE, {"owner": os.getpid(), "source": source, "ingested_at": ingested_at})
         counts = dict(connection.execute("SELECT symbol, count(*) FROM compared GROUP BY symbol").fetchall())
         idle = [symbol for symbol in symbols if symbol not in counts]
         connection.execute("DELETE FROM bars_quarantine WHERE source = ? AND list_contains(?, symbol)", [source, idle])
         connection.execute("DROP TABLE compared")
+        # Bars that are published already have passed the gate, and their columns with them.
+        publish_columns(connection, source, idle, ingested_at)
     return {symbol: counts.get(symbol, 0) for symbol in symbols}
 
 
@@ -109,12 +114,14 @@ def discard(connection: Connection, source: str, symbols: Sequence[str]) -> None
 
 def _clear(connection: Connection, source: str, symbols: Sequence[str]) -> None:
     """Delete the staged rows of these symbols that belong to this process or to one that has ended."""
-    owners = connection.execute("SELECT DISTINCT owner FROM bars_staged WHERE source = ?", [source]).fetchall()
-    others = [owner for (owner,) in owners if owner != os.getpid() and alive(owner)]
-    connection.execute(
-        "DELETE FROM bars_staged WHERE source = ? AND list_contains(?, symbol) AND NOT list_contains(?, owner)",
-        [source, symbols, others],
-    )
+    for table in ("bars_staged", "bar_columns_staged"):
+        # Names of tables of this module alone.
+        owners = connection.execute(f"SELECT DISTINCT owner FROM {table} WHERE source = ?", [source]).fetchall()  # noqa: S608
+        others = [owner for (owner,) in owners if owner != os.getpid() and alive(owner)]
+        connection.execute(
+            f"DELETE FROM {table} WHERE source = ? AND list_contains(?, symbol) AND NOT list_contains(?, owner)",  # noqa: S608
+            [source, symbols, others],
+        )
 
 
 def staged(connection: Connection, source: str, symbol: str) -> pd.DataFrame:

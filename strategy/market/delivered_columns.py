@@ -10,3 +10,7 @@ UNREAD = "unread"
 #: Optional column of a frame whose rows were not in date order and were sorted: the original row number, counted from
 #: 1, of a bar that was out of order; else 0.
 MOVED = "moved"
+
+#: Before the name of a column of the user's own, each optional: float64, NaN where there is no value, infinite where
+#: the cell is no number.
+OWN = "own:"

@@ -18,6 +18,8 @@ TABLES = {
     "instruments": (),
     "bars": ("ingested_at",),
     "bars_staged": ("owner", "ingested_at"),
+    "bar_columns": ("ingested_at",),
+    "bar_columns_staged": ("owner",),
     "bars_quarantine": ("run_id", "quarantined_at"),
     "acceptances": ("accepted_at",),
     "decisions": (),

@@ -386,3 +386,38 @@ def test_a_column_of_currencies_is_that_of_the_symbol(tmp_path: Path) -> None:
     mixed = FileBars(written(tmp_path, head + rows + "B,2020-01-03,1,1,1,1,EUR\n", "mixed.csv"))
     with pytest.raises(SourceRefused, match="the prices of B are in EUR, GBP; one series has one currency"):
         mixed.instruments(("B",))
+
+
+OWN_TEXT = (
+    "symbol,date,open,high,low,close,eps,Sector,Net sales,note\n"
+    "A,2020-01-02,1,4,0.5,2,1.5,tech,,\nA,2020-01-03,2,3,1,2,n/a,tech,20,3\nA,2020-01-06,2,3,1,2,?!,tech,,x\n"
+    "B,2020-01-02,1,4,0.5,2,,banks,,\n"
+)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_numbers_beside_the_bars_are_columns_of_the_users_own(tmp_path, kind):
+    path = written(tmp_path, OWN_TEXT)
+    if kind == "parquet":
+        table = pd.read_csv(path, dtype={"eps": "str", "note": "str"}, keep_default_na=False, na_values=[""])
+        path = tmp_path / "bars.parquet"
+        table.to_parquet(path)
+    bars = everything(FileBars(path))
+    assert tuple(bars.columns) == (*BAR_COLUMNS, "own:eps", "own:Net sales", "own:note")
+    nan, inf = float("nan"), float("inf")
+    assert bars["own:eps"].tolist() == pytest.approx([1.5, nan, inf, nan], nan_ok=True)
+    assert bars["own:Net sales"].tolist() == pytest.approx([nan, 20.0, nan, nan], nan_ok=True)
+
+
+def test_columns_of_equal_names_dates_and_lists_are_left_out(tmp_path):
+    columns = {**prices(2), "date": [date(2020, 1, 2), date(2020, 1, 3)], "symbol": ["A", "A"], "a.b": [1.0, 2.0]}
+    odd = {
+        "lists": [[1.0], [2.0]],
+        "flag": [True, False],
+        "paid": [date(2020, 1, 1), None],
+        "__index_level_0__": [0, 1],
+    }
+    bars = everything(FileBars(parquet(tmp_path, {**columns, **odd, "rank": [3, 4]})))
+    assert tuple(bars.columns) == (*BAR_COLUMNS, "own:rank")
+    twice = written(tmp_path, "date,open,high,low,close,eps,eps\n2020-01-02,1,4,0.5,2,3,4\n")
+    assert tuple(everything(FileBars(twice, "A")).columns) == BAR_COLUMNS
