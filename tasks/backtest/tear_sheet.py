@@ -25,6 +25,7 @@ from tasks.report.markup import ABSENT, figure, money, share
 from tasks.report.robustness_text import evidence
 from tasks.report.scales import signed_percent
 from tasks.report.settings_table import configured, in_bps
+from tasks.strategies.binding import in_full
 
 #: With a rolling window shorter than this, in days, no rolling statistic is plotted.
 FEWEST_ROLLING_DAYS = 21
@@ -52,6 +53,7 @@ def tear_sheet(tested: Backtest) -> BacktestPage:
         would_halt_on=tested.would_halt_on,
         provenance=Provenance(
             run_id=job.run_id,
+            strategy=in_full(job.policy.strategy),
             data_sha256=tested.data_sha256,
             code_version=job.code_version,
             model_id=_model(tested),

@@ -24,6 +24,7 @@ from tasks.report.settings_table import configured
 from tasks.run.answers import DayResult
 from tasks.run.job import Job
 from tasks.run.runs import Findings, day_result
+from tasks.strategies.binding import in_full
 from tasks.validation.gate import Gate
 
 log = logging.getLogger(__name__)
@@ -124,6 +125,7 @@ def _page(result: DayResult, champion: Champion, gate: Gate) -> DailyPage:
         findings=gate.findings,
         provenance=Provenance(
             run_id=job.run_id,
+            strategy=in_full(job.policy.strategy),
             data_sha256=result.data_sha256 or "",
             code_version=job.code_version,
             model_id=result.model_id,

@@ -16,10 +16,12 @@ from tasks.report.markup import Table, figure, money, render, share
 class Provenance:
     """The inputs that reproduce the numbers; `trials` is the number of configurations tried on these bars.
 
+    `strategy` names the strategy, and of one of the user's own its parameters, version and file.
     `model_id` may also name the trader in words; None means no network.
     """
 
     run_id: str
+    strategy: str
     data_sha256: str
     code_version: str
     model_id: str | None

@@ -1,27 +1,31 @@
 """Acceptance of a changed strategy: its new version is audited, then the accounts are bound to it."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from pydantic import JsonValue
 
 from storage.database import connect
 from storage.ledger import days as ledger
 from storage.strategies import registrations
 from storage.strategies.registrations import Binding
 from strategy.exit_codes import UsageError
-from strategy.signals.strategies import sizing_of
+from strategy.signals.strategies import Strategy, sizing_of
 from tasks.run.answers import Answer
 from tasks.strategies.audit_gate import Subject, demand_audited
 from tasks.strategies.binding import bound_parameters, parameters_json
-from tasks.strategies.catalogue import of_file, of_name, register, taken_names
+from tasks.strategies.catalogue import of_file, of_name, of_version, register, taken_names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
     """A person's wish to let accounts trade a changed strategy: all that are bound to it if `account` is None.
 
-    `parameters` are text by name; without any those of the binding stay.
+    `parameters` are text by name. Without any, what was set for the account stays set, and all others are those of the
+    file as it is now.
     """
 
     name: str
@@ -32,11 +36,15 @@ class Acceptance:
 
 
 class AcceptedAnswer(Answer):
-    """The answer of `turbodmt strategies accept`: the version that the accounts are bound to now."""
+    """The answer of `turbodmt strategies accept`: the version that the accounts are bound to now.
+
+    `parameters` has those of each account.
+    """
 
     name: str
     sha256: str
     accounts: tuple[str, ...]
+    parameters: dict[str, dict[str, JsonValue]]
     reason: str
     changed: bool
 
@@ -67,16 +75,33 @@ def accept_change(home: Path, wanted: Acceptance, notify: Callable[[str], None])
         name=wanted.name,
         sha256=made[0].sha256,
         accounts=tuple(binding.account for binding in made),
+        parameters={binding.account: json.loads(binding.parameters) for binding in made},
         reason=wanted.reason.strip(),
         changed=bool(changed),
     )
 
 
+def _changed(home: Path, before: Binding, wanted: Acceptance, spec: str) -> Strategy:
+    """Return the strategy in the file as it is now: with the parameters given, or else those set for the account."""
+    if wanted.parameters:
+        return of_file(spec, wanted.parameters)
+    strategy = of_file(spec, {})
+    known = json.loads(parameters_json(strategy))
+    defaults = json.loads(parameters_json(of_version(home, wanted.name, before.sha256, {})))
+    kept = {
+        name: str(value)
+        for name, value in json.loads(before.parameters).items()
+        if name in known and value != defaults.get(name)
+    }
+    return of_file(spec, kept) if kept else strategy
+
+
 def _audited(home: Path, before: Binding, wanted: Acceptance, origin: str, notify: Callable[[str], None]) -> Binding:
     """Return the new binding of an account, after the audit on its source and symbols."""
-    texts = bound_parameters(before, wanted.parameters)
-    packaged = wanted.name in taken_names()
-    strategy = of_name(home, wanted.name, texts) if packaged else of_file(f"{origin}:{wanted.name}", texts)
+    if wanted.name in taken_names():
+        strategy = of_name(home, wanted.name, bound_parameters(before, wanted.parameters))
+    else:
+        strategy = _changed(home, before, wanted, f"{origin}:{wanted.name}")
     with connect(home) as store:
         source, symbols = ledger.newest_panel(store, before.account)
     if source is not None:

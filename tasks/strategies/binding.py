@@ -1,6 +1,7 @@
 """The version of a strategy that an account trades: what was tested is what trades, until a person accepts a change."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -27,6 +28,24 @@ def parameters_json(strategy: Strategy) -> str:
     return json.dumps(known, sort_keys=True)
 
 
+def in_words(parameters: str) -> str:
+    """Return parameters, given as canonical JSON, as a person writes them.
+
+    >>> in_words('{"fast": 20, "slow": 100}'), in_words("{}")
+    ('fast=20, slow=100', 'no parameters')
+    """
+    return ", ".join(f"{name}={value}" for name, value in json.loads(parameters).items()) or "no parameters"
+
+
+def in_full(strategy: Strategy) -> str:
+    """Return the strategy's name, and of one of the user's own its parameters, version and file, as a report says."""
+    parameters = parameters_json(strategy)
+    given = "" if parameters == "{}" else f" with {in_words(parameters)}"
+    return f"{strategy.name}{given}" + (
+        f", version {strategy.version} of {strategy.origin}" if strategy.version else ""
+    )
+
+
 def bound(home: Path, account: str, name: str) -> Binding | None:
     """Return the binding of the account to the strategy of that name; None if it never traded it."""
     if not (home / DATABASE_NAME).is_file():
@@ -47,21 +66,26 @@ def demand_bound(home: Path, account: str, strategy: Strategy) -> None:
     found = bound(home, account, strategy.name)
     if found is None or not strategy.version:
         return
-    wanted = (strategy.version, parameters_json(strategy), str(sizing_of(strategy)))
-    if wanted == (found.sha256, found.parameters, found.sizing):
+    parameters, sizing = parameters_json(strategy), str(sizing_of(strategy))
+    if (strategy.version, parameters, sizing) == (found.sha256, found.parameters, found.sizing):
         return
-    what = (
-        f"is {strategy.version[:12]} now"
-        if strategy.version != found.sha256
-        else f"has the parameters {wanted[1]} and the sizing {wanted[2]}"
-    )
-    was = (
-        f"version {found.sha256[:12]}" if strategy.version != found.sha256 else f"{found.parameters} and {found.sizing}"
-    )
+    accept = f"accept the change with `turbodmt strategies accept {strategy.name} --account {account}"
+    if strategy.version != found.sha256:
+        raise StrategyChanged(
+            f"account {account} is bound to version {found.sha256[:12]} of strategy {strategy.name}, since "
+            f"{found.bound_at:%Y-%m-%d}, and {strategy.origin} is {strategy.version[:12]} now; {accept} --reason "
+            f"TEXT`, or name the strategy alone, --strategy {strategy.name}, to go on with the bound one"
+        )
+    if sizing != found.sizing:
+        raise StrategyChanged(
+            f"account {account} is bound to the sizing {found.sizing} of strategy {strategy.name}, since "
+            f"{found.bound_at:%Y-%m-%d}, and it has {sizing} now; {accept} --reason TEXT`"
+        )
+    options = "".join(f" --set {shlex.quote(f'{name}={value}')}" for name, value in json.loads(parameters).items())
     raise StrategyChanged(
-        f"account {account} is bound to {was} of strategy {strategy.name}, since {found.bound_at:%Y-%m-%d}, and "
-        f"{strategy.origin} {what}; accept the change with `turbodmt strategies accept {strategy.name} --account "
-        f"{account} --reason TEXT`, or name the strategy alone, --strategy {strategy.name}, to go on with the bound one"
+        f"account {account} is bound to strategy {strategy.name} with {in_words(found.parameters)}, since "
+        f"{found.bound_at:%Y-%m-%d}, and this run gives it {in_words(parameters)}; {accept}{options} --reason TEXT`, "
+        f"or name the strategy alone, --strategy {strategy.name} without --set of a parameter, to go on as before"
     )
 
 

@@ -62,7 +62,11 @@ def with_values(parameters: object | None, texts: Mapping[str, str]) -> object |
     hints = get_type_hints(type(parameters))
     known = [field.name for field in fields(parameters) if field.init]
     changes: dict[str, Any] = {}
+    # A binding keeps values that cannot be set as they are described; those are there already.
+    present = described(parameters).items()
     for name, text in texts.items():
+        if (name, text) in present:
+            continue
         if name not in known:
             raise WrongParameter(f"there is no parameter {name}; there is {', '.join(known) or 'none'}")
         reader = _READERS.get(hints[name])

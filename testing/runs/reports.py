@@ -48,6 +48,7 @@ def a_fill(number: int, symbol: str = "^GSPC") -> Fill:
 def a_provenance(note: str = "sample") -> Provenance:
     return Provenance(
         run_id="run-1",
+        strategy="rules",
         data_sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         code_version="0.1.0",
         model_id=None,

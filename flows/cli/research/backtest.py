@@ -132,5 +132,9 @@ def _version(answer: "BacktestAnswer") -> str:
     """Return the version of a strategy of the user's own, and whether its audit has passed."""
     if answer.strategy_sha256 is None:
         return ""
-    remedy = "" if answer.audit == "passed" else ": `turbodmt audit lookahead` with the same options audits it"
-    return f"Version {answer.strategy_sha256[:12]}, {answer.audit}{remedy}."
+    version = f"Version {answer.strategy_sha256[:12]}"
+    if answer.audit == "passed":
+        return f"{version}, which has passed its audit on these symbols."
+    if answer.audit == "refused":
+        return f"{version}, which its audit has refused: `turbodmt audit lookahead` with the same options says why."
+    return f"{version}, not audited: `turbodmt audit lookahead` with the same options audits it."

@@ -37,9 +37,20 @@ def run_accept(given: Mapping[str, object], name: str, account: str | None, reas
 
 def shown_acceptance(answer: "AcceptedAnswer") -> str:
     """Return in words which accounts trade which version from now on."""
+    accounts = ", ".join(map(with_parameters, answer.accounts, map(answer.parameters.__getitem__, answer.accounts)))
     if not answer.changed:
-        return f"{', '.join(answer.accounts)}: bound to {answer.sha256[:12]} of {answer.name} already; nothing changed."
+        return f"{accounts}: bound to {answer.sha256[:12]} of {answer.name} already; nothing changed."
     return (
         f"Strategy {answer.name}, version {answer.sha256[:12]}, passed its audit; accounts that trade it from their "
-        f"next day on: {', '.join(answer.accounts)}."
+        f"next day on: {accounts}."
     )
+
+
+def with_parameters(account: str, parameters: Mapping[str, object]) -> str:
+    """Return the account, with its parameters if there are any.
+
+    >>> with_parameters("mine", {"bars": 60}), with_parameters("mine", {})
+    ('mine (bars=60)', 'mine')
+    """
+    values = ", ".join(f"{name}={value}" for name, value in parameters.items())
+    return f"{account} ({values})" if values else account

@@ -91,6 +91,7 @@ def shown_daily(answer: "DayAnswer") -> str:
         if halted
         else "",
         f"{answer.as_of}  account {answer.account}  strategy {answer.strategy}"
+        + (f", version {answer.strategy_sha256[:12]}" if answer.strategy_sha256 else "")
         + (ruled if learns else "")
         + (f"\n{reason}" if reason else ""),
         table(rows, columns) if rows else "",

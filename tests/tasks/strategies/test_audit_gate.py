@@ -180,7 +180,10 @@ def test_other_parameters_are_another_rule(tmp_path: Path) -> None:
     found = bound(job.home, job.account, "speeds")
     assert found is not None
     assert found.parameters == '{"bars": 30, "size": 1.0}'
-    with pytest.raises(StrategyChanged, match=r'has the parameters \{"bars": 20, "size": 1.0\}'):
+    with pytest.raises(
+        StrategyChanged,
+        match=r"with bars=30, size=1\.0, .* gives it bars=20, size=1\.0; .* --set bars=20 --set size=1\.0 ",
+    ):
         demand_bound(job.home, job.account, a_strategy(tmp_path, SPEEDS))
     # By name, the parameters of the binding go on.
     by_name = of_name(job.home, "speeds", {}, job.account)

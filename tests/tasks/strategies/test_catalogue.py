@@ -32,6 +32,19 @@ def test_a_file_has_the_hash_of_its_bytes_as_its_version(tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["trend.py"]
 
 
+def test_a_path_may_hold_spaces_and_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = tmp_path / "my own"
+    folder.mkdir()
+    a_file(folder)
+    strategy = chosen(tmp_path, "~/my own/trend.py:trend", {})
+    assert strategy.version == copies.digest(TREND.encode())
+    register(tmp_path / "home", strategy, NOW)
+    # By name it is found from any folder.
+    monkeypatch.chdir(folder)
+    assert chosen(tmp_path / "home", "trend", {}).origin == str(folder / "trend.py")
+
+
 def test_once_registered_a_name_suffices_and_the_file_may_go(tmp_path: Path) -> None:
     home = tmp_path / "home"
     strategy = a_strategy(tmp_path)
