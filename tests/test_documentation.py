@@ -8,6 +8,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from flows.cli.main import app
+from flows.cli.set_option import SettingsCommand
 from flows.cli.settings_reference import page
 from flows.config.settings import Settings
 from flows.planning.api_keys import VARIABLES
@@ -33,8 +34,15 @@ def test_every_documented_command_and_option_exists(path: Path) -> None:
     assert isinstance(CLI, TyperGroup)
     for words in commands(path):
         command = CLI.commands.get(words[0])
-        assert isinstance(command, TyperCommand), f"{path.name}: turbodmt {words[0]}"
+        # The command of a group, such as `strategies new`, or the group alone.
+        if isinstance(command, TyperGroup):
+            command = command.commands[words[1]] if words[1:] else command
+            assert isinstance(command, TyperCommand | TyperGroup)
+        else:
+            assert isinstance(command, TyperCommand), f"{path.name}: turbodmt {words[0]}"
         known = {option for parameter in command.params for option in parameter.opts}
+        if isinstance(command, SettingsCommand):
+            known.add("--set")
         for option in (word for word in words if word.startswith("--")):
             assert option in known, f"{path.name}: turbodmt {' '.join(words)}"
 

@@ -1,0 +1,63 @@
+"""The guide to a strategy of one's own: its commands run, and what it says of refusals holds."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from flows.cli.research.audit import Audit
+from strategy.signals.faults import Check
+from strategy.signals.strategies import Sizing
+from tasks.strategies.catalogue import of_file
+from testing.runs.own_strategies import PEEKS, a_file
+from tests.flows.conftest import Run
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "own-strategy.md").read_text(encoding="utf-8")
+COMMANDS = [shlex.split(line) for line in re.findall(r"^    turbodmt (.+)$", GUIDE, re.MULTILINE)]
+#: Those that need Prefect, or an order of a day under it; tests/flows runs such days.
+UNDER_PREFECT = {"daily", "backfill", "explain", "up"}
+EXAMPLES = re.findall(r"^```python\n(.+?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+
+
+def rows(text: str) -> set[str]:
+    """The names in the first column of the guide's tables."""
+    return set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+
+
+def test_every_check_and_sizing_is_explained() -> None:
+    assert {str(name) for name in (*Check, *Sizing)} <= rows(GUIDE)
+
+
+def test_the_example_is_a_strategy(tmp_path: Path) -> None:
+    strategy = of_file(a_file(tmp_path, EXAMPLES[0]), {})
+    assert (strategy.name, strategy.history_bars) == ("trend", 100)
+
+
+def test_the_guide_goes_from_template_to_schedule() -> None:
+    known = {*UNDER_PREFECT, "strategies", "backtest", "audit"}
+    assert {words[0] for words in COMMANDS} == known
+    assert {words[1] for words in COMMANDS if words[0] == "audit"} <= set(Audit)
+
+
+def test_its_commands_run_in_their_order(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for words in COMMANDS:
+        if words[0] in UNDER_PREFECT or "accept" in words:
+            continue
+        # Fewer days than in the guide: the sample ends with 2018.
+        ended = run(*("2018-10-01" if word == "2014-01-02" else word for word in words))
+        assert ended.code == 0, (words, ended.err)
+        assert ended.out.strip()
+
+
+def test_a_refusal_is_an_object_that_a_program_reads(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    a_file(tmp_path, PEEKS, "it peeks.py")
+    asked = ("--symbols", "^GSPC", "--start-date", "2018-10-01", "--json")
+    ended = run("audit", "lookahead", "--strategy", "it peeks.py:trend", *asked)
+    error = ended.answer["error"]
+    assert ended.code == error["exit"] == 2
+    assert (error["code"], error["check"], error["symbol"]) == ("strategy_refused", "looks_ahead", "^GSPC")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", error["date"])
+    assert "it peeks.py, line 10: " in error["message"]
