@@ -21,9 +21,9 @@ from strategy.market.bars import FloatArray
 from strategy.portfolio.sizing import regime_multiplier
 from strategy.signals.regime import regimes
 from strategy.signals.rolling import change
-from strategy.training.returns import Returns
 from strategy.training.rollout import net_returns
 from strategy.training.settings import TrainingSettings
+from strategy.training.trainer import Returns
 from strategy.training.training_panel import training_panel
 from strategy.training.walk_forward import folds
 

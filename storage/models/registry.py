@@ -103,7 +103,7 @@ def save(home: Path, arrays: Mapping[str, NDArray[Any]], metadata: Metadata) -> 
         if not np.isfinite(values).all():
             raise ValueError(f"model array {name} holds a number that is not finite; it cannot be kept")
     text = json.dumps(metadata, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    contiguous = {name: np.ascontiguousarray(values) for name, values in sorted(arrays.items())}
+    contiguous = {name: np.asarray(values, order="C") for name, values in sorted(arrays.items())}
     data = save_arrays(contiguous, metadata={_METADATA_KEY: text})
     model_id = sha256(data).hexdigest()
     write_whole(_path(home, model_id), data)

@@ -7,7 +7,7 @@ from functools import partial
 from inspect import unwrap
 from traceback import extract_tb
 from types import CodeType
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ _MICROSECOND = "datetime64[us]"
 
 #: Called before each call of the strategy, with the symbol; a process of its own reports progress there.
 Tick = Callable[[str], None]
+Known = TypeVar("Known", bound=Bars | PricePanel)
 
 
 def silent(symbol: str) -> None:
@@ -183,7 +184,7 @@ def returned(strategy: Strategy, known: Bars | PricePanel) -> FloatArray:
     Raises CallFailed if it raises, or for a wrong shape.
     """
     try:
-        values = np.array(strategy.values(_sealed(known)), dtype=np.float64)
+        values = np.array(strategy.values(sealed(known)), dtype=np.float64)
     except CallFailed:
         raise
     except Exception as error:
@@ -195,7 +196,8 @@ def returned(strategy: Strategy, known: Bars | PricePanel) -> FloatArray:
     return values
 
 
-def _sealed(known: Bars | PricePanel) -> Bars | PricePanel:
+def sealed(known: Known) -> Known:
+    """Return a copy of the bars or panel that nobody can write to."""
     columns: dict[str, Any] = {name: _read_only(getattr(known, name)) for name in COLUMNS}
     return replace(known, **columns, columns={name: _read_only(values) for name, values in known.columns.items()})
 

@@ -111,7 +111,8 @@ class Strategy:
     `origin` says where it came from; a `runner` evaluates code in a process of its own.
 
     Raises ValueError for a name other than lower-case letters, digits and dashes, for `history_bars` below 1, for an
-    unknown sizing, for a column without a lag, and unless exactly one of `signal` and `signals` is given.
+    unknown sizing, for a column without a lag, unless exactly one of `signal` and `signals` is given, and for a
+    `learner` whose prior has another signal, history, sizing, parameters or columns.
 
     >>> Strategy(name="always-long", signal=lambda bars: bars.close * 0 + 1, history_bars=1, sizing="direct").sizing
     <Sizing.DIRECT: 'direct'>
@@ -144,6 +145,8 @@ class Strategy:
         demand_lags(self.name, self.columns)
         object.__setattr__(self, "sizing", Sizing(self.sizing))
         object.__setattr__(self, "columns", dict(self.columns))
+        if self.learner is not None:
+            _demand_the_prior(self, self.learner.prior)
 
     def __str__(self) -> str:
         return self.name
@@ -168,6 +171,14 @@ def demand_lags(name: str, columns: object) -> None:
                 f"the column {column} of {name} is declared with {lag!r}; say how many days after its date a value is "
                 f"known, {example}"
             )
+
+
+def _demand_the_prior(strategy: Strategy, prior: Strategy) -> None:
+    """Raise ValueError unless a strategy that learns is its prior: the prior trades in its account without a model."""
+    for name in ("signal", "signals", "history_bars", "sizing", "parameters", "columns"):
+        own, other = getattr(strategy, name), getattr(prior, name)
+        if own != other:
+            raise ValueError(f"{name} of {strategy.name} is {own!r}, but {other!r} of its prior; give both the same")
 
 
 def sizing_of(strategy: Strategy) -> Sizing:

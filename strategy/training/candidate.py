@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from strategy.market.bars import FloatArray
 from strategy.signals.forecaster import Forecaster
-from strategy.training.promotion_gate import PRIOR, Figures, GateRules, Verdict, judge_first
+from strategy.training.promotion_gate import PRIOR, Figures, GateRules, Verdict, judge_first, judge_refresh, refused
 from strategy.training.trainer import Learned, NotTrained, Past, Trainer
 
 #: The first training on a history is the only trial on it.
@@ -35,7 +36,16 @@ def candidate(past: Past, trainer: Trainer) -> Candidate:
 
 def first_verdict(learned: Learned, rules: GateRules) -> Verdict:
     """Return the verdict on a model that has no champion to beat, only its prior."""
+    if learned.refused:
+        return refused(PRIOR, f"rejected: {learned.refused}", len(learned.gate.net), rules)
     return judge_first(learned.gate.net, learned.prior_gate.net, rules)
+
+
+def refresh_verdict(learned: Learned, champion: FloatArray, rival: str, rules: GateRules) -> Verdict:
+    """Return the verdict on a model beside the champion's returns on the gate dates; `rival` is the champion's id."""
+    if learned.refused:
+        return refused(rival, f"rejected: {learned.refused}", len(learned.gate.net), rules, margin=rules.margin)
+    return judge_refresh(learned.gate.net, champion, rival, rules, learned.prior_gate.net)
 
 
 def _untrained(reason: str) -> Candidate:

@@ -9,8 +9,8 @@ from strategy.networks.ensemble import Ensemble
 from strategy.networks.transformer import NetworkShape
 from strategy.portfolio.account_config import AccountConfig
 from strategy.training.loop import Trained, TrainingSet, judge, reproducible, train
-from strategy.training.returns import Returns
 from strategy.training.settings import TrainingSettings
+from strategy.training.trainer import Returns
 from strategy.training.training_panel import TrainingPanel, training_panel
 from strategy.training.windows import SplitRule, split
 from strategy.twin.generator import fit, simulate

@@ -17,9 +17,9 @@ from strategy.market.bars import TimeArray
 from strategy.networks.ensemble import Ensemble
 from strategy.networks.microbatches import Parts
 from strategy.networks.transformer import Network, NetworkShape, fixed_threads, new_network
-from strategy.training.returns import Returns
 from strategy.training.rollout import GATE_STRIDE, departures, net_returns, target
 from strategy.training.settings import TrainingSettings
+from strategy.training.trainer import Returns
 from strategy.training.training_panel import TrainingPanel
 from strategy.training.training_progress import TrainingStep, taken
 from strategy.training.windows import Split, SplitRule, Windows, split, window_starts, windows

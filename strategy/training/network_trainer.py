@@ -13,9 +13,8 @@ from strategy.signals.strategies import Arrays
 from strategy.training.fit import fitted, rival_returns
 from strategy.training.loop import TrainingDiverged
 from strategy.training.recipe import TrainingConfig
-from strategy.training.returns import Returns
 from strategy.training.settings import TrainingSettings
-from strategy.training.trainer import HistoryTooShort, Learned, NotTrained, Past
+from strategy.training.trainer import HistoryTooShort, Learned, NotTrained, Past, Returns
 
 #: Only with the same shares of the same history do the gate's dates lie after all that a champion learned from.
 _KEPT = ("members", "validation_share", "purge_bars")

@@ -90,7 +90,7 @@ def judge_first(challenger: FloatArray, prior: FloatArray, rules: GateRules) -> 
     name = "the prior"
     found = _compared(challenger, prior, name, rules)
     if isinstance(found, str):
-        return _refused(PRIOR, found, len(prior), rules)
+        return refused(PRIOR, found, len(prior), rules)
     figures = _figures(found, len(prior), rules)
     if np.allclose(challenger, prior, rtol=0.0, atol=_ROUNDING):
         same = f"rejected: the model trades exactly what the prior trades on all {len(prior)} days"
@@ -120,7 +120,7 @@ def judge_refresh(
     name = f"the champion {rival[:12]}"
     found = _compared(challenger, champion, name, rules)
     if isinstance(found, str):
-        return _refused(rival, found, len(champion), rules, margin=rules.margin)
+        return refused(rival, found, len(champion), rules, margin=rules.margin)
     least = None if prior is None else _sharpe_of_prior(prior, champion, rules)
     below = least is not None and found.sharpe < least - rules.margin
     promoted = found.difference >= -rules.margin and not below
@@ -187,7 +187,7 @@ def _figures(found: SharpeDifference, days: int, rules: GateRules, margin: float
     return Figures(**asdict(found), p_deflated=p_deflated, trials=rules.trials, days=days, margin=margin)
 
 
-def _refused(rival: str, reason: str, days: int, rules: GateRules, margin: float | None = None) -> Verdict:
+def refused(rival: str, reason: str, days: int, rules: GateRules, margin: float | None = None) -> Verdict:
     """Return a rejection without a comparison."""
     return Verdict(
         promoted=False,

@@ -13,7 +13,7 @@ from strategy.networks.ensemble import Ensemble
 from strategy.networks.transformer import Network
 from strategy.portfolio.leverage_cap import portfolio_exposures
 from strategy.portfolio.sizing import soft_signal
-from strategy.training.returns import Returns
+from strategy.training.trainer import Returns
 from strategy.training.training_panel import TrainingPanel
 from strategy.training.walk_forward import Fold
 from strategy.training.windows import SplitRule, Windows, windows

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
-from strategy.market.bars import Bars, TimeArray
+from strategy.evaluation.sharpe import sharpe
+from strategy.market.bars import Bars, FloatArray, TimeArray
 from strategy.portfolio.account_config import AccountConfig
 from strategy.signals.forecaster import Forecaster
 from strategy.signals.strategies import Arrays
 from strategy.training.recipe import TrainingConfig
-from strategy.training.returns import Returns
 
 #: Values that JSON can hold.
 Settings = Mapping[str, Any]
@@ -30,6 +30,20 @@ class Past:
 
     bars: Mapping[str, Bars]
     config: AccountConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Returns:
+    """Net returns of an account, (D,), the calendar days of each, (D,), and its account days per year."""
+
+    net: FloatArray
+    days: FloatArray
+    days_per_year: int
+
+    @property
+    def sharpe(self) -> float:
+        """Return the annualised Sharpe ratio; 0 for an account that never moves."""
+        return sharpe(self.net, self.days_per_year) or 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -29,7 +29,7 @@ from strategy.signals.outlook import symbol_signals, warm_up_bars
 from strategy.signals.strategies import Strategy
 from strategy.training.walk_forward import overlaid
 from tasks.backtest.robustness import judged
-from tasks.backtest.walk_forward import FoldAnswer, Walk, left_to_the_prior, walk
+from tasks.backtest.walk_forward import FoldAnswer, Walk, left_to_the_prior, refused_signals, walk
 from tasks.data.ingest import ingest
 from tasks.data.universe import chosen_in_hindsight
 from tasks.models.fold_models import History
@@ -155,7 +155,7 @@ def backtest(
         robustness=found,
         warnings=(
             *remarks(gate),
-            *(text for learner, walked in walks.items() for text in left_to_the_prior(learner, walked.folds)),
+            *_left_to_priors(walks),
             *chosen_in_hindsight(market.instruments),
             *_capped(job, subject, net.replay),
             *cut,
@@ -212,6 +212,14 @@ def _walks(job: Job, window: Window, market: _Market, notify: Callable[[str], No
         history = History(bars=market.known, config=config, start=market.dates[0], end=market.dates[-1])
         walks[strategy] = walk(own, history, notify)
     return walks
+
+
+def _left_to_priors(walks: Mapping[Strategy, Walk]) -> list[str]:
+    """Return sentences on folds and signals that were left to priors."""
+    found: list[str] = []
+    for strategy, walked in walks.items():
+        found += [*left_to_the_prior(strategy, walked.folds), *refused_signals(strategy, walked)]
+    return found
 
 
 def _view(strategy: Strategy, symbols: Sequence[str], market: _Market, walked: Walk | None) -> AlignedSignals:

@@ -33,10 +33,14 @@ class FoldAnswer(Answer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walk:
-    """The folds of a window, and their models' signals by symbol and day; on all other days the prior trades."""
+    """The folds of a window, and their models' signals by symbol and day; on all other days the prior trades.
+
+    `refused` counts the signals of promoted models that broke a rule, so that the prior traded.
+    """
 
     folds: tuple[FoldAnswer, ...]
     signals: Mapping[str, Mapping[date, float]]
+    refused: int = 0
 
 
 def walk(job: Job, history: History, notify: Callable[[str], None] = log.info) -> Walk:
@@ -52,6 +56,7 @@ def walk(job: Job, history: History, notify: Callable[[str], None] = log.info) -
         found = [_known(store, fold) for fold in requested]
     lacking = [number for number, fold in enumerate(found) if fold is None]
     folds: list[FoldAnswer] = []
+    refused = 0
     signals: dict[str, dict[date, float]] = {symbol: {} for symbol in history.bars}
     for number, (fold, before) in enumerate(zip(requested, found, strict=True)):
         if before is None:
@@ -62,10 +67,12 @@ def walk(job: Job, history: History, notify: Callable[[str], None] = log.info) -
         else:
             known = extended(job, history, fold, before) if before.lacking(fold) else before
         folds.append(_traded(fold, known))
+        refused += len(known.lacking(fold))
         if known.stored.verdict.promoted:
             for symbol, day, history_sha256 in fold.wanted:
-                signals[symbol][day] = known.signals[symbol, day, history_sha256]
-    return Walk(folds=tuple(folds), signals=signals)
+                if (symbol, day, history_sha256) in known.signals:
+                    signals[symbol][day] = known.signals[symbol, day, history_sha256]
+    return Walk(folds=tuple(folds), signals=signals, refused=refused)
 
 
 def _requested(job: Job, history: History) -> tuple[FoldRequest, ...]:
@@ -131,4 +138,14 @@ def left_to_the_prior(strategy: Strategy, folds: Sequence[FoldAnswer]) -> tuple[
     return (
         f"the prior traded {len(left)} of {len(folds)} folds of {strategy} ({years}): "
         f"{left[0].reason if len(left) == 1 else why}",
+    )
+
+
+def refused_signals(strategy: Strategy, walked: Walk) -> tuple[str, ...]:
+    """Return one sentence on signals of promoted models that were refused, if there are any."""
+    if not walked.refused:
+        return ()
+    return (
+        f"{walked.refused} signals by models of {strategy} are refused: the model raised, or they were missing, no "
+        "numbers or outside [-1, 1]; the prior traded instead",
     )

@@ -18,8 +18,8 @@ from storage.models.trials import Trial
 from strategy.market.data_hash import data_sha256
 from strategy.portfolio.account_config import AccountConfig
 from strategy.signals.forecaster import Forecaster
-from strategy.training.candidate import first_verdict
-from strategy.training.promotion_gate import PRIOR, GateRules, Verdict, judge_refresh
+from strategy.training.candidate import first_verdict, refresh_verdict
+from strategy.training.promotion_gate import PRIOR, GateRules, Verdict
 from strategy.training.trainer import Learned, NotTrained, Past
 from tasks.models.fold_models import account_sha256
 from tasks.models.load import stored_model
@@ -168,7 +168,7 @@ def _judged(job: Job, past: Past, plan: TrainingPlan, learned: Learned, rules: G
         return first_verdict(learned, rules)
     rival = stored_model(job.home, job.policy.strategy, plan.champion.model_id)
     champion = plan.trainer.returns(past, rival, learned.gate_span)
-    return judge_refresh(learned.gate.net, champion.net, plan.champion.model_id, rules, learned.prior_gate.net)
+    return refresh_verdict(learned, champion.net, plan.champion.model_id, rules)
 
 
 def _settled(job: Job, record: ModelRecord, verdict: Verdict, since: date) -> Verdict:

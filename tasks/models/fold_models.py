@@ -161,13 +161,22 @@ def _trained(job: Job, history: History, fold: FoldRequest) -> tuple[Candidate, 
 
 
 def _foretold(history: History, wanted: Sequence[SignalKey], model: Forecaster) -> dict[SignalKey, float]:
-    """Return the requested signals, each computed alone as a daily run does, from no bar after the last of them."""
+    """Return the requested signals, each computed alone as a daily run does, from no bar after the last of them.
+
+    A signal that is refused is left out.
+    """
     if not wanted:
         return {}
     days = [day for _, day, _ in wanted]
-    seen = bars_until(history.bars, max(days))
+    seen, since = bars_until(history.bars, max(days)), np.datetime64(min(days), "us")
     by_day = {
         symbol: dict(zip(seen[symbol].open_time.astype("M8[D]").tolist(), signals.tolist(), strict=True))
-        for symbol, signals in model.forecast(seen, np.datetime64(min(days), "us")).items()
+        for symbol, signals in model.forecast(seen, since).items()
     }
-    return {(symbol, day, history_sha256): by_day[symbol][day] for symbol, day, history_sha256 in wanted}
+    # The prior trades there, as it does on every day without a signal of a model.
+    refused = {(fault.symbol, fault.day) for fault in model.refusals(seen, since)}
+    return {
+        (symbol, day, history_sha256): by_day[symbol][day]
+        for symbol, day, history_sha256 in wanted
+        if (symbol, day) not in refused
+    }

@@ -4,13 +4,20 @@ import logging
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 
+import numpy as np
+
 from storage.bars import published as bar_store
 from storage.database import Connection, connect
 from storage.models import champions, promotions
 from storage.models import registry as model_store
 from storage.models.registry import ModelDamaged, ModelRecord
+from strategy.market.bars import Bars
+from strategy.signals.faults import Fault
+from strategy.signals.fitted_model import refused_in_words
+from strategy.signals.forecaster import Forecaster
+from strategy.signals.outlook import look_back
 from tasks.models.challenger import Challenged, challenge
-from tasks.models.load import forecaster
+from tasks.models.load import stored_model
 from tasks.models.training_plan import TrainingRefused
 from tasks.run.answers import MODEL_FAULTS, Answer, ModelCode
 from tasks.run.job import Job
@@ -36,13 +43,14 @@ class Champion:
 class _Registry:
     """The registry on the job's day: the champion, and account days since its and since any training (None: never).
 
-    `damage` says why there is no champion although one is promoted: its file cannot be used.
+    `damage` says why there is no champion although one is promoted: its file cannot be used. `model` is the champion's.
     """
 
     champion: ModelRecord | None
     champion_age_bars: int
     trained_age_bars: int | None
     damage: str = ""
+    model: Forecaster | None = None
 
 
 def retrain(job: Job) -> Champion:
@@ -80,14 +88,14 @@ def _known(job: Job) -> _Registry:
     if champion is None:
         return known
     try:
-        forecaster(job.home, job.policy.strategy, champion.model_id)
+        model = stored_model(job.home, job.policy.strategy, champion.model_id)
     except ModelDamaged as error:
         log.warning("Model %s cannot trade: %s.", champion.model_id[:12], error)
         answered = trained is not None and trained > champion.trained_to
         return replace(
             known, champion=None, damage=str(error), trained_age_bars=known.trained_age_bars if answered else None
         )
-    return known
+    return replace(known, model=model)
 
 
 def _age_bars(store: Connection, job: Job, since: date) -> int:
@@ -115,7 +123,24 @@ def _ruling(job: Job, known: _Registry, newer: str) -> Champion:
         reason = f"the prior trades: the model is {age} bars old, above {limit}{newer}"
         return Champion(model_id=None, reason=reason, code=ModelCode.TOO_OLD)
     reason = (f"trained {age} bars ago" if age else "trained and promoted today") + newer
+    refused = _refusals(job, known.model) if known.model else ()
+    if refused:
+        strategy = job.policy.strategy
+        symbols = ", ".join(dict.fromkeys(fault.symbol for fault in refused))
+        words = f"the prior trades {symbols}: {refused_in_words(strategy, refused[0])}; {reason}"
+        return Champion(model_id=known.champion.model_id, reason=words, code=ModelCode.REFUSED)
     return Champion(model_id=known.champion.model_id, reason=reason, code=ModelCode.IN_USE)
+
+
+def _refusals(job: Job, model: Forecaster) -> tuple[Fault, ...]:
+    """Return why the champion's signals of the day are refused."""
+    with connect(job.home) as store:
+
+        def newest(count: int) -> dict[str, Bars]:
+            return bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=count)
+
+        bars = look_back(newest, job.policy.strategy, model)
+    return model.refusals(bars, np.datetime64(job.as_of, "us"))
 
 
 class ValidationAnswer(Answer):

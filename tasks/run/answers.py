@@ -62,7 +62,7 @@ class ModelCode(StrEnum):
 
     NOT_NEEDED: the strategy has no model. IN_USE: the champion decides. NONE_PROMOTED: there is no champion. DAMAGED:
     its file cannot be used. TOO_OLD: it is past `model_max_age_bars`. NOT_TRAINED: a training was due and failed,
-    whichever decides.
+    whichever decides. REFUSED: some of the champion's signals broke a rule, so that the prior's are used.
     """
 
     NOT_NEEDED = "not_needed"
@@ -71,10 +71,11 @@ class ModelCode(StrEnum):
     DAMAGED = "damaged"
     TOO_OLD = "too_old"
     NOT_TRAINED = "not_trained"
+    REFUSED = "refused"
 
 
 #: Codes that a person should look at.
-MODEL_FAULTS = frozenset({ModelCode.DAMAGED, ModelCode.TOO_OLD, ModelCode.NOT_TRAINED})
+MODEL_FAULTS = frozenset({ModelCode.DAMAGED, ModelCode.TOO_OLD, ModelCode.NOT_TRAINED, ModelCode.REFUSED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,20 +4,18 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, is_dataclass
 
+from strategy.builtin.registry import BUILT_IN
 from strategy.signals.strategies import Sizing, Strategy, sizing_of
+from strategy.training.learners import settings_read, trial_settings
 
 #: The drawdown at which an account halts. No decision reads it, so it counts only where it withheld orders.
 HALT = "max_drawdown_halt"
 #: By design the number of threads and the device do not change the result, and only a live run can be late.
 _NEVER_READ = frozenset({"threads", "device", "max_lateness_hours", HALT})
-#: Shape, training, judgement and retraining of networks; the seed affects nothing else that is traded.
-_OF_NETWORKS = frozenset(
-    {
-        *("network_dimensions", "network_heads", "network_layers", "ensemble_members", "twins", "seed"),
-        *("training_steps", "warm_training_steps", "validation_share"),
-        *("retrain_every_bars", "cold_start_every_bars", "model_max_age_bars"),
-    }
-)
+#: Training, judgement and retraining of models; the seed affects nothing else that is traded.
+_OF_LEARNERS = frozenset({"seed", "validation_share", "retrain_every_bars", "model_max_age_bars"})
+#: Settings that a learner reads only if it says so.
+_OF_SOME_LEARNERS = frozenset(name for strategy in BUILT_IN.values() for name in settings_read(strategy))
 #: The settings that each sizing does not read.
 _UNSIZED: Mapping[Sizing, frozenset[str]] = {
     Sizing.FULL: frozenset(),
@@ -42,8 +40,9 @@ def configuration(
     # Parameters count as the strategy has them: a default that is given is no other trial.
     # The same goes for the version: the settings of a sweep name that of its first strategy.
     unread = _NEVER_READ | {"parameters", "strategy_sha256"} | _UNSIZED[sizing_of(strategy)]
+    unread |= _OF_SOME_LEARNERS - settings_read(strategy)
     if not strategy.learner:
-        unread |= _OF_NETWORKS
+        unread |= _OF_LEARNERS
     if len(symbols) == 1:
         # A single symbol has a bar on every date of its account.
         unread |= {"stale_days"}
@@ -51,4 +50,4 @@ def configuration(
     own: dict[str, object] = {"strategy_sha256": strategy.version} if strategy.version else {}
     if is_dataclass(strategy.parameters) and not isinstance(strategy.parameters, type):
         own["parameters"] = asdict(strategy.parameters)
-    return json.dumps({**read, "strategy": strategy.name, **own})
+    return json.dumps({**read, **trial_settings(strategy), "strategy": strategy.name, **own})

@@ -11,8 +11,8 @@ from strategy.market.instruments import Calendar
 from strategy.portfolio.account_config import AccountConfig
 from strategy.signals.features import FEATURE_LIMIT, FEATURES, features
 from strategy.signals.rolling import VOLATILITY_BARS, VOLATILITY_SPAN, exponential_weights
-from strategy.training.returns import Returns
 from strategy.training.rollout import net_returns
+from strategy.training.trainer import Returns
 from strategy.training.training_panel import TrainingPanel, training_panel
 from testing.markets.panels import dates, mandate
 
