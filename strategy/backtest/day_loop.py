@@ -1,6 +1,6 @@
 """Day loop: one function advances an account by a day; a backtest only repeats it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -16,7 +16,7 @@ from strategy.account.state import Account, Entry, Snapshot
 from strategy.market.bars import Bars
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import AlignedSignals
-from strategy.portfolio.decision import ORDERED, Decision, decided, pretrade_views
+from strategy.portfolio.decision import ORDERED, Decision, PreTradeView, decided, pretrade_views
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +146,15 @@ class Replay:
     entries: tuple[Entry, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Leg:
+    """A stretch of an account's dates (sorted, at least one), on which it follows one configuration and its signals."""
+
+    view: AlignedSignals
+    dates: Sequence[date]
+    config: AccountConfig
+
+
 def replay(
     view: AlignedSignals, quotes: QuotesByDate, dates: Sequence[date], capital: Decimal, config: AccountConfig
 ) -> Replay:
@@ -153,13 +162,22 @@ def replay(
 
     Each date is settled, then decided; the orders of the last date stay open.
     """
+    return replay_legs([Leg(view=view, dates=dates, config=config)], quotes, capital)
+
+
+def replay_legs(legs: Sequence[Leg], quotes: QuotesByDate, capital: Decimal) -> Replay:
+    """Run one account over legs that follow one another, starting with cash on the first date.
+
+    Its positions and open orders pass from leg to leg, so that a change of configuration costs its trades. The legs
+    have the same symbols. A leg with a longer look-back than the one before at first knows that one's equities only.
+    """
     snapshots: list[Snapshot] = []
     decisions: list[Decision] = []
     orders: dict[str, Order] = {}
     fills: list[Fill] = []
     entries: list[Entry] = []
-    state = opening(dates[0], capital)
-    for as_of, pretrade_view in zip(dates, pretrade_views(view, dates, config), strict=True):
+    state = opening(legs[0].dates[0], capital)
+    for as_of, pretrade_view, config in _legs_by_day(legs):
         today = quotes.on(as_of)
         if snapshots:
             day = settle_day(state, today, as_of, config)
@@ -181,6 +199,12 @@ def replay(
         fills=tuple(fills),
         entries=tuple(entries),
     )
+
+
+def _legs_by_day(legs: Sequence[Leg]) -> Iterator[tuple[date, PreTradeView, AccountConfig]]:
+    for leg in legs:
+        for as_of, view in zip(leg.dates, pretrade_views(leg.view, leg.dates, leg.config), strict=True):
+            yield as_of, view, leg.config
 
 
 def turnovers(replayed: Replay) -> list[float]:

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from strategy.evaluation.sharpe import sharpe
 from strategy.market.bars import COLUMNS, Bars, FloatArray, TimeArray
 from strategy.market.panel import side_by_side
 from strategy.signals.outlook import SymbolSignals
@@ -74,6 +75,60 @@ def yearly(
         fitted_to = open_time[newest] if newest >= 0 else open_time[0] - np.timedelta64(1, "D")
         plan.append(Fold(fitted_to=fitted_to, dates=range(max(opening, first), min(closing, stop))))
     return tuple(plan)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pick:
+    """The account of a sweep that a fold trades: its column, and the Sharpe ratio that it was picked for.
+
+    That ratio is annualised, of the returns in the rows `past`; the newest is dated the fold's `fitted_to` or earlier.
+    """
+
+    fold: Fold
+    past: range
+    column: int
+    sharpe: float
+
+
+def with_past(
+    plan: Sequence[Fold], open_time: TimeArray, first: np.datetime64, least_bars: int
+) -> tuple[tuple[Fold, range], ...]:
+    """Return the folds before which at least `least_bars` returns lie, each with the rows of those returns.
+
+    Row t of the returns is that of account date t + 1. They start after the date `first` and end at `fitted_to`.
+
+    >>> dates = np.arange("2018-12-20", "2020-03-01", dtype="M8[D]").astype("M8[us]")
+    >>> plan = yearly(dates, dates[0], dates[-1])
+    >>> [(fold.dates.start, past) for fold, past in with_past(plan, dates, np.datetime64("2018-12-24"), 300)]
+    [(377, range(4, 371))]
+    """
+    start = int(np.searchsorted(open_time[1:], first, side="right"))
+    pasts = [range(start, int(np.searchsorted(open_time[1:], fold.fitted_to, side="right"))) for fold in plan]
+    return tuple((fold, past) for fold, past in zip(plan, pasts, strict=True) if len(past) >= least_bars)
+
+
+def picks(folds_with_past: Sequence[tuple[Fold, range]], net: FloatArray, days_per_year: int) -> tuple[Pick, ...]:
+    """Return for each fold the account with the highest Sharpe ratio on its past alone, the first of equals.
+
+    `net` (D, N) holds the daily returns of N accounts. A fold before which no account's return varies has no pick.
+
+    >>> net = np.array([[0.01, 0.02, 0.0], [0.03, 0.01, 0.0], [-0.5, 0.5, 0.0]])
+    >>> fold = Fold(fitted_to=np.datetime64("2020-01-02", "us"), dates=range(2, 3))
+    >>> [(pick.column, round(pick.sharpe, 1)) for pick in picks([(fold, range(2))], net, 252)]
+    [(1, 33.7)]
+    """
+    found = []
+    for fold, past in folds_with_past:
+        known = net[past.start : past.stop]
+        spread = known.std(axis=0, ddof=1)
+        # Equal returns give a deviation that is only rounding error.
+        varies = spread > 1e-12 * np.abs(known).max(axis=0)
+        ratios = np.divide(known.mean(axis=0), spread, out=np.full(len(spread), -np.inf), where=varies)
+        column = int(np.argmax(ratios))
+        reached = sharpe(known[:, column], days_per_year)
+        if reached is not None:
+            found.append(Pick(fold=fold, past=past, column=column, sharpe=reached))
+    return tuple(found)
 
 
 def decided_rows(plan: Sequence[Fold], dates: TimeArray, open_time: TimeArray) -> tuple[range, ...]:

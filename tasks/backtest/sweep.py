@@ -28,7 +28,7 @@ from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import symbol_signals
 from tasks.backtest.run import TESTING, measure
-from tasks.backtest.sweep_chunks import Runner, SweepMarket, cut_work
+from tasks.backtest.sweep_chunks import Runner, SweepMarket, Work, cut_work
 from tasks.data.ingest import ingest
 from tasks.data.universe import chosen_in_hindsight
 from tasks.run.job import Job
@@ -79,28 +79,58 @@ class Sweep:
     warnings: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ready:
+    """A sweep before its points are run: the job, the market, the chunks of points, and the warnings about bars."""
+
+    job: Job
+    market: SweepMarket
+    work: tuple[Work, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def dates(self) -> tuple[date, ...]:
+        """Return the dates of all accounts, sorted."""
+        return tuple(sorted({day for chunk in self.work for day in map(session_date, chunk.panel.open_time)}))
+
+
 def sweep(
     job: Job, wanted: tuple[Sequence[Point], date | None], open_source: Callable[[], BarSource], run: Runner
 ) -> Sweep:
     """Trade the points from the given date (None: the first bar) to `as_of`, and record each as a trial.
 
     A symbol that the data gate holds back is left out of its accounts with a warning. Raises UsageError,
-    UsageError, NothingPublishable, and what the source and the store raise.
+    NothingPublishable, and what the source and the store raise.
     """
+    return finished(prepared(job, wanted, open_source), run)
+
+
+def prepared(job: Job, wanted: tuple[Sequence[Point], date | None], open_source: Callable[[], BarSource]) -> Ready:
+    """Return the sweep of the points with its bars and signals, before anything is traded; raises as `sweep` does."""
     job = replace(job, symbols=_symbols(wanted[0]))
     ingest(job, open_source)
     gate = inspect(job, None)
     points = _among(wanted[0], usable(job, gate, TESTING))
     market = _market(job, wanted[1], _symbols(points))
     _demand_room(points, market)
-    work = cut_work(points, market)
+    return Ready(
+        job=job,
+        market=market,
+        work=cut_work(points, market),
+        warnings=(*remarks(gate), *chosen_in_hindsight(market.instruments)),
+    )
+
+
+def finished(ready: Ready, run: Runner) -> Sweep:
+    """Trade all points and record each as a trial. Raises UsageError if none ever holds a position, StoreError."""
+    job, market, work = ready.job, ready.market, ready.work
     parts = list(run(work))
     results = _results(parts)
     net = return_matrix([(chunk.panel.open_time[1:], part.net) for chunk, part in zip(work, parts, strict=True)])
     best = _best(results)
     return Sweep(
         job=job,
-        dates=tuple(sorted({day for chunk in work for day in map(session_date, chunk.panel.open_time)})),
+        dates=ready.dates,
         results=results,
         net=net,
         days_per_year=max(chunk.panel.days_per_year for chunk in work),
@@ -108,7 +138,7 @@ def sweep(
         exact=_exact(job, results[best].point, market),
         tried=_counted(job, results, market),
         data_sha256=data_sha256(market.bars),
-        warnings=(*remarks(gate), *chosen_in_hindsight(market.instruments)),
+        warnings=ready.warnings,
     )
 
 

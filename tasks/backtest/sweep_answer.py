@@ -22,6 +22,7 @@ from strategy.evaluation.sharpe import sample, sharpe
 from strategy.kernel.grid import Point, values_read
 from strategy.portfolio.sizing import SizingParams
 from tasks.backtest.sweep import Result, Sweep
+from tasks.backtest.sweep_walk_forward import LEAST_PAST_BARS, PickedFold, WalkedSweep
 from tasks.run.answers import Answer
 from tasks.strategy_process.parameter_values import described
 
@@ -105,6 +106,47 @@ class BestPointAnswer(PointAnswer):
     exact: Metrics
 
 
+class FoldPickAnswer(Answer):
+    """A year of the walk-forward account: the point picked on the past alone, its Sharpe ratio there and in the year.
+
+    The point's sizing is null where its strategy reads none; `parameters` are the strategy's own.
+    """
+
+    start: date
+    end: date
+    past_start: date
+    past_end: date
+    past_bars: int
+    strategy: str
+    parameters: dict[str, JsonValue]
+    target_annual_vol: float | None
+    max_position_size: float | None
+    neutral_zone: float | None
+    lookback_period: int | None
+    drawdown_start: float | None
+    drawdown_full: float | None
+    drawdown_floor: float | None
+    in_sample_sharpe: float
+    out_of_sample_sharpe: float | None
+
+
+class WalkForwardAnswer(Answer):
+    """The account that trades each year the point that was best on the past alone, beside what the picks had promised.
+
+    `out_of_sample` is the exact account over all folds, net of all costs; `in_sample_sharpe` the mean of the picks',
+    weighted with the days of their folds. `haircut` is the difference of the two Sharpe ratios, `haircut_ratio` it as a
+    fraction of the one in sample; null where they are undefined. Between past and fold `purge_bars` dates are left out.
+    """
+
+    out_of_sample: Metrics
+    in_sample_sharpe: float
+    haircut: float | None
+    haircut_ratio: float | None
+    purge_bars: int
+    least_past_bars: int
+    folds: tuple[FoldPickAnswer, ...]
+
+
 class SweepAnswer(Answer):
     """The answer of `turbodmt backtest --grid`: the points, and how much of the best one may be luck.
 
@@ -132,6 +174,35 @@ class SweepAnswer(Answer):
     files: tuple[str, ...]
     warnings: tuple[str, ...]
     seconds: float | None = None
+    walk_forward: WalkForwardAnswer | None = None
+
+
+def walked_answer(walked: WalkedSweep, files: Sequence[str]) -> SweepAnswer:
+    """Return the answer of `turbodmt backtest --grid --walk-forward`, without the time it took."""
+    walk = WalkForwardAnswer(
+        out_of_sample=walked.metrics,
+        in_sample_sharpe=walked.in_sample,
+        haircut=walked.haircut,
+        haircut_ratio=walked.haircut_ratio,
+        purge_bars=walked.purge_bars,
+        least_past_bars=LEAST_PAST_BARS,
+        folds=tuple(_fold(fold) for fold in walked.folds),
+    )
+    return sweep_answer(walked.swept, files).model_copy(update={"walk_forward": walk})
+
+
+def _fold(fold: PickedFold) -> FoldPickAnswer:
+    sizing = {name: value for name, value in _values(fold.point).items() if name in FoldPickAnswer.model_fields}
+    return FoldPickAnswer(
+        start=fold.start,
+        end=fold.end,
+        past_start=fold.past_start,
+        past_end=fold.past_end,
+        past_bars=fold.past_bars,
+        in_sample_sharpe=fold.in_sample,
+        out_of_sample_sharpe=fold.out_of_sample,
+        **sizing,
+    )
 
 
 def sweep_answer(swept: Sweep, files: Sequence[str]) -> SweepAnswer:
@@ -170,10 +241,14 @@ def _ranked(swept: Sweep) -> list[Result]:
 
 def _row(result: Result) -> dict[str, Any]:
     """Return a point's parameters and metrics; None where its strategy does not read a parameter."""
-    point, nothing = result.point, dict.fromkeys(PARAMETERS)
+    return {**_values(result.point), **asdict(result.metrics)}
+
+
+def _values(point: Point) -> dict[str, Any]:
+    nothing = dict.fromkeys(PARAMETERS)
     names = {"symbols": ",".join(point.symbols), "strategy": str(point.strategy)}
     own = {"parameters": described(point.strategy.parameters)}
-    return {**names, **own, **nothing, **values_read(point), **asdict(result.metrics)}
+    return {**names, **own, **nothing, **values_read(point)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

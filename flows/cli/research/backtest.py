@@ -12,7 +12,7 @@ from flows.cli.options import AsJson, Calendar, Capital, Home, Source, Symbols
 from flows.cli.research.costs import shown_costs
 from flows.cli.research.significance import doubts
 from flows.cli.research.sweep import run_sweep, shown_sweep
-from flows.cli.research.window_options import WindowOptions
+from flows.cli.research.window_options import GridOptions, WindowOptions
 from strategy.builtin.registry import BASELINE
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ def backtest(
     ] = None,
     grid: Annotated[str | None, typer.Option(metavar="FILE", help="Sweep the lists of parameters in a file.")] = None,
     dask: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Spread the sweep over a Dask cluster.")] = None,
+    walk_forward: Annotated[
+        bool, typer.Option("--walk-forward", help="Pick each year's point of the grid on the past alone.")
+    ] = False,
     calendar: Calendar = None,
     home: Home = None,
     as_json: AsJson = False,
@@ -54,11 +57,12 @@ def backtest(
     }
     given = {**settings, "home": home}
     window = WindowOptions(strategy=strategy, start_date=start_date, end_date=end_date)
-    if grid is None and dask is None:
+    swept = GridOptions(file=grid, dask=dask, walk_forward=walk_forward)
+    if grid is None and dask is None and not walk_forward:
         run_command(lambda: run_backtest(with_calendar(given, calendar), window, save_results), shown_backtest, as_json)
     else:
         run_command(
-            lambda: run_sweep(with_calendar(given, calendar), (grid, dask), window, save_results), shown_sweep, as_json
+            lambda: run_sweep(with_calendar(given, calendar), swept, window, save_results), shown_sweep, as_json
         )
 
 

@@ -8,8 +8,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from flows.cli.console import counted, quiet_logs, sections, table, warned
-from flows.cli.number_format import in_units, ratio
-from flows.cli.research.window_options import WindowOptions
+from flows.cli.number_format import in_units, metric, ratio
+from flows.cli.research.window_options import GridOptions, WindowOptions
 
 if TYPE_CHECKING:
     from flows.cli.research.sweep_file import Axes
@@ -31,9 +31,9 @@ METRICS = ("sharpe", "cagr", "annual_vol", "max_drawdown", "turnover_per_year")
 
 
 def run_sweep(
-    given: Mapping[str, object], grid: tuple[str | None, str | None], window: WindowOptions, folder: str | None
+    given: Mapping[str, object], grid: GridOptions, window: WindowOptions, folder: str | None
 ) -> "SweepAnswer":
-    """Return the answer of a sweep: `grid` is its file and a Dask scheduler's address, `window` as in a backtest."""
+    """Return the answer of a sweep over the file of the grid, `window` as in a backtest."""
     from flows.cli.prefect_run import prepare_run
     from flows.cli.research.results_folder import results_folder
     from flows.cli.research.sweep_file import read_axes
@@ -43,9 +43,11 @@ def run_sweep(
     from flows.server.availability import served
 
     started = perf_counter()
-    file, address = grid
-    if file is None:
+    file, address = grid.file, grid.dask
+    if file is None and address is not None:
         raise RequestRefused(f"--dask is {address}, but only a sweep is spread; name its file with --grid")
+    if file is None:
+        raise RequestRefused("--walk-forward picks points of a grid; name its file with --grid")
     request = between("backtest", window.start_date, window.end_date)
     options = {**given, "strategy": window.strategy}
     planned = plan_sweep(options, read_axes(expanded(Path(file)), options), request, None)
@@ -56,15 +58,22 @@ def run_sweep(
     else:
         prepare_run(settings.home)
     from tasks.backtest.sweep import sweep
-    from tasks.backtest.sweep_answer import save, sweep_answer
+    from tasks.backtest.sweep_answer import save, sweep_answer, walked_answer
     from tasks.backtest.sweep_chunks import side_by_side
+    from tasks.backtest.sweep_walk_forward import sweep_walk_forward
+
+    def answered(run: "Runner") -> "SweepAnswer":
+        if not grid.walk_forward:
+            swept = sweep(planned.job, asked, source_factory(settings), run)
+            return sweep_answer(swept, save(swept, results) if results is not None else ())
+        walked = sweep_walk_forward(planned.job, asked, source_factory(settings), run)
+        return walked_answer(walked, save(walked.swept, results) if results is not None else ())
 
     if address is None:
-        swept = sweep(planned.job, asked, source_factory(settings), side_by_side(settings.threads))
+        answer = answered(side_by_side(settings.threads))
     else:
         with served(settings.home):
-            swept = sweep(planned.job, asked, source_factory(settings), spread_over(address))
-    answer = sweep_answer(swept, save(swept, results) if results is not None else ())
+            answer = answered(spread_over(address))
     return answer.model_copy(update={"seconds": round(perf_counter() - started, 2)})
 
 
@@ -161,6 +170,34 @@ def shown_sweep(answer: "SweepAnswer") -> str:
         ),
         f"The best point's exact account, with lots and limits: net Sharpe {ratio(answer.best.exact.sharpe)}",
         " ".join(doubt),
+        _walked(answer),
         "\n".join(answer.files),
         warned(answer),
+    )
+
+
+def _walked(answer: "SweepAnswer") -> str:
+    """Return the walk-forward account in words: the pick of each year, and what was left of its Sharpe ratio."""
+    from tasks.backtest.sweep_answer import own_columns
+
+    walk = answer.walk_forward
+    if walk is None:
+        return ""
+    rows = [
+        {
+            **dict(fold),
+            **own_columns(fold.parameters),
+            "in sample": ratio(fold.in_sample_sharpe),
+            "out of sample": ratio(fold.out_of_sample_sharpe),
+        }
+        for fold in walk.folds
+    ]
+    varied = [name for name in answer.varied if any(name in row for row in rows)]
+    share = "" if walk.haircut_ratio is None else f" ({walk.haircut_ratio:.0%})"
+    return sections(
+        f"Each year traded by the point that was best on the past alone, at least {walk.least_past_bars} days of it; "
+        f"{walk.purge_bars} days before the year left out:",
+        table(rows, ("start", "end", *varied, "in sample", "out of sample")),
+        f"Sharpe in sample {ratio(walk.in_sample_sharpe)}, out of sample {ratio(walk.out_of_sample.sharpe)}: a haircut "
+        f"of {ratio(walk.haircut)}{share}; CAGR out of sample {metric('cagr', walk.out_of_sample.cagr)}",
     )

@@ -1,4 +1,4 @@
-"""The options that choose what is tested: strategies and dates, as they were typed."""
+"""The options that choose what is tested: strategies, dates and a grid, as they were typed."""
 
 from dataclasses import dataclass
 
@@ -10,3 +10,12 @@ class WindowOptions:
     strategy: str | None
     start_date: str | None
     end_date: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridOptions:
+    """The values of --grid and --dask, None where one was not given, and whether --walk-forward was."""
+
+    file: str | None
+    dask: str | None
+    walk_forward: bool

@@ -10,7 +10,7 @@ from strategy.account.orders import OrderState
 from strategy.account.quotes import quotes_by_date
 from strategy.account.state import Account, Position, Snapshot
 from strategy.account.trading_terms import TradingTerms
-from strategy.backtest.day_loop import Replay, opening, replay
+from strategy.backtest.day_loop import Leg, Replay, opening, replay, replay_legs
 from strategy.builtin.registry import BUILT_IN, HOLD, RULES, TURBO, VOL_TARGET
 from strategy.market.bars import Bars, make_bars
 from strategy.market.instruments import Calendar, Instrument, Membership
@@ -266,3 +266,20 @@ def test_what_leaves_the_universe_is_sold_at_its_next_open_and_not_bought_before
     assert {decision.status for decision in done.decisions if decision.symbol == "STK" and decision.as_of > left} == {
         Status.OUTSIDE
     }
+
+
+def test_an_account_that_changes_its_rules_keeps_its_positions_and_orders() -> None:
+    stock = Instrument(symbol="A", calendar=Calendar.ALWAYS)
+    bars = {"A": walk("A", days("2019-01-01", 400), seed=3)}
+    looks = symbol_signals(bars, {"A": stock.calendar}, RULES)
+    view, dates = aligned_signals(looks, ("A",)), account_dates(bars)[200:]
+    rules = mandate(RULES, stock)
+    quotes = quotes_by_date(bars, dates[0], dates[-1])
+    whole = replay(view, quotes, dates, D(10_000), rules)
+    parts = [Leg(view=view, dates=part, config=rules) for part in (dates[:90], dates[90:])]
+    assert replay_legs(parts, quotes, D(10_000)) == whole
+    # Other costs from a day on change nothing before it.
+    dear = replace(rules, terms=replace(rules.terms, costs=Costs(fee_bps=D(90))))
+    changed = replay_legs([parts[0], replace(parts[1], config=dear)], quotes, D(10_000))
+    assert changed.snapshots[:90] == whole.snapshots[:90]
+    assert changed.snapshots[-1].equity < whole.snapshots[-1].equity
