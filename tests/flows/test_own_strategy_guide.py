@@ -60,4 +60,4 @@ def test_a_refusal_is_an_object_that_a_program_reads(run: Run, tmp_path: Path, m
     assert ended.code == error["exit"] == 2
     assert (error["code"], error["check"], error["symbol"]) == ("strategy_refused", "looks_ahead", "^GSPC")
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", error["date"])
-    assert "it peeks.py, line 10: " in error["message"]
+    assert "it peeks.py, line 6: " in error["message"]
