@@ -1,7 +1,7 @@
 """Explanation of an order: every number between the bars of a day and its orders, as it was used."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
@@ -25,7 +25,8 @@ from strategy.signals.forecaster import Forecaster, SignalParts
 class Window:
     """The bars of a symbol that were used, from `first` to `last`, and the newest close with its adjustment factor.
 
-    `bars` is their number, at most the `look_back_bars` that the decision uses of any symbol.
+    `bars` is their number, at most the `look_back_bars` that the decision uses of any symbol. `columns` are those of
+    the user's own that the strategy reads, with their lag in days.
     """
 
     first: date
@@ -34,6 +35,7 @@ class Window:
     look_back_bars: int
     close: float
     factor: float
+    columns: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +165,7 @@ def _window(day: Judgement, symbol: str) -> Window:
         look_back_bars=max(len(series) for series in day.bars.values()),
         close=float(bars.close[-1]),
         factor=float(bars.factor[-1]),
+        columns={name: lag.days for name, lag in day.config.strategy.columns.items()},
     )
 
 

@@ -45,21 +45,23 @@ def evaluate(
     With `since`, rows before each symbol's newest row dated at most `since` may be NaN. Raises UsageError for bars
     without a column that it declares.
     """
-    demand_columns(strategy, bars)
+    seen = {symbol: _declared(strategy, series) for symbol, series in bars.items()}
     if strategy.runner is not None:
-        return strategy.runner.evaluate(bars, since)
-    return evaluate_here(strategy, bars, since, tick)
+        return strategy.runner.evaluate(seen, since)
+    return evaluate_here(strategy, seen, since, tick)
 
 
-def demand_columns(strategy: Strategy, bars: Mapping[str, Bars]) -> None:
-    """Raise UsageError if bars lack a column that the strategy declares, or have one that it does not."""
-    for symbol, series in bars.items():
-        apart = set(strategy.columns) ^ set(series.columns)
-        if apart:
-            raise UsageError(
-                f"strategy {strategy.name} reads the columns {', '.join(strategy.columns) or '(none)'} and the bars of "
-                f"{symbol} have {', '.join(series.columns) or 'none'}; columns come from a file: source alone"
-            )
+def _declared(strategy: Strategy, bars: Bars) -> Bars:
+    """Return the bars with no other columns than the strategy declares. Raises UsageError if they lack one."""
+    if strategy.columns.keys() == bars.columns.keys():
+        return bars
+    missing = [name for name in strategy.columns if name not in bars.columns]
+    if missing:
+        raise UsageError(
+            f"strategy {strategy.name} reads the columns {', '.join(strategy.columns)}, and these bars of "
+            f"{bars.symbol} have no {', '.join(missing)}; only a file: source can have columns beside its bars"
+        )
+    return replace(bars, columns={name: bars.columns[name] for name in strategy.columns})
 
 
 def evaluate_here(

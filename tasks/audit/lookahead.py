@@ -22,6 +22,7 @@ from strategy.signals.outlook import symbol_signals
 from strategy.signals.strategies import Strategy
 from strategy.training.walk_forward import yearly
 from tasks.audit.window import Audited, AuditRefused, AuditRequest, ChecksAnswer, answered, audited, promoted, spread
+from tasks.data.own_columns import seen_by
 from tasks.models.load import forecaster
 from tasks.run.job import Job
 from tasks.strategies.audit_gate import Subject, examine
@@ -69,7 +70,7 @@ def _of_own(known: Audited, strategy: Strategy) -> Checked:
     """Audit the code of a strategy of the user's own, and keep the verdict. Raises StrategyRefused."""
     job = known.job
     subject = Subject(home=job.home, source=job.source, symbols=known.symbols, strategy=strategy, at=job.now)
-    found = examine(subject, known.bars, log.info)
+    found = examine(subject, seen_by(strategy, job.home, job.source, known.bars), log.info)
     return Checked(check="signal", subject=strategy.name, dates=found.coverage.cuts, differences=())
 
 
@@ -77,6 +78,8 @@ def _of_strategy(
     known: Audited, strategy: Strategy, candidates: Sequence[date], days: Sequence[date]
 ) -> tuple[Checked, ...]:
     """Audit a strategy without a model: its estimates, decisions, account under another future, and trades."""
+    job = known.job
+    known = replace(known, bars=seen_by(strategy, job.home, job.source, known.bars))
     name = f"{strategy} (prior)" if strategy.learner else str(strategy)
     seed, dates = known.job.policy.recipe.seed, candidates[-ACCOUNT_DAYS:]
     calendars = {symbol: instrument.calendar for symbol, instrument in known.instruments.items()}

@@ -33,6 +33,7 @@ from tasks.daily.replay_check import reconcile
 from tasks.daily.settle import settle
 from tasks.daily.signals import signal
 from tasks.data.ingest import ingest
+from tasks.data.own_columns import seen_by
 from tasks.models.load import forecaster
 from tasks.models.retrain import Champion
 from tasks.run.job import Job
@@ -144,7 +145,8 @@ def _tested(case: Case, home: Path, open_source: OpenSource) -> Replay:
         instruments = instrument_store.load(store, job.source, job.symbols)
     model = forecaster(case.jobs[0].home, job.policy.strategy, case.model_id)
     calendars = {symbol: instrument.calendar for symbol, instrument in instruments.items()}
-    seen = symbol_signals(bars, calendars, job.policy.strategy, model, since=np.datetime64(case.days[0], "us"))
+    known = seen_by(job.policy.strategy, home, job.source, bars)
+    seen = symbol_signals(known, calendars, job.policy.strategy, model, since=np.datetime64(case.days[0], "us"))
     config = job.policy.account_config(job.account, job.symbols, instruments)
     quotes = quotes_by_date(bars, case.days[0], case.days[-1])
     return replay(aligned_signals(seen, job.symbols), quotes, case.days, job.policy.capital, config)

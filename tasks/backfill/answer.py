@@ -6,6 +6,7 @@ from datetime import date
 
 from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
+from storage.bars.own_columns import with_columns
 from storage.database import Connection, connect
 from storage.ledger import bulk, risk_state
 from storage.ledger import orders as order_store
@@ -36,7 +37,7 @@ def backfill_answer(backfill: Backfill, filled: Filled, findings: Findings) -> B
         risk = risk_state.load(store, job.account)
         instruments = instrument_store.load(store, job.source, job.symbols)
         bars = bar_store.load(store, job.source, job.symbols, until=until)
-        digest = data_sha256(bars)
+        digest = data_sha256(with_columns(store, job.source, bars, job.policy.strategy.columns))
         cut = cut_in_window(job.account, order_store.orders_since(store, job.account, date.min), recorded.fills, bars)
         measured = measure(recorded, instruments)
         tried = _count_trial(store, backfill, recorded, {HALT} if withheld else set())

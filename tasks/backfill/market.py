@@ -11,8 +11,9 @@ from exchange.sessions.calendars import sessions
 from exchange.sessions.closing_times import closed_by
 from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
+from storage.bars.own_columns import with_columns
 from storage.bars.staging import staged
-from storage.database import connect
+from storage.database import Connection, connect
 from strategy.market.bars import Bars
 from strategy.market.instruments import Instrument
 from tasks.data.ingest import ingest
@@ -49,7 +50,7 @@ def open_market(job: Job, source: BarSource) -> tuple[Gate, Market]:
     faulty = tuple(sorted(gate.barred))
     with connect(job.home) as store:
         instruments = instrument_store.load(store, job.source, job.symbols)
-        bars = bar_store.load(store, job.source, job.symbols, until=job.as_of)
+        bars = _seen(store, job)
         published = bar_store.session_dates(store, job.source, job.symbols, after=date.min, until=job.as_of)
         waiting = [staged(store, job.source, symbol)["open_time"].dropna() for symbol in faulty]
     dates = {*published, *(stamp.date() for stamps in waiting for stamp in stamps)}
@@ -118,4 +119,9 @@ def bars_on(job: Job, market: Market) -> Mapping[str, Bars]:
     if not market.faulty:
         return market.bars
     with connect(job.home) as store:
-        return bar_store.load(store, job.source, job.symbols, until=job.as_of)
+        return _seen(store, job)
+
+
+def _seen(store: Connection, job: Job) -> dict[str, Bars]:
+    known = bar_store.load(store, job.source, job.symbols, until=job.as_of)
+    return with_columns(store, job.source, known, job.policy.strategy.columns)

@@ -31,6 +31,7 @@ from strategy.training.walk_forward import overlaid
 from tasks.backtest.robustness import judged
 from tasks.backtest.walk_forward import FoldAnswer, Walk, left_to_the_prior, refused_signals, walk
 from tasks.data.ingest import ingest
+from tasks.data.own_columns import seen_by
 from tasks.data.universe import chosen_in_hindsight
 from tasks.models.fold_models import History
 from tasks.notices.exposure_cap import cap_decided_often
@@ -130,7 +131,7 @@ def backtest(
     subject = window.strategies[0]
     market = _market(job, symbols, window)
     walks = _walks(job, window, market, notify)
-    views = {strategy: _view(strategy, symbols, market, walks.get(strategy)) for strategy in window.strategies}
+    views = {strategy: _view(job, strategy, symbols, market, walks.get(strategy)) for strategy in window.strategies}
     quotes = quotes_by_date(market.bars, market.dates[0], market.dates[-1])
     accounts = _Accounts(job=job, symbols=symbols, market=market, views=views, quotes=quotes)
     costs = job.policy.costs
@@ -148,7 +149,7 @@ def backtest(
         net=net,
         net_2x_cost=accounts.run(subject, "net at twice the cost", replace(costs, multiplier=Decimal(2))),
         benchmarks=benchmarks,
-        data_sha256=data_sha256(market.bars),
+        data_sha256=data_sha256(seen_by(subject, job.home, job.source, market.bars)),
         folds=next((walked.folds for walked in walks.values()), ()),
         would_halt_on=halt_date(net.replay.snapshots, job.policy.limits),
         trials=trials,
@@ -209,7 +210,8 @@ def _walks(job: Job, window: Window, market: _Market, notify: Callable[[str], No
     for strategy in [strategy for strategy in window.strategies if strategy.learner]:
         own = replace(job, policy=replace(job.policy, strategy=strategy))
         config = own.policy.account_config(job.account, job.symbols, market.listed)
-        history = History(bars=market.known, config=config, start=market.dates[0], end=market.dates[-1])
+        bars = seen_by(strategy, job.home, job.source, market.known)
+        history = History(bars=bars, config=config, start=market.dates[0], end=market.dates[-1])
         walks[strategy] = walk(own, history, notify)
     return walks
 
@@ -222,10 +224,10 @@ def _left_to_priors(walks: Mapping[Strategy, Walk]) -> list[str]:
     return found
 
 
-def _view(strategy: Strategy, symbols: Sequence[str], market: _Market, walked: Walk | None) -> AlignedSignals:
+def _view(job: Job, strategy: Strategy, symbols: Sequence[str], market: _Market, walked: Walk | None) -> AlignedSignals:
     """Return the strategy's signals: if it learns, those of its folds where they have any, else its prior's."""
     calendars = {symbol: market.listed[symbol].calendar for symbol in market.known}
-    seen = symbol_signals(market.known, calendars, strategy)
+    seen = symbol_signals(seen_by(strategy, job.home, job.source, market.known), calendars, strategy)
     if walked is not None:
         seen = {symbol: overlaid(signals, walked.signals[symbol]) for symbol, signals in seen.items()}
     return aligned_signals(seen, symbols)

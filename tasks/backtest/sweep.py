@@ -10,6 +10,7 @@ import numpy as np
 from exchange.ports import BarSource
 from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
+from storage.bars.own_columns import with_columns
 from storage.database import connect
 from storage.models import trials
 from storage.models.trials import Trial
@@ -111,7 +112,7 @@ def prepared(job: Job, wanted: tuple[Sequence[Point], date | None], open_source:
     ingest(job, open_source)
     gate = inspect(job, None)
     points = _among(wanted[0], usable(job, gate, TESTING))
-    market = _market(job, wanted[1], _symbols(points))
+    market = _market(job, wanted[1], points)
     _demand_room(points, market)
     return Ready(
         job=job,
@@ -137,7 +138,7 @@ def finished(ready: Ready, run: Runner) -> Sweep:
         best=best,
         exact=_exact(job, results[best].point, market),
         tried=_counted(job, results, market),
-        data_sha256=data_sha256(market.bars),
+        data_sha256=data_sha256(next(iter(market.own.values()), market.bars)),
         warnings=ready.warnings,
     )
 
@@ -153,12 +154,18 @@ def _among(points: Sequence[Point], symbols: Sequence[str]) -> tuple[Point, ...]
     return tuple(dict.fromkeys(point for point in kept if point.symbols))
 
 
-def _market(job: Job, start: date | None, symbols: Sequence[str]) -> SweepMarket:
+def _market(job: Job, start: date | None, points: Sequence[Point]) -> SweepMarket:
+    symbols = _symbols(points)
     with connect(job.home) as store:
         bars = bar_store.load(store, job.source, tuple(symbols), until=job.as_of)
         instruments = instrument_store.load(store, job.source, tuple(symbols))
+        strategies = dict.fromkeys(point.strategy for point in points if point.strategy.columns)
+        # The points of a grid differ in parameters, hardly ever in columns.
+        declared = {tuple(strategy.columns.items()): strategy.columns for strategy in strategies}
+        seen = {key: with_columns(store, job.source, bars, columns) for key, columns in declared.items()}
+    own = {strategy: seen[tuple(strategy.columns.items())] for strategy in strategies}
     start = start or account_dates(bars)[0]
-    return SweepMarket(bars=bars, instruments=instruments, limits=job.policy.limits, start=start)
+    return SweepMarket(bars=bars, instruments=instruments, limits=job.policy.limits, start=start, own=own)
 
 
 def _demand_room(points: Sequence[Point], market: SweepMarket) -> None:
@@ -199,7 +206,8 @@ def _exact(job: Job, point: Point, market: SweepMarket) -> Metrics:
     policy = replace(job.policy, strategy=point.strategy, sizing=point.sizing, costs=point.costs)
     config = policy.account_config(job.account, point.symbols, market.instruments)
     bars, dates = market.of(point.symbols), market.dates(point.symbols)
-    seen = symbol_signals(bars, {symbol: market.instruments[symbol].calendar for symbol in bars}, point.strategy)
+    known = market.seen_by(point.strategy, point.symbols)
+    seen = symbol_signals(known, {symbol: market.instruments[symbol].calendar for symbol in bars}, point.strategy)
     quotes = quotes_by_date(bars, dates[0], dates[-1])
     replayed = replay(aligned_signals(seen, point.symbols), quotes, dates, policy.capital, config)
     return measure(replayed, {symbol: market.instruments[symbol] for symbol in point.symbols})

@@ -32,16 +32,25 @@ Runner = Callable[[Sequence[Work]], Iterable[Swept]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepMarket:
-    """The published bars of all symbols, their instruments, the account's limits, and the first date traded."""
+    """The published bars of all symbols, their instruments, the account's limits, and the first date traded.
+
+    `own` are the bars as the strategies see them that declare columns of the user's own.
+    """
 
     bars: Mapping[str, Bars]
     instruments: Mapping[str, Instrument]
     limits: RiskLimits
     start: date
+    own: Mapping[Strategy, Mapping[str, Bars]]
 
     def of(self, symbols: Sequence[str]) -> dict[str, Bars]:
         """Return the bars of an account."""
         return {symbol: self.bars[symbol] for symbol in symbols}
+
+    def seen_by(self, strategy: Strategy, symbols: Sequence[str]) -> dict[str, Bars]:
+        """Return the bars of an account as the strategy sees them."""
+        bars = self.own.get(strategy, self.bars)
+        return {symbol: bars[symbol] for symbol in symbols}
 
     def dates(self, symbols: Sequence[str]) -> tuple[date, ...]:
         """Return the dates of an account in the window. Raises UsageError if there are fewer than two."""
@@ -63,7 +72,7 @@ def cut_work(points: Sequence[Point], market: SweepMarket) -> tuple[Work, ...]:
     result: list[Work] = []
     for (symbols, strategy), members in groups.items():
         first = np.datetime64(market.dates(symbols)[0], "us")
-        panel = sweep_panel(market.of(symbols), market.instruments, strategy, first, market.limits)
+        panel = sweep_panel(market.seen_by(strategy, symbols), market.instruments, strategy, first, market.limits)
         if not panel.tradable.any():
             raise UsageError(
                 f"the history of {', '.join(symbols)} is too short: {strategy} needs {warm_up_bars(strategy)} bars of "

@@ -153,10 +153,9 @@ def _legs(ready: Ready, swept: Sweep, chosen: Sequence[Pick]) -> list[Leg]:
     job, market = ready.job, ready.market
     points = [swept.results[pick.column].point for pick in chosen]
     symbols = points[0].symbols
-    bars = market.of(symbols)
     calendars = {symbol: market.instruments[symbol].calendar for symbol in symbols}
     views = {
-        strategy: aligned_signals(symbol_signals(bars, calendars, strategy), symbols)
+        strategy: aligned_signals(symbol_signals(market.seen_by(strategy, symbols), calendars, strategy), symbols)
         for strategy in dict.fromkeys(point.strategy for point in points)
     }
     policies = [

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from storage.bars import published as bar_store
+from storage.bars.own_columns import with_columns
 from storage.database import Connection, connect, transaction
 from storage.ledger import days as ledger
 from storage.ledger import explanations as explanation_store
@@ -110,7 +111,8 @@ def judge_day(
     state, config = account
 
     def newest(count: int) -> dict[str, Bars]:
-        return bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=count)
+        known = bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=count)
+        return with_columns(store, job.source, known, job.policy.strategy.columns)
 
     bars = look_back(newest, job.policy.strategy, model)
     calendars = {symbol: config.terms.instruments[symbol].calendar for symbol in bars}

@@ -9,6 +9,7 @@ from typing import Any
 
 from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
+from storage.bars.own_columns import with_columns
 from storage.database import Connection, connect, transaction
 from storage.models import promotions, trials
 from storage.models import registry as model_store
@@ -47,7 +48,8 @@ def challenge(job: Job, champion: ModelRecord | None, since: date) -> Challenged
     the training fails; then nothing is registered.
     """
     with connect(job.home) as store:
-        bars = bar_store.load(store, job.source, job.symbols, until=job.as_of)
+        published = bar_store.load(store, job.source, job.symbols, until=job.as_of)
+        bars = with_columns(store, job.source, published, job.policy.strategy.columns)
         instruments = instrument_store.load(store, job.source, job.symbols)
         plan = training_plan(store, job, champion)
     if not bars:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from storage.bars import published as bar_store
+from storage.bars.own_columns import with_columns
 from storage.database import Connection, connect
 from storage.ledger import broker_events
 from storage.ledger import days as ledger
@@ -19,7 +20,9 @@ from storage.ledger.price_units import open_as_used
 from storage.ledger.row_codec import Provenance
 from strategy.account.orders import Fill, Order, Side
 from strategy.broker.fills import BrokerFill
+from strategy.exit_codes import UsageError
 from strategy.market.data_hash import data_sha256
+from strategy.market.own_columns import Lag
 from strategy.portfolio.decision import Decision
 from strategy.signals.strategies import Strategy
 from tasks.operations.order_record_answer import (
@@ -148,7 +151,14 @@ def _verified(store: Connection, record: Record, trace: Trace) -> bool:
     symbols = [decision.symbol for decision in record.day.decisions]
     count = trace["window"]["look_back_bars"]
     bars = bar_store.load(store, trace["source"], symbols, until=record.found.as_of, last_bars=count)
-    return data_sha256(bars) == record.day.provenance.data_sha256
+    # An explanation of before there were columns names none.
+    columns = {name: Lag(days=days) for name, days in trace["window"].get("columns", {}).items()}
+    try:
+        seen = with_columns(store, trace["source"], bars, columns)
+    except UsageError:
+        # The source has lost the column.
+        return False
+    return data_sha256(seen) == record.day.provenance.data_sha256
 
 
 def _parts(record: Record, trace: Trace | None) -> dict[str, Any]:

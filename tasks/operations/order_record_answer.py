@@ -1,9 +1,10 @@
 """The record of an order, part by part, as `turbodmt explain` answers it."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from tasks.run.answers import Answer, DecisionAnswer, Exact, FillAnswer
 
@@ -36,7 +37,10 @@ class ExplainedDecisionAnswer(DecisionAnswer):
 
 
 class BarsPart(Answer):
-    """The bars of the symbol that the decision used, of at most `look_back_bars`, and the newest close."""
+    """The bars of the symbol that the decision used, of at most `look_back_bars`, and the newest close.
+
+    `columns` are those of the user's own that the strategy reads, with their lag in days.
+    """
 
     source: str
     symbols: tuple[str, ...]
@@ -46,6 +50,7 @@ class BarsPart(Answer):
     look_back_bars: int
     close: float
     factor: float
+    columns: Mapping[str, int] = Field(default_factory=dict)
 
 
 class RegimePart(Answer):

@@ -9,6 +9,7 @@ from pathlib import Path
 from time import monotonic
 
 from storage.bars import published as bar_store
+from storage.bars.own_columns import with_columns
 from storage.database import connect
 from storage.strategies import verdicts
 from storage.strategies.verdicts import StrategyVerdict
@@ -136,7 +137,8 @@ def known_verdicts(subject: Subject) -> dict[str, StrategyVerdict]:
 
 def _published(subject: Subject) -> dict[str, Bars]:
     with connect(subject.home) as store:
-        bars = bar_store.load(store, subject.source, subject.symbols, until=subject.at.date())
+        known = bar_store.load(store, subject.source, subject.symbols, until=subject.at.date())
+        bars = with_columns(store, subject.source, known, subject.strategy.columns)
     return {symbol: series for symbol, series in bars.items() if len(series)}
 
 

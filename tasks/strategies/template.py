@@ -39,6 +39,8 @@ def signal(bars, parameters):
     return out
 
 
+# Numbers of the user's own in a file beside its bars are bars.columns["eps"] once they are declared, each with the days
+# after its date at which it is known: Strategy(..., columns={{"eps": Lag(days=45)}}), with Lag from turbodmt.
 # sizing: "volatility" scales the signal to the target volatility, "full" adds the neutral zone, the regime and drawdown
 # control, "once" buys once, and with "direct" the signal is the exposure itself, a fraction of equity.
 strategy = Strategy(

@@ -47,6 +47,19 @@ def signal(bars, parameters):
 strategy = Strategy(name="speeds", signal=signal, history_bars=60, sizing="direct", parameters=Speeds())
 """
 
+#: A column of the file's own, as published 45 days after its date, is the exposure.
+EARNINGS = """
+import numpy as np
+from turbodmt import Lag, Strategy
+
+
+def signal(bars):
+    return np.clip(bars.columns["eps"], -1.0, 1.0)
+
+
+strategy = Strategy(name="earnings", signal=signal, history_bars=5, sizing="direct", columns={"eps": Lag(days=45)})
+"""
+
 
 def a_file(folder: Path, text: str = TREND, name: str = "trend.py") -> str:
     """Write the text into a file of the folder and return its path."""

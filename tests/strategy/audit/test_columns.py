@@ -77,7 +77,9 @@ def test_a_column_that_is_not_declared_does_not_exist() -> None:
 
 def test_bars_without_a_declared_column_are_refused() -> None:
     bars = {symbol: replace(series, columns={}) for symbol, series in MARKET.items()}
-    with pytest.raises(UsageError, match="strategy mine reads the columns eps and the bars of A have none"):
+    with pytest.raises(
+        UsageError, match="strategy mine reads the columns eps, and these bars of A have no eps; only a file"
+    ):
         evaluate(Strategy(name="mine", history_bars=5, signal=honest, columns=EPS), bars)
 
 
