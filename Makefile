@@ -4,6 +4,7 @@
 #   make test     set up, then check
 #   make check    format, lint, types, floors, tests (fast and server)
 #   make slow     the long studies
+#   make release  wheel and sdist in dist/, the wheel tried in a fresh environment outside the clone, and a list of its parts
 #   make soak     SEEDS=N simulated years of faults at the brokers
 #   make mutants  the code that guards money, changed in thousands of ways: which changes does no test notice? Part of `slow`
 #   make clean    remove .venv and caches; your data in TURBODMT_HOME stays
@@ -30,7 +31,7 @@ CODE := turbodmt flows tasks exchange storage strategy testing
 CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build turbodmt.egg-info
 
 .DELETE_ON_ERROR:
-.PHONY: run test check slow soak mutants clean
+.PHONY: run test check slow soak mutants release clean
 
 run: $(READY)
 	@for day in $(DAYS); do $(BIN)/turbodmt daily --account demo --as-of $$day || exit $$?; done
@@ -51,6 +52,11 @@ slow: $(READY)
 
 soak: $(READY)
 	$(BIN)/python -W ignore benchmarks/soak.py --seeds $(SEEDS)
+
+release: $(READY)
+	rm -rf dist build/lib build/bdist.*
+	$(BIN)/python -c 'from setuptools import build_meta as b; b.build_sdist("dist"); b.build_wheel("dist")'
+	$(BIN)/python -m testing.release.wheel_check dist/*.whl requirements.lock notebooks dist
 
 mutants: $(READY)
 	$(BIN)/python benchmarks/mutants.py $(if $(ONLY),--only $(ONLY))

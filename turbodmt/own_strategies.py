@@ -43,7 +43,7 @@ def strategy_of(strategy: str | Strategy, settings: Settings) -> Strategy:
     if strategy.name in BUILT_IN or strategy.runner is not None:
         return strategy
     # A strategy of a user's own is always a trial, and always evaluated by its definition.
-    return replace(strategy, version=code_digest(strategy), baseline=False, trusted=False)
+    return replace(strategy, version=code_digest(strategy), baseline=False, trusted=False, exact=False)
 
 
 def code_digest(strategy: Strategy) -> str:

@@ -15,8 +15,10 @@ from strategy.exit_codes import Exit
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
 
-#: The folder of prefect.yaml: the project's.
+#: The folder that the flows' files are named from: the project's, or that of installed packages.
 ROOT = Path(__file__).parents[2]
+#: In a clone a link to prefect.yaml; a wheel holds a copy.
+PREFECT_FILE = ROOT / "flows" / "prefect.yaml"
 #: The pool's job template, which tells a worker what to run; a user's own pool is made from it too.
 JOB_TEMPLATE = ROOT / "flows" / "job-template.json"
 POOL = "turbodmt"
@@ -130,7 +132,7 @@ def _simplify_forms(client: "SyncPrefectClient") -> None:
 
 
 def _command(environment: Mapping[str, str]) -> None:
-    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(PREFECT_FILE)]
     try:
         done = subprocess.run(  # noqa: S603 (our own command)
             command,

@@ -8,7 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from strategy.account.money import quantised
+from strategy.account.lots import whole_lots
+from strategy.account.money import exact, quantised
 from strategy.account.orders import OPEN_STATES, Fill, Order, OrderState, Side
 from strategy.account.quotes import QuotesByDate
 from strategy.audit.lookahead import Checked, Market, with_another_future
@@ -131,6 +132,9 @@ def _wrong(fill: Fill, order: Order | None, trading: Trading, times: Decimal) ->
         return [f"decided on {order.as_of}, filled on {fill.as_of}, but the next session is {expected}"]
     quote = trading.quotes.on(fill.as_of)[fill.symbol]
     quantity, slippage = quantised(order.quantity * quote.factor_change), single.slippage(instrument) * times
+    if quote.volume is not None and quantity > quote.volume / 10:
+        # A tenth of the bar's volume, in whole lots, is the most that an order may take.
+        quantity = whole_lots(exact(quote.volume * 0.1), instrument.lot)
     return _not_as_expected(
         fill,
         {

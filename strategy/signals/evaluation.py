@@ -47,7 +47,7 @@ def evaluate(
     """
     seen = {symbol: _declared(strategy, series) for symbol, series in bars.items()}
     if strategy.runner is not None:
-        return strategy.runner.evaluate(seen, since)
+        return strategy.runner.evaluate(seen, since, exact=strategy.exact)
     return evaluate_here(strategy, seen, since, tick)
 
 
@@ -101,8 +101,9 @@ def _across(strategy: Strategy, bars: Mapping[str, Bars], since: np.datetime64 |
 def rows_of(strategy: Strategy, known: Bars | PricePanel, since: np.datetime64 | None = None) -> FloatArray:
     """Return the values of every row from the newest one dated at most `since` on, NaN before and while warming up.
 
-    One call on the whole history stands for the windows if it equals PROBED_WINDOWS of them to the bit; if it equals
-    them to IMPRECISION, every window is called alone. Raises CallFailed if it differs by more, or a call fails.
+    One call on the whole history stands for the windows of an `exact` strategy, or if it equals PROBED_WINDOWS of them
+    to the bit; if it equals them to IMPRECISION, every window is called alone. Raises CallFailed if it differs by more,
+    or a call fails.
     """
     first = strategy.history_bars - 1
     if since is not None:
@@ -111,6 +112,8 @@ def rows_of(strategy: Strategy, known: Bars | PricePanel, since: np.datetime64 |
     if len(rows) <= FEW_ROWS:
         return _at(known, rows, windows(strategy, known, rows))
     whole = call(strategy, known)
+    if strategy.exact:
+        return _at(known, rows, whole[rows])
     probed = rows[np.unique(np.linspace(0, len(rows) - 1, PROBED_WINDOWS).astype(int))]
     alone = windows(strategy, known, probed)
     worst = _difference(strategy, known, probed, whole[probed], alone)

@@ -82,8 +82,11 @@ class Learner(Protocol):
 class Runner(Protocol):
     """Evaluation of a strategy whose code is not ours, for example in a process of its own."""
 
-    def evaluate(self, bars: Mapping[str, Bars], since: np.datetime64 | None) -> "Evaluated":
-        """Return the signals of all symbols; with `since`, rows before each symbol's newest row by then may be NaN."""
+    def evaluate(self, bars: Mapping[str, Bars], since: np.datetime64 | None, *, exact: bool) -> "Evaluated":
+        """Return the signals of all symbols; with `since`, rows before each symbol's newest row by then may be NaN.
+
+        `exact` is that of the strategy.
+        """
         ...
 
 
@@ -107,7 +110,8 @@ class Strategy:
     row t the newest value dated that many days before it or earlier.
 
     For ours to set: a `baseline` is for comparison only, so that testing it is no trial; `trusted` code is called on
-    the whole history, which is known to give the same bits; `version` is the sha256 of a file or a distribution, and
+    the whole history, which is known to give the same bits, and an
+    `exact` strategy is one whose audit has found it so; `version` is the sha256 of a file or a distribution, and
     `origin` says where it came from; a `runner` evaluates code in a process of its own.
 
     Raises ValueError for a name other than lower-case letters, digits and dashes, for `history_bars` below 1, for an
@@ -129,6 +133,7 @@ class Strategy:
     inputs: Callable[[Bars], Inputs] | None = field(default=None, compare=False)
     baseline: bool = False
     trusted: bool = field(default=False, compare=False)
+    exact: bool = field(default=False, compare=False)
     version: str = ""
     origin: str = field(default="", compare=False)
     runner: Runner | None = field(default=None, compare=False, repr=False)

@@ -143,7 +143,7 @@ class _Known:
 
     signals: Mapping[str, FloatArray]
 
-    def evaluate(self, bars: Mapping[str, Bars], since: np.datetime64 | None) -> Evaluated:  # noqa: ARG002
+    def evaluate(self, bars: Mapping[str, Bars], since: np.datetime64 | None, *, exact: bool = False) -> Evaluated:  # noqa: ARG002
         """Return the known signals of these symbols."""
         return Evaluated(signals={symbol: self.signals[symbol] for symbol in bars}, faults={})
 

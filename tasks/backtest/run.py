@@ -37,6 +37,7 @@ from tasks.models.fold_models import History
 from tasks.notices.exposure_cap import cap_decided_often
 from tasks.notices.missed_orders import cut_orders
 from tasks.run.job import Job
+from tasks.strategies.audit_gate import Subject, proven
 from tasks.validation.eligible import Use, remarks, usable
 from tasks.validation.gate import inspect
 from tasks.validation.standing_warnings import LOOK_BACK
@@ -227,7 +228,9 @@ def _left_to_priors(walks: Mapping[Strategy, Walk]) -> list[str]:
 def _view(job: Job, strategy: Strategy, symbols: Sequence[str], market: _Market, walked: Walk | None) -> AlignedSignals:
     """Return the strategy's signals: if it learns, those of its folds where they have any, else its prior's."""
     calendars = {symbol: market.listed[symbol].calendar for symbol in market.known}
-    seen = symbol_signals(seen_by(strategy, job.home, job.source, market.known), calendars, strategy)
+    symbols_seen = tuple(market.known)
+    subject = Subject(home=job.home, source=job.source, symbols=symbols_seen, strategy=strategy, at=job.now)
+    seen = symbol_signals(seen_by(strategy, job.home, job.source, market.known), calendars, proven(subject))
     if walked is not None:
         seen = {symbol: overlaid(signals, walked.signals[symbol]) for symbol, signals in seen.items()}
     return aligned_signals(seen, symbols)

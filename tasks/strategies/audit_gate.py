@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -91,6 +91,14 @@ def examine(subject: Subject, bars: Mapping[str, Bars], notify: Callable[[str], 
     if found.faults:
         raise StrategyRefused(subject.strategy.name, found.faults[0])
     return found
+
+
+def proven(subject: Subject) -> Strategy:
+    """Return the strategy, `exact` if its passed audits on all of the symbols found it so."""
+    found = known_verdicts(subject) if subject.strategy.version else {}
+    whole = [verdict.passed and json.loads(verdict.findings)["whole"] for verdict in found.values()]
+    exact = bool(whole) and all(whole) and set(subject.symbols) <= set(found)
+    return replace(subject.strategy, exact=exact) if exact else subject.strategy
 
 
 def audit_state(subject: Subject) -> str:

@@ -150,7 +150,9 @@ def _of_package(point: EntryPoint) -> Strategy:
         raise StrategyRefused(point.name, Fault(check=Check.NOT_LOADABLE, message=wrong))
     record = (point.dist.read_text("RECORD") if point.dist else None) or point.value
     version = copies.digest(record.encode())
-    return replace(strategy, baseline=False, trusted=False, runner=None, version=version, origin=point.value)
+    return replace(
+        strategy, baseline=False, trusted=False, exact=False, runner=None, version=version, origin=point.value
+    )
 
 
 def _with(strategy: Strategy, parameters: Mapping[str, str]) -> Strategy:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from hashlib import sha256
 from importlib import import_module
 from typing import BinaryIO
@@ -40,6 +41,7 @@ def evaluate(strategy: Strategy, request: Message, calls: Calls) -> Iterator[Mes
     """Answer with the signals of each symbol as soon as they are known; those of a panel at once."""
     bars = frames.unpacked_bars(request.content["symbols"], request.arrays)
     micros = request.content["since"]
+    strategy = replace(strategy, exact=request.content.get("exact", False))
     since = None if micros is None else np.datetime64(micros, "us")
     groups = [{symbol: series} for symbol, series in bars.items()] if strategy.signals is None else [bars]
     for group in groups:

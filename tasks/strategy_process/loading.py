@@ -24,13 +24,17 @@ MODULE = "strategy_file"
 DEFAULT = "strategy"
 
 
+#: What is ours to say of a strategy, whatever its file claims.
+_OURS = {"baseline": False, "trusted": False, "exact": False, "runner": None}
+
+
 def load_strategy(
     source: bytes, origin: str, name: str | None = None, overrides: Mapping[str, str] | None = None
 ) -> Strategy:
     """Return the strategy that the bytes define, with its parameters set, in this process.
 
     `origin` is the path as shown; it is not read. `name` chooses among several strategies; by default it is the
-    attribute `strategy`, or the only one. What is ours to say (baseline, trusted, version, runner) is said by us
+    attribute `strategy`, or the only one. What is ours to say (baseline, trusted, exact, version, runner) is said by us
     whatever the file claims. Raises StrategyRefused, and the CallFailed of a guard that watches this process.
     """
     return with_parameters(choose(execute(source, origin), source, origin, name), source, origin, overrides or {})
@@ -124,9 +128,7 @@ def _ours(chosen: Strategy, source: bytes, origin: str) -> Strategy:
         )
     given = {field.name: getattr(chosen, field.name) for field in fields(Strategy)}
     version = sha256(source).hexdigest()
-    return Strategy(
-        **{**given, "baseline": False, "trusted": False, "version": version, "origin": origin, "runner": None}
-    )
+    return Strategy(**{**given, **_OURS, "version": version, "origin": origin})
 
 
 def with_parameters(strategy: Strategy, source: bytes, origin: str, texts: Mapping[str, str]) -> Strategy:

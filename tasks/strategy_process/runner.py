@@ -40,7 +40,7 @@ class ChildRunner:
     across: bool = False
     overrides: tuple[tuple[str, str], ...] = ()
 
-    def evaluate(self, bars: Mapping[str, Bars], since: np.datetime64 | None) -> Evaluated:
+    def evaluate(self, bars: Mapping[str, Bars], since: np.datetime64 | None, *, exact: bool = False) -> Evaluated:
         """Return the signals of all symbols as `evaluate_here` does.
 
         A symbol on which a call is too slow or ends the process has that fault, and the others go on in a new one.
@@ -58,7 +58,7 @@ class ChildRunner:
         for lost in range(1, MOST_LOST + 1):
             try:
                 micros = None if since is None else int(since.astype("datetime64[us]").astype(np.int64))
-                self._of_bars("evaluate", pending, {"since": micros}, heard)
+                self._of_bars("evaluate", pending, {"since": micros, "exact": exact}, heard)
             except ChildLost as error:
                 alone = error.fault.symbol in pending and not self.across and lost < MOST_LOST
                 for symbol in [error.fault.symbol] if alone else list(pending):

@@ -45,7 +45,7 @@ def test_the_version_of_the_code_covers_every_file_of_the_floors_but_the_page_an
     root = Path(__file__).parents[3]
     files = [path for floor in FLOORS for path in (root / floor).rglob("*") if path.is_file()]
     others = {path.name for path in files if path.suffix not in {*SOURCES, ".pyc"}}
-    assert others == {"job-template.json", "report_page.html", "py.typed"}
+    assert others == {"job-template.json", "prefect.yaml", "report_page.html", "py.typed"}
 
 
 def test_a_changed_template_is_another_version_of_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

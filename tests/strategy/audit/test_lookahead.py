@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from strategy.account.fees_and_slippage import Costs
-from strategy.account.orders import Side
+from strategy.account.orders import ReasonCode, Side
 from strategy.account.quotes import QuotesByDate, quotes_by_date
 from strategy.audit.account import Trading, accounts, fills, parity
 from strategy.audit.claims import CLAIMED, days_right_needed, foresight, sides
@@ -23,12 +23,11 @@ from strategy.audit.lookahead import (
     input_values,
     lookahead,
     same,
-    until,
     with_another_future,
 )
 from strategy.backtest.day_loop import Replay, replay
 from strategy.builtin.registry import BUILT_IN, RULES, TURBO
-from strategy.market.bars import Bars, FloatArray
+from strategy.market.bars import Bars, FloatArray, bars_until
 from strategy.market.instruments import Calendar
 from strategy.market.session_dates import account_dates
 from strategy.networks.ensemble import Ensemble
@@ -95,7 +94,7 @@ def test_no_network_looks_ahead() -> None:
     claim = estimates(TURBO, "model", CALENDARS, model)
     prior = estimates(TURBO, "prior", CALENDARS)
     assert claim.of(BARS, DAYS[2])["COIN signal"] != prior.of(BARS, DAYS[2])["COIN signal"]
-    assert lookahead(claim, until(BARS, DATES[-20]), DATES[-60:-20:20], seed=1).differences == ()
+    assert lookahead(claim, bars_until(BARS, DATES[-20]), DATES[-60:-20:20], seed=1).differences == ()
 
 
 def planted(made: Callable[[FloatArray], FloatArray]) -> tuple[str, ...]:
@@ -414,3 +413,17 @@ def test_no_share_of_days_gives_a_sharpe_beyond_that_of_perfect_calls() -> None:
     assert days_right_needed(perfect * 0.999, returns, 252) == pytest.approx(1.0, abs=1e-3)
     assert days_right_needed(perfect * 1.01, returns, 252) is None
     assert days_right_needed(1.0, np.zeros(10), 252) is None
+
+
+def test_an_order_that_was_cut_to_a_tenth_of_the_volume_is_no_fault() -> None:
+    thin = {symbol: replace(series, volume=np.full(len(series), 20.0)) for symbol, series in BARS.items()}
+    quotes = quotes_by_date(thin, DATES[450], DATES[559])
+    replayed = RUN(thin, Decimal(1))
+    assert any(order.code is ReasonCode.VOLUME for order in replayed.orders)
+    assert all(fill.quantity <= 2 for fill in replayed.fills)
+    trading = Trading(config=mandate(BARS, COSTS), quotes=quotes)
+    assert fills("it", lambda times: RUN(thin, times), trading).passed
+    # What is taken beyond it is one.
+    more = tuple(replace(fill, quantity=fill.quantity + 1) for fill in replayed.fills)
+    found = fills("fault", lambda times: replace(RUN(thin, times), fills=more), trading).differences
+    assert "quantity is" in found[0]

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from exchange.brokers.paper import PaperBroker
@@ -15,6 +16,7 @@ from strategy.audit.user_strategy import Audit
 from strategy.exit_codes import UsageError
 from strategy.market.bars import Bars
 from strategy.portfolio.decision import Status
+from strategy.signals.evaluation import evaluate
 from strategy.signals.faults import Check, StrategyRefused
 from strategy.signals.strategies import Strategy
 from tasks.daily.order import trade
@@ -26,12 +28,13 @@ from tasks.models.retrain import retrain
 from tasks.run.job import Job
 from tasks.strategies import audit_gate
 from tasks.strategies.acceptance import Acceptance, accept_change
-from tasks.strategies.audit_gate import AuditUnfinished, Subject, audit, audit_state
+from tasks.strategies.audit_gate import AuditUnfinished, Subject, audit, audit_state, proven
 from tasks.strategies.binding import StrategyChanged, bound, bound_parameters, changed_file, demand_bound
 from tasks.strategies.catalogue import of_name, register
 from tasks.strategies.listing import listed
 from tasks.validation.gate import validate
 from testing.markets.bars import PAIR, record
+from testing.markets.panels import walk
 from testing.runs.jobs import a_job, on, policy
 from testing.runs.own_strategies import PEEKS, SPEEDS, TREND, TREND_AGAIN, a_file, a_strategy, fails_on
 
@@ -222,3 +225,21 @@ def test_a_built_in_strategy_needs_no_audit_and_no_binding(tmp_path: Path) -> No
     audit(job)
     with connect(job.home) as store:
         assert registrations.bindings(store) == ()
+
+
+def test_an_audited_strategy_is_called_once_on_the_whole_history(tmp_path: Path) -> None:
+    """Its windows need not be called again: the audit found them equal to the bit."""
+    check = "    CALLS.append(1)\n    if len(CALLS) > 1:\n        raise ValueError('again')\n    close = "
+    counted = TREND.replace("    close = ", check).replace("def signal", "CALLS = []\n\n\ndef signal")
+    job = published(a_trend_job(tmp_path))
+    subject = Subject(home=job.home, source=job.source, symbols=job.symbols, strategy=job.policy.strategy, at=job.now)
+    assert not proven(subject).exact
+    audit(job)
+    assert proven(subject).exact
+    assert not proven(replace(subject, symbols=(*subject.symbols, "OTHER"))).exact
+    bars = {"A": walk("A", 1, 300)}
+    strategy = a_strategy(tmp_path, counted)
+    assert evaluate(strategy, bars).faults != {}
+    found = evaluate(replace(a_strategy(tmp_path, counted + "\n"), exact=True), bars)
+    assert found.faults == {}
+    assert np.array_equal(found.signals["A"], evaluate(job.policy.strategy, bars).signals["A"], equal_nan=True)
