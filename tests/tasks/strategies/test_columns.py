@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from exchange.bars.files import FileBars
+from exchange.brokers.paper import PaperBroker
 from storage.bars.own_columns import with_columns
 from storage.bars.published import load
 from storage.database import connect
@@ -23,11 +24,14 @@ from strategy.signals.strategies import Strategy
 from tasks.audit.parity import daily_parity
 from tasks.audit.window import AuditRequest
 from tasks.backfill.market import open_market
+from tasks.backfill.run import fill
+from tasks.backfill.runs import Backfill
 from tasks.backtest.run import Backtest, Window, backtest
 from tasks.run.job import Job
 from tasks.strategies.audit_gate import Subject, audit_state, demand_audited
+from testing.accounts.ledgers import contents
 from testing.markets.bars import PAIR, record
-from testing.runs.jobs import a_job, run_day
+from testing.runs.jobs import a_job, on, run_day
 from testing.runs.own_strategies import EARNINGS, a_strategy
 
 LAST = date(2020, 6, 9)
@@ -92,6 +96,17 @@ def test_daily_runs_decide_as_the_backtest_does(tmp_path: Path) -> None:
     job = a_job_on(source, tmp_path / "home", strategy)
     answer = daily_parity(job, AuditRequest(strategies=(strategy,), start=None, days=6), lambda: source)
     assert answer.checks
+
+
+def test_a_backfill_leaves_the_rows_of_daily_runs(tmp_path: Path) -> None:
+    source, strategy, first = a_market(tmp_path), a_strategy(tmp_path, EARNINGS), LAST - timedelta(days=3)
+    job = replace(a_job_on(source, tmp_path / "backfill", strategy), account="past", models_of="past")
+    fill(Backfill(job=job, start=first), lambda: source, PaperBroker, print)
+    for days in range(4):
+        run_day(on(replace(job, home=tmp_path / "daily"), first + timedelta(days=days)), lambda: source)
+    filled, lived = contents(tmp_path / "backfill"), contents(tmp_path / "daily")
+    for table in ("decisions", "orders", "fills", "bar_columns"):
+        assert filled[table] == lived[table] != []
 
 
 def test_an_audit_passes_an_honest_strategy_and_refuses_one_that_shifts_its_column(tmp_path: Path) -> None:
