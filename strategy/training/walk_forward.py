@@ -169,8 +169,9 @@ def histories(bars: Mapping[str, Bars]) -> dict[date, str]:
 
 
 def _table(bars: Bars) -> FloatArray:
-    """Return the columns as (T, columns), with the bits of the dates in microseconds."""
-    return np.stack([bars[name].view(np.float64) for name in COLUMNS], axis=-1)
+    """Return the columns as (T, columns), the user's own last, with the bits of the dates in microseconds."""
+    own = [bars.columns[name] for name in sorted(bars.columns)]
+    return np.stack([*(bars[name].view(np.float64) for name in COLUMNS), *own], axis=-1)
 
 
 def overlaid(outlook: SymbolSignals, signals: Mapping[date, float]) -> SymbolSignals:

@@ -102,3 +102,15 @@ def test_signals_are_laid_over_their_dates_alone() -> None:
     row = int(np.searchsorted(bars.open_time, np.datetime64(second, "us")))
     assert laid.signal[row] == 0.25
     assert np.array_equal(np.delete(laid.signal, row), np.delete(plain.signal, row), equal_nan=True)
+
+
+def test_the_data_known_on_a_day_include_columns_of_the_users_own() -> None:
+    plain = walk("A", 1, 30)
+    eps = np.arange(30.0)
+    known, revised = (
+        histories({"A": replace(plain, columns={"eps": np.where(np.arange(30) == 20, value, eps)})})
+        for value in (20.0, 21.0)
+    )
+    same = [known[day] == revised[day] for day in known]
+    assert same == [True] * 20 + [False] * 10
+    assert histories({"A": plain}) != known
