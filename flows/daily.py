@@ -126,7 +126,8 @@ def run_day(job: Job, open_bars: Callable[[], BarSource], open_broker: Callable[
         held_back={**gate.held_back, **settled.agreement.barred},
         warnings=(*gate.warnings, *settled.agreement.warnings),
     )
-    audit(job)
+    if job.policy.strategy.version:
+        audit(job)
     champion = retrain(job)
     faults = signal(job, champion, gate.barred)
     gate = replace(gate, warnings=(*gate.warnings, *changed_file(job.policy.strategy), *faults))

@@ -90,9 +90,9 @@ for _command in COMMANDS:
 app.command()(init)
 app.command(name="import", cls=SettingsCommand)(import_bars)
 _strategies = typer.Typer(invoke_without_command=True)
-_strategies.callback()(strategies)
-_strategies.command()(new)
-_strategies.command(cls=SettingsCommand)(accept)
+_strategies.callback()(documented(strategies))
+_strategies.command()(documented(new))
+_strategies.command(cls=SettingsCommand)(documented(accept))
 app.add_typer(_strategies, name="strategies")
 app.command(cls=SettingsCommand)(doctor)
 

@@ -83,7 +83,10 @@ KEYS = {
         ([*WINDOW, "--account", "daily-crypto"], "--account is 'daily-crypto', which `turbodmt daily` trades; name"),
         ([*WINDOW, "--account", "No/Such"], "--account is 'No/Such'; it must be up to 64 lower-case letters"),
         ([*WINDOW, "--capital", "0"], "capital is '0'; it must be greater than 0"),
-        ([*WINDOW, "--strategy", "luck"], "strategy is 'luck'; it must be 'turbo', 'rules', 'hold'"),
+        (
+            [*WINDOW, "--strategy", "luck"],
+            "--strategy is 'luck', which is neither a known strategy nor a file such as",
+        ),
         ([*WINDOW, "--symbols", "SPX"], "the sample has no SPX; it holds ^GSPC and ^IXIC"),
         ([*WINDOW, "--broker", "testnet-spot"], "No such option: --broker"),
     ],

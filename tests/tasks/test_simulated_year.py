@@ -29,7 +29,7 @@ def test_a_remembered_answer_is_what_the_store_would_answer(tmp_path: Path, monk
     remember, write, spared = Answer._fetched, Remembered._write, Counter[str]()
 
     def compare(answer: Answer, how: str) -> object:
-        if how in answer.fetched and hasattr(answer, "ask"):
+        if how in answer.fetched and how != "description" and hasattr(answer, "ask"):
             spared[how] += 1
             # Unlike tuples, frames compare arrays and take NaN for NaN.
             pd.testing.assert_frame_equal(

@@ -36,7 +36,7 @@ def test_what_is_left_out_may_be_sent_as_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("strategy", "rulez"), ("broker", "mainnet"), ("capital", "much"), ("symbols", "SPY")]
+    ("field", "value"), [("strategy", "./rules.py"), ("broker", "mainnet"), ("capital", "much"), ("symbols", "SPY")]
 )
 def test_a_wrong_value_is_refused_before_a_run_is_made(field: str, value: str) -> None:
     with pytest.raises(ValidationError, match=f"'{value}'"):

@@ -62,7 +62,10 @@ def test_the_headline_names_the_claims_the_data_and_what_is_not_reproducible(run
     [
         (("lookahead", "--start-date", "2021-02-02", "--end-date", "2021-02-01"), "lies after --end-date 2021-02-01"),
         (("lookahead", "--start-date", "soon"), "--start-date is 'soon'; it must be a date"),
-        (("parity", "--strategy", "rules,luck"), "--strategy is 'rules,luck'; it must name one or more of turbo"),
+        (
+            ("parity", "--strategy", "rules,luck"),
+            "--strategy is 'luck', which is neither a known strategy nor a file such as",
+        ),
         (("parity", "--days", "0"), "--days is 0; it must lie between 1 and 10000"),
         (("headline", "--days", "5"), "--days is 5, but the headline is measured on all days"),
         (("headline", "--symbols", "SHARE,TOKEN"), "of one symbol, not of SHARE, TOKEN; name one of them"),
