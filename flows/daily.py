@@ -40,7 +40,7 @@ from tasks.run.runs import (
     finished,
     last_day,
 )
-from tasks.strategies.binding import changed_file
+from tasks.strategies.binding import changed_file, other_strategy
 
 # A worker loads this file by its path, under another module name.
 log = logging.getLogger("flows.daily")
@@ -130,7 +130,8 @@ def run_day(job: Job, open_bars: Callable[[], BarSource], open_broker: Callable[
         audit(job)
     champion = retrain(job)
     faults = signal(job, champion, gate.barred)
-    gate = replace(gate, warnings=(*gate.warnings, *changed_file(job.policy.strategy), *faults))
+    own = (*other_strategy(job), *changed_file(job.policy.strategy), *faults)
+    gate = replace(gate, warnings=(*gate.warnings, *own))
     blocked: OrdersBlocked | None = None
     reconciled: Reconciliation | None = None
     try:

@@ -20,7 +20,8 @@ Names = str | Sequence[str]
 FILE = "file:"
 #: The parameters that stand for options of another name; the others have the option's name.
 PARAMETERS = {"start-date": "start", "end-date": "end", "symbol": "symbols", "source": "bars", "days": "days"}
-_OPTION = re.compile(r"--([a-z]+(?:-[a-z]+)*)")
+#: An option, or a command between backticks, which stays as it is.
+_OPTION = re.compile(r"`[^`]*`|--([a-z]+(?:-[a-z]+)*)")
 
 
 def day_text(day: Day | None) -> str | None:
@@ -78,6 +79,8 @@ def in_terms_of_python() -> Iterator[None]:
     ...     raise RequestRefused("--start-date is '2018'; it must be a date")
     Traceback (most recent call last):
     flows.planning.plan.RequestRefused: start= is '2018'; it must be a date
+
+    A command to type, between backticks, keeps its options.
     """
     try:
         yield
@@ -89,4 +92,6 @@ def in_terms_of_python() -> Iterator[None]:
 
 def _parameter(found: re.Match[str]) -> str:
     name = found.group(1)
+    if name is None:
+        return found.group()
     return f"{PARAMETERS.get(name, name).replace('-', '_')}="

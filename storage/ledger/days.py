@@ -73,6 +73,17 @@ def provenance_on(connection: Connection, account: str, day: date) -> Provenance
     )
 
 
+def provenance_before(connection: Connection, account: str, day: date) -> Provenance | None:
+    """Return the provenance of the account's newest decisions before the day; None if there are none."""
+    return read_first(
+        connection,
+        Provenance,
+        "SELECT source, strategy, model_id, data_sha256, strategy_sha256 FROM decisions "
+        "WHERE account = ? AND as_of < ? ORDER BY as_of DESC, symbol LIMIT 1",
+        [account, day],
+    )
+
+
 def newest_panel(connection: Connection, account: str) -> tuple[str | None, tuple[str, ...]]:
     """Return the source and sorted symbols of the newest day that the account decided; (None, ()) before its first."""
     rows = connection.execute(

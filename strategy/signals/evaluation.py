@@ -138,7 +138,8 @@ def _difference(
             Check.WINDOW,
             strategy,
             f"returns {values[0]!r} on the whole history and {values[1]!r} on the {strategy.history_bars} rows that "
-            "end there; raise history_bars, or use no more rows than it says",
+            "end there; raise history_bars, or use no more rows than it says; `turbodmt audit lookahead` tells whether "
+            "it uses later rows",
             known,
             int(rows[worst]),
         )

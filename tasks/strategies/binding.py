@@ -7,6 +7,7 @@ from dataclasses import asdict, is_dataclass
 from pathlib import Path
 
 from storage.database import DATABASE_NAME, connect
+from storage.ledger import days as ledger
 from storage.strategies import copies, registrations
 from storage.strategies.registrations import Binding
 from strategy.exit_codes import UsageError
@@ -106,6 +107,19 @@ def bind(job: Job) -> None:
     with connect(job.home) as store:
         if registrations.binding(store, job.account, strategy.name) is None:
             registrations.bind(store, made)
+
+
+def other_strategy(job: Job) -> tuple[str, ...]:
+    """Return a warning if another strategy decided the account's last day, and either is the user's own."""
+    with connect(job.home) as store:
+        before = ledger.provenance_before(store, job.account, job.as_of)
+    strategy = job.policy.strategy
+    if before is None or before.strategy == strategy.name or not (before.strategy_sha256 or strategy.version):
+        return ()
+    return (
+        f"account {job.account} was traded by {before.strategy} before {job.as_of}, and is traded by {strategy.name} "
+        f"from then on; if that was not meant, name --strategy {before.strategy} again, or another --account",
+    )
 
 
 def changed_file(strategy: Strategy) -> tuple[str, ...]:

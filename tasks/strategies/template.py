@@ -8,7 +8,7 @@ from strategy.signals.strategies import NAME_PATTERN
 from tasks.run.answers import Answer
 from tasks.strategies.catalogue import taken_names
 
-_STRATEGY = '''"""{name}: long above its mean of {{n}} closes, short below. Replace this by your own idea."""
+_STRATEGY = '''"""{name}: long above its moving average, short below. Replace this by your own idea."""
 
 from dataclasses import dataclass
 

@@ -13,6 +13,7 @@ from storage.database import connect
 from storage.ledger import days as ledger
 from storage.strategies import registrations
 from strategy.audit.user_strategy import Audit
+from strategy.builtin.registry import HOLD, RULES
 from strategy.exit_codes import UsageError
 from strategy.market.bars import Bars
 from strategy.portfolio.decision import Status
@@ -29,7 +30,14 @@ from tasks.run.job import Job
 from tasks.strategies import audit_gate
 from tasks.strategies.acceptance import Acceptance, accept_change
 from tasks.strategies.audit_gate import AuditUnfinished, Subject, audit, audit_state, proven
-from tasks.strategies.binding import StrategyChanged, bound, bound_parameters, changed_file, demand_bound
+from tasks.strategies.binding import (
+    StrategyChanged,
+    bound,
+    bound_parameters,
+    changed_file,
+    demand_bound,
+    other_strategy,
+)
 from tasks.strategies.catalogue import of_name, register
 from tasks.strategies.listing import listed
 from tasks.validation.gate import validate
@@ -243,3 +251,17 @@ def test_an_audited_strategy_is_called_once_on_the_whole_history(tmp_path: Path)
     found = evaluate(replace(a_strategy(tmp_path, counted + "\n"), exact=True), bars)
     assert found.faults == {}
     assert np.array_equal(found.signals["A"], evaluate(job.policy.strategy, bars).signals["A"], equal_nan=True)
+
+
+def test_an_account_that_another_strategy_takes_over_says_so(tmp_path: Path) -> None:
+    job = a_trend_job(tmp_path)
+    run_day(job)
+    assert other_strategy(on(job, SECOND)) == ()
+    (warning,) = other_strategy(on(replace(job, policy=policy(RULES)), SECOND))
+    assert warning.startswith(
+        "account daily was traded by trend before 2020-06-09, and is traded by rules from then on"
+    )
+    # Between two that are built in, it is the user's choice of every day.
+    plain = a_job(tmp_path / "plain", PAIR.symbols(), FIRST)
+    run_day(plain)
+    assert other_strategy(on(replace(plain, policy=policy(HOLD)), SECOND)) == ()
