@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from flows.config.settings import Settings
-from tasks.strategies.binding import demand_bound
+from tasks.strategies.binding import demand_bound, demand_one_file
 from tasks.strategies.catalogue import register
 from tasks.strategies.spelling import is_file
 
@@ -17,6 +17,7 @@ def admit(settings: Settings, account: str, strategy: "Strategy", at: datetime) 
 
     Raises StrategyChanged, before anything is written, if the account is bound to another version; UsageError.
     """
+    demand_one_file(settings.home, strategy)
     demand_bound(settings.home, account, strategy)
     if is_file(settings.strategy):
         register(settings.home, strategy, at)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from re import fullmatch
@@ -176,7 +176,19 @@ def strategy_of(settings: Settings, account: str = "") -> Strategy:
     Raises StrategyRefused, RequestRefused.
     """
     given = {name: str(value) for name, value in settings.parameters.items()}
-    return chosen(settings.home, settings.strategy, given, account)
+    return _distinct(chosen(settings.home, settings.strategy, given, account))
+
+
+def _distinct(strategy: Strategy) -> Strategy:
+    """Return the strategy. Raises RequestRefused if a parameter of it has the name of a setting: `--set` sets that."""
+    own = strategy.parameters
+    names = {field.name for field in fields(own)} if is_dataclass(own) else set()
+    for name in sorted(names & Settings.model_fields.keys()):
+        raise RequestRefused(
+            f"{strategy.origin or strategy.name} has a parameter {name}, the name of a setting, which --set would "
+            "change in its place; name the parameter differently"
+        )
+    return strategy
 
 
 def strategies_named(names: str, settings: Settings | None = None) -> tuple[Strategy, ...]:
@@ -190,7 +202,7 @@ def strategies_named(names: str, settings: Settings | None = None) -> tuple[Stra
     if not specs:
         raise RequestRefused(f"--strategy is {names!r}; it must name one or more strategies, separated by commas")
     first = {name: str(value) for name, value in settings.parameters.items()}
-    return tuple(chosen(settings.home, spec, {} if place else first) for place, spec in enumerate(specs))
+    return tuple(_distinct(chosen(settings.home, spec, {} if place else first)) for place, spec in enumerate(specs))
 
 
 def demand_live(source: BarSource, request: Request) -> bool:

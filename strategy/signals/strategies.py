@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from numbers import Integral
 from re import fullmatch
 from typing import Any, Literal, Protocol
 
@@ -141,6 +142,8 @@ class Strategy:
     def __post_init__(self) -> None:
         if not fullmatch(NAME_PATTERN, str(self.name)):
             raise ValueError(f"name is {self.name!r}; it must be up to 64 lower-case letters, digits and dashes")
+        if isinstance(self.history_bars, Integral) and not isinstance(self.history_bars, bool):
+            object.__setattr__(self, "history_bars", int(self.history_bars))
         if type(self.history_bars) is not int or self.history_bars < 1:
             raise ValueError(f"history_bars of {self.name} is {self.history_bars!r}; it must be a whole number above 0")
         if self.sizing not in list(Sizing):

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -16,8 +16,9 @@ from strategy.exit_codes import UsageError
 from strategy.signals.strategies import Strategy, sizing_of
 from tasks.run.answers import Answer
 from tasks.strategies.audit_gate import Subject, demand_audited
-from tasks.strategies.binding import bound_parameters, parameters_json
+from tasks.strategies.binding import bound_parameters, demand_one_file, parameters_json
 from tasks.strategies.catalogue import of_file, of_name, of_version, register, taken_names
+from tasks.strategies.spelling import is_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,9 @@ def accept_change(home: Path, wanted: Acceptance, notify: Callable[[str], None])
     """
     if not wanted.reason.strip():
         raise UsageError(f"--reason is {wanted.reason!r}; say in a few words why, for whoever reads it later")
+    file = wanted.name if is_file(wanted.name) else ""
+    if file:
+        wanted = replace(wanted, name=of_file(file, {}).name)
     with connect(home) as store:
         known = registrations.bindings(store, wanted.name)
         versions = registrations.versions(store, wanted.name)
@@ -66,7 +70,8 @@ def accept_change(home: Path, wanted: Acceptance, notify: Callable[[str], None])
             f"no account {wanted.account or ''} is bound to a strategy {wanted.name}; "
             + (f"those bound to it are {trading}" if trading else "`turbodmt strategies` lists strategies and accounts")
         )
-    made = [_audited(home, binding, wanted, versions[0].origin if versions else "", notify) for binding in chosen]
+    spec = file or f"{versions[0].origin if versions else ''}:{wanted.name}"
+    made = [_audited(home, binding, wanted, spec, notify) for binding in chosen]
     changed = [after for before, after in zip(chosen, made, strict=True) if not before.same_rule(after)]
     with connect(home) as store:
         for binding in changed:
@@ -96,12 +101,13 @@ def _changed(home: Path, before: Binding, wanted: Acceptance, spec: str) -> Stra
     return of_file(spec, kept) if kept else strategy
 
 
-def _audited(home: Path, before: Binding, wanted: Acceptance, origin: str, notify: Callable[[str], None]) -> Binding:
+def _audited(home: Path, before: Binding, wanted: Acceptance, spec: str, notify: Callable[[str], None]) -> Binding:
     """Return the new binding of an account, after the audit on its source and symbols."""
     if wanted.name in taken_names():
         strategy = of_name(home, wanted.name, bound_parameters(before, wanted.parameters))
     else:
-        strategy = _changed(home, before, wanted, f"{origin}:{wanted.name}")
+        strategy = _changed(home, before, wanted, spec)
+        demand_one_file(home, strategy)
     with connect(home) as store:
         source, symbols = ledger.newest_panel(store, before.account)
     if source is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from storage.database import DATABASE_NAME, connect
 from storage.ledger import days as ledger
 from storage.strategies import copies, registrations
-from storage.strategies.registrations import Binding
+from storage.strategies.registrations import Binding, Registration
 from strategy.exit_codes import UsageError
 from strategy.signals.strategies import Strategy, sizing_of
 from tasks.run.job import Job
@@ -62,6 +62,37 @@ def bound_parameters(found: Binding | None, given: Mapping[str, str]) -> Mapping
     return {name: str(value) for name, value in json.loads(found.parameters).items()}
 
 
+def demand_one_file(home: Path, strategy: Strategy) -> None:
+    """Raise UsageError if another file, which is still there, has given this home a strategy of the same name."""
+    known = _newest(home, strategy.name)
+    if known is None or not strategy.version or known.sha256 == strategy.version:
+        return
+    if known.origin != resolved(strategy.origin) and Path(known.origin).exists():
+        raise UsageError(
+            f"strategy {strategy.name} of this home is that of {known.origin}, and {strategy.origin} has one of the "
+            "same name; name yours differently, or delete the other file if this one takes its place"
+        )
+
+
+def resolved(path: str) -> str:
+    """Return the path of a strategy's file as it is registered: whole, links followed."""
+    return str(Path(path).expanduser().resolve())
+
+
+def _newest(home: Path, name: str) -> Registration | None:
+    if not (home / DATABASE_NAME).is_file():
+        return None
+    with connect(home) as store:
+        return next(iter(registrations.versions(store, name)), None)
+
+
+def _acceptable(home: Path, strategy: Strategy) -> str:
+    """Return what `strategies accept` is to be given: the name, or the file if it lies elsewhere than it did."""
+    known = _newest(home, strategy.name)
+    moved = known is not None and known.origin != resolved(strategy.origin)
+    return shlex.quote(strategy.origin) if moved else strategy.name
+
+
 def demand_bound(home: Path, account: str, strategy: Strategy) -> None:
     """Raise StrategyChanged if the account is bound to another version, other parameters or another sizing."""
     found = bound(home, account, strategy.name)
@@ -70,7 +101,7 @@ def demand_bound(home: Path, account: str, strategy: Strategy) -> None:
     parameters, sizing = parameters_json(strategy), str(sizing_of(strategy))
     if (strategy.version, parameters, sizing) == (found.sha256, found.parameters, found.sizing):
         return
-    accept = f"accept the change with `turbodmt strategies accept {strategy.name} --account {account}"
+    accept = f"accept the change with `turbodmt strategies accept {_acceptable(home, strategy)} --account {account}"
     if strategy.version != found.sha256:
         raise StrategyChanged(
             f"account {account} is bound to version {found.sha256[:12]} of strategy {strategy.name}, since "

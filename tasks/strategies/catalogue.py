@@ -15,7 +15,7 @@ from strategy.builtin.registry import BUILT_IN
 from strategy.exit_codes import UsageError
 from strategy.signals.faults import Check, Fault, StrategyRefused
 from strategy.signals.strategies import Strategy
-from tasks.strategies.binding import bound, bound_parameters
+from tasks.strategies.binding import bound, bound_parameters, demand_one_file, resolved
 from tasks.strategies.spelling import SUFFIX, file_and_name, is_file
 from tasks.strategy_process.parameter_values import WrongParameter, with_values
 from tasks.strategy_process.runner import ChildRunner, open_strategy
@@ -128,12 +128,12 @@ def register(home: Path, strategy: Strategy, at: datetime) -> None:
     if strategy.name in taken_names():
         return
     path = strategy.origin
+    demand_one_file(home, strategy)
     source = read(path)
     if copies.digest(source) != strategy.version:
         raise UsageError(f"{path} was changed while it was being read; run the command again")
     copies.save(home, source)
-    origin = str(Path(path).expanduser().resolve())
-    made = Registration(name=strategy.name, sha256=strategy.version, origin=origin, registered_at=at)
+    made = Registration(name=strategy.name, sha256=strategy.version, origin=resolved(path), registered_at=at)
     with connect(home) as store:
         registrations.register(store, made)
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from hashlib import sha256
+from math import isfinite
 from traceback import extract_tb
 from types import ModuleType
 
@@ -16,7 +17,7 @@ from strategy.signals import strategies
 from strategy.signals.faults import CallFailed, Check, Fault, StrategyRefused
 from strategy.signals.strategies import Strategy
 from tasks.strategy_process.imports_beside import LiesBeside
-from tasks.strategy_process.parameter_values import are_parameters, with_values
+from tasks.strategy_process.parameter_values import are_parameters, described, with_values
 
 #: The name of the module that a file becomes; not `__main__`, so that what is meant for a script does not run.
 MODULE = "strategy_file"
@@ -126,6 +127,9 @@ def _ours(chosen: Strategy, source: bytes, origin: str) -> Strategy:
             line,
             f"parameters of {chosen.name} are {chosen.parameters!r}; they must be a value of a frozen dataclass",
         )
+    for name, value in described(chosen.parameters).items():
+        if isinstance(value, float) and not isfinite(value):
+            raise refused(origin, line, f"parameter {name} of {chosen.name} is {value}; it must be a finite number")
     given = {field.name: getattr(chosen, field.name) for field in fields(Strategy)}
     version = sha256(source).hexdigest()
     return Strategy(**{**given, **_OURS, "version": version, "origin": origin})

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def accept(
-    strategy: Annotated[str, typer.Argument(metavar="NAME", help="The strategy's name.")],
+    strategy: Annotated[str, typer.Argument(metavar="NAME", help="The strategy's name, or its file if it has moved.")],
     account: Annotated[str | None, typer.Option(help="The account; all that trade the strategy if left out.")] = None,
     reason: Reason = "",
     home: Home = None,

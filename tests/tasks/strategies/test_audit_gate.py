@@ -36,6 +36,7 @@ from tasks.strategies.binding import (
     bound_parameters,
     changed_file,
     demand_bound,
+    demand_one_file,
     other_strategy,
 )
 from tasks.strategies.catalogue import of_name, register
@@ -265,3 +266,26 @@ def test_an_account_that_another_strategy_takes_over_says_so(tmp_path: Path) -> 
     plain = a_job(tmp_path / "plain", PAIR.symbols(), FIRST)
     run_day(plain)
     assert other_strategy(on(replace(plain, policy=policy(HOLD)), SECOND)) == ()
+
+
+def test_a_name_is_that_of_one_file_and_a_file_that_moved_is_accepted_by_its_path(tmp_path: Path) -> None:
+    job = a_trend_job(tmp_path)
+    run_day(job)
+    (tmp_path / "other").mkdir()
+    other = a_strategy(tmp_path / "other", TREND_AGAIN)
+    with pytest.raises(UsageError, match="has one of the same name; name yours differently, or delete"):
+        demand_one_file(job.home, other)
+    with pytest.raises(UsageError, match="has one of the same name"):
+        register(job.home, other, job.now)
+    wanted = Acceptance(name=other.origin, account=None, reason="moved", parameters={}, at=job.now)
+    with pytest.raises(UsageError, match="has one of the same name"):
+        accept_change(job.home, wanted, lambda _: None)
+    # Its place taken, the refusal names the file, and that is accepted.
+    (tmp_path / "trend.py").unlink()
+    demand_one_file(job.home, other)
+    with pytest.raises(StrategyChanged, match=f"accept {other.origin} --account daily"):
+        demand_bound(job.home, job.account, other)
+    assert accept_change(job.home, wanted, lambda _: None).sha256 == other.version
+    demand_bound(job.home, job.account, other)
+    # A copy of the same bytes is the same strategy.
+    demand_one_file(job.home, a_strategy(tmp_path, TREND_AGAIN))

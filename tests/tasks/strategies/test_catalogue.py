@@ -84,6 +84,7 @@ def test_parameters_are_set_by_their_types(tmp_path: Path) -> None:
         ("broken.py", "broken.py, line 2: is not Python"),
         ("lacks.py", "lacks.py, line 1: imports nothing_such, which is not installed"),
         ("empty.py", "empty.py"),
+        ("nan.py", "parameter size of speeds is nan; it must be a finite number"),
     ],
 )
 def test_what_is_no_strategy_is_refused_in_one_sentence(
@@ -100,6 +101,7 @@ def test_what_is_no_strategy_is_refused_in_one_sentence(
         "broken.py": "a = 1\ndef signal(:\n",
         "lacks.py": "import nothing_such\n",
         "empty.py": "",
+        "nan.py": SPEEDS.replace("size: float = 1.0", 'size: float = float("nan")'),
     }.items():
         a_file(tmp_path, text, name)
     with pytest.raises((UsageError, StrategyRefused), match=sentence) as refused:
