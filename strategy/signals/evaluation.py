@@ -26,7 +26,6 @@ IMPRECISION = 1e-9
 FEW_ROWS = 64
 #: Characters of an exception's message that are shown.
 MOST_SAID = 300
-_MICROSECOND = "datetime64[us]"
 
 #: Called before each call of the strategy, with the symbol; a process of its own reports progress there.
 Tick = Callable[[str], None]

@@ -111,9 +111,9 @@ class Strategy:
     row t the newest value dated that many days before it or earlier.
 
     For ours to set: a `baseline` is for comparison only, so that testing it is no trial; `trusted` code is called on
-    the whole history, which is known to give the same bits, and an
-    `exact` strategy is one whose audit has found it so; `version` is the sha256 of a file or a distribution, and
-    `origin` says where it came from; a `runner` evaluates code in a process of its own.
+    the whole history, which is known to give the same bits, and an `exact` strategy is one whose audit has found it
+    so; `version` is the sha256 of a file or a distribution, and `origin` says where it came from; a `runner` evaluates
+    code in a process of its own.
 
     Raises ValueError for a name other than lower-case letters, digits and dashes, for `history_bars` below 1, for an
     unknown sizing, for a column without a lag, unless exactly one of `signal` and `signals` is given, and for a

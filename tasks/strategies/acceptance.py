@@ -25,8 +25,8 @@ from tasks.strategies.spelling import is_file
 class Acceptance:
     """A person's wish to let accounts trade a changed strategy: all that are bound to it if `account` is None.
 
-    `parameters` are text by name. Without any, what was set for the account stays set, and all others are those of the
-    file as it is now.
+    `parameters` are text by name. What else was set for the account stays set, and all others are those of the file as
+    it is now.
     """
 
     name: str
@@ -87,9 +87,7 @@ def accept_change(home: Path, wanted: Acceptance, notify: Callable[[str], None])
 
 
 def _changed(home: Path, before: Binding, wanted: Acceptance, spec: str) -> Strategy:
-    """Return the strategy in the file as it is now: with the parameters given, or else those set for the account."""
-    if wanted.parameters:
-        return of_file(spec, wanted.parameters)
+    """Return the strategy in the file as it is now, with what was set for the account and what is given now."""
     strategy = of_file(spec, {})
     known = json.loads(parameters_json(strategy))
     defaults = json.loads(parameters_json(of_version(home, wanted.name, before.sha256, {})))
@@ -98,7 +96,8 @@ def _changed(home: Path, before: Binding, wanted: Acceptance, spec: str) -> Stra
         for name, value in json.loads(before.parameters).items()
         if name in known and value != defaults.get(name)
     }
-    return of_file(spec, kept) if kept else strategy
+    texts = {**kept, **wanted.parameters}
+    return of_file(spec, texts) if texts else strategy
 
 
 def _audited(home: Path, before: Binding, wanted: Acceptance, spec: str, notify: Callable[[str], None]) -> Binding:

@@ -151,12 +151,17 @@ def _published(subject: Subject) -> dict[str, Bars]:
 
 
 def _record(subject: Subject, symbols: Sequence[str], found: Audit) -> None:
+    """Record that the audit passed on every symbol that it looked at, or where it found a fault.
+
+    A fault that ends the audit leaves the other symbols unseen, so none of them has passed then. One without a symbol,
+    and one of a strategy across symbols, is a fault of all.
+    """
     by_symbol = {fault.symbol: fault for fault in reversed(found.faults)}
-    # A fault without a symbol, such as a loop that never ends, is one of all.
-    of_all = by_symbol.get("")
+    of_all = by_symbol.get("") or (found.faults[0] if found.faults and subject.strategy.signals is not None else None)
     # A symbol with too few rows was not looked at: it is audited once it has enough.
     seen = [symbol for symbol in symbols if symbol not in found.coverage.short]
-    rows = [_verdict(subject, symbol, found, by_symbol.get(symbol, of_all)) for symbol in seen]
+    faults = {symbol: by_symbol.get(symbol, of_all) for symbol in seen}
+    rows = [_verdict(subject, symbol, found, fault) for symbol, fault in faults.items() if fault or found.passed]
     with connect(subject.home) as store:
         verdicts.record(store, rows)
 

@@ -289,3 +289,36 @@ def test_a_name_is_that_of_one_file_and_a_file_that_moved_is_accepted_by_its_pat
     demand_bound(job.home, job.account, other)
     # A copy of the same bytes is the same strategy.
     demand_one_file(job.home, a_strategy(tmp_path, TREND_AGAIN))
+
+
+def test_a_fault_that_ends_the_audit_lets_no_other_symbol_pass(tmp_path: Path) -> None:
+    """What was not looked at has not passed: traded alone, it would go unaudited."""
+    first, second = PAIR.symbols()
+    check = f"    if bars.symbol == {first!r}:\n        import os\n        os._exit(3)\n    close = "
+    ends = TREND.replace("    close = ", check)
+    job = published(a_trend_job(tmp_path, ends))
+    with pytest.raises(StrategyRefused, match="its process ended"):
+        audit(job)
+    subject = Subject(home=job.home, source=job.source, symbols=job.symbols, strategy=job.policy.strategy, at=job.now)
+    assert audit_state(replace(subject, symbols=(first,))) == "refused"
+    assert audit_state(replace(subject, symbols=(second,))) == "not audited"
+
+
+def test_a_fault_of_a_strategy_across_symbols_is_one_of_all(tmp_path: Path) -> None:
+    peeks = """
+import numpy as np
+from turbodmt import Strategy
+
+
+def signals(panel):
+    later = np.vstack([panel.close[1:], panel.close[-1:]])
+    return np.sign(np.nan_to_num(later - panel.close))
+
+
+strategy = Strategy(name="trend", signals=signals, history_bars=2)
+"""
+    job = published(a_trend_job(tmp_path, peeks))
+    with pytest.raises(StrategyRefused, match="trend is refused"):
+        audit(job)
+    subject = Subject(home=job.home, source=job.source, symbols=job.symbols, strategy=job.policy.strategy, at=job.now)
+    assert [audit_state(replace(subject, symbols=(symbol,))) for symbol in job.symbols] == ["refused", "refused"]
