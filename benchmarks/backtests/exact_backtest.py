@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from strategy.account.fees_and_slippage import Costs
+from strategy.account.interest_rates import flat
 from strategy.account.quotes import quotes_by_date
 from strategy.account.trading_terms import TradingTerms
 from strategy.backtest.day_loop import Replay, replay, turnovers
@@ -53,7 +54,7 @@ def ours(bars: Bars, count: int) -> Callable[[], Replay]:
         terms=TradingTerms(
             account="bench",
             instruments=instruments,
-            costs=Costs(fee_bps=COST_BPS, slippage_bps=Decimal(0), financing_rate=Decimal(0)),
+            costs=Costs(fee_bps=COST_BPS, slippage_bps=Decimal(0), financing=flat(Decimal(0))),
         ),
     )
     known = {bars.symbol: bars}

@@ -9,6 +9,7 @@ import pandas as pd
 from arch.data import nasdaq, sp500
 
 from strategy.account.fees_and_slippage import Costs
+from strategy.account.interest_rates import flat
 from strategy.account.trading_terms import TradingTerms
 from strategy.builtin.registry import TURBO
 from strategy.market.bars import Bars, make_bars
@@ -76,7 +77,7 @@ def mandate(bars: Mapping[str, Bars], calendar: Calendar) -> AccountConfig:
         symbols=tuple(sorted(bars)),
         sizing=SizingParams(),
         limits=RiskLimits(max_order_notional=None),
-        terms=TradingTerms(account="study", instruments=instruments, costs=Costs(financing_rate=Decimal("0.05"))),
+        terms=TradingTerms(account="study", instruments=instruments, costs=Costs(financing=flat(Decimal("0.05")))),
     )
 
 

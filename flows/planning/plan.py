@@ -17,6 +17,7 @@ from flows.config.spelling import ACCOUNT_PATTERN
 from flows.config.wall_clock import clock
 from flows.planning.adapters import code_version
 from strategy.account.fees_and_slippage import Costs
+from strategy.account.interest_rates import flat
 from strategy.builtin.registry import BUILT_IN
 from strategy.exit_codes import Exit
 from strategy.market.instruments import Instrument
@@ -111,7 +112,7 @@ def run_config(settings: Settings, strategy: Strategy) -> RunConfig:
         costs=Costs(
             fee_bps=_decimal(settings.fee_bps),
             slippage_bps=_decimal(settings.slippage_bps),
-            financing_rate=Decimal(repr(settings.financing_rate)),
+            financing=flat(Decimal(repr(settings.financing_rate))),
         ),
         recipe=TrainingConfig(
             dimensions=settings.network_dimensions,

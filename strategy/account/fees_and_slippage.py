@@ -1,33 +1,44 @@
-"""Fees and slippage, by symbol, and the rate of financing: what trading and leverage cost."""
+"""Fees and slippage, by symbol, and the terms of financing: what trading and leverage cost."""
 
 from dataclasses import dataclass
 from decimal import Decimal
 
+from strategy.account.interest_rates import FinancingTerms, flat
 from strategy.market.instruments import Calendar, Instrument
 
 BASIS_POINT = Decimal("0.0001")
 #: Default fee and slippage, in basis points: for symbols that trade around the clock (crypto), and for all others.
 CRYPTO_BPS = (Decimal(10), Decimal(5))
 OTHER_BPS = (Decimal(1), Decimal(1))
+#: Default financing: one flat rate.
+FLAT_FINANCING = flat(Decimal("0.05"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
     """Costs of trading and leverage; None means the default of the asset class.
 
-    `multiplier` scales only fee and slippage: 2 for "net at twice the cost". `financing_rate` is per year.
+    `multiplier` scales only fee and slippage: 2 for "net at twice the cost".
     """
 
     fee_bps: Decimal | None = None
     slippage_bps: Decimal | None = None
-    financing_rate: Decimal = Decimal("0.05")
+    financing: FinancingTerms = FLAT_FINANCING
     multiplier: Decimal = Decimal(1)
 
     def __post_init__(self) -> None:
-        for name in ("fee_bps", "slippage_bps", "financing_rate", "multiplier"):
+        for name in ("fee_bps", "slippage_bps", "multiplier"):
             value: Decimal | None = getattr(self, name)
             if value is not None and not (value.is_finite() and value >= 0):
                 raise ValueError(f"{name} is {value}; it must be at least 0")
+
+    @property
+    def financing_rate(self) -> Decimal:
+        """Return the flat rate of financing. Raises ValueError for terms with dated rates."""
+        rate = self.financing.flat_rate
+        if rate is None:
+            raise ValueError(f"financing follows {self.financing.rates.name}; this needs a flat --financing-rate")
+        return rate
 
     def fee(self, instrument: Instrument) -> Decimal:
         """Return the fee as a fraction of the traded notional."""
@@ -41,4 +52,4 @@ class Costs:
 
 
 #: Gross: no fee, no slippage, no financing.
-NO_COSTS = Costs(fee_bps=Decimal(0), slippage_bps=Decimal(0), financing_rate=Decimal(0))
+NO_COSTS = Costs(fee_bps=Decimal(0), slippage_bps=Decimal(0), financing=flat(Decimal(0)))

@@ -14,6 +14,7 @@ from storage.models import folds as fold_store
 from storage.models import registry as model_store
 from storage.models.folds import SignalKey, StoredFold
 from storage.models.registry import ModelDamaged
+from strategy.account.fees_and_slippage import Costs
 from strategy.market.bars import Bars, bars_until
 from strategy.market.instruments import Instrument
 from strategy.portfolio.account_config import AccountConfig
@@ -90,12 +91,22 @@ def _account(config: AccountConfig, day: date) -> dict[str, object]:
     obeyed = {} if stale == RiskLimits().stale_days else {"stale_days": stale}
     return obeyed | {
         "sizing": asdict(config.sizing),
-        "costs": asdict(terms.costs),
+        "costs": _costs(terms.costs, day),
         "instruments": {
             symbol: (instrument.calendar, instrument.shortable, _membership(instrument, day))
             for symbol, instrument in listed.items()
         },
     }
+
+
+def _costs(costs: Costs, day: date) -> dict[str, object]:
+    """Return what determines the costs up to the day: of dated rates, the hash of those known by then."""
+    terms, rate = costs.financing, costs.financing.flat_rate
+    traded = {"fee_bps": costs.fee_bps, "slippage_bps": costs.slippage_bps, "multiplier": costs.multiplier}
+    if rate is not None:
+        return {**traded, "financing_rate": rate}
+    spreads = (terms.borrow_spread, terms.cash_spread, terms.short_fee)
+    return {**traded, "spreads": spreads, "rates": [terms.rates.sha256(day), terms.risk_free.sha256(day)]}
 
 
 def _sha256(values: Mapping[str, object]) -> str:

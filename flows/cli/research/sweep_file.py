@@ -12,6 +12,8 @@ from typing import Any
 
 from flows.config.settings import Settings, checked_value
 from flows.planning.plan import RequestRefused
+from strategy.account.fees_and_slippage import Costs
+from strategy.account.interest_rates import flat
 from strategy.kernel.grid import MOST_POINTS, Grid
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.strategies import Strategy
@@ -146,12 +148,22 @@ def make_grid(axes: Axes, policy: RunConfig, symbols: tuple[str, ...], strategie
                 for values in product(*(lists[name] for name in sizing_names))
             ),
             costs=tuple(
-                replace(policy.costs, **dict(zip(cost_names, map(_money, values), strict=True)))
+                _costs(policy.costs, dict(zip(cost_names, map(_money, values), strict=True)))
                 for values in product(*(lists[name] for name in cost_names))
             ),
         )
     except ValueError as error:
         raise RequestRefused(f"the grid cannot be run: {error}") from error
+
+
+def _costs(costs: Costs, values: Mapping[str, Decimal]) -> Costs:
+    """Return the costs with these values in place of their own."""
+    return Costs(
+        fee_bps=values.get("fee_bps", costs.fee_bps),
+        slippage_bps=values.get("slippage_bps", costs.slippage_bps),
+        financing=flat(values["financing_rate"]) if "financing_rate" in values else costs.financing,
+        multiplier=costs.multiplier,
+    )
 
 
 def _money(value: float) -> Decimal:

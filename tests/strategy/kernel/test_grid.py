@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from strategy.account.fees_and_slippage import Costs
+from strategy.account.interest_rates import flat
 from strategy.account.quotes import quotes_by_date
 from strategy.account.trading_terms import TradingTerms
 from strategy.backtest.day_loop import Replay, replay, turnovers
@@ -38,7 +39,7 @@ SIZINGS = (
     SizingParams(drawdown_start=0.02, drawdown_full=0.1, drawdown_floor=0.1, lookback_period=60),
     SizingParams(drawdown_start=0.02, drawdown_full=0.1, drawdown_floor=0.1, lookback_period=60, neutral_zone=0.2),
 )
-COSTS = (Costs(), Costs(fee_bps=D(10), slippage_bps=D(5), financing_rate=D("0.02")))
+COSTS = (Costs(), Costs(fee_bps=D(10), slippage_bps=D(5), financing=flat(D("0.02"))))
 
 
 def traded(*bars: Bars) -> dict[str, Instrument]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from strategy.account.fees_and_slippage import Costs
+from strategy.account.interest_rates import flat
 from strategy.account.quotes import quotes_by_date
 from strategy.account.trading_terms import TradingTerms
 from strategy.backtest.day_loop import opening, plan_orders, replay, settle_day, turnovers, with_orders
@@ -137,7 +138,7 @@ WORLDS = {
         [drawn_bars(COIN, 200, 3), drawn_bars(STOCK, 200, 4, events=True)], 3, scale=1.2
     ),
     "leverage and shorts at a high rate": world(
-        [drawn_bars(COIN, 200, 5), drawn_bars(STOCK, 200, 6)], 4, scale=2.5, costs=Costs(financing_rate=D("0.4"))
+        [drawn_bars(COIN, 200, 5), drawn_bars(STOCK, 200, 6)], 4, scale=2.5, costs=Costs(financing=flat(D("0.4")))
     ),
     "deep drawdowns, short look-back": world([drawn_bars(COIN, 300, 7, vol=0.05)], 5, scale=2.0, lookback=20),
     "a ruin": world([drawn_bars(COIN, 40, 8, vol=0.25), drawn_bars(STOCK, 40, 9, vol=0.25)], 6, scale=6.0),
@@ -157,7 +158,7 @@ def test_the_worlds_are_what_their_names_say() -> None:
     assert any(share > 0.25 for share in deep)
     assert min(WORLDS["a ruin"].exact()[0]) <= 0
     levered = WORLDS["leverage and shorts at a high rate"]
-    free = replace(levered, costs=Costs(financing_rate=D(0)))
+    free = replace(levered, costs=Costs(financing=flat(D(0))))
     assert levered.exact()[0][-1] < free.exact()[0][-1] - 0.01
     assert min(np.diff(next(iter(WORLDS["one symbol, split and dividends"].bars.values())).factor)) < -1
 
