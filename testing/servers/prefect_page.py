@@ -9,11 +9,10 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from testing.servers.prefect_server import PrefectServer, until
+from testing.servers.prefect_server import ENDED, PrefectServer, until
 
 #: How long the page may take to show something, and a run to be taken up and to end on a busy machine.
 PATIENCE_MS, RUN_S = 30_000, 240
-ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 #: The height of all that the page holds, which scrolls in a part of its own.
 WHOLE_HEIGHT = "Math.max(...[...document.querySelectorAll('body *')].map(part => part.scrollHeight))"
 WIDTH_PX, HEIGHT_PX, MOST_PX = 1_536, 900, 3_000

@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -18,7 +18,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 ROOT = Path(__file__).parents[2]
+#: States in which a run stays.
+ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 _POLL_S = 0.25
+#: Time for the reports on task runs to arrive, on a busy machine.
+_REPORTED_S = 60
 #: State of a listening socket in /proc/net/tcp.
 _LISTENING = "0A"
 
@@ -59,6 +63,19 @@ class PrefectServer:
                 if pause_s is None:
                     raise
         raise AssertionError("the last try has returned or raised")
+
+    def task_runs(self, flow_runs: Sequence[str], least: int) -> list[Any]:
+        """The task runs of these flow runs, at least so many, each in its final state.
+
+        Prefect reports them on a way of their own, and the last states arrive after that of the flow run.
+        """
+        question = {"flow_runs": {"id": {"any_": [*flow_runs]}}}
+
+        def final() -> list[Any] | None:
+            found: list[Any] = self.ask("/task_runs/filter", question)
+            return found if len(found) >= least and all(each["state_type"] in ENDED for each in found) else None
+
+        return until(final, f"{least} task runs that have ended", _REPORTED_S)
 
     def command(self, *arguments: str, folder: Path = ROOT) -> str:
         """Return what `prefect ARGUMENTS` printed; it must succeed, and may ask for nothing."""

@@ -6,7 +6,7 @@ names answers for Binance.
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -24,7 +24,7 @@ from storage.ledger import runs
 from testing.accounts.ledgers import contents
 from testing.servers.main_site import MainSite
 from testing.servers.market_data import FakeBinance, daily_klines
-from testing.servers.prefect_server import ROOT, until
+from testing.servers.prefect_server import ENDED, ROOT, until
 from testing.servers.shifted_clock import ShiftedClock, shifted_clock
 from testing.servers.up_server import Up, brought_up
 
@@ -33,7 +33,8 @@ pytestmark = pytest.mark.server
 ACCOUNT, SYMBOLS = "daily-crypto", ("BTCUSDT", "ETHUSDT")
 #: The day whose bar the first run trades; it comes five minutes after midnight of the next.
 FIRST = date(2026, 2, 28)
-ENDS = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+#: Steps of a day's work.
+STEPS = 8
 RUNS_S = 240
 ENVIRONMENT = {
     "TURBODMT_STRATEGY": "rules",
@@ -66,12 +67,14 @@ class Machine:
 
         def found() -> list[Any] | None:
             there: list[Any] = self.up.server.ask("/flow_runs/filter", question)
-            return there if len(there) >= least and all(ended["state_type"] in ENDS for ended in there) else None
+            return there if len(there) >= least and all(ended["state_type"] in ENDED for ended in there) else None
 
         return until(found, f"{least} runs due from {since} to {until_now}", RUNS_S)
 
-    def steps(self, run: Any) -> int:
-        return len(self.up.server.ask("/task_runs/filter", {"flow_runs": {"id": {"any_": [run["id"]]}}}))
+    def steps(self, runs: Sequence[Any]) -> list[int]:
+        """How many steps each of the runs had, of which one has done the day's work."""
+        done = self.up.server.task_runs([run["id"] for run in runs], STEPS)
+        return [sum(step["flow_run_id"] == run["id"] for step in done) for run in runs]
 
     def log_of(self, run: Any, text: str) -> list[str]:
         """The lines of the run's log, once there is one with the text."""
@@ -129,7 +132,7 @@ def test_after_five_days_off_the_data_are_whole_one_day_trades_and_the_rest_is_m
     # Prefect had planned two or three of the five, and runs them all, one after the other.
     late = machine.ended(at(2, 0), at(6, 1), 2)
     assert {ended["state_type"] for ended in late} == {"COMPLETED"}
-    assert [machine.steps(ended) for ended in late] == [8, 0, 0][: len(late)]
+    assert machine.steps(late) == [STEPS, 0, 0][: len(late)]
     traded = FIRST + timedelta(days=5)
     for idle in late[1:]:
         assert f"{traded} was already done; nothing was left to do." in machine.log_of(idle, "already done")
@@ -175,8 +178,9 @@ def test_of_two_at_once_one_works_and_the_other_says_so_and_ends_well(machine: M
     machine.up.start_run(ACCOUNT, {})
     both = machine.ended(at(8, 0), at(8, 10), 2)
     assert [ended["state_type"] for ended in both] == ["COMPLETED"] * 2
-    assert sorted(machine.steps(ended) for ended in both) == [0, 8]
-    (idle,) = (ended for ended in both if not machine.steps(ended))
+    steps = machine.steps(both)
+    assert sorted(steps) == [0, STEPS]
+    idle = both[steps.index(0)]
     assert f"{day} was already done; nothing was left to do." in machine.log_of(idle, "already done")
 
 
@@ -229,8 +233,8 @@ def demand_told(machine: Machine, run: Any) -> str:
 
 def demand_repaired(machine: Machine, day: date) -> None:
     """Demand that a new run of the day does all of it, and leaves no day before it out."""
-    run = machine.up.await_state(machine.up.start_run(ACCOUNT, {}), *ENDS)
-    assert (run["state_type"], machine.steps(run)) == ("COMPLETED", 8)
+    run = machine.up.await_state(machine.up.start_run(ACCOUNT, {}), *ENDED)
+    assert (run["state_type"], machine.steps([run])) == ("COMPLETED", [STEPS])
     with connect(machine.up.home) as store:
         outcome = runs.runs(store, last=1)[0].outcome
         assert len(ledger.decisions_on(store, ACCOUNT, day)) == len(SYMBOLS)

@@ -178,7 +178,7 @@ def test_a_day_from_the_form_tells_all_that_it_did(page: PrefectPage, opened: da
     page.ended(page.newest_run("daily-equities", f"desk, {opened}, ^GSPC ^IXIC"))
     steps = page.part("task-runs")
     for step in STEPS:
-        expect(steps.get_by_role("link", name=step, exact=True)).to_be_visible()
+        expect(steps.get_by_role("link", name=step, exact=True)).to_be_visible(timeout=PATIENCE_MS)
     page.part("logs")
     page.await_text("Account desk opens on 2018-12-26 with 10,000.00.", "Sell", "^IXIC: acknowledged.")
     page.shoot("2-day-run")

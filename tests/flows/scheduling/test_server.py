@@ -16,6 +16,7 @@ import yaml
 
 from flows.scheduling.deployments import JOB_TEMPLATE
 from testing.servers.prefect_server import (
+    ENDED,
     ROOT,
     PrefectServer,
     clean_environment,
@@ -50,7 +51,7 @@ class Deployed:
         """The first runs of the deployment in the order they ended; waits for that many, which must not crash."""
         question = {
             "deployments": {"name": {"any_": [name]}},
-            "flow_runs": {"state": {"type": {"any_": ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"]}}},
+            "flow_runs": {"state": {"type": {"any_": [*ENDED]}}},
             "sort": "END_TIME_DESC",
         }
 
@@ -61,12 +62,8 @@ class Deployed:
         return until(found, f"{least} finished runs of {name}", RUN_TIMEOUT_S)
 
     def of_run(self, kind: str, run: Any) -> list[Any]:
-        """The task_runs, logs or artifacts of a run."""
-        by_run = {"any_": [run["id"]]}
-        question: dict[str, object] = {"flow_runs": {"id": by_run}}
-        if kind != "task_runs":
-            question = {kind: {"flow_run_id": by_run}}
-        answer: list[Any] = self.server.ask(f"/{kind}/filter", question)
+        """The logs or artifacts of a run."""
+        answer: list[Any] = self.server.ask(f"/{kind}/filter", {kind: {"flow_run_id": {"any_": [run["id"]]}}})
         return answer
 
 
@@ -137,7 +134,8 @@ def test_a_scheduled_run_appears_and_completes(first_run: Any) -> None:
 
 
 def test_each_step_is_one_task_run(deployed: Deployed, first_run: Any) -> None:
-    steps = {step["name"]: step["state_type"] for step in deployed.of_run("task_runs", first_run)}
+    done = deployed.server.task_runs([first_run["id"]], len(STEPS))
+    steps = {step["name"]: step["state_type"] for step in done}
     assert steps == dict.fromkeys(STEPS, "COMPLETED")
 
 
@@ -222,7 +220,7 @@ def test_a_second_run_of_a_day_finds_nothing_left_to_do(deployed: Deployed) -> N
         return lines[0] if lines else None
 
     assert until(said, "the log of the second run", 30) == "2018-12-31 was already done; nothing was left to do."
-    assert (second["state_type"], deployed.of_run("task_runs", second)) == ("COMPLETED", [])
+    assert (second["state_type"], deployed.server.task_runs([second["id"]], 0)) == ("COMPLETED", [])
 
 
 def test_a_failing_run_is_failed_with_its_reason_in_one_sentence(deployed: Deployed) -> None:
