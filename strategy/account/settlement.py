@@ -6,14 +6,13 @@ from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
 
-from strategy.account.fees_and_slippage import Costs
+from strategy.account.financing import financing_entries
 from strategy.account.money import quantised
 from strategy.account.orders import Fill, Order, Side, client_order_id
 from strategy.account.paper_fills import fill_at_open
 from strategy.account.quotes import Quote
 from strategy.account.state import Account, Entry, EntryKind, Position
 from strategy.account.trading_terms import TradingTerms
-from strategy.market.instruments import CALENDAR_DAYS_PER_YEAR
 
 #: No money, as the ledger writes it.
 NOTHING = quantised(Decimal(0))
@@ -38,13 +37,13 @@ def settle(
 ) -> Settlement:
     """Settle the account on the bars of `as_of`; a symbol without a quote keeps its position, mark and open order.
 
-    In this order: financing of the positions since the last marks, split and dividend factors, open orders filled at
+    In this order: financing and interest since the last marks, split and dividend factors, open orders filled at
     the open, delisted positions closed at their last mark, marks at the close. Raises ValueError if the day is not new.
     """
     if as_of <= account.as_of:
         raise ValueError(f"{as_of} cannot be settled: the account is already at {account.as_of}")
-    paid = financing(account, as_of, terms.costs)
-    entries = [Entry(as_of=as_of, kind=EntryKind.FINANCING, symbol="", cash=-paid, quantity=Decimal(0))] if paid else []
+    entries = list(financing_entries(account, as_of, terms.costs.financing))
+    cash = account.cash + sum((entry.cash for entry in entries), Decimal(0))
     quantity = {symbol: position.quantity for symbol, position in account.positions.items()}
     for symbol in sorted(quantity):
         change = quotes[symbol].factor_change if symbol in quotes else 1
@@ -55,7 +54,6 @@ def settle(
     after = [fill_at_open(order, quotes, as_of, terms) for order in orders]
     fills = [fill for _, fill in after if fill is not None]
     fills += _closures(account, as_of, terms)
-    cash = account.cash - paid
     for fill in fills:
         cash -= quantised(fill.signed_quantity * fill.price) + fill.fee
         quantity[fill.symbol] = quantity.get(fill.symbol, Decimal(0)) + fill.signed_quantity
@@ -72,20 +70,6 @@ def settle(
         entries=tuple(entries),
         orders=tuple(order for order, _ in after),
     )
-
-
-def financing(account: Account, as_of: date, costs: Costs) -> Decimal:
-    """Return the interest on borrowed cash and borrowed stock from the account's last marks to `as_of`, at least 0.
-
-    financing_rate · days / 365 · (max(0, long − equity) + short)
-    """
-    values = [position.value for position in account.positions.values()]
-    if account.cash >= 0 and all(value >= 0 for value in values):
-        return NOTHING
-    long = sum((value for value in values if value > 0), Decimal(0))
-    short = -sum((value for value in values if value < 0), Decimal(0))
-    borrowed = max(Decimal(0), long - (account.cash + sum(values, Decimal(0)))) + short
-    return quantised(costs.financing_rate * (as_of - account.as_of).days / CALENDAR_DAYS_PER_YEAR * borrowed)
 
 
 def _closures(account: Account, as_of: date, terms: TradingTerms) -> list[Fill]:

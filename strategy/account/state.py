@@ -51,6 +51,8 @@ class EntryKind(StrEnum):
     """Reason for a ledger entry that is not a trade."""
 
     FINANCING = "financing"
+    INTEREST = "interest"
+    SHORT_FEE = "short_fee"
     FACTOR = "factor"
     FEE = "fee"
     FUNDING = "funding"
@@ -60,11 +62,12 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """Change of the account without a trade: cash paid for financing, or units added by a split or reinvested dividend.
+    """Change of the account without a trade: cash paid or earned, or units added by a split or reinvested dividend.
 
-    Units are also added when past prices are restated in another unit. At an external broker, entries also book units
-    withheld as a fee, funding received or paid, and what a reset of the broker added or removed.
-    Natural key: (as_of, kind, symbol); financing concerns the whole account and has symbol "".
+    Cash is paid for financing and for short positions, and earned as interest. Units are also added when past prices
+    are restated in another unit. At an external broker, entries also book units withheld as a fee, funding received or
+    paid, and what a reset of the broker added or removed.
+    Natural key: (as_of, kind, symbol); what concerns the whole account, as financing does, has symbol "".
     """
 
     as_of: date

@@ -1,4 +1,4 @@
-"""Trading costs of an account: fees, slippage and financing."""
+"""Costs of an account: fees, slippage, financing and short positions; and the interest that its cash earns."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from strategy.account.fees_and_slippage import BASIS_POINT, Costs
+from strategy.account.interest_rates import FinancingTerms
 from strategy.account.money import quantised
 from strategy.account.quotes import Quote
 from strategy.account.state import EntryKind
@@ -23,24 +24,31 @@ class Quotes(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charges:
-    """Money paid over the life of an account, and its average equity; `years` is None if no day has passed."""
+    """Money paid over the life of an account, the `interest` that it earned, and its average equity.
+
+    `years` is None if no day has passed.
+    """
 
     fees: Decimal
     slippage: Decimal
     financing: Decimal
+    short_fee: Decimal
+    interest: Decimal
     average_equity: Decimal
     years: float | None
 
     @property
     def total(self) -> Decimal:
-        """Return the sum of fees, slippage and financing."""
-        return self.fees + self.slippage + self.financing
+        """Return what was paid: the sum of fees, slippage, financing and the fee of short positions."""
+        return self.fees + self.slippage + self.financing + self.short_fee
 
     def per_year(self, paid: Decimal) -> float | None:
         """Return the money paid per year as a fraction of average equity; None without time or positive equity.
 
+        >>> none = Decimal(0)
         >>> one = Charges(
-        ...     fees=Decimal(20), slippage=Decimal(0), financing=Decimal(0), average_equity=Decimal(1000), years=2.0
+        ...     fees=Decimal(20), slippage=none, financing=none, short_fee=none, interest=none,
+        ...     average_equity=Decimal(1000), years=2.0,
         ... )
         >>> one.per_year(one.fees)
         0.01
@@ -51,7 +59,7 @@ class Charges:
 
 
 def charges(replayed: Replay, quotes: Quotes, days_per_year: int) -> Charges:
-    """Return what the account paid: fees as booked, slippage as the distance of each fill from its open, financing.
+    """Return what the account paid and earned: slippage is the distance of each fill from its open, the rest as booked.
 
     A delisted position is closed at its last mark, without slippage.
     """
@@ -66,21 +74,25 @@ def charges(replayed: Replay, quotes: Quotes, days_per_year: int) -> Charges:
     return Charges(
         fees=quantised(sum((fill.fee for fill in replayed.fills), Decimal(0))),
         slippage=quantised(slipped),
-        financing=quantised(
-            -sum((entry.cash for entry in replayed.entries if entry.kind is EntryKind.FINANCING), Decimal(0))
-        ),
+        financing=-_booked(replayed, EntryKind.FINANCING),
+        short_fee=-_booked(replayed, EntryKind.SHORT_FEE),
+        interest=_booked(replayed, EntryKind.INTEREST),
         average_equity=quantised(sum(equities, Decimal(0)) / len(equities)),
         years=days / days_per_year if days else None,
     )
 
 
+def _booked(replayed: Replay, kind: EntryKind) -> Decimal:
+    return quantised(sum((entry.cash for entry in replayed.entries if entry.kind is kind), Decimal(0)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """The cost rates that apply: basis points by symbol, the yearly financing rate as a fraction."""
+    """The rates that apply: fee and slippage in basis points by symbol, and the terms of financing."""
 
     fee_bps: Mapping[str, float]
     slippage_bps: Mapping[str, float]
-    financing_rate: float
+    financing: FinancingTerms
 
 
 def rates(costs: Costs, instruments: Mapping[str, Instrument]) -> Rates:
@@ -93,5 +105,5 @@ def rates(costs: Costs, instruments: Mapping[str, Instrument]) -> Rates:
             symbol: float(costs.slippage(instrument) / BASIS_POINT)
             for symbol, instrument in sorted(instruments.items())
         },
-        financing_rate=float(costs.financing_rate),
+        financing=costs.financing,
     )

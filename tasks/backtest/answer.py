@@ -22,20 +22,33 @@ class BenchmarkAnswer(Answer):
 
 
 class CostsAnswer(Answer):
-    """Costs of the net account: money, percent a year of its average equity, and the rates used."""
+    """Costs of the net account: money, percent a year of its average equity, and the rates used.
+
+    `total` is what was paid; `interest` was earned and is no part of it. Either `financing_rate` is the flat rate, or
+    `rates` names the series, and borrowing costs its rate plus `borrow_spread`, short positions `short_fee_rate`, and
+    cash earns the rate less `cash_spread`.
+    """
 
     fees: Exact
     slippage: Exact
     financing: Exact
+    short_fee: Exact
+    interest: Exact
     total: Exact
     fees_pct_per_year: float | None
     slippage_pct_per_year: float | None
     financing_pct_per_year: float | None
+    short_fee_pct_per_year: float | None
+    interest_pct_per_year: float | None
     total_pct_per_year: float | None
     average_equity: Exact
     fee_bps: dict[str, float]
     slippage_bps: dict[str, float]
-    financing_rate: float
+    financing_rate: float | None
+    rates: str | None
+    borrow_spread: float | None
+    cash_spread: float | None
+    short_fee_rate: float | None
 
 
 class DifferenceAnswer(Answer):
@@ -126,20 +139,30 @@ def backtest_answer(tested: Backtest, files: Sequence[str]) -> BacktestAnswer:
 
 
 def costs_answer(paid: Charges, at: Rates) -> CostsAnswer:
-    """Return what the net account paid, at these rates."""
+    """Return what the net account paid and earned, at these rates."""
+    terms = at.financing
+    flat = terms.flat_rate is not None
     return CostsAnswer(
         fees=paid.fees,
         slippage=paid.slippage,
         financing=paid.financing,
+        short_fee=paid.short_fee,
+        interest=paid.interest,
         total=paid.total,
         fees_pct_per_year=_percent(paid.per_year(paid.fees)),
         slippage_pct_per_year=_percent(paid.per_year(paid.slippage)),
         financing_pct_per_year=_percent(paid.per_year(paid.financing)),
+        short_fee_pct_per_year=_percent(paid.per_year(paid.short_fee)),
+        interest_pct_per_year=_percent(paid.per_year(paid.interest)),
         total_pct_per_year=_percent(paid.per_year(paid.total)),
         average_equity=paid.average_equity,
         fee_bps=dict(at.fee_bps),
         slippage_bps=dict(at.slippage_bps),
-        financing_rate=at.financing_rate,
+        financing_rate=None if terms.flat_rate is None else float(terms.flat_rate),
+        rates=None if flat else terms.rates.name,
+        borrow_spread=None if flat else float(terms.borrow_spread),
+        cash_spread=None if flat else float(terms.cash_spread),
+        short_fee_rate=None if flat else float(terms.short_fee),
     )
 
 

@@ -181,14 +181,25 @@ def _spread(tested: Backtest, drawn: Distribution) -> tuple[tuple[str, str], ...
 
 
 def _costs(tested: Backtest) -> tuple[CostLine, ...]:
-    """Return what the net account paid, and at which rates."""
-    paid, at = tested.charges, tested.rates
-    lines = (
+    """Return what the net account paid and earned, and at which rates."""
+    paid, at, terms = tested.charges, tested.rates, tested.rates.financing
+    lines = [
         ("Fees", paid.fees, f"{in_bps(at.fee_bps)} of what is traded"),
         ("Slippage", paid.slippage, f"{in_bps(at.slippage_bps)} of the open"),
-        ("Financing", paid.financing, f"{at.financing_rate:.1%} a year of what is borrowed or sold short"),
-        ("All", paid.total, ""),
-    )
+    ]
+    if terms.flat_rate is not None:
+        lines += [
+            ("Financing", paid.financing, f"{terms.flat_rate:.1%} a year of what is borrowed or sold short"),
+            ("All", paid.total, ""),
+        ]
+    else:
+        series = terms.rates.name
+        lines += [
+            ("Financing", paid.financing, f"{series} plus {terms.borrow_spread:.1%} a year on what is borrowed"),
+            ("Short fee", paid.short_fee, f"{terms.short_fee:.1%} a year of short positions"),
+            ("All", paid.total, ""),
+            ("Interest earned", paid.interest, f"{series} less {terms.cash_spread:.1%} a year on cash"),
+        ]
     return tuple(
         CostLine(name=name, paid=money(value), per_year=_yearly(paid.per_year(value)), terms=terms)
         for name, value, terms in lines

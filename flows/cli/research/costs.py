@@ -14,24 +14,43 @@ MOST_NAMED = 4
 
 
 def shown_costs(costs: "CostsAnswer") -> str:
-    """Return one line per cost."""
+    """Return one line per cost, their total, and a line for the interest that cash earned."""
     lines = [
         ("fees", costs.fees, costs.fees_pct_per_year, f"{in_bps(costs.fee_bps)} of what is traded"),
         ("slippage", costs.slippage, costs.slippage_pct_per_year, f"{in_bps(costs.slippage_bps)} of the open"),
+        ("financing", costs.financing, costs.financing_pct_per_year, _financed_at(costs)),
         (
-            "financing",
-            costs.financing,
-            costs.financing_pct_per_year,
-            f"{100 * costs.financing_rate:g}% a year of what is borrowed or sold short",
+            "short fee",
+            costs.short_fee,
+            costs.short_fee_pct_per_year,
+            f"{_rate(costs.short_fee_rate)} of short positions",
         ),
         ("total", costs.total, costs.total_pct_per_year, ""),
+        (
+            "interest earned",
+            costs.interest,
+            costs.interest_pct_per_year,
+            f"{costs.rates} less {_rate(costs.cash_spread)} on cash",
+        ),
     ]
+    if costs.rates is None:
+        lines = [line for line in lines if line[0] not in ("short fee", "interest earned")]
     rows = [
         {"costs": name, "paid": money(paid), "a year": _yearly(share), "at": terms}
         for name, paid, share, terms in lines
     ]
     # A dash would read as a missing value.
     return table([{**row, "at": row["at"] or " "} for row in rows], ("costs", "paid", "a year", "at"))
+
+
+def _financed_at(costs: "CostsAnswer") -> str:
+    if costs.rates is None:
+        return f"{_rate(costs.financing_rate)} of what is borrowed or sold short"
+    return f"{costs.rates} plus {_rate(costs.borrow_spread)} on what is borrowed"
+
+
+def _rate(fraction: float | None) -> str:
+    return ABSENT if fraction is None else f"{100 * fraction:g}% a year"
 
 
 def in_bps(values: Mapping[str, float]) -> str:

@@ -6,13 +6,15 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strategy.account.fees_and_slippage import Costs
+from strategy.account.fees_and_slippage import FLAT_FINANCING, Costs
+from strategy.account.financing import financing_entries
+from strategy.account.interest_rates import NO_RATE, FinancingTerms, constant
 from strategy.account.lots import whole_lots
 from strategy.account.money import quantised
 from strategy.account.orders import Order, OrderState, Side, Target, plan_order, too_small
 from strategy.account.paper_fills import VOLUME_SHARE
 from strategy.account.quotes import Quote
-from strategy.account.settlement import financing, settle
+from strategy.account.settlement import settle
 from strategy.account.state import Account, Position
 from strategy.account.trading_terms import TradingTerms
 from strategy.market.instruments import Calendar, Instrument
@@ -97,18 +99,26 @@ def test_a_halted_order_never_adds_to_a_position(signed: Decimal, held: Decimal,
     prices,
     prices,
     st.none() | st.floats(1, 1e6),
+    st.sampled_from([FLAT_FINANCING, FinancingTerms(rates=constant(Decimal("0.03")), risk_free=NO_RATE)]),
 )
 def test_cash_and_units_are_conserved_to_the_last_digit(
-    cash: Decimal, held: Decimal, signed: Decimal, opened: Decimal, closed: Decimal, volume: float | None
+    cash: Decimal,
+    held: Decimal,
+    signed: Decimal,
+    opened: Decimal,
+    closed: Decimal,
+    volume: float | None,
+    financing: FinancingTerms,
 ) -> None:
-    terms = TradingTerms(account="a", instruments={"A": listed(Decimal("0.001"))}, costs=Costs())
+    terms = TradingTerms(account="a", instruments={"A": listed(Decimal("0.001"))}, costs=Costs(financing=financing))
     positions = {"A": Position(quantity=held, mark=closed)} if held else {}
     before = Account(as_of=DAY, cash=cash, positions=positions)
     settled = settle(before, [an_order(signed)], {"A": Quote(open=opened, close=closed, volume=volume)}, NEXT, terms)
     traded = sum((fill.signed_quantity for fill in settled.fills), Decimal(0))
     paid = sum((quantised(fill.signed_quantity * fill.price) + fill.fee for fill in settled.fills), Decimal(0))
     assert settled.account.quantity("A") == held + traded
-    assert settled.account.cash == cash - paid - financing(before, NEXT, terms.costs)
+    assert settled.account.cash == cash - paid + sum(entry.cash for entry in settled.entries)
+    assert settled.entries == financing_entries(before, NEXT, terms.costs.financing)
     assert traded * signed >= 0
     assert abs(traded) <= abs(signed)
     if volume is not None and abs(traded) < abs(signed):

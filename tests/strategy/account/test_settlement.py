@@ -7,7 +7,7 @@ import pytest
 from strategy.account.fees_and_slippage import NO_COSTS, Costs
 from strategy.account.orders import Fill, Order, OrderState, ReasonCode, Side, client_order_id
 from strategy.account.quotes import Quote
-from strategy.account.settlement import financing, settle
+from strategy.account.settlement import settle
 from strategy.account.state import Account, Entry, EntryKind, Position
 from strategy.account.trading_terms import TradingTerms
 from strategy.market.instruments import Calendar, Instrument
@@ -103,21 +103,6 @@ def test_a_split_multiplies_position_and_open_order_and_keeps_equity() -> None:
     assert result.account.quantity("SPY") == 20
     assert result.account.equity == 1000
     assert result.entries == (Entry(as_of=TUESDAY, kind=EntryKind.FACTOR, symbol="SPY", cash=D(0), quantity=D(30)),)
-
-
-def test_leverage_pays_for_what_is_borrowed_and_shorts_for_their_value() -> None:
-    # Long 15000 on 10000 of equity borrows 5000 for one day at 5 %.
-    assert financing(account("-5000", SPY=("150", "100")), TUESDAY, Costs()) == D("0.684931506849")
-    # Short 5000 of 10000: the short's value is borrowed, whatever the cash.
-    assert financing(account("15000", SPY=("-50", "100")), TUESDAY, Costs()) == D("0.684931506849")
-    assert financing(account("5000", SPY=("50", "100")), TUESDAY, Costs()) == 0
-    # Of a position of 0.5, 0.4 are borrowed.
-    assert financing(account("-0.4", SPY=("0.5", "1")), TUESDAY, Costs()) == D("0.000054794521")
-
-
-def test_financing_covers_every_day_since_the_last_marks() -> None:
-    short = account("15000", SPY=("-50", "100"))
-    assert financing(short, date(2020, 1, 9), Costs()) == D("2.054794520548")
 
 
 def test_a_delisted_symbol_is_closed_at_its_last_mark_and_its_order_cancelled() -> None:

@@ -7,7 +7,9 @@ from decimal import Decimal
 import pytest
 
 from strategy.account.fees_and_slippage import Costs
+from strategy.account.interest_rates import flat
 from strategy.account.quotes import quotes_by_date
+from strategy.account.state import Entry, EntryKind
 from strategy.builtin.registry import HOLD, VOL_TARGET
 from strategy.evaluation.costs import Charges, charges, rates
 from strategy.market.bars import make_bars
@@ -43,7 +45,15 @@ def test_each_fill_slips_by_its_own() -> None:
 def test_a_share_a_year_needs_a_year_and_equity() -> None:
     def per_year(years: float | None, equity: str) -> float | None:
         zero = D(0)
-        one = Charges(fees=zero, slippage=zero, financing=zero, average_equity=D(equity), years=years)
+        one = Charges(
+            fees=zero,
+            slippage=zero,
+            financing=zero,
+            short_fee=zero,
+            interest=zero,
+            average_equity=D(equity),
+            years=years,
+        )
         return one.per_year(D("0.5"))
 
     assert (per_year(2.0, "1"), per_year(2.0, "0.5")) == (0.25, 0.5)
@@ -65,9 +75,27 @@ def test_what_is_borrowed_is_paid_for() -> None:
     assert paid.financing > 0
 
 
+def test_interest_short_fee_and_financing_are_told_apart() -> None:
+    bars = {"STK": make_bars("STK", DAYS, close=[100, 120, 90], open=[100, 80, 120])}
+    result = run(bars, mandate(HOLD, STOCK), FIRST, LAST)
+
+    def booked(kind: EntryKind, cash: str) -> Entry:
+        return Entry(as_of=LAST, kind=kind, symbol="", cash=D(cash), quantity=D(0))
+
+    entries = (
+        booked(EntryKind.FINANCING, "-3"),
+        booked(EntryKind.SHORT_FEE, "-2"),
+        booked(EntryKind.INTEREST, "7"),
+        booked(EntryKind.FUNDING, "11"),
+    )
+    paid = charges(replace(result, entries=entries), quotes_by_date(bars, FIRST, LAST), 252)
+    assert (paid.financing, paid.short_fee, paid.interest) == (3, 2, 7)
+    assert paid.total == paid.fees + paid.slippage + 5
+
+
 def test_a_cost_that_nobody_set_is_told_by_its_value() -> None:
     coin = Instrument(symbol="COIN", calendar=Calendar.ALWAYS)
     found = rates(Costs(slippage_bps=D(3)), {"STK": STOCK, "COIN": coin})
     assert found.fee_bps == {"COIN": 10.0, "STK": 1.0}
     assert found.slippage_bps == {"COIN": 3.0, "STK": 3.0}
-    assert found.financing_rate == 0.05
+    assert found.financing == flat(D("0.05"))

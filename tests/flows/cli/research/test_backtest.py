@@ -22,15 +22,23 @@ COSTS = CostsAnswer(
     fees=PAID,
     slippage=PAID,
     financing=PAID,
+    short_fee=Decimal(0),
+    interest=Decimal(0),
     total=PAID,
     fees_pct_per_year=0.1234,
     slippage_pct_per_year=0.1234,
     financing_pct_per_year=0.1234,
+    short_fee_pct_per_year=0.0,
+    interest_pct_per_year=0.0,
     total_pct_per_year=None,
     average_equity=Decimal(10_000),
     fee_bps={"A": 1.0},
     slippage_bps={"A": 5.0},
     financing_rate=0.05,
+    rates=None,
+    borrow_spread=None,
+    cash_spread=None,
+    short_fee_rate=None,
 )
 
 
