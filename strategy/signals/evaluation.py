@@ -169,15 +169,15 @@ def call(strategy: Strategy, known: Bars | PricePanel) -> FloatArray:
         raise failed_call(
             Check.NOT_A_NUMBER,
             strategy,
-            f"is not a number after {row + 1} rows; from row {strategy.history_bars} on, as history_bars says, it must "
-            "be one",
+            f"is {_first_value(values, undefined)!r} in row {row} of {len(known)}, counted from 0; from row "
+            f"{strategy.history_bars - 1} on, as history_bars={strategy.history_bars} says, it must be a number",
             known,
             row,
         )
     beyond = np.abs(np.nan_to_num(values)) > 1.0
     if beyond.any():
         row = _first(beyond)
-        value = float(values[row][beyond[row]][0] if values.ndim > 1 else values[row])
+        value = _first_value(values, beyond)
         raise failed_call(Check.OUT_OF_RANGE, strategy, f"is {value!r}; a signal lies between -1 and 1", known, row)
     return values
 
@@ -229,6 +229,10 @@ def _warm(bars: Bars | PricePanel, history_bars: int) -> NDArray[np.bool_]:
 
 def _first(marked: NDArray[np.bool_]) -> int:
     return int(np.argmax(marked.reshape(len(marked), -1).any(axis=1)))
+
+
+def _first_value(values: FloatArray, marked: NDArray[np.bool_]) -> float:
+    return float(values[marked][0])
 
 
 def _raised(strategy: Strategy, error: Exception) -> tuple[Check, str]:

@@ -26,6 +26,7 @@ from strategy.signals.strategies import Strategy, sizing_of
 from tasks.strategy_process import frames
 from tasks.strategy_process.calls import Calls, refusal_behind
 from tasks.strategy_process.clocks import guard_pandas, guard_time, imports_pandas, watched_dates, word_for_the_present
+from tasks.strategy_process.environment import guard_environment
 from tasks.strategy_process.frames import Message, packed_fault
 from tasks.strategy_process.imports_beside import BesideFinder
 from tasks.strategy_process.loading import choose, execute, line_of, refused, with_parameters
@@ -155,6 +156,7 @@ class Child:
         # So that an exception shows the lines that were run, whatever the file holds by now.
         linecache.cache[origin] = (len(source), None, source.decode(errors="replace").splitlines(keepends=True), origin)
         guard_time(self._guard)
+        guard_environment(self._guard)
         _prepare(self._guard, source)
         sys.meta_path.insert(0, BesideFinder(origin))
         self._guard.install()

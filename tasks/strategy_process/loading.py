@@ -8,7 +8,9 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from hashlib import sha256
+from io import BytesIO
 from math import isfinite
+from tokenize import detect_encoding
 from traceback import extract_tb
 from types import ModuleType
 
@@ -43,6 +45,7 @@ def load_strategy(
 
 def execute(source: bytes, origin: str) -> ModuleType:
     """Return the module that these bytes define. Raises StrategyRefused if they do not run to their end."""
+    _demand_text(source, origin)
     try:
         tree = ast.parse(source, origin)
         code = compile(source, origin, "exec", dont_inherit=True)
@@ -65,6 +68,28 @@ def execute(source: bytes, origin: str) -> ModuleType:
     except (Exception, SystemExit) as error:
         raise refused(origin, line_of(error, origin), _why(error)) from error
     return module
+
+
+def _demand_text(source: bytes, origin: str) -> None:
+    """Raise StrategyRefused for bytes that are not text in the encoding that the file declares, UTF-8 if in none.
+
+    Python refuses such a file; from bytes in memory it takes it without a word if they stand in a comment.
+    """
+    try:
+        encoding, _ = detect_encoding(BytesIO(source).readline)
+    except SyntaxError:
+        # The compiler says what is wrong with a declaration.
+        encoding = "utf-8"
+    try:
+        source.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = 1 + source[: error.start].count(b"\n")
+        raise refused(
+            origin,
+            line,
+            f"is not text in {encoding.upper()}; save the file as UTF-8, or declare its encoding in the first line, "
+            "such as # -*- coding: latin-1 -*-",
+        ) from error
 
 
 _SELF_CONTAINED = (

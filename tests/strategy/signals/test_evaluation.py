@@ -110,7 +110,7 @@ def undefined(bars: Bars) -> FloatArray:
     [
         (peeks, Check.WINDOW, "raise history_bars"),
         (ranks, Check.WINDOW, "raise history_bars"),
-        (undefined, Check.NOT_A_NUMBER, "not a number after 20 rows"),
+        (undefined, Check.NOT_A_NUMBER, "is nan in row 19 of .*, counted from 0; from row 19 on, as history_bars=20"),
         (lambda bars: bars.close, Check.OUT_OF_RANGE, "between -1 and 1"),
         (lambda bars: bars.close[1:] * 0, Check.LENGTH, "it must be"),
         (lambda bars: bars.nothing, Check.RAISES, "AttributeError"),
@@ -122,6 +122,18 @@ def test_a_fault_names_check_file_and_line(signal: Callable[..., FloatArray], ch
         rows_of(made(signal), BARS)
     assert failed.value.fault.check is check
     assert "line " in failed.value.fault.message
+
+
+def test_a_value_that_comes_one_row_late_is_named_by_its_row() -> None:
+    """A file that says out[20:] where history_bars=20 makes row 19 known, as rows are counted from 0."""
+
+    def late(bars: Bars) -> FloatArray:
+        out = np.full(len(bars), np.nan)
+        out[20:] = 0.5
+        return out
+
+    with pytest.raises(CallFailed, match=r"in row 19 of .*; from row 19 on"):
+        rows_of(made(late), BARS)
 
 
 def test_bars_cannot_be_written_to() -> None:

@@ -46,6 +46,12 @@ def test_a_file_becomes_a_strategy_with_its_hash_and_origin() -> None:
     assert (strategy.origin, len(strategy.version)) == ("mine.py", 64)
 
 
+def test_an_encoding_that_is_declared_is_read() -> None:
+    declared = b"# -*- coding: latin-1 -*-\nWORD = 'na\xefve'\n" + plain(named("strategy", "mine"))
+    assert load_strategy(declared, "mine.py").name == "mine"
+    assert load_strategy(b"\xef\xbb\xbf# caf\xc3\xa9\n" + plain(named("strategy", "mine")), "mine.py").name == "mine"
+
+
 def test_the_bytes_given_are_run_whatever_lies_at_the_path() -> None:
     strategy = load_strategy(plain(named("strategy", "given")), __file__)
     assert strategy.name == "given"
@@ -89,7 +95,11 @@ def test_the_strategy_is_chosen(lines: list[str], name: str | None, chosen: str)
         (plain(named("a", "a"), named("b", "a")), None, "line 5: defines two strategies of the name a"),
         (b"import numpy\nx = (", None, "line 2: is not Python: '\\(' was never closed"),
         (b"a\0b", None, "is not Python: source code string cannot contain null bytes"),
-        (b"# -*- coding: klingon -*-\n", None, "is not Python"),
+        (b"# -*- coding: klingon -*-\n", None, "line 1: is not Python: unknown encoding: klingon"),
+        (b"# caf\xe9\n", None, "line 1: is not text in UTF-8; save the file as UTF-8, or declare its encoding"),
+        (b"import numpy\n\nx = 1\n# na\xefve\n", None, "line 4: is not text in UTF-8; save the file as UTF-8, or"),
+        (b"x = 1\ny = '\xef'\n", None, "line 2: is not text in UTF-8; save the file as UTF-8, or declare"),
+        (b"# -*- coding: ascii -*-\nx = 1 # \xe9\n", None, "line 2: is not text in ASCII; save the file as UTF-8, or"),
         (b"\n\nimport no_such_module\n", None, "line 3: imports no_such_module, which is not installed"),
         (b"import numpy\nfrom numpy import no_such_name\n", None, "line 2: cannot import: cannot import name"),
         (b"def f():\n    from . import sibling\n", None, "line 2: imports .; a strategy's file stands alone"),

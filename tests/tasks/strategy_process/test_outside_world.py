@@ -54,6 +54,12 @@ REACHES = [
     ("os.execv('/bin/true', ['true'])", "starts or ends a process"),
     ("os.posix_spawn('/bin/true', ['true'], {})", "starts or ends a process"),
     ("ctypes.CDLL('libc.so.6')", "loads the library libc.so.6"),
+    ("os.environ['API_KEY']", "reads the environment variable API_KEY"),
+    ("os.environ.get('API_KEY', '')", "reads the environment variable API_KEY"),
+    ("os.getenv('HOME')", "reads the environment variable HOME"),
+    ("os.environb.get(b'HOME')", "reads the environment variable HOME"),
+    ("'API_KEY' in os.environ", "reads the environment variable API_KEY"),
+    ("dict(os.environ)", "reads the environment variables"),
     ("time.time()", "reads the clock with time.time"),
     ("time.time_ns()", "reads the clock with time.time_ns"),
     ("time.localtime()", "reads the clock with time.localtime"),
@@ -74,6 +80,8 @@ HARMLESS = [
     "import sqlite3; sqlite3.connect(':memory:').close()",
     "import inspect; inspect.getsource(signal)",
     "import uuid, decimal, fractions, statistics, json, logging, tempfile, multiprocessing, asyncio",
+    "os.environ['OMP_NUM_THREADS'] = '1'; os.environ.setdefault('TZ', 'UTC'); os.environ.setdefault('MINE', '1')",
+    "os.path.expanduser('~'); import shutil; shutil.get_terminal_size()",
     "import warnings; warnings.warn('so'); import traceback; traceback.format_stack()",
     "import importlib.metadata; importlib.metadata.version('numpy')",
 ]
@@ -94,13 +102,13 @@ def test_a_call_that_reaches_out_is_refused_with_its_line() -> None:
         assert re.match(pattern, faults[str(n)].message), faults[str(n)]
 
 
-@pytest.mark.parametrize(("line", "words"), [REACHES[0], REACHES[12], REACHES[21], REACHES[-2]])
+@pytest.mark.parametrize(("line", "words"), [REACHES[0], REACHES[12], REACHES[21], REACHES[27], REACHES[-2]])
 def test_a_file_that_reaches_out_while_it_is_loaded_is_refused(line: str, words: str) -> None:
     with pytest.raises(StrategyRefused, match=rf"refused \(outside_world\): mine.py, line 2: {words}"):
         open_strategy(file(before=line), "mine.py")
 
 
-@pytest.mark.parametrize("line", [REACHES[0][0], REACHES[14][0], REACHES[21][0]])
+@pytest.mark.parametrize("line", [REACHES[0][0], REACHES[14][0], REACHES[21][0], REACHES[27][0]])
 def test_a_refusal_that_the_file_catches_is_seen(line: str) -> None:
     caught = ("try:", f"    {line}", "except Exception:", "    pass")
     fault = evaluate(open_strategy(file(*caught), "mine.py"), BARS).faults["A"]
