@@ -38,6 +38,15 @@ FUTURES = (
     "WHEAT",
 )
 PANELS = ("etf", "futures", "crypto")
+#: Symbols with real opens, highs and lows by class, and what ends the names of crypto pairs.
+RANGED = {
+    "ETFs": (Calendar.XNYS, (*ETFS, "DIA", "IEV", "VTI", "XLK")),
+    "stocks": (Calendar.XNYS, ("AAPL", "BAC", "FB", "GOOGL", "IBM")),
+    "crypto": (Calendar.ALWAYS, ("BTCUSD", "ETHUSD", "USDT")),
+    "FX": (Calendar.WEEKDAYS, ("EURGBP", "GBPUSD", "GBPUSD=X", "NZDUSD")),
+}
+#: A class is read without series in which more bars than this have a high below, or a low above, their open or close.
+MOST_INCONSISTENT = 0.005
 
 
 def sample() -> dict[str, Bars]:
@@ -67,6 +76,21 @@ def load(panel: str, folder: Path) -> tuple[dict[str, Bars], AccountConfig]:
         bars = {symbol: _priced(symbol, rows) for symbol, rows in _groups(folder / "ohlcv_daily.parquet", symbols)}
     calendar = {"etf": Calendar.XNYS, "futures": Calendar.WEEKDAYS, "crypto": Calendar.ALWAYS}[panel]
     return bars, mandate(bars, calendar)
+
+
+def ranged(name: str, folder: Path) -> tuple[dict[str, Bars], Calendar]:
+    """The bars of a class whose opens, highs and lows can be believed, and its calendar."""
+    calendar, ends = RANGED[name]
+    frame = pd.read_parquet(folder / "ohlcv_daily.parquet")
+    chosen = frame[frame["symbol"].isin(ends) | (frame["symbol"].str.endswith("USDT") & ("USDT" in ends))]
+    bars = {str(symbol): _priced(str(symbol), rows.sort_values("date")) for symbol, rows in chosen.groupby("symbol")}
+    return {symbol: series for symbol, series in bars.items() if _inconsistent(series) <= MOST_INCONSISTENT}, calendar
+
+
+def _inconsistent(bars: Bars) -> float:
+    """The share of bars whose high or low contradicts their open or close, beyond rounding."""
+    high, low = np.maximum(bars.open, bars.close), np.minimum(bars.open, bars.close)
+    return float(((bars.high < high * (1 - 1e-9)) | (bars.low > low * (1 + 1e-9))).mean())
 
 
 def mandate(bars: Mapping[str, Bars], calendar: Calendar) -> AccountConfig:
