@@ -18,7 +18,7 @@ PAPER_DECIMALS = 6
 #: A quantity below this may come from a market with lots finer than paper's.
 SMALL = Decimal("0.001")
 #: Metrics that are fractions; of the others a Sharpe ratio has no unit, and a turnover is a multiple of equity.
-FRACTIONS = frozenset({"total_return", "cagr", "annual_vol", "max_drawdown", "win_rate"})
+FRACTIONS = frozenset({"total_return", "cagr", "annual_vol", "max_drawdown", "win_rate", "rate_mean"})
 
 
 def money(value: Decimal | str | None) -> str:

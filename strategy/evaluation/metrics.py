@@ -4,22 +4,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from strategy.account.risk_free import RiskFree
 from strategy.market.bars import FloatArray
+
+#: A return closer than this to that of cash is interest, which the ledger rounds to twelve decimals.
+NO_MOVE = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
     """Performance of one account, as fractions, not percent; None if undefined (no variation, no time).
 
-    `win_rate` is the fraction of days with a gain among the days with a gain or a loss. `turnover_per_year` is the
-    traded notional over the equity before it, summed and annualised.
+    `sharpe` and `sortino` are of returns less the risk-free rate, whose yearly mean over the days is `rate_mean`;
+    `sharpe_raw` is of returns as they are. `win_rate` is the fraction of days with a gain among the days on which the
+    account made or lost more than its cash alone. `turnover_per_year` is the traded notional over the equity before it,
+    summed and annualised.
     """
 
     total_return: float | None
     cagr: float | None
     annual_vol: float | None
     sharpe: float | None
+    sharpe_raw: float | None
+    rate_mean: float | None
     sortino: float | None
     max_drawdown: float | None
     win_rate: float | None
@@ -27,12 +36,16 @@ class Metrics:
 
 
 def metrics(
-    equity: Sequence[float] | FloatArray, turnover: Sequence[float] | FloatArray, days_per_year: int
+    equity: Sequence[float] | FloatArray,
+    turnover: Sequence[float] | FloatArray,
+    days_per_year: int,
+    cash: RiskFree | None = None,
 ) -> Metrics:
     """Return the metrics of an equity (T,) by account date; `turnover` (T,) is each date's traded notional over equity.
 
-    Sharpe and Sortino (Sortino and Price 1994, target 0) are annualised with a risk-free rate of 0; deviations are
-    sample deviations. Raises ValueError if the equity is empty or starts at or below zero.
+    Sharpe and Sortino (Sortino and Price 1994, the risk-free rate as target) are annualised, of returns less those of
+    `cash` (None: a rate of 0); deviations are sample deviations. An account that never did more than its cash has
+    neither. Raises ValueError if the equity is empty or starts at or below zero, or `cash` covers other days.
 
     >>> metrics([100.0, 125.0, 93.75], [0.0, 1.0, 1.0], 252).max_drawdown
     0.25
@@ -42,21 +55,54 @@ def metrics(
         raise ValueError("an equity curve needs at least one value and must start above 0")
     days = len(path) - 1
     returns = daily_returns(path)
-    moved = returns[returns != 0.0]
+    excess, moved = excess_returns(path, cash), returns[moving_days(path, cash)]
     deviation = float(np.std(returns, ddof=1)) if days > 1 else 0.0
-    downside = float(np.sqrt(np.mean(np.minimum(returns, 0.0) ** 2))) if days else 0.0
-    average, year = float(np.mean(returns)) if days else 0.0, float(np.sqrt(days_per_year))
+    downside = float(np.sqrt(np.mean(np.minimum(excess, 0.0) ** 2))) if len(moved) else 0.0
+    year = float(np.sqrt(days_per_year))
     growth = float(path[-1] / path[0])
     return Metrics(
         total_return=growth - 1.0,
         cagr=growth ** (days_per_year / days) - 1.0 if days and growth > 0 else None,
         annual_vol=deviation * year if days > 1 else None,
-        sharpe=average / deviation * year if deviation > 0 else None,
-        sortino=average / downside * year if downside > 0 else None,
+        sharpe=_sharpe(excess, year) if len(moved) else None,
+        sharpe_raw=_sharpe(returns, year) if len(moved) else None,
+        rate_mean=0.0 if cash is None else cash.mean,
+        sortino=float(np.mean(excess)) / downside * year if downside > 0 else None,
         max_drawdown=float(np.max(drawdowns(path))),
         win_rate=float(np.mean(moved > 0)) if len(moved) else None,
         turnover_per_year=float(np.sum(turnover)) * days_per_year / days if days else None,
     )
+
+
+def _sharpe(returns: FloatArray, year: float) -> float | None:
+    deviation = float(np.std(returns, ddof=1)) if len(returns) > 1 else 0.0
+    return float(np.mean(returns)) / deviation * year if deviation > 0 else None
+
+
+def excess_returns(equity: FloatArray, cash: RiskFree | None) -> FloatArray:
+    """Return the return of each date except the first less the risk-free one, (T - 1,); `cash` None: a rate of 0."""
+    returns = daily_returns(equity)
+    if cash is None:
+        return returns
+    _demand_same_days(returns, cash)
+    result: FloatArray = returns - cash.returns
+    return result
+
+
+def moving_days(equity: FloatArray, cash: RiskFree | None) -> NDArray[np.bool_]:
+    """Return on which dates except the first the account made or lost more than its cash alone, (T - 1,)."""
+    returns = daily_returns(equity)
+    if cash is None:
+        result: NDArray[np.bool_] = returns != 0.0
+        return result
+    _demand_same_days(returns, cash)
+    moving: NDArray[np.bool_] = np.where(cash.idle == 0.0, returns != 0.0, np.abs(returns - cash.idle) > NO_MOVE)
+    return moving
+
+
+def _demand_same_days(returns: FloatArray, cash: RiskFree) -> None:
+    if cash.returns.shape != returns.shape:
+        raise ValueError(f"the account has {len(returns)} returns and cash {len(cash.returns)}; give the same dates")
 
 
 def daily_returns(equity: FloatArray) -> FloatArray:

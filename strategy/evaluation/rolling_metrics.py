@@ -2,12 +2,15 @@
 
 import numpy as np
 
+from strategy.account.risk_free import RiskFree
 from strategy.market.bars import FloatArray
 from strategy.signals.rolling import change, deviation, mean
 
 
-def rolling_sharpe(equity: FloatArray, lookback_days: int, days_per_year: int) -> FloatArray:
-    """Return the annualised Sharpe ratio of the last `lookback_days` returns, (T,), with a risk-free rate of 0.
+def rolling_sharpe(
+    equity: FloatArray, lookback_days: int, days_per_year: int, cash: RiskFree | None = None
+) -> FloatArray:
+    """Return the annualised Sharpe ratio of the last `lookback_days` returns less those of cash, (T,); None: of 0.
 
     NaN where there are fewer returns, where they do not vary and where no equity was left.
 
@@ -15,6 +18,8 @@ def rolling_sharpe(equity: FloatArray, lookback_days: int, days_per_year: int) -
     array([       nan,        nan, 22.4...,  11.2...])
     """
     returns = _returns(equity)
+    if cash is not None:
+        returns[1:] -= cash.returns
     # Equal returns give a deviation that is only rounding error.
     spread = deviation(returns, lookback_days)
     spread = np.where(spread > 1e-12, spread, np.nan)

@@ -14,8 +14,8 @@ MIN_DAYS = 20
 RESAMPLES = 1_000
 #: Two-sided coverage of every interval.
 COVERAGE = 0.95
-#: A variance below this fraction of the observed one is a rounding error.
-_NO_VARIANCE = 1e-9
+#: A variance below this fraction of the observed one is that of interest alone, or a rounding error.
+_NO_VARIANCE = 1e-4
 
 
 class Incomparable(ValueError):

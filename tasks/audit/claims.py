@@ -9,6 +9,7 @@ import numpy as np
 
 from exchange.ports import BarSource
 from strategy.account.quotes import quotes_by_date
+from strategy.account.risk_free import risk_free
 from strategy.audit.claims import CLAIMED, days_right_needed, foresight
 from strategy.backtest.day_loop import replay
 from strategy.builtin.registry import TURBO
@@ -23,7 +24,8 @@ from strategy.signals.prior import PRIOR_BARS
 from strategy.signals.rolling import change
 from strategy.signals.strategies import Strategy
 from tasks.audit.window import AuditAnswer, Audited, AuditRefused, AuditRequest, audited
-from tasks.backtest.run import Window, backtest, measure
+from tasks.backtest.measured import measure
+from tasks.backtest.run import Window, backtest
 from tasks.run.answers import Answer
 from tasks.run.job import Job
 
@@ -142,7 +144,8 @@ def _measured(known: Audited, strategies: list[Strategy], count: Callable[[int, 
 def _foresight(known: Audited, days_per_year: int) -> Metrics:
     first = np.datetime64(known.dates[0], "us")
     path = foresight(known.bars, known.account_config(TURBO), first)
-    return metrics(path.equity[:, 0], path.turnover[:, 0], days_per_year)
+    cash = risk_free(known.job.policy.costs.financing, known.dates)
+    return metrics(path.equity[:, 0], path.turnover[:, 0], days_per_year, cash)
 
 
 def _account(known: Audited, strategy: Strategy, seen: Mapping[str, SymbolSignals]) -> Metrics:
@@ -151,7 +154,7 @@ def _account(known: Audited, strategy: Strategy, seen: Mapping[str, SymbolSignal
     daily_replay = replay(
         aligned_signals(seen, known.symbols), quotes, known.dates, capital, known.account_config(strategy)
     )
-    return measure(daily_replay, known.instruments)
+    return measure(daily_replay, known.instruments, known.job.policy.costs.financing)
 
 
 def verdict(measured: Mapping[str, Mapping[str, float | None]], symbol: str, days_right: float | None) -> str:

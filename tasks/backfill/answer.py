@@ -20,7 +20,7 @@ from strategy.signals.strategies import Strategy
 from tasks.backfill.answer_model import BackfillAnswer, ModelChangeAnswer
 from tasks.backfill.run import Filled
 from tasks.backfill.runs import Backfill
-from tasks.backtest.run import measure
+from tasks.backtest.measured import measure
 from tasks.daily.account_history import replay_until
 from tasks.notices.missed_orders import cut_in_window
 from tasks.run.runs import Findings
@@ -39,7 +39,7 @@ def backfill_answer(backfill: Backfill, filled: Filled, findings: Findings) -> B
         bars = bar_store.load(store, job.source, job.symbols, until=until)
         digest = data_sha256(with_columns(store, job.source, bars, job.policy.strategy.columns))
         cut = cut_in_window(job.account, order_store.orders_since(store, job.account, date.min), recorded.fills, bars)
-        measured = measure(recorded, instruments)
+        measured = measure(recorded, instruments, job.policy.costs.financing)
         tried = _count_trial(store, backfill, recorded, {HALT} if withheld else set())
     warnings = (*filled.warnings, *findings.warnings, *cut, *_halt(risk), *_prior(job.policy.strategy, switches))
     return BackfillAnswer(

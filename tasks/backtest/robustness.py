@@ -10,11 +10,13 @@ from storage.models import trials
 from storage.models.trials import Trial
 from strategy.backtest.day_loop import Replay
 from strategy.evaluation.deflated_sharpe import TrialLog
-from strategy.evaluation.metrics import daily_returns
+from strategy.evaluation.metrics import excess_returns, moving_days
 from strategy.evaluation.robustness import RobustnessReport, assess_robustness
 from strategy.evaluation.sharpe import sharpe
+from strategy.evaluation.sharpe_tests import MIN_DAYS
 from strategy.market.bars import FloatArray
 from strategy.market.instruments import Instrument, account_days_per_year
+from tasks.backtest.measured import cash_of, equity_of
 from tasks.run.job import Job
 from tasks.run.trial_key import configuration
 
@@ -24,14 +26,19 @@ def judged(
 ) -> tuple[int | None, RobustnessReport | None]:
     """Return the number of trials on these instruments and days, with this one, and the robustness of the net returns.
 
+    Returns are those above the risk-free rate, of the account and of its benchmarks alike.
+
     The count is None for a baseline, which is no trial. The report is None where `strategy.evaluation.robustness` has
     too little to judge.
     """
-    returns = _returns(net)
-    known = _counted(job, net, returns, tuple(instruments)) if not job.policy.strategy.baseline else None
+    known = (
+        _counted(job, net, _returns(net, job, least=1), tuple(instruments))
+        if not job.policy.strategy.baseline
+        else None
+    )
     found = assess_robustness(
-        returns,
-        {name: _returns(replay) for name, replay in benchmarks.items()},
+        _returns(net, job, MIN_DAYS),
+        {name: _returns(replay, job, MIN_DAYS) for name, replay in benchmarks.items()},
         known or TrialLog(count=0),
         days_per_year=account_days_per_year(frozenset(instrument.calendar for instrument in instruments.values())),
         seed=job.policy.recipe.seed,
@@ -56,5 +63,8 @@ def _counted(job: Job, net: Replay, returns: FloatArray, symbols: tuple[str, ...
         return trials.tried(store, trial)
 
 
-def _returns(replayed: Replay) -> FloatArray:
-    return daily_returns(np.array([float(snapshot.equity) for snapshot in replayed.snapshots]))
+def _returns(replayed: Replay, job: Job, least: int) -> FloatArray:
+    """Return the account's excess returns; zeros if it moved on fewer than `least` days: interest is no evidence."""
+    equity, cash = equity_of(replayed), cash_of(replayed, job.policy.costs.financing)
+    excess = excess_returns(equity, cash)
+    return excess if int(moving_days(equity, cash).sum()) >= least else np.zeros_like(excess)

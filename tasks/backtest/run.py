@@ -12,14 +12,14 @@ from storage.bars import published as bar_store
 from storage.database import connect
 from strategy.account.fees_and_slippage import NO_COSTS, Costs
 from strategy.account.quotes import QuotesByDate, quotes_by_date
-from strategy.backtest.day_loop import Replay, replay, turnovers
+from strategy.backtest.day_loop import Replay, replay
 from strategy.evaluation.costs import Charges, Rates, charges, rates
-from strategy.evaluation.metrics import Metrics, metrics
+from strategy.evaluation.metrics import Metrics
 from strategy.evaluation.robustness import RobustnessReport
 from strategy.exit_codes import UsageError
 from strategy.market.bars import Bars
 from strategy.market.data_hash import data_sha256
-from strategy.market.instruments import Instrument, account_days_per_year
+from strategy.market.instruments import Instrument
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.aligned_signals import AlignedSignals, aligned_signals
 from strategy.portfolio.capped_days import capped_days
@@ -28,6 +28,7 @@ from strategy.portfolio.drawdown_halt import halt_date
 from strategy.signals.outlook import symbol_signals, warm_up_bars
 from strategy.signals.strategies import Strategy
 from strategy.training.walk_forward import overlaid
+from tasks.backtest.measured import days_per_year, measure
 from tasks.backtest.robustness import judged
 from tasks.backtest.walk_forward import FoldAnswer, Walk, left_to_the_prior, refused_signals, walk
 from tasks.data.ingest import ingest
@@ -163,7 +164,7 @@ def backtest(
             *cut,
         ),
         bar_warnings=gate.standing,
-        charges=charges(net.replay, quotes, _days_per_year(market.instruments)),
+        charges=charges(net.replay, quotes, days_per_year(market.instruments)),
         rates=rates(costs, market.instruments),
         instruments=market.instruments,
     )
@@ -202,7 +203,7 @@ class _Accounts:
         policy = replace(job.policy, strategy=strategy, costs=costs)
         config = policy.account_config(job.account, self.symbols, market.instruments)
         replayed = replay(self.views[strategy], self.quotes, market.dates, job.policy.capital, config)
-        return Tested(label=label, replay=replayed, metrics=measure(replayed, market.instruments))
+        return Tested(label=label, replay=replayed, metrics=measure(replayed, market.instruments, costs.financing))
 
 
 def _walks(job: Job, window: Window, market: _Market, notify: Callable[[str], None]) -> dict[Strategy, Walk]:
@@ -234,16 +235,6 @@ def _view(job: Job, strategy: Strategy, symbols: Sequence[str], market: _Market,
     if walked is not None:
         seen = {symbol: overlaid(signals, walked.signals[symbol]) for symbol, signals in seen.items()}
     return aligned_signals(seen, symbols)
-
-
-def measure(replayed: Replay, instruments: Mapping[str, Instrument]) -> Metrics:
-    """Return the metrics of an account, annualised by its account days."""
-    equity = [float(snapshot.equity) for snapshot in replayed.snapshots]
-    return metrics(equity, turnovers(replayed), _days_per_year(instruments))
-
-
-def _days_per_year(instruments: Mapping[str, Instrument]) -> int:
-    return account_days_per_year(frozenset(instrument.calendar for instrument in instruments.values()))
 
 
 def _capped(job: Job, subject: Strategy, replayed: Replay) -> list[str]:

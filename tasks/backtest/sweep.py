@@ -28,7 +28,8 @@ from strategy.market.session_dates import account_dates, session_date
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import symbol_signals
-from tasks.backtest.run import TESTING, measure
+from tasks.backtest.measured import measure
+from tasks.backtest.run import TESTING
 from tasks.backtest.sweep_chunks import Runner, SweepMarket, Work, cut_work
 from tasks.data.ingest import ingest
 from tasks.data.universe import chosen_in_hindsight
@@ -210,7 +211,8 @@ def _exact(job: Job, point: Point, market: SweepMarket) -> Metrics:
     seen = symbol_signals(known, {symbol: market.instruments[symbol].calendar for symbol in bars}, point.strategy)
     quotes = quotes_by_date(bars, dates[0], dates[-1])
     replayed = replay(aligned_signals(seen, point.symbols), quotes, dates, policy.capital, config)
-    return measure(replayed, {symbol: market.instruments[symbol] for symbol in point.symbols})
+    traded = {symbol: market.instruments[symbol] for symbol in point.symbols}
+    return measure(replayed, traded, point.costs.financing)
 
 
 def _counted(job: Job, results: Sequence[Result], market: SweepMarket) -> TrialLog:

@@ -10,7 +10,7 @@ import numpy as np
 from exchange.ports import BarSource
 from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import Leg, replay_legs
-from strategy.evaluation.metrics import Metrics, daily_returns
+from strategy.evaluation.metrics import Metrics, excess_returns
 from strategy.evaluation.sharpe import sharpe
 from strategy.exit_codes import UsageError
 from strategy.kernel.grid import Point
@@ -20,7 +20,7 @@ from strategy.market.session_dates import session_date
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.signals.outlook import history_bars, symbol_signals
 from strategy.training.walk_forward import Fold, Pick, picks, with_past, yearly
-from tasks.backtest.run import measure
+from tasks.backtest.measured import cash_of, equity_of, measure
 from tasks.backtest.sweep import Ready, Sweep, finished, prepared
 from tasks.backtest.sweep_chunks import Runner
 from tasks.run.job import Job
@@ -138,11 +138,12 @@ def _chained(ready: Ready, swept: Sweep, chosen: Sequence[Pick], purge_bars: int
     first, last = legs[0].dates[0], legs[-1].dates[-1]
     quotes = quotes_by_date(ready.market.of(symbols), first, last)
     replayed = replay_legs(legs, quotes, ready.job.policy.capital)
-    net = daily_returns(np.array([float(snapshot.equity) for snapshot in replayed.snapshots]))
+    financing = legs[0].config.terms.costs.financing
+    net = excess_returns(equity_of(replayed), cash_of(replayed, financing))
     return WalkedSweep(
         swept=swept,
         folds=tuple(_picked(ready, swept, pick, net[_rows(pick, chosen[0])]) for pick in chosen),
-        metrics=measure(replayed, {symbol: ready.market.instruments[symbol] for symbol in symbols}),
+        metrics=measure(replayed, {symbol: ready.market.instruments[symbol] for symbol in symbols}, financing),
         in_sample=float(np.average([pick.sharpe for pick in chosen], weights=[len(leg.dates) for leg in legs])),
         purge_bars=purge_bars,
     )

@@ -13,6 +13,7 @@ from strategy.evaluation.sharpe import sample
 from strategy.market.bars import FloatArray
 from strategy.market.instruments import account_days_per_year
 from tasks.backtest.exposures import exposures, regimes
+from tasks.backtest.measured import cash_of
 from tasks.backtest.run import Backtest, Tested
 from tasks.backtest.trade_reasons import trade_reasons
 from tasks.backtest.walk_forward import FoldAnswer
@@ -87,13 +88,14 @@ def _panels(tested: Backtest) -> tuple[Panel, ...]:
         return held
     accounts = {"net": tested.net, **dict(list(tested.benchmarks.items())[:1])}
     equities = {label: _equity(backtest) for label, backtest in accounts.items()}
+    cash = cash_of(tested.net.replay, tested.job.policy.costs.financing)
     target = tested.job.policy.sizing.target_annual_vol
     traded = np.array(turnovers(tested.net.replay))
     return (
         Panel(
             heading=f"Sharpe ratio, {lookback} days",
             lines=tuple(
-                _line(label, rolling_sharpe(path, lookback, days_per_year)) for label, path in equities.items()
+                _line(label, rolling_sharpe(path, lookback, days_per_year, cash)) for label, path in equities.items()
             ),
             level=0.0,
         ),

@@ -19,7 +19,8 @@ from strategy.market.bars import Bars
 from strategy.market.instruments import Instrument
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.signals.outlook import symbol_signals
-from tasks.backtest.run import Tested, measure
+from tasks.backtest.measured import measure
+from tasks.backtest.run import Tested
 from tasks.report.backtest_tables import Measured
 from tasks.report.charts import EquityPicture, Line
 from tasks.run.job import Job
@@ -42,8 +43,8 @@ def account_history(job: Job) -> AccountHistory:
         daily_replay = replay_until(store, job.account, job.as_of)
         instruments = instrument_store.load(store, job.source, job.symbols)
         bars = bar_store.load(store, job.source, job.symbols, until=job.as_of)
-    strategy = str(job.policy.strategy)
-    tested = [Tested(label=strategy, replay=daily_replay, metrics=measure(daily_replay, instruments))]
+    strategy, financing = str(job.policy.strategy), job.policy.costs.financing
+    tested = [Tested(label=strategy, replay=daily_replay, metrics=measure(daily_replay, instruments, financing))]
     if job.policy.strategy != BASELINE and bars:
         tested.append(_buy_and_hold(job, bars, instruments, daily_replay))
     dates = _dates(daily_replay)
@@ -84,7 +85,7 @@ def _buy_and_hold(
         daily_replay.snapshots[0].equity,
         policy.account_config(job.account, tuple(sorted(bars)), traded),
     )
-    return Tested(label=hold, replay=held, metrics=measure(held, traded))
+    return Tested(label=hold, replay=held, metrics=measure(held, traded, policy.costs.financing))
 
 
 def _dates(daily_replay: Replay) -> tuple[date, ...]:

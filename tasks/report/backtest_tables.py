@@ -61,6 +61,7 @@ def metrics_table(measured: Sequence[Measured], days: int) -> Table:
         ("Growth per year", [a_year(share(column.metrics.cagr), days) for column in measured]),
         ("Volatility per year", [a_year(share(column.metrics.annual_vol), days) for column in measured]),
         ("Sharpe ratio", [a_year(figure(column.metrics.sharpe), days) for column in measured]),
+        *_above_cash(measured, days),
         ("Sortino ratio", [a_year(figure(column.metrics.sortino), days) for column in measured]),
         ("Deepest drawdown", [share(column.metrics.max_drawdown) for column in measured]),
         ("Days won", [share(column.metrics.win_rate) for column in measured]),
@@ -74,6 +75,16 @@ def metrics_table(measured: Sequence[Measured], days: int) -> Table:
         columns=("", *labels),
         numbers=frozenset(labels),
         rows=tuple((name, *values) for name, values in lines),
+    )
+
+
+def _above_cash(measured: Sequence[Measured], days: int) -> tuple[tuple[str, list[str]], ...]:
+    """Return the rate that the Sharpe ratios are above, and the ratios without it; nothing where it was 0."""
+    if not any(column.metrics.rate_mean for column in measured):
+        return ()
+    return (
+        ("Sharpe ratio above a rate of 0", [a_year(figure(column.metrics.sharpe_raw), days) for column in measured]),
+        ("Risk-free rate, mean", [share(column.metrics.rate_mean) for column in measured]),
     )
 
 

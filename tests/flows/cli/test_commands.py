@@ -33,6 +33,8 @@ METRICS = {
     "cagr",
     "annual_vol",
     "sharpe",
+    "sharpe_raw",
+    "rate_mean",
     "sortino",
     "max_drawdown",
     "win_rate",

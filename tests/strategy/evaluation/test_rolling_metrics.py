@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from strategy.account.risk_free import RiskFree
 from strategy.evaluation.metrics import metrics
 from strategy.evaluation.rolling_metrics import longest_underwater, rolling_sharpe, rolling_turnover, rolling_volatility
 
@@ -17,6 +18,14 @@ def test_a_rolling_figure_is_the_figure_of_its_window() -> None:
         assert rolling_volatility(EQUITY, 63, 252)[last] == pytest.approx(window.annual_vol)
         mean = turnover[last - 62 : last + 1].mean()
         assert rolling_turnover(turnover, 63, 252)[last] == pytest.approx(252 * mean)
+
+
+def test_a_rolling_ratio_is_above_the_risk_free_rate() -> None:
+    rates = RiskFree(returns=np.full(299, 0.0002), idle=np.zeros(299), mean=0.05)
+    last = RiskFree(returns=np.full(63, 0.0002), idle=np.zeros(63), mean=0.05)
+    window = metrics(EQUITY[-64:], np.zeros(64), 252, last)
+    assert rolling_sharpe(EQUITY, 63, 252, rates)[-1] == pytest.approx(window.sharpe)
+    assert rolling_sharpe(EQUITY, 63, 252, rates)[-1] < rolling_sharpe(EQUITY, 63, 252)[-1]
 
 
 def test_there_is_no_figure_before_a_full_window() -> None:

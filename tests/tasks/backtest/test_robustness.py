@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from storage.database import connect
+from strategy.account.fees_and_slippage import Costs
+from strategy.account.interest_rates import FinancingTerms, constant
 from strategy.account.state import Account, Snapshot
 from strategy.backtest.day_loop import Replay
 from strategy.builtin.registry import MOMENTUM
@@ -90,6 +92,35 @@ def test_an_account_that_never_moved_is_a_trial_of_which_nothing_is_known(tmp_pa
     assert found.luckiest > 0.0
     single, nothing = judged(job, account(np.zeros(0)), {}, INSTRUMENTS)
     assert (single, nothing) == (3, None)
+
+
+def rated(job: Job) -> Job:
+    """The job on an account that pays and earns dated rates."""
+    terms = FinancingTerms(rates=constant(Decimal("0.04")), risk_free=constant(Decimal("0.04")))
+    return replace(job, policy=replace(job.policy, costs=Costs(financing=terms)))
+
+
+def test_the_account_and_its_benchmarks_are_judged_above_the_risk_free_rate(tmp_path: Path) -> None:
+    job = a_job(tmp_path, ("COIN",), date(2020, 6, 1))
+    _, found = a_backtest(rated(job), NET)
+    assert found is not None
+    assert found.sharpe == pytest.approx(sharpe(NET - 0.04 / 365, 365))
+    compared = found.against["hold"]
+    assert compared is not None
+    assert compared.rival_sharpe == pytest.approx(sharpe(RIVAL - 0.04 / 365, 365))
+
+
+def test_interest_is_no_evidence(tmp_path: Path) -> None:
+    job = rated(a_job(tmp_path, ("COIN",), date(2020, 6, 1)))
+    idle = np.full(400, 0.035 / 365)
+    assert a_backtest(job, idle) == (1, None)
+    traded = idle.copy()
+    traded[-19:] += NET[-19:]
+    assert a_backtest(job, traded)[1] is None
+    # A resample can miss the few days that move.
+    late = idle[:300].copy()
+    late[-21:] += universe(1)[0][:21]
+    assert judged(job, account(late), {}, INSTRUMENTS)[1] is None
 
 
 def test_the_answer_has_the_keys_of_the_contract_and_is_json(tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ def test_the_answer_is_json_without_numbers_that_are_none(tmp_path: Path) -> Non
     for figures in (answer["gross"], answer["net"], answer["net_2x_cost"], answer["benchmarks"]["hold"]["net"]):
         assert set(figures) == {
             *("total_return", "cagr", "annual_vol", "sharpe", "sortino", "max_drawdown", "win_rate"),
-            "turnover_per_year",
+            *("turnover_per_year", "sharpe_raw", "rate_mean"),
         }
     final = tested.net.replay.snapshots[-1].equity
     assert answer["net"]["total_return"] == pytest.approx(float(final / Decimal(10_000)) - 1)

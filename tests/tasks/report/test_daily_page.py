@@ -127,6 +127,8 @@ def test_a_figure_a_year_takes_63_days_in_the_table_too(days: int, shown: str) -
         cagr=0.41,
         annual_vol=0.41,
         sharpe=0.41,
+        sharpe_raw=0.41,
+        rate_mean=0.02,
         sortino=0.41,
         max_drawdown=0.02,
         win_rate=0.6,
@@ -136,7 +138,7 @@ def test_a_figure_a_year_takes_63_days_in_the_table_too(days: int, shown: str) -
     early = {name for name, text in rows.items() if text == "from 63 days on"}
     assert rows["Growth per year"] == shown
     assert rows["Total return"] == "7.0%"
-    assert len(early) == (5 if days < 63 else 0)
+    assert len(early) == (6 if days < 63 else 0)
 
 
 def test_a_long_list_of_trades_shows_both_ends_and_why() -> None:

@@ -12,6 +12,8 @@ METRICS = Metrics(
     cagr=None,
     annual_vol=None,
     sharpe=None,
+    sharpe_raw=None,
+    rate_mean=0.0,
     sortino=None,
     max_drawdown=None,
     win_rate=None,
@@ -73,8 +75,8 @@ def test_a_backtest_shows_every_account_and_what_is_undefined_as_a_dash() -> Non
         ["total_return", "50.0%", "50.0%", "50.0%", "50.0%"],
         ["cagr", "-", "-", "-", "-"],
     ]
-    assert max(len(line) for line in lines[2:11]) < 80
-    assert lines[12:17] == [
+    assert max(len(line) for line in lines[2:13]) < 80
+    assert lines[14:19] == [
         "costs      paid   a year  at",
         "fees       12.35  0.12%   1 bps of what is traded",
         "slippage   12.35  0.12%   5 bps of the open",

@@ -1,0 +1,32 @@
+"""Metrics of an exact account: its returns, measured against those of cash."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from strategy.account.interest_rates import FinancingTerms
+from strategy.account.risk_free import RiskFree, risk_free
+from strategy.backtest.day_loop import Replay, turnovers
+from strategy.evaluation.metrics import Metrics, metrics
+from strategy.market.bars import FloatArray
+from strategy.market.instruments import Instrument, account_days_per_year
+
+
+def measure(replayed: Replay, instruments: Mapping[str, Instrument], financing: FinancingTerms) -> Metrics:
+    """Return the metrics of an account on these terms of financing, annualised by its account days."""
+    return metrics(equity_of(replayed), turnovers(replayed), days_per_year(instruments), cash_of(replayed, financing))
+
+
+def cash_of(replayed: Replay, financing: FinancingTerms) -> RiskFree:
+    """Return what cash alone would have returned on the account's days."""
+    return risk_free(financing, [snapshot.account.as_of for snapshot in replayed.snapshots])
+
+
+def equity_of(replayed: Replay) -> FloatArray:
+    """Return the account's equity by day, (T,)."""
+    return np.array([float(snapshot.equity) for snapshot in replayed.snapshots])
+
+
+def days_per_year(instruments: Mapping[str, Instrument]) -> int:
+    """Return the account days in a year."""
+    return account_days_per_year(frozenset(instrument.calendar for instrument in instruments.values()))
