@@ -92,7 +92,7 @@ def _run(given: Mapping[str, object], account: str, as_of: date | None) -> str:
     admit(settings, account, job.policy.strategy, clock())
     done = finished(job)
     if done is not None:
-        again = f"{job.as_of} was already done; nothing was left to do."
+        again = f"{done.warnings[-1]}."
         log.info("%s", again)
         return ended_well(done.to_json(), again)
     _demand_newest(job)

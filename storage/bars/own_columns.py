@@ -79,6 +79,17 @@ def publish_columns(connection: Connection, source: str, symbols: Sequence[str],
     )
 
 
+def changed_columns(connection: Connection, source: str, ingested_at: datetime) -> dict[str, dict[str, int]]:
+    """Return how many values of each column were published or taken back at this instant, by symbol and name."""
+    select = (
+        "SELECT symbol, name, count(*) FROM bar_columns WHERE source = ? AND ingested_at = ? GROUP BY ALL ORDER BY ALL"
+    )
+    found: dict[str, dict[str, int]] = {}
+    for symbol, name, count in connection.execute(select, [source, ingested_at]).fetchall():
+        found.setdefault(symbol, {})[name] = count
+    return found
+
+
 def known_columns(connection: Connection, source: str) -> tuple[str, ...]:
     """Return the names of the published columns of a source that have a value, sorted."""
     select = "SELECT DISTINCT name FROM current_bar_columns WHERE source = ? AND value IS NOT NULL ORDER BY name"

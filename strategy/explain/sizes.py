@@ -24,17 +24,18 @@ class Sized:
     """Step from the signal to the exposure of an account at its peak; exposures are multiples of equity.
 
     `uncapped` is the soft signal × the regime multiplier (the plain signal if the strategy has neither) × the budget ×
-    the volatility multiplier; in `capped` all symbols together are scaled down to `max_position_size`. A field is None
-    if the strategy has no such step, or the number is unknown.
+    the volatility multiplier; in `capped` all symbols together are scaled down to `max_position_size`. With `direct`
+    sizing it is the signal, and no volatility or budget plays a part. A field is None if the strategy has no such step,
+    or the number is unknown.
     """
 
     signal: float | None
     soft_signal: float | None
     regime_multiplier: float | None
     volatility: float | None
-    budget: float
+    budget: float | None
     portfolio_volatility: float | None
-    volatility_multiplier: float
+    volatility_multiplier: float | None
     uncapped: float
     max_position_size: float
     capped: float
@@ -86,15 +87,16 @@ def sized(view: AlignedSignals, of_day: PreTradeView, config: AccountConfig) -> 
     full = rule.sizing is Sizing.FULL
     soft = soft_signal(rule.signal[0], params.neutral_zone) if full else np.full(len(config.symbols), np.nan)
     regime = rule.multiplier[0] if full else np.full(len(config.symbols), np.nan)
+    scaled = rule.sizing.needs_volatility
     return tuple(
         Sized(
             signal=_known(known.signal[0, i]),
             soft_signal=_known(soft[i]),
             regime_multiplier=_known(regime[i]),
-            volatility=_known(known.volatility[0, i]),
-            budget=float(rule.budgets[0, i]),
-            portfolio_volatility=_known(rule.volatility[0]),
-            volatility_multiplier=float(rule.scale(params.target_annual_vol)[0]),
+            volatility=_known(known.volatility[0, i]) if scaled else None,
+            budget=float(rule.budgets[0, i]) if scaled else None,
+            portfolio_volatility=_known(rule.volatility[0]) if scaled else None,
+            volatility_multiplier=float(rule.scale(params.target_annual_vol)[0]) if scaled else None,
             uncapped=float(uncapped[0, i]),
             max_position_size=params.max_position_size,
             capped=float(of_day.exposures[i]),

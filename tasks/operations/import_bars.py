@@ -5,6 +5,7 @@ from datetime import date
 
 from exchange.ports import BarSource, SourceRefused
 from storage.bars import quarantine
+from storage.bars.own_columns import changed_columns
 from storage.bars.quarantine import Acceptance
 from storage.database import connect
 from tasks.data.ingest import ingest_all
@@ -15,9 +16,13 @@ from tasks.validation.gate import NothingPublishable, in_words, inspect
 
 
 class ImportAnswer(Answer):
-    """The answer of `turbodmt import`: rows published by symbol, and every finding that holds a symbol back."""
+    """The answer of `turbodmt import`: rows published by symbol, and every finding that holds a symbol back.
+
+    `columns` counts the new and changed values of columns of the user's own, by symbol and column.
+    """
 
     published: dict[str, int]
+    columns: dict[str, dict[str, int]]
     quarantined: tuple[FindingAnswer, ...]
     warnings: tuple[str, ...]
 
@@ -52,7 +57,10 @@ def import_bars(
             f"no symbol passed the gate, so no bar was published; {first}"
             + (f"; and {rest} more, see `turbodmt bars`" if rest else "")
         )
+    with connect(job.home) as store:
+        columns = changed_columns(store, job.source, job.now)
     return ImportAnswer(
+        columns=columns,
         published={symbol: gate.published.get(symbol, 0) for symbol in job.symbols if symbol not in gate.held_back},
         quarantined=tuple(map(FindingAnswer.model_validate, gate.findings)),
         warnings=tuple(gate.warnings),

@@ -74,7 +74,10 @@ class ForecastPart(Answer):
 
 
 class SizePart(Answer):
-    """The steps from the signal to the exposure wanted; the first ten stay out if capital is split, not risk."""
+    """The steps from the signal to the exposure wanted; the first ten stay out if capital is split, not risk.
+
+    With direct sizing there is no volatility, budget or multiplier.
+    """
 
     signal: float | None = None
     soft_signal: float | None = None

@@ -41,14 +41,16 @@ def _demand_own(store: Connection, account: str) -> None:
 def finished(job: Job) -> DayAnswer | None:
     """Return the result of the run that has already done this account's day; None if none has.
 
-    The result has a warning that says so.
+    The result has a warning that says so, and whose day it was if another strategy is named now.
     """
     with connect(job.home) as store:
         result = runs.finished_run(store, job.account, job.as_of, DAILY)
     if result is None:
         return None
     answer = DayAnswer.of_json(result)
-    again = f"{job.as_of} was already done; nothing was left to do"
+    named = job.policy.strategy.name
+    by = f" by {answer.strategy}, not by {named}" if answer.strategy != named else ""
+    again = f"{job.as_of} was already done{by}; nothing was left to do"
     return answer.model_copy(update={"warnings": (*answer.warnings, again)})
 
 

@@ -69,6 +69,9 @@ def test_a_day_that_is_done_is_not_done_again(lived: Path) -> None:
     told = contents(lived)
     again = json.loads(daily(as_of=DAYS[-1], strategy="rules", home=lived))
     assert again["warnings"] == ["2018-12-31 was already done; nothing was left to do"]
+    other = json.loads(daily(as_of=DAYS[-1], strategy="momentum", home=lived))
+    assert other["warnings"] == ["2018-12-31 was already done by rules, not by momentum; nothing was left to do"]
+    assert other["strategy"] == "rules"
     assert contents(lived) == told
     with connect(lived) as store:
         done = runs.runs(store)

@@ -85,9 +85,15 @@ def _acceptance(text: str) -> tuple[str, date]:
 def shown_import(answer: "ImportAnswer") -> str:
     """Return an import in words: the bars published and those held back."""
     published = [{"symbol": symbol, "rows": rows} for symbol, rows in answer.published.items() if rows]
-    idle = [symbol for symbol, rows in answer.published.items() if not rows]
+    columns = [
+        {"symbol": symbol, "column": name, "values": count}
+        for symbol, found in answer.columns.items()
+        for name, count in found.items()
+    ]
+    idle = [symbol for symbol, rows in answer.published.items() if not rows and symbol not in answer.columns]
     return sections(
         listed("Published", published, ("symbol", "rows")),
+        listed("New or changed in columns of yours", columns, ("symbol", "column", "values")),
         f"Nothing new of {', '.join(idle)}; published before." if idle else "",
         shown_held_back([(finding.symbol, finding) for finding in answer.quarantined]),
         warned(answer),

@@ -27,5 +27,7 @@ def worker(home: Path, environment: Mapping[str, str]) -> Program:
 
     # The worker and its runs are clients: they get the password to send, not the one the server demands.
     asking = {name: value for name, value in environment.items() if name != server_password.DEMANDED}
-    command = (sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process")
+    # Neither takes a module from the folder in which `up` was started: a user's strategy.py or tasks.py may lie there.
+    asking["PYTHONSAFEPATH"] = "1"
+    command = (sys.executable, "-P", "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process")
     return Program(name="worker", command=command, environment=asking, log=home / "prefect" / "worker.log")

@@ -211,7 +211,13 @@ def _forecast(forecast: "ForecastPart") -> list[Line]:
 
 def _size(size: "SizePart") -> list[Line]:
     at_peak: list[Line] = []
-    if size.capped is not None:
+    if size.capped is not None and size.budget is None:
+        at_peak = [
+            ("signal", size.signal, ""),
+            ("x", size.uncapped, "the signal itself: with direct sizing no volatility, budget or target plays a part"),
+            ("x, capped", size.capped, f"all symbols together at most {size.max_position_size}"),
+        ]
+    elif size.capped is not None:
         at_peak = [
             ("signal", size.signal, ""),
             ("s'", size.soft_signal, "the signal with the neutral zone cut out"),

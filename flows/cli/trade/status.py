@@ -34,11 +34,12 @@ def shown_status(answer: "StatusAnswer") -> str:
     if answer.as_of is None:
         return _shown_without_day(answer)
     model = f"model {answer.model_id[:12]}" if answer.model_id else "no network"
+    decided = f"{answer.strategy}, {model}" if answer.strategy else "nothing decided that day"
     last, orders = answer.last_run, [*map(order, answer.open_orders)]
     return sections(
         f"Account {answer.account} on {answer.as_of}: equity {money(answer.equity)}, cash "
         f"{money(answer.cash)}\n"
-        f"{answer.strategy}, {model}, {_where(answer.broker)}; drawdown {answer.drawdown:.1%}, "
+        f"{decided}, {_where(answer.broker)}; drawdown {answer.drawdown:.1%}, "
         f"{f'halted: {answer.halted_reason}' if answer.halted else 'not halted'}",
         listed("Data", [*map(dict, answer.data)], ("symbol", "last", "source")),
         f"Held back: {', '.join(answer.held_back)}" if answer.held_back else "",

@@ -34,7 +34,7 @@ from strategy.signals.network_inputs import INPUTS, inputs
 from strategy.signals.outlook import symbol_signals
 from strategy.signals.prior import prior
 from strategy.signals.regime import evidence, probabilities, regimes, weighed
-from strategy.signals.strategies import Strategy
+from strategy.signals.strategies import Sizing, Strategy, sizing_of
 from testing.markets.panels import mandate, market, stock, walk
 from testing.runs.networks import TINY, opinionated
 
@@ -77,6 +77,7 @@ CASES = {
     "rules without shorts": Case(strategy=RULES, shortable=False),
     "momentum": Case(strategy=MOMENTUM),
     "vol-target": Case(strategy=VOL_TARGET),
+    "direct": Case(strategy=replace(RULES, name="direct", sizing="direct")),
     "hold": Case(strategy=HOLD),
     "turnover": Case(limits=RiskLimits(max_turnover=0.05)),
     "order cap": Case(limits=RiskLimits(max_order_notional=D(300))),
@@ -235,6 +236,12 @@ def test_the_parts_of_the_size_multiply_to_it(told: Told) -> None:
             direction = (
                 size.signal if size.soft_signal is None else size.soft_signal * (size.regime_multiplier or np.nan)
             )
+            if sizing_of(day.day.config.strategy) is Sizing.DIRECT:
+                parts = (size.volatility, size.budget, size.portfolio_volatility, size.volatility_multiplier)
+                assert (parts, size.uncapped) == ((None,) * 4, size.signal)
+                continue
+            assert size.budget is not None
+            assert size.volatility_multiplier is not None
             assert size.uncapped == (direction or 0.0) * (size.budget * size.volatility_multiplier)
         if len(sizes) == len(day.day.config.symbols):
             gross = np.array([size.uncapped for size in sizes])

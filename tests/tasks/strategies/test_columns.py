@@ -27,6 +27,7 @@ from tasks.backfill.market import open_market
 from tasks.backfill.run import fill
 from tasks.backfill.runs import Backfill
 from tasks.backtest.run import Backtest, Window, backtest
+from tasks.operations.import_bars import import_bars
 from tasks.run.job import Job
 from tasks.strategies.audit_gate import Subject, audit_state, demand_audited
 from testing.accounts.ledgers import contents
@@ -148,3 +149,15 @@ def test_a_revised_column_changes_the_hash_of_a_decision_and_nothing_else_does(t
 def test_a_column_that_the_file_lacks_is_refused_with_those_that_there_are(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"bars.csv has no column earnings of numbers.*; it has eps: declare one"):
         a_backtest(tmp_path, EARNINGS.replace('"eps": Lag', '"earnings": Lag'))
+
+
+def test_an_import_says_which_column_changed(tmp_path: Path) -> None:
+    job = a_job_on(a_market(tmp_path), tmp_path / "home", a_strategy(tmp_path, EARNINGS))
+    first = import_bars(job, lambda: a_market(tmp_path), ([], ""))
+    assert (set(first.published), first.columns[OWNER].keys()) == ({*PAIR.symbols()}, {"eps"})
+    day = record(PAIR.listings[0])["open_time"].iloc[40]
+    changed = replace(job, now=job.now + timedelta(minutes=1))
+    second = import_bars(changed, lambda: a_market(tmp_path, **{f"d{day:%Y%m%d}": 0.123}), ([], ""))
+    assert (sum(second.published.values()), second.columns) == (0, {OWNER: {"eps": 1}})
+    again = replace(job, now=job.now + timedelta(minutes=2))
+    assert import_bars(again, lambda: a_market(tmp_path, **{f"d{day:%Y%m%d}": 0.123}), ([], "")).columns == {}

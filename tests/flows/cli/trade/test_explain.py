@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from storage.database import connect
 from storage.ledger import orders as order_store
 from storage.ledger import runs
 from strategy.builtin.registry import RULES
+from strategy.signals.strategies import Sizing
 from tasks.operations.order_record_answer import ExplainAnswer
 from tasks.run.job import Job
 from testing.markets.bars import PAIR
@@ -156,6 +158,21 @@ def test_a_page_of_what_is_not_known_any_more_has_no_empty_parts(run: Run, ids: 
     assert re.findall(r"^\d (.+)$", shown.out, re.MULTILINE) == ["Order", "Fills"]
     assert "How the day was decided is not known any more." in shown.out
     assert "Warning: nothing was kept of how 2020-06-08 was decided" in shown.out
+
+
+def test_a_direct_size_is_told_without_the_volatility_that_plays_no_part(run: Run, home: Path) -> None:
+    job = a_job(home, PAIR.symbols(), FIRST, replace(RULES, sizing=Sizing.DIRECT))
+    run_day(job, lambda: PAIR)
+    with connect(home) as store:
+        order = order_store.orders_on(store, "daily", FIRST)[0].order_id
+    size = run("explain", order, "--json").answer["size"]
+    assert size["uncapped"] == size["signal"]
+    assert {size.get(name) for name in ("volatility", "budget", "portfolio_volatility", "volatility_multiplier")} == {
+        None
+    }
+    page = run("explain", order).out
+    assert "the signal itself: with direct sizing no volatility, budget or target plays a part" in page
+    assert not re.findall(r"^  (σ|k|b|g|s') ", page, re.MULTILINE)
 
 
 def test_explaining_imports_neither_prefect_nor_torch(ids: list[str]) -> None:

@@ -53,3 +53,11 @@ def test_a_halted_account_says_so() -> None:
     assert "Held back: B" in text
     assert "A       2         -50.0%" in text
     assert "Last run: 2020-01-02, begun 2020-01-03T00:05:00+00:00, done" in text
+
+
+def test_a_day_that_failed_before_its_decision_says_so() -> None:
+    day = {"as_of": "2020-01-02", "equity": "1", "cash": "1", "drawdown": 0.0}
+    last = RUN.model_copy(update={"status": "failed"})
+    text = shown_status(StatusAnswer.model_validate({**dict(NO_DAY), **day, "last_run": last}))
+    assert "nothing decided that day, on paper; drawdown 0.0%, not halted" in text
+    assert "None" not in text
