@@ -15,7 +15,8 @@ from flows.planning.plan import between
 from strategy.signals.strategies import Strategy
 from tasks.backtest.sweep import Sweep as Swept
 from tasks.backtest.sweep import sweep as run_job
-from tasks.backtest.sweep_answer import SweepAnswer, sweep_answer, sweep_table
+from tasks.backtest.sweep_answer import sweep_answer, sweep_table
+from tasks.backtest.sweep_answer_model import SweepAnswer
 from tasks.backtest.sweep_chunks import side_by_side
 from turbodmt.bar_tables import Bars, read_bars
 from turbodmt.option_names import Day, Money, Names, day_text, in_terms_of_python, merged, money_text

@@ -16,7 +16,7 @@ from tasks.audit.twin_fidelity import TwinAnswer
 from tasks.audit.window import ChecksAnswer
 from tasks.backfill.answer_model import BackfillAnswer
 from tasks.backtest.answer import BacktestAnswer
-from tasks.backtest.sweep_answer import SweepAnswer
+from tasks.backtest.sweep_answer_model import SweepAnswer
 from tasks.broker.takeover_plan import AdoptAnswer
 from tasks.data.stored_bars import BarsAnswer
 from tasks.data.universe import UniverseAnswer

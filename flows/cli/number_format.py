@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from strategy.evaluation.metrics import Metrics
     from tasks.audit.claims import AccountAnswer
-    from tasks.backtest.sweep_answer import PointAnswer
+    from tasks.backtest.sweep_answer_model import PointAnswer
     from tasks.run.answers import DecisionAnswer, FillAnswer, OrderAnswer
 
 #: Placeholder for a missing number.

@@ -22,12 +22,13 @@ from strategy.market.panel import side_by_side
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.availability import availability
+from strategy.portfolio.capped_days import NEAR
 from strategy.portfolio.estimates import PortfolioSizing, estimates, portfolio_sizing
 from strategy.portfolio.leverage_cap import portfolio_exposures
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import symbol_signals
-from strategy.signals.strategies import Strategy
+from strategy.signals.strategies import Sizing, Strategy
 
 #: The limits of an account for which none are given.
 DEFAULT_LIMITS = RiskLimits()
@@ -65,11 +66,16 @@ class SweepPanel:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Swept:
-    """Results of N points: `net` (T − 1, N) are the daily returns from the second date on."""
+    """Results of N points: `net` (T − 1, N) are the daily returns from the second date on.
+
+    `capped` (N,) are the shares of the T dates on which `max_position_size` decided the exposures, drawdown control
+    aside.
+    """
 
     points: tuple[Point, ...]
     metrics: tuple[Metrics, ...]
     net: FloatArray
+    capped: FloatArray
 
 
 def sweep_panel(
@@ -148,7 +154,8 @@ def swept(panel: SweepPanel, chunk: Sequence[Point]) -> Swept:
         raise ValueError(f"{len(chunk)} points do not share account, strategy and rules with their panel; cut chunks")
     if len(panel.open_time) < 2:
         raise ValueError(f"{len(panel.open_time)} date gives no return; a sweep needs at least 2")
-    path = simulate(targets(panel, chunk), _market(panel, chunk), account_rule(chunk[0]))
+    aimed, capped = _targets(panel, chunk)
+    path = simulate(aimed, _market(panel, chunk), account_rule(chunk[0]))
     before, change = path.equity[:-1], np.diff(path.equity, axis=0)
     # An account without equity earns nothing.
     net = np.divide(change, before, out=np.zeros_like(change), where=before > 0)
@@ -157,20 +164,29 @@ def swept(panel: SweepPanel, chunk: Sequence[Point]) -> Swept:
         points=tuple(chunk),
         metrics=tuple(metrics(path.equity[:, n], path.turnover[:, n], days_per_year) for n in range(len(chunk))),
         net=net,
+        capped=capped,
     )
 
 
 def targets(panel: SweepPanel, chunk: Sequence[Point]) -> FloatArray:
     """Return the target exposures before drawdown control, (T, S, N)."""
-    result = np.empty((*panel.signal.shape, len(chunk)))
+    return _targets(panel, chunk)[0]
+
+
+def _targets(panel: SweepPanel, chunk: Sequence[Point]) -> tuple[FloatArray, FloatArray]:
+    """Return the targets, and of each point the share of the dates on which the cap decided them, (N,)."""
+    result, capped = np.empty((*panel.signal.shape, len(chunk))), np.empty(len(chunk))
     direction, weight = cache(panel.sizing.directions), cache(panel.sizing.weights)
     for number, point in enumerate(chunk):
         sizing = point.sizing
-        wanted = portfolio_exposures(
-            direction(sizing.neutral_zone), weight(sizing.target_annual_vol), sizing.max_position_size
-        )
-        result[:, :, number] = np.maximum(wanted, panel.floor)
-    return result
+        most, parts = sizing.max_position_size, (direction(sizing.neutral_zone), weight(sizing.target_annual_vol))
+        aimed = np.maximum(portfolio_exposures(*parts, most), panel.floor)
+        result[:, :, number] = aimed
+        asked = np.abs(parts[0] * parts[1]).sum(axis=1)
+        # The multiplier of the volatility has a limit of its own, which may be the same exposure.
+        reached = asked > most if panel.sizing.sizing is Sizing.DIRECT else asked >= most * (1 - NEAR)
+        capped[number] = (reached & (aimed != 0.0).any(axis=1)).mean()
+    return result, capped
 
 
 def _market(panel: SweepPanel, chunk: Sequence[Point]) -> AccountMarket:

@@ -1,4 +1,4 @@
-"""Days on which the cap on exposure, not the volatility target, set the exposures."""
+"""Days on which the cap on exposure, not the strategy, set the exposures."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -17,17 +17,27 @@ def capped_days(
 ) -> tuple[date, ...]:
     """Return the days, in order, whose exposures were capped at `max_position_size`, drawdown control aside.
 
-    A strategy that buys once has no volatility target: none of its days count.
+    Signals that are exposures themselves are capped where they ask for more. A strategy that buys once asks for no
+    more than it has: none of its days count.
     """
-    if sizing_of(strategy) is Sizing.ONCE:
+    kind = sizing_of(strategy)
+    if kind is Sizing.ONCE:
         return ()
     gross: dict[date, float] = {}
     for decision in decisions:
-        gross[decision.as_of] = gross.get(decision.as_of, 0.0) + abs(decision.exposure or 0.0)
+        asked = decision.signal if kind is Sizing.DIRECT and decision.exposure is not None else decision.exposure
+        gross[decision.as_of] = gross.get(decision.as_of, 0.0) + abs(asked or 0.0)
+    if kind is Sizing.DIRECT:
+        return tuple(day for day, asked_for in sorted(gross.items()) if asked_for > sizing.max_position_size)
     by_day: Mapping[date, Snapshot] = {snapshot.account.as_of: snapshot for snapshot in snapshots}
     return tuple(
         day
         for day, exposed in sorted(gross.items())
-        if day in by_day
-        and exposed >= sizing.max_position_size * drawdown_multiplier(by_day[day].drawdown, sizing) * (1 - NEAR)
+        if day in by_day and exposed >= _most(kind, by_day[day], sizing) * (1 - NEAR)
     )
+
+
+def _most(kind: Sizing, snapshot: Snapshot, sizing: SizingParams) -> float:
+    """Return the largest exposure on the snapshot's day; drawdown control, of the full sizing alone, lowers it."""
+    share = drawdown_multiplier(snapshot.drawdown, sizing) if kind is Sizing.FULL else 1.0
+    return sizing.max_position_size * share

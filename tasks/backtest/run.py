@@ -239,7 +239,7 @@ def _view(job: Job, strategy: Strategy, symbols: Sequence[str], market: _Market,
 
 def _capped(job: Job, subject: Strategy, replayed: Replay) -> list[str]:
     days = capped_days(subject, replayed.decisions, replayed.snapshots, job.policy.sizing)
-    return cap_decided_often(len(days), len(replayed.snapshots), job.policy.sizing)
+    return cap_decided_often(subject, len(days), len(replayed.snapshots), job.policy.sizing)
 
 
 def _demand_a_decision(replayed: Replay, strategy: Strategy, market: _Market) -> None:

@@ -16,6 +16,7 @@ from storage.models import trials
 from storage.models.trials import Trial
 from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import replay
+from strategy.builtin.registry import BASELINE
 from strategy.evaluation.deflated_sharpe import TrialLog
 from strategy.evaluation.metrics import Metrics
 from strategy.evaluation.sharpe import sharpe
@@ -23,7 +24,6 @@ from strategy.exit_codes import UsageError
 from strategy.kernel.grid import Point, values_read
 from strategy.kernel.grid_accounts import Swept, return_matrix
 from strategy.market.bars import FloatArray
-from strategy.market.data_hash import data_sha256
 from strategy.market.session_dates import account_dates, session_date
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.sizing import SizingParams
@@ -33,6 +33,7 @@ from tasks.backtest.run import TESTING
 from tasks.backtest.sweep_chunks import Runner, SweepMarket, Work, cut_work
 from tasks.data.ingest import ingest
 from tasks.data.universe import chosen_in_hindsight
+from tasks.notices.exposure_cap import cap_decided_often
 from tasks.run.job import Job
 from tasks.run.trial_key import configuration
 from tasks.validation.eligible import remarks, usable
@@ -51,11 +52,15 @@ DEFAULT_SIZING = SizingParams()
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Result:
-    """A point, its metrics in the kernel's account, and its daily net Sharpe ratio (None if returns never vary)."""
+    """A point, its metrics in the kernel's account, and its daily net Sharpe ratio (None if returns never vary).
+
+    `capped` is the share of the days on which the largest exposure, not the strategy, decided.
+    """
 
     point: Point
     metrics: Metrics
     daily_sharpe: float | None
+    capped: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -65,8 +70,8 @@ class Sweep:
     The returns are those of the dates that all accounts share, without the first.
 
     `best` is the index of the point with the highest net Sharpe ratio, `exact` the metrics of its account with lots,
-    rounding and limits. `tried` counts all configurations ever tried on these accounts, with their daily Sharpe ratios
-    where known.
+    rounding and limits, `hold` those of buying its symbols once, at the same costs on the same bars. `tried` counts all
+    configurations ever tried on these accounts, with their daily Sharpe ratios where known.
     """
 
     job: Job
@@ -76,6 +81,7 @@ class Sweep:
     days_per_year: int
     best: int
     exact: Metrics
+    hold: Metrics
     tried: TrialLog
     data_sha256: str
     warnings: tuple[str, ...]
@@ -130,6 +136,7 @@ def finished(ready: Ready, run: Runner) -> Sweep:
     results = _results(parts)
     net = return_matrix([(chunk.panel.open_time[1:], part.net) for chunk, part in zip(work, parts, strict=True)])
     best = _best(results)
+    chosen = results[best].point
     return Sweep(
         job=job,
         dates=ready.dates,
@@ -137,10 +144,11 @@ def finished(ready: Ready, run: Runner) -> Sweep:
         net=net,
         days_per_year=max(chunk.panel.days_per_year for chunk in work),
         best=best,
-        exact=_exact(job, results[best].point, market),
+        exact=_exact(job, chosen, market),
+        hold=_exact(job, replace(chosen, strategy=BASELINE), market),
         tried=_counted(job, results, market),
-        data_sha256=data_sha256(next(iter(market.own.values()), market.bars)),
-        warnings=ready.warnings,
+        data_sha256=market.data_sha256({result.point.strategy for result in results}),
+        warnings=(*ready.warnings, *_capped(results[best], market)),
     )
 
 
@@ -188,7 +196,12 @@ def _demand_room(points: Sequence[Point], market: SweepMarket) -> None:
 
 def _results(parts: Sequence[Swept]) -> tuple[Result, ...]:
     return tuple(
-        Result(point=point, metrics=figures, daily_sharpe=sharpe(part.net[:, number], 1))
+        Result(
+            point=point,
+            metrics=figures,
+            daily_sharpe=sharpe(part.net[:, number], 1),
+            capped=float(part.capped[number]),
+        )
         for part in parts
         for number, (point, figures) in enumerate(zip(part.points, part.metrics, strict=True))
     )
@@ -200,6 +213,13 @@ def _best(results: Sequence[Result]) -> int:
     if max(ratios) == -np.inf:
         raise UsageError("no point of the grid ever held a position; widen the window or the grid")
     return int(np.argmax(ratios))
+
+
+def _capped(best: Result, market: SweepMarket) -> list[str]:
+    """Return a warning if the largest exposure decided often in the best point's account."""
+    lived, point = len(market.dates(best.point.symbols)), best.point
+    found = cap_decided_often(point.strategy, round(best.capped * lived), lived, point.sizing)
+    return [f"best point: {sentence}" for sentence in found]
 
 
 def _exact(job: Job, point: Point, market: SweepMarket) -> Metrics:

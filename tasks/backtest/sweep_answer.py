@@ -4,26 +4,32 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import JsonValue
 
 from storage import reports
 from strategy.account.fees_and_slippage import Costs
-from strategy.builtin.registry import RULES
+from strategy.builtin.registry import BASELINE, RULES
 from strategy.evaluation.deflated_sharpe import deflated_sharpe, expected_max_sharpe
-from strategy.evaluation.metrics import Metrics
 from strategy.evaluation.pbo import overfitting
 from strategy.evaluation.sharpe import sample, sharpe
 from strategy.kernel.grid import Point, values_read
 from strategy.portfolio.sizing import SizingParams
+from tasks.backtest.answer import BenchmarkAnswer
 from tasks.backtest.sweep import Result, Sweep
+from tasks.backtest.sweep_answer_model import (
+    BestPointAnswer,
+    FoldPickAnswer,
+    PointAnswer,
+    SweepAnswer,
+    WalkForwardAnswer,
+)
 from tasks.backtest.sweep_walk_forward import LEAST_PAST_BARS, PickedFold, WalkedSweep
-from tasks.run.answers import Answer
+from tasks.run.job import Job
+from tasks.strategies.audit_gate import Subject, audit_state
 from tasks.strategy_process.parameter_values import described
 
 #: Points in the answer itself; all are in the table.
@@ -71,127 +77,22 @@ def _plain(values: Sequence[Any]) -> "pd.Series[Any]":
     return pd.Series(values)
 
 
-class PointAnswer(Answer):
-    """A point of the grid: its symbols, its parameters (null where its strategy reads none), and its metrics.
-
-    `parameters` are the strategy's own, by name.
-    """
-
-    symbols: str
-    strategy: str
-    parameters: dict[str, JsonValue]
-    target_annual_vol: float | None
-    max_position_size: float | None
-    neutral_zone: float | None
-    lookback_period: int | None
-    drawdown_start: float | None
-    drawdown_full: float | None
-    drawdown_floor: float | None
-    fee_bps: float | None
-    slippage_bps: float | None
-    financing_rate: float | None
-    total_return: float | None
-    cagr: float | None
-    annual_vol: float | None
-    sharpe: float | None
-    sortino: float | None
-    max_drawdown: float | None
-    win_rate: float | None
-    turnover_per_year: float | None
-
-
-class BestPointAnswer(PointAnswer):
-    """The best point, and the metrics of its exact account, with lots, rounding and limits."""
-
-    exact: Metrics
-
-
-class FoldPickAnswer(Answer):
-    """A year of the walk-forward account: the point picked on the past alone, its Sharpe ratio there and in the year.
-
-    The point's sizing is null where its strategy reads none; `parameters` are the strategy's own.
-    """
-
-    start: date
-    end: date
-    past_start: date
-    past_end: date
-    past_bars: int
-    strategy: str
-    parameters: dict[str, JsonValue]
-    target_annual_vol: float | None
-    max_position_size: float | None
-    neutral_zone: float | None
-    lookback_period: int | None
-    drawdown_start: float | None
-    drawdown_full: float | None
-    drawdown_floor: float | None
-    in_sample_sharpe: float
-    out_of_sample_sharpe: float | None
-
-
-class WalkForwardAnswer(Answer):
-    """The account that trades each year the point that was best on the past alone, beside what the picks had promised.
-
-    `out_of_sample` is the exact account over all folds, net of all costs; `in_sample_sharpe` the mean of the picks',
-    weighted with the days of their folds. `haircut` is the difference of the two Sharpe ratios, `haircut_ratio` it as a
-    fraction of the one in sample; null where they are undefined. Between past and fold `purge_bars` dates are left out.
-    """
-
-    out_of_sample: Metrics
-    in_sample_sharpe: float
-    haircut: float | None
-    haircut_ratio: float | None
-    purge_bars: int
-    least_past_bars: int
-    folds: tuple[FoldPickAnswer, ...]
-
-
-class SweepAnswer(Answer):
-    """The answer of `turbodmt backtest --grid`: the points, and how much of the best one may be luck.
-
-    `deflated_sharpe` is after all trials ever counted, `pbo` and `probability_of_loss` are of the choice on these days;
-    null where too little varies to judge: a single point, or fewer days than the halves of PBO need.
-    """
-
-    symbols: tuple[str, ...]
-    start: date
-    end: date
-    bars: int
-    points: int
-    varied: tuple[str, ...]
-    best: BestPointAnswer
-    top: tuple[PointAnswer, ...]
-    pbo: float | None
-    probability_of_loss: float | None
-    deflated_sharpe: float | None
-    luckiest_sharpe: float
-    trials: int
-    data_sha256: str
-    code_version: str
-    config: dict[str, JsonValue]
-    table: str | None
-    files: tuple[str, ...]
-    warnings: tuple[str, ...]
-    seconds: float | None = None
-    walk_forward: WalkForwardAnswer | None = None
-
-
 def walked_answer(walked: WalkedSweep, files: Sequence[str]) -> SweepAnswer:
     """Return the answer of `turbodmt backtest --grid --walk-forward`, without the time it took."""
     walk = WalkForwardAnswer(
         out_of_sample=walked.metrics,
+        benchmarks={BASELINE.name: BenchmarkAnswer(net=walked.hold)},
         in_sample_sharpe=walked.in_sample,
         haircut=walked.haircut,
         haircut_ratio=walked.haircut_ratio,
         purge_bars=walked.purge_bars,
         least_past_bars=LEAST_PAST_BARS,
-        folds=tuple(_fold(fold) for fold in walked.folds),
+        folds=tuple(_fold(walked.swept.job, fold) for fold in walked.folds),
     )
-    return sweep_answer(walked.swept, files).model_copy(update={"walk_forward": walk})
+    return sweep_answer(walked.swept, files).model_copy(update={"walk_forward": walk, "warnings": walked.warnings})
 
 
-def _fold(fold: PickedFold) -> FoldPickAnswer:
+def _fold(job: Job, fold: PickedFold) -> FoldPickAnswer:
     sizing = {name: value for name, value in _values(fold.point).items() if name in FoldPickAnswer.model_fields}
     return FoldPickAnswer(
         start=fold.start,
@@ -202,7 +103,17 @@ def _fold(fold: PickedFold) -> FoldPickAnswer:
         in_sample_sharpe=fold.in_sample,
         out_of_sample_sharpe=fold.out_of_sample,
         **sizing,
+        **_audited(job, fold.point),
     )
+
+
+def _audited(job: Job, point: Point) -> dict[str, Any]:
+    """Return the version and the audit of a point whose strategy is the user's own, nothing for a built-in one."""
+    strategy = point.strategy
+    if not strategy.version:
+        return {}
+    subject = Subject(home=job.home, source=job.source, symbols=point.symbols, strategy=strategy, at=job.now)
+    return {"strategy_sha256": strategy.version, "audit": audit_state(subject)}
 
 
 def sweep_answer(swept: Sweep, files: Sequence[str]) -> SweepAnswer:
@@ -218,7 +129,10 @@ def sweep_answer(swept: Sweep, files: Sequence[str]) -> SweepAnswer:
         bars=len(swept.dates),
         points=len(rows),
         varied=tuple(name for name in names if len({row.get(name) for row in flat} - {None}) > 1),
-        best=BestPointAnswer(**_row(swept.results[swept.best]), exact=swept.exact),
+        best=BestPointAnswer(
+            **_row(swept.results[swept.best]), exact=swept.exact, **_audited(job, swept.results[swept.best].point)
+        ),
+        benchmarks={BASELINE.name: BenchmarkAnswer(net=swept.hold)},
         top=tuple(PointAnswer(**row) for row in rows[:SHOWN_POINTS]),
         pbo=doubt.pbo,
         probability_of_loss=doubt.loss,
@@ -241,7 +155,7 @@ def _ranked(swept: Sweep) -> list[Result]:
 
 def _row(result: Result) -> dict[str, Any]:
     """Return a point's parameters and metrics; None where its strategy does not read a parameter."""
-    return {**_values(result.point), **asdict(result.metrics)}
+    return {**_values(result.point), **asdict(result.metrics), "capped_ratio": result.capped}
 
 
 def _values(point: Point) -> dict[str, Any]:

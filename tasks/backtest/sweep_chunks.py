@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
+from hashlib import sha256
 
 import numpy as np
 
@@ -11,11 +12,15 @@ from strategy.exit_codes import UsageError
 from strategy.kernel.grid import Point, chunks
 from strategy.kernel.grid_accounts import SweepPanel, Swept, sweep_panel, swept
 from strategy.market.bars import Bars
+from strategy.market.data_hash import data_sha256
 from strategy.market.instruments import Instrument
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.risk_limits import RiskLimits
+from strategy.signals.faults import StrategyRefused
 from strategy.signals.outlook import warm_up_bars
 from strategy.signals.strategies import Strategy
+from tasks.strategies.grid_points import at_point
+from tasks.strategy_process.parameter_values import described
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,6 +57,15 @@ class SweepMarket:
         bars = self.own.get(strategy, self.bars)
         return {symbol: bars[symbol] for symbol in symbols}
 
+    def data_sha256(self, strategies: Iterable[Strategy]) -> str:
+        """Return the hash of the bars as the strategies see them; of all views together if they declare other columns.
+
+        That of one view is a backtest's.
+        """
+        views = {tuple(sorted(one.columns.items())): self.own.get(one, self.bars) for one in strategies}
+        hashes = sorted({data_sha256(view) for view in views.values()})
+        return hashes[0] if len(hashes) == 1 else sha256("".join(hashes).encode()).hexdigest()
+
     def dates(self, symbols: Sequence[str]) -> tuple[date, ...]:
         """Return the dates of an account in the window. Raises UsageError if there are fewer than two."""
         every = account_dates(self.of(symbols))
@@ -72,7 +86,7 @@ def cut_work(points: Sequence[Point], market: SweepMarket) -> tuple[Work, ...]:
     result: list[Work] = []
     for (symbols, strategy), members in groups.items():
         first = np.datetime64(market.dates(symbols)[0], "us")
-        panel = sweep_panel(market.seen_by(strategy, symbols), market.instruments, strategy, first, market.limits)
+        panel = _panel(market, symbols, strategy, first)
         if not panel.tradable.any():
             raise UsageError(
                 f"the history of {', '.join(symbols)} is too short: {strategy} needs {warm_up_bars(strategy)} bars of "
@@ -80,6 +94,14 @@ def cut_work(points: Sequence[Point], market: SweepMarket) -> tuple[Work, ...]:
             )
         result.extend(Work(panel=panel, points=chunk) for chunk in chunks(members, len(panel.open_time)))
     return tuple(result)
+
+
+def _panel(market: SweepMarket, symbols: Sequence[str], strategy: Strategy, first: np.datetime64) -> SweepPanel:
+    """Return the panel of an account and a strategy. Raises StrategyRefused, with the strategy's parameters."""
+    try:
+        return sweep_panel(market.seen_by(strategy, symbols), market.instruments, strategy, first, market.limits)
+    except StrategyRefused as error:
+        raise at_point(error, described(strategy.parameters)) from error
 
 
 def side_by_side(threads: int) -> Runner:

@@ -9,7 +9,8 @@ import numpy as np
 
 from exchange.ports import BarSource
 from strategy.account.quotes import quotes_by_date
-from strategy.backtest.day_loop import Leg, replay_legs
+from strategy.backtest.day_loop import Leg, Replay, replay_legs
+from strategy.builtin.registry import BASELINE
 from strategy.evaluation.metrics import Metrics, excess_returns
 from strategy.evaluation.sharpe import sharpe
 from strategy.exit_codes import UsageError
@@ -51,15 +52,22 @@ class PickedFold:
 class WalkedSweep:
     """A sweep with its walk-forward account: one account that changes to each fold's pick at the start of the fold.
 
-    `metrics` are those of this account, with lots, rounding, limits and all costs, those of the changes too.
-    `in_sample` is the mean of the picks' Sharpe ratios, each weighted with the dates of its fold.
+    `metrics` are those of this account, with lots, rounding, limits and all costs, those of the changes too. `hold` are
+    those of buying its symbols once on the first of its dates, at the same costs. `in_sample` is the mean of the picks'
+    Sharpe ratios, each weighted with the dates of its fold.
     """
 
     swept: Sweep
     folds: tuple[PickedFold, ...]
     metrics: Metrics
+    hold: Metrics
     in_sample: float
     purge_bars: int
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return the warnings of the sweep, and one if the picks are too few to judge by."""
+        return (*self.swept.warnings, *_few(self.folds))
 
     @property
     def haircut(self) -> float | None:
@@ -90,6 +98,17 @@ def sweep_walk_forward(
     if not chosen:
         raise UsageError("no point of the grid held a position before the first fold; widen the window or the grid")
     return _chained(ready, swept, chosen, purge_bars)
+
+
+def _few(folds: Sequence[PickedFold]) -> list[str]:
+    """Return a warning if a single point was picked: then the haircut is that of one choice."""
+    if len(folds) > 1:
+        return []
+    fold = folds[0]
+    return [
+        f"--walk-forward picked once, for {fold.start} to {fold.end}: a haircut from one pick says little; choose an "
+        "earlier --start-date or a later --end-date for more years"
+    ]
 
 
 def _demand_comparable(points: Sequence[Point]) -> None:
@@ -133,26 +152,34 @@ def _times(ready: Ready) -> TimeArray:
 
 def _chained(ready: Ready, swept: Sweep, chosen: Sequence[Pick], purge_bars: int) -> WalkedSweep:
     """Return the exact account that changes to each fold's pick."""
-    legs = _legs(ready, swept, chosen)
-    symbols = legs[0].config.symbols
-    first, last = legs[0].dates[0], legs[-1].dates[-1]
-    quotes = quotes_by_date(ready.market.of(symbols), first, last)
-    replayed = replay_legs(legs, quotes, ready.job.policy.capital)
-    financing = legs[0].config.terms.costs.financing
+    points = [swept.results[pick.column].point for pick in chosen]
+    replayed = _replayed(ready, chosen, points)
+    held = _replayed(ready, chosen, [replace(point, strategy=BASELINE) for point in points])
+    instruments = {symbol: ready.market.instruments[symbol] for symbol in points[0].symbols}
+    financing = points[0].costs.financing
     net = excess_returns(equity_of(replayed), cash_of(replayed, financing))
     return WalkedSweep(
         swept=swept,
         folds=tuple(_picked(ready, swept, pick, net[_rows(pick, chosen[0])]) for pick in chosen),
-        metrics=measure(replayed, {symbol: ready.market.instruments[symbol] for symbol in symbols}, financing),
-        in_sample=float(np.average([pick.sharpe for pick in chosen], weights=[len(leg.dates) for leg in legs])),
+        metrics=measure(replayed, instruments, financing),
+        hold=measure(held, instruments, financing),
+        in_sample=float(
+            np.average([pick.sharpe for pick in chosen], weights=[len(pick.fold.dates) for pick in chosen])
+        ),
         purge_bars=purge_bars,
     )
 
 
-def _legs(ready: Ready, swept: Sweep, chosen: Sequence[Pick]) -> list[Leg]:
-    """Return the dates of each fold with the configuration and the signals of its pick."""
+def _replayed(ready: Ready, chosen: Sequence[Pick], points: Sequence[Point]) -> Replay:
+    """Return the exact account that follows each point on the dates of its fold."""
+    legs = _legs(ready, chosen, points)
+    quotes = quotes_by_date(ready.market.of(points[0].symbols), legs[0].dates[0], legs[-1].dates[-1])
+    return replay_legs(legs, quotes, ready.job.policy.capital)
+
+
+def _legs(ready: Ready, chosen: Sequence[Pick], points: Sequence[Point]) -> list[Leg]:
+    """Return the dates of each fold with the configuration and the signals of its point."""
     job, market = ready.job, ready.market
-    points = [swept.results[pick.column].point for pick in chosen]
     symbols = points[0].symbols
     calendars = {symbol: market.instruments[symbol].calendar for symbol in symbols}
     views = {

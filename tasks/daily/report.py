@@ -79,7 +79,7 @@ def _capped(job: Job) -> list[str]:
         decisions = ledger.decisions_on(store, job.account, job.as_of)
         snapshot = position_store.latest_snapshot(store, job.account)
     days = capped_days(job.policy.strategy, decisions, [snapshot] if snapshot else [], job.policy.sizing)
-    return [cap_decided_today(job.policy.sizing)] if days else []
+    return [cap_decided_today(job.policy.strategy, job.policy.sizing)] if days else []
 
 
 def _missed(job: Job) -> list[str]:

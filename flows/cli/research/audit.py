@@ -69,7 +69,7 @@ def run_audit(
         settings = load({**given, "symbols": source.symbols()[0]})
     usual = (RULES, HOLD) if what is Audit.HEADLINE else tuple(BUILT_IN.values())
     strategies = usual if window.strategy is None else strategies_named(window.strategy, settings)
-    job = plan(settings, source, request)
+    job = plan(settings, source, request, strategies[0])
     quiet_logs()
     from tasks.audit.window import AuditRequest
 

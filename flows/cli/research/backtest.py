@@ -10,6 +10,7 @@ from flows.cli.console import quiet_logs, run_command, sections, table, tell, wa
 from flows.cli.number_format import metric
 from flows.cli.options import AsJson, Calendar, Capital, Home, Source, Symbols
 from flows.cli.research.costs import shown_costs
+from flows.cli.research.own_version import told_version
 from flows.cli.research.significance import doubts
 from flows.cli.research.sweep import run_sweep, shown_sweep
 from flows.cli.research.window_options import GridOptions, WindowOptions
@@ -122,7 +123,7 @@ def shown_backtest(answer: "BacktestAnswer") -> str:
     trials = f"; {count} configuration{'s' if count > 1 else ''} tried on these bars" if count else ""
     return sections(
         f"{answer.strategy} on {', '.join(answer.symbols)}, {answer.start} to {answer.end}, {answer.bars} days{trials}",
-        _version(answer),
+        told_version(answer.strategy_sha256, answer.audit, {}),
         table(rows, ("metric", *accounts)),
         shown_costs(answer.costs),
         f"The drawdown limit would have halted it on {answer.would_halt_on}." if answer.would_halt_on else "",
@@ -130,15 +131,3 @@ def shown_backtest(answer: "BacktestAnswer") -> str:
         "\n".join(answer.files),
         warned(answer),
     )
-
-
-def _version(answer: "BacktestAnswer") -> str:
-    """Return the version of a strategy of the user's own, and whether its audit has passed."""
-    if answer.strategy_sha256 is None:
-        return ""
-    version = f"Version {answer.strategy_sha256[:12]}"
-    if answer.audit == "passed":
-        return f"{version}, which has passed its audit on these symbols."
-    if answer.audit == "refused":
-        return f"{version}, which its audit has refused: `turbodmt audit lookahead` with the same options says why."
-    return f"{version}, not audited: `turbodmt audit lookahead` with the same options audits it."

@@ -8,7 +8,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from flows.cli.console import counted, quiet_logs, sections, table, warned
-from flows.cli.number_format import in_units, metric, ratio
+from flows.cli.number_format import in_units, metric, percent, ratio
+from flows.cli.research.own_version import told_version
 from flows.cli.research.window_options import GridOptions, WindowOptions
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from strategy.kernel.grid import Point
     from strategy.kernel.grid_accounts import Swept
     from strategy.signals.strategies import Strategy
-    from tasks.backtest.sweep_answer import SweepAnswer
+    from tasks.backtest.answer import BenchmarkAnswer
+    from tasks.backtest.sweep_answer_model import SweepAnswer
     from tasks.backtest.sweep_chunks import Runner, Work
     from tasks.run.job import Job
 
@@ -28,6 +30,8 @@ MOST_TASKS = 64
 ANSWER_S = 10
 #: Metrics shown of each point.
 METRICS = ("sharpe", "cagr", "annual_vol", "max_drawdown", "turnover_per_year")
+#: The share of the days on which the largest exposure decided.
+CAPPED = "capped"
 
 
 def run_sweep(
@@ -150,7 +154,7 @@ def shown_sweep(answer: "SweepAnswer") -> str:
     """Return a sweep in words: its ten best points, and how much of the best one may be luck."""
     from tasks.backtest.sweep_answer import own_columns
 
-    columns = (*answer.varied, *METRICS)
+    columns = (*answer.varied, *METRICS, CAPPED)
     doubt = [
         f"The best of {counted(answer.trials, 'trial')} without skill would show a Sharpe of "
         f"{answer.luckiest_sharpe:.2f}; the chance that the best point's is more than luck is "
@@ -165,10 +169,20 @@ def shown_sweep(answer: "SweepAnswer") -> str:
         f"{counted(answer.points, 'point')} on {', '.join(answer.symbols)}, {answer.start} to "
         f"{answer.end}, {counted(answer.bars, 'day')}",
         table(
-            [{**dict(point), **own_columns(point.parameters), **in_units(point, METRICS)} for point in answer.top],
+            [
+                {
+                    **dict(point),
+                    **own_columns(point.parameters),
+                    **in_units(point, METRICS),
+                    CAPPED: percent(point.capped_ratio, 0),
+                }
+                for point in answer.top
+            ],
             columns,
         ),
-        f"The best point's exact account, with lots and limits: net Sharpe {ratio(answer.best.exact.sharpe)}",
+        f"The best point's exact account, with lots and limits: net Sharpe {ratio(answer.best.exact.sharpe)}; "
+        f"{_beside(answer.benchmarks)}",
+        told_version(answer.best.strategy_sha256, answer.best.audit, answer.best.parameters),
         " ".join(doubt),
         _walked(answer),
         "\n".join(answer.files),
@@ -199,5 +213,14 @@ def _walked(answer: "SweepAnswer") -> str:
         f"{walk.purge_bars} days before the year left out:",
         table(rows, ("start", "end", *varied, "in sample", "out of sample")),
         f"Sharpe in sample {ratio(walk.in_sample_sharpe)}, out of sample {ratio(walk.out_of_sample.sharpe)}: a haircut "
-        f"of {ratio(walk.haircut)}{share}; CAGR out of sample {metric('cagr', walk.out_of_sample.cagr)}",
+        f"of {ratio(walk.haircut)}{share}; CAGR out of sample {metric('cagr', walk.out_of_sample.cagr)}; "
+        f"{_beside(walk.benchmarks)}",
+    )
+
+
+def _beside(benchmarks: "Mapping[str, BenchmarkAnswer]") -> str:
+    """Return the Sharpe ratios of benchmarks on the same days."""
+    return ", ".join(
+        f"{name} on the same days: Sharpe {ratio(benchmark.net.sharpe)}, CAGR {metric('cagr', benchmark.net.cagr)}"
+        for name, benchmark in benchmarks.items()
     )

@@ -14,10 +14,12 @@ from flows.config.settings import Settings, checked_value
 from flows.planning.plan import RequestRefused
 from strategy.account.fees_and_slippage import Costs
 from strategy.account.interest_rates import flat
+from strategy.exit_codes import UsageError
 from strategy.kernel.grid import MOST_POINTS, Grid
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.strategies import Strategy
 from tasks.run.job import RunConfig
+from tasks.strategies.grid_points import at_point
 
 #: Largest file: a larger one would list more values than a grid may have points.
 MOST_BYTES = 4_000_000
@@ -144,7 +146,7 @@ def make_grid(axes: Axes, policy: RunConfig, symbols: tuple[str, ...], strategie
             accounts=tuple(lists.get("symbols", (symbols,))),
             strategies=strategies,
             sizings=tuple(
-                replace(policy.sizing, **dict(zip(sizing_names, values, strict=True)))
+                _sized(policy.sizing, dict(zip(sizing_names, values, strict=True)))
                 for values in product(*(lists[name] for name in sizing_names))
             ),
             costs=tuple(
@@ -152,6 +154,8 @@ def make_grid(axes: Axes, policy: RunConfig, symbols: tuple[str, ...], strategie
                 for values in product(*(lists[name] for name in cost_names))
             ),
         )
+    except UsageError:
+        raise
     except ValueError as error:
         raise RequestRefused(f"the grid cannot be run: {error}") from error
 
@@ -164,6 +168,14 @@ def _costs(costs: Costs, values: Mapping[str, Decimal]) -> Costs:
         financing=flat(values["financing_rate"]) if "financing_rate" in values else costs.financing,
         multiplier=costs.multiplier,
     )
+
+
+def _sized(sizing: SizingParams, values: Mapping[str, Any]) -> SizingParams:
+    """Return the sizing with the values of a point. Raises UsageError, with the point."""
+    try:
+        return replace(sizing, **values)
+    except ValueError as error:
+        raise at_point(error, values) from error
 
 
 def _money(value: float) -> Decimal:

@@ -8,6 +8,7 @@ from flows.config.settings import Settings, load
 from flows.planning.plan import RequestRefused
 from strategy.signals.strategies import Strategy
 from tasks.strategies.catalogue import chosen, with_parameters
+from tasks.strategies.grid_points import at_point
 
 
 def swept_strategies(axes: Axes, given: Mapping[str, object], strategy: Strategy | None) -> tuple[Strategy, ...]:
@@ -26,7 +27,16 @@ def swept_strategies(axes: Axes, given: Mapping[str, object], strategy: Strategy
         texts = {name: str(value) for name, value in settings.parameters.items()}
         bases = [chosen(settings.home, spec, texts) for spec in dict.fromkeys(specs or [settings.strategy])]
     combinations = [dict(zip(axes.parameters, texts, strict=True)) for texts in product(*axes.parameters.values())]
-    return tuple(with_parameters(base, combination) for base in bases for combination in combinations)
+    return tuple(_at(base, combination) for base in bases for combination in combinations)
+
+
+def _at(base: Strategy, combination: Mapping[str, str]) -> Strategy:
+    """Return the strategy with the parameters of a point. Raises UsageError or StrategyRefused, with the point."""
+    try:
+        return with_parameters(base, combination)
+    # The class of the parameters may raise any ValueError for values that do not go together.
+    except ValueError as error:
+        raise at_point(error, combination) from error
 
 
 def _listed(names: object) -> list[str]:

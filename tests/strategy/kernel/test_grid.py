@@ -21,6 +21,7 @@ from strategy.market.instruments import Calendar, Instrument, Membership
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
+from strategy.portfolio.capped_days import capped_days
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import symbol_signals
@@ -30,8 +31,8 @@ from testing.markets.panels import stock, walk
 D = Decimal
 FIRST = date(2011, 1, 3)
 #: Its signal is the exposure.
-HALF_LONG = Strategy(name="half-long", signal=lambda bars: 0.5 * np.sign(bars.close), history_bars=1, sizing="direct")
-SWEPT = (TURBO, RULES, VOL_TARGET, MOMENTUM, HALF_LONG)
+LONG = Strategy(name="long", signal=lambda bars: 0.75 * np.sign(bars.close), history_bars=1, sizing="direct")
+SWEPT = (TURBO, RULES, VOL_TARGET, MOMENTUM, LONG)
 #: Cheap and dear, calm and bold; the drawdown control of the last two bites early and looks back a quarter.
 SIZINGS = (
     SizingParams(),
@@ -72,7 +73,7 @@ def all_points(symbols: tuple[str, ...]) -> tuple[Point, ...]:
 def test_a_point_is_the_exact_account_with_lots_and_limits_off(symbols: tuple[str, ...]) -> None:
     bars = {symbol: walk(symbol, seed, 500) for seed, symbol in enumerate(symbols)}
     instruments = traded(*bars.values())
-    compared = 0
+    compared = bound = 0
     for chunk in chunks(all_points(symbols), 500):
         panel = sweep_panel(bars, instruments, chunk[0].strategy, np.datetime64(FIRST, "us"))
         found = swept(panel, chunk)
@@ -85,9 +86,13 @@ def test_a_point_is_the_exact_account_with_lots_and_limits_off(symbols: tuple[st
             assert found.metrics[number].max_drawdown == pytest.approx(expected.max_drawdown, abs=1e-9)
             # The exact account counts the slippage as part of what was traded.
             assert found.metrics[number].turnover_per_year == pytest.approx(expected.turnover_per_year, rel=1e-3)
+            days = capped_days(point.strategy, replayed.decisions, replayed.snapshots, point.sizing)
+            assert found.capped[number] == pytest.approx(len(days) / len(replayed.snapshots), abs=1e-12)
+            bound += len(days)
             compared += 1
     # Two strategies read all four sizings, two read the volatility target and the cap alone, one the cap.
     assert compared == 2 * (2 * 4 + 2 * 2 + 2)
+    assert bound > 0
 
 
 def test_what_has_left_the_universe_is_sold() -> None:

@@ -15,7 +15,10 @@ from storage.bars.own_columns import with_columns
 from storage.bars.published import load
 from storage.database import connect
 from storage.ledger import days as ledger
+from strategy.account.fees_and_slippage import Costs
+from strategy.builtin.registry import VOL_TARGET
 from strategy.exit_codes import UsageError
+from strategy.kernel.grid import Grid, points
 from strategy.market.data_hash import data_sha256
 from strategy.portfolio.decision import Status
 from strategy.signals.faults import StrategyRefused
@@ -27,12 +30,14 @@ from tasks.backfill.market import open_market
 from tasks.backfill.run import fill
 from tasks.backfill.runs import Backfill
 from tasks.backtest.run import Backtest, Window, backtest
+from tasks.backtest.sweep import sweep
+from tasks.backtest.sweep_chunks import side_by_side
 from tasks.operations.import_bars import import_bars
 from tasks.run.job import Job
 from tasks.strategies.audit_gate import Subject, audit_state, demand_audited
 from testing.accounts.ledgers import contents
 from testing.markets.bars import PAIR, record
-from testing.runs.jobs import a_job, on, run_day
+from testing.runs.jobs import SIZING, a_job, on, run_day
 from testing.runs.own_strategies import EARNINGS, a_strategy
 
 LAST = date(2020, 6, 9)
@@ -161,3 +166,21 @@ def test_an_import_says_which_column_changed(tmp_path: Path) -> None:
     assert (sum(second.published.values()), second.columns) == (0, {OWNER: {"eps": 1}})
     again = replace(job, now=job.now + timedelta(minutes=2))
     assert import_bars(again, lambda: a_market(tmp_path, **{f"d{day:%Y%m%d}": 0.123}), ([], "")).columns == {}
+
+
+def test_the_hash_of_a_sweep_covers_the_columns_of_all_its_strategies(tmp_path: Path) -> None:
+    source = a_market(tmp_path)
+    late = a_strategy(tmp_path, EARNINGS)
+    soon = a_strategy(tmp_path, EARNINGS.replace("days=45", "days=5").replace('name="earnings"', 'name="soon"'))
+
+    def digest(*strategies: Strategy) -> str:
+        grid = Grid(accounts=(source.symbols(),), strategies=strategies, sizings=(SIZING,), costs=(Costs(),))
+        job = a_job_on(source, tmp_path / "home", strategies[0])
+        return sweep(job, (points(grid), None), lambda: source, side_by_side(1)).data_sha256
+
+    alone = {strategy: digest(strategy) for strategy in (late, soon, VOL_TARGET)}
+    pairs = [digest(late, soon), digest(late, VOL_TARGET), digest(soon, VOL_TARGET)]
+    assert len({*alone.values(), *pairs}) == 6
+    assert pairs[0] == digest(soon, late)
+    job = a_job_on(source, tmp_path / "home", late)
+    assert backtest(job, Window(strategies=(late,), start=None), lambda: source).data_sha256 == alone[late]

@@ -74,7 +74,10 @@ def test_a_sweep_is_one_json_object_and_a_table(run: Run, options: list[str], gr
         ('neutral_zone = ["0.1"]', "neutral_zone holds '0.1' in the grid; it must hold numbers"),
         ("fee_bps = [-1]", "fee_bps is -1; it must be greater than or equal to 0"),
         ("drawdown_floor = [1.5]", "drawdown_floor holds 1.5 in the grid; it must lie between 0 and 1"),
-        ("drawdown_start = [0.3]", "the grid cannot be run: drawdown knees 0.3 and 0.25 must increase"),
+        (
+            "drawdown_start = [0.1, 0.3]\ndrawdown_full = [0.25]",
+            "at the point drawdown_start=0.3, drawdown_full=0.25 of the grid, drawdown knees 0.3 and 0.25 must",
+        ),
         (
             'strategy = ["rulez"]',
             "--strategy is 'rulez', which is neither a known strategy nor a file such as trend.py; did you mean rules?",

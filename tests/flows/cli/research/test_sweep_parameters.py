@@ -1,5 +1,6 @@
 """A grid of a strategy's own parameters: every combination is a point, a trial, and a backtest with `--set`."""
 
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -53,8 +54,79 @@ def test_the_best_point_is_the_backtest_with_its_parameters(
     alone = run(*mine, "--set", chosen[0], "--set", chosen[1], "--fee-bps", best["fee_bps"], "--json")
     assert alone.code == 0, alone.err
     assert alone.answer["net"] == best["exact"]
+    assert alone.answer["benchmarks"] == answer["benchmarks"]
+    assert list(answer["benchmarks"]) == ["hold"]
     # A backtest of a point is no further trial.
     assert alone.answer["trials"] == 8
+
+
+def test_the_answer_says_whether_the_best_point_was_audited(
+    run: Run, options: list[str], grid: Path, tmp_path: Path
+) -> None:
+    mine = [*options, "--strategy", a_file(tmp_path, SPEEDS)]
+    best = run(*mine, "--grid", grid, "--json").answer["best"]
+    assert (best["audit"], len(best["strategy_sha256"])) == ("not audited", 64)
+    chosen = [word for name, value in best["parameters"].items() for word in ("--set", f"{name}={value}")]
+    shown = run(*mine, "--grid", grid).out
+    said = f"not audited: `turbodmt audit lookahead` with the same options and {' '.join(chosen)} audits it."
+    assert said in " ".join(shown.split())
+    audited = run("audit", "lookahead", *mine[1:], *chosen, "--days", "3")
+    assert audited.code == 0, audited.err
+    del os.environ["TURBODMT_PARAMETERS"]
+    assert run(*mine, "--grid", grid, "--json").answer["best"]["audit"] == "passed"
+    # An audit is of the parameters too.
+    grid.write_text("parameters.bars = [40]")
+    assert run(*mine, "--grid", grid, "--json").answer["best"]["audit"] == "not audited"
+    grid.write_text("neutral_zone = [0.0]")
+    assert "audit" not in run(*options, "--strategy", "rules", "--grid", grid, "--json").answer["best"]
+
+
+def test_every_point_says_how_often_the_largest_exposure_decided(
+    run: Run, options: list[str], grid: Path, tmp_path: Path
+) -> None:
+    grid.write_text("max_position_size = [0.25, 2.0]")
+    mine = [*options, "--strategy", a_file(tmp_path, SPEEDS)]
+    ended = run(*mine, "--grid", grid, "--save-results", tmp_path / "out", "--json")
+    rows = pd.read_parquet(ended.answer["table"]).set_index("max_position_size")["capped_ratio"]
+    assert (rows[0.25], rows[2.0]) == (1.0, 0.0)
+    grid.write_text("max_position_size = [0.25]")
+    alone = run(*mine, "--set", "max_position_size=0.25", "--json").answer["warnings"]
+    swept = run(*mine, "--grid", grid, "--json").answer["warnings"]
+    told = [warning for warning in alone if "the cap decided" in warning]
+    assert told == [
+        "the cap decided on 89 of 89 days, not the signals: together they ask for more than max_position_size 0.25, a "
+        "multiple of equity; return smaller ones or raise it"
+    ]
+    assert [warning for warning in swept if "the cap decided" in warning] == [f"best point: {told[0]}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            SPEEDS.replace(
+                "    size: float = 1.0\n",
+                "    size: float = 1.0\n\n    def __post_init__(self):\n        if self.bars > 25 and self.size < 1:\n"
+                "            raise ValueError('odd')\n",
+            ),
+            "at the point bars=30, size=0.5 of the grid, ",
+        ),
+        (
+            SPEEDS.replace("    out = ", "    assert parameters.bars < 25 or parameters.size < 1\n    out = "),
+            "TOKEN: at the point bars=30, size=1.0 of the grid, ",
+        ),
+        (
+            SPEEDS.replace("out[parameters.bars :] = ", "out[parameters.bars :] = 2 * "),
+            "at the point bars=20, size=1.0 of the grid, ",
+        ),
+    ],
+)
+def test_a_refusal_names_the_point(
+    run: Run, options: list[str], grid: Path, tmp_path: Path, text: str, sentence: str
+) -> None:
+    ended = run(*options, "--strategy", a_file(tmp_path, text), "--grid", grid)
+    assert ended.code == 2
+    assert sentence in ended.failure
 
 
 def test_the_points_are_shown_by_their_parameters(run: Run, options: list[str], grid: Path, tmp_path: Path) -> None:

@@ -79,6 +79,8 @@ def test_the_haircut_is_what_is_lost_out_of_sample(run: Run, options: list[str],
     assert walk["haircut"] == walk["in_sample_sharpe"] - walk["out_of_sample"]["sharpe"]
     assert walk["haircut_ratio"] == pytest.approx(walk["haircut"] / walk["in_sample_sharpe"])
     assert all(set(fold["parameters"]) == {"bars", "size"} for fold in walk["folds"])
+    assert not [warning for warning in ended.answer["warnings"] if "picked once" in warning]
+    assert {fold["audit"] for fold in walk["folds"]} == {"not audited"}
     shown = run(*options, "--grid", grid, "--walk-forward")
     assert "out of sample: " not in shown.err
     assert "a haircut of" in shown.out
@@ -92,6 +94,17 @@ def test_one_point_walked_forward_is_its_backtest(run: Run, options: list[str], 
     alone = run(*options, "--set", "bars=10", "--start-date", "2019-01-01", "--json")
     assert swept.code == alone.code == 0, swept.err + alone.err
     assert swept.answer["walk_forward"]["out_of_sample"] == alone.answer["net"]
+    assert swept.answer["walk_forward"]["benchmarks"] == alone.answer["benchmarks"]
+    assert swept.answer["benchmarks"] != alone.answer["benchmarks"]
+
+
+def test_a_single_pick_is_warned_of(run: Run, options: list[str], grid: Path) -> None:
+    ended = run(*options, "--grid", grid, "--walk-forward", "--end-date", "2019-12-31", "--json")
+    assert len(ended.answer["walk_forward"]["folds"]) == 1
+    assert ended.answer["warnings"][-1] == (
+        "--walk-forward picked once, for 2019-01-01 to 2019-12-31: a haircut from one pick says little; choose an "
+        "earlier --start-date or a later --end-date for more years"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,24 @@
+"""The version of a strategy of the user's own in words, with the verdict of its audit."""
+
+import shlex
+from collections.abc import Mapping
+
+
+def told_version(sha256: str | None, audit: str | None, parameters: Mapping[str, object]) -> str:
+    """Return the version, and whether its audit with these parameters has passed; empty for a built-in strategy.
+
+    >>> told_version("8c5da131832e" * 5, "passed", {})
+    'Version 8c5da131832e, which has passed its audit on these symbols.'
+    >>> told_version("8c5da131832e" * 5, "not audited", {"fast": 20})
+    'Version 8c5da131832e, not audited: `turbodmt audit lookahead` with the same options and --set fast=20 audits it.'
+    """
+    if sha256 is None:
+        return ""
+    version = f"Version {sha256[:12]}"
+    if audit == "passed":
+        return f"{version}, which has passed its audit on these symbols."
+    chosen = "".join(f" --set {shlex.quote(f'{name}={value}')}" for name, value in parameters.items())
+    command = f"`turbodmt audit lookahead` with the same options{f' and{chosen}' if chosen else ''}"
+    if audit == "refused":
+        return f"{version}, which its audit has refused: {command} says why."
+    return f"{version}, not audited: {command} audits it."
