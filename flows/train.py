@@ -7,10 +7,10 @@ from pathlib import Path
 from prefect import flow
 from prefect.runtime import flow_run
 
-from flows.config.settings import load
+from flows.config.settings import StrategyName, load
 from flows.config.wall_clock import clock
 from flows.planning.adapters import open_source, source_factory
-from flows.planning.plan import Request, plan
+from flows.planning.plan import Request, learner_named, plan
 from flows.runs.docstrings import documented
 from flows.runs.run_names import name_run
 from flows.runs.run_states import ended_well, in_one_sentence
@@ -29,7 +29,11 @@ def run_name() -> str:
 @flow(name="train", flow_run_name=run_name)
 @documented
 def train(
-    as_of: date | None = None, source: str | None = None, symbols: list[str] | None = None, home: Path | None = None
+    as_of: date | None = None,
+    source: str | None = None,
+    symbols: list[str] | None = None,
+    strategy: StrategyName | None = None,
+    home: Path | None = None,
 ) -> str:
     """A challenger of `as_of` and the verdict on it: the JSON text that `turbodmt train --json` prints.
 
@@ -39,16 +43,18 @@ def train(
         as_of: The last closed bar to learn from; left out, the newest one.
         source: Where bars come from: sample, binance, yahoo or file:PATH.
         symbols: What to train for; left out, what the source serves by default.
+        strategy: The strategy whose learner is trained; left out, that of the settings, or turbo if it has none.
         home: The folder of the database, models and reports; left out, that of the worker.
     """
     attend_run()
-    given = {"source": source, "symbols": symbols, "home": home, "strategy": "turbo"}
-    return in_one_sentence(lambda: _run(given, as_of))
+    given = {"source": source, "symbols": symbols, "strategy": strategy, "home": home}
+    return in_one_sentence(lambda: _run(given, as_of, strategy))
 
 
-def _run(given: Mapping[str, object], as_of: date | None) -> str:
+def _run(given: Mapping[str, object], as_of: date | None, named: str | None) -> str:
     settings = load(given)
-    job = plan(settings, open_source(settings), Request(account="train", as_of=as_of, clock=clock()))
+    strategy = learner_named(settings, named)
+    job = plan(settings, open_source(settings), Request(account="train", as_of=as_of, clock=clock()), strategy)
     name_run(job, f"{job.as_of}")
     ingest(job, source_factory(settings))
     gate = inspect_past(job)

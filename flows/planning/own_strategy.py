@@ -19,5 +19,11 @@ def admit(settings: Settings, account: str, strategy: "Strategy", at: datetime) 
     """
     demand_one_file(settings.home, strategy)
     demand_bound(settings.home, account, strategy)
+    keep(settings, strategy, at)
+
+
+def keep(settings: Settings, strategy: "Strategy", at: datetime) -> None:
+    """Keep a copy of the strategy's file in the home if the settings name a file. Raises UsageError."""
+    demand_one_file(settings.home, strategy)
     if is_file(settings.strategy):
         register(settings.home, strategy, at)

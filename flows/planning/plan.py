@@ -93,6 +93,20 @@ def learning(settings: Settings) -> Strategy:
     return next(strategy for strategy in (strategy_of(settings), *BUILT_IN.values()) if strategy.learner)
 
 
+def learner_named(settings: Settings, given: str | None) -> Strategy:
+    """Return the strategy that is given if it has models, without one that of `learning`.
+
+    Raises RequestRefused for one that has none.
+    """
+    strategy = learning(settings) if given is None else strategy_of(settings)
+    if strategy.learner is None:
+        raise RequestRefused(
+            f"--strategy {given} has a signal and no learner, so that there is nothing to train; name one with a "
+            "learner, such as turbo"
+        )
+    return strategy
+
+
 def run_config(settings: Settings, strategy: Strategy) -> RunConfig:
     """Return the rules that the settings describe, for this strategy."""
     return RunConfig(

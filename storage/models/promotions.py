@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from storage.database import Connection, transaction
 from storage.keyed_rows import Table, insert_once
-from storage.models.panels import Panel, as_json
+from storage.models.panels import OF_PANEL, Panel, as_json
 from storage.typed_rows import read_all, read_first, scalar
 from strategy.training.promotion_gate import PRIOR, Verdict
 
@@ -23,7 +23,7 @@ class Promoter(StrEnum):
 class Promotion:
     """A promotion: from `as_of` on the model, or `prior`, decides for the strategy on these symbols of the source.
 
-    `at` is timezone-aware.
+    It decides for that version of the strategy alone. `at` is timezone-aware.
     """
 
     source: str
@@ -34,11 +34,17 @@ class Promotion:
     by: Promoter
     reason: str
     at: datetime
+    strategy_sha256: str | None = None
 
     @property
     def panel(self) -> Panel:
         """Return what the model decides for."""
-        return Panel(source=self.source, symbols=self.symbols, strategy=self.strategy)
+        return Panel(
+            source=self.source,
+            symbols=self.symbols,
+            strategy=self.strategy,
+            strategy_sha256=self.strategy_sha256,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +65,12 @@ _VERDICTS = Table(
     changing=("promoted", "figures", "reason", "created_at"),
 )
 _SELECT = (
-    "SELECT source, symbols, strategy, model_id, as_of, promoted_by AS by, reason, promoted_at AS at FROM promotions "
+    "SELECT source, symbols, strategy, strategy_sha256, model_id, as_of, promoted_by AS by, reason, promoted_at AS at "
+    "FROM promotions "
 )
 _NEWEST_FIRST = " ORDER BY as_of DESC, number DESC "
 _IN_FORCE = (
-    "WHERE source = ? AND symbols = ? AND strategy = ? AND as_of <= ? "
+    f"WHERE {OF_PANEL} AND as_of <= ? "  # noqa: S608 - a constant
     "AND (model_id = 'prior' OR model_id IN (SELECT model_id FROM models WHERE trained_to <= ?))"
 )
 
@@ -95,7 +102,7 @@ def promote(connection: Connection, promotion: Promotion) -> bool:
 
     The gate promotes a model once a day, a person only a model that is not in force already. A promotion of an earlier
     day does not displace that of a later one. Raises ValueError if the model is not registered, belongs to another
-    strategy or other symbols, or saw bars after the day.
+    strategy, version or other symbols, or saw bars after the day.
     """
     with transaction(connection):
         _refuse_strangers(connection, promotion)
@@ -103,8 +110,8 @@ def promote(connection: Connection, promotion: Promotion) -> bool:
             return False
         connection.execute(
             "INSERT INTO promotions "
-            "(number, source, symbols, strategy, model_id, as_of, promoted_by, reason, promoted_at) "
-            "SELECT 1 + coalesce(max(number), 0), ?, ?, ?, ?, ?, ?, ?, ? FROM promotions",
+            "(number, source, symbols, strategy, strategy_sha256, model_id, as_of, promoted_by, reason, promoted_at) "
+            "SELECT 1 + coalesce(max(number), 0), ?, ?, ?, ?, ?, ?, ?, ?, ? FROM promotions",
             [
                 *(*promotion.panel.key, promotion.model_id, promotion.as_of, str(promotion.by)),
                 *(promotion.reason, promotion.at),
@@ -124,7 +131,7 @@ def in_force(connection: Connection, panel: Panel, as_of: date) -> Promotion | N
 
 def history(connection: Connection, panel: Panel) -> tuple[Promotion, ...]:
     """Return every promotion for the panel, the one in force first."""
-    ruled = _SELECT + "WHERE source = ? AND symbols = ? AND strategy = ?" + _NEWEST_FIRST
+    ruled = f"{_SELECT}WHERE {OF_PANEL}{_NEWEST_FIRST}"
     return read_all(connection, Promotion, ruled, panel.key)
 
 
@@ -155,8 +162,7 @@ def _is_known(connection: Connection, promotion: Promotion) -> bool:
     found = scalar(
         connection,
         int,
-        "SELECT 1 FROM promotions WHERE source = ? AND symbols = ? AND strategy = ? AND model_id = ? AND as_of = ? "
-        "AND promoted_by = ?",
+        f"SELECT 1 FROM promotions WHERE {OF_PANEL} AND model_id = ? AND as_of = ? AND promoted_by = ?",  # noqa: S608 - a constant
         [*promotion.panel.key, promotion.model_id, promotion.as_of, str(promotion.by)],
     )
     return found is not None
@@ -167,14 +173,20 @@ def _refuse_strangers(connection: Connection, promotion: Promotion) -> None:
         return
     model_id = promotion.model_id
     row = connection.execute(
-        "SELECT source, symbols, strategy, trained_to FROM models WHERE model_id = ?", [model_id]
+        "SELECT source, symbols, strategy, strategy_sha256, trained_to FROM models WHERE model_id = ?", [model_id]
     ).fetchone()
     if row is None:
         raise ValueError(f"model {model_id} is not registered; `turbodmt models` lists those that are")
-    source, symbols, strategy, trained_to = row
+    source, symbols, strategy, version, trained_to = row
     if strategy != promotion.strategy:
         raise ValueError(
             f"model {model_id[:12]} belongs to strategy {strategy}, not to {promotion.strategy}; promote it for its own"
+        )
+    if version != promotion.strategy_sha256:
+        versions = [(each or "built in")[:12] for each in (version, promotion.strategy_sha256)]
+        raise ValueError(
+            f"model {model_id[:12]} belongs to version {versions[0]} of strategy {strategy}, not to {versions[1]}; "
+            "promote it for its own"
         )
     if (source, symbols) != (promotion.source, as_json(promotion.symbols)):
         raise ValueError(

@@ -20,7 +20,7 @@ from storage.database import Connection
 from storage.files import write_whole
 from storage.keyed_rows import Table, insert_once
 from storage.models import promotions
-from storage.models.panels import Panel
+from storage.models.panels import OF_PANEL, Panel, as_json
 from storage.models.promotions import StoredVerdict
 from storage.typed_rows import read_all, read_first, scalar
 from strategy.exit_codes import Exit, UsageError
@@ -75,7 +75,12 @@ class ModelRecord:
     @property
     def panel(self) -> Panel:
         """Return what the model was trained for."""
-        return Panel(source=self.source, symbols=self.symbols, strategy=self.strategy)
+        return Panel(
+            source=self.source,
+            symbols=self.symbols,
+            strategy=self.strategy,
+            strategy_sha256=self.strategy_sha256,
+        )
 
 
 #: The fewest digits to which an id may be shortened.
@@ -140,7 +145,8 @@ def register(connection: Connection, record: ModelRecord) -> None:
     Raises LedgerConflict if it is known with other data, symbols, strategy, dates or seed.
     """
     row = (
-        *(record.model_id, *record.panel.key, record.trained_from, record.trained_to),
+        *(record.model_id, record.source, as_json(record.symbols), record.strategy),
+        *(record.trained_from, record.trained_to),
         *(record.seed, record.data_sha256, record.config, record.code_version, record.validation, record.created_at),
         record.strategy_sha256,
     )
@@ -180,10 +186,7 @@ def last_trained(connection: Connection, panel: Panel, *, until: date) -> date |
     None if there is none. Refused models count, so that one refused yesterday is not fitted again today. A model
     without a verdict does not count: the run that trained it was stopped before the promotion gate.
     """
-    select = (
-        "SELECT max(trained_to) FROM registry WHERE source = ? AND symbols = ? AND strategy = ? AND trained_to <= ? "
-        "AND state <> ?"
-    )
+    select = f"SELECT max(trained_to) FROM registry WHERE {OF_PANEL} AND trained_to <= ? AND state <> ?"  # noqa: S608 - a constant
     return scalar(connection, date, select, [*panel.key, until, str(ModelState.CHALLENGER)])
 
 
@@ -192,8 +195,8 @@ def judged_on(connection: Connection, panel: Panel, trained_to: date) -> StoredV
     model_id = scalar(
         connection,
         str,
-        "SELECT model_id FROM models JOIN verdicts USING (model_id) WHERE source = ? AND symbols = ? "
-        "AND strategy = ? AND trained_to = ? ORDER BY verdicts.created_at DESC, model_id LIMIT 1",
+        f"SELECT model_id FROM models JOIN verdicts USING (model_id) WHERE {OF_PANEL} AND trained_to = ? "  # noqa: S608 - a constant
+        "ORDER BY verdicts.created_at DESC, model_id LIMIT 1",
         [*panel.key, trained_to],
     )
     return promotions.verdicts(connection, model_id)[0] if model_id else None

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from strategy.audit.altered_bars import another_future
 from strategy.audit.signal_calls import Difference, unequal
 from strategy.audit.signal_examination import Examination
+from strategy.market.altered_bars import another_future
 from strategy.signals.faults import CallFailed, Check, Fault
 from strategy.signals.strategies import Strategy
 

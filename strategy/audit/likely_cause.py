@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from strategy.audit.altered_bars import altered_rows, rounded_otherwise
 from strategy.audit.signal_calls import Difference, SignalCalls, gaps
+from strategy.market.altered_bars import altered_rows, rounded_otherwise
 from strategy.market.bars import FloatArray
 from strategy.signals.evaluation import IMPRECISION
 

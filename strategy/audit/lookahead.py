@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strategy.account.state import Snapshot
+from strategy.market.altered_bars import LEAST_SCALE, MOST_SCALE, PRICES
 from strategy.market.bars import Bars, bars_until
 from strategy.market.instruments import Calendar
 from strategy.portfolio.account_config import AccountConfig
@@ -22,9 +23,6 @@ from strategy.signals.strategies import Strategy
 
 Market = Mapping[str, Bars]
 
-#: Altered later prices are those of other days, multiplied by a random factor between these.
-LEAST_SCALE, MOST_SCALE = 0.5, 2.0
-PRICES = ("open", "high", "low", "close")
 #: Fields of SymbolSignals that are compared at a row.
 ESTIMATES = ("signal", "regime", "confidence", "volatility", "change")
 

@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from strategy.audit.altered_bars import Known
+from strategy.market.altered_bars import Known
 from strategy.market.bars import Bars, FloatArray
 from strategy.signals.evaluation import IMPRECISION, Tick, call, failed_call, returned
 from strategy.signals.faults import CallFailed, Check, Fault

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from strategy.audit.altered_bars import altered_rows, another_future
 from strategy.audit.likely_cause import cause_of_look_ahead, cause_of_other_window
 from strategy.audit.signal_calls import Difference, SignalCalls, day_of, difference, gaps, same_bits, unequal
+from strategy.market.altered_bars import altered_rows, another_future
 from strategy.market.bars import FloatArray
 from strategy.signals.evaluation import IMPRECISION, PROBED_WINDOWS
 from strategy.signals.faults import CallFailed, Check, Fault

@@ -17,10 +17,10 @@ from hashlib import sha256
 
 import numpy as np
 
-from strategy.audit.altered_bars import reordered
 from strategy.audit.kept_state import state_of_first_calls, state_of_other_symbols
 from strategy.audit.signal_calls import SignalCalls, gaps
 from strategy.audit.signal_examination import Examination, examination
+from strategy.market.altered_bars import reordered
 from strategy.market.bars import Bars
 from strategy.market.price_panel import PricePanel, price_panel
 from strategy.signals.evaluation import IMPRECISION, Tick, silent

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from strategy.market.bars import Bars, FloatArray
 from strategy.portfolio.decision import Decision
+from strategy.signals.evaluation import evaluate
 from strategy.signals.forecaster import SignalParts
 from strategy.signals.regime import REGIMES, SCORES, evidence, probabilities, regime_bars, weighed
 from strategy.signals.strategies import Strategy
@@ -57,17 +58,26 @@ def explained_regime(bars: Bars, decision: Decision) -> Evidence:
     )
 
 
-def explained_forecast(bars: Bars, decision: Decision, strategy: Strategy, parts: SignalParts | None) -> Forecast:
-    """Return the components of the decision's signal; `bars` end on the day of the decision."""
+def explained_forecast(
+    bars: Mapping[str, Bars], decision: Decision, strategy: Strategy, parts: SignalParts | None
+) -> Forecast:
+    """Return the components of the decision's signal; the bars of all symbols end on the day of the decision."""
+    own = bars[decision.symbol]
     base = Forecast(
         signal=decision.signal,
-        inputs=_inputs(strategy, bars),
-        prior=_known(strategy.values(bars)[-1]) if strategy.learner else None,
+        inputs=_inputs(strategy, own),
+        prior=_prior(bars, decision.symbol, strategy) if strategy.learner else None,
     )
     if parts is None:
         return base
     features = MappingProxyType({name: _known(value) for name, value in parts.features.items()})
     return replace(base, features=features, members=parts.members, mean=sum(parts.members) / len(parts.members))
+
+
+def _prior(bars: Mapping[str, Bars], symbol: str, strategy: Strategy) -> float | None:
+    """Return the newest signal of the strategy without its model, None if it knows none."""
+    seen = {symbol: bars[symbol]} if strategy.signals is None else bars
+    return _known(evaluate(strategy, seen, bars[symbol].open_time[-1]).signals[symbol][-1])
 
 
 def _inputs(strategy: Strategy, bars: Bars) -> Named:

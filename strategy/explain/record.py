@@ -131,7 +131,7 @@ def explanations(day: Judgement) -> tuple[Explanation, ...]:
 
 
 def _forecast(day: Judgement, decision: Decision, parts: SignalParts | None) -> Forecast:
-    return explained_forecast(day.bars[decision.symbol], decision, day.config.strategy, parts)
+    return explained_forecast(day.bars, decision, day.config.strategy, parts)
 
 
 def _orders(day: Judgement, decisions: tuple[Decision, ...], config: AccountConfig) -> dict[str, Order]:

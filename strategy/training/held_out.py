@@ -11,12 +11,18 @@ from strategy.kernel.grid import Point
 from strategy.kernel.grid_accounts import sweep_panel, swept
 from strategy.market.bars import Bars, FloatArray
 from strategy.market.panel import Panel, side_by_side
-from strategy.signals.fitted_model import FittedModel, learner_settings, read_fitted, refused_in_words
+from strategy.signals.evaluation import sealed
+from strategy.signals.faults import CallFailed, Check, StrategyRefused
+from strategy.signals.fitted_model import FittedModel, demand_arrays, learner_settings, read_fitted, refused_in_words
 from strategy.signals.forecaster import Forecaster
+from strategy.signals.model_examination import examined
 from strategy.signals.strategies import Arrays, Evaluated, Learner, Strategy
 from strategy.training.recipe import TrainingConfig
-from strategy.training.trainer import Learned, NotTrained, Past, Returns, Settings
+from strategy.training.trainer import Learned, NotFinished, NotTrained, Past, Returns, Settings
 from strategy.training.windows import LEAST_GATE_DAYS, SplitRule
+
+#: Broken rules that refuse the strategy itself, as the audit of a signal does, and not only the model.
+_DISHONEST = frozenset({Check.LOOKS_AHEAD, Check.UNSTABLE, Check.OUTSIDE_WORLD})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +58,8 @@ class HeldOut:
     def train(self, past: Past, start: Forecaster | None = None) -> Learned:  # noqa: ARG002
         """Train a model on the dates before the purge, and judge it on the gate dates after it.
 
-        The model that is judged is the one that is read back from its arrays. Raises NotTrained.
+        The model that is judged is the one that is read back from its arrays. Raises NotTrained, NotFinished for a
+        learner that was stopped, and StrategyRefused for signals that look ahead or change when computed again.
         """
         panel = side_by_side({symbol: series.open_time for symbol, series in past.bars.items()})
         span = self._gate(panel)
@@ -66,15 +73,20 @@ class HeldOut:
                 f"{self.learner.history_bars} bars of a signal before the purge (needs 1) and {len(span)} days of "
                 f"validation (needs {LEAST_GATE_DAYS}); import more history"
             )
-        model = self._read(self._arrays(known))
+        arrays = self._arrays(known)
+        model = self._read(arrays)
         signals, faults = model.checked(past.bars, panel.open_time[span.start])
+        seed_text = self.strategy.version or self.strategy.name
+        fault = next(iter(faults), None) or examined(model, past.bars, seed_text, lambda: self._read(arrays))
+        if fault and fault.check in _DISHONEST:
+            raise StrategyRefused(self.strategy.name, fault)
         return Learned(
             model=model,
             gate=self._account(past, signals, span),
             prior_gate=self._account(past, None, span),
             gate_span=span,
             gate_dates=panel.open_time[span.start + 1 : span.stop + 1],
-            refused=refused_in_words(self.strategy, faults[0]) if faults else "",
+            refused=refused_in_words(self.strategy, fault) if fault else "",
         )
 
     def returns(self, past: Past, model: Forecaster, span: range) -> Returns:
@@ -91,21 +103,19 @@ class HeldOut:
 
     def _arrays(self, known: Mapping[str, Bars]) -> dict[str, NDArray[Any]]:
         """Return the arrays of a newly trained model, checked. Raises NotTrained."""
+        past = {symbol: sealed(series) for symbol, series in known.items()}
         try:
-            arrays = {str(name): np.asarray(values) for name, values in self._fit(known).items()}
+            arrays = self.learner.fit(past, self.seed).to_arrays()
+        except CallFailed as failed:
+            raise NotTrained(f"the learner of {self.strategy} is refused: {failed.fault.message}") from failed
+        except NotFinished:
+            raise
         except Exception as error:
             raise NotTrained(f"the learner of {self.strategy} raises {type(error).__name__}: {error}") from error
-        for name, values in arrays.items():
-            if values.dtype.kind not in "biuf" or not np.isfinite(values).all():
-                raise NotTrained(
-                    f"the model of {self.strategy} holds {name}, which is not an array of finite numbers; give numbers"
-                )
-        if not arrays:
-            raise NotTrained(f"the model of {self.strategy} holds no array, so it cannot be kept; return some")
-        return arrays
-
-    def _fit(self, known: Mapping[str, Bars]) -> Arrays:
-        return self.learner.fit(known, self.seed).to_arrays()
+        try:
+            return demand_arrays(self.strategy.name, arrays)
+        except ValueError as error:
+            raise NotTrained(str(error)) from error
 
     def _read(self, arrays: Arrays) -> FittedModel:
         try:

@@ -24,6 +24,10 @@ class NotTrained(Exception):
     """No model came of a training: there is too little history, or the learner failed."""
 
 
+class NotFinished(ValueError):
+    """A training that was stopped by its time limit, or whose process was ended: another attempt may succeed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Past:
     """All that a training may know: the bars up to its day, and the account that will trade."""
@@ -83,7 +87,8 @@ class Trainer(Protocol):
     def train(self, past: Past, start: Forecaster | None = None) -> Learned:
         """Train and judge a model, from `start` on if given; the same inputs give the same bytes.
 
-        Raises NotTrained if no model comes of it, and ValueError for settings that admit no training at all.
+        Raises NotTrained if no model comes of it, ValueError for settings that admit no training at all, and
+        StrategyRefused for signals that look ahead.
         """
         ...
 

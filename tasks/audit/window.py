@@ -103,7 +103,12 @@ def promoted(known: Audited, strategy: Strategy) -> tuple[str | None, tuple[str,
     job = known.job
     if known.symbols != job.symbols:
         return None, (f"a model decides for all of its symbols together, so only the prior of {strategy} was audited",)
-    panel = Panel(source=job.source, symbols=job.symbols, strategy=strategy.name)
+    panel = Panel(
+        source=job.source,
+        symbols=job.symbols,
+        strategy=strategy.name,
+        strategy_sha256=strategy.version or None,
+    )
     with connect(job.home) as store:
         champion = champions.champion(store, panel, trained_until=date.max)
     if champion is None:

@@ -18,6 +18,7 @@ from storage.models.registry import ModelDamaged, ModelRecord
 from storage.models.trials import Trial
 from strategy.market.data_hash import data_sha256
 from strategy.portfolio.account_config import AccountConfig
+from strategy.signals.faults import StrategyRefused
 from strategy.signals.forecaster import Forecaster
 from strategy.training.candidate import first_verdict, refresh_verdict
 from strategy.training.promotion_gate import PRIOR, GateRules, Verdict
@@ -45,7 +46,7 @@ def challenge(job: Job, champion: ModelRecord | None, since: date) -> Challenged
 
     If promoted, it decides from the day `since`. The same bars, account, recipe and champion give the same model and
     verdict, so one judged before is answered from the registry. Raises TrainingRefused if the history is too short or
-    the training fails; then nothing is registered.
+    the training fails, and StrategyRefused if there is no champion and the model looks ahead; nothing is registered.
     """
     with connect(job.home) as store:
         published = bar_store.load(store, job.source, job.symbols, until=job.as_of)
@@ -100,6 +101,11 @@ def _learned(job: Job, past: Past, plan: TrainingPlan, start: Forecaster | None)
         with training_on(job.policy.recipe.device):
             return plan.trainer.train(past, start)
     except NotTrained as error:
+        raise TrainingRefused(str(error)) from error
+    except StrategyRefused as error:
+        # A champion passed when it was trained, and goes on.
+        if plan.champion is None:
+            raise
         raise TrainingRefused(str(error)) from error
 
 
@@ -184,6 +190,7 @@ def _settled(job: Job, record: ModelRecord, verdict: Verdict, since: date) -> Ve
                 source=job.registry,
                 symbols=job.symbols,
                 strategy=record.strategy,
+                strategy_sha256=record.strategy_sha256,
                 model_id=record.model_id,
                 as_of=since,
                 by=Promoter.GATE,

@@ -7,6 +7,7 @@ from datetime import date
 import numpy as np
 
 from storage.bars import published as bar_store
+from storage.bars.own_columns import with_columns
 from storage.database import Connection, connect
 from storage.models import champions, promotions
 from storage.models import registry as model_store
@@ -137,7 +138,8 @@ def _refusals(job: Job, model: Forecaster) -> tuple[Fault, ...]:
     with connect(job.home) as store:
 
         def newest(count: int) -> dict[str, Bars]:
-            return bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=count)
+            known = bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=count)
+            return with_columns(store, job.source, known, job.policy.strategy.columns)
 
         bars = look_back(newest, job.policy.strategy, model)
     return model.refusals(bars, np.datetime64(job.as_of, "us"))
@@ -176,6 +178,8 @@ class TrainAnswer(Answer):
 
     as_of: date
     model_id: str
+    strategy: str
+    strategy_sha256: str | None
     source: str
     symbols: tuple[str, ...]
     trained_from: date

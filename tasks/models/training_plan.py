@@ -11,6 +11,7 @@ from storage.bars import published as bar_store
 from storage.database import Connection
 from storage.models.registry import ModelRecord
 from strategy.exit_codes import Exit
+from strategy.signals.faults import StrategyRefused
 from strategy.training.learners import trainer_of
 from strategy.training.trainer import Trainer
 from tasks.run.job import Job
@@ -62,12 +63,17 @@ def trainer_for(job: Job) -> Trainer:
 
 @contextmanager
 def training_on(device: str) -> Iterator[None]:
-    """Train inside the block, reproducibly. Raises TrainingRefused for what keeps it from training."""
+    """Train inside the block, reproducibly. Raises TrainingRefused for what keeps it from training.
+
+    A StrategyRefused passes through.
+    """
     if device == "cuda":
         # cuBLAS is deterministic only with this variable, and only if it is set before its first call.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     try:
         yield
+    except StrategyRefused:
+        raise
     except ValueError as error:
         raise TrainingRefused(str(error)) from error
     except RuntimeError as error:

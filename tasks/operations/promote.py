@@ -14,6 +14,7 @@ from storage.models import registry as model_store
 from storage.models.panels import Panel
 from storage.models.promotions import Promoter, Promotion, StoredVerdict
 from storage.models.registry import ModelRecord, ModelState
+from storage.strategies import registrations
 from strategy.builtin.registry import BUILT_IN
 from strategy.training.promotion_gate import PRIOR, Figures
 from tasks.models.load import forecaster
@@ -76,6 +77,7 @@ class PriorAnswer(Answer):
     source: str
     symbols: tuple[str, ...]
     strategy: str
+    strategy_sha256: str | None
     trained_from: None
     trained_to: None
     seed: None
@@ -102,6 +104,7 @@ class PromoteAnswer(Answer):
     source: str
     symbols: tuple[str, ...]
     strategy: str
+    strategy_sha256: str | None
     as_of: date | None
     reason: str
     replaced: str
@@ -158,6 +161,7 @@ def _promote(home: Path, panel: Panel, record: ModelRecord | None, reason: str, 
             source=panel.source,
             symbols=panel.symbols,
             strategy=panel.strategy,
+            strategy_sha256=panel.strategy_sha256,
             model_id=model_id,
             as_of=promotions.first_open_day(store, panel, trained_to),
             by=Promoter.HAND,
@@ -165,17 +169,33 @@ def _promote(home: Path, panel: Panel, record: ModelRecord | None, reason: str, 
             at=at,
         )
         changed = promotions.promote(store, promotion)
+        idle = _bound_elsewhere(store, panel)
     ruling = promotion if changed else before
     return PromoteAnswer(
         model_id=model_id,
         source=panel.source,
         symbols=panel.symbols,
         strategy=panel.strategy,
+        strategy_sha256=panel.strategy_sha256,
         as_of=ruling.as_of if ruling else None,
         reason=ruling.reason if ruling else "nothing was ever promoted",
         replaced=before.model_id if before else PRIOR,
         changed=changed,
-        warnings=(),
+        warnings=idle,
+    )
+
+
+def _bound_elsewhere(store: Connection, panel: Panel) -> tuple[str, ...]:
+    """Return a warning about accounts that trade another version of the strategy: it decides nothing for them."""
+    if panel.strategy_sha256 is None:
+        return ()
+    others = [each for each in registrations.bindings(store, panel.strategy) if each.sha256 != panel.strategy_sha256]
+    if not others:
+        return ()
+    named = ", ".join(f"{binding.account} ({binding.sha256[:12]})" for binding in others)
+    return (
+        f"this decides for version {panel.strategy_sha256[:12]} of {panel.strategy} alone, and not for accounts that "
+        f"are bound to another one: {named}",
     )
 
 
@@ -202,6 +222,7 @@ def _prior_answer(store: Connection, panel: Panel) -> PriorAnswer:
         source=panel.source,
         symbols=panel.symbols,
         strategy=panel.strategy,
+        strategy_sha256=panel.strategy_sha256,
         trained_from=None,
         trained_to=None,
         seed=None,

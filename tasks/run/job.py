@@ -102,7 +102,13 @@ class Job:
     @property
     def panel(self) -> Panel:
         """Return what its models decide for."""
-        return Panel(source=self.registry, symbols=self.symbols, strategy=self.policy.strategy.name)
+        strategy = self.policy.strategy
+        return Panel(
+            source=self.registry,
+            symbols=self.symbols,
+            strategy=strategy.name,
+            strategy_sha256=strategy.version or None,
+        )
 
     @property
     def registry(self) -> str:

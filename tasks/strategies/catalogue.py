@@ -17,8 +17,9 @@ from strategy.signals.faults import Check, Fault, StrategyRefused
 from strategy.signals.strategies import Strategy
 from tasks.strategies.binding import bound, bound_parameters, demand_one_file, resolved
 from tasks.strategies.spelling import SUFFIX, file_and_name, is_file
+from tasks.strategy_process.opening import open_strategy
 from tasks.strategy_process.parameter_values import WrongParameter, with_values
-from tasks.strategy_process.runner import ChildRunner, open_strategy
+from tasks.strategy_process.runner import ChildRunner
 
 #: Entry points of installed packages that are strategies.
 GROUP = "turbodmt.strategies"

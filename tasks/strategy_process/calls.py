@@ -8,8 +8,9 @@ from dataclasses import replace
 from functools import wraps
 from typing import Any
 
+from strategy.signals.evaluation import MOST_SAID
 from strategy.signals.faults import CallFailed, Check
-from strategy.signals.strategies import Strategy
+from strategy.signals.strategies import Learner, Strategy
 from tasks.strategy_process.clocks import watched_dates
 from tasks.strategy_process.loading import line_of
 from tasks.strategy_process.outside_world import Guard
@@ -42,10 +43,15 @@ class Calls:
         """Return the strategy, its code loaded again without its state, with its functions watched."""
         return self.watched(self._load())
 
+    def learner(self) -> Learner | None:
+        """Return the strategy's learner, its code loaded again without its state; None if it has none."""
+        return self._load().learner
+
     def watched(self, strategy: Strategy) -> Strategy:
-        """Return the strategy with its functions watched."""
+        """Return the strategy with its functions watched, and without its learner."""
         return replace(
             strategy,
+            learner=None,
             signal=self._watched(strategy.signal, strategy.history_bars),
             signals=self._watched(strategy.signals, strategy.history_bars),
             inputs=self._watched(strategy.inputs, sys.maxsize),
@@ -57,25 +63,53 @@ class Calls:
 
         @wraps(function)
         def watched(*given: Any) -> object:
-            if time.monotonic() - self._reported >= REPORT_S:
-                self._tell()
             fresh = self.symbol not in self._seen and len(given[0]) <= rows
             if fresh:
                 self._seen.add(self.symbol)
-            try:
-                with watched_dates(self.guard) if fresh else nullcontext():
-                    result = function(*given)
-            except (SystemExit, KeyboardInterrupt, GeneratorExit) as error:
-                line = line_of(error, self.guard.origin)
-                message = f"{self.guard.origin}, line {line}: ends the process with {type(error).__name__}"
-                raise CallFailed(Check.RAISES, message) from error
-            except Exception as error:
-                self._raise_refusal(error)
-                raise
-            self._raise_refusal(None)
-            return result
+            return self._run(function, given, fresh=fresh)
 
         return watched
+
+    def of_learner(self, function: Callable[..., Any], role: str) -> Callable[..., Any]:
+        """Return a function of a learner or a model, watched; its failures name the file's line and the role.
+
+        The clock of `datetime` is watched in the first call.
+        """
+
+        @wraps(function)
+        def watched(*given: Any) -> object:
+            fresh = role not in self._seen
+            self._seen.add(role)
+            try:
+                return self._run(function, given, fresh=fresh)
+            except CallFailed:
+                raise
+            except Exception as error:
+                place = f"{self.guard.origin}, line {line_of(error, self.guard.origin)}: {role}"
+                if isinstance(error, ValueError) and "read-only" in str(error):
+                    message = f"{place} writes to its input; copy an array before changing it"
+                    raise CallFailed(Check.WRITES_INPUT, message) from error
+                said = " ".join(str(error).split())[:MOST_SAID]
+                raise CallFailed(Check.RAISES, f"{place} raises {type(error).__name__}: {said}") from error
+
+        return watched
+
+    def _run(self, function: Callable[..., Any], given: tuple[Any, ...], *, fresh: bool) -> object:
+        """Call the function; watch the clock of `datetime` if it is a fresh call."""
+        if time.monotonic() - self._reported >= REPORT_S:
+            self._tell()
+        try:
+            with watched_dates(self.guard) if fresh else nullcontext():
+                result: object = function(*given)
+        except (SystemExit, KeyboardInterrupt, GeneratorExit) as error:
+            line = line_of(error, self.guard.origin)
+            message = f"{self.guard.origin}, line {line}: ends the process with {type(error).__name__}"
+            raise CallFailed(Check.RAISES, message) from error
+        except Exception as error:
+            self._raise_refusal(error)
+            raise
+        self._raise_refusal(None)
+        return result
 
     def _raise_refusal(self, error: BaseException | None) -> None:
         """Raise what the guard refused, even if the file or a library caught it and raised something else."""

@@ -29,6 +29,7 @@ from tasks.strategy_process.clocks import guard_pandas, guard_time, imports_pand
 from tasks.strategy_process.environment import guard_environment
 from tasks.strategy_process.frames import Message, packed_fault
 from tasks.strategy_process.imports_beside import BesideFinder
+from tasks.strategy_process.learner_requests import LEARNER_KINDS, packed_learner
 from tasks.strategy_process.loading import choose, execute, line_of, refused, with_parameters
 from tasks.strategy_process.outside_world import Guard
 from tasks.strategy_process.packed_audit import packed_audit
@@ -76,7 +77,7 @@ def inputs(strategy: Strategy, request: Message, calls: Calls) -> Iterator[Messa
 
 def describe(strategy: Strategy, request: Message, calls: Calls) -> Iterator[Message]:
     """Answer with the fields of the strategy."""
-    del request, calls
+    del request
     content = {
         "name": strategy.name,
         "across": strategy.signals is not None,
@@ -84,7 +85,7 @@ def describe(strategy: Strategy, request: Message, calls: Calls) -> Iterator[Mes
         "sizing": sizing_of(strategy).value,
         "parameters": described(strategy.parameters),
         "columns": {name: lag.days for name, lag in strategy.columns.items()},
-        "learner": strategy.learner is not None,
+        "learner": packed_learner(calls.learner()),
         "inputs": strategy.inputs is not None,
     }
     yield Message(kind="done", content=content)
@@ -98,7 +99,13 @@ def audit(strategy: Strategy, request: Message, calls: Calls) -> Iterator[Messag
 
 
 #: What can be requested.
-KINDS: Mapping[str, Kind] = {"audit": audit, "describe": describe, "evaluate": evaluate, "inputs": inputs}
+KINDS: Mapping[str, Kind] = {
+    "audit": audit,
+    "describe": describe,
+    "evaluate": evaluate,
+    "inputs": inputs,
+    **LEARNER_KINDS,
+}
 
 
 class Child:

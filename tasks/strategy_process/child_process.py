@@ -52,9 +52,10 @@ _FIXED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeLimits:
-    """Seconds that one call of a strategy may take, and loading its file with all that it imports."""
+    """Seconds that one call of a strategy may take, a learner's fit, and loading the file with all that it imports."""
 
     call_s: float = 30.0
+    fit_s: float = 600.0
     loading_s: float = 60.0
 
 

@@ -19,7 +19,8 @@ _LENGTHS = struct.Struct(">IQ")
 _OWN = ".own."
 #: Largest message, in bytes.
 MOST_BYTES = 1 << 34
-_TYPES = frozenset({"<f8", "<i8", "<M8[us]", "|b1", "|u1"})
+_INTEGERS = ("|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8")
+_TYPES = frozenset({"<f2", "<f4", "<f8", "<M8[us]", "|b1", *_INTEGERS})
 
 
 class BrokenFrame(ValueError):

@@ -10,6 +10,7 @@ from dataclasses import fields, replace
 from hashlib import sha256
 from io import BytesIO
 from math import isfinite
+from numbers import Integral
 from tokenize import detect_encoding
 from traceback import extract_tb
 from types import ModuleType
@@ -155,9 +156,28 @@ def _ours(chosen: Strategy, source: bytes, origin: str) -> Strategy:
     for name, value in described(chosen.parameters).items():
         if isinstance(value, float) and not isfinite(value):
             raise refused(origin, line, f"parameter {name} of {chosen.name} is {value}; it must be a finite number")
+    if chosen.learner is not None:
+        _demand_a_learner(chosen, origin, line)
     given = {field.name: getattr(chosen, field.name) for field in fields(Strategy)}
     version = sha256(source).hexdigest()
     return Strategy(**{**given, **_OURS, "version": version, "origin": origin})
+
+
+def _demand_a_learner(chosen: Strategy, origin: str, line: int) -> None:
+    """Raise StrategyRefused unless the strategy's learner has all that a learner must have."""
+    learner: object = chosen.learner
+    for role in ("fit", "from_arrays"):
+        if not callable(getattr(learner, role, None)):
+            what = f"the learner of {chosen.name} has no function {role}; it must have prior, history_bars, fit and "
+            raise refused(origin, line, f"{what}from_arrays")
+    bars = getattr(learner, "history_bars", None)
+    if type(bars) is bool or not isinstance(bars, Integral) or int(bars) < 1:
+        what = f"history_bars of the learner of {chosen.name} is {bars!r}; it must be a whole number above 0"
+        raise refused(origin, line, what)
+    if not isinstance(getattr(learner, "prior", None), Strategy):
+        raise refused(
+            origin, line, f"the prior of the learner of {chosen.name} is no Strategy; give it the rule to beat"
+        )
 
 
 def with_parameters(strategy: Strategy, source: bytes, origin: str, texts: Mapping[str, str]) -> Strategy:

@@ -1,8 +1,7 @@
-"""A strategy from a file, whose code runs in a process of its own: what the rest of TurboDMT sees of it."""
+"""Requests to the process of a strategy's file: signals, inputs and audits, from bars to arrays."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -10,22 +9,14 @@ from numpy.typing import NDArray
 
 from strategy.audit.user_strategy import Audit, unfinished
 from strategy.market.bars import Bars, FloatArray
-from strategy.market.own_columns import Lag
-from strategy.signals.faults import Check, Fault, StrategyRefused
-from strategy.signals.strategies import Evaluated, Strategy
-from tasks.strategy_process.child_process import ChildLost, Heard, StrategyFile, TimeLimits, child_of
+from strategy.signals.faults import Fault, StrategyRefused
+from strategy.signals.strategies import Evaluated
+from tasks.strategy_process.child_process import ChildLost, Heard, StrategyFile, child_of
 from tasks.strategy_process.frames import Message, packed_bars, unpacked_fault
 from tasks.strategy_process.packed_audit import unpacked_audit
-from tasks.strategy_process.parameter_values import rebuilt
 
 #: After so many calls that were too slow or ended the process, the remaining symbols of an evaluation are not tried.
 MOST_LOST = 3
-
-
-def own_process_only(known: object, parameters: object = None) -> FloatArray:
-    """Stand for the function of a strategy whose code runs in a process of its own. Raises TypeError."""
-    del known, parameters
-    raise TypeError("the code of a strategy from a file runs in a process of its own; use its runner")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,64 +96,20 @@ class ChildRunner:
         content: Mapping[str, Any] | None = None,
         arrays: Mapping[str, NDArray[Any]] | None = None,
         heard: Heard | None = None,
+        limit_s: float | None = None,
     ) -> Message:
         """Return the last answer of the process to a request of one of the kinds that `child` lists.
 
         `heard` is given the messages before it, with the progress of calls as those of the kind `tick`. Each call has
-        its time limit, the request as a whole has none. Raises StrategyRefused and ChildLost.
+        its time limit, that of a signal if none is given; the request as a whole has none. Raises StrategyRefused and
+        ChildLost.
         """
         message = Message(
             kind=kind, content={**(content or {}), "overrides": dict(self.overrides)}, arrays=arrays or {}
         )
         with child_of(self.file) as child:
-            return child.exchange(message, self.file.limits.call_s, heard)
+            return child.exchange(message, limit_s or self.file.limits.call_s, heard)
 
     def _of_bars(self, kind: str, bars: Mapping[str, Bars], content: Mapping[str, Any], heard: Heard | None) -> Message:
         symbols, arrays = packed_bars(bars)
         return self.request(kind, {**content, "symbols": symbols}, arrays, heard)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteInputs:
-    """The `inputs` of a strategy whose code runs in a process of its own."""
-
-    runner: ChildRunner
-
-    def __call__(self, bars: Bars) -> Mapping[str, float]:
-        """Return the numbers behind the newest value of one symbol."""
-        return self.runner.inputs(bars)
-
-
-def open_strategy(
-    source: bytes,
-    origin: str,
-    name: str | None = None,
-    overrides: Mapping[str, str] | None = None,
-    limits: TimeLimits | None = None,
-) -> Strategy:
-    """Return the strategy that a file's bytes define, with its parameters set, its code in a process of its own.
-
-    `origin` is the path as shown, which is not read; `name` chooses among several strategies; `overrides` are texts by
-    the names of parameters. Its `version` is the sha256 of the bytes. Raises StrategyRefused with one sentence.
-    """
-    version = sha256(source).hexdigest()
-    file = StrategyFile(source=source, sha256=version, origin=origin, name=name, limits=limits or TimeLimits())
-    runner = ChildRunner(file=file, overrides=tuple((overrides or {}).items()))
-    said = runner.description()
-    if said["learner"]:
-        message = f"{origin}: {said['name']} has a learner; a strategy from a file has a signal and no model"
-        raise StrategyRefused(said["name"], Fault(check=Check.NOT_LOADABLE, message=message))
-    runner = replace(runner, across=said["across"])
-    return Strategy(
-        name=said["name"],
-        signal=None if said["across"] else own_process_only,
-        signals=own_process_only if said["across"] else None,
-        history_bars=said["history_bars"],
-        sizing=said["sizing"],
-        parameters=rebuilt(said["parameters"]),
-        columns={name: Lag(days=days) for name, days in said["columns"].items()},
-        inputs=RemoteInputs(runner=runner) if said["inputs"] else None,
-        version=version,
-        origin=origin,
-        runner=runner,
-    )

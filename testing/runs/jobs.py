@@ -87,6 +87,7 @@ def promote(job: Job, model_id: str, as_of: date | None = None) -> None:
         source=job.source,
         symbols=job.symbols,
         strategy=job.policy.strategy.name,
+        strategy_sha256=job.policy.strategy.version or None,
         model_id=model_id,
         as_of=as_of or job.as_of,
         by=Promoter.HAND,

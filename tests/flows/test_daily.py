@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from prefect.testing.utilities import prefect_test_harness
 
+from examples import ridge
 from exchange.bars.sample import SampleBars
 from exchange.ports import BarRequest
 from flows.cli.trade.status import shown_status
@@ -30,6 +31,7 @@ from tasks.operations.halt import resume
 from tasks.operations.status import account_status
 from tasks.run.answers import DayAnswer
 from tasks.run.runs import begin, close_failed
+from tasks.strategies.catalogue import of_file, register
 from testing.accounts.ledgers import contents, replayed, tidied
 
 DAYS = (date(2018, 12, 27), date(2018, 12, 28), date(2018, 12, 31))
@@ -104,6 +106,16 @@ def test_a_training_on_a_sunday_learns_from_the_days_before(tmp_path: Path, monk
     assert (answer["as_of"], answer["warnings"]) == ("2018-12-30", [])
     with pytest.raises(TrainingRefused, match="dated 1990-01-01 or earlier; choose a later --as-of"):
         train(as_of=date(1990, 1, 1), symbols=["^IXIC"], home=tmp_path / "home")
+
+
+def test_the_learner_of_a_file_is_trained_under_its_name(tmp_path: Path) -> None:
+    home, strategy = tmp_path / "home", of_file(str(Path(ridge.__file__)), {})
+    register(home, strategy, datetime(2018, 12, 30, tzinfo=UTC))
+    answer = json.loads(train(as_of=SUNDAY, symbols=["^IXIC"], strategy="ridge", home=home))
+    assert (answer["strategy"], answer["strategy_sha256"]) == ("ridge", strategy.version)
+    assert answer["validation"]["validation_bars"] > 200
+    with pytest.raises(RequestRefused, match="--strategy rules has a signal and no learner"):
+        train(as_of=SUNDAY, strategy="rules", home=home)
 
 
 Said = dict[str, Any]

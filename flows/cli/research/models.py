@@ -30,7 +30,13 @@ def run_models(given: Mapping[str, object]) -> "ModelsAnswer":
         source=open_source(settings).name if given.get("source") else None,
         symbols=settings.symbols if given.get("symbols") else None,
     )
-    usual = Panel(source=settings.source, symbols=settings.symbols, strategy=learning(settings).name)
+    strategy = learning(settings)
+    usual = Panel(
+        source=settings.source,
+        symbols=settings.symbols,
+        strategy=strategy.name,
+        strategy_sha256=strategy.version or None,
+    )
     return registered(settings.home, wanted, usual)
 
 
@@ -41,6 +47,7 @@ def shown_models(answer: "ModelsAnswer") -> str:
             **dict(model),
             "model": model.model_id[:12],
             "symbols": ",".join(model.symbols),
+            "strategy": f"{model.strategy} {model.strategy_sha256[:12]}" if model.strategy_sha256 else model.strategy,
             **(asdict(model.verdict.figures) if model.verdict else {}),
         }
         for model in answer.models

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.console import run_command
-from flows.cli.options import AsJson, Home, Reason, Source, Symbols
+from flows.cli.console import run_command, sections, warned
+from flows.cli.options import AsJson, Home, Reason, Source, Strategy, Symbols
 
 if TYPE_CHECKING:
     from tasks.operations.promote import PromoteAnswer
@@ -17,11 +17,15 @@ def promote(
     reason: Reason = "",
     source: Source = None,
     symbols: Symbols = None,
+    strategy: Strategy = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let a model, an older one or the prior trade by hand; --source and --symbols say for what, with prior alone."""
-    given = {"source": source, "symbols": symbols, "home": home}
+    """Let a model, an older one or the prior trade by hand.
+
+    With prior alone, --source, --symbols and --strategy say for what.
+    """
+    given = {"source": source, "symbols": symbols, "strategy": strategy, "home": home}
     run_command(lambda: run_promote(given, model, reason), shown_promote, as_json)
 
 
@@ -30,7 +34,7 @@ def run_promote(given: Mapping[str, object], model: str, reason: str) -> "Promot
     from flows.config.settings import load
     from flows.config.wall_clock import clock
     from flows.planning.adapters import open_source
-    from flows.planning.plan import RequestRefused, learning, wanted_symbols
+    from flows.planning.plan import RequestRefused, learner_named, wanted_symbols
     from storage.models.panels import Panel
     from tasks.operations.promote import promote as promote_model
     from tasks.operations.promote import promote_prior
@@ -38,18 +42,31 @@ def run_promote(given: Mapping[str, object], model: str, reason: str) -> "Promot
     settings = load(given)
     if model == "prior":
         source = open_source(settings)
-        panel = Panel(source=source.name, symbols=wanted_symbols(settings, source), strategy=learning(settings).name)
+        strategy = learner_named(settings, str(given["strategy"]) if given.get("strategy") else None)
+        panel = Panel(
+            source=source.name,
+            symbols=wanted_symbols(settings, source),
+            strategy=strategy.name,
+            strategy_sha256=strategy.version or None,
+        )
         return promote_prior(settings.home, panel, reason, clock())
-    if given.get("source") or given.get("symbols"):
-        raise RequestRefused(f"model {model} knows its source and symbols; leave out --source and --symbols")
+    if any(given.get(name) for name in ("source", "symbols", "strategy")):
+        raise RequestRefused(
+            f"model {model} knows its source, symbols and strategy; leave out --source, --symbols and --strategy"
+        )
     return promote_model(settings.home, model, reason, clock())
 
 
 def shown_promote(answer: "PromoteAnswer") -> str:
     """Return in words which model decides now, and since when."""
     who = "The prior" if answer.model_id == "prior" else f"Model {answer.model_id[:12]}"
-    panel = f"{', '.join(answer.symbols)} of {answer.source}"
+    version = f" {answer.strategy_sha256[:12]}" if answer.strategy_sha256 else ""
+    by = f" by {answer.strategy}{version}" if version else ""
+    panel = f"{', '.join(answer.symbols)} of {answer.source}{by}"
     if not answer.changed:
-        return f"{who} trades {panel} already ({answer.reason}); nothing has changed."
+        said = f"{who} trades {panel} already ({answer.reason}); nothing has changed."
+        return sections(said, warned(answer))
     replaced = "the prior" if answer.replaced == "prior" else f"model {answer.replaced[:12]}"
-    return f"{who} trades {panel} from {answer.as_of} on, instead of {replaced}: {answer.reason}"
+    return sections(
+        f"{who} trades {panel} from {answer.as_of} on, instead of {replaced}: {answer.reason}", warned(answer)
+    )

@@ -93,7 +93,15 @@ def test_the_help_imports_nothing_heavy() -> None:
         (["daily", "--as-of", ""], "--as-of is ''; it must be a date"),
         (["train", "--as-of", "31.12.2018"], "--as-of is '31.12.2018'; it must be a date"),
         (["promote", "prior"], "--reason is ''; say in a few words why"),
-        (["promote", "12345678", "--reason", "x", "--symbols", "A"], "model 12345678 knows its source and symbols"),
+        (
+            ["promote", "12345678", "--reason", "x", "--symbols", "A"],
+            "model 12345678 knows its source, symbols and strategy",
+        ),
+        (
+            ["train", "--strategy", "rules"],
+            "--strategy rules has a signal and no learner, so that there is nothing to train",
+        ),
+        (["promote", "prior", "--reason", "x", "--strategy", "hold"], "--strategy hold has a signal and no learner"),
         (["promote"], "Missing argument 'model'"),
         (["twin", "--as-of", "2018"], "--as-of is '2018'; it must be a date"),
         (["backtest", "--start-date", "2018"], "--start-date is '2018'; it must be a date"),

@@ -40,6 +40,7 @@ def promotion_of(record: ModelRecord) -> Promotion:
         source=record.source,
         symbols=record.symbols,
         strategy=record.strategy,
+        strategy_sha256=record.strategy_sha256,
         model_id=record.model_id,
         as_of=record.trained_to,
         by=Promoter.GATE,
@@ -76,9 +77,34 @@ def test_the_prior_is_no_model(home: Path) -> None:
     assert [record and record.model_id for record in found] == ["m1", None]
 
 
+def test_the_champion_of_a_version_decides_for_that_version_alone(home: Path) -> None:
+    first = replace(RECORD, strategy="ridge", strategy_sha256="ab")
+    other = replace(first, model_id="m2", strategy_sha256="cd", trained_to=date(2011, 1, 3))
+    day = date(2020, 1, 1)
+
+    def champion(record: ModelRecord) -> str | None:
+        found = champions.champion(store, record.panel, trained_until=day)
+        return found and found.model_id
+
+    with connect(home) as store:
+        models.register(store, first)
+        promotions.promote(store, promotion_of(first))
+        assert (champion(first), champion(other)) == ("m1", None)
+        assert models.last_trained(store, other.panel, until=day) is None
+        models.register(store, other)
+        promotions.promote(store, promotion_of(other))
+        assert (champion(first), champion(other)) == ("m1", "m2")
+        with pytest.raises(ValueError, match="model m1 belongs to version ab of strategy ridge, not to cd"):
+            promotions.promote(store, replace(promotion_of(first), strategy_sha256="cd"))
+        promotions.promote(store, replace(promotion_of(other), model_id=PRIOR, as_of=day, by=Promoter.HAND))
+        assert (champion(first), champion(other)) == ("m1", None)
+        states = {record.model_id: record.state for record in models.records(store)}
+    assert states == {"m1": ModelState.CHAMPION, "m2": ModelState.RETIRED}
+
+
 def test_the_models_of_two_strategies_never_meet(home: Path) -> None:
     ridge = replace(RECORD, model_id="r1", strategy="ridge", strategy_sha256="cd", trained_to=date(2011, 1, 3))
-    own, other = (replace(RECORD.panel, strategy=name) for name in ("ridge", "turbo"))
+    own, other = ridge.panel, RECORD.panel
     day = date(2020, 1, 1)
     with connect(home) as store:
         for record in (RECORD, ridge):

@@ -112,6 +112,7 @@ def test_a_hand_promotes_a_refused_model_and_puts_the_old_one_back(home: Path, p
         "source": "sample",
         "symbols": ["A", "B"],
         "strategy": "turbo",
+        "strategy_sha256": None,
         "as_of": "2020-02-03",
         "reason": "I know better",
         "replaced": old,

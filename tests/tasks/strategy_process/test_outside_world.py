@@ -9,8 +9,8 @@ import pytest
 from strategy.signals.evaluation import evaluate
 from strategy.signals.faults import Check, Fault, StrategyRefused
 from tasks.strategy_process.child_process import end_children
+from tasks.strategy_process.opening import open_strategy
 from tasks.strategy_process.outside_world import Guard
-from tasks.strategy_process.runner import open_strategy
 from testing.markets.panels import market, walk
 
 BARS = market(walk("A", 1, 80))

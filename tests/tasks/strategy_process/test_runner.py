@@ -22,7 +22,8 @@ from tasks.strategy_process import child_process
 from tasks.strategy_process.child_process import StrategyFile, TimeLimits, child_of, end_children
 from tasks.strategy_process.frames import Message
 from tasks.strategy_process.loading import load_strategy
-from tasks.strategy_process.runner import ChildRunner, open_strategy
+from tasks.strategy_process.opening import open_strategy
+from tasks.strategy_process.runner import ChildRunner
 from testing.markets.panels import market, stock, walk
 
 ROOT = Path(__file__).parents[3]
@@ -373,7 +374,7 @@ ORPHANING = """
 import os, threading, time
 from strategy.market.bars import make_bars
 from tasks.strategy_process import child_process
-from tasks.strategy_process.runner import open_strategy
+from tasks.strategy_process.opening import open_strategy
 
 strategy = open_strategy({source!r}, "mine.py")
 bars = {{"B": make_bars("B", ["2020-01-01"], close=[1.0])}}

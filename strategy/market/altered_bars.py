@@ -5,11 +5,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from strategy.audit.lookahead import LEAST_SCALE, MOST_SCALE, PRICES
 from strategy.market.bars import COLUMNS, Bars, FloatArray
 from strategy.market.price_panel import PricePanel
 
 Known = Bars | PricePanel
+
+#: Altered later prices are those of other days, multiplied by a random factor between these.
+LEAST_SCALE, MOST_SCALE = 0.5, 2.0
+PRICES = ("open", "high", "low", "close")
 
 #: Relative noise that is as small as rounding errors are.
 ROUNDING = 1e-13
