@@ -25,6 +25,7 @@ from flows.config.spelling import with_prefix
 from storage.privacy import demand_private
 from strategy.builtin.registry import TURBO
 from strategy.exit_codes import Remedied
+from strategy.portfolio.sizing import Allocation
 from strategy.signals.strategies import NAME_PATTERN
 from tasks.strategies.spelling import is_file
 
@@ -74,6 +75,9 @@ class Settings(BaseSettings):
     target_annual_vol: float = Field(default=0.35, gt=0, le=5, description="yearly volatility aimed at, a fraction")
     max_position_size: float = Field(default=2.0, gt=0, le=10, description="largest exposure, a multiple of equity")
     neutral_zone: float = Field(default=0.03, ge=0, lt=1, description="signals weaker than this mean no position")
+    allocation: Allocation = Field(
+        default=Allocation.INVERSE_VOL, description="what splits a portfolio among its symbols"
+    )
     lookback_period: int = Field(
         default=252, ge=20, le=2_520, description="rows the network sees and account days a drawdown looks back"
     )

@@ -116,6 +116,7 @@ def run_config(settings: Settings, strategy: Strategy) -> RunConfig:
             max_position_size=settings.max_position_size,
             neutral_zone=settings.neutral_zone,
             lookback_period=settings.lookback_period,
+            allocation=settings.allocation,
         ),
         limits=RiskLimits(
             max_turnover=settings.max_turnover,

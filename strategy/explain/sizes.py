@@ -7,12 +7,14 @@ from math import inf, isfinite
 import numpy as np
 
 from strategy.account.state import Snapshot
+from strategy.market.bars import FloatArray
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import AlignedSignals
+from strategy.portfolio.allocation import correlations, risk_shares
 from strategy.portfolio.decision import SIZED, PreTradeView, decided
-from strategy.portfolio.estimates import estimates, portfolio_sizing
+from strategy.portfolio.estimates import Estimates, PortfolioSizing, estimates, portfolio_sizing
 from strategy.portfolio.risk_limits import RiskLimits
-from strategy.portfolio.sizing import drawdown_multiplier, soft_signal
+from strategy.portfolio.sizing import Allocation, drawdown_multiplier, soft_signal
 from strategy.signals.strategies import Sizing, sizing_of
 
 #: An unreachable position size that is still a finite number.
@@ -23,17 +25,21 @@ _BOUNDLESS = float(np.finfo(np.float64).max)
 class Sized:
     """Step from the signal to the exposure of an account at its peak; exposures are multiples of equity.
 
-    `uncapped` is the soft signal × the regime multiplier (the plain signal if the strategy has neither) × the budget ×
-    the volatility multiplier; in `capped` all symbols together are scaled down to `max_position_size`. With `direct`
-    sizing it is the signal, and no volatility or budget plays a part. A field is None if the strategy has no such step,
-    or the number is unknown.
+    `allocation` made the `budget`. In the book of all budgets, held without signals, the symbol has the `risk_share` of
+    the variance and this `correlation` with the whole. `uncapped` is the soft signal × the regime multiplier (the plain
+    signal if the strategy has neither) × the budget × the volatility multiplier; in `capped` all symbols together are
+    scaled down to `max_position_size`. With `direct` sizing it is the signal, and no volatility or budget plays a part.
+    A field is None if the strategy has no such step, or the number is unknown.
     """
 
     signal: float | None
     soft_signal: float | None
     regime_multiplier: float | None
     volatility: float | None
+    allocation: Allocation | None
     budget: float | None
+    risk_share: float | None
+    correlation: float | None
     portfolio_volatility: float | None
     volatility_multiplier: float | None
     uncapped: float
@@ -88,13 +94,17 @@ def sized(view: AlignedSignals, of_day: PreTradeView, config: AccountConfig) -> 
     soft = soft_signal(rule.signal[0], params.neutral_zone) if full else np.full(len(config.symbols), np.nan)
     regime = rule.multiplier[0] if full else np.full(len(config.symbols), np.nan)
     scaled = rule.sizing.needs_volatility
+    share, correlation = _risks(rule, known, view)
     return tuple(
         Sized(
             signal=_known(known.signal[0, i]),
             soft_signal=_known(soft[i]),
             regime_multiplier=_known(regime[i]),
             volatility=_known(known.volatility[0, i]) if scaled else None,
+            allocation=params.allocation if scaled else None,
             budget=float(rule.budgets[0, i]) if scaled else None,
+            risk_share=_known(share[i]) if scaled else None,
+            correlation=_known(correlation[i]) if scaled else None,
             portfolio_volatility=_known(rule.volatility[0]) if scaled else None,
             volatility_multiplier=float(rule.scale(params.target_annual_vol)[0]) if scaled else None,
             uncapped=float(uncapped[0, i]),
@@ -103,6 +113,13 @@ def sized(view: AlignedSignals, of_day: PreTradeView, config: AccountConfig) -> 
         )
         for i in range(len(config.symbols))
     )
+
+
+def _risks(rule: PortfolioSizing, known: Estimates, view: AlignedSignals) -> tuple[FloatArray, FloatArray]:
+    """Return each symbol's share of the risk of the day's book and its correlation with it, (S,)."""
+    sized, stops = rule.budgets > 0, np.searchsorted(view.union, known.dates, side="right")
+    (correlation,) = correlations(view.changes, stops, sized)
+    return risk_shares(rule.budgets[0], np.where(sized[0], known.volatility[0], np.nan), correlation)
 
 
 def restrained(view: PreTradeView, snapshot: Snapshot, config: AccountConfig) -> tuple[Restrained, ...]:

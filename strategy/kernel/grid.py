@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 from itertools import product
 
 from strategy.account.fees_and_slippage import Costs
-from strategy.portfolio.sizing import SizingParams
+from strategy.portfolio.sizing import Allocation, SizingParams
 from strategy.signals.strategies import Sizing, Strategy, sizing_of
 
 #: Largest number of points in a grid.
@@ -50,8 +50,8 @@ class Grid:
 def points(grid: Grid) -> tuple[Point, ...]:
     """Return the distinct points of the grid.
 
-    A strategy that is sized by the volatility target alone uses neither neutral zone nor drawdown control: points that
-    differ only in those are the same.
+    A strategy that is sized by the volatility target alone uses neither neutral zone nor drawdown control, and a single
+    symbol no allocation: points that differ only in those are the same.
 
     >>> from strategy.builtin.registry import MOMENTUM, RULES
     >>> sizings = (SizingParams(neutral_zone=0.0), SizingParams(neutral_zone=0.1))
@@ -63,15 +63,16 @@ def points(grid: Grid) -> tuple[Point, ...]:
     """
     return tuple(
         dict.fromkeys(
-            Point(symbols=symbols, strategy=strategy, sizing=sizing_read(strategy, sizing), costs=costs)
+            Point(symbols=symbols, strategy=strategy, sizing=sizing_read(strategy, sizing, symbols), costs=costs)
             for symbols, strategy, sizing, costs in product(grid.accounts, grid.strategies, grid.sizings, grid.costs)
         )
     )
 
 
-def sizing_read(strategy: Strategy, sizing: SizingParams) -> SizingParams:
-    """Return the sizing with defaults for every parameter that the strategy does not use."""
-    return SizingParams(**{name: getattr(sizing, name) for name in names_read(strategy)})
+def sizing_read(strategy: Strategy, sizing: SizingParams, symbols: Sequence[str]) -> SizingParams:
+    """Return the sizing with defaults for every parameter that the strategy does not use on these symbols."""
+    names = [name for name in names_read(strategy) if name != "allocation" or len(symbols) > 1]
+    return SizingParams(**{name: getattr(sizing, name) for name in names})
 
 
 def names_read(strategy: Strategy) -> tuple[str, ...]:
@@ -79,24 +80,24 @@ def names_read(strategy: Strategy) -> tuple[str, ...]:
 
     >>> from strategy.builtin.registry import MOMENTUM
     >>> names_read(MOMENTUM)
-    ('target_annual_vol', 'max_position_size')
+    ('target_annual_vol', 'max_position_size', 'allocation')
     """
     if sizing_of(strategy) is Sizing.FULL:
         return tuple(field.name for field in fields(SizingParams))
-    return (
-        ("target_annual_vol", "max_position_size") if sizing_of(strategy).needs_volatility else ("max_position_size",)
-    )
+    if sizing_of(strategy).needs_volatility:
+        return "target_annual_vol", "max_position_size", "allocation"
+    return ("max_position_size",)
 
 
-def values_read(point: Point) -> dict[str, float | None]:
+def values_read(point: Point) -> dict[str, float | str | None]:
     """Return the parameters of a point that its strategy uses, by name; a cost of None is the asset class's default.
 
     >>> from strategy.builtin.registry import MOMENTUM
     >>> point = Point(symbols=("SPY",), strategy=MOMENTUM, sizing=SizingParams(), costs=Costs())
     >>> list(values_read(point))
-    ['target_annual_vol', 'max_position_size', 'fee_bps', 'slippage_bps', 'financing_rate']
+    ['target_annual_vol', 'max_position_size', 'allocation', 'fee_bps', 'slippage_bps', 'financing_rate']
     """
-    sizes = {name: getattr(point.sizing, name) for name in names_read(point.strategy)}
+    sizes: dict[str, float | str | None] = {name: getattr(point.sizing, name) for name in names_read(point.strategy)}
     costs = {name: getattr(point.costs, name) for name in ("fee_bps", "slippage_bps", "financing_rate")}
     return sizes | {name: None if value is None else float(value) for name, value in costs.items()}
 
@@ -106,18 +107,27 @@ def account_rule(point: Point) -> SizingParams:
 
     The volatility target alone has no drawdown control: its multiplier stays at 1.
     """
-    shared = replace(point.sizing, target_annual_vol=1.0, max_position_size=1.0, neutral_zone=0.0)
+    shared = replace(
+        point.sizing,
+        target_annual_vol=1.0,
+        max_position_size=1.0,
+        neutral_zone=0.0,
+        allocation=Allocation.INVERSE_VOL,
+    )
     return shared if sizing_of(point.strategy) is Sizing.FULL else replace(shared, drawdown_floor=1.0)
 
 
 def chunks(wanted: Sequence[Point], rows: int) -> tuple[tuple[Point, ...], ...]:
-    """Return the points in chunks, each of one account, strategy, account rule and financing rate, for `rows` dates.
+    """Return the points in chunks for `rows` dates.
+
+    Each has one account, strategy, allocation, account rule and financing rate.
 
     The chunks depend on nothing else, so that a sweep gives the same bits wherever its chunks are run.
     """
     groups: dict[object, list[Point]] = {}
     for point in wanted:
-        key = (point.symbols, point.strategy, account_rule(point), point.costs.financing_rate)
+        split = point.sizing.allocation
+        key = (point.symbols, point.strategy, split, account_rule(point), point.costs.financing_rate)
         groups.setdefault(key, []).append(point)
     result: list[tuple[Point, ...]] = []
     for group in groups.values():

@@ -26,7 +26,7 @@ from strategy.portfolio.capped_days import NEAR
 from strategy.portfolio.estimates import PortfolioSizing, estimates, portfolio_sizing
 from strategy.portfolio.leverage_cap import portfolio_exposures
 from strategy.portfolio.risk_limits import RiskLimits
-from strategy.portfolio.sizing import SizingParams
+from strategy.portfolio.sizing import Allocation, SizingParams
 from strategy.signals.outlook import symbol_signals
 from strategy.signals.strategies import Sizing, Strategy
 
@@ -34,9 +34,21 @@ from strategy.signals.strategies import Sizing, Strategy
 DEFAULT_LIMITS = RiskLimits()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelRules:
+    """What all points of a panel share besides account and strategy; of the limits only `stale_days` is applied."""
+
+    limits: RiskLimits = DEFAULT_LIMITS
+    allocation: Allocation = Allocation.INVERSE_VOL
+
+
+#: The rules of a panel for which none are given.
+DEFAULT_RULES = PanelRules()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SweepPanel:
-    """Inputs shared by all points of one account and strategy: T dates, S symbols in sorted order.
+    """Inputs shared by all points of one account, strategy and allocation: T dates, S symbols in sorted order.
 
     `sizing` holds the estimates at each close, its signal 0 where no position is allowed. `tradable` (T, S) marks where
     a target is followed. `open` and `close` (T, S) are adjusted, NaN without a session, `days` (T,) are the calendar
@@ -45,6 +57,7 @@ class SweepPanel:
 
     instruments: tuple[Instrument, ...]
     strategy: Strategy
+    allocation: Allocation
     open_time: TimeArray
     sizing: PortfolioSizing
     tradable: NDArray[np.bool_]
@@ -83,20 +96,17 @@ def sweep_panel(
     instruments: Mapping[str, Instrument],
     strategy: Strategy,
     first: np.datetime64,
-    limits: RiskLimits = DEFAULT_LIMITS,
+    rules: PanelRules = DEFAULT_RULES,
 ) -> SweepPanel:
-    """Return the panel of raw bars on the account's dates from `first` on; earlier dates are history.
-
-    Of the limits, only `stale_days` is applied.
-    """
+    """Return the panel of raw bars on the account's dates from `first` on; earlier dates are history."""
     panel = side_by_side({symbol: series.open_time for symbol, series in bars.items()})
     ordered = [bars[symbol] for symbol in panel.symbols]
     traded = tuple(instruments[symbol] for symbol in panel.symbols)
     config = AccountConfig(
         strategy=strategy,
         symbols=panel.symbols,
-        sizing=SizingParams(),
-        limits=limits,
+        sizing=SizingParams(allocation=rules.allocation),
+        limits=rules.limits,
         terms=TradingTerms(account="sweep", instruments=instruments, costs=Costs()),
     )
     calendars = {instrument.symbol: instrument.calendar for instrument in traded}
@@ -110,6 +120,7 @@ def sweep_panel(
     return SweepPanel(
         instruments=traded,
         strategy=strategy,
+        allocation=rules.allocation,
         open_time=panel.open_time[window],
         sizing=replace(rule, signal=np.where(sized, rule.signal, 0.0)),
         tradable=available.ordered,
@@ -150,7 +161,8 @@ def swept(panel: SweepPanel, chunk: Sequence[Point]) -> Swept:
     """
     rules = {(point.strategy, account_rule(point), point.costs.financing_rate) for point in chunk}
     symbols = tuple(instrument.symbol for instrument in panel.instruments)
-    if len(rules) != 1 or {point.symbols for point in chunk} != {symbols} or chunk[0].strategy != panel.strategy:
+    split = {(point.symbols, point.sizing.allocation) for point in chunk} != {(symbols, panel.allocation)}
+    if len(rules) != 1 or split or chunk[0].strategy != panel.strategy:
         raise ValueError(f"{len(chunk)} points do not share account, strategy and rules with their panel; cut chunks")
     if len(panel.open_time) < 2:
         raise ValueError(f"{len(panel.open_time)} date gives no return; a sweep needs at least 2")

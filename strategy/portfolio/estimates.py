@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from strategy.market.bars import FloatArray, TimeArray
 from strategy.market.instruments import account_days_per_year
+from strategy.portfolio.allocation import budgets
 from strategy.portfolio.leverage_cap import portfolio_exposures
-from strategy.portfolio.sizing import SizingParams, regime_multiplier, risk_budgets, soft_signal, volatility_multiplier
+from strategy.portfolio.sizing import SizingParams, regime_multiplier, soft_signal, volatility_multiplier
 from strategy.portfolio.volatility import portfolio_volatilities
 from strategy.signals.strategies import Sizing, sizing_of
 
@@ -67,8 +68,8 @@ class PortfolioSizing:
     """The sizing rule that turns signals into exposures, for an account at its peak; every caller that sizes uses it.
 
     `signal` (T, S) is 0 where unknown. `multiplier` (T, S) is that of the regime, 1 if the strategy ignores regimes or
-    the regime is unknown. `budgets` (T, S) are the risk budgets, 0 for symbols without one. `volatility` (T,) is that
-    of the portfolio with these budgets, NaN where unknown. With `direct` sizing every budget is 1.
+    the regime is unknown. `budgets` (T, S) are those of the allocation, 0 for symbols without one. `volatility` (T,) is
+    that of the portfolio with these budgets, NaN where unknown. With `direct` sizing every budget is 1.
     """
 
     sizing: Sizing
@@ -102,20 +103,22 @@ class PortfolioSizing:
 def portfolio_sizing(
     known: Estimates, sized: NDArray[np.bool_], view: "AlignedSignals", config: "AccountConfig"
 ) -> PortfolioSizing:
-    """Split the risk of every date among the symbols that are `sized` (T, S)."""
+    """Split the portfolio of every date among the symbols that are `sized` (T, S), by the configured allocation."""
     sizing = sizing_of(config.strategy)
     multiplier = np.ones(known.signal.shape)
     if sizing is Sizing.FULL:
         code = np.where(np.isfinite(known.confidence), known.regime, NEUTRAL_CODE)
         multiplier = regime_multiplier(code, known.confidence)
-    direct = sizing is Sizing.DIRECT
-    budgets = sized.astype(np.float64) if direct else risk_budgets(np.where(sized, known.volatility, np.nan))
     calendars = frozenset(config.terms.instruments[symbol].calendar for symbol in config.symbols)
     stops = np.searchsorted(view.union, known.dates, side="right")
+    if sizing is Sizing.DIRECT:
+        split = sized.astype(np.float64)
+    else:
+        split = budgets(config.sizing.allocation, np.where(sized, known.volatility, np.nan), view.changes, stops)
     return PortfolioSizing(
         sizing=sizing,
         signal=np.where(np.isfinite(known.signal) & (known.signal != 0.0), known.signal, 0.0),
         multiplier=multiplier,
-        budgets=budgets,
-        volatility=portfolio_volatilities(view.changes, stops, budgets, account_days_per_year(calendars)),
+        budgets=split,
+        volatility=portfolio_volatilities(view.changes, stops, split, account_days_per_year(calendars)),
     )

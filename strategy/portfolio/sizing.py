@@ -4,6 +4,7 @@ The hard-edged rule is the one the seed document gives; the soft-edged one trade
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -23,9 +24,20 @@ VOLATILITY_CAP = 2.0
 MULTIPLIER = {Regime.BULL: 1.25, Regime.NEUTRAL: 1.0, Regime.BEAR: 0.75}
 
 
+class Allocation(StrEnum):
+    """Ways to split a portfolio among its symbols."""
+
+    #: In inverse proportion to volatility.
+    INVERSE_VOL = "inverse-vol"
+    #: So that each symbol contributes the same risk, correlations considered.
+    EQUAL_RISK = "equal-risk"
+    #: In equal parts.
+    EQUAL = "equal"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SizingParams:
-    """The seed document's four parameters, and the knees of the drawdown control (fractions of the peak).
+    """The seed document's four parameters, the knees of the drawdown control (fractions of the peak), the allocation.
 
     Raises ValueError if a parameter is outside its range.
     """
@@ -37,6 +49,7 @@ class SizingParams:
     drawdown_start: float = 0.10
     drawdown_full: float = 0.25
     drawdown_floor: float = 0.25
+    allocation: Allocation = Allocation.INVERSE_VOL
 
     def __post_init__(self) -> None:
         if not self.target_annual_vol > 0:
@@ -53,6 +66,10 @@ class SizingParams:
             )
         if not 0 <= self.drawdown_floor <= 1:
             raise ValueError(f"drawdown_floor is {self.drawdown_floor}; it must lie between 0 and 1")
+        if self.allocation not in list(Allocation):
+            raise ValueError(f"allocation is {self.allocation!r}; it must be {', '.join(Allocation)}")
+        # A plain text is equal to its member, but not the same.
+        object.__setattr__(self, "allocation", Allocation(self.allocation))
 
 
 def calculate_position_size(signal: float, regime: Regime | str, volatility: float, params: SizingParams) -> float:

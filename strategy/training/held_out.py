@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strategy.kernel.grid import Point
-from strategy.kernel.grid_accounts import sweep_panel, swept
+from strategy.kernel.grid_accounts import PanelRules, sweep_panel, swept
 from strategy.market.bars import Bars, FloatArray
 from strategy.market.panel import Panel, side_by_side
 from strategy.signals.evaluation import sealed
@@ -140,7 +140,8 @@ class HeldOut:
             )
         )
         dates = side_by_side({symbol: series.open_time for symbol, series in past.bars.items()}).open_time
-        panel = sweep_panel(past.bars, config.terms.instruments, traded, dates[span.start], config.limits)
+        rules = PanelRules(limits=config.limits, allocation=config.sizing.allocation)
+        panel = sweep_panel(past.bars, config.terms.instruments, traded, dates[span.start], rules)
         symbols = tuple(instrument.symbol for instrument in panel.instruments)
         point = Point(symbols=symbols, strategy=traded, sizing=config.sizing, costs=config.terms.costs)
         net: FloatArray = swept(panel, [point]).net[:, 0]

@@ -30,7 +30,7 @@ from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import symbol_signals
 from tasks.backtest.measured import measure
 from tasks.backtest.run import TESTING
-from tasks.backtest.sweep_chunks import Runner, SweepMarket, Work, cut_work
+from tasks.backtest.sweep_chunks import Runner, SweepMarket, Work, cut_work, panel_key
 from tasks.data.ingest import ingest
 from tasks.data.universe import chosen_in_hindsight
 from tasks.notices.exposure_cap import cap_decided_often
@@ -185,8 +185,8 @@ def _demand_room(points: Sequence[Point], market: SweepMarket) -> None:
             f"{len(points):,} points on {days:,} days make {len(points) * days:,} returns, and {MOST_RETURNS:,} can be "
             "held; shorten the window or the lists of the grid"
         )
-    panels = {(point.symbols, point.strategy) for point in points}
-    numbers = sum(len(market.dates(symbols)) * len(symbols) for symbols, _ in panels) * PANEL_ARRAYS
+    panels = {panel_key(point) for point in points}
+    numbers = sum(len(market.dates(panel.symbols)) * len(panel.symbols) for panel in panels) * PANEL_ARRAYS
     if numbers > MOST_ESTIMATES:
         raise UsageError(
             f"{len(panels):,} strategies with their parameters make {numbers:,} estimates on these days and symbols, "

@@ -23,6 +23,7 @@ class PointAnswer(Answer):
     max_position_size: float | None
     neutral_zone: float | None
     lookback_period: int | None
+    allocation: str | None
     drawdown_start: float | None
     drawdown_full: float | None
     drawdown_floor: float | None
@@ -71,6 +72,7 @@ class FoldPickAnswer(Answer):
     max_position_size: float | None
     neutral_zone: float | None
     lookback_period: int | None
+    allocation: str | None
     drawdown_start: float | None
     drawdown_full: float | None
     drawdown_floor: float | None

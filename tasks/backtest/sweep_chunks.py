@@ -10,12 +10,13 @@ import numpy as np
 
 from strategy.exit_codes import UsageError
 from strategy.kernel.grid import Point, chunks
-from strategy.kernel.grid_accounts import SweepPanel, Swept, sweep_panel, swept
+from strategy.kernel.grid_accounts import PanelRules, SweepPanel, Swept, sweep_panel, swept
 from strategy.market.bars import Bars
 from strategy.market.data_hash import data_sha256
 from strategy.market.instruments import Instrument
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.risk_limits import RiskLimits
+from strategy.portfolio.sizing import Allocation
 from strategy.signals.faults import StrategyRefused
 from strategy.signals.outlook import warm_up_bars
 from strategy.signals.strategies import Strategy
@@ -78,15 +79,33 @@ class SweepMarket:
         return dates
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelKey:
+    """What the points of a panel share."""
+
+    symbols: tuple[str, ...]
+    strategy: Strategy
+    allocation: Allocation
+
+
+def panel_key(point: Point) -> PanelKey:
+    """Return what the point shares with the others of its panel."""
+    return PanelKey(symbols=point.symbols, strategy=point.strategy, allocation=point.sizing.allocation)
+
+
 def cut_work(points: Sequence[Point], market: SweepMarket) -> tuple[Work, ...]:
-    """Return the points in chunks; those with the same symbols and strategy share one panel. Raises UsageError."""
-    groups: dict[tuple[tuple[str, ...], Strategy], list[Point]] = {}
+    """Return the points in chunks; one panel serves those with the same symbols, strategy and allocation.
+
+    Raises UsageError.
+    """
+    groups: dict[PanelKey, list[Point]] = {}
     for point in points:
-        groups.setdefault((point.symbols, point.strategy), []).append(point)
+        groups.setdefault(panel_key(point), []).append(point)
     result: list[Work] = []
-    for (symbols, strategy), members in groups.items():
+    for key, members in groups.items():
+        symbols, strategy = key.symbols, key.strategy
         first = np.datetime64(market.dates(symbols)[0], "us")
-        panel = _panel(market, symbols, strategy, first)
+        panel = _panel(market, key, first)
         if not panel.tradable.any():
             raise UsageError(
                 f"the history of {', '.join(symbols)} is too short: {strategy} needs {warm_up_bars(strategy)} bars of "
@@ -96,10 +115,11 @@ def cut_work(points: Sequence[Point], market: SweepMarket) -> tuple[Work, ...]:
     return tuple(result)
 
 
-def _panel(market: SweepMarket, symbols: Sequence[str], strategy: Strategy, first: np.datetime64) -> SweepPanel:
-    """Return the panel of an account and a strategy. Raises StrategyRefused, with the strategy's parameters."""
+def _panel(market: SweepMarket, key: PanelKey, first: np.datetime64) -> SweepPanel:
+    """Return the panel that points share. Raises StrategyRefused, with the strategy's parameters."""
+    strategy, rules = key.strategy, PanelRules(limits=market.limits, allocation=key.allocation)
     try:
-        return sweep_panel(market.seen_by(strategy, symbols), market.instruments, strategy, first, market.limits)
+        return sweep_panel(market.seen_by(strategy, key.symbols), market.instruments, strategy, first, rules)
     except StrategyRefused as error:
         raise at_point(error, described(strategy.parameters)) from error
 

@@ -19,6 +19,7 @@ from strategy.market.bars import Bars, bars_until
 from strategy.market.instruments import Instrument
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.risk_limits import RiskLimits
+from strategy.portfolio.sizing import Allocation
 from strategy.signals.forecaster import Forecaster
 from strategy.training.candidate import Candidate, candidate
 from strategy.training.learners import determined_by
@@ -90,7 +91,7 @@ def _account(config: AccountConfig, day: date) -> dict[str, object]:
     stale = config.limits.stale_days
     obeyed = {} if stale == RiskLimits().stale_days else {"stale_days": stale}
     return obeyed | {
-        "sizing": asdict(config.sizing),
+        "sizing": _sizing(config),
         "costs": _costs(terms.costs, day),
         "instruments": {
             symbol: (instrument.calendar, instrument.shortable, _membership(instrument, day))
@@ -107,6 +108,14 @@ def _costs(costs: Costs, day: date) -> dict[str, object]:
         return {**traded, "financing_rate": rate}
     spreads = (terms.borrow_spread, terms.cash_spread, terms.short_fee)
     return {**traded, "spreads": spreads, "rates": [terms.rates.sha256(day), terms.risk_free.sha256(day)]}
+
+
+def _sizing(config: AccountConfig) -> dict[str, object]:
+    """Return what training uses of the sizing, as before there were allocations where there is one symbol or theirs."""
+    known = asdict(config.sizing)
+    if len(config.symbols) == 1 or config.sizing.allocation is Allocation.INVERSE_VOL:
+        del known["allocation"]
+    return known
 
 
 def _sha256(values: Mapping[str, object]) -> str:

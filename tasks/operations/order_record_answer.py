@@ -74,16 +74,20 @@ class ForecastPart(Answer):
 
 
 class SizePart(Answer):
-    """The steps from the signal to the exposure wanted; the first ten stay out if capital is split, not risk.
+    """The steps from the signal to the exposure wanted; those up to `capped` stay out if capital is split, not risk.
 
-    With direct sizing there is no volatility, budget or multiplier.
+    `risk_share` and `correlation` are those in the book of all budgets, held without signals. With direct sizing there
+    is no volatility, budget or multiplier.
     """
 
     signal: float | None = None
     soft_signal: float | None = None
     regime_multiplier: float | None = None
     volatility: float | None = None
+    allocation: str | None = None
     budget: float | None = None
+    risk_share: float | None = None
+    correlation: float | None = None
     portfolio_volatility: float | None = None
     volatility_multiplier: float | None = None
     uncapped: float | None = None

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, is_dataclass
 
 from strategy.builtin.registry import BUILT_IN
+from strategy.portfolio.sizing import Allocation
 from strategy.signals.strategies import Sizing, Strategy, sizing_of
 from strategy.training.learners import settings_read, trial_settings
 
@@ -20,8 +21,8 @@ _OF_SOME_LEARNERS = frozenset(name for strategy in BUILT_IN.values() for name in
 _UNSIZED: Mapping[Sizing, frozenset[str]] = {
     Sizing.FULL: frozenset(),
     Sizing.VOLATILITY: frozenset({"neutral_zone", "lookback_period"}),
-    Sizing.ONCE: frozenset({"neutral_zone", "lookback_period", "target_annual_vol"}),
-    Sizing.DIRECT: frozenset({"neutral_zone", "lookback_period", "target_annual_vol"}),
+    Sizing.ONCE: frozenset({"neutral_zone", "lookback_period", "target_annual_vol", "allocation"}),
+    Sizing.DIRECT: frozenset({"neutral_zone", "lookback_period", "target_annual_vol", "allocation"}),
 }
 
 
@@ -44,8 +45,11 @@ def configuration(
     if not strategy.learner:
         unread |= _OF_LEARNERS
     if len(symbols) == 1:
-        # A single symbol has a bar on every date of its account.
-        unread |= {"stale_days"}
+        # A single symbol has a bar on every date of its account, and all of its portfolio.
+        unread |= {"stale_days", "allocation"}
+    if settings.get("allocation") == Allocation.INVERSE_VOL:
+        # Trials of before there was another did not name it.
+        unread |= {"allocation"}
     read = {key: value for key, value in settings.items() if key not in unread - frozenset(acted)}
     own: dict[str, object] = {"strategy_sha256": strategy.version} if strategy.version else {}
     if is_dataclass(strategy.parameters) and not isinstance(strategy.parameters, type):

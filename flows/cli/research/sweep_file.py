@@ -26,6 +26,8 @@ MOST_BYTES = 4_000_000
 SIZING_NAMES = tuple(parameter.name for parameter in fields(SizingParams))
 COST_NAMES = ("fee_bps", "slippage_bps", "financing_rate")
 NAMES = ("symbols", "strategy", *SIZING_NAMES, *COST_NAMES)
+#: Names whose values are no numbers.
+TEXTS = frozenset({"strategy", "allocation"})
 #: Names that are options as well: each may be given in one place only.
 OPTIONS = {"symbols": "--symbols", "strategy": "--strategy", "fee_bps": "--fee-bps", "slippage_bps": "--slippage-bps"}
 
@@ -121,11 +123,12 @@ def _value(name: str, value: object) -> Any:
         if not symbols:
             raise RequestRefused("symbols hold [] in the grid; a portfolio needs at least one symbol")
         return tuple(sorted(symbols))
-    if name != "strategy" and (isinstance(value, bool) or not isinstance(value, int | float)):
+    if name in TEXTS:
+        return checked_value(name, value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise RequestRefused(f"{name} holds {value!r} in the grid; it must hold numbers")
     if name in Settings.model_fields:
         return checked_value(name, value)
-    assert isinstance(value, int | float), "strategies and symbols are settings"
     if not 0 <= value <= 1:
         raise RequestRefused(f"{name} holds {value} in the grid; it must lie between 0 and 1, a share of the peak")
     return float(value)

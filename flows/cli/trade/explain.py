@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 Line = tuple[str, object, str]
 
 ABSENT = "-"
+#: How an allocation makes the budgets; explanations of before there were several do not name one.
+BUDGETS = {
+    "inverse-vol": "budget by inverse-vol: in proportion to 1/σ",
+    "equal-risk": "budget by equal-risk: every symbol has the same share of the risk",
+    "equal": "budget by equal: the same for every symbol",
+}
 #: Wide enough for any line when the output is not a terminal.
 _PIPED_COLUMNS = 200
 
@@ -223,7 +229,9 @@ def _size(size: "SizePart") -> list[Line]:
             ("s'", size.soft_signal, "the signal with the neutral zone cut out"),
             ("g", size.regime_multiplier, "regime multiplier"),
             ("σ", size.volatility, "annualised volatility of the symbol"),
-            ("b", size.budget, "share of the risk budget, by 1/σ"),
+            ("b", size.budget, BUDGETS[size.allocation or "inverse-vol"]),
+            ("share of the risk", size.risk_share, "of the variance of all budgets held together, without signals"),
+            ("correlation", size.correlation, "of the symbol with that book"),
             ("σ of the portfolio", size.portfolio_volatility, "annualised, of Σ b·r"),
             ("k", size.volatility_multiplier, "target volatility over that of the portfolio, at most 2"),
             ("x", size.uncapped, "s' · g · b · k, or signal · b · k without the first two"),

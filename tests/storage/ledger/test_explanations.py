@@ -14,6 +14,7 @@ from storage.ledger import explanations
 from strategy.explain.forecasts import Evidence, Forecast
 from strategy.explain.record import Explanation, Planned, Window
 from strategy.explain.sizes import Limited, Restrained, Sized
+from strategy.portfolio.sizing import Allocation
 
 DAY = date(2020, 1, 2)
 EXPLAINED = Explanation(
@@ -30,7 +31,10 @@ EXPLAINED = Explanation(
         soft_signal=0.0,
         regime_multiplier=1.1,
         volatility=0.2,
+        allocation=Allocation.EQUAL_RISK,
         budget=1.0,
+        risk_share=1.0,
+        correlation=None,
         portfolio_volatility=None,
         volatility_multiplier=0.0,
         uncapped=-0.0,

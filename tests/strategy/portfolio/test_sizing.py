@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from strategy.portfolio.sizing import (
+    Allocation,
     SizingParams,
     calculate_position_size,
     drawdown_multiplier,
@@ -52,6 +53,7 @@ def test_an_unknown_regime_is_refused() -> None:
         ("drawdown_full", 1.1, r"drawdown knees 0.1 and 1.1 must increase within \[0, 1\]"),
         ("drawdown_floor", -0.1, "drawdown_floor is -0.1; it must lie between 0 and 1"),
         ("drawdown_floor", 1.1, "drawdown_floor is 1.1; it must lie between 0 and 1"),
+        ("allocation", "erc", "allocation is 'erc'; it must be inverse-vol, equal-risk, equal"),
     ],
 )
 def test_parameters_out_of_range_are_refused(field: str, value: float, match: str) -> None:
@@ -74,6 +76,10 @@ def test_parameters_out_of_range_are_refused(field: str, value: float, match: st
 )
 def test_parameters_at_the_ends_of_their_range_are_taken(field: str, value: float) -> None:
     assert getattr(SizingParams(**{field: value}), field) == value
+
+
+def test_an_allocation_given_as_text_is_the_one_of_that_name() -> None:
+    assert SizingParams(allocation="equal").allocation is Allocation.EQUAL  # type: ignore[arg-type]
 
 
 def test_the_neutral_zone_is_cut_out_of_longs_and_shorts_alike() -> None:

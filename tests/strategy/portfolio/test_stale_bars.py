@@ -14,7 +14,7 @@ from strategy.backtest.day_loop import replay
 from strategy.builtin.registry import MOMENTUM, TURBO
 from strategy.explain.sizes import sized
 from strategy.kernel.grid import Point
-from strategy.kernel.grid_accounts import sweep_panel, swept, targets
+from strategy.kernel.grid_accounts import PanelRules, sweep_panel, swept, targets
 from strategy.market.bars import Bars
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.account_config import AccountConfig
@@ -81,7 +81,7 @@ def test_the_compiled_account_drops_a_symbol_on_the_day_that_the_exact_one_does(
     wanted = rules(stale_days, strategy)
     point = Point(symbols=wanted.symbols, strategy=strategy, sizing=SIZING, costs=Costs())
     first = np.datetime64(FIRST, "us")
-    panel = sweep_panel(BARS, wanted.terms.instruments, strategy, first, wanted.limits)
+    panel = sweep_panel(BARS, wanted.terms.instruments, strategy, first, PanelRules(limits=wanted.limits))
     assert swept(panel, (point,)).net[:, 0] == pytest.approx(exact_returns(wanted), abs=1e-9)
 
 
@@ -104,7 +104,9 @@ def test_live_sweep_training_and_explanation_size_every_date_to_the_same_bits(st
     days = pretrade_views(view, dates, wanted)
     live = np.array([day.exposures for day in days])
     point = Point(symbols=wanted.symbols, strategy=wanted.strategy, sizing=SIZING, costs=Costs())
-    panel = sweep_panel(BARS, wanted.terms.instruments, wanted.strategy, np.datetime64(FIRST, "us"), wanted.limits)
+    panel = sweep_panel(
+        BARS, wanted.terms.instruments, wanted.strategy, np.datetime64(FIRST, "us"), PanelRules(limits=wanted.limits)
+    )
     assert np.array_equal(targets(panel, (point,))[:, :, 0], live)
     told = [sized(view, day, wanted) for day in days]
     assert [[size.uncapped for size in day if size] for day in told] == live.tolist()
@@ -131,7 +133,9 @@ def test_what_is_delisted_loses_its_share_at_once_in_every_account() -> None:
     dates = [day for day in account_dates(BARS) if day >= FIRST]
     live = np.array([day.exposures for day in pretrade_views(view, dates, wanted)])
     point = Point(symbols=wanted.symbols, strategy=wanted.strategy, sizing=SIZING, costs=Costs())
-    panel = sweep_panel(BARS, instruments, wanted.strategy, np.datetime64(FIRST, "us"), wanted.limits)
+    panel = sweep_panel(
+        BARS, instruments, wanted.strategy, np.datetime64(FIRST, "us"), PanelRules(limits=wanted.limits)
+    )
     assert np.array_equal(targets(panel, (point,))[:, :, 0], live)
     learned = training_panel(BARS, wanted)
     after = np.array(dates) > gone.listed_to

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date
 
 from strategy.portfolio.risk_limits import RiskLimits
+from strategy.portfolio.sizing import Allocation
 from tasks.models.fold_models import account_sha256
 from testing.markets.panels import mandate, market, walk
 
@@ -22,3 +23,15 @@ def test_a_model_does_not_belong_to_limits_that_training_does_not_read() -> None
     account = mandate(market(walk("A", 1, 10)))
     bounded = replace(account, limits=RiskLimits(max_turnover=0.1, max_drawdown_halt=0.1))
     assert account_sha256(bounded, DAY) == account_sha256(account, DAY)
+
+
+def test_a_model_belongs_to_the_allocation_of_several_symbols_and_of_before_there_were_any() -> None:
+    one, two = (mandate(market(*(walk(symbol, 1, 10) for symbol in symbols))) for symbols in ("A", "AB"))
+    hashes = [
+        [
+            account_sha256(replace(account, sizing=replace(account.sizing, allocation=allocation)), DAY)
+            for allocation in Allocation
+        ]
+        for account in (one, two)
+    ]
+    assert [len(set(found)) for found in hashes] == [1, 3]

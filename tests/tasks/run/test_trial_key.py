@@ -52,11 +52,19 @@ def test_a_strategy_is_tried_anew_with_what_it_reads(
 ) -> None:
     assert that_count(settings, strategy, "SPY") == read
     # Only beside others may a symbol lack a bar on a date of the account.
-    assert that_count(settings, strategy, "SPY", "TLT") == read | {"stale_days"}
+    split = {"allocation"} if "target_annual_vol" in read else set()
+    assert that_count(settings, strategy, "SPY", "TLT") == read | {"stale_days"} | split
 
 
 def test_every_setting_is_read_by_some_strategy_or_is_known_to_change_nothing(settings: dict[str, object]) -> None:
-    assert set(settings) == FULL | NETWORKS | NEVER | {"stale_days", "strategy", "parameters"}
+    assert set(settings) == FULL | NETWORKS | NEVER | {"stale_days", "allocation", "strategy", "parameters"}
+
+
+def test_trials_of_before_there_were_allocations_are_those_by_inverse_volatility(settings: dict[str, object]) -> None:
+    before = {name: value for name, value in settings.items() if name != "allocation"}
+    assert configuration(before, RULES, ["SPY", "TLT"]) == configuration(settings, RULES, ["SPY", "TLT"])
+    split = configuration({**settings, "allocation": "equal-risk"}, RULES, ["SPY", "TLT"])
+    assert json.loads(split)["allocation"] == "equal-risk"
 
 
 def test_what_came_to_act_and_what_nobody_knows_count(settings: dict[str, object]) -> None:

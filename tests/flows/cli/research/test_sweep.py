@@ -61,6 +61,18 @@ def test_a_sweep_is_one_json_object_and_a_table(run: Run, options: list[str], gr
     assert "In " in shown.out
 
 
+def test_allocations_are_points_of_an_account_of_several_symbols(run: Run, options: list[str], grid: Path) -> None:
+    grid.write_text('symbols = ["TOKEN", ["SHARE", "TOKEN"]]\nallocation = ["inverse-vol", "equal-risk", "equal"]')
+    answer = run(*options, "--strategy", "vol-target", "--grid", grid, "--json").answer
+    sharpes = {(point["symbols"], point["allocation"]): point["sharpe"] for point in answer["top"]}
+    assert answer["points"] == answer["trials"] == len(sharpes) == 1 + 3
+    assert ("TOKEN", "inverse-vol") in sharpes
+    inverse, equal = (sharpes["SHARE,TOKEN", allocation] for allocation in ("inverse-vol", "equal"))
+    # Two symbols are split alike by equal risk and by inverse volatility.
+    assert sharpes["SHARE,TOKEN", "equal-risk"] == pytest.approx(inverse, rel=1e-9)
+    assert equal != pytest.approx(inverse, rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -88,6 +100,7 @@ def test_a_sweep_is_one_json_object_and_a_table(run: Run, options: list[str], gr
         ("symbols = [5]", "symbols is 5; it must be"),
         ("seed = [1, 2]", "seed has no place in a grid: nothing in one is drawn at random"),
         ("max_turnover = [1.0]", "max_turnover is not a grid parameter"),
+        ('allocation = ["erc"]', "allocation is 'erc'; it must be 'inverse-vol', 'equal-risk' or 'equal'"),
         (f"neutral_zone = {[0.1] * 1000}\nfee_bps = {[1] * 1000}", "grid.toml spans 1,000,000 points; a grid may have"),
         ("neutral_zone = [", "grid.toml is not valid TOML"),
     ],
