@@ -1,23 +1,23 @@
 """Sweep over a grid of parameters, by the code of `turbodmt backtest --grid`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from os import PathLike
 from typing import Any
 
 import pandas as pd
 
-from flows.cli.research.sweep import plan_sweep
+from flows.cli.research.sweep import carry_out, plan_sweep
 from flows.cli.research.sweep_file import checked_axes
+from flows.cli.research.window_options import GridOptions
 from flows.config.settings import load
-from flows.planning.adapters import source_factory
 from flows.planning.plan import between
 from strategy.signals.strategies import Strategy
 from tasks.backtest.sweep import Sweep as Swept
-from tasks.backtest.sweep import sweep as run_job
-from tasks.backtest.sweep_answer import sweep_answer, sweep_table
+from tasks.backtest.sweep_answer import found_answer, own_columns, sweep_table
 from tasks.backtest.sweep_answer_model import SweepAnswer
 from tasks.backtest.sweep_chunks import side_by_side
+from tasks.backtest.sweep_walk_forward import WalkedSweep, sweep_of
 from turbodmt.bar_tables import Bars, read_bars
 from turbodmt.option_names import Day, Money, Names, day_text, in_terms_of_python, merged, money_text
 from turbodmt.own_strategies import strategy_of
@@ -31,7 +31,12 @@ DOUBTS = ("pbo", "probability_of_loss", "deflated_sharpe", "luckiest_sharpe", "t
 class Sweep:
     """A finished sweep: one account per point of the grid, on the same bars, each counted as a trial."""
 
-    swept: Swept = field(repr=False)
+    found: Swept | WalkedSweep = field(repr=False)
+
+    @property
+    def swept(self) -> Swept:
+        """Return the accounts of all points."""
+        return sweep_of(self.found)
 
     @property
     def points(self) -> pd.DataFrame:
@@ -49,17 +54,40 @@ class Sweep:
         return pd.Series({name: getattr(self._answer, name) for name in DOUBTS}, dtype="float64")
 
     @property
+    def folds(self) -> pd.DataFrame:
+        """Return one row per year of a sweep with `walk_forward`: the point picked on the past alone, and how it did.
+
+        Empty without `walk_forward`.
+        """
+        walk = self._answer.walk_forward
+        rows = [dict(fold) for fold in walk.folds] if walk else []
+        return pd.DataFrame([{**row, **own_columns(row.pop("parameters"))} for row in rows])
+
+    @property
+    def out_of_sample(self) -> "pd.Series[float]":
+        """Return the statistics of the account that trades each year's pick, with the haircut from those promised.
+
+        `in_sample_sharpe` is the mean of the picks' Sharpe ratios on the past, `haircut` that less `sharpe`. Empty
+        without `walk_forward`.
+        """
+        walk = self._answer.walk_forward
+        if walk is None:
+            return pd.Series(dtype="float64")
+        promised = {name: getattr(walk, name) for name in ("in_sample_sharpe", "haircut", "haircut_ratio")}
+        return pd.Series({**asdict(walk.out_of_sample), **promised}, dtype="float64")
+
+    @property
     def warnings(self) -> tuple[str, ...]:
-        """Return the warnings about bars and symbols."""
-        return self.swept.warnings
+        """Return the warnings about bars, symbols, the exposure cap and the picks."""
+        return self.found.warnings
 
     def json(self) -> str:
-        """Return what `turbodmt backtest --grid FILE --json` prints, but for the time that it took."""
+        """Return what `turbodmt backtest --grid FILE --json` prints with the same options, but for its duration."""
         return self._answer.to_json()
 
     @property
     def _answer(self) -> SweepAnswer:
-        return sweep_answer(self.swept, ())
+        return found_answer(self.found, ())
 
     def __repr__(self) -> str:
         return f"Sweep({len(self.swept.results)} points, {self.swept.dates[0]} to {self.swept.dates[-1]})"
@@ -77,6 +105,7 @@ def sweep(
     end: Day | None = None,
     capital: Money | None = None,
     symbols: Names | None = None,
+    walk_forward: bool = False,
     settings: Mapping[str, object] | None = None,
     home: str | PathLike[str] | None = None,
 ) -> Sweep:
@@ -84,7 +113,8 @@ def sweep(
 
     `grid` maps names of parameters to lists: `strategy`, `symbols`, the sizing's (`neutral_zone`, `target_annual_vol`,
     …) and costs (`fee_bps`, …), as in a file of `--grid`, and `parameters` to a mapping of the strategy's own to lists.
-    The other arguments are as in `backtest`.
+    With `walk_forward` each year is also traded by the point that was best on the past alone. The other arguments are
+    as in `backtest`.
 
     Raises what the command line turns into an exit code, in one sentence.
 
@@ -103,9 +133,9 @@ def sweep(
         with table.calling_it_a_frame(folder), quiet():
             given = merged(options, settings)
             subject = None if strategy is None else strategy_of(strategy, load(given))
-            planned = plan_sweep(given, axes, request, subject)
-            asked, runner = (planned.points, request.since), side_by_side(planned.settings.threads)
-            return Sweep(swept=run_job(planned.job, asked, source_factory(planned.settings), runner))
+            how = GridOptions(walk_forward=walk_forward)
+            planned = plan_sweep(given, axes, request, (subject, how))
+            return Sweep(found=carry_out(planned, side_by_side(planned.settings.threads)))
 
 
 def _listed_values(grid: Mapping[str, object]) -> dict[str, object]:

@@ -77,6 +77,11 @@ def _plain(values: Sequence[Any]) -> "pd.Series[Any]":
     return pd.Series(values)
 
 
+def found_answer(found: Sweep | WalkedSweep, files: Sequence[str]) -> SweepAnswer:
+    """Return the answer of a sweep, with the walk-forward account if there is one, without the time it took."""
+    return walked_answer(found, files) if isinstance(found, WalkedSweep) else sweep_answer(found, files)
+
+
 def walked_answer(walked: WalkedSweep, files: Sequence[str]) -> SweepAnswer:
     """Return the answer of `turbodmt backtest --grid --walk-forward`, without the time it took."""
     walk = WalkForwardAnswer(

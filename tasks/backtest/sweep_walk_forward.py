@@ -80,6 +80,11 @@ class WalkedSweep:
         return None if self.haircut is None or self.in_sample <= 0 else self.haircut / self.in_sample
 
 
+def sweep_of(found: Sweep | WalkedSweep) -> Sweep:
+    """Return the sweep itself, without what was walked forward over it."""
+    return found.swept if isinstance(found, WalkedSweep) else found
+
+
 def sweep_walk_forward(
     job: Job, wanted: tuple[Sequence[Point], date | None], open_source: Callable[[], BarSource], run: Runner
 ) -> WalkedSweep:

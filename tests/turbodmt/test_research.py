@@ -1,6 +1,8 @@
 """Audits and sweeps from Python."""
 
 import json
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +12,11 @@ import pytest
 import turbodmt as td
 from flows.config.settings import load
 from flows.planning.plan import RequestRefused
+from strategy.exit_codes import UsageError
 from strategy.market.bars import Bars, FloatArray
 from strategy.signals.faults import StrategyRefused
 from testing.markets.bars import DEEP, SHARE, TOKEN, record
+from testing.runs.own_strategies import SPEEDS, a_file
 from turbodmt.own_strategies import code_digest, strategy_of
 
 WINDOW = {"start": "2020-08-03", "end": "2020-10-30"}
@@ -94,6 +98,30 @@ def test_a_sweep_is_the_commands(bars: pd.DataFrame, tmp_path: Path, capsys: pyt
     assert swept.robustness["trials"] == 4
     assert repr(swept) == "Sweep(4 points, 2020-08-03 to 2020-10-30)"
     assert "robustness" in swept._repr_html_()
+
+
+def test_a_sweep_that_is_walked_forward_is_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, grid = tmp_path / "bars.csv", tmp_path / "grid.toml"
+    long = replace(TOKEN, first=date(2017, 1, 1))
+    record(long).rename(columns={"open_time": "date"}).to_csv(path, index=False)
+    grid.write_text("[parameters]\nbars = [10, 40]\n")
+    strategy = a_file(tmp_path, SPEEDS)
+    options = ["--strategy", strategy, "--grid", str(grid), "--walk-forward", "--home", str(tmp_path / "home")]
+    capsys.readouterr()
+    assert td.main(["backtest", "--source", str(path), *options, "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    values = {"parameters": {"bars": (10, 40)}}
+    swept = td.sweep(path, values, strategy, walk_forward=True, home=tmp_path / "other")
+    assert json.loads(swept.json()) == {name: value for name, value in printed.items() if name != "seconds"}
+    assert swept.folds["parameters.bars"].isin([10, 40]).all()
+    assert swept.folds["start"].tolist() == [date(2019, 1, 1), date(2020, 1, 1)]
+    assert swept.out_of_sample["haircut"] == printed["walk_forward"]["haircut"]
+    plain = td.sweep(path, values, strategy, home=tmp_path / "other")
+    assert plain.folds.empty
+    assert plain.out_of_sample.empty
+    assert plain.points.equals(swept.points)
+    with pytest.raises(UsageError, match="the history is too short for walk_forward="):
+        td.sweep(path, values, strategy, walk_forward=True, start="2020-01-01")
 
 
 def test_a_strategy_made_here_is_swept(bars: pd.DataFrame, tmp_path: Path) -> None:

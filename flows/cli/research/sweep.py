@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from math import ceil
 from pathlib import Path
 from time import perf_counter
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from strategy.kernel.grid_accounts import Swept
     from strategy.signals.strategies import Strategy
     from tasks.backtest.answer import BenchmarkAnswer
+    from tasks.backtest.sweep import Sweep
     from tasks.backtest.sweep_answer_model import SweepAnswer
     from tasks.backtest.sweep_chunks import Runner, Work
+    from tasks.backtest.sweep_walk_forward import WalkedSweep
     from tasks.run.job import Job
 
 #: Most Prefect tasks in a spread sweep: each costs about 75 ms, and a lost worker loses those it was running.
@@ -42,7 +45,6 @@ def run_sweep(
     from flows.cli.research.results_folder import results_folder
     from flows.cli.research.sweep_file import read_axes
     from flows.config.paths import expanded
-    from flows.planning.adapters import source_factory
     from flows.planning.plan import RequestRefused, between
     from flows.server.availability import served
 
@@ -54,24 +56,20 @@ def run_sweep(
         raise RequestRefused("--walk-forward picks points of a grid; name its file with --grid")
     request = between("backtest", window.start_date, window.end_date)
     options = {**given, "strategy": window.strategy}
-    planned = plan_sweep(options, read_axes(expanded(Path(file)), options), request, None)
-    settings, asked = planned.settings, (planned.points, request.since)
+    planned = plan_sweep(options, read_axes(expanded(Path(file)), options), request, (None, grid))
+    settings = planned.settings
     results = None if folder is None else results_folder(folder)
     if address is None:
         quiet_logs()
     else:
         prepare_run(settings.home)
-    from tasks.backtest.sweep import sweep
-    from tasks.backtest.sweep_answer import save, sweep_answer, walked_answer
+    from tasks.backtest.sweep_answer import found_answer, save
     from tasks.backtest.sweep_chunks import side_by_side
-    from tasks.backtest.sweep_walk_forward import sweep_walk_forward
+    from tasks.backtest.sweep_walk_forward import sweep_of
 
     def answered(run: "Runner") -> "SweepAnswer":
-        if not grid.walk_forward:
-            swept = sweep(planned.job, asked, source_factory(settings), run)
-            return sweep_answer(swept, save(swept, results) if results is not None else ())
-        walked = sweep_walk_forward(planned.job, asked, source_factory(settings), run)
-        return walked_answer(walked, save(walked.swept, results) if results is not None else ())
+        found = carry_out(planned, run)
+        return found_answer(found, save(sweep_of(found), results) if results is not None else ())
 
     if address is None:
         answer = answered(side_by_side(settings.threads))
@@ -83,27 +81,53 @@ def run_sweep(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepPlan:
-    """A sweep: the settings in force, the job up to the end of its window, and the points of its grid."""
+    """A sweep: the settings in force, the job up to the end of its window, the first day traded, and its points."""
 
     settings: "Settings"
     job: "Job"
+    start: date | None
     points: "tuple[Point, ...]"
+    walk_forward: bool
 
 
-def plan_sweep(given: Mapping[str, object], axes: "Axes", request: "Request", strategy: "Strategy | None") -> SweepPlan:
-    """Return the plan of a sweep over the axes; without a strategy, that of the settings, where no axis varies it."""
+def plan_sweep(
+    given: Mapping[str, object], axes: "Axes", request: "Request", what: "tuple[Strategy | None, GridOptions]"
+) -> SweepPlan:
+    """Return the plan of a sweep over the axes of `what` strategy, under which options of a grid.
+
+    Without a strategy it is that of the settings, where no axis varies it.
+    """
     from flows.cli.research.sweep_file import make_grid
     from flows.cli.research.sweep_strategies import swept_strategies
     from flows.planning.backtest_plan import plan_backtest
     from strategy.kernel.grid import points
 
+    strategy, how = what
     options = dict(given)
     if "symbols" in axes.values:
         options["symbols"] = tuple(sorted({symbol for account in axes.values["symbols"] for symbol in account}))
     strategies = swept_strategies(axes, options, strategy)
     planned = plan_backtest(options, request, strategies[0])
     grid = make_grid(axes, planned.job.policy, planned.job.symbols, strategies)
-    return SweepPlan(settings=planned.settings, job=planned.job, points=tuple(points(grid)))
+    return SweepPlan(
+        settings=planned.settings,
+        job=planned.job,
+        start=request.since,
+        points=tuple(points(grid)),
+        walk_forward=how.walk_forward,
+    )
+
+
+def carry_out(planned: SweepPlan, run: "Runner") -> "Sweep | WalkedSweep":
+    """Return the finished sweep of a plan, walked forward if it says so; its chunks of points go to the runner."""
+    from flows.planning.adapters import source_factory
+    from tasks.backtest.sweep import sweep
+    from tasks.backtest.sweep_walk_forward import sweep_walk_forward
+
+    wanted, source = (planned.points, planned.start), source_factory(planned.settings)
+    if planned.walk_forward:
+        return sweep_walk_forward(planned.job, wanted, source, run)
+    return sweep(planned.job, wanted, source, run)
 
 
 def spread_over(address: str) -> "Runner":

@@ -16,6 +16,6 @@ class WindowOptions:
 class GridOptions:
     """The values of --grid and --dask, None where one was not given, and whether --walk-forward was."""
 
-    file: str | None
-    dask: str | None
-    walk_forward: bool
+    file: str | None = None
+    dask: str | None = None
+    walk_forward: bool = False
