@@ -15,6 +15,7 @@ from flows.config.settings import Broker as BrokerName
 from flows.config.settings import StrategyName, load
 from flows.config.wall_clock import clock
 from flows.planning.adapters import broker_factory, open_source, source_factory
+from flows.planning.kept_terms import on_kept_terms
 from flows.planning.own_strategy import admit
 from flows.planning.plan import Request, RequestRefused, holiday, plan
 from flows.runs.docstrings import documented
@@ -29,6 +30,7 @@ from tasks.prefect_tasks import audit, ingest, order, reconcile, report, retrain
 from tasks.report.markup import money
 from tasks.run.answers import DayAnswer, day_answer
 from tasks.run.job import Job
+from tasks.run.kept_terms import not_taken
 from tasks.run.runs import (
     Findings,
     begin,
@@ -88,6 +90,7 @@ def _run(given: Mapping[str, object], account: str, as_of: date | None) -> str:
     open_broker = broker_factory(settings)
     bars = open_source(settings)
     job = plan(settings, bars, Request(account=account, as_of=as_of, clock=clock(), broker=settings.broker))
+    job = on_kept_terms(settings, job)
     demand_own(job)
     admit(settings, account, job.policy.strategy, clock())
     done = finished(job)
@@ -99,7 +102,8 @@ def _run(given: Mapping[str, object], account: str, as_of: date | None) -> str:
     if holiday(bars, job):
         closed = f"{job.as_of} is not a session of {', '.join(job.symbols)}; there was nothing to do"
         log.info("%s.", closed)
-        return ended_well(day_answer(day_result(job, Findings(warnings=(closed,)))).to_json(), f"{closed}.")
+        findings = Findings(warnings=(closed, *not_taken(job)))
+        return ended_well(day_answer(day_result(job, findings)).to_json(), f"{closed}.")
     name_run(job, f"{job.as_of}")
     begin(job, clock())
     try:

@@ -22,6 +22,7 @@ from tasks.data.stored_bars import BarsAnswer
 from tasks.data.universe import UniverseAnswer
 from tasks.models.retrain import TrainAnswer
 from tasks.operations.accounts import AccountsAnswer, ForgottenAccountAnswer, ForgottenBarsAnswer
+from tasks.operations.adopt_defaults import AdoptedDefaultsAnswer
 from tasks.operations.concerns import WatchAnswer
 from tasks.operations.day_pages import ReportAnswer
 from tasks.operations.halt import HaltAnswer
@@ -37,6 +38,7 @@ from tasks.strategies.template import NewStrategyAnswer
 #: The answer of each command, by its words.
 ANSWERS: Mapping[str, type[Answer]] = {
     "accounts": AccountsAnswer,
+    "accounts adopt-defaults": AdoptedDefaultsAnswer,
     "accounts forget": ForgottenAccountAnswer,
     "adopt": AdoptAnswer,
     "audit headline": HeadlineAnswer,

@@ -204,6 +204,11 @@ def load(overrides: Mapping[str, object]) -> Settings:
     return _checked({**_file_settings(home / FILE_NAME), **above})
 
 
+def with_values(settings: Settings, values: Mapping[str, object]) -> Settings:
+    """Return the settings with these values. Raises ConfigurationError, as `load` does."""
+    return _checked({**settings.model_dump(), **values})
+
+
 def is_setting(name: str) -> bool:
     """Return whether there is a setting of that name, or one so close that a misspelling is likelier than another name.
 

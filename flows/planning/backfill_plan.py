@@ -6,6 +6,7 @@ from datetime import date, datetime
 from exchange.ports import BarSource
 from flows.config.settings import Settings
 from flows.planning.deployed_accounts import ACCOUNT, TAKEN
+from flows.planning.kept_terms import on_kept_terms
 from flows.planning.plan import Request, RequestRefused, plan
 from tasks.backfill.runs import Backfill, own_account
 from tasks.run.runs import DAILY
@@ -43,4 +44,5 @@ def plan_backfill(settings: Settings, source: BarSource, wanted: BackfillRequest
         )
     backfill = Backfill(job=job, start=wanted.start)
     account = wanted.account or own_account(backfill)
-    return replace(backfill, job=replace(backfill.job, account=account, models_of=account))
+    named = replace(backfill.job, account=account, models_of=account)
+    return replace(backfill, job=on_kept_terms(settings, named))

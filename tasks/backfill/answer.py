@@ -23,6 +23,7 @@ from tasks.backfill.runs import Backfill
 from tasks.backtest.measured import measure
 from tasks.daily.account_history import replay_until
 from tasks.notices.missed_orders import cut_in_window
+from tasks.run.kept_terms import changes_given
 from tasks.run.runs import Findings
 from tasks.run.trial_key import HALT, configuration
 
@@ -40,8 +41,16 @@ def backfill_answer(backfill: Backfill, filled: Filled, findings: Findings) -> B
         digest = data_sha256(with_columns(store, job.source, bars, job.policy.strategy.columns))
         cut = cut_in_window(job.account, order_store.orders_since(store, job.account, date.min), recorded.fills, bars)
         measured = measure(recorded, instruments, job.policy.costs.financing)
+        given = changes_given(store, job.account, date.min, date.max)
         tried = _count_trial(store, backfill, recorded, {HALT} if withheld else set())
-    warnings = (*filled.warnings, *findings.warnings, *cut, *_halt(risk), *_prior(job.policy.strategy, switches))
+    warnings = (
+        *given,
+        *filled.warnings,
+        *findings.warnings,
+        *cut,
+        *_halt(risk),
+        *_prior(job.policy.strategy, switches),
+    )
     return BackfillAnswer(
         account=job.account,
         symbols=job.symbols,

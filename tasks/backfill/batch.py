@@ -8,8 +8,9 @@ from functools import partial
 import numpy as np
 
 from exchange.ports import Broker
-from storage.database import Connection, connect
+from storage.database import Connection, connect, transaction
 from storage.ledger import bulk, risk_state
+from storage.ledger import days as ledger
 from storage.ledger.bulk import SimulatedDay
 from storage.ledger.row_codec import Provenance
 from strategy.account.orders import Order, OrderState
@@ -30,6 +31,7 @@ from tasks.daily.account_state import account_config, state_at
 from tasks.daily.restatement import Restated, restated
 from tasks.models.load import forecaster
 from tasks.run.job import Job
+from tasks.run.kept_terms import open_with_terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,10 @@ def run_batch(batch: DayBatch, open_broker: Callable[[datetime], Broker]) -> Non
     model = forecaster(job.home, job.policy.strategy, batch.model_id)
     with connect(job.home) as store:
         simulated, risk = _simulated(store, batch, model, open_broker(job.now))
-        bulk.record(store, job.account, simulated, risk)
+        with transaction(store):
+            if ledger.first_day(store, job.account) is None:
+                open_with_terms(store, job, batch.days[0])
+            bulk.record(store, job.account, simulated, risk)
 
 
 def _simulated(

@@ -16,6 +16,7 @@ from tasks.backfill.runs import Backfill
 from tasks.daily.replay_check import reconcile
 from tasks.models.retrain import Champion, retrain
 from tasks.run.job import Job
+from tasks.run.kept_terms import keep_terms
 from tasks.run.runs import last_day
 from tasks.strategies.audit_gate import audit
 from tasks.validation.gate import Gate, NothingPublishable
@@ -75,6 +76,8 @@ def fill(
     todo = _todo(job, window)
     if todo:
         audit(job)
+        with connect(job.home) as store:
+            keep_terms(store, job)
     shut: dict[date, str] = {}
     unruled: dict[date, str] = {}
     position = 0

@@ -11,6 +11,7 @@ from storage.ledger.runs import Outcome, Run, RunStatus
 from strategy.exit_codes import UsageError
 from tasks.backfill.answer_model import BackfillAnswer
 from tasks.run.job import Job
+from tasks.run.kept_terms import TERMS, not_taken
 from tasks.run.runs import BACKFILL, DAILY
 
 
@@ -53,7 +54,9 @@ def _demand_own(store: Connection, backfill: Backfill) -> None:
     if first is None:
         return
     before, now = json.loads(first.run.config), json.loads(backfill.identity)
-    for name in sorted({*before, *now}):
+    # The account keeps its terms, and a version of before had not every setting that there is now.
+    later = set(json.loads(backfill.job.policy.config)) - {"parameters", "strategy_sha256"} - set(before)
+    for name in sorted({*before, *now} - set(TERMS) - later):
         if before.get(name) != now.get(name):
             raise UsageError(
                 f"account {account} was filled with {name} {_named(before.get(name))}, not {_named(now.get(name))}; "
@@ -75,7 +78,7 @@ def answered(backfill: Backfill) -> BackfillAnswer | None:
     answer = BackfillAnswer.of_json(result)
     again = f"{job.account} was already filled up to {job.as_of}; nothing was left to do"
     skipped = {"days_done": 0, "days_skipped": answer.days_done + answer.days_skipped}
-    return answer.model_copy(update={**skipped, "warnings": (*answer.warnings, again)})
+    return answer.model_copy(update={**skipped, "warnings": (*answer.warnings, again, *not_taken(job))})
 
 
 def begin(backfill: Backfill, at: datetime) -> None:

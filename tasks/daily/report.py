@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from datetime import date
 
 from storage import reports
 from storage.bars import instruments as instrument_store
@@ -23,6 +24,7 @@ from tasks.report.daily_page import DailyPage, Provenance, daily_page
 from tasks.report.settings_table import configured
 from tasks.run.answers import DayResult
 from tasks.run.job import Job
+from tasks.run.kept_terms import changes_given, in_words, terms_on
 from tasks.run.runs import Findings, day_result
 from tasks.strategies.binding import in_full
 from tasks.validation.gate import Gate
@@ -41,7 +43,7 @@ def report(
     """
     warnings = [*gate.held_back.values(), *gate.warnings]
     warnings += [champion.warning] if champion.warning else []
-    warnings += [*_outside(job), *_missed(job), *missed_since_last_answer(job), *_capped(job)]
+    warnings += [*_terms_given(job), *_outside(job), *_missed(job), *missed_since_last_answer(job), *_capped(job)]
     findings = Findings(warnings=tuple(warnings), model_reason=champion.reason, model_code=champion.code)
     result = day_result(job, findings)
     page = _page(result, champion, gate)
@@ -61,6 +63,13 @@ def report(
         log.warning("The artifacts could not be published (%s); the report holds the same.", type(error).__name__)
     log.info("The report of %s is %s.", job.as_of, path)
     return replace(findings, report=str(path))
+
+
+def _terms_given(job: Job) -> tuple[str, ...]:
+    """Return a warning of each change of the account's terms that runs were given since its last decided day."""
+    with connect(job.home) as store:
+        decided = ledger.last_decided(store, job.account, before=job.as_of)
+        return changes_given(store, job.account, decided or date.min, job.as_of)
 
 
 def _outside(job: Job) -> list[str]:
@@ -112,6 +121,7 @@ def _page(result: DayResult, champion: Champion, gate: Gate) -> DailyPage:
     history = account_history(job)
     with connect(job.home) as store:
         configuration = configured(job.policy, instrument_store.load(store, job.source, job.symbols))
+        terms = in_words(terms_on(store, job.account, job.as_of))
     return DailyPage(
         snapshot=snapshot,
         account=f"account {job.account}, broker {job.broker}",
@@ -135,6 +145,7 @@ def _page(result: DayResult, champion: Champion, gate: Gate) -> DailyPage:
         picture=history.picture,
         measured=history.measured,
         before=_before(job),
+        terms=terms,
     )
 
 

@@ -20,6 +20,7 @@ from tasks.daily.account_state import account_config, quotes_since, state_at
 from tasks.daily.restatement import Restated, restated, why_held
 from tasks.report.markup import exactly, money, priced
 from tasks.run.job import Job
+from tasks.run.kept_terms import keep_terms, open_with_terms
 from tasks.validation.unit_checks import UNIT_KEPT
 
 log = logging.getLogger(__name__)
@@ -43,9 +44,12 @@ def settle(job: Job, open_broker: Callable[[datetime], Broker]) -> Settled:
         state = state_at(store, job, job.as_of)
         if state is None:
             first = Day(state=opening(job.as_of, job.policy.capital), fills=(), entries=(), settled=())
-            _record(store, job, first)
+            with transaction(store):
+                open_with_terms(store, job, job.as_of)
+                _record(store, job, first)
             log.info("Account %s opens on %s with %s.", job.account, job.as_of, money(job.policy.capital))
             return Settled(dates=(job.as_of,), agreement=agreement)
+        keep_terms(store, job)
         config = account_config(store, job)
         found = restated(store, job, state)
         quotes = quotes_since(store, job, state)

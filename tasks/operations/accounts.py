@@ -5,6 +5,8 @@ from collections.abc import Collection
 from datetime import date
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from storage.bars import published as bar_store
 from storage.database import DATABASE_NAME, Connection, connect
 from storage.ledger import accounts as account_store
@@ -16,10 +18,14 @@ from storage.ledger.accounts import KnownAccount
 from strategy.exit_codes import UsageError
 from tasks.run.answers import Answer, Exact
 from tasks.run.job import PAPER
+from tasks.run.kept_terms import newest_terms, terms_on
 
 
 class AccountAnswer(Answer):
-    """An account of the ledger; its source, strategy and equity are null until it has a day."""
+    """An account of the ledger; its source, strategy, equity and terms are null until it has a day.
+
+    `terms` are those of its last day, `next_terms` those from its next day on.
+    """
 
     account: str
     filled_by: str
@@ -31,6 +37,8 @@ class AccountAnswer(Answer):
     last: date | None
     equity: Exact | None
     halted: bool
+    terms: dict[str, JsonValue] | None
+    next_terms: dict[str, JsonValue] | None
 
 
 class AccountsAnswer(Answer):
@@ -80,6 +88,8 @@ def _account_answer(store: Connection, known: KnownAccount) -> AccountAnswer:
         last=known.last,
         equity=known.equity,
         halted=risk_state.load(store, known.account).halted,
+        terms=terms_on(store, known.account, known.last) if known.last else None,
+        next_terms=newest_terms(store, known.account),
     )
 
 

@@ -43,6 +43,7 @@ from tasks.operations.redecide import PastDay, replayed_trace
 from tasks.report.markup import exactly
 from tasks.run.answers import decision_answer, fill_answer, order_answer
 from tasks.run.job import RunConfig
+from tasks.run.kept_terms import terms_on
 from tasks.strategies.catalogue import origin_of
 
 #: Most orders listed when the given id matches none, or several.
@@ -88,6 +89,7 @@ def explain(home: Path, found: Found, policy_of: Callable[[str, Strategy], RunCo
             trace, warnings = replayed_trace(store, record.day, found.symbol, policy_of)
         verified = None if trace is None else _verified(store, record, trace)
         opens = _opens(store, record, trace)
+        terms = terms_on(store, found.account, found.as_of)
     if verified is False:
         warnings.append(
             f"the bars in the store are no longer those that were decided on (their hash is not "
@@ -110,6 +112,7 @@ def explain(home: Path, found: Found, policy_of: Callable[[str, Strategy], RunCo
         steps=tuple(map(StepPart.model_validate, record.steps)),
         fills=tuple(_fill_part(fill, opens.get(fill)) for fill in record.fills),
         executions=tuple(map(ExecutionPart.model_validate, record.executions)),
+        terms=terms,
         warnings=tuple(warnings),
     )
 

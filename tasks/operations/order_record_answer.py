@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, JsonValue
 
 from tasks.run.answers import Answer, DecisionAnswer, Exact, FillAnswer
 
@@ -157,7 +157,10 @@ class ExecutionPart(Answer):
 
 
 class ExplainAnswer(Answer):
-    """The answer of `turbodmt explain`; the parts from `bars` to `planned` are null if nobody knows them any more."""
+    """The answer of `turbodmt explain`; the parts from `bars` to `planned` are null if nobody knows them any more.
+
+    `terms` are those of the account on the day of the decision.
+    """
 
     order: ExplainedOrderAnswer
     decision: ExplainedDecisionAnswer
@@ -173,4 +176,5 @@ class ExplainAnswer(Answer):
     steps: tuple[StepPart, ...]
     fills: tuple[FillPart, ...]
     executions: tuple[ExecutionPart, ...]
+    terms: dict[str, JsonValue]
     warnings: tuple[str, ...]

@@ -4,6 +4,8 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from storage.bars import published as bar_store
 from storage.bars import quarantine
 from storage.database import Connection, connect
@@ -14,6 +16,7 @@ from storage.ledger import positions as position_store
 from strategy.account.state import Snapshot
 from tasks.run.answers import Answer, Exact, OrderAnswer, order_answer, positions_of
 from tasks.run.job import PAPER
+from tasks.run.kept_terms import newest_terms, terms_on
 
 
 class NewestBarAnswer(Answer):
@@ -35,7 +38,10 @@ class LastRunAnswer(Answer):
 
 
 class StatusAnswer(Answer):
-    """The answer of `turbodmt status`; an account without a day has no equity."""
+    """The answer of `turbodmt status`; an account without a day has no equity and no terms.
+
+    `terms` are those of its last day, `next_terms` those from its next day on.
+    """
 
     account: str
     broker: str
@@ -54,6 +60,8 @@ class StatusAnswer(Answer):
     data: tuple[NewestBarAnswer, ...]
     held_back: tuple[str, ...]
     last_run: LastRunAnswer | None
+    terms: dict[str, JsonValue] | None = None
+    next_terms: dict[str, JsonValue] | None = None
     next_runs: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -76,6 +84,8 @@ def account_status(home: Path, account: str) -> StatusAnswer:
         held = [bar.finding.symbol for bar in quarantine.quarantined(store, source) if bar.finding.symbol in symbols]
         broker = broker_events.broker_of(store, account) or PAPER
         last = _last_run(store, account)
+        terms = terms_on(store, account, day) if day else None
+        next_terms = newest_terms(store, account)
     return StatusAnswer(
         account=account,
         broker=broker,
@@ -94,6 +104,8 @@ def account_status(home: Path, account: str) -> StatusAnswer:
         data=tuple(NewestBarAnswer(source=series.source, symbol=series.symbol, last=series.last) for series in data),
         held_back=tuple(sorted(set(held))),
         last_run=last,
+        terms=terms,
+        next_terms=next_terms,
     )
 
 

@@ -36,7 +36,8 @@ class DailyPage:
 
     `account` names account and broker, `model` the origin of the signals, `halted` says why trading is halted or is
     empty, `picture` and `measured` show the account since it opened, its benchmarks after it; `before` are the
-    decisions of the account's previous day, `bar_warnings` the data gate's warnings on published bars.
+    decisions of the account's previous day, `bar_warnings` the data gate's warnings on published bars, `terms` those of
+    the account on the day, in words.
     """
 
     snapshot: Snapshot
@@ -53,6 +54,7 @@ class DailyPage:
     measured: tuple[Measured, ...] = ()
     before: tuple[Decision, ...] = ()
     bar_warnings: tuple[str, ...] = ()
+    terms: str = ""
 
 
 def daily_page(page: DailyPage) -> str:
@@ -67,6 +69,7 @@ def daily_page(page: DailyPage) -> str:
         ("Halted", "yes" if page.halted else "no"),
         *_figures(page),
         ("Signals from", page.model),
+        *((("Terms of the account", page.terms),) if page.terms else ()),
     )
     tables = (
         decisions_table(page.decisions),

@@ -98,6 +98,8 @@ class Job:
     models_of: str = ""
     calendars: tuple[str, ...] = ()
     """What a person named: `SYMBOL CALENDAR` of each symbol that has one."""
+    terms: str = ""
+    """The terms that the account is to keep from its first unsettled day on, as canonical JSON; empty: none."""
 
     @property
     def panel(self) -> Panel:

@@ -13,6 +13,7 @@ from strategy.exit_codes import Exit
 from strategy.portfolio.drawdown_halt import RiskState
 from tasks.run.answers import DayAnswer, DayResult, ModelCode
 from tasks.run.job import Job
+from tasks.run.kept_terms import not_taken
 
 DAILY, BACKFILL = "daily", "backfill"
 
@@ -51,7 +52,7 @@ def finished(job: Job) -> DayAnswer | None:
     named = job.policy.strategy.name
     by = f" by {answer.strategy}, not by {named}" if answer.strategy != named else ""
     again = f"{job.as_of} was already done{by}; nothing was left to do"
-    return answer.model_copy(update={"warnings": (*answer.warnings, again)})
+    return answer.model_copy(update={"warnings": (*answer.warnings, again, *not_taken(job))})
 
 
 def last_day(job: Job) -> date | None:

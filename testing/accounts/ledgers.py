@@ -27,6 +27,7 @@ TABLES = {
     "fills": (),
     "entries": (),
     "account_snapshots": (),
+    "account_terms": (),
     "risk_state": (),
     "models": ("created_at",),
     "verdicts": ("created_at",),

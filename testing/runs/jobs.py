@@ -27,6 +27,7 @@ from tasks.daily.signals import signal
 from tasks.data.ingest import ingest
 from tasks.models.retrain import Champion, retrain
 from tasks.run.job import Job, RunConfig
+from tasks.run.kept_terms import LEGACY, canonical
 from tasks.validation.gate import Gate, validate
 
 #: Tiny, yet a network: four steps train it.
@@ -78,6 +79,7 @@ def a_job(home: Path, symbols: tuple[str, ...], as_of: date, strategy: Strategy 
         sends_until=None,
         code_version="test",
         policy=policy(strategy),
+        terms=canonical(LEGACY),
     )
 
 

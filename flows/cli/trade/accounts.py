@@ -1,31 +1,46 @@
-"""`turbodmt accounts`: list the accounts, and forget one after confirmation."""
+"""`turbodmt accounts`: list the accounts, forget one after confirmation, or let one adopt the present defaults."""
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.cli.console import run_command, sections, table, warned
-from flows.cli.forgetting import Doing, Yes, demand_yes
+from flows.cli.forgetting import Yes, demand_yes
 from flows.cli.number_format import money
-from flows.cli.options import AsJson, Home
+from flows.cli.options import AsJson, Home, Reason
+from flows.cli.trade.adopt_defaults import run_adopt_defaults, shown_adopted_defaults
 from strategy.exit_codes import UsageError
 
 if TYPE_CHECKING:
     from tasks.operations.accounts import AccountsAnswer, ForgottenAccountAnswer
 
 
+class AccountDeed(StrEnum):
+    """The actions on an account."""
+
+    FORGET = "forget"
+    ADOPT_DEFAULTS = "adopt-defaults"
+
+
 def accounts(
-    deed: Doing = None,
+    deed: Annotated[
+        AccountDeed | None, typer.Argument(metavar="forget|adopt-defaults", help="Without it, all are listed.")
+    ] = None,
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="The account to forget.")] = None,
+    account: Annotated[str, typer.Option(help="The account that adopts the defaults.")] = "daily",
+    reason: Reason = "",
     yes: Yes = False,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the accounts of the ledger, or forget one: its rows and pages go, its trials stay counted."""
+    """List the accounts of the ledger, forget one (its trials stay counted), or let one adopt the present defaults."""
     if deed is None:
         run_command(lambda: run_accounts(home), shown_accounts, as_json)
-    else:
+    elif deed is AccountDeed.FORGET:
         run_command(lambda: run_forget_account(home, name, yes), shown_forgotten_account, as_json)
+    else:
+        run_command(lambda: run_adopt_defaults(home, account, reason), shown_adopted_defaults, as_json)
 
 
 def run_accounts(home: str | None) -> "AccountsAnswer":
@@ -61,11 +76,18 @@ def shown_accounts(answer: "AccountsAnswer") -> str:
     """Return the accounts as a table."""
     if not answer.accounts:
         return "There is no account yet; `turbodmt daily` makes one."
+    from tasks.run.kept_terms import in_words
+
     rows = [
-        {**dict(account), "equity": money(account.equity), "halted": "yes" if account.halted else "no"}
+        {
+            **dict(account),
+            "equity": money(account.equity),
+            "halted": "yes" if account.halted else "no",
+            "terms": in_words(account.next_terms or {}),
+        }
         for account in answer.accounts
     ]
-    columns = ("account", "filled_by", "strategy", "source", "broker", "first", "last", "equity", "halted")
+    columns = ("account", "filled_by", "strategy", "source", "broker", "first", "last", "equity", "halted", "terms")
     return sections(table(rows, columns), warned(answer))
 
 

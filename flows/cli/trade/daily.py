@@ -39,6 +39,7 @@ def run_daily(given: Mapping[str, object], as_of: str | None, account: str) -> "
     from flows.config.settings import load
     from flows.config.wall_clock import clock
     from flows.planning.adapters import broker_factory, open_source
+    from flows.planning.kept_terms import on_kept_terms
     from flows.planning.own_strategy import admit
     from flows.planning.plan import Request, day, demand_live, plan
     from flows.server.availability import served
@@ -52,7 +53,7 @@ def run_daily(given: Mapping[str, object], as_of: str | None, account: str) -> "
     request = Request(account=account, as_of=wanted, clock=clock(), broker=settings.broker)
     demand_live(source, request)
     broker_factory(settings)
-    job = plan(settings, source, request)
+    job = on_kept_terms(settings, plan(settings, source, request))
     demand_own(job)
     admit(settings, account, job.policy.strategy, request.clock)
     done = finished(job)

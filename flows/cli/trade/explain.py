@@ -80,11 +80,12 @@ def _policy(config: str, strategy: "Strategy") -> "RunConfig":
     """Return the rules of a run of the strategy, as its record has them."""
     from flows.config.settings import Settings
     from flows.planning.plan import PLACES, run_config
+    from tasks.run.kept_terms import terms_among
 
     known = Settings.model_fields.keys() - PLACES
-    return run_config(
-        Settings(**{name: value for name, value in json.loads(config).items() if name in known}), strategy
-    )
+    # A run of a version that did not have them yet decided on the legacy values of its terms.
+    values = {**json.loads(config), **terms_among(config)}
+    return run_config(Settings(**{name: value for name, value in values.items() if name in known}), strategy)
 
 
 def shown_explanation(answer: "ExplainAnswer") -> str:
@@ -134,6 +135,8 @@ def _figure(value: object) -> str:
 
 
 def _headline(answer: "ExplainAnswer") -> str:
+    from tasks.run.kept_terms import in_words
+
     order, decision = answer.order, answer.decision
     who = f"model {decision.model_id[:12]}" if decision.model_id else "no model"
     origin = {
@@ -144,7 +147,8 @@ def _headline(answer: "ExplainAnswer") -> str:
     return (
         f"Order {order.order_id} of account {order.account}: {order.side} {_figure(order.quantity)} "
         f"{order.symbol}, {order.state}\n"
-        f"Decided at the close of {order.as_of} by {decision.strategy}{_version(decision)}, {who}. {origin}"
+        f"Decided at the close of {order.as_of} by {decision.strategy}{_version(decision)}, {who}. {origin}\n"
+        f"Terms of the account on that day: {in_words(answer.terms)}"
     )
 
 

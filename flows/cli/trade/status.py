@@ -41,6 +41,7 @@ def shown_status(answer: "StatusAnswer") -> str:
         f"{money(answer.cash)}\n"
         f"{decided}, {_where(answer.broker)}; drawdown {answer.drawdown:.1%}, "
         f"{f'halted: {answer.halted_reason}' if answer.halted else 'not halted'}",
+        _terms(answer),
         listed("Data", [*map(dict, answer.data)], ("symbol", "last", "source")),
         f"Held back: {', '.join(answer.held_back)}" if answer.held_back else "",
         listed("Positions", _positions(answer), ("symbol", "quantity", "over equity")),
@@ -49,6 +50,16 @@ def shown_status(answer: "StatusAnswer") -> str:
         listed("Next runs", [{"run": run} for run in answer.next_runs], ("run",)),
         warned(answer),
     )
+
+
+def _terms(answer: "StatusAnswer") -> str:
+    """Return the account's terms, and those of its next day where they differ."""
+    from tasks.run.kept_terms import changed, in_words
+
+    if answer.terms is None:
+        return ""
+    change = changed(answer.terms, answer.next_terms or answer.terms)
+    return f"Terms: {in_words(answer.terms)}" + (f"; from its next day on {change}" if change else "")
 
 
 def _positions(answer: "StatusAnswer") -> list[dict[str, str]]:

@@ -1,0 +1,53 @@
+"""Adoption of the present defaults by an account, which keeps the terms of its opening otherwise."""
+
+from datetime import date
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from storage.accounts.terms import TermsCause
+from storage.database import connect
+from storage.ledger import days as ledger
+from strategy.exit_codes import UsageError
+from tasks.operations.halt import demand_reason
+from tasks.run.answers import Answer
+from tasks.run.kept_terms import Terms, change_terms, last_settled, newest_terms
+
+
+class AdoptedDefaultsAnswer(Answer):
+    """The answer of `turbodmt accounts adopt-defaults`: the account's terms now and before.
+
+    `in_force_from` is null if the account had these terms already.
+    """
+
+    account: str
+    terms: dict[str, JsonValue]
+    before: dict[str, JsonValue]
+    in_force_from: date | None
+    reason: str
+    changed: bool
+    warnings: tuple[str, ...]
+
+
+def adopt_defaults(home: Path, account: str, defaults: Terms, reason: str) -> AdoptedDefaultsAnswer:
+    """Give the account the terms of a new account from its next day on; return the answer of the command.
+
+    Raises UsageError.
+    """
+    demand_reason(reason)
+    with connect(home) as store:
+        before, last = newest_terms(store, account), last_settled(store, account)
+        if before is None or last is None:
+            known = ledger.accounts(store)
+            held = f"the ledger holds {', '.join(known)}; name one of these" if known else "no account has opened yet"
+            raise UsageError(f"--account is {account!r}, and {held}")
+        entry = change_terms(store, account, defaults, (TermsCause.ADOPTED, reason.strip()), last)
+    return AdoptedDefaultsAnswer(
+        account=account,
+        terms=dict(defaults),
+        before=before,
+        in_force_from=entry.in_force_from if entry else None,
+        reason=reason.strip(),
+        changed=entry is not None,
+        warnings=(),
+    )
