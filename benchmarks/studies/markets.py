@@ -37,6 +37,8 @@ FUTURES = (
     "US5",
     "WHEAT",
 )
+#: Mid prices without volume.
+FX = ("EURGBP", "GBPUSD", "NZDUSD")
 PANELS = ("etf", "futures", "crypto")
 #: Symbols with real opens, highs and lows by class, and what ends the names of crypto pairs.
 RANGED = {
@@ -47,6 +49,13 @@ RANGED = {
 }
 #: A class is read without series in which more bars than this have a high below, or a low above, their open or close.
 MOST_INCONSISTENT = 0.005
+CALENDARS = {
+    "etf": Calendar.XNYS,
+    "futures": Calendar.WEEKDAYS,
+    "crypto": Calendar.ALWAYS,
+    "fx": Calendar.WEEKDAYS,
+}
+ALLOCATED = (*PANELS, "fx")
 
 
 def sample() -> dict[str, Bars]:
@@ -72,10 +81,9 @@ def load(panel: str, folder: Path) -> tuple[dict[str, Bars], AccountConfig]:
             symbol: _future(symbol, rows) for symbol, rows in _groups(folder / "futures_close_daily.parquet", FUTURES)
         }
     else:
-        symbols = ETFS if panel == "etf" else CRYPTO
+        symbols = {"etf": ETFS, "crypto": CRYPTO, "fx": FX}[panel]
         bars = {symbol: _priced(symbol, rows) for symbol, rows in _groups(folder / "ohlcv_daily.parquet", symbols)}
-    calendar = {"etf": Calendar.XNYS, "futures": Calendar.WEEKDAYS, "crypto": Calendar.ALWAYS}[panel]
-    return bars, mandate(bars, calendar)
+    return bars, mandate(bars, CALENDARS[panel])
 
 
 def ranged(name: str, folder: Path) -> tuple[dict[str, Bars], Calendar]:
