@@ -269,7 +269,7 @@ QUESTIONS = {
     "the fee is charged": "strategy/account/fees_and_slippage",
     "slippage is added": "strategy/account/fees_and_slippage",
     "the client order id is built": "strategy/account/orders",
-    "a stale bar is refused": "strategy/portfolio/stale_bars",
+    "a stale bar is refused": "strategy/portfolio/availability",
     "the champion is picked": "storage/models/champions",
     "the report's equity curve is drawn": "tasks/report/charts",
     "the kill switch is latched": "storage/ledger/risk_state",

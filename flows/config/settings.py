@@ -25,6 +25,7 @@ from flows.config.spelling import with_prefix
 from storage.privacy import demand_private
 from strategy.builtin.registry import TURBO
 from strategy.exit_codes import Remedied
+from strategy.portfolio.rebalancing import Frequency
 from strategy.portfolio.sizing import Allocation
 from strategy.signals.strategies import NAME_PATTERN
 from tasks.strategies.spelling import is_file
@@ -77,6 +78,12 @@ class Settings(BaseSettings):
     neutral_zone: float = Field(default=0.03, ge=0, lt=1, description="signals weaker than this mean no position")
     allocation: Allocation = Field(
         default=Allocation.INVERSE_VOL, description="what splits a portfolio among its symbols"
+    )
+    rebalance_band: float = Field(
+        default=0.0, ge=0, lt=1, description="distance from its target within which a position is kept, of equity"
+    )
+    rebalance_every: Frequency = Field(
+        default=Frequency.DAILY, description="how often positions are traded to their targets"
     )
     lookback_period: int = Field(
         default=252, ge=20, le=2_520, description="rows the network sees and account days a drawdown looks back"

@@ -117,6 +117,8 @@ def run_config(settings: Settings, strategy: Strategy) -> RunConfig:
             neutral_zone=settings.neutral_zone,
             lookback_period=settings.lookback_period,
             allocation=settings.allocation,
+            rebalance_band=settings.rebalance_band,
+            rebalance_every=settings.rebalance_every,
         ),
         limits=RiskLimits(
             max_turnover=settings.max_turnover,

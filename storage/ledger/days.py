@@ -43,8 +43,8 @@ def decisions_on(connection: Connection, account: str, day: date) -> tuple[Decis
     return read_all(
         connection,
         Decision,
-        "SELECT as_of, symbol, status, regime, confidence, signal, volatility, exposure, reason FROM decisions "
-        "WHERE account = ? AND as_of = ? ORDER BY symbol",
+        "SELECT as_of, symbol, status, regime, confidence, signal, volatility, exposure, reason, rebalance "
+        "FROM decisions WHERE account = ? AND as_of = ? ORDER BY symbol",
         [account, day],
     )
 

@@ -21,7 +21,7 @@ DECISIONS = Table(
     key=("account", "as_of", "symbol"),
     values=(
         *("status", "regime", "confidence", "signal", "volatility", "exposure", "reason"),
-        *("source", "strategy", "model_id", "data_sha256", "strategy_sha256"),
+        *("source", "strategy", "model_id", "data_sha256", "strategy_sha256", "rebalance"),
     ),
 )
 ORDERS = Table(
@@ -63,7 +63,7 @@ def decision_row(account: str, decision: Decision, provenance: Provenance) -> Ro
         *(account, decision.as_of, decision.symbol, str(decision.status), decision.regime and str(decision.regime)),
         *(decision.confidence, decision.signal, decision.volatility, decision.exposure, decision.reason),
         *(provenance.source, provenance.strategy, provenance.model_id, provenance.data_sha256),
-        provenance.strategy_sha256,
+        *(provenance.strategy_sha256, decision.rebalance and str(decision.rebalance)),
     )
 
 

@@ -79,11 +79,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The account at the close of a day, with its drawdown from the highest equity of the look-back (a fraction)."""
+    """The account at the close of a day, with its drawdown from the highest equity of the look-back (a fraction).
+
+    `previous` is the account date before; None on the first, and where nothing is decided.
+    """
 
     account: Account
     equity: Decimal
     drawdown: float
+    previous: date | None = field(default=None, compare=False, repr=False)
 
     def exposure(self, symbol: str) -> float:
         """Return the signed market value of a position over equity; 0 without one, or when no equity is left.

@@ -1,7 +1,7 @@
 """Day loop: one function advances an account by a day; a backtest only repeats it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -25,12 +25,14 @@ class AccountState:
 
     `equities` holds the equity of the last `lookback_period` account days, oldest first, this day's last; `known_peak`
     is the highest of them if known from the day before, so that a backtest need not scan them all every day.
+    `previous` is the account date before, None on the first.
     """
 
     account: Account
     open_orders: tuple[Order, ...]
     equities: tuple[Decimal, ...]
     known_peak: Decimal | None = field(default=None, compare=False, repr=False)
+    previous: date | None = field(default=None, compare=False, repr=False)
 
     @property
     def peak(self) -> Decimal:
@@ -51,7 +53,7 @@ class AccountState:
         """Return the account with its drawdown from the highest of `equities`."""
         equity, peak = self.equities[-1], self.peak
         drawdown = float(1 - equity / peak) if peak > 0 else 0.0
-        return Snapshot(account=self.account, equity=equity, drawdown=drawdown)
+        return Snapshot(account=self.account, equity=equity, drawdown=drawdown, previous=self.previous)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,7 @@ def settle_day(state: AccountState, quotes: Mapping[str, Quote], as_of: date, co
         open_orders=tuple(order for order in settlement.orders if order.state in OPEN_STATES),
         equities=equities,
         known_peak=None if state.peak in left else max(state.peak, equity),
+        previous=state.account.as_of,
     )
     return Day(state=after, fills=settlement.fills, entries=settlement.entries, settled=settlement.orders)
 
@@ -127,12 +130,7 @@ def plan_orders(
 def with_orders(state: AccountState, orders: Sequence[Order]) -> AccountState:
     """Return the account state with the new orders added to the open ones."""
     fresh = tuple(order for order in orders if order.state in OPEN_STATES)
-    return AccountState(
-        account=state.account,
-        open_orders=(*state.open_orders, *fresh),
-        equities=state.equities,
-        known_peak=state.known_peak,
-    )
+    return replace(state, open_orders=(*state.open_orders, *fresh))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,7 +53,12 @@ def booked_day(state: AccountState, booked: Day, quotes: Mapping[str, Quote], lo
     }
     account = Account(as_of=as_of, cash=cash, positions=MappingProxyType(positions))
     equities = (*state.equities[1 - lookback_period :], account.equity)
-    after = AccountState(account=account, open_orders=booked.state.open_orders, equities=equities)
+    after = AccountState(
+        account=account,
+        open_orders=booked.state.open_orders,
+        equities=equities,
+        previous=state.account.as_of,
+    )
     return replace(booked, state=after)
 
 

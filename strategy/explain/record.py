@@ -12,7 +12,7 @@ from strategy.account.orders import Order
 from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import AccountState, plan_orders
 from strategy.explain.forecasts import Evidence, Forecast, explained_forecast, explained_regime
-from strategy.explain.sizes import Limited, Restrained, Sized, limited, restrained, sized
+from strategy.explain.sizes import Banded, Limited, Restrained, Sized, banded, limited, restrained, sized
 from strategy.market.bars import Bars
 from strategy.market.session_dates import session_date
 from strategy.portfolio.account_config import AccountConfig
@@ -67,6 +67,7 @@ class Explanation:
     forecast: Forecast
     sized: Sized | None
     restrained: Restrained
+    banded: Banded | None = None
     limited: Limited
     planned: Planned
 
@@ -109,6 +110,7 @@ def explanations(day: Judgement) -> tuple[Explanation, ...]:
         decisions,
         sized(day.view, view, config),
         restrained(view, snapshot, config),
+        banded(view, snapshot, config),
         limited(view, snapshot, config),
         strict=True,
     )
@@ -122,10 +124,11 @@ def explanations(day: Judgement) -> tuple[Explanation, ...]:
             forecast=_forecast(day, decision, parts.get(decision.symbol)),
             sized=size,
             restrained=restraint,
+            banded=band,
             limited=limit,
             planned=_planned(day, orders[decision.symbol], changes[decision.symbol], limit.exposure),
         )
-        for decision, size, restraint, limit in steps
+        for decision, size, restraint, band, limit in steps
         if decision.symbol in orders
     )
 

@@ -11,8 +11,9 @@ from strategy.market.bars import FloatArray
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import AlignedSignals
 from strategy.portfolio.allocation import correlations, risk_shares
-from strategy.portfolio.decision import SIZED, PreTradeView, decided
+from strategy.portfolio.decision import SIZED, PreTradeView, decided, kept_beside
 from strategy.portfolio.estimates import Estimates, PortfolioSizing, estimates, portfolio_sizing
+from strategy.portfolio.rebalancing import Rebalance
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import Allocation, drawdown_multiplier, soft_signal
 from strategy.signals.strategies import Sizing, sizing_of
@@ -65,8 +66,24 @@ class Restrained:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Banded:
+    """Step from the wanted exposure to the one that the rebalance band asks for.
+
+    A position from `low` to `high`, which are `band` from the target, is kept, and another one traded to the nearest of
+    the two; `effect` is what the band did. `current` is the exposure held.
+    """
+
+    band: float
+    current: float
+    low: float
+    high: float
+    effect: Rebalance | None
+    exposure: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limited:
-    """Step from the wanted exposure to the decided one.
+    """Step from the wanted exposure, or the one that the rebalance band asks for, to the decided one.
 
     `after_cap` keeps each order below `order_cap` (over equity; None: no cap). Then the `turnover` of all symbols is
     scaled down to `max_turnover`. Both move the exposure back towards `current`, the position held.
@@ -129,7 +146,7 @@ def restrained(view: PreTradeView, snapshot: Snapshot, config: AccountConfig) ->
     """
     minds = sizing_of(config.strategy) is Sizing.FULL
     after_drawdown, after_floor, wanted = _wanted(view, snapshot, config)
-    kept = _kept(view, snapshot, config)
+    kept = kept_beside(view, snapshot, config)
     return tuple(
         Restrained(
             drawdown=snapshot.drawdown,
@@ -146,17 +163,41 @@ def restrained(view: PreTradeView, snapshot: Snapshot, config: AccountConfig) ->
 
 def _wanted(view: PreTradeView, snapshot: Snapshot, config: AccountConfig) -> Iterator[list[float]]:
     """Yield the exposures after drawdown control, then after the venue's floor, then after room for kept positions."""
-    free = _under(config, RiskLimits(max_turnover=inf, max_order_notional=None))
-    roomy = replace(free, sizing=replace(config.sizing, max_position_size=inf))
+    free = _free(replace(config, sizing=replace(config.sizing, rebalance_band=0.0)))
+    roomy = replace(free, sizing=replace(free.sizing, max_position_size=inf))
     floorless = replace(view, floor=np.full_like(view.floor, -inf))
     for start, rules in ((floorless, roomy), (view, roomy), (view, free)):
         yield _exposures(start, snapshot, rules)
 
 
+def banded(view: PreTradeView, snapshot: Snapshot, config: AccountConfig) -> tuple[Banded | None, ...]:
+    """Return how the rebalance band moved each symbol's exposure, in the order of the account's symbols.
+
+    None without a band, or if capital is split, not risk.
+    """
+    band = config.sizing.rebalance_band
+    if not band or sizing_of(config.strategy) is Sizing.ONCE:
+        return (None,) * len(config.symbols)
+    *_, wanted = _wanted(view, snapshot, config)
+    after = _exposures(view, snapshot, _free(config))
+    effects = [decision.rebalance for decision in decided(view, snapshot, config)]
+    return tuple(
+        Banded(
+            band=band,
+            current=snapshot.exposure(symbol),
+            low=wanted[i] - band,
+            high=wanted[i] + band,
+            effect=effects[i],
+            exposure=after[i],
+        )
+        for i, symbol in enumerate(config.symbols)
+    )
+
+
 def limited(view: PreTradeView, snapshot: Snapshot, config: AccountConfig) -> tuple[Limited, ...]:
     """Return how the limits moved each symbol's exposure, in the order of the account's symbols."""
     limits, equity = config.limits, snapshot.equity
-    *_, wanted = _wanted(view, snapshot, config)
+    wanted = _exposures(view, snapshot, _free(config))
     capped = _exposures(view, snapshot, _under(config, replace(limits, max_turnover=inf)))
     final = _exposures(view, snapshot, config)
     current = [snapshot.exposure(symbol) for symbol in config.symbols]
@@ -176,6 +217,11 @@ def limited(view: PreTradeView, snapshot: Snapshot, config: AccountConfig) -> tu
     )
 
 
+def _free(config: AccountConfig) -> AccountConfig:
+    """Return the account's configuration without limits on turnover and orders."""
+    return _under(config, RiskLimits(max_turnover=inf, max_order_notional=None))
+
+
 def _under(config: AccountConfig, limits: RiskLimits) -> AccountConfig:
     return replace(config, limits=limits)
 
@@ -186,14 +232,6 @@ def _exposures(view: PreTradeView, snapshot: Snapshot, config: AccountConfig) ->
     return [
         snapshot.exposure(decision.symbol) if decision.exposure is None else decision.exposure for decision in decisions
     ]
-
-
-def _kept(view: PreTradeView, snapshot: Snapshot, config: AccountConfig) -> float:
-    """Return the gross exposure of the positions that get no order on the day."""
-    current = np.array([snapshot.exposure(symbol) for symbol in config.symbols])
-    beside = [symbol for symbol in snapshot.account.positions if symbol not in config.symbols]
-    kept = 0.0 if view.whole else float(np.abs(current[~view.ordered]).sum())
-    return kept + sum(abs(snapshot.exposure(symbol)) for symbol in beside)
 
 
 def _known(value: float) -> float | None:

@@ -14,8 +14,11 @@ from strategy.market.bars import FloatArray
 from strategy.portfolio.sizing import SizingParams
 
 #: Offsets in the work array: d, d·E, the adjoints of d·E, of E[t] and of the peak, the long value, its adjoint and
-#: that of the short value; after them, for each symbol in turn, the adjoints of the quantities wanted and held.
-MULTIPLIER, BUDGET, FROM_BUDGET, LAMBDA, PULL, LONG, FROM_LONG, FROM_SHORT, UNITS = range(0, 9 * LANES, LANES)
+#: that of the short value; of the rebalance band the adjoint of E[t], the gross value of all positions that it leaves,
+#: and the adjoint of a quantity that moves with its target; after them, for each symbol in turn, the adjoints of the
+#: quantities wanted and held.
+MULTIPLIER, BUDGET, FROM_BUDGET, LAMBDA, PULL, LONG, FROM_LONG, FROM_SHORT = range(0, 8 * LANES, LANES)
+FROM_BAND, GROSS, MOVED, UNITS = range(8 * LANES, 12 * LANES, LANES)
 
 
 def account(target: Tensor, market: AccountMarket, params: SizingParams, threads: int = 1) -> Tensor:
@@ -25,7 +28,9 @@ def account(target: Tensor, market: AccountMarket, params: SizingParams, threads
     side: a trade of exactly 0 counts as a buy; a position of exactly 0 as long; a long value of exactly the equity as
     not borrowed; a drawdown at either knee as on its flat side; an equity equal to the peak as the new peak, and of
     equal peaks the latest counts. An account without equity has targets of 0 whatever x is. A target that is not
-    followed has a gradient of 0.
+    followed has a gradient of 0. A position exactly at an edge of its rebalance band counts as kept: the gradient of
+    its target is 0, and the position passes on its own. With a band the equity jumps where a target crosses 0 or comes
+    to 0 and where the cap on exposure begins to override the band; the gradient there is that of the branch taken.
 
     Raises ValueError if the target does not fit the market.
     """
@@ -87,7 +92,12 @@ def backward(reverse: Reverse, first: int, last: int) -> None:
         for n in range(2 * S * LANES):
             work[UNITS + n] = 0.0
         for t in range(T - 1, -1, -1):
-            _decided(reverse, work, t, block)
+            _multiplied(reverse, work, t, block)
+            if reverse.rule.band == 0.0:
+                _decided(reverse, work, t, block)
+            else:
+                _banded(reverse, work, t, block)
+                _decided_within_band(reverse, work, t, block)
             _measured(reverse, work, t, block)
             if t > 0:
                 _financed(reverse, work, t, block)
@@ -95,8 +105,8 @@ def backward(reverse: Reverse, first: int, last: int) -> None:
 
 
 @inner
-def _decided(reverse: Reverse, work: FloatArray, t: int, block: Block) -> None:
-    """Apply the adjoint of w = x·d·E / C: the gradient of x, and the contribution to d·E."""
+def _multiplied(reverse: Reverse, work: FloatArray, t: int, block: Block) -> None:
+    """Compute d and d·E as the forward pass had them, and clear the contributions to d·E and E."""
     begin, end = block
     rule, equity, peak = reverse.rule, reverse.ledger.equity[t, begin:end], reverse.ledger.peak[t, begin:end]
     for n in range(end - begin):
@@ -104,6 +114,13 @@ def _decided(reverse: Reverse, work: FloatArray, t: int, block: Block) -> None:
         work[MULTIPLIER + n] = 1.0 - depth if equity[n] > 0.0 else 0.0
         work[BUDGET + n] = work[MULTIPLIER + n] * equity[n]
         work[FROM_BUDGET + n] = 0.0
+        work[FROM_BAND + n] = 0.0
+
+
+@inner
+def _decided(reverse: Reverse, work: FloatArray, t: int, block: Block) -> None:
+    """Apply the adjoint of w = x·d·E / C: the gradient of x, and the contribution to d·E."""
+    begin, end = block
     for s in range(reverse.target.shape[1]):
         target, mark = reverse.inputs.target[t, s, begin:end], reverse.inputs.mark[t, s, begin:end]
         followed, gradient = reverse.inputs.followed[t, s, begin:end], reverse.target[t, s, begin:end]
@@ -116,6 +133,49 @@ def _decided(reverse: Reverse, work: FloatArray, t: int, block: Block) -> None:
 
 
 @inner
+def _banded(reverse: Reverse, work: FloatArray, t: int, block: Block) -> None:
+    """Compute the gross value of all positions that the band would leave, as the forward pass had it."""
+    begin, end = block
+    inputs, rule, equity = reverse.inputs, reverse.rule, reverse.ledger.equity[t, begin:end]
+    for n in range(end - begin):
+        work[GROSS + n] = 0.0
+    for s in range(reverse.target.shape[1]):
+        target, mark = inputs.target[t, s, begin:end], inputs.mark[t, s, begin:end]
+        followed, held = inputs.followed[t, s, begin:end], reverse.ledger.held[t, s, begin:end]
+        for n in range(end - begin):
+            full, half = target[n] * work[BUDGET + n] / mark[n], rule.band * equity[n] / mark[n]
+            edge = min(max(held[n], full - half), full + half)
+            sought = edge if (abs(full) > 0.0) & (full * held[n] >= 0.0) else full
+            work[GROSS + n] += abs(sought if followed[n] else held[n]) * mark[n]
+
+
+@inner
+def _decided_within_band(reverse: Reverse, work: FloatArray, t: int, block: Block) -> None:
+    """Apply the adjoint of the quantity wanted: that of the target, of an edge of its band, or of the quantity held."""
+    begin, end = block
+    inputs, rule, equity = reverse.inputs, reverse.rule, reverse.ledger.equity[t, begin:end]
+    for s in range(reverse.target.shape[1]):
+        target, mark = inputs.target[t, s, begin:end], inputs.mark[t, s, begin:end]
+        followed, held = inputs.followed[t, s, begin:end], reverse.ledger.held[t, s, begin:end]
+        gradient, wanted = reverse.target[t, s, begin:end], UNITS + 2 * s * LANES
+        for n in range(end - begin):
+            full, half = target[n] * work[BUDGET + n] / mark[n], rule.band * equity[n] / mark[n]
+            edge = min(max(held[n], full - half), full + half)
+            above = (work[GROSS + n] > rule.cap * equity[n]) & (abs(edge) > abs(full))
+            free = followed[n] & (abs(full) > 0.0) & (full * held[n] >= 0.0) & ~above
+            below, over = free & (held[n] < full - half), free & (held[n] > full + half)
+            kept = free & ~below & ~over
+            pull, margin = work[wanted + n] if followed[n] else 0.0, rule.band / mark[n]
+            work[MOVED + n] = 0.0 if kept else pull
+            work[FROM_BUDGET + n] += work[MOVED + n] * target[n] / mark[n] if followed[n] else 0.0
+            work[FROM_BAND + n] += pull * margin if over else (-pull * margin if below else 0.0)
+            work[wanted + LANES + n] += pull if kept else 0.0
+            work[wanted + n] = 0.0 if followed[n] else work[wanted + n]
+        for n in range(end - begin):
+            gradient[n] = work[MOVED + n] * work[BUDGET + n] / mark[n] if followed[n] else 0.0
+
+
+@inner
 def _measured(reverse: Reverse, work: FloatArray, t: int, block: Block) -> None:
     """Apply the adjoint of d·E: the contributions to E[t], now complete, and to the peak, the equity of its own row."""
     begin, end = block
@@ -125,7 +185,7 @@ def _measured(reverse: Reverse, work: FloatArray, t: int, block: Block) -> None:
         share = equity[n] / peak[n]
         between = (1.0 - share > rule.start) & (1.0 - share < rule.full)
         steep = rule.slope * work[FROM_BUDGET + n] * share if between else 0.0
-        work[LAMBDA + n] = given[begin + n] + work[FROM_BUDGET + n] * work[MULTIPLIER + n] + steep
+        work[LAMBDA + n] = given[begin + n] + work[FROM_BUDGET + n] * work[MULTIPLIER + n] + steep + work[FROM_BAND + n]
         work[PULL + n] = steep * share
     for n in range(end - begin):
         if work[PULL + n] != 0.0 and peak_row[n] >= 0:

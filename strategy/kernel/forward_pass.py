@@ -7,7 +7,7 @@ array.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, ParamSpec
+from typing import NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 from numba import njit
@@ -19,10 +19,12 @@ BoolArray = NDArray[np.bool_]
 #: The first path of a block, and the one after its last.
 Block = tuple[int, int]
 P = ParamSpec("P")
+R = TypeVar("R")
 #: Paths in a block: few enough for its state to stay in the caches.
 LANES = 512
 #: Offsets in the work array; after them, the quantity wanted of each symbol.
-EQUITY, GAIN, LONG, SHORT, BUDGET, PEAK, PEAK_ROW, HIGH, HIGH_ROW, WANTED = range(0, 10 * LANES, LANES)
+EQUITY, GAIN, LONG, SHORT, BUDGET, PEAK, PEAK_ROW, HIGH, HIGH_ROW = range(0, 9 * LANES, LANES)
+MARGIN, GROSS, WANTED = range(9 * LANES, 12 * LANES, LANES)
 
 
 class KernelInputs(NamedTuple):
@@ -51,7 +53,10 @@ class Ledger(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """Parameters of the account: financing per day, knees, floor and slope of d, and the look-back in rows."""
+    """Parameters of the account: financing per day, knees, floor and slope of d, and the look-back in rows.
+
+    `band` is that of rebalancing, and `cap` the gross exposure above which it is ignored, rounding allowed for.
+    """
 
     rate: float
     start: float
@@ -59,6 +64,8 @@ class Rule(NamedTuple):
     floor: float
     slope: float
     lookback: int
+    band: float
+    cap: float
 
 
 def compiled(function: Callable[P, None]) -> Callable[P, None]:
@@ -67,9 +74,9 @@ def compiled(function: Callable[P, None]) -> Callable[P, None]:
     return result
 
 
-def inner(function: Callable[P, None]) -> Callable[P, None]:
+def inner(function: Callable[P, R]) -> Callable[P, R]:
     """Return a part of a compiled function, inlined into it: compiling it separately as well takes a fifth longer."""
-    result: Callable[P, None] = njit(nogil=True, error_model="numpy", inline="always")(function)
+    result: Callable[P, R] = njit(nogil=True, error_model="numpy", inline="always")(function)
     return result
 
 
@@ -88,7 +95,13 @@ def forward(inputs: KernelInputs, ledger: Ledger, rule: Rule, first: int, last: 
             if (t + 1) % rule.lookback == 0:
                 _hand_over(ledger, rule, work, t, block)
             _measure(ledger, rule, work, t, block)
-            _want(inputs, work, t, block)
+            if rule.band == 0.0:
+                _want(inputs, work, t, block)
+            else:
+                _allow(rule, work, block)
+                _want_within_band(inputs, ledger, work, t, block)
+                if _above_cap(rule, work, block):
+                    _want_below_cap(inputs, rule, work, t, block)
 
 
 @inner
@@ -208,3 +221,55 @@ def _want(inputs: KernelInputs, work: FloatArray, t: int, block: Block) -> None:
         followed, wanted = inputs.followed[t, s, begin:end], WANTED + s * LANES
         for n in range(end - begin):
             work[wanted + n] = target[n] * work[BUDGET + n] / mark[n] if followed[n] else work[wanted + n]
+
+
+@inner
+def _allow(rule: Rule, work: FloatArray, block: Block) -> None:
+    """Compute the value by which a position may differ from its target, and begin the sum of the gross value."""
+    begin, end = block
+    for n in range(end - begin):
+        work[MARGIN + n] = rule.band * work[EQUITY + n]
+        work[GROSS + n] = 0.0
+
+
+@inner
+def _want_within_band(inputs: KernelInputs, ledger: Ledger, work: FloatArray, t: int, block: Block) -> None:
+    """Compute the quantity wanted of every symbol whose target is followed, and the gross value of all positions then.
+
+    It is the quantity held if that lies within the band of the target, else the nearest edge of the band; the target
+    itself if that is 0 or NaN, or on the other side of the position.
+    """
+    begin, end = block
+    for s in range(inputs.target.shape[1]):
+        target, mark = inputs.target[t, s, begin:end], inputs.mark[t, s, begin:end]
+        followed, held, wanted = inputs.followed[t, s, begin:end], ledger.held[t, s, begin:end], WANTED + s * LANES
+        for n in range(end - begin):
+            full, half = target[n] * work[BUDGET + n] / mark[n], work[MARGIN + n] / mark[n]
+            edge = min(max(held[n], full - half), full + half)
+            sought = edge if (abs(full) > 0.0) & (full * held[n] >= 0.0) else full
+            work[wanted + n] = sought if followed[n] else work[wanted + n]
+            work[GROSS + n] += abs(sought if followed[n] else held[n]) * mark[n]
+
+
+@inner
+def _above_cap(rule: Rule, work: FloatArray, block: Block) -> bool:
+    """Return whether any path of the block would have a gross exposure above the cap."""
+    begin, end = block
+    above = False
+    for n in range(end - begin):
+        above |= work[GROSS + n] > rule.cap * work[EQUITY + n]
+    return above
+
+
+@inner
+def _want_below_cap(inputs: KernelInputs, rule: Rule, work: FloatArray, t: int, block: Block) -> None:
+    """Reduce what is wanted beyond its target to the target, on paths whose gross exposure would be above the cap."""
+    begin, end = block
+    for s in range(inputs.target.shape[1]):
+        target, mark = inputs.target[t, s, begin:end], inputs.mark[t, s, begin:end]
+        followed, wanted = inputs.followed[t, s, begin:end], WANTED + s * LANES
+        for n in range(end - begin):
+            full = target[n] * work[BUDGET + n] / mark[n]
+            beyond = followed[n] & (abs(work[wanted + n]) > abs(full))
+            above = work[GROSS + n] > rule.cap * work[EQUITY + n]
+            work[wanted + n] = full if beyond & above else work[wanted + n]

@@ -80,13 +80,14 @@ def names_read(strategy: Strategy) -> tuple[str, ...]:
 
     >>> from strategy.builtin.registry import MOMENTUM
     >>> names_read(MOMENTUM)
-    ('target_annual_vol', 'max_position_size', 'allocation')
+    ('target_annual_vol', 'max_position_size', 'allocation', 'rebalance_band', 'rebalance_every')
     """
     if sizing_of(strategy) is Sizing.FULL:
         return tuple(field.name for field in fields(SizingParams))
+    rebalancing = ("rebalance_band", "rebalance_every")
     if sizing_of(strategy).needs_volatility:
-        return "target_annual_vol", "max_position_size", "allocation"
-    return ("max_position_size",)
+        return "target_annual_vol", "max_position_size", "allocation", *rebalancing
+    return "max_position_size", *rebalancing
 
 
 def values_read(point: Point) -> dict[str, float | str | None]:
@@ -95,7 +96,8 @@ def values_read(point: Point) -> dict[str, float | str | None]:
     >>> from strategy.builtin.registry import MOMENTUM
     >>> point = Point(symbols=("SPY",), strategy=MOMENTUM, sizing=SizingParams(), costs=Costs())
     >>> list(values_read(point))
-    ['target_annual_vol', 'max_position_size', 'allocation', 'fee_bps', 'slippage_bps', 'financing_rate']
+    ['target_annual_vol', 'max_position_size', 'allocation', 'rebalance_band', 'rebalance_every', 'fee_bps',
+     'slippage_bps', 'financing_rate']
     """
     sizes: dict[str, float | str | None] = {name: getattr(point.sizing, name) for name in names_read(point.strategy)}
     costs = {name: getattr(point.costs, name) for name in ("fee_bps", "slippage_bps", "financing_rate")}
@@ -105,12 +107,13 @@ def values_read(point: Point) -> dict[str, float | str | None]:
 def account_rule(point: Point) -> SizingParams:
     """Return the part of the sizing that the account itself uses; points with an equal one can share a kernel run.
 
-    The volatility target alone has no drawdown control: its multiplier stays at 1.
+    The volatility target alone has no drawdown control: its multiplier stays at 1. Only a rebalance band needs the cap.
     """
+    most = point.sizing.max_position_size if point.sizing.rebalance_band else 1.0
     shared = replace(
         point.sizing,
         target_annual_vol=1.0,
-        max_position_size=1.0,
+        max_position_size=most,
         neutral_zone=0.0,
         allocation=Allocation.INVERSE_VOL,
     )

@@ -25,6 +25,7 @@ from strategy.portfolio.availability import availability
 from strategy.portfolio.capped_days import NEAR
 from strategy.portfolio.estimates import PortfolioSizing, estimates, portfolio_sizing
 from strategy.portfolio.leverage_cap import portfolio_exposures
+from strategy.portfolio.rebalancing import rebalancing_rows
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import Allocation, SizingParams
 from strategy.signals.outlook import symbol_signals
@@ -51,8 +52,9 @@ class SweepPanel:
     """Inputs shared by all points of one account, strategy and allocation: T dates, S symbols in sorted order.
 
     `sizing` holds the estimates at each close, its signal 0 where no position is allowed. `tradable` (T, S) marks where
-    a target is followed. `open` and `close` (T, S) are adjusted, NaN without a session, `days` (T,) are the calendar
-    days since the previous date. `floor` (S,) is the lowest exposure allowed.
+    a target is followed, `left` (T, S) where that is 0 because the symbol has left the universe. `open` and `close`
+    (T, S) are adjusted, NaN without a session, `days` (T,) are the calendar days since the previous date. `floor` (S,)
+    is the lowest exposure allowed.
     """
 
     instruments: tuple[Instrument, ...]
@@ -61,6 +63,7 @@ class SweepPanel:
     open_time: TimeArray
     sizing: PortfolioSizing
     tradable: NDArray[np.bool_]
+    left: NDArray[np.bool_]
     open: FloatArray
     close: FloatArray
     days: FloatArray
@@ -124,6 +127,7 @@ def sweep_panel(
         open_time=panel.open_time[window],
         sizing=replace(rule, signal=np.where(sized, rule.signal, 0.0)),
         tradable=available.ordered,
+        left=available.outside,
         open=panel.at_sessions(series.open * series.factor for series in ordered)[window],
         close=panel.at_sessions(series.close * series.factor for series in ordered)[window],
         days=days[window],
@@ -167,7 +171,7 @@ def swept(panel: SweepPanel, chunk: Sequence[Point]) -> Swept:
     if len(panel.open_time) < 2:
         raise ValueError(f"{len(panel.open_time)} date gives no return; a sweep needs at least 2")
     aimed, capped = _targets(panel, chunk)
-    path = simulate(aimed, _market(panel, chunk), account_rule(chunk[0]))
+    path = simulate(aimed, sweep_market(panel, chunk), account_rule(chunk[0]))
     before, change = path.equity[:-1], np.diff(path.equity, axis=0)
     # An account without equity earns nothing.
     net = np.divide(change, before, out=np.zeros_like(change), where=before > 0)
@@ -201,15 +205,18 @@ def _targets(panel: SweepPanel, chunk: Sequence[Point]) -> tuple[FloatArray, Flo
     return result, capped
 
 
-def _market(panel: SweepPanel, chunk: Sequence[Point]) -> AccountMarket:
+def sweep_market(panel: SweepPanel, chunk: Sequence[Point]) -> AccountMarket:
+    """Return the market of the points' accounts."""
     N = len(chunk)
+    due = rebalancing_rows(panel.open_time, chunk[0].sizing.rebalance_every)
+    tradable = panel.tradable & (due[:, None] | panel.left)
     cost = [
         [float(point.costs.fee(name) + point.costs.slippage(name)) for point in chunk] for name in panel.instruments
     ]
     return AccountMarket(
         open=np.repeat(panel.open[:, :, None], N, axis=2),
         close=np.repeat(panel.close[:, :, None], N, axis=2),
-        tradable=np.repeat(panel.tradable[:, :, None], N, axis=2),
+        tradable=np.repeat(tradable[:, :, None], N, axis=2),
         days=np.repeat(panel.days[:, None], N, axis=1),
         cost=np.array(cost),
         financing_rate=float(chunk[0].costs.financing_rate),

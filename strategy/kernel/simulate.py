@@ -10,6 +10,7 @@ import numpy as np
 from strategy.kernel.forward_pass import BoolArray, KernelInputs, Ledger, Rule, forward
 from strategy.market.bars import FloatArray
 from strategy.market.instruments import CALENDAR_DAYS_PER_YEAR
+from strategy.portfolio.rebalancing import CAP_ROUNDING, banded
 from strategy.portfolio.sizing import SizingParams
 
 #: Numbers of an array processed at once: intermediate results then stay in the caches.
@@ -139,9 +140,10 @@ def simulate(target: FloatArray, market: AccountMarket, params: SizingParams, th
     rows = max(1, CHUNK_NUMBERS // target[0].size)
     for first in range(0, len(target), rows):
         at = slice(first, first + rows)
-        _expose(
-            exposure[at], np.where(market.followed[at], target[at], np.nan), (ledger.equity[at], ledger.peak[at]), rule
-        )
+        wanted = np.where(market.followed[at], target[at], np.nan)
+        _expose(exposure[at], wanted, (ledger.equity[at], ledger.peak[at]), rule)
+        if params.rebalance_band:
+            _keep_within_band(exposure[at], ledger.held[at] * market.mark[at], ledger.equity[at], params)
         at = slice(first, first + rows + 1)
         _turn_over(turnover[at], ledger.held[at], market.opening[at], ledger.equity[at])
     return AccountPath(equity=ledger.equity, exposure=exposure, turnover=turnover)
@@ -152,6 +154,18 @@ def _expose(exposure: FloatArray, target: FloatArray, marked: tuple[FloatArray, 
     equity, peak = marked
     depth = np.clip(rule.slope * (1.0 - equity / peak - rule.start), 0.0, 1.0 - rule.floor)
     np.multiply(target, np.where(equity > 0, 1.0 - depth, 0.0)[:, None], out=exposure)
+
+
+def _keep_within_band(exposure: FloatArray, value: FloatArray, equity: FloatArray, params: SizingParams) -> None:
+    """Move the exposures wanted at some rows to those decided, given the value of the positions held."""
+    current = np.divide(value, equity[:, None], out=np.zeros_like(value), where=equity[:, None] > 0)
+    followed = ~np.isnan(exposure)
+    room = params.max_position_size - np.where(followed, 0.0, np.abs(current)).sum(axis=1)
+    # Symbols come first for the sum over them; those that are not followed have no say in it.
+    held, wanted = (np.moveaxis(np.where(followed, each, 0.0), 1, 0) for each in (current, exposure))
+    traded = banded(held, wanted, params.rebalance_band, room.clip(min=0.0))
+    kept = (traded == held) & (wanted != 0.0) & (equity > 0)
+    exposure[:] = np.where(followed, np.moveaxis(np.where(kept, np.nan, traded), 0, 1), np.nan)
 
 
 def _turn_over(turnover: FloatArray, held: FloatArray, opening: FloatArray, equity: FloatArray) -> None:
@@ -176,6 +190,8 @@ def rule_of(market: AccountMarket, params: SizingParams) -> Rule:
         floor=float(params.drawdown_floor),
         slope=(1.0 - params.drawdown_floor) / (params.drawdown_full - params.drawdown_start),
         lookback=params.lookback_period,
+        band=params.rebalance_band,
+        cap=params.max_position_size * (1.0 + CAP_ROUNDING),
     )
 
 

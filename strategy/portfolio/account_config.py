@@ -1,8 +1,9 @@
 """Configuration of an account: its strategy, symbols, sizing, limits and trading terms."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from strategy.account.trading_terms import TradingTerms
+from strategy.portfolio.rebalancing import Frequency
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.strategies import Strategy
@@ -27,3 +28,9 @@ class AccountConfig:
         unknown = [symbol for symbol in self.symbols if symbol not in self.terms.instruments]
         if unknown:
             raise ValueError(f"no instrument is known for {', '.join(unknown)}")
+
+    @property
+    def at_once(self) -> "AccountConfig":
+        """Return the configuration of a halted account: every target is sought on every date, without a band."""
+        sizing = replace(self.sizing, rebalance_band=0.0, rebalance_every=Frequency.DAILY)
+        return replace(self, sizing=sizing)

@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strategy.portfolio.estimates import Estimates
-from strategy.portfolio.stale_bars import stale
 from strategy.signals.strategies import sizing_of
 
 if TYPE_CHECKING:
     from strategy.portfolio.account_config import AccountConfig
+    from strategy.portfolio.risk_limits import RiskLimits
+
+#: Reason text of a decision on a stale symbol, which gets no order and no share of the risk.
+STALE_REASON = "last bar is {age} days old"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,3 +67,11 @@ def availability(known: Estimates, config: "AccountConfig") -> Availability:
         outside=outside & (known.age_days == 0),
         warming_up=~np.isfinite(known.signal) | (needs_volatility & ~np.isfinite(known.volatility)),
     )
+
+
+def stale(known: Estimates, limits: "RiskLimits") -> NDArray[np.bool_]:
+    """Return the mask (T, S) of the symbols whose newest bar is more than `stale_days` calendar days old.
+
+    A symbol without a bar is not stale but unborn.
+    """
+    return known.age_days > limits.stale_days

@@ -1,7 +1,7 @@
 """The decision of a day: each symbol's target exposure at the close."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from math import isfinite
@@ -13,12 +13,12 @@ from strategy.account.state import Snapshot
 from strategy.market.bars import FloatArray
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import AlignedSignals
-from strategy.portfolio.availability import availability
+from strategy.portfolio.availability import STALE_REASON, availability
 from strategy.portfolio.estimates import Estimates, estimates, portfolio_sizing
 from strategy.portfolio.leverage_cap import capped_beside_kept
+from strategy.portfolio.rebalancing import STILL, Rebalance, banded, effect_in_words, effects_of, rebalances
 from strategy.portfolio.risk_limits import clip_to_limits
-from strategy.portfolio.sizing import drawdown_multiplier
-from strategy.portfolio.stale_bars import STALE_REASON
+from strategy.portfolio.sizing import SizingParams, drawdown_multiplier
 from strategy.signals.outlook import warm_up_bars
 from strategy.signals.regime import REGIMES
 from strategy.signals.strategies import Sizing, sizing_of
@@ -46,7 +46,7 @@ class Decision:
 
     `signal` in [-1, 1]; `volatility` annualised, a fraction; `exposure` is signed notional over equity, after sizing
     and limits. Numbers are None if they could not be estimated. If the exposure is None, the position is kept. A symbol
-    OUTSIDE the universe is sold.
+    OUTSIDE the universe is sold. `rebalance` is what the rebalance band or frequency made of the target; None without.
     """
 
     as_of: date
@@ -58,6 +58,7 @@ class Decision:
     volatility: float | None = None
     exposure: float | None = None
     reason: str = ""
+    rebalance: Rebalance | None = None
 
 
 #: Statuses whose symbols take part in the sizing of the portfolio.
@@ -160,25 +161,65 @@ def _statuses(
 
 def decided(view: PreTradeView, snapshot: Snapshot, config: AccountConfig) -> tuple[Decision, ...]:
     """Return the decisions of a day, given its pre-trade view and the account; see `decide`."""
+    params, once = config.sizing, sizing_of(config.strategy) is Sizing.ONCE
     current = np.array([snapshot.exposure(symbol) for symbol in config.symbols])
-    once = sizing_of(config.strategy) is Sizing.ONCE
-    if snapshot.equity <= 0:
-        wanted = np.zeros(len(current))
-    elif once:
-        wanted = _bought_once(view, snapshot, current, config.sizing.max_position_size)
-    else:
-        full = sizing_of(config.strategy) is Sizing.FULL
-        share = drawdown_multiplier(snapshot.drawdown, config.sizing) if full else 1.0
-        wanted = np.maximum(view.exposures * share, view.floor)
-        wanted = _beside_kept(wanted, current, view, snapshot, config)
+    effects: list[Rebalance | None] = [None] * len(current)
+    if not once and not rebalances(view.as_of, snapshot.previous, params.rebalance_every):
+        effects = [Rebalance.WAITING if waits else None for waits in (view.ordered & ~view.outside).tolist()]
+        view = replace(view, ordered=view.ordered & view.outside, whole=False)
+    wanted = _wanted(view, snapshot, current, config)
     wanted = wanted if view.whole else np.where(view.ordered, wanted, current)
-    limited = clip_to_limits(current, wanted, snapshot.equity, config.limits) if snapshot.equity > 0 else wanted
+    traded = wanted
+    if params.rebalance_band and not once and snapshot.equity > 0:
+        traded = _within_band(wanted, current, view, snapshot, config)
+        banding = zip(view.ordered.tolist(), effects, effects_of(current, wanted, traded), strict=True)
+        effects = [effect if orders else before for orders, before, effect in banding]
+    limited = clip_to_limits(current, traded, snapshot.equity, config.limits) if snapshot.equity > 0 else traded
     exposures: list[float | None] = limited.tolist()
     if once or not view.whole:
         kept = ~view.ordered | (once & (current != 0.0) & ~view.outside)
         exposures = [None if keep else value for value, keep in zip(exposures, kept.tolist(), strict=True)]
     seen = zip(config.symbols, view.rows, view.statuses, exposures, strict=True)
-    return tuple(_decision(view.as_of, *row) for row in seen)
+    decisions = tuple(_decision(view.as_of, *row) for row in seen)
+    if not any(effects):
+        return decisions
+    told = zip(decisions, effects, wanted.tolist(), strict=True)
+    return tuple(_rebalanced(decision, effect, target, params) for decision, effect, target in told)
+
+
+def _wanted(view: PreTradeView, snapshot: Snapshot, current: FloatArray, config: AccountConfig) -> FloatArray:
+    """Return the exposures (S,) that the targets ask for, before the rebalance band and the limits."""
+    sizing = sizing_of(config.strategy)
+    if snapshot.equity <= 0:
+        return np.zeros(len(current))
+    if sizing is Sizing.ONCE:
+        return _bought_once(view, snapshot, current, config.sizing.max_position_size)
+    share = drawdown_multiplier(snapshot.drawdown, config.sizing) if sizing is Sizing.FULL else 1.0
+    wanted = np.maximum(view.exposures * share, view.floor)
+    gross = float(np.abs(wanted if view.whole else wanted[view.ordered]).sum())
+    return capped_beside_kept(wanted, gross, kept_beside(view, snapshot, config), config.sizing.max_position_size)
+
+
+def _within_band(
+    wanted: FloatArray, current: FloatArray, view: PreTradeView, snapshot: Snapshot, config: AccountConfig
+) -> FloatArray:
+    """Return the exposures (S,) to trade to; those of symbols without an order are the ones held."""
+    room = max(0.0, config.sizing.max_position_size - kept_beside(view, snapshot, config))
+    traded, at = current.copy(), view.ordered
+    traded[at] = banded(current[at], wanted[at], config.sizing.rebalance_band, room)
+    return traded
+
+
+def _rebalanced(decision: Decision, effect: Rebalance | None, target: float, params: SizingParams) -> Decision:
+    """Return the decision with the effect of the rebalance band or frequency; a position that is kept has no exposure.
+
+    A symbol outside the universe keeps its own reason.
+    """
+    if effect is None:
+        return decision
+    told = effect_in_words(effect, target, params.rebalance_band, params.rebalance_every)
+    exposure = None if effect in STILL else decision.exposure
+    return replace(decision, exposure=exposure, rebalance=effect, reason=decision.reason or told)
 
 
 def _decision(
@@ -199,6 +240,14 @@ def _decision(
     )
 
 
+def as_decided(config: AccountConfig, decisions: Sequence[Decision]) -> AccountConfig:
+    """Return the configuration by which a past day was decided: that of a halted account if it was one then.
+
+    A band or frequency leaves its code on the decision of every symbol that is ordered, unless the account is halted.
+    """
+    return config if any(decision.rebalance for decision in decisions) else config.at_once
+
+
 def _bought_once(view: PreTradeView, snapshot: Snapshot, current: FloatArray, most: float) -> FloatArray:
     """Return exposures (S,) that split the remaining capital among the symbols still to be bought; never borrows."""
     left, wanting = max(0.0, float(snapshot.account.cash / snapshot.equity)), (current == 0.0) & ~view.outside
@@ -207,12 +256,11 @@ def _bought_once(view: PreTradeView, snapshot: Snapshot, current: FloatArray, mo
     return np.where(view.outside, 0.0, np.where(wanting, share, current))
 
 
-def _beside_kept(
-    wanted: FloatArray, current: FloatArray, view: PreTradeView, snapshot: Snapshot, config: AccountConfig
-) -> FloatArray:
-    """Return the wanted exposures (S,), scaled down to what the kept positions leave of `max_position_size`."""
+def kept_beside(view: PreTradeView, snapshot: Snapshot, config: AccountConfig) -> float:
+    """Return the gross exposure of the positions that get no order on the day."""
+    kept = 0.0
+    if not view.whole:
+        current = np.array([snapshot.exposure(symbol) for symbol in config.symbols])
+        kept = float(np.abs(current[~view.ordered]).sum())
     others = [symbol for symbol in snapshot.account.positions if symbol not in config.symbols]
-    kept = 0.0 if view.whole else float(np.abs(current[~view.ordered]).sum())
-    kept += sum(abs(snapshot.exposure(symbol)) for symbol in others)
-    gross = float(np.abs(wanted if view.whole else wanted[view.ordered]).sum())
-    return capped_beside_kept(wanted, gross, kept, config.sizing.max_position_size)
+    return kept + sum(abs(snapshot.exposure(symbol)) for symbol in others)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strategy.market.bars import FloatArray
+from strategy.portfolio.rebalancing import Frequency
 from strategy.signals.regime import REGIMES, Regime
 
 if TYPE_CHECKING:
@@ -37,7 +38,10 @@ class Allocation(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SizingParams:
-    """The seed document's four parameters, the knees of the drawdown control (fractions of the peak), the allocation.
+    """The seed document's four parameters, the drawdown control's knees (fractions of the peak), and what came after.
+
+    `rebalance_band` is how far a position may be from its target before it is traded, a fraction of equity, and
+    `rebalance_every` on which account dates it is: see `strategy.portfolio.rebalancing`.
 
     Raises ValueError if a parameter is outside its range.
     """
@@ -50,6 +54,8 @@ class SizingParams:
     drawdown_full: float = 0.25
     drawdown_floor: float = 0.25
     allocation: Allocation = Allocation.INVERSE_VOL
+    rebalance_band: float = 0.0
+    rebalance_every: Frequency = Frequency.DAILY
 
     def __post_init__(self) -> None:
         if not self.target_annual_vol > 0:
@@ -70,6 +76,12 @@ class SizingParams:
             raise ValueError(f"allocation is {self.allocation!r}; it must be {', '.join(Allocation)}")
         # A plain text is equal to its member, but not the same.
         object.__setattr__(self, "allocation", Allocation(self.allocation))
+        if not 0 <= self.rebalance_band < 1:
+            raise ValueError(f"rebalance_band is {self.rebalance_band}; it must be at least 0 and below 1")
+        if self.rebalance_every not in set(Frequency):
+            raise ValueError(f"rebalance_every is {self.rebalance_every!r}; it must be one of {', '.join(Frequency)}")
+        # Callers may give the plain word.
+        object.__setattr__(self, "rebalance_every", Frequency(self.rebalance_every))
 
 
 def calculate_position_size(signal: float, regime: Regime | str, volatility: float, params: SizingParams) -> float:

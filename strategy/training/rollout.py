@@ -72,7 +72,7 @@ def net_returns(departure: FloatArray, panel: TrainingPanel, span: range, cost_m
     dates = np.arange(span.start, span.stop)
     signal = soft_signal(np.clip(panel.prior[dates] + departure, -1.0, 1.0), panel.sizing.neutral_zone)
     wanted = portfolio_exposures(signal, panel.weight[dates], panel.sizing.max_position_size).clip(panel.floor)
-    market = panel.market(np.array([span.start]), len(span) + 1, cost_multiplier)
+    market = panel.rebalanced(span, cost_multiplier)
     # The last date only settles.
     followed = np.concatenate([wanted, np.zeros((1, len(panel.floor)))])
     path = simulate(np.ascontiguousarray(followed[:, :, None]), market, panel.sizing)

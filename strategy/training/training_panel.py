@@ -14,6 +14,7 @@ from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.availability import availability
 from strategy.portfolio.estimates import estimates, portfolio_sizing
+from strategy.portfolio.rebalancing import Frequency, rebalancing_rows
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.features import FEATURE_BARS
 from strategy.signals.network_inputs import inputs
@@ -29,9 +30,11 @@ class TrainingPanel:
     """Symbols (S) on the account's dates (U): estimates at each close, and the prices at which they are traded.
 
     `inputs` holds float32 (T, F) of each symbol's own rows, which `dates.row` numbers. `prior` (U, S) is 0 where
-    unknown; `weight` (U, S) is g·b·k, which turns a signal into an exposure, 0 where no position is allowed. `open` and
-    `close` (U, S) are adjusted, NaN without a session; `days` (U,) are calendar days since the previous account date;
-    `cost` (S,) is fee and slippage as a fraction of the traded notional, `floor` (S,) the lowest exposure allowed.
+    unknown; `weight` (U, S) is g·b·k, which turns a signal into an exposure, 0 where no position is allowed. `tradable`
+    (U, S) marks where a target is followed, `left` (U, S) where it is 0 because the symbol has left the universe.
+    `open` and `close` (U, S) are adjusted, NaN without a session; `days` (U,) are calendar days since the previous
+    account date; `cost` (S,) is fee and slippage as a fraction of the traded notional, `floor` (S,) the lowest exposure
+    allowed.
     """
 
     dates: Panel
@@ -39,6 +42,7 @@ class TrainingPanel:
     prior: FloatArray
     weight: FloatArray
     tradable: NDArray[np.bool_]
+    left: NDArray[np.bool_]
     open: FloatArray
     close: FloatArray
     days: FloatArray
@@ -50,6 +54,14 @@ class TrainingPanel:
 
     def __len__(self) -> int:
         return len(self.dates)
+
+    @property
+    def unbanded(self) -> SizingParams:
+        """Return the sizing of the accounts that are trained on: they rebalance daily, without a band.
+
+        Within a band a target has no gradient.
+        """
+        return replace(self.sizing, rebalance_band=0.0, rebalance_every=Frequency.DAILY)
 
     @property
     def open_time(self) -> TimeArray:
@@ -68,6 +80,15 @@ class TrainingPanel:
             financing_rate=self.financing_rate,
             drawdown=np.zeros(len(first)),
         )
+
+    def rebalanced(self, span: range, cost_multiplier: float) -> AccountMarket:
+        """Return the market of one account on the span's dates and the one after, with targets followed when due."""
+        market = self.market(np.array([span.start]), len(span) + 1, cost_multiplier)
+        if self.sizing.rebalance_every is Frequency.DAILY:
+            return market
+        rows = slice(span.start, span.stop + 1)
+        due = rebalancing_rows(self.open_time[rows], self.sizing.rebalance_every)[:, None] | self.left[rows]
+        return replace(market, tradable=market.tradable & due[:, :, None])
 
 
 def training_panel(bars: Mapping[str, Bars], config: AccountConfig) -> TrainingPanel:
@@ -96,6 +117,7 @@ def training_panel(bars: Mapping[str, Bars], config: AccountConfig) -> TrainingP
         prior=np.where(sized, rule.signal, 0.0),
         weight=np.where(sized, rule.multiplier * rule.budgets * scale[:, None], 0.0),
         tradable=available.ordered,
+        left=available.outside,
         open=panel.at_sessions(series.open * series.factor for series in ordered),
         close=panel.at_sessions(series.close * series.factor for series in ordered),
         days=np.diff(panel.open_time, prepend=panel.open_time[:1]) / np.timedelta64(1, "D"),

@@ -92,7 +92,8 @@ def _simulated(
         calendars = {symbol: config.terms.instruments[symbol].calendar for symbol in window}
         seen = symbol_signals(window, calendars, job.policy.strategy, model, since=np.datetime64(as_of, "us"))
         view = aligned_signals(seen, job.symbols)
-        decisions = decide(view, state.snapshot, config, batch.barred.get(as_of))
+        rules = config.at_once if risk.halted else config
+        decisions = decide(view, state.snapshot, rules, batch.barred.get(as_of))
         planned = _planned(state, decisions, quotes, config, risk)
         orders = tuple(
             broker.submit(order, job.now).order if order.state is OrderState.INTENDED else order for order in planned

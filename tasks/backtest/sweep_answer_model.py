@@ -27,6 +27,8 @@ class PointAnswer(Answer):
     drawdown_start: float | None
     drawdown_full: float | None
     drawdown_floor: float | None
+    rebalance_band: float | None
+    rebalance_every: str | None
     fee_bps: float | None
     slippage_bps: float | None
     financing_rate: float | None
@@ -76,6 +78,8 @@ class FoldPickAnswer(Answer):
     drawdown_start: float | None
     drawdown_full: float | None
     drawdown_floor: float | None
+    rebalance_band: float | None
+    rebalance_every: str | None
     in_sample_sharpe: float
     out_of_sample_sharpe: float | None
     strategy_sha256: str | None = None

@@ -82,4 +82,5 @@ def state_at(store: Connection, job: Job, day: date) -> AccountState | None:
         account=account,
         open_orders=order_store.orders_open_at(store, job.account, account.as_of),
         equities=tuple(snapshot.equity for snapshot in snapshots),
+        previous=snapshots[-2].account.as_of if len(snapshots) > 1 else None,
     )

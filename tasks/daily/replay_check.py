@@ -12,7 +12,7 @@ from strategy.account.orders import Order, OrderState
 from strategy.backtest.day_loop import settle_day
 from strategy.exit_codes import Exit
 from strategy.portfolio.account_config import AccountConfig
-from strategy.portfolio.decision import Status
+from strategy.portfolio.decision import Status, as_decided
 from tasks.daily.account_days import next_day
 from tasks.daily.account_state import account_config, quotes_since, state_at
 from tasks.daily.order import planned_orders
@@ -67,7 +67,7 @@ def reconcile(job: Job) -> Reconciliation:
         held_back = {
             decision.symbol: decision.reason for decision in decisions if decision.status is Status.QUARANTINED
         }
-        replayed = judge_day(store, job, (state, config), model, held_back).decisions
+        replayed = judge_day(store, job, (state, as_decided(config, decisions)), model, held_back).decisions
         planned = planned_orders(store, job, (state, config), replayed)
         orders = order_store.orders_on(store, job.account, job.as_of)
     if replayed != decisions:

@@ -11,6 +11,7 @@ from storage.bars.own_columns import with_columns
 from storage.database import Connection, connect, transaction
 from storage.ledger import days as ledger
 from storage.ledger import explanations as explanation_store
+from storage.ledger import risk_state
 from storage.ledger.row_codec import Provenance
 from strategy.backtest.day_loop import AccountState
 from strategy.exit_codes import Exit, UsageError
@@ -55,6 +56,7 @@ def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> tuple[
     model = forecaster(job.home, job.policy.strategy, champion.model_id)
     with connect(job.home) as store:
         state, config = settled_state(store, job), account_config(store, job)
+        config = config.at_once if risk_state.load(store, job.account).halted else config
         judged = judge_day(store, job, (state, config), model, held_back)
         warnings = tuple(judged.faults.values())
         stored = ledger.provenance_on(store, job.account, job.as_of)

@@ -19,7 +19,7 @@ from strategy.market.bars import Bars, bars_until
 from strategy.market.instruments import Instrument
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.risk_limits import RiskLimits
-from strategy.portfolio.sizing import Allocation
+from strategy.portfolio.sizing import Allocation, SizingParams
 from strategy.signals.forecaster import Forecaster
 from strategy.training.candidate import Candidate, candidate
 from strategy.training.learners import determined_by
@@ -111,11 +111,15 @@ def _costs(costs: Costs, day: date) -> dict[str, object]:
 
 
 def _sizing(config: AccountConfig) -> dict[str, object]:
-    """Return what training uses of the sizing, as before there were allocations where there is one symbol or theirs."""
-    known = asdict(config.sizing)
+    """Return what training uses of the sizing, as before there were allocations where there is one symbol or theirs.
+
+    The same goes for a rebalance band and frequency, with which models are judged.
+    """
+    names = ("rebalance_band", "rebalance_every")
+    unset = {name for name in names if getattr(config.sizing, name) == getattr(SizingParams(), name)}
     if len(config.symbols) == 1 or config.sizing.allocation is Allocation.INVERSE_VOL:
-        del known["allocation"]
-    return known
+        unset |= {"allocation"}
+    return {name: value for name, value in asdict(config.sizing).items() if name not in unset}
 
 
 def _sha256(values: Mapping[str, object]) -> str:

@@ -26,6 +26,7 @@ from strategy.market.own_columns import Lag
 from strategy.portfolio.decision import Decision
 from strategy.signals.strategies import Strategy
 from tasks.operations.order_record_answer import (
+    BandPart,
     BarsPart,
     ExecutionPart,
     ExplainAnswer,
@@ -119,7 +120,7 @@ def explain(home: Path, found: Found, policy_of: Callable[[str, Strategy], RunCo
 
 def _explained(home: Path, decision: Decision, provenance: Provenance) -> ExplainedDecisionAnswer:
     answer = ExplainedDecisionAnswer(
-        **dict(decision_answer(decision)),
+        **decision_answer(decision).model_dump(exclude_unset=True),
         strategy=provenance.strategy,
         model_id=provenance.model_id,
         data_sha256=provenance.data_sha256,
@@ -168,6 +169,8 @@ def _parts(record: Record, trace: Trace | None) -> dict[str, Any]:
     """Return the parts of the explanation in order; each is None without a trace."""
     if trace is None:
         return dict.fromkeys(("bars", "features", "regime", "forecast", "size", "limits", "planned"))
+    # Explanations of before there was a band have no such part, and neither have those of accounts without one.
+    banded = trace.get("banded")
     forecast = dict(trace["forecast"])
     features = forecast.pop("features")
     symbols = [decision.symbol for decision in record.day.decisions]
@@ -177,6 +180,7 @@ def _parts(record: Record, trace: Trace | None) -> dict[str, Any]:
         "regime": RegimePart.model_validate(trace["evidence"]),
         "forecast": ForecastPart.model_validate(forecast),
         "size": SizePart.model_validate({**(trace["sized"] or {}), **trace["restrained"]}),
+        **({"band": BandPart.model_validate(banded)} if banded else {}),
         "limits": LimitsPart.model_validate(trace["limited"]),
         "planned": PlannedPart.model_validate(trace["planned"]),
     }

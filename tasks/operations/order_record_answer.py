@@ -102,8 +102,22 @@ class SizePart(Answer):
     wanted: float | None
 
 
+class BandPart(Answer):
+    """The step from the exposure wanted to the one that the rebalance band asks for, and what the band did.
+
+    `band` is a fraction of equity; within `low` and `high` the position would have been kept.
+    """
+
+    band: float
+    current: float | None
+    low: float | None
+    high: float | None
+    effect: str | None
+    exposure: float | None
+
+
 class LimitsPart(Answer):
-    """The steps from the exposure wanted to the one decided."""
+    """The steps from the exposure wanted, or the one that the rebalance band asks for, to the one decided."""
 
     wanted: float | None
     current: float | None
@@ -171,6 +185,7 @@ class ExplainAnswer(Answer):
     regime: RegimePart | None
     forecast: ForecastPart | None
     size: SizePart | None
+    band: BandPart | None = None
     limits: LimitsPart | None
     planned: PlannedPart | None
     steps: tuple[StepPart, ...]

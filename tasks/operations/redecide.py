@@ -14,7 +14,7 @@ from storage.ledger.row_codec import Provenance
 from storage.models.registry import ModelDamaged
 from strategy.explain.record import Judgement, explanations
 from strategy.market.data_hash import data_sha256
-from strategy.portfolio.decision import Decision, Status
+from strategy.portfolio.decision import Decision, Status, as_decided
 from strategy.signals.strategies import Strategy
 from tasks.daily.account_state import account_config, state_at
 from tasks.daily.restatement import restated
@@ -116,4 +116,4 @@ def _judged(store: Connection, job: Job, request: PastDay) -> Judgement | None:
         decision.symbol: decision.reason for decision in request.decisions if decision.status is Status.QUARANTINED
     }
     state = restated(store, job, state).state
-    return judge_day(store, job, (state, config), model, held_back).judgement
+    return judge_day(store, job, (state, as_decided(config, request.decisions)), model, held_back).judgement

@@ -97,7 +97,7 @@ class DayResult:
 
 
 class DecisionAnswer(Answer):
-    """A decision, without its day and symbol."""
+    """A decision, without its day and symbol; `rebalance` is there if a rebalance band or frequency had an effect."""
 
     regime: str | None
     confidence: float | None
@@ -106,6 +106,7 @@ class DecisionAnswer(Answer):
     exposure: float | None
     status: str
     reason: str
+    rebalance: str | None = None
 
 
 class OrderAnswer(Answer):
@@ -192,7 +193,8 @@ def day_answer(result: DayResult) -> DayAnswer:
 
 def decision_answer(decision: Decision) -> DecisionAnswer:
     """Return the answer's part on a decision."""
-    return DecisionAnswer.model_validate(decision)
+    answer = DecisionAnswer.model_validate(decision)
+    return answer if decision.rebalance else DecisionAnswer.model_validate(answer.model_dump(exclude={"rebalance"}))
 
 
 def order_answer(order: Order) -> OrderAnswer:

@@ -18,7 +18,7 @@ Terms = Mapping[str, JsonValue]
 
 #: The settings that an account keeps, each with the value of accounts that opened before it was stored. A setting joins
 #: them by its line here; it must be part of the policy that `flows.planning.plan.run_config` builds.
-LEGACY: Terms = MappingProxyType({"financing_rate": 0.05})
+LEGACY: Terms = MappingProxyType({"financing_rate": 0.05, "rebalance_band": 0.0, "rebalance_every": "daily"})
 TERMS = tuple(LEGACY)
 
 

@@ -1,10 +1,22 @@
 """The account as a plain torch loop over rows, with which the compiled one is compared: value, gradient and speed."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from strategy.kernel.simulate import AccountMarket
+from strategy.portfolio.rebalancing import CAP_ROUNDING
 from strategy.portfolio.sizing import SizingParams
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Position:
+    """What is held of each symbol, (S, N), its mark, and whether its target is followed."""
+
+    held: Tensor
+    mark: Tensor
+    followed: Tensor
 
 
 def scanned(target: Tensor, market: AccountMarket, params: SizingParams) -> Tensor:
@@ -42,9 +54,22 @@ def scanned(target: Tensor, market: AccountMarket, params: SizingParams) -> Tens
         multiplier = torch.where(inside, 1.0 - slope * (drawdown - params.drawdown_start), flat)
         budget = torch.where(equity > 0, multiplier * equity, 0.0)
         followed = session[t] & tradable[t]
-        exposure = torch.where(followed, row, 0.0)
-        wanted = torch.where(followed, exposure * budget / torch.where(followed, closes[t], 1.0), wanted)
+        full = torch.where(followed, row, 0.0) * budget / torch.where(followed, closes[t], 1.0)
+        if params.rebalance_band:
+            full = within_band(full, Position(held=held, mark=mark, followed=followed), equity, params)
+        wanted = torch.where(followed, full, wanted)
     return torch.stack(before[1:])
+
+
+def within_band(full: Tensor, position: Position, equity: Tensor, params: SizingParams) -> Tensor:
+    """The quantities (S, N) to trade to within the rebalance band; a position at an edge of it is kept."""
+    held, mark = position.held, position.mark
+    half = params.rebalance_band * equity / torch.where(mark > 0, mark, 1.0)
+    edge = torch.where(held < full - half, full - half, torch.where(held > full + half, full + half, held))
+    sought = torch.where((full != 0) & (full * held >= 0), edge, full)
+    gross = (torch.where(position.followed, sought, held).abs() * mark).sum(0)
+    above = (gross > params.max_position_size * (1.0 + CAP_ROUNDING) * equity) & (sought.abs() > full.abs())
+    return torch.where(above, full, sought)
 
 
 def latest_peak(equities: list[Tensor]) -> Tensor:

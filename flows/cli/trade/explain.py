@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from strategy.signals.strategies import Strategy
     from tasks.operations.order_record_answer import (
+        BandPart,
         BarsPart,
         ExplainAnswer,
         ExplainedDecisionAnswer,
@@ -176,6 +177,7 @@ def _parts(answer: "ExplainAnswer") -> list[tuple[str, list[Line]]]:
             ("Regime", _regime(regime)),
             ("Forecast", _forecast(forecast)),
             ("Size, as a multiple of equity", _size(size)),
+            *([("Rebalance band", _band(answer.band))] if answer.band is not None else []),
             ("Clip and limits", _limits(limits)),
         ]
     return [*parts, ("Order", _order(answer)), ("Fills", _fills(answer))]
@@ -250,6 +252,25 @@ def _size(size: "SizePart") -> list[Line]:
         ("after the venue's floor", size.after_floor, floor),
         ("kept beside", size.kept_beside, "gross exposure of positions that are not ordered"),
         ("wanted", size.wanted, ""),
+    ]
+
+
+#: What a rebalance band did to a target, by its code.
+_EFFECTS = {
+    "edge": "traded to the nearest edge of the band",
+    "closed": "ignored: the target is 0",
+    "reversed": "ignored: the position is on the other side",
+    "capped": "ignored: the cap on exposure leaves no room for it",
+}
+
+
+def _band(band: "BandPart") -> list[Line]:
+    return [
+        ("band", band.band, "a fraction of equity around the target"),
+        ("current", band.current, "what is held, at the close"),
+        ("kept from", band.low, ""),
+        ("kept to", band.high, ""),
+        ("exposure", band.exposure, _EFFECTS.get(band.effect or "", "")),
     ]
 
 

@@ -20,7 +20,7 @@ def test_the_defaults_are_those_of_the_strategy(home: Path) -> None:
     settings = load({})
     assert settings.home == home
     assert (settings.source, settings.broker, settings.strategy) == ("sample", "paper", "turbo")
-    for values, count in ((SizingParams(), 5), (RiskLimits(), 4)):
+    for values, count in ((SizingParams(), 7), (RiskLimits(), 4)):
         names = [name for name in Settings.model_fields if hasattr(values, name)]
         assert len(names) == count
         assert [getattr(settings, name) for name in names] == [getattr(values, name) for name in names]

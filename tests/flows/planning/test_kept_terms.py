@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from pydantic import JsonValue
 
 from exchange.bars.sample import SampleBars
 from exchange.brokers.paper import PaperBroker
@@ -29,7 +30,7 @@ from tasks.operations.accounts import accounts
 from tasks.operations.adopt_defaults import adopt_defaults
 from tasks.operations.status import account_status
 from tasks.run.job import Job
-from tasks.run.kept_terms import LEGACY, changes_given, newest_terms, terms_on
+from tasks.run.kept_terms import LEGACY, canonical, changes_given, newest_terms, terms_on
 from tasks.run.runs import Findings
 from tasks.run.runs import begin as begin_daily
 from tasks.validation.gate import validate
@@ -53,6 +54,11 @@ def live_through(home: Path, day: date, **given: object) -> Job:
     begin_daily(made, NOW)
     run_day(made, SampleBars)
     return made
+
+
+def terms(financing_rate: float) -> dict[str, JsonValue]:
+    """The terms of before there were others, with this rate."""
+    return {**LEGACY, "financing_rate": financing_rate}
 
 
 def rate(of: Job) -> float:
@@ -81,7 +87,7 @@ def paid(home: Path, day: date) -> float:
 def test_an_account_keeps_the_terms_that_it_opened_with(home: Path) -> None:
     live_through(home, DAYS[0], financing_rate=0.02)
     assert [(one.in_force_from, one.cause, json.loads(one.terms)) for one in entries(home)] == [
-        (DAYS[0], "opened", {"financing_rate": 0.02})
+        (DAYS[0], "opened", terms(0.02))
     ]
     # The default is another rate, and is not asked.
     later = live_through(home, DAYS[1])
@@ -98,7 +104,7 @@ def test_a_value_that_was_given_changes_the_terms_and_is_said_once(home: Path) -
     live_through(home, DAYS[2], financing_rate=0.5)
     live_through(home, DAYS[3])
     assert [(one.in_force_from, one.recorded_on, one.cause, one.before) for one in entries(home)][1:] == [
-        (date(2018, 12, 27), DAYS[2], "given", '{"financing_rate": 0.05}')
+        (date(2018, 12, 27), DAYS[2], "given", canonical(terms(0.05)))
     ]
     assert (kept(home, DAYS[1]), kept(home, DAYS[2]), kept(home, DAYS[3])) == (0.05, 0.5, 0.5)
     # Ten times the rate, on about the same money.
@@ -159,17 +165,17 @@ def test_a_ledger_of_before_keeps_the_rate_that_its_runs_were_given(home: Path) 
 def test_the_present_defaults_are_adopted_from_the_next_day_on(home: Path) -> None:
     live_through(home, DAYS[0], financing_rate=0.02)
     live_through(home, DAYS[1])
-    answer = adopt_defaults(home, "daily", {"financing_rate": 0.05}, "cheaper elsewhere")
-    assert (answer.in_force_from, answer.before, answer.changed) == (date(2018, 12, 27), {"financing_rate": 0.02}, True)
+    answer = adopt_defaults(home, "daily", terms(0.05), "cheaper elsewhere")
+    assert (answer.in_force_from, answer.before, answer.changed) == (date(2018, 12, 27), terms(0.02), True)
     state = account_status(home, "daily")
-    assert (state.terms, state.next_terms) == ({"financing_rate": 0.02}, {"financing_rate": 0.05})
+    assert (state.terms, state.next_terms) == (terms(0.02), terms(0.05))
     # The day that is settled is decided and checked on the terms that it had.
     assert rate(job(home, DAYS[1])) == 0.02
     assert rate(live_through(home, DAYS[2])) == 0.05
     assert (entries(home)[1].cause, entries(home)[1].reason) == ("adopted", "cheaper elsewhere")
-    assert not adopt_defaults(home, "daily", {"financing_rate": 0.05}, "again").changed
+    assert not adopt_defaults(home, "daily", terms(0.05), "again").changed
     with pytest.raises(UsageError, match="--account is 'other', and the ledger holds daily; name one of these"):
-        adopt_defaults(home, "other", {"financing_rate": 0.05}, "why not")
+        adopt_defaults(home, "other", terms(0.05), "why not")
 
 
 def planned(home: Path, end: date, account: str | None = "what-if", **given: object) -> Backfill:

@@ -28,6 +28,7 @@ from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Decision, Status, decide
 from strategy.portfolio.leverage_cap import portfolio_exposures
+from strategy.portfolio.rebalancing import Rebalance
 from strategy.portfolio.risk_limits import RiskLimits, clip_to_limits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.network_inputs import INPUTS, inputs
@@ -83,6 +84,11 @@ CASES = {
     "order cap": Case(limits=RiskLimits(max_order_notional=D(300))),
     "cap and turnover": Case(limits=RiskLimits(max_order_notional=D(300), max_turnover=0.05)),
     "position size": Case(sizing=SizingParams(max_position_size=0.4)),
+    "band": Case(strategy=VOL_TARGET, sizing=SizingParams(rebalance_band=0.02)),
+    "band with limits": Case(
+        sizing=SizingParams(rebalance_band=0.03, max_position_size=0.9, target_annual_vol=1.0),
+        limits=RiskLimits(max_turnover=0.05),
+    ),
     "drawdown": Case(bars=crashed(), strategy=TURBO),
 }
 
@@ -217,7 +223,7 @@ def test_every_step_of_the_sizing_starts_where_the_one_before_ended(told: Told) 
                 assert held.after_drawdown == explanation.sized.capped * (held.drawdown_multiplier or 1.0)
             floor = -np.inf if held.floor is None else held.floor
             assert held.after_floor == max(held.after_drawdown, floor)
-            assert limit.wanted == held.wanted
+            assert limit.wanted == (held.wanted if explanation.banded is None else explanation.banded.exposure)
             cut = replace(rules.limits, max_turnover=np.inf)
             if len(explained) == len(rules.symbols):
                 current, wanted, capped, final = (
@@ -271,6 +277,21 @@ def test_the_cases_show_what_they_are_for(told: Told, request: pytest.FixtureReq
         assert any(explanation.limited.exposure != explanation.limited.after_cap for explanation in found)
     if "cap" in name:
         assert any(explanation.limited.after_cap != explanation.limited.wanted for explanation in found)
+    bands = [explanation.banded for explanation in found if explanation.banded is not None]
+    assert len(bands) == (len(found) if "band" in name else 0)
+    for explanation, band in zip(found, bands, strict=False):
+        assert (band.low, band.high) == (
+            explanation.restrained.wanted - band.band,
+            explanation.restrained.wanted + band.band,
+        )
+        assert band.current == explanation.limited.current
+        if band.effect is Rebalance.EDGE:
+            assert band.exposure in {band.low, band.high}
+            assert not band.low <= band.current <= band.high
+        else:
+            assert band.exposure == explanation.restrained.wanted
+    if bands:
+        assert Rebalance.EDGE in {band.effect for band in bands}
     if name == "position size":
         assert any(
             explanation.sized is not None and explanation.sized.capped != explanation.sized.uncapped

@@ -19,11 +19,11 @@ from strategy.market.bars import Bars
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
+from strategy.portfolio.availability import stale
 from strategy.portfolio.decision import Status, pretrade_views
 from strategy.portfolio.estimates import Estimates
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams
-from strategy.portfolio.stale_bars import stale
 from strategy.signals.outlook import symbol_signals
 from strategy.signals.strategies import Strategy
 from strategy.training.rollout import net_returns

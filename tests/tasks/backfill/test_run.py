@@ -17,7 +17,7 @@ from storage.database import connect
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from storage.ledger import positions as position_store
-from storage.ledger import runs
+from storage.ledger import risk_state, runs
 from storage.ledger.runs import Run
 from storage.models import champions, promotions
 from storage.models import registry as model_store
@@ -29,7 +29,9 @@ from strategy.exit_codes import UsageError
 from strategy.market.instruments import Calendar
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Status
+from strategy.portfolio.rebalancing import Frequency, Rebalance
 from strategy.portfolio.risk_limits import RiskLimits
+from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import symbol_signals
 from strategy.signals.strategies import Strategy
 from tasks.backfill.answer import backfill_answer
@@ -119,9 +121,21 @@ def mirrored(tmp_path: Path, make: Callable[[Path], Backfill], source: FakeBars 
     return result
 
 
-@pytest.mark.parametrize("strategy", [RULES, TURBO, HOLD])
-def test_a_backfill_equals_the_replay_of_its_window(tmp_path: Path, strategy: Strategy) -> None:
-    backfill = a_backfill(tmp_path, strategy=strategy, last=SHORT)
+#: A rebalance band on Mondays.
+BANDED = SizingParams(lookback_period=20, rebalance_band=0.02, rebalance_every=Frequency.WEEKLY)
+
+
+def banded(made: Backfill) -> Backfill:
+    return replace(made, job=replace(made.job, policy=replace(made.job.policy, sizing=BANDED)))
+
+
+@pytest.mark.parametrize(
+    ("strategy", "changed"), [(RULES, replace), (TURBO, replace), (HOLD, replace), (RULES, banded), (TURBO, banded)]
+)
+def test_a_backfill_equals_the_replay_of_its_window(
+    tmp_path: Path, strategy: Strategy, changed: Callable[[Backfill], Backfill]
+) -> None:
+    backfill = changed(a_backfill(tmp_path, strategy=strategy, last=SHORT))
     days = account_days(MARKET, FIRST, SHORT)
     assert (filled(backfill).days_done, filled(backfill).days_skipped) == (len(days), len(days))
     job = backfill.job
@@ -259,6 +273,24 @@ def test_a_halted_account_goes_on_with_what_reduces(tmp_path: Path) -> None:
     assert answer["orders_withheld"] == sum(order.code is ReasonCode.HALTED or order.cut_by_halt for order in later) > 0
     assert last is not None
     assert last.account.as_of == SHORT
+
+
+@pytest.mark.parametrize("most", [0.01, 0.9])
+def test_a_band_leaves_the_rows_of_daily_runs_and_a_halt_ignores_it(tmp_path: Path, most: float) -> None:
+    def make(home: Path) -> Backfill:
+        made = banded(a_backfill(home))
+        limits = RiskLimits(max_drawdown_halt=most)
+        return replace(made, job=replace(made.job, policy=replace(made.job.policy, limits=limits)))
+
+    mirrored(tmp_path, make)
+    with connect(tmp_path / "backfill") as store:
+        days = account_days(MARKET, FIRST, LAST)
+        effects = {day: {one.rebalance for one in ledger.decisions_on(store, ACCOUNT, day)} for day in days}
+        since = risk_state.load(store, ACCOUNT).since
+    halted = [day for day in days if since is not None and day >= since]
+    assert bool(halted) == (most < 0.1)
+    assert all(effects[day] == {None} for day in halted)
+    assert halted or any(Rebalance.WAITING in effects[day] for day in days)
 
 
 @pytest.mark.parametrize("stop_at", [0, 2])

@@ -13,7 +13,8 @@ from tasks.run.trial_key import HALT, configuration
 
 COSTS = {"capital", "fee_bps", "slippage_bps", "financing_rate", "max_turnover", "max_order_notional"}
 SIZE = {"target_annual_vol", "max_position_size"}
-FULL = COSTS | SIZE | {"neutral_zone", "lookback_period"}
+REBALANCING = {"rebalance_band", "rebalance_every"}
+FULL = COSTS | SIZE | REBALANCING | {"neutral_zone", "lookback_period"}
 NETWORKS = {
     *("network_dimensions", "network_heads", "network_layers", "ensemble_members", "twins", "seed"),
     *("training_steps", "warm_training_steps", "validation_share"),
@@ -42,8 +43,8 @@ def that_count(settings: dict[str, object], strategy: Strategy, *symbols: str) -
         (TURBO, FULL | NETWORKS),
         (Network().prior, FULL),
         (RULES, FULL),
-        (MOMENTUM, COSTS | SIZE),
-        (VOL_TARGET, COSTS | SIZE),
+        (MOMENTUM, COSTS | SIZE | REBALANCING),
+        (VOL_TARGET, COSTS | SIZE | REBALANCING),
         (HOLD, COSTS | {"max_position_size"}),
     ],
 )
@@ -70,4 +71,6 @@ def test_trials_of_before_there_were_allocations_are_those_by_inverse_volatility
 def test_what_came_to_act_and_what_nobody_knows_count(settings: dict[str, object]) -> None:
     assert HALT not in json.loads(configuration(settings, TURBO, ["SPY"]))
     assert json.loads(configuration(settings, TURBO, ["SPY"], {HALT}))[HALT] == settings[HALT]
+    # A trial of before there was a band is the same one without it.
+    assert not REBALANCING & json.loads(configuration(settings, TURBO, ["SPY"])).keys()
     assert json.loads(configuration({"strategy": "rules", "new": 1}, RULES, ["SPY"])) == {"strategy": "rules", "new": 1}
