@@ -15,7 +15,14 @@ from flows.planning.plan import RequestRefused, between
 from storage import reports
 from strategy.builtin.registry import BASELINE
 from strategy.signals.strategies import Strategy
-from tasks.backtest.answer import DifferenceAnswer, SignificanceAnswer, backtest_answer, significance_answer
+from tasks.backtest.answer import (
+    DifferenceAnswer,
+    SignificanceAnswer,
+    audit_in_words,
+    audit_of,
+    backtest_answer,
+    significance_answer,
+)
 from tasks.backtest.export import equity_table, trades_table
 from tasks.backtest.exposures import exposures
 from tasks.backtest.run import Backtest as Tested
@@ -129,8 +136,11 @@ class Backtest:
 
     def _repr_html_(self) -> str:
         warned = "".join(f"<li>{escape(warning)}</li>" for warning in self.warnings)
+        state = audit_of(self.tested)
+        version = self.tested.job.policy.strategy.version
+        audited = f"<p>{escape(audit_in_words(version, state, 'td.audit on the same bars'))}</p>" if state else ""
         return (
-            f"<p><b>{escape(self._title)}</b></p>{self.comparison.to_html(float_format='{:.4f}'.format)}"
+            f"<p><b>{escape(self._title)}</b></p>{audited}{self.comparison.to_html(float_format='{:.4f}'.format)}"
             f"{self.plot().svg}{f'<ul>{warned}</ul>' if warned else ''}"
         )
 

@@ -131,11 +131,34 @@ def backtest_answer(tested: Backtest, files: Sequence[str]) -> BacktestAnswer:
         files=tuple(files),
         warnings=tuple(tested.warnings),
     )
-    strategy = job.policy.strategy
+    state = audit_of(tested)
+    return (
+        answer.model_copy(update={"strategy_sha256": job.policy.strategy.version, "audit": state}) if state else answer
+    )
+
+
+def audit_of(tested: Backtest) -> str | None:
+    """Return the verdict on a strategy of the user's own on the symbols tested; None for one that is built in."""
+    job, strategy = tested.job, tested.job.policy.strategy
     if not strategy.version:
-        return answer
-    subject = Subject(home=job.home, source=job.source, symbols=tuple(tested.symbols), strategy=strategy, at=job.now)
-    return answer.model_copy(update={"strategy_sha256": strategy.version, "audit": audit_state(subject)})
+        return None
+    return audit_state(
+        Subject(home=job.home, source=job.source, symbols=tuple(tested.symbols), strategy=strategy, at=job.now)
+    )
+
+
+def audit_in_words(sha256: str, state: str, by: str) -> str:
+    """Return in a sentence which version of a strategy was tested, and whether its audit has passed, or who audits it.
+
+    >>> audit_in_words("8c5da131832e77", "not audited", "td.audit")
+    'Version 8c5da131832e, not audited: td.audit audits it.'
+    """
+    version = f"Version {sha256[:12]}"
+    if state == "passed":
+        return f"{version}, which has passed its audit on these symbols."
+    if state == "refused":
+        return f"{version}, which its audit has refused: {by} says why."
+    return f"{version}, not audited: {by} audits it."
 
 
 def costs_answer(paid: Charges, at: Rates) -> CostsAnswer:

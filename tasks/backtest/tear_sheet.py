@@ -12,6 +12,7 @@ from strategy.evaluation.rolling_metrics import longest_underwater, rolling_shar
 from strategy.evaluation.sharpe import sample
 from strategy.market.bars import FloatArray
 from strategy.market.instruments import account_days_per_year
+from tasks.backtest.answer import audit_in_words, audit_of
 from tasks.backtest.exposures import exposures, regimes
 from tasks.backtest.measured import cash_of
 from tasks.backtest.run import Backtest, Tested
@@ -49,12 +50,12 @@ def tear_sheet(tested: Backtest) -> BacktestPage:
         spread=_spread(tested, returns) if returns else (),
         folds=tuple(map(_fold, tested.folds)),
         trades=tuple(Trade(fill=fill, reason=reasons[fill.order_id]) for fill in tested.net.replay.fills),
-        warnings=tuple(remark for remark in tested.warnings if remark not in tested.bar_warnings),
+        warnings=(*_unaudited(tested), *(remark for remark in tested.warnings if remark not in tested.bar_warnings)),
         bar_warnings=tested.bar_warnings,
         would_halt_on=tested.would_halt_on,
         provenance=Provenance(
             run_id=job.run_id,
-            strategy=in_full(job.policy.strategy),
+            strategy=_strategy(tested),
             data_sha256=tested.data_sha256,
             code_version=job.code_version,
             model_id=_model(tested),
@@ -64,6 +65,20 @@ def tear_sheet(tested: Backtest) -> BacktestPage:
         ),
         costs=_costs(tested),
     )
+
+
+def _strategy(tested: Backtest) -> str:
+    """Return the strategy in full, and of one of the user's own what its audit has found."""
+    named, state = in_full(tested.job.policy.strategy), audit_of(tested)
+    return f"{named}, {'audit ' if state != 'not audited' else ''}{state}" if state else named
+
+
+def _unaudited(tested: Backtest) -> tuple[str, ...]:
+    state = audit_of(tested)
+    if state in (None, "passed"):
+        return ()
+    by = "`turbodmt audit lookahead`, in Python td.audit, with the same options"
+    return (audit_in_words(tested.job.policy.strategy.version, state, by),)
 
 
 def _picture(tested: Backtest) -> EquityPicture:

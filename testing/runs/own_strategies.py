@@ -1,6 +1,7 @@
 """Strategy files of a user, as text, and the strategies in them."""
 
 from pathlib import Path
+from typing import Any
 
 from strategy.signals.strategies import Strategy
 from tasks.strategies.catalogue import of_file
@@ -71,6 +72,14 @@ def a_file(folder: Path, text: str = TREND, name: str = "trend.py") -> str:
 def a_strategy(folder: Path, text: str = TREND, **parameters: str) -> Strategy:
     """Return the strategy that the text defines, from a file of the folder."""
     return of_file(a_file(folder, text), parameters)
+
+
+def made_here(text: str = TREND) -> Strategy:
+    """Return the strategy that the text defines, made in this process as in a notebook."""
+    names: dict[str, Any] = {}
+    exec(text, names)
+    strategy: Strategy = names["strategy"]
+    return strategy
 
 
 def fails_on(symbol: str, close: float, text: str = TREND) -> str:

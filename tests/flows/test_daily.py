@@ -20,6 +20,7 @@ from flows.daily import daily
 from flows.planning.plan import Request, RequestRefused, plan
 from flows.train import train
 from storage.database import connect
+from storage.ledger import days as ledger
 from storage.ledger import runs
 from strategy.builtin.registry import RULES
 from tasks.backtest.run import Window, backtest
@@ -33,6 +34,8 @@ from tasks.run.answers import DayAnswer
 from tasks.run.runs import begin, close_failed
 from tasks.strategies.catalogue import of_file, register
 from testing.accounts.ledgers import contents, replayed, tidied
+from testing.runs.own_strategies import PEEKS, a_file
+from tests.flows.conftest import Run
 
 DAYS = (date(2018, 12, 27), date(2018, 12, 28), date(2018, 12, 31))
 SYMBOLS = ("^GSPC", "^IXIC")
@@ -94,6 +97,24 @@ def test_a_holiday_changes_nothing(tmp_path: Path) -> None:
     assert answer["warnings"] == ["2018-12-30 is not a session of ^GSPC, ^IXIC; there was nothing to do"]
     assert answer["orders"] == []
     assert contents(tmp_path / "home")["account_snapshots"] == []
+
+
+def test_what_a_refusal_tells_a_program_passes_through_prefect(run: Run, home: Path, tmp_path: Path) -> None:
+    """The audit is a task of the flow; what it refuses keeps its details on the way out."""
+    a_file(tmp_path, PEEKS, "peeks.py")
+    asked = ("--symbols", "^GSPC", "--as-of", "2018-12-28", "--home", str(home), "--json")
+    ended = run("daily", "--strategy", str(tmp_path / "peeks.py"), *asked)
+    error = ended.answer["error"]
+    assert ended.code == error["exit"] == 2
+    assert error.keys() == {"exit", "message", "code", "check", "symbol", "date"}
+    assert (error["code"], error["check"], error["symbol"]) == ("strategy_refused", "looks_ahead", "^GSPC")
+    assert date.fromisoformat(error["date"]) <= date(2018, 12, 28)
+    assert "peeks.py, line 6: the signal of row " in error["message"]
+    with connect(home) as store:
+        (record,) = runs.runs(store)
+        assert ledger.decisions_on(store, "daily", date(2018, 12, 28)) == ()
+    assert record.outcome is not None
+    assert record.outcome.status == "failed"
 
 
 def test_a_training_on_a_sunday_learns_from_the_days_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

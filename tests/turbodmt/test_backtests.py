@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +18,12 @@ from flows.planning.plan import RequestRefused
 from strategy.exit_codes import UsageError
 from strategy.market.bars import Bars, FloatArray
 from testing.markets.bars import SHARE, TOKEN, record
+from testing.runs.own_strategies import TREND, a_file, made_here
 
 WINDOW = {"start": "2020-08-03", "end": "2020-10-30"}
 
 
-def trend(bars: Bars) -> FloatArray:
-    close = bars.close * bars.factor
-    mean = np.convolve(close, np.ones(50) / 50, "valid")
-    out = np.full(len(close), np.nan)
-    out[49:] = np.sign(close[49:] - mean)
-    return out
-
-
-TREND = td.Strategy(name="trend", signal=trend, history_bars=50, sizing="volatility")
+HERE = made_here(TREND)
 
 
 @pytest.fixture
@@ -96,7 +89,7 @@ def test_the_tables_are_those_of_the_saved_results(
 
 
 def test_a_strategy_made_here_is_tested_beside_hold(bars: pd.DataFrame) -> None:
-    tested = td.backtest(bars, TREND, **WINDOW)
+    tested = td.backtest(bars, HERE, **WINDOW)
     answer = json.loads(tested.json())
     assert (answer["strategy"], list(answer["benchmarks"])) == ("trend", ["hold"])
     assert set(tested.trades["symbol"]) == {"SHARE", "TOKEN"}
@@ -121,29 +114,43 @@ def crossing(speed: int) -> td.Strategy:
     return td.Strategy(name="crossing", signal=signal, history_bars=1, sizing="direct", parameters=Speed(bars=speed))
 
 
-FILE = """
-import numpy as np
-from turbodmt import Strategy
-
-
-def signal(bars):
-    close = bars.close * bars.factor
-    mean = np.convolve(close, np.ones(50) / 50, "valid")
-    out = np.full(len(close), np.nan)
-    out[49:] = np.sign(close[49:] - mean)
-    return out
-
-
-strategy = Strategy(name="trend", signal=signal, history_bars=50, sizing="volatility")
-"""
-
-
 def test_a_strategys_file_gives_the_same_figures(bars: pd.DataFrame, tmp_path: Path, home: Path) -> None:
-    (tmp_path / "trend.py").write_text(FILE)
-    of_file, here = (td.backtest(bars, one, **WINDOW) for one in (str(tmp_path / "trend.py"), TREND))
+    of_file, here = (td.backtest(bars, one, **WINDOW) for one in (a_file(tmp_path), HERE))
     pd.testing.assert_frame_equal(of_file.comparison, here.comparison, check_exact=True)
     pd.testing.assert_frame_equal(of_file.trades, here.trades, check_exact=True)
     assert not home.exists()
+
+
+def test_whether_a_strategy_was_audited_is_said_wherever_its_backtest_is_shown(
+    bars: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, home, file = tmp_path / "bars.csv", tmp_path / "home", a_file(tmp_path)
+    bars.to_csv(path, index=False)
+
+    def told() -> tuple[str, str, str, str]:
+        tested = td.backtest(path, file, home=home, **WINDOW)
+        page = tested.report(tmp_path / "report.html").read_text(encoding="utf-8")
+        given = ("--source", f"file:{path}", "--start-date", WINDOW["start"], "--end-date", WINDOW["end"])
+        capsys.readouterr()
+        assert td.main(["backtest", "--strategy", file, "--home", str(home), *given]) == 0
+        return json.loads(tested.json())["audit"], tested._repr_html_(), page, capsys.readouterr().out
+
+    audit, shown, page, printed = told()
+    assert audit == "not audited"
+    assert ", not audited: td.audit on the same bars audits it." in shown
+    assert "trend.py, not audited" in page
+    assert "in Python td.audit, with the same options audits it." in page
+    assert ", not audited: `turbodmt audit lookahead` with the same options audits it." in printed
+    here = td.backtest(bars, HERE, **WINDOW)
+    assert ", not audited: td.audit on the same bars" in here._repr_html_()
+    assert "audited" not in td.backtest(bars, "rules", **WINDOW)._repr_html_()
+    td.audit(file, path, home=home)
+    audit, shown, page, printed = told()
+    assert audit == "passed"
+    assert "which has passed its audit on these symbols." in shown
+    assert "which has passed its audit on these symbols." in printed
+    assert "trend.py, audit passed" in page
+    assert "not audited" not in page
 
 
 def test_parameters_are_set_by_the_settings(bars: pd.DataFrame) -> None:
@@ -164,7 +171,7 @@ def test_what_is_tried_in_a_process_is_counted_and_a_repetition_is_not(bars: pd.
     def trials(strategy: td.Strategy) -> object:
         return json.loads(td.backtest(bars, strategy, home=tmp_path / "home", **WINDOW).json())["trials"]
 
-    assert [trials(crossing(1)), trials(crossing(1)), trials(crossing(2)), trials(TREND)] == [1, 1, 2, 3]
+    assert [trials(crossing(1)), trials(crossing(1)), trials(crossing(2)), trials(HERE)] == [1, 1, 2, 3]
 
 
 def test_a_file_that_has_changed_is_read_anew(bars: pd.DataFrame, tmp_path: Path) -> None:
@@ -224,15 +231,15 @@ def test_what_is_wrong_is_told_in_one_sentence(bars: pd.DataFrame, change: dict[
 
 
 def test_a_strategy_needs_a_name_of_its_own_and_parameters_that_stay(bars: pd.DataFrame) -> None:
-    twin = td.Strategy(name="hold", signal=trend, history_bars=50, sizing="full")
+    twin = td.Strategy(name="hold", signal=HERE.signal, history_bars=50, sizing="full")
     with pytest.raises(RequestRefused, match="the strategy has the name 'hold' of a built-in one; give it another"):
         td.backtest(bars, twin)
-    loose = td.Strategy(name="loose", signal=trend, history_bars=50, sizing="full", parameters={"fast": 3})
+    loose = td.Strategy(name="loose", signal=HERE.signal, history_bars=50, sizing="full", parameters={"fast": 3})
     with pytest.raises(RequestRefused, match=r"the parameters of loose are .*; they must be a frozen dataclass"):
         td.backtest(bars, loose)
-    other = td.Strategy(name="trend", signal=trend, history_bars=60, sizing="full")
+    other = replace(HERE, history_bars=60, sizing="full")
     with pytest.raises(RequestRefused, match="two strategies have the name 'trend'"):
-        td.backtest(bars, TREND, benchmarks=[other])
+        td.backtest(bars, HERE, benchmarks=[other])
 
 
 def test_settings_are_in_force_and_the_users_own_home_is_not(

@@ -14,11 +14,8 @@ def told_version(sha256: str | None, audit: str | None, parameters: Mapping[str,
     """
     if sha256 is None:
         return ""
-    version = f"Version {sha256[:12]}"
-    if audit == "passed":
-        return f"{version}, which has passed its audit on these symbols."
+    from tasks.backtest.answer import audit_in_words
+
     chosen = "".join(f" --set {shlex.quote(f'{name}={value}')}" for name, value in parameters.items())
     command = f"`turbodmt audit lookahead` with the same options{f' and{chosen}' if chosen else ''}"
-    if audit == "refused":
-        return f"{version}, which its audit has refused: {command} says why."
-    return f"{version}, not audited: {command} audits it."
+    return audit_in_words(sha256, audit or "not audited", command)

@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -7,46 +7,10 @@ import pytest
 from storage.database import connect
 from storage.models import champions, promotions
 from storage.models import registry as models
-from storage.models.panels import Panel
-from storage.models.promotions import Promoter, Promotion
+from storage.models.promotions import Promoter
 from storage.models.registry import ModelRecord, ModelState
 from strategy.training.promotion_gate import PRIOR
-
-AT = datetime(2020, 1, 7, tzinfo=UTC)
-RECORD = ModelRecord(
-    model_id="m1",
-    source="sample",
-    symbols=("^GSPC", "^IXIC"),
-    strategy="turbo",
-    trained_from=date(2000, 1, 3),
-    trained_to=date(2010, 1, 4),
-    created_at=AT,
-    seed=7,
-    config="{}",
-    code_version="0.1.0",
-    data_sha256="ab",
-    validation="{}",
-)
-NEWER = replace(RECORD, model_id="m2", trained_to=date(2012, 1, 3))
-
-
-def panel(source: str, symbols: tuple[str, ...]) -> Panel:
-    return Panel(source=source, symbols=symbols, strategy="turbo")
-
-
-def promotion_of(record: ModelRecord) -> Promotion:
-    """Return what the gate does on the day that the model was trained."""
-    return Promotion(
-        source=record.source,
-        symbols=record.symbols,
-        strategy=record.strategy,
-        strategy_sha256=record.strategy_sha256,
-        model_id=record.model_id,
-        as_of=record.trained_to,
-        by=Promoter.GATE,
-        reason="no worse",
-        at=AT,
-    )
+from testing.runs.model_records import NEWER, RECORD, panel, promotion_of
 
 
 def test_a_champion_never_saw_the_future(home: Path) -> None:

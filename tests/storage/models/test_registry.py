@@ -3,7 +3,7 @@ import stat
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,48 +14,14 @@ from storage.database import connect
 from storage.keyed_rows import LedgerConflict
 from storage.models import promotions
 from storage.models import registry as models
-from storage.models.panels import Panel
-from storage.models.promotions import Promoter, Promotion, StoredVerdict
+from storage.models.promotions import Promoter, StoredVerdict
 from storage.models.registry import ModelDamaged, ModelRecord, ModelState
 from strategy.exit_codes import UsageError
 from strategy.training.promotion_gate import PRIOR, Figures, Verdict
+from testing.runs.model_records import AT, NEWER, RECORD, panel, promotion_of
 
-AT = datetime(2020, 1, 7, tzinfo=UTC)
 ARRAYS = {"b": np.arange(6, dtype=np.float32).reshape(2, 3).T, "a": np.array([1.5])}
 METADATA = {"context_bars": 252, "scales": [0.1, 1 / 3], "name": "turbo"}
-RECORD = ModelRecord(
-    model_id="m1",
-    source="sample",
-    symbols=("^GSPC", "^IXIC"),
-    strategy="turbo",
-    trained_from=date(2000, 1, 3),
-    trained_to=date(2010, 1, 4),
-    created_at=AT,
-    seed=7,
-    config='{"layers": 5}',
-    code_version="0.1.0",
-    data_sha256="ab",
-    validation='{"sharpe": 0.5}',
-)
-NEWER = replace(RECORD, model_id="m2", trained_to=date(2012, 1, 3))
-
-
-def panel(source: str, symbols: tuple[str, ...]) -> Panel:
-    return Panel(source=source, symbols=symbols, strategy="turbo")
-
-
-def promotion_of(record: ModelRecord) -> Promotion:
-    """Return what the gate does on the day that the model was trained."""
-    return Promotion(
-        source=record.source,
-        symbols=record.symbols,
-        strategy=record.strategy,
-        model_id=record.model_id,
-        as_of=record.trained_to,
-        by=Promoter.GATE,
-        reason="no worse",
-        at=AT,
-    )
 
 
 def refusal_of(record: ModelRecord) -> StoredVerdict:
