@@ -1,7 +1,7 @@
 """Registered versions of strategies, and the version, parameters and sizing that an account is bound to."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from storage.database import Connection, transaction
 from storage.typed_rows import read_all, read_first
@@ -19,7 +19,11 @@ class Registration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
-    """The version of a strategy that an account trades, since when and why; `parameters` are canonical JSON."""
+    """The version of a strategy that an account trades, since when and why; `parameters` are canonical JSON.
+
+    `since` is the account's newest day when it was bound: that of its first run, or its last one before a change was
+    accepted, which holds from the next day on. `bound_at` is the instant of that run or acceptance.
+    """
 
     account: str
     name: str
@@ -28,6 +32,12 @@ class Binding:
     sizing: str
     reason: str
     bound_at: datetime
+    since: date | None = None
+
+    @property
+    def since_when(self) -> str:
+        """Return the account's day since which it is bound; of older records the date on which it was bound."""
+        return f"{self.since or self.bound_at:%Y-%m-%d}"
 
     def same_rule(self, other: "Binding") -> bool:
         """Return whether both bind to the same version, parameters and sizing."""
@@ -35,7 +45,7 @@ class Binding:
 
 
 _REGISTERED = "SELECT name, sha256, origin, registered_at FROM strategies "
-_BOUND = "SELECT account, name, sha256, parameters, sizing, reason, bound_at FROM strategy_bindings "
+_BOUND = "SELECT account, name, sha256, parameters, sizing, reason, bound_at, since FROM strategy_bindings "
 
 
 def register(connection: Connection, registration: Registration) -> None:
@@ -58,11 +68,11 @@ def bind(connection: Connection, binding: Binding) -> None:
     """Bind the account to the version; earlier bindings stay on record."""
     with transaction(connection):
         connection.execute(
-            "INSERT INTO strategy_bindings SELECT 1 + coalesce(max(number), 0), ?, ?, ?, ?, ?, ?, ? "
+            "INSERT INTO strategy_bindings SELECT 1 + coalesce(max(number), 0), ?, ?, ?, ?, ?, ?, ?, ? "
             "FROM strategy_bindings",
             [
                 *(binding.account, binding.name, binding.sha256, binding.parameters, binding.sizing),
-                *(binding.reason, binding.bound_at),
+                *(binding.reason, binding.bound_at, binding.since),
             ],
         )
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -109,6 +109,7 @@ def _audited(home: Path, before: Binding, wanted: Acceptance, spec: str, notify:
         demand_one_file(home, strategy)
     with connect(home) as store:
         source, symbols = ledger.newest_panel(store, before.account)
+        newest = ledger.last_decided(store, before.account, before=date.max)
     if source is not None:
         subject = Subject(home=home, source=source, symbols=symbols, strategy=strategy, at=wanted.at)
         demand_audited(subject, notify)
@@ -121,4 +122,5 @@ def _audited(home: Path, before: Binding, wanted: Acceptance, spec: str, notify:
         sizing=str(sizing_of(strategy)),
         reason=wanted.reason.strip(),
         bound_at=wanted.at,
+        since=newest or before.since,
     )

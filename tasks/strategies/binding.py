@@ -105,18 +105,18 @@ def demand_bound(home: Path, account: str, strategy: Strategy) -> None:
     if strategy.version != found.sha256:
         raise StrategyChanged(
             f"account {account} is bound to version {found.sha256[:12]} of strategy {strategy.name}, since "
-            f"{found.bound_at:%Y-%m-%d}, and {strategy.origin} is {strategy.version[:12]} now; {accept} --reason "
+            f"{found.since_when}, and {strategy.origin} is {strategy.version[:12]} now; {accept} --reason "
             f"TEXT`, or name the strategy alone, --strategy {strategy.name}, to go on with the bound one"
         )
     if sizing != found.sizing:
         raise StrategyChanged(
             f"account {account} is bound to the sizing {found.sizing} of strategy {strategy.name}, since "
-            f"{found.bound_at:%Y-%m-%d}, and it has {sizing} now; {accept} --reason TEXT`"
+            f"{found.since_when}, and it has {sizing} now; {accept} --reason TEXT`"
         )
     options = "".join(f" --set {shlex.quote(f'{name}={value}')}" for name, value in json.loads(parameters).items())
     raise StrategyChanged(
         f"account {account} is bound to strategy {strategy.name} with {in_words(found.parameters)}, since "
-        f"{found.bound_at:%Y-%m-%d}, and this run gives it {in_words(parameters)}; {accept}{options} --reason TEXT`, "
+        f"{found.since_when}, and this run gives it {in_words(parameters)}; {accept}{options} --reason TEXT`, "
         f"or name the strategy alone, --strategy {strategy.name} without --set of a parameter, to go on as before"
     )
 
@@ -134,6 +134,7 @@ def bind(job: Job) -> None:
         sizing=str(sizing_of(strategy)),
         reason=FIRST_RUN,
         bound_at=job.now,
+        since=job.as_of,
     )
     with connect(job.home) as store:
         if registrations.binding(store, job.account, strategy.name) is None:

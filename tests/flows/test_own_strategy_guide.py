@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from flows.cli.research.audit import Audit
 from strategy.signals.faults import Check
 from strategy.signals.strategies import Sizing
 from tasks.strategies.catalogue import of_file
+from tasks.strategies.template import write_template
 from testing.runs.own_strategies import PEEKS, a_file
 from tests.flows.conftest import Run
 
@@ -38,6 +40,14 @@ def test_the_guide_goes_from_template_to_schedule() -> None:
     known = {*UNDER_PREFECT, "strategies", "backtest", "audit"}
     assert {words[0] for words in COMMANDS} == known
     assert {words[1] for words in COMMANDS if words[0] == "audit"} <= set(Audit)
+
+
+def test_the_versions_that_it_prints_are_those_of_the_template(tmp_path: Path) -> None:
+    write_template("trend", tmp_path)
+    template = (tmp_path / "trend.py").read_bytes()
+    changed = template.replace(b"bars: int = 100", b"bars: int = 120")
+    versions = [sha256(each).hexdigest()[:12] for each in (template, changed)]
+    assert list(dict.fromkeys(re.findall(r"\b[0-9a-f]{12}\b", GUIDE))) == versions
 
 
 def test_its_commands_run_in_their_order(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

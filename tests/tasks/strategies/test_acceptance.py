@@ -13,12 +13,12 @@ from tasks.data.ingest import ingest
 from tasks.run.job import Job
 from tasks.strategies.acceptance import Acceptance, accept_change
 from tasks.strategies.audit_gate import audit
-from tasks.strategies.binding import StrategyChanged, demand_bound, in_full
+from tasks.strategies.binding import StrategyChanged, bound, demand_bound, in_full
 from tasks.strategies.catalogue import of_file, of_name, register
 from tasks.strategies.listing import listed
 from tasks.validation.gate import validate
 from testing.markets.bars import PAIR
-from testing.runs.jobs import a_job
+from testing.runs.jobs import a_job, run_day
 from testing.runs.own_strategies import SPEEDS, TREND, TREND_AGAIN, a_file, a_strategy
 
 
@@ -48,6 +48,24 @@ def test_a_new_default_is_accepted_and_what_was_set_stays(tmp_path: Path) -> Non
     assert accepted(job) == {"bars": 20, "slow": 9}
     demand_bound(job.home, job.account, of_file(str(tmp_path / "trend.py"), {}))
     assert accepted(job, bars="40") == {"bars": 40, "slow": 9}
+
+
+def test_since_when_an_account_is_bound_is_told_in_its_own_days(tmp_path: Path) -> None:
+    """An account that replays the past is bound on days long gone, whenever a person accepts a change."""
+    job = a_trend_job(tmp_path, SPEEDS)
+    audit(job)
+    run_day(job, lambda: PAIR)
+    first = bound(job.home, job.account, "speeds")
+    a_file(tmp_path, SPEEDS.replace("bars: int = 20", "bars: int = 25"))
+    years_later = replace(job, now=job.now.replace(year=2031))
+    accepted(years_later)
+    second = bound(job.home, job.account, "speeds")
+    assert first is not None
+    assert second is not None
+    assert (first.since_when, second.since_when) == ("2020-06-08", "2020-06-08")
+    assert (first.bound_at.year, second.bound_at.year) == (2020, 2031)
+    with pytest.raises(StrategyChanged, match="of strategy speeds, since 2020-06-08, and "):
+        demand_bound(job.home, job.account, a_strategy(tmp_path, SPEEDS))
 
 
 def test_another_sizing_is_another_rule(tmp_path: Path) -> None:
