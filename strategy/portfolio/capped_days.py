@@ -1,11 +1,15 @@
 """Days on which the cap on exposure, not the strategy, set the exposures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
+import numpy as np
+
 from strategy.account.state import Snapshot
+from strategy.portfolio.aligned_signals import AlignedSignals
 from strategy.portfolio.decision import Decision
 from strategy.portfolio.sizing import SizingParams, drawdown_multiplier
+from strategy.portfolio.volatility import portfolio_volatilities
 from strategy.signals.strategies import Sizing, Strategy, sizing_of
 
 #: Exposures within this relative distance of the cap count as capped.
@@ -35,6 +39,26 @@ def capped_days(
         for day, exposed in sorted(gross.items())
         if day in by_day and exposed >= _most(kind, by_day[day], sizing) * (1 - NEAR)
     )
+
+
+def volatility_at_cap(
+    view: AlignedSignals, decisions: Sequence[Decision], days: Collection[date], days_per_year: int
+) -> float | None:
+    """Return the median annual volatility of the positions decided on these days; None if it is not known on any.
+
+    It is that of the decided exposures over the last account dates, as that of a portfolio is. The decisions are those
+    of all the view's symbols, in its order.
+    """
+    found: dict[date, list[float]] = {}
+    for decision in decisions:
+        if decision.as_of in days:
+            found.setdefault(decision.as_of, []).append(decision.exposure or 0.0)
+    if not found:
+        return None
+    stops = np.searchsorted(view.union, np.array(list(found), dtype="datetime64[us]"), side="right")
+    volatility = portfolio_volatilities(view.changes, stops, np.array(list(found.values())), days_per_year)
+    known = volatility[np.isfinite(volatility)]
+    return float(np.median(known)) if len(known) else None
 
 
 def _most(kind: Sizing, snapshot: Snapshot, sizing: SizingParams) -> float:

@@ -22,7 +22,7 @@ from strategy.market.data_hash import data_sha256
 from strategy.market.instruments import Instrument
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.aligned_signals import AlignedSignals, aligned_signals
-from strategy.portfolio.capped_days import capped_days
+from strategy.portfolio.capped_days import capped_days, volatility_at_cap
 from strategy.portfolio.decision import Status
 from strategy.portfolio.drawdown_halt import halt_date
 from strategy.signals.outlook import symbol_signals, warm_up_bars
@@ -35,7 +35,7 @@ from tasks.data.ingest import ingest
 from tasks.data.own_columns import seen_by
 from tasks.data.universe import chosen_in_hindsight
 from tasks.models.fold_models import History
-from tasks.notices.exposure_cap import cap_decided_often
+from tasks.notices.exposure_cap import CappedLife, cap_decided_often
 from tasks.notices.missed_orders import cut_orders
 from tasks.run.job import Job
 from tasks.strategies.audit_gate import Subject, proven
@@ -160,7 +160,7 @@ def backtest(
             *remarks(gate),
             *_left_to_priors(walks),
             *chosen_in_hindsight(market.instruments),
-            *_capped(job, subject, net.replay),
+            *_capped(accounts, subject, net.replay),
             *cut,
         ),
         bar_warnings=gate.standing,
@@ -237,9 +237,13 @@ def _view(job: Job, strategy: Strategy, symbols: Sequence[str], market: _Market,
     return aligned_signals(seen, symbols)
 
 
-def _capped(job: Job, subject: Strategy, replayed: Replay) -> list[str]:
-    days = capped_days(subject, replayed.decisions, replayed.snapshots, job.policy.sizing)
-    return cap_decided_often(subject, len(days), len(replayed.snapshots), job.policy.sizing)
+def _capped(accounts: _Accounts, subject: Strategy, replayed: Replay) -> list[str]:
+    sizing, year = accounts.job.policy.sizing, days_per_year(accounts.market.instruments)
+    days = capped_days(subject, replayed.decisions, replayed.snapshots, sizing)
+    reached = volatility_at_cap(accounts.views[subject], replayed.decisions, set(days), year)
+    return cap_decided_often(
+        subject, CappedLife(days=len(days), lived=len(replayed.snapshots), reached=reached), sizing
+    )
 
 
 def _demand_a_decision(replayed: Replay, strategy: Strategy, market: _Market) -> None:

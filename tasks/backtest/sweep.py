@@ -33,7 +33,7 @@ from tasks.backtest.run import TESTING
 from tasks.backtest.sweep_chunks import Runner, SweepMarket, Work, cut_work, panel_key
 from tasks.data.ingest import ingest
 from tasks.data.universe import chosen_in_hindsight
-from tasks.notices.exposure_cap import cap_decided_often
+from tasks.notices.exposure_cap import CappedLife, cap_decided_often
 from tasks.run.job import Job
 from tasks.run.trial_key import configuration
 from tasks.validation.eligible import remarks, usable
@@ -218,7 +218,8 @@ def _best(results: Sequence[Result]) -> int:
 def _capped(best: Result, market: SweepMarket) -> list[str]:
     """Return a warning if the largest exposure decided often in the best point's account."""
     lived, point = len(market.dates(best.point.symbols)), best.point
-    found = cap_decided_often(point.strategy, round(best.capped * lived), lived, point.sizing)
+    life = CappedLife(days=round(best.capped * lived), lived=lived)
+    found = cap_decided_often(point.strategy, life, point.sizing)
     return [f"best point: {sentence}" for sentence in found]
 
 

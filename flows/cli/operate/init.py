@@ -73,7 +73,7 @@ def run_init(given: Mapping[str, str | None], home: str | None, yes: bool, risk:
     private_folder(folder)
     write_whole(path, (_content(answers) + _risk_lines(chosen)).encode())
     absent = f"\nThere is no file {file} yet." if file is not None and not file.exists() else ""
-    return _next(path, answers) + absent
+    return _next(path, answers) + _capped(answers, chosen) + absent
 
 
 def _risk_asked() -> str:
@@ -93,6 +93,18 @@ def _risk_lines(risk: str | None) -> str:
         return ""
     target, most = RISKS[risk]
     return f"# Risk: {risk}.\ntarget_annual_vol = {target}\nmax_position_size = {most}\n"
+
+
+def _capped(answers: Mapping[str, str], risk: str | None) -> str:
+    """Return when the cap, not the target, will decide: several symbols together are calmer than each."""
+    if answers["symbols"].count(",") == 0:
+        return ""
+    target, most = RISKS[risk or "published"]
+    return (
+        f"\nSeveral symbols together are calmer than each: below a volatility of {target / most:.3g} a year the "
+        f"largest exposure, {most:g}, decides and not the target, {target:g}. A backtest says how often, and what is "
+        "reached."
+    )
 
 
 def _file_of(source: str) -> Path | None:

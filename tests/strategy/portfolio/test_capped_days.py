@@ -3,11 +3,16 @@
 from datetime import date, timedelta
 from decimal import Decimal
 
+import numpy as np
+import pytest
+
 from strategy.account.state import Account, Snapshot
 from strategy.builtin.registry import HOLD, RULES, VOL_TARGET
-from strategy.portfolio.capped_days import capped_days
+from strategy.portfolio.aligned_signals import AlignedSignals
+from strategy.portfolio.capped_days import capped_days, volatility_at_cap
 from strategy.portfolio.decision import Decision, Status
 from strategy.portfolio.sizing import SizingParams
+from strategy.portfolio.volatility import PORTFOLIO_BARS, portfolio_volatilities
 from strategy.signals.strategies import Strategy
 
 FIRST = date(2020, 1, 1)
@@ -41,3 +46,23 @@ def test_a_signal_that_is_an_exposure_is_capped_where_it_asks_for_more() -> None
             for symbol, signal in zip("AB", signals, strict=True)
         ]
         assert capped_days(direct, decisions, snapshots, SizingParams(max_position_size=1.0)) == days
+
+
+def test_the_volatility_at_the_cap_is_the_median_of_what_was_decided_on_its_days() -> None:
+    changes = 0.01 * np.random.default_rng(1).normal(size=(140, 2))
+    union = np.datetime64(FIRST, "us") + np.arange(140) * np.timedelta64(1, "D")
+    view = AlignedSignals(outlooks=(), union=union, changes=changes)
+    held = {number: (0.1 * number - 12.0, None if number == 130 else 0.5) for number in (10, 126, 130, 139)}
+    decisions = [
+        Decision(as_of=FIRST + timedelta(days=number), symbol=symbol, status=Status.TRADED, exposure=exposure)
+        for number, pair in held.items()
+        for symbol, exposure in zip("AB", pair, strict=True)
+    ]
+    days = {FIRST + timedelta(days=number) for number in (10, 130, 139)}
+    exposures = np.array([[1.0, 0.0], [0.1 * 139 - 12.0, 0.5]])
+    known = portfolio_volatilities(changes, np.array([131, 140]), exposures, 365)
+    # On the first there is no volatility yet, and one was not capped.
+    assert volatility_at_cap(view, decisions, days, 365) == pytest.approx(known.mean(), rel=1e-12)
+    assert volatility_at_cap(view, decisions, {FIRST + timedelta(days=10)}, 365) is None
+    assert volatility_at_cap(view, decisions, set(), 365) is None
+    assert PORTFOLIO_BARS < 131

@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -207,3 +208,18 @@ def test_a_window_before_the_universe_holds_a_symbol_is_refused_as_such(tmp_path
     told = r"universe contains none of TOKEN between 2020-06-08 and 2020-08-31; .* correct it with `turbodmt universe`"
     with pytest.raises(UsageError, match=told):
         backtest(job, Window(strategies=(HOLD,), start=START), lambda: FakeBars(listings=(TOKEN,)))
+
+
+def test_a_backtest_names_the_target_that_its_cap_reaches(tmp_path: Path) -> None:
+    job = a_job(tmp_path, PAIR.symbols(), END)
+    tight = replace(job.policy, sizing=replace(job.policy.sizing, max_position_size=0.1))
+    tested = backtest(replace(job, policy=tight), Window(strategies=(VOL_TARGET,), start=START), lambda: PAIR)
+    (warning,) = (warning for warning in tested.warnings if warning.startswith("the cap decided on"))
+    reached = re.search(r"under the cap target_annual_vol ([0-9.]+) was reached", warning)
+    assert reached
+    # The cap reaches a target that does not bind it any more.
+    aim = replace(tight.sizing, target_annual_vol=0.9 * float(reached[1]))
+    fitting = replace(job, policy=replace(tight, sizing=aim), run_id="again")
+    again = backtest(fitting, Window(strategies=(VOL_TARGET,), start=START), lambda: PAIR)
+    days = [warning for warning in again.warnings if warning.startswith("the cap decided")]
+    assert not days or int(days[0].split()[4]) < 42

@@ -18,6 +18,7 @@ def test_options_and_defaults_make_a_private_file(run: Run, home: Path) -> None:
     ended = run("init", "--yes", "--source", "binance", "--symbols", "BTCUSDT,ETHUSDT", "--capital", "5000")
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.startswith(f"{home / FILE_NAME} is written.\nNext: `turbodmt doctor`")
+    assert "below a volatility of 0.175 a year the largest exposure, 2, decides and not the target, 0.35" in ended.out
     assert (home / FILE_NAME).stat().st_mode & 0o777 == 0o600
     settings = load({})
     assert (settings.source, settings.symbols, str(settings.capital)) == ("binance", ("BTCUSDT", "ETHUSDT"), "5000")
@@ -41,6 +42,9 @@ def test_a_risk_is_written_where_it_was_chosen(run: Run, home: Path) -> None:
     )
     assert run("init", "--yes", "--risk", "normal").code == 0
     assert (load({}).target_annual_vol, load({}).max_position_size) == (0.15, 1.5)
+    several = run("init", "--yes", "--risk", "normal", "--symbols", "^GSPC,^IXIC").out
+    assert "below a volatility of 0.1 a year the largest exposure, 1.5, decides" in several
+    assert "decides" not in run("init", "--yes", "--risk", "normal", "--symbols", "^GSPC").out
     assert run("init", "--yes").out.endswith("the sample never gets another bar, so nothing can run it every day.\n")
     assert "target_annual_vol" not in (home / FILE_NAME).read_text()
 
