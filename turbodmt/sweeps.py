@@ -106,6 +106,7 @@ def sweep(
     capital: Money | None = None,
     symbols: Names | None = None,
     walk_forward: bool = False,
+    search: int | None = None,
     settings: Mapping[str, object] | None = None,
     home: str | PathLike[str] | None = None,
 ) -> Sweep:
@@ -113,6 +114,7 @@ def sweep(
 
     `grid` maps names of parameters to lists: `strategy`, `symbols`, the sizing's (`neutral_zone`, `target_annual_vol`,
     …) and costs (`fee_bps`, …), as in a file of `--grid`, and `parameters` to a mapping of the strategy's own to lists.
+    `search` lets a sampler pick so many of the combinations, seeded by the setting `seed`; it needs the extra `search`.
     With `walk_forward` each year is also traded by the point that was best on the past alone. The other arguments are
     as in `backtest`.
 
@@ -133,7 +135,7 @@ def sweep(
         with table.calling_it_a_frame(folder), quiet():
             given = merged(options, settings)
             subject = None if strategy is None else strategy_of(strategy, load(given))
-            how = GridOptions(walk_forward=walk_forward)
+            how = GridOptions(walk_forward=walk_forward, search=search)
             planned = plan_sweep(given, axes, request, (subject, how))
             return Sweep(found=carry_out(planned, side_by_side(planned.settings.threads)))
 

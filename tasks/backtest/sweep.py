@@ -1,7 +1,7 @@
 """Sweep: the accounts of all points of a grid on the same bars, and how much of the best one may be luck."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -11,7 +11,7 @@ from exchange.ports import BarSource
 from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
 from storage.bars.own_columns import with_columns
-from storage.database import connect
+from storage.database import Connection, connect
 from storage.models import trials
 from storage.models.trials import Trial
 from strategy.account.quotes import quotes_by_date
@@ -23,11 +23,12 @@ from strategy.evaluation.sharpe import sharpe
 from strategy.exit_codes import UsageError
 from strategy.kernel.grid import Point, values_read
 from strategy.kernel.grid_accounts import Swept, return_matrix
-from strategy.market.bars import FloatArray
+from strategy.market.bars import Bars, FloatArray, TimeArray
 from strategy.market.session_dates import account_dates, session_date
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.outlook import symbol_signals
+from strategy.signals.strategies import Strategy
 from tasks.backtest.measured import measure
 from tasks.backtest.run import TESTING
 from tasks.backtest.sweep_chunks import Runner, SweepMarket, Work, cut_work, panel_key
@@ -63,6 +64,14 @@ class Result:
     capped: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Searched:
+    """A search: how many combinations the grid has, and the seed with which some were picked."""
+
+    combinations: int
+    seed: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sweep:
     """A finished sweep over the dates of all accounts: one result per point, and `net` (D, N), their daily returns.
@@ -71,7 +80,8 @@ class Sweep:
 
     `best` is the index of the point with the highest net Sharpe ratio, `exact` the metrics of its account with lots,
     rounding and limits, `hold` those of buying its symbols once, at the same costs on the same bars. `tried` counts all
-    configurations ever tried on these accounts, with their daily Sharpe ratios where known.
+    configurations ever tried on these accounts, with their daily Sharpe ratios where known. `searched` says how the
+    points were picked if they are not the whole grid.
     """
 
     job: Job
@@ -84,6 +94,25 @@ class Sweep:
     hold: Metrics
     tried: TrialLog
     data_sha256: str
+    warnings: tuple[str, ...]
+    searched: Searched | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Accounts:
+    """The accounts of some points on the same dates (T,)."""
+
+    open_time: TimeArray
+    days_per_year: int
+    swept: Swept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Gated:
+    """A sweep's job with all of its symbols, those that the data gate lets through, and the warnings about bars."""
+
+    job: Job
+    usable: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
@@ -99,7 +128,7 @@ class Ready:
     @property
     def dates(self) -> tuple[date, ...]:
         """Return the dates of all accounts, sorted."""
-        return tuple(sorted({day for chunk in self.work for day in map(session_date, chunk.panel.open_time)}))
+        return _dates([chunk.panel.open_time for chunk in self.work])
 
 
 def sweep(
@@ -115,40 +144,51 @@ def sweep(
 
 def prepared(job: Job, wanted: tuple[Sequence[Point], date | None], open_source: Callable[[], BarSource]) -> Ready:
     """Return the sweep of the points with its bars and signals, before anything is traded; raises as `sweep` does."""
-    job = replace(job, symbols=_symbols(wanted[0]))
+    gate = gated(job, _symbols(wanted[0]), open_source)
+    points = among(wanted[0], gate.usable)
+    market = market_of(gate.job, wanted[1], _symbols(points))
+    market = replace(market, own=own_views(gate.job, market.bars, points))
+    _demand_room(points, market)
+    warnings = (*gate.warnings, *chosen_in_hindsight(market.instruments))
+    return Ready(job=gate.job, market=market, work=cut_work(points, market), warnings=warnings)
+
+
+def gated(job: Job, symbols: tuple[str, ...], open_source: Callable[[], BarSource]) -> Gated:
+    """Fetch and judge the bars of the symbols; return those that may be traded. Raises as `sweep` does."""
+    job = replace(job, symbols=symbols)
     ingest(job, open_source)
     gate = inspect(job, None)
-    points = _among(wanted[0], usable(job, gate, TESTING))
-    market = _market(job, wanted[1], points)
-    _demand_room(points, market)
-    return Ready(
-        job=job,
-        market=market,
-        work=cut_work(points, market),
-        warnings=(*remarks(gate), *chosen_in_hindsight(market.instruments)),
-    )
+    return Gated(job=job, usable=usable(job, gate, TESTING), warnings=tuple(remarks(gate)))
 
 
 def finished(ready: Ready, run: Runner) -> Sweep:
     """Trade all points and record each as a trial. Raises UsageError if none ever holds a position, StoreError."""
-    job, market, work = ready.job, ready.market, ready.work
-    parts = list(run(work))
-    results = _results(parts)
-    net = return_matrix([(chunk.panel.open_time[1:], part.net) for chunk, part in zip(work, parts, strict=True)])
+    panels = [chunk.panel for chunk in ready.work]
+    parts = [
+        Accounts(open_time=panel.open_time, days_per_year=panel.days_per_year, swept=part)
+        for panel, part in zip(panels, run(ready.work), strict=True)
+    ]
+    return gathered(ready.job, ready.market, ready.warnings, parts)
+
+
+def gathered(job: Job, market: SweepMarket, warnings: Sequence[str], parts: Sequence[Accounts]) -> Sweep:
+    """Return the sweep that these accounts are, and record each as a trial. Raises as `finished` does."""
+    results = _results([part.swept for part in parts])
+    net = return_matrix([(part.open_time[1:], part.swept.net) for part in parts])
     best = _best(results)
     chosen = results[best].point
     return Sweep(
         job=job,
-        dates=ready.dates,
+        dates=_dates([part.open_time for part in parts]),
         results=results,
         net=net,
-        days_per_year=max(chunk.panel.days_per_year for chunk in work),
+        days_per_year=max(part.days_per_year for part in parts),
         best=best,
         exact=_exact(job, chosen, market),
         hold=_exact(job, replace(chosen, strategy=BASELINE), market),
         tried=_counted(job, results, market),
         data_sha256=market.data_sha256({result.point.strategy for result in results}),
-        warnings=(*ready.warnings, *_capped(results[best], market)),
+        warnings=(*warnings, *_capped(results[best], market)),
     )
 
 
@@ -157,24 +197,35 @@ def _symbols(points: Sequence[Point]) -> tuple[str, ...]:
     return tuple(sorted({symbol for point in points for symbol in point.symbols}))
 
 
-def _among(points: Sequence[Point], symbols: Sequence[str]) -> tuple[Point, ...]:
+def _dates(times: Sequence[TimeArray]) -> tuple[date, ...]:
+    return tuple(sorted({day for open_time in times for day in map(session_date, open_time)}))
+
+
+def among(points: Sequence[Point], symbols: Collection[str]) -> tuple[Point, ...]:
     """Return the distinct points restricted to these symbols, without those that trade none of them."""
     kept = [replace(point, symbols=tuple(symbol for symbol in point.symbols if symbol in symbols)) for point in points]
     return tuple(dict.fromkeys(point for point in kept if point.symbols))
 
 
-def _market(job: Job, start: date | None, points: Sequence[Point]) -> SweepMarket:
-    symbols = _symbols(points)
+def market_of(job: Job, start: date | None, symbols: tuple[str, ...]) -> SweepMarket:
+    """Return the market of the symbols, whose accounts start at the first bar of all if there is no date."""
     with connect(job.home) as store:
-        bars = bar_store.load(store, job.source, tuple(symbols), until=job.as_of)
-        instruments = instrument_store.load(store, job.source, tuple(symbols))
-        strategies = dict.fromkeys(point.strategy for point in points if point.strategy.columns)
-        # The points of a grid differ in parameters, hardly ever in columns.
-        declared = {tuple(strategy.columns.items()): strategy.columns for strategy in strategies}
-        seen = {key: with_columns(store, job.source, bars, columns) for key, columns in declared.items()}
-    own = {strategy: seen[tuple(strategy.columns.items())] for strategy in strategies}
+        bars = bar_store.load(store, job.source, symbols, until=job.as_of)
+        instruments = instrument_store.load(store, job.source, symbols)
     start = start or account_dates(bars)[0]
-    return SweepMarket(bars=bars, instruments=instruments, limits=job.policy.limits, start=start, own=own)
+    return SweepMarket(bars=bars, instruments=instruments, limits=job.policy.limits, start=start, own={})
+
+
+def own_views(job: Job, bars: Mapping[str, Bars], points: Iterable[Point]) -> dict[Strategy, Mapping[str, Bars]]:
+    """Return the bars as the strategies see them that declare columns of the user's own. Raises UsageError."""
+    strategies = dict.fromkeys(point.strategy for point in points if point.strategy.columns)
+    # The points of a grid differ in parameters, hardly ever in columns.
+    declared = {tuple(strategy.columns.items()): strategy.columns for strategy in strategies}
+    if not declared:
+        return {}
+    with connect(job.home) as store:
+        seen = {key: with_columns(store, job.source, bars, columns) for key, columns in declared.items()}
+    return {strategy: seen[tuple(strategy.columns.items())] for strategy in strategies}
 
 
 def _demand_room(points: Sequence[Point], market: SweepMarket) -> None:
@@ -238,9 +289,24 @@ def _exact(job: Job, point: Point, market: SweepMarket) -> Metrics:
 
 def _counted(job: Job, results: Sequence[Result], market: SweepMarket) -> TrialLog:
     """Record the sweep's points as trials and return all trials ever made on its accounts."""
+    fresh = _trials(job, results, market)
+    with connect(job.home) as store:
+        trials.record_all(store, fresh)
+        every = [trials.tried(store, trial) for trial in {trial.symbols: trial for trial in fresh}.values()]
+    return TrialLog(
+        count=sum(log.count for log in every), sharpes=tuple(ratio for log in every for ratio in log.sharpes)
+    )
+
+
+def record_trials(store: Connection, job: Job, parts: Sequence[Swept], market: SweepMarket) -> None:
+    """Record the points of some chunks as trials. Raises StoreError."""
+    trials.record_all(store, _trials(job, _results(parts), market))
+
+
+def _trials(job: Job, results: Sequence[Result], market: SweepMarket) -> list[Trial]:
     settings = json.loads(job.policy.config)
     spans = {symbols: market.dates(symbols) for symbols in {result.point.symbols for result in results}}
-    fresh = [
+    return [
         Trial(
             symbols=result.point.symbols,
             start=spans[result.point.symbols][0],
@@ -252,12 +318,11 @@ def _counted(job: Job, results: Sequence[Result], market: SweepMarket) -> TrialL
         )
         for result in results
     ]
-    with connect(job.home) as store:
-        trials.record_all(store, fresh)
-        every = [trials.tried(store, trial) for trial in {trial.symbols: trial for trial in fresh}.values()]
-    return TrialLog(
-        count=sum(log.count for log in every), sharpes=tuple(ratio for log in every for ratio in log.sharpes)
-    )
+
+
+def point_config(job: Job, point: Point) -> str:
+    """Return the configuration of a point, as its trial has it."""
+    return _config(json.loads(job.policy.config), point)
 
 
 def _config(settings: Mapping[str, object], point: Point) -> str:

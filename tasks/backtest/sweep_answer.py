@@ -24,6 +24,7 @@ from tasks.backtest.sweep_answer_model import (
     BestPointAnswer,
     FoldPickAnswer,
     PointAnswer,
+    SearchAnswer,
     SweepAnswer,
     WalkForwardAnswer,
 )
@@ -127,7 +128,7 @@ def sweep_answer(swept: Sweep, files: Sequence[str]) -> SweepAnswer:
     rows = [_row(result) for result in _ranked(swept)]
     flat = [{**row, **own_columns(row["parameters"])} for row in rows]
     names = ("symbols", "strategy", *_names([own_columns(row["parameters"]) for row in rows]), *PARAMETERS)
-    return SweepAnswer(
+    answer = SweepAnswer(
         symbols=tuple(sorted({symbol for result in swept.results for symbol in result.point.symbols})),
         start=swept.dates[0],
         end=swept.dates[-1],
@@ -151,6 +152,9 @@ def sweep_answer(swept: Sweep, files: Sequence[str]) -> SweepAnswer:
         files=tuple(files),
         warnings=tuple(swept.warnings),
     )
+    if swept.searched is None:
+        return answer
+    return answer.model_copy(update={"search": SearchAnswer.model_validate(swept.searched)})
 
 
 def _ranked(swept: Sweep) -> list[Result]:

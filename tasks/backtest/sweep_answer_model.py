@@ -105,6 +105,13 @@ class WalkForwardAnswer(Answer):
     folds: tuple[FoldPickAnswer, ...]
 
 
+class SearchAnswer(Answer):
+    """A search: how many combinations the grid has, and the seed of the sampler that picked the points."""
+
+    combinations: int
+    seed: int
+
+
 class SweepAnswer(Answer):
     """The answer of `turbodmt backtest --grid`: the points, and how much of the best one may be luck.
 
@@ -135,3 +142,4 @@ class SweepAnswer(Answer):
     warnings: tuple[str, ...]
     seconds: float | None = None
     walk_forward: WalkForwardAnswer | None = None
+    search: SearchAnswer | None = None

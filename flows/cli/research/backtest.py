@@ -42,6 +42,9 @@ def backtest(
     walk_forward: Annotated[
         bool, typer.Option("--walk-forward", help="Pick each year's point of the grid on the past alone.")
     ] = False,
+    search: Annotated[
+        int | None, typer.Option(metavar="N", help="Let a sampler pick N points of the grid, not all; needs optuna.")
+    ] = None,
     calendar: Calendar = None,
     home: Home = None,
     as_json: AsJson = False,
@@ -58,8 +61,8 @@ def backtest(
     }
     given = {**settings, "home": home}
     window = WindowOptions(strategy=strategy, start_date=start_date, end_date=end_date)
-    swept = GridOptions(file=grid, dask=dask, walk_forward=walk_forward)
-    if grid is None and dask is None and not walk_forward:
+    swept = GridOptions(file=grid, dask=dask, walk_forward=walk_forward, search=search)
+    if swept == GridOptions():
         run_command(lambda: run_backtest(with_calendar(given, calendar), window, save_results), shown_backtest, as_json)
     else:
         run_command(

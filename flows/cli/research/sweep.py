@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from strategy.kernel.grid_accounts import Swept
     from strategy.signals.strategies import Strategy
     from tasks.backtest.answer import BenchmarkAnswer
+    from tasks.backtest.search import SearchOrder, Space
     from tasks.backtest.sweep import Sweep
     from tasks.backtest.sweep_answer_model import SweepAnswer
     from tasks.backtest.sweep_chunks import Runner, Work
@@ -53,7 +54,8 @@ def run_sweep(
     if file is None and address is not None:
         raise RequestRefused(f"--dask is {address}, but only a sweep is spread; name its file with --grid")
     if file is None:
-        raise RequestRefused("--walk-forward picks points of a grid; name its file with --grid")
+        option = "--walk-forward" if grid.walk_forward else "--search"
+        raise RequestRefused(f"{option} picks points of a grid; name its file with --grid")
     request = between("backtest", window.start_date, window.end_date)
     options = {**given, "strategy": window.strategy}
     planned = plan_sweep(options, read_axes(expanded(Path(file)), options), request, (None, grid))
@@ -88,6 +90,15 @@ class SweepPlan:
     start: date | None
     points: "tuple[Point, ...]"
     walk_forward: bool
+    sought: "Sought | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sought:
+    """A search instead of all points: the combinations, and how many of them are picked, with which seed."""
+
+    space: "Space"
+    order: "SearchOrder"
 
 
 def plan_sweep(
@@ -97,8 +108,8 @@ def plan_sweep(
 
     Without a strategy it is that of the settings, where no axis varies it.
     """
-    from flows.cli.research.sweep_file import make_grid
-    from flows.cli.research.sweep_strategies import swept_strategies
+    from flows.cli.research.sweep_file import demand_few, make_grid
+    from flows.cli.research.sweep_strategies import base_strategies, swept_strategies
     from flows.planning.backtest_plan import plan_backtest
     from strategy.kernel.grid import points
 
@@ -106,7 +117,10 @@ def plan_sweep(
     options = dict(given)
     if "symbols" in axes.values:
         options["symbols"] = tuple(sorted({symbol for account in axes.values["symbols"] for symbol in account}))
-    strategies = swept_strategies(axes, options, strategy)
+    if how.search is not None:
+        return _plan_search(options, axes, request, what)
+    demand_few(axes)
+    strategies = swept_strategies(axes, base_strategies(axes, options, strategy))
     planned = plan_backtest(options, request, strategies[0])
     grid = make_grid(axes, planned.job.policy, planned.job.symbols, strategies)
     return SweepPlan(
@@ -118,13 +132,48 @@ def plan_sweep(
     )
 
 
+def _plan_search(
+    options: Mapping[str, object], axes: "Axes", request: "Request", what: "tuple[Strategy | None, GridOptions]"
+) -> SweepPlan:
+    """Return the plan of a search. Raises RequestRefused for options that go with a whole grid alone, UsageError."""
+    from flows.cli.research.sweep_strategies import base_strategies, demand_searchable, search_space
+    from flows.planning.backtest_plan import plan_backtest
+    from flows.planning.plan import RequestRefused
+    from tasks.backtest.search import SearchOrder, demand_optuna
+
+    strategy, how = what
+    if how.walk_forward:
+        raise RequestRefused(
+            "--search has seen all years when it picks, so --walk-forward cannot pick on the past alone; leave one out"
+        )
+    if how.dask is not None:
+        raise RequestRefused("--search asks a few points at a time, too few for --dask; leave one out")
+    assert how.search is not None, "asked for"
+    demand_searchable(axes, how.search)
+    demand_optuna()
+    bases = base_strategies(axes, options, strategy)
+    planned = plan_backtest(options, request, bases[0])
+    order = SearchOrder(count=how.search, seed=planned.settings.seed, start=request.since)
+    return SweepPlan(
+        settings=planned.settings,
+        job=planned.job,
+        start=request.since,
+        points=(),
+        walk_forward=False,
+        sought=Sought(space=search_space(axes, planned.job, bases), order=order),
+    )
+
+
 def carry_out(planned: SweepPlan, run: "Runner") -> "Sweep | WalkedSweep":
     """Return the finished sweep of a plan, walked forward if it says so; its chunks of points go to the runner."""
     from flows.planning.adapters import source_factory
+    from tasks.backtest.search import search
     from tasks.backtest.sweep import sweep
     from tasks.backtest.sweep_walk_forward import sweep_walk_forward
 
     wanted, source = (planned.points, planned.start), source_factory(planned.settings)
+    if planned.sought is not None:
+        return search(planned.job, planned.sought.space, planned.sought.order, source, run)
     if planned.walk_forward:
         return sweep_walk_forward(planned.job, wanted, source, run)
     return sweep(planned.job, wanted, source, run)
@@ -190,7 +239,7 @@ def shown_sweep(answer: "SweepAnswer") -> str:
             "median point on the other."
         )
     return sections(
-        f"{counted(answer.points, 'point')} on {', '.join(answer.symbols)}, {answer.start} to "
+        f"{counted(answer.points, 'point')}{_picked(answer)} on {', '.join(answer.symbols)}, {answer.start} to "
         f"{answer.end}, {counted(answer.bars, 'day')}",
         table(
             [
@@ -212,6 +261,12 @@ def shown_sweep(answer: "SweepAnswer") -> str:
         "\n".join(answer.files),
         warned(answer),
     )
+
+
+def _picked(answer: "SweepAnswer") -> str:
+    if answer.search is None:
+        return ""
+    return f" of {answer.search.combinations:,}, picked by a sampler with seed {answer.search.seed},"
 
 
 def _walked(answer: "SweepAnswer") -> str:

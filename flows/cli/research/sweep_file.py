@@ -37,17 +37,26 @@ OWN = "parameters"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axes:
-    """The values of a grid by name; those of the strategy's own parameters are texts, as `--set` spells them."""
+    """The values of a grid by name; those of the strategy's own parameters are texts, as `--set` spells them.
+
+    Messages call the grid `file`.
+    """
 
     values: Mapping[str, Sequence[Any]]
     parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    file: str = "the grid"
+
+    @property
+    def combinations(self) -> int:
+        """Return how many combinations the lists have."""
+        return prod(len(values) for values in (*self.values.values(), *self.parameters.values()))
 
 
 def read_axes(path: Path, given: Mapping[str, object]) -> Axes:
     """Return the values of a grid file by name, each checked; `given` are the command's options.
 
     Raises RequestRefused for a name that is unknown or also given as an option, for a value that is not a list or is
-    empty, and for too many points; ConfigurationError for a value outside its limits.
+    empty; ConfigurationError for a value outside its limits.
     """
     return checked_axes(_content(path), path.name, given)
 
@@ -64,13 +73,20 @@ def checked_axes(content: Mapping[str, object], file: str, given: Mapping[str, o
             raise RequestRefused(f"{name} stands in {file} and in {OPTIONS[name]}; name it in one of them")
     lists = {name: _list(name, values, file) for name, values in named.items()}
     own_lists = {name: _list(f"{OWN}.{name}", values, file) for name, values in own.items()}
-    count = prod(len(values) for values in (*lists.values(), *own_lists.values()))
-    if count > MOST_POINTS:
-        raise RequestRefused(f"{file} spans {count:,} points; a grid may have {MOST_POINTS:,}; shorten its lists")
     return Axes(
         values={name: [_value(name, value) for value in values] for name, values in lists.items()},
         parameters={name: [_text(name, value) for value in values] for name, values in own_lists.items()},
+        file=file,
     )
+
+
+def demand_few(axes: Axes) -> None:
+    """Raise RequestRefused for a grid of more points than are tried one by one."""
+    if axes.combinations > MOST_POINTS:
+        raise RequestRefused(
+            f"{axes.file} spans {axes.combinations:,} points; a grid may have {MOST_POINTS:,}; shorten its lists, or "
+            "let --search N pick N of them"
+        )
 
 
 def _list(name: str, values: object, file: str) -> Sequence[object]:

@@ -14,8 +14,9 @@ class WindowOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GridOptions:
-    """The values of --grid and --dask, None where one was not given, and whether --walk-forward was."""
+    """The values of --grid, --dask and --search, None where one was not given, and whether --walk-forward was."""
 
     file: str | None = None
     dask: str | None = None
     walk_forward: bool = False
+    search: int | None = None
