@@ -8,7 +8,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from flows.cli.main import app
-from flows.cli.set_option import SettingsCommand
+from flows.cli.set_option import OPTION, SHORTHANDS, SettingsCommand
 from flows.cli.settings_reference import page
 from flows.config.settings import Settings
 from flows.planning.api_keys import VARIABLES
@@ -42,7 +42,7 @@ def test_every_documented_command_and_option_exists(path: Path) -> None:
             assert isinstance(command, TyperCommand), f"{path.name}: turbodmt {words[0]}"
         known = {option for parameter in command.params for option in parameter.opts}
         if isinstance(command, SettingsCommand):
-            known.add("--set")
+            known |= {OPTION, *SHORTHANDS.values()}
         for option in (word for word in words if word.startswith("--")):
             assert option in known, f"{path.name}: turbodmt {' '.join(words)}"
 

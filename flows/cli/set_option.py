@@ -1,4 +1,4 @@
-"""`--set KEY=VALUE`: any setting on any command that reads settings, for this run only."""
+"""`--set KEY=VALUE`: any setting on any command that reads settings, for this run only; two have own options."""
 
 import json
 import os
@@ -14,19 +14,25 @@ from flows.doctor.environment_names import PREFIX, remedy_of, strange_names
 from strategy.exit_codes import Exit
 
 OPTION = "--set"
+#: Settings with an option of their own on every such command: what messages on missing rates tell a user to type.
+SHORTHANDS = {"financing_rate": "--financing-rate", "rates": "--rates"}
 
 
 class SettingsCommand(TyperCommand):
     """A command that reads settings: it takes `--set`, and warns of a misspelt environment variable."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """Return the command's own parameters, then `--set`."""
+        """Return the command's own parameters, then `--set` and the options of single settings."""
         own = super().get_params(ctx)
-        return [*own[:-1], _option(), *own[-1:]]
+        return [*own[:-1], *_options(), *own[-1:]]
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command under the given settings."""
-        pairs = ctx.params.pop(_option().name) or ()
+        pairs = [*(ctx.params.pop("settings") or ())]
+        for name in SHORTHANDS:
+            value = ctx.params.pop(name)
+            if value is not None:
+                pairs.append(f"{name}={value}")
         for name in strange_names():
             tell(f"turbodmt: warning: {name} is read by nothing and changes nothing; {remedy_of(name)}")
         if pairs:
@@ -81,8 +87,8 @@ def assigned(pairs: Sequence[str], *, takes_parameters: bool = False) -> dict[st
 
 
 @cache
-def _option() -> Any:
-    """Return the option as typer builds it from a signature."""
+def _options() -> tuple[Any, ...]:
+    """Return the options as typer builds them from a signature."""
     made = typer.Typer(add_completion=False)
 
     @made.command()
@@ -95,6 +101,14 @@ def _option() -> Any:
                 help="A setting, or a parameter of the strategy, for this run alone; repeatable.",
             ),
         ] = None,
+        financing_rate: Annotated[
+            str | None,
+            typer.Option(SHORTHANDS["financing_rate"], help="Flat yearly rate of financing, in place of rates: 0.05."),
+        ] = None,
+        rates: Annotated[
+            str | None,
+            typer.Option(SHORTHANDS["rates"], help="Interest rates: bills, yahoo, constant:0.02 or file:PATH."),
+        ] = None,
     ) -> None: ...
 
-    return typer.main.get_command(made).params[0]
+    return tuple(typer.main.get_command(made).params)

@@ -36,6 +36,8 @@ Broker = Literal["paper", "testnet-spot", "testnet-futures"]
 Symbol = Annotated[str, StringConstraints(pattern=SYMBOL_PATTERN)]
 StrategyName = Annotated[str, StringConstraints(pattern=rf"^{NAME_PATTERN}$")]
 Bps = Annotated[float, Field(ge=0, le=1_000)]
+#: A yearly fraction.
+Rate = Annotated[float, Field(ge=0, le=1)]
 
 
 class ConfigurationError(Remedied, ValueError):
@@ -69,8 +71,18 @@ class Settings(BaseSettings):
 
     fee_bps: Bps | None = Field(default=None, description="fee; none: 10 for crypto, 1 for the rest")
     slippage_bps: Bps | None = Field(default=None, description="slippage; none: 5 for crypto, 1 for the rest")
-    financing_rate: float = Field(
-        default=0.05, ge=0, le=1, description="yearly rate on what is borrowed or sold short, a fraction"
+    rates: str = Field(
+        default="bills",
+        pattern=r"^(bills|yahoo|constant:-?\d*\.?\d+|file:.+)$",
+        description="yearly interest rates: the bills of the sample, those of Yahoo, a constant or a file of dates and "
+        "rates",
+    )
+    borrow_spread: Rate = Field(default=0.015, description="what borrowed money costs above the rate, a fraction")
+    cash_spread: Rate = Field(default=0.005, description="what cash earns below the rate, a fraction")
+    short_fee: Rate = Field(default=0.005, description="yearly cost of short positions, a fraction")
+    financing_rate: Rate | None = Field(
+        default=0.05,
+        description="flat yearly rate on what is borrowed or sold short, a fraction, in place of rates; none: rates",
     )
 
     target_annual_vol: float = Field(default=0.35, gt=0, le=5, description="yearly volatility aimed at, a fraction")
@@ -171,6 +183,12 @@ class Settings(BaseSettings):
     def _file(cls, source: object) -> object:
         return with_prefix(source) if isinstance(source, str) else source
 
+    @field_validator("rates")
+    @classmethod
+    def _rates_file(cls, rates: str) -> str:
+        named = rates.removeprefix("file:")
+        return rates if named == rates else f"file:{expanded(Path(named)).absolute()}"
+
     @field_validator("symbols", mode="before")
     @classmethod
     def _split(cls, symbols: object) -> object:
@@ -208,7 +226,23 @@ def load(overrides: Mapping[str, object]) -> Settings:
     above = {**environment, **given}
     home = _checked({"home": above["home"]} if "home" in above else {}).home
     demand_private(home)
-    return _checked({**_file_settings(home / FILE_NAME), **above})
+    return _checked(_by_one_rate(_file_settings(home / FILE_NAME), environment, given))
+
+
+def _by_one_rate(*layers: Mapping[str, object]) -> dict[str, object]:
+    """Return the layers merged, the later on top; `rates` alone in a layer ends the flat rate of those below.
+
+    Raises ConfigurationError for a layer that has both.
+    """
+    merged: dict[str, object] = {}
+    for layer in layers:
+        if "rates" in layer and layer.get("financing_rate") is not None:
+            what = f"rates is {layer['rates']!r} and financing_rate is {layer['financing_rate']}"
+            raise ConfigurationError(what, "a flat rate leaves no use for rates; give one of them")
+        if "rates" in layer:
+            merged["financing_rate"] = None
+        merged.update(layer)
+    return merged
 
 
 def with_values(settings: Settings, values: Mapping[str, object]) -> Settings:

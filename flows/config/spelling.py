@@ -14,6 +14,7 @@ FILE_SUFFIXES = (".csv", ".parquet")
 #: The patterns of the text fields, in words.
 PATTERNS = {
     "source": "sample, binance, yahoo or file:PATH",
+    "rates": "bills, yahoo, constant:RATE such as constant:0.02, or file:PATH",
     "symbols": "up to 32 letters, digits and ^ = . _ / & -",
     "strategy": f"{', '.join(BUILT_IN)}, a registered name, or a file such as trend.py",
     "parameters": "numbers, texts or truth values by name",

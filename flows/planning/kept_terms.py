@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from flows.config.settings import Settings, with_values
+from flows.planning.financing import financing
 from flows.planning.plan import run_config
 from storage.database import DATABASE_NAME, connect
 from tasks.run.job import Job
@@ -28,5 +29,6 @@ def on_kept_terms(settings: Settings, job: Job) -> Job:
 
 
 def _under(settings: Settings, job: Job, terms: Terms) -> Job:
-    policy = run_config(with_values(settings, terms), job.policy.strategy)
+    kept = with_values(settings, terms)
+    policy = run_config(kept, job.policy.strategy, financing(kept, job.currency, job.as_of, job.now))
     return replace(job, policy=policy)

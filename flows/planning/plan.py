@@ -16,8 +16,9 @@ from flows.config.settings import PATTERNS, SYMBOL_PATTERN, Settings, load
 from flows.config.spelling import ACCOUNT_PATTERN
 from flows.config.wall_clock import clock
 from flows.planning.adapters import code_version
+from flows.planning.financing import financing
 from strategy.account.fees_and_slippage import Costs
-from strategy.account.interest_rates import flat
+from strategy.account.interest_rates import FinancingTerms
 from strategy.builtin.registry import BUILT_IN
 from strategy.exit_codes import Exit
 from strategy.market.instruments import Instrument
@@ -107,8 +108,8 @@ def learner_named(settings: Settings, given: str | None) -> Strategy:
     return strategy
 
 
-def run_config(settings: Settings, strategy: Strategy) -> RunConfig:
-    """Return the rules that the settings describe, for this strategy."""
+def run_config(settings: Settings, strategy: Strategy, terms: FinancingTerms) -> RunConfig:
+    """Return the rules that the settings describe, for this strategy and on these terms of financing."""
     return RunConfig(
         strategy=strategy,
         sizing=SizingParams(
@@ -129,7 +130,7 @@ def run_config(settings: Settings, strategy: Strategy) -> RunConfig:
         costs=Costs(
             fee_bps=_decimal(settings.fee_bps),
             slippage_bps=_decimal(settings.slippage_bps),
-            financing=flat(Decimal(repr(settings.financing_rate))),
+            financing=terms,
         ),
         recipe=TrainingConfig(
             dimensions=settings.network_dimensions,
@@ -254,6 +255,8 @@ def plan(settings: Settings, source: BarSource, request: Request, strategy: Stra
             f"--as-of is {as_of}, after the last closed bar of {source.name}, {newest}; name that day or an earlier one"
         )
     closed = _closed(instruments, as_of)
+    currency = _currency(instruments)
+    now = request.clock if live else min(closed, request.clock)
     return Job(
         home=settings.home,
         run_id=uuid4().hex,
@@ -261,13 +264,24 @@ def plan(settings: Settings, source: BarSource, request: Request, strategy: Stra
         source=source.name,
         symbols=symbols,
         as_of=as_of,
-        now=request.clock if live else min(closed, request.clock),
+        now=now,
         sends_until=closed + timedelta(hours=settings.max_lateness_hours) if live else None,
         code_version=code_version(),
-        policy=run_config(settings, strategy or strategy_of(settings, request.account)),
+        policy=run_config(
+            settings,
+            strategy or strategy_of(settings, request.account),
+            financing(settings, currency, as_of, now),
+        ),
+        currency=currency,
         broker=request.broker,
         calendars=_named(source, symbols),
     )
+
+
+def _currency(instruments: Sequence[Instrument]) -> str:
+    """Return the one currency of the instruments' prices; empty if none is known, or there are several."""
+    known = {instrument.money for instrument in instruments if instrument.money}
+    return known.pop() if len(known) == 1 else ""
 
 
 def _named(source: BarSource, symbols: tuple[str, ...]) -> tuple[str, ...]:

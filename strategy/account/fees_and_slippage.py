@@ -1,6 +1,6 @@
 """Fees and slippage, by symbol, and the terms of financing: what trading and leverage cost."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from strategy.account.interest_rates import FinancingTerms, flat
@@ -51,5 +51,19 @@ class Costs:
         return (default[1] if self.slippage_bps is None else self.slippage_bps) * BASIS_POINT * self.multiplier
 
 
-#: Gross: no fee, no slippage, no financing.
+def without_costs(costs: Costs) -> Costs:
+    """Return the costs of a gross account: no fee and slippage, and money borrowed and lent at the rate, no spread.
+
+    >>> without_costs(Costs()) == NO_COSTS
+    True
+    """
+    none = Decimal(0)
+    return Costs(
+        fee_bps=none,
+        slippage_bps=none,
+        financing=replace(costs.financing, borrow_spread=none, cash_spread=none, short_fee=none),
+    )
+
+
+#: No fee, no slippage, no financing.
 NO_COSTS = Costs(fee_bps=Decimal(0), slippage_bps=Decimal(0), financing=flat(Decimal(0)))

@@ -10,11 +10,12 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
+from strategy.account.dated_rates import MOST_GAP_DAYS
 from strategy.exit_codes import Exit
 from strategy.market.bars import FloatArray, TimeArray
 
 #: Calendar days for which a rate stands until the next one is dated: a month's value, with time to be published.
-CARRIED_DAYS = 45
+CARRIED_DAYS = MOST_GAP_DAYS
 _ZERO = Decimal(0)
 
 
@@ -82,7 +83,7 @@ class RateSeries:
         return sha256("\n".join(f"{day} {rate.normalize()}" for day, rate in rows).encode()).hexdigest()
 
     def _demand(self, row: int, day: date) -> None:
-        remedy = "charge a flat rate with --financing-rate 0.05, or set rates to one such as constant:0.02"
+        remedy = "charge a flat rate with --financing-rate 0.05, or give other rates, as --rates constant:0.02 does"
         if row < 0:
             raise RatesMissing(f"the rates of {self.name} begin on {self.dates[0]}, and {day} needs one; {remedy}")
         if not self.unending and day - self.dates[row] > timedelta(days=CARRIED_DAYS):

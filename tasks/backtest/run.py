@@ -10,7 +10,7 @@ from exchange.ports import BarSource
 from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
 from storage.database import connect
-from strategy.account.fees_and_slippage import NO_COSTS, Costs
+from strategy.account.fees_and_slippage import Costs, without_costs
 from strategy.account.quotes import QuotesByDate, quotes_by_date
 from strategy.backtest.day_loop import Replay, replay
 from strategy.evaluation.costs import Charges, Rates, charges, rates
@@ -68,7 +68,7 @@ class Tested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backtest:
-    """A finished backtest; `gross` pays nothing, `net_2x_cost` pays twice the fee and slippage.
+    """A finished backtest; `gross` pays no cost and no spread, `net_2x_cost` pays twice the fee and slippage.
 
     `benchmarks` are net. `folds` list which model or the prior traded which days of the first strategy that learns, if
     there is one.
@@ -147,7 +147,7 @@ def backtest(
         job=job,
         symbols=symbols,
         dates=market.dates,
-        gross=accounts.run(subject, "gross", NO_COSTS),
+        gross=accounts.run(subject, "gross", without_costs(costs)),
         net=net,
         net_2x_cost=accounts.run(subject, "net at twice the cost", replace(costs, multiplier=Decimal(2))),
         benchmarks=benchmarks,
@@ -183,6 +183,8 @@ def _market(job: Job, symbols: tuple[str, ...], window: Window) -> _Market:
             f"no bar of {', '.join(symbols)} lies between {start} and {job.as_of}; they run from {every[0]} to "
             f"{every[-1]}"
         )
+    # A day without a rate is refused before any training begins.
+    job.policy.costs.financing.on(dates[:-1])
     traded = {symbol: instrument for symbol, instrument in instruments.items() if symbol in symbols}
     return _Market(instruments=traded, bars=bars, known=known, listed=instruments, dates=dates)
 

@@ -96,6 +96,8 @@ class Job:
     policy: RunConfig
     broker: str = PAPER
     models_of: str = ""
+    currency: str = ""
+    """The currency of its symbols' prices; empty if it is unknown."""
     calendars: tuple[str, ...] = ()
     """What a person named: `SYMBOL CALENDAR` of each symbol that has one."""
     terms: str = ""

@@ -18,15 +18,25 @@ Terms = Mapping[str, JsonValue]
 
 #: The settings that an account keeps, each with the value of accounts that opened before it was stored. A setting joins
 #: them by its line here; it must be part of the policy that `flows.planning.plan.run_config` builds.
-LEGACY: Terms = MappingProxyType({"financing_rate": 0.05, "rebalance_band": 0.0, "rebalance_every": "daily"})
+LEGACY: Terms = MappingProxyType(
+    {
+        "financing_rate": 0.05,
+        "rates": "bills",
+        "borrow_spread": 0.015,
+        "cash_spread": 0.005,
+        "short_fee": 0.005,
+        "rebalance_band": 0.0,
+        "rebalance_every": "daily",
+    }
+)
 TERMS = tuple(LEGACY)
 
 
 def terms_among(settings: str) -> dict[str, JsonValue]:
     """Return the terms among settings, given as JSON; one that these settings do not know has its legacy value.
 
-    >>> terms_among('{"financing_rate": 0.02, "seed": 7}'), terms_among("{}")
-    ({'financing_rate': 0.02}, {'financing_rate': 0.05})
+    >>> terms_among('{"financing_rate": 0.02, "seed": 7}')["financing_rate"], terms_among("{}")["financing_rate"]
+    (0.02, 0.05)
     """
     known = json.loads(settings)
     return {name: known.get(name, value) for name, value in LEGACY.items()}
@@ -49,7 +59,7 @@ def in_words(terms: Terms) -> str:
 def changed(before: Terms, after: Terms) -> str:
     """Return which terms differ, and how, as a person reads it; empty if none do.
 
-    >>> changed({"financing_rate": 0.05}, {"financing_rate": 0.02})
+    >>> changed(LEGACY, {**LEGACY, "financing_rate": 0.02})
     'financing_rate from 0.05 to 0.02'
     """
     return ", ".join(

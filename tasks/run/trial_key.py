@@ -33,6 +33,19 @@ _UNSIZED: Mapping[Sizing, frozenset[str]] = {
 }
 
 
+#: The settings of dated rates, which a flat rate leaves unread.
+RATES = frozenset({"rates", "borrow_spread", "cash_spread", "short_fee"})
+
+
+def unread_financing(settings: Mapping[str, object]) -> frozenset[str]:
+    """Return the settings of financing that are not read beside the others.
+
+    >>> sorted(unread_financing({"financing_rate": 0.05})), sorted(unread_financing({"financing_rate": None}))
+    (['borrow_spread', 'cash_spread', 'rates', 'short_fee'], ['financing_rate'])
+    """
+    return RATES if settings.get("financing_rate") is not None else frozenset({"financing_rate"})
+
+
 def configuration(
     settings: Mapping[str, object], strategy: Strategy, symbols: Collection[str], acted: Collection[str] = ()
 ) -> str:
@@ -49,6 +62,7 @@ def configuration(
     # The same goes for the version: the settings of a sweep name that of its first strategy.
     unread = _NEVER_READ | {"parameters", "strategy_sha256"} | _UNSIZED[sizing_of(strategy)]
     unread |= _OF_SOME_LEARNERS - settings_read(strategy)
+    unread |= unread_financing(settings)
     if not strategy.learner:
         unread |= _OF_LEARNERS
     if len(symbols) == 1:

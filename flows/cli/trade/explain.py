@@ -81,12 +81,15 @@ def _policy(config: str, strategy: "Strategy") -> "RunConfig":
     """Return the rules of a run of the strategy, as its record has them."""
     from flows.config.settings import Settings
     from flows.planning.plan import PLACES, run_config
+    from strategy.account.fees_and_slippage import NO_COSTS
     from tasks.run.kept_terms import terms_among
 
     known = Settings.model_fields.keys() - PLACES
     # A run of a version that did not have them yet decided on the legacy values of its terms.
     values = {**json.loads(config), **terms_among(config)}
-    return run_config(Settings(**{name: value for name, value in values.items() if name in known}), strategy)
+    settings = Settings(**{name: value for name, value in values.items() if name in known})
+    # A decision depends on no rate.
+    return run_config(settings, strategy, NO_COSTS.financing)
 
 
 def shown_explanation(answer: "ExplainAnswer") -> str:

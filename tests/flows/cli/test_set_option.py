@@ -34,6 +34,19 @@ def test_a_setting_given_so_is_in_force_above_the_file_and_the_environment(
     assert (seen[0].target_annual_vol, seen[0].symbols, seen[0].seed) == (0.1, ("A", "B"), 3)
 
 
+def test_rates_and_the_flat_rate_have_options_of_their_own(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    monkeypatch.setattr("flows.cli.data.bars.run_bars", lambda home: seen.append(load({"home": home})) or {})
+    monkeypatch.setattr("flows.cli.data.bars.shown_bars", lambda answer: "")
+    assert run("bars", "--financing-rate", "0.03").code == 0
+    assert seen[-1].financing_rate == 0.03
+    assert run("bars", "--rates", "constant:0.02").code == 2
+    told = run("bars", "--financing-rate", "0.03", "--set", "financing_rate=0.04").err
+    assert "gives financing_rate as '0.04' and as '0.03'; leave one of them out" in told
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

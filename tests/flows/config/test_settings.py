@@ -44,6 +44,34 @@ def test_the_file_lies_in_the_home_that_an_option_names(tmp_path: Path) -> None:
     assert (settings.home, settings.seed) == (tmp_path / "elsewhere", 9)
 
 
+def test_rates_above_a_flat_rate_end_it_and_both_in_one_place_contradict(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.mkdir(exist_ok=True)
+    (home / "settings.toml").write_text("financing_rate = 0.04\n", encoding="utf-8")
+    assert load({"home": home}).financing_rate == 0.04
+    rated = load({"home": home, "rates": "constant:0.02"})
+    assert (rated.rates, rated.financing_rate) == ("constant:0.02", None)
+    monkeypatch.setenv("TURBODMT_RATES", "yahoo")
+    assert (load({"home": home}).financing_rate, load({"home": home, "financing_rate": 0.01}).financing_rate) == (
+        None,
+        0.01,
+    )
+    monkeypatch.delenv("TURBODMT_RATES")
+    with pytest.raises(ConfigurationError, match=r"rates is 'yahoo' and financing_rate is 0\.01; .* give one of them"):
+        load({"home": home, "rates": "yahoo", "financing_rate": 0.01})
+
+
+def test_a_file_of_rates_is_named_by_its_whole_path(
+    home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load({"home": home, "rates": "file:rates.csv"}).rates == f"file:{tmp_path / 'rates.csv'}"
+    for wrong in ("bond", "constant:", "constant:x", "file:"):
+        with pytest.raises(ConfigurationError, match="it must be bills, yahoo, constant:RATE such as constant:0"):
+            load({"home": home, "rates": wrong})
+
+
 def test_a_home_is_made_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     assert load({"home": "here"}).home == tmp_path / "here"

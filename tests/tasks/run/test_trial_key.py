@@ -9,7 +9,7 @@ from flows.config.settings import load
 from strategy.builtin.registry import HOLD, MOMENTUM, RULES, TURBO, VOL_TARGET
 from strategy.builtin.turbo import Network
 from strategy.signals.strategies import Strategy
-from tasks.run.trial_key import HALT, configuration
+from tasks.run.trial_key import HALT, RATES, configuration
 
 COSTS = {"capital", "fee_bps", "slippage_bps", "financing_rate", "max_turnover", "max_order_notional"}
 SIZE = {"target_annual_vol", "max_position_size"}
@@ -57,8 +57,17 @@ def test_a_strategy_is_tried_anew_with_what_it_reads(
     assert that_count(settings, strategy, "SPY", "TLT") == read | {"stale_days"} | split
 
 
+def test_dated_rates_are_read_unless_a_flat_one_is_set(settings: dict[str, object]) -> None:
+    flat, dated = {**settings, "financing_rate": 0.05}, {**settings, "financing_rate": None}
+    assert that_count(flat, RULES, "SPY") == FULL
+    assert that_count(dated, RULES, "SPY") == FULL | RATES
+    # A configuration of a time before dated rates is the same one.
+    known = {name: value for name, value in flat.items() if name not in RATES}
+    assert configuration(flat, RULES, ["SPY"]) == configuration(known, RULES, ["SPY"])
+
+
 def test_every_setting_is_read_by_some_strategy_or_is_known_to_change_nothing(settings: dict[str, object]) -> None:
-    assert set(settings) == FULL | NETWORKS | NEVER | {"stale_days", "allocation", "strategy", "parameters"}
+    assert set(settings) == FULL | NETWORKS | NEVER | RATES | {"stale_days", "allocation", "strategy", "parameters"}
 
 
 def test_trials_of_before_there_were_allocations_are_those_by_inverse_volatility(settings: dict[str, object]) -> None:

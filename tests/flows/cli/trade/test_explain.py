@@ -17,6 +17,7 @@ from flows.planning.plan import run_config
 from storage.database import connect
 from storage.ledger import orders as order_store
 from storage.ledger import runs
+from strategy.account.fees_and_slippage import NO_COSTS
 from strategy.builtin.registry import RULES
 from strategy.signals.strategies import Sizing
 from tasks.operations.order_record_answer import ExplainAnswer
@@ -81,7 +82,7 @@ def test_the_object_holds_the_parts_in_their_order(run: Run, ids: list[str]) -> 
     told = run("explain", ids[0], "--json").answer
     assert list(told) == [
         *("order", "decision", "origin", "verified", "bars", "features", "regime", "forecast", "size", "limits"),
-        *("planned", "steps", "fills", "executions", "warnings"),
+        *("planned", "steps", "fills", "executions", "terms", "warnings"),
     ]
     assert (told["order"]["order_id"], told["order"]["account"], told["origin"]) == (ids[0], "daily", "stored")
 
@@ -118,7 +119,7 @@ def test_an_order_of_a_backfill_is_decided_again_by_the_settings_of_its_run(
 ) -> None:
     stored = run("explain", ids[0], "--json").answer
     # The account was lived through by the look-back of the tests, and a backfill's record names its place too.
-    rules = run_config(Settings(strategy="rules", lookback_period=SIZING.lookback_period), RULES)
+    rules = run_config(Settings(strategy="rules", lookback_period=SIZING.lookback_period), RULES, NO_COSTS.financing)
     config = json.dumps({**json.loads(rules.config), "start": "2020-06-01", "source": "fake", "symbols": ["A"]})
     filled = runs.Run(
         run_id="filled",

@@ -1,0 +1,117 @@
+"""The series of interest rates of a run: fetched, checked by the data gate, and kept in the store."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from exchange.ports import BarSource, SourceUnavailable
+from storage.bars import rates as rate_store
+from storage.database import connect
+from strategy.account.dated_rates import LEAST_RATE, MOST_RATE, DatedRate, demand_sound
+from strategy.account.interest_rates import CARRIED_DAYS, RateSeries, RatesMissing, constant
+from strategy.exit_codes import UsageError
+
+log = logging.getLogger(__name__)
+
+#: The bills that come with the sample, and those of Yahoo: yields of US Treasury bills, in dollars.
+BILLS, YAHOO = "bills", "yahoo"
+CONSTANT, FILE = "constant:", "file:"
+#: Coins that stand for a dollar: their cash earns nothing, and excess returns are above the rate of the dollar.
+DOLLAR_COINS = frozenset({"USDT", "USDC", "BUSD", "FDUSD", "TUSD", "DAI"})
+_DOLLARS = DOLLAR_COINS | {"USD"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatesWanted:
+    """The rates that a run needs: where they come from, and the day and instant of the run.
+
+    `source` is `bills`, `yahoo`, `constant:RATE` or `file:PATH`; `currency` is that of the account, "" if unknown.
+    """
+
+    home: Path
+    source: str
+    currency: str
+    as_of: date
+    now: datetime
+
+
+def rate_series(wanted: RatesWanted, open_yahoo: Callable[[], BarSource] | None = None) -> RateSeries:
+    """Return the series, which may end before the run's day: whatever needs a rate then raises RatesMissing.
+
+    `open_yahoo` opens the source of Yahoo's bars; None: Yahoo itself.
+
+    Raises RatesMissing for bills where prices are not in dollars, RatesRefused for a series that the gate refuses,
+    UsageError for a constant that is no rate, and what the source and the store raise.
+    """
+    if wanted.source.startswith(CONSTANT):
+        return _constant(wanted.source)
+    if not wanted.source.startswith(FILE) and wanted.currency and wanted.currency not in _DOLLARS:
+        raise RatesMissing(
+            f"prices are in {wanted.currency}, and the rates of {wanted.source} are those of US Treasury bills; charge "
+            "a flat rate with --financing-rate 0.05, or give rates of that currency, as --rates constant:0.02 does"
+        )
+    with connect(wanted.home) as store:
+        newest = rate_store.newest_published(store, wanted.source)
+    fresh = _delivered(wanted, newest, open_yahoo or _yahoo)
+    with connect(wanted.home) as store:
+        if fresh:
+            rate_store.keep(store, wanted.source, fresh)
+        series = rate_store.load(store, wanted.source)
+    if series is None:
+        demand_sound(wanted.source, fresh)
+        raise AssertionError("the gate refuses an empty series")
+    return series
+
+
+def _delivered(wanted: RatesWanted, newest: date | None, open_yahoo: Callable[[], BarSource]) -> Sequence[DatedRate]:
+    """Return the rates of the source, checked; of Yahoo those after the newest stored, empty where that is enough."""
+    if wanted.source == YAHOO:
+        return _of_yahoo(wanted, newest, open_yahoo)
+    if wanted.source == BILLS:
+        from exchange.rates.shipped_bills import bills
+
+        rates = bills()
+    else:
+        from exchange.rates.rate_files import rates_in
+
+        rates = rates_in(Path(wanted.source.removeprefix(FILE)))
+    demand_sound(wanted.source, rates)
+    return rates
+
+
+def _yahoo() -> BarSource:
+    from exchange.bars.yahoo import YahooBars
+
+    return YahooBars()
+
+
+def _of_yahoo(wanted: RatesWanted, newest: date | None, open_yahoo: Callable[[], BarSource]) -> Sequence[DatedRate]:
+    if newest is not None and newest >= wanted.as_of:
+        return ()
+    from exchange.rates.yahoo_bills import bills
+
+    since = None if newest is None else newest + timedelta(days=1)
+    try:
+        rates = bills(open_yahoo(), since, wanted.as_of, wanted.now)
+    except SourceUnavailable as failure:
+        if newest is None or (wanted.as_of - newest).days > CARRIED_DAYS:
+            raise
+        log.warning("Yahoo gives no rates (%s); the last one, of %s, stands.", failure, newest)
+        return ()
+    if rates or newest is None:
+        demand_sound(wanted.source, rates)
+    return rates
+
+
+def _constant(source: str) -> RateSeries:
+    text = source.removeprefix(CONSTANT)
+    try:
+        rate = Decimal(text)
+    except InvalidOperation as error:
+        raise UsageError(f"rates is {source!r}; constant: takes a yearly fraction, such as constant:0.02") from error
+    if not LEAST_RATE <= rate <= MOST_RATE:
+        raise UsageError(f"rates is {source!r}; the rate must lie between {LEAST_RATE} and {MOST_RATE}: 0.05 is 5 %")
+    return constant(rate)
