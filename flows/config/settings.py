@@ -102,6 +102,9 @@ class Settings(BaseSettings):
     )
 
     retrain_every_bars: int = Field(default=21, ge=1, le=10_000, description="age at which a model is retrained")
+    first_retry_bars: int = Field(
+        default=63, ge=1, le=10_000, description="age at which a training that left the prior in charge is repeated"
+    )
     cold_start_every_bars: int = Field(
         default=252, ge=1, le=10_000, description="age of a model's first training at which it is trained from nothing"
     )

@@ -146,6 +146,7 @@ def run_config(settings: Settings, strategy: Strategy, terms: FinancingTerms) ->
             threads=settings.threads,
             device=settings.device,
             retrain_every_bars=settings.retrain_every_bars,
+            first_retry_bars=settings.first_retry_bars,
             cold_start_every_bars=settings.cold_start_every_bars,
             model_max_age_bars=settings.model_max_age_bars,
         ),

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from flows.runs.durations import about
-from strategy.training.training_progress import TrainingStep, listening
+from strategy.training.training_progress import TrainingAhead, TrainingStep, listening
 
 #: Seconds between two lines without a terminal.
 LINE_S = 10.0
@@ -67,6 +67,23 @@ def named(step: TrainingStep) -> str:
     return "Training" if step.trainings == 1 else f"Training {step.training} of {step.trainings}"
 
 
+def in_words(said: TrainingAhead) -> str:
+    """Return what trainings will cost, in one sentence.
+
+    >>> in_words(TrainingAhead(trainings=1, seconds=600.0))
+    'The training will take about 10 min, as the last ones like it did here.'
+    >>> in_words(TrainingAhead(trainings=5, seconds=None))
+    'How long the 5 trainings will take is not known yet: none like them was measured in this home.'
+    """
+    several = said.trainings > 1
+    what = f"the {said.trainings} trainings" if several else "the training"
+    if said.seconds is None:
+        like = "them" if several else "it"
+        return f"How long {what} will take is not known yet: none like {like} was measured in this home."
+    like = "in all, as the last ones like them did here" if several else "as the last ones like it did here"
+    return f"{what[0].upper()}{what[1:]} will take {about(said.seconds)}{' ' if several else ', '}{like}."
+
+
 class Teller:
     """Reporter of a training: once an estimate of its duration, after its first steps, then its progress."""
 
@@ -74,8 +91,11 @@ class Teller:
         self._write, self._clock, self._pace = write, clock, Pace()
         self._lined_s = 0.0
 
-    def __call__(self, step: TrainingStep) -> None:
-        """Report a step."""
+    def __call__(self, step: TrainingStep | TrainingAhead) -> None:
+        """Report a step, or what lies ahead."""
+        if isinstance(step, TrainingAhead):
+            self._write(f"{in_words(step)}\n")
+            return
         now_s = self._clock()
         if self._pace.heard(step, now_s):
             self._lined_s = now_s
@@ -108,7 +128,10 @@ def training_told() -> Iterator[None]:
     line = bar.add_task("Training", total=None, visible=False, pace="")
     pace = Pace()
 
-    def heard(step: TrainingStep) -> None:
+    def heard(step: TrainingStep | TrainingAhead) -> None:
+        if isinstance(step, TrainingAhead):
+            bar.console.print(in_words(step), highlight=False)
+            return
         if pace.heard(step, time.monotonic()):
             bar.reset(line)
         said = f"{pace.rate:.1f} steps/s, {pace.left}" if pace.rate else ""

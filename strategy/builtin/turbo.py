@@ -36,7 +36,9 @@ def inputs(bars: Bars) -> Inputs:
 
 
 #: The recipe's parameters that say when to train, not how: no model that is trained from scratch depends on them.
-_SCHEDULE = frozenset({"warm_steps", "retrain_every_bars", "cold_start_every_bars", "model_max_age_bars"})
+_SCHEDULE = frozenset(
+    {"warm_steps", "retrain_every_bars", "first_retry_bars", "cold_start_every_bars", "model_max_age_bars"}
+)
 #: Rows of inputs on which a signal of the default network depends.
 _CONTEXT_BARS = 252
 

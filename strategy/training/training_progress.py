@@ -1,4 +1,4 @@
-"""Training progress, reported to a listener; it never affects a result."""
+"""Training progress, and what lies ahead, reported to a listener; it never affects a result."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +19,15 @@ class TrainingStep:
     trainings: int = 1
 
 
-Listener = Callable[[TrainingStep], None]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingAhead:
+    """So many trainings are about to begin; `seconds` is how long all of them usually take, None if not known yet."""
+
+    trainings: int
+    seconds: float | None
+
+
+Listener = Callable[[TrainingStep | TrainingAhead], None]
 
 _LISTENER: ContextVar[Listener | None] = ContextVar("training_listener", default=None)
 
@@ -41,8 +49,21 @@ def one_of(training: int, trainings: int) -> Iterator[None]:
     if listener is None:
         yield
         return
-    with listening(lambda step: listener(replace(step, training=training, trainings=trainings))):
+
+    def heard(said: TrainingStep | TrainingAhead) -> None:
+        if isinstance(said, TrainingStep):
+            said = replace(said, training=training, trainings=trainings)
+        listener(said)
+
+    with listening(heard):
         yield
+
+
+def ahead(said: TrainingAhead) -> None:
+    """Report to the listener, if there is one, that trainings are about to begin."""
+    listener = _LISTENER.get()
+    if listener is not None:
+        listener(said)
 
 
 def taken(step: TrainingStep) -> None:

@@ -159,7 +159,7 @@ def _days_ruled(job: Job, champion: Champion) -> int:
     # A training or a model that failed today is tried again tomorrow.
     if champion.warning or trained_age is None:
         return 1
-    until_due = recipe.retrain_every_bars - trained_age
+    until_due = (recipe.retrain_every_bars if ruling else recipe.without_champion_bars) - trained_age
     until_old = STRETCH_DAYS if ruling_age is None else recipe.model_max_age_bars + 1 - ruling_age
     return max(1, min(STRETCH_DAYS, until_due, until_old))
 

@@ -14,6 +14,8 @@ from strategy.signals.strategies import Strategy
 from strategy.training.training_progress import one_of
 from strategy.training.walk_forward import decided_rows, histories, yearly
 from tasks.models.fold_models import FoldRequest, History, KnownFold, extended, fitted, fold_key
+from tasks.models.training_cost import foretell
+from tasks.models.training_plan import trainer_for
 from tasks.run.answers import Answer
 from tasks.run.job import Job
 
@@ -55,6 +57,8 @@ def walk(job: Job, history: History, notify: Callable[[str], None] = log.info) -
     with connect(job.home) as store:
         found = [_known(store, fold) for fold in requested]
     lacking = [number for number, fold in enumerate(found) if fold is None]
+    if lacking:
+        foretell(job, trainer_for(job), len(lacking))
     folds: list[FoldAnswer] = []
     refused = 0
     signals: dict[str, dict[date, float]] = {symbol: {} for symbol in history.bars}

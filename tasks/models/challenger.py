@@ -5,6 +5,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
+from time import monotonic
 from typing import Any
 
 from storage.bars import instruments as instrument_store
@@ -25,6 +26,7 @@ from strategy.training.promotion_gate import PRIOR, GateRules, Verdict
 from strategy.training.trainer import Learned, NotTrained, Past
 from tasks.models.fold_models import account_sha256
 from tasks.models.load import stored_model
+from tasks.models.training_cost import foretell, took
 from tasks.models.training_plan import TrainingPlan, TrainingRefused, training_on, training_plan
 from tasks.run.job import Job
 from tasks.run.trial_key import configuration
@@ -97,9 +99,11 @@ def _known(job: Job, champion: ModelRecord | None, past: Past) -> Challenged | N
 
 
 def _learned(job: Job, past: Past, plan: TrainingPlan, start: Forecaster | None) -> Learned:
+    foretell(job, plan.trainer)
     try:
+        begun_s = monotonic()
         with training_on(job.policy.recipe.device):
-            return plan.trainer.train(past, start)
+            learned = plan.trainer.train(past, start)
     except NotTrained as error:
         raise TrainingRefused(str(error)) from error
     except StrategyRefused as error:
@@ -107,6 +111,8 @@ def _learned(job: Job, past: Past, plan: TrainingPlan, start: Forecaster | None)
         if plan.champion is None:
             raise
         raise TrainingRefused(str(error)) from error
+    took(job, plan.trainer, job.as_of, monotonic() - begun_s)
+    return learned
 
 
 def _record(job: Job, plan: TrainingPlan, learned: Learned, past: Past) -> tuple[ModelRecord, Mapping[str, Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from hashlib import sha256
+from time import monotonic
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from strategy.training.candidate import Candidate, candidate
 from strategy.training.learners import determined_by
 from strategy.training.trainer import Past
 from tasks.models.load import stored_model
+from tasks.models.training_cost import took
 from tasks.models.training_plan import trainer_for, training_on
 from tasks.run.job import Job
 
@@ -173,10 +175,12 @@ def _kept(job: Job, fold: StoredFold, fresh: Mapping[SignalKey, float]) -> Known
 def _trained(job: Job, history: History, fold: FoldRequest) -> tuple[Candidate, str | None]:
     """Train the candidate of the fold and save its model; return it and its id, None where no model came of it."""
     trainer = trainer_for(job)
+    begun_s = monotonic()
     with training_on(job.policy.recipe.device):
         found = candidate(Past(bars=bars_until(history.bars, fold.fitted_to), config=history.config), trainer)
     if found.model is None:
         return found, None
+    took(job, trainer, fold.fitted_to, monotonic() - begun_s)
     metadata = {
         "config": json.dumps(trainer.config(), sort_keys=True),
         "trained_to": fold.fitted_to.isoformat(),

@@ -64,7 +64,10 @@ def retrain(job: Job) -> Champion:
         return Champion(model_id=None, reason=f"{job.policy.strategy} needs no model", code=ModelCode.NOT_NEEDED)
     known = _known(job)
     age = known.trained_age_bars
-    if age is not None and age < job.policy.recipe.retrain_every_bars:
+    recipe = job.policy.recipe
+    # A champion that is damaged is replaced as soon as it may be.
+    ruled = known.champion is not None or known.damage
+    if age is not None and age < (recipe.retrain_every_bars if ruled else recipe.without_champion_bars):
         return _ruling(job, known, _refusal(job, known))
     try:
         challenge(job, known.champion, job.as_of)

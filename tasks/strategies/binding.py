@@ -13,6 +13,7 @@ from storage.strategies.registrations import Binding, Registration
 from strategy.exit_codes import UsageError
 from strategy.signals.strategies import Strategy, sizing_of
 from tasks.run.job import Job
+from tasks.strategies.spelling import is_file
 
 FIRST_RUN = "first run"
 
@@ -103,10 +104,11 @@ def demand_bound(home: Path, account: str, strategy: Strategy) -> None:
         return
     accept = f"accept the change with `turbodmt strategies accept {_acceptable(home, strategy)} --account {account}"
     if strategy.version != found.sha256:
+        kept = f"name the strategy alone, --strategy {strategy.name}, to go on with the bound one"
         raise StrategyChanged(
             f"account {account} is bound to version {found.sha256[:12]} of strategy {strategy.name}, since "
             f"{found.since_when}, and {strategy.origin} is {strategy.version[:12]} now; {accept} --reason "
-            f"TEXT`, or name the strategy alone, --strategy {strategy.name}, to go on with the bound one"
+            f"TEXT`, or {kept if is_file(strategy.origin) else 'install the bound version of its package again'}"
         )
     if sizing != found.sizing:
         raise StrategyChanged(

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from difflib import get_close_matches
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from storage.database import DATABASE_NAME, connect
@@ -16,13 +14,11 @@ from strategy.exit_codes import UsageError
 from strategy.signals.faults import Check, Fault, StrategyRefused
 from strategy.signals.strategies import Strategy
 from tasks.strategies.binding import bound, bound_parameters, demand_one_file, resolved
+from tasks.strategies.packages import installed, of_package
 from tasks.strategies.spelling import SUFFIX, file_and_name, is_file
 from tasks.strategy_process.opening import open_strategy
 from tasks.strategy_process.parameter_values import WrongParameter, with_values
 from tasks.strategy_process.runner import ChildRunner
-
-#: Entry points of installed packages that are strategies.
-GROUP = "turbodmt.strategies"
 
 
 def chosen(home: Path, spec: str, parameters: Mapping[str, str], account: str = "") -> Strategy:
@@ -70,18 +66,13 @@ def taken_names() -> frozenset[str]:
     return frozenset(BUILT_IN) | frozenset(installed())
 
 
-@cache
-def installed() -> dict[str, EntryPoint]:
-    """Return the strategies of installed packages, by name."""
-    return {point.name: point for point in entry_points(group=GROUP)}
-
-
 def of_name(home: Path, name: str, parameters: Mapping[str, str], account: str = "") -> Strategy:
     """Return the strategy of that name. Raises UsageError for an unknown one, StrategyRefused for one that fails."""
     if name in BUILT_IN:
         return _with(BUILT_IN[name], parameters)
     if name in installed():
-        return _with(_of_package(installed()[name]), parameters)
+        known = bound(home, account, name)
+        return _with(of_package(installed()[name]), bound_parameters(known, parameters))
     found = bound(home, account, name)
     version = _version(home, name, found)
     if version is None:
@@ -110,7 +101,13 @@ def of_version(home: Path, name: str, sha256: str | None, parameters: Mapping[st
     if sha256 is None:
         return BUILT_IN[name]
     if name in installed():
-        return _with(_of_package(installed()[name]), parameters)
+        strategy = of_package(installed()[name])
+        if strategy.version != sha256:
+            raise UsageError(
+                f"this was decided by version {sha256[:12]} of strategy {name}, of an installed package that has been "
+                f"replaced by {strategy.version[:12]}; install that version again"
+            )
+        return _with(strategy, parameters)
     origin = next((version.origin for version in _versions(home, name) if version.sha256 == sha256), name)
     return open_strategy(copies.load(home, sha256), origin, name, parameters)
 
@@ -137,23 +134,6 @@ def register(home: Path, strategy: Strategy, at: datetime) -> None:
     made = Registration(name=strategy.name, sha256=strategy.version, origin=resolved(path), registered_at=at)
     with connect(home) as store:
         registrations.register(store, made)
-
-
-def _of_package(point: EntryPoint) -> Strategy:
-    """Return a package's strategy; its version is the hash of the record of all of the package's files."""
-    try:
-        strategy = point.load()
-    except Exception as error:
-        wrong = f"{point.value} cannot be imported: {type(error).__name__}: {error}"
-        raise StrategyRefused(point.name, Fault(check=Check.NOT_LOADABLE, message=wrong)) from error
-    if not isinstance(strategy, Strategy) or strategy.name != point.name:
-        wrong = f"{point.value} is not a Strategy named {point.name}, as its entry point says"
-        raise StrategyRefused(point.name, Fault(check=Check.NOT_LOADABLE, message=wrong))
-    record = (point.dist.read_text("RECORD") if point.dist else None) or point.value
-    version = copies.digest(record.encode())
-    return replace(
-        strategy, baseline=False, trusted=False, exact=False, runner=None, version=version, origin=point.value
-    )
 
 
 def _with(strategy: Strategy, parameters: Mapping[str, str]) -> Strategy:

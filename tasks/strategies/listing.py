@@ -1,7 +1,9 @@
 """List of the strategies: those built in, of installed packages, and the versions that the home keeps."""
 
 import json
+import logging
 from collections.abc import Sequence
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 from storage.database import DATABASE_NAME, connect
@@ -9,9 +11,12 @@ from storage.models import trials
 from storage.strategies import registrations, verdicts
 from storage.strategies.verdicts import StrategyVerdict
 from strategy.builtin.registry import BUILT_IN
+from strategy.signals.faults import StrategyRefused
 from strategy.signals.strategies import Strategy, sizing_of
 from tasks.run.answers import Answer
-from tasks.strategies.catalogue import installed
+from tasks.strategies.packages import installed, of_package
+
+log = logging.getLogger(__name__)
 
 
 class KnownStrategyAnswer(Answer):
@@ -39,15 +44,15 @@ class StrategiesAnswer(Answer):
 
 def listed(home: Path) -> StrategiesAnswer:
     """Return the answer of `turbodmt strategies`."""
-    ours = tuple(_ours(strategy, "built in") for strategy in BUILT_IN.values())
-    packaged = tuple(_packaged(name, str(point.value)) for name, point in installed().items())
-    return StrategiesAnswer(strategies=(*ours, *packaged, *_kept(home)))
+    packaged = [_packaged(name, point) for name, point in installed().items() if name not in BUILT_IN]
+    kept = _in_home(home, packaged) if (home / DATABASE_NAME).is_file() else packaged
+    return StrategiesAnswer(strategies=(*(_ours(strategy) for strategy in BUILT_IN.values()), *kept))
 
 
-def _ours(strategy: Strategy, origin: str) -> KnownStrategyAnswer:
+def _ours(strategy: Strategy) -> KnownStrategyAnswer:
     return KnownStrategyAnswer(
         name=strategy.name,
-        origin=origin,
+        origin="built in",
         sha256=None,
         sizing=str(sizing_of(strategy)),
         audit="built in",
@@ -57,35 +62,60 @@ def _ours(strategy: Strategy, origin: str) -> KnownStrategyAnswer:
     )
 
 
-def _packaged(name: str, origin: str) -> KnownStrategyAnswer:
+def _packaged(name: str, point: EntryPoint) -> KnownStrategyAnswer:
+    """Return the strategy of a package as it is installed; one that cannot be used has no version."""
+    try:
+        strategy: Strategy | None = of_package(point)
+    except StrategyRefused as error:
+        log.warning("%s.", error)
+        strategy = None
     return KnownStrategyAnswer(
-        name=name, origin=origin, sha256=None, sizing=None, audit="not audited", audits={}, trials=0, accounts=()
+        name=name,
+        origin=point.value,
+        sha256=strategy.version if strategy else None,
+        sizing=str(sizing_of(strategy)) if strategy else None,
+        audit="not audited" if strategy else "refused",
+        audits={},
+        trials=0,
+        accounts=(),
     )
 
 
-def _kept(home: Path) -> tuple[KnownStrategyAnswer, ...]:
-    if not (home / DATABASE_NAME).is_file():
-        return ()
+def _in_home(home: Path, packaged: Sequence[KnownStrategyAnswer]) -> tuple[KnownStrategyAnswer, ...]:
+    """Return the strategies of packages and the versions that the home keeps, with what it knows of each."""
     with connect(home) as store:
         bound = registrations.bindings(store)
         configurations = [json.loads(config) for config in trials.configurations(store)]
-        return tuple(
+        kept = [
             KnownStrategyAnswer(
                 name=version.name,
                 origin=version.origin,
                 sha256=version.sha256,
                 sizing=None,
-                audit=_verdict(found := verdicts.of_version(store, version.sha256)),
-                audits=_by_source(found),
-                trials=sum(config.get("strategy_sha256") == version.sha256 for config in configurations),
-                accounts=tuple(
-                    binding.account
-                    for binding in bound
-                    if (binding.name, binding.sha256) == (version.name, version.sha256)
-                ),
+                audit="not audited",
+                audits={},
+                trials=0,
+                accounts=(),
             )
             for version in registrations.versions(store)
-        )
+        ]
+
+        def known(answer: KnownStrategyAnswer) -> KnownStrategyAnswer:
+            sha256 = answer.sha256
+            if sha256 is None:
+                return answer
+            found = verdicts.of_version(store, sha256)
+            accounts = [each.account for each in bound if (each.name, each.sha256) == (answer.name, sha256)]
+            return answer.model_copy(
+                update={
+                    "audit": _verdict(found),
+                    "audits": _by_source(found),
+                    "trials": sum(config.get("strategy_sha256") == sha256 for config in configurations),
+                    "accounts": tuple(accounts),
+                }
+            )
+
+        return tuple(known(answer) for answer in (*packaged, *kept))
 
 
 def _verdict(found: Sequence[StrategyVerdict]) -> str:

@@ -45,6 +45,7 @@ RECIPE = TrainingConfig(
     threads=1,
     device="cpu",
     retrain_every_bars=1_000,
+    first_retry_bars=1,
     cold_start_every_bars=4_000,
     model_max_age_bars=2_000,
 )

@@ -1,6 +1,9 @@
 """Strategy files of a user, as text, and the strategies in them."""
 
+from base64 import urlsafe_b64encode
+from hashlib import sha256
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 from strategy.signals.strategies import Strategy
@@ -86,3 +89,26 @@ def fails_on(symbol: str, close: float, text: str = TREND) -> str:
     """Return the text of a strategy that raises where the symbol's newest close is this."""
     check = f"if bars.symbol == {symbol!r} and bars.close[-1] == {close!r}:\n        raise ValueError('odd')\n    "
     return text.replace("    close = bars.close", f"    {check}close = bars.close", 1)
+
+
+def install(site: Path, text: str, version: str, *, package: str = "trend_pack", name: str = "trend-pack") -> None:
+    """Install a package that offers the text's strategy under the name, as pip leaves it in a folder of packages.
+
+    Another version of the package is replaced.
+    """
+    for old in site.glob(f"{package}*"):
+        rmtree(old)
+    info = f"{package}-{version}.dist-info"
+    files = {
+        f"{package}/__init__.py": "",
+        f"{package}/rule.py": text,
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/entry_points.txt": f"[turbodmt.strategies]\n{name} = {package}.rule:strategy\n",
+    }
+    lines = []
+    for path, content in files.items():
+        (site / path).parent.mkdir(parents=True, exist_ok=True)
+        (site / path).write_text(content, encoding="utf-8")
+        digest = urlsafe_b64encode(sha256(content.encode()).digest()).rstrip(b"=").decode()
+        lines.append(f"{path},sha256={digest},{len(content)}")
+    (site / info / "RECORD").write_text("\n".join([*lines, f"{info}/RECORD,,"]) + "\n", encoding="utf-8")

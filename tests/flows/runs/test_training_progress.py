@@ -4,7 +4,7 @@ import pytest
 
 from flows.runs.durations import Expected
 from flows.runs.training_progress import Pace, Teller
-from strategy.training.training_progress import TrainingStep, listening, one_of, taken
+from strategy.training.training_progress import TrainingAhead, TrainingStep, ahead, listening, one_of, taken
 
 
 def test_the_expected_time_is_measured_and_lines_come_now_and_then() -> None:
@@ -20,6 +20,15 @@ def test_the_expected_time_is_measured_and_lines_come_now_and_then() -> None:
         "Training: step 7 of 40 at most, 0.5 steps/s, about 66 s left at most\n",
         "Training: step 12 of 40 at most, 0.5 steps/s, about 56 s left at most\n",
     ]
+
+
+def test_what_lies_ahead_is_told_before_the_first_step() -> None:
+    said: list[str] = []
+    with listening(Teller(said.append, lambda: 0.0)), one_of(1, 2):
+        ahead(TrainingAhead(trainings=2, seconds=600.0))
+        taken(TrainingStep(step=1, most=4))
+    ahead(TrainingAhead(trainings=1, seconds=None))
+    assert said == ["The 2 trainings will take about 10 min in all, as the last ones like them did here.\n"]
 
 
 def test_the_next_training_is_measured_anew() -> None:

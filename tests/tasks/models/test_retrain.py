@@ -23,6 +23,7 @@ from tasks.models.challenger import challenge
 from tasks.models.load import forecaster
 from tasks.models.retrain import retrain, train_now
 from tasks.models.training_plan import TrainingRefused
+from tasks.run.answers import ModelCode
 from tasks.run.job import Job
 from tasks.validation.gate import validate
 from testing.markets.bars import MARKET, Fault
@@ -129,6 +130,17 @@ def test_a_champion_is_kept_until_it_is_due_and_then_trained_on(job: Job) -> Non
         (stored,) = promotions.verdicts(store, record.model_id)
     assert stored.verdict.rival == first.model_id
     assert stored.verdict.figures.margin is not None
+
+
+def test_without_a_champion_the_next_training_waits_a_quarter(job: Job) -> None:
+    promote(job, PRIOR)
+    patient = due(job, 2, first_retry_bars=7)
+    for bars in (2, 6):
+        waiting = retrain(after(patient, bars))
+        assert (waiting.model_id, waiting.code) == (None, ModelCode.NONE_PROMOTED)
+    assert [day for day, _ in known(job)] == [FIRST]
+    retrain(after(patient, 7))
+    assert [day for day, _ in known(job)] == [FIRST, FIRST + timedelta(days=7)]
 
 
 def test_a_model_is_trained_from_nothing_on_schedule(job: Job) -> None:

@@ -12,6 +12,7 @@ from strategy.exit_codes import UsageError
 from strategy.signals.faults import StrategyRefused
 from tasks.strategies import catalogue
 from tasks.strategies.catalogue import chosen, of_version, register
+from tasks.strategies.packages import GROUP
 from testing.runs.own_strategies import SPEEDS, TREND, TREND_AGAIN, a_file, a_strategy
 
 NOW = datetime(2020, 1, 2, tzinfo=UTC)
@@ -125,9 +126,9 @@ def test_a_file_that_changes_while_it_is_read_is_not_registered(tmp_path: Path) 
 
 def test_a_package_offers_strategies_by_entry_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     points = {
-        "rules-too": EntryPoint(name="rules-too", value="strategy.builtin.rules:strategy", group=catalogue.GROUP),
-        "none-such": EntryPoint(name="none-such", value="nowhere:strategy", group=catalogue.GROUP),
-        "rules": EntryPoint(name="rules", value="strategy.builtin.rules:strategy", group=catalogue.GROUP),
+        "rules-too": EntryPoint(name="rules-too", value="strategy.builtin.rules:strategy", group=GROUP),
+        "none-such": EntryPoint(name="none-such", value="nowhere:strategy", group=GROUP),
+        "rules": EntryPoint(name="rules", value="strategy.builtin.rules:strategy", group=GROUP),
     }
     monkeypatch.setattr(catalogue, "installed", lambda: points)
     with pytest.raises(StrategyRefused, match="is not a Strategy named rules-too, as its entry point says"):
