@@ -178,7 +178,7 @@ def _parts(answer: "ExplainAnswer") -> list[tuple[str, list[Line]]]:
             ("Bars", _bars(answer, answer.bars)),
             ("Features", _features(answer)),
             ("Regime", _regime(regime)),
-            ("Forecast", _forecast(forecast)),
+            ("Forecast", _forecast(forecast) if answer.features else _forecast_of_learner(forecast)),
             ("Size, as a multiple of equity", _size(size)),
             *([("Rebalance band", _band(answer.band))] if answer.band is not None else []),
             ("Clip and limits", _limits(limits)),
@@ -200,6 +200,8 @@ def _bars(answer: "ExplainAnswer", bars: "BarsPart") -> list[Line]:
 def _features(answer: "ExplainAnswer") -> list[Line]:
     if answer.features:
         return [(name, value, "") for name, value in answer.features.items()]
+    if answer.forecast and answer.forecast.members:
+        return [("none", None, "the model names none of its inputs")]
     return [("none", None, "no network decided; the rule's own inputs are under Forecast")]
 
 
@@ -221,6 +223,15 @@ def _forecast(forecast: "ForecastPart") -> list[Line]:
     lines += [(f"network {number}", value, "") for number, value in enumerate(forecast.members, start=1)]
     if forecast.members:
         lines.append(("mean of the networks", forecast.mean, "before the mean of their departures is cut to ±1"))
+    return [*lines, ("signal", forecast.signal, "-1 to 1")]
+
+
+def _forecast_of_learner(forecast: "ForecastPart") -> list[Line]:
+    """Return the forecast of a rule, or of a learner whose model is no network: it names no inputs."""
+    lines: list[Line] = [(name, value, "") for name, value in forecast.inputs.items()]
+    if forecast.prior is not None:
+        lines.append(("prior", forecast.prior, "the rule that a model must beat"))
+    lines += [("model", value, "the signal of the model that decided") for value in forecast.members]
     return [*lines, ("signal", forecast.signal, "-1 to 1")]
 
 

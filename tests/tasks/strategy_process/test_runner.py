@@ -164,7 +164,9 @@ def test_modules_of_the_user_do_not_shadow_packages(tmp_path: Path, monkeypatch:
 
 def test_no_secret_reaches_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("API_SECRET", "secret")
-    strategy = open_strategy(signalling("assert 'API_SECRET' not in os.environ", "assert len(os.environ) < 14"), "a.py")
+    seen = "open('/proc/self/environ', 'rb').read()"
+    lines = (f"assert b'API_SECRET' not in {seen}", f"assert 0 < {seen}.count(b'=') < 14")
+    strategy = open_strategy(signalling(*lines), "a.py")
     assert evaluate(strategy, BARS).faults == {}
 
 
