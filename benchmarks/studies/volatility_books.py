@@ -16,6 +16,7 @@ from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.estimates import estimates
 from strategy.portfolio.sizing import SizingParams, risk_budgets
 from strategy.portfolio.volatility import portfolio_volatilities
+from strategy.signals.har import VolatilityEstimator
 from strategy.signals.outlook import symbol_signals
 from strategy.signals.rolling import change, mean
 from strategy.signals.strategies import Sizing, Strategy
@@ -102,8 +103,8 @@ def _sized(panel: SweepPanel, bars: Mapping[str, Bars], har: Mapping[str, FloatA
         symbol: replace(one, volatility=np.where(np.isfinite(har[symbol]), har[symbol], one.volatility))
         for symbol, one in outlooks.items()
     }
-    plain = estimates(view, panel.open_time).volatility
-    other = estimates(aligned_signals(swapped, symbols), panel.open_time).volatility
+    plain = estimates(view, panel.open_time, VolatilityEstimator.EWMA).volatility
+    other = estimates(aligned_signals(swapped, symbols), panel.open_time, VolatilityEstimator.EWMA).volatility
     sized, stops = panel.sizing.budgets > 0, np.searchsorted(view.union, panel.open_time, side="right")
     result = []
     for volatility in (other, plain):

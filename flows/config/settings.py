@@ -27,6 +27,7 @@ from strategy.builtin.registry import TURBO
 from strategy.exit_codes import Remedied
 from strategy.portfolio.rebalancing import Frequency
 from strategy.portfolio.sizing import Allocation
+from strategy.signals.har import VolatilityEstimator
 from strategy.signals.strategies import NAME_PATTERN
 from tasks.strategies.spelling import is_file
 
@@ -90,6 +91,9 @@ class Settings(BaseSettings):
     neutral_zone: float = Field(default=0.03, ge=0, lt=1, description="signals weaker than this mean no position")
     allocation: Allocation = Field(
         default=Allocation.INVERSE_VOL, description="what splits a portfolio among its symbols"
+    )
+    volatility_estimator: VolatilityEstimator = Field(
+        default=VolatilityEstimator.EWMA, description="what estimates volatility: closes, or also daily ranges"
     )
     rebalance_band: float = Field(
         default=0.0, ge=0, lt=1, description="distance from its target within which a position is kept, of equity"

@@ -118,6 +118,7 @@ def run_config(settings: Settings, strategy: Strategy, terms: FinancingTerms) ->
             neutral_zone=settings.neutral_zone,
             lookback_period=settings.lookback_period,
             allocation=settings.allocation,
+            volatility_estimator=settings.volatility_estimator,
             rebalance_band=settings.rebalance_band,
             rebalance_every=settings.rebalance_every,
         ),

@@ -17,6 +17,7 @@ from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import decide
 from strategy.signals.features import FEATURE_BARS, FEATURES, features
 from strategy.signals.forecaster import Forecaster
+from strategy.signals.har import VolatilityEstimator
 from strategy.signals.network_inputs import INPUTS, bars_behind, inputs
 from strategy.signals.outlook import look_back, symbol_signals
 from strategy.signals.strategies import Strategy
@@ -131,9 +132,10 @@ def estimates(
         columns = {symbol: {name: getattr(signals, name) for name in ESTIMATES} for symbol, signals in seen.items()}
         return _at(bars, at, columns)
 
-    return Claim(
-        check="estimates", subject=subject, of=of, window=lambda past: look_back(partial(newest, past), strategy, model)
-    )
+    def window(past: Market) -> Market:
+        return look_back(partial(newest, past), strategy, model, VolatilityEstimator.EWMA)
+
+    return Claim(check="estimates", subject=subject, of=of, window=window)
 
 
 def feature_values(made: Callable[[NDArray[np.float64]], NDArray[np.float64]] = features) -> Claim:
@@ -172,7 +174,7 @@ def decisions(
         return {f"{decision.symbol} decision": decision for decision in decided}
 
     def window(past: Market) -> Market:
-        return look_back(partial(newest, past), config.strategy, model)
+        return look_back(partial(newest, past), config.strategy, model, config.estimator)
 
     return Claim(check="decisions", subject=subject, of=of, window=window)
 

@@ -1,7 +1,8 @@
 """Explanation of an exposure, step by step: the sizing rules and the limits, each applied and left out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from math import inf, isfinite
 
 import numpy as np
@@ -16,6 +17,8 @@ from strategy.portfolio.estimates import Estimates, PortfolioSizing, estimates, 
 from strategy.portfolio.rebalancing import Rebalance
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import Allocation, drawdown_multiplier, soft_signal
+from strategy.signals.har import PERIODS, VolatilityEstimator
+from strategy.signals.outlook import SymbolSignals
 from strategy.signals.strategies import Sizing, sizing_of
 
 #: An unreachable position size that is still a finite number.
@@ -30,13 +33,17 @@ class Sized:
     the variance and this `correlation` with the whole. `uncapped` is the soft signal × the regime multiplier (the plain
     signal if the strategy has neither) × the budget × the volatility multiplier; in `capped` all symbols together are
     scaled down to `max_position_size`. With `direct` sizing it is the signal, and no volatility or budget plays a part.
-    A field is None if the strategy has no such step, or the number is unknown.
+    A field is None if the strategy has no such step, or the number is unknown. `ranges` are the
+    numbers by which HAR corrects `closes_volatility`: volatilities over a day, a week and a month from daily ranges, a
+    level, and the weights; empty where it does not.
     """
 
     signal: float | None
     soft_signal: float | None
     regime_multiplier: float | None
     volatility: float | None
+    closes_volatility: float | None
+    ranges: Mapping[str, float]
     allocation: Allocation | None
     budget: float | None
     risk_share: float | None
@@ -102,8 +109,10 @@ def sized(view: AlignedSignals, of_day: PreTradeView, config: AccountConfig) -> 
     """Return how each symbol was sized, in the order of the account's symbols; None if capital is split, not risk."""
     if sizing_of(config.strategy) is Sizing.ONCE:
         return (None,) * len(config.symbols)
-    known = estimates(view, [of_day.as_of])
+    known = estimates(view, [of_day.as_of], config.estimator)
     shares = np.array([[status in SIZED for status, _ in of_day.statuses]])
+    closes = estimates(view, [of_day.as_of], VolatilityEstimator.EWMA).volatility[0]
+    by_ranges = config.estimator is VolatilityEstimator.HAR
     rule, params = portfolio_sizing(known, shares, view, config), config.sizing
     uncapped = rule.exposures(replace(params, max_position_size=_BOUNDLESS))
     # s' and g; strategies that are sized by the volatility target alone have neither.
@@ -118,6 +127,8 @@ def sized(view: AlignedSignals, of_day: PreTradeView, config: AccountConfig) -> 
             soft_signal=_known(soft[i]),
             regime_multiplier=_known(regime[i]),
             volatility=_known(known.volatility[0, i]) if scaled else None,
+            closes_volatility=_known(closes[i]) if scaled else None,
+            ranges=_ranges(view.outlooks[i], of_day.as_of, closes[i]) if by_ranges else {},
             allocation=params.allocation if scaled else None,
             budget=float(rule.budgets[0, i]) if scaled else None,
             risk_share=_known(share[i]) if scaled else None,
@@ -137,6 +148,20 @@ def _risks(rule: PortfolioSizing, known: Estimates, view: AlignedSignals) -> tup
     sized, stops = rule.budgets > 0, np.searchsorted(view.union, known.dates, side="right")
     (correlation,) = correlations(view.changes, stops, sized)
     return risk_shares(rule.budgets[0], np.where(sized[0], known.volatility[0], np.nan), correlation)
+
+
+def _ranges(outlook: SymbolSignals, as_of: date, closes: float) -> dict[str, float]:
+    """Return the numbers by which HAR corrects the volatility of the closes at the newest row; empty if it does not.
+
+    The log of the ratio of variances is the level plus each weight × 2 · ln(σ over its days / σ of the closes).
+    """
+    row = int(np.searchsorted(outlook.open_time, np.datetime64(as_of, "us"), side="right")) - 1
+    if outlook.ranges is None or row < 0 or outlook.ranges.har.ratio[row] == 1.0:
+        return {}
+    level, *weights = outlook.ranges.har.coefficients[row].tolist()
+    over = (closes * np.exp(outlook.ranges.har.averages[row] / 2.0)).tolist()
+    named = dict(zip(PERIODS, over, strict=True)) | {"level": level}
+    return named | {f"weight of the {period}": weight for period, weight in zip(PERIODS, weights, strict=True)}
 
 
 def restrained(view: PreTradeView, snapshot: Snapshot, config: AccountConfig) -> tuple[Restrained, ...]:

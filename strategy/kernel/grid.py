@@ -6,6 +6,7 @@ from itertools import product
 
 from strategy.account.fees_and_slippage import Costs
 from strategy.portfolio.sizing import Allocation, SizingParams
+from strategy.signals.har import VolatilityEstimator
 from strategy.signals.strategies import Sizing, Strategy, sizing_of
 
 #: Largest number of points in a grid.
@@ -79,14 +80,14 @@ def names_read(strategy: Strategy) -> tuple[str, ...]:
     """Return the names of the sizing's parameters that the strategy uses.
 
     >>> from strategy.builtin.registry import MOMENTUM
-    >>> names_read(MOMENTUM)
-    ('target_annual_vol', 'max_position_size', 'allocation', 'rebalance_band', 'rebalance_every')
+    >>> [name for name in names_read(MOMENTUM) if "rebalance" not in name]
+    ['target_annual_vol', 'max_position_size', 'allocation', 'volatility_estimator']
     """
     if sizing_of(strategy) is Sizing.FULL:
         return tuple(field.name for field in fields(SizingParams))
     rebalancing = ("rebalance_band", "rebalance_every")
     if sizing_of(strategy).needs_volatility:
-        return "target_annual_vol", "max_position_size", "allocation", *rebalancing
+        return "target_annual_vol", "max_position_size", "allocation", "volatility_estimator", *rebalancing
     return "max_position_size", *rebalancing
 
 
@@ -95,9 +96,9 @@ def values_read(point: Point) -> dict[str, float | str | None]:
 
     >>> from strategy.builtin.registry import MOMENTUM
     >>> point = Point(symbols=("SPY",), strategy=MOMENTUM, sizing=SizingParams(), costs=Costs())
-    >>> list(values_read(point))
-    ['target_annual_vol', 'max_position_size', 'allocation', 'rebalance_band', 'rebalance_every', 'fee_bps',
-     'slippage_bps', 'financing_rate']
+    >>> [name for name in values_read(point) if "rebalance" not in name]
+    ['target_annual_vol', 'max_position_size', 'allocation', 'volatility_estimator',
+     'fee_bps', 'slippage_bps', 'financing_rate']
     """
     sizes: dict[str, float | str | None] = {name: getattr(point.sizing, name) for name in names_read(point.strategy)}
     costs = {name: getattr(point.costs, name) for name in ("fee_bps", "slippage_bps", "financing_rate")}
@@ -116,6 +117,7 @@ def account_rule(point: Point) -> SizingParams:
         max_position_size=most,
         neutral_zone=0.0,
         allocation=Allocation.INVERSE_VOL,
+        volatility_estimator=VolatilityEstimator.EWMA,
     )
     return shared if sizing_of(point.strategy) is Sizing.FULL else replace(shared, drawdown_floor=1.0)
 
@@ -123,14 +125,14 @@ def account_rule(point: Point) -> SizingParams:
 def chunks(wanted: Sequence[Point], rows: int) -> tuple[tuple[Point, ...], ...]:
     """Return the points in chunks for `rows` dates.
 
-    Each has one account, strategy, allocation, account rule and financing rate.
+    Each has one account, strategy, allocation, volatility estimator, account rule and financing rate.
 
     The chunks depend on nothing else, so that a sweep gives the same bits wherever its chunks are run.
     """
     groups: dict[object, list[Point]] = {}
     for point in wanted:
-        split = point.sizing.allocation
-        key = (point.symbols, point.strategy, split, account_rule(point), point.costs.financing_rate)
+        estimates = point.sizing.allocation, point.sizing.volatility_estimator
+        key = (point.symbols, point.strategy, estimates, account_rule(point), point.costs.financing_rate)
         groups.setdefault(key, []).append(point)
     result: list[tuple[Point, ...]] = []
     for group in groups.values():

@@ -28,6 +28,7 @@ from strategy.portfolio.leverage_cap import portfolio_exposures
 from strategy.portfolio.rebalancing import rebalancing_rows
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import Allocation, SizingParams
+from strategy.signals.har import VolatilityEstimator
 from strategy.signals.outlook import symbol_signals
 from strategy.signals.strategies import Sizing, Strategy
 
@@ -41,6 +42,7 @@ class PanelRules:
 
     limits: RiskLimits = DEFAULT_LIMITS
     allocation: Allocation = Allocation.INVERSE_VOL
+    estimator: VolatilityEstimator = VolatilityEstimator.EWMA
 
 
 #: The rules of a panel for which none are given.
@@ -49,17 +51,18 @@ DEFAULT_RULES = PanelRules()
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SweepPanel:
-    """Inputs shared by all points of one account, strategy and allocation: T dates, S symbols in sorted order.
+    """Inputs shared by all points of one account, strategy, allocation and estimator.
 
-    `sizing` holds the estimates at each close, its signal 0 where no position is allowed. `tradable` (T, S) marks where
-    a target is followed, `left` (T, S) where that is 0 because the symbol has left the universe. `open` and `close`
-    (T, S) are adjusted, NaN without a session, `days` (T,) are the calendar days since the previous date. `floor` (S,)
-    is the lowest exposure allowed.
+    There are T dates, and S symbols in sorted order. `sizing` holds the estimates at each close, its signal 0 where no
+    position is allowed. `tradable` (T, S) marks where a target is followed, `left` (T, S) where that is 0 because the
+    symbol has left the universe. `open` and `close` (T, S) are adjusted, NaN without a session, `days` (T,) are the
+    calendar days since the previous date. `floor` (S,) is the lowest exposure allowed.
     """
 
     instruments: tuple[Instrument, ...]
     strategy: Strategy
     allocation: Allocation
+    estimator: VolatilityEstimator
     open_time: TimeArray
     sizing: PortfolioSizing
     tradable: NDArray[np.bool_]
@@ -108,14 +111,14 @@ def sweep_panel(
     config = AccountConfig(
         strategy=strategy,
         symbols=panel.symbols,
-        sizing=SizingParams(allocation=rules.allocation),
+        sizing=SizingParams(allocation=rules.allocation, volatility_estimator=rules.estimator),
         limits=rules.limits,
         terms=TradingTerms(account="sweep", instruments=instruments, costs=Costs()),
     )
     calendars = {instrument.symbol: instrument.calendar for instrument in traded}
     view = aligned_signals(symbol_signals(bars, calendars, strategy), panel.symbols)
     window = slice(int(np.searchsorted(panel.open_time, first)), None)
-    known = estimates(view, panel.open_time[window])
+    known = estimates(view, panel.open_time[window], config.estimator)
     available = availability(known, config)
     sized = available.sized
     rule = portfolio_sizing(known, sized, view, config)
@@ -124,6 +127,7 @@ def sweep_panel(
         instruments=traded,
         strategy=strategy,
         allocation=rules.allocation,
+        estimator=rules.estimator,
         open_time=panel.open_time[window],
         sizing=replace(rule, signal=np.where(sized, rule.signal, 0.0)),
         tradable=available.ordered,
@@ -165,8 +169,11 @@ def swept(panel: SweepPanel, chunk: Sequence[Point]) -> Swept:
     """
     rules = {(point.strategy, account_rule(point), point.costs.financing_rate) for point in chunk}
     symbols = tuple(instrument.symbol for instrument in panel.instruments)
-    split = {(point.symbols, point.sizing.allocation) for point in chunk} != {(symbols, panel.allocation)}
-    if len(rules) != 1 or split or chunk[0].strategy != panel.strategy:
+    made_for = {(symbols, panel.strategy, panel.allocation, panel.estimator)}
+    asked = {
+        (point.symbols, point.strategy, point.sizing.allocation, point.sizing.volatility_estimator) for point in chunk
+    }
+    if len(rules) != 1 or asked != made_for:
         raise ValueError(f"{len(chunk)} points do not share account, strategy and rules with their panel; cut chunks")
     if len(panel.open_time) < 2:
         raise ValueError(f"{len(panel.open_time)} date gives no return; a sweep needs at least 2")

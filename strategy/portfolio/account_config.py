@@ -6,6 +6,7 @@ from strategy.account.trading_terms import TradingTerms
 from strategy.portfolio.rebalancing import Frequency
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams
+from strategy.signals.har import VolatilityEstimator
 from strategy.signals.strategies import Strategy
 
 
@@ -34,3 +35,8 @@ class AccountConfig:
         """Return the configuration of a halted account: every target is sought on every date, without a band."""
         sizing = replace(self.sizing, rebalance_band=0.0, rebalance_every=Frequency.DAILY)
         return replace(self, sizing=sizing)
+
+    @property
+    def estimator(self) -> VolatilityEstimator:
+        """Return the estimator of the volatilities that it is sized by; EWMA for a strategy sized without them."""
+        return self.sizing.estimator_for(self.strategy)

@@ -104,7 +104,7 @@ def pretrade_views(
 
     A date gives the same bits alone as among others.
     """
-    known = estimates(view, dates)
+    known = estimates(view, dates, config.estimator)
     numbers = (known.age_days, known.signal, known.regime, known.confidence, known.volatility)
     columns = [list(zip(*rows, strict=True)) for rows in zip(*(number.T.tolist() for number in numbers), strict=True)]
     statuses = _statuses(known, dates, config, held_back or {})

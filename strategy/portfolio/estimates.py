@@ -17,6 +17,7 @@ from strategy.portfolio.allocation import budgets
 from strategy.portfolio.leverage_cap import portfolio_exposures
 from strategy.portfolio.sizing import SizingParams, regime_multiplier, soft_signal, volatility_multiplier
 from strategy.portfolio.volatility import portfolio_volatilities
+from strategy.signals.har import VolatilityEstimator
 from strategy.signals.strategies import Sizing, sizing_of
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ NEUTRAL_CODE = 1
 class Estimates:
     """Each symbol's newest row on or before each date; all arrays are (T, S).
 
-    `age_days` is negative where there is no row; unknown estimates are NaN.
+    `age_days` is negative where there is no row; unknown estimates are NaN. `volatility_ratio` is the volatility over
+    that of the closes, 1 where it is unknown.
     """
 
     dates: NDArray[np.datetime64]
@@ -40,14 +42,16 @@ class Estimates:
     regime: NDArray[np.int64]
     confidence: FloatArray
     volatility: FloatArray
+    volatility_ratio: FloatArray
 
 
-def estimates(view: "AlignedSignals", dates: "Sequence[date] | TimeArray") -> Estimates:
-    """Return every symbol's estimates as of the close of each date."""
+def estimates(view: "AlignedSignals", dates: "Sequence[date] | TimeArray", estimator: VolatilityEstimator) -> Estimates:
+    """Return every symbol's estimates as of the close of each date, volatility by the estimator."""
     days = np.array(dates, dtype="datetime64[us]")
     shape = len(days), len(view.outlooks)
     age, regime = np.full(shape, -1, dtype=np.int64), np.full(shape, NEUTRAL_CODE, dtype=np.int64)
     signal, confidence, volatility = np.full((3, *shape), np.nan)
+    ratio = np.ones(shape)
     for column, outlook in enumerate(view.outlooks):
         row = np.searchsorted(outlook.open_time, days, side="right") - 1
         known = row >= 0
@@ -55,11 +59,19 @@ def estimates(view: "AlignedSignals", dates: "Sequence[date] | TimeArray") -> Es
         opened = outlook.open_time[row].astype("datetime64[D]")
         age[known, column] = (days[known].astype("datetime64[D]") - opened).astype(np.int64)
         signal[known, column] = outlook.signal[row]
-        volatility[known, column] = outlook.volatility[row]
+        if estimator is VolatilityEstimator.HAR and outlook.ranges is not None:
+            ratio[known, column] = outlook.ranges.volatility_ratio[row]
+        volatility[known, column] = outlook.volatility[row] * ratio[known, column]
         confidence[known, column] = outlook.confidence[row]
         regime[known, column] = outlook.regime[row]
     return Estimates(
-        dates=days, age_days=age, signal=signal, regime=regime, confidence=confidence, volatility=volatility
+        dates=days,
+        age_days=age,
+        signal=signal,
+        regime=regime,
+        confidence=confidence,
+        volatility=volatility,
+        volatility_ratio=ratio,
     )
 
 
@@ -103,7 +115,11 @@ class PortfolioSizing:
 def portfolio_sizing(
     known: Estimates, sized: NDArray[np.bool_], view: "AlignedSignals", config: "AccountConfig"
 ) -> PortfolioSizing:
-    """Split the portfolio of every date among the symbols that are `sized` (T, S), by the configured allocation."""
+    """Split the portfolio of every date among the symbols that are `sized` (T, S), by the configured allocation.
+
+    The portfolio has the correlations of the closes and the volatilities of the estimator: each symbol's returns are
+    scaled by the ratio of the two.
+    """
     sizing = sizing_of(config.strategy)
     multiplier = np.ones(known.signal.shape)
     if sizing is Sizing.FULL:
@@ -120,5 +136,7 @@ def portfolio_sizing(
         signal=np.where(np.isfinite(known.signal) & (known.signal != 0.0), known.signal, 0.0),
         multiplier=multiplier,
         budgets=split,
-        volatility=portfolio_volatilities(view.changes, stops, split, account_days_per_year(calendars)),
+        volatility=portfolio_volatilities(
+            view.changes, stops, split * known.volatility_ratio, account_days_per_year(calendars)
+        ),
     )

@@ -3,6 +3,7 @@
 The hard-edged rule is the one the seed document gives; the soft-edged one trades.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
@@ -12,7 +13,9 @@ from numpy.typing import NDArray
 
 from strategy.market.bars import FloatArray
 from strategy.portfolio.rebalancing import Frequency
+from strategy.signals.har import VolatilityEstimator
 from strategy.signals.regime import REGIMES, Regime
+from strategy.signals.strategies import Strategy, sizing_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,12 +39,21 @@ class Allocation(StrEnum):
     EQUAL = "equal"
 
 
+#: Parameters that are words, each with those that it may be.
+CHOICES: Mapping[str, type[StrEnum]] = {
+    "allocation": Allocation,
+    "volatility_estimator": VolatilityEstimator,
+    "rebalance_every": Frequency,
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SizingParams:
     """The seed document's four parameters, the drawdown control's knees (fractions of the peak), and what came after.
 
-    `rebalance_band` is how far a position may be from its target before it is traded, a fraction of equity, and
-    `rebalance_every` on which account dates it is: see `strategy.portfolio.rebalancing`.
+    `volatility_estimator` is what positions are sized by, `rebalance_band` how far one may be from its target before it
+    is traded, a fraction of equity, and `rebalance_every` on which account dates it is: see
+    `strategy.portfolio.rebalancing`.
 
     Raises ValueError if a parameter is outside its range.
     """
@@ -54,6 +66,7 @@ class SizingParams:
     drawdown_full: float = 0.25
     drawdown_floor: float = 0.25
     allocation: Allocation = Allocation.INVERSE_VOL
+    volatility_estimator: VolatilityEstimator = VolatilityEstimator.EWMA
     rebalance_band: float = 0.0
     rebalance_every: Frequency = Frequency.DAILY
 
@@ -72,16 +85,18 @@ class SizingParams:
             )
         if not 0 <= self.drawdown_floor <= 1:
             raise ValueError(f"drawdown_floor is {self.drawdown_floor}; it must lie between 0 and 1")
-        if self.allocation not in list(Allocation):
-            raise ValueError(f"allocation is {self.allocation!r}; it must be {', '.join(Allocation)}")
-        # A plain text is equal to its member, but not the same.
-        object.__setattr__(self, "allocation", Allocation(self.allocation))
         if not 0 <= self.rebalance_band < 1:
             raise ValueError(f"rebalance_band is {self.rebalance_band}; it must be at least 0 and below 1")
-        if self.rebalance_every not in set(Frequency):
-            raise ValueError(f"rebalance_every is {self.rebalance_every!r}; it must be one of {', '.join(Frequency)}")
-        # Callers may give the plain word.
-        object.__setattr__(self, "rebalance_every", Frequency(self.rebalance_every))
+        for name, words in CHOICES.items():
+            value = getattr(self, name)
+            if value not in list(words):
+                raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(words)}")
+            # Callers may give the plain word, which is equal to its member, but not the same.
+            object.__setattr__(self, name, words(value))
+
+    def estimator_for(self, strategy: Strategy) -> VolatilityEstimator:
+        """Return the estimator of the volatilities that the strategy is sized by; EWMA if it is sized without them."""
+        return self.volatility_estimator if sizing_of(strategy).needs_volatility else VolatilityEstimator.EWMA
 
 
 def calculate_position_size(signal: float, regime: Regime | str, volatility: float, params: SizingParams) -> float:

@@ -7,6 +7,8 @@ that estimate. A month's coefficients are fitted on the symbol's own rows before
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
 
 import numpy as np
 
@@ -17,6 +19,7 @@ from strategy.signals.rolling import VOLATILITY_BARS, change, daily_volatility, 
 HORIZON_BARS = 5
 #: Rows averaged: a day, a week, a month.
 AVERAGES = (1, 5, 22)
+PERIODS = ("day", "week", "month")
 #: Rows before a month on which its coefficients are fitted, and the fewest known ones among them that suffice.
 FIT_BARS, LEAST_BARS = 1_008, 252
 #: Most sessions in a month.
@@ -33,6 +36,20 @@ LEAST_RANGED = 0.5
 _RIDGE = 1e-6
 
 
+class VolatilityEstimator(StrEnum):
+    """Ways to estimate the volatility by which positions are sized."""
+
+    #: The exponentially weighted root mean square of the returns of closes.
+    EWMA = "ewma"
+    #: That of closes, corrected by what daily ranges and gaps say of the next days.
+    HAR = "har"
+
+    @property
+    def history_bars(self) -> int:
+        """Return the closes on which one value depends."""
+        return HAR_BARS if self is VolatilityEstimator.HAR else VOLATILITY_BARS + 1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class HarRatios:
     """HAR's variance over that of the closes, by row.
@@ -46,6 +63,24 @@ class HarRatios:
     averages: FloatArray
     coefficients: FloatArray
     ranged: FloatArray
+
+
+class Ranges:
+    """Daily ranges of one symbol's bars, from which HAR is computed when it is first asked for."""
+
+    def __init__(self, bars: Bars) -> None:
+        self._bars = bars
+
+    @cached_property
+    def har(self) -> HarRatios:
+        """Return HAR's ratios at every row."""
+        return har_ratios(self._bars)
+
+    @cached_property
+    def volatility_ratio(self) -> FloatArray:
+        """Return HAR's volatility over that of the closes, (T,)."""
+        result: FloatArray = np.sqrt(self.har.ratio)
+        return result
 
 
 def day_variance(bars: Bars) -> FloatArray:

@@ -11,9 +11,10 @@ from strategy.market.instruments import Calendar
 from strategy.signals.evaluation import evaluate
 from strategy.signals.faults import Fault, StrategyRefused
 from strategy.signals.forecaster import Forecaster
+from strategy.signals.har import Ranges, VolatilityEstimator
 from strategy.signals.network_inputs import bars_behind
 from strategy.signals.regime import regime_bars, regimes
-from strategy.signals.rolling import VOLATILITY_BARS, annual_volatility, change
+from strategy.signals.rolling import annual_volatility, change
 from strategy.signals.strategies import Strategy, sizing_of
 
 
@@ -21,8 +22,9 @@ from strategy.signals.strategies import Strategy, sizing_of
 class SymbolSignals:
     """One symbol's estimates by row; each array is (T,), NaN before its warm-up ends.
 
-    `signal` in [-1, 1], `regime` indexes REGIMES, `volatility` is annualised by the symbol's calendar, `change` is the
-    return of the adjusted close. Row t uses rows up to t only. A symbol with a `fault` of its strategy has no signal.
+    `signal` in [-1, 1], `regime` indexes REGIMES, `volatility` is that of the closes, annualised by the symbol's
+    calendar, `change` is the return of the adjusted close; `ranges` give HAR's volatility. Row t uses rows up to t
+    only. A symbol with a `fault` of its strategy has no signal.
     """
 
     symbol: str
@@ -32,13 +34,19 @@ class SymbolSignals:
     confidence: FloatArray
     volatility: FloatArray
     change: FloatArray
+    ranges: Ranges | None = None
     fault: Fault | None = None
 
 
-def history_bars(strategy: Strategy, model: Forecaster | None = None) -> int:
+def history_bars(
+    strategy: Strategy,
+    model: Forecaster | None = None,
+    estimator: VolatilityEstimator = VolatilityEstimator.EWMA,
+) -> int:
     """Return how many closes a decision depends on: the warm-up, and the bare window that a daily run loads."""
     own = max(strategy.history_bars, model.history_bars if model else 0)
-    return max(own, VOLATILITY_BARS + 1, regime_bars())
+    sized_by = estimator if sizing_of(strategy).needs_volatility else VolatilityEstimator.EWMA
+    return max(own, sized_by.history_bars, regime_bars())
 
 
 def warm_up_bars(strategy: Strategy) -> int:
@@ -47,7 +55,10 @@ def warm_up_bars(strategy: Strategy) -> int:
 
 
 def look_back(
-    newest: Callable[[int], Mapping[str, Bars]], strategy: Strategy, model: Forecaster | None = None
+    newest: Callable[[int], Mapping[str, Bars]],
+    strategy: Strategy,
+    model: Forecaster | None,
+    estimator: VolatilityEstimator,
 ) -> Mapping[str, Bars]:
     """Return the bars that a decision depends on: each symbol's own look-back, and other symbols' bars on its dates.
 
@@ -55,12 +66,12 @@ def look_back(
     symbols may also read the other symbols on the dates of their own context: if those trade more often, more of their
     bars are needed.
     """
-    own = newest(history_bars(strategy, model))
+    own = newest(history_bars(strategy, model, estimator))
     if (model is None and strategy.signals is None) or len(own) < 2:
         return own
     times = {symbol: series.open_time for symbol, series in own.items()}
     needed = model.look_back_bars(times) if model else bars_behind(times, strategy.history_bars)
-    return newest(max(history_bars(strategy, model), needed))
+    return newest(max(history_bars(strategy, model, estimator), needed))
 
 
 def symbol_signals(
@@ -110,6 +121,7 @@ def _outlook(bars: Bars, calendar: Calendar, signal: FloatArray, fault: Fault | 
         confidence=path.confidence,
         volatility=annual_volatility(close, calendar.days_per_year),
         change=change(close, 1),
+        ranges=Ranges(bars),
         fault=fault,
     )
 

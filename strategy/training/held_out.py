@@ -140,7 +140,8 @@ class HeldOut:
             )
         )
         dates = side_by_side({symbol: series.open_time for symbol, series in past.bars.items()}).open_time
-        rules = PanelRules(limits=config.limits, allocation=config.sizing.allocation)
+        sizing = config.sizing
+        rules = PanelRules(limits=config.limits, allocation=sizing.allocation, estimator=sizing.volatility_estimator)
         panel = sweep_panel(past.bars, config.terms.instruments, traded, dates[span.start], rules)
         symbols = tuple(instrument.symbol for instrument in panel.instruments)
         point = Point(symbols=symbols, strategy=traded, sizing=config.sizing, costs=config.terms.costs)

@@ -105,7 +105,7 @@ def training_panel(bars: Mapping[str, Bars], config: AccountConfig) -> TrainingP
     costs, sizing = config.terms.costs, config.sizing
     calendars = {instrument.symbol: instrument.calendar for instrument in instruments}
     view = aligned_signals(symbol_signals(bars, calendars, account.strategy), panel.symbols)
-    known = estimates(view, panel.open_time)
+    known = estimates(view, panel.open_time, account.estimator)
     available = availability(known, account)
     sized = available.sized
     rule = portfolio_sizing(known, sized, view, account)

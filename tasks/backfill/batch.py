@@ -88,7 +88,7 @@ def _simulated(
             settled = replace(settled, entries=(*moved, *settled.entries))
         state = settled.state
         risk = update_halt(risk, state.snapshot, job.policy.limits)
-        window = look_back(partial(newest, batch.bars, as_of), job.policy.strategy, model)
+        window = look_back(partial(newest, batch.bars, as_of), job.policy.strategy, model, config.estimator)
         calendars = {symbol: config.terms.instruments[symbol].calendar for symbol in window}
         seen = symbol_signals(window, calendars, job.policy.strategy, model, since=np.datetime64(as_of, "us"))
         view = aligned_signals(seen, job.symbols)

@@ -37,6 +37,7 @@ from tasks.data.universe import chosen_in_hindsight
 from tasks.models.fold_models import History
 from tasks.notices.exposure_cap import CappedLife, cap_decided_often
 from tasks.notices.missed_orders import cut_orders
+from tasks.notices.ranges import without_ranges
 from tasks.run.job import Job
 from tasks.strategies.audit_gate import Subject, proven
 from tasks.validation.eligible import Use, remarks, usable
@@ -160,7 +161,7 @@ def backtest(
             *remarks(gate),
             *_left_to_priors(walks),
             *chosen_in_hindsight(market.instruments),
-            *_capped(accounts, subject, net.replay),
+            *_of_sizing(accounts, subject, net.replay),
             *cut,
         ),
         bar_warnings=gate.standing,
@@ -239,13 +240,14 @@ def _view(job: Job, strategy: Strategy, symbols: Sequence[str], market: _Market,
     return aligned_signals(seen, symbols)
 
 
-def _capped(accounts: _Accounts, subject: Strategy, replayed: Replay) -> list[str]:
+def _of_sizing(accounts: _Accounts, subject: Strategy, replayed: Replay) -> list[str]:
+    """Return warnings that the cap decided, or that the volatility asked for could not be estimated."""
     sizing, year = accounts.job.policy.sizing, days_per_year(accounts.market.instruments)
     days = capped_days(subject, replayed.decisions, replayed.snapshots, sizing)
     reached = volatility_at_cap(accounts.views[subject], replayed.decisions, set(days), year)
-    return cap_decided_often(
-        subject, CappedLife(days=len(days), lived=len(replayed.snapshots), reached=reached), sizing
-    )
+    life = CappedLife(days=len(days), lived=len(replayed.snapshots), reached=reached)
+    ranges = without_ranges(accounts.views[subject].outlooks, sizing.estimator_for(subject), accounts.market.dates[0])
+    return [*cap_decided_often(subject, life, sizing), *ranges]
 
 
 def _demand_a_decision(replayed: Replay, strategy: Strategy, market: _Market) -> None:

@@ -24,6 +24,7 @@ class PointAnswer(Answer):
     neutral_zone: float | None
     lookback_period: int | None
     allocation: str | None
+    volatility_estimator: str | None
     drawdown_start: float | None
     drawdown_full: float | None
     drawdown_floor: float | None
@@ -75,6 +76,7 @@ class FoldPickAnswer(Answer):
     neutral_zone: float | None
     lookback_period: int | None
     allocation: str | None
+    volatility_estimator: str | None
     drawdown_start: float | None
     drawdown_full: float | None
     drawdown_floor: float | None

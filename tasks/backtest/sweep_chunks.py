@@ -18,6 +18,7 @@ from strategy.market.session_dates import account_dates
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import Allocation
 from strategy.signals.faults import StrategyRefused
+from strategy.signals.har import VolatilityEstimator
 from strategy.signals.outlook import warm_up_bars
 from strategy.signals.strategies import Strategy
 from tasks.strategies.grid_points import at_point
@@ -86,42 +87,47 @@ class PanelKey:
     symbols: tuple[str, ...]
     strategy: Strategy
     allocation: Allocation
+    estimator: VolatilityEstimator
 
 
 def panel_key(point: Point) -> PanelKey:
     """Return what the point shares with the others of its panel."""
-    return PanelKey(symbols=point.symbols, strategy=point.strategy, allocation=point.sizing.allocation)
+    sizing = point.sizing
+    return PanelKey(
+        symbols=point.symbols,
+        strategy=point.strategy,
+        allocation=sizing.allocation,
+        estimator=sizing.volatility_estimator,
+    )
 
 
 def cut_work(points: Sequence[Point], market: SweepMarket) -> tuple[Work, ...]:
-    """Return the points in chunks; one panel serves those with the same symbols, strategy and allocation.
-
-    Raises UsageError.
-    """
+    """Return the points in chunks, of which those that share what a panel is made for have one. Raises UsageError."""
     groups: dict[PanelKey, list[Point]] = {}
     for point in points:
         groups.setdefault(panel_key(point), []).append(point)
     result: list[Work] = []
     for key, members in groups.items():
-        symbols, strategy = key.symbols, key.strategy
-        first = np.datetime64(market.dates(symbols)[0], "us")
-        panel = _panel(market, key, first)
+        panel = _panel(market, key)
         if not panel.tradable.any():
             raise UsageError(
-                f"the history of {', '.join(symbols)} is too short: {strategy} needs {warm_up_bars(strategy)} bars of "
-                "a symbol before it trades; choose a later --end-date, or leave it out of the grid"
+                f"the history of {', '.join(key.symbols)} is too short: {key.strategy} needs "
+                f"{warm_up_bars(key.strategy)} bars of a symbol before it trades; choose a later --end-date, or leave "
+                "it out of the grid"
             )
         result.extend(Work(panel=panel, points=chunk) for chunk in chunks(members, len(panel.open_time)))
     return tuple(result)
 
 
-def _panel(market: SweepMarket, key: PanelKey, first: np.datetime64) -> SweepPanel:
-    """Return the panel that points share. Raises StrategyRefused, with the strategy's parameters."""
-    strategy, rules = key.strategy, PanelRules(limits=market.limits, allocation=key.allocation)
+def _panel(market: SweepMarket, key: PanelKey) -> SweepPanel:
+    """Return the panel of some points. Raises StrategyRefused, with the strategy's parameters."""
+    rules = PanelRules(limits=market.limits, allocation=key.allocation, estimator=key.estimator)
+    first = np.datetime64(market.dates(key.symbols)[0], "us")
+    bars = market.seen_by(key.strategy, key.symbols)
     try:
-        return sweep_panel(market.seen_by(strategy, key.symbols), market.instruments, strategy, first, rules)
+        return sweep_panel(bars, market.instruments, key.strategy, first, rules)
     except StrategyRefused as error:
-        raise at_point(error, described(strategy.parameters)) from error
+        raise at_point(error, described(key.strategy.parameters)) from error
 
 
 def side_by_side(threads: int) -> Runner:

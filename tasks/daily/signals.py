@@ -27,6 +27,7 @@ from tasks.daily.account_state import account_config, state_at
 from tasks.daily.restatement import restated
 from tasks.models.load import forecaster
 from tasks.models.retrain import Champion
+from tasks.notices.ranges import without_ranges
 from tasks.run.job import Job
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ class Judged:
 
 
 def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> tuple[str, ...]:
-    """Record the day's decisions once; return a warning for each symbol that a fault of the strategy holds.
+    """Record the day's decisions once; return a warning for each symbol without ranges or held by the strategy's fault.
 
     An explanation of every number is kept for each decision that leads to an order. Raises StrategyFailed if the
     strategy has a fault on every symbol.
@@ -58,7 +59,8 @@ def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> tuple[
         state, config = settled_state(store, job), account_config(store, job)
         config = config.at_once if risk_state.load(store, job.account).halted else config
         judged = judge_day(store, job, (state, config), model, held_back)
-        warnings = tuple(judged.faults.values())
+        unranged = without_ranges(judged.judgement.view.outlooks, config.estimator, job.as_of)
+        warnings = (*judged.faults.values(), *unranged)
         stored = ledger.provenance_on(store, job.account, job.as_of)
         if stored is not None:
             _demand_same_day(job, stored, ledger.decisions_on(store, job.account, job.as_of))
@@ -116,7 +118,7 @@ def judge_day(
         known = bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=count)
         return with_columns(store, job.source, known, job.policy.strategy.columns)
 
-    bars = look_back(newest, job.policy.strategy, model)
+    bars = look_back(newest, job.policy.strategy, model, config.estimator)
     calendars = {symbol: config.terms.instruments[symbol].calendar for symbol in bars}
     seen = signals_with_faults(bars, calendars, job.policy.strategy, model, since=np.datetime64(job.as_of, "us"))
     faults = {symbol: f"{symbol}: {signals.fault.message}" for symbol, signals in seen.items() if signals.fault}

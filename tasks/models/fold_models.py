@@ -115,9 +115,9 @@ def _costs(costs: Costs, day: date) -> dict[str, object]:
 def _sizing(config: AccountConfig) -> dict[str, object]:
     """Return what training uses of the sizing, as before there were allocations where there is one symbol or theirs.
 
-    The same goes for a rebalance band and frequency, with which models are judged.
+    The same goes for the estimator of volatility, and for a rebalance band and frequency, with which models are judged.
     """
-    names = ("rebalance_band", "rebalance_every")
+    names = ("volatility_estimator", "rebalance_band", "rebalance_every")
     unset = {name for name in names if getattr(config.sizing, name) == getattr(SizingParams(), name)}
     if len(config.symbols) == 1 or config.sizing.allocation is Allocation.INVERSE_VOL:
         unset |= {"allocation"}

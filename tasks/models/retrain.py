@@ -16,6 +16,7 @@ from strategy.market.bars import Bars
 from strategy.signals.faults import Fault
 from strategy.signals.fitted_model import refused_in_words
 from strategy.signals.forecaster import Forecaster
+from strategy.signals.har import VolatilityEstimator
 from strategy.signals.outlook import look_back
 from tasks.models.challenger import Challenged, challenge
 from tasks.models.load import stored_model
@@ -144,7 +145,7 @@ def _refusals(job: Job, model: Forecaster) -> tuple[Fault, ...]:
             known = bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=count)
             return with_columns(store, job.source, known, job.policy.strategy.columns)
 
-        bars = look_back(newest, job.policy.strategy, model)
+        bars = look_back(newest, job.policy.strategy, model, VolatilityEstimator.EWMA)
     return model.refusals(bars, np.datetime64(job.as_of, "us"))
 
 

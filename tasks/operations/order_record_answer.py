@@ -77,13 +77,16 @@ class SizePart(Answer):
     """The steps from the signal to the exposure wanted; those up to `capped` stay out if capital is split, not risk.
 
     `risk_share` and `correlation` are those in the book of all budgets, held without signals. With direct sizing there
-    is no volatility, budget or multiplier.
+    is no volatility, budget or multiplier. `ranges` are the numbers by which HAR corrects the volatility of the closes;
+    empty where it does not.
     """
 
     signal: float | None = None
     soft_signal: float | None = None
     regime_multiplier: float | None = None
     volatility: float | None = None
+    closes_volatility: float | None = None
+    ranges: dict[str, float] = Field(default_factory=dict)
     allocation: str | None = None
     budget: float | None = None
     risk_share: float | None = None

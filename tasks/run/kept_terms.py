@@ -25,6 +25,7 @@ LEGACY: Terms = MappingProxyType(
         "borrow_spread": 0.015,
         "cash_spread": 0.005,
         "short_fee": 0.005,
+        "volatility_estimator": "ewma",
         "rebalance_band": 0.0,
         "rebalance_every": "daily",
     }

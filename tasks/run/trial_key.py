@@ -20,17 +20,18 @@ _OF_LEARNERS = frozenset({"seed", "validation_share", "retrain_every_bars", "mod
 _OF_SOME_LEARNERS = frozenset(name for strategy in BUILT_IN.values() for name in settings_read(strategy))
 #: The settings that mean neither a rebalance band nor a frequency.
 _WITHOUT_BAND: Mapping[str, object] = {"rebalance_band": 0.0, "rebalance_every": "daily"}
+#: The values that trials had before there was a choice.
+_BEFORE: Mapping[str, object] = {**_WITHOUT_BAND, "volatility_estimator": "ewma"}
+#: What a strategy that is sized without volatility does not read.
+_WITHOUT_VOLATILITY = frozenset(
+    {"neutral_zone", "lookback_period", "target_annual_vol", "allocation", "volatility_estimator"}
+)
 #: The settings that each sizing does not read.
 _UNSIZED: Mapping[Sizing, frozenset[str]] = {
     Sizing.FULL: frozenset(),
     Sizing.VOLATILITY: frozenset({"neutral_zone", "lookback_period"}),
-    Sizing.ONCE: frozenset(
-        {
-            *("neutral_zone", "lookback_period", "target_annual_vol", "allocation"),
-            *("rebalance_band", "rebalance_every"),
-        }
-    ),
-    Sizing.DIRECT: frozenset({"neutral_zone", "lookback_period", "target_annual_vol", "allocation"}),
+    Sizing.ONCE: _WITHOUT_VOLATILITY | _WITHOUT_BAND.keys(),
+    Sizing.DIRECT: _WITHOUT_VOLATILITY,
 }
 
 
@@ -72,8 +73,8 @@ def configuration(
     if settings.get("allocation") == Allocation.INVERSE_VOL:
         # Trials of before there was another did not name it.
         unread |= {"allocation"}
-    # Nor had they a rebalance band.
-    unread |= {key for key, value in _WITHOUT_BAND.items() if settings.get(key, value) == value}
+    # Nor had they a rebalance band or an estimator to choose.
+    unread |= {key for key, value in _BEFORE.items() if settings.get(key, value) == value}
     read = {key: value for key, value in settings.items() if key not in unread - frozenset(acted)}
     own: dict[str, object] = {"strategy_sha256": strategy.version} if strategy.version else {}
     if is_dataclass(strategy.parameters) and not isinstance(strategy.parameters, type):

@@ -1,6 +1,7 @@
 """Made-up markets for the networks: walks, reversals, calendars, and the mandate of an account on them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -34,6 +35,13 @@ def stock(symbol: str, seed: int, count: int, first: str = "2010-01-01") -> Bars
     """Prices on weekdays."""
     close = 50 * np.exp(np.cumsum(0.012 * np.random.default_rng(seed).standard_normal(count)))
     return make_bars(symbol, dates(first, count, Calendar.WEEKDAYS), close=close)
+
+
+def with_ranges(bars: Bars, seed: int) -> Bars:
+    """The bars with highs and lows beyond their opens and closes."""
+    draw = np.random.default_rng(seed)
+    above, below = 0.01 * draw.random((2, len(bars)))
+    return replace(bars, high=bars.high * (1.0 + above), low=bars.low * (1.0 - below))
 
 
 def market(*bars: Bars) -> dict[str, Bars]:

@@ -27,7 +27,7 @@ SIZING_NAMES = tuple(parameter.name for parameter in fields(SizingParams))
 COST_NAMES = ("fee_bps", "slippage_bps", "financing_rate")
 NAMES = ("symbols", "strategy", *SIZING_NAMES, *COST_NAMES)
 #: Names whose values are no numbers.
-TEXTS = frozenset({"strategy", "allocation", "rebalance_every"})
+TEXTS = frozenset({"strategy", "allocation", "volatility_estimator", "rebalance_every"})
 #: Names that are options as well: each may be given in one place only.
 OPTIONS = {"symbols": "--symbols", "strategy": "--strategy", "fee_bps": "--fee-bps", "slippage_bps": "--slippage-bps"}
 

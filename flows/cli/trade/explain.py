@@ -248,6 +248,7 @@ def _size(size: "SizePart") -> list[Line]:
             ("signal", size.signal, ""),
             ("s'", size.soft_signal, "the signal with the neutral zone cut out"),
             ("g", size.regime_multiplier, "regime multiplier"),
+            *_ranges(size),
             ("σ", size.volatility, "annualised volatility of the symbol"),
             ("b", size.budget, BUDGETS[size.allocation or "inverse-vol"]),
             ("share of the risk", size.risk_share, "of the variance of all budgets held together, without signals"),
@@ -267,6 +268,18 @@ def _size(size: "SizePart") -> list[Line]:
         ("kept beside", size.kept_beside, "gross exposure of positions that are not ordered"),
         ("wanted", size.wanted, ""),
     ]
+
+
+def _ranges(size: "SizePart") -> list[Line]:
+    """Return the lines of a volatility that daily ranges correct; none for that of closes."""
+    if not size.ranges:
+        return []
+    lines: list[Line] = [("σ of the closes", size.closes_volatility, "annualised; daily ranges correct it:")]
+    for name, value in size.ranges.items():
+        fitted = name == "level" or name.startswith("weight")
+        told = "fitted on the symbol's rows before the month" if fitted else "σ of that time by daily ranges and gaps"
+        lines.append((name, value, told))
+    return lines
 
 
 #: What a rebalance band did to a target, by its code.

@@ -26,7 +26,7 @@ from strategy.audit.lookahead import (
     with_another_future,
 )
 from strategy.backtest.day_loop import Replay, replay
-from strategy.builtin.registry import BUILT_IN, RULES, TURBO
+from strategy.builtin.registry import BUILT_IN, RULES, TURBO, VOL_TARGET
 from strategy.market.bars import Bars, FloatArray, bars_until
 from strategy.market.instruments import Calendar
 from strategy.market.session_dates import account_dates
@@ -36,13 +36,14 @@ from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams
 from strategy.signals.features import features
+from strategy.signals.har import VolatilityEstimator
 from strategy.signals.outlook import SymbolSignals, symbol_signals
 from strategy.signals.strategies import Strategy
 from strategy.training.settings import TrainingSettings
 from strategy.training.training_panel import training_panel
 from strategy.training.walk_forward import Fold, yearly
 from strategy.training.windows import SplitRule
-from testing.markets.panels import mandate, market, stock, walk
+from testing.markets.panels import mandate, market, stock, walk, with_ranges
 from testing.runs.networks import opinionated
 
 #: A coin, a stock on weekdays with a split, and a symbol that is listed late.
@@ -81,6 +82,22 @@ def test_no_strategy_looks_ahead(strategy: Strategy) -> None:
         found = lookahead(claim, BARS, DAYS, seed=1)
         assert found.differences == ()
         assert (found.check, found.dates, found.passed) == (claim.check, 4, True)
+
+
+def test_no_decision_by_daily_ranges_looks_ahead() -> None:
+    bars = market(*(with_ranges(walk(symbol, seed, 1_500), seed) for seed, symbol in enumerate(("A", "B"))))
+    plain = replace(mandate(bars), strategy=VOL_TARGET)
+    ranged = replace(plain, sizing=replace(plain.sizing, volatility_estimator=VolatilityEstimator.HAR))
+    dates = account_dates(bars)[1_300:]
+    days = dates[::40]
+    view = aligned_signals(symbol_signals(bars, dict.fromkeys(bars, Calendar.ALWAYS), VOL_TARGET), ranged.symbols)
+    snapshots = replay(view, quotes_by_date(bars, dates[0], dates[-1]), dates, CAPITAL, ranged).snapshots
+    claim = decisions(ranged, "it", snapshots)
+    assert lookahead(claim, bars, days, seed=1).differences == ()
+    assert claim.of(bars, days[0]) != decisions(plain, "it", snapshots).of(bars, days[0])
+    # The fit reaches behind the window of the closes' estimate.
+    short = replace(claim, window=decisions(plain, "it", snapshots).window)
+    assert not lookahead(short, bars, days, seed=1).passed
 
 
 def test_no_feature_and_no_input_looks_ahead() -> None:

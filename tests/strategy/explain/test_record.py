@@ -31,12 +31,14 @@ from strategy.portfolio.leverage_cap import portfolio_exposures
 from strategy.portfolio.rebalancing import Rebalance
 from strategy.portfolio.risk_limits import RiskLimits, clip_to_limits
 from strategy.portfolio.sizing import SizingParams
+from strategy.signals.har import VolatilityEstimator
 from strategy.signals.network_inputs import INPUTS, inputs
 from strategy.signals.outlook import symbol_signals
 from strategy.signals.prior import prior
 from strategy.signals.regime import evidence, probabilities, regimes, weighed
+from strategy.signals.rolling import annual_volatility
 from strategy.signals.strategies import Sizing, Strategy, sizing_of
-from testing.markets.panels import mandate, market, stock, walk
+from testing.markets.panels import mandate, market, stock, walk, with_ranges
 from testing.runs.networks import TINY, opinionated
 
 D = Decimal
@@ -79,6 +81,12 @@ CASES = {
     "momentum": Case(strategy=MOMENTUM),
     "vol-target": Case(strategy=VOL_TARGET),
     "direct": Case(strategy=replace(RULES, name="direct", sizing="direct")),
+    "ranges": Case(
+        bars=market(with_ranges(walk("COIN", 1, 460), 1), stock("SHARE", 2, 330)),
+        strategy=VOL_TARGET,
+        sizing=SizingParams(volatility_estimator=VolatilityEstimator.HAR),
+        days=6,
+    ),
     "hold": Case(strategy=HOLD),
     "turnover": Case(limits=RiskLimits(max_turnover=0.05)),
     "order cap": Case(limits=RiskLimits(max_order_notional=D(300))),
@@ -254,6 +262,36 @@ def test_the_parts_of_the_size_multiply_to_it(told: Told) -> None:
             cap = day.day.config.sizing.max_position_size
             capped = portfolio_exposures(gross, np.ones(len(gross)), cap)
             assert capped.tolist() == [size.capped for size in sizes]
+
+
+def test_the_ranges_correct_the_volatility_of_the_closes(told: Told) -> None:
+    case, _ = told
+    for day, explanation in every(told):
+        size = explanation.sized
+        if size is None or size.volatility is None or size.closes_volatility is None:
+            continue
+        closes = annual_volatility(day.day.bars[explanation.symbol].close, calendar_days(day.day, explanation.symbol))
+        assert size.closes_volatility == closes[-1]
+        if case.sizing.volatility_estimator is VolatilityEstimator.EWMA or explanation.symbol == "SHARE":
+            assert (size.volatility, dict(size.ranges)) == (size.closes_volatility, {})
+            continue
+        told_of = dict(size.ranges)
+        exponent = told_of["level"] + sum(
+            told_of[f"weight of the {period}"] * 2 * np.log(told_of[period] / size.closes_volatility)
+            for period in ("day", "week", "month")
+        )
+        assert size.volatility == pytest.approx(size.closes_volatility * np.exp(exponent / 2), rel=1e-9)
+        assert size.volatility != size.closes_volatility
+
+
+def test_bars_without_ranges_of_their_own_are_sized_by_their_closes() -> None:
+    told = [one for day in lived(CASES["ranges"]) for one in explanations(day.day)]
+    assert {one.symbol for one in told} == {"COIN", "SHARE"}
+    assert {one.symbol for one in told if one.sized and one.sized.ranges} == {"COIN"}
+
+
+def calendar_days(day: Judgement, symbol: str) -> int:
+    return day.config.terms.instruments[symbol].calendar.days_per_year
 
 
 def test_the_order_is_the_change_of_the_exposure_in_whole_lots(told: Told) -> None:

@@ -15,7 +15,7 @@ from strategy.backtest.day_loop import Replay, replay, turnovers
 from strategy.builtin.registry import HOLD, MOMENTUM, RULES, TURBO, VOL_TARGET
 from strategy.evaluation.metrics import metrics
 from strategy.kernel.grid import CHUNK_POINTS, MOST_POINTS, Grid, Point, account_rule, chunks, points
-from strategy.kernel.grid_accounts import sweep_panel, swept
+from strategy.kernel.grid_accounts import PanelRules, sweep_panel, swept
 from strategy.market.bars import Bars
 from strategy.market.instruments import Calendar, Instrument, Membership
 from strategy.market.session_dates import account_dates
@@ -24,9 +24,10 @@ from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.capped_days import capped_days
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import SizingParams
+from strategy.signals.har import VolatilityEstimator
 from strategy.signals.outlook import symbol_signals
 from strategy.signals.strategies import Strategy
-from testing.markets.panels import stock, walk
+from testing.markets.panels import stock, walk, with_ranges
 
 D = Decimal
 FIRST = date(2011, 1, 3)
@@ -39,6 +40,7 @@ SIZINGS = (
     SizingParams(neutral_zone=0.0, target_annual_vol=0.1, max_position_size=1.0),
     SizingParams(drawdown_start=0.02, drawdown_full=0.1, drawdown_floor=0.1, lookback_period=60),
     SizingParams(drawdown_start=0.02, drawdown_full=0.1, drawdown_floor=0.1, lookback_period=60, neutral_zone=0.2),
+    SizingParams(volatility_estimator=VolatilityEstimator.HAR),
 )
 COSTS = (Costs(), Costs(fee_bps=D(10), slippage_bps=D(5), financing=flat(D("0.02"))))
 
@@ -71,11 +73,12 @@ def all_points(symbols: tuple[str, ...]) -> tuple[Point, ...]:
 
 @pytest.mark.parametrize("symbols", [("A",), ("A", "B")])
 def test_a_point_is_the_exact_account_with_lots_and_limits_off(symbols: tuple[str, ...]) -> None:
-    bars = {symbol: walk(symbol, seed, 500) for seed, symbol in enumerate(symbols)}
+    bars = {symbol: with_ranges(walk(symbol, seed, 600), seed) for seed, symbol in enumerate(symbols)}
     instruments = traded(*bars.values())
     compared = bound = 0
-    for chunk in chunks(all_points(symbols), 500):
-        panel = sweep_panel(bars, instruments, chunk[0].strategy, np.datetime64(FIRST, "us"))
+    for chunk in chunks(all_points(symbols), 600):
+        rules = PanelRules(estimator=chunk[0].sizing.volatility_estimator)
+        panel = sweep_panel(bars, instruments, chunk[0].strategy, np.datetime64(FIRST, "us"), rules)
         found = swept(panel, chunk)
         for number, point in enumerate(found.points):
             replayed = exact(bars, instruments, point)
@@ -90,9 +93,26 @@ def test_a_point_is_the_exact_account_with_lots_and_limits_off(symbols: tuple[st
             assert found.capped[number] == pytest.approx(len(days) / len(replayed.snapshots), abs=1e-12)
             bound += len(days)
             compared += 1
-    # Two strategies read all four sizings, two read the volatility target and the cap alone, one the cap.
-    assert compared == 2 * (2 * 4 + 2 * 2 + 2)
+    # Two strategies read all five sizings, two read the volatility target, the cap and the estimator, one the cap.
+    assert compared == 2 * (2 * 5 + 2 * 3 + 2)
     assert bound > 0
+
+
+def test_the_estimator_of_the_volatility_makes_another_account_and_another_panel() -> None:
+    bars = {"A": with_ranges(walk("A", 1, 600), 1)}
+    instruments, first = traded(*bars.values()), np.datetime64(FIRST, "us")
+    made = [
+        Point(symbols=("A",), strategy=VOL_TARGET, sizing=SizingParams(volatility_estimator=each), costs=Costs())
+        for each in VolatilityEstimator
+    ]
+    assert [len(chunk) for chunk in chunks(made, 600)] == [1, 1]
+    panels = [
+        sweep_panel(bars, instruments, VOL_TARGET, first, PanelRules(estimator=each)) for each in VolatilityEstimator
+    ]
+    plain, ranged = (swept(panel, (point,)).net for panel, point in zip(panels, made, strict=True))
+    assert np.abs(plain - ranged).max() > 1e-4
+    with pytest.raises(ValueError, match="do not share account, strategy and rules with their panel"):
+        swept(panels[0], made[1:])
 
 
 def test_what_has_left_the_universe_is_sold() -> None:
@@ -126,7 +146,7 @@ def test_what_may_not_be_shorted_is_not() -> None:
 
 def test_values_that_a_strategy_does_not_read_make_no_point() -> None:
     found = all_points(("A",))
-    assert len(found) == len(set(found)) == 28
+    assert len(found) == len(set(found)) == 36
     assert {point.sizing.neutral_zone for point in found if point.strategy is MOMENTUM} == {0.03}
 
 
@@ -187,8 +207,8 @@ def test_grids_that_cannot_be_run_are_refused() -> None:
 def test_points_that_share_nothing_are_no_chunk() -> None:
     bars = {"A": walk("A", 1, 600)}
     panel = sweep_panel(bars, traded(*bars.values()), RULES, np.datetime64(FIRST, "us"))
-    with pytest.raises(ValueError, match="28 points do not share account, strategy and rules"):
+    with pytest.raises(ValueError, match="36 points do not share account, strategy and rules"):
         swept(panel, all_points(("A",)))
     late = sweep_panel(bars, traded(*bars.values()), RULES, bars["A"].open_time[-1])
     with pytest.raises(ValueError, match="1 date gives no return"):
-        swept(late, all_points(("A",))[8:9])
+        swept(late, all_points(("A",))[10:11])

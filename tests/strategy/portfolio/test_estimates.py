@@ -10,15 +10,19 @@ import pytest
 from strategy.account.fees_and_slippage import Costs
 from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import replay
-from strategy.builtin.registry import BUILT_IN, TURBO
+from strategy.builtin.registry import BUILT_IN, HOLD, TURBO, VOL_TARGET
+from strategy.market.instruments import Calendar
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import decide, pretrade_views
+from strategy.portfolio.estimates import estimates, portfolio_sizing
+from strategy.portfolio.sizing import SizingParams
 from strategy.portfolio.volatility import PORTFOLIO_BARS, portfolio_volatilities
-from strategy.signals.outlook import symbol_signals
+from strategy.signals.har import HAR_BARS, VolatilityEstimator
+from strategy.signals.outlook import history_bars, symbol_signals
 from strategy.signals.rolling import VOLATILITY_SPAN, exponential_weights
 from strategy.signals.strategies import Strategy
-from testing.markets.panels import mandate, market, stock, walk
+from testing.markets.panels import mandate, market, stock, walk, with_ranges
 
 #: So many symbols that a sum over them is taken in pairs, on two calendars.
 BARS = market(*(walk(f"C{number:02}", number, 420) for number in range(9)), stock("S", 20, 300))
@@ -37,6 +41,33 @@ def test_one_day_alone_and_all_days_at_once_give_the_same_bits(strategy: Strateg
     replayed = replay(view, quotes_by_date(BARS, dates[0], dates[-1]), dates, Decimal(10_000), rules)
     again = [decision for snapshot in replayed.snapshots for decision in decide(view, snapshot, rules)]
     assert tuple(again) == replayed.decisions
+
+
+def test_daily_ranges_change_the_volatilities_of_a_portfolio_and_not_its_correlations() -> None:
+    bars = market(*(with_ranges(walk(symbol, seed, 500), seed) for seed, symbol in enumerate(("A", "B"))))
+    plain = replace(mandate(bars, Costs()), strategy=VOL_TARGET)
+    ranged = replace(plain, sizing=replace(plain.sizing, volatility_estimator=VolatilityEstimator.HAR))
+    view = aligned_signals(symbol_signals(bars, dict.fromkeys(bars, Calendar.ALWAYS), VOL_TARGET), ranged.symbols)
+    dates, sized = account_dates(bars)[-3:], np.ones((3, 2), dtype=np.bool_)
+    closes, known = (estimates(view, dates, rules.estimator) for rules in (plain, ranged))
+    assert np.allclose(known.volatility, closes.volatility * known.volatility_ratio, rtol=1e-15)
+    assert (known.volatility != closes.volatility).all()
+    rule = portfolio_sizing(known, sized, view, ranged)
+    assert rule.budgets == pytest.approx((1 / known.volatility) / (1 / known.volatility).sum(axis=1, keepdims=True))
+    alone = [portfolio_sizing(closes, sized & (np.arange(2) == i), view, plain).volatility for i in (0, 1)]
+    half = replace(closes, volatility=np.ones((3, 2)))
+    both = portfolio_sizing(half, sized, view, plain).volatility
+    covariance = (4 * both**2 - alone[0] ** 2 - alone[1] ** 2) / 2
+    risk = rule.budgets * known.volatility_ratio
+    wanted = (risk[:, 0] * alone[0]) ** 2 + (risk[:, 1] * alone[1]) ** 2 + 2 * risk[:, 0] * risk[:, 1] * covariance
+    assert rule.volatility**2 == pytest.approx(wanted, rel=1e-9)
+
+
+def test_a_strategy_sized_without_volatility_has_that_of_closes_alone() -> None:
+    sizing = SizingParams(volatility_estimator=VolatilityEstimator.HAR)
+    assert [str(sizing.estimator_for(strategy)) for strategy in (VOL_TARGET, TURBO, HOLD)] == ["har", "har", "ewma"]
+    assert history_bars(VOL_TARGET, None, VolatilityEstimator.HAR) == HAR_BARS
+    assert history_bars(HOLD, None, VolatilityEstimator.HAR) == history_bars(HOLD)
 
 
 def test_with_direct_sizing_the_signal_is_the_exposure_up_to_the_cap_on_all_of_them() -> None:

@@ -53,7 +53,8 @@ def test_an_unknown_regime_is_refused() -> None:
         ("drawdown_full", 1.1, r"drawdown knees 0.1 and 1.1 must increase within \[0, 1\]"),
         ("drawdown_floor", -0.1, "drawdown_floor is -0.1; it must lie between 0 and 1"),
         ("drawdown_floor", 1.1, "drawdown_floor is 1.1; it must lie between 0 and 1"),
-        ("allocation", "erc", "allocation is 'erc'; it must be inverse-vol, equal-risk, equal"),
+        ("allocation", "erc", "allocation is 'erc'; it must be one of inverse-vol, equal-risk, equal"),
+        ("volatility_estimator", "garch", "volatility_estimator is 'garch'; it must be one of ewma, har"),
     ],
 )
 def test_parameters_out_of_range_are_refused(field: str, value: float, match: str) -> None:

@@ -69,6 +69,7 @@ def test_a_bar_is_stale_once_it_is_older_than_the_limit_and_a_missing_one_is_not
         regime=np.ones_like(age),
         confidence=unknown,
         volatility=unknown,
+        volatility_ratio=np.ones(age.shape),
     )
     assert stale(known, RiskLimits(stale_days=7)).tolist() == [[False, False], [False, True]]
 

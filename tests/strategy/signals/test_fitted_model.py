@@ -11,6 +11,7 @@ from strategy.market.bars import Bars, FloatArray
 from strategy.market.instruments import Calendar
 from strategy.signals.faults import Check
 from strategy.signals.fitted_model import FittedModel
+from strategy.signals.har import VolatilityEstimator
 from strategy.signals.outlook import look_back
 from strategy.signals.strategies import Strategy
 from testing.markets.panels import market, walk
@@ -81,7 +82,7 @@ def test_later_bars_and_those_before_the_look_back_change_no_signal() -> None:
 
 
 def test_the_look_back_reaches_the_newest_row_of_a_symbol_that_has_stopped() -> None:
-    bare = look_back(partial(newest, BARS), STRATEGY, model())
+    bare = look_back(partial(newest, BARS), STRATEGY, model(), VolatilityEstimator.EWMA)
     whole, again = model().forecast(BARS), model().forecast(bare)
     assert {symbol: values[-1] for symbol, values in again.items()} == {
         symbol: values[-1] for symbol, values in whole.items()

@@ -21,6 +21,7 @@ from strategy.backtest.day_loop import Replay, replay
 from strategy.builtin.registry import HOLD, RULES, TURBO
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Status
+from strategy.signals.har import VolatilityEstimator
 from strategy.signals.outlook import SymbolSignals, symbol_signals
 from strategy.signals.strategies import Strategy
 from tasks.backtest.run import Backtest, Window, backtest
@@ -188,6 +189,34 @@ def test_runs_by_models_equal_a_replay_with_each_days_model(lived: Lived, name: 
     view = aligned_signals(spliced, job.symbols)
     expected = replay(view, quotes_by_date(bars, FIRST, job.as_of), days, job.policy.capital, mandate)
     assert lived.replayed(name) == tidied(expected)
+
+
+def test_daily_runs_sized_by_daily_ranges_equal_one_backtest(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    job = account(tmp_path, "ranges", (COIN.symbol, STOCK.symbol), RULES, date(2020, 6, 12))
+    plain = job.policy
+    sizing = replace(plain.sizing, volatility_estimator=VolatilityEstimator.HAR)
+    job = replace(job, policy=replace(plain, sizing=sizing))
+    days = days_of(job)
+    for day in days:
+        today = on(job, day)
+        ingest(today, open_market)
+        barred = validate(today).barred
+        settle(today, PaperBroker)
+        assert signal(today, NO_MODEL, barred) == ()
+        trade(today, PaperBroker)
+        assert reconcile(today).difference == 0.0
+    home = tmp_path_factory.mktemp("once")
+    once = backtested(home, job)
+    assert once.dates == days
+    assert replayed(tmp_path, job.account, days) == tidied(once.net.replay)
+    closes = backtested(home, replace(job, policy=plain)).net.replay
+    by_ranges = {(each.as_of, each.symbol): each.volatility for each in once.net.replay.decisions}
+    assert {each.symbol for each in closes.decisions if each.volatility != by_ranges[each.as_of, each.symbol]} == {
+        "COIN",
+        "STOCK",
+    }
 
 
 def test_daily_runs_by_the_model_of_a_fold_equal_the_walk_forward_backtest(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from datetime import date
 
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import Allocation
-from tasks.models.fold_models import account_sha256
+from strategy.signals.har import VolatilityEstimator
+from tasks.models.fold_models import _account, account_sha256
 from testing.markets.panels import mandate, market, walk
 
 DAY = date(2012, 1, 2)
@@ -35,3 +36,15 @@ def test_a_model_belongs_to_the_allocation_of_several_symbols_and_of_before_ther
         for account in (one, two)
     ]
     assert [len(set(found)) for found in hashes] == [1, 3]
+
+
+def test_a_model_belongs_to_the_estimator_of_volatility_that_its_account_is_sized_by() -> None:
+    account = mandate(market(walk("A", 1, 30)))
+    ranged = replace(account, sizing=replace(account.sizing, volatility_estimator=VolatilityEstimator.HAR))
+    assert account_sha256(ranged, DAY) != account_sha256(account, DAY)
+
+
+def test_models_of_before_there_was_another_estimator_belong_to_that_of_closes() -> None:
+    sizing = _account(mandate(market(walk("A", 1, 30))), DAY)["sizing"]
+    assert isinstance(sizing, dict)
+    assert "volatility_estimator" not in sizing

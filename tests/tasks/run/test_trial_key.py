@@ -12,7 +12,7 @@ from strategy.signals.strategies import Strategy
 from tasks.run.trial_key import HALT, RATES, configuration
 
 COSTS = {"capital", "fee_bps", "slippage_bps", "financing_rate", "max_turnover", "max_order_notional"}
-SIZE = {"target_annual_vol", "max_position_size"}
+SIZE = {"target_annual_vol", "max_position_size", "volatility_estimator"}
 REBALANCING = {"rebalance_band", "rebalance_every"}
 FULL = COSTS | SIZE | REBALANCING | {"neutral_zone", "lookback_period"}
 NETWORKS = {
@@ -75,6 +75,13 @@ def test_trials_of_before_there_were_allocations_are_those_by_inverse_volatility
     assert configuration(before, RULES, ["SPY", "TLT"]) == configuration(settings, RULES, ["SPY", "TLT"])
     split = configuration({**settings, "allocation": "equal-risk"}, RULES, ["SPY", "TLT"])
     assert json.loads(split)["allocation"] == "equal-risk"
+
+
+def test_trials_of_before_there_was_another_estimator_are_those_by_closes(settings: dict[str, object]) -> None:
+    before = {name: value for name, value in settings.items() if name != "volatility_estimator"}
+    assert configuration(before, RULES, ["SPY"]) == configuration(settings, RULES, ["SPY"])
+    ranged = configuration({**settings, "volatility_estimator": "har"}, RULES, ["SPY"])
+    assert json.loads(ranged)["volatility_estimator"] == "har"
 
 
 def test_what_came_to_act_and_what_nobody_knows_count(settings: dict[str, object]) -> None:

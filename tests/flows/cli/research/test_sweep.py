@@ -84,6 +84,8 @@ def test_allocations_are_points_of_an_account_of_several_symbols(run: Run, optio
         ("neutral_zone = [nan]", "neutral_zone is nan; it must be"),
         ("neutral_zone = [true]", "neutral_zone holds True in the grid; it must hold numbers"),
         ('neutral_zone = ["0.1"]', "neutral_zone holds '0.1' in the grid; it must hold numbers"),
+        ('volatility_estimator = ["garch"]', "volatility_estimator is 'garch'; it must be 'ewma' or 'har'"),
+        ("volatility_estimator = [1]", "volatility_estimator is 1; it must be 'ewma' or 'har'"),
         ("fee_bps = [-1]", "fee_bps is -1; it must be greater than or equal to 0"),
         ("drawdown_floor = [1.5]", "drawdown_floor holds 1.5 in the grid; it must lie between 0 and 1"),
         (
