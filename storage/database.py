@@ -99,13 +99,14 @@ def lent(connection: Connection, name: str, frame: object) -> Iterator[None]:
 def migrate(connection: Connection, folder: Path) -> tuple[int, ...]:
     """Apply pending migrations, each with its record in one transaction; return their numbers.
 
-    Raises StoreError if a migration was edited after it had been applied, or the database is newer than the code.
+    Raises StoreError if a migration was edited after it had been applied, two have the same number, or the database is
+    newer than the code.
     """
     connection.execute(
         "CREATE TABLE IF NOT EXISTS migrations "
         "(number INTEGER PRIMARY KEY, name VARCHAR NOT NULL, sha256 VARCHAR NOT NULL)"
     )
-    scripts = {int(path.name[:4]): path for path in sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.sql"))}
+    scripts = _scripts(folder)
     recorded = dict(connection.execute("SELECT number, sha256 FROM migrations ORDER BY number").fetchall())
     _check_known(recorded, scripts)
     pending = tuple(number for number in sorted(scripts) if number not in recorded)
@@ -116,6 +117,20 @@ def migrate(connection: Connection, folder: Path) -> tuple[int, ...]:
                 "INSERT INTO migrations VALUES (?, ?, ?)", [number, scripts[number].name, _digest(scripts[number])]
             )
     return pending
+
+
+def _scripts(folder: Path) -> dict[int, Path]:
+    """Return the migrations by number. Raises StoreError for two of one number, of which only one would be applied."""
+    scripts: dict[int, Path] = {}
+    for path in sorted(folder.glob("[0-9][0-9][0-9][0-9]_*.sql")):
+        number = int(path.name[:4])
+        if number in scripts:
+            raise StoreError(
+                f"migrations {scripts[number].name} and {path.name} have the same number, {number}",
+                "give the newer one the next free number",
+            )
+        scripts[number] = path
+    return scripts
 
 
 def _check_known(recorded: dict[int, str], scripts: dict[int, Path]) -> None:

@@ -99,6 +99,15 @@ def test_a_database_of_a_newer_version_is_refused(tmp_path: Path, home: Path) ->
         pass
 
 
+def test_two_migrations_of_one_number_are_refused_before_either_is_applied(tmp_path: Path) -> None:
+    store = duckdb.connect()
+    script(tmp_path, "0001_one.sql", "CREATE TABLE one (i INTEGER);")
+    script(tmp_path, "0001_other.sql", "CREATE TABLE other (i INTEGER);")
+    with pytest.raises(StoreError, match=r"0001_one.sql and 0001_other.sql have the same number, 1"):
+        migrate(store, tmp_path)
+    assert store.execute("SELECT table_name FROM duckdb_tables()").fetchall() == [("migrations",)]
+
+
 def test_migrations_are_numbered_without_a_gap() -> None:
     numbers = [int(path.name[:4]) for path in sorted(MIGRATIONS.glob("*.sql"))]
     assert numbers == list(range(1, len(numbers) + 1))
