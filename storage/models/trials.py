@@ -15,7 +15,8 @@ from strategy.evaluation.deflated_sharpe import TrialLog
 class Trial:
     """An evaluation of a configuration (JSON text) on a set of symbols and a window, both ends included.
 
-    `sharpe` is its daily net Sharpe ratio over `days` days; both are None if unknown.
+    `sharpe` is its daily net Sharpe ratio over `days` days; both are None if unknown. `account_version` is that of the
+    account it ran in.
     """
 
     symbols: tuple[str, ...]
@@ -25,6 +26,7 @@ class Trial:
     recorded_at: datetime
     sharpe: float | None = None
     days: int | None = None
+    account_version: int = 1
 
     def __post_init__(self) -> None:
         if not self.symbols or self.start > self.end:
@@ -48,17 +50,23 @@ def record(connection: Connection, trial: Trial) -> int:
 
 def record_all(connection: Connection, trials: Sequence[Trial]) -> None:
     """Record the trials. A known trial takes the new Sharpe ratio, if there is one."""
-    rows = {_key(trial): (_spelled(trial.config), trial.recorded_at, trial.sharpe, trial.days) for trial in trials}
+    rows = {
+        _key(trial): (_spelled(trial.config), trial.recorded_at, trial.sharpe, trial.days, trial.account_version)
+        for trial in trials
+    }
     if not rows:
         return
     columns = zip(*((*key, *values) for key, values in rows.items()), strict=True)
     # One statement with a list per column: a thousand rows take as long as ten.
     connection.execute(
-        "INSERT INTO trials (symbols, start_date, end_date, config_sha256, config, recorded_at, sharpe, days) "
+        "INSERT INTO trials (symbols, start_date, end_date, config_sha256, config, recorded_at, sharpe, days, "
+        "account_version) "
         "SELECT unnest(?::VARCHAR[]), unnest(?::DATE[]), unnest(?::DATE[]), unnest(?::VARCHAR[]), "
-        "unnest(?::VARCHAR[]), unnest(?::TIMESTAMPTZ[]), unnest(?::DOUBLE[]), unnest(?::INTEGER[]) "
+        "unnest(?::VARCHAR[]), unnest(?::TIMESTAMPTZ[]), unnest(?::DOUBLE[]), unnest(?::INTEGER[]), "
+        "unnest(?::INTEGER[]) "
         "ON CONFLICT (symbols, start_date, end_date, config_sha256) DO UPDATE "
-        "SET sharpe = excluded.sharpe, days = excluded.days, recorded_at = excluded.recorded_at "
+        "SET sharpe = excluded.sharpe, days = excluded.days, recorded_at = excluded.recorded_at, "
+        "account_version = excluded.account_version "
         "WHERE excluded.sharpe IS NOT NULL",
         [list(column) for column in columns],
     )
@@ -67,14 +75,16 @@ def record_all(connection: Connection, trials: Sequence[Trial]) -> None:
 def tried(connection: Connection, trial: Trial) -> TrialLog:
     """Return the distinct configurations tried on the trial's symbols in windows that overlap its own.
 
-    If one was tried in several such windows, the Sharpe ratio in the trial's own window counts, else the newest.
+    If one was tried in several such windows, the Sharpe ratio in the trial's own window counts, else the newest. That
+    of another version of the account counts as unknown: it is measured otherwise.
     """
     symbols, start, end, _ = _key(trial)
     found = connection.execute(
-        "SELECT sharpe FROM trials WHERE symbols = ? AND start_date <= ? AND end_date >= ? "
+        "SELECT CASE WHEN account_version = ? THEN sharpe END FROM trials "
+        "WHERE symbols = ? AND start_date <= ? AND end_date >= ? "
         "QUALIFY row_number() OVER (PARTITION BY config_sha256 ORDER BY sharpe IS NULL, "
         "(start_date = ? AND end_date = ?) DESC, recorded_at DESC, start_date, end_date) = 1 ORDER BY config_sha256",
-        [symbols, end, start, start, end],
+        [trial.account_version, symbols, end, start, start, end],
     ).fetchall()
     return TrialLog(count=len(found), sharpes=tuple(float(sharpe) for (sharpe,) in found if sharpe is not None))
 

@@ -18,7 +18,7 @@ from strategy.market.bars import FloatArray
 from strategy.market.instruments import Instrument, account_days_per_year
 from tasks.backtest.measured import cash_of, equity_of
 from tasks.run.job import Job
-from tasks.run.trial_key import configuration
+from tasks.run.trial_key import account_version, configuration
 
 
 def judged(
@@ -57,6 +57,7 @@ def _counted(job: Job, net: Replay, returns: FloatArray, symbols: tuple[str, ...
         recorded_at=job.now,
         sharpe=ratio,
         days=None if ratio is None else len(returns),
+        account_version=account_version(job.policy.costs),
     )
     with connect(job.home) as store:
         trials.record(store, trial)

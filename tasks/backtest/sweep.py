@@ -36,7 +36,7 @@ from tasks.data.ingest import ingest
 from tasks.data.universe import chosen_in_hindsight
 from tasks.notices.exposure_cap import CappedLife, cap_decided_often
 from tasks.run.job import Job
-from tasks.run.trial_key import configuration
+from tasks.run.trial_key import account_version, configuration
 from tasks.validation.eligible import remarks, usable
 from tasks.validation.gate import inspect
 
@@ -315,6 +315,7 @@ def _trials(job: Job, results: Sequence[Result], market: SweepMarket) -> list[Tr
             recorded_at=job.now,
             sharpe=result.daily_sharpe,
             days=None if result.daily_sharpe is None else len(spans[result.point.symbols]) - 1,
+            account_version=account_version(result.point.costs),
         )
         for result in results
     ]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, is_dataclass
 
+from strategy.account.fees_and_slippage import Costs
 from strategy.builtin.registry import BUILT_IN
 from strategy.portfolio.sizing import Allocation
 from strategy.signals.strategies import Sizing, Strategy, sizing_of
@@ -46,6 +47,17 @@ def unread_financing(settings: Mapping[str, object]) -> frozenset[str]:
     (['borrow_spread', 'cash_spread', 'rates', 'short_fee'], ['financing_rate'])
     """
     return RATES if settings.get("financing_rate") is not None else frozenset({"financing_rate"})
+
+
+def account_version(costs: Costs) -> int:
+    """Return the version of the account at these costs, which says whose Sharpe ratios can be compared.
+
+    1: a flat rate of financing, and returns above a rate of 0. 2: dated rates, and returns above them.
+
+    >>> account_version(Costs())
+    1
+    """
+    return 1 if costs.financing.flat_rate is not None else 2
 
 
 def configuration(

@@ -46,6 +46,15 @@ def test_the_newest_sharpe_of_a_trial_stands_and_one_without_it_changes_nothing(
         assert store.execute("SELECT days, recorded_at FROM trials").fetchall() == [(1_000, LATER)]
 
 
+def test_the_sharpe_of_another_version_of_the_account_is_unknown_and_its_trial_counts(home: Path) -> None:
+    with connect(home) as store:
+        trials.record(store, replace(TRIAL, sharpe=0.05, days=900))
+        rated = replace(TRIAL, config=OTHER, sharpe=0.04, days=900, account_version=2)
+        trials.record(store, rated)
+        assert trials.tried(store, rated) == TrialLog(count=2, sharpes=(0.04,))
+        assert trials.tried(store, TRIAL) == TrialLog(count=2, sharpes=(0.05,))
+
+
 def test_each_configuration_gives_one_sharpe_of_its_own_window_first_and_then_of_the_newest(home: Path) -> None:
     half = replace(TRIAL, end=date(2017, 12, 31), sharpe=0.09, days=750, recorded_at=LATER)
     whole = replace(TRIAL, sharpe=0.05, days=1_500)

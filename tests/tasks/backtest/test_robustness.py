@@ -110,6 +110,15 @@ def test_the_account_and_its_benchmarks_are_judged_above_the_risk_free_rate(tmp_
     assert compared.rival_sharpe == pytest.approx(sharpe(RIVAL - 0.04 / 365, 365))
 
 
+def test_a_trial_carries_the_version_of_its_account(tmp_path: Path) -> None:
+    job = a_job(tmp_path, ("COIN",), date(2020, 6, 1))
+    a_backtest(with_target(job, 0.2), NET)
+    a_backtest(rated(with_target(job, 0.3)), NET)
+    with connect(tmp_path) as store:
+        kept = store.execute("SELECT account_version FROM trials ORDER BY account_version").fetchall()
+    assert kept == [(1,), (2,)]
+
+
 def test_interest_is_no_evidence(tmp_path: Path) -> None:
     job = rated(a_job(tmp_path, ("COIN",), date(2020, 6, 1)))
     idle = np.full(400, 0.035 / 365)
