@@ -2,7 +2,8 @@
 
     .venv/bin/python benchmarks/backtests/account_kernel.py
 
-The peers meet the same arrays in the same run: one NumPy expression over all of them (about what memory allows), a
+With `--band 0.02` the accounts trade within a rebalance band, at rates that change every row. The peers, which have
+neither, meet the same arrays in the same run: one NumPy expression over all of them (about what memory allows), a
 plain numba loop over one path after the other, and the plain torch loop of the tests, which is spared a look-back that
 slides.
 """
@@ -10,21 +11,23 @@ slides.
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
 from numba import njit
 from numpy.typing import NDArray
 
+from strategy.account.interest_rates import RateArrays
 from strategy.kernel.autograd import account
-from strategy.kernel.simulate import AccountMarket, simulate
+from strategy.kernel.simulate import AccountMarket, flat_rates, simulate
 from strategy.portfolio.sizing import SizingParams
 from testing.accounts.torch_scan import scanned
 
 FloatArray = NDArray[np.float64]
 
 
-def drawn(T: int, S: int, N: int) -> tuple[FloatArray, AccountMarket]:
+def drawn(T: int, S: int, N: int, rates: RateArrays) -> tuple[FloatArray, AccountMarket]:
     """Targets and a market without gaps in its sessions, from a fixed seed."""
     rng = np.random.default_rng(0)
     close = 100 * np.exp(np.cumsum(rng.normal(0, 0.01, (T, S, N)), axis=0))
@@ -32,12 +35,20 @@ def drawn(T: int, S: int, N: int) -> tuple[FloatArray, AccountMarket]:
         open=close * np.exp(rng.normal(0, 0.003, close.shape)),
         close=close,
         tradable=np.ones(close.shape, np.bool_),
-        days=np.ones((T, N)),
+        days=np.ones(T),
         cost=np.full((S, N), 0.001),
-        financing_rate=0.05,
+        rates=rates,
         drawdown=np.zeros(N),
     )
     return rng.uniform(-1.0, 1.5, close.shape) / S, market
+
+
+def dated_rates(rows: int) -> RateArrays:
+    """Rates of 0 to 5 % that change every row, with spreads."""
+    yearly = np.random.default_rng(1).uniform(0.0, 0.05, rows)
+    return RateArrays(
+        borrow=yearly + 0.015, cash=np.maximum(yearly - 0.005, 0.0), short=np.full(rows, 0.005), risk_free=yearly
+    )
 
 
 @njit(error_model="numpy")
@@ -77,9 +88,12 @@ def main() -> None:
     parser.add_argument("--symbols", type=int, default=1)
     parser.add_argument("--paths", type=int, default=512)
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--band", type=float, default=0.0)
     options = parser.parse_args()
-    target, market = drawn(options.bars, options.symbols, options.paths)
-    params, wanted = SizingParams(), torch.from_numpy(target).requires_grad_()
+    rates_of = dated_rates if options.band else partial(flat_rates, 0.05)
+    target, market = drawn(options.bars, options.symbols, options.paths, rates_of(options.bars))
+    params = SizingParams(rebalance_band=options.band, max_position_size=2.0)
+    wanted = torch.from_numpy(target).requires_grad_()
 
     def follow(threads: int) -> None:
         with torch.no_grad():
@@ -99,15 +113,15 @@ def main() -> None:
         "kernel, forward, 2 threads": lambda: follow(2),
         "kernel, simulate": lambda: simulate(target, market, params),
         "kernel, forward and backward": lambda: learn(account),
-        "NumPy, one expression": lambda: target * market.open + market.close * market.days[:, None],
+        "NumPy, one expression": lambda: target * market.open + market.close * market.days[:, None, None],
     }
     if options.symbols == 1:
         rows = [np.ascontiguousarray(values[:, 0].T) for values in (target, market.open, market.close)]
-        equities, days = np.empty_like(rows[0]), np.ascontiguousarray(market.days.T)
+        equities, days = np.empty_like(rows[0]), np.ones((options.paths, options.bars))
         works["plain numba loop, forward"] = lambda: plain(*rows, days, equities)  # type: ignore[call-arg]
     rates = {name: target.size / seconds(work, options.repeats) / 1e6 for name, work in works.items()}
     bars = min(options.bars, params.lookback_period - 1)
-    short, least = drawn(bars, options.symbols, options.paths)
+    short, least = drawn(bars, options.symbols, options.paths, rates_of(bars))
     wanted, market = torch.from_numpy(short).requires_grad_(), least
     rates[f"torch loop on {bars} bars, both"] = short.size / seconds(lambda: learn(scanned), 1) / 1e6
     print(f"{options.paths} paths x {options.symbols} symbols x {options.bars} bars    M symbol-bars/s    ratio")

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from strategy.kernel.simulate import AccountMarket, kernel_inputs, rule_of, run, simulate
+from strategy.kernel.simulate import AccountMarket, flat_rates, kernel_inputs, rule_of, run, simulate
 from strategy.market.bars import FloatArray
 from strategy.portfolio.sizing import SizingParams
 
@@ -37,7 +37,7 @@ def drawn(T: int, N: int) -> tuple[FloatArray, AccountMarket]:
         tradable=np.ones(close.shape, np.bool_),
         days=np.ones((T, N)),
         cost=np.full((1, N), FEE),
-        financing_rate=0.05,
+        rates=flat_rates(0.05, T),
         drawdown=np.zeros(N),
     )
     return rng.uniform(-1.0, 1.5, close.shape), market
@@ -78,7 +78,7 @@ def main() -> None:
     options = parser.parse_args()
     wanted, market = drawn(options.bars, options.paths)
     params = SizingParams()
-    inputs, rule = kernel_inputs(np.clip(wanted, -CAP, CAP), market), rule_of(market, params)
+    inputs, rule = kernel_inputs(np.clip(wanted, -CAP, CAP), market), rule_of(params)
     works: dict[str, Callable[[], object]] = {
         "account, simulate": lambda: simulate(np.clip(wanted, -CAP, CAP), market, params),
         "account, kernel alone": lambda: run(inputs, rule, 1),

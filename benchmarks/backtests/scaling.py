@@ -17,7 +17,7 @@ import numpy as np
 
 from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import replay
-from strategy.kernel.simulate import AccountMarket, simulate
+from strategy.kernel.simulate import AccountMarket, flat_rates, simulate
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.sizing import SizingParams
@@ -39,7 +39,7 @@ def in_bulk(bars: int, symbols: int, paths: int) -> Callable[[], object]:
         tradable=np.ones(close.shape, np.bool_),
         days=np.ones((bars, paths)),
         cost=np.full((symbols, paths), 0.001),
-        financing_rate=0.05,
+        rates=flat_rates(0.05, bars),
         drawdown=np.zeros(paths),
     )
     target = rng.uniform(-1.0, 1.5, close.shape) / symbols

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from strategy.kernel.autograd import account
 from strategy.kernel.sharpe_loss import returns_of, sharpe
-from strategy.kernel.simulate import AccountMarket
+from strategy.kernel.simulate import AccountMarket, flat_rates
 from strategy.networks.microbatches import Parts
 from strategy.networks.transformer import Network, NetworkShape, fixed_threads, new_network
 from strategy.portfolio.sizing import SizingParams
@@ -92,7 +92,7 @@ def contestants() -> tuple[Network, Callable[[], None], Callable[[], None], Call
         tradable=np.ones(close.shape, dtype=bool),
         days=np.ones((SCORED + 1, WINDOWS)),
         cost=np.full((1, WINDOWS), 0.001),
-        financing_rate=0.05,
+        rates=flat_rates(0.05, SCORED + 1),
         drawdown=np.zeros(WINDOWS),
     )
 

@@ -26,7 +26,7 @@ def account(target: Tensor, market: AccountMarket, params: SizingParams, threads
 
     The result is float64 on the target's device. The gradient is exact away from kinks. At a kink it is that of one
     side: a trade of exactly 0 counts as a buy; a position of exactly 0 as long; a long value of exactly the equity as
-    not borrowed; a drawdown at either knee as on its flat side; an equity equal to the peak as the new peak, and of
+    idle cash; a drawdown at either knee as on its flat side; an equity equal to the peak as the new peak, and of
     equal peaks the latest counts. An account without equity has targets of 0 whatever x is. A target that is not
     followed has a gradient of 0. A position exactly at an edge of its rebalance band counts as kept: the gradient of
     its target is 0, and the position passes on its own. With a band the equity jumps where a target crosses 0 or comes
@@ -44,7 +44,7 @@ class _Account(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, target: Tensor, market: AccountMarket, params: SizingParams, threads: int) -> Tensor:
-        rule = rule_of(market, params)
+        rule = rule_of(params)
         ledger = run(kernel_inputs(target.detach().numpy(), market), rule, threads)
         # This is the ledger's own array; it is saved so that torch refuses a backward pass if it was modified since.
         equity = torch.from_numpy(ledger.equity)
@@ -202,11 +202,13 @@ def _financed(reverse: Reverse, work: FloatArray, t: int, block: Block) -> None:
         before, last = reverse.ledger.held[t - 1, s, begin:end], reverse.inputs.mark[t - 1, s, begin:end]
         for n in range(end - begin):
             work[LONG + n] += max(before[n] * last[n], 0.0)
-    days, equity = reverse.inputs.days[t, begin:end], reverse.ledger.equity[t - 1, begin:end]
+    inputs, equity = reverse.inputs, reverse.ledger.equity[t - 1, begin:end]
+    shared = inputs.owed.shape[1] == 1
     for n in range(end - begin):
-        owed = reverse.rule.rate * days[n] * work[LAMBDA + n]
-        work[FROM_SHORT + n] = owed
-        work[FROM_LONG + n] = -owed if work[LONG + n] > equity[n] else 0.0
+        path = 0 if shared else begin + n
+        at = inputs.owed[t, path] if work[LONG + n] > equity[n] else inputs.earned[t, path]
+        work[FROM_SHORT + n] = inputs.lent[t, path] * work[LAMBDA + n]
+        work[FROM_LONG + n] = -at * work[LAMBDA + n]
     given = reverse.equity[t - 1, begin:end]
     for n in range(end - begin):
         given[n] += work[LAMBDA + n] - work[FROM_LONG + n]

@@ -28,14 +28,20 @@ MARGIN, GROSS, WANTED = range(9 * LANES, 12 * LANES, LANES)
 
 
 class KernelInputs(NamedTuple):
-    """Inputs of both passes; see AccountMarket. A named tuple, because numba does not accept dataclasses."""
+    """Inputs of both passes; see AccountMarket. A named tuple, because numba does not accept dataclasses.
+
+    `owed`, `earned` and `lent` (T, 1) or (T, N) are the fractions that borrowed money, idle cash and short positions
+    cost or earn from the row before to each row.
+    """
 
     target: FloatArray
     opening: FloatArray
     mark: FloatArray
     session: BoolArray
     followed: BoolArray
-    days: FloatArray
+    owed: FloatArray
+    earned: FloatArray
+    lent: FloatArray
     cost: FloatArray
     drawdown: FloatArray
 
@@ -53,12 +59,11 @@ class Ledger(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """Parameters of the account: financing per day, knees, floor and slope of d, and the look-back in rows.
+    """Parameters of the account: knees, floor and slope of d, and the look-back in rows.
 
     `band` is that of rebalancing, and `cap` the gross exposure above which it is ignored, rounding allowed for.
     """
 
-    rate: float
     start: float
     full: float
     floor: float
@@ -91,7 +96,10 @@ def forward(inputs: KernelInputs, ledger: Ledger, rule: Rule, first: int, last: 
         for t in range(T):
             if t > 0:
                 _settle(inputs, ledger, work, t, block)
-                _account(inputs, rule, work, t, block)
+                if inputs.owed.shape[1] == 1:
+                    _account(inputs, work, t, block)
+                else:
+                    _account_by_path(inputs, work, t, block)
             if (t + 1) % rule.lookback == 0:
                 _hand_over(ledger, rule, work, t, block)
             _measure(ledger, rule, work, t, block)
@@ -147,14 +155,28 @@ def _settle(inputs: KernelInputs, ledger: Ledger, work: FloatArray, t: int, bloc
 
 
 @inner
-def _account(inputs: KernelInputs, rule: Rule, work: FloatArray, t: int, block: Block) -> None:
-    """Compute E[t] from E[t − 1]."""
+def _account(inputs: KernelInputs, work: FloatArray, t: int, block: Block) -> None:
+    """Compute E[t] from E[t − 1], at the same rates for all paths.
+
+    At a flat rate, what is borrowed and sold short is charged as one sum.
+    """
     begin, end = block
-    days = inputs.days[t, begin:end]
+    owed, earned, lent = inputs.owed[t, 0], inputs.earned[t, 0], inputs.lent[t, 0] - inputs.owed[t, 0]
     for n in range(end - begin):
-        equity = work[EQUITY + n]
-        borrowed = max(work[LONG + n] - equity, 0.0) + work[SHORT + n]
-        work[EQUITY + n] = equity + work[GAIN + n] - rule.rate * days[n] * borrowed
+        equity, long, short = work[EQUITY + n], work[LONG + n], work[SHORT + n]
+        charge = owed * (max(long - equity, 0.0) + short) + lent * short - earned * max(equity - long, 0.0)
+        work[EQUITY + n] = equity + work[GAIN + n] - charge
+
+
+@inner
+def _account_by_path(inputs: KernelInputs, work: FloatArray, t: int, block: Block) -> None:
+    """Compute E[t] from E[t − 1], at rates of each path's own."""
+    begin, end = block
+    owed, earned, lent = inputs.owed[t, begin:end], inputs.earned[t, begin:end], inputs.lent[t, begin:end]
+    for n in range(end - begin):
+        equity, long, short = work[EQUITY + n], work[LONG + n], work[SHORT + n]
+        borrowed = owed[n] * (max(long - equity, 0.0) + short) + (lent[n] - owed[n]) * short
+        work[EQUITY + n] = equity + work[GAIN + n] - (borrowed - earned[n] * max(equity - long, 0.0))
 
 
 @inner

@@ -101,7 +101,8 @@ def values_read(point: Point) -> dict[str, float | str | None]:
      'fee_bps', 'slippage_bps', 'financing_rate']
     """
     sizes: dict[str, float | str | None] = {name: getattr(point.sizing, name) for name in names_read(point.strategy)}
-    costs = {name: getattr(point.costs, name) for name in ("fee_bps", "slippage_bps", "financing_rate")}
+    traded = {name: getattr(point.costs, name) for name in ("fee_bps", "slippage_bps")}
+    costs = {**traded, "financing_rate": point.costs.financing.flat_rate}
     return sizes | {name: None if value is None else float(value) for name, value in costs.items()}
 
 
@@ -132,7 +133,7 @@ def chunks(wanted: Sequence[Point], rows: int) -> tuple[tuple[Point, ...], ...]:
     groups: dict[object, list[Point]] = {}
     for point in wanted:
         estimates = point.sizing.allocation, point.sizing.volatility_estimator
-        key = (point.symbols, point.strategy, estimates, account_rule(point), point.costs.financing_rate)
+        key = (point.symbols, point.strategy, estimates, account_rule(point), point.costs.financing)
         groups.setdefault(key, []).append(point)
     result: list[tuple[Point, ...]] = []
     for group in groups.values():

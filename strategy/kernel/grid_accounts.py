@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strategy.account.fees_and_slippage import Costs
+from strategy.account.risk_free import risk_free
 from strategy.account.trading_terms import TradingTerms
 from strategy.evaluation.metrics import Metrics, metrics
 from strategy.kernel.grid import Point, account_rule
-from strategy.kernel.simulate import AccountMarket, simulate
+from strategy.kernel.simulate import AccountMarket, rates_between, simulate
 from strategy.market.bars import Bars, FloatArray, TimeArray
 from strategy.market.instruments import Instrument, account_days_per_year
 from strategy.market.panel import side_by_side
@@ -85,7 +86,7 @@ class SweepPanel:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Swept:
-    """Results of N points: `net` (T − 1, N) are the daily returns from the second date on.
+    """Results of N points: `net` (T − 1, N) are the daily returns above the risk-free rate from the second date on.
 
     `capped` (N,) are the shares of the T dates on which `max_position_size` decided the exposures, drawdown control
     aside.
@@ -167,7 +168,7 @@ def swept(panel: SweepPanel, chunk: Sequence[Point]) -> Swept:
 
     Raises ValueError if the points do not share what a chunk shares, or the panel has fewer than two dates.
     """
-    rules = {(point.strategy, account_rule(point), point.costs.financing_rate) for point in chunk}
+    rules = {(point.strategy, account_rule(point), point.costs.financing) for point in chunk}
     symbols = tuple(instrument.symbol for instrument in panel.instruments)
     made_for = {(symbols, panel.strategy, panel.allocation, panel.estimator)}
     asked = {
@@ -178,14 +179,16 @@ def swept(panel: SweepPanel, chunk: Sequence[Point]) -> Swept:
     if len(panel.open_time) < 2:
         raise ValueError(f"{len(panel.open_time)} date gives no return; a sweep needs at least 2")
     aimed, capped = _targets(panel, chunk)
-    path = simulate(aimed, sweep_market(panel, chunk), account_rule(chunk[0]))
+    market = sweep_market(panel, chunk)
+    path = simulate(aimed, market, account_rule(chunk[0]))
     before, change = path.equity[:-1], np.diff(path.equity, axis=0)
     # An account without equity earns nothing.
     net = np.divide(change, before, out=np.zeros_like(change), where=before > 0)
-    days_per_year = panel.days_per_year
+    net -= np.where(before > 0, market.riskless[1:], 0.0)
+    days_per_year, cash = panel.days_per_year, risk_free(chunk[0].costs.financing, panel.open_time)
     return Swept(
         points=tuple(chunk),
-        metrics=tuple(metrics(path.equity[:, n], path.turnover[:, n], days_per_year) for n in range(len(chunk))),
+        metrics=tuple(metrics(path.equity[:, n], path.turnover[:, n], days_per_year, cash) for n in range(len(chunk))),
         net=net,
         capped=capped,
     )
@@ -224,8 +227,8 @@ def sweep_market(panel: SweepPanel, chunk: Sequence[Point]) -> AccountMarket:
         open=np.repeat(panel.open[:, :, None], N, axis=2),
         close=np.repeat(panel.close[:, :, None], N, axis=2),
         tradable=np.repeat(tradable[:, :, None], N, axis=2),
-        days=np.repeat(panel.days[:, None], N, axis=1),
+        days=panel.days,
         cost=np.array(cost),
-        financing_rate=float(chunk[0].costs.financing_rate),
+        rates=rates_between(chunk[0].costs.financing, panel.open_time),
         drawdown=np.zeros(N),
     )

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 
 import numpy as np
 
+from strategy.account.interest_rates import FinancingTerms, RateArrays
 from strategy.kernel.forward_pass import BoolArray, KernelInputs, Ledger, Rule, forward
-from strategy.market.bars import FloatArray
+from strategy.market.bars import FloatArray, TimeArray
 from strategy.market.instruments import CALENDAR_DAYS_PER_YEAR
 from strategy.portfolio.rebalancing import CAP_ROUNDING, banded
 from strategy.portfolio.sizing import SizingParams
@@ -19,6 +20,7 @@ RANGES = {
     "open": "positive and finite where there is a close, and NaN where there is none",
     "close": "positive and finite, or NaN where there is no session",
     "days": "finite and above 0 from row 1 on",
+    "rates": "finite",
     "cost": "at least 0 and below 1",
     "drawdown": "at least 0 and below 1",
 }
@@ -32,9 +34,10 @@ class AccountMarket:
     adjusted quantity is the raw one divided by the factor: a split or a reinvested dividend multiplies the raw quantity
     by the change of the factor, so the adjusted one does not change and needs no special case. `tradable` (T, S, N)
     marks where the target of the row is followed; elsewhere, or without a session, the position and its open order are
-    kept. A symbol without further sessions keeps its last mark. `days` (T, N) are calendar days since the previous
-    account date; row 0 is not used. `cost` (S, N) is fee and slippage as a fraction of the traded notional at the open,
-    `financing_rate` is per year. `drawdown` (N,) is that of each path at its start: the peak before row 0 is
+    kept. A symbol without further sessions keeps its last mark. `days` (T,) or (T, N) are calendar days since the
+    previous account date; row 0 is not used. `rates`, each (T,) or (T, N), are yearly, and apply from their row to the
+    next; the last row is not used. `cost` (S, N) is fee and slippage as a fraction of the traded notional at the open.
+    `drawdown` (N,) is that of each path at its start: the peak before row 0 is
     1 / (1 − drawdown), and counts in the look-back window as row −1.
 
     Raises ValueError if shapes do not match or a number is out of range.
@@ -45,13 +48,19 @@ class AccountMarket:
     tradable: BoolArray
     days: FloatArray
     cost: FloatArray
-    financing_rate: float
+    rates: RateArrays
     drawdown: FloatArray
     #: Opens and closes, with the last mark where there is no session and 0 before the first.
     opening: FloatArray = field(init=False, repr=False)
     mark: FloatArray = field(init=False, repr=False)
     session: BoolArray = field(init=False, repr=False)
     followed: BoolArray = field(init=False, repr=False)
+    #: What borrowed money, idle cash, short positions and the risk-free rate cost or earn from the row before to each,
+    #: fractions, (T, 1) if all paths share dates and rates, else (T, N).
+    owed: FloatArray = field(init=False, repr=False)
+    earned: FloatArray = field(init=False, repr=False)
+    lent: FloatArray = field(init=False, repr=False)
+    riskless: FloatArray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         _check_shapes(self)
@@ -64,9 +73,45 @@ class AccountMarket:
                 np.copyto(mark[row], mark[row - 1], where=~session[row])
             opening = np.where(session, opening, mark)
         completed = {"opening": opening, "mark": mark, "session": session, "followed": session & self.tradable}
-        completed |= {name: as_lanes(getattr(self, name)) for name in ("days", "cost", "drawdown")}
+        completed |= {name: as_lanes(getattr(self, name)) for name in ("cost", "drawdown")}
+        for name, rate in (("owed", "borrow"), ("earned", "cash"), ("lent", "short"), ("riskless", "risk_free")):
+            completed[name] = _accrued(getattr(self.rates, rate), self.days)
+        wide = max(completed[name].shape[1] for name in ("owed", "earned", "lent"))
+        for name in ("owed", "earned", "lent"):
+            completed[name] = as_lanes(np.broadcast_to(completed[name], (len(mark), wide)))
         for name, value in completed.items():
             object.__setattr__(self, name, value)
+
+
+def flat_rates(rate: float, rows: int) -> RateArrays:
+    """Return rates at which all that is borrowed or sold short costs one rate, and cash earns nothing, for T rows.
+
+    >>> flat_rates(0.05, 2).borrow.tolist(), flat_rates(0.05, 2).cash.tolist()
+    ([0.05, 0.05], [0.0, 0.0])
+    """
+    return RateArrays(
+        borrow=np.full(rows, rate), cash=np.zeros(rows), short=np.full(rows, rate), risk_free=np.zeros(rows)
+    )
+
+
+def rates_between(terms: FinancingTerms, open_time: TimeArray) -> RateArrays:
+    """Return the rates from each of an account's dates (T,) to the next; the last date, which needs none, repeats one.
+
+    Raises RatesMissing.
+    """
+    known = terms.on(open_time[: max(1, len(open_time) - 1)])
+    row = np.minimum(np.arange(len(open_time)), len(known.borrow) - 1)
+    return RateArrays(
+        borrow=known.borrow[row], cash=known.cash[row], short=known.short[row], risk_free=known.risk_free[row]
+    )
+
+
+def _accrued(rate: FloatArray, days: FloatArray) -> FloatArray:
+    """Return what accrues from the row before to each row, 0 at the first, (T, 1) or (T, N)."""
+    yearly, spans = (values if values.ndim == 2 else values[:, None] for values in (rate, days))
+    result = np.zeros((len(days), max(yearly.shape[1], spans.shape[1])))
+    result[1:] = yearly[:-1] / CALENDAR_DAYS_PER_YEAR * spans[1:]
+    return result
 
 
 def as_lanes(values: FloatArray) -> FloatArray:
@@ -78,17 +123,21 @@ def _check_shapes(market: AccountMarket) -> None:
     if market.close.ndim != 3 or 0 in market.close.shape:
         raise ValueError(f"close has shape {market.close.shape}; it must be (T, S, N) with at least one of each")
     T, S, N = market.close.shape
-    shapes = {"open": (T, S, N), "tradable": (T, S, N), "days": (T, N), "cost": (S, N), "drawdown": (N,)}
+    shapes = {"open": (T, S, N), "tradable": (T, S, N), "cost": (S, N), "drawdown": (N,)}
     for name, shape in shapes.items():
         if getattr(market, name).shape != shape:
             raise ValueError(f"{name} has shape {getattr(market, name).shape}; beside these closes it must be {shape}")
+    for name, values in [("days", market.days), *_by_name(market.rates)]:
+        if values.shape not in {(T,), (T, N)}:
+            raise ValueError(f"{name} has shape {values.shape}; beside these closes it must be {(T,)} or {(T, N)}")
     if market.tradable.dtype != np.bool_:
         raise ValueError(f"tradable holds {market.tradable.dtype}; it must hold booleans")
 
 
 def _check_ranges(market: AccountMarket) -> None:
     session = ~np.isnan(market.close)
-    right = {name: np.isfinite(getattr(market, name)) & (getattr(market, name) >= 0) for name in RANGES}
+    checked = [name for name in RANGES if name != "rates"]
+    right = {name: np.isfinite(getattr(market, name)) & (getattr(market, name) >= 0) for name in checked}
     right["close"] = ~session | (right["close"] & (market.close > 0))
     right["open"] = np.where(session, right["open"] & (market.open > 0), np.isnan(market.open))
     right["days"] &= market.days > 0
@@ -99,8 +148,13 @@ def _check_ranges(market: AccountMarket) -> None:
         if not ok.all():
             at = tuple(map(int, np.unravel_index(int(np.argmin(ok)), ok.shape)))
             raise ValueError(f"{name} is {getattr(market, name)[at]} at {at}; it must be {RANGES[name]}")
-    if not 0 <= market.financing_rate < np.inf:
-        raise ValueError(f"financing_rate is {market.financing_rate}; it must be finite and at least 0")
+    for name, values in _by_name(market.rates):
+        if not np.isfinite(values).all():
+            raise ValueError(f"{name} holds {values[~np.isfinite(values)][0]}; it must be {RANGES['rates']}")
+
+
+def _by_name(rates: RateArrays) -> list[tuple[str, FloatArray]]:
+    return [(f"rates.{each.name}", getattr(rates, each.name)) for each in fields(rates)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -128,13 +182,13 @@ def simulate(target: FloatArray, market: AccountMarket, params: SizingParams, th
 
     >>> close, one = np.array([[[100.0]], [[110.0]], [[121.0]]]), np.ones((3, 1))
     >>> market = AccountMarket(
-    ...     open=close / 1.1, close=close, tradable=close > 0, days=one, cost=0 * one[:1], financing_rate=0.0,
+    ...     open=close / 1.1, close=close, tradable=close > 0, days=one, cost=0 * one[:1], rates=flat_rates(0.0, 3),
     ...     drawdown=0 * one[0],
     ... )
     >>> simulate(0.5 * one[:, None], market, SizingParams()).equity[:, 0].round(6)
     array([1.    , 1.05  , 1.1025])
     """
-    rule = rule_of(market, params)
+    rule = rule_of(params)
     ledger = run(kernel_inputs(target, market), rule, threads)
     exposure, turnover = np.empty_like(ledger.held), np.zeros_like(ledger.equity)
     rows = max(1, CHUNK_NUMBERS // target[0].size)
@@ -181,10 +235,9 @@ def kernel_inputs(target: FloatArray, market: AccountMarket) -> KernelInputs:
     return KernelInputs(as_lanes(target), *(getattr(market, name) for name in KernelInputs._fields[1:]))
 
 
-def rule_of(market: AccountMarket, params: SizingParams) -> Rule:
+def rule_of(params: SizingParams) -> Rule:
     """Return the parameters of the account as the passes read them."""
     return Rule(
-        rate=market.financing_rate / CALENDAR_DAYS_PER_YEAR,
         start=float(params.drawdown_start),
         full=float(params.drawdown_full),
         floor=float(params.drawdown_floor),

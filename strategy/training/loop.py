@@ -181,7 +181,8 @@ class _Run:
             market = at.panel.market(at.first, at.decisions + 1, self.settings.cost_multiplier)
             deepest = at.panel.sizing.drawdown_full
             market = replace(market, drawdown=self.draw.uniform(0.0, deepest, len(at.first)))
-            net.append(returns_of(account(target(departure, at), market, at.panel.unbanded)).flatten())
+            equity = account(target(departure, at), market, at.panel.unbanded)
+            net.append(returns_of(equity, torch.from_numpy(market.riskless[1:])).flatten())
             days.append(torch.from_numpy(market.days[1:]).flatten())
         loss = -sharpe(torch.cat(net), torch.cat(days))
         optimiser.zero_grad()

@@ -68,7 +68,10 @@ def departures(
 
 
 def net_returns(departure: FloatArray, panel: TrainingPanel, span: range, cost_multiplier: float = 1.0) -> Returns:
-    """Return the returns of an account that starts on the span's first date and follows prior plus departure (D, S)."""
+    """Return what an account earns that starts on the span's first date and follows prior plus departure (D, S).
+
+    The returns are those above the risk-free rate.
+    """
     dates = np.arange(span.start, span.stop)
     signal = soft_signal(np.clip(panel.prior[dates] + departure, -1.0, 1.0), panel.sizing.neutral_zone)
     wanted = portfolio_exposures(signal, panel.weight[dates], panel.sizing.max_position_size).clip(panel.floor)
@@ -76,7 +79,7 @@ def net_returns(departure: FloatArray, panel: TrainingPanel, span: range, cost_m
     # The last date only settles.
     followed = np.concatenate([wanted, np.zeros((1, len(panel.floor)))])
     path = simulate(np.ascontiguousarray(followed[:, :, None]), market, panel.sizing)
-    net: FloatArray = returns_of(torch.from_numpy(path.equity)).numpy()[:, 0]
+    net: FloatArray = returns_of(torch.from_numpy(path.equity), torch.from_numpy(market.riskless[1:])).numpy()[:, 0]
     return Returns(net=net, days=market.days[1:, 0], days_per_year=panel.days_per_year)
 
 

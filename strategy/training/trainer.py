@@ -38,7 +38,7 @@ class Past:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Returns:
-    """Net returns of an account, (D,), the calendar days of each, (D,), and its account days per year."""
+    """Net returns of an account above the risk-free rate, (D,), the calendar days of each, (D,), and days per year."""
 
     net: FloatArray
     days: FloatArray

@@ -1,12 +1,13 @@
 """Training panel: inputs, prior, sizing and prices of all symbols, i.e. everything but the network's own signal."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from strategy.kernel.simulate import AccountMarket
+from strategy.account.interest_rates import FinancingTerms, RateArrays
+from strategy.kernel.simulate import AccountMarket, rates_between
 from strategy.market.bars import Bars, FloatArray, TimeArray
 from strategy.market.instruments import account_days_per_year
 from strategy.market.panel import Panel, side_by_side
@@ -23,6 +24,8 @@ from strategy.signals.prior import PRIOR_BARS
 
 #: A symbol's own row from which inputs and prior are both known.
 FIRST_ROW = max(FEATURE_BARS, PRIOR_BARS) - 1
+#: The longest time by which the dates of a twin may begin before the first rate.
+TWIN_LEAD = np.timedelta64(366, "D")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,7 +52,7 @@ class TrainingPanel:
     cost: FloatArray
     floor: FloatArray
     sizing: SizingParams
-    financing_rate: float
+    rates: RateArrays
     days_per_year: int
 
     def __len__(self) -> int:
@@ -77,7 +80,7 @@ class TrainingPanel:
             tradable=np.ascontiguousarray(np.moveaxis(self.tradable[rows], 2, 1)),
             days=self.days[rows],
             cost=np.repeat(cost_multiplier * self.cost[:, None], len(first), axis=1),
-            financing_rate=self.financing_rate,
+            rates=RateArrays(**{each.name: getattr(self.rates, each.name)[rows] for each in fields(RateArrays)}),
             drawdown=np.zeros(len(first)),
         )
 
@@ -124,6 +127,17 @@ def training_panel(bars: Mapping[str, Bars], config: AccountConfig) -> TrainingP
         cost=np.array([float(costs.fee(instrument) + costs.slippage(instrument)) for instrument in instruments]),
         floor=np.array([-np.inf if instrument.shortable else 0.0 for instrument in instruments]),
         sizing=sizing,
-        financing_rate=float(costs.financing_rate),
+        rates=_rates(costs.financing, panel.open_time),
         days_per_year=account_days_per_year(frozenset(calendars.values())),
     )
+
+
+def _rates(terms: FinancingTerms, open_time: TimeArray) -> RateArrays:
+    """Return the rates between the dates. Raises RatesMissing.
+
+    The dates of a twin are made up, and may begin a little before the real ones: those take the first rate.
+    """
+    begins = max(terms.rates.dates[0], terms.risk_free.dates[0])
+    first = np.datetime64(begins, "us")
+    near = (open_time < first) & (first - open_time <= TWIN_LEAD)
+    return rates_between(terms, np.where(near, first, open_time))

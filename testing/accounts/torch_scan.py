@@ -24,9 +24,10 @@ def scanned(target: Tensor, market: AccountMarket, params: SizingParams) -> Tens
     opens, closes = torch.from_numpy(market.open), torch.from_numpy(market.close)
     session, tradable = ~torch.isnan(closes), torch.from_numpy(market.tradable)
     days, cost = torch.from_numpy(market.days), torch.from_numpy(market.cost)
+    borrow, idle, lent = (torch.from_numpy(getattr(market.rates, name)) for name in ("borrow", "cash", "short"))
     slope = (1.0 - params.drawdown_floor) / (params.drawdown_full - params.drawdown_start)
     mark = held = wanted = torch.zeros_like(closes[0])
-    cash = torch.ones_like(days[0])
+    cash = torch.ones_like(closes[0, 0])
     peak = 1.0 / (1.0 - torch.from_numpy(market.drawdown))
     before = [peak]
     # Unbound once: indexing row by row would allocate a gradient of the whole target for each row.
@@ -36,8 +37,8 @@ def scanned(target: Tensor, market: AccountMarket, params: SizingParams) -> Tens
             value = held * mark
             long = torch.where(value >= 0, value, 0.0).sum(0)
             short = -torch.where(value < 0, value, 0.0).sum(0)
-            debt = torch.where(long > equity, long - equity, 0.0)
-            cash = cash - market.financing_rate * days[t] / 365.0 * (debt + short)
+            debt, own = torch.where(long > equity, long - equity, 0.0), torch.where(long > equity, 0.0, equity - long)
+            cash = cash - days[t] / 365.0 * (borrow[t - 1] * debt + lent[t - 1] * short - idle[t - 1] * own)
             trade = torch.where(session[t], wanted - held, 0.0)
             notional = trade * torch.where(session[t], opens[t], 0.0)
             cash = cash - (notional + cost * torch.where(trade >= 0, notional, -notional)).sum(0)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from strategy.kernel.autograd import account
 from strategy.kernel.sharpe_loss import returns_of, sharpe
-from strategy.kernel.simulate import AccountMarket, simulate
+from strategy.kernel.simulate import AccountMarket, flat_rates, simulate
 from strategy.portfolio.sizing import SizingParams
 from testing.accounts.torch_scan import scanned
 
@@ -42,7 +42,7 @@ def drawn(seed: int, draw: Draw) -> tuple[Tensor, AccountMarket]:
         tradable=rng.random(close.shape) < 0.9,
         days=rng.choice([1.0, 3.0], (draw.T, draw.N)),
         cost=rng.uniform(0, 0.003, (draw.S, draw.N)),
-        financing_rate=0.2,
+        rates=flat_rates(0.2, draw.T),
         drawdown=rng.uniform(0, draw.deepest, draw.N),
     )
     return torch.from_numpy(draw.scale * rng.uniform(-1.5, 2.0, close.shape)), market
@@ -130,7 +130,7 @@ class Kink:
             tradable=close > 0,
             days=np.full((len(close), 1), 365.0),
             cost=np.full((1, 1), self.cost),
-            financing_rate=self.rate,
+            rates=flat_rates(self.rate, len(close)),
             drawdown=np.zeros(1),
         )
 
@@ -182,7 +182,7 @@ def test_of_equal_peaks_the_latest_counts_wherever_the_look_back_is_cut(lookback
         tradable=np.ones_like(market.tradable),
         days=market.days,
         cost=0 * market.cost,
-        financing_rate=0.0,
+        rates=flat_rates(0.0, draw.T),
         drawdown=market.drawdown,
     )
     params = SizingParams(lookback_period=lookback, drawdown_start=0.01, drawdown_full=0.5)

@@ -17,7 +17,7 @@ from strategy.builtin.registry import HOLD, MOMENTUM, TURBO, VOL_TARGET
 from strategy.kernel.autograd import account
 from strategy.kernel.grid import Grid, Point, account_rule, chunks, points
 from strategy.kernel.grid_accounts import sweep_market, sweep_panel, swept, targets
-from strategy.kernel.simulate import AccountMarket, simulate
+from strategy.kernel.simulate import AccountMarket, flat_rates, simulate
 from strategy.market.bars import Bars
 from strategy.market.instruments import Calendar, Instrument, Membership
 from strategy.market.session_dates import account_dates
@@ -162,7 +162,7 @@ def drawn(seed: int, draw: Draw) -> tuple[Tensor, AccountMarket]:
         tradable=rng.random(close.shape) < 0.9,
         days=rng.choice([1.0, 3.0], (draw.T, draw.N)),
         cost=rng.uniform(0, 0.003, (draw.S, draw.N)),
-        financing_rate=0.2,
+        rates=flat_rates(0.2, draw.T),
         drawdown=rng.uniform(0, 0.3, draw.N),
     )
     return torch.from_numpy(draw.scale * rng.uniform(-0.5, 1.5, close.shape)), market
@@ -211,7 +211,7 @@ def test_a_position_exactly_at_an_edge_is_kept() -> None:
         tradable=flat > 0,
         days=np.ones((4, 1)),
         cost=np.zeros((1, 1)),
-        financing_rate=0.0,
+        rates=flat_rates(0.0, 4),
         drawdown=np.zeros(1),
     )
     params = SizingParams(rebalance_band=0.25)

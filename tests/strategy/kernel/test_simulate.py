@@ -13,7 +13,7 @@ from strategy.account.trading_terms import TradingTerms
 from strategy.backtest.day_loop import opening, plan_orders, replay, settle_day, turnovers, with_orders
 from strategy.builtin.registry import TURBO
 from strategy.kernel.forward_pass import LANES
-from strategy.kernel.simulate import AccountMarket, simulate
+from strategy.kernel.simulate import AccountMarket, flat_rates, rates_between, simulate
 from strategy.market.bars import Bars, make_bars
 from strategy.market.instruments import Calendar, Instrument
 from strategy.market.session_dates import account_dates
@@ -91,7 +91,7 @@ class World:
             tradable=self.tradable[:, :, None],
             days=days[:, None],
             cost=np.array(cost)[:, None],
-            financing_rate=float(terms.costs.financing_rate),
+            rates=rates_between(terms.costs.financing, dates),
             drawdown=np.zeros(1),
         )
 
@@ -198,7 +198,7 @@ def by_hand(opens: np.ndarray, closes: np.ndarray, *, cost: float = 0.0, rate: f
         tradable=np.isfinite(closes),
         days=np.ones(closes.shape[::2]),
         cost=np.full((1, 1), cost),
-        financing_rate=rate,
+        rates=flat_rates(rate, len(closes)),
         drawdown=np.zeros(1),
     )
 
@@ -246,7 +246,7 @@ def many(T: int, S: int, N: int) -> tuple[np.ndarray, AccountMarket]:
         tradable=rng.random(close.shape) < 0.9,
         days=rng.choice([1.0, 3.0], (T, N)),
         cost=rng.uniform(0, 0.003, (S, N)),
-        financing_rate=0.05,
+        rates=flat_rates(0.05, T),
         drawdown=rng.uniform(0, 0.3, N),
     )
     return rng.uniform(-1, 1.5, close.shape), market
@@ -283,14 +283,18 @@ def test_the_peak_is_the_highest_equity_of_the_look_back(lookback: int) -> None:
     ("changes", "message"),
     [
         ({"close": np.ones((3, 1))}, r"close has shape \(3, 1\); it must be \(T, S, N\)"),
-        ({"days": np.ones((2, 1))}, r"days has shape \(2, 1\); beside these closes it must be \(3, 1\)"),
+        ({"days": np.ones((2, 1))}, r"days has shape \(2, 1\); beside these closes it must be \(3,\) or \(3, 1\)"),
         ({"tradable": np.ones((3, 1, 1))}, "tradable holds float64; it must hold booleans"),
         ({"open": prices(1, np.nan, 1)}, r"open is nan at \(1, 0, 0\); it must be positive and finite where"),
         ({"close": prices(1, 1, 0)}, r"close is 0.0 at \(2, 0, 0\); it must be positive"),
         ({"days": np.array([[0.0], [1.0], [0.0]])}, r"days is 0.0 at \(2, 0\); it must be finite and above 0"),
         ({"cost": np.array([[-0.1]])}, r"cost is -0.1 at \(0, 0\); it must be at least 0 and below 1"),
         ({"drawdown": np.ones(1)}, r"drawdown is 1.0 at \(0,\); it must be at least 0 and below 1"),
-        ({"financing_rate": float("inf")}, "financing_rate is inf; it must be finite and at least 0"),
+        ({"rates": flat_rates(np.inf, 3)}, "rates.borrow holds inf; it must be finite"),
+        (
+            {"rates": flat_rates(0.0, 2)},
+            r"rates.borrow has shape \(2,\); beside these closes it must be \(3,\) or \(3, 1\)",
+        ),
     ],
 )
 def test_a_market_that_cannot_be_is_refused(changes: dict[str, object], message: str) -> None:
