@@ -32,14 +32,6 @@ class Costs:
             if value is not None and not (value.is_finite() and value >= 0):
                 raise ValueError(f"{name} is {value}; it must be at least 0")
 
-    @property
-    def financing_rate(self) -> Decimal:
-        """Return the flat rate of financing. Raises ValueError for terms with dated rates."""
-        rate = self.financing.flat_rate
-        if rate is None:
-            raise ValueError(f"financing follows {self.financing.rates.name}; this needs a flat --financing-rate")
-        return rate
-
     def fee(self, instrument: Instrument) -> Decimal:
         """Return the fee as a fraction of the traded notional."""
         default = CRYPTO_BPS if instrument.calendar is Calendar.ALWAYS else OTHER_BPS

@@ -63,7 +63,7 @@ def terms(financing_rate: float) -> dict[str, JsonValue]:
 
 def rate(of: Job) -> float:
     """The rate under which the job runs, of which its configuration must say the same."""
-    value = float(of.policy.costs.financing_rate)
+    value = float(of.policy.costs.financing.flat_rate or 0)
     assert json.loads(of.policy.config)["financing_rate"] == value
     return value
 

@@ -24,11 +24,11 @@ def test_a_stated_cost_replaces_the_default_of_either_class() -> None:
 def test_the_multiplier_scales_fee_and_slippage_alone() -> None:
     doubled = Costs(multiplier=D(2))
     assert (doubled.fee(SPY), doubled.slippage(SPY)) == (D("0.0002"), D("0.0002"))
-    assert doubled.financing_rate == Costs().financing_rate
+    assert doubled.financing == Costs().financing
 
 
 def test_no_costs_are_none_at_all() -> None:
-    assert (NO_COSTS.fee(BTC), NO_COSTS.slippage(BTC), NO_COSTS.financing_rate) == (0, 0, 0)
+    assert (NO_COSTS.fee(BTC), NO_COSTS.slippage(BTC), NO_COSTS.financing.flat_rate) == (0, 0, 0)
 
 
 def test_costs_below_zero_are_refused() -> None:

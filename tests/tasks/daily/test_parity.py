@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from storage.bars import published as bar_store
 from storage.database import connect
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
+from strategy.account.interest_rates import FinancingTerms, RateSeries
 from strategy.account.orders import OrderState
 from strategy.account.quotes import quotes_by_date
 from strategy.account.state import EntryKind
@@ -72,9 +74,18 @@ def accounts(home: Path) -> dict[str, Job]:
         account(home, "prior", mixed, TURBO, date(2020, 6, 24)),
         account(home, "alone", (STOCK.symbol,), RULES, date(2020, 6, 19)),
         account(home, "hold", pair, HOLD, date(2020, 6, 11)),
+        rated(account(home, "rated", mixed, RULES, date(2020, 6, 24))),
         replace(again, policy=policy(TURBO, replace(RECIPE, retrain_every_bars=RETRAIN_EVERY_BARS))),
     )
     return {job.account: job for job in jobs}
+
+
+def rated(job: Job) -> Job:
+    """The job on an account that is financed at rates which change within its days, and were negative before."""
+    dates, rates = (date(2020, 6, 1), date(2020, 6, 15)), (Decimal("-0.004"), Decimal("0.04"))
+    series = RateSeries(name="made", dates=dates, rates=rates)
+    costs = replace(job.policy.costs, financing=FinancingTerms(rates=series, risk_free=series))
+    return replace(job, policy=replace(job.policy, costs=costs))
 
 
 def days_of(job: Job) -> tuple[date, ...]:
@@ -128,7 +139,7 @@ def backtested(home: Path, job: Job) -> Backtest:
     return backtest(replace(job, home=home), window, open_market)
 
 
-@pytest.mark.parametrize("name", ["rules", "prior", "alone", "hold"])
+@pytest.mark.parametrize("name", ["rules", "prior", "alone", "hold", "rated"])
 def test_daily_runs_equal_one_backtest_to_the_last_digit(lived: Lived, fresh_home: Path, name: str) -> None:
     once = backtested(fresh_home, lived.jobs[name])
     expected, actual = tidied(once.net.replay), lived.replayed(name)
@@ -145,6 +156,8 @@ def test_the_month_holds_what_parity_has_to_be_shown_for(lived: Lived) -> None:
     stock = [entry for entry in rules.entries if entry.kind is EntryKind.FACTOR and entry.symbol == STOCK.symbol]
     assert [entry.as_of for entry in stock] == [date(2020, 6, 10), date(2020, 6, 23), date(2020, 7, 1)]
     assert any(entry.kind is EntryKind.FINANCING for entry in (*rules.entries, *prior.entries))
+    kinds = {entry.kind for entry in lived.replayed("rated").entries}
+    assert EntryKind.INTEREST in kinds
     statuses = {(decision.symbol, decision.status) for decision in prior.decisions}
     assert {("YOUNG", Status.WARMING_UP), ("YOUNG", Status.TRADED), ("STOCK", Status.NO_SESSION)} <= statuses
     unborn = {decision.as_of: decision.reason for decision in prior.decisions if decision.symbol == UNBORN.symbol}
