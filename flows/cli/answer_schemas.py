@@ -23,6 +23,7 @@ from tasks.data.universe import UniverseAnswer
 from tasks.models.retrain import TrainAnswer
 from tasks.operations.accounts import AccountsAnswer, ForgottenAccountAnswer, ForgottenBarsAnswer
 from tasks.operations.adopt_defaults import AdoptedDefaultsAnswer
+from tasks.operations.cash_flows import CashFlowsAnswer
 from tasks.operations.concerns import WatchAnswer
 from tasks.operations.day_pages import ReportAnswer
 from tasks.operations.halt import HaltAnswer
@@ -50,11 +51,13 @@ ANSWERS: Mapping[str, type[Answer]] = {
     "bars": BarsAnswer,
     "bars forget": ForgottenBarsAnswer,
     "daily": DayAnswer,
+    "deposit": CashFlowsAnswer,
     "doctor": DoctorAnswer,
     "explain": ExplainAnswer,
     "halt": HaltAnswer,
     "import": ImportAnswer,
     "models": ModelsAnswer,
+    "positions import": CashFlowsAnswer,
     "promote": PromoteAnswer,
     "report": ReportAnswer,
     "resume": HaltAnswer,
@@ -66,6 +69,7 @@ ANSWERS: Mapping[str, type[Answer]] = {
     "twin": TwinAnswer,
     "universe": UniverseAnswer,
     "watch": WatchAnswer,
+    "withdraw": CashFlowsAnswer,
 }
 
 

@@ -34,10 +34,13 @@ from flows.cli.streams import open_closed_streams
 from flows.cli.trade.accounts import accounts
 from flows.cli.trade.adopt import adopt
 from flows.cli.trade.daily import daily
+from flows.cli.trade.deposit import deposit
 from flows.cli.trade.explain import explain
 from flows.cli.trade.halt import halt, resume
+from flows.cli.trade.positions import positions
 from flows.cli.trade.report import report
 from flows.cli.trade.status import status
+from flows.cli.trade.withdraw import withdraw
 from flows.runs.docstrings import documented
 from strategy.exit_codes import Exit
 
@@ -82,7 +85,7 @@ class ResultsCommand(SettingsCommand):
 #: The commands that take --set, in the order of the help.
 COMMANDS = (
     *(daily, backtest, train, models, promote, twin, adopt, audit, backfill, universe, explain, report, bars, accounts),
-    *(status, halt, resume, up, watch),
+    *(deposit, withdraw, positions, status, halt, resume, up, watch),
 )
 for _command in COMMANDS:
     app.command(cls=ResultsCommand if _command is backtest else SettingsCommand)(_command)

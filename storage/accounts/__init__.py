@@ -1,4 +1,4 @@
-"""Agreements with an account over time, each a dated entry: the terms that it keeps.
+"""Agreements with an account over time: the terms that it keeps, and money paid in and out.
 
 Start with `terms`.
 """

@@ -10,8 +10,8 @@ from strategy.account.state import Snapshot
 def snapshots(connection: Connection, account: str, *, until: date, last_days: int) -> tuple[Snapshot, ...]:
     """Return the newest `last_days` snapshots up to `until`, included, oldest first."""
     rows = connection.execute(
-        "SELECT as_of, cash, equity, drawdown, positions FROM account_snapshots WHERE account = ? AND as_of <= ? "
-        "ORDER BY as_of DESC LIMIT ?",
+        "SELECT as_of, cash, equity, drawdown, positions, unit_value FROM account_snapshots "
+        "WHERE account = ? AND as_of <= ? ORDER BY as_of DESC LIMIT ?",
         [account, until, last_days],
     ).fetchall()
     return tuple(to_snapshot(row) for row in reversed(rows))

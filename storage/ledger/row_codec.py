@@ -38,7 +38,7 @@ FILLS = Table(
 )
 ENTRIES = Table(name="entries", key=("account", "as_of", "kind", "symbol"), values=("cash", "quantity"))
 SNAPSHOTS = Table(
-    name="account_snapshots", key=("account", "as_of"), values=("cash", "equity", "drawdown", "positions")
+    name="account_snapshots", key=("account", "as_of"), values=("cash", "equity", "drawdown", "positions", "unit_value")
 )
 
 
@@ -117,13 +117,14 @@ def snapshot_row(account: str, snapshot: Snapshot) -> Row:
         for symbol, position in snapshot.account.positions.items()
     }
     cash, equity = quantised(snapshot.account.cash), quantised(snapshot.equity)
-    return (account, snapshot.account.as_of, cash, equity, snapshot.drawdown, json.dumps(held, sort_keys=True))
+    own = None if snapshot.own_unit_value is None else quantised(snapshot.own_unit_value)
+    return (account, snapshot.account.as_of, cash, equity, snapshot.drawdown, json.dumps(held, sort_keys=True), own)
 
 
 def to_snapshot(row: Row) -> Snapshot:
-    """Return the snapshot in a row of as_of, cash, equity, drawdown and positions."""
+    """Return the snapshot in a row of as_of, cash, equity, drawdown, positions and unit value."""
     values: tuple[Any, ...] = row
-    as_of, cash, equity, drawdown, positions = values
+    as_of, cash, equity, drawdown, positions, own = values
     held = {
         symbol: Position(
             quantity=Decimal(position["quantity"]),
@@ -132,9 +133,8 @@ def to_snapshot(row: Row) -> Snapshot:
         )
         for symbol, position in json.loads(positions).items()
     }
-    return Snapshot(
-        account=Account(as_of=as_of, cash=cash, positions=MappingProxyType(held)), equity=equity, drawdown=drawdown
-    )
+    account = Account(as_of=as_of, cash=cash, positions=MappingProxyType(held))
+    return Snapshot(account=account, equity=equity, drawdown=drawdown, own_unit_value=own)
 
 
 def _text(value: Decimal) -> str:

@@ -58,6 +58,9 @@ class EntryKind(StrEnum):
     FUNDING = "funding"
     REBASE = "rebase"
     UNIT = "unit"
+    DEPOSIT = "deposit"
+    WITHDRAWAL = "withdrawal"
+    TRANSFER = "transfer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,7 @@ class Entry:
     Cash is paid for financing and for short positions, and earned as interest. Units are also added when past prices
     are restated in another unit. At an external broker, entries also book units withheld as a fee, funding received or
     paid, and what a reset of the broker added or removed.
+    On paper, entries book deposits, withdrawals and positions that were transferred.
     Natural key: (as_of, kind, symbol); what concerns the whole account, as financing does, has symbol "".
     """
 
@@ -79,15 +83,22 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The account at the close of a day, with its drawdown from the highest equity of the look-back (a fraction).
+    """The account at the close of a day, with its drawdown from the highest unit value of the look-back (a fraction).
 
+    `own_unit_value` is the equity free of money paid in or out; None where there was none so far, or no difference.
     `previous` is the account date before; None on the first, and where nothing is decided.
     """
 
     account: Account
     equity: Decimal
     drawdown: float
+    own_unit_value: Decimal | None = None
     previous: date | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def unit_value(self) -> Decimal:
+        """Return what returns, peaks and drawdowns are measured on: the equity, free of money paid in or out."""
+        return self.equity if self.own_unit_value is None else self.own_unit_value
 
     def exposure(self, symbol: str) -> float:
         """Return the signed market value of a position over equity; 0 without one, or when no equity is left.

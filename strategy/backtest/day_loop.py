@@ -8,11 +8,12 @@ from itertools import pairwise
 
 import numpy as np
 
+from strategy.account.cash_flows import Booking, CashFlow, booked, flow_entries, grown
 from strategy.account.money import exact
 from strategy.account.orders import OPEN_STATES, Fill, Order, Target, client_order_id, plan_order
 from strategy.account.quotes import Quote, QuotesByDate, quotes_by_date
 from strategy.account.settlement import settle
-from strategy.account.state import Account, Entry, Snapshot
+from strategy.account.state import Account, Entry, Position, Snapshot
 from strategy.market.bars import Bars
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import AlignedSignals
@@ -23,21 +24,28 @@ from strategy.portfolio.decision import ORDERED, Decision, PreTradeView, decided
 class AccountState:
     """State of an account at the close of a day: everything about the past that the next day needs.
 
-    `equities` holds the equity of the last `lookback_period` account days, oldest first, this day's last; `known_peak`
-    is the highest of them if known from the day before, so that a backtest need not scan them all every day.
+    `unit_values` holds those of the last `lookback_period` account days, oldest first, this day's last: the equity,
+    free of money paid in or out. `flowed_equity` is the equity where flows made it another amount. `known_peak` is the
+    highest of them if known from the day before, so that a backtest need not scan them all every day.
     `previous` is the account date before, None on the first.
     """
 
     account: Account
     open_orders: tuple[Order, ...]
-    equities: tuple[Decimal, ...]
+    unit_values: tuple[Decimal, ...]
+    flowed_equity: Decimal | None = None
     known_peak: Decimal | None = field(default=None, compare=False, repr=False)
     previous: date | None = field(default=None, compare=False, repr=False)
 
     @property
+    def equity(self) -> Decimal:
+        """Return the equity at the close, after the flows of the day."""
+        return self.unit_values[-1] if self.flowed_equity is None else self.flowed_equity
+
+    @property
     def peak(self) -> Decimal:
-        """Return the highest of `equities`."""
-        return max(self.equities) if self.known_peak is None else self.known_peak
+        """Return the highest of `unit_values`."""
+        return max(self.unit_values) if self.known_peak is None else self.known_peak
 
     @property
     def last_seen(self) -> dict[str, date]:
@@ -50,43 +58,67 @@ class AccountState:
 
     @property
     def snapshot(self) -> Snapshot:
-        """Return the account with its drawdown from the highest of `equities`."""
-        equity, peak = self.equities[-1], self.peak
-        drawdown = float(1 - equity / peak) if peak > 0 else 0.0
-        return Snapshot(account=self.account, equity=equity, drawdown=drawdown, previous=self.previous)
+        """Return the account with its drawdown from the highest of `unit_values`."""
+        unit_value, peak = self.unit_values[-1], self.peak
+        return Snapshot(
+            account=self.account,
+            equity=self.equity,
+            drawdown=float(1 - unit_value / peak) if peak > 0 else 0.0,
+            own_unit_value=None if self.flowed_equity is None else unit_value,
+            previous=self.previous,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
-    """Result of a settled day: the account state after it, fills, entries, and the orders that changed state."""
+    """Result of a settled day: the account state after it, fills, entries, and the orders that changed state.
+
+    `bookings` say what became of the flows that were asked for.
+    """
 
     state: AccountState
     fills: tuple[Fill, ...]
     entries: tuple[Entry, ...]
     settled: tuple[Order, ...]
+    bookings: tuple[Booking, ...] = ()
 
 
 def opening(as_of: date, capital: Decimal) -> AccountState:
     """Return the state of a new account: only cash. Raises ValueError unless the capital is positive."""
     if not (capital.is_finite() and capital > 0):
         raise ValueError(f"capital is {capital}; it must be above 0")
-    return AccountState(account=Account(as_of=as_of, cash=capital), open_orders=(), equities=(capital,))
+    return AccountState(account=Account(as_of=as_of, cash=capital), open_orders=(), unit_values=(capital,))
 
 
 def settle_day(state: AccountState, quotes: Mapping[str, Quote], as_of: date, config: AccountConfig) -> Day:
     """Settle a day: the bars of `as_of` fill the open orders and mark the positions."""
     settlement = settle(state.account, state.open_orders, quotes, as_of, config.terms)
     equity = settlement.account.equity
-    equities = (*state.equities[1 - config.sizing.lookback_period :], equity)
-    left = state.equities[: len(state.equities) + 1 - len(equities)]
+    unit_value = equity if state.flowed_equity is None else grown(state.unit_values[-1], state.flowed_equity, equity)
+    unit_values = (*state.unit_values[1 - config.sizing.lookback_period :], unit_value)
+    left = state.unit_values[: len(state.unit_values) + 1 - len(unit_values)]
     after = AccountState(
         account=settlement.account,
         open_orders=tuple(order for order in settlement.orders if order.state in OPEN_STATES),
-        equities=equities,
-        known_peak=None if state.peak in left else max(state.peak, equity),
+        unit_values=unit_values,
+        flowed_equity=None if unit_value == equity else equity,
+        known_peak=None if state.peak in left else max(state.peak, unit_value),
         previous=state.account.as_of,
     )
     return Day(state=after, fills=settlement.fills, entries=settlement.entries, settled=settlement.orders)
+
+
+def with_flows(day: Day, flows: Sequence[CashFlow], marks: Mapping[str, Position]) -> Day:
+    """Return the day with the flows booked after its marks, before it is decided; `bookings` say what became of each.
+
+    Unit value and drawdown stay as they were. `marks` holds the last close of every symbol that is transferred.
+    """
+    state = day.state
+    account, bookings = booked(state.account, flows, marks, state.unit_values[-1])
+    entries = flow_entries(bookings, account.as_of)
+    flowed = account.equity
+    after = replace(state, account=account, flowed_equity=None if flowed == state.unit_values[-1] else flowed)
+    return replace(day, state=after, entries=(*day.entries, *entries), bookings=bookings)
 
 
 def unseen(state: AccountState, bars: Mapping[str, Bars], last: date) -> QuotesByDate:
@@ -109,7 +141,7 @@ def plan_orders(
 ) -> tuple[Order, ...]:
     """Return the orders that carry out a day's decisions, one for each traded symbol whose position must change."""
     orders = []
-    equity = state.equities[-1]
+    equity = state.equity
     for decision in decisions:
         if decision.status not in ORDERED or decision.exposure is None:
             continue
@@ -167,7 +199,7 @@ def replay_legs(legs: Sequence[Leg], quotes: QuotesByDate, capital: Decimal) -> 
     """Run one account over legs that follow one another, starting with cash on the first date.
 
     Its positions and open orders pass from leg to leg, so that a change of configuration costs its trades. The legs
-    have the same symbols. A leg with a longer look-back than the one before at first knows that one's equities only.
+    have the same symbols. A leg with a longer look-back than the one before at first knows that one's unit values only.
     """
     snapshots: list[Snapshot] = []
     decisions: list[Decision] = []

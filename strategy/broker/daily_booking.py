@@ -52,11 +52,12 @@ def booked_day(state: AccountState, booked: Day, quotes: Mapping[str, Quote], lo
         if quantity
     }
     account = Account(as_of=as_of, cash=cash, positions=MappingProxyType(positions))
-    equities = (*state.equities[1 - lookback_period :], account.equity)
+    # An account at a broker takes flows over with `adopt`, as entries that count in its return.
+    unit_values = (*state.unit_values[1 - lookback_period :], account.equity)
     after = AccountState(
         account=account,
         open_orders=booked.state.open_orders,
-        equities=equities,
+        unit_values=unit_values,
         previous=state.account.as_of,
     )
     return replace(booked, state=after)

@@ -176,7 +176,7 @@ def _planned(day: Judgement, order: Order, unrounded: Order, exposure: float) ->
     quotes = quotes_by_date({order.symbol: day.bars[order.symbol]}, day.as_of, day.as_of).on(day.as_of)
     return Planned(
         exposure=exposure,
-        equity=day.state.equities[-1],
+        equity=day.state.equity,
         mark=quotes[order.symbol].close,
         held=day.state.account.quantity(order.symbol),
         change=unrounded.signed_quantity,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
+from strategy.account.cash_flows import grown
 from strategy.account.lots import whole_lots
 from strategy.account.money import quantised
 from strategy.account.orders import Order, OrderState, ReasonCode
@@ -18,7 +19,7 @@ CUT = "halted: cut to what closes the position"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RiskState:
-    """Halt state of an account: since when and why; `peak_equity` is the highest since it resumed, if known."""
+    """Halt state of an account: since when and why; `peak_equity` is the highest unit value since a resume."""
 
     halted: bool = False
     since: date | None = None
@@ -33,13 +34,14 @@ def update_halt(state: RiskState, snapshot: Snapshot, limits: RiskLimits) -> Ris
     """
     if state.halted:
         return state
-    equity = snapshot.equity
+    equity = snapshot.unit_value
+    named = "equity" if snapshot.own_unit_value is None else "equity without deposits and withdrawals"
     peak = max(equity, state.peak_equity) if state.peak_equity is not None else equity
     if peak > 0 and 1 - equity / peak >= Decimal(repr(limits.max_drawdown_halt)):
         return RiskState(
             halted=True,
             since=snapshot.account.as_of,
-            reason=f"equity {equity:.2f} is {float(1 - equity / peak):.1%} below its peak of {peak:.2f}, the limit is "
+            reason=f"{named} {equity:.2f} is {float(1 - equity / peak):.1%} below its peak of {peak:.2f}, the limit is "
             f"{limits.max_drawdown_halt:.1%}",
             peak_equity=peak,
         )
@@ -61,7 +63,10 @@ def watched_at_worst(
     }
     if after.halted or not losses:
         return after
-    worst = update_halt(after, replace(snapshot, equity=snapshot.equity + sum(losses.values())), limits)
+    lowered = snapshot.equity + sum(losses.values())
+    own = snapshot.own_unit_value
+    lowered_unit = None if own is None else grown(own, snapshot.equity, lowered)
+    worst = update_halt(after, replace(snapshot, equity=lowered, own_unit_value=lowered_unit), limits)
     if not worst.halted:
         return after
     counted = ", ".join(f"{symbol} at {doubtful[symbol].normalize():f}" for symbol in losses)

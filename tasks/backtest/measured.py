@@ -23,8 +23,8 @@ def cash_of(replayed: Replay, financing: FinancingTerms) -> RiskFree:
 
 
 def equity_of(replayed: Replay) -> FloatArray:
-    """Return the account's equity by day, (T,)."""
-    return np.array([float(snapshot.equity) for snapshot in replayed.snapshots])
+    """Return the account's equity by day, free of money paid in or out, (T,)."""
+    return np.array([float(snapshot.unit_value) for snapshot in replayed.snapshots])
 
 
 def days_per_year(instruments: Mapping[str, Instrument]) -> int:

@@ -113,8 +113,8 @@ def account_now(store: Connection, account: str, events: UnrecordedEvents = NO_E
         *charge_entries((*broker_events.charges_after(store, account, settled), *events.charges), day),
         *takeovers.entries_after(store, account, settled),
     )
-    state = AccountState(account=snapshot.account, open_orders=(), equities=(snapshot.equity,))
-    start = AccountState(account=Account(as_of=day, cash=Decimal(0)), open_orders=(), equities=())
+    state = AccountState(account=snapshot.account, open_orders=(), unit_values=(snapshot.equity,))
+    start = AccountState(account=Account(as_of=day, cash=Decimal(0)), open_orders=(), unit_values=())
     return booked_day(state, Day(state=start, fills=fills, entries=entries, settled=()), {}, 2).state.account
 
 

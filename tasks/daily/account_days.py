@@ -3,14 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 
+from storage.accounts import cash_flows as flow_store
+from storage.bars import published as bar_store
 from storage.database import Connection
 from storage.ledger import broker_events, takeovers
 from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
+from strategy.account.money import exact
 from strategy.account.orders import OPEN_STATES
 from strategy.account.quotes import Quote
-from strategy.backtest.day_loop import AccountState, Day, settle_day
+from strategy.account.state import Position
+from strategy.backtest.day_loop import AccountState, Day, settle_day, with_flows
 from strategy.broker.daily_booking import booked_day
 from strategy.broker.fills import charge_entries, fee_entries
 from strategy.portfolio.account_config import AccountConfig
@@ -31,7 +36,7 @@ def next_day(
     quotes = {symbol: quote for symbol, quote in quotes.items() if symbol not in found.doubtful}
     if job.broker == PAPER:
         day = settle_day(found.state, quotes, as_of, config)
-        return replace(day, entries=(*found.entries(as_of), *day.entries))
+        return _with_flows(store, job, replace(day, entries=(*found.entries(as_of), *day.entries)))
     entries = (
         *fee_entries(broker_events.executions_booked(store, job.account, as_of), as_of),
         *charge_entries(broker_events.charges_booked(store, job.account, as_of), as_of),
@@ -47,3 +52,23 @@ def next_day(
         settled=(),
     )
     return booked_day(state, told, quotes, config.sizing.lookback_period)
+
+
+def _with_flows(store: Connection, job: Job, day: Day) -> Day:
+    """Return the day with the flows that it settled, or that wait for it."""
+    as_of = day.state.account.as_of
+    flows = flow_store.due(store, job.account, as_of)
+    if not flows:
+        return day
+    moved = sorted({flow.symbol for flow in flows if flow.symbol})
+    bars = bar_store.load(store, job.source, moved, until=as_of, last_bars=1) if moved else {}
+    marks = {
+        symbol: Position(
+            quantity=Decimal(0),
+            mark=exact(float(series.close[-1])),
+            marked_on=series.open_time[-1].astype("datetime64[D]").item(),
+        )
+        for symbol, series in bars.items()
+        if len(series)
+    }
+    return with_flows(day, [flow.flow for flow in flows], marks)

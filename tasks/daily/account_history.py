@@ -50,7 +50,7 @@ def account_history(job: Job) -> AccountHistory:
     dates = _dates(daily_replay)
     return AccountHistory(
         picture=EquityPicture(
-            title=f"Equity of account {job.account}",
+            title=f"Equity of account {job.account}{_WITHOUT if _flowed(daily_replay) else ''}",
             dates=dates,
             lines=tuple(Line(label=backtest.label, values=_equity(backtest.replay)) for backtest in tested),
             drawdown=tuple(drawdowns(np.array(_equity(daily_replay))).tolist()),
@@ -88,9 +88,17 @@ def _buy_and_hold(
     return Tested(label=hold, replay=held, metrics=measure(held, traded, policy.costs.financing))
 
 
+#: What is left out of the equity of an account that money was paid into or out of.
+_WITHOUT = ", without deposits and withdrawals"
+
+
+def _flowed(daily_replay: Replay) -> bool:
+    return any(snapshot.own_unit_value is not None for snapshot in daily_replay.snapshots)
+
+
 def _dates(daily_replay: Replay) -> tuple[date, ...]:
     return tuple(snapshot.account.as_of for snapshot in daily_replay.snapshots)
 
 
 def _equity(daily_replay: Replay) -> tuple[float, ...]:
-    return tuple(float(snapshot.equity) for snapshot in daily_replay.snapshots)
+    return tuple(float(snapshot.unit_value) for snapshot in daily_replay.snapshots)

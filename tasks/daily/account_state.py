@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
+from storage.accounts import cash_flows as flow_store
 from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
 from storage.database import Connection
@@ -29,7 +30,8 @@ def account_config(store: Connection, job: Job) -> AccountConfig:
     known = instrument_store.load(store, job.source, job.symbols)
     terms = {} if job.broker == PAPER else instrument_store.load(store, job.broker, job.symbols)
     known = {symbol: _on_terms(instrument, terms.get(symbol, instrument)) for symbol, instrument in known.items()}
-    besides = [symbol for symbol in order_store.ordered_symbols(store, job.account) if symbol not in known]
+    came = {*order_store.ordered_symbols(store, job.account), *flow_store.symbols(store, job.account)}
+    besides = sorted(came - set(known))
     outside = instrument_store.find(store, job.source, besides)
     config = job.policy.account_config(job.account, job.symbols, {**outside, **known})
     config = replace(config, terms=replace(config.terms, series=series_of(store, job)))
@@ -81,6 +83,7 @@ def state_at(store: Connection, job: Job, day: date) -> AccountState | None:
     return AccountState(
         account=account,
         open_orders=order_store.orders_open_at(store, job.account, account.as_of),
-        equities=tuple(snapshot.equity for snapshot in snapshots),
+        unit_values=tuple(snapshot.unit_value for snapshot in snapshots),
+        flowed_equity=None if snapshots[-1].own_unit_value is None else snapshots[-1].equity,
         previous=snapshots[-2].account.as_of if len(snapshots) > 1 else None,
     )

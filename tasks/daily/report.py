@@ -14,6 +14,7 @@ from storage.ledger import runs
 from strategy.portfolio.capped_days import capped_days
 from strategy.portfolio.decision import Decision
 from tasks.daily.account_history import account_history
+from tasks.daily.account_returns import flow_facts, refused_flows
 from tasks.daily.artifacts import Place, publish, publish_reconciliation
 from tasks.daily.model_card import publish_newest_card
 from tasks.daily.replay_check import Reconciliation
@@ -43,7 +44,14 @@ def report(
     """
     warnings = [*gate.held_back.values(), *gate.warnings]
     warnings += [champion.warning] if champion.warning else []
-    warnings += [*_terms_given(job), *_outside(job), *_missed(job), *missed_since_last_answer(job), *_capped(job)]
+    warnings += [
+        *_terms_given(job),
+        *_refused(job),
+        *_outside(job),
+        *_missed(job),
+        *missed_since_last_answer(job),
+        *_capped(job),
+    ]
     findings = Findings(warnings=tuple(warnings), model_reason=champion.reason, model_code=champion.code)
     result = day_result(job, findings)
     page = _page(result, champion, gate)
@@ -70,6 +78,13 @@ def _terms_given(job: Job) -> tuple[str, ...]:
     with connect(job.home) as store:
         decided = ledger.last_decided(store, job.account, before=job.as_of)
         return changes_given(store, job.account, decided or date.min, job.as_of)
+
+
+def _refused(job: Job) -> tuple[str, ...]:
+    """Return a warning of each deposit, withdrawal or transfer that no day since the last decided one booked."""
+    with connect(job.home) as store:
+        decided = ledger.last_decided(store, job.account, before=job.as_of)
+        return refused_flows(store, job.account, decided or date.min, job.as_of)
 
 
 def _outside(job: Job) -> list[str]:
@@ -122,6 +137,7 @@ def _page(result: DayResult, champion: Champion, gate: Gate) -> DailyPage:
     with connect(job.home) as store:
         configuration = configured(job.policy, instrument_store.load(store, job.source, job.symbols))
         terms = in_words(terms_on(store, job.account, job.as_of))
+        flows = flow_facts(store, job.account, job.as_of)
     return DailyPage(
         snapshot=snapshot,
         account=f"account {job.account}, broker {job.broker}",
@@ -146,6 +162,7 @@ def _page(result: DayResult, champion: Champion, gate: Gate) -> DailyPage:
         measured=history.measured,
         before=_before(job),
         terms=terms,
+        flows=flows,
     )
 
 

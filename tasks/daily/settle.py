@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from exchange.ports import Broker
+from storage.accounts import cash_flows as flow_store
 from storage.bars import published as bar_store
 from storage.bars import quarantine
 from storage.database import Connection, connect, transaction
@@ -86,6 +87,9 @@ def _record(store: Connection, job: Job, day: Day) -> None:
     closes = {symbol: exact(close) for symbol, close in doubtful.items()}
     after = watched_at_worst(before, snapshot, job.policy.limits, closes)
     with transaction(store):
+        if day.bookings:
+            due = flow_store.due(store, job.account, snapshot.account.as_of)
+            flow_store.settle(store, job.account, snapshot.account.as_of, due, day.bookings)
         ledger.record_settlement(store, job.account, day)
         risk_state.save(store, job.account, after)
     if after.halted and not before.halted:

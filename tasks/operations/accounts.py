@@ -16,6 +16,7 @@ from storage.ledger import orders as order_store
 from storage.ledger import positions as position_store
 from storage.ledger.accounts import KnownAccount
 from strategy.exit_codes import UsageError
+from tasks.daily.account_returns import account_returns
 from tasks.run.answers import Answer, Exact
 from tasks.run.job import PAPER
 from tasks.run.kept_terms import newest_terms, terms_on
@@ -24,7 +25,8 @@ from tasks.run.kept_terms import newest_terms, terms_on
 class AccountAnswer(Answer):
     """An account of the ledger; its source, strategy, equity and terms are null until it has a day.
 
-    `terms` are those of its last day, `next_terms` those from its next day on.
+    `terms` are those of its last day, `next_terms` those from its next day on. `twr` is the time-weighted return
+    since it opened, `mwr` the money-weighted one a year; each is null where it is not defined.
     """
 
     account: str
@@ -37,6 +39,8 @@ class AccountAnswer(Answer):
     last: date | None
     equity: Exact | None
     halted: bool
+    twr: float | None
+    mwr: float | None
     terms: dict[str, JsonValue] | None
     next_terms: dict[str, JsonValue] | None
 
@@ -76,6 +80,7 @@ def accounts(home: Path) -> AccountsAnswer:
 
 def _account_answer(store: Connection, known: KnownAccount) -> AccountAnswer:
     source, symbols = ledger.newest_panel(store, known.account)
+    returns = account_returns(store, known.account, known.last) if known.last else None
     decided = ledger.provenance_on(store, known.account, known.last) if known.last else None
     return AccountAnswer(
         account=known.account,
@@ -88,6 +93,8 @@ def _account_answer(store: Connection, known: KnownAccount) -> AccountAnswer:
         last=known.last,
         equity=known.equity,
         halted=risk_state.load(store, known.account).halted,
+        twr=returns.twr if returns else None,
+        mwr=returns.mwr if returns else None,
         terms=terms_on(store, known.account, known.last) if known.last else None,
         next_terms=newest_terms(store, known.account),
     )

@@ -51,7 +51,7 @@ def _set(home: Path, account: str, reason: str, *, halted: bool) -> HaltAnswer:
         before = risk_state.load(store, account)
         snapshot = position_store.latest_snapshot(store, account)
         since = snapshot.account.as_of if snapshot else None
-        peak = before.peak_equity if halted else (snapshot.equity if snapshot else None)
+        peak = before.peak_equity if halted else (snapshot.unit_value if snapshot else None)
         unchanged = before.halted == halted
         after = before if unchanged else RiskState(halted=halted, since=since, reason=reason.strip(), peak_equity=peak)
         risk_state.save(store, account, after)

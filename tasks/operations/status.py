@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from storage.accounts import cash_flows as flow_store
 from storage.bars import published as bar_store
 from storage.bars import quarantine
 from storage.database import Connection, connect
@@ -14,6 +15,8 @@ from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from storage.ledger import positions as position_store
 from strategy.account.state import Snapshot
+from tasks.daily.account_returns import account_returns
+from tasks.operations.cash_flows import CashFlowAnswer
 from tasks.run.answers import Answer, Exact, OrderAnswer, order_answer, positions_of
 from tasks.run.job import PAPER
 from tasks.run.kept_terms import newest_terms, terms_on
@@ -40,7 +43,8 @@ class LastRunAnswer(Answer):
 class StatusAnswer(Answer):
     """The answer of `turbodmt status`; an account without a day has no equity and no terms.
 
-    `terms` are those of its last day, `next_terms` those from its next day on.
+    `terms` are those of its last day, `next_terms` those from its next day on; `twr` is the time-weighted return
+    since it opened, `mwr` the money-weighted one a year. `waiting_flows` are booked with the account's next days.
     """
 
     account: str
@@ -62,6 +66,9 @@ class StatusAnswer(Answer):
     last_run: LastRunAnswer | None
     terms: dict[str, JsonValue] | None = None
     next_terms: dict[str, JsonValue] | None = None
+    twr: float | None = None
+    mwr: float | None = None
+    waiting_flows: tuple[CashFlowAnswer, ...] = ()
     next_runs: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -86,6 +93,8 @@ def account_status(home: Path, account: str) -> StatusAnswer:
         last = _last_run(store, account)
         terms = terms_on(store, account, day) if day else None
         next_terms = newest_terms(store, account)
+        returns = account_returns(store, account, day) if day else None
+        flows = flow_store.waiting(store, account)
     return StatusAnswer(
         account=account,
         broker=broker,
@@ -106,6 +115,9 @@ def account_status(home: Path, account: str) -> StatusAnswer:
         last_run=last,
         terms=terms,
         next_terms=next_terms,
+        twr=returns.twr if returns else None,
+        mwr=returns.mwr if returns else None,
+        waiting_flows=tuple(map(CashFlowAnswer.model_validate, flows)),
     )
 
 

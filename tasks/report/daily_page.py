@@ -37,7 +37,7 @@ class DailyPage:
     `account` names account and broker, `model` the origin of the signals, `halted` says why trading is halted or is
     empty, `picture` and `measured` show the account since it opened, its benchmarks after it; `before` are the
     decisions of the account's previous day, `bar_warnings` the data gate's warnings on published bars, `terms` those of
-    the account on the day, in words.
+    the account on the day, in words, `flows` facts about money paid in or out.
     """
 
     snapshot: Snapshot
@@ -55,6 +55,7 @@ class DailyPage:
     before: tuple[Decision, ...] = ()
     bar_warnings: tuple[str, ...] = ()
     terms: str = ""
+    flows: tuple[tuple[str, str], ...] = ()
 
 
 def daily_page(page: DailyPage) -> str:
@@ -68,6 +69,7 @@ def daily_page(page: DailyPage) -> str:
         ("Drawdown now", share(page.snapshot.drawdown)),
         ("Halted", "yes" if page.halted else "no"),
         *_figures(page),
+        *page.flows,
         ("Signals from", page.model),
         *((("Terms of the account", page.terms),) if page.terms else ()),
     )

@@ -28,6 +28,7 @@ TABLES = {
     "entries": (),
     "account_snapshots": (),
     "account_terms": (),
+    "cash_flows": (),
     "risk_state": (),
     "models": ("created_at",),
     "verdicts": ("created_at",),

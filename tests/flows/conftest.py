@@ -52,7 +52,10 @@ Run = Callable[..., Ended]
 
 def answer_of(arguments: Sequence[str]) -> type[Answer]:
     """The model of what the command answers with --json, of which its schema in docs/schemas is made."""
-    words = [arguments[0], *(word for word in arguments[1:] if word in {"adopt-defaults", "forget", "--grid", *Audit})]
+    words = [
+        arguments[0],
+        *(word for word in arguments[1:3] if word in {"adopt-defaults", "forget", "import", "--grid", *Audit}),
+    ]
     return ANSWERS[" ".join(words)]
 
 

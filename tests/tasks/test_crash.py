@@ -5,13 +5,16 @@ import shutil
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from datetime import date
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from storage.database import connect
+from strategy.account.cash_flows import FlowKind
 from strategy.exit_codes import Exit
+from tasks.operations.cash_flows import FlowRequest, cash_request, request_flows
 from testing.accounts.ledgers import Rows, contents
 from testing.markets.bars import DEEP, account_days
 from testing.simulation.crashes import Crashes, Order, crashes
@@ -23,6 +26,7 @@ CALLS = (
     ("storage.bars.staging.stage", 1),
     ("storage.bars.published.publish", 2),
     ("storage.ledger.days.record_settlement", 3),
+    ("storage.accounts.cash_flows.settle", 1),
     ("storage.ledger.orders.advance", 2),
     ("strategy.training.loop._learn", 3),
     ("storage.files._sync_folder", 1),
@@ -30,6 +34,9 @@ CALLS = (
     ("storage.ledger.days.record_decisions", 1),
     ("storage.ledger.orders.update_orders", 1),
     ("tasks.daily.replay_check.reconcile", 1),
+)
+DEPOSIT = FlowRequest(
+    account="daily", flows=(), costs=(), what="", day=None, reason="", key=None, at=datetime(2020, 6, 10, tzinfo=UTC)
 )
 #: And shares of all lines that the run goes through.
 SHARES = (0.07, 0.45, 0.97)
@@ -46,9 +53,10 @@ def machine() -> Iterator[Crashes]:
 
 @pytest.fixture(scope="module")
 def lived(machine: Crashes, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home whose account has had its first day, and a model."""
+    """A home whose account has had its first day, and a model; a deposit waits for the next."""
     home = tmp_path_factory.mktemp("lived") / "home"
     assert machine.run(Order(home=str(home), as_of=FIRST)) == 0
+    request_flows(home, cash_request(FlowKind.DEPOSIT, Decimal(500), DEPOSIT))
     return home
 
 
@@ -72,7 +80,7 @@ def test_an_undisturbed_run_does_all_that_a_crash_may_disturb(lines: tuple[Rows,
     settled = account_days(DEEP, date.fromisoformat(FIRST), date.fromisoformat(LAST))
     assert [row[1] for row in told["account_snapshots"]] == list(settled)
     assert len(told["models"]) == 2
-    assert {row[2] for row in told["entries"]} >= {"factor"}
+    assert {row[2] for row in told["entries"]} >= {"deposit", "factor"}
     assert told["fills"]
     assert {row[3] for row in told["orders"]} == {settled[0], settled[-1]}
 

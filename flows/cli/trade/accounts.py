@@ -7,7 +7,7 @@ import typer
 
 from flows.cli.console import run_command, sections, table, warned
 from flows.cli.forgetting import Yes, demand_yes
-from flows.cli.number_format import money
+from flows.cli.number_format import money, percent
 from flows.cli.options import AsJson, Home, Reason
 from flows.cli.trade.adopt_defaults import run_adopt_defaults, shown_adopted_defaults
 from strategy.exit_codes import UsageError
@@ -83,11 +83,26 @@ def shown_accounts(answer: "AccountsAnswer") -> str:
             **dict(account),
             "equity": money(account.equity),
             "halted": "yes" if account.halted else "no",
+            "twr": percent(account.twr),
+            "mwr": percent(account.mwr),
             "terms": in_words(account.next_terms or {}),
         }
         for account in answer.accounts
     ]
-    columns = ("account", "filled_by", "strategy", "source", "broker", "first", "last", "equity", "halted", "terms")
+    columns = (
+        "account",
+        "filled_by",
+        "strategy",
+        "source",
+        "broker",
+        "first",
+        "last",
+        "equity",
+        "twr",
+        "mwr",
+        "halted",
+        "terms",
+    )
     return sections(table(rows, columns), warned(answer))
 
 

@@ -45,6 +45,7 @@ def shown_status(answer: "StatusAnswer") -> str:
         listed("Data", [*map(dict, answer.data)], ("symbol", "last", "source")),
         f"Held back: {', '.join(answer.held_back)}" if answer.held_back else "",
         listed("Positions", _positions(answer), ("symbol", "quantity", "over equity")),
+        listed("Flows that wait", _waiting(answer), ("kind", "amount", "symbol", "from")),
         listed("Open orders", orders, ("symbol", "side", "quantity", "state", "as_of", "order_id")),
         f"Last run: {last.as_of}, begun {last.started_at}, {last.status}" if last else "",
         listed("Next runs", [{"run": run} for run in answer.next_runs], ("run",)),
@@ -60,6 +61,19 @@ def _terms(answer: "StatusAnswer") -> str:
         return ""
     change = changed(answer.terms, answer.next_terms or answer.terms)
     return f"Terms: {in_words(answer.terms)}" + (f"; from its next day on {change}" if change else "")
+
+
+def _waiting(answer: "StatusAnswer") -> list[dict[str, str]]:
+    """Return a row per flow that waits to be booked."""
+    return [
+        {
+            "kind": flow.kind,
+            "amount": quantity(flow.quantity) if flow.symbol else money(flow.cash),
+            "symbol": flow.symbol,
+            "from": f"{flow.not_before}",
+        }
+        for flow in answer.waiting_flows
+    ]
 
 
 def _positions(answer: "StatusAnswer") -> list[dict[str, str]]:

@@ -22,7 +22,7 @@ def lived(store: Connection, account: str) -> None:
         run_id=account, account=account, command="daily", as_of=DAY, started_at=NOW, code_version="1", config="{}"
     )
     runs.start_run(store, run)
-    standing = AccountState(account=Account(as_of=DAY, cash=Decimal(5)), open_orders=(), equities=(Decimal(5),))
+    standing = AccountState(account=Account(as_of=DAY, cash=Decimal(5)), open_orders=(), unit_values=(Decimal(5),))
     ledger.record_settlement(store, account, Day(state=standing, fills=(), entries=(), settled=()))
     assert isinstance(standing.snapshot, Snapshot)
 

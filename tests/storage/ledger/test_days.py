@@ -55,7 +55,7 @@ ACCOUNT = Account(
     positions={"SPY": Position(quantity=Decimal("1.5"), mark=Decimal("321.5"))},
 )
 DAY = Day(
-    state=AccountState(account=ACCOUNT, open_orders=(), equities=(Decimal(10_000), ACCOUNT.equity)),
+    state=AccountState(account=ACCOUNT, open_orders=(), unit_values=(Decimal(10_000), ACCOUNT.equity)),
     fills=(FILL,),
     entries=(FINANCING,),
     settled=(FILLED,),
@@ -260,7 +260,7 @@ def test_an_account_opens_on_the_day_of_its_first_snapshot(home: Path) -> None:
     with connect(home) as store:
         assert ledger.first_day(store, "daily") is None
         for day in (MONDAY, TUESDAY):
-            state = AccountState(account=replace(ACCOUNT, as_of=day), open_orders=(), equities=(ACCOUNT.equity,))
+            state = AccountState(account=replace(ACCOUNT, as_of=day), open_orders=(), unit_values=(ACCOUNT.equity,))
             ledger.record_settlement(store, "daily", replace(DAY, state=state, fills=(), entries=(), settled=()))
         assert ledger.first_day(store, "daily") == MONDAY
         assert ledger.first_day(store, "other") is None

@@ -34,7 +34,7 @@ def test_each_order_of_a_halted_account_is_cut_by_its_own_position_and_lot() -> 
     )
     positions = {"A": Position(quantity=D("10.5"), mark=D(1)), "B": Position(quantity=D("-2.55"), mark=D(1))}
     account = Account(as_of=DAY, cash=D(100), positions=positions)
-    standing = AccountState(account=account, open_orders=(), equities=(D(100),))
+    standing = AccountState(account=account, open_orders=(), unit_values=(D(100),))
     orders = [an_order("A", Side.SELL, "14"), an_order("B", Side.BUY, "3"), an_order("C", Side.BUY, "1")]
     cut, skipped = "halted: cut to what closes the position", "halted: only orders that reduce are sent"
     assert only_reducing(orders, standing, mandate) == (

@@ -75,7 +75,7 @@ def standing(quantity: Decimal, mark: Decimal, ordered: Decimal) -> AccountState
         as_of=MONDAY, cash=D(1000), positions={"A": Position(quantity=quantity, mark=mark, marked_on=MONDAY)}
     )
     order = Order(order_id="o", symbol="A", as_of=MONDAY, side=Side.BUY, quantity=ordered, mark=mark)
-    return AccountState(account=account, open_orders=(order,), equities=(account.equity,))
+    return AccountState(account=account, open_orders=(order,), unit_values=(account.equity,))
 
 
 def moved(before: AccountState, new: Decimal) -> AccountState:

@@ -37,7 +37,7 @@ def booked(
     on: date = TUESDAY,
 ) -> Day:
     told = Day(
-        state=AccountState(account=Account(as_of=on, cash=D(0)), open_orders=(), equities=(D(0),)),
+        state=AccountState(account=Account(as_of=on, cash=D(0)), open_orders=(), unit_values=(D(0),)),
         fills=tuple(as_fill(execution, on) for execution in executions),
         entries=(*fee_entries(executions, on), *entries),
         settled=(),
@@ -167,16 +167,16 @@ def test_units_that_a_broker_gives_back_are_held_and_marked() -> None:
 
 def test_a_booked_day_keeps_its_open_orders_and_the_equities_of_the_look_back() -> None:
     waiting = Order(order_id="o2", symbol="BTCUSDT", as_of=TUESDAY, side=Side.BUY, quantity=D(1))
-    before = replace(opening(MONDAY, D(10_000)), equities=(D(1), D(2), D(3)))
+    before = replace(opening(MONDAY, D(10_000)), unit_values=(D(1), D(2), D(3)))
     account = Account(as_of=TUESDAY, cash=D(0))
     told = Day(
-        state=AccountState(account=account, open_orders=(waiting,), equities=(D(0),)),
+        state=AccountState(account=account, open_orders=(waiting,), unit_values=(D(0),)),
         fills=(),
         entries=(),
         settled=(),
     )
     after = booked_day(before, told, {}, 3).state
-    assert (after.open_orders, after.equities) == ((waiting,), (D(2), D(3), D(10_000)))
+    assert (after.open_orders, after.unit_values) == ((waiting,), (D(2), D(3), D(10_000)))
 
 
 def test_what_was_traded_is_what_the_balances_moved_by() -> None:

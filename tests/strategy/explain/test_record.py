@@ -224,7 +224,7 @@ def test_the_forecast_gives_the_signal_that_is_sized(told: Told) -> None:
 
 def test_every_step_of_the_sizing_starts_where_the_one_before_ended(told: Told) -> None:
     for day, explained in told[1]:
-        rules, equity = day.day.config, day.day.state.equities[-1]
+        rules, equity = day.day.config, day.day.state.unit_values[-1]
         for explanation in explained:
             held, limit = explanation.restrained, explanation.limited
             if explanation.sized is not None:
@@ -376,9 +376,9 @@ def test_what_is_kept_beside_leaves_its_room() -> None:
     day = replace(sunday.day, state=replace(standing, account=account))
     found = explanations(day)
     assert {explanation.symbol for explanation in found} == {"COIN", "YOUNG"}
-    share = abs(float(held["SHARE"].value / standing.equities[-1]))
+    share = abs(float(held["SHARE"].value / standing.unit_values[-1]))
     for explanation in found:
-        assert explanation.restrained.kept_beside == share + float(other.value / standing.equities[-1])
+        assert explanation.restrained.kept_beside == share + float(other.value / standing.unit_values[-1])
         gross = sum(abs(other.restrained.after_floor) for other in found)
         scale = (0.5 - explanation.restrained.kept_beside) / gross
         assert explanation.restrained.wanted == explanation.restrained.after_floor * scale

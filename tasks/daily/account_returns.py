@@ -1,0 +1,94 @@
+"""Returns of an account whose owner pays in and out: time-weighted, free of the flows, and money-weighted."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from storage.accounts import cash_flows as flow_store
+from storage.accounts.cash_flows import RecordedFlow
+from storage.database import Connection
+from storage.ledger import broker_events
+from storage.ledger import days as ledger
+from storage.ledger import positions as position_store
+from strategy.account.cash_flows import FlowRefusal
+from strategy.evaluation.money_weighted import money_weighted_return
+from tasks.report.markup import exactly, money, share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountReturns:
+    """Returns since the account opened: `twr` in all, `mwr` a year.
+
+    `paid_in` is what deposits and transfers brought, less withdrawals. A return is None where it is not defined; at an
+    external broker both are, as a takeover moves money without a flow.
+    """
+
+    twr: float | None
+    mwr: float | None
+    paid_in: Decimal
+
+
+def account_returns(store: Connection, account: str, day: date) -> AccountReturns:
+    """Return the returns of the account up to a settled day of it.
+
+    TWR = U[T]/U[0] − 1 with the unit value U; MWR is the rate at which capital and flows would have grown to E[T].
+    """
+    flows = booked_flows(store, account, day)
+    paid_in = sum((flow.value or Decimal(0) for flow in flows), Decimal(0))
+    opened = ledger.first_day(store, account)
+    if opened is None or broker_events.broker_of(store, account) is not None:
+        return AccountReturns(twr=None, mwr=None, paid_in=paid_in)
+    (first,) = position_store.snapshots(store, account, until=opened, last_days=1)
+    (last,) = position_store.snapshots(store, account, until=day, last_days=1)
+    dated = [(opened, float(first.equity))]
+    dated += [(flow.settled_on, float(flow.value)) for flow in flows if flow.settled_on and flow.value is not None]
+    return AccountReturns(
+        twr=float(last.unit_value / first.unit_value - 1) if first.unit_value > 0 else None,
+        mwr=money_weighted_return(dated, float(last.equity), last.account.as_of),
+        paid_in=paid_in,
+    )
+
+
+def booked_flows(store: Connection, account: str, day: date) -> tuple[RecordedFlow, ...]:
+    """Return the flows that were booked up to the day, in their order."""
+    return tuple(
+        flow
+        for flow in flow_store.every(store, account)
+        if flow.settled_on is not None and flow.settled_on <= day and flow.value is not None
+    )
+
+
+def refused_flows(store: Connection, account: str, after: date, until: date) -> tuple[str, ...]:
+    """Return a sentence on each flow that a day after `after`, up to `until`, did not book, and the remedy."""
+    return tuple(
+        f"the {_told(flow)} of account {account} was not booked on {flow.settled_on}: {_WHY[flow.refusal]}"
+        for flow in flow_store.every(store, account)
+        if flow.refusal is not None and flow.settled_on is not None and after < flow.settled_on <= until
+    )
+
+
+_WHY = {
+    FlowRefusal.BEYOND_FREE: "it exceeds the equity outside long positions at that close; ask for less",
+    FlowRefusal.WORTHLESS: "nothing is left of the account; open another with --account",
+    FlowRefusal.NO_CLOSE: "no close of it is known; import its bars and ask again",
+}
+
+
+def _told(flow: RecordedFlow) -> str:
+    """Return the flow in words, such as `deposit of 500`."""
+    moved = f"{exactly(flow.quantity)} {flow.symbol}" if flow.symbol else exactly(flow.cash)
+    return f"{flow.kind} of {moved}"
+
+
+def flow_facts(store: Connection, account: str, day: date) -> tuple[tuple[str, str], ...]:
+    """Return what a day's report says of the flows, as names and values; empty for an account without any."""
+    flows = booked_flows(store, account, day)
+    if not flows:
+        return ()
+    returns = account_returns(store, account, day)
+    today = ", ".join(_told(flow) for flow in flows if flow.settled_on == day)
+    return (
+        *((("Booked from outside on the day", today),) if today else ()),
+        ("Paid in since it opened", money(returns.paid_in)),
+        ("Money-weighted return per year", share(returns.mwr)),
+    )

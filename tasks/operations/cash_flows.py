@@ -1,0 +1,194 @@
+"""Deposits, withdrawals and transferred positions: asked for once under a key, booked with the account's next day."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from storage.accounts import cash_flows as flow_store
+from storage.accounts.cash_flows import RecordedFlow
+from storage.bars import published as bar_store
+from storage.database import Connection, connect, transaction
+from storage.ledger import broker_events, runs
+from storage.ledger import days as ledger
+from storage.ledger import positions as position_store
+from strategy.account.cash_flows import CashFlow, FlowKind, Holding, free_equity
+from strategy.account.state import Snapshot
+from strategy.exit_codes import UsageError
+from tasks.report.markup import exactly
+from tasks.run.answers import Answer, Exact
+from tasks.run.runs import BACKFILL
+
+
+class CashFlowAnswer(Answer):
+    """A flow: it waits until a day has settled it, which booked its `value` or refused it for a reason."""
+
+    kind: str
+    symbol: str
+    cash: Exact
+    quantity: Exact
+    cost: Exact | None
+    not_before: date
+    reason: str
+    settled_on: date | None
+    value: Exact | None
+    refusal: str | None
+
+
+class CashFlowsAnswer(Answer):
+    """The answer of `turbodmt deposit`, `withdraw` and `positions import`; `recorded` is false for a known key."""
+
+    account: str
+    key: str
+    flows: tuple[CashFlowAnswer, ...]
+    recorded: bool
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowRequest:
+    """What a person asks for: flows to be booked on `day` or the first account day after it (None: the next one).
+
+    `what` names them in the key of a request without one: the same again for the same day is the same request.
+    """
+
+    account: str
+    flows: tuple[CashFlow, ...]
+    costs: tuple[Decimal | None, ...]
+    what: str
+    day: date | None
+    reason: str
+    key: str | None
+    at: datetime
+
+
+def cash_request(kind: FlowKind, amount: Decimal, request: FlowRequest) -> FlowRequest:
+    """Return the request with a deposit or withdrawal of the amount."""
+    flow = CashFlow(kind=kind, cash=amount)
+    return replace(request, flows=(flow,), costs=(None,), what=f"{kind} {exactly(amount)}")
+
+
+def transfer_request(holdings: tuple[Holding, ...], request: FlowRequest) -> FlowRequest:
+    """Return the request with a transfer of the positions."""
+    return replace(
+        request,
+        flows=tuple(CashFlow(kind=FlowKind.TRANSFER, symbol=one.symbol, quantity=one.quantity) for one in holdings),
+        costs=tuple(one.cost for one in holdings),
+        what="transfer " + ", ".join(f"{exactly(one.quantity)} {one.symbol}" for one in holdings),
+    )
+
+
+def request_flows(home: Path, request: FlowRequest) -> CashFlowsAnswer:
+    """Record the flows under their key, which is done once; return the answer of the command.
+
+    They are booked after the marks of the first day that is not settled yet, before it is decided.
+    Raises UsageError for an account that has none of its own, a key of other flows, a withdrawal beyond what is free,
+    and a position without a published close.
+    """
+    with connect(home) as store, transaction(store):
+        snapshot = _demand_paper(store, request.account)
+        last = snapshot.account.as_of
+        wanted = request.day or last + timedelta(days=1)
+        key = request.key or f"{request.what} {wanted}"
+        known = flow_store.with_key(store, request.account, key)
+        if known:
+            _demand_same(request, key, known)
+            again = f"nothing was recorded: {key!r} is known already; give another --key to book the same once more"
+            return _answer(request, key, known, recorded=False, warnings=(again,))
+        _demand_free(store, request, snapshot)
+        _demand_closes(store, request)
+        fresh = tuple(
+            RecordedFlow(
+                flow_key=key,
+                kind=flow.kind,
+                symbol=flow.symbol,
+                cash=flow.cash,
+                quantity=flow.quantity,
+                cost=cost,
+                not_before=max(wanted, last + timedelta(days=1)),
+                reason=request.reason.strip(),
+                asked_at=request.at,
+            )
+            for flow, cost in zip(request.flows, request.costs, strict=True)
+        )
+        flow_store.record(store, request.account, fresh)
+    late = (f"{wanted} is settled already, so it is booked on the account's next day, the first after {last}",)
+    return _answer(request, key, fresh, recorded=True, warnings=late if wanted <= last else ())
+
+
+def _answer(
+    request: FlowRequest, key: str, flows: tuple[RecordedFlow, ...], *, recorded: bool, warnings: tuple[str, ...]
+) -> CashFlowsAnswer:
+    return CashFlowsAnswer(
+        account=request.account,
+        key=key,
+        flows=tuple(map(CashFlowAnswer.model_validate, flows)),
+        recorded=recorded,
+        warnings=warnings,
+    )
+
+
+def _demand_paper(store: Connection, account: str) -> Snapshot:
+    """Return the account's last day. Raises UsageError unless it is a paper account of daily runs that has opened."""
+    snapshot = position_store.latest_snapshot(store, account)
+    if snapshot is None:
+        known = ledger.accounts(store)
+        held = f"the accounts with a day are {', '.join(known)}" if known else "no account has a day yet"
+        raise UsageError(
+            f"--account is {account!r}, and {held}; name one of these, or open it first with `turbodmt daily --account "
+            f"{account}`, whose --capital it starts with"
+        )
+    broker = broker_events.broker_of(store, account)
+    if broker is not None:
+        raise UsageError(
+            f"account {account} trades at {broker}, whose balances rule; move the money there, then `turbodmt adopt "
+            f"--account {account} --reason TEXT` takes it over"
+        )
+    if runs.first_run(store, account, BACKFILL) is not None:
+        raise UsageError(
+            f"account {account} is filled by backfills, which replay one capital; name an account of `turbodmt daily`"
+        )
+    return snapshot
+
+
+def _demand_same(request: FlowRequest, key: str, known: tuple[RecordedFlow, ...]) -> None:
+    asked = {(flow.kind, flow.symbol, flow.cash, flow.quantity) for flow in request.flows}
+    kept = {(flow.kind, flow.symbol, flow.cash, flow.quantity) for flow in known}
+    if asked != kept:
+        first = known[0]
+        moved = f"{exactly(first.quantity)} {first.symbol}" if first.symbol else exactly(first.cash)
+        raise UsageError(
+            f"--key is {key!r}, under which account {request.account} has another request already, a {first.kind} of "
+            f"{moved}; give another --key"
+        )
+
+
+def _demand_free(store: Connection, request: FlowRequest, snapshot: Snapshot) -> None:
+    """Raise UsageError for a withdrawal beyond the equity outside long positions, and what waits to be booked."""
+    taken = sum((flow.cash for flow in request.flows if flow.kind is FlowKind.WITHDRAWAL), Decimal(0))
+    if not taken:
+        return
+    pending = sum((flow.flow.signed_cash for flow in flow_store.waiting(store, request.account)), Decimal(0))
+    free = max(Decimal(0), free_equity(snapshot.account) + pending)
+    if taken > free:
+        waits = f", with {exactly(pending)} of earlier requests that wait" if pending else ""
+        raise UsageError(
+            f"AMOUNT is {exactly(taken)}, and account {request.account} can pay out {exactly(free)} at the close of "
+            f"{snapshot.account.as_of}, its equity of {exactly(snapshot.equity)} less its long positions{waits}; "
+            "withdraw less, or let it sell first"
+        )
+
+
+def _demand_closes(store: Connection, request: FlowRequest) -> None:
+    """Raise UsageError for positions without a published close on the account's source."""
+    moved = sorted(flow.symbol for flow in request.flows if flow.symbol)
+    if not moved:
+        return
+    source, _ = ledger.newest_panel(store, request.account)
+    known = {row.symbol for row in bar_store.published_counts(store) if row.source == source}
+    absent = [symbol for symbol in moved if symbol not in known]
+    if absent:
+        raise UsageError(
+            f"{', '.join(absent)} cannot be valued: {source} has no published bar of it; import its bars with "
+            "`turbodmt import`, or leave it out"
+        )
