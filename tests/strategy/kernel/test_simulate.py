@@ -186,6 +186,27 @@ def test_the_kernel_repeats_a_backtest_of_what_was_decided() -> None:
     assert path.turnover[:, 0] == pytest.approx(turnovers(result), rel=1e-3)
 
 
+#: What the kernel gave before it had a rebalance band and dated rates.
+GOLDEN = [0.5236582185034578, 0.8603176484105001, 0.6167252038904073, 1.2213253472714791]
+
+
+def test_without_band_and_dated_rates_the_digits_are_those_of_before() -> None:
+    """Only additions, products and quotients of small whole numbers, so that the digits are the same everywhere."""
+    rng = np.random.default_rng(7)
+    close = rng.integers(80, 120, (60, 3, 4)).astype(np.float64)
+    market = AccountMarket(
+        open=close + rng.integers(-3, 4, close.shape),
+        close=close,
+        tradable=rng.random(close.shape) < 0.9,
+        days=rng.integers(1, 4, (60, 4)).astype(np.float64),
+        cost=np.full((3, 4), 0.001),
+        rates=flat_rates(0.05, 60),
+        drawdown=np.zeros(4),
+    )
+    path = simulate(rng.integers(-4, 9, close.shape) / 8, market, SizingParams(lookback_period=15))
+    assert path.equity[-1].tolist() == GOLDEN
+
+
 def prices(*values: float) -> np.ndarray:
     return np.array(values, np.float64).reshape(-1, 1, 1)
 
