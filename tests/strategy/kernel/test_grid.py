@@ -159,8 +159,7 @@ def test_chunks_share_an_account_and_lose_no_point() -> None:
     assert max(map(len, cut)) == CHUNK_POINTS
     for chunk in cut:
         assert (
-            len({(point.symbols, point.strategy, account_rule(point), point.costs.financing_rate) for point in chunk})
-            == 1
+            len({(point.symbols, point.strategy, account_rule(point), point.costs.financing) for point in chunk}) == 1
         )
 
 
