@@ -89,6 +89,15 @@ class Settings(BaseSettings):
     target_annual_vol: float = Field(default=0.35, gt=0, le=5, description="yearly volatility aimed at, a fraction")
     max_position_size: float = Field(default=2.0, gt=0, le=10, description="largest exposure, a multiple of equity")
     neutral_zone: float = Field(default=0.03, ge=0, lt=1, description="signals weaker than this mean no position")
+    max_symbol_exposure: float | None = Field(
+        default=None, gt=0, le=10, description="largest exposure of one symbol, a multiple of equity; none: no cap"
+    )
+    max_group_exposure: float | None = Field(
+        default=None, gt=0, le=10, description="largest exposure of a group's symbols together; none: no groups"
+    )
+    groups: dict[str, tuple[Symbol, ...]] = Field(
+        default={}, description="groups of symbols with a cap of their own, as a table of lists"
+    )
     allocation: Allocation = Field(
         default=Allocation.INVERSE_VOL, description="what splits a portfolio among its symbols"
     )
@@ -211,6 +220,11 @@ class Settings(BaseSettings):
         twice = sorted({symbol for symbol in self.symbols if self.symbols.count(symbol) > 1})
         if twice:
             raise ConfigurationError(f"symbols name {', '.join(twice)} more than once", "name each once")
+        if bool(self.groups) != (self.max_group_exposure is not None):
+            there, absent = ("groups", "max_group_exposure") if self.groups else ("max_group_exposure", "groups")
+            raise ConfigurationError(
+                f"{there} is set and {absent} is not, so that nothing is capped", f"set {absent}, too"
+            )
         wide, heads = self.network_dimensions, self.network_heads
         if wide % heads:
             what = f"network_heads is {heads}, which does not divide network_dimensions, {wide}"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from math import inf
 from re import fullmatch
 from uuid import uuid4
 
@@ -23,7 +24,7 @@ from strategy.builtin.registry import BUILT_IN
 from strategy.exit_codes import Exit
 from strategy.market.instruments import Instrument
 from strategy.portfolio.risk_limits import RiskLimits
-from strategy.portfolio.sizing import SizingParams
+from strategy.portfolio.sizing import ExposureCaps, SizingParams
 from strategy.signals.strategies import Strategy
 from strategy.training.recipe import TrainingConfig
 from tasks.run.job import PAPER, Job, RunConfig
@@ -119,6 +120,7 @@ def run_config(settings: Settings, strategy: Strategy, terms: FinancingTerms) ->
             lookback_period=settings.lookback_period,
             allocation=settings.allocation,
             volatility_estimator=settings.volatility_estimator,
+            caps=_caps(settings),
             rebalance_band=settings.rebalance_band,
             rebalance_every=settings.rebalance_every,
         ),
@@ -156,6 +158,14 @@ def run_config(settings: Settings, strategy: Strategy, terms: FinancingTerms) ->
     )
 
 
+def _caps(settings: Settings) -> ExposureCaps:
+    return ExposureCaps(
+        symbol=settings.max_symbol_exposure or inf,
+        group=settings.max_group_exposure or inf,
+        groups=tuple(tuple(sorted(members)) for _, members in sorted(settings.groups.items())),
+    )
+
+
 def _canonical(settings: Settings, strategy: Strategy) -> str:
     """Return the settings as canonical JSON, with the strategy's version and parameters if it has any."""
     known = settings.model_dump(mode="json", exclude={*PLACES, "parameters"})
@@ -187,6 +197,17 @@ def wanted_symbols(settings: Settings, source: BarSource) -> tuple[str, ...]:
                 "there, or name others with --symbols"
             )
     return symbols
+
+
+def _demand_members(settings: Settings, symbols: tuple[str, ...]) -> None:
+    """Raise RequestRefused for a member of a group that is not traded: a misspelt one would be without its cap."""
+    for name, members in settings.groups.items():
+        unknown = sorted(set(members) - set(symbols))
+        if unknown:
+            raise RequestRefused(
+                f"the group {name} names {', '.join(unknown)}, which this run does not trade; correct it under "
+                "[groups], or trade it with --symbols"
+            )
 
 
 def strategy_of(settings: Settings, account: str = "") -> Strategy:
@@ -246,6 +267,7 @@ def plan(settings: Settings, source: BarSource, request: Request, strategy: Stra
     """
     live = demand_live(source, request)
     symbols = wanted_symbols(settings, source)
+    _demand_members(settings, symbols)
     instruments = source.instruments(symbols)
     newest = source.last_session(symbols, request.clock)
     # A record written during the session ends with today's bar, which is not closed yet.

@@ -9,7 +9,7 @@ import numpy as np
 from strategy.kernel.simulate import AccountPath, simulate
 from strategy.market.bars import Bars, FloatArray
 from strategy.portfolio.account_config import AccountConfig
-from strategy.portfolio.leverage_cap import portfolio_exposures
+from strategy.portfolio.leverage_cap import book_caps, portfolio_exposures
 from strategy.training.training_panel import TrainingPanel, training_panel
 
 
@@ -37,7 +37,8 @@ def foresight(bars: Mapping[str, Bars], config: AccountConfig, first: np.datetim
     panel = training_panel(bars, config)
     start = int(np.searchsorted(panel.open_time, first))
     signal = np.stack([panel.dates.spread(*column) for column in enumerate(map(sides, _ordered(bars, panel)))], axis=-1)
-    exposure = portfolio_exposures(np.nan_to_num(signal[start:]), panel.weight[start:], config.sizing.max_position_size)
+    most, caps = config.sizing.max_position_size, book_caps(config.sizing, panel.dates.symbols)
+    exposure = portfolio_exposures(np.nan_to_num(signal[start:]), panel.weight[start:], most, caps)
     market = panel.market(np.array([start]), len(panel) - start, 1.0)
     return simulate(np.maximum(exposure, panel.floor)[:, :, None], market, config.sizing)
 

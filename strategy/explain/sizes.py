@@ -16,7 +16,7 @@ from strategy.portfolio.decision import SIZED, PreTradeView, decided, kept_besid
 from strategy.portfolio.estimates import Estimates, PortfolioSizing, estimates, portfolio_sizing
 from strategy.portfolio.rebalancing import Rebalance
 from strategy.portfolio.risk_limits import RiskLimits
-from strategy.portfolio.sizing import Allocation, drawdown_multiplier, soft_signal
+from strategy.portfolio.sizing import NO_CAPS, Allocation, drawdown_multiplier, soft_signal
 from strategy.signals.har import PERIODS, VolatilityEstimator
 from strategy.signals.outlook import SymbolSignals
 from strategy.signals.strategies import Sizing, sizing_of
@@ -31,11 +31,11 @@ class Sized:
 
     `allocation` made the `budget`. In the book of all budgets, held without signals, the symbol has the `risk_share` of
     the variance and this `correlation` with the whole. `uncapped` is the soft signal × the regime multiplier (the plain
-    signal if the strategy has neither) × the budget × the volatility multiplier; in `capped` all symbols together are
-    scaled down to `max_position_size`. With `direct` sizing it is the signal, and no volatility or budget plays a part.
-    A field is None if the strategy has no such step, or the number is unknown. `ranges` are the
-    numbers by which HAR corrects `closes_volatility`: volatilities over a day, a week and a month from daily ranges, a
-    level, and the weights; empty where it does not.
+    signal if the strategy has neither) × the budget × the volatility multiplier; `within_caps` is it after the caps of
+    symbols and groups; in `capped` all symbols together are scaled down to `max_position_size`. With `direct` sizing it
+    is the signal, and no volatility or budget plays a part. A field is None if the strategy has no such step, or the
+    number is unknown. `ranges` are the numbers by which HAR corrects `closes_volatility`: volatilities over a day, a
+    week and a month from daily ranges, a level, and the weights; empty where it does not.
     """
 
     signal: float | None
@@ -51,6 +51,7 @@ class Sized:
     portfolio_volatility: float | None
     volatility_multiplier: float | None
     uncapped: float
+    within_caps: float | None
     max_position_size: float
     capped: float
 
@@ -114,7 +115,8 @@ def sized(view: AlignedSignals, of_day: PreTradeView, config: AccountConfig) -> 
     closes = estimates(view, [of_day.as_of], VolatilityEstimator.EWMA).volatility[0]
     by_ranges = config.estimator is VolatilityEstimator.HAR
     rule, params = portfolio_sizing(known, shares, view, config), config.sizing
-    uncapped = rule.exposures(replace(params, max_position_size=_BOUNDLESS))
+    boundless = replace(params, max_position_size=_BOUNDLESS)
+    uncapped, within = rule.exposures(replace(boundless, caps=NO_CAPS)), rule.exposures(boundless)
     # s' and g; strategies that are sized by the volatility target alone have neither.
     full = rule.sizing is Sizing.FULL
     soft = soft_signal(rule.signal[0], params.neutral_zone) if full else np.full(len(config.symbols), np.nan)
@@ -136,6 +138,7 @@ def sized(view: AlignedSignals, of_day: PreTradeView, config: AccountConfig) -> 
             portfolio_volatility=_known(rule.volatility[0]) if scaled else None,
             volatility_multiplier=float(rule.scale(params.target_annual_vol)[0]) if scaled else None,
             uncapped=float(uncapped[0, i]),
+            within_caps=None if params.caps == NO_CAPS else float(within[0, i]),
             max_position_size=params.max_position_size,
             capped=float(of_day.exposures[i]),
         )

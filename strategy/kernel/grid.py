@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 from itertools import product
 
 from strategy.account.fees_and_slippage import Costs
-from strategy.portfolio.sizing import Allocation, SizingParams
+from strategy.portfolio.sizing import NO_CAPS, Allocation, SizingParams
 from strategy.signals.har import VolatilityEstimator
 from strategy.signals.strategies import Sizing, Strategy, sizing_of
 
@@ -73,7 +73,7 @@ def points(grid: Grid) -> tuple[Point, ...]:
 def sizing_read(strategy: Strategy, sizing: SizingParams, symbols: Sequence[str]) -> SizingParams:
     """Return the sizing with defaults for every parameter that the strategy does not use on these symbols."""
     names = [name for name in names_read(strategy) if name != "allocation" or len(symbols) > 1]
-    return SizingParams(**{name: getattr(sizing, name) for name in names})
+    return SizingParams(caps=sizing.caps, **{name: getattr(sizing, name) for name in names})
 
 
 def names_read(strategy: Strategy) -> tuple[str, ...]:
@@ -84,7 +84,7 @@ def names_read(strategy: Strategy) -> tuple[str, ...]:
     ['target_annual_vol', 'max_position_size', 'allocation', 'volatility_estimator']
     """
     if sizing_of(strategy) is Sizing.FULL:
-        return tuple(field.name for field in fields(SizingParams))
+        return tuple(field.name for field in fields(SizingParams) if field.name != "caps")
     rebalancing = ("rebalance_band", "rebalance_every")
     if sizing_of(strategy).needs_volatility:
         return "target_annual_vol", "max_position_size", "allocation", "volatility_estimator", *rebalancing
@@ -119,6 +119,7 @@ def account_rule(point: Point) -> SizingParams:
         neutral_zone=0.0,
         allocation=Allocation.INVERSE_VOL,
         volatility_estimator=VolatilityEstimator.EWMA,
+        caps=NO_CAPS,
     )
     return shared if sizing_of(point.strategy) is Sizing.FULL else replace(shared, drawdown_floor=1.0)
 

@@ -25,7 +25,7 @@ from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.availability import availability
 from strategy.portfolio.capped_days import NEAR
 from strategy.portfolio.estimates import PortfolioSizing, estimates, portfolio_sizing
-from strategy.portfolio.leverage_cap import portfolio_exposures
+from strategy.portfolio.leverage_cap import book_caps, portfolio_exposures
 from strategy.portfolio.rebalancing import rebalancing_rows
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import Allocation, SizingParams
@@ -206,9 +206,11 @@ def _targets(panel: SweepPanel, chunk: Sequence[Point]) -> tuple[FloatArray, Flo
     for number, point in enumerate(chunk):
         sizing = point.sizing
         most, parts = sizing.max_position_size, (direction(sizing.neutral_zone), weight(sizing.target_annual_vol))
-        aimed = np.maximum(portfolio_exposures(*parts, most), panel.floor)
+        caps = book_caps(sizing, panel.sizing.symbols)
+        aimed = np.maximum(portfolio_exposures(*parts, most, caps), panel.floor)
         result[:, :, number] = aimed
-        asked = np.abs(parts[0] * parts[1]).sum(axis=1)
+        wanted = parts[0] * parts[1]
+        asked = np.abs(wanted if caps is None else caps.within(wanted)).sum(axis=1)
         # The multiplier of the volatility has a limit of its own, which may be the same exposure.
         reached = asked > most if panel.sizing.sizing is Sizing.DIRECT else asked >= most * (1 - NEAR)
         capped[number] = (reached & (aimed != 0.0).any(axis=1)).mean()

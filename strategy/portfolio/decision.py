@@ -15,7 +15,7 @@ from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import AlignedSignals
 from strategy.portfolio.availability import STALE_REASON, availability
 from strategy.portfolio.estimates import Estimates, estimates, portfolio_sizing
-from strategy.portfolio.leverage_cap import capped_beside_kept
+from strategy.portfolio.leverage_cap import book_caps, capped_beside_kept
 from strategy.portfolio.rebalancing import STILL, Rebalance, banded, effect_in_words, effects_of, rebalances
 from strategy.portfolio.risk_limits import clip_to_limits
 from strategy.portfolio.sizing import SizingParams, drawdown_multiplier
@@ -193,7 +193,7 @@ def _wanted(view: PreTradeView, snapshot: Snapshot, current: FloatArray, config:
     if snapshot.equity <= 0:
         return np.zeros(len(current))
     if sizing is Sizing.ONCE:
-        return _bought_once(view, snapshot, current, config.sizing.max_position_size)
+        return _bought_once(view, snapshot, current, config)
     share = drawdown_multiplier(snapshot.drawdown, config.sizing) if sizing is Sizing.FULL else 1.0
     wanted = np.maximum(view.exposures * share, view.floor)
     gross = float(np.abs(wanted if view.whole else wanted[view.ordered]).sum())
@@ -248,12 +248,17 @@ def as_decided(config: AccountConfig, decisions: Sequence[Decision]) -> AccountC
     return config if any(decision.rebalance for decision in decisions) else config.at_once
 
 
-def _bought_once(view: PreTradeView, snapshot: Snapshot, current: FloatArray, most: float) -> FloatArray:
-    """Return exposures (S,) that split the remaining capital among the symbols still to be bought; never borrows."""
+def _bought_once(view: PreTradeView, snapshot: Snapshot, current: FloatArray, config: AccountConfig) -> FloatArray:
+    """Return exposures (S,) that split the remaining capital among the symbols still to be bought; never borrows.
+
+    The caps of symbols and groups cut what is bought, never what is held.
+    """
+    most, caps = config.sizing.max_position_size, book_caps(config.sizing, config.symbols)
     left, wanting = max(0.0, float(snapshot.account.cash / snapshot.equity)), (current == 0.0) & ~view.outside
     held = sum(abs(snapshot.exposure(symbol)) for symbol in snapshot.account.positions)
     share = min(left, max(0.0, most - held)) / max(1, int(wanting.sum()))
-    return np.where(view.outside, 0.0, np.where(wanting, share, current))
+    wanted = np.where(view.outside, 0.0, np.where(wanting, share, current))
+    return wanted if caps is None else np.where(wanting, caps.within(wanted), wanted)
 
 
 def kept_beside(view: PreTradeView, snapshot: Snapshot, config: AccountConfig) -> float:

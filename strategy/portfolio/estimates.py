@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from strategy.market.bars import FloatArray, TimeArray
 from strategy.market.instruments import account_days_per_year
 from strategy.portfolio.allocation import budgets
-from strategy.portfolio.leverage_cap import portfolio_exposures
+from strategy.portfolio.leverage_cap import book_caps, portfolio_exposures
 from strategy.portfolio.sizing import SizingParams, regime_multiplier, soft_signal, volatility_multiplier
 from strategy.portfolio.volatility import portfolio_volatilities
 from strategy.signals.har import VolatilityEstimator
@@ -84,6 +84,7 @@ class PortfolioSizing:
     that of the portfolio with these budgets, NaN where unknown. With `direct` sizing every budget is 1.
     """
 
+    symbols: tuple[str, ...]
     sizing: Sizing
     signal: FloatArray
     multiplier: FloatArray
@@ -109,7 +110,8 @@ class PortfolioSizing:
     def exposures(self, params: SizingParams) -> FloatArray:
         """Return the exposures (T, S) before drawdown control and limits."""
         weights = self.weights(params.target_annual_vol)
-        return portfolio_exposures(self.directions(params.neutral_zone), weights, params.max_position_size)
+        caps = book_caps(params, self.symbols)
+        return portfolio_exposures(self.directions(params.neutral_zone), weights, params.max_position_size, caps)
 
 
 def portfolio_sizing(
@@ -132,6 +134,7 @@ def portfolio_sizing(
     else:
         split = budgets(config.sizing.allocation, np.where(sized, known.volatility, np.nan), view.changes, stops)
     return PortfolioSizing(
+        symbols=config.symbols,
         sizing=sizing,
         signal=np.where(np.isfinite(known.signal) & (known.signal != 0.0), known.signal, 0.0),
         multiplier=multiplier,

@@ -6,6 +6,7 @@ The hard-edged rule is the one the seed document gives; the soft-edged one trade
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -48,6 +49,27 @@ CHOICES: Mapping[str, type[StrEnum]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExposureCaps:
+    """The largest exposure of a single symbol, and of each group of symbols together, multiples of equity.
+
+    Raises ValueError for a cap that is not above 0.
+    """
+
+    symbol: float = inf
+    group: float = inf
+    groups: tuple[tuple[str, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("symbol", "group"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"the cap of a {name} is {getattr(self, name)}; it must be above 0")
+
+
+#: Any exposure that the gross cap admits.
+NO_CAPS = ExposureCaps()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SizingParams:
     """The seed document's four parameters, the drawdown control's knees (fractions of the peak), and what came after.
 
@@ -69,6 +91,7 @@ class SizingParams:
     volatility_estimator: VolatilityEstimator = VolatilityEstimator.EWMA
     rebalance_band: float = 0.0
     rebalance_every: Frequency = Frequency.DAILY
+    caps: ExposureCaps = NO_CAPS
 
     def __post_init__(self) -> None:
         if not self.target_annual_vol > 0:

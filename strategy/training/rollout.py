@@ -11,7 +11,7 @@ from strategy.kernel.simulate import simulate
 from strategy.market.bars import FloatArray
 from strategy.networks.ensemble import Ensemble
 from strategy.networks.transformer import Network
-from strategy.portfolio.leverage_cap import portfolio_exposures
+from strategy.portfolio.leverage_cap import book_caps, portfolio_exposures
 from strategy.portfolio.sizing import soft_signal
 from strategy.training.trainer import Returns
 from strategy.training.training_panel import TrainingPanel
@@ -35,7 +35,8 @@ def target(departure: Tensor, at: Windows) -> Tensor:
     moved = spread.view(paths, symbols, at.decisions).transpose(1, 2).to("cpu", torch.float64)
     dates = at.first[:, None] + np.arange(at.decisions)
     signal = (torch.from_numpy(panel.prior[dates]) + moved).clamp(-1.0, 1.0)
-    wanted = portfolio_exposures(signal, torch.from_numpy(panel.weight[dates]), panel.sizing.max_position_size)
+    weight, caps = torch.from_numpy(panel.weight[dates]), book_caps(panel.sizing, panel.dates.symbols)
+    wanted = portfolio_exposures(signal, weight, panel.sizing.max_position_size, caps)
     allowed = wanted.clip(torch.from_numpy(panel.floor))
     # Paths come last in the account, which runs them in parallel.
     return torch.nn.functional.pad(allowed.permute(1, 2, 0), (0, 0, 0, 0, 0, 1)).contiguous()
@@ -74,7 +75,8 @@ def net_returns(departure: FloatArray, panel: TrainingPanel, span: range, cost_m
     """
     dates = np.arange(span.start, span.stop)
     signal = soft_signal(np.clip(panel.prior[dates] + departure, -1.0, 1.0), panel.sizing.neutral_zone)
-    wanted = portfolio_exposures(signal, panel.weight[dates], panel.sizing.max_position_size).clip(panel.floor)
+    most, caps = panel.sizing.max_position_size, book_caps(panel.sizing, panel.dates.symbols)
+    wanted = portfolio_exposures(signal, panel.weight[dates], most, caps).clip(panel.floor)
     market = panel.rebalanced(span, cost_multiplier)
     # The last date only settles.
     followed = np.concatenate([wanted, np.zeros((1, len(panel.floor)))])

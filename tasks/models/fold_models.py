@@ -117,7 +117,7 @@ def _sizing(config: AccountConfig) -> dict[str, object]:
 
     The same goes for the estimator of volatility, and for a rebalance band and frequency, with which models are judged.
     """
-    names = ("volatility_estimator", "rebalance_band", "rebalance_every")
+    names = ("volatility_estimator", "rebalance_band", "rebalance_every", "caps")
     unset = {name for name in names if getattr(config.sizing, name) == getattr(SizingParams(), name)}
     if len(config.symbols) == 1 or config.sizing.allocation is Allocation.INVERSE_VOL:
         unset |= {"allocation"}

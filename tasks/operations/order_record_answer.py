@@ -94,6 +94,7 @@ class SizePart(Answer):
     portfolio_volatility: float | None = None
     volatility_multiplier: float | None = None
     uncapped: float | None = None
+    within_caps: float | None = None
     max_position_size: float | None = None
     capped: float | None = None
     drawdown: float | None

@@ -28,6 +28,7 @@ LEGACY: Terms = MappingProxyType(
         "volatility_estimator": "ewma",
         "rebalance_band": 0.0,
         "rebalance_every": "daily",
+        "allocation": "inverse-vol",
     }
 )
 TERMS = tuple(LEGACY)

@@ -23,7 +23,7 @@ from tasks.strategies.grid_points import at_point
 
 #: Largest file: a larger one would list more values than a grid may have points.
 MOST_BYTES = 4_000_000
-SIZING_NAMES = tuple(parameter.name for parameter in fields(SizingParams))
+SIZING_NAMES = tuple(parameter.name for parameter in fields(SizingParams) if parameter.name != "caps")
 COST_NAMES = ("fee_bps", "slippage_bps", "financing_rate")
 NAMES = ("symbols", "strategy", *SIZING_NAMES, *COST_NAMES)
 #: Names whose values are no numbers.

@@ -237,10 +237,14 @@ def _forecast_of_learner(forecast: "ForecastPart") -> list[Line]:
 
 def _size(size: "SizePart") -> list[Line]:
     at_peak: list[Line] = []
+    capped: list[Line] = []
+    if size.within_caps is not None:
+        capped = [("x, within its caps", size.within_caps, "after max_symbol_exposure and max_group_exposure")]
     if size.capped is not None and size.budget is None:
         at_peak = [
             ("signal", size.signal, ""),
             ("x", size.uncapped, "the signal itself: with direct sizing no volatility, budget or target plays a part"),
+            *capped,
             ("x, capped", size.capped, f"all symbols together at most {size.max_position_size}"),
         ]
     elif size.capped is not None:
@@ -256,6 +260,7 @@ def _size(size: "SizePart") -> list[Line]:
             ("σ of the portfolio", size.portfolio_volatility, "annualised, of Σ b·r"),
             ("k", size.volatility_multiplier, "target volatility over that of the portfolio, at most 2"),
             ("x", size.uncapped, "s' · g · b · k, or signal · b · k without the first two"),
+            *capped,
             ("x, capped", size.capped, f"all symbols together at most {size.max_position_size}"),
         ]
     floor = "shorts are admitted" if size.floor is None else f"nothing below {size.floor}"

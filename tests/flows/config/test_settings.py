@@ -20,7 +20,7 @@ def test_the_defaults_are_those_of_the_strategy(home: Path) -> None:
     settings = load({})
     assert settings.home == home
     assert (settings.source, settings.broker, settings.strategy) == ("sample", "paper", "turbo")
-    for values, count in ((SizingParams(), 7), (RiskLimits(), 4)):
+    for values, count in ((SizingParams(), 8), (RiskLimits(), 4)):
         names = [name for name in Settings.model_fields if hasattr(values, name)]
         assert len(names) == count
         assert [getattr(settings, name) for name in names] == [getattr(values, name) for name in names]
@@ -111,6 +111,9 @@ def test_settings_cannot_be_changed() -> None:
         ("source", "kraken", r"^source is 'kraken'; it must be sample, binance, yahoo or file:PATH"),
         ("symbols", "A B", r"^symbols is 'A B'; it must be up to 32 letters"),
         ("symbols", "A,B,A", r"^symbols name A more than once; name each once$"),
+        ("groups", {"bonds": ["TLT"]}, "groups is set and max_group_exposure is not, so that nothing is capped"),
+        ("max_group_exposure", 0.5, "max_group_exposure is set and groups is not, so that nothing is capped"),
+        ("max_symbol_exposure", 0, "max_symbol_exposure is 0; it must be greater than 0"),
         ("network_heads", 7, r"^network_heads is 7, which does not divide network_dimensions, 96"),
         ("model_max_age_bars", 5, r"^model_max_age_bars is 5, below retrain_every_bars, 21"),
         ("max_drawdown_halt", 1.5, r"^max_drawdown_halt is 1.5; it must be less than or equal to 1"),

@@ -40,6 +40,7 @@ EXPLAINED = Explanation(
         portfolio_volatility=None,
         volatility_multiplier=0.0,
         uncapped=-0.0,
+        within_caps=None,
         max_position_size=float("inf"),
         capped=0.0,
     ),

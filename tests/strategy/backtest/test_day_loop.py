@@ -20,7 +20,7 @@ from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Status, decide
 from strategy.portfolio.drawdown_halt import halt_date
 from strategy.portfolio.risk_limits import RiskLimits
-from strategy.portfolio.sizing import SizingParams
+from strategy.portfolio.sizing import ExposureCaps, SizingParams
 from strategy.signals.outlook import history_bars, symbol_signals
 from strategy.signals.strategies import Strategy
 
@@ -73,6 +73,14 @@ def test_hold_by_hand() -> None:
     assert [(fill.quantity, fill.price) for fill in result.fills] == [(100, 80)]
     assert result.snapshots[-1].drawdown == pytest.approx(3 / 14)
     assert len(result.orders) == 1
+
+
+def test_hold_buys_no_more_of_a_symbol_than_its_cap_and_keeps_what_grew() -> None:
+    bars = {"STK": make_bars("STK", ["2020-01-06", "2020-01-07", "2020-01-08"], close=[100, 120, 90])}
+    free = mandate(HOLD, STOCK)
+    capped = replace(free, sizing=replace(free.sizing, caps=ExposureCaps(symbol=0.4)))
+    result = run(bars, capped, date(2020, 1, 6), date(2020, 1, 8))
+    assert [fill.quantity for fill in result.fills] == [40]
 
 
 def test_the_decision_of_a_day_fills_at_the_next_open_and_never_on_its_own_bar() -> None:

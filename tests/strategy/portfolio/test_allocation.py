@@ -30,7 +30,8 @@ from strategy.portfolio.allocation import (
     risk_shares,
 )
 from strategy.portfolio.decision import pretrade_views
-from strategy.portfolio.sizing import Allocation, SizingParams, risk_budgets
+from strategy.portfolio.leverage_cap import book_caps, portfolio_exposures
+from strategy.portfolio.sizing import Allocation, ExposureCaps, SizingParams, risk_budgets
 from strategy.portfolio.volatility import PORTFOLIO_BARS
 from strategy.signals.outlook import history_bars, symbol_signals
 from strategy.signals.rolling import VOLATILITY_SPAN, exponential_weights
@@ -254,6 +255,34 @@ def test_live_sweep_training_and_explanation_split_every_date_alike(allocation: 
     gross = np.abs(learned.prior * learned.weight)[begin:].sum(axis=1, keepdims=True)
     sizing = wanted.sizing.max_position_size / np.maximum(gross, wanted.sizing.max_position_size)
     assert (learned.prior * learned.weight)[begin:] * sizing == pytest.approx(live, rel=1e-12, abs=1e-15)
+
+
+def test_live_sweep_training_and_explanation_keep_the_caps_of_symbols_and_groups() -> None:
+    caps = ExposureCaps(symbol=0.08, group=0.12, groups=(("C00", "C01", "C02"), ("S",)))
+    base = rules(EQUAL_RISK)
+    wanted = replace(base, sizing=replace(base.sizing, neutral_zone=0.0, caps=caps))
+    dates = [day for day in account_dates(BARS) if day >= FIRST]
+    view = seen(BARS, wanted)
+    days = pretrade_views(view, dates, wanted)
+    live = np.array([day.exposures for day in days])
+    free = np.array([day.exposures for day in pretrade_views(view, dates, base)])
+    assert np.abs(live).max() <= 0.08 + 1e-12
+    assert np.abs(live[:, :3]).sum(axis=1).max() <= 0.12 + 1e-12
+    assert np.abs(free).max() > 0.08
+    point = Point(symbols=wanted.symbols, strategy=TURBO, sizing=wanted.sizing, costs=Costs())
+    (kept,) = points(Grid(accounts=(wanted.symbols,), strategies=(TURBO,), sizings=(wanted.sizing,), costs=(Costs(),)))
+    assert kept == point
+    shared = PanelRules(allocation=EQUAL_RISK)
+    panel = sweep_panel(BARS, wanted.terms.instruments, TURBO, np.datetime64(FIRST, "us"), shared)
+    assert np.array_equal(targets(panel, (point,))[:, :, 0], live)
+    told = sized(view, days[-1], wanted)
+    assert [size.within_caps for size in told if size] == live[-1].tolist()
+    assert {size.within_caps for size in sized(view, days[-1], base) if size} == {None}
+    learned = training_panel(BARS, wanted)
+    begin = len(learned) - len(dates)
+    book = book_caps(learned.sizing, learned.dates.symbols)
+    trained = portfolio_exposures(learned.prior[begin:], learned.weight[begin:], 2.0, book)
+    assert trained == pytest.approx(live, rel=1e-12, abs=1e-15)
 
 
 def test_the_accounts_of_a_grid_and_of_training_are_the_exact_one() -> None:

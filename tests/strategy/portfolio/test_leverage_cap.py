@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from strategy.portfolio.leverage_cap import capped_beside_kept, portfolio_exposures
-from strategy.portfolio.sizing import SizingParams, risk_budgets, soft_signal, volatility_multiplier
+from strategy.portfolio.leverage_cap import BookCaps, book_caps, capped_beside_kept, portfolio_exposures
+from strategy.portfolio.sizing import ExposureCaps, SizingParams, risk_budgets, soft_signal, volatility_multiplier
 
 PARAMS = SizingParams()
 
@@ -67,3 +67,34 @@ def test_exposures_that_fit_beside_what_is_kept_are_returned_as_they_are() -> No
     assert capped_beside_kept(wanted, 0.4, 1.0, 2.0) is wanted
     nothing = np.zeros(2)
     assert capped_beside_kept(nothing, 0.0, 2.0, 2.0) is nothing
+
+
+def test_caps_of_symbols_and_groups_come_before_the_gross_cap_in_arrays_and_tensors_alike() -> None:
+    params = SizingParams(caps=ExposureCaps(symbol=0.5, group=0.6, groups=(("A", "B", "Z"), ("C", "D"))))
+    caps = book_caps(params, ("A", "B", "C", "D", "E"))
+    assert caps == BookCaps(symbol=0.5, group=0.6, groups=((0, 1), (2, 3)))
+    directions, weights = np.array([[1.0, -1.0, 0.5, 0.1, 1.0], [0.1] * 5]), np.full((2, 5), 0.7)
+    # 0.5 and 0.5 share 0.6; 0.35 and 0.07 are below both caps; the last is in no group.
+    capped = portfolio_exposures(directions, weights, 2.0, caps)
+    assert capped == pytest.approx(np.array([[0.3, -0.3, 0.35, 0.07, 0.5], [0.07] * 5]), rel=1e-12)
+    assert portfolio_exposures(directions, weights, 0.76, caps)[0] == pytest.approx(capped[0] / 2, rel=1e-12)
+    signal = torch.from_numpy(directions).requires_grad_()
+    tensor = portfolio_exposures(signal, torch.from_numpy(weights), 2.0, caps)
+    np.testing.assert_allclose(tensor.detach().numpy(), capped, rtol=1e-15)
+    tensor[0].sum().backward()
+    # At a cap the exposure does not follow the signal.
+    assert signal.grad is not None
+    assert signal.grad[0].numpy() == pytest.approx([0.0, 0.0, 0.7, 0.7, 0.0], abs=1e-12)
+
+
+def test_caps_that_do_not_bind_change_no_bit() -> None:
+    directions, weights = np.random.default_rng(1).normal(size=(2, 20, 3))
+    caps = BookCaps(symbol=100.0, group=100.0, groups=((0, 2),))
+    plain = portfolio_exposures(directions, weights, 2.0)
+    assert np.array_equal(portfolio_exposures(directions, weights, 2.0, caps), plain)
+
+
+@pytest.mark.parametrize("name", ["symbol", "group"])
+def test_a_cap_must_be_above_0(name: str) -> None:
+    with pytest.raises(ValueError, match=f"the cap of a {name} is 0; it must be above 0"):
+        ExposureCaps(**{name: 0})

@@ -11,7 +11,8 @@ from strategy.builtin.turbo import Network
 from strategy.signals.strategies import Strategy
 from tasks.run.trial_key import HALT, RATES, configuration
 
-COSTS = {"capital", "fee_bps", "slippage_bps", "financing_rate", "max_turnover", "max_order_notional"}
+CAPS = {"max_symbol_exposure", "max_group_exposure", "groups"}
+COSTS = {"capital", "fee_bps", "slippage_bps", "financing_rate", "max_turnover", "max_order_notional"} | CAPS
 SIZE = {"target_annual_vol", "max_position_size", "volatility_estimator"}
 REBALANCING = {"rebalance_band", "rebalance_every"}
 FULL = COSTS | SIZE | REBALANCING | {"neutral_zone", "lookback_period"}
@@ -71,7 +72,7 @@ def test_every_setting_is_read_by_some_strategy_or_is_known_to_change_nothing(se
 
 
 def test_trials_of_before_there_were_allocations_are_those_by_inverse_volatility(settings: dict[str, object]) -> None:
-    before = {name: value for name, value in settings.items() if name != "allocation"}
+    before = {name: value for name, value in settings.items() if name not in CAPS | {"allocation"}}
     assert configuration(before, RULES, ["SPY", "TLT"]) == configuration(settings, RULES, ["SPY", "TLT"])
     split = configuration({**settings, "allocation": "equal-risk"}, RULES, ["SPY", "TLT"])
     assert json.loads(split)["allocation"] == "equal-risk"

@@ -61,6 +61,26 @@ def test_a_sweep_is_one_json_object_and_a_table(run: Run, options: list[str], gr
     assert "In " in shown.out
 
 
+def test_a_group_is_capped_in_backtest_and_grid_and_one_that_is_not_traded_is_refused(
+    run: Run, options: list[str], grid: Path, tmp_path: Path
+) -> None:
+    wide = run(*options, "--strategy", "vol-target", "--json").answer
+    settings = tmp_path / "home" / "settings.toml"
+    settings.write_text('max_group_exposure = 0.1\n[groups]\nall = ["SHARE", "TOKEN"]\n')
+    capped = run(*options, "--strategy", "vol-target", "--json").answer
+    assert 0.0 < capped["net"]["annual_vol"] < 0.2 * wide["net"]["annual_vol"]
+    grid.write_text("target_annual_vol = [0.35]")
+    swept = run(*options, "--strategy", "vol-target", "--grid", grid, "--json").answer
+    assert swept["best"]["exact"]["annual_vol"] == capped["net"]["annual_vol"]
+    assert swept["best"]["annual_vol"] == pytest.approx(capped["net"]["annual_vol"], rel=1e-3)
+    refused = run(*options, "--strategy", "vol-target", "--symbols", "TOKEN")
+    assert refused.code == 2
+    assert refused.failure == (
+        "the group all names SHARE, which this run does not trade; correct it under [groups], or trade it with "
+        "--symbols"
+    )
+
+
 def test_allocations_are_points_of_an_account_of_several_symbols(run: Run, options: list[str], grid: Path) -> None:
     grid.write_text('symbols = ["TOKEN", ["SHARE", "TOKEN"]]\nallocation = ["inverse-vol", "equal-risk", "equal"]')
     answer = run(*options, "--strategy", "vol-target", "--grid", grid, "--json").answer
