@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from strategy.account.interest_rates import RateArrays
 from strategy.kernel.autograd import account
-from strategy.kernel.simulate import AccountMarket, flat_rates, simulate
+from strategy.kernel.simulate import AccountMarket, flat_rates, kernel_inputs, rule_of, run, simulate
 from strategy.portfolio.sizing import SizingParams
 from testing.accounts.torch_scan import scanned
 
@@ -96,6 +96,7 @@ def main() -> None:
     rates_of = dated_rates if options.band else partial(flat_rates, 0.05)
     target, market = drawn(options.bars, options.symbols, options.paths, rates_of(options.bars))
     params = SizingParams(rebalance_band=options.band, max_position_size=2.0)
+    inputs = kernel_inputs(target, market)
     wanted = torch.from_numpy(target).requires_grad_()
 
     def follow(threads: int) -> None:
@@ -114,6 +115,7 @@ def main() -> None:
     works: dict[str, Callable[[], object]] = {
         "kernel, forward": lambda: follow(1),
         "kernel, forward, 2 threads": lambda: follow(2),
+        "kernel, forward pass alone": lambda: run(inputs, rule_of(params), 1),
         "kernel, simulate": lambda: simulate(target, market, params),
         "kernel, forward and backward": lambda: learn(account),
         "NumPy, one expression": lambda: target * market.open + market.close * market.days[:, None, None],
