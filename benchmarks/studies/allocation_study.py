@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.studies.markets import ALLOCATED, CALENDARS, load
+from benchmarks.studies.volatility_books import HOLD_AND_TREND, REALISED_BARS
 from strategy.account.fees_and_slippage import Costs
 from strategy.account.interest_rates import flat
 from strategy.builtin.registry import MOMENTUM, TURBO, VOL_TARGET
@@ -31,8 +32,8 @@ from strategy.portfolio.leverage_cap import portfolio_exposures
 from strategy.portfolio.sizing import Allocation, SizingParams
 from strategy.portfolio.volatility import portfolio_volatilities
 from strategy.signals.outlook import symbol_signals
-from strategy.signals.rolling import change, mean
-from strategy.signals.strategies import Sizing, Strategy
+from strategy.signals.rolling import mean
+from strategy.signals.strategies import Strategy
 
 SEED = 7
 RESAMPLES = 5_000
@@ -40,24 +41,14 @@ RESAMPLES = 5_000
 LEAST_SYMBOLS = 3
 #: How much worse than the default of before an allocation may be, at the low end of the interval.
 MARGIN = 0.05
-#: Returns over which realised volatility is compared with its target.
-REALISED_BARS = 63
 #: What is told of a book beside the allocations: equal risk, scaled down where the signed book asks for more risk.
 SCALED = "equal-risk, scaled"
-
-
-def _hold_and_trend(bars: Bars) -> FloatArray:
-    """The mean of holding and of the sign of a year's return."""
-    result: FloatArray = (1.0 + np.sign(change(bars.adjusted_close, 252))) / 2.0
-    return result
 
 
 BOOKS = {
     "hold": VOL_TARGET,
     "trend": MOMENTUM,
-    "hold and trend": Strategy(
-        name="hold-and-trend", signal=_hold_and_trend, history_bars=253, sizing=Sizing.VOLATILITY, trusted=True
-    ),
+    "hold and trend": HOLD_AND_TREND,
     "prior": TURBO,
 }
 
@@ -106,8 +97,7 @@ def accounts(
     instruments = {symbol: Instrument(symbol=symbol, calendar=calendar) for symbol in bars}
     calendars = dict.fromkeys(bars, calendar)
     view = aligned_signals(symbol_signals(bars, calendars, strategy), sorted(bars))
-    start = sweep_panel(bars, instruments, strategy, view.union[0])
-    first = start.open_time[np.argmax((start.sizing.budgets > 0).sum(axis=1) >= LEAST_SYMBOLS)]
+    first = first_of_several(bars, instruments, strategy)
     result = {}
     for allocation in Allocation:
         panel = sweep_panel(bars, instruments, strategy, first, PanelRules(allocation=allocation))
@@ -117,6 +107,15 @@ def accounts(
         if allocation is Allocation.EQUAL_RISK:
             result[SCALED] = traded(scaled(panel, view, own), point)
     return result
+
+
+def first_of_several(
+    bars: Mapping[str, Bars], instruments: Mapping[str, Instrument], strategy: Strategy
+) -> np.datetime64:
+    """The first date with LEAST_SYMBOLS to allocate."""
+    start = sweep_panel(bars, instruments, strategy, min(series.open_time[0] for series in bars.values()))
+    found: np.datetime64 = start.open_time[np.argmax((start.sizing.budgets > 0).sum(axis=1) >= LEAST_SYMBOLS)]
+    return found
 
 
 def scaled(panel: SweepPanel, view: AlignedSignals, sizing: SizingParams) -> SweepPanel:

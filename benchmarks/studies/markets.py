@@ -37,13 +37,14 @@ FUTURES = (
     "US5",
     "WHEAT",
 )
+STOCKS = ("AAPL", "BAC", "FB", "GOOGL", "IBM")
 #: Mid prices without volume.
 FX = ("EURGBP", "GBPUSD", "NZDUSD")
 PANELS = ("etf", "futures", "crypto")
 #: Symbols with real opens, highs and lows by class, and what ends the names of crypto pairs.
 RANGED = {
     "ETFs": (Calendar.XNYS, (*ETFS, "DIA", "IEV", "VTI", "XLK")),
-    "stocks": (Calendar.XNYS, ("AAPL", "BAC", "FB", "GOOGL", "IBM")),
+    "stocks": (Calendar.XNYS, STOCKS),
     "crypto": (Calendar.ALWAYS, ("BTCUSD", "ETHUSD", "USDT")),
     "FX": (Calendar.WEEKDAYS, ("EURGBP", "GBPUSD", "GBPUSD=X", "NZDUSD")),
 }
@@ -54,8 +55,10 @@ CALENDARS = {
     "futures": Calendar.WEEKDAYS,
     "crypto": Calendar.ALWAYS,
     "fx": Calendar.WEEKDAYS,
+    "stocks": Calendar.XNYS,
 }
 ALLOCATED = (*PANELS, "fx")
+REBALANCED = (*ALLOCATED, "stocks")
 
 
 def sample() -> dict[str, Bars]:
@@ -81,7 +84,7 @@ def load(panel: str, folder: Path) -> tuple[dict[str, Bars], AccountConfig]:
             symbol: _future(symbol, rows) for symbol, rows in _groups(folder / "futures_close_daily.parquet", FUTURES)
         }
     else:
-        symbols = {"etf": ETFS, "crypto": CRYPTO, "fx": FX}[panel]
+        symbols = {"etf": ETFS, "crypto": CRYPTO, "fx": FX, "stocks": STOCKS}[panel]
         bars = {symbol: _priced(symbol, rows) for symbol, rows in _groups(folder / "ohlcv_daily.parquet", symbols)}
     return bars, mandate(bars, CALENDARS[panel])
 

@@ -83,7 +83,7 @@ def account(
     return Account(
         dates=panel.open_time[1:],
         net=net,
-        deviation=_deviation(net, held[:-1]),
+        deviation=deviation_from_target(net, held[:-1]),
         turnover=np.array([each.metrics[0].turnover_per_year for each in found]),
         days_per_year=panel.days_per_year,
     )
@@ -115,10 +115,11 @@ def _sized(panel: SweepPanel, bars: Mapping[str, Bars], har: Mapping[str, FloatA
     return result[0], result[1]
 
 
-def _deviation(net: FloatArray, held: NDArray[np.bool_]) -> FloatArray:
-    """|realised / target − 1| over the last REALISED_BARS returns, (D, 2); NaN unless the book was `held` (D,) on all.
+def deviation_from_target(net: FloatArray, held: NDArray[np.bool_]) -> FloatArray:
+    """|realised / target − 1| over the last REALISED_BARS returns, (D, N); NaN unless the book was `held` (D,) on all.
 
-    Where a signal is not 1, the target is not what the book aims at.
+    `net` (D, N) are daily returns in units of the target's daily volatility. Where a signal is not 1, the target is not
+    what the book aims at.
     """
     realised = np.sqrt(np.stack([mean(column * column, REALISED_BARS) for column in net.T], axis=1))
     throughout = mean(held.astype(np.float64), REALISED_BARS) == 1.0

@@ -98,6 +98,20 @@ def test_an_account_keeps_the_terms_that_it_opened_with(home: Path) -> None:
     assert rate(job(home / "new", DAYS[0])) == 0.05
 
 
+def test_an_account_keeps_how_it_is_sized_and_rebalanced(home: Path) -> None:
+    given = {
+        "allocation": "equal-risk",
+        "volatility_estimator": "har",
+        "rebalance_band": 0.01,
+        "rebalance_every": "weekly",
+    }
+    live_through(home, DAYS[0], **given)
+    later, new = (job(place, DAYS[1]).policy.sizing for place in (home, home / "new"))
+    assert {name: getattr(later, name) for name in given} == given
+    # The defaults are others, and reach new accounts alone.
+    assert all(getattr(new, name) != value for name, value in given.items())
+
+
 def test_a_value_that_was_given_changes_the_terms_and_is_said_once(home: Path) -> None:
     live_through(home, DAYS[0])
     live_through(home, DAYS[1])
