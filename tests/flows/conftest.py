@@ -54,7 +54,8 @@ def answer_of(arguments: Sequence[str]) -> type[Answer]:
     """The model of what the command answers with --json, of which its schema in docs/schemas is made."""
     words = [
         arguments[0],
-        *(word for word in arguments[1:3] if word in {"adopt-defaults", "forget", "import", "--grid", *Audit}),
+        *(word for word in arguments[1:3] if word in {"adopt-defaults", "forget", "import", *Audit}),
+        *(word for word in arguments if word == "--grid"),
     ]
     return ANSWERS[" ".join(words)]
 
