@@ -8,7 +8,7 @@ from pathlib import Path
 from re import fullmatch
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import Field, JsonValue, StringConstraints, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -17,6 +17,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from flows.config.instrument_file import InstrumentFileRefused, checked_terms, states_fees
 from flows.config.paths import default_home, expanded
 from flows.config.spelling import NAMED_SOURCES as NAMED_SOURCES
 from flows.config.spelling import PATTERNS as PATTERNS
@@ -25,6 +26,7 @@ from flows.config.spelling import with_prefix
 from storage.privacy import demand_private
 from strategy.builtin.registry import TURBO
 from strategy.exit_codes import Remedied
+from strategy.market.instrument_terms import INSTRUMENT_FILE
 from strategy.portfolio.rebalancing import Frequency
 from strategy.portfolio.sizing import Allocation
 from strategy.signals.har import VolatilityEstimator
@@ -84,6 +86,10 @@ class Settings(BaseSettings):
     financing_rate: Rate | None = Field(
         default=0.05,
         description="flat yearly rate on what is borrowed or sold short, a fraction, in place of rates; none: rates",
+    )
+    instruments: dict[str, JsonValue] = Field(
+        default={},
+        description="lots, costs, calendars and currencies by symbol and class; they come from instruments.toml",
     )
 
     target_annual_vol: float = Field(default=0.35, gt=0, le=5, description="yearly volatility aimed at, a fraction")
@@ -205,6 +211,11 @@ class Settings(BaseSettings):
         named = rates.removeprefix("file:")
         return rates if named == rates else f"file:{expanded(Path(named)).absolute()}"
 
+    @field_validator("instruments", mode="before")
+    @classmethod
+    def _stated(cls, instruments: object) -> object:
+        return checked_terms(instruments) if isinstance(instruments, Mapping) else instruments
+
     @field_validator("symbols", mode="before")
     @classmethod
     def _split(cls, symbols: object) -> object:
@@ -247,7 +258,10 @@ def load(overrides: Mapping[str, object]) -> Settings:
     above = {**environment, **given}
     home = _checked({"home": above["home"]} if "home" in above else {}).home
     demand_private(home)
-    return _checked(_by_one_rate(_file_settings(home / FILE_NAME), environment, given))
+    below, stated = _file_settings(home / FILE_NAME), _content(home / INSTRUMENT_FILE)
+    settings = _checked(_by_one_rate(below, {"instruments": stated} if stated else {}, environment, given))
+    _demand_one_fee(settings, below)
+    return settings
 
 
 def _by_one_rate(*layers: Mapping[str, object]) -> dict[str, object]:
@@ -305,7 +319,7 @@ def _checked(values: Mapping[str, object]) -> Settings:
 
 def _told(error: ValidationError) -> tuple[str, str]:
     first = error.errors(include_url=False)[0]
-    if isinstance(ours := first.get("ctx", {}).get("error"), ConfigurationError):
+    if isinstance(ours := first.get("ctx", {}).get("error"), ConfigurationError | InstrumentFileRefused):
         return ours.what, ours.remedy
     name = str(first["loc"][0])
     if first["type"] == "extra_forbidden":
@@ -322,19 +336,12 @@ def _unknown(name: str) -> tuple[str, str]:
 
 
 def _file_settings(path: Path) -> dict[str, object]:
-    """Return the content of settings.toml, {} if there is none. Raises ConfigurationError if it cannot be read."""
-    try:
-        # Editors on Windows write a byte order mark, which TOML does not allow. pydantic-settings' own source of TOML
-        # would refuse it, and take a folder in place of the file for no file.
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is not valid TOML: {error}", "correct it or delete it") from error
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read: {error.strerror}", "make it a readable file") from error
+    """Return the content of settings.toml, {} if there is none. Raises ConfigurationError for one that cannot be."""
+    content = _content(path)
     if "home" in content:
         raise ConfigurationError(f"{path} sets home, but it lies in it", "use --home or TURBODMT_HOME")
+    if "instruments" in content:
+        raise ConfigurationError(f"{path} sets instruments", f"write them into {INSTRUMENT_FILE} beside it")
     for name in content:
         if name not in Settings.model_fields:
             what, remedy = _unknown(name)
@@ -343,3 +350,26 @@ def _file_settings(path: Path) -> dict[str, object]:
     if isinstance(strategy, str) and is_file(strategy) and not Path(strategy).expanduser().is_absolute():
         raise ConfigurationError(f"{path}: strategy is {strategy!r}", "name the file by its whole path there")
     return content
+
+
+def _content(path: Path) -> dict[str, object]:
+    """Return the content of a TOML file, {} if there is none. Raises ConfigurationError if it cannot be read."""
+    try:
+        # Editors on Windows write a byte order mark, which TOML does not allow. pydantic-settings' own source of TOML
+        # would refuse it, and take a folder in place of the file for no file.
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is not valid TOML: {error}", "correct it or delete it") from error
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}", "make it a readable file") from error
+
+
+def _demand_one_fee(settings: Settings, below: Mapping[str, object]) -> None:
+    """Raise ConfigurationError if both files state fees, or slippage: neither is above the other."""
+    fees, slippage = states_fees(settings.instruments)
+    for name, stated in (("fee_bps", fees), ("slippage_bps", slippage)):
+        if stated and name in below:
+            what = f"{FILE_NAME} sets {name} to {below[name]}, and {INSTRUMENT_FILE} states it too"
+            raise ConfigurationError(what, "delete it from one of them; an option of the command would replace both")

@@ -8,16 +8,19 @@ from os.path import normpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flows.config.instrument_file import SYMBOLS, InstrumentFileRefused, calendars_of
 from flows.config.paths import expanded
 from flows.config.settings import Settings
 from flows.config.wall_clock import clock
 from flows.planning.api_keys import testnet_keys
+from strategy.market.instrument_terms import INSTRUMENT_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
     from exchange.ports import BarSource, Broker
+    from strategy.market.instruments import Calendar
 
 FLOORS = ("strategy", "exchange", "storage", "tasks", "flows")
 #: Suffixes of the files that make a result and its page.
@@ -25,17 +28,36 @@ SOURCES = (".css", ".j2", ".py", ".sql")
 
 
 def open_source(settings: Settings) -> "BarSource":
-    """Return the bar source that the settings name, with the calendars set by hand. Raises SourceRefused."""
+    """Return the bar source that the settings name, with the calendars set by hand.
+
+    One named with --calendar rules over that of instruments.toml. Raises SourceRefused, InstrumentFileRefused.
+    """
     from exchange.sessions.named_calendars import NamedCalendars
     from storage.bars.named_calendars import load_calendars
     from storage.database import DATABASE_NAME, connect
 
-    source = _adapter(settings)
-    if not (settings.home / DATABASE_NAME).is_file():
-        return source
-    with connect(settings.home) as store:
-        named = load_calendars(store, source.name)
+    source, named = _adapter(settings), _stated_calendars(settings)
+    if (settings.home / DATABASE_NAME).is_file():
+        with connect(settings.home) as store:
+            named |= load_calendars(store, source.name)
     return NamedCalendars(behind=source, calendars=named) if named else source
+
+
+def _stated_calendars(settings: Settings) -> "dict[str, Calendar]":
+    """Return the calendars that instruments.toml states. Raises InstrumentFileRefused for an unknown one."""
+    if not (stated := calendars_of(settings.instruments)):
+        return {}
+    from exchange.sessions.calendars import calendar_named
+
+    named = {}
+    for symbol, name in stated.items():
+        try:
+            named[symbol] = calendar_named(name)
+        except ValueError as error:
+            raise InstrumentFileRefused(
+                f"{INSTRUMENT_FILE}: {SYMBOLS}.{symbol}: calendar is {name!r}", str(error)
+            ) from error
+    return named
 
 
 def _adapter(settings: Settings) -> "BarSource":

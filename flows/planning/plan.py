@@ -13,12 +13,13 @@ from exchange.ports import BarSource
 from exchange.sessions.calendars import sessions
 from exchange.sessions.closing_times import closed_by
 from exchange.sessions.named_calendars import NamedCalendars
+from flows.config.instrument_file import table_of
 from flows.config.settings import PATTERNS, SYMBOL_PATTERN, Settings, load
 from flows.config.spelling import ACCOUNT_PATTERN
 from flows.config.wall_clock import clock
 from flows.planning.adapters import code_version
 from flows.planning.financing import financing
-from strategy.account.fees_and_slippage import Costs
+from strategy.account.fees_and_slippage import Costs, on_stated_terms
 from strategy.account.interest_rates import FinancingTerms
 from strategy.builtin.registry import BUILT_IN
 from strategy.exit_codes import Exit
@@ -134,6 +135,7 @@ def run_config(settings: Settings, strategy: Strategy, terms: FinancingTerms) ->
             fee_bps=_decimal(settings.fee_bps),
             slippage_bps=_decimal(settings.slippage_bps),
             financing=terms,
+            instruments=table_of(settings.instruments),
         ),
         recipe=TrainingConfig(
             dimensions=settings.network_dimensions,
@@ -168,7 +170,9 @@ def _caps(settings: Settings) -> ExposureCaps:
 
 def _canonical(settings: Settings, strategy: Strategy) -> str:
     """Return the settings as canonical JSON, with the strategy's version and parameters if it has any."""
-    known = settings.model_dump(mode="json", exclude={*PLACES, "parameters"})
+    # Results of before there were terms of instruments are those without any.
+    unstated = () if settings.instruments else ("instruments",)
+    known = settings.model_dump(mode="json", exclude={*PLACES, "parameters", *unstated})
     own: dict[str, object] = {"strategy_sha256": strategy.version} if strategy.version else {}
     if strategy.parameters is not None:
         own["parameters"] = json.loads(parameters_json(strategy))
@@ -268,7 +272,8 @@ def plan(settings: Settings, source: BarSource, request: Request, strategy: Stra
     live = demand_live(source, request)
     symbols = wanted_symbols(settings, source)
     _demand_members(settings, symbols)
-    instruments = source.instruments(symbols)
+    stated = table_of(settings.instruments)
+    instruments = [on_stated_terms(instrument, stated) for instrument in source.instruments(symbols)]
     newest = source.last_session(symbols, request.clock)
     # A record written during the session ends with today's bar, which is not closed yet.
     if _closed(instruments, newest) > request.clock:

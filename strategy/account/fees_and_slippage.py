@@ -1,23 +1,28 @@
 """Fees and slippage, by symbol, and the terms of financing: what trading and leverage cost."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from strategy.account.interest_rates import FinancingTerms, flat
-from strategy.market.instruments import Calendar, Instrument
+from strategy.exit_codes import UsageError
+from strategy.market.instrument_terms import INSTRUMENT_FILE, NO_TABLE, InstrumentTable, SymbolClass, class_of
+from strategy.market.instruments import Instrument
 
 BASIS_POINT = Decimal("0.0001")
 #: Default fee and slippage, in basis points: for symbols that trade around the clock (crypto), and for all others.
 CRYPTO_BPS = (Decimal(10), Decimal(5))
 OTHER_BPS = (Decimal(1), Decimal(1))
+_NONE = Decimal(0)
 #: Default financing: one flat rate.
 FLAT_FINANCING = flat(Decimal("0.05"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
-    """Costs of trading and leverage; None means the default of the asset class.
+    """Costs of trading and leverage; None means what `instruments` state, and else the default of the asset class.
 
+    A given `fee_bps` replaces every fee that is stated, and a given `slippage_bps` everything stated of slippage.
     `multiplier` scales only fee and slippage: 2 for "net at twice the cost".
     """
 
@@ -25,6 +30,7 @@ class Costs:
     slippage_bps: Decimal | None = None
     financing: FinancingTerms = FLAT_FINANCING
     multiplier: Decimal = Decimal(1)
+    instruments: InstrumentTable = NO_TABLE
 
     def __post_init__(self) -> None:
         for name in ("fee_bps", "slippage_bps", "multiplier"):
@@ -33,14 +39,84 @@ class Costs:
                 raise ValueError(f"{name} is {value}; it must be at least 0")
 
     def fee(self, instrument: Instrument) -> Decimal:
-        """Return the fee as a fraction of the traded notional."""
-        default = CRYPTO_BPS if instrument.calendar is Calendar.ALWAYS else OTHER_BPS
-        return (default[0] if self.fee_bps is None else self.fee_bps) * BASIS_POINT * self.multiplier
+        """Return the proportional part of the fee, as a fraction of the traded notional.
+
+        It is 0 where only a fee per share is stated.
+        """
+        if self.fee_bps is not None:
+            return self.fee_bps * BASIS_POINT * self.multiplier
+        stated = self.instruments.of(instrument)
+        default = _NONE if stated.per_share is not None else _defaults(instrument)[0]
+        return (default if stated.fee_bps is None else stated.fee_bps) * BASIS_POINT * self.multiplier
+
+    def per_share(self, instrument: Instrument) -> Decimal:
+        """Return the fee per unit, in money."""
+        stated = self.instruments.of(instrument).per_share if self.fee_bps is None else None
+        return (stated or _NONE) * self.multiplier
+
+    def min_fee(self, instrument: Instrument) -> Decimal:
+        """Return the least fee of an order, in money."""
+        stated = self.instruments.of(instrument).min_fee if self.fee_bps is None else None
+        return (stated or _NONE) * self.multiplier
+
+    def fee_of(self, instrument: Instrument, quantity: Decimal, notional: Decimal) -> Decimal:
+        """Return the fee of a trade in money, not rounded: proportional and per unit, and at least the minimum.
+
+        >>> from strategy.market.instrument_terms import InstrumentTerms
+        >>> from strategy.market.instruments import Calendar
+        >>> share = Instrument(symbol="SPY", calendar=Calendar.XNYS, lot=Decimal(1))
+        >>> stated = InstrumentTerms(per_share=Decimal("0.005"), min_fee=Decimal(1))
+        >>> costs = Costs(instruments=InstrumentTable(symbols={"SPY": stated}))
+        >>> costs.fee_of(share, Decimal(100), Decimal(30_000)), costs.fee_of(share, Decimal(600), Decimal(180_000))
+        (Decimal('1'), Decimal('3.0000'))
+        """
+        charged = notional * self.fee(instrument) + quantity * self.per_share(instrument)
+        return max(charged, self.min_fee(instrument))
 
     def slippage(self, instrument: Instrument) -> Decimal:
         """Return the slippage as a fraction of the open, always against the order."""
-        default = CRYPTO_BPS if instrument.calendar is Calendar.ALWAYS else OTHER_BPS
-        return (default[1] if self.slippage_bps is None else self.slippage_bps) * BASIS_POINT * self.multiplier
+        if self.slippage_bps is not None:
+            return self.slippage_bps * BASIS_POINT * self.multiplier
+        stated = self.instruments.of(instrument).half_spread_bps
+        return (_defaults(instrument)[1] if stated is None else stated) * BASIS_POINT * self.multiplier
+
+    def compiled(self, instruments: Iterable[Instrument]) -> bool:
+        """Return whether the compiled account has all costs and lots that are stated of the instruments."""
+        return not self.instruments or all(
+            self.instruments.of(each).lot is None and not self.min_fee(each) and not self.per_share(each)
+            for each in instruments
+        )
+
+    def fraction(self, instrument: Instrument) -> float:
+        """Return fee and slippage of the compiled account, as a fraction of the traded notional.
+
+        Raises UsageError for a fee per share, which it does not have.
+        """
+        if self.per_share(instrument):
+            raise UsageError(
+                f"{INSTRUMENT_FILE}: per_share of {instrument.symbol} is {self.per_share(instrument)}, and a training "
+                "knows proportional costs alone; give the fee as fee_bps"
+            )
+        return float(self.fee(instrument) + self.slippage(instrument))
+
+
+def on_stated_terms(instrument: Instrument, table: InstrumentTable) -> Instrument:
+    """Return the instrument with the stated lot, tick and currency.
+
+    Raises UsageError for a fee per share where orders come in fractions of one; coins have no whole shares.
+    """
+    traded, per_share = table.applied(instrument), table.of(instrument).per_share
+    if per_share and class_of(instrument) is not SymbolClass.CRYPTO and traded.lot % 1:
+        raise UsageError(
+            f"{INSTRUMENT_FILE}: per_share of {instrument.symbol} is {per_share}, and its lot is "
+            f"{traded.lot.normalize():f}; a fee per share is charged on whole shares, so state lot = 1, or the fee as "
+            "fee_bps"
+        )
+    return traded
+
+
+def _defaults(instrument: Instrument) -> tuple[Decimal, Decimal]:
+    return CRYPTO_BPS if class_of(instrument) is SymbolClass.CRYPTO else OTHER_BPS
 
 
 def without_costs(costs: Costs) -> Costs:
@@ -54,6 +130,7 @@ def without_costs(costs: Costs) -> Costs:
         fee_bps=none,
         slippage_bps=none,
         financing=replace(costs.financing, borrow_spread=none, cash_spread=none, short_fee=none),
+        instruments=costs.instruments,
     )
 
 

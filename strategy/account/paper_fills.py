@@ -60,7 +60,7 @@ def _fill(order: Order, quantity: Decimal, quote: Quote, as_of: date, terms: Tra
         side=order.side,
         quantity=quantity,
         price=quantised(price),
-        fee=quantised(quantity * quote.open * terms.costs.fee(instrument)),
+        fee=quantised(terms.costs.fee_of(instrument, quantity, quantity * quote.open)),
     )
 
 

@@ -77,7 +77,7 @@ def _closures(account: Account, as_of: date, terms: TradingTerms) -> list[Fill]:
     fills = []
     for symbol, position in sorted(account.positions.items()):
         if terms.delisted(symbol, as_of):
-            fee = abs(position.value) * terms.costs.fee(terms.instruments[symbol])
+            fee = terms.costs.fee_of(terms.instruments[symbol], abs(position.quantity), abs(position.value))
             fills.append(
                 Fill(
                     order_id=client_order_id(terms.account, "delisted", symbol, as_of),

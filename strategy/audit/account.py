@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from strategy.account.fees_and_slippage import Costs
 from strategy.account.lots import whole_lots
 from strategy.account.money import exact, quantised
 from strategy.account.orders import OPEN_STATES, Fill, Order, OrderState, Side
@@ -126,7 +127,7 @@ def _wrong(fill: Fill, order: Order | None, trading: Trading, times: Decimal) ->
     instrument = terms.instruments[fill.symbol]
     single = replace(terms.costs, multiplier=Decimal(1))
     if order is None:
-        return _wrong_closure(fill, trading, single.fee(instrument) * times)
+        return _wrong_closure(fill, trading, single, times)
     expected = trading.next_session(fill.symbol, order.as_of)
     if fill.as_of != expected:
         return [f"decided on {order.as_of}, filled on {fill.as_of}, but the next session is {expected}"]
@@ -141,12 +142,12 @@ def _wrong(fill: Fill, order: Order | None, trading: Trading, times: Decimal) ->
             "side": order.side,
             "quantity": quantity,
             "price": quantised(quote.open * (1 + slippage if order.side is Side.BUY else 1 - slippage)),
-            "fee": quantised(quantity * quote.open * single.fee(instrument) * times),
+            "fee": quantised(single.fee_of(instrument, quantity, quantity * quote.open) * times),
         },
     )
 
 
-def _wrong_closure(fill: Fill, trading: Trading, fee: Decimal) -> list[str]:
+def _wrong_closure(fill: Fill, trading: Trading, single: Costs, times: Decimal) -> list[str]:
     """Return what is wrong with a trade without an order, which must close a delisted position at its last close."""
     if not trading.config.terms.delisted(fill.symbol, fill.as_of):
         return ["no order asked for it, and the symbol is still listed"]
@@ -154,7 +155,9 @@ def _wrong_closure(fill: Fill, trading: Trading, fee: Decimal) -> list[str]:
     if not before:
         return ["it was delisted before it had a close"]
     close = trading.quotes.on(max(before))[fill.symbol].close
-    return _not_as_expected(fill, {"price": close, "fee": quantised(quantised(fill.quantity * close) * fee)})
+    value = quantised(fill.quantity * close)
+    fee = single.fee_of(trading.config.terms.instruments[fill.symbol], fill.quantity, value) * times
+    return _not_as_expected(fill, {"price": close, "fee": quantised(fee)})
 
 
 def _not_as_expected(fill: Fill, expected: Mapping[str, object]) -> list[str]:

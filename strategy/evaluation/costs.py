@@ -1,7 +1,7 @@
 """Costs of an account: fees, slippage, financing and short positions; and the interest that its cash earns."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Protocol
@@ -88,11 +88,16 @@ def _booked(replayed: Replay, kind: EntryKind) -> Decimal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """The rates that apply: fee and slippage in basis points by symbol, and the terms of financing."""
+    """The rates that apply: fee and slippage in basis points by symbol, and the terms of financing.
+
+    `per_share` and `min_fee` are in money, of the symbols that have such a fee.
+    """
 
     fee_bps: Mapping[str, float]
     slippage_bps: Mapping[str, float]
     financing: FinancingTerms
+    per_share: Mapping[str, float] = field(default_factory=dict)
+    min_fee: Mapping[str, float] = field(default_factory=dict)
 
 
 def rates(costs: Costs, instruments: Mapping[str, Instrument]) -> Rates:
@@ -106,4 +111,11 @@ def rates(costs: Costs, instruments: Mapping[str, Instrument]) -> Rates:
             for symbol, instrument in sorted(instruments.items())
         },
         financing=costs.financing,
+        per_share=_charged(instruments, costs.per_share),
+        min_fee=_charged(instruments, costs.min_fee),
     )
+
+
+def _charged(instruments: Mapping[str, Instrument], amount: Callable[[Instrument], Decimal]) -> dict[str, float]:
+    """Return the amount of each symbol that has one."""
+    return {symbol: float(paid) for symbol, each in sorted(instruments.items()) if (paid := amount(each))}

@@ -222,9 +222,7 @@ def sweep_market(panel: SweepPanel, chunk: Sequence[Point]) -> AccountMarket:
     N = len(chunk)
     due = rebalancing_rows(panel.open_time, chunk[0].sizing.rebalance_every)
     tradable = panel.tradable & (due[:, None] | panel.left)
-    cost = [
-        [float(point.costs.fee(name) + point.costs.slippage(name)) for point in chunk] for name in panel.instruments
-    ]
+    cost = [[point.costs.fraction(name) for point in chunk] for name in panel.instruments]
     return AccountMarket(
         open=np.repeat(panel.open[:, :, None], N, axis=2),
         close=np.repeat(panel.close[:, :, None], N, axis=2),

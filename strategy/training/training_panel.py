@@ -124,7 +124,7 @@ def training_panel(bars: Mapping[str, Bars], config: AccountConfig) -> TrainingP
         open=panel.at_sessions(series.open * series.factor for series in ordered),
         close=panel.at_sessions(series.close * series.factor for series in ordered),
         days=np.diff(panel.open_time, prepend=panel.open_time[:1]) / np.timedelta64(1, "D"),
-        cost=np.array([float(costs.fee(instrument) + costs.slippage(instrument)) for instrument in instruments]),
+        cost=np.array([costs.fraction(instrument) for instrument in instruments]),
         floor=np.array([-np.inf if instrument.shortable else 0.0 for instrument in instruments]),
         sizing=sizing,
         rates=_rates(costs.financing, panel.open_time),

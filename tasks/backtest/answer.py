@@ -24,6 +24,8 @@ class BenchmarkAnswer(Answer):
 class CostsAnswer(Answer):
     """Costs of the net account: money, percent a year of its average equity, and the rates used.
 
+    `per_share` and `min_fee` are in money, of the symbols that have such a fee.
+
     `total` is what was paid; `interest` was earned and is no part of it. Either `financing_rate` is the flat rate, or
     `rates` names the series, and borrowing costs its rate plus `borrow_spread`, short positions `short_fee_rate`, and
     cash earns the rate less `cash_spread`.
@@ -44,6 +46,8 @@ class CostsAnswer(Answer):
     average_equity: Exact
     fee_bps: dict[str, float]
     slippage_bps: dict[str, float]
+    per_share: dict[str, float]
+    min_fee: dict[str, float]
     financing_rate: float | None
     rates: str | None
     borrow_spread: float | None
@@ -181,6 +185,8 @@ def costs_answer(paid: Charges, at: Rates) -> CostsAnswer:
         average_equity=paid.average_equity,
         fee_bps=dict(at.fee_bps),
         slippage_bps=dict(at.slippage_bps),
+        per_share=dict(at.per_share),
+        min_fee=dict(at.min_fee),
         financing_rate=None if terms.flat_rate is None else float(terms.flat_rate),
         rates=None if flat else terms.rates.name,
         borrow_spread=None if flat else float(terms.borrow_spread),

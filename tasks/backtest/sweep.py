@@ -14,8 +14,6 @@ from storage.bars.own_columns import with_columns
 from storage.database import Connection, connect
 from storage.models import trials
 from storage.models.trials import Trial
-from strategy.account.quotes import quotes_by_date
-from strategy.backtest.day_loop import replay
 from strategy.builtin.registry import BASELINE
 from strategy.evaluation.deflated_sharpe import TrialLog
 from strategy.evaluation.metrics import Metrics
@@ -24,14 +22,13 @@ from strategy.exit_codes import UsageError
 from strategy.kernel.grid import Point, values_read
 from strategy.kernel.grid_accounts import Swept, return_matrix
 from strategy.market.bars import Bars, FloatArray, TimeArray
+from strategy.market.instrument_terms import INSTRUMENT_FILE
 from strategy.market.session_dates import account_dates, session_date
-from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.sizing import SizingParams
-from strategy.signals.outlook import symbol_signals
 from strategy.signals.strategies import Strategy
 from tasks.backtest.measured import measure
 from tasks.backtest.run import TESTING
-from tasks.backtest.sweep_chunks import Runner, SweepMarket, Work, cut_work, panel_key
+from tasks.backtest.sweep_chunks import Runner, SweepMarket, Work, cut_work, exact_replays, panel_key
 from tasks.data.ingest import ingest
 from tasks.data.universe import chosen_in_hindsight
 from tasks.notices.exposure_cap import CappedLife, cap_decided_often
@@ -149,8 +146,20 @@ def prepared(job: Job, wanted: tuple[Sequence[Point], date | None], open_source:
     market = market_of(gate.job, wanted[1], _symbols(points))
     market = replace(market, own=own_views(gate.job, market.bars, points))
     _demand_room(points, market)
-    warnings = (*gate.warnings, *chosen_in_hindsight(market.instruments))
-    return Ready(job=gate.job, market=market, work=cut_work(points, market), warnings=warnings)
+    work = cut_work(points, market)
+    warnings = (*gate.warnings, *chosen_in_hindsight(market.instruments), *_slower(work))
+    return Ready(job=gate.job, market=market, work=work, warnings=warnings)
+
+
+def _slower(work: Sequence[Work]) -> list[str]:
+    """Return a warning if points need the exact account."""
+    exact = sum(len(chunk.points) for chunk in work if chunk.exact is not None)
+    if not exact:
+        return []
+    return [
+        f"{INSTRUMENT_FILE} states lots or fees that the compiled account lacks: {exact:,} points run the exact "
+        "account, which takes far longer"
+    ]
 
 
 def gated(job: Job, symbols: tuple[str, ...], open_source: Callable[[], BarSource]) -> Gated:
@@ -184,8 +193,8 @@ def gathered(job: Job, market: SweepMarket, warnings: Sequence[str], parts: Sequ
         net=net,
         days_per_year=max(part.days_per_year for part in parts),
         best=best,
-        exact=_exact(job, chosen, market),
-        hold=_exact(job, replace(chosen, strategy=BASELINE), market),
+        exact=_exact(chosen, market),
+        hold=_exact(replace(chosen, strategy=BASELINE), market),
         tried=_counted(job, results, market),
         data_sha256=market.data_sha256({result.point.strategy for result in results}),
         warnings=(*warnings, *_capped(results[best], market)),
@@ -213,7 +222,7 @@ def market_of(job: Job, start: date | None, symbols: tuple[str, ...]) -> SweepMa
         bars = bar_store.load(store, job.source, symbols, until=job.as_of)
         instruments = instrument_store.load(store, job.source, symbols)
     start = start or account_dates(bars)[0]
-    return SweepMarket(bars=bars, instruments=instruments, limits=job.policy.limits, start=start, own={})
+    return SweepMarket(bars=bars, instruments=instruments, account=job.account, policy=job.policy, start=start, own={})
 
 
 def own_views(job: Job, bars: Mapping[str, Bars], points: Iterable[Point]) -> dict[Strategy, Mapping[str, Bars]]:
@@ -274,15 +283,9 @@ def _capped(best: Result, market: SweepMarket) -> list[str]:
     return [f"best point: {sentence}" for sentence in found]
 
 
-def _exact(job: Job, point: Point, market: SweepMarket) -> Metrics:
-    """Return the metrics of the point's account in Decimal, with lots, rounding and limits."""
-    policy = replace(job.policy, strategy=point.strategy, sizing=point.sizing, costs=point.costs)
-    config = policy.account_config(job.account, point.symbols, market.instruments)
-    bars, dates = market.of(point.symbols), market.dates(point.symbols)
-    known = market.seen_by(point.strategy, point.symbols)
-    seen = symbol_signals(known, {symbol: market.instruments[symbol].calendar for symbol in bars}, point.strategy)
-    quotes = quotes_by_date(bars, dates[0], dates[-1])
-    replayed = replay(aligned_signals(seen, point.symbols), quotes, dates, policy.capital, config)
+def _exact(point: Point, market: SweepMarket) -> Metrics:
+    """Return the metrics of the point's exact account."""
+    (replayed,) = exact_replays(market, [point])
     traded = {symbol: market.instruments[symbol] for symbol in point.symbols}
     return measure(replayed, traded, point.costs.financing)
 

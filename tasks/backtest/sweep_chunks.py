@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import sha256
 
 import numpy as np
 
+from strategy.account.quotes import quotes_by_date
+from strategy.backtest.day_loop import Replay, replay
 from strategy.exit_codes import UsageError
 from strategy.kernel.grid import Point, chunks
 from strategy.kernel.grid_accounts import PanelRules, SweepPanel, Swept, sweep_panel, swept
@@ -15,22 +17,31 @@ from strategy.market.bars import Bars
 from strategy.market.data_hash import data_sha256
 from strategy.market.instruments import Instrument
 from strategy.market.session_dates import account_dates
+from strategy.portfolio.aligned_signals import aligned_signals
+from strategy.portfolio.capped_days import capped_days
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import Allocation
 from strategy.signals.faults import StrategyRefused
 from strategy.signals.har import VolatilityEstimator
-from strategy.signals.outlook import warm_up_bars
+from strategy.signals.outlook import symbol_signals, warm_up_bars
 from strategy.signals.strategies import Strategy
+from tasks.backtest.measured import equity_of, measure
+from tasks.run.job import RunConfig
 from tasks.strategies.grid_points import at_point
 from tasks.strategy_process.parameter_values import described
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Work:
-    """One chunk of points with the panel that they share: the complete input of a worker."""
+    """One chunk of points with the panel that they share: the complete input of a worker.
+
+    `exact` is the market of the exact account, where the compiled one lacks what is stated of the instruments; else
+    None.
+    """
 
     panel: SweepPanel
     points: tuple[Point, ...]
+    exact: "SweepMarket | None" = None
 
 
 #: A function that runs chunks of work and yields the results in the same order.
@@ -39,16 +50,22 @@ Runner = Callable[[Sequence[Work]], Iterable[Swept]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepMarket:
-    """The published bars of all symbols, their instruments, the account's limits, and the first date traded.
+    """The published bars of all symbols, their instruments, the account and its rules, and the first date traded.
 
     `own` are the bars as the strategies see them that declare columns of the user's own.
     """
 
     bars: Mapping[str, Bars]
     instruments: Mapping[str, Instrument]
-    limits: RiskLimits
+    account: str
+    policy: RunConfig
     start: date
     own: Mapping[Strategy, Mapping[str, Bars]]
+
+    @property
+    def limits(self) -> RiskLimits:
+        """Return the account's limits."""
+        return self.policy.limits
 
     def of(self, symbols: Sequence[str]) -> dict[str, Bars]:
         """Return the bars of an account."""
@@ -115,7 +132,9 @@ def cut_work(points: Sequence[Point], market: SweepMarket) -> tuple[Work, ...]:
                 f"{warm_up_bars(key.strategy)} bars of a symbol before it trades; choose a later --end-date, or leave "
                 "it out of the grid"
             )
-        result.extend(Work(panel=panel, points=chunk) for chunk in chunks(members, len(panel.open_time)))
+        for chunk in chunks(members, len(panel.open_time)):
+            compiled = all(point.costs.compiled(panel.instruments) for point in chunk)
+            result.append(Work(panel=panel, points=chunk, exact=None if compiled else market))
     return tuple(result)
 
 
@@ -135,11 +154,49 @@ def side_by_side(threads: int) -> Runner:
 
     def run(work: Sequence[Work]) -> list[Swept]:
         with ThreadPoolExecutor(max_workers=threads) as pool:
-            return list(pool.map(lambda chunk: swept(chunk.panel, chunk.points), work))
+            return list(pool.map(traded, work))
 
     return run
 
 
 def sweep_chunks(work: Sequence[Work]) -> tuple[Swept, ...]:
     """Return the accounts of some chunks; pure, so any worker may run it, and a lost one is simply run again."""
-    return tuple(swept(chunk.panel, chunk.points) for chunk in work)
+    return tuple(traded(chunk) for chunk in work)
+
+
+def traded(work: Work) -> Swept:
+    """Return the accounts of a chunk, compiled if they can be."""
+    if work.exact is None:
+        return swept(work.panel, work.points)
+    market, points = work.exact, work.points
+    replays = exact_replays(market, points)
+    instruments = {symbol: market.instruments[symbol] for symbol in points[0].symbols}
+    equity = np.column_stack([equity_of(replayed) for replayed in replays])
+    before, change = equity[:-1], np.diff(equity, axis=0)
+    capped = [
+        len(capped_days(point.strategy, replayed.decisions, replayed.snapshots, point.sizing)) / len(equity)
+        for point, replayed in zip(points, replays, strict=True)
+    ]
+    return Swept(
+        points=points,
+        metrics=tuple(
+            measure(replayed, instruments, point.costs.financing)
+            for point, replayed in zip(points, replays, strict=True)
+        ),
+        net=np.divide(change, before, out=np.zeros_like(change), where=before > 0),
+        capped=np.array(capped),
+    )
+
+
+def exact_replays(market: SweepMarket, points: Sequence[Point]) -> list[Replay]:
+    """Return the accounts of points in Decimal, with lots, rounding and limits; they share symbols and strategy."""
+    symbols, strategy = points[0].symbols, points[0].strategy
+    bars, dates = market.of(symbols), market.dates(symbols)
+    calendars = {symbol: market.instruments[symbol].calendar for symbol in bars}
+    view = aligned_signals(symbol_signals(market.seen_by(strategy, symbols), calendars, strategy), symbols)
+    quotes, result = quotes_by_date(bars, dates[0], dates[-1]), []
+    for point in points:
+        policy = replace(market.policy, strategy=strategy, sizing=point.sizing, costs=point.costs)
+        config = policy.account_config(market.account, symbols, market.instruments)
+        result.append(replay(view, quotes, dates, policy.capital, config))
+    return result

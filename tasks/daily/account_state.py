@@ -28,13 +28,15 @@ def account_config(store: Connection, job: Job) -> AccountConfig:
     pay.
     """
     known = instrument_store.load(store, job.source, job.symbols)
-    terms = {} if job.broker == PAPER else instrument_store.load(store, job.broker, job.symbols)
-    known = {symbol: _on_terms(instrument, terms.get(symbol, instrument)) for symbol, instrument in known.items()}
+    venue = {} if job.broker == PAPER else instrument_store.load(store, job.broker, job.symbols)
     came = {*order_store.ordered_symbols(store, job.account), *flow_store.symbols(store, job.account)}
     besides = sorted(came - set(known))
     outside = instrument_store.find(store, job.source, besides)
     config = job.policy.account_config(job.account, job.symbols, {**outside, **known})
-    config = replace(config, terms=replace(config.terms, series=series_of(store, job)))
+    stated = config.terms.instruments
+    # What the broker says of its market holds, whatever the account's own terms state.
+    traded = {symbol: _on_terms(stated[symbol], venue.get(symbol, stated[symbol])) for symbol in stated}
+    config = replace(config, terms=replace(config.terms, instruments=traded, series=series_of(store, job)))
     if job.broker != SPOT:
         return config
     most = min(config.sizing.max_position_size, SPOT_EXPOSURE)

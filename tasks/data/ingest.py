@@ -1,7 +1,7 @@
 """Ingest: compare the store with the source, fetch what is missing, and stage it for the data gate."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -14,7 +14,7 @@ from storage.bars.staging import discard, stage
 from storage.database import connect
 from storage.ledger import orders
 from storage.ledger import positions as position_store
-from strategy.market.instruments import Instrument
+from strategy.market.instruments import Calendar, Instrument
 from tasks.data.currencies import demand_one_currency
 from tasks.run.job import Job
 
@@ -77,7 +77,30 @@ def _delivered(job: Job, source: BarSource, until: date) -> _Delivery:
         _completed(known.get(instrument.symbol), instrument) if source.streaming else instrument
         for instrument in stated
     )
-    return _Delivery(bars=bars, fresh=fresh, known=known)
+    return _Delivery(bars=bars, fresh=_as_stated(job, known, fresh), known=known)
+
+
+def _as_stated(job: Job, known: Mapping[str, Instrument], fresh: Sequence[Instrument]) -> tuple[Instrument, ...]:
+    """Return the fresh instruments and those known that a person describes otherwise, with calendar and currency."""
+    calendars = {symbol: Calendar(name) for symbol, name in (entry.split(" ") for entry in job.calendars)}
+    table = job.policy.costs.instruments
+    told = {
+        **{symbol: known[symbol] for symbol in job.symbols if symbol in known},
+        **{each.symbol: each for each in fresh},
+    }
+    stated = [
+        replace(
+            instrument,
+            calendar=calendars.get(instrument.symbol, instrument.calendar),
+            currency=table.of(instrument).currency or instrument.currency,
+        )
+        for instrument in told.values()
+    ]
+    same = {(each.symbol, each.calendar, each.currency) for each in known.values()}
+    again = {each.symbol for each in fresh}
+    return tuple(
+        each for each in stated if each.symbol in again or (each.symbol, each.calendar, each.currency) not in same
+    )
 
 
 def _staged(job: Job, delivery: _Delivery) -> dict[str, int]:

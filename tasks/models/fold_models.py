@@ -105,7 +105,14 @@ def _account(config: AccountConfig, day: date) -> dict[str, object]:
 def _costs(costs: Costs, day: date) -> dict[str, object]:
     """Return what determines the costs up to the day: of dated rates, the hash of those known by then."""
     terms, rate = costs.financing, costs.financing.flat_rate
-    traded = {"fee_bps": costs.fee_bps, "slippage_bps": costs.slippage_bps, "multiplier": costs.multiplier}
+    traded: dict[str, object] = {
+        "fee_bps": costs.fee_bps,
+        "slippage_bps": costs.slippage_bps,
+        "multiplier": costs.multiplier,
+    }
+    if costs.instruments:
+        named = (*costs.instruments.symbols.items(), *costs.instruments.classes.items())
+        traded["stated"] = {str(name): asdict(terms) for name, terms in named}
     if rate is not None:
         return {**traded, "financing_rate": rate}
     spreads = (terms.borrow_spread, terms.cash_spread, terms.short_fee)

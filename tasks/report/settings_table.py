@@ -22,6 +22,14 @@ def used_costs(at: Rates) -> dict[str, str]:
     return {"fee_bps": in_bps(at.fee_bps), "slippage_bps": in_bps(at.slippage_bps)}
 
 
+def fees_in_words(at: Rates) -> str:
+    """Return what fees are charged: of what is traded, and of the symbols that have them per unit and at least."""
+    told = [f"{in_bps(at.fee_bps)} of what is traded"]
+    told += [f"{amount:g} per unit of {symbol}" for symbol, amount in at.per_share.items()]
+    told += [f"at least {amount:g} an order of {symbol}" for symbol, amount in at.min_fee.items()]
+    return ", ".join(told)
+
+
 def in_bps(values: Mapping[str, float]) -> str:
     """Return the basis points as text, with the symbols they apply to if they differ.
 

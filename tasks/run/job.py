@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from storage.models.panels import Panel
-from strategy.account.fees_and_slippage import Costs
+from strategy.account.fees_and_slippage import Costs, on_stated_terms
 from strategy.account.trading_terms import TradingTerms
 from strategy.market.instruments import Instrument
 from strategy.portfolio.account_config import AccountConfig
@@ -43,9 +43,12 @@ class RunConfig:
     ) -> AccountConfig:
         """Return the configuration of an account on these symbols.
 
-        The instruments may include more symbols, for positions held besides.
+        The instruments may include more symbols, for positions held besides. Raises UsageError for a fee per share on
+        fractions of one.
         """
-        terms = TradingTerms(account=account, instruments=instruments, costs=self.costs)
+        stated = self.costs.instruments
+        traded = {symbol: on_stated_terms(instrument, stated) for symbol, instrument in instruments.items()}
+        terms = TradingTerms(account=account, instruments=traded, costs=self.costs)
         return AccountConfig(
             strategy=self.strategy, symbols=symbols, sizing=self.sizing, limits=self.limits, terms=terms
         )

@@ -21,6 +21,7 @@ Terms = Mapping[str, JsonValue]
 LEGACY: Terms = MappingProxyType(
     {
         "financing_rate": 0.05,
+        "instruments": {},
         "rates": "bills",
         "borrow_spread": 0.015,
         "cash_spread": 0.005,
@@ -70,7 +71,7 @@ def changed(before: Terms, after: Terms) -> str:
 
 
 def _told(value: JsonValue) -> str:
-    return "none" if value is None else str(value)
+    return "none" if value in (None, {}) else str(value)
 
 
 def terms_on(store: Connection, account: str, day: date) -> dict[str, JsonValue]:

@@ -16,7 +16,7 @@ MOST_NAMED = 4
 def shown_costs(costs: "CostsAnswer") -> str:
     """Return one line per cost, their total, and a line for the interest that cash earned."""
     lines = [
-        ("fees", costs.fees, costs.fees_pct_per_year, f"{in_bps(costs.fee_bps)} of what is traded"),
+        ("fees", costs.fees, costs.fees_pct_per_year, _charged_at(costs)),
         ("slippage", costs.slippage, costs.slippage_pct_per_year, f"{in_bps(costs.slippage_bps)} of the open"),
         ("financing", costs.financing, costs.financing_pct_per_year, _financed_at(costs)),
         (
@@ -41,6 +41,13 @@ def shown_costs(costs: "CostsAnswer") -> str:
     ]
     # A dash would read as a missing value.
     return table([{**row, "at": row["at"] or " "} for row in rows], ("costs", "paid", "a year", "at"))
+
+
+def _charged_at(costs: "CostsAnswer") -> str:
+    told = [f"{in_bps(costs.fee_bps)} of what is traded"]
+    told += [f"{amount:g} per unit of {symbol}" for symbol, amount in costs.per_share.items()][:MOST_NAMED]
+    told += [f"at least {amount:g} an order of {symbol}" for symbol, amount in costs.min_fee.items()][:MOST_NAMED]
+    return ", ".join(told)
 
 
 def _financed_at(costs: "CostsAnswer") -> str:

@@ -181,11 +181,11 @@ def make_grid(axes: Axes, policy: RunConfig, symbols: tuple[str, ...], strategie
 
 def _costs(costs: Costs, values: Mapping[str, Decimal]) -> Costs:
     """Return the costs with these values in place of their own."""
-    return Costs(
+    return replace(
+        costs,
         fee_bps=values.get("fee_bps", costs.fee_bps),
         slippage_bps=values.get("slippage_bps", costs.slippage_bps),
         financing=flat(values["financing_rate"]) if "financing_rate" in values else costs.financing,
-        multiplier=costs.multiplier,
     )
 
 

@@ -12,7 +12,8 @@ from strategy.signals.strategies import Strategy
 from tasks.run.trial_key import HALT, RATES, configuration
 
 CAPS = {"max_symbol_exposure", "max_group_exposure", "groups"}
-COSTS = {"capital", "fee_bps", "slippage_bps", "financing_rate", "max_turnover", "max_order_notional"} | CAPS
+ACCOUNT = {"capital", "instruments", "max_turnover", "max_order_notional"}
+COSTS = {"fee_bps", "slippage_bps", "financing_rate"} | ACCOUNT | CAPS
 SIZE = {"target_annual_vol", "max_position_size", "volatility_estimator"}
 REBALANCING = {"rebalance_band", "rebalance_every"}
 FULL = COSTS | SIZE | REBALANCING | {"neutral_zone", "lookback_period"}

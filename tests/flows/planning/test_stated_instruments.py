@@ -1,0 +1,146 @@
+"""Runs with an instrument file: daily, backfill, backtest and sweep charge the same, and an account keeps its terms."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from exchange.bars.sample import SampleBars
+from exchange.brokers.paper import PaperBroker
+from flows.config.settings import load
+from flows.planning.backfill_plan import BackfillRequest, plan_backfill
+from flows.planning.kept_terms import on_kept_terms
+from flows.planning.plan import Request, plan
+from storage.accounts import terms as term_store
+from storage.database import connect
+from storage.ledger import days as ledger
+from storage.ledger import positions as position_store
+from strategy.account.fees_and_slippage import Costs
+from strategy.account.orders import Fill
+from strategy.builtin.registry import VOL_TARGET
+from strategy.exit_codes import UsageError
+from strategy.kernel.grid import Point
+from strategy.market.instrument_terms import INSTRUMENT_FILE
+from tasks.backfill.run import fill
+from tasks.backfill.runs import begin
+from tasks.backtest.run import Window, backtest
+from tasks.backtest.sweep import sweep
+from tasks.backtest.sweep_chunks import side_by_side
+from tasks.daily.replay_check import reconcile
+from tasks.run.job import Job
+from tasks.run.runs import begin as begin_daily
+from testing.runs.jobs import run_day
+
+DAYS = (date(2018, 12, 24), date(2018, 12, 26), date(2018, 12, 27), date(2018, 12, 28), date(2018, 12, 31))
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
+FILE = """
+[symbols."^GSPC"]
+lot = 1
+per_share = 0.02
+min_fee = 5
+half_spread_bps = 2
+[classes.other]
+currency = "USD"
+"""
+GIVEN = {"strategy": "vol-target", "symbols": "^GSPC", "capital": 10_000_000, "target_annual_vol": 0.1}
+
+
+@pytest.fixture
+def home(home: Path) -> Path:
+    home.mkdir(exist_ok=True)
+    (home / INSTRUMENT_FILE).write_text(FILE, encoding="utf-8")
+    return home
+
+
+def a_job(home: Path, day: date, **given: object) -> Job:
+    settings = load({"home": home, **GIVEN, **given})
+    return on_kept_terms(settings, plan(settings, SampleBars(), Request(account="daily", as_of=day, clock=NOW)))
+
+
+def live_through(home: Path, day: date) -> Job:
+    made = a_job(home, day)
+    begin_daily(made, NOW)
+    run_day(made, SampleBars)
+    return made
+
+
+def fills_of(home: Path, account: str) -> list[Fill]:
+    with connect(home) as store:
+        return [fill for day in DAYS for fill in ledger.fills_on(store, account, day)]
+
+
+def as_traded(fills: list[Fill]) -> list[tuple[object, ...]]:
+    return [(fill.as_of, fill.side, fill.quantity, fill.price, fill.fee) for fill in fills]
+
+
+def equity_of(home: Path, account: str) -> Decimal:
+    with connect(home) as store:
+        snapshot = position_store.latest_snapshot(store, account)
+    assert snapshot is not None
+    return snapshot.equity
+
+
+def test_daily_backfill_and_backtest_charge_what_the_file_states(home: Path) -> None:
+    for day in DAYS:
+        assert reconcile(live_through(home, day)).difference == 0
+    fills = fills_of(home, "daily")
+    assert fills
+    for one in fills:
+        assert one.quantity % 1 == 0
+        assert one.fee == max(Decimal(5), one.quantity * Decimal("0.02"))
+    settings = load({"home": home, **GIVEN, "broker": "paper"})
+    wanted = plan_backfill(
+        settings, SampleBars(), BackfillRequest(start=DAYS[0], end=DAYS[-1], account="what-if", clock=NOW)
+    )
+    begin(wanted, NOW)
+    fill(wanted, SampleBars, PaperBroker, lambda _: None)
+    assert as_traded(fills_of(home, "what-if")) == as_traded(fills)
+    tested = backtest(a_job(home, DAYS[-1]), Window(strategies=(VOL_TARGET,), start=DAYS[0]), SampleBars)
+    assert as_traded(list(tested.net.replay.fills)) == as_traded(fills)
+    assert tested.net.replay.snapshots[-1].equity == equity_of(home, "what-if") == equity_of(home, "daily")
+    assert all(one.fee == 0 and one.quantity % 1 == 0 for one in tested.gross.replay.fills)
+    assert (tested.rates.per_share, tested.rates.min_fee) == ({"^GSPC": 0.02}, {"^GSPC": 5.0})
+    assert tested.rates.fee_bps == {"^GSPC": 0.0}
+
+
+def test_an_account_keeps_what_was_stated_when_the_file_is_gone(home: Path) -> None:
+    (home / INSTRUMENT_FILE).write_text(FILE.replace("min_fee = 5", "min_fee = 5_000"), encoding="utf-8")
+    live_through(home, DAYS[0])
+    live_through(home, DAYS[1])
+    (home / INSTRUMENT_FILE).unlink()
+    later = live_through(home, DAYS[2])
+    assert {one.fee for one in fills_of(home, "daily")} == {Decimal(5_000)}
+    assert later.policy.costs.instruments.symbols["^GSPC"].min_fee == 5_000
+    # Another file is given: it is in force from the next day on.
+    (home / INSTRUMENT_FILE).write_text(FILE.replace("min_fee = 5", "min_fee = 7_000"), encoding="utf-8")
+    assert reconcile(live_through(home, DAYS[3])).difference == 0
+    with connect(home) as store:
+        entries = term_store.entries(store, "daily")
+    assert [(entry.in_force_from, entry.cause) for entry in entries] == [
+        (DAYS[0], "opened"),
+        (date(2018, 12, 28), "given"),
+    ]
+    assert {one.fee for one in fills_of(home, "daily") if one.as_of >= date(2018, 12, 28)} == {Decimal(7_000)}
+
+
+def test_a_sweep_runs_the_exact_account_where_the_compiled_one_lacks_what_is_stated(home: Path) -> None:
+    job = a_job(home, DAYS[-1])
+    point = Point(symbols=("^GSPC",), strategy=VOL_TARGET, sizing=job.policy.sizing, costs=job.policy.costs)
+    swept = sweep(job, ((point,), DAYS[0]), SampleBars, side_by_side(1))
+    tested = backtest(job, Window(strategies=(VOL_TARGET,), start=DAYS[0]), SampleBars)
+    assert swept.results[0].metrics.sharpe_raw == swept.exact.sharpe_raw == tested.net.metrics.sharpe_raw
+    assert any("exact account" in warning for warning in swept.warnings)
+    # Given fees replace all that is stated; the whole lots remain, and with them the exact account.
+    given = replace(point, costs=replace(point.costs, fee_bps=Decimal(0)))
+    cheaper = sweep(job, ((given,), DAYS[0]), SampleBars, side_by_side(1))
+    assert cheaper.exact.total_return > swept.exact.total_return
+    plain = replace(point, costs=Costs(financing=point.costs.financing))
+    assert not any("exact account" in w for w in sweep(job, ((plain,), DAYS[0]), SampleBars, side_by_side(1)).warnings)
+
+
+def test_a_fee_per_share_on_fractions_is_refused_before_anything_is_fetched(home: Path) -> None:
+    (home / INSTRUMENT_FILE).write_text("[classes.other]\nper_share = 0.01\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"per_share of \^GSPC is 0.01, and its lot is 0.000001"):
+        a_job(home, DAYS[0])
