@@ -43,6 +43,9 @@ class Section(BaseModel):
     per_share: Money | None = Field(default=None, description="fee per unit, in money")
     min_fee: Money | None = Field(default=None, description="least fee of an order, in money")
     half_spread_bps: Points | None = Field(default=None, description="distance of a fill from the open, basis points")
+    impact: Annotated[float, Field(ge=0, le=10)] | None = Field(
+        default=None, description="coefficient of the square-root law of market impact"
+    )
     currency: str | None = Field(
         default=None, pattern=r"^[A-Za-z]{3,5}$", description="unit of the prices, three letters"
     )
@@ -96,7 +99,7 @@ def states_fees(content: Mapping[str, JsonValue]) -> tuple[bool, bool]:
     fees = any(
         (section.fee_bps, section.taker_bps, section.per_share, section.min_fee) != (None,) * 4 for section in every
     )
-    return fees, any(section.half_spread_bps is not None for section in every)
+    return fees, any((each.half_spread_bps, each.impact) != (None, None) for each in every)
 
 
 def _sections(content: Mapping[str, JsonValue], group: str) -> dict[str, Section]:
@@ -156,6 +159,7 @@ def _terms(section: Section) -> InstrumentTerms:
         per_share=_decimal(section.per_share),
         min_fee=_decimal(section.min_fee),
         half_spread_bps=_decimal(section.half_spread_bps),
+        impact=_decimal(section.impact),
         currency=section.currency,
     )
 

@@ -80,23 +80,31 @@ class Costs:
         stated = self.instruments.of(instrument).half_spread_bps
         return (_defaults(instrument)[1] if stated is None else stated) * BASIS_POINT * self.multiplier
 
+    def impact(self, instrument: Instrument) -> Decimal:
+        """Return the coefficient of the square-root law of market impact; 0: orders do not move the price."""
+        stated = self.instruments.of(instrument).impact if self.slippage_bps is None else None
+        return (stated or _NONE) * self.multiplier
+
     def compiled(self, instruments: Iterable[Instrument]) -> bool:
         """Return whether the compiled account has all costs and lots that are stated of the instruments."""
         return not self.instruments or all(
-            self.instruments.of(each).lot is None and not self.min_fee(each) and not self.per_share(each)
+            self.instruments.of(each).lot is None
+            and not (self.min_fee(each) or self.per_share(each) or self.impact(each))
             for each in instruments
         )
 
     def fraction(self, instrument: Instrument) -> float:
         """Return fee and slippage of the compiled account, as a fraction of the traded notional.
 
-        Raises UsageError for a fee per share, which it does not have.
+        Raises UsageError for a fee per share or market impact, which it does not have.
         """
-        if self.per_share(instrument):
-            raise UsageError(
-                f"{INSTRUMENT_FILE}: per_share of {instrument.symbol} is {self.per_share(instrument)}, and a training "
-                "knows proportional costs alone; give the fee as fee_bps"
-            )
+        for name, option in (("per_share", "--fee-bps"), ("impact", "--slippage-bps")):
+            stated: Decimal = getattr(self, name)(instrument)
+            if stated:
+                raise UsageError(
+                    f"{INSTRUMENT_FILE}: {name} of {instrument.symbol} is {stated}, and a training knows proportional "
+                    f"costs alone; give {option} for it"
+                )
         return float(self.fee(instrument) + self.slippage(instrument))
 
 

@@ -21,13 +21,15 @@ UNCHANGED = exact(1.0)
 class Quote:
     """One closed bar as the account sees it: raw open and close, and its factor over the previous bar's factor.
 
-    `volume` is in units; None if unknown, as for an index or a currency.
+    `volume` is in units; None if unknown, as for an index or a currency. `volatility` is the daily one up to the bar
+    before: NaN if that had too few bars before it, None if nobody asked for it.
     """
 
     open: Decimal
     close: Decimal
     factor_change: Decimal = Decimal(1)
     volume: float | None = None
+    volatility: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from strategy.account.fees_and_slippage import Costs
 from strategy.account.lots import whole_lots
 from strategy.account.money import exact, quantised
 from strategy.account.orders import OPEN_STATES, Fill, Order, OrderState, Side
+from strategy.account.paper_fills import impact_share
 from strategy.account.quotes import QuotesByDate
 from strategy.audit.lookahead import Checked, Market, with_another_future
 from strategy.backtest.day_loop import Replay
@@ -136,6 +137,7 @@ def _wrong(fill: Fill, order: Order | None, trading: Trading, times: Decimal) ->
     if quote.volume is not None and quantity > quote.volume / 10:
         # A tenth of the bar's volume, in whole lots, is the most that an order may take.
         quantity = whole_lots(exact(quote.volume * 0.1), instrument.lot)
+    slippage = min(slippage + impact_share(single.impact(instrument) * times, quantity, quote), Decimal(1))
     return _not_as_expected(
         fill,
         {

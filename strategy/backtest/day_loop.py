@@ -11,9 +11,11 @@ import numpy as np
 from strategy.account.cash_flows import Booking, CashFlow, booked, flow_entries, grown
 from strategy.account.money import exact
 from strategy.account.orders import OPEN_STATES, Fill, Order, Target, client_order_id, plan_order
-from strategy.account.quotes import Quote, QuotesByDate, quotes_by_date
+from strategy.account.quotes import Quote, QuotesByDate
 from strategy.account.settlement import settle
 from strategy.account.state import Account, Entry, Position, Snapshot
+from strategy.account.trading_terms import TradingTerms
+from strategy.backtest.fill_quotes import fill_quotes
 from strategy.market.bars import Bars
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import AlignedSignals
@@ -121,7 +123,7 @@ def with_flows(day: Day, flows: Sequence[CashFlow], marks: Mapping[str, Position
     return replace(day, state=after, entries=(*day.entries, *entries), bookings=bookings)
 
 
-def unseen(state: AccountState, bars: Mapping[str, Bars], last: date) -> QuotesByDate:
+def unseen(state: AccountState, bars: Mapping[str, Bars], last: date, terms: TradingTerms) -> QuotesByDate:
     """Return the quotes of the days after the account's, up to `last`.
 
     A bar that arrived late, after its day had been settled without it, is left out: the next bar carries the whole
@@ -133,7 +135,7 @@ def unseen(state: AccountState, bars: Mapping[str, Bars], last: date) -> QuotesB
         symbol: series.without(np.datetime64(seen.get(symbol, as_of), "us"), np.datetime64(as_of, "us"))
         for symbol, series in bars.items()
     }
-    return quotes_by_date(known, as_of + timedelta(days=1), last)
+    return fill_quotes(known, as_of + timedelta(days=1), last, terms)
 
 
 def plan_orders(

@@ -90,7 +90,8 @@ def _booked(replayed: Replay, kind: EntryKind) -> Decimal:
 class Rates:
     """The rates that apply: fee and slippage in basis points by symbol, and the terms of financing.
 
-    `per_share` and `min_fee` are in money, of the symbols that have such a fee.
+    `per_share` and `min_fee` are in money, `impact` is the coefficient of the square-root law; each is of the symbols
+    that have it.
     """
 
     fee_bps: Mapping[str, float]
@@ -98,6 +99,7 @@ class Rates:
     financing: FinancingTerms
     per_share: Mapping[str, float] = field(default_factory=dict)
     min_fee: Mapping[str, float] = field(default_factory=dict)
+    impact: Mapping[str, float] = field(default_factory=dict)
 
 
 def rates(costs: Costs, instruments: Mapping[str, Instrument]) -> Rates:
@@ -113,6 +115,7 @@ def rates(costs: Costs, instruments: Mapping[str, Instrument]) -> Rates:
         financing=costs.financing,
         per_share=_charged(instruments, costs.per_share),
         min_fee=_charged(instruments, costs.min_fee),
+        impact=_charged(instruments, costs.impact),
     )
 
 

@@ -28,7 +28,8 @@ class InstrumentTerms:
     """What is stated of a symbol; None: not stated.
 
     `fee_bps` and `half_spread_bps` are in basis points of the traded notional, `min_fee` in money per order,
-    `per_share` in money per unit. `currency` is the unit of its prices.
+    `per_share` in money per unit. `impact` is the coefficient of the square-root law. `currency` is the unit of its
+    prices.
     """
 
     lot: Decimal | None = None
@@ -37,6 +38,7 @@ class InstrumentTerms:
     per_share: Decimal | None = None
     min_fee: Decimal | None = None
     half_spread_bps: Decimal | None = None
+    impact: Decimal | None = None
     currency: str | None = None
 
     def __post_init__(self) -> None:
@@ -44,7 +46,7 @@ class InstrumentTerms:
             size: Decimal | None = getattr(self, name)
             if size is not None and not (size.is_finite() and size > 0):
                 raise ValueError(f"{name} is {size}; it must be above 0")
-        for name in ("fee_bps", "per_share", "min_fee", "half_spread_bps"):
+        for name in ("fee_bps", "per_share", "min_fee", "half_spread_bps", "impact"):
             cost: Decimal | None = getattr(self, name)
             if cost is not None and not (cost.is_finite() and cost >= 0):
                 raise ValueError(f"{name} is {cost}; it must be at least 0")

@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 
 from exchange.ports import BarSource
-from strategy.account.quotes import quotes_by_date
 from strategy.account.risk_free import risk_free
 from strategy.audit.claims import CLAIMED, days_right_needed, foresight
 from strategy.backtest.day_loop import replay
+from strategy.backtest.fill_quotes import fill_quotes
 from strategy.builtin.registry import TURBO
 from strategy.evaluation.metrics import Metrics, metrics
 from strategy.market.bars import FloatArray
@@ -149,7 +149,7 @@ def _foresight(known: Audited, days_per_year: int) -> Metrics:
 
 
 def _account(known: Audited, strategy: Strategy, seen: Mapping[str, SymbolSignals]) -> Metrics:
-    quotes = quotes_by_date(known.bars, known.dates[0], known.dates[-1])
+    quotes = fill_quotes(known.bars, known.dates[0], known.dates[-1], known.account_config(strategy).terms)
     capital = known.job.policy.capital
     daily_replay = replay(
         aligned_signals(seen, known.symbols), quotes, known.dates, capital, known.account_config(strategy)

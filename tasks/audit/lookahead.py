@@ -9,11 +9,11 @@ from decimal import Decimal
 import numpy as np
 
 from exchange.ports import BarSource
-from strategy.account.quotes import quotes_by_date
 from strategy.audit.account import Trading, accounts, fills
 from strategy.audit.learners import fold_audit
 from strategy.audit.lookahead import Checked, Market, decisions, estimates, feature_values, input_values, lookahead
 from strategy.backtest.day_loop import Replay, replay
+from strategy.backtest.fill_quotes import fill_quotes
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.signals.features import FEATURE_BARS
@@ -87,11 +87,13 @@ def _of_strategy(
     def run(bars: Market, times: Decimal = Decimal(1)) -> Replay:
         view = aligned_signals(symbol_signals(bars, calendars, strategy), known.symbols)
         simulated = [day for day in account_dates(bars) if dates[0] <= day <= dates[-1]]
-        quotes = quotes_by_date(bars, dates[0], dates[-1])
-        return replay(view, quotes, simulated, known.job.policy.capital, known.account_config(strategy, times))
+        config = known.account_config(strategy, times)
+        quotes = fill_quotes(bars, dates[0], dates[-1], config.terms)
+        return replay(view, quotes, simulated, known.job.policy.capital, config)
 
     snapshots = run(known.bars).snapshots
-    trading = Trading(config=known.account_config(strategy), quotes=quotes_by_date(known.bars, dates[0], dates[-1]))
+    config = known.account_config(strategy)
+    trading = Trading(config=config, quotes=fill_quotes(known.bars, dates[0], dates[-1], config.terms))
     return (
         lookahead(estimates(strategy, name, calendars), known.bars, days, seed),
         lookahead(

@@ -19,10 +19,10 @@ from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from storage.ledger import positions as position_store
 from storage.models import registry as model_store
-from strategy.account.quotes import quotes_by_date
 from strategy.audit.account import parity
 from strategy.audit.lookahead import Checked
 from strategy.backtest.day_loop import Replay, replay
+from strategy.backtest.fill_quotes import fill_quotes
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.signals.outlook import symbol_signals
 from strategy.signals.strategies import Strategy
@@ -148,7 +148,7 @@ def _tested(case: Case, home: Path, open_source: OpenSource) -> Replay:
     known = seen_by(job.policy.strategy, home, job.source, bars)
     seen = symbol_signals(known, calendars, job.policy.strategy, model, since=np.datetime64(case.days[0], "us"))
     config = job.policy.account_config(job.account, job.symbols, instruments)
-    quotes = quotes_by_date(bars, case.days[0], case.days[-1])
+    quotes = fill_quotes(bars, case.days[0], case.days[-1], config.terms)
     return replay(aligned_signals(seen, job.symbols), quotes, case.days, job.policy.capital, config)
 
 

@@ -1,7 +1,7 @@
 """The answer of a backfill: the account over all of its days, read from the ledger."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
 from storage.bars import instruments as instrument_store
@@ -14,6 +14,8 @@ from storage.ledger.bulk import ModelChange
 from storage.models import trials
 from storage.models.trials import Trial
 from strategy.backtest.day_loop import Replay
+from strategy.backtest.fill_quotes import fill_quotes
+from strategy.market.bars import Bars
 from strategy.market.data_hash import data_sha256
 from strategy.portfolio.drawdown_halt import RiskState
 from strategy.signals.strategies import Strategy
@@ -22,7 +24,10 @@ from tasks.backfill.run import Filled
 from tasks.backfill.runs import Backfill
 from tasks.backtest.measured import measure
 from tasks.daily.account_history import replay_until
+from tasks.daily.account_state import account_config
+from tasks.notices.impact import without_impact
 from tasks.notices.missed_orders import cut_in_window
+from tasks.run.job import Job
 from tasks.run.kept_terms import changes_given
 from tasks.run.runs import Findings
 from tasks.run.trial_key import HALT, configuration
@@ -40,6 +45,7 @@ def backfill_answer(backfill: Backfill, filled: Filled, findings: Findings) -> B
         bars = bar_store.load(store, job.source, job.symbols, until=until)
         digest = data_sha256(with_columns(store, job.source, bars, job.policy.strategy.columns))
         cut = cut_in_window(job.account, order_store.orders_since(store, job.account, date.min), recorded.fills, bars)
+        unmoved = _without_impact(store, job, recorded, bars)
         measured = measure(recorded, instruments, job.policy.costs.financing)
         given = changes_given(store, job.account, date.min, date.max)
         tried = _count_trial(store, backfill, recorded, {HALT} if withheld else set())
@@ -48,6 +54,7 @@ def backfill_answer(backfill: Backfill, filled: Filled, findings: Findings) -> B
         *filled.warnings,
         *findings.warnings,
         *cut,
+        *unmoved,
         *_halt(risk),
         *_prior(job.policy.strategy, switches),
     )
@@ -76,6 +83,11 @@ def backfill_answer(backfill: Backfill, filled: Filled, findings: Findings) -> B
         warnings=tuple(dict.fromkeys(warnings)),
         report=findings.report,
     )
+
+
+def _without_impact(store: Connection, job: Job, recorded: Replay, bars: Mapping[str, Bars]) -> list[str]:
+    terms, days = account_config(store, job).terms, [snapshot.account.as_of for snapshot in recorded.snapshots]
+    return without_impact(recorded.fills, fill_quotes(bars, days[0], days[-1], terms), terms)
 
 
 def _halt(risk: RiskState) -> list[str]:

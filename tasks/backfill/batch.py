@@ -14,9 +14,11 @@ from storage.ledger import days as ledger
 from storage.ledger.bulk import SimulatedDay
 from storage.ledger.row_codec import Provenance
 from strategy.account.orders import Order, OrderState
-from strategy.account.quotes import QuotesByDate, quotes_by_date
+from strategy.account.quotes import QuotesByDate
 from strategy.account.state import Entry
+from strategy.account.trading_terms import TradingTerms
 from strategy.backtest.day_loop import AccountState, Day, opening, plan_orders, settle_day, unseen, with_orders
+from strategy.backtest.fill_quotes import fill_quotes
 from strategy.backtest.halted_orders import only_reducing
 from strategy.exit_codes import UsageError
 from strategy.market.bars import Bars
@@ -80,7 +82,7 @@ def _simulated(
         found = restated(store, job, state)
         _demand_known_units(found, job)
         state, moved = found.state, found.entries(batch.days[0])
-    quotes = _quotes(batch, state)
+    quotes = _quotes(batch, state, config.terms)
     simulated: list[SimulatedDay] = []
     for as_of in batch.days:
         settled = _settled(job, state, quotes, as_of, config)
@@ -120,11 +122,13 @@ def _demand_known_units(found: Restated, job: Job) -> None:
         )
 
 
-def _quotes(batch: DayBatch, state: AccountState | None) -> QuotesByDate:
+def _quotes(batch: DayBatch, state: AccountState | None, terms: TradingTerms) -> QuotesByDate:
     """Return the quotes of the batch, in which the account has not settled yet."""
     last = batch.days[-1]
     known = {symbol: bars.until(np.datetime64(last, "us")) for symbol, bars in batch.bars.items()}
-    return quotes_by_date(known, batch.days[0], last) if state is None else unseen(state, known, last)
+    if state is None:
+        return fill_quotes(known, batch.days[0], last, terms)
+    return unseen(state, known, last, terms)
 
 
 def _settled(job: Job, state: AccountState | None, quotes: QuotesByDate, as_of: date, config: AccountConfig) -> Day:

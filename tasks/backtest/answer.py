@@ -24,7 +24,8 @@ class BenchmarkAnswer(Answer):
 class CostsAnswer(Answer):
     """Costs of the net account: money, percent a year of its average equity, and the rates used.
 
-    `per_share` and `min_fee` are in money, of the symbols that have such a fee.
+    `per_share` and `min_fee` are in money, `impact` is the coefficient of the square-root law; each is of the symbols
+    that have it.
 
     `total` is what was paid; `interest` was earned and is no part of it. Either `financing_rate` is the flat rate, or
     `rates` names the series, and borrowing costs its rate plus `borrow_spread`, short positions `short_fee_rate`, and
@@ -48,6 +49,7 @@ class CostsAnswer(Answer):
     slippage_bps: dict[str, float]
     per_share: dict[str, float]
     min_fee: dict[str, float]
+    impact: dict[str, float]
     financing_rate: float | None
     rates: str | None
     borrow_spread: float | None
@@ -187,6 +189,7 @@ def costs_answer(paid: Charges, at: Rates) -> CostsAnswer:
         slippage_bps=dict(at.slippage_bps),
         per_share=dict(at.per_share),
         min_fee=dict(at.min_fee),
+        impact=dict(at.impact),
         financing_rate=None if terms.flat_rate is None else float(terms.flat_rate),
         rates=None if flat else terms.rates.name,
         borrow_spread=None if flat else float(terms.borrow_spread),

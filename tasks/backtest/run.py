@@ -11,8 +11,9 @@ from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
 from storage.database import connect
 from strategy.account.fees_and_slippage import Costs, without_costs
-from strategy.account.quotes import QuotesByDate, quotes_by_date
+from strategy.account.quotes import QuotesByDate
 from strategy.backtest.day_loop import Replay, replay
+from strategy.backtest.fill_quotes import fill_quotes
 from strategy.evaluation.costs import Charges, Rates, charges, rates
 from strategy.evaluation.metrics import Metrics
 from strategy.evaluation.robustness import RobustnessReport
@@ -36,6 +37,7 @@ from tasks.data.own_columns import seen_by
 from tasks.data.universe import chosen_in_hindsight
 from tasks.models.fold_models import History
 from tasks.notices.exposure_cap import CappedLife, cap_decided_often
+from tasks.notices.impact import without_impact
 from tasks.notices.missed_orders import cut_orders
 from tasks.notices.ranges import without_ranges
 from tasks.run.job import Job
@@ -135,7 +137,8 @@ def backtest(
     market = _market(job, symbols, window)
     walks = _walks(job, window, market, notify)
     views = {strategy: _view(job, strategy, symbols, market, walks.get(strategy)) for strategy in window.strategies}
-    quotes = quotes_by_date(market.bars, market.dates[0], market.dates[-1])
+    terms = job.policy.account_config(job.account, symbols, market.instruments).terms
+    quotes = fill_quotes(market.bars, market.dates[0], market.dates[-1], terms)
     accounts = _Accounts(job=job, symbols=symbols, market=market, views=views, quotes=quotes)
     costs = job.policy.costs
     net = accounts.run(subject, "net", costs)
@@ -163,6 +166,7 @@ def backtest(
             *chosen_in_hindsight(market.instruments),
             *_of_sizing(accounts, subject, net.replay),
             *cut,
+            *without_impact(net.replay.fills, quotes, terms),
         ),
         bar_warnings=gate.standing,
         charges=charges(net.replay, quotes, days_per_year(market.instruments)),

@@ -8,8 +8,8 @@ from hashlib import sha256
 
 import numpy as np
 
-from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import Replay, replay
+from strategy.backtest.fill_quotes import fill_quotes
 from strategy.exit_codes import UsageError
 from strategy.kernel.grid import Point, chunks
 from strategy.kernel.grid_accounts import PanelRules, SweepPanel, Swept, sweep_panel, swept
@@ -194,9 +194,10 @@ def exact_replays(market: SweepMarket, points: Sequence[Point]) -> list[Replay]:
     bars, dates = market.of(symbols), market.dates(symbols)
     calendars = {symbol: market.instruments[symbol].calendar for symbol in bars}
     view = aligned_signals(symbol_signals(market.seen_by(strategy, symbols), calendars, strategy), symbols)
-    quotes, result = quotes_by_date(bars, dates[0], dates[-1]), []
+    result = []
     for point in points:
         policy = replace(market.policy, strategy=strategy, sizing=point.sizing, costs=point.costs)
         config = policy.account_config(market.account, symbols, market.instruments)
+        quotes = fill_quotes(bars, dates[0], dates[-1], config.terms)
         result.append(replay(view, quotes, dates, policy.capital, config))
     return result

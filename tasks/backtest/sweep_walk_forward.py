@@ -8,8 +8,8 @@ from math import ceil
 import numpy as np
 
 from exchange.ports import BarSource
-from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import Leg, Replay, replay_legs
+from strategy.backtest.fill_quotes import fill_quotes
 from strategy.builtin.registry import BASELINE
 from strategy.evaluation.metrics import Metrics, excess_returns
 from strategy.evaluation.sharpe import sharpe
@@ -178,7 +178,7 @@ def _chained(ready: Ready, swept: Sweep, chosen: Sequence[Pick], purge_bars: int
 def _replayed(ready: Ready, chosen: Sequence[Pick], points: Sequence[Point]) -> Replay:
     """Return the exact account that follows each point on the dates of its fold."""
     legs = _legs(ready, chosen, points)
-    quotes = quotes_by_date(ready.market.of(points[0].symbols), legs[0].dates[0], legs[-1].dates[-1])
+    quotes = fill_quotes(ready.market.of(points[0].symbols), legs[0].dates[0], legs[-1].dates[-1], legs[0].config.terms)
     return replay_legs(legs, quotes, ready.job.policy.capital)
 
 

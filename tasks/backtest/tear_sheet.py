@@ -26,7 +26,7 @@ from tasks.report.distribution import Distribution
 from tasks.report.markup import ABSENT, figure, money, share
 from tasks.report.robustness_text import evidence
 from tasks.report.scales import signed_percent
-from tasks.report.settings_table import configured, fees_in_words, in_bps
+from tasks.report.settings_table import configured, fees_in_words, slippage_in_words
 from tasks.strategies.binding import in_full
 
 #: With a rolling window shorter than this, in days, no rolling statistic is plotted.
@@ -202,7 +202,7 @@ def _costs(tested: Backtest) -> tuple[CostLine, ...]:
     paid, at, terms = tested.charges, tested.rates, tested.rates.financing
     lines = [
         ("Fees", paid.fees, fees_in_words(at)),
-        ("Slippage", paid.slippage, f"{in_bps(at.slippage_bps)} of the open"),
+        ("Slippage", paid.slippage, slippage_in_words(at)),
     ]
     if terms.flat_rate is not None:
         lines += [

@@ -11,8 +11,8 @@ from storage.bars import published as bar_store
 from storage.database import Connection, connect
 from storage.ledger import bulk
 from storage.ledger import positions as position_store
-from strategy.account.quotes import quotes_by_date
 from strategy.backtest.day_loop import Replay, replay
+from strategy.backtest.fill_quotes import fill_quotes
 from strategy.builtin.registry import BASELINE
 from strategy.evaluation.metrics import drawdowns
 from strategy.market.bars import Bars
@@ -78,12 +78,13 @@ def _buy_and_hold(
     policy = replace(job.policy, strategy=BASELINE)
     traded = {symbol: instrument for symbol, instrument in instruments.items() if symbol in bars}
     seen = symbol_signals(bars, {symbol: instrument.calendar for symbol, instrument in traded.items()}, BASELINE)
+    config = policy.account_config(job.account, tuple(sorted(bars)), traded)
     held = replay(
         aligned_signals(seen, tuple(sorted(bars))),
-        quotes_by_date(bars, dates[0], dates[-1]),
+        fill_quotes(bars, dates[0], dates[-1], config.terms),
         dates,
         daily_replay.snapshots[0].equity,
-        policy.account_config(job.account, tuple(sorted(bars)), traded),
+        config,
     )
     return Tested(label=hold, replay=held, metrics=measure(held, traded, policy.costs.financing))
 

@@ -12,7 +12,9 @@ from storage.ledger import orders as order_store
 from storage.ledger import positions as position_store
 from strategy.account.orders import order_series
 from strategy.account.quotes import QuotesByDate
+from strategy.account.trading_terms import TradingTerms
 from strategy.backtest.day_loop import AccountState, unseen
+from strategy.backtest.fill_quotes import IMPACT_BARS, impacted
 from strategy.market.instruments import Instrument
 from strategy.portfolio.account_config import AccountConfig
 from tasks.run.job import PAPER, SPOT, Job
@@ -66,14 +68,15 @@ def _on_terms(known: Instrument, venue: Instrument) -> Instrument:
     )
 
 
-def quotes_since(store: Connection, job: Job, state: AccountState) -> QuotesByDate:
+def quotes_since(store: Connection, job: Job, state: AccountState, terms: TradingTerms) -> QuotesByDate:
     """Return the quotes of every day after the account's last, up to `as_of`, of the job's symbols and others held."""
     seen = state.last_seen
     symbols = tuple(sorted({*job.symbols, *seen}))
     first = min(seen.values(), default=state.account.as_of)
-    # Enough bars to cover the days since the first one needed, and the bar before them.
-    span_bars = (job.as_of - first).days + 2
-    return unseen(state, bar_store.load(store, job.source, symbols, until=job.as_of, last_bars=span_bars), job.as_of)
+    # Enough bars to cover the days since the first one needed, and those before them.
+    span_bars = (job.as_of - first).days + 1 + (IMPACT_BARS if impacted(terms) else 1)
+    bars = bar_store.load(store, job.source, symbols, until=job.as_of, last_bars=span_bars)
+    return unseen(state, bars, job.as_of, terms)
 
 
 def state_at(store: Connection, job: Job, day: date) -> AccountState | None:

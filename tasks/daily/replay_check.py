@@ -103,7 +103,7 @@ def _equities(store: Connection, job: Job, config: AccountConfig) -> tuple[Decim
     before = state_at(store, job, job.as_of - timedelta(days=1))
     if before is None:
         return settled.equity, settled.equity, None
-    quotes = quotes_since(store, job, before).on(job.as_of)
+    quotes = quotes_since(store, job, before, config.terms).on(job.as_of)
     replayed = next_day(store, job, (before, config), quotes, job.as_of).state.snapshot
     difference = _gap(settled.equity, replayed.equity)
     if difference > TOLERANCE:

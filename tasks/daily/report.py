@@ -6,25 +6,29 @@ from datetime import date
 
 from storage import reports
 from storage.bars import instruments as instrument_store
+from storage.bars import published as bar_store
 from storage.database import connect
 from storage.errors import StoreError
 from storage.ledger import days as ledger
 from storage.ledger import positions as position_store
 from storage.ledger import runs
+from strategy.backtest.fill_quotes import IMPACT_BARS, fill_quotes, impacted
 from strategy.portfolio.capped_days import capped_days
 from strategy.portfolio.decision import Decision
 from tasks.daily.account_history import account_history
 from tasks.daily.account_returns import flow_facts, refused_flows
+from tasks.daily.account_state import account_config
 from tasks.daily.artifacts import Place, publish, publish_reconciliation
 from tasks.daily.model_card import publish_newest_card
 from tasks.daily.replay_check import Reconciliation
 from tasks.models.retrain import Champion
 from tasks.notices.exposure_cap import cap_decided_today
+from tasks.notices.impact import without_impact
 from tasks.notices.missed_orders import missed_since_last_answer
 from tasks.report.daily_page import DailyPage, Provenance, daily_page
 from tasks.report.settings_table import configured
 from tasks.run.answers import DayResult
-from tasks.run.job import Job
+from tasks.run.job import PAPER, Job
 from tasks.run.kept_terms import changes_given, in_words, terms_on
 from tasks.run.runs import Findings, day_result
 from tasks.strategies.binding import in_full
@@ -51,6 +55,7 @@ def report(
         *_missed(job),
         *missed_since_last_answer(job),
         *_capped(job),
+        *unmoved(job),
     ]
     findings = Findings(warnings=tuple(warnings), model_reason=champion.reason, model_code=champion.code)
     result = day_result(job, findings)
@@ -95,6 +100,18 @@ def _outside(job: Job) -> list[str]:
     return [
         f"{symbol} is held but not among the symbols of this run; it is kept and marked, not traded" for symbol in held
     ]
+
+
+def unmoved(job: Job) -> list[str]:
+    """Return warnings of paper fills of the day without the impact that is stated of their symbol."""
+    if job.broker != PAPER:
+        return []
+    with connect(job.home) as store:
+        terms = account_config(store, job).terms
+        fills = [fill for fill in ledger.fills_on(store, job.account, job.as_of) if fill.symbol in impacted(terms)]
+        symbols = tuple(sorted({fill.symbol for fill in fills}))
+        bars = bar_store.load(store, job.source, symbols, until=job.as_of, last_bars=IMPACT_BARS + 1) if fills else {}
+    return without_impact(fills, fill_quotes(bars, job.as_of, job.as_of, terms), terms)
 
 
 def _capped(job: Job) -> list[str]:

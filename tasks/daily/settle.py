@@ -53,7 +53,7 @@ def settle(job: Job, open_broker: Callable[[datetime], Broker]) -> Settled:
         keep_terms(store, job)
         config = account_config(store, job)
         found = restated(store, job, state)
-        quotes = quotes_since(store, job, state)
+        quotes = quotes_since(store, job, state, config.terms)
         after = state.account.as_of
         dates = bar_store.session_dates(store, job.source, job.symbols, after=after, until=job.as_of)
         for day in dates:

@@ -30,6 +30,13 @@ def fees_in_words(at: Rates) -> str:
     return ", ".join(told)
 
 
+def slippage_in_words(at: Rates) -> str:
+    """Return what slippage is charged: of the open, and of the symbols that have it an impact."""
+    told = [f"{in_bps(at.slippage_bps)} of the open"]
+    told += [f"impact {factor:g} σ√(quantity / volume) of {symbol}" for symbol, factor in at.impact.items()]
+    return ", ".join(told)
+
+
 def in_bps(values: Mapping[str, float]) -> str:
     """Return the basis points as text, with the symbols they apply to if they differ.
 

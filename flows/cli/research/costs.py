@@ -17,7 +17,7 @@ def shown_costs(costs: "CostsAnswer") -> str:
     """Return one line per cost, their total, and a line for the interest that cash earned."""
     lines = [
         ("fees", costs.fees, costs.fees_pct_per_year, _charged_at(costs)),
-        ("slippage", costs.slippage, costs.slippage_pct_per_year, f"{in_bps(costs.slippage_bps)} of the open"),
+        ("slippage", costs.slippage, costs.slippage_pct_per_year, _slipped_by(costs)),
         ("financing", costs.financing, costs.financing_pct_per_year, _financed_at(costs)),
         (
             "short fee",
@@ -47,6 +47,12 @@ def _charged_at(costs: "CostsAnswer") -> str:
     told = [f"{in_bps(costs.fee_bps)} of what is traded"]
     told += [f"{amount:g} per unit of {symbol}" for symbol, amount in costs.per_share.items()][:MOST_NAMED]
     told += [f"at least {amount:g} an order of {symbol}" for symbol, amount in costs.min_fee.items()][:MOST_NAMED]
+    return ", ".join(told)
+
+
+def _slipped_by(costs: "CostsAnswer") -> str:
+    told = [f"{in_bps(costs.slippage_bps)} of the open"]
+    told += [f"impact {factor:g} of {symbol}" for symbol, factor in costs.impact.items()][:MOST_NAMED]
     return ", ".join(told)
 
 

@@ -14,12 +14,14 @@ from flows.planning.backfill_plan import BackfillRequest, plan_backfill
 from flows.planning.kept_terms import on_kept_terms
 from flows.planning.plan import Request, plan
 from storage.accounts import terms as term_store
+from storage.bars import published as bar_store
 from storage.database import connect
 from storage.ledger import days as ledger
 from storage.ledger import positions as position_store
 from strategy.account.fees_and_slippage import Costs
+from strategy.account.money import exact
 from strategy.account.orders import Fill
-from strategy.builtin.registry import VOL_TARGET
+from strategy.builtin.registry import BASELINE, VOL_TARGET
 from strategy.exit_codes import UsageError
 from strategy.kernel.grid import Point
 from strategy.market.instrument_terms import INSTRUMENT_FILE
@@ -29,6 +31,7 @@ from tasks.backtest.run import Window, backtest
 from tasks.backtest.sweep import sweep
 from tasks.backtest.sweep_chunks import side_by_side
 from tasks.daily.replay_check import reconcile
+from tasks.daily.report import unmoved
 from tasks.run.job import Job
 from tasks.run.runs import begin as begin_daily
 from testing.runs.jobs import run_day
@@ -41,6 +44,7 @@ lot = 1
 per_share = 0.02
 min_fee = 5
 half_spread_bps = 2
+impact = 1.5
 [classes.other]
 currency = "USD"
 """
@@ -75,6 +79,12 @@ def as_traded(fills: list[Fill]) -> list[tuple[object, ...]]:
     return [(fill.as_of, fill.side, fill.quantity, fill.price, fill.fee) for fill in fills]
 
 
+def known_open(home: Path, day: date) -> Decimal:
+    with connect(home) as store:
+        bars = bar_store.load(store, "sample", ("^GSPC",), until=day, last_bars=1)["^GSPC"]
+    return exact(float(bars.open[-1]))
+
+
 def equity_of(home: Path, account: str) -> Decimal:
     with connect(home) as store:
         snapshot = position_store.latest_snapshot(store, account)
@@ -102,6 +112,11 @@ def test_daily_backfill_and_backtest_charge_what_the_file_states(home: Path) -> 
     assert tested.net.replay.snapshots[-1].equity == equity_of(home, "what-if") == equity_of(home, "daily")
     assert all(one.fee == 0 and one.quantity % 1 == 0 for one in tested.gross.replay.fills)
     assert (tested.rates.per_share, tested.rates.min_fee) == ({"^GSPC": 0.02}, {"^GSPC": 5.0})
+    assert tested.rates.impact == {"^GSPC": 1.5}
+    # More than the half spread of two basis points, on every fill.
+    slipped = [abs(one.price / known_open(home, one.as_of) - 1) for one in fills]
+    assert all(share > Decimal("0.0002") for share in slipped)
+    assert not any("impact" in warning for warning in tested.warnings)
     assert tested.rates.fee_bps == {"^GSPC": 0.0}
 
 
@@ -144,3 +159,18 @@ def test_a_fee_per_share_on_fractions_is_refused_before_anything_is_fetched(home
     (home / INSTRUMENT_FILE).write_text("[classes.other]\nper_share = 0.01\n", encoding="utf-8")
     with pytest.raises(UsageError, match=r"per_share of \^GSPC is 0.01, and its lot is 0.000001"):
         a_job(home, DAYS[0])
+
+
+def test_an_impact_without_volume_is_told_by_daily_and_backtest(home: Path) -> None:
+    """The sample has no bar without volume; the first days of its record have no volatility yet."""
+    first = (date(1999, 1, 5), date(1999, 1, 6))
+    given = {**GIVEN, "strategy": "hold"}
+    for day in first:
+        settings = load({"home": home, **given})
+        made = on_kept_terms(settings, plan(settings, SampleBars(), Request(account="daily", as_of=day, clock=NOW)))
+        begin_daily(made, NOW)
+        run_day(made, SampleBars)
+    told = "and 1 of its 1 fills have none: 0 bars have no volume, 1 have too few bars before them for a volatility"
+    assert any(told in warning for warning in unmoved(made))
+    tested = backtest(made, Window(strategies=(BASELINE,), start=first[0]), SampleBars)
+    assert any(told in warning for warning in tested.warnings)
