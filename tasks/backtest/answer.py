@@ -83,8 +83,18 @@ class SignificanceAnswer(Answer):
     bars: int
 
 
+class CapacityAnswer(Answer):
+    """The net Sharpe ratio with this capital, impact included; null if that account never traded."""
+
+    capital: Exact
+    sharpe: float | None
+
+
 class BacktestAnswer(Answer):
-    """The answer of `turbodmt backtest`; `audit` is that of a strategy of the user's own on these symbols."""
+    """The answer of `turbodmt backtest`; `audit` is that of a strategy of the user's own on these symbols.
+
+    `capacity` is null unless an impact is stated of a symbol.
+    """
 
     symbols: tuple[str, ...]
     start: date
@@ -98,6 +108,7 @@ class BacktestAnswer(Answer):
     net_2x_cost: Metrics
     benchmarks: dict[str, BenchmarkAnswer]
     costs: CostsAnswer
+    capacity: tuple[CapacityAnswer, ...] | None
     significance: SignificanceAnswer | None
     data_sha256: str
     code_version: str
@@ -125,6 +136,7 @@ def backtest_answer(tested: Backtest, files: Sequence[str]) -> BacktestAnswer:
         net_2x_cost=tested.net_2x_cost.metrics,
         benchmarks={name: BenchmarkAnswer(net=benchmark.metrics) for name, benchmark in tested.benchmarks.items()},
         costs=costs_answer(tested.charges, tested.rates),
+        capacity=tuple(CapacityAnswer(capital=each.capital, sharpe=each.sharpe) for each in tested.capacity) or None,
         significance=significance_answer(tested.robustness),
         data_sha256=tested.data_sha256,
         code_version=job.code_version,

@@ -12,8 +12,9 @@ from storage.bars import published as bar_store
 from storage.database import connect
 from strategy.account.fees_and_slippage import Costs, without_costs
 from strategy.account.quotes import QuotesByDate
+from strategy.account.trading_terms import TradingTerms
 from strategy.backtest.day_loop import Replay, replay
-from strategy.backtest.fill_quotes import fill_quotes
+from strategy.backtest.fill_quotes import fill_quotes, impacted
 from strategy.evaluation.costs import Charges, Rates, charges, rates
 from strategy.evaluation.metrics import Metrics
 from strategy.evaluation.robustness import RobustnessReport
@@ -69,6 +70,18 @@ class Tested:
     metrics: Metrics
 
 
+#: The capitals of a capacity curve.
+CAPITALS = tuple(Decimal(10) ** power for power in range(4, 10))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capacity:
+    """The net Sharpe ratio of the subject's account with this capital; None if it never traded."""
+
+    capital: Decimal
+    sharpe: float | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backtest:
     """A finished backtest; `gross` pays no cost and no spread, `net_2x_cost` pays twice the fee and slippage.
@@ -78,7 +91,7 @@ class Backtest:
     `trials` counts the configurations tried on these symbols in an overlapping window; None for a baseline, which is no
     trial. `charges` are what the net account paid, at `rates`. `robustness` is None where equity moves on too few days
     to judge. `would_halt_on` is the day on which the drawdown limit would have halted the account. `bar_warnings` are
-    the warnings about bars, also among `warnings`.
+    the warnings about bars, also among `warnings`. `capacity` is empty without market impact.
     """
 
     job: Job
@@ -98,6 +111,7 @@ class Backtest:
     charges: Charges
     rates: Rates
     instruments: Mapping[str, Instrument]
+    capacity: tuple[Capacity, ...] = ()
 
     @property
     def model_id(self) -> str | None:
@@ -137,15 +151,13 @@ def backtest(
     market = _market(job, symbols, window)
     walks = _walks(job, window, market, notify)
     views = {strategy: _view(job, strategy, symbols, market, walks.get(strategy)) for strategy in window.strategies}
-    terms = job.policy.account_config(job.account, symbols, market.instruments).terms
-    quotes = fill_quotes(market.bars, market.dates[0], market.dates[-1], terms)
+    terms, quotes = _traded_on(job, symbols, market)
     accounts = _Accounts(job=job, symbols=symbols, market=market, views=views, quotes=quotes)
     costs = job.policy.costs
     net = accounts.run(subject, "net", costs)
     _demand_a_decision(net.replay, subject, market)
     benchmarks = {str(strategy): accounts.run(strategy, str(strategy), costs) for strategy in window.strategies[1:]}
     others = {name: benchmark.replay for name, benchmark in benchmarks.items()}
-    cut = cut_orders({str(subject): net.replay, **others}, market.bars)
     trials, found = judged(job, net.replay, others, market.instruments)
     return Backtest(
         job=job,
@@ -165,13 +177,35 @@ def backtest(
             *_left_to_priors(walks),
             *chosen_in_hindsight(market.instruments),
             *_of_sizing(accounts, subject, net.replay),
-            *cut,
-            *without_impact(net.replay.fills, quotes, terms),
+            *_of_fills(accounts, terms, {str(subject): net.replay, **others}),
         ),
         bar_warnings=gate.standing,
         charges=charges(net.replay, quotes, days_per_year(market.instruments)),
         rates=rates(costs, market.instruments),
         instruments=market.instruments,
+        capacity=_capacity(accounts, subject, terms),
+    )
+
+
+def _traded_on(job: Job, symbols: tuple[str, ...], market: "_Market") -> tuple[TradingTerms, QuotesByDate]:
+    terms = job.policy.account_config(job.account, symbols, market.instruments).terms
+    return terms, fill_quotes(market.bars, market.dates[0], market.dates[-1], terms)
+
+
+def _of_fills(accounts: "_Accounts", terms: TradingTerms, replays: Mapping[str, Replay]) -> list[str]:
+    """Return warnings about orders that the bars cut, and the first account's fills without the impact stated."""
+    subject = next(iter(replays.values()))
+    return [*cut_orders(replays, accounts.market.bars), *without_impact(subject.fills, accounts.quotes, terms)]
+
+
+def _capacity(accounts: "_Accounts", subject: Strategy, terms: TradingTerms) -> tuple[Capacity, ...]:
+    """Return the capacity curve of the net account; empty if its orders do not move prices."""
+    if not impacted(terms):
+        return ()
+    ladder = {capital: accounts.with_capital(capital) for capital in CAPITALS}
+    return tuple(
+        Capacity(capital=capital, sharpe=each.run(subject, f"net with {capital:,}", terms.costs).metrics.sharpe)
+        for capital, each in ladder.items()
     )
 
 
@@ -203,6 +237,10 @@ class _Accounts:
     market: _Market
     views: Mapping[Strategy, AlignedSignals]
     quotes: QuotesByDate
+
+    def with_capital(self, capital: Decimal) -> "_Accounts":
+        """Return the same accounts with another capital."""
+        return replace(self, job=replace(self.job, policy=replace(self.job.policy, capital=capital)))
 
     def run(self, strategy: Strategy, label: str, costs: Costs) -> Tested:
         """Replay the account of a strategy at these costs."""

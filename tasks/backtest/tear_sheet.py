@@ -64,6 +64,7 @@ def tear_sheet(tested: Backtest) -> BacktestPage:
             trials=tested.trials,
         ),
         costs=_costs(tested),
+        capacity=tuple((money(each.capital), figure(each.sharpe)) for each in tested.capacity),
     )
 
 

@@ -61,6 +61,8 @@ class BacktestPage:
     would_halt_on: date | None
     provenance: Provenance
     costs: tuple[CostLine, ...] = ()
+    capacity: tuple[tuple[str, str], ...] = ()
+    """Capitals, with the net Sharpe ratio of each."""
 
 
 def backtest_page(page: BacktestPage) -> str:
@@ -72,6 +74,12 @@ def backtest_page(page: BacktestPage) -> str:
         "returns": _drawings(page.returns) if page.returns else (),
         "metrics": metrics_table(page.measured, len(dates)),
         "costs": _costs(page.costs),
+        "capacity": Table(
+            heading="Capacity: the net account with other capitals, market impact included",
+            columns=("Capital", "Sharpe ratio"),
+            numbers=frozenset({"Capital", "Sharpe ratio"}),
+            rows=page.capacity,
+        ),
         "monthly": monthly_table(dates, page.picture.lines),
         "folds": folds_table(page.folds),
         "trades": trades_table(page.trades),

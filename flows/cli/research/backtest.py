@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli.console import quiet_logs, run_command, sections, table, tell, warned
-from flows.cli.number_format import metric
+from flows.cli.number_format import metric, money
 from flows.cli.options import AsJson, Calendar, Capital, Home, Source, Symbols
 from flows.cli.research.costs import shown_costs
 from flows.cli.research.own_version import told_version
@@ -110,6 +110,14 @@ def _strategies(names: str, settings: "Settings") -> "tuple[Strategy, ...]":
     return tuple(wanted if len(wanted) > 1 or wanted == [BASELINE] else [*wanted, BASELINE])
 
 
+def _shown_capacity(answer: "BacktestAnswer") -> str:
+    """Return the capacity curve as a table; empty without one."""
+    if not answer.capacity:
+        return ""
+    rows = [{"capital": money(each.capital), "net sharpe": metric("sharpe", each.sharpe)} for each in answer.capacity]
+    return table(rows, ("capital", "net sharpe"))
+
+
 def shown_backtest(answer: "BacktestAnswer") -> str:
     """Return a backtest in words: its metrics side by side, and how far they can be trusted."""
     accounts = {"gross": answer.gross, "net": answer.net, "net_2x_cost": answer.net_2x_cost}
@@ -129,6 +137,7 @@ def shown_backtest(answer: "BacktestAnswer") -> str:
         told_version(answer.strategy_sha256, answer.audit, {}),
         table(rows, ("metric", *accounts)),
         shown_costs(answer.costs),
+        _shown_capacity(answer),
         f"The drawdown limit would have halted it on {answer.would_halt_on}." if answer.would_halt_on else "",
         "\n".join(doubts(answer.significance)),
         "\n".join(answer.files),

@@ -117,6 +117,10 @@ def test_daily_backfill_and_backtest_charge_what_the_file_states(home: Path) -> 
     slipped = [abs(one.price / known_open(home, one.as_of) - 1) for one in fills]
     assert all(share > Decimal("0.0002") for share in slipped)
     assert not any("impact" in warning for warning in tested.warnings)
+    ladder = [each.capital for each in tested.capacity]
+    assert ladder == [Decimal(10) ** power for power in range(4, 10)]
+    assert dict(zip(ladder, tested.capacity, strict=True))[Decimal(10_000_000)].sharpe == tested.net.metrics.sharpe
+    assert len({each.sharpe for each in tested.capacity}) > 1
     assert tested.rates.fee_bps == {"^GSPC": 0.0}
 
 
