@@ -23,15 +23,15 @@ from strategy.market.panel import side_by_side
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.availability import availability
-from strategy.portfolio.capped_days import NEAR
 from strategy.portfolio.estimates import PortfolioSizing, estimates, portfolio_sizing
 from strategy.portfolio.leverage_cap import book_caps, portfolio_exposures
+from strategy.portfolio.limited_days import limited_days
 from strategy.portfolio.rebalancing import rebalancing_rows
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import Allocation, SizingParams
 from strategy.signals.har import VolatilityEstimator
 from strategy.signals.outlook import symbol_signals
-from strategy.signals.strategies import Sizing, Strategy
+from strategy.signals.strategies import Strategy
 
 #: The limits of an account for which none are given.
 DEFAULT_LIMITS = RiskLimits()
@@ -88,8 +88,8 @@ class SweepPanel:
 class Swept:
     """Results of N points: `net` (T − 1, N) are the daily returns above the risk-free rate from the second date on.
 
-    `capped` (N,) are the shares of the T dates on which `max_position_size` decided the exposures, drawdown control
-    aside.
+    `capped` (N,) are the shares of the T dates on which a limit, not the target or the signals, decided the exposures:
+    see `strategy.portfolio.limited_days`.
     """
 
     points: tuple[Point, ...]
@@ -200,7 +200,7 @@ def targets(panel: SweepPanel, chunk: Sequence[Point]) -> FloatArray:
 
 
 def _targets(panel: SweepPanel, chunk: Sequence[Point]) -> tuple[FloatArray, FloatArray]:
-    """Return the targets, and of each point the share of the dates on which the cap decided them, (N,)."""
+    """Return the targets, and of each point the share of the dates on which a limit decided them, (N,)."""
     result, capped = np.empty((*panel.signal.shape, len(chunk))), np.empty(len(chunk))
     direction, weight = cache(panel.sizing.directions), cache(panel.sizing.weights)
     for number, point in enumerate(chunk):
@@ -209,11 +209,7 @@ def _targets(panel: SweepPanel, chunk: Sequence[Point]) -> tuple[FloatArray, Flo
         caps = book_caps(sizing, panel.sizing.symbols)
         aimed = np.maximum(portfolio_exposures(*parts, most, caps), panel.floor)
         result[:, :, number] = aimed
-        wanted = parts[0] * parts[1]
-        asked = np.abs(wanted if caps is None else caps.within(wanted)).sum(axis=1)
-        # The multiplier of the volatility has a limit of its own, which may be the same exposure.
-        reached = asked > most if panel.sizing.sizing is Sizing.DIRECT else asked >= most * (1 - NEAR)
-        capped[number] = (reached & (aimed != 0.0).any(axis=1)).mean()
+        capped[number] = limited_days(panel.sizing, parts[0] * parts[1], sizing).any.mean()
     return result, capped
 
 

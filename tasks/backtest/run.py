@@ -24,9 +24,9 @@ from strategy.market.data_hash import data_sha256
 from strategy.market.instruments import Instrument
 from strategy.market.session_dates import account_dates
 from strategy.portfolio.aligned_signals import AlignedSignals, aligned_signals
-from strategy.portfolio.capped_days import capped_days, volatility_at_cap
 from strategy.portfolio.decision import Status
 from strategy.portfolio.drawdown_halt import halt_date
+from strategy.portfolio.limited_days import limited_days_of
 from strategy.signals.outlook import symbol_signals, warm_up_bars
 from strategy.signals.strategies import Strategy
 from strategy.training.walk_forward import overlaid
@@ -37,7 +37,7 @@ from tasks.data.ingest import ingest
 from tasks.data.own_columns import seen_by
 from tasks.data.universe import chosen_in_hindsight
 from tasks.models.fold_models import History
-from tasks.notices.exposure_cap import CappedLife, cap_decided_often
+from tasks.notices.exposure_limits import limits_decided_often
 from tasks.notices.impact import without_impact
 from tasks.notices.missed_orders import cut_orders
 from tasks.notices.ranges import without_ranges
@@ -176,7 +176,7 @@ def backtest(
             *remarks(gate),
             *_left_to_priors(walks),
             *chosen_in_hindsight(market.instruments),
-            *_of_sizing(accounts, subject, net.replay),
+            *_of_sizing(accounts, subject),
             *_of_fills(accounts, terms, {str(subject): net.replay, **others}),
         ),
         bar_warnings=gate.standing,
@@ -282,14 +282,14 @@ def _view(job: Job, strategy: Strategy, symbols: Sequence[str], market: _Market,
     return aligned_signals(seen, symbols)
 
 
-def _of_sizing(accounts: _Accounts, subject: Strategy, replayed: Replay) -> list[str]:
-    """Return warnings that the cap decided, or that the volatility asked for could not be estimated."""
-    sizing, year = accounts.job.policy.sizing, days_per_year(accounts.market.instruments)
-    days = capped_days(subject, replayed.decisions, replayed.snapshots, sizing)
-    reached = volatility_at_cap(accounts.views[subject], replayed.decisions, set(days), year)
-    life = CappedLife(days=len(days), lived=len(replayed.snapshots), reached=reached)
-    ranges = without_ranges(accounts.views[subject].outlooks, sizing.estimator_for(subject), accounts.market.dates[0])
-    return [*cap_decided_often(subject, life, sizing), *ranges]
+def _of_sizing(accounts: _Accounts, subject: Strategy) -> list[str]:
+    """Return warnings that limits decided, or that the volatility asked for could not be estimated."""
+    job, market, view = accounts.job, accounts.market, accounts.views[subject]
+    policy = replace(job.policy, strategy=subject)
+    config = policy.account_config(job.account, accounts.symbols, market.instruments)
+    days = limited_days_of(view, market.dates, config)
+    ranges = without_ranges(view.outlooks, config.estimator, market.dates[0])
+    return [*limits_decided_often(subject, days, config.sizing), *ranges]
 
 
 def _demand_a_decision(replayed: Replay, strategy: Strategy, market: _Market) -> None:

@@ -28,10 +28,19 @@ from strategy.portfolio.sizing import SizingParams
 from strategy.signals.strategies import Strategy
 from tasks.backtest.measured import measure
 from tasks.backtest.run import TESTING
-from tasks.backtest.sweep_chunks import Runner, SweepMarket, Work, cut_work, exact_replays, panel_key
+from tasks.backtest.sweep_chunks import (
+    Runner,
+    SweepMarket,
+    Work,
+    cut_work,
+    exact_replays,
+    panel_key,
+    points_limited,
+    signals_of,
+)
 from tasks.data.ingest import ingest
 from tasks.data.universe import chosen_in_hindsight
-from tasks.notices.exposure_cap import CappedLife, cap_decided_often
+from tasks.notices.exposure_limits import RARE_SHARE, limits_decided_often
 from tasks.run.job import Job
 from tasks.run.trial_key import account_version, configuration
 from tasks.validation.eligible import remarks, usable
@@ -52,7 +61,7 @@ DEFAULT_SIZING = SizingParams()
 class Result:
     """A point, its metrics in the kernel's account, and its daily net Sharpe ratio (None if returns never vary).
 
-    `capped` is the share of the days on which the largest exposure, not the strategy, decided.
+    `capped` is the share of the days on which a limit of the exposure, not the strategy or its target, decided.
     """
 
     point: Point
@@ -276,16 +285,17 @@ def _best(results: Sequence[Result]) -> int:
 
 
 def _capped(best: Result, market: SweepMarket) -> list[str]:
-    """Return a warning if the largest exposure decided often in the best point's account."""
-    lived, point = len(market.dates(best.point.symbols)), best.point
-    life = CappedLife(days=round(best.capped * lived), lived=lived)
-    found = cap_decided_often(point.strategy, life, point.sizing)
+    """Return a warning if limits of the exposure decided often in the best point's account."""
+    if best.capped <= RARE_SHARE:
+        return []
+    (days,) = points_limited(market, [best.point], signals_of(market, best.point))
+    found = limits_decided_often(best.point.strategy, days, best.point.sizing)
     return [f"best point: {sentence}" for sentence in found]
 
 
 def _exact(point: Point, market: SweepMarket) -> Metrics:
     """Return the metrics of the point's exact account."""
-    (replayed,) = exact_replays(market, [point])
+    (replayed,) = exact_replays(market, [point], signals_of(market, point))
     traded = {symbol: market.instruments[symbol] for symbol in point.symbols}
     return measure(replayed, traded, point.costs.financing)
 

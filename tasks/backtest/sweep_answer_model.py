@@ -12,8 +12,8 @@ from tasks.run.answers import Answer
 class PointAnswer(Answer):
     """A point of the grid: its symbols, its parameters (null where its strategy reads none), and its metrics.
 
-    `parameters` are the strategy's own, by name. `capped_ratio` is the share of the days on which `max_position_size`
-    decided the exposure, not the strategy.
+    `parameters` are the strategy's own, by name. `capped_ratio` is the share of the days on which `max_position_size`,
+    or the bound of 2 on the volatility multiplier, decided the exposure, not the strategy.
     """
 
     symbols: str

@@ -17,8 +17,9 @@ from strategy.market.bars import Bars
 from strategy.market.data_hash import data_sha256
 from strategy.market.instruments import Instrument
 from strategy.market.session_dates import account_dates
-from strategy.portfolio.aligned_signals import aligned_signals
-from strategy.portfolio.capped_days import capped_days
+from strategy.portfolio.account_config import AccountConfig
+from strategy.portfolio.aligned_signals import AlignedSignals, aligned_signals
+from strategy.portfolio.limited_days import LimitedDays, limited_days_of
 from strategy.portfolio.risk_limits import RiskLimits
 from strategy.portfolio.sizing import Allocation
 from strategy.signals.faults import StrategyRefused
@@ -169,14 +170,12 @@ def traded(work: Work) -> Swept:
     if work.exact is None:
         return swept(work.panel, work.points)
     market, points = work.exact, work.points
-    replays = exact_replays(market, points)
+    view = signals_of(market, points[0])
+    replays = exact_replays(market, points, view)
     instruments = {symbol: market.instruments[symbol] for symbol in points[0].symbols}
     equity = np.column_stack([equity_of(replayed) for replayed in replays])
     before, change = equity[:-1], np.diff(equity, axis=0)
-    capped = [
-        len(capped_days(point.strategy, replayed.decisions, replayed.snapshots, point.sizing)) / len(equity)
-        for point, replayed in zip(points, replays, strict=True)
-    ]
+    capped = [days.any.mean() for days in points_limited(market, points, view)]
     return Swept(
         points=points,
         metrics=tuple(
@@ -188,16 +187,31 @@ def traded(work: Work) -> Swept:
     )
 
 
-def exact_replays(market: SweepMarket, points: Sequence[Point]) -> list[Replay]:
+def exact_replays(market: SweepMarket, points: Sequence[Point], view: AlignedSignals) -> list[Replay]:
     """Return the accounts of points in Decimal, with lots, rounding and limits; they share symbols and strategy."""
-    symbols, strategy = points[0].symbols, points[0].strategy
+    symbols = points[0].symbols
     bars, dates = market.of(symbols), market.dates(symbols)
-    calendars = {symbol: market.instruments[symbol].calendar for symbol in bars}
-    view = aligned_signals(symbol_signals(market.seen_by(strategy, symbols), calendars, strategy), symbols)
     result = []
     for point in points:
-        policy = replace(market.policy, strategy=strategy, sizing=point.sizing, costs=point.costs)
-        config = policy.account_config(market.account, symbols, market.instruments)
+        config = _config(market, point)
         quotes = fill_quotes(bars, dates[0], dates[-1], config.terms)
-        result.append(replay(view, quotes, dates, policy.capital, config))
+        result.append(replay(view, quotes, dates, market.policy.capital, config))
     return result
+
+
+def points_limited(market: SweepMarket, points: Sequence[Point], view: AlignedSignals) -> list[LimitedDays]:
+    """Return the days on which limits decided the exposures of points that share symbols and strategy."""
+    dates = market.dates(points[0].symbols)
+    return [limited_days_of(view, dates, _config(market, point)) for point in points]
+
+
+def signals_of(market: SweepMarket, point: Point) -> AlignedSignals:
+    """Return the signals of the point's strategy on its symbols."""
+    calendars = {symbol: market.instruments[symbol].calendar for symbol in point.symbols}
+    seen = market.seen_by(point.strategy, point.symbols)
+    return aligned_signals(symbol_signals(seen, calendars, point.strategy), point.symbols)
+
+
+def _config(market: SweepMarket, point: Point) -> AccountConfig:
+    policy = replace(market.policy, strategy=point.strategy, sizing=point.sizing, costs=point.costs)
+    return policy.account_config(market.account, point.symbols, market.instruments)

@@ -13,7 +13,6 @@ from storage.ledger import days as ledger
 from storage.ledger import positions as position_store
 from storage.ledger import runs
 from strategy.backtest.fill_quotes import IMPACT_BARS, fill_quotes, impacted
-from strategy.portfolio.capped_days import capped_days
 from strategy.portfolio.decision import Decision
 from tasks.daily.account_history import account_history
 from tasks.daily.account_returns import flow_facts, refused_flows
@@ -22,7 +21,6 @@ from tasks.daily.artifacts import Place, publish, publish_reconciliation
 from tasks.daily.model_card import publish_newest_card
 from tasks.daily.replay_check import Reconciliation
 from tasks.models.retrain import Champion
-from tasks.notices.exposure_cap import cap_decided_today
 from tasks.notices.impact import without_impact
 from tasks.notices.missed_orders import missed_since_last_answer
 from tasks.report.daily_page import DailyPage, Provenance, daily_page
@@ -54,7 +52,6 @@ def report(
         *_outside(job),
         *_missed(job),
         *missed_since_last_answer(job),
-        *_capped(job),
         *unmoved(job),
     ]
     findings = Findings(warnings=tuple(warnings), model_reason=champion.reason, model_code=champion.code)
@@ -112,15 +109,6 @@ def unmoved(job: Job) -> list[str]:
         symbols = tuple(sorted({fill.symbol for fill in fills}))
         bars = bar_store.load(store, job.source, symbols, until=job.as_of, last_bars=IMPACT_BARS + 1) if fills else {}
     return without_impact(fills, fill_quotes(bars, job.as_of, job.as_of, terms), terms)
-
-
-def _capped(job: Job) -> list[str]:
-    """Return a warning if the exposure cap decided the day."""
-    with connect(job.home) as store:
-        decisions = ledger.decisions_on(store, job.account, job.as_of)
-        snapshot = position_store.latest_snapshot(store, job.account)
-    days = capped_days(job.policy.strategy, decisions, [snapshot] if snapshot else [], job.policy.sizing)
-    return [cap_decided_today(job.policy.strategy, job.policy.sizing)] if days else []
 
 
 def _missed(job: Job) -> list[str]:

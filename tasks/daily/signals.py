@@ -21,12 +21,14 @@ from strategy.market.data_hash import data_sha256
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import aligned_signals
 from strategy.portfolio.decision import Decision, decide
+from strategy.portfolio.limited_days import limited_days_of
 from strategy.signals.forecaster import Forecaster
 from strategy.signals.outlook import look_back, signals_with_faults
 from tasks.daily.account_state import account_config, state_at
 from tasks.daily.restatement import restated
 from tasks.models.load import forecaster
 from tasks.models.retrain import Champion
+from tasks.notices.exposure_limits import limits_decided_today
 from tasks.notices.ranges import without_ranges
 from tasks.run.job import Job
 
@@ -49,10 +51,10 @@ class Judged:
 
 
 def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> tuple[str, ...]:
-    """Record the day's decisions once; return a warning for each symbol without ranges or held by the strategy's fault.
+    """Record the day's decisions once; return warnings of faults, of missing ranges, and of limits that decided.
 
-    An explanation of every number is kept for each decision that leads to an order. Raises StrategyFailed if the
-    strategy has a fault on every symbol.
+    A symbol without ranges, or held by the strategy's fault, has a warning each. An explanation of every number is kept
+    for each decision that leads to an order. Raises StrategyFailed if the strategy has a fault on every symbol.
     """
     model = forecaster(job.home, job.policy.strategy, champion.model_id)
     with connect(job.home) as store:
@@ -60,7 +62,9 @@ def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> tuple[
         config = config.at_once if risk_state.load(store, job.account).halted else config
         judged = judge_day(store, job, (state, config), model, held_back)
         unranged = without_ranges(judged.judgement.view.outlooks, config.estimator, job.as_of)
-        warnings = (*judged.faults.values(), *unranged)
+        limited = limited_days_of(judged.judgement.view, [job.as_of], config)
+        today = limits_decided_today(config.strategy, limited, config.sizing)
+        warnings = (*judged.faults.values(), *unranged, *today)
         stored = ledger.provenance_on(store, job.account, job.as_of)
         if stored is not None:
             _demand_same_day(job, stored, ledger.decisions_on(store, job.account, job.as_of))

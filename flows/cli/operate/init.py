@@ -100,6 +100,7 @@ def _capped(answers: Mapping[str, str], risk: str | None) -> str:
     if answers["symbols"].count(",") == 0:
         return ""
     target, most = RISKS[risk or "published"]
+    # The multiplier of low volatility has a bound of its own, 2, which is never below these caps.
     return (
         f"\nSeveral symbols together are calmer than each: below a volatility of {target / most:.3g} a year the "
         f"largest exposure, {most:g}, decides and not the target, {target:g}. A backtest says how often, and what is "

@@ -210,16 +210,23 @@ def test_a_window_before_the_universe_holds_a_symbol_is_refused_as_such(tmp_path
         backtest(job, Window(strategies=(HOLD,), start=START), lambda: FakeBars(listings=(TOKEN,)))
 
 
-def test_a_backtest_names_the_target_that_its_cap_reaches(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("most", "aim", "limit"), [(0.1, 0.35, "max_position_size 0.1"), (4.0, 9.0, "at most 2")])
+def test_a_backtest_names_the_target_that_its_limits_reach(tmp_path: Path, most: float, aim: float, limit: str) -> None:
     job = a_job(tmp_path, PAIR.symbols(), END)
-    tight = replace(job.policy, sizing=replace(job.policy.sizing, max_position_size=0.1))
-    tested = backtest(replace(job, policy=tight), Window(strategies=(VOL_TARGET,), start=START), lambda: PAIR)
-    (warning,) = (warning for warning in tested.warnings if warning.startswith("the cap decided on"))
-    reached = re.search(r"under the cap target_annual_vol ([0-9.]+) was reached", warning)
+
+    def told(target: float, band: float, run_id: str) -> list[str]:
+        sizing = replace(job.policy.sizing, max_position_size=most, target_annual_vol=target, rebalance_band=band)
+        again = replace(job, policy=replace(job.policy, sizing=sizing), run_id=run_id)
+        tested = backtest(again, Window(strategies=(VOL_TARGET,), start=START), lambda: PAIR)
+        return [warning for warning in tested.warnings if warning.startswith("limits decided on")]
+
+    (warning,) = told(aim, 0.0, "first")
+    assert limit in warning
+    assert ("raising max_position_size changes nothing" in warning) is (most == 4.0)
+    # A position that a band keeps was asked for all the same.
+    assert told(aim, 0.05, "banded") == [warning]
+    reached = re.search(r"target_annual_vol ([0-9.]+) was reached", warning)
     assert reached
-    # The cap reaches a target that does not bind it any more.
-    aim = replace(tight.sizing, target_annual_vol=0.9 * float(reached[1]))
-    fitting = replace(job, policy=replace(tight, sizing=aim), run_id="again")
-    again = backtest(fitting, Window(strategies=(VOL_TARGET,), start=START), lambda: PAIR)
-    days = [warning for warning in again.warnings if warning.startswith("the cap decided")]
-    assert not days or int(days[0].split()[4]) < 42
+    # That target is not limited any more.
+    days = told(0.9 * float(reached[1]), 0.0, "again")
+    assert not days or int(days[0].split()[3]) < 42
