@@ -114,7 +114,7 @@ class Calls:
     def _raise_refusal(self, error: BaseException | None) -> None:
         """Raise what the guard refused, even if the file or a library caught it and raised something else."""
         taken = self.guard.take(error)
-        refusal = refusal_behind(error) or taken
+        refusal = refusal_behind(error) or taken or refusal_of_system(error, self.guard)
         if refusal is not None:
             raise refusal from None
 
@@ -129,6 +129,21 @@ def refusal_behind(error: BaseException | None) -> CallFailed | None:
     while error is not None and error not in seen:
         if isinstance(error, CallFailed):
             return error
+        seen.append(error)
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def refusal_of_system(error: BaseException | None, guard: Guard) -> CallFailed | None:
+    """Return the refusal for an exception behind which the system did not permit compiled code what it tried.
+
+    None if there is no such exception.
+    """
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        if isinstance(error, PermissionError):
+            said = " ".join(str(error).split())[:MOST_SAID]
+            return guard.refusal_at(line_of(seen[0] if seen else error, guard.origin), f"may not do this: {said}")
         seen.append(error)
         error = error.__cause__ or error.__context__
     return None

@@ -24,8 +24,11 @@ from strategy.signals.evaluation import evaluate_here
 from strategy.signals.faults import CallFailed, Fault, StrategyRefused
 from strategy.signals.strategies import Strategy, sizing_of
 from tasks.strategy_process import frames
-from tasks.strategy_process.calls import Calls, refusal_behind
+from tasks.strategy_process.calls import Calls, refusal_behind, refusal_of_system
 from tasks.strategy_process.clocks import guard_pandas, guard_time, imports_pandas, watched_dates, word_for_the_present
+from tasks.strategy_process.confinement.native_readers import refuse_native_readers
+from tasks.strategy_process.confinement.readable import confine_to_packages
+from tasks.strategy_process.confinement.system_state import guard_system_state
 from tasks.strategy_process.environment import guard_environment
 from tasks.strategy_process.frames import Message, packed_fault
 from tasks.strategy_process.imports_beside import BesideFinder
@@ -164,8 +167,13 @@ class Child:
         linecache.cache[origin] = (len(source), None, source.decode(errors="replace").splitlines(keepends=True), origin)
         guard_time(self._guard)
         guard_environment(self._guard)
-        _prepare(self._guard, source)
+        guard_system_state(self._guard)
+        tree = _tree(source)
+        _prepare(self._guard, tree)
         sys.meta_path.insert(0, BesideFinder(origin))
+        # Before the file can start a thread, which the kernel would not confine.
+        if not confine_to_packages(self._guard.packages, self._guard.editable):
+            refuse_native_readers(self._guard, tree)
         self._guard.install()
         try:
             with watched_dates(self._guard):
@@ -175,6 +183,7 @@ class Child:
             cause = error.__cause__
             taken = self._guard.take(cause)
             behind = refusal_behind(error) or (taken if isinstance(cause, OSError) else None)
+            behind = behind or refusal_of_system(cause, self._guard)
             if behind is None:
                 raise
             raise StrategyRefused(origin, behind.fault) from error
@@ -183,13 +192,8 @@ class Child:
             raise StrategyRefused(origin, refusal.fault)
 
 
-def _prepare(guard: Guard, source: bytes) -> None:
+def _prepare(guard: Guard, tree: ast.Module) -> None:
     """Refuse words for the present, and load pandas first if the file will, to refuse its clock."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        # The loader will say so, with the line.
-        return
     present = word_for_the_present(tree)
     if present is not None:
         line, text = present
@@ -198,6 +202,14 @@ def _prepare(guard: Guard, source: bytes) -> None:
         with suppress(ImportError):
             import_module("pandas")
         guard_pandas(guard)
+
+
+def _tree(source: bytes) -> ast.Module:
+    """Return the syntax of the file; that of an empty one if it has none, which the loader will say, with the line."""
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ast.Module(body=[], type_ignores=[])
 
 
 def _streams() -> tuple[BinaryIO, BinaryIO]:
@@ -222,7 +234,9 @@ def main(parent: int) -> None:
     requests, answers = _streams()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     child = Child(answers)
-    while (request := frames.read(requests)) is not None:
-        child.answer(request)
+    # A run that was killed, perhaps in the midst of a request, has nobody to read a traceback of ours.
+    with suppress(BrokenPipeError, frames.BrokenFrame):
+        while (request := frames.read(requests)) is not None:
+            child.answer(request)
     # At once: an `atexit` or a thread of the file must not keep the process.
     os._exit(0)

@@ -1,6 +1,6 @@
 """Refusal of the outside world in a process that runs a strategy's file: network, processes, files, foreign libraries.
 
-It finds mistakes, not malice: libraries that open files in compiled code of their own are not seen.
+It finds mistakes, not malice. What compiled code opens, no event shows: `confinement` is for that.
 """
 
 import os
@@ -15,9 +15,9 @@ from strategy.signals.faults import CallFailed, Check
 _HERE = os.path.join(os.path.dirname(__file__), "")  # noqa: PTH118, PTH120
 _LIBRARY = os.path.dirname(os.__file__)  # noqa: PTH120 (pathlib would cost a tenth of the child's start)
 #: What may be read besides: time zones, the processors, and what gives nothing or chance.
-_FOLDERS = ("/usr/share/zoneinfo", "/usr/lib/zoneinfo", "/usr/share/lib/zoneinfo", "/etc/zoneinfo")
-_SYSTEM = ("/proc/self", "/proc/sys", "/sys")
-_FILES = frozenset(
+FOLDERS = ("/usr/share/zoneinfo", "/usr/lib/zoneinfo", "/usr/share/lib/zoneinfo", "/etc/zoneinfo")
+SYSTEM = ("/proc/self", "/proc/sys", "/sys")
+FILES = frozenset(
     {
         *("/etc/localtime", "/etc/timezone", "/dev/null", "/dev/random", "/dev/urandom"),
         *("/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/mounts", "/proc/version", "/proc/loadavg"),
@@ -61,13 +61,14 @@ class Guard:
         self.origin = origin
         self._refusal: OutsideWorld | None = None
         self._of_package: OutsideWorld | None = None
-        self._packages, self._editable = _folders()
+        self.packages, self.editable = _folders()
         self._rules: Mapping[str, Callable[[tuple[object, ...]], str]] = {
             "open": self._opens,
             "os.listdir": self._lists,
             "os.scandir": self._lists,
             "ctypes.dlopen": self._loads,
-            "sqlite3.connect": lambda given: "" if given[0] == ":memory:" else f"opens {given[0]}",
+            "ctypes.dlsym": lambda given: f"calls {given[1]} of a library" if self.file_acts() else "",
+            "sqlite3.connect": self._connects,
             **dict.fromkeys(_PROCESSES, lambda _: "starts or ends a process"),
             **dict.fromkeys(_CHANGES, lambda given: f"changes {given[0] if given else 'files'}"),
         }
@@ -101,9 +102,14 @@ class Guard:
         return OutsideWorld(f"{self.origin}, line {line}: {what}; {_ONLY_BARS}")
 
     def file_acts(self) -> bool:
-        """Return whether the file itself acts, through the standard library at most, and not a package."""
+        """Return whether the file itself acts, through the standard library at most, and not a package.
+
+        An import acts for the module that it loads, whoever asked for it.
+        """
         frame: FrameType | None = sys._getframe(1)
         while frame is not None and _is_standard(frame.f_code.co_filename):
+            if frame.f_code.co_filename.startswith("<frozen importlib"):
+                return False
             frame = frame.f_back
         return frame is not None and frame.f_code.co_filename == self.origin
 
@@ -134,28 +140,38 @@ class Guard:
             return "" if place == "/dev/null" else f"writes {place}"
         return "" if self._readable(place) else f"opens {place}"
 
+    def readable(self, path: object) -> bool:
+        """Return whether the file may read what is at this path."""
+        return self._readable(_place(path))
+
     def _readable(self, place: str) -> bool:
-        if place in _FILES or _inside(place, _SYSTEM):
+        if place in FILES or _inside(place, SYSTEM):
             return True
         return self._installed(place) or self._installed(os.path.realpath(place))
 
     def _installed(self, place: str) -> bool:
-        code = _is_code(place) and _inside(place, self._editable)
-        return code or _inside(place, (*self._packages, *_FOLDERS))
+        code = is_code(place) and _inside(place, self.editable)
+        return code or _inside(place, (*self.packages, *FOLDERS))
 
     def _lists(self, given: tuple[object, ...]) -> str:
         if given and isinstance(given[0], int):
             return "lists a folder"
         place = _place(given[0] if given and given[0] is not None else ".")
-        imports = _inside(place, self._editable) and _importing()
-        return "" if imports or self._readable(place) else f"lists {place}"
+        imports = _inside(place, self.editable) and _importing()
+        granted = self._readable(place) and (_importing() or _inside(place, FOLDERS) or not self.file_acts())
+        return "" if imports or granted else f"lists {place}"
+
+    def _connects(self, given: tuple[object, ...]) -> str:
+        # Even a database in memory attaches files, which no event shows.
+        name = str(given[0])
+        return "" if name == ":memory:" and not self.file_acts() else f"opens the database {name}"
 
     def _loads(self, given: tuple[object, ...]) -> str:
         if given[0] is None:
-            return ""
+            return "loads the libraries of the process" if self.file_acts() else ""
         name = os.fsdecode(given[0]) if isinstance(given[0], str | bytes) else str(given[0])
         whole = os.path.isabs(name)  # noqa: PTH117
-        allowed = self._readable(name) if whole else not self.file_acts()
+        allowed = not self.file_acts() and (not whole or self._readable(name))
         return "" if allowed else f"loads the library {name}"
 
 
@@ -176,7 +192,7 @@ def _place(path: object) -> str:
     return os.path.abspath(name)  # noqa: PTH100
 
 
-def _is_code(place: str) -> bool:
+def is_code(place: str) -> bool:
     """Return whether this is code or what is known of a package, the only files read where packages are edited."""
     return place.endswith(_CODE) or ".dist-info/" in place or ".egg-info/" in place
 

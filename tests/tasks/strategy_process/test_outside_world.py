@@ -39,12 +39,12 @@ REACHES = [
     ("open('/proc/1/environ')", "opens /proc/1/environ"),
     ("os.listdir('.')", "lists /"),
     ("list(os.scandir())", "lists /"),
-    ("list(pathlib.Path().glob('*.csv'))", "lists /"),
+    ("list(pathlib.Path().glob('*.csv'))", "(lists /|looks for )"),
     ("open('/tmp/out.csv', 'w')", "writes /tmp/out.csv"),
     ("open(os.__file__, 'a')", "writes .*/os.py"),
     ("os.remove('eps.csv')", "changes eps.csv"),
     ("os.mkdir('results')", "changes results"),
-    ("import sqlite3; sqlite3.connect('a.db')", "opens a.db"),
+    ("import sqlite3; sqlite3.connect('a.db')", "opens the database a.db"),
     ("socket.socket()", "uses the network"),
     ("socket.getaddrinfo('localhost', 80)", "uses the network"),
     ("import urllib.request; urllib.request.urlopen('http://127.0.0.1:9')", "uses the network"),
@@ -71,13 +71,28 @@ REACHES = [
     ("dt.datetime.utcnow()", "reads the clock with datetime.utcnow"),
     ("dt.date.today()", "reads the clock with (date.today|time.time)"),
 ]
+#: What tells of files, libraries, the process or the machine without opening anything.
+STATE = [
+    ("ctypes.CDLL(None)", "loads the libraries of the process"),
+    ("ctypes.pythonapi.Py_GetVersion", "calls Py_GetVersion of a library"),
+    ("import sqlite3; sqlite3.connect(':memory:')", "opens the database :memory:"),
+    ("os.listdir('/sys')", "lists /sys"),
+    ("list(pathlib.Path(os.__file__).parent.iterdir())", "lists /"),
+    ("os.stat('/etc/passwd')", "looks for /etc/passwd"),
+    ("os.path.exists('eps.csv')", "looks for eps.csv"),
+    ("pathlib.Path('eps.csv').exists()", "looks for eps.csv"),
+    ("os.path.getsize('/etc/passwd')", "looks for /etc/passwd"),
+    ("os.access('/etc/passwd', os.R_OK)", "looks for /etc/passwd"),
+    ("os.getpid()", "reads the state of the machine with os.getpid"),
+    ("os.uname()", "reads the state of the machine with os.uname"),
+]
 HARMLESS = [
+    "os.path.exists(os.__file__); os.read(0, 1); import zoneinfo; zoneinfo.available_timezones()",
     "time.perf_counter(); time.monotonic(); time.sleep(0)",
     "time.gmtime(0); time.localtime(0); time.ctime(0); time.strftime('%Y', time.gmtime(0))",
     "dt.datetime(2020, 1, 1); dt.date.fromisoformat('2020-01-01'); dt.datetime.fromtimestamp(0)",
     "open('/proc/cpuinfo').close(); open('/dev/urandom', 'rb').read(1); open(os.devnull, 'w').close()",
     "import zoneinfo; zoneinfo.ZoneInfo('America/New_York')",
-    "import sqlite3; sqlite3.connect(':memory:').close()",
     "import inspect; inspect.getsource(signal)",
     "import uuid, decimal, fractions, statistics, json, logging, tempfile, multiprocessing, asyncio",
     "os.environ['OMP_NUM_THREADS'] = '1'; os.environ.setdefault('TZ', 'UTC'); os.environ.setdefault('MINE', '1')",
@@ -100,6 +115,13 @@ def test_a_call_that_reaches_out_is_refused_with_its_line() -> None:
         assert faults[str(n)].check is Check.OUTSIDE_WORLD, faults[str(n)]
         pattern = rf"mine.py, line {5 + 2 * n}: {words}.*; a strategy sees the bars that it is given"
         assert re.match(pattern, faults[str(n)].message), faults[str(n)]
+
+
+def test_a_call_that_reads_the_state_of_the_system_is_refused_with_its_line() -> None:
+    faults = faults_of([line for line, _ in STATE])
+    for n, (_, words) in enumerate(STATE):
+        assert faults[str(n)].check is Check.OUTSIDE_WORLD, faults[str(n)]
+        assert re.match(rf"mine.py, line {5 + 2 * n}: {words}", faults[str(n)].message), faults[str(n)]
 
 
 @pytest.mark.parametrize(("line", "words"), [REACHES[0], REACHES[12], REACHES[21], REACHES[27], REACHES[-2]])
