@@ -259,7 +259,7 @@ def test_a_twin_of_too_little_history_is_refused(run: Run, file: Path) -> None:
 
 def test_an_import_publishes_once_and_a_correction_as_a_revision(run: Run, file: Path) -> None:
     first = run("import", file, "--json").answer
-    assert set(first) == {"published", "quarantined", "warnings"}
+    assert set(first) == {"published", "quarantined", "columns", "warnings"}
     assert (first["published"], first["quarantined"]) == ({"BOND": 314, "SHARE": 314, "TOKEN": 455}, [])
     assert run("import", file, "--json").answer["published"] == {"BOND": 0, "SHARE": 0, "TOKEN": 0}
     assert "Nothing new of BOND, SHARE, TOKEN" in run("import", file).out
