@@ -23,6 +23,7 @@ INTERNAL = {
     "strategy.signals.faults.CallFailed",
     "strategy.training.loop.TrainingDiverged",
     "strategy.training.trainer.HistoryTooShort",
+    "strategy.training.trainer.NotFinished",
     "strategy.training.trainer.NotTrained",
     "tasks.strategy_process.child_process.ChildLost",
     "tasks.strategy_process.frames.BrokenFrame",

@@ -108,7 +108,8 @@ def test_a_first_run_killed_while_it_makes_the_store_is_repaired_by_the_next(
     killed = Order(home=str(home), as_of=FIRST, function=function, n=n)
     assert machine.run(killed) == -signal.SIGKILL
     assert machine.run(Order(home=str(home), as_of=FIRST)) == 0
-    assert contents(home) == contents(lived)
+    # What the other home was asked for later has nothing to do with its first day.
+    assert contents(home) == contents(lived) | {"cash_flows": []}
     assert not leftovers(home)
 
 

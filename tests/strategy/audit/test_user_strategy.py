@@ -215,7 +215,7 @@ CHEATS = [
     (is_random, Check.UNSTABLE, "random numbers without a seed"),
     (draws_again, Check.WINDOW, "all rows since the first"),
     (changes_its_bars, Check.WRITES_INPUT, "copy an array"),
-    (forgets_some, Check.NOT_A_NUMBER, "is not a number"),
+    (forgets_some, Check.NOT_A_NUMBER, "it must be a number"),
     (is_short, Check.LENGTH, "the shape"),
     (is_large, Check.OUT_OF_RANGE, "between -1 and 1"),
     (counts_symbols, Check.OTHER_SYMBOLS, r"signals\(panel\)"),

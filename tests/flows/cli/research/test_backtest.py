@@ -36,6 +36,9 @@ COSTS = CostsAnswer(
     average_equity=Decimal(10_000),
     fee_bps={"A": 1.0},
     slippage_bps={"A": 5.0},
+    per_share={},
+    min_fee={},
+    impact={},
     financing_rate=0.05,
     rates=None,
     borrow_spread=None,
@@ -46,6 +49,7 @@ COSTS = CostsAnswer(
 
 def test_a_backtest_shows_every_account_and_what_is_undefined_as_a_dash() -> None:
     answer = BacktestAnswer(
+        capacity=None,
         symbols=("A",),
         start=date(2020, 1, 2),
         end=date(2020, 1, 3),

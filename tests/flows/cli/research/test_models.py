@@ -8,7 +8,7 @@ from tasks.operations.promote import ModelAnswer, ModelsAnswer, PriorAnswer, Sto
 
 
 def test_the_registry_shows_who_trades_and_why() -> None:
-    panel = {"source": "sample", "symbols": ("A", "B"), "strategy": "turbo"}
+    panel = {"source": "sample", "symbols": ("A", "B"), "strategy": "turbo", "strategy_sha256": None}
     nothing = ("trained_from", "trained_to", "seed", "validation", "verdict", "config", "data_sha256", "code_version")
     prior = PriorAnswer(
         model_id="prior", state="champion", **panel, **dict.fromkeys(nothing), reason="nothing better", created_at=None
@@ -21,7 +21,6 @@ def test_the_registry_shows_who_trades_and_why() -> None:
         model_id="0123456789abcdef",
         state="refused",
         **panel,
-        strategy_sha256=None,
         trained_from=date(2000, 1, 3),
         trained_to=date(2020, 1, 2),
         seed=7,

@@ -11,6 +11,7 @@ def test_a_promotion_says_who_trades_since_when_and_instead_of_whom() -> None:
         model_id="0123456789abcdef",
         symbols=("A", "B"),
         strategy="turbo",
+        strategy_sha256=None,
         source="sample",
         as_of=date(2020, 1, 2),
         reason="calmer",

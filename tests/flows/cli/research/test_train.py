@@ -13,6 +13,8 @@ def test_a_training_without_a_defined_sharpe_says_so() -> None:
     answer = TrainAnswer(
         as_of=date(2020, 1, 2),
         model_id="ab",
+        strategy="turbo",
+        strategy_sha256=None,
         source="sample",
         symbols=("A",),
         trained_from=date(2000, 1, 3),
