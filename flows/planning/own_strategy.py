@@ -17,13 +17,21 @@ def admit(settings: Settings, account: str, strategy: "Strategy", at: datetime) 
 
     Raises StrategyChanged, before anything is written, if the account is bound to another version; UsageError.
     """
-    demand_one_file(settings.home, strategy)
+    _demand_one_file(settings, strategy)
     demand_bound(settings.home, account, strategy)
     keep(settings, strategy, at)
 
 
 def keep(settings: Settings, strategy: "Strategy", at: datetime) -> None:
     """Keep a copy of the strategy's file in the home if the settings name a file. Raises UsageError."""
-    demand_one_file(settings.home, strategy)
     if is_file(settings.strategy):
         register(settings.home, strategy, at)
+
+
+def _demand_one_file(settings: Settings, strategy: "Strategy") -> None:
+    """Raise UsageError if the settings name a file, and the name of its strategy is that of another file.
+
+    By name, an account goes on with the copy that it is bound to, whatever files have come since.
+    """
+    if is_file(settings.strategy):
+        demand_one_file(settings.home, strategy)

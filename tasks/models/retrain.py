@@ -108,16 +108,20 @@ def _age_bars(store: Connection, job: Job, since: date) -> int:
 
 
 def _refusal(job: Job, known: _Registry) -> str:
-    """Return the rejection of the day's challenger as a text; empty unless it was rejected and not promoted by hand."""
+    """Return the rejection of the newest challenger as a text; empty unless it was rejected and not promoted by hand.
+
+    It holds, and is said, on every day until another one is trained.
+    """
     with connect(job.home) as store:
-        stored = model_store.judged_on(store, job.panel, job.as_of)
+        trained = model_store.last_trained(store, job.panel, until=job.as_of)
+        stored = model_store.judged_on(store, job.panel, trained) if trained else None
     if stored is None or stored.verdict.promoted or (known.champion and known.champion.model_id == stored.model_id):
         return ""
     return f"; a newer one was refused: {stored.verdict.reason.removeprefix('rejected: ')}"
 
 
 def _ruling(job: Job, known: _Registry, newer: str) -> Champion:
-    """Return the model that trades by the registry; `newer` is the text on the day's challenger."""
+    """Return the model that trades by the registry; `newer` is the text on the newest challenger."""
     age, limit = known.champion_age_bars, job.policy.recipe.model_max_age_bars
     if known.champion is None:
         why = known.damage or "no model is promoted"

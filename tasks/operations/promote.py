@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
+from re import fullmatch
 
 from pydantic import JsonValue
 
@@ -16,6 +17,7 @@ from storage.models.promotions import Promoter, Promotion, StoredVerdict
 from storage.models.registry import ModelRecord, ModelState
 from storage.strategies import registrations
 from strategy.builtin.registry import BUILT_IN
+from strategy.exit_codes import UsageError
 from strategy.training.promotion_gate import PRIOR, Figures
 from tasks.models.load import forecaster
 from tasks.operations.halt import demand_reason
@@ -36,6 +38,32 @@ class Filter:
         """Return whether models of the panel are listed; the order of symbols does not matter."""
         same = self.symbols is None or sorted(set(self.symbols)) == sorted(panel.symbols)
         return same and self.source in (None, panel.source)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """What a person says of a model that its id names already; None where nothing is said."""
+
+    source: str | None = None
+    symbols: tuple[str, ...] | None = None
+    strategy: str | None = None
+    strategy_sha256: str | None = None
+
+    def demand_agrees(self, record: ModelRecord) -> None:
+        """Raise UsageError if something said is not what the model is of; the order of symbols does not matter."""
+        symbols = ", ".join(sorted(set(self.symbols))) if self.symbols is not None else None
+        said = (
+            ("--source", self.source, record.source),
+            ("--symbols", symbols, ", ".join(sorted(record.symbols))),
+            ("--strategy", self.strategy, record.strategy),
+            ("--strategy", self.strategy_sha256, record.strategy_sha256 or "built in"),
+        )
+        for option, given, known in said:
+            if given is not None and given != known:
+                raise UsageError(
+                    f"model {record.model_id[:12]} is of {_short(known)}, and {option} says {_short(given)}; leave "
+                    f"{option} out, or name another model, which `turbodmt models` lists"
+                )
 
 
 class StoredVerdictAnswer(Answer):
@@ -126,15 +154,17 @@ def models(home: Path, wanted: Filter, usual: Panel) -> ModelsAnswer:
     return ModelsAnswer(models=(*listed, *priors), warnings=())
 
 
-def promote(home: Path, model: str, reason: str, at: datetime) -> PromoteAnswer:
+def promote(home: Path, model: str, reason: str, at: datetime, stated: Stated | None = None) -> PromoteAnswer:
     """Promote the model from the first undecided day on; return the answer of `turbodmt promote MODEL`.
 
-    Its file is loaded first. Raises UsageError, and ModelDamaged for a file that is not the registered
-    one or cannot be used by this version.
+    Its file is loaded first. Raises UsageError, also if what is stated is not so, and ModelDamaged for a file that is
+    not the registered one or cannot be used by this version.
     """
     demand_reason(reason)
     with connect(home) as store:
         record = model_store.find(store, model)
+    if stated is not None:
+        stated.demand_agrees(record)
     # A strategy of the user's own is loaded by those who run it; here its file is only compared with its name.
     if record.strategy in BUILT_IN:
         forecaster(home, BUILT_IN[record.strategy], record.model_id)
@@ -183,6 +213,11 @@ def _promote(home: Path, panel: Panel, record: ModelRecord | None, reason: str, 
         changed=changed,
         warnings=idle,
     )
+
+
+def _short(text: str) -> str:
+    """Return a version as it is shown, and any other text as it is."""
+    return f"version {text[:12]}" if fullmatch("[0-9a-f]{64}", text) else text
 
 
 def _bound_elsewhere(store: Connection, panel: Panel) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Acceptance of a changed strategy: its new version is audited, then the accounts are bound to it."""
 
 import json
-from collections.abc import Callable, Mapping
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -10,15 +11,15 @@ from pydantic import JsonValue
 
 from storage.database import connect
 from storage.ledger import days as ledger
-from storage.strategies import registrations
-from storage.strategies.registrations import Binding
+from storage.strategies import copies, registrations
+from storage.strategies.registrations import Binding, Registration
 from strategy.exit_codes import UsageError
 from strategy.signals.strategies import Strategy, sizing_of
 from tasks.run.answers import Answer
 from tasks.strategies.audit_gate import Subject, demand_audited
-from tasks.strategies.binding import bound_parameters, demand_one_file, parameters_json
-from tasks.strategies.catalogue import of_file, of_name, of_version, register, taken_names
-from tasks.strategies.spelling import is_file
+from tasks.strategies.binding import bound_parameters, demand_one_file, parameters_json, resolved
+from tasks.strategies.catalogue import of_file, of_name, of_version, read, register, taken_names
+from tasks.strategies.spelling import file_and_name, is_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +37,24 @@ class Acceptance:
     at: datetime
 
 
-class AcceptedAnswer(Answer):
-    """The answer of `turbodmt strategies accept`: the version that the accounts are bound to now.
+class PreviousVersionAnswer(Answer):
+    """The version that an account was bound to until now, and where its file lay; `gone` if it is there no more."""
 
-    `parameters` has those of each account.
+    sha256: str
+    origin: str
+    gone: bool
+
+
+class AcceptedAnswer(Answer):
+    """The answer of `turbodmt strategies accept`: the version that the accounts are bound to now, and its file.
+
+    `parameters` has those of each account, `previous` what it was bound to before.
     """
 
     name: str
     sha256: str
+    origin: str
+    previous: dict[str, PreviousVersionAnswer]
     accounts: tuple[str, ...]
     parameters: dict[str, dict[str, JsonValue]]
     reason: str
@@ -70,7 +81,11 @@ def accept_change(home: Path, wanted: Acceptance, notify: Callable[[str], None])
             f"no account {wanted.account or ''} is bound to a strategy {wanted.name}; "
             + (f"those bound to it are {trading}" if trading else "`turbodmt strategies` lists strategies and accounts")
         )
-    spec = file or f"{versions[0].origin if versions else ''}:{wanted.name}"
+    previous = {binding.account: _previous(binding, versions) for binding in chosen}
+    if not file and wanted.name not in taken_names():
+        _demand_same_file(wanted, versions[0], previous)
+    origin = file_and_name(file)[0] if file else versions[0].origin if versions else ""
+    spec = file or f"{origin}:{wanted.name}"
     made = [_audited(home, binding, wanted, spec, notify) for binding in chosen]
     changed = [after for before, after in zip(chosen, made, strict=True) if not before.same_rule(after)]
     with connect(home) as store:
@@ -79,11 +94,46 @@ def accept_change(home: Path, wanted: Acceptance, notify: Callable[[str], None])
     return AcceptedAnswer(
         name=wanted.name,
         sha256=made[0].sha256,
+        origin=resolved(origin) if origin else "",
+        previous=previous,
         accounts=tuple(binding.account for binding in made),
         parameters={binding.account: json.loads(binding.parameters) for binding in made},
         reason=wanted.reason.strip(),
         changed=bool(changed),
     )
+
+
+def _previous(binding: Binding, versions: Sequence[Registration]) -> PreviousVersionAnswer:
+    """Return the version of a binding, with the file that gave it; of a package it has none."""
+    origin = next((version.origin for version in versions if version.sha256 == binding.sha256), "")
+    return PreviousVersionAnswer(sha256=binding.sha256, origin=origin, gone=bool(origin) and not Path(origin).exists())
+
+
+def _demand_same_file(wanted: Acceptance, newest: Registration, previous: Mapping[str, PreviousVersionAnswer]) -> None:
+    """Raise UsageError if the name stands for another file than an account's: only its path says what is meant."""
+    others = [account for account, before in previous.items() if before.origin != newest.origin]
+    if not others:
+        return
+    account, before = others[0], previous[others[0]]
+    now = newest.sha256 if not Path(newest.origin).is_file() else copies.digest(read(newest.origin))
+    accept = f"`turbodmt strategies accept {shlex.quote(newest.origin)} --account {account} --reason TEXT`"
+    rest = "" if wanted.account else ", or name one of the other accounts with --account"
+    raise UsageError(
+        f"`strategies accept {wanted.name}` would take account {account} {from_to(before, newest.origin, now)}; if "
+        f"that is meant, give the file, {accept}; if not, --strategy {wanted.name} goes on with the version that the "
+        f"account is bound to{rest}"
+    )
+
+
+def from_to(before: PreviousVersionAnswer, origin: str, sha256: str) -> str:
+    """Return in words from which file and version an account goes to which.
+
+    >>> gone = PreviousVersionAnswer(sha256="ab" * 32, origin="/me/moved.py", gone=True)
+    >>> from_to(gone, "/me/other.py", "cd" * 32)
+    'from /me/moved.py (gone), version abababababab, to /me/other.py, version cdcdcdcdcdcd'
+    """
+    gone = " (gone)" if before.gone else ""
+    return f"from {before.origin}{gone}, version {before.sha256[:12]}, to {origin}, version {sha256[:12]}"
 
 
 def _changed(home: Path, before: Binding, wanted: Acceptance, spec: str) -> Strategy:

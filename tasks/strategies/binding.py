@@ -87,10 +87,13 @@ def _newest(home: Path, name: str) -> Registration | None:
         return next(iter(registrations.versions(store, name)), None)
 
 
-def _acceptable(home: Path, strategy: Strategy) -> str:
-    """Return what `strategies accept` is to be given: the name, or the file if it lies elsewhere than it did."""
-    known = _newest(home, strategy.name)
-    moved = known is not None and known.origin != resolved(strategy.origin)
+def _acceptable(home: Path, strategy: Strategy, found: Binding) -> str:
+    """Return what `strategies accept` is to be given: the name, or the file if it is not the one of that binding."""
+    with connect(home) as store:
+        known = registrations.versions(store, strategy.name)
+    origins = {version.origin for version in known if version.sha256 == found.sha256}
+    origins.update(version.origin for version in known[:1])
+    moved = bool(origins - {resolved(strategy.origin)})
     return shlex.quote(strategy.origin) if moved else strategy.name
 
 
@@ -102,7 +105,9 @@ def demand_bound(home: Path, account: str, strategy: Strategy) -> None:
     parameters, sizing = parameters_json(strategy), str(sizing_of(strategy))
     if (strategy.version, parameters, sizing) == (found.sha256, found.parameters, found.sizing):
         return
-    accept = f"accept the change with `turbodmt strategies accept {_acceptable(home, strategy)} --account {account}"
+    accept = (
+        f"accept the change with `turbodmt strategies accept {_acceptable(home, strategy, found)} --account {account}"
+    )
     if strategy.version != found.sha256:
         kept = f"name the strategy alone, --strategy {strategy.name}, to go on with the bound one"
         raise StrategyChanged(

@@ -14,6 +14,7 @@ from strategy.builtin.registry import BUILT_IN
 from strategy.signals.faults import StrategyRefused
 from strategy.signals.strategies import Strategy, sizing_of
 from tasks.run.answers import Answer
+from tasks.strategies.binding import in_words
 from tasks.strategies.packages import installed, of_package
 
 log = logging.getLogger(__name__)
@@ -22,8 +23,9 @@ log = logging.getLogger(__name__)
 class KnownStrategyAnswer(Answer):
     """A version of a strategy: where it comes from, what its audits found, and who trades it.
 
-    `audit` is `built in`, `not audited`, `passed` or `refused`, by source in `audits`. `accounts` are bound to this
-    version. `trials` counts the configurations tried of it.
+    `audit` is `built in`, `not audited`, `passed` or `refused`, by source in `audits` and by the parameters that were
+    audited in `audits_of_parameters`; with others it is not audited. `accounts` are bound to this version. `trials`
+    counts the configurations tried of it.
     """
 
     name: str
@@ -32,6 +34,7 @@ class KnownStrategyAnswer(Answer):
     sizing: str | None
     audit: str
     audits: dict[str, str]
+    audits_of_parameters: dict[str, str]
     trials: int
     accounts: tuple[str, ...]
 
@@ -57,6 +60,7 @@ def _ours(strategy: Strategy) -> KnownStrategyAnswer:
         sizing=str(sizing_of(strategy)),
         audit="built in",
         audits={},
+        audits_of_parameters={},
         trials=0,
         accounts=(),
     )
@@ -76,6 +80,7 @@ def _packaged(name: str, point: EntryPoint) -> KnownStrategyAnswer:
         sizing=str(sizing_of(strategy)) if strategy else None,
         audit="not audited" if strategy else "refused",
         audits={},
+        audits_of_parameters={},
         trials=0,
         accounts=(),
     )
@@ -94,6 +99,7 @@ def _in_home(home: Path, packaged: Sequence[KnownStrategyAnswer]) -> tuple[Known
                 sizing=None,
                 audit="not audited",
                 audits={},
+                audits_of_parameters={},
                 trials=0,
                 accounts=(),
             )
@@ -110,6 +116,7 @@ def _in_home(home: Path, packaged: Sequence[KnownStrategyAnswer]) -> tuple[Known
                 update={
                     "audit": _verdict(found),
                     "audits": _by_source(found),
+                    "audits_of_parameters": _by_parameters(found),
                     "trials": sum(config.get("strategy_sha256") == sha256 for config in configurations),
                     "accounts": tuple(accounts),
                 }
@@ -128,4 +135,11 @@ def _by_source(found: Sequence[StrategyVerdict]) -> dict[str, str]:
     return {
         source: _verdict([verdict for verdict in found if verdict.source == source])
         for source in dict.fromkeys(verdict.source for verdict in found)
+    }
+
+
+def _by_parameters(found: Sequence[StrategyVerdict]) -> dict[str, str]:
+    return {
+        in_words(parameters): _verdict([verdict for verdict in found if verdict.parameters == parameters])
+        for parameters in dict.fromkeys(verdict.parameters for verdict in found)
     }

@@ -1,7 +1,9 @@
 """A commented strategy file to start from, with its test."""
 
+from importlib.util import find_spec
+from keyword import iskeyword
 from pathlib import Path
-from re import fullmatch
+from re import fullmatch, sub
 
 from strategy.exit_codes import UsageError
 from strategy.signals.strategies import NAME_PATTERN
@@ -83,10 +85,13 @@ class NewStrategyAnswer(Answer):
 def write_template(name: str, folder: Path) -> NewStrategyAnswer:
     """Write NAME.py and its test into the folder. Raises UsageError for a name that is taken or a file that exists."""
     if not fullmatch(NAME_PATTERN, name):
-        raise UsageError(f"NAME is {name!r}; it must be up to 64 lower-case letters, digits and dashes")
+        raise UsageError(
+            f"NAME is {name!r}; it must be up to 64 lower-case letters, digits and dashes, a dash not first"
+            + _close(name)
+        )
     if name in taken_names():
         raise UsageError(f"NAME is {name!r}, a strategy that exists already; choose another")
-    module = name.replace("-", "_")
+    module = _module(name, folder)
     test = f"test_{module}.py"
     content = {
         f"{module}.py": _STRATEGY.format(name=name),
@@ -102,3 +107,24 @@ def write_template(name: str, folder: Path) -> NewStrategyAnswer:
     except OSError as error:
         raise UsageError(f"{folder} cannot be written: {error.strerror}; name another --folder") from error
     return NewStrategyAnswer(name=name, files=tuple(str(folder / file) for file in content))
+
+
+def _module(name: str, folder: Path) -> str:
+    """Return the name of the strategy's file, without its ending: one that its test can import.
+
+    A name that is no identifier, is a word of Python, or is that of another module that would be imported in its place,
+    such as `signal`, has `strategy_` before it.
+    """
+    module = name.replace("-", "_")
+    if not module.isidentifier() or iskeyword(module):
+        return f"strategy_{module}"
+    known = find_spec(module)
+    # A file of the folder is refused by its own sentence.
+    ours = known is not None and known.origin is not None and Path(known.origin).parent == folder.resolve()
+    return module if known is None or ours else f"strategy_{module}"
+
+
+def _close(name: str) -> str:
+    """Return a proposal of an allowed name, or nothing if none is left of the letters."""
+    near = sub("[^a-z0-9]+", "-", name.lower())[:64].strip("-")
+    return f"; {near} would do" if near else ""

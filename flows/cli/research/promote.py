@@ -9,7 +9,8 @@ from flows.cli.console import run_command, sections, warned
 from flows.cli.options import AsJson, Home, Reason, Source, Strategy, Symbols
 
 if TYPE_CHECKING:
-    from tasks.operations.promote import PromoteAnswer
+    from flows.config.settings import Settings
+    from tasks.operations.promote import PromoteAnswer, Stated
 
 
 def promote(
@@ -23,7 +24,7 @@ def promote(
 ) -> None:
     """Let a model, an older one or the prior trade by hand.
 
-    With prior alone, --source, --symbols and --strategy say for what.
+    With prior, --source, --symbols and --strategy say for what; with a model they must be the model's own.
     """
     given = {"source": source, "symbols": symbols, "strategy": strategy, "home": home}
     run_command(lambda: run_promote(given, model, reason), shown_promote, as_json)
@@ -34,7 +35,7 @@ def run_promote(given: Mapping[str, object], model: str, reason: str) -> "Promot
     from flows.config.settings import load
     from flows.config.wall_clock import clock
     from flows.planning.adapters import open_source
-    from flows.planning.plan import RequestRefused, learner_named, wanted_symbols
+    from flows.planning.plan import learner_named, wanted_symbols
     from storage.models.panels import Panel
     from tasks.operations.promote import promote as promote_model
     from tasks.operations.promote import promote_prior
@@ -50,11 +51,24 @@ def run_promote(given: Mapping[str, object], model: str, reason: str) -> "Promot
             strategy_sha256=strategy.version or None,
         )
         return promote_prior(settings.home, panel, reason, clock())
-    if any(given.get(name) for name in ("source", "symbols", "strategy")):
-        raise RequestRefused(
-            f"model {model} knows its source, symbols and strategy; leave out --source, --symbols and --strategy"
-        )
-    return promote_model(settings.home, model, reason, clock())
+    return promote_model(settings.home, model, reason, clock(), _stated(given, settings))
+
+
+def _stated(given: Mapping[str, object], settings: "Settings") -> "Stated":
+    """Return what the command line says of the model; what it leaves out is the model's own, whatever the settings."""
+    from flows.planning.adapters import open_source
+    from tasks.operations.promote import Stated
+    from tasks.strategies.catalogue import of_file
+    from tasks.strategies.spelling import is_file
+
+    named = settings.strategy if given.get("strategy") else None
+    file = of_file(named, {}) if named and is_file(named) else None
+    return Stated(
+        source=open_source(settings).name if given.get("source") else None,
+        symbols=tuple(settings.symbols) if given.get("symbols") else None,
+        strategy=file.name if file else named,
+        strategy_sha256=file.version if file else None,
+    )
 
 
 def shown_promote(answer: "PromoteAnswer") -> str:

@@ -40,10 +40,18 @@ def shown_acceptance(answer: "AcceptedAnswer") -> str:
     accounts = ", ".join(map(with_parameters, answer.accounts, map(answer.parameters.__getitem__, answer.accounts)))
     if not answer.changed:
         return f"{accounts}: bound to {answer.sha256[:12]} of {answer.name} already; nothing changed."
-    return (
+    from tasks.strategies.acceptance import from_to
+
+    moved = [
+        f"{account} goes {from_to(before, answer.origin, answer.sha256)}."
+        for account, before in answer.previous.items()
+        if before.origin != answer.origin
+    ]
+    said = (
         f"Strategy {answer.name}, version {answer.sha256[:12]}, passed its audit; accounts that trade it from their "
         f"next day on: {accounts}."
     )
+    return "\n".join((said, *moved))
 
 
 def with_parameters(account: str, parameters: Mapping[str, object]) -> str:

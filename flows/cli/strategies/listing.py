@@ -8,7 +8,10 @@ from flows.cli.console import run_command, table
 from flows.cli.options import AsJson, Home
 
 if TYPE_CHECKING:
-    from tasks.strategies.listing import StrategiesAnswer
+    from tasks.strategies.listing import KnownStrategyAnswer, StrategiesAnswer
+
+#: Sets of parameters whose verdicts the table names.
+SHOWN = 3
 
 
 def strategies(context: typer.Context, home: Home = None, as_json: AsJson = False) -> None:
@@ -31,7 +34,7 @@ def shown_strategies(answer: "StrategiesAnswer") -> str:
         {
             "name": known.name,
             "version": (known.sha256 or "")[:12],
-            "audit": known.audit,
+            "audit": _audit(known),
             "trials": known.trials or "",
             "accounts": ", ".join(known.accounts),
             "from": known.origin,
@@ -39,3 +42,12 @@ def shown_strategies(answer: "StrategiesAnswer") -> str:
         for known in answer.strategies
     ]
     return table(rows, ("name", "version", "audit", "trials", "accounts", "from"))
+
+
+def _audit(known: "KnownStrategyAnswer") -> str:
+    """Return the verdict on the version with the parameters that were audited, at most three of them."""
+    audits = [*known.audits_of_parameters.items()]
+    if all(parameters == "no parameters" for parameters, _ in audits):
+        return known.audit
+    more = f", {len(audits) - SHOWN} more" if len(audits) > SHOWN else ""
+    return ", ".join(f"{verdict} ({parameters})" for parameters, verdict in audits[:SHOWN]) + more

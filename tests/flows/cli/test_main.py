@@ -94,10 +94,6 @@ def test_the_help_imports_nothing_heavy() -> None:
         (["train", "--as-of", "31.12.2018"], "--as-of is '31.12.2018'; it must be a date"),
         (["promote", "prior"], "--reason is ''; say in a few words why"),
         (
-            ["promote", "12345678", "--reason", "x", "--symbols", "A"],
-            "model 12345678 knows its source, symbols and strategy",
-        ),
-        (
             ["train", "--strategy", "rules"],
             "--strategy rules has a signal and no learner, so that there is nothing to train",
         ),

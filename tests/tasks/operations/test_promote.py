@@ -16,7 +16,7 @@ from strategy.exit_codes import UsageError
 from strategy.networks.ensemble import keep
 from strategy.networks.transformer import new_network
 from strategy.training.promotion_gate import PRIOR, Figures, Verdict
-from tasks.operations.promote import Filter, models, promote, promote_prior
+from tasks.operations.promote import Filter, Stated, models, promote, promote_prior
 from testing.runs.networks import TINY
 
 AT = datetime(2020, 6, 9, tzinfo=UTC)
@@ -175,3 +175,17 @@ def test_a_model_of_another_version_is_not_promoted(home: Path, pair: tuple[str,
         model_store.register(store, replace(trained(home, 1, FIRST), model_id=model_id))
     with pytest.raises(ModelDamaged, match=f"model {model_id[:12]} was made by another version"):
         promote(home, model_id, "why", AT)
+
+
+def test_what_is_said_of_a_model_must_be_so(home: Path, pair: tuple[str, str]) -> None:
+    _, new = pair
+    agreed = Stated(source="sample", symbols=("B", "A"), strategy="turbo")
+    assert promote(home, new, "mine", AT, agreed).changed
+    for stated, words in (
+        (Stated(source="yahoo"), "is of sample, and --source says yahoo; leave --source out"),
+        (Stated(symbols=("A", "C")), "is of A, B, and --symbols says A, C; leave"),
+        (Stated(strategy="ridge"), "is of turbo, and --strategy says ridge; leave"),
+        (Stated(strategy_sha256="c" * 64), "is of built in, and --strategy says version cccccccccccc; leave"),
+    ):
+        with pytest.raises(UsageError, match=f"^model {new[:12]} {words}"):
+            promote(home, new, "mine", AT, stated)

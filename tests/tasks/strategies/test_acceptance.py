@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import JsonValue
 
+from flows.cli.strategies.listing import shown_strategies
 from strategy.builtin.registry import HOLD
 from strategy.signals.strategies import Sizing
 from tasks.data.ingest import ingest
@@ -105,3 +106,16 @@ def test_a_report_names_parameters_version_and_file(tmp_path: Path) -> None:
     path = tmp_path / "trend.py"
     assert in_full(strategy) == f"speeds with bars=30, size=1.0, version {strategy.version} of {path}"
     assert in_full(HOLD) == "hold"
+
+
+def test_a_verdict_is_told_with_the_parameters_that_it_holds_for(tmp_path: Path) -> None:
+    job = a_trend_job(tmp_path, SPEEDS, size="0.5")
+    audit(job)
+    known = next(each for each in listed(job.home).strategies if each.name == "speeds")
+    assert (known.audit, known.audits_of_parameters) == ("passed", {"bars=20, size=0.5": "passed"})
+    assert "passed (bars=20, size=0.5)" in shown_strategies(listed(job.home))
+    (tmp_path / "plain").mkdir()
+    plain = a_trend_job(tmp_path / "plain", TREND)
+    audit(plain)
+    assert "trend" in shown_strategies(listed(plain.home))
+    assert "(no parameters)" not in shown_strategies(listed(plain.home))
