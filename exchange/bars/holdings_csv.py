@@ -9,6 +9,7 @@ from strategy.account.cash_flows import Holding
 from strategy.account.money import LARGEST, quantised
 
 COLUMNS = ("symbol", "quantity")
+_SEPARATORS = (",", ";", "\t")
 #: Most positions in a file.
 MOST_ROWS = 5_000
 
@@ -16,12 +17,15 @@ MOST_ROWS = 5_000
 def read_holdings(path: Path) -> tuple[Holding, ...]:
     """Read the positions, sorted by symbol, from columns symbol, quantity and, if there is one, cost (of a unit).
 
-    Raises SourceRefused if the file cannot be read or lacks a column, or if a row is no position or its symbol is
-    named twice.
+    Columns are separated by a comma, semicolon or tab; other columns are not read.
+    Raises SourceRefused if the file cannot be read, lacks a column or has one of prices, or if a row is no position or
+    its symbol is named twice.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
+            separator = _separator(file.readline())
+            file.seek(0)
+            reader = csv.DictReader(file, delimiter=separator)
             rows = [row for row, _ in zip(reader, range(MOST_ROWS + 1), strict=False)]
             header = [name.strip().lower() for name in reader.fieldnames or ()]
     except OSError as error:
@@ -34,6 +38,12 @@ def read_holdings(path: Path) -> tuple[Holding, ...]:
             f"has no column {missing[0]!r}" if missing else "has no row" if not rows else f"has over {MOST_ROWS} rows"
         )
         raise SourceRefused(f"{path} {what}; positions have the columns symbol, quantity and, if you like, cost")
+    strange = [name for name in header if "price" in name]
+    if strange:
+        raise SourceRefused(
+            f"{path} has a column {strange[0]!r}, which is not read: positions are valued at the close; call it cost "
+            "if it is what a unit had cost, or leave it out"
+        )
     holdings: dict[str, Holding] = {}
     for number, row in enumerate(rows, start=2):
         cells = {(name or "").strip().lower(): (cell or "").strip() for name, cell in row.items() if name is not None}
@@ -48,6 +58,11 @@ def read_holdings(path: Path) -> tuple[Holding, ...]:
             cost=_positive(path, number, "cost", cost) if cost else None,
         )
     return tuple(holdings[symbol] for symbol in sorted(holdings))
+
+
+def _separator(line: str) -> str:
+    """Return the separator of columns with which the header line names most of those that are read."""
+    return max(_SEPARATORS, key=lambda one: sum(cell.strip(' "\r\n').lower() in COLUMNS for cell in line.split(one)))
 
 
 def _positive(path: Path, number: int, name: str, text: str) -> Decimal:

@@ -23,7 +23,7 @@ from tasks.data.universe import UniverseAnswer
 from tasks.models.retrain import TrainAnswer
 from tasks.operations.accounts import AccountsAnswer, ForgottenAccountAnswer, ForgottenBarsAnswer
 from tasks.operations.adopt_defaults import AdoptedDefaultsAnswer
-from tasks.operations.cash_flows import CashFlowsAnswer
+from tasks.operations.cash_flows import CancelledFlowsAnswer, CashFlowsAnswer
 from tasks.operations.concerns import WatchAnswer
 from tasks.operations.day_pages import ReportAnswer
 from tasks.operations.halt import HaltAnswer
@@ -50,6 +50,7 @@ ANSWERS: Mapping[str, type[Answer]] = {
     "backtest --grid": SweepAnswer,
     "bars": BarsAnswer,
     "bars forget": ForgottenBarsAnswer,
+    "cancel": CancelledFlowsAnswer,
     "daily": DayAnswer,
     "deposit": CashFlowsAnswer,
     "doctor": DoctorAnswer,

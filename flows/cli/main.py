@@ -4,6 +4,7 @@ A command's module imports what is heavy inside the function that needs it, so t
 """
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -33,6 +34,7 @@ from flows.cli.strategies.new import new
 from flows.cli.streams import open_closed_streams
 from flows.cli.trade.accounts import accounts
 from flows.cli.trade.adopt import adopt
+from flows.cli.trade.cancel import cancel
 from flows.cli.trade.daily import daily
 from flows.cli.trade.deposit import deposit
 from flows.cli.trade.explain import explain
@@ -82,10 +84,12 @@ class ResultsCommand(SettingsCommand):
         return super().parse_args(ctx, with_folder(args))
 
 
+#: The commands whose argument is an amount of money.
+AMOUNTS = frozenset({"deposit", "withdraw"})
 #: The commands that take --set, in the order of the help.
 COMMANDS = (
     *(daily, backtest, train, models, promote, twin, adopt, audit, backfill, universe, explain, report, bars, accounts),
-    *(deposit, withdraw, positions, status, halt, resume, up, watch),
+    *(deposit, withdraw, positions, cancel, status, halt, resume, up, watch),
 )
 for _command in COMMANDS:
     app.command(cls=ResultsCommand if _command is backtest else SettingsCommand)(_command)
@@ -118,14 +122,18 @@ def run(arguments: Sequence[str]) -> int:
         try:
             return int(app(list(arguments), prog_name=NAME, standalone_mode=False) or 0)
         except typer.TyperException as error:
-            fail(_usage(error), Exit.USAGE, as_json)
+            fail(_usage(error, arguments), Exit.USAGE, as_json)
         except (typer.Abort, KeyboardInterrupt):
             fail(STOPPED, Exit.STOPPED, as_json)
     except SystemExit as ended:
         return int(ended.code or 0)
 
 
-def _usage(error: typer.TyperException) -> str:
+def _usage(error: typer.TyperException, arguments: Sequence[str]) -> str:
+    # A negative amount is read as an option.
+    amount = next((text for text in arguments[1:] if re.fullmatch(r"-[\d.][\d.,]*", text)), "")
+    if amount[:2] and amount[:2] == getattr(error, "option_name", "")[:2] and arguments[0] in AMOUNTS:
+        return f"AMOUNT is {amount}; it must be above 0"
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else NAME
     return f"{error.format_message().rstrip('.')} (see `{command} --help`)"

@@ -103,6 +103,13 @@ def settle(
         )
 
 
+def cancel(connection: Connection, account: str, key: str) -> None:
+    """Delete the flows of the key that wait to be booked."""
+    delete = "DELETE FROM cash_flows WHERE account = ? AND flow_key = ? AND settled_on IS NULL"
+    with transaction(connection):
+        connection.execute(delete, [account, key])
+
+
 def symbols(connection: Connection, account: str) -> tuple[str, ...]:
     """Return the symbols of the account's transfers, sorted."""
     select = "SELECT DISTINCT symbol FROM cash_flows WHERE account = ? AND symbol <> '' ORDER BY symbol"

@@ -26,8 +26,8 @@ class FlowKind(StrEnum):
 class FlowRefusal(StrEnum):
     """The reason why a flow was not booked.
 
-    BEYOND_FREE: it exceeds the equity that is not in long positions. WORTHLESS: the account's unit value is not above
-    0, so that no return could be told from then on. NO_CLOSE: no close of the symbol is known.
+    BEYOND_FREE: it exceeds the equity beyond the gross value of the positions. WORTHLESS: the account's unit value is
+    not above 0, so that no return could be told from then on. NO_CLOSE: no close of the symbol is known.
     """
 
     BEYOND_FREE = "beyond_free"
@@ -82,10 +82,13 @@ class Booking:
     refusal: FlowRefusal | None = None
 
 
-def free_equity(account: Account) -> Decimal:
-    """Return what may be withdrawn: the equity less the value of long positions, at least 0."""
-    long = sum((position.value for position in account.positions.values() if position.value > 0), _NOTHING)
-    return max(_NOTHING, account.equity - long)
+def free_equity(account: Account, paid_in: Decimal = _NOTHING) -> Decimal:
+    """Return what may be withdrawn once `paid_in` is there too: max(0, E − L − S), as short proceeds are collateral.
+
+    L is the value of the long positions, S what the short ones would cost to close.
+    """
+    gross = sum((abs(position.value) for position in account.positions.values()), _NOTHING)
+    return max(_NOTHING, account.equity + paid_in - gross)
 
 
 def grown(unit_value: Decimal, since: Decimal, equity: Decimal) -> Decimal:

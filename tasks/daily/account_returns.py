@@ -10,7 +10,7 @@ from storage.database import Connection
 from storage.ledger import broker_events
 from storage.ledger import days as ledger
 from storage.ledger import positions as position_store
-from strategy.account.cash_flows import FlowRefusal
+from strategy.account.cash_flows import FlowRefusal, free_equity
 from strategy.evaluation.money_weighted import money_weighted_return
 from tasks.report.markup import exactly, money, share
 
@@ -61,14 +61,26 @@ def booked_flows(store: Connection, account: str, day: date) -> tuple[RecordedFl
 def refused_flows(store: Connection, account: str, after: date, until: date) -> tuple[str, ...]:
     """Return a sentence on each flow that a day after `after`, up to `until`, did not book, and the remedy."""
     return tuple(
-        f"the {_told(flow)} of account {account} was not booked on {flow.settled_on}: {_WHY[flow.refusal]}"
+        f"the {_told(flow)} of account {account} was not booked on {flow.settled_on}: "
+        f"{_beyond(store, account, flow) if flow.refusal is FlowRefusal.BEYOND_FREE else _WHY[flow.refusal]}"
         for flow in flow_store.every(store, account)
         if flow.refusal is not None and flow.settled_on is not None and after < flow.settled_on <= until
     )
 
 
+def _beyond(store: Connection, account: str, refused: RecordedFlow) -> str:
+    """Return why a withdrawal exceeded what was free, and how much that was."""
+    assert refused.settled_on is not None, "a day has refused it"
+    (snapshot,) = position_store.snapshots(store, account, until=refused.settled_on, last_days=1)
+    of_day = flow_store.due(store, account, refused.settled_on)
+    # The day's snapshot is after all of its flows: those booked after this one are not counted.
+    later = of_day[of_day.index(refused) + 1 :]
+    came = sum((flow.flow.signed_cash for flow in later if flow.value is not None), Decimal(0))
+    free = exactly(free_equity(snapshot.account, -came))
+    return f"it exceeds {free}, the equity less long and short positions at that close; ask for no more"
+
+
 _WHY = {
-    FlowRefusal.BEYOND_FREE: "it exceeds the equity outside long positions at that close; ask for less",
     FlowRefusal.WORTHLESS: "nothing is left of the account; open another with --account",
     FlowRefusal.NO_CLOSE: "no close of it is known; import its bars and ask again",
 }

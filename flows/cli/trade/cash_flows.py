@@ -1,5 +1,6 @@
 """What `deposit`, `withdraw` and `positions import` share: the request, and its answer in words."""
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -91,5 +92,8 @@ def shown_request(answer: "CashFlowsAnswer") -> str:
         f"{done} for account {answer.account} under the key {answer.key!r}; its next day books it after the marks, "
         "before it decides.",
         table(rows, ("kind", "symbol", "amount", "state")),
+        f"Until then `turbodmt cancel {shlex.quote(answer.key)} --account {answer.account}` cancels it."
+        if any(flow.settled_on is None for flow in answer.flows)
+        else "",
         warned(answer),
     )

@@ -45,7 +45,7 @@ def shown_status(answer: "StatusAnswer") -> str:
         listed("Data", [*map(dict, answer.data)], ("symbol", "last", "source")),
         f"Held back: {', '.join(answer.held_back)}" if answer.held_back else "",
         listed("Positions", _positions(answer), ("symbol", "quantity", "over equity")),
-        listed("Flows that wait", _waiting(answer), ("kind", "amount", "symbol", "from")),
+        listed("Flows that wait", _waiting(answer), ("kind", "amount", "symbol", "from", "key")),
         listed("Open orders", orders, ("symbol", "side", "quantity", "state", "as_of", "order_id")),
         f"Last run: {last.as_of}, begun {last.started_at}, {last.status}" if last else "",
         listed("Next runs", [{"run": run} for run in answer.next_runs], ("run",)),
@@ -71,6 +71,7 @@ def _waiting(answer: "StatusAnswer") -> list[dict[str, str]]:
             "amount": quantity(flow.quantity) if flow.symbol else money(flow.cash),
             "symbol": flow.symbol,
             "from": f"{flow.not_before}",
+            "key": flow.flow_key,
         }
         for flow in answer.waiting_flows
     ]

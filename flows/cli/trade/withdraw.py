@@ -19,7 +19,7 @@ def withdraw(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take money out of a paper account, at most its equity outside long positions; its next day books it."""
+    """Take money out of a paper account, at most its equity less long and short positions; its next day books it."""
     options = FlowOptions(account=account, day=as_of, reason=reason, key=key)
     run_command(lambda: run_withdraw(home, amount, options), shown_request, as_json)
 

@@ -42,10 +42,19 @@ def transfer(symbol: str, quantity: int) -> CashFlow:
     return CashFlow(kind=FlowKind.TRANSFER, symbol=symbol, quantity=Decimal(quantity))
 
 
-def test_what_is_free_is_the_equity_outside_long_positions() -> None:
+def test_what_is_free_is_the_equity_beyond_all_positions() -> None:
     assert free_equity(LONG) == 400
-    assert free_equity(SHORT) == 1_000
-    assert free_equity(replace(LONG, cash=Decimal(-100))) == 0
+    # The proceeds of what is sold short are collateral.
+    assert free_equity(SHORT) == 400
+    # Equity 500: what is paid in first makes up for what is borrowed.
+    leveraged = replace(LONG, cash=Decimal(-100))
+    assert [free_equity(leveraged, Decimal(paid)) for paid in (0, 100, 130)] == [0, 0, 30]
+
+
+def test_a_short_account_pays_out_no_collateral() -> None:
+    after, bookings = booked(SHORT, [withdrawal(401), withdrawal(400)], {}, SHORT.equity)
+    assert [one.refusal for one in bookings] == [FlowRefusal.BEYOND_FREE, None]
+    assert after.equity == 600
 
 
 def test_flows_are_booked_in_their_order_and_what_exceeds_is_refused() -> None:

@@ -26,11 +26,13 @@ from tasks.operations.accounts import accounts
 from tasks.operations.cash_flows import (
     CashFlowsAnswer,
     FlowRequest,
+    cancel_flows,
     cash_request,
     request_flows,
     transfer_request,
 )
 from tasks.operations.status import account_status
+from tasks.report.markup import exactly
 from tasks.run.job import Job
 from tasks.validation.gate import validate
 from testing.accounts.ledgers import contents
@@ -141,7 +143,7 @@ def test_a_withdrawal_beyond_what_is_free_is_refused(job: Job) -> None:
         withdraw(job, free + 1)
     deposit(job, 1_000)
     assert withdraw(job, free + 1).recorded
-    with pytest.raises(UsageError, match="of earlier requests that wait"):
+    with pytest.raises(UsageError, match=r"of requests that wait, dated 2020-06-10 or earlier; "):
         withdraw(job, Decimal(1_000))
 
 
@@ -155,15 +157,55 @@ def test_a_withdrawal_that_the_close_of_its_day_does_not_cover_is_not_booked(job
         flow_store.record(
             store, "daily", [replace(waiting, flow_key="rent", kind=FlowKind.WITHDRAWAL, cash=request.flows[0].cash)]
         )
+        flow_store.record(store, "daily", [replace(waiting, flow_key="later", cash=Decimal(1))])
     run_day(on(job, DAYS[2]), open_pair)
-    assert entries(job, DAYS[2])["deposit"] == kept.cash == 1
+    assert entries(job, DAYS[2])["deposit"] == kept.cash + 1 == 2
     assert "withdrawal" not in entries(job, DAYS[2])
     assert reconcile(on(job, DAYS[2])).difference == 0
     with connect(job.home) as store:
         (refused,) = [one for one in flow_store.every(store, "daily") if one.refusal]
         assert refused.refusal is FlowRefusal.BEYOND_FREE
         (said,) = refused_flows(store, "daily", DAYS[1], DAYS[2])
-    assert said.endswith("it exceeds the equity outside long positions at that close; ask for less")
+        free = free_equity(snapshot(job).account) - 1
+    # What was free when it was its turn: the deposit of the day, asked for before it, counted; the later one not.
+    assert said.startswith("the withdrawal of 1,000,000,000 of account daily was not booked on 2020-06-10: it exceeds ")
+    assert f"it exceeds {exactly(free)}, the equity less" in said
+
+
+def test_a_withdrawal_is_not_paid_from_what_comes_after_it(job: Job) -> None:
+    free = free_equity(snapshot(job).account)
+    deposit(job, 1_000, replace(BLANK, day=DAYS[3]))
+    with pytest.raises(UsageError, match="AMOUNT is"):
+        withdraw(job, free + 1, replace(BLANK, day=DAYS[2]))
+    assert withdraw(job, free + 1, replace(BLANK, day=DAYS[3])).recorded
+
+
+def test_what_waits_is_cancelled_and_what_is_booked_is_not(job: Job) -> None:
+    deposit(job, 500)
+    withdraw(job, Decimal(20), replace(BLANK, key="rent"))
+    with pytest.raises(UsageError, match=r"has no request; these wait: 'deposit 500 2020-06-10', 'rent'; name one of"):
+        cancel_flows(job.home, "daily", "rant")
+    (gone,) = cancel_flows(job.home, "daily", "deposit 500 2020-06-10").flows
+    assert gone.cash == 500
+    run_day(on(job, DAYS[2]), open_pair)
+    assert "deposit" not in entries(job, DAYS[2])
+    assert entries(job, DAYS[2])["withdrawal"] == -20
+    with pytest.raises(UsageError, match=r"2020-06-10 has booked, .* `turbodmt deposit 20 --account daily` books the"):
+        cancel_flows(job.home, "daily", "rent")
+    with pytest.raises(UsageError, match="has no request; nothing waits"):
+        cancel_flows(job.home, "daily", "rant")
+
+
+def test_an_equal_request_of_about_the_same_day_is_warned_of(job: Job) -> None:
+    deposit(job, 500)
+    (said,) = deposit(job, 500, replace(BLANK, day=DAYS[3])).warnings
+    assert said.startswith("an equal deposit waits to be booked from 2020-06-10 on, under the key 'deposit 500 2020-06")
+    assert deposit(job, 500, replace(BLANK, key="again")).warnings == ()
+    assert deposit(job, 500, replace(BLANK, day=date(2020, 6, 30))).warnings == ()
+    deposit(job, 600)
+    run_day(on(job, DAYS[2]), open_pair)
+    (_, again) = deposit(job, 600, replace(BLANK, day=date(2020, 6, 9))).warnings
+    assert again.startswith("an equal deposit was booked on 2020-06-10, under the key")
 
 
 def test_positions_are_transferred_at_the_close(job: Job) -> None:
@@ -199,9 +241,11 @@ def test_a_day_that_is_repeated_books_nothing_twice(job: Job) -> None:
 
 def test_only_a_paper_account_that_has_opened_takes_flows(job: Job) -> None:
     with pytest.raises(
-        UsageError, match=r"--account is 'new', and the accounts with a day are daily; name one of these"
+        UsageError, match=r"--account is 'new', and the accounts with a day are daily; name one of these, or open it"
     ):
         deposit(job, 1, replace(BLANK, account="new"))
+    with pytest.raises(UsageError, match=r"--account is 'daily', and none has a day yet; open it first with `turbodmt"):
+        request_flows(job.home / "empty", cash_request(FlowKind.DEPOSIT, Decimal(1), BLANK))
     with connect(job.home) as store:
         taken = BrokerBaseline(
             account="daily",

@@ -34,11 +34,16 @@ def test_money_is_paid_in_and_out_once(run: Run) -> None:
     assert (more.code, more.failure) == (
         2,
         "AMOUNT is 501, and account daily can pay out 500 at the close of 2020-06-12, its equity of 10,000 less its "
-        "long positions, with −9,500 of earlier requests that wait; withdraw less, or let it sell first",
+        "long and short positions, with −9,500 of requests that wait, dated 2020-06-13 or earlier; nothing more can be "
+        "freed; withdraw less, or deposit first",
     )
     flows = run("status", "--json").answer["waiting_flows"]
     assert [(one["kind"], one["cash"]) for one in flows] == [("deposit", "2500"), ("withdrawal", "12000")]
     assert "Flows that wait" in run("status").out
+    assert "turbodmt cancel 'deposit 2,500 2020-06-13' --account daily" in said.out
+    assert "'deposit 2,500 2020-06-13' is not booked" in run("cancel", "deposit 2,500 2020-06-13").out
+    assert run("cancel", "withdrawal 12,000 2020-06-13", "--json").answer["flows"][0]["cash"] == "12000"
+    assert run("status", "--json").answer["waiting_flows"] == []
 
 
 @pytest.mark.usefixtures("job")
@@ -46,6 +51,8 @@ def test_what_is_no_amount_or_no_day_is_refused(run: Run) -> None:
     for text in ("0", "-5", "1e13", "NaN", "ten", "0.0000000000001"):
         said = run("deposit", "--json", "--", text)
         assert (said.code, said.failure.split(";")[0]) == (2, f"AMOUNT is {text!r}")
+    assert run("withdraw", "-5.5").failure == "AMOUNT is -5.5; it must be above 0"
+    assert run("withdraw", "5", "-q").failure.startswith("No such option: -q")
     assert run("deposit", "5", "--as-of", "soon").failure == "--as-of is 'soon'; it must be a date such as 2018-12-31"
     assert run("deposit", "5", "--account", "dialy").failure.startswith("--account is 'dialy', and the accounts with a")
 
@@ -59,7 +66,13 @@ def test_positions_come_from_a_file(run: Run, tmp_path: Path) -> None:
         ("SHARE", "10", "95.5"),
         ("TOKEN", "0.25", None),
     ]
+    file.write_text("Symbol;Quantity;Name\nSHARE;12;a\n", encoding="utf-8-sig")
+    assert run("positions", "import", file, "--json").answer["flows"][0]["quantity"] == "12"
     for text, what in (
+        (
+            "symbol,quantity,Price\nA,1,2\n",
+            "has a column 'price', which is not read: positions are valued at the close",
+        ),
         ("symbol\nA\n", "has no column 'quantity'"),
         ("symbol,quantity\n", "has no row"),
         ("symbol,quantity\nA,1\nA,2\n", "names A twice, the second time in line 3"),
