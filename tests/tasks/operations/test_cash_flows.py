@@ -166,7 +166,7 @@ def test_a_withdrawal_that_the_close_of_its_day_does_not_cover_is_not_booked(job
         (refused,) = [one for one in flow_store.every(store, "daily") if one.refusal]
         assert refused.refusal is FlowRefusal.BEYOND_FREE
         (said,) = refused_flows(store, "daily", DAYS[1], DAYS[2])
-        free = free_equity(snapshot(job).account) - 1
+        free = free_equity(snapshot(job).account, Decimal(-1))
     # What was free when it was its turn: the deposit of the day, asked for before it, counted; the later one not.
     assert said.startswith("the withdrawal of 1,000,000,000 of account daily was not booked on 2020-06-10: it exceeds ")
     assert f"it exceeds {exactly(free)}, the equity less" in said
@@ -182,15 +182,14 @@ def test_a_withdrawal_is_not_paid_from_what_comes_after_it(job: Job) -> None:
 
 def test_what_waits_is_cancelled_and_what_is_booked_is_not(job: Job) -> None:
     deposit(job, 500)
-    withdraw(job, Decimal(20), replace(BLANK, key="rent"))
+    deposit(job, 20, replace(BLANK, key="rent"))
     with pytest.raises(UsageError, match=r"has no request; these wait: 'deposit 500 2020-06-10', 'rent'; name one of"):
         cancel_flows(job.home, "daily", "rant")
     (gone,) = cancel_flows(job.home, "daily", "deposit 500 2020-06-10").flows
     assert gone.cash == 500
     run_day(on(job, DAYS[2]), open_pair)
-    assert "deposit" not in entries(job, DAYS[2])
-    assert entries(job, DAYS[2])["withdrawal"] == -20
-    with pytest.raises(UsageError, match=r"2020-06-10 has booked, .* `turbodmt deposit 20 --account daily` books the"):
+    assert entries(job, DAYS[2])["deposit"] == 20
+    with pytest.raises(UsageError, match=r"2020-06-10 has booked, .* `turbodmt withdraw 20 --account daily` books the"):
         cancel_flows(job.home, "daily", "rent")
     with pytest.raises(UsageError, match="has no request; nothing waits"):
         cancel_flows(job.home, "daily", "rant")
