@@ -12,12 +12,13 @@ from storage.ledger import days as ledger
 from storage.ledger import positions as position_store
 from strategy.account.cash_flows import FlowRefusal, free_equity
 from strategy.evaluation.money_weighted import money_weighted_return
+from tasks.report.backtest_tables import FEWEST_ANNUALISED_DAYS
 from tasks.report.markup import exactly, money, share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountReturns:
-    """Returns since the account opened: `twr` in all, `mwr` a year.
+    """Returns since the account opened: `twr` in all, `mwr` a year, from FEWEST_ANNUALISED_DAYS account days on.
 
     `paid_in` is what deposits and transfers brought, less withdrawals. A return is None where it is not defined; at an
     external broker both are, as a takeover moves money without a flow.
@@ -39,12 +40,13 @@ def account_returns(store: Connection, account: str, day: date) -> AccountReturn
     if opened is None or broker_events.broker_of(store, account) is not None:
         return AccountReturns(twr=None, mwr=None, paid_in=paid_in)
     (first,) = position_store.snapshots(store, account, until=opened, last_days=1)
-    (last,) = position_store.snapshots(store, account, until=day, last_days=1)
+    lived = position_store.snapshots(store, account, until=day, last_days=FEWEST_ANNUALISED_DAYS + 1)
+    last, annualised = lived[-1], len(lived) > FEWEST_ANNUALISED_DAYS
     dated = [(opened, float(first.equity))]
     dated += [(flow.settled_on, float(flow.value)) for flow in flows if flow.settled_on and flow.value is not None]
     return AccountReturns(
         twr=float(last.unit_value / first.unit_value - 1) if first.unit_value > 0 else None,
-        mwr=money_weighted_return(dated, float(last.equity), last.account.as_of),
+        mwr=money_weighted_return(dated, float(last.equity), last.account.as_of) if annualised else None,
         paid_in=paid_in,
     )
 

@@ -13,6 +13,7 @@ from storage.database import DATABASE_NAME, Connection, connect, transaction
 from storage.ledger import order_lookup as order_history
 from storage.ledger import positions as position_store
 from tasks.run.job import Job
+from tasks.run.trial_key import unread_financing
 
 Terms = Mapping[str, JsonValue]
 
@@ -51,12 +52,15 @@ def canonical(terms: Terms) -> str:
 
 
 def in_words(terms: Terms) -> str:
-    """Return the terms as a person reads them.
+    """Return the terms in force as a person reads them: beside a flat rate of financing the dated ones are not read.
 
-    >>> in_words({"financing_rate": 0.05, "rates": None})
-    'financing_rate 0.05, rates none'
+    >>> in_words({"financing_rate": 0.05, "rates": "bills", "allocation": "equal"})
+    'financing_rate 0.05, allocation equal'
+    >>> in_words({"financing_rate": None, "rates": "bills"})
+    'rates bills'
     """
-    return ", ".join(f"{name} {_told(value)}" for name, value in terms.items())
+    unread = unread_financing(terms)
+    return ", ".join(f"{name} {_told(value)}" for name, value in terms.items() if name not in unread)
 
 
 def changed(before: Terms, after: Terms) -> str:

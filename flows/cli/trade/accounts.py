@@ -84,7 +84,7 @@ def shown_accounts(answer: "AccountsAnswer") -> str:
             "equity": money(account.equity),
             "halted": "yes" if account.halted else "no",
             "twr": percent(account.twr),
-            "mwr": percent(account.mwr),
+            "mwr a year": percent(account.mwr),
             "terms": in_words(account.next_terms or {}),
         }
         for account in answer.accounts
@@ -99,7 +99,7 @@ def shown_accounts(answer: "AccountsAnswer") -> str:
         "last",
         "equity",
         "twr",
-        "mwr",
+        "mwr a year",
         "halted",
         "terms",
     )

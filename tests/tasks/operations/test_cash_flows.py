@@ -101,7 +101,8 @@ def test_a_deposit_is_booked_with_the_next_day_before_it_decides(job: Job) -> No
     assert returns.twr == pytest.approx(float(last.unit_value / 10_000 - 1))
     assert returns.paid_in == 5_000
     (row,) = accounts(job.home).accounts
-    assert (row.twr, row.mwr) == (returns.twr, returns.mwr)
+    # A rate a year of a few days would be extreme.
+    assert (row.twr, row.mwr) == (returns.twr, None)
     assert facts["Booked from outside on the day"] == "deposit of 5,000"
 
 
