@@ -15,7 +15,8 @@ MOST_BYTES = 10_000_000
 def rates_in(path: Path) -> tuple[DatedRate, ...]:
     """Return the rates of the file in its order; a rate is a yearly fraction.
 
-    Raises SourceRefused for a file that cannot be read, lacks a column, or holds a cell that is no date or no number.
+    Raises SourceRefused for a file that cannot be read, lacks a column or has it twice, or holds a cell that
+    is no date or no number.
     """
     try:
         if path.stat().st_size > MOST_BYTES:
@@ -32,6 +33,10 @@ def rates_in(path: Path) -> tuple[DatedRate, ...]:
     if not {"date", "rate"} <= names.keys():
         has = ", ".join(str(name) for name in names) or "none"
         raise SourceRefused(f"{path} has the columns {has}; a file of rates has date and rate")
+    columns = [(name or "").strip().lower() for name in rows.fieldnames or ()]
+    for name in ("date", "rate"):
+        if columns.count(name) > 1:
+            raise SourceRefused(f"{path} has the column {name} {columns.count(name)} times; keep one of them")
     return tuple(_rate(path, number, row[names["date"]], row[names["rate"]]) for number, row in enumerate(rows, 2))
 
 

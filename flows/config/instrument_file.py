@@ -36,7 +36,9 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     lot: Size | None = Field(default=None, description="smallest step of an order, in units")
-    tick: Size | None = Field(default=None, description="smallest step of a price")
+    tick: Size | None = Field(
+        default=None, description="smallest step of a price, for reference: paper fills are not rounded to it"
+    )
     fee_bps: Points | None = Field(default=None, description="fee, in basis points of what is traded")
     maker_bps: Points | None = Field(default=None, description="fee of a resting order, which is never sent")
     taker_bps: Points | None = Field(default=None, description="fee of a market order, as all are; the same as fee_bps")

@@ -76,6 +76,21 @@ class RateSeries:
             self._demand(int(rows[wrong]), days[wrong].item())
         return rows
 
+    def led(self, days: int) -> "RateSeries":
+        """Return the series with its first rate from this many days earlier on; an unending one as it is.
+
+        >>> RateSeries(name="two", dates=(date(2020, 3, 1),), rates=(Decimal("0.02"),)).led(60).dates[0]
+        datetime.date(2020, 1, 1)
+        """
+        if self.unending:
+            return self
+        before = [*range(days, 0, -CARRIED_DAYS)]
+        return RateSeries(
+            name=self.name,
+            dates=(*(self.dates[0] - timedelta(days=each) for each in before), *self.dates),
+            rates=(*(self.rates[0] for _ in before), *self.rates),
+        )
+
     def sha256(self, until: date) -> str:
         """Return the hash of the rates dated up to the day."""
         kept = bisect_right(self.dates, until)

@@ -1,6 +1,7 @@
 """Fit of a model: the market's panel, the panels of its synthetic twin, and the networks trained on both."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from strategy.twin.generator import fit, simulate
 TWIN_ROWS = 1260
 #: Separates the twin's random draws from those of the networks, which have the same seed.
 TWIN_STREAM = 1_000_000
+#: Calendar days by which the dates of a twin, which are made up, may begin before the first rate.
+TWIN_LEAD_DAYS = 366
 
 
 def fitted(
@@ -66,9 +69,21 @@ def twin_panels(
         twin = fit({symbol: series for symbol, series in past.items() if 2 * len(series) >= longest})
     except ValueError:
         return ()
+    config = _led(config)
     return tuple(
         training_panel(
             simulate(twin, rows=TWIN_ROWS, seed=np.random.default_rng([settings.seed, TWIN_STREAM, number])), config
         )
         for number in range(settings.twins)
     )
+
+
+def _led(config: AccountConfig) -> AccountConfig:
+    """Return the account's configuration with rates that begin early enough for the dates of a twin."""
+    costs = config.terms.costs
+    financing = replace(
+        costs.financing,
+        rates=costs.financing.rates.led(TWIN_LEAD_DAYS),
+        risk_free=costs.financing.risk_free.led(TWIN_LEAD_DAYS),
+    )
+    return replace(config, terms=replace(config.terms, costs=replace(costs, financing=financing)))

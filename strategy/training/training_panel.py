@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from strategy.account.interest_rates import FinancingTerms, RateArrays
+from strategy.account.interest_rates import RateArrays
 from strategy.kernel.simulate import AccountMarket, rates_between
 from strategy.market.bars import Bars, FloatArray, TimeArray
 from strategy.market.instruments import account_days_per_year
@@ -24,8 +24,6 @@ from strategy.signals.prior import PRIOR_BARS
 
 #: A symbol's own row from which inputs and prior are both known.
 FIRST_ROW = max(FEATURE_BARS, PRIOR_BARS) - 1
-#: The longest time by which the dates of a twin may begin before the first rate.
-TWIN_LEAD = np.timedelta64(366, "D")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -97,7 +95,8 @@ class TrainingPanel:
 def training_panel(bars: Mapping[str, Bars], config: AccountConfig) -> TrainingPanel:
     """Return the panel of raw bars, sized as the configured account sizes all these symbols together.
 
-    Limits on turnover and order size are not applied. Raises ValueError if there is no symbol.
+    Limits on turnover and order size are not applied. Raises ValueError if there is no symbol, RatesMissing
+    for dates without a rate.
     """
     if not bars:
         raise ValueError("training was given no symbol; give at least one")
@@ -127,17 +126,6 @@ def training_panel(bars: Mapping[str, Bars], config: AccountConfig) -> TrainingP
         cost=np.array([costs.fraction(instrument) for instrument in instruments]),
         floor=np.array([-np.inf if instrument.shortable else 0.0 for instrument in instruments]),
         sizing=sizing,
-        rates=_rates(costs.financing, panel.open_time),
+        rates=rates_between(costs.financing, panel.open_time),
         days_per_year=account_days_per_year(frozenset(calendars.values())),
     )
-
-
-def _rates(terms: FinancingTerms, open_time: TimeArray) -> RateArrays:
-    """Return the rates between the dates. Raises RatesMissing.
-
-    The dates of a twin are made up, and may begin a little before the real ones: those take the first rate.
-    """
-    begins = max(terms.rates.dates[0], terms.risk_free.dates[0])
-    first = np.datetime64(begins, "us")
-    near = (open_time < first) & (first - open_time <= TWIN_LEAD)
-    return rates_between(terms, np.where(near, first, open_time))

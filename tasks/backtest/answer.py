@@ -27,7 +27,10 @@ class CostsAnswer(Answer):
     `per_share` and `min_fee` are in money, `impact` is the coefficient of the square-root law; each is of the symbols
     that have it.
 
-    `total` is what was paid; `interest` was earned and is no part of it. Either `financing_rate` is the flat rate, or
+    `total` is what was paid: fees + slippage + financing + short_fee, and `total_pct_per_year` its share. `interest`
+    was earned and is not taken off either: on balance the account paid total − interest.
+
+    Either `financing_rate` is the flat rate, or
     `rates` names the series, and borrowing costs its rate plus `borrow_spread`, short positions `short_fee_rate`, and
     cash earns the rate less `cash_spread`.
     """

@@ -38,6 +38,7 @@ from tasks.data.own_columns import seen_by
 from tasks.data.universe import chosen_in_hindsight
 from tasks.models.fold_models import History
 from tasks.notices.exposure_limits import limits_decided_often
+from tasks.notices.high_rates import high_rates
 from tasks.notices.impact import without_impact
 from tasks.notices.missed_orders import cut_orders
 from tasks.notices.ranges import without_ranges
@@ -177,7 +178,7 @@ def backtest(
             *_left_to_priors(walks),
             *chosen_in_hindsight(market.instruments),
             *_of_sizing(accounts, subject),
-            *_of_fills(accounts, terms, {str(subject): net.replay, **others}),
+            *_of_costs(accounts, terms, {str(subject): net.replay, **others}),
         ),
         bar_warnings=gate.standing,
         charges=charges(net.replay, quotes, days_per_year(market.instruments)),
@@ -192,10 +193,14 @@ def _traded_on(job: Job, symbols: tuple[str, ...], market: "_Market") -> tuple[T
     return terms, fill_quotes(market.bars, market.dates[0], market.dates[-1], terms)
 
 
-def _of_fills(accounts: "_Accounts", terms: TradingTerms, replays: Mapping[str, Replay]) -> list[str]:
-    """Return warnings about orders that the bars cut, and the first account's fills without the impact stated."""
+def _of_costs(accounts: "_Accounts", terms: TradingTerms, replays: Mapping[str, Replay]) -> list[str]:
+    """Return warnings about high rates, orders that the bars cut, and the first account's fills without impact."""
     subject = next(iter(replays.values()))
-    return [*cut_orders(replays, accounts.market.bars), *without_impact(subject.fills, accounts.quotes, terms)]
+    return [
+        *high_rates(terms.costs.financing),
+        *cut_orders(replays, accounts.market.bars),
+        *without_impact(subject.fills, accounts.quotes, terms),
+    ]
 
 
 def _capacity(accounts: "_Accounts", subject: Strategy, terms: TradingTerms) -> tuple[Capacity, ...]:

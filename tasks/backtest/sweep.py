@@ -41,6 +41,7 @@ from tasks.backtest.sweep_chunks import (
 from tasks.data.ingest import ingest
 from tasks.data.universe import chosen_in_hindsight
 from tasks.notices.exposure_limits import RARE_SHARE, limits_decided_often
+from tasks.notices.high_rates import high_rates
 from tasks.run.job import Job
 from tasks.run.trial_key import account_version, configuration
 from tasks.validation.eligible import remarks, usable
@@ -156,7 +157,12 @@ def prepared(job: Job, wanted: tuple[Sequence[Point], date | None], open_source:
     market = replace(market, own=own_views(gate.job, market.bars, points))
     _demand_room(points, market)
     work = cut_work(points, market)
-    warnings = (*gate.warnings, *chosen_in_hindsight(market.instruments), *_slower(work))
+    warnings = (
+        *gate.warnings,
+        *chosen_in_hindsight(market.instruments),
+        *_slower(work),
+        *high_rates(job.policy.costs.financing),
+    )
     return Ready(job=gate.job, market=market, work=work, warnings=warnings)
 
 

@@ -215,7 +215,7 @@ def _costs(tested: Backtest) -> tuple[CostLine, ...]:
         lines += [
             ("Financing", paid.financing, f"{series} plus {terms.borrow_spread:.1%} a year on what is borrowed"),
             ("Short fee", paid.short_fee, f"{terms.short_fee:.1%} a year of short positions"),
-            ("All", paid.total, ""),
+            ("All", paid.total, "all that was paid; interest earned is not taken off"),
             ("Interest earned", paid.interest, f"{series} less {terms.cash_spread:.1%} a year on cash"),
         ]
     return tuple(

@@ -21,6 +21,7 @@ from tasks.daily.artifacts import Place, publish, publish_reconciliation
 from tasks.daily.model_card import publish_newest_card
 from tasks.daily.replay_check import Reconciliation
 from tasks.models.retrain import Champion
+from tasks.notices.high_rates import high_rates
 from tasks.notices.impact import without_impact
 from tasks.notices.missed_orders import missed_since_last_answer
 from tasks.report.daily_page import DailyPage, Provenance, daily_page
@@ -53,6 +54,7 @@ def report(
         *_missed(job),
         *missed_since_last_answer(job),
         *unmoved(job),
+        *high_rates(job.policy.costs.financing),
     ]
     findings = Findings(warnings=tuple(warnings), model_reason=champion.reason, model_code=champion.code)
     result = day_result(job, findings)

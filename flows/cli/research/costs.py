@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 #: Most symbols named beside a value; above that, only their count is given.
 MOST_NAMED = 4
+#: What the total says where cash earns interest.
+WITHOUT_INTEREST = "all that was paid; interest earned is not taken off"
 
 
 def shown_costs(costs: "CostsAnswer") -> str:
@@ -25,7 +27,7 @@ def shown_costs(costs: "CostsAnswer") -> str:
             costs.short_fee_pct_per_year,
             f"{_rate(costs.short_fee_rate)} of short positions",
         ),
-        ("total", costs.total, costs.total_pct_per_year, ""),
+        ("total", costs.total, costs.total_pct_per_year, "" if costs.rates is None else WITHOUT_INTEREST),
         (
             "interest earned",
             costs.interest,

@@ -34,6 +34,7 @@ def test_a_header_alone_is_no_rate(tmp_path: Path) -> None:
     [
         ("", "has the columns none; a file of rates has date and rate"),
         ("day,rate\n", "has the columns day, rate"),
+        ("date,rate,Rate\n2016-01-01,0.01,1\n", "has the column rate 2 times; keep one of them"),
         ("date,rate\n2016-01-01,5%\n", r"line 2: rate is '5%'; write a yearly fraction such as 0\.05"),
         ("date,rate\n2016-01-01,nan\n", "line 2: rate is 'nan'"),
         ("date,rate\n2016-01-01\n", "line 2: rate is ''"),

@@ -19,9 +19,11 @@ from strategy.kernel.grid import Grid, Point, chunks, points
 from strategy.kernel.grid_accounts import PanelRules, sweep_panel, swept, targets
 from strategy.market.bars import Bars, FloatArray, make_bars
 from strategy.market.session_dates import account_dates
+from strategy.portfolio import allocation
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import AlignedSignals, aligned_signals
 from strategy.portfolio.allocation import (
+    MOST_UNSHARED,
     OVERLAP_DAYS,
     SHRINKAGE,
     balanced_risks,
@@ -53,6 +55,16 @@ def covariance(seed: int, symbols: int, factor: float) -> FloatArray:
     )
     moved *= rng.uniform(0.05, 0.9, symbols)
     return np.asarray(moved.T @ moved / len(moved))
+
+
+def test_equations_of_many_symbols_are_solved_without_threads() -> None:
+    rng = np.random.default_rng(3)
+    S = MOST_UNSHARED + 1
+    roots = rng.normal(size=(2, S, S))
+    matrix, right = roots @ roots.transpose(0, 2, 1) / S + np.eye(S), rng.normal(size=(2, S))
+    found = allocation.solved(matrix, right)
+    assert found == pytest.approx(np.linalg.solve(matrix, right[:, :, None])[:, :, 0], rel=1e-9, abs=1e-12)
+    assert np.array_equal(found[1:], allocation.solved(matrix[1:], right[1:]))
 
 
 def solved(sigma: FloatArray) -> FloatArray:
