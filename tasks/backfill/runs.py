@@ -11,7 +11,7 @@ from storage.ledger.runs import Outcome, Run, RunStatus
 from strategy.exit_codes import UsageError
 from tasks.backfill.answer_model import BackfillAnswer
 from tasks.run.job import Job
-from tasks.run.kept_terms import TERMS, not_taken
+from tasks.run.kept_terms import TERMS, changed, newest_terms
 from tasks.run.runs import BACKFILL, DAILY
 
 
@@ -62,6 +62,13 @@ def _demand_own(store: Connection, backfill: Backfill) -> None:
                 f"account {account} was filled with {name} {_named(before.get(name))}, not {_named(now.get(name))}; "
                 "name another account with --account, or leave it out"
             )
+    # A result under two sets of terms would be that of neither.
+    kept = newest_terms(store, account)
+    if kept is not None and backfill.job.terms and (other := changed(kept, json.loads(backfill.job.terms))):
+        raise UsageError(
+            f"account {account} was filled on its terms, and these are others: {other}; name another account with "
+            "--account, or leave it out"
+        )
 
 
 def _named(value: object) -> str:
@@ -78,7 +85,7 @@ def answered(backfill: Backfill) -> BackfillAnswer | None:
     answer = BackfillAnswer.of_json(result)
     again = f"{job.account} was already filled up to {job.as_of}; nothing was left to do"
     skipped = {"days_done": 0, "days_skipped": answer.days_done + answer.days_skipped}
-    return answer.model_copy(update={**skipped, "warnings": (*answer.warnings, again, *not_taken(job))})
+    return answer.model_copy(update={**skipped, "warnings": (*answer.warnings, again)})
 
 
 def begin(backfill: Backfill, at: datetime) -> None:

@@ -22,7 +22,7 @@ from strategy.account.state import EntryKind
 from strategy.exit_codes import UsageError
 from tasks.backfill.answer import backfill_answer
 from tasks.backfill.run import fill
-from tasks.backfill.runs import Backfill, answered, begin, close_done, demand_own
+from tasks.backfill.runs import Backfill, begin, close_done, demand_own
 from tasks.daily.replay_check import reconcile
 from tasks.daily.settle import settle
 from tasks.data.ingest import ingest
@@ -211,16 +211,14 @@ def test_a_backfill_keeps_its_terms_too(home: Path) -> None:
     filled(home, DAYS[1], financing_rate=0.02)
     wanted, said = filled(home, DAYS[2])
     assert (rate(wanted.job), said) == (0.02, ())
-    wanted, said = filled(home, DAYS[4], financing_rate=0.5)
-    assert (rate(wanted.job), [sentence.split("; ")[0] for sentence in said]) == (
-        0.5,
-        [
-            "the terms of account what-if change from 2018-12-28 on: financing_rate from 0.02 to 0.5, as given",
-        ],
-    )
-    done = answered(planned(home, DAYS[4], financing_rate=0.3))
-    assert done is not None
-    assert "nothing changed financing_rate from 0.5 to 0.3" in done.warnings[-1]
+    before = contents(home)
+    with pytest.raises(
+        UsageError, match=r"and these are others: financing_rate from 0\.02 to 0\.5; name another account"
+    ):
+        filled(home, DAYS[4], financing_rate=0.5)
+    with pytest.raises(UsageError, match=r"and these are others: financing_rate from 0\.02 to 0\.3"):
+        demand_own(planned(home, DAYS[2], financing_rate=0.3))
+    assert contents(home) == before
     # Without a name, other terms are another account.
     own, other = planned(home, DAYS[4], None), planned(home, DAYS[4], None, financing_rate=0.5)
     assert own.job.account != other.job.account
