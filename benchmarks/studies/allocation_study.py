@@ -155,11 +155,11 @@ def tell(name: str, symbols: Sequence[str], books: Mapping[str, Mapping[str, Tra
     print("| book | allocation | net Sharpe | volatility | off target | deepest loss | turnover | at the cap |")
     print("|---|---|---|---|---|---|---|---|")
     for book, by in books.items():
-        for allocation, one in by.items():
-            found = one.found
+        for allocation, account in by.items():
+            found = account.found
             print(
-                f"| {book} | {allocation} | {found.sharpe:.2f} | {found.annual_vol:.1%} | {one.deviation:.0%} | "
-                f"{found.max_drawdown:.1%} | {found.turnover_per_year:.1f} | {one.capped:.0%} |"
+                f"| {book} | {allocation} | {found.sharpe:.2f} | {found.annual_vol:.1%} | {account.deviation:.0%} | "
+                f"{found.max_drawdown:.1%} | {found.turnover_per_year:.1f} | {account.capped:.0%} |"
             )
     differences(books)
 
@@ -181,8 +181,10 @@ def together(panels: Mapping[str, Mapping[str, Mapping[str, Traded]]]) -> None:
 
 def pooled(accounts_of_panels: Sequence[Traded]) -> Traded:
     """The account that holds equal parts of those of the panels, on each date those that have one."""
-    dates, at = np.unique(np.concatenate([one.dates for one in accounts_of_panels]), return_inverse=True)
-    total = np.bincount(at, weights=np.concatenate([one.net for one in accounts_of_panels]), minlength=len(dates))
+    dates, at = np.unique(np.concatenate([account.dates for account in accounts_of_panels]), return_inverse=True)
+    total = np.bincount(
+        at, weights=np.concatenate([account.net for account in accounts_of_panels]), minlength=len(dates)
+    )
     return replace(accounts_of_panels[0], dates=dates, net=total / np.bincount(at, minlength=len(dates)))
 
 
@@ -193,8 +195,8 @@ def differences(books: Mapping[str, Mapping[str, Traded]]) -> dict[str, float]:
     pairs = (("equal-risk", "inverse-vol"), ("equal", "inverse-vol"), (SCALED, "equal-risk"))
     for book, by in books.items():
         for ours, theirs in pairs:
-            one, other = by[ours], by[theirs]
-            found = compare(one.net, other.net, days_per_year=one.days_per_year, seed=SEED, resamples=RESAMPLES)
+            account, other = by[ours], by[theirs]
+            found = compare(account.net, other.net, days_per_year=account.days_per_year, seed=SEED, resamples=RESAMPLES)
             print(f"| {book} | {ours} | {theirs} | {found.difference:+.2f} | {found.low:+.2f} to {found.high:+.2f} |")
             if ours == "equal-risk":
                 lows[book] = found.low

@@ -178,13 +178,13 @@ def tell(panels: Panels) -> set[Rule]:
 
 def together(parts: Sequence[Traded]) -> Traded:
     """The account that holds equal parts of these, on each date those that have one; the rest are their means."""
-    dates, net = by_date([(one.dates, one.net[:, None]) for one in parts])
-    known = [one.deviation for one in parts if np.isfinite(one.deviation)]
+    dates, net = by_date([(part.dates, part.net[:, None]) for part in parts])
+    known = [part.deviation for part in parts if np.isfinite(part.deviation)]
     return Traded(
         dates=dates,
         net=net[:, 0],
-        orders=float(np.mean([one.orders for one in parts])),
-        turnover=float(np.mean([one.turnover for one in parts])),
+        orders=float(np.mean([part.orders for part in parts])),
+        turnover=float(np.mean([part.turnover for part in parts])),
         deviation=float(np.mean(known)) if known else float("nan"),
     )
 
@@ -198,25 +198,25 @@ def widest(panels: Panels, rule: Rule) -> tuple[str, float]:
 
 def compared(by: Mapping[Rule, Traded], rule: Rule) -> SharpeDifference | None:
     """The net Sharpe ratio of a rule against that of band 0, daily; None if the account hardly ever traded."""
-    one, plain = by[rule], by[PLAIN]
-    years = (one.dates[-1] - one.dates[0]) / np.timedelta64(1, "D") / 365.25
-    per_year = round(len(one.dates) / years)
+    part, plain = by[rule], by[PLAIN]
+    years = (part.dates[-1] - part.dates[0]) / np.timedelta64(1, "D") / 365.25
+    per_year = round(len(part.dates) / years)
     try:
-        return compare(one.net, plain.net, days_per_year=per_year, seed=SEED, resamples=RESAMPLES)
+        return compare(part.net, plain.net, days_per_year=per_year, seed=SEED, resamples=RESAMPLES)
     except Incomparable:
         return None
 
 
 def _print_row(
-    name: str, rule: Rule, one: Traded, difference: SharpeDifference | None, wider: tuple[str, float]
+    name: str, rule: Rule, part: Traded, difference: SharpeDifference | None, wider: tuple[str, float]
 ) -> None:
     sharpe = ratio = "—"
     if difference is not None:
         sharpe = f"{difference.sharpe:.2f}"
         ratio = f"{difference.difference:+.3f} ({difference.low:+.3f} to {difference.high:+.3f})"
-    away = f"{one.deviation:.3f}" if np.isfinite(one.deviation) else "—"
+    away = f"{part.deviation:.3f}" if np.isfinite(part.deviation) else "—"
     print(
-        f"| {name} | {rule.every} | {rule.band:g} | {sharpe} | {ratio} | {one.orders:.0f} | {one.turnover:.1f} | "
+        f"| {name} | {rule.every} | {rule.band:g} | {sharpe} | {ratio} | {part.orders:.0f} | {part.turnover:.1f} | "
         f"{away} | {wider[0]} {wider[1]:+.3f} |",
         flush=True,
     )

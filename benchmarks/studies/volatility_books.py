@@ -129,20 +129,20 @@ def deviation_from_target(net: FloatArray, held: NDArray[np.bool_]) -> FloatArra
 
 def merged(accounts: Sequence[Account]) -> Account:
     """The mean over accounts, date by date."""
-    dates, net = by_date([(one.dates, one.net) for one in accounts])
-    known = [np.isfinite(one.deviation).all(axis=1) for one in accounts]
+    dates, net = by_date([(traded.dates, traded.net) for traded in accounts])
+    known = [np.isfinite(traded.deviation).all(axis=1) for traded in accounts]
     deviation = np.full(net.shape, np.nan)
     if any(rows.any() for rows in known):
         at, values = by_date(
-            [(one.dates[rows], one.deviation[rows]) for one, rows in zip(accounts, known, strict=True)]
+            [(traded.dates[rows], traded.deviation[rows]) for traded, rows in zip(accounts, known, strict=True)]
         )
         deviation[np.searchsorted(dates, at)] = values
     return Account(
         dates=dates,
         net=net,
         deviation=deviation,
-        turnover=np.mean([one.turnover for one in accounts], axis=0),
-        days_per_year=max(one.days_per_year for one in accounts),
+        turnover=np.mean([traded.turnover for traded in accounts], axis=0),
+        days_per_year=max(traded.days_per_year for traded in accounts),
     )
 
 

@@ -66,28 +66,28 @@ def pooled(
 
     They are fitted on all rows before the year; NaN where those are too few.
     """
-    result = {symbol: np.full(len(one.ewma), np.nan) for symbol, one in symbols.items()}
+    result = {symbol: np.full(len(forecasts.ewma), np.nan) for symbol, forecasts in symbols.items()}
     coefficients = {}
     for year in years:
         first, last = (np.datetime64(f"{each}-01-01", "us") for each in (year, year + 1))
         coefficients[year] = _fitted(symbols.values(), first)
-        for symbol, one in symbols.items():
-            at = slice(*np.searchsorted(one.open_time, [first, last]))
-            result[symbol][at] = one.ewma[at] * np.exp(_inputs(one)[at] @ coefficients[year])
+        for symbol, forecasts in symbols.items():
+            at = slice(*np.searchsorted(forecasts.open_time, [first, last]))
+            result[symbol][at] = forecasts.ewma[at] * np.exp(_inputs(forecasts)[at] @ coefficients[year])
     return result, coefficients
 
 
-def _inputs(one: Forecasts) -> FloatArray:
-    return np.concatenate([np.ones((len(one.ewma), 1)), one.averages], axis=1)
+def _inputs(forecasts: Forecasts) -> FloatArray:
+    return np.concatenate([np.ones((len(forecasts.ewma), 1)), forecasts.averages], axis=1)
 
 
 def _fitted(symbols: Iterable[Forecasts], before: np.datetime64) -> FloatArray:
     parts = []
-    for one in symbols:
-        stop = max(0, int(np.searchsorted(one.open_time, before)) - HORIZON_BARS)
+    for forecasts in symbols:
+        stop = max(0, int(np.searchsorted(forecasts.open_time, before)) - HORIZON_BARS)
         with np.errstate(divide="ignore", invalid="ignore"):
-            later, met = np.log(one.ranges_later / one.ewma), one.returns_later / one.ewma
-        rows = np.column_stack([_inputs(one), later, met])[:stop]
+            later, met = np.log(forecasts.ranges_later / forecasts.ewma), forecasts.returns_later / forecasts.ewma
+        rows = np.column_stack([_inputs(forecasts), later, met])[:stop]
         parts.append(rows[np.isfinite(rows).all(axis=1)])
     known = np.concatenate(parts)
     inputs, later, met = known[:, :-2], known[:, -2], known[:, -1]

@@ -73,13 +73,13 @@ def main() -> None:
     classes = [_class(name, options.data) for name in RANGED]
     print("| class | from | variance of | own | pooled | EWMA | fast | fast, ranges | own lower by | pooled lower by |")
     print("|---" * 10 + "|")
-    for one in classes:
-        _print_losses(one)
+    for studied in classes:
+        _print_losses(studied)
     print("\n| class | first year | year | level | day | week | month |\n|---|---|---|---|---|---|---|")
-    for one in classes:
-        years = [year for year, found in one.coefficients.items() if np.isfinite(found).all()]
-        told = " | ".join(f"{value:.2f}" for value in one.coefficients[years[-1]])
-        print(f"| {one.name} | {years[0]} | {years[-1]} | {told} |")
+    for studied in classes:
+        years = [year for year, found in studied.coefficients.items() if np.isfinite(found).all()]
+        told = " | ".join(f"{value:.2f}" for value in studied.coefficients[years[-1]])
+        print(f"| {studied.name} | {years[0]} | {years[-1]} | {told} |")
     columns = ("deviation: HAR", "EWMA", "difference", "net Sharpe: HAR", "EWMA", "difference", "turnover: HAR", "EWMA")
     print(f"\n| book | symbols | class | {' | '.join(columns)} |\n{'|---' * 11}|")
     verdicts = {(book, of): _print_books(classes, options.fit, book, of) for book in BOOKS for of in (ONE, ALL)}
@@ -95,12 +95,12 @@ def _class(name: str, folder: Path) -> Class:
     return Class(name=name, bars=bars, calendar=calendar, forecasts=found, pooled=variances, coefficients=coefficients)
 
 
-def _print_losses(one: Class) -> None:
+def _print_losses(studied: Class) -> None:
     """QLIKE loss x − log x − 1 of x = variance / forecast (Patton 2011), averaged over symbols, then over dates."""
     for told in ("returns", "ranges"):
         parts = []
-        for symbol, own in one.forecasts.items():
-            rivals = (own.har, one.pooled[symbol], own.ewma, own.fast, own.fast_ranges)
+        for symbol, own in studied.forecasts.items():
+            rivals = (own.har, studied.pooled[symbol], own.ewma, own.fast, own.fast_ranges)
             ratio = np.stack([getattr(own, f"{told}_later") / forecast for forecast in rivals], axis=1)
             with np.errstate(divide="ignore"):
                 loss = ratio - np.log(ratio) - 1.0
@@ -110,7 +110,7 @@ def _print_losses(one: Class) -> None:
         means = losses.mean(axis=0)
         lower = [f"{1 - means[at] / means[2]:.0%} (t {_hac_t(losses[:, at] - losses[:, 2]):+.1f})" for at in (0, 1)]
         values = " | ".join(f"{value:.3f}" for value in means)
-        print(f"| {one.name} | {str(dates[0])[:4]} | {told} | {values} | {' | '.join(lower)} |", flush=True)
+        print(f"| {studied.name} | {str(dates[0])[:4]} | {told} | {values} | {' | '.join(lower)} |", flush=True)
 
 
 def _hac_t(values: FloatArray) -> float:
@@ -125,14 +125,17 @@ def _hac_t(values: FloatArray) -> float:
 def _print_books(classes: Sequence[Class], fit: str, book: Strategy, of: str) -> Verdict:
     """Prints a row for each class and one for all; the verdict is that of the last."""
     accounts = []
-    for one in classes:
-        variances = one.pooled if fit == "pooled" else {symbol: own.har for symbol, own in one.forecasts.items()}
-        parts = [tuple(one.bars)] if of == ALL else [(symbol,) for symbol in one.bars]
+    for studied in classes:
+        variances = (
+            studied.pooled if fit == "pooled" else {symbol: own.har for symbol, own in studied.forecasts.items()}
+        )
+        parts = [tuple(studied.bars)] if of == ALL else [(symbol,) for symbol in studied.bars]
         found = [
-            account({symbol: one.bars[symbol] for symbol in part}, one.calendar, variances, book) for part in parts
+            account({symbol: studied.bars[symbol] for symbol in part}, studied.calendar, variances, book)
+            for part in parts
         ]
         accounts.append(merged([each for each in found if each is not None]))
-        _print_row(f"| {book} | {of} | {one.name}", accounts[-1])
+        _print_row(f"| {book} | {of} | {studied.name}", accounts[-1])
     return _print_row(f"| {book} | {of} | **all classes**", merged(accounts))
 
 

@@ -20,24 +20,24 @@ def keep(connection: Connection, series: str, rates: Sequence[DatedRate]) -> Non
     """
     known = _published(connection, series)
     newest = max(known, default=date.min)
-    for one in rates:
-        if one.day in known and known[one.day] != one.rate:
+    for rate in rates:
+        if rate.day in known and known[rate.day] != rate.rate:
             raise RatesRefused(
                 RateFault.CHANGED,
-                f"{series} had the rate {known[one.day].normalize():f} on {one.day} and now has {one.rate}",
+                f"{series} had the rate {known[rate.day].normalize():f} on {rate.day} and now has {rate.rate}",
                 "accounts were settled on the first; restore it, or give the corrected file another name",
             )
-        if one.day not in known and min(known, default=date.max) < one.day < newest:
+        if rate.day not in known and min(known, default=date.max) < rate.day < newest:
             raise RatesRefused(
                 RateFault.CHANGED,
-                f"{series} has a new rate on {one.day}, before {newest}, the newest that is stored",
+                f"{series} has a new rate on {rate.day}, before {newest}, the newest that is stored",
                 "accounts were settled without it; remove it, or give the completed file another name",
             )
     settled = _last_settled(connection)
     rows = [
-        (series, one.day, max(one.day, settled) if known and one.day > newest else one.day, one.rate)
-        for one in rates
-        if one.day not in known
+        (series, rate.day, max(rate.day, settled) if known and rate.day > newest else rate.day, rate.rate)
+        for rate in rates
+        if rate.day not in known
     ]
     with transaction(connection):
         for start in range(0, len(rows), _CHUNK):

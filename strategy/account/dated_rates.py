@@ -61,11 +61,11 @@ def demand_sound(name: str, rates: Sequence[DatedRate]) -> None:
     """
     if not rates:
         raise RatesRefused(RateFault.EMPTY, f"{name} has no rate", "give at least one row of a date and a rate")
-    for one in rates:
-        if not LEAST_RATE <= one.rate <= MOST_RATE:
+    for rate in rates:
+        if not LEAST_RATE <= rate.rate <= MOST_RATE:
             raise RatesRefused(
                 RateFault.LEVEL,
-                f"{name} has the rate {one.rate} on {one.day}, outside {LEAST_RATE} to {MOST_RATE}",
+                f"{name} has the rate {rate.rate} on {rate.day}, outside {LEAST_RATE} to {MOST_RATE}",
                 "a rate is a yearly fraction, 0.05 for 5 %; divide rates in percent by 100",
             )
     for before, after in pairwise(rates):

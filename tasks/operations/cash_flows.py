@@ -82,9 +82,11 @@ def transfer_request(holdings: tuple[Holding, ...], request: FlowRequest) -> Flo
     """Return the request with a transfer of the positions."""
     return replace(
         request,
-        flows=tuple(CashFlow(kind=FlowKind.TRANSFER, symbol=one.symbol, quantity=one.quantity) for one in holdings),
-        costs=tuple(one.cost for one in holdings),
-        what="transfer " + ", ".join(f"{exactly(one.quantity)} {one.symbol}" for one in holdings),
+        flows=tuple(
+            CashFlow(kind=FlowKind.TRANSFER, symbol=holding.symbol, quantity=holding.quantity) for holding in holdings
+        ),
+        costs=tuple(holding.cost for holding in holdings),
+        what="transfer " + ", ".join(f"{exactly(holding.quantity)} {holding.symbol}" for holding in holdings),
     )
 
 
