@@ -58,7 +58,15 @@ _CHROMIUM_OPTIONS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 
-hypothesis.settings.register_profile("turbodmt", deadline=None, database=None, derandomize=True, max_examples=50)
+# A busy machine draws examples slowly, which is no fault of the test.
+hypothesis.settings.register_profile(
+    "turbodmt",
+    deadline=None,
+    database=None,
+    derandomize=True,
+    max_examples=50,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 # Of a mutant, any counterexample will do.
 hypothesis.settings.register_profile(
     "mutants",

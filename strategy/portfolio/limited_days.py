@@ -18,6 +18,8 @@ from strategy.signals.strategies import Sizing, sizing_of
 
 #: Exposures within this relative distance of a limit do not go beyond it: they are rounded.
 NEAR = 1e-9
+#: A target volatility that is missed by this share or less counts as reached.
+SLIGHT = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,7 +53,7 @@ def limited_days(rule: PortfolioSizing, wanted: FloatArray, params: SizingParams
     most = params.max_position_size
     cap = asked > most * (1 + NEAR)
     uncapped = np.where(scale > 0, rule.volatility * scale, np.nan)
-    bound = uncapped < params.target_annual_vol * (1 - NEAR)
+    bound = uncapped < params.target_annual_vol * (1 - SLIGHT)
     if not rule.sizing.needs_volatility:
         bound, uncapped = np.zeros_like(cap), np.full(len(asked), np.nan)
     return LimitedDays(

@@ -46,7 +46,7 @@ def _of_signals(sizing: SizingParams) -> str:
 
 
 def _reached(days: LimitedDays) -> str:
-    return f"target_annual_vol {float(np.median(days.reached[days.any])):.2g} was reached"
+    return f"target_annual_vol {float(np.median(days.reached[days.any])):.3g} was reached"
 
 
 def _remedy(days: LimitedDays) -> str:
@@ -54,4 +54,4 @@ def _remedy(days: LimitedDays) -> str:
     if not days.cap.any():
         return "lower it to that: raising max_position_size changes nothing"
     most = float(np.median(days.uncapped[days.cap]))
-    return f"lower it to that, or raise max_position_size, with which {most:.2g} is reached at most on its days"
+    return f"lower it to that, or raise max_position_size, with which {most:.3g} is reached at most on its days"

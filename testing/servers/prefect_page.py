@@ -151,13 +151,19 @@ class PrefectPage:
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
     def add_schedule(self, slug: str, minutes: int) -> None:
-        """The deployment whose page is open runs by itself from now on."""
-        self.tab.get_by_role("button", name="Schedule", exact=True).click()
-        asked = self.tab.locator(".p-modal__card")
-        asked.get_by_placeholder("Enter a unique identifier").fill(slug)
-        asked.locator("input[type=number]").fill(str(minutes))
-        asked.get_by_role("button", name="Save").click()
-        expect(self.schedule(slug)).to_be_visible(timeout=PATIENCE_MS)
+        """The deployment whose page is open runs by itself from now on; asks again if the server refuses once."""
+        refused = self.tab.get_by_role("heading", name="Oops. Something went wrong.").first
+        for _ in range(2):
+            self.tab.get_by_role("button", name="Schedule", exact=True).click()
+            asked = self.tab.locator(".p-modal__card")
+            asked.get_by_placeholder("Enter a unique identifier").fill(slug)
+            asked.locator("input[type=number]").fill(str(minutes))
+            asked.get_by_role("button", name="Save").click()
+            expect(self.schedule(slug).or_(refused).first).to_be_visible(timeout=PATIENCE_MS)
+            if self.schedule(slug).is_visible():
+                return
+            self.tab.reload()
+        raise AssertionError(f"the server refused the schedule {slug} twice")
 
     def schedule(self, slug: str) -> Locator:
         return self.tab.locator(".deployment-schedule-card", has_text=slug)

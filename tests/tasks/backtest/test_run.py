@@ -101,7 +101,7 @@ def test_turbo_trades_each_year_by_the_signals_of_its_fold(tmp_path: Path) -> No
     hindsight, limited = tested.warnings
     assert hindsight.startswith("no universe is kept of this source:")
     # Quiet bars: the target would take more than twice the equity.
-    assert limited.startswith("limits decided on 59 of 65 days, not target_annual_vol 0.35")
+    assert limited.startswith("limits decided on 56 of 65 days, not target_annual_vol 0.35")
     by_fold = [stored_model(tmp_path, TURBO, fold.model_id).forecast(SOWN) for fold in tested.folds if fold.model_id]
     days = {symbol: series.open_time.astype("M8[D]").tolist() for symbol, series in SOWN.items()}
     decided = [decision for decision in tested.net.replay.decisions if decision.status is Status.TRADED]

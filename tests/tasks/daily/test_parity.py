@@ -217,7 +217,8 @@ def test_daily_runs_sized_by_daily_ranges_equal_one_backtest(
         ingest(today, open_market)
         barred = validate(today).barred
         settle(today, PaperBroker)
-        assert signal(today, NO_MODEL, barred) == ()
+        # On quiet days the target would take more than twice the equity.
+        assert all("at most 2, decided today" in warning for warning in signal(today, NO_MODEL, barred))
         trade(today, PaperBroker)
         assert reconcile(today).difference == 0.0
     home = tmp_path_factory.mktemp("once")

@@ -24,17 +24,17 @@ def days(cap: int, multiplier: int, lived: int) -> LimitedDays:
 def test_the_warning_names_the_limits_the_target_reached_and_what_changes_it() -> None:
     assert limits_decided_often(RULES, days(10, 2_506, 2_516), TIGHT) == [
         "limits decided on 2,516 of 2,516 days, not target_annual_vol 0.35: max_position_size 1, a multiple of equity, "
-        "on 10 and the volatility multiplier, at most 2, on 2,506; target_annual_vol 0.12 was reached, the median of "
+        "on 10 and the volatility multiplier, at most 2, on 2,506; target_annual_vol 0.123 was reached, the median of "
         "those days; lower it to that, or raise max_position_size, with which 0.2 is reached at most on its days"
     ]
     assert limits_decided_often(RULES, days(0, 9, 10), SizingParams(max_position_size=4)) == [
         "limits decided on 9 of 10 days, not target_annual_vol 0.35: the volatility multiplier, at most 2, on 9; "
-        "target_annual_vol 0.12 was reached, the median of those days; lower it to that: raising max_position_size "
+        "target_annual_vol 0.123 was reached, the median of those days; lower it to that: raising max_position_size "
         "changes nothing"
     ]
     assert limits_decided_often(RULES, days(2, 3, 100), TIGHT) == []
     assert limits_decided_today(RULES, days(0, 1, 1), TIGHT) == [
-        "the volatility multiplier, at most 2, decided today, not target_annual_vol 0.35; target_annual_vol 0.12 was "
+        "the volatility multiplier, at most 2, decided today, not target_annual_vol 0.35; target_annual_vol 0.123 was "
         "reached; lower it to that: raising max_position_size changes nothing"
     ]
     assert limits_decided_today(RULES, days(0, 0, 1), TIGHT) == []
