@@ -37,7 +37,7 @@ def word_for_a_native_reader(tree: ast.Module) -> tuple[int, str] | None:
     >>> word_for_a_native_reader(ast.parse("from pyarrow import csv"))
     (1, 'pyarrow.csv')
     >>> word_for_a_native_reader(ast.parse("import pandas as pd\npd.read_parquet('eps.parquet')"))
-    (2, 'read_parquet')
+    (2, 'pd.read_parquet')
     """
     for node in ast.walk(tree):
         for name in _names(node):
