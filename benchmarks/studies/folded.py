@@ -23,8 +23,10 @@ from strategy.training.settings import TrainingSettings
 from strategy.training.training_panel import TrainingPanel, training_panel
 from strategy.training.walk_forward import Fold
 
-#: Configurations tried on these bars: 44 before this study began, and its own three ways to train.
-TRIALS = 47
+#: Configurations tried on these bars: 44 before this study began, three ways to train at a flat rate, three other
+#: allocations, six other estimates of volatility, 17 other bands and frequencies, and at dated rates the network, the
+#: other target and the other rate of futures.
+TRIALS = 76
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,7 @@ def _fold(study: Study, way: Way, fold: Fold) -> FloatArray:
     key = {
         "code": _code_sha256(),
         "bars": data_sha256(study.bars),
+        "account": f"{study.config.sizing} {study.config.terms.costs} {TRIALS}",
         "settings": asdict(way.settings),
         "alone": way.alone,
         "fold": str(fold),

@@ -68,19 +68,25 @@ def departures(
     return result
 
 
-def net_returns(departure: FloatArray, panel: TrainingPanel, span: range, cost_multiplier: float = 1.0) -> Returns:
-    """Return what an account earns that starts on the span's first date and follows prior plus departure (D, S).
+def exposures(departure: FloatArray, panel: TrainingPanel, span: range) -> FloatArray:
+    """Return the target exposures (D + 1, S, 1) of prior plus departure (D, S) on the span's dates.
 
-    The returns are those above the risk-free rate.
+    They are those before drawdown control. The last date only settles.
     """
     dates = np.arange(span.start, span.stop)
     signal = soft_signal(np.clip(panel.prior[dates] + departure, -1.0, 1.0), panel.sizing.neutral_zone)
     most, caps = panel.sizing.max_position_size, book_caps(panel.sizing, panel.dates.symbols)
     wanted = portfolio_exposures(signal, panel.weight[dates], most, caps).clip(panel.floor)
+    return np.ascontiguousarray(np.concatenate([wanted, np.zeros((1, len(panel.floor)))])[:, :, None])
+
+
+def net_returns(departure: FloatArray, panel: TrainingPanel, span: range, cost_multiplier: float = 1.0) -> Returns:
+    """Return what an account earns that starts on the span's first date and follows prior plus departure (D, S).
+
+    The returns are those above the risk-free rate.
+    """
     market = panel.rebalanced(span, cost_multiplier)
-    # The last date only settles.
-    followed = np.concatenate([wanted, np.zeros((1, len(panel.floor)))])
-    path = simulate(np.ascontiguousarray(followed[:, :, None]), market, panel.sizing)
+    path = simulate(exposures(departure, panel, span), market, panel.sizing)
     net: FloatArray = returns_of(torch.from_numpy(path.equity), torch.from_numpy(market.riskless[1:])).numpy()[:, 0]
     return Returns(net=net, days=market.days[1:, 0], days_per_year=panel.days_per_year)
 
