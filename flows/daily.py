@@ -26,6 +26,7 @@ from flows.server.up_server import served_at
 from tasks.broker.unknown_orders import unresolved_notices
 from tasks.daily.order import AccountHalted, OrdersBlocked, demand_nothing_withheld
 from tasks.daily.replay_check import Reconciliation
+from tasks.models.retrain import champion_of
 from tasks.prefect_tasks import audit, ingest, order, reconcile, report, retrain, settle, signal, validate
 from tasks.report.markup import money
 from tasks.run.answers import DayAnswer, day_answer
@@ -41,6 +42,8 @@ from tasks.run.runs import (
     demand_own,
     finished,
     last_day,
+    partial,
+    symbols_asked,
 )
 from tasks.strategies.binding import changed_file, other_strategy
 
@@ -122,9 +125,12 @@ def run_day(job: Job, open_bars: Callable[[], BarSource], open_broker: Callable[
 
     A run that may not send orders still settles, decides and reports before it raises OrdersBlocked.
     """
-    ingest(job, open_bars)
+    before = partial(job)
+    symbols = symbols_asked(job)
+    if symbols:
+        ingest(replace(job, symbols=symbols), open_bars)
     gate = validate(job)
-    settled = settle(job, open_broker)
+    settled = settle(job, open_broker, gate.barred)
     gate = replace(
         gate,
         held_back={**gate.held_back, **settled.agreement.barred},
@@ -132,7 +138,8 @@ def run_day(job: Job, open_bars: Callable[[], BarSource], open_broker: Callable[
     )
     if job.policy.strategy.version:
         audit(job)
-    champion = retrain(job)
+    # A later pass never retrains: the day keeps its model.
+    champion = retrain(job) if before is None else champion_of(before)
     faults = signal(job, champion, gate.barred)
     own = (*other_strategy(job), *changed_file(job.policy.strategy), *faults)
     gate = replace(gate, warnings=(*gate.warnings, *own))

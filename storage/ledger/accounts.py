@@ -35,7 +35,7 @@ def names(connection: Connection) -> tuple[str, ...]:
 def known(connection: Connection) -> tuple[KnownAccount, ...]:
     """Return every account with its span and its newest equity, by name."""
     rows = connection.execute(
-        "SELECT account, min(as_of), max(as_of), arg_max(equity, as_of) FROM account_snapshots GROUP BY account"
+        "SELECT account, min(as_of), max(as_of), arg_max(equity, (as_of, pass)) FROM account_snapshots GROUP BY account"
     ).fetchall()
     days = {row[0]: row[1:] for row in rows}
     commands = dict(

@@ -11,13 +11,19 @@ from storage.ledger.row_codec import (
     DECISIONS,
     ENTRIES,
     FILLS,
+    FIRST_PASS,
+    MOST_PASSES,
+    PASSES,
     SNAPSHOTS,
+    DayPass,
     Provenance,
     decision_row,
     entry_row,
     fill_row,
+    pass_row,
     select_fills,
     snapshot_row,
+    to_pass,
 )
 from storage.typed_rows import column, read_all, read_first, scalar
 from strategy.account.orders import Fill
@@ -25,27 +31,66 @@ from strategy.account.state import Entry
 from strategy.backtest.day_loop import Day
 from strategy.portfolio.decision import Decision
 
+Decisions = tuple[Decision, ...]
+
 
 def record_decisions(
-    connection: Connection, account: str, decisions: Sequence[Decision], provenance: Provenance
+    connection: Connection, account: str, decisions: Sequence[Decision], provenance: Provenance, number: int = 1
 ) -> int:
-    """Record the decisions and return how many were new.
+    """Record the decisions of the day's pass and return how many were new.
 
-    Raises LedgerConflict if a different one is stored for the same day and symbol.
+    Raises LedgerConflict if a different one is stored for the same day, pass and symbol.
     """
-    rows = [decision_row(account, decision, provenance) for decision in decisions]
+    rows = [decision_row(account, decision, provenance, number) for decision in decisions]
     with transaction(connection):
         return insert_once(connection, DECISIONS, rows)
 
 
-def decisions_on(connection: Connection, account: str, day: date) -> tuple[Decision, ...]:
-    """Return the day's decisions, sorted by symbol."""
+def passes_on(connection: Connection, account: str, day: date) -> tuple[DayPass, ...]:
+    """Return the passes of a settled day, at least one, in their order; a first one that missed nothing is empty."""
+    rows = connection.execute(
+        "SELECT pass, symbols, held_back, behind FROM passes WHERE account = ? AND as_of = ? ORDER BY pass",
+        [account, day],
+    ).fetchall()
+    found = tuple(map(to_pass, rows))
+    return found if found and found[0].number == 1 else (FIRST_PASS, *found)
+
+
+def pass_of(connection: Connection, account: str, day: date, symbol: str) -> DayPass:
+    """Return the day's last pass that decided the symbol; the first if none did."""
+    number = scalar(
+        connection,
+        int,
+        "SELECT max(pass) FROM decisions WHERE account = ? AND as_of = ? AND symbol = ?",
+        [account, day, symbol],
+    )
+    passes = {each.number: each for each in passes_on(connection, account, day)}
+    return passes[number or 1]
+
+
+_DECISION = "as_of, symbol, status, regime, confidence, signal, volatility, exposure, reason, rebalance"
+#: Of several passes the last one counts.
+_LAST = "QUALIFY row_number() OVER (PARTITION BY as_of, symbol ORDER BY pass DESC) = 1"
+
+
+def decisions_on(connection: Connection, account: str, day: date, *, until_pass: int = MOST_PASSES) -> Decisions:
+    """Return the day's decisions, sorted by symbol: of each symbol the last one, up to that pass."""
     return read_all(
         connection,
         Decision,
-        "SELECT as_of, symbol, status, regime, confidence, signal, volatility, exposure, reason, rebalance "
-        "FROM decisions WHERE account = ? AND as_of = ? ORDER BY symbol",
-        [account, day],
+        f"SELECT {_DECISION} FROM decisions WHERE account = ? AND as_of = ? AND pass <= ? {_LAST} "  # noqa: S608
+        "ORDER BY symbol",
+        [account, day, until_pass],
+    )
+
+
+def decisions_in(connection: Connection, account: str, day: date, number: int) -> Decisions:
+    """Return the decisions that the day's pass made, sorted by symbol."""
+    return read_all(
+        connection,
+        Decision,
+        f"SELECT {_DECISION} FROM decisions WHERE account = ? AND as_of = ? AND pass = ? ORDER BY symbol",  # noqa: S608
+        [account, day, number],
     )
 
 
@@ -58,18 +103,21 @@ DECISION_COLUMNS = (
 
 def decision_rows(connection: Connection, account: str) -> list[tuple[Any, ...]]:
     """Return every decision of the account by day and symbol, as DECISION_COLUMNS."""
-    select = f"SELECT {', '.join(DECISION_COLUMNS)} FROM decisions WHERE account = ? ORDER BY as_of, symbol"  # noqa: S608
+    columns = ", ".join(DECISION_COLUMNS)
+    select = f"SELECT {columns} FROM decisions WHERE account = ? {_LAST} ORDER BY as_of, symbol"  # noqa: S608
     return connection.execute(select, [account]).fetchall()
 
 
-def provenance_on(connection: Connection, account: str, day: date) -> Provenance | None:
-    """Return the provenance of the day's decisions; None if there are none."""
+def provenance_on(
+    connection: Connection, account: str, day: date, *, until_pass: int = MOST_PASSES
+) -> Provenance | None:
+    """Return the provenance of the day's decisions, those of the last pass up to that one; None if there are none."""
     return read_first(
         connection,
         Provenance,
         "SELECT source, strategy, model_id, data_sha256, strategy_sha256 FROM decisions "
-        "WHERE account = ? AND as_of = ? ORDER BY symbol LIMIT 1",
-        [account, day],
+        "WHERE account = ? AND as_of = ? AND pass <= ? ORDER BY pass DESC, symbol LIMIT 1",
+        [account, day, until_pass],
     )
 
 
@@ -87,16 +135,17 @@ def provenance_before(connection: Connection, account: str, day: date) -> Proven
 def newest_panel(connection: Connection, account: str) -> tuple[str | None, tuple[str, ...]]:
     """Return the source and sorted symbols of the newest day that the account decided; (None, ()) before its first."""
     rows = connection.execute(
-        "SELECT source, symbol FROM decisions WHERE account = $account AND as_of = "
+        "SELECT DISTINCT source, symbol FROM decisions WHERE account = $account AND as_of = "
         "(SELECT max(as_of) FROM decisions WHERE account = $account) ORDER BY symbol",
         {"account": account},
     ).fetchall()
     return rows[0][0] if rows else None, tuple(symbol for _, symbol in rows)
 
 
-def record_settlement(connection: Connection, account: str, day: Day) -> None:
-    """Record the day's snapshot, fills, entries and order states, all of them or none.
+def record_settlement(connection: Connection, account: str, day: Day, day_pass: DayPass | None = None) -> None:
+    """Record the day's snapshot, fills, entries and order states, and its pass, all of them or none.
 
+    Without a pass it is the day's first, which has missed nothing.
     Raises LedgerConflict if the ledger holds different rows for the day.
     """
     snapshot = day.state.snapshot
@@ -104,7 +153,8 @@ def record_settlement(connection: Connection, account: str, day: Day) -> None:
     with transaction(connection):
         record_fills(connection, account, day.fills)
         insert_once(connection, ENTRIES, [entry_row(account, entry) for entry in day.entries])
-        insert_once(connection, SNAPSHOTS, [snapshot_row(account, snapshot)])
+        insert_once(connection, SNAPSHOTS, [snapshot_row(account, snapshot, day_pass.number if day_pass else 1)])
+        insert_once(connection, PASSES, [pass_row(account, as_of, day_pass)] if day_pass else [])
         for order in day.settled:
             advance(connection, account, order, as_of)
 
@@ -160,7 +210,7 @@ def missed_days(connection: Connection, account: str, day: date) -> tuple[date, 
     """Return the settled days before `day` without a decision, back to the newest one that has a decision."""
     return column(
         connection,
-        "SELECT as_of FROM account_snapshots WHERE account = $account AND as_of < $day AND as_of > "
+        "SELECT DISTINCT as_of FROM account_snapshots WHERE account = $account AND as_of < $day AND as_of > "
         "(SELECT max(as_of) FROM decisions WHERE account = $account AND as_of < $day) ORDER BY as_of",
         {"account": account, "day": day},
     )

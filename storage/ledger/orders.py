@@ -1,6 +1,6 @@
 """The orders of an account: recorded before they are sent, claimed by one run, and identified by a deterministic id."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -99,15 +99,19 @@ def ordered_symbols(connection: Connection, account: str) -> tuple[str, ...]:
     return column(connection, "SELECT DISTINCT symbol FROM orders WHERE account = ? ORDER BY symbol", [account])
 
 
-def orders_open_at(connection: Connection, account: str, day: date) -> tuple[Order, ...]:
-    """Return the orders that could still trade after the day, in the state they had then, by day and symbol."""
+def orders_open_at(connection: Connection, account: str, day: date, late: Collection[str] = ()) -> tuple[Order, ...]:
+    """Return the orders that could still trade after the day, in the state they had then, by day and symbol.
+
+    Of `late` symbols, which a later pass of the day settled and ordered, it is the state before that pass.
+    """
     return read_all(
         connection,
         Order,
         "SELECT order_id, symbol, as_of, side, quantity, open_state AS state, reason, code, cut_by_halt, mark "
-        "FROM orders WHERE account = $account AND as_of <= $day AND (settled_on IS NULL OR settled_on > $day) "
-        "ORDER BY as_of, symbol, order_id",
-        {"account": account, "day": day},
+        "FROM orders WHERE account = $account AND as_of <= $day AND (settled_on IS NULL OR settled_on > $day "
+        "OR settled_on = $day AND list_contains($late, symbol)) "
+        "AND NOT (as_of = $day AND list_contains($late, symbol)) ORDER BY as_of, symbol, order_id",
+        {"account": account, "day": day, "late": list(late)},
     )
 
 

@@ -3,16 +3,22 @@
 from datetime import date
 
 from storage.database import Connection
-from storage.ledger.row_codec import to_snapshot
+from storage.ledger.row_codec import MOST_PASSES, to_snapshot
 from strategy.account.state import Snapshot
 
 
-def snapshots(connection: Connection, account: str, *, until: date, last_days: int) -> tuple[Snapshot, ...]:
-    """Return the newest `last_days` snapshots up to `until`, included, oldest first."""
+def snapshots(
+    connection: Connection, account: str, *, until: date, last_days: int, until_pass: int = MOST_PASSES
+) -> tuple[Snapshot, ...]:
+    """Return the newest `last_days` snapshots up to `until`, included, oldest first: of each day the last pass's.
+
+    Of the day `until` itself it is that of the last pass up to `until_pass`.
+    """
     rows = connection.execute(
         "SELECT as_of, cash, equity, drawdown, positions, unit_value FROM account_snapshots "
-        "WHERE account = ? AND as_of <= ? ORDER BY as_of DESC LIMIT ?",
-        [account, until, last_days],
+        "WHERE account = $account AND (as_of < $until OR as_of = $until AND pass <= $until_pass) "
+        "QUALIFY row_number() OVER (PARTITION BY as_of ORDER BY pass DESC) = 1 ORDER BY as_of DESC LIMIT $last_days",
+        {"account": account, "until": until, "until_pass": until_pass, "last_days": last_days},
     ).fetchall()
     return tuple(to_snapshot(row) for row in reversed(rows))
 

@@ -1,8 +1,8 @@
 """Conversion between the ledger's values and its table rows: money in twelve decimals, one row per natural key."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
@@ -18,7 +18,7 @@ from strategy.portfolio.decision import Decision
 
 DECISIONS = Table(
     name="decisions",
-    key=("account", "as_of", "symbol"),
+    key=("account", "as_of", "pass", "symbol"),
     values=(
         *("status", "regime", "confidence", "signal", "volatility", "exposure", "reason"),
         *("source", "strategy", "model_id", "data_sha256", "strategy_sha256", "rebalance"),
@@ -38,8 +38,13 @@ FILLS = Table(
 )
 ENTRIES = Table(name="entries", key=("account", "as_of", "kind", "symbol"), values=("cash", "quantity"))
 SNAPSHOTS = Table(
-    name="account_snapshots", key=("account", "as_of"), values=("cash", "equity", "drawdown", "positions", "unit_value")
+    name="account_snapshots",
+    key=("account", "as_of", "pass"),
+    values=("cash", "equity", "drawdown", "positions", "unit_value"),
 )
+#: More passes than a day can have.
+MOST_PASSES = 1_000_000
+PASSES = Table(name="passes", key=("account", "as_of", "pass"), values=("symbols", "held_back", "behind"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +62,11 @@ class Provenance:
     strategy_sha256: str | None = None
 
 
-def decision_row(account: str, decision: Decision, provenance: Provenance) -> Row:
-    """Return the decision as a row of DECISIONS."""
+def decision_row(account: str, decision: Decision, provenance: Provenance, number: int = 1) -> Row:
+    """Return the decision of the day's pass as a row of DECISIONS."""
     return (
-        *(account, decision.as_of, decision.symbol, str(decision.status), decision.regime and str(decision.regime)),
+        *(account, decision.as_of, number, decision.symbol),
+        *(str(decision.status), decision.regime and str(decision.regime)),
         *(decision.confidence, decision.signal, decision.volatility, decision.exposure, decision.reason),
         *(provenance.source, provenance.strategy, provenance.model_id, provenance.data_sha256),
         *(provenance.strategy_sha256, decision.rebalance and str(decision.rebalance)),
@@ -106,8 +112,8 @@ def entry_row(account: str, entry: Entry) -> Row:
     return (account, entry.as_of, str(entry.kind), entry.symbol, quantised(entry.cash), quantised(entry.quantity))
 
 
-def snapshot_row(account: str, snapshot: Snapshot) -> Row:
-    """Return the snapshot as a row of SNAPSHOTS; positions are JSON, their numbers strings."""
+def snapshot_row(account: str, snapshot: Snapshot, number: int = 1) -> Row:
+    """Return the snapshot of the day's pass as a row of SNAPSHOTS; positions are JSON, their numbers strings."""
     held = {
         symbol: {
             "quantity": _text(position.quantity),
@@ -118,7 +124,46 @@ def snapshot_row(account: str, snapshot: Snapshot) -> Row:
     }
     cash, equity = quantised(snapshot.account.cash), quantised(snapshot.equity)
     own = None if snapshot.own_unit_value is None else quantised(snapshot.own_unit_value)
-    return (account, snapshot.account.as_of, cash, equity, snapshot.drawdown, json.dumps(held, sort_keys=True), own)
+    key = (account, snapshot.account.as_of, number)
+    return (*key, cash, equity, snapshot.drawdown, json.dumps(held, sort_keys=True), own)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayPass:
+    """A pass of an account day, and what it has seen.
+
+    The first pass decides all `symbols` of the account, a later one those whose bars came after the one before.
+    `held_back` gives the reason for each symbol that the data gate or the broker bars; `behind` the date of the newest
+    bar of each symbol that has none of the day (None: it has no bar at all).
+    """
+
+    number: int = 1
+    symbols: tuple[str, ...] = ()
+    held_back: Mapping[str, str] = field(default_factory=dict)
+    behind: Mapping[str, date | None] = field(default_factory=dict)
+
+
+#: A first pass that missed nothing.
+FIRST_PASS = DayPass()
+
+
+def pass_row(account: str, as_of: date, day_pass: DayPass) -> Row:
+    """Return the pass as a row of PASSES."""
+    behind = {symbol: last and last.isoformat() for symbol, last in day_pass.behind.items()}
+    said = (list(day_pass.symbols), dict(day_pass.held_back), behind)
+    return (account, as_of, day_pass.number, *(json.dumps(part, sort_keys=True) for part in said))
+
+
+def to_pass(row: Row) -> DayPass:
+    """Return the pass in a row of its number, symbols, held_back and behind."""
+    values: tuple[Any, ...] = row
+    number, symbols, held_back, behind = values
+    return DayPass(
+        number=number,
+        symbols=tuple(json.loads(symbols)),
+        held_back=json.loads(held_back),
+        behind={symbol: last and date.fromisoformat(last) for symbol, last in json.loads(behind).items()},
+    )
 
 
 def to_snapshot(row: Row) -> Snapshot:

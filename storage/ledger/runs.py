@@ -16,6 +16,8 @@ class RunStatus(StrEnum):
 
     RUNNING = "running"
     DONE = "done"
+    #: The day is settled, decided and ordered but for symbols that may still come.
+    PARTIAL = "partial"
     FAILED = "failed"
     #: The day is settled, decided and reported; a halt withheld its orders, as intended.
     HALTED = "halted"
@@ -86,22 +88,27 @@ def finish_run(connection: Connection, run_id: str, outcome: Outcome) -> None:
         raise ValueError(f"run {run_id} cannot be finished: it was never started")
 
 
-def finished_run(connection: Connection, account: str, as_of: date, command: str) -> str | None:
-    """Return the result (JSON text) of the last run of the command done for the account and day; None if none was."""
+def finished_run(
+    connection: Connection, account: str, as_of: date, command: str, status: RunStatus = RunStatus.DONE
+) -> str | None:
+    """Return the result (JSON text) of the last run of the command done for the account and day; None if none was.
+
+    Or, with another status, that of the last run which ended so.
+    """
     return scalar(
         connection,
         str,
-        "SELECT result FROM runs WHERE account = ? AND as_of = ? AND command = ? AND status = 'done' "
+        "SELECT result FROM runs WHERE account = ? AND as_of = ? AND command = ? AND status = ? "
         "ORDER BY finished_at DESC, run_id LIMIT 1",
-        [account, as_of, command],
+        [account, as_of, command, str(status)],
     )
 
 
 def last_done(connection: Connection, account: str, command: str, *, before: date) -> RunRecord | None:
-    """Return the account's newest run of the command that was done for a day before `before`; None if none was."""
+    """Return the account's newest run of the command with an answer for a day before `before`; None if none has."""
     found = _records(
         connection,
-        "WHERE account = ? AND command = ? AND status = 'done' AND as_of < ? "
+        "WHERE account = ? AND command = ? AND status IN ('done', 'partial') AND as_of < ? "
         "ORDER BY as_of DESC, finished_at DESC, run_id LIMIT 1",
         [account, command, before],
     )

@@ -1,7 +1,7 @@
 """Settlement of an account on a new bar: financing, adjustments, fills, marks at the close."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
@@ -42,8 +42,33 @@ def settle(
     """
     if as_of <= account.as_of:
         raise ValueError(f"{as_of} cannot be settled: the account is already at {account.as_of}")
-    entries = list(financing_entries(account, as_of, terms.costs.financing))
-    cash = account.cash + sum((entry.cash for entry in entries), Decimal(0))
+    financing = financing_entries(account, as_of, terms.costs.financing)
+    cash = account.cash + sum((entry.cash for entry in financing), Decimal(0))
+    charged = Account(as_of=as_of, cash=cash, positions=account.positions)
+    settled = _on_bars(charged, orders, quotes, terms, _closures(account, as_of, terms))
+    return replace(settled, entries=(*financing, *settled.entries))
+
+
+def settle_late(
+    account: Account, orders: Sequence[Order], quotes: Mapping[str, Quote], terms: TradingTerms
+) -> Settlement:
+    """Settle bars of the account's own day that came after it was settled, without financing, which it has charged.
+
+    Only orders decided on earlier days fill, and only symbols with a quote change.
+    """
+    waiting = [order for order in orders if order.as_of < account.as_of and order.symbol in quotes]
+    return _on_bars(account, waiting, quotes, terms, ())
+
+
+def _on_bars(
+    account: Account,
+    orders: Sequence[Order],
+    quotes: Mapping[str, Quote],
+    terms: TradingTerms,
+    closures: Sequence[Fill],
+) -> Settlement:
+    """Return the account with the bars of its day: factors, fills at the open, closures, marks at the close."""
+    as_of, cash, entries = account.as_of, account.cash, []
     quantity = {symbol: position.quantity for symbol, position in account.positions.items()}
     for symbol in sorted(quantity):
         change = quotes[symbol].factor_change if symbol in quotes else 1
@@ -53,7 +78,7 @@ def settle(
             entries.append(Entry(as_of=as_of, kind=EntryKind.FACTOR, symbol=symbol, cash=Decimal(0), quantity=added))
     after = [fill_at_open(order, quotes, as_of, terms) for order in orders]
     fills = [fill for _, fill in after if fill is not None]
-    fills += _closures(account, as_of, terms)
+    fills += closures
     for fill in fills:
         cash -= quantised(fill.signed_quantity * fill.price) + fill.fee
         quantity[fill.symbol] = quantity.get(fill.symbol, Decimal(0)) + fill.signed_quantity

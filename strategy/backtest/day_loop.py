@@ -12,7 +12,7 @@ from strategy.account.cash_flows import Booking, CashFlow, booked, flow_entries,
 from strategy.account.money import exact
 from strategy.account.orders import OPEN_STATES, Fill, Order, Target, client_order_id, plan_order
 from strategy.account.quotes import Quote, QuotesByDate
-from strategy.account.settlement import settle
+from strategy.account.settlement import settle, settle_late
 from strategy.account.state import Account, Entry, Position, Snapshot
 from strategy.account.trading_terms import TradingTerms
 from strategy.backtest.fill_quotes import fill_quotes
@@ -110,6 +110,41 @@ def settle_day(state: AccountState, quotes: Mapping[str, Quote], as_of: date, co
     return Day(state=after, fills=settlement.fills, entries=settlement.entries, settled=settlement.orders)
 
 
+def settle_day_late(state: AccountState, quotes: Mapping[str, Quote], config: AccountConfig, flowed: Decimal) -> Day:
+    """Settle bars of the state's own day that came after it was settled; see `settle_late`.
+
+    `flowed` is the value of the flows that the day has booked, which are no return.
+    """
+    settlement = settle_late(state.account, state.open_orders, quotes, config.terms)
+    settled = {order.order_id: order for order in settlement.orders}
+    orders = (settled.get(order.order_id, order) for order in state.open_orders)
+    return Day(
+        state=replace(
+            revalued(state, settlement.account, flowed),
+            open_orders=tuple(order for order in orders if order.state in OPEN_STATES),
+        ),
+        fills=settlement.fills,
+        entries=settlement.entries,
+        settled=settlement.orders,
+    )
+
+
+def revalued(state: AccountState, account: Account, flowed: Decimal) -> AccountState:
+    """Return the state of the day with another account at its close; the unit value grows with the equity before flows.
+
+    U' = U · (E' − F) / (E − F), with the value F of the flows that the day has booked.
+    """
+    equity, before = account.equity, state.equity - flowed
+    unit_value = grown(state.unit_values[-1], before, equity - flowed)
+    return replace(
+        state,
+        account=account,
+        unit_values=(*state.unit_values[:-1], unit_value),
+        flowed_equity=None if unit_value == equity else equity,
+        known_peak=None,
+    )
+
+
 def with_flows(day: Day, flows: Sequence[CashFlow], marks: Mapping[str, Position]) -> Day:
     """Return the day with the flows booked after its marks, before it is decided; `bookings` say what became of each.
 
@@ -121,6 +156,18 @@ def with_flows(day: Day, flows: Sequence[CashFlow], marks: Mapping[str, Position
     flowed = account.equity
     after = replace(state, account=account, flowed_equity=None if flowed == state.unit_values[-1] else flowed)
     return replace(day, state=after, entries=(*day.entries, *entries), bookings=bookings)
+
+
+def late_quotes(state: AccountState, bars: Mapping[str, Bars], terms: TradingTerms) -> dict[str, Quote]:
+    """Return the quotes of the account's own day for symbols whose bar of it is not settled yet.
+
+    Without a position and an open order there is nothing to settle.
+    """
+    as_of = state.account.as_of
+    seen = {symbol: day for symbol, day in state.last_seen.items() if day < as_of}
+    eve = replace(state, account=replace(state.account, as_of=as_of - timedelta(days=1)))
+    late = {symbol: series for symbol, series in bars.items() if symbol in seen}
+    return dict(unseen(eve, late, as_of, terms).on(as_of))
 
 
 def unseen(state: AccountState, bars: Mapping[str, Bars], last: date, terms: TradingTerms) -> QuotesByDate:

@@ -63,6 +63,15 @@ def booked_day(state: AccountState, booked: Day, quotes: Mapping[str, Quote], lo
     return replace(booked, state=after)
 
 
+def remarked(account: Account, quotes: Mapping[str, Quote]) -> Account:
+    """Return the account with its positions marked at the closes of its own day, where there is one."""
+    positions = {
+        symbol: replace(position, mark=quotes[symbol].close, marked_on=account.as_of) if symbol in quotes else position
+        for symbol, position in account.positions.items()
+    }
+    return replace(account, positions=MappingProxyType(positions))
+
+
 def traded(executions: Sequence[BrokerFill]) -> Holding:
     """Return the change in balances from trades that are paid in full."""
     cash, units = Decimal(0), dict[str, Decimal]()

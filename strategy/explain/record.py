@@ -17,7 +17,7 @@ from strategy.market.bars import Bars
 from strategy.market.session_dates import session_date
 from strategy.portfolio.account_config import AccountConfig
 from strategy.portfolio.aligned_signals import AlignedSignals
-from strategy.portfolio.decision import Decision, decided, pretrade_views
+from strategy.portfolio.decision import Decision, LaterPass, decided, pretrade_views
 from strategy.signals.forecaster import Forecaster, SignalParts
 
 
@@ -76,7 +76,8 @@ class Explanation:
 class Judgement:
     """All inputs of a day's decisions, including the model (None: no model trades).
 
-    `state` is the account at the close, `bars` are the look-back windows and `view` the signals on them.
+    `state` is the account at the close, `bars` are the look-back windows and `view` the signals on them; `later` is the
+    pass of the day if it is not the first.
     """
 
     state: AccountState
@@ -85,6 +86,7 @@ class Judgement:
     config: AccountConfig
     held_back: Mapping[str, str]
     model: Forecaster | None
+    later: LaterPass | None = None
 
     @property
     def as_of(self) -> date:
@@ -98,7 +100,8 @@ def explanations(day: Judgement) -> tuple[Explanation, ...]:
     Every number comes from the functions that decide: a rule's effect is shown by deciding with and without it.
     """
     snapshot, config = day.state.snapshot, day.config
-    (view,) = pretrade_views(day.view, [day.as_of], config, day.held_back)
+    (seen,) = pretrade_views(day.view, [day.as_of], config, day.held_back)
+    view = seen.in_pass(day.later, config.symbols)
     decisions = decided(view, snapshot, config)
     orders = _orders(day, decisions, config)
     if not orders:

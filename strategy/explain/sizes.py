@@ -94,7 +94,8 @@ class Limited:
     """Step from the wanted exposure, or the one that the rebalance band asks for, to the decided one.
 
     `after_cap` keeps each order below `order_cap` (over equity; None: no cap). Then the `turnover` of all symbols is
-    scaled down to `max_turnover`. Both move the exposure back towards `current`, the position held.
+    scaled down to `max_turnover`, less what earlier passes of the day have used of it. Both move the exposure back
+    towards `current`, the position held.
     """
 
     wanted: float
@@ -238,7 +239,7 @@ def limited(view: PreTradeView, snapshot: Snapshot, config: AccountConfig) -> tu
             order_cap=cap,
             after_cap=capped[i],
             turnover=turnover,
-            max_turnover=limits.max_turnover,
+            max_turnover=max(0.0, limits.max_turnover - view.turnover_used(snapshot)),
             exposure=final[i],
         )
         for i in range(len(config.symbols))

@@ -1,7 +1,7 @@
 """The decision of a day: each symbol's target exposure at the close."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from math import isfinite
@@ -67,13 +67,25 @@ SIZED = frozenset({Status.TRADED, Status.NO_SESSION, Status.QUARANTINED})
 SymbolEstimate = tuple[int, float, int, float, float]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaterPass:
+    """A later pass of a day: the late symbols that it decides, and what earlier passes have decided.
+
+    `ordered` holds the exposures ordered in earlier passes, as multiples of the present equity; they stand.
+    """
+
+    symbols: tuple[str, ...]
+    ordered: Mapping[str, float]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PreTradeView:
     """The part of a day's decisions that does not depend on the account; every field is by symbol.
 
     `statuses` come with their reasons. `ordered` (S,) marks the symbols that get an order towards their exposure,
     `whole` is True if all do, `outside` (S,) marks those that are sold. `exposures` (S,) are those before drawdown
-    control and limits, `floor` (S,) is the lowest exposure allowed.
+    control and limits, `floor` (S,) is the lowest exposure allowed. `standing` are the exposures of symbols that an
+    earlier pass of the day has ordered.
     """
 
     as_of: date
@@ -84,17 +96,40 @@ class PreTradeView:
     outside: NDArray[np.bool_]
     exposures: FloatArray
     floor: FloatArray
+    standing: Mapping[str, float] = field(default_factory=dict)
+
+    def in_pass(self, later: LaterPass | None, symbols: Sequence[str]) -> "PreTradeView":
+        """Return the view of a later pass (None: the first), which orders its own symbols alone."""
+        if later is None:
+            return self
+        late = np.array([symbol in later.symbols for symbol in symbols])
+        return replace(self, ordered=self.ordered & late, whole=False, standing=later.ordered)
+
+    def exposures_held(self, snapshot: Snapshot, symbols: Sequence[str]) -> FloatArray:
+        """Return the exposures (S,) held at the close, or ordered in an earlier pass of the day."""
+        return np.array([self.standing.get(symbol, snapshot.exposure(symbol)) for symbol in symbols])
+
+    def turnover_used(self, snapshot: Snapshot) -> float:
+        """Return the turnover that earlier passes of the day have ordered, as a multiple of equity."""
+        return sum(abs(exposure - snapshot.exposure(symbol)) for symbol, exposure in self.standing.items())
 
 
 def decide(
-    view: AlignedSignals, snapshot: Snapshot, config: AccountConfig, held_back: Mapping[str, str] | None = None
+    view: AlignedSignals,
+    snapshot: Snapshot,
+    config: AccountConfig,
+    held_back: Mapping[str, str] | None = None,
+    later: LaterPass | None = None,
 ) -> tuple[Decision, ...]:
     """Return the decision for every symbol at the close of the snapshot's day, from rows dated that day or earlier.
 
     `held_back` maps symbols that must not trade today to the reason. A symbol whose status is not in ORDERED keeps its
-    position and its open order; it still has a risk budget unless it is stale, delisted or warming up.
+    position and its open order; it still has a risk budget unless it is stale, delisted or warming up. A `later` pass
+    of the day sizes all symbols by the same rule and decides its own, in the room that those ordered before leave.
     """
-    return decided(pretrade_views(view, [snapshot.account.as_of], config, held_back)[0], snapshot, config)
+    (seen,) = pretrade_views(view, [snapshot.account.as_of], config, held_back)
+    decisions = decided(seen.in_pass(later, config.symbols), snapshot, config)
+    return decisions if later is None else tuple(each for each in decisions if each.symbol in later.symbols)
 
 
 def pretrade_views(
@@ -162,7 +197,7 @@ def _statuses(
 def decided(view: PreTradeView, snapshot: Snapshot, config: AccountConfig) -> tuple[Decision, ...]:
     """Return the decisions of a day, given its pre-trade view and the account; see `decide`."""
     params, once = config.sizing, sizing_of(config.strategy) is Sizing.ONCE
-    current = np.array([snapshot.exposure(symbol) for symbol in config.symbols])
+    current = view.exposures_held(snapshot, config.symbols)
     effects: list[Rebalance | None] = [None] * len(current)
     if not once and not rebalances(view.as_of, snapshot.previous, params.rebalance_every):
         effects = [Rebalance.WAITING if waits else None for waits in (view.ordered & ~view.outside).tolist()]
@@ -174,7 +209,9 @@ def decided(view: PreTradeView, snapshot: Snapshot, config: AccountConfig) -> tu
         traded = _within_band(wanted, current, view, snapshot, config)
         banding = zip(view.ordered.tolist(), effects, effects_of(current, wanted, traded), strict=True)
         effects = [effect if orders else before for orders, before, effect in banding]
-    limited = clip_to_limits(current, traded, snapshot.equity, config.limits) if snapshot.equity > 0 else traded
+    limited = traded
+    if snapshot.equity > 0:
+        limited = clip_to_limits(current, traded, snapshot.equity, config.limits, view.turnover_used(snapshot))
     exposures: list[float | None] = limited.tolist()
     if once or not view.whole:
         kept = ~view.ordered | (once & (current != 0.0) & ~view.outside)
@@ -254,18 +291,20 @@ def _bought_once(view: PreTradeView, snapshot: Snapshot, current: FloatArray, co
     The caps of symbols and groups cut what is bought, never what is held.
     """
     most, caps = config.sizing.max_position_size, book_caps(config.sizing, config.symbols)
-    left, wanting = max(0.0, float(snapshot.account.cash / snapshot.equity)), (current == 0.0) & ~view.outside
+    # What an earlier pass of the day has ordered is not bought yet: a late symbol has the share that all had there.
+    empty = np.array([snapshot.exposure(symbol) == 0.0 for symbol in config.symbols])
+    left, wanting = max(0.0, float(snapshot.account.cash / snapshot.equity)), empty & ~view.outside
     held = sum(abs(snapshot.exposure(symbol)) for symbol in snapshot.account.positions)
     share = min(left, max(0.0, most - held)) / max(1, int(wanting.sum()))
+    share = min(share, max(0.0, most - kept_beside(view, snapshot, config))) if view.standing else share
     wanted = np.where(view.outside, 0.0, np.where(wanting, share, current))
     return wanted if caps is None else np.where(wanting, caps.within(wanted), wanted)
 
 
 def kept_beside(view: PreTradeView, snapshot: Snapshot, config: AccountConfig) -> float:
-    """Return the gross exposure of the positions that get no order on the day."""
+    """Return the gross exposure of the positions that get no order on the day, or got it in an earlier pass."""
     kept = 0.0
     if not view.whole:
-        current = np.array([snapshot.exposure(symbol) for symbol in config.symbols])
-        kept = float(np.abs(current[~view.ordered]).sum())
+        kept = float(np.abs(view.exposures_held(snapshot, config.symbols)[~view.ordered]).sum())
     others = [symbol for symbol in snapshot.account.positions if symbol not in config.symbols]
     return kept + sum(abs(snapshot.exposure(symbol)) for symbol in others)

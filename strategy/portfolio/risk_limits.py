@@ -32,10 +32,13 @@ class RiskLimits:
             raise ValueError(f"max_drawdown_halt is {self.max_drawdown_halt}; it must be above 0 and at most 1")
 
 
-def clip_to_limits(current: FloatArray, target: FloatArray, equity: Decimal, limits: RiskLimits) -> FloatArray:
+def clip_to_limits(
+    current: FloatArray, target: FloatArray, equity: Decimal, limits: RiskLimits, turnover_used: float = 0.0
+) -> FloatArray:
     """Move the target exposures (S,) back towards the current ones until no limit is broken.
 
-    Each change is first cut to the order cap, then all changes are scaled together to the turnover bound.
+    Each change is first cut to the order cap, then all changes are scaled together to the turnover bound, less what
+    earlier passes of the day have used of it.
 
     >>> clip_to_limits(np.array([0.0]), np.array([2.0]), Decimal(100), RiskLimits(max_turnover=0.5))
     array([0.5])
@@ -44,9 +47,9 @@ def clip_to_limits(current: FloatArray, target: FloatArray, equity: Decimal, lim
     if limits.max_order_notional is not None:
         cap = float(limits.max_order_notional / equity)
         change = np.clip(change, -cap, cap)
-    turnover = float(np.abs(change).sum())
-    if turnover > limits.max_turnover:
-        change = change * (limits.max_turnover / turnover)
+    turnover, room = float(np.abs(change).sum()), max(0.0, limits.max_turnover - turnover_used)
+    if turnover > room:
+        change = change * (room / turnover)
         result: FloatArray = current + change
         return result
     # Unchanged targets are returned as they are, so that a limit that does not bind adds no rounding error.

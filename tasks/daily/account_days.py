@@ -15,8 +15,8 @@ from strategy.account.money import exact
 from strategy.account.orders import OPEN_STATES
 from strategy.account.quotes import Quote
 from strategy.account.state import Position
-from strategy.backtest.day_loop import AccountState, Day, settle_day, with_flows
-from strategy.broker.daily_booking import booked_day
+from strategy.backtest.day_loop import AccountState, Day, revalued, settle_day, settle_day_late, with_flows
+from strategy.broker.daily_booking import booked_day, remarked
 from strategy.broker.fills import charge_entries, fee_entries
 from strategy.portfolio.account_config import AccountConfig
 from tasks.daily.restatement import restated
@@ -52,6 +52,25 @@ def next_day(
         settled=(),
     )
     return booked_day(state, told, quotes, config.sizing.lookback_period)
+
+
+def late_day(
+    store: Connection, job: Job, account: tuple[AccountState, AccountConfig], quotes: Mapping[str, Quote]
+) -> Day:
+    """Return the account's own day as bars that came after it was settled leave it; nothing is written.
+
+    At an external broker they only mark positions. A symbol whose conversion is doubtful keeps its mark.
+    """
+    state, config = account
+    as_of = state.account.as_of
+    found = restated(store, job, state)
+    quotes = {symbol: quote for symbol, quote in quotes.items() if symbol not in found.doubtful}
+    if job.broker != PAPER:
+        marked = revalued(state, remarked(state.account, quotes), Decimal(0))
+        return Day(state=marked, fills=(), entries=(), settled=())
+    booked = [flow.value for flow in flow_store.due(store, job.account, as_of) if flow.settled_on and flow.value]
+    day = settle_day_late(found.state, quotes, config, sum(booked, Decimal(0)))
+    return replace(day, entries=(*found.entries(as_of), *day.entries))
 
 
 def _with_flows(store: Connection, job: Job, day: Day) -> Day:

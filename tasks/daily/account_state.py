@@ -1,5 +1,6 @@
 """The account as the ledger has it, and its configuration: the input of every later step."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import date
 
@@ -8,12 +9,14 @@ from storage.bars import instruments as instrument_store
 from storage.bars import published as bar_store
 from storage.database import Connection
 from storage.ledger import broker_events
+from storage.ledger import days as ledger
 from storage.ledger import orders as order_store
 from storage.ledger import positions as position_store
+from storage.ledger.row_codec import MOST_PASSES
 from strategy.account.orders import order_series
-from strategy.account.quotes import QuotesByDate
+from strategy.account.quotes import Quote, QuotesByDate
 from strategy.account.trading_terms import TradingTerms
-from strategy.backtest.day_loop import AccountState, unseen
+from strategy.backtest.day_loop import AccountState, late_quotes, unseen
 from strategy.backtest.fill_quotes import IMPACT_BARS, impacted
 from strategy.market.instruments import Instrument
 from strategy.portfolio.account_config import AccountConfig
@@ -79,15 +82,32 @@ def quotes_since(store: Connection, job: Job, state: AccountState, terms: Tradin
     return unseen(state, bars, job.as_of, terms)
 
 
-def state_at(store: Connection, job: Job, day: date) -> AccountState | None:
-    """Return the account at its last settled day up to `day`, with the orders open then; None if it has none."""
-    snapshots = position_store.snapshots(store, job.account, until=day, last_days=job.policy.sizing.lookback_period)
+def late_quotes_of(
+    store: Connection, job: Job, state: AccountState, terms: TradingTerms, late: Collection[str]
+) -> dict[str, Quote]:
+    """Return the quotes of `as_of`, where the account stands, of late symbols whose bar of it is not settled yet."""
+    seen = {symbol: day for symbol, day in state.last_seen.items() if symbol in late and day < job.as_of}
+    first = min(seen.values(), default=job.as_of)
+    span_bars = (job.as_of - first).days + 1 + (IMPACT_BARS if impacted(terms) else 1)
+    bars = bar_store.load(store, job.source, tuple(sorted(seen)), until=job.as_of, last_bars=span_bars)
+    return late_quotes(state, bars, terms)
+
+
+def state_at(store: Connection, job: Job, day: date, until_pass: int = MOST_PASSES) -> AccountState | None:
+    """Return the account at its last settled day up to `day`, with the orders open then; None if it has none.
+
+    Of `day` itself it is the state after the last pass up to `until_pass`.
+    """
+    lookback = job.policy.sizing.lookback_period
+    snapshots = position_store.snapshots(store, job.account, until=day, last_days=lookback, until_pass=until_pass)
     if not snapshots:
         return None
     account = snapshots[-1].account
+    passes = ledger.passes_on(store, job.account, day) if account.as_of == day else ()
+    late = {symbol for each in passes if each.number > until_pass for symbol in each.symbols}
     return AccountState(
         account=account,
-        open_orders=order_store.orders_open_at(store, job.account, account.as_of),
+        open_orders=order_store.orders_open_at(store, job.account, account.as_of, late),
         unit_values=tuple(snapshot.unit_value for snapshot in snapshots),
         flowed_equity=None if snapshots[-1].own_unit_value is None else snapshots[-1].equity,
         previous=snapshots[-2].account.as_of if len(snapshots) > 1 else None,

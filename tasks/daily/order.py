@@ -16,7 +16,7 @@ from strategy.backtest.day_loop import AccountState, plan_orders
 from strategy.backtest.halted_orders import only_reducing
 from strategy.exit_codes import Exit
 from strategy.portfolio.account_config import AccountConfig
-from strategy.portfolio.decision import Decision
+from strategy.portfolio.decision import ORDERED, Decision
 from tasks.broker.submission import send_all
 from tasks.daily.account_state import account_config
 from tasks.daily.signals import settled_state
@@ -43,8 +43,17 @@ def trade(job: Job, open_broker: Callable[[datetime], Broker]) -> tuple[Order, .
     """
     with connect(job.home) as store:
         state, config = settled_state(store, job), account_config(store, job)
-        decisions = ledger.decisions_on(store, job.account, job.as_of)
-        planned = planned_orders(store, job, (state, config), decisions)
+        # A run may have been killed before it recorded the orders of an earlier pass.
+        planned = tuple(
+            order
+            for day_pass in ledger.passes_on(store, job.account, job.as_of)
+            for order in planned_orders(
+                store,
+                job,
+                (settled_state(store, job, day_pass.number), config),
+                ledger.decisions_in(store, job.account, job.as_of, day_pass.number),
+            )
+        )
         written = order_store.orders_on(store, job.account, job.as_of)
         _demand_in_time(job, _unwritten(planned, written))
         order_store.record_orders(store, job.account, _under_their_ids(planned, written))
@@ -63,12 +72,14 @@ def planned_orders(
 ) -> tuple[Order, ...]:
     """Return the orders that the decisions ask for, at the closes of `as_of`; a halted account only reduces positions.
 
-    Orders already recorded decide whether the day counts as halted, even if the account was halted or resumed since.
+    Orders already recorded for the decisions' symbols decide whether the day counts as halted, even if the account was
+    halted or resumed since.
     """
     state, config = account
     bars = bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=2)
     planned = plan_orders(state, decisions, quotes_by_date(bars, job.as_of, job.as_of).on(job.as_of), config)
-    written = order_store.orders_on(store, job.account, job.as_of)
+    ordered = {decision.symbol for decision in decisions if decision.status in ORDERED}
+    written = tuple(order for order in order_store.orders_on(store, job.account, job.as_of) if order.symbol in ordered)
     if withheld(written) if written else risk_state.load(store, job.account).halted:
         return only_reducing(planned, state, config)
     return planned

@@ -170,7 +170,17 @@ def _page(result: DayResult, champion: Champion, gate: Gate) -> DailyPage:
         before=_before(job),
         terms=terms,
         flows=flows,
+        passes=passes_in_words(result),
     )
+
+
+def passes_in_words(result: DayResult) -> str:
+    """Return the passes of the day and the symbols that it waits for; empty for a single one that decided all."""
+    if len(result.passes) < 2 and not result.waiting:
+        return ""
+    made = [f"{each.number}: {', '.join(each.symbols)}" for each in result.passes]
+    waiting = [f"waiting for {', '.join(result.waiting)}"] if result.waiting else []
+    return "; ".join([*made, *waiting])
 
 
 def _before(job: Job) -> tuple[Decision, ...]:

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from storage.bars import published as bar_store
 from storage.bars.own_columns import with_columns
 from storage.database import Connection, connect, transaction
 from storage.ledger import days as ledger
 from storage.ledger import explanations as explanation_store
 from storage.ledger import risk_state
-from storage.ledger.row_codec import Provenance
+from storage.ledger.row_codec import MOST_PASSES, Provenance
 from strategy.backtest.day_loop import AccountState
 from strategy.exit_codes import Exit, UsageError
 from strategy.explain.record import Judgement, explanations
@@ -31,6 +30,7 @@ from tasks.models.retrain import Champion
 from tasks.notices.exposure_limits import limits_decided_today
 from tasks.notices.ranges import without_ranges
 from tasks.run.job import Job
+from tasks.run.passes import Sight, bars_seen, ends_of, sight_of
 
 log = logging.getLogger(__name__)
 
@@ -56,29 +56,33 @@ def signal(job: Job, champion: Champion, held_back: Mapping[str, str]) -> tuple[
     A symbol without ranges, or held by the strategy's fault, has a warning each. An explanation of every number is kept
     for each decision that leads to an order. Raises StrategyFailed if the strategy has a fault on every symbol.
     """
-    model = forecaster(job.home, job.policy.strategy, champion.model_id)
     with connect(job.home) as store:
+        stored = ledger.provenance_on(store, job.account, job.as_of)
+    model_id = stored.model_id if stored else champion.model_id
+    model = forecaster(job.home, job.policy.strategy, model_id)
+    with connect(job.home) as store:
+        day_pass = ledger.passes_on(store, job.account, job.as_of)[-1]
         state, config = settled_state(store, job), account_config(store, job)
         config = config.at_once if risk_state.load(store, job.account).halted else config
-        judged = judge_day(store, job, (state, config), model, held_back)
+        judged = judge_day(store, job, (state, config), model, sight_of(store, job, day_pass, held_back))
         unranged = without_ranges(judged.judgement.view.outlooks, config.estimator, job.as_of)
         limited = limited_days_of(judged.judgement.view, [job.as_of], config)
         today = limits_decided_today(config.strategy, limited, config.sizing)
         warnings = (*judged.faults.values(), *unranged, *today)
-        stored = ledger.provenance_on(store, job.account, job.as_of)
         if stored is not None:
             _demand_same_day(job, stored, ledger.decisions_on(store, job.account, job.as_of))
+        if ledger.decisions_in(store, job.account, job.as_of, day_pass.number):
             return warnings
         digest = data_sha256(judged.judgement.bars)
         provenance = Provenance(
             source=job.source,
             strategy=job.policy.strategy.name,
-            model_id=champion.model_id,
+            model_id=model_id,
             data_sha256=digest,
             strategy_sha256=job.policy.strategy.version or None,
         )
         with transaction(store):
-            ledger.record_decisions(store, job.account, judged.decisions, provenance)
+            ledger.record_decisions(store, job.account, judged.decisions, provenance, day_pass.number)
             explanation_store.record(store, job.account, job.source, explanations(judged.judgement))
     for decision in judged.decisions:
         log.info("%s", in_words(decision))
@@ -100,9 +104,12 @@ def _demand_same_day(job: Job, stored: Provenance, decisions: tuple[Decision, ..
         )
 
 
-def settled_state(store: Connection, job: Job) -> AccountState:
-    """Return the account at the close of `as_of`, in the units of today's bars; the day must be settled."""
-    state = state_at(store, job, job.as_of)
+def settled_state(store: Connection, job: Job, until_pass: int = MOST_PASSES) -> AccountState:
+    """Return the account at the close of `as_of`, in the units of today's bars; the day must be settled.
+
+    It is the state after the day's last pass, or after the last one up to `until_pass`.
+    """
+    state = state_at(store, job, job.as_of, until_pass)
     assert state is not None, "the account is opened before it is judged"
     assert state.account.as_of == job.as_of, "the day is settled before it is judged"
     return restated(store, job, state).state
@@ -113,13 +120,13 @@ def judge_day(
     job: Job,
     account: tuple[AccountState, AccountConfig],
     model: Forecaster | None,
-    held_back: Mapping[str, str],
+    sight: Sight,
 ) -> Judged:
-    """Return the decisions at the close of `as_of`, from exactly each symbol's look-back window."""
+    """Return the decisions of a pass at the close of `as_of`, from exactly each symbol's look-back window."""
     state, config = account
 
     def newest(count: int) -> dict[str, Bars]:
-        known = bar_store.load(store, job.source, job.symbols, until=job.as_of, last_bars=count)
+        known = bars_seen(store, job.source, ends_of(job.symbols, job.as_of, sight.behind), count)
         return with_columns(store, job.source, known, job.policy.strategy.columns)
 
     bars = look_back(newest, job.policy.strategy, model, config.estimator)
@@ -131,10 +138,12 @@ def judge_day(
             f"strategy {config.strategy} fails on every symbol of {job.as_of}, so nothing is decided: "
             f"{'; '.join(faults.values())}"
         )
-    view, held = aligned_signals(seen, job.symbols), {**faults, **held_back}
+    view, held = aligned_signals(seen, job.symbols), {**faults, **sight.held_back}
     return Judged(
-        decisions=decide(view, state.snapshot, config, held),
-        judgement=Judgement(state=state, bars=bars, view=view, config=config, held_back=held, model=model),
+        decisions=decide(view, state.snapshot, config, held, sight.later),
+        judgement=Judgement(
+            state=state, bars=bars, view=view, config=config, held_back=held, model=model, later=sight.later
+        ),
         faults=faults,
     )
 

@@ -21,7 +21,7 @@ from strategy.signals.outlook import look_back
 from tasks.models.challenger import Challenged, challenge
 from tasks.models.load import stored_model
 from tasks.models.training_plan import TrainingRefused
-from tasks.run.answers import MODEL_FAULTS, Answer, ModelCode
+from tasks.run.answers import MODEL_FAULTS, Answer, DayAnswer, ModelCode
 from tasks.run.job import Job
 
 log = logging.getLogger(__name__)
@@ -39,6 +39,12 @@ class Champion:
     def warning(self) -> str:
         """Return the reason if it is a fault; else an empty string."""
         return self.reason if self.code in MODEL_FAULTS else ""
+
+
+def champion_of(answer: DayAnswer) -> Champion:
+    """Return the champion that decided in an earlier run of the day, by its answer."""
+    code = ModelCode(answer.model_code) if answer.model_code else None
+    return Champion(model_id=answer.model_id, reason=answer.model_reason or "", code=code)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

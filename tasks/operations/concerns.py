@@ -84,6 +84,12 @@ def _of_account(store: Connection, record: RunRecord, now: datetime) -> Iterator
     if outcome is not None and outcome.status is RunStatus.FAILED:
         said = outcome.warnings[0] if outcome.warnings else "nothing was said"
         yield Concern(key=f"failed:{account}", text=f"the last run of {account}, for {run.as_of}, failed: {said}")
+    if outcome is not None and outcome.status is RunStatus.PARTIAL and _over(store, record, now):
+        yield Concern(
+            key=f"partial:{account}",
+            text=f"{run.as_of} of {account} ended without {', '.join(_waiting(record))}, whose bars did not come in "
+            "time or are held back; `turbodmt bars` shows why; their positions are kept until their next bars",
+        )
     model_warning = _model_warning(record)
     if model_warning:
         yield Concern(
@@ -106,6 +112,18 @@ def _of_account(store: Connection, record: RunRecord, now: datetime) -> Iterator
                 text=f"{account} stands at {last}, and the bars of {expected} closed more than "
                 f"{PATIENCE / timedelta(hours=1):.0f} hours ago; see whether its schedule is active and a worker runs",
             )
+
+
+def _over(store: Connection, record: RunRecord, now: datetime) -> bool:
+    """Return whether the time of a live run's day is over."""
+    expected = _expected(store, record.run.account, now)
+    return _live(record) and expected is not None and record.run.as_of <= expected
+
+
+def _waiting(record: RunRecord) -> tuple[str, ...]:
+    """Return the symbols that a partial day waits for."""
+    assert record.outcome is not None, "a partial run has ended"
+    return tuple(json.loads(record.outcome.result or "{}").get("waiting", ()))
 
 
 def _orders_missed(store: Connection, account: str) -> Iterator[Concern]:

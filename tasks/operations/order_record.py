@@ -6,7 +6,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from storage.bars import published as bar_store
 from storage.bars.own_columns import with_columns
 from storage.database import Connection, connect
 from storage.ledger import broker_events
@@ -45,6 +44,7 @@ from tasks.report.markup import exactly
 from tasks.run.answers import decision_answer, fill_answer, order_answer
 from tasks.run.job import RunConfig
 from tasks.run.kept_terms import terms_on
+from tasks.run.passes import bars_seen, ends_of
 from tasks.strategies.catalogue import origin_of
 
 #: Most orders listed when the given id matches none, or several.
@@ -133,7 +133,9 @@ def _explained(home: Path, decision: Decision, provenance: Provenance) -> Explai
 
 def _record(store: Connection, home: Path, found: Found) -> Record:
     key = (store, found.account, found.order_id)
-    provenance = ledger.provenance_on(store, found.account, found.as_of)
+    day_pass = ledger.pass_of(store, found.account, found.as_of, found.symbol)
+    day = (store, found.account, found.as_of)
+    provenance = ledger.provenance_on(*day, until_pass=day_pass.number)
     assert provenance is not None, "an order has a decision"
     return Record(
         found=found,
@@ -141,8 +143,9 @@ def _record(store: Connection, home: Path, found: Found) -> Record:
         day=PastDay(
             home=home,
             account=found.account,
-            decisions=ledger.decisions_on(store, found.account, found.as_of),
+            decisions=ledger.decisions_on(*day, until_pass=day_pass.number),
             provenance=provenance,
+            day_pass=day_pass,
         ),
         steps=order_history.steps(*key),
         fills=order_history.fills_of(*key),
@@ -154,7 +157,8 @@ def _verified(store: Connection, record: Record, trace: Trace) -> bool:
     """Return whether the bars in the store still hash to those decided on."""
     symbols = [decision.symbol for decision in record.day.decisions]
     count = trace["window"]["look_back_bars"]
-    bars = bar_store.load(store, trace["source"], symbols, until=record.found.as_of, last_bars=count)
+    ends = ends_of(symbols, record.found.as_of, record.day.day_pass.behind)
+    bars = bars_seen(store, trace["source"], ends, count)
     # An explanation of before there were columns names none.
     columns = {name: Lag(days=days) for name, days in trace["window"].get("columns", {}).items()}
     try:

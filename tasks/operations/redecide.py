@@ -8,9 +8,10 @@ from pathlib import Path
 
 from storage.bars import published as bar_store
 from storage.database import Connection
+from storage.ledger import days as ledger
 from storage.ledger import order_lookup as order_history
 from storage.ledger.explanations import Trace, trace
-from storage.ledger.row_codec import Provenance
+from storage.ledger.row_codec import FIRST_PASS, DayPass, Provenance
 from storage.models.registry import ModelDamaged
 from strategy.explain.record import Judgement, explanations
 from strategy.market.data_hash import data_sha256
@@ -21,17 +22,19 @@ from tasks.daily.restatement import restated
 from tasks.daily.signals import judge_day
 from tasks.models.load import forecaster
 from tasks.run.job import Job, RunConfig
+from tasks.run.passes import sight_of
 from tasks.strategies.catalogue import of_version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastDay:
-    """A past account day: its decisions, at least one, and their provenance."""
+    """A past account day up to one of its passes: its decisions, at least one, and the pass's provenance."""
 
     home: Path
     account: str
     decisions: tuple[Decision, ...]
     provenance: Provenance
+    day_pass: DayPass = FIRST_PASS
 
     @property
     def as_of(self) -> date:
@@ -104,7 +107,7 @@ def _job(request: PastDay, source: str, policy: RunConfig) -> Job:
 def _judged(store: Connection, job: Job, request: PastDay) -> Judgement | None:
     """Return the day judged again, with the symbols held back then; None without instruments or an account state."""
     model = forecaster(job.home, job.policy.strategy, request.provenance.model_id)
-    state = state_at(store, job, job.as_of)
+    state = state_at(store, job, job.as_of, request.day_pass.number)
     if state is None or state.account.as_of != job.as_of:
         return None
     try:
@@ -116,4 +119,6 @@ def _judged(store: Connection, job: Job, request: PastDay) -> Judgement | None:
         decision.symbol: decision.reason for decision in request.decisions if decision.status is Status.QUARANTINED
     }
     state = restated(store, job, state).state
-    return judge_day(store, job, (state, as_decided(config, request.decisions)), model, held_back).judgement
+    made = ledger.decisions_in(store, request.account, request.as_of, request.day_pass.number)
+    sight = sight_of(store, job, request.day_pass, held_back)
+    return judge_day(store, job, (state, as_decided(config, made)), model, sight).judgement

@@ -37,7 +37,8 @@ class DailyPage:
     `account` names account and broker, `model` the origin of the signals, `halted` says why trading is halted or is
     empty, `picture` and `measured` show the account since it opened, its benchmarks after it; `before` are the
     decisions of the account's previous day, `bar_warnings` the data gate's warnings on published bars, `terms` those of
-    the account on the day, in words, `flows` facts about money paid in or out.
+    the account on the day, in words, `flows` facts about money paid in or out, `passes` the passes of the day, in
+    words, if it has several or waits for symbols.
     """
 
     snapshot: Snapshot
@@ -56,6 +57,7 @@ class DailyPage:
     bar_warnings: tuple[str, ...] = ()
     terms: str = ""
     flows: tuple[tuple[str, str], ...] = ()
+    passes: str = ""
 
 
 def daily_page(page: DailyPage) -> str:
@@ -70,6 +72,7 @@ def daily_page(page: DailyPage) -> str:
         ("Halted", "yes" if page.halted else "no"),
         *_figures(page),
         *page.flows,
+        *((("Passes", page.passes),) if page.passes else ()),
         ("Signals from", page.model),
         *((("Terms of the account", page.terms),) if page.terms else ()),
     )

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, JsonValue, PlainSerializer
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainSerializer
 
 from strategy.account.orders import Fill, Order
 from strategy.account.state import Snapshot
@@ -78,9 +78,19 @@ class ModelCode(StrEnum):
 MODEL_FAULTS = frozenset({ModelCode.DAMAGED, ModelCode.TOO_OLD, ModelCode.NOT_TRAINED, ModelCode.REFUSED})
 
 
+class DayState(StrEnum):
+    """Whether a day is done, or a later run may still decide symbols that were held back."""
+
+    DONE = "done"
+    PARTIAL = "partial"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayResult:
-    """The result of a day; `snapshot` is None for an account without a day, `halted` the reason for a halt or empty."""
+    """The result of a day; `snapshot` is None for an account without a day, `halted` the reason for a halt or empty.
+
+    `passes` are its passes so far, and `waiting` the symbols that another one may decide.
+    """
 
     job: Job
     snapshot: Snapshot | None
@@ -94,6 +104,23 @@ class DayResult:
     halted: str
     warnings: tuple[str, ...]
     report: str | None
+    passes: "tuple[PassAnswer, ...]" = ()
+    waiting: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> DayState:
+        """Return `partial` while another pass may decide symbols that wait: a live day until no order may be sent."""
+        until, now = self.job.sends_until, self.job.now
+        in_time = until is None or now <= until
+        return DayState.PARTIAL if self.waiting and in_time else DayState.DONE
+
+
+class PassAnswer(Answer):
+    """A pass of a day: its number, the symbols that it decided, and the equity at the close, as known to it."""
+
+    number: int = Field(alias="pass")
+    symbols: tuple[str, ...]
+    equity: Exact
 
 
 class DecisionAnswer(Answer):
@@ -160,6 +187,9 @@ class DayAnswer(Answer):
     halted_reason: str | None = None
     warnings: tuple[str, ...]
     report: str | None
+    state: DayState = DayState.DONE
+    waiting: tuple[str, ...] = ()
+    passes: tuple[PassAnswer, ...] = ()
 
 
 def day_answer(result: DayResult) -> DayAnswer:
@@ -187,6 +217,9 @@ def day_answer(result: DayResult) -> DayAnswer:
         halted_reason=result.halted or None,
         warnings=result.warnings,
         report=result.report,
+        state=result.state,
+        waiting=result.waiting if result.state is DayState.PARTIAL else (),
+        passes=result.passes,
     )
     return answer.model_copy(update={"strategy_sha256": version}) if version else answer
 

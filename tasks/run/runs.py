@@ -11,9 +11,10 @@ from storage.ledger import risk_state, runs
 from storage.ledger.runs import Outcome, Run, RunStatus
 from strategy.exit_codes import Exit
 from strategy.portfolio.drawdown_halt import RiskState
-from tasks.run.answers import DayAnswer, DayResult, ModelCode
+from tasks.run.answers import DayAnswer, DayResult, DayState, ModelCode
 from tasks.run.job import Job
 from tasks.run.kept_terms import not_taken
+from tasks.run.passes import asked, passes_made, waiting
 
 DAILY, BACKFILL = "daily", "backfill"
 
@@ -46,13 +47,40 @@ def finished(job: Job) -> DayAnswer | None:
     """
     with connect(job.home) as store:
         result = runs.finished_run(store, job.account, job.as_of, DAILY)
-    if result is None:
+    answer = DayAnswer.of_json(result) if result is not None else _out_of_time(job)
+    if answer is None:
         return None
-    answer = DayAnswer.of_json(result)
     named = job.policy.strategy.name
     by = f" by {answer.strategy}, not by {named}" if answer.strategy != named else ""
     again = f"{job.as_of} was already done{by}; nothing was left to do"
     return answer.model_copy(update={"warnings": (*answer.warnings, again, *not_taken(job))})
+
+
+def symbols_asked(job: Job) -> tuple[str, ...]:
+    """Return the symbols to ask the source for: all, or those that the day waits for once it is decided."""
+    with connect(job.home) as store:
+        return asked(store, job)
+
+
+def partial(job: Job) -> DayAnswer | None:
+    """Return the answer of the last run that left the account's day partial; None if none has."""
+    with connect(job.home) as store:
+        result = runs.finished_run(store, job.account, job.as_of, DAILY, RunStatus.PARTIAL)
+    return None if result is None else DayAnswer.of_json(result)
+
+
+def _out_of_time(job: Job) -> DayAnswer | None:
+    """Return the answer of a partial day on which no order may be sent any more; None if there is none."""
+    if job.sends_until is None or job.now <= job.sends_until:
+        return None
+    answer = partial(job)
+    if answer is None:
+        return None
+    missed = (
+        f"{', '.join(answer.waiting)} did not come until {job.sends_until:%Y-%m-%d %H:%M} UTC and was not decided on "
+        f"{job.as_of}; its position is kept, and its next bar settles it"
+    )
+    return answer.model_copy(update={"state": DayState.DONE, "waiting": (), "warnings": (*answer.warnings, missed)})
 
 
 def last_day(job: Job) -> date | None:
@@ -107,6 +135,8 @@ def day_result(job: Job, findings: Findings) -> DayResult:
             halted=_halted(risk_state.load(store, job.account)),
             warnings=findings.warnings,
             report=findings.report,
+            passes=passes_made(store, job),
+            waiting=waiting(store, job),
         )
 
 
@@ -115,9 +145,9 @@ def _halted(risk: RiskState) -> str:
 
 
 def close_done(job: Job, at: datetime, result: DayResult, answer: str) -> None:
-    """Record the run as done, with its answer."""
+    """Record the run as done, or as partial, with its answer."""
     outcome = Outcome(
-        status=RunStatus.DONE,
+        status=RunStatus(result.state),
         finished_at=at,
         data_sha256=result.data_sha256,
         model_id=result.model_id,

@@ -27,6 +27,7 @@ TABLES = {
     "fills": (),
     "entries": (),
     "account_snapshots": (),
+    "passes": (),
     "account_terms": (),
     "cash_flows": (),
     "risk_state": (),

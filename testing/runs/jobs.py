@@ -28,6 +28,7 @@ from tasks.data.ingest import ingest
 from tasks.models.retrain import Champion, retrain
 from tasks.run.job import Job, RunConfig
 from tasks.run.kept_terms import LEGACY, canonical
+from tasks.run.runs import symbols_asked
 from tasks.validation.gate import Gate, validate
 
 #: Tiny, yet a network: four steps train it.
@@ -129,9 +130,11 @@ def live(job: Job, late: timedelta) -> Job:
 
 def run_day(job: Job, open_source: Callable[[], BarSource]) -> tuple[Gate, Champion]:
     """The gate's verdict and the champion, after every step from ingest to reconcile in the order of the flow."""
-    ingest(job, open_source)
+    symbols = symbols_asked(job)
+    if symbols:
+        ingest(replace(job, symbols=symbols), open_source)
     gate = validate(job)
-    settle(job, PaperBroker)
+    settle(job, PaperBroker, gate.barred)
     champion = retrain(job)
     signal(job, champion, gate.barred)
     trade(job, PaperBroker)

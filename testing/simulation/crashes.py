@@ -26,7 +26,7 @@ from strategy.training.loop import TrainingSet, train
 from strategy.training.settings import TrainingSettings
 from strategy.training.training_panel import training_panel
 from tasks.validation.suite import _gate
-from testing.markets.bars import DEEP, record
+from testing.markets.bars import DEEP, Fault, record
 from testing.markets.panels import mandate, market, walk
 from testing.runs.compiled_passes import keep_compiled
 from testing.runs.jobs import RECIPE, a_job, policy, run_day
@@ -42,8 +42,9 @@ WATCHED = ("storage/", "tasks/", "exchange/", "strategy/training/loop.py")
 class Order:
     """A run of the day in the home; killed before its n-th watched line, or in the n-th call of a function (0: never).
 
-    With `tally` the number of watched lines is written to that file; with `file_bytes` no file may grow beyond that.
-    With a `venue` it is a day of the simulated year at that broker, whose fake exchange is at the `url`.
+    The source lacks the day's bar of the `late` symbol. With `tally` the number of watched lines is written to that
+    file; with `file_bytes` no file may grow beyond that. With a `venue` it is a day of the simulated year at that
+    broker, whose fake exchange is at the `url`.
     """
 
     home: str
@@ -52,6 +53,7 @@ class Order:
     n: int = 0
     tally: str = ""
     file_bytes: int = 0
+    late: str = ""
     venue: str = ""
     url: str = ""
 
@@ -139,7 +141,8 @@ def _obey(order: Order) -> None:
 def _on_paper(order: Order) -> Callable[[], object]:
     job = a_job(Path(order.home), DEEP.symbols(), date.fromisoformat(order.as_of))
     job = replace(job, policy=policy(TURBO, replace(RECIPE, retrain_every_bars=1)))
-    return lambda: run_day(job, lambda: DEEP)
+    source = DEEP.faulty(Fault(symbol=order.late, day=job.as_of)) if order.late else DEEP
+    return lambda: run_day(job, lambda: source)
 
 
 def _at_a_broker(order: Order) -> Callable[[], object]:

@@ -200,3 +200,26 @@ def test_a_missed_day_whose_run_failed_says_why(home: Path) -> None:
     close_failed(job, datetime.now(tz=UTC), "sample did not answer")
     (missed,) = json.loads(daily(as_of=DAYS[2], strategy="rules", home=home))["warnings"]
     assert missed == "2018-12-28 missed, nothing was decided: its run failed: sample did not answer" + SETTLED
+
+
+def test_a_late_symbol_is_decided_by_the_next_run_of_the_day(tmp_path: Path) -> None:
+    home, path = tmp_path / "home", tmp_path / "bars.csv"
+    asked = BarRequest(since=dict.fromkeys(SYMBOLS), until=DAYS[0], now=datetime.now(tz=UTC))
+    bars = SampleBars().fetch(asked).rename(columns={"open_time": "date"})
+    late = (bars["symbol"] == "^IXIC") & (bars["date"] == bars["date"].max())
+    options: dict[str, Any] = {"as_of": DAYS[0], "source": f"file:{path}", "strategy": "hold", "home": home}
+    bars[~late].to_csv(path, index=False)
+    first = json.loads(daily(**options))
+    assert (first["state"], first["waiting"]) == ("partial", ["^IXIC"])
+    assert [order["symbol"] for order in first["orders"]] == ["^GSPC"]
+    bars.to_csv(path, index=False)
+    second = json.loads(daily(**options))
+    assert (second["state"], second["waiting"], second["model_reason"]) == ("done", [], first["model_reason"])
+    assert [(each["pass"], each["symbols"]) for each in second["passes"]] == [(1, ["^GSPC"]), (2, ["^IXIC"])]
+    assert second["orders"][0] == first["orders"][0]
+    assert [order["symbol"] for order in second["orders"]] == list(SYMBOLS)
+    assert "1: ^GSPC; 2: ^IXIC" in Path(second["report"]).read_text(encoding="utf-8")
+    assert json.loads(daily(**options))["warnings"][-1] == "2018-12-27 was already done; nothing was left to do"
+    with connect(home) as store:
+        ended = [record.outcome.status for record in runs.runs(store) if record.outcome]
+    assert ended == ["done", "partial"]

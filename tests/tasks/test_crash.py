@@ -5,6 +5,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -41,6 +42,9 @@ DEPOSIT = FlowRequest(
 #: And shares of all lines that the run goes through.
 SHARES = (0.07, 0.45, 0.97)
 MANY_SHARES = tuple((number + 0.5) / 60 for number in range(60))
+#: The symbol whose bar comes late on a day, and the tables of the account.
+LATE, DIVIDED = "TOKEN", "2020-06-12"
+LEDGER = ("decisions", "orders", "fills", "entries", "account_snapshots", "passes", "risk_state")
 #: On the first day of all there is no store yet.
 FIRST_CALLS = (("storage.files.temporary_beside", 1), ("storage.database._digest", 2))
 
@@ -98,6 +102,77 @@ def test_a_run_killed_at_a_line_is_repaired_by_the_next(
 ) -> None:
     order = Order(home="", as_of=LAST, n=round(share * lines[1]))
     assert repaired(machine, lived, tmp_path / "home", order) == lines[0]
+
+
+@pytest.fixture(scope="module")
+def passes(
+    machine: Crashes, lived: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Rows, Rows, tuple[int, int]]:
+    """Return a home after the first of two passes, what each pass leaves, and the lines that each goes through."""
+    folder = tmp_path_factory.mktemp("passes")
+    shutil.copytree(lived, folder / "home")
+    tallies, told = [], []
+    for late in (LATE, ""):
+        if late == "":
+            shutil.copytree(folder / "home", folder / "first")
+        tally = folder / f"tally{late}.json"
+        assert machine.run(Order(home=str(folder / "home"), as_of=DIVIDED, late=late, tally=str(tally))) == 0
+        tallies.append(json.loads(tally.read_text())["lines"])
+        told.append(contents(folder / "home"))
+    return folder / "first", told[0], told[1], (tallies[0], tallies[1])
+
+
+def test_a_second_pass_adds_to_the_first_and_changes_none_of_its_rows(
+    passes: tuple[Path, Rows, Rows, tuple[int, int]],
+) -> None:
+    _, first, second, _ = passes
+    assert [row[2] for row in second["passes"]] == [1, 2]
+    for table in ("decisions", "account_snapshots", "fills", "entries"):
+        assert not set(first[table]) - set(second[table])
+    assert len({row[2:4] for row in second["orders"]}) == len(second["orders"])
+
+
+@pytest.mark.parametrize(
+    ("function", "n"),
+    [
+        ("storage.ledger.days.record_settlement", 1),
+        ("storage.ledger.days.record_decisions", 1),
+        ("storage.ledger.orders.record_orders", 1),
+        ("storage.ledger.orders.update_orders", 1),
+    ],
+)
+def test_a_second_pass_killed_in_a_call_is_repaired_by_the_next_run(
+    machine: Crashes, passes: tuple[Path, Rows, Rows, tuple[int, int]], tmp_path: Path, function: str, n: int
+) -> None:
+    order = Order(home="", as_of=DIVIDED, function=function, n=n)
+    assert repaired(machine, passes[0], tmp_path / "home", order) == passes[2]
+
+
+@pytest.mark.parametrize("share", [*SHARES, *(pytest.param(value, marks=pytest.mark.slow) for value in MANY_SHARES)])
+def test_both_passes_killed_at_a_line_are_repaired_by_the_next_runs(
+    machine: Crashes, lived: Path, passes: tuple[Path, Rows, Rows, tuple[int, int]], tmp_path: Path, share: float
+) -> None:
+    _, first, second, lines = passes
+    home = tmp_path / "home"
+    assert repaired(machine, lived, home, Order(home="", as_of=DIVIDED, late=LATE, n=round(share * lines[0]))) == first
+    assert machine.run(Order(home=str(home), as_of=DIVIDED, n=round(share * lines[1]))) == -signal.SIGKILL
+    assert machine.run(Order(home=str(home), as_of=DIVIDED)) == 0
+    assert contents(home) == second
+
+
+def test_a_first_pass_killed_before_it_decided_is_decided_before_the_late_symbol(
+    machine: Crashes, lived: Path, passes: tuple[Path, Rows, Rows, tuple[int, int]], tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(lived, home)
+    killed = Order(home=str(home), as_of=DIVIDED, late=LATE, function="storage.ledger.days.record_decisions", n=1)
+    assert machine.run(killed) == -signal.SIGKILL
+    # The symbol has come by now: the first run decides the pass that was settled, the second the symbol.
+    assert machine.run(Order(home=str(home), as_of=DIVIDED)) == 0
+    assert machine.run(Order(home=str(home), as_of=DIVIDED)) == 0
+    assert {name: rows for name, rows in contents(home).items() if name in LEDGER} == {
+        name: rows for name, rows in passes[2].items() if name in LEDGER
+    }
 
 
 @pytest.mark.parametrize(("function", "n"), FIRST_CALLS)
@@ -170,9 +245,8 @@ def test_a_store_that_stays_locked_ends_the_run_unchanged(machine: Crashes, live
 def repaired(machine: Crashes, lived: Path, home: Path, order: Order) -> Rows:
     """Return what the store holds when the run was killed and then repeated."""
     shutil.copytree(lived, home)
-    killed = Order(home=str(home), as_of=order.as_of, function=order.function, n=order.n)
-    assert machine.run(killed) == -signal.SIGKILL
-    assert machine.run(Order(home=str(home), as_of=order.as_of)) == 0
+    assert machine.run(replace(order, home=str(home))) == -signal.SIGKILL
+    assert machine.run(Order(home=str(home), as_of=order.as_of, late=order.late)) == 0
     told = contents(home)
     assert not leftovers(home)
     return told

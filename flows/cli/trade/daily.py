@@ -99,6 +99,9 @@ def shown_daily(answer: "DayAnswer") -> str:
         listed("Fills", fills, ("symbol", "side", "quantity", "price", "fee", "order_id")),
         listed("Orders for the next open", orders, ("symbol", "side", "quantity", "state", "order_id")),
         f"Equity {money(answer.equity)}, cash {money(answer.cash)}" if answer.equity is not None else "",
+        f"Waiting for {', '.join(answer.waiting)}: a later run of the day decides what has come by then."
+        if answer.waiting
+        else "",
         f"Report {answer.report}" if answer.report else "",
         warned(answer),
     )

@@ -51,8 +51,8 @@ def test_a_rate_known_after_a_day_was_settled_applies_from_that_day_on(tmp_path:
     with connect(tmp_path) as store:
         rate_store.keep(store, "a", [rate(JANUARY)])
         store.execute(
-            "INSERT INTO account_snapshots (account, as_of, cash, equity, drawdown, positions) "
-            "VALUES ('daily', ?, 1, 1, 0, '{}')",
+            "INSERT INTO account_snapshots (account, as_of, pass, cash, equity, drawdown, positions) "
+            "VALUES ('daily', ?, 1, 1, 1, 0, '{}')",
             [settled],
         )
         late = [rate(JANUARY), rate(FEBRUARY, "0.02"), rate(date(2016, 2, 5), "0.03")]

@@ -132,7 +132,7 @@ def test_deciding_again_alike_is_no_news_and_otherwise_a_conflict(home: Path) ->
     with connect(home) as store:
         ledger.record_decisions(store, "daily", [DECISION], RULES)
         assert ledger.record_decisions(store, "daily", [DECISION], RULES) == 0
-        with pytest.raises(LedgerConflict, match="decisions already holds another row for daily, 2020-01-06, SPY"):
+        with pytest.raises(LedgerConflict, match="decisions already holds another row for daily, 2020-01-06, 1, SPY"):
             ledger.record_decisions(store, "daily", [UNJUDGED, replace(DECISION, exposure=0.3)], RULES)
         assert ledger.decisions_on(store, "daily", MONDAY) == (DECISION,)
         assert ledger.record_decisions(store, "backfill", [replace(DECISION, exposure=0.3)], RULES) == 1
@@ -220,7 +220,8 @@ def test_a_snapshot_loses_no_digit(cash: Decimal, quantity: Decimal, drawdown: f
     positions = {"A": Position(quantity=quantity, mark=Decimal("0.000000012345"))}
     account = Account(as_of=MONDAY, cash=cash, positions=positions)
     snapshot = Snapshot(account=account, equity=account.equity, drawdown=drawdown)
-    assert to_snapshot(snapshot_row("daily", snapshot)[1:]) == snapshot
+    row = snapshot_row("daily", snapshot)
+    assert to_snapshot((row[1], *row[3:])) == snapshot
 
 
 @pytest.mark.parametrize("amount", ["0.000000000001", "-0.000000000001", "99999999999999.999999999999", "1E+3", "0"])

@@ -20,6 +20,7 @@ def test_a_snapshot_is_kept_as_sorted_text_without_exponents() -> None:
     assert row == (
         "daily",
         MONDAY,
+        1,
         D("0.000000000010"),
         D(3215),
         0.25,
@@ -27,6 +28,7 @@ def test_a_snapshot_is_kept_as_sorted_text_without_exponents() -> None:
         '"SPY": {"mark": "321.500000000000", "marked_on": "2020-01-03", "quantity": "10.000000000000"}}',
         None,
     )
-    assert to_snapshot(row[1:]) == Snapshot(account=account, equity=D(3215), drawdown=0.25)
+    assert to_snapshot((row[1], *row[3:])) == Snapshot(account=account, equity=D(3215), drawdown=0.25)
     flowed = Snapshot(account=account, equity=D(3215), drawdown=0.25, own_unit_value=D(3000))
-    assert to_snapshot(snapshot_row("daily", flowed)[1:]) == flowed
+    row = snapshot_row("daily", flowed, 2)
+    assert (row[2], to_snapshot((row[1], *row[3:]))) == (2, flowed)

@@ -48,7 +48,7 @@ def test_what_a_store_of_before_had_booked_for_a_day_to_come_still_is(tmp_path: 
     text = (Path(takeovers.__file__).parents[1] / "migrations" / "0015_takeovers.sql").read_text()
     with connect(tmp_path) as store:
         store.execute("DROP TABLE takeover_entries; DROP TABLE takeover_positions")
-        store.execute("INSERT INTO account_snapshots VALUES ('daily', '2020-01-06', 1, 1, 0, '{}', NULL)")
+        store.execute("INSERT INTO account_snapshots VALUES ('daily', '2020-01-06', 1, 1, 1, 0, '{}', NULL)")
         for day in (MONDAY, TUESDAY):
             store.execute("INSERT INTO entries VALUES ('daily', ?, 'rebase', 'A', 200, -2)", [day])
         store.execute(text)

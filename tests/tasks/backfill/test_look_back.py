@@ -21,6 +21,7 @@ from strategy.signals.outlook import history_bars, look_back
 from tasks.backfill import batch as stretch
 from tasks.daily.signals import judge_day
 from tasks.data.ingest import ingest
+from tasks.run.passes import Sight
 from tasks.validation.gate import validate
 from testing.markets.bars import COIN, MARKET, STOCK, UNBORN
 from testing.runs.jobs import a_job
@@ -44,7 +45,7 @@ def test_a_day_is_decided_on_the_same_bars_by_whoever_decides_it(
         instruments = instrument_store.load(store, job.source, job.symbols)
         mandate = job.policy.account_config(job.account, job.symbols, instruments)
         mandate = replace(mandate, sizing=replace(mandate.sizing, volatility_estimator=estimator))
-        daily = judge_day(store, day, (opening(DAY, job.policy.capital), mandate), model, {}).judgement.bars
+        daily = judge_day(store, day, (opening(DAY, job.policy.capital), mandate), model, Sight()).judgement.bars
         known = bar_store.load(store, job.source, job.symbols, until=LAST)
     filled = look_back(partial(stretch.newest, known, DAY), TURBO, model, estimator)
     past = {symbol: series.until(np.datetime64(DAY, "us")) for symbol, series in known.items()}

@@ -12,7 +12,7 @@ from strategy.market.findings import Finding
 from tasks.backfill.runs import Backfill
 from tasks.backfill.runs import begin as begin_backfill
 from tasks.operations.status import account_status
-from tasks.run.answers import day_answer
+from tasks.run.answers import DayState, day_answer
 from tasks.run.job import Job
 from tasks.run.runs import (
     AccountFilled,
@@ -24,10 +24,11 @@ from tasks.run.runs import (
     demand_own,
     finished,
     last_day,
+    partial,
 )
 from testing.accounts.ledgers import contents
-from testing.markets.bars import PAIR
-from testing.runs.jobs import a_job, run_day
+from testing.markets.bars import PAIR, Fault
+from testing.runs.jobs import a_job, live, run_day
 
 FIRST = date(2020, 6, 8)
 
@@ -49,6 +50,33 @@ def test_a_day_is_finished_only_when_its_run_is_closed(job: Job) -> None:
     assert answer is not None
     assert answer.warnings == ("beware", "2020-06-08 was already done; nothing was left to do")
     assert answer.model_copy(update={"warnings": result.warnings}) == day_answer(result)
+
+
+def test_a_day_that_waits_for_a_symbol_is_partial_until_its_time_is_over(job: Job) -> None:
+    job = live(job, -timedelta(hours=11))
+    begin(job, job.now)
+    run_day(job, lambda: PAIR.faulty(Fault(symbol="TOKEN", day=FIRST)))
+    result = day_result(job, Findings())
+    answer = day_answer(result)
+    assert (answer.state, answer.waiting, [each.symbols for each in answer.passes]) == (
+        DayState.PARTIAL,
+        ("TOKEN",),
+        [("SHARE",)],
+    )
+    close_done(job, job.now, result, answer.to_json())
+    assert finished(job) is None
+    assert partial(job) == answer
+    over = finished(live(job, timedelta(seconds=1)))
+    assert over is not None
+    assert (over.state, over.waiting) == (DayState.DONE, ())
+    assert over.warnings[-2:] == (
+        "TOKEN did not come until 2020-06-09 12:00 UTC and was not decided on 2020-06-08; its position is kept, and "
+        "its next bar settles it",
+        "2020-06-08 was already done; nothing was left to do",
+    )
+    run_day(job, lambda: PAIR)
+    done = day_answer(day_result(job, Findings()))
+    assert (done.state, [each.symbols for each in done.passes]) == (DayState.DONE, [("SHARE",), ("TOKEN",)])
 
 
 def test_an_account_that_a_backfill_has_begun_to_fill_is_refused(job: Job) -> None:
